@@ -1,0 +1,1 @@
+"""Composition and the command line; no logic of its own."""

@@ -1,0 +1,1 @@
+"""The process clients talk to: auth, limits, translate, record, forward. It never predicts."""

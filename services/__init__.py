@@ -1,0 +1,1 @@
+"""One question each, the same few rooms in each."""

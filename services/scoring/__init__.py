@@ -1,0 +1,1 @@
+"""How likely is this contact to reach an outcome within a horizon?"""

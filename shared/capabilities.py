@@ -1,0 +1,33 @@
+"""THE TABLE: one line a capability; gateway routes, processes, manifests and tests are all read from it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """One question the project answers: a folder in `services/`, a process, a Kubernetes name."""
+
+    name: str
+    """Folder in `services/`, prefix of model names, name of the process."""
+    path: str
+    """The prediction path at the gateway; forwarded to the service as bytes."""
+    question: str
+    """What it answers, for the documentation."""
+    prefixes: tuple[str, ...] = ()
+    """Further gateway paths that this service owns."""
+    per_outcome: bool = False
+    """Whether one model is kept for each named outcome."""
+
+
+TABLE: tuple[Capability, ...] = (
+    Capability("scoring", "/score", "How likely is this contact to reach an outcome?", per_outcome=True),
+)
+
+
+def capability(name: str) -> Capability:
+    """Look a capability up by name.
+
+    Raises:
+        KeyError: there is no such line in the table.
+    """
+    return {line.name: line for line in TABLE}[name]

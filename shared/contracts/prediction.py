@@ -1,0 +1,85 @@
+"""The head that every prediction has, whatever the capability (wire types of answers; no defaults)."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Status = Literal[
+    "ok",
+    "unknown_contact",
+    "invalid",
+    "no_consent",
+    "insufficient_data",
+    "outcome_reached",
+    "not_eligible",
+    "control",
+    "no_slot",
+]
+Band = Literal["low", "medium", "high", "very_high"]
+Trend = Literal["improving", "steady", "declining", "unknown"]
+Source = Literal["model", "rules", "population", "default"]
+Effect = Literal["raises", "lowers"]
+Grade = Literal["A", "B", "C", "D"]
+ModelKind = Literal["lightgbm", "logistic", "rule"]
+
+
+class Answer(BaseModel):
+    """Base of everything we send: frozen, no surprises."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Reason(Answer):
+    """A thing's signed share of one margin, in a marketer's words."""
+
+    feature: Annotated[str, Field(description="The strongest feature of this thing; stable within a model version.")]
+    value: Annotated[
+        float | str | bool | None, Field(description="The feature's value for this contact; null when missing.")
+    ]
+    effect: Annotated[Effect, Field(description="Whether it raises or lowers the prediction.")]
+    contribution: Annotated[
+        float, Field(description="Signed share of the named quantity (log-odds for scoring); all shares sum to it.")
+    ]
+    text: Annotated[str, Field(description="The reason as a sentence for a person.")]
+
+
+class ProblemPointer(Answer):
+    """Where in the contact the mistake lies."""
+
+    pointer: Annotated[str, Field(description="JSON pointer from the root of the request body.")]
+    detail: Annotated[str, Field(description="What is wrong and what would be right.")]
+
+
+class Prediction(Answer):
+    """The answer for one contact."""
+
+    contact_id: Annotated[str | None, Field(description="The id as sent; null when the contact carried none.")]
+    status: Annotated[Status, Field(description="`ok`, or why there is no prediction.")]
+    detail: Annotated[str | None, Field(description="What to do when the status is not `ok`.")]
+    errors: Annotated[list[ProblemPointer], Field(description="For `invalid`: each mistake with its place.")]
+    probability: Annotated[
+        float | None, Field(ge=0, le=1, description="Calibrated chance of the outcome within the horizon.")
+    ]
+    score: Annotated[
+        int | None, Field(ge=1, le=99, description="1-99: percentile of the margin in the reference population.")
+    ]
+    band: Annotated[Band | None, Field(description="Where the probability falls; cut-offs belong to the version.")]
+    trend: Annotated[Trend, Field(description="Against the stored prediction of 30 days before.")]
+    reasons: Annotated[list[Reason], Field(description="The strongest reasons first; 0 to 10.")]
+    source: Annotated[Source | None, Field(description="`model`, or the named fallback; null without prediction.")]
+    data_quality: Annotated[
+        list[str], Field(description="What was missing or stale, e.g. `no_timezone`, `stale_events`.")
+    ]
+
+
+class ModelInfo(Answer):
+    """Which version answered."""
+
+    capability: Annotated[str, Field(description="Which question.")]
+    outcome: Annotated[str | None, Field(description="Which outcome; null where the capability has none.")]
+    version: Annotated[str, Field(description="The registered version.")]
+    kind: Annotated[ModelKind, Field(description="What kind of model won on held-out time.")]
+    horizon_days: Annotated[int | None, Field(description="How far after the cutoff the outcome may come, days.")]
+    trained_at: Annotated[datetime, Field(description="When it was trained, UTC.")]
+    grade: Annotated[Grade, Field(description="A to D: log-loss skill over the best plain rule.")]

@@ -1,0 +1,159 @@
+"""The one tree of errors: rooms raise these, doors let them pass, `shared.serving.problem` maps them once.
+
+ForetellError
+├── BadRequest              422  the payload is wrong
+│   ├── UnknownOutcome      422
+│   └── TooManyContacts     422
+├── NotAuthenticated        401  no key, or not one of ours
+├── NotAllowed              403  the key lacks the scope
+├── NotFound                404
+├── Conflict                409
+│   └── NoModelTrained      409
+├── BodyTooLarge            413
+├── ModelNotReady           503  a champion exists and is being loaded
+├── StoreUnavailable        503
+├── UpstreamUnavailable     503
+└── UpstreamTimeout         504
+`code` is the API; class names are not.
+"""
+
+from typing import Any, ClassVar
+
+
+class ForetellError(Exception):
+    """Anything a client or an operator can be told in one sentence."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal-error"
+    title: ClassVar[str] = "Internal error"
+    retry_after_seconds: ClassVar[int | None] = None
+
+    def __init__(self, detail: str, **members: Any) -> None:
+        """Keep the sentence and the extra problem members.
+
+        Args:
+            detail: one sentence that says what to do; never a payload or a feature value.
+            members: extra members of the problem document, JSON-serialisable.
+        """
+        super().__init__(detail)
+        self.detail = detail
+        self.members = members
+
+
+class BadRequest(ForetellError):
+    """The payload does not fit the contract."""
+
+    status = 422
+    code = "invalid-request"
+    title = "Invalid request"
+
+
+class UnknownOutcome(BadRequest):
+    """The outcome is not defined for this account; the known ones are listed."""
+
+    code = "unknown-outcome"
+    title = "Unknown outcome"
+
+
+class TooManyContacts(BadRequest):
+    """More contacts than one call may carry."""
+
+    code = "too-many-contacts"
+    title = "Too many contacts"
+
+
+class NotAuthenticated(ForetellError):
+    """No key, or one that is not (or no longer) valid."""
+
+    status = 401
+    code = "invalid-key"
+    title = "Not authenticated"
+
+
+class NotAllowed(ForetellError):
+    """The key is valid and lacks the scope."""
+
+    status = 403
+    code = "missing-scope"
+    title = "Not allowed"
+
+
+class NotFound(ForetellError):
+    """There is nothing of that name."""
+
+    status = 404
+    code = "not-found"
+    title = "Not found"
+
+
+class Conflict(ForetellError):
+    """The state does not allow it."""
+
+    status = 409
+    code = "conflict"
+    title = "Conflict"
+
+
+class NoModelTrained(Conflict):
+    """No champion exists; says in counts what is missing."""
+
+    code = "no-model-trained"
+    title = "No model trained"
+
+
+class BodyTooLarge(ForetellError):
+    """More bytes than one call may carry."""
+
+    status = 413
+    code = "body-too-large"
+    title = "Body too large"
+
+
+class ModelNotReady(ForetellError):
+    """A champion exists and is not loaded yet; asking again soon is right."""
+
+    status = 503
+    code = "model-not-ready"
+    title = "Model not ready"
+    retry_after_seconds = 5
+
+
+class StoreUnavailable(ForetellError):
+    """The SQL store cannot be reached."""
+
+    status = 503
+    code = "store-unavailable"
+    title = "Store unavailable"
+    retry_after_seconds = 5
+
+
+class UpstreamUnavailable(ForetellError):
+    """The service behind this path does not answer."""
+
+    status = 503
+    code = "service-unavailable"
+    title = "Service unavailable"
+    retry_after_seconds = 2
+
+
+class UpstreamTimeout(ForetellError):
+    """The service behind this path did not answer before the deadline."""
+
+    status = 504
+    code = "deadline-exceeded"
+    title = "Deadline exceeded"
+
+
+class InsufficientData(ForetellError):
+    """Training cannot begin or ends without a usable signal; says in counts what is missing."""
+
+    status = 409
+    code = "insufficient-data"
+    title = "Insufficient data"
+
+
+class ArtifactRefused(ForetellError):
+    """A registered artifact is damaged or does not fit this release; the old one goes on answering."""
+
+    code = "artifact-refused"
+    title = "Artifact refused"

@@ -1,0 +1,139 @@
+"""What a process needs to know of its surroundings: frozen, read once at a door, no default for a secret."""
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import Field, PositiveFloat, PositiveInt, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.capabilities import TABLE
+
+
+class Settings(BaseSettings):
+    """Settings that every process shares; each is read from `FORETELL_<NAME>`."""
+
+    model_config = SettingsConfigDict(env_prefix="FORETELL_", frozen=True, extra="ignore")
+
+    home: Path = Path("var")
+    """Folder of the embedded setup: store, registry, keys, cache, logs."""
+
+    store_url: SecretStr | None = None
+    """SQLAlchemy URL of the store; None: SQLite in `home`. PostgreSQL: postgresql+psycopg://..."""
+
+    predictions_url: SecretStr | None = None
+    """Where predictions are logged; None: a SQLite file of its own in `home`, or the store's PostgreSQL."""
+
+    registry_url: SecretStr | None = None
+    """MLflow tracking URI; None: SQLite in `home`."""
+
+    registry_artifacts: str | None = None
+    """Where MLflow keeps artifacts of new experiments; None: a folder in `home` (embedded registry only)."""
+
+    log_level: str = "INFO"
+    """DEBUG, INFO, WARNING or ERROR."""
+
+    def resolved_store_url(self) -> str:
+        """Tell the store's URL, the embedded one when none was set."""
+        if self.store_url is not None:
+            return self.store_url.get_secret_value()
+        return f"sqlite:///{self.home.absolute() / 'store.sqlite'}"
+
+    def resolved_predictions_url(self) -> str:
+        """Tell where predictions go: an own SQLite file, or beside the store on PostgreSQL."""
+        if self.predictions_url is not None:
+            return self.predictions_url.get_secret_value()
+        store = self.resolved_store_url()
+        if not store.startswith("sqlite"):
+            return store
+        return f"sqlite:///{self.home.absolute() / 'predictions.sqlite'}"
+
+    def resolved_registry_url(self) -> str:
+        """Tell MLflow's tracking URI, the embedded one when none was set."""
+        if self.registry_url is not None:
+            return self.registry_url.get_secret_value()
+        return f"sqlite:///{self.home.absolute() / 'mlflow.sqlite'}"
+
+    def resolved_artifacts(self) -> str | None:
+        """Tell where new MLflow experiments keep artifacts; None leaves it to an MLflow server."""
+        if self.registry_artifacts is not None:
+            return self.registry_artifacts
+        return None if self.registry_url is not None else (self.home.absolute() / "mlartifacts").as_uri()
+
+    @property
+    def keys_folder(self) -> Path:
+        """Where the embedded setup keeps each account's key, one file an account, mode 0600."""
+        return self.home / "keys"
+
+    @property
+    def cache_folder(self) -> Path:
+        """Where artifacts fetched from the registry are kept, one folder a digest."""
+        return self.home / "cache"
+
+
+class SigningSettings(Settings):
+    """Settings of the processes that sign or verify calls between gateway and services."""
+
+    signing_key: SecretStr = Field(min_length=32)
+    """Shared by gateway, worker and services; without it none of them starts."""
+
+    request_timeout_seconds: PositiveFloat = 10.0
+    """How long a client may wait for an answer."""
+
+
+class ServiceSettings(SigningSettings):
+    """Settings of a prediction service."""
+
+    champion_poll_seconds: PositiveFloat = 5.0
+    """How often the champion rows are read."""
+
+    max_models: PositiveInt = 50
+    """How many models one process keeps in memory; the least recently used one is dropped."""
+
+    prediction_queue: PositiveInt = 100_000
+    """How many predictions may wait to be logged; beyond that they are dropped and counted."""
+
+    threads: PositiveInt = 4
+    """How many requests are computed at once."""
+
+
+class GatewaySettings(SigningSettings):
+    """Settings of the gateway."""
+
+    identity_key: SecretStr = Field(min_length=32)
+    """Key of the hash under which e-mail addresses are kept."""
+
+    upstream: str = "http://127.0.0.1:{port}"
+    """Address of a service; `{name}` and `{port}` are filled in from the capability table."""
+
+    port: PositiveInt = 8000
+    """Port of the gateway; services of the embedded setup take the ports that follow."""
+
+    max_body_bytes: PositiveInt = 8_000_000
+    """Largest request body."""
+
+    key_cache_seconds: PositiveFloat = 5.0
+    """How long a key is believed without asking the store again."""
+
+    key_grace_seconds: PositiveFloat = 600.0
+    """How long a known key stays valid while the store is away."""
+
+    def upstream_of(self, name: str) -> str:
+        """Tell the base address of a capability's service."""
+        return self.upstream.format(name=name, port=service_port(self.port, name))
+
+
+def service_port(gateway_port: int, name: str) -> int:
+    """Tell the port of a service in the embedded setup: those after the gateway's, in table order."""
+    return gateway_port + 1 + [line.name for line in TABLE].index(name)
+
+
+Kind = TypeVar("Kind", bound=Settings)
+
+
+def read(kind: type[Kind], **values: Any) -> Kind:
+    """Read settings from the environment; keyword values win.
+
+    Raises:
+        pydantic.ValidationError: something is missing or out of bounds.
+    """
+    return kind(**values)

@@ -1,0 +1,5 @@
+"""The only place that knows before from after: columnar events, dated attributes, frames, splits, local time."""
+
+from shared.timeline.pasts import NEVER, ContactFacts, DatedValue, EventTuple, PastRows, Pasts, build
+
+__all__ = ["NEVER", "ContactFacts", "DatedValue", "EventTuple", "PastRows", "Pasts", "build"]

@@ -1,0 +1,219 @@
+"""Columnar pasts: the events and dated attributes of many contacts as numpy arrays.
+
+One contact is a batch of one. Building codes strings as integers once; everything after it is arithmetic.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.contracts.rows import Microseconds
+
+NEVER: Microseconds = 2**62
+"""An instant that no cutoff reaches: `created_at` of a contact for whom it is not known."""
+
+UNVERIFIED_OPEN = "email_opened_unverified"
+"""An open nobody could tell from a machine's prefetch: a type of its own, never an engagement label."""
+
+EventTuple = tuple[
+    str, str, str, Microseconds, float | None, str | None, str | None, str | None, int | None
+]
+"""contact_id, event_id, type, occurred_at, value, message_id, campaign_id, item, human."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatedValue:
+    """One value of one attribute, valid from an instant until the next one."""
+
+    name: str
+    valid_from: Microseconds
+    value: Any
+    dated: bool = True
+    """False: nobody said since when; only an attribute declared static may be trained on."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContactFacts:
+    """What is known of a contact apart from events."""
+
+    created_at: Microseconds | None = None
+    timezone: str | None = None
+    consent: Mapping[str, str] = field(default_factory=dict)
+    attributes: tuple[DatedValue, ...] = ()
+
+
+@dataclass(slots=True)
+class PastRows:
+    """Rows as they come from the store or from a request, before they become columns."""
+
+    facts: dict[str, ContactFacts]
+    """Known contacts only."""
+    events: list[EventTuple]
+    """In any order; each (contact_id, event_id) once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pasts:
+    """Columnar events and attributes of n contacts; each contact's events lie together, in time order."""
+
+    contact_ids: tuple[str, ...]
+    known: NDArray[np.bool_]
+    """(n,) whether the contact has facts or events at all."""
+    created_at: NDArray[np.int64]
+    """(n,) microseconds; NEVER where unknown."""
+    zones: tuple[str | None, ...]
+    """(n,) IANA names."""
+    consents: tuple[Mapping[str, str], ...]
+    """(n,) as stored."""
+    offsets: NDArray[np.int64]
+    """(n + 1,) events of contact i are rows offsets[i]:offsets[i + 1]."""
+    at: NDArray[np.int64]
+    """(n_events,) microseconds, ascending within a contact."""
+    type: NDArray[np.int32]
+    """(n_events,) index into `types`."""
+    value: NDArray[np.float64]
+    """(n_events,) NaN where there is none."""
+    message: NDArray[np.int32]
+    """(n_events,) code, -1 where there is none."""
+    campaign: NDArray[np.int32]
+    """(n_events,) index into `campaigns`, -1 where there is none."""
+    item: NDArray[np.int32]
+    """(n_events,) index into `items`, -1 where there is none."""
+    types: tuple[str, ...]
+    campaigns: tuple[str, ...]
+    items: tuple[str, ...]
+    attributes: Mapping[str, "AttributeColumn"]
+    """By name."""
+
+    def __len__(self) -> int:
+        """Count the contacts."""
+        return len(self.contact_ids)
+
+    def type_code(self, name: str) -> int:
+        """Find a type's code; -1 where no event has it."""
+        return self.types.index(name) if name in self.types else -1
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeColumn:
+    """All values of one attribute, sorted by contact and `valid_from`."""
+
+    contact: NDArray[np.int32]
+    valid_from: NDArray[np.int64]
+    value: tuple[Any, ...]
+    dated: NDArray[np.bool_]
+
+
+class _Codes(dict[str | None, int]):
+    """Codes in order of first appearance; None is -1."""
+
+    def __init__(self) -> None:
+        super().__init__({None: -1})
+
+    def __missing__(self, name: str | None) -> int:
+        code = len(self) - 1
+        self[name] = code
+        return code
+
+    def names(self) -> tuple[str, ...]:
+        return tuple(name for name in self if name is not None)
+
+
+def build(
+    contact_ids: Sequence[str],
+    facts: Mapping[str, ContactFacts],
+    events: Iterable[Sequence[EventTuple]],
+) -> Pasts:
+    """Turn rows into columns; events made by machines are taken out here, once, for everybody.
+
+    Args:
+        contact_ids: one per row, in the caller's order, each once.
+        facts: what is known of each; a missing one is an unknown contact.
+        events: chunks of event tuples in any order; contacts not in `contact_ids` are skipped.
+
+    Returns:
+        The pasts of these contacts, in the caller's order.
+    """
+    row_of = {contact_id: row for row, contact_id in enumerate(contact_ids)}
+    types, messages, campaigns, items = _Codes(), _Codes(), _Codes(), _Codes()
+    chunks = [
+        _columns(chunk, row_of, types, messages, campaigns, items) for chunk in events if chunk
+    ] or [_columns((), row_of, types, messages, campaigns, items)]
+    contact, at, type_, value, message, campaign, item = (
+        chunks[0][i] if len(chunks) == 1 else np.concatenate([chunk[i] for chunk in chunks]) for i in range(7)
+    )
+    del chunks
+    order = np.lexsort((type_, at, contact))
+    n = len(contact_ids)
+    counts = np.bincount(contact, minlength=n)
+    offsets = np.zeros(n + 1, dtype=np.int64)
+    np.cumsum(counts, out=offsets[1:])
+    known_facts = [facts.get(contact_id) for contact_id in contact_ids]
+    return Pasts(
+        contact_ids=tuple(contact_ids),
+        known=np.array([fact is not None for fact in known_facts], dtype=bool) | (counts > 0),
+        created_at=np.array(
+            [NEVER if fact is None or fact.created_at is None else fact.created_at for fact in known_facts],
+            dtype=np.int64,
+        ),
+        zones=tuple(None if fact is None else fact.timezone for fact in known_facts),
+        consents=tuple({} if fact is None else fact.consent for fact in known_facts),
+        offsets=offsets,
+        at=at[order],
+        type=type_[order],
+        value=value[order],
+        message=message[order],
+        campaign=campaign[order],
+        item=item[order],
+        types=types.names(),
+        campaigns=campaigns.names(),
+        items=items.names(),
+        attributes=_attribute_columns(known_facts),
+    )
+
+
+def _columns(
+    chunk: Sequence[EventTuple],
+    row_of: Mapping[str, int],
+    types: _Codes,
+    messages: _Codes,
+    campaigns: _Codes,
+    items: _Codes,
+) -> tuple[NDArray[Any], ...]:
+    rows = [row for row in chunk if row[8] != 0 and row[0] in row_of]
+    contact, _, type_, at, value, message, campaign, item, human = zip(*rows, strict=True) if rows else ((),) * 9
+    if "email_opened" in type_:
+        type_ = tuple(
+            UNVERIFIED_OPEN if name == "email_opened" and verdict is None else name
+            for name, verdict in zip(type_, human, strict=True)
+        )
+    n = len(rows)
+    return (
+        np.fromiter(map(row_of.__getitem__, contact), np.int32, n),
+        np.array(at, dtype=np.int64),
+        np.fromiter(map(types.__getitem__, type_), np.int32, n),
+        np.array(value, dtype=np.float64),
+        np.fromiter(map(messages.__getitem__, message), np.int32, n),
+        np.fromiter(map(campaigns.__getitem__, campaign), np.int32, n),
+        np.fromiter(map(items.__getitem__, item), np.int32, n),
+    )
+
+
+def _attribute_columns(facts: Sequence[ContactFacts | None]) -> dict[str, AttributeColumn]:
+    by_name: dict[str, list[tuple[int, Microseconds, Any, bool]]] = {}
+    for row, fact in enumerate(facts):
+        for entry in fact.attributes if fact is not None else ():
+            by_name.setdefault(entry.name, []).append((row, entry.valid_from, entry.value, entry.dated))
+    columns = {}
+    for name in sorted(by_name):
+        entries = sorted(by_name[name], key=lambda entry: entry[:2])
+        columns[name] = AttributeColumn(
+            contact=np.array([entry[0] for entry in entries], dtype=np.int32),
+            valid_from=np.array([entry[1] for entry in entries], dtype=np.int64),
+            value=tuple(entry[2] for entry in entries),
+            dated=np.array([entry[3] for entry in entries], dtype=bool),
+        )
+    return columns
