@@ -2,8 +2,8 @@
 
 import math
 from datetime import UTC, datetime
-from typing import Annotated, Any
-from zoneinfo import ZoneInfo, available_timezones
+from typing import Annotated, Any, Literal
+from zoneinfo import available_timezones
 
 from pydantic import (
     AfterValidator,
@@ -36,14 +36,9 @@ def _zones() -> set[str]:
     return _ZONES
 
 
-def zone(name: str) -> ZoneInfo:
-    """Open a zone that was validated before."""
-    return ZoneInfo(name)
-
-
 def _no_timestamp_number(value: Any) -> Any:
     if isinstance(value, (int, float)):
-        raise ValueError("give an ISO 8601 time with a zone, such as 2026-06-01T09:30:00Z")  # noqa: TRY004
+        raise ValueError("give an ISO 8601 time with a zone, such as 2026-06-01T09:30:00Z")
     return value
 
 
@@ -75,15 +70,107 @@ def _no_control(value: str) -> str:
     return value
 
 
-ContactId = Annotated[
-    str, StringConstraints(min_length=1, max_length=200, strict=True), AfterValidator(_no_control)
-]
-ShortText = Annotated[str, StringConstraints(min_length=1, max_length=200, strict=True), AfterValidator(_no_control)]
-Zone = Annotated[str, AfterValidator(_known_zone)]
-Instant = Annotated[
-    datetime, BeforeValidator(_no_timestamp_number), AwareDatetime, AfterValidator(_in_range)
-]
-Scalar = Annotated[Any, AfterValidator(_scalar)]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=200, strict=True), AfterValidator(_no_control)]
+ContactId = Text
 AttributeName = Annotated[
     str, StringConstraints(min_length=1, max_length=128, strict=True), AfterValidator(_no_control)
 ]
+Zone = Annotated[str, AfterValidator(_known_zone)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_no_timestamp_number), AfterValidator(_in_range)]
+Scalar = Annotated[str | int | float | bool | None, BeforeValidator(_scalar)]
+Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+
+
+class _Given(BaseModel):
+    """Base of everything that comes in: frozen, and an unknown field is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class InlineEvent(_Given):
+    """A dated fact about the contact that carries it."""
+
+    id: Annotated[
+        Text | None,
+        Field(
+            description="Your own id of the event; the same id again is the same event.",
+            examples=["ord-1001"],
+        ),
+    ] = None
+    type: Annotated[EventType, Field(description="Canonical or your own snake_case type.", examples=["order_placed"])]
+    occurred_at: Annotated[
+        Instant, Field(description="When it happened, with a zone.", examples=["2026-05-03T10:15:00Z"])
+    ]
+    value: Annotated[
+        float | None,
+        Field(description="Money or another amount.", examples=[49.9], allow_inf_nan=False, ge=-1e12, le=1e12),
+    ] = None
+    currency: Annotated[Currency | None, Field(description="ISO 4217 code of the value.", examples=["EUR"])] = None
+    message_id: Annotated[Text | None, Field(description="The message that it belongs to.")] = None
+    campaign_id: Annotated[Text | None, Field(description="The campaign that it belongs to.")] = None
+    item: Annotated[Text | None, Field(description="Product, page, content or category.")] = None
+    properties: Annotated[
+        dict[AttributeName, Any] | None, Field(description="Anything else, kept as sent.", max_length=200)
+    ] = None
+    human: Annotated[
+        bool | None, Field(description="false: made by a machine (prefetch, link scanner); null: unknown.")
+    ] = None
+
+
+class EventInput(InlineEvent):
+    """A dated fact about a contact."""
+
+    contact_id: Annotated[ContactId, Field(description="Whose event it is.", examples=["c-42"])]
+
+
+class DatedScalar(_Given):
+    """A value and the instant from which it holds."""
+
+    value: Annotated[Scalar, Field(description="String, number, true, false or null.")]
+    valid_from: Annotated[Instant, Field(description="Since when it holds.", examples=["2026-01-01T00:00:00Z"])]
+
+
+class ContactFields(_Given):
+    """What may be said of a contact, without its id (the id stands in the path)."""
+
+    attributes: Annotated[
+        dict[AttributeName, Scalar | DatedScalar],
+        Field(description="Facts by name; a bare value holds from now on.", max_length=MAX_ATTRIBUTES),
+    ] = {}
+    timezone: Annotated[Zone | None, Field(description="IANA time zone.", examples=["Europe/Paris"])] = None
+    consent: Annotated[
+        dict[Literal["profiling"], Literal["granted", "denied"]] | None,
+        Field(description="`denied` keeps the contact out of training and of predictions."),
+    ] = None
+    created_at: Annotated[Instant | None, Field(description="Since when you know this contact.")] = None
+    email: Annotated[
+        str | None, Field(description="Kept only as a keyed hash, to recognise the contact.", max_length=320)
+    ] = None
+
+
+class ContactInput(ContactFields):
+    """A person being marketed to."""
+
+    id: Annotated[ContactId, Field(description="Your own id of the contact.", examples=["c-42"])]
+
+
+class InlineContact(_Given):
+    """A contact in a prediction request: its id, and what counts for this answer only."""
+
+    id: Annotated[ContactId, Field(description="Your own id; what the store knows of it is used.", examples=["c-42"])]
+    attributes: Annotated[
+        dict[AttributeName, Scalar],
+        Field(description="Override what is stored, for this answer only.", max_length=MAX_ATTRIBUTES),
+    ] = {}
+    timezone: Annotated[Zone | None, Field(description="IANA time zone.", examples=["Europe/Paris"])] = None
+    consent: Annotated[
+        dict[Literal["profiling"], Literal["granted", "denied"]] | None,
+        Field(description="Overrides what is stored."),
+    ] = None
+    events: Annotated[
+        list[InlineEvent],
+        Field(
+            description="United by id with what is stored, for this answer only.",
+            max_length=MAX_EVENTS_PER_CONTACT,
+        ),
+    ] = []

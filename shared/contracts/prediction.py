@@ -35,11 +35,13 @@ class Reason(Answer):
 
     feature: Annotated[str, Field(description="The strongest feature of this thing; stable within a model version.")]
     value: Annotated[
-        float | str | bool | None, Field(description="The feature's value for this contact; null when missing.")
+        float | str | bool | None,
+        Field(description="The feature's value for this contact; null when missing."),
     ]
     effect: Annotated[Effect, Field(description="Whether it raises or lowers the prediction.")]
     contribution: Annotated[
-        float, Field(description="Signed share of the named quantity (log-odds for scoring); all shares sum to it.")
+        float,
+        Field(description="Signed share of the named quantity (log-odds for scoring); all shares sum to it."),
     ]
     text: Annotated[str, Field(description="The reason as a sentence for a person.")]
 
@@ -62,7 +64,8 @@ class Prediction(Answer):
         float | None, Field(ge=0, le=1, description="Calibrated chance of the outcome within the horizon.")
     ]
     score: Annotated[
-        int | None, Field(ge=1, le=99, description="1-99: percentile of the margin in the reference population.")
+        int | None,
+        Field(ge=1, le=99, description="1-99: percentile of the margin in the reference population."),
     ]
     band: Annotated[Band | None, Field(description="Where the probability falls; cut-offs belong to the version.")]
     trend: Annotated[Trend, Field(description="Against the stored prediction of 30 days before.")]

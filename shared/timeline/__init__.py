@@ -1,4 +1,4 @@
-"""The only place that knows before from after: columnar events, dated attributes, frames, splits, local time."""
+"""The only place that knows before from after: columns, frames, splits, local time."""
 
 from shared.timeline.pasts import NEVER, ContactFacts, DatedValue, EventTuple, PastRows, Pasts, build
 

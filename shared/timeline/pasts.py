@@ -18,9 +18,7 @@ NEVER: Microseconds = 2**62
 UNVERIFIED_OPEN = "email_opened_unverified"
 """An open nobody could tell from a machine's prefetch: a type of its own, never an engagement label."""
 
-EventTuple = tuple[
-    str, str, str, Microseconds, float | None, str | None, str | None, str | None, int | None
-]
+EventTuple = tuple[str, str, str, Microseconds, float | None, str | None, str | None, str | None, int | None]
 """contact_id, event_id, type, occurred_at, value, message_id, campaign_id, item, human."""
 
 
@@ -139,9 +137,9 @@ def build(
     """
     row_of = {contact_id: row for row, contact_id in enumerate(contact_ids)}
     types, messages, campaigns, items = _Codes(), _Codes(), _Codes(), _Codes()
-    chunks = [
-        _columns(chunk, row_of, types, messages, campaigns, items) for chunk in events if chunk
-    ] or [_columns((), row_of, types, messages, campaigns, items)]
+    chunks = [_columns(chunk, row_of, types, messages, campaigns, items) for chunk in events if chunk] or [
+        _columns((), row_of, types, messages, campaigns, items)
+    ]
     contact, at, type_, value, message, campaign, item = (
         chunks[0][i] if len(chunks) == 1 else np.concatenate([chunk[i] for chunk in chunks]) for i in range(7)
     )
