@@ -137,7 +137,8 @@ def _usable_rows(problem: Problem, position: int) -> NDArray[np.intp]:
     if problem.cutoff is None or not len(found):
         return found
     begin = problem.cutoff[problem.splits[position].test].min()
-    return found[problem.cutoff[found] + problem.horizon <= begin]
+    closed: NDArray[np.bool_] = problem.cutoff[found] + problem.horizon <= begin
+    return found[closed]
 
 
 def _calibrated(problem: Problem, raw: Vector) -> Vector:
