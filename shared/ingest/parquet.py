@@ -1,6 +1,8 @@
 """Parquet files: opened here, with pyarrow imported only when one is read."""
 
+import gc
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,7 +21,8 @@ def event_batches(
 ) -> Iterator[Batch[EventRow]]:
     """Read events column by column; rows that this way refuses are looked at one by one."""
     for first, table, fraction in _tables(path, at_once):
-        columnar = event_rows(table, recorded_at=recorded_at)
+        with _collector_paused():
+            columnar = event_rows(table, recorded_at=recorded_at)
         batch = Batch(rows=columnar.rows, fraction=fraction)
         batch_slowly(batch, first, table, columnar.refused, build)
         yield batch
@@ -57,6 +60,18 @@ def batch_slowly(batch: Batch[Row], first: int, table: Any, chosen: list[int], b
         return
     cells = ({name: plain(value) for name, value in record.items()} for record in records)
     batch.take_all(zip((first + position for position in chosen), cells, strict=True), build)
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Make millions of tuples without the collector looking through all of them again and again: a third faster."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _tables(path: Path, at_once: int) -> Iterator[tuple[int, Any, float]]:
