@@ -73,9 +73,7 @@ def _rekeyed(events: Sequence[EventTuple], key: str, contact_id: str) -> Sequenc
     return events if key == contact_id else [(key, *event[1:]) for event in events]
 
 
-def _inline(
-    contact: InlineContact, key: str, taken: set[str], cutoff: Microseconds
-) -> list[EventTuple]:
+def _inline(contact: InlineContact, key: str, taken: set[str], cutoff: Microseconds) -> list[EventTuple]:
     rows = []
     for event in contact.events:
         at = microseconds(event.occurred_at)
@@ -97,5 +95,5 @@ def _facts(contact: InlineContact, stored: ContactFacts | None) -> ContactFacts 
     base = stored if stored is not None else ContactFacts()
     kept = tuple(value for value in base.attributes if value.name not in contact.attributes)
     given = tuple(DatedValue(name, ALWAYS, value) for name, value in contact.attributes.items())
-    consent: Mapping[str, str] = {**base.consent, **(contact.consent or {})}
-    return ContactFacts(base.created_at, contact.timezone or base.timezone, consent, kept + given)
+    inline: Mapping[str, str] = {str(name): choice for name, choice in (contact.consent or {}).items()}
+    return ContactFacts(base.created_at, contact.timezone or base.timezone, {**base.consent, **inline}, kept + given)

@@ -1,4 +1,3 @@
-import asyncio
 import json
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -213,6 +212,16 @@ def event(contact_id: str, name: str = "e1", type_: str = "email_clicked", days:
 
 
 Opened = Callable[..., Any]
+
+
+@pytest.fixture
+def asgi() -> type[Client]:
+    return Client
+
+
+@pytest.fixture
+def row() -> Callable[..., RememberedRow]:
+    return champion_row
 
 
 @pytest.fixture
