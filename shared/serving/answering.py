@@ -16,9 +16,10 @@ from shared.contracts.contact import InlineContact
 from shared.contracts.request import PredictionRequest
 from shared.contracts.rows import DAY, Microseconds
 from shared.errors import LimitReached, NoModelTrained, StoreUnavailable, UpstreamTimeout
+from shared.ingest import microseconds
 from shared.serving import judging
 from shared.serving.champions import Champion, ChampionHolder
-from shared.serving.envelope import InvalidContact, Slot, envelope, microseconds, slots
+from shared.serving.envelope import InvalidContact, Slot, envelope, slots
 from shared.serving.judging import Verdict
 from shared.serving.metrics import ServiceMetrics
 from shared.serving.outcomes import Outcomes

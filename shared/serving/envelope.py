@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -104,12 +104,3 @@ def _repeatable(raw: Any) -> str | None:
 
 def _place(pointer: str, detail: str) -> dict[str, str]:
     return {"pointer": pointer, "detail": detail}
-
-
-def microseconds(instant: datetime) -> int:
-    """Count the microseconds since 1970 exactly.
-
-    >>> microseconds(datetime(1970, 1, 2, tzinfo=UTC))
-    86400000000
-    """
-    return (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)

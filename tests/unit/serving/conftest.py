@@ -56,7 +56,7 @@ class FakeModel:
                 reasons=[
                     SimpleNamespace(feature="events", value=float(count), contribution=-float(count), text="Events")
                 ][:reasons],
-                parts={"fit": 0.0, "engagement": -float(count)},
+                parts={"fit": 0.0, "engagement": -float(count), "base": 0.0},
                 data_quality=[],
                 truncated=False,
             )
