@@ -7,7 +7,7 @@ below, its `api` door is asked. What differs between capabilities is read from t
 import importlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,8 @@ from shared.store import Database, migrate, open_database
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 NOW_US = 1_780_272_000_000_000
 OUTCOME = "bought"
-CONTACTS = 300
-DAYS = 200
+CONTACTS = 200
+DAYS = 130
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,22 @@ class Subject:
     settings: ServiceSettings
     database: Database
     outcome: str | None
-    model: Any
-    folder: Path
+    version: str = ""
+    model: Any = None
+    folder: Path = Path()
 
     @property
     def api(self) -> Any:
         return importlib.import_module(f"services.{self.capability.name}.api")
+
+    @property
+    def name(self) -> tuple[str, str]:
+        return self.capability.name, self.outcome or ""
+
+    def trained(self) -> Any:
+        door = importlib.import_module(f"services.{self.capability.name}.train")
+        named = [self.outcome] if self.outcome else []
+        return door.train(self.database, self.settings, "demo", *named, now=NOW_US)
 
     def asked(self, *contacts: Any, **fields: Any) -> dict[str, Any]:
         named = {} if self.outcome is None else {"outcome": self.outcome}
@@ -53,7 +63,8 @@ def _events(draw: np.random.Generator, contact: str, eagerness: float) -> list[E
     rows = []
     start = NOW_US - DAYS * DAY
     for day in range(DAYS):
-        for kind, chance in (("email_sent", 0.2), ("page_viewed", 0.25 * eagerness), ("email_clicked", 0.1 * eagerness)):
+        daily = {"email_sent": 0.2, "page_viewed": 0.25 * eagerness, "email_clicked": 0.1 * eagerness}
+        for kind, chance in daily.items():
             if draw.random() < chance:
                 rows.append(_row(draw, contact, kind, start + day * DAY))
         if rows and rows[-1].type == "email_clicked" and draw.random() < 0.3 * eagerness:
@@ -87,9 +98,8 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ServiceS
         rows += _events(draw, f"c-{number}", eagerness)
     store.put_contacts(contacts, recorded_at=NOW_US - DAY)
     store.bulk_events(rows)
-    store.put_outcome(
-        Outcome(name=OUTCOME, capability="scoring", event_types=("order_placed",), horizon_days=14, repeatable=True)
-    )
+    rhythm = {"horizon_days": 14, "every_days": 14, "repeatable": True}
+    store.put_outcome(Outcome(name=OUTCOME, capability="scoring", event_types=("order_placed",), **rhythm))
     yield settings, database
     database.close()
 
@@ -98,18 +108,13 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ServiceS
 def subject(request: pytest.FixtureRequest, account: tuple[ServiceSettings, Database]) -> Subject:
     line: Capability = request.param
     settings, database = account
-    outcome = OUTCOME if line.per_outcome else None
-    door = importlib.import_module(f"services.{line.name}.train")
-    published = door.train(database, settings, "demo", *([outcome] if outcome else []), now=NOW_US)
-    store = database.of("demo")
-    where = ("demo", line.name, outcome or "")
+    untrained = Subject(line, settings, database, OUTCOME if line.per_outcome else None)
+    published = untrained.trained()
+    version, digest = published.version, published.digest
     if not published.promoted:
-        store.promote(*where[1:], published.version, published.digest, at=NOW_US, reason="for the checks")
-    folder = artifacts(
-        settings, *where, version=published.version, digest=published.digest, into=settings.cache_folder
-    )
-    model = importlib.import_module(f"services.{line.name}.api").QUESTION.load(folder)
-    return Subject(line, settings, database, outcome, model, folder)
+        database.of("demo").promote(*untrained.name, version, digest, at=NOW_US, reason="for the checks")
+    folder = artifacts(settings, "demo", *untrained.name, version=version, digest=digest, into=settings.cache_folder)
+    return replace(untrained, version=version, model=untrained.api.QUESTION.load(folder), folder=folder)
 
 
 Opened = Callable[..., AbstractAsyncContextManager[Any]]
