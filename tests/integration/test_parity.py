@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import urllib.error
@@ -72,7 +73,11 @@ def _served(settings: Settings, uri: str, port: int, matrix: np.ndarray) -> np.n
     """Ask `mlflow models serve`, with the columns in another order than the model's."""
     rows = [[None if np.isnan(value) else value for value in row[::-1]] for row in matrix.tolist()]
     body = json.dumps({"dataframe_split": {"columns": NAMES[::-1], "data": rows}}).encode()
-    environment = {"MLFLOW_TRACKING_URI": settings.resolved_registry_url(), "MLFLOW_DISABLE_TELEMETRY": "true"}
+    environment = {
+        "MLFLOW_TRACKING_URI": settings.resolved_registry_url(),
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",  # it starts uvicorn by name
+    }
     server = subprocess.Popen(
         [sys.executable, "-m", "mlflow", "models", "serve", "-m", uri, "--env-manager", "local", "-p", str(port)],
         env={**os.environ, **environment},
@@ -83,7 +88,8 @@ def _served(settings: Settings, uri: str, port: int, matrix: np.ndarray) -> np.n
     try:
         return np.array(_answer(server, f"http://127.0.0.1:{port}/invocations", body))
     finally:
-        os.killpg(server.pid, 15)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGTERM)
         server.wait(30)
 
 
