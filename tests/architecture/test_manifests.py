@@ -7,8 +7,8 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
+from shared import settings
 from shared.capabilities import TABLE
-from shared.settings import GatewaySettings, ServiceSettings, Settings
 
 ROOT = Path(__file__).parents[2]
 OVERLAYS = sorted(path.parent.name for path in (ROOT / "k8s" / "overlays").glob("*/kustomization.yaml"))
@@ -129,11 +129,8 @@ def test_every_process_gets_the_secrets_it_needs_and_no_other(manifests: list[Ma
 
 
 def test_every_variable_is_a_setting_that_is_read(manifests: list[Manifest]) -> None:
-    known = {
-        f"FORETELL_{name.upper()}"
-        for settings in (Settings, ServiceSettings, GatewaySettings)
-        for name in settings.model_fields
-    }
+    kinds = [kind for kind in vars(settings).values() if isinstance(kind, type) and issubclass(kind, settings.Settings)]
+    known = {f"FORETELL_{name.upper()}" for kind in kinds for name in kind.model_fields}
 
     given = {entry["name"] for pod in pods(manifests).values() for entry in container(pod)["env"]}
 
@@ -149,6 +146,7 @@ def test_every_process_is_probed_and_bounded(manifests: list[Manifest]) -> None:
         if name != "migrate":
             assert one["startupProbe"]["httpGet"] == {"path": "/healthz", "port": "http"}
             assert one["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "http"}
+        if name in {*CAPABILITIES, "gateway"}:
             assert one["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "http"}
 
 
