@@ -11,7 +11,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 ACCOUNT ?= demo
 CAPABILITY ?= scoring
 OUTCOME ?= redeem
-DATA ?=
+ONLY ?=
 ARGS ?=
 # Half of the tests wait for processes and databases: two workers on two cores.
 WORKERS ?= 2
@@ -21,6 +21,7 @@ UV_VERSION := 0.13.9
 BIN := .venv/bin
 PRODUCT := .venv/.installed-product
 DEV := .venv/.installed-dev
+BENCHES := $(patsubst bench/%.py,%,$(wildcard bench/[a-z]*.py)) $(patsubst bench/%/__main__.py,%,$(wildcard bench/*/__main__.py))
 
 .PHONY: help setup run up train test test-full check bench docs lock clean
 
@@ -63,8 +64,8 @@ check: $(DEV) ## Lint, formatting, types, and which package may import which
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/hadolint Dockerfile
 
-bench: $(DEV) ## Measure; DATA=folder of the public data sets also rewrites the results table
-	@$(BIN)/python -m bench $(if $(DATA),--data $(DATA)) $(ARGS)
+bench: $(DEV) ## Measure everything in bench/, or ONLY=name; ARGS goes to the measurement
+	@for one in $(or $(ONLY),$(BENCHES)); do echo "== $$one" && $(BIN)/python -m bench.$$one $(ARGS) || exit 1; done
 
 docs: $(DEV) ## Check the documentation: links, settings table, decisions, picture of the folders
 	@$(BIN)/python -m pytest tests/architecture/test_documentation.py -q --no-header -p no:cacheprovider
