@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from shared.registry.connection import connect, model_name
+from shared.registry.connection import connected, model_name
 from shared.registry.digest import digest_of
 from shared.settings import Settings
 
@@ -49,31 +49,38 @@ def register(
         folder: the artifact.
         record: what is written beside it.
     """
-    client = connect(settings)
+    digest = digest_of(folder)
+    with connected(settings) as client:
+        import mlflow
+
+        name = model_name(account, capability, outcome)
+        experiment_id = _experiment(client, settings, f"{account}.{capability}")
+        tags = {**record.tags, "foretell.digest": digest}
+        with mlflow.start_run(experiment_id=experiment_id, tags=tags) as run:
+            _write(record)
+            logged = mlflow.pyfunc.log_model(
+                name="model",
+                loader_module=f"services.{capability}.model",
+                data_path=str(folder),
+                pip_requirements=list(REQUIREMENTS),
+                signature=_signature(record.columns),
+            )
+        run_id = str(run.info.run_id)
+        _make_model(client, name)
+        version = client.create_model_version(
+            name, source=logged.model_uri, run_id=run_id, model_id=logged.model_id, tags={"digest": digest}
+        )
+    return Registered(str(version.version), run_id, digest)
+
+
+def _write(record: Record) -> None:
     import mlflow
 
-    name = model_name(account, capability, outcome)
-    experiment_id = _experiment(client, settings, f"{account}.{capability}")
-    digest = digest_of(folder)
-    with mlflow.start_run(experiment_id=experiment_id, tags={**record.tags, "foretell.digest": digest}) as run:
-        run_id = str(run.info.run_id)
-        mlflow.log_params(dict(record.params))
-        mlflow.log_metrics(dict(record.metrics))
-        mlflow.log_dict(dict(record.report), "report.json")
-        for plot, path in record.plots.items():
-            mlflow.log_artifact(str(path), f"plots/{plot}")
-        logged = mlflow.pyfunc.log_model(
-            name="model",
-            loader_module=f"services.{capability}.model",
-            data_path=str(folder),
-            pip_requirements=list(REQUIREMENTS),
-            signature=_signature(record.columns),
-        )
-    _make_model(client, name)
-    version = client.create_model_version(
-        name, source=logged.model_uri, run_id=run_id, model_id=logged.model_id, tags={"digest": digest}
-    )
-    return Registered(str(version.version), run_id, digest)
+    mlflow.log_params(dict(record.params))
+    mlflow.log_metrics(dict(record.metrics))
+    mlflow.log_dict(dict(record.report), "report.json")
+    for plot, path in record.plots.items():
+        mlflow.log_artifact(str(path), f"plots/{plot}")
 
 
 def _experiment(client: Any, settings: Settings, name: str) -> str:
@@ -99,6 +106,8 @@ def _make_model(client: Any, name: str) -> None:
 
 
 def _signature(columns: Sequence[str]) -> Any:
+    if not columns:
+        return None
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema
 

@@ -6,7 +6,6 @@ from asyncio import create_task, to_thread
 from typing import Any
 
 import pytest
-from numpy import nan  # noqa: F401 - what JSON calls NaN
 
 from shared.timeline import ContactFacts
 
@@ -39,7 +38,7 @@ async def test_a_known_contact_is_answered_in_full(running: Any) -> None:
                 ],
                 "source": "model",
                 "data_quality": [],
-                "parts": {"fit": 0.0, "engagement": -2.0},
+                "parts": {"fit": 0.0, "engagement": -2.0, "base": 0.0},
             }
         ],
         "model": {
@@ -214,8 +213,8 @@ async def test_no_model_says_in_counts_what_is_missing(running: Any, store: Any)
         reply = await client.post("/score", asked("c-1"))
 
     assert reply.status == 409
-    assert reply.json["contacts_with_outcome"] == 12
-    assert reply.json["needed_contacts_with_outcome"] == 40
+    assert reply.json["with_outcome"] == 12
+    assert reply.json["needed_with_outcome"] == 40
     assert "foretell train scoring --outcome customer" in reply.json["detail"]
 
 
