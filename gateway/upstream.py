@@ -83,7 +83,8 @@ class Upstreams:
         self.metrics.upstream_answers.labels(capability.name, f"{response.status_code // 100}xx").inc()
         served = response.headers.get(SERVED_HEADER, "")
         if served.isascii() and served.isdigit():
-            self.metrics.contacts_served.labels(caller.account, capability.name).inc(int(served))
+            self.metrics.contacts_served.labels(capability.name).inc(int(served))
+            request.state.facts["contacts"] = int(served)
             del response.headers[SERVED_HEADER]
         return response
 
