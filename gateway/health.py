@@ -21,7 +21,13 @@ async def healthz() -> dict[str, str]:
     return {"status": "alive"}
 
 
-@router.get("/readyz", response_model=ReadyResponse, operation_id="checkReady", summary="Can requests be served?")
+@router.get(
+    "/readyz",
+    response_model=ReadyResponse,
+    responses={503: {"model": ReadyResponse, "description": "Keys cannot be checked."}},
+    operation_id="checkReady",
+    summary="Can requests be served?",
+)
 async def readyz(request: Request) -> Response:
     """Tell whether keys can be checked (store reachable, or keys remembered); services are listed, not required."""
     gateway = gateway_of(request)
