@@ -66,9 +66,7 @@ def _lifespan(
     async def living(app: FastAPI) -> AsyncIterator[None]:
         store = open_database(settings) if database is None else database
         session = new_client() if client is None else client
-        keyring = Keyring(
-            store, fresh_seconds=settings.key_cache_seconds, grace_seconds=settings.key_grace_seconds
-        )
+        keyring = Keyring(store, fresh_seconds=settings.key_cache_seconds, grace_seconds=settings.key_grace_seconds)
         key = settings.signing_key.get_secret_value().encode()
         app.state.gateway = Gateway(
             settings, store, keyring, Upstreams(settings, session, metrics), Cursors(key), metrics

@@ -117,9 +117,7 @@ class Upstreams:
         base = self.settings.upstream_of(capability.name).rstrip("/")
         return yarl.URL(f"{base}{raw}?{query}" if query else f"{base}{raw}", encoded=True)
 
-    async def _sent(
-        self, capability: Capability, request: Request, body: bytes, headers: dict[str, str]
-    ) -> Response:
+    async def _sent(self, capability: Capability, request: Request, body: bytes, headers: dict[str, str]) -> Response:
         """Send, once more if a pooled connection turns out to be dead and asking twice does no harm."""
         url = self._url(capability, request)
         repeatable = request.scope["path"] == capability.path or request.method in _SAFE_TO_REPEAT
