@@ -37,6 +37,8 @@ def as_3_0(document: Node) -> Node:
         whatever the 3.1 document allows, this one allows too.
     """
     info = {name: value for name, value in document["info"].items() if name != "summary"}
+    if "license" in info:
+        info["license"] = {name: value for name, value in info["license"].items() if name != "identifier"}
     converted = {**document, "openapi": "3.0.3", "info": info}
     for name in ("jsonSchemaDialect", "webhooks"):
         converted.pop(name, None)
@@ -83,7 +85,7 @@ def schema_3_0(schema: Any) -> Any:
     for name in _LISTS_OF_SCHEMAS:
         if name in node:
             node[name] = [schema_3_0(value) for value in node[name]]
-    return _reference_alone(_single(node))
+    return _null_listed(_reference_alone(_single(node)))
 
 
 def _reword_values(node: Node) -> None:
@@ -152,4 +154,11 @@ def _reference_alone(node: Node) -> Node:
     """In 3.0 whatever stands beside `$ref` is ignored: wrap it."""
     if "$ref" in node and len(node) > 1:
         return {"allOf": [{"$ref": node.pop("$ref")}], **node}
+    return node
+
+
+def _null_listed(node: Node) -> Node:
+    """In 3.0 `nullable` does not widen an `enum`: null must be listed."""
+    if node.get("nullable") and None not in node.get("enum", [None]):
+        node["enum"] = [*node["enum"], None]
     return node
