@@ -54,7 +54,7 @@ class Upstream:
     seen: list[Seen] = field(default_factory=list)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        self.seen.append(Seen(request.method, request.path_qs, dict(request.headers), await request.read()))
+        self.seen.append(Seen(request.method, request.path_qs, request.headers, await request.read()))
         return await self.answer(request)
 
 
@@ -95,7 +95,7 @@ class QuietServer(uvicorn.Server):
 @contextlib.asynccontextmanager
 async def on_a_socket(app: FastAPI) -> AsyncIterator[str]:
     listener = socket.create_server(("127.0.0.1", 0))
-    server = QuietServer(uvicorn.Config(app, log_config=None, ws="none", access_log=False, timeout_graceful_shutdown=1))
+    server = QuietServer(uvicorn.Config(app, log_config=None, ws="none", server_header=False, timeout_graceful_shutdown=1))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started:
         await asyncio.sleep(0)
@@ -121,7 +121,7 @@ async def upstream() -> AsyncIterator[Upstream]:
 
     app = web.Application(client_max_size=100_000_000)
     made = Upstream(TestServer(app), scored)
-    app.router.add_route("*", "/{rest:.*}", lambda request: made.handle(request))
+    app.router.add_route("*", "/{rest:.*}", made.handle)
     await made.server.start_server()
     yield made
     await made.server.close()
