@@ -1,7 +1,8 @@
 """The wire types of what comes in: contacts and events, validated one by one."""
 
+import json
 import math
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
@@ -19,6 +20,7 @@ from shared.contracts.outcome import EventType
 
 MAX_EVENTS_PER_CONTACT = 5_000
 MAX_ATTRIBUTES = 500
+MAX_PROPERTIES_CHARACTERS = 20_000
 
 
 def _known_zone(name: str) -> str:
@@ -43,7 +45,8 @@ def _no_timestamp_number(value: Any) -> Any:
 
 
 def _in_range(value: datetime) -> datetime:
-    if not 1900 <= value.astimezone(UTC).year <= 2200:
+    # The year as given: 9999-12-31T23:59-12:00 has no UTC time that Python could hold.
+    if not 1900 <= value.year <= 2200:
         raise ValueError("the year must lie between 1900 and 2200")
     return value
 
@@ -62,6 +65,18 @@ def _scalar(value: Any) -> Any:
     if value is None or isinstance(value, (str, int, bool)):
         return value
     raise ValueError("must be a string, a number, true, false or null")
+
+
+def _plain_json(value: dict[str, Any] | None) -> dict[str, Any] | None:
+    if value is None:
+        return None
+    try:
+        text = json.dumps(value, allow_nan=False)
+    except ValueError as error:
+        raise ValueError("numbers must be finite") from error
+    if len(text) > MAX_PROPERTIES_CHARACTERS:
+        raise ValueError(f"at most {MAX_PROPERTIES_CHARACTERS:,} characters of JSON")
+    return value
 
 
 def _no_control(value: str) -> str:
@@ -110,7 +125,9 @@ class InlineEvent(_Given):
     campaign_id: Annotated[Text | None, Field(description="The campaign that it belongs to.")] = None
     item: Annotated[Text | None, Field(description="Product, page, content or category.")] = None
     properties: Annotated[
-        dict[AttributeName, Any] | None, Field(description="Anything else, kept as sent.", max_length=200)
+        dict[AttributeName, Any] | None,
+        Field(description="Anything else, kept as sent.", max_length=200),
+        AfterValidator(_plain_json),
     ] = None
     human: Annotated[
         bool | None, Field(description="false: made by a machine (prefetch, link scanner); null: unknown.")
