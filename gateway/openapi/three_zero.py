@@ -46,7 +46,7 @@ def as_3_0(document: Node) -> Node:
     components["schemas"] = {name: schema_3_0(schema) for name, schema in components.get("schemas", {}).items()}
     converted["components"] = {name: _walked(part) if name != "schemas" else part for name, part in components.items()}
     converted["paths"] = _walked(document["paths"])
-    return converted
+    return _with_nullable_references(converted)
 
 
 def _walked(value: Any) -> Any:
@@ -162,3 +162,29 @@ def _null_listed(node: Node) -> Node:
     if node.get("nullable") and None not in node.get("enum", [None]):
         node["enum"] = [*node["enum"], None]
     return node
+
+
+def _with_nullable_references(document: Node) -> Node:
+    """Give every schema that is referred to as nullable a nullable twin.
+
+    In 3.0 `nullable` beside `allOf` does not let null in, and importers do not read `anyOf` with null.
+    """
+    schemas = document["components"]["schemas"]
+    twins: Node = {}
+
+    def walked(value: Any) -> Any:
+        if isinstance(value, list):
+            return [walked(part) for part in value]
+        if not isinstance(value, dict):
+            return value
+        match value:
+            case {"nullable": True, "allOf": [{"$ref": str(reference)}], **others}:
+                name = reference.rsplit("/", 1)[1]
+                twins[f"{name}OrNull"] = _null_listed({**schemas[name], "nullable": True})
+                return _reference_alone({"$ref": f"{reference}OrNull", **others})
+        return {name: walked(part) for name, part in value.items()}
+
+    walked_document: Node = walked(document)
+    for name, twin in list(twins.items()):
+        walked_document["components"]["schemas"][name] = walked(twin)
+    return walked_document

@@ -39,9 +39,18 @@ def _zones() -> set[str]:
 
 
 def _no_timestamp_number(value: Any) -> Any:
-    if isinstance(value, (int, float)):
+    # A string of digits alone would be read as seconds since 1970: "20260601" would lie in 1970.
+    if isinstance(value, (int, float)) or (isinstance(value, str) and _is_number(value)):
         raise ValueError("give an ISO 8601 time with a zone, such as 2026-06-01T09:30:00Z")
     return value
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _in_range(value: datetime) -> datetime:
@@ -67,13 +76,11 @@ def _scalar(value: Any) -> Any:
     raise ValueError("must be a string, a number, true, false or null")
 
 
-def _plain_json(value: dict[str, Any] | None) -> dict[str, Any] | None:
-    if value is None:
-        return None
+def _json_object(value: dict[str, Any]) -> dict[str, Any]:
     try:
         text = json.dumps(value, allow_nan=False)
-    except ValueError as error:
-        raise ValueError("numbers must be finite") from error
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError("must be JSON, without NaN or Infinity") from error
     if len(text) > MAX_PROPERTIES_CHARACTERS:
         raise ValueError(f"at most {MAX_PROPERTIES_CHARACTERS:,} characters of JSON")
     return value
@@ -93,6 +100,7 @@ AttributeName = Annotated[
 Zone = Annotated[str, AfterValidator(_known_zone)]
 Instant = Annotated[AwareDatetime, BeforeValidator(_no_timestamp_number), AfterValidator(_in_range)]
 Scalar = Annotated[str | int | float | bool | None, BeforeValidator(_scalar)]
+Properties = Annotated[dict[AttributeName, Any], AfterValidator(_json_object)]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 
 
@@ -124,11 +132,7 @@ class InlineEvent(_Given):
     message_id: Annotated[Text | None, Field(description="The message that it belongs to.")] = None
     campaign_id: Annotated[Text | None, Field(description="The campaign that it belongs to.")] = None
     item: Annotated[Text | None, Field(description="Product, page, content or category.")] = None
-    properties: Annotated[
-        dict[AttributeName, Any] | None,
-        Field(description="Anything else, kept as sent.", max_length=200),
-        AfterValidator(_plain_json),
-    ] = None
+    properties: Annotated[Properties | None, Field(description="Anything else, kept as sent.", max_length=200)] = None
     human: Annotated[
         bool | None, Field(description="false: made by a machine (prefetch, link scanner); null: unknown.")
     ] = None
