@@ -109,6 +109,8 @@ def _make_model(client: Any, name: str) -> None:
 
 
 def _signature(columns: Sequence[str]) -> Any:
+    if not columns:
+        return None
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema
 
