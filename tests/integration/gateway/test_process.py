@@ -31,7 +31,7 @@ class Process:
             "FORETELL_SIGNING_KEY": SECRET,
             "FORETELL_IDENTITY_KEY": SECRET,
             "FORETELL_UPSTREAM": "http://127.0.0.1:1",
-            "PYTHONPATH": os.getcwd(),
+            "PYTHONPATH": str(Path.cwd()),
         }
         self.log = (home / "gateway.log").open("wb")
         self.child = subprocess.Popen(
