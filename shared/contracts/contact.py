@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
@@ -21,6 +21,7 @@ from shared.contracts.outcome import EventType
 
 MAX_EVENTS_PER_CONTACT = 5_000
 MAX_ATTRIBUTES = 500
+MAX_PROPERTIES_CHARACTERS = 20_000
 
 
 def _known_zone(name: str) -> str:
@@ -54,7 +55,8 @@ def _is_number(text: str) -> bool:
 
 
 def _in_range(value: datetime) -> datetime:
-    if not 1900 <= value.astimezone(UTC).year <= 2200:
+    # The year as given: 9999-12-31T23:59-12:00 has no UTC time that Python could hold.
+    if not 1900 <= value.year <= 2200:
         raise ValueError("the year must lie between 1900 and 2200")
     return value
 
@@ -77,9 +79,11 @@ def _scalar(value: Any) -> Any:
 
 def _json_object(value: dict[str, Any]) -> dict[str, Any]:
     try:
-        json.dumps(value, allow_nan=False)
+        text = json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise ValueError("must be JSON, without NaN or Infinity") from error
+    if len(text) > MAX_PROPERTIES_CHARACTERS:
+        raise ValueError(f"at most {MAX_PROPERTIES_CHARACTERS:,} characters of JSON")
     return value
 
 

@@ -64,6 +64,8 @@ def response(error: ForetellError, request_id: str | None) -> Response:
         headers["Retry-After"] = str(error.retry_after_seconds)
     if error.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
+    if "scope" in error.members:
+        headers["WWW-Authenticate"] = f'Bearer error="insufficient_scope", scope="{error.members["scope"]}"'
     body = orjson.dumps(document(error, request_id), default=str)
     return Response(body, status_code=error.status, headers=headers, media_type=MEDIA_TYPE)
 

@@ -1,0 +1,76 @@
+"""Every error that the API answers with, as reusable OpenAPI responses with an example each."""
+
+from typing import Any, Final
+
+from shared.errors import (
+    BadRequest,
+    BodyTooLarge,
+    Conflict,
+    ForetellError,
+    ModelNotReady,
+    NoModelTrained,
+    NotAllowed,
+    NotAuthenticated,
+    NotFound,
+    StoreUnavailable,
+    UnknownOutcome,
+    UpstreamTimeout,
+    UpstreamUnavailable,
+)
+from shared.serving import problem
+from shared.serving.openapi import EXAMPLE_REQUEST_ID
+
+
+def _response(description: str, *errors: ForetellError) -> tuple[str, dict[str, Any]]:
+    examples = {
+        error.code: {"summary": error.title, "value": problem.document(error, EXAMPLE_REQUEST_ID)} for error in errors
+    }
+    media = {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}
+    return str(errors[0].status), {"description": description, "content": {problem.MEDIA_TYPE: media}}
+
+
+RESPONSES: Final = {
+    "NotAuthenticated": _response(
+        "No key, or not one that is valid here.",
+        NotAuthenticated("This key was revoked. Make a new one with: foretell keys create"),
+    ),
+    "NotAllowed": _response(
+        "The key lacks the scope.",
+        NotAllowed("This key lacks the scope ingest; it has: predict, read.", scope="ingest"),
+    ),
+    "NotFound": _response(
+        "There is nothing of that name.", NotFound("There is no contact of this id in this account.")
+    ),
+    "Conflict": _response(
+        "The state does not allow it.",
+        Conflict("This outcome is built in and cannot be deleted; redefine it with PUT."),
+    ),
+    "NoModelTrained": _response(
+        "No model has been trained yet; says in counts what is missing.",
+        NoModelTrained("No model answers for customer yet. Train one with: foretell train scoring --outcome customer"),
+    ),
+    "BodyTooLarge": _response(
+        "More bytes than one call may carry.",
+        BodyTooLarge("The body is larger than 8000000 bytes; send it in several calls.", max_bytes=8_000_000),
+    ),
+    "InvalidRequest": _response(
+        "The request does not fit the contract; the mistakes are named with their places.",
+        BadRequest(
+            "The request does not fit the contract; `errors` says where.",
+            errors=[{"pointer": "/event", "detail": "This field is not known here; only events is."}],
+        ),
+        UnknownOutcome(
+            "The outcome is not defined here. Known: customer, opportunity.", outcomes=["customer", "opportunity"]
+        ),
+    ),
+    "Unavailable": _response(
+        "Something behind the gateway is away; ask again soon.",
+        StoreUnavailable("The store cannot be reached; try again soon."),
+        UpstreamUnavailable("The scoring service does not answer. Ask again soon."),
+        ModelNotReady("The model is being loaded. Ask again soon."),
+    ),
+    "DeadlineExceeded": _response(
+        "The service did not answer in time.",
+        UpstreamTimeout("The scoring service did not answer within 10 s. Ask about fewer contacts at once."),
+    ),
+}
