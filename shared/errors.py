@@ -10,8 +10,10 @@ ForetellError
 ├── Conflict                409
 │   └── NoModelTrained      409
 ├── BodyTooLarge            413
+├── LimitReached            429
 ├── ModelNotReady           503  a champion exists and is being loaded
 ├── StoreUnavailable        503
+├── RegistryUnavailable     503
 ├── UpstreamUnavailable     503
 └── UpstreamTimeout         504
 `code` is the API; class names are not.
@@ -109,6 +111,14 @@ class BodyTooLarge(ForetellError):
     title = "Body too large"
 
 
+class LimitReached(ForetellError):
+    """The key's quota does not allow that many contacts."""
+
+    status = 429
+    code = "limit-reached"
+    title = "Limit reached"
+
+
 class ModelNotReady(ForetellError):
     """A champion exists and is not loaded yet; asking again soon is right."""
 
@@ -125,6 +135,15 @@ class StoreUnavailable(ForetellError):
     code = "store-unavailable"
     title = "Store unavailable"
     retry_after_seconds = 5
+
+
+class RegistryUnavailable(ForetellError):
+    """The model registry cannot be reached or does not hold the version."""
+
+    status = 503
+    code = "registry-unavailable"
+    title = "Registry unavailable"
+    retry_after_seconds = 60
 
 
 class UpstreamUnavailable(ForetellError):

@@ -79,6 +79,9 @@ class SigningSettings(Settings):
     request_timeout_seconds: PositiveFloat = 10.0
     """How long a client may wait for an answer."""
 
+    max_body_bytes: PositiveInt = 8_000_000
+    """Largest request body, at the gateway and at a service."""
+
 
 class ServiceSettings(SigningSettings):
     """Settings of a prediction service."""
@@ -107,9 +110,6 @@ class GatewaySettings(SigningSettings):
 
     port: PositiveInt = 8000
     """Port of the gateway; services of the embedded setup take the ports that follow."""
-
-    max_body_bytes: PositiveInt = 8_000_000
-    """Largest request body."""
 
     key_cache_seconds: PositiveFloat = 5.0
     """How long a key is believed without asking the store again."""

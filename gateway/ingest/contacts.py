@@ -1,0 +1,101 @@
+"""Contacts: one from a path, or many in a call, each judged alone and stored in one transaction."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from gateway.ingest.envelope import document, items
+from gateway.schemas import ContactCounts, ContactResult, ContactsResponse, StoredContactResponse
+from shared.contracts.contact import ContactInput
+from shared.contracts.prediction import ProblemPointer
+from shared.contracts.rows import ContactRow, Microseconds
+from shared.errors import BadRequest
+from shared.ingest import contact_row, problems
+from shared.store import AccountStore
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What is the same for every contact of a request."""
+
+    now: Microseconds
+    identity_key: bytes
+    request_id: str
+
+    def row(self, contact: ContactInput) -> ContactRow:
+        """Turn a valid contact into what the store takes."""
+        return contact_row(contact, recorded_at=self.now, identity_key=self.identity_key)
+
+
+def put(store: AccountStore, contact_id: str, body: bytes, arrival: Arrival) -> StoredContactResponse:
+    """Store what is said of one contact.
+
+    Args:
+        store: of the caller's account.
+        contact_id: from the path.
+        body: the contact's fields.
+        arrival: when and by which request.
+
+    Raises:
+        BadRequest: the body does not fit; says where.
+        StoreUnavailable: nothing was stored.
+    """
+    fields = document(body)
+    if fields.get("id", contact_id) != contact_id:
+        raise _refused([{"pointer": "/id", "detail": "The id differs from the one in the path; leave it out."}])
+    try:
+        row = arrival.row(ContactInput.model_validate({**fields, "id": contact_id}))
+    except ValidationError as error:
+        raise _refused(problems(error, "")) from error
+    (status,) = store.put_contacts([row], recorded_at=arrival.now)
+    return StoredContactResponse(id=contact_id, status=status, request_id=arrival.request_id)
+
+
+def put_many(store: AccountStore, body: bytes, arrival: Arrival) -> ContactsResponse:
+    """Store the contacts of a request.
+
+    Args:
+        store: of the caller's account.
+        body: `{"contacts": [...]}`.
+        arrival: when and by which request.
+
+    Returns:
+        One result a contact, in order; all that are not `invalid` are committed.
+
+    Raises:
+        BadRequest: the envelope does not fit.
+        StoreUnavailable: nothing was stored.
+    """
+    judged = [_judged(item, place, arrival) for place, item in enumerate(items(body, "contacts"))]
+    rows = [one for one in judged if isinstance(one, ContactRow)]
+    statuses = iter(store.put_contacts(rows, recorded_at=arrival.now) if rows else ())
+    results = [
+        one
+        if isinstance(one, ContactResult)
+        else ContactResult(index=place, id=one.contact_id, status=next(statuses), errors=[])
+        for place, one in enumerate(judged)
+    ]
+    counted = Counter(result.status for result in results)
+    counts = ContactCounts(
+        created=counted["created"],
+        updated=counted["updated"],
+        unchanged=counted["unchanged"],
+        invalid=counted["invalid"],
+    )
+    return ContactsResponse(results=results, counts=counts, request_id=arrival.request_id)
+
+
+def _judged(item: Any, place: int, arrival: Arrival) -> ContactRow | ContactResult:
+    try:
+        return arrival.row(ContactInput.model_validate(item))
+    except ValidationError as error:
+        given = item.get("id") if isinstance(item, dict) else None
+        told = given if isinstance(given, str) and len(given) <= 200 else None
+        errors = [ProblemPointer(**problem) for problem in problems(error, f"/contacts/{place}")]
+        return ContactResult(index=place, id=told, status="invalid", errors=errors)
+
+
+def _refused(errors: list[dict[str, str]]) -> BadRequest:
+    return BadRequest("The contact does not fit the contract; `errors` says where.", errors=errors)

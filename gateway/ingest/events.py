@@ -1,0 +1,64 @@
+"""Events: each judged alone, stored in one transaction, the same one twice is a duplicate."""
+
+from collections import Counter
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from gateway.ingest.envelope import items
+from gateway.schemas import EventCounts, EventResult, EventsResponse
+from shared.contracts.contact import EventInput
+from shared.contracts.prediction import ProblemPointer
+from shared.contracts.rows import DAY, EventRow, Microseconds
+from shared.ingest import event_row, problems
+from shared.store import AccountStore
+
+FURTHEST_AHEAD: Final[Microseconds] = DAY
+
+
+def recorded(store: AccountStore, body: bytes, *, now: Microseconds, request_id: str) -> EventsResponse:
+    """Store the events of a request.
+
+    Args:
+        store: of the caller's account.
+        body: `{"events": [...]}`.
+        now: when they arrived; an event more than a day ahead of it is a mistake.
+        request_id: repeated in the answer.
+
+    Returns:
+        One result an event, in order; all that are not `invalid` are committed.
+
+    Raises:
+        BadRequest: the envelope does not fit.
+        StoreUnavailable: nothing was stored.
+    """
+    judged = [_judged(item, place, now) for place, item in enumerate(items(body, "events"))]
+    rows = [one for one in judged if isinstance(one, EventRow)]
+    new = iter(store.add_events(rows) if rows else ())
+    results = [
+        one
+        if isinstance(one, EventResult)
+        else EventResult(index=place, id=one.event_id, status="created" if next(new) else "duplicate", errors=[])
+        for place, one in enumerate(judged)
+    ]
+    counted = Counter(result.status for result in results)
+    counts = EventCounts(created=counted["created"], duplicate=counted["duplicate"], invalid=counted["invalid"])
+    return EventsResponse(results=results, counts=counts, request_id=request_id)
+
+
+def _judged(item: Any, place: int, now: Microseconds) -> EventRow | EventResult:
+    try:
+        row = event_row(EventInput.model_validate(item), recorded_at=now)
+    except ValidationError as error:
+        return _invalid(item, place, problems(error, f"/events/{place}"))
+    if row.occurred_at > now + FURTHEST_AHEAD:
+        detail = "This lies more than a day in the future; send an event once it has happened."
+        return _invalid(item, place, [{"pointer": f"/events/{place}/occurred_at", "detail": detail}])
+    return row
+
+
+def _invalid(item: Any, place: int, errors: list[dict[str, str]]) -> EventResult:
+    given = item.get("id") if isinstance(item, dict) else None
+    told = given if isinstance(given, str) and len(given) <= 200 else None
+    found = [ProblemPointer(**error) for error in errors]
+    return EventResult(index=place, id=told, status="invalid", errors=found)

@@ -1,0 +1,244 @@
+"""The wire of the gateway's own paths; contacts and events themselves are in `shared.contracts`."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.contracts.contact import ContactInput, EventInput
+from shared.contracts.outcome import EventType, Moment, OutcomeName
+from shared.contracts.prediction import Answer, Band, Grade, ProblemPointer, Reason, Source, Status, Trend
+
+MAX_ITEMS = 1_000
+CapabilityName = Literal["scoring"]
+
+
+class _Asked(BaseModel):
+    """Base of the requests: frozen, and an unknown field is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ContactsRequest(_Asked):
+    """Contacts to create or update."""
+
+    contacts: Annotated[list[ContactInput], Field(description="Each is judged alone.", min_length=1, max_length=1_000)]
+
+
+class EventsRequest(_Asked):
+    """Events to record."""
+
+    events: Annotated[list[EventInput], Field(description="Each is judged alone.", min_length=1, max_length=1_000)]
+
+
+class OutcomeFields(_Asked):
+    """What an outcome is: reached by an event within a horizon, or read from an attribute."""
+
+    event_types: Annotated[
+        list[EventType],
+        Field(description="Reached by the first of these types that the account has at all.", max_length=10),
+    ] = []
+    horizon_days: Annotated[int, Field(description="How far after the cutoff it may come.", ge=1, le=365)] = 90
+    repeatable: Annotated[bool, Field(description="Whether it can be reached again.")] = False
+    first_only: Annotated[
+        bool, Field(description="For a type that people repeat: only the first counts, unless repeatable.")
+    ] = True
+    at: Annotated[list[Moment], Field(description="Ask so long after events of a type.", max_length=10)] = []
+    every_days: Annotated[
+        int | None, Field(description="Or ask on a grid; null: a third of the horizon.", ge=1, le=365)
+    ] = None
+    active_within_days: Annotated[
+        int, Field(description="Ask only about contacts that were active so recently.", ge=1, le=730)
+    ] = 180
+    attribute: Annotated[
+        str | None, Field(description="Flat data: the attribute that is predicted.", max_length=128)
+    ] = None
+    positive: Annotated[str | None, Field(description="Which value of the attribute counts as reached.")] = None
+
+
+class ContactResult(Answer):
+    """What became of one contact."""
+
+    index: Annotated[int, Field(description="Its place in the request, from 0.")]
+    id: Annotated[str | None, Field(description="The id as sent; null when there was none to read.")]
+    status: Annotated[
+        Literal["created", "updated", "unchanged", "invalid"], Field(description="`invalid`: nothing was stored.")
+    ]
+    errors: Annotated[list[ProblemPointer], Field(description="For `invalid`: each mistake with its place.")]
+
+
+class ContactCounts(Answer):
+    """How many of each."""
+
+    created: Annotated[int, Field(description="New contacts.")]
+    updated: Annotated[int, Field(description="Known contacts with something new.")]
+    unchanged: Annotated[int, Field(description="Known contacts with nothing new.")]
+    invalid: Annotated[int, Field(description="Not stored.")]
+
+
+class ContactsResponse(Answer):
+    """What became of each contact; what is not `invalid` is stored."""
+
+    results: Annotated[list[ContactResult], Field(description="In the order of the request.")]
+    counts: Annotated[ContactCounts, Field(description="How many of each status.")]
+    request_id: Annotated[str, Field(description="Name it when you ask for help.")]
+
+
+class EventResult(Answer):
+    """What became of one event."""
+
+    index: Annotated[int, Field(description="Its place in the request, from 0.")]
+    id: Annotated[str | None, Field(description="The id as sent, or the one that was made from its content.")]
+    status: Annotated[
+        Literal["created", "duplicate", "invalid"],
+        Field(description="`duplicate`: it was stored before; `invalid`: nothing was stored."),
+    ]
+    errors: Annotated[list[ProblemPointer], Field(description="For `invalid`: each mistake with its place.")]
+
+
+class EventCounts(Answer):
+    """How many of each."""
+
+    created: Annotated[int, Field(description="New events.")]
+    duplicate: Annotated[int, Field(description="Events that were stored before.")]
+    invalid: Annotated[int, Field(description="Not stored.")]
+
+
+class EventsResponse(Answer):
+    """What became of each event; what is not `invalid` is stored."""
+
+    results: Annotated[list[EventResult], Field(description="In the order of the request.")]
+    counts: Annotated[EventCounts, Field(description="How many of each status.")]
+    request_id: Annotated[str, Field(description="Name it when you ask for help.")]
+
+
+class StoredContactResponse(Answer):
+    """What became of the contact."""
+
+    id: Annotated[str, Field(description="The id from the path.")]
+    status: Annotated[Literal["created", "updated", "unchanged"], Field(description="What became of it.")]
+    request_id: Annotated[str, Field(description="Name it when you ask for help.")]
+
+
+class ListedContact(Answer):
+    """A contact in a list."""
+
+    id: Annotated[str, Field(description="Your own id of the contact.")]
+
+
+class ContactList(Answer):
+    """A page of contacts, by id."""
+
+    contacts: Annotated[list[ListedContact], Field(description="Ordered by id.")]
+    next_cursor: Annotated[str | None, Field(description="Send it as `cursor` for the next page; null at the end.")]
+
+
+class AttributeAnswer(Answer):
+    """A fact about a contact."""
+
+    value: Annotated[str | int | float | bool | None, Field(description="The newest value.")]
+    valid_from: Annotated[datetime | None, Field(description="Since when it holds; null: always.")]
+
+
+class EventTypeCount(Answer):
+    """What is stored of one type of event."""
+
+    type: Annotated[str, Field(description="The type.")]
+    count: Annotated[int, Field(description="How many.")]
+    first_at: Annotated[datetime, Field(description="The oldest, UTC.")]
+    last_at: Annotated[datetime, Field(description="The newest, UTC.")]
+
+
+class ContactAnswer(Answer):
+    """What is stored of a contact."""
+
+    id: Annotated[str, Field(description="Your own id of the contact.")]
+    created_at: Annotated[datetime | None, Field(description="Since when it is known, UTC.")]
+    timezone: Annotated[str | None, Field(description="IANA time zone.")]
+    consent: Annotated[dict[str, str], Field(description="As given; empty when nothing was said.")]
+    attributes: Annotated[dict[str, AttributeAnswer], Field(description="Facts by name.")]
+    events: Annotated[list[EventTypeCount], Field(description="Event counts by type.")]
+
+
+class OutcomeAnswer(Answer):
+    """An outcome as it is defined for this account."""
+
+    name: Annotated[OutcomeName, Field(description="Its name.")]
+    capability: Annotated[str, Field(description="Which question it belongs to.")]
+    event_types: Annotated[list[str], Field(description="The first type that the account has at all counts.")]
+    horizon_days: Annotated[int, Field(description="How far after the cutoff it may come.")]
+    repeatable: Annotated[bool, Field(description="Whether it can be reached again.")]
+    first_only: Annotated[bool, Field(description="Whether only the first event counts.")]
+    at: Annotated[list[Moment], Field(description="Moments of asking.")]
+    every_days: Annotated[int | None, Field(description="Days between askings; null: a third of the horizon.")]
+    active_within_days: Annotated[int, Field(description="Only contacts active so recently.")]
+    attribute: Annotated[str | None, Field(description="Flat data: the attribute that is predicted.")]
+    positive: Annotated[str | None, Field(description="Which value counts as reached.")]
+    built_in: Annotated[bool, Field(description="Whether it is one that every account has, not redefined.")]
+    default: Annotated[bool, Field(description="Whether it is meant when a request names no outcome.")]
+
+
+class OutcomeList(Answer):
+    """The outcomes of this account."""
+
+    outcomes: Annotated[list[OutcomeAnswer], Field(description="Ordered by capability and name.")]
+
+
+class StoredPrediction(Answer):
+    """The latest prediction of one question about one contact."""
+
+    contact_id: Annotated[str, Field(description="About whom.")]
+    capability: Annotated[str, Field(description="Which question.")]
+    outcome: Annotated[str | None, Field(description="Which outcome; null where the capability has none.")]
+    version: Annotated[str, Field(description="The version that answered.")]
+    status: Annotated[Status, Field(description="`ok`, or why there is no prediction.")]
+    probability: Annotated[float | None, Field(description="Calibrated chance of the outcome.")]
+    score: Annotated[int | None, Field(description="1-99: percentile in the reference population.")]
+    band: Annotated[Band | None, Field(description="Where the probability falls.")]
+    trend: Annotated[Trend | None, Field(description="Against the prediction of 30 days before.")]
+    reasons: Annotated[list[Reason], Field(description="The strongest reasons first.")]
+    source: Annotated[Source | None, Field(description="`model`, or the named fallback.")]
+    cutoff: Annotated[datetime, Field(description="The instant it stands on, UTC.")]
+    asked_at: Annotated[datetime, Field(description="When it was asked, UTC.")]
+
+
+class PredictionList(Answer):
+    """A page of the ranked list."""
+
+    predictions: Annotated[list[StoredPrediction], Field(description="Highest score first.")]
+    next_cursor: Annotated[str | None, Field(description="Send it as `cursor` for the next page; null at the end.")]
+
+
+class ContactPredictions(Answer):
+    """The latest predictions about one contact, all capabilities at once."""
+
+    contact_id: Annotated[str, Field(description="About whom.")]
+    predictions: Annotated[list[StoredPrediction], Field(description="One a capability and outcome.")]
+
+
+class ModelAnswer(Answer):
+    """A registered version."""
+
+    capability: Annotated[str, Field(description="Which question.")]
+    outcome: Annotated[str | None, Field(description="Which outcome; null where the capability has none.")]
+    version: Annotated[str, Field(description="The registered version.")]
+    champion: Annotated[bool, Field(description="Whether it is the one that answers.")]
+    kind: Annotated[str, Field(description="lightgbm, logistic or rule.")]
+    grade: Annotated[Grade, Field(description="A to D: log-loss skill over the best plain rule.")]
+    trained_at: Annotated[datetime, Field(description="When it was trained, UTC.")]
+    horizon_days: Annotated[int | None, Field(description="How far after the cutoff the outcome may come.")]
+    figures: Annotated[dict[str, Any], Field(description="Held-out figures of the training report.")]
+
+
+class ModelList(Answer):
+    """The catalogue."""
+
+    models: Annotated[list[ModelAnswer], Field(description="Newest first within capability and outcome.")]
+
+
+class ReadyResponse(Answer):
+    """Whether this gateway can serve, and what it sees behind it."""
+
+    status: Annotated[Literal["ready", "unready"], Field(description="`ready`: keys can be checked.")]
+    store: Annotated[Literal["reachable", "away"], Field(description="The SQL store.")]
+    upstreams: Annotated[dict[str, Literal["ready", "not-ready", "away"]], Field(description="Listed, not required.")]

@@ -1,0 +1,1 @@
+"""FastAPI round a capability: lifespan, champion holder, problem documents, health, metrics."""

@@ -1,0 +1,64 @@
+"""What a process counts about itself, in its own registry, shown at `/metrics`."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from starlette.responses import Response
+
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class RequestMetrics:
+    """Requests by route and status; shared by the gateway and the services."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self.requests = Counter(
+            "foretell_requests_total",
+            "Requests answered.",
+            ["method", "route", "status"],
+            registry=self.registry,
+        )
+        self.seconds = Histogram(
+            "foretell_request_seconds",
+            "Time from the first byte of a request to the last of its answer.",
+            ["route"],
+            buckets=BUCKETS,
+            registry=self.registry,
+        )
+
+    def exposition(self) -> Response:
+        """Write everything counted so far in Prometheus' text format."""
+        return Response(generate_latest(self.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+class ServiceMetrics(RequestMetrics):
+    """What a prediction service counts on top."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.predictions = Counter(
+            "foretell_predictions_total", "Contacts answered, by status.", ["status"], registry=self.registry
+        )
+        self.champion_loads = Counter(
+            "foretell_champion_loads_total", "Champions that were loaded.", registry=self.registry
+        )
+        self.champion_failures = Counter(
+            "foretell_champion_failures_total",
+            "Champions that were not loaded, by cause: unavailable (tried again) or refused.",
+            ["cause"],
+            registry=self.registry,
+        )
+        self.champion_poll_failures = Counter(
+            "foretell_champion_poll_failures_total", "Polls of the champion rows that failed.", registry=self.registry
+        )
+        self.models = Gauge("foretell_models", "Models kept in memory.", registry=self.registry)
+        self.log_queued = Gauge(
+            "foretell_prediction_log_queued", "Predictions waiting to be logged.", registry=self.registry
+        )
+        self.log_dropped = Counter(
+            "foretell_prediction_log_dropped_total", "Predictions never logged.", registry=self.registry
+        )
+        self.log_failures = Counter(
+            "foretell_prediction_log_failures_total", "Batches the log could not write.", registry=self.registry
+        )

@@ -1,0 +1,125 @@
+"""What happens to every request before and after its handler: id, log line, metrics, size, the last resort.
+
+Plain ASGI: nothing is buffered, and a request costs microseconds.
+"""
+
+import logging
+import re
+import time
+from uuid import uuid4
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.contracts.call import REQUEST_ID_HEADER
+from shared.errors import BodyTooLarge
+from shared.serving import problem
+from shared.serving.logs import trail
+from shared.serving.metrics import RequestMetrics
+
+log = logging.getLogger(__name__)
+
+_SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+QUIET_ROUTES = frozenset({"/healthz", "/readyz", "/metrics"})
+"""Asked every few seconds by machines: counted, not logged."""
+
+
+def sane_request_id(given: str | None) -> str:
+    """Take a client's request id when it is one, else make a new one."""
+    return given if given is not None and _SANE_ID.fullmatch(given) else uuid4().hex
+
+
+class RequestContext:
+    """Give each request an id, a log line and its place in the metrics; turn a bug into a 500."""
+
+    def __init__(self, app: ASGIApp, *, metrics: RequestMetrics) -> None:
+        self.app = app
+        self.metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        state = scope.setdefault("state", {})
+        state["request_id"] = sane_request_id(Headers(scope=scope).get(REQUEST_ID_HEADER))
+        status = 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)[REQUEST_ID_HEADER] = state["request_id"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_with_id)
+        except Exception as error:  # the last resort: told without its message, which may hold a payload
+            log.error("request.failed", extra={"request_id": state["request_id"], **trail(error)})  # noqa: TRY400
+            if status == 0:
+                await problem.unexpected(state["request_id"])(scope, receive, send_with_id)
+        finally:
+            self._record(scope, status, time.perf_counter() - began)
+
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "unmatched")
+        self.metrics.requests.labels(scope["method"], route, status).inc()
+        self.metrics.seconds.labels(route).observe(seconds)
+        if route in QUIET_ROUTES:
+            return
+        state = scope["state"]
+        log.info(
+            "request.answered",
+            extra={
+                "request_id": state["request_id"],
+                "method": scope["method"],
+                "route": route,
+                "status": status,
+                "milliseconds": round(1_000 * seconds, 2),
+                **state.get("facts", {}),
+            },
+        )
+
+
+class BodyLimit:
+    """Refuse a body past the limit with 413, whether its length is announced or not."""
+
+    def __init__(self, app: ASGIApp, *, max_bytes: int) -> None:
+        self.app = app
+        self.max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on while its body stays within the limit."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        error = BodyTooLarge(
+            f"The body is larger than {self.max_bytes} bytes; send it in several calls.", max_bytes=self.max_bytes
+        )
+        refusal = problem.response(error, scope.get("state", {}).get("request_id"))
+        announced = Headers(scope=scope).get("content-length", "")
+        if announced.isdecimal() and int(announced[:20]) > self.max_bytes:
+            await refusal(scope, receive, send)
+            return
+        received, refused, answered = 0, False, False
+
+        async def receive_within() -> Message:
+            nonlocal received, refused
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self.max_bytes:
+                refused = True
+                raise error
+            return message
+
+        async def send_unless_refused(message: Message) -> None:
+            # Whatever a framework makes of the interrupted body, the client is told 413.
+            nonlocal answered
+            if not refused:
+                await send(message)
+            elif not answered:
+                answered = True
+                await refusal(scope, receive, send)
+
+        await self.app(scope, receive_within, send_unless_refused)
