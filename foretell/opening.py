@@ -83,7 +83,7 @@ def ensure_account(database: Database, name: str) -> bool:
     """Make an account unless it exists; tell whether it was made."""
     if name in {account.name for account in database.accounts()}:
         return False
-    database.create_account(name)
+    database.create_account(name, created_at=now_us())
     return True
 
 

@@ -139,14 +139,14 @@ def preview(
     json: JsonOption = False,
 ) -> None:
     """Count the contacts with and without an outcome; training needs at least 40 of each. Exit 3 below that."""
-    from foretell.opening import capability_name, opened_account
+    from foretell.opening import capability_name, now_us, opened_account
     from foretell.preview import MINIMUM, counted
     from foretell.showing import show_rows
     from shared.errors import InsufficientData
 
     with opened_account(account) as (_, _, store):
         outcome = _known(store.outcome(capability_name(capability), name), name, account)
-        counts = counted(store, outcome)
+        counts = counted(store, outcome, now=now_us())
     show_rows(
         [
             {

@@ -1,0 +1,79 @@
+"""`foretell up`: from a home folder to running processes, a greeting, and a clean end."""
+
+import os
+import signal
+import time
+from types import FrameType
+
+import typer
+
+from foretell import home
+from foretell.greeting import greeting
+from foretell.opening import ensure_account, ensure_key
+from foretell.options import DEFAULT_ACCOUNT
+from foretell.processes import Supervisor
+from foretell.programs import environment, programs, refuse_taken_ports
+from foretell.showing import say
+from shared.settings import Settings
+from shared.store import migrate, open_database
+
+LOOK_SECONDS = 0.25
+
+
+class _Ending:
+    """Remembers that the process was told to stop."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._ask)
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a handler's signature
+        self.asked = True
+
+    def __call__(self) -> bool:
+        return self.asked
+
+
+def run_all(settings: Settings, host: str, port: int) -> None:
+    """Run every process until SIGINT or SIGTERM.
+
+    Args:
+        settings: where home and store are.
+        host: where the gateway listens.
+        port: the gateway's.
+
+    Raises:
+        Conflict: home, lock or a port is not to be had, or a process does not start.
+    """
+    home.prepare(settings.home)
+    listed = programs(host, port)
+    with home.locked(settings.home):
+        refuse_taken_ports(listed)
+        _prepare_store(settings)
+        secrets = {name: home.secret(settings.home, name) for name in home.SECRETS}
+        supervisor = Supervisor(
+            listed, environment(os.environ, settings.home, port, secrets), settings.home / "logs", say
+        )
+        ending = _Ending()
+        try:
+            supervisor.start()
+            if supervisor.wait_until_healthy(stopped=ending):
+                typer.echo(greeting(settings, host, port))
+            while not ending():
+                supervisor.look()
+                time.sleep(LOOK_SECONDS)
+        finally:
+            say("Stopping.")
+            supervisor.stop()
+            say("Everything is stopped.")
+
+
+def _prepare_store(settings: Settings) -> None:
+    migrate(settings)
+    database = open_database(settings)
+    try:
+        ensure_account(database, DEFAULT_ACCOUNT)
+        ensure_key(database, settings, DEFAULT_ACCOUNT)
+    finally:
+        database.close()
