@@ -1,0 +1,248 @@
+"""The scoring model: a margin, calibrated into a probability, placed in its reference, shared among reasons. Pure."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.contracts.prediction import Band, Grade
+from shared.errors import ArtifactRefused
+from shared.evaluation.calibration import Calibrator
+from shared.features import FeatureSet, matrix, phrase, readable_value, truncated
+from shared.learners import Learner, learner_from_json
+from shared.learners.columns import chance
+from shared.learners.trees import Trees
+from shared.timeline import Pasts
+
+FORMAT = 1
+BANDS: tuple[Band, ...] = ("low", "medium", "high", "very_high")
+BAND_PERCENTILES = (50.0, 80.0, 95.0)
+"""Half of the reference is low, the next 30 % medium, the next 15 % high, the top 5 % very high."""
+MOST_REASONS = 10
+
+
+class ReasonPart(NamedTuple):
+    """A thing's signed share of the margin."""
+
+    feature: str
+    value: float | str | bool | None
+    contribution: float
+    text: str
+
+
+class Scored(NamedTuple):
+    """What the model says of one contact."""
+
+    probability: float
+    margin: float
+    """Log-odds of the probability; base and all contributions sum to it."""
+    score: int
+    band: Band
+    reasons: list[ReasonPart]
+    """The strongest first; empty when none were asked for."""
+    parts: dict[str, float] | None
+    """fit, engagement and base; None when no reasons were asked for."""
+    data_quality: list[str]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The population a version was validated on: base of score and band, and later of drift."""
+
+    margins: NDArray[np.float64]
+    """Calibrated margins at the percentiles 1..99, ascending, shape (99,)."""
+    edges: NDArray[np.float64]
+    """Nine inner edges of each feature's deciles, shape (p, 9); NaN where a feature has no numbers."""
+    shares: NDArray[np.float64]
+    """Share of the reference in each of the ten bins, then missing, shape (p, 11)."""
+
+    @classmethod
+    def of(cls, margins: NDArray[np.float64], values: NDArray[np.float64]) -> "Reference":
+        """Summarise the held-out frames; nothing of a single row is kept.
+
+        Args:
+            margins: calibrated held-out margins, shape (n,).
+            values: the matrix of the same frames, shape (n, p).
+        """
+        p = values.shape[1]
+        edges, shares = np.full((p, 9), np.nan), np.zeros((p, 11))
+        for column in range(p):
+            numbers = values[:, column]
+            present = numbers[~np.isnan(numbers)]
+            if len(present):
+                edges[column] = np.quantile(present, np.arange(1, 10) / 10)
+                counts = np.bincount(np.searchsorted(edges[column], present, side="left"), minlength=10)
+                shares[column, :10] = counts / len(numbers)
+            shares[column, 10] = 1 - len(present) / len(numbers)
+        return cls(np.quantile(margins, np.arange(1, 100) / 100), edges, shares)
+
+
+@dataclass(frozen=True)
+class ScoringModel:
+    """A version: feature set, learner, calibration, reference and what a client is told about it."""
+
+    outcome: str
+    kind: str
+    grade: Grade
+    horizon_days: int | None
+    trained_at: datetime
+    feature_set: FeatureSet
+    learner: Learner
+    calibrator: Calibrator
+    reference: Reference
+
+    def predict(self, pasts: Pasts, cutoff: NDArray[np.int64], *, reasons: int) -> list[Scored]:
+        """Score every contact of the pasts.
+
+        Args:
+            pasts: one row a contact.
+            cutoff: microseconds, shape (len(pasts),).
+            reasons: how many reasons at most; 0 computes none and is many times faster.
+
+        Returns:
+            One Scored a contact, in order.
+        """
+        contact = np.arange(len(pasts), dtype=np.int32)
+        values = matrix(self.feature_set, pasts, contact, cutoff)
+        margins = self.calibrator.margins(self.learner.margins(values))
+        probabilities = chance(margins)
+        scores = self.scores(margins)
+        bands = np.searchsorted(self.band_margins, margins, side="right")
+        explained = self._explanations(values, reasons) if reasons else [([], None)] * len(pasts)
+        quality = _quality(pasts, cutoff)
+        return [
+            Scored(float(p), float(m), int(s), BANDS[b], listed, parts, notes)
+            for p, m, s, b, (listed, parts), notes in zip(
+                probabilities, margins, scores, bands, explained, quality, strict=True
+            )
+        ]
+
+    def predict_matrix(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Turn a matrix with the columns of the feature set into probabilities, shape (n,)."""
+        return chance(self.calibrator.margins(self.learner.margins(values)))
+
+    def scores(self, margins: NDArray[np.float64]) -> NDArray[np.intp]:
+        """Place calibrated margins in the reference: percentile 1-99, shape (n,)."""
+        return np.clip(np.searchsorted(self.reference.margins, margins, side="right"), 1, 99)
+
+    @property
+    def band_margins(self) -> NDArray[np.float64]:
+        """Tell the margins at which a band ends and the next begins, shape (3,)."""
+        return self.reference.margins[[round(percentile) - 1 for percentile in BAND_PERCENTILES]]
+
+    def contributions(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Share each calibrated margin among the columns, shape (n, p + 1); the last is the base; rows sum exactly."""
+        shares = self.learner.contributions(values) * self.calibrator.slope
+        shares[:, -1] += self.calibrator.intercept
+        return shares
+
+    def _explanations(
+        self, values: NDArray[np.float64], most: int
+    ) -> list[tuple[list[ReasonPart], dict[str, float] | None]]:
+        shares = self.contributions(values)
+        features = self.feature_set.features
+        is_fit = np.array([feature.part == "fit" for feature in features], dtype=bool)
+        things = list(dict.fromkeys(feature.thing for feature in features))
+        place = np.array([things.index(feature.thing) for feature in features], dtype=np.intp)
+        explained: list[tuple[list[ReasonPart], dict[str, float] | None]] = []
+        for row, share in zip(values, shares, strict=True):
+            of_thing = np.bincount(place, weights=share[:-1], minlength=len(things))
+            parts = {
+                "fit": float(share[:-1][is_fit].sum()),
+                "engagement": float(share[:-1][~is_fit].sum()),
+                "base": float(share[-1]),
+            }
+            strongest = np.argsort(-np.abs(of_thing), kind="stable")[: min(most, MOST_REASONS)]
+            listed = [
+                self._reason(np.flatnonzero(place == thing), float(of_thing[thing]), row, share)
+                for thing in strongest
+                if abs(of_thing[thing]) > 1e-9
+            ]
+            explained.append((listed, parts))
+        return explained
+
+    def _reason(
+        self, columns: NDArray[np.intp], total: float, row: NDArray[np.float64], share: NDArray[np.float64]
+    ) -> ReasonPart:
+        """Speak for a thing through the variant that pushes hardest in its direction."""
+        chosen = int(columns[np.argmax(share[columns] * np.sign(total))])
+        feature = self.feature_set.features[chosen]
+        value = float(row[chosen])
+        return ReasonPart(feature.name, readable_value(feature, value), total, phrase(feature, value))
+
+    def save(self, folder: Path) -> None:
+        """Write the version: LightGBM text, JSON, npz; nothing that could run.
+
+        Args:
+            folder: made when absent.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        if isinstance(self.learner, Trees):
+            (folder / "model.txt").write_text(self.learner.text)
+        np.savez(
+            folder / "reference.npz",
+            margins=self.reference.margins,
+            edges=self.reference.edges,
+            shares=self.reference.shares,
+        )
+        (folder / "model.json").write_text(json.dumps(self._described(), indent=1, sort_keys=True))
+
+    def _described(self) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "capability": "scoring",
+            "outcome": self.outcome,
+            "kind": self.kind,
+            "grade": self.grade,
+            "horizon_days": self.horizon_days,
+            "trained_at": self.trained_at.isoformat(),
+            "feature_set": self.feature_set.to_json(),
+            "learner": self.learner.to_json(),
+            "calibration": {"slope": self.calibrator.slope, "intercept": self.calibrator.intercept},
+        }
+
+    @staticmethod
+    def load(folder: Path) -> "ScoringModel":
+        """Read what `save` wrote.
+
+        Raises:
+            ArtifactRefused: a file is missing, damaged, or made for another release.
+        """
+        try:
+            described: Mapping[str, Any] = json.loads((folder / "model.json").read_text())
+            if described["format"] != FORMAT or described["capability"] != "scoring":
+                raise ArtifactRefused("The artifact was made for another release or capability. Train it again.")
+            text = (folder / "model.txt").read_text() if described["kind"] == Trees.kind else None
+            with np.load(folder / "reference.npz", allow_pickle=False) as arrays:
+                reference = Reference(arrays["margins"], arrays["edges"], arrays["shares"])
+            model = ScoringModel(
+                outcome=described["outcome"],
+                kind=described["kind"],
+                grade=described["grade"],
+                horizon_days=described["horizon_days"],
+                trained_at=datetime.fromisoformat(described["trained_at"]),
+                feature_set=FeatureSet.from_json(described["feature_set"]),
+                learner=learner_from_json(described["kind"], described["learner"], text=text),
+                calibrator=Calibrator(**described["calibration"]),
+                reference=reference,
+            )
+            model.predict_matrix(np.full((1, len(model.feature_set)), np.nan))
+        except (OSError, KeyError, TypeError, ValueError, IndexError) as error:
+            raise ArtifactRefused(f"The artifact cannot be read ({type(error).__name__}). Train it again.") from error
+        return model
+
+
+def _quality(pasts: Pasts, cutoff: NDArray[np.int64]) -> list[list[str]]:
+    """Name what was missing of each contact, as far as its past shows it."""
+    contact = np.arange(len(pasts), dtype=np.int32)
+    cut_off = truncated(pasts, contact, cutoff)
+    empty = np.diff(pasts.offsets) == 0
+    return [
+        [*(["no_events"] if bare else []), *(["truncated_history"] if long else [])]
+        for bare, long in zip(empty, cut_off, strict=True)
+    ]

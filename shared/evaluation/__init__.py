@@ -1,0 +1,1 @@
+"""The only place that judges: ranking, calibration, baselines, intervals, grade, leaks, gate."""

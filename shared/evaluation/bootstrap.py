@@ -1,0 +1,84 @@
+"""Intervals by resampling contacts, never frames: frames of one contact are not independent."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vector = NDArray[np.float64]
+DRAWS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A figure and its 95 % percentile interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        """Write as `0.712 (0.690 to 0.733)`."""
+        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
+
+    def to_json(self) -> dict[str, float | None]:
+        """Write as plain values; NaN as None."""
+        return {
+            name: None if np.isnan(number) else round(float(number), 6)
+            for name, number in (("value", self.value), ("low", self.low), ("high", self.high))
+        }
+
+
+def of_mean(values: Vector, owner: NDArray[np.integer], *, draws: int = DRAWS, seed: int = 0) -> Interval:
+    """Bootstrap the mean of one value a row, by contact.
+
+    Args:
+        values: shape (n,).
+        owner: contact of each row, shape (n,).
+        draws: how many resamples.
+        seed: of the resampling.
+    """
+    _, group = np.unique(owner, return_inverse=True)
+    n_groups = int(group.max()) + 1
+    sums = np.bincount(group, weights=values, minlength=n_groups)
+    sizes = np.bincount(group, minlength=n_groups).astype(np.float64)
+    generator = np.random.default_rng(seed)
+    means = np.empty(draws)
+    for draw in range(draws):
+        weight = np.bincount(generator.integers(0, n_groups, n_groups), minlength=n_groups)
+        means[draw] = (weight @ sums) / (weight @ sizes)
+    low, high = np.quantile(means, (0.025, 0.975))
+    return Interval(float(values.mean()), float(low), float(high))
+
+
+def of_figure(
+    figure: Callable[[NDArray[np.intp]], float],
+    owner: NDArray[np.integer],
+    *,
+    draws: int = 300,
+    seed: int = 0,
+) -> Interval:
+    """Bootstrap any figure of a set of rows, by contact.
+
+    Args:
+        figure: takes row numbers (with repeats) and returns a number; NaN draws are left out.
+        owner: contact of each row, shape (n,).
+        draws: how many resamples.
+        seed: of the resampling.
+    """
+    order = np.argsort(owner, kind="stable")
+    _, start, size = np.unique(owner[order], return_index=True, return_counts=True)
+    generator = np.random.default_rng(seed)
+    values = np.empty(draws)
+    for draw in range(draws):
+        chosen = generator.integers(0, len(start), len(start))
+        sizes = size[chosen]
+        first = np.repeat(start[chosen] - (np.cumsum(sizes) - sizes), sizes)
+        values[draw] = figure(order[np.arange(sizes.sum()) + first])
+    finite = values[np.isfinite(values)]
+    whole = figure(np.arange(len(owner)))
+    if not len(finite):
+        return Interval(whole, float("nan"), float("nan"))
+    low, high = np.quantile(finite, (0.025, 0.975))
+    return Interval(whole, float(low), float(high))

@@ -1,0 +1,41 @@
+"""The grade: how much a model knows beyond the best plain rule, in one letter."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.contracts.prediction import Grade
+from shared.evaluation.bootstrap import Interval, of_mean
+
+Vector = NDArray[np.float64]
+A_SKILL, B_SKILL = 0.10, 0.05
+SMALL_SAMPLE_POSITIVES = 200
+
+
+def skill(loss: Vector, baseline: Vector, owner: NDArray[np.integer]) -> Interval:
+    """Tell the share of the baseline's log loss that the model saves, with its contact-bootstrap interval.
+
+    Args:
+        loss: the model's log loss of each row, shape (n,).
+        baseline: the baseline's on the same rows, shape (n,).
+        owner: contact of each row, shape (n,).
+    """
+    gain = of_mean(baseline - loss, owner)
+    scale = float(baseline.mean()) or 1.0
+    return Interval(gain.value / scale, gain.low / scale, gain.high / scale)
+
+
+def grade(skill_over_rule: Interval, *, positive_contacts: int) -> Grade:
+    """Choose the letter by the lower bound: A from 10 %, B from 5 %, C above 0, else D.
+
+    Args:
+        skill_over_rule: log-loss skill over the best plain baseline.
+        positive_contacts: fewer than 200 allow C at most.
+
+    >>> grade(Interval(0.2, 0.12, 0.3), positive_contacts=500)
+    'A'
+    """
+    if skill_over_rule.low <= 0:
+        return "D"
+    if positive_contacts < SMALL_SAMPLE_POSITIVES or skill_over_rule.low < B_SKILL:
+        return "C"
+    return "A" if skill_over_rule.low >= A_SKILL else "B"

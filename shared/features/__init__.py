@@ -1,0 +1,21 @@
+"""The only place that turns a past into numbers: declared features, one vectorised engine, phrases."""
+
+from shared.features.engine import matrix, truncated
+from shared.features.feature import Feature, Kind
+from shared.features.feature_set import ENGINE_VERSION, FeatureSet
+from shared.features.learn import Learned, LeftOut, learn
+from shared.features.phrases import phrase, readable_value
+
+__all__ = [
+    "ENGINE_VERSION",
+    "Feature",
+    "FeatureSet",
+    "Kind",
+    "Learned",
+    "LeftOut",
+    "learn",
+    "matrix",
+    "phrase",
+    "readable_value",
+    "truncated",
+]

@@ -1,0 +1,116 @@
+"""Attribute features: the value valid at the cutoff, as a number."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.contracts.rows import DAY
+from shared.features.feature import Feature
+from shared.timeline.pasts import AttributeColumn, Pasts
+
+_TRUE = frozenset({"true", "yes", "y", "t", "1"})
+_FALSE = frozenset({"false", "no", "n", "f", "0"})
+MISSING = frozenset({"", "na", "n/a", "nan", "none", "null", "select"})
+"""Texts that mean that nobody filled the field in."""
+
+
+def attribute_column(
+    feature: Feature, pasts: Pasts, contact: NDArray[np.int32], cutoff: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Compute one attribute feature for each frame, shape (n,); NaN where nothing is known or it does not parse."""
+    stored = pasts.attributes.get(feature.attribute or "")
+    result = np.full(len(contact), np.nan)
+    if stored is None:
+        return result
+    entry = entry_at(stored, contact, cutoff)
+    found = entry >= 0
+    parse = parser_of(feature)
+    numbers = np.array([parse(value) for value in stored.value], dtype=np.float64)
+    result[found] = numbers[entry[found]]
+    if feature.kind == "date":
+        result = cutoff / DAY - result
+    return result
+
+
+def entry_at(stored: AttributeColumn, contact: NDArray[np.int32], cutoff: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Find the entry that is valid at each cutoff: the last one whose `valid_from` lies before it; -1: none."""
+    n = len(stored.contact)
+    # One searchable key: entries are sorted by contact, then valid_from; ranks keep it inside 64 bits.
+    instants, rank = np.unique(stored.valid_from, return_inverse=True)
+    width = len(instants) + 1
+    key = stored.contact.astype(np.int64) * width + rank
+    wanted = contact.astype(np.int64) * width + np.searchsorted(instants, cutoff, side="left") - 1
+    position = np.searchsorted(key, wanted, side="right") - 1
+    valid = (position >= 0) & (stored.contact[np.clip(position, 0, n - 1)] == contact)
+    return np.where(valid, position, -1).astype(np.int64)
+
+
+def parser_of(feature: Feature) -> Callable[[Any], float]:
+    """Choose how a stored value of this feature becomes a number."""
+    if feature.kind == "categorical":
+        place = {name: float(code) for code, name in enumerate(feature.categories)}
+        return lambda value: as_category(value, place)
+    return {"numeric": as_number, "boolean": as_boolean, "date": as_days}[feature.kind]
+
+
+def is_missing(value: Any) -> bool:
+    """Tell whether a value stands for nothing at all."""
+    return value is None or (isinstance(value, str) and value.strip().lower() in MISSING)
+
+
+def as_number(value: Any) -> float:
+    """Read a number; NaN when it is none.
+
+    >>> as_number("12.5"), as_number(3)
+    (12.5, 3.0)
+    """
+    if is_missing(value):
+        return np.nan
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return np.nan
+    return number if np.isfinite(number) else np.nan
+
+
+def as_boolean(value: Any) -> float:
+    """Read yes or no as 1 or 0; NaN when it is neither.
+
+    >>> as_boolean("Yes"), as_boolean(False)
+    (1.0, 0.0)
+    """
+    if isinstance(value, (bool, int, float)):
+        return float(value) if value in (0, 1) else np.nan
+    text = str(value).strip().lower()
+    return 1.0 if text in _TRUE else 0.0 if text in _FALSE else np.nan
+
+
+def as_days(value: Any) -> float:
+    """Read an ISO date or instant as days since 1970-01-01; NaN when it is none.
+
+    >>> as_days("1970-01-03")
+    2.0
+    """
+    if not isinstance(value, str) or len(value) < 10:
+        return np.nan
+    try:
+        instant = datetime.fromisoformat(value)
+    except ValueError:
+        return np.nan
+    aware = instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)
+    return aware.timestamp() / 86_400
+
+
+def as_text(value: Any) -> str:
+    """Name a category."""
+    return str(value).strip()
+
+
+def as_category(value: Any, place: dict[str, float]) -> float:
+    """Code a category; one never seen shares the code after the last; NaN when nothing is filled in."""
+    if is_missing(value):
+        return np.nan
+    return place.get(as_text(value), float(len(place)))

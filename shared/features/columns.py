@@ -1,0 +1,155 @@
+"""Each kind of event feature as a formula over the cubes of a block; all columns of a kind at once."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.features.feature import WINDOWS_DAYS, Feature, Kind
+from shared.features.pairs import Pairs
+from shared.features.plan import Plan
+from shared.timeline.localtime import hour_of_day, weekday
+
+DAY_PARTS = ("night", "morning", "afternoon", "evening")
+"""Six local hours each, from midnight on."""
+RATE_STRENGTH = 5.0
+"""How many imagined events of the denominator pull a rate towards the population's."""
+_MONTH, _QUARTER = WINDOWS_DAYS.index(30), WINDOWS_DAYS.index(90)
+_LOOKBACK = len(WINDOWS_DAYS) - 1
+
+Columns = NDArray[np.float64]
+
+
+def fill(result: Columns, plan: Plan, pairs: Pairs) -> None:
+    """Write every event column of a block of frames.
+
+    Args:
+        result: rows of the matrix, shape (n, n_features), written in place.
+        plan: which columns there are.
+        pairs: the block's events.
+    """
+    for kind, formula in _BY_CELL.items():
+        if kind in plan:
+            columns, types, windows = plan.cells[kind]
+            result[:, columns] = formula(pairs, types, windows)
+    if "rate" in plan:
+        columns, types, _ = plan.cells["rate"]
+        result[:, columns] = _rate(pairs, types, plan)
+    for kind, one in _ONE_BY_ONE.items():
+        for column, feature in plan.by_kind.get(kind, ()):
+            result[:, column] = one(pairs, feature, plan)
+
+
+def _rate(pairs: Pairs, types: NDArray[np.intp], plan: Plan) -> Columns:
+    """Smooth a/b towards the prior: (a + 5 prior) / (b + 5); NaN when there was no b."""
+    numerator = pairs.counts[:, types, _LOOKBACK]
+    denominator = pairs.counts[:, plan.denominators, _LOOKBACK]
+    rate: Columns = (numerator + RATE_STRENGTH * plan.priors) / (denominator + RATE_STRENGTH)
+    return np.where(denominator > 0, rate, np.nan)
+
+
+def _value_mean(pairs: Pairs, types: NDArray[np.intp], windows: NDArray[np.intp]) -> Columns:
+    n = pairs.valued[:, types, windows]
+    return _share(pairs.sums[:, types, windows], n)
+
+
+def _trend(pairs: Pairs, types: NDArray[np.intp], _: NDArray[np.intp]) -> Columns:
+    """Compare the last 30 days with the 60 before: log((c30 + 1/2) / ((c90 - c30) / 2 + 1/2))."""
+    month = pairs.counts[:, types, _MONTH]
+    before = pairs.counts[:, types, _QUARTER] - month
+    trend: Columns = np.log((month + 0.5) / (before / 2 + 0.5))
+    return trend
+
+
+def _gap_mean(pairs: Pairs, types: NDArray[np.intp], _: NDArray[np.intp]) -> Columns:
+    n = pairs.counts[:, types, _LOOKBACK]
+    span = pairs.first_age[:, types] - pairs.last_age[:, types]
+    return _share(span, n - 1)
+
+
+def _overdue(pairs: Pairs, types: NDArray[np.intp], windows: NDArray[np.intp]) -> Columns:
+    gap = _gap_mean(pairs, types, windows)
+    return pairs.last_age[:, types] / np.maximum(gap, 1.0)
+
+
+_BY_CELL: dict[Kind, Callable[[Pairs, NDArray[np.intp], NDArray[np.intp]], Columns]] = {
+    "count": lambda pairs, types, windows: pairs.counts[:, types, windows],
+    "days_since_last": lambda pairs, types, _: pairs.last_age[:, types],
+    "days_since_first": lambda pairs, types, _: pairs.first_age[:, types],
+    "value_sum": lambda pairs, types, windows: pairs.sums[:, types, windows],
+    "value_mean": _value_mean,
+    "value_max": lambda pairs, types, _: pairs.largest[:, types],
+    "trend": _trend,
+    "active_days": lambda pairs, types, windows: pairs.active_days[:, types, windows],
+    "gap_mean": _gap_mean,
+    "overdue": _overdue,
+}
+
+
+def _hour_share(pairs: Pairs, feature: Feature, plan: Plan) -> Columns:
+    part = hour_of_day(pairs.local_at) // 6
+    cube = pairs.day_parts(part, len(DAY_PARTS))[:, plan.code(feature.type)]
+    return _share(cube[:, DAY_PARTS.index(feature.other or "")], cube.sum(axis=1))
+
+
+def _weekend_share(pairs: Pairs, feature: Feature, plan: Plan) -> Columns:
+    cube = pairs.day_parts((weekday(pairs.local_at) >= 5).astype(np.int64), 2)[:, plan.code(feature.type)]
+    return _share(cube[:, 1], cube.sum(axis=1))
+
+
+def _share(part: Columns, whole: Columns) -> Columns:
+    share: Columns = np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
+    return share
+
+
+def _distinct(pairs: Pairs, feature: Feature, plan: Plan) -> Columns:
+    column = pairs.pasts.campaign if feature.other == "campaign" else pairs.pasts.item
+    return pairs.distinct(column, None if feature.type is None else plan.code(feature.type))
+
+
+def _newest_pair(pairs: Pairs) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    some = pairs.sizes > 0
+    return some, (np.cumsum(pairs.sizes) - 1)[some]
+
+
+def _last_hour(pairs: Pairs, _: Feature, __: Plan) -> Columns:
+    some, newest = _newest_pair(pairs)
+    hours = np.full(pairs.n, np.nan)
+    hours[some] = hour_of_day(pairs.local_at[newest])
+    return hours
+
+
+def _last_weekday(pairs: Pairs, _: Feature, __: Plan) -> Columns:
+    some, newest = _newest_pair(pairs)
+    days = np.full(pairs.n, np.nan)
+    days[some] = weekday(pairs.local_at[newest])
+    return days
+
+
+def _last_type(pairs: Pairs, feature: Feature, plan: Plan) -> Columns:
+    some, newest = _newest_pair(pairs)
+    place = {name: code for code, name in enumerate(feature.categories)}
+    category = np.array([place.get(name, len(place)) for name in (*plan.types, "")], dtype=np.float64)
+    types = np.full(pairs.n, np.nan)
+    types[some] = category[pairs.code[newest]]
+    return types
+
+
+def _last_item(pairs: Pairs, feature: Feature, plan: Plan) -> Columns:
+    row = pairs.newest_row_of(plan.code(feature.type))
+    item = np.where(row >= 0, pairs.pasts.item[np.maximum(row, 0)] if len(pairs.pasts.item) else -1, -1)
+    place = {name: code for code, name in enumerate(feature.categories)}
+    category = np.array([*(place.get(name, len(place)) for name in pairs.pasts.items), np.nan])
+    last: Columns = category[item]
+    return last
+
+
+_ONE_BY_ONE: dict[Kind, Callable[[Pairs, Feature, Plan], Columns]] = {
+    "hour_share": _hour_share,
+    "weekend_share": _weekend_share,
+    "distinct": _distinct,
+    "last_hour": _last_hour,
+    "last_weekday": _last_weekday,
+    "last_type": _last_type,
+    "last_item": _last_item,
+}

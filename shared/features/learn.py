@@ -1,0 +1,232 @@
+"""Learn which features the data can feed: event vocabulary, attributes with their kinds and categories."""
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.features.attributes import as_boolean, as_days, as_number, as_text, entry_at, is_missing
+from shared.features.columns import DAY_PARTS
+from shared.features.engine import matrix
+from shared.features.feature import Feature, Kind
+from shared.features.feature_set import FeatureSet
+from shared.timeline.pasts import Pasts
+
+MAX_TYPES = 40
+MAX_CATEGORIES = 50
+MIN_CATEGORY_CONTACTS = 10
+MAX_RATES = 10
+SAMPLE_FRAMES = 20_000
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_PERSONAL = re.compile(
+    r"(^|[^a-z])(first|last|full|middle|sur|nick|maiden|user|contact|customer|person|lead)?_?-? ?names?($|[^a-z])"
+    r"|e-?mail_?(address|text|body|subject)?$|phone|mobile|address|street|postal_?code|birth|(^|_)dob($|_)|gender"
+    r"|(^|_)sex($|_)|female|(^|_)male($|_)|(^|_)ssn($|_)|passport|iban|religio|ethnic|(^|_)race($|_)|(^|_)ip(_|$)"
+    r"|(subject|body)_?(text|line)?$",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """An attribute that is not used, why, and what would include it."""
+
+    name: str
+    reason: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """The feature set of a training, and what it does without."""
+
+    feature_set: FeatureSet
+    left_out: tuple[LeftOut, ...]
+
+
+def learn(
+    pasts: Pasts,
+    contact: NDArray[np.int32],
+    cutoff: NDArray[np.int64],
+    *,
+    excluded: Collection[str] = (),
+    allowed: Collection[str] = (),
+) -> Learned:
+    """Declare the features that these training frames can feed.
+
+    Args:
+        pasts: the contacts that are trained on.
+        contact: row of each frame, shape (n,).
+        cutoff: microseconds, shape (n,).
+        excluded: attributes that are never features here (the outcome's own column).
+        allowed: attributes that are used although they are personal or not dated.
+
+    Returns:
+        Columns that take more than one value on the frames, no two of them equal; and the attributes left out.
+    """
+    attributes, left_out = _attribute_features(pasts, contact, cutoff, excluded=excluded, allowed=allowed)
+    declared = FeatureSet((*_event_features(pasts), *attributes))
+    chosen = np.random.default_rng(0).permutation(len(contact))[:SAMPLE_FRAMES]
+    values = matrix(declared, pasts, contact[chosen], cutoff[chosen])
+    return Learned(declared.take(_telling_columns(values)), tuple(left_out))
+
+
+def _telling_columns(values: NDArray[np.float64]) -> list[int]:
+    """Keep columns that vary and are not the copy of an earlier one."""
+    kept, seen = [], set()
+    for column in range(values.shape[1]):
+        numbers = np.ascontiguousarray(values[:, column])
+        key = numbers.tobytes()
+        varies = len(numbers) > 0 and not (np.all(np.isnan(numbers)) or np.all(numbers == numbers[0]))
+        if varies and key not in seen:
+            seen.add(key)
+            kept.append(column)
+    return kept
+
+
+def _event_features(pasts: Pasts) -> Iterator[Feature]:
+    if not len(pasts.at):
+        return
+    names = _frequent_types(pasts)
+    yield Feature("days_known", "known_days", "days", "tenure")
+    yield from _features_of(None, valued=bool(np.any(~np.isnan(pasts.value))))
+    for name in names:
+        mine = pasts.type == pasts.type_code(name)
+        yield from _features_of(name, valued=bool(np.any(~np.isnan(pasts.value[mine]))))
+        if len(np.unique(pasts.campaign[mine & (pasts.campaign >= 0)])) > 1:
+            yield Feature(f"{name}_campaigns", "distinct", "campaigns", f"variety:{name}", name, "campaign")
+        yield from _item_features(pasts, name, mine)
+    for share in DAY_PARTS:
+        yield Feature(f"{share}_share", "hour_share", "ratio", "time_of_day", None, share)
+    yield Feature("weekend_share", "weekend_share", "ratio", "weekend")
+    yield Feature("last_hour", "last_hour", "hour", "last_time")
+    yield Feature("last_weekday", "last_weekday", "category", "last_day", categories=WEEKDAYS)
+    if len(names) > 1:
+        yield Feature("last_type", "last_type", "category", "last_event", categories=names)
+    yield from _rates(pasts, names)
+
+
+def _frequent_types(pasts: Pasts) -> tuple[str, ...]:
+    """List the types that enough contacts have, most widespread first."""
+    owner = np.repeat(np.arange(len(pasts)), np.diff(pasts.offsets))
+    pairs = np.unique(pasts.type.astype(np.int64) * len(pasts) + owner)
+    spread = np.bincount(pairs // len(pasts), minlength=len(pasts.types))
+    least = max(5, len(pasts) // 1_000)
+    order = sorted(range(len(pasts.types)), key=lambda code: (-spread[code], pasts.types[code]))
+    return tuple(pasts.types[code] for code in order if spread[code] >= least)[:MAX_TYPES]
+
+
+def _features_of(name: str | None, *, valued: bool) -> Iterator[Feature]:
+    prefix = name or "any_event"
+    for days in (7, 30, 90, 365, 730):
+        yield Feature(f"{prefix}_{days}d", "count", "events", f"activity:{prefix}", name, window_days=days)
+    yield Feature(f"{prefix}_days_since_last", "days_since_last", "days", f"recency:{prefix}", name)
+    yield Feature(f"{prefix}_days_since_first", "days_since_first", "days", f"age:{prefix}", name)
+    yield Feature(f"{prefix}_trend", "trend", "ratio", f"activity:{prefix}", name)
+    yield Feature(f"{prefix}_gap_days", "gap_mean", "days", f"rhythm:{prefix}", name)
+    yield Feature(f"{prefix}_overdue", "overdue", "ratio", f"rhythm:{prefix}", name)
+    for days in (30, 90, 365):
+        yield Feature(
+            f"{prefix}_active_days_{days}d", "active_days", "days", f"activity:{prefix}", name, window_days=days
+        )
+    if valued:
+        for days in (30, 90, 365, 730):
+            yield Feature(f"{prefix}_value_{days}d", "value_sum", "amount", f"value:{prefix}", name, window_days=days)
+        yield Feature(f"{prefix}_value_mean", "value_mean", "amount", f"value:{prefix}", name, window_days=730)
+        yield Feature(f"{prefix}_value_max", "value_max", "amount", f"value:{prefix}", name)
+
+
+def _item_features(pasts: Pasts, name: str, mine: NDArray[np.bool_]) -> Iterator[Feature]:
+    codes = pasts.item[mine & (pasts.item >= 0)]
+    if not len(codes):
+        return
+    yield Feature(f"{name}_items", "distinct", "items", f"variety:{name}", name, "item")
+    counts = np.bincount(codes)
+    frequent = [
+        pasts.items[code] for code in np.argsort(-counts, kind="stable") if counts[code] >= MIN_CATEGORY_CONTACTS
+    ]
+    if len(frequent) > 1:
+        yield Feature(
+            f"{name}_last_item",
+            "last_item",
+            "category",
+            f"item:{name}",
+            name,
+            categories=tuple(sorted(frequent[:MAX_CATEGORIES])),
+        )
+
+
+def _rates(pasts: Pasts, names: tuple[str, ...]) -> Iterator[Feature]:
+    """Relate types that answer to the same campaigns or messages: clicks per send, redemptions per mailing."""
+    masks = {name: pasts.type == pasts.type_code(name) for name in names}
+    counts = {name: int(np.count_nonzero(mask)) for name, mask in masks.items()}
+    reach = {
+        name: (set(pasts.campaign[mask].tolist()) - {-1}, set(pasts.message[mask].tolist()) - {-1})
+        for name, mask in masks.items()
+    }
+    pairs = [
+        (answer, sent)
+        for answer in names
+        for sent in names
+        if counts[answer] < counts[sent]
+        and any(
+            mine and len(mine & theirs) >= len(mine) / 2
+            for mine, theirs in zip(reach[answer], reach[sent], strict=True)
+        )
+    ]
+    for answer, sent in sorted(pairs, key=lambda pair: -counts[pair[0]])[:MAX_RATES]:
+        yield Feature(
+            f"{answer}_per_{sent}", "rate", "ratio", f"rate:{answer}", answer, sent, prior=counts[answer] / counts[sent]
+        )
+
+
+def _attribute_features(
+    pasts: Pasts,
+    contact: NDArray[np.int32],
+    cutoff: NDArray[np.int64],
+    *,
+    excluded: Collection[str],
+    allowed: Collection[str],
+) -> tuple[list[Feature], list[LeftOut]]:
+    features, left_out = [], []
+    for name, stored in pasts.attributes.items():
+        if name in excluded:
+            continue
+        if name not in allowed and not bool(stored.dated.all()):
+            left_out.append(
+                LeftOut(name, "not dated: nobody said since when it holds", f"foretell import --static {name}")
+            )
+        elif name not in allowed and _PERSONAL.search(name):
+            left_out.append(LeftOut(name, "a personal identifier", f"--allow {name}"))
+        else:
+            entry = entry_at(stored, contact, cutoff)
+            seen = [stored.value[row] for row in entry[entry >= 0]]
+            feature = _attribute_feature(name, [value for value in seen if not is_missing(value)])
+            if feature is None:
+                left_out.append(LeftOut(name, "almost every contact has a value of its own, or too few have any", ""))
+            else:
+                features.append(feature)
+    return features, left_out
+
+
+def _attribute_feature(name: str, values: list[object]) -> Feature | None:
+    """Choose how an attribute becomes a number; None when it cannot tell contacts apart usefully."""
+    if len(values) < MIN_CATEGORY_CONTACTS:
+        return None
+    thing = f"attribute:{name}"
+    readings: tuple[tuple[Kind, str, bool], ...] = (
+        ("boolean", "yes/no", all(not np.isnan(as_boolean(value)) for value in values)),
+        ("numeric", "as given", all(not np.isnan(as_number(value)) for value in values)),
+        ("date", "days", all(not np.isnan(as_days(value)) for value in values)),
+    )
+    for kind, unit, fits in readings:
+        if fits:
+            return Feature(name, kind, unit, thing, attribute=name)
+    counts = Counter(as_text(value) for value in values)
+    frequent = [text for text, count in counts.most_common(MAX_CATEGORIES) if count >= MIN_CATEGORY_CONTACTS]
+    if len(counts) > len(values) / 2 or not frequent:
+        return None
+    return Feature(name, "categorical", "category", thing, attribute=name, categories=tuple(sorted(frequent)))

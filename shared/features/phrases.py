@@ -1,0 +1,245 @@
+"""A feature and its value as a sentence that a salesperson understands."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from shared.features.feature import Feature, Kind
+
+_VERBS: dict[str, tuple[str, str, str]] = {
+    "email_sent": ("Was sent", "email", "emails"),
+    "email_delivered": ("Received", "email", "emails"),
+    "email_opened": ("Opened", "email", "emails"),
+    "email_opened_unverified": ("Opened (perhaps by a machine)", "email", "emails"),
+    "email_clicked": ("Clicked", "email", "emails"),
+    "email_replied": ("Replied to", "email", "emails"),
+    "email_bounced": ("Bounced", "email", "emails"),
+    "email_unsubscribed": ("Unsubscribed from", "list", "lists"),
+    "email_complained": ("Complained about", "email", "emails"),
+    "page_viewed": ("Viewed", "page", "pages"),
+    "form_submitted": ("Submitted", "form", "forms"),
+    "content_downloaded": ("Downloaded", "document", "documents"),
+    "webinar_registered": ("Registered for", "webinar", "webinars"),
+    "webinar_attended": ("Attended", "webinar", "webinars"),
+    "meeting_booked": ("Booked", "meeting", "meetings"),
+    "trial_started": ("Started", "trial", "trials"),
+    "product_used": ("Used the product", "time", "times"),
+    "order_placed": ("Placed", "order", "orders"),
+    "order_refunded": ("Returned", "order", "orders"),
+    "subscription_started": ("Started", "subscription", "subscriptions"),
+    "subscription_renewed": ("Renewed", "subscription", "subscriptions"),
+    "subscription_cancelled": ("Cancelled", "subscription", "subscriptions"),
+    "support_ticket_opened": ("Opened", "support ticket", "support tickets"),
+    "opportunity_created": ("Became", "opportunity", "opportunities"),
+    "deal_won": ("Won", "deal", "deals"),
+    "deal_lost": ("Lost", "deal", "deals"),
+    "coupon_redeemed": ("Redeemed", "coupon", "coupons"),
+    "campaign_mailed": ("Was mailed", "campaign", "campaigns"),
+}
+_EVENT_NAMES = {
+    "email_sent": "email to them",
+    "email_delivered": "delivered email",
+    "email_opened": "email open",
+    "email_opened_unverified": "email open (perhaps by a machine)",
+    "email_clicked": "email click",
+    "page_viewed": "page view",
+    "form_submitted": "form",
+    "content_downloaded": "download",
+    "product_used": "use of the product",
+    "order_placed": "order",
+    "order_refunded": "return",
+    "coupon_redeemed": "coupon redemption",
+    "campaign_mailed": "mailing",
+}
+
+
+def phrase(feature: Feature, value: float) -> str:
+    """Say what the contact did or is.
+
+    Args:
+        feature: the column.
+        value: its number for this contact; NaN where there is nothing to say.
+
+    Returns:
+        One sentence without a full stop.
+
+    >>> phrase(Feature("c", "count", "events", "a", "email_clicked", window_days=30), 4.0)
+    'Clicked 4 emails in the last 30 days'
+    """
+    return _PHRASES[feature.kind](feature, value)
+
+
+def readable_value(feature: Feature, value: float) -> float | str | bool | None:
+    """Turn a matrix number into what the client sent or would understand: a category's name, yes or no."""
+    if np.isnan(value):
+        return None
+    if feature.is_categorical:
+        code = int(value)
+        return feature.categories[code] if code < len(feature.categories) else "other"
+    if feature.kind == "boolean":
+        return bool(value)
+    return round(float(value), 4)
+
+
+def event_name(name: str | None) -> str:
+    """Name one event of a type in a sentence.
+
+    >>> event_name("demo_watched")
+    '"demo watched"'
+    """
+    if name is None:
+        return "activity"
+    return _EVENT_NAMES.get(name, '"' + name.replace("_", " ").strip() + '"')
+
+
+def _number(value: float) -> str:
+    if value >= 100 or value == int(value):
+        return f"{value:,.0f}"
+    return f"{value:.2g}" if abs(value) < 1 else f"{value:.1f}"
+
+
+def _days(value: float) -> str:
+    if value < 1:
+        hours = max(1, round(value * 24))
+        return "1 hour" if hours == 1 else f"{hours} hours"
+    return "1 day" if round(value) == 1 else f"{value:,.0f} days"
+
+
+def _span(days: int | None) -> str:
+    named = {None: "in the last two years", 730: "in the last two years", 365: "in the last year"}
+    return named.get(days, f"in the last {days} days")
+
+
+def _count(feature: Feature, value: float) -> str:
+    span = _span(feature.window_days)
+    if feature.type is None:
+        return f"{_number(value)} activities {span}" if value != 1 else f"1 activity {span}"
+    if value == 0:
+        return f"No {event_name(feature.type)} {span}"
+    if feature.type in _VERBS:
+        verb, one, many = _VERBS[feature.type]
+        return f"{verb} {_number(value)} {one if value == 1 else many} {span}"
+    times = "once" if value == 1 else f"{_number(value)} times"
+    return f"{event_name(feature.type).capitalize()} {times} {span}"
+
+
+def _since(feature: Feature, value: float) -> str:
+    which = "Last" if feature.kind == "days_since_last" else "First"
+    if np.isnan(value):
+        return f"No {event_name(feature.type)} so far"
+    return f"{which} {event_name(feature.type)} {_days(value)} ago"
+
+
+def _value(feature: Feature, value: float) -> str:
+    kind = {"value_sum": "total value", "value_mean": "average value", "value_max": "highest value"}[feature.kind]
+    if np.isnan(value) or (value == 0 and feature.kind == "value_sum"):
+        return f"No {event_name(feature.type)} with a value {_span(feature.window_days)}"
+    what = "activity" if feature.type is None else event_name(feature.type)
+    if feature.kind == "value_mean":
+        return f"Average value per {what} {_number(value)}"
+    return f"{kind.capitalize()} of {what} {_number(value)} {_span(feature.window_days)}"
+
+
+def _rate(feature: Feature, value: float) -> str:
+    if np.isnan(value):
+        return f"No {event_name(feature.other)} so far"
+    return f"About {value:.0%} {event_name(feature.type)} per {event_name(feature.other)}"
+
+
+def _trend(feature: Feature, value: float) -> str:
+    what = event_name(feature.type)
+    if abs(value) <= 0.1:
+        return f"As much {what} in the last 30 days as before"
+    return f"{'More' if value > 0 else 'Less'} {what} in the last 30 days than before"
+
+
+def _active_days(feature: Feature, value: float) -> str:
+    days = "1 day" if value == 1 else f"{_number(value)} days"
+    return f"{event_name(feature.type).capitalize()} on {days} {_span(feature.window_days)}"
+
+
+def _distinct(feature: Feature, value: float) -> str:
+    things = {"campaign": "campaigns", "item": "items"}[feature.other or "item"]
+    return f"{_number(value)} different {things} in {event_name(feature.type)}s {_span(None)}"
+
+
+def _gap(feature: Feature, value: float) -> str:
+    if np.isnan(value):
+        return f"Fewer than two of {event_name(feature.type)} so far"
+    return f"One {event_name(feature.type)} every {_days(value)} on average"
+
+
+def _overdue(feature: Feature, value: float) -> str:
+    if np.isnan(value):
+        return f"No rhythm of {event_name(feature.type)} yet"
+    return f"Time since the last {event_name(feature.type)} is {_number(round(value, 1))} times the usual gap"
+
+
+def _hour_share(feature: Feature, value: float) -> str:
+    if np.isnan(value):
+        return "No activity so far"
+    return f"{value:.0%} of activity {'at' if feature.other == 'night' else 'in the'} {feature.other}"
+
+
+def _weekend(_: Feature, value: float) -> str:
+    return "No activity so far" if np.isnan(value) else f"{value:.0%} of activity at weekends"
+
+
+def _last_time(feature: Feature, value: float) -> str:
+    if np.isnan(value):
+        return "No activity so far"
+    if feature.kind == "last_hour":
+        return f"Last activity between {int(value)}:00 and {int(value) + 1}:00"
+    return f"Last activity on a {readable_value(feature, value)}"
+
+
+def _last_category(feature: Feature, value: float) -> str:
+    if np.isnan(value):
+        return f"No {event_name(feature.type)} so far"
+    named = str(readable_value(feature, value))
+    if feature.kind == "last_type":
+        return f"Latest activity: {event_name(named)}"
+    return f"Latest {event_name(feature.type)}: {named}"
+
+
+def _known(_: Feature, value: float) -> str:
+    return "Not known since when" if np.isnan(value) else f"Known for {_days(value)}"
+
+
+def _attribute(feature: Feature, value: float) -> str:
+    name = (feature.attribute or feature.name).replace("_", " ").strip().capitalize()
+    if np.isnan(value):
+        return f"{name} is not filled in"
+    if feature.kind == "boolean":
+        return f"{name}: {'yes' if value else 'no'}"
+    if feature.kind == "date":
+        return f"{name} was {_days(value)} ago" if value >= 0 else f"{name} is in {_days(-value)}"
+    shown = readable_value(feature, value)
+    return f"{name} is {_number(value) if isinstance(shown, float) else shown}"
+
+
+_PHRASES: dict[Kind, Callable[[Feature, float], str]] = {
+    "count": _count,
+    "days_since_last": _since,
+    "days_since_first": _since,
+    "value_sum": _value,
+    "value_mean": _value,
+    "value_max": _value,
+    "rate": _rate,
+    "trend": _trend,
+    "active_days": _active_days,
+    "distinct": _distinct,
+    "gap_mean": _gap,
+    "overdue": _overdue,
+    "hour_share": _hour_share,
+    "weekend_share": _weekend,
+    "last_hour": _last_time,
+    "last_weekday": _last_time,
+    "last_type": _last_category,
+    "last_item": _last_category,
+    "known_days": _known,
+    "numeric": _attribute,
+    "boolean": _attribute,
+    "categorical": _attribute,
+    "date": _attribute,
+}

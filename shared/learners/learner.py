@@ -1,0 +1,52 @@
+"""What every learner offers, and how one is read back from an artifact."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from shared.errors import ArtifactRefused
+from shared.learners.columns import Columns, Matrix, Vector
+from shared.learners.logistic import Logistic
+from shared.learners.rule import Rule
+from shared.learners.trees import Trees
+
+__all__ = ["Columns", "Learner", "learner_from_json"]
+
+
+class Learner(Protocol):
+    """A fitted function from a matrix to margins, with exact shares."""
+
+    @property
+    def kind(self) -> str:
+        """lightgbm, logistic or rule."""
+
+    def margins(self, matrix: Matrix) -> Vector:
+        """Log-odds, shape (n,)."""
+
+    def contributions(self, matrix: Matrix) -> Matrix:
+        """Shape (n, p + 1); each row sums to its margin, the last column is the base."""
+
+    def importance(self) -> Vector:
+        """How much each column matters, any unit."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+
+
+def learner_from_json(kind: str, fields: Mapping[str, Any], *, text: str | None) -> Learner:
+    """Read a learner back.
+
+    Args:
+        kind: lightgbm, logistic or rule.
+        fields: what `to_json` wrote.
+        text: LightGBM's model text, for trees.
+
+    Raises:
+        ArtifactRefused: the kind is unknown or its text is missing.
+    """
+    if kind == "lightgbm" and text is not None:
+        return Trees(text)
+    if kind == "logistic":
+        return Logistic.from_json(dict(fields))
+    if kind == "rule":
+        return Rule.from_json(dict(fields))
+    raise ArtifactRefused(f"The artifact holds no readable model of kind {kind!r}. Train it again.")

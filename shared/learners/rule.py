@@ -1,0 +1,114 @@
+"""The best single rule: one column cut into steps, each with the rate seen there. What a careful marketer would do."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.learners.columns import Columns, Matrix, Vector, log_odds
+
+STEPS = 10
+_CUTS = np.arange(1, STEPS) / STEPS
+PULL = 20.0
+"""How many imagined rows at the overall rate each step starts with."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A step function of one column."""
+
+    kind: ClassVar[str] = "rule"
+    column: int
+    edges: Vector
+    """Ascending inner edges of the steps; for a category, its codes."""
+    margin: Vector
+    """Log-odds of each step, then of a missing value."""
+    is_categorical: bool
+    base: float
+    """Mean margin of the training rows."""
+    width: int
+    """How many columns the matrix has."""
+
+    @classmethod
+    def fit(cls, matrix: Matrix, labels: Vector, columns: Columns) -> "Rule":
+        """Choose the column whose steps give the least log loss on the training rows."""
+        categorical = set(columns.categorical)
+        rules = [
+            cls._of(matrix, labels, column, is_categorical=column in categorical) for column in range(len(columns))
+        ]
+        losses = [_loss(rule.margins(matrix), labels) for rule in rules]
+        return rules[int(np.argmin(losses))]
+
+    @classmethod
+    def _of(cls, matrix: Matrix, labels: Vector, column: int, *, is_categorical: bool) -> "Rule":
+        values = matrix[:, column]
+        present = values[~np.isnan(values)]
+        edges = np.unique(present if is_categorical or not len(present) else np.quantile(present, _CUTS))
+        step = _step(values, edges, is_categorical=is_categorical)
+        n_steps = len(edges) + 2
+        rows = np.bincount(step, minlength=n_steps)
+        hits = np.bincount(step, weights=labels, minlength=n_steps)
+        rate = labels.mean() if len(labels) else 0.5
+        margin = log_odds((hits + PULL * rate) / (rows + PULL))
+        return cls(column, edges, margin, is_categorical, float(np.average(margin, weights=rows)), matrix.shape[1])
+
+    def margins(self, matrix: Matrix) -> Vector:
+        """Look the step of each row up, log-odds, shape (n,)."""
+        return self.margin[_step(matrix[:, self.column], self.edges, is_categorical=self.is_categorical)]
+
+    def contributions(self, matrix: Matrix) -> Matrix:
+        """Give the whole distance from the mean margin to the one column, shape (n, p + 1); the last is the base."""
+        shares = np.zeros((len(matrix), self.width + 1))
+        shares[:, self.column] = self.margins(matrix) - self.base
+        shares[:, -1] = self.base
+        return shares
+
+    def importance(self) -> Vector:
+        """Put everything on the one column, shape (p,)."""
+        importance = np.zeros(self.width)
+        importance[self.column] = 1.0
+        return importance
+
+    def to_json(self) -> dict[str, Any]:
+        """Write as plain values."""
+        return {
+            "column": self.column,
+            "edges": self.edges.tolist(),
+            "margin": self.margin.tolist(),
+            "is_categorical": self.is_categorical,
+            "base": self.base,
+            "width": self.width,
+        }
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> "Rule":
+        """Read what `to_json` wrote."""
+        return cls(**{**fields, "edges": np.array(fields["edges"]), "margin": np.array(fields["margin"])})
+
+
+def single_column_margins(
+    matrix: Matrix, labels: Vector, column: int, splits: Sequence[Any], *, is_categorical: bool
+) -> Vector:
+    """Score every judged row by one column's steps learned on the other rows; NaN where no split judges."""
+    margins = np.full(len(labels), np.nan)
+    for split in splits:
+        rule = Rule._of(matrix[split.train], labels[split.train], column, is_categorical=is_categorical)
+        margins[split.test] = rule.margins(matrix[split.test])
+    return margins
+
+
+def _step(values: Vector, edges: Vector, *, is_categorical: bool) -> NDArray[np.intp]:
+    """Tell each value's step; the last but one of a category is one never seen, the last is missing."""
+    if is_categorical:
+        place = np.minimum(np.searchsorted(edges, values), max(len(edges) - 1, 0))
+        known = edges[place] == values if len(edges) else np.zeros(len(values), dtype=bool)
+        step = np.where(known, place, len(edges))
+    else:
+        step = np.searchsorted(edges, values, side="right")
+    return np.where(np.isnan(values), len(edges) + 1, step).astype(np.intp)
+
+
+def _loss(margin: Vector, labels: Vector) -> float:
+    return float(np.mean(np.logaddexp(0.0, margin) - labels * margin))

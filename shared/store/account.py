@@ -1,0 +1,15 @@
+"""Everything stored of one account, in one place to ask."""
+
+from shared.store.bulk import BulkEvents
+from shared.store.catalogue import Catalogue
+from shared.store.champions import Champions
+from shared.store.contacts import Contacts
+from shared.store.events import Events
+from shared.store.keys import Keys
+from shared.store.outcomes import Outcomes
+from shared.store.pasts import PastReads
+from shared.store.predictions import Predictions
+
+
+class AccountStore(Keys, Contacts, Events, BulkEvents, PastReads, Outcomes, Champions, Catalogue, Predictions):
+    """One account's store: whatever is called, only this account's rows are seen or changed."""

@@ -1,0 +1,138 @@
+"""How a batch of contact rows meets what is stored: three reads, then only what changed is written."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from shared.contracts.rows import ALWAYS, AttributeRow, ContactRow, Microseconds
+from shared.store.attributes import Entry, is_news, keep
+from shared.store.facts import consent_of
+from shared.store.identities import point_identities
+from shared.store.statements import insert, upsert
+from shared.store.tables import AttributeTable, ContactTable
+
+
+@dataclass(slots=True)
+class _Known:
+    created_at: Microseconds | None
+    timezone: str | None
+    consent: dict[str, str]
+    created: bool
+    attributes: dict[str, list[Entry]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Changes:
+    contacts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    attributes: dict[tuple[str, str, Microseconds], dict[str, Any]] = field(default_factory=dict)
+
+
+def put_batch(
+    connection: Connection, account: str, rows: Sequence[ContactRow], *, recorded_at: Microseconds
+) -> list[str]:
+    """Write what the rows change.
+
+    Args:
+        connection: inside a transaction that holds the account.
+        account: whose contacts.
+        rows: at most 1,000.
+        recorded_at: now.
+
+    Returns:
+        For each row "created", "updated" or "unchanged".
+    """
+    known = _known_contacts(connection, account, sorted({row.contact_id for row in rows}))
+    pointed = point_identities(
+        connection,
+        account,
+        "email",
+        {row.email_hash: row.contact_id for row in rows if row.email_hash is not None},
+        at=recorded_at,
+    )
+    changes = _Changes()
+    done = []
+    for row in rows:
+        contact = known[row.contact_id]
+        changed = _update_contact(contact, row)
+        if changed:
+            changes.contacts[row.contact_id] = _values(account, row.contact_id, contact)
+        for attribute in row.attributes:
+            entry = _entry(contact, attribute, recorded_at)
+            if is_news(contact.attributes.get(attribute.name, ()), entry):
+                changed = True
+                keep(contact.attributes.setdefault(attribute.name, []), entry)
+                changes.attributes[row.contact_id, attribute.name, entry.valid_from] = {
+                    "account_id": account,
+                    "contact_id": row.contact_id,
+                    "name": attribute.name,
+                    **entry._asdict(),
+                }
+        changed = changed or row.email_hash in pointed
+        done.append("created" if contact.created else "updated" if changed else "unchanged")
+        contact.created = False
+    upsert(connection, ContactTable, [changes.contacts[key] for key in sorted(changes.contacts)])
+    upsert(connection, AttributeTable, [changes.attributes[key] for key in sorted(changes.attributes)])
+    return done
+
+
+def _known_contacts(connection: Connection, account: str, contact_ids: Sequence[str]) -> dict[str, _Known]:
+    new = insert(connection, ContactTable).on_conflict_do_nothing().returning(ContactTable.contact_id)
+    created = set(
+        connection.scalars(new, [{"account_id": account, "contact_id": contact_id} for contact_id in contact_ids])
+    )
+    contacts = (
+        select(ContactTable.contact_id, ContactTable.created_at, ContactTable.timezone, ContactTable.consent)
+        .where(ContactTable.account_id == account, ContactTable.contact_id.in_(contact_ids))
+        .order_by(ContactTable.contact_id)
+        .with_for_update()
+    )
+    known = {
+        contact_id: _Known(created_at, timezone, dict(consent_of(consent)), contact_id in created)
+        for contact_id, created_at, timezone, consent in connection.execute(contacts)
+    }
+    attributes = (
+        select(
+            AttributeTable.contact_id,
+            AttributeTable.name,
+            AttributeTable.valid_from,
+            AttributeTable.recorded_at,
+            AttributeTable.value,
+            AttributeTable.dated,
+        )
+        .where(AttributeTable.account_id == account, AttributeTable.contact_id.in_(contact_ids))
+        .order_by(*AttributeTable.__table__.primary_key)
+    )
+    for contact_id, name, valid_from, recorded, value, dated in connection.execute(attributes):
+        known[contact_id].attributes.setdefault(name, []).append(Entry(valid_from, recorded, value, dated))
+    return known
+
+
+def _update_contact(contact: _Known, row: ContactRow) -> bool:
+    before = (contact.created_at, contact.timezone, dict(contact.consent))
+    if row.created_at is not None:
+        contact.created_at = row.created_at
+    if row.timezone is not None:
+        contact.timezone = row.timezone
+    contact.consent.update(row.consent or {})
+    return before != (contact.created_at, contact.timezone, contact.consent)
+
+
+def _entry(contact: _Known, attribute: AttributeRow, recorded_at: Microseconds) -> Entry:
+    value = json.dumps(attribute.value, allow_nan=False)
+    if attribute.valid_from is not None:
+        return Entry(attribute.valid_from, recorded_at, value, dated=True)
+    since = ALWAYS if contact.created_at is None else contact.created_at
+    return Entry(since, recorded_at, value, dated=False)
+
+
+def _values(account: str, contact_id: str, contact: _Known) -> dict[str, Any]:
+    return {
+        "account_id": account,
+        "contact_id": contact_id,
+        "created_at": contact.created_at,
+        "timezone": contact.timezone,
+        "consent": json.dumps(contact.consent, sort_keys=True) if contact.consent else None,
+    }

@@ -1,0 +1,93 @@
+"""Contacts of an account: put, read, listed; attributes declared static."""
+
+from collections.abc import Collection, Iterable, Sequence
+from itertools import islice
+from typing import Literal
+
+from sqlalchemy import select, update
+
+from shared.contracts.rows import ContactRow, Microseconds
+from shared.store.contact_writes import put_batch
+from shared.store.facts import facts_of, pages
+from shared.store.rows import BulkCounts, StoredContact
+from shared.store.scope import BATCH, Scope, batches
+from shared.store.statements import insert_missing
+from shared.store.tables import AccountStateTable, StaticAttributeTable
+from shared.timeline import ContactFacts
+
+
+class Contacts(Scope):
+    """The contacts of one account."""
+
+    def put_contacts(self, rows: Sequence[ContactRow], *, recorded_at: Microseconds) -> list[str]:
+        """Create or update contacts in one transaction; what a row leaves out stays as it is.
+
+        Args:
+            rows: any number; the same contact twice is updated twice.
+            recorded_at: now.
+
+        Returns:
+            For each row "created", "updated" or "unchanged".
+        """
+        done: list[str] = []
+        with self._writing() as connection:
+            for part in batches(rows, BATCH):
+                done += put_batch(connection, self.account, part, recorded_at=recorded_at)
+        return done
+
+    def bulk_contacts(
+        self, rows: Iterable[ContactRow], *, recorded_at: Microseconds, chunk: int = 20_000
+    ) -> BulkCounts:
+        """Put contacts in transactions of `chunk` rows; interrupted and repeated, it changes nothing twice."""
+        stream, total = iter(rows), BulkCounts(0, 0, 0)
+        while part := list(islice(stream, chunk)):
+            done = self.put_contacts(part, recorded_at=recorded_at)
+            total = BulkCounts(*(total[i] + done.count(name) for i, name in enumerate(BulkCounts._fields)))
+        return total
+
+    def contact(self, contact_id: str) -> StoredContact | None:
+        """Read one contact; None: it is not known."""
+        with self._store.reading() as connection:
+            facts = facts_of(connection, self.account, [contact_id]).get(contact_id)
+        return None if facts is None else _stored(contact_id, facts)
+
+    def contacts(self, limit: int, after: str | None = None) -> list[StoredContact]:
+        """List contacts in the order of their ids.
+
+        Args:
+            limit: at most so many.
+            after: the last id seen; it need not exist.
+        """
+        with self._store.reading() as connection:
+            ids = list(pages(connection, self.account, after=after, limit=limit))
+            facts: dict[str, ContactFacts] = {}
+            for part in batches(ids, BATCH):
+                facts.update(facts_of(connection, self.account, part))
+        return [_stored(contact_id, facts[contact_id]) for contact_id in ids]
+
+    def static_attributes(self) -> frozenset[str] | Literal["all"]:
+        """Tell which attributes were declared to have held always."""
+        names = select(StaticAttributeTable.name).where(StaticAttributeTable.account_id == self.account)
+        state = select(AccountStateTable.all_static).where(AccountStateTable.account_id == self.account)
+        with self._store.reading() as connection:
+            if connection.execute(state).scalar():
+                return "all"
+            return frozenset(connection.scalars(names))
+
+    def declare_static(self, names: Collection[str] | Literal["all"]) -> None:
+        """Declare attributes to have held always, in addition to those declared before.
+
+        Args:
+            names: attribute names, or "all": every attribute of the account, later ones too.
+        """
+        with self._writing() as connection:
+            if names == "all":
+                mine = AccountStateTable.account_id == self.account
+                connection.execute(update(AccountStateTable).where(mine).values(all_static=True))
+                return
+            rows = [{"account_id": self.account, "name": name} for name in sorted(names)]
+            insert_missing(connection, StaticAttributeTable, rows)
+
+
+def _stored(contact_id: str, facts: ContactFacts) -> StoredContact:
+    return StoredContact(contact_id, facts.created_at, facts.timezone, facts.consent, facts.attributes)

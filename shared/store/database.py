@@ -1,0 +1,127 @@
+"""The store as a process holds it: opened once, asked per account."""
+
+from collections.abc import Mapping
+
+from sqlalchemy import Connection, Table, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError, ProgrammingError
+
+from shared.contracts.rows import Microseconds
+from shared.errors import Conflict, NotFound, StoreUnavailable
+from shared.settings import Settings
+from shared.store.account import AccountStore
+from shared.store.champions import champion_rows
+from shared.store.columns import PredictionTable, StoreTable
+from shared.store.keys import key_rows
+from shared.store.rows import Account, ChampionRow, KeyRow
+from shared.store.sql import Sql
+from shared.store.tables import AccountStateTable, AccountTable, KeyTable
+
+
+class Database:
+    """Both databases of an installation; safe to share between threads."""
+
+    def __init__(self, store_url: str, predictions_url: str) -> None:
+        """Prepare both; nothing is opened before the first read.
+
+        Args:
+            store_url: SQLAlchemy URL of the store.
+            predictions_url: SQLAlchemy URL of the predictions; may be the same PostgreSQL.
+        """
+        self._store = Sql(store_url, durable=True)
+        self._predictions = self._store if predictions_url == store_url else Sql(predictions_url, durable=False)
+
+    def of(self, account: str) -> AccountStore:
+        """Open the store of one account; whether it exists shows when something is written."""
+        return AccountStore(account, self._store, self._predictions)
+
+    def ping(self) -> None:
+        """Check that the store answers and is migrated.
+
+        Raises:
+            StoreUnavailable: it does not, or it is not.
+        """
+        try:
+            with self._store.reading() as connection:
+                connection.execute(select(AccountTable.name).limit(1)).first()
+        except ProgrammingError as error:
+            raise StoreUnavailable("The store is not migrated; start the migration first.") from error
+
+    def accounts(self) -> list[Account]:
+        """List all accounts by name."""
+        statement = select(AccountTable.name, AccountTable.created_at).order_by(AccountTable.name)
+        with self._store.reading() as connection:
+            return [Account(*row) for row in connection.execute(statement)]
+
+    def create_account(self, name: str, *, created_at: Microseconds) -> Account:
+        """Create an account.
+
+        Raises:
+            Conflict: there is one of that name.
+        """
+        try:
+            with self._store.writing() as connection:
+                connection.execute(insert(AccountTable), {"name": name, "created_at": created_at})
+                connection.execute(insert(AccountStateTable), {"account_id": name, "all_static": False})
+        except IntegrityError as error:
+            raise Conflict(f"The account {name} exists already.") from error
+        return Account(name, created_at)
+
+    def delete_account(self, name: str) -> None:
+        """Erase an account with everything it owns, in both databases.
+
+        Raises:
+            NotFound: there is no such account.
+        """
+        with self._predictions.writing() as connection:
+            _erase(connection, PredictionTable.metadata.sorted_tables, name)
+        with self._store.writing() as connection:
+            held = select(AccountTable.name).where(AccountTable.name == name).with_for_update()
+            if connection.execute(held).first() is None:
+                raise NotFound(f"There is no account {name}.")
+            _erase(connection, StoreTable.metadata.sorted_tables, name)
+            connection.execute(delete(AccountTable).where(AccountTable.name == name))
+        # What was still being logged meanwhile.
+        with self._predictions.writing() as connection:
+            _erase(connection, PredictionTable.metadata.sorted_tables, name)
+
+    def key(self, public_id: str) -> KeyRow | None:
+        """Find a key by its public id; None: there is none. Whether it is still valid is the caller's question."""
+        with self._store.reading() as connection:
+            return next(iter(key_rows(connection, KeyTable.public_id == public_id)), None)
+
+    def touch_keys(self, used: Mapping[str, Microseconds]) -> None:
+        """Note when keys were last used.
+
+        Args:
+            used: instant by public id; an earlier one than noted changes nothing.
+        """
+        with self._store.writing() as connection:
+            for public_id in sorted(used):
+                at = used[public_id]
+                connection.execute(
+                    update(KeyTable)
+                    .where(KeyTable.public_id == public_id)
+                    .where(KeyTable.last_used_at.is_(None) | (KeyTable.last_used_at < at))
+                    .values(last_used_at=at)
+                )
+
+    def champions(self) -> list[ChampionRow]:
+        """List the champions of all accounts: what a service polls."""
+        with self._store.reading() as connection:
+            return champion_rows(connection)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._store.close()
+        self._predictions.close()
+
+
+def open_database(settings: Settings) -> Database:
+    """Open both databases of an installation; nothing is migrated and nothing read yet."""
+    return Database(settings.resolved_store_url(), settings.resolved_predictions_url())
+
+
+def _erase(connection: Connection, tables: list[Table], account: str) -> None:
+    for table in reversed(tables):
+        if "account_id" in table.c:
+            connection.execute(delete(table).where(table.c.account_id == account))

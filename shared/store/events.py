@@ -1,0 +1,140 @@
+"""Events of an account: added once, counted, streamed to training."""
+
+from collections.abc import Collection, Iterator, Sequence
+
+from sqlalchemy import Connection, func, or_, select, update
+
+from shared.contracts.rows import EventRow, Microseconds
+from shared.store.rows import EventCount, EventTypeCount
+from shared.store.scope import Scope
+from shared.store.statements import insert, insert_missing
+from shared.store.tables import AccountStateTable, ContactTable, EventTable
+from shared.timeline import EventTuple
+
+EVENT_COLUMNS = (
+    EventTable.contact_id,
+    EventTable.event_id,
+    EventTable.type,
+    EventTable.occurred_at,
+    EventTable.value,
+    EventTable.message_id,
+    EventTable.campaign_id,
+    EventTable.item,
+    EventTable.human,
+)
+"""In the order of EventTuple."""
+
+
+class Events(Scope):
+    """The events of one account."""
+
+    def add_events(self, rows: Sequence[EventRow]) -> list[bool]:
+        """Add events in one transaction; contacts that are not known yet are created.
+
+        Args:
+            rows: any number, in any order.
+
+        Returns:
+            For each row whether it is new; False: an event of this contact with this id was there.
+        """
+        if not rows:
+            return []
+        with self._writing() as connection:
+            add_missing_contacts(connection, self.account, {row.contact_id for row in rows})
+            # Always in key order: two writers that wait for each other's keys would be a deadlock (PostgreSQL).
+            values = [{"account_id": self.account, **row._asdict()} for row in sorted(rows, key=event_key)]
+            added = (
+                insert(connection, EventTable)
+                .on_conflict_do_nothing()
+                .returning(EventTable.contact_id, EventTable.event_id)
+            )
+            new = {(contact_id, event_id) for contact_id, event_id in connection.execute(added, values)}
+            raise_newest_event(connection, self.account, newest(rows))
+        return [_taken(new, row) for row in rows]
+
+    def newest_event_at(self) -> Microseconds | None:
+        """Tell when the account's newest event happened (one that claims the future: when it was recorded)."""
+        statement = select(AccountStateTable.newest_event_at).where(AccountStateTable.account_id == self.account)
+        with self._store.reading() as connection:
+            return connection.execute(statement).scalar()
+
+    def event_counts(self, contact_id: str) -> dict[str, EventCount]:
+        """Count one contact's events by type."""
+        at = EventTable.occurred_at
+        statement = (
+            select(EventTable.type, func.count(), func.min(at), func.max(at))
+            .where(EventTable.account_id == self.account, EventTable.contact_id == contact_id)
+            .group_by(EventTable.type)
+            .order_by(EventTable.type)
+        )
+        with self._store.reading() as connection:
+            return {type_: EventCount(*counts) for type_, *counts in connection.execute(statement)}
+
+    def event_types(self) -> list[EventTypeCount]:
+        """Count the account's events by type, most frequent first; reads all of them."""
+        statement = (
+            select(
+                EventTable.type,
+                func.count(),
+                func.count(EventTable.contact_id.distinct()),
+                func.count(EventTable.value),
+            )
+            .where(EventTable.account_id == self.account)
+            .group_by(EventTable.type)
+            .order_by(func.count().desc(), EventTable.type)
+        )
+        with self._store.reading() as connection:
+            return [EventTypeCount(*row) for row in connection.execute(statement)]
+
+    def scan_events(self, chunk: int = 200_000) -> Iterator[list[EventTuple]]:
+        """Stream all events ordered by contact, one consistent state, bounded memory.
+
+        Args:
+            chunk: rows held at once.
+        """
+        statement = (
+            select(*EVENT_COLUMNS)
+            .where(EventTable.account_id == self.account)
+            .order_by(EventTable.contact_id, EventTable.event_id)
+        )
+        with self._store.reading() as connection:
+            streamed = connection.execution_options(yield_per=chunk).execute(statement)
+            for part in streamed.partitions():
+                yield [row._tuple() for row in part]
+
+
+def event_key(row: EventRow) -> tuple[str, str]:
+    """Tell the key by which events are clustered within an account."""
+    return row[:2]
+
+
+def newest(rows: Collection[EventRow]) -> Microseconds:
+    """Tell when the newest of some events happened; the future counts as the instant of recording."""
+    return max(min(row.occurred_at, row.recorded_at) for row in rows)
+
+
+def add_missing_contacts(connection: Connection, account: str, contact_ids: Collection[str]) -> None:
+    """Create contacts that are known by an event only, in key order."""
+    insert_missing(
+        connection,
+        ContactTable,
+        [{"account_id": account, "contact_id": contact_id} for contact_id in sorted(contact_ids)],
+    )
+
+
+def raise_newest_event(connection: Connection, account: str, at: Microseconds) -> None:
+    """Move the account's newest event forward; the last statement of a transaction, as all writers meet here."""
+    state = AccountStateTable
+    connection.execute(
+        update(state)
+        .where(state.account_id == account, or_(state.newest_event_at.is_(None), state.newest_event_at < at))
+        .values(newest_event_at=at)
+    )
+
+
+def _taken(new: set[tuple[str, str]], row: EventRow) -> bool:
+    key = event_key(row)
+    if key in new:
+        new.remove(key)
+        return True
+    return False

@@ -1,0 +1,128 @@
+"""Predictions of an account: the log, and the latest of each contact."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Select, delete, or_, select
+
+from shared.contracts.rows import DAY, Microseconds
+from shared.store.prediction_tables import LatestPredictionTable, PredictionLogTable
+from shared.store.rows import PredictionRow
+from shared.store.scope import BATCH, Scope, batches
+from shared.store.statements import insert_missing, upsert
+
+NEAR_DAYS = 7
+"""How far a stored score may lie from the instant for which a past score is wanted."""
+
+
+class Predictions(Scope):
+    """The predictions of one account."""
+
+    def log_predictions(self, rows: Sequence[PredictionRow]) -> None:
+        """Log predictions and keep each contact's latest, in one transaction.
+
+        Args:
+            rows: any number; the latest is the one with the latest cutoff, then the latest asked.
+        """
+        if not rows:
+            return
+        values = [{"account_id": self.account, **row._asdict()} for row in rows]
+        latest: dict[tuple[str, str, str], dict[str, Any]] = {}
+        for value in sorted(values, key=lambda value: (value["cutoff"], value["asked_at"])):
+            latest[value["contact_id"], value["capability"], value["outcome"]] = value
+        with self._predictions.writing() as connection:
+            insert_missing(connection, PredictionLogTable, values)
+            in_key_order = [latest[key] for key in sorted(latest)]
+            upsert(connection, LatestPredictionTable, in_key_order, newer=("cutoff", "asked_at"))
+
+    def latest_predictions(
+        self,
+        capability: str,
+        outcome: str,
+        *,
+        limit: int,
+        band: str | None = None,
+        after: tuple[int, str] | None = None,
+    ) -> list[PredictionRow]:
+        """List contacts' latest predictions, highest score first; those without a score are left out.
+
+        Args:
+            capability: a line of the capability table.
+            outcome: its name, "" where the capability has none.
+            limit: at most so many.
+            band: only this band.
+            after: score and contact id of the last row seen.
+        """
+        table = LatestPredictionTable
+        statement = (
+            _latest()
+            .where(
+                table.account_id == self.account,
+                table.capability == capability,
+                table.outcome == outcome,
+                table.score.is_not(None),
+            )
+            .order_by(table.score.desc(), table.contact_id)
+            .limit(limit)
+        )
+        if band is not None:
+            statement = statement.where(table.band == band)
+        if after is not None:
+            score, contact_id = after
+            statement = statement.where(table.score <= score, or_(table.score < score, table.contact_id > contact_id))
+        with self._predictions.reading() as connection:
+            return [PredictionRow(*row) for row in connection.execute(statement)]
+
+    def predictions_of(self, contact_id: str) -> list[PredictionRow]:
+        """List a contact's latest predictions, by capability and outcome."""
+        table = LatestPredictionTable
+        statement = (
+            _latest()
+            .where(table.account_id == self.account, table.contact_id == contact_id)
+            .order_by(table.capability, table.outcome)
+        )
+        with self._predictions.reading() as connection:
+            return [PredictionRow(*row) for row in connection.execute(statement)]
+
+    def past_scores(
+        self, capability: str, outcome: str, contact_ids: Sequence[str], *, around: Microseconds
+    ) -> dict[str, int]:
+        """Tell what contacts scored about an instant: the logged cutoff nearest to it within 7 days.
+
+        Args:
+            capability: a line of the capability table.
+            outcome: its name, "" where the capability has none.
+            contact_ids: whose; those without such a score are missing from the answer.
+            around: the instant.
+        """
+        table = PredictionLogTable
+        statement = select(table.contact_id, table.cutoff, table.asked_at, table.score).where(
+            table.account_id == self.account,
+            table.capability == capability,
+            table.outcome == outcome,
+            table.cutoff.between(around - NEAR_DAYS * DAY, around + NEAR_DAYS * DAY),
+        )
+        nearest: dict[str, tuple[int, int, int]] = {}
+        with self._predictions.reading() as connection:
+            for part in batches(contact_ids, BATCH):
+                for contact_id, cutoff, asked_at, score in connection.execute(
+                    statement.where(table.contact_id.in_(part))
+                ):
+                    if score is not None:
+                        candidate = (abs(cutoff - around), -asked_at, score)
+                        nearest[contact_id] = min(candidate, nearest.get(contact_id, candidate))
+        return {contact_id: score for contact_id, (_, _, score) in nearest.items()}
+
+    def delete_predictions_before(self, at: Microseconds) -> int:
+        """Delete logged predictions asked before an instant; the latest of each contact stays.
+
+        Returns:
+            How many were deleted.
+        """
+        old = (PredictionLogTable.account_id == self.account, PredictionLogTable.asked_at < at)
+        with self._predictions.writing() as connection:
+            return connection.execute(delete(PredictionLogTable).where(*old)).rowcount
+
+
+def _latest() -> Select[Any]:
+    return select(*(LatestPredictionTable.__table__.c[name] for name in PredictionRow._fields))

@@ -1,0 +1,131 @@
+"""What the store returns and takes, apart from contacts and events (shared.contracts.rows)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from shared.contracts.rows import Microseconds
+from shared.timeline import DatedValue
+
+
+class Account(NamedTuple):
+    """Who owns keys, contacts, events and models."""
+
+    name: str
+    created_at: Microseconds
+
+
+class KeyRow(NamedTuple):
+    """A key as stored: its secret part is known by digest only."""
+
+    public_id: str
+    account: str
+    digest: bytes
+    """SHA-256 of the whole key."""
+    scopes: tuple[str, ...]
+    name: str
+    created_at: Microseconds
+    last_used_at: Microseconds | None
+    revoked_at: Microseconds | None
+    expires_at: Microseconds | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredContact:
+    """What is stored of a contact apart from events."""
+
+    contact_id: str
+    created_at: Microseconds | None
+    timezone: str | None
+    consent: Mapping[str, str]
+    attributes: tuple[DatedValue, ...]
+    """All values ever valid, by name and instant; the last of a name is the current one."""
+
+
+class EventCount(NamedTuple):
+    """Events of one type of one contact."""
+
+    events: int
+    first_at: Microseconds
+    last_at: Microseconds
+
+
+class EventTypeCount(NamedTuple):
+    """How often an account uses an event type."""
+
+    type: str
+    events: int
+    contacts: int
+    with_value: int
+
+
+class BulkCounts(NamedTuple):
+    """What an import changed."""
+
+    created: int
+    updated: int
+    unchanged: int
+
+
+class ChampionRow(NamedTuple):
+    """Which version answers for an account, a capability and an outcome ("" when there is none)."""
+
+    account: str
+    capability: str
+    outcome: str
+    version: str
+    digest: str
+    promoted_at: Microseconds
+    previous_version: str | None
+    previous_digest: str | None
+
+
+class PromotionRow(NamedTuple):
+    """One promotion or rollback."""
+
+    capability: str
+    outcome: str
+    number: int
+    """1 for the first one."""
+    promoted_at: Microseconds
+    version: str
+    digest: str
+    replaced_version: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRow:
+    """A registered version in the catalogue."""
+
+    capability: str
+    outcome: str
+    version: str
+    digest: str
+    kind: str
+    grade: str
+    trained_at: Microseconds
+    horizon_days: int | None
+    run_id: str
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    report: Mapping[str, Any] = field(default_factory=dict)
+    card: str = ""
+
+
+class PredictionRow(NamedTuple):
+    """A prediction as it was answered."""
+
+    contact_id: str
+    capability: str
+    outcome: str
+    version: str
+    cutoff: Microseconds
+    asked_at: Microseconds
+    request_id: str
+    status: str
+    probability: float | None
+    score: int | None
+    band: str | None
+    source: str | None
+    body: str
+    """The prediction as it was sent, JSON."""

@@ -1,0 +1,105 @@
+"""One SQL database: how it is opened, read and written, and what its failures are called outside."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from shared.errors import StoreUnavailable
+
+BUSY_SECONDS = 30
+CACHE_KIB = 16 * 1024
+MMAP_BYTES = 1 << 30
+
+
+class Sql:
+    """A database with its pool; readers see a snapshot, writers of SQLite take turns."""
+
+    def __init__(self, url: str, *, durable: bool) -> None:
+        """Prepare the engine; nothing is opened yet.
+
+        Args:
+            url: SQLAlchemy URL, sqlite:/// or postgresql+psycopg://.
+            durable: whether a commit survives a power failure (SQLite; PostgreSQL decides for itself).
+        """
+        self.engine = _engine(url, durable=durable)
+        self.writer = self.engine.execution_options(foretell_writes=True)
+        self.is_sqlite = self.engine.dialect.name == "sqlite"
+        self._turn = threading.Lock()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Open a connection whose statements all see the same state.
+
+        Raises:
+            StoreUnavailable: it cannot be reached.
+        """
+        with _named_failures(), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Open a transaction: committed when the block ends, undone when it raises.
+
+        Raises:
+            StoreUnavailable: it cannot be reached.
+        """
+        with _named_failures():
+            if not self.is_sqlite:
+                with self.writer.begin() as connection:
+                    yield connection
+                return
+            # SQLite has one writer; a lock hands over at once where its own busy handler would sleep.
+            with self._turn, self.writer.begin() as connection:
+                yield connection
+
+    def close(self) -> None:
+        """Close all pooled connections."""
+        self.engine.dispose()
+
+
+@contextmanager
+def _named_failures() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeout) as error:
+        raise StoreUnavailable("The store cannot be reached or is not migrated; try again soon.") from error
+    except IntegrityError:
+        raise
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise StoreUnavailable("The connection to the store was lost; try again.") from error
+        raise
+
+
+def _engine(url: str, *, durable: bool) -> Engine:
+    if not url.startswith("sqlite"):
+        return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, pool_timeout=10)
+    engine = create_engine(
+        url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, pool_size=10, max_overflow=20
+    )
+
+    @event.listens_for(engine, "connect")
+    def _pragmas(connection: Any, record: Any) -> None:  # noqa: ARG001
+        # The driver's own transaction handling would begin too late for BEGIN IMMEDIATE.
+        connection.isolation_level = None
+        for pragma in (
+            "journal_mode=WAL",
+            f"synchronous={'FULL' if durable else 'NORMAL'}",
+            "foreign_keys=ON",
+            f"cache_size=-{CACHE_KIB}",
+            f"mmap_size={MMAP_BYTES}",
+            "temp_store=MEMORY",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("foretell_writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine

@@ -1,0 +1,1 @@
+"""The run every capability shares: compete, judge, report, register, promote."""

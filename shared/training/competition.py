@@ -1,0 +1,215 @@
+"""The competition: candidates are fitted on the past of each split, judged on what came after, and the best serves.
+
+No number is judged on rows that chose it: the rounds and the calibration of a block come from the blocks before it
+(of a fold: from the other folds). The first block only chooses.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.contracts.rows import Microseconds
+from shared.evaluation.calibration import Calibrator, calibrate
+from shared.evaluation.metrics import log_loss, losses
+from shared.learners.columns import Columns, Matrix, Vector, chance, log_odds
+from shared.learners.learner import Learner
+from shared.learners.logistic import Logistic
+from shared.learners.rule import Rule
+from shared.learners.trees import Path, Trees, TreeShape, grow
+from shared.timeline.splits import SEED, Split
+
+TIE = 0.001
+"""Relative difference of log loss below which the simpler candidate serves."""
+SHAPES = (TreeShape(leaves=7, min_rows=20), TreeShape(leaves=15, min_rows=40))
+RIDGES = (1.0, 30.0)
+
+Progress = Callable[[str, float], None]
+"""Told what is done now and how far the whole is, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is to be learned: rows, their labels, whose they are, and how they may be split."""
+
+    matrix: Matrix
+    labels: Vector
+    owner: NDArray[np.int32]
+    """Contact of each row."""
+    columns: Columns
+    splits: tuple[Split, ...]
+    cutoff: NDArray[np.int64] | None = None
+    """None: flat data, the splits are folds."""
+    horizon: Microseconds = 0
+
+    @property
+    def chained(self) -> bool:
+        """Tell whether the splits follow each other in time."""
+        return self.cutoff is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One candidate after the competition."""
+
+    kind: str
+    label: str
+    margin: Vector
+    """Calibrated out-of-fold margins, shape (n,); NaN where nobody judged."""
+    raw: Vector
+    """The same before calibration."""
+    refit: Callable[[], Learner]
+    """Fit on all rows with what the competition chose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Competition:
+    """The outcome: who serves, against whom, judged on which rows."""
+
+    winner: Entry
+    entries: tuple[Entry, ...]
+    """Best of each kind: lightgbm, logistic, rule."""
+    judged: NDArray[np.intp]
+    """Rows that every figure comes from."""
+    constant: Vector
+    """Margin of the base rate known at the time, shape (n,); NaN where nobody judged."""
+
+    def loss(self, entry: Entry, labels: Vector) -> Vector:
+        """Tell the log loss of an entry on each judged row."""
+        return losses(labels[self.judged], chance(entry.margin[self.judged]))
+
+
+def compete(problem: Problem, *, progress: Progress = lambda _, __: None, seed: int = SEED) -> Competition:
+    """Run every candidate over the splits and choose the best by held-out log loss.
+
+    Args:
+        problem: rows and splits.
+        progress: told before each candidate.
+        seed: of the trees' samples.
+    """
+    judged = _judged(problem)
+    entries = []
+    makers: list[tuple[str, Callable[[], Entry]]] = [("rule", lambda: _rule_entry(problem))]
+    makers += [(f"logistic, ridge {ridge:g}", lambda ridge=ridge: _logistic_entry(problem, ridge)) for ridge in RIDGES]  # type: ignore[misc]
+    makers += [(f"trees of {s.leaves} leaves", lambda s=s: _trees_entry(problem, s, seed)) for s in SHAPES]  # type: ignore[misc]
+    for position, (label, make) in enumerate(makers):
+        progress(f"fitting {label}", position / len(makers))
+        entries.append(make())
+    loss = {entry.label: _held_out(entry, problem, judged) for entry in entries}
+    best_of_kind = tuple(
+        min((entry for entry in entries if entry.kind == kind), key=lambda entry: loss[entry.label])
+        for kind in (Rule.kind, Logistic.kind, Trees.kind)
+    )
+    least = min(loss[entry.label] for entry in best_of_kind)
+    winner = next(entry for entry in best_of_kind if loss[entry.label] <= least * (1 + TIE))
+    progress("chosen", 1.0)
+    return Competition(winner, best_of_kind, judged, _constant(problem))
+
+
+def _judged(problem: Problem) -> NDArray[np.intp]:
+    counted = problem.splits[1:] if problem.chained and len(problem.splits) > 2 else problem.splits
+    return np.sort(np.concatenate([split.test for split in counted]))
+
+
+def _held_out(entry: Entry, problem: Problem, judged: NDArray[np.intp]) -> float:
+    return log_loss(problem.labels[judged], chance(entry.margin[judged]))
+
+
+def _constant(problem: Problem) -> Vector:
+    margin = np.full(len(problem.labels), np.nan)
+    for split in problem.splits:
+        margin[split.test] = log_odds(problem.labels[split.train].mean())
+    return margin
+
+
+def informing(problem: Problem, position: int) -> list[int]:
+    """List the splits whose judged rows may choose something for this one: earlier blocks, or the other folds."""
+    if not problem.chained:
+        return [other for other in range(len(problem.splits)) if other != position]
+    return list(range(position))
+
+
+def _usable_rows(problem: Problem, position: int) -> NDArray[np.intp]:
+    """List the judged rows of informing splits whose labels were known when this block began."""
+    rows = [problem.splits[other].test for other in informing(problem, position)]
+    found: NDArray[np.intp] = np.concatenate(rows) if rows else np.empty(0, dtype=np.intp)
+    if problem.cutoff is None or not len(found):
+        return found
+    begin = problem.cutoff[problem.splits[position].test].min()
+    closed: NDArray[np.bool_] = problem.cutoff[found] + problem.horizon <= begin
+    return found[closed]
+
+
+def _calibrated(problem: Problem, raw: Vector) -> Vector:
+    margin = np.full(len(raw), np.nan)
+    for position, split in enumerate(problem.splits):
+        known = _usable_rows(problem, position)
+        calibrator = calibrate(problem.labels[known], raw[known]) if len(known) else Calibrator()
+        margin[split.test] = calibrator.margins(raw[split.test])
+    return margin
+
+
+def _entry(problem: Problem, kind: str, label: str, raw: Vector, refit: Callable[[], Learner]) -> Entry:
+    return Entry(kind, label, _calibrated(problem, raw), raw, refit)
+
+
+def _over_splits(problem: Problem, fit: Callable[[Matrix, Vector], Learner]) -> Vector:
+    raw = np.full(len(problem.labels), np.nan)
+    for split in problem.splits:
+        learner = fit(problem.matrix[split.train], problem.labels[split.train])
+        raw[split.test] = learner.margins(problem.matrix[split.test])
+    return raw
+
+
+def _rule_entry(problem: Problem) -> Entry:
+    def fit(matrix: Matrix, labels: Vector) -> Learner:
+        return Rule.fit(matrix, labels, problem.columns)
+
+    return _entry(problem, Rule.kind, "rule", _over_splits(problem, fit), lambda: fit(problem.matrix, problem.labels))
+
+
+def _logistic_entry(problem: Problem, ridge: float) -> Entry:
+    def fit(matrix: Matrix, labels: Vector) -> Learner:
+        return Logistic.fit(matrix, labels, problem.columns, ridge=ridge)
+
+    raw = _over_splits(problem, fit)
+    return _entry(
+        problem, Logistic.kind, f"logistic, ridge {ridge:g}", raw, lambda: fit(problem.matrix, problem.labels)
+    )
+
+
+def _trees_entry(problem: Problem, shape: TreeShape, seed: int) -> Entry:
+    paths = [_path(problem, split, shape, seed) for split in problem.splits]
+    weights = [len(split.test) for split in problem.splits]
+    raw = np.full(len(problem.labels), np.nan)
+    for position, split in enumerate(problem.splits):
+        others = informing(problem, position)
+        rounds = _best_rounds([paths[o].loss for o in others], [weights[o] for o in others]) if others else FIRST_ROUNDS
+        raw[split.test] = paths[position].margins(problem.matrix[split.test], rounds)
+    rounds = _best_rounds([path.loss for path in paths], weights)
+
+    def refit() -> Learner:
+        return Trees.fit(problem.matrix, problem.labels, problem.columns, shape=shape, rounds=rounds, seed=seed)
+
+    return _entry(problem, Trees.kind, f"trees of {shape.leaves} leaves", raw, refit)
+
+
+FIRST_ROUNDS = 60
+"""Rounds of the first block, which nothing before it can choose."""
+
+
+def _best_rounds(curves: Sequence[Vector], weights: Sequence[int]) -> int:
+    mean: Vector = np.average(np.stack(curves), axis=0, weights=weights)
+    return int(np.argmin(mean)) + 1
+
+
+def _path(problem: Problem, split: Split, shape: TreeShape, seed: int) -> Path:
+    return grow(
+        problem.matrix[split.train],
+        problem.labels[split.train],
+        problem.columns,
+        shape=shape,
+        seed=seed,
+        judge=(problem.matrix[split.test], problem.labels[split.test]),
+    )

@@ -1,0 +1,213 @@
+"""The report of a run: what was learned from, how good it is with intervals, what was left out. Plain values."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.contracts.prediction import Grade
+from shared.evaluation import metrics
+from shared.evaluation.bootstrap import Interval, of_figure, of_mean
+from shared.evaluation.grade import grade, skill
+from shared.evaluation.leaks import Leak
+from shared.features import LeftOut
+from shared.learners.columns import Vector, chance
+from shared.training.competition import Competition, Problem
+
+Figures = dict[str, Any]
+LIFT_SHARES = (0.05, 0.1, 0.2, 0.3, 0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one training found."""
+
+    winner: str
+    kind: str
+    grade: Grade
+    usable: bool
+    """Whether the gain over the constant is above 0 with 95 % confidence."""
+    data: Figures
+    """Counts: frames, contacts, positives, base rate, times."""
+    candidates: Sequence[Figures]
+    figures: dict[str, Interval | float]
+    """Of the served candidate on the judged rows."""
+    reliability: Figures
+    lift: Figures
+    importance: Sequence[tuple[str, float]]
+    leaks: Sequence[str] = ()
+    left_out: Sequence[LeftOut] = ()
+    notes: Sequence[str] = field(default_factory=tuple)
+
+    def to_json(self) -> Figures:
+        """Write as plain values."""
+        return {
+            "winner": self.winner,
+            "kind": self.kind,
+            "grade": self.grade,
+            "usable": self.usable,
+            "data": self.data,
+            "candidates": list(self.candidates),
+            "figures": {
+                name: figure.to_json() if isinstance(figure, Interval) else _plain(figure)
+                for name, figure in self.figures.items()
+            },
+            "reliability": self.reliability,
+            "lift": self.lift,
+            "importance": [list(pair) for pair in self.importance],
+            "leaks": list(self.leaks),
+            "left_out": [{"name": left.name, "reason": left.reason, "remedy": left.remedy} for left in self.left_out],
+            "notes": list(self.notes),
+        }
+
+
+def report(
+    problem: Problem,
+    competition: Competition,
+    *,
+    importance: Vector,
+    leaks: Sequence[Leak] = (),
+    left_out: Sequence[LeftOut] = (),
+) -> Report:
+    """Judge the winner on the rows that nobody learned or chose from.
+
+    Args:
+        problem: what was learned.
+        competition: how the candidates did.
+        importance: of each column for the refitted winner, shape (p,).
+        leaks: columns left out because they give the outcome away.
+        left_out: attributes left out for other reasons.
+    """
+    rows = competition.judged
+    labels, owner = problem.labels[rows], problem.owner[rows]
+    winner = competition.winner
+    margin = winner.margin[rows]
+    loss = competition.loss(winner, problem.labels)
+    constant = metrics.losses(labels, chance(competition.constant[rows]))
+    others = [competition.loss(entry, problem.labels) for entry in competition.entries if entry is not winner]
+    best_other = min([*others, constant], key=lambda other: float(other.mean()))
+    over_rule = skill(loss, best_other, owner)
+    over_constant = skill(loss, constant, owner)
+    positives = len(np.unique(problem.owner[problem.labels == 1]))
+    return Report(
+        winner=winner.label,
+        kind=winner.kind,
+        grade=grade(over_rule, positive_contacts=positives),
+        usable=over_constant.low > 0,
+        data=_counts(problem, rows),
+        candidates=_candidates(problem, competition, constant),
+        figures={
+            **_figures(labels, margin, owner),
+            "log_loss": of_mean(loss, owner),
+            "log_loss_constant": float(constant.mean()),
+            "skill_over_constant": over_constant,
+            "skill_over_best_other": over_rule,
+        },
+        reliability=_reliability(labels, margin),
+        lift={"share": list(LIFT_SHARES), "lift": [_plain(metrics.lift(labels, margin, s)) for s in LIFT_SHARES]},
+        importance=_most_important(problem.columns.names, importance),
+        leaks=[str(leak) for leak in leaks],
+        left_out=left_out,
+        notes=_notes(problem, positives),
+    )
+
+
+def _figures(labels: Vector, margin: Vector, owner: NDArray[np.int32]) -> dict[str, Interval | float]:
+    probability = chance(margin)
+
+    def bootstrapped(figure: Any) -> Interval:
+        return of_figure(figure, owner)
+
+    return {
+        "auc": bootstrapped(lambda r: metrics.auc(labels[r], margin[r])),
+        "average_precision": bootstrapped(lambda r: metrics.average_precision(labels[r], margin[r])),
+        "brier": of_mean((probability - labels) ** 2, owner),
+        "lift_at_10_percent": bootstrapped(lambda r: metrics.lift(labels[r], margin[r])),
+        "calibration_slope": bootstrapped(lambda r: metrics.calibration_line(labels[r], margin[r])[0]),
+        "calibration_intercept": bootstrapped(lambda r: metrics.calibration_line(labels[r], margin[r])[1]),
+        "calibration_error": metrics.calibration_error(labels, probability),
+        "calibration_error_if_perfect": metrics.perfect_calibration_error(probability),
+    }
+
+
+def _counts(problem: Problem, judged: NDArray[np.intp]) -> Figures:
+    positive = problem.labels == 1
+    counts: Figures = {
+        "frames": len(problem.labels),
+        "contacts": len(np.unique(problem.owner)),
+        "positive_frames": int(positive.sum()),
+        "positive_contacts": len(np.unique(problem.owner[positive])),
+        "negative_contacts": len(np.unique(problem.owner[~positive])),
+        "base_rate": round(float(problem.labels.mean()), 6),
+        "features": len(problem.columns),
+        "judged_frames": len(judged),
+        "judged_base_rate": round(float(problem.labels[judged].mean()), 6),
+    }
+    if problem.cutoff is not None:
+        counts |= {
+            "first_cutoff": _day(problem.cutoff.min()),
+            "last_cutoff": _day(problem.cutoff.max()),
+            "judged_from": _day(problem.cutoff[judged].min()),
+            "judged_to": _day(problem.cutoff[judged].max()),
+        }
+    return counts
+
+
+def _candidates(problem: Problem, competition: Competition, constant: Vector) -> list[Figures]:
+    rows = competition.judged
+    labels = problem.labels[rows]
+    listed: list[Figures] = [{"label": "constant", "kind": "constant", "log_loss": float(constant.mean()), "auc": 0.5}]
+    for entry in competition.entries:
+        loss = competition.loss(entry, problem.labels)
+        listed.append(
+            {
+                "label": entry.label,
+                "kind": entry.kind,
+                "log_loss": float(loss.mean()),
+                "auc": _plain(metrics.auc(labels, entry.margin[rows])),
+                "served": entry is competition.winner,
+            }
+        )
+    return listed
+
+
+def _reliability(labels: Vector, margin: Vector) -> Figures:
+    predicted, seen, count = metrics.reliability(labels, chance(margin))
+    return {
+        "predicted": [round(float(p), 6) for p in predicted],
+        "seen": [round(float(s), 6) for s in seen],
+        "count": [int(c) for c in count],
+    }
+
+
+def _most_important(names: Sequence[str], importance: Vector, most: int = 20) -> list[tuple[str, float]]:
+    total = float(importance.sum()) or 1.0
+    order = np.argsort(-importance, kind="stable")[:most]
+    return [(names[column], round(float(importance[column]) / total, 4)) for column in order if importance[column] > 0]
+
+
+def _notes(problem: Problem, positives: int) -> list[str]:
+    notes = []
+    if problem.chained:
+        notes.append(
+            f"Figures come from {len(problem.splits)} blocks of time, each judged by what was known when it began; "
+            "what is served was then fitted on all closed frames."
+        )
+    else:
+        notes.append(
+            "Flat data without times: figures come from stratified folds, so seasons and drift are not tested."
+        )
+    if positives < 200:
+        notes.append(f"Only {positives} contacts reached the outcome; with fewer than 200 the grade is C at most.")
+    return notes
+
+
+def _day(at: np.int64 | int) -> str:
+    return datetime.fromtimestamp(int(at) / 1e6, UTC).date().isoformat()
+
+
+def _plain(number: float) -> float | None:
+    return None if not np.isfinite(number) else round(float(number), 6)
