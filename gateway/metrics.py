@@ -19,7 +19,7 @@ class GatewayMetrics(RequestMetrics):
         self.contacts_served = Counter(
             "foretell_contacts_served_total",
             "Contacts that the services answered for.",
-            ["account", "capability"],
+            ["capability"],
             registry=self.registry,
         )
         self.ingested = Counter(

@@ -83,7 +83,8 @@ class Upstreams:
         self.metrics.upstream_answers.labels(capability.name, f"{response.status_code // 100}xx").inc()
         served = response.headers.get(SERVED_HEADER, "")
         if served.isascii() and served.isdigit():
-            self.metrics.contacts_served.labels(caller.account, capability.name).inc(int(served))
+            self.metrics.contacts_served.labels(capability.name).inc(int(served))
+            request.state.facts["contacts"] = int(served)
             del response.headers[SERVED_HEADER]
         return response
 
@@ -116,9 +117,7 @@ class Upstreams:
         base = self.settings.upstream_of(capability.name).rstrip("/")
         return yarl.URL(f"{base}{raw}?{query}" if query else f"{base}{raw}", encoded=True)
 
-    async def _sent(
-        self, capability: Capability, request: Request, body: bytes, headers: dict[str, str]
-    ) -> Response:
+    async def _sent(self, capability: Capability, request: Request, body: bytes, headers: dict[str, str]) -> Response:
         """Send, once more if a pooled connection turns out to be dead and asking twice does no harm."""
         url = self._url(capability, request)
         repeatable = request.scope["path"] == capability.path or request.method in _SAFE_TO_REPEAT

@@ -1,0 +1,93 @@
+"""Door: the app that clients talk to. It authenticates, records, reads and forwards; it never predicts."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+
+import aiohttp
+from fastapi import FastAPI
+
+from gateway import contacts, health, openapi, outcomes, pages, predictions
+from gateway.auth import Keyring
+from gateway.context import Gateway
+from gateway.cursor import Cursors
+from gateway.forwarding import add_forwarding
+from gateway.metrics import GatewayMetrics
+from gateway.upstream import Upstreams, new_client
+from shared.serving import problem
+from shared.serving.middleware import BodyLimit, RequestContext
+from shared.settings import GatewaySettings
+from shared.store import Database, open_database
+
+USED_KEYS_SECONDS = 5.0
+LAST_WRITE_SECONDS = 2.0
+
+
+def create_app(
+    settings: GatewaySettings, database: Database | None = None, client: aiohttp.ClientSession | None = None
+) -> FastAPI:
+    """Make the gateway.
+
+    Args:
+        settings: read once.
+        database: an open store; None: opened and closed with the app.
+        client: for the services; None: opened and closed with the app.
+    """
+    metrics = GatewayMetrics()
+    app = FastAPI(
+        title=openapi.TITLE,
+        version=openapi.VERSION,
+        lifespan=_lifespan(settings, metrics, database, client),
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    problem.install(app)
+    # A contact's id may hold slashes: the more specific path comes first.
+    for router in (predictions.router, contacts.router, outcomes.router, health.router, pages.router):
+        app.include_router(router)
+    add_forwarding(app)
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(pages.SecurityHeaders)
+    app.add_middleware(RequestContext, metrics=metrics)
+    document = openapi.merged(app)
+    app.openapi = lambda: document  # type: ignore[method-assign]
+    return app
+
+
+def _lifespan(
+    settings: GatewaySettings,
+    metrics: GatewayMetrics,
+    database: Database | None,
+    client: aiohttp.ClientSession | None,
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def living(app: FastAPI) -> AsyncIterator[None]:
+        store = open_database(settings) if database is None else database
+        session = new_client() if client is None else client
+        keyring = Keyring(store, fresh_seconds=settings.key_cache_seconds, grace_seconds=settings.key_grace_seconds)
+        key = settings.signing_key.get_secret_value().encode()
+        app.state.gateway = Gateway(
+            settings, store, keyring, Upstreams(settings, session, metrics), Cursors(key), metrics
+        )
+        writing = asyncio.create_task(_write_used_keys(keyring))
+        try:
+            yield
+        finally:
+            writing.cancel()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(keyring.write_used(), LAST_WRITE_SECONDS)
+            keyring.close()
+            if client is None:
+                await session.close()
+            if database is None:
+                store.close()
+
+    return living
+
+
+async def _write_used_keys(keyring: Keyring) -> None:
+    while True:
+        await asyncio.sleep(USED_KEYS_SECONDS)
+        await keyring.write_used()

@@ -1,0 +1,36 @@
+"""Routes read from the capability table: each prediction path and prefix goes to its service."""
+
+from collections.abc import Awaitable, Callable
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gateway.context import visit
+from shared.capabilities import TABLE, Capability
+from shared.contracts.key import Scope
+
+_READS = ("GET", "HEAD")
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+def add_forwarding(app: FastAPI, table: tuple[Capability, ...] = TABLE) -> None:
+    """Add the routes of all capabilities; they come after the gateway's own."""
+    for line in table:
+        forward = forwarding(line)
+        app.router.routes.append(Route(line.path, forward, methods=["POST"], include_in_schema=False))
+        for prefix in line.prefixes:
+            for path in (prefix, f"{prefix}/{{rest:path}}"):
+                app.router.routes.append(Route(path, forward, methods=list(_METHODS), include_in_schema=False))
+
+
+def forwarding(line: Capability) -> Callable[[Request], Awaitable[Response]]:
+    """Make the route of one capability: authenticate, then pass bytes on and back."""
+
+    async def forward(request: Request) -> Response:
+        scope: Scope = "read" if request.method in _READS else "predict"
+        here = await visit(request, scope)
+        return await here.gateway.upstreams.answer(line, request, here.caller, here.request_id)
+
+    return forward

@@ -1,0 +1,156 @@
+"""The merged OpenAPI 3.1 document: the gateway's routes, the services' own documents, examples, errors, security."""
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from fastapi import FastAPI
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from gateway.openapi.errors import RESPONSES, SCHEMA
+from gateway.openapi.services import Document, add_services
+from gateway.schemas import ContactsRequest, EventsRequest
+from shared.capabilities import TABLE
+from shared.contracts.contact import ContactFields
+
+TITLE: Final = "Foretell"
+VERSION: Final = "1"
+_DESCRIPTION: Final = (
+    "Predictions for marketing automation, from models trained on your own data: calibrated, graded and explained. "
+    "Send contacts and events, then ask. Paths without a version are version 1 for ever: changes only add."
+)
+_TAGS: Final = (
+    ("predictions", "Ask a model, or read what was answered before."),
+    ("contacts", "People being marketed to."),
+    ("events", "Dated facts about contacts."),
+    ("outcomes", "What is predicted."),
+    ("models", "What was trained."),
+    ("operations", "For those who run this."),
+)
+_OPEN_TAG: Final = "operations"
+_READ_AS_BYTES: Final[dict[str, type[BaseModel]]] = {
+    "putContacts": ContactsRequest,
+    "putContact": ContactFields,
+    "addEvents": EventsRequest,
+}
+_METHODS: Final = ("get", "put", "post", "patch", "delete")
+_REF: Final = "#/components/schemas/"
+
+
+def merged(app: FastAPI) -> Document:
+    """Write the document of the whole API.
+
+    Args:
+        app: the gateway, with all its routes.
+    """
+    document = app.openapi()
+    document["info"]["description"] = _DESCRIPTION
+    document["info"]["license"] = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
+    document["servers"] = [{"url": "/", "description": "This gateway."}]
+    document["tags"] = [{"name": name, "description": text} for name, text in _TAGS]
+    _add_bodies(document)
+    add_services(document)
+    _add_errors(document)
+    _add_security(document)
+    _add_examples(document)
+    document["components"]["schemas"] = dict(sorted(document["components"]["schemas"].items()))
+    return document
+
+
+def operations(document: Document) -> Iterator[tuple[str, str, Document]]:
+    """Walk path, method and operation."""
+    for path, item in document["paths"].items():
+        for method in _METHODS:
+            if method in item:
+                yield path, method, item[method]
+
+
+def _add_bodies(document: Document) -> None:
+    """Describe the bodies that routes read as bytes, to judge each item alone in a thread."""
+    inputs = [(model, "validation") for model in _READ_AS_BYTES.values()]
+    _, definitions = models_json_schema(inputs, ref_template=_REF + "{model}")  # type: ignore[arg-type]
+    document["components"]["schemas"].update(definitions["$defs"])
+    for _, _, operation in operations(document):
+        model = _READ_AS_BYTES.get(operation["operationId"])
+        if model is not None:
+            schema = {"$ref": _REF + model.__name__}
+            operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+
+
+def _add_errors(document: Document) -> None:
+    schemas = document["components"]["schemas"]
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    schemas["Problem"] = SCHEMA
+    document["components"]["responses"] = {name: response for name, (_, response) in RESPONSES.items()}
+    for path, method, operation in operations(document):
+        answers = operation["responses"]
+        if "HTTPValidationError" in json.dumps(answers.get("422", "")):
+            del answers["422"]
+        for name in _possible(path, method, operation):
+            status, _ = RESPONSES[name]
+            answers.setdefault(status, {"$ref": f"#/components/responses/{name}"})
+        operation["responses"] = dict(sorted(answers.items()))
+
+
+def _possible(path: str, method: str, operation: Document) -> Iterator[str]:
+    """Tell which errors an operation can answer with, beside those that it names itself."""
+    if _OPEN_TAG in operation["tags"]:
+        return
+    yield from ("NotAuthenticated", "NotAllowed", "Unavailable")
+    if operation.get("parameters") or "requestBody" in operation:
+        yield "InvalidRequest"
+    if "requestBody" in operation:
+        yield "BodyTooLarge"
+    if "{" in path and method in ("get", "delete"):
+        yield "NotFound"
+    if method == "delete":
+        yield "Conflict"
+    if path in {line.path for line in TABLE}:
+        yield from ("NoModelTrained", "DeadlineExceeded")
+
+
+def _add_security(document: Document) -> None:
+    document["components"]["securitySchemes"] = {
+        "key": {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "fk_...",
+            "description": "A key made with `foretell keys create`; its scopes say what it may do.",
+        }
+    }
+    document["security"] = [{"key": []}]
+    for _, _, operation in operations(document):
+        operation.pop("security", None)
+        if _OPEN_TAG in operation["tags"]:
+            operation["security"] = []
+
+
+def _add_examples(document: Document) -> None:
+    examples = _examples()
+    for _, _, operation in operations(document):
+        told = examples.get(operation["operationId"], {})
+        if "request" in told:
+            _exemplify(operation["requestBody"]["content"], told["request"])
+        for status, answer in told.get("answers", {}).items():
+            _exemplify(operation["responses"][status].setdefault("content", {"application/json": {}}), answer)
+        for parameter in operation.get("parameters", ()):
+            if parameter["name"] in told.get("parameters", {}):
+                parameter["example"] = told["parameters"][parameter["name"]]
+
+
+def _exemplify(content: Document, example: Any) -> None:
+    """Put an example where a service's own document has none."""
+    media = content["application/json"]
+    if "example" not in media and "examples" not in media:
+        media["example"] = example
+
+
+@cache
+def _examples() -> Document:
+    text = Path(__file__).with_name("examples.json").read_text(encoding="utf-8")
+    read: Document = json.loads(text)
+    return read

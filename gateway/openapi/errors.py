@@ -1,0 +1,104 @@
+"""Every error that the API answers with, as reusable OpenAPI responses with an example each."""
+
+from typing import Any, Final
+
+from shared.errors import (
+    BadRequest,
+    BodyTooLarge,
+    Conflict,
+    ForetellError,
+    ModelNotReady,
+    NoModelTrained,
+    NotAllowed,
+    NotAuthenticated,
+    NotFound,
+    StoreUnavailable,
+    UnknownOutcome,
+    UpstreamTimeout,
+    UpstreamUnavailable,
+)
+from shared.serving import problem
+
+_REQUEST_ID: Final = "b3f1c2a49d5e4f0c8a7b6d5e4f3c2b1a"
+
+SCHEMA: Final[dict[str, Any]] = {
+    "title": "Problem",
+    "description": "What went wrong (RFC 9457); `code` is stable, the words may change.",
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "code", "request_id"],
+    "properties": {
+        "type": {"type": "string", "description": "The kind of problem as a URI."},
+        "title": {"type": "string", "description": "The kind of problem in words."},
+        "status": {"type": "integer", "description": "The HTTP status."},
+        "detail": {"type": "string", "description": "What to do about it."},
+        "code": {"type": "string", "description": "Stable; what a program should look at."},
+        "request_id": {"type": ["string", "null"], "description": "Name it when you ask for help."},
+        "retry_after_seconds": {"type": "integer", "description": "When asking again is right."},
+        "errors": {
+            "type": "array",
+            "description": "For 422: each mistake with its place.",
+            "items": {
+                "type": "object",
+                "required": ["pointer", "detail"],
+                "properties": {
+                    "pointer": {"type": "string", "description": "JSON pointer into the request."},
+                    "detail": {"type": "string", "description": "What is wrong and what would be right."},
+                },
+            },
+        },
+    },
+    "additionalProperties": True,
+}
+
+
+def _response(description: str, *errors: ForetellError) -> tuple[str, dict[str, Any]]:
+    examples = {error.code: {"value": problem.document(error, _REQUEST_ID)} for error in errors}
+    media = {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}
+    return str(errors[0].status), {"description": description, "content": {problem.MEDIA_TYPE: media}}
+
+
+RESPONSES: Final = {
+    "NotAuthenticated": _response(
+        "No key, or not one that is valid here.",
+        NotAuthenticated("This key was revoked. Make a new one with: foretell keys create"),
+    ),
+    "NotAllowed": _response(
+        "The key lacks the scope.",
+        NotAllowed("This key lacks the scope ingest; it has: predict, read.", scope="ingest"),
+    ),
+    "NotFound": _response(
+        "There is nothing of that name.", NotFound("There is no contact of this id in this account.")
+    ),
+    "Conflict": _response(
+        "The state does not allow it.",
+        Conflict("This outcome is built in and cannot be deleted; redefine it with PUT."),
+    ),
+    "NoModelTrained": _response(
+        "No model has been trained yet; says in counts what is missing.",
+        NoModelTrained("No model answers for customer yet. Train one with: foretell train scoring --outcome customer"),
+    ),
+    "BodyTooLarge": _response(
+        "More bytes than one call may carry.",
+        BodyTooLarge("The body is larger than 8000000 bytes; send it in several calls.", max_bytes=8_000_000),
+    ),
+    "InvalidRequest": _response(
+        "The request does not fit the contract; the mistakes are named with their places.",
+        BadRequest(
+            "The request does not fit the contract; `errors` says where.",
+            errors=[{"pointer": "/event", "detail": "This field is not known here; only events is."}],
+        ),
+        UnknownOutcome(
+            "The outcome is not defined here. Known: customer, opportunity.", outcomes=["customer", "opportunity"]
+        ),
+    ),
+    "Unavailable": _response(
+        "Something behind the gateway is away; ask again soon.",
+        StoreUnavailable("The store cannot be reached; try again soon."),
+        UpstreamUnavailable("The scoring service does not answer. Ask again soon."),
+        ModelNotReady("The model is being loaded. Ask again soon."),
+    ),
+    "DeadlineExceeded": _response(
+        "The service did not answer in time.",
+        UpstreamTimeout("The scoring service did not answer within 10 s. Ask about fewer contacts at once."),
+    ),
+}

@@ -1,0 +1,77 @@
+"""Routes of outcome definitions: what the account wants predicted."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+from pydantic import ValidationError
+from starlette.responses import Response
+
+from gateway.context import Administering, Reading, json_of
+from gateway.schemas import CapabilityName, OutcomeAnswer, OutcomeFields, OutcomeList
+from shared.capabilities import TABLE
+from shared.contracts.outcome import BUILT_IN, Outcome, OutcomeName
+from shared.errors import BadRequest, Conflict, NotFound
+from shared.serving.problem import invalid
+
+router = APIRouter(tags=["outcomes"])
+PathName = Annotated[OutcomeName, Path(description="Lower-case letters, digits and _.")]
+OfCapability = Annotated[CapabilityName, Query(description="Which question the outcome belongs to.")]
+
+
+@router.get("/outcomes", response_model=OutcomeList, operation_id="listOutcomes", summary="List outcomes")
+def list_outcomes(visit: Reading, capability: CapabilityName | None = None) -> Response:
+    """List the outcomes of this account, the built-in ones among them."""
+    names = [capability] if capability else [line.name for line in TABLE if line.per_outcome]
+    found = []
+    for name in sorted(names):
+        default = visit.store.default_outcome(name)
+        known = sorted(visit.store.outcomes(name), key=lambda outcome: outcome.name)
+        found.extend(_answer(outcome, default) for outcome in known)
+    return json_of(OutcomeList(outcomes=found))
+
+
+@router.get("/outcomes/{name}", response_model=OutcomeAnswer, operation_id="showOutcome", summary="Show an outcome")
+def show_outcome(visit: Reading, name: PathName, capability: OfCapability = "scoring") -> Response:
+    """Show how an outcome is defined."""
+    outcome = visit.store.outcome(capability, name)
+    if outcome is None:
+        raise _absent(name)
+    return json_of(_answer(outcome, visit.store.default_outcome(capability)))
+
+
+@router.put("/outcomes/{name}", response_model=OutcomeAnswer, operation_id="putOutcome", summary="Define an outcome")
+def put_outcome(
+    visit: Administering, name: PathName, fields: OutcomeFields, capability: OfCapability = "scoring"
+) -> Response:
+    """Define an outcome, or redefine one; models trained on the old definition go on answering until retrained."""
+    try:
+        outcome = Outcome(name=name, capability=capability, **fields.model_dump())
+    except ValidationError as error:
+        raise _unfit(error) from error
+    visit.store.put_outcome(outcome)
+    return json_of(_answer(outcome, visit.store.default_outcome(capability)))
+
+
+@router.delete("/outcomes/{name}", status_code=204, operation_id="deleteOutcome", summary="Delete an outcome")
+def delete_outcome(visit: Administering, name: PathName, capability: OfCapability = "scoring") -> Response:
+    """Delete an outcome's definition; a redefined built-in one becomes what it was."""
+    outcome = visit.store.outcome(capability, name)
+    if outcome is None:
+        raise _absent(name)
+    if outcome in BUILT_IN:
+        raise Conflict("This outcome is built in and cannot be deleted; redefine it with PUT.")
+    visit.store.delete_outcome(capability, name)
+    return Response(status_code=204)
+
+
+def _answer(outcome: Outcome, default: str | None) -> OutcomeAnswer:
+    fields = outcome.model_dump()
+    return OutcomeAnswer(**fields, built_in=outcome in BUILT_IN, default=outcome.name == default)
+
+
+def _absent(name: str) -> NotFound:
+    return NotFound(f"There is no outcome {name} in this account; GET /outcomes lists those that there are.")
+
+
+def _unfit(error: ValidationError) -> BadRequest:
+    return invalid([{**entry} for entry in error.errors(include_input=False, include_context=False)])

@@ -1,0 +1,115 @@
+"""The documentation page and the documents behind it, served without the internet, and the security headers."""
+
+from functools import cache
+from importlib.resources import files
+from typing import Final
+
+from fastapi import APIRouter, Request
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.openapi import as_3_0
+
+router = APIRouter(include_in_schema=False)
+
+ASSETS: Final = {
+    "swagger-ui-bundle.js": "text/javascript",
+    "swagger-ui.css": "text/css",
+    "favicon-32x32.png": "image/png",
+}
+"""Files of swagger-ui 5 that the package fastapi-swagger carries; nothing else of it is used."""
+
+SECURITY_HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+_DOCS_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_PAGE: Final = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Foretell API</title>
+<link rel="icon" type="image/png" href="docs/favicon-32x32.png">
+<link rel="stylesheet" href="docs/swagger-ui.css">
+</head>
+<body>
+<div id="page"></div>
+<script src="docs/swagger-ui-bundle.js"></script>
+<script src="docs/start.js"></script>
+</body>
+</html>
+"""
+_START: Final = """SwaggerUIBundle({
+  url: "openapi.json",
+  dom_id: "#page",
+  deepLinking: true,
+  persistAuthorization: false,
+  validatorUrl: null,
+});
+"""
+
+
+class SecurityHeaders:
+    """Give every answer the strict headers, unless its route set its own."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers if scope["type"] == "http" else send)
+
+
+@router.get("/docs")
+async def docs() -> Response:
+    """Show the API in a browser."""
+    return Response(_PAGE, media_type="text/html", headers={"Content-Security-Policy": _DOCS_POLICY})
+
+
+@router.get("/docs/start.js")
+async def start() -> Response:
+    """Start the page; a file of its own, so that no inline script need be allowed."""
+    return Response(_START, media_type="text/javascript")
+
+
+@router.get("/docs/{name}")
+def asset(name: str) -> Response:
+    """Serve a file of swagger-ui."""
+    if name not in ASSETS:
+        raise HTTPException(404)
+    return Response(_content(name), media_type=ASSETS[name], headers={"Cache-Control": "public, max-age=86400"})
+
+
+@router.get("/openapi.json")
+async def openapi(request: Request) -> Response:
+    """Show the OpenAPI 3.1 document."""
+    return JSONResponse(request.app.openapi())
+
+
+@router.get("/openapi-3.0.json")
+async def openapi_3_0(request: Request) -> Response:
+    """Show the same in OpenAPI 3.0, for clients that import nothing newer (Salesforce Flow)."""
+    return JSONResponse(as_3_0(request.app.openapi()))
+
+
+@cache
+def _content(name: str) -> bytes:
+    return files("fastapi_swagger").joinpath("resources", name).read_bytes()
