@@ -63,4 +63,4 @@ def root(
 def main() -> None:
     """Run the command line."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    app()
+    app(prog_name="foretell")

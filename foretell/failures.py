@@ -65,7 +65,7 @@ class OneSentence(TyperGroup):
         """Run the command; `--debug` lets the traceback through."""
         try:
             return super().invoke(ctx)
-        except (TyperException, BrokenPipeError):  # exits, usage errors and `| head` are spoken for already
+        except (TyperException, typer.Exit, typer.Abort, BrokenPipeError):  # exits, usage errors and `| head` are spoken for already
             raise
         except Exception as error:
             if ctx.params.get("debug"):

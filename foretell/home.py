@@ -31,7 +31,7 @@ def prepare(home: Path) -> None:
     if home.exists() and not home.is_dir():
         raise Conflict(f"{home} is a file, not a folder: move it away or set FORETELL_HOME to another folder.")
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
         _refuse_foreign(home)
         if not (home / MARKER).exists():
             write_private(home / MARKER, "Foretell keeps its data in this folder.\n")

@@ -3,7 +3,6 @@
 from typing import Annotated, Any
 
 import typer
-from typer.core import ParameterSource
 
 DEFAULT_ACCOUNT = "default"
 EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 wrong command line or setting, 3 too little data or gate not passed."
@@ -12,9 +11,9 @@ EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 wrong command line or setting, 3 t
 def _resolved(ctx: typer.Context, value: str) -> str:
     """Take what stands behind the command, else what stands before it, else the environment, else the default."""
     before: Any = ctx.find_root().params.get("account")
-    if ctx.get_parameter_source("account") is ParameterSource.COMMANDLINE or not before:
-        return value
-    return str(before)
+    source = ctx.get_parameter_source("account")
+    given_behind = source is not None and source.name == "COMMANDLINE"
+    return value if given_behind or not before else str(before)
 
 
 AccountOption = Annotated[
@@ -37,4 +36,5 @@ CapabilityOption = Annotated[
 
 def examples(*lines: str) -> str:
     """Compose the epilog of a command's help: examples, then what the exit codes mean."""
-    return "\n\n".join(["Examples:", *(f"  {line}" for line in lines), EXIT_CODES])
+    unwrapped = "\b"
+    return "\n".join([unwrapped, "Examples:", *(f"  {line}" for line in lines), "", EXIT_CODES])

@@ -188,5 +188,6 @@ def delete(
         _known(store.outcome(capability_name(capability), name), name, account)
         if not yes:
             raise Conflict(f"Requests that name '{name}' will be refused; add --yes to delete it.")
-        store.delete_outcome(capability, name)
+        if not store.delete_outcome(capability, name):
+            raise NotFound(f"'{name}' is built in and not redefined; there is nothing to delete.")
     typer.echo(f"Deleted the outcome {name}.")
