@@ -1,0 +1,54 @@
+"""The door of scoring: `python -m services.scoring.api --port N`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+
+from services.scoring.schemas import REQUEST_EXAMPLE, RESPONSE_EXAMPLE, ScorePrediction, ScoreRequest, ScoreResponse
+from shared.capabilities import capability
+from shared.serving.process import run
+from shared.serving.question import Question, ServedModel
+from shared.serving.reads import Reads
+from shared.serving.service import Service
+from shared.settings import ServiceSettings, read
+from shared.store import open_database
+
+
+def _load(folder: Path) -> ServedModel:
+    # Imported on first use: `run` has made the libraries of training look absent by then.
+    from services.scoring.model import ScoringModel
+
+    return ScoringModel.load(folder)
+
+
+def _additions(scored: Any) -> Mapping[str, Any]:
+    return {"parts": None if scored is None else scored.parts}
+
+
+QUESTION = Question(
+    capability=capability("scoring"),
+    request=ScoreRequest,
+    prediction=ScorePrediction,
+    response=ScoreResponse,
+    load=_load,
+    additions=_additions,
+    examples={"request": REQUEST_EXAMPLE, "response": RESPONSE_EXAMPLE},
+)
+
+
+def create_app(settings: ServiceSettings | None = None, store: Reads | None = None, **parts: Any) -> FastAPI:
+    """Make the scoring service.
+
+    Args:
+        settings: None: from the environment.
+        store: None: the one of the settings.
+        parts: replacements of `Service`'s clock and fetch, for tests.
+    """
+    settings = settings or read(ServiceSettings)
+    return Service(QUESTION, settings, store or open_database(settings), **parts).app()
+
+
+if __name__ == "__main__":
+    run("scoring", create_app, level=read(ServiceSettings).log_level)

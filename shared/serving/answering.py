@@ -1,0 +1,250 @@
+"""The flow that all capabilities share: envelope, contacts, pasts, statuses, model, answer."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from shared.contracts.call import Call
+from shared.contracts.contact import InlineContact
+from shared.contracts.request import PredictionRequest
+from shared.contracts.rows import DAY, Microseconds
+from shared.errors import LimitReached, NoModelTrained, StoreUnavailable, UpstreamTimeout
+from shared.serving import judging
+from shared.serving.champions import Champion, ChampionHolder
+from shared.serving.envelope import InvalidContact, Slot, envelope, microseconds, slots
+from shared.serving.judging import Verdict
+from shared.serving.metrics import ServiceMetrics
+from shared.serving.outcomes import Outcomes
+from shared.serving.prediction_log import PredictionLog
+from shared.serving.question import Question, Scored
+from shared.serving.reads import AccountReads, Reads
+from shared.serving.rendering import answered, trend_of, unanswered
+from shared.serving.uniting import United, united
+from shared.store import PredictionRow
+from shared.timeline import PastRows, build
+
+INLINE_BYTES = 16_384
+"""A smaller body is parsed on the event loop: a thread hop costs more."""
+TREND_DAYS = 30
+LOGGED = frozenset({"ok", "no_consent", "outcome_reached", "insufficient_data"})
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One call, resolved once: everything an answer depends on."""
+
+    call: Call
+    request: PredictionRequest
+    outcome: str
+    """Empty where the capability has none."""
+    asked_at: datetime
+    cutoff: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The body of an answer and what is worth a log field."""
+
+    body: bytes
+    statuses: Mapping[str, int]
+    contacts: int
+    outcome: str
+    version: str
+
+
+class Answering:
+    """Answers the calls of one capability; heavy work happens in threads."""
+
+    def __init__(
+        self,
+        question: Question,
+        store: Reads,
+        champions: ChampionHolder,
+        *,
+        predictions: PredictionLog,
+        metrics: ServiceMetrics,
+        executor: Executor,
+        now: Callable[[], datetime],
+        unix_seconds: Callable[[], float] = time.time,
+    ) -> None:
+        self._question = question
+        self._store = store
+        self._champions = champions
+        self._predictions = predictions
+        self._metrics = metrics
+        self._executor = executor
+        self._now = now
+        self._unix_seconds = unix_seconds
+        self._outcomes = Outcomes(question.capability, store, champions)
+        self._freshness = judging.Freshness()
+
+    async def answer(self, body: bytes, call: Call) -> Answered:
+        """Answer one call.
+
+        Raises:
+            ForetellError: the call as a whole cannot be answered.
+        """
+        now = self._now()
+        read = await self._envelope(body, now)
+        if call.quota_contacts is not None and len(read.contacts) > call.quota_contacts:
+            raise LimitReached(
+                f"This key may still ask about {call.quota_contacts} contacts; this call has {len(read.contacts)}.",
+                remaining_contacts=call.quota_contacts,
+            )
+        outcome = await self._outcome(call.account, read)
+        asked = Asked(call, read, outcome, now, read.cutoff_or(now))
+        champion = await self._champion(asked)
+        return await self._in_thread(self._compute, asked, champion)
+
+    async def _envelope(self, body: bytes, now: datetime) -> PredictionRequest:
+        if len(body) <= INLINE_BYTES:
+            return envelope(body, self._question.request, now=now)
+        return await self._in_thread(lambda: envelope(body, self._question.request, now=now))
+
+    async def _outcome(self, account: str, read: PredictionRequest) -> str:
+        if not self._question.capability.per_outcome:
+            return ""
+        if read.outcome_asked is not None:
+            return read.outcome_asked
+        return await self._in_thread(self._outcomes.default, account)
+
+    async def _champion(self, asked: Asked) -> Champion:
+        try:
+            return await self._champions.of(asked.call.account, asked.outcome)
+        except NoModelTrained as error:
+            missing = await self._in_thread(self._outcomes.missing, asked.call.account, asked.outcome)
+            raise NoModelTrained(f"{error.detail} {missing.sentence}", **error.members, **missing.counts) from None
+
+    async def _in_thread(self, work: Callable[..., Any], *arguments: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work, *arguments)
+
+    def _compute(self, asked: Asked, champion: Champion) -> Answered:
+        if self._unix_seconds() > asked.call.deadline_at:
+            raise UpstreamTimeout("The deadline passed before the call was answered; ask again or for fewer contacts.")
+        every = slots(asked.request.contacts)
+        verdicts = self._verdicts(asked, champion, [slot for slot in every if isinstance(slot, InlineContact)])
+        return self._rendered(asked, champion, every, verdicts)
+
+    def _verdicts(self, asked: Asked, champion: Champion, contacts: Sequence[InlineContact]) -> list[Verdict]:
+        """Judge and score the valid contacts, order kept."""
+        account = self._store.of(asked.call.account)
+        cutoff = microseconds(asked.cutoff)
+        ids = list(dict.fromkeys(contact.id for contact in contacts))
+        try:
+            stored = account.past_rows(ids, cutoff=cutoff, asked_at=microseconds(asked.asked_at)) if ids else None
+            away = False
+        except StoreUnavailable:
+            stored, away = None, True
+        pasts = united(contacts, stored or PastRows({}, []), cutoff=cutoff)
+        verdicts = judging.judged(contacts, pasts, champion.model, away=away)
+        if away and contacts and all(verdict.status == "insufficient_data" for verdict in verdicts):
+            raise StoreUnavailable(
+                "The store is away; send attributes or events and consent with the contacts, or ask again."
+            )
+        noted = self._freshness.noted(asked.call.account, account, cutoff=cutoff, away=away)
+        self._score(asked, champion, pasts, verdicts, noted)
+        if not away:
+            self._put_trends(asked, account, contacts, verdicts)
+        return verdicts
+
+    def _score(
+        self, asked: Asked, champion: Champion, pasts: United, verdicts: Sequence[Verdict], noted: Sequence[str]
+    ) -> None:
+        rows = [row for row, verdict in enumerate(verdicts) if verdict.status == "ok"]
+        if not rows:
+            return
+        columns = build([pasts.keys[row] for row in rows], pasts.facts, [pasts.events])
+        cutoff = microseconds(asked.cutoff)
+        cutoffs = np.full(len(rows), cutoff, dtype=np.int64)
+        scored: Sequence[Scored] = champion.model.predict(columns, cutoffs, reasons=asked.request.reasons_asked)
+        quality = judging.quality(columns, champion.model, cutoff=cutoff)
+        for row, prediction, found in zip(rows, scored, quality, strict=True):
+            verdict = verdicts[row]
+            verdict.scored = prediction
+            truncated = ["truncated_history"] if prediction.truncated else []
+            verdict.data_quality = list(
+                dict.fromkeys([*verdict.data_quality, *noted, *found, *truncated, *prediction.data_quality])
+            )
+
+    def _put_trends(
+        self, asked: Asked, account: AccountReads, contacts: Sequence[InlineContact], verdicts: Sequence[Verdict]
+    ) -> None:
+        ids = [contact.id for contact, verdict in zip(contacts, verdicts, strict=True) if verdict.scored is not None]
+        if not ids:
+            return
+        around: Microseconds = microseconds(asked.cutoff) - TREND_DAYS * DAY
+        try:
+            before = account.past_scores(self._question.capability.name, asked.outcome, ids, around=around)
+        except StoreUnavailable:
+            return
+        for contact, verdict in zip(contacts, verdicts, strict=True):
+            if verdict.scored is not None:
+                verdict.trend = trend_of(verdict.scored.score, before.get(contact.id))
+
+    def _rendered(
+        self, asked: Asked, champion: Champion, every: Sequence[Slot], verdicts: Sequence[Verdict]
+    ) -> Answered:
+        left = iter(verdicts)
+        predictions = []
+        for slot in every:
+            if isinstance(slot, InvalidContact):
+                predictions.append(unanswered(self._question, slot.contact_id, "invalid", slot.errors))
+            else:
+                predictions.append(answered(self._question, slot.id, next(left)))
+        response = self._question.response.model_validate(
+            {
+                "predictions": predictions,
+                "model": self._model_info(asked, champion),
+                "cutoff": asked.cutoff,
+                "request_id": asked.call.request_id,
+            }
+        )
+        statuses = Counter(str(prediction.status) for prediction in predictions)
+        for status, count in statuses.items():
+            self._metrics.predictions.labels(status).inc(count)
+        self._log(asked, champion, predictions)
+        body = response.model_dump_json().encode()
+        return Answered(body, statuses, len(every), asked.outcome, champion.version)
+
+    def _model_info(self, asked: Asked, champion: Champion) -> dict[str, Any]:
+        model = champion.model
+        return {
+            "capability": self._question.capability.name,
+            "outcome": asked.outcome or None,
+            "version": champion.version,
+            "kind": model.kind,
+            "horizon_days": model.horizon_days,
+            "trained_at": model.trained_at,
+            "grade": model.grade,
+        }
+
+    def _log(self, asked: Asked, champion: Champion, predictions: Sequence[Any]) -> None:
+        """Queue what was answered; an inline-only answer is a prediction like any other."""
+        cutoff, asked_at = microseconds(asked.cutoff), microseconds(asked.asked_at)
+        rows = [
+            PredictionRow(
+                contact_id=prediction.contact_id,
+                capability=self._question.capability.name,
+                outcome=asked.outcome,
+                version=champion.version,
+                cutoff=cutoff,
+                asked_at=asked_at,
+                request_id=asked.call.request_id,
+                status=prediction.status,
+                probability=prediction.probability,
+                score=prediction.score,
+                band=prediction.band,
+                source=prediction.source,
+                body=prediction.model_dump_json(),
+            )
+            for prediction in predictions
+            if prediction.status in LOGGED
+        ]
+        self._predictions.add(asked.call.account, rows)

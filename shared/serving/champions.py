@@ -1,0 +1,253 @@
+"""Which version answers, and keeping it in memory: poll the rows, load before drop, the last good one stays."""
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from shared.capabilities import Capability
+from shared.errors import ModelNotReady, NoModelTrained, RegistryUnavailable, StoreUnavailable
+from shared.serving.artifacts import RememberedRows, Row, sweep
+from shared.serving.logs import trail
+from shared.serving.metrics import ServiceMetrics
+from shared.serving.question import ServedModel
+
+log = logging.getLogger(__name__)
+
+Key = tuple[str, str]
+"""Account and outcome; the outcome is empty where the capability has none."""
+Fetch = Callable[[Row, str, str], Awaitable[Path]]
+"""Row, version, digest → folder in the cache."""
+WAIT_SECONDS = 2.0
+"""How long a request waits for a model that is being loaded before it is told 503."""
+LONGEST_PAUSE_SECONDS = 60.0
+
+
+class ChampionRows(Protocol):
+    """The part of the store that is polled."""
+
+    def champions(self) -> Sequence[Row]:
+        """Read the champion rows of all accounts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Champion:
+    """A version in memory; taken once a request, so that version and model cannot disagree."""
+
+    version: str
+    digest: str
+    model: ServedModel
+
+    def is_of(self, version: str, digest: str) -> bool:
+        """Tell whether this is what a row names."""
+        return (self.version, self.digest) == (version, digest)
+
+
+@dataclass(slots=True)
+class _Attempts:
+    """Failed attempts to have a version that the registry could not give."""
+
+    failed: int = 0
+    not_before: float = 0.0
+
+
+class ChampionHolder:
+    """The champions of one capability, for all accounts and outcomes, at most `max_models` of them in memory."""
+
+    def __init__(
+        self,
+        capability: Capability,
+        store: ChampionRows,
+        load: Callable[[Path], ServedModel],
+        *,
+        fetch: Fetch,
+        cache: Path,
+        metrics: ServiceMetrics,
+        poll_seconds: float,
+        max_models: int,
+        seconds: Callable[[], float] = time.monotonic,
+        unix_seconds: Callable[[], float] = time.time,
+    ) -> None:
+        self._capability = capability
+        self._store = store
+        self._load = load
+        self._fetch = fetch
+        self._cache = cache
+        self._metrics = metrics
+        self._poll_seconds = poll_seconds
+        self._max_models = max_models
+        self._seconds = seconds
+        self._unix_seconds = unix_seconds
+        self._remembered = RememberedRows(cache, capability.name)
+        self._rows: dict[Key, Row] = {}
+        self._seen_store = False
+        self._loaded: OrderedDict[Key, Champion] = OrderedDict()
+        self._loading: dict[Key, asyncio.Task[None]] = {}
+        self._refused: set[tuple[Key, str, str]] = set()
+        self._attempts: dict[tuple[Key, str, str], _Attempts] = {}
+        self._swept: frozenset[str] | None = None
+        self._one_at_a_time = asyncio.Semaphore(1)
+
+    @property
+    def warm(self) -> bool:
+        """Whether a model is in memory."""
+        return bool(self._loaded)
+
+    @property
+    def store_reached(self) -> bool:
+        """Whether the last poll reached the store."""
+        return self._seen_store
+
+    def outcomes_of(self, account: str) -> list[str]:
+        """List the outcomes for which an account has a champion, as far as known here."""
+        return sorted(outcome for owner, outcome in self._rows if owner == account)
+
+    async def run(self) -> None:
+        """Poll until cancelled; remembered rows serve until the store is reached."""
+        if not self._rows:
+            self._rows = {(row.account, row.outcome): row for row in await asyncio.to_thread(self._remembered.recall)}
+        while True:
+            try:
+                await self.poll()
+            except StoreUnavailable:
+                self._seen_store = False
+                self._metrics.champion_poll_failures.inc()
+                self._load_wanted()
+            except Exception as error:  # the poll must live: the champions in memory go on answering
+                self._metrics.champion_poll_failures.inc()
+                log.error("champions.poll_failed", extra=trail(error))  # noqa: TRY400
+            await asyncio.sleep(self._poll_seconds)
+
+    async def settled(self) -> None:
+        """Wait until nothing is being loaded."""
+        await asyncio.gather(*self._loading.values())
+
+    async def close(self) -> None:
+        """Stop what is being loaded."""
+        tasks = list(self._loading.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def poll(self) -> None:
+        """Read the rows once, start loading what changed, sweep the cache.
+
+        Raises:
+            StoreUnavailable: the rows could not be read.
+        """
+        every = await self._read_rows()
+        self._load_wanted()
+        referenced = frozenset(digest for row in every for digest in (row.digest, row.previous_digest) if digest)
+        if referenced != self._swept:
+            await asyncio.to_thread(sweep, self._cache, referenced, now=self._unix_seconds())
+            self._swept = referenced
+
+    async def of(self, account: str, outcome: str, *, wait_seconds: float = WAIT_SECONDS) -> Champion:
+        """Take the champion that answers now, loading it first where it is not in memory.
+
+        Raises:
+            NoModelTrained: there is no row.
+            ModelNotReady: there is one, and its model is not loaded yet.
+            StoreUnavailable: whether there is one cannot be known now.
+        """
+        key = (account, outcome)
+        champion = self._loaded.get(key)
+        if champion is not None:
+            self._loaded.move_to_end(key)
+            return champion
+        if key not in self._rows:
+            await self._read_rows()
+        if key not in self._rows:
+            raise NoModelTrained("No model has been trained for this outcome yet.", outcome=outcome or None)
+        await asyncio.wait([self._begin(key)], timeout=wait_seconds)
+        champion = self._loaded.get(key)
+        if champion is None:
+            raise ModelNotReady("The model is being loaded; ask again in a few seconds.", outcome=outcome or None)
+        return champion
+
+    async def _read_rows(self) -> Sequence[Row]:
+        every = await asyncio.to_thread(self._store.champions)
+        mine = {(row.account, row.outcome): row for row in every if row.capability == self._capability.name}
+        changed = mine != self._rows or not self._seen_store
+        self._rows, self._seen_store = mine, True
+        for key in [key for key in self._loaded if key not in mine]:
+            del self._loaded[key]
+        self._metrics.models.set(len(self._loaded))
+        if changed:
+            await asyncio.to_thread(self._remembered.keep, mine.values())
+        return every
+
+    def _load_wanted(self) -> None:
+        """Start loading what changed, and what was never loaded as far as the bound allows."""
+        room = self._max_models - len(self._loaded)
+        for key, row in self._rows.items():
+            held = self._loaded.get(key)
+            if held is None:
+                room -= 1
+            if (held is None and room >= 0) or (held is not None and not held.is_of(row.version, row.digest)):
+                self._begin(key)
+
+    def _begin(self, key: Key) -> asyncio.Task[None]:
+        """Load the champion of a key, once at a time."""
+        task = self._loading.get(key)
+        if task is None:
+            task = self._loading[key] = asyncio.create_task(self._bring(key))
+            task.add_done_callback(lambda _: self._loading.pop(key, None))
+        return task
+
+    async def _bring(self, key: Key) -> None:
+        """Have the current version; where that fails and nothing answers yet, the one before."""
+        row = self._rows[key]
+        async with self._one_at_a_time:
+            champion = await self._attempt(key, row, row.version, row.digest)
+            if champion is None and key not in self._loaded and row.previous_version and row.previous_digest:
+                champion = await self._attempt(key, row, row.previous_version, row.previous_digest)
+        if champion is not None and key in self._rows:
+            self._swap(key, champion)
+
+    async def _attempt(self, key: Key, row: Row, version: str, digest: str) -> Champion | None:
+        """Fetch and load one version; None when it cannot be had, now or ever."""
+        name = (key, version, digest)
+        attempts = self._attempts.get(name, _Attempts())
+        if name in self._refused or self._seconds() < attempts.not_before:
+            return None
+        facts = {"account": row.account, "outcome": row.outcome, "version": version}
+        try:
+            folder = await self._fetch(row, version, digest)
+            model = await asyncio.to_thread(self._load, folder)
+        except (RegistryUnavailable, OSError) as error:
+            self._metrics.champion_failures.labels("unavailable").inc()
+            pause = min(LONGEST_PAUSE_SECONDS, self._poll_seconds * 2**attempts.failed)
+            self._attempts[name] = _Attempts(attempts.failed + 1, self._seconds() + pause)
+            if not attempts.failed:
+                log.warning("champion.not_fetched", extra={**facts, "error": type(error).__name__})
+            return None
+        except Exception as error:  # part of the poll, which must live: whatever does not load is refused, once
+            self._metrics.champion_failures.labels("refused").inc()
+            self._refused.add(name)
+            log.warning("champion.refused", extra={**facts, **trail(error)})
+            return None
+        self._attempts.pop(name, None)
+        return Champion(version, digest, model)
+
+    def _swap(self, key: Key, champion: Champion) -> None:
+        old = self._loaded.get(key)
+        self._loaded[key] = champion
+        self._loaded.move_to_end(key)
+        while len(self._loaded) > self._max_models:
+            self._loaded.popitem(last=False)
+        self._metrics.champion_loads.inc()
+        self._metrics.models.set(len(self._loaded))
+        log.info(
+            "champion.swapped",
+            extra={
+                "account": key[0],
+                "outcome": key[1],
+                "old_version": old.version if old else None,
+                "new_version": champion.version,
+            },
+        )

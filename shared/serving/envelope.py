@@ -1,0 +1,114 @@
+"""From bytes to an envelope and its contacts: the envelope strictly, each contact alone."""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+
+from shared.contracts.contact import InlineContact
+from shared.contracts.request import MAX_CONTACTS, PredictionRequest
+from shared.errors import BadRequest, TooManyContacts
+from shared.serving import problem
+
+CLOCK_SLACK = timedelta(minutes=1)
+"""How far ahead of our clock a cutoff may lie: clocks differ."""
+MAX_ID = 200
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidContact:
+    """A contact that does not fit the contract."""
+
+    contact_id: str | None
+    """As sent, where it is a string that may be repeated."""
+    errors: list[dict[str, str]]
+
+
+Slot = InlineContact | InvalidContact
+
+
+def parsed(body: bytes) -> Any:
+    """Read JSON; NaN and Infinity are let through, so that only the contact that holds one is refused.
+
+    Raises:
+        MalformedJson: the body is not JSON; the error tells the position.
+    """
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        return json.loads(body)
+    except json.JSONDecodeError as error:
+        raise problem.malformed(error.pos) from None
+    except (UnicodeDecodeError, ValueError, RecursionError):
+        raise problem.malformed(None) from None
+
+
+def envelope(body: bytes, kind: type[PredictionRequest], *, now: datetime) -> PredictionRequest:
+    """Read and check the envelope of a call.
+
+    Args:
+        body: of the request.
+        kind: the capability's envelope.
+        now: aware instant.
+
+    Raises:
+        BadRequest: not JSON, or not this envelope, or no contact, or a cutoff in the future.
+        TooManyContacts: more than one call may carry.
+    """
+    try:
+        read = kind.model_validate(parsed(body))
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_context=False, include_input=False)
+        raise problem.invalid([dict(entry) for entry in details]) from None
+    count = len(read.contacts)
+    if count == 0:
+        raise BadRequest("Send at least one contact.", errors=[_place("/contacts", "Send at least one contact.")])
+    if count > MAX_CONTACTS:
+        raise TooManyContacts(
+            f"A call carries at most {MAX_CONTACTS} contacts; this one has {count}. Send them in several calls.",
+            max_contacts=MAX_CONTACTS,
+        )
+    if read.cutoff_or(now) > now + CLOCK_SLACK:
+        sentence = "The cutoff must not lie in the future; leave it out to predict from now."
+        raise BadRequest(sentence, errors=[_place("/cutoff", sentence)])
+    return read
+
+
+def slots(contacts: list[Any]) -> list[Slot]:
+    """Validate each contact alone, order kept."""
+    return [_slot(raw, place) for place, raw in enumerate(contacts)]
+
+
+def _slot(raw: Any, place: int) -> Slot:
+    try:
+        return InlineContact.model_validate(raw)
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_context=False, include_input=False)
+        pointers = problem.pointers([dict(entry) for entry in details], f"/contacts/{place}")
+        return InvalidContact(_repeatable(raw), pointers[: problem.MAX_ERRORS])
+
+
+def _repeatable(raw: Any) -> str | None:
+    """Tell the id of an invalid contact where it can be repeated safely."""
+    given = raw.get("id") if isinstance(raw, dict) else None
+    if not isinstance(given, str) or not 0 < len(given) <= MAX_ID or not given.isprintable():
+        return None
+    return given
+
+
+def _place(pointer: str, detail: str) -> dict[str, str]:
+    return {"pointer": pointer, "detail": detail}
+
+
+def microseconds(instant: datetime) -> int:
+    """Count the microseconds since 1970 exactly.
+
+    >>> microseconds(datetime(1970, 1, 2, tzinfo=UTC))
+    86400000000
+    """
+    return (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)

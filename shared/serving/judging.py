@@ -1,0 +1,114 @@
+"""Who gets a prediction and why not, and what is to be said of the data behind it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from shared.contracts.contact import InlineContact
+from shared.contracts.prediction import Status, Trend
+from shared.contracts.rows import DAY, Microseconds
+from shared.errors import StoreUnavailable
+from shared.serving.question import Scored, ServedModel
+from shared.serving.reads import AccountReads
+from shared.serving.uniting import United
+from shared.timeline import ContactFacts, Pasts
+
+STALE_AFTER = 14 * DAY
+NEW_WITHIN = 7 * DAY
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What is known of one valid contact's answer so far."""
+
+    status: Status
+    scored: Scored | None = None
+    trend: Trend = "unknown"
+    data_quality: list[str] = field(default_factory=list)
+
+
+def judged(
+    contacts: Sequence[InlineContact], pasts: United, model: ServedModel, *, away: bool
+) -> list[Verdict]:
+    """Give each contact a status before the model is asked.
+
+    Args:
+        contacts: valid ones, in the caller's order.
+        pasts: united rows, with one key a contact.
+        model: tells which events end the question.
+        away: the store could not be read: only a contact that brings data and a granted consent is answered.
+    """
+    active = {event[0] for event in pasts.events}
+    reached = {event[0] for event in pasts.events if event[2] in model.reached_by} if model.reached_by else set()
+    noted = ["store_unavailable"] if away else []
+    verdicts = []
+    for contact, key in zip(contacts, pasts.keys, strict=True):
+        facts = pasts.facts.get(key)
+        if facts is not None and facts.consent.get("profiling") == "denied":
+            status: Status = "no_consent"
+        elif away and not _brings_all(contact):
+            status = "insufficient_data"
+        elif facts is None and key not in active:
+            status = "unknown_contact"
+        elif key in reached:
+            status = "outcome_reached"
+        elif key not in active and not (facts is not None and facts.attributes):
+            status = "insufficient_data"
+        else:
+            status = "ok"
+        verdicts.append(Verdict(status, data_quality=list(noted)))
+    return verdicts
+
+
+def _brings_all(contact: InlineContact) -> bool:
+    return bool(contact.attributes or contact.events) and (contact.consent or {}).get("profiling") == "granted"
+
+
+def quality(pasts: Pasts, model: ServedModel, *, cutoff: Microseconds) -> list[list[str]]:
+    """Name what is missing in each past.
+
+    Returns:
+        One list a contact: `no_timezone`, `no_events`, `no_attributes`, `new_contact`.
+    """
+    counts = np.diff(pasts.offsets)
+    first = np.where(counts > 0, pasts.at[np.minimum(pasts.offsets[:-1], max(len(pasts.at) - 1, 0))], cutoff) if len(
+        pasts.at
+    ) else np.full(len(pasts), cutoff)
+    since = np.minimum(first, pasts.created_at)
+    with_attributes = np.zeros(len(pasts), dtype=bool)
+    for column in pasts.attributes.values():
+        with_attributes[column.contact[column.valid_from < cutoff]] = True
+    local = model.feature_set.needs_local_time
+    found = []
+    for row, zone in enumerate(pasts.zones):
+        marks = {
+            "no_timezone": local and zone is None,
+            "no_events": counts[row] == 0,
+            "no_attributes": not with_attributes[row],
+            "new_contact": counts[row] > 0 and cutoff - since[row] < NEW_WITHIN,
+        }
+        found.append([mark for mark, holds in marks.items() if holds])
+    return found
+
+
+class Freshness:
+    """Whether an account's events are stale; the newest event only moves forward, so that most calls need no read."""
+
+    def __init__(self) -> None:
+        self._newest: dict[str, Microseconds] = {}
+
+    def noted(self, name: str, account: AccountReads, *, cutoff: Microseconds, away: bool) -> list[str]:
+        """Tell `stale_events` when the account's newest event is older than 14 days at the cutoff."""
+        if self._newest.get(name, -1) >= cutoff - STALE_AFTER:
+            return []
+        if away:
+            return []
+        try:
+            newest = account.newest_event_at()
+        except StoreUnavailable:
+            return []
+        if newest is None:
+            return []
+        self._newest[name] = newest
+        return ["stale_events"] if newest < cutoff - STALE_AFTER else []

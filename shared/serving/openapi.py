@@ -1,0 +1,161 @@
+"""The API document of a service: its one operation, with an example of every answer and error."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from shared.contracts.call import SERVED_HEADER
+from shared.contracts.contact import InlineContact
+from shared.errors import (
+    BadRequest,
+    BodyTooLarge,
+    ForetellError,
+    ModelNotReady,
+    NoModelTrained,
+    NotAllowed,
+    NotAuthenticated,
+    StoreUnavailable,
+    TooManyContacts,
+    UnknownOutcome,
+)
+from shared.serving import problem
+from shared.serving.question import Question
+
+EXAMPLE_REQUEST_ID = "3f0c9a4be0d94f53a6f1c2d7e8b9a012"
+
+PROBLEM_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "title": "Problem",
+    "description": "RFC 9457 problem document; `code` is stable, further members depend on it.",
+    "required": ["type", "title", "status", "detail", "code", "request_id"],
+    "properties": {
+        "type": {"type": "string", "description": "URI of the kind of problem."},
+        "title": {"type": "string", "description": "The kind of problem in words."},
+        "status": {"type": "integer", "description": "The HTTP status."},
+        "detail": {"type": "string", "description": "What happened and what to do."},
+        "code": {"type": "string", "description": "Stable name of the kind of problem."},
+        "request_id": {"type": ["string", "null"], "description": "Finds the request in the log."},
+        "errors": {
+            "type": "array",
+            "description": "Where the request does not fit.",
+            "items": {
+                "type": "object",
+                "required": ["pointer", "detail"],
+                "properties": {
+                    "pointer": {"type": "string", "description": "JSON pointer from the root of the body."},
+                    "detail": {"type": "string", "description": "What is wrong and what would be right."},
+                },
+            },
+        },
+    },
+    "additionalProperties": True,
+}
+
+_PROBLEMS: tuple[tuple[str, ForetellError], ...] = (
+    ("No key, or one that is not valid.", NotAuthenticated("This service answers only calls signed by the gateway.")),
+    ("The key lacks a scope.", NotAllowed("This needs a key with the scope `predict`.", scope="predict")),
+    (
+        "No model has been trained.",
+        NoModelTrained(
+            "No model has been trained for this outcome yet. Train one with `foretell train scoring`.",
+            outcome="customer",
+            contacts_with_outcome=12,
+            needed_contacts_with_outcome=40,
+            needed_contacts_without_outcome=40,
+        ),
+    ),
+    ("The body is too large.", BodyTooLarge("The body is larger than 8000000 bytes; send it in several calls.")),
+    (
+        "The envelope does not fit.",
+        BadRequest(
+            "The request does not fit the contract; `errors` says where.",
+            errors=[{"pointer": "/cutoff", "detail": "Give the time a zone, such as 2026-06-01T09:30:00Z."}],
+        ),
+    ),
+    ("Too many contacts.", TooManyContacts("A call carries at most 1000 contacts.", max_contacts=1000)),
+    ("The outcome is not defined.", UnknownOutcome("This outcome is not defined.", outcomes=["customer"])),
+    ("Not JSON.", problem.malformed(17)),
+    ("The model is being loaded.", ModelNotReady("The model is being loaded; ask again in a few seconds.")),
+    ("The store is away.", StoreUnavailable("The store is away; ask again.")),
+)
+
+
+def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Document the problems of an operation, an example a code; only those statuses when some are given."""
+    responses: dict[int | str, dict[str, Any]] = {}
+    for summary, error in _PROBLEMS:
+        if statuses and error.status not in statuses:
+            continue
+        entry = responses.setdefault(
+            error.status,
+            {
+                "description": error.title,
+                "content": {
+                    problem.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}},
+                },
+            },
+        )
+        example = {"summary": summary, "value": problem.document(error, EXAMPLE_REQUEST_ID)}
+        entry["content"][problem.MEDIA_TYPE]["examples"][error.code] = example
+    return responses
+
+
+def operation(question: Question) -> dict[str, Any]:
+    """Tell FastAPI what it cannot see: the handler reads bytes and answers bytes."""
+    return {
+        "operation_id": question.capability.path.strip("/").replace("-", "_"),
+        "summary": question.capability.question,
+        "responses": {**_success(question), **problem_responses()},
+        "openapi_extra": {
+            "requestBody": {
+                "required": True,
+                "content": _json(question.request, question.examples["request"]),
+            }
+        },
+    }
+
+
+def install(app: FastAPI, question: Question) -> None:
+    """Make the app's API document, once, with the schemas that its handler does not declare."""
+
+    def document() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            made = get_openapi(title=app.title, version="1", summary=app.summary, routes=app.routes)
+            _, schemas = models_json_schema(
+                [(question.request, "validation"), (InlineContact, "validation"), (question.response, "serialization")],
+                ref_template="#/components/schemas/{model}",
+            )
+            components = made.setdefault("components", {})
+            components["schemas"] = {"Problem": PROBLEM_SCHEMA, **schemas["$defs"]}
+            app.openapi_schema = made
+        return app.openapi_schema
+
+    app.openapi = document  # type: ignore[method-assign]
+
+
+def _success(question: Question) -> dict[int | str, dict[str, Any]]:
+    return {
+        200: {
+            "description": "One prediction a contact, in the order asked; the `status` of each says how it went.",
+            "headers": {
+                SERVED_HEADER: {
+                    "description": "How many contacts got a prediction.",
+                    "schema": {"type": "integer"},
+                }
+            },
+            "content": _json(question.response, question.examples["response"]),
+        }
+    }
+
+
+def _json(model: type[BaseModel], example: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "application/json": {
+            "schema": {"$ref": f"#/components/schemas/{model.__name__}"},
+            "examples": {"example": {"summary": "A typical one.", "value": dict(example)}},
+        }
+    }

@@ -1,0 +1,84 @@
+"""Which outcome a call means, and what a model of it still needs."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from shared.capabilities import Capability
+from shared.errors import BadRequest, StoreUnavailable, UnknownOutcome
+from shared.serving.champions import ChampionHolder
+from shared.serving.reads import Reads
+
+MINIMUM_CONTACTS = 40
+"""Contacts with and without the outcome that training needs at least, each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What stands between an account and a model."""
+
+    sentence: str
+    counts: dict[str, Any]
+
+
+class Outcomes:
+    """The outcomes of all accounts, as far as a service needs them."""
+
+    def __init__(self, capability: Capability, store: Reads, champions: ChampionHolder) -> None:
+        self._capability = capability
+        self._store = store
+        self._champions = champions
+        self._defaults: dict[str, str] = {}
+
+    def default(self, account: str) -> str:
+        """Tell the account's default outcome; while the store is away, the last one seen or the only champion's.
+
+        Raises:
+            BadRequest: none was named and there is no default; the defined ones are listed.
+            StoreUnavailable: it cannot be known now.
+        """
+        rows = self._store.of(account)
+        try:
+            name = rows.default_outcome(self._capability.name)
+            if name is None:
+                known = sorted(outcome.name for outcome in rows.outcomes(self._capability.name))
+                raise BadRequest(
+                    "Name an outcome; this account has no default one.",
+                    outcomes=known,
+                    errors=[{"pointer": "/outcome", "detail": f"One of: {', '.join(known)}."}],
+                )
+        except StoreUnavailable:
+            with_champion = self._champions.outcomes_of(account)
+            if account in self._defaults:
+                return self._defaults[account]
+            if len(with_champion) == 1:
+                return with_champion[0]
+            raise
+        self._defaults[account] = name
+        return name
+
+    def missing(self, account: str, outcome: str) -> Missing:
+        """Count what a model of an outcome has and needs.
+
+        Raises:
+            UnknownOutcome: it is not defined; the defined ones are listed.
+            StoreUnavailable: the store is away.
+        """
+        if not self._capability.per_outcome:
+            return Missing(self._command(), {})
+        rows = self._store.of(account)
+        defined = {entry.name: entry for entry in rows.outcomes(self._capability.name)}
+        if outcome not in defined:
+            raise UnknownOutcome(
+                "This outcome is not defined; define it, or use one of those listed.", outcomes=sorted(defined)
+            )
+        by_type = {entry.type: entry.contacts for entry in rows.event_types()}
+        wanted = next((name for name in defined[outcome].event_types if name in by_type), None)
+        counts: dict[str, Any] = {"needed_contacts_with_outcome": MINIMUM_CONTACTS,
+                                  "needed_contacts_without_outcome": MINIMUM_CONTACTS}
+        if defined[outcome].attribute is None:
+            counts["contacts_with_outcome"] = by_type.get(wanted, 0) if wanted is not None else 0
+        return Missing(self._command(outcome), counts)
+
+    def _command(self, outcome: str = "") -> str:
+        named = f" --outcome {outcome}" if outcome else ""
+        return f"Train one with `foretell train {self._capability.name}{named}`."

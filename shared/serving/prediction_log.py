@@ -1,0 +1,88 @@
+"""Predictions on their way to the store, off the request path; under pressure they are dropped and counted."""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby, islice
+from operator import itemgetter
+from typing import Any
+
+from shared.serving.logs import trail
+from shared.serving.metrics import ServiceMetrics
+
+log = logging.getLogger(__name__)
+
+BATCH = 2_000
+Write = Callable[[str, Sequence[Any]], None]
+
+
+class PredictionLog:
+    """A bounded queue and one writer thread.
+
+    Args:
+        write: store the rows of one account, in one transaction.
+        bound: how many rows may wait.
+        metrics: where waiting, dropped and failed ones are counted.
+    """
+
+    def __init__(self, write: Write, *, bound: int, metrics: ServiceMetrics) -> None:
+        self._write = write
+        self._bound = bound
+        self._metrics = metrics
+        self._waiting: deque[tuple[str, Any]] = deque()
+        self._changed = threading.Condition()
+        self._closing = False
+        self._failing = False
+        self._thread = threading.Thread(target=self._run, name="prediction-log", daemon=True)
+        metrics.log_queued.set_function(lambda: len(self._waiting))
+
+    def start(self) -> None:
+        """Start the writer."""
+        self._thread.start()
+
+    def add(self, account: str, rows: Iterable[Any]) -> None:
+        """Queue rows; never waits, never fails: what does not fit is dropped and counted."""
+        with self._changed:
+            room = 0 if self._closing else self._bound - len(self._waiting)
+            entries = [(account, row) for row in rows]
+            self._waiting.extend(entries[:room])
+            self._changed.notify()
+        if len(entries) > room:
+            self._metrics.log_dropped.inc(len(entries) - room)
+
+    def close(self, timeout_seconds: float = 5.0) -> None:
+        """Write what waits and stop; what is still there after the timeout is counted as dropped."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        if self._thread.is_alive():
+            self._thread.join(timeout_seconds)
+        if self._waiting:
+            self._metrics.log_dropped.inc(len(self._waiting))
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while not self._waiting and not self._closing:
+                    self._changed.wait()
+                batch = list(islice(self._waiting, BATCH))
+                if not batch:
+                    return
+            for account, entries in groupby(sorted(batch, key=itemgetter(0)), key=itemgetter(0)):
+                self._store(account, [row for _, row in entries])
+            with self._changed:
+                for _ in batch:
+                    self._waiting.popleft()
+
+    def _store(self, account: str, rows: Sequence[Any]) -> None:
+        try:
+            self._write(account, rows)
+        except Exception as error:  # the writer must live: predictions go on without their log
+            self._metrics.log_failures.inc()
+            self._metrics.log_dropped.inc(len(rows))
+            if not self._failing:
+                log.warning("predictions.not_logged", extra={"rows": len(rows), **trail(error)})
+            self._failing = True
+        else:
+            self._failing = False

@@ -1,0 +1,121 @@
+"""What a capability brings to the shell, and what the shell asks of its models."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.capabilities import Capability
+from shared.contracts.prediction import Answer, Prediction
+from shared.contracts.request import PredictionRequest
+from shared.timeline import Pasts
+
+
+class ReasonPart(Protocol):
+    """One thing's share of the named quantity."""
+
+    @property
+    def feature(self) -> str:
+        """The strongest feature of this thing."""
+
+    @property
+    def value(self) -> float | str | bool | None:
+        """Its value for this contact."""
+
+    @property
+    def contribution(self) -> float:
+        """Signed share."""
+
+    @property
+    def text(self) -> str:
+        """The reason as a sentence."""
+
+
+class Scored(Protocol):
+    """What a model says of one contact; a capability's own fields lie beside these."""
+
+    @property
+    def probability(self) -> float | None:
+        """Calibrated; None where the capability has none."""
+
+    @property
+    def score(self) -> int | None:
+        """1-99; None where the capability has none."""
+
+    @property
+    def band(self) -> str | None:
+        """One of the bands of the contract."""
+
+    @property
+    def reasons(self) -> Sequence[ReasonPart]:
+        """The strongest first, as many as were asked for."""
+
+    @property
+    def data_quality(self) -> Sequence[str]:
+        """What the model found missing or unknown."""
+
+    @property
+    def truncated(self) -> bool:
+        """Whether the past was cut at the lookback or at the newest events."""
+
+
+class FeatureColumns(Protocol):
+    """What the shell needs to know of a model's columns."""
+
+    @property
+    def needs_local_time(self) -> bool:
+        """Whether a contact's time zone changes any column."""
+
+
+class ServedModel(Protocol):
+    """A loaded version; immutable, used by several threads at once."""
+
+    @property
+    def kind(self) -> str:
+        """What kind of model won."""
+
+    @property
+    def grade(self) -> str:
+        """A to D."""
+
+    @property
+    def horizon_days(self) -> int | None:
+        """How far after the cutoff the outcome may come."""
+
+    @property
+    def trained_at(self) -> datetime:
+        """Aware."""
+
+    @property
+    def reached_by(self) -> tuple[str, ...]:
+        """Event types after which a contact is no longer asked about; empty when the outcome is repeatable."""
+
+    @property
+    def feature_set(self) -> FeatureColumns:
+        """The columns of the model."""
+
+    def predict(self, pasts: Pasts, cutoffs: NDArray[np.int64], *, reasons: int) -> Sequence[Scored]:
+        """Answer for each contact at its cutoff, order kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One capability as the shell sees it."""
+
+    capability: Capability
+    request: type[PredictionRequest]
+    """The envelope."""
+    prediction: type[Prediction]
+    """The head with what the capability adds."""
+    response: type[Answer]
+    """`predictions`, `model`, `cutoff`, `request_id`."""
+    load: Callable[[Path], ServedModel]
+    """Read an artifact; ArtifactRefused when it does not fit."""
+    additions: Callable[[Any], Mapping[str, Any]]
+    """The capability's own fields of one prediction; called with None where there is no prediction."""
+    examples: Mapping[str, Mapping[str, Any]]
+    """`request` and `response` for the API document."""

@@ -1,0 +1,56 @@
+"""The part of the store that answering needs; `shared.store.Database` fits it."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from shared.contracts.outcome import Outcome
+from shared.serving.artifacts import Row
+from shared.store import PredictionRow
+from shared.timeline import PastRows
+
+
+class AccountReads(Protocol):
+    """One account's rows."""
+
+    def past_rows(self, contact_ids: Sequence[str], *, cutoff: int, asked_at: int) -> PastRows:
+        """Read what was known of these contacts."""
+
+    def newest_event_at(self) -> int | None:
+        """Tell when the account's newest event occurred."""
+
+    def past_scores(
+        self, capability: str, outcome: str, contact_ids: Sequence[str], *, around: int
+    ) -> dict[str, int]:
+        """Read the scores stored nearest to an instant."""
+
+    def outcomes(self, capability: str) -> Sequence[Outcome]:
+        """List what is defined."""
+
+    def default_outcome(self, capability: str) -> str | None:
+        """Tell which outcome is meant when none is named."""
+
+    def event_types(self) -> Sequence[Any]:
+        """Count events and contacts by type."""
+
+    def log_predictions(self, rows: Sequence[PredictionRow]) -> None:
+        """Store predictions."""
+
+
+class Reads(Protocol):
+    """All accounts' rows."""
+
+    def of(self, account: str) -> AccountReads:
+        """Open one account."""
+
+    def champions(self) -> Sequence[Row]:
+        """Read the champion rows of all accounts."""
+
+    def ping(self) -> None:
+        """Reach the store.
+
+        Raises:
+            StoreUnavailable: it is away.
+        """
+
+    def close(self) -> None:
+        """Give connections back."""

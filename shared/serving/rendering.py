@@ -1,0 +1,98 @@
+"""From a verdict to the prediction on the wire."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from shared.contracts.prediction import Prediction, Status, Trend
+from shared.serving.judging import Verdict
+from shared.serving.question import Question
+
+TREND_POINTS = 5
+
+DETAILS: dict[Status, str] = {
+    "unknown_contact": "Nothing is stored under this id; import the contact, or send attributes or events with it.",
+    "invalid": "This contact does not fit the contract; `errors` says where.",
+    "no_consent": "The contact denied profiling.",
+    "insufficient_data": "There is neither an event nor an attribute to predict from.",
+    "outcome_reached": "The contact has reached this outcome already.",
+}
+STORE_AWAY = "The store is away: only contacts sent with data and with `consent.profiling: granted` are answered now."
+
+
+def trend_of(score: int | None, before: int | None) -> Trend:
+    """Compare a score with the one of 30 days before.
+
+    >>> trend_of(60, 55), trend_of(60, 56), trend_of(50, 55), trend_of(50, None)
+    ('improving', 'steady', 'declining', 'unknown')
+    """
+    if score is None or before is None:
+        return "unknown"
+    if score - before >= TREND_POINTS:
+        return "improving"
+    return "declining" if score - before <= -TREND_POINTS else "steady"
+
+
+def unanswered(
+    question: Question,
+    contact_id: str | None,
+    status: Status,
+    errors: Sequence[dict[str, str]] = (),
+    *,
+    data_quality: Sequence[str] = (),
+) -> Prediction:
+    """Say why there is no prediction."""
+    detail = DETAILS[status]
+    if status == "insufficient_data" and "store_unavailable" in data_quality:
+        detail = STORE_AWAY
+    return question.prediction.model_validate(
+        {
+            **_head(contact_id, status, data_quality),
+            "detail": detail,
+            "errors": list(errors),
+            **question.additions(None),
+        }
+    )
+
+
+def answered(question: Question, contact_id: str, verdict: Verdict) -> Prediction:
+    """Write one contact's answer."""
+    scored = verdict.scored
+    if scored is None:
+        return unanswered(question, contact_id, verdict.status, data_quality=verdict.data_quality)
+    return question.prediction.model_validate(
+        {
+            **_head(contact_id, "ok", verdict.data_quality),
+            "probability": scored.probability,
+            "score": scored.score,
+            "band": scored.band,
+            "trend": verdict.trend,
+            "reasons": [
+                {
+                    "feature": part.feature,
+                    "value": part.value,
+                    "effect": "raises" if part.contribution >= 0 else "lowers",
+                    "contribution": part.contribution,
+                    "text": part.text,
+                }
+                for part in scored.reasons
+            ],
+            "source": "model",
+            **question.additions(scored),
+        }
+    )
+
+
+def _head(contact_id: str | None, status: Status, data_quality: Sequence[str]) -> dict[str, Any]:
+    return {
+        "contact_id": contact_id,
+        "status": status,
+        "detail": None,
+        "errors": [],
+        "probability": None,
+        "score": None,
+        "band": None,
+        "trend": "unknown",
+        "reasons": [],
+        "source": None,
+        "data_quality": list(data_quality),
+    }

@@ -1,0 +1,144 @@
+"""The app round a capability: the same rooms for each, only the question differs."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import FastAPI, Request
+from starlette.responses import JSONResponse, Response
+
+from shared.contracts.call import SERVED_HEADER
+from shared.errors import StoreUnavailable
+from shared.serving import openapi, problem
+from shared.serving.answering import Answering
+from shared.serving.artifacts import RegistryChild
+from shared.serving.calls import SignedCalls, require_scope
+from shared.serving.champions import ChampionHolder, Fetch
+from shared.serving.metrics import ServiceMetrics
+from shared.serving.middleware import BodyLimit, RequestContext
+from shared.serving.prediction_log import PredictionLog
+from shared.serving.question import Question
+from shared.serving.reads import Reads
+from shared.settings import ServiceSettings
+
+
+def utc_now() -> datetime:
+    """Read the clock."""
+    return datetime.now(UTC)
+
+
+class Service:
+    """Everything one capability's process holds between its start and its end."""
+
+    def __init__(
+        self,
+        question: Question,
+        settings: ServiceSettings,
+        store: Reads,
+        *,
+        now: Callable[[], datetime] = utc_now,
+        fetch: Fetch | None = None,
+    ) -> None:
+        self.question = question
+        self.settings = settings
+        self.store = store
+        self.metrics = ServiceMetrics()
+        self.champions = ChampionHolder(
+            question.capability,
+            store,
+            question.load,
+            fetch=fetch or RegistryChild(settings),
+            cache=settings.cache_folder,
+            metrics=self.metrics,
+            poll_seconds=settings.champion_poll_seconds,
+            max_models=settings.max_models,
+        )
+        self.predictions = PredictionLog(self._store_predictions, bound=settings.prediction_queue, metrics=self.metrics)
+        self.executor = ThreadPoolExecutor(settings.threads, thread_name_prefix="answer")
+        self.answering = Answering(
+            question,
+            store,
+            self.champions,
+            predictions=self.predictions,
+            metrics=self.metrics,
+            executor=self.executor,
+            now=now,
+        )
+
+    def app(self) -> FastAPI:
+        """Make the ASGI app."""
+        capability = self.question.capability
+        app = FastAPI(
+            title=f"Foretell {capability.name}",
+            summary=capability.question,
+            lifespan=self._lifespan,
+            docs_url=None,
+            redoc_url=None,
+        )
+        app.state.service = self
+        problem.install(app)
+        self._open_routes(app)
+        self._prediction_route(app)
+        openapi.install(app, self.question)
+        # The last one added is the first one a request meets.
+        app.add_middleware(SignedCalls, key=self.settings.signing_key.get_secret_value().encode())
+        app.add_middleware(BodyLimit, max_bytes=self.settings.max_body_bytes)
+        app.add_middleware(RequestContext, metrics=self.metrics)
+        return app
+
+    def _store_predictions(self, account: str, rows: Sequence[Any]) -> None:
+        self.store.of(account).log_predictions(rows)
+
+    @contextlib.asynccontextmanager
+    async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
+        self.predictions.start()
+        polling = asyncio.create_task(self.champions.run())
+        try:
+            yield
+        finally:
+            polling.cancel()
+            await asyncio.gather(polling, return_exceptions=True)
+            await self.champions.close()
+            self.executor.shutdown(wait=True)
+            await asyncio.to_thread(self.predictions.close)
+            self.store.close()
+
+    def _open_routes(self, app: FastAPI) -> None:
+        @app.get("/healthz", include_in_schema=False)
+        async def healthz() -> Response:
+            """Tell that the process lives."""
+            return JSONResponse({"status": "ok"})
+
+        @app.get("/readyz", include_in_schema=False)
+        async def readyz() -> Response:
+            """Tell whether this process can serve: the store is reachable, or a model is in memory."""
+            try:
+                await asyncio.to_thread(self.store.ping)
+            except StoreUnavailable:
+                if not self.champions.warm:
+                    return JSONResponse({"status": "unready", "store": "away", "models": "none"}, status_code=503)
+                return JSONResponse({"status": "ready", "store": "away"})
+            return JSONResponse({"status": "ready", "store": "ok"})
+
+        @app.get("/metrics", include_in_schema=False)
+        async def metrics() -> Response:
+            """Show the metrics."""
+            return self.metrics.exposition()
+
+    def _prediction_route(self, app: FastAPI) -> None:
+        @app.post(self.question.capability.path, **openapi.operation(self.question))
+        async def predict(request: Request) -> Response:
+            call = request.state.call
+            require_scope(call, "predict")
+            answer = await self.answering.answer(await request.body(), call)
+            request.state.facts = {
+                "account": call.account,
+                "outcome": answer.outcome,
+                "version": answer.version,
+                "contacts": answer.contacts,
+            }
+            served = str(answer.statuses.get("ok", 0))
+            return Response(answer.body, media_type="application/json", headers={SERVED_HEADER: served})

@@ -1,0 +1,101 @@
+"""What the store knows of the contacts of a call, united with what the call itself says of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from shared.contracts.contact import InlineContact, InlineEvent
+from shared.contracts.rows import ALWAYS, DAY, Microseconds
+from shared.ingest import inline_event_identity
+from shared.serving.envelope import microseconds
+from shared.timeline import ContactFacts, DatedValue, EventTuple, PastRows
+
+LOOKBACK = 730 * DAY
+
+
+@dataclass(slots=True)
+class United:
+    """The pasts of a call's contacts as rows; a contact named twice has two keys."""
+
+    keys: list[str] = field(default_factory=list)
+    """One a contact of the call, order kept."""
+    facts: dict[str, ContactFacts] = field(default_factory=dict)
+    """By key; a key without facts is unknown to the store and was sent without data."""
+    events: list[EventTuple] = field(default_factory=list)
+    """Under their keys."""
+
+
+def united(contacts: Sequence[InlineContact], stored: PastRows, *, cutoff: Microseconds) -> United:
+    """Unite stored and inline data for this answer only.
+
+    Inline attributes, zone and consent override what is stored; events are united by id, and the stored one
+    wins, since an event never changes.
+
+    Args:
+        contacts: of the call, valid ones, in the caller's order; the same id may come twice.
+        stored: rows of all these ids; not changed.
+        cutoff: nothing at or after it is taken.
+    """
+    result = United()
+    own = _own_events(contacts, stored)
+    shared_ids = set()
+    for place, contact in enumerate(contacts):
+        first = contact.id not in result.facts and contact.id not in shared_ids
+        # Ids hold no control characters, so that a second key can never be another contact's id.
+        key = contact.id if first else f"{contact.id}\x00{place}"
+        shared_ids.add(contact.id)
+        result.keys.append(key)
+        facts = _facts(contact, stored.facts.get(contact.id))
+        if facts is not None:
+            result.facts[key] = facts
+        if contact.id in own:
+            result.events.extend(_rekeyed(own[contact.id], key, contact.id))
+            result.events.extend(_inline(contact, key, {event[1] for event in own[contact.id]}, cutoff))
+    result.events.extend(event for event in stored.events if event[0] not in own)
+    return result
+
+
+def _own_events(contacts: Sequence[InlineContact], stored: PastRows) -> dict[str, list[EventTuple]]:
+    """Gather the stored events of those contacts that need a look at each: inline events, or named twice."""
+    seen: set[str] = set()
+    own: dict[str, list[EventTuple]] = {}
+    for contact in contacts:
+        if contact.events or contact.id in seen:
+            own[contact.id] = []
+        seen.add(contact.id)
+    if own:
+        for event in stored.events:
+            if event[0] in own:
+                own[event[0]].append(event)
+    return own
+
+
+def _rekeyed(events: Sequence[EventTuple], key: str, contact_id: str) -> Sequence[EventTuple]:
+    return events if key == contact_id else [(key, *event[1:]) for event in events]
+
+
+def _inline(
+    contact: InlineContact, key: str, taken: set[str], cutoff: Microseconds
+) -> list[EventTuple]:
+    rows = []
+    for event in contact.events:
+        at = microseconds(event.occurred_at)
+        identity = inline_event_identity(contact.id, event)
+        if cutoff - LOOKBACK <= at < cutoff and identity not in taken:
+            taken.add(identity)
+            rows.append(_row(key, identity, at, event))
+    return rows
+
+
+def _row(key: str, identity: str, at: Microseconds, event: InlineEvent) -> EventTuple:
+    human = None if event.human is None else int(event.human)
+    return (key, identity, event.type, at, event.value, event.message_id, event.campaign_id, event.item, human)
+
+
+def _facts(contact: InlineContact, stored: ContactFacts | None) -> ContactFacts | None:
+    if not (contact.attributes or contact.timezone or contact.consent):
+        return stored if stored is not None or not contact.events else ContactFacts()
+    base = stored if stored is not None else ContactFacts()
+    kept = tuple(value for value in base.attributes if value.name not in contact.attributes)
+    given = tuple(DatedValue(name, ALWAYS, value) for name, value in contact.attributes.items())
+    consent: Mapping[str, str] = {**base.consent, **(contact.consent or {})}
+    return ContactFacts(base.created_at, contact.timezone or base.timezone, consent, kept + given)

@@ -1,0 +1,264 @@
+import asyncio
+import json
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from services.scoring.schemas import REQUEST_EXAMPLE, RESPONSE_EXAMPLE, ScorePrediction, ScoreRequest, ScoreResponse
+from shared.capabilities import capability
+from shared.contracts.call import CALL_HEADER, Call, signed
+from shared.contracts.outcome import BUILT_IN
+from shared.errors import StoreUnavailable
+from shared.serving.artifacts import RememberedRow
+from shared.serving.question import Question
+from shared.serving.service import Service
+from shared.settings import ServiceSettings
+from shared.timeline import ContactFacts, DatedValue, PastRows
+
+KEY = "k" * 32
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+DAY = 86_400_000_000
+NOW_US = 1_780_272_000_000_000
+
+
+@dataclass
+class FakeModel:
+    """Probability 1/(2 + events); the number of events is the one reason."""
+
+    version: str = "7"
+    kind: str = "lightgbm"
+    grade: str = "A"
+    horizon_days: int = 90
+    trained_at: datetime = datetime(2026, 5, 20, tzinfo=UTC)
+    reached_by: tuple[str, ...] = ("deal_won",)
+    feature_set: Any = field(default_factory=lambda: SimpleNamespace(needs_local_time=True, names=("events",)))
+    gate: threading.Event | None = None
+    entered: threading.Event = field(default_factory=threading.Event)
+
+    def predict(self, pasts: Any, cutoffs: np.ndarray, *, reasons: int) -> list[Any]:
+        self.entered.set()
+        if self.gate is not None:
+            assert self.gate.wait(10)
+        counts = np.diff(pasts.offsets)
+        return [
+            SimpleNamespace(
+                probability=1 / (2 + int(count)),
+                margin=float(-count),
+                score=50 + min(int(count), 49),
+                band="medium",
+                reasons=[
+                    SimpleNamespace(feature="events", value=float(count), contribution=-float(count), text="Events")
+                ][:reasons],
+                parts={"fit": 0.0, "engagement": -float(count)},
+                data_quality=[],
+                truncated=False,
+            )
+            for count in counts
+        ]
+
+
+class FakeStore:
+    def __init__(self) -> None:
+        self.rows: list[RememberedRow] = []
+        self.facts: dict[str, ContactFacts] = {}
+        self.events: list[Any] = []
+        self.newest: int | None = NOW_US - DAY
+        self.before: dict[str, int] = {}
+        self.default: str | None = "customer"
+        self.away = False
+        self.logged: list[Any] = []
+        self.statements = 0
+        self.closed = False
+
+    def of(self, account: str) -> "FakeStore":
+        self.reach()
+        return self if account == "demo" else FakeStore()
+
+    def reach(self) -> None:
+        pass
+
+    def _read(self) -> None:
+        if self.away:
+            raise StoreUnavailable("The store is away.")
+        self.statements += 1
+
+    def ping(self) -> None:
+        self._read()
+
+    def close(self) -> None:
+        self.closed = True
+
+    def champions(self) -> Sequence[RememberedRow]:
+        self._read()
+        return list(self.rows)
+
+    def past_rows(self, contact_ids: Sequence[str], *, cutoff: int, asked_at: int) -> PastRows:
+        self._read()
+        wanted = set(contact_ids)
+        return PastRows(
+            {name: facts for name, facts in self.facts.items() if name in wanted},
+            [event for event in self.events if event[0] in wanted and event[3] < cutoff],
+        )
+
+    def newest_event_at(self) -> int | None:
+        self._read()
+        return self.newest
+
+    def past_scores(self, capability: str, outcome: str, contact_ids: Sequence[str], *, around: int) -> dict[str, int]:
+        self._read()
+        return {name: score for name, score in self.before.items() if name in contact_ids}
+
+    def outcomes(self, capability: str) -> Sequence[Any]:
+        self._read()
+        return BUILT_IN
+
+    def default_outcome(self, capability: str) -> str | None:
+        self._read()
+        return self.default
+
+    def event_types(self) -> Sequence[Any]:
+        self._read()
+        return [SimpleNamespace(type="order_placed", events=20, contacts=12, with_value=20)]
+
+    def log_predictions(self, rows: Sequence[Any]) -> None:
+        self._read()
+        self.logged.extend(rows)
+
+
+@dataclass
+class Reply:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Client:
+    """Calls an ASGI app in this process, signed like the gateway would."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def send(
+        self, method: str, path: str, body: bytes | Sequence[bytes] = b"", headers: Mapping[str, str] | None = None
+    ) -> Reply:
+        chunks = [body] if isinstance(body, bytes) else list(body)
+        left = [
+            {"type": "http.request", "body": chunk, "more_body": place + 1 < len(chunks)}
+            for place, chunk in enumerate(chunks)
+        ]
+        sent: list[Any] = []
+
+        async def receive() -> Any:
+            return left.pop(0) if left else {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": method,
+            "scheme": "http",
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": b"",
+            "root_path": "",
+            "headers": [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()],
+            "client": ("127.0.0.1", 1),
+            "server": ("127.0.0.1", 8001),
+        }
+        await self.app(scope, receive, send)
+        start = next(message for message in sent if message["type"] == "http.response.start")
+        content = b"".join(message.get("body", b"") for message in sent if message["type"] == "http.response.body")
+        return Reply(start["status"], {name.decode(): value.decode() for name, value in start["headers"]}, content)
+
+    async def get(self, path: str, **headers: str) -> Reply:
+        return await self.send("GET", path, headers=headers)
+
+    async def post(self, path: str, payload: Any, *, account: str = "demo", **call: Any) -> Reply:
+        body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+        fields = {"scopes": ("predict",), "request_id": "r-1", "deadline_at": 4e9, **call}
+        header = signed(Call(account=account, **fields), "POST", path, KEY.encode())
+        return await self.send("POST", path, body, {CALL_HEADER: header})
+
+
+def champion_row(version: str = "7", digest: str = "d7", **fields: Any) -> RememberedRow:
+    values = {
+        "account": "demo",
+        "capability": "scoring",
+        "outcome": "customer",
+        "version": version,
+        "digest": digest,
+        "previous_version": None,
+        "previous_digest": None,
+    }
+    return RememberedRow(**{**values, **fields})
+
+
+def event(contact_id: str, name: str = "e1", type_: str = "email_clicked", days: float = 2.0) -> Any:
+    return (contact_id, name, type_, NOW_US - int(days * DAY), None, None, None, None, 1)
+
+
+Opened = Callable[..., Any]
+
+
+@pytest.fixture
+def store() -> FakeStore:
+    store = FakeStore()
+    store.rows = [champion_row()]
+    store.facts = {
+        "c-1": ContactFacts(NOW_US - 400 * DAY, "Europe/Paris", {}, (DatedValue("country", 0, "FR"),)),
+        "c-2": ContactFacts(NOW_US - 400 * DAY, None, {}, (DatedValue("country", 0, "DE"),)),
+    }
+    store.events = [event("c-1"), event("c-1", "e2", days=3), event("c-2")]
+    return store
+
+
+@pytest.fixture
+def model() -> FakeModel:
+    return FakeModel()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> ServiceSettings:
+    return ServiceSettings(home=tmp_path, signing_key=KEY, champion_poll_seconds=3600.0)
+
+
+@pytest.fixture
+def running(store: FakeStore, model: FakeModel, settings: ServiceSettings, tmp_path: Path) -> Opened:
+    """A factory of running services; each is an async context."""
+
+    async def here(row: Any, version: str, digest: str) -> Path:
+        return tmp_path / digest
+
+    @asynccontextmanager
+    async def opened(
+        *, load: Callable[[Path], Any] = lambda _: model, fetch: Callable[..., Awaitable[Path]] = here
+    ) -> AsyncIterator[Client]:
+        question = Question(
+            capability=capability("scoring"),
+            request=ScoreRequest,
+            prediction=ScorePrediction,
+            response=ScoreResponse,
+            load=load,
+            additions=lambda scored: {"parts": None if scored is None else scored.parts},
+            examples={"request": REQUEST_EXAMPLE, "response": RESPONSE_EXAMPLE},
+        )
+        app = Service(question, settings, store, now=lambda: NOW, fetch=fetch).app()
+        async with app.router.lifespan_context(app):
+            yield Client(app)
+
+    return opened
