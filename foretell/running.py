@@ -1,13 +1,11 @@
 """`foretell up`: from a home folder to running processes, a greeting, and a clean end."""
 
 import os
-import signal
-import time
-from types import FrameType
 
 import typer
 
 from foretell import home
+from foretell.ending import Ending
 from foretell.greeting import greeting
 from foretell.opening import ensure_account, ensure_key
 from foretell.options import DEFAULT_ACCOUNT
@@ -18,21 +16,6 @@ from shared.settings import Settings
 from shared.store import migrate, open_database
 
 LOOK_SECONDS = 0.25
-
-
-class _Ending:
-    """Remembers that the process was told to stop."""
-
-    def __init__(self) -> None:
-        self.asked = False
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._ask)
-
-    def _ask(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a handler's signature
-        self.asked = True
-
-    def __call__(self) -> bool:
-        return self.asked
 
 
 def run_all(settings: Settings, host: str, port: int) -> None:
@@ -55,18 +38,18 @@ def run_all(settings: Settings, host: str, port: int) -> None:
         supervisor = Supervisor(
             listed, environment(os.environ, settings.home, port, secrets), settings.home / "logs", say
         )
-        ending = _Ending()
+        ending = Ending()
         try:
             supervisor.start()
             if supervisor.wait_until_healthy(stopped=ending):
                 typer.echo(greeting(settings, host, port))
-            while not ending():
+            while not ending.wait(LOOK_SECONDS):
                 supervisor.look()
-                time.sleep(LOOK_SECONDS)
         finally:
             say("Stopping.")
             supervisor.stop()
             say("Everything is stopped.")
+            ending.close()
 
 
 def _prepare_store(settings: Settings) -> None:

@@ -1,7 +1,6 @@
 """The worker process: composes its loops, and lives until it is told to stop."""
 
 import logging
-import signal
 import threading
 
 from foretell.background.calls import ServiceCalls
@@ -9,6 +8,7 @@ from foretell.background.health import health_door
 from foretell.background.loops import Loop, Loops
 from foretell.background.rescoring import Rescoring
 from foretell.background.retention import Retention
+from foretell.ending import Ending
 from foretell.opening import now_us
 from shared.serving import logs
 from shared.settings import WorkerSettings
@@ -54,8 +54,7 @@ def run(settings: WorkerSettings, *, host: str, port: int) -> None:
         port: of the same.
     """
     logs.configure(settings.log_level, "worker")
-    ends = {signal.SIGTERM, signal.SIGINT}
-    signal.pthread_sigmask(signal.SIG_BLOCK, ends)  # threads inherit it: only sigwait below sees the signals
+    ending = Ending()
     stop = threading.Event()
     database = open_database(settings)
     try:
@@ -63,9 +62,10 @@ def run(settings: WorkerSettings, *, host: str, port: int) -> None:
         loops.start()
         with health_door(loops, host, port):
             log.info("worker.started", extra={"loops": [loop.name for loop in loops.loops]})
-            signal.sigwait(ends)
+            ending.wait()
             stop.set()
             loops.join(within_seconds=STOP_SECONDS)
         log.info("worker.stopped")
     finally:
         database.close()
+        ending.close()

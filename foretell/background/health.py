@@ -1,4 +1,4 @@
-"""The worker's own small door: `/healthz` and `/metrics`, on loopback unless told otherwise."""
+"""The worker's own small door: `/healthz`, `/readyz` (the same here) and `/metrics`, on loopback unless told otherwise."""
 
 import threading
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ def health_door(loops: Loops, host: str, port: int) -> Iterator[int]:
 
         def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
             """Answer."""
-            if self.path == "/healthz":
+            if self.path in {"/healthz", "/readyz"}:
                 status = HTTPStatus.OK if loops.alive() else HTTPStatus.SERVICE_UNAVAILABLE
                 self._answer(status, b'{"status":"ok"}' if status is HTTPStatus.OK else b'{"status":"failing"}')
             elif self.path == "/metrics":
@@ -49,7 +49,7 @@ def health_door(loops: Loops, host: str, port: int) -> Iterator[int]:
             """Keep quiet: looks at health are not news."""
 
     with ThreadingHTTPServer((host, port), Door) as server:
-        thread = threading.Thread(target=server.serve_forever, name="health", daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="health", daemon=True)
         thread.start()
         try:
             yield server.server_address[1]
