@@ -23,9 +23,13 @@ class ExitCode(IntEnum):
     """Too little data, no usable signal, or the gate was not passed."""
 
 
+class NotPromoted(ForetellError):
+    """A version was registered, and the gate did not let it answer."""
+
+
 def exit_code_of(error: Exception) -> ExitCode:
     """Tell the exit code that goes with an error."""
-    if isinstance(error, (InsufficientData, NoModelTrained)):
+    if isinstance(error, (InsufficientData, NoModelTrained, NotPromoted)):
         return ExitCode.NOT_ENOUGH
     if isinstance(error, (BadRequest, ValidationError)):
         return ExitCode.USAGE

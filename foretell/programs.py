@@ -38,7 +38,7 @@ def programs(host: str, port: int) -> tuple[Program, ...]:
     services = [
         Program(
             line.name,
-            ("shared.serving", line.name, "--port", str(service_port(port, line.name))),
+            (f"services.{line.name}.api", "--port", str(service_port(port, line.name))),
             "127.0.0.1",
             service_port(port, line.name),
         )

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from foretell.options import DEFAULT_ACCOUNT, AccountOption, CapabilityOption, JsonOption, examples
-from shared.errors import BadRequest, NotFound
+from shared.errors import NotFound
 
 if TYPE_CHECKING:
     from shared.store import AccountStore, VersionRow
@@ -115,12 +115,12 @@ def promote(
 ) -> None:
     """Let a version answer; running services take it within seconds."""
     from foretell.opening import capability_name, now_us, opened_account
-    from shared.registry import set_champion_alias
+    from shared.training.promotion import Model, RegistryAliases
+    from shared.training.promotion import promote as promote_version
 
     with opened_account(account) as (settings, _, store):
-        row = _version(store, capability_name(capability), outcome, version)
-        set_champion_alias(settings, account, capability, outcome, row.version)
-        store.promote(capability, outcome, row.version, row.digest, at=now_us(), reason=reason)
+        model = Model(capability_name(capability), outcome)
+        promote_version(store, RegistryAliases(settings), model, version, at=now_us(), reason=reason)
     typer.echo(f"Version {version} of {outcome} answers from now on.")
 
 
@@ -128,16 +128,12 @@ def promote(
 def rollback(
     outcome: OutcomeArgument, *, account: AccountOption = DEFAULT_ACCOUNT, capability: CapabilityOption = "scoring"
 ) -> None:
-    """Let the version before answer again; doing it twice changes nothing."""
+    """Let the version before answer again; a second rollback undoes the first."""
     from foretell.opening import capability_name, now_us, opened_account
-    from shared.registry import set_champion_alias
+    from shared.training.promotion import Model, RegistryAliases
+    from shared.training.promotion import rollback as roll_back
 
     with opened_account(account) as (settings, _, store):
-        champion = store.champion(capability_name(capability), outcome)
-        if champion is None:
-            raise NotFound(f"No version of '{outcome}' is champion: `foretell models promote` makes one.")
-        if champion.previous_version is None:
-            raise BadRequest(f"Version {champion.version} of '{outcome}' is the first champion; there is none before it.")
-        set_champion_alias(settings, account, capability, outcome, champion.previous_version)
-        now = store.rollback(capability, outcome, at=now_us())
-    typer.echo(f"Version {now.version} of {outcome} answers again.")
+        model = Model(capability_name(capability), outcome)
+        champion = roll_back(store, RegistryAliases(settings), model, at=now_us())
+    typer.echo(f"Version {champion.version} of {outcome} answers again.")

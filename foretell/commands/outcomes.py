@@ -142,7 +142,6 @@ def preview(
     from foretell.opening import capability_name, now_us, opened_account
     from foretell.preview import MINIMUM, counted
     from foretell.showing import show_rows
-    from shared.errors import InsufficientData
 
     with opened_account(account) as (_, _, store):
         outcome = _known(store.outcome(capability_name(capability), name), name, account)
@@ -153,18 +152,14 @@ def preview(
                 "outcome": name,
                 "contacts_with": counts.contacts_with,
                 "contacts_without": counts.contacts_without,
-                "frames": counts.frames,
-                "minimum": f"{MINIMUM}/{MINIMUM}",
+                "minimum": MINIMUM,
             }
         ],
         as_json=json,
         empty="",
     )
-    if not counts.enough:
-        raise InsufficientData(
-            f"'{name}' has {counts.contacts_with} contacts with and {counts.contacts_without} without it; "
-            f"training needs at least {MINIMUM} of each."
-        )
+    if counts.refusal is not None:
+        raise counts.refusal
 
 
 def _known(outcome: "Outcome | None", name: str, account: str) -> "Outcome":
