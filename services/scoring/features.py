@@ -33,4 +33,11 @@ def scoring_features(
         The feature set, and the attributes left out with the reason.
     """
     own = {outcome.attribute} if outcome.attribute else set()
-    return learn(pasts, contact, cutoff, excluded={*own, *(set(excluded) - set(allowed))}, allowed=allowed)
+    return learn(
+        pasts,
+        contact,
+        cutoff,
+        excluded={*own, *(set(excluded) - set(allowed))},
+        allowed=allowed,
+        dated_only=outcome.attribute is None,
+    )

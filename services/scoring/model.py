@@ -17,6 +17,7 @@ from shared.features import FeatureSet, matrix, phrase, readable_value, truncate
 from shared.learners import Learner, learner_from_json
 from shared.learners.columns import chance
 from shared.learners.trees import Trees
+from shared.registry.pyfunc import FeatureTable
 from shared.timeline import Pasts
 
 FORMAT = 1
@@ -47,7 +48,9 @@ class Scored(NamedTuple):
     """The strongest first; empty when none were asked for."""
     parts: dict[str, float] | None
     """fit, engagement and base; None when no reasons were asked for."""
-    data_quality: list[str]
+    truncated: bool
+    """Whether the past was cut at the lookback or at the newest events."""
+    data_quality: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -91,34 +94,36 @@ class ScoringModel:
     grade: Grade
     horizon_days: int | None
     trained_at: datetime
+    reached_by: tuple[str, ...]
+    """Event types after which the contact is no longer asked about; empty when the outcome repeats."""
     feature_set: FeatureSet
     learner: Learner
     calibrator: Calibrator
     reference: Reference
 
-    def predict(self, pasts: Pasts, cutoff: NDArray[np.int64], *, reasons: int) -> list[Scored]:
+    def predict(self, pasts: Pasts, cutoffs: NDArray[np.int64], *, reasons: int) -> list[Scored]:
         """Score every contact of the pasts.
 
         Args:
             pasts: one row a contact.
-            cutoff: microseconds, shape (len(pasts),).
+            cutoffs: microseconds, shape (len(pasts),).
             reasons: how many reasons at most; 0 computes none and is many times faster.
 
         Returns:
             One Scored a contact, in order.
         """
         contact = np.arange(len(pasts), dtype=np.int32)
-        values = matrix(self.feature_set, pasts, contact, cutoff)
+        values = matrix(self.feature_set, pasts, contact, cutoffs)
         margins = self.calibrator.margins(self.learner.margins(values))
         probabilities = chance(margins)
         scores = self.scores(margins)
         bands = np.searchsorted(self.band_margins, margins, side="right")
         explained = self._explanations(values, reasons) if reasons else [([], None)] * len(pasts)
-        quality = _quality(pasts, cutoff)
+        cut_off = truncated(pasts, contact, cutoffs)
         return [
-            Scored(float(p), float(m), int(s), BANDS[b], listed, parts, notes)
-            for p, m, s, b, (listed, parts), notes in zip(
-                probabilities, margins, scores, bands, explained, quality, strict=True
+            Scored(float(p), float(m), int(s), BANDS[b], listed, parts, bool(long))
+            for p, m, s, b, (listed, parts), long in zip(
+                probabilities, margins, scores, bands, explained, cut_off, strict=True
             )
         ]
 
@@ -200,6 +205,7 @@ class ScoringModel:
             "kind": self.kind,
             "grade": self.grade,
             "horizon_days": self.horizon_days,
+            "reached_by": list(self.reached_by),
             "trained_at": self.trained_at.isoformat(),
             "feature_set": self.feature_set.to_json(),
             "learner": self.learner.to_json(),
@@ -225,6 +231,7 @@ class ScoringModel:
                 kind=described["kind"],
                 grade=described["grade"],
                 horizon_days=described["horizon_days"],
+                reached_by=tuple(described["reached_by"]),
                 trained_at=datetime.fromisoformat(described["trained_at"]),
                 feature_set=FeatureSet.from_json(described["feature_set"]),
                 learner=learner_from_json(described["kind"], described["learner"], text=text),
@@ -237,12 +244,6 @@ class ScoringModel:
         return model
 
 
-def _quality(pasts: Pasts, cutoff: NDArray[np.int64]) -> list[list[str]]:
-    """Name what was missing of each contact, as far as its past shows it."""
-    contact = np.arange(len(pasts), dtype=np.int32)
-    cut_off = truncated(pasts, contact, cutoff)
-    empty = np.diff(pasts.offsets) == 0
-    return [
-        [*(["no_events"] if bare else []), *(["truncated_history"] if long else [])]
-        for bare, long in zip(empty, cut_off, strict=True)
-    ]
+def _load_pyfunc(path: str) -> FeatureTable:
+    """Load the version for `mlflow models serve`; named in the registry as the loader."""
+    return FeatureTable(ScoringModel.load(Path(path)))

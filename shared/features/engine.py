@@ -16,7 +16,7 @@ from shared.features.attributes import attribute_column
 from shared.features.feature import ATTRIBUTE_KINDS
 from shared.features.feature_set import FeatureSet
 from shared.features.pairs import Pairs
-from shared.timeline.frames import LOOKBACK_DAYS, LOOKBACK_EVENTS, known_since, positions_before
+from shared.timeline.frames import LOOKBACK_DAYS, LOOKBACK_EVENTS, positions_before
 from shared.timeline.pasts import NEVER, Pasts
 
 FloatMatrix = NDArray[np.float64]
@@ -44,7 +44,7 @@ def matrix(feature_set: FeatureSet, pasts: Pasts, contact: NDArray[np.int32], cu
         pairs = Pairs(pasts, cutoff[rows], (start[rows], end[rows]), codes, plan.n_types)
         columns.fill(result[rows], plan, pairs)
     for column, _ in plan.by_kind.get("known_days", ()):
-        result[:, column] = _known_days(pasts, contact, cutoff)
+        result[:, column] = _known_days(pasts, contact, cutoff, (start, end))
     for kind in ATTRIBUTE_KINDS:
         for column, feature in plan.by_kind.get(kind, ()):
             result[:, column] = attribute_column(feature, pasts, contact, cutoff)
@@ -75,6 +75,17 @@ def _blocks(sizes: NDArray[np.int64]) -> Iterator[slice]:
         begin = stop
 
 
-def _known_days(pasts: Pasts, contact: NDArray[np.int32], cutoff: NDArray[np.int64]) -> NDArray[np.float64]:
-    since = known_since(pasts)[contact]
-    return np.where((since != NEVER) & (since < cutoff), (cutoff - since) / DAY, np.nan)
+def _known_days(
+    pasts: Pasts,
+    contact: NDArray[np.int32],
+    cutoff: NDArray[np.int64],
+    bounds: tuple[NDArray[np.int64], NDArray[np.int64]],
+) -> NDArray[np.float64]:
+    """Count from `created_at`, else from the first event that the lookback shows: serving sees no older one."""
+    start, end = bounds
+    created = pasts.created_at[contact]
+    first = np.full(len(contact), NEVER, dtype=np.int64)
+    seen = end > start
+    first[seen] = pasts.at[start[seen]]
+    since = np.where(created == NEVER, first, created)
+    return np.where(since < cutoff, (cutoff - since) / DAY, np.nan)

@@ -54,6 +54,7 @@ def learn(
     *,
     excluded: Collection[str] = (),
     allowed: Collection[str] = (),
+    dated_only: bool = True,
 ) -> Learned:
     """Declare the features that these training frames can feed.
 
@@ -63,11 +64,14 @@ def learn(
         cutoff: microseconds, shape (n,).
         excluded: attributes that are never features here (the outcome's own column).
         allowed: attributes that are used although they are personal or not dated.
+        dated_only: whether an attribute must say since when it holds (flat data has no times at all).
 
     Returns:
         Columns that take more than one value on the frames, no two of them equal; and the attributes left out.
     """
-    attributes, left_out = _attribute_features(pasts, contact, cutoff, excluded=excluded, allowed=allowed)
+    attributes, left_out = _attribute_features(
+        pasts, contact, cutoff, excluded=excluded, allowed=allowed, dated_only=dated_only
+    )
     declared = FeatureSet((*_event_features(pasts), *attributes))
     chosen = np.random.default_rng(0).permutation(len(contact))[:SAMPLE_FRAMES]
     values = matrix(declared, pasts, contact[chosen], cutoff[chosen])
@@ -190,12 +194,13 @@ def _attribute_features(
     *,
     excluded: Collection[str],
     allowed: Collection[str],
+    dated_only: bool,
 ) -> tuple[list[Feature], list[LeftOut]]:
     features, left_out = [], []
     for name, stored in pasts.attributes.items():
         if name in excluded:
             continue
-        if name not in allowed and not bool(stored.dated.all()):
+        if dated_only and name not in allowed and not bool(stored.dated.all()):
             left_out.append(
                 LeftOut(name, "not dated: nobody said since when it holds", f"foretell import --static {name}")
             )

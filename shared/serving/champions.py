@@ -119,7 +119,7 @@ class ChampionHolder:
                 self._load_wanted()
             except Exception as error:  # the poll must live: the champions in memory go on answering
                 self._metrics.champion_poll_failures.inc()
-                log.error("champions.poll_failed", extra=trail(error))  # noqa: TRY400
+                log.error("champions.poll_failed", extra=trail(error))
             await asyncio.sleep(self._poll_seconds)
 
     async def settled(self) -> None:

@@ -12,7 +12,7 @@ from shared.errors import StoreUnavailable
 from shared.serving.question import Scored, ServedModel
 from shared.serving.reads import AccountReads
 from shared.serving.uniting import United
-from shared.timeline import ContactFacts, Pasts
+from shared.timeline import Pasts
 
 STALE_AFTER = 14 * DAY
 NEW_WITHIN = 7 * DAY
@@ -28,9 +28,7 @@ class Verdict:
     data_quality: list[str] = field(default_factory=list)
 
 
-def judged(
-    contacts: Sequence[InlineContact], pasts: United, model: ServedModel, *, away: bool
-) -> list[Verdict]:
+def judged(contacts: Sequence[InlineContact], pasts: United, model: ServedModel, *, away: bool) -> list[Verdict]:
     """Give each contact a status before the model is asked.
 
     Args:
@@ -72,9 +70,11 @@ def quality(pasts: Pasts, model: ServedModel, *, cutoff: Microseconds) -> list[l
         One list a contact: `no_timezone`, `no_events`, `no_attributes`, `new_contact`.
     """
     counts = np.diff(pasts.offsets)
-    first = np.where(counts > 0, pasts.at[np.minimum(pasts.offsets[:-1], max(len(pasts.at) - 1, 0))], cutoff) if len(
-        pasts.at
-    ) else np.full(len(pasts), cutoff)
+    first = (
+        np.where(counts > 0, pasts.at[np.minimum(pasts.offsets[:-1], max(len(pasts.at) - 1, 0))], cutoff)
+        if len(pasts.at)
+        else np.full(len(pasts), cutoff)
+    )
     since = np.minimum(first, pasts.created_at)
     with_attributes = np.zeros(len(pasts), dtype=bool)
     for column in pasts.attributes.values():

@@ -56,7 +56,7 @@ class RequestContext:
         try:
             await self.app(scope, receive, send_with_id)
         except Exception as error:  # the last resort: told without its message, which may hold a payload
-            log.error("request.failed", extra={"request_id": state["request_id"], **trail(error)})  # noqa: TRY400
+            log.error("request.failed", extra={"request_id": state["request_id"], **trail(error)})
             if status == 0:
                 await problem.unexpected(state["request_id"])(scope, receive, send_with_id)
         finally:

@@ -73,8 +73,10 @@ class Outcomes:
             )
         by_type = {entry.type: entry.contacts for entry in rows.event_types()}
         wanted = next((name for name in defined[outcome].event_types if name in by_type), None)
-        counts: dict[str, Any] = {"needed_contacts_with_outcome": MINIMUM_CONTACTS,
-                                  "needed_contacts_without_outcome": MINIMUM_CONTACTS}
+        counts: dict[str, Any] = {
+            "needed_contacts_with_outcome": MINIMUM_CONTACTS,
+            "needed_contacts_without_outcome": MINIMUM_CONTACTS,
+        }
         if defined[outcome].attribute is None:
             counts["contacts_with_outcome"] = by_type.get(wanted, 0) if wanted is not None else 0
         return Missing(self._command(outcome), counts)

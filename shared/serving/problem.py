@@ -169,7 +169,7 @@ def _pointer(place: Sequence[int | str]) -> str:
 
 def _is_inner(part: int | str) -> bool:
     """Tell pydantic's own names of union members and keys from names in the data."""
-    return isinstance(part, str) and (part == "[key]" or part.endswith(")") or part.endswith("]"))
+    return isinstance(part, str) and (part == "[key]" or part.endswith((")", "]")))
 
 
 def _escaped(part: int | str) -> str:

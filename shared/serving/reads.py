@@ -18,9 +18,7 @@ class AccountReads(Protocol):
     def newest_event_at(self) -> int | None:
         """Tell when the account's newest event occurred."""
 
-    def past_scores(
-        self, capability: str, outcome: str, contact_ids: Sequence[str], *, around: int
-    ) -> dict[str, int]:
+    def past_scores(self, capability: str, outcome: str, contact_ids: Sequence[str], *, around: int) -> dict[str, int]:
         """Read the scores stored nearest to an instant."""
 
     def outcomes(self, capability: str) -> Sequence[Outcome]:

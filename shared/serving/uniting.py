@@ -73,9 +73,7 @@ def _rekeyed(events: Sequence[EventTuple], key: str, contact_id: str) -> Sequenc
     return events if key == contact_id else [(key, *event[1:]) for event in events]
 
 
-def _inline(
-    contact: InlineContact, key: str, taken: set[str], cutoff: Microseconds
-) -> list[EventTuple]:
+def _inline(contact: InlineContact, key: str, taken: set[str], cutoff: Microseconds) -> list[EventTuple]:
     rows = []
     for event in contact.events:
         at = microseconds(event.occurred_at)

@@ -1,0 +1,174 @@
+"""From a fitted model to a version that answers: artifact, registry, catalogue, gate, champion row."""
+
+import hashlib
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.contracts.rows import DAY, Microseconds
+from shared.evaluation.bootstrap import Interval
+from shared.evaluation.gate import Verdict
+from shared.registry.registration import Record, Registered, register
+from shared.settings import Settings
+from shared.store import AccountStore, VersionRow
+from shared.training.plots import plots
+from shared.training.promotion import Model, RegistryAliases, promote
+from shared.training.report import Report
+
+
+class Savable(Protocol):
+    """A fitted model."""
+
+    def save(self, folder: Path) -> None:
+        """Write text, JSON and npz."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """What a capability hands over to be published."""
+
+    capability: str
+    outcome: str
+    model: Savable
+    report: Report
+    card: str
+    columns: Sequence[str]
+    horizon_days: int | None
+    trained_at: Microseconds
+    trained_until: Microseconds | None
+    """The last instant that any training label could know; None for flat data."""
+    data_digest: str
+    params: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What became of a run."""
+
+    version: str
+    digest: str
+    promoted: bool
+    reason: str
+    report: Report
+
+
+Gate = Callable[[VersionRow], Verdict]
+"""Judges the challenger against the version in this catalogue row."""
+
+
+def publish(settings: Settings, store: AccountStore, fitted: Fitted, *, gate: Gate, may_promote: bool) -> Published:
+    """Register a version, write it into the catalogue, and promote it when the gate lets it through.
+
+    Args:
+        settings: tell where the registry is.
+        store: the account's store.
+        fitted: the version.
+        gate: asked only when there is a champion.
+        may_promote: False registers only.
+    """
+    drawn = plots(fitted.report)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "artifact"
+        fitted.model.save(folder)
+        files = {name: _written(Path(scratch) / f"{name}.png", png) for name, png in drawn.items()}
+        registered = register(
+            settings,
+            account=store.account,
+            capability=fitted.capability,
+            outcome=fitted.outcome,
+            folder=folder,
+            record=_record(fitted, files),
+        )
+    store.add_version(_row(fitted, registered), drawn)
+    verdict = _verdict(store, fitted, gate)
+    if verdict.promote and may_promote:
+        model = Model(fitted.capability, fitted.outcome)
+        promote(
+            store, RegistryAliases(settings), model, registered.version, at=fitted.trained_at, reason=verdict.reason
+        )
+    reason = verdict.reason if may_promote else f"registered only, as asked ({verdict.reason})"
+    return Published(registered.version, registered.digest, verdict.promote and may_promote, reason, fitted.report)
+
+
+def _verdict(store: AccountStore, fitted: Fitted, gate: Gate) -> Verdict:
+    if not fitted.report.usable:
+        return Verdict(False, True, "no usable signal: the gain over the base rate is not above 0 with 95 % confidence")
+    champion = store.champion(fitted.capability, fitted.outcome)
+    if champion is None:
+        return Verdict(True, True, "first version; better than the base rate with 95 % confidence")
+    row = store.version(fitted.capability, fitted.outcome, champion.version)
+    if row is None:
+        return Verdict(True, True, f"the champion, version {champion.version}, is not in the catalogue any more")
+    return gate(row)
+
+
+def _record(fitted: Fitted, files: dict[str, Path]) -> Record:
+    figures = {
+        name: figure.value if isinstance(figure, Interval) else figure for name, figure in fitted.report.figures.items()
+    }
+    return Record(
+        report={**fitted.report.to_json(), "card": fitted.card},
+        plots=files,
+        params={"kind": fitted.report.kind, "winner": fitted.report.winner, **fitted.params},
+        metrics={name: float(value) for name, value in figures.items() if np.isfinite(value)},
+        tags={"foretell.data_digest": fitted.data_digest, "foretell.commit": source_commit()},
+        columns=fitted.columns,
+    )
+
+
+def _row(fitted: Fitted, registered: Registered) -> VersionRow:
+    report = fitted.report.to_json()
+    return VersionRow(
+        capability=fitted.capability,
+        outcome=fitted.outcome,
+        version=registered.version,
+        digest=registered.digest,
+        kind=fitted.report.kind,
+        grade=fitted.report.grade,
+        trained_at=fitted.trained_at,
+        horizon_days=fitted.horizon_days,
+        run_id=registered.run_id,
+        figures=report["figures"],
+        report={**report, "trained_until": fitted.trained_until, "data_digest": fitted.data_digest},
+        card=fitted.card,
+    )
+
+
+def _written(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    return path
+
+
+def digest_of_data(matrix: NDArray[np.float64], labels: NDArray[np.float64], cutoff: NDArray[np.int64]) -> str:
+    """Fingerprint what was learned from, so that two runs can be told to have seen the same."""
+    digest = hashlib.sha256()
+    for part in (matrix, labels, cutoff):
+        digest.update(np.ascontiguousarray(part).tobytes())
+    return digest.hexdigest()
+
+
+def source_commit() -> str:
+    """Tell the commit of the source tree; `unknown` for an installed package."""
+    try:
+        found = subprocess.run(
+            ["git", "rev-parse", "HEAD"],  # noqa: S607 - whichever git the machine has
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=5,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return found.stdout.strip()
+
+
+def is_old(row: VersionRow, *, now: Microseconds, most_days: int) -> bool:
+    """Tell whether a version is past its maximum age."""
+    return now - row.trained_at > most_days * DAY
