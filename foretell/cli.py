@@ -39,9 +39,12 @@ app.command("openapi", epilog=store.OPENAPI_EXAMPLES)(store.openapi)
 
 def _show_version(value: bool) -> None:  # noqa: FBT001 - the signature of an option's callback
     if value:
-        from importlib.metadata import version
+        from importlib.metadata import PackageNotFoundError, version
 
-        typer.echo(f"foretell {version('foretell')}")
+        try:
+            typer.echo(f"foretell {version('foretell')}")
+        except PackageNotFoundError:
+            typer.echo("foretell (run from its sources)")
         raise typer.Exit
 
 

@@ -4,7 +4,7 @@ from enum import IntEnum
 from typing import Any
 
 import typer
-from pydantic import ValidationError
+from pydantic_core import ValidationError
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
