@@ -171,7 +171,7 @@ class Keyring:
         if not known.away:
             log.warning("keys.grace", extra={"account": known.row.account if known.row else None})
         known.away = True
-        known.ask_again_at = self._monotonic() + RETRY_SECONDS
+        known.ask_again_at = min(self._monotonic() + RETRY_SECONDS, known.verified_at + self._grace_seconds)
         return known
 
 

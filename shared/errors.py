@@ -3,7 +3,8 @@
 ForetellError
 ├── BadRequest              422  the payload is wrong
 │   ├── UnknownOutcome      422
-│   └── TooManyContacts     422
+│   ├── TooManyContacts     422
+│   └── FileRefused         422
 ├── NotAuthenticated        401  no key, or not one of ours
 ├── NotAllowed              403  the key lacks the scope
 ├── NotFound                404
@@ -62,6 +63,13 @@ class TooManyContacts(BadRequest):
 
     code = "too-many-contacts"
     title = "Too many contacts"
+
+
+class FileRefused(BadRequest):
+    """A file of contacts or events cannot be read at all."""
+
+    code = "file-refused"
+    title = "File refused"
 
 
 class NotAuthenticated(ForetellError):

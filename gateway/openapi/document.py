@@ -10,11 +10,13 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from gateway.openapi.errors import RESPONSES, SCHEMA
+from gateway.openapi.errors import RESPONSES
 from gateway.openapi.services import Document, add_services
 from gateway.schemas import ContactsRequest, EventsRequest
 from shared.capabilities import TABLE
 from shared.contracts.contact import ContactFields
+from shared.serving.openapi import PROBLEM_SCHEMA
+from shared.serving.problem import MEDIA_TYPE
 
 TITLE: Final = "Foretell"
 VERSION: Final = "1"
@@ -52,6 +54,7 @@ def merged(app: FastAPI) -> Document:
     document["servers"] = [{"url": "/", "description": "This gateway."}]
     document["tags"] = [{"name": name, "description": text} for name, text in _TAGS]
     _add_bodies(document)
+    document["components"]["schemas"]["Problem"] = PROBLEM_SCHEMA
     add_services(document)
     _add_errors(document)
     _add_security(document)
@@ -84,16 +87,23 @@ def _add_errors(document: Document) -> None:
     schemas = document["components"]["schemas"]
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
-    schemas["Problem"] = SCHEMA
     document["components"]["responses"] = {name: response for name, (_, response) in RESPONSES.items()}
     for path, method, operation in operations(document):
         answers = operation["responses"]
         if "HTTPValidationError" in json.dumps(answers.get("422", "")):
             del answers["422"]
         for name in _possible(path, method, operation):
-            status, _ = RESPONSES[name]
-            answers.setdefault(status, {"$ref": f"#/components/responses/{name}"})
+            _add_error(answers, name)
         operation["responses"] = dict(sorted(answers.items()))
+
+
+def _add_error(answers: Document, name: str) -> None:
+    """Refer to an error, or add its examples to what a service says of the same status."""
+    status, response = RESPONSES[name]
+    own = answers.setdefault(status, {"$ref": f"#/components/responses/{name}"})
+    if "content" in own:
+        examples = response["content"][MEDIA_TYPE]["examples"]
+        own["content"][MEDIA_TYPE]["examples"] = {**examples, **own["content"][MEDIA_TYPE]["examples"]}
 
 
 def _possible(path: str, method: str, operation: Document) -> Iterator[str]:

@@ -18,41 +18,10 @@ from shared.errors import (
     UpstreamUnavailable,
 )
 from shared.serving import problem
-
-_REQUEST_ID: Final = "b3f1c2a49d5e4f0c8a7b6d5e4f3c2b1a"
-
-SCHEMA: Final[dict[str, Any]] = {
-    "title": "Problem",
-    "description": "What went wrong (RFC 9457); `code` is stable, the words may change.",
-    "type": "object",
-    "required": ["type", "title", "status", "detail", "code", "request_id"],
-    "properties": {
-        "type": {"type": "string", "description": "The kind of problem as a URI."},
-        "title": {"type": "string", "description": "The kind of problem in words."},
-        "status": {"type": "integer", "description": "The HTTP status."},
-        "detail": {"type": "string", "description": "What to do about it."},
-        "code": {"type": "string", "description": "Stable; what a program should look at."},
-        "request_id": {"type": ["string", "null"], "description": "Name it when you ask for help."},
-        "retry_after_seconds": {"type": "integer", "description": "When asking again is right."},
-        "errors": {
-            "type": "array",
-            "description": "For 422: each mistake with its place.",
-            "items": {
-                "type": "object",
-                "required": ["pointer", "detail"],
-                "properties": {
-                    "pointer": {"type": "string", "description": "JSON pointer into the request."},
-                    "detail": {"type": "string", "description": "What is wrong and what would be right."},
-                },
-            },
-        },
-    },
-    "additionalProperties": True,
-}
-
+from shared.serving.openapi import EXAMPLE_REQUEST_ID
 
 def _response(description: str, *errors: ForetellError) -> tuple[str, dict[str, Any]]:
-    examples = {error.code: {"value": problem.document(error, _REQUEST_ID)} for error in errors}
+    examples = {error.code: {"summary": error.title, "value": problem.document(error, EXAMPLE_REQUEST_ID)} for error in errors}
     media = {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}
     return str(errors[0].status), {"description": description, "content": {problem.MEDIA_TYPE: media}}
 

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from shared.capabilities import TABLE, Capability, capability
+from shared.contracts.call import SERVED_HEADER
 
 Document = dict[str, Any]
 FOLDER = Path(__file__).parent
+_BETWEEN_PROCESSES = ("401", "403")
 _REF = "#/components/schemas/"
 
 
@@ -62,17 +64,36 @@ def add_services(document: Document, folder: Path = FOLDER) -> None:
 
 def _add(document: Document, service: Document, line: Capability) -> None:
     schemas = document["components"]["schemas"]
-    renamed = {
-        name: f"{line.name.title()}{name}"
-        for name, schema in service["components"]["schemas"].items()
-        if name in schemas and schemas[name] != schema
-    }
-    service = _with_names(service, renamed)
+    service = _without_clashes(service, schemas, prefix=line.name.title())
     schemas.update(service["components"]["schemas"])
     for path, item in service["paths"].items():
         for operation in item.values():
             operation.setdefault("tags", ["predictions"])
+            _as_seen_outside(operation)
         document["paths"][path] = item
+
+
+def _without_clashes(service: Document, taken: Mapping[str, Any], *, prefix: str) -> Document:
+    """Rename what differs from a schema of the same name; renaming one may make those that refer to it differ."""
+    renamed: dict[str, str] = {}
+    while True:
+        candidate = _with_names(service, renamed)
+        schemas = candidate["components"]["schemas"]
+        clashing = [name for name, schema in schemas.items() if name in taken and taken[name] != schema]
+        if not clashing:
+            return candidate
+        renamed.update({name: f"{prefix}{name}" for name in clashing})
+
+
+def _as_seen_outside(operation: Document) -> None:
+    """Take out what only the gateway sees: refused signatures, the header for metering."""
+    for status in _BETWEEN_PROCESSES:
+        operation["responses"].pop(status, None)
+    for answer in operation["responses"].values():
+        headers = answer.get("headers", {})
+        headers.pop(SERVED_HEADER, None)
+        if not headers:
+            answer.pop("headers", None)
 
 
 def _with_names(value: Any, renamed: Mapping[str, str]) -> Any:

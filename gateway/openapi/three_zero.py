@@ -37,6 +37,8 @@ def as_3_0(document: Node) -> Node:
         whatever the 3.1 document allows, this one allows too.
     """
     info = {name: value for name, value in document["info"].items() if name != "summary"}
+    if "license" in info:
+        info["license"] = {name: value for name, value in info["license"].items() if name != "identifier"}
     converted = {**document, "openapi": "3.0.3", "info": info}
     for name in ("jsonSchemaDialect", "webhooks"):
         converted.pop(name, None)
@@ -44,7 +46,7 @@ def as_3_0(document: Node) -> Node:
     components["schemas"] = {name: schema_3_0(schema) for name, schema in components.get("schemas", {}).items()}
     converted["components"] = {name: _walked(part) if name != "schemas" else part for name, part in components.items()}
     converted["paths"] = _walked(document["paths"])
-    return converted
+    return _with_nullable_references(converted)
 
 
 def _walked(value: Any) -> Any:
@@ -83,7 +85,7 @@ def schema_3_0(schema: Any) -> Any:
     for name in _LISTS_OF_SCHEMAS:
         if name in node:
             node[name] = [schema_3_0(value) for value in node[name]]
-    return _reference_alone(_single(node))
+    return _null_listed(_reference_alone(_single(node)))
 
 
 def _reword_values(node: Node) -> None:
@@ -153,3 +155,36 @@ def _reference_alone(node: Node) -> Node:
     if "$ref" in node and len(node) > 1:
         return {"allOf": [{"$ref": node.pop("$ref")}], **node}
     return node
+
+
+def _null_listed(node: Node) -> Node:
+    """In 3.0 `nullable` does not widen an `enum`: null must be listed."""
+    if node.get("nullable") and None not in node.get("enum", [None]):
+        node["enum"] = [*node["enum"], None]
+    return node
+
+
+def _with_nullable_references(document: Node) -> Node:
+    """Give every schema that is referred to as nullable a nullable twin.
+
+    In 3.0 `nullable` beside `allOf` does not let null in, and importers do not read `anyOf` with null.
+    """
+    schemas = document["components"]["schemas"]
+    twins: Node = {}
+
+    def walked(value: Any) -> Any:
+        if isinstance(value, list):
+            return [walked(part) for part in value]
+        if not isinstance(value, dict):
+            return value
+        match value:
+            case {"nullable": True, "allOf": [{"$ref": str(reference)}], **others}:
+                name = reference.rsplit("/", 1)[1]
+                twins[f"{name}OrNull"] = _null_listed({**schemas[name], "nullable": True})
+                return _reference_alone({"$ref": f"{reference}OrNull", **others})
+        return {name: walked(part) for name, part in value.items()}
+
+    walked_document: Node = walked(document)
+    for name, twin in list(twins.items()):
+        walked_document["components"]["schemas"][name] = walked(twin)
+    return walked_document

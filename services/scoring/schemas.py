@@ -50,7 +50,7 @@ RESPONSE_EXAMPLE: dict[str, Any] = {
             ],
             "source": "model",
             "data_quality": ["no_timezone"],
-            "parts": {"fit": 0.35, "engagement": 1.12},
+            "parts": {"fit": 0.35, "engagement": 1.12, "base": -1.83},
         },
         {
             "contact_id": "c-43",
@@ -102,12 +102,13 @@ class Parts(Answer):
 
     fit: Annotated[float, Field(description="Sum of the contributions of attributes, log-odds.")]
     engagement: Annotated[float, Field(description="Sum of the contributions of behaviour, log-odds.")]
+    base: Annotated[float, Field(description="The same for everybody; fit + engagement + base is the margin.")]
 
 
 class ScorePrediction(Prediction):
     """The score of one contact."""
 
-    parts: Annotated[Parts | None, Field(description="Null where there is no prediction.")]
+    parts: Annotated[Parts | None, Field(description="Null without prediction, or when no reasons were asked for.")]
 
 
 class ScoreResponse(Answer):

@@ -1,7 +1,8 @@
 """The wire types of what comes in: contacts and events, validated one by one."""
 
+import json
 import math
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
@@ -19,6 +20,7 @@ from shared.contracts.outcome import EventType
 
 MAX_EVENTS_PER_CONTACT = 5_000
 MAX_ATTRIBUTES = 500
+MAX_PROPERTIES_CHARACTERS = 20_000
 
 
 def _known_zone(name: str) -> str:
@@ -37,13 +39,23 @@ def _zones() -> set[str]:
 
 
 def _no_timestamp_number(value: Any) -> Any:
-    if isinstance(value, (int, float)):
+    # A string of digits alone would be read as seconds since 1970: "20260601" would lie in 1970.
+    if isinstance(value, (int, float)) or (isinstance(value, str) and _is_number(value)):
         raise ValueError("give an ISO 8601 time with a zone, such as 2026-06-01T09:30:00Z")
     return value
 
 
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _in_range(value: datetime) -> datetime:
-    if not 1900 <= value.astimezone(UTC).year <= 2200:
+    # The year as given: 9999-12-31T23:59-12:00 has no UTC time that Python could hold.
+    if not 1900 <= value.year <= 2200:
         raise ValueError("the year must lie between 1900 and 2200")
     return value
 
@@ -64,6 +76,16 @@ def _scalar(value: Any) -> Any:
     raise ValueError("must be a string, a number, true, false or null")
 
 
+def _json_object(value: dict[str, Any]) -> dict[str, Any]:
+    try:
+        text = json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError("must be JSON, without NaN or Infinity") from error
+    if len(text) > MAX_PROPERTIES_CHARACTERS:
+        raise ValueError(f"at most {MAX_PROPERTIES_CHARACTERS:,} characters of JSON")
+    return value
+
+
 def _no_control(value: str) -> str:
     if any(ord(character) < 32 or ord(character) == 127 for character in value):
         raise ValueError("must not contain control characters")
@@ -78,6 +100,7 @@ AttributeName = Annotated[
 Zone = Annotated[str, AfterValidator(_known_zone)]
 Instant = Annotated[AwareDatetime, BeforeValidator(_no_timestamp_number), AfterValidator(_in_range)]
 Scalar = Annotated[str | int | float | bool | None, BeforeValidator(_scalar)]
+Properties = Annotated[dict[AttributeName, Any], AfterValidator(_json_object)]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 
 
@@ -109,9 +132,7 @@ class InlineEvent(_Given):
     message_id: Annotated[Text | None, Field(description="The message that it belongs to.")] = None
     campaign_id: Annotated[Text | None, Field(description="The campaign that it belongs to.")] = None
     item: Annotated[Text | None, Field(description="Product, page, content or category.")] = None
-    properties: Annotated[
-        dict[AttributeName, Any] | None, Field(description="Anything else, kept as sent.", max_length=200)
-    ] = None
+    properties: Annotated[Properties | None, Field(description="Anything else, kept as sent.", max_length=200)] = None
     human: Annotated[
         bool | None, Field(description="false: made by a machine (prefetch, link scanner); null: unknown.")
     ] = None

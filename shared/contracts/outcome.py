@@ -13,8 +13,8 @@ class Moment(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    event_type: EventType
-    after_seconds: Annotated[int, Field(ge=0, le=365 * 86_400)]
+    event_type: Annotated[EventType, Field(description="After an event of this type.")]
+    after_seconds: Annotated[int, Field(description="How long after it.", ge=0, le=365 * 86_400)]
 
 
 class Outcome(BaseModel):

@@ -69,7 +69,7 @@ def _downloaded(settings: Settings, uri: str, work: Path) -> Path:
         data = Model.load(str(local)).flavors["python_function"]["data"]
     except (MlflowException, RequestException, OSError, KeyError) as error:
         raise RegistryUnavailable(f"The registry did not give {uri}.") from error
-    found = (local / data).resolve()
+    found: Path = (local / str(data)).resolve()
     if not found.is_dir() or not found.is_relative_to(work.resolve()):
         raise ArtifactRefused(f"{uri} does not hold a folder of ours.")
     return found

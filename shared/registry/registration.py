@@ -1,5 +1,6 @@
 """Register an artifact as a new version: our files, a run with its figures, no code and no pickle."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,18 +63,27 @@ def register(
         mlflow.log_dict(dict(record.report), "report.json")
         for plot, path in record.plots.items():
             mlflow.log_artifact(str(path), f"plots/{plot}")
-        logged = mlflow.pyfunc.log_model(
-            name="model",
-            loader_module=f"services.{capability}.model",
-            data_path=str(folder),
-            pip_requirements=list(REQUIREMENTS),
-            signature=_signature(record.columns),
-        )
+        logged = _logged(folder, f"services.{capability}.model", record.columns)
     _make_model(client, name)
     version = client.create_model_version(
         name, source=logged.model_uri, run_id=run_id, model_id=logged.model_id, tags={"digest": digest}
     )
     return Registered(str(version.version), run_id, digest)
+
+
+def _logged(folder: Path, loader_module: str, columns: Sequence[str]) -> Any:
+    import mlflow
+
+    with warnings.catch_warnings():
+        # MLflow asks for an example of the input; that would be row-level data in the registry.
+        warnings.filterwarnings("ignore", message=".*input example was not provided.*")
+        return mlflow.pyfunc.log_model(
+            name="model",
+            loader_module=loader_module,
+            data_path=str(folder),
+            pip_requirements=list(REQUIREMENTS),
+            signature=_signature(columns),
+        )
 
 
 def _experiment(client: Any, settings: Settings, name: str) -> str:
@@ -99,6 +109,8 @@ def _make_model(client: Any, name: str) -> None:
 
 
 def _signature(columns: Sequence[str]) -> Any:
+    if not columns:
+        return None
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema
 

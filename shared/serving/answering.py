@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -16,9 +16,10 @@ from shared.contracts.contact import InlineContact
 from shared.contracts.request import PredictionRequest
 from shared.contracts.rows import DAY, Microseconds
 from shared.errors import LimitReached, NoModelTrained, StoreUnavailable, UpstreamTimeout
+from shared.ingest import microseconds
 from shared.serving import judging
 from shared.serving.champions import Champion, ChampionHolder
-from shared.serving.envelope import InvalidContact, Slot, envelope, microseconds, slots
+from shared.serving.envelope import InvalidContact, Slot, envelope, slots
 from shared.serving.judging import Verdict
 from shared.serving.metrics import ServiceMetrics
 from shared.serving.outcomes import Outcomes
@@ -33,6 +34,7 @@ from shared.timeline import PastRows, build
 INLINE_BYTES = 16_384
 """A smaller body is parsed on the event loop: a thread hop costs more."""
 TREND_DAYS = 30
+Result = TypeVar("Result")
 LOGGED = frozenset({"ok", "no_consent", "outcome_reached", "insufficient_data"})
 
 
@@ -122,7 +124,7 @@ class Answering:
             missing = await self._in_thread(self._outcomes.missing, asked.call.account, asked.outcome)
             raise NoModelTrained(f"{error.detail} {missing.sentence}", **error.members, **missing.counts) from None
 
-    async def _in_thread(self, work: Callable[..., Any], *arguments: Any) -> Any:
+    async def _in_thread(self, work: Callable[..., Result], *arguments: Any) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._executor, work, *arguments)
 
     def _compute(self, asked: Asked, champion: Champion) -> Answered:

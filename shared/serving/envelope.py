@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -60,11 +60,12 @@ def envelope(body: bytes, kind: type[PredictionRequest], *, now: datetime) -> Pr
         BadRequest: not JSON, or not this envelope, or no contact, or a cutoff in the future.
         TooManyContacts: more than one call may carry.
     """
+    content = parsed(body)
     try:
-        read = kind.model_validate(parsed(body))
+        read = kind.model_validate(content)
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=False, include_input=False)
-        raise problem.invalid([dict(entry) for entry in details]) from None
+        raise problem.invalid([dict(entry) for entry in details], content) from None
     count = len(read.contacts)
     if count == 0:
         raise BadRequest("Send at least one contact.", errors=[_place("/contacts", "Send at least one contact.")])
@@ -89,7 +90,7 @@ def _slot(raw: Any, place: int) -> Slot:
         return InlineContact.model_validate(raw)
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=False, include_input=False)
-        pointers = problem.pointers([dict(entry) for entry in details], f"/contacts/{place}")
+        pointers = problem.pointers([dict(entry) for entry in details], raw, f"/contacts/{place}")
         return InvalidContact(_repeatable(raw), pointers[: problem.MAX_ERRORS])
 
 
@@ -103,12 +104,3 @@ def _repeatable(raw: Any) -> str | None:
 
 def _place(pointer: str, detail: str) -> dict[str, str]:
     return {"pointer": pointer, "detail": detail}
-
-
-def microseconds(instant: datetime) -> int:
-    """Count the microseconds since 1970 exactly.
-
-    >>> microseconds(datetime(1970, 1, 2, tzinfo=UTC))
-    86400000000
-    """
-    return (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)

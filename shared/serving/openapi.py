@@ -129,6 +129,10 @@ def install(app: FastAPI, question: Question) -> None:
                 [(question.request, "validation"), (InlineContact, "validation"), (question.response, "serialization")],
                 ref_template="#/components/schemas/{model}",
             )
+            # FastAPI drops every null, from examples too: a null is part of what a client sees.
+            made["paths"][question.capability.path]["post"]["responses"]["200"]["content"] = _json(
+                question.response, question.examples["response"]
+            )
             components = made.setdefault("components", {})
             components["schemas"] = {"Problem": PROBLEM_SCHEMA, **schemas["$defs"]}
             app.openapi_schema = made

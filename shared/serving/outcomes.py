@@ -1,15 +1,20 @@
 """Which outcome a call means, and what a model of it still needs."""
 
+import threading
+import time
 from dataclasses import dataclass
 from typing import Any
 
 from shared.capabilities import Capability
 from shared.errors import BadRequest, StoreUnavailable, UnknownOutcome
 from shared.serving.champions import ChampionHolder
-from shared.serving.reads import Reads
+from shared.serving.reads import AccountReads, Reads
 
 MINIMUM_CONTACTS = 40
 """Contacts with and without the outcome that training needs at least, each."""
+
+COUNTS_SECONDS = 60.0
+"""How long the counts of a refusal are repeated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,8 @@ class Outcomes:
         self._store = store
         self._champions = champions
         self._defaults: dict[str, str] = {}
+        self._counted: dict[str, tuple[float | None, dict[str, int]]] = {}
+        self._counting = threading.Lock()
 
     def default(self, account: str) -> str:
         """Tell the account's default outcome; while the store is away, the last one seen or the only champion's.
@@ -71,7 +78,7 @@ class Outcomes:
             raise UnknownOutcome(
                 "This outcome is not defined; define it, or use one of those listed.", outcomes=sorted(defined)
             )
-        by_type = {entry.type: entry.contacts for entry in rows.event_types()}
+        by_type = self._contacts_by_type(account, rows)
         wanted = next((name for name in defined[outcome].event_types if name in by_type), None)
         counts: dict[str, Any] = {
             "needed_contacts_with_outcome": MINIMUM_CONTACTS,
@@ -80,6 +87,15 @@ class Outcomes:
         if defined[outcome].attribute is None:
             counts["contacts_with_outcome"] = by_type.get(wanted, 0) if wanted is not None else 0
         return Missing(self._command(outcome), counts)
+
+    def _contacts_by_type(self, account: str, rows: AccountReads) -> dict[str, int]:
+        """Count contacts by event type, at most once a minute an account: the store reads all events for it."""
+        with self._counting:
+            counted_at, counts = self._counted.get(account, (None, {}))
+            if counted_at is None or time.monotonic() - counted_at > COUNTS_SECONDS:
+                counts = {entry.type: entry.contacts for entry in rows.event_types()}
+                self._counted[account] = (time.monotonic(), counts)
+            return counts
 
     def _command(self, outcome: str = "") -> str:
         named = f" --outcome {outcome}" if outcome else ""

@@ -64,6 +64,8 @@ def response(error: ForetellError, request_id: str | None) -> Response:
         headers["Retry-After"] = str(error.retry_after_seconds)
     if error.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
+    if "scope" in error.members:
+        headers["WWW-Authenticate"] = f'Bearer error="insufficient_scope", scope="{error.members["scope"]}"'
     body = orjson.dumps(document(error, request_id), default=str)
     return Response(body, status_code=error.status, headers=headers, media_type=MEDIA_TYPE)
 
@@ -96,8 +98,19 @@ async def _validation(request: Request, error: Exception) -> Response:
     broken = next((entry for entry in details if entry["type"] == "json_invalid"), None)
     if broken is not None:
         return response(malformed(broken["loc"][-1]), request_id_of(request))
-    places = [{**entry, "loc": _within_body(entry["loc"])} for entry in details]
-    return response(invalid(places), request_id_of(request))
+    # The place starts with `body`, `path`, `query` or `header`; only the first one's name is no news.
+    within = {"path": request.path_params, "query": dict(request.query_params), "header": dict(request.headers)}
+    errors = [
+        pointers([{**entry, "loc": entry["loc"][1:]}], error.body)
+        if entry["loc"][0] == "body"
+        else pointers([entry], within)
+        for entry in details
+    ]
+    wrong = BadRequest(
+        "The request does not fit the contract; `errors` says where.",
+        errors=[entry for found in errors for entry in found][:MAX_ERRORS],
+    )
+    return response(wrong, request_id_of(request))
 
 
 async def _http(request: Request, error: Exception) -> Response:
@@ -132,44 +145,53 @@ def malformed(position: object) -> MalformedJson:
     return MalformedJson(f"The body is not valid JSON{where}.", position=position if where else None)
 
 
-def invalid(errors: Sequence[Mapping[str, Any]]) -> BadRequest:
-    """Describe an envelope that does not fit; the first twenty mistakes are named."""
+def invalid(errors: Sequence[Mapping[str, Any]], within: Any) -> BadRequest:
+    """Describe an envelope that does not fit; the first twenty mistakes are named.
+
+    Args:
+        errors: from `ValidationError.errors()`.
+        within: what was validated.
+    """
     return BadRequest(
         "The request does not fit the contract; `errors` says where.",
-        errors=pointers(errors)[:MAX_ERRORS],
+        errors=pointers(errors, within)[:MAX_ERRORS],
     )
 
 
-def pointers(errors: Sequence[Mapping[str, Any]], prefix: str = "") -> list[dict[str, str]]:
+def pointers(errors: Sequence[Mapping[str, Any]], within: Any, prefix: str = "") -> list[dict[str, str]]:
     """Turn pydantic's error details into JSON pointers; the input is never repeated.
 
     Args:
         errors: from `ValidationError.errors()`.
+        within: what was validated; tells names in the data from pydantic's own names of union members.
         prefix: pointer of the validated part within the body, such as `/contacts/3`.
 
     Returns:
         One {"pointer", "detail"} a mistake, each once, in order.
 
-    >>> pointers([{"loc": ("cutoff",), "msg": "Input should have timezone info", "type": "timezone_aware"}])
-    [{'pointer': '/cutoff', 'detail': 'Input should have timezone info'}]
+    >>> pointers([{"loc": ("size", "int"), "msg": "Not a number", "type": "int_parsing"}], {"size": "x"})
+    [{'pointer': '/size', 'detail': 'Not a number'}]
     """
-    found = {(prefix + _pointer(entry["loc"]), _sentence(entry)): None for entry in errors}
+    found = {(prefix + _pointer(entry, within), _sentence(entry)): None for entry in errors}
     return [{"pointer": pointer, "detail": detail} for pointer, detail in found]
 
 
-def _within_body(place: Sequence[int | str]) -> tuple[int | str, ...]:
-    """Drop FastAPI's `body`; `path`, `query` and `header` stay, so that the mistake is found."""
-    return tuple(place[1:] if place and place[0] == "body" else place)
+def _pointer(entry: Mapping[str, Any], within: Any) -> str:
+    parts = []
+    place: Sequence[int | str] = entry["loc"]
+    for number, part in enumerate(place, start=1):
+        if _holds(within, part):
+            within = within[part]
+        elif entry["type"] != "missing" or number < len(place):
+            continue
+        parts.append(f"/{_escaped(part)}")
+    return "".join(parts)
 
 
-def _pointer(place: Sequence[int | str]) -> str:
-    kept = [part for part in place if not _is_inner(part)]
-    return "".join(f"/{_escaped(part)}" for part in kept)
-
-
-def _is_inner(part: int | str) -> bool:
-    """Tell pydantic's own names of union members and keys from names in the data."""
-    return isinstance(part, str) and (part == "[key]" or part.endswith((")", "]")))
+def _holds(within: Any, part: int | str) -> bool:
+    if isinstance(within, list):
+        return isinstance(part, int) and part < len(within)
+    return isinstance(within, Mapping) and part in within
 
 
 def _escaped(part: int | str) -> str:

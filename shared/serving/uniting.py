@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from shared.contracts.contact import InlineContact, InlineEvent
 from shared.contracts.rows import ALWAYS, DAY, Microseconds
-from shared.ingest import inline_event_identity
-from shared.serving.envelope import microseconds
+from shared.ingest import event_identity, microseconds
+from shared.ingest.rows import canonical
 from shared.timeline import ContactFacts, DatedValue, EventTuple, PastRows
 
 LOOKBACK = 730 * DAY
@@ -77,7 +77,9 @@ def _inline(contact: InlineContact, key: str, taken: set[str], cutoff: Microseco
     rows = []
     for event in contact.events:
         at = microseconds(event.occurred_at)
-        identity = inline_event_identity(contact.id, event)
+        identity = event.id or event_identity(
+            contact.id, event.type, at, event.value, properties=canonical(event.properties)
+        )
         if cutoff - LOOKBACK <= at < cutoff and identity not in taken:
             taken.add(identity)
             rows.append(_row(key, identity, at, event))
@@ -95,5 +97,5 @@ def _facts(contact: InlineContact, stored: ContactFacts | None) -> ContactFacts 
     base = stored if stored is not None else ContactFacts()
     kept = tuple(value for value in base.attributes if value.name not in contact.attributes)
     given = tuple(DatedValue(name, ALWAYS, value) for name, value in contact.attributes.items())
-    consent: Mapping[str, str] = {**base.consent, **(contact.consent or {})}
-    return ContactFacts(base.created_at, contact.timezone or base.timezone, consent, kept + given)
+    inline: Mapping[str, str] = {str(name): choice for name, choice in (contact.consent or {}).items()}
+    return ContactFacts(base.created_at, contact.timezone or base.timezone, {**base.consent, **inline}, kept + given)

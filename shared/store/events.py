@@ -100,7 +100,7 @@ class Events(Scope):
         with self._store.reading() as connection:
             streamed = connection.execution_options(yield_per=chunk).execute(statement)
             for part in streamed.partitions():
-                yield [row._tuple() for row in part]
+                yield list(part)
 
 
 def event_key(row: EventRow) -> tuple[str, str]:

@@ -47,7 +47,7 @@ class PastReads(Scope):
             for part in batches(distinct, BATCH):
                 facts.update(facts_of(connection, self.account, part, cutoff=cutoff, asked_at=asked_at))
                 found = connection.execute(_EVENTS, {"account": self.account, "ids": list(part), **bounds})
-                events.extend(row._tuple() for row in found)
+                events.extend(found.all())
         return PastRows(facts=facts, events=events)
 
     def scan_contacts(self) -> tuple[list[str], dict[str, ContactFacts]]:

@@ -1,4 +1,3 @@
-import asyncio
 import json
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -57,7 +56,7 @@ class FakeModel:
                 reasons=[
                     SimpleNamespace(feature="events", value=float(count), contribution=-float(count), text="Events")
                 ][:reasons],
-                parts={"fit": 0.0, "engagement": -float(count)},
+                parts={"fit": 0.0, "engagement": -float(count), "base": 0.0},
                 data_quality=[],
                 truncated=False,
             )
@@ -213,6 +212,16 @@ def event(contact_id: str, name: str = "e1", type_: str = "email_clicked", days:
 
 
 Opened = Callable[..., Any]
+
+
+@pytest.fixture
+def asgi() -> type[Client]:
+    return Client
+
+
+@pytest.fixture
+def row() -> Callable[..., RememberedRow]:
+    return champion_row
 
 
 @pytest.fixture

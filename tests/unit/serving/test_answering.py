@@ -6,7 +6,6 @@ from asyncio import create_task, to_thread
 from typing import Any
 
 import pytest
-from numpy import nan  # noqa: F401 - what JSON calls NaN
 
 from shared.timeline import ContactFacts
 
@@ -39,7 +38,7 @@ async def test_a_known_contact_is_answered_in_full(running: Any) -> None:
                 ],
                 "source": "model",
                 "data_quality": [],
-                "parts": {"fit": 0.0, "engagement": -2.0},
+                "parts": {"fit": 0.0, "engagement": -2.0, "base": 0.0},
             }
         ],
         "model": {

@@ -1,0 +1,95 @@
+"""Events a second from a Parquet file into SQLite, end to end: `python bench/ingest.py --rows 2000000`."""
+
+import argparse
+import resource
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from shared.ingest import read_events
+from shared.settings import Settings
+from shared.store import migrate, open_database
+
+NOW = 1_780_000_000_000_000
+YEAR = 365 * 86_400 * 1_000_000
+TYPES = ("email_sent", "email_opened", "email_clicked", "page_viewed", "order_placed")
+
+
+def main() -> None:
+    """Write a file, import it, print the curve."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=2_000_000)
+    parser.add_argument("--events-per-contact", type=int, default=40)
+    rows, per_contact = (parsed := parser.parse_args()).rows, parsed.events_per_contact
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "events.parquet"
+        write(file, rows, max(rows // per_contact, 1))
+        settings = Settings(home=Path(folder))
+        migrate(settings)
+        database = open_database(settings)
+        database.create_account("bench", created_at=NOW)
+        run(file, database.of("bench"), rows)
+        database.close()
+        print(f"store: {(Path(folder) / 'store.sqlite').stat().st_size / 1e6:,.0f} MB")
+        print(f"peak memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB")
+
+
+def write(file: Path, rows: int, contacts: int) -> None:
+    """Write events in the order of time: the hardest order for a store clustered by contact."""
+    random = np.random.default_rng(0)
+    with pq.ParquetWriter(file, SCHEMA) as writer:
+        for start in range(0, rows, 500_000):
+            n = min(500_000, rows - start)
+            at = NOW - YEAR + (np.arange(start, start + n) * (YEAR // rows))
+            value = np.where(random.random(n) < 0.2, np.round(random.gamma(2, 30, n), 2), np.nan)
+            columns = [
+                [f"contact-{number}" for number in random.integers(0, contacts, n)],
+                np.array(TYPES)[random.integers(0, len(TYPES), n)],
+                pa.array(at, pa.int64()).cast(pa.timestamp("us", "UTC")),
+                pa.array(value, from_pandas=True),
+                [f"campaign-{number}" for number in random.integers(0, 300, n)],
+            ]
+            writer.write_table(pa.table(columns, schema=SCHEMA))
+
+
+SCHEMA = pa.schema(
+    [
+        ("contact_id", pa.string()),
+        ("type", pa.string()),
+        ("occurred_at", pa.timestamp("us", "UTC")),
+        ("value", pa.float64()),
+        ("campaign_id", pa.string()),
+    ]
+)
+
+
+def run(file: Path, store: object, rows: int) -> None:
+    """Import, and say how fast each million went and where the time was spent."""
+    began = marked = time.perf_counter()
+    done = new = 0
+    reading = 0.0
+    batches = read_events(file, recorded_at=NOW)
+    while True:
+        before = time.perf_counter()
+        batch = next(batches, None)
+        reading += time.perf_counter() - before
+        if batch is None:
+            break
+        assert not batch.rejects
+        new += store.bulk_events(batch.rows)
+        done += len(batch)
+        if done % 1_000_000 == 0 or done == rows:
+            now = time.perf_counter()
+            print(f"{done:>12,} rows  {min(1_000_000, done) / (now - marked):>10,.0f} rows/s", flush=True)
+            marked = now
+    seconds = time.perf_counter() - began
+    assert new == rows
+    print(f"{rows:>12,} rows  {rows / seconds:>10,.0f} rows/s over all; reading and hashing {reading / seconds:.0%}")
+
+
+if __name__ == "__main__":
+    main()

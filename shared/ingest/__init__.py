@@ -1,0 +1,19 @@
+"""Rows from outside, from a request or a file, turned into the records that the store keeps."""
+
+from shared.ingest.files import Batch, Reject, read_contacts, read_events
+from shared.ingest.identity import email_hash, event_identity
+from shared.ingest.problems import problems
+from shared.ingest.rows import contact_row, event_row, microseconds
+
+__all__ = [
+    "Batch",
+    "Reject",
+    "contact_row",
+    "email_hash",
+    "event_identity",
+    "event_row",
+    "microseconds",
+    "problems",
+    "read_contacts",
+    "read_events",
+]

@@ -1,0 +1,48 @@
+"""What makes an event the same event, and a contact recognisable by its address without keeping it."""
+
+import hashlib
+import hmac
+from binascii import b2a_base64
+
+from shared.contracts.rows import Microseconds
+
+PREFIX = "~"
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+_CHARACTERS = 22
+"""Of 16 bytes in base64, without padding."""
+
+
+def event_identity(
+    contact_id: str, type_: str, occurred_at: Microseconds, value: float | None, *, properties: str | None
+) -> str:
+    """Derive the id of an event that was sent without one: the same fact again is the same event.
+
+    Each part says its length or cannot contain the separator, so no two facts share an encoding.
+
+    Args:
+        contact_id: whose event.
+        type_: its type.
+        occurred_at: its instant.
+        value: its amount; -0.0 is 0.0.
+        properties: canonical JSON, or None.
+
+    Returns:
+        `~` and 22 characters: 16 bytes of BLAKE2b, URL-safe base64.
+    """
+    amount = "" if value is None else repr(value + 0.0)
+    encoded = f"{len(contact_id)}:{contact_id}{len(type_)}:{type_}{occurred_at};{amount};{properties or ''}"
+    digest = hashlib.blake2b(encoded.encode(), digest_size=16).digest()
+    return PREFIX + b2a_base64(digest)[:_CHARACTERS].translate(_URL_SAFE).decode()
+
+
+def email_hash(address: str, key: bytes) -> str:
+    """Hash an e-mail address so that only who has the key can recognise it.
+
+    Args:
+        address: as written; case and surrounding space do not matter.
+        key: the installation's identity key.
+
+    Returns:
+        HMAC-SHA256, 64 hexadecimal digits.
+    """
+    return hmac.new(key, address.strip().lower().encode(), hashlib.sha256).hexdigest()

@@ -1,0 +1,84 @@
+"""Validated wire types turned into records: instants into microseconds, properties into canonical JSON."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from shared.contracts.contact import ContactInput, DatedScalar, EventInput
+from shared.contracts.rows import AttributeRow, ContactRow, EventRow, Microseconds
+from shared.ingest.identity import email_hash, event_identity
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def microseconds(instant: datetime) -> Microseconds:
+    """Count the microseconds since 1970, exactly.
+
+    >>> microseconds(datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC))
+    1000000
+    """
+    return (instant - _EPOCH) // _MICROSECOND
+
+
+def event_row(event: EventInput, *, recorded_at: Microseconds) -> EventRow:
+    """Turn a validated event into the record that is kept."""
+    at = microseconds(event.occurred_at)
+    properties = canonical(event.properties)
+    event_id = event.id
+    if event_id is None:
+        event_id = event_identity(event.contact_id, event.type, at, event.value, properties=properties)
+    return EventRow(
+        event.contact_id,
+        event_id,
+        event.type,
+        at,
+        recorded_at,
+        event.value,
+        event.currency,
+        event.message_id,
+        event.campaign_id,
+        event.item,
+        properties,
+        None if event.human is None else int(event.human),
+    )
+
+
+def contact_row(
+    contact: ContactInput, *, recorded_at: Microseconds, identity_key: bytes, undated: bool = False
+) -> ContactRow:
+    """Turn a validated contact into the record that is kept; the address becomes a keyed hash.
+
+    Args:
+        contact: as sent.
+        recorded_at: now; bare attribute values hold from now on.
+        identity_key: key of the hash.
+        undated: nobody knows since when bare values hold (a file), so they do not hold from now on.
+    """
+    bare_from = None if undated else recorded_at
+    return ContactRow(
+        contact_id=contact.id,
+        created_at=None if contact.created_at is None else microseconds(contact.created_at),
+        timezone=contact.timezone,
+        consent=None if contact.consent is None else {str(name): given for name, given in contact.consent.items()},
+        email_hash=email_hash(contact.email, identity_key) if contact.email and contact.email.strip() else None,
+        attributes=tuple(
+            AttributeRow(name, given.value, microseconds(given.valid_from))
+            if isinstance(given, DatedScalar)
+            else AttributeRow(name, given, bare_from)
+            for name, given in contact.attributes.items()
+        ),
+    )
+
+
+def canonical(properties: Mapping[str, Any] | None) -> str | None:
+    r"""Write properties so that equal ones are equal text; empty ones are none.
+
+    >>> canonical({"b": 1, "a": "é"})
+    '{"a":"\\u00e9","b":1}'
+    """
+    if not properties:
+        return None
+    return _CANONICAL.encode(properties)

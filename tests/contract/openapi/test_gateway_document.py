@@ -1,0 +1,127 @@
+import importlib
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openapi_schema_validator import OAS30Validator, OAS31Validator
+from openapi_spec_validator import OpenAPIV30SpecValidator, OpenAPIV31SpecValidator, validate
+
+from gateway.api import create_app
+from gateway.openapi import as_3_0, saved_service_document
+from gateway.openapi.document import operations
+from gateway.openapi.services import FOLDER
+from shared.capabilities import TABLE
+from shared.settings import GatewaySettings, ServiceSettings
+
+PUBLISHED = Path(__file__).with_name("gateway.json")
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    settings = GatewaySettings(signing_key="0" * 64, identity_key="0" * 64)
+    return create_app(settings).openapi()
+
+
+def media_types(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every body that is asked or answered, with its place."""
+    for _, _, operation in operations(document):
+        bodies = {"request": operation.get("requestBody", {}), **operation["responses"]}
+        for name, body in bodies.items():
+            if "$ref" in body:
+                body = document["components"]["responses"][body["$ref"].rsplit("/", 1)[1]]
+            for media in body.get("content", {}).values():
+                yield f"{operation['operationId']} {name}", media
+
+
+def examples_of(media: dict[str, Any]) -> list[Any]:
+    return [media["example"]] if "example" in media else [one["value"] for one in media.get("examples", {}).values()]
+
+
+def test_the_document_equals_the_published_one(document: dict[str, Any]) -> None:
+    published = json.loads(PUBLISHED.read_text(encoding="utf-8"))
+
+    assert json.loads(json.dumps(document)) == published, (
+        "The API changed. When that is wanted: python -m gateway.openapi tests/contract/openapi/gateway.json"
+    )
+
+
+def test_it_is_valid_3_1(document: dict[str, Any]) -> None:
+    validate(document, cls=OpenAPIV31SpecValidator)
+
+
+def test_written_as_3_0_it_is_valid_3_0(document: dict[str, Any]) -> None:
+    validate(as_3_0(document), cls=OpenAPIV30SpecValidator)
+
+
+def test_every_capability_of_the_table_is_in_it(document: dict[str, Any]) -> None:
+    assert [line.path for line in TABLE if line.path not in document["paths"]] == []
+
+
+def test_operation_ids_are_short_and_unique(document: dict[str, Any]) -> None:
+    ids = [operation["operationId"] for _, _, operation in operations(document)]
+
+    assert len(ids) == len(set(ids))
+    assert [name for name in ids if not re.fullmatch(r"[a-z][A-Za-z0-9_]{2,23}", name)] == []
+
+
+def test_every_operation_has_a_tag_and_a_summary(document: dict[str, Any]) -> None:
+    tags = {tag["name"] for tag in document["tags"]}
+
+    assert [
+        operation["operationId"]
+        for _, _, operation in operations(document)
+        if not operation.get("summary") or not set(operation.get("tags", ["none"])) <= tags
+    ] == []
+
+
+def test_every_request_answer_and_error_has_an_example(document: dict[str, Any]) -> None:
+    assert [place for place, media in media_types(document) if not examples_of(media)] == []
+
+
+@pytest.mark.parametrize("version", ["3.1", "3.0"])
+def test_every_example_fits_its_schema(document: dict[str, Any], version: str) -> None:
+    written = document if version == "3.1" else as_3_0(document)
+    validator = OAS31Validator if version == "3.1" else OAS30Validator
+
+    wrong = []
+    for place, media in media_types(written):
+        schema = {**media["schema"], "components": written["components"]}
+        for example in examples_of(media):
+            wrong += [(place, error.message) for error in validator(schema).iter_errors(example)]
+
+    assert wrong == []
+
+
+def test_every_field_of_an_answer_is_described(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+
+    assert [
+        f"{name}.{field}"
+        for name, schema in schemas.items()
+        for field, described in schema.get("properties", {}).items()
+        if "description" not in described
+    ] == []
+
+
+def test_only_operations_for_operators_are_open(document: dict[str, Any]) -> None:
+    assert document["security"] == [{"key": []}]
+    assert sorted(path for path, _, operation in operations(document) if operation.get("security") == []) == [
+        "/healthz",
+        "/readyz",
+    ]
+
+
+@pytest.mark.parametrize("name", [line.name for line in TABLE])
+def test_the_kept_document_equals_that_of_the_service(name: str, tmp_path: Path) -> None:
+    service = importlib.import_module(f"services.{name}.api")
+    app = service.create_app(ServiceSettings(home=tmp_path, signing_key="0" * 64))
+
+    written = saved_service_document(name, app.openapi(), tmp_path)
+
+    kept = FOLDER / f"{name}.json"
+    assert kept.read_text(encoding="utf-8") == written.read_text(encoding="utf-8"), (
+        "A service's API changed. When that is wanted: foretell openapi"
+    )

@@ -1,0 +1,150 @@
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import uvicorn
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from fastapi import FastAPI
+
+from gateway.api import create_app
+from shared.contracts.key import new_key
+from shared.contracts.rows import SECOND
+from shared.errors import StoreUnavailable
+from shared.settings import GatewaySettings
+from shared.store import Database, migrate, open_database
+
+SIGNING_KEY = "a signing key of the tests, long enough"
+LONG_AGO = 1_700_000_000 * SECOND
+
+
+class Leavable:
+    """A store that can go away and come back."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.away = False
+
+    def __getattr__(self, name: str) -> Any:
+        if self.away:
+            raise StoreUnavailable("The store cannot be reached; try again soon.")
+        return getattr(self._database, name)
+
+
+@dataclass
+class Seen:
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass
+class Upstream:
+    """A service on a socket that answers as told and remembers what it was asked."""
+
+    server: TestServer
+    answer: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    seen: list[Seen] = field(default_factory=list)
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        self.seen.append(Seen(request.method, request.path_qs, request.headers, await request.read()))
+        return await self.answer(request)
+
+
+@dataclass
+class Door:
+    """The gateway on a socket, and everything behind it."""
+
+    url: str
+    settings: GatewaySettings
+    store: Leavable
+    client: aiohttp.ClientSession
+    app: FastAPI
+
+    def key(self, account: str = "acme", scopes: tuple[str, ...] = ("admin",), **more: Any) -> str:
+        made = new_key()
+        self.store.of(account).create_key(
+            "test", scopes, public_id=made.public_id, digest=made.digest, created_at=LONG_AGO, **more
+        )
+        return made.text
+
+    async def ask(self, method: str, path: str, key: str | None = None, **more: Any) -> tuple[int, Any, Any]:
+        """Return status, body (JSON where it is) and headers."""
+        headers = {**more.pop("headers", {}), **({"Authorization": f"Bearer {key}"} if key else {})}
+        async with self.client.request(method, self.url + path, headers=headers, **more) as answer:
+            raw = await answer.read()
+            is_json = "json" in answer.headers.get("Content-Type", "")
+            return answer.status, (await answer.json(content_type=None) if is_json else raw), answer.headers
+
+
+class QuietServer(uvicorn.Server):
+    """Leaves the signals to pytest."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@contextlib.asynccontextmanager
+async def on_a_socket(app: FastAPI) -> AsyncIterator[str]:
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = QuietServer(uvicorn.Config(app, log_config=None, ws="none", server_header=False, timeout_graceful_shutdown=1))
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    while not server.started:
+        await asyncio.sleep(0)
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await serving
+        listener.close()
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("migrated")
+    migrate(GatewaySettings(home=home, signing_key=SIGNING_KEY, identity_key=SIGNING_KEY))
+    return home
+
+
+@pytest.fixture
+async def upstream() -> AsyncIterator[Upstream]:
+    async def scored(request: web.Request) -> web.StreamResponse:
+        return web.json_response({"predictions": []}, headers={"Foretell-Contacts-Served": "3", "Server": "secret"})
+
+    app = web.Application(client_max_size=100_000_000)
+    made = Upstream(TestServer(app), scored)
+    app.router.add_route("*", "/{rest:.*}", made.handle)
+    await made.server.start_server()
+    yield made
+    await made.server.close()
+
+
+@pytest.fixture
+async def door(migrated: Path, tmp_path: Path, upstream: Upstream) -> AsyncIterator[Door]:
+    for file in migrated.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    settings = GatewaySettings(
+        home=tmp_path,
+        signing_key=SIGNING_KEY,
+        identity_key=SIGNING_KEY,
+        upstream=str(upstream.server.make_url("")).rstrip("/"),
+        key_cache_seconds=0.001,
+        max_body_bytes=1_000_000,
+        request_timeout_seconds=2.0,
+    )
+    store = Leavable(open_database(settings))
+    for account in ("acme", "other"):
+        store.create_account(account, created_at=LONG_AGO)
+    app = create_app(settings, database=store)  # type: ignore[arg-type]
+    async with on_a_socket(app) as url, aiohttp.ClientSession() as client:
+        yield Door(url, settings, store, client, app)
+    store.away = False
+    store.close()

@@ -1,0 +1,190 @@
+import json
+
+import pytest
+
+from shared.contracts.rows import DAY, SECOND
+from shared.store import PredictionRow, VersionRow
+
+NOW = 1_780_000_000 * SECOND
+
+
+def prediction(contact_id: str, score: int, band: str = "high", outcome: str = "customer") -> PredictionRow:
+    body = {
+        "contact_id": contact_id,
+        "trend": "steady",
+        "detail": None,
+        "data_quality": ["no_timezone"],
+        "reasons": [
+            {"feature": "f", "value": 4, "effect": "raises", "contribution": 0.8, "text": "Clicked 4 emails"}
+        ],
+    }
+    return PredictionRow(
+        contact_id=contact_id,
+        capability="scoring",
+        outcome=outcome,
+        version="7",
+        cutoff=NOW,
+        asked_at=NOW,
+        request_id="r",
+        status="ok",
+        probability=score / 100,
+        score=score,
+        band=band,
+        source="model",
+        body=json.dumps(body),
+    )
+
+
+def version(number: str, trained_at: int) -> VersionRow:
+    return VersionRow(
+        capability="scoring",
+        outcome="customer",
+        version=number,
+        digest="d" * 64,
+        kind="lightgbm",
+        grade="A",
+        trained_at=trained_at,
+        horizon_days=90,
+        run_id="run",
+        figures={"log_loss": 0.3},
+    )
+
+
+async def test_built_in_outcomes_are_there_from_the_start(door) -> None:
+    status, answer, _ = await door.ask("GET", "/outcomes", door.key(scopes=("read",)))
+
+    assert status == 200
+    assert [(one["name"], one["built_in"]) for one in answer["outcomes"]] == [("customer", True), ("opportunity", True)]
+
+
+async def test_an_outcome_is_defined_shown_and_deleted(door) -> None:
+    key = door.key()
+    fields = {"event_types": ["form_submitted"], "horizon_days": 30, "every_days": 7}
+
+    defined = await door.ask("PUT", "/outcomes/demo_request", key, json=fields, params={"capability": "scoring"})
+    shown = await door.ask("GET", "/outcomes/demo_request", key)
+    deleted = await door.ask("DELETE", "/outcomes/demo_request", key)
+
+    assert (defined[0], shown[0], deleted[0]) == (200, 200, 204)
+    assert shown[1] == defined[1]
+    assert (shown[1]["horizon_days"], shown[1]["built_in"]) == (30, False)
+    assert (await door.ask("GET", "/outcomes/demo_request", key))[1]["code"] == "not-found"
+
+
+async def test_a_redefined_built_in_becomes_what_it_was_when_deleted(door) -> None:
+    key = door.key()
+    await door.ask("PUT", "/outcomes/customer", key, json={"event_types": ["order_placed"], "horizon_days": 10})
+
+    first = await door.ask("DELETE", "/outcomes/customer", key)
+    second = await door.ask("DELETE", "/outcomes/customer", key)
+
+    assert (first[0], second[0], second[1]["code"]) == (204, 409, "conflict")
+    assert (await door.ask("GET", "/outcomes/customer", key))[1]["horizon_days"] == 90
+
+
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        ("/outcomes/demo", {}),
+        ("/outcomes/demo", {"event_types": ["a"], "attribute": "b"}),
+        ("/outcomes/demo", {"event_types": ["Not Snake"]}),
+        ("/outcomes/demo", {"event_types": ["a"], "horizon": 30}),
+        ("/outcomes/demo", {"event_types": ["a"], "at": [{"event_type": "b", "after_seconds": 1}], "every_days": 2}),
+        ("/outcomes/Not-A-Name", {"event_types": ["a"]}),
+        ("/outcomes/demo?capability=astrology", {"event_types": ["a"]}),
+    ],
+)
+async def test_an_outcome_that_does_not_fit_is_422(door, path: str, fields: dict) -> None:
+    status, problem, _ = await door.ask("PUT", path, door.key(), json=fields)
+
+    assert (status, problem["code"]) == (422, "invalid-request")
+    assert problem["errors"]
+
+
+async def test_the_ranked_list_goes_page_by_page_and_by_band(door) -> None:
+    key = door.key()
+    scores = {"c-1": 93, "c-2": 50, "c-3": 93, "c-4": 12}
+    rows = [prediction(name, score, "high" if score > 60 else "low") for name, score in scores.items()]
+    door.store.of("acme").log_predictions(rows)
+    query = {"capability": "scoring", "outcome": "customer", "limit": "2", "sort": "-score"}
+
+    first = (await door.ask("GET", "/predictions", key, params=query))[1]
+    second = (await door.ask("GET", "/predictions", key, params={**query, "cursor": first["next_cursor"]}))[1]
+    low = (await door.ask("GET", "/predictions", key, params={**query, "band": "low"}))[1]
+
+    assert [one["contact_id"] for one in first["predictions"]] == ["c-1", "c-3"]
+    assert [one["contact_id"] for one in second["predictions"]] == ["c-2", "c-4"]
+    assert [one["contact_id"] for one in low["predictions"]] == ["c-2", "c-4"]
+    assert first["predictions"][0] == {
+        "contact_id": "c-1",
+        "capability": "scoring",
+        "outcome": "customer",
+        "version": "7",
+        "status": "ok",
+        "detail": None,
+        "probability": 0.93,
+        "score": 93,
+        "band": "high",
+        "trend": "steady",
+        "reasons": [
+            {"feature": "f", "value": 4.0, "effect": "raises", "contribution": 0.8, "text": "Clicked 4 emails"}
+        ],
+        "source": "model",
+        "data_quality": ["no_timezone"],
+        "cutoff": "2026-05-28T20:26:40Z",
+        "asked_at": "2026-05-28T20:26:40Z",
+    }
+
+
+async def test_a_cursor_does_not_fit_other_filters(door) -> None:
+    key = door.key()
+    door.store.of("acme").log_predictions([prediction("c-1", 9), prediction("c-2", 8)])
+    query = {"capability": "scoring", "outcome": "customer", "limit": "1"}
+    cursor = (await door.ask("GET", "/predictions", key, params=query))[1]["next_cursor"]
+
+    status, _, _ = await door.ask("GET", "/predictions", key, params={**query, "band": "high", "cursor": cursor})
+
+    assert status == 422
+
+
+async def test_an_unknown_outcome_lists_the_known_ones(door) -> None:
+    query = {"capability": "scoring", "outcome": "nothing"}
+
+    status, problem, _ = await door.ask("GET", "/predictions", door.key(), params=query)
+
+    assert (status, problem["code"], problem["outcomes"]) == (422, "unknown-outcome", ["customer", "opportunity"])
+
+
+async def test_a_contacts_predictions_come_all_at_once(door) -> None:
+    key = door.key()
+    rows = [prediction("c-1", 90), prediction("c-1", 20, outcome="opportunity"), prediction("c-2", 1)]
+    door.store.of("acme").log_predictions(rows)
+
+    status, answer, _ = await door.ask("GET", "/contacts/c-1/predictions", key)
+
+    assert status == 200
+    assert [(one["outcome"], one["score"]) for one in answer["predictions"]] == [("customer", 90), ("opportunity", 20)]
+
+
+async def test_predictions_stay_in_their_account(door) -> None:
+    door.store.of("acme").log_predictions([prediction("c-1", 90)])
+    theirs = door.key("other")
+
+    listed = await door.ask("GET", "/predictions?capability=scoring&outcome=customer", theirs)
+    shown = await door.ask("GET", "/contacts/c-1/predictions", theirs)
+
+    assert listed[1]["predictions"] == []
+    assert shown[0] == 404
+
+
+async def test_the_catalogue_tells_which_version_answers(door) -> None:
+    store = door.store.of("acme")
+    for number, trained_at in (("1", NOW - DAY), ("2", NOW)):
+        store.add_version(version(number, trained_at))
+    store.promote("scoring", "customer", "1", "d" * 64, at=NOW, reason="test")
+
+    status, answer, _ = await door.ask("GET", "/models", door.key())
+
+    assert status == 200
+    assert [(one["version"], one["champion"]) for one in answer["models"]] == [("2", False), ("1", True)]
+    assert answer["models"][0]["trained_at"] == "2026-05-28T20:26:40Z"

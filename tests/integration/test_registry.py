@@ -1,0 +1,143 @@
+"""The registry with a real MLflow on SQLite, and what a service gets from it by its child process."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from shared.errors import ArtifactRefused, RegistryUnavailable
+from shared.registry.aliases import champion_alias, set_champion_alias
+from shared.registry.digest import digest_of
+from shared.registry.fetch import EXIT_REFUSED, EXIT_UNAVAILABLE, artifacts
+from shared.registry.registration import Record, Registered, register
+from shared.serving.artifacts import RegistryChild, RememberedRow
+from shared.settings import ServiceSettings, Settings
+
+MODEL = {"account": "demo", "capability": "scoring", "outcome": "customer"}
+WHERE = ("demo", "scoring", "customer")
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> ServiceSettings:
+    return ServiceSettings(home=tmp_path_factory.mktemp("home"), signing_key="k" * 32)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("artifact")
+    (folder / "model.json").write_text('{"kind": "rule"}')
+    (folder / "deep").mkdir()
+    (folder / "deep" / "model.txt").write_text("tree")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def registered(settings: Settings, folder: Path) -> Registered:
+    plot = folder.parent / "lift.png"
+    plot.write_bytes(b"png")
+    record = Record(
+        report={"grade": "A"}, plots={"lift": plot}, params={"trees": 3}, metrics={"log_loss": 0.3}, columns=("a", "b")
+    )
+    return register(settings, **MODEL, folder=folder, record=record)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_version_is_registered_without_code_or_pickle(settings: Settings, registered: Registered) -> None:
+    import mlflow
+
+    local = Path(mlflow.artifacts.download_artifacts(f"models:/demo.scoring.customer/{registered.version}"))
+
+    names = {path.name for path in local.rglob("*") if path.is_file()}
+    flavour = mlflow.models.Model.load(str(local)).flavors["python_function"]
+    assert {"model.json", "model.txt"} < names
+    assert not [name for name in names if name.endswith((".pkl", ".pickle", ".py", ".joblib"))]
+    assert flavour["loader_module"] == "services.scoring.model"
+    assert "python_model" not in flavour
+    assert flavour.get("code") is None
+
+
+def test_the_next_one_gets_the_next_number(settings: Settings, registered: Registered, folder: Path) -> None:
+    again = register(settings, **MODEL, folder=folder, record=Record())
+
+    assert int(again.version) == int(registered.version) + 1
+    assert again.digest == registered.digest == digest_of(folder)
+
+
+def test_the_alias_follows_promotion(settings: Settings, registered: Registered) -> None:
+    set_champion_alias(settings, *WHERE, version=registered.version)
+
+    assert champion_alias(settings, *WHERE) == registered.version
+    assert champion_alias(settings, "demo", "scoring", "nothing") is None
+
+
+def test_an_alias_of_a_version_that_is_not_there_is_refused(settings: Settings, registered: Registered) -> None:
+    with pytest.raises(RegistryUnavailable):
+        set_champion_alias(settings, *WHERE, version="99")
+
+
+def test_artifacts_arrive_whole_and_checked(settings: Settings, registered: Registered, tmp_path: Path) -> None:
+    found = artifacts(settings, *WHERE, version=registered.version, digest=registered.digest, into=tmp_path)
+
+    assert found == tmp_path / registered.digest
+    assert digest_of(found) == registered.digest
+    assert [path.name for path in tmp_path.iterdir()] == [registered.digest]
+
+
+def test_something_else_than_what_was_promoted_is_refused(
+    settings: Settings, registered: Registered, tmp_path: Path
+) -> None:
+    with pytest.raises(ArtifactRefused):
+        artifacts(settings, *WHERE, version=registered.version, digest="0" * 64, into=tmp_path)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def row(registered: Registered) -> RememberedRow:
+    return RememberedRow(*WHERE, registered.version, registered.digest, None, None)
+
+
+async def test_a_service_gets_an_artifact_by_a_child_process(settings: ServiceSettings, registered: Registered) -> None:
+    found = await RegistryChild(settings)(row(registered), registered.version, registered.digest)
+
+    assert digest_of(found) == registered.digest
+
+
+async def test_a_damaged_cache_is_fetched_again(settings: ServiceSettings, registered: Registered) -> None:
+    child = RegistryChild(settings)
+    found = await child(row(registered), registered.version, registered.digest)
+    (found / "model.json").write_text("")
+
+    again = await child(row(registered), registered.version, registered.digest)
+
+    assert digest_of(again) == registered.digest
+
+
+async def test_a_service_is_told_what_is_refused_and_what_is_away(
+    settings: ServiceSettings, registered: Registered
+) -> None:
+    child = RegistryChild(settings)
+
+    with pytest.raises(ArtifactRefused):
+        await child(row(registered), registered.version, "0" * 64)
+    with pytest.raises(RegistryUnavailable):
+        await child(row(registered), "99", "1" * 64)
+
+
+def fetch(home: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-m", "shared.registry.fetch", *arguments],
+        env={**os.environ, "FORETELL_HOME": str(home), **env},
+        capture_output=True,
+        timeout=120,
+    )
+
+
+def test_the_child_s_exit_codes_are_those_that_are_documented(settings: Settings, registered: Registered) -> None:
+    wrong = fetch(settings.home, *WHERE, registered.version, "0" * 64)
+    gone = fetch(settings.home / "elsewhere", *WHERE, registered.version, registered.digest)
+    nonsense = fetch(settings.home, "demo")
+
+    assert (wrong.returncode, gone.returncode, nonsense.returncode) == (EXIT_REFUSED, EXIT_UNAVAILABLE, 2)
+    assert b"Traceback" not in wrong.stderr + gone.stderr

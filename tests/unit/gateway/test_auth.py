@@ -1,0 +1,215 @@
+import asyncio
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pytest
+
+from gateway.auth import Caller, Keyring
+from shared.contracts.key import NewKey, new_key
+from shared.contracts.rows import SECOND
+from shared.errors import NotAllowed, NotAuthenticated, StoreUnavailable
+from shared.store import KeyRow
+
+NOW_SECONDS = 1_780_000_000.0
+
+
+@dataclass
+class FakeStore:
+    rows: dict[str, KeyRow] = field(default_factory=dict)
+    away: bool = False
+    asked: int = 0
+    written: dict[str, int] = field(default_factory=dict)
+
+    def key(self, public_id: str) -> KeyRow | None:
+        self.asked += 1
+        if self.away:
+            raise StoreUnavailable("away")
+        return self.rows.get(public_id)
+
+    def touch_keys(self, used: Mapping[str, int]) -> None:
+        if self.away:
+            raise StoreUnavailable("away")
+        self.written.update(used)
+
+    def holds(self, key: NewKey, scopes: tuple[str, ...] = ("read",), **more: int | None) -> None:
+        times = {"last_used_at": None, "revoked_at": None, "expires_at": None, **more}
+        self.rows[key.public_id] = KeyRow(key.public_id, "acme", key.digest, scopes, "test", 0, **times)
+
+
+@dataclass
+class Clock:
+    at: float = 100.0
+
+    def __call__(self) -> float:
+        return self.at
+
+
+@pytest.fixture
+def store() -> FakeStore:
+    return FakeStore()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def keyring(store: FakeStore, clock: Clock) -> Keyring:
+    return Keyring(store, fresh_seconds=5, grace_seconds=600, monotonic=clock, now=lambda: NOW_SECONDS)
+
+
+async def test_a_key_is_looked_up_once_in_five_seconds(keyring: Keyring, store: FakeStore, clock: Clock) -> None:
+    key = new_key()
+    store.holds(key)
+
+    for at in (100, 101, 104.9, 105):
+        clock.at = at
+        assert await keyring.caller(f"Bearer {key.text}", "read") == Caller("acme", ("read",), key.public_id)
+
+    assert store.asked == 2
+
+
+async def test_requests_with_the_same_key_share_one_question(keyring: Keyring, store: FakeStore) -> None:
+    key = new_key()
+    store.holds(key)
+
+    await asyncio.gather(*(keyring.caller(f"Bearer {key.text}", "read") for _ in range(20)))
+
+    assert store.asked == 1
+
+
+async def test_a_revocation_is_seen_after_five_seconds(keyring: Keyring, store: FakeStore, clock: Clock) -> None:
+    key = new_key()
+    store.holds(key)
+    await keyring.caller(f"Bearer {key.text}", "read")
+
+    store.holds(key, revoked_at=1)
+    clock.at += 5
+
+    with pytest.raises(NotAuthenticated, match="revoked"):
+        await keyring.caller(f"Bearer {key.text}", "read")
+
+
+async def test_while_the_store_is_away_a_known_key_lasts_ten_minutes(
+    keyring: Keyring, store: FakeStore, clock: Clock
+) -> None:
+    key = new_key()
+    store.holds(key)
+    await keyring.caller(f"Bearer {key.text}", "read")
+    store.away = True
+
+    clock.at = 100 + 600
+    assert (await keyring.caller(f"Bearer {key.text}", "read")).account == "acme"
+    assert keyring.remembers
+
+    clock.at = 100 + 600.1
+    assert not keyring.remembers
+    with pytest.raises(StoreUnavailable):
+        await keyring.caller(f"Bearer {key.text}", "read")
+
+
+async def test_while_the_store_is_away_nobody_waits_for_it_twice(
+    keyring: Keyring, store: FakeStore, clock: Clock
+) -> None:
+    key = new_key()
+    store.holds(key)
+    await keyring.caller(f"Bearer {key.text}", "read")
+    store.away = True
+    clock.at = 110
+    await keyring.caller(f"Bearer {key.text}", "read")
+
+    answers = threading.Event()
+
+    def blocked(public_id: str) -> KeyRow | None:
+        answers.wait(5)
+        return store.rows[public_id]
+
+    store.key = blocked  # type: ignore[method-assign]
+    clock.at = 120
+
+    caller = await keyring.caller(f"Bearer {key.text}", "read")
+    answers.set()
+
+    assert caller.account == "acme"
+
+
+async def test_when_the_store_comes_back_a_revocation_counts(keyring: Keyring, store: FakeStore, clock: Clock) -> None:
+    key = new_key()
+    store.holds(key)
+    await keyring.caller(f"Bearer {key.text}", "read")
+    store.away = True
+    clock.at = 110
+    await keyring.caller(f"Bearer {key.text}", "read")
+
+    store.away = False
+    store.holds(key, revoked_at=1)
+    clock.at = 120
+    await keyring.caller(f"Bearer {key.text}", "read")
+    while keyring._asking:
+        await asyncio.sleep(0)
+
+    with pytest.raises(NotAuthenticated):
+        await keyring.caller(f"Bearer {key.text}", "read")
+
+
+async def test_an_unknown_key_is_not_called_wrong_while_the_store_is_away(keyring: Keyring, store: FakeStore) -> None:
+    store.away = True
+
+    with pytest.raises(StoreUnavailable):
+        await keyring.caller(f"Bearer {new_key().text}", "read")
+
+
+async def test_an_expired_key_is_refused_though_it_is_remembered(store: FakeStore, clock: Clock) -> None:
+    seconds = [NOW_SECONDS]
+    keyring = Keyring(store, fresh_seconds=5, grace_seconds=600, monotonic=clock, now=lambda: seconds[0])
+    key = new_key()
+    store.holds(key, expires_at=int((NOW_SECONDS + 1) * SECOND))
+    await keyring.caller(f"Bearer {key.text}", "read")
+
+    seconds[0] += 1
+
+    with pytest.raises(NotAuthenticated, match="expired"):
+        await keyring.caller(f"Bearer {key.text}", "read")
+
+
+@pytest.mark.parametrize("header", [None, "", "Basic abc", "fk_without_scheme"])
+async def test_a_header_of_another_kind_is_told_so(keyring: Keyring, header: str | None) -> None:
+    with pytest.raises(NotAuthenticated, match="Bearer fk_"):
+        await keyring.caller(header, "read")
+
+
+async def test_a_missing_scope_is_named(keyring: Keyring, store: FakeStore) -> None:
+    key = new_key()
+    store.holds(key, ("read", "predict"))
+
+    with pytest.raises(NotAllowed) as refused:
+        await keyring.caller(f"bearer {key.text}", "ingest")
+
+    assert refused.value.members == {"scope": "ingest"}
+
+
+async def test_admin_is_written_out_as_every_scope(keyring: Keyring, store: FakeStore) -> None:
+    key = new_key()
+    store.holds(key, ("admin",))
+
+    caller = await keyring.caller(f"Bearer {key.text}", "ingest")
+
+    assert caller.scopes == ("predict", "ingest", "read", "admin")
+
+
+async def test_last_use_is_written_in_batches_and_kept_while_the_store_is_away(
+    keyring: Keyring, store: FakeStore
+) -> None:
+    key = new_key()
+    store.holds(key)
+    await keyring.caller(f"Bearer {key.text}", "read")
+    store.away = True
+    await keyring.write_used()
+    assert store.written == {}
+
+    store.away = False
+    await keyring.write_used()
+
+    assert store.written == {key.public_id: int(NOW_SECONDS * SECOND)}

@@ -1,0 +1,112 @@
+import logging
+from typing import Any
+
+import pytest
+
+from shared.contracts.call import CALL_HEADER, Call, signed
+
+KEY = b"k" * 32
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"), [("abc-1.2_3", True), ("x" * 65, False), ("a b", False), ("é", False), ("", False)]
+)
+async def test_a_sane_request_id_is_kept_and_any_other_replaced(running: Any, given: str, kept: bool) -> None:
+    async with running() as client:
+        reply = await client.send("GET", "/healthz", headers={"X-Request-Id": given})
+
+    assert (reply.headers["x-request-id"] == given) is kept
+    assert 0 < len(reply.headers["x-request-id"]) <= 64
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+async def test_health_and_metrics_are_open(running: Any, path: str) -> None:
+    async with running() as client:
+        reply = await client.get(path)
+
+    assert reply.status == 200
+
+
+def call_header(path: str = "/score", key: bytes = KEY, deadline_at: float = 4e9) -> str:
+    return signed(Call("demo", ("predict",), "r-1", deadline_at), "POST", path, key)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {CALL_HEADER: "nonsense"},
+        {CALL_HEADER: call_header(key=b"x" * 32)},
+        {CALL_HEADER: call_header(path="/segment")},
+        {CALL_HEADER: call_header(deadline_at=1.0)},
+    ],
+)
+async def test_a_call_the_gateway_did_not_sign_is_refused(running: Any, headers: dict[str, str]) -> None:
+    async with running() as client:
+        reply = await client.send("POST", "/score", b'{"contacts": [{"id": "c-1"}]}', headers)
+
+    assert (reply.status, reply.json["code"]) == (401, "invalid-key")
+
+
+@pytest.mark.parametrize("path", ["/openapi.json", "/nowhere"])
+async def test_nothing_else_is_open(running: Any, path: str) -> None:
+    async with running() as client:
+        reply = await client.get(path)
+
+    assert reply.status == 401
+
+
+async def test_a_request_is_one_info_line_without_contacts(running: Any, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        async with running() as client:
+            await client.get("/healthz")
+            await client.post("/score", {"contacts": [{"id": "c-secret"}]})
+
+    (line,) = [vars(record) for record in caplog.records if record.getMessage() == "request.answered"]
+    told = {name: line[name] for name in ("request_id", "method", "route", "status", "account", "version", "contacts")}
+    assert told == {
+        "request_id": "r-1", "method": "POST", "route": "/score", "status": 200,
+        "account": "demo", "version": "7", "contacts": 1,
+    }  # fmt: skip
+    assert "c-secret" not in str(line)
+
+
+async def test_requests_and_predictions_are_counted(running: Any) -> None:
+    async with running() as client:
+        await client.post("/score", {"contacts": [{"id": "c-1"}, {"id": "nobody"}]})
+        await client.get("/nowhere/at/all")
+        reply = await client.get("/metrics")
+
+    text = reply.body.decode()
+    assert 'foretell_requests_total{method="POST",route="/score",status="200"} 1.0' in text
+    assert 'foretell_requests_total{method="GET",route="unmatched",status="401"} 1.0' in text
+    assert 'foretell_predictions_total{status="ok"} 1.0' in text
+    assert 'foretell_predictions_total{status="unknown_contact"} 1.0' in text
+    assert "foretell_models 1.0" in text
+
+
+async def test_a_process_without_store_and_model_is_not_ready(running: Any, store: Any) -> None:
+    store.away = True
+
+    async with running() as client:
+        reply = await client.get("/readyz")
+
+    assert reply.status == 503
+
+
+async def test_a_missing_model_does_not_make_it_unready(running: Any, store: Any) -> None:
+    store.rows = []
+
+    async with running() as client:
+        reply = await client.get("/readyz")
+
+    assert reply.status == 200
+
+
+async def test_a_model_in_memory_keeps_it_ready_while_the_store_is_away(running: Any, store: Any) -> None:
+    async with running() as client:
+        await client.post("/score", {"contacts": [{"id": "c-1"}]})
+        store.away = True
+        reply = await client.get("/readyz")
+
+    assert (reply.status, reply.json["store"]) == (200, "away")
