@@ -37,7 +37,7 @@ app.add_typer(store.app, name="store")
 app.command("openapi", epilog=store.OPENAPI_EXAMPLES)(store.openapi)
 
 
-def _show_version(value: bool) -> None:  # noqa: FBT001 - the signature of an option's callback
+def _show_version(value: bool) -> None:
     if value:
         from importlib.metadata import PackageNotFoundError, version
 

@@ -47,7 +47,9 @@ def sentence_of(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename or 'A file'}: {error.strerror}."
     first = (str(error).splitlines() or [""])[0]
-    return f"Unexpected {type(error).__name__}: {first or 'no message'} (run `foretell --debug ...` for the whole story)."
+    return (
+        f"Unexpected {type(error).__name__}: {first or 'no message'} (run `foretell --debug ...` for the whole story)."
+    )
 
 
 def _validation_sentence(error: ValidationError) -> str:
@@ -69,7 +71,12 @@ class OneSentence(TyperGroup):
         """Run the command; `--debug` lets the traceback through."""
         try:
             return super().invoke(ctx)
-        except (TyperException, typer.Exit, typer.Abort, BrokenPipeError):  # exits, usage errors and `| head` are spoken for already
+        except (
+            TyperException,
+            typer.Exit,
+            typer.Abort,
+            BrokenPipeError,
+        ):  # exits, usage errors and `| head` are spoken for already
             raise
         except Exception as error:
             if ctx.params.get("debug"):

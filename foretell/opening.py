@@ -4,6 +4,9 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import Field, SecretStr
 
 from foretell import home
 from foretell.options import DEFAULT_ACCOUNT
@@ -79,6 +82,27 @@ def opened_account(name: str) -> Iterator[tuple[Settings, Database, AccountStore
         yield settings, database, database.of(name)
 
 
+class IdentitySettings(Settings):
+    """The key under which e-mail addresses are hashed, where it was given."""
+
+    identity_key: Annotated[SecretStr | None, Field(min_length=32)] = None
+    """The gateway's; None: the one in this home."""
+
+
+def identity_key(settings: Settings) -> bytes:
+    """Find the key under which e-mail addresses are hashed: the same that the gateway uses.
+
+    Raises:
+        BadRequest: the store is a server and the key was not given, so one made here would be another one.
+    """
+    given = read(IdentitySettings).identity_key
+    if given is not None:
+        return given.get_secret_value().encode()
+    if settings.store_url is not None and not (settings.home / "secrets" / "identity_key").exists():
+        raise BadRequest("FORETELL_IDENTITY_KEY is not set: give the import the key that the gateway has.")
+    return home.secret(settings.home, "identity_key").encode()
+
+
 def ensure_account(database: Database, name: str) -> bool:
     """Make an account unless it exists; tell whether it was made."""
     if name in {account.name for account in database.accounts()}:
@@ -113,10 +137,6 @@ def ensure_key(database: Database, settings: Settings, account: str) -> str:
     return text
 
 
-def register_key(
-    database: Database, account: str, made: keys.NewKey, *, name: str, scopes: tuple[str, ...]
-) -> None:
+def register_key(database: Database, account: str, made: keys.NewKey, *, name: str, scopes: tuple[str, ...]) -> None:
     """Store what is kept of a key: its public id and its digest."""
-    database.of(account).create_key(
-        name, scopes, public_id=made.public_id, digest=made.digest, created_at=now_us()
-    )
+    database.of(account).create_key(name, scopes, public_id=made.public_id, digest=made.digest, created_at=now_us())

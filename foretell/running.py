@@ -1,12 +1,13 @@
 """`foretell up`: from a home folder to running processes, a greeting, and a clean end."""
 
 import os
+import time
 
 import typer
 
 from foretell import home
 from foretell.ending import Ending
-from foretell.greeting import greeting
+from foretell.greeting import base_url, first_question, greeting
 from foretell.opening import ensure_account, ensure_key
 from foretell.options import DEFAULT_ACCOUNT
 from foretell.processes import Supervisor
@@ -16,6 +17,8 @@ from shared.settings import Settings
 from shared.store import migrate, open_database
 
 LOOK_SECONDS = 0.25
+WARM_SECONDS = 30.0
+"""How long the greeting waits for the first model; it comes all the same afterwards."""
 
 
 def run_all(settings: Settings, host: str, port: int) -> None:
@@ -42,7 +45,7 @@ def run_all(settings: Settings, host: str, port: int) -> None:
         try:
             supervisor.start()
             if supervisor.wait_until_healthy(stopped=ending):
-                typer.echo(greeting(settings, host, port))
+                _greet(settings, base_url(host, port), supervisor, ending)
             while not ending.wait(LOOK_SECONDS):
                 supervisor.look()
         finally:
@@ -50,6 +53,17 @@ def run_all(settings: Settings, host: str, port: int) -> None:
             supervisor.stop()
             say("Everything is stopped.")
             ending.close()
+
+
+def _greet(settings: Settings, url: str, supervisor: Supervisor, ending: Ending) -> None:
+    """Greet once the request that is shown has an answer: a model is fetched in the first seconds."""
+    question = first_question(settings)
+    deadline = time.monotonic() + WARM_SECONDS
+    while question is not None and time.monotonic() < deadline and not question.is_answered(url):
+        supervisor.look()
+        if ending.wait(LOOK_SECONDS):
+            return
+    typer.echo(greeting(settings, url, question))
 
 
 def _prepare_store(settings: Settings) -> None:

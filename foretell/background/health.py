@@ -28,7 +28,7 @@ def health_door(loops: Loops, host: str, port: int) -> Iterator[int]:
     class Door(BaseHTTPRequestHandler):
         """Two paths, nothing else."""
 
-        def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+        def do_GET(self) -> None:
             """Answer."""
             if self.path in {"/healthz", "/readyz"}:
                 status = HTTPStatus.OK if loops.alive() else HTTPStatus.SERVICE_UNAVAILABLE
@@ -45,7 +45,7 @@ def health_door(loops: Loops, host: str, port: int) -> Iterator[int]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002, ARG002 - its signature
+        def log_message(self, format: str, *args: object) -> None:
             """Keep quiet: looks at health are not news."""
 
     with ThreadingHTTPServer((host, port), Door) as server:

@@ -7,7 +7,9 @@ import typer
 from foretell.options import JsonOption, YesOption, examples
 from shared.errors import Conflict, NotFound
 
-app = typer.Typer(no_args_is_help=True, help="Make, list and erase accounts.", epilog=examples("foretell accounts list"))
+app = typer.Typer(
+    no_args_is_help=True, help="Make, list and erase accounts.", epilog=examples("foretell accounts list")
+)
 NameArgument = Annotated[str, typer.Argument(help="1 to 39 of a-z, 0-9 and -.")]
 
 

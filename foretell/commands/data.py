@@ -20,9 +20,7 @@ def import_files(
     contacts: Annotated[
         Path | None, typer.Option(help="CSV, NDJSON (both also .gz) or Parquet.", metavar="FILE")
     ] = None,
-    events: Annotated[
-        Path | None, typer.Option(help="CSV, NDJSON (both also .gz) or Parquet.", metavar="FILE")
-    ] = None,
+    events: Annotated[Path | None, typer.Option(help="CSV, NDJSON (both also .gz) or Parquet.", metavar="FILE")] = None,
     static: Annotated[
         str | None,
         typer.Option(help="Attributes that held always, so that training may use them undated.", metavar="NAMES|all"),
@@ -34,13 +32,18 @@ def import_files(
 ) -> None:
     """Load files; the same file twice changes nothing, a bad row goes to a rejects file beside the source."""
     from foretell.importing import Import
-    from foretell.opening import opened_account
+    from foretell.opening import identity_key, opened_account
+    from foretell.showing import show_rows
 
     if contacts is None and events is None and static is None:
         raise BadRequest("Give --contacts FILE, --events FILE, or both.")
     with opened_account(account) as (settings, _, store):
-        run = Import(settings, store, max_errors=max_errors)
         if static is not None:
-            store.declare_static("all" if static == "all" else [name.strip() for name in static.split(",") if name.strip()])
+            store.declare_static("all" if static == "all" else _names(static))
+        run = Import(store, identity_key(settings), max_errors)
         summaries = run.load(contacts, events)
-    run.show(summaries, as_json=json)
+    show_rows([one.to_row() for one in summaries], as_json=json, empty="The attributes are declared static.")
+
+
+def _names(listed: str) -> list[str]:
+    return [name.strip() for name in listed.split(",") if name.strip()]

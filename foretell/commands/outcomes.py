@@ -10,9 +10,7 @@ from shared.errors import BadRequest, Conflict, NotFound
 if TYPE_CHECKING:
     from shared.contracts.outcome import Outcome
 
-app = typer.Typer(
-    no_args_is_help=True, help="Say what is to be predicted.", epilog=examples("foretell outcomes list")
-)
+app = typer.Typer(no_args_is_help=True, help="Say what is to be predicted.", epilog=examples("foretell outcomes list"))
 NameArgument = Annotated[str, typer.Argument(help="1 to 63 of a-z, 0-9 and _.")]
 
 
@@ -31,12 +29,15 @@ def set_outcome(
     capability: CapabilityOption = "scoring",
     event: Annotated[
         list[str] | None,
-        typer.Option(help="Reached by this event. Repeated: the first type that the account has at all.", metavar="TYPE"),
+        typer.Option(
+            help="Reached by this event. Repeated: the first type that the account has at all.", metavar="TYPE"
+        ),
     ] = None,
     within: Annotated[str | None, typer.Option(help="Horizon in whole days. Default 90d.", metavar="DURATION")] = None,
     repeatable: Annotated[bool, typer.Option("--repeatable", help="Can be reached again, like an order.")] = False,
     at: Annotated[
-        list[str] | None, typer.Option(help="Ask so long after each event of a type; may be repeated.", metavar="TYPE+1h")
+        list[str] | None,
+        typer.Option(help="Ask so long after each event of a type; may be repeated.", metavar="TYPE+1h"),
     ] = None,
     every: Annotated[
         str | None, typer.Option(help="Or ask on a grid. Default: a third of the horizon.", metavar="DURATION")
@@ -45,7 +46,8 @@ def set_outcome(
         str | None, typer.Option(help="Ask about contacts active so lately. Default 180d.", metavar="DURATION")
     ] = None,
     attribute: Annotated[
-        str | None, typer.Option(help="Flat data: the attribute that holds the outcome; never a feature.", metavar="NAME")
+        str | None,
+        typer.Option(help="Flat data: the attribute that holds the outcome; never a feature.", metavar="NAME"),
     ] = None,
     positive: Annotated[
         str | None, typer.Option(help="The attribute's value that means yes. Default: 1, true or yes.", metavar="VALUE")

@@ -15,7 +15,8 @@ def up(
     *,
     host: Annotated[str, typer.Option(help="Where the gateway listens; the rest keeps to loopback.")] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(envvar="FORETELL_PORT", min=1, max=65_000, help="The gateway's; the rest take those after it.")
+        int,
+        typer.Option(envvar="FORETELL_PORT", min=1, max=65_000, help="The gateway's; the rest take those after it."),
     ] = 8000,
 ) -> None:
     """Run every process on this machine until Ctrl-C; one that dies is started again."""

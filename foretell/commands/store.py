@@ -7,9 +7,7 @@ import typer
 
 from foretell.options import examples
 
-app = typer.Typer(
-    no_args_is_help=True, help="Look after the database.", epilog=examples("foretell store migrate")
-)
+app = typer.Typer(no_args_is_help=True, help="Look after the database.", epilog=examples("foretell store migrate"))
 OPENAPI_EXAMPLES = examples("foretell openapi", "foretell openapi --into /tmp/openapi")
 
 

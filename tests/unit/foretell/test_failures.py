@@ -92,4 +92,6 @@ def test_a_missing_package_says_how_to_install_it() -> None:
 
 
 def test_a_missing_file_is_named() -> None:
-    assert sentence_of(FileNotFoundError(2, "No such file or directory", "a.csv")) == "a.csv: No such file or directory."
+    assert (
+        sentence_of(FileNotFoundError(2, "No such file or directory", "a.csv")) == "a.csv: No such file or directory."
+    )
