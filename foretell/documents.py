@@ -20,5 +20,5 @@ def write_documents(folder: Path) -> list[Path]:
         folder: made where it is missing.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    settings = ServiceSettings(signing_key="0" * 64)  # type: ignore[arg-type]  # no request is served with it
+    settings = ServiceSettings(signing_key="0" * 64)  # no request is served with it
     return [saved_service_document(name, make(settings).openapi(), folder) for name, make in APPS.items()]

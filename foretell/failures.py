@@ -43,7 +43,8 @@ def sentence_of(error: Exception) -> str:
     if isinstance(error, ValidationError):
         return _validation_sentence(error)
     if isinstance(error, ModuleNotFoundError) and error.name:
-        return f"The package {error.name.partition('.')[0]} is missing: install Foretell with `pip install foretell[train]`."
+        package = error.name.partition(".")[0]
+        return f"The package {package} is missing: install Foretell with `pip install foretell[train]`."
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename or 'A file'}: {error.strerror}."
     first = (str(error).splitlines() or [""])[0]

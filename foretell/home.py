@@ -82,7 +82,7 @@ def locked(home: Path) -> Iterator[None]:
             file.seek(0)
             owner = file.read().strip() or "unknown"
             raise Conflict(
-                f"`foretell up` (process {owner}) already runs on {home}: stop it or set FORETELL_HOME to another folder."
+                f"`foretell up` (process {owner}) already runs on {home}: stop it, or set FORETELL_HOME to another."
             ) from error
         file.truncate(0)
         file.write(f"{os.getpid()}\n")

@@ -75,7 +75,8 @@ def revoke(
     from foretell.opening import now_us, opened_account
 
     with opened_account(account) as (_, _, store):
-        if public_id not in {row.public_id for row in store.keys()}:
+        known = store.keys()
+        if public_id not in {row.public_id for row in known}:
             raise NotFound(f"The account {account} has no key '{public_id}': `foretell keys list` shows them.")
         if not yes:
             raise Conflict(f"Clients that use the key '{public_id}' will be refused; add --yes to revoke it.")

@@ -3,6 +3,8 @@ from pathlib import Path
 from foretell.programs import Program, environment, programs
 from shared.capabilities import TABLE
 
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - nothing is bound
+
 
 def test_every_capability_has_a_process_and_a_port_of_its_own() -> None:
     listed = programs("127.0.0.1", 8000)
@@ -13,13 +15,13 @@ def test_every_capability_has_a_process_and_a_port_of_its_own() -> None:
 
 
 def test_only_the_gateway_leaves_loopback() -> None:
-    listed = programs("0.0.0.0", 8000)
+    listed = programs(EVERYWHERE, 8000)
 
     assert {program.name for program in listed if program.host != "127.0.0.1"} == {"gateway"}
 
 
 def test_health_is_asked_on_loopback_when_the_gateway_listens_everywhere() -> None:
-    assert programs("0.0.0.0", 8000)[-1].health_url == "http://127.0.0.1:8000/healthz"
+    assert programs(EVERYWHERE, 8000)[-1].health_url == "http://127.0.0.1:8000/healthz"
     assert Program("gateway", (), "::1", 80).health_url == "http://[::1]:80/healthz"
 
 
