@@ -38,11 +38,11 @@ def demonstrate(settings: Settings, database: Database, *, if_needed: bool, agai
         NotFound: the sample is not installed.
         InsufficientData: training did not come to a model that passes its gate.
     """
-    fresh = not again and _is_fresh(settings, database)
+    fresh = not again and is_fresh(settings, database, now=datetime.now(UTC))
     if fresh:
         say(f"The sample is loaded; its last basket was on {home.notes(settings.home / NOTES)['last_basket_at']}.")
     else:
-        _load(settings, database)
+        load(settings, database)
     ensure_key(database, settings, ACCOUNT)
     if fresh and if_needed and database.of(ACCOUNT).champion("scoring", OUTCOME.name) is not None:
         return
@@ -51,14 +51,24 @@ def demonstrate(settings: Settings, database: Database, *, if_needed: bool, agai
     train_scoring(settings, database, ACCOUNT, OUTCOME.name, promote=True)
 
 
-def _is_fresh(settings: Settings, database: Database) -> bool:
+def is_fresh(settings: Settings, database: Database, *, now: datetime) -> bool:
+    """Tell whether the sample is loaded whole and its last basket is at most 7 days old."""
     noted = home.notes(settings.home / NOTES).get("last_basket_at")
     if noted is None or ACCOUNT not in {account.name for account in database.accounts()}:
         return False
-    return datetime.now(UTC) - datetime.fromisoformat(noted) <= FRESH
+    return now - datetime.fromisoformat(noted) <= FRESH
 
 
-def _load(settings: Settings, database: Database) -> None:
+def load(settings: Settings, database: Database) -> None:
+    """Load the sample into its account, erasing what the account held; the note is written when all is there.
+
+    Args:
+        settings: where home is.
+        database: the store.
+
+    Raises:
+        NotFound: the sample is not installed; nothing was touched.
+    """
     (settings.home / NOTES).unlink(missing_ok=True)
     with progress_bars() as progress:
         reading = progress.add_task("Reading the sample", total=len(sample.TABLES))

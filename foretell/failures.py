@@ -8,7 +8,7 @@ from pydantic_core import ValidationError
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from shared.errors import BadRequest, ForetellError, InsufficientData, NoModelTrained
+from shared.errors import BadRequest, FileRefused, ForetellError, InsufficientData, NoModelTrained
 
 
 class ExitCode(IntEnum):
@@ -31,7 +31,7 @@ def exit_code_of(error: Exception) -> ExitCode:
     """Tell the exit code that goes with an error."""
     if isinstance(error, (InsufficientData, NoModelTrained, NotPromoted)):
         return ExitCode.NOT_ENOUGH
-    if isinstance(error, (BadRequest, ValidationError)):
+    if isinstance(error, (BadRequest, ValidationError)) and not isinstance(error, FileRefused):
         return ExitCode.USAGE
     return ExitCode.FAILURE
 

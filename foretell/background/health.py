@@ -1,4 +1,4 @@
-"""The worker's own small door: `/healthz`, `/readyz` (the same here) and `/metrics`, on loopback unless told otherwise."""
+"""The worker's own small door: `/healthz`, `/readyz` (the same here) and `/metrics`; on loopback by default."""
 
 import threading
 from collections.abc import Iterator

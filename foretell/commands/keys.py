@@ -49,6 +49,7 @@ def list_keys(*, account: AccountOption = DEFAULT_ACCOUNT, json: JsonOption = Fa
     from foretell.showing import instant, show_rows
 
     with opened_account(account) as (_, _, store):
+        known = store.keys()
         rows = [
             {
                 "id": row.public_id,
@@ -59,7 +60,7 @@ def list_keys(*, account: AccountOption = DEFAULT_ACCOUNT, json: JsonOption = Fa
                 "expires_at": instant(row.expires_at),
                 "revoked_at": instant(row.revoked_at),
             }
-            for row in store.keys()
+            for row in known
         ]
     show_rows(rows, as_json=json, empty=f"The account {account} has no keys: `foretell keys create` makes one.")
 

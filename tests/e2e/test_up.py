@@ -21,6 +21,7 @@ import pytest
 
 CONTACTS = 240
 NOW = datetime.now(UTC).replace(microsecond=0)
+KNOWN_SINCE = NOW - timedelta(days=300)
 
 
 def free_ports(count: int = 3) -> int:
@@ -69,14 +70,14 @@ class Installation:
 
     def asked(self, path: str, body: Any = None, *, method: str = "POST") -> tuple[int, Any]:
         key = (self.home / "keys" / "default").read_text().strip()
-        request = urllib.request.Request(
+        request = urllib.request.Request(  # noqa: S310 - our own gateway
             f"http://127.0.0.1:{self.port}{path}",
             data=None if body is None else json.dumps(body).encode(),
             headers={"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
             method=method,
         )
         try:
-            with urllib.request.urlopen(request, timeout=20) as answer:
+            with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 - our own gateway
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as error:
             with error:
@@ -93,12 +94,12 @@ def write_files(folder: Path) -> tuple[Path, Path]:
     events = ["contact_id,id,type,occurred_at,value"]
     for number in range(CONTACTS):
         keen = number % 3 == 0
-        contacts.append(f"c-{number:03},{'FR' if keen else 'US'},Europe/Paris,{(NOW - timedelta(days=300)).isoformat()}")
+        contacts.append(f"c-{number:03},{'FR' if keen else 'US'},Europe/Paris,{KNOWN_SINCE.isoformat()}")
         for day in range(2, 300, 3 if keen else 11):
-            at = NOW - timedelta(days=day, minutes=chance.randrange(1_000))
-            events.append(f"c-{number:03},v-{number}-{day},page_viewed,{at.isoformat()},")
+            at = (NOW - timedelta(days=day, minutes=chance.randrange(1_000))).isoformat()
+            events.append(f"c-{number:03},v-{number}-{day},page_viewed,{at},")
             if chance.random() < (0.12 if keen else 0.02):
-                events.append(f"c-{number:03},o-{number}-{day},order_placed,{at.isoformat()},{chance.randrange(10, 90)}")
+                events.append(f"c-{number:03},o-{number}-{day},order_placed,{at},{chance.randrange(10, 90)}")
     contacts.append("broken,FR,Mars/Olympus,")
     (folder / "contacts.csv").write_text("\n".join(contacts) + "\n")
     (folder / "events.csv").write_text("\n".join(events) + "\n")
@@ -136,7 +137,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     assert imported.returncode == 0, imported.stderr
     first, _ = json.loads(imported.stdout)
     assert (first["new"], first["rejected"]) == (CONTACTS, 1)
-    outcome = installation.foretell("outcomes", "set", "order", "--event", "order_placed", "--within", "30d", "--repeatable")
+    outcome = installation.foretell(*"outcomes set order --event order_placed --within 30d --repeatable".split())
     assert outcome.returncode == 0, outcome.stderr
     training = installation.foretell("train", "scoring", "--outcome", "order")
     assert training.returncode == 0, training.stderr + training.stdout
@@ -187,13 +188,14 @@ def test_from_files_to_an_answer_through_a_killed_service_to_a_clean_end(
     first, _, unknown = answer["predictions"]
     assert 0 < first["probability"] < 1
     assert first["band"] in {"low", "medium", "high", "very_high"}
-    assert len(first["reasons"]) == 3
+    assert 1 <= len(first["reasons"]) <= 3
     assert unknown["status"] == "unknown_contact"
 
     before["services.scoring.api"].kill()
     assert until(lambda: installation.score("c-000")[0] == 503, seconds=5)
     assert until(lambda: installation.score("c-000")[0] == 200)
-    assert installation.score("c-000")[1]["predictions"][0]["probability"] == pytest.approx(first["probability"], abs=0.01)
+    again = installation.score("c-000")[1]["predictions"][0]
+    assert again["probability"] == pytest.approx(first["probability"], abs=0.01)
 
     def listed() -> bool:
         status, found = installation.asked("/predictions?capability=scoring&outcome=order&limit=5", method="GET")
