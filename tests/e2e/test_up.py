@@ -70,7 +70,7 @@ class Installation:
 
     def asked(self, path: str, body: Any = None, *, method: str = "POST") -> tuple[int, Any]:
         key = (self.home / "keys" / "default").read_text().strip()
-        request = urllib.request.Request(  # noqa: S310 - our own gateway
+        request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}{path}",
             data=None if body is None else json.dumps(body).encode(),
             headers={"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
@@ -137,7 +137,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     assert imported.returncode == 0, imported.stderr
     first, _ = json.loads(imported.stdout)
     assert (first["new"], first["rejected"]) == (CONTACTS, 1)
-    outcome = installation.foretell(*"outcomes set order --event order_placed --within 30d --repeatable".split())
+    event = ("--event", "order_placed", "--within", "30d", "--repeatable")
+    outcome = installation.foretell("outcomes", "set", "order", *event)
     assert outcome.returncode == 0, outcome.stderr
     training = installation.foretell("train", "scoring", "--outcome", "order")
     assert training.returncode == 0, training.stderr + training.stdout
@@ -236,6 +237,7 @@ def test_no_process_outlives_a_parent_that_was_killed(up: tuple[Installation, "s
 
 def test_a_port_that_is_taken_is_one_sentence(trained: Installation) -> None:
     with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind(("127.0.0.1", trained.port))
         taken.listen()
 
