@@ -24,7 +24,7 @@ class TreeShape:
     feature_share: float = 0.5
     row_share: float = 0.8
     ridge: float = 5.0
-    max_rounds: int = 400
+    max_rounds: int = 300
 
     def parameters(self, seed: int) -> dict[str, Any]:
         """Name them as LightGBM does; deterministic."""
