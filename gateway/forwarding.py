@@ -16,7 +16,7 @@ _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 def add_forwarding(app: FastAPI, table: tuple[Capability, ...] = TABLE) -> None:
-    """Add the routes of all capabilities; they come after the gateway's own."""
+    """Add the routes of all capabilities."""
     for line in table:
         forward = forwarding(line)
         app.router.routes.append(Route(line.path, forward, methods=["POST"], include_in_schema=False))

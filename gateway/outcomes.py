@@ -10,7 +10,7 @@ from gateway.context import Administering, Reading, json_of
 from gateway.schemas import CapabilityName, OutcomeAnswer, OutcomeFields, OutcomeList
 from shared.capabilities import TABLE
 from shared.contracts.outcome import BUILT_IN, Outcome, OutcomeName
-from shared.errors import BadRequest, Conflict, NotFound
+from shared.errors import Conflict, NotFound
 from shared.serving.problem import invalid
 
 router = APIRouter(tags=["outcomes"])
@@ -22,7 +22,7 @@ OfCapability = Annotated[CapabilityName, Query(description="Which question the o
 def list_outcomes(visit: Reading, capability: CapabilityName | None = None) -> Response:
     """List the outcomes of this account, the built-in ones among them."""
     names = [capability] if capability else [line.name for line in TABLE if line.per_outcome]
-    found = []
+    found: list[OutcomeAnswer] = []
     for name in sorted(names):
         default = visit.store.default_outcome(name)
         known = sorted(visit.store.outcomes(name), key=lambda outcome: outcome.name)
@@ -44,10 +44,11 @@ def put_outcome(
     visit: Administering, name: PathName, fields: OutcomeFields, capability: OfCapability = "scoring"
 ) -> Response:
     """Define an outcome, or redefine one; models trained on the old definition go on answering until retrained."""
+    given = fields.model_dump()
     try:
-        outcome = Outcome(name=name, capability=capability, **fields.model_dump())
+        outcome = Outcome(name=name, capability=capability, **given)
     except ValidationError as error:
-        raise _unfit(error) from error
+        raise invalid([{**entry} for entry in error.errors(include_url=False)], given) from error
     visit.store.put_outcome(outcome)
     return json_of(_answer(outcome, visit.store.default_outcome(capability)))
 
@@ -71,7 +72,3 @@ def _answer(outcome: Outcome, default: str | None) -> OutcomeAnswer:
 
 def _absent(name: str) -> NotFound:
     return NotFound(f"There is no outcome {name} in this account; GET /outcomes lists those that there are.")
-
-
-def _unfit(error: ValidationError) -> BadRequest:
-    return invalid([{**entry} for entry in error.errors(include_input=False, include_context=False)])

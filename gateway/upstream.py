@@ -68,11 +68,12 @@ class Upstreams:
             UpstreamTimeout: it did not answer in time.
             BodyTooLarge: more bytes than allowed.
         """
-        deadline_at = time.time() + self.settings.request_timeout_seconds
         if request.headers.get("content-encoding", "identity") != "identity":
             raise BadRequest("Send the body without Content-Encoding; compressed bodies are not read here.")
         body = await request.body()
         self._refuse_while_resting(capability)
+        # Counted from when the body is there: a slow upload must not make the service refuse the call.
+        deadline_at = time.time() + self.settings.request_timeout_seconds
         headers = self._headers(request, Call(caller.account, caller.scopes, request_id, deadline_at))
         try:
             response = await self._sent(capability, request, body, headers)

@@ -20,8 +20,11 @@ from shared.errors import (
 from shared.serving import problem
 from shared.serving.openapi import EXAMPLE_REQUEST_ID
 
+
 def _response(description: str, *errors: ForetellError) -> tuple[str, dict[str, Any]]:
-    examples = {error.code: {"summary": error.title, "value": problem.document(error, EXAMPLE_REQUEST_ID)} for error in errors}
+    examples = {
+        error.code: {"summary": error.title, "value": problem.document(error, EXAMPLE_REQUEST_ID)} for error in errors
+    }
     media = {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}
     return str(errors[0].status), {"description": description, "content": {problem.MEDIA_TYPE: media}}
 

@@ -96,12 +96,12 @@ def _as_seen_outside(operation: Document) -> None:
             answer.pop("headers", None)
 
 
-def _with_names(value: Any, renamed: Mapping[str, str]) -> Any:
+def _with_names(document: Document, renamed: Mapping[str, str]) -> Document:
     """Rename schemas where they are defined and where they are referred to."""
-    text = json.dumps(value)
+    text = json.dumps(document)
     for old, new in renamed.items():
         text = text.replace(f'"{_REF}{old}"', f'"{_REF}{new}"')
-    read = json.loads(text)
+    read: Document = json.loads(text)
     schemas = read["components"]["schemas"]
     read["components"]["schemas"] = {renamed.get(name, name): schema for name, schema in schemas.items()}
     return read

@@ -65,7 +65,7 @@ def schema_3_0(schema: Any) -> Any:
     """Write one schema as 3.0.
 
     >>> schema_3_0({"anyOf": [{"type": "string"}, {"type": "null"}], "examples": ["a"]})
-    {'type': 'string', 'nullable': True, 'example': 'a'}
+    {'type': 'string', 'example': 'a', 'nullable': True}
     >>> schema_3_0({"const": 1, "exclusiveMinimum": 0})
     {'enum': [1], 'minimum': 0, 'exclusiveMinimum': True}
     """

@@ -9,7 +9,7 @@ import binascii
 import hashlib
 import hmac
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from shared.errors import NotAuthenticated
 
@@ -40,7 +40,15 @@ def signed(call: Call, method: str, path: str, key: bytes) -> str:
         path: request path without the query.
         key: the signing key, at least 32 bytes.
     """
-    payload = base64.urlsafe_b64encode(json.dumps(asdict(call), separators=(",", ":")).encode()).decode()
+    # Written out: `asdict` copies deeply and costs more than the HMAC.
+    fields = {
+        "account": call.account,
+        "scopes": call.scopes,
+        "request_id": call.request_id,
+        "deadline_at": call.deadline_at,
+        "quota_contacts": call.quota_contacts,
+    }
+    payload = base64.urlsafe_b64encode(json.dumps(fields, separators=(",", ":")).encode()).decode()
     return f"{payload}.{_mac(payload, method, path, key)}"
 
 

@@ -72,7 +72,16 @@ class Prediction(Answer):
     reasons: Annotated[list[Reason], Field(description="The strongest reasons first; 0 to 10.")]
     source: Annotated[Source | None, Field(description="`model`, or the named fallback; null without prediction.")]
     data_quality: Annotated[
-        list[str], Field(description="What was missing or stale, e.g. `no_timezone`, `stale_events`.")
+        list[str],
+        Field(
+            description=(
+                "What was missing or stale. `no_timezone`: the model looks at local hours and the zone is not known; "
+                "`no_events`: nothing happened in the lookback; `no_attributes`: none is known; `new_contact`: known "
+                "for less than 7 days; `stale_events`: the account's newest event is older than 14 days; "
+                "`truncated_history`: older or more events than a model looks at; `store_unavailable`: answered from "
+                "what the call brought alone."
+            )
+        ),
     ]
 
 

@@ -1,6 +1,6 @@
 """The envelope that every prediction request shares; its contacts are validated one by one afterwards."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
@@ -60,5 +60,5 @@ class PredictionRequest(BaseModel):
         return self.reasons if self.reasons is not None else (3 if len(self.contacts) <= 100 else 0)
 
     def cutoff_or(self, now: datetime) -> datetime:
-        """Resolve the cutoff, once for the whole call."""
-        return self.cutoff if self.cutoff is not None else now
+        """Resolve the cutoff in UTC, once for the whole call."""
+        return now if self.cutoff is None else self.cutoff.astimezone(UTC)

@@ -51,10 +51,14 @@ def event_rows(table: Any, *, recorded_at: Microseconds) -> Columnar:
         recorded_at: now.
 
     Returns:
-        Exactly what validating row by row would give for the rows that passed; whatever is unusual is refused.
+        Exactly what validating row by row would give for the rows that passed; whatever is unusual is refused,
+        all rows where a column is of another kind or holds bytes that are no text.
     """
     n = table.num_rows
-    columns = _columns(table)
+    try:
+        columns = _columns(table)
+    except UnicodeDecodeError:
+        columns = None
     if columns is None:
         return Columnar([], list(range(n)))
     good = np.logical_and.reduce([column.good for column in columns.values()])

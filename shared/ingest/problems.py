@@ -34,7 +34,7 @@ def _told_once(error: ValidationError) -> Iterator[ErrorDetails]:
     # An attribute is a bare or a dated value, and pydantic reports what is wrong with it as either.
     for entry in error.errors(include_url=False, include_context=False):
         last = entry["loc"][-1] if entry["loc"] else ""
-        if str(last).startswith(_BARE) and _DATED not in entry["loc"] and isinstance(entry["input"], dict):
+        if str(last).startswith(_BARE) and _DATED not in entry["loc"][2:] and isinstance(entry["input"], dict):
             continue
         if last == _DATED and entry["type"] == "model_type":
             continue

@@ -1,7 +1,7 @@
 """The alias `champion` in MLflow: a courtesy to people who look there; the row in our store decides."""
 
 from shared.errors import RegistryUnavailable
-from shared.registry.connection import connect, model_name
+from shared.registry.connection import connected, model_name
 from shared.settings import Settings
 
 ALIAS = "champion"
@@ -13,13 +13,13 @@ def set_champion_alias(settings: Settings, account: str, capability: str, outcom
     Raises:
         RegistryUnavailable: the registry is away or does not hold the version.
     """
-    client = connect(settings)
-    from mlflow.exceptions import MlflowException
+    with connected(settings) as client:
+        from mlflow.exceptions import MlflowException
 
-    try:
-        client.set_registered_model_alias(model_name(account, capability, outcome), ALIAS, version)
-    except MlflowException as error:
-        raise RegistryUnavailable(f"The registry did not take version {version} as champion.") from error
+        try:
+            client.set_registered_model_alias(model_name(account, capability, outcome), ALIAS, version)
+        except MlflowException as error:
+            raise RegistryUnavailable(f"The registry did not take version {version} as champion.") from error
 
 
 def champion_alias(settings: Settings, account: str, capability: str, outcome: str) -> str | None:
@@ -28,14 +28,14 @@ def champion_alias(settings: Settings, account: str, capability: str, outcome: s
     Raises:
         RegistryUnavailable: the registry is away.
     """
-    client = connect(settings)
-    from mlflow.exceptions import MlflowException
+    with connected(settings) as client:
+        from mlflow.exceptions import MlflowException
 
-    try:
-        model = client.get_registered_model(model_name(account, capability, outcome))
-    except MlflowException as error:
-        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-            return None
-        raise RegistryUnavailable("The registry cannot be read.") from error
+        try:
+            model = client.get_registered_model(model_name(account, capability, outcome))
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return None
+            raise RegistryUnavailable("The registry cannot be read.") from error
     version = model.aliases.get(ALIAS)
     return None if version is None else str(version)

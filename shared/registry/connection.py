@@ -3,6 +3,9 @@
 import logging
 import os
 import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from shared.errors import BadRequest
@@ -20,12 +23,20 @@ _QUIET = {
 _NAME = re.compile(r"[a-z0-9-]{1,39}\.[a-z]+(\.[a-z0-9_]{1,63})?")
 
 
-def connect(settings: Settings) -> Any:
+@contextmanager
+def connected(settings: Settings) -> Iterator[Any]:
     """Open a client of the registry; MLflow is imported here and not before.
 
-    Returns:
-        An `mlflow.MlflowClient` of the settings' registry, which is made the process's own.
+    Yields:
+        An `mlflow.MlflowClient` of the settings' registry, which is made the process's own. Inside, the warnings of
+        MLflow and of what it imports, which are about its own code, are not shown.
     """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield _client(settings)
+
+
+def _client(settings: Settings) -> Any:
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
     import mlflow

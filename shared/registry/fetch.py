@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from shared.errors import ArtifactRefused, RegistryUnavailable
-from shared.registry.connection import connect, model_name
+from shared.registry.connection import connected, model_name
 from shared.registry.digest import digest_of
 from shared.settings import Settings, read
 
@@ -58,17 +58,17 @@ def artifacts(
 
 
 def _downloaded(settings: Settings, uri: str, work: Path) -> Path:
-    connect(settings)
-    from mlflow.artifacts import download_artifacts
-    from mlflow.exceptions import MlflowException
-    from mlflow.models import Model
-    from requests.exceptions import RequestException
+    with connected(settings):
+        from mlflow.artifacts import download_artifacts
+        from mlflow.exceptions import MlflowException
+        from mlflow.models import Model
+        from requests.exceptions import RequestException
 
-    try:
-        local = Path(download_artifacts(artifact_uri=uri, dst_path=str(work)))
-        data = Model.load(str(local)).flavors["python_function"]["data"]
-    except (MlflowException, RequestException, OSError, KeyError) as error:
-        raise RegistryUnavailable(f"The registry did not give {uri}.") from error
+        try:
+            local = Path(download_artifacts(artifact_uri=uri, dst_path=str(work)))
+            data = Model.load(str(local)).flavors["python_function"]["data"]
+        except (MlflowException, RequestException, OSError, KeyError) as error:
+            raise RegistryUnavailable(f"The registry did not give {uri}.") from error
     found: Path = (local / str(data)).resolve()
     if not found.is_dir() or not found.is_relative_to(work.resolve()):
         raise ArtifactRefused(f"{uri} does not hold a folder of ours.")

@@ -1,12 +1,11 @@
 """Register an artifact as a new version: our files, a run with its figures, no code and no pickle."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from shared.registry.connection import connect, model_name
+from shared.registry.connection import connected, model_name
 from shared.registry.digest import digest_of
 from shared.settings import Settings
 
@@ -50,40 +49,38 @@ def register(
         folder: the artifact.
         record: what is written beside it.
     """
-    client = connect(settings)
-    import mlflow
-
-    name = model_name(account, capability, outcome)
-    experiment_id = _experiment(client, settings, f"{account}.{capability}")
     digest = digest_of(folder)
-    with mlflow.start_run(experiment_id=experiment_id, tags={**record.tags, "foretell.digest": digest}) as run:
+    with connected(settings) as client:
+        import mlflow
+
+        name = model_name(account, capability, outcome)
+        experiment_id = _experiment(client, settings, f"{account}.{capability}")
+        tags = {**record.tags, "foretell.digest": digest}
+        with mlflow.start_run(experiment_id=experiment_id, tags=tags) as run:
+            _write(record)
+            logged = mlflow.pyfunc.log_model(
+                name="model",
+                loader_module=f"services.{capability}.model",
+                data_path=str(folder),
+                pip_requirements=list(REQUIREMENTS),
+                signature=_signature(record.columns),
+            )
         run_id = str(run.info.run_id)
-        mlflow.log_params(dict(record.params))
-        mlflow.log_metrics(dict(record.metrics))
-        mlflow.log_dict(dict(record.report), "report.json")
-        for plot, path in record.plots.items():
-            mlflow.log_artifact(str(path), f"plots/{plot}")
-        logged = _logged(folder, f"services.{capability}.model", record.columns)
-    _make_model(client, name)
-    version = client.create_model_version(
-        name, source=logged.model_uri, run_id=run_id, model_id=logged.model_id, tags={"digest": digest}
-    )
+        _make_model(client, name)
+        version = client.create_model_version(
+            name, source=logged.model_uri, run_id=run_id, model_id=logged.model_id, tags={"digest": digest}
+        )
     return Registered(str(version.version), run_id, digest)
 
 
-def _logged(folder: Path, loader_module: str, columns: Sequence[str]) -> Any:
+def _write(record: Record) -> None:
     import mlflow
 
-    with warnings.catch_warnings():
-        # MLflow asks for an example of the input; that would be row-level data in the registry.
-        warnings.filterwarnings("ignore", message=".*input example was not provided.*")
-        return mlflow.pyfunc.log_model(
-            name="model",
-            loader_module=loader_module,
-            data_path=str(folder),
-            pip_requirements=list(REQUIREMENTS),
-            signature=_signature(columns),
-        )
+    mlflow.log_params(dict(record.params))
+    mlflow.log_metrics(dict(record.metrics))
+    mlflow.log_dict(dict(record.report), "report.json")
+    for plot, path in record.plots.items():
+        mlflow.log_artifact(str(path), f"plots/{plot}")
 
 
 def _experiment(client: Any, settings: Settings, name: str) -> str:

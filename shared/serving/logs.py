@@ -11,13 +11,13 @@ QUIET = ("uvicorn.access", "uvicorn.error", "asyncio")
 
 
 def configure(level: str, service: str) -> None:
-    """Send the process's log to stderr, one JSON object a line.
+    """Send the process's log to standard output, one JSON object a line.
 
     Args:
         level: DEBUG, INFO, WARNING or ERROR.
         service: put into every line.
     """
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(
         OrjsonFormatter(
             ["levelname", "name", "message"],

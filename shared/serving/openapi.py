@@ -63,9 +63,9 @@ _PROBLEMS: tuple[tuple[str, ForetellError], ...] = (
         NoModelTrained(
             "No model has been trained for this outcome yet. Train one with `foretell train scoring`.",
             outcome="customer",
-            contacts_with_outcome=12,
-            needed_contacts_with_outcome=40,
-            needed_contacts_without_outcome=40,
+            with_outcome=12,
+            needed_with_outcome=40,
+            needed_without_outcome=40,
         ),
     ),
     ("The body is too large.", BodyTooLarge("The body is larger than 8000000 bytes; send it in several calls.")),

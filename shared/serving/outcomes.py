@@ -81,11 +81,11 @@ class Outcomes:
         by_type = self._contacts_by_type(account, rows)
         wanted = next((name for name in defined[outcome].event_types if name in by_type), None)
         counts: dict[str, Any] = {
-            "needed_contacts_with_outcome": MINIMUM_CONTACTS,
-            "needed_contacts_without_outcome": MINIMUM_CONTACTS,
+            "needed_with_outcome": MINIMUM_CONTACTS,
+            "needed_without_outcome": MINIMUM_CONTACTS,
         }
         if defined[outcome].attribute is None:
-            counts["contacts_with_outcome"] = by_type.get(wanted, 0) if wanted is not None else 0
+            counts["with_outcome"] = by_type.get(wanted, 0) if wanted is not None else 0
         return Missing(self._command(outcome), counts)
 
     def _contacts_by_type(self, account: str, rows: AccountReads) -> dict[str, int]:

@@ -1,6 +1,6 @@
 """The fast way in for imports: one transaction a chunk, rows in the order in which they lie on disk."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -34,7 +34,7 @@ class BulkEvents(Scope):
         if not rows:
             return 0
         account = self.account
-        ordered = [(account, *row) for row in sorted(rows, key=itemgetter(0, 1))]
+        ordered = ((account, *row) for row in sorted(rows, key=itemgetter(0, 1)))
         contact_ids = {row.contact_id for row in rows}
         newest_at = newest(rows)
         with self._writing() as connection:
@@ -44,7 +44,7 @@ class BulkEvents(Scope):
         return added
 
 
-def _insert_sqlite(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> int:
+def _insert_sqlite(connection: Connection, rows: Iterable[tuple[Any, ...]]) -> int:
     # The driver's executemany prepares once and releases the interpreter lock while a row is written.
     driver: Any = connection.connection.driver_connection
     (usual,) = driver.execute("PRAGMA cache_size").fetchone()
@@ -60,7 +60,7 @@ def _insert_sqlite(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> i
         driver.execute(f"PRAGMA cache_size={usual}")
 
 
-def _copy(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> int:
+def _copy(connection: Connection, rows: Iterable[tuple[Any, ...]]) -> int:
     # COPY itself cannot skip rows that exist, so it fills a table of this transaction alone.
     columns = ",".join(_COLUMNS)
     driver: Any = connection.connection.driver_connection

@@ -95,7 +95,9 @@ class QuietServer(uvicorn.Server):
 @contextlib.asynccontextmanager
 async def on_a_socket(app: FastAPI) -> AsyncIterator[str]:
     listener = socket.create_server(("127.0.0.1", 0))
-    server = QuietServer(uvicorn.Config(app, log_config=None, ws="none", server_header=False, timeout_graceful_shutdown=1))
+    server = QuietServer(
+        uvicorn.Config(app, log_config=None, ws="none", server_header=False, timeout_graceful_shutdown=1)
+    )
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started:
         await asyncio.sleep(0)

@@ -183,7 +183,7 @@ async def test_no_odd_event_is_a_500(door, item: dict) -> None:
 
 
 async def test_nan_and_infinity_in_properties_are_no_500(door) -> None:
-    body = b'{"events": [{"contact_id": "c-1", "type": "x", "occurred_at": "2026-05-03T10:15:00Z", "properties": {"n": NaN}}]}'
+    body = json.dumps({"events": [{**EVENT, "properties": {"n": float("nan")}}]}).encode()
 
     status, answer, _ = await door.ask("POST", "/events", door.key(), data=body)
 

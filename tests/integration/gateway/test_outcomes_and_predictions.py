@@ -14,9 +14,7 @@ def prediction(contact_id: str, score: int, band: str = "high", outcome: str = "
         "trend": "steady",
         "detail": None,
         "data_quality": ["no_timezone"],
-        "reasons": [
-            {"feature": "f", "value": 4, "effect": "raises", "contribution": 0.8, "text": "Clicked 4 emails"}
-        ],
+        "reasons": [{"feature": "f", "value": 4, "effect": "raises", "contribution": 0.8, "text": "Clicked 4 emails"}],
     }
     return PredictionRow(
         contact_id=contact_id,

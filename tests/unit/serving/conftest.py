@@ -1,6 +1,5 @@
-import json
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,7 +12,6 @@ import pytest
 
 from services.scoring.schemas import REQUEST_EXAMPLE, RESPONSE_EXAMPLE, ScorePrediction, ScoreRequest, ScoreResponse
 from shared.capabilities import capability
-from shared.contracts.call import CALL_HEADER, Call, signed
 from shared.contracts.outcome import BUILT_IN
 from shared.errors import StoreUnavailable
 from shared.serving.artifacts import RememberedRow
@@ -132,68 +130,6 @@ class FakeStore:
         self.logged.extend(rows)
 
 
-@dataclass
-class Reply:
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-
-class Client:
-    """Calls an ASGI app in this process, signed like the gateway would."""
-
-    def __init__(self, app: Any) -> None:
-        self.app = app
-
-    async def send(
-        self, method: str, path: str, body: bytes | Sequence[bytes] = b"", headers: Mapping[str, str] | None = None
-    ) -> Reply:
-        chunks = [body] if isinstance(body, bytes) else list(body)
-        left = [
-            {"type": "http.request", "body": chunk, "more_body": place + 1 < len(chunks)}
-            for place, chunk in enumerate(chunks)
-        ]
-        sent: list[Any] = []
-
-        async def receive() -> Any:
-            return left.pop(0) if left else {"type": "http.disconnect"}
-
-        async def send(message: Any) -> None:
-            sent.append(message)
-
-        scope = {
-            "type": "http",
-            "asgi": {"version": "3.0"},
-            "http_version": "1.1",
-            "method": method,
-            "scheme": "http",
-            "path": path,
-            "raw_path": path.encode(),
-            "query_string": b"",
-            "root_path": "",
-            "headers": [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()],
-            "client": ("127.0.0.1", 1),
-            "server": ("127.0.0.1", 8001),
-        }
-        await self.app(scope, receive, send)
-        start = next(message for message in sent if message["type"] == "http.response.start")
-        content = b"".join(message.get("body", b"") for message in sent if message["type"] == "http.response.body")
-        return Reply(start["status"], {name.decode(): value.decode() for name, value in start["headers"]}, content)
-
-    async def get(self, path: str, **headers: str) -> Reply:
-        return await self.send("GET", path, headers=headers)
-
-    async def post(self, path: str, payload: Any, *, account: str = "demo", **call: Any) -> Reply:
-        body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-        fields = {"scopes": ("predict",), "request_id": "r-1", "deadline_at": 4e9, **call}
-        header = signed(Call(account=account, **fields), "POST", path, KEY.encode())
-        return await self.send("POST", path, body, {CALL_HEADER: header})
-
-
 def champion_row(version: str = "7", digest: str = "d7", **fields: Any) -> RememberedRow:
     values = {
         "account": "demo",
@@ -212,11 +148,6 @@ def event(contact_id: str, name: str = "e1", type_: str = "email_clicked", days:
 
 
 Opened = Callable[..., Any]
-
-
-@pytest.fixture
-def asgi() -> type[Client]:
-    return Client
 
 
 @pytest.fixture
@@ -247,7 +178,7 @@ def settings(tmp_path: Path) -> ServiceSettings:
 
 
 @pytest.fixture
-def running(store: FakeStore, model: FakeModel, settings: ServiceSettings, tmp_path: Path) -> Opened:
+def running(store: FakeStore, model: FakeModel, settings: ServiceSettings, tmp_path: Path, asgi: Any) -> Opened:
     """A factory of running services; each is an async context."""
 
     async def here(row: Any, version: str, digest: str) -> Path:
@@ -256,7 +187,7 @@ def running(store: FakeStore, model: FakeModel, settings: ServiceSettings, tmp_p
     @asynccontextmanager
     async def opened(
         *, load: Callable[[Path], Any] = lambda _: model, fetch: Callable[..., Awaitable[Path]] = here
-    ) -> AsyncIterator[Client]:
+    ) -> AsyncIterator[Any]:
         question = Question(
             capability=capability("scoring"),
             request=ScoreRequest,
@@ -268,6 +199,6 @@ def running(store: FakeStore, model: FakeModel, settings: ServiceSettings, tmp_p
         )
         app = Service(question, settings, store, now=lambda: NOW, fetch=fetch).app()
         async with app.router.lifespan_context(app):
-            yield Client(app)
+            yield asgi(app)
 
     return opened

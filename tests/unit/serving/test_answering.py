@@ -213,8 +213,8 @@ async def test_no_model_says_in_counts_what_is_missing(running: Any, store: Any)
         reply = await client.post("/score", asked("c-1"))
 
     assert reply.status == 409
-    assert reply.json["contacts_with_outcome"] == 12
-    assert reply.json["needed_contacts_with_outcome"] == 40
+    assert reply.json["with_outcome"] == 12
+    assert reply.json["needed_with_outcome"] == 40
     assert "foretell train scoring --outcome customer" in reply.json["detail"]
 
 

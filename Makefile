@@ -1,0 +1,79 @@
+# Foretell: one word for each thing one does here. `make` alone lists them.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+FORETELL_HOME ?= var
+FORETELL_PORT ?= 8000
+export FORETELL_HOME FORETELL_PORT
+export MLFLOW_DISABLE_TELEMETRY := true
+
+ACCOUNT ?= demo
+CAPABILITY ?= scoring
+OUTCOME ?= redeem
+ONLY ?=
+ARGS ?=
+# Half of the tests wait for processes and databases: two workers on two cores.
+WORKERS ?= 2
+COVERAGE_FLOOR ?= 95
+UV_VERSION := 0.13.9
+
+BIN := .venv/bin
+PRODUCT := .venv/.installed-product
+DEV := .venv/.installed-dev
+BENCHES := $(patsubst bench/%.py,%,$(wildcard bench/[a-z]*.py)) $(patsubst bench/%/__main__.py,%,$(wildcard bench/*/__main__.py))
+
+.PHONY: help setup run up train test test-full check bench docs lock clean
+
+help: ## List what can be done
+	@echo 'Foretell: make <verb>'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{printf "%-12s %s\n", $$1, $$2}'
+	@echo 'Settings: FORETELL_HOME ($(FORETELL_HOME)), FORETELL_PORT ($(FORETELL_PORT)), PYTHON (first of 3.11 or newer)'
+
+setup: $(DEV) ## Make .venv and install everything, tools included, from the lock file
+
+$(PRODUCT): requirements.lock pyproject.toml .ci/install
+	@.ci/install requirements.lock
+	@touch $@
+
+$(DEV): requirements-dev.lock pyproject.toml .ci/install
+	@.ci/install requirements-dev.lock
+	@touch $(PRODUCT) $@
+
+run: $(PRODUCT) ## Load the sample and train when that is not done yet, then start every process
+	@$(BIN)/foretell demo --if-needed && exec $(BIN)/foretell up
+
+up: $(PRODUCT) ## Start every process on what FORETELL_HOME holds
+	@exec $(BIN)/foretell up
+
+train: $(PRODUCT) ## Train and register: ACCOUNT=demo CAPABILITY=scoring OUTCOME=redeem
+	@exec $(BIN)/foretell --account $(ACCOUNT) train $(CAPABILITY) --outcome $(OUTCOME) $(ARGS)
+
+test: $(DEV) ## Run the tests that take at most 10 minutes, with the coverage floor; ARGS goes to pytest
+	@$(BIN)/python -m pytest -m 'not slow' -n $(WORKERS) --dist loadfile \
+		--cov --cov-report=term:skip-covered --cov-fail-under=$(COVERAGE_FLOOR) $(ARGS)
+
+test-full: $(DEV) ## Run all tests, the slow ones too
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile \
+		--cov --cov-report=term:skip-covered --cov-fail-under=$(COVERAGE_FLOOR) $(ARGS)
+
+check: $(DEV) ## Lint, formatting, types, and which package may import which
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/hadolint Dockerfile
+
+bench: $(DEV) ## Measure everything in bench/, or ONLY=name; ARGS goes to the measurement
+	@for one in $(or $(ONLY),$(BENCHES)); do echo "== $$one" && $(BIN)/python -m bench.$$one $(ARGS) || exit 1; done
+
+docs: $(DEV) ## Check the documentation: links, settings table, decisions, picture of the folders
+	@$(BIN)/python -m pytest tests/architecture/test_documentation.py -q --no-header -p no:cacheprovider
+
+lock: $(DEV) ## Write the lock files again from pyproject.toml (UPGRADE=1 takes the newest versions)
+	@$(BIN)/python -m venv .venv/lock && .venv/lock/bin/pip install -qq uv==$(UV_VERSION)
+	@UV=.venv/lock/bin/uv .ci/lock $(if $(UPGRADE),--upgrade)
+
+clean: ## Remove .venv and everything that was built; FORETELL_HOME stays
+	@rm -rf .venv build dist *.egg-info .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@find foretell services gateway shared tests bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

@@ -1,0 +1,147 @@
+"""One synthetic account, and every capability of the table trained on it through its own door.
+
+A new capability gets all checks of this folder by its line in the table: its `train` door is called with the account
+below, its `api` door is asked. What differs between capabilities is read from the capability itself.
+"""
+
+import importlib
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from shared.capabilities import TABLE, Capability
+from shared.contracts.outcome import Outcome
+from shared.contracts.rows import DAY, AttributeRow, ContactRow, EventRow
+from shared.registry.fetch import artifacts
+from shared.settings import ServiceSettings
+from shared.store import Database, migrate, open_database
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+NOW_US = 1_780_272_000_000_000
+OUTCOME = "bought"
+CONTACTS = 200
+DAYS = 130
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A capability with a trained champion."""
+
+    capability: Capability
+    settings: ServiceSettings
+    database: Database
+    outcome: str | None
+    version: str = ""
+    model: Any = None
+    folder: Path = Path()
+
+    @property
+    def api(self) -> Any:
+        return importlib.import_module(f"services.{self.capability.name}.api")
+
+    @property
+    def name(self) -> tuple[str, str]:
+        return self.capability.name, self.outcome or ""
+
+    def trained(self) -> Any:
+        door = importlib.import_module(f"services.{self.capability.name}.train")
+        named = [self.outcome] if self.outcome else []
+        return door.train(self.database, self.settings, "demo", *named, now=NOW_US)
+
+    def asked(self, *contacts: Any, **fields: Any) -> dict[str, Any]:
+        named = {} if self.outcome is None else {"outcome": self.outcome}
+        return {"contacts": [{"id": c} if isinstance(c, str) else c for c in contacts], **named, **fields}
+
+
+def _events(draw: np.random.Generator, contact: str, eagerness: float) -> list[EventRow]:
+    rows = []
+    start = NOW_US - DAYS * DAY
+    for day in range(DAYS):
+        daily = {"email_sent": 0.2, "page_viewed": 0.25 * eagerness, "email_clicked": 0.1 * eagerness}
+        for kind, chance in daily.items():
+            if draw.random() < chance:
+                rows.append(_row(draw, contact, kind, start + day * DAY))
+        if rows and rows[-1].type == "email_clicked" and draw.random() < 0.3 * eagerness:
+            rows.append(_row(draw, contact, "order_placed", rows[-1].occurred_at + 2 * DAY))
+    return [row for row in rows if row.occurred_at < NOW_US]
+
+
+def _row(draw: np.random.Generator, contact: str, kind: str, day: int) -> EventRow:
+    at = day + int(draw.integers(0, DAY))
+    value = float(draw.integers(10, 90)) if kind == "order_placed" else None
+    return EventRow(contact, f"e{draw.integers(1 << 60)}", kind, at, NOW_US - DAY, value)
+
+
+@pytest.fixture(scope="session")
+def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ServiceSettings, Database]]:
+    settings = ServiceSettings(home=tmp_path_factory.mktemp("contract"), signing_key="k" * 32)
+    migrate(settings)
+    database = open_database(settings)
+    database.create_account("demo", created_at=NOW_US - DAYS * DAY)
+    store = database.of("demo")
+    draw = np.random.default_rng(11)
+    rows: list[EventRow] = []
+    contacts = []
+    for number in range(CONTACTS):
+        eagerness = float(draw.choice([0.2, 1.0, 2.0]))
+        country = str(draw.choice(["FR", "DE", "US"]))
+        zone = "Europe/Paris" if number % 3 else None
+        created_at = NOW_US - (DAYS + 1) * DAY
+        facts = (AttributeRow("country", country, created_at),)
+        contacts.append(ContactRow(f"c-{number}", created_at, zone, None, None, facts))
+        rows += _events(draw, f"c-{number}", eagerness)
+    store.put_contacts(contacts, recorded_at=NOW_US - DAY)
+    store.bulk_events(rows)
+    rhythm = {"horizon_days": 14, "every_days": 14, "repeatable": True}
+    store.put_outcome(Outcome(name=OUTCOME, capability="scoring", event_types=("order_placed",), **rhythm))
+    yield settings, database
+    database.close()
+
+
+@pytest.fixture(scope="session", params=TABLE, ids=lambda line: line.name)
+def subject(request: pytest.FixtureRequest, account: tuple[ServiceSettings, Database]) -> Subject:
+    line: Capability = request.param
+    settings, database = account
+    untrained = Subject(line, settings, database, OUTCOME if line.per_outcome else None)
+    published = untrained.trained()
+    version, digest = published.version, published.digest
+    if not published.promoted:
+        database.of("demo").promote(*untrained.name, version, digest, at=NOW_US, reason="for the checks")
+    folder = artifacts(settings, "demo", *untrained.name, version=version, digest=digest, into=settings.cache_folder)
+    return replace(untrained, version=version, model=untrained.api.QUESTION.load(folder), folder=folder)
+
+
+Opened = Callable[..., AbstractAsyncContextManager[Any]]
+
+
+class Open:
+    """A store that stays open when a service ends."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.database, name)
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def opened(subject: Subject, asgi: Any) -> Opened:
+    """A factory of running services; each is an async context that gives a client."""
+
+    @asynccontextmanager
+    async def running(**parts: Any) -> AsyncIterator[Any]:
+        store = parts.pop("store", Open(subject.database))
+        app = subject.api.create_app(subject.settings, store, now=lambda: NOW, **parts)
+        async with app.router.lifespan_context(app):
+            yield asgi(app)
+
+    return running

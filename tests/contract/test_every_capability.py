@@ -1,0 +1,239 @@
+"""What every capability of the table promises, checked on a model trained through its own door."""
+
+import asyncio
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from gateway.openapi import services
+
+from shared.contracts.rows import DAY
+from shared.errors import RegistryUnavailable
+from shared.timeline import build
+
+NOW_US = 1_780_272_000_000_000
+IDS = [f"c-{number}" for number in range(60)]
+
+
+def answers(reply: Any) -> list[Any]:
+    assert reply.status == 200, reply.body
+    return list(reply.json["predictions"])
+
+
+def pasts_of(subject: Any, ids: list[str], **bounds: int) -> Any:
+    rows = subject.database.of("demo").past_rows(
+        ids, cutoff=bounds.get("cutoff", NOW_US), asked_at=NOW_US, lookback_days=730
+    )
+    return rows, build(ids, rows.facts, [rows.events])
+
+
+def cutoffs(n: int) -> np.ndarray:
+    return np.full(n, NOW_US, dtype=np.int64)
+
+
+def close(left: Any, right: Any) -> bool:
+    """Equal, numbers to 1e-9: a batch may add in another order."""
+    if isinstance(left, float) and isinstance(right, float):
+        return abs(left - right) < 1e-9
+    if isinstance(left, (list, tuple)) and isinstance(right, (list, tuple)):
+        return len(left) == len(right) and all(map(close, left, right))
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(close(left[name], right[name]) for name in left)
+    return bool(left == right)
+
+
+async def test_a_batch_equals_its_parts(subject: Any, opened: Any) -> None:
+    async with opened() as client:
+        together = answers(await client.post(subject.capability.path, subject.asked(*IDS[:20], reasons=3)))
+        alone = [
+            answers(await client.post(subject.capability.path, subject.asked(name, reasons=3)))[0] for name in IDS[:20]
+        ]
+
+    assert close(together, alone)
+
+
+async def test_order_is_kept(subject: Any, opened: Any) -> None:
+    async with opened() as client:
+        forth = answers(await client.post(subject.capability.path, subject.asked(*IDS)))
+        back = answers(await client.post(subject.capability.path, subject.asked(*IDS[::-1])))
+
+    assert [p["contact_id"] for p in forth] == IDS
+    assert close(forth, back[::-1])
+
+
+def test_shuffled_events_change_nothing(subject: Any) -> None:
+    rows, pasts = pasts_of(subject, IDS)
+    shuffled = np.random.default_rng(5).permutation(len(rows.events))
+    mixed = build(IDS, rows.facts, [[rows.events[place] for place in shuffled]])
+
+    assert close(
+        subject.model.predict(mixed, cutoffs(len(IDS)), reasons=3),
+        subject.model.predict(pasts, cutoffs(len(IDS)), reasons=3),
+    )
+
+
+def test_events_after_the_cutoff_change_nothing(subject: Any) -> None:
+    rows, pasts = pasts_of(subject, IDS)
+    later = [
+        (name, f"later-{kind}-{days}", kind, NOW_US + days * DAY, 50.0, None, None, None, 1)
+        for name in IDS
+        for kind in ("email_clicked", "order_placed", "page_viewed")
+        for days in (0, 1, 5)
+    ]
+    peeked = build(IDS, rows.facts, [[*rows.events, *later]])
+
+    assert close(
+        subject.model.predict(peeked, cutoffs(len(IDS)), reasons=3),
+        subject.model.predict(pasts, cutoffs(len(IDS)), reasons=3),
+    )
+
+
+async def test_an_unknown_field_of_the_envelope_is_422(subject: Any, opened: Any) -> None:
+    async with opened() as client:
+        reply = await client.post(subject.capability.path, subject.asked("c-1", colour="red"))
+
+    assert (reply.status, reply.json["errors"][0]["pointer"]) == (422, "/colour")
+
+
+async def test_an_unknown_field_of_a_contact_makes_that_contact_invalid(subject: Any, opened: Any) -> None:
+    async with opened() as client:
+        found = answers(await client.post(subject.capability.path, subject.asked({"id": "c-1", "colour": 1}, "c-2")))
+
+    assert (found[0]["status"], found[0]["errors"][0]["pointer"]) == ("invalid", "/contacts/0/colour")
+    assert found[1]["status"] != "invalid"
+
+
+async def test_probabilities_lie_between_0_and_1(subject: Any, opened: Any) -> None:
+    async with opened() as client:
+        found = answers(await client.post(subject.capability.path, subject.asked(*IDS)))
+
+    given = [p["probability"] for p in found if p["probability"] is not None]
+    assert all(0 <= probability <= 1 for probability in given)
+    assert {p["status"] for p in found} <= {"ok", "outcome_reached", "not_eligible", "insufficient_data", "no_slot"}
+
+
+def test_reasons_sum_to_the_named_quantity(subject: Any) -> None:
+    """All shares of a contact sum to what the model calls its margin, the base included."""
+    _, pasts = pasts_of(subject, IDS)
+    scored = subject.model.predict(pasts, cutoffs(len(IDS)), reasons=10)
+
+    for one in scored:
+        assert one.parts["fit"] + one.parts["engagement"] + one.parts["base"] == pytest.approx(one.margin, abs=1e-9)
+        if len(one.reasons) < 10:
+            listed = sum(part.contribution for part in one.reasons)
+            assert listed + one.parts["base"] == pytest.approx(one.margin, abs=1e-6)
+
+
+async def test_without_a_model_it_says_so(subject: Any, opened: Any) -> None:
+    async with opened() as client:
+        reply = await client.post(subject.capability.path, subject.asked("c-1"), account="nobody")
+        if subject.capability.per_outcome:
+            payload = subject.asked("c-1", outcome="opportunity")
+            reply = await client.post(subject.capability.path, payload)
+
+    assert (reply.status, reply.json["code"]) == (409, "no-model-trained")
+    assert reply.headers["content-type"] == "application/problem+json"
+
+
+async def test_while_the_model_is_being_loaded_it_says_so(subject: Any, opened: Any) -> None:
+    async def away(*_: Any) -> Path:
+        raise RegistryUnavailable("away")
+
+    async with opened(fetch=away) as client:
+        reply = await client.post(subject.capability.path, subject.asked("c-1"))
+
+    assert (reply.status, reply.json["code"]) == (503, "model-not-ready")
+    assert reply.headers["content-type"] == "application/problem+json"
+
+
+async def test_version_cutoff_and_horizon_are_echoed(subject: Any, opened: Any) -> None:
+    async with opened() as client:
+        reply = await client.post(subject.capability.path, subject.asked("c-1", cutoff="2026-05-01T12:00:00+02:00"))
+
+    row = subject.database.of("demo").champion(subject.capability.name, subject.outcome or "")
+    assert reply.json["model"]["version"] == row.version
+    assert reply.json["model"]["horizon_days"] == subject.model.horizon_days
+    assert reply.json["cutoff"] == "2026-05-01T10:00:00Z"
+
+
+async def test_a_past_cutoff_sees_only_what_lay_before(subject: Any, opened: Any) -> None:
+    early = {"id": "new-one", "events": [{"type": "email_clicked", "occurred_at": "2026-04-01T00:00:00Z"}]}
+    both = {
+        "id": "new-one",
+        "events": [*early["events"], {"type": "order_placed", "occurred_at": "2026-05-02T00:00:00Z"}],
+    }
+
+    async with opened() as client:
+        fields = {"cutoff": "2026-05-01T00:00:00Z"}
+        first = answers(await client.post(subject.capability.path, subject.asked(early, **fields)))
+        second = answers(await client.post(subject.capability.path, subject.asked(both, **fields)))
+
+    assert close(first, second)
+
+
+def test_saved_and_loaded_it_answers_the_same(subject: Any, tmp_path: Path) -> None:
+    _, pasts = pasts_of(subject, IDS)
+    subject.model.save(tmp_path)
+
+    again = subject.api.QUESTION.load(tmp_path)
+
+    assert again.predict(pasts, cutoffs(len(IDS)), reasons=3) == subject.model.predict(
+        pasts, cutoffs(len(IDS)), reasons=3
+    )
+
+
+@pytest.mark.slow
+def test_the_same_seed_makes_the_same_model(subject: Any) -> None:
+    again = subject.trained()
+
+    assert again.digest == subject.database.of("demo").version(*subject.name, subject.version).digest
+
+
+def test_the_artifact_holds_neither_code_nor_pickle(subject: Any) -> None:
+    kinds = {path.suffix for path in subject.folder.rglob("*") if path.is_file()}
+
+    assert kinds <= {".txt", ".json", ".npz"}
+
+
+def test_predicting_does_not_change_what_it_is_given(subject: Any) -> None:
+    _, pasts = pasts_of(subject, IDS)
+    before = copy.deepcopy(pasts)
+    asked_at = cutoffs(len(IDS))
+
+    subject.model.predict(pasts, asked_at, reasons=3)
+
+    assert all(
+        np.array_equal(getattr(pasts, name), getattr(before, name), equal_nan=name == "value")
+        for name in ("at", "type", "value", "offsets", "created_at", "known")
+    )
+    assert np.array_equal(asked_at, cutoffs(len(IDS)))
+
+
+async def test_several_calls_at_once_get_the_answers_they_would_get_alone(subject: Any, opened: Any) -> None:
+    async with opened() as client:
+        alone = [answers(await client.post(subject.capability.path, subject.asked(name))) for name in IDS[:8]]
+        calls = [client.post(subject.capability.path, subject.asked(name)) for name in IDS[:8]]
+        together = [answers(reply) for reply in await asyncio.gather(*calls)]
+
+    assert close(alone, together)
+
+
+async def test_the_api_document_is_the_published_one(subject: Any) -> None:
+    app = subject.api.create_app(subject.settings, subject.database)
+
+    published = json.loads((services.FOLDER / f"{subject.capability.name}.json").read_text())
+    assert services.own_paths(app.openapi(), subject.capability) == published, "publish it: foretell openapi"
+
+
+async def test_the_example_of_the_api_document_is_answered(subject: Any, opened: Any) -> None:
+    async with opened() as client:
+        example = dict(subject.api.QUESTION.examples["request"])
+        if subject.outcome is not None:
+            example["outcome"] = subject.outcome
+        found = answers(await client.post(subject.capability.path, example))
+
+    assert len(found) == len(example["contacts"])
+    subject.api.QUESTION.response.model_validate(subject.api.QUESTION.examples["response"])

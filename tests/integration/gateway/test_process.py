@@ -1,0 +1,135 @@
+import asyncio
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from shared.contracts.key import new_key
+from shared.settings import GatewaySettings
+from shared.store import open_database
+
+SECRET = "a key of the tests that is long enough"
+
+
+class Process:
+    """`python -m gateway` with its own home and a port of its own."""
+
+    def __init__(self, home: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            self.port = probe.getsockname()[1]
+        environment = {
+            **os.environ,
+            "FORETELL_HOME": str(home),
+            "FORETELL_SIGNING_KEY": SECRET,
+            "FORETELL_IDENTITY_KEY": SECRET,
+            "FORETELL_UPSTREAM": "http://127.0.0.1:1",
+            "PYTHONPATH": str(Path.cwd()),
+        }
+        self.log = (home / "gateway.log").open("wb")
+        self.child = subprocess.Popen(
+            [sys.executable, "-m", "gateway", "--port", str(self.port)], env=environment, stderr=self.log
+        )
+
+    async def ready(self, client: aiohttp.ClientSession) -> None:
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            assert self.child.poll() is None
+            try:
+                async with client.get(f"http://127.0.0.1:{self.port}/readyz") as answer:
+                    if answer.status == 200:
+                        return
+            except aiohttp.ClientError:
+                await asyncio.sleep(0.05)
+        raise AssertionError("the gateway did not become ready")
+
+    def end(self, how: signal.Signals) -> int:
+        if self.child.poll() is None:
+            self.child.send_signal(how)
+        code = self.child.wait(15)
+        self.log.close()
+        return code
+
+
+@pytest.fixture
+async def home(migrated: Path, tmp_path: Path) -> Path:
+    for file in migrated.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    return tmp_path
+
+
+@pytest.fixture
+async def process(home: Path) -> AsyncIterator[Process]:
+    started = Process(home)
+    yield started
+    started.end(signal.SIGKILL)
+
+
+def made_key(home: Path) -> str:
+    database = open_database(GatewaySettings(home=home, signing_key=SECRET, identity_key=SECRET))
+    database.create_account("acme", created_at=0)
+    key = new_key()
+    database.of("acme").create_key("t", ("admin",), public_id=key.public_id, digest=key.digest, created_at=0)
+    database.close()
+    return key.text
+
+
+async def test_after_kill_9_every_acknowledged_event_is_there(home: Path, process: Process) -> None:
+    headers = {"Authorization": f"Bearer {made_key(home)}"}
+    acknowledged: list[str] = []
+
+    async def send(client: aiohttp.ClientSession, sender: int) -> None:
+        for number in range(10_000):
+            ids = [f"{sender}-{number}-{place}" for place in range(20)]
+            events = [
+                {"contact_id": f"c-{place}", "id": name, "type": "page_viewed", "occurred_at": "2026-05-03T10:15:00Z"}
+                for place, name in enumerate(ids)
+            ]
+            url = f"http://127.0.0.1:{process.port}/events"
+            async with client.post(url, json={"events": events}, headers=headers) as answer:
+                assert answer.status == 200
+            acknowledged.extend(ids)
+            if len(acknowledged) > 600:
+                process.child.kill()
+
+    async with aiohttp.ClientSession() as client:
+        await process.ready(client)
+        ended = await asyncio.gather(*(send(client, sender) for sender in range(3)), return_exceptions=True)
+
+    assert all(isinstance(one, aiohttp.ClientError) for one in ended)
+    process.child.wait(15)
+    with sqlite3.connect(home / "store.sqlite") as connection:
+        kept = {name for (name,) in connection.execute("select event_id from events")}
+    connection.close()
+    assert len(acknowledged) > 600
+    assert set(acknowledged) <= kept
+
+
+async def test_it_stops_when_told_and_logs_json_without_ids_or_keys(home: Path, process: Process) -> None:
+    key = made_key(home)
+    async with aiohttp.ClientSession() as client:
+        await process.ready(client)
+        url = f"http://127.0.0.1:{process.port}/contacts/very-secret-id"
+        async with client.get(url, headers={"Authorization": f"Bearer {key}"}) as answer:
+            assert answer.status == 404
+        async with client.post(
+            f"http://127.0.0.1:{process.port}/score", headers={"Authorization": f"Bearer {key}"}
+        ) as answer:
+            assert answer.status == 503
+
+    code = process.end(signal.SIGTERM)
+
+    written = (home / "gateway.log").read_text()
+    lines = [line for line in written.splitlines() if line]
+    assert code in (0, -signal.SIGTERM)
+    assert all(line.startswith("{") for line in lines)
+    assert any('"request.answered"' in line and '"account":"acme"' in line for line in lines)
+    assert "very-secret-id" not in written
+    assert key not in written

@@ -1,0 +1,170 @@
+import pytest
+
+from shared.contracts.outcome import Outcome
+from shared.contracts.rows import AttributeRow, ContactRow, EventRow
+from shared.errors import Conflict, NotFound
+from shared.store import AccountStore, Database, PredictionRow, VersionRow
+from shared.store.columns import PredictionTable, StoreTable
+
+EVENT = EventRow("a", "1", "order_placed", 10, 10)
+PREDICTION = PredictionRow("a", "scoring", "x", "1", 10, 10, "r", "ok", 0.5, 50, "low", "model", "{}")
+
+
+def fill(store: AccountStore) -> None:
+    store.put_contacts(
+        [ContactRow("a", 5, email_hash="hash", attributes=(AttributeRow("plan", "pro", 1),)), ContactRow("b")],
+        recorded_at=1,
+    )
+    store.put_contacts([ContactRow("b", email_hash="hash")], recorded_at=2)
+    store.declare_static(["plan"])
+    store.add_events([EVENT])
+    store.put_outcome(Outcome(name="x", capability="scoring", event_types=("order_placed",)))
+    store.set_default_outcome("scoring", "x")
+    store.promote("scoring", "x", "1", "digest", at=1, reason="first")
+    store.add_version(VersionRow("scoring", "x", "1", "digest", "rule", "A", 1, 90, "run"), {"lift": b"png"})
+    store.log_predictions([PREDICTION])
+    store.create_key("k", ["read"], public_id=f"of-{store.account}", digest=b"d", created_at=1)
+
+
+def everything(store: AccountStore) -> dict[str, object]:
+    return {
+        "keys": store.keys(),
+        "contact": store.contact("a"),
+        "contacts": store.contacts(10),
+        "event_counts": store.event_counts("a"),
+        "event_types": store.event_types(),
+        "newest_event_at": store.newest_event_at(),
+        "past_rows": store.past_rows(["a"], cutoff=99, asked_at=99).facts,
+        "past_events": store.past_rows(["a"], cutoff=99, asked_at=99).events,
+        "scan_contacts": store.scan_contacts()[0],
+        "scan_events": list(store.scan_events()),
+        "static_attributes": store.static_attributes(),
+        "outcomes": [outcome for outcome in store.outcomes("scoring") if outcome.name == "x"],
+        "outcome": store.outcome("scoring", "x"),
+        "default_outcome": store.default_outcome("scoring"),
+        "champion": store.champion("scoring", "x"),
+        "promotions": store.promotions("scoring", "x"),
+        "versions": store.versions(),
+        "version": store.version("scoring", "x", "1"),
+        "plots": store.plots("scoring", "x", "1"),
+        "latest_predictions": store.latest_predictions("scoring", "x", limit=10),
+        "predictions_of": store.predictions_of("a"),
+        "past_scores": store.past_scores("scoring", "x", ["a"], around=10),
+    }
+
+
+READS = {name for name in dir(AccountStore) if not name.startswith("_")} - {
+    "put_contacts", "bulk_contacts", "add_events", "bulk_events", "declare_static", "put_outcome", "delete_outcome",
+    "set_default_outcome", "promote", "rollback", "add_version", "log_predictions", "delete_predictions_before",
+    "create_key", "revoke_key",
+}  # fmt: skip
+
+
+def test_every_read_sees_what_its_account_wrote(database: Database) -> None:
+    fill(database.of("default"))
+
+    assert all(everything(database.of("default")).values())
+
+
+def test_no_read_sees_another_account(database: Database) -> None:
+    fill(database.of("default"))
+    database.create_account("other", created_at=1)
+
+    assert not any(everything(database.of("other")).values())
+
+
+def test_the_isolation_test_covers_every_read(database: Database) -> None:
+    assert (everything(database.of("default")).keys() | {"past_rows"}) - {"past_events"} == READS
+
+
+def test_no_write_reaches_another_account(database: Database) -> None:
+    fill(database.of("default"))
+    before = everything(database.of("default"))
+    database.create_account("other", created_at=1)
+    other = database.of("other")
+
+    fill(other)
+    other.put_contacts([ContactRow("a", 9, attributes=(AttributeRow("plan", "x", 2),))], recorded_at=9)
+    other.delete_outcome("scoring", "x")
+    other.delete_predictions_before(99)
+
+    assert everything(database.of("default")) == before
+
+
+def test_deleting_an_account_erases_everything_of_it_and_nothing_else(database: Database) -> None:
+    database.create_account("other", created_at=1)
+    fill(database.of("default"))
+    fill(database.of("other"))
+    kept = everything(database.of("other"))
+
+    database.delete_account("default")
+
+    assert rows_of(database, "default") == {}
+    assert everything(database.of("other")) == kept
+    assert [account.name for account in database.accounts()] == ["other"]
+
+
+def test_filling_an_account_reaches_every_table(database: Database) -> None:
+    fill(database.of("default"))
+
+    tables = {*StoreTable.metadata.tables, *PredictionTable.metadata.tables} - {"accounts"}
+    assert rows_of(database, "default").keys() == tables
+
+
+def rows_of(database: Database, account: str) -> dict[str, int]:
+    from sqlalchemy import func, select
+
+    counts = {}
+    for sql, metadata in (
+        (database._store, StoreTable.metadata),
+        (database._predictions, PredictionTable.metadata),
+    ):
+        with sql.reading() as connection:
+            for name, table in metadata.tables.items():
+                if "account_id" in table.c:
+                    mine = select(func.count()).select_from(table).where(table.c.account_id == account)
+                    counts[name] = connection.execute(mine).scalar_one()
+    return {name: count for name, count in counts.items() if count}
+
+
+def test_an_account_exists_once(database: Database) -> None:
+    with pytest.raises(Conflict):
+        database.create_account("default", created_at=2)
+
+
+def test_writing_to_an_account_that_is_not_there_says_so(database: Database) -> None:
+    store = database.of("nobody")
+
+    with pytest.raises(NotFound, match="nobody"):
+        store.add_events([EVENT])
+    with pytest.raises(NotFound, match="nobody"):
+        store.bulk_events([EVENT])
+    with pytest.raises(NotFound, match="nobody"):
+        store.put_contacts([ContactRow("a")], recorded_at=1)
+    with pytest.raises(NotFound, match="nobody"):
+        database.delete_account("nobody")
+
+
+def test_a_key_is_found_touched_and_revoked(database: Database) -> None:
+    store = database.of("default")
+    store.create_key("crm", ["read", "predict"], public_id="pub", digest=b"\x00d", created_at=1, expires_at=99)
+
+    database.touch_keys({"pub": 7, "unknown": 8})
+    database.touch_keys({"pub": 6})
+    store.revoke_key("pub", 8)
+    store.revoke_key("pub", 9)
+
+    found = database.key("pub")
+    assert found is not None
+    assert found == ("pub", "default", b"\x00d", ("read", "predict"), "crm", 1, 7, 8, 99)
+    assert database.key("unknown") is None
+
+
+def test_a_public_id_is_taken_once_over_all_accounts(database: Database) -> None:
+    database.create_account("other", created_at=1)
+    database.of("default").create_key("k", ["read"], public_id="pub", digest=b"d", created_at=1)
+
+    with pytest.raises(Conflict):
+        database.of("other").create_key("k", ["read"], public_id="pub", digest=b"e", created_at=1)
+    with pytest.raises(NotFound):
+        database.of("other").revoke_key("pub", 2)

@@ -1,0 +1,144 @@
+import pytest
+
+from shared.contracts.outcome import BUILT_IN, Outcome
+from shared.contracts.rows import DAY
+from shared.errors import Conflict
+from shared.store import Database, PredictionRow, VersionRow
+
+REDEEM = Outcome(name="redeem", capability="scoring", event_types=("coupon_redeemed",), horizon_days=30)
+
+
+def prediction(contact_id: str = "a", *, cutoff: int = 0, score: int | None = 50, band: str = "low") -> PredictionRow:
+    return PredictionRow(
+        contact_id, "scoring", "x", "1", cutoff, cutoff, "r", "ok", 0.5, score, band, "model", '{"a":1}'
+    )
+
+
+def test_built_in_outcomes_hold_until_redefined(database: Database) -> None:
+    store = database.of("default")
+    mine = Outcome(name="customer", capability="scoring", event_types=("contract_signed",), horizon_days=30)
+
+    built_in = store.outcomes("scoring")
+    store.put_outcome(mine)
+    redefined = store.outcome("scoring", "customer")
+    store.delete_outcome("scoring", "customer")
+
+    assert {outcome.name for outcome in built_in} == {outcome.name for outcome in BUILT_IN}
+    assert redefined == mine
+    assert store.outcome("scoring", "customer") != mine
+
+
+def test_an_outcome_is_put_replaced_and_deleted(database: Database) -> None:
+    store = database.of("default")
+    store.put_outcome(REDEEM)
+    longer = REDEEM.model_copy(update={"horizon_days": 60})
+    store.put_outcome(longer)
+
+    assert store.outcome("scoring", "redeem") == longer
+    assert store.delete_outcome("scoring", "redeem")
+    assert not store.delete_outcome("scoring", "redeem")
+    assert store.outcome("scoring", "redeem") is None
+
+
+def test_a_deleted_outcome_is_no_longer_the_default(database: Database) -> None:
+    store = database.of("default")
+    store.put_outcome(REDEEM)
+    store.set_default_outcome("scoring", "redeem")
+
+    store.delete_outcome("scoring", "redeem")
+
+    assert store.default_outcome("scoring") is None
+
+
+def test_promote_and_rollback_move_the_champion_and_are_logged(database: Database) -> None:
+    store = database.of("default")
+
+    store.promote("scoring", "x", "1", "one", at=1, reason="first")
+    store.promote("scoring", "x", "2", "two", at=2, reason="better")
+    store.promote("scoring", "x", "2", "two", at=3, reason="again")
+    back = store.rollback("scoring", "x", at=4)
+
+    assert (back.version, back.digest, back.previous_version) == ("1", "one", "2")
+    assert store.champion("scoring", "x") == back
+    assert database.champions() == [back]
+    assert [(row.number, row.version, row.reason) for row in store.promotions("scoring", "x")] == [
+        (3, "1", "rollback"),
+        (2, "2", "better"),
+        (1, "1", "first"),
+    ]
+
+
+def test_there_is_nothing_to_roll_back_to_before_the_second_promotion(database: Database) -> None:
+    store = database.of("default")
+    store.promote("scoring", "x", "1", "one", at=1, reason="first")
+
+    with pytest.raises(Conflict):
+        store.rollback("scoring", "x", at=2)
+
+
+def test_the_catalogue_returns_what_it_was_given_newest_first(database: Database) -> None:
+    store = database.of("default")
+    old = VersionRow("scoring", "x", "1", "d", "rule", "C", 1, 90, "run-1", {"auc": 0.5}, {"rows": [1]}, "card")
+    new = VersionRow("scoring", "x", "2", "e", "lightgbm", "A", 2, None, "run-2")
+
+    store.add_version(old, {"lift": b"\x89PNG"})
+    store.add_version(new)
+
+    assert store.versions("scoring", "x") == [new, old]
+    assert store.versions("churn") == []
+    assert store.version("scoring", "x", "1") == old
+    assert store.version("scoring", "x", "9") is None
+    assert store.plots("scoring", "x", "1") == {"lift": b"\x89PNG"}
+
+
+def test_the_latest_prediction_is_the_one_with_the_latest_cutoff(database: Database) -> None:
+    store = database.of("default")
+
+    store.log_predictions([prediction(cutoff=5, score=50), prediction(cutoff=9, score=90), prediction(cutoff=7)])
+    store.log_predictions([prediction(cutoff=8, score=80)])
+
+    assert store.predictions_of("a") == [prediction(cutoff=9, score=90)]
+
+
+def test_the_ranked_list_continues_after_a_row(database: Database) -> None:
+    store = database.of("default")
+    store.log_predictions(
+        [
+            prediction("a", score=10),
+            prediction("b", score=90, band="high"),
+            prediction("c", score=50),
+            prediction("d", score=50, band="high"),
+            prediction("none", score=None),
+        ]
+    )
+
+    first = store.latest_predictions("scoring", "x", limit=2)
+    rest = store.latest_predictions("scoring", "x", limit=9, after=(50, "c"))
+    high = store.latest_predictions("scoring", "x", limit=9, band="high")
+
+    assert [row.contact_id for row in first] == ["b", "c"]
+    assert [row.contact_id for row in rest] == ["d", "a"]
+    assert [row.contact_id for row in high] == ["b", "d"]
+
+
+def test_a_past_score_is_the_nearest_within_seven_days(database: Database) -> None:
+    store = database.of("default")
+    store.log_predictions(
+        [
+            prediction("a", cutoff=92 * DAY, score=92),
+            prediction("a", cutoff=99 * DAY, score=99),
+            prediction("a", cutoff=103 * DAY, score=3),
+            prediction("b", cutoff=108 * DAY, score=8),
+        ]
+    )
+
+    assert store.past_scores("scoring", "x", ["a", "b", "c"], around=100 * DAY) == {"a": 99}
+
+
+def test_old_predictions_are_deleted_and_the_latest_stays(database: Database) -> None:
+    store = database.of("default")
+    store.log_predictions([prediction("a", cutoff=1), prediction("b", cutoff=9)])
+
+    assert store.delete_predictions_before(5) == 1
+    assert [row.contact_id for row in store.latest_predictions("scoring", "x", limit=9)] == ["a", "b"]
+    assert store.past_scores("scoring", "x", ["a", "b"], around=5) == {"b": 50}

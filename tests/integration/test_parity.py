@@ -1,0 +1,108 @@
+"""What MLflow serves and what we serve are the same numbers."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from services.scoring.model import Reference, ScoringModel
+from shared.evaluation.calibration import Calibrator
+from shared.features import Feature, FeatureSet
+from shared.learners.columns import Columns
+from shared.learners.trees import Trees, TreeShape
+from shared.registry.registration import Record, register
+from shared.settings import Settings
+
+NAMES = ("a", "b", "c")
+
+
+@pytest.fixture
+def model() -> ScoringModel:
+    draw = np.random.default_rng(3)
+    values = draw.normal(size=(500, 3))
+    values[::5, 1] = np.nan
+    labels = (values[:, 0] + draw.normal(size=500) > 0.5).astype(float)
+    trees = Trees.fit(values, labels, Columns(NAMES, ()), shape=TreeShape(), rounds=30, seed=1)
+    calibrator = Calibrator(slope=0.9, intercept=-0.1)
+    return ScoringModel(
+        outcome="parity",
+        kind="lightgbm",
+        grade="C",
+        horizon_days=30,
+        trained_at=datetime(2026, 5, 1, tzinfo=UTC),
+        reached_by=(),
+        feature_set=FeatureSet(tuple(Feature(name, "number", "as given", name, attribute=name) for name in NAMES)),
+        learner=trees,
+        calibrator=calibrator,
+        reference=Reference.of(calibrator.margins(trees.margins(values)), values),
+    )
+
+
+def test_mlflow_models_serve_gives_the_same_probabilities(
+    model: ScoringModel, tmp_path: Path, unused_tcp_port: int
+) -> None:
+    settings = Settings(home=tmp_path / "home")
+    model.save(tmp_path / "artifact")
+    version = register(
+        settings,
+        account="demo",
+        capability="scoring",
+        outcome="parity",
+        folder=tmp_path / "artifact",
+        record=Record(columns=NAMES),
+    ).version
+    matrix = np.random.default_rng(7).normal(size=(50, 3))
+    matrix[::7, 0] = np.nan
+
+    served = _served(settings, f"models:/demo.scoring.parity/{version}", unused_tcp_port, matrix)
+
+    np.testing.assert_allclose(served, model.predict_matrix(matrix), rtol=0, atol=1e-9)
+
+
+def _served(settings: Settings, uri: str, port: int, matrix: np.ndarray) -> np.ndarray:
+    """Ask `mlflow models serve`, with the columns in another order than the model's."""
+    rows = [[None if np.isnan(value) else value for value in row[::-1]] for row in matrix.tolist()]
+    body = json.dumps({"dataframe_split": {"columns": NAMES[::-1], "data": rows}}).encode()
+    environment = {
+        "MLFLOW_TRACKING_URI": settings.resolved_registry_url(),
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",  # it starts uvicorn by name
+    }
+    server = subprocess.Popen(
+        [sys.executable, "-m", "mlflow", "models", "serve", "-m", uri, "--env-manager", "local", "-p", str(port)],
+        env={**os.environ, **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        return np.array(_answer(server, f"http://127.0.0.1:{port}/invocations", body))
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGTERM)
+        server.wait(30)
+
+
+def _answer(server: "subprocess.Popen[bytes]", url: str, body: bytes) -> Any:
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})  # noqa: S310
+    while server.poll() is None:
+        try:
+            with urllib.request.urlopen(request, timeout=60) as reply:  # noqa: S310
+                return json.load(reply)["predictions"]
+        except urllib.error.HTTPError as error:
+            raise AssertionError(error.read().decode()[-2000:]) from error
+        except urllib.error.URLError:
+            # Not listening yet: wait for it, or for its end.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                server.wait(0.3)
+    raise AssertionError(f"mlflow models serve ended with {server.returncode}")
