@@ -9,6 +9,10 @@ from numpy.typing import NDArray
 from shared.contracts.rows import Microseconds
 
 SEED = 42
+CLOSED_SHARES = (0.3, 0.2, 0.1, 0.05)
+"""Shares of all frames that should be closed before anything is judged, the best first."""
+LEAST_JUDGED = 0.15
+"""Share of all frames that must be left to judge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,18 +26,24 @@ class Split:
 def forward_chain(cutoff: NDArray[np.int64], *, horizon: Microseconds, blocks: int = 5) -> list[Split]:
     """Cut time into blocks; each is judged by what was known when it began.
 
+    The first block begins as soon as a good share of all frames is closed, so that what is judged resembles
+    what will be served; where the horizon is long against the data, a smaller share has to do.
+
     Args:
         cutoff: microseconds, shape (n,).
         horizon: length of the label window; a training frame's window ends before the test block begins.
-        blocks: how many test blocks at most, equal in frames, over the later two thirds of the frames.
+        blocks: how many test blocks at most, equal in frames.
 
     Returns:
-        Splits in time order; fewer where there are not enough distinct cutoffs; blocks without any
-        closed training frame are left out.
+        Splits in time order; fewer where there are not enough distinct cutoffs; none where no frame is closed
+        before another begins.
     """
     if not len(cutoff):
         return []
-    starts = np.unique(np.quantile(cutoff, 1 / 3 + (2 / 3) * np.arange(blocks) / blocks, method="higher"))
+    judged = np.sort(cutoff[cutoff >= _first_start(cutoff, horizon)])
+    if not len(judged):
+        return []
+    starts = np.unique(np.quantile(judged, np.arange(blocks) / blocks, method="higher"))
     ends = [*starts[1:], np.iinfo(np.int64).max]
     splits = []
     for start, end in zip(starts, ends, strict=True):
@@ -42,6 +52,16 @@ def forward_chain(cutoff: NDArray[np.int64], *, horizon: Microseconds, blocks: i
         if len(train) and len(test):
             splits.append(Split(train, test))
     return splits
+
+
+def _first_start(cutoff: NDArray[np.int64], horizon: Microseconds) -> int:
+    """Choose where judging begins: the largest share of closed frames that leaves enough frames to judge."""
+    ordered = np.sort(cutoff)
+    for share in CLOSED_SHARES:
+        start = int(ordered[min(len(ordered) - 1, int(share * len(ordered)))]) + horizon
+        if np.count_nonzero(cutoff >= start) >= LEAST_JUDGED * len(cutoff):
+            return start
+    return int(ordered[0]) + horizon
 
 
 def stratified(label: NDArray[np.float64], *, folds: int = 5, seed: int = SEED) -> list[Split]:
