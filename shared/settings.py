@@ -1,7 +1,7 @@
 """What a process needs to know of its surroundings: frozen, read once at a door, no default for a secret."""
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import Field, PositiveFloat, PositiveInt, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -99,11 +99,8 @@ class ServiceSettings(SigningSettings):
     """How many requests are computed at once."""
 
 
-class GatewaySettings(SigningSettings):
-    """Settings of the gateway."""
-
-    identity_key: SecretStr = Field(min_length=32)
-    """Key of the hash under which e-mail addresses are kept."""
+class UpstreamSettings(SigningSettings):
+    """Settings of the processes that call services: the gateway and the worker."""
 
     upstream: str = "http://127.0.0.1:{port}"
     """Address of a service; `{name}` and `{port}` are filled in from the capability table."""
@@ -111,15 +108,41 @@ class GatewaySettings(SigningSettings):
     port: PositiveInt = 8000
     """Port of the gateway; services of the embedded setup take the ports that follow."""
 
+    def upstream_of(self, name: str) -> str:
+        """Tell the base address of a capability's service."""
+        return self.upstream.format(name=name, port=service_port(self.port, name))
+
+
+class GatewaySettings(UpstreamSettings):
+    """Settings of the gateway."""
+
+    identity_key: SecretStr = Field(min_length=32)
+    """Key of the hash under which e-mail addresses are kept."""
+
     key_cache_seconds: PositiveFloat = 5.0
     """How long a key is believed without asking the store again."""
 
     key_grace_seconds: PositiveFloat = 600.0
     """How long a known key stays valid while the store is away."""
 
-    def upstream_of(self, name: str) -> str:
-        """Tell the base address of a capability's service."""
-        return self.upstream.format(name=name, port=service_port(self.port, name))
+
+class WorkerSettings(UpstreamSettings):
+    """Settings of the worker: what outlives a request."""
+
+    prediction_retention_days: PositiveInt = 400
+    """How long logged predictions are kept; the latest one of each contact stays."""
+
+    retention_every_seconds: PositiveFloat = 3_600.0
+    """How often older ones are looked for."""
+
+    rescore_poll_seconds: PositiveFloat = 15.0
+    """How often champions are looked at for having changed."""
+
+    rescore_every_seconds: PositiveFloat = 86_400.0
+    """After how long every contact is scored again though the champion is the same."""
+
+    rescore_share: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Share of the time that re-scoring may keep a service busy."""
 
 
 def service_port(gateway_port: int, name: str) -> int:

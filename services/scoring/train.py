@@ -13,11 +13,12 @@ from services.scoring.features import scoring_features
 from services.scoring.model import Reference, ScoringModel
 from shared.contracts.rows import DAY, Microseconds
 from shared.errors import ArtifactRefused, InsufficientData, RegistryUnavailable, UnknownOutcome
-from shared.evaluation.calibration import calibrate
+from shared.evaluation.calibration import Calibrator, calibrate
+from shared.evaluation.drift import CALENDAR_AUC, calendar_auc
 from shared.evaluation.gate import Verdict, judged
 from shared.evaluation.leaks import Leak, leaks
 from shared.evaluation.metrics import losses
-from shared.features import Learned, matrix
+from shared.features import FeatureSet, Learned, LeftOut, matrix
 from shared.learners.columns import Columns, Matrix, Vector, chance
 from shared.learners.rule import single_column_margins
 from shared.registry.fetch import artifacts
@@ -30,6 +31,7 @@ from shared.training.publish import Fitted, Published, digest_of_data, is_old, p
 from shared.training.report import Report, report
 
 CAPABILITY = "scoring"
+TELLS_THE_CALENDAR = "looks back further than the early frames have a past, so it mostly tells the calendar"
 CHAMPION_MOST_DAYS = 180
 """Age past which a champion is replaced by a challenger that is only as good."""
 
@@ -131,7 +133,7 @@ def fitted(
     learner = competition.winner.refit()
     rows = competition.judged
     out_of_fold = competition.winner.raw[rows]
-    calibrator = calibrate(problem.labels[rows], out_of_fold)
+    calibrator = calibrate(problem.labels[rows], out_of_fold) if competition.winner.calibrates else Calibrator()
     progress("judging", 0.9)
     found = report(
         problem,
@@ -156,11 +158,28 @@ def fitted(
 
 
 def _columns_and_leaks(stuff: Material, allowed: Collection[str]) -> tuple[Learned, Matrix, list[Leak]]:
-    """Learn the columns; attributes that give the outcome away are found, named, and left out."""
-    learned = _learned(stuff, allowed, ())
+    """Learn the columns; those that tell the calendar or give the outcome away are found, named, and left out."""
+    learned = scoring_features(stuff.outcome, stuff.pasts, stuff.frames.contact, stuff.frames.cutoff, allowed=allowed)
     values = matrix(learned.feature_set, stuff.pasts, stuff.frames.contact, stuff.frames.cutoff)
-    attributes = [i for i, feature in enumerate(learned.feature_set.features) if feature.part == "fit"]
-    categorical = set(learned.feature_set.categorical)
+    suspects = _suspects(stuff, learned.feature_set, values, allowed)
+    leaking = {leak.name for leak in suspects}
+    calendar = calendar_auc(values, stuff.frames.cutoff)
+    features = learned.feature_set.features
+    aging = [i for i, feature in enumerate(features) if feature.reach_days > 90 and calendar[i] >= CALENDAR_AUC]
+    kept = [i for i, feature in enumerate(features) if i not in set(aging) and feature.attribute not in leaking]
+    if not kept:
+        raise InsufficientData(
+            f"Outcome {stuff.outcome.name}: no attribute and no event tells contacts apart"
+            + (f" once the suspicious ones are left out ({', '.join(sorted(leaking))})." if leaking else ".")
+        )
+    left_out = (*learned.left_out, *(LeftOut(features[i].name, TELLS_THE_CALENDAR, "more past data") for i in aging))
+    return Learned(learned.feature_set.take(kept), left_out), values[:, kept], suspects
+
+
+def _suspects(stuff: Material, feature_set: FeatureSet, values: Matrix, allowed: Collection[str]) -> list[Leak]:
+    """Find the attributes that nearly know the answer; event features are honest by construction."""
+    attributes = [i for i, feature in enumerate(feature_set.features) if feature.part == "fit"]
+    categorical = set(feature_set.categorical)
 
     def margins_of(position: int) -> Vector:
         column = attributes[position]
@@ -168,24 +187,9 @@ def _columns_and_leaks(stuff: Material, allowed: Collection[str]) -> tuple[Learn
             values, stuff.frames.label, column, stuff.splits, is_categorical=column in categorical
         )
 
-    names = [learned.feature_set.features[column].attribute or "" for column in attributes]
-    suspects = [
-        leak for leak in leaks(values[:, attributes], stuff.frames.label, names, margins_of) if leak.name not in allowed
-    ]
-    out = {leak.name for leak in suspects}
-    kept = [i for i, feature in enumerate(learned.feature_set.features) if feature.attribute not in out or not out]
-    if not kept:
-        raise InsufficientData(
-            f"Outcome {stuff.outcome.name}: no attribute and no event tells contacts apart"
-            + (f" once the suspicious ones are left out ({', '.join(sorted(out))})." if out else ".")
-        )
-    return Learned(learned.feature_set.take(kept), learned.left_out), values[:, kept], suspects
-
-
-def _learned(stuff: Material, allowed: Collection[str], excluded: Collection[str]) -> Learned:
-    return scoring_features(
-        stuff.outcome, stuff.pasts, stuff.frames.contact, stuff.frames.cutoff, excluded=excluded, allowed=allowed
-    )
+    names = [feature_set.features[column].attribute or "" for column in attributes]
+    found = leaks(values[:, attributes], stuff.frames.label, names, margins_of)
+    return [leak for leak in found if leak.name not in allowed]
 
 
 def _padded(importance: Vector, width: int) -> Vector:

@@ -1,6 +1,6 @@
 """Intervals by resampling contacts, never frames: frames of one contact are not independent."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,17 +52,17 @@ def of_mean(values: Vector, owner: NDArray[np.integer], *, draws: int = DRAWS, s
     return Interval(float(values.mean()), float(low), float(high))
 
 
-def of_figure(
-    figure: Callable[[NDArray[np.intp]], float],
+def of_figures(
+    figures: Callable[[NDArray[np.intp]], Mapping[str, float]],
     owner: NDArray[np.integer],
     *,
-    draws: int = 300,
+    draws: int = 200,
     seed: int = 0,
-) -> Interval:
-    """Bootstrap any figure of a set of rows, by contact.
+) -> dict[str, Interval]:
+    """Bootstrap several figures of a set of rows at once, by contact.
 
     Args:
-        figure: takes row numbers (with repeats) and returns a number; NaN draws are left out.
+        figures: takes row numbers (with repeats) and returns numbers by name; NaN draws are left out.
         owner: contact of each row, shape (n,).
         draws: how many resamples.
         seed: of the resampling.
@@ -70,14 +70,18 @@ def of_figure(
     order = np.argsort(owner, kind="stable")
     _, start, size = np.unique(owner[order], return_index=True, return_counts=True)
     generator = np.random.default_rng(seed)
-    values = np.empty(draws)
-    for draw in range(draws):
+    drawn: dict[str, list[float]] = {}
+    for _ in range(draws):
         chosen = generator.integers(0, len(start), len(start))
         sizes = size[chosen]
         first = np.repeat(start[chosen] - (np.cumsum(sizes) - sizes), sizes)
-        values[draw] = figure(order[np.arange(sizes.sum()) + first])
+        for name, value in figures(order[np.arange(sizes.sum()) + first]).items():
+            drawn.setdefault(name, []).append(value)
+    return {name: _interval(whole, np.array(drawn[name])) for name, whole in figures(np.arange(len(owner))).items()}
+
+
+def _interval(whole: float, values: Vector) -> Interval:
     finite = values[np.isfinite(values)]
-    whole = figure(np.arange(len(owner)))
     if not len(finite):
         return Interval(whole, float("nan"), float("nan"))
     low, high = np.quantile(finite, (0.025, 0.975))

@@ -64,6 +64,13 @@ class Feature:
         return "fit" if self.kind in ATTRIBUTE_KINDS else "engagement"
 
     @property
+    def reach_days(self) -> int:
+        """Tell how far back it looks: its window, or the whole lookback."""
+        if self.kind in ATTRIBUTE_KINDS:
+            return 0
+        return self.window_days or (90 if self.kind == "trend" else WINDOWS_DAYS[-1])
+
+    @property
     def is_categorical(self) -> bool:
         """Tell whether its numbers are codes without order."""
         return self.kind in CATEGORICAL_KINDS

@@ -48,7 +48,7 @@ class Logistic:
             args=(design, labels, ridge),
             jac=True,
             method="L-BFGS-B",
-            options={"maxiter": 300},
+            options={"maxiter": 120, "ftol": 1e-8},
         ).x
         kept = np.flatnonzero(keep)
         return cls(

@@ -59,6 +59,8 @@ class Entry:
     """Calibrated out-of-fold margins, shape (n,); NaN where nobody judged."""
     raw: Vector
     """The same before calibration."""
+    calibrates: bool
+    """Whether calibration helped; if not, `margin` is `raw`."""
     refit: Callable[[], Learner]
     """Fit on all rows with what the competition chose."""
 
@@ -151,7 +153,12 @@ def _calibrated(problem: Problem, raw: Vector) -> Vector:
 
 
 def _entry(problem: Problem, kind: str, label: str, raw: Vector, refit: Callable[[], Learner]) -> Entry:
-    return Entry(kind, label, _calibrated(problem, raw), raw, refit)
+    """Keep the calibration only where it helps on held-out rows: base rates that move make it worse than none."""
+    calibrated = _calibrated(problem, raw)
+    judged = _judged(problem)
+    labels = problem.labels[judged]
+    helps = log_loss(labels, chance(calibrated[judged])) < log_loss(labels, chance(raw[judged]))
+    return Entry(kind, label, calibrated if helps else raw, raw, bool(helps), refit)
 
 
 def _over_splits(problem: Problem, fit: Callable[[Matrix, Vector], Learner]) -> Vector:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from shared.contracts.prediction import Grade
 from shared.evaluation import metrics
-from shared.evaluation.bootstrap import Interval, of_figure, of_mean
+from shared.evaluation.bootstrap import Interval, of_figures, of_mean
 from shared.evaluation.grade import grade, skill
 from shared.evaluation.leaks import Leak
 from shared.features import LeftOut
@@ -118,16 +118,19 @@ def report(
 def _figures(labels: Vector, margin: Vector, owner: NDArray[np.int32]) -> dict[str, Interval | float]:
     probability = chance(margin)
 
-    def bootstrapped(figure: Any) -> Interval:
-        return of_figure(figure, owner)
+    def figures_of(rows: NDArray[np.intp]) -> dict[str, float]:
+        slope, intercept = metrics.calibration_line(labels[rows], margin[rows])
+        return {
+            "auc": metrics.auc(labels[rows], margin[rows]),
+            "average_precision": metrics.average_precision(labels[rows], margin[rows]),
+            "lift_at_10_percent": metrics.lift(labels[rows], margin[rows]),
+            "calibration_slope": slope,
+            "calibration_intercept": intercept,
+        }
 
     return {
-        "auc": bootstrapped(lambda r: metrics.auc(labels[r], margin[r])),
-        "average_precision": bootstrapped(lambda r: metrics.average_precision(labels[r], margin[r])),
+        **of_figures(figures_of, owner),
         "brier": of_mean((probability - labels) ** 2, owner),
-        "lift_at_10_percent": bootstrapped(lambda r: metrics.lift(labels[r], margin[r])),
-        "calibration_slope": bootstrapped(lambda r: metrics.calibration_line(labels[r], margin[r])[0]),
-        "calibration_intercept": bootstrapped(lambda r: metrics.calibration_line(labels[r], margin[r])[1]),
         "calibration_error": metrics.calibration_error(labels, probability),
         "calibration_error_if_perfect": metrics.perfect_calibration_error(probability),
     }

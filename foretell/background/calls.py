@@ -1,0 +1,71 @@
+"""Asking a service directly, with the header that the gateway would sign."""
+
+import json
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shared.capabilities import capability
+from shared.contracts.call import CALL_HEADER, REQUEST_ID_HEADER, Call, signed
+from shared.errors import UpstreamTimeout, UpstreamUnavailable
+from shared.settings import WorkerSettings
+from shared.store import ChampionRow
+
+DEADLINE_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceCalls:
+    """Asks services about contacts, on behalf of an account."""
+
+    settings: WorkerSettings
+
+    def __call__(self, champion: ChampionRow, contact_ids: Sequence[str], *, reasons: int) -> str | None:
+        """Ask about up to 1,000 contacts; the service logs what it answers.
+
+        Returns:
+            The version that answered.
+
+        Raises:
+            UpstreamUnavailable: nobody answers there, or with an error.
+            UpstreamTimeout: no answer before the deadline.
+        """
+        line = capability(champion.capability)
+        body: dict[str, object] = {"contacts": [{"id": one} for one in contact_ids], "reasons": reasons}
+        if line.per_outcome:
+            body["outcome"] = champion.outcome
+        request = urllib.request.Request(  # noqa: S310 - our own services' address
+            self.settings.upstream_of(line.name) + line.path,
+            data=json.dumps(body).encode(),
+            headers=self._headers(champion.account, line.path),
+            method="POST",
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=DEADLINE_SECONDS) as answer:  # noqa: S310 - as above
+                version = json.load(answer)["model"]["version"]
+                return None if version is None else str(version)
+        except urllib.error.HTTPError as error:
+            error.close()
+            raise UpstreamUnavailable(f"The service {line.name} answered {error.code}.") from error
+        except TimeoutError as error:
+            raise UpstreamTimeout(f"The service {line.name} did not answer within {DEADLINE_SECONDS:.0f} s.") from error
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            raise UpstreamUnavailable(f"The service {line.name} does not answer.") from error
+
+    def _headers(self, account: str, path: str) -> dict[str, str]:
+        request_id = f"rescore-{uuid.uuid4().hex}"
+        call = Call(
+            account=account,
+            scopes=("predict",),
+            request_id=request_id,
+            deadline_at=time.time() + DEADLINE_SECONDS,
+        )
+        key = self.settings.signing_key.get_secret_value().encode()
+        return {
+            "Content-Type": "application/json",
+            CALL_HEADER: signed(call, "POST", path, key),
+            REQUEST_ID_HEADER: request_id,
+        }

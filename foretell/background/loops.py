@@ -1,0 +1,83 @@
+"""Loops that must live: a turn that fails is counted and logged, and the next one comes all the same."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from shared.serving.logs import trail
+
+log = logging.getLogger(__name__)
+
+
+class LoopMetrics:
+    """What the worker counts about its loops."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.turns = Counter("foretell_worker_turns_total", "Turns of a loop.", ["loop"], registry=self.registry)
+        self.failures = Counter(
+            "foretell_worker_failures_total", "Turns of a loop that failed.", ["loop"], registry=self.registry
+        )
+        self.succeeded_at = Gauge(
+            "foretell_worker_succeeded_at_seconds",
+            "Unix time at which a loop's last turn without failure ended.",
+            ["loop"],
+            registry=self.registry,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """Something to do again and again."""
+
+    name: str
+    every_seconds: float
+    turn: Callable[[], None]
+    """Does one round; raises when it failed."""
+
+
+@dataclass(slots=True)
+class Loops:
+    """Runs each loop in a thread of its own until `stop` is set."""
+
+    loops: Sequence[Loop]
+    stop: threading.Event
+    metrics: LoopMetrics = field(default_factory=LoopMetrics)
+    _threads: list[threading.Thread] = field(default_factory=list)
+
+    def start(self) -> None:
+        """Start every loop; the first turn comes at once."""
+        for loop in self.loops:
+            thread = threading.Thread(target=self._live, args=(loop,), name=loop.name, daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def alive(self) -> bool:
+        """Tell whether no loop has ended."""
+        return all(thread.is_alive() for thread in self._threads)
+
+    def join(self, *, within_seconds: float) -> None:
+        """Wait for the loops to end their turns after `stop` was set."""
+        deadline = time.monotonic() + within_seconds
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _live(self, loop: Loop) -> None:
+        while not self.stop.is_set():
+            self.run_once(loop)
+            self.stop.wait(loop.every_seconds)
+
+    def run_once(self, loop: Loop) -> None:
+        """Do one turn; whatever goes wrong is counted, and the loop lives on."""
+        self.metrics.turns.labels(loop.name).inc()
+        try:
+            loop.turn()
+        except Exception as error:
+            self.metrics.failures.labels(loop.name).inc()
+            log.warning("worker.turn_failed", extra={"loop": loop.name, **trail(error)})
+        else:
+            self.metrics.succeeded_at.labels(loop.name).set_to_current_time()

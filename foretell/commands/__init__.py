@@ -1,0 +1,1 @@
+"""The commands, one file a group; each parses, asks the rooms and prints."""

@@ -1,0 +1,85 @@
+"""`foretell keys`: what clients authenticate with; the text of a key is shown once."""
+
+from typing import Annotated
+
+import typer
+
+from foretell.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, YesOption, examples
+from shared.contracts.key import SCOPES
+from shared.errors import BadRequest, Conflict, NotFound
+
+app = typer.Typer(no_args_is_help=True, help="Make, list and revoke API keys.", epilog=examples("foretell keys list"))
+
+
+@app.command(epilog=examples("foretell keys create --name crm --scope predict --scope ingest", "foretell keys create"))
+def create(
+    *,
+    account: AccountOption = DEFAULT_ACCOUNT,
+    name: Annotated[str, typer.Option(help="What it is for; shown in the list.")] = "key",
+    scope: Annotated[
+        list[str] | None, typer.Option(help=f"Repeat for several: {', '.join(SCOPES)}. Default: all but admin.")
+    ] = None,
+    expires_in: Annotated[str | None, typer.Option(help="End of life, such as 90d.", metavar="DURATION")] = None,
+) -> None:
+    """Make a key and print it, once."""
+    from foretell.durations import duration
+    from foretell.opening import now_us, opened_account
+    from foretell.showing import say
+    from shared.contracts.key import new_key
+
+    scopes = tuple(dict.fromkeys(scope)) if scope else tuple(one for one in SCOPES if one != "admin")
+    unknown = sorted(set(scopes) - set(SCOPES))
+    if unknown:
+        raise BadRequest(f"'{unknown[0]}' is no scope: use {', '.join(SCOPES)}.")
+    at = now_us()
+    expires_at = None if expires_in is None else at + int(duration(expires_in).total_seconds() * 1_000_000)
+    made = new_key()
+    with opened_account(account) as (_, _, store):
+        store.create_key(
+            name, scopes, public_id=made.public_id, digest=made.digest, created_at=at, expires_at=expires_at
+        )
+    say("Keep it safe: only its digest is stored, it cannot be shown again.")
+    typer.echo(made.text)
+
+
+@app.command("list", epilog=examples("foretell keys list --account acme"))
+def list_keys(*, account: AccountOption = DEFAULT_ACCOUNT, json: JsonOption = False) -> None:
+    """List an account's keys, revoked ones included."""
+    from foretell.opening import opened_account
+    from foretell.showing import instant, show_rows
+
+    with opened_account(account) as (_, _, store):
+        known = store.keys()
+        rows = [
+            {
+                "id": row.public_id,
+                "name": row.name,
+                "scopes": list(row.scopes),
+                "created_at": instant(row.created_at),
+                "last_used_at": instant(row.last_used_at),
+                "expires_at": instant(row.expires_at),
+                "revoked_at": instant(row.revoked_at),
+            }
+            for row in known
+        ]
+    show_rows(rows, as_json=json, empty=f"The account {account} has no keys: `foretell keys create` makes one.")
+
+
+@app.command(epilog=examples("foretell keys revoke 7Kd02mPqXz --yes"))
+def revoke(
+    public_id: Annotated[str, typer.Argument(help="The part of the key between fk_ and the second _.")],
+    *,
+    account: AccountOption = DEFAULT_ACCOUNT,
+    yes: YesOption = False,
+) -> None:
+    """Revoke a key; a running gateway refuses it within seconds."""
+    from foretell.opening import now_us, opened_account
+
+    with opened_account(account) as (_, _, store):
+        known = store.keys()
+        if public_id not in {row.public_id for row in known}:
+            raise NotFound(f"The account {account} has no key '{public_id}': `foretell keys list` shows them.")
+        if not yes:
+            raise Conflict(f"Clients that use the key '{public_id}' will be refused; add --yes to revoke it.")
+        store.revoke_key(public_id, now_us())
+    typer.echo(f"Revoked {public_id}.")

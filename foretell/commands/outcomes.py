@@ -1,0 +1,190 @@
+"""`foretell outcomes`: what is predicted, as the account defines it."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from foretell.options import DEFAULT_ACCOUNT, AccountOption, CapabilityOption, JsonOption, YesOption, examples
+from shared.errors import BadRequest, Conflict, NotFound
+
+if TYPE_CHECKING:
+    from shared.contracts.outcome import Outcome
+
+app = typer.Typer(no_args_is_help=True, help="Say what is to be predicted.", epilog=examples("foretell outcomes list"))
+NameArgument = Annotated[str, typer.Argument(help="1 to 63 of a-z, 0-9 and _.")]
+
+
+@app.command(
+    "set",
+    epilog=examples(
+        "foretell outcomes set redeem --event coupon_redeemed --within 30d --repeatable",
+        "foretell outcomes set activated --event a_activated --within 30d --at a_submitted+1h --at a_submitted+2d",
+        "foretell outcomes set converted --attribute Converted --positive 1",
+    ),
+)
+def set_outcome(
+    name: NameArgument,
+    *,
+    account: AccountOption = DEFAULT_ACCOUNT,
+    capability: CapabilityOption = "scoring",
+    event: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Reached by this event. Repeated: the first type that the account has at all.", metavar="TYPE"
+        ),
+    ] = None,
+    within: Annotated[str | None, typer.Option(help="Horizon in whole days. Default 90d.", metavar="DURATION")] = None,
+    repeatable: Annotated[bool, typer.Option("--repeatable", help="Can be reached again, like an order.")] = False,
+    at: Annotated[
+        list[str] | None,
+        typer.Option(help="Ask so long after each event of a type; may be repeated.", metavar="TYPE+1h"),
+    ] = None,
+    every: Annotated[
+        str | None, typer.Option(help="Or ask on a grid. Default: a third of the horizon.", metavar="DURATION")
+    ] = None,
+    active_within: Annotated[
+        str | None, typer.Option(help="Ask about contacts active so lately. Default 180d.", metavar="DURATION")
+    ] = None,
+    attribute: Annotated[
+        str | None,
+        typer.Option(help="Flat data: the attribute that holds the outcome; never a feature.", metavar="NAME"),
+    ] = None,
+    positive: Annotated[
+        str | None, typer.Option(help="The attribute's value that means yes. Default: 1, true or yes.", metavar="VALUE")
+    ] = None,
+    default: Annotated[bool, typer.Option("--default", help="Answer with it when a request names none.")] = False,
+) -> None:
+    """Define an outcome, or define it anew."""
+    from foretell.durations import moment, whole_days
+    from foretell.opening import capability_name, opened_account
+    from shared.contracts.outcome import Outcome
+
+    if bool(event) == bool(attribute):
+        raise BadRequest("Give either --event TYPE or --attribute NAME.")
+    given: dict[str, Any] = {
+        "event_types": tuple(event) if event else None,
+        "horizon_days": None if within is None else whole_days(within),
+        "at": tuple(moment(text) for text in at) if at else None,
+        "every_days": None if every is None else whole_days(every),
+        "active_within_days": None if active_within is None else whole_days(active_within),
+        "attribute": attribute,
+        "positive": positive,
+    }
+    _refuse_event_options(given, attribute=attribute, repeatable=repeatable)
+    outcome = Outcome(
+        name=name,
+        capability=capability_name(capability),
+        repeatable=repeatable,
+        **{field: value for field, value in given.items() if value is not None},
+    )
+    with opened_account(account) as (_, _, store):
+        store.put_outcome(outcome)
+        becomes_default = default or store.default_outcome(capability) is None
+        if becomes_default:
+            store.set_default_outcome(capability, name)
+    typer.echo(f"{name}: {described(outcome)}.{' It is the default outcome.' if becomes_default else ''}")
+
+
+def _refuse_event_options(given: dict[str, Any], *, attribute: str | None, repeatable: bool) -> None:
+    used = [f"--{field.replace('_', '-')}" for field in ("at", "every_days", "active_within_days") if given[field]]
+    used += ["--within"] if given["horizon_days"] else []
+    used += ["--repeatable"] if repeatable else []
+    if attribute and used:
+        raise BadRequest(f"{used[0].removesuffix('-days')} is for --event; an attribute has no time.")
+    if given["positive"] and not attribute:
+        raise BadRequest("--positive is for --attribute.")
+
+
+def described(outcome: "Outcome") -> str:
+    """Say in a few words what an outcome means and when it is asked about."""
+    if outcome.attribute:
+        return f"attribute {outcome.attribute}" + (f" is {outcome.positive}" if outcome.positive else " is true")
+    words = [" or ".join(outcome.event_types), f"within {outcome.horizon_days} days"]
+    if outcome.repeatable:
+        words.append("repeatable")
+    words += [f"asked {one.after_seconds / 3_600:g} h after {one.event_type}" for one in outcome.at]
+    if outcome.every_days:
+        words.append(f"asked every {outcome.every_days} days")
+    return ", ".join(words)
+
+
+@app.command("list", epilog=examples("foretell outcomes list --account demo"))
+def list_outcomes(
+    *, account: AccountOption = DEFAULT_ACCOUNT, capability: CapabilityOption = "scoring", json: JsonOption = False
+) -> None:
+    """List the outcomes, built-in ones included."""
+    from foretell.opening import capability_name, opened_account
+    from foretell.showing import show_rows
+
+    with opened_account(account) as (_, _, store):
+        default = store.default_outcome(capability_name(capability))
+        rows = []
+        for outcome in store.outcomes(capability):
+            champion = store.champion(capability, outcome.name)
+            rows.append(
+                {
+                    "outcome": outcome.name,
+                    "meaning": described(outcome),
+                    "default": "yes" if outcome.name == default else "",
+                    "champion": champion.version if champion else None,
+                }
+            )
+    show_rows(rows, as_json=json, empty="There are no outcomes.")
+
+
+@app.command(epilog=examples("foretell outcomes preview redeem --account demo"))
+def preview(
+    name: NameArgument,
+    *,
+    account: AccountOption = DEFAULT_ACCOUNT,
+    capability: CapabilityOption = "scoring",
+    json: JsonOption = False,
+) -> None:
+    """Count the contacts with and without an outcome; training needs at least 40 of each. Exit 3 below that."""
+    from foretell.opening import capability_name, now_us, opened_account
+    from foretell.preview import MINIMUM, counted
+    from foretell.showing import show_rows
+
+    with opened_account(account) as (_, _, store):
+        outcome = _known(store.outcome(capability_name(capability), name), name, account)
+        counts = counted(store, outcome, now=now_us())
+    show_rows(
+        [
+            {
+                "outcome": name,
+                "contacts_with": counts.contacts_with,
+                "contacts_without": counts.contacts_without,
+                "minimum": MINIMUM,
+            }
+        ],
+        as_json=json,
+        empty="",
+    )
+    if counts.refusal is not None:
+        raise counts.refusal
+
+
+def _known(outcome: "Outcome | None", name: str, account: str) -> "Outcome":
+    if outcome is None:
+        raise NotFound(f"The account {account} has no outcome '{name}': `foretell outcomes list` shows them.")
+    return outcome
+
+
+@app.command(epilog=examples("foretell outcomes delete redeem --yes"))
+def delete(
+    name: NameArgument,
+    *,
+    account: AccountOption = DEFAULT_ACCOUNT,
+    capability: CapabilityOption = "scoring",
+    yes: YesOption = False,
+) -> None:
+    """Delete a definition; a built-in one of that name counts again."""
+    from foretell.opening import capability_name, opened_account
+
+    with opened_account(account) as (_, _, store):
+        _known(store.outcome(capability_name(capability), name), name, account)
+        if not yes:
+            raise Conflict(f"Requests that name '{name}' will be refused; add --yes to delete it.")
+        if not store.delete_outcome(capability, name):
+            raise NotFound(f"'{name}' is built in and not redefined; there is nothing to delete.")
+    typer.echo(f"Deleted the outcome {name}.")

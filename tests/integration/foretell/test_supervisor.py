@@ -1,0 +1,176 @@
+"""The supervisor with real processes and sockets."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from foretell import processes
+from foretell.processes import Supervisor, is_healthy
+from foretell.programs import Program, programs, refuse_taken_ports
+from shared.errors import Conflict
+
+ROOT = Path(__file__).parents[3]
+PROGRAMS = Path(__file__).parent / "programs"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{PROGRAMS}"}
+
+
+def answering(*flags: str) -> Program:
+    port = free_port()
+    return Program("answering", ("answering_program", str(port), *flags), "127.0.0.1", port)
+
+
+def until(condition: Callable[[], bool], *, seconds: float = 20.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def children() -> list[psutil.Process]:
+    return [child for child in psutil.Process().children(recursive=True) if child.status() != psutil.STATUS_ZOMBIE]
+
+
+class Running:
+    """A supervisor with one child, and what it said."""
+
+    def __init__(self, program: Program, logs: Path) -> None:
+        self.program = program
+        self.said: list[str] = []
+        self.supervisor = Supervisor((program,), environment(), logs, self.said.append)
+
+    def healthy(self) -> bool:
+        return is_healthy(self.program.health_url)
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Callable[..., Running]]:
+    made: list[Running] = []
+
+    def start(*flags: str) -> Running:
+        one = Running(answering(*flags), tmp_path / "logs")
+        made.append(one)
+        one.supervisor.start()
+        return one
+
+    yield start
+    for one in made:
+        one.supervisor.stop()
+
+
+def test_it_waits_until_the_child_answers(running: Callable[..., Running]) -> None:
+    one = running()
+
+    assert one.supervisor.wait_until_healthy(stopped=lambda: False)
+    assert one.healthy()
+
+
+def test_waiting_ends_when_told_to_stop(running: Callable[..., Running]) -> None:
+    assert not running().supervisor.wait_until_healthy(stopped=lambda: True)
+
+
+def test_a_child_that_was_killed_is_started_again_and_that_is_said(running: Callable[..., Running]) -> None:
+    one = running()
+    one.supervisor.wait_until_healthy(stopped=lambda: False)
+    before = children()
+
+    before[0].kill()
+
+    def healthy_again() -> bool:
+        one.supervisor.look()
+        return one.healthy() and children() != before
+
+    assert until(healthy_again)
+    assert one.said[0].startswith("answering was killed by SIGKILL; starting it again in 0.5 s")
+
+
+def test_a_child_that_dies_at_once_is_reported_with_the_end_of_its_log(running: Callable[..., Running]) -> None:
+    one = running("--dies")
+
+    with pytest.raises(Conflict, match=r"answering stopped with exit code 1 while starting.*no such thing as luck"):
+        one.supervisor.wait_until_healthy(stopped=lambda: False)
+
+
+def test_a_child_that_never_answers_is_reported(running: Callable[..., Running]) -> None:
+    with pytest.raises(Conflict, match="did not answer within 0 s"):
+        running().supervisor.wait_until_healthy(stopped=lambda: False, within_seconds=0)
+
+
+def test_stopping_leaves_no_process(running: Callable[..., Running]) -> None:
+    one = running()
+    one.supervisor.wait_until_healthy(stopped=lambda: False)
+
+    one.supervisor.stop()
+
+    assert not one.healthy()
+    assert children() == []
+
+
+def test_a_child_that_does_not_listen_is_killed(
+    running: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "STOP_SECONDS", 0.2)
+    one = running("--deaf")
+    one.supervisor.wait_until_healthy(stopped=lambda: False)
+
+    one.supervisor.stop()
+
+    assert children() == []
+    assert one.said == ["answering did not stop within 0 s and was killed."]
+
+
+def test_a_child_does_not_outlive_a_parent_that_was_killed(tmp_path: Path) -> None:
+    program = answering()
+    script = (
+        "import os, sys, time\nfrom pathlib import Path\nfrom foretell.processes import Supervisor\n"
+        "from foretell.programs import Program\n"
+        f"s = Supervisor((Program('answering', {program.arguments!r}, '127.0.0.1', {program.port}),),"
+        f" dict(os.environ), Path({str(tmp_path)!r}), print)\n"
+        "s.start()\ns.wait_until_healthy(stopped=lambda: False)\nprint('up', flush=True)\ntime.sleep(60)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script], env=environment(), stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == "up\n"
+
+        parent.send_signal(signal.SIGKILL)
+
+    assert until(lambda: not is_healthy(program.health_url))
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+
+        with pytest.raises(Conflict, match=rf"Port {port} \(answering\) is taken.*FORETELL_PORT"):
+            refuse_taken_ports((Program("answering", (), "127.0.0.1", port),))
+
+
+def test_a_host_that_is_not_ours_is_refused() -> None:
+    with pytest.raises(Conflict, match="Cannot listen on 192\\.0\\.2\\.1"):
+        refuse_taken_ports((Program("gateway", (), "192.0.2.1", free_port()),))
+
+
+def test_free_ports_are_fine() -> None:
+    refuse_taken_ports(programs("127.0.0.1", 0)[-1:])

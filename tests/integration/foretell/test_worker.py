@@ -1,0 +1,133 @@
+"""The worker's calls and its door with real sockets, and the process itself."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from foretell.background.calls import ServiceCalls
+from foretell.background.health import health_door
+from foretell.background.loops import Loop, Loops
+from shared.contracts.call import CALL_HEADER, verified
+from shared.errors import UpstreamUnavailable
+from shared.settings import Settings, WorkerSettings
+from shared.store import ChampionRow, migrate
+
+KEY = "k" * 64
+CHAMPION = ChampionRow("acme", "scoring", "customer", "7", "digest", 0, None, None)
+
+
+@contextmanager
+def service(status: int, body: Any) -> Iterator[tuple[WorkerSettings, list[tuple[str, str | None, Any]]]]:
+    """A service that answers the same to everything, and what it was asked."""
+    seen: list[tuple[str, str | None, Any]] = []
+
+    class Door(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            seen.append((self.path, self.headers[CALL_HEADER], asked))
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(json.dumps(body).encode())
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Door) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield WorkerSettings(signing_key=KEY, upstream=f"http://127.0.0.1:{server.server_address[1]}"), seen
+        server.shutdown()
+        thread.join()
+
+
+def test_a_service_is_asked_as_the_gateway_would_ask_it() -> None:
+    with service(200, {"model": {"version": "7"}, "predictions": []}) as (settings, seen):
+        version = ServiceCalls(settings)(CHAMPION, ["a", "b"], reasons=3)
+
+    path, header, asked = seen[0]
+    assert version == "7"
+    assert path == "/score"
+    assert asked == {"contacts": [{"id": "a"}, {"id": "b"}], "reasons": 3, "outcome": "customer"}
+    assert verified(header, "POST", "/score", KEY.encode(), now=time.time()).account == "acme"
+
+
+@pytest.mark.parametrize("status", [409, 500, 503])
+def test_an_error_of_the_service_is_one_of_ours(status: int) -> None:
+    with service(status, {}) as (settings, _), pytest.raises(UpstreamUnavailable, match=str(status)):
+        ServiceCalls(settings)(CHAMPION, ["a"], reasons=0)
+
+
+@pytest.mark.parametrize("body", [[], {}, {"model": None}])
+def test_an_answer_that_is_none_is_an_error(body: Any) -> None:
+    with service(200, body) as (settings, _), pytest.raises(UpstreamUnavailable, match="does not answer"):
+        ServiceCalls(settings)(CHAMPION, ["a"], reasons=0)
+
+
+def test_nobody_there_is_an_error() -> None:
+    settings = WorkerSettings(signing_key=KEY, upstream="http://127.0.0.1:9")
+
+    with pytest.raises(UpstreamUnavailable, match="does not answer"):
+        ServiceCalls(settings)(CHAMPION, ["a"], reasons=0)
+
+
+def fetched(port: int, path: str) -> tuple[int, bytes]:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read()
+
+
+def test_the_door_tells_health_and_counts() -> None:
+    stop = threading.Event()
+    loops = Loops((Loop("one", 60.0, lambda: None),), stop)
+    loops.start()
+
+    with health_door(loops, "127.0.0.1", 0) as port:
+        assert fetched(port, "/healthz") == (200, b'{"status":"ok"}')
+        assert fetched(port, "/readyz")[0] == 200
+        assert b'foretell_worker_turns_total{loop="one"} 1.0' in fetched(port, "/metrics")[1]
+        assert fetched(port, "/nothing")[0] == 404
+        stop.set()
+        loops.join(within_seconds=5)
+        assert fetched(port, "/healthz")[0] == 503
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_process_ends_cleanly_when_told(tmp_path: Path, number: signal.Signals) -> None:
+    migrate(Settings(home=tmp_path))
+    environment = {**os.environ, "FORETELL_HOME": str(tmp_path), "FORETELL_SIGNING_KEY": KEY}
+    command = [sys.executable, "-m", "foretell", "worker"]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        started = json.loads(process.stderr.readline())
+        process.send_signal(number)
+        rest = process.stderr.read()
+
+    assert started["event"] == "worker.started"
+    assert process.returncode == 0
+    assert json.loads(rest.splitlines()[-1])["event"] == "worker.stopped"
+
+
+def test_without_the_signing_key_it_says_so(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("FORETELL_")}
+    ended = subprocess.run(
+        [sys.executable, "-m", "foretell", "worker"], env=environment, capture_output=True, text=True, check=False
+    )
+
+    assert ended.returncode == 2
+    assert ended.stderr == "foretell: FORETELL_SIGNING_KEY is not set: set it in the environment of this process.\n"

@@ -1,0 +1,29 @@
+from dataclasses import dataclass, field
+
+from foretell.background.retention import Retention
+from shared.contracts.rows import DAY
+from shared.store import Account
+
+
+@dataclass
+class FakeDatabase:
+    deleted: list[tuple[str, int]] = field(default_factory=list)
+    account: str = ""
+
+    def accounts(self) -> list[Account]:
+        return [Account("acme", 0), Account("beta", 0)]
+
+    def of(self, account: str) -> "FakeDatabase":
+        return FakeDatabase(self.deleted, account)
+
+    def delete_predictions_before(self, at: int) -> int:
+        self.deleted.append((self.account, at))
+        return 0
+
+
+def test_predictions_older_than_the_setting_go_in_every_account() -> None:
+    database = FakeDatabase()
+
+    Retention(database, 400, lambda: 1_000 * DAY).turn()
+
+    assert database.deleted == [("acme", 600 * DAY), ("beta", 600 * DAY)]
