@@ -6,6 +6,7 @@ import pydantic_core
 
 from gateway.schemas import MAX_ITEMS
 from shared.errors import BadRequest
+from shared.serving.envelope import parsed
 from shared.serving.problem import malformed
 
 
@@ -20,6 +21,7 @@ def document(body: bytes) -> dict[str, Any]:
     try:
         read = pydantic_core.from_json(body, allow_inf_nan=True)
     except ValueError as error:
+        parsed(body)  # raises with the position, unless it reads what is kept out here: half a surrogate pair
         raise malformed(None) from error
     if not isinstance(read, dict):
         raise _refused("", "Send a JSON object.")

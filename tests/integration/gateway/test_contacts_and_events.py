@@ -141,6 +141,7 @@ async def test_one_bad_event_never_rejects_the_rest(door) -> None:
         (b"{", "malformed-json", None),
         (b"\xff\xfe", "malformed-json", None),
         (b"[" * 100_000, "malformed-json", None),
+        (b'{"events": [{"id": "\\ud800"}]}', "malformed-json", None),
         (b"[]", "invalid-request", ""),
         (b"{}", "invalid-request", "/events"),
         (b'{"events": []}', "invalid-request", "/events"),

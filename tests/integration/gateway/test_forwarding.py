@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
+from gateway.forwarding import add_forwarding
+from shared.capabilities import Capability
 from shared.contracts.call import verified
 
 
@@ -184,3 +186,16 @@ async def test_the_request_id_is_the_same_in_header_body_and_service(door, upstr
     _, _, headers = await door.ask("POST", "/score", door.key(), data=b"{}")
 
     assert upstream.seen[0].headers["X-Request-Id"] == headers["X-Request-Id"]
+
+
+async def test_everything_under_a_prefix_goes_to_its_service(door, upstream) -> None:
+    add_forwarding(door.app, (Capability("scoring", "/segment", "?", prefixes=("/segments",)),))
+    reader = door.key(scopes=("read",))
+
+    listed = await door.ask("GET", "/segments", reader)
+    shown = await door.ask("GET", "/segments/a%2Fb/members?limit=2", reader)
+    written = await door.ask("PUT", "/segments/a", reader, data=b"{}")
+    beside = await door.ask("GET", "/segmentsx", reader)
+
+    assert [answer[0] for answer in (listed, shown, written, beside)] == [200, 200, 403, 404]
+    assert [one.target for one in upstream.seen] == ["/segments", "/segments/a%2Fb/members?limit=2"]

@@ -35,7 +35,10 @@ class Process:
         }
         self.log = (home / "gateway.log").open("wb")
         self.child = subprocess.Popen(
-            [sys.executable, "-m", "gateway", "--port", str(self.port)], env=environment, stderr=self.log
+            [sys.executable, "-m", "gateway", "--port", str(self.port)],
+            env=environment,
+            stdout=self.log,
+            stderr=self.log,
         )
 
     async def ready(self, client: aiohttp.ClientSession) -> None:
