@@ -71,7 +71,7 @@ def run(file: Path, store: AccountStore, rows: int) -> None:
     """Import, and say how fast each million went and where the time was spent."""
     began = marked = time.perf_counter()
     began_cpu = time.process_time()
-    done = new = 0
+    done = new = told = 0
     reading = 0.0
     batches = read_events(file, recorded_at=NOW)
     while True:
@@ -83,10 +83,10 @@ def run(file: Path, store: AccountStore, rows: int) -> None:
         assert not batch.rejects
         new += store.bulk_events(batch.rows)
         done += len(batch)
-        if (batch.rows and done % 1_000_000 == 0) or done == rows:
+        if done - told >= 1_000_000 or (done == rows and told < done):
             now = time.perf_counter()
-            print(f"{done:>12,} rows  {min(1_000_000, done) / (now - marked):>10,.0f} rows/s", flush=True)
-            marked = now
+            print(f"{done:>12,} rows  {(done - told) / (now - marked):>10,.0f} rows/s", flush=True)
+            marked, told = now, done
     seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - began_cpu
     assert new == rows
     print(f"{rows:>12,} rows  {rows / seconds:>10,.0f} rows/s over all; reading {reading / seconds:.0%}")

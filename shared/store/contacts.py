@@ -29,10 +29,15 @@ class Contacts(Scope):
         Returns:
             For each row "created", "updated" or "unchanged".
         """
-        done: list[str] = []
+        # Always in the order of ids: two writers that wait for each other's rows would be a deadlock (PostgreSQL).
+        order = sorted(range(len(rows)), key=lambda place: rows[place].contact_id)
+        done = [""] * len(rows)
         with self._writing() as connection:
-            for part in batches(rows, BATCH):
-                done += put_batch(connection, self.account, part, recorded_at=recorded_at)
+            for places in batches(order, BATCH):
+                part = [rows[place] for place in places]
+                found = put_batch(connection, self.account, part, recorded_at=recorded_at)
+                for place, word in zip(places, found, strict=True):
+                    done[place] = word
         return done
 
     def bulk_contacts(

@@ -14,6 +14,7 @@ from shared.errors import StoreUnavailable
 BUSY_SECONDS = 30
 CACHE_KIB = 16 * 1024
 MMAP_BYTES = 1 << 30
+JOURNAL_BYTES = 64 << 20
 
 
 class Sql:
@@ -94,6 +95,7 @@ def _engine(url: str, *, durable: bool) -> Engine:
             f"cache_size=-{CACHE_KIB}",
             f"mmap_size={MMAP_BYTES}",
             "temp_store=MEMORY",
+            f"journal_size_limit={JOURNAL_BYTES}",
         ):
             connection.execute(f"PRAGMA {pragma}")
 

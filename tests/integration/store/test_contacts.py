@@ -1,3 +1,5 @@
+import threading
+
 from shared.contracts.rows import ALWAYS, AttributeRow, ContactRow
 from shared.store import Database
 from shared.timeline import DatedValue
@@ -144,3 +146,19 @@ def test_thousands_of_contacts_are_put_and_counted(database: Database) -> None:
     assert (first.created, first.updated, first.unchanged) == (2_500, 0, 0)
     assert (second.created, second.updated, second.unchanged) == (0, 0, 2_500)
     assert len(store.contacts(2_500)) == 2_500
+
+
+def test_writers_that_put_the_same_contacts_in_opposite_orders_both_finish(database: Database) -> None:
+    rows = [ContactRow(f"c-{number}", email_hash=f"h-{number}") for number in range(2_200)]
+    done: list[str] = []
+
+    def write(step: int, at: int) -> None:
+        done.extend(put(database, *rows[::step], at=at))
+
+    writers = [threading.Thread(target=write, args=given) for given in ((1, 1_000), (-1, 2_000))]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(60)
+
+    assert (done.count("created"), done.count("unchanged")) == (2_200, 2_200)
