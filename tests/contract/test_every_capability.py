@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from gateway.openapi import services
 
 from shared.contracts.rows import DAY
 from shared.errors import RegistryUnavailable
@@ -222,6 +221,8 @@ async def test_several_calls_at_once_get_the_answers_they_would_get_alone(subjec
 
 
 async def test_the_api_document_is_the_published_one(subject: Any) -> None:
+    from gateway.openapi import services
+
     app = subject.api.create_app(subject.settings, subject.database)
 
     published = json.loads((services.FOLDER / f"{subject.capability.name}.json").read_text())

@@ -222,6 +222,26 @@ async def test_a_start_without_the_store_uses_what_was_remembered(make: Any, sto
     assert version == "7"
 
 
+async def test_polling_and_many_requests_at_the_start_find_the_same_rows(make: Any) -> None:
+    for _ in range(20):
+        holder = make()
+        polling = asyncio.create_task(holder.run())
+
+        versions = await asyncio.gather(*(version_of(holder) for _ in range(5)))
+        polling.cancel()
+
+        assert versions == ["7"] * 5
+
+
+async def test_a_cache_that_cannot_be_written_stops_no_answer(make: Any, tmp_path: Path, caplog: Any) -> None:
+    (tmp_path / "champions.scoring.json").mkdir()
+
+    holder = await polled(make())
+
+    assert await version_of(holder) == "7"
+    assert next(record.getMessage() for record in caplog.records) == "champions.not_remembered"
+
+
 async def version_of_when_known(holder: ChampionHolder) -> str:
     while True:
         try:
