@@ -163,8 +163,14 @@ class ChampionHolder:
         await asyncio.wait([self._begin(key)], timeout=wait_seconds)
         champion = self._loaded.get(key)
         if champion is None:
-            raise ModelNotReady("The model is being loaded; ask again in a few seconds.", outcome=outcome or None)
+            raise ModelNotReady(self._why_not(key), outcome=outcome or None)
         return champion
+
+    def _why_not(self, key: Key) -> str:
+        row = self._rows.get(key)
+        if row is not None and (key, row.version, row.digest) in self._refused:
+            return "The promoted version cannot be loaded; the service's log says why. Promote another one."
+        return "The model is being loaded; ask again in a few seconds."
 
     async def _read_rows(self) -> Sequence[Row]:
         async with self._one_read:

@@ -166,6 +166,14 @@ async def test_while_loading_it_says_so(make: Any, registry: Registry) -> None:
     await holder.close()
 
 
+async def test_a_refused_version_without_one_before_is_told_as_such(make: Any, registry: Registry) -> None:
+    registry.broken = {"d7"}
+    holder = await polled(make())
+
+    with pytest.raises(ModelNotReady, match="cannot be loaded"):
+        await holder.of("demo", "customer")
+
+
 async def test_without_a_row_there_is_no_model(make: Any) -> None:
     holder = await polled(make())
 
