@@ -91,16 +91,12 @@ class ChampionHolder:
         self._attempts: dict[tuple[Key, str, str], _Attempts] = {}
         self._swept: frozenset[str] | None = None
         self._one_at_a_time = asyncio.Semaphore(1)
+        self._one_read = asyncio.Lock()
 
     @property
     def warm(self) -> bool:
         """Whether a model is in memory."""
         return bool(self._loaded)
-
-    @property
-    def store_reached(self) -> bool:
-        """Whether the last poll reached the store."""
-        return self._seen_store
 
     def outcomes_of(self, account: str) -> list[str]:
         """List the outcomes for which an account has a champion, as far as known here."""
@@ -108,8 +104,9 @@ class ChampionHolder:
 
     async def run(self) -> None:
         """Poll until cancelled; remembered rows serve until the store is reached."""
-        if not self._rows:
-            self._rows = {(row.account, row.outcome): row for row in await asyncio.to_thread(self._remembered.recall)}
+        remembered = await asyncio.to_thread(self._remembered.recall)
+        if not self._seen_store:  # a request may have read the rows meanwhile
+            self._rows = {(row.account, row.outcome): row for row in remembered}
         while True:
             try:
                 await self.poll()
@@ -166,20 +163,33 @@ class ChampionHolder:
         await asyncio.wait([self._begin(key)], timeout=wait_seconds)
         champion = self._loaded.get(key)
         if champion is None:
-            raise ModelNotReady("The model is being loaded; ask again in a few seconds.", outcome=outcome or None)
+            raise ModelNotReady(self._why_not(key), outcome=outcome or None)
         return champion
 
+    def _why_not(self, key: Key) -> str:
+        row = self._rows.get(key)
+        if row is not None and (key, row.version, row.digest) in self._refused:
+            return "The promoted version cannot be loaded; the service's log says why. Promote another one."
+        return "The model is being loaded; ask again in a few seconds."
+
     async def _read_rows(self) -> Sequence[Row]:
-        every = await asyncio.to_thread(self._store.champions)
-        mine = {(row.account, row.outcome): row for row in every if row.capability == self._capability.name}
-        changed = mine != self._rows or not self._seen_store
-        self._rows, self._seen_store = mine, True
-        for key in [key for key in self._loaded if key not in mine]:
-            del self._loaded[key]
-        self._metrics.models.set(len(self._loaded))
-        if changed:
-            await asyncio.to_thread(self._remembered.keep, mine.values())
+        async with self._one_read:
+            every = await asyncio.to_thread(self._store.champions)
+            mine = {(row.account, row.outcome): row for row in every if row.capability == self._capability.name}
+            changed = mine != self._rows or not self._seen_store
+            self._rows, self._seen_store = mine, True
+            for key in [key for key in self._loaded if key not in mine]:
+                del self._loaded[key]
+            self._metrics.models.set(len(self._loaded))
+            if changed:
+                await asyncio.to_thread(self._remember, list(mine.values()))
         return every
+
+    def _remember(self, rows: Sequence[Row]) -> None:
+        try:
+            self._remembered.keep(rows)
+        except OSError as error:
+            log.warning("champions.not_remembered", extra={"cause": error.strerror})
 
     def _load_wanted(self) -> None:
         """Start loading what changed, and what was never loaded as far as the bound allows."""

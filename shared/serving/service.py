@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -41,10 +42,12 @@ class Service:
         *,
         now: Callable[[], datetime] = utc_now,
         fetch: Fetch | None = None,
+        unix_seconds: Callable[[], float] = time.time,
     ) -> None:
         self.question = question
         self.settings = settings
         self.store = store
+        self.unix_seconds = unix_seconds
         self.metrics = ServiceMetrics()
         self.champions = ChampionHolder(
             question.capability,
@@ -66,6 +69,7 @@ class Service:
             metrics=self.metrics,
             executor=self.executor,
             now=now,
+            unix_seconds=unix_seconds,
         )
 
     def app(self) -> FastAPI:
@@ -84,7 +88,8 @@ class Service:
         self._prediction_route(app)
         openapi.install(app, self.question)
         # The last one added is the first one a request meets.
-        app.add_middleware(SignedCalls, key=self.settings.signing_key.get_secret_value().encode())
+        key = self.settings.signing_key.get_secret_value().encode()
+        app.add_middleware(SignedCalls, key=key, unix_seconds=self.unix_seconds)
         app.add_middleware(BodyLimit, max_bytes=self.settings.max_body_bytes)
         app.add_middleware(RequestContext, metrics=self.metrics)
         return app

@@ -126,7 +126,6 @@ class FakeStore:
         return [SimpleNamespace(type="order_placed", events=20, contacts=12, with_value=20)]
 
     def log_predictions(self, rows: Sequence[Any]) -> None:
-        self._read()
         self.logged.extend(rows)
 
 
@@ -186,7 +185,10 @@ def running(store: FakeStore, model: FakeModel, settings: ServiceSettings, tmp_p
 
     @asynccontextmanager
     async def opened(
-        *, load: Callable[[Path], Any] = lambda _: model, fetch: Callable[..., Awaitable[Path]] = here
+        *,
+        load: Callable[[Path], Any] = lambda _: model,
+        fetch: Callable[..., Awaitable[Path]] = here,
+        unix_seconds: Callable[[], float] = lambda: 0.0,
     ) -> AsyncIterator[Any]:
         question = Question(
             capability=capability("scoring"),
@@ -197,7 +199,7 @@ def running(store: FakeStore, model: FakeModel, settings: ServiceSettings, tmp_p
             additions=lambda scored: {"parts": None if scored is None else scored.parts},
             examples={"request": REQUEST_EXAMPLE, "response": RESPONSE_EXAMPLE},
         )
-        app = Service(question, settings, store, now=lambda: NOW, fetch=fetch).app()
+        app = Service(question, settings, store, now=lambda: NOW, fetch=fetch, unix_seconds=unix_seconds).app()
         async with app.router.lifespan_context(app):
             yield asgi(app)
 

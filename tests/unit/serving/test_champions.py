@@ -166,6 +166,14 @@ async def test_while_loading_it_says_so(make: Any, registry: Registry) -> None:
     await holder.close()
 
 
+async def test_a_refused_version_without_one_before_is_told_as_such(make: Any, registry: Registry) -> None:
+    registry.broken = {"d7"}
+    holder = await polled(make())
+
+    with pytest.raises(ModelNotReady, match="cannot be loaded"):
+        await holder.of("demo", "customer")
+
+
 async def test_without_a_row_there_is_no_model(make: Any) -> None:
     holder = await polled(make())
 
@@ -220,6 +228,26 @@ async def test_a_start_without_the_store_uses_what_was_remembered(make: Any, sto
     polling.cancel()
 
     assert version == "7"
+
+
+async def test_polling_and_many_requests_at_the_start_find_the_same_rows(make: Any) -> None:
+    for _ in range(20):
+        holder = make()
+        polling = asyncio.create_task(holder.run())
+
+        versions = await asyncio.gather(*(version_of(holder) for _ in range(5)))
+        polling.cancel()
+
+        assert versions == ["7"] * 5
+
+
+async def test_a_cache_that_cannot_be_written_stops_no_answer(make: Any, tmp_path: Path, caplog: Any) -> None:
+    (tmp_path / "champions.scoring.json").mkdir()
+
+    holder = await polled(make())
+
+    assert await version_of(holder) == "7"
+    assert next(record.getMessage() for record in caplog.records) == "champions.not_remembered"
 
 
 async def version_of_when_known(holder: ChampionHolder) -> str:

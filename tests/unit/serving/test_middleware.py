@@ -38,7 +38,7 @@ def call_header(path: str = "/score", key: bytes = KEY, deadline_at: float = 4e9
         {CALL_HEADER: "nonsense"},
         {CALL_HEADER: call_header(key=b"x" * 32)},
         {CALL_HEADER: call_header(path="/segment")},
-        {CALL_HEADER: call_header(deadline_at=1.0)},
+        {CALL_HEADER: call_header(deadline_at=-1.0)},
     ],
 )
 async def test_a_call_the_gateway_did_not_sign_is_refused(running: Any, headers: dict[str, str]) -> None:
@@ -46,6 +46,15 @@ async def test_a_call_the_gateway_did_not_sign_is_refused(running: Any, headers:
         reply = await client.send("POST", "/score", b'{"contacts": [{"id": "c-1"}]}', headers)
 
     assert (reply.status, reply.json["code"]) == (401, "invalid-key")
+
+
+async def test_a_call_whose_deadline_passes_while_it_waits_is_not_computed(running: Any, model: Any) -> None:
+    clock = iter([1.0, 99.0])
+
+    async with running(unix_seconds=lambda: next(clock)) as client:
+        reply = await client.post("/score", {"contacts": [{"id": "c-1"}]}, deadline_at=50.0)
+
+    assert (reply.status, reply.json["code"], model.entered.is_set()) == (504, "deadline-exceeded", False)
 
 
 @pytest.mark.parametrize("path", ["/openapi.json", "/nowhere"])
