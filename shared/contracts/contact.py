@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
@@ -86,8 +87,11 @@ def _json_object(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
 def _no_control(value: str) -> str:
-    if any(ord(character) < 32 or ord(character) == 127 for character in value):
+    if _CONTROL.search(value):
         raise ValueError("must not contain control characters")
     return value
 
