@@ -20,7 +20,11 @@ class FakeReport:
             "figures": {"auc": {"value": 0.837, "low": 0.8215, "high": None}, "calibration_error": 0.025},
             "importance": [["email_clicked_30d", 0.5], ["country", 0.2]],
             "leaks": list(self.leaks),
-            "left_out": [{"name": "age", "reason": "not dated", "remedy": "--static age"}],
+            "left_out": [
+                {"name": "age", "reason": "not dated", "remedy": "--static age,size"},
+                {"name": "size", "reason": "not dated", "remedy": "--static age,size"},
+                {"name": "name", "reason": "personal", "remedy": None},
+            ],
             "notes": ["Figures come from 5 blocks."],
         }
 
@@ -44,7 +48,8 @@ def test_the_report_reads_as_a_table_with_what_was_left_out_and_why() -> None:
     assert "auc                0.837 (0.8215 to -)" in lines
     assert "Most important: email_clicked_30d, country" in lines
     assert "Left out as a leak: Tags (AUC alone 0.97) (keep it with --allow)" in lines
-    assert "Left out: age: not dated --static age" in lines
+    assert "Left out: age, size: not dated (--static age,size)" in lines
+    assert "Left out: name: personal" in lines
     assert lines[-1] == "Promoted: first version."
 
 
