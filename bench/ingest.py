@@ -83,7 +83,7 @@ def run(file: Path, store: AccountStore, rows: int) -> None:
         assert not batch.rejects
         new += store.bulk_events(batch.rows)
         done += len(batch)
-        if batch.rows and done % 1_000_000 == 0 or done == rows:
+        if (batch.rows and done % 1_000_000 == 0) or done == rows:
             now = time.perf_counter()
             print(f"{done:>12,} rows  {min(1_000_000, done) / (now - marked):>10,.0f} rows/s", flush=True)
             marked = now

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from gateway.openapi import services
 
+from gateway.openapi import services
 from shared.contracts.rows import DAY
 from shared.errors import RegistryUnavailable
 from shared.timeline import build
