@@ -76,10 +76,21 @@ def report_lines(published: "Published", name: str) -> list[str]:
         "Most important: " + ", ".join(name for name, _ in report["importance"][:5]),
     ]
     lines += [f"Left out as a leak: {leak} (keep it with --allow)" for leak in report["leaks"]]
-    lines += [f"Left out: {one['name']}: {one['reason']} {one['remedy'] or ''}".rstrip() for one in report["left_out"]]
+    lines += _left_out(report["left_out"])
     lines += [f"Note: {note}" for note in report["notes"]]
     lines.append(f"{'Promoted' if published.promoted else 'Not promoted'}: {published.reason}.")
     return lines
+
+
+def _left_out(listed: Sequence[dict[str, Any]]) -> list[str]:
+    """Name what was left out, one line a reason."""
+    names: dict[tuple[str, str], list[str]] = {}
+    for one in listed:
+        names.setdefault((one["reason"], one["remedy"] or ""), []).append(one["name"])
+    return [
+        f"Left out: {', '.join(found)}: {reason}{f' ({remedy})' if remedy else ''}"
+        for (reason, remedy), found in names.items()
+    ]
 
 
 def _candidates(rows: Sequence[dict[str, Any]]) -> list[str]:

