@@ -1,6 +1,5 @@
 """Splits that never let training see what testing asks: forward chaining with a gap; folds for flat data."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,6 +79,21 @@ def stratified(label: NDArray[np.float64], *, folds: int = 5, seed: int = SEED) 
     return [Split(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(folds)]
 
 
-def judged_rows(splits: Sequence[Split]) -> NDArray[np.intp]:
-    """List the rows that some split judges, in order."""
-    return np.sort(np.concatenate([split.test for split in splits]))
+def contact_folds(
+    owner: NDArray[np.int32], label: NDArray[np.float64], *, folds: int = 5, seed: int = SEED
+) -> list[Split]:
+    """Deal contacts into folds, so that no contact is on both sides, with equal shares of those ever positive.
+
+    Args:
+        owner: contact of each row, shape (n,).
+        label: 0.0 or 1.0, shape (n,).
+        folds: how many.
+        seed: of the shuffle.
+    """
+    _, group = np.unique(owner, return_inverse=True)
+    ever = (np.bincount(group, weights=label) > 0).astype(np.float64)
+    dealt = np.empty(len(ever), dtype=np.int64)
+    for fold, split in enumerate(stratified(ever, folds=folds, seed=seed)):
+        dealt[split.test] = fold
+    fold_of = dealt[group]
+    return [Split(np.flatnonzero(fold_of != k), np.flatnonzero(fold_of == k)) for k in range(folds)]

@@ -6,6 +6,7 @@ No number is judged on rows that chose it: the rounds and the calibration of a b
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +19,12 @@ from shared.learners.learner import Learner
 from shared.learners.logistic import Logistic
 from shared.learners.rule import Rule
 from shared.learners.trees import Path, Trees, TreeShape, grow
-from shared.timeline.splits import SEED, Split
+from shared.timeline.splits import SEED, Split, contact_folds
 
 TIE = 0.001
 """Relative difference of log loss below which the simpler candidate serves."""
+ENOUGH_TO_CHOOSE = 100
+"""Positive contacts among the judged rows below which folds of contacts choose."""
 SHAPES = (TreeShape(leaves=7, min_rows=20), TreeShape(leaves=15, min_rows=40))
 RIDGES = (1.0, 30.0)
 
@@ -29,7 +32,7 @@ Progress = Callable[[str, float], None]
 """Told what is done now and how far the whole is, 0 to 1."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Problem:
     """What is to be learned: rows, their labels, whose they are, and how they may be split."""
 
@@ -39,6 +42,7 @@ class Problem:
     """Contact of each row."""
     columns: Columns
     splits: tuple[Split, ...]
+    """What the figures come from."""
     cutoff: NDArray[np.int64] | None = None
     """None: flat data, the splits are folds."""
     horizon: Microseconds = 0
@@ -47,6 +51,30 @@ class Problem:
     def chained(self) -> bool:
         """Tell whether the splits follow each other in time."""
         return self.cutoff is not None
+
+    @property
+    def judged(self) -> NDArray[np.intp]:
+        """List the rows that figures come from: where time allows, the first block only chooses."""
+        counted = self.splits[1:] if self.chained and len(self.splits) > 2 else self.splits
+        return np.sort(np.concatenate([split.test for split in counted]))
+
+    @cached_property
+    def choosing(self) -> tuple[Split, ...]:
+        """Tell on which splits candidates and rounds are chosen.
+
+        The judged rows themselves, by blocks; with fewer than 100 positive contacts among them a choice would be
+        chance, and an early block sees too little: then folds of contacts over all closed frames choose, and time
+        still judges.
+        """
+        positives = self.owner[self.judged][self.labels[self.judged] == 1]
+        if not self.chained or len(np.unique(positives)) >= ENOUGH_TO_CHOOSE:
+            return self.splits
+        return tuple(contact_folds(self.owner, self.labels))
+
+    @property
+    def chosen_by_folds(self) -> bool:
+        """Tell whether folds of contacts chose, because time left too little."""
+        return self.choosing is not self.splits
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +87,8 @@ class Entry:
     """Calibrated out-of-fold margins, shape (n,); NaN where nobody judged."""
     raw: Vector
     """The same before calibration."""
+    choice_loss: float
+    """Log loss on the splits that choose."""
     calibrates: bool
     """Whether calibration helped; if not, `margin` is `raw`."""
     refit: Callable[[], Learner]
@@ -82,6 +112,16 @@ class Competition:
         return losses(labels[self.judged], chance(entry.margin[self.judged]))
 
 
+@dataclass(frozen=True, slots=True)
+class Margins:
+    """Out-of-fold margins of one candidate."""
+
+    judging: Vector
+    """By the splits that figures come from, shape (n,); NaN where nobody judged."""
+    choosing: Vector | None
+    """By the folds that choose, shape (n,); None where the same splits do both."""
+
+
 def compete(problem: Problem, *, progress: Progress = lambda _, __: None, seed: int = SEED) -> Competition:
     """Run every candidate over the splits and choose the best by held-out log loss.
 
@@ -90,7 +130,6 @@ def compete(problem: Problem, *, progress: Progress = lambda _, __: None, seed: 
         progress: told before each candidate.
         seed: of the trees' samples.
     """
-    judged = _judged(problem)
     entries = []
     makers: list[tuple[str, Callable[[], Entry]]] = [("rule", lambda: _rule_entry(problem))]
     makers += [(f"logistic, ridge {ridge:g}", lambda ridge=ridge: _logistic_entry(problem, ridge)) for ridge in RIDGES]  # type: ignore[misc]
@@ -98,24 +137,14 @@ def compete(problem: Problem, *, progress: Progress = lambda _, __: None, seed: 
     for position, (label, make) in enumerate(makers):
         progress(f"fitting {label}", position / len(makers))
         entries.append(make())
-    loss = {entry.label: _held_out(entry, problem, judged) for entry in entries}
     best_of_kind = tuple(
-        min((entry for entry in entries if entry.kind == kind), key=lambda entry: loss[entry.label])
+        min((entry for entry in entries if entry.kind == kind), key=lambda entry: entry.choice_loss)
         for kind in (Rule.kind, Logistic.kind, Trees.kind)
     )
-    least = min(loss[entry.label] for entry in best_of_kind)
-    winner = next(entry for entry in best_of_kind if loss[entry.label] <= least * (1 + TIE))
+    least = min(entry.choice_loss for entry in best_of_kind)
+    winner = next(entry for entry in best_of_kind if entry.choice_loss <= least * (1 + TIE))
     progress("chosen", 1.0)
-    return Competition(winner, best_of_kind, judged, _constant(problem))
-
-
-def _judged(problem: Problem) -> NDArray[np.intp]:
-    counted = problem.splits[1:] if problem.chained and len(problem.splits) > 2 else problem.splits
-    return np.sort(np.concatenate([split.test for split in counted]))
-
-
-def _held_out(entry: Entry, problem: Problem, judged: NDArray[np.intp]) -> float:
-    return log_loss(problem.labels[judged], chance(entry.margin[judged]))
+    return Competition(winner, best_of_kind, problem.judged, _constant(problem))
 
 
 def _constant(problem: Problem) -> Vector:
@@ -127,14 +156,15 @@ def _constant(problem: Problem) -> Vector:
 
 def informing(problem: Problem, position: int) -> list[int]:
     """List the splits whose judged rows may choose something for this one: earlier blocks, or the other folds."""
-    if not problem.chained:
-        return [other for other in range(len(problem.splits)) if other != position]
+    if not problem.chained or problem.chosen_by_folds:
+        return [other for other in range(len(problem.choosing)) if other != position]
     return list(range(position))
 
 
 def _usable_rows(problem: Problem, position: int) -> NDArray[np.intp]:
     """List the judged rows of informing splits whose labels were known when this block began."""
-    rows = [problem.splits[other].test for other in informing(problem, position)]
+    earlier = range(position) if problem.chained else [o for o in range(len(problem.splits)) if o != position]
+    rows = [problem.splits[other].test for other in earlier]
     found: NDArray[np.intp] = np.concatenate(rows) if rows else np.empty(0, dtype=np.intp)
     if problem.cutoff is None or not len(found):
         return found
@@ -152,18 +182,27 @@ def _calibrated(problem: Problem, raw: Vector) -> Vector:
     return margin
 
 
-def _entry(problem: Problem, kind: str, label: str, raw: Vector, refit: Callable[[], Learner]) -> Entry:
+def _entry(problem: Problem, kind: str, label: str, margins: Margins, refit: Callable[[], Learner]) -> Entry:
     """Keep the calibration only where it helps on held-out rows: base rates that move make it worse than none."""
+    raw = margins.judging
     calibrated = _calibrated(problem, raw)
-    judged = _judged(problem)
-    labels = problem.labels[judged]
-    helps = log_loss(labels, chance(calibrated[judged])) < log_loss(labels, chance(raw[judged]))
-    return Entry(kind, label, calibrated if helps else raw, raw, bool(helps), refit)
+    labels = problem.labels[problem.judged]
+    losses_of = [log_loss(labels, chance(margin[problem.judged])) for margin in (calibrated, raw)]
+    helps = losses_of[0] < losses_of[1]
+    chosen_on = min(losses_of) if margins.choosing is None else log_loss(problem.labels, chance(margins.choosing))
+    return Entry(kind, label, calibrated if helps else raw, raw, chosen_on, helps, refit)
 
 
-def _over_splits(problem: Problem, fit: Callable[[Matrix, Vector], Learner]) -> Vector:
+def _over_splits(problem: Problem, fit: Callable[[Matrix, Vector], Learner]) -> Margins:
+    return Margins(
+        _out_of_fold(problem, problem.splits, fit),
+        _out_of_fold(problem, problem.choosing, fit) if problem.chosen_by_folds else None,
+    )
+
+
+def _out_of_fold(problem: Problem, splits: Sequence[Split], fit: Callable[[Matrix, Vector], Learner]) -> Vector:
     raw = np.full(len(problem.labels), np.nan)
-    for split in problem.splits:
+    for split in splits:
         learner = fit(problem.matrix[split.train], problem.labels[split.train])
         raw[split.test] = learner.margins(problem.matrix[split.test])
     return raw
@@ -180,26 +219,31 @@ def _logistic_entry(problem: Problem, ridge: float) -> Entry:
     def fit(matrix: Matrix, labels: Vector) -> Learner:
         return Logistic.fit(matrix, labels, problem.columns, ridge=ridge)
 
-    raw = _over_splits(problem, fit)
+    margins = _over_splits(problem, fit)
     return _entry(
-        problem, Logistic.kind, f"logistic, ridge {ridge:g}", raw, lambda: fit(problem.matrix, problem.labels)
+        problem, Logistic.kind, f"logistic, ridge {ridge:g}", margins, lambda: fit(problem.matrix, problem.labels)
     )
 
 
 def _trees_entry(problem: Problem, shape: TreeShape, seed: int) -> Entry:
-    paths = [_path(problem, split, shape, seed) for split in problem.splits]
-    weights = [len(split.test) for split in problem.splits]
-    raw = np.full(len(problem.labels), np.nan)
-    for position, split in enumerate(problem.splits):
+    splits = problem.choosing
+    paths = [_path(problem, split, shape, seed) for split in splits]
+    weights = [len(split.test) for split in splits]
+    grown = np.full(len(problem.labels), np.nan)
+    for position, split in enumerate(splits):
         others = informing(problem, position)
         rounds = _best_rounds([paths[o].loss for o in others], [weights[o] for o in others]) if others else FIRST_ROUNDS
-        raw[split.test] = paths[position].margins(problem.matrix[split.test], rounds)
+        grown[split.test] = paths[position].margins(problem.matrix[split.test], rounds)
     rounds = _best_rounds([path.loss for path in paths], weights)
 
-    def refit() -> Learner:
-        return Trees.fit(problem.matrix, problem.labels, problem.columns, shape=shape, rounds=rounds, seed=seed)
+    def fit(matrix: Matrix, labels: Vector) -> Learner:
+        return Trees.fit(matrix, labels, problem.columns, shape=shape, rounds=rounds, seed=seed)
 
-    return _entry(problem, Trees.kind, f"trees of {shape.leaves} leaves", raw, refit)
+    by_folds = problem.chosen_by_folds
+    margins = Margins(_out_of_fold(problem, problem.splits, fit), grown) if by_folds else Margins(grown, None)
+    return _entry(
+        problem, Trees.kind, f"trees of {shape.leaves} leaves", margins, lambda: fit(problem.matrix, problem.labels)
+    )
 
 
 FIRST_ROUNDS = 60

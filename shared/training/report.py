@@ -203,6 +203,11 @@ def _notes(problem: Problem, positives: int) -> list[str]:
         notes.append(
             "Flat data without times: figures come from stratified folds, so seasons and drift are not tested."
         )
+    if problem.chosen_by_folds:
+        notes.append(
+            "Fewer than 100 contacts among the judged frames reached the outcome: folds of contacts over all frames "
+            "chose the kind of model, time still judged it."
+        )
     if positives < 200:
         notes.append(f"Only {positives} contacts reached the outcome; with fewer than 200 the grade is C at most.")
     return notes

@@ -222,7 +222,6 @@ async def test_several_calls_at_once_get_the_answers_they_would_get_alone(subjec
 
 
 async def test_the_api_document_is_the_published_one(subject: Any) -> None:
-    from gateway.openapi import services
 
     app = subject.api.create_app(subject.settings, subject.database)
 
