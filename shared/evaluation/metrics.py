@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 Vector = NDArray[np.float64]
 EPSILON = 1e-12
@@ -49,8 +48,15 @@ def auc(labels: Vector, margin: Vector) -> float:
     negatives = len(labels) - positives
     if not positives or not negatives:
         return float("nan")
-    ranks = rankdata(margin)
+    ranks = _average_ranks(margin)
     return float((ranks[labels == 1].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+
+
+def _average_ranks(values: Vector) -> Vector:
+    """Rank from 1 on; ties share the mean of their ranks."""
+    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
+    ranks: Vector = (np.cumsum(count) - (count - 1) / 2)[place]
+    return ranks
 
 
 def average_precision(labels: Vector, margin: Vector) -> float:

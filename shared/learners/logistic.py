@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.optimize import minimize
 
 from shared.learners.columns import Columns, Matrix, Vector, chance
 
@@ -36,6 +35,8 @@ class Logistic:
             columns: names and which are categories.
             ridge: strength of the pull to zero, in units of one observation.
         """
+        from scipy.optimize import minimize  # fifty megabytes that a serving process does not need
+
         source, code = _encoding(matrix, columns)
         raw = _encode(matrix, source, code)
         center = raw.mean(axis=0)
