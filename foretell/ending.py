@@ -11,8 +11,8 @@ NUMBERS = (signal.SIGINT, signal.SIGTERM)
 class Ending:
     """Remembers that the process was told to stop; made in the main thread, once.
 
-    The interpreter writes each signal's number into a pipe at once, and that is believed: its call of a handler may
-    wait for ever when a thread of some library received the signal and the main thread sleeps.
+    The interpreter writes each signal's number into a pipe at once, and that is believed: a handler is called only
+    when the main thread runs Python again, whichever thread received the signal.
     """
 
     def __init__(self) -> None:
