@@ -11,8 +11,8 @@ NUMBERS = (signal.SIGINT, signal.SIGTERM)
 class Ending:
     """Remembers that the process was told to stop; made in the main thread, once.
 
-    A pipe is written by the interpreter itself when a signal arrives, so that waiting neither polls nor misses a
-    signal that a thread of some library received.
+    The interpreter writes each signal's number into a pipe at once, and that is believed: a handler is called only
+    when the main thread runs Python again, whichever thread received the signal.
     """
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class Ending:
 
     def __call__(self) -> bool:
         """Tell whether it was asked for."""
-        return self.asked
+        return self.wait(0.0)
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait until it is asked for, or for some seconds.
@@ -38,8 +38,8 @@ class Ending:
         """
         while not self.asked:
             readable, _, _ = select.select([self._reading], [], [], seconds)
-            if readable:
-                os.read(self._reading, 64)
+            if readable and set(os.read(self._reading, 64)) & set(NUMBERS):
+                self.asked = True
             if seconds is not None:
                 break
         return self.asked

@@ -67,17 +67,28 @@ class Loops:
             thread.join(max(0.0, deadline - time.monotonic()))
 
     def _live(self, loop: Loop) -> None:
+        failures = 0
         while not self.stop.is_set():
-            self.run_once(loop)
-            self.stop.wait(loop.every_seconds)
+            failures = 0 if self.run_once(loop) else failures + 1
+            self.stop.wait(pause_seconds(loop.every_seconds, failures))
 
-    def run_once(self, loop: Loop) -> None:
-        """Do one turn; whatever goes wrong is counted, and the loop lives on."""
+    def run_once(self, loop: Loop) -> bool:
+        """Do one turn; whatever goes wrong is counted, and the loop lives on. Tell whether it went well."""
         self.metrics.turns.labels(loop.name).inc()
         try:
             loop.turn()
         except Exception as error:
             self.metrics.failures.labels(loop.name).inc()
             log.warning("worker.turn_failed", extra={"loop": loop.name, **trail(error)})
-        else:
-            self.metrics.succeeded_at.labels(loop.name).set_to_current_time()
+            return False
+        self.metrics.succeeded_at.labels(loop.name).set_to_current_time()
+        return True
+
+
+def pause_seconds(every_seconds: float, failures: int) -> float:
+    """Tell how long to wait: the interval, or less after few failures in a row, since what is away often comes back.
+
+    >>> [pause_seconds(15, failures) for failures in range(6)]
+    [15, 2, 4, 8, 15, 15]
+    """
+    return min(every_seconds, 2 ** min(failures, 20)) if failures else every_seconds

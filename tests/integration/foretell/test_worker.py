@@ -112,11 +112,13 @@ def test_the_process_ends_cleanly_when_told(tmp_path: Path, number: signal.Signa
     migrate(Settings(home=tmp_path))
     environment = {**os.environ, "FORETELL_HOME": str(tmp_path), "FORETELL_SIGNING_KEY": KEY}
     command = [sys.executable, "-m", "foretell", "worker"]
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        started = json.loads(process.stderr.readline())
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        assert process.stdout is not None
+        started = json.loads(process.stdout.readline())
         process.send_signal(number)
-        rest = process.stderr.read()
+        rest = process.stdout.read()
 
     assert started["event"] == "worker.started"
     assert process.returncode == 0

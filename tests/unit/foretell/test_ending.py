@@ -1,3 +1,4 @@
+import os
 import signal
 from collections.abc import Iterator
 
@@ -30,3 +31,9 @@ def test_the_signals_are_given_back() -> None:
     Ending().close()
 
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_signal_that_no_handler_was_called_for_yet_ends_the_waiting_too(ending: Ending) -> None:
+    os.write(ending._writing, bytes([signal.SIGTERM]))
+
+    assert ending()

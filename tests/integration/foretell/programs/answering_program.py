@@ -12,8 +12,9 @@ class Door(BaseHTTPRequestHandler):
         self.wfile.write(b"{}")
 
 
-if "--dies" in sys.argv:
-    sys.exit("there is no such thing as luck")
-if "--deaf" in sys.argv:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-HTTPServer(("127.0.0.1", int(sys.argv[1])), Door).serve_forever()
+if __name__ == "__main__":
+    if "--dies" in sys.argv:
+        sys.exit("there is no such thing as luck")
+    if "--deaf" in sys.argv:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    HTTPServer(("127.0.0.1", int(sys.argv[1])), Door).serve_forever()
