@@ -69,7 +69,7 @@ class Pasts:
     offsets: NDArray[np.int64]
     """(n + 1,) events of contact i are rows offsets[i]:offsets[i + 1]."""
     at: NDArray[np.int64]
-    """(n_events,) microseconds, ascending within a contact."""
+    """(n_events,) microseconds, ascending within a contact; at one instant by type, item, campaign, then value."""
     type: NDArray[np.int32]
     """(n_events,) index into `types`."""
     value: NDArray[np.float64]
@@ -106,7 +106,7 @@ class AttributeColumn:
 
 
 class _Codes(dict[str | None, int]):
-    """Codes in order of first appearance; None is -1."""
+    """Codes of names while rows are read, in order of first appearance; None is -1."""
 
     def __init__(self) -> None:
         super().__init__({None: -1})
@@ -116,8 +116,16 @@ class _Codes(dict[str | None, int]):
         self[name] = code
         return code
 
-    def names(self) -> tuple[str, ...]:
-        return tuple(name for name in self if name is not None)
+    def settled(self, codes: NDArray[np.int32]) -> tuple[tuple[str, ...], NDArray[np.int32]]:
+        """List the names in their own order and recode a column: nothing may depend on who came first."""
+        first_seen = [name for name in self if name is not None]
+        names = tuple(sorted(first_seen))
+        if names == tuple(first_seen):
+            return names, codes
+        place = {name: code for code, name in enumerate(names)}
+        # Code -1 reads the last entry.
+        recoded = np.array([*(place[name] for name in first_seen), -1], dtype=np.int32)
+        return names, recoded[codes]
 
 
 def build(
@@ -144,7 +152,10 @@ def build(
         chunks[0][i] if len(chunks) == 1 else np.concatenate([chunk[i] for chunk in chunks]) for i in range(7)
     )
     del chunks
-    order = np.lexsort((type_, at, contact))
+    type_names, type_ = types.settled(type_)
+    campaign_names, campaign = campaigns.settled(campaign)
+    item_names, item = items.settled(item)
+    order = _time_order(contact, at, (type_, item, campaign, value))
     n = len(contact_ids)
     counts = np.bincount(contact, minlength=n)
     offsets = np.zeros(n + 1, dtype=np.int64)
@@ -166,11 +177,31 @@ def build(
         message=message[order],
         campaign=campaign[order],
         item=item[order],
-        types=types.names(),
-        campaigns=campaigns.names(),
-        items=items.names(),
+        types=type_names,
+        campaigns=campaign_names,
+        items=item_names,
         attributes=_attribute_columns(known_facts),
     )
+
+
+def _time_order(
+    contact: NDArray[np.int32], at: NDArray[np.int64], ties: tuple[NDArray[Any], ...]
+) -> NDArray[np.intp]:
+    """Order events by contact and time, and those of one instant by what they are, never by how the rows came.
+
+    Args:
+        contact: shape (n,).
+        at: microseconds, shape (n,).
+        ties: columns that decide between events of one contact at one instant, the first one first.
+    """
+    order = np.lexsort((at, contact))
+    tied = np.zeros(len(order) + 1, dtype=bool)
+    tied[1:-1] = (at[order[1:]] == at[order[:-1]]) & (contact[order[1:]] == contact[order[:-1]])
+    places = np.flatnonzero(tied[1:] | tied[:-1])
+    if len(places):
+        rows = order[places]
+        order[places] = rows[np.lexsort((*(column[rows] for column in reversed(ties)), at[rows], contact[rows]))]
+    return order
 
 
 def _columns(
