@@ -20,7 +20,7 @@ def local(at: NDArray[np.int64], zone_of: NDArray[np.int32], zones: Sequence[str
 
     Args:
         at: microseconds since the epoch, UTC, shape (n,).
-        zone_of: index into `zones` for each instant, shape (n,).
+        zone_of: index into `zones` for each instant, shape (n,); not read when there is only one zone.
         zones: IANA names; None counts as UTC.
 
     Returns:
