@@ -71,7 +71,7 @@ def rows_of(contacts: int, events: int) -> list[EventTuple]:
 
 def built(rows: list[EventTuple]) -> Pasts:
     """Make our columns."""
-    facts = {row[0]: ContactFacts(timezone=ZONE) for row in rows}
+    facts = dict.fromkeys((row[0] for row in rows), ContactFacts(timezone=ZONE))
     return build(list(facts), facts, [rows])
 
 

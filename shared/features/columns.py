@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.features.feature import WINDOWS_DAYS, Feature, Kind
-from shared.features.pairs import Pairs
+from shared.features.pairs import Pairs, share
 from shared.features.plan import Plan
 from shared.timeline.localtime import hour_of_day, weekday
 
@@ -50,7 +50,7 @@ def _rate(pairs: Pairs, types: NDArray[np.intp], plan: Plan) -> Columns:
 
 def _value_mean(pairs: Pairs, types: NDArray[np.intp], windows: NDArray[np.intp]) -> Columns:
     n = pairs.valued[windows, :, types].T
-    return _share(pairs.sums[windows, :, types].T, n)
+    return share(pairs.sums[windows, :, types].T, n)
 
 
 def _trend(pairs: Pairs, types: NDArray[np.intp], _: NDArray[np.intp]) -> Columns:
@@ -64,7 +64,17 @@ def _trend(pairs: Pairs, types: NDArray[np.intp], _: NDArray[np.intp]) -> Column
 def _gap_mean(pairs: Pairs, types: NDArray[np.intp], _: NDArray[np.intp]) -> Columns:
     n = pairs.counts[_LOOKBACK, :, types].T
     span = pairs.first_age[:, types] - pairs.last_age[:, types]
-    return _share(span, n - 1)
+    return share(span, n - 1)
+
+
+def _active_days(pairs: Pairs, types: NDArray[np.intp], windows: NDArray[np.intp]) -> Columns:
+    any_type = types < 0
+    days = np.empty((pairs.n, len(types)))
+    if any_type.any():
+        days[:, any_type] = pairs.active_days_of_any[windows[any_type], :, 0].T
+    if not any_type.all():
+        days[:, ~any_type] = pairs.active_days[windows[~any_type], :, types[~any_type]].T
+    return days
 
 
 def _overdue(pairs: Pairs, types: NDArray[np.intp], windows: NDArray[np.intp]) -> Columns:
@@ -80,30 +90,24 @@ _BY_CELL: dict[Kind, Callable[[Pairs, NDArray[np.intp], NDArray[np.intp]], Colum
     "value_mean": _value_mean,
     "value_max": lambda pairs, types, _: pairs.largest[:, types],
     "trend": _trend,
-    "active_days": lambda pairs, types, windows: pairs.active_days[windows, :, types].T,
+    "active_days": _active_days,
     "gap_mean": _gap_mean,
     "overdue": _overdue,
 }
 
 
 def _hour_share(pairs: Pairs, feature: Feature, plan: Plan) -> Columns:
-    counts = pairs.by_quarter[:, :, plan.code(feature.type)]
-    return _share(counts[DAY_PARTS.index(feature.other or "")], counts.sum(axis=0))
+    return pairs.quarter_shares[DAY_PARTS.index(feature.other or ""), :, plan.code(feature.type)]
 
 
 def _weekend_share(pairs: Pairs, feature: Feature, plan: Plan) -> Columns:
-    counts = pairs.by_weekend[:, :, plan.code(feature.type)]
-    return _share(counts[1], counts.sum(axis=0))
-
-
-def _share(part: Columns, whole: Columns) -> Columns:
-    share: Columns = np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
-    return share
+    return pairs.weekend_shares[1, :, plan.code(feature.type)]
 
 
 def _distinct(pairs: Pairs, feature: Feature, plan: Plan) -> Columns:
-    column = pairs.pasts.campaign if feature.other == "campaign" else pairs.pasts.item
-    return pairs.distinct(column, plan.code(feature.type))
+    if feature.type is None:
+        return (pairs.campaigns_of_any if feature.other == "campaign" else pairs.items_of_any)[:, 0]
+    return (pairs.campaigns if feature.other == "campaign" else pairs.items)[:, plan.code(feature.type)]
 
 
 def _last_hour(pairs: Pairs, feature: Feature, plan: Plan) -> Columns:

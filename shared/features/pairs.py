@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from shared.timeline.pasts import Pasts
 _EDGES = tuple(days * DAY for days in WINDOWS_DAYS)
 _WINDOW_BITS = (len(_EDGES) - 1).bit_length()
 QUARTER = 6 * HOUR
+_FEW = 64
+"""Frames up to which one call of numpy costs more than its work; the sums are the same either way."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,19 @@ class Basis:
         distinct = tuple(dict.fromkeys(self.pasts.zones))
         place = {zone: code for code, zone in enumerate(distinct)}
         return distinct, np.array([place[zone] for zone in self.pasts.zones], dtype=np.int32)
+
+
+def share(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Divide; NaN where there is nothing to divide by."""
+    parts: NDArray[np.float64] = np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
+    return parts
+
+
+def firsts(ordered: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Mark the first of each run of equal numbers, shape (n,)."""
+    first = np.ones(len(ordered), dtype=bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+    return first
 
 
 class Pairs:
@@ -99,19 +115,20 @@ class Pairs:
         return self._with_all_types(self._nested(np.bincount(self._window_cell, weights=weights, minlength=cells)))
 
     def _nested(self, flat: NDArray[np.float64] | NDArray[np.int64]) -> NDArray[np.float64]:
-        """Sum each window with the smaller ones, shape (n_windows, n, ...)."""
-        cube = flat.reshape(len(_EDGES), self.n, -1).astype(np.float64, copy=False)
-        for window in range(1, len(_EDGES)):
-            cube[window] += cube[window - 1]
-        return cube
+        """Sum each window with the smaller ones, shape (n_windows, n, n_types) or (n_windows, n, 1)."""
+        nested = flat.reshape(len(_EDGES), self.n, -1).astype(np.float64, copy=False)
+        if self.n < _FEW:
+            np.add.accumulate(nested, axis=0, out=nested)
+        else:
+            for smaller, window in pairwise(nested):
+                np.add(window, smaller, out=window)
+        return nested
 
     def _with_all_types(self, cube: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Append the sum over the types, added one after the other whatever the shape."""
         whole = np.empty((*cube.shape[:-1], self.n_types + 1))
+        np.add.accumulate(cube, axis=-1, out=whole[..., 1:])
         whole[..., :-1] = cube
-        whole[..., -1] = cube[..., 0]
-        # One after the other: numpy's own sum may pair terms differently for other shapes.
-        for code in range(1, self.n_types):
-            whole[..., -1] += cube[..., code]
         return whole
 
     @cached_property
@@ -187,11 +204,13 @@ class Pairs:
 
     @cached_property
     def active_days(self) -> NDArray[np.float64]:
-        """Count the distinct local days with an event of each type and of any, as a cube."""
-        cube = np.empty((len(_EDGES), self.n, self.n_types + 1))
-        cube[..., :-1] = self._distinct_days(self.cell, self.n * self.n_types)
-        cube[..., -1:] = self._distinct_days(self.frame, self.n)
-        return cube
+        """Count the distinct local days with an event of each type, shape (n_windows, n, n_types)."""
+        return self._distinct_days(self.cell, self.n * self.n_types)
+
+    @cached_property
+    def active_days_of_any(self) -> NDArray[np.float64]:
+        """Count the distinct local days with any event, shape (n_windows, n, 1)."""
+        return self._distinct_days(self.frame, self.n)
 
     def _distinct_days(self, group: NDArray[np.int64], n_groups: int) -> NDArray[np.float64]:
         """Count the distinct local days of each group; a day counts from the smallest window that it reaches on."""
@@ -200,38 +219,55 @@ class Pairs:
         bits = int(day.max(initial=0)).bit_length()
         key = (((group << bits) | day) << _WINDOW_BITS) | self.window
         key.sort()
-        newest = np.ones(len(key), dtype=bool)
-        newest[1:] = (key[1:] >> _WINDOW_BITS) != (key[:-1] >> _WINDOW_BITS)
-        key = key[newest]
+        key = key[firsts(key >> _WINDOW_BITS)]
         window = key & ((1 << _WINDOW_BITS) - 1)
         cell = window * n_groups + (key >> (bits + _WINDOW_BITS))
         return self._nested(np.bincount(cell, minlength=len(_EDGES) * n_groups))
 
     @cached_property
-    def by_quarter(self) -> NDArray[np.float64]:
-        """Count the events by the quarter of their local day, shape (4, n, n_types + 1)."""
-        return self._by_part(self._quarter & 3, 4)
+    def quarter_shares(self) -> NDArray[np.float64]:
+        """Tell the share of each quarter of the local day, shape (4, n, n_types + 1); NaN without any event."""
+        return self._shares_of(self._quarter & 3, 4)
 
     @cached_property
-    def by_weekend(self) -> NDArray[np.float64]:
-        """Count the events on local working days and at weekends, shape (2, n, n_types + 1)."""
-        return self._by_part(((self._quarter >> 2) + 3) % 7 >= 5, 2)
+    def weekend_shares(self) -> NDArray[np.float64]:
+        """Tell the shares of working days and of weekends, shape (2, n, n_types + 1); NaN without any event."""
+        return self._shares_of(((self._quarter >> 2) + 3) % 7 >= 5, 2)
 
-    def _by_part(self, part: NDArray[np.int64] | NDArray[np.bool_], n_parts: int) -> NDArray[np.float64]:
+    def _shares_of(self, part: NDArray[np.int64] | NDArray[np.bool_], n_parts: int) -> NDArray[np.float64]:
         cells = self.n * self.n_types
         flat = np.bincount(part * np.int64(cells) + self.cell, minlength=n_parts * cells)
-        return self._with_all_types(flat.reshape(n_parts, self.n, self.n_types).astype(np.float64))
+        counts = self._with_all_types(flat.reshape(n_parts, self.n, self.n_types))
+        return share(counts, counts.sum(axis=0))
 
-    def distinct(self, column: NDArray[np.int32], code: int) -> NDArray[np.float64]:
-        """Count the distinct codes of a column among one type's events (-1: all types'), shape (n,)."""
+    @cached_property
+    def campaigns(self) -> NDArray[np.float64]:
+        """Count the distinct campaigns of each type, shape (n, n_types)."""
+        return self._distinct(self.pasts.campaign, self.cell, self.n_types)
+
+    @cached_property
+    def campaigns_of_any(self) -> NDArray[np.float64]:
+        """Count the distinct campaigns of all types together, shape (n, 1)."""
+        return self._distinct(self.pasts.campaign, self.frame, 1)
+
+    @cached_property
+    def items(self) -> NDArray[np.float64]:
+        """Count the distinct items of each type, shape (n, n_types)."""
+        return self._distinct(self.pasts.item, self.cell, self.n_types)
+
+    @cached_property
+    def items_of_any(self) -> NDArray[np.float64]:
+        """Count the distinct items of all types together, shape (n, 1)."""
+        return self._distinct(self.pasts.item, self.frame, 1)
+
+    def _distinct(self, column: NDArray[np.int32], group: NDArray[np.int64], per_frame: int) -> NDArray[np.float64]:
         codes = self.of(column)
-        keep = codes >= 0 if code < 0 else (codes >= 0) & (self.code == code)
         bits = int(codes.max(initial=0)).bit_length()
-        key = ((self.frame << bits) | codes)[keep]
+        has = codes >= 0
+        key = (group << bits) | codes if has.all() else (group[has] << bits) | codes[has]
         key.sort()
-        first = np.ones(len(key), dtype=bool)
-        first[1:] = key[1:] != key[:-1]
-        return np.bincount(key[first] >> bits, minlength=self.n).astype(np.float64)
+        found = np.bincount(key[firsts(key)] >> bits, minlength=self.n * per_frame)
+        return found.reshape(self.n, per_frame).astype(np.float64)
 
     def newest_pair(self, code: int) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
         """Find each frame's newest pair of one type (-1: of any).

@@ -29,10 +29,12 @@ def local(at: NDArray[np.int64], zone_of: NDArray[np.int32], zones: Sequence[str
     """
     if not any(zones):
         return at
+    if len(zones) == 1:
+        return at + offsets(zones[0] or "UTC", at)
     shifted = at.copy()
     for index, zone in enumerate(zones):
         if zone is not None and zone != "UTC":
-            rows = slice(None) if len(zones) == 1 else np.flatnonzero(zone_of == index)
+            rows = np.flatnonzero(zone_of == index)
             shifted[rows] += offsets(zone, at[rows])
     return shifted
 

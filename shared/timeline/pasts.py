@@ -116,6 +116,13 @@ class _Codes(dict[str | None, int]):
         self[name] = code
         return code
 
+    def of(self, column: Sequence[str | None]) -> NDArray[np.int32]:
+        """Code a column; many columns of a request hold nothing at all."""
+        n = len(column)
+        if column.count(None) == n:
+            return np.full(n, -1, dtype=np.int32)
+        return np.fromiter(map(self.__getitem__, column), np.int32, n)
+
     def settled(self, codes: NDArray[np.int32]) -> tuple[tuple[str, ...], NDArray[np.int32]]:
         """List the names in their own order and recode a column: nothing may depend on who came first."""
         first_seen = [name for name in self if name is not None]
@@ -214,7 +221,7 @@ def _columns(
 ) -> tuple[NDArray[Any], ...]:
     rows = [row for row in chunk if row[8] != 0 and row[0] in row_of]
     contact, _, type_, at, value, message, campaign, item, human = zip(*rows, strict=True) if rows else ((),) * 9
-    if "email_opened" in type_:
+    if None in human and "email_opened" in type_:
         type_ = tuple(
             UNVERIFIED_OPEN if name == "email_opened" and verdict is None else name
             for name, verdict in zip(type_, human, strict=True)
@@ -222,12 +229,12 @@ def _columns(
     n = len(rows)
     return (
         np.fromiter(map(row_of.__getitem__, contact), np.int32, n),
-        np.array(at, dtype=np.int64),
-        np.fromiter(map(types.__getitem__, type_), np.int32, n),
+        np.fromiter(at, np.int64, n),
+        types.of(type_),
         np.array(value, dtype=np.float64),
-        np.fromiter(map(messages.__getitem__, message), np.int32, n),
-        np.fromiter(map(campaigns.__getitem__, campaign), np.int32, n),
-        np.fromiter(map(items.__getitem__, item), np.int32, n),
+        messages.of(message),
+        campaigns.of(campaign),
+        items.of(item),
     )
 
 
