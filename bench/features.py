@@ -24,8 +24,7 @@ from numpy.typing import NDArray
 
 from shared.contracts.rows import DAY
 from shared.features import Feature, FeatureSet, matrix
-from shared.features.columns import DAY_PARTS
-from shared.features.feature import WINDOWS_DAYS
+from shared.features.feature import DAY_PARTS, WINDOWS_DAYS
 from shared.timeline import ContactFacts, EventTuple, Pasts, build
 
 CUTOFF = 1_780_000_000_000_000

@@ -10,8 +10,6 @@ from shared.features.pairs import Pairs, share
 from shared.features.plan import Plan
 from shared.timeline.localtime import hour_of_day, weekday
 
-DAY_PARTS = ("night", "morning", "afternoon", "evening")
-"""Six local hours each, from midnight on."""
 RATE_STRENGTH = 5.0
 """How many imagined events of the denominator pull a rate towards the population's."""
 _MONTH, _QUARTER = WINDOWS_DAYS.index(30), WINDOWS_DAYS.index(90)
@@ -35,6 +33,9 @@ def fill(result: Columns, plan: Plan, pairs: Pairs) -> None:
     if "rate" in plan:
         columns, types, _ = plan.cells["rate"]
         result[:, columns] = _rate(pairs, types, plan)
+    if "hour_share" in plan:
+        columns, types, _ = plan.cells["hour_share"]
+        result[:, columns] = pairs.quarter_shares[plan.parts, :, types].T
     for kind, one in _ONE_BY_ONE.items():
         for column, feature in plan.by_kind.get(kind, ()):
             result[:, column] = one(pairs, feature, plan)
@@ -91,17 +92,10 @@ _BY_CELL: dict[Kind, Callable[[Pairs, NDArray[np.intp], NDArray[np.intp]], Colum
     "value_max": lambda pairs, types, _: pairs.largest[:, types],
     "trend": _trend,
     "active_days": _active_days,
+    "weekend_share": lambda pairs, types, _: pairs.weekend_shares[1][:, types],
     "gap_mean": _gap_mean,
     "overdue": _overdue,
 }
-
-
-def _hour_share(pairs: Pairs, feature: Feature, plan: Plan) -> Columns:
-    return pairs.quarter_shares[DAY_PARTS.index(feature.other or ""), :, plan.code(feature.type)]
-
-
-def _weekend_share(pairs: Pairs, feature: Feature, plan: Plan) -> Columns:
-    return pairs.weekend_shares[1, :, plan.code(feature.type)]
 
 
 def _distinct(pairs: Pairs, feature: Feature, plan: Plan) -> Columns:
@@ -144,8 +138,6 @@ def _last_item(pairs: Pairs, feature: Feature, plan: Plan) -> Columns:
 
 
 _ONE_BY_ONE: dict[Kind, Callable[[Pairs, Feature, Plan], Columns]] = {
-    "hour_share": _hour_share,
-    "weekend_share": _weekend_share,
     "distinct": _distinct,
     "last_hour": _last_hour,
     "last_weekday": _last_weekday,

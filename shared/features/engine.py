@@ -67,11 +67,11 @@ def _lookback_start(
 
 def _blocks(sizes: NDArray[np.int64]) -> Iterator[slice]:
     """Cut the frames into runs of about PAIRS_PER_BLOCK pairs at most; a frame without events costs its cells."""
+    if len(sizes) == 1:
+        yield slice(0, 1)
+        return
     total = np.cumsum(sizes)
     begin = 0
-    if len(sizes) and total[-1] <= PAIRS_PER_BLOCK:
-        begin = len(sizes)
-        yield slice(0, begin)
     while begin < len(sizes):
         done = int(total[begin - 1]) if begin else 0
         stop = max(begin + 1, int(np.searchsorted(total, done + PAIRS_PER_BLOCK, side="right")))

@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.features.attributes import as_boolean, as_days, as_number, as_text, entry_at, is_missing
-from shared.features.columns import DAY_PARTS
 from shared.features.engine import matrix
-from shared.features.feature import Feature, Kind
+from shared.features.feature import DAY_PARTS, Feature, Kind
 from shared.features.feature_set import FeatureSet
 from shared.timeline.pasts import Pasts
 

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from shared.contracts.rows import ALWAYS, DAY, HOUR
 from shared.features import Feature, FeatureSet, engine, matrix
-from shared.features.columns import DAY_PARTS
-from shared.features.feature import WINDOWS_DAYS
+from shared.features.feature import DAY_PARTS, WINDOWS_DAYS
 from shared.timeline import ContactFacts, DatedValue, EventTuple, Pasts, build
 
 CUTOFF = int(datetime(2010, 11, 9, 7, 30, tzinfo=UTC).timestamp()) * 1_000_000
