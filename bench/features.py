@@ -1,11 +1,11 @@
 """The same features by our engine, Polars and DuckDB side by side: `python -m bench.features`.
 
-Counts of 6 types in 5 windows, sums and means of their values in 5 windows, days since the last and the first event of each
-type, distinct items of each type, active local days in 5 windows, shares of the 4 parts of the local day. All three first have
-to give equal numbers. Everybody gets the most favourable form of the data: a table that is already built (columns in
-memory; event types coded, time in the type each likes best), sorted by contact and time; and then, for one contact, also from rows
-in memory as a request brings them, where building the table is part of the work. Polars and DuckDB use every
-core, our engine uses one.
+Counts of 6 types in 5 windows, sums and means of their values in 5 windows, days since the last and first event of each
+type, distinct items of each type, active local days in 5 windows, shares of the 4 parts of the local day. All three
+first have to give equal numbers. Everybody gets the most favourable form of the data: a table that is already built
+(columns in memory; event types coded, time in the type each likes best), sorted by contact and time; and then, for one
+contact, also from rows in memory as a request brings them, where building the table is part of the work. Polars and
+DuckDB use every core, our engine uses one.
 """
 
 import argparse
@@ -80,7 +80,7 @@ def ours(pasts: Pasts) -> Numbers:
     return matrix(FEATURES, pasts, np.arange(n, dtype=np.int32), np.full(n, CUTOFF))
 
 
-SCHEMA = {
+SCHEMA: dict[str, Any] = {
     "contact": pl.String,
     "id": pl.String,
     "type": pl.Enum(TYPES),
@@ -159,8 +159,8 @@ def duckdb_query() -> str:
     listed += [f"count(distinct day) filter (age <= {d * DAY})" for d in WINDOWS_DAYS]
     listed += [f"avg((part = {place})::int)" for place in range(len(DAY_PARTS))]
     named = ", ".join(f"({text})::double as f{place}" for place, text in enumerate(listed))
-    return (
-        f"with e as (select contact, type, value, item, {CUTOFF} - epoch_us(instant) as age,"
+    return (  # every word of it is ours
+        f"with e as (select contact, type, value, item, {CUTOFF} - epoch_us(instant) as age,"  # noqa: S608
         f" (instant at time zone '{ZONE}')::date as day, hour(instant at time zone '{ZONE}') // 6 as part from events)"
         f" select {named} from e group by contact order by contact"
     )
@@ -181,7 +181,9 @@ class Duck:
         """Make the table; through Arrow, which is the quickest way in."""
         assert len(frame)
         self.connection.execute("drop table if exists events")
-        self.connection.execute("create table events as select contact, type::kind as type, instant, value, item from frame")
+        self.connection.execute(
+            "create table events as select contact, type::kind as type, instant, value, item from frame"
+        )
 
     def numbers(self) -> Numbers:
         """Ask DuckDB."""
@@ -242,7 +244,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--contacts", type=int, default=20_000, help="contacts of the bulk measurement")
     parser.add_argument("--repeats", type=int, default=7, help="of the bulk measurement")
-    asked: Any = parser.parse_args()
+    asked = parser.parse_args()
     print(f"{len(FEATURES)} features; {os.cpu_count()} cores; Polars {pl.__version__}, DuckDB {duckdb.__version__}")
     print("all three agree to 1e-9; medians, milliseconds; in brackets how many times our engine's\n")
     print("| contacts x events | from | Foretell | Polars | DuckDB |\n|---|---|---:|---:|---:|")

@@ -167,7 +167,8 @@ class Pairs:
 
     @cached_property
     def _age_days(self) -> NDArray[np.float64]:
-        return self.age / DAY
+        days: NDArray[np.float64] = self.age / DAY
+        return days
 
     @cached_property
     def last_age(self) -> NDArray[np.float64]:
@@ -237,7 +238,7 @@ class Pairs:
     def _shares_of(self, part: NDArray[np.int64] | NDArray[np.bool_], n_parts: int) -> NDArray[np.float64]:
         cells = self.n * self.n_types
         flat = np.bincount(part * np.int64(cells) + self.cell, minlength=n_parts * cells)
-        counts = self._with_all_types(flat.reshape(n_parts, self.n, self.n_types))
+        counts = self._with_all_types(flat.reshape(n_parts, self.n, -1).astype(np.float64))
         return share(counts, counts.sum(axis=0))
 
     @cached_property

@@ -191,9 +191,7 @@ def build(
     )
 
 
-def _time_order(
-    contact: NDArray[np.int32], at: NDArray[np.int64], ties: tuple[NDArray[Any], ...]
-) -> NDArray[np.intp]:
+def _time_order(contact: NDArray[np.int32], at: NDArray[np.int64], ties: tuple[NDArray[Any], ...]) -> NDArray[np.intp]:
     """Order events by contact and time, and those of one instant by what they are, never by how the rows came.
 
     Args:

@@ -147,9 +147,7 @@ def number_of(feature: Feature, contact: str, cutoff: int, facts: dict[str, Cont
         return (cutoff - since) / DAY if since < cutoff else NAN
     if feature.attribute is None:
         return event_number(feature, events)
-    held = [
-        entry for entry in fact.attributes if entry.name == feature.attribute and entry.valid_from < cutoff
-    ]
+    held = [entry for entry in fact.attributes if entry.name == feature.attribute and entry.valid_from < cutoff]
     if not held:
         return NAN
     return attribute_number(feature, max(held, key=lambda entry: entry.valid_from).value, cutoff)

@@ -3,7 +3,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.contracts.rows import DAY, HOUR, SECOND
@@ -21,14 +21,16 @@ def wall_clock(at: int, zone: str | None) -> int:
 @given(
     st.lists(
         st.tuples(
-            st.datetimes(datetime(1990, 1, 1), datetime(2059, 12, 31)), st.sampled_from((None, "UTC", *ZONES))  # noqa: DTZ001
+            st.integers(631_152_000_000_000, 2_840_000_000_000_000),
+            st.sampled_from((None, "UTC", *ZONES)),
         ),
         max_size=20,
     )
 )
-def test_the_clock_on_the_wall_is_the_one_of_zoneinfo(instants: list[tuple[datetime, str | None]]) -> None:
+@settings(deadline=None)
+def test_the_clock_on_the_wall_is_the_one_of_zoneinfo(instants: list[tuple[int, str | None]]) -> None:
     zones = tuple(dict.fromkeys(zone for _, zone in instants))
-    at = [(moment.replace(tzinfo=UTC) - EPOCH) // timedelta(microseconds=1) for moment, _ in instants]
+    at = [instant for instant, _ in instants]
     zone_of = np.array([zones.index(zone) for _, zone in instants], dtype=np.int32)
     found = local(np.array(at, dtype=np.int64), zone_of, zones)
     assert found.tolist() == [wall_clock(one, zone) for one, (_, zone) in zip(at, instants, strict=True)]

@@ -57,7 +57,9 @@ def test_names_are_coded_in_their_own_order() -> None:
 
 
 def test_a_contact_is_known_by_facts_or_by_events() -> None:
-    pasts = build(["a", "b", "c"], {"a": ContactFacts(created_at=7, consent={"profiling": "granted"})}, [[event("b", "x", 1)]])
+    pasts = build(
+        ["a", "b", "c"], {"a": ContactFacts(created_at=7, consent={"profiling": "granted"})}, [[event("b", "x", 1)]]
+    )
     assert pasts.known.tolist() == [True, True, False]
     assert pasts.created_at.tolist() == [7, NEVER, NEVER]
     assert pasts.consents == ({"profiling": "granted"}, {}, {})
@@ -65,7 +67,9 @@ def test_a_contact_is_known_by_facts_or_by_events() -> None:
 
 def test_attributes_lie_by_contact_and_instant() -> None:
     facts = {
-        "a": ContactFacts(attributes=(DatedValue("plan", 2 * DAY, "pro"), DatedValue("plan", DAY, "free", dated=False))),
+        "a": ContactFacts(
+            attributes=(DatedValue("plan", 2 * DAY, "pro"), DatedValue("plan", DAY, "free", dated=False))
+        ),
         "b": ContactFacts(attributes=(DatedValue("plan", 0, "free"), DatedValue("age", 0, 3))),
     }
     column = build(["b", "a"], facts, []).attributes["plan"]

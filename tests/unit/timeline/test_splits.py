@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -5,9 +7,7 @@ from hypothesis import strategies as st
 from shared.timeline.splits import forward_chain, judged_rows, stratified
 
 
-@given(
-    cutoff=st.lists(st.integers(0, 400), max_size=60), horizon=st.integers(1, 90), blocks=st.integers(1, 6)
-)
+@given(cutoff=st.lists(st.integers(0, 400), max_size=60), horizon=st.integers(1, 90), blocks=st.integers(1, 6))
 def test_no_label_window_of_training_reaches_into_its_test_block(cutoff: list[int], horizon: int, blocks: int) -> None:
     at = np.array(cutoff, dtype=np.int64)
     splits = forward_chain(at, horizon=horizon, blocks=blocks)
@@ -26,7 +26,7 @@ def test_no_frame_is_judged_twice_and_blocks_follow_each_other(cutoff: list[int]
         return
     judged = judged_rows(splits)
     assert len(np.unique(judged)) == len(judged)
-    for early, late in zip(splits, splits[1:], strict=False):
+    for early, late in pairwise(splits):
         assert at[early.test].max() < at[late.test].min()
     assert at[judged].max() == at.max()
 
