@@ -40,7 +40,13 @@ def test_events_of_others_are_skipped() -> None:
 
 
 def test_the_order_of_rows_does_not_decide_between_events_of_one_instant() -> None:
-    rows = [event("a", "z", 5), event("a", "b", 5, item="pen"), event("a", "b", 5, 2.0), event("a", "b", 5, 1.0), event("a", "b", 4)]
+    rows = [
+        event("a", "z", 5),
+        event("a", "b", 5, item="pen"),
+        event("a", "b", 5, 2.0),
+        event("a", "b", 5, 1.0),
+        event("a", "b", 4),
+    ]
     ways = [build(["a"], {}, [list(way)]) for way in permutations(rows)]
     for way in ways:
         assert [way.types[code] for code in way.type] == ["b", "b", "b", "b", "z"]
