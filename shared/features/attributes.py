@@ -71,7 +71,7 @@ def as_number(value: Any) -> float:
         return np.nan
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return np.nan
     return number if np.isfinite(number) else np.nan
 

@@ -6,12 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.features.feature import WINDOWS_DAYS, Feature, Kind
-from shared.features.pairs import Pairs
+from shared.features.pairs import Pairs, share
 from shared.features.plan import Plan
 from shared.timeline.localtime import hour_of_day, weekday
 
-DAY_PARTS = ("night", "morning", "afternoon", "evening")
-"""Six local hours each, from midnight on."""
 RATE_STRENGTH = 5.0
 """How many imagined events of the denominator pull a rate towards the population's."""
 _MONTH, _QUARTER = WINDOWS_DAYS.index(30), WINDOWS_DAYS.index(90)
@@ -35,6 +33,9 @@ def fill(result: Columns, plan: Plan, pairs: Pairs) -> None:
     if "rate" in plan:
         columns, types, _ = plan.cells["rate"]
         result[:, columns] = _rate(pairs, types, plan)
+    if "hour_share" in plan:
+        columns, types, _ = plan.cells["hour_share"]
+        result[:, columns] = pairs.quarter_shares[plan.parts, :, types].T
     for kind, one in _ONE_BY_ONE.items():
         for column, feature in plan.by_kind.get(kind, ()):
             result[:, column] = one(pairs, feature, plan)
@@ -42,29 +43,39 @@ def fill(result: Columns, plan: Plan, pairs: Pairs) -> None:
 
 def _rate(pairs: Pairs, types: NDArray[np.intp], plan: Plan) -> Columns:
     """Smooth a/b towards the prior: (a + 5 prior) / (b + 5); NaN when there was no b."""
-    numerator = pairs.counts[:, types, _LOOKBACK]
-    denominator = pairs.counts[:, plan.denominators, _LOOKBACK]
+    numerator = pairs.counts[_LOOKBACK, :, types].T
+    denominator = pairs.counts[_LOOKBACK, :, plan.denominators].T
     rate: Columns = (numerator + RATE_STRENGTH * plan.priors) / (denominator + RATE_STRENGTH)
     return np.where(denominator > 0, rate, np.nan)
 
 
 def _value_mean(pairs: Pairs, types: NDArray[np.intp], windows: NDArray[np.intp]) -> Columns:
-    n = pairs.valued[:, types, windows]
-    return _share(pairs.sums[:, types, windows], n)
+    n = pairs.valued[windows, :, types].T
+    return share(pairs.sums[windows, :, types].T, n)
 
 
 def _trend(pairs: Pairs, types: NDArray[np.intp], _: NDArray[np.intp]) -> Columns:
     """Compare the last 30 days with the 60 before: log((c30 + 1/2) / ((c90 - c30) / 2 + 1/2))."""
-    month = pairs.counts[:, types, _MONTH]
-    before = pairs.counts[:, types, _QUARTER] - month
+    month = pairs.counts[_MONTH, :, types].T
+    before = pairs.counts[_QUARTER, :, types].T - month
     trend: Columns = np.log((month + 0.5) / (before / 2 + 0.5))
     return trend
 
 
 def _gap_mean(pairs: Pairs, types: NDArray[np.intp], _: NDArray[np.intp]) -> Columns:
-    n = pairs.counts[:, types, _LOOKBACK]
+    n = pairs.counts[_LOOKBACK, :, types].T
     span = pairs.first_age[:, types] - pairs.last_age[:, types]
-    return _share(span, n - 1)
+    return share(span, n - 1)
+
+
+def _active_days(pairs: Pairs, types: NDArray[np.intp], windows: NDArray[np.intp]) -> Columns:
+    any_type = types < 0
+    days = np.empty((pairs.n, len(types)))
+    if any_type.any():
+        days[:, any_type] = pairs.active_days_of_any[windows[any_type], :, 0].T
+    if not any_type.all():
+        days[:, ~any_type] = pairs.active_days[windows[~any_type], :, types[~any_type]].T
+    return days
 
 
 def _overdue(pairs: Pairs, types: NDArray[np.intp], windows: NDArray[np.intp]) -> Columns:
@@ -73,80 +84,60 @@ def _overdue(pairs: Pairs, types: NDArray[np.intp], windows: NDArray[np.intp]) -
 
 
 _BY_CELL: dict[Kind, Callable[[Pairs, NDArray[np.intp], NDArray[np.intp]], Columns]] = {
-    "count": lambda pairs, types, windows: pairs.counts[:, types, windows],
+    "count": lambda pairs, types, windows: pairs.counts[windows, :, types].T,
     "days_since_last": lambda pairs, types, _: pairs.last_age[:, types],
     "days_since_first": lambda pairs, types, _: pairs.first_age[:, types],
-    "value_sum": lambda pairs, types, windows: pairs.sums[:, types, windows],
+    "value_sum": lambda pairs, types, windows: pairs.sums[windows, :, types].T,
     "value_mean": _value_mean,
     "value_max": lambda pairs, types, _: pairs.largest[:, types],
     "trend": _trend,
-    "active_days": lambda pairs, types, windows: pairs.active_days[:, types, windows],
+    "active_days": _active_days,
+    "weekend_share": lambda pairs, types, _: pairs.weekend_shares[1][:, types],
     "gap_mean": _gap_mean,
     "overdue": _overdue,
 }
 
 
-def _hour_share(pairs: Pairs, feature: Feature, plan: Plan) -> Columns:
-    part = hour_of_day(pairs.local_at) // 6
-    cube = pairs.day_parts(part, len(DAY_PARTS))[:, plan.code(feature.type)]
-    return _share(cube[:, DAY_PARTS.index(feature.other or "")], cube.sum(axis=1))
-
-
-def _weekend_share(pairs: Pairs, feature: Feature, plan: Plan) -> Columns:
-    cube = pairs.day_parts((weekday(pairs.local_at) >= 5).astype(np.int64), 2)[:, plan.code(feature.type)]
-    return _share(cube[:, 1], cube.sum(axis=1))
-
-
-def _share(part: Columns, whole: Columns) -> Columns:
-    share: Columns = np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
-    return share
-
-
 def _distinct(pairs: Pairs, feature: Feature, plan: Plan) -> Columns:
-    column = pairs.pasts.campaign if feature.other == "campaign" else pairs.pasts.item
-    return pairs.distinct(column, None if feature.type is None else plan.code(feature.type))
+    if feature.type is None:
+        return (pairs.campaigns_of_any if feature.other == "campaign" else pairs.items_of_any)[:, 0]
+    return (pairs.campaigns if feature.other == "campaign" else pairs.items)[:, plan.code(feature.type)]
 
 
-def _newest_pair(pairs: Pairs) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    some = pairs.sizes > 0
-    return some, (np.cumsum(pairs.sizes) - 1)[some]
-
-
-def _last_hour(pairs: Pairs, _: Feature, __: Plan) -> Columns:
-    some, newest = _newest_pair(pairs)
+def _last_hour(pairs: Pairs, feature: Feature, plan: Plan) -> Columns:
+    some, newest = pairs.newest_pair(plan.code(feature.type))
     hours = np.full(pairs.n, np.nan)
     hours[some] = hour_of_day(pairs.local_at[newest])
     return hours
 
 
-def _last_weekday(pairs: Pairs, _: Feature, __: Plan) -> Columns:
-    some, newest = _newest_pair(pairs)
+def _last_weekday(pairs: Pairs, feature: Feature, plan: Plan) -> Columns:
+    some, newest = pairs.newest_pair(plan.code(feature.type))
     days = np.full(pairs.n, np.nan)
     days[some] = weekday(pairs.local_at[newest])
     return days
 
 
 def _last_type(pairs: Pairs, feature: Feature, plan: Plan) -> Columns:
-    some, newest = _newest_pair(pairs)
+    some, newest = pairs.newest_pair(plan.code(None))
     place = {name: code for code, name in enumerate(feature.categories)}
-    category = np.array([place.get(name, len(place)) for name in (*plan.types, "")], dtype=np.float64)
+    category = np.array([*(place.get(name, len(place)) for name in plan.types), len(place)], dtype=np.float64)
     types = np.full(pairs.n, np.nan)
     types[some] = category[pairs.code[newest]]
     return types
 
 
 def _last_item(pairs: Pairs, feature: Feature, plan: Plan) -> Columns:
-    row = pairs.newest_row_of(plan.code(feature.type))
-    item = np.where(row >= 0, pairs.pasts.item[np.maximum(row, 0)] if len(pairs.pasts.item) else -1, -1)
+    some, newest = pairs.newest_pair(plan.code(feature.type))
     place = {name: code for code, name in enumerate(feature.categories)}
+    # Item -1, none, reads the last entry.
     category = np.array([*(place.get(name, len(place)) for name in pairs.pasts.items), np.nan])
-    last: Columns = category[item]
-    return last
+    items = np.full(pairs.n, np.nan)
+    items[some] = category[pairs.of(pairs.pasts.item)[newest]]
+    return items
 
 
 _ONE_BY_ONE: dict[Kind, Callable[[Pairs, Feature, Plan], Columns]] = {
-    "hour_share": _hour_share,
-    "weekend_share": _weekend_share,
     "distinct": _distinct,
     "last_hour": _last_hour,
     "last_weekday": _last_weekday,

@@ -15,12 +15,13 @@ from shared.features import columns
 from shared.features.attributes import attribute_column
 from shared.features.feature import ATTRIBUTE_KINDS
 from shared.features.feature_set import FeatureSet
-from shared.features.pairs import Pairs
+from shared.features.pairs import Basis, Pairs
 from shared.timeline.frames import LOOKBACK_DAYS, LOOKBACK_EVENTS, positions_before
 from shared.timeline.pasts import NEVER, Pasts
 
 FloatMatrix = NDArray[np.float64]
-PAIRS_PER_BLOCK = 1_000_000
+PAIRS_PER_BLOCK = 200_000
+"""Few enough that the arrays of a block stay in the processor's cache."""
 
 
 def matrix(feature_set: FeatureSet, pasts: Pasts, contact: NDArray[np.int32], cutoff: NDArray[np.int64]) -> FloatMatrix:
@@ -39,9 +40,9 @@ def matrix(feature_set: FeatureSet, pasts: Pasts, contact: NDArray[np.int32], cu
     plan = feature_set.plan
     end = positions_before(pasts, contact, cutoff)
     start = _lookback_start(pasts, contact, cutoff, end)
-    codes = plan.codes_of(pasts.types)
-    for rows in _blocks(end - start):
-        pairs = Pairs(pasts, cutoff[rows], (start[rows], end[rows]), codes, plan.n_types)
+    basis = Basis(pasts, plan.codes_of(pasts.types), plan.n_types)
+    for rows in _blocks(end - start + plan.n_types):
+        pairs = Pairs(basis, contact[rows], cutoff[rows], (start[rows], end[rows]))
         columns.fill(result[rows], plan, pairs)
     for column, _ in plan.by_kind.get("known_days", ()):
         result[:, column] = _known_days(pasts, contact, cutoff, (start, end))
@@ -65,7 +66,10 @@ def _lookback_start(
 
 
 def _blocks(sizes: NDArray[np.int64]) -> Iterator[slice]:
-    """Cut the frames into runs of about PAIRS_PER_BLOCK pairs at most."""
+    """Cut the frames into runs of about PAIRS_PER_BLOCK pairs at most; a frame without events costs its cells."""
+    if len(sizes) == 1:
+        yield slice(0, 1)
+        return
     total = np.cumsum(sizes)
     begin = 0
     while begin < len(sizes):

@@ -7,6 +7,9 @@ from typing import Any, Literal, Self
 WINDOWS_DAYS = (7, 30, 90, 365, 730)
 """Windows of counts and sums, nested; the last one is the lookback."""
 
+DAY_PARTS = ("night", "morning", "afternoon", "evening")
+"""Six local hours each, from midnight on."""
+
 Kind = Literal[
     "count",  # events of a type in a window; type None: of all types
     "days_since_last",  # days from the last event of a type to the cutoff

@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.features.attributes import as_boolean, as_days, as_number, as_text, entry_at, is_missing
-from shared.features.columns import DAY_PARTS
 from shared.features.engine import matrix
-from shared.features.feature import Feature, Kind
+from shared.features.feature import DAY_PARTS, Feature, Kind
 from shared.features.feature_set import FeatureSet
-from shared.timeline.pasts import Pasts
+from shared.timeline.pasts import AttributeColumn, Pasts
 
 MAX_TYPES = 40
 MAX_CATEGORIES = 50
@@ -144,11 +143,13 @@ def _features_of(name: str | None, *, valued: bool) -> Iterator[Feature]:
 
 
 def _item_features(pasts: Pasts, name: str, mine: NDArray[np.bool_]) -> Iterator[Feature]:
-    codes = pasts.item[mine & (pasts.item >= 0)]
-    if not len(codes):
+    rows = np.flatnonzero(mine & (pasts.item >= 0))
+    if not len(rows):
         return
     yield Feature(f"{name}_items", "distinct", "items", f"variety:{name}", name, "item")
-    counts = np.bincount(codes)
+    owner = np.searchsorted(pasts.offsets, rows, side="right") - 1
+    held = np.unique(pasts.item[rows].astype(np.int64) * len(pasts) + owner)
+    counts = np.bincount(held // len(pasts))
     frequent = [
         pasts.items[code] for code in np.argsort(-counts, kind="stable") if counts[code] >= MIN_CATEGORY_CONTACTS
     ]
@@ -207,14 +208,22 @@ def _attribute_features(
         elif name not in allowed and _PERSONAL.search(name):
             left_out.append(LeftOut(name, "a personal identifier", f"--allow {name}"))
         else:
-            entry = entry_at(stored, contact, cutoff)
-            seen = [stored.value[row] for row in entry[entry >= 0]]
-            feature = _attribute_feature(name, [value for value in seen if not is_missing(value)])
+            feature = _attribute_feature(name, _values_seen(stored, entry_at(stored, contact, cutoff)))
             if feature is None:
                 left_out.append(LeftOut(name, "almost every contact has a value of its own, or too few have any", ""))
             else:
                 features.append(feature)
     return features, left_out
+
+
+def _values_seen(stored: AttributeColumn, entry: NDArray[np.int64]) -> list[object]:
+    """List the values that the frames see, each once a contact however many frames it has; missing ones are none."""
+    held = {
+        (int(stored.contact[row]), as_text(stored.value[row])): stored.value[row]
+        for row in np.unique(entry[entry >= 0])
+        if not is_missing(stored.value[row])
+    }
+    return list(held.values())
 
 
 def _attribute_feature(name: str, values: list[object]) -> Feature | None:
@@ -231,7 +240,8 @@ def _attribute_feature(name: str, values: list[object]) -> Feature | None:
         if fits:
             return Feature(name, kind, unit, thing, attribute=name)
     counts = Counter(as_text(value) for value in values)
-    frequent = [text for text, count in counts.most_common(MAX_CATEGORIES) if count >= MIN_CATEGORY_CONTACTS]
+    ranked = sorted(counts, key=lambda text: (-counts[text], text))
+    frequent = [text for text in ranked[:MAX_CATEGORIES] if counts[text] >= MIN_CATEGORY_CONTACTS]
     if len(counts) > len(values) / 2 or not frequent:
         return None
     return Feature(name, "categorical", "category", thing, attribute=name, categories=tuple(sorted(frequent)))

@@ -159,8 +159,10 @@ def _active_days(feature: Feature, value: float) -> str:
 
 
 def _distinct(feature: Feature, value: float) -> str:
-    things = {"campaign": "campaigns", "item": "items"}[feature.other or "item"]
-    return f"{_number(value)} different {things} in {event_name(feature.type)}s {_span(None)}"
+    thing = feature.other or "item"
+    things = f"1 {thing}" if value == 1 else f"{_number(value)} different {thing}s"
+    what = event_name(feature.type)
+    return f"{what[0].upper()}{what[1:]}: {things} {_span(None)}"
 
 
 def _gap(feature: Feature, value: float) -> str:

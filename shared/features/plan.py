@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.features.feature import WINDOWS_DAYS, Feature, Kind
+from shared.features.feature import DAY_PARTS, WINDOWS_DAYS, Feature, Kind
 
 Cells = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]
 
@@ -38,6 +38,10 @@ class Plan:
             [self.code(feature.other) for _, feature in self.by_kind.get("rate", ())], dtype=np.intp
         )
         self.priors: NDArray[np.float64] = np.array([feature.prior for _, feature in self.by_kind.get("rate", ())])
+
+        self.parts: NDArray[np.intp] = np.array(
+            [DAY_PARTS.index(feature.other or "") for _, feature in self.by_kind.get("hour_share", ())], dtype=np.intp
+        )
 
     def __contains__(self, kind: Kind) -> bool:
         """Tell whether any column is of this kind."""

@@ -40,11 +40,13 @@ def positions_before(pasts: Pasts, contact: NDArray[np.int32], instant: NDArray[
     Returns:
         Rows into the event columns, shape (n,); events strictly before the instant end there.
     """
+    if len(contact) == 1:
+        begin, end = pasts.offsets[contact[0] : contact[0] + 2].tolist()
+        row: NDArray[np.int64] = pasts.at[begin:end].searchsorted(instant)
+        row += begin
+        return row
     low = pasts.offsets[contact]
     high = pasts.offsets[contact + 1]
-    if len(contact) == 1:
-        begin, end = int(low[0]), int(high[0])
-        return begin + np.searchsorted(pasts.at[begin:end], instant, side="left").astype(np.int64)
     steps = int(np.max(high - low, initial=0)).bit_length()
     for _ in range(steps):
         open_ = low < high

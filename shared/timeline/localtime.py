@@ -20,7 +20,7 @@ def local(at: NDArray[np.int64], zone_of: NDArray[np.int32], zones: Sequence[str
 
     Args:
         at: microseconds since the epoch, UTC, shape (n,).
-        zone_of: index into `zones` for each instant, shape (n,).
+        zone_of: index into `zones` for each instant, shape (n,); not read when there is only one zone.
         zones: IANA names; None counts as UTC.
 
     Returns:
@@ -29,10 +29,12 @@ def local(at: NDArray[np.int64], zone_of: NDArray[np.int32], zones: Sequence[str
     """
     if not any(zones):
         return at
+    if len(zones) == 1:
+        return at + offsets(zones[0] or "UTC", at)
     shifted = at.copy()
     for index, zone in enumerate(zones):
         if zone is not None and zone != "UTC":
-            rows = slice(None) if len(zones) == 1 else np.flatnonzero(zone_of == index)
+            rows = np.flatnonzero(zone_of == index)
             shifted[rows] += offsets(zone, at[rows])
     return shifted
 

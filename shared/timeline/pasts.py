@@ -69,7 +69,7 @@ class Pasts:
     offsets: NDArray[np.int64]
     """(n + 1,) events of contact i are rows offsets[i]:offsets[i + 1]."""
     at: NDArray[np.int64]
-    """(n_events,) microseconds, ascending within a contact."""
+    """(n_events,) microseconds, ascending within a contact; at one instant by type, item, campaign, then value."""
     type: NDArray[np.int32]
     """(n_events,) index into `types`."""
     value: NDArray[np.float64]
@@ -106,7 +106,7 @@ class AttributeColumn:
 
 
 class _Codes(dict[str | None, int]):
-    """Codes in order of first appearance; None is -1."""
+    """Codes of names while rows are read, in order of first appearance; None is -1."""
 
     def __init__(self) -> None:
         super().__init__({None: -1})
@@ -116,8 +116,23 @@ class _Codes(dict[str | None, int]):
         self[name] = code
         return code
 
-    def names(self) -> tuple[str, ...]:
-        return tuple(name for name in self if name is not None)
+    def of(self, column: Sequence[str | None]) -> NDArray[np.int32]:
+        """Code a column; many columns of a request hold nothing at all."""
+        n = len(column)
+        if column.count(None) == n:
+            return np.full(n, -1, dtype=np.int32)
+        return np.fromiter(map(self.__getitem__, column), np.int32, n)
+
+    def settled(self, codes: NDArray[np.int32]) -> tuple[tuple[str, ...], NDArray[np.int32]]:
+        """List the names in their own order and recode a column: nothing may depend on who came first."""
+        first_seen = [name for name in self if name is not None]
+        names = tuple(sorted(first_seen))
+        if names == tuple(first_seen):
+            return names, codes
+        place = {name: code for code, name in enumerate(names)}
+        # Code -1 reads the last entry.
+        recoded = np.array([*(place[name] for name in first_seen), -1], dtype=np.int32)
+        return names, recoded[codes]
 
 
 def build(
@@ -144,7 +159,10 @@ def build(
         chunks[0][i] if len(chunks) == 1 else np.concatenate([chunk[i] for chunk in chunks]) for i in range(7)
     )
     del chunks
-    order = np.lexsort((type_, at, contact))
+    type_names, type_ = types.settled(type_)
+    campaign_names, campaign = campaigns.settled(campaign)
+    item_names, item = items.settled(item)
+    order = _time_order(contact, at, (type_, item, campaign, value))
     n = len(contact_ids)
     counts = np.bincount(contact, minlength=n)
     offsets = np.zeros(n + 1, dtype=np.int64)
@@ -166,11 +184,29 @@ def build(
         message=message[order],
         campaign=campaign[order],
         item=item[order],
-        types=types.names(),
-        campaigns=campaigns.names(),
-        items=items.names(),
+        types=type_names,
+        campaigns=campaign_names,
+        items=item_names,
         attributes=_attribute_columns(known_facts),
     )
+
+
+def _time_order(contact: NDArray[np.int32], at: NDArray[np.int64], ties: tuple[NDArray[Any], ...]) -> NDArray[np.intp]:
+    """Order events by contact and time, and those of one instant by what they are, never by how the rows came.
+
+    Args:
+        contact: shape (n,).
+        at: microseconds, shape (n,).
+        ties: columns that decide between events of one contact at one instant, the first one first.
+    """
+    order = np.lexsort((at, contact))
+    tied = np.zeros(len(order) + 1, dtype=bool)
+    tied[1:-1] = (at[order[1:]] == at[order[:-1]]) & (contact[order[1:]] == contact[order[:-1]])
+    places = np.flatnonzero(tied[1:] | tied[:-1])
+    if len(places):
+        rows = order[places]
+        order[places] = rows[np.lexsort((*(column[rows] for column in reversed(ties)), at[rows], contact[rows]))]
+    return order
 
 
 def _columns(
@@ -183,7 +219,7 @@ def _columns(
 ) -> tuple[NDArray[Any], ...]:
     rows = [row for row in chunk if row[8] != 0 and row[0] in row_of]
     contact, _, type_, at, value, message, campaign, item, human = zip(*rows, strict=True) if rows else ((),) * 9
-    if "email_opened" in type_:
+    if None in human and "email_opened" in type_:
         type_ = tuple(
             UNVERIFIED_OPEN if name == "email_opened" and verdict is None else name
             for name, verdict in zip(type_, human, strict=True)
@@ -191,12 +227,12 @@ def _columns(
     n = len(rows)
     return (
         np.fromiter(map(row_of.__getitem__, contact), np.int32, n),
-        np.array(at, dtype=np.int64),
-        np.fromiter(map(types.__getitem__, type_), np.int32, n),
+        np.fromiter(at, np.int64, n),
+        types.of(type_),
         np.array(value, dtype=np.float64),
-        np.fromiter(map(messages.__getitem__, message), np.int32, n),
-        np.fromiter(map(campaigns.__getitem__, campaign), np.int32, n),
-        np.fromiter(map(items.__getitem__, item), np.int32, n),
+        messages.of(message),
+        campaigns.of(campaign),
+        items.of(item),
     )
 
 

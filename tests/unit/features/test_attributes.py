@@ -1,0 +1,76 @@
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from shared.contracts.rows import ALWAYS, DAY
+from shared.features import Feature
+from shared.features.attributes import as_boolean, as_days, as_number, attribute_column, entry_at, is_missing
+from shared.timeline import ContactFacts, DatedValue, Pasts, build
+
+CUTOFF = 20_000 * DAY
+
+
+def pasts_of(*values: DatedValue) -> Pasts:
+    return build(["a", "b"], {"b": ContactFacts(attributes=values)}, [])
+
+
+def seen(*values: DatedValue, cutoff: int = CUTOFF) -> list[int]:
+    column = pasts_of(*values).attributes["plan"]
+    return entry_at(column, np.array([0, 1], dtype=np.int32), np.full(2, cutoff)).tolist()
+
+
+@pytest.mark.parametrize(("valid_from", "entry"), [(CUTOFF - 1, 0), (CUTOFF, -1), (CUTOFF + 1, -1), (ALWAYS, 0)])
+def test_a_value_holds_strictly_before_the_cutoff(valid_from: int, entry: int) -> None:
+    assert seen(DatedValue("plan", valid_from, "pro")) == [-1, entry]
+
+
+def test_the_newest_value_that_holds_is_seen() -> None:
+    values = [DatedValue("plan", at, str(at)) for at in (CUTOFF, 5, ALWAYS)]
+    assert seen(*values) == [-1, 1]
+
+
+def test_an_attribute_that_nobody_has_is_missing() -> None:
+    feature = Feature("plan", "numeric", "as given", "", attribute="plan")
+    column = attribute_column(feature, pasts_of(), np.zeros(1, dtype=np.int32), np.array([CUTOFF]))
+    assert np.isnan(column).all()
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [(3, 3.0), ("12.5", 12.5), (True, 1.0), ("", None), ("n/a", None), (None, None), ("x", None), ("inf", None),
+     (float("nan"), None), (10**400, None), ([1], None)],
+)  # fmt: skip
+def test_a_number_is_read_or_is_missing(value: Any, number: float | None) -> None:
+    assert as_number(value) == number if number is not None else math.isnan(as_number(value))
+
+
+@pytest.mark.parametrize(
+    ("value", "answer"),
+    [(True, 1.0), (0, 0.0), (1.0, 1.0), ("Yes", 1.0), ("f", 0.0), (2, None), ("maybe", None), (None, None)],
+)
+def test_yes_and_no_are_read_or_missing(value: Any, answer: float | None) -> None:
+    assert as_boolean(value) == answer if answer is not None else math.isnan(as_boolean(value))
+
+
+@pytest.mark.parametrize(
+    ("value", "days"),
+    [("1970-01-03", 2.0), ("1970-01-03T12:00:00Z", 2.5), ("1970-01-03T12:00:00+12:00", 2.0), ("1970-13-03", None),
+     ("1970", None), (19700103, None), (None, None)],
+)  # fmt: skip
+def test_a_date_is_read_as_days_or_is_missing(value: Any, days: float | None) -> None:
+    assert as_days(value) == days if days is not None else math.isnan(as_days(value))
+
+
+def test_a_date_tells_how_long_ago_it_was() -> None:
+    feature = Feature("since", "date", "days", "", attribute="since")
+    pasts = pasts_of(DatedValue("since", ALWAYS, "1970-01-03"))
+    assert attribute_column(feature, pasts, np.array([1], dtype=np.int32), np.array([10 * DAY])).tolist() == [8.0]
+
+
+@pytest.mark.parametrize(
+    ("value", "missing"), [(None, True), (" Select ", True), ("NaN", True), (0, False), ("x", False)]
+)
+def test_what_nobody_filled_in_is_missing(value: Any, missing: bool) -> None:
+    assert is_missing(value) is missing

@@ -1,0 +1,142 @@
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+from shared.contracts.rows import ALWAYS, DAY
+from shared.features import Learned, learn
+from shared.timeline import ContactFacts, DatedValue, EventTuple, build
+
+CUTOFF = 20_000 * DAY
+NAMES = [f"c{n:03}" for n in range(60)]
+
+
+def learned(
+    rows: Iterable[EventTuple] = (),
+    attributes: Mapping[str, list[Any]] | None = None,
+    *,
+    dated: bool = True,
+    **how: Any,
+) -> Learned:
+    facts = {
+        name: ContactFacts(
+            attributes=tuple(
+                DatedValue(key, ALWAYS, values[place], dated=dated) for key, values in (attributes or {}).items()
+            )
+        )
+        for place, name in enumerate(NAMES)
+    }
+    pasts = build(NAMES, facts, [list(rows)])
+    contact = np.repeat(np.arange(60, dtype=np.int32), 12)
+    cutoff = CUTOFF - np.tile(np.arange(12), 60) * DAY
+    return learn(pasts, contact, cutoff, **how)
+
+
+def events(contact: int, type_: str, n: int, **fields: Any) -> list[EventTuple]:
+    row = {"value": None, "message": None, "campaign": None, "item": None, **fields}
+    return [
+        (NAMES[contact], f"{type_}{place}{fields}", type_, CUTOFF - (place * 37 + contact + 1) * DAY, row["value"],
+         row["message"], row["campaign"], row["item"], 1)
+        for place in range(n)
+    ]  # fmt: skip
+
+
+def kinds(found: Learned) -> dict[str, str]:
+    return {feature.name: feature.kind for feature in found.feature_set.features}
+
+
+def reasons(found: Learned) -> dict[str, str]:
+    return {left.name: left.reason for left in found.left_out}
+
+
+def test_an_attribute_is_read_as_what_all_its_values_are() -> None:
+    attributes = {
+        "trial": ["yes", "no"] * 30,
+        "employees": [str(n % 7) for n in range(60)],
+        "since": [f"2020-01-{1 + n % 20:02}" for n in range(60)],
+        "country": ["DE", "FR", "IT"] * 20,
+    }
+    found = learned(attributes=attributes)
+    assert kinds(found) == {"trial": "boolean", "employees": "numeric", "since": "date", "country": "categorical"}
+    assert next(f for f in found.feature_set.features if f.name == "country").categories == ("DE", "FR", "IT")
+
+
+def test_a_value_of_its_own_for_every_contact_tells_nothing_however_many_frames_show_it() -> None:
+    found = learned(attributes={"code": [f"x{n}" for n in range(60)]})
+    assert kinds(found) == {}
+    assert "value of its own" in reasons(found)["code"]
+
+
+def test_a_category_needs_contacts_not_frames() -> None:
+    found = learned(attributes={"city": ["Rome"] * 3 + ["Bonn"] * 27 + ["Oslo"] * 30})
+    assert found.feature_set.features[0].categories == ("Bonn", "Oslo")
+
+
+def test_an_undated_attribute_is_left_out_with_the_command_that_would_include_it() -> None:
+    attributes = {"country": ["DE", "FR", "IT"] * 20}
+    found = learned(attributes=attributes, dated=False)
+    assert [(left.name, left.remedy) for left in found.left_out] == [("country", "foretell import --static country")]
+    assert kinds(learned(attributes=attributes, dated=False, allowed={"country"})) == {"country": "categorical"}
+    assert kinds(learned(attributes=attributes, dated=False, dated_only=False)) == {"country": "categorical"}
+
+
+@pytest.mark.parametrize("name", ["first_name", "E-mail", "gender", "phone_number", "birth_date", "ip_address"])
+def test_what_identifies_a_person_is_left_out_unless_allowed(name: str) -> None:
+    attributes = {name: ["x", "y"] * 30}
+    assert reasons(learned(attributes=attributes)) == {name: "a personal identifier"}
+    assert name in kinds(learned(attributes=attributes, allowed={name}))
+
+
+def test_an_excluded_attribute_is_not_even_mentioned() -> None:
+    found = learned(attributes={"bought": ["yes", "no"] * 30}, excluded={"bought"})
+    assert (kinds(found), reasons(found)) == ({}, {})
+
+
+def test_columns_that_never_vary_or_copy_another_are_not_kept() -> None:
+    found = learned(attributes={"a": ["yes", "no"] * 30, "b": ["yes", "no"] * 30, "c": ["yes"] * 60})
+    assert list(kinds(found)) == ["a"]
+
+
+def test_a_type_that_few_contacts_have_is_not_learned() -> None:
+    rows = [row for contact in range(4) for row in events(contact, "rare", 5)]
+    rows += [row for contact in range(30) for row in events(contact, "page_viewed", 1 + contact % 4)]
+    names = kinds(learned(rows))
+    assert any(name.startswith("page_viewed") for name in names)
+    assert not any(name.startswith("rare") for name in names)
+
+
+def test_answers_to_the_same_campaigns_become_a_rate() -> None:
+    rows = [row for contact in range(60) for row in events(contact, "email_sent", 4, campaign=f"s{contact % 3}")]
+    rows += [row for contact in range(20) for row in events(contact, "email_clicked", 2, campaign=f"s{contact % 3}")]
+    rate = next(f for f in learned(rows).feature_set.features if f.kind == "rate")
+    assert (rate.type, rate.other, rate.prior) == ("email_clicked", "email_sent", 40 / 240)
+
+
+def test_items_that_ten_contacts_had_are_categories_and_values_are_summed() -> None:
+    rows = [
+        row
+        for contact in range(30)
+        for row in events(contact, "order_placed", 3, item=("pen", "ink", "gum")[contact // 13], value=5.0 + contact)
+    ]
+    found = learned(rows)
+    last = next(feature for feature in found.feature_set.features if feature.kind == "last_item")
+    assert last.categories == ("ink", "pen")
+    # Every order of a contact has the same value here, so that the highest is a copy of the mean.
+    assert {"value_sum", "value_mean"} <= set(kinds(found).values())
+    assert "value_max" not in kinds(found).values()
+
+
+def test_a_favourite_item_of_one_contact_is_no_category() -> None:
+    rows = [
+        row for contact in range(30) for row in events(contact, "order_placed", 2, item=("pen", "ink")[contact % 2])
+    ]
+    rows += events(3, "order_placed", 15, item="gum")
+    last = next(feature for feature in learned(rows).feature_set.features if feature.kind == "last_item")
+    assert last.categories == ("ink", "pen")
+
+
+def test_the_order_of_rows_changes_nothing_that_is_learned() -> None:
+    rows = [row for contact in range(40) for row in events(contact, "b", 3, item=f"i{contact % 3}", campaign="x")]
+    rows += [row for contact in range(50) for row in events(contact, "a", 2, campaign="x", value=1.0 + contact)]
+    assert learned(rows) == learned(rows[::-1])

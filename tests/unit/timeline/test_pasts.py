@@ -1,0 +1,84 @@
+from itertools import permutations
+
+import numpy as np
+import pytest
+
+from shared.contracts.rows import DAY
+from shared.timeline import NEVER, ContactFacts, DatedValue, EventTuple, build
+from shared.timeline.pasts import UNVERIFIED_OPEN
+
+
+def event(
+    contact: str, type_: str, at: int, value: float | None = None, item: str | None = None, human: int | None = 1
+) -> EventTuple:
+    return (contact, f"{type_}{at}{item}{human}", type_, at, value, None, None, item, human)
+
+
+def test_events_lie_by_contact_and_time_in_the_callers_order() -> None:
+    pasts = build(["b", "a"], {}, [[event("a", "x", 3), event("b", "x", 9)], [], [event("b", "x", 1)]])
+    assert pasts.offsets.tolist() == [0, 2, 3]
+    assert pasts.at.tolist() == [1, 9, 3]
+    assert len(pasts) == 2
+
+
+def test_what_a_machine_did_is_taken_out() -> None:
+    pasts = build(["a"], {}, [[event("a", "email_clicked", 1, human=0), event("a", "email_clicked", 2, human=None)]])
+    assert pasts.at.tolist() == [2]
+
+
+@pytest.mark.parametrize(("human", "type_"), [(1, "email_opened"), (None, UNVERIFIED_OPEN)])
+def test_an_open_that_nobody_verified_is_a_type_of_its_own(human: int | None, type_: str) -> None:
+    assert build(["a"], {}, [[event("a", "email_opened", 1, human=human)]]).types == (type_,)
+
+
+def test_a_click_of_an_unknown_maker_counts_as_a_click() -> None:
+    assert build(["a"], {}, [[event("a", "email_clicked", 1, human=None)]]).types == ("email_clicked",)
+
+
+def test_events_of_others_are_skipped() -> None:
+    assert build(["a"], {}, [[event("b", "x", 1)]]).at.tolist() == []
+
+
+def test_the_order_of_rows_does_not_decide_between_events_of_one_instant() -> None:
+    rows = [
+        event("a", "z", 5),
+        event("a", "b", 5, item="pen"),
+        event("a", "b", 5, 2.0),
+        event("a", "b", 5, 1.0),
+        event("a", "b", 4),
+    ]
+    ways = [build(["a"], {}, [list(way)]) for way in permutations(rows)]
+    for way in ways:
+        assert [way.types[code] for code in way.type] == ["b", "b", "b", "b", "z"]
+        assert way.item.tolist() == [-1, -1, -1, 0, -1]
+        np.testing.assert_array_equal(way.value, [np.nan, 1.0, 2.0, np.nan, np.nan])
+
+
+def test_names_are_coded_in_their_own_order() -> None:
+    rows = [event("a", "z", 1, item="pen"), event("a", "b", 2, item="ink"), event("a", "b", 3)]
+    pasts = build(["a"], {}, [rows])
+    assert (pasts.types, pasts.items) == (("b", "z"), ("ink", "pen"))
+    assert (pasts.type.tolist(), pasts.item.tolist()) == ([1, 0, 0], [1, 0, -1])
+    assert (pasts.type_code("z"), pasts.type_code("never")) == (1, -1)
+
+
+def test_a_contact_is_known_by_facts_or_by_events() -> None:
+    pasts = build(
+        ["a", "b", "c"], {"a": ContactFacts(created_at=7, consent={"profiling": "granted"})}, [[event("b", "x", 1)]]
+    )
+    assert pasts.known.tolist() == [True, True, False]
+    assert pasts.created_at.tolist() == [7, NEVER, NEVER]
+    assert pasts.consents == ({"profiling": "granted"}, {}, {})
+
+
+def test_attributes_lie_by_contact_and_instant() -> None:
+    facts = {
+        "a": ContactFacts(
+            attributes=(DatedValue("plan", 2 * DAY, "pro"), DatedValue("plan", DAY, "free", dated=False))
+        ),
+        "b": ContactFacts(attributes=(DatedValue("plan", 0, "free"), DatedValue("age", 0, 3))),
+    }
+    column = build(["b", "a"], facts, []).attributes["plan"]
+    assert column.contact.tolist() == [0, 1, 1]
+    assert column.value == ("free", "free", "pro")
+    assert column.dated.tolist() == [True, False, True]
