@@ -10,15 +10,13 @@ from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY, Microseconds
 from shared.errors import InsufficientData
 from shared.features.attributes import as_boolean, as_text, entry_at, is_missing
-from shared.timeline import NEVER, ContactFacts, EventTuple, Pasts, build
+from shared.timeline import ContactFacts, EventTuple, Pasts, build
 from shared.timeline.frames import Frames, closed_frames, outcome_type
 from shared.timeline.splits import SEED, Split, forward_chain, stratified
 
 LEAST_POSITIVE = LEAST_NEGATIVE = 40
 """Contacts of each kind without which nothing is trained."""
 MOST_FRAMES = 300_000
-WHOLE: Microseconds = NEVER - 1
-"""The cutoff of flat data: everything known lies before it."""
 
 
 class Scans(Protocol):
@@ -73,7 +71,7 @@ def framed(outcome: Outcome, pasts: Pasts, *, now: Microseconds, most: int = MOS
     """Frame one outcome over given pasts; see `material`."""
     until: Microseconds | None = None
     if outcome.attribute:
-        frames = _flat_frames(outcome, pasts)
+        frames = _flat_frames(outcome, pasts, now)
     else:
         until = min(now, int(pasts.at.max()) + 1) if len(pasts.at) else now
         frames = closed_frames(outcome, pasts, until=until)
@@ -128,15 +126,16 @@ def _splits_in_time(outcome: Outcome, frames: Frames) -> tuple[Split, ...]:
     return usable
 
 
-def _flat_frames(outcome: Outcome, pasts: Pasts) -> Frames:
+def _flat_frames(outcome: Outcome, pasts: Pasts, now: Microseconds) -> Frames:
+    """Ask about every contact now, as serving will: days since a date are counted from the same instant."""
     stored = pasts.attributes.get(outcome.attribute or "")
     if stored is None:
         return Frames(np.empty(0, np.int32), np.empty(0, np.int64), np.empty(0))
     contact = np.arange(len(pasts), dtype=np.int32)
-    entry = entry_at(stored, contact, np.full(len(pasts), WHOLE))
+    entry = entry_at(stored, contact, np.full(len(pasts), now))
     labels = np.array([_label(outcome, stored.value[row] if row >= 0 else None) for row in entry])
     known = ~np.isnan(labels)
-    return Frames(contact[known], np.full(int(known.sum()), WHOLE), labels[known])
+    return Frames(contact[known], np.full(int(known.sum()), now), labels[known])
 
 
 def _label(outcome: Outcome, value: object) -> float:
