@@ -243,7 +243,7 @@ class ScoringModel:
             if described["format"] != FORMAT or described["capability"] != "scoring":
                 raise ArtifactRefused("The artifact was made for another release or capability. Train it again.")
             text = (folder / "model.txt").read_text(encoding="utf-8") if described["kind"] == Trees.kind else None
-            with np.load(folder / "reference.npz", allow_pickle=False) as arrays:
+            with (folder / "reference.npz").open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 reference = Reference(arrays["margins"], arrays["edges"], arrays["shares"])
             model = ScoringModel(
                 outcome=described["outcome"],

@@ -23,7 +23,7 @@ from shared.timeline.splits import SEED, Split
 TIE = 0.001
 """Relative difference of log loss below which the simpler candidate serves."""
 SHAPES = (TreeShape(leaves=7, min_rows=20), TreeShape(leaves=15, min_rows=40))
-RIDGES = (1.0, 30.0)
+RIDGES = (1.0, 30.0, 300.0)
 
 Progress = Callable[[str, float], None]
 """Told what is done now and how far the whole is, 0 to 1."""
