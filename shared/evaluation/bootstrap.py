@@ -20,6 +20,8 @@ class Interval:
 
     def __str__(self) -> str:
         """Write as `0.712 (0.690 to 0.733)`."""
+        if not np.isfinite(self.value):
+            return "cannot be told"
         return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
 
     def to_json(self) -> dict[str, float | None]:

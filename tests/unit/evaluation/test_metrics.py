@@ -51,9 +51,7 @@ def test_weights_count_like_repeated_rows(seed: int, n: int, levels: int) -> Non
     weights = times.astype(float)
 
     assert ranking.auc(weights) == pytest.approx(metrics.auc(labels[again], margin[again]))
-    assert ranking.average_precision(weights) == pytest.approx(
-        metrics.average_precision(labels[again], margin[again])
-    )
+    assert ranking.average_precision(weights) == pytest.approx(metrics.average_precision(labels[again], margin[again]))
     assert ranking.lift(weights, 0.2) == pytest.approx(metrics.lift(labels[again], margin[again], 0.2))
     assert_allclose(
         metrics.calibration_line(labels, margin, weights),

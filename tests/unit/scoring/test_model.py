@@ -68,8 +68,7 @@ def test_there_is_one_reason_a_thing_the_strongest_first(model: ScoringModel, wo
 def test_variants_of_a_thing_are_summed_and_the_hardest_pusher_speaks() -> None:
     names = ("week", "month", "year", "plan")
     features = tuple(
-        Feature(name, "numeric", "as given", "activity" if name != "plan" else "plan", attribute=name)
-        for name in names
+        Feature(name, "numeric", "as given", "activity" if name != "plan" else "plan", attribute=name) for name in names
     )
     weights = np.array([3.0, -1.0, 0.5, 2.0])
     learner = Logistic((0, 1, 2, 3), (np.nan,) * 4, np.zeros(4), np.ones(4), weights, 0.0)
@@ -267,7 +266,9 @@ def test_arrays_that_hold_objects_are_refused_unread(model: ScoringModel, tmp_pa
             return (pytest.fail, ("a pickle was executed",))
 
     model.save(tmp_path)
-    np.savez(tmp_path / "reference.npz", margins=np.array([Trap()], dtype=object), edges=np.zeros(1), shares=np.zeros(1))
+    np.savez(
+        tmp_path / "reference.npz", margins=np.array([Trap()], dtype=object), edges=np.zeros(1), shares=np.zeros(1)
+    )
 
     with pytest.raises(ArtifactRefused):
         ScoringModel.load(tmp_path)
