@@ -122,14 +122,14 @@ def _simulated(contacts: int = 500, days: int = 360, *, seed: int = 0, signal: b
 
     def event(contact_id: str, kind: str, day: float) -> EventTuple:
         at = WORLD_STARTS + int(day * DAY)
-        return (contact_id, f"e{len(rows)}", kind, at, None, None, None, None, None)
+        return (contact_id, f"{kind}-{at}", kind, at, None, None, None, None, None)
 
     for number in range(contacts):
         contact_id = f"c{number:04d}"
         plan = DatedValue("plan", ALWAYS, "pro" if pro[number] else "basic")
         facts[contact_id] = ContactFacts(created_at=WORLD_STARTS, attributes=(plan,))
-        for day in generator.uniform(0, days, generator.poisson(0.2 * eagerness[number] * days)):
-            rows.append(event(contact_id, "page_viewed", day))
+        visits = generator.uniform(0, days, generator.poisson(0.2 * eagerness[number] * days))
+        rows.extend(event(contact_id, "page_viewed", day) for day in visits)
         if deal_on[number] < days:
             rows.append(event(contact_id, "deal_won", deal_on[number]))
     return World(facts, rows, hazard, WORLD_STARTS + days * DAY)

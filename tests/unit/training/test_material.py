@@ -18,15 +18,11 @@ FLAT = Outcome(name="converted", capability="scoring", attribute="converted")
 
 
 def flat(values: list[Any], **named: Any) -> Pasts:
-    facts = {
-        f"c{number}": ContactFacts(
-            attributes=tuple(
-                DatedValue(name, ALWAYS, content, dated=False)
-                for name, content in {"converted": value, **named}.items()
-            )
-        )
-        for number, value in enumerate(values)
-    }
+    facts = {}
+    for number, value in enumerate(values):
+        named_too = {"converted": value, **named}
+        attributes = tuple(DatedValue(name, ALWAYS, content, dated=False) for name, content in named_too.items())
+        facts[f"c{number}"] = ContactFacts(attributes=attributes)
     return build(list(facts), facts, ())
 
 
