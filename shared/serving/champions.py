@@ -109,7 +109,9 @@ class ChampionHolder:
     async def run(self) -> None:
         """Poll until cancelled; remembered rows serve until the store is reached."""
         if not self._rows:
-            self._rows = {(row.account, row.outcome): row for row in await asyncio.to_thread(self._remembered.recall)}
+            recalled = await asyncio.to_thread(self._remembered.recall)
+            if not self._seen_store:  # a request may have read the rows meanwhile
+                self._rows = {(row.account, row.outcome): row for row in recalled}
         while True:
             try:
                 await self.poll()
