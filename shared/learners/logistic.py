@@ -41,11 +41,14 @@ class Logistic:
         """
         source, code = _encoding(matrix, columns)
         raw = _encode(matrix, source, code)
-        present = len(raw) - np.isnan(raw).sum(axis=0)
-        center = np.nansum(raw, axis=0) / np.maximum(present, 1)
-        scale = np.sqrt(np.nansum((raw - center) ** 2, axis=0) / len(raw))
+        missing = np.isnan(raw)
+        raw[missing] = 0.0
+        center = raw.sum(axis=0) / np.maximum(len(raw) - missing.sum(axis=0), 1)
+        raw -= center
+        raw[missing] = 0.0
+        scale = np.sqrt(np.einsum("ij,ij->j", raw, raw) / len(raw))
         keep = scale > 1e-9
-        design = np.nan_to_num((raw[:, keep] - center[keep]) / scale[keep])
+        design = raw[:, keep] / scale[keep]
         solution = _least(design, labels, ridge)
         kept = np.flatnonzero(keep)
         return cls(
