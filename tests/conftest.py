@@ -1,13 +1,17 @@
-"""What all tests may use: a client that calls an ASGI app in this process, without a socket."""
+"""What all tests may use: a client that calls an ASGI app in this process, and an account whose truth is known."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pytest
 
 from shared.contracts.call import CALL_HEADER, Call, signed
+from shared.contracts.rows import ALWAYS, DAY, Microseconds
+from shared.timeline import ContactFacts, EventTuple, Pasts, build
+from shared.timeline.pasts import DatedValue
 
 KEY = "k" * 32
 
@@ -78,3 +82,60 @@ class Client:
 def asgi() -> type[Client]:
     """The client; `asgi(app)` calls an app."""
     return Client
+
+
+@dataclass
+class World:
+    """A simulated account: visits come at a contact's own rate, a deal at a constant hazard that depends on it."""
+
+    facts: dict[str, ContactFacts]
+    rows: list[EventTuple]
+    hazard: np.ndarray
+    """Deals per day of each contact."""
+    until: Microseconds
+
+    @property
+    def pasts(self) -> Pasts:
+        return build(list(self.facts), self.facts, [self.rows])
+
+    def truth(self, contact: np.ndarray, days: int) -> np.ndarray:
+        """The chance of a deal within so many days, at any cutoff before it: a constant hazard has no memory."""
+        return -np.expm1(-self.hazard[contact] * days)
+
+    def scan_contacts(self) -> tuple[list[str], dict[str, ContactFacts]]:
+        return list(self.facts), self.facts
+
+    def scan_events(self) -> list[list[EventTuple]]:
+        return [self.rows]
+
+
+WORLD_STARTS: Microseconds = 1_700_000_000_000_000
+
+
+def _simulated(contacts: int = 500, days: int = 360, *, seed: int = 0, signal: bool = True) -> World:
+    generator = np.random.default_rng(seed)
+    eagerness = np.exp(0.8 * generator.normal(size=contacts))
+    pro = generator.random(contacts) < 0.4
+    hazard = 0.0008 * eagerness * np.where(pro, 3.0, 1.0) if signal else np.full(contacts, 0.002)
+    deal_on = generator.exponential(1 / hazard)
+    facts, rows = {}, []
+
+    def event(contact_id: str, kind: str, day: float) -> EventTuple:
+        at = WORLD_STARTS + int(day * DAY)
+        return (contact_id, f"{kind}-{at}", kind, at, None, None, None, None, None)
+
+    for number in range(contacts):
+        contact_id = f"c{number:04d}"
+        plan = DatedValue("plan", ALWAYS, "pro" if pro[number] else "basic")
+        facts[contact_id] = ContactFacts(created_at=WORLD_STARTS, attributes=(plan,))
+        visits = generator.uniform(0, days, generator.poisson(0.2 * eagerness[number] * days))
+        rows.extend(event(contact_id, "page_viewed", day) for day in visits)
+        if deal_on[number] < days:
+            rows.append(event(contact_id, "deal_won", deal_on[number]))
+    return World(facts, rows, hazard, WORLD_STARTS + days * DAY)
+
+
+@pytest.fixture(scope="session")
+def simulated() -> Callable[..., World]:
+    """Make a world: `simulated(contacts, days, seed=..., signal=...)`."""
+    return _simulated

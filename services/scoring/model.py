@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,8 @@ BANDS: tuple[Band, ...] = ("low", "medium", "high", "very_high")
 BAND_PERCENTILES = (50.0, 80.0, 95.0)
 """Half of the reference is low, the next 30 % medium, the next 15 % high, the top 5 % very high."""
 MOST_REASONS = 10
+_UNREADABLE = (OSError, EOFError, KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeError)
+"""What reading a damaged JSON or npz file raises."""
 
 
 class ReasonPart(NamedTuple):
@@ -117,7 +120,7 @@ class ScoringModel:
         margins = self.calibrator.margins(self.learner.margins(values))
         probabilities = chance(margins)
         scores = self.scores(margins)
-        bands = np.searchsorted(self.band_margins, margins, side="right")
+        bands = np.searchsorted(BAND_PERCENTILES, scores, side="right")
         explained = self._explanations(values, reasons) if reasons else [([], None)] * len(pasts)
         cut_off = truncated(pasts, contact, cutoffs)
         return [
@@ -132,13 +135,15 @@ class ScoringModel:
         return chance(self.calibrator.margins(self.learner.margins(values)))
 
     def scores(self, margins: NDArray[np.float64]) -> NDArray[np.intp]:
-        """Place calibrated margins in the reference: percentile 1-99, shape (n,)."""
-        return np.clip(np.searchsorted(self.reference.margins, margins, side="right"), 1, 99)
+        """Place calibrated margins in the reference: percentile 1-99, shape (n,).
 
-    @property
-    def band_margins(self) -> NDArray[np.float64]:
-        """Tell the margins at which a band ends and the next begins, shape (3,)."""
-        return self.reference.margins[[round(percentile) - 1 for percentile in BAND_PERCENTILES]]
+        A margin that many share stands in the middle of them: a rule that knows two groups must not call the
+        larger one high because nobody in it is higher.
+        """
+        below = np.searchsorted(self.reference.margins, margins, side="left")
+        up_to = np.searchsorted(self.reference.margins, margins, side="right")
+        placed: NDArray[np.intp] = np.clip((below + up_to + 1) // 2, 1, 99)
+        return placed
 
     def contributions(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Share each calibrated margin among the columns, shape (n, p + 1); the last is the base; rows sum exactly."""
@@ -180,6 +185,20 @@ class ScoringModel:
         value = float(row[chosen])
         return ReasonPart(feature.name, readable_value(feature, value), total, phrase(feature, value))
 
+    def require_whole(self) -> None:
+        """Answer once, and check that learner, features and reference fit each other.
+
+        Raises:
+            ValueError: they do not.
+        """
+        p = len(self.feature_set)
+        shapes = (self.reference.margins.shape, self.reference.edges.shape, self.reference.shares.shape)
+        if shapes != ((99,), (p, 9), (p, 11)) or getattr(self.learner, "width", p) != p or self.calibrator.slope <= 0:
+            raise ValueError("learner, features and reference do not fit each other")
+        values = np.full((1, p), np.nan)
+        if not np.isfinite([self.predict_matrix(values)[0], self.contributions(values).sum()]).all():
+            raise ValueError("the model answers no number")
+
     def save(self, folder: Path) -> None:
         """Write the version: LightGBM text, JSON, npz; nothing that could run.
 
@@ -188,14 +207,14 @@ class ScoringModel:
         """
         folder.mkdir(parents=True, exist_ok=True)
         if isinstance(self.learner, Trees):
-            (folder / "model.txt").write_text(self.learner.text)
+            (folder / "model.txt").write_text(self.learner.text, encoding="utf-8")
         np.savez(
             folder / "reference.npz",
             margins=self.reference.margins,
             edges=self.reference.edges,
             shares=self.reference.shares,
         )
-        (folder / "model.json").write_text(json.dumps(self._described(), indent=1, sort_keys=True))
+        (folder / "model.json").write_text(json.dumps(self._described(), indent=1, sort_keys=True), encoding="utf-8")
 
     def _described(self) -> dict[str, Any]:
         return {
@@ -220,11 +239,11 @@ class ScoringModel:
             ArtifactRefused: a file is missing, damaged, or made for another release.
         """
         try:
-            described: Mapping[str, Any] = json.loads((folder / "model.json").read_text())
+            described: Mapping[str, Any] = json.loads((folder / "model.json").read_text(encoding="utf-8"))
             if described["format"] != FORMAT or described["capability"] != "scoring":
                 raise ArtifactRefused("The artifact was made for another release or capability. Train it again.")
-            text = (folder / "model.txt").read_text() if described["kind"] == Trees.kind else None
-            with np.load(folder / "reference.npz", allow_pickle=False) as arrays:
+            text = (folder / "model.txt").read_text(encoding="utf-8") if described["kind"] == Trees.kind else None
+            with (folder / "reference.npz").open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 reference = Reference(arrays["margins"], arrays["edges"], arrays["shares"])
             model = ScoringModel(
                 outcome=described["outcome"],
@@ -238,8 +257,8 @@ class ScoringModel:
                 calibrator=Calibrator(**described["calibration"]),
                 reference=reference,
             )
-            model.predict_matrix(np.full((1, len(model.feature_set)), np.nan))
-        except (OSError, KeyError, TypeError, ValueError, IndexError) as error:
+            model.require_whole()
+        except (*_UNREADABLE, BadZipFile) as error:
             raise ArtifactRefused(f"The artifact cannot be read ({type(error).__name__}). Train it again.") from error
         return model
 

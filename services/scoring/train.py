@@ -27,7 +27,7 @@ from shared.store import Database, VersionRow
 from shared.training.card import card
 from shared.training.competition import Competition, Problem, Progress, compete
 from shared.training.material import Material, material
-from shared.training.publish import Fitted, Published, digest_of_data, is_old, publish
+from shared.training.publish import Fitted, Published, SettingsRegistry, digest_of_data, is_old, publish
 from shared.training.report import Report, report
 
 CAPABILITY = "scoring"
@@ -92,7 +92,7 @@ def train(
     progress("registering the version", 0.92)
     name = f"{account}.{CAPABILITY}.{outcome.name}"
     published = publish(
-        settings,
+        SettingsRegistry(settings),
         store,
         _to_publish(stuff, fit, name, now),
         gate=lambda row: _gate(settings, account, stuff, fit, row, now),
@@ -184,7 +184,7 @@ def _suspects(stuff: Material, feature_set: FeatureSet, values: Matrix, allowed:
     def margins_of(position: int) -> Vector:
         column = attributes[position]
         return single_column_margins(
-            values, stuff.frames.label, column, stuff.splits, is_categorical=column in categorical
+            values[:, column], stuff.frames.label, stuff.splits, is_categorical=column in categorical
         )
 
     names = [feature_set.features[column].attribute or "" for column in attributes]
@@ -226,8 +226,15 @@ def _gate(settings: Settings, account: str, stuff: Material, fit: Fit, row: Vers
     labels = stuff.frames.label[newer]
     try:
         champion_loss = losses(labels, _champion_probability(settings, account, stuff, newer, row))
-    except (ArtifactRefused, RegistryUnavailable):
+    except ArtifactRefused:
         return Verdict(True, True, f"the champion, version {row.version}, cannot be loaded any more")
+    except RegistryUnavailable:
+        return Verdict(
+            False,
+            False,
+            f"the registry did not give the champion, version {row.version}, to compare with; train again later, or "
+            "promote by hand",
+        )
     return judged(
         losses(labels, chance(fit.competition.winner.margin[newer])),
         champion_loss,

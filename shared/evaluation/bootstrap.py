@@ -20,12 +20,14 @@ class Interval:
 
     def __str__(self) -> str:
         """Write as `0.712 (0.690 to 0.733)`."""
+        if not np.isfinite(self.value):
+            return "cannot be told"
         return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
 
     def to_json(self) -> dict[str, float | None]:
-        """Write as plain values; NaN as None."""
+        """Write as plain values; None where there is no finite number."""
         return {
-            name: None if np.isnan(number) else round(float(number), 6)
+            name: round(float(number), 6) if np.isfinite(number) else None
             for name, number in (("value", self.value), ("low", self.low), ("high", self.high))
         }
 
@@ -53,7 +55,7 @@ def of_mean(values: Vector, owner: NDArray[np.integer], *, draws: int = DRAWS, s
 
 
 def of_figures(
-    figures: Callable[[NDArray[np.intp]], Mapping[str, float]],
+    figures: Callable[[Vector], Mapping[str, float]],
     owner: NDArray[np.integer],
     *,
     draws: int = 200,
@@ -62,22 +64,20 @@ def of_figures(
     """Bootstrap several figures of a set of rows at once, by contact.
 
     Args:
-        figures: takes row numbers (with repeats) and returns numbers by name; NaN draws are left out.
+        figures: takes how often each row counts, shape (n,), and returns numbers by name; NaN draws are left out.
         owner: contact of each row, shape (n,).
         draws: how many resamples.
         seed: of the resampling.
     """
-    order = np.argsort(owner, kind="stable")
-    _, start, size = np.unique(owner[order], return_index=True, return_counts=True)
+    _, group = np.unique(owner, return_inverse=True)
+    n_groups = int(group.max()) + 1
     generator = np.random.default_rng(seed)
     drawn: dict[str, list[float]] = {}
     for _ in range(draws):
-        chosen = generator.integers(0, len(start), len(start))
-        sizes = size[chosen]
-        first = np.repeat(start[chosen] - (np.cumsum(sizes) - sizes), sizes)
-        for name, value in figures(order[np.arange(sizes.sum()) + first]).items():
+        times = np.bincount(generator.integers(0, n_groups, n_groups), minlength=n_groups).astype(np.float64)
+        for name, value in figures(times[group]).items():
             drawn.setdefault(name, []).append(value)
-    return {name: _interval(whole, np.array(drawn[name])) for name, whole in figures(np.arange(len(owner))).items()}
+    return {name: _interval(whole, np.array(drawn[name])) for name, whole in figures(np.ones(len(owner))).items()}
 
 
 def _interval(whole: float, values: Vector) -> Interval:

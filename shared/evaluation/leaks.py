@@ -46,10 +46,12 @@ def leaks(
         missing = np.isnan(matrix[:, column])
         by_missingness = 0.5
         if 0 < missing.mean() < 1:
-            by_missingness = max(area := auc(labels, missing.astype(np.float64)), 1 - area)
+            by_missingness = auc(labels, missing.astype(np.float64))
+            by_missingness = max(by_missingness, 1 - by_missingness)
         margins = margins_of(column)
         judged = ~np.isnan(margins)
         by_value = auc(labels[judged], margins[judged])
-        if max(by_value, by_missingness) >= SUSPICIOUS_AUC:
-            found.append(Leak(name, max(by_value, by_missingness), by_missingness >= by_value))
+        area = float(np.nanmax([by_value, by_missingness]))
+        if area >= SUSPICIOUS_AUC:
+            found.append(Leak(name, area, not by_value > by_missingness))
     return found

@@ -62,54 +62,127 @@ def _average_ranks(values: Vector) -> Vector:
 def average_precision(labels: Vector, margin: Vector) -> float:
     """Average the precision at each positive, in falling order of the margin (the step-wise area under PR).
 
+    Rows of one margin are one step: their order says nothing.
+
     >>> average_precision(np.array([1.0, 0.0, 1.0]), np.array([0.9, 0.8, 0.7])).__round__(4)
     0.8333
     """
-    order = np.argsort(-margin, kind="stable")
-    hits = labels[order]
-    if not hits.sum():
-        return float("nan")
-    precision = np.cumsum(hits) / np.arange(1, len(hits) + 1)
-    return float(np.sum(precision * hits) / hits.sum())
+    return Ranking(labels, margin).average_precision(np.ones(len(labels)))
 
 
 def lift(labels: Vector, margin: Vector, share: float = 0.1) -> float:
-    """Tell how many times the base rate the top share reaches.
+    """Tell how many times the base rate the top share reaches; of a tie at the border, its mean.
 
     >>> lift(np.array([1.0, 0.0, 0.0, 0.0]), np.array([4.0, 3.0, 2.0, 1.0]), 0.25)
     4.0
     """
-    base = labels.mean()
-    top = max(1, round(len(labels) * share))
-    if not base:
-        return float("nan")
-    return float(labels[np.argsort(-margin, kind="stable")[:top]].mean() / base)
+    return Ranking(labels, margin).lift(np.ones(len(labels)), share)
 
 
-def calibration_line(labels: Vector, margin: Vector) -> tuple[float, float]:
+class Ranking:
+    """Rows sorted once by falling margin, so that figures of many resamples cost no sorting."""
+
+    def __init__(self, labels: Vector, margin: Vector) -> None:
+        """Sort; rows of one margin form one step."""
+        self._order = np.argsort(-margin, kind="stable")
+        self._labels = labels[self._order]
+        ranked = margin[self._order]
+        self._steps = np.flatnonzero(np.concatenate([[True], ranked[1:] != ranked[:-1]]))
+
+    def auc(self, weights: Vector) -> float:
+        """Tell the AUC when each row counts as often as its weight, shape (n,); NaN without both kinds."""
+        positives, rows = self._counted(weights)
+        negatives = rows - positives
+        pairs = positives.sum() * negatives.sum()
+        above = np.cumsum(positives) - positives / 2
+        return float(negatives @ above / pairs) if pairs else float("nan")
+
+    def average_precision(self, weights: Vector) -> float:
+        """Tell the average precision when each row counts as often as its weight; NaN without positives."""
+        positives, rows = self._counted(weights)
+        if not positives.sum():
+            return float("nan")
+        precision = np.cumsum(positives) / np.maximum(np.cumsum(rows), 1e-300)
+        return float(positives @ precision / positives.sum())
+
+    def lift(self, weights: Vector, share: float = 0.1) -> float:
+        """Tell the lift when each row counts as often as its weight; NaN without positives."""
+        positives, rows = self._counted(weights)
+        total = rows.sum()
+        if not positives.sum():
+            return float("nan")
+        top = max(1.0, float(round(total * share)))
+        hits = np.interp(top, np.concatenate([[0.0], np.cumsum(rows)]), np.concatenate([[0.0], np.cumsum(positives)]))
+        return float(hits / top / (positives.sum() / total))
+
+    def _counted(self, weights: Vector) -> tuple[Vector, Vector]:
+        """Count positives and rows of each step."""
+        ranked = weights[self._order]
+        return np.add.reduceat(ranked * self._labels, self._steps), np.add.reduceat(ranked, self._steps)
+
+
+def calibration_line(
+    labels: Vector, margin: Vector, weights: Vector | None = None, *, start: tuple[float, float] = (1.0, 0.0)
+) -> tuple[float, float]:
     """Fit slope and intercept of the labels' log-odds on the margin; (1, 0) is calibrated.
 
     Source: Cox (1958). Newton's method on two coefficients.
 
+    Args:
+        labels: 0.0 or 1.0, shape (n,).
+        margin: log-odds, shape (n,).
+        weights: how often each row counts, shape (n,); None: once.
+        start: slope and intercept to begin from.
+
     Returns:
-        Slope and intercept; NaN where the labels are all alike.
+        Slope and intercept; NaN where there is no finite answer: the labels or the margins are all alike, or the
+        margin tells the labels apart without any error.
     """
-    if labels.min() == labels.max() or margin.min() == margin.max():
+    if weights is not None:
+        rows = weights > 0
+        labels, margin, weights = labels[rows], margin[rows], weights[rows]
+    if not _overlap(labels, margin):
         return float("nan"), float("nan")
-    slope, intercept = 1.0, 0.0
-    for _ in range(50):
-        p = 0.5 * (1 + np.tanh(0.5 * (slope * margin + intercept)))
-        weight = np.maximum(p * (1 - p), 1e-10)
-        error = labels - p
-        gradient = np.array([np.sum(error * margin), np.sum(error)])
-        hessian = np.array(
-            [[np.sum(weight * margin**2), np.sum(weight * margin)], [np.sum(weight * margin), np.sum(weight)]]
-        )
-        step = np.linalg.solve(hessian + 1e-9 * np.eye(2), gradient)
-        slope, intercept = slope + step[0], intercept + step[1]
+    times = np.ones(len(labels)) if weights is None else weights
+    middle, width = float(np.average(margin, weights=times)), float(margin.std())
+    scaled = (margin - middle) / width
+    line = np.array([start[0] * width, start[1] + start[0] * middle])
+    for _ in range(100):
+        step = _newton_step(labels, scaled, times, line)
+        line = line + step
         if np.abs(step).max() < 1e-10:
             break
-    return float(slope), float(intercept)
+    slope = line[0] / width
+    return float(slope), float(line[1] - slope * middle)
+
+
+def _overlap(labels: Vector, margin: Vector) -> bool:
+    """Tell whether some positive lies below some negative, and some above."""
+    positive, negative = margin[labels == 1], margin[labels == 0]
+    if not len(positive) or not len(negative):
+        return False
+    return bool(positive.min() < negative.max() and positive.max() > negative.min())
+
+
+def _newton_step(labels: Vector, scaled: Vector, times: Vector, line: Vector) -> Vector:
+    """Step towards the least log loss; a long step is halved until it helps."""
+    p = 0.5 * (1 + np.tanh(0.5 * (line[0] * scaled + line[1])))
+    weight = times * np.maximum(p * (1 - p), 1e-10)
+    error = times * (labels - p)
+    tilt = weight @ scaled
+    hessian = np.array([[weight @ scaled**2, tilt], [tilt, weight.sum()]])
+    step: Vector = np.linalg.solve(hessian, np.array([error @ scaled, error.sum()]))
+    if np.abs(step).max() < 0.5:
+        return step
+    before = _line_loss(labels, scaled, times, line)
+    while np.abs(step).max() > 1e-10 and _line_loss(labels, scaled, times, line + step) > before:
+        step = step / 2
+    return step
+
+
+def _line_loss(labels: Vector, scaled: Vector, times: Vector, line: Vector) -> float:
+    margin = line[0] * scaled + line[1]
+    return float(times @ (np.logaddexp(0.0, margin) - labels * margin))
 
 
 def reliability(labels: Vector, probability: Vector, bins: int = 10) -> tuple[Vector, Vector, NDArray[np.int64]]:
@@ -139,13 +212,12 @@ def perfect_calibration_error(probability: Vector, *, bins: int = 10, draws: int
     Labels are drawn from the probabilities themselves; the mean over the draws.
     """
     generator = np.random.default_rng(seed)
-    return float(
-        np.mean(
-            [
-                calibration_error(
-                    (generator.random(len(probability)) < probability).astype(np.float64), probability, bins
-                )
-                for _ in range(draws)
-            ]
-        )
-    )
+    ranked = np.sort(probability)
+    sizes = [len(part) for part in np.array_split(ranked, min(bins, len(ranked)))]
+    starts = np.cumsum([0, *sizes[:-1]])
+    predicted = np.add.reduceat(ranked, starts)
+    gaps = [
+        np.abs(predicted - np.add.reduceat((generator.random(len(ranked)) < ranked).astype(np.float64), starts)).sum()
+        for _ in range(draws)
+    ]
+    return float(np.mean(gaps) / len(ranked))

@@ -41,10 +41,10 @@ def learner_from_json(kind: str, fields: Mapping[str, Any], *, text: str | None)
         text: LightGBM's model text, for trees.
 
     Raises:
-        ArtifactRefused: the kind is unknown or its text is missing.
+        ArtifactRefused: the kind is unknown, or its text is missing or damaged.
     """
     if kind == "lightgbm" and text is not None:
-        return Trees(text)
+        return Trees.from_json(fields, text)
     if kind == "logistic":
         return Logistic.from_json(dict(fields))
     if kind == "rule":

@@ -1,14 +1,16 @@
-"""Ridge logistic regression over standardised columns: missing as zero with an indicator, categories one-hot."""
+"""Ridge logistic regression over standardised columns: missing as the mean with an indicator, categories one-hot."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
-from shared.learners.columns import Columns, Matrix, Vector, chance
+from shared.learners.columns import Columns, Matrix, Vector, chance, log_odds
 
 MAX_ONE_HOT = 50
 DEFAULT_RIDGE = 1.0
+CURVATURE_ROWS = 20_000
+"""Rows that the shape of the loss is measured on before the descent; the answer does not depend on it."""
 
 
 @dataclass(frozen=True)
@@ -35,22 +37,17 @@ class Logistic:
             columns: names and which are categories.
             ridge: strength of the pull to zero, in units of one observation.
         """
-        from scipy.optimize import minimize  # fifty megabytes that a serving process does not need
-
         source, code = _encoding(matrix, columns)
         raw = _encode(matrix, source, code)
-        center = raw.mean(axis=0)
-        scale = raw.std(axis=0)
+        missing = np.isnan(raw)
+        raw[missing] = 0.0
+        center = raw.sum(axis=0) / np.maximum(len(raw) - missing.sum(axis=0), 1)
+        raw -= center
+        raw[missing] = 0.0
+        scale = np.sqrt(np.einsum("ij,ij->j", raw, raw) / len(raw))
         keep = scale > 1e-9
-        design = (raw[:, keep] - center[keep]) / scale[keep]
-        solution = minimize(
-            _loss,
-            np.zeros(design.shape[1] + 1),
-            args=(design, labels, ridge),
-            jac=True,
-            method="L-BFGS-B",
-            options={"maxiter": 120, "ftol": 1e-8},
-        ).x
+        design = raw[:, keep] / scale[keep]
+        solution = _least(design, labels, ridge)
         kept = np.flatnonzero(keep)
         return cls(
             source=tuple(int(source[i]) for i in kept),
@@ -88,7 +85,7 @@ class Logistic:
 
     def _terms(self, matrix: Matrix) -> Matrix:
         raw = _encode(matrix, np.array(self.source, dtype=np.intp), np.array(self.code))
-        terms: Matrix = (raw - self.center) / self.scale * self.weight
+        terms: Matrix = np.nan_to_num((raw - self.center) / self.scale) * self.weight
         return terms
 
     def to_json(self) -> dict[str, Any]:
@@ -136,16 +133,44 @@ def _encoding(matrix: Matrix, columns: Columns) -> tuple[np.ndarray[Any, Any], V
 
 
 def _encode(matrix: Matrix, source: np.ndarray[Any, Any], code: Vector) -> Matrix:
-    values = matrix[:, source]
-    numbers = np.sign(values) * np.log1p(np.abs(values))
-    encoded = np.where(np.isnan(code), np.nan_to_num(numbers), (values == code).astype(np.float64))
-    return np.where(code == -1.0, np.isnan(values).astype(np.float64), encoded)
+    """Compress numbers by signed log(1 + |x|), NaN where missing; indicators and categories as 0 or 1."""
+    encoded = np.empty((len(matrix), len(source)))
+    for place, (column, wanted) in enumerate(zip(source, code, strict=True)):
+        values = matrix[:, column]
+        if np.isnan(wanted):
+            encoded[:, place] = np.copysign(np.log1p(np.abs(values)), values)
+        elif wanted == -1.0:
+            encoded[:, place] = np.isnan(values)
+        else:
+            encoded[:, place] = values == wanted
+    return encoded
 
 
-def _loss(solution: Vector, design: Matrix, labels: Vector, ridge: float) -> tuple[float, Vector]:
-    margin = design @ solution[1:] + solution[0]
-    error = chance(margin) - labels
-    penalised = solution[1:]
-    loss = np.sum(np.logaddexp(0.0, margin) - labels * margin) + ridge / 2 * np.sum(penalised**2)
-    gradient = np.concatenate([[error.sum()], design.T @ error + ridge * penalised])
-    return float(loss) / len(labels), gradient / len(labels)
+def _least(design: Matrix, labels: Vector, ridge: float) -> Vector:
+    """Find the intercept and weights of least penalised loss.
+
+    The descent goes along directions in which the loss curves alike (measured at the base rate): columns that say
+    nearly the same thing would otherwise cost hundreds of steps.
+    """
+    from scipy.linalg import cholesky, solve_triangular  # fifty megabytes that a serving process does not need
+    from scipy.optimize import minimize
+
+    rate = float(np.clip(labels.mean(), 1e-6, 1 - 1e-6))
+    curve = rate * (1 - rate) * len(labels)
+    some = design[:: max(1, len(design) // CURVATURE_ROWS)]
+    hessian = some.T @ some * (curve / len(some)) + max(ridge, 1e-6) * np.eye(design.shape[1])
+    upper = cholesky(hessian, lower=False)
+    tilt = np.sqrt(curve)
+
+    def loss(bent: Vector) -> tuple[float, Vector]:
+        weight = solve_triangular(upper, bent[1:], lower=False)
+        margin = design @ weight + bent[0] / tilt
+        error = chance(margin) - labels
+        value = np.sum(np.logaddexp(0.0, margin) - labels * margin) + ridge / 2 * weight @ weight
+        slope = solve_triangular(upper, design.T @ error + ridge * weight, lower=False, trans="T")
+        return float(value), np.concatenate([[error.sum() / tilt], slope])
+
+    begin = np.zeros(design.shape[1] + 1)
+    begin[0] = log_odds(rate) * tilt
+    found = minimize(loss, begin, jac=True, method="L-BFGS-B", options={"maxiter": 120, "ftol": 1e-10, "gtol": 1e-4}).x
+    return np.concatenate([[found[0] / tilt], solve_triangular(upper, found[1:], lower=False)])

@@ -35,15 +35,18 @@ class Rule:
     def fit(cls, matrix: Matrix, labels: Vector, columns: Columns) -> "Rule":
         """Choose the column whose steps give the least log loss on the training rows."""
         categorical = set(columns.categorical)
+        width = len(columns)
         rules = [
-            cls._of(matrix, labels, column, is_categorical=column in categorical) for column in range(len(columns))
+            cls._of(matrix[:, column], labels, (column, width), is_categorical=column in categorical)
+            for column in range(width)
         ]
-        losses = [_loss(rule.margins(matrix), labels) for rule in rules]
+        losses = [_loss(rule.looked_up(matrix[:, rule.column]), labels) for rule in rules]
         return rules[int(np.argmin(losses))]
 
     @classmethod
-    def _of(cls, matrix: Matrix, labels: Vector, column: int, *, is_categorical: bool) -> "Rule":
-        values = matrix[:, column]
+    def _of(cls, values: Vector, labels: Vector, place: tuple[int, int], *, is_categorical: bool) -> "Rule":
+        """Cut one column's values; `place` is its position and the width of the matrix."""
+        column, width = place
         present = values[~np.isnan(values)]
         edges = np.unique(present if is_categorical or not len(present) else np.quantile(present, _CUTS))
         step = _step(values, edges, is_categorical=is_categorical)
@@ -52,11 +55,15 @@ class Rule:
         hits = np.bincount(step, weights=labels, minlength=n_steps)
         rate = labels.mean() if len(labels) else 0.5
         margin = log_odds((hits + PULL * rate) / (rows + PULL))
-        return cls(column, edges, margin, is_categorical, float(np.average(margin, weights=rows)), matrix.shape[1])
+        return cls(column, edges, margin, is_categorical, float(np.average(margin, weights=rows)), width)
 
     def margins(self, matrix: Matrix) -> Vector:
         """Look the step of each row up, log-odds, shape (n,)."""
-        return self.margin[_step(matrix[:, self.column], self.edges, is_categorical=self.is_categorical)]
+        return self.looked_up(matrix[:, self.column])
+
+    def looked_up(self, values: Vector) -> Vector:
+        """Look the step of each value of the column up, log-odds, shape (n,)."""
+        return self.margin[_step(values, self.edges, is_categorical=self.is_categorical)]
 
     def contributions(self, matrix: Matrix) -> Matrix:
         """Give the whole distance from the mean margin to the one column, shape (n, p + 1); the last is the base."""
@@ -88,14 +95,19 @@ class Rule:
         return cls(**{**fields, "edges": np.array(fields["edges"]), "margin": np.array(fields["margin"])})
 
 
-def single_column_margins(
-    matrix: Matrix, labels: Vector, column: int, splits: Sequence[Any], *, is_categorical: bool
-) -> Vector:
-    """Score every judged row by one column's steps learned on the other rows; NaN where no split judges."""
+def single_column_margins(values: Vector, labels: Vector, splits: Sequence[Any], *, is_categorical: bool) -> Vector:
+    """Score every judged row by one column's steps learned on the other rows; NaN where no split judges.
+
+    Args:
+        values: the column, shape (n,).
+        labels: shape (n,).
+        splits: rows to learn from and rows to judge.
+        is_categorical: whether the values are codes without order.
+    """
     margins = np.full(len(labels), np.nan)
     for split in splits:
-        rule = Rule._of(matrix[split.train], labels[split.train], column, is_categorical=is_categorical)
-        margins[split.test] = rule.margins(matrix[split.test])
+        rule = Rule._of(values[split.train], labels[split.train], (0, 1), is_categorical=is_categorical)
+        margins[split.test] = rule.looked_up(values[split.test])
     return margins
 
 

@@ -1,6 +1,8 @@
 """Gradient-boosted trees on the true prior (LightGBM), kept as LightGBM's own text."""
 
+import hashlib
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -93,6 +95,11 @@ class Trees:
         except lightgbm.basic.LightGBMError as error:
             raise ArtifactRefused("LightGBM cannot read the model text. Train it again.") from error
 
+    @cached_property
+    def width(self) -> int:
+        """Tell how many columns the matrix must have."""
+        return int(self.booster.num_feature())
+
     def margins(self, matrix: Matrix) -> Vector:
         """Sum the leaves of each row, log-odds, shape (n,)."""
         raw: Vector = np.asarray(
@@ -117,8 +124,19 @@ class Trees:
         return np.asarray(self.booster.feature_importance("gain"), dtype=np.float64)
 
     def to_json(self) -> dict[str, Any]:
-        """Write everything but the text, which has a file of its own."""
-        return {}
+        """Write the fingerprint of the text, which has a file of its own."""
+        return {"text_sha256": _fingerprint(self.text)}
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any], text: str) -> "Trees":
+        """Take the text if it is the one that was written: LightGBM reads a damaged one past its end.
+
+        Raises:
+            ArtifactRefused: the text is another one.
+        """
+        if _fingerprint(text) != fields["text_sha256"]:
+            raise ArtifactRefused("The model text is damaged or of another version. Train it again.")
+        return cls(text)
 
 
 @dataclass(frozen=True)
@@ -130,7 +148,12 @@ class Path:
     """Shape (max_rounds,); after early stopping the last value is repeated."""
 
     def margins(self, matrix: Matrix, rounds: int) -> Vector:
-        """Sum the leaves of the first trees, log-odds, shape (n,)."""
+        """Sum the leaves of the first trees, log-odds, shape (n,).
+
+        Trees beyond the early stop are grown on demand: otherwise the judged rows would bound their own rounds.
+        """
+        while self.booster.current_iteration() < rounds and not self.booster.update():
+            pass
         return np.asarray(self.booster.predict(matrix, raw_score=True, num_iteration=rounds), dtype=np.float64)
 
 
@@ -155,6 +178,7 @@ def grow(
         num_boost_round=shape.max_rounds,
         valid_sets=[train.create_valid(judge[0], judge[1])],
         valid_names=["judge"],
+        keep_training_booster=True,
         callbacks=[lightgbm.record_evaluation(evaluated), lightgbm.early_stopping(40, verbose=False)],
     )
     losses = np.array(evaluated["judge"]["binary_logloss"])
@@ -170,8 +194,11 @@ def _dataset(matrix: Matrix, labels: Vector, columns: Columns) -> lightgbm.Datas
         feature_name=[f"f{position}" for position in range(len(columns))],
         categorical_feature=list(columns.categorical),
         params={"verbosity": -1, "max_bin": MAX_BIN},
-        free_raw_data=False,
     )
+
+
+def _fingerprint(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _threads(matrix: Matrix) -> int:

@@ -26,7 +26,7 @@ TIE = 0.001
 ENOUGH_TO_CHOOSE = 100
 """Positive contacts among the judged rows below which folds of contacts choose."""
 SHAPES = (TreeShape(leaves=7, min_rows=20), TreeShape(leaves=15, min_rows=40))
-RIDGES = (1.0, 30.0)
+RIDGES = (1.0, 30.0, 300.0)
 
 Progress = Callable[[str, float], None]
 """Told what is done now and how far the whole is, 0 to 1."""

@@ -15,11 +15,32 @@ from shared.contracts.rows import DAY, Microseconds
 from shared.evaluation.bootstrap import Interval
 from shared.evaluation.gate import Verdict
 from shared.registry.registration import Record, Registered, register
-from shared.settings import Settings
 from shared.store import AccountStore, VersionRow
 from shared.training.plots import plots
-from shared.training.promotion import Model, RegistryAliases, promote
+from shared.training.promotion import Aliases, Model, RegistryAliases, promote
 from shared.training.report import Report
+
+
+class Registry(Aliases, Protocol):
+    """What publishing needs of the registry."""
+
+    def register(self, account: str, model: Model, folder: Path, record: Record) -> Registered:
+        """Register an artifact folder as a new version."""
+
+
+class SettingsRegistry(RegistryAliases):
+    """The registry that the settings name."""
+
+    def register(self, account: str, model: Model, folder: Path, record: Record) -> Registered:
+        """Register an artifact folder as a new version."""
+        return register(
+            self._settings,
+            account=account,
+            capability=model.capability,
+            outcome=model.outcome,
+            folder=folder,
+            record=record,
+        )
 
 
 class Savable(Protocol):
@@ -46,6 +67,11 @@ class Fitted:
     data_digest: str
     params: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def named(self) -> Model:
+        """Tell which model this is a version of."""
+        return Model(self.capability, self.outcome)
+
 
 @dataclass(frozen=True, slots=True)
 class Published:
@@ -62,11 +88,11 @@ Gate = Callable[[VersionRow], Verdict]
 """Judges the challenger against the version in this catalogue row."""
 
 
-def publish(settings: Settings, store: AccountStore, fitted: Fitted, *, gate: Gate, may_promote: bool) -> Published:
+def publish(registry: Registry, store: AccountStore, fitted: Fitted, *, gate: Gate, may_promote: bool) -> Published:
     """Register a version, write it into the catalogue, and promote it when the gate lets it through.
 
     Args:
-        settings: tell where the registry is.
+        registry: where versions are kept.
         store: the account's store.
         fitted: the version.
         gate: asked only when there is a champion.
@@ -77,21 +103,11 @@ def publish(settings: Settings, store: AccountStore, fitted: Fitted, *, gate: Ga
         folder = Path(scratch) / "artifact"
         fitted.model.save(folder)
         files = {name: _written(Path(scratch) / f"{name}.png", png) for name, png in drawn.items()}
-        registered = register(
-            settings,
-            account=store.account,
-            capability=fitted.capability,
-            outcome=fitted.outcome,
-            folder=folder,
-            record=_record(fitted, files),
-        )
+        registered = registry.register(store.account, fitted.named, folder, _record(fitted, files))
     store.add_version(_row(fitted, registered), drawn)
     verdict = _verdict(store, fitted, gate)
     if verdict.promote and may_promote:
-        model = Model(fitted.capability, fitted.outcome)
-        promote(
-            store, RegistryAliases(settings), model, registered.version, at=fitted.trained_at, reason=verdict.reason
-        )
+        promote(store, registry, fitted.named, registered.version, at=fitted.trained_at, reason=verdict.reason)
     reason = verdict.reason if may_promote else f"registered only, as asked ({verdict.reason})"
     return Published(registered.version, registered.digest, verdict.promote and may_promote, reason, fitted.report)
 

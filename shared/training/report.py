@@ -117,13 +117,16 @@ def report(
 
 def _figures(labels: Vector, margin: Vector, owner: NDArray[np.int32]) -> dict[str, Interval | float]:
     probability = chance(margin)
+    ranking = metrics.Ranking(labels, margin)
+    line = metrics.calibration_line(labels, margin)
+    start = line if np.isfinite(line).all() else (1.0, 0.0)
 
-    def figures_of(rows: NDArray[np.intp]) -> dict[str, float]:
-        slope, intercept = metrics.calibration_line(labels[rows], margin[rows])
+    def figures_of(times: Vector) -> dict[str, float]:
+        slope, intercept = metrics.calibration_line(labels, margin, times, start=start)
         return {
-            "auc": metrics.auc(labels[rows], margin[rows]),
-            "average_precision": metrics.average_precision(labels[rows], margin[rows]),
-            "lift_at_10_percent": metrics.lift(labels[rows], margin[rows]),
+            "auc": ranking.auc(times),
+            "average_precision": ranking.average_precision(times),
+            "lift_at_10_percent": ranking.lift(times),
             "calibration_slope": slope,
             "calibration_intercept": intercept,
         }

@@ -23,16 +23,27 @@ from shared.learners.trees import Trees, TreeShape
 from shared.registry.registration import Record, register
 from shared.settings import Settings
 
-NAMES = ("a", "b", "c")
+NAMES = ("spend", "visits", "plan")
+PLANS = ("basic", "gold", "pro", "team")
+
+
+def _matrix(n: int, *, seed: int) -> np.ndarray:
+    """Two numbers with holes and a category; code 4 is one that training never saw."""
+    draw = np.random.default_rng(seed)
+    values = draw.normal(size=(n, 3))
+    values[:, 2] = draw.integers(0, len(PLANS) + 1, n)
+    values[::5, 1] = np.nan
+    values[::9, 2] = np.nan
+    return values
 
 
 @pytest.fixture
 def model() -> ScoringModel:
-    draw = np.random.default_rng(3)
-    values = draw.normal(size=(500, 3))
-    values[::5, 1] = np.nan
-    labels = (values[:, 0] + draw.normal(size=500) > 0.5).astype(float)
-    trees = Trees.fit(values, labels, Columns(NAMES, ()), shape=TreeShape(), rounds=30, seed=1)
+    values, draw = _matrix(500, seed=3), np.random.default_rng(4)
+    labels = (values[:, 0] + (values[:, 2] == 2) + draw.normal(size=500) > 0.5).astype(float)
+    trees = Trees.fit(values, labels, Columns(NAMES, (2,)), shape=TreeShape(), rounds=30, seed=1)
+    assert "num_cat=0\n" in trees.text
+    assert "num_cat=1\n" in trees.text, "a category is split on"
     calibrator = Calibrator(slope=0.9, intercept=-0.1)
     return ScoringModel(
         outcome="parity",
@@ -41,7 +52,13 @@ def model() -> ScoringModel:
         horizon_days=30,
         trained_at=datetime(2026, 5, 1, tzinfo=UTC),
         reached_by=(),
-        feature_set=FeatureSet(tuple(Feature(name, "number", "as given", name, attribute=name) for name in NAMES)),
+        feature_set=FeatureSet(
+            (
+                Feature("spend", "numeric", "as given", "spend", attribute="spend"),
+                Feature("visits", "numeric", "as given", "visits", attribute="visits"),
+                Feature("plan", "categorical", "category", "plan", attribute="plan", categories=PLANS),
+            )
+        ),
         learner=trees,
         calibrator=calibrator,
         reference=Reference.of(calibrator.margins(trees.margins(values)), values),
@@ -61,7 +78,7 @@ def test_mlflow_models_serve_gives_the_same_probabilities(
         folder=tmp_path / "artifact",
         record=Record(columns=NAMES),
     ).version
-    matrix = np.random.default_rng(7).normal(size=(50, 3))
+    matrix = _matrix(60, seed=7)
     matrix[::7, 0] = np.nan
 
     served = _served(settings, f"models:/demo.scoring.parity/{version}", unused_tcp_port, matrix)

@@ -1,0 +1,191 @@
+"""Training end to end: from a real store to a registered version, and the gate between two of them."""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from services.scoring.model import ScoringModel
+from services.scoring.train import Choices, Fit, _gate, fitted, train
+from shared.contracts.outcome import Outcome
+from shared.contracts.rows import DAY, AttributeRow, ContactRow, EventRow, Microseconds
+from shared.errors import UnknownOutcome
+from shared.registry.fetch import artifacts
+from shared.settings import Settings
+from shared.store import AccountStore, Database, migrate, open_database
+from shared.training.material import Material, material
+from shared.training.promotion import Model, RegistryAliases, mismatch
+from shared.training.publish import Published
+
+WON = Outcome(name="won", capability="scoring", event_types=("deal_won",), horizon_days=30, every_days=15)
+FIRST_BLOCK_ENDS = 160 * DAY
+
+
+def filled(database: Database, name: str, world: Any) -> AccountStore:
+    database.create_account(name, created_at=0)
+    store = database.of(name)
+    contacts = [
+        ContactRow(contact_id, fact.created_at, attributes=(AttributeRow("plan", fact.attributes[0].value, 0),))
+        for contact_id, fact in world.facts.items()
+    ]
+    store.bulk_contacts(contacts, recorded_at=world.until)
+    store.bulk_events([EventRow(*row[:4], recorded_at=world.until) for row in world.rows])
+    store.put_outcome(WON)
+    return store
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return Settings(home=tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(scope="module")
+def database(settings: Settings) -> Iterator[Database]:
+    migrate(settings)
+    database = open_database(settings)
+    yield database
+    database.close()
+
+
+@pytest.fixture(scope="module")
+def world(simulated: Callable[..., Any]) -> Any:
+    return simulated(900, 400)
+
+
+@pytest.fixture(scope="module")
+def store(database: Database, world: Any) -> AccountStore:
+    return filled(database, "demo", world)
+
+
+@pytest.fixture(scope="module")
+def first(database: Database, settings: Settings, store: AccountStore, world: Any) -> Published:
+    return train(database, settings, "demo", "won", now=world.until - FIRST_BLOCK_ENDS)
+
+
+@pytest.fixture(scope="module")
+def later(store: AccountStore, world: Any) -> tuple[Material, Fit]:
+    stuff = material(store, WON, now=world.until)
+    return stuff, fitted(stuff, now=world.until)
+
+
+def judge(settings: Settings, later: tuple[Material, Fit], row: Any, now: Microseconds) -> Any:
+    return _gate(settings, "demo", *later, row, now)
+
+
+def test_the_first_usable_version_is_registered_promoted_and_loads(
+    settings: Settings, store: AccountStore, first: Published, tmp_path: Path
+) -> None:
+    champion = store.champion("scoring", "won")
+    assert champion is not None
+    assert first.promoted
+    assert (champion.version, champion.digest) == (first.version, first.digest)
+
+    folder = artifacts(settings, "demo", "scoring", "won", version=first.version, digest=first.digest, into=tmp_path)
+
+    assert ScoringModel.load(folder).outcome == "won"
+    assert mismatch(store, RegistryAliases(settings), Model("scoring", "won")) is None
+
+
+def test_the_catalogue_knows_figures_card_and_until_when_was_learned(
+    store: AccountStore, first: Published, world: Any
+) -> None:
+    row = store.version("scoring", "won", first.version)
+
+    assert row is not None
+    assert row.grade == first.report.grade
+    assert row.report["trained_until"] == world.until - FIRST_BLOCK_ENDS
+    assert row.card.startswith("# demo.scoring.won")
+
+
+def test_the_gate_compares_on_frames_newer_than_the_champion_s(
+    settings: Settings, store: AccountStore, first: Published, later: tuple[Material, Fit], world: Any
+) -> None:
+    stuff, fit = later
+    newer = stuff.frames.cutoff[fit.competition.judged] >= world.until - FIRST_BLOCK_ENDS
+    assert 200 <= np.count_nonzero(newer) < len(newer)
+
+    verdict = judge(settings, later, store.version("scoring", "won", first.version), world.until)
+
+    assert verdict.decided
+    assert "1 % of log loss" in verdict.reason
+
+
+def test_frames_that_the_champion_has_seen_decide_nothing(
+    settings: Settings, store: AccountStore, first: Published, later: tuple[Material, Fit], world: Any
+) -> None:
+    row = store.version("scoring", "won", first.version)
+    assert row is not None
+    same = dataclasses.replace(row, report={**row.report, "trained_until": world.until})
+
+    verdict = judge(settings, later, same, world.until)
+
+    assert (verdict.promote, verdict.decided) == (False, False)
+    assert verdict.reason.startswith("only 0 frames are newer")
+
+
+def test_a_registry_without_the_champion_leaves_it_where_it_is(
+    store: AccountStore, first: Published, later: tuple[Material, Fit], world: Any, tmp_path: Path
+) -> None:
+    verdict = judge(Settings(home=tmp_path), later, store.version("scoring", "won", first.version), world.until)
+
+    assert (verdict.promote, verdict.decided) == (False, False)
+    assert "train again later, or promote by hand" in verdict.reason
+
+
+def test_a_champion_that_is_not_what_was_promoted_is_replaced(
+    settings: Settings, store: AccountStore, first: Published, later: tuple[Material, Fit], world: Any
+) -> None:
+    row = store.version("scoring", "won", first.version)
+    assert row is not None
+
+    verdict = judge(settings, later, dataclasses.replace(row, digest="0" * 64), world.until)
+
+    assert verdict.promote
+    assert "cannot be loaded any more" in verdict.reason
+
+
+def test_flat_data_has_nothing_newer_to_compare_on(
+    settings: Settings, store: AccountStore, first: Published, later: tuple[Material, Fit], world: Any
+) -> None:
+    stuff, fit = later
+    flat = dataclasses.replace(stuff, until=None)
+
+    verdict = judge(settings, (flat, fit), store.version("scoring", "won", first.version), world.until)
+
+    assert not verdict.promote
+    assert "promote by hand" in verdict.reason
+
+
+def test_noise_is_registered_and_never_promoted(
+    database: Database, settings: Settings, simulated: Callable[..., Any]
+) -> None:
+    world = simulated(300, 240, seed=1, signal=False)
+    store = filled(database, "noise", world)
+    told: list[tuple[str, float]] = []
+
+    published = train(
+        database,
+        settings,
+        "noise",
+        "won",
+        choices=Choices(promote=True),
+        now=world.until,
+        progress=lambda text, part: told.append((text, part)),
+    )
+
+    assert not published.promoted
+    assert published.reason.startswith("no usable signal")
+    assert store.champion("scoring", "won") is None
+    assert [row.version for row in store.versions("scoring", "won")] == [published.version]
+    assert told[-1] == ("done", 1.0)
+    assert [part for _, part in told] == sorted(part for _, part in told)
+
+
+def test_an_unknown_outcome_is_refused_with_the_known_ones(
+    database: Database, settings: Settings, store: AccountStore, world: Any
+) -> None:
+    with pytest.raises(UnknownOutcome, match="Known: customer, opportunity, won"):
+        train(database, settings, "demo", "wonn", now=world.until)

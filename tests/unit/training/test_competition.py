@@ -1,0 +1,147 @@
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from shared.contracts.rows import DAY
+from shared.evaluation.metrics import log_loss
+from shared.learners.columns import Columns, chance
+from shared.timeline.splits import Split, forward_chain
+from shared.training import competition as room
+from shared.training.competition import Competition, Entry, Problem, compete, informing
+
+ENTRIES: dict[str, Callable[[Problem], Entry]] = {
+    "rule": room._rule_entry,
+    "logistic": lambda problem: room._logistic_entry(problem, 1.0),
+    "trees": lambda problem: room._trees_entry(problem, room.SHAPES[0], 42),
+}
+
+
+@pytest.fixture(scope="module", params=list(ENTRIES))
+def entry_of(request: pytest.FixtureRequest) -> Callable[[Problem], Entry]:
+    return ENTRIES[request.param]
+
+
+@pytest.mark.parametrize("block", [0, 2, 4])
+def test_a_block_s_own_labels_choose_nothing_for_it_or_for_earlier_ones(
+    problem: Problem, entry_of: Callable[[Problem], Entry], block: int
+) -> None:
+    """The sentinel: whatever a block's labels say, its own answers and the earlier ones stay to the bit."""
+    lying = problem.labels.copy()
+    lying[problem.splits[block].test] = 1 - lying[problem.splits[block].test]
+    known = np.concatenate([split.test for split in problem.splits[: block + 1]])
+
+    honest, lied = entry_of(problem), entry_of(dataclasses.replace(problem, labels=lying))
+
+    assert_array_equal(lied.raw[known], honest.raw[known])
+    assert_array_equal(
+        room._calibrated(dataclasses.replace(problem, labels=lying), lied.raw)[known],
+        room._calibrated(problem, honest.raw)[known],
+    )
+
+
+def test_rows_after_a_block_teach_it_nothing(problem: Problem, entry_of: Callable[[Problem], Entry]) -> None:
+    later = problem.splits[1].test.max() + 1
+    garbage = problem.matrix.copy()
+    garbage[later:] = 7.0
+    known = np.concatenate([split.test for split in problem.splits[:2]])
+
+    changed = entry_of(dataclasses.replace(problem, matrix=garbage))
+
+    assert_array_equal(changed.raw[known], entry_of(problem).raw[known])
+
+
+def test_a_block_is_informed_by_earlier_ones_a_fold_by_the_others(problem_of: Callable[..., Problem]) -> None:
+    assert informing(problem_of(), 2) == [0, 1]
+    assert informing(problem_of(flat=True), 2) == [0, 1, 3, 4]
+
+
+def test_labels_still_open_when_a_block_begins_do_not_calibrate_it(problem: Problem) -> None:
+    assert problem.cutoff is not None
+    for position, split in enumerate(problem.splits):
+        rows = room._usable_rows(problem, position)
+        assert np.all(problem.cutoff[rows] + problem.horizon <= problem.cutoff[split.test].min())
+
+
+def test_the_first_block_only_chooses(problem: Problem, competition: Competition) -> None:
+    assert not set(problem.splits[0].test) & set(competition.judged)
+    assert len(competition.judged) == sum(len(split.test) for split in problem.splits[1:])
+
+
+def test_two_blocks_are_both_judged(problem: Problem) -> None:
+    two = dataclasses.replace(problem, splits=problem.splits[:2])
+
+    assert len(room._judged(two)) == sum(len(split.test) for split in two.splits)
+
+
+def test_all_folds_of_flat_data_are_judged(problem_of: Callable[..., Problem]) -> None:
+    flat = problem_of(flat=True)
+
+    competed = compete(flat)
+
+    assert_array_equal(competed.judged, np.arange(900))
+    assert all(np.isfinite(entry.margin).all() for entry in competed.entries)
+
+
+def test_the_constant_is_the_base_rate_known_at_the_time_by_hand() -> None:
+    labels = np.array([1.0, 0.0, 0.0, 0.0, 1.0, 1.0])
+    split = Split(train=np.array([0, 1, 2, 3]), test=np.array([4, 5]))
+    problem = Problem(np.zeros((6, 1)), labels, np.arange(6, dtype=np.int32), Columns(("a",)), (split,))
+
+    constant = room._constant(problem)
+
+    assert np.isnan(constant[:4]).all()
+    assert_allclose(chance(constant[4:]), 0.25)
+
+
+def test_the_best_of_each_kind_competes_and_the_least_loss_wins(problem: Problem, competition: Competition) -> None:
+    rows = competition.judged
+    loss = {entry.kind: log_loss(problem.labels[rows], chance(entry.margin[rows])) for entry in competition.entries}
+
+    assert list(loss) == ["rule", "logistic", "lightgbm"]
+    assert loss[competition.winner.kind] <= min(loss.values()) * 1.001
+    assert competition.loss(competition.winner, problem.labels).mean() == pytest.approx(loss[competition.winner.kind])
+
+
+def test_a_tie_goes_to_the_simpler() -> None:
+    """One yes-or-no column: everybody knows the same."""
+    generator = np.random.default_rng(0)
+    matrix = generator.integers(0, 2, (8_000, 1)).astype(float)
+    labels = (generator.random(8_000) < 0.2 + 0.4 * matrix[:, 0]).astype(float)
+    cutoff = np.arange(8_000) * DAY
+    splits = tuple(forward_chain(cutoff, horizon=DAY))
+
+    competed = compete(Problem(matrix, labels, np.arange(8_000, dtype=np.int32), Columns(("a",)), splits, cutoff, DAY))
+
+    losses = [competed.loss(entry, labels).mean() for entry in competed.entries]
+    assert max(losses) < min(losses) * 1.001
+    assert competed.winner.kind == "rule"
+
+
+def test_calibration_is_kept_only_where_it_helps(problem: Problem) -> None:
+    rows = room._judged(problem)
+    for make in ENTRIES.values():
+        entry = make(problem)
+        calibrated = room._calibrated(problem, entry.raw)
+        losses = [log_loss(problem.labels[rows], chance(margin[rows])) for margin in (entry.raw, calibrated)]
+        assert entry.calibrates == (losses[1] < losses[0])
+        assert log_loss(problem.labels[rows], chance(entry.margin[rows])) == min(losses)
+
+
+def test_rounds_are_the_best_of_the_mean_curve_weighted_by_rows() -> None:
+    falling, rising = np.array([3.0, 2.0, 1.0]), np.array([1.0, 2.0, 3.0])
+
+    assert room._best_rounds([falling, rising], [10, 1]) == 3
+    assert room._best_rounds([falling, rising], [1, 10]) == 1
+
+
+def test_progress_is_told_before_each_candidate(problem: Problem) -> None:
+    told: list[tuple[str, float]] = []
+
+    compete(problem, progress=lambda text, part: told.append((text, part)))
+
+    assert told[0] == ("fitting rule", 0.0)
+    assert told[-1] == ("chosen", 1.0)
+    assert len(told) == 2 + len(room.RIDGES) + len(room.SHAPES)

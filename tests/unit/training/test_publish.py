@@ -1,0 +1,213 @@
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from shared.contracts.rows import DAY
+from shared.errors import RegistryUnavailable
+from shared.evaluation.gate import Verdict
+from shared.registry.registration import Record, Registered
+from shared.training.promotion import Model
+from shared.training.publish import Fitted, digest_of_data, is_old, publish, source_commit
+from shared.training.report import Report
+
+NOW = 1_700_000_000_000_000
+
+
+class Registry:
+    """Keeps versions in a list."""
+
+    def __init__(self) -> None:
+        self.versions: list[tuple[Model, Record, set[str]]] = []
+        self.alias: str | None = None
+        self.away = False
+
+    def register(self, account: str, model: Model, folder: Path, record: Record) -> Registered:
+        if self.away:
+            raise RegistryUnavailable("The registry is away.")
+        assert all(path.read_bytes().startswith(b"\x89PNG") for path in record.plots.values())
+        self.versions.append((model, record, {path.name for path in folder.iterdir()}))
+        number = str(len(self.versions))
+        return Registered(number, f"run-{number}", f"digest-{number}")
+
+    def point(self, account: str, model: Model, version: str) -> None:
+        self.alias = version
+
+    def pointed(self, account: str, model: Model) -> str | None:
+        return self.alias
+
+
+class Store:
+    """A catalogue and a champion row."""
+
+    account = "demo"
+
+    def __init__(self) -> None:
+        self.rows: dict[str, Any] = {}
+        self.plots: dict[str, bytes] = {}
+        self.row: Any = None
+
+    def add_version(self, row: Any, plots: dict[str, bytes]) -> None:
+        self.rows[row.version] = row
+        self.plots = plots
+
+    def version(self, capability: str, outcome: str, version: str) -> Any:
+        return self.rows.get(version)
+
+    def champion(self, capability: str, outcome: str) -> Any:
+        return self.row
+
+    def promote(self, capability: str, outcome: str, version: str, digest: str, *, at: int, reason: str) -> Any:
+        self.row = dataclasses.replace(self.rows[version], version=version)
+        return self.row
+
+
+class Saved:
+    def save(self, folder: Path) -> None:
+        folder.mkdir()
+        (folder / "model.json").write_text("{}")
+
+
+@pytest.fixture
+def registry() -> Any:
+    return Registry()
+
+
+@pytest.fixture
+def store() -> Any:
+    return Store()
+
+
+def run(found: Report, **changes: Any) -> Fitted:
+    return Fitted(
+        capability="scoring",
+        outcome="won",
+        model=Saved(),
+        report=dataclasses.replace(found, **changes),
+        card="# card",
+        columns=("visits", "spend", "plan"),
+        horizon_days=30,
+        trained_at=NOW,
+        trained_until=NOW - DAY,
+        data_digest="abc",
+        params={"frames": 900},
+    )
+
+
+def never(row: Any) -> Verdict:
+    raise AssertionError("there is no champion to compare with")
+
+
+def test_a_first_usable_version_is_promoted(registry: Any, store: Any, found: Report) -> None:
+    published = publish(registry, store, run(found), gate=never, may_promote=True)
+
+    assert (published.version, published.digest, published.promoted) == ("1", "digest-1", True)
+    assert published.reason == "first version; better than the base rate with 95 % confidence"
+    assert registry.alias == "1"
+    assert store.row.version == "1"
+
+
+def test_the_catalogue_and_the_registry_are_told_everything(registry: Any, store: Any, found: Report) -> None:
+    publish(registry, store, run(found), gate=never, may_promote=True)
+
+    row, (model, record, files) = store.rows["1"], registry.versions[0]
+    assert model == Model("scoring", "won")
+    assert files == {"model.json"}
+    assert record.columns == ("visits", "spend", "plan")
+    assert record.params == {"kind": found.kind, "winner": found.winner, "frames": 900}
+    assert record.tags["foretell.data_digest"] == "abc"
+    assert record.report["card"] == row.card == "# card"
+    assert row.report["trained_until"] == NOW - DAY
+    assert row.figures == found.to_json()["figures"]
+    assert sorted(store.plots) == ["importance", "lift", "reliability"]
+    json.dumps(row.report, allow_nan=False)
+
+
+def test_figures_without_a_number_are_no_metrics(registry: Any, store: Any, found: Report) -> None:
+    figures = {**found.figures, "calibration_error": float("nan")}
+
+    publish(registry, store, run(found, figures=figures), gate=never, may_promote=True)
+
+    metrics = registry.versions[0][1].metrics
+    assert "calibration_error" not in metrics
+    assert all(np.isfinite(value) for value in metrics.values())
+
+
+def test_no_usable_signal_is_registered_and_never_promoted(registry: Any, store: Any, found: Report) -> None:
+    published = publish(registry, store, run(found, usable=False), gate=never, may_promote=True)
+
+    assert not published.promoted
+    assert published.reason.startswith("no usable signal")
+    assert store.row is None
+    assert list(store.rows) == ["1"]
+
+
+def test_registering_only_leaves_the_champion_alone_and_says_the_verdict(
+    registry: Any, store: Any, found: Report
+) -> None:
+    published = publish(registry, store, run(found), gate=never, may_promote=False)
+
+    assert not published.promoted
+    assert published.reason.startswith("registered only, as asked (first version")
+    assert registry.alias is None
+
+
+@pytest.mark.parametrize("passes", [True, False])
+def test_with_a_champion_the_gate_decides_on_its_row(registry: Any, store: Any, found: Report, passes: bool) -> None:
+    asked: list[str] = []
+
+    def gate(row: Any) -> Verdict:
+        asked.append(row.version)
+        return Verdict(passes, True, "because")
+
+    publish(registry, store, run(found), gate=never, may_promote=True)
+    second = publish(registry, store, run(found), gate=gate, may_promote=True)
+
+    assert asked == ["1"]
+    assert (second.version, second.promoted, second.reason) == ("2", passes, "because")
+    assert store.row.version == registry.alias == ("2" if passes else "1")
+
+
+def test_a_champion_that_left_the_catalogue_is_replaced(registry: Any, store: Any, found: Report) -> None:
+    publish(registry, store, run(found), gate=never, may_promote=True)
+    del store.rows["1"]
+
+    second = publish(registry, store, run(found), gate=never, may_promote=True)
+
+    assert second.promoted
+    assert "not in the catalogue any more" in second.reason
+
+
+def test_a_registry_that_is_away_changes_nothing(registry: Any, store: Any, found: Report) -> None:
+    registry.away = True
+
+    with pytest.raises(RegistryUnavailable):
+        publish(registry, store, run(found), gate=never, may_promote=True)
+
+    assert store.rows == {}
+    assert store.row is None
+
+
+def test_the_data_digest_tells_one_changed_number() -> None:
+    matrix, labels, cutoff = np.zeros((3, 2)), np.zeros(3), np.zeros(3, np.int64)
+    changed = matrix.copy()
+    changed[1, 1] = 1e-9
+
+    assert digest_of_data(matrix, labels, cutoff) == digest_of_data(np.asfortranarray(matrix), labels, cutoff)
+    assert digest_of_data(matrix, labels, cutoff) != digest_of_data(changed, labels, cutoff)
+
+
+@pytest.mark.parametrize(("days", "old"), [(180, False), (181, True)])
+def test_a_version_is_old_after_its_days(registry: Any, store: Any, found: Report, days: int, old: bool) -> None:
+    publish(registry, store, run(found), gate=never, may_promote=True)
+
+    assert is_old(store.rows["1"], now=NOW + days * DAY, most_days=180) is old
+
+
+def test_the_commit_is_forty_digits_or_unknown() -> None:
+    commit = source_commit()
+
+    assert commit == "unknown" or len(commit) == 40
