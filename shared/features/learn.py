@@ -95,13 +95,14 @@ def _event_features(pasts: Pasts) -> Iterator[Feature]:
         return
     names = _frequent_types(pasts)
     yield Feature("days_known", "known_days", "days", "tenure")
-    yield from _features_of(None, valued=bool(np.any(~np.isnan(pasts.value))))
     for name in names:
         mine = pasts.type == pasts.type_code(name)
         yield from _features_of(name, valued=bool(np.any(~np.isnan(pasts.value[mine]))))
         if len(np.unique(pasts.campaign[mine & (pasts.campaign >= 0)])) > 1:
             yield Feature(f"{name}_campaigns", "distinct", "campaigns", f"variety:{name}", name, "campaign")
         yield from _item_features(pasts, name, mine)
+    # After the types, so that a sum over all types that says the same as one type gives way to it.
+    yield from _features_of(None, valued=bool(np.any(~np.isnan(pasts.value))))
     for share in DAY_PARTS:
         yield Feature(f"{share}_share", "hour_share", "ratio", "time_of_day", None, share)
     yield Feature("weekend_share", "weekend_share", "ratio", "weekend")

@@ -51,6 +51,8 @@ _EVENT_NAMES = {
     "coupon_redeemed": "coupon redemption",
     "campaign_mailed": "mailing",
 }
+_EVENTS_NAMES = {"email_sent": "emails to them", "product_used": "uses of the product"}
+"""Plurals that are not made by an s at the end."""
 
 
 def phrase(feature: Feature, value: float) -> str:
@@ -92,6 +94,24 @@ def event_name(name: str | None) -> str:
     return _EVENT_NAMES.get(name, '"' + name.replace("_", " ").strip() + '"')
 
 
+def event_names(name: str | None) -> str:
+    """Name several events of a type in a sentence.
+
+    >>> event_names("page_viewed"), event_names("demo_watched")
+    ('page views', '"demo watched" events')
+    """
+    if name is None:
+        return "activities"
+    if name not in _EVENT_NAMES:
+        return f"{event_name(name)} events"
+    one, bracket, rest = _EVENT_NAMES[name].partition(" (")
+    return _EVENTS_NAMES.get(name, f"{one}s{bracket}{rest}")
+
+
+def _upper(words: str) -> str:
+    return words[0].upper() + words[1:]
+
+
 def _number(value: float) -> str:
     if value >= 100 or value == int(value):
         return f"{value:,.0f}"
@@ -131,49 +151,51 @@ def _since(feature: Feature, value: float) -> str:
 
 
 def _value(feature: Feature, value: float) -> str:
-    kind = {"value_sum": "total value", "value_mean": "average value", "value_max": "highest value"}[feature.kind]
+    what = event_name(feature.type)
     if np.isnan(value) or (value == 0 and feature.kind == "value_sum"):
-        return f"No {event_name(feature.type)} with a value {_span(feature.window_days)}"
-    what = "activity" if feature.type is None else event_name(feature.type)
+        return f"No {what} with a value {_span(feature.window_days)}"
     if feature.kind == "value_mean":
-        return f"Average value per {what} {_number(value)}"
-    return f"{kind.capitalize()} of {what} {_number(value)} {_span(feature.window_days)}"
+        return f"Average value {_number(value)} per {what}"
+    if feature.kind == "value_max":
+        return f"Highest value {_number(value)} of one {what}"
+    return f"{_upper(event_names(feature.type))} worth {_number(value)} {_span(feature.window_days)}"
 
 
 def _rate(feature: Feature, value: float) -> str:
     if np.isnan(value):
         return f"No {event_name(feature.other)} so far"
-    return f"About {value:.0%} {event_name(feature.type)} per {event_name(feature.other)}"
+    return f"About {_number(round(value * 100, 1))} {event_names(feature.type)} per 100 {event_names(feature.other)}"
 
 
 def _trend(feature: Feature, value: float) -> str:
-    what = event_name(feature.type)
+    what = event_names(feature.type)
     if abs(value) <= 0.1:
-        return f"As much {what} in the last 30 days as before"
-    return f"{'More' if value > 0 else 'Less'} {what} in the last 30 days than before"
+        return f"As many {what} in the last 30 days as before"
+    return f"{'More' if value > 0 else 'Fewer'} {what} in the last 30 days than before"
 
 
 def _active_days(feature: Feature, value: float) -> str:
+    if value == 0:
+        return f"No {event_name(feature.type)} {_span(feature.window_days)}"
     days = "1 day" if value == 1 else f"{_number(value)} days"
-    return f"{event_name(feature.type).capitalize()} on {days} {_span(feature.window_days)}"
+    return f"{_upper(event_names(feature.type))} on {days} {_span(feature.window_days)}"
 
 
 def _distinct(feature: Feature, value: float) -> str:
     thing = feature.other or "item"
     things = f"1 {thing}" if value == 1 else f"{_number(value)} different {thing}s"
-    what = event_name(feature.type)
-    return f"{what[0].upper()}{what[1:]}: {things} {_span(None)}"
+    return f"{_upper(event_names(feature.type))}: {things} {_span(None)}"
 
 
 def _gap(feature: Feature, value: float) -> str:
     if np.isnan(value):
-        return f"Fewer than two of {event_name(feature.type)} so far"
+        return f"Fewer than two {event_names(feature.type)} so far"
     return f"One {event_name(feature.type)} every {_days(value)} on average"
 
 
 def _overdue(feature: Feature, value: float) -> str:
     if np.isnan(value):
-        return f"No rhythm of {event_name(feature.type)} yet"
+        return f"No rhythm of {event_names(feature.type)} yet"
     return f"Time since the last {event_name(feature.type)} is {_number(round(value, 1))} times the usual gap"
 
 

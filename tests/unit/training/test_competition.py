@@ -73,7 +73,7 @@ def test_the_first_block_only_chooses(problem: Problem, competition: Competition
 def test_two_blocks_are_both_judged(problem: Problem) -> None:
     two = dataclasses.replace(problem, splits=problem.splits[:2])
 
-    assert len(room._judged(two)) == sum(len(split.test) for split in two.splits)
+    assert len(two.judged) == sum(len(split.test) for split in two.splits)
 
 
 def test_all_folds_of_flat_data_are_judged(problem_of: Callable[..., Problem]) -> None:
@@ -121,7 +121,7 @@ def test_a_tie_goes_to_the_simpler() -> None:
 
 
 def test_calibration_is_kept_only_where_it_helps(problem: Problem) -> None:
-    rows = room._judged(problem)
+    rows = problem.judged
     for make in ENTRIES.values():
         entry = make(problem)
         calibrated = room._calibrated(problem, entry.raw)

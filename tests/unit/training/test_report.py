@@ -9,6 +9,7 @@ from shared.evaluation.bootstrap import Interval
 from shared.evaluation.leaks import Leak
 from shared.features import LeftOut
 from shared.learners.columns import Columns, chance
+from shared.timeline.splits import stratified
 from shared.training.card import card
 from shared.training.competition import Competition, Entry, Problem, compete
 from shared.training.plots import plots
@@ -83,10 +84,10 @@ def separated() -> tuple[Problem, Competition]:
     """A margin that knows everything has no calibration line."""
     labels = np.tile([0.0, 1.0], 60)
     problem = Problem(
-        np.zeros((120, 1)), labels, np.arange(120, dtype=np.int32), Columns(("a",)), (), np.zeros(120, np.int64)
+        np.zeros((120, 1)), labels, np.arange(120, dtype=np.int32), Columns(("a",)), tuple(stratified(labels))
     )
     margin = np.where(labels == 1, 3.0, -3.0)
-    entry = Entry("rule", "rule", margin, margin, False, lambda: pytest.fail("nobody asked for it"))
+    entry = Entry("rule", "rule", margin, margin, 0.05, False, lambda: pytest.fail("nobody asked for it"))
     return problem, Competition(entry, (entry,), np.arange(120), np.zeros(120))
 
 
