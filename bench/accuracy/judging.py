@@ -87,9 +87,11 @@ def result(
     """
     margin = log_odds(probability)
 
-    def figures(rows: NDArray[np.intp]) -> dict[str, float]:
-        slope, intercept = metrics.calibration_line(labels[rows], margin[rows])
-        return {"auc": metrics.auc(labels[rows], margin[rows]), "slope": slope, "intercept": intercept}
+    ranking = metrics.Ranking(labels, margin)
+
+    def figures(times: Vector) -> dict[str, float]:
+        slope, intercept = metrics.calibration_line(labels, margin, times)
+        return {"auc": ranking.auc(times), "slope": slope, "intercept": intercept}
 
     found = of_figures(figures, owner, draws=500)
     return Result(

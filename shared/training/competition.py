@@ -25,6 +25,8 @@ TIE = 0.001
 """Relative difference of log loss below which the simpler candidate serves."""
 ENOUGH_TO_CHOOSE = 100
 """Positive contacts among the judged rows below which folds of contacts choose."""
+HORIZONS_TO_CHOOSE = 2
+"""Horizons that the judged rows must span for time to choose."""
 SHAPES = (TreeShape(leaves=7, min_rows=20), TreeShape(leaves=15, min_rows=40))
 RIDGES = (1.0, 30.0, 300.0)
 
@@ -62,14 +64,18 @@ class Problem:
     def choosing(self) -> tuple[Split, ...]:
         """Tell on which splits candidates and rounds are chosen.
 
-        The judged rows themselves, by blocks; with fewer than 100 positive contacts among them a choice would be
-        chance, and an early block sees too little: then folds of contacts over all closed frames choose, and time
-        still judges.
+        The judged rows themselves, by blocks. Where they span less than two horizons, or fewer than 100 contacts
+        among them are positive, a choice would be chance made on models that saw a third of the data: then folds
+        of contacts over all closed frames choose, and time still judges.
         """
-        positives = self.owner[self.judged][self.labels[self.judged] == 1]
-        if not self.chained or len(np.unique(positives)) >= ENOUGH_TO_CHOOSE:
+        if self.cutoff is None or self._can_choose(self.cutoff[self.judged]):
             return self.splits
         return tuple(contact_folds(self.owner, self.labels))
+
+    def _can_choose(self, judged_at: NDArray[np.int64]) -> bool:
+        positives = self.owner[self.judged][self.labels[self.judged] == 1]
+        spans = judged_at.max() - judged_at.min() >= HORIZONS_TO_CHOOSE * self.horizon
+        return bool(spans) and len(np.unique(positives)) >= ENOUGH_TO_CHOOSE
 
     @property
     def chosen_by_folds(self) -> bool:

@@ -208,8 +208,8 @@ def _notes(problem: Problem, positives: int) -> list[str]:
         )
     if problem.chosen_by_folds:
         notes.append(
-            "Fewer than 100 contacts among the judged frames reached the outcome: folds of contacts over all frames "
-            "chose the kind of model, time still judged it."
+            "The judged frames span less than two horizons or hold fewer than 100 contacts with the outcome: folds of "
+            "contacts over all frames chose the kind of model, time still judged it."
         )
     if positives < 200:
         notes.append(f"Only {positives} contacts reached the outcome; with fewer than 200 the grade is C at most.")

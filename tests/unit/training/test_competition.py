@@ -145,3 +145,23 @@ def test_progress_is_told_before_each_candidate(problem: Problem) -> None:
     assert told[0] == ("fitting rule", 0.0)
     assert told[-1] == ("chosen", 1.0)
     assert len(told) == 2 + len(room.RIDGES) + len(room.SHAPES)
+
+
+def test_where_time_leaves_too_little_folds_of_contacts_choose_and_time_still_judges(problem: Problem) -> None:
+    short = dataclasses.replace(problem, horizon=60 * DAY)
+
+    competed = compete(short)
+
+    assert not problem.chosen_by_folds
+    assert short.chosen_by_folds
+    for split in short.choosing:
+        assert not set(short.owner[split.train]) & set(short.owner[split.test])
+    assert_array_equal(competed.judged, problem.judged)
+    assert np.isnan(competed.winner.margin[short.splits[0].train]).all()
+
+
+def test_few_positive_contacts_among_the_judged_leave_the_choice_to_folds(problem: Problem) -> None:
+    rare = np.zeros_like(problem.labels)
+    rare[::40] = 1.0
+
+    assert dataclasses.replace(problem, labels=rare).chosen_by_folds
