@@ -5,6 +5,7 @@ ForetellError
 │   ├── UnknownOutcome      422
 │   ├── TooManyContacts     422
 │   └── FileRefused         422
+├── SettingsRefused              a process is not started
 ├── NotAuthenticated        401  no key, or not one of ours
 ├── NotAllowed              403  the key lacks the scope
 ├── NotFound                404
@@ -70,6 +71,13 @@ class FileRefused(BadRequest):
 
     code = "file-refused"
     title = "File refused"
+
+
+class SettingsRefused(ForetellError):
+    """A setting is missing or wrong; no process starts with it."""
+
+    code = "settings-refused"
+    title = "Settings refused"
 
 
 class NotAuthenticated(ForetellError):
