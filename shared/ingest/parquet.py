@@ -1,7 +1,7 @@
 """Parquet files: opened here, with pyarrow imported only when one is read."""
 
 import gc
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,13 +10,12 @@ import numpy as np
 
 from shared.contracts.rows import ContactRow, EventRow, Microseconds
 from shared.errors import FileRefused
-from shared.ingest.batch import Batch, Reject
+from shared.ingest.batch import Batch, Build, Reject
 from shared.ingest.cells import plain
 from shared.ingest.columnar import event_rows
 from shared.ingest.spill import SAMPLE_EVERY, Piece, by_contact, contact_bytes
 
 Row = TypeVar("Row")
-Build = Callable[[Mapping[str, Any]], Row]
 
 
 def event_batches(

@@ -63,13 +63,13 @@ def test_bad_csv_rows_become_rejects_and_the_rest_is_read(events: Read) -> None:
 
     assert len(batch.rows) == 1
     assert batch.rejects == [
-        (2, "occurred_at: give the time with a zone, such as 2026-06-01T09:30:00Z"),
+        (2, "occurred_at: Give the time a zone, such as 2026-06-01T09:30:00Z."),
         (3, "3 cells under 4 columns"),
         (5, "not UTF-8 text"),
         (
             6,
-            "type: String should match pattern '^[a-z][a-z0-9_]{0,63}$'; value: should be a finite number; "
-            "contact_id: this field is required",
+            "type: String should match pattern '^[a-z][a-z0-9_]{0,63}$'; value: Give a finite number.; "
+            "contact_id: This field is required.",
         ),
     ]
 
