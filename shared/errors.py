@@ -12,6 +12,7 @@ ForetellError
 ├── Conflict                409
 │   └── NoModelTrained      409
 ├── BodyTooLarge            413
+├── BodyTooSlow             408
 ├── LimitReached            429
 ├── ModelNotReady           503  a champion exists and is being loaded
 ├── StoreUnavailable        503
@@ -125,6 +126,14 @@ class BodyTooLarge(ForetellError):
     status = 413
     code = "body-too-large"
     title = "Body too large"
+
+
+class BodyTooSlow(ForetellError):
+    """The body did not arrive in time."""
+
+    status = 408
+    code = "body-too-slow"
+    title = "Body too slow"
 
 
 class LimitReached(ForetellError):
