@@ -113,6 +113,8 @@ async def _validation(request: Request, error: Exception) -> Response:
 
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
+    if error.status_code == HTTPStatus.BAD_REQUEST:  # the framework's word for a body that it could not parse
+        return response(malformed(None), request_id_of(request))
     phrase = HTTPStatus(error.status_code).phrase
     told = {
         404: "There is nothing at this path; the paths are listed in /openapi.json.",
@@ -139,8 +141,12 @@ def malformed(position: object) -> MalformedJson:
     Args:
         position: byte or character at which reading stopped, when known.
     """
-    where = f" at position {position}" if isinstance(position, int) else ""
-    return MalformedJson(f"The body is not valid JSON{where}.", position=position if where else None)
+    if isinstance(position, int):
+        return MalformedJson(f"The body is not valid JSON at position {position}.", position=position)
+    return MalformedJson(
+        "The body cannot be read as JSON: send UTF-8, without numbers of thousands of digits or deep nesting.",
+        position=None,
+    )
 
 
 def invalid(errors: Sequence[Mapping[str, Any]], within: Any) -> BadRequest:
