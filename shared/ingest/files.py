@@ -1,6 +1,6 @@
 """Files of contacts and events: CSV and NDJSON (also gzipped) and Parquet, in batches of bounded size."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -8,7 +8,7 @@ from shared.contracts.contact import ContactInput, EventInput
 from shared.contracts.rows import ContactRow, EventRow, Microseconds
 from shared.errors import FileRefused
 from shared.ingest.batch import Batch, Build, Reject
-from shared.ingest.cells import contact_fields, event_fields
+from shared.ingest.cells import CONTACT_COLUMNS, EVENT_COLUMNS, contact_fields, event_fields
 from shared.ingest.lines import Line, csv_lines, ndjson_lines
 from shared.ingest.rows import contact_row, event_row
 
@@ -18,7 +18,7 @@ Row = TypeVar("Row")
 EVENTS_AT_ONCE = 250_000
 CONTACTS_AT_ONCE = 20_000
 
-_READERS: dict[str, Callable[[Path], Iterator[Line]]] = {
+_READERS: dict[str, Callable[[Path, Sequence[str]], Iterator[Line]]] = {
     ".csv": csv_lines,
     ".csv.gz": csv_lines,
     ".ndjson": ndjson_lines,
@@ -52,7 +52,7 @@ def read_events(path: Path, *, recorded_at: Microseconds, at_once: int = EVENTS_
 
         yield from event_batches(path, build, recorded_at=recorded_at, at_once=at_once)
     else:
-        yield from _batches(_READERS[_kind(path)](path), build, at_once)
+        yield from _batches(_READERS[_kind(path)](path, EVENT_COLUMNS), build, at_once)
 
 
 def read_contacts(
@@ -83,7 +83,7 @@ def read_contacts(
 
         yield from contact_batches(path, build, at_once=at_once)
     else:
-        yield from _batches(_READERS[_kind(path)](path), build, at_once)
+        yield from _batches(_READERS[_kind(path)](path, CONTACT_COLUMNS), build, at_once)
 
 
 def _kind(path: Path) -> str:

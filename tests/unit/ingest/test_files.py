@@ -31,6 +31,15 @@ def events(tmp_path: Path) -> Callable[..., Batch[EventRow]]:
 Read = Callable[..., Batch[EventRow]]
 
 
+def test_a_file_without_the_columns_is_refused_whole_and_its_first_line_not_repeated(events: Read) -> None:
+    with pytest.raises(FileRefused) as refused:
+        events("e.csv", f"c-1,secret,{AT}\nc-2,secret,{AT}\n")
+
+    assert refused.value.detail == (
+        "The file has no column contact_id or type or occurred_at; its header must name contact_id, type, occurred_at."
+    )
+
+
 def test_a_csv_of_events_is_read(events: Read) -> None:
     batch = events(
         "e.csv",
