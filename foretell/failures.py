@@ -8,7 +8,7 @@ from pydantic_core import ValidationError
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from shared.errors import BadRequest, FileRefused, ForetellError, InsufficientData, NoModelTrained
+from shared.errors import BadRequest, FileRefused, ForetellError, InsufficientData, NoModelTrained, SettingsRefused
 
 
 class ExitCode(IntEnum):
@@ -31,7 +31,7 @@ def exit_code_of(error: Exception) -> ExitCode:
     """Tell the exit code that goes with an error."""
     if isinstance(error, (InsufficientData, NoModelTrained, NotPromoted)):
         return ExitCode.NOT_ENOUGH
-    if isinstance(error, (BadRequest, ValidationError)) and not isinstance(error, FileRefused):
+    if isinstance(error, (BadRequest, SettingsRefused, ValidationError)) and not isinstance(error, FileRefused):
         return ExitCode.USAGE
     return ExitCode.FAILURE
 
@@ -57,11 +57,6 @@ def _validation_sentence(error: ValidationError) -> str:
     problem = error.errors(include_url=False, include_input=False)[0]
     place = ".".join(str(part) for part in problem["loc"])
     message = str(problem["msg"]).removeprefix("Value error, ")
-    if error.title.endswith("Settings"):
-        name = f"FORETELL_{place.upper()}"
-        if problem["type"] == "missing":
-            return f"{name} is not set: set it in the environment of this process."
-        return f"{name} is wrong: {message}."
     return f"{error.title}{f', {place}' if place else ''}: {message}."
 
 

@@ -28,9 +28,10 @@ def loops_of(settings: WorkerSettings, database: Database, stop: threading.Event
         stop: ends every loop when set.
     """
     retention = Retention(database, settings.prediction_retention_days, now_us)
+    services = ServiceCalls(settings)
     rescoring = Rescoring(
         database,
-        ServiceCalls(settings),
+        services,
         settings.home / "worker.json",
         settings.rescore_every_seconds,
         settings.rescore_share,
@@ -39,7 +40,7 @@ def loops_of(settings: WorkerSettings, database: Database, stop: threading.Event
     return Loops(
         (
             Loop("retention", settings.retention_every_seconds, retention.turn),
-            Loop("rescoring", settings.rescore_poll_seconds, rescoring.turn),
+            Loop("rescoring", settings.rescore_poll_seconds, rescoring.turn, services.all_ready),
         ),
         stop,
     )

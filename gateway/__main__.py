@@ -2,13 +2,12 @@
 
 from gateway.api import create_app
 from shared.serving.process import run
-from shared.settings import GatewaySettings, read
+from shared.settings import GatewaySettings
 
 
 def main() -> None:
     """Serve until told to stop."""
-    settings = read(GatewaySettings)
-    run("gateway", lambda: create_app(settings), level=settings.log_level)
+    run("gateway", GatewaySettings, create_app)
 
 
 if __name__ == "__main__":

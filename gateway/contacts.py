@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Path
+from pydantic import AfterValidator
 from starlette.responses import Response
 
 from gateway.context import Body, Cursor, Ingesting, Limit, Reading, Visit, instant, json_of, now
@@ -24,7 +25,19 @@ from shared.errors import NotFound
 from shared.store import StoredContact
 
 router = APIRouter()
-PathId = Annotated[ContactId, Path(description="Your own id of the contact; percent-encode what is not a letter.")]
+
+
+def _decoded(contact_id: str) -> str:
+    if "\ufffd" in contact_id:  # left by decoding what was not UTF-8: other ids would read the same
+        raise ValueError("percent-encode the id as UTF-8")
+    return contact_id
+
+
+PathId = Annotated[
+    ContactId,
+    AfterValidator(_decoded),
+    Path(description="Your own id of the contact; percent-encode what is not a letter."),
+]
 
 
 @router.post(

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from gateway.auth import Caller, Keyring
+from gateway.bodies import body_of
 from gateway.cursor import Cursors
 from gateway.metrics import GatewayMetrics
 from gateway.upstream import Upstreams
@@ -84,14 +85,10 @@ def _with(scope: Scope) -> Callable[[Request], Awaitable[Visit]]:
     return allowed
 
 
-async def _bytes(request: Request) -> bytes:
-    return await request.body()
-
-
 Reading = Annotated[Visit, Depends(_with("read"))]
 Ingesting = Annotated[Visit, Depends(_with("ingest"))]
 Administering = Annotated[Visit, Depends(_with("admin"))]
-Body = Annotated[bytes, Depends(_bytes)]
+Body = Annotated[bytes, Depends(body_of)]
 Limit = Annotated[int, Query(ge=1, le=1_000, description="How many at most.")]
 Cursor = Annotated[str | None, Query(max_length=4_000, description="`next_cursor` of the page before.")]
 

@@ -53,5 +53,5 @@ def _refused() -> BadRequest:
     return BadRequest(
         "The cursor is not valid for this list. Send next_cursor exactly as the last page gave it, with the same "
         "filters, or leave it out to begin again.",
-        errors=[{"pointer": "#/query/cursor", "detail": "not valid for this list"}],
+        errors=[{"pointer": "/query/cursor", "detail": "not valid for this list"}],
     )

@@ -12,10 +12,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.auth import Caller
+from gateway.bodies import body_of
 from gateway.metrics import GatewayMetrics
 from shared.capabilities import TABLE, Capability
 from shared.contracts.call import CALL_HEADER, REQUEST_ID_HEADER, SERVED_HEADER, Call, signed
-from shared.errors import BadRequest, UpstreamTimeout, UpstreamUnavailable
+from shared.errors import UpstreamTimeout, UpstreamUnavailable
 from shared.settings import GatewaySettings
 
 log = logging.getLogger(__name__)
@@ -66,11 +67,10 @@ class Upstreams:
         Raises:
             UpstreamUnavailable: the service does not answer.
             UpstreamTimeout: it did not answer in time.
+            BadRequest: the body is compressed.
             BodyTooLarge: more bytes than allowed.
         """
-        if request.headers.get("content-encoding", "identity") != "identity":
-            raise BadRequest("Send the body without Content-Encoding; compressed bodies are not read here.")
-        body = await request.body()
+        body = await body_of(request)
         self._refuse_while_resting(capability)
         # Counted from when the body is there: a slow upload must not make the service refuse the call.
         deadline_at = time.time() + self.settings.request_timeout_seconds

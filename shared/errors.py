@@ -5,12 +5,14 @@ ForetellError
 │   ├── UnknownOutcome      422
 │   ├── TooManyContacts     422
 │   └── FileRefused         422
+├── SettingsRefused              a process is not started
 ├── NotAuthenticated        401  no key, or not one of ours
 ├── NotAllowed              403  the key lacks the scope
 ├── NotFound                404
 ├── Conflict                409
 │   └── NoModelTrained      409
 ├── BodyTooLarge            413
+├── BodyTooSlow             408
 ├── LimitReached            429
 ├── ModelNotReady           503  a champion exists and is being loaded
 ├── StoreUnavailable        503
@@ -72,6 +74,13 @@ class FileRefused(BadRequest):
     title = "File refused"
 
 
+class SettingsRefused(ForetellError):
+    """A setting is missing or wrong; no process starts with it."""
+
+    code = "settings-refused"
+    title = "Settings refused"
+
+
 class NotAuthenticated(ForetellError):
     """No key, or one that is not (or no longer) valid."""
 
@@ -117,6 +126,14 @@ class BodyTooLarge(ForetellError):
     status = 413
     code = "body-too-large"
     title = "Body too large"
+
+
+class BodyTooSlow(ForetellError):
+    """The body did not arrive in time."""
+
+    status = 408
+    code = "body-too-slow"
+    title = "Body too slow"
 
 
 class LimitReached(ForetellError):

@@ -3,10 +3,28 @@
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import Field, PositiveFloat, PositiveInt, SecretStr
+from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.capabilities import TABLE
+from shared.errors import SettingsRefused
+
+_DATABASES = ("sqlite:///", "postgresql+psycopg://")
+
+
+def _database(url: SecretStr) -> SecretStr:
+    if not url.get_secret_value().startswith(_DATABASES):
+        raise ValueError(f"it must begin with {' or '.join(_DATABASES)}")
+    return url
+
+
+def _level(name: str) -> str:
+    if name.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+        raise ValueError("it must be DEBUG, INFO, WARNING or ERROR")
+    return name.upper()
+
+
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_database)]
 
 
 class Settings(BaseSettings):
@@ -17,10 +35,10 @@ class Settings(BaseSettings):
     home: Path = Path("var")
     """Folder of the embedded setup: store, registry, keys, cache, logs."""
 
-    store_url: SecretStr | None = None
+    store_url: DatabaseUrl | None = None
     """SQLAlchemy URL of the store; None: SQLite in `home`. PostgreSQL: postgresql+psycopg://..."""
 
-    predictions_url: SecretStr | None = None
+    predictions_url: DatabaseUrl | None = None
     """Where predictions are logged; None: a SQLite file of its own in `home`, or the store's PostgreSQL."""
 
     registry_url: SecretStr | None = None
@@ -29,7 +47,7 @@ class Settings(BaseSettings):
     registry_artifacts: str | None = None
     """Where MLflow keeps artifacts of new experiments; None: a folder in `home` (embedded registry only)."""
 
-    log_level: str = "INFO"
+    log_level: Annotated[str, AfterValidator(_level)] = "INFO"
     """DEBUG, INFO, WARNING or ERROR."""
 
     def resolved_store_url(self) -> str:
@@ -157,6 +175,17 @@ def read(kind: type[Kind], **values: Any) -> Kind:
     """Read settings from the environment; keyword values win.
 
     Raises:
-        pydantic.ValidationError: something is missing or out of bounds.
+        SettingsRefused: something is missing or out of bounds; names the first one, never its value.
     """
-    return kind(**values)
+    try:
+        return kind(**values)
+    except ValidationError as error:
+        raise SettingsRefused(_sentence(error)) from None
+
+
+def _sentence(error: ValidationError) -> str:
+    problem = error.errors(include_url=False, include_input=False)[0]
+    name = f"FORETELL_{'.'.join(str(part) for part in problem['loc']).upper()}"
+    if problem["type"] == "missing":
+        return f"{name} is not set: set it in the environment of this process."
+    return f"{name} is wrong: {problem['msg'].removeprefix('Value error, ')}."

@@ -8,7 +8,8 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shared.capabilities import capability
+from foretell.processes import is_healthy
+from shared.capabilities import TABLE, capability
 from shared.contracts.call import CALL_HEADER, REQUEST_ID_HEADER, Call, signed
 from shared.errors import UpstreamTimeout, UpstreamUnavailable
 from shared.settings import WorkerSettings
@@ -54,6 +55,10 @@ class ServiceCalls:
             raise UpstreamTimeout(f"The service {line.name} did not answer within {DEADLINE_SECONDS:.0f} s.") from error
         except (OSError, ValueError, LookupError, TypeError) as error:
             raise UpstreamUnavailable(f"The service {line.name} does not answer.") from error
+
+    def all_ready(self) -> bool:
+        """Tell whether every service is ready to be asked."""
+        return all(is_healthy(f"{self.settings.upstream_of(line.name)}/readyz") for line in TABLE)
 
     def _headers(self, account: str, path: str) -> dict[str, str]:
         request_id = f"rescore-{uuid.uuid4().hex}"

@@ -12,6 +12,10 @@ from shared.serving.logs import trail
 
 log = logging.getLogger(__name__)
 
+READY_SECONDS = 60.0
+"""How long a first turn waits for what it needs; then it comes all the same, and tells of its failure."""
+LOOK_SECONDS = 0.25
+
 
 class LoopMetrics:
     """What the worker counts about its loops."""
@@ -38,6 +42,8 @@ class Loop:
     every_seconds: float
     turn: Callable[[], None]
     """Does one round; raises when it failed."""
+    ready: Callable[[], bool] = lambda: True
+    """Tells whether what the first turn needs is there."""
 
 
 @dataclass(slots=True)
@@ -50,7 +56,7 @@ class Loops:
     _threads: list[threading.Thread] = field(default_factory=list)
 
     def start(self) -> None:
-        """Start every loop; the first turn comes at once."""
+        """Start every loop; the first turn comes as soon as it is ready for it."""
         for loop in self.loops:
             thread = threading.Thread(target=self._live, args=(loop,), name=loop.name, daemon=True)
             thread.start()
@@ -67,6 +73,9 @@ class Loops:
             thread.join(max(0.0, deadline - time.monotonic()))
 
     def _live(self, loop: Loop) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        while not (self.stop.is_set() or loop.ready() or time.monotonic() > deadline):
+            self.stop.wait(LOOK_SECONDS)
         failures = 0
         while not self.stop.is_set():
             failures = 0 if self.run_once(loop) else failures + 1

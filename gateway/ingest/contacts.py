@@ -9,10 +9,11 @@ from pydantic import ValidationError
 from gateway.ingest.envelope import document, items
 from gateway.schemas import ContactCounts, ContactResult, ContactsResponse, StoredContactResponse
 from shared.contracts.contact import ContactInput
+from shared.contracts.mistakes import mistakes
 from shared.contracts.prediction import ProblemPointer
 from shared.contracts.rows import ContactRow, Microseconds
 from shared.errors import BadRequest
-from shared.ingest import contact_row, problems
+from shared.ingest import contact_row
 from shared.store import AccountStore
 
 
@@ -45,10 +46,11 @@ def put(store: AccountStore, contact_id: str, body: bytes, arrival: Arrival) -> 
     fields = document(body)
     if fields.get("id", contact_id) != contact_id:
         raise _refused([{"pointer": "/id", "detail": "The id differs from the one in the path; leave it out."}])
+    given = {**fields, "id": contact_id}
     try:
-        row = arrival.row(ContactInput.model_validate({**fields, "id": contact_id}))
+        row = arrival.row(ContactInput.model_validate(given))
     except ValidationError as error:
-        raise _refused(problems(error, "")) from error
+        raise _refused(mistakes([{**entry} for entry in error.errors(include_url=False)], given)) from error
     (status,) = store.put_contacts([row], recorded_at=arrival.now)
     return StoredContactResponse(id=contact_id, status=status, request_id=arrival.request_id)
 
@@ -93,7 +95,8 @@ def _judged(item: Any, place: int, arrival: Arrival) -> ContactRow | ContactResu
     except ValidationError as error:
         given = item.get("id") if isinstance(item, dict) else None
         told = given if isinstance(given, str) and len(given) <= 200 else None
-        errors = [ProblemPointer(**problem) for problem in problems(error, f"/contacts/{place}")]
+        found = mistakes([{**entry} for entry in error.errors(include_url=False)], item, f"/contacts/{place}")
+        errors = [ProblemPointer(**mistake) for mistake in found]
         return ContactResult(index=place, id=told, status="invalid", errors=errors)
 
 

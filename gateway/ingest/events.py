@@ -8,9 +8,10 @@ from pydantic import ValidationError
 from gateway.ingest.envelope import items
 from gateway.schemas import EventCounts, EventResult, EventsResponse
 from shared.contracts.contact import EventInput
+from shared.contracts.mistakes import mistakes
 from shared.contracts.prediction import ProblemPointer
 from shared.contracts.rows import DAY, EventRow, Microseconds
-from shared.ingest import event_row, problems
+from shared.ingest import event_row
 from shared.store import AccountStore
 
 FURTHEST_AHEAD: Final[Microseconds] = DAY
@@ -50,7 +51,8 @@ def _judged(item: Any, place: int, now: Microseconds) -> EventRow | EventResult:
     try:
         row = event_row(EventInput.model_validate(item), recorded_at=now)
     except ValidationError as error:
-        return _invalid(item, place, problems(error, f"/events/{place}"))
+        details = [{**entry} for entry in error.errors(include_url=False)]
+        return _invalid(item, place, mistakes(details, item, f"/events/{place}"))
     if row.occurred_at > now + FURTHEST_AHEAD:
         detail = "This lies more than a day in the future; send an event once it has happened."
         return _invalid(item, place, [{"pointer": f"/events/{place}/occurred_at", "detail": detail}])

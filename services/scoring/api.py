@@ -12,7 +12,7 @@ from shared.serving.process import run
 from shared.serving.question import Question, ServedModel
 from shared.serving.reads import Reads
 from shared.serving.service import Service
-from shared.settings import ServiceSettings, read
+from shared.settings import ServiceSettings
 from shared.store import open_database
 
 
@@ -38,17 +38,16 @@ QUESTION = Question(
 )
 
 
-def create_app(settings: ServiceSettings | None = None, store: Reads | None = None, **parts: Any) -> FastAPI:
+def create_app(settings: ServiceSettings, store: Reads | None = None, **parts: Any) -> FastAPI:
     """Make the scoring service.
 
     Args:
-        settings: None: from the environment.
+        settings: read once.
         store: None: the one of the settings.
         parts: replacements of `Service`'s clock and fetch, for tests.
     """
-    settings = settings or read(ServiceSettings)
     return Service(QUESTION, settings, store or open_database(settings), **parts).app()
 
 
 if __name__ == "__main__":
-    run("scoring", create_app, level=read(ServiceSettings).log_level)
+    run("scoring", ServiceSettings, create_app)

@@ -2,7 +2,6 @@
 
 from shared.ingest.files import Batch, Reject, read_contacts, read_events
 from shared.ingest.identity import email_hash, event_identity
-from shared.ingest.problems import problems
 from shared.ingest.rows import contact_row, event_row, microseconds
 
 __all__ = [
@@ -13,7 +12,6 @@ __all__ = [
     "event_identity",
     "event_row",
     "microseconds",
-    "problems",
     "read_contacts",
     "read_events",
 ]

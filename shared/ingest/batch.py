@@ -6,7 +6,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
-from shared.ingest.problems import problems
+from shared.contracts.mistakes import mistakes
 
 Row = TypeVar("Row")
 
@@ -18,6 +18,16 @@ class Reject(NamedTuple):
     """1 for the first line of a text file, and for the first row of a Parquet file."""
     reason: str
     """What is wrong and where; the row itself is not repeated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Build(Generic[Row]):
+    """How the cells of a line become a row."""
+
+    fields: Callable[[Mapping[str, Any]], Mapping[str, Any]]
+    """Cells to the fields of a wire type; ValueError where a cell cannot be one."""
+    row: Callable[[Mapping[str, Any]], Row]
+    """Fields to a row; ValidationError where they do not fit."""
 
 
 @dataclass(slots=True)
@@ -33,19 +43,20 @@ class Batch(Generic[Row]):
         """Count rows and rejects."""
         return len(self.rows) + len(self.rejects)
 
-    def take(self, line: int, cells: Mapping[str, Any], build: Callable[[Mapping[str, Any]], Row]) -> None:
+    def take(self, line: int, cells: Mapping[str, Any], build: Build[Row]) -> None:
         """Add a row, or the reason why it is none."""
+        fields: Mapping[str, Any] = {}
         try:
-            self.rows.append(build(cells))
+            fields = build.fields(cells)
+            self.rows.append(build.row(fields))
         except ValidationError as error:
-            reasons = (f"{entry['pointer'].lstrip('/')}: {entry['detail']}" for entry in problems(error))
+            found = mistakes([{**entry} for entry in error.errors(include_url=False)], fields)
+            reasons = (f"{entry['pointer'].lstrip('/')}: {entry['detail']}" for entry in found)
             self.rejects.append(Reject(line, "; ".join(reasons)))
         except ValueError as error:
             self.rejects.append(Reject(line, str(error)))
 
-    def take_all(
-        self, numbered: Iterable[tuple[int, Mapping[str, Any]]], build: Callable[[Mapping[str, Any]], Row]
-    ) -> None:
+    def take_all(self, numbered: Iterable[tuple[int, Mapping[str, Any]]], build: Build[Row]) -> None:
         """Add many rows."""
         for line, cells in numbered:
             self.take(line, cells, build)

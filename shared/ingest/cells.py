@@ -2,12 +2,14 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 import orjson
+
+from shared.errors import FileRefused
 
 EVENT_FIELDS = (
     "contact_id",
@@ -22,11 +24,30 @@ EVENT_FIELDS = (
     "human",
 )
 """Event columns that are fields; `properties` holds JSON; any other column is a property."""
+EVENT_COLUMNS = ("contact_id", "type", "occurred_at")
+"""Columns without which no row of a file can be an event."""
+CONTACT_COLUMNS = ("id",)
+"""Columns without which no row of a file can be a contact."""
 _ID_FIELDS = ("contact_id", "id", "message_id", "campaign_id", "item")
 _CONTACT_FIELDS = ("id", "email", "timezone", "created_at")
 
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,14})")
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,15})?([eE][-+]?[0-9]{1,2})?")
+
+
+def refuse_without(needed: Sequence[str], columns: Collection[str]) -> None:
+    """Refuse a file none of whose rows can be read; its own columns are not repeated, they may be a first row.
+
+    Args:
+        needed: EVENT_COLUMNS or CONTACT_COLUMNS.
+        columns: of the file.
+
+    Raises:
+        FileRefused: one is missing.
+    """
+    missing = [name for name in needed if name not in columns]
+    if missing:
+        raise FileRefused(f"The file has no column {' or '.join(missing)}; its header must name {', '.join(needed)}.")
 
 
 def event_fields(cells: Mapping[str, Any]) -> dict[str, Any]:

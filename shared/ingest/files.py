@@ -1,14 +1,14 @@
 """Files of contacts and events: CSV and NDJSON (also gzipped) and Parquet, in batches of bounded size."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from shared.contracts.contact import ContactInput, EventInput
 from shared.contracts.rows import ContactRow, EventRow, Microseconds
 from shared.errors import FileRefused
-from shared.ingest.batch import Batch, Reject
-from shared.ingest.cells import contact_fields, event_fields
+from shared.ingest.batch import Batch, Build, Reject
+from shared.ingest.cells import CONTACT_COLUMNS, EVENT_COLUMNS, contact_fields, event_fields
 from shared.ingest.lines import Line, csv_lines, ndjson_lines
 from shared.ingest.rows import contact_row, event_row
 
@@ -18,7 +18,7 @@ Row = TypeVar("Row")
 EVENTS_AT_ONCE = 250_000
 CONTACTS_AT_ONCE = 20_000
 
-_READERS: dict[str, Callable[[Path], Iterator[Line]]] = {
+_READERS: dict[str, Callable[[Path, Sequence[str]], Iterator[Line]]] = {
     ".csv": csv_lines,
     ".csv.gz": csv_lines,
     ".ndjson": ndjson_lines,
@@ -42,15 +42,17 @@ def read_events(path: Path, *, recorded_at: Microseconds, at_once: int = EVENTS_
         FileRefused: the file cannot be read at all.
     """
 
-    def build(cells: Mapping[str, Any]) -> EventRow:
-        return event_row(EventInput.model_validate(event_fields(cells)), recorded_at=recorded_at)
+    def row(fields: Mapping[str, Any]) -> EventRow:
+        return event_row(EventInput.model_validate(fields), recorded_at=recorded_at)
+
+    build = Build(event_fields, row)
 
     if _kind(path) == ".parquet":
         from shared.ingest.parquet import event_batches
 
         yield from event_batches(path, build, recorded_at=recorded_at, at_once=at_once)
     else:
-        yield from _batches(_READERS[_kind(path)](path), build, at_once)
+        yield from _batches(_READERS[_kind(path)](path, EVENT_COLUMNS), build, at_once)
 
 
 def read_contacts(
@@ -70,16 +72,18 @@ def read_contacts(
         FileRefused: the file cannot be read at all.
     """
 
-    def build(cells: Mapping[str, Any]) -> ContactRow:
-        contact = ContactInput.model_validate(contact_fields(cells))
+    def row(fields: Mapping[str, Any]) -> ContactRow:
+        contact = ContactInput.model_validate(fields)
         return contact_row(contact, recorded_at=recorded_at, identity_key=identity_key, undated=True)
+
+    build = Build(contact_fields, row)
 
     if _kind(path) == ".parquet":
         from shared.ingest.parquet import contact_batches
 
         yield from contact_batches(path, build, at_once=at_once)
     else:
-        yield from _batches(_READERS[_kind(path)](path), build, at_once)
+        yield from _batches(_READERS[_kind(path)](path, CONTACT_COLUMNS), build, at_once)
 
 
 def _kind(path: Path) -> str:
@@ -92,7 +96,7 @@ def _kind(path: Path) -> str:
     raise FileRefused(f"{path.name} is none of {', '.join((*_READERS, '.parquet'))}; rename or convert it.")
 
 
-def _batches(lines: Iterator[Line], build: Callable[[Mapping[str, Any]], Row], at_once: int) -> Iterator[Batch[Row]]:
+def _batches(lines: Iterator[Line], build: Build[Row], at_once: int) -> Iterator[Batch[Row]]:
     batch: Batch[Row] = Batch()
     for line in lines:
         if line.cells is None:

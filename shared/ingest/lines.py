@@ -4,7 +4,7 @@ import csv
 import gzip
 import io
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -12,7 +12,7 @@ from typing import IO, Any, NamedTuple
 import orjson
 
 from shared.errors import FileRefused
-from shared.ingest.cells import EVENT_FIELDS, typed
+from shared.ingest.cells import EVENT_FIELDS, refuse_without, typed
 
 MAX_LINE_BYTES = 1_000_000
 _AS_TEXT = {*EVENT_FIELDS, "email", "timezone", "created_at", "valid_from", "consent", "properties", "attributes"}
@@ -28,16 +28,21 @@ class Line(NamedTuple):
     fraction: float
 
 
-def csv_lines(path: Path) -> Iterator[Line]:
+def csv_lines(path: Path, needed: Sequence[str] = ()) -> Iterator[Line]:
     """Read CSV with a header; cells of other than the known columns become numbers and booleans where they look so.
 
+    Args:
+        path: of the file.
+        needed: columns that must be there.
+
     Raises:
-        FileRefused: there is no header, or a column twice, or the compressed file is broken.
+        FileRefused: there is no header, or a column twice or missing, or the compressed file is broken.
     """
     with _opened(path) as (stream, fraction):
         text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
         reader = csv.reader(text)
         header = _header(reader)
+        refuse_without(needed, header)
         while (row := _next(reader)) is not None:
             if not row:
                 continue
@@ -54,8 +59,12 @@ def csv_lines(path: Path) -> Iterator[Line]:
                 yield Line(reader.line_num, cells, "", fraction())
 
 
-def ndjson_lines(path: Path) -> Iterator[Line]:
+def ndjson_lines(path: Path, needed: Sequence[str] = ()) -> Iterator[Line]:  # noqa: ARG001 - each line has its own names
     """Read one JSON object a line; empty lines are skipped.
+
+    Args:
+        path: of the file.
+        needed: not looked at, for lines have no header.
 
     Raises:
         FileRefused: the compressed file is broken.

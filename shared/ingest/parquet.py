@@ -1,7 +1,7 @@
 """Parquet files: opened here, with pyarrow imported only when one is read."""
 
 import gc
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,13 +10,12 @@ import numpy as np
 
 from shared.contracts.rows import ContactRow, EventRow, Microseconds
 from shared.errors import FileRefused
-from shared.ingest.batch import Batch, Reject
-from shared.ingest.cells import plain
+from shared.ingest.batch import Batch, Build, Reject
+from shared.ingest.cells import CONTACT_COLUMNS, EVENT_COLUMNS, plain, refuse_without
 from shared.ingest.columnar import event_rows
 from shared.ingest.spill import SAMPLE_EVERY, Piece, by_contact, contact_bytes
 
 Row = TypeVar("Row")
-Build = Callable[[Mapping[str, Any]], Row]
 
 
 def event_batches(
@@ -26,10 +25,10 @@ def event_batches(
 
     A file of more than one batch is brought into the order of contacts first.
     """
-    with _opened(path) as file:
+    with _opened(path, EVENT_COLUMNS) as file:
         pieces = _pieces(file, at_once)
         rows = file.metadata.num_rows
-        if rows > at_once and "contact_id" in file.schema_arrow.names:
+        if rows > at_once:
             pieces = by_contact(pieces, _sample(file, at_once), rows, at_once=at_once)
         for piece in pieces:
             with _collector_paused():
@@ -42,7 +41,7 @@ def event_batches(
 
 def contact_batches(path: Path, build: Build[ContactRow], *, at_once: int) -> Iterator[Batch[ContactRow]]:
     """Read contacts row by row."""
-    with _opened(path) as file:
+    with _opened(path, CONTACT_COLUMNS) as file:
         for piece in _pieces(file, at_once):
             batch: Batch[ContactRow] = Batch(fraction=piece.fraction)
             take_slowly(batch, piece, list(range(piece.table.num_rows)), build)
@@ -88,7 +87,7 @@ def _collector_paused() -> Iterator[None]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def _opened(path: Path, needed: Sequence[str]) -> Iterator[Any]:
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -99,6 +98,7 @@ def _opened(path: Path) -> Iterator[Any]:
             names = file.schema_arrow.names
             if len(set(names)) != len(names):
                 raise FileRefused("The file names a column twice; rename one of them.")
+            refuse_without(needed, names)
             yield file
     except (pa.ArrowInvalid, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:  # the disk's own trouble, not the file's

@@ -139,12 +139,14 @@ class Answering:
         account = self._store.of(asked.call.account)
         cutoff = microseconds(asked.cutoff)
         ids = list(dict.fromkeys(contact.id for contact in contacts))
+        stored, away = PastRows({}, []), False
         try:
-            stored = account.past_rows(ids, cutoff=cutoff, asked_at=microseconds(asked.asked_at)) if ids else None
-            away = False
+            if ids:
+                asked_at, reached_by = microseconds(asked.asked_at), champion.model.reached_by
+                stored = account.past_rows(ids, cutoff=cutoff, asked_at=asked_at, always=reached_by)
         except StoreUnavailable:
-            stored, away = None, True
-        pasts = united(contacts, stored or PastRows({}, []), cutoff=cutoff)
+            away = True
+        pasts = united(contacts, stored, cutoff=cutoff)
         verdicts = judging.judged(contacts, pasts, champion.model, away=away)
         if away and contacts and all(verdict.status == "insufficient_data" for verdict in verdicts):
             raise StoreUnavailable(

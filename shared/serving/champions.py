@@ -170,6 +170,8 @@ class ChampionHolder:
         row = self._rows.get(key)
         if row is not None and (key, row.version, row.digest) in self._refused:
             return "The promoted version cannot be loaded; the service's log says why. Promote another one."
+        if row is not None and (key, row.version, row.digest) in self._attempts:
+            return "The registry does not give out the promoted version now; the service goes on trying. Ask later."
         return "The model is being loaded; ask again in a few seconds."
 
     async def _read_rows(self) -> Sequence[Row]:

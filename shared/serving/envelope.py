@@ -9,6 +9,7 @@ import orjson
 from pydantic import ValidationError
 
 from shared.contracts.contact import InlineContact
+from shared.contracts.mistakes import mistakes
 from shared.contracts.request import MAX_CONTACTS, PredictionRequest
 from shared.errors import BadRequest, TooManyContacts
 from shared.serving import problem
@@ -90,8 +91,8 @@ def _slot(raw: Any, place: int) -> Slot:
         return InlineContact.model_validate(raw)
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=False, include_input=False)
-        pointers = problem.pointers([dict(entry) for entry in details], raw, f"/contacts/{place}")
-        return InvalidContact(_repeatable(raw), pointers[: problem.MAX_ERRORS])
+        found = mistakes([dict(entry) for entry in details], raw, f"/contacts/{place}")
+        return InvalidContact(_repeatable(raw), found)
 
 
 def _repeatable(raw: Any) -> str | None:

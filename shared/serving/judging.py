@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from shared.errors import StoreUnavailable
 from shared.serving.question import Scored, ServedModel
 from shared.serving.reads import AccountReads
 from shared.serving.uniting import United
-from shared.timeline import Pasts
+from shared.timeline import Pasts, seen_type
 
 STALE_AFTER = 14 * DAY
 NEW_WITHIN = 7 * DAY
@@ -38,7 +39,7 @@ def judged(contacts: Sequence[InlineContact], pasts: United, model: ServedModel,
         away: the store could not be read: only a contact that brings data and a granted consent is answered.
     """
     active = {event[0] for event in pasts.events}
-    reached = {event[0] for event in pasts.events if event[2] in model.reached_by} if model.reached_by else set()
+    reached = _reached(pasts, model)
     noted = ["store_unavailable"] if away else []
     verdicts = []
     for contact, key in zip(contacts, pasts.keys, strict=True):
@@ -57,6 +58,13 @@ def judged(contacts: Sequence[InlineContact], pasts: United, model: ServedModel,
             status = "ok"
         verdicts.append(Verdict(status, data_quality=list(noted)))
     return verdicts
+
+
+def _reached(pasts: United, model: ServedModel) -> set[str]:
+    """Find who reached the outcome at any time before the cutoff, as training sees it: not by a machine's doing."""
+    if not model.reached_by:
+        return set()
+    return {event[0] for event in chain(pasts.events, pasts.older) if seen_type(event) in model.reached_by}
 
 
 def _brings_all(contact: InlineContact) -> bool:

@@ -3,6 +3,7 @@
 Plain ASGI: nothing is buffered, and a request costs microseconds.
 """
 
+import asyncio
 import logging
 import re
 import time
@@ -12,7 +13,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.contracts.call import REQUEST_ID_HEADER
-from shared.errors import BodyTooLarge
+from shared.errors import BodyTooLarge, BodyTooSlow, ForetellError
 from shared.serving import problem
 from shared.serving.logs import trail
 from shared.serving.metrics import RequestMetrics
@@ -22,6 +23,8 @@ log = logging.getLogger(__name__)
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 QUIET_ROUTES = frozenset({"/healthz", "/readyz", "/metrics"})
 """Asked every few seconds by machines: counted, not logged."""
+BODY_SECONDS = 60.0
+"""How long a body may take to arrive: a client that sends a byte a minute would hold its connection for ever."""
 
 
 def sane_request_id(given: str | None) -> str:
@@ -83,43 +86,54 @@ class RequestContext:
 
 
 class BodyLimit:
-    """Refuse a body past the limit with 413, whether its length is announced or not."""
+    """Refuse a body past the limit with 413, whether its length is announced or not, and one that dawdles with 408."""
 
-    def __init__(self, app: ASGIApp, *, max_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, *, max_bytes: int, within_seconds: float = BODY_SECONDS) -> None:
         self.app = app
         self.max_bytes = max_bytes
+        self.within_seconds = within_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on while its body stays within the limit."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        error = BodyTooLarge(
+        too_large = BodyTooLarge(
             f"The body is larger than {self.max_bytes} bytes; send it in several calls.", max_bytes=self.max_bytes
         )
-        refusal = problem.response(error, scope.get("state", {}).get("request_id"))
+        request_id = scope.get("state", {}).get("request_id")
         announced = Headers(scope=scope).get("content-length", "")
         if announced.isdecimal() and int(announced[:20]) > self.max_bytes:
-            await refusal(scope, receive, send)
+            await problem.response(too_large, request_id)(scope, receive, send)
             return
-        received, refused, answered = 0, False, False
+        received, whole, answered = 0, False, False
+        refused: ForetellError | None = None
+        deadline = asyncio.get_running_loop().time() + self.within_seconds
 
         async def receive_within() -> Message:
-            nonlocal received, refused
-            message = await receive()
+            nonlocal received, whole, refused
+            if whole:  # what comes now is the client's leaving
+                return await receive()
+            try:
+                async with asyncio.timeout_at(deadline):
+                    message = await receive()
+            except TimeoutError:
+                refused = BodyTooSlow(f"The body did not arrive within {self.within_seconds:g} s; send it in one go.")
+                raise refused from None
+            whole = not message.get("more_body", False)
             received += len(message.get("body", b""))
             if received > self.max_bytes:
-                refused = True
-                raise error
+                refused = too_large
+                raise refused
             return message
 
         async def send_unless_refused(message: Message) -> None:
             # Whatever a framework makes of the interrupted body, the client is told 413.
             nonlocal answered
-            if not refused:
+            if refused is None:
                 await send(message)
             elif not answered:
                 answered = True
-                await refusal(scope, receive, send)
+                await problem.response(refused, request_id)(scope, receive, send)
 
         await self.app(scope, receive_within, send_unless_refused)

@@ -10,12 +10,10 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from shared.contracts.mistakes import MAX_MISTAKES, mistakes
 from shared.errors import BadRequest, ForetellError
 
 MEDIA_TYPE = "application/problem+json"
-MAX_ERRORS = 20
-MAX_SEGMENT = 128
-"""Longest field name that a pointer repeats: a name of a megabyte is not sent back."""
 
 
 class MalformedJson(BadRequest):
@@ -101,20 +99,22 @@ async def _validation(request: Request, error: Exception) -> Response:
     # The place starts with `body`, `path`, `query` or `header`; only the first one's name is no news.
     within = {"path": request.path_params, "query": dict(request.query_params), "header": dict(request.headers)}
     errors = [
-        pointers([{**entry, "loc": entry["loc"][1:]}], error.body)
+        mistakes([{**entry, "loc": entry["loc"][1:]}], error.body)
         if entry["loc"][0] == "body"
-        else pointers([entry], within)
+        else mistakes([entry], within)
         for entry in details
     ]
     wrong = BadRequest(
         "The request does not fit the contract; `errors` says where.",
-        errors=[entry for found in errors for entry in found][:MAX_ERRORS],
+        errors=[entry for found in errors for entry in found][:MAX_MISTAKES],
     )
     return response(wrong, request_id_of(request))
 
 
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
+    if error.status_code == HTTPStatus.BAD_REQUEST:  # the framework's word for a body that it could not parse
+        return response(malformed(None), request_id_of(request))
     phrase = HTTPStatus(error.status_code).phrase
     told = {
         404: "There is nothing at this path; the paths are listed in /openapi.json.",
@@ -141,8 +141,12 @@ def malformed(position: object) -> MalformedJson:
     Args:
         position: byte or character at which reading stopped, when known.
     """
-    where = f" at position {position}" if isinstance(position, int) else ""
-    return MalformedJson(f"The body is not valid JSON{where}.", position=position if where else None)
+    if isinstance(position, int):
+        return MalformedJson(f"The body is not valid JSON at position {position}.", position=position)
+    return MalformedJson(
+        "The body cannot be read as JSON: send UTF-8, without numbers of thousands of digits or deep nesting.",
+        position=None,
+    )
 
 
 def invalid(errors: Sequence[Mapping[str, Any]], within: Any) -> BadRequest:
@@ -154,57 +158,5 @@ def invalid(errors: Sequence[Mapping[str, Any]], within: Any) -> BadRequest:
     """
     return BadRequest(
         "The request does not fit the contract; `errors` says where.",
-        errors=pointers(errors, within)[:MAX_ERRORS],
+        errors=mistakes(errors, within),
     )
-
-
-def pointers(errors: Sequence[Mapping[str, Any]], within: Any, prefix: str = "") -> list[dict[str, str]]:
-    """Turn pydantic's error details into JSON pointers; the input is never repeated.
-
-    Args:
-        errors: from `ValidationError.errors()`.
-        within: what was validated; tells names in the data from pydantic's own names of union members.
-        prefix: pointer of the validated part within the body, such as `/contacts/3`.
-
-    Returns:
-        One {"pointer", "detail"} a mistake, each once, in order.
-
-    >>> pointers([{"loc": ("size", "int"), "msg": "Not a number", "type": "int_parsing"}], {"size": "x"})
-    [{'pointer': '/size', 'detail': 'Not a number'}]
-    """
-    found = {(prefix + _pointer(entry, within), _sentence(entry)): None for entry in errors}
-    return [{"pointer": pointer, "detail": detail} for pointer, detail in found]
-
-
-def _pointer(entry: Mapping[str, Any], within: Any) -> str:
-    parts = []
-    place: Sequence[int | str] = entry["loc"]
-    for number, part in enumerate(place, start=1):
-        if _holds(within, part):
-            within = within[part]
-        elif entry["type"] != "missing" or number < len(place):
-            continue
-        parts.append(f"/{_escaped(part)}")
-    return "".join(parts)
-
-
-def _holds(within: Any, part: int | str) -> bool:
-    if isinstance(within, list):
-        return isinstance(part, int) and part < len(within)
-    return isinstance(within, Mapping) and part in within
-
-
-def _escaped(part: int | str) -> str:
-    return str(part)[:MAX_SEGMENT].replace("~", "~0").replace("/", "~1")
-
-
-_SENTENCES = {
-    "extra_forbidden": "This field is not known here; leave it out.",
-    "missing": "This field is required.",
-    "timezone_aware": "Give the time a zone, such as 2026-06-01T09:30:00Z.",
-    "finite_number": "Give a finite number.",
-}
-
-
-def _sentence(entry: Mapping[str, Any]) -> str:
-    return _SENTENCES.get(entry["type"], str(entry["msg"]).removeprefix("Value error, "))

@@ -2,33 +2,46 @@
 
 import argparse
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import uvicorn
 from fastapi import FastAPI
 
+from shared.errors import SettingsRefused
 from shared.serving import logs
 from shared.serving.lean import block_training_libraries
+from shared.settings import Settings, read
 
 SHUTDOWN_SECONDS = 10
+Kind = TypeVar("Kind", bound=Settings)
 
 
-def run(name: str, create_app: Callable[[], FastAPI], *, level: str, arguments: Sequence[str] | None = None) -> None:
+def run(
+    name: str, kind: type[Kind], create_app: Callable[[Kind], FastAPI], *, arguments: Sequence[str] | None = None
+) -> None:
     """Serve until the process is told to stop.
 
     Args:
         name: of the service, in every log line.
-        create_app: called once the libraries of training are blocked.
-        level: of the log.
+        kind: of the settings, read from the environment.
+        create_app: called with them once the libraries of training are blocked.
         arguments: of the command line; None: those of the process.
+
+    Raises:
+        SystemExit: with 2 and one sentence on stderr, when the command line or a setting is wrong.
     """
     block_training_libraries()
     parser = argparse.ArgumentParser(description=f"Serve {name}.")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: loopback only)")
     parser.add_argument("--port", type=int, required=True, help="port to listen on")
     given = parser.parse_args(arguments)
-    logs.configure(level, name)
+    try:
+        settings = read(kind)
+    except SettingsRefused as error:
+        parser.exit(2, f"{name}: {error.detail}\n")
+    logs.configure(settings.log_level, name)
     uvicorn.run(
-        create_app(),
+        create_app(settings),
         host=given.host,
         port=given.port,
         loop="uvloop",

@@ -1,6 +1,6 @@
 """The part of the store that answering needs; `shared.store.Database` fits it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Protocol
 
 from shared.contracts.outcome import Outcome
@@ -12,7 +12,9 @@ from shared.timeline import PastRows
 class AccountReads(Protocol):
     """One account's rows."""
 
-    def past_rows(self, contact_ids: Sequence[str], *, cutoff: int, asked_at: int) -> PastRows:
+    def past_rows(
+        self, contact_ids: Sequence[str], *, cutoff: int, asked_at: int, always: Collection[str] = ()
+    ) -> PastRows:
         """Read what was known of these contacts."""
 
     def newest_event_at(self) -> int | None:

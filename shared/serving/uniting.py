@@ -22,6 +22,8 @@ class United:
     """By key; a key without facts is unknown to the store and was sent without data."""
     events: list[EventTuple] = field(default_factory=list)
     """Under their keys."""
+    older: list[EventTuple] = field(default_factory=list)
+    """Under their keys: from before the lookback, for statuses alone."""
 
 
 def united(contacts: Sequence[InlineContact], stored: PastRows, *, cutoff: Microseconds) -> United:
@@ -37,6 +39,9 @@ def united(contacts: Sequence[InlineContact], stored: PastRows, *, cutoff: Micro
     """
     result = United()
     own = _own_events(contacts, stored)
+    older: dict[str, list[EventTuple]] = {}
+    for event in stored.older:
+        older.setdefault(event[0], []).append(event)
     shared_ids = set()
     for place, contact in enumerate(contacts):
         first = contact.id not in result.facts and contact.id not in shared_ids
@@ -49,7 +54,9 @@ def united(contacts: Sequence[InlineContact], stored: PastRows, *, cutoff: Micro
             result.facts[key] = facts
         if contact.id in own:
             result.events.extend(_rekeyed(own[contact.id], key, contact.id))
-            result.events.extend(_inline(contact, key, {event[1] for event in own[contact.id]}, cutoff))
+            for event in _inline(contact, key, {event[1] for event in own[contact.id]}, cutoff):
+                (result.events if event[3] >= cutoff - LOOKBACK else result.older).append(event)
+        result.older.extend(_rekeyed(older.get(contact.id, ()), key, contact.id))
     result.events.extend(event for event in stored.events if event[0] not in own)
     return result
 
@@ -80,7 +87,7 @@ def _inline(contact: InlineContact, key: str, taken: set[str], cutoff: Microseco
         identity = event.id or event_identity(
             contact.id, event.type, at, event.value, properties=canonical(event.properties)
         )
-        if cutoff - LOOKBACK <= at < cutoff and identity not in taken:
+        if at < cutoff and identity not in taken:
             taken.add(identity)
             rows.append(_row(key, identity, at, event))
     return rows

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 from sqlalchemy import Connection, Table, delete, insert, select, update
-from sqlalchemy.exc import IntegrityError, ProgrammingError
+from sqlalchemy.exc import IntegrityError
 
 from shared.contracts.rows import Microseconds
-from shared.errors import Conflict, NotFound, StoreUnavailable
+from shared.errors import Conflict, NotFound
 from shared.settings import Settings
 from shared.store.account import AccountStore
 from shared.store.champions import champion_rows
@@ -40,11 +40,8 @@ class Database:
         Raises:
             StoreUnavailable: it does not, or it is not.
         """
-        try:
-            with self._store.reading() as connection:
-                connection.execute(select(AccountTable.name).limit(1)).first()
-        except ProgrammingError as error:
-            raise StoreUnavailable("The store is not migrated; start the migration first.") from error
+        with self._store.reading() as connection:
+            connection.execute(select(AccountTable.name).limit(1)).first()
 
     def accounts(self) -> list[Account]:
         """List all accounts by name."""

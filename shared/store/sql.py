@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError, InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shared.errors import StoreUnavailable
@@ -15,6 +15,8 @@ BUSY_SECONDS = 30
 CACHE_KIB = 16 * 1024
 MMAP_BYTES = 1 << 30
 JOURNAL_BYTES = 64 << 20
+_UNDEFINED = ("42P01", "42703")
+"""PostgreSQL's codes of a table and of a column that does not exist."""
 
 
 class Sql:
@@ -67,14 +69,26 @@ class Sql:
 def _named_failures() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, InterfaceError, PoolTimeout) as error:
-        raise StoreUnavailable("The store cannot be reached or is not migrated; try again soon.") from error
+    except PoolTimeout as error:
+        raise StoreUnavailable("The store is busy; try again soon.") from error
     except IntegrityError:
         raise
     except DBAPIError as error:
-        if error.connection_invalidated:
-            raise StoreUnavailable("The connection to the store was lost; try again.") from error
+        if _is_unmigrated(error):
+            raise StoreUnavailable("The store is not migrated yet: run `foretell store migrate`.") from error
+        if isinstance(error, (OperationalError, InterfaceError)) or error.connection_invalidated:
+            raise StoreUnavailable("The store cannot be reached or written; try again soon.") from error
+        if type(error) is DatabaseError:  # SQLite's word for a file that is none of its own, or a broken one
+            raise StoreUnavailable("The store's file is damaged: restore it from a backup.") from error
         raise
+
+
+def _is_unmigrated(error: DBAPIError) -> bool:
+    """Tell whether a table or a column is missing."""
+    if isinstance(error, ProgrammingError):
+        return getattr(error.orig, "sqlstate", None) in _UNDEFINED
+    told = str(error.orig)
+    return told.startswith(("no such table", "no such column")) or "has no column named" in told
 
 
 def _engine(url: str, *, durable: bool) -> Engine:

@@ -1,5 +1,5 @@
 """The only place that knows before from after: columns, frames, splits, local time."""
 
-from shared.timeline.pasts import NEVER, ContactFacts, DatedValue, EventTuple, PastRows, Pasts, build
+from shared.timeline.pasts import NEVER, ContactFacts, DatedValue, EventTuple, PastRows, Pasts, build, seen_type
 
-__all__ = ["NEVER", "ContactFacts", "DatedValue", "EventTuple", "PastRows", "Pasts", "build"]
+__all__ = ["NEVER", "ContactFacts", "DatedValue", "EventTuple", "PastRows", "Pasts", "build", "seen_type"]

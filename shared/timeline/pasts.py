@@ -51,6 +51,8 @@ class PastRows:
     """Known contacts only."""
     events: list[EventTuple]
     """In any order; each (contact_id, event_id) once."""
+    older: list[EventTuple] = field(default_factory=list)
+    """Events from before the lookback, of the types asked for; no feature ever sees them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,18 @@ class AttributeColumn:
     valid_from: NDArray[np.int64]
     value: tuple[Any, ...]
     dated: NDArray[np.bool_]
+
+
+def seen_type(event: EventTuple) -> str | None:
+    """Tell the type under which features and labels know an event; None where a machine made it.
+
+    >>> seen_type(("c-1", "e-1", "email_opened", 0, None, None, None, None, None))
+    'email_opened_unverified'
+    """
+    type_, human = event[2], event[8]
+    if human == 0:
+        return None
+    return UNVERIFIED_OPEN if type_ == "email_opened" and human is None else type_
 
 
 class _Codes(dict[str | None, int]):

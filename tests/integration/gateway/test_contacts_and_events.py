@@ -250,3 +250,19 @@ async def test_what_was_taken_in_is_counted(door) -> None:
 
     assert b'foretell_ingested_total{kind="event",status="invalid"} 1.0' in metrics
     assert b'foretell_ingested_total{kind="event",status="duplicate"} 1.0' in metrics
+
+
+async def test_a_path_that_is_not_utf_8_is_nobody_s_id(door) -> None:
+    status, problem, _ = await door.ask("PUT", "/contacts/%FF%FE", door.key(), json={})
+
+    assert (status, problem["errors"][0]["detail"]) == (422, "percent-encode the id as UTF-8")
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/events"), ("POST", "/contacts"), ("PUT", "/contacts/c-1")])
+async def test_a_compressed_body_is_told_as_such(door, method: str, path: str) -> None:
+    packed = {"Content-Encoding": "gzip"}
+
+    status, problem, _ = await door.ask(method, path, door.key(), data=b"\x1f\x8b", headers=packed)
+
+    assert status == 422
+    assert "without Content-Encoding" in problem["detail"]

@@ -54,6 +54,23 @@ def test_a_past_has_only_what_was_before_the_cutoff_and_recorded_when_asked(data
     assert {row[1] for row in asked_late} == {"before", "late"}
 
 
+def test_events_of_chosen_types_are_found_whatever_their_age_and_apart(database: Database) -> None:
+    store = database.of("default")
+    store.add_events(
+        [
+            event("new", at=AT - 1),
+            event("old", at=AT - 731 * DAY),
+            event("other", at=AT - 731 * DAY, type="form_submitted"),
+            event("late", at=AT - 731 * DAY, recorded_at=AT + 5),
+        ]
+    )
+
+    past = store.past_rows(["a"], cutoff=AT, asked_at=AT, always=["order_placed"])
+
+    assert [row[1] for row in past.events] == ["new"]
+    assert [row[1] for row in past.older] == ["old"]
+
+
 def test_a_past_carries_every_column_that_features_need(database: Database) -> None:
     store = database.of("default")
     full = event(value=2.5, currency="EUR", message_id="m", campaign_id="c", item="i", properties="{}", human=0)

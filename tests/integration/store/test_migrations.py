@@ -1,6 +1,9 @@
-import pytest
-from sqlalchemy import create_engine, inspect
+from pathlib import Path
 
+import pytest
+from sqlalchemy import create_engine, inspect, text
+
+from shared.errors import StoreUnavailable
 from shared.settings import Settings
 from shared.store import check, downgrade, migrate, open_database
 
@@ -50,12 +53,35 @@ def test_two_databases_can_live_in_one_postgresql(settings: Settings) -> None:
     assert {"events", "prediction_log", "store_revision", "predictions_revision"} <= tables(settings)
 
 
-def test_a_store_that_is_not_migrated_is_unavailable(settings: Settings) -> None:
-    from shared.errors import StoreUnavailable
-
+def test_a_store_that_is_not_migrated_says_what_to_do(settings: Settings) -> None:
     database = open_database(settings)
 
-    with pytest.raises(StoreUnavailable):
-        database.ping()
+    for ask in (database.ping, database.champions, database.accounts, lambda: database.key("x")):
+        with pytest.raises(StoreUnavailable, match="foretell store migrate"):
+            ask()
+
+    database.close()
+
+
+def test_a_store_that_is_migrated_halfway_says_what_to_do(settings: Settings) -> None:
+    migrate(settings)
+    engine = create_engine(settings.resolved_store_url())
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE keys RENAME COLUMN name TO label"))
+    engine.dispose()
+    database = open_database(settings)
+
+    with pytest.raises(StoreUnavailable, match="foretell store migrate"):
+        database.key("x")
+
+    database.close()
+
+
+def test_a_file_that_is_no_database_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "store.sqlite").write_bytes(b"garbage" * 1_000)
+    database = open_database(Settings(home=tmp_path))
+
+    with pytest.raises(StoreUnavailable, match="restore it from a backup"):
+        database.champions()
 
     database.close()

@@ -4,8 +4,7 @@ from pydantic import BaseModel
 from typer.testing import CliRunner
 
 from foretell.failures import ExitCode, OneSentence, exit_code_of, sentence_of
-from shared.errors import BadRequest, Conflict, ForetellError, InsufficientData, NotFound
-from shared.settings import SigningSettings, WorkerSettings
+from shared.errors import BadRequest, Conflict, ForetellError, InsufficientData, NotFound, SettingsRefused
 
 
 def command(error: Exception) -> typer.Typer:
@@ -60,21 +59,8 @@ def test_wrong_usage_stays_usage() -> None:
     assert CliRunner().invoke(command(Conflict("x")), ["nothing"]).exit_code == ExitCode.USAGE
 
 
-def test_a_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("FORETELL_SIGNING_KEY", raising=False)
-
-    with pytest.raises(ValueError, match="signing_key") as caught:
-        SigningSettings()
-
-    assert sentence_of(caught.value) == "FORETELL_SIGNING_KEY is not set: set it in the environment of this process."
-    assert exit_code_of(caught.value) is ExitCode.USAGE
-
-
-def test_a_wrong_setting_is_named_without_its_value() -> None:
-    with pytest.raises(ValueError, match="rescore_share") as caught:
-        WorkerSettings(signing_key="k" * 32, rescore_share=17.5)
-
-    assert sentence_of(caught.value) == "FORETELL_RESCORE_SHARE is wrong: Input should be less than or equal to 1."
+def test_a_wrong_setting_is_wrong_usage() -> None:
+    assert exit_code_of(SettingsRefused("FORETELL_PORT is wrong.")) is ExitCode.USAGE
 
 
 def test_other_validation_names_the_field() -> None:

@@ -31,6 +31,15 @@ def events(tmp_path: Path) -> Callable[..., Batch[EventRow]]:
 Read = Callable[..., Batch[EventRow]]
 
 
+def test_a_file_without_the_columns_is_refused_whole_and_its_first_line_not_repeated(events: Read) -> None:
+    with pytest.raises(FileRefused) as refused:
+        events("e.csv", f"c-1,secret,{AT}\nc-2,secret,{AT}\n")
+
+    assert refused.value.detail == (
+        "The file has no column contact_id or type or occurred_at; its header must name contact_id, type, occurred_at."
+    )
+
+
 def test_a_csv_of_events_is_read(events: Read) -> None:
     batch = events(
         "e.csv",
@@ -63,13 +72,13 @@ def test_bad_csv_rows_become_rejects_and_the_rest_is_read(events: Read) -> None:
 
     assert len(batch.rows) == 1
     assert batch.rejects == [
-        (2, "occurred_at: give the time with a zone, such as 2026-06-01T09:30:00Z"),
+        (2, "occurred_at: Give the time a zone, such as 2026-06-01T09:30:00Z."),
         (3, "3 cells under 4 columns"),
         (5, "not UTF-8 text"),
         (
             6,
-            "type: String should match pattern '^[a-z][a-z0-9_]{0,63}$'; value: should be a finite number; "
-            "contact_id: this field is required",
+            "type: String should match pattern '^[a-z][a-z0-9_]{0,63}$'; value: Give a finite number.; "
+            "contact_id: This field is required.",
         ),
     ]
 

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from shared.contracts.contact import ContactInput, EventInput
 from shared.contracts.rows import AttributeRow
-from shared.ingest import contact_row, email_hash, event_identity, event_row, microseconds, problems
+from shared.ingest import contact_row, email_hash, event_identity, event_row, microseconds
 
 KEY = b"k" * 32
 NOON = {"contact_id": "c-1", "type": "order_placed", "occurred_at": "1970-01-01T00:00:01.000002Z"}
@@ -89,39 +89,6 @@ def test_a_bare_attribute_holds_from_now_and_a_dated_one_from_its_date() -> None
     assert (row.created_at, row.consent) == (5, {"profiling": "denied"})
     assert row.email_hash == email_hash("ada@example.org", KEY)
     assert contact_row(contact, recorded_at=9, identity_key=KEY, undated=True).attributes[0].valid_from is None
-
-
-def test_problems_point_to_their_place_once_and_repeat_no_value() -> None:
-    bad = {
-        "id": "a",
-        "attributes": {
-            "plan": {"value": "secret", "valid_from": "2020-01-01T00:00:00"},
-            "a/b~c": ["secret"],
-            "size": float("nan"),
-            "DatedScalar": {"value": ["secret"], "valid_from": "2020-01-01T00:00:00Z"},
-        },
-        "timezone": "Mars/Secret",
-        "nickname": "secret",
-    }
-
-    with pytest.raises(ValidationError) as raised:
-        ContactInput.model_validate(bad)
-    found = problems(raised.value, "/contacts/3")
-
-    assert found == [
-        {
-            "pointer": "/contacts/3/attributes/plan/valid_from",
-            "detail": "give the time with a zone, such as 2026-06-01T09:30:00Z",
-        },
-        {"pointer": "/contacts/3/attributes/a~1b~0c", "detail": "must be a string, a number, true, false or null"},
-        {"pointer": "/contacts/3/attributes/size", "detail": "must be a finite number"},
-        {
-            "pointer": "/contacts/3/attributes/DatedScalar/value",
-            "detail": "must be a string, a number, true, false or null",
-        },
-        {"pointer": "/contacts/3/timezone", "detail": "not an IANA time zone such as Europe/Paris"},
-        {"pointer": "/contacts/3/nickname", "detail": "there is no field of this name"},
-    ]
 
 
 def test_digits_are_no_time() -> None:

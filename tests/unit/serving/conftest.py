@@ -1,5 +1,5 @@
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -97,12 +97,16 @@ class FakeStore:
         self._read()
         return list(self.rows)
 
-    def past_rows(self, contact_ids: Sequence[str], *, cutoff: int, asked_at: int) -> PastRows:
+    def past_rows(
+        self, contact_ids: Sequence[str], *, cutoff: int, asked_at: int, always: Collection[str] = ()
+    ) -> PastRows:
         self._read()
-        wanted = set(contact_ids)
+        wanted, since = set(contact_ids), cutoff - 730 * DAY
+        before = [event for event in self.events if event[0] in wanted and event[3] < cutoff]
         return PastRows(
             {name: facts for name, facts in self.facts.items() if name in wanted},
-            [event for event in self.events if event[0] in wanted and event[3] < cutoff],
+            [event for event in before if event[3] >= since],
+            [event for event in before if event[3] < since and event[2] in always],
         )
 
     def newest_event_at(self) -> int | None:

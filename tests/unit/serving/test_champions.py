@@ -166,11 +166,12 @@ async def test_while_loading_it_says_so(make: Any, registry: Registry) -> None:
     await holder.close()
 
 
-async def test_a_refused_version_without_one_before_is_told_as_such(make: Any, registry: Registry) -> None:
-    registry.broken = {"d7"}
+@pytest.mark.parametrize(("trouble", "told"), [("away", "registry does not give out"), ("broken", "cannot be loaded")])
+async def test_why_a_version_does_not_answer_is_told(make: Any, registry: Registry, trouble: str, told: str) -> None:
+    setattr(registry, trouble, {"d7"})
     holder = await polled(make())
 
-    with pytest.raises(ModelNotReady, match="cannot be loaded"):
+    with pytest.raises(ModelNotReady, match=told):
         await holder.of("demo", "customer")
 
 

@@ -1,9 +1,14 @@
+import asyncio
 import logging
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from starlette.responses import Response
 
 from shared.contracts.call import CALL_HEADER, Call, signed
+from shared.errors import BodyTooSlow
+from shared.serving.middleware import BodyLimit
 
 KEY = b"k" * 32
 
@@ -119,3 +124,42 @@ async def test_a_model_in_memory_keeps_it_ready_while_the_store_is_away(running:
         reply = await client.get("/readyz")
 
     assert (reply.status, reply.json["store"]) == (200, "away")
+
+
+async def test_a_body_that_dawdles_is_told_so_instead_of_holding_its_connection() -> None:
+    sent: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        with suppress(BodyTooSlow):
+            await receive()
+        await Response()(scope, receive, send)
+
+    async def never() -> Any:
+        await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    limit = BodyLimit(app, max_bytes=100, within_seconds=0.01)
+    await limit({"type": "http", "method": "POST", "path": "/", "headers": []}, never, send)
+
+    assert sent[0]["status"] == 408
+    assert b"body-too-slow" in sent[1]["body"]
+
+
+async def test_waiting_for_the_client_to_leave_has_no_deadline() -> None:
+    messages = [{"type": "http.request", "body": b"{}"}]
+    left = asyncio.Event()
+
+    async def receive() -> Any:
+        if messages:
+            return messages.pop()
+        await left.wait()
+        return {"type": "http.disconnect"}
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        asyncio.get_running_loop().call_later(0.05, left.set)
+        assert (await receive())["type"] == "http.disconnect"
+
+    await BodyLimit(app, max_bytes=100, within_seconds=0.01)({"type": "http", "headers": []}, receive, app)

@@ -48,3 +48,22 @@ def test_every_loop_lives_until_it_is_told_to_stop() -> None:
     stop.set()
     loops.join(within_seconds=5)
     assert not loops.alive()
+
+
+def test_the_first_turn_waits_until_it_is_ready() -> None:
+    stop, looks, turned_after = threading.Event(), [], []
+
+    def ready() -> bool:
+        looks.append(len(looks))
+        return len(looks) == 2
+
+    def turn() -> None:
+        turned_after.append(len(looks))
+        stop.set()
+
+    loops = Loops((Loop("one", 60.0, turn, ready),), stop)
+    loops.start()
+    loops.join(within_seconds=5)
+
+    assert turned_after == [2]
+    assert counted(loops.metrics, "foretell_worker_failures_total") == 0

@@ -1,0 +1,77 @@
+"""What is wrong with a payload, with its place; the payload itself is never repeated."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+MAX_MISTAKES = 20
+MAX_SEGMENT = 128
+"""Longest field name that a pointer repeats: a name of a megabyte is not sent back."""
+
+_SENTENCES = {
+    "extra_forbidden": "This field is not known here; leave it out.",
+    "missing": "This field is required.",
+    "timezone_aware": "Give the time a zone, such as 2026-06-01T09:30:00Z.",
+    "finite_number": "Give a finite number.",
+    "model_type": "Send a JSON object.",
+    "dict_type": "Send a JSON object.",
+    "list_type": "Send a JSON array.",
+    "string_unicode": "Send text that is valid Unicode.",
+}
+_BARE, _DATED = "function-before[_scalar()", "DatedScalar"
+
+
+def mistakes(errors: Sequence[Mapping[str, Any]], within: Any, prefix: str = "") -> list[dict[str, str]]:
+    """Turn pydantic's error details into JSON pointers; the first twenty mistakes are named.
+
+    Args:
+        errors: from `ValidationError.errors()`.
+        within: what was validated; tells names in the data from pydantic's own names of union members.
+        prefix: pointer of the validated part within the body, such as `/contacts/3`.
+
+    Returns:
+        `pointer` (RFC 6901) and `detail`, each pair once, in order.
+
+    >>> mistakes([{"loc": ("size", "int"), "msg": "Not a number", "type": "int_parsing"}], {"size": "x"})
+    [{'pointer': '/size', 'detail': 'Not a number'}]
+    """
+    found = {(prefix + pointer, _sentence(entry)): None for entry, pointer in _told_once(errors, within)}
+    return [{"pointer": pointer, "detail": detail} for pointer, detail in found][:MAX_MISTAKES]
+
+
+def _told_once(errors: Sequence[Mapping[str, Any]], within: Any) -> Iterator[tuple[Mapping[str, Any], str]]:
+    # An attribute is a bare or a dated value, and pydantic reports what is wrong with it as either.
+    for entry in errors:
+        pointer, value = _place(entry, within)
+        last = str(entry["loc"][-1]) if entry["loc"] else ""
+        if last.startswith(_BARE) and _DATED not in entry["loc"][2:] and isinstance(value, Mapping):
+            continue
+        if last == _DATED and entry["type"] == "model_type":
+            continue
+        yield entry, pointer
+
+
+def _place(entry: Mapping[str, Any], within: Any) -> tuple[str, Any]:
+    """Tell the pointer of a mistake and what lies there."""
+    parts = []
+    place: Sequence[int | str] = entry["loc"]
+    for number, part in enumerate(place, start=1):
+        if _holds(within, part):
+            within = within[part]
+        elif entry["type"] != "missing" or number < len(place):
+            continue
+        parts.append(f"/{_escaped(part)}")
+    return "".join(parts), within
+
+
+def _holds(within: Any, part: int | str) -> bool:
+    if isinstance(within, list):
+        return isinstance(part, int) and part < len(within)
+    return isinstance(within, Mapping) and part in within
+
+
+def _escaped(part: int | str) -> str:
+    return str(part)[:MAX_SEGMENT].replace("~", "~0").replace("/", "~1")
+
+
+def _sentence(entry: Mapping[str, Any]) -> str:
+    return _SENTENCES.get(entry["type"], str(entry["msg"]).removeprefix("Value error, "))

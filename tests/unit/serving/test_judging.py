@@ -1,0 +1,46 @@
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from shared.contracts.contact import InlineContact
+from shared.contracts.rows import DAY
+from shared.serving.judging import judged
+from shared.serving.uniting import united
+from shared.timeline import ContactFacts, PastRows
+
+NOW = 20_000 * DAY
+MODEL: Any = SimpleNamespace(reached_by=("deal_won",))
+
+
+def won(days: int, human: int | None = None) -> Any:
+    return ("c-1", f"e-{days}", "deal_won", NOW - days * DAY, None, None, None, None, human)
+
+
+def statuses(contacts: list[InlineContact], stored: PastRows) -> list[str]:
+    return [verdict.status for verdict in judged(contacts, united(contacts, stored, cutoff=NOW), MODEL, away=False)]
+
+
+def inline(contact_id: str, **fields: Any) -> InlineContact:
+    return InlineContact.model_validate({"id": contact_id, "attributes": {"plan": "pro"}, **fields})
+
+
+def test_an_outcome_reached_years_before_the_lookback_is_reached() -> None:
+    stored = PastRows({"c-1": ContactFacts(), "c-2": ContactFacts()}, [], older=[won(2_000)])
+
+    found = statuses([inline("c-1"), inline("c-2"), inline("c-1")], stored)
+
+    assert found == ["outcome_reached", "ok", "outcome_reached"]
+
+
+def test_an_outcome_that_the_call_itself_tells_of_is_reached_whatever_its_age() -> None:
+    contact = inline("c-9", events=[{"type": "deal_won", "occurred_at": "1999-05-01T00:00:00Z"}])
+
+    assert statuses([contact], PastRows({}, [])) == ["outcome_reached"]
+
+
+@pytest.mark.parametrize(("human", "status"), [(0, "ok"), (1, "outcome_reached"), (None, "outcome_reached")])
+def test_a_machine_reaches_no_outcome(human: int | None, status: str) -> None:
+    stored = PastRows({"c-1": ContactFacts()}, [won(3, human)])
+
+    assert statuses([inline("c-1")], stored) == [status]
