@@ -1,0 +1,286 @@
+"""What the pages tell a reader to type does what they say: commands, requests and answers, in the order of the page.
+
+A small account with a truth to learn stands for the sample and for the reader's own data. Of an answer the shape is
+compared: keys, types, lengths, and every word that does not depend on what was learned.
+"""
+
+import csv
+import gzip
+import itertools
+import json
+import os
+import random
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+from typer.testing import CliRunner
+
+from foretell.cli import app
+
+ROOT = Path(__file__).parents[2]
+CONTACTS = 220
+DAYS = 400
+NOW = datetime.now(UTC).replace(microsecond=0)
+BLOCK = re.compile(r"^```(?P<language>[a-z]*)(?P<mark> [a-z]+)?\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+LEARNED = {"probability", "score", "band", "kind", "grade", "feature", "value", "effect", "contribution", "text"}
+"""Fields whose words and numbers depend on what was learned; so does who leads a ranked list."""
+ASKS_TOO_MUCH = {"up", "demo", "worker", "openapi"}
+"""Run until they are stopped, need the sample, or write into the sources: only their words are checked here."""
+
+
+def free_ports(count: int = 3) -> int:
+    """Find the first of some neighbouring ports that are free."""
+    for port in range(random.Random(os.getpid() + 1).randrange(40_000, 50_000), 60_000, count):
+        try:
+            for each in range(port, port + count):
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", each))
+        except OSError:
+            continue
+        return port
+    raise AssertionError("no free ports")
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Somebody who sits in a folder and types what a page shows."""
+
+    folder: Path
+    port: int = 8000
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("FORETELL_")}
+        return {**kept, "FORETELL_HOME": "var", "FORETELL_PORT": str(self.port), "COLUMNS": "120"}
+
+    def types(self, command: str) -> str:
+        """Run a `foretell` line in this process; what it printed."""
+        words = shlex.split(command, comments=True)[1:]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(self.folder)
+            for name in [name for name in os.environ if name.startswith("FORETELL_")]:
+                patch.delenv(name)
+            for name, value in self.environment.items():
+                patch.setenv(name, value)
+            result = CliRunner().invoke(app, words)
+        assert result.exit_code == 0, f"{command}\n{result.output}"
+        return result.stdout
+
+    def asks(self, command: str) -> Any:
+        """Run a curl line of a page, on this reader's port."""
+        here = command.replace(":8000/", f":{self.port}/")
+        key = (self.folder / "var" / "keys" / "default").read_text().strip()
+        environment = {**self.environment, "FORETELL": f"http://127.0.0.1:{self.port}", "KEY": key}
+        done = subprocess.run(
+            ["bash", "-c", here], cwd=self.folder, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{here}\n{done.stderr}"
+        return json.loads(done.stdout)
+
+
+def known(command: str) -> bool:
+    """Tell whether the command exists and has each option that the line gives it."""
+    words = shlex.split(command, comments=True)
+    words = words[words.index("foretell") + 1 :]
+    if words[:1] == ["--account"]:
+        words = words[2:]
+    options = {word for word in words if word.startswith("--")} - {"--account", "--help", "--json", "--debug"}
+    names = list(itertools.takewhile(lambda word: not word.startswith("--"), words))[:2]
+    helped = CliRunner().invoke(app, [*names, "--help"], env={"COLUMNS": "200"})
+    return helped.exit_code == 0 and all(option in helped.stdout for option in options)
+
+
+def commands(page: str) -> list[tuple[str, str]]:
+    """List the `foretell` lines of a page, each with what the page shows below it."""
+    found: list[tuple[str, str]] = []
+    for block in BLOCK.finditer((ROOT / page).read_text()):
+        if block["language"] not in {"console", "bash"}:
+            continue
+        typed = False
+        for line in block["text"].splitlines():
+            typed = line.startswith("$ ") or block["language"] == "bash"
+            if not typed and found:
+                found[-1] = (found[-1][0], f"{found[-1][1]}{line}\n")
+            elif typed:
+                found.append((line.removeprefix("$ "), ""))
+    lines = [(line.replace(".venv/bin/foretell", "foretell"), shown) for line, shown in found]
+    return [(line, shown) for line, shown in lines if re.match(r"([A-Z_]+=\S+ )?foretell ", line)]
+
+
+def fits(shown: Any, real: Any, *, name: str = "") -> bool:
+    """Compare the shapes of what a page shows and what came; `...` stands for anything."""
+    if shown == "...":
+        return True
+    if isinstance(shown, dict) and isinstance(real, dict):
+        return shown.keys() == real.keys() and all(fits(value, real[key], name=key) for key, value in shown.items())
+    if name == "reasons":
+        return min(1, len(shown)) <= len(real) <= len(shown) and all(fits(shown[0], reason) for reason in real)
+    if isinstance(shown, list) and isinstance(real, list):
+        return len(shown) == len(real) and all(fits(*pair) for pair in zip(shown, real, strict=True))
+    if isinstance(shown, float) or (isinstance(shown, int) and name in LEARNED):
+        return isinstance(real, int | float) and not isinstance(real, bool)
+    return type(shown) is type(real) and (name in LEARNED or bool(shown == real))
+
+
+def looks_like(shown: str, real: str) -> bool:
+    """Compare what a command prints, number for number of any size."""
+
+    def shape(text: str) -> list[str]:
+        return [re.sub(r"\d[\d.,]*", "0", word) for word in text.split()]
+
+    return shape(shown) == shape(real)
+
+
+def write_files(folder: Path) -> None:
+    """Write leads who look around now and then, as the pages name their files; those who look often buy."""
+    draw = random.Random(7)
+    since = NOW - timedelta(days=DAYS)
+    contacts, events = [], []
+    for number in range(CONTACTS):
+        contact, keen = f"c-{number}", number % 3 == 0
+        country, converted = "FR" if keen else "US", int(draw.random() < (0.7 if keen else 0.2))
+        contacts.append([contact, country, "retail", "Europe/Paris", since.isoformat(), number % 5, converted])
+        for day in range(2, DAYS, 4 if keen else 13):
+            at = NOW - timedelta(days=day, minutes=draw.randrange(1_000))
+            events.append([contact, "page_viewed", at, None])
+            if draw.random() < (0.06 if keen else 0.01):
+                for kind in ("order_placed", "deal_won", "coupon_redeemed"):
+                    events.append([contact, kind, at + timedelta(minutes=1), float(draw.randrange(10, 90))])
+    header = ["id", "country", "industry", "timezone", "created_at", "Tags", "Converted"]
+    for opened in (open, gzip.open):
+        name = "contacts.csv" if opened is open else "leads.csv.gz"
+        with opened(folder / name, "wt", newline="") as file:  # type: ignore[operator]
+            csv.writer(file).writerows([header, *contacts])
+    names = ["contact_id", "type", "occurred_at", "value"]
+    columns = [list(column) for column in zip(*events, strict=True)]
+    pyarrow.parquet.write_table(pyarrow.table(columns, names=names), folder / "events.parquet")
+    with (folder / "events.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([names, *([c, k, at.isoformat(), v] for c, k, at, v in events)])
+    renamed = [f"household-{number or 1795}" for number in range(CONTACTS)]
+    households = dict(zip((row[0] for row in contacts), renamed, strict=True))
+    for name, rows in (("households.csv", contacts), ("baskets.csv", events)):
+        with (folder / name).open("w", newline="") as file:
+            plain = ([households[row[0]], *(v.isoformat() if isinstance(v, datetime) else v for v in row[1:])] for row in rows)
+            csv.writer(file).writerows([header if rows is contacts else names, *plain])
+
+
+@pytest.fixture(scope="module")
+def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Reader:
+    """Typed what the README says about one's own data; in the account `demo` something stands for the sample."""
+    reader = Reader(tmp_path_factory.mktemp("pages"), free_ports())
+    write_files(reader.folder)
+    for line, _ in commands("README.md"):
+        reader.types(line)
+    reader.types("foretell accounts create demo")
+    reader.types("foretell --account demo import --contacts households.csv --events baskets.csv --static country")
+    reader.types("foretell --account demo outcomes set redeem --event coupon_redeemed --within 30d --repeatable --every 30d")
+    reader.types("foretell --account demo train scoring --outcome redeem")
+    return reader
+
+
+@pytest.fixture(scope="module")
+def answering(newcomer: Reader) -> Iterator[Reader]:
+    """The same with everything started, once the worker has scored every contact."""
+    words = [sys.executable, "-m", "foretell", "up"]
+    environment = {**newcomer.environment, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(
+        words, cwd=newcomer.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    try:
+        assert process.stdout is not None
+        assert any(line.startswith("Ctrl-C") for line in process.stdout)
+        listed = 'curl -s "$FORETELL/predictions?capability=scoring&outcome=customer" -H "Authorization: Bearer $KEY"'
+        assert until(lambda: bool(newcomer.asks(listed)["predictions"]))
+        yield newcomer
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+
+
+def until(condition: Callable[[], bool], *, seconds: float = 30.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.2)
+    return True
+
+
+def test_requests_of_the_api_page_that_need_a_model_are_answered_as_shown(answering: Reader) -> None:
+    texts = [block["text"] for block in BLOCK.finditer((ROOT / "docs/api.md").read_text()) if block["mark"]]
+    asked = [text.removeprefix("$ ").split("\n", 1) for text in texts]
+
+    wrong = [
+        (command, shown)
+        for command, shown in asked
+        if not until(lambda c=command, s=shown: fits(json.loads(s), answering.asks(c)), seconds=10)  # type: ignore[misc]
+    ]
+
+    assert len(asked) >= 5
+    assert wrong == []
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md"])
+def test_the_first_request_of_a_page_has_the_answer_below_it(answering: Reader, page: str) -> None:
+    blocks = list(BLOCK.finditer((ROOT / page).read_text()))
+    asking = next(place for place, block in enumerate(blocks) if "curl " in block["text"])
+    shown = next(block["text"] for block in blocks[asking:] if block["language"] == "json")
+
+    real = answering.asks(blocks[asking]["text"].removeprefix("$ "))
+
+    assert fits({**json.loads(shown), "cutoff": "...", "request_id": "..."}, {**real, "cutoff": "", "request_id": ""})
+
+
+def test_commands_of_the_quickstart_do_what_it_says(newcomer: Reader) -> None:
+    done = {line.partition(" #")[0].strip() for line, _ in commands("README.md")}
+
+    for line, _ in commands("docs/quickstart.md"):
+        if line.split()[1] not in ASKS_TOO_MUCH and line not in done:
+            newcomer.types(line)
+
+
+def test_commands_of_the_command_line_page_do_what_it_says(newcomer: Reader, tmp_path: Path) -> None:
+    shutil.copytree(newcomer.folder, tmp_path, dirs_exist_ok=True)
+    reader = Reader(tmp_path)
+    done = {line.partition(" #")[0].strip() for line, _ in commands("README.md") if " train " in line}
+    reader.types("foretell outcomes delete customer --yes")
+    reader.types("foretell --account demo train scoring --outcome redeem --no-promote")
+
+    wrong = []
+    for line, shown in commands("docs/cli.md"):
+        if line in done or line.split()[1] in ASKS_TOO_MUCH or not line.startswith("foretell"):
+            assert known(line), line
+            continue
+        if " revoke " in line:
+            key = json.loads(reader.types("foretell keys list --account acme --json"))[0]["id"]
+            line = line.replace(line.split()[3], key)
+        printed = reader.types(line)
+        if shown and not looks_like(shown, printed):
+            wrong.append((line, shown, printed))
+
+    assert wrong == []
+
+
+PAGES = ["README.md", "CONTRIBUTING.md", "docs/api.md", "docs/cli.md", "docs/operations.md", "docs/quickstart.md"]
+
+
+@pytest.mark.parametrize("page", [*PAGES, "services/scoring/README.md"])
+def test_every_command_that_a_page_names_exists_with_its_options(page: str) -> None:
+    text = (ROOT / page).read_text()
+    inline = [f"foretell {rest}" for rest in re.findall(r"`foretell ([a-z][^`]*?)( \.\.\.)?`", BLOCK.sub("", text)) for rest in rest[:1]]
+
+    assert [line for line in [*inline, *(line for line, _ in commands(page))] if not known(line)] == []
