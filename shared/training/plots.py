@@ -32,10 +32,8 @@ def _axes(width: float, height: float) -> tuple[Any, Any]:
 
 
 def _as_percent(*axes: Any) -> None:
-    from matplotlib.ticker import PercentFormatter
-
     for axis in axes:
-        axis.set_major_formatter(PercentFormatter(1))
+        axis.set_major_formatter(lambda share, _: f"{100 * share:.3g}%")
 
 
 def _png(figure: Any) -> bytes:
