@@ -16,10 +16,11 @@ from shared.serving.problem import invalid
 router = APIRouter(tags=["outcomes"])
 PathName = Annotated[OutcomeName, Path(description="Lower-case letters, digits and _.")]
 OfCapability = Annotated[CapabilityName, Query(description="Which question the outcome belongs to.")]
+OnlyOf = Annotated[CapabilityName | None, Query(description="Only of this question; default: of all.")]
 
 
 @router.get("/outcomes", response_model=OutcomeList, operation_id="listOutcomes", summary="List outcomes")
-def list_outcomes(visit: Reading, capability: CapabilityName | None = None) -> Response:
+def list_outcomes(visit: Reading, capability: OnlyOf = None) -> Response:
     """List the outcomes of this account, the built-in ones among them."""
     names = [capability] if capability else [line.name for line in TABLE if line.per_outcome]
     found: list[OutcomeAnswer] = []

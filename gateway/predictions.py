@@ -23,6 +23,7 @@ from shared.errors import NotFound, UnknownOutcome
 from shared.store import PredictionRow, VersionRow
 
 router = APIRouter()
+OnlyOf = Annotated[CapabilityName | None, Query(description="Only of this question; default: of all.")]
 
 
 @router.get(
@@ -69,7 +70,7 @@ def show_predictions(visit: Reading, contact_id: PathId) -> Response:
 
 
 @router.get("/models", response_model=ModelList, tags=["models"], operation_id="listModels", summary="List models")
-def list_models(visit: Reading, capability: CapabilityName | None = None) -> Response:
+def list_models(visit: Reading, capability: OnlyOf = None) -> Response:
     """List the registered versions of this account and which of them answer."""
     versions = visit.store.versions(capability)
     champions = {

@@ -38,7 +38,7 @@ def list_accounts(*, json: JsonOption = False) -> None:
 
 @app.command(epilog=examples("foretell accounts delete acme --yes"))
 def delete(name: NameArgument, *, yes: YesOption = False) -> None:
-    """Erase an account: its contacts, events, keys, models and predictions."""
+    """Erase an account: its contacts, events, keys, predictions and champions; what MLflow holds stays."""
     from foretell.opening import account_name, opened_database
 
     account_name(name)

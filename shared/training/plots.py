@@ -31,6 +31,11 @@ def _axes(width: float, height: float) -> tuple[Any, Any]:
     return figure, axes
 
 
+def _as_percent(*axes: Any) -> None:
+    for axis in axes:
+        axis.set_major_formatter(lambda share, _: f"{100 * share:.3g}%")
+
+
 def _png(figure: Any) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110)
@@ -44,6 +49,7 @@ def _reliability(report: Report) -> bytes:
     axes.plot([0, top], [0, top], color=_GREY, linewidth=1, linestyle="--", label="perfect")
     axes.plot(predicted, seen, color=_BLUE, marker="o", label="this version")
     axes.set(xlim=(0, top), ylim=(0, top), xlabel="predicted chance", ylabel="share that reached the outcome")
+    _as_percent(axes.xaxis, axes.yaxis)
     axes.set_title("Reliability: ten groups of equal size", loc="left", fontsize=11)
     axes.legend(frameon=False)
     return _png(figure)
@@ -56,8 +62,9 @@ def _lift(report: Report) -> bytes:
     bars = axes.bar(shares, values, color=_BLUE, width=0.6)
     axes.bar_label(bars, fmt="%.1f×", padding=2, fontsize=9)
     axes.axhline(1, color=_GREY, linewidth=1, linestyle="--")
+    axes.margins(y=0.1)
     axes.set(xlabel="contacts with the highest scores", ylabel="times the average rate")
-    axes.set_title("Lift", loc="left", fontsize=11)
+    axes.set_title("Lift: how much more often they reach the outcome", loc="left", fontsize=11)
     return _png(figure)
 
 
@@ -67,6 +74,7 @@ def _importance(report: Report) -> bytes:
     figure, axes = _axes(7, max(2.5, 0.27 * len(names) + 1))
     axes.barh(names, values, color=_BLUE, height=0.65)
     axes.tick_params(axis="y", labelsize=8)
-    axes.set(xlabel="share of the model's total gain")
+    axes.set(xlabel="share of all importance")
+    _as_percent(axes.xaxis)
     axes.set_title("What the model looks at", loc="left", fontsize=11)
     return _png(figure)

@@ -1,0 +1,300 @@
+"""What the pages tell a reader to type does what they say: commands, requests and answers, in the order of the page.
+
+A small account with a truth to learn stands for the sample and for the reader's own data. Of an answer the shape is
+compared: keys, types, lengths, and every word that does not depend on what was learned.
+"""
+
+import csv
+import gzip
+import itertools
+import json
+import os
+import random
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+from typer.testing import CliRunner
+
+from foretell.cli import app
+
+ROOT = Path(__file__).parents[2]
+CONTACTS = 240
+DAYS = 400
+NOW = datetime.now(UTC).replace(microsecond=0)
+BLOCK = re.compile(r"^```(?P<language>[a-z]*)(?P<mark> [a-z]+)?\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+LEARNED = {"score", "band", "kind", "grade", "feature", "effect", "text", "trained_at", "cutoff", "request_id"}
+"""Fields whose words and whole numbers depend on what was learned, and when."""
+BOUGHT = ("order_placed", "deal_won", "coupon_redeemed")
+ASKS_TOO_MUCH = {"up", "demo", "worker", "openapi"}
+"""Run until they are stopped, need the sample, or write into the sources: only their words are checked here."""
+
+
+def free_ports(count: int = 3) -> int:
+    """Find the first of some neighbouring ports that are free."""
+    for port in range(random.Random(os.getpid() + 1).randrange(40_000, 50_000), 60_000, count):
+        try:
+            for each in range(port, port + count):
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", each))
+        except OSError:
+            continue
+        return port
+    raise AssertionError("no free ports")
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Somebody who sits in a folder and types what a page shows."""
+
+    folder: Path
+    port: int = 8000
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("FORETELL_")}
+        return {**kept, "FORETELL_HOME": "var", "FORETELL_PORT": str(self.port), "COLUMNS": "120"}
+
+    def types(self, command: str) -> str:
+        """Run a `foretell` line in this process; what it printed."""
+        words = shlex.split(command, comments=True)[1:]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(self.folder)
+            for name in [name for name in os.environ if name.startswith("FORETELL_")]:
+                patch.delenv(name)
+            for name, value in self.environment.items():
+                patch.setenv(name, value)
+            result = CliRunner().invoke(app, words)
+        assert result.exit_code == 0, f"{command}\n{result.output}"
+        return result.stdout
+
+    def asks(self, command: str) -> Any:
+        """Run a curl line of a page, on this reader's port."""
+        here = command.replace(":8000/", f":{self.port}/")
+        key = (self.folder / "var" / "keys" / "default").read_text().strip()
+        environment = {**self.environment, "FORETELL": f"http://127.0.0.1:{self.port}", "KEY": key}
+        done = subprocess.run(
+            ["bash", "-c", here], cwd=self.folder, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{here}\n{done.stderr}"
+        return json.loads(done.stdout)
+
+
+def known(command: str) -> bool:
+    """Tell whether the command exists and has each option that the line gives it."""
+    words = shlex.split(command, comments=True)
+    words = words[words.index("foretell") + 1 :]
+    if words[:1] == ["--account"]:
+        words = words[2:]
+    options = {word for word in words if word.startswith("--")} - {"--account", "--help", "--json", "--debug"}
+    names = list(itertools.takewhile(lambda word: not word.startswith("--"), words))[:2]
+    helped = CliRunner().invoke(app, [*names, "--help"], env={"COLUMNS": "200"})
+    return helped.exit_code == 0 and all(option in helped.stdout for option in options)
+
+
+def commands(page: str) -> list[tuple[str, str]]:
+    """List the `foretell` lines of a page, each with what the page shows below it."""
+    found: list[tuple[str, str]] = []
+    for block in BLOCK.finditer((ROOT / page).read_text()):
+        if block["language"] not in {"console", "bash"}:
+            continue
+        typed = False
+        for line in block["text"].splitlines():
+            typed = line.startswith("$ ") or block["language"] == "bash"
+            if not typed and found:
+                found[-1] = (found[-1][0], f"{found[-1][1]}{line}\n")
+            elif typed:
+                found.append((line.removeprefix("$ "), ""))
+    lines = [(line.replace(".venv/bin/foretell", "foretell"), shown) for line, shown in found]
+    return [(line, shown) for line, shown in lines if re.match(r"([A-Z_]+=\S+ )?foretell ", line)]
+
+
+def differences(shown: Any, real: Any, place: str = "") -> list[str]:
+    """Name the places where what came has not the shape of what a page shows; `...` stands for anything."""
+    name = place.rpartition("/")[2]
+    if shown == "..." or (name == "value" and isinstance(real, str | int | float | None)):
+        return []
+    if isinstance(shown, dict) and isinstance(real, dict):
+        odd = [f"{place}/{key}" for key in sorted(shown.keys() ^ real.keys())]
+        return odd + [
+            odd for key in shown.keys() & real.keys() for odd in differences(shown[key], real[key], f"{place}/{key}")
+        ]
+    if isinstance(shown, list) and isinstance(real, list):
+        if name == "reasons" and shown and 1 <= len(real) <= len(shown):
+            shown = shown[: len(real)]
+        if len(shown) != len(real):
+            return [place]
+        return [
+            odd for i, pair in enumerate(zip(shown, real, strict=True)) for odd in differences(*pair, f"{place}/{i}")
+        ]
+    if isinstance(shown, float):
+        return [] if isinstance(real, int | float) and not isinstance(real, bool) else [place]
+    return [] if type(shown) is type(real) and (name in LEARNED or shown == real) else [place]
+
+
+def looks_like(shown: str, real: str) -> bool:
+    """Compare what a command prints, number for number of any size."""
+
+    def shape(text: str) -> list[str]:
+        return [re.sub(r"\d[\d.,]*", "0", word) for word in text.split()]
+
+    return shape(shown) == shape(real)
+
+
+def write_files(folder: Path) -> None:
+    """Write leads who look around now and then, as the pages name their files; those who look often buy."""
+    draw = random.Random(7)
+    since = (NOW - timedelta(days=DAYS)).isoformat()
+    contacts: list[list[Any]] = []
+    events: list[list[Any]] = []
+    for number in range(CONTACTS):
+        contact, keen = f"c-{number}", number % 2 == 1
+        country, converted = "FR" if keen else "US", int(draw.random() < (0.7 if keen else 0.2))
+        contacts.append([contact, country, "retail", "Europe/Paris", since, number % 5, converted])
+        for day in range(2, DAYS, 4 if keen else 13):
+            at = NOW - timedelta(days=day, minutes=draw.randrange(1_000))
+            events.append([contact, "page_viewed", at.isoformat(), None])
+            if draw.random() < (0.03 if keen else 0.003):
+                bought, value = (at + timedelta(minutes=1)).isoformat(), float(draw.randrange(10, 90))
+                events.extend([contact, kind, bought, value] for kind in BOUGHT)
+    facts = ["id", "country", "industry", "timezone", "created_at", "Tags", "Converted"]
+    names = ["contact_id", "type", "occurred_at", "value"]
+    households = {f"c-{number}": f"household-{number or 1795}" for number in range(CONTACTS)}
+    write_csv(folder / "contacts.csv", facts, contacts)
+    write_csv(folder / "events.csv", names, events)
+    write_csv(folder / "households.csv", facts, [[households[row[0]], *row[1:]] for row in contacts])
+    write_csv(folder / "baskets.csv", names, [[households[row[0]], *row[1:]] for row in events])
+    (folder / "leads.csv.gz").write_bytes(gzip.compress((folder / "contacts.csv").read_bytes()))
+    columns = [list(column) for column in zip(*events, strict=True)]
+    pyarrow.parquet.write_table(pyarrow.table(columns, names=names), folder / "events.parquet")
+
+
+def write_csv(path: Path, header: list[str], rows: list[list[Any]]) -> None:
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+
+
+@pytest.fixture(scope="module")
+def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Reader:
+    """Typed what the README says about one's own data; in the account `demo` something stands for the sample."""
+    reader = Reader(tmp_path_factory.mktemp("pages"), free_ports())
+    write_files(reader.folder)
+    for line, _ in commands("README.md"):
+        reader.types(line)
+    reader.types("foretell accounts create demo")
+    reader.types("foretell --account demo import --contacts households.csv --events baskets.csv --static country")
+    reader.types(
+        "foretell --account demo outcomes set redeem --event coupon_redeemed --within 30d --repeatable --every 30d"
+    )
+    reader.types("foretell --account demo train scoring --outcome redeem")
+    keys = reader.folder / "var" / "keys"
+    keys.mkdir(exist_ok=True)
+    (keys / "demo").write_text(reader.types("foretell --account demo keys create"))
+    return reader
+
+
+@pytest.fixture(scope="module")
+def answering(newcomer: Reader) -> Iterator[Reader]:
+    """The same with everything started, once the worker has scored every contact."""
+    words = [sys.executable, "-m", "foretell", "up"]
+    environment = {**newcomer.environment, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(
+        words, cwd=newcomer.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    try:
+        assert process.stdout is not None
+        assert any(line.startswith("Ctrl-C") for line in process.stdout)
+        listed = 'curl -s "$FORETELL/predictions?capability=scoring&outcome=customer" -H "Authorization: Bearer $KEY"'
+        assert settled(newcomer, listed, {"predictions": ["..."] * 100, "next_cursor": "..."}, seconds=30) == []
+        yield newcomer
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+
+
+def settled(reader: Reader, command: str, shown: Any, *, seconds: float = 5.0) -> list[str]:
+    """Ask until the answer is as shown: predictions are logged after their answer has left."""
+    found = differences(shown, reader.asks(command))
+    deadline = time.monotonic() + seconds
+    while found and time.monotonic() < deadline:
+        time.sleep(0.2)
+        found = differences(shown, reader.asks(command))
+    return found
+
+
+def test_requests_of_the_api_page_that_need_a_model_are_answered_as_shown(answering: Reader) -> None:
+    texts = [block["text"] for block in BLOCK.finditer((ROOT / "docs/api.md").read_text()) if block["mark"]]
+    asked = [text.removeprefix("$ ").split("\n", 1) for text in texts]
+
+    wrong = {command: settled(answering, command, json.loads(shown)) for command, shown in asked}
+
+    assert len(asked) >= 5
+    assert {command: places for command, places in wrong.items() if places} == {}
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md"])
+def test_the_first_request_of_a_page_has_the_answer_below_it(answering: Reader, page: str) -> None:
+    blocks = list(BLOCK.finditer((ROOT / page).read_text()))
+    asking = next(place for place, block in enumerate(blocks) if "curl " in block["text"])
+    shown = next(block["text"] for block in blocks[asking:] if block["language"] == "json")
+
+    real = answering.asks(blocks[asking]["text"].removeprefix("$ "))
+
+    assert differences(json.loads(shown), real) == []
+
+
+def test_commands_of_the_quickstart_do_what_it_says(newcomer: Reader) -> None:
+    done = {line.partition(" #")[0].strip() for line, _ in commands("README.md")}
+
+    for line, _ in commands("docs/quickstart.md"):
+        if line.split()[1] not in ASKS_TOO_MUCH and line not in done:
+            newcomer.types(line)
+
+
+def test_commands_of_the_command_line_page_do_what_it_says(newcomer: Reader, tmp_path: Path) -> None:
+    shutil.copytree(newcomer.folder, tmp_path, dirs_exist_ok=True)
+    reader = Reader(tmp_path)
+    done = {line.partition(" #")[0].strip() for line, _ in commands("README.md") if " train " in line}
+    reader.types("foretell --account demo train scoring --outcome redeem --no-promote")
+
+    wrong = []
+    for line, shown in commands("docs/cli.md"):
+        if line in done or line.split()[1] in ASKS_TOO_MUCH or not line.startswith("foretell"):
+            assert known(line), line
+            continue
+        if " revoke " in line:
+            key = json.loads(reader.types("foretell keys list --account acme --json"))[0]["id"]
+            line = line.replace(line.split()[3], key)
+        printed = reader.types(line)
+        if shown and not looks_like(shown, printed):
+            wrong.append((line, shown, printed))
+
+    assert wrong == []
+
+
+PAGES = ["README.md", "CONTRIBUTING.md", "docs/api.md", "docs/cli.md", "docs/operations.md", "docs/quickstart.md"]
+
+
+@pytest.mark.parametrize("page", [*PAGES, "services/scoring/README.md"])
+def test_every_command_that_a_page_names_exists_with_its_options(page: str) -> None:
+    text = (ROOT / page).read_text()
+    inline = [
+        f"foretell {rest}"
+        for rest in re.findall(r"`foretell ([a-z][^`]*?)( \.\.\.)?`", BLOCK.sub("", text))
+        for rest in rest[:1]
+    ]
+
+    assert [line for line in [*inline, *(line for line, _ in commands(page))] if not known(line)] == []
