@@ -48,6 +48,23 @@ def capability_name(name: str) -> str:
     return name
 
 
+def named_model(text: str, account: str, capability: str) -> tuple[str, str, str]:
+    """Tell account, capability and outcome of a model, named by its outcome or as `models list` prints it.
+
+    Args:
+        text: `redeem`, `scoring.redeem` or `demo.scoring.redeem`; no outcome has a dot in its name.
+        account: where the text names none.
+        capability: where the text names none.
+
+    Raises:
+        BadRequest: there is no such capability.
+    """
+    *before, outcome = text.rsplit(".", 2)
+    if before:
+        capability = before.pop()
+    return (before.pop() if before else account), capability_name(capability), outcome
+
+
 @contextmanager
 def opened_database(settings: Settings | None = None) -> Iterator[tuple[Settings, Database]]:
     """Open the store; the embedded one is made and migrated first, and has the account `default`.

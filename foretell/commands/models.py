@@ -15,7 +15,7 @@ app = typer.Typer(
     help="List, show, promote and roll back model versions.",
     epilog=examples("foretell models list", "foretell models promote customer 3"),
 )
-OutcomeArgument = Annotated[str, typer.Argument(help="The outcome that the model predicts.")]
+OutcomeArgument = Annotated[str, typer.Argument(help="The outcome that the model predicts, or the model as listed.")]
 
 
 @app.command("list", epilog=examples("foretell models list", "foretell models list --outcome redeem --account demo"))
@@ -65,11 +65,12 @@ def show(
     import json as codec
     from dataclasses import asdict
 
-    from foretell.opening import capability_name, opened_account
+    from foretell.opening import named_model, opened_account
     from foretell.showing import aligned, instant
 
+    account, capability, outcome = named_model(outcome, account, capability)
     with opened_account(account) as (_, _, store):
-        row = _version(store, capability_name(capability), outcome, version)
+        row = _version(store, capability, outcome, version)
     if json:
         typer.echo(codec.dumps(asdict(row), indent=2, default=dict))
         return
@@ -114,12 +115,13 @@ def promote(
     reason: Annotated[str, typer.Option(help="Kept with the promotion.")] = "promoted by hand",
 ) -> None:
     """Let a version answer; running services take it within seconds."""
-    from foretell.opening import capability_name, now_us, opened_account
+    from foretell.opening import named_model, now_us, opened_account
     from shared.training.promotion import Model, RegistryAliases
     from shared.training.promotion import promote as promote_version
 
+    account, capability, outcome = named_model(outcome, account, capability)
     with opened_account(account) as (settings, _, store):
-        model = Model(capability_name(capability), outcome)
+        model = Model(capability, outcome)
         promote_version(store, RegistryAliases(settings), model, version, at=now_us(), reason=reason)
     typer.echo(f"Version {version} of {outcome} answers from now on.")
 
@@ -129,11 +131,12 @@ def rollback(
     outcome: OutcomeArgument, *, account: AccountOption = DEFAULT_ACCOUNT, capability: CapabilityOption = "scoring"
 ) -> None:
     """Let the version before answer again; a second rollback undoes the first."""
-    from foretell.opening import capability_name, now_us, opened_account
+    from foretell.opening import named_model, now_us, opened_account
     from shared.training.promotion import Model, RegistryAliases
     from shared.training.promotion import rollback as roll_back
 
+    account, capability, outcome = named_model(outcome, account, capability)
     with opened_account(account) as (settings, _, store):
-        model = Model(capability_name(capability), outcome)
+        model = Model(capability, outcome)
         champion = roll_back(store, RegistryAliases(settings), model, at=now_us())
     typer.echo(f"Version {champion.version} of {outcome} answers again.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import make_url, text
 
+from shared.errors import Conflict
 from shared.settings import Settings
 from shared.store.sql import Sql
 
@@ -27,6 +28,7 @@ def migrate(settings: Settings, *, revision: str = "head") -> None:
 
     Raises:
         StoreUnavailable: a database cannot be reached.
+        Conflict: a newer release has migrated it.
     """
     _on_both(settings, lambda command, config: command.upgrade(config, revision))
 
@@ -49,6 +51,8 @@ def _on_both(settings: Settings, act: Callable[[Any, "Config"], Any]) -> None:
     # Here and not above: no process that serves needs alembic in its memory.
     from alembic import command
     from alembic.config import Config
+    from alembic.script.revision import ResolutionError
+    from alembic.util import CommandError
 
     for name, url in (
         ("store", settings.resolved_store_url()),
@@ -67,5 +71,12 @@ def _on_both(settings: Settings, act: Callable[[Any, "Config"], Any]) -> None:
                 config.set_main_option("path_separator", "os")
                 config.attributes["connection"] = connection
                 act(command, config)
+        except CommandError as error:
+            if not isinstance(error.__cause__, ResolutionError):
+                raise
+            raise Conflict(
+                f"The {name} knows a revision that this release does not: install the release that it was last used "
+                "with, or a newer one."
+            ) from error
         finally:
             sql.close()

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from foretell.opening import ensure_account, ensure_key, identity_key, now_us, opened_database
+from foretell.opening import ensure_account, ensure_key, identity_key, named_model, now_us, opened_database
 from shared.errors import BadRequest, Conflict, NotAuthenticated
 from shared.settings import Settings
 from shared.store import Database
@@ -66,3 +66,12 @@ def test_on_a_server_the_key_has_to_be_given(monkeypatch: pytest.MonkeyPatch, tm
 
     with pytest.raises(BadRequest, match="FORETELL_IDENTITY_KEY is not set"):
         identity_key(Settings(home=tmp_path, store_url="postgresql+psycopg://localhost/none"))
+
+
+@pytest.mark.parametrize("text", ["redeem", "scoring.redeem", "acme.scoring.redeem"])
+def test_a_model_is_named_by_its_outcome_or_as_it_is_listed(text: str) -> None:
+    assert named_model(text, "acme", "scoring") == ("acme", "scoring", "redeem")
+
+
+def test_a_model_as_listed_names_its_account() -> None:
+    assert named_model("demo.scoring.redeem", "default", "scoring")[0] == "demo"

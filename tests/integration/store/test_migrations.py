@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, inspect, text
 
-from shared.errors import StoreUnavailable
+from shared.errors import Conflict, StoreUnavailable
 from shared.settings import Settings
 from shared.store import check, downgrade, migrate, open_database
 
@@ -85,3 +85,14 @@ def test_a_file_that_is_no_database_says_what_to_do(tmp_path: Path) -> None:
         database.champions()
 
     database.close()
+
+
+def test_a_store_of_a_newer_release_says_what_to_do(settings: Settings) -> None:
+    migrate(settings)
+    engine = create_engine(settings.resolved_store_url())
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE store_revision SET version_num = '9999'"))
+    engine.dispose()
+
+    with pytest.raises(Conflict, match="install the release"):
+        migrate(settings)
