@@ -28,7 +28,7 @@ def grade(skill_over_rule: Interval, *, positive_contacts: int) -> Grade:
     """Choose the letter by the lower bound: A from 10 %, B from 5 %, C above 0, else D.
 
     Args:
-        skill_over_rule: log-loss skill over the best plain baseline.
+        skill_over_rule: log-loss skill over the best single rule, or over the constant where that is better.
         positive_contacts: fewer than 200 allow C at most.
 
     >>> grade(Interval(0.2, 0.12, 0.3), positive_contacts=500)

@@ -15,6 +15,7 @@ from shared.evaluation.grade import grade, skill
 from shared.evaluation.leaks import Leak
 from shared.features import LeftOut
 from shared.learners.columns import Vector, chance
+from shared.learners.rule import Rule
 from shared.training.competition import Competition, Problem
 
 Figures = dict[str, Any]
@@ -89,7 +90,7 @@ def report(
     constant = metrics.losses(labels, chance(competition.constant[rows]))
     others = [competition.loss(entry, problem.labels) for entry in competition.entries if entry is not winner]
     best_other = min([*others, constant], key=lambda other: float(other.mean()))
-    over_rule = skill(loss, best_other, owner)
+    over_rule = skill(loss, _plain_loss(competition, problem.labels, constant), owner)
     over_constant = skill(loss, constant, owner)
     positives = len(np.unique(problem.owner[problem.labels == 1]))
     return Report(
@@ -104,7 +105,8 @@ def report(
             "log_loss": of_mean(loss, owner),
             "log_loss_constant": float(constant.mean()),
             "skill_over_constant": over_constant,
-            "skill_over_best_other": over_rule,
+            "skill_over_plain_rule": over_rule,
+            "skill_over_best_other": skill(loss, best_other, owner),
         },
         reliability=_reliability(labels, margin),
         lift={"share": list(LIFT_SHARES), "lift": [_plain(metrics.lift(labels, margin, s)) for s in LIFT_SHARES]},
@@ -113,6 +115,16 @@ def report(
         left_out=left_out,
         notes=_notes(problem, positives),
     )
+
+
+def _plain_loss(competition: Competition, labels: Vector, constant: Vector) -> Vector:
+    """Tell the log loss of what a careful marketer would do without a model: the best single rule, or nothing."""
+    rules = [
+        competition.loss(entry, labels)
+        for entry in competition.entries
+        if entry.kind == Rule.kind and entry is not competition.winner
+    ]
+    return min([*rules, constant], key=lambda loss: float(loss.mean()))
 
 
 def _figures(labels: Vector, margin: Vector, owner: NDArray[np.int32]) -> dict[str, Interval | float]:

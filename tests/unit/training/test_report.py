@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from collections.abc import Callable
 
@@ -45,7 +46,8 @@ def test_skill_is_the_saved_share_of_the_constant_s_loss(found: Report) -> None:
     saved = 1 - value(found, "log_loss") / value(found, "log_loss_constant")
 
     assert value(found, "skill_over_constant") == pytest.approx(saved)
-    assert value(found, "skill_over_best_other") <= value(found, "skill_over_constant")
+    assert value(found, "skill_over_best_other") <= value(found, "skill_over_plain_rule")
+    assert value(found, "skill_over_plain_rule") <= value(found, "skill_over_constant")
     assert found.usable
 
 
@@ -153,3 +155,14 @@ def test_the_plots_are_three_pictures(found: Report) -> None:
 
     assert sorted(drawn) == ["importance", "lift", "reliability"]
     assert all(png.startswith(b"\x89PNG") for png in drawn.values())
+
+
+def test_the_grade_is_over_plain_rules_not_over_a_second_good_model(problem: Problem, competition: Competition) -> None:
+    twin = dataclasses.replace(competition.winner, kind="logistic")
+    plain = dataclasses.replace(competition, entries=(*competition.entries, twin))
+
+    found = report(problem, plain, importance=np.zeros(3))
+
+    assert value(found, "skill_over_best_other") == 0.0
+    assert value(found, "skill_over_plain_rule") > 0.05
+    assert found.grade == "C"
