@@ -12,6 +12,7 @@ from foretell import home
 from foretell.options import DEFAULT_ACCOUNT
 from shared.capabilities import TABLE
 from shared.contracts import key as keys
+from shared.contracts.instants import microseconds
 from shared.contracts.rows import Microseconds
 from shared.errors import BadRequest, Conflict, NotFound
 from shared.settings import Settings, read
@@ -22,7 +23,7 @@ _ACCOUNT = re.compile(r"[a-z0-9-]{1,39}")
 
 def now_us() -> Microseconds:
     """Tell the time, in the store's unit."""
-    return int(datetime.now(UTC).timestamp() * 1_000_000)
+    return microseconds(datetime.now(UTC))
 
 
 def account_name(name: str) -> str:

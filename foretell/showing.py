@@ -3,11 +3,11 @@
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from shared.contracts.instants import instant_of
 from shared.contracts.rows import Microseconds
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def _text(value: Any) -> str:
 
 def instant(at: Microseconds | None) -> str | None:
     """Write an instant as ISO 8601 in UTC, to the second."""
-    return None if at is None else datetime.fromtimestamp(at // 1_000_000, UTC).isoformat().replace("+00:00", "Z")
+    return None if at is None else f"{instant_of(at):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def say(sentence: str) -> None:

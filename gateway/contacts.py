@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path
 from pydantic import AfterValidator
 from starlette.responses import Response
 
-from gateway.context import Body, Cursor, Ingesting, Limit, Reading, Visit, instant, json_of, now
+from gateway.context import Body, Cursor, Ingesting, Limit, Reading, Visit, json_of, now
 from gateway.ingest import contacts as contact_intake
 from gateway.ingest import events as event_intake
 from gateway.schemas import (
@@ -20,6 +20,7 @@ from gateway.schemas import (
     StoredContactResponse,
 )
 from shared.contracts.contact import ContactId
+from shared.contracts.instants import instant_of
 from shared.contracts.rows import ALWAYS
 from shared.errors import NotFound
 from shared.store import StoredContact
@@ -106,13 +107,13 @@ def show_contact(visit: Reading, contact_id: PathId) -> Response:
         raise NotFound("There is no contact of this id in this account.")
     counts = visit.store.event_counts(contact_id)
     events = [
-        EventTypeCount(type=kind, count=events, first_at=instant(first), last_at=instant(last))
+        EventTypeCount(type=kind, count=events, first_at=instant_of(first), last_at=instant_of(last))
         for kind, (events, first, last) in sorted(counts.items())
     ]
     return json_of(
         ContactAnswer(
             id=stored.contact_id,
-            created_at=None if stored.created_at is None else instant(stored.created_at),
+            created_at=None if stored.created_at is None else instant_of(stored.created_at),
             timezone=stored.timezone,
             consent=dict(stored.consent),
             attributes=_current(stored),
@@ -125,7 +126,7 @@ def _current(stored: StoredContact) -> dict[str, AttributeAnswer]:
     """Take the newest value of each attribute; they come ordered by name and instant."""
     return {
         one.name: AttributeAnswer(
-            value=one.value, valid_from=None if one.valid_from == ALWAYS else instant(one.valid_from)
+            value=one.value, valid_from=None if one.valid_from == ALWAYS else instant_of(one.valid_from)
         )
         for one in stored.attributes
     }

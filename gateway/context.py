@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Depends, Query, Request
@@ -14,12 +14,11 @@ from gateway.bodies import body_of
 from gateway.cursor import Cursors
 from gateway.metrics import GatewayMetrics
 from gateway.upstream import Upstreams
+from shared.contracts.instants import microseconds
 from shared.contracts.key import Scope
 from shared.contracts.rows import Microseconds
 from shared.settings import GatewaySettings
 from shared.store import AccountStore, Database
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +97,6 @@ def json_of(answer: BaseModel) -> Response:
     return Response(answer.model_dump_json(), media_type="application/json")
 
 
-def instant(at: Microseconds) -> datetime:
-    """Turn the store's microseconds into an aware time; multiplication of integers, so nothing is rounded."""
-    return _EPOCH + timedelta(microseconds=at)
-
-
 def now() -> Microseconds:
     """Tell the time as the store keeps it."""
-    return (datetime.now(UTC) - _EPOCH) // timedelta(microseconds=1)
+    return microseconds(datetime.now(UTC))

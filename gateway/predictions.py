@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from gateway.contacts import PathId
-from gateway.context import Cursor, Limit, Reading, Visit, instant, json_of
+from gateway.context import Cursor, Limit, Reading, Visit, json_of
 from gateway.schemas import (
     CapabilityName,
     ContactPredictions,
@@ -17,6 +17,7 @@ from gateway.schemas import (
     StoredPrediction,
 )
 from shared.capabilities import capability as line_of
+from shared.contracts.instants import instant_of
 from shared.contracts.outcome import OutcomeName
 from shared.contracts.prediction import Band
 from shared.errors import NotFound, UnknownOutcome
@@ -115,8 +116,8 @@ def _answer(row: PredictionRow) -> StoredPrediction:
         reasons=body.get("reasons", []),
         source=row.source,
         data_quality=body.get("data_quality", []),
-        cutoff=instant(row.cutoff),
-        asked_at=instant(row.asked_at),
+        cutoff=instant_of(row.cutoff),
+        asked_at=instant_of(row.asked_at),
     )
 
 
@@ -128,7 +129,7 @@ def _model(row: VersionRow, *, champion: bool) -> ModelAnswer:
         champion=champion,
         kind=row.kind,
         grade=row.grade,
-        trained_at=instant(row.trained_at),
+        trained_at=instant_of(row.trained_at),
         horizon_days=row.horizon_days,
         figures=dict(row.figures),
     )

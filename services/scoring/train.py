@@ -3,7 +3,6 @@
 import tempfile
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from services.scoring.features import scoring_features
 from services.scoring.model import Reference, ScoringModel
+from shared.contracts.instants import instant_of
 from shared.contracts.rows import DAY, Microseconds
 from shared.errors import ArtifactRefused, InsufficientData, RegistryUnavailable, UnknownOutcome
 from shared.evaluation.calibration import Calibrator, calibrate
@@ -147,7 +147,7 @@ def fitted(
         kind=learner.kind,
         grade=found.grade,
         horizon_days=None if stuff.flat else stuff.outcome.horizon_days,
-        trained_at=datetime.fromtimestamp(now / 1e6, UTC),
+        trained_at=instant_of(now),
         reached_by=stuff.reached_by,
         feature_set=learned.feature_set,
         learner=learner,

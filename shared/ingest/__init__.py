@@ -2,7 +2,7 @@
 
 from shared.ingest.files import Batch, Reject, read_contacts, read_events
 from shared.ingest.identity import email_hash, event_identity
-from shared.ingest.rows import contact_row, event_row, microseconds
+from shared.ingest.rows import contact_row, event_row
 
 __all__ = [
     "Batch",
@@ -11,7 +11,6 @@ __all__ = [
     "email_hash",
     "event_identity",
     "event_row",
-    "microseconds",
     "read_contacts",
     "read_events",
 ]

@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from shared.contracts.contact import AttributeName, ContactId, Currency, Text
+from shared.contracts.instants import microseconds
 from shared.contracts.outcome import EventType
 from shared.contracts.rows import EventRow, Microseconds
 from shared.ingest.cells import EVENT_FIELDS
 from shared.ingest.identity import event_identity
-from shared.ingest.rows import canonical, microseconds
+from shared.ingest.rows import canonical
 
 _TEXTS: dict[str, TypeAdapter[str]] = {
     "contact_id": TypeAdapter(ContactId),

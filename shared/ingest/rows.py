@@ -2,25 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from shared.contracts.contact import ContactInput, DatedScalar, EventInput
+from shared.contracts.instants import microseconds
 from shared.contracts.rows import AttributeRow, ContactRow, EventRow, Microseconds
 from shared.ingest.identity import email_hash, event_identity
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
-_MICROSECOND = timedelta(microseconds=1)
-
-
-def microseconds(instant: datetime) -> Microseconds:
-    """Count the microseconds since 1970, exactly.
-
-    >>> microseconds(datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC))
-    1000000
-    """
-    return (instant - _EPOCH) // _MICROSECOND
 
 
 def event_row(event: EventInput, *, recorded_at: Microseconds) -> EventRow:

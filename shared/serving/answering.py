@@ -13,10 +13,10 @@ import numpy as np
 
 from shared.contracts.call import Call
 from shared.contracts.contact import InlineContact
+from shared.contracts.instants import microseconds
 from shared.contracts.request import PredictionRequest
 from shared.contracts.rows import DAY, Microseconds
 from shared.errors import LimitReached, NoModelTrained, StoreUnavailable, UpstreamTimeout
-from shared.ingest import microseconds
 from shared.serving import judging
 from shared.serving.champions import Champion, ChampionHolder
 from shared.serving.envelope import InvalidContact, Slot, envelope, slots

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from shared.contracts.contact import InlineContact, InlineEvent
+from shared.contracts.instants import microseconds
 from shared.contracts.rows import ALWAYS, DAY, Microseconds
-from shared.ingest import event_identity, microseconds
+from shared.ingest import event_identity
 from shared.ingest.rows import canonical
 from shared.timeline import ContactFacts, DatedValue, EventTuple, PastRows
 

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.contracts.instants import microseconds
 from shared.contracts.rows import DAY, HOUR, SECOND
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_YEAR, _LAST_YEAR = 1990, 2060
 _STEP = timedelta(days=7)
 
@@ -79,7 +79,7 @@ def _table(zone: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
             current = changed
         moment = following
     return (
-        np.array([(start - _EPOCH) // timedelta(microseconds=1) for start in starts], dtype=np.int64),
+        np.array([microseconds(start) for start in starts], dtype=np.int64),
         np.array(values, dtype=np.int64),
     )
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.contracts.instants import instant_of
 from shared.contracts.prediction import Grade
 from shared.evaluation import metrics
 from shared.evaluation.bootstrap import Interval, of_figures, of_mean
@@ -229,7 +229,7 @@ def _notes(problem: Problem, positives: int) -> list[str]:
 
 
 def _day(at: np.int64 | int) -> str:
-    return datetime.fromtimestamp(int(at) / 1e6, UTC).date().isoformat()
+    return instant_of(int(at)).date().isoformat()
 
 
 def _plain(number: float) -> float | None:

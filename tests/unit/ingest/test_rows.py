@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from shared.contracts.contact import ContactInput, EventInput
+from shared.contracts.instants import microseconds
 from shared.contracts.rows import AttributeRow
-from shared.ingest import contact_row, email_hash, event_identity, event_row, microseconds
+from shared.ingest import contact_row, email_hash, event_identity, event_row
 
 KEY = b"k" * 32
 NOON = {"contact_id": "c-1", "type": "order_placed", "occurred_at": "1970-01-01T00:00:01.000002Z"}
