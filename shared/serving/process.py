@@ -7,7 +7,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from shared.serving import logs
-from shared.serving.lean import block_training_libraries
+from shared.serving.lean import block_training_libraries, collect_rarely, keep_memory_small
 
 SHUTDOWN_SECONDS = 10
 
@@ -21,14 +21,17 @@ def run(name: str, create_app: Callable[[], FastAPI], *, level: str, arguments: 
         level: of the log.
         arguments: of the command line; None: those of the process.
     """
+    keep_memory_small()
     block_training_libraries()
     parser = argparse.ArgumentParser(description=f"Serve {name}.")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: loopback only)")
     parser.add_argument("--port", type=int, required=True, help="port to listen on")
     given = parser.parse_args(arguments)
     logs.configure(level, name)
+    app = create_app()
+    collect_rarely()
     uvicorn.run(
-        create_app(),
+        app,
         host=given.host,
         port=given.port,
         loop="uvloop",

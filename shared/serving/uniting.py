@@ -50,7 +50,7 @@ def united(contacts: Sequence[InlineContact], stored: PastRows, *, cutoff: Micro
         if contact.id in own:
             result.events.extend(_rekeyed(own[contact.id], key, contact.id))
             result.events.extend(_inline(contact, key, {event[1] for event in own[contact.id]}, cutoff))
-    result.events.extend(event for event in stored.events if event[0] not in own)
+    result.events.extend([event for event in stored.events if event[0] not in own] if own else stored.events)
     return result
 
 
@@ -96,6 +96,6 @@ def _facts(contact: InlineContact, stored: ContactFacts | None) -> ContactFacts 
         return stored if stored is not None or not contact.events else ContactFacts()
     base = stored if stored is not None else ContactFacts()
     kept = tuple(value for value in base.attributes if value.name not in contact.attributes)
-    given = tuple(DatedValue(name, ALWAYS, value) for name, value in contact.attributes.items())
+    given = tuple([DatedValue(name, ALWAYS, value) for name, value in contact.attributes.items()])
     inline: Mapping[str, str] = {str(name): choice for name, choice in (contact.consent or {}).items()}
     return ContactFacts(base.created_at, contact.timezone or base.timezone, {**base.consent, **inline}, kept + given)

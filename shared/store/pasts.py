@@ -1,23 +1,30 @@
 """What lies before a cutoff: the read that every prediction makes, and the one that training makes."""
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
-from sqlalchemy import String, bindparam, select
+from sqlalchemy import Select, bindparam, select
 
 from shared.contracts.rows import DAY, Microseconds
 from shared.store.events import EVENT_COLUMNS
 from shared.store.facts import facts_of
+from shared.store.prepared import IDS, Prepared, among_ids
 from shared.store.scope import BATCH, Scope, batches
 from shared.store.tables import EventTable
 from shared.timeline import ContactFacts, EventTuple, PastRows
 
-_EVENTS = select(*EVENT_COLUMNS).where(
-    EventTable.account_id == bindparam("account"),
-    EventTable.contact_id.in_(bindparam("ids", expanding=True, type_=String)),
-    EventTable.occurred_at < bindparam("cutoff"),
-    EventTable.occurred_at >= bindparam("since"),
-    EventTable.recorded_at <= bindparam("asked_at"),
-)
+
+def _events(sqlite: bool) -> Select[Any]:  # noqa: FBT001 - called by Prepared alone
+    return select(*EVENT_COLUMNS).where(
+        EventTable.account_id == bindparam("account"),
+        among_ids(EventTable.contact_id, sqlite=sqlite),
+        EventTable.occurred_at < bindparam("cutoff"),
+        EventTable.occurred_at >= bindparam("since"),
+        EventTable.recorded_at <= bindparam("asked_at"),
+    )
+
+
+_EVENTS = Prepared(_events)
 
 
 class PastReads(Scope):
@@ -41,13 +48,13 @@ class PastReads(Scope):
         """
         distinct: Sequence[str] = list(dict.fromkeys(contact_ids))
         facts: dict[str, ContactFacts] = {}
-        events: list[EventTuple] = []
+        events: list[Any] = []
         bounds = {"cutoff": cutoff, "since": cutoff - lookback_days * DAY, "asked_at": asked_at}
         with self._store.reading() as connection:
             for part in batches(distinct, BATCH):
                 facts.update(facts_of(connection, self.account, part, cutoff=cutoff, asked_at=asked_at))
-                found = connection.execute(_EVENTS, {"account": self.account, "ids": list(part), **bounds})
-                events.extend(found.all())
+                found = _EVENTS.rows(connection, {"account": self.account, IDS: part, **bounds})
+                events = [*events, *found] if events else found
         return PastRows(facts=facts, events=events)
 
     def scan_contacts(self) -> tuple[list[str], dict[str, ContactFacts]]:
