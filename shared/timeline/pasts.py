@@ -5,6 +5,7 @@ One contact is a batch of one. Building codes strings as integers once; everythi
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -217,21 +218,26 @@ def _columns(
     items: _Codes,
 ) -> tuple[NDArray[Any], ...]:
     rows = [row for row in chunk if row[8] != 0 and row[0] in row_of]
-    contact, _, type_, at, value, message, campaign, item, human = zip(*rows, strict=True) if rows else ((),) * 9
+    n = len(rows)
+
+    # Column by column: `zip(*rows)` makes an iterator a row.
+    def column(place: int) -> list[Any]:
+        return list(map(itemgetter(place), rows))
+
+    type_, human = column(2), column(8)
     if None in human and "email_opened" in type_:
-        type_ = tuple(
+        type_ = [
             UNVERIFIED_OPEN if name == "email_opened" and verdict is None else name
             for name, verdict in zip(type_, human, strict=True)
-        )
-    n = len(rows)
+        ]
     return (
-        np.fromiter(map(row_of.__getitem__, contact), np.int32, n),
-        np.fromiter(at, np.int64, n),
+        np.fromiter(map(row_of.__getitem__, map(itemgetter(0), rows)), np.int32, n),
+        np.fromiter(map(itemgetter(3), rows), np.int64, n),
         types.of(type_),
-        np.array(value, dtype=np.float64),
-        messages.of(message),
-        campaigns.of(campaign),
-        items.of(item),
+        np.array(column(4), dtype=np.float64),
+        messages.of(column(5)),
+        campaigns.of(column(6)),
+        items.of(column(7)),
     )
 
 
