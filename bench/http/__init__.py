@@ -1,1 +1,1 @@
-"""Accuracy on public data, through the product's own features, competition and model."""
+"""How long the whole product takes to answer over HTTP, with its real processes."""

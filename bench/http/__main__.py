@@ -1,4 +1,4 @@
-"""How long a whole product takes to answer over HTTP: `python -m bench.http [--home FOLDER --account demo --outcome redeem]`.
+"""How long the product takes over HTTP: `python -m bench.http [--home FOLDER --account demo --outcome redeem]`.
 
 The processes of `foretell up` run on a copy of a home folder (or on a generated account, trained through the command
 line), the load comes from this process over loopback, through the gateway and straight to the service. Every case
@@ -131,9 +131,7 @@ async def measured(port: int, case: Case, header: str) -> tuple[list[float], flo
     taken: list[float] = []
     began = time.perf_counter()
     each = case.requests // case.connections
-    await asyncio.gather(
-        *(_asked(port, requests, each, taken, began + SECONDS) for _ in range(case.connections))
-    )
+    await asyncio.gather(*(_asked(port, requests, each, taken, began + SECONDS) for _ in range(case.connections)))
     return taken, time.perf_counter() - began
 
 
@@ -229,7 +227,7 @@ def running(home: Path, port: int) -> Iterator[int]:
 def until_answered(target: Target) -> None:
     """Wait until the model is loaded."""
     deadline = time.monotonic() + START_SECONDS
-    asked = urllib.request.Request(  # noqa: S310 - loopback
+    asked = urllib.request.Request(
         f"http://127.0.0.1:{target.port}/score",
         data=score(target, target.contacts[:1], reasons=0),
         headers={"Authorization": f"Bearer {target.key}", "Content-Type": "application/json"},

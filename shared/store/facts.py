@@ -30,7 +30,7 @@ from shared.timeline import ContactFacts
 CONTACT, ATTRIBUTE, STATIC, ALL_STATIC = range(4)
 
 
-def _facts_statement(sqlite: bool, *, chosen: bool) -> CompoundSelect[Any]:  # noqa: FBT001 - called by Prepared alone
+def _facts_statement(sqlite: bool, *, chosen: bool) -> CompoundSelect[Any]:
     """Write the union; one statement, as both a round trip and a snapshot cost."""
     text, instant, flag = cast(null(), String), cast(null(), BigInteger), cast(null(), Boolean)
     account = bindparam("account", type_=String)

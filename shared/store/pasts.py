@@ -1,9 +1,8 @@
 """What lies before a cutoff: the read that every prediction makes, and the one that training makes."""
 
 from collections.abc import Collection, Sequence
-from typing import Any
 
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import SelectBase, bindparam, select
 
 from shared.contracts.rows import DAY, Microseconds
 from shared.store.events import EVENT_COLUMNS
@@ -14,7 +13,7 @@ from shared.store.tables import EventTable
 from shared.timeline import ContactFacts, EventTuple, PastRows
 
 
-def _events(sqlite: bool) -> Select[Any]:  # noqa: FBT001 - called by Prepared alone
+def _events(sqlite: bool) -> SelectBase:
     return select(*EVENT_COLUMNS).where(
         EventTable.account_id == bindparam("account"),
         among_ids(EventTable.contact_id, sqlite=sqlite),
@@ -48,13 +47,12 @@ class PastReads(Scope):
         """
         distinct: Sequence[str] = list(dict.fromkeys(contact_ids))
         facts: dict[str, ContactFacts] = {}
-        events: list[Any] = []
+        events: list[EventTuple] = []
         bounds = {"cutoff": cutoff, "since": cutoff - lookback_days * DAY, "asked_at": asked_at}
         with self._store.reading() as connection:
             for part in batches(distinct, BATCH):
                 facts.update(facts_of(connection, self.account, part, cutoff=cutoff, asked_at=asked_at))
-                found = _EVENTS.rows(connection, {"account": self.account, IDS: part, **bounds})
-                events = [*events, *found] if events else found
+                events.extend(_EVENTS.rows(connection, {"account": self.account, IDS: part, **bounds}))
         return PastRows(facts=facts, events=events)
 
     def scan_contacts(self) -> tuple[list[str], dict[str, ContactFacts]]:

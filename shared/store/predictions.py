@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, bindparam, delete, or_, select
+from sqlalchemy import Select, SelectBase, bindparam, delete, or_, select
 
 from shared.contracts.rows import DAY, Microseconds
-from shared.store.prepared import IDS, Prepared, among_ids
 from shared.store.prediction_tables import LatestPredictionTable, PredictionLogTable
+from shared.store.prepared import IDS, Prepared, among_ids
 from shared.store.rows import PredictionRow
 from shared.store.scope import BATCH, Scope, batches
 from shared.store.statements import insert_missing, upsert
@@ -123,7 +123,7 @@ class Predictions(Scope):
             return connection.execute(delete(PredictionLogTable).where(*old)).rowcount
 
 
-def _scores(sqlite: bool) -> Select[Any]:  # noqa: FBT001 - called by Prepared alone
+def _scores(sqlite: bool) -> SelectBase:
     table = PredictionLogTable
     return select(table.contact_id, table.cutoff, table.asked_at, table.score).where(
         table.account_id == bindparam("account"),

@@ -4,11 +4,11 @@ SQLAlchemy writes them; left to run them too, it spends more on cache keys and R
 the rows.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, CompoundSelect, Connection, Dialect, Select, String, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, Dialect, SelectBase, String, bindparam, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from shared.errors import StoreUnavailable
@@ -24,11 +24,11 @@ class Prepared:
         write: make the statement, given whether it is for SQLite.
     """
 
-    def __init__(self, write: Callable[[bool], Select[Any] | CompoundSelect[Any]]) -> None:
+    def __init__(self, write: Callable[[bool], SelectBase]) -> None:
         self._write = write
         self._texts: dict[str, tuple[str, tuple[str, ...] | None]] = {}
 
-    def rows(self, connection: Connection, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    def rows(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Any]:
         """Read all rows, as the driver gives them: flags of SQLite are 0 and 1.
 
         Args:
@@ -47,7 +47,7 @@ class Prepared:
         if result.cursor is None:
             raise RuntimeError("the statement returns no rows")
         try:
-            rows: list[tuple[Any, ...]] = result.cursor.fetchall()
+            rows: Sequence[Any] = result.cursor.fetchall()
         except dialect.loaded_dbapi.Error as error:
             raise StoreUnavailable("The connection to the store was lost; try again.") from error
         result.close()
@@ -55,19 +55,16 @@ class Prepared:
 
     def _compiled(self, dialect: Dialect) -> tuple[str, tuple[str, ...] | None]:
         compiled = self._write(dialect.name == "sqlite").compile(dialect=dialect)
-        order = compiled.positiontup  # type: ignore[attr-defined]
+        order = compiled.positiontup
         self._texts[dialect.name] = str(compiled), None if order is None else tuple(order)
         return self._texts[dialect.name]
 
 
 def among_ids(column: Any, *, sqlite: bool) -> ColumnElement[bool]:
     """Say that a column holds one of the keys of the parameter IDS."""
+    condition: ColumnElement[bool] = column == func.any(bindparam(IDS, type_=ARRAY(String)))
     if sqlite:
-        return _condition(column.in_(select(func.json_each(bindparam(IDS, type_=String)).table_valued("value").c.value)))
-    return _condition(column == func.any(bindparam(IDS, type_=ARRAY(String))))
-
-
-def _condition(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+        condition = column.in_(select(func.json_each(bindparam(IDS, type_=String)).table_valued("value").c.value))
     return condition
 
 
