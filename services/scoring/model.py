@@ -1,9 +1,10 @@
 """The scoring model: a margin, calibrated into a probability, placed in its reference, shared among reasons. Pure."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 from zipfile import BadZipFile
@@ -88,6 +89,29 @@ class Reference:
         return cls(np.quantile(margins, np.arange(1, 100) / 100), edges, shares)
 
 
+@dataclass(frozen=True, slots=True)
+class _Things:
+    """Which columns speak of the same thing; made once a model."""
+
+    place: NDArray[np.intp]
+    """Thing of each column, shape (p,)."""
+    columns: tuple[tuple[int, ...], ...]
+    """Columns of each thing, ascending."""
+    fit: NDArray[np.intp]
+    """Columns of attributes."""
+    engagement: NDArray[np.intp]
+    """Columns of behaviour."""
+
+    @classmethod
+    def of(cls, feature_set: FeatureSet) -> "_Things":
+        features = feature_set.features
+        names = list(dict.fromkeys(feature.thing for feature in features))
+        place = [names.index(feature.thing) for feature in features]
+        columns = tuple(tuple(at for at, thing in enumerate(place) if thing == number) for number in range(len(names)))
+        is_fit = np.array([feature.part == "fit" for feature in features], dtype=bool)
+        return cls(np.array(place, dtype=np.intp), columns, np.flatnonzero(is_fit), np.flatnonzero(~is_fit))
+
+
 @dataclass(frozen=True)
 class ScoringModel:
     """A version: feature set, learner, calibration, reference and what a client is told about it."""
@@ -155,35 +179,38 @@ class ScoringModel:
         self, values: NDArray[np.float64], most: int
     ) -> list[tuple[list[ReasonPart], dict[str, float] | None]]:
         shares = self.contributions(values)
-        features = self.feature_set.features
-        is_fit = np.array([feature.part == "fit" for feature in features], dtype=bool)
-        things = list(dict.fromkeys(feature.thing for feature in features))
-        place = np.array([things.index(feature.thing) for feature in features], dtype=np.intp)
+        things = self._things
+        n, k = len(values), len(things.columns)
+        cells = (np.arange(n)[:, None] * k + things.place).ravel()
+        of_thing = np.bincount(cells, weights=shares[:, :-1].ravel(), minlength=n * k).reshape(n, k)
+        strongest = np.argsort(-np.abs(of_thing), axis=1, kind="stable")[:, : min(most, MOST_REASONS)].tolist()
         explained: list[tuple[list[ReasonPart], dict[str, float] | None]] = []
-        for row, share in zip(values, shares, strict=True):
-            of_thing = np.bincount(place, weights=share[:-1], minlength=len(things))
-            parts = {
-                "fit": float(share[:-1][is_fit].sum()),
-                "engagement": float(share[:-1][~is_fit].sum()),
-                "base": float(share[-1]),
-            }
-            strongest = np.argsort(-np.abs(of_thing), kind="stable")[: min(most, MOST_REASONS)]
+        for row, share, totals, first in zip(values.tolist(), shares, of_thing.tolist(), strongest, strict=True):
+            by_column = share.tolist()
             listed = [
-                self._reason(np.flatnonzero(place == thing), float(of_thing[thing]), row, share)
-                for thing in strongest
-                if abs(of_thing[thing]) > 1e-9
+                self._reason(things.columns[thing], totals[thing], row, by_column)
+                for thing in first
+                if abs(totals[thing]) > 1e-9
             ]
+            parts = {
+                "fit": float(share[things.fit].sum()),
+                "engagement": float(share[things.engagement].sum()),
+                "base": by_column[-1],
+            }
             explained.append((listed, parts))
         return explained
 
+    @cached_property
+    def _things(self) -> "_Things":
+        return _Things.of(self.feature_set)
+
     def _reason(
-        self, columns: NDArray[np.intp], total: float, row: NDArray[np.float64], share: NDArray[np.float64]
+        self, columns: tuple[int, ...], total: float, row: Sequence[float], share: Sequence[float]
     ) -> ReasonPart:
         """Speak for a thing through the variant that pushes hardest in its direction."""
-        chosen = int(columns[np.argmax(share[columns] * np.sign(total))])
+        chosen = max(columns, key=share.__getitem__) if total > 0 else min(columns, key=share.__getitem__)
         feature = self.feature_set.features[chosen]
-        value = float(row[chosen])
-        return ReasonPart(feature.name, readable_value(feature, value), total, phrase(feature, value))
+        return ReasonPart(feature.name, readable_value(feature, row[chosen]), total, phrase(feature, row[chosen]))
 
     def require_whole(self) -> None:
         """Answer once, and check that learner, features and reference fit each other.

@@ -37,6 +37,10 @@ def attribute_column(
 
 def entry_at(stored: AttributeColumn, contact: NDArray[np.int32], cutoff: NDArray[np.int64]) -> NDArray[np.int64]:
     """Find the entry that is valid at each cutoff: the last one whose `valid_from` lies before it; -1: none."""
+    if len(contact) == 1:
+        begin, end = stored.contact.searchsorted([contact[0], contact[0] + 1]).tolist()
+        last = begin + stored.valid_from[begin:end].searchsorted(cutoff) - 1
+        return np.where(last >= begin, last, -1).astype(np.int64)
     n = len(stored.contact)
     # One searchable key: entries are sorted by contact, then valid_from; ranks keep it inside 64 bits.
     instants, rank = np.unique(stored.valid_from, return_inverse=True)

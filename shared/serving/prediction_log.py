@@ -14,6 +14,8 @@ from shared.serving.metrics import ServiceMetrics
 log = logging.getLogger(__name__)
 
 BATCH = 2_000
+GATHER_SECONDS = 0.1
+"""How long a first row waits for others: a transaction for each small call would cost as much as its answer."""
 Write = Callable[[str, Sequence[Any]], None]
 
 
@@ -24,12 +26,16 @@ class PredictionLog:
         write: store the rows of one account, in one transaction.
         bound: how many rows may wait.
         metrics: where waiting, dropped and failed ones are counted.
+        gather_seconds: how long a row waits for others to be written with.
     """
 
-    def __init__(self, write: Write, *, bound: int, metrics: ServiceMetrics) -> None:
+    def __init__(
+        self, write: Write, *, bound: int, metrics: ServiceMetrics, gather_seconds: float = GATHER_SECONDS
+    ) -> None:
         self._write = write
         self._bound = bound
         self._metrics = metrics
+        self._gather_seconds = gather_seconds
         self._waiting: deque[tuple[str, Any]] = deque()
         self._changed = threading.Condition()
         self._closing = False
@@ -46,8 +52,10 @@ class PredictionLog:
         with self._changed:
             room = 0 if self._closing else self._bound - len(self._waiting)
             entries = [(account, row) for row in rows]
+            waited = len(self._waiting)
             self._waiting.extend(entries[:room])
-            self._changed.notify()
+            if not waited or len(self._waiting) >= BATCH:
+                self._changed.notify()
         if len(entries) > room:
             self._metrics.log_dropped.inc(len(entries) - room)
 
@@ -66,6 +74,9 @@ class PredictionLog:
             with self._changed:
                 while not self._waiting and not self._closing:
                     self._changed.wait()
+                self._changed.wait_for(
+                    lambda: self._closing or len(self._waiting) >= BATCH, timeout=self._gather_seconds
+                )
                 batch = list(islice(self._waiting, BATCH))
                 if not batch:
                     return

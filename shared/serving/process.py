@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from shared.errors import SettingsRefused
 from shared.serving import logs
-from shared.serving.lean import block_training_libraries
+from shared.serving.lean import block_training_libraries, collect_rarely, keep_memory_small
 from shared.settings import Settings, read
 
 SHUTDOWN_SECONDS = 10
@@ -30,6 +30,7 @@ def run(
     Raises:
         SystemExit: with 2 and one sentence on stderr, when the command line or a setting is wrong.
     """
+    keep_memory_small()
     block_training_libraries()
     parser = argparse.ArgumentParser(description=f"Serve {name}.")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: loopback only)")
@@ -40,8 +41,10 @@ def run(
     except SettingsRefused as error:
         parser.exit(2, f"{name}: {error.detail}\n")
     logs.configure(settings.log_level, name)
+    app = create_app(settings)
+    collect_rarely()
     uvicorn.run(
-        create_app(settings),
+        app,
         host=given.host,
         port=given.port,
         loop="uvloop",

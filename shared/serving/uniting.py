@@ -58,7 +58,7 @@ def united(contacts: Sequence[InlineContact], stored: PastRows, *, cutoff: Micro
             for event in _inline(contact, key, {event[1] for event in own[contact.id]}, cutoff):
                 (result.events if event[3] >= cutoff - LOOKBACK else result.older).append(event)
         result.older.extend(_rekeyed(older.get(contact.id, ()), key, contact.id))
-    result.events.extend(event for event in stored.events if event[0] not in own)
+    result.events.extend([event for event in stored.events if event[0] not in own] if own else stored.events)
     return result
 
 
@@ -104,6 +104,6 @@ def _facts(contact: InlineContact, stored: ContactFacts | None) -> ContactFacts 
         return stored if stored is not None or not contact.events else ContactFacts()
     base = stored if stored is not None else ContactFacts()
     kept = tuple(value for value in base.attributes if value.name not in contact.attributes)
-    given = tuple(DatedValue(name, ALWAYS, value) for name, value in contact.attributes.items())
+    given = tuple([DatedValue(name, ALWAYS, value) for name, value in contact.attributes.items()])
     inline: Mapping[str, str] = {str(name): choice for name, choice in (contact.consent or {}).items()}
     return ContactFacts(base.created_at, contact.timezone or base.timezone, {**base.consent, **inline}, kept + given)

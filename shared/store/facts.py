@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
@@ -22,22 +23,22 @@ from sqlalchemy import (
 
 from shared.contracts.rows import Microseconds
 from shared.store.attributes import Entry, values_seen
+from shared.store.prepared import IDS, Prepared, among_ids
 from shared.store.tables import AccountStateTable, AttributeTable, ContactTable, StaticAttributeTable
 from shared.timeline import ContactFacts
 
 CONTACT, ATTRIBUTE, STATIC, ALL_STATIC = range(4)
 
 
-def _facts_statement(*, chosen: bool) -> CompoundSelect[Any]:
+def _facts_statement(sqlite: bool, *, chosen: bool) -> CompoundSelect[Any]:
     """Write the union; one statement, as both a round trip and a snapshot cost."""
     text, instant, flag = cast(null(), String), cast(null(), BigInteger), cast(null(), Boolean)
     account = bindparam("account", type_=String)
     contacts: list[ColumnElement[bool]] = [ContactTable.account_id == account]
     attributes = [AttributeTable.account_id == account, AttributeTable.recorded_at <= bindparam("asked_at")]
     if chosen:
-        ids = bindparam("ids", expanding=True, type_=String)
-        contacts.append(ContactTable.contact_id.in_(ids))
-        attributes.append(AttributeTable.contact_id.in_(ids))
+        contacts.append(among_ids(ContactTable.contact_id, sqlite=sqlite))
+        attributes.append(among_ids(AttributeTable.contact_id, sqlite=sqlite))
     contact, attribute, state = ContactTable, AttributeTable, AccountStateTable
     return union_all(
         select(
@@ -65,8 +66,8 @@ def _kind(number: int) -> ColumnElement[int]:
     return literal_column(str(number), Integer)
 
 
-_OF_SOME = _facts_statement(chosen=True)
-_OF_ALL = _facts_statement(chosen=False)
+_OF_SOME = Prepared(partial(_facts_statement, chosen=True))
+_OF_ALL = Prepared(partial(_facts_statement, chosen=False))
 _FAR_AWAY: Microseconds = 2**62
 
 
@@ -92,16 +93,16 @@ def facts_of(
     """
     values = {"account": account, "asked_at": asked_at}
     if contact_ids is None:
-        result = connection.execute(_OF_ALL, values)
+        result = _OF_ALL.rows(connection, values)
     else:
-        result = connection.execute(_OF_SOME, {**values, "ids": list(contact_ids)})
+        result = _OF_SOME.rows(connection, {**values, IDS: contact_ids})
     contacts: dict[str, tuple[str | None, str | None, Microseconds | None]] = {}
     entries: dict[str, list[tuple[str, Entry]]] = {}
     static: set[str] = set()
     all_static = False
     for kind, contact_id, first, second, at, recorded_at, flag in result:
         if kind == ATTRIBUTE:
-            entries.setdefault(contact_id, []).append((first, Entry(at, recorded_at, second, flag)))
+            entries.setdefault(contact_id, []).append((first, Entry(at, recorded_at, second, bool(flag))))
         elif kind == CONTACT:
             contacts[contact_id] = (first, second, at)
         elif kind == STATIC:

@@ -2,29 +2,39 @@
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import String, bindparam, select
+from sqlalchemy import SelectBase, bindparam, select
 
 from shared.contracts.rows import DAY, Microseconds
 from shared.store.events import EVENT_COLUMNS
 from shared.store.facts import facts_of
+from shared.store.prepared import IDS, Prepared, among_ids
 from shared.store.scope import BATCH, Scope, batches
 from shared.store.tables import EventTable
 from shared.timeline import ContactFacts, EventTuple, PastRows
 
-_EVENTS = select(*EVENT_COLUMNS).where(
-    EventTable.account_id == bindparam("account"),
-    EventTable.contact_id.in_(bindparam("ids", expanding=True, type_=String)),
-    EventTable.occurred_at < bindparam("cutoff"),
-    EventTable.occurred_at >= bindparam("since"),
-    EventTable.recorded_at <= bindparam("asked_at"),
-)
-_OLDER = select(*EVENT_COLUMNS).where(
-    EventTable.account_id == bindparam("account"),
-    EventTable.contact_id.in_(bindparam("ids", expanding=True, type_=String)),
-    EventTable.occurred_at < bindparam("since"),
-    EventTable.recorded_at <= bindparam("asked_at"),
-    EventTable.type.in_(bindparam("always", expanding=True, type_=String)),
-)
+
+def _events(sqlite: bool) -> SelectBase:
+    return select(*EVENT_COLUMNS).where(
+        EventTable.account_id == bindparam("account"),
+        among_ids(EventTable.contact_id, sqlite=sqlite),
+        EventTable.occurred_at < bindparam("cutoff"),
+        EventTable.occurred_at >= bindparam("since"),
+        EventTable.recorded_at <= bindparam("asked_at"),
+    )
+
+
+def _older(sqlite: bool) -> SelectBase:
+    return select(*EVENT_COLUMNS).where(
+        EventTable.account_id == bindparam("account"),
+        among_ids(EventTable.contact_id, sqlite=sqlite),
+        EventTable.occurred_at < bindparam("since"),
+        EventTable.recorded_at <= bindparam("asked_at"),
+        among_ids(EventTable.type, sqlite=sqlite, parameter="always"),
+    )
+
+
+_EVENTS = Prepared(_events)
+_OLDER = Prepared(_older)
 
 
 class PastReads(Scope):
@@ -56,10 +66,10 @@ class PastReads(Scope):
         with self._store.reading() as connection:
             for part in batches(distinct, BATCH):
                 facts.update(facts_of(connection, self.account, part, cutoff=cutoff, asked_at=asked_at))
-                bounds = {"account": self.account, "ids": list(part), "since": since, "asked_at": asked_at}
-                events.extend(connection.execute(_EVENTS, {**bounds, "cutoff": cutoff}).all())
+                bounds = {"account": self.account, IDS: part, "since": since, "asked_at": asked_at}
+                events.extend(_EVENTS.rows(connection, {**bounds, "cutoff": cutoff}))
                 if always:
-                    older.extend(connection.execute(_OLDER, {**bounds, "always": list(always)}).all())
+                    older.extend(_OLDER.rows(connection, {**bounds, "always": list(always)}))
         return PastRows(facts=facts, events=events, older=older)
 
     def scan_contacts(self) -> tuple[list[str], dict[str, ContactFacts]]:

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, delete, or_, select
+from sqlalchemy import Select, SelectBase, bindparam, delete, or_, select
 
 from shared.contracts.rows import DAY, Microseconds
 from shared.store.prediction_tables import LatestPredictionTable, PredictionLogTable
+from shared.store.prepared import IDS, Prepared, among_ids
 from shared.store.rows import PredictionRow
 from shared.store.scope import BATCH, Scope, batches
 from shared.store.statements import insert_missing, upsert
@@ -95,19 +96,17 @@ class Predictions(Scope):
             contact_ids: whose; those without such a score are missing from the answer.
             around: the instant.
         """
-        table = PredictionLogTable
-        statement = select(table.contact_id, table.cutoff, table.asked_at, table.score).where(
-            table.account_id == self.account,
-            table.capability == capability,
-            table.outcome == outcome,
-            table.cutoff.between(around - NEAR_DAYS * DAY, around + NEAR_DAYS * DAY),
-        )
+        values = {
+            "account": self.account,
+            "capability": capability,
+            "outcome": outcome,
+            "earliest": around - NEAR_DAYS * DAY,
+            "latest": around + NEAR_DAYS * DAY,
+        }
         nearest: dict[str, tuple[int, int, int]] = {}
         with self._predictions.reading() as connection:
             for part in batches(contact_ids, BATCH):
-                for contact_id, cutoff, asked_at, score in connection.execute(
-                    statement.where(table.contact_id.in_(part))
-                ):
+                for contact_id, cutoff, asked_at, score in _SCORES.rows(connection, {**values, IDS: part}):
                     if score is not None:
                         candidate = (abs(cutoff - around), -asked_at, score)
                         nearest[contact_id] = min(candidate, nearest.get(contact_id, candidate))
@@ -122,6 +121,20 @@ class Predictions(Scope):
         old = (PredictionLogTable.account_id == self.account, PredictionLogTable.asked_at < at)
         with self._predictions.writing() as connection:
             return connection.execute(delete(PredictionLogTable).where(*old)).rowcount
+
+
+def _scores(sqlite: bool) -> SelectBase:
+    table = PredictionLogTable
+    return select(table.contact_id, table.cutoff, table.asked_at, table.score).where(
+        table.account_id == bindparam("account"),
+        among_ids(table.contact_id, sqlite=sqlite),
+        table.capability == bindparam("capability"),
+        table.outcome == bindparam("outcome"),
+        table.cutoff.between(bindparam("earliest"), bindparam("latest")),
+    )
+
+
+_SCORES = Prepared(_scores)
 
 
 def _latest() -> Select[Any]:

@@ -5,7 +5,8 @@ One contact is a batch of one. Building codes strings as integers once; everythi
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +23,7 @@ EventTuple = tuple[str, str, str, Microseconds, float | None, str | None, str | 
 """contact_id, event_id, type, occurred_at, value, message_id, campaign_id, item, human."""
 
 
-@dataclass(frozen=True, slots=True)
-class DatedValue:
+class DatedValue(NamedTuple):
     """One value of one attribute, valid from an instant until the next one."""
 
     name: str
@@ -232,36 +232,52 @@ def _columns(
     items: _Codes,
 ) -> tuple[NDArray[Any], ...]:
     rows = [row for row in chunk if row[8] != 0 and row[0] in row_of]
-    contact, _, type_, at, value, message, campaign, item, human = zip(*rows, strict=True) if rows else ((),) * 9
+    n = len(rows)
+
+    # Column by column: `zip(*rows)` makes an iterator a row.
+    def column(place: int) -> list[Any]:
+        return list(map(itemgetter(place), rows))
+
+    type_, human = column(2), column(8)
     if None in human and "email_opened" in type_:
-        type_ = tuple(
+        type_ = [
             UNVERIFIED_OPEN if name == "email_opened" and verdict is None else name
             for name, verdict in zip(type_, human, strict=True)
-        )
-    n = len(rows)
+        ]
     return (
-        np.fromiter(map(row_of.__getitem__, contact), np.int32, n),
-        np.fromiter(at, np.int64, n),
+        np.fromiter(map(row_of.__getitem__, map(itemgetter(0), rows)), np.int32, n),
+        np.fromiter(map(itemgetter(3), rows), np.int64, n),
         types.of(type_),
-        np.array(value, dtype=np.float64),
-        messages.of(message),
-        campaigns.of(campaign),
-        items.of(item),
+        np.array(column(4), dtype=np.float64),
+        messages.of(column(5)),
+        campaigns.of(column(6)),
+        items.of(column(7)),
     )
 
 
 def _attribute_columns(facts: Sequence[ContactFacts | None]) -> dict[str, AttributeColumn]:
     by_name: dict[str, list[tuple[int, Microseconds, Any, bool]]] = {}
     for row, fact in enumerate(facts):
-        for entry in fact.attributes if fact is not None else ():
-            by_name.setdefault(entry.name, []).append((row, entry.valid_from, entry.value, entry.dated))
-    columns = {}
-    for name in sorted(by_name):
-        entries = sorted(by_name[name], key=lambda entry: entry[:2])
-        columns[name] = AttributeColumn(
-            contact=np.array([entry[0] for entry in entries], dtype=np.int32),
-            valid_from=np.array([entry[1] for entry in entries], dtype=np.int64),
-            value=tuple(entry[2] for entry in entries),
-            dated=np.array([entry[3] for entry in entries], dtype=bool),
-        )
-    return columns
+        for name, valid_from, value, dated in fact.attributes if fact is not None else ():
+            by_name.setdefault(name, []).append((row, valid_from, value, dated))
+    return {name: _attribute_column(by_name[name]) for name in sorted(by_name)}
+
+
+def _attribute_column(entries: list[tuple[int, Microseconds, Any, bool]]) -> AttributeColumn:
+    contact, valid_from, value, dated = zip(*entries, strict=True)
+    column = AttributeColumn(
+        contact=np.array(contact, dtype=np.int32),
+        valid_from=np.array(valid_from, dtype=np.int64),
+        value=value,
+        dated=np.array(dated, dtype=bool),
+    )
+    later = column.valid_from[1:] < column.valid_from[:-1]
+    if not (later & (column.contact[1:] == column.contact[:-1])).any():
+        return column  # contacts come in order, and mostly their values too
+    order = np.lexsort((column.valid_from, column.contact))
+    return AttributeColumn(
+        column.contact[order],
+        column.valid_from[order],
+        tuple([value[place] for place in order.tolist()]),
+        column.dated[order],
+    )
