@@ -10,6 +10,7 @@ import time
 from uuid import uuid4
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.contracts.call import REQUEST_ID_HEADER
@@ -23,6 +24,8 @@ log = logging.getLogger(__name__)
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 QUIET_ROUTES = frozenset({"/healthz", "/readyz", "/metrics"})
 """Asked every few seconds by machines: counted, not logged."""
+CLIENT_LEFT = 499
+"""What the log and the metrics say of a request whose client did not wait; no client ever sees it."""
 BODY_SECONDS = 60.0
 """How long a body may take to arrive: a client that sends a byte a minute would hold its connection for ever."""
 
@@ -58,6 +61,8 @@ class RequestContext:
 
         try:
             await self.app(scope, receive, send_with_id)
+        except ClientDisconnect:  # in the middle of its body: nobody is left to answer, and nothing is wrong here
+            status = status or CLIENT_LEFT
         except Exception as error:  # the last resort: told without its message, which may hold a payload
             log.error("request.failed", extra={"request_id": state["request_id"], **trail(error)})
             if status == 0:

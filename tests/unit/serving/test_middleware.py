@@ -4,11 +4,13 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.contracts.call import CALL_HEADER, Call, signed
 from shared.errors import BodyTooSlow
-from shared.serving.middleware import BodyLimit
+from shared.serving.metrics import RequestMetrics
+from shared.serving.middleware import BodyLimit, RequestContext
 
 KEY = b"k" * 32
 
@@ -163,3 +165,18 @@ async def test_waiting_for_the_client_to_leave_has_no_deadline() -> None:
         assert (await receive())["type"] == "http.disconnect"
 
     await BodyLimit(app, max_bytes=100, within_seconds=0.01)({"type": "http", "headers": []}, receive, app)
+
+
+async def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_bug(caplog: pytest.LogCaptureFixture) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await Request(scope, receive).body()
+
+    async def left() -> Any:
+        return {"type": "http.disconnect"}
+
+    with caplog.at_level(logging.INFO):
+        await RequestContext(app, metrics=RequestMetrics())(
+            {"type": "http", "method": "POST", "path": "/", "headers": []}, left, left
+        )
+
+    assert [(record.getMessage(), record.status) for record in caplog.records] == [("request.answered", 499)]
