@@ -8,8 +8,9 @@ from foretell.opening import ensure_account, ensure_key, now_us
 from foretell.showing import progress_bars, say
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY, EventRow
+from shared.errors import ArtifactRefused, RegistryUnavailable
 from shared.settings import Settings
-from shared.store import Database
+from shared.store import ChampionRow, Database
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +32,7 @@ def demonstrate(settings: Settings, database: Database, *, if_needed: bool, agai
     Args:
         settings: where home is.
         database: the store.
-        if_needed: do nothing when it is loaded, fresh and has a champion.
+        if_needed: do nothing when it is loaded, fresh and has a champion that this release can serve.
         again: load it anew in any case.
 
     Raises:
@@ -44,7 +45,7 @@ def demonstrate(settings: Settings, database: Database, *, if_needed: bool, agai
     else:
         load(settings, database)
     ensure_key(database, settings, ACCOUNT)
-    if fresh and if_needed and database.of(ACCOUNT).champion("scoring", OUTCOME.name) is not None:
+    if fresh and if_needed and is_answered(settings, database.of(ACCOUNT).champion("scoring", OUTCOME.name)):
         return
     from foretell.learning import train_scoring
 
@@ -57,6 +58,29 @@ def is_fresh(settings: Settings, database: Database, *, now: datetime) -> bool:
     if noted is None or ACCOUNT not in {account.name for account in database.accounts()}:
         return False
     return now - datetime.fromisoformat(noted) <= FRESH
+
+
+def is_answered(settings: Settings, champion: ChampionRow | None) -> bool:
+    """Tell whether there is a champion and this release reads it; one of another engine is trained anew."""
+    if champion is None:
+        return False
+    from services.scoring.model import ScoringModel
+    from shared.registry.fetch import artifacts
+
+    try:
+        folder = artifacts(
+            settings,
+            champion.account,
+            champion.capability,
+            champion.outcome,
+            version=champion.version,
+            digest=champion.digest,
+            into=settings.cache_folder,
+        )
+        ScoringModel.load(folder)
+    except (ArtifactRefused, RegistryUnavailable):
+        return False
+    return True
 
 
 def load(settings: Settings, database: Database) -> None:

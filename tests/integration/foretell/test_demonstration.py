@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from foretell import home
-from foretell.demonstration import ACCOUNT, NOTES, OUTCOME, is_fresh, load
+from foretell.demonstration import ACCOUNT, NOTES, OUTCOME, is_answered, is_fresh, load
 from foretell.opening import ensure_key, opened_database
+from shared.registry.digest import digest_of
 from shared.settings import Settings
-from shared.store import Database
+from shared.store import ChampionRow, Database
 
 DAYS = timedelta(days=1)
 
@@ -89,3 +90,27 @@ def test_a_key_that_clients_have_outlives_the_store(loaded: tuple[Settings, Data
     assert ensure_key(database, settings, ACCOUNT) == text
     known = database.of(ACCOUNT).keys()
     assert [row.public_id for row in known] == [text.split("_")[1]]
+
+
+def test_a_champion_that_this_release_does_not_read_is_trained_anew(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    good = Path(__file__).parents[2] / "contract/golden/scoring/rule"
+    kept, old = tmp_path / "kept", tmp_path / "old"
+    for folder in (kept, old):
+        folder.mkdir()
+        for name in ("model.json", "reference.npz"):
+            (folder / name).write_bytes((good / name).read_bytes())
+    (old / "model.json").write_text(
+        (old / "model.json").read_text().replace('"engine_version": 1', '"engine_version": 0')
+    )
+
+    assert not is_answered(settings, None)
+    assert is_answered(settings, _cached(settings, kept))
+    assert not is_answered(settings, _cached(settings, old))
+
+
+def _cached(settings: Settings, artifact: Path) -> ChampionRow:
+    digest = digest_of(artifact)
+    settings.cache_folder.mkdir(exist_ok=True)
+    artifact.rename(settings.cache_folder / digest)
+    return ChampionRow(ACCOUNT, "scoring", OUTCOME.name, "1", digest, 0, None, None)
