@@ -113,8 +113,14 @@ class ServiceSettings(SigningSettings):
     prediction_queue: PositiveInt = 100_000
     """How many predictions may wait to be logged; beyond that they are dropped and counted."""
 
-    threads: PositiveInt = 4
-    """How many requests are computed at once."""
+    threads: PositiveInt | None = None
+    """How many small requests are computed at once; None: 1 on SQLite, 4 on PostgreSQL."""
+
+    def small_threads(self) -> int:
+        """Tell how many threads answer small requests: where all is computing, a second one only gets in the way."""
+        if self.threads is not None:
+            return self.threads
+        return 1 if self.resolved_store_url().startswith("sqlite") else 4
 
 
 class UpstreamSettings(SigningSettings):

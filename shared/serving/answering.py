@@ -1,26 +1,25 @@
 """The flow that all capabilities share: envelope, contacts, pasts, statuses, model, answer."""
 
-import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from shared.contracts.call import Call
 from shared.contracts.contact import InlineContact
 from shared.contracts.instants import microseconds
-from shared.contracts.request import PredictionRequest
+from shared.contracts.request import MAX_CONTACTS, PredictionRequest
 from shared.contracts.rows import DAY, Microseconds
 from shared.errors import LimitReached, NoModelTrained, StoreUnavailable, UpstreamTimeout
 from shared.serving import judging
 from shared.serving.champions import Champion, ChampionHolder
 from shared.serving.envelope import InvalidContact, Slot, envelope, slots
 from shared.serving.judging import Verdict
+from shared.serving.lanes import Lanes
 from shared.serving.metrics import ServiceMetrics
 from shared.serving.outcomes import Outcomes
 from shared.serving.prediction_log import PredictionLog
@@ -34,7 +33,6 @@ from shared.timeline import PastRows, build
 INLINE_BYTES = 16_384
 """A smaller body is parsed on the event loop: a thread hop costs more."""
 TREND_DAYS = 30
-Result = TypeVar("Result")
 LOGGED = frozenset({"ok", "no_consent", "outcome_reached", "insufficient_data"})
 
 
@@ -72,7 +70,7 @@ class Answering:
         *,
         predictions: PredictionLog,
         metrics: ServiceMetrics,
-        executor: Executor,
+        lanes: Lanes,
         now: Callable[[], datetime],
         unix_seconds: Callable[[], float] = time.time,
     ) -> None:
@@ -81,7 +79,7 @@ class Answering:
         self._champions = champions
         self._predictions = predictions
         self._metrics = metrics
-        self._executor = executor
+        self._lanes = lanes
         self._now = now
         self._unix_seconds = unix_seconds
         self._outcomes = Outcomes(question.capability, store, champions)
@@ -103,29 +101,28 @@ class Answering:
         outcome = await self._outcome(call.account, read)
         asked = Asked(call, read, outcome, now, read.cutoff_or(now))
         champion = await self._champion(asked)
-        return await self._in_thread(self._compute, asked, champion)
+        return await self._lanes.run(self._compute, asked, champion, contacts=len(read.contacts))
 
     async def _envelope(self, body: bytes, now: datetime) -> PredictionRequest:
         if len(body) <= INLINE_BYTES:
             return envelope(body, self._question.request, now=now)
-        return await self._in_thread(lambda: envelope(body, self._question.request, now=now))
+        return await self._lanes.run(lambda: envelope(body, self._question.request, now=now), contacts=MAX_CONTACTS)
 
     async def _outcome(self, account: str, read: PredictionRequest) -> str:
         if not self._question.capability.per_outcome:
             return ""
         if read.outcome_asked is not None:
             return read.outcome_asked
-        return await self._in_thread(self._outcomes.default, account)
+        return await self._lanes.run(self._outcomes.default, account, contacts=1)
 
     async def _champion(self, asked: Asked) -> Champion:
         try:
             return await self._champions.of(asked.call.account, asked.outcome)
         except NoModelTrained as error:
-            missing = await self._in_thread(self._outcomes.missing, asked.call.account, asked.outcome)
+            missing = await self._lanes.run(
+                self._outcomes.missing, asked.call.account, asked.outcome, contacts=MAX_CONTACTS
+            )
             raise NoModelTrained(f"{error.detail} {missing.sentence}", **error.members, **missing.counts) from None
-
-    async def _in_thread(self, work: Callable[..., Result], *arguments: Any) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, work, *arguments)
 
     def _compute(self, asked: Asked, champion: Champion) -> Answered:
         if self._unix_seconds() > asked.call.deadline_at:

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +17,7 @@ from shared.serving.answering import Answering
 from shared.serving.artifacts import RegistryChild
 from shared.serving.calls import SignedCalls, require_scope
 from shared.serving.champions import ChampionHolder, Fetch
+from shared.serving.lanes import Lanes
 from shared.serving.metrics import ServiceMetrics
 from shared.serving.middleware import BodyLimit, RequestContext
 from shared.serving.prediction_log import PredictionLog
@@ -60,14 +60,14 @@ class Service:
             max_models=settings.max_models,
         )
         self.predictions = PredictionLog(self._store_predictions, bound=settings.prediction_queue, metrics=self.metrics)
-        self.executor = ThreadPoolExecutor(settings.threads, thread_name_prefix="answer")
+        self.lanes = Lanes(settings.small_threads())
         self.answering = Answering(
             question,
             store,
             self.champions,
             predictions=self.predictions,
             metrics=self.metrics,
-            executor=self.executor,
+            lanes=self.lanes,
             now=now,
             unix_seconds=unix_seconds,
         )
@@ -107,7 +107,7 @@ class Service:
             polling.cancel()
             await asyncio.gather(polling, return_exceptions=True)
             await self.champions.close()
-            self.executor.shutdown(wait=True)
+            await asyncio.to_thread(self.lanes.close)
             await asyncio.to_thread(self.predictions.close)
             self.store.close()
 
