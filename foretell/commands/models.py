@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from foretell.options import DEFAULT_ACCOUNT, AccountOption, CapabilityOption, JsonOption, examples
-from shared.errors import NotFound
+from shared.errors import NotFound, RegistryUnavailable
 
 if TYPE_CHECKING:
+    from shared.settings import Settings
     from shared.store import AccountStore, VersionRow
 
 app = typer.Typer(
@@ -26,11 +27,11 @@ def list_models(
     outcome: Annotated[str | None, typer.Option("--outcome", "-o", help="Only this one.", metavar="NAME")] = None,
     json: JsonOption = False,
 ) -> None:
-    """List versions, the newest first; the champion is marked."""
+    """List versions, the newest first; the champion is marked, and MLflow's alias compared with it."""
     from foretell.opening import capability_name, opened_account
-    from foretell.showing import instant, show_rows
+    from foretell.showing import instant, say, show_rows
 
-    with opened_account(account) as (_, database, store):
+    with opened_account(account) as (settings, database, store):
         versions = store.versions(capability_name(capability), outcome)
         champions = {
             (row.outcome, row.version)
@@ -49,7 +50,24 @@ def list_models(
             }
             for row in versions
         ]
+        asked = sorted({row.outcome for row in versions} & {name for name, _ in champions})
+        differing = _mismatches(settings, store, capability, asked)
     show_rows(rows, as_json=json, empty="Nothing is trained yet: `foretell train scoring --outcome NAME`.")
+
+    for sentence in differing:
+        say(sentence)
+
+
+def _mismatches(settings: "Settings", store: "AccountStore", capability: str, outcomes: list[str]) -> list[str]:
+    """Tell where MLflow's alias does not point to the version that answers."""
+    from shared.training.promotion import Model, RegistryAliases, mismatch
+
+    aliases = RegistryAliases(settings)
+    try:
+        found = [mismatch(store, aliases, Model(capability, outcome)) for outcome in outcomes]
+    except RegistryUnavailable as error:
+        return [f"MLflow's aliases were not compared: {error.detail}"]
+    return [f"{outcome}: {told}" for outcome, told in zip(outcomes, found, strict=True) if told is not None]
 
 
 @app.command(epilog=examples("foretell models show redeem --account demo", "foretell models show customer 3 --json"))

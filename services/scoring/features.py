@@ -16,7 +16,6 @@ def scoring_features(
     contact: NDArray[np.int32],
     cutoff: NDArray[np.int64],
     *,
-    excluded: Collection[str] = (),
     allowed: Collection[str] = (),
 ) -> Learned:
     """Learn the feature set of one outcome.
@@ -26,7 +25,6 @@ def scoring_features(
         pasts: the contacts that are trained on.
         contact: row of each frame, shape (n,).
         cutoff: microseconds, shape (n,).
-        excluded: further attributes to leave out (found to leak).
         allowed: attributes used although they are personal, not dated or suspicious.
 
     Returns:
@@ -37,7 +35,7 @@ def scoring_features(
         pasts,
         contact,
         cutoff,
-        excluded={*own, *(set(excluded) - set(allowed))},
+        excluded=own,
         allowed=allowed,
         dated_only=outcome.attribute is None,
     )

@@ -10,9 +10,10 @@ import pytest
 import typer
 
 from foretell.cli import app
+from foretell.opening import opened_account
 from shared.contracts.key import digest_of
 from shared.settings import Settings
-from shared.store import open_database
+from shared.store import VersionRow, open_database
 
 HEAVY = ("mlflow", "pandas", "lightgbm", "sklearn", "sqlalchemy", "fastapi", "pydantic", "numpy")
 
@@ -251,3 +252,15 @@ def test_the_openapi_documents_are_written_one_a_capability(foretell, tmp_path: 
 
     assert result.exit_code == 0
     assert "/score" in json.loads((tmp_path / "documents" / "scoring.json").read_text())["paths"]
+
+
+def test_a_champion_that_mlflow_does_not_know_is_told(foretell, home_folder: Path) -> None:
+    foretell("accounts", "create", "acme")
+    with opened_account("acme") as (_, _, store):
+        store.add_version(VersionRow("scoring", "won", "1", "d" * 64, "rule", "C", 0, 30, "run"))
+        store.promote("scoring", "won", "1", "d" * 64, at=0, reason="tried")
+
+    result = foretell("models", "list", "--account", "acme")
+
+    assert "acme.scoring.won  1        yes" in result.stdout
+    assert "won: Version 1 answers, while MLflow's alias points to none" in result.stderr

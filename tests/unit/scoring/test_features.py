@@ -37,10 +37,5 @@ def test_undated_attributes_are_used_for_flat_data_only() -> None:
     assert learned(EVENT, dated=False, allowed={"size"}) == ["size"]
 
 
-def test_what_is_excluded_stays_out_unless_allowed() -> None:
-    assert learned(FLAT, dated=False, excluded={"size"}) == ["tier"]
-    assert learned(FLAT, dated=False, excluded={"size"}, allowed={"size"}) == ["size", "tier"]
-
-
 def test_personal_attributes_need_permission() -> None:
     assert learned(FLAT, dated=False, allowed={"gender"}) == ["gender", "size", "tier"]
