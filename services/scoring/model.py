@@ -1,7 +1,7 @@
 """The scoring model: a margin, calibrated into a probability, placed in its reference, shared among reasons. Pure."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -12,10 +12,11 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.contracts.prediction import Band, Grade
+from shared.contracts.prediction import Band, Grade, Source, Status
 from shared.errors import ArtifactRefused
 from shared.evaluation.calibration import Calibrator
-from shared.features import FeatureSet, matrix, phrase, readable_value, truncated
+from shared.evaluation.reference import Reference
+from shared.features import FeatureSet, ReasonPart, Things, matrix, truncated
 from shared.learners import Learner, learner_from_json
 from shared.learners.columns import chance
 from shared.learners.trees import Trees
@@ -26,18 +27,8 @@ FORMAT = 1
 BANDS: tuple[Band, ...] = ("low", "medium", "high", "very_high")
 BAND_PERCENTILES = (50.0, 80.0, 95.0)
 """Half of the reference is low, the next 30 % medium, the next 15 % high, the top 5 % very high."""
-MOST_REASONS = 10
 _UNREADABLE = (OSError, EOFError, KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeError)
 """What reading a damaged JSON or npz file raises."""
-
-
-class ReasonPart(NamedTuple):
-    """A thing's signed share of the margin."""
-
-    feature: str
-    value: float | str | bool | None
-    contribution: float
-    text: str
 
 
 class Scored(NamedTuple):
@@ -55,61 +46,14 @@ class Scored(NamedTuple):
     truncated: bool
     """Whether the past was cut at the lookback or at the newest events."""
     data_quality: tuple[str, ...] = ()
+    status: Status = "ok"
+    detail: str | None = None
+    source: Source = "model"
 
-
-@dataclass(frozen=True)
-class Reference:
-    """The population a version was validated on: base of score and band, and later of drift."""
-
-    margins: NDArray[np.float64]
-    """Calibrated margins at the percentiles 1..99, ascending, shape (99,)."""
-    edges: NDArray[np.float64]
-    """Nine inner edges of each feature's deciles, shape (p, 9); NaN where a feature has no numbers."""
-    shares: NDArray[np.float64]
-    """Share of the reference in each of the ten bins, then missing, shape (p, 11)."""
-
-    @classmethod
-    def of(cls, margins: NDArray[np.float64], values: NDArray[np.float64]) -> "Reference":
-        """Summarise the held-out frames; nothing of a single row is kept.
-
-        Args:
-            margins: calibrated held-out margins, shape (n,).
-            values: the matrix of the same frames, shape (n, p).
-        """
-        p = values.shape[1]
-        edges, shares = np.full((p, 9), np.nan), np.zeros((p, 11))
-        for column in range(p):
-            numbers = values[:, column]
-            present = numbers[~np.isnan(numbers)]
-            if len(present):
-                edges[column] = np.quantile(present, np.arange(1, 10) / 10)
-                counts = np.bincount(np.searchsorted(edges[column], present, side="left"), minlength=10)
-                shares[column, :10] = counts / len(numbers)
-            shares[column, 10] = 1 - len(present) / len(numbers)
-        return cls(np.quantile(margins, np.arange(1, 100) / 100), edges, shares)
-
-
-@dataclass(frozen=True, slots=True)
-class _Things:
-    """Which columns speak of the same thing; made once a model."""
-
-    place: NDArray[np.intp]
-    """Thing of each column, shape (p,)."""
-    columns: tuple[tuple[int, ...], ...]
-    """Columns of each thing, ascending."""
-    fit: NDArray[np.intp]
-    """Columns of attributes."""
-    engagement: NDArray[np.intp]
-    """Columns of behaviour."""
-
-    @classmethod
-    def of(cls, feature_set: FeatureSet) -> "_Things":
-        features = feature_set.features
-        names = list(dict.fromkeys(feature.thing for feature in features))
-        place = [names.index(feature.thing) for feature in features]
-        columns = tuple(tuple(at for at, thing in enumerate(place) if thing == number) for number in range(len(names)))
-        is_fit = np.array([feature.part == "fit" for feature in features], dtype=bool)
-        return cls(np.array(place, dtype=np.intp), columns, np.flatnonzero(is_fit), np.flatnonzero(~is_fit))
+    @property
+    def base(self) -> float | None:
+        """What the reasons stand on: with all of them it sums to the margin."""
+        return None if self.parts is None else self.parts["base"]
 
 
 @dataclass(frozen=True)
@@ -143,7 +87,7 @@ class ScoringModel:
         values = matrix(self.feature_set, pasts, contact, cutoffs)
         margins = self.calibrator.margins(self.learner.margins(values))
         probabilities = chance(margins)
-        scores = self.scores(margins)
+        scores = self.reference.scores(margins)
         bands = np.searchsorted(BAND_PERCENTILES, scores, side="right")
         explained = self._explanations(values, reasons) if reasons else [([], None)] * len(pasts)
         cut_off = truncated(pasts, contact, cutoffs)
@@ -158,17 +102,6 @@ class ScoringModel:
         """Turn a matrix with the columns of the feature set into probabilities, shape (n,)."""
         return chance(self.calibrator.margins(self.learner.margins(values)))
 
-    def scores(self, margins: NDArray[np.float64]) -> NDArray[np.intp]:
-        """Place calibrated margins in the reference: percentile 1-99, shape (n,).
-
-        A margin that many share stands in the middle of them: a rule that knows two groups must not call the
-        larger one high because nobody in it is higher.
-        """
-        below = np.searchsorted(self.reference.margins, margins, side="left")
-        up_to = np.searchsorted(self.reference.margins, margins, side="right")
-        placed: NDArray[np.intp] = np.clip((below + up_to + 1) // 2, 1, 99)
-        return placed
-
     def contributions(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Share each calibrated margin among the columns, shape (n, p + 1); the last is the base; rows sum exactly."""
         shares = self.learner.contributions(values) * self.calibrator.slope
@@ -179,38 +112,12 @@ class ScoringModel:
         self, values: NDArray[np.float64], most: int
     ) -> list[tuple[list[ReasonPart], dict[str, float] | None]]:
         shares = self.contributions(values)
-        things = self._things
-        n, k = len(values), len(things.columns)
-        cells = (np.arange(n)[:, None] * k + things.place).ravel()
-        of_thing = np.bincount(cells, weights=shares[:, :-1].ravel(), minlength=n * k).reshape(n, k)
-        strongest = np.argsort(-np.abs(of_thing), axis=1, kind="stable")[:, : min(most, MOST_REASONS)].tolist()
-        explained: list[tuple[list[ReasonPart], dict[str, float] | None]] = []
-        for row, share, totals, first in zip(values.tolist(), shares, of_thing.tolist(), strongest, strict=True):
-            by_column = share.tolist()
-            listed = [
-                self._reason(things.columns[thing], totals[thing], row, by_column)
-                for thing in first
-                if abs(totals[thing]) > 1e-9
-            ]
-            parts = {
-                "fit": float(share[things.fit].sum()),
-                "engagement": float(share[things.engagement].sum()),
-                "base": by_column[-1],
-            }
-            explained.append((listed, parts))
-        return explained
+        listed = self._things.reasons(values, shares, most)
+        return [(reasons, self._things.parts(share)) for reasons, share in zip(listed, shares, strict=True)]
 
     @cached_property
-    def _things(self) -> "_Things":
-        return _Things.of(self.feature_set)
-
-    def _reason(
-        self, columns: tuple[int, ...], total: float, row: Sequence[float], share: Sequence[float]
-    ) -> ReasonPart:
-        """Speak for a thing through the variant that pushes hardest in its direction."""
-        chosen = max(columns, key=share.__getitem__) if total > 0 else min(columns, key=share.__getitem__)
-        feature = self.feature_set.features[chosen]
-        return ReasonPart(feature.name, readable_value(feature, row[chosen]), total, phrase(feature, row[chosen]))
+    def _things(self) -> Things:
+        return Things.of(self.feature_set)
 
     def require_whole(self) -> None:
         """Answer once, and check that learner, features and reference fit each other.

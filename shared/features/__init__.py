@@ -5,6 +5,7 @@ from shared.features.feature import Feature, Kind
 from shared.features.feature_set import ENGINE_VERSION, FeatureSet
 from shared.features.learn import Learned, LeftOut, learn
 from shared.features.phrases import phrase, readable_value
+from shared.features.reasons import ReasonPart, Things
 
 __all__ = [
     "ENGINE_VERSION",
@@ -13,6 +14,8 @@ __all__ = [
     "Kind",
     "Learned",
     "LeftOut",
+    "ReasonPart",
+    "Things",
     "learn",
     "matrix",
     "phrase",

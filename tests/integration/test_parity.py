@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.scoring.model import Reference, ScoringModel
+from services.scoring.model import ScoringModel
 from shared.evaluation.calibration import Calibrator
+from shared.evaluation.reference import Reference
 from shared.features import Feature, FeatureSet
 from shared.learners.columns import Columns
 from shared.learners.trees import Trees, TreeShape

@@ -86,7 +86,7 @@ def test_the_reference_places_the_judged_frames_evenly(fit: Fit) -> None:
     entry = fit.competition.winner
     margins = fit.model.calibrator.margins(entry.raw[fit.competition.judged])
 
-    assert np.median(fit.model.scores(margins)) == pytest.approx(50, abs=1)
+    assert np.median(fit.model.reference.scores(margins)) == pytest.approx(50, abs=1)
 
 
 def test_the_same_seed_gives_the_same_model(simulated: Callable[..., Any]) -> None:

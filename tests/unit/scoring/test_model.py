@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import logit
 
-from services.scoring.model import BANDS, Reference, ScoringModel, _load_pyfunc
+from services.scoring.model import BANDS, ScoringModel, _load_pyfunc
 from shared.evaluation.calibration import Calibrator
+from shared.evaluation.reference import Reference
 from shared.features import Feature, FeatureSet, matrix
 from shared.learners import Logistic, Rule
 from shared.learners.columns import Columns
@@ -100,38 +99,6 @@ def tiny(learner: Any, features: FeatureSet | None = None, reference: np.ndarray
 RULE = Rule.fit(np.repeat([[0.0], [1.0]], 50, axis=0), np.repeat([0.0, 1.0], 50), Columns(("a",)))
 
 
-@settings(deadline=None)
-@given(
-    st.lists(st.floats(-20, 20), min_size=1, max_size=300),
-    st.lists(st.floats(-50, 50), min_size=1, max_size=50),
-)
-def test_the_score_lies_in_1_to_99_and_never_falls_with_the_margin(
-    reference: list[float], margins: list[float]
-) -> None:
-    model = tiny(RULE, reference=np.array(reference))
-
-    scores = model.scores(np.sort(margins))
-
-    assert scores.min() >= 1
-    assert scores.max() <= 99
-    assert np.all(np.diff(scores) >= 0)
-
-
-def test_the_score_is_the_percentile_in_the_reference() -> None:
-    reference = np.random.default_rng(0).normal(size=5_000)
-    model = tiny(RULE, reference=reference)
-
-    scores = model.scores(np.quantile(reference, [0.1, 0.5, 0.9, 0.999]))
-
-    assert scores.tolist() == pytest.approx([10, 50, 90, 99], abs=1)
-
-
-def test_a_margin_that_96_in_100_share_is_neither_high_nor_the_top() -> None:
-    model = tiny(RULE, reference=np.concatenate([np.zeros(96), np.ones(4)]))
-
-    assert model.scores(np.array([0.0, 1.0])).tolist() == [48, 98]
-
-
 @pytest.mark.parametrize(
     ("score", "band"),
     [(1, "low"), (49, "low"), (50, "medium"), (79, "medium"), (80, "high"), (94, "high"), (95, "very_high")],
@@ -139,18 +106,19 @@ def test_a_margin_that_96_in_100_share_is_neither_high_nor_the_top() -> None:
 def test_bands_begin_at_the_50th_80th_and_95th_percentile(
     model: ScoringModel, world: Any, score: int, band: str
 ) -> None:
-    class Placed(ScoringModel):
+    class Placing(Reference):
         def scores(self, margins: np.ndarray) -> Any:
             return np.full(len(margins), score)
 
-    placed = Placed(**{field.name: getattr(model, field.name) for field in dataclasses.fields(model)})
+    placing = Placing(model.reference.margins, model.reference.edges, model.reference.shares)
+    placed = dataclasses.replace(model, reference=placing)
 
     assert placed.predict(world.pasts, cutoffs(world), reasons=0)[0].band == band
 
 
 def test_half_of_the_reference_is_low_and_one_in_twenty_very_high(world: Any, model: ScoringModel) -> None:
     continuous = tiny(RULE, reference=np.random.default_rng(0).normal(size=10_000))
-    scores = continuous.scores(np.random.default_rng(1).normal(size=20_000))
+    scores = continuous.reference.scores(np.random.default_rng(1).normal(size=20_000))
     bands = np.searchsorted([50, 80, 95], scores, side="right")
 
     assert np.bincount(bands) / 20_000 == pytest.approx([0.5, 0.3, 0.15, 0.05], abs=0.02)
@@ -202,13 +170,3 @@ def test_mlflow_s_loader_gives_the_same_model(model: ScoringModel, tmp_path: Pat
     model.save(tmp_path)
 
     assert _load_pyfunc(str(tmp_path))._model.feature_set == model.feature_set  # type: ignore[attr-defined]
-
-
-def test_the_reference_counts_bins_and_missing_by_hand() -> None:
-    values = np.array([[1.0, np.nan], [2.0, np.nan], [3.0, np.nan], [np.nan, np.nan]])
-
-    reference = Reference.of(np.zeros(4), values)
-
-    assert reference.shares[0].sum() == pytest.approx(1.0)
-    assert reference.shares[:, 10].tolist() == [0.25, 1.0]
-    assert np.isnan(reference.edges[1]).all()

@@ -1,0 +1,90 @@
+"""From a prediction's shares by column to reasons by thing, in a marketer's words."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.features.feature_set import FeatureSet
+from shared.features.phrases import phrase, readable_value
+
+MOST_REASONS = 10
+_NOTHING = 1e-9
+"""A smaller share is no reason."""
+
+
+class ReasonPart(NamedTuple):
+    """A thing's signed share of the quantity that a capability explains."""
+
+    feature: str
+    value: float | str | bool | None
+    contribution: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Things:
+    """Which columns speak of the same thing; made once a model."""
+
+    feature_set: FeatureSet
+    place: NDArray[np.intp]
+    """Thing of each column, shape (p,)."""
+    columns: tuple[tuple[int, ...], ...]
+    """Columns of each thing, ascending."""
+    fit: NDArray[np.intp]
+    """Columns of attributes."""
+    engagement: NDArray[np.intp]
+    """Columns of behaviour."""
+
+    @classmethod
+    def of(cls, feature_set: FeatureSet) -> "Things":
+        """Group the columns of a feature set."""
+        features = feature_set.features
+        names = list(dict.fromkeys(feature.thing for feature in features))
+        place = [names.index(feature.thing) for feature in features]
+        columns = tuple(tuple(at for at, thing in enumerate(place) if thing == number) for number in range(len(names)))
+        is_fit = np.array([feature.part == "fit" for feature in features], dtype=bool)
+        return cls(
+            feature_set, np.array(place, dtype=np.intp), columns, np.flatnonzero(is_fit), np.flatnonzero(~is_fit)
+        )
+
+    def reasons(self, values: NDArray[np.float64], shares: NDArray[np.float64], most: int) -> list[list[ReasonPart]]:
+        """Sum the variants of each thing and list the strongest things of each row, the strongest first.
+
+        Args:
+            values: the matrix, shape (n, p).
+            shares: of each column, shape (n, p) or wider; what stands behind the columns is not looked at.
+            most: reasons a row, at most 10.
+        """
+        n, k, p = len(values), len(self.columns), len(self.place)
+        cells = (np.arange(n)[:, None] * k + self.place).ravel()
+        of_thing = np.bincount(cells, weights=shares[:, :p].ravel(), minlength=n * k).reshape(n, k)
+        strongest = np.argsort(-np.abs(of_thing), axis=1, kind="stable")[:, : min(most, MOST_REASONS)].tolist()
+        return [
+            [
+                self._reason(self.columns[thing], totals[thing], row, by_column)
+                for thing in first
+                if abs(totals[thing]) > _NOTHING
+            ]
+            for row, by_column, totals, first in zip(
+                values.tolist(), shares.tolist(), of_thing.tolist(), strongest, strict=True
+            )
+        ]
+
+    def parts(self, share: NDArray[np.float64]) -> dict[str, float]:
+        """Divide one row's shares, shape (p + 1,), between attributes, behaviour and the base."""
+        return {
+            "fit": float(share[self.fit].sum()),
+            "engagement": float(share[self.engagement].sum()),
+            "base": float(share[-1]),
+        }
+
+    def _reason(
+        self, columns: tuple[int, ...], total: float, row: Sequence[float], share: Sequence[float]
+    ) -> ReasonPart:
+        """Speak for a thing through the variant that pushes hardest in its direction."""
+        chosen = max(columns, key=share.__getitem__) if total > 0 else min(columns, key=share.__getitem__)
+        feature = self.feature_set.features[chosen]
+        return ReasonPart(feature.name, readable_value(feature, row[chosen]), total, phrase(feature, row[chosen]))
