@@ -1,19 +1,22 @@
 """The door of scoring: `python -m services.scoring.api --port N`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from fastapi import FastAPI
+from numpy.typing import NDArray
 
 from services.scoring.schemas import REQUEST_EXAMPLE, RESPONSE_EXAMPLE, ScorePrediction, ScoreRequest, ScoreResponse
 from shared.capabilities import capability
 from shared.serving.process import run
-from shared.serving.question import Question, ServedModel
+from shared.serving.question import Question, Scored, ServedModel
 from shared.serving.reads import Reads
 from shared.serving.service import Service
 from shared.settings import ServiceSettings
 from shared.store import open_database
+from shared.timeline import Pasts
 
 
 def _load(folder: Path) -> ServedModel:
@@ -21,6 +24,11 @@ def _load(folder: Path) -> ServedModel:
     from services.scoring.model import ScoringModel
 
     return ScoringModel.load(folder)
+
+
+def _ask(model: Any, pasts: Pasts, cutoffs: NDArray[np.int64], request: ScoreRequest) -> Sequence[Scored]:
+    answers: Sequence[Scored] = model.predict(pasts, cutoffs, reasons=request.reasons_asked)
+    return answers
 
 
 def _additions(scored: Any) -> Mapping[str, Any]:
@@ -33,6 +41,7 @@ QUESTION = Question(
     prediction=ScorePrediction,
     response=ScoreResponse,
     load=_load,
+    ask=_ask,
     additions=_additions,
     examples={"request": REQUEST_EXAMPLE, "response": RESPONSE_EXAMPLE},
 )

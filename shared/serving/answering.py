@@ -33,7 +33,7 @@ from shared.timeline import PastRows, build
 INLINE_BYTES = 16_384
 """A smaller body is parsed on the event loop: a thread hop costs more."""
 TREND_DAYS = 30
-LOGGED = frozenset({"ok", "no_consent", "outcome_reached", "insufficient_data"})
+LOGGED = frozenset({"ok", "no_consent", "outcome_reached", "insufficient_data", "not_eligible", "control", "no_slot"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,11 +164,12 @@ class Answering:
         columns = build([pasts.keys[row] for row in rows], pasts.facts, [pasts.events])
         cutoff = microseconds(asked.cutoff)
         cutoffs = np.full(len(rows), cutoff, dtype=np.int64)
-        scored: Sequence[Scored] = champion.model.predict(columns, cutoffs, reasons=asked.request.reasons_asked)
+        scored: Sequence[Scored] = self._question.ask(champion.model, columns, cutoffs, asked.request)
         quality = judging.quality(columns, champion.model, cutoff=cutoff)
         for row, prediction, found in zip(rows, scored, quality, strict=True):
             verdict = verdicts[row]
-            verdict.scored = prediction
+            verdict.status, verdict.detail = prediction.status, prediction.detail
+            verdict.scored = prediction if prediction.status == "ok" else None
             truncated = ["truncated_history"] if prediction.truncated else []
             verdict.data_quality = list(
                 dict.fromkeys([*verdict.data_quality, *noted, *found, *truncated, *prediction.data_quality])

@@ -25,6 +25,8 @@ class Verdict:
 
     status: Status
     scored: Scored | None = None
+    detail: str | None = None
+    """What the model says of a status of its own."""
     trend: Trend = "unknown"
     data_quality: list[str] = field(default_factory=list)
 

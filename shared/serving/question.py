@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.capabilities import Capability
-from shared.contracts.prediction import Answer, Prediction
+from shared.contracts.prediction import Answer, Prediction, Source, Status
 from shared.contracts.request import PredictionRequest
 from shared.timeline import Pasts
 
@@ -37,6 +37,18 @@ class ReasonPart(Protocol):
 
 class Scored(Protocol):
     """What a model says of one contact; a capability's own fields lie beside these."""
+
+    @property
+    def status(self) -> Status:
+        """`ok`, or why the model has no answer for this contact."""
+
+    @property
+    def detail(self) -> str | None:
+        """What to do when the status is not `ok`; None: what is always said of that status."""
+
+    @property
+    def source(self) -> Source:
+        """`model`, or the named fallback."""
 
     @property
     def probability(self) -> float | None:
@@ -98,9 +110,6 @@ class ServedModel(Protocol):
     def feature_set(self) -> FeatureColumns:
         """The columns of the model."""
 
-    def predict(self, pasts: Pasts, cutoffs: NDArray[np.int64], *, reasons: int) -> Sequence[Scored]:
-        """Answer for each contact at its cutoff, order kept."""
-
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -115,6 +124,8 @@ class Question:
     """`predictions`, `model`, `cutoff`, `request_id`."""
     load: Callable[[Path], ServedModel]
     """Read an artifact; ArtifactRefused when it does not fit."""
+    ask: Callable[[Any, Pasts, NDArray[np.int64], Any], Sequence[Scored]]
+    """Hand what a request asks for to the model: model, pasts, cutoffs, request → one answer a contact, in order."""
     additions: Callable[[Any], Mapping[str, Any]]
     """The capability's own fields of one prediction; called with None where there is no prediction."""
     examples: Mapping[str, Mapping[str, Any]]

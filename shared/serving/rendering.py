@@ -15,6 +15,9 @@ DETAILS: dict[Status, str] = {
     "no_consent": "The contact denied profiling.",
     "insufficient_data": "There is neither an event nor an attribute to predict from.",
     "outcome_reached": "The contact has reached this outcome already.",
+    "not_eligible": "The question is not asked about such a contact.",
+    "control": "The contact is in the control group.",
+    "no_slot": "Nothing fits what was asked for.",
 }
 STORE_AWAY = "The store is away: only contacts sent with data and with `consent.profiling: granted` are answered now."
 
@@ -39,9 +42,10 @@ def unanswered(
     errors: Sequence[dict[str, str]] = (),
     *,
     data_quality: Sequence[str] = (),
+    detail: str | None = None,
 ) -> Prediction:
     """Say why there is no prediction."""
-    detail = DETAILS[status]
+    detail = detail or DETAILS[status]
     if status == "insufficient_data" and "store_unavailable" in data_quality:
         detail = STORE_AWAY
     return question.prediction.model_validate(
@@ -58,7 +62,9 @@ def answered(question: Question, contact_id: str, verdict: Verdict) -> Predictio
     """Write one contact's answer."""
     scored = verdict.scored
     if scored is None:
-        return unanswered(question, contact_id, verdict.status, data_quality=verdict.data_quality)
+        return unanswered(
+            question, contact_id, verdict.status, data_quality=verdict.data_quality, detail=verdict.detail
+        )
     return question.prediction.model_validate(
         {
             **_head(contact_id, "ok", verdict.data_quality),
@@ -76,7 +82,7 @@ def answered(question: Question, contact_id: str, verdict: Verdict) -> Predictio
                 }
                 for part in scored.reasons
             ],
-            "source": "model",
+            "source": scored.source,
             **question.additions(scored),
         }
     )

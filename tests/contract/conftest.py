@@ -58,6 +58,12 @@ class Subject:
         named = {} if self.outcome is None else {"outcome": self.outcome}
         return {"contacts": [{"id": c} if isinstance(c, str) else c for c in contacts], **named, **fields}
 
+    def predicted(self, pasts: Any, cutoffs: np.ndarray, *, reasons: int, model: Any = None) -> Any:
+        """Ask the model as the door does."""
+        question = self.api.QUESTION
+        asked = question.request.model_validate(self.asked(*pasts.contact_ids, reasons=reasons))
+        return question.ask(model or self.model, pasts, cutoffs, asked)
+
 
 def _events(draw: np.random.Generator, contact: str, eagerness: float) -> list[EventRow]:
     rows = []

@@ -57,6 +57,9 @@ class FakeModel:
                 parts={"fit": 0.0, "engagement": -float(count), "base": 0.0},
                 data_quality=[],
                 truncated=False,
+                status="ok",
+                detail=None,
+                source="model",
             )
             for count in counts
         ]
@@ -200,6 +203,7 @@ def running(store: FakeStore, model: FakeModel, settings: ServiceSettings, tmp_p
             prediction=ScorePrediction,
             response=ScoreResponse,
             load=load,
+            ask=lambda model, pasts, cutoffs, asked: model.predict(pasts, cutoffs, reasons=asked.reasons_asked),
             additions=lambda scored: {"parts": None if scored is None else scored.parts},
             examples={"request": REQUEST_EXAMPLE, "response": RESPONSE_EXAMPLE},
         )
