@@ -1,48 +1,34 @@
 """The door of training: from an account and an outcome to a version in the registry, and its report."""
 
-import tempfile
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from services.scoring.features import scoring_features
-from services.scoring.model import Reference, ScoringModel
+from services.scoring.model import ScoringModel
 from shared.contracts.instants import instant_of
 from shared.contracts.rows import DAY, Microseconds
-from shared.errors import ArtifactRefused, InsufficientData, RegistryUnavailable, UnknownOutcome
+from shared.errors import UnknownOutcome
 from shared.evaluation.calibration import Calibrator, calibrate
-from shared.evaluation.drift import CALENDAR_AUC, calendar_auc
-from shared.evaluation.gate import Verdict, judged
-from shared.evaluation.leaks import Leak, leaks
-from shared.evaluation.metrics import losses
-from shared.features import FeatureSet, Learned, LeftOut, matrix
-from shared.learners.columns import Columns, Matrix, Vector, chance
-from shared.learners.rule import single_column_margins
-from shared.registry.fetch import artifacts
+from shared.evaluation.gate import Verdict
+from shared.evaluation.reference import Reference
+from shared.features import matrix
+from shared.learners.columns import Columns, Vector, chance
 from shared.settings import Settings
 from shared.store import Database, VersionRow
 from shared.training.card import card
-from shared.training.competition import Competition, Problem, Progress, compete
+from shared.training.choices import Choices, Progress, silent
+from shared.training.columns import chosen_columns
+from shared.training.competition import Competition, Problem, compete
+from shared.training.gating import NO_NEWER_FRAMES, Newer, compared
 from shared.training.material import Material, material
-from shared.training.publish import Fitted, Published, SettingsRegistry, digest_of_data, is_old, publish
+from shared.training.plots import plots
+from shared.training.publish import Fitted, Published, SettingsRegistry, digest_of_data, publish
 from shared.training.report import Report, report
 
 CAPABILITY = "scoring"
-TELLS_THE_CALENDAR = "looks back further than the early frames have a past, so it mostly tells the calendar"
-CHAMPION_MOST_DAYS = 180
-"""Age past which a champion is replaced by a challenger that is only as good."""
-
-
-@dataclass(frozen=True, slots=True)
-class Choices:
-    """What the caller decides about a run."""
-
-    promote: bool = True
-    allowed: Collection[str] = field(default_factory=frozenset)
-    """Attributes used although they are personal, not dated, or look like a leak."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +49,7 @@ def train(
     *,
     choices: Choices | None = None,
     now: Microseconds,
-    progress: Progress = lambda _, __: None,
+    progress: Progress = silent,
 ) -> Published:
     """Train one outcome of one account, register the version, and promote it when the gate lets it through.
 
@@ -102,9 +88,7 @@ def train(
     return published
 
 
-def fitted(
-    stuff: Material, *, allowed: Collection[str] = (), now: Microseconds, progress: Progress = lambda _, __: None
-) -> Fit:
+def fitted(stuff: Material, *, allowed: Collection[str] = (), now: Microseconds, progress: Progress = silent) -> Fit:
     """Learn features, compete, judge, refit on everything: no store, no registry.
 
     Args:
@@ -117,10 +101,11 @@ def fitted(
         InsufficientData: nothing can be told apart by any feature.
     """
     progress("computing features", 0.0)
-    learned, values, suspects = _columns_and_leaks(stuff, allowed)
-    columns = Columns(learned.feature_set.names, learned.feature_set.categorical)
+    learned = scoring_features(stuff.outcome, stuff.pasts, stuff.frames.contact, stuff.frames.cutoff, allowed=allowed)
+    chosen = chosen_columns(stuff, learned, allowed)
+    columns = Columns(chosen.feature_set.names, chosen.feature_set.categorical)
     problem = Problem(
-        matrix=values,
+        matrix=chosen.values,
         labels=stuff.frames.label,
         owner=stuff.frames.contact,
         columns=columns,
@@ -139,8 +124,8 @@ def fitted(
         problem,
         competition,
         importance=_padded(learner.importance(), len(columns)),
-        leaks=suspects,
-        left_out=learned.left_out,
+        leaks=chosen.suspects,
+        left_out=chosen.left_out,
     )
     model = ScoringModel(
         outcome=stuff.outcome.name,
@@ -149,47 +134,12 @@ def fitted(
         horizon_days=None if stuff.flat else stuff.outcome.horizon_days,
         trained_at=instant_of(now),
         reached_by=stuff.reached_by,
-        feature_set=learned.feature_set,
+        feature_set=chosen.feature_set,
         learner=learner,
         calibrator=calibrator,
-        reference=Reference.of(calibrator.margins(out_of_fold), values[rows]),
+        reference=Reference.of(calibrator.margins(out_of_fold), chosen.values[rows]),
     )
     return Fit(model, found, problem, competition)
-
-
-def _columns_and_leaks(stuff: Material, allowed: Collection[str]) -> tuple[Learned, Matrix, list[Leak]]:
-    """Learn the columns; those that tell the calendar or give the outcome away are found, named, and left out."""
-    learned = scoring_features(stuff.outcome, stuff.pasts, stuff.frames.contact, stuff.frames.cutoff, allowed=allowed)
-    values = matrix(learned.feature_set, stuff.pasts, stuff.frames.contact, stuff.frames.cutoff)
-    suspects = _suspects(stuff, learned.feature_set, values, allowed)
-    leaking = {leak.name for leak in suspects}
-    calendar = calendar_auc(values, stuff.frames.cutoff)
-    features = learned.feature_set.features
-    aging = [i for i, feature in enumerate(features) if feature.reach_days > 90 and calendar[i] >= CALENDAR_AUC]
-    kept = [i for i, feature in enumerate(features) if i not in set(aging) and feature.attribute not in leaking]
-    if not kept:
-        raise InsufficientData(
-            f"Outcome {stuff.outcome.name}: no attribute and no event tells contacts apart"
-            + (f" once the suspicious ones are left out ({', '.join(sorted(leaking))})." if leaking else ".")
-        )
-    left_out = (*learned.left_out, *(LeftOut(features[i].name, TELLS_THE_CALENDAR, "more past data") for i in aging))
-    return Learned(learned.feature_set.take(kept), left_out), values[:, kept], suspects
-
-
-def _suspects(stuff: Material, feature_set: FeatureSet, values: Matrix, allowed: Collection[str]) -> list[Leak]:
-    """Find the attributes that nearly know the answer; event features are honest by construction."""
-    attributes = [i for i, feature in enumerate(feature_set.features) if feature.part == "fit"]
-    categorical = set(feature_set.categorical)
-
-    def margins_of(position: int) -> Vector:
-        column = attributes[position]
-        return single_column_margins(
-            values[:, column], stuff.frames.label, stuff.splits, is_categorical=column in categorical
-        )
-
-    names = [feature_set.features[column].attribute or "" for column in attributes]
-    found = leaks(values[:, attributes], stuff.frames.label, names, margins_of)
-    return [leak for leak in found if leak.name not in allowed]
 
 
 def _padded(importance: Vector, width: int) -> Vector:
@@ -203,6 +153,7 @@ def _to_publish(stuff: Material, fit: Fit, name: str, now: Microseconds) -> Fitt
         outcome=stuff.outcome.name,
         model=fit.model,
         report=fit.report,
+        plots=plots(fit.report),
         card=card(fit.report, name=name, question=question, horizon_days=fit.model.horizon_days),
         columns=fit.model.feature_set.names,
         horizon_days=fit.model.horizon_days,
@@ -214,49 +165,22 @@ def _to_publish(stuff: Material, fit: Fit, name: str, now: Microseconds) -> Fitt
 
 
 def _gate(settings: Settings, account: str, stuff: Material, fit: Fit, row: VersionRow, now: Microseconds) -> Verdict:
-    """Judge challenger and champion on frames newer than what the champion learned from.
-
-    The challenger's margins there are out of fold: learned only from what was closed before each block began.
-    """
+    """Compare on the judged frames that are newer than what the champion learned from."""
     rows = fit.competition.judged
     known_until = row.report.get("trained_until")
     if stuff.flat or known_until is None:
-        return Verdict(False, False, "flat data has no newer frames to compare on; promote by hand when it looks right")
-    newer = rows[stuff.frames.cutoff[rows] >= known_until]
-    labels = stuff.frames.label[newer]
-    try:
-        champion_loss = losses(labels, _champion_probability(settings, account, stuff, newer, row))
-    except ArtifactRefused:
-        return Verdict(True, True, f"the champion, version {row.version}, cannot be loaded any more")
-    except RegistryUnavailable:
-        return Verdict(
-            False,
-            False,
-            f"the registry did not give the champion, version {row.version}, to compare with; train again later, or "
-            "promote by hand",
-        )
-    return judged(
-        losses(labels, chance(fit.competition.winner.margin[newer])),
-        champion_loss,
-        losses(labels, chance(fit.competition.constant[newer])),
-        stuff.frames.contact[newer],
-        champion_is_old=is_old(row, now=now, most_days=CHAMPION_MOST_DAYS),
+        return Verdict(False, False, NO_NEWER_FRAMES)
+    kept = rows[stuff.frames.cutoff[rows] >= known_until]
+    frames = stuff.frames.take(kept)
+    newer = Newer(
+        frames.label,
+        chance(fit.competition.winner.margin[kept]),
+        chance(fit.competition.constant[kept]),
+        frames.contact,
     )
 
-
-def _champion_probability(
-    settings: Settings, account: str, stuff: Material, rows: NDArray[np.intp], row: VersionRow
-) -> Vector:
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = artifacts(
-            settings,
-            account,
-            CAPABILITY,
-            stuff.outcome.name,
-            version=row.version,
-            digest=row.digest,
-            into=Path(scratch),
-        )
+    def champion_on(folder: Path) -> Vector:
         champion = ScoringModel.load(folder)
-    values = matrix(champion.feature_set, stuff.pasts, stuff.frames.contact[rows], stuff.frames.cutoff[rows])
-    return champion.predict_matrix(values)
+        return champion.predict_matrix(matrix(champion.feature_set, stuff.pasts, frames.contact, frames.cutoff))
+
+    return compared(settings, account, row, newer, champion_on, now=now)

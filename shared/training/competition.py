@@ -20,6 +20,7 @@ from shared.learners.logistic import Logistic
 from shared.learners.rule import Rule
 from shared.learners.trees import Path, Trees, TreeShape, grow
 from shared.timeline.splits import SEED, Split, contact_folds
+from shared.training.choices import Progress, silent
 
 TIE = 0.001
 """Relative difference of log loss below which the simpler candidate serves."""
@@ -29,9 +30,6 @@ HORIZONS_TO_CHOOSE = 2
 """Horizons that the judged rows must span for time to choose."""
 SHAPES = (TreeShape(leaves=7, min_rows=20), TreeShape(leaves=15, min_rows=40))
 RIDGES = (1.0, 30.0, 300.0)
-
-Progress = Callable[[str, float], None]
-"""Told what is done now and how far the whole is, 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +126,7 @@ class Margins:
     """By the folds that choose, shape (n,); None where the same splits do both."""
 
 
-def compete(problem: Problem, *, progress: Progress = lambda _, __: None, seed: int = SEED) -> Competition:
+def compete(problem: Problem, *, progress: Progress = silent, seed: int = SEED) -> Competition:
     """Run every candidate over the splits and choose the best by held-out log loss.
 
     Args:

@@ -3,7 +3,7 @@
 import hashlib
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,9 +16,7 @@ from shared.evaluation.bootstrap import Interval
 from shared.evaluation.gate import Verdict
 from shared.registry.registration import Record, Registered, register
 from shared.store import AccountStore, VersionRow
-from shared.training.plots import plots
 from shared.training.promotion import Aliases, Model, RegistryAliases, promote
-from shared.training.report import Report
 
 
 class Registry(Aliases, Protocol):
@@ -50,6 +48,33 @@ class Savable(Protocol):
         """Write text, JSON and npz."""
 
 
+class AnyReport(Protocol):
+    """What publishing reads of a report, whatever the capability."""
+
+    @property
+    def winner(self) -> str:
+        """What is served, in words."""
+
+    @property
+    def kind(self) -> str:
+        """What kind of model is served."""
+
+    @property
+    def grade(self) -> str:
+        """A to D."""
+
+    @property
+    def usable(self) -> bool:
+        """Whether there is anything in it: otherwise it is registered and never promoted."""
+
+    @property
+    def figures(self) -> Mapping[str, Interval | float]:
+        """Held-out figures by name."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; `figures` among them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fitted:
     """What a capability hands over to be published."""
@@ -57,7 +82,9 @@ class Fitted:
     capability: str
     outcome: str
     model: Savable
-    report: Report
+    report: AnyReport
+    plots: Mapping[str, bytes]
+    """PNG bytes by name."""
     card: str
     columns: Sequence[str]
     horizon_days: int | None
@@ -81,7 +108,7 @@ class Published:
     digest: str
     promoted: bool
     reason: str
-    report: Report
+    report: AnyReport
 
 
 Gate = Callable[[VersionRow], Verdict]
@@ -98,13 +125,12 @@ def publish(registry: Registry, store: AccountStore, fitted: Fitted, *, gate: Ga
         gate: asked only when there is a champion.
         may_promote: False registers only.
     """
-    drawn = plots(fitted.report)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "artifact"
         fitted.model.save(folder)
-        files = {name: _written(Path(scratch) / f"{name}.png", png) for name, png in drawn.items()}
+        files = {name: _written(Path(scratch) / f"{name}.png", png) for name, png in fitted.plots.items()}
         registered = registry.register(store.account, fitted.named, folder, _record(fitted, files))
-    store.add_version(_row(fitted, registered), drawn)
+    store.add_version(_row(fitted, registered), fitted.plots)
     verdict = _verdict(store, fitted, gate)
     if verdict.promote and may_promote:
         promote(store, registry, fitted.named, registered.version, at=fitted.trained_at, reason=verdict.reason)

@@ -10,6 +10,7 @@ from shared.contracts.rows import DAY
 from shared.errors import RegistryUnavailable
 from shared.evaluation.gate import Verdict
 from shared.registry.registration import Record, Registered
+from shared.training.plots import plots
 from shared.training.promotion import Model
 from shared.training.publish import Fitted, digest_of_data, is_old, publish, source_commit
 from shared.training.report import Report
@@ -82,11 +83,13 @@ def store() -> Any:
 
 
 def run(found: Report, **changes: Any) -> Fitted:
+    report = dataclasses.replace(found, **changes)
     return Fitted(
         capability="scoring",
         outcome="won",
         model=Saved(),
-        report=dataclasses.replace(found, **changes),
+        report=report,
+        plots=plots(report),
         card="# card",
         columns=("visits", "spend", "plan"),
         horizon_days=30,

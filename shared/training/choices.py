@@ -1,0 +1,20 @@
+"""What the caller decides about a run."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+
+Progress = Callable[[str, float], None]
+"""Told what is done now and how far the whole is, 0 to 1."""
+
+
+def silent(_: str, __: float) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What the caller decides about a run."""
+
+    promote: bool = True
+    allowed: Collection[str] = field(default_factory=frozenset)
+    """Attributes used although they are personal, not dated, or look like a leak."""

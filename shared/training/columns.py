@@ -1,0 +1,68 @@
+"""Which columns a run learns from: those that tell the calendar or give the outcome away are named and left out."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from shared.errors import InsufficientData
+from shared.evaluation.drift import CALENDAR_AUC, calendar_auc
+from shared.evaluation.leaks import Leak, leaks
+from shared.features import FeatureSet, Learned, LeftOut, matrix
+from shared.learners.columns import Matrix, Vector
+from shared.learners.rule import single_column_margins
+from shared.training.material import Material
+
+TELLS_THE_CALENDAR = "looks back further than the early frames have a past, so it mostly tells the calendar"
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The columns of a run, and what it does without."""
+
+    feature_set: FeatureSet
+    values: Matrix
+    """Of the material's frames, shape (n, p)."""
+    left_out: tuple[LeftOut, ...]
+    suspects: tuple[Leak, ...]
+
+
+def chosen_columns(stuff: Material, learned: Learned, allowed: Collection[str]) -> Chosen:
+    """Compute the matrix and take out the columns that would not hold later.
+
+    Args:
+        stuff: frames with labels and splits.
+        learned: what the data can feed.
+        allowed: attributes used although they look like a leak.
+
+    Raises:
+        InsufficientData: nothing is left that tells contacts apart.
+    """
+    values = matrix(learned.feature_set, stuff.pasts, stuff.frames.contact, stuff.frames.cutoff)
+    suspects = _suspects(stuff, learned.feature_set, values, allowed)
+    leaking = {leak.name for leak in suspects}
+    calendar = calendar_auc(values, stuff.frames.cutoff)
+    features = learned.feature_set.features
+    aging = [i for i, feature in enumerate(features) if feature.reach_days > 90 and calendar[i] >= CALENDAR_AUC]
+    kept = [i for i, feature in enumerate(features) if i not in set(aging) and feature.attribute not in leaking]
+    if not kept:
+        raise InsufficientData(
+            f"Outcome {stuff.outcome.name}: no attribute and no event tells contacts apart"
+            + (f" once the suspicious ones are left out ({', '.join(sorted(leaking))})." if leaking else ".")
+        )
+    left_out = (*learned.left_out, *(LeftOut(features[i].name, TELLS_THE_CALENDAR, "more past data") for i in aging))
+    return Chosen(learned.feature_set.take(kept), values[:, kept], left_out, tuple(suspects))
+
+
+def _suspects(stuff: Material, feature_set: FeatureSet, values: Matrix, allowed: Collection[str]) -> list[Leak]:
+    """Find the attributes that nearly know the answer; event features are honest by construction."""
+    attributes = [i for i, feature in enumerate(feature_set.features) if feature.part == "fit"]
+    categorical = set(feature_set.categorical)
+
+    def margins_of(position: int) -> Vector:
+        column = attributes[position]
+        return single_column_margins(
+            values[:, column], stuff.frames.label, stuff.splits, is_categorical=column in categorical
+        )
+
+    names = [feature_set.features[column].attribute or "" for column in attributes]
+    found = leaks(values[:, attributes], stuff.frames.label, names, margins_of)
+    return [leak for leak in found if leak.name not in allowed]
