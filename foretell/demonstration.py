@@ -10,7 +10,7 @@ from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY, EventRow
 from shared.errors import ArtifactRefused, RegistryUnavailable
 from shared.settings import Settings
-from shared.store import ChampionRow, Database
+from shared.store import AccountStore, ChampionRow, Database
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,20 +19,21 @@ if TYPE_CHECKING:
 
 ACCOUNT = "demo"
 NOTES = "sample.json"
-OUTCOME = Outcome(
-    name="redeem", capability="scoring", event_types=("coupon_redeemed",), horizon_days=30, repeatable=True
+OUTCOMES = (
+    Outcome(name="redeem", capability="scoring", event_types=("coupon_redeemed",), horizon_days=30, repeatable=True),
 )
+"""What is predicted of the sample, each the default of its capability."""
 FRESH = timedelta(days=7)
 _CHUNK = 5_000
 
 
 def demonstrate(settings: Settings, database: Database, *, if_needed: bool, again: bool) -> None:
-    """Load the sample unless it is there and fresh, then train `redeem` and promote it.
+    """Load the sample unless it is there and fresh, then train every outcome of it and promote what passes.
 
     Args:
         settings: where home is.
         database: the store.
-        if_needed: do nothing when it is loaded, fresh and has a champion that this release can serve.
+        if_needed: do nothing where it is loaded, fresh and has a champion that this release can serve.
         again: load it anew in any case.
 
     Raises:
@@ -45,11 +46,23 @@ def demonstrate(settings: Settings, database: Database, *, if_needed: bool, agai
     else:
         load(settings, database)
     ensure_key(database, settings, ACCOUNT)
-    if fresh and if_needed and is_answered(settings, database.of(ACCOUNT).champion("scoring", OUTCOME.name)):
-        return
-    from foretell.learning import train_scoring
+    store = database.of(ACCOUNT)
+    for outcome in OUTCOMES:
+        champion = store.champion(outcome.capability, outcome.name)
+        if not (fresh and if_needed and is_answered(settings, champion)):
+            _define(store, outcome)
+            _train(settings, database, outcome)
 
-    train_scoring(settings, database, ACCOUNT, OUTCOME.name, promote=True)
+
+def _define(store: AccountStore, outcome: Outcome) -> None:
+    store.put_outcome(outcome)
+    store.set_default_outcome(outcome.capability, outcome.name)
+
+
+def _train(settings: Settings, database: Database, outcome: Outcome) -> None:
+    from foretell.learning import train_outcome
+
+    train_outcome(settings, database, ACCOUNT, outcome.capability, outcome.name)
 
 
 def is_fresh(settings: Settings, database: Database, *, now: datetime) -> bool:
@@ -64,7 +77,7 @@ def is_answered(settings: Settings, champion: ChampionRow | None) -> bool:
     """Tell whether there is a champion and this release reads it; one of another engine is trained anew."""
     if champion is None:
         return False
-    from services.scoring.model import ScoringModel
+    from foretell.doors import QUESTIONS
     from shared.registry.fetch import artifacts
 
     try:
@@ -77,7 +90,7 @@ def is_answered(settings: Settings, champion: ChampionRow | None) -> bool:
             digest=champion.digest,
             into=settings.cache_folder,
         )
-        ScoringModel.load(folder)
+        QUESTIONS[champion.capability].load(folder)
     except (ArtifactRefused, RegistryUnavailable):
         return False
     return True
@@ -131,5 +144,5 @@ def _write(database: Database, tables: sample.Tables, events: "Sequence[EventRow
         chunk = events[start : start + _CHUNK]
         store.bulk_events(chunk)
         progress.advance(writing, len(chunk))
-    store.put_outcome(OUTCOME)
-    store.set_default_outcome("scoring", OUTCOME.name)
+    for outcome in OUTCOMES:
+        _define(store, outcome)

@@ -1,16 +1,10 @@
 """Each service's OpenAPI document, written where the gateway finds it; the gateway never imports a service."""
 
-from collections.abc import Callable
 from pathlib import Path
 
-from fastapi import FastAPI
-
+from foretell.doors import APPS
 from gateway.openapi import saved_service_document
-from services.scoring import api as scoring
 from shared.settings import ServiceSettings
-
-APPS: dict[str, Callable[[ServiceSettings], FastAPI]] = {"scoring": scoring.create_app}
-"""How each capability of the table makes its app."""
 
 
 def write_documents(folder: Path) -> list[Path]:

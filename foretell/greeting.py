@@ -5,6 +5,7 @@ import shlex
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -13,7 +14,7 @@ from foretell import home
 from foretell.demonstration import ACCOUNT as DEMO
 from foretell.demonstration import NOTES
 from foretell.options import DEFAULT_ACCOUNT
-from shared.capabilities import capability
+from shared.capabilities import TABLE, capability
 from shared.settings import Settings
 from shared.store import AccountStore, ChampionRow, Database, open_database
 
@@ -47,16 +48,20 @@ class Question:
             return False
 
 
-def first_question(settings: Settings) -> Question | None:
-    """Find something to ask, of the sample first; None: no model is trained, or no key lies here."""
+def questions(settings: Settings) -> list[Question]:
+    """Find something to ask, one question a capability of one account, the sample's first; none without a model."""
     database = open_database(settings)
     try:
+        asked: dict[str, Question] = {}
         champions = [row for row in database.champions() if (settings.keys_folder / row.account).exists()]
         for champion in sorted(champions, key=lambda row: row.account != DEMO):
+            first = next(iter(asked.values()), None)
+            if champion.capability in asked or (first is not None and first.account != champion.account):
+                continue
             contact = _contact(settings, database, champion)
             if contact is not None:
-                return _question(settings, champion, contact)
-        return None
+                asked[champion.capability] = _question(settings, champion, contact)
+        return [asked[line.name] for line in TABLE if line.name in asked]
     finally:
         database.close()
 
@@ -85,15 +90,15 @@ def base_url(host: str, port: int) -> str:
     return f"http://{f'[{shown}]' if ':' in shown else shown}:{port}"
 
 
-def greeting(settings: Settings, url: str, question: Question | None) -> str:
+def greeting(settings: Settings, url: str, asked: Sequence[Question]) -> str:
     """Compose the greeting.
 
     Args:
         settings: where home is.
         url: of the gateway.
-        question: something to ask, when there is a model.
+        asked: something to ask, where there are models.
     """
-    account = question.account if question else DEFAULT_ACCOUNT
+    account = asked[0].account if asked else DEFAULT_ACCOUNT
     lines = [
         "",
         f"Foretell answers at   {url}",
@@ -101,7 +106,7 @@ def greeting(settings: Settings, url: str, question: Question | None) -> str:
         f"Key of {account:<14} {_key(settings.keys_folder / account)}",
         f"Logs                  {settings.home / 'logs'}",
         "",
-        *(_curl(url, question) if question else _what_next(account)),
+        *(_curls(url, asked) if asked else _what_next(account)),
         "",
         "Ctrl-C stops everything.",
     ]
@@ -115,9 +120,12 @@ def _key(path: Path) -> str:
     return f"{home.private_text(path)}  (in {path})" if sys.stdout.isatty() else f"in {path}"
 
 
+def _curls(url: str, asked: Sequence[Question]) -> list[str]:
+    return ["Try it in another terminal:", *(line for question in asked for line in _curl(url, question))]
+
+
 def _curl(url: str, question: Question) -> list[str]:
     return [
-        "Try it in another terminal:",
         f'  curl -s {url}{question.path} -H "Authorization: Bearer $(cat {shlex.quote(str(question.key_file))})" \\',
         f"    -H 'Content-Type: application/json' -d {shlex.quote(question.body)}",
     ]

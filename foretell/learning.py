@@ -1,14 +1,16 @@
 """`foretell train`: runs a training with a progress bar, and prints its report as a table."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from foretell.doors import training_of
 from foretell.failures import NotPromoted
 from foretell.opening import now_us
 from foretell.showing import aligned, progress_bars
-from services.scoring.train import Choices, train
+from shared.training.choices import Choices, Progress
 
 if TYPE_CHECKING:
     from shared.settings import Settings
@@ -16,21 +18,23 @@ if TYPE_CHECKING:
     from shared.training.publish import Published
 
 
-def train_scoring(
+def train_outcome(
     settings: "Settings",
     database: "Database",
     account: str,
+    capability: str,
     outcome: str,
     *,
-    promote: bool,
+    promote: bool = True,
     allow: Sequence[str] = (),
 ) -> None:
-    """Train, register, promote when the gate allows it, and print the report.
+    """Train a capability for one outcome, register, promote when the gate allows it, and print the report.
 
     Args:
         settings: where the registry is.
         database: the store.
         account: whose data.
+        capability: which question.
         outcome: what is predicted.
         promote: whether a version that passes the gate answers.
         allow: attributes used although they are personal, undated or look like a leak.
@@ -39,18 +43,26 @@ def train_scoring(
         InsufficientData: there is too little to learn from.
         NotPromoted: it was to be promoted and did not pass the gate.
     """
+    choices = Choices(promote=promote, allowed=frozenset(allow))
+    run = partial(training_of(capability), database, settings, account, outcome, choices=choices, now=now_us())
+    learned(f"{account}.{capability}.{outcome}", lambda progress: run(progress=progress), promote=promote)
+
+
+def learned(name: str, train: "Callable[[Progress], Published]", *, promote: bool) -> None:
+    """Run a training under a progress bar and print its report.
+
+    Args:
+        name: of the model, for the report.
+        train: told where to report progress; returns what became of the run.
+        promote: whether a version that passes the gate answers.
+
+    Raises:
+        NotPromoted: it was to be promoted and did not pass the gate.
+    """
     with progress_bars() as progress:
         task = progress.add_task("training", total=1.0)
-        published = train(
-            database,
-            settings,
-            account,
-            outcome,
-            choices=Choices(promote=promote, allowed=frozenset(allow)),
-            now=now_us(),
-            progress=lambda text, part: progress.update(task, description=text, completed=part),
-        )
-    for line in report_lines(published, f"{account}.scoring.{outcome}"):
+        published = train(lambda text, part: progress.update(task, description=text, completed=part))
+    for line in report_lines(published, name):
         typer.echo(line)
     if promote and not published.promoted:
         raise NotPromoted(f"Version {published.version} is registered and was not promoted: {published.reason}.")
@@ -73,11 +85,12 @@ def report_lines(published: "Published", name: str) -> list[str]:
         "",
         *aligned([[_words(name), _value(value)] for name, value in report["figures"].items()]),
         "",
-        "Most important: " + ", ".join(name for name, _ in report["importance"][:5]),
     ]
-    lines += [f"Left out as a leak: {leak} (keep it with --allow)" for leak in report["leaks"]]
-    lines += _left_out(report["left_out"])
-    lines += [f"Note: {note}" for note in report["notes"]]
+    if report.get("importance"):
+        lines.append("Most important: " + ", ".join(name for name, _ in report["importance"][:5]))
+    lines += [f"Left out as a leak: {leak} (keep it with --allow)" for leak in report.get("leaks", ())]
+    lines += _left_out(report.get("left_out", ()))
+    lines += [f"Note: {note}" for note in report.get("notes", ())]
     lines.append(f"{'Promoted' if published.promoted else 'Not promoted'}: {published.reason}.")
     return lines
 

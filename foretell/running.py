@@ -7,7 +7,7 @@ import typer
 
 from foretell import home
 from foretell.ending import Ending
-from foretell.greeting import base_url, first_question, greeting
+from foretell.greeting import base_url, greeting, questions
 from foretell.opening import ensure_account, ensure_key
 from foretell.options import DEFAULT_ACCOUNT
 from foretell.processes import Supervisor
@@ -56,14 +56,18 @@ def run_all(settings: Settings, host: str, port: int) -> None:
 
 
 def _greet(settings: Settings, url: str, supervisor: Supervisor, ending: Ending) -> None:
-    """Greet once the request that is shown has an answer: a model is fetched in the first seconds."""
-    question = first_question(settings)
+    """Greet once the requests that are shown have an answer: models are fetched in the first seconds."""
+    asked = questions(settings)
+    waiting = list(asked)
     deadline = time.monotonic() + WARM_SECONDS
-    while question is not None and time.monotonic() < deadline and not question.is_answered(url):
+    while waiting and time.monotonic() < deadline:
+        if waiting[0].is_answered(url):
+            waiting.pop(0)
+            continue
         supervisor.look()
         if ending.wait(LOOK_SECONDS):
             return
-    typer.echo(greeting(settings, url, question))
+    typer.echo(greeting(settings, url, asked))
 
 
 def _prepare_store(settings: Settings) -> None:

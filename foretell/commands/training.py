@@ -18,6 +18,16 @@ def group() -> None:
     """Train, judge, register and promote a model."""
 
 
+OutcomeOption = Annotated[str, typer.Option("--outcome", "-o", help="What is to be predicted.", metavar="NAME")]
+NoPromoteOption = Annotated[
+    bool, typer.Option("--no-promote", help="Register the version, whatever the gate says, and leave it at that.")
+]
+AllowOption = Annotated[
+    list[str] | None,
+    typer.Option(help="Keep a column that looks as if it knew the future; repeat for several.", metavar="COLUMN"),
+]
+
+
 @app.command(
     epilog=examples(
         "foretell train scoring --outcome customer",
@@ -26,19 +36,18 @@ def group() -> None:
 )
 def scoring(
     *,
-    outcome: Annotated[str, typer.Option("--outcome", "-o", help="What is to be predicted.", metavar="NAME")],
+    outcome: OutcomeOption,
     account: AccountOption = DEFAULT_ACCOUNT,
-    no_promote: Annotated[
-        bool, typer.Option("--no-promote", help="Register the version, whatever the gate says, and leave it at that.")
-    ] = False,
-    allow: Annotated[
-        list[str] | None,
-        typer.Option(help="Keep a column that looks as if it knew the future; repeat for several.", metavar="COLUMN"),
-    ] = None,
+    no_promote: NoPromoteOption = False,
+    allow: AllowOption = None,
 ) -> None:
     """Train lead scoring; running services serve a promoted version within 30 s. Exit 3 when none is promoted."""
-    from foretell.learning import train_scoring
+    _train("scoring", outcome, account, promote=not no_promote, allow=allow)
+
+
+def _train(capability: str, outcome: str, account: str, *, promote: bool, allow: list[str] | None) -> None:
+    from foretell.learning import train_outcome
     from foretell.opening import opened_account
 
     with opened_account(account) as (settings, database, _):
-        train_scoring(settings, database, account, outcome, promote=not no_promote, allow=tuple(allow or ()))
+        train_outcome(settings, database, account, capability, outcome, promote=promote, allow=tuple(allow or ()))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from foretell import home
-from foretell.demonstration import ACCOUNT, NOTES, OUTCOME, is_answered, is_fresh, load
+from foretell.demonstration import ACCOUNT, NOTES, OUTCOMES, is_answered, is_fresh, load
 from foretell.opening import ensure_key, opened_database
 from shared.registry.digest import digest_of
 from shared.settings import Settings
@@ -44,11 +44,13 @@ def test_the_newest_event_lies_within_the_last_seven_days(loaded: tuple[Settings
     )
 
 
-def test_redeem_is_what_is_predicted_by_default(loaded: tuple[Settings, Database]) -> None:
+def test_its_outcomes_are_predicted_by_default(loaded: tuple[Settings, Database]) -> None:
     store = loaded[1].of(ACCOUNT)
 
     assert store.default_outcome("scoring") == "redeem"
-    assert store.outcome("scoring", "redeem") == OUTCOME
+    for outcome in OUTCOMES:
+        assert store.default_outcome(outcome.capability) == outcome.name
+        assert store.outcome(outcome.capability, outcome.name) == outcome
 
 
 def test_demographics_are_static(loaded: tuple[Settings, Database]) -> None:
@@ -113,4 +115,4 @@ def _cached(settings: Settings, artifact: Path) -> ChampionRow:
     digest = digest_of(artifact)
     settings.cache_folder.mkdir(exist_ok=True)
     artifact.rename(settings.cache_folder / digest)
-    return ChampionRow(ACCOUNT, "scoring", OUTCOME.name, "1", digest, 0, None, None)
+    return ChampionRow(ACCOUNT, "scoring", "redeem", "1", digest, 0, None, None)

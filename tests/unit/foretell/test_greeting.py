@@ -11,7 +11,7 @@ def test_the_greeting_holds_a_request_that_can_be_pasted(tmp_path: Path) -> None
     home.write_private(tmp_path / "keys" / "demo", "fk_secret\n")
     question = Question("demo", tmp_path / "keys" / "demo", "/score", '{"contacts": [{"id": "it\'s"}]}')
 
-    said = greeting(Settings(home=tmp_path), "http://127.0.0.1:8000", question)
+    said = greeting(Settings(home=tmp_path), "http://127.0.0.1:8000", [question])
 
     assert f'curl -s http://127.0.0.1:8000/score -H "Authorization: Bearer $(cat {tmp_path}/keys/demo)"' in said
     assert """-d '{"contacts": [{"id": "it'"'"'s"}]}'""" in said
@@ -21,7 +21,7 @@ def test_the_greeting_holds_a_request_that_can_be_pasted(tmp_path: Path) -> None
 def test_a_journal_learns_where_the_key_lies_and_not_the_key(tmp_path: Path) -> None:
     home.write_private(tmp_path / "keys" / "default", "fk_secret\n")
 
-    said = greeting(Settings(home=tmp_path), "http://127.0.0.1:8000", None)
+    said = greeting(Settings(home=tmp_path), "http://127.0.0.1:8000", [])
 
     assert f"in {tmp_path}/keys/default" in said
     assert "fk_secret" not in said
@@ -31,11 +31,11 @@ def test_a_person_at_a_terminal_sees_the_key(tmp_path: Path, monkeypatch: pytest
     home.write_private(tmp_path / "keys" / "default", "fk_secret\n")
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
 
-    assert "fk_secret" in greeting(Settings(home=tmp_path), "http://127.0.0.1:8000", None)
+    assert "fk_secret" in greeting(Settings(home=tmp_path), "http://127.0.0.1:8000", [])
 
 
 def test_without_a_model_the_greeting_says_what_to_do(tmp_path: Path) -> None:
-    said = greeting(Settings(home=tmp_path), "http://127.0.0.1:8000", None)
+    said = greeting(Settings(home=tmp_path), "http://127.0.0.1:8000", [])
 
     assert "foretell demo" in said
     assert "foretell train scoring" in said

@@ -1,0 +1,32 @@
+"""The doors of all capabilities, for what is done with each of them: documents, demonstration, training."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from services.scoring import api as scoring_api
+from shared.serving.question import Question
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from shared.settings import ServiceSettings
+
+APPS: "dict[str, Callable[[ServiceSettings], FastAPI]]" = {
+    "scoring": scoring_api.create_app,
+}
+"""How each capability of the table makes its app."""
+QUESTIONS: dict[str, Question] = {
+    "scoring": scoring_api.QUESTION,
+}
+"""What each brings to the shell that serves it; reads its artifacts too."""
+
+
+def training_of(capability: str) -> Callable[..., Any]:
+    """Find what trains a capability that has outcomes; imported here, since training is heavy.
+
+    Raises:
+        KeyError: it has none, or there is no such capability.
+    """
+    from services.scoring.train import train as train_scoring
+
+    return {"scoring": train_scoring}[capability]
