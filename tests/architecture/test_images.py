@@ -54,7 +54,7 @@ def test_an_image_is_given_only_what_is_listed(root: Path) -> None:
     assert lines[0] == "*"
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", [*LOCKS, "bench/baselines/requirements.lock"])
 def test_every_locked_package_has_its_hash_and_no_host(root: Path, lock: str) -> None:
     text = (root / lock).read_text()
     entries = re.split(r"^(?=[a-z0-9-]+==)", text, flags=re.MULTILINE)[1:]
