@@ -21,10 +21,11 @@ from shared.store import Database, VersionRow
 from shared.training.card import card
 from shared.training.choices import Choices, Progress, silent
 from shared.training.columns import chosen_columns
-from shared.training.competition import Competition, Problem, compete
+from shared.training.competition import Competition, compete
 from shared.training.gating import NO_NEWER_FRAMES, Newer, compared
 from shared.training.material import Material, material
 from shared.training.plots import plots
+from shared.training.problem import Problem
 from shared.training.publish import Fitted, Published, SettingsRegistry, digest_of_data, publish
 from shared.training.report import Report, report
 
@@ -115,7 +116,7 @@ def fitted(stuff: Material, *, allowed: Collection[str] = (), now: Microseconds,
     )
     competition = compete(problem, progress=lambda text, part: progress(text, 0.2 + 0.6 * part))
     progress("fitting on all frames", 0.85)
-    learner = competition.winner.refit()
+    learner = competition.winner.refit().learner
     rows = competition.judged
     out_of_fold = competition.winner.raw[rows]
     calibrator = calibrate(problem.labels[rows], out_of_fold) if competition.winner.calibrates else Calibrator()

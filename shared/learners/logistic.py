@@ -28,7 +28,15 @@ class Logistic:
     intercept: float
 
     @classmethod
-    def fit(cls, matrix: Matrix, labels: Vector, columns: Columns, *, ridge: float = DEFAULT_RIDGE) -> "Logistic":
+    def fit(
+        cls,
+        matrix: Matrix,
+        labels: Vector,
+        columns: Columns,
+        *,
+        ridge: float = DEFAULT_RIDGE,
+        offset: Vector | None = None,
+    ) -> "Logistic":
         """Minimise the log loss plus `ridge / 2 * |weight|^2` (the intercept is free).
 
         Args:
@@ -36,6 +44,7 @@ class Logistic:
             labels: 0.0 or 1.0, shape (n,).
             columns: names and which are categories.
             ridge: strength of the pull to zero, in units of one observation.
+            offset: margins that are known already and are not part of the answer, shape (n,).
         """
         source, code = _encoding(matrix, columns)
         raw = _encode(matrix, source, code)
@@ -47,7 +56,7 @@ class Logistic:
         scale = np.sqrt(np.einsum("ij,ij->j", raw, raw) / len(raw))
         keep = scale > 1e-9
         design = raw[:, keep] / scale[keep]
-        solution = _least(design, labels, ridge)
+        solution = _least(design, labels, ridge, offset)
         kept = np.flatnonzero(keep)
         return cls(
             source=tuple(int(source[i]) for i in kept),
@@ -146,7 +155,7 @@ def _encode(matrix: Matrix, source: np.ndarray[Any, Any], code: Vector) -> Matri
     return encoded
 
 
-def _least(design: Matrix, labels: Vector, ridge: float) -> Vector:
+def _least(design: Matrix, labels: Vector, ridge: float, offset: Vector | None) -> Vector:
     """Find the intercept and weights of least penalised loss.
 
     The descent goes along directions in which the loss curves alike (measured at the base rate): columns that say
@@ -161,16 +170,17 @@ def _least(design: Matrix, labels: Vector, ridge: float) -> Vector:
     hessian = some.T @ some * (curve / len(some)) + max(ridge, 1e-6) * np.eye(design.shape[1])
     upper = cholesky(hessian, lower=False)
     tilt = np.sqrt(curve)
+    known = 0.0 if offset is None else offset
 
     def loss(bent: Vector) -> tuple[float, Vector]:
         weight = solve_triangular(upper, bent[1:], lower=False)
-        margin = design @ weight + bent[0] / tilt
+        margin = design @ weight + bent[0] / tilt + known
         error = chance(margin) - labels
         value = np.sum(np.logaddexp(0.0, margin) - labels * margin) + ridge / 2 * weight @ weight
         slope = solve_triangular(upper, design.T @ error + ridge * weight, lower=False, trans="T")
         return float(value), np.concatenate([[error.sum() / tilt], slope])
 
     begin = np.zeros(design.shape[1] + 1)
-    begin[0] = log_odds(rate) * tilt
+    begin[0] = 0.0 if offset is not None else log_odds(rate) * tilt
     found = minimize(loss, begin, jac=True, method="L-BFGS-B", options={"maxiter": 120, "ftol": 1e-10, "gtol": 1e-4}).x
     return np.concatenate([[found[0] / tilt], solve_triangular(upper, found[1:], lower=False)])

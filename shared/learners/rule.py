@@ -7,12 +7,14 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.learners.columns import Columns, Matrix, Vector, log_odds
+from shared.learners.columns import Columns, Matrix, Vector, chance, log_odds
 
 STEPS = 10
 _CUTS = np.arange(1, STEPS) / STEPS
 PULL = 20.0
 """How many imagined rows at the overall rate each step starts with."""
+NEWTON_STEPS = 12
+"""Enough for the gap to the least loss to vanish: a step's loss is convex in one number, and moves by 1 at most."""
 
 
 @dataclass(frozen=True)
@@ -32,19 +34,35 @@ class Rule:
     """How many columns the matrix has."""
 
     @classmethod
-    def fit(cls, matrix: Matrix, labels: Vector, columns: Columns) -> "Rule":
-        """Choose the column whose steps give the least log loss on the training rows."""
+    def fit(cls, matrix: Matrix, labels: Vector, columns: Columns, *, offset: Vector | None = None) -> "Rule":
+        """Choose the column whose steps give the least log loss on the training rows.
+
+        Args:
+            matrix: shape (n, p); NaN is missing.
+            labels: 0.0 or 1.0, shape (n,).
+            columns: names and which are categories.
+            offset: margins that are known already and are not part of the answer, shape (n,).
+        """
         categorical = set(columns.categorical)
         width = len(columns)
         rules = [
-            cls._of(matrix[:, column], labels, (column, width), is_categorical=column in categorical)
+            cls._of(matrix[:, column], labels, (column, width), is_categorical=column in categorical, offset=offset)
             for column in range(width)
         ]
-        losses = [_loss(rule.looked_up(matrix[:, rule.column]), labels) for rule in rules]
+        known = 0.0 if offset is None else offset
+        losses = [_loss(rule.looked_up(matrix[:, rule.column]) + known, labels) for rule in rules]
         return rules[int(np.argmin(losses))]
 
     @classmethod
-    def _of(cls, values: Vector, labels: Vector, place: tuple[int, int], *, is_categorical: bool) -> "Rule":
+    def _of(
+        cls,
+        values: Vector,
+        labels: Vector,
+        place: tuple[int, int],
+        *,
+        is_categorical: bool,
+        offset: Vector | None = None,
+    ) -> "Rule":
         """Cut one column's values; `place` is its position and the width of the matrix."""
         column, width = place
         present = values[~np.isnan(values)]
@@ -52,9 +70,12 @@ class Rule:
         step = _step(values, edges, is_categorical=is_categorical)
         n_steps = len(edges) + 2
         rows = np.bincount(step, minlength=n_steps)
-        hits = np.bincount(step, weights=labels, minlength=n_steps)
-        rate = labels.mean() if len(labels) else 0.5
-        margin = log_odds((hits + PULL * rate) / (rows + PULL))
+        if offset is None:
+            hits = np.bincount(step, weights=labels, minlength=n_steps)
+            rate = labels.mean() if len(labels) else 0.5
+            margin = log_odds((hits + PULL * rate) / (rows + PULL))
+        else:
+            margin = _beyond(offset, labels, step, n_steps)
         return cls(column, edges, margin, is_categorical, float(np.average(margin, weights=rows)), width)
 
     def margins(self, matrix: Matrix) -> Vector:
@@ -93,6 +114,18 @@ class Rule:
     def from_json(cls, fields: dict[str, Any]) -> "Rule":
         """Read what `to_json` wrote."""
         return cls(**{**fields, "edges": np.array(fields["edges"]), "margin": np.array(fields["margin"])})
+
+
+def _beyond(offset: Vector, labels: Vector, step: NDArray[np.intp], n_steps: int) -> Vector:
+    """Find how much each step lies above the offset: Newton's method, drawn to 0 by PULL imagined rows."""
+    above = np.zeros(n_steps)
+    rate = float(np.mean(chance(offset))) if len(offset) else 0.5
+    pull = PULL * rate * (1 - rate)
+    for _ in range(NEWTON_STEPS):
+        p = chance(offset + above[step])
+        gap = np.bincount(step, weights=labels - p, minlength=n_steps) - pull * above
+        above += np.clip(gap / (np.bincount(step, weights=p * (1 - p), minlength=n_steps) + pull), -1.0, 1.0)
+    return above
 
 
 def single_column_margins(values: Vector, labels: Vector, splits: Sequence[Any], *, is_categorical: bool) -> Vector:

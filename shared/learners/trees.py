@@ -66,7 +66,15 @@ class Trees:
 
     @classmethod
     def fit(
-        cls, matrix: Matrix, labels: Vector, columns: Columns, *, shape: TreeShape, rounds: int, seed: int
+        cls,
+        matrix: Matrix,
+        labels: Vector,
+        columns: Columns,
+        *,
+        shape: TreeShape,
+        rounds: int,
+        seed: int,
+        offset: Vector | None = None,
     ) -> "Trees":
         """Grow a fixed number of trees.
 
@@ -77,9 +85,10 @@ class Trees:
             shape: size and speed.
             rounds: how many trees.
             seed: of the row and column samples.
+            offset: margins that the trees start from and do not hold, shape (n,); None: LightGBM's own start.
         """
         booster = lightgbm.train(
-            shape.parameters(seed), _dataset(matrix, labels, columns), num_boost_round=max(1, rounds)
+            shape.parameters(seed), _dataset(matrix, labels, columns, offset), num_boost_round=max(1, rounds)
         )
         return cls(booster.model_to_string())
 
@@ -141,7 +150,7 @@ class Trees:
 
 @dataclass(frozen=True)
 class Path:
-    """A booster with its log loss on other rows after each round."""
+    """A booster with its log loss on other rows after each round; margins are without the offset."""
 
     booster: lightgbm.Booster
     loss: Vector
@@ -158,7 +167,14 @@ class Path:
 
 
 def grow(
-    matrix: Matrix, labels: Vector, columns: Columns, *, shape: TreeShape, seed: int, judge: tuple[Matrix, Vector]
+    matrix: Matrix,
+    labels: Vector,
+    columns: Columns,
+    *,
+    shape: TreeShape,
+    seed: int,
+    judge: tuple[Matrix, Vector],
+    offsets: tuple[Vector | None, Vector | None] = (None, None),
 ) -> Path:
     """Grow trees and watch the log loss on other rows, so that somebody can choose the number of rounds.
 
@@ -169,14 +185,15 @@ def grow(
         shape: size, speed and the most rounds.
         seed: of the samples.
         judge: matrix and labels of the rows to be judged on.
+        offsets: margins that the trees start from, of the training and of the judged rows.
     """
-    train = _dataset(matrix, labels, columns)
+    train = _dataset(matrix, labels, columns, offsets[0])
     evaluated: dict[str, Any] = {}
     booster = lightgbm.train(
         {**shape.parameters(seed), "metric": "binary_logloss"},
         train,
         num_boost_round=shape.max_rounds,
-        valid_sets=[train.create_valid(judge[0], judge[1])],
+        valid_sets=[train.create_valid(judge[0], judge[1], init_score=offsets[1])],
         valid_names=["judge"],
         keep_training_booster=True,
         callbacks=[lightgbm.record_evaluation(evaluated), lightgbm.early_stopping(40, verbose=False)],
@@ -187,10 +204,11 @@ def grow(
     return Path(booster, padded)
 
 
-def _dataset(matrix: Matrix, labels: Vector, columns: Columns) -> lightgbm.Dataset:
+def _dataset(matrix: Matrix, labels: Vector, columns: Columns, offset: Vector | None) -> lightgbm.Dataset:
     return lightgbm.Dataset(
         matrix,
         labels,
+        init_score=offset,
         feature_name=[f"f{position}" for position in range(len(columns))],
         categorical_feature=list(columns.categorical),
         params={"verbosity": -1, "max_bin": MAX_BIN},

@@ -20,6 +20,8 @@ class Split:
 
     train: NDArray[np.intp]
     test: NDArray[np.intp]
+    hidden: tuple[int, ...] = ()
+    """Columns that this split does not see: what could not be learned yet at that time."""
 
 
 def forward_chain(cutoff: NDArray[np.int64], *, horizon: Microseconds, blocks: int = 5) -> list[Split]:

@@ -16,7 +16,8 @@ from shared.evaluation.leaks import Leak
 from shared.features import LeftOut
 from shared.learners.columns import Vector, chance
 from shared.learners.rule import Rule
-from shared.training.competition import Competition, Problem
+from shared.training.competition import Competition
+from shared.training.problem import Problem
 
 Figures = dict[str, Any]
 LIFT_SHARES = (0.05, 0.1, 0.2, 0.3, 0.5)

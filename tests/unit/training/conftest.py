@@ -8,7 +8,8 @@ import pytest
 from shared.contracts.rows import DAY
 from shared.learners.columns import Columns, chance
 from shared.timeline.splits import forward_chain, stratified
-from shared.training.competition import Competition, Problem, compete
+from shared.training.competition import Competition, compete
+from shared.training.problem import Problem
 from shared.training.report import Report, report
 
 
@@ -48,5 +49,5 @@ def competition(problem: Problem) -> Competition:
 
 @pytest.fixture(scope="session")
 def found(problem: Problem, competition: Competition) -> Report:
-    importance = competition.winner.refit().importance()
+    importance = competition.winner.refit().learner.importance()
     return report(problem, competition, importance=np.pad(importance, (0, 3 - len(importance))))

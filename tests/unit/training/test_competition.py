@@ -9,19 +9,28 @@ from shared.contracts.rows import DAY
 from shared.evaluation.metrics import log_loss
 from shared.learners.columns import Columns, chance
 from shared.timeline.splits import Split, forward_chain
-from shared.training import competition as room
-from shared.training.competition import Competition, Entry, Problem, compete, informing
+from shared.training import candidates as room
+from shared.training.candidates import Entry, informing
+from shared.training.competition import RIDGES, SHAPES, Competition, compete, constant_margins
+from shared.training.problem import Problem
 
 ENTRIES: dict[str, Callable[[Problem], Entry]] = {
-    "rule": room._rule_entry,
-    "logistic": lambda problem: room._logistic_entry(problem, 1.0),
-    "trees": lambda problem: room._trees_entry(problem, room.SHAPES[0], 42),
+    "rule": room.rule_entry,
+    "logistic": lambda problem: room.logistic_entry(problem, 1.0),
+    "trees": lambda problem: room.trees_entry(problem, SHAPES[0], 42),
 }
 
 
 @pytest.fixture(scope="module", params=list(ENTRIES))
 def entry_of(request: pytest.FixtureRequest) -> Callable[[Problem], Entry]:
     return ENTRIES[request.param]
+
+
+def calibrated(problem: Problem, raw: np.ndarray) -> np.ndarray:
+    margin = np.full(len(raw), np.nan)
+    for split, calibrator in zip(problem.splits, room.calibrators(problem, raw), strict=True):
+        margin[split.test] = calibrator.margins(raw[split.test])
+    return margin
 
 
 @pytest.mark.parametrize("block", [0, 2, 4])
@@ -37,8 +46,8 @@ def test_a_block_s_own_labels_choose_nothing_for_it_or_for_earlier_ones(
 
     assert_array_equal(lied.raw[known], honest.raw[known])
     assert_array_equal(
-        room._calibrated(dataclasses.replace(problem, labels=lying), lied.raw)[known],
-        room._calibrated(problem, honest.raw)[known],
+        calibrated(dataclasses.replace(problem, labels=lying), lied.raw)[known],
+        calibrated(problem, honest.raw)[known],
     )
 
 
@@ -61,7 +70,7 @@ def test_a_block_is_informed_by_earlier_ones_a_fold_by_the_others(problem_of: Ca
 def test_labels_still_open_when_a_block_begins_do_not_calibrate_it(problem: Problem) -> None:
     assert problem.cutoff is not None
     for position, split in enumerate(problem.splits):
-        rows = room._usable_rows(problem, position)
+        rows = room.usable_rows(problem, position)
         assert np.all(problem.cutoff[rows] + problem.horizon <= problem.cutoff[split.test].min())
 
 
@@ -90,7 +99,7 @@ def test_the_constant_is_the_base_rate_known_at_the_time_by_hand() -> None:
     split = Split(train=np.array([0, 1, 2, 3]), test=np.array([4, 5]))
     problem = Problem(np.zeros((6, 1)), labels, np.arange(6, dtype=np.int32), Columns(("a",)), (split,))
 
-    constant = room._constant(problem)
+    constant = constant_margins(problem)
 
     assert np.isnan(constant[:4]).all()
     assert_allclose(chance(constant[4:]), 0.25)
@@ -124,8 +133,8 @@ def test_calibration_is_kept_only_where_it_helps(problem: Problem) -> None:
     rows = problem.judged
     for make in ENTRIES.values():
         entry = make(problem)
-        calibrated = room._calibrated(problem, entry.raw)
-        losses = [log_loss(problem.labels[rows], chance(margin[rows])) for margin in (entry.raw, calibrated)]
+        margins = (entry.raw, calibrated(problem, entry.raw))
+        losses = [log_loss(problem.labels[rows], chance(margin[rows])) for margin in margins]
         assert entry.calibrates == (losses[1] < losses[0])
         assert log_loss(problem.labels[rows], chance(entry.margin[rows])) == min(losses)
 
@@ -133,8 +142,8 @@ def test_calibration_is_kept_only_where_it_helps(problem: Problem) -> None:
 def test_rounds_are_the_best_of_the_mean_curve_weighted_by_rows() -> None:
     falling, rising = np.array([3.0, 2.0, 1.0]), np.array([1.0, 2.0, 3.0])
 
-    assert room._best_rounds([falling, rising], [10, 1]) == 3
-    assert room._best_rounds([falling, rising], [1, 10]) == 1
+    assert room.best_rounds([falling, rising], [10, 1]) == 3
+    assert room.best_rounds([falling, rising], [1, 10]) == 1
 
 
 def test_progress_is_told_before_each_candidate(problem: Problem) -> None:
@@ -144,7 +153,7 @@ def test_progress_is_told_before_each_candidate(problem: Problem) -> None:
 
     assert told[0] == ("fitting rule", 0.0)
     assert told[-1] == ("chosen", 1.0)
-    assert len(told) == 2 + len(room.RIDGES) + len(room.SHAPES)
+    assert len(told) == 2 + len(RIDGES) + len(SHAPES)
 
 
 def test_where_time_leaves_too_little_folds_of_contacts_choose_and_time_still_judges(problem: Problem) -> None:

@@ -11,9 +11,11 @@ from shared.evaluation.leaks import Leak
 from shared.features import LeftOut
 from shared.learners.columns import Columns, chance
 from shared.timeline.splits import stratified
+from shared.training.candidates import Entry
 from shared.training.card import card
-from shared.training.competition import Competition, Entry, Problem, compete
+from shared.training.competition import Competition, compete
 from shared.training.plots import plots
+from shared.training.problem import Problem
 from shared.training.report import Report, report
 
 
@@ -89,7 +91,7 @@ def separated() -> tuple[Problem, Competition]:
         np.zeros((120, 1)), labels, np.arange(120, dtype=np.int32), Columns(("a",)), tuple(stratified(labels))
     )
     margin = np.where(labels == 1, 3.0, -3.0)
-    entry = Entry("rule", "rule", margin, margin, 0.05, False, lambda: pytest.fail("nobody asked for it"))
+    entry = Entry("rule", "rule", margin, margin, 0.05, False, (), lambda: pytest.fail("nobody asked for it"))
     return problem, Competition(entry, (entry,), np.arange(120), np.zeros(120))
 
 

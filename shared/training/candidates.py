@@ -1,0 +1,233 @@
+"""The candidates of a competition: each is fitted on the past of every split and asked about what came after.
+
+No number is judged on rows that chose it: the rounds and the calibration of a block come from the blocks before it
+(of a fold: from the other folds). The first block only chooses.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.evaluation.calibration import Calibrator, calibrate
+from shared.evaluation.metrics import log_loss
+from shared.learners.columns import Matrix, Vector, chance
+from shared.learners.learner import Learner
+from shared.learners.logistic import Logistic
+from shared.learners.rule import Rule
+from shared.learners.trees import Path, Trees, TreeShape, grow
+from shared.timeline.splits import Split
+from shared.training.problem import Problem, hidden
+
+FIRST_ROUNDS = 60
+"""Rounds of the first block, which nothing before it can choose."""
+
+Raw = Callable[[Matrix], Vector]
+"""From a matrix to margins beyond the base."""
+
+
+@dataclass(frozen=True, slots=True)
+class Based:
+    """What was learned from some rows: a margin of each stratum, and a learner on top of it."""
+
+    base: Vector
+    """Log-odds, shape (n_strata,)."""
+    beyond: Raw
+
+    def margins(self, matrix: Matrix, strata: NDArray[np.intp]) -> Vector:
+        """Add both, shape (n,)."""
+        margins: Vector = self.base[strata] + self.beyond(matrix)
+        return margins
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """What one split learned, able to answer about other rows than its own."""
+
+    split: Split
+    learned: Based
+    calibrator: Calibrator
+
+    def margins(self, matrix: Matrix, strata: NDArray[np.intp]) -> Vector:
+        """Tell calibrated margins of any rows, as this split would have, shape (n,)."""
+        return self.calibrator.margins(self.learned.margins(hidden(matrix, self.split), strata))
+
+
+@dataclass(frozen=True, slots=True)
+class Refitted:
+    """What is served: fitted on all rows with what the competition chose."""
+
+    learner: Learner
+    base: Vector
+    """Log-odds of each stratum, on which the learner stands; (0,) where there is one and the learner holds it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One candidate after the competition."""
+
+    kind: str
+    label: str
+    margin: Vector
+    """Calibrated out-of-fold margins, shape (n,); NaN where nobody judged."""
+    raw: Vector
+    """The same before calibration."""
+    choice_loss: float
+    """Log loss on the splits that choose."""
+    calibrates: bool
+    """Whether calibration helped; if not, `margin` is `raw`."""
+    judges: tuple[Judge, ...]
+    """One a split, in order."""
+    refit: Callable[[], Refitted]
+
+
+Fit = Callable[[Matrix, Vector, Vector | None], Learner]
+"""Matrix, labels and offset to a learner."""
+
+
+def rule_entry(problem: Problem) -> Entry:
+    """Enter the best single rule."""
+
+    def fit(matrix: Matrix, labels: Vector, offset: Vector | None) -> Learner:
+        return Rule.fit(matrix, labels, problem.columns, offset=offset)
+
+    return _entry(problem, Rule.kind, "rule", _fitted(problem, problem.splits, fit), fit)
+
+
+def logistic_entry(problem: Problem, ridge: float) -> Entry:
+    """Enter logistic regression of one strength."""
+
+    def fit(matrix: Matrix, labels: Vector, offset: Vector | None) -> Learner:
+        return Logistic.fit(matrix, labels, problem.columns, ridge=ridge, offset=offset)
+
+    learned = _fitted(problem, problem.splits, fit)
+    return _entry(problem, Logistic.kind, f"logistic, ridge {ridge:g}", learned, fit)
+
+
+def trees_entry(problem: Problem, shape: TreeShape, seed: int) -> Entry:
+    """Enter trees of one shape; the rounds of each split are chosen by those that may inform it."""
+    splits = problem.choosing
+    grown = [_grown(problem, split, shape, seed) for split in splits]
+    weights = [len(split.test) for split in splits]
+    chosen = []
+    for position, (base, path) in enumerate(grown):
+        others = informing(problem, position)
+        rounds = (
+            best_rounds([grown[o][1].loss for o in others], [weights[o] for o in others]) if others else FIRST_ROUNDS
+        )
+        chosen.append(Based(base, lambda matrix, path=path, rounds=rounds: path.margins(matrix, rounds)))  # type: ignore[misc]
+    rounds = best_rounds([path.loss for _, path in grown], weights)
+
+    def fit(matrix: Matrix, labels: Vector, offset: Vector | None) -> Learner:
+        return Trees.fit(matrix, labels, problem.columns, shape=shape, rounds=rounds, seed=seed, offset=offset)
+
+    by_folds = problem.chosen_by_folds
+    learned = _fitted(problem, problem.splits, fit) if by_folds else chosen
+    chosen_on = _out_of_fold(problem, splits, chosen) if by_folds else None
+    return _entry(problem, Trees.kind, f"trees of {shape.leaves} leaves", learned, fit, chosen_on)
+
+
+def informing(problem: Problem, position: int) -> list[int]:
+    """List the splits whose judged rows may choose something for this one: earlier blocks, or the other folds."""
+    if not problem.chained or problem.chosen_by_folds:
+        return [other for other in range(len(problem.choosing)) if other != position]
+    return list(range(position))
+
+
+def usable_rows(problem: Problem, position: int) -> NDArray[np.intp]:
+    """List the judged rows of informing splits whose labels were known when this block began."""
+    earlier = range(position) if problem.chained else [o for o in range(len(problem.splits)) if o != position]
+    rows = [problem.splits[other].test for other in earlier]
+    found: NDArray[np.intp] = np.concatenate(rows) if rows else np.empty(0, dtype=np.intp)
+    if problem.cutoff is None or not len(found):
+        return found
+    return problem.closed_by(found, int(problem.cutoff[problem.splits[position].test].min()))
+
+
+def calibrators(problem: Problem, raw: Vector) -> list[Calibrator]:
+    """Calibrate each split by what was known of the others' answers when it began."""
+    found = []
+    for position in range(len(problem.splits)):
+        known = usable_rows(problem, position)
+        found.append(calibrate(problem.labels[known], raw[known]) if len(known) else Calibrator())
+    return found
+
+
+def best_rounds(curves: Sequence[Vector], weights: Sequence[int]) -> int:
+    """Choose the rounds of the least mean loss, each curve weighted by its rows."""
+    mean: Vector = np.average(np.stack(curves), axis=0, weights=weights)
+    return int(np.argmin(mean)) + 1
+
+
+def _entry(
+    problem: Problem,
+    kind: str,
+    label: str,
+    learned: Sequence[Based],
+    fit: Fit,
+    chosen_on: Vector | None = None,
+) -> Entry:
+    """Keep the calibration only where it helps on held-out rows: base rates that move make it worse than none."""
+    raw = _out_of_fold(problem, problem.splits, learned)
+    found = calibrators(problem, raw)
+    margin = np.full(len(raw), np.nan)
+    for split, calibrator in zip(problem.splits, found, strict=True):
+        margin[split.test] = calibrator.margins(raw[split.test])
+    labels = problem.labels[problem.judged]
+    losses_of = [log_loss(labels, chance(each[problem.judged])) for each in (margin, raw)]
+    helps = losses_of[0] < losses_of[1]
+    if chosen_on is None and problem.chosen_by_folds:
+        chosen_on = _out_of_fold(problem, problem.choosing, _fitted(problem, problem.choosing, fit))
+    choice_loss = min(losses_of) if chosen_on is None else log_loss(problem.labels, chance(chosen_on))
+    judges = tuple(
+        Judge(split, based, calibrator if helps else Calibrator())
+        for split, based, calibrator in zip(problem.splits, learned, found, strict=True)
+    )
+    return Entry(kind, label, margin if helps else raw, raw, choice_loss, helps, judges, lambda: _refit(problem, fit))
+
+
+def _refit(problem: Problem, fit: Fit) -> Refitted:
+    every = np.arange(len(problem.labels))
+    if problem.strata is None:
+        return Refitted(fit(problem.matrix, problem.labels, None), np.zeros(1))
+    base = problem.base(every)
+    return Refitted(fit(problem.matrix, problem.labels, base[problem.strata]), base)
+
+
+def _fitted(problem: Problem, splits: Sequence[Split], fit: Fit) -> list[Based]:
+    learned = []
+    for split in splits:
+        base, offset = _start(problem, split.train)
+        learner = fit(problem.seen(split, split.train), problem.labels[split.train], offset)
+        learned.append(Based(base, learner.margins))
+    return learned
+
+
+def _grown(problem: Problem, split: Split, shape: TreeShape, seed: int) -> tuple[Vector, Path]:
+    base, offset = _start(problem, split.train)
+    path = grow(
+        problem.seen(split, split.train),
+        problem.labels[split.train],
+        problem.columns,
+        shape=shape,
+        seed=seed,
+        judge=(problem.seen(split, split.test), problem.labels[split.test]),
+        offsets=(offset, None if offset is None else base[problem.strata_of(split.test)]),
+    )
+    return base, path
+
+
+def _start(problem: Problem, rows: NDArray[np.intp]) -> tuple[Vector, Vector | None]:
+    """Tell from where a learner starts: the base of each stratum, and the offset of each row; one stratum has none."""
+    if problem.strata is None:
+        return np.zeros(1), None
+    base = problem.base(rows)
+    return base, base[problem.strata[rows]]
+
+
+def _out_of_fold(problem: Problem, splits: Sequence[Split], learned: Sequence[Based]) -> Vector:
+    raw = np.full(len(problem.labels), np.nan)
+    for split, based in zip(splits, learned, strict=True):
+        raw[split.test] = based.margins(problem.seen(split, split.test), problem.strata_of(split.test))
+    return raw
