@@ -45,7 +45,7 @@ def put_outcome(
     visit: Administering, name: PathName, fields: OutcomeFields, capability: OfCapability = "scoring"
 ) -> Response:
     """Define an outcome, or redefine one; models trained on the old definition go on answering until retrained."""
-    given = fields.model_dump()
+    given = fields.model_dump(exclude_unset=True)
     try:
         outcome = Outcome(name=name, capability=capability, **given)
     except ValidationError as error:

@@ -6,11 +6,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.contracts.contact import ContactInput, EventInput
-from shared.contracts.outcome import EventType, Moment, OutcomeName
+from shared.contracts.outcome import BAND_LIFTS, EventType, Moment, OutcomeName
 from shared.contracts.prediction import Answer, Band, Grade, ProblemPointer, Reason, Source, Status, Trend
 
 MAX_ITEMS = 1_000
-CapabilityName = Literal["scoring"]
+CapabilityName = Literal["scoring", "churn"]
 
 
 class _Asked(BaseModel):
@@ -32,13 +32,19 @@ class EventsRequest(_Asked):
 
 
 class OutcomeFields(_Asked):
-    """What an outcome is: reached by an event within a horizon, or read from an attribute."""
+    """What an outcome is: reached by an event within a horizon, a silence (churn), or read from an attribute."""
 
     event_types: Annotated[
         list[EventType],
         Field(description="Reached by the first of these types that the account has at all.", max_length=10),
     ] = []
-    horizon_days: Annotated[int, Field(description="How far after the cutoff it may come.", ge=1, le=365)] = 90
+    silence: Annotated[
+        list[EventType],
+        Field(description="Churn: reached when none of these types comes for `horizon_days`.", max_length=10),
+    ] = []
+    horizon_days: Annotated[
+        int, Field(description="How far after the cutoff it may come, or how long a silence is.", ge=1, le=365)
+    ] = 90
     repeatable: Annotated[bool, Field(description="Whether it can be reached again.")] = False
     first_only: Annotated[
         bool, Field(description="For a type that people repeat: only the first counts, unless repeatable.")
@@ -48,12 +54,28 @@ class OutcomeFields(_Asked):
         int | None, Field(description="Or ask on a grid; null: a third of the horizon.", ge=1, le=365)
     ] = None
     active_within_days: Annotated[
-        int, Field(description="Ask only about contacts that were active so recently.", ge=1, le=730)
+        int | None,
+        Field(
+            description=(
+                "Ask only about contacts that were active so recently; null: about all at risk. Left out: 180, and "
+                "null for a cancellation (churn)."
+            ),
+            ge=1,
+            le=730,
+        ),
     ] = 180
     attribute: Annotated[
         str | None, Field(description="Flat data: the attribute that is predicted.", max_length=128)
     ] = None
     positive: Annotated[str | None, Field(description="Which value of the attribute counts as reached.")] = None
+    band_lifts: Annotated[
+        list[float],
+        Field(
+            description="Churn: from how many times the average odds on a risk is medium, high, very high.",
+            min_length=3,
+            max_length=3,
+        ),
+    ] = [*BAND_LIFTS]
 
 
 class ContactResult(Answer):
@@ -166,14 +188,16 @@ class OutcomeAnswer(Answer):
     name: Annotated[OutcomeName, Field(description="Its name.")]
     capability: Annotated[str, Field(description="Which question it belongs to.")]
     event_types: Annotated[list[str], Field(description="The first type that the account has at all counts.")]
+    silence: Annotated[list[str], Field(description="Churn: reached when none of these comes.")]
     horizon_days: Annotated[int, Field(description="How far after the cutoff it may come.")]
     repeatable: Annotated[bool, Field(description="Whether it can be reached again.")]
     first_only: Annotated[bool, Field(description="Whether only the first event counts.")]
     at: Annotated[list[Moment], Field(description="Moments of asking.")]
     every_days: Annotated[int | None, Field(description="Days between askings; null: a third of the horizon.")]
-    active_within_days: Annotated[int, Field(description="Only contacts active so recently.")]
+    active_within_days: Annotated[int | None, Field(description="Only contacts active so recently; null: all.")]
     attribute: Annotated[str | None, Field(description="Flat data: the attribute that is predicted.")]
     positive: Annotated[str | None, Field(description="Which value counts as reached.")]
+    band_lifts: Annotated[list[float], Field(description="Churn: where bands begin, in times the average odds.")]
     built_in: Annotated[bool, Field(description="Whether it is one that every account has, not redefined.")]
     default: Annotated[bool, Field(description="Whether it is meant when a request names no outcome.")]
 

@@ -20,6 +20,8 @@ NameArgument = Annotated[str, typer.Argument(help="1 to 63 of a-z, 0-9 and _.")]
         "foretell outcomes set redeem --event coupon_redeemed --within 30d --repeatable",
         "foretell outcomes set activated --event a_activated --within 30d --at a_submitted+1h --at a_submitted+2d",
         "foretell outcomes set converted --attribute Converted --positive 1",
+        "foretell outcomes set left --capability churn --event subscription_cancelled --within 60d",
+        "foretell outcomes set lapsed --capability churn --silence order_placed --for 90d",
     ),
 )
 def set_outcome(
@@ -33,7 +35,16 @@ def set_outcome(
             help="Reached by this event. Repeated: the first type that the account has at all.", metavar="TYPE"
         ),
     ] = None,
-    within: Annotated[str | None, typer.Option(help="Horizon in whole days. Default 90d.", metavar="DURATION")] = None,
+    within: Annotated[
+        str | None, typer.Option(help="Horizon in whole days. Default 90d; churn 60d.", metavar="DURATION")
+    ] = None,
+    silence: Annotated[
+        str | None,
+        typer.Option(help="Churn: none of these types comes; separated by commas.", metavar="TYPE[,TYPE]"),
+    ] = None,
+    silent_for: Annotated[
+        str | None, typer.Option("--for", help="How long it is silent. Default 90d.", metavar="DURATION")
+    ] = None,
     repeatable: Annotated[bool, typer.Option("--repeatable", help="Can be reached again, like an order.")] = False,
     at: Annotated[
         list[str] | None,
@@ -43,7 +54,19 @@ def set_outcome(
         str | None, typer.Option(help="Or ask on a grid. Default: a third of the horizon.", metavar="DURATION")
     ] = None,
     active_within: Annotated[
-        str | None, typer.Option(help="Ask about contacts active so lately. Default 180d.", metavar="DURATION")
+        str | None,
+        typer.Option(
+            "--active-within",
+            "--eligible-active-within",
+            help="Ask about contacts active so lately. Default 180d; for a cancellation all.",
+            metavar="DURATION",
+        ),
+    ] = None,
+    bands: Annotated[
+        str | None,
+        typer.Option(
+            help="Churn: times the average odds from which a risk is medium, high, very high.", metavar="1,2,4"
+        ),
     ] = None,
     attribute: Annotated[
         str | None,
@@ -59,11 +82,13 @@ def set_outcome(
     from foretell.opening import capability_name, opened_account
     from shared.contracts.outcome import Outcome
 
-    if bool(event) == bool(attribute):
-        raise BadRequest("Give either --event TYPE or --attribute NAME.")
+    _refuse_sources(capability, event=event, silence=silence, attribute=attribute, silent_for=silent_for)
+    length = silent_for if silence else within
     given: dict[str, Any] = {
         "event_types": tuple(event) if event else None,
-        "horizon_days": None if within is None else whole_days(within),
+        "silence": None if silence is None else tuple(_listed(silence)),
+        "horizon_days": None if length is None else whole_days(length),
+        "band_lifts": None if bands is None else _lifts(bands),
         "at": tuple(moment(text) for text in at) if at else None,
         "every_days": None if every is None else whole_days(every),
         "active_within_days": None if active_within is None else whole_days(active_within),
@@ -85,9 +110,32 @@ def set_outcome(
     typer.echo(f"{name}: {described(outcome)}.{' It is the default outcome.' if becomes_default else ''}")
 
 
+def _refuse_sources(
+    capability: str, *, event: list[str] | None, silence: str | None, attribute: str | None, silent_for: str | None
+) -> None:
+    sources = [bool(event), bool(silence), bool(attribute)]
+    if capability == "churn" and sum(sources) != 1:
+        raise BadRequest("Give one of --event TYPE, --silence TYPE and --attribute NAME.")
+    if capability != "churn" and (silence or sum(sources) != 1):
+        raise BadRequest("Give either --event TYPE or --attribute NAME; --silence is for --capability churn.")
+    if silent_for and not silence:
+        raise BadRequest("--for is for --silence; say --within for --event.")
+
+
+def _listed(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _lifts(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in _listed(text))
+    except ValueError as error:
+        raise BadRequest(f"'{text}' are no bands; write three rising numbers such as 1,2,4.") from error
+
+
 def _refuse_event_options(given: dict[str, Any], *, attribute: str | None, repeatable: bool) -> None:
     used = [f"--{field.replace('_', '-')}" for field in ("at", "every_days", "active_within_days") if given[field]]
-    used += ["--within"] if given["horizon_days"] else []
+    used += [("--for" if given["silence"] else "--within")] if given["horizon_days"] else []
     used += ["--repeatable"] if repeatable else []
     if attribute and used:
         raise BadRequest(f"{used[0].removesuffix('-days')} is for --event; an attribute has no time.")
@@ -99,6 +147,11 @@ def described(outcome: "Outcome") -> str:
     """Say in a few words what an outcome means and when it is asked about."""
     if outcome.attribute:
         return f"attribute {outcome.attribute}" + (f" is {outcome.positive}" if outcome.positive else " is true")
+    if outcome.is_automatic:
+        return "chosen when trained: a cancellation within 60 days, else 90 days without the usual activity"
+    if outcome.silence:
+        active = f", asked about contacts active within {outcome.active_within_days} days"
+        return f"no {' or '.join(outcome.silence)} for {outcome.horizon_days} days{active}"
     words = [" or ".join(outcome.event_types), f"within {outcome.horizon_days} days"]
     if outcome.repeatable:
         words.append("repeatable")

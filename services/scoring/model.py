@@ -71,6 +71,13 @@ class ScoringModel:
     learner: Learner
     calibrator: Calibrator
     reference: Reference
+    begun_by: tuple[str, ...] = ()
+    """Nothing has to begin before an outcome of scoring."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Name the columns of a table that this version answers about without the store."""
+        return self.feature_set.names
 
     def predict(self, pasts: Pasts, cutoffs: NDArray[np.int64], *, reasons: int) -> list[Scored]:
         """Score every contact of the pasts.

@@ -1,6 +1,7 @@
 """What is predicted: an event within a horizon, or an attribute; and when the question is asked."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -17,39 +18,116 @@ class Moment(BaseModel):
     after_seconds: Annotated[int, Field(description="How long after it.", ge=0, le=365 * 86_400)]
 
 
+Lifts = tuple[
+    Annotated[float, Field(gt=0, le=1_000)],
+    Annotated[float, Field(gt=0, le=1_000)],
+    Annotated[float, Field(gt=0, le=1_000)],
+]
+CANCELLED, STARTED = "subscription_cancelled", ("subscription_started", "subscription_renewed")
+CANCELLATION_DAYS, SILENCE_DAYS = 60, 90
+BAND_LIFTS: Lifts = (1.0, 2.0, 4.0)
+"""From how many times the average odds on a risk is medium, high and very high."""
+
+
 class Outcome(BaseModel):
     """A named outcome as the account defined it.
 
-    Either `event_types` (reached by the first of them within `horizon_days`; a fallback list is tried in
-    order: the first type that the account has at all) or `attribute` (flat data: the value of a column).
+    One of: `event_types` (reached by the first of them within `horizon_days`; a fallback list is tried in
+    order: the first type that the account has at all), `silence` (churn: none of these types comes for
+    `horizon_days`), or `attribute` (flat data: the value of a column). A churn outcome that says none of them is
+    chosen from the account's events when it is trained.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: OutcomeName
-    capability: Literal["scoring"]
+    capability: Literal["scoring", "churn"]
     event_types: Annotated[tuple[EventType, ...], Field(max_length=10)] = ()
+    silence: Annotated[tuple[EventType, ...], Field(max_length=10)] = ()
     horizon_days: Annotated[int, Field(ge=1, le=365)] = 90
     repeatable: bool = False
     first_only: bool = True
     """For a type that people repeat (order_placed): only the first counts unless `repeatable`."""
     at: Annotated[tuple[Moment, ...], Field(max_length=10)] = ()
     every_days: Annotated[int | None, Field(ge=1, le=365)] = None
-    active_within_days: Annotated[int, Field(ge=1, le=730)] = 180
+    active_within_days: Annotated[int | None, Field(ge=1, le=730)] = 180
+    """Asked about contacts active so lately; None: about all at risk (cancellations, unless said otherwise)."""
     attribute: Annotated[str | None, Field(max_length=128)] = None
     positive: str | None = None
+    band_lifts: Lifts = BAND_LIFTS
+    """Churn: from how many times the average odds on a risk is medium, high, very high."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_a_cancellation(cls, given: Any) -> Any:
+        """A subscriber is at risk however quiet, and leaves sooner than a shop's customer falls silent."""
+        if isinstance(given, dict) and given.get("capability") == "churn" and given.get("event_types"):
+            return {"active_within_days": None, "horizon_days": CANCELLATION_DAYS, **given}
+        return given
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        if bool(self.event_types) == bool(self.attribute):
+        sources = [bool(self.event_types), bool(self.silence), bool(self.attribute)]
+        if self.capability == "scoring" and (self.silence or sum(sources) != 1):
             raise ValueError("give either event_types or attribute")
+        if self.capability == "churn" and sum(sources) > 1:
+            raise ValueError("give one of event_types, silence and attribute")
+        if self.capability == "churn" and (self.at or self.repeatable):
+            raise ValueError("churn is asked about on a grid and once: leave at and repeatable out")
         if self.at and self.every_days:
             raise ValueError("give either at (moments) or every_days (a grid)")
+        if list(self.band_lifts) != sorted(set(self.band_lifts)):
+            raise ValueError("give band_lifts in rising order")
         return self
 
+    @property
+    def is_automatic(self) -> bool:
+        """Tell whether what it means is chosen from the account's events."""
+        return not (self.event_types or self.silence or self.attribute)
+
+
+NOT_ACTIVITY = frozenset(
+    {
+        "email_sent",
+        "email_delivered",
+        "email_bounced",
+        "email_opened_unverified",
+        "email_unsubscribed",
+        "email_complained",
+        "campaign_mailed",
+        "order_refunded",
+        "deal_lost",
+        CANCELLED,
+    }
+)
+"""Types that are no sign of a contact staying: made by us or by machines, or a farewell."""
 
 BUILT_IN: tuple[Outcome, ...] = (
     Outcome(name="opportunity", capability="scoring", event_types=("opportunity_created",)),
     Outcome(name="customer", capability="scoring", event_types=("deal_won", "order_placed")),
+    Outcome(name="churn", capability="churn"),
 )
 """Valid in every account until redefined."""
+DEFAULTS: Mapping[str, str] = {"churn": "churn"}
+"""The outcome of a capability that is meant where neither the request nor the account names one."""
+
+
+def chosen(outcome: Outcome, counts: Mapping[str, tuple[int, int]]) -> Outcome:
+    """Choose what an automatic churn outcome means for an account; any other is returned as it is.
+
+    A cancellation within 60 days if such events exist, else 90 days of silence of the most frequent human activity
+    with a value, else of the most frequent one at all.
+
+    Args:
+        outcome: as defined.
+        counts: by event type, how many events there are and how many of them carry a value.
+    """
+    if not outcome.is_automatic:
+        return outcome
+    kept = outcome.model_dump(exclude={"event_types", "silence", "horizon_days", "active_within_days"})
+    if CANCELLED in counts:
+        return Outcome(**kept, event_types=(CANCELLED,))
+    activity = {name: count for name, count in counts.items() if name not in NOT_ACTIVITY}
+    valued = {name: count for name, count in activity.items() if count[1]} or activity
+    most = max(sorted(valued), key=lambda name: valued[name][0], default=None)
+    return outcome if most is None else Outcome(**kept, silence=(most,), horizon_days=SILENCE_DAYS)

@@ -139,8 +139,9 @@ class Answering:
         stored, away = PastRows({}, []), False
         try:
             if ids:
-                asked_at, reached_by = microseconds(asked.asked_at), champion.model.reached_by
-                stored = account.past_rows(ids, cutoff=cutoff, asked_at=asked_at, always=reached_by)
+                asked_at = microseconds(asked.asked_at)
+                standing = (*champion.model.reached_by, *champion.model.begun_by)
+                stored = account.past_rows(ids, cutoff=cutoff, asked_at=asked_at, always=standing)
         except StoreUnavailable:
             away = True
         pasts = united(contacts, stored, cutoff=cutoff)
@@ -229,6 +230,8 @@ class Answering:
 
     def _log(self, asked: Asked, champion: Champion, predictions: Sequence[Any]) -> None:
         """Queue what was answered; an inline-only answer is a prediction like any other."""
+        if not self._question.is_kept(asked.request, champion.model):
+            return
         cutoff, asked_at = microseconds(asked.cutoff), microseconds(asked.asked_at)
         rows = [
             PredictionRow(

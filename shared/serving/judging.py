@@ -41,7 +41,7 @@ def judged(contacts: Sequence[InlineContact], pasts: United, model: ServedModel,
         away: the store could not be read: only a contact that brings data and a granted consent is answered.
     """
     active = {event[0] for event in pasts.events}
-    reached = _reached(pasts, model)
+    standing = _standing(pasts, model)
     noted = ["store_unavailable"] if away else []
     verdicts = []
     for contact, key in zip(contacts, pasts.keys, strict=True):
@@ -52,21 +52,43 @@ def judged(contacts: Sequence[InlineContact], pasts: United, model: ServedModel,
             status = "insufficient_data"
         elif facts is None and key not in active:
             status = "unknown_contact"
-        elif key in reached:
+        elif key in standing.reached:
             status = "outcome_reached"
         elif key not in active and not (facts is not None and facts.attributes):
             status = "insufficient_data"
+        elif standing.begun is not None and key not in standing.begun:
+            status = "not_eligible"
         else:
             status = "ok"
         verdicts.append(Verdict(status, data_quality=list(noted)))
     return verdicts
 
 
-def _reached(pasts: United, model: ServedModel) -> set[str]:
-    """Find who reached the outcome at any time before the cutoff, as training sees it: not by a machine's doing."""
-    if not model.reached_by:
-        return set()
-    return {event[0] for event in chain(pasts.events, pasts.older) if seen_type(event) in model.reached_by}
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """Where contacts stand with an outcome, by key."""
+
+    reached: set[str]
+    begun: set[str] | None
+    """None: nothing has to begin."""
+
+
+def _standing(pasts: United, model: ServedModel) -> _Standing:
+    """Find who reached the outcome before the cutoff, as training sees it: not by a machine's doing.
+
+    Where the question can be reopened, the last word counts.
+    """
+    ended: dict[str, Microseconds] = {}
+    begun: dict[str, Microseconds] = {}
+    if model.reached_by or model.begun_by:
+        for event in chain(pasts.events, pasts.older):
+            seen = seen_type(event)
+            if seen in model.reached_by:
+                ended[event[0]] = max(event[3], ended.get(event[0], event[3]))
+            elif seen in model.begun_by:
+                begun[event[0]] = max(event[3], begun.get(event[0], event[3]))
+    reached = {key for key, at in ended.items() if begun.get(key, at) <= at}
+    return _Standing(reached, set(begun) if model.begun_by else None)
 
 
 def _brings_all(contact: InlineContact) -> bool:

@@ -84,7 +84,7 @@ class Outcomes:
             "needed_with_outcome": MINIMUM_CONTACTS,
             "needed_without_outcome": MINIMUM_CONTACTS,
         }
-        if defined[outcome].attribute is None:
+        if defined[outcome].event_types:
             counts["with_outcome"] = by_type.get(wanted, 0) if wanted is not None else 0
         return Missing(self._command(outcome), counts)
 

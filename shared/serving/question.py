@@ -107,6 +107,10 @@ class ServedModel(Protocol):
         """Event types after which a contact is no longer asked about; empty when the outcome is repeatable."""
 
     @property
+    def begun_by(self) -> tuple[str, ...]:
+        """Event types that a contact must have had to be asked about, and that reopen the question; empty: none."""
+
+    @property
     def feature_set(self) -> FeatureColumns:
         """The columns of the model."""
 
@@ -130,3 +134,6 @@ class Question:
     """The capability's own fields of one prediction; called with None where there is no prediction."""
     examples: Mapping[str, Mapping[str, Any]]
     """`request` and `response` for the API document."""
+    is_kept: Callable[[Any, Any], bool] = lambda _, __: True
+    """From request and model: whether the answers become the latest predictions of their contacts. A question asked
+    another way than usual, about another horizon for instance, must not stand in the ranked list."""

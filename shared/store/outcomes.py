@@ -2,7 +2,7 @@
 
 from sqlalchemy import delete, select
 
-from shared.contracts.outcome import BUILT_IN, Outcome
+from shared.contracts.outcome import BUILT_IN, DEFAULTS, Outcome
 from shared.store.scope import Scope
 from shared.store.statements import upsert
 from shared.store.tables import DefaultOutcomeTable, OutcomeTable
@@ -53,12 +53,13 @@ class Outcomes(Scope):
         return deleted > 0
 
     def default_outcome(self, capability: str) -> str | None:
-        """Tell which outcome is meant when a request names none; None: it has to name one."""
+        """Tell which outcome is meant when a request names none: the account's, else the built-in one; None: none."""
         statement = select(DefaultOutcomeTable.outcome).where(
             DefaultOutcomeTable.account_id == self.account, DefaultOutcomeTable.capability == capability
         )
         with self._store.reading() as connection:
-            return connection.execute(statement).scalar()
+            found: str | None = connection.execute(statement).scalar()
+        return found or DEFAULTS.get(capability)
 
     def set_default_outcome(self, capability: str, name: str) -> None:
         """Choose the outcome that is meant when a request names none."""

@@ -36,6 +36,7 @@ class FakeModel:
     horizon_days: int = 90
     trained_at: datetime = datetime(2026, 5, 20, tzinfo=UTC)
     reached_by: tuple[str, ...] = ("deal_won",)
+    begun_by: tuple[str, ...] = ()
     feature_set: Any = field(default_factory=lambda: SimpleNamespace(needs_local_time=True, names=("events",)))
     gate: threading.Event | None = None
     entered: threading.Event = field(default_factory=threading.Event)
@@ -122,7 +123,7 @@ class FakeStore:
 
     def outcomes(self, capability: str) -> Sequence[Any]:
         self._read()
-        return BUILT_IN
+        return [outcome for outcome in BUILT_IN if outcome.capability == capability]
 
     def default_outcome(self, capability: str) -> str | None:
         self._read()

@@ -10,7 +10,7 @@ from shared.serving.uniting import united
 from shared.timeline import ContactFacts, PastRows
 
 NOW = 20_000 * DAY
-MODEL: Any = SimpleNamespace(reached_by=("deal_won",))
+MODEL: Any = SimpleNamespace(reached_by=("deal_won",), begun_by=())
 
 
 def won(days: int, human: int | None = None) -> Any:
