@@ -62,9 +62,9 @@ def outcome_type(outcome: Outcome, pasts: Pasts) -> int:
     return next((code for name in outcome.event_types if (code := pasts.type_code(name)) >= 0), -1)
 
 
-def of_type(pasts: Pasts, code: int) -> Pasts:
-    """Keep the events of one type, as a timeline to search in."""
-    keep = np.flatnonzero(pasts.type == code)
+def of_type(pasts: Pasts, *codes: int) -> Pasts:
+    """Keep the events of some types, as a timeline to search in."""
+    keep = np.flatnonzero(np.isin(pasts.type, codes) if len(codes) > 1 else pasts.type == codes[0])
     counts = np.zeros(len(pasts.offsets), dtype=np.int64)
     np.cumsum(np.bincount(np.searchsorted(pasts.offsets, keep, side="right") - 1, minlength=len(pasts)), out=counts[1:])
     return Pasts(
@@ -132,6 +132,8 @@ def _at_risk(
     last_at = np.where(seen, pasts.at[np.maximum(latest - 1, 0)], -NEVER)
     since = known_since(pasts)[contact]
     active_at = np.maximum(last_at, np.where(since < cutoff, since, -NEVER))
+    if outcome.active_within_days is None:
+        return since < cutoff
     return (since < cutoff) & (active_at >= cutoff - outcome.active_within_days * DAY)
 
 

@@ -24,7 +24,13 @@ class Split:
     """Columns that this split does not see: what could not be learned yet at that time."""
 
 
-def forward_chain(cutoff: NDArray[np.int64], *, horizon: Microseconds, blocks: int = 5) -> list[Split]:
+def forward_chain(
+    cutoff: NDArray[np.int64],
+    *,
+    horizon: Microseconds,
+    blocks: int = 5,
+    known_at: NDArray[np.int64] | None = None,
+) -> list[Split]:
     """Cut time into blocks; each is judged by what was known when it began.
 
     The first block begins as soon as a good share of all frames is closed, so that what is judged resembles
@@ -34,6 +40,7 @@ def forward_chain(cutoff: NDArray[np.int64], *, horizon: Microseconds, blocks: i
         cutoff: microseconds, shape (n,).
         horizon: length of the label window; a training frame's window ends before the test block begins.
         blocks: how many test blocks at most, equal in frames.
+        known_at: when each frame's label was known, shape (n,); None: one horizon after its cutoff.
 
     Returns:
         Splits in time order; fewer where there are not enough distinct cutoffs; none where no frame is closed
@@ -46,9 +53,10 @@ def forward_chain(cutoff: NDArray[np.int64], *, horizon: Microseconds, blocks: i
         return []
     starts = np.unique(np.quantile(judged, np.arange(blocks) / blocks, method="higher"))
     ends = [*starts[1:], np.iinfo(np.int64).max]
+    known = cutoff + horizon if known_at is None else known_at
     splits = []
     for start, end in zip(starts, ends, strict=True):
-        train = np.flatnonzero(cutoff + horizon <= start)
+        train = np.flatnonzero(known <= start)
         test = np.flatnonzero((cutoff >= start) & (cutoff < end))
         if len(train) and len(test):
             splits.append(Split(train, test))

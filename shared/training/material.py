@@ -61,10 +61,14 @@ def material(store: Scans, outcome: Outcome, *, now: Microseconds) -> Material:
     Raises:
         InsufficientData: fewer than 40 contacts with or without the outcome, or too short a time; in counts.
     """
+    return framed(outcome, scanned(store, with_events=not outcome.attribute), now=now)
+
+
+def scanned(store: Scans, *, with_events: bool = True) -> Pasts:
+    """Read the pasts of everybody who may be learned from: all but those who denied profiling."""
     ids, facts = store.scan_contacts()
     ids = [contact_id for contact_id in ids if facts[contact_id].consent.get("profiling") != "denied"]
-    events = () if outcome.attribute else store.scan_events()
-    return framed(outcome, build(ids, facts, events), now=now)
+    return build(ids, facts, store.scan_events() if with_events else ())
 
 
 def framed(outcome: Outcome, pasts: Pasts, *, now: Microseconds, most: int = MOST_FRAMES) -> Material:
@@ -79,7 +83,7 @@ def framed(outcome: Outcome, pasts: Pasts, *, now: Microseconds, most: int = MOS
     all_frames = len(frames)
     if all_frames > most:
         frames = frames.take(np.sort(np.random.default_rng(SEED).permutation(all_frames)[:most]))
-    splits = tuple(stratified(frames.label)) if until is None else _splits_in_time(outcome, frames)
+    splits = tuple(stratified(frames.label)) if until is None else splits_in_time(outcome, frames)
     code = outcome_type(outcome, pasts) if outcome.event_types else -1
     reached_by = () if outcome.repeatable or code < 0 else (pasts.types[code],)
     return Material(outcome, pasts, frames, splits, until, reached_by, all_frames)
@@ -111,7 +115,7 @@ def contact_counts(frames: Frames) -> dict[str, int]:
     }
 
 
-def _splits_in_time(outcome: Outcome, frames: Frames) -> tuple[Split, ...]:
+def splits_in_time(outcome: Outcome, frames: Frames) -> tuple[Split, ...]:
     """Cut time into blocks that have something to learn from, of both kinds."""
     splits = forward_chain(frames.cutoff, horizon=outcome.horizon_days * DAY)
     usable = tuple(split for split in splits if 0 < frames.label[split.train].sum() < len(split.train))
