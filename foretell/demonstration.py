@@ -21,6 +21,7 @@ ACCOUNT = "demo"
 NOTES = "sample.json"
 OUTCOMES = (
     Outcome(name="redeem", capability="scoring", event_types=("coupon_redeemed",), horizon_days=30, repeatable=True),
+    Outcome(name="lapse", capability="churn", silence=("order_placed",), horizon_days=28, active_within_days=90),
 )
 """What is predicted of the sample, each the default of its capability."""
 FRESH = timedelta(days=7)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from services.churn import api as churn_api
 from services.scoring import api as scoring_api
 from shared.serving.question import Question
 
@@ -13,10 +14,12 @@ if TYPE_CHECKING:
 
 APPS: "dict[str, Callable[[ServiceSettings], FastAPI]]" = {
     "scoring": scoring_api.create_app,
+    "churn": churn_api.create_app,
 }
 """How each capability of the table makes its app."""
 QUESTIONS: dict[str, Question] = {
     "scoring": scoring_api.QUESTION,
+    "churn": churn_api.QUESTION,
 }
 """What each brings to the shell that serves it; reads its artifacts too."""
 
@@ -27,6 +30,7 @@ def training_of(capability: str) -> Callable[..., Any]:
     Raises:
         KeyError: it has none, or there is no such capability.
     """
+    from services.churn.train import train as train_churn
     from services.scoring.train import train as train_scoring
 
-    return {"scoring": train_scoring}[capability]
+    return {"scoring": train_scoring, "churn": train_churn}[capability]

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from services.churn.train import churn_material
 from shared.errors import InsufficientData
-from shared.training.material import LEAST_NEGATIVE, LEAST_POSITIVE, contact_counts, material
+from shared.training.material import LEAST_NEGATIVE, LEAST_POSITIVE, contact_counts, framed, scanned
 
 if TYPE_CHECKING:
     from shared.contracts.outcome import Outcome
@@ -34,7 +35,12 @@ def counted(store: "AccountStore", outcome: "Outcome", *, now: "Microseconds") -
         now: nothing after it exists.
     """
     try:
-        counts = contact_counts(material(store, outcome, now=now).frames)
+        pasts = scanned(store, with_events=not outcome.attribute)
+        if outcome.capability == "churn":
+            frames = churn_material(outcome, pasts, now=now).closed.frames
+        else:
+            frames = framed(outcome, pasts, now=now).frames
+        counts = contact_counts(frames)
     except InsufficientData as error:
         return Counts(error.members.get("with_outcome"), error.members.get("without_outcome"), error)
     return Counts(counts["with_outcome"], counts["without_outcome"], None)

@@ -33,7 +33,7 @@ def demo(
     ] = False,
     again: Annotated[bool, typer.Option("--again", help="Load it anew though it is fresh.")] = False,
 ) -> None:
-    """Load the sample (Complete Journey) into the account demo, train `redeem` and promote it."""
+    """Load the sample (Complete Journey) into the account demo, train what it can answer, and promote it."""
     from foretell.demonstration import demonstrate
     from foretell.opening import opened_database
 

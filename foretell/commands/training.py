@@ -45,6 +45,25 @@ def scoring(
     _train("scoring", outcome, account, promote=not no_promote, allow=allow)
 
 
+@app.command(
+    epilog=examples(
+        "foretell train churn",
+        "foretell train churn --outcome lapsed --no-promote",
+    )
+)
+def churn(
+    *,
+    outcome: Annotated[
+        str, typer.Option("--outcome", "-o", help="What leaving means; see foretell outcomes.", metavar="NAME")
+    ] = "churn",
+    account: AccountOption = DEFAULT_ACCOUNT,
+    no_promote: NoPromoteOption = False,
+    allow: AllowOption = None,
+) -> None:
+    """Train churn risk; running services serve a promoted version within 30 s. Exit 3 when none is promoted."""
+    _train("churn", outcome, account, promote=not no_promote, allow=allow)
+
+
 def _train(capability: str, outcome: str, account: str, *, promote: bool, allow: list[str] | None) -> None:
     from foretell.learning import train_outcome
     from foretell.opening import opened_account

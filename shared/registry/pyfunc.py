@@ -7,20 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-class Columns(Protocol):
-    """The part of a feature set that tells the order of columns."""
-
-    @property
-    def names(self) -> Sequence[str]:
-        """Features in matrix order."""
-
-
 class MatrixModel(Protocol):
     """A model that predicts from features."""
 
     @property
-    def feature_set(self) -> Columns:
-        """The columns it expects."""
+    def columns(self) -> Sequence[str]:
+        """Names of the columns it expects, in order."""
 
     def predict_matrix(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """Predict probabilities, shape (n,), from features of shape (n, n_features)."""
@@ -43,5 +35,5 @@ class FeatureTable:
             table: a DataFrame with one column a feature, in any order.
             params: of the flavour's interface; none are known.
         """
-        ordered = table[list(self._model.feature_set.names)]
+        ordered = table[list(self._model.columns)]
         return self._model.predict_matrix(np.ascontiguousarray(ordered.to_numpy(dtype=np.float64, na_value=np.nan)))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.evaluation.calibration import Calibrator, calibrate
-from shared.evaluation.metrics import log_loss
+from shared.evaluation.metrics import log_loss, losses
 from shared.learners.columns import Matrix, Vector, chance
 from shared.learners.learner import Learner
 from shared.learners.logistic import Logistic
@@ -109,7 +109,7 @@ def trees_entry(problem: Problem, shape: TreeShape, seed: int) -> Entry:
     """Enter trees of one shape; the rounds of each split are chosen by those that may inform it."""
     splits = problem.choosing
     grown = [_grown(problem, split, shape, seed) for split in splits]
-    weights = [len(split.test) for split in splits]
+    weights = problem.weights_of(splits)
     chosen = []
     for position, (base, path) in enumerate(grown):
         others = informing(problem, position)
@@ -154,8 +154,8 @@ def calibrators(problem: Problem, raw: Vector) -> list[Calibrator]:
     return found
 
 
-def best_rounds(curves: Sequence[Vector], weights: Sequence[int]) -> int:
-    """Choose the rounds of the least mean loss, each curve weighted by its rows."""
+def best_rounds(curves: Sequence[Vector], weights: Sequence[float]) -> int:
+    """Choose the rounds of the least mean loss of weighted curves."""
     mean: Vector = np.average(np.stack(curves), axis=0, weights=weights)
     return int(np.argmin(mean)) + 1
 
@@ -175,11 +175,14 @@ def _entry(
     for split, calibrator in zip(problem.splits, found, strict=True):
         margin[split.test] = calibrator.margins(raw[split.test])
     labels = problem.labels[problem.judged]
-    losses_of = [log_loss(labels, chance(each[problem.judged])) for each in (margin, raw)]
-    helps = losses_of[0] < losses_of[1]
+    every = [losses(labels, chance(each[problem.judged])) for each in (margin, raw)]
+    helps = bool(every[0].mean() < every[1].mean())
     if chosen_on is None and problem.chosen_by_folds:
         chosen_on = _out_of_fold(problem, problem.choosing, _fitted(problem, problem.choosing, fit))
-    choice_loss = min(losses_of) if chosen_on is None else log_loss(problem.labels, chance(chosen_on))
+    if chosen_on is None:
+        choice_loss = float(np.average(every[0] if helps else every[1], weights=problem.judged_weights))
+    else:
+        choice_loss = log_loss(problem.labels, chance(chosen_on))
     judges = tuple(
         Judge(split, based, calibrator if helps else Calibrator())
         for split, based, calibrator in zip(problem.splits, learned, found, strict=True)

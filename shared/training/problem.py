@@ -37,6 +37,9 @@ class Problem:
     strata: NDArray[np.intp] | None = None
     """Rows whose base rates differ by nature, such as the periods of a hazard: each candidate starts from the base
     rate of a row's stratum, as seen in training; None: there is one."""
+    recency: float = 1.0
+    """How many times the block before it a block counts when rounds and candidates are chosen: what is served learns
+    from more data than any block did, so that the last block is the most like it."""
 
     @property
     def chained(self) -> bool:
@@ -74,6 +77,19 @@ class Problem:
     def chosen_by_folds(self) -> bool:
         """Tell whether folds of contacts chose, because time left too little."""
         return self.choosing is not self.splits
+
+    def weights_of(self, splits: tuple[Split, ...]) -> list[float]:
+        """Weigh splits that choose by their rows and, in a chain of blocks, by how recent they are."""
+        steps = range(len(splits)) if self.chained and splits is self.splits else [0] * len(splits)
+        return [len(split.test) * self.recency**step for step, split in zip(steps, splits, strict=True)]
+
+    @cached_property
+    def judged_weights(self) -> Vector:
+        """Weigh the judged rows, in the order of `judged`, shape (n_judged,)."""
+        weight = np.zeros(len(self.labels))
+        for step, split in enumerate(self.splits):
+            weight[split.test] = self.recency**step if self.chained else 1.0
+        return weight[self.judged]
 
     def seen(self, split: Split, rows: NDArray[np.intp]) -> Matrix:
         """Take rows of the matrix as a split sees them: hidden columns are missing."""

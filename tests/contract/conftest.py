@@ -106,6 +106,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ServiceS
     store.bulk_events(rows)
     rhythm = {"horizon_days": 14, "every_days": 14, "repeatable": True}
     store.put_outcome(Outcome(name=OUTCOME, capability="scoring", event_types=("order_placed",), **rhythm))
+    store.put_outcome(Outcome(name=OUTCOME, capability="churn", silence=("page_viewed",), horizon_days=14))
     yield settings, database
     database.close()
 

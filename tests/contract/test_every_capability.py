@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from gateway.openapi import services
+from shared.contracts.outcome import BUILT_IN
 from shared.contracts.rows import DAY
 from shared.errors import RegistryUnavailable
 from shared.timeline import build
@@ -130,7 +131,8 @@ async def test_without_a_model_it_says_so(subject: Any, opened: Any) -> None:
     async with opened() as client:
         reply = await client.post(subject.capability.path, subject.asked("c-1"), account="nobody")
         if subject.capability.per_outcome:
-            payload = subject.asked("c-1", outcome="opportunity")
+            untrained = next(outcome.name for outcome in BUILT_IN if outcome.capability == subject.capability.name)
+            payload = subject.asked("c-1", outcome=untrained)
             reply = await client.post(subject.capability.path, payload)
 
     assert (reply.status, reply.json["code"]) == (409, "no-model-trained")

@@ -1,0 +1,170 @@
+"""What a version of churn says of contacts: horizons, curve, median, value at risk, and the reasons."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.churn.model.churn import ChurnModel, cumulative_hazard
+from services.churn.model.periods import Matrix
+from services.churn.model.value import value_rates
+from shared.contracts.prediction import Band, Source, Status
+from shared.features import ReasonPart, matrix, truncated
+from shared.timeline import Pasts
+from shared.timeline.risk import recently_active
+
+MEDIAN = float(np.log(2))
+"""The cumulative hazard at which half have had the event."""
+CURVE_STEP_DAYS = 7
+BEYOND = "horizon_beyond_data"
+NO_HORIZON = "no_horizon"
+
+
+class Asked(NamedTuple):
+    """What a request wants to know of each contact."""
+
+    horizon_days: int | None = None
+    """None: the version's own."""
+    horizons: tuple[int, ...] = ()
+    survival: bool = False
+    reasons: int = 0
+
+
+class Scored(NamedTuple):
+    """What the model says of one contact."""
+
+    probability: float | None
+    """Of leaving within the horizon; None beyond what the data can know."""
+    horizon_days: int | None
+    margin: float | None
+    """What the reasons and the base sum to: the mean log-odds of the periods up to the horizon, each weighted by how
+    likely the event is to come in it; for silence with its sign turned, so that more is more likely to leave."""
+    base: float | None
+    score: int | None
+    band: Band | None
+    reasons: list[ReasonPart]
+    horizons: list[tuple[int, float | None]]
+    """Day and probability of leaving."""
+    survival: list[tuple[int, float]]
+    """Day and chance that the event has not come by then."""
+    days_to_event: float | None
+    """Median; None where it lies beyond the curve."""
+    contractual: bool
+    """Whether the event is that the contact leaves, or its next activity."""
+    value_at_risk: float | None
+    truncated: bool
+    data_quality: tuple[str, ...] = ()
+    status: Status = "ok"
+    detail: str | None = None
+    source: Source = "model"
+
+
+def predict(model: ChurnModel, pasts: Pasts, cutoffs: NDArray[np.int64], asked: Asked) -> list[Scored]:
+    """Answer about every contact of the pasts.
+
+    Args:
+        model: the version.
+        pasts: one row a contact.
+        cutoffs: microseconds, shape (len(pasts),).
+        asked: horizons, curve and reasons.
+
+    Returns:
+        One Scored a contact, in order.
+    """
+    contact = np.arange(len(pasts), dtype=np.int32)
+    values = matrix(model.feature_set, pasts, contact, cutoffs)
+    answers = _answers(model, pasts, values, cutoffs, asked)
+    if model.is_flat:
+        return answers
+    active = recently_active(model.episode, pasts, contact, cutoffs).tolist()
+    return [one if may else _not_eligible(model, one) for one, may in zip(answers, active, strict=True)]
+
+
+def _answers(model: ChurnModel, pasts: Pasts, values: Matrix, cutoffs: NDArray[np.int64], asked: Asked) -> list[Scored]:
+    n, contact = len(values), np.arange(len(values), dtype=np.int32)
+    rows = model.rows(values, cutoffs)
+    margins = model.margins(rows).reshape(n, len(model.periods))
+    hazard = cumulative_hazard(margins)
+    days = asked.horizon_days or model.horizon_days
+    marks = _marks(model, asked)
+    known = model.is_flat or (days is not None and days <= model.periods.last_day)
+    at = model.periods.last_day if model.is_flat else float(min(days or 0, model.periods.last_day))
+    upto = model.periods.cumulative(hazard, [at])[:, 0]
+    risk = model.leaving(upto)
+    scores = model.reference.scores(model.periods, upto, at, contractual=model.episode.contractual)
+    bands = model.reference.bands(model.periods, risk, at, model.band_lifts)
+    explained = _explained(model, values, rows, margins, at, asked.reasons) if asked.reasons and known else None
+    medians = np.full(n, np.nan) if model.is_flat else model.periods.day_of(hazard, MEDIAN)
+    horizons, survival = _read(model, hazard, asked)
+    worth = value_rates(pasts, cutoffs, model.value_types) * (np.nan if model.is_flat else at)
+    long = truncated(pasts, contact, cutoffs)
+    return [
+        Scored(
+            probability=float(risk[i]) if known else None,
+            horizon_days=None if model.is_flat else days,
+            margin=None if explained is None else explained.margins[i],
+            base=None if explained is None else explained.bases[i],
+            score=int(scores[i]) if known else None,
+            band=bands[i] if known else None,
+            reasons=[] if explained is None else explained.reasons[i],
+            horizons=horizons[i],
+            survival=survival[i],
+            days_to_event=None if np.isnan(medians[i]) else float(medians[i]),
+            contractual=model.episode.contractual,
+            value_at_risk=float(risk[i] * worth[i]) if known and np.isfinite(worth[i]) else None,
+            truncated=bool(long[i]),
+            data_quality=marks,
+        )
+        for i in range(n)
+    ]
+
+
+def _marks(model: ChurnModel, asked: Asked) -> tuple[str, ...]:
+    """Name what was asked for and cannot be known."""
+    wanted = [asked.horizon_days or model.horizon_days or 0, *asked.horizons]
+    if model.is_flat:
+        return (NO_HORIZON,) if asked.horizon_days or asked.horizons or asked.survival else ()
+    return (BEYOND,) if max(wanted) > model.periods.last_day else ()
+
+
+def _read(
+    model: ChurnModel, hazard: Matrix, asked: Asked
+) -> tuple[list[list[tuple[int, float | None]]], list[list[tuple[int, float]]]]:
+    """Read the further horizons and the curve of each contact; None beyond what the data can know."""
+    n = len(hazard)
+    known = [day for day in asked.horizons if not model.is_flat and day <= model.periods.last_day]
+    at = model.leaving(model.periods.cumulative(hazard, known)).tolist() if known else [[]] * n
+    horizons = [[(day, dict(zip(known, one, strict=True)).get(day)) for day in asked.horizons] for one in at]
+    if not asked.survival or model.is_flat:
+        return horizons, [[] for _ in range(n)]
+    steps = list(range(CURVE_STEP_DAYS, int(model.periods.last_day) + 1, CURVE_STEP_DAYS))
+    curve = np.exp(-model.periods.cumulative(hazard, steps)).tolist()
+    return horizons, [list(zip(steps, one, strict=True)) for one in curve]
+
+
+def _explained(
+    model: ChurnModel, values: Matrix, rows: Matrix, margins: Matrix, days: float, most: int
+) -> "_Explained":
+    """Share the event-weighted mean log-odds up to the horizon among the features."""
+    n, p, k = len(values), len(model.feature_set), len(model.periods)
+    asked = 1 if model.is_flat else int(np.count_nonzero(model.periods.starts < days))
+    weight = model.weights(margins, days)[:, :asked]
+    sign = 1.0 if model.episode.contractual else -1.0
+    within = rows.reshape(n, k, -1)[:, :asked].reshape(n * asked, -1)
+    shares = model.learner.contributions(within).reshape(n, asked, -1) * model.calibrator.slope
+    mean = sign * np.einsum("nk,nkc->nc", weight, shares)
+    total = sign * np.einsum("nk,nk->n", weight, margins[:, :asked])
+    base = total - mean[:, :p].sum(axis=1)
+    return _Explained(total.tolist(), base.tolist(), model.things.reasons(values, mean, most))
+
+
+def _not_eligible(model: ChurnModel, answer: Scored) -> Scored:
+    named = " or ".join(model.episode.waited_for) if not model.episode.contractual else "activity"
+    detail = f"No {named} in the last {model.episode.active_within_days} days: the contact has left already."
+    return answer._replace(status="not_eligible", detail=detail)
+
+
+class _Explained(NamedTuple):
+    margins: list[float]
+    bases: list[float]
+    reasons: list[list[ReasonPart]]

@@ -1,0 +1,250 @@
+"""A version of churn: the hazard of the next event of a kind, as one curve a contact."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.churn.model.periods import Matrix, Periods, Vector, expanded, time_columns
+from services.churn.model.reference import ChurnReference
+from shared.contracts.outcome import BAND_LIFTS
+from shared.contracts.prediction import Grade
+from shared.contracts.rows import DAY
+from shared.errors import ArtifactRefused
+from shared.evaluation.calibration import Calibrator
+from shared.features import FeatureSet, Things
+from shared.learners import Learner, learner_from_json
+from shared.learners.trees import Trees
+from shared.timeline.risk import Episode
+
+FORMAT = 1
+CAPABILITY = "churn"
+CUTOFF_DAY = "cutoff_day"
+"""Column of a table that `mlflow models serve` is asked with, for a model that looks at the season."""
+_UNREADABLE = (OSError, EOFError, KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeError, BadZipFile)
+"""What reading a damaged JSON or npz file raises."""
+
+
+@dataclass(frozen=True)
+class ChurnModel:
+    """The hazard of the next event of a kind, by period after the cutoff."""
+
+    outcome: str
+    kind: str
+    grade: Grade
+    horizon_days: int | None
+    """Default and graded horizon; None for flat data, which has no time."""
+    trained_at: datetime
+    episode: Episode
+    feature_set: FeatureSet
+    learner: Learner
+    calibrator: Calibrator
+    base: Vector
+    """Log-odds of each period on which the learner stands, shape (n_periods,)."""
+    periods: Periods
+    """As far as the data could know; flat data has one, without a length."""
+    seasonal: bool
+    reference: ChurnReference
+    value_types: tuple[str, ...] = ()
+    """Event types whose values are what a contact is worth."""
+    band_lifts: tuple[float, ...] = field(default=BAND_LIFTS)
+
+    @property
+    def is_flat(self) -> bool:
+        """Tell whether there is no time, only who left and who did not."""
+        return self.horizon_days is None
+
+    @property
+    def reached_by(self) -> tuple[str, ...]:
+        """List the types after which a contact has left; silence can always be broken."""
+        return self.episode.waited_for if self.episode.contractual else ()
+
+    @property
+    def begun_by(self) -> tuple[str, ...]:
+        """List the types that a contact must have had to be able to leave."""
+        return self.episode.begun_by
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Name the columns of a table that this version answers about without the store."""
+        return (*self.feature_set.names, CUTOFF_DAY) if self.seasonal else self.feature_set.names
+
+    def predict_matrix(self, table: Matrix) -> Vector:
+        """Tell the risk of leaving within the version's own horizon from a table with `columns`, shape (n,)."""
+        values = table[:, : len(self.feature_set)]
+        day = table[:, -1] if self.seasonal else np.zeros(len(table))
+        return self.risk(self.hazard(values, (day * DAY).astype(np.int64)))
+
+    def hazard(self, values: Matrix, cutoffs: NDArray[np.int64]) -> Matrix:
+        """Tell the cumulative hazard at the end of each period, shape (n, n_periods)."""
+        return cumulative_hazard(self.margins(self.rows(values, cutoffs)).reshape(len(values), len(self.periods)))
+
+    def risk(self, hazard: Matrix, days: float | None = None) -> Vector:
+        """Tell the chance of leaving within a horizon (default: the version's own), shape (n,)."""
+        if days is None:
+            days = self.periods.last_day if self.horizon_days is None else float(self.horizon_days)
+        return self.leaving(self.periods.cumulative(hazard, [days])[:, 0])
+
+    def rows(self, values: Matrix, cutoffs: NDArray[np.int64]) -> Matrix:
+        """Lay every period of every frame out, frame by frame, shape (n * n_periods, width)."""
+        if self.is_flat:
+            return values
+        n, k = len(values), len(self.periods)
+        period = np.tile(np.arange(k), n)
+        return expanded(
+            np.repeat(values, k, axis=0), np.repeat(cutoffs, k), period, self.periods, seasonal=self.seasonal
+        )
+
+    def margins(self, rows: Matrix) -> Vector:
+        """Tell the calibrated log-odds of the event in each row's period, shape (n,)."""
+        every = np.tile(self.base, len(rows) // len(self.base))
+        return self.calibrator.margins(every + self.learner.margins(rows))
+
+    def leaving(self, hazard: Matrix) -> Matrix:
+        """Turn cumulative hazards into chances of leaving: that it ends, or that nothing comes."""
+        left: Matrix = -np.expm1(-hazard) if self.episode.contractual else np.exp(-hazard)
+        return left
+
+    def weights(self, margins: Matrix, days: float) -> Matrix:
+        """Tell how likely the event is to come in each period up to a horizon, given that it comes, shape (n, k)."""
+        if self.is_flat:
+            return np.ones_like(margins)
+        ends = np.minimum(np.array(self.periods.ends), days)
+        left = np.exp(-self.periods.cumulative(cumulative_hazard(margins), list(ends)))
+        coming = np.concatenate([np.ones((len(left), 1)), left[:, :-1]], axis=1) - left
+        weight: Matrix = coming / np.maximum(coming.sum(axis=1, keepdims=True), 1e-300)
+        return weight
+
+    @cached_property
+    def things(self) -> Things:
+        """Group the columns that speak of the same thing; once."""
+        return Things.of(self.feature_set)
+
+    def save(self, folder: Path) -> None:
+        """Write the version: LightGBM text, JSON, npz; nothing that could run.
+
+        Args:
+            folder: made when absent.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        if isinstance(self.learner, Trees):
+            (folder / "model.txt").write_text(self.learner.text, encoding="utf-8")
+        reference = self.reference
+        np.savez(
+            folder / "reference.npz",
+            hazards=reference.hazards,
+            mean=reference.mean,
+            edges=reference.edges,
+            shares=reference.shares,
+        )
+        (folder / "model.json").write_text(json.dumps(_described(self), indent=1, sort_keys=True), encoding="utf-8")
+
+    @staticmethod
+    def load(folder: Path) -> "ChurnModel":
+        """Read what `save` wrote.
+
+        Raises:
+            ArtifactRefused: a file is missing, damaged, or made for another release.
+        """
+        try:
+            described: Mapping[str, Any] = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+            if described["format"] != FORMAT or described["capability"] != CAPABILITY:
+                raise ArtifactRefused("The artifact was made for another release or capability. Train it again.")
+            text = (folder / "model.txt").read_text(encoding="utf-8") if described["kind"] == Trees.kind else None
+            with (folder / "reference.npz").open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+                reference = ChurnReference(**{name: arrays[name] for name in ("hazards", "mean", "edges", "shares")})
+            model = _read(described, text, reference)
+            _require_whole(model)
+        except _UNREADABLE as error:
+            raise ArtifactRefused(f"The artifact cannot be read ({type(error).__name__}). Train it again.") from error
+        return model
+
+
+def _described(model: ChurnModel) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "capability": CAPABILITY,
+        "outcome": model.outcome,
+        "kind": model.kind,
+        "grade": model.grade,
+        "horizon_days": model.horizon_days,
+        "trained_at": model.trained_at.isoformat(),
+        "episode": {
+            "waited_for": list(model.episode.waited_for),
+            "contractual": model.episode.contractual,
+            "begun_by": list(model.episode.begun_by),
+            "active_within_days": model.episode.active_within_days,
+        },
+        "feature_set": model.feature_set.to_json(),
+        "learner": model.learner.to_json(),
+        "calibration": {"slope": model.calibrator.slope, "intercept": model.calibrator.intercept},
+        "base": model.base.tolist(),
+        "periods": list(model.periods.ends),
+        "seasonal": model.seasonal,
+        "value_types": list(model.value_types),
+        "band_lifts": list(model.band_lifts),
+    }
+
+
+def _read(described: Mapping[str, Any], text: str | None, reference: ChurnReference) -> ChurnModel:
+    episode = described["episode"]
+    return ChurnModel(
+        outcome=described["outcome"],
+        kind=described["kind"],
+        grade=described["grade"],
+        horizon_days=described["horizon_days"],
+        trained_at=datetime.fromisoformat(described["trained_at"]),
+        episode=Episode(
+            tuple(episode["waited_for"]),
+            bool(episode["contractual"]),
+            tuple(episode["begun_by"]),
+            episode["active_within_days"],
+        ),
+        feature_set=FeatureSet.from_json(described["feature_set"]),
+        learner=learner_from_json(described["kind"], described["learner"], text=text),
+        calibrator=Calibrator(**described["calibration"]),
+        base=np.array(described["base"], dtype=np.float64),
+        periods=Periods(tuple(described["periods"])),
+        seasonal=described["seasonal"],
+        reference=reference,
+        value_types=tuple(described["value_types"]),
+        band_lifts=tuple(described["band_lifts"]),
+    )
+
+
+def _require_whole(model: ChurnModel) -> None:
+    """Answer once, and check that learner, features, periods and reference fit each other.
+
+    Raises:
+        ValueError: they do not.
+    """
+    p, k = len(model.feature_set), len(model.periods)
+    width = p if model.is_flat else p + len(time_columns(seasonal=model.seasonal))
+    reference = model.reference
+    shapes = (reference.hazards.shape, reference.mean.shape, reference.edges.shape, reference.shares.shape)
+    fits = shapes == ((k, 99), (k,), (p, 9), (p, 11)) and len(model.base) == k and len(model.band_lifts) == 3
+    if not fits or getattr(model.learner, "width", width) != width or model.calibrator.slope <= 0:
+        raise ValueError("learner, features, periods and reference do not fit each other")
+    values = np.full((1, p), np.nan)
+    rows = model.rows(values, np.zeros(1, dtype=np.int64))
+    if not np.isfinite(
+        [model.hazard(values, np.zeros(1, dtype=np.int64))[0, -1], model.learner.contributions(rows).sum()]
+    ).all():
+        raise ValueError("the model answers no number")
+
+
+def cumulative_hazard(margins: Matrix) -> Matrix:
+    """Sum the hazards of the periods: -log(1 - chance) of each, shape (n, n_periods).
+
+    >>> np.exp(-cumulative_hazard(np.zeros((1, 2)))).round(2).tolist()  # a coin in each of two periods
+    [[0.5, 0.25]]
+    """
+    summed: Matrix = np.cumsum(np.logaddexp(0.0, margins), axis=1)
+    return summed

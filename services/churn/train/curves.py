@@ -1,0 +1,130 @@
+"""The candidates' curves of the judged frames, and from them a competition on the graded horizon."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.churn.model.churn import cumulative_hazard
+from services.churn.model.periods import Periods, expanded
+from services.churn.train.hazard import HazardRows
+from services.churn.train.material import ChurnMaterial
+from shared.contracts.rows import DAY
+from shared.learners.columns import Columns, Matrix, Vector, log_odds
+from shared.timeline.splits import Split
+from shared.training.candidates import Entry, Judge
+from shared.training.competition import Competition
+from shared.training.problem import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Curves:
+    """Out-of-fold cumulative hazards of the judged frames, at the end of each period."""
+
+    frames: NDArray[np.intp]
+    """Which frames were judged, ascending."""
+    winner: Matrix
+    """Of the served candidate, shape (n_judged, n_periods)."""
+    graded: Competition
+    """All candidates on the closed frames at the graded horizon."""
+    problem: Problem
+    """The closed frames, labelled 1.0 where the contact left."""
+    judged_closed: NDArray[np.intp]
+    """Places in `frames` of the graded rows, in their order."""
+
+
+def curves(stuff: ChurnMaterial, rows: HazardRows, competed: Competition) -> Curves:
+    """Ask every candidate, as each block's past had taught it, for whole curves.
+
+    Args:
+        stuff: tells the outcome and what is waited for.
+        rows: frames and periods.
+        competed: on the rows of the hazard.
+    """
+    horizon = stuff.outcome.horizon_days
+    blocks = _blocks(rows)
+    counted = blocks[-len(rows.problem.counted) :]
+    judged = np.sort(np.concatenate(counted))
+    hazards = {entry.label: _hazards(rows, entry, blocks) for entry in competed.entries}
+    constant = _constant(rows, blocks)
+    closed = np.flatnonzero(rows.waits.closed(horizon * DAY))
+    place = np.full(len(rows.waits), -1)
+    place[closed] = np.arange(len(closed))
+    came = rows.waits.came_within(horizon * DAY)[closed]
+    problem = Problem(
+        matrix=rows.values[closed],
+        labels=came if stuff.wanted.contractual else 1.0 - came,
+        owner=rows.waits.contact[closed],
+        columns=Columns(rows.problem.columns.names[: rows.values.shape[1]], rows.problem.columns.categorical),
+        splits=tuple(_split(rows, block, place, horizon) for block in counted),
+        cutoff=rows.waits.cutoff[closed],
+        horizon=horizon * DAY,
+    )
+
+    def margin_of(hazard: Matrix) -> Vector:
+        return log_odds(leaving(rows.periods, hazard[closed], horizon, contractual=stuff.wanted.contractual))
+
+    entries = tuple(_graded(entry, margin_of(hazards[entry.label])) for entry in competed.entries)
+    winner = next(entry for entry in entries if entry.kind == competed.winner.kind)
+    graded = place[judged]
+    graded = graded[graded >= 0]
+    at = np.full(len(rows.waits), -1)
+    at[judged] = np.arange(len(judged))
+    return Curves(
+        judged,
+        hazards[competed.winner.label][judged],
+        Competition(winner, entries, graded, margin_of(constant)),
+        problem,
+        at[closed[graded]],
+    )
+
+
+def leaving(periods: Periods, hazard: Matrix, days: float, *, contractual: bool) -> Vector:
+    """Tell the chance of leaving within a horizon from cumulative hazards, shape (n,)."""
+    at = periods.cumulative(hazard, [days])[:, 0]
+    left: Vector = -np.expm1(-at) if contractual else np.exp(-at)
+    return left
+
+
+def _blocks(rows: HazardRows) -> list[NDArray[np.intp]]:
+    """List the frames of each block of time."""
+    cutoff = rows.problem.cutoff
+    assert cutoff is not None  # noqa: S101 - a hazard has times
+    starts = [int(cutoff[split.test].min()) for split in rows.problem.splits]
+    ends = [*starts[1:], int(np.iinfo(np.int64).max)]
+    frames = rows.waits.cutoff
+    return [np.flatnonzero((frames >= start) & (frames < end)) for start, end in zip(starts, ends, strict=True)]
+
+
+def _hazards(rows: HazardRows, entry: Entry, blocks: list[NDArray[np.intp]]) -> Matrix:
+    found = np.full((len(rows.waits), len(rows.periods)), np.nan)
+    for judge, block in zip(entry.judges, blocks, strict=True):
+        found[block] = _curve(rows, judge, block)
+    return found
+
+
+def _curve(rows: HazardRows, judge: Judge, block: NDArray[np.intp]) -> Matrix:
+    k = len(rows.periods)
+    frame, period = np.repeat(block, k), np.tile(np.arange(k), len(block))
+    matrix = expanded(rows.values[frame], rows.waits.cutoff[frame], period, rows.periods, seasonal=rows.seasonal)
+    return cumulative_hazard(judge.margins(matrix, period).reshape(len(block), k))
+
+
+def _constant(rows: HazardRows, blocks: list[NDArray[np.intp]]) -> Matrix:
+    """Tell what a plain Kaplan-Meier curve of the block's past says of everybody."""
+    found = np.full((len(rows.waits), len(rows.periods)), np.nan)
+    for split, block in zip(rows.problem.splits, blocks, strict=True):
+        found[block] = cumulative_hazard(rows.problem.base(split.train)[None])
+    return found
+
+
+def _split(rows: HazardRows, block: NDArray[np.intp], place: NDArray[np.intp], horizon_days: int) -> Split:
+    """Place a block among the closed frames: what was closed when it began, and what of it is closed by now."""
+    start = int(rows.waits.cutoff[block].min())
+    closed = np.flatnonzero(place >= 0)
+    train = closed[rows.waits.cutoff[closed] + horizon_days * DAY <= start]
+    return Split(place[train], place[block][place[block] >= 0])
+
+
+def _graded(entry: Entry, margin: Vector) -> Entry:
+    return Entry(entry.kind, entry.label, margin, margin, entry.choice_loss, entry.calibrates, (), entry.refit)

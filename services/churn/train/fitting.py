@@ -1,0 +1,198 @@
+"""Learn features, compete on the hazard, judge the curves, refit on everything: no store, no registry."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from services.churn.features import churn_features
+from services.churn.model import ChurnModel, ChurnReference, Periods, cumulative_hazard
+from services.churn.model.periods import BOUNDS_DAYS, Vector
+from services.churn.train.curves import curves
+from services.churn.train.figures import curve_groups, horizon_figures
+from services.churn.train.hazard import HazardRows, hazard_rows
+from services.churn.train.material import ChurnMaterial, type_counts
+from shared.contracts.instants import instant_of
+from shared.contracts.prediction import Grade
+from shared.contracts.rows import Microseconds
+from shared.evaluation.calibration import Calibrator, calibrate
+from shared.features import matrix
+from shared.learners.columns import Columns
+from shared.learners.trees import TreeShape
+from shared.training.candidates import Refitted
+from shared.training.choices import Progress, silent
+from shared.training.columns import Chosen, chosen_columns
+from shared.training.competition import Competition, compete
+from shared.training.problem import Problem
+from shared.training.report import Report, report
+
+SHAPES = (TreeShape(leaves=7, min_rows=200), TreeShape(leaves=15, min_rows=400))
+RIDGES = (30.0, 300.0)
+VALUED = ("order_placed", "subscription_renewed", "subscription_started", "deal_won")
+"""Types whose values are what a contact is worth, the first one that the account has with values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A fitted model with the evidence behind it."""
+
+    model: ChurnModel
+    report: Report
+    graded: Competition
+    """On the closed frames at the graded horizon."""
+    problem: Problem
+    """Those frames."""
+    curve: dict[str, Any]
+    """Predicted and seen curves of four groups; empty for flat data."""
+
+
+def fitted(
+    stuff: ChurnMaterial, *, allowed: Collection[str] = (), now: Microseconds, progress: Progress = silent
+) -> Fit:
+    """Fit one churn outcome.
+
+    Args:
+        stuff: the frames.
+        allowed: attributes used although they are personal, not dated, or look like a leak.
+        now: becomes `trained_at`.
+        progress: told what is done and how far, 0 to 1.
+
+    Raises:
+        InsufficientData: nothing can be told apart by any feature, or there is too short a time.
+    """
+    progress("computing features", 0.0)
+    frames = stuff.closed.frames
+    learned = churn_features(stuff.outcome, stuff.pasts, frames.contact, frames.cutoff, allowed=allowed)
+    chosen = chosen_columns(stuff.closed, learned, allowed)
+    run = _flat if stuff.waits is None else _in_time
+    return run(stuff, chosen, now, progress)
+
+
+def _in_time(stuff: ChurnMaterial, chosen: Chosen, now: Microseconds, progress: Progress) -> Fit:
+    assert stuff.waits is not None  # noqa: S101 - flat data has a way of its own
+    waits = stuff.waits
+    values = matrix(chosen.feature_set, stuff.pasts, waits.contact, waits.cutoff)
+    rows = hazard_rows(stuff, chosen.feature_set, waits, values)
+    competed = compete(
+        rows.problem, shapes=SHAPES, ridges=RIDGES, progress=lambda text, part: progress(text, 0.15 + 0.6 * part)
+    )
+    progress("fitting on all frames", 0.8)
+    refitted = competed.winner.refit()
+    progress("judging", 0.88)
+    found = curves(stuff, rows, competed)
+    told = report(
+        found.problem,
+        found.graded,
+        importance=_padded(refitted.learner.importance(), len(rows.problem.columns))[: len(chosen.feature_set)],
+        leaks=chosen.suspects,
+        left_out=chosen.left_out,
+    )
+    told = replace(
+        told,
+        data={**told.data, **_told(stuff, rows)},
+        figures={**told.figures, **horizon_figures(stuff, rows, found)},
+        notes=[*told.notes, *_notes(stuff, rows)],
+    )
+    risk = -np.expm1(-found.winner) if stuff.wanted.contractual else np.exp(-found.winner)
+    reference = ChurnReference.of(found.winner, risk, rows.values[found.frames])
+    served = _Served(refitted, _calibrator(rows.problem, competed), reference)
+    time = {"periods": rows.periods, "seasonal": rows.seasonal, "value_types": _value_types(stuff)}
+    model = _model(stuff, chosen, served, grade=told.grade, now=now, **time)
+    return Fit(model, told, found.graded, found.problem, curve_groups(rows, found, rows.periods))
+
+
+def _flat(stuff: ChurnMaterial, chosen: Chosen, now: Microseconds, progress: Progress) -> Fit:
+    frames = stuff.closed.frames
+    problem = Problem(
+        matrix=chosen.values,
+        labels=frames.label,
+        owner=frames.contact,
+        columns=Columns(chosen.feature_set.names, chosen.feature_set.categorical),
+        splits=stuff.closed.splits,
+    )
+    competed = compete(problem, progress=lambda text, part: progress(text, 0.15 + 0.6 * part))
+    progress("fitting on all frames", 0.8)
+    refitted = competed.winner.refit()
+    progress("judging", 0.88)
+    told = report(
+        problem,
+        competed,
+        importance=_padded(refitted.learner.importance(), len(problem.columns)),
+        leaks=chosen.suspects,
+        left_out=chosen.left_out,
+    )
+    hazard = cumulative_hazard(competed.winner.margin[competed.judged][:, None])
+    reference = ChurnReference.of(hazard, -np.expm1(-hazard), chosen.values[competed.judged])
+    served = _Served(refitted, _calibrator(problem, competed), reference)
+    model = _model(stuff, chosen, served, grade=told.grade, now=now, periods=Periods((1.0,)), seasonal=False)
+    return Fit(model, told, competed, problem, {})
+
+
+def _calibrator(problem: Problem, competed: Competition) -> Calibrator:
+    """Calibrate on the hazard's own rows, never per horizon: one curve stays one curve."""
+    rows = competed.judged
+    return calibrate(problem.labels[rows], competed.winner.raw[rows]) if competed.winner.calibrates else Calibrator()
+
+
+@dataclass(frozen=True, slots=True)
+class _Served:
+    """The parts of a version that were fitted."""
+
+    refitted: Refitted
+    calibrator: Calibrator
+    reference: ChurnReference
+
+
+def _model(
+    stuff: ChurnMaterial, chosen: Chosen, served: _Served, *, grade: Grade, now: Microseconds, **time: Any
+) -> ChurnModel:
+    return ChurnModel(
+        outcome=stuff.outcome.name,
+        kind=served.refitted.learner.kind,
+        grade=grade,
+        horizon_days=None if stuff.waits is None else stuff.outcome.horizon_days,
+        trained_at=instant_of(now),
+        episode=stuff.wanted,
+        feature_set=chosen.feature_set,
+        learner=served.refitted.learner,
+        calibrator=served.calibrator,
+        base=served.refitted.base,
+        reference=served.reference,
+        band_lifts=stuff.outcome.band_lifts,
+        **time,
+    )
+
+
+def _value_types(stuff: ChurnMaterial) -> tuple[str, ...]:
+    """Choose whose values a contact is worth: those of the activity waited for, else of the first type with any."""
+    valued = {name for name, (_, count) in type_counts(stuff.pasts).items() if count}
+    own = () if stuff.wanted.contractual else tuple(name for name in stuff.wanted.waited_for if name in valued)
+    return own or tuple(name for name in VALUED if name in valued)[:1]
+
+
+def _told(stuff: ChurnMaterial, rows: HazardRows) -> dict[str, Any]:
+    return {
+        "waits_for": " or ".join(stuff.wanted.waited_for),
+        "contractual": stuff.wanted.contractual,
+        "hazard_rows": len(rows.frame),
+        "curve_days": rows.periods.last_day,
+        "looks_at_season": rows.seasonal,
+    }
+
+
+def _notes(stuff: ChurnMaterial, rows: HazardRows) -> list[str]:
+    notes = []
+    if rows.periods.last_day < BOUNDS_DAYS[-1]:
+        notes.append(
+            f"The data follows 40 contacts or more for {rows.periods.last_day:g} days; nothing is answered beyond."
+        )
+    if rows.thinned_from > len(rows.waits):
+        notes.append(f"{len(rows.waits):,} of {rows.thinned_from:,} frames were drawn at random to learn from.")
+    if stuff.wanted.begun_by:
+        notes.append(f"A contact is at risk from {' or '.join(stuff.wanted.begun_by)} on, again after a return.")
+    return notes
+
+
+def _padded(importance: Vector, width: int) -> Vector:
+    return np.pad(importance, (0, width - len(importance)))
