@@ -59,7 +59,7 @@ RESPONSE_EXAMPLE: dict[str, Any] = {
         {
             "contact_id": "c-43",
             "status": "not_eligible",
-            "detail": "No order_placed in the last 180 days: the contact has left already.",
+            "detail": "No order_placed in the last 180 days; only contacts active so lately are asked about.",
             "errors": [],
             "probability": None,
             "score": None,

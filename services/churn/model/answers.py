@@ -160,7 +160,8 @@ def _explained(
 
 def _not_eligible(model: ChurnModel, answer: Scored) -> Scored:
     named = " or ".join(model.episode.waited_for) if not model.episode.contractual else "activity"
-    detail = f"No {named} in the last {model.episode.active_within_days} days: the contact has left already."
+    days = model.episode.active_within_days
+    detail = f"No {named} in the last {days} days; only contacts active so lately are asked about."
     return answer._replace(status="not_eligible", detail=detail)
 
 
