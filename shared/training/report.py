@@ -21,6 +21,10 @@ from shared.training.problem import Problem
 
 Figures = dict[str, Any]
 LIFT_SHARES = (0.05, 0.1, 0.2, 0.3, 0.5)
+CHOSEN_BY_FOLDS = (
+    "The judged frames span less than two horizons or hold fewer than 100 contacts with the outcome: folds of "
+    "contacts over all frames chose the kind of model, time still judged it."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,10 +224,7 @@ def _notes(problem: Problem, positives: int) -> list[str]:
             "Flat data without times: figures come from stratified folds, so seasons and drift are not tested."
         )
     if problem.chosen_by_folds:
-        notes.append(
-            "The judged frames span less than two horizons or hold fewer than 100 contacts with the outcome: folds of "
-            "contacts over all frames chose the kind of model, time still judged it."
-        )
+        notes.append(CHOSEN_BY_FOLDS)
     if positives < 200:
         notes.append(f"Only {positives} contacts reached the outcome; with fewer than 200 the grade is C at most.")
     return notes

@@ -30,6 +30,7 @@ import pytest
 from typer.testing import CliRunner
 
 from foretell.cli import app
+from shared.capabilities import TABLE
 
 ROOT = Path(__file__).parents[2]
 CONTACTS = 240
@@ -43,7 +44,7 @@ ASKS_TOO_MUCH = {"up", "demo", "worker", "openapi"}
 """Run until they are stopped, need the sample, or write into the sources: only their words are checked here."""
 
 
-def free_ports(count: int = 3) -> int:
+def free_ports(count: int = len(TABLE) + 2) -> int:
     """Find the first of some neighbouring ports that are free."""
     for port in range(random.Random(os.getpid() + 1).randrange(40_000, 50_000), 60_000, count):
         try:
@@ -170,6 +171,10 @@ def write_files(folder: Path) -> None:
             if draw.random() < (0.03 if keen else 0.003):
                 bought, value = (at + timedelta(minutes=1)).isoformat(), float(draw.randrange(10, 90))
                 events.extend([contact, kind, bought, value] for kind in BOUGHT)
+        quit_after = draw.randrange(DAYS) if number % 3 == 0 else 0
+        for day in range(DAYS - 1, quit_after, -draw.randrange(3, 9)):
+            used = NOW - timedelta(days=day, minutes=draw.randrange(1_000))
+            events.append([contact, "product_used", used.isoformat(), None])
     facts = ["id", "country", "industry", "timezone", "created_at", "Tags", "Converted"]
     names = ["contact_id", "type", "occurred_at", "value"]
     households = {f"c-{number}": f"household-{number or 1795}" for number in range(CONTACTS)}
@@ -288,7 +293,7 @@ def test_commands_of_the_command_line_page_do_what_it_says(newcomer: Reader, tmp
 PAGES = ["README.md", "CONTRIBUTING.md", "docs/api.md", "docs/cli.md", "docs/operations.md", "docs/quickstart.md"]
 
 
-@pytest.mark.parametrize("page", [*PAGES, "services/scoring/README.md"])
+@pytest.mark.parametrize("page", [*PAGES, *(f"services/{line.name}/README.md" for line in TABLE)])
 def test_every_command_that_a_page_names_exists_with_its_options(page: str) -> None:
     text = (ROOT / page).read_text()
     inline = [

@@ -19,12 +19,14 @@ from typing import Any
 import psutil
 import pytest
 
+from shared.capabilities import TABLE
+
 CONTACTS = 240
 NOW = datetime.now(UTC).replace(microsecond=0)
 KNOWN_SINCE = NOW - timedelta(days=300)
 
 
-def free_ports(count: int = 3) -> int:
+def free_ports(count: int = len(TABLE) + 2) -> int:
     """Find the first of some neighbouring ports that are free."""
     for port in range(random.Random(os.getpid()).randrange(20_000, 40_000), 60_000, count):
         try:
@@ -182,7 +184,7 @@ def test_from_files_to_an_answer_through_a_killed_service_to_a_clean_end(
     said = read_greeting(process)
     before = children(process)
     assert "curl -s" in said
-    assert set(before) == {"services.scoring.api", "foretell", "gateway"}
+    assert set(before) == {*(f"services.{line.name}.api" for line in TABLE), "foretell", "gateway"}
 
     status, answer = installation.score("c-000", "c-001", "nobody")
     assert status == 200

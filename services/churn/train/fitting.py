@@ -1,6 +1,6 @@
 """Learn features, compete on the hazard, judge the curves, refit on everything: no store, no registry."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,7 +25,7 @@ from shared.training.choices import Progress, silent
 from shared.training.columns import Chosen, chosen_columns
 from shared.training.competition import Competition, compete
 from shared.training.problem import Problem
-from shared.training.report import Report, report
+from shared.training.report import CHOSEN_BY_FOLDS, Report, report
 
 SHAPES = (TreeShape(leaves=7, min_rows=200), TreeShape(leaves=15, min_rows=400))
 RIDGES = (30.0, 300.0)
@@ -45,6 +45,10 @@ class Fit:
     """Those frames."""
     curve: dict[str, Any]
     """Predicted and seen curves of four groups; empty for flat data."""
+    competed: Competition
+    """On the rows of the hazard; for flat data the same as `graded`."""
+    rows: HazardRows | None
+    """None for flat data."""
 
 
 def fitted(
@@ -92,14 +96,14 @@ def _in_time(stuff: ChurnMaterial, chosen: Chosen, now: Microseconds, progress: 
         told,
         data={**told.data, **_told(stuff, rows)},
         figures={**told.figures, **horizon_figures(stuff, rows, found)},
-        notes=[*told.notes, *_notes(stuff, rows)],
+        notes=[*_of_the_hazard(told.notes, rows.problem), *_notes(stuff, rows)],
     )
     risk = -np.expm1(-found.winner) if stuff.wanted.contractual else np.exp(-found.winner)
     reference = ChurnReference.of(found.winner, risk, rows.values[found.frames])
     served = _Served(refitted, _calibrator(rows.problem, competed), reference)
     time = {"periods": rows.periods, "seasonal": rows.seasonal, "value_types": _value_types(stuff)}
     model = _model(stuff, chosen, served, grade=told.grade, now=now, **time)
-    return Fit(model, told, found.graded, found.problem, curve_groups(rows, found, rows.periods))
+    return Fit(model, told, found.graded, found.problem, curve_groups(rows, found, rows.periods), competed, rows)
 
 
 def _flat(stuff: ChurnMaterial, chosen: Chosen, now: Microseconds, progress: Progress) -> Fit:
@@ -126,7 +130,7 @@ def _flat(stuff: ChurnMaterial, chosen: Chosen, now: Microseconds, progress: Pro
     reference = ChurnReference.of(hazard, -np.expm1(-hazard), chosen.values[competed.judged])
     served = _Served(refitted, _calibrator(problem, competed), reference)
     model = _model(stuff, chosen, served, grade=told.grade, now=now, periods=Periods((1.0,)), seasonal=False)
-    return Fit(model, told, competed, problem, {})
+    return Fit(model, told, competed, problem, {}, competed, None)
 
 
 def _calibrator(problem: Problem, competed: Competition) -> Calibrator:
@@ -192,6 +196,12 @@ def _notes(stuff: ChurnMaterial, rows: HazardRows) -> list[str]:
     if stuff.wanted.begun_by:
         notes.append(f"A contact is at risk from {' or '.join(stuff.wanted.begun_by)} on, again after a return.")
     return notes
+
+
+def _of_the_hazard(notes: Sequence[str], problem: Problem) -> list[str]:
+    """Say that folds chose only where they chose on the hazard's rows: the closed frames alone did not compete."""
+    kept = [note for note in notes if note != CHOSEN_BY_FOLDS]
+    return [*kept, CHOSEN_BY_FOLDS] if problem.chosen_by_folds else kept
 
 
 def _padded(importance: Vector, width: int) -> Vector:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from gateway.forwarding import add_forwarding
-from shared.capabilities import Capability
+from shared.capabilities import TABLE, Capability
 from shared.contracts.call import verified
 
 
@@ -100,7 +100,7 @@ async def test_a_service_that_is_down_is_503_at_once_and_only_for_its_path(door,
     assert headers["Retry-After"] == "2"
     assert time.monotonic() - began < 1
     assert (await door.ask("GET", "/contacts", key))[0] == 200
-    assert (await door.ask("GET", "/readyz"))[1]["upstreams"] == {"scoring": "away"}
+    assert (await door.ask("GET", "/readyz"))[1]["upstreams"] == {line.name: "away" for line in TABLE}
 
 
 async def test_a_service_that_drops_a_pooled_connection_is_asked_once_more(door, upstream) -> None:

@@ -52,7 +52,12 @@ async def test_built_in_outcomes_are_there_from_the_start(door) -> None:
     status, answer, _ = await door.ask("GET", "/outcomes", door.key(scopes=("read",)))
 
     assert status == 200
-    assert [(one["name"], one["built_in"]) for one in answer["outcomes"]] == [("customer", True), ("opportunity", True)]
+    listed = [(one["capability"], one["name"], one["built_in"], one["default"]) for one in answer["outcomes"]]
+    assert listed == [
+        ("churn", "churn", True, True),
+        ("scoring", "customer", True, False),
+        ("scoring", "opportunity", True, False),
+    ]
 
 
 async def test_an_outcome_is_defined_shown_and_deleted(door) -> None:

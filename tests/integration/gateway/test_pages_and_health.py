@@ -2,6 +2,7 @@ import re
 
 import pytest
 
+from shared.capabilities import TABLE
 from shared.contracts.key import new_key
 
 
@@ -12,7 +13,7 @@ async def test_alive_and_ready_need_no_key(door) -> None:
     assert (alive[0], alive[1]) == (200, {"status": "alive"})
     assert (ready[0], ready[1]) == (
         200,
-        {"status": "ready", "store": "reachable", "upstreams": {"scoring": "ready"}},
+        {"status": "ready", "store": "reachable", "upstreams": {line.name: "ready" for line in TABLE}},
     )
 
 

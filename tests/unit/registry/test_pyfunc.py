@@ -21,9 +21,7 @@ class Table:
 
 
 def test_columns_are_put_in_the_model_s_order() -> None:
-    model = SimpleNamespace(
-        feature_set=SimpleNamespace(names=("a", "b")), predict_matrix=lambda matrix: matrix[:, 0] * 10 + matrix[:, 1]
-    )
+    model = SimpleNamespace(columns=("a", "b"), predict_matrix=lambda matrix: matrix[:, 0] * 10 + matrix[:, 1])
 
     answers = FeatureTable(model).predict(Table({"b": [1.0, 2.0], "extra": [0.0, 0.0], "a": [3.0, 4.0]}))
 
