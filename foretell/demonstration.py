@@ -126,7 +126,10 @@ def load(settings: Settings, database: Database) -> None:
             "shift_weeks": weeks,
             "last_basket_at": last.isoformat(),
             "loaded_at": datetime.now(UTC).isoformat(),
-            "contact": sample.lively_contact(events, since=now_us() - 30 * DAY),
+            "contacts": {
+                "scoring": sample.lively_contact(events, since=now_us() - 30 * DAY),
+                "churn": sample.quiet_contact(events, at=now_us()),
+            },
         },
     )
     say(f"Loaded {len(events):,} events, moved forward by {weeks} weeks: the last basket was on {last:%Y-%m-%d}.")

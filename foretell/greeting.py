@@ -68,9 +68,10 @@ def questions(settings: Settings) -> list[Question]:
 
 def _contact(settings: Settings, database: Database, champion: ChampionRow) -> str | None:
     store: AccountStore = database.of(champion.account)
-    lively = home.notes(settings.home / NOTES).get("contact") if champion.account == DEMO else None
-    if lively and store.contact(lively) is not None:
-        return str(lively)
+    noted = home.notes(settings.home / NOTES).get("contacts", {}) if champion.account == DEMO else {}
+    telling = noted.get(champion.capability)
+    if telling and store.contact(telling) is not None:
+        return str(telling)
     best = store.latest_predictions(champion.capability, champion.outcome, limit=1)
     first = store.contacts(1, None)
     return best[0].contact_id if best else first[0].contact_id if first else None

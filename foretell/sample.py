@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from shared.contracts.rows import ALWAYS, AttributeRow, ContactRow, EventRow, Microseconds
+from shared.contracts.rows import ALWAYS, DAY, AttributeRow, ContactRow, EventRow, Microseconds
 from shared.errors import NotFound
 
 ZONE = "America/New_York"
@@ -237,3 +237,15 @@ def lively_contact(events: Sequence[EventRow], *, since: Microseconds) -> str:
         if row.occurred_at >= since and row.contact_id in redeemers:
             counts[row.contact_id] = counts.get(row.contact_id, 0) + 1
     return max(sorted(counts), key=lambda name: counts[name]) if counts else events[0].contact_id
+
+
+def quiet_contact(events: Sequence[EventRow], *, at: Microseconds) -> str | None:
+    """Pick a household worth asking about churn: of those with no basket for two to six weeks the one with most."""
+    counts: dict[str, int] = {}
+    last: dict[str, Microseconds] = {}
+    for row in events:
+        if row.type == "order_placed" and row.occurred_at < at:
+            counts[row.contact_id] = counts.get(row.contact_id, 0) + 1
+            last[row.contact_id] = max(row.occurred_at, last.get(row.contact_id, row.occurred_at))
+    quiet = [name for name in sorted(counts) if 14 * DAY <= at - last[name] <= 42 * DAY]
+    return max(quiet, key=lambda name: counts[name], default=None)

@@ -42,10 +42,10 @@ def shop_table(found: ShopResult) -> str:
     auc, loss = found.shop.reference
     season = ", the season seen" if found.seasonal else ", no season: too short a time"
     lines = [
-        f"**{found.shop.name}**: {found.customers:,} customers, {found.base_rate:.1%} leave. The constant has a log loss of "
-        f"{found.constant:.3f}, the data page's model an AUC of {auc:.3f} and a log loss of {loss:.3f}. Ours: Brier "
-        f"{found.brier}; ECE of a perfect model of this size {found.perfect_error:.3f}; served {found.served}{season}; the "
-        f"latest closed rows would move the hazard margin by {found.shift:+.2f}.",
+        f"**{found.shop.name}**: {found.customers:,} customers, {found.base_rate:.1%} leave. The constant has a log "
+        f"loss of {found.constant:.3f}, the data page's model an AUC of {auc:.3f} and a log loss of {loss:.3f}. Ours: Brier "
+        f"{found.brier}; ECE of a perfect model of this size {found.perfect_error:.3f}; served {found.served}{season}; "
+        f"the latest closed rows would move the hazard margin by {found.shift:+.2f}.",
         "",
         SHOP_HEADER,
     ]
@@ -93,7 +93,8 @@ def flat_table(found: Result) -> str:
     """Write Telco flat as one sentence."""
     return (
         f"**Telco, flat** ({found.rows:,} customers, {found.positives / found.rows:.1%} left, five folds): AUC "
-        f"{found.auc} (data page {found.reference_auc:.3f}), log loss {found.log_loss} (constant {found.constant:.3f}), "
+        f"{found.auc} (data page {found.reference_auc:.3f}), log loss {found.log_loss} (constant "
+        f"{found.constant:.3f}), "
         f"slope {found.slope}, ECE {found.error:.3f} against {found.error_if_perfect:.3f} of a perfect model; served: "
         f"{found.kinds}."
     )

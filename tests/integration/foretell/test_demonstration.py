@@ -64,7 +64,8 @@ def test_the_move_is_written_down_with_a_contact_that_exists(loaded: tuple[Setti
     noted = home.notes(settings.home / NOTES)
 
     assert noted["shift_weeks"] > 400
-    assert database.of(ACCOUNT).contact(noted["contact"]) is not None
+    assert {"scoring", "churn"} <= set(noted["contacts"])
+    assert all(database.of(ACCOUNT).contact(contact) is not None for contact in noted["contacts"].values())
 
 
 def test_it_is_fresh_for_seven_days_after_its_last_basket(loaded: tuple[Settings, Database]) -> None:
