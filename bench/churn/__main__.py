@@ -43,9 +43,9 @@ def shop_table(found: ShopResult) -> str:
     season = ", the season seen" if found.seasonal else ", no season: too short a time"
     lines = [
         f"**{found.shop.name}**: {found.customers:,} customers, {found.base_rate:.1%} leave. The constant has a log "
-        f"loss of {found.constant:.3f}, the data page's model an AUC of {auc:.3f} and a log loss of {loss:.3f}. Ours: Brier "
-        f"{found.brier}; ECE of a perfect model of this size {found.perfect_error:.3f}; served {found.served}{season}; "
-        f"the latest closed rows would move the hazard margin by {found.shift:+.2f}.",
+        f"loss of {found.constant:.3f}, the data page's model an AUC of {auc:.3f} and a log loss of {loss:.3f}. Ours: "
+        f"Brier {found.brier}; ECE of a perfect model of this size {found.perfect_error:.3f}; served {found.served}"
+        f"{season}; the latest closed rows would move the hazard margin by {found.shift:+.2f}.",
         "",
         SHOP_HEADER,
     ]

@@ -88,6 +88,8 @@ class Contracts:
     months: np.ndarray
     left: np.ndarray
     """1.0 where the contract ended."""
+    end: np.ndarray
+    """When it ended, microseconds; of the others, the end of the data."""
     until: int
 
     def pasts(self, rows: np.ndarray) -> Pasts:
@@ -104,20 +106,26 @@ class Contracts:
             facts[name] = ContactFacts(created_at=start, attributes=known)
             events.append((name, "start", "subscription_started", start, None, None, None, None, None))
             if self.left[row]:
-                at = int(start + self.months[row] * MONTH)
-                events.append((name, "end", "subscription_cancelled", at, None, None, None, None, None))
+                events.append((name, "end", "subscription_cancelled", int(self.end[row]), None, None, None, None, None))
         return build(list(facts), facts, [events])
 
 
 def telco_by_tenure(folder: Path, *, seed: int = 42) -> Contracts:
-    """Lay Telco's customers on a calendar: those who stayed end now, those who left at a random earlier time."""
+    """Lay Telco's customers on a calendar: those who stayed are still there, those who left did so at any earlier time.
+
+    Tenure is in whole months. Everybody gets a part of a month on top, at any hour, so that no start says by its day or
+    hour who left.
+    """
     table = pd.read_csv(folder / "telco_churn.csv.gz")
     table = table[table["tenure"] > 0].reset_index(drop=True)
     months, left = table["tenure"].to_numpy(dtype=np.int64), (table["churn"] == "Yes").to_numpy(dtype=np.float64)
+    draw = np.random.default_rng(seed)
+    part = draw.random(len(months))
+    stayed = np.where(left == 1, months - part, months + part)
+    since_end = draw.random(len(months)) * np.maximum(LONGEST_MONTHS - stayed, 1 / 30) * left
     until = _instant("2025-01-01")
-    room = (LONGEST_MONTHS - months) * np.random.default_rng(seed).random(len(months)) * left
-    start = until - ((months + room) * MONTH).astype(np.int64) - (left * DAY).astype(np.int64)
-    return Contracts(table, start, months, left, until)
+    start = until - ((stayed + since_end) * MONTH).astype(np.int64)
+    return Contracts(table, start, months, left, start + (stayed * MONTH).astype(np.int64), until)
 
 
 def encoded(table: pd.DataFrame) -> np.ndarray:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from shared.errors import InsufficientData
 from shared.evaluation.drift import CALENDAR_AUC, calendar_auc
 from shared.evaluation.leaks import Leak, leaks
-from shared.features import FeatureSet, Learned, LeftOut, matrix
+from shared.features import FeatureSet, Kind, Learned, LeftOut, matrix
 from shared.learners.columns import Matrix, Vector
 from shared.learners.rule import single_column_margins
 from shared.training.material import Material
@@ -25,13 +25,16 @@ class Chosen:
     suspects: tuple[Leak, ...]
 
 
-def chosen_columns(stuff: Material, learned: Learned, allowed: Collection[str]) -> Chosen:
+def chosen_columns(
+    stuff: Material, learned: Learned, allowed: Collection[str], *, ageless: Collection[Kind] = ()
+) -> Chosen:
     """Compute the matrix and take out the columns that would not hold later.
 
     Args:
         stuff: frames with labels and splits.
         learned: what the data can feed.
         allowed: attributes used although they look like a leak.
+        ageless: kinds of features that are used although they tell the calendar: what they measure is the question.
 
     Raises:
         InsufficientData: nothing is left that tells contacts apart.
@@ -41,7 +44,11 @@ def chosen_columns(stuff: Material, learned: Learned, allowed: Collection[str]) 
     leaking = {leak.name for leak in suspects}
     calendar = calendar_auc(values, stuff.frames.cutoff)
     features = learned.feature_set.features
-    aging = [i for i, feature in enumerate(features) if feature.reach_days > 90 and calendar[i] >= CALENDAR_AUC]
+    aging = [
+        i
+        for i, feature in enumerate(features)
+        if feature.reach_days > 90 and calendar[i] >= CALENDAR_AUC and feature.kind not in ageless
+    ]
     kept = [i for i, feature in enumerate(features) if i not in set(aging) and feature.attribute not in leaking]
     if not kept:
         raise InsufficientData(

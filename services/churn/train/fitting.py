@@ -17,7 +17,7 @@ from shared.contracts.instants import instant_of
 from shared.contracts.prediction import Grade
 from shared.contracts.rows import Microseconds
 from shared.evaluation.calibration import Calibrator, calibrate
-from shared.features import matrix
+from shared.features import Kind, matrix
 from shared.learners.columns import Columns
 from shared.learners.trees import TreeShape
 from shared.training.candidates import Refitted
@@ -68,7 +68,8 @@ def fitted(
     progress("computing features", 0.0)
     frames = stuff.closed.frames
     learned = churn_features(stuff.outcome, stuff.pasts, frames.contact, frames.cutoff, allowed=allowed)
-    chosen = chosen_columns(stuff.closed, learned, allowed)
+    tenure: tuple[Kind, ...] = ("known_days",) if stuff.wanted.contractual else ()
+    chosen = chosen_columns(stuff.closed, learned, allowed, ageless=tenure)
     run = _flat if stuff.waits is None else _in_time
     return run(stuff, chosen, now, progress)
 
