@@ -117,8 +117,9 @@ class ChurnModel:
         if self.is_flat:
             return np.ones_like(margins)
         ends = np.minimum(np.array(self.periods.ends), days)
-        left = np.exp(-self.periods.cumulative(cumulative_hazard(margins), list(ends)))
-        coming = np.concatenate([np.ones((len(left), 1)), left[:, :-1]], axis=1) - left
+        upto = self.periods.cumulative(cumulative_hazard(margins), list(ends))
+        step = np.diff(upto, axis=1, prepend=0.0)
+        coming = np.exp(step - upto) * -np.expm1(-step)
         weight: Matrix = coming / np.maximum(coming.sum(axis=1, keepdims=True), 1e-300)
         return weight
 
