@@ -25,6 +25,8 @@ Lifts = tuple[
 ]
 CANCELLED, STARTED = "subscription_cancelled", ("subscription_started", "subscription_renewed")
 CANCELLATION_DAYS, SILENCE_DAYS = 60, 90
+HORIZON_DAYS, ACTIVE_WITHIN_DAYS = 90, 180
+"""Where nothing is said."""
 BAND_LIFTS: Lifts = (1.0, 2.0, 4.0)
 """From how many times the average odds on a risk is medium, high and very high."""
 
@@ -44,13 +46,13 @@ class Outcome(BaseModel):
     capability: Literal["scoring", "churn"]
     event_types: Annotated[tuple[EventType, ...], Field(max_length=10)] = ()
     silence: Annotated[tuple[EventType, ...], Field(max_length=10)] = ()
-    horizon_days: Annotated[int, Field(ge=1, le=365)] = 90
+    horizon_days: Annotated[int, Field(ge=1, le=365)] = HORIZON_DAYS
     repeatable: bool = False
     first_only: bool = True
     """For a type that people repeat (order_placed): only the first counts unless `repeatable`."""
     at: Annotated[tuple[Moment, ...], Field(max_length=10)] = ()
     every_days: Annotated[int | None, Field(ge=1, le=365)] = None
-    active_within_days: Annotated[int | None, Field(ge=1, le=730)] = 180
+    active_within_days: Annotated[int | None, Field(ge=1, le=730)] = ACTIVE_WITHIN_DAYS
     """Asked about contacts active so lately; None: about all at risk (cancellations, unless said otherwise)."""
     attribute: Annotated[str | None, Field(max_length=128)] = None
     positive: str | None = None
@@ -72,6 +74,8 @@ class Outcome(BaseModel):
             raise ValueError("give either event_types or attribute")
         if self.capability == "churn" and sum(sources) > 1:
             raise ValueError("give one of event_types, silence and attribute")
+        if self.is_automatic and (self.horizon_days, self.active_within_days) != (HORIZON_DAYS, ACTIVE_WITHIN_DAYS):
+            raise ValueError("say what churn is before its horizon_days or active_within_days")
         if self.capability == "churn" and (self.at or self.repeatable):
             raise ValueError("churn is asked about on a grid and once: leave at and repeatable out")
         if self.at and self.every_days:

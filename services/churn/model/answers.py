@@ -161,7 +161,11 @@ def _explained(
 def _not_eligible(model: ChurnModel, answer: Scored) -> Scored:
     named = " or ".join(model.episode.waited_for) if not model.episode.contractual else "activity"
     days = model.episode.active_within_days
-    detail = f"No {named} in the last {days} days; only contacts active so lately are asked about."
+    detail = (
+        f"No {named} yet; only contacts with one are asked about."
+        if days is None
+        else f"No {named} in the last {days} days; only contacts active so lately are asked about."
+    )
     return answer._replace(status="not_eligible", detail=detail)
 
 

@@ -117,8 +117,9 @@ class ChurnModel:
         if self.is_flat:
             return np.ones_like(margins)
         ends = np.minimum(np.array(self.periods.ends), days)
-        left = np.exp(-self.periods.cumulative(cumulative_hazard(margins), list(ends)))
-        coming = np.concatenate([np.ones((len(left), 1)), left[:, :-1]], axis=1) - left
+        upto = self.periods.cumulative(cumulative_hazard(margins), list(ends))
+        step = np.diff(upto, axis=1, prepend=0.0)
+        coming = np.exp(step - upto) * -np.expm1(-step)
         weight: Matrix = coming / np.maximum(coming.sum(axis=1, keepdims=True), 1e-300)
         return weight
 
@@ -205,7 +206,7 @@ def _read(described: Mapping[str, Any], text: str | None, reference: ChurnRefere
             tuple(episode["waited_for"]),
             bool(episode["contractual"]),
             tuple(episode["begun_by"]),
-            episode["active_within_days"],
+            None if episode["active_within_days"] is None else int(episode["active_within_days"]),
         ),
         feature_set=FeatureSet.from_json(described["feature_set"]),
         learner=learner_from_json(described["kind"], described["learner"], text=text),
@@ -227,11 +228,16 @@ def _require_whole(model: ChurnModel) -> None:
     """
     p, k = len(model.feature_set), len(model.periods)
     width = p if model.is_flat else p + len(time_columns(seasonal=model.seasonal))
-    reference = model.reference
+    reference, calibrator = model.reference, model.calibrator
     shapes = (reference.hazards.shape, reference.mean.shape, reference.edges.shape, reference.shares.shape)
     fits = shapes == ((k, 99), (k,), (p, 9), (p, 11)) and len(model.base) == k and len(model.band_lifts) == 3
-    if not fits or getattr(model.learner, "width", width) != width or model.calibrator.slope <= 0:
+    if not fits or getattr(model.learner, "width", width) != width:
         raise ValueError("learner, features, periods and reference do not fit each other")
+    numbers = (model.base, reference.hazards, reference.mean, [calibrator.slope, calibrator.intercept])
+    rising = (np.diff([0.0, *model.periods.ends]), np.diff([0.0, *model.band_lifts]), np.array([calibrator.slope]))
+    sound = all(np.isfinite(each).all() for each in numbers) and all((steps > 0).all() for steps in rising)
+    if not sound or (model.horizon_days is not None and model.horizon_days < 1):
+        raise ValueError("a number is none, or what has to rise does not")
     values = np.full((1, p), np.nan)
     rows = model.rows(values, np.zeros(1, dtype=np.int64))
     if not np.isfinite(

@@ -86,7 +86,9 @@ class Periods:
         padded = np.concatenate([np.zeros((len(hazard), 1)), hazard], axis=1)
         place = np.clip(np.searchsorted(ends, days, side="left"), 1, len(self))
         part = (np.asarray(days) - ends[place - 1]) / (ends[place] - ends[place - 1])
-        read: Matrix = padded[:, place - 1] * (1 - part) + padded[:, place] * part
+        before, after = padded[:, place - 1], padded[:, place]
+        # Rounding must not take it past the end of the period: the next day would lie below.
+        read: Matrix = np.minimum(before + (after - before) * part, after)
         return read
 
     def day_of(self, hazard: Matrix, level: float) -> Vector:

@@ -13,7 +13,7 @@ LEAST_DAYS = 30
 
 
 def value_rates(pasts: Pasts, cutoffs: NDArray[np.int64], types: tuple[str, ...]) -> NDArray[np.float64]:
-    """Tell the value that each contact brought a day, over the last year or since it is known.
+    """Tell the value that each contact brought a day, over the last year or since it is known or was first seen.
 
     Args:
         pasts: one row a contact.
@@ -31,6 +31,8 @@ def value_rates(pasts: Pasts, cutoffs: NDArray[np.int64], types: tuple[str, ...]
     rows = np.isin(pasts.type, codes) & before & recent & ~np.isnan(pasts.value)
     total = np.bincount(owner[rows], weights=pasts.value[rows], minlength=n)
     count = np.bincount(owner[rows], minlength=n)
-    days = np.clip((cutoffs - known_since(pasts)) / DAY, LEAST_DAYS, LOOK_BACK_DAYS)
+    since = np.minimum(known_since(pasts), cutoffs)
+    np.minimum.at(since, owner[before], pasts.at[before])  # a contact moved here from elsewhere ordered before
+    days = np.clip((cutoffs - since) / DAY, LEAST_DAYS, LOOK_BACK_DAYS)
     rates: NDArray[np.float64] = np.where(count > 0, total / days, np.nan)
     return rates
