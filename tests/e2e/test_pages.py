@@ -4,8 +4,6 @@ A small account with a truth to learn stands for the sample and for the reader's
 compared: keys, types, lengths, and every word that does not depend on what was learned.
 """
 
-import csv
-import gzip
 import itertools
 import json
 import os
@@ -18,14 +16,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import pyarrow
-import pyarrow.parquet
 import pytest
 from typer.testing import CliRunner
 
@@ -33,13 +28,9 @@ from foretell.cli import app
 from shared.capabilities import TABLE
 
 ROOT = Path(__file__).parents[2]
-CONTACTS = 240
-DAYS = 400
-NOW = datetime.now(UTC).replace(microsecond=0)
 BLOCK = re.compile(r"^```(?P<language>[a-z]*)(?P<mark> [a-z]+)?\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 LEARNED = {"score", "band", "kind", "grade", "feature", "effect", "text", "trained_at", "cutoff", "request_id"}
 """Fields whose words and whole numbers depend on what was learned, and when."""
-BOUGHT = ("order_placed", "deal_won", "coupon_redeemed")
 ASKS_TOO_MUCH = {"up", "demo", "worker", "openapi"}
 """Run until they are stopped, need the sample, or write into the sources: only their words are checked here."""
 
@@ -155,48 +146,11 @@ def looks_like(shown: str, real: str) -> bool:
     return shape(shown) == shape(real)
 
 
-def write_files(folder: Path) -> None:
-    """Write leads who look around now and then, as the pages name their files; those who look often buy."""
-    draw = random.Random(7)
-    since = (NOW - timedelta(days=DAYS)).isoformat()
-    contacts: list[list[Any]] = []
-    events: list[list[Any]] = []
-    for number in range(CONTACTS):
-        contact, keen = f"c-{number}", number % 2 == 1
-        country, converted = "FR" if keen else "US", int(draw.random() < (0.7 if keen else 0.2))
-        contacts.append([contact, country, "retail", "Europe/Paris", since, number % 5, converted])
-        for day in range(2, DAYS, 4 if keen else 13):
-            at = NOW - timedelta(days=day, minutes=draw.randrange(1_000))
-            events.append([contact, "page_viewed", at.isoformat(), None])
-            if draw.random() < (0.03 if keen else 0.003):
-                bought, value = (at + timedelta(minutes=1)).isoformat(), float(draw.randrange(10, 90))
-                events.extend([contact, kind, bought, value] for kind in BOUGHT)
-        quit_after = draw.randrange(DAYS) if number % 3 == 0 else 0
-        for day in range(DAYS - 1, quit_after, -draw.randrange(3, 9)):
-            used = NOW - timedelta(days=day, minutes=draw.randrange(1_000))
-            events.append([contact, "product_used", used.isoformat(), None])
-    facts = ["id", "country", "industry", "timezone", "created_at", "Tags", "Converted"]
-    names = ["contact_id", "type", "occurred_at", "value"]
-    households = {f"c-{number}": f"household-{number or 1795}" for number in range(CONTACTS)}
-    write_csv(folder / "contacts.csv", facts, contacts)
-    write_csv(folder / "events.csv", names, events)
-    write_csv(folder / "households.csv", facts, [[households[row[0]], *row[1:]] for row in contacts])
-    write_csv(folder / "baskets.csv", names, [[households[row[0]], *row[1:]] for row in events])
-    (folder / "leads.csv.gz").write_bytes(gzip.compress((folder / "contacts.csv").read_bytes()))
-    columns = [list(column) for column in zip(*events, strict=True)]
-    pyarrow.parquet.write_table(pyarrow.table(columns, names=names), folder / "events.parquet")
-
-
-def write_csv(path: Path, header: list[str], rows: list[list[Any]]) -> None:
-    with path.open("w", newline="") as file:
-        csv.writer(file).writerows([header, *rows])
-
-
 @pytest.fixture(scope="module")
-def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Reader:
+def newcomer(tmp_path_factory: pytest.TempPathFactory, own_files: Callable[[Path], None]) -> Reader:
     """Typed what the README says about one's own data; in the account `demo` something stands for the sample."""
     reader = Reader(tmp_path_factory.mktemp("pages"), free_ports())
-    write_files(reader.folder)
+    own_files(reader.folder)
     for line, _ in commands("README.md"):
         reader.types(line)
     reader.types("foretell accounts create demo")

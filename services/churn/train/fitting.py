@@ -27,7 +27,9 @@ from shared.training.competition import Competition, compete
 from shared.training.problem import Problem
 from shared.training.report import CHOSEN_BY_FOLDS, Report, report
 
-SHAPES = (TreeShape(leaves=7, min_rows=200), TreeShape(leaves=15, min_rows=400))
+LEAVES = (7, 15)
+LEAST_CONTACTS = 10
+"""How many contacts' worth of rows a leaf holds: one contact makes dozens of rows that say much the same."""
 RIDGES = (30.0, 300.0)
 VALUED = ("order_placed", "subscription_renewed", "subscription_started", "deal_won")
 """Types whose values are what a contact is worth, the first one that the account has with values."""
@@ -80,7 +82,10 @@ def _in_time(stuff: ChurnMaterial, chosen: Chosen, now: Microseconds, progress: 
     values = matrix(chosen.feature_set, stuff.pasts, waits.contact, waits.cutoff)
     rows = hazard_rows(stuff, chosen.feature_set, waits, values)
     competed = compete(
-        rows.problem, shapes=SHAPES, ridges=RIDGES, progress=lambda text, part: progress(text, 0.15 + 0.6 * part)
+        rows.problem,
+        shapes=_shapes(rows.problem),
+        ridges=RIDGES,
+        progress=lambda text, part: progress(text, 0.15 + 0.6 * part),
     )
     progress("fitting on all frames", 0.8)
     refitted = competed.winner.refit()
@@ -132,6 +137,11 @@ def _flat(stuff: ChurnMaterial, chosen: Chosen, now: Microseconds, progress: Pro
     served = _Served(refitted, _calibrator(problem, competed), reference)
     model = _model(stuff, chosen, served, grade=told.grade, now=now, periods=Periods((1.0,)), seasonal=False)
     return Fit(model, told, competed, problem, {}, competed, None)
+
+
+def _shapes(problem: Problem) -> list[TreeShape]:
+    rows_a_contact = len(problem.labels) / len(np.unique(problem.owner))
+    return [TreeShape(leaves=leaves, min_rows=round(LEAST_CONTACTS * rows_a_contact)) for leaves in LEAVES]
 
 
 def _calibrator(problem: Problem, competed: Competition) -> Calibrator:

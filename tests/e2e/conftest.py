@@ -1,0 +1,64 @@
+"""A small account with a truth to learn, as files that the pages name."""
+
+import csv
+import gzip
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+CONTACTS = 240
+DAYS = 400
+NOW = datetime.now(UTC).replace(microsecond=0)
+BOUGHT = ("order_placed", "deal_won", "coupon_redeemed")
+
+
+def write_files(folder: Path) -> None:
+    """Write leads who look around now and then, as the pages name their files.
+
+    Those who look often buy; one in three stops to use the product some day.
+    """
+    draw, using = random.Random(7), random.Random(8)
+    since = (NOW - timedelta(days=DAYS)).isoformat()
+    contacts: list[list[Any]] = []
+    events: list[list[Any]] = []
+    for number in range(CONTACTS):
+        contact, keen = f"c-{number}", number % 2 == 1
+        country, converted = "FR" if keen else "US", int(draw.random() < (0.7 if keen else 0.2))
+        contacts.append([contact, country, "retail", "Europe/Paris", since, number % 5, converted])
+        for day in range(2, DAYS, 4 if keen else 13):
+            at = NOW - timedelta(days=day, minutes=draw.randrange(1_000))
+            events.append([contact, "page_viewed", at.isoformat(), None])
+            if draw.random() < (0.03 if keen else 0.003):
+                bought, value = (at + timedelta(minutes=1)).isoformat(), float(draw.randrange(10, 90))
+                events.extend([contact, kind, bought, value] for kind in BOUGHT)
+        quit_after = using.randrange(DAYS) if number % 3 == 0 else 0
+        for day in range(DAYS - 1, quit_after, -using.randrange(3, 9)):
+            used = NOW - timedelta(days=day, minutes=using.randrange(1_000))
+            events.append([contact, "product_used", used.isoformat(), None])
+    facts = ["id", "country", "industry", "timezone", "created_at", "Tags", "Converted"]
+    names = ["contact_id", "type", "occurred_at", "value"]
+    households = {f"c-{number}": f"household-{number or 1795}" for number in range(CONTACTS)}
+    write_csv(folder / "contacts.csv", facts, contacts)
+    write_csv(folder / "events.csv", names, events)
+    write_csv(folder / "households.csv", facts, [[households[row[0]], *row[1:]] for row in contacts])
+    write_csv(folder / "baskets.csv", names, [[households[row[0]], *row[1:]] for row in events])
+    (folder / "leads.csv.gz").write_bytes(gzip.compress((folder / "contacts.csv").read_bytes()))
+    columns = [list(column) for column in zip(*events, strict=True)]
+    pyarrow.parquet.write_table(pyarrow.table(columns, names=names), folder / "events.parquet")
+
+
+def write_csv(path: Path, header: list[str], rows: list[list[Any]]) -> None:
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+
+
+@pytest.fixture(scope="session")
+def own_files() -> Callable[[Path], None]:
+    """What writes the reader's files into a folder."""
+    return write_files
