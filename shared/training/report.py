@@ -77,6 +77,7 @@ def report(
     importance: Vector,
     leaks: Sequence[Leak] = (),
     left_out: Sequence[LeftOut] = (),
+    competed_on: Problem | None = None,
 ) -> Report:
     """Judge the winner on the rows that nobody learned or chose from.
 
@@ -86,6 +87,7 @@ def report(
         importance: of each column for the refitted winner, shape (p,).
         leaks: columns left out because they give the outcome away.
         left_out: attributes left out for other reasons.
+        competed_on: what the candidates were chosen on, where it is not what is judged: the rows of a hazard.
     """
     rows = competition.judged
     labels, owner = problem.labels[rows], problem.owner[rows]
@@ -118,7 +120,7 @@ def report(
         importance=_most_important(problem.columns.names, importance),
         leaks=[str(leak) for leak in leaks],
         left_out=left_out,
-        notes=_notes(problem, positives),
+        notes=_notes(problem, competed_on or problem, positives),
     )
 
 
@@ -212,7 +214,7 @@ def _most_important(names: Sequence[str], importance: Vector, most: int = 20) ->
     return [(names[column], round(float(importance[column]) / total, 4)) for column in order if importance[column] > 0]
 
 
-def _notes(problem: Problem, positives: int) -> list[str]:
+def _notes(problem: Problem, competed_on: Problem, positives: int) -> list[str]:
     notes = []
     if problem.chained:
         notes.append(
@@ -223,7 +225,7 @@ def _notes(problem: Problem, positives: int) -> list[str]:
         notes.append(
             "Flat data without times: figures come from stratified folds, so seasons and drift are not tested."
         )
-    if problem.chosen_by_folds:
+    if competed_on.chosen_by_folds:
         notes.append(CHOSEN_BY_FOLDS)
     if positives < 200:
         notes.append(f"Only {positives} contacts reached the outcome; with fewer than 200 the grade is C at most.")

@@ -97,6 +97,7 @@ def _in_time(stuff: ChurnMaterial, chosen: Chosen, now: Microseconds, progress: 
         importance=_padded(refitted.learner.importance(), len(rows.problem.columns))[: len(chosen.feature_set)],
         leaks=chosen.suspects,
         left_out=chosen.left_out,
+        competed_on=rows.problem,
     )
     told = replace(
         told,

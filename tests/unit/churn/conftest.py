@@ -59,7 +59,8 @@ def _subscribers(contacts: int = 300, days: int = 240, *, seed: int = 0) -> Worl
         facts[name] = _plan(name, plan, START + int(begins * DAY))
         rows.append(_event(name, "subscription_started", begins, 20.0))
         ends = min(leaves, days)
-        rows += [_event(name, "product_used", day) for day in draw.uniform(begins, ends, draw.poisson(0.2 * days))]
+        uses = draw.poisson(0.2 * (ends - begins))
+        rows += [_event(name, "product_used", day) for day in draw.uniform(begins, ends, uses)]
         if leaves < days:
             rows.append(_event(name, "subscription_cancelled", leaves))
     return World(facts, rows, START + days * DAY)

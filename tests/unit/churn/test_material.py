@@ -115,7 +115,7 @@ def test_an_account_that_only_sends_mails_has_nothing_to_be_silent_with(account:
 
 
 def test_fewer_than_forty_who_left_are_refused_with_both_counts(subscribers: Any) -> None:
-    world = subscribers(60)
+    world = subscribers(45)
 
     with pytest.raises(InsufficientData, match="40 and 40 are needed") as refused:
         churn_material(LEFT, world.pasts, now=world.until)
