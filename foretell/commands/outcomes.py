@@ -82,11 +82,15 @@ def set_outcome(
     from foretell.opening import capability_name, opened_account
     from shared.contracts.outcome import Outcome
 
-    _refuse_sources(capability, event=event, silence=silence, attribute=attribute, silent_for=silent_for)
-    length = silent_for if silence else within
+    silent = tuple(_listed(silence or ""))
+    _refuse_sources(capability, event=event, silence=silent, attribute=attribute)
+    _refuse_lengths(silence=silent, within=within, silent_for=silent_for)
+    if bands and capability != "churn":
+        raise BadRequest("--bands is for --capability churn.")
+    length = silent_for if silent else within
     given: dict[str, Any] = {
         "event_types": tuple(event) if event else None,
-        "silence": None if silence is None else tuple(_listed(silence)),
+        "silence": silent or None,
         "horizon_days": None if length is None else whole_days(length),
         "band_lifts": None if bands is None else _lifts(bands),
         "at": tuple(moment(text) for text in at) if at else None,
@@ -111,15 +115,20 @@ def set_outcome(
 
 
 def _refuse_sources(
-    capability: str, *, event: list[str] | None, silence: str | None, attribute: str | None, silent_for: str | None
+    capability: str, *, event: list[str] | None, silence: tuple[str, ...], attribute: str | None
 ) -> None:
     sources = [bool(event), bool(silence), bool(attribute)]
     if capability == "churn" and sum(sources) != 1:
         raise BadRequest("Give one of --event TYPE, --silence TYPE and --attribute NAME.")
     if capability != "churn" and (silence or sum(sources) != 1):
         raise BadRequest("Give either --event TYPE or --attribute NAME; --silence is for --capability churn.")
+
+
+def _refuse_lengths(*, silence: tuple[str, ...], within: str | None, silent_for: str | None) -> None:
     if silent_for and not silence:
         raise BadRequest("--for is for --silence; say --within for --event.")
+    if within and silence:
+        raise BadRequest("--within is for --event; say --for for --silence.")
 
 
 def _listed(text: str) -> list[str]:
@@ -128,9 +137,10 @@ def _listed(text: str) -> list[str]:
 
 def _lifts(text: str) -> tuple[float, ...]:
     try:
-        return tuple(float(part) for part in _listed(text))
+        low, middle, high = (float(part) for part in _listed(text))
     except ValueError as error:
         raise BadRequest(f"'{text}' are no bands; write three rising numbers such as 1,2,4.") from error
+    return low, middle, high
 
 
 def _refuse_event_options(given: dict[str, Any], *, attribute: str | None, repeatable: bool) -> None:
