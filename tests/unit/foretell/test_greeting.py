@@ -1,10 +1,14 @@
+import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from foretell import home
-from foretell.greeting import Question, base_url, greeting
+from foretell.greeting import Question, base_url, greeting, questions
+from shared.contracts.rows import ContactRow
 from shared.settings import Settings
+from shared.store import Database, migrate, open_database
 
 
 def test_the_greeting_holds_a_request_that_can_be_pasted(tmp_path: Path) -> None:
@@ -58,3 +62,71 @@ def test_a_question_nobody_answers_is_not_answered(tmp_path: Path) -> None:
     home.write_private(tmp_path / "keys" / "demo", "fk_secret\n")
 
     assert not Question("demo", tmp_path / "keys" / "demo", "/score", "{}").is_answered("http://127.0.0.1:9")
+
+
+def test_the_greeting_asks_every_capability_that_has_an_answer(tmp_path: Path) -> None:
+    home.write_private(tmp_path / "keys" / "demo", "fk_secret\n")
+    asked = [
+        Question("demo", tmp_path / "keys" / "demo", "/score", '{"contacts": [{"id": "a"}], "outcome": "redeem"}'),
+        Question("demo", tmp_path / "keys" / "demo", "/churn-risk", '{"contacts": [{"id": "a"}], "outcome": "lapse"}'),
+    ]
+
+    said = greeting(Settings(home=tmp_path), "http://127.0.0.1:8000", asked)
+
+    assert said.count("curl -s ") == 2
+    assert said.index("/score") < said.index("/churn-risk")
+    assert said.count("Try it in another terminal:") == 1
+    assert "Key of demo" in said
+
+
+CREATED = 1_700_000_000_000_000
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    migrate(Settings(home=tmp_path))
+    database = open_database(Settings(home=tmp_path))
+    yield database
+    database.close()
+
+
+def trained(database: Database, account: str, *models: tuple[str, str], home_folder: Path, contacts: int = 1) -> None:
+    database.create_account(account, created_at=CREATED)
+    home.write_private(home_folder / "keys" / account, "fk_secret\n")
+    store = database.of(account)
+    store.bulk_contacts([ContactRow(f"{account}-{n}", CREATED) for n in range(contacts)], recorded_at=CREATED)
+    for capability, outcome in models:
+        store.promote(capability, outcome, "1", "d" * 64, at=CREATED, reason="tried")
+
+
+def asked(home_folder: Path) -> list[tuple[str, str, dict[str, object]]]:
+    return [(one.account, one.path, json.loads(one.body)) for one in questions(Settings(home=home_folder))]
+
+
+def test_each_capability_of_one_account_is_asked_once_in_the_order_of_the_table(
+    database: Database, tmp_path: Path
+) -> None:
+    models = (("churn", "lapse"), ("scoring", "redeem"), ("scoring", "customer"))
+    trained(database, "acme", *models, home_folder=tmp_path)
+
+    found = asked(tmp_path)
+
+    assert [(account, path) for account, path, _ in found] == [("acme", "/score"), ("acme", "/churn-risk")]
+    assert found[1][2] == {"contacts": [{"id": "acme-0"}], "outcome": "lapse"}
+
+
+def test_the_sample_is_asked_about_before_other_accounts_and_nobody_is_mixed_in(
+    database: Database, tmp_path: Path
+) -> None:
+    trained(database, "acme", ("scoring", "customer"), ("churn", "churn"), home_folder=tmp_path)
+    trained(database, "demo", ("churn", "lapse"), home_folder=tmp_path)
+
+    assert [(account, path) for account, path, _ in asked(tmp_path)] == [("demo", "/churn-risk")]
+
+
+def test_an_account_without_a_key_here_or_without_contacts_is_not_asked(database: Database, tmp_path: Path) -> None:
+    trained(database, "acme", ("churn", "churn"), home_folder=tmp_path, contacts=0)
+    trained(database, "beta", ("churn", "churn"), home_folder=tmp_path)
+    (tmp_path / "keys" / "beta").unlink()
+
+    assert asked(tmp_path) == []
