@@ -1,0 +1,211 @@
+"""Churn end to end: from a real store to a registered version, and the gate between two of them."""
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from services.churn.model import ChurnModel
+from services.churn.train import ChurnMaterial, Fit, churn_material, fitted, train
+from services.churn.train.door import _gate
+from shared.contracts.outcome import Outcome
+from shared.contracts.rows import DAY, AttributeRow, ContactRow, EventRow, Microseconds
+from shared.errors import InsufficientData, UnknownOutcome
+from shared.registry.fetch import artifacts
+from shared.settings import Settings
+from shared.store import AccountStore, Database, migrate, open_database
+from shared.training.material import scanned
+from shared.training.promotion import Model, RegistryAliases, mismatch
+from shared.training.publish import Published
+
+LEFT = Outcome(name="left", capability="churn", event_types=("subscription_cancelled",), horizon_days=30, every_days=20)
+START: Microseconds = 1_700_000_000_000_000
+FIRST_ENDS = 90 * DAY
+
+
+@dataclass
+class Members:
+    """Subscribers who begin at any day; who is on the cheap plan leaves ten times as soon, when there is a signal."""
+
+    contacts: list[ContactRow]
+    events: list[EventRow]
+    until: Microseconds
+
+
+def members(contacts: int = 350, days: int = 300, *, seed: int = 0, signal: bool = True) -> Members:
+    draw = np.random.default_rng(seed)
+    until = START + days * DAY
+    rows, events = [], []
+    for number in range(contacts):
+        name, cheap = f"c{number:04d}", bool(draw.random() < 0.5)
+        begins = START + int(draw.uniform(0, 0.7 * days) * DAY)
+        leaves = begins + int(draw.exponential((50 if cheap else 500) if signal else 120) * DAY)
+        rows.append(ContactRow(name, begins, attributes=(AttributeRow("plan", "basic" if cheap else "pro", begins),)))
+        events.append(EventRow(name, "start", "subscription_started", begins, until, 20.0))
+        if leaves < until:
+            events.append(EventRow(name, "end", "subscription_cancelled", leaves, until))
+    return Members(rows, events, until)
+
+
+def filled(database: Database, name: str, world: Members) -> AccountStore:
+    database.create_account(name, created_at=0)
+    store = database.of(name)
+    store.bulk_contacts(world.contacts, recorded_at=world.until)
+    store.bulk_events(world.events)
+    store.put_outcome(LEFT)
+    return store
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return Settings(home=tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(scope="module")
+def database(settings: Settings) -> Iterator[Database]:
+    migrate(settings)
+    database = open_database(settings)
+    yield database
+    database.close()
+
+
+@pytest.fixture(scope="module")
+def world() -> Members:
+    return members()
+
+
+@pytest.fixture(scope="module")
+def store(database: Database, world: Members) -> AccountStore:
+    return filled(database, "demo", world)
+
+
+@pytest.fixture(scope="module")
+def first(database: Database, settings: Settings, store: AccountStore, world: Members) -> Published:
+    return train(database, settings, "demo", "left", now=world.until - FIRST_ENDS)
+
+
+@pytest.fixture(scope="module")
+def later(store: AccountStore, world: Members) -> tuple[ChurnMaterial, Fit]:
+    stuff = churn_material(LEFT, scanned(store), now=world.until)
+    return stuff, fitted(stuff, now=world.until)
+
+
+def judge(settings: Settings, later: tuple[ChurnMaterial, Fit], row: Any, now: Microseconds) -> Any:
+    return _gate(settings, "demo", *later, row, now)
+
+
+def test_the_first_usable_version_is_registered_promoted_and_loads(
+    settings: Settings, store: AccountStore, first: Published, tmp_path: Path
+) -> None:
+    champion = store.champion("churn", "left")
+    assert champion is not None
+    assert first.promoted
+    assert (champion.version, champion.digest) == (first.version, first.digest)
+
+    folder = artifacts(settings, "demo", "churn", "left", version=first.version, digest=first.digest, into=tmp_path)
+
+    model = ChurnModel.load(folder)
+    assert (model.outcome, model.horizon_days, model.reached_by) == ("left", 30, ("subscription_cancelled",))
+    assert mismatch(store, RegistryAliases(settings), Model("churn", "left")) is None
+
+
+def test_the_catalogue_knows_figures_card_and_until_when_was_learned(
+    store: AccountStore, first: Published, world: Members
+) -> None:
+    row = store.version("churn", "left", first.version)
+
+    assert row is not None
+    assert (row.grade, row.horizon_days) == (first.report.grade, 30)
+    assert row.report["trained_until"] == world.until - FIRST_ENDS
+    assert row.card.startswith("# demo.churn.left")
+    assert "How likely is subscription_cancelled?" in row.card
+    assert "integrated_brier" in row.figures
+
+
+def test_the_gate_compares_on_frames_newer_than_the_champion_s(
+    settings: Settings, store: AccountStore, first: Published, later: tuple[ChurnMaterial, Fit], world: Members
+) -> None:
+    _, fit = later
+    newer = fit.problem.cutoff[fit.graded.judged] >= world.until - FIRST_ENDS
+    assert 200 <= np.count_nonzero(newer) <= len(newer)
+
+    verdict = judge(settings, later, store.version("churn", "left", first.version), world.until)
+
+    assert verdict.decided
+    assert "1 % of log loss" in verdict.reason
+
+
+def test_frames_that_the_champion_has_seen_decide_nothing(
+    settings: Settings, store: AccountStore, first: Published, later: tuple[ChurnMaterial, Fit], world: Members
+) -> None:
+    row = store.version("churn", "left", first.version)
+    assert row is not None
+    same = dataclasses.replace(row, report={**row.report, "trained_until": world.until})
+
+    verdict = judge(settings, later, same, world.until)
+
+    assert (verdict.promote, verdict.decided) == (False, False)
+    assert verdict.reason.startswith("only 0 frames are newer")
+
+
+def test_a_champion_that_is_not_what_was_promoted_is_replaced(
+    settings: Settings, store: AccountStore, first: Published, later: tuple[ChurnMaterial, Fit], world: Members
+) -> None:
+    row = store.version("churn", "left", first.version)
+    assert row is not None
+
+    verdict = judge(settings, later, dataclasses.replace(row, digest="0" * 64), world.until)
+
+    assert verdict.promote
+    assert "cannot be loaded any more" in verdict.reason
+
+
+def test_a_champion_of_flat_data_has_nothing_newer_to_compare_on(
+    settings: Settings, store: AccountStore, first: Published, later: tuple[ChurnMaterial, Fit], world: Members
+) -> None:
+    row = store.version("churn", "left", first.version)
+    assert row is not None
+
+    verdict = judge(
+        settings, later, dataclasses.replace(row, report={**row.report, "trained_until": None}), world.until
+    )
+
+    assert not verdict.promote
+    assert "promote by hand" in verdict.reason
+
+
+def test_noise_is_registered_and_never_promoted(database: Database, settings: Settings) -> None:
+    world = members(250, 240, seed=1, signal=False)
+    store = filled(database, "noise", world)
+    told: list[tuple[str, float]] = []
+
+    published = train(
+        database, settings, "noise", "left", now=world.until, progress=lambda text, part: told.append((text, part))
+    )
+
+    assert not published.promoted
+    assert published.reason.startswith("no usable signal")
+    assert store.champion("churn", "left") is None
+    assert [row.version for row in store.versions("churn", "left")] == [published.version]
+    assert told[-1] == ("done", 1.0)
+    assert [part for _, part in told] == sorted(part for _, part in told)
+
+
+def test_an_unknown_outcome_is_refused_with_the_known_ones(
+    database: Database, settings: Settings, store: AccountStore, world: Members
+) -> None:
+    with pytest.raises(UnknownOutcome, match="Known: churn, left"):
+        train(database, settings, "demo", "lefft", now=world.until)
+
+
+def test_an_account_without_data_is_refused_in_counts(database: Database, settings: Settings) -> None:
+    database.create_account("empty", created_at=0)
+
+    with pytest.raises(InsufficientData) as refused:
+        train(database, settings, "empty", "churn", now=10**15)
+
+    assert refused.value.members["with_outcome"] == 0
