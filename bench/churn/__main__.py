@@ -125,7 +125,7 @@ def main() -> int:
     if given.only in (None, "tenure"):
         tenure = contracts.telco_tenure(given.folder, _progress)
         texts.append(tenure_table(tenure))
-        missed += [] if tenure[0].over_cox.high >= 0 else ["tenure"]
+        missed += [] if tenure[0].over_kaplan_meier.low > 0 else ["tenure"]
     text = "\n\n".join(texts)
     print(text)
     if given.write:
