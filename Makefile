@@ -10,7 +10,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 
 ACCOUNT ?= demo
 CAPABILITY ?= scoring
-OUTCOME ?= redeem
+OUTCOME ?= $(if $(filter scoring,$(CAPABILITY)),redeem)
 ONLY ?=
 ARGS ?=
 # Half of the tests wait for processes and databases: two workers on two cores.
@@ -46,8 +46,8 @@ run: $(PRODUCT) ## Load the sample and train when that is not done yet, then sta
 up: $(PRODUCT) ## Start every process on what FORETELL_HOME holds
 	@exec $(BIN)/foretell up
 
-train: $(PRODUCT) ## Train and register: ACCOUNT=demo CAPABILITY=scoring OUTCOME=redeem
-	@exec $(BIN)/foretell --account $(ACCOUNT) train $(CAPABILITY) --outcome $(OUTCOME) $(ARGS)
+train: $(PRODUCT) ## Train and register: ACCOUNT=demo CAPABILITY=scoring OUTCOME=redeem (segmentation has none)
+	@exec $(BIN)/foretell --account $(ACCOUNT) train $(CAPABILITY) $(if $(OUTCOME),--outcome $(OUTCOME)) $(ARGS)
 
 test: $(DEV) ## Run the tests that take at most 10 minutes, with the coverage floor; ARGS goes to pytest
 	@$(BIN)/python -m pytest -m 'not slow' -n $(WORKERS) --dist loadfile \

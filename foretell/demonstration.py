@@ -29,7 +29,7 @@ _CHUNK = 5_000
 
 
 def demonstrate(settings: Settings, database: Database, *, if_needed: bool, again: bool) -> None:
-    """Load the sample unless it is there and fresh, then train every outcome of it and promote what passes.
+    """Load the sample unless it is there and fresh, then train every outcome and its segments, and promote what passes.
 
     Args:
         settings: where home is.
@@ -53,6 +53,10 @@ def demonstrate(settings: Settings, database: Database, *, if_needed: bool, agai
         if not (fresh and if_needed and is_answered(settings, champion)):
             _define(store, outcome)
             _train(settings, database, outcome)
+    if not (fresh and if_needed and is_answered(settings, store.champion("segmentation", ""))):
+        from foretell.learning import train_segments
+
+        train_segments(settings, database, ACCOUNT)
 
 
 def _define(store: AccountStore, outcome: Outcome) -> None:

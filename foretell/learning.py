@@ -48,6 +48,36 @@ def train_outcome(
     learned(f"{account}.{capability}.{outcome}", lambda progress: run(progress=progress), promote=promote)
 
 
+def train_segments(
+    settings: "Settings",
+    database: "Database",
+    account: str,
+    *,
+    segments: int | None = None,
+    promote: bool = True,
+    attributes: Sequence[str] = (),
+) -> None:
+    """Find the segments of an account, register, promote when the gate allows it, and print the report.
+
+    Args:
+        settings: where the registry is.
+        database: the store.
+        account: whose data.
+        segments: how many; None: chosen by measurement.
+        promote: whether a version that passes the gate answers.
+        attributes: those that count beside behaviour.
+
+    Raises:
+        InsufficientData: there is too little to learn from.
+        NotPromoted: it was to be promoted and did not pass the gate.
+    """
+    from services.segmentation.train import train
+
+    choices = Choices(promote=promote, allowed=frozenset(attributes))
+    run = partial(train, database, settings, account, segments=segments, choices=choices, now=now_us())
+    learned(f"{account}.segmentation", lambda progress: run(progress=progress), promote=promote)
+
+
 def learned(name: str, train: "Callable[[Progress], Published]", *, promote: bool) -> None:
     """Run a training under a progress bar and print its report.
 
@@ -81,13 +111,14 @@ def report_lines(published: "Published", name: str) -> list[str]:
         "",
         *aligned([[_words(name), _value(value)] for name, value in report["data"].items() if _is_plain(value)]),
         "",
-        *_candidates(report["candidates"]),
+        *(_candidates(report["candidates"]) if report["candidates"] else []),
         "",
         *aligned([[_words(name), _value(value)] for name, value in report["figures"].items()]),
         "",
     ]
     if report.get("importance"):
         lines.append("Most important: " + ", ".join(name for name, _ in report["importance"][:5]))
+    lines += [f"{one['id']:<5}{one['name']}: {one['description']}" for one in report.get("segments", ())]
     lines += [f"Left out as a leak: {leak} (keep it with --allow)" for leak in report.get("leaks", ())]
     lines += _left_out(report.get("left_out", ()))
     lines += [f"Note: {note}" for note in report.get("notes", ())]

@@ -10,7 +10,7 @@ from shared.contracts.outcome import BAND_LIFTS, EventType, Moment, OutcomeName
 from shared.contracts.prediction import Answer, Band, Grade, ProblemPointer, Reason, Source, Status, Trend
 
 MAX_ITEMS = 1_000
-CapabilityName = Literal["scoring", "churn"]
+CapabilityName = Literal["scoring", "churn", "segmentation"]
 
 
 class _Asked(BaseModel):
@@ -249,8 +249,8 @@ class ModelAnswer(Answer):
     outcome: Annotated[str | None, Field(description="Which outcome; null where the capability has none.")]
     version: Annotated[str, Field(description="The registered version.")]
     champion: Annotated[bool, Field(description="Whether it is the one that answers.")]
-    kind: Annotated[str, Field(description="lightgbm, logistic or rule.")]
-    grade: Annotated[Grade, Field(description="A to D: log-loss skill over the best plain rule.")]
+    kind: Annotated[str, Field(description="lightgbm, logistic or rule; for segments kmeans or rfm.")]
+    grade: Annotated[Grade, Field(description="A to D: how much it surely knows beyond the best plain rule.")]
     trained_at: Annotated[datetime, Field(description="When it was trained, UTC.")]
     horizon_days: Annotated[int | None, Field(description="How far after the cutoff the outcome may come.")]
     figures: Annotated[dict[str, Any], Field(description="Held-out figures of the training report.")]

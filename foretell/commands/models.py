@@ -67,7 +67,9 @@ def _mismatches(settings: "Settings", store: "AccountStore", capability: str, ou
         found = [mismatch(store, aliases, Model(capability, outcome)) for outcome in outcomes]
     except RegistryUnavailable as error:
         return [f"MLflow's aliases were not compared: {error.detail}"]
-    return [f"{outcome}: {told}" for outcome, told in zip(outcomes, found, strict=True) if told is not None]
+    return [
+        f"{outcome or capability}: {told}" for outcome, told in zip(outcomes, found, strict=True) if told is not None
+    ]
 
 
 @app.command(epilog=examples("foretell models show redeem --account demo", "foretell models show customer 3 --json"))
@@ -119,7 +121,7 @@ def _version(store: "AccountStore", capability: str, outcome: str, version: str 
     found = None if version is None else store.version(capability, outcome, version)
     if found is None:
         which = f"version {version} of " if version else "version of "
-        raise NotFound(f"There is no {which}'{outcome}': `foretell models list` shows what there is.")
+        raise NotFound(f"There is no {which}'{outcome or capability}': `foretell models list` shows what there is.")
     return found
 
 

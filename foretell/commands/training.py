@@ -64,6 +64,34 @@ def churn(
     _train("churn", outcome, account, promote=not no_promote, allow=allow)
 
 
+@app.command(
+    epilog=examples(
+        "foretell train segmentation",
+        "foretell train segmentation --segments 5 --attribute plan --no-promote",
+    )
+)
+def segmentation(
+    *,
+    segments: Annotated[
+        int | None, typer.Option(help="How many; chosen by measurement when omitted.", min=2, max=20, metavar="N")
+    ] = None,
+    attribute: Annotated[
+        list[str] | None,
+        typer.Option(help="Let an attribute count beside behaviour; repeat for several.", metavar="NAME"),
+    ] = None,
+    account: AccountOption = DEFAULT_ACCOUNT,
+    no_promote: NoPromoteOption = False,
+) -> None:
+    """Find segments; running services serve a promoted version within 30 s. Kept segments keep their names."""
+    from foretell.learning import train_segments
+    from foretell.opening import opened_account
+
+    with opened_account(account) as (settings, database, _):
+        train_segments(
+            settings, database, account, segments=segments, promote=not no_promote, attributes=tuple(attribute or ())
+        )
+
+
 def _train(capability: str, outcome: str, account: str, *, promote: bool, allow: list[str] | None) -> None:
     from foretell.learning import train_outcome
     from foretell.opening import opened_account

@@ -30,6 +30,7 @@ _TAGS: Final = (
     ("events", "Dated facts about contacts."),
     ("outcomes", "What is predicted."),
     ("models", "What was trained."),
+    ("segments", "Groups that behave alike."),
     ("operations", "For those who run this."),
 )
 _OPEN_TAG: Final = "operations"
@@ -115,10 +116,12 @@ def _possible(path: str, method: str, operation: Document) -> Iterator[str]:
         yield "InvalidRequest"
     if "requestBody" in operation:
         yield "BodyTooLarge"
-    if "{" in path and method in ("get", "delete"):
+    if "{" in path and method in ("get", "patch", "delete"):
         yield "NotFound"
-    if method == "delete":
+    if method in ("patch", "delete"):
         yield "Conflict"
+    elif "segments" in operation["tags"]:
+        yield "NoModelTrained"
     if path in {line.path for line in TABLE}:
         yield from ("NoModelTrained", "DeadlineExceeded")
 

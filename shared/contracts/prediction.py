@@ -21,7 +21,7 @@ Trend = Literal["improving", "steady", "declining", "unknown"]
 Source = Literal["model", "rules", "population", "default"]
 Effect = Literal["raises", "lowers"]
 Grade = Literal["A", "B", "C", "D"]
-ModelKind = Literal["lightgbm", "logistic", "rule"]
+ModelKind = Literal["lightgbm", "logistic", "rule", "kmeans", "rfm"]
 
 
 class Answer(BaseModel):
@@ -91,7 +91,7 @@ class ModelInfo(Answer):
     capability: Annotated[str, Field(description="Which question.")]
     outcome: Annotated[str | None, Field(description="Which outcome; null where the capability has none.")]
     version: Annotated[str, Field(description="The registered version.")]
-    kind: Annotated[ModelKind, Field(description="What kind of model won on held-out time.")]
+    kind: Annotated[ModelKind, Field(description="How it was learned: the kind that won, or how segments were found.")]
     horizon_days: Annotated[int | None, Field(description="How far after the cutoff the outcome may come, days.")]
     trained_at: Annotated[datetime, Field(description="When it was trained, UTC.")]
-    grade: Annotated[Grade, Field(description="A to D: log-loss skill over the best plain rule.")]
+    grade: Annotated[Grade, Field(description="A to D: how much it surely knows beyond the best plain rule.")]

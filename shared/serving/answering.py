@@ -154,6 +154,7 @@ class Answering:
         self._score(asked, champion, pasts, verdicts, noted)
         if not away:
             self._put_trends(asked, account, contacts, verdicts)
+            self._remember(asked, account, contacts, verdicts)
         return verdicts
 
     def _score(
@@ -190,6 +191,25 @@ class Answering:
         for contact, verdict in zip(contacts, verdicts, strict=True):
             if verdict.scored is not None:
                 verdict.trend = trend_of(verdict.scored.score, before.get(contact.id))
+
+    def _remember(
+        self, asked: Asked, account: AccountReads, contacts: Sequence[InlineContact], verdicts: Sequence[Verdict]
+    ) -> None:
+        """Let the question add what the store knows of the contacts; without it the answers stay as they are."""
+        answered_ones = [
+            (contact.id, verdict)
+            for contact, verdict in zip(contacts, verdicts, strict=True)
+            if verdict.scored is not None
+        ]
+        if self._question.remember is None or not answered_ones:
+            return
+        ids, scored = [one for one, _ in answered_ones], [verdict.scored for _, verdict in answered_ones]
+        try:
+            known = self._question.remember(account, ids, scored, microseconds(asked.cutoff))
+        except StoreUnavailable:
+            return
+        for (_, verdict), again in zip(answered_ones, known, strict=True):
+            verdict.scored = again
 
     def _rendered(
         self, asked: Asked, champion: Champion, every: Sequence[Slot], verdicts: Sequence[Verdict]
@@ -248,6 +268,7 @@ class Answering:
                 band=prediction.band,
                 source=prediction.source,
                 body=prediction.model_dump_json(),
+                segment=self._question.segment_of(prediction),
             )
             for prediction in predictions
             if prediction.status in LOGGED

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from shared.capabilities import Capability
 from shared.contracts.prediction import Answer, Prediction, Source, Status
 from shared.contracts.request import PredictionRequest
+from shared.contracts.rows import Microseconds
 from shared.timeline import Pasts
 
 
@@ -115,6 +116,14 @@ class ServedModel(Protocol):
         """The columns of the model."""
 
 
+Remember = Callable[[Any, Sequence[str], Sequence[Any], Microseconds], Sequence[Any]]
+"""The account's reads, contact ids, the model's answers about them, the cutoff → the answers again, in order."""
+
+
+def _no_segment(_: Any) -> str | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """One capability as the shell sees it."""
@@ -137,3 +146,7 @@ class Question:
     is_kept: Callable[[Any, Any], bool] = lambda _, __: True
     """From request and model: whether the answers become the latest predictions of their contacts. A question asked
     another way than usual, about another horizon for instance, must not stand in the ranked list."""
+    remember: Remember | None = None
+    """Add to answers what the store knows of the same contacts; None: nothing."""
+    segment_of: Callable[[Any], str | None] = _no_segment
+    """Under which segment a prediction on the wire is filed."""

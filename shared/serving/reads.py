@@ -23,6 +23,12 @@ class AccountReads(Protocol):
     def past_scores(self, capability: str, outcome: str, contact_ids: Sequence[str], *, around: int) -> dict[str, int]:
         """Read the scores stored nearest to an instant."""
 
+    def latest_of(self, capability: str, outcome: str, contact_ids: Sequence[str]) -> dict[str, tuple[int, str]]:
+        """Read the cutoff and the body of the latest prediction about contacts."""
+
+    def segment_names(self) -> dict[str, str]:
+        """Read what the account calls its segments, by id."""
+
     def outcomes(self, capability: str) -> Sequence[Outcome]:
         """List what is defined."""
 

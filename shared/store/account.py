@@ -9,7 +9,10 @@ from shared.store.keys import Keys
 from shared.store.outcomes import Outcomes
 from shared.store.pasts import PastReads
 from shared.store.predictions import Predictions
+from shared.store.segments import Segments
 
 
-class AccountStore(Keys, Contacts, Events, BulkEvents, PastReads, Outcomes, Champions, Catalogue, Predictions):
+class AccountStore(
+    Keys, Contacts, Events, BulkEvents, PastReads, Outcomes, Champions, Catalogue, Predictions, Segments
+):
     """One account's store: whatever is called, only this account's rows are seen or changed."""

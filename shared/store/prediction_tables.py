@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.store.columns import CLUSTERED, Instant, KeyText, LongText, PredictionTable
+from shared.store.columns import CLUSTERED, Instant, KeyText, LongText, OptionalKeyText, PredictionTable
 
 
 class PredictionLogTable(PredictionTable):
@@ -28,6 +28,8 @@ class PredictionLogTable(PredictionTable):
     band: Mapped[str | None]
     source: Mapped[str | None]
     body: Mapped[LongText]
+    segment: Mapped[OptionalKeyText]
+    """Id of the segment that the prediction tells, where the capability has segments."""
 
 
 class LatestPredictionTable(PredictionTable):
@@ -36,6 +38,7 @@ class LatestPredictionTable(PredictionTable):
     __tablename__ = "latest_predictions"
     __table_args__: Any = (
         Index("ix_latest_predictions_ranked", "account_id", "capability", "outcome", "score", "contact_id"),
+        Index("ix_latest_predictions_segment", "account_id", "segment", "contact_id"),
         CLUSTERED,
     )
 
@@ -53,3 +56,4 @@ class LatestPredictionTable(PredictionTable):
     band: Mapped[str | None]
     source: Mapped[str | None]
     body: Mapped[LongText]
+    segment: Mapped[OptionalKeyText]

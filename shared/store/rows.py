@@ -129,3 +129,5 @@ class PredictionRow(NamedTuple):
     source: str | None
     body: str
     """The prediction as it was sent, JSON."""
+    segment: str | None = None
+    """Id of the segment that it tells; None where the capability has none."""

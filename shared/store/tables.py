@@ -158,6 +158,17 @@ class DefaultOutcomeTable(StoreTable):
     outcome: Mapped[str]
 
 
+class SegmentNameTable(StoreTable):
+    """What the account calls a segment; a name that training gave lies in the catalogue."""
+
+    __tablename__ = "segment_names"
+
+    account_id: Mapped[str] = mapped_column(KEY_TEXT, ForeignKey("accounts.name"), primary_key=True)
+    segment_id: Mapped[KeyText] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    renamed_at: Mapped[Instant]
+
+
 class ChampionTable(StoreTable):
     """Which version answers: the one place that decides it."""
 

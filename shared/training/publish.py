@@ -93,6 +93,8 @@ class Fitted:
     """The last instant that any training label could know; None for flat data."""
     data_digest: str
     params: dict[str, Any] = field(default_factory=dict)
+    first: str = "first version; better than the base rate with 95 % confidence"
+    """Why a usable version is promoted where none answers yet."""
 
     @property
     def named(self) -> Model:
@@ -143,7 +145,7 @@ def _verdict(store: AccountStore, fitted: Fitted, gate: Gate) -> Verdict:
         return Verdict(False, True, "no usable signal: the gain over the base rate is not above 0 with 95 % confidence")
     champion = store.champion(fitted.capability, fitted.outcome)
     if champion is None:
-        return Verdict(True, True, "first version; better than the base rate with 95 % confidence")
+        return Verdict(True, True, fitted.first)
     row = store.version(fitted.capability, fitted.outcome, champion.version)
     if row is None:
         return Verdict(True, True, f"the champion, version {champion.version}, is not in the catalogue any more")

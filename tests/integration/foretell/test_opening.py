@@ -73,5 +73,10 @@ def test_a_model_is_named_by_its_outcome_or_as_it_is_listed(text: str) -> None:
     assert named_model(text, "acme", "scoring") == ("acme", "scoring", "redeem")
 
 
+@pytest.mark.parametrize("text", ["segmentation", "acme.segmentation"])
+def test_a_model_without_outcome_is_named_by_its_capability(text: str) -> None:
+    assert named_model(text, "acme", "scoring") == ("acme", "segmentation", "")
+
+
 def test_a_model_as_listed_names_its_account() -> None:
     assert named_model("demo.scoring.redeem", "default", "scoring")[0] == "demo"

@@ -189,13 +189,13 @@ async def test_the_request_id_is_the_same_in_header_body_and_service(door, upstr
 
 
 async def test_everything_under_a_prefix_goes_to_its_service(door, upstream) -> None:
-    add_forwarding(door.app, (Capability("scoring", "/segment", "?", prefixes=("/segments",)),))
+    add_forwarding(door.app, (Capability("scoring", "/plan", "?", prefixes=("/plans",)),))
     reader = door.key(scopes=("read",))
 
-    listed = await door.ask("GET", "/segments", reader)
-    shown = await door.ask("GET", "/segments/a%2Fb/members?limit=2", reader)
-    written = await door.ask("PUT", "/segments/a", reader, data=b"{}")
-    beside = await door.ask("GET", "/segmentsx", reader)
+    listed = await door.ask("GET", "/plans", reader)
+    shown = await door.ask("GET", "/plans/a%2Fb/members?limit=2", reader)
+    written = await door.ask("PUT", "/plans/a", reader, data=b"{}")
+    beside = await door.ask("GET", "/plansx", reader)
 
     assert [answer[0] for answer in (listed, shown, written, beside)] == [200, 200, 403, 404]
-    assert [one.target for one in upstream.seen] == ["/segments", "/segments/a%2Fb/members?limit=2"]
+    assert [one.target for one in upstream.seen] == ["/plans", "/plans/a%2Fb/members?limit=2"]

@@ -7,7 +7,7 @@ from shared.store import AccountStore, Database, PredictionRow, VersionRow
 from shared.store.columns import PredictionTable, StoreTable
 
 EVENT = EventRow("a", "1", "order_placed", 10, 10)
-PREDICTION = PredictionRow("a", "scoring", "x", "1", 10, 10, "r", "ok", 0.5, 50, "low", "model", "{}")
+PREDICTION = PredictionRow("a", "scoring", "x", "1", 10, 10, "r", "ok", 0.5, 50, "low", "model", "{}", "s1")
 
 
 def fill(store: AccountStore) -> None:
@@ -23,6 +23,7 @@ def fill(store: AccountStore) -> None:
     store.promote("scoring", "x", "1", "digest", at=1, reason="first")
     store.add_version(VersionRow("scoring", "x", "1", "digest", "rule", "A", 1, 90, "run"), {"lift": b"png"})
     store.log_predictions([PREDICTION])
+    store.name_segment("s1", "Regulars", at=1)
     store.create_key("k", ["read"], public_id=f"of-{store.account}", digest=b"d", created_at=1)
 
 
@@ -50,13 +51,16 @@ def everything(store: AccountStore) -> dict[str, object]:
         "latest_predictions": store.latest_predictions("scoring", "x", limit=10),
         "predictions_of": store.predictions_of("a"),
         "past_scores": store.past_scores("scoring", "x", ["a"], around=10),
+        "latest_of": store.latest_of("scoring", "x", ["a"]),
+        "contacts_of_segment": store.contacts_of_segment("s1", limit=10),
+        "segment_names": store.segment_names(),
     }
 
 
 READS = {name for name in dir(AccountStore) if not name.startswith("_")} - {
     "put_contacts", "bulk_contacts", "add_events", "bulk_events", "declare_static", "put_outcome", "delete_outcome",
     "set_default_outcome", "promote", "rollback", "add_version", "log_predictions", "delete_predictions_before",
-    "create_key", "revoke_key",
+    "create_key", "revoke_key", "name_segment",
 }  # fmt: skip
 
 

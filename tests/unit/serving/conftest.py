@@ -197,6 +197,7 @@ def running(store: FakeStore, model: FakeModel, settings: ServiceSettings, tmp_p
         load: Callable[[Path], Any] = lambda _: model,
         fetch: Callable[..., Awaitable[Path]] = here,
         unix_seconds: Callable[[], float] = lambda: 0.0,
+        **more: Any,
     ) -> AsyncIterator[Any]:
         question = Question(
             capability=capability("scoring"),
@@ -207,6 +208,7 @@ def running(store: FakeStore, model: FakeModel, settings: ServiceSettings, tmp_p
             ask=lambda model, pasts, cutoffs, asked: model.predict(pasts, cutoffs, reasons=asked.reasons_asked),
             additions=lambda scored: {"parts": None if scored is None else scored.parts},
             examples={"request": REQUEST_EXAMPLE, "response": RESPONSE_EXAMPLE},
+            **more,
         )
         app = Service(question, settings, store, now=lambda: NOW, fetch=fetch, unix_seconds=unix_seconds).app()
         async with app.router.lifespan_context(app):

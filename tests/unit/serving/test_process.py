@@ -1,8 +1,25 @@
+import sys
+from collections.abc import Iterator
+
 import pytest
 from fastapi import FastAPI
 
 from shared.serving.process import run
 from shared.settings import ServiceSettings
+
+
+@pytest.fixture(autouse=True)
+def libraries() -> Iterator[None]:
+    """`run` makes libraries look absent; the tests after these need them."""
+    before = dict(sys.modules)
+    yield
+    for name in [name for name, module in sys.modules.items() if module is None and before.get(name, 0) is not None]:
+        del sys.modules[name]
+    for name in ("scipy", "scipy.sparse"):
+        if before.get(name) is not sys.modules.get(name):
+            sys.modules.pop(name)
+            if name in before:
+                sys.modules[name] = before[name]
 
 
 def test_a_process_without_its_settings_ends_in_one_sentence(

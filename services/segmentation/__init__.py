@@ -1,0 +1,1 @@
+"""Which behaviour group does this contact belong to, how surely, and why?"""

@@ -1,0 +1,138 @@
+"""The report of a run: groups and what is told of them, how they were chosen, what became of those before."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from services.segmentation.model import RULES, Segment
+from services.segmentation.train.fitting import FEW_CONTACTS, Fit
+from services.segmentation.train.matching import told
+from services.segmentation.train.naming import description
+from services.segmentation.train.profiles import Profile
+from shared.contracts.instants import instant_of
+from shared.contracts.prediction import Grade
+from shared.evaluation.bootstrap import Interval
+from shared.features import LeftOut
+
+Figures = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one training found."""
+
+    winner: str
+    kind: str
+    grade: Grade
+    data: Figures
+    """Counts and times."""
+    candidates: Sequence[Figures]
+    """One a number of groups."""
+    figures: Mapping[str, Interval | float]
+    segments: Sequence[Figures]
+    """What `GET /segments` shows: id, name, description, share, profile, groups inside."""
+    matching: Figures | None
+    """What became of the groups of the version before, by id."""
+    left_out: Sequence[LeftOut] = ()
+    notes: Sequence[str] = ()
+    usable: bool = True
+    """Groups that do not hold are never found in the first place: there is always something to serve."""
+
+    def to_json(self) -> Figures:
+        """Write as plain values."""
+        return {
+            "winner": self.winner,
+            "kind": self.kind,
+            "grade": self.grade,
+            "usable": self.usable,
+            "data": self.data,
+            "candidates": list(self.candidates),
+            "figures": {
+                name: figure.to_json() if isinstance(figure, Interval) else round(float(figure), 6)
+                for name, figure in self.figures.items()
+            },
+            "segments": list(self.segments),
+            "matching": self.matching,
+            "left_out": [{"name": left.name, "reason": left.reason, "remedy": left.remedy} for left in self.left_out],
+            "notes": list(self.notes),
+        }
+
+
+def report(fit: Fit, old_ids: Sequence[str] = ()) -> Report:
+    """Write down what a fit found.
+
+    Args:
+        fit: the model and its evidence.
+        old_ids: of the version before, in its order.
+    """
+    model, served = fit.model, fit.served
+    ids = [segment.named.id for segment in model.segments]
+    figures: dict[str, Interval | float] = {}
+    if served is not None:
+        figures["agreement"] = served.agreement
+        figures |= served.usefulness.figures() if served.usefulness is not None else {}
+    figures["average_membership"] = float(model.grouping.membership(fit.today.places).max(axis=1).mean())
+    return Report(
+        winner="a plain recency-frequency-money rule" if model.kind == RULES else f"k-means, {len(ids)} segments",
+        kind=model.kind,
+        grade=model.grade,
+        data=_data(fit),
+        candidates=[one.to_json() for one in fit.candidates],
+        figures=figures,
+        segments=[
+            _segment(segment, profile, inside)
+            for segment, profile, inside in zip(model.segments, fit.described, fit.described_inside, strict=True)
+        ],
+        matching=None if fit.matching is None else told(fit.matching, list(old_ids), ids),
+        left_out=fit.today.declared.left_out,
+        notes=_notes(fit, old_ids),
+    )
+
+
+def _data(fit: Fit) -> Figures:
+    counts: Figures = {
+        "contacts": len(fit.today.contact),
+        "features": len(fit.today.feature_set),
+        "segments": len(fit.model.segments),
+        "cutoff": instant_of(int(fit.today.cutoff[0])).date().isoformat(),
+    }
+    if fit.before is not None:
+        counts |= {
+            "judged_contacts": len(fit.before.contact),
+            "judged_at": instant_of(int(fit.before.cutoff[0])).date().isoformat(),
+            "judged_days": fit.before.days,
+        }
+    return counts
+
+
+def _segment(segment: Segment, profile: Profile, inside: Sequence[Profile]) -> Figures:
+    return {
+        "id": segment.named.id,
+        "name": segment.named.name,
+        "description": description(profile),
+        **profile.to_json(),
+        "micro_segments": [
+            {"id": named.id, "name": named.name, "size": inner.size, "share_of_segment": round(inner.share, 4)}
+            for named, inner in zip(segment.micro, inside, strict=True)
+        ],
+    }
+
+
+def _notes(fit: Fit, old_ids: Sequence[str]) -> list[str]:
+    notes = []
+    if fit.model.kind == RULES:
+        notes.append(
+            f"Fewer than {FEW_CONTACTS} contacts have events: the segments were set by recency, frequency and money, "
+            "not found; answers say `source: rules`."
+        )
+    elif fit.before is None:
+        notes.append("There is no next period to judge by yet: subsamples alone chose the number of segments.")
+    else:
+        notes.append(
+            f"The share explained is that of the {fit.before.days} days after {_data(fit)['judged_at']}, by segments "
+            "found from what was known then, beside a recency-frequency-money score cut into as many groups."
+        )
+    if fit.matching is not None and old_ids:
+        kept = len(fit.matching.kept)
+        notes.append(f"{kept} of {len(old_ids)} segments of the version before keep their id and name.")
+    return notes

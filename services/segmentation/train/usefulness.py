@@ -1,0 +1,181 @@
+"""What groups know of what comes next, beside a plain recency-frequency-money score cut into as many groups."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.contracts.rows import DAY
+from shared.evaluation.bootstrap import Interval, of_figures
+from shared.features import Feature, FeatureSet, matrix
+from shared.timeline import Pasts
+from shared.timeline.frames import of_type, positions_before
+
+Vector = NDArray[np.float64]
+Labels = NDArray[np.intp]
+FOLDS = 10
+QUINTILES = 5
+
+
+class Next(NamedTuple):
+    """What contacts did in the period after a cutoff."""
+
+    spend: Vector
+    """(n,) log(1 + money), where events carry values, else log(1 + events)."""
+    active: Vector
+    """(n,) 1.0 where anything of the leading type happened."""
+
+
+def next_period(
+    pasts: Pasts, contact: NDArray[np.int32], cutoff: NDArray[np.int64], *, days: int, leading: str | None
+) -> Next:
+    """Look at what the leading events brought in the days from the cutoff on.
+
+    Args:
+        pasts: the contacts.
+        contact: row of each frame, shape (n,).
+        cutoff: microseconds, shape (n,).
+        days: how long the period is.
+        leading: the event type; None: every event.
+    """
+    events = pasts if leading is None else of_type(pasts, pasts.type_code(leading))
+    start = positions_before(events, contact, cutoff)
+    end = positions_before(events, contact, cutoff + days * DAY)
+    valued = bool(np.any(~np.isnan(events.value)))
+    sums = np.concatenate([[0.0], np.cumsum(np.nan_to_num(events.value))])
+    amount = np.maximum(sums[end] - sums[start], 0.0) if valued else (end - start).astype(np.float64)
+    return Next(np.log1p(amount), (end > start).astype(np.float64))
+
+
+def rfm_groups(
+    pasts: Pasts, contact: NDArray[np.int32], cutoff: NDArray[np.int64], *, leading: str | None, k: int
+) -> Labels:
+    """Cut the plain score into k groups: quintiles of recency, frequency and money, 1 to 5 each, summed.
+
+    Source: Hughes (1994), Strategic database marketing.
+
+    Args:
+        pasts: the contacts.
+        contact: row of each frame, shape (n,).
+        cutoff: microseconds, shape (n,).
+        leading: the event type; None: every event.
+        k: how many groups, of about equal size as far as ties allow.
+    """
+    plain = FeatureSet(
+        (
+            Feature("recency", "days_since_last", "days", "recency", leading),
+            Feature("frequency", "count", "events", "frequency", leading, window_days=730),
+            Feature("money", "value_sum", "amount", "money", leading, window_days=730),
+        )
+    )
+    values = matrix(plain, pasts, contact, cutoff)
+    recency = -np.nan_to_num(values[:, 0], nan=np.inf)
+    columns = (recency, values[:, 1], np.nan_to_num(values[:, 2]))
+    score = np.sum([_quintile(column) for column in columns], axis=0)
+    edges = np.quantile(score, np.arange(1, k) / k)
+    return np.asarray(np.searchsorted(edges, score, side="left"))
+
+
+def _quintile(values: Vector) -> Labels:
+    rank = np.argsort(np.argsort(values, kind="stable"), kind="stable")
+    return rank * QUINTILES // len(values)
+
+
+def squared_errors(groups: Labels, outcome: Vector, *, seed: int = 0) -> tuple[Vector, Vector]:
+    """Predict each contact by the mean of its group among the other nine tenths of the contacts.
+
+    Args:
+        groups: shape (n,).
+        outcome: shape (n,).
+        seed: of the tenths.
+
+    Returns:
+        The squared errors, shape (n,), and those of one mean for all.
+    """
+    fold = np.random.default_rng(seed).integers(0, FOLDS, len(outcome))
+    own, plain = np.empty(len(outcome)), np.empty(len(outcome))
+    k = int(groups.max()) + 1
+    for number in range(FOLDS):
+        known, asked = fold != number, fold == number
+        mean = float(outcome[known].mean())
+        counts = np.bincount(groups[known], minlength=k)
+        sums = np.bincount(groups[known], weights=outcome[known], minlength=k)
+        means = np.where(counts > 0, sums / np.maximum(counts, 1), mean)
+        own[asked], plain[asked] = means[groups[asked]], mean
+    return (outcome - own) ** 2, (outcome - plain) ** 2
+
+
+@dataclass(frozen=True, slots=True)
+class Usefulness:
+    """Share of the differences in the next period that groups explain, with contact-bootstrap intervals."""
+
+    spend: Interval
+    active: Interval
+    rfm_spend: Interval
+    rfm_active: Interval
+    gain_spend: Interval
+    """Of the groups over the plain score."""
+    gain_active: Interval
+    gain: Interval
+    """Of both together, as a share of what the plain score explains."""
+
+    @property
+    def both(self) -> float:
+        """Average the shares of spend and activity."""
+        return (self.spend.value + self.active.value) / 2
+
+    @property
+    def error(self) -> float:
+        """Tell the standard error of `both`, as if the two were one: a quarter of the wider interval."""
+        return max(self.spend.high - self.spend.low, self.active.high - self.active.low) / 4
+
+    def figures(self) -> dict[str, Interval]:
+        """Name the figures of a report."""
+        return {
+            "spend_explained": self.spend,
+            "activity_explained": self.active,
+            "plain_score_spend_explained": self.rfm_spend,
+            "plain_score_activity_explained": self.rfm_active,
+            "gain_spend": self.gain_spend,
+            "gain_activity": self.gain_active,
+            "relative_gain": self.gain,
+        }
+
+
+def usefulness(groups: Labels, plain: Labels, after: Next, owner: NDArray[np.int32], *, draws: int = 300) -> Usefulness:
+    """Judge groups by the period after them, beside plain groups of the same contacts.
+
+    Args:
+        groups: shape (n,).
+        plain: of the recency-frequency-money score, shape (n,).
+        after: what came.
+        owner: contact of each row, shape (n,).
+        draws: resamples of contacts.
+    """
+    errors = {
+        name: (squared_errors(groups, outcome), squared_errors(plain, outcome)[0])
+        for name, outcome in after._asdict().items()
+    }
+
+    def figures(times: Vector) -> dict[str, float]:
+        found: dict[str, float] = {}
+        for name, ((own, one), score) in errors.items():
+            whole = float(times @ one)
+            found[name] = 1 - float(times @ own) / whole
+            found[f"plain {name}"] = 1 - float(times @ score) / whole
+            found[f"gain {name}"] = found[name] - found[f"plain {name}"]
+        plainly = found["plain spend"] + found["plain active"]
+        found["gain"] = (found["spend"] + found["active"]) / plainly - 1 if plainly > 0 else float("nan")
+        return found
+
+    shown = of_figures(figures, owner, draws=draws)
+    return Usefulness(
+        spend=shown["spend"],
+        active=shown["active"],
+        rfm_spend=shown["plain spend"],
+        rfm_active=shown["plain active"],
+        gain_spend=shown["gain spend"],
+        gain_active=shown["gain active"],
+        gain=shown["gain"],
+    )

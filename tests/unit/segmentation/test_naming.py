@@ -1,0 +1,115 @@
+import numpy as np
+import pytest
+
+from services.segmentation.train.naming import description, inner_names, names
+from services.segmentation.train.profiles import Profile, Trait
+from shared.features import Feature
+
+ORDER = "order_placed"
+LAST = Feature("last", "days_since_last", "days", "recency", ORDER)
+COUNT = Feature("orders", "count", "events", "frequency", ORDER, window_days=365)
+MONEY = Feature("value", "value_sum", "amount", "money", ORDER, window_days=365)
+SIZE = Feature("mean", "value_mean", "amount", "size", ORDER)
+WEEKEND = Feature("weekend_share", "weekend_share", "ratio", "weekend", ORDER)
+OPENS = Feature("rate", "rate", "ratio", "rate:email_opened", "email_opened", "email_delivered")
+VIEWS = Feature("views", "count", "events", "activity:page_viewed", "page_viewed", window_days=365)
+
+
+def profile(
+    ago: float = 0.0, often: float = 0.0, *, spend: float = 0.0, last: float = 20.0, **manners: float
+) -> Profile:
+    extra = {"size": SIZE, "weekend": WEEKEND, "opens": OPENS, "views": VIEWS}
+    traits = [
+        Trait(LAST, last, 30.0, ago),
+        Trait(COUNT, 4.0, 3.0, often),
+        Trait(MONEY, 100.0, 90.0, spend),
+        *(Trait(extra[name], 0.5, 0.3, difference) for name, difference in manners.items()),
+    ]
+    return Profile(100, 0.25, 100.0, 0.5, tuple(traits))
+
+
+@pytest.mark.parametrize(
+    ("told", "name"),
+    [
+        (profile(-0.5, 0.9, spend=0.9, weekend=0.8), "Frequent buyers, high spend, mostly at weekends"),
+        (profile(-0.5, 1.8, spend=1.9), "Very frequent buyers, top spend"),
+        (profile(-0.3, 0.1), "Regular buyers"),
+        (profile(0.1, -0.6, spend=-0.9), "Fading buyers, low spend"),
+        (profile(-0.1, -0.3), "Occasional buyers"),
+        (profile(0.9, -0.9, spend=-0.9, last=200.0), "Lapsed buyers"),
+        (profile(0.9, -0.9, spend=-0.9, last=500.0), "Long-lost buyers"),
+        (profile(0.9, -0.9, last=float("nan")), "No order yet"),
+        (profile(-0.3, 0.1, opens=-0.9), "Regular buyers, rarely open e-mail"),
+        (profile(-0.3, 0.1, size=-0.9), "Regular buyers, small orders"),
+    ],
+)
+def test_a_name_says_rhythm_spend_and_manner(told: Profile, name: str) -> None:
+    assert names([told], leading=ORDER) == [name]
+
+
+def test_counts_that_only_follow_the_rhythm_are_no_manner() -> None:
+    follows, beyond = profile(-0.5, 1.2, views=0.9), profile(-0.5, 1.2, views=1.9)
+
+    assert names([follows], leading=ORDER) == ["Frequent buyers"]
+    assert names([beyond], leading=ORDER) == ["Frequent buyers, many page views"]
+
+
+def test_equal_names_are_told_apart_by_what_they_differ_in_most() -> None:
+    assert names([profile(-0.3, 0.1, size=0.3), profile(-0.3, 0.1, size=-0.4)], leading=ORDER) == [
+        "Regular buyers, larger orders",
+        "Regular buyers, smaller orders",
+    ]
+
+
+def test_groups_without_any_difference_are_numbered() -> None:
+    found = names([profile(), profile(), profile()], leading=ORDER)
+
+    assert len(set(found)) == 3
+
+
+def test_a_name_that_a_group_has_stays_and_no_other_takes_it() -> None:
+    same = [profile(0.9, -0.9, spend=-0.9, size=0.2), profile(0.9, -0.9, spend=-0.9, size=-0.2)]
+
+    found = names(same, leading=ORDER, taken={0: "Lapsed buyers"}, avoided=("Sleepers",))
+
+    assert found == ["Lapsed buyers", "Lapsed buyers, smaller orders"]
+
+
+def test_a_name_that_the_account_gave_is_not_given_again() -> None:
+    assert names([profile(-0.3, 0.1)], leading=ORDER, avoided=("Regular buyers",)) == ["Regular buyers (1)"]
+
+
+def test_names_are_short() -> None:
+    long = profile(-0.5, 1.9, spend=1.9, size=2.0, weekend=2.0, opens=-2.0, views=3.9)
+
+    assert names([long], leading=ORDER) == ["Very frequent buyers, top spend, many page views, mostly at weekends"]
+
+
+def test_the_people_are_named_by_what_they_do() -> None:
+    assert names([profile(-0.3, 0.1)], leading="page_viewed") == ["Regular visitors"]
+    assert names([profile(-0.3, 0.1)], leading=None) == ["Regular contacts"]
+
+
+def test_groups_inside_are_named_by_manner_alone_and_differ() -> None:
+    inside = [profile(spend=2.0, weekend=1.0, size=0.9), profile(weekend=-0.2), profile(weekend=-0.3, size=-0.8)]
+
+    found = inner_names(inside)
+
+    assert found == ["Mostly at weekends, larger orders", "On weekdays", "Smaller orders"]
+
+
+def test_the_description_says_share_money_and_what_is_typical() -> None:
+    told = description(profile(-0.5, 0.9, spend=0.4, weekend=0.8), most=2)
+
+    assert told == (
+        "25% of contacts, 50% of the money of the last year. "
+        "Typical: Placed 4 orders in the last year. 50% of activity at weekends."
+    )
+
+
+def test_the_same_groups_have_the_same_names() -> None:
+    draw = np.random.default_rng(0)
+    groups = [profile(*draw.normal(size=2), spend=float(draw.normal()), weekend=float(draw.normal())) for _ in range(8)]
+
+    assert names(groups, leading=ORDER) == names(groups, leading=ORDER)
+    assert len(set(names(groups, leading=ORDER))) == 8
