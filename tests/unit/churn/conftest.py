@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ class World:
         return build(list(self.facts), self.facts, [self.rows])
 
 
-def _plan(contact_id: str, plan: str, at: Microseconds) -> ContactFacts:
+def _plan(plan: str, at: Microseconds) -> ContactFacts:
     return ContactFacts(created_at=at, attributes=(DatedValue("plan", ALWAYS, plan),))
 
 
@@ -56,7 +57,7 @@ def _subscribers(contacts: int = 300, days: int = 240, *, seed: int = 0) -> Worl
         name, plan = f"c{number:04d}", ("basic", "pro")[int(draw.random() < 0.5)]
         begins = float(draw.uniform(0, days * 0.6))
         leaves = begins + float(draw.exponential(80 if plan == "basic" else 240))
-        facts[name] = _plan(name, plan, START + int(begins * DAY))
+        facts[name] = _plan(plan, START + int(begins * DAY))
         rows.append(_event(name, "subscription_started", begins, 20.0))
         ends = min(leaves, days)
         uses = draw.poisson(0.2 * (ends - begins))
@@ -74,7 +75,7 @@ def _shoppers(contacts: int = 250, days: int = 240, *, seed: int = 0) -> World:
         name, plan = f"c{number:04d}", ("basic", "pro")[int(draw.random() < 0.5)]
         gap = float(draw.uniform(4, 20)) * (1 if plan == "pro" else 2)
         stops = float(draw.uniform(0, days)) if draw.random() < 0.5 else float(days)
-        facts[name] = _plan(name, plan, START)
+        facts[name] = _plan(plan, START)
         day = float(draw.uniform(0, gap))
         while day < min(stops, days):
             rows.append(_event(name, "order_placed", day, round(float(draw.gamma(2, 20)), 2)))
@@ -201,12 +202,9 @@ def _reference(p: int, periods: Periods, mean: float = 0.2) -> ChurnReference:
     return ChurnReference(hazards, np.full(k, mean), np.full((p, 9), np.nan), np.zeros((p, 11)))
 
 
-KINDS = ("lightgbm", "logistic", "rule")
-
-
 @pytest.fixture(
     scope="session",
-    params=[(way, kind) for way in ("leaving", "silence") for kind in KINDS] + [("seasonal", "lightgbm")],
+    params=[*product(("leaving", "silence"), ("lightgbm", "logistic", "rule")), ("seasonal", "lightgbm")],
     ids="-".join,
 )
 def trained(request: pytest.FixtureRequest) -> Trained:
@@ -214,12 +212,6 @@ def trained(request: pytest.FixtureRequest) -> Trained:
     way, kind = request.param
     world = _subscribers(seed=3) if way == "leaving" else _shoppers(seed=3)
     return _trained(LEFT if way == "leaving" else LAPSED, kind, world, seasonal=way == "seasonal")
-
-
-@pytest.fixture(scope="session")
-def seasonal() -> Trained:
-    """One that looks at the season."""
-    return _trained(LAPSED, "lightgbm", _shoppers(seed=3), seasonal=True)
 
 
 A = FeatureSet((Feature("a", "numeric", "as given", "a", attribute="a"),))

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from services.churn.model import Asked, ChurnModel, predict
-from shared.contracts.rows import DAY
 from shared.evaluation.calibration import Calibrator
 from shared.timeline.risk import Episode
 
@@ -282,15 +281,3 @@ def test_a_cancellation_s_risk_never_falls_with_the_horizon_and_a_silence_s_neve
         assert (sign * np.diff(risks) >= 0).all()
         assert min(risks) >= 0
         assert max(risks) <= 1
-
-
-def test_the_season_is_read_at_the_period_s_middle(seasonal: Any) -> None:
-    """Asked half a year later about the very same past, the answer is another one."""
-    half = np.full(len(seasonal.cutoffs), 182 * DAY)
-
-    now = seasonal.model.hazard(seasonal.values, seasonal.cutoffs)
-    later = seasonal.model.hazard(seasonal.values, seasonal.cutoffs + half)
-    year = seasonal.model.hazard(seasonal.values, seasonal.cutoffs + round(365.25 * DAY))
-
-    assert np.abs(later - now).max() > 0.01
-    assert_allclose(year, now, rtol=1e-9)

@@ -187,3 +187,12 @@ def test_one_contact_is_answered_as_among_many(trained: Any) -> None:
         assert scored.probability == pytest.approx(together[row].probability, abs=1e-12)
         assert scored.margin == pytest.approx(together[row].margin, abs=1e-9)
         assert [part.feature for part in scored.reasons] == [part.feature for part in together[row].reasons]
+
+
+def test_only_a_version_that_looks_at_the_season_answers_otherwise_half_a_year_later(trained: Any) -> None:
+    half, year = 182 * DAY, round(365.25 * DAY)
+
+    now, later, again = (trained.model.hazard(trained.values, trained.cutoffs + shift) for shift in (0, half, year))
+
+    assert bool(np.abs(later - now).max() > 0.01) is trained.model.seasonal
+    assert_allclose(again, now, rtol=1e-9)
