@@ -1,5 +1,6 @@
 """Everything stored of one account, in one place to ask."""
 
+from shared.store.assignments import Assignments
 from shared.store.bulk import BulkEvents
 from shared.store.catalogue import Catalogue
 from shared.store.champions import Champions
@@ -11,5 +12,7 @@ from shared.store.pasts import PastReads
 from shared.store.predictions import Predictions
 
 
-class AccountStore(Keys, Contacts, Events, BulkEvents, PastReads, Outcomes, Champions, Catalogue, Predictions):
+class AccountStore(
+    Keys, Contacts, Events, BulkEvents, PastReads, Outcomes, Champions, Catalogue, Predictions, Assignments
+):
     """One account's store: whatever is called, only this account's rows are seen or changed."""
