@@ -8,10 +8,12 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel
 
 from shared.capabilities import Capability
 from shared.contracts.prediction import Answer, Prediction, Source, Status
 from shared.contracts.request import PredictionRequest
+from shared.contracts.rows import Microseconds
 from shared.timeline import Pasts
 
 
@@ -116,6 +118,35 @@ class ServedModel(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """A further path of a capability, as the API document shows it."""
+
+    path: str
+    method: str
+    """In lower case."""
+    response: type[Answer]
+    answered: Mapping[str, Any]
+    """An example."""
+    request: type[BaseModel] | None = None
+    asked: Mapping[str, Any] | None = None
+    """An example, where there is a request body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """What a capability may have to keep before its answer leaves."""
+
+    account: Any
+    """The account's store."""
+    request: Any
+    contact_ids: Sequence[str]
+    """One an answer, as the client named them."""
+    scored: Sequence[Any]
+    version: str
+    asked_at: Microseconds
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """One capability as the shell sees it."""
 
@@ -137,3 +168,9 @@ class Question:
     is_kept: Callable[[Any, Any], bool] = lambda _, __: True
     """From request and model: whether the answers become the latest predictions of their contacts. A question asked
     another way than usual, about another horizon for instance, must not stand in the ranked list."""
+    beside: Sequence[Beside] = ()
+    """Further paths of the capability, for the API document; their routes are added to the app by its door."""
+    answers_without_data: bool = False
+    """Whether a known contact without event and attribute is asked about all the same."""
+    keep: Callable[[Keeping], Sequence[Any]] | None = None
+    """Commit what must outlive the answer, and return the answers that hold; None: nothing must."""
