@@ -53,6 +53,8 @@ def demonstrate(settings: Settings, database: Database, *, if_needed: bool, agai
         if not (fresh and if_needed and is_answered(settings, champion)):
             _define(store, outcome)
             _train(settings, database, outcome)
+    if not (fresh and if_needed and is_answered(settings, store.champion("sendtime", ""))):
+        _train_send_time(settings, database)
 
 
 def _define(store: AccountStore, outcome: Outcome) -> None:
@@ -64,6 +66,12 @@ def _train(settings: Settings, database: Database, outcome: Outcome) -> None:
     from foretell.learning import train_outcome
 
     train_outcome(settings, database, ACCOUNT, outcome.capability, outcome.name)
+
+
+def _train_send_time(settings: Settings, database: Database) -> None:
+    from foretell.learning import train_send_time
+
+    train_send_time(settings, database, ACCOUNT)
 
 
 def is_fresh(settings: Settings, database: Database, *, now: datetime) -> bool:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from services.churn import api as churn_api
 from services.scoring import api as scoring_api
+from services.sendtime import api as sendtime_api
 from shared.serving.question import Question
 
 if TYPE_CHECKING:
@@ -15,11 +16,13 @@ if TYPE_CHECKING:
 APPS: "dict[str, Callable[[ServiceSettings], FastAPI]]" = {
     "scoring": scoring_api.create_app,
     "churn": churn_api.create_app,
+    "sendtime": sendtime_api.create_app,
 }
 """How each capability of the table makes its app."""
 QUESTIONS: dict[str, Question] = {
     "scoring": scoring_api.QUESTION,
     "churn": churn_api.QUESTION,
+    "sendtime": sendtime_api.QUESTION,
 }
 """What each brings to the shell that serves it; reads its artifacts too."""
 

@@ -48,6 +48,25 @@ def train_outcome(
     learned(f"{account}.{capability}.{outcome}", lambda progress: run(progress=progress), promote=promote)
 
 
+def train_send_time(settings: "Settings", database: "Database", account: str, *, promote: bool = True) -> None:
+    """Train send time, which has no outcomes, register, promote when the gate allows it, and print the report.
+
+    Args:
+        settings: where the registry is.
+        database: the store.
+        account: whose data.
+        promote: whether a version that passes the gate answers.
+
+    Raises:
+        InsufficientData: there is too little to learn from.
+        NotPromoted: it was to be promoted and did not pass the gate.
+    """
+    from services.sendtime.train import train
+
+    run = partial(train, database, settings, account, choices=Choices(promote=promote), now=now_us())
+    learned(f"{account}.sendtime", lambda progress: run(progress=progress), promote=promote)
+
+
 def learned(name: str, train: "Callable[[Progress], Published]", *, promote: bool) -> None:
     """Run a training under a progress bar and print its report.
 

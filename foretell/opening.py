@@ -53,7 +53,8 @@ def named_model(text: str, account: str, capability: str) -> tuple[str, str, str
     """Tell account, capability and outcome of a model, named by its outcome or as `models list` prints it.
 
     Args:
-        text: `redeem`, `scoring.redeem` or `demo.scoring.redeem`; no outcome has a dot in its name.
+        text: `redeem`, `scoring.redeem` or `demo.scoring.redeem`; no outcome has a dot in its name. A capability
+            without outcomes is named alone: `sendtime` or `demo.sendtime`.
         account: where the text names none.
         capability: where the text names none.
 
@@ -61,6 +62,8 @@ def named_model(text: str, account: str, capability: str) -> tuple[str, str, str
         BadRequest: there is no such capability.
     """
     *before, outcome = text.rsplit(".", 2)
+    if outcome in {line.name for line in TABLE if not line.per_outcome}:
+        return (before.pop() if before else account), outcome, ""
     if before:
         capability = before.pop()
     return (before.pop() if before else account), capability_name(capability), outcome

@@ -22,6 +22,12 @@ class Capability:
 TABLE: tuple[Capability, ...] = (
     Capability("scoring", "/score", "How likely is this contact to reach an outcome?", per_outcome=True),
     Capability("churn", "/churn-risk", "Who is about to leave, by when, and why?", per_outcome=True),
+    Capability(
+        "sendtime",
+        "/best-send-time",
+        "When should this contact's next message go out?",
+        prefixes=("/best-send-time/plan", "/experiments"),
+    ),
 )
 
 

@@ -64,6 +64,16 @@ def churn(
     _train("churn", outcome, account, promote=not no_promote, allow=allow)
 
 
+@app.command(epilog=examples("foretell train sendtime", "foretell train sendtime --no-promote"))
+def sendtime(*, account: AccountOption = DEFAULT_ACCOUNT, no_promote: NoPromoteOption = False) -> None:
+    """Train send time; running services serve a promoted version within 30 s. Exit 3 when none is promoted."""
+    from foretell.learning import train_send_time
+    from foretell.opening import opened_account
+
+    with opened_account(account) as (settings, database, _):
+        train_send_time(settings, database, account, promote=not no_promote)
+
+
 def _train(capability: str, outcome: str, account: str, *, promote: bool, allow: list[str] | None) -> None:
     from foretell.learning import train_outcome
     from foretell.opening import opened_account
