@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from foretell import home, sample
 from foretell.opening import ensure_account, ensure_key, now_us
 from foretell.showing import progress_bars, say
+from shared.capabilities import TABLE
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY, EventRow
 from shared.errors import ArtifactRefused, RegistryUnavailable
@@ -29,7 +30,7 @@ _CHUNK = 5_000
 
 
 def demonstrate(settings: Settings, database: Database, *, if_needed: bool, again: bool) -> None:
-    """Load the sample unless it is there and fresh, then train every outcome and its segments, and promote what passes.
+    """Load the sample unless it is there and fresh, then train all that it can answer, and promote what passes.
 
     Args:
         settings: where home is.
@@ -53,10 +54,9 @@ def demonstrate(settings: Settings, database: Database, *, if_needed: bool, agai
         if not (fresh and if_needed and is_answered(settings, champion)):
             _define(store, outcome)
             _train(settings, database, outcome)
-    if not (fresh and if_needed and is_answered(settings, store.champion("segmentation", ""))):
-        from foretell.learning import train_segments
-
-        train_segments(settings, database, ACCOUNT)
+    for line in TABLE:
+        if not line.per_outcome and not (fresh and if_needed and is_answered(settings, store.champion(line.name, ""))):
+            _train_account(settings, database, line.name)
 
 
 def _define(store: AccountStore, outcome: Outcome) -> None:
@@ -68,6 +68,12 @@ def _train(settings: Settings, database: Database, outcome: Outcome) -> None:
     from foretell.learning import train_outcome
 
     train_outcome(settings, database, ACCOUNT, outcome.capability, outcome.name)
+
+
+def _train_account(settings: Settings, database: Database, capability: str) -> None:
+    from foretell.learning import train_account
+
+    train_account(settings, database, ACCOUNT, capability)
 
 
 def is_fresh(settings: Settings, database: Database, *, now: datetime) -> bool:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from services.churn import api as churn_api
 from services.scoring import api as scoring_api
 from services.segmentation import api as segmentation_api
+from services.sendtime import api as sendtime_api
 from shared.serving.question import Question
 
 if TYPE_CHECKING:
@@ -17,23 +18,33 @@ APPS: "dict[str, Callable[[ServiceSettings], FastAPI]]" = {
     "scoring": scoring_api.create_app,
     "churn": churn_api.create_app,
     "segmentation": segmentation_api.create_app,
+    "sendtime": sendtime_api.create_app,
 }
 """How each capability of the table makes its app."""
 QUESTIONS: dict[str, Question] = {
     "scoring": scoring_api.QUESTION,
     "churn": churn_api.QUESTION,
     "segmentation": segmentation_api.QUESTION,
+    "sendtime": sendtime_api.QUESTION,
 }
 """What each brings to the shell that serves it; reads its artifacts too."""
 
 
 def training_of(capability: str) -> Callable[..., Any]:
-    """Find what trains a capability that has outcomes; imported here, since training is heavy.
+    """Find what trains a capability; imported here, since training is heavy.
 
     Raises:
-        KeyError: it has none, or there is no such capability.
+        KeyError: there is no such capability.
     """
     from services.churn.train import train as train_churn
     from services.scoring.train import train as train_scoring
+    from services.segmentation.train import train as train_segmentation
+    from services.sendtime.train import train as train_sendtime
 
-    return {"scoring": train_scoring, "churn": train_churn}[capability]
+    doors: dict[str, Callable[..., Any]] = {
+        "scoring": train_scoring,
+        "churn": train_churn,
+        "segmentation": train_segmentation,
+        "sendtime": train_sendtime,
+    }
+    return doors[capability]

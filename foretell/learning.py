@@ -48,34 +48,34 @@ def train_outcome(
     learned(f"{account}.{capability}.{outcome}", lambda progress: run(progress=progress), promote=promote)
 
 
-def train_segments(
+def train_account(
     settings: "Settings",
     database: "Database",
     account: str,
+    capability: str,
     *,
-    segments: int | None = None,
     promote: bool = True,
-    attributes: Sequence[str] = (),
+    allow: Sequence[str] = (),
+    **own: Any,
 ) -> None:
-    """Find the segments of an account, register, promote when the gate allows it, and print the report.
+    """Train a capability without outcomes, register, promote when the gate allows it, and print the report.
 
     Args:
         settings: where the registry is.
         database: the store.
         account: whose data.
-        segments: how many; None: chosen by measurement.
+        capability: which question.
         promote: whether a version that passes the gate answers.
-        attributes: those that count beside behaviour.
+        allow: attributes that count.
+        own: what only this capability is told.
 
     Raises:
         InsufficientData: there is too little to learn from.
         NotPromoted: it was to be promoted and did not pass the gate.
     """
-    from services.segmentation.train import train
-
-    choices = Choices(promote=promote, allowed=frozenset(attributes))
-    run = partial(train, database, settings, account, segments=segments, choices=choices, now=now_us())
-    learned(f"{account}.segmentation", lambda progress: run(progress=progress), promote=promote)
+    choices = Choices(promote=promote, allowed=frozenset(allow))
+    run = partial(training_of(capability), database, settings, account, choices=choices, now=now_us(), **own)
+    learned(f"{account}.{capability}", lambda progress: run(progress=progress), promote=promote)
 
 
 def learned(name: str, train: "Callable[[Progress], Published]", *, promote: bool) -> None:

@@ -53,8 +53,8 @@ def named_model(text: str, account: str, capability: str) -> tuple[str, str, str
     """Tell account, capability and outcome of a model, named by its outcome or as `models list` prints it.
 
     Args:
-        text: `redeem`, `scoring.redeem` or `demo.scoring.redeem`; no outcome has a dot in its name. Of a capability
-            without outcomes `segmentation` or `demo.segmentation`.
+        text: `redeem`, `scoring.redeem` or `demo.scoring.redeem`; no outcome has a dot in its name. A capability
+            without outcomes is named alone: `segmentation` or `demo.segmentation`.
         account: where the text names none.
         capability: where the text names none.
 

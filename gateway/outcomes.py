@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from starlette.responses import Response
 
 from gateway.context import Administering, Reading, json_of
-from gateway.schemas import CapabilityName, OutcomeAnswer, OutcomeFields, OutcomeList
+from gateway.schemas import OutcomeAnswer, OutcomeFields, OutcomeList, WithOutcomes
 from shared.capabilities import TABLE
 from shared.contracts.outcome import BUILT_IN, Outcome, OutcomeName
 from shared.errors import Conflict, NotFound
@@ -15,8 +15,8 @@ from shared.serving.problem import invalid
 
 router = APIRouter(tags=["outcomes"])
 PathName = Annotated[OutcomeName, Path(description="Lower-case letters, digits and _.")]
-OfCapability = Annotated[CapabilityName, Query(description="Which question the outcome belongs to.")]
-OnlyOf = Annotated[CapabilityName | None, Query(description="Only of this question; default: of all.")]
+OfCapability = Annotated[WithOutcomes, Query(description="Which question the outcome belongs to.")]
+OnlyOf = Annotated[WithOutcomes | None, Query(description="Only of this question; default: of all.")]
 
 
 @router.get("/outcomes", response_model=OutcomeList, operation_id="listOutcomes", summary="List outcomes")

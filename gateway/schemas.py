@@ -10,7 +10,9 @@ from shared.contracts.outcome import BAND_LIFTS, EventType, Moment, OutcomeName
 from shared.contracts.prediction import Answer, Band, Grade, ProblemPointer, Reason, Source, Status, Trend
 
 MAX_ITEMS = 1_000
-CapabilityName = Literal["scoring", "churn", "segmentation"]
+CapabilityName = Literal["scoring", "churn", "segmentation", "sendtime"]
+WithOutcomes = Literal["scoring", "churn"]
+"""Capabilities that are asked about named outcomes."""
 
 
 class _Asked(BaseModel):

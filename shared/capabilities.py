@@ -23,6 +23,12 @@ TABLE: tuple[Capability, ...] = (
     Capability("scoring", "/score", "How likely is this contact to reach an outcome?", per_outcome=True),
     Capability("churn", "/churn-risk", "Who is about to leave, by when, and why?", per_outcome=True),
     Capability("segmentation", "/segment", "Which behaviour group does this contact belong to?"),
+    Capability(
+        "sendtime",
+        "/best-send-time",
+        "When should this contact's next message go out?",
+        prefixes=("/best-send-time/plan", "/experiments"),
+    ),
 )
 
 

@@ -83,13 +83,22 @@ def segmentation(
     no_promote: NoPromoteOption = False,
 ) -> None:
     """Find segments; running services serve a promoted version within 30 s. Kept segments keep their names."""
-    from foretell.learning import train_segments
+    from foretell.learning import train_account
+    from foretell.opening import opened_account
+
+    promote, allow = not no_promote, tuple(attribute or ())
+    with opened_account(account) as (settings, database, _):
+        train_account(settings, database, account, "segmentation", promote=promote, allow=allow, segments=segments)
+
+
+@app.command(epilog=examples("foretell train sendtime", "foretell train sendtime --no-promote"))
+def sendtime(*, account: AccountOption = DEFAULT_ACCOUNT, no_promote: NoPromoteOption = False) -> None:
+    """Train send time; running services serve a promoted version within 30 s. Exit 3 when none is promoted."""
+    from foretell.learning import train_account
     from foretell.opening import opened_account
 
     with opened_account(account) as (settings, database, _):
-        train_segments(
-            settings, database, account, segments=segments, promote=not no_promote, attributes=tuple(attribute or ())
-        )
+        train_account(settings, database, account, "sendtime", promote=not no_promote)
 
 
 def _train(capability: str, outcome: str, account: str, *, promote: bool, allow: list[str] | None) -> None:

@@ -26,12 +26,13 @@ class Calibrator:
         return corrected
 
 
-def calibrate(labels: Vector, margins: Vector) -> Calibrator:
+def calibrate(labels: Vector, margins: Vector, *, steepest: float = np.inf) -> Calibrator:
     """Fit the line on rows that the margins were not learned from.
 
     Args:
         labels: 0.0 or 1.0, shape (n,).
         margins: out-of-fold margins, shape (n,).
+        steepest: largest slope; margins that hardly vary would be stretched without end.
 
     Returns:
         The identity where the labels are all alike.
@@ -43,4 +44,22 @@ def calibrate(labels: Vector, margins: Vector) -> Calibrator:
         return Calibrator()
     evidence = min(labels.sum(), len(labels) - labels.sum())
     trust = evidence / (evidence + IDENTITY_STRENGTH)
-    return Calibrator(max(SMALLEST_SLOPE, trust * slope + 1 - trust), trust * intercept)
+    wanted = trust * slope + 1 - trust
+    if SMALLEST_SLOPE <= wanted <= steepest:
+        return Calibrator(wanted, trust * intercept)
+    held = min(max(SMALLEST_SLOPE, wanted), steepest)
+    return Calibrator(held, level(labels, held * margins))
+
+
+def level(labels: Vector, margins: Vector) -> float:
+    """Find the shift at which the mean chance is the share of positives, by bisection.
+
+    >>> round(level(np.array([0.0, 1.0]), np.array([3.0, 3.0])), 6)
+    -3.0
+    """
+    low, high = -50.0, 50.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        mean = float(np.mean(0.5 * (1.0 + np.tanh(0.5 * (margins + middle)))))
+        low, high = (middle, high) if mean < labels.mean() else (low, middle)
+    return (low + high) / 2

@@ -23,7 +23,7 @@ from shared.serving.lanes import Lanes
 from shared.serving.metrics import ServiceMetrics
 from shared.serving.outcomes import Outcomes
 from shared.serving.prediction_log import PredictionLog
-from shared.serving.question import Question, Scored
+from shared.serving.question import Keeping, Question, Scored
 from shared.serving.reads import AccountReads, Reads
 from shared.serving.rendering import answered, trend_of, unanswered
 from shared.serving.uniting import United, united
@@ -145,7 +145,8 @@ class Answering:
         except StoreUnavailable:
             away = True
         pasts = united(contacts, stored, cutoff=cutoff)
-        verdicts = judging.judged(contacts, pasts, champion.model, away=away)
+        without_data = self._question.answers_without_data
+        verdicts = judging.judged(contacts, pasts, champion.model, away=away, without_data=without_data)
         if away and contacts and all(verdict.status == "insufficient_data" for verdict in verdicts):
             raise StoreUnavailable(
                 "The store is away; send attributes or events and consent with the contacts, or ask again."
@@ -167,6 +168,8 @@ class Answering:
         cutoff = microseconds(asked.cutoff)
         cutoffs = np.full(len(rows), cutoff, dtype=np.int64)
         scored: Sequence[Scored] = self._question.ask(champion.model, columns, cutoffs, asked.request)
+        if self._question.keep is not None:
+            scored = self._question.keep(self._keeping(asked, champion, [pasts.names[row] for row in rows], scored))
         quality = judging.quality(columns, champion.model, cutoff=cutoff)
         for row, prediction, found in zip(rows, scored, quality, strict=True):
             verdict = verdicts[row]
@@ -176,6 +179,10 @@ class Answering:
             verdict.data_quality = list(
                 dict.fromkeys([*verdict.data_quality, *noted, *found, *truncated, *prediction.data_quality])
             )
+
+    def _keeping(self, asked: Asked, champion: Champion, ids: Sequence[str], scored: Sequence[Scored]) -> Keeping:
+        account, asked_at = self._store.of(asked.call.account), microseconds(asked.asked_at)
+        return Keeping(account, asked.request, ids, scored, champion.version, asked_at)
 
     def _put_trends(
         self, asked: Asked, account: AccountReads, contacts: Sequence[InlineContact], verdicts: Sequence[Verdict]

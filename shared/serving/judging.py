@@ -31,7 +31,9 @@ class Verdict:
     data_quality: list[str] = field(default_factory=list)
 
 
-def judged(contacts: Sequence[InlineContact], pasts: United, model: ServedModel, *, away: bool) -> list[Verdict]:
+def judged(
+    contacts: Sequence[InlineContact], pasts: United, model: ServedModel, *, away: bool, without_data: bool = False
+) -> list[Verdict]:
     """Give each contact a status before the model is asked.
 
     Args:
@@ -39,6 +41,7 @@ def judged(contacts: Sequence[InlineContact], pasts: United, model: ServedModel,
         pasts: united rows, with one key a contact.
         model: tells which events end the question.
         away: the store could not be read: only a contact that brings data and a granted consent is answered.
+        without_data: whether a known contact without event and attribute is asked about all the same.
     """
     active = {event[0] for event in pasts.events}
     standing = _standing(pasts, model)
@@ -54,7 +57,7 @@ def judged(contacts: Sequence[InlineContact], pasts: United, model: ServedModel,
             status = "unknown_contact"
         elif key in standing.reached:
             status = "outcome_reached"
-        elif key not in active and not (facts is not None and facts.attributes):
+        elif not without_data and key not in active and not (facts is not None and facts.attributes):
             status = "insufficient_data"
         elif standing.begun is not None and key not in standing.begun:
             status = "not_eligible"

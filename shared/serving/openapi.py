@@ -126,15 +126,27 @@ def install(app: FastAPI, question: Question) -> None:
         if app.openapi_schema is None:
             made = get_openapi(title=app.title, version="1", summary=app.summary, routes=app.routes)
             _, schemas = models_json_schema(
-                [(question.request, "validation"), (InlineContact, "validation"), (question.response, "serialization")],
+                [
+                    (question.request, "validation"),
+                    (InlineContact, "validation"),
+                    (question.response, "serialization"),
+                    *[(one.request, "validation") for one in question.beside if one.request is not None],
+                    *[(one.response, "serialization") for one in question.beside],
+                ],
                 ref_template="#/components/schemas/{model}",
             )
             # FastAPI drops every null, from examples too: a null is part of what a client sees.
             made["paths"][question.capability.path]["post"]["responses"]["200"]["content"] = _json(
                 question.response, question.examples["response"]
             )
+            for one in question.beside:
+                operation = made["paths"][one.path][one.method]
+                operation["responses"]["200"]["content"] = _json(one.response, one.answered)
+                if one.request is not None and one.asked is not None:
+                    operation["requestBody"] = {"required": True, "content": _json(one.request, one.asked)}
             components = made.setdefault("components", {})
-            components["schemas"] = {"Problem": PROBLEM_SCHEMA, **schemas["$defs"]}
+            own = components.get("schemas", {})  # of routes that a capability has beside its prediction path
+            components["schemas"] = {**own, "Problem": PROBLEM_SCHEMA, **schemas["$defs"]}
             app.openapi_schema = made
         return app.openapi_schema
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel
 
 from shared.capabilities import Capability
 from shared.contracts.prediction import Answer, Prediction, Source, Status
@@ -125,6 +126,35 @@ def _no_segment(_: Any) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """A further path of a capability, as the API document shows it."""
+
+    path: str
+    method: str
+    """In lower case."""
+    response: type[Answer]
+    answered: Mapping[str, Any]
+    """An example."""
+    request: type[BaseModel] | None = None
+    asked: Mapping[str, Any] | None = None
+    """An example, where there is a request body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """What a capability may have to keep before its answer leaves."""
+
+    account: Any
+    """The account's store."""
+    request: Any
+    contact_ids: Sequence[str]
+    """One an answer, as the client named them."""
+    scored: Sequence[Any]
+    version: str
+    asked_at: Microseconds
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """One capability as the shell sees it."""
 
@@ -150,3 +180,9 @@ class Question:
     """Add to answers what the store knows of the same contacts; None: nothing."""
     segment_of: Callable[[Any], str | None] = _no_segment
     """Under which segment a prediction on the wire is filed."""
+    beside: Sequence[Beside] = ()
+    """Further paths of the capability, for the API document; their routes are added to the app by its door."""
+    answers_without_data: bool = False
+    """Whether a known contact without event and attribute is asked about all the same."""
+    keep: Callable[[Keeping], Sequence[Any]] | None = None
+    """Commit what must outlive the answer, and return the answers that hold; None: nothing must."""

@@ -47,6 +47,7 @@ class Service:
         self.question = question
         self.settings = settings
         self.store = store
+        self.now = now
         self.unix_seconds = unix_seconds
         self.metrics = ServiceMetrics()
         self.champions = ChampionHolder(

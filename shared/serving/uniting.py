@@ -19,6 +19,8 @@ class United:
 
     keys: list[str] = field(default_factory=list)
     """One a contact of the call, order kept."""
+    names: list[str] = field(default_factory=list)
+    """One a contact of the call: its id as the client gave it."""
     facts: dict[str, ContactFacts] = field(default_factory=dict)
     """By key; a key without facts is unknown to the store and was sent without data."""
     events: list[EventTuple] = field(default_factory=list)
@@ -50,6 +52,7 @@ def united(contacts: Sequence[InlineContact], stored: PastRows, *, cutoff: Micro
         key = contact.id if first else f"{contact.id}\x00{place}"
         shared_ids.add(contact.id)
         result.keys.append(key)
+        result.names.append(contact.id)
         facts = _facts(contact, stored.facts.get(contact.id))
         if facts is not None:
             result.facts[key] = facts

@@ -6,6 +6,7 @@ from shared.store.database import Database, open_database
 from shared.store.migration import check, downgrade, migrate
 from shared.store.rows import (
     Account,
+    AssignmentRow,
     BulkCounts,
     ChampionRow,
     EventCount,
@@ -21,6 +22,7 @@ __all__ = [
     "BULK_ROWS",
     "Account",
     "AccountStore",
+    "AssignmentRow",
     "BulkCounts",
     "ChampionRow",
     "Database",

@@ -1,5 +1,6 @@
 """Everything stored of one account, in one place to ask."""
 
+from shared.store.assignments import Assignments
 from shared.store.bulk import BulkEvents
 from shared.store.catalogue import Catalogue
 from shared.store.champions import Champions
@@ -13,6 +14,16 @@ from shared.store.segments import Segments
 
 
 class AccountStore(
-    Keys, Contacts, Events, BulkEvents, PastReads, Outcomes, Champions, Catalogue, Predictions, Segments
+    Keys,
+    Contacts,
+    Events,
+    BulkEvents,
+    PastReads,
+    Outcomes,
+    Champions,
+    Catalogue,
+    Predictions,
+    Segments,
+    Assignments,
 ):
     """One account's store: whatever is called, only this account's rows are seen or changed."""

@@ -131,3 +131,23 @@ class PredictionRow(NamedTuple):
     """The prediction as it was sent, JSON."""
     segment: str | None = None
     """Id of the segment that it tells; None where the capability has none."""
+
+
+class AssignmentRow(NamedTuple):
+    """One contact of an experiment. Field order is the order of the store's columns."""
+
+    campaign_id: str
+    contact_id: str
+    arm: str
+    """`treatment`, `control` or `exploration`."""
+    propensity: float
+    """Chance with which this instant was chosen for this contact, over all arms."""
+    send_at: Microseconds
+    """What the contact was told, or would have been: the control's is the default."""
+    policy_at: Microseconds
+    """What the model would have chosen."""
+    default_send_at: Microseconds
+    engagement: str
+    """What counts as an answer; empty where only activity is known."""
+    version: str
+    assigned_at: Microseconds

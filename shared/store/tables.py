@@ -231,3 +231,22 @@ class PlotTable(StoreTable):
     version: Mapped[KeyText] = mapped_column(primary_key=True)
     name: Mapped[KeyText] = mapped_column(primary_key=True)
     content: Mapped[bytes]
+
+
+class AssignmentTable(StoreTable):
+    """Which contact of an experiment got which arm and instant, with which chance; written once, before the answer."""
+
+    __tablename__ = "assignments"
+    __table_args__ = CLUSTERED
+
+    account_id: Mapped[KeyText] = mapped_column(primary_key=True)
+    campaign_id: Mapped[KeyText] = mapped_column(primary_key=True)
+    contact_id: Mapped[KeyText] = mapped_column(primary_key=True)
+    arm: Mapped[str]
+    propensity: Mapped[float]
+    send_at: Mapped[Instant]
+    policy_at: Mapped[Instant]
+    default_send_at: Mapped[Instant]
+    engagement: Mapped[str]
+    version: Mapped[str]
+    assigned_at: Mapped[Instant]

@@ -29,8 +29,11 @@ from shared.capabilities import TABLE
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```(?P<language>[a-z]*)(?P<mark> [a-z]+)?\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
-LEARNED = {"score", "band", "kind", "grade", "feature", "effect", "text", "trained_at", "cutoff", "request_id"}
-LEARNED |= {"name", "description", "generated_name", "size"}
+LEARNED = {
+    *("score", "band", "kind", "grade", "feature", "effect", "text", "basis", "source"),
+    *("name", "description", "generated_name", "size"),
+    *("trained_at", "cutoff", "request_id"),
+}
 """Fields whose words and whole numbers depend on what was learned, and when."""
 ASKS_TOO_MUCH = {"up", "demo", "worker", "openapi"}
 """Run until they are stopped, need the sample, or write into the sources: only their words are checked here."""

@@ -80,3 +80,8 @@ def test_a_model_without_outcome_is_named_by_its_capability(text: str) -> None:
 
 def test_a_model_as_listed_names_its_account() -> None:
     assert named_model("demo.scoring.redeem", "default", "scoring")[0] == "demo"
+
+
+@pytest.mark.parametrize("text", ["sendtime", "acme.sendtime"])
+def test_a_model_without_outcomes_is_named_by_its_capability_alone(text: str) -> None:
+    assert named_model(text, "acme", "scoring") == ("acme", "sendtime", "")

@@ -3,10 +3,11 @@ import pytest
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import AttributeRow, ContactRow, EventRow
 from shared.errors import Conflict, NotFound
-from shared.store import AccountStore, Database, PredictionRow, VersionRow
+from shared.store import AccountStore, AssignmentRow, Database, PredictionRow, VersionRow
 from shared.store.columns import PredictionTable, StoreTable
 
 EVENT = EventRow("a", "1", "order_placed", 10, 10)
+ASSIGNMENT = AssignmentRow("may", "a", "control", 0.5, 9, 9, 9, "click", "1", 1)
 PREDICTION = PredictionRow("a", "scoring", "x", "1", 10, 10, "r", "ok", 0.5, 50, "low", "model", "{}", "s1")
 
 
@@ -24,6 +25,7 @@ def fill(store: AccountStore) -> None:
     store.add_version(VersionRow("scoring", "x", "1", "digest", "rule", "A", 1, 90, "run"), {"lift": b"png"})
     store.log_predictions([PREDICTION])
     store.name_segment("s1", "Regulars", at=1)
+    store.assign("may", [ASSIGNMENT])
     store.create_key("k", ["read"], public_id=f"of-{store.account}", digest=b"d", created_at=1)
 
 
@@ -50,6 +52,7 @@ def everything(store: AccountStore) -> dict[str, object]:
         "plots": store.plots("scoring", "x", "1"),
         "latest_predictions": store.latest_predictions("scoring", "x", limit=10),
         "predictions_of": store.predictions_of("a"),
+        "assignments": store.assignments("may"),
         "past_scores": store.past_scores("scoring", "x", ["a"], around=10),
         "latest_of": store.latest_of("scoring", "x", ["a"]),
         "contacts_of_segment": store.contacts_of_segment("s1", limit=10),
@@ -60,7 +63,7 @@ def everything(store: AccountStore) -> dict[str, object]:
 READS = {name for name in dir(AccountStore) if not name.startswith("_")} - {
     "put_contacts", "bulk_contacts", "add_events", "bulk_events", "declare_static", "put_outcome", "delete_outcome",
     "set_default_outcome", "promote", "rollback", "add_version", "log_predictions", "delete_predictions_before",
-    "create_key", "revoke_key", "name_segment",
+    "create_key", "revoke_key", "name_segment", "assign",
 }  # fmt: skip
 
 

@@ -52,3 +52,15 @@ def test_few_rows_stay_near_the_raw_margin() -> None:
     few, many = calibrate(labels, margin), calibrate(np.tile(labels, 500), np.tile(margin, 500))
 
     assert abs(few.intercept) < abs(many.intercept) / 3
+
+
+@pytest.mark.parametrize(("truth", "steepest"), [(-1.0, np.inf), (30.0, 3.0)])
+def test_where_the_slope_is_held_the_mean_chance_is_still_the_share_of_positives(truth: float, steepest: float) -> None:
+    draw = np.random.default_rng(3)
+    margin = -2.5 + draw.normal(0, 0.05, 4_000)
+    labels = (draw.random(4_000) < chance(-2.5 + truth * (margin + 2.5))).astype(float)
+
+    fitted = calibrate(labels, margin, steepest=steepest)
+
+    assert fitted.slope == (SMALLEST_SLOPE if truth < 0 else 3.0)
+    assert chance(fitted.margins(margin)).mean() == pytest.approx(labels.mean(), abs=1e-6)

@@ -1,0 +1,1 @@
+"""Send time on public data: when people act, how they answer, and a history that misleads."""

@@ -1,0 +1,1 @@
+"""When should this contact's next message go out?"""

@@ -1,0 +1,112 @@
+"""The paths beside `POST /best-send-time`: the plan, and the report of an experiment."""
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Query, Request
+from pydantic import ValidationError
+from starlette.responses import Response
+
+from services.sendtime.api.experiments import Report
+from services.sendtime.api.planning import Planning
+from services.sendtime.schemas import (
+    EXPERIMENT_RESPONSE_EXAMPLE,
+    PLAN_REQUEST_EXAMPLE,
+    PLAN_RESPONSE_EXAMPLE,
+    ExperimentResponse,
+    PlanRequest,
+    PlanResponse,
+)
+from shared.contracts.call import SERVED_HEADER
+from shared.contracts.instants import microseconds
+from shared.contracts.request import MAX_CONTACTS
+from shared.errors import BadRequest
+from shared.serving import problem
+from shared.serving.calls import require_scope
+from shared.serving.champions import Champion
+from shared.serving.envelope import CLOCK_SLACK, parsed
+from shared.serving.openapi import problem_responses
+from shared.serving.question import Beside
+from shared.serving.service import Service
+
+BESIDE = (
+    Beside("/best-send-time/plan", "post", PlanResponse, PLAN_RESPONSE_EXAMPLE, PlanRequest, PLAN_REQUEST_EXAMPLE),
+    Beside("/experiments/{campaign}", "get", ExperimentResponse, EXPERIMENT_RESPONSE_EXAMPLE),
+)
+"""Both, for the API document."""
+
+
+def add_routes(app: FastAPI, service: Service) -> None:
+    """Add both paths to a service's app."""
+
+    @app.post(
+        "/best-send-time/plan",
+        operation_id="best_send_time_plan",
+        summary="When should each of many contacts be sent to, within a capacity per hour?",
+        response_model=None,
+        responses=problem_responses(409, 413, 422, 503),
+    )
+    async def plan(request: Request) -> Response:
+        call = request.state.call
+        require_scope(call, "predict")
+        asked = _read(parsed(await request.body()))
+        now = service.now()
+        cutoff = now if asked.cutoff is None else asked.cutoff
+        if cutoff > now + CLOCK_SLACK:
+            sentence = "The cutoff must not lie in the future; leave it out to plan from now."
+            raise BadRequest(sentence, errors=[{"pointer": "/cutoff", "detail": sentence}])
+        champion = await service.champions.of(call.account, "")
+        planning = Planning(
+            service.store.of(call.account), champion.model, asked, microseconds(cutoff), microseconds(now)
+        )
+        members = await service.lanes.run(planning.members, contacts=MAX_CONTACTS)
+        members |= {"model": _info(champion), "cutoff": cutoff, "request_id": call.request_id}
+        body = await asyncio.to_thread(lambda: PlanResponse.model_validate(members).model_dump_json())
+        served = sum(1 for one in members["assignments"] if one["status"] == "ok")
+        request.state.facts = {"account": call.account, "contacts": len(asked.contacts), "version": champion.version}
+        return Response(body, media_type="application/json", headers={SERVED_HEADER: str(served)})
+
+    @app.get(
+        "/experiments/{campaign:path}",
+        operation_id="experiment",
+        summary="What did an experiment of sending times find out?",
+        response_model=None,
+        responses=problem_responses(503),
+    )
+    async def experiment(
+        request: Request,
+        campaign: str,
+        lift: Annotated[float, Query(gt=0, le=10, description="Relative lift that is to be proven.")] = 0.05,
+    ) -> Response:
+        call = request.state.call
+        require_scope(call, "read")
+        report = Report(service.store.of(call.account), campaign, microseconds(service.now()), lift)
+        members = await service.lanes.run(report.members, contacts=MAX_CONTACTS)
+        answer = ExperimentResponse.model_validate({**members, "request_id": call.request_id})
+        request.state.facts = {"account": call.account}
+        return Response(answer.model_dump_json(), media_type="application/json")
+
+
+def _read(content: Any) -> PlanRequest:
+    try:
+        asked = PlanRequest.model_validate(content)
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_context=False, include_input=False)
+        raise problem.invalid([dict(entry) for entry in details], content) from None
+    if len(set(asked.contacts)) < len(asked.contacts):
+        sentence = "A contact is named twice; name each once."
+        raise BadRequest(sentence, errors=[{"pointer": "/contacts", "detail": sentence}])
+    return asked
+
+
+def _info(champion: Champion) -> dict[str, Any]:
+    model = champion.model
+    return {
+        "capability": "sendtime",
+        "outcome": None,
+        "version": champion.version,
+        "kind": model.kind,
+        "horizon_days": model.horizon_days,
+        "trained_at": model.trained_at,
+        "grade": model.grade,
+    }

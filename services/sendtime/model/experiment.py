@@ -1,0 +1,176 @@
+"""Proof: who gets which time by chance, and what the chance found out. Pure; assignments depend on names alone."""
+
+import hashlib
+from dataclasses import dataclass
+from math import ceil, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.sendtime.model.week import Vector
+
+TREATMENT, CONTROL, EXPLORATION = "treatment", "control", "exploration"
+ARMS = (TREATMENT, CONTROL, EXPLORATION)
+Z_95, Z_POWER_80 = 1.959964, 0.841621
+"""Quantiles of the normal distribution: two-sided 5 %, power 80 %."""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Which share of the contacts gets what."""
+
+    control: float = 0.475
+    exploration: float = 0.05
+
+    @property
+    def treatment(self) -> float:
+        """What is left for the model's choice."""
+        return 1.0 - self.control - self.exploration
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """One contact's draw."""
+
+    arm: str
+    place: int | None
+    """Of the instant among the allowed ones; None: the caller's own time."""
+    propensity: float
+    """Chance of this very instant, over all arms."""
+
+
+def drawn(campaign: str, contact_id: str, split: Split, *, best: int, default: int | None, allowed: int) -> Assigned:
+    """Draw a contact's arm and instant; the same names always draw the same.
+
+    Args:
+        campaign: of the experiment.
+        contact_id: of the contact.
+        split: shares.
+        best: place of the model's choice among the allowed instants.
+        default: place of the caller's own time among them; None where it is not one of them.
+        allowed: how many there are.
+    """
+    arm = arm_of(campaign, contact_id, split)
+    if arm == CONTROL:
+        place = default
+    elif arm == EXPLORATION:
+        place = min(int(_uniform(campaign, contact_id, "instant") * allowed), allowed - 1)
+    else:
+        place = best
+    chance = split.control if place == default else 0.0
+    if place is not None:
+        chance += split.exploration / allowed + (split.treatment if place == best else 0.0)
+    return Assigned(arm, place, chance)
+
+
+def arm_of(campaign: str, contact_id: str, split: Split) -> str:
+    """Choose an arm.
+
+    >>> arm_of("may", "c-1", Split(control=1.0, exploration=0.0))
+    'control'
+    """
+    place = _uniform(campaign, contact_id, "arm")
+    if place < split.control:
+        return CONTROL
+    return EXPLORATION if place < split.control + split.exploration else TREATMENT
+
+
+def _uniform(campaign: str, contact_id: str, purpose: str) -> float:
+    name = f"{purpose}\x1f{campaign}\x1f{contact_id}".encode()
+    return int.from_bytes(hashlib.sha256(name).digest()[:7], "big") / 2**56
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A share with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """What became of the contacts whose day is over, one a row."""
+
+    arm: NDArray[np.str_]
+    engaged: Vector
+    """1.0 where the contact engaged within a day of the actual send; 0.0 where it did not, or nothing was sent."""
+    sent: Vector
+    """1.0 where the campaign really went out to the contact."""
+    on_time: Vector
+    """1.0 where it went out within the hour after the assigned instant."""
+    propensity: Vector
+    as_policy: NDArray[np.bool_]
+    """Whether the assigned instant is the model's choice."""
+    as_default: NDArray[np.bool_]
+    """Whether it is the caller's own time."""
+
+    def of(self, arm: str) -> NDArray[np.bool_]:
+        """Mark the rows of an arm."""
+        marked: NDArray[np.bool_] = self.arm == arm
+        return marked
+
+
+def wilson(hits: float, n: int) -> Rate:
+    """Tell a share with its 95 % interval. Source: Wilson (1927).
+
+    >>> wilson(0, 0)
+    Rate(value=0.0, low=0.0, high=1.0)
+    >>> round(wilson(5, 10).low, 3)
+    0.237
+    """
+    if not n:
+        return Rate(0.0, 0.0, 1.0)
+    share, spread = hits / n, Z_95**2 / n
+    middle = (share + spread / 2) / (1 + spread)
+    half = Z_95 * sqrt(share * (1 - share) / n + spread / (4 * n)) / (1 + spread)
+    return Rate(share, max(0.0, middle - half), min(1.0, middle + half))
+
+
+def difference(treated: Rate, control: Rate) -> Rate:
+    """Tell the difference of two shares with its 95 % interval. Source: Newcombe (1998), method 10.
+
+    >>> difference(Rate(0.5, 0.4, 0.6), Rate(0.5, 0.4, 0.6)).value
+    0.0
+    """
+    gain = treated.value - control.value
+    low = gain - sqrt((treated.value - treated.low) ** 2 + (control.high - control.value) ** 2)
+    high = gain + sqrt((treated.high - treated.value) ** 2 + (control.value - control.low) ** 2)
+    return Rate(gain, low, high)
+
+
+def inverse_propensity(outcomes: Outcomes, chosen: NDArray[np.bool_]) -> Rate | None:
+    """Estimate the engagement if everybody got the marked choice, from those who happened to get it.
+
+    Self-normalised, with a linearised interval. Source: Swaminathan and Joachims (2015).
+
+    Args:
+        outcomes: of all arms.
+        chosen: whether each row's instant is the one that the policy would have chosen.
+
+    Returns:
+        None where nobody got it.
+    """
+    weight = np.where(chosen, 1 / outcomes.propensity, 0.0)
+    total = float(weight.sum())
+    if total == 0:
+        return None
+    value = float(weight @ outcomes.engaged) / total
+    error = sqrt(float((weight**2) @ (outcomes.engaged - value) ** 2)) / total
+    return Rate(value, max(0.0, value - Z_95 * error), min(1.0, value + Z_95 * error))
+
+
+def needed_an_arm(rate: float, lift: float) -> int | None:
+    """Tell how many contacts an arm needs to prove a relative lift: two-sided 5 %, power 80 %.
+
+    Source: normal approximation of two shares (Fleiss, 1981).
+
+    >>> needed_an_arm(0.03, 0.05)
+    207936
+    """
+    treated = rate * (1 + lift)
+    if not 0 < rate < 1 or not 0 < treated < 1 or not lift:
+        return None
+    spread = rate * (1 - rate) + treated * (1 - treated)
+    return ceil((Z_95 + Z_POWER_80) ** 2 * spread / (treated - rate) ** 2)
