@@ -73,7 +73,7 @@ class Upstreams:
         body = await body_of(request)
         self._refuse_while_resting(capability)
         # Counted from when the body is there: a slow upload must not make the service refuse the call.
-        deadline_at = time.time() + self.settings.request_timeout_seconds
+        deadline_at = time.time() + self._seconds(capability, request)
         headers = self._headers(request, Call(caller.account, caller.scopes, request_id, deadline_at))
         try:
             response = await self._sent(capability, request, body, headers)
@@ -88,6 +88,12 @@ class Upstreams:
             request.state.facts["contacts"] = int(served)
             del response.headers[SERVED_HEADER]
         return response
+
+    def _seconds(self, capability: Capability, request: Request) -> float:
+        """Tell how long a request may take: minutes on the few paths whose work does."""
+        path = request.scope["path"]
+        long = any(path == one or path.startswith(f"{one}/") for one in capability.long_paths)
+        return self.settings.long_request_timeout_seconds if long else self.settings.request_timeout_seconds
 
     async def states(self) -> dict[str, str]:
         """Ask every service whether it is ready: `ready`, `not-ready` or `away`."""
@@ -123,7 +129,7 @@ class Upstreams:
         url = self._url(capability, request)
         repeatable = request.scope["path"] == capability.path or request.method in _SAFE_TO_REPEAT
         try:
-            async with asyncio.timeout(self.settings.request_timeout_seconds):
+            async with asyncio.timeout(self._seconds(capability, request)):
                 try:
                     return await self._once(request.method, url, body, headers)
                 except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
@@ -135,7 +141,7 @@ class Upstreams:
                 self._resting_until[capability.name] = time.monotonic() + REST_SECONDS
             raise UpstreamUnavailable(f"The {capability.name} service does not answer. Ask again soon.") from error
         except TimeoutError as error:
-            seconds = self.settings.request_timeout_seconds
+            seconds = self._seconds(capability, request)
             raise UpstreamTimeout(
                 f"The {capability.name} service did not answer within {seconds:g} s. Ask about fewer contacts at once."
             ) from error

@@ -17,6 +17,8 @@ class Capability:
     """Further gateway paths that this service owns."""
     per_outcome: bool = False
     """Whether one model is kept for each named outcome."""
+    long_paths: tuple[str, ...] = ()
+    """Paths among those above whose work may take minutes; they have a deadline of their own."""
 
 
 TABLE: tuple[Capability, ...] = (
@@ -28,6 +30,7 @@ TABLE: tuple[Capability, ...] = (
         "/best-send-time",
         "When should this contact's next message go out?",
         prefixes=("/best-send-time/plan", "/experiments"),
+        long_paths=("/best-send-time/plan", "/experiments"),
     ),
 )
 

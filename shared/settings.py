@@ -97,6 +97,9 @@ class SigningSettings(Settings):
     request_timeout_seconds: PositiveFloat = 10.0
     """How long a client may wait for an answer."""
 
+    long_request_timeout_seconds: PositiveFloat = 300.0
+    """The same where the work may take minutes: a send plan, the report of an experiment."""
+
     max_body_bytes: PositiveInt = 8_000_000
     """Largest request body, at the gateway and at a service."""
 

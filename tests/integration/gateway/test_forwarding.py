@@ -3,6 +3,7 @@ import json
 import time
 from collections.abc import AsyncIterator
 
+import pytest
 from aiohttp import web
 
 from gateway.forwarding import add_forwarding
@@ -128,6 +129,18 @@ async def test_a_slow_service_is_504_at_the_deadline(door, upstream) -> None:
 
     assert (status, problem["code"]) == (504, "deadline-exceeded")
     assert problem["request_id"]
+
+
+@pytest.mark.parametrize("path", ["/best-send-time/plan", "/experiments/may"])
+async def test_a_path_whose_work_takes_minutes_has_a_deadline_of_its_own(door, upstream, path: str) -> None:
+    asked_at = time.time()
+
+    status, _, _ = await door.ask("POST", path, door.key(), data=b"{}")
+
+    header, signing_key = upstream.seen[-1].headers["Foretell-Call"], b"a signing key of the tests, long enough"
+    call = verified(header, "POST", path, signing_key, now=0)
+    assert status == 200
+    assert asked_at + 299 < call.deadline_at < time.time() + 301
 
 
 async def test_a_service_that_refuses_the_signature_is_not_the_clients_fault(door, upstream) -> None:
