@@ -97,6 +97,7 @@ def store(database: Database) -> AccountStore:
             ContactRow("newborn", NOW_US - DAY // 2, attributes=plan),
             ContactRow("busy", NOW_US - 400 * DAY, attributes=plan),
             ContactRow("silent", NOW_US - 400 * DAY, attributes=plan),
+            ContactRow("faithful", NOW_US - 900 * DAY, attributes=plan),
         ],
         recorded_at=NOW_US,
     )
@@ -111,6 +112,8 @@ def store(database: Database) -> AccountStore:
             event("returned", "subscription_started", 2),
             event("newborn", "page_viewed", 0.25),
             event("silent", "page_viewed", 61),
+            event("faithful", "subscription_started", 900),
+            event("faithful", "page_viewed", 9),
             *(event("busy", "page_viewed", (n + 1) / 60) for n in range(20_000)),
         ]
     )

@@ -19,7 +19,7 @@ async def answers(running: Any, *contacts: str, outcome: str = "left", **fields:
     return {one["contact_id"]: one for one in reply.json["predictions"]}
 
 
-EVERY_SORT = ("member", "left", "returned", "never-began", "bare", "newborn", "busy", "silent", "nobody")
+EVERY_SORT = ("member", "left", "returned", "never-began", "bare", "newborn", "busy", "silent", "faithful", "nobody")
 
 
 async def test_contacts_of_every_sort_are_answered_sensibly_about_leaving(running: Any) -> None:
@@ -34,6 +34,7 @@ async def test_contacts_of_every_sort_are_answered_sensibly_about_leaving(runnin
         "newborn": "ok",
         "busy": "ok",
         "silent": "ok",  # a subscriber is at risk however quiet
+        "faithful": "ok",  # who began before the lookback
         "nobody": "unknown_contact",
     }
     assert "new_contact" in found["newborn"]["data_quality"]
@@ -61,6 +62,7 @@ async def test_contacts_of_every_sort_are_answered_sensibly_about_silence(runnin
         "newborn": "ok",
         "busy": "ok",
         "silent": "not_eligible",
+        "faithful": "ok",
         "nobody": "unknown_contact",
     }
     assert found["silent"]["detail"] == (

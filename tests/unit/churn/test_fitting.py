@@ -223,6 +223,8 @@ def test_values_are_those_of_the_activity_waited_for_else_of_the_first_type_with
     assert types(LAPSED, shop) == ("order_placed",)
     assert types(LEFT, club) == ("subscription_started",)
     assert types(LEFT, mixed) == ("order_placed",)
+    coffee = replace(shop, rows=[(row[0], row[1], "coffee_bought", *row[3:]) for row in shop.rows])
+    assert types(LAPSED.model_copy(update={"silence": ("coffee_bought",)}), coffee) == ("coffee_bought",)
     silent = LAPSED.model_copy(update={"silence": ("product_used",)})
     assert types(silent, club) == ("subscription_started",)
 
