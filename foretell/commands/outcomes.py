@@ -108,7 +108,7 @@ def set_outcome(
     )
     with opened_account(account) as (_, _, store):
         store.put_outcome(outcome)
-        becomes_default = default or store.default_outcome(capability) is None
+        becomes_default = default or store.default_outcome(capability, chosen=True) is None
         if becomes_default:
             store.set_default_outcome(capability, name)
     typer.echo(f"{name}: {described(outcome)}.{' It is the default outcome.' if becomes_default else ''}")

@@ -52,14 +52,19 @@ class Outcomes(Scope):
                 )
         return deleted > 0
 
-    def default_outcome(self, capability: str) -> str | None:
-        """Tell which outcome is meant when a request names none: the account's, else the built-in one; None: none."""
+    def default_outcome(self, capability: str, *, chosen: bool = False) -> str | None:
+        """Tell which outcome is meant when a request names none: the account's, else the built-in one; None: none.
+
+        Args:
+            capability: a line of the capability table.
+            chosen: only what the account chose itself.
+        """
         statement = select(DefaultOutcomeTable.outcome).where(
             DefaultOutcomeTable.account_id == self.account, DefaultOutcomeTable.capability == capability
         )
         with self._store.reading() as connection:
             found: str | None = connection.execute(statement).scalar()
-        return found or DEFAULTS.get(capability)
+        return found or (None if chosen else DEFAULTS.get(capability))
 
     def set_default_outcome(self, capability: str, name: str) -> None:
         """Choose the outcome that is meant when a request names none."""

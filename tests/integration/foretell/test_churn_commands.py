@@ -66,23 +66,28 @@ def test_churn_is_what_the_account_says(foretell, home_folder: Path, words: str,
     result = foretell("outcomes", "set", "lapsed", *CHURN, *words.split())
 
     assert result.exit_code == 0, result.stderr
-    assert result.stdout == f"lapsed: {said}.\n"
+    assert result.stdout == f"lapsed: {said}. It is the default outcome.\n"
     outcome = stored(home_folder, "lapsed")
     assert outcome is not None
     assert {name: getattr(outcome, name) for name in fields} == fields
 
 
-def test_the_automatic_outcome_stays_the_default_until_another_one_is_chosen(foretell) -> None:
-    foretell("outcomes", "set", "lapsed", *CHURN, "--silence", "order_placed")
+def test_the_first_outcome_of_one_s_own_replaces_the_automatic_one_as_the_default(foretell) -> None:
     before = {row["outcome"]: row for row in json.loads(foretell("outcomes", "list", *CHURN, "--json").stdout)}
 
-    said = foretell("outcomes", "set", "lapsed", *CHURN, "--silence", "order_placed", "--default").stdout
+    said = foretell("outcomes", "set", "lapsed", *CHURN, "--silence", "order_placed").stdout
+    second = foretell("outcomes", "set", "quiet", *CHURN, "--silence", "page_viewed").stdout
     after = {row["outcome"]: row for row in json.loads(foretell("outcomes", "list", *CHURN, "--json").stdout)}
 
-    assert (before["churn"]["default"], before["lapsed"]["default"]) == ("yes", "")
+    assert before["churn"]["default"] == "yes"
     assert before["churn"]["meaning"].startswith("chosen when trained: a cancellation within 60 days, else 90 days")
     assert said.endswith("It is the default outcome.\n")
-    assert (after["churn"]["default"], after["lapsed"]["default"]) == ("", "yes")
+    assert not second.endswith("It is the default outcome.\n")
+    assert [(name, after[name]["default"]) for name in sorted(after)] == [
+        ("churn", ""),
+        ("lapsed", "yes"),
+        ("quiet", ""),
+    ]
 
 
 def test_outcomes_of_churn_and_of_scoring_may_share_a_name(foretell) -> None:
