@@ -9,6 +9,8 @@ from shared.learners.columns import Columns, Matrix, Vector, chance, log_odds
 
 MAX_ONE_HOT = 50
 DEFAULT_RIDGE = 1.0
+LEAST_SCALE = 1e-9
+"""A column of less spread than this says nothing and is left out."""
 CURVATURE_ROWS = 20_000
 """Rows that the shape of the loss is measured on before the descent; the answer does not depend on it."""
 
@@ -54,7 +56,7 @@ class Logistic:
         raw -= center
         raw[missing] = 0.0
         scale = np.sqrt(np.einsum("ij,ij->j", raw, raw) / len(raw))
-        keep = scale > 1e-9
+        keep = scale > LEAST_SCALE
         design = raw[:, keep] / scale[keep]
         solution = _least(design, labels, ridge, offset)
         kept = np.flatnonzero(keep)
@@ -110,15 +112,25 @@ class Logistic:
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> "Logistic":
-        """Read what `to_json` wrote."""
-        return cls(
+        """Read what `to_json` wrote.
+
+        Raises:
+            ValueError: the fields are not those of a fitted model: lengths differ, a number is not finite, or a scale
+                is one that `fit` would have left out.
+        """
+        read = cls(
             source=tuple(fields["source"]),
             code=tuple(np.nan if code is None else float(code) for code in fields["code"]),
-            center=np.array(fields["center"]),
-            scale=np.array(fields["scale"]),
-            weight=np.array(fields["weight"]),
-            intercept=fields["intercept"],
+            center=np.array(fields["center"], dtype=np.float64),
+            scale=np.array(fields["scale"], dtype=np.float64),
+            weight=np.array(fields["weight"], dtype=np.float64),
+            intercept=float(fields["intercept"]),
         )
+        lengths = {len(read.source), len(read.code), len(read.center), len(read.scale), len(read.weight)}
+        numbers = np.concatenate([read.center, read.scale, read.weight, [read.intercept]])
+        if len(lengths) > 1 or not np.isfinite(numbers).all() or not (read.scale > LEAST_SCALE).all():
+            raise ValueError("the logistic model is damaged")
+        return read
 
 
 def _encoding(matrix: Matrix, columns: Columns) -> tuple[np.ndarray[Any, Any], Vector]:

@@ -119,3 +119,26 @@ def test_written_and_read_back_it_answers_to_the_bit() -> None:
 
     assert_array_equal(again.margins(matrix), fitted.margins(matrix))
     assert_array_equal(again.importance(), fitted.importance())
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"scale": [0.0] * 6},
+        {"scale": [-1.0] * 6},
+        {"weight": [np.nan] * 6},
+        {"center": [np.inf] * 6},
+        {"weight": [1.0] * 5},
+        {"intercept": np.nan},
+    ],
+    ids=["no-spread", "negative-spread", "no-weight", "endless-mean", "a-weight-short", "no-intercept"],
+)
+def test_a_damaged_model_is_refused(damage: dict[str, object]) -> None:
+    matrix, labels = problem()
+    fields = Logistic.fit(matrix, labels, Columns(NAMES, (2,))).to_json()
+    whole = Logistic.from_json({**fields, "intercept": 0.5})
+
+    assert len(fields["scale"]) == 6
+    assert whole.intercept == 0.5
+    with pytest.raises(ValueError, match="damaged"):
+        Logistic.from_json({**fields, **damage})
