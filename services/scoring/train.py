@@ -10,7 +10,6 @@ from services.scoring.features import scoring_features
 from services.scoring.model import ScoringModel
 from shared.contracts.instants import instant_of
 from shared.contracts.rows import DAY, Microseconds
-from shared.errors import UnknownOutcome
 from shared.evaluation.calibration import Calibrator, calibrate
 from shared.evaluation.gate import Verdict
 from shared.evaluation.reference import Reference
@@ -69,10 +68,7 @@ def train(
     """
     choices = choices or Choices()
     store = database.of(account)
-    outcome = store.outcome(CAPABILITY, outcome_name)
-    if outcome is None:
-        known = sorted(known.name for known in store.outcomes(CAPABILITY))
-        raise UnknownOutcome(f"There is no scoring outcome {outcome_name!r}. Known: {', '.join(known)}.", known=known)
+    outcome = store.require_outcome(CAPABILITY, outcome_name)
     progress("reading contacts and events", 0.0)
     stuff = material(store, outcome, now=now)
     fit = fitted(stuff, allowed=choices.allowed, now=now, progress=lambda text, part: progress(text, 0.1 + 0.8 * part))

@@ -3,6 +3,7 @@
 from sqlalchemy import delete, select
 
 from shared.contracts.outcome import BUILT_IN, DEFAULTS, Outcome
+from shared.errors import UnknownOutcome
 from shared.store.scope import Scope
 from shared.store.statements import upsert
 from shared.store.tables import DefaultOutcomeTable, OutcomeTable
@@ -25,6 +26,19 @@ class Outcomes(Scope):
     def outcome(self, capability: str, name: str) -> Outcome | None:
         """Find an outcome by name; None: neither defined nor built in."""
         return next((outcome for outcome in self.outcomes(capability) if outcome.name == name), None)
+
+    def require_outcome(self, capability: str, name: str) -> Outcome:
+        """Find an outcome by name.
+
+        Raises:
+            UnknownOutcome: it is neither defined nor built in; the known ones are listed.
+        """
+        outcome = self.outcome(capability, name)
+        if outcome is None:
+            known = [outcome.name for outcome in self.outcomes(capability)]
+            told = f"There is no {capability} outcome {name!r}. Known: {', '.join(known)}."
+            raise UnknownOutcome(told, outcomes=known)
+        return outcome
 
     def put_outcome(self, outcome: Outcome) -> None:
         """Define or redefine an outcome."""

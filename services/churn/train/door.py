@@ -7,7 +7,6 @@ from services.churn.train.fitting import Fit, fitted
 from services.churn.train.material import ChurnMaterial, churn_material
 from services.churn.train.plots import curve_plot
 from shared.contracts.rows import Microseconds
-from shared.errors import UnknownOutcome
 from shared.evaluation.gate import Verdict
 from shared.features import matrix
 from shared.learners.columns import Vector, chance
@@ -50,10 +49,7 @@ def train(
     """
     choices = choices or Choices()
     store = database.of(account)
-    outcome = store.outcome(CAPABILITY, outcome_name)
-    if outcome is None:
-        known = sorted(known.name for known in store.outcomes(CAPABILITY))
-        raise UnknownOutcome(f"There is no churn outcome {outcome_name!r}. Known: {', '.join(known)}.", known=known)
+    outcome = store.require_outcome(CAPABILITY, outcome_name)
     progress("reading contacts and events", 0.0)
     stuff = churn_material(outcome, scanned(store, with_events=not outcome.attribute), now=now)
     fit = fitted(stuff, allowed=choices.allowed, now=now, progress=lambda text, part: progress(text, 0.1 + 0.8 * part))

@@ -2,7 +2,7 @@ import pytest
 
 from shared.contracts.outcome import BUILT_IN, Outcome
 from shared.contracts.rows import DAY
-from shared.errors import Conflict
+from shared.errors import Conflict, UnknownOutcome
 from shared.store import Database, PredictionRow, VersionRow
 
 REDEEM = Outcome(name="redeem", capability="scoring", event_types=("coupon_redeemed",), horizon_days=30)
@@ -38,6 +38,16 @@ def test_an_outcome_is_put_replaced_and_deleted(database: Database) -> None:
     assert store.delete_outcome("scoring", "redeem")
     assert not store.delete_outcome("scoring", "redeem")
     assert store.outcome("scoring", "redeem") is None
+
+
+def test_an_outcome_that_is_required_and_unknown_is_refused_with_those_that_are_known(database: Database) -> None:
+    store = database.of("default")
+    store.put_outcome(REDEEM)
+
+    assert store.require_outcome("scoring", "redeem") == REDEEM
+    with pytest.raises(UnknownOutcome, match="no scoring outcome 'redem'") as refused:
+        store.require_outcome("scoring", "redem")
+    assert refused.value.members["outcomes"] == [outcome.name for outcome in store.outcomes("scoring")]
 
 
 def test_a_deleted_outcome_is_no_longer_the_default(database: Database) -> None:
