@@ -2,7 +2,7 @@ import pytest
 
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import AttributeRow, ContactRow, EventRow
-from shared.errors import Conflict, NotFound
+from shared.errors import Conflict, NotFound, UnknownOutcome
 from shared.store import AccountStore, AssignmentRow, Database, PredictionRow, VersionRow
 from shared.store.columns import PredictionTable, StoreTable
 
@@ -44,6 +44,7 @@ def everything(store: AccountStore) -> dict[str, object]:
         "static_attributes": store.static_attributes(),
         "outcomes": [outcome for outcome in store.outcomes("scoring") if outcome.name == "x"],
         "outcome": store.outcome("scoring", "x"),
+        "require_outcome": required(store),
         "default_outcome": store.default_outcome("scoring"),
         "champion": store.champion("scoring", "x"),
         "promotions": store.promotions("scoring", "x"),
@@ -58,6 +59,14 @@ def everything(store: AccountStore) -> dict[str, object]:
         "contacts_of_segment": store.contacts_of_segment("s1", limit=10),
         "segment_names": store.segment_names(),
     }
+
+
+def required(store: AccountStore) -> Outcome | None:
+    """Read the outcome; None: refused as unknown."""
+    try:
+        return store.require_outcome("scoring", "x")
+    except UnknownOutcome:
+        return None
 
 
 READS = {name for name in dir(AccountStore) if not name.startswith("_")} - {
