@@ -1,0 +1,96 @@
+"""Send time end to end: from a real store to a registered version, and the gate between two of them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from services.sendtime.model.sendtime import SendTimeModel
+from services.sendtime.train import train
+from shared.contracts.rows import DAY, HOUR, ContactRow, EventRow, Microseconds
+from shared.registry.fetch import artifacts
+from shared.settings import Settings
+from shared.store import AccountStore, Database, migrate, open_database
+
+START: Microseconds = 1_736_121_600_000_000
+"""6 January 2025, a Monday."""
+CONTACTS, CAMPAIGNS, EVERY = 200, 40, 3
+HALF: Microseconds = START + CAMPAIGNS // 2 * EVERY * DAY
+END: Microseconds = START + CAMPAIGNS * EVERY * DAY
+
+
+def mailings() -> list[EventRow]:
+    """Sends at every hour of the day; half of the contacts click at 9, half at 19."""
+    draw = np.random.default_rng(4)
+    events = []
+    for campaign in range(CAMPAIGNS):
+        for contact, hour in enumerate(draw.integers(7, 22, CONTACTS).tolist()):
+            at = START + campaign * EVERY * DAY + hour * HOUR
+            name, message = f"c{contact:03d}", f"m{campaign}"
+            events.append(EventRow(name, f"s{campaign}", "email_sent", at, END, message_id=message))
+            if draw.random() < (0.5 if abs(hour - (19 if contact % 2 else 9)) <= 1 else 0.05):
+                events.append(EventRow(name, f"k{campaign}", "email_clicked", at + HOUR // 4, END, message_id=message))
+    return events
+
+
+def orders() -> list[EventRow]:
+    """Nothing is sent; half of the contacts order at 9, half at 19."""
+    return [
+        EventRow(f"c{contact:03d}", f"o{day}", "order_placed", START + day * EVERY * DAY + hour * HOUR, END, 5.0)
+        for day in range(CAMPAIGNS)
+        for contact, hour in enumerate([9, 19] * (CONTACTS // 2))
+    ]
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return Settings(home=tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(scope="module")
+def database(settings: Settings) -> Iterator[Database]:
+    migrate(settings)
+    database = open_database(settings)
+    yield database
+    database.close()
+
+
+def filled(database: Database, name: str, events: list[EventRow]) -> AccountStore:
+    database.create_account(name, created_at=0)
+    store = database.of(name)
+    store.bulk_contacts([ContactRow(f"c{contact:03d}", START) for contact in range(CONTACTS)], recorded_at=END)
+    store.bulk_events(events)
+    return store
+
+
+@pytest.mark.parametrize(("name", "default"), [("mailings", "click"), ("orders", None)])
+def test_a_challenger_is_compared_with_the_champion_on_what_came_since(
+    database: Database, settings: Settings, tmp_path: Path, name: str, default: str | None
+) -> None:
+    store = filled(database, name, mailings() if default else orders())
+
+    first = train(database, settings, name, now=HALF)
+    second = train(database, settings, name, now=END)
+
+    assert (first.promoted, first.version) == (True, "1")
+    assert second.promoted
+    assert "not worse than the champion" in second.reason
+    champion = store.champion("sendtime", "")
+    assert champion is not None
+    assert champion.version == second.version == "2"
+    folder = artifacts(settings, name, "sendtime", "", version="2", digest=second.digest, into=tmp_path)
+    assert SendTimeModel.load(folder).default == default
+
+
+def test_a_challenger_without_news_is_kept_and_not_promoted(database: Database, settings: Settings) -> None:
+    store = filled(database, "still", mailings())
+
+    train(database, settings, "still", now=END)
+    again = train(database, settings, "still", now=END)
+
+    assert not again.promoted
+    assert "newer than both trainings" in again.reason
+    champion = store.champion("sendtime", "")
+    assert champion is not None
+    assert champion.version == "1"
