@@ -25,7 +25,7 @@ class ServiceCalls:
     settings: WorkerSettings
 
     def __call__(self, champion: ChampionRow, contact_ids: Sequence[str], *, reasons: int) -> str | None:
-        """Ask about up to 1,000 contacts; the service logs what it answers.
+        """Ask about up to 1,000 contacts; what is answered lies in the store before it is.
 
         Returns:
             The version that answered.
@@ -67,6 +67,7 @@ class ServiceCalls:
             scopes=("predict",),
             request_id=request_id,
             deadline_at=time.time() + DEADLINE_SECONDS,
+            committed=True,
         )
         key = self.settings.signing_key.get_secret_value().encode()
         return {

@@ -29,6 +29,8 @@ class Call:
     """Unix seconds; a service refuses the call afterwards."""
     quota_contacts: int | None = None
     """How many contacts this key may still ask about; None: unlimited."""
+    committed: bool = False
+    """The answer leaves only once its predictions are in the store: who reads them there next can rely on them."""
 
 
 def signed(call: Call, method: str, path: str, key: bytes) -> str:
@@ -47,6 +49,7 @@ def signed(call: Call, method: str, path: str, key: bytes) -> str:
         "request_id": call.request_id,
         "deadline_at": call.deadline_at,
         "quota_contacts": call.quota_contacts,
+        "committed": call.committed,
     }
     payload = base64.urlsafe_b64encode(json.dumps(fields, separators=(",", ":")).encode()).decode()
     return f"{payload}.{_mac(payload, method, path, key)}"

@@ -256,7 +256,7 @@ class Answering:
         }
 
     def _log(self, asked: Asked, champion: Champion, predictions: Sequence[Any]) -> None:
-        """Queue what was answered; an inline-only answer is a prediction like any other."""
+        """Queue what was answered, or commit it when the call relies on it; an inline-only answer counts like any."""
         if not self._question.is_kept(asked.request, champion.model):
             return
         cutoff, asked_at = microseconds(asked.cutoff), microseconds(asked.asked_at)
@@ -280,4 +280,5 @@ class Answering:
             for prediction in predictions
             if prediction.status in LOGGED
         ]
-        self._predictions.add(asked.call.account, rows)
+        keep = self._predictions.write if asked.call.committed else self._predictions.add
+        keep(asked.call.account, rows)

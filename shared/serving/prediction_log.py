@@ -59,6 +59,14 @@ class PredictionLog:
         if len(entries) > room:
             self._metrics.log_dropped.inc(len(entries) - room)
 
+    def write(self, account: str, rows: Sequence[Any]) -> None:
+        """Store rows now, past the queue.
+
+        Raises:
+            StoreUnavailable: none was stored.
+        """
+        self._write(account, rows)
+
     def close(self, timeout_seconds: float = 5.0) -> None:
         """Write what waits and stop; what is still there after the timeout is counted as dropped."""
         with self._changed:

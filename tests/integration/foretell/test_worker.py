@@ -61,7 +61,8 @@ def test_a_service_is_asked_as_the_gateway_would_ask_it() -> None:
     assert version == "7"
     assert path == "/score"
     assert asked == {"contacts": [{"id": "a"}, {"id": "b"}], "reasons": 3, "outcome": "customer"}
-    assert verified(header, "POST", "/score", KEY.encode(), now=time.time()).account == "acme"
+    call = verified(header, "POST", "/score", KEY.encode(), now=time.time())
+    assert (call.account, call.committed) == ("acme", True)
 
 
 @pytest.mark.parametrize("status", [409, 500, 503])

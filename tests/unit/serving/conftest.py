@@ -75,6 +75,7 @@ class FakeStore:
         self.before: dict[str, int] = {}
         self.default: str | None = "customer"
         self.away = False
+        self.log_away = False
         self.logged: list[Any] = []
         self.statements = 0
         self.closed = False
@@ -134,6 +135,8 @@ class FakeStore:
         return [SimpleNamespace(type="order_placed", events=20, contacts=12, with_value=20)]
 
     def log_predictions(self, rows: Sequence[Any]) -> None:
+        if self.log_away:
+            raise StoreUnavailable("The store is away.")
         self.logged.extend(rows)
 
 
