@@ -7,6 +7,7 @@ from shared.store.champions import Champions
 from shared.store.contacts import Contacts
 from shared.store.events import Events
 from shared.store.keys import Keys
+from shared.store.outbox import Outbox
 from shared.store.outcomes import Outcomes
 from shared.store.pasts import PastReads
 from shared.store.predictions import Predictions
@@ -25,5 +26,6 @@ class AccountStore(
     Predictions,
     Segments,
     Assignments,
+    Outbox,
 ):
     """One account's store: whatever is called, only this account's rows are seen or changed."""

@@ -11,10 +11,12 @@ from shared.settings import Settings
 from shared.store.account import AccountStore
 from shared.store.champions import champion_rows
 from shared.store.columns import PredictionTable, StoreTable
+from shared.store.conduct_tables import AuditTable, IdempotencyTable, TombstoneTable  # noqa: F401 - part of the schema
 from shared.store.keys import key_rows
 from shared.store.rows import Account, ChampionRow, KeyRow
 from shared.store.sql import Sql
 from shared.store.tables import AccountStateTable, AccountTable, KeyTable
+from shared.store.webhook_tables import SourceTable  # noqa: F401 - part of the schema
 
 
 class Database:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from sqlalchemy import Connection, select
 
@@ -18,25 +18,42 @@ BATCH = 1_000
 class Scope:
     """One account's view of both databases."""
 
-    def __init__(self, account: str, store: Sql, predictions: Sql) -> None:
+    def __init__(self, account: str, store: Sql, predictions: Sql, connection: Connection | None = None) -> None:
         """Bind the account; nothing is opened.
 
         Args:
             account: its name.
             store: the database of contacts, events, outcomes and models.
             predictions: the database of predictions.
+            connection: a transaction of the store that holds the account; writes join it. None: each has its own.
         """
         self.account = account
         self._store = store
         self._predictions = predictions
+        self._connection = connection
 
     @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        """Open a transaction of the store during which the account cannot be deleted.
+    def transaction(self) -> Iterator[Self]:
+        """Open one transaction for several writes: all are committed when the block ends, or none.
+
+        Reads of the store through the yielded one still see the state before.
 
         Raises:
             NotFound: there is no such account.
         """
+        with self._writing() as connection:
+            yield type(self)(self.account, self._store, self._predictions, connection)
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """Open a transaction of the store during which the account cannot be deleted, or join the one that is open.
+
+        Raises:
+            NotFound: there is no such account.
+        """
+        if self._connection is not None:
+            yield self._connection
+            return
         with self._store.writing() as connection:
             held = select(AccountTable.name).where(AccountTable.name == self.account)
             if connection.execute(held.with_for_update(read=True, key_share=True)).first() is None:

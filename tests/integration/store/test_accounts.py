@@ -72,7 +72,7 @@ def required(store: AccountStore) -> Outcome | None:
 READS = {name for name in dir(AccountStore) if not name.startswith("_")} - {
     "put_contacts", "bulk_contacts", "add_events", "bulk_events", "declare_static", "put_outcome", "delete_outcome",
     "set_default_outcome", "promote", "rollback", "add_version", "log_predictions", "delete_predictions_before",
-    "create_key", "revoke_key", "name_segment", "assign",
+    "create_key", "revoke_key", "name_segment", "assign", "transaction", "publish",
 }  # fmt: skip
 
 

@@ -293,23 +293,3 @@ async def test_answers_are_logged_by_the_time_the_service_has_stopped(running: A
     assert (row.contact_id, row.outcome, row.version, row.status, row.score) == ("c-1", "customer", "7", "ok", 52)
     assert json.loads(row.body)["probability"] == 0.25
     assert store.closed
-
-
-async def test_a_call_that_relies_on_the_log_is_answered_once_its_predictions_are_in_it(
-    running: Any, store: Any
-) -> None:
-    async with running() as client:
-        reply = await client.post("/score", asked("c-1"), committed=True)
-        logged = [row.contact_id for row in store.logged]
-
-    assert (reply.status, logged) == (200, ["c-1"])
-
-
-async def test_a_call_that_relies_on_the_log_fails_with_it(running: Any, store: Any) -> None:
-    store.log_away = True
-
-    async with running() as client:
-        relying = await client.post("/score", asked("c-1"), committed=True)
-        usual = await client.post("/score", asked("c-1"))
-
-    assert (relying.status, usual.status) == (503, 200)

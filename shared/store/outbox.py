@@ -1,0 +1,101 @@
+"""The outbox: messages and their deliveries, written in the transaction in which something happened."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, select
+
+from shared.contracts.message import Message
+from shared.contracts.rows import Microseconds
+from shared.store.scope import Scope
+from shared.store.statements import insert, insert_missing
+from shared.store.webhook_tables import DeliveryTable, MessageTable, SubscriptionTable
+
+WANTED = ("enabled", "paused")
+"""States of subscriptions for which deliveries are kept; a paused one gets them once it goes on."""
+
+
+class Outbox(Scope):
+    """What is to be told of one account."""
+
+    def publish(self, messages: Sequence[Message], *, at: Microseconds) -> int:
+        """Write messages, with a delivery for each subscription that wants them; joins an open transaction.
+
+        Args:
+            messages: any number; one whose id is there already changes nothing.
+            at: now; from then on the deliveries are due.
+
+        Returns:
+            How many deliveries were made.
+        """
+        if not messages:
+            return 0
+        with self._writing() as connection:
+            return publish(connection, self.account, messages, at=at)
+
+
+def publish(connection: Connection, account: str, messages: Sequence[Message], *, at: Microseconds) -> int:
+    """Do the same inside a transaction that holds the account."""
+    wanted = _subscribers(connection, account)
+    rows = [
+        {
+            "account_id": account,
+            "message_id": message.message_id,
+            "type": message.type,
+            "occurred_at": message.occurred_at,
+            "contact_id": message.contact_id,
+            "cause": message.cause,
+            "data": json.dumps(message.data, sort_keys=True, allow_nan=False),
+        }
+        for message in sorted(messages, key=lambda message: message.message_id)
+        if any(_wants(one, message) for one in wanted)
+    ]
+    if not rows:
+        return 0
+    new_ones = insert(connection, MessageTable).on_conflict_do_nothing().returning(MessageTable.message_id)
+    new = set(connection.scalars(new_ones, rows))
+    deliveries = [
+        {
+            "account_id": account,
+            "delivery_id": delivery_id(subscription_id, message.message_id),
+            "subscription_id": subscription_id,
+            "message_id": message.message_id,
+            "state": "pending",
+            "due_at": at,
+            "attempts": 0,
+            "created_at": at,
+            "ended_at": None,
+        }
+        for message in messages
+        if message.message_id in new
+        for subscription_id, types, model_changes in wanted
+        if _wants((subscription_id, types, model_changes), message)
+    ]
+    insert_missing(connection, DeliveryTable, sorted(deliveries, key=lambda row: str(row["delivery_id"])))
+    return len(deliveries)
+
+
+def delivery_id(subscription_id: str, message_id: str) -> str:
+    """Name the delivery of a message to a subscription."""
+    digest = hashlib.blake2b(f"{subscription_id}\n{message_id}".encode(), digest_size=12).hexdigest()
+    return f"dlv_{digest}"
+
+
+_Subscriber = tuple[str, frozenset[str], bool]
+
+
+def _subscribers(connection: Connection, account: str) -> list[_Subscriber]:
+    table = SubscriptionTable
+    statement = (
+        select(table.subscription_id, table.event_types, table.model_changes)
+        .where(table.account_id == account, table.state.in_(WANTED))
+        .order_by(table.subscription_id)
+    )
+    return [(one, frozenset(json.loads(types)), model) for one, types, model in connection.execute(statement)]
+
+
+def _wants(subscriber: _Subscriber, message: Message) -> bool:
+    _, types, model_changes = subscriber
+    individual = message.contact_id is not None
+    return message.type in types and (model_changes or not individual or message.cause != "model")
