@@ -46,7 +46,7 @@ def document(error: ForetellError, request_id: str | None) -> dict[str, Any]:
     return {
         **error.members,
         **waiting,
-        "type": type_of(error.code),
+        "type": error.type_uri or type_of(error.code),
         "title": error.title,
         "status": error.status,
         "detail": error.detail,
