@@ -97,7 +97,8 @@ async def _validation(request: Request, error: Exception) -> Response:
     if broken is not None:
         return response(malformed(broken["loc"][-1]), request_id_of(request))
     # The place starts with `body`, `path`, `query` or `header`; only the first one's name is no news.
-    within = {"path": request.path_params, "query": dict(request.query_params), "header": dict(request.headers)}
+    named = {entry["loc"][-1]: "" for entry in details if entry["loc"][0] == "header"}  # as written in the contract
+    within = {"path": request.path_params, "query": dict(request.query_params), "header": named}
     errors = [
         mistakes([{**entry, "loc": entry["loc"][1:]}], error.body)
         if entry["loc"][0] == "body"
