@@ -79,8 +79,18 @@ class Limits:
         self,
         settings: GatewaySettings,
         metrics: GatewayMetrics,
+        *,
+        pool: ConnectionPool | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        """Begin to count.
+
+        Args:
+            settings: the policies, and where Redis is.
+            metrics: count what is refused.
+            pool: connections to Redis; None: made from the setting.
+            monotonic: seconds that never go back.
+        """
         self._metrics = metrics
         self._monotonic = monotonic
         self.calls = _policy(settings.limits_calls, "calls")
@@ -91,7 +101,7 @@ class Limits:
         self._failed = _Alone()
         self._alone = _Alone()
         url = settings.limits_redis_url
-        self._pool = None if url is None else ConnectionPool.from_url(url.get_secret_value())
+        self._pool = pool if pool or url is None else ConnectionPool.from_url(url.get_secret_value())
         self._shared = None if self._pool is None else _shared(self._pool)
         self._away = False
         self._resting_until = 0.0

@@ -9,10 +9,12 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from shared.contracts.mistakes import MAX_MISTAKES, mistakes
 from shared.errors import BadRequest, ForetellError
 
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 MEDIA_TYPE = "application/problem+json"
 
 
@@ -129,7 +131,20 @@ async def _http(request: Request, error: Exception) -> Response:
         "code": phrase.lower().replace(" ", "-"),
     }
     body["type"] = type_of(body["code"])
-    return Response(orjson.dumps(body), status_code=error.status_code, headers=error.headers, media_type=MEDIA_TYPE)
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_allowed(request))
+    return Response(orjson.dumps(body), status_code=error.status_code, headers=headers, media_type=MEDIA_TYPE)
+
+
+def _allowed(request: Request) -> list[str]:
+    """List the methods of a path: the framework tells only those of the first route that matches it."""
+    routes = request.app.router.routes
+    return [
+        method
+        for method in _METHODS
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+    ]
 
 
 class _Http(ForetellError):

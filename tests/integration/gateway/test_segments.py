@@ -92,6 +92,14 @@ async def test_a_renamed_segment_is_called_so_until_its_name_is_taken_back(segme
     assert (back[1]["name"], back[1]["renamed"]) == ("Lapsed buyers", False)
 
 
+async def test_a_segment_renamed_under_an_idempotency_key_is_shown_as_renamed(segmented: Any) -> None:
+    named = {"Idempotency-Key": "k-1"}
+
+    renamed = await segmented.ask("PATCH", "/segments/s1", segmented.key(), json={"name": "Sleepers"}, headers=named)
+
+    assert (renamed[0], renamed[1]["name"]) == (200, "Sleepers")
+
+
 async def test_the_next_version_calls_a_kept_segment_by_its_own_name(segmented: Any) -> None:
     key = segmented.key()
     await segmented.ask("PATCH", "/segments/s4", key, json={"name": "Regulars"})

@@ -75,7 +75,7 @@ def required(store: AccountStore) -> Outcome | None:
 READS = {name for name in dir(AccountStore) if not name.startswith("_")} - {
     "put_contacts", "bulk_contacts", "add_events", "bulk_events", "declare_static", "put_outcome", "delete_outcome",
     "set_default_outcome", "promote", "rollback", "add_version", "log_predictions", "delete_predictions_before",
-    "create_key", "revoke_key", "name_segment", "assign", "transaction", "publish",
+    "create_key", "revoke_key", "rotate_key", "name_segment", "assign", "transaction", "publish",
     "begin_answer", "hold_claim", "keep_answer", "release_claim", "delete_answers_before",
 }  # fmt: skip
 
@@ -180,6 +180,25 @@ def test_a_key_is_found_touched_and_revoked(database: Database) -> None:
     assert found is not None
     assert found == ("pub", "default", b"\x00d", ("read", "predict"), "crm", 1, 7, 8, 99)
     assert database.key("unknown") is None
+
+
+def test_a_rotated_key_is_valid_for_as_long_as_said_or_until_its_own_end(database: Database) -> None:
+    store = database.of("default")
+    store.create_key("crm", ["read"], public_id="endless", digest=b"a", created_at=1)
+    store.create_key("crm", ["read"], public_id="short", digest=b"b", created_at=1, expires_at=11)
+    endless, short = store.keys()
+
+    store.rotate_key(endless, public_id="new-1", digest=b"c", at=5, old_until=50)
+    store.rotate_key(short, public_id="new-2", digest=b"d", at=5, old_until=50)
+
+    rows = store.keys()
+    ends = {row.public_id: (row.name, row.scopes, row.expires_at) for row in rows}
+    assert ends == {
+        "endless": ("crm", ("read",), 50),
+        "short": ("crm", ("read",), 11),
+        "new-1": ("crm", ("read",), None),
+        "new-2": ("crm", ("read",), 15),
+    }
 
 
 def test_a_public_id_is_taken_once_over_all_accounts(database: Database) -> None:
