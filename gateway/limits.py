@@ -17,12 +17,11 @@ from limits import RateLimitItem, RateLimitItemPerMinute, WindowStats
 from limits.aio.storage import RedisStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter as SharedLimiter
 from limits.errors import StorageError
-from limits.storage import MemoryStorage
-from limits.strategies import SlidingWindowCounterRateLimiter
 from redis.asyncio import ConnectionPool
 from starlette.datastructures import MutableHeaders, State
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.counting import Alone
 from gateway.metrics import GatewayMetrics
 from shared.errors import LimitReached
 from shared.settings import GatewaySettings
@@ -52,26 +51,6 @@ class _Limiter(Protocol):
         """Tell what is left."""
 
 
-class _Alone:
-    """Counting in this process: takes microseconds, so it need not be waited for."""
-
-    def __init__(self) -> None:
-        self.storage = MemoryStorage()
-        self._limiter = SlidingWindowCounterRateLimiter(self.storage)
-
-    def hit_now(self, item: RateLimitItem, identifier: str) -> bool:
-        return self._limiter.hit(item, identifier)
-
-    async def hit(self, item: RateLimitItem, *identifiers: str, cost: int = 1) -> bool:
-        return self._limiter.hit(item, *identifiers, cost=cost)
-
-    async def get_window_stats(self, item: RateLimitItem, *identifiers: str) -> WindowStats:
-        return self._limiter.get_window_stats(item, *identifiers)
-
-    def test(self, item: RateLimitItem, identifier: str) -> bool:
-        return self._limiter.test(item, identifier)
-
-
 class Limits:
     """Counts what keys and addresses do."""
 
@@ -98,8 +77,8 @@ class Limits:
         policies = {"calls": self.calls, "contacts": self.contacts}
         self.policy_header = ", ".join(f'"{name}";q={one.amount};w=60' for name, one in policies.items() if one)
         self._failures = _policy(settings.limits_failures, "failures")
-        self._failed = _Alone()
-        self._alone = _Alone()
+        self._failed = Alone()
+        self._alone = Alone()
         url = settings.limits_redis_url
         self._pool = pool if pool or url is None else ConnectionPool.from_url(url.get_secret_value())
         self._shared = None if self._pool is None else _shared(self._pool)
@@ -142,9 +121,9 @@ class Limits:
 
     def is_shut(self, address: str) -> bool:
         """Tell whether an address has failed as often as it may; cheap while nobody fails."""
-        if self._failures is None or not self._failed.storage.storage:
+        if self._failures is None or not self._failed:
             return False
-        return not self._failed.test(self._failures, _neighbourhood(address))
+        return self._failed.is_used_up(self._failures, _neighbourhood(address))
 
     def count_failure(self, address: str) -> None:
         """Count a failed authentication.
@@ -154,8 +133,8 @@ class Limits:
         """
         if self._failures is None:
             return
-        if len(self._failed.storage.storage) > MOST_ADDRESSES:
-            self._failed.storage.reset()
+        if len(self._failed) > MOST_ADDRESSES:
+            self._failed.forget()
         if not self._failed.hit_now(self._failures, _neighbourhood(address)):
             raise self.too_many_failures()
 

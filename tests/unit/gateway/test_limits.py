@@ -94,4 +94,4 @@ def test_a_flood_from_everywhere_does_not_fill_the_memory() -> None:
     for number in range(5_000):
         limits.count_failure(f"10.0.{number // 250}.{number % 250}")
 
-    assert len(limits._failed.storage.storage) <= 2_001
+    assert len(limits._failed) <= 2_001
