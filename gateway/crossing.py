@@ -13,14 +13,14 @@ _SHOWN: Final = ("RateLimit", "RateLimit-Policy", "Retry-After", REQUEST_ID_HEAD
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
-def allow_origins(app: FastAPI, origins: str) -> None:
+def allow_origins(app: FastAPI, origins: str | None) -> None:
     """Let pages of some origins call the app; keys travel in a header, so cookies are never allowed.
 
     Args:
         app: the gateway.
-        origins: separated by commas; `*` for any, empty for none.
+        origins: separated by commas; `*` for any, None for none.
     """
-    named = [origin.strip().rstrip("/") for origin in origins.split(",") if origin.strip()]
+    named = [origin.strip().rstrip("/") for origin in (origins or "").split(",") if origin.strip()]
     if named:
         app.add_middleware(
             CORSMiddleware,

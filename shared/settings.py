@@ -175,8 +175,8 @@ class GatewaySettings(UpstreamSettings):
     limits_redis_url: RedisUrl | None = None
     """Where several gateways count together; None: each counts alone, in memory."""
 
-    cors_origins: str = ""
-    """Origins of browser pages that may call the API, separated by commas; none by default, `*` for any."""
+    cors_origins: str | None = None
+    """Origins of browser pages that may call the API, separated by commas, `*` for any; None: of none."""
 
 
 class WorkerSettings(UpstreamSettings):

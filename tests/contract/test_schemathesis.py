@@ -53,7 +53,7 @@ CHECKS = [
 ]
 CHECKS_OF_METHODS = (checks.unsupported_method, checks.allow_header_conformance)
 WIDE = ("/contacts/{contact_id}/", *(prefix for line in TABLE for prefix in line.prefixes))
-"""Paths that say nothing of methods: a contact's id may hold slashes, and what lies below a prefix the service knows."""
+"""Paths that say nothing of methods: a contact's id may hold slashes, what lies below a prefix its service knows."""
 
 
 class Placed(GatewaySettings):
