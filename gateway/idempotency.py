@@ -146,7 +146,8 @@ def _answered(visit: Visit, named: Naming, answer: Callable[[Visit], Response]) 
         settled = keeps
         return given
     except ForetellError as error:
-        if 400 <= error.status < 500 and error.status not in _NOT_KEPT:
+        # One that says when to ask again is no last word.
+        if 400 <= error.status < 500 and error.status not in _NOT_KEPT and error.retry_after_seconds is None:
             with suppress(StoreUnavailable):
                 settled = _keep(visit, first, store, problem.response(error, visit.request_id))
         raise

@@ -11,13 +11,12 @@ import math
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeVar
 
 from limits import RateLimitItem, RateLimitItemPerMinute, WindowStats
 from limits.aio.storage import RedisStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter as SharedLimiter
 from limits.errors import StorageError
-from redis.asyncio import ConnectionPool
 from starlette.datastructures import MutableHeaders, State
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -25,6 +24,9 @@ from gateway.counting import Alone
 from gateway.metrics import GatewayMetrics
 from shared.errors import LimitReached
 from shared.settings import GatewaySettings
+
+if TYPE_CHECKING:
+    from redis.asyncio import ConnectionPool
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +61,7 @@ class Limits:
         settings: GatewaySettings,
         metrics: GatewayMetrics,
         *,
-        pool: ConnectionPool | None = None,
+        pool: "ConnectionPool | None" = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Begin to count.
@@ -80,7 +82,7 @@ class Limits:
         self._failed = Alone()
         self._alone = Alone()
         url = settings.limits_redis_url
-        self._pool = pool if pool or url is None else ConnectionPool.from_url(url.get_secret_value())
+        self._pool = pool if pool or url is None else _connections(url.get_secret_value())
         self._shared = None if self._pool is None else _shared(self._pool)
         self._away = False
         self._resting_until = 0.0
@@ -255,7 +257,13 @@ def _policy(amount: int, name: str) -> RateLimitItem | None:
     return RateLimitItemPerMinute(amount, namespace=f"foretell-{name}") if amount else None
 
 
-def _shared(pool: ConnectionPool) -> SharedLimiter:
+def _connections(url: str) -> "ConnectionPool":
+    from redis.asyncio import ConnectionPool  # here and not above: 14 MB, for those who set it
+
+    return ConnectionPool.from_url(url)
+
+
+def _shared(pool: "ConnectionPool") -> SharedLimiter:
     storage = RedisStorage(
         "async+redis://",  # not used: the pool knows the address
         wrap_exceptions=True,
