@@ -107,19 +107,20 @@ class Limits:
             raise quota.refused("contacts", "This key has asked about as many contacts as it may in a minute; wait.")
         return quota
 
-    async def charge(self, key: str, contacts: int) -> None:
-        """Count the contacts of an answered call; more than are left take all that is left."""
+    async def charge(self, key: str, contacts: int) -> Left | None:
+        """Count the contacts of an answered call; more than are left take all that is left. Tell what is left then."""
         policy = self.contacts
         if policy is None:
-            return
+            return None
 
-        async def charged(limiter: _Limiter) -> None:
+        async def charged(limiter: _Limiter) -> Left:
             if not await limiter.hit(policy, key, cost=contacts):
                 left = (await limiter.get_window_stats(policy, key)).remaining
                 if left:
                     await limiter.hit(policy, key, cost=left)
+            return await _left(limiter, policy, key)
 
-        await self._ask(charged)
+        return await self._ask(charged)
 
     def is_shut(self, address: str) -> bool:
         """Tell whether an address has failed as often as it may; cheap while nobody fails."""
@@ -160,7 +161,9 @@ class Limits:
 
     async def _counted(self, limiter: _Limiter, key: str) -> tuple[bool, Left | None, Left | None]:
         counted = self.calls is None or await limiter.hit(self.calls, key)
-        return counted, await _left(limiter, self.calls, key), await _left(limiter, self.contacts, key)
+        calls = None if self.calls is None else await _left(limiter, self.calls, key)
+        contacts = None if self.contacts is None else await _left(limiter, self.contacts, key)
+        return counted, calls, contacts
 
     async def _ask(self, question: Callable[[_Limiter], Awaitable[Found]]) -> Found:
         """Ask Redis, or this process while Redis is away."""
@@ -212,9 +215,8 @@ class Quota:
 
     async def settle(self, contacts: int) -> None:
         """Count the contacts that the answer is about."""
-        if contacts and self.contacts is not None:
-            await self.limits.charge(self.key, contacts)
-            self.contacts = self.contacts._replace(remaining=max(0, self.contacts.remaining - contacts))
+        if contacts:
+            self.contacts = await self.limits.charge(self.key, contacts)
 
     def header(self) -> str:
         """Write the header RateLimit."""
@@ -246,9 +248,7 @@ class QuotaHeaders:
         await self.app(scope, receive, send_settled if scope["type"] == "http" else send)
 
 
-async def _left(limiter: _Limiter, policy: RateLimitItem | None, key: str) -> Left | None:
-    if policy is None:
-        return None
+async def _left(limiter: _Limiter, policy: RateLimitItem, key: str) -> Left:
     stats = await limiter.get_window_stats(policy, key)
     return Left(stats.remaining, max(1, math.ceil(stats.reset_time - time.time())))
 
