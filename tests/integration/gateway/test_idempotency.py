@@ -1,8 +1,13 @@
 import asyncio
+import hashlib
 import json
+import time
 from collections import Counter
 
 import pytest
+
+from shared.contracts.rows import SECOND
+from shared.store import AnswerRow
 
 CONTACTS = {"contacts": [{"id": "c-1", "timezone": "Europe/Paris"}]}
 EVENT = {"contact_id": "c-1", "id": "e-1", "type": "order_placed", "occurred_at": "2026-05-01T00:00:00Z"}
@@ -188,6 +193,23 @@ async def test_twenty_requests_at_once_have_one_effect(any_door) -> None:
     assert told["first"] + told["replayed"] + told["idempotency-in-progress"] == 20
     assert all(headers["Retry-After"] == "1" for status, _, headers in answers if status == 409)
     assert all(body["counts"]["created"] == 1 for status, body, _ in answers if status == 200)
+
+
+@pytest.mark.parametrize(("seconds_ago", "status", "code"), [(30, 409, "idempotency-in-progress"), (61, 200, None)])
+async def test_a_claim_of_a_gateway_that_was_killed_holds_for_a_minute(
+    any_door, seconds_ago: int, status: int, code: str | None
+) -> None:
+    body = json.dumps(CONTACTS).encode()
+    hashed = hashlib.sha256(b"k-1").hexdigest()
+    fingerprint = hashlib.sha256(b"POST\n/contacts\n\n" + body).hexdigest()
+    begun_at = int((time.time() - seconds_ago) * SECOND)
+    died = AnswerRow(hashed, "POST /contacts", fingerprint, "died", begun_at)
+    any_door.store.of("acme").begin_answer(died, stuck_before=0, expired_before=0)
+
+    answer = await any_door.ask("POST", "/contacts", any_door.key(), data=body, headers=named())
+
+    assert (answer[0], answer[1].get("code")) == (status, code)
+    assert answer[2].get("Retry-After") == ("1" if status == 409 else None)
 
 
 def kept(door) -> list[dict[str, str]]:

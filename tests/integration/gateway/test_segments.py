@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from shared.contracts.rows import SECOND
+from shared.contracts.rows import SECOND, ContactRow
 from shared.store import PredictionRow, VersionRow
 
 NOW = 1_780_000_000 * SECOND
@@ -155,3 +155,19 @@ async def test_a_contact_that_moved_is_listed_once_where_it_is_now(segmented: An
     before, now = [(await segmented.ask("GET", f"/segments/{one}/contacts", key))[1] for one in ("s1", "s4")]
 
     assert (before["contacts"], [one["contact_id"] for one in now["contacts"]]) == ([], ["c-1"])
+
+
+async def test_a_cursor_of_another_segment_or_list_or_account_is_422(segmented: Any) -> None:
+    key, other = segmented.key(), segmented.key("other")
+    store = segmented.store.of("acme")
+    store.log_predictions([prediction("a", "s1"), prediction("b", "s1")])
+    store.put_contacts([ContactRow("a"), ContactRow("b")], recorded_at=NOW)
+    cursor = (await segmented.ask("GET", "/segments/s1/contacts?limit=1", key))[1]["next_cursor"]
+
+    asked = [(key, "/segments/s4/contacts"), (key, "/contacts"), (key, "/predictions"), (other, "/contacts")]
+    statuses = [
+        (await segmented.ask("GET", path, one, params={"cursor": cursor, "capability": "scoring"}))[0]
+        for one, path in asked
+    ]
+
+    assert statuses == [422, 422, 422, 422]
