@@ -27,7 +27,7 @@ def loops_of(settings: WorkerSettings, database: Database, stop: threading.Event
         database: the store.
         stop: ends every loop when set.
     """
-    retention = Retention(database, settings.prediction_retention_days, now_us)
+    retention = Retention(database, settings.prediction_retention_days, settings.idempotency_hours, now_us)
     services = ServiceCalls(settings)
     rescoring = Rescoring(
         database,

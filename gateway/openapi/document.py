@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from gateway.openapi.errors import RESPONSES
+from gateway.openapi.headers import add_headers, is_repeatable
 from gateway.openapi.services import Document, add_services
 from gateway.schemas import ContactsRequest, EventsRequest
 from shared.capabilities import TABLE
@@ -58,6 +59,7 @@ def merged(app: FastAPI) -> Document:
     document["components"]["schemas"]["Problem"] = PROBLEM_SCHEMA
     add_services(document)
     _add_errors(document)
+    add_headers(document, operations(document))
     _add_security(document)
     _add_examples(document)
     document["components"]["schemas"] = dict(sorted(document["components"]["schemas"].items()))
@@ -111,14 +113,14 @@ def _possible(path: str, method: str, operation: Document) -> Iterator[str]:
     """Tell which errors an operation can answer with, beside those that it names itself."""
     if _OPEN_TAG in operation["tags"]:
         return
-    yield from ("NotAuthenticated", "NotAllowed", "Unavailable")
+    yield from ("NotAuthenticated", "NotAllowed", "QuotaExceeded", "Unavailable")
     if operation.get("parameters") or "requestBody" in operation:
         yield "InvalidRequest"
     if "requestBody" in operation:
-        yield "BodyTooLarge"
+        yield from ("BodyTooLarge", "BodyTooSlow")
     if "{" in path and method in ("get", "patch", "delete"):
         yield "NotFound"
-    if method in ("patch", "delete"):
+    if method in ("patch", "delete") or is_repeatable(operation):
         yield "Conflict"
     elif "segments" in operation["tags"]:
         yield "NoModelTrained"

@@ -6,6 +6,7 @@ from shared.store.database import Database, open_database
 from shared.store.migration import check, downgrade, migrate
 from shared.store.rows import (
     Account,
+    AnswerRow,
     AssignmentRow,
     BulkCounts,
     ChampionRow,
@@ -22,6 +23,7 @@ __all__ = [
     "BULK_ROWS",
     "Account",
     "AccountStore",
+    "AnswerRow",
     "AssignmentRow",
     "BulkCounts",
     "ChampionRow",

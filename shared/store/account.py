@@ -1,5 +1,6 @@
 """Everything stored of one account, in one place to ask."""
 
+from shared.store.answers import Answers
 from shared.store.assignments import Assignments
 from shared.store.bulk import BulkEvents
 from shared.store.catalogue import Catalogue
@@ -27,5 +28,6 @@ class AccountStore(
     Segments,
     Assignments,
     Outbox,
+    Answers,
 ):
     """One account's store: whatever is called, only this account's rows are seen or changed."""

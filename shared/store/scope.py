@@ -7,7 +7,7 @@ from typing import Self, TypeVar
 from sqlalchemy import Connection, select
 
 from shared.errors import NotFound
-from shared.store.sql import Sql
+from shared.store.sql import Joined, Sql
 from shared.store.tables import AccountTable
 
 Item = TypeVar("Item")
@@ -36,13 +36,13 @@ class Scope:
     def transaction(self) -> Iterator[Self]:
         """Open one transaction for several writes: all are committed when the block ends, or none.
 
-        Reads of the store through the yielded one still see the state before.
+        What is read of the store through the yielded one sees what was written so far.
 
         Raises:
             NotFound: there is no such account.
         """
         with self._writing() as connection:
-            yield type(self)(self.account, self._store, self._predictions, connection)
+            yield type(self)(self.account, Joined(self._store, connection), self._predictions, connection)
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:

@@ -3,11 +3,12 @@ import pytest
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import AttributeRow, ContactRow, EventRow
 from shared.errors import Conflict, NotFound, UnknownOutcome
-from shared.store import AccountStore, AssignmentRow, Database, PredictionRow, VersionRow
+from shared.store import AccountStore, AnswerRow, AssignmentRow, Database, PredictionRow, VersionRow
 from shared.store.columns import PredictionTable, StoreTable
 
 EVENT = EventRow("a", "1", "order_placed", 10, 10)
 ASSIGNMENT = AssignmentRow("may", "a", "control", 0.5, 9, 9, 9, "click", "1", 1)
+ANSWER = AnswerRow("again", "PUT /contacts", "print", "claim", 5)
 PREDICTION = PredictionRow("a", "scoring", "x", "1", 10, 10, "r", "ok", 0.5, 50, "low", "model", "{}", "s1")
 
 
@@ -26,6 +27,7 @@ def fill(store: AccountStore) -> None:
     store.log_predictions([PREDICTION])
     store.name_segment("s1", "Regulars", at=1)
     store.assign("may", [ASSIGNMENT])
+    store.begin_answer(ANSWER, stuck_before=0, expired_before=0)
     store.create_key("k", ["read"], public_id=f"of-{store.account}", digest=b"d", created_at=1)
 
 
@@ -58,6 +60,7 @@ def everything(store: AccountStore) -> dict[str, object]:
         "latest_of": store.latest_of("scoring", "x", ["a"]),
         "contacts_of_segment": store.contacts_of_segment("s1", limit=10),
         "segment_names": store.segment_names(),
+        "kept_answer": store.kept_answer("again"),
     }
 
 
@@ -72,7 +75,8 @@ def required(store: AccountStore) -> Outcome | None:
 READS = {name for name in dir(AccountStore) if not name.startswith("_")} - {
     "put_contacts", "bulk_contacts", "add_events", "bulk_events", "declare_static", "put_outcome", "delete_outcome",
     "set_default_outcome", "promote", "rollback", "add_version", "log_predictions", "delete_predictions_before",
-    "create_key", "revoke_key", "name_segment", "assign", "transaction", "publish",
+    "create_key", "revoke_key", "rotate_key", "name_segment", "assign", "transaction", "publish",
+    "begin_answer", "hold_claim", "keep_answer", "release_claim", "delete_answers_before",
 }  # fmt: skip
 
 
@@ -103,6 +107,8 @@ def test_no_write_reaches_another_account(database: Database) -> None:
     other.put_contacts([ContactRow("a", 9, attributes=(AttributeRow("plan", "x", 2),))], recorded_at=9)
     other.delete_outcome("scoring", "x")
     other.delete_predictions_before(99)
+    other.keep_answer("again", "claim", status=200, answer="sealed", contact_ids=None)
+    other.delete_answers_before(99)
 
     assert everything(database.of("default")) == before
 
@@ -174,6 +180,25 @@ def test_a_key_is_found_touched_and_revoked(database: Database) -> None:
     assert found is not None
     assert found == ("pub", "default", b"\x00d", ("read", "predict"), "crm", 1, 7, 8, 99)
     assert database.key("unknown") is None
+
+
+def test_a_rotated_key_is_valid_for_as_long_as_said_or_until_its_own_end(database: Database) -> None:
+    store = database.of("default")
+    store.create_key("crm", ["read"], public_id="endless", digest=b"a", created_at=1)
+    store.create_key("crm", ["read"], public_id="short", digest=b"b", created_at=1, expires_at=11)
+    endless, short = store.keys()
+
+    store.rotate_key(endless, public_id="new-1", digest=b"c", at=5, old_until=50)
+    store.rotate_key(short, public_id="new-2", digest=b"d", at=5, old_until=50)
+
+    rows = store.keys()
+    ends = {row.public_id: (row.name, row.scopes, row.expires_at) for row in rows}
+    assert ends == {
+        "endless": ("crm", ("read",), 50),
+        "short": ("crm", ("read",), 11),
+        "new-1": ("crm", ("read",), None),
+        "new-2": ("crm", ("read",), 15),
+    }
 
 
 def test_a_public_id_is_taken_once_over_all_accounts(database: Database) -> None:
