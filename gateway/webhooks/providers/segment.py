@@ -82,13 +82,18 @@ class Segment:
 
 
 def _noted(message: Any, shared: dict[str, Any], received_at: datetime) -> Any:
-    """Write into a message what only its request knows."""
+    """Write into a message what only its request knows, and what has to last."""
     if not isinstance(message, dict):
         return message
     told = {**shared, **message}
     if "receivedAt" not in told and "originalTimestamp" not in told and "timestamp" in told:
         # It comes from the sender itself, whose clock nobody has put right yet.
         told["originalTimestamp"] = told.pop("timestamp")
+    # Where a dead letter keeps them: of what is called name it keeps nothing.
+    context = told.get("context")
+    campaign = context.get("campaign") if isinstance(context, dict) else None
+    told["campaign"] = campaign.get("name") if isinstance(campaign, dict) else None
+    told["page"] = told.get("name")
     return {"receivedAt": received_at.astimezone(UTC).isoformat(), **told}
 
 
@@ -178,8 +183,8 @@ def _event(fields: reading.Fields, at: datetime, *, viewed: bool) -> IncomingEve
     told, context = fields.inner("properties"), fields.inner("context")
     type_ = "page_viewed" if viewed else event_type(fields.text("event"))
     link = told.link("link_url")
-    page = (told.fact("path"), fields.fact("name"), told.fact("name"))
-    product = (told.fact("product_id"), told.fact("sku"), told.fact("name"))
+    page = (told.fact("path"), fields.fact("page"))
+    product = (told.fact("product_id"), told.fact("sku"))
     email = told.maybe_text("email_id") if type_.startswith("email_") else None
     return IncomingEvent(
         receipt=fields.text("messageId"),
@@ -187,7 +192,7 @@ def _event(fields: reading.Fields, at: datetime, *, viewed: bool) -> IncomingEve
         type=type_,
         occurred_at=at,
         message_id=email,
-        campaign_id=(told.maybe_text("campaign_id") if email else None) or context.inner("campaign").fact("name"),
+        campaign_id=(told.maybe_text("campaign_id") if email else None) or fields.fact("campaign"),
         item=link or next((one for one in (page if viewed else product) if one), None),
         value=traits.amount(told, "revenue", "total", "value"),
         currency=traits.currency(told, "currency"),

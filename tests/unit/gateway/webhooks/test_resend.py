@@ -103,6 +103,14 @@ def test_the_item_carries_the_id_of_the_header(signed: SignedFor) -> None:
     assert Resend().items(signed()) == [{"webhook_id": MESSAGE, "message": {"test": 2432232314}}]
 
 
+def test_tags_are_kept_by_name(signed: SignedFor) -> None:
+    tags = b'{"data": {"tags": [{"name": "contact_id", "value": "c-42"}, {"value": 1}, 7]}}'
+
+    (item,) = Resend().items(signed(tags))
+
+    assert item["message"]["data"]["tags"] == {"contact_id": "c-42"}
+
+
 def test_a_body_that_is_no_json_cannot_be_read(signed: SignedFor) -> None:
     with pytest.raises(BadRequest):
         Resend().items(signed(b"{"))

@@ -128,6 +128,24 @@ def test_happenings_have_our_names(translated: Any, name: str, type_: str, item:
     assert (said.type, said.item) == (type_, item)
 
 
+def test_a_happening_knows_the_campaign_that_led_to_it(translated: Any) -> None:
+    (said,) = translated(Segment(), "track")
+
+    assert said.campaign_id == "TPS Innovation Newsletter"
+
+
+@pytest.mark.parametrize(
+    ("context", "campaign"),
+    [(None, None), (7, None), ({"campaign": 7}, None), ({"campaign": {"name": "May"}}, "May")],
+)
+def test_names_are_noted_where_they_last(arrived: Any, context: Any, campaign: str | None) -> None:
+    message = {"type": "screen", "name": "Settings", "context": context}
+
+    (item,) = Segment().items(arrived(json.dumps(message).encode()))
+
+    assert (item["page"], item["campaign"]) == ("Settings", campaign)
+
+
 def test_a_click_in_a_message_knows_its_message_and_campaign(translated: Any) -> None:
     (said,) = translated(Segment(), "clicked")
 
@@ -171,19 +189,24 @@ def test_a_batch_is_taken_apart_and_shares_what_it_says_once(arrived: Any) -> No
     body = {
         "batch": [{"messageId": "m-1", "timestamp": "2026-06-01T10:00:00Z"}, {"messageId": "m-2", "sentAt": "x"}, 7],
         "sentAt": "2026-06-01T10:00:01Z",
-        "context": {"ip": "1.1.1.1"},
+        "context": {"campaign": {"name": "May"}},
         "writeKey": "k",
+    }
+    shared = {
+        "receivedAt": "2026-06-01T12:00:00+00:00",
+        "context": {"campaign": {"name": "May"}},
+        "campaign": "May",
+        "page": None,
     }
 
     assert Segment().items(arrived(json.dumps(body).encode())) == [
         {
-            "receivedAt": "2026-06-01T12:00:00+00:00",
+            **shared,
             "sentAt": "2026-06-01T10:00:01Z",
-            "context": {"ip": "1.1.1.1"},
             "messageId": "m-1",
             "originalTimestamp": "2026-06-01T10:00:00Z",
         },
-        {"receivedAt": "2026-06-01T12:00:00+00:00", "sentAt": "x", "context": {"ip": "1.1.1.1"}, "messageId": "m-2"},
+        {**shared, "sentAt": "x", "messageId": "m-2"},
         7,
     ]
 
