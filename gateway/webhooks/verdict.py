@@ -33,6 +33,8 @@ DEEDS: Final = frozenset(
 DELIVERED: Final = "email_delivered"
 SENT: Final = "email_sent"
 
+MAX_AGENT_CHARACTERS: Final = 1_000
+"""Whoever fetches chooses how long it is."""
 _SECOND: Final = 1_000_000
 AFTER_DELIVERY: Final = 2 * _SECOND
 AFTER_SENDING: Final = 3 * _SECOND // 2
@@ -106,7 +108,7 @@ def own_verdict(type_: str, signals: Signals) -> Verdict:
         return UNKNOWN
     if (signals.method or "").strip().upper() == "HEAD":
         return Verdict(False, "head_request")
-    agent = (signals.user_agent or "").strip()
+    agent = (signals.user_agent or "")[:MAX_AGENT_CHARACTERS].strip()
     if _SCANNER.search(agent):
         return Verdict(False, "scanner_agent")
     if type_ in OPENS and (prefetched := _prefetched(agent, signals.ip)) is not None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -97,7 +97,7 @@ def _noted(message: Any, shared: dict[str, Any], received_at: datetime) -> Any:
     return {"receivedAt": received_at.astimezone(UTC).isoformat(), **told}
 
 
-def _is_withheld(integrations: Any) -> bool:
+def _is_withheld(integrations: Mapping[str, Any]) -> bool:
     allowed = [name for name, value in integrations.items() if name != "All" and value not in (False, None)]
     return integrations.get(_OURS) is False or (integrations.get("All") is False and not allowed)
 
@@ -123,30 +123,28 @@ def _recipient(fields: reading.Fields, *, person: bool = True) -> Recipient:
     """Tell whom it is about, by everything the message knows.
 
     That a visitor is somebody known is said by both ids in one recipient, not by a merge: two people at one device
-    share the visitor's id, and must not become one person.
+    share the visitor's id, and must not become one person. An address among the properties may be somebody else's.
     """
     told = (
         fields.mapping("traits") if person else {},  # of a group the address is the company's
         fields.inner("context").mapping("traits"),
-        fields.mapping("properties"),
     )
     addresses = (traits.maybe_address(one.get("email")) for one in told)
-    found = Recipient(
-        contact_id=fields.own_id("userId"),
+    return traits.recipient(
+        fields,
+        "userId",
         email=next((one for one in addresses if one), None),
         anonymous_id=fields.maybe_text("anonymousId"),
     )
-    if found == Recipient():
-        raise ItemRefused("The message names nobody: userId and anonymousId are missing.")
-    return found
 
 
 def _alias(fields: reading.Fields, at: datetime) -> IncomingMerge:
-    former = fields.text("previousId")
+    previous = fields.text("previousId")
     return IncomingMerge(
         receipt=fields.text("messageId"),
-        former=Recipient(contact_id=fields.own_id("previousId"), anonymous_id=former),
-        recipient=Recipient(contact_id=fields.text("userId")),
+        # An id of either kind.
+        former=traits.recipient(fields, "previousId", email=None, anonymous_id=previous),
+        recipient=traits.recipient(fields, "userId", email=None),
         occurred_at=at,
     )
 
@@ -169,7 +167,7 @@ def _group(fields: reading.Fields, at: datetime) -> IncomingContact:
     return IncomingContact(fields.text("messageId"), _recipient(fields, person=False), at, attributes)
 
 
-def _created_at(told: Any) -> datetime | None:
+def _created_at(told: Mapping[str, Any]) -> datetime | None:
     for name in _BEGINNINGS:
         for read in (reading.Fields.at_iso, reading.Fields.at_seconds):
             try:

@@ -153,6 +153,12 @@ def test_a_click_in_a_message_knows_its_message_and_campaign(translated: Any) ->
     assert said.recipient == Recipient(contact_id="97980cfea0067", email="peter@example.com")
 
 
+def test_an_address_among_the_properties_may_be_somebody_elses(translated: Any) -> None:
+    (said,) = translated(Segment(), "order", properties={"email": "friend@example.com"})
+
+    assert said.recipient == USER
+
+
 def test_a_group_is_attributes_of_its_member(translated: Any) -> None:
     (said,) = translated(Segment(), "group")
 

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.webhooks.incoming import Recipient
 from gateway.webhooks.naming import event_type
 from gateway.webhooks.provider import ItemRefused
 from gateway.webhooks.reading import Fields
-from gateway.webhooks.traits import amount, attributes_of, currency, maybe_address, read_text, zone
+from gateway.webhooks.traits import amount, attributes_of, currency, maybe_address, read_text, recipient, zone
 from shared.contracts.contact import EventInput
 
 PERSONAL = ["name", "First Name", "lastName", "phone_number", "Address", "avatar", "userName", "dateOfBirth", "GENDER"]
@@ -81,6 +82,31 @@ def test_a_currency_has_three_letters(value: Any, code: str | None) -> None:
 @pytest.mark.parametrize(("value", "name"), [("Europe/Paris", "Europe/Paris"), ("Mars/Olympus", None), (1, None)])
 def test_a_zone_is_one_that_exists(value: Any, name: str | None) -> None:
     assert zone(value) == name
+
+
+HASHED = "hash:" + "5e" * 32
+
+
+@pytest.mark.parametrize(
+    ("told", "found"),
+    [
+        ({"id": "c-42"}, Recipient(contact_id="c-42")),
+        ({"id": 42}, Recipient(contact_id="42")),
+        ({"id": "ann@example.com"}, Recipient(contact_id="ann@example.com")),
+        ({"id": HASHED}, Recipient(email=HASHED)),
+    ],
+)
+def test_an_id_that_is_only_a_hash_by_now_is_the_address_it_was(told: Any, found: Recipient) -> None:
+    assert recipient(Fields(told), "id", email=None) == found
+
+
+def test_an_address_that_is_told_beside_a_hashed_id_is_taken() -> None:
+    assert recipient(Fields({"id": HASHED}), "id", email="b@b.example") == Recipient(email="b@b.example")
+
+
+def test_who_is_not_told_is_refused() -> None:
+    with pytest.raises(ItemRefused):
+        recipient(Fields({}), "id", email=None, anonymous_id=None)
 
 
 def test_an_address_that_is_none_is_nothing() -> None:
