@@ -92,10 +92,10 @@ class CustomerIo:
                 type=type_,
                 occurred_at=fields.at_seconds("timestamp"),
                 message_id=data.maybe_text("delivery_id"),
-                campaign_id=data.maybe_text("campaign_id")
-                or data.maybe_text("broadcast_id")
-                or data.maybe_text("newsletter_id")
-                or data.maybe_text("transactional_message_id"),
+                campaign_id=data.fact("campaign_id")
+                or data.fact("broadcast_id")
+                or data.fact("newsletter_id")
+                or data.fact("transactional_message_id"),
                 item=data.link("href") if clicked else None,
                 properties=reading.known(action_id=data.fact("action_id"), link_id=data.fact("link_id")),
                 signals=Signals(

@@ -96,7 +96,7 @@ def _events(receipt: str, kind: str, message: reading.Fields) -> list[Incoming]:
             type=_TYPES[kind],
             occurred_at=click.at_iso("timestamp") if click.raw("timestamp") else message.at_iso("created_at"),
             message_id=data.text("email_id"),
-            campaign_id=tags.maybe_text("campaign_id") or data.maybe_text("broadcast_id"),
+            campaign_id=tags.fact("campaign_id") or data.fact("broadcast_id"),
             item=click.link("link") if kind == "email.clicked" else None,
             properties=reading.known(bounce=bounce.fact("type"), bounce_kind=bounce.fact("subType")),
             signals=signals,

@@ -190,7 +190,7 @@ def _event(fields: reading.Fields, at: datetime, *, viewed: bool) -> IncomingEve
         type=type_,
         occurred_at=at,
         message_id=email,
-        campaign_id=(told.maybe_text("campaign_id") if email else None) or fields.fact("campaign"),
+        campaign_id=(told.fact("campaign_id") if email else None) or fields.fact("campaign"),
         item=link or next((one for one in (page if viewed else product) if one), None),
         value=traits.amount(told, "revenue", "total", "value"),
         currency=traits.currency(told, "currency"),

@@ -156,3 +156,13 @@ def test_a_contact_can_be_erased(translated: Any) -> None:
 def test_a_message_that_cannot_be_said_is_refused(message: Any) -> None:
     with pytest.raises(ItemRefused):
         StandardWebhooks().translate({"webhook_id": "evt-1", "message": message}, received_at=NOON)
+
+
+def test_what_an_event_belongs_to_is_left_out_where_it_names_a_person(samples: Any) -> None:
+    item = {"webhook_id": "evt-1", "message": {**samples["standard"]["order"]["message"]}}
+    item["message"]["data"] = {"contact_id": "c-42", "campaign_id": "for ann@example.com", "item": "ann@example.com"}
+
+    (said,) = StandardWebhooks().translate(item, received_at=NOON)
+
+    assert isinstance(said, IncomingEvent)
+    assert (said.campaign_id, said.item) == (None, None)
