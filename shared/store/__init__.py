@@ -6,7 +6,9 @@ from shared.store.database import Database, open_database
 from shared.store.migration import check, downgrade, migrate
 from shared.store.rows import (
     Account,
+    AddedEvents,
     AssignmentRow,
+    AuditRow,
     BulkCounts,
     ChampionRow,
     EventCount,
@@ -22,7 +24,9 @@ __all__ = [
     "BULK_ROWS",
     "Account",
     "AccountStore",
+    "AddedEvents",
     "AssignmentRow",
+    "AuditRow",
     "BulkCounts",
     "ChampionRow",
     "Database",

@@ -1,11 +1,14 @@
 """Everything stored of one account, in one place to ask."""
 
 from shared.store.assignments import Assignments
+from shared.store.audit import Audit
 from shared.store.bulk import BulkEvents
 from shared.store.catalogue import Catalogue
 from shared.store.champions import Champions
 from shared.store.contacts import Contacts
+from shared.store.erasure import Erasure
 from shared.store.events import Events
+from shared.store.export import Export
 from shared.store.keys import Keys
 from shared.store.outbox import Outbox
 from shared.store.outcomes import Outcomes
@@ -27,5 +30,8 @@ class AccountStore(
     Segments,
     Assignments,
     Outbox,
+    Erasure,
+    Export,
+    Audit,
 ):
     """One account's store: whatever is called, only this account's rows are seen or changed."""
