@@ -127,7 +127,8 @@ class Events(Scope):
             if not ids:
                 return
             after = ids[-1]
-            mine = (EventTable.account_id == self.account, EventTable.contact_id.between(ids[0], after))
+            of_them = (EventTable.contact_id >= ids[0]) & (EventTable.contact_id <= after)
+            mine = (EventTable.account_id == self.account, of_them)
             with self._writing() as connection:
                 gone = connection.execute(delete(EventTable).where(*mine, EventTable.occurred_at < at)).rowcount
             yield gone

@@ -66,12 +66,12 @@ class Export(Scope):
 
         Raises:
             NotFound: nothing is held.
+            SettingsRefused: no identity key is known.
         """
         if not any(self._page(section, contact_id, None, limit=1) for section in SECTIONS):
             raise NotFound("There is no contact of this id in this account.")
-        target = contact_id if self._identity_key is None else contact_hash(contact_id, self._identity_key)
         with self._writing() as connection:
-            self._audit(connection, "contact.exported", target, at=at)
+            self._audit(connection, "contact.exported", contact_hash(contact_id, self._known_key()), at=at)
         return self._document(contact_id, at)
 
     def _document(self, contact_id: str, at: Microseconds) -> Iterator[bytes]:
@@ -117,8 +117,8 @@ class Export(Scope):
             known = select(IdentityTable.key_hash).where(
                 IdentityTable.account_id == self.account, IdentityTable.contact_id == contact_id
             )
-            own = [] if self._identity_key is None else [contact_hash(contact_id, self._identity_key)]
-            return DeadLetterTable.recipient.in_(known) | DeadLetterTable.recipient.in_(own)
+            own = contact_hash(contact_id, self._known_key())
+            return DeadLetterTable.recipient.in_(known) | (DeadLetterTable.recipient == own)
         about: ColumnElement[bool] = SECTIONS[section].__table__.c.contact_id == contact_id
         return about
 

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from shared.contracts.outcome import Outcome
@@ -26,6 +28,8 @@ def fill(store: AccountStore) -> None:
     store.log_predictions([PREDICTION])
     store.name_segment("s1", "Regulars", at=1)
     store.assign("may", [ASSIGNMENT])
+    store.put_contacts([ContactRow("gone")], recorded_at=3)
+    store.hashing(b"k" * 32).erase_contact("gone", at=4)
     store.create_key("k", ["read"], public_id=f"of-{store.account}", digest=b"d", created_at=1)
 
 
@@ -58,7 +62,18 @@ def everything(store: AccountStore) -> dict[str, object]:
         "latest_of": store.latest_of("scoring", "x", ["a"]),
         "contacts_of_segment": store.contacts_of_segment("s1", limit=10),
         "segment_names": store.segment_names(),
+        "audit": [row for row in store.audit(10) if row.action != "contact.exported"],
+        "export_contact": exported(store),
     }
+
+
+def exported(store: AccountStore) -> list[str]:
+    """Read what is held of a contact: the parts that are not empty."""
+    try:
+        document = json.loads(b"".join(store.hashing(b"k" * 32).export_contact("a", at=5)))
+    except NotFound:
+        return []
+    return sorted(name for name, part in document.items() if part)
 
 
 def required(store: AccountStore) -> Outcome | None:
@@ -73,6 +88,7 @@ READS = {name for name in dir(AccountStore) if not name.startswith("_")} - {
     "put_contacts", "bulk_contacts", "add_events", "bulk_events", "declare_static", "put_outcome", "delete_outcome",
     "set_default_outcome", "promote", "rollback", "add_version", "log_predictions", "delete_predictions_before",
     "create_key", "revoke_key", "name_segment", "assign", "transaction", "publish",
+    "acting", "hashing", "erase_contact", "erase_late_predictions", "delete_events_before", "delete_audit_before",
 }  # fmt: skip
 
 
@@ -103,6 +119,10 @@ def test_no_write_reaches_another_account(database: Database) -> None:
     other.put_contacts([ContactRow("a", 9, attributes=(AttributeRow("plan", "x", 2),))], recorded_at=9)
     other.delete_outcome("scoring", "x")
     other.delete_predictions_before(99)
+    other.hashing(b"k" * 32).erase_contact("a", at=9)
+    other.hashing(b"k" * 32).erase_late_predictions()
+    assert sum(other.delete_events_before(99)) == 0
+    other.delete_audit_before(99)
 
     assert everything(database.of("default")) == before
 
