@@ -75,13 +75,13 @@ class Export(Scope):
         return self._document(contact_id, at)
 
     def _document(self, contact_id: str, at: Microseconds) -> Iterator[bytes]:
-        head = orjson.dumps({"contact_id": contact_id, "exported_at": instant_of(at)})
+        head = _json({"contact_id": contact_id, "exported_at": instant_of(at)})
         yield head.removesuffix(b"}")
         for section in SECTIONS:
             yield b',"' + section.encode() + b'":'
             if section == "contact":
                 found = self._page(section, contact_id, None, limit=1)
-                yield orjson.dumps(_said(found[0]) if found else None)
+                yield _json(_said(found[0]) if found else None)
             else:
                 yield from self._listed(section, contact_id)
         yield b"}"
@@ -91,7 +91,7 @@ class Export(Scope):
         after, opened = None, b"["
         while rows := self._page(section, contact_id, after, limit=PAGE):
             for row in rows:
-                yield opened + orjson.dumps(_said(row))
+                yield opened + _json(_said(row))
                 opened = b","
             after = tuple(rows[-1][name] for name in key)
         yield b"[]" if opened == b"[" else b"]"
@@ -121,6 +121,10 @@ class Export(Scope):
             return DeadLetterTable.recipient.in_(known) | (DeadLetterTable.recipient == own)
         about: ColumnElement[bool] = SECTIONS[section].__table__.c.contact_id == contact_id
         return about
+
+
+def _json(value: Any) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_UTC_Z)
 
 
 def _said(row: Mapping[str, Any]) -> dict[str, Any]:
