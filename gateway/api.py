@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 import aiohttp
 from fastapi import FastAPI
 
-from gateway import contacts, health, openapi, outcomes, pages, predictions, segments
+from gateway import audit, contacts, health, openapi, outcomes, pages, predictions, privacy, segments
 from gateway.auth import Keyring
 from gateway.context import Gateway
 from gateway.crossing import allow_origins
@@ -50,7 +50,9 @@ def create_app(
     # First, since most requests are forwarded and routes are tried in order (a fifth of their cost, measured).
     add_forwarding(app)
     # A contact's id may hold slashes: the more specific path comes before it.
-    for router in (predictions.router, contacts.router, outcomes.router, segments.router, health.router, pages.router):
+    specific = (predictions.router, privacy.router)
+    general = (contacts.router, outcomes.router, segments.router, audit.router, health.router, pages.router)
+    for router in (*specific, *general):
         app.include_router(router)
     # The last one added comes first to a request.
     app.add_middleware(BodyDigest)

@@ -57,7 +57,9 @@ class Visit:
     @property
     def store(self) -> AccountStore:
         """The caller's account; nothing of another one can be reached through it."""
-        return self.gateway.database.of(self.caller.account) if self.within is None else self.within
+        if self.within is not None:
+            return self.within
+        return self.gateway.database.of(self.caller.account).acting(self.caller.public_id, at=now())
 
     def place(self, purpose: str, cursor: str | None) -> object:
         """Read a cursor that this account was given for this list; None: begin."""

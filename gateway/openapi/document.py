@@ -32,6 +32,8 @@ _TAGS: Final = (
     ("outcomes", "What is predicted."),
     ("models", "What was trained."),
     ("segments", "Groups that behave alike."),
+    ("privacy", "What is held of a person, and its end."),
+    ("audit", "Who administered what."),
     ("operations", "For those who run this."),
 )
 _OPEN_TAG: Final = "operations"

@@ -6,8 +6,10 @@ from shared.store.database import Database, open_database
 from shared.store.migration import check, downgrade, migrate
 from shared.store.rows import (
     Account,
+    AddedEvents,
     AnswerRow,
     AssignmentRow,
+    AuditRow,
     BulkCounts,
     ChampionRow,
     EventCount,
@@ -23,8 +25,10 @@ __all__ = [
     "BULK_ROWS",
     "Account",
     "AccountStore",
+    "AddedEvents",
     "AnswerRow",
     "AssignmentRow",
+    "AuditRow",
     "BulkCounts",
     "ChampionRow",
     "Database",

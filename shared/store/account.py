@@ -2,11 +2,14 @@
 
 from shared.store.answers import Answers
 from shared.store.assignments import Assignments
+from shared.store.audit import Audit
 from shared.store.bulk import BulkEvents
 from shared.store.catalogue import Catalogue
 from shared.store.champions import Champions
 from shared.store.contacts import Contacts
+from shared.store.erasure import Erasure
 from shared.store.events import Events
+from shared.store.export import Export
 from shared.store.keys import Keys
 from shared.store.outbox import Outbox
 from shared.store.outcomes import Outcomes
@@ -29,5 +32,8 @@ class AccountStore(
     Assignments,
     Outbox,
     Answers,
+    Erasure,
+    Export,
+    Audit,
 ):
     """One account's store: whatever is called, only this account's rows are seen or changed."""

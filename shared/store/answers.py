@@ -79,11 +79,22 @@ class Answers(Scope):
         with self._writing() as connection:
             connection.execute(delete(IdempotencyTable).where(self._under(key) & _unanswered(claim)))
 
-    def delete_answers_before(self, begun_before: Microseconds) -> None:
-        """Delete the answers to requests that began earlier."""
-        mine = IdempotencyTable.account_id == self.account
+    def delete_answers_before(self, begun_before: Microseconds, *, limit: int = 5_000) -> int:
+        """Delete at most `limit` answers to requests that began earlier.
+
+        Returns:
+            How many were deleted.
+        """
+        table = IdempotencyTable
+        old = (
+            select(table.idempotency_key)
+            .where(table.account_id == self.account, table.begun_at < begun_before)
+            .order_by(table.begun_at)
+            .limit(limit)
+        )
         with self._writing() as connection:
-            connection.execute(delete(IdempotencyTable).where(mine, IdempotencyTable.begun_at < begun_before))
+            mine = (table.account_id == self.account) & table.idempotency_key.in_(old)
+            return connection.execute(delete(table).where(mine)).rowcount
 
     def _under(self, key: str) -> ColumnElement[bool]:
         return (IdempotencyTable.account_id == self.account) & (IdempotencyTable.idempotency_key == key)

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from shared.contracts.outcome import Outcome
@@ -28,6 +30,8 @@ def fill(store: AccountStore) -> None:
     store.name_segment("s1", "Regulars", at=1)
     store.assign("may", [ASSIGNMENT])
     store.begin_answer(ANSWER, stuck_before=0, expired_before=0)
+    store.put_contacts([ContactRow("gone")], recorded_at=3)
+    store.hashing(b"k" * 32).erase_contact("gone", at=4)
     store.create_key("k", ["read"], public_id=f"of-{store.account}", digest=b"d", created_at=1)
 
 
@@ -61,7 +65,18 @@ def everything(store: AccountStore) -> dict[str, object]:
         "contacts_of_segment": store.contacts_of_segment("s1", limit=10),
         "segment_names": store.segment_names(),
         "kept_answer": store.kept_answer("again"),
+        "audit": [row for row in store.audit(10) if row.action != "contact.exported"],
+        "export_contact": exported(store),
     }
+
+
+def exported(store: AccountStore) -> list[str]:
+    """Read what is held of a contact: the parts that are not empty."""
+    try:
+        document = json.loads(b"".join(store.hashing(b"k" * 32).export_contact("a", at=5)))
+    except NotFound:
+        return []
+    return sorted(name for name, part in document.items() if part)
 
 
 def required(store: AccountStore) -> Outcome | None:
@@ -77,6 +92,7 @@ READS = {name for name in dir(AccountStore) if not name.startswith("_")} - {
     "set_default_outcome", "promote", "rollback", "add_version", "log_predictions", "delete_predictions_before",
     "create_key", "revoke_key", "rotate_key", "name_segment", "assign", "transaction", "publish",
     "begin_answer", "hold_claim", "keep_answer", "release_claim", "delete_answers_before",
+    "acting", "hashing", "erase_contact", "erase_late_predictions", "delete_events_before", "delete_audit_before",
 }  # fmt: skip
 
 
@@ -109,6 +125,10 @@ def test_no_write_reaches_another_account(database: Database) -> None:
     other.delete_predictions_before(99)
     other.keep_answer("again", "claim", status=200, answer="sealed", contact_ids=None)
     other.delete_answers_before(99)
+    other.hashing(b"k" * 32).erase_contact("a", at=9)
+    other.hashing(b"k" * 32).erase_late_predictions()
+    assert sum(other.delete_events_before(99)) == 0
+    other.delete_audit_before(99)
 
     assert everything(database.of("default")) == before
 
