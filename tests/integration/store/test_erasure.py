@@ -64,7 +64,8 @@ def fill(store: AccountStore, contact_id: str = ID, address: str = ADDRESS) -> N
         "dead_letters": {"dead_letter_id": contact_id, "source_id": "s", "provider": "p", "reason": "r", "detail": "d",
                          "payload": "{}", "recipient": email_hash(address, KEY), "received_at": 1},
         "idempotency_keys": {"idempotency_key": contact_hash(contact_id, b"k"), "operation": "POST /events",
-                             "fingerprint": "f", "begun_at": 1, "status": 200, "answer": f"sealed {contact_id}",
+                             "fingerprint": "f", "claim": "c", "begun_at": 1, "status": 200,
+                             "answer": f"sealed {contact_id}",
                              "contact_ids": contacts_json(contact_id)},
     }  # fmt: skip
     with store._store.writing() as connection:
