@@ -12,6 +12,8 @@ from shared.store.outcomes import Outcomes
 from shared.store.pasts import PastReads
 from shared.store.predictions import Predictions
 from shared.store.segments import Segments
+from shared.store.stale import StaleContacts
+from shared.store.standings import Standings
 
 
 class AccountStore(
@@ -26,6 +28,8 @@ class AccountStore(
     Predictions,
     Segments,
     Assignments,
+    Standings,
+    StaleContacts,
     Outbox,
 ):
     """One account's store: whatever is called, only this account's rows are seen or changed."""

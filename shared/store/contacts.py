@@ -4,13 +4,14 @@ from collections.abc import Collection, Iterable, Sequence
 from itertools import islice
 from typing import Literal
 
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, update
 
 from shared.contracts.rows import ContactRow, Microseconds
 from shared.store.contact_writes import put_batch
 from shared.store.facts import facts_of, pages
 from shared.store.rows import BulkCounts, StoredContact
 from shared.store.scope import BATCH, Scope, batches
+from shared.store.stale import touch
 from shared.store.statements import insert_missing
 from shared.store.tables import AccountStateTable, StaticAttributeTable
 from shared.timeline import ContactFacts
@@ -20,7 +21,7 @@ class Contacts(Scope):
     """The contacts of one account."""
 
     def put_contacts(self, rows: Sequence[ContactRow], *, recorded_at: Microseconds) -> list[str]:
-        """Create or update contacts in one transaction; what a row leaves out stays as it is.
+        """Create or update contacts in one transaction; what a row leaves out stays as it is, who changes is stale.
 
         Args:
             rows: any number; the same contact twice is updated twice.
@@ -29,24 +30,24 @@ class Contacts(Scope):
         Returns:
             For each row "created", "updated" or "unchanged".
         """
-        # Always in the order of ids: two writers that wait for each other's rows would be a deadlock (PostgreSQL).
-        order = sorted(range(len(rows)), key=lambda place: rows[place].contact_id)
-        done = [""] * len(rows)
         with self._writing() as connection:
-            for places in batches(order, BATCH):
-                part = [rows[place] for place in places]
-                found = put_batch(connection, self.account, part, recorded_at=recorded_at)
-                for place, word in zip(places, found, strict=True):
-                    done[place] = word
+            done = self._put(connection, rows, recorded_at=recorded_at)
+            changed = {row.contact_id for row, word in zip(rows, done, strict=True) if word != "unchanged"}
+            touch(connection, self.account, changed, at=recorded_at)
         return done
 
     def bulk_contacts(
         self, rows: Iterable[ContactRow], *, recorded_at: Microseconds, chunk: int = 20_000
     ) -> BulkCounts:
-        """Put contacts in transactions of `chunk` rows; interrupted and repeated, it changes nothing twice."""
+        """Put contacts in transactions of `chunk` rows; interrupted and repeated, it changes nothing twice.
+
+        Nobody becomes stale by it: an import of a million would keep the services busy for contacts that the
+        next round scores anyway.
+        """
         stream, total = iter(rows), BulkCounts(0, 0, 0)
         while part := list(islice(stream, chunk)):
-            done = self.put_contacts(part, recorded_at=recorded_at)
+            with self._writing() as connection:
+                done = self._put(connection, part, recorded_at=recorded_at)
             total = BulkCounts(*(total[i] + done.count(name) for i, name in enumerate(BulkCounts._fields)))
         return total
 
@@ -92,6 +93,17 @@ class Contacts(Scope):
                 return
             rows = [{"account_id": self.account, "name": name} for name in sorted(names)]
             insert_missing(connection, StaticAttributeTable, rows)
+
+    def _put(self, connection: Connection, rows: Sequence[ContactRow], *, recorded_at: Microseconds) -> list[str]:
+        # Always in the order of ids: two writers that wait for each other's rows would be a deadlock (PostgreSQL).
+        order = sorted(range(len(rows)), key=lambda place: rows[place].contact_id)
+        done = [""] * len(rows)
+        for places in batches(order, BATCH):
+            part = [rows[place] for place in places]
+            found = put_batch(connection, self.account, part, recorded_at=recorded_at)
+            for place, word in zip(places, found, strict=True):
+                done[place] = word
+        return done
 
 
 def _stored(contact_id: str, facts: ContactFacts) -> StoredContact:

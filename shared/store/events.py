@@ -7,6 +7,7 @@ from sqlalchemy import Connection, func, or_, select, update
 from shared.contracts.rows import EventRow, Microseconds
 from shared.store.rows import EventCount, EventTypeCount
 from shared.store.scope import Scope
+from shared.store.stale import touch
 from shared.store.statements import insert, insert_missing
 from shared.store.tables import AccountStateTable, ContactTable, EventTable
 from shared.timeline import EventTuple
@@ -29,7 +30,7 @@ class Events(Scope):
     """The events of one account."""
 
     def add_events(self, rows: Sequence[EventRow]) -> list[bool]:
-        """Add events in one transaction; contacts that are not known yet are created.
+        """Add events in one transaction; contacts that are not known yet are created, those with news are stale.
 
         Args:
             rows: any number, in any order.
@@ -49,6 +50,8 @@ class Events(Scope):
                 .returning(EventTable.contact_id, EventTable.event_id)
             )
             new = {(contact_id, event_id) for contact_id, event_id in connection.execute(added, values)}
+            recorded_at = max(row.recorded_at for row in rows)
+            touch(connection, self.account, {contact_id for contact_id, _ in new}, at=recorded_at)
             raise_newest_event(connection, self.account, newest(rows))
         return [_taken(new, row) for row in rows]
 

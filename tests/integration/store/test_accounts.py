@@ -2,12 +2,14 @@ import pytest
 
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import AttributeRow, ContactRow, EventRow
+from shared.contracts.standing import Standing
 from shared.errors import Conflict, NotFound, UnknownOutcome
 from shared.store import AccountStore, AssignmentRow, Database, PredictionRow, VersionRow
 from shared.store.columns import PredictionTable, StoreTable
 
 EVENT = EventRow("a", "1", "order_placed", 10, 10)
 ASSIGNMENT = AssignmentRow("may", "a", "control", 0.5, 9, 9, 9, "click", "1", 1)
+STANDING = Standing("a", "scoring", "x", "high", 93, "1", "model", "medium", 10)
 PREDICTION = PredictionRow("a", "scoring", "x", "1", 10, 10, "r", "ok", 0.5, 50, "low", "model", "{}", "s1")
 
 
@@ -26,6 +28,7 @@ def fill(store: AccountStore) -> None:
     store.log_predictions([PREDICTION])
     store.name_segment("s1", "Regulars", at=1)
     store.assign("may", [ASSIGNMENT])
+    store.put_standings([STANDING])
     store.create_key("k", ["read"], public_id=f"of-{store.account}", digest=b"d", created_at=1)
 
 
@@ -58,6 +61,11 @@ def everything(store: AccountStore) -> dict[str, object]:
         "latest_of": store.latest_of("scoring", "x", ["a"]),
         "contacts_of_segment": store.contacts_of_segment("s1", limit=10),
         "segment_names": store.segment_names(),
+        "standings_of": store.standings_of("a"),
+        "standings": store.standings("scoring", "x", ["a"]),
+        "held_standings": store.held_standings("scoring", "x", ["a"]),
+        "moves": store.moves("scoring", "x", "1", since=0),
+        "take_stale": store.take_stale(10, quiet_since=99, waiting_since=0),
     }
 
 
@@ -73,6 +81,7 @@ READS = {name for name in dir(AccountStore) if not name.startswith("_")} - {
     "put_contacts", "bulk_contacts", "add_events", "bulk_events", "declare_static", "put_outcome", "delete_outcome",
     "set_default_outcome", "promote", "rollback", "add_version", "log_predictions", "delete_predictions_before",
     "create_key", "revoke_key", "name_segment", "assign", "transaction", "publish",
+    "put_standings", "clear_stale",
 }  # fmt: skip
 
 
@@ -103,6 +112,7 @@ def test_no_write_reaches_another_account(database: Database) -> None:
     other.put_contacts([ContactRow("a", 9, attributes=(AttributeRow("plan", "x", 2),))], recorded_at=9)
     other.delete_outcome("scoring", "x")
     other.delete_predictions_before(99)
+    other.clear_stale({"a": 10, "b": 2})
 
     assert everything(database.of("default")) == before
 
