@@ -41,6 +41,16 @@ class StaleContacts(Scope):
         with self._store.reading() as connection:
             return {row.contact_id: row.touched_at for row in connection.execute(statement)}
 
+    def stale_among(self, contact_ids: Sequence[str]) -> set[str]:
+        """Tell which of some contacts are to be scored again."""
+        table = StaleContactTable
+        found: set[str] = set()
+        with self._store.reading() as connection:
+            for part in batches(contact_ids, BATCH):
+                mine = (table.account_id == self.account, table.contact_id.in_(part))
+                found.update(connection.scalars(select(table.contact_id).where(*mine)))
+        return found
+
     def clear_stale(self, taken: Mapping[str, Microseconds]) -> None:
         """Forget contacts that were scored, unless they were touched since they were taken.
 

@@ -65,6 +65,7 @@ def everything(store: AccountStore) -> dict[str, object]:
         "standings": store.standings("scoring", "x", ["a"]),
         "held_standings": store.held_standings("scoring", "x", ["a"]),
         "moves": store.moves("scoring", "x", "1", since=0),
+        "stale_among": store.stale_among(["a"]),
         "take_stale": store.take_stale(10, quiet_since=99, waiting_since=0),
     }
 
