@@ -2,11 +2,28 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import Connection, case, delete, or_, select, update
+import orjson
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    String,
+    bindparam,
+    case,
+    delete,
+    func,
+    or_,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects import sqlite as sqlite_dialect
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from shared.contracts.rows import Microseconds
 from shared.store.scope import BATCH, Scope, batches
-from shared.store.statements import insert
+from shared.store.statements import Insert
 from shared.store.webhook_tables import StaleContactTable
 
 
@@ -84,19 +101,28 @@ def touch(connection: Connection, account: str, contact_ids: Collection[str], *,
     """
     if not contact_ids:
         return
-    table = StaleContactTable
-    statement = insert(connection, table)
+    ids = sorted(set(contact_ids))  # always in order: two writers that wait for each other would be a deadlock
+    sqlite = connection.dialect.name == "sqlite"
+    values = {"account": account, "at": at, "ids": orjson.dumps(ids).decode() if sqlite else ids}
+    connection.execute(_TOUCHES[sqlite], values)
+
+
+def _touches(table: type[StaleContactTable], *, sqlite: bool) -> Insert:
+    """Write the statement once: one for any number of contacts, as every event pays for it."""
+    at, key = bindparam("at", type_=BigInteger), [table.account_id, table.contact_id]
+    contact_id: ColumnElement[str] = func.unnest(bindparam("ids", type_=ARRAY(String)))
+    if sqlite:
+        contact_id = func.json_each(bindparam("ids", type_=String)).table_valued("value").c.value
+    # Without a condition SQLite would take ON for the beginning of a join.
+    rows = select(bindparam("account", type_=String), contact_id, at, at).where(text("1 = 1"))
+    begun: Insert = sqlite_dialect.insert(table) if sqlite else postgresql.insert(table)
+    statement = begun.from_select([*key, table.first_touched_at, table.touched_at], rows)
     given = statement.excluded.touched_at
     later = case((given > table.touched_at, given), else_=table.touched_at + 1)
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=[table.account_id, table.contact_id], set_={"touched_at": later}
-        ),
-        [
-            {"account_id": account, "contact_id": contact_id, "first_touched_at": at, "touched_at": at}
-            for contact_id in sorted(contact_ids)
-        ],
-    )
+    return statement.on_conflict_do_update(index_elements=key, set_={"touched_at": later})
+
+
+_TOUCHES = {sqlite: _touches(StaleContactTable, sqlite=sqlite) for sqlite in (True, False)}
 
 
 def _forget(connection: Connection, account: str, contact_ids: Sequence[str]) -> None:
