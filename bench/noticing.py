@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from foretell.background.noticing import BATCH, Noticing
 from shared.contracts.rows import ContactRow, EventRow
 from shared.settings import Settings
-from shared.standing import Answered
+from shared.standing.answered import Answered
 from shared.store import AccountStore, ChampionRow, migrate, open_database
 
 NOW = 1_780_000_000_000_000

@@ -13,7 +13,7 @@ from foretell.opening import now_us
 from foretell.showing import aligned, progress_bars
 from shared.capabilities import capability
 from shared.errors import InsufficientData
-from shared.standing import insufficient
+from shared.standing.summing import insufficient
 from shared.training.choices import Choices, Progress
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from shared.capabilities import TABLE, capability
 from shared.contracts.call import CALL_HEADER, REQUEST_ID_HEADER, Call, signed
 from shared.errors import UpstreamTimeout, UpstreamUnavailable
 from shared.settings import WorkerSettings
-from shared.standing import Answered
+from shared.standing.answered import Answered
 from shared.store import ChampionRow
 
 DEADLINE_SECONDS = 60.0

@@ -8,7 +8,8 @@ from typing import Protocol
 
 from shared.capabilities import TABLE, capability
 from shared.contracts.rows import Microseconds
-from shared.standing import Answered, Subject, compared
+from shared.standing.answered import Answered
+from shared.standing.comparing import Subject, compared
 from shared.store import AccountStore, ChampionRow, Database
 
 BATCH = 1_000

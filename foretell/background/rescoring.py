@@ -13,7 +13,8 @@ from foretell.background.noticing import BATCH, Noticing, subject_of
 from shared.contracts.message import Message
 from shared.contracts.rows import SECOND, Microseconds
 from shared.errors import ForetellError, ModelNotReady
-from shared.standing import Answered, completed, promoted, stale_events
+from shared.standing.answered import Answered
+from shared.standing.summing import completed, promoted, stale_events
 from shared.store import AccountStore, ChampionRow, Database
 
 log = logging.getLogger(__name__)

@@ -10,9 +10,9 @@ from shared.contracts.instants import microseconds
 from shared.contracts.message import Cause, Message
 from shared.contracts.message_data import as_data
 from shared.contracts.rows import Microseconds
-from shared.contracts.standing import Standing
 from shared.standing.answered import Answered, Foreseen
 from shared.standing.kinds import KINDS, Change
+from shared.standing.rows import Standing
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from shared.contracts.message_data import (
     SendTimeChanged,
 )
 from shared.contracts.prediction import Answer
-from shared.contracts.standing import Standing
 from shared.standing.answered import Answered, Foreseen
+from shared.standing.rows import Standing
 
 LEAST_POINTS = 2
 """A score has to move by so many points for another band to be told."""

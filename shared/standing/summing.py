@@ -11,8 +11,8 @@ from shared.contracts.message_data import (
     as_data,
 )
 from shared.contracts.rows import DAY, Microseconds
-from shared.contracts.standing import Move
 from shared.standing.comparing import Subject, message_id
+from shared.standing.rows import Move
 
 STALE_DAYS = 14
 """So old is an account's newest event when answers say `stale_events`."""

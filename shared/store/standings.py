@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from shared.contracts.rows import Microseconds
-from shared.contracts.standing import Move, Standing
+from shared.standing.rows import Move, Standing
 from shared.store.scope import BATCH, Scope, batches
 from shared.store.statements import upsert
 from shared.store.tables import ContactTable

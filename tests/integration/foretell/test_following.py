@@ -12,7 +12,7 @@ from foretell.background.following import Following
 from foretell.background.noticing import Noticing
 from shared.contracts.rows import SECOND, EventRow, Microseconds
 from shared.errors import UpstreamUnavailable
-from shared.standing import Answered
+from shared.standing.answered import Answered
 from shared.store import ChampionRow, Database
 
 

@@ -15,7 +15,7 @@ from foretell.background.noticing import Noticing
 from foretell.background.rescoring import Rescoring
 from shared.contracts.rows import SECOND, EventRow
 from shared.errors import UpstreamUnavailable
-from shared.standing import Answered
+from shared.standing.answered import Answered
 from shared.store import ChampionRow, Database, VersionRow
 from shared.store.tables import ContactTable
 from shared.store.webhook_tables import DeliveryTable, MessageTable, SubscriptionTable

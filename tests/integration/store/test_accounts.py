@@ -2,8 +2,8 @@ import pytest
 
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import AttributeRow, ContactRow, EventRow
-from shared.contracts.standing import Standing
 from shared.errors import Conflict, NotFound, UnknownOutcome
+from shared.standing.rows import Standing
 from shared.store import AccountStore, AssignmentRow, Database, PredictionRow, VersionRow
 from shared.store.columns import PredictionTable, StoreTable
 

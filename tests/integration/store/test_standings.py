@@ -1,7 +1,7 @@
 import pytest
 
 from shared.contracts.rows import ContactRow
-from shared.contracts.standing import Move, Standing
+from shared.standing.rows import Move, Standing
 from shared.store import AccountStore, Database
 
 

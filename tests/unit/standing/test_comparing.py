@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from shared.capabilities import TABLE, capability
 from shared.contracts.message import MESSAGE_TYPES, Message
 from shared.contracts.message_data import MESSAGE_DATA
-from shared.contracts.standing import Standing
-from shared.standing import Answered, Changes, Subject, compared
+from shared.standing.answered import Answered
+from shared.standing.comparing import Changes, Subject, compared
 from shared.standing.kinds import KINDS
+from shared.standing.rows import Standing
 
 JUNE = datetime(2026, 6, 1, tzinfo=UTC)
 JUNE_AT = 1_780_272_000_000_000

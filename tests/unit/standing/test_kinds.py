@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.capabilities import capability
-from shared.contracts.standing import Standing
-from shared.standing import Answered, Changes, Subject, compared
+from shared.standing.answered import Answered
+from shared.standing.comparing import Changes, Subject, compared
+from shared.standing.rows import Standing
 
 JUNE = datetime(2026, 6, 1, tzinfo=UTC)
 

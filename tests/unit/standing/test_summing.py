@@ -1,8 +1,9 @@
 from shared.capabilities import capability
 from shared.contracts.message import Message
 from shared.contracts.rows import DAY
-from shared.contracts.standing import Move
-from shared.standing import Subject, completed, insufficient, promoted
+from shared.standing.comparing import Subject
+from shared.standing.rows import Move
+from shared.standing.summing import completed, insufficient, promoted
 
 SUBJECT = Subject(capability("segmentation"), "", "8", 500)
 

@@ -12,9 +12,9 @@ from foretell.background.noticing import BATCH
 from foretell.background.rescoring import Rescoring
 from shared.contracts.message import Message
 from shared.contracts.rows import DAY, Microseconds
-from shared.contracts.standing import Move
 from shared.errors import ModelNotReady, StoreUnavailable, UpstreamUnavailable
-from shared.standing import Answered, AnsweredBy, Foreseen
+from shared.standing.answered import Answered, AnsweredBy, Foreseen
+from shared.standing.rows import Move
 from shared.store import ChampionRow, VersionRow
 
 
