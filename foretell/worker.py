@@ -6,8 +6,8 @@ import threading
 from foretell.background.calls import ServiceCalls
 from foretell.background.following import Following
 from foretell.background.health import health_door
-from foretell.background.loops import Loop, Loops
-from foretell.background.noticing import Noticing
+from foretell.background.loops import Loop, LoopMetrics, Loops
+from foretell.background.noticing import Noticing, NoticingMetrics
 from foretell.background.rescoring import Rescoring
 from foretell.background.retention import Retention
 from foretell.ending import Ending
@@ -32,9 +32,10 @@ def loops_of(settings: WorkerSettings, database: Database, stop: threading.Event
         database: the store.
         stop: ends every loop when set.
     """
+    metrics = LoopMetrics()
     retention = Retention(database, settings.prediction_retention_days, now_us)
     services = ServiceCalls(settings)
-    noticing = Noticing(database, services, settings.rescore_share, stop, now_us)
+    noticing = Noticing(database, services, settings.rescore_share, stop, now_us, NoticingMetrics(metrics.registry))
     progress = settings.home / "worker.json"
     rescoring = Rescoring(database, noticing, progress, settings.rescore_every_seconds, stop)
     debounce = settings.rescore_debounce_seconds
@@ -47,6 +48,7 @@ def loops_of(settings: WorkerSettings, database: Database, stop: threading.Event
             Loop("following", debounce / LOOKS_A_DEBOUNCE, following.turn, services.all_ready),
         ),
         stop,
+        metrics,
     )
 
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from prometheus_client import CollectorRegistry, Counter
+
 from shared.capabilities import TABLE, capability
 from shared.contracts.rows import Microseconds
 from shared.standing.answered import Answered
@@ -23,6 +25,24 @@ class Asked(Protocol):
         """Ask, and hand back the answer."""
 
 
+class NoticingMetrics:
+    """What the worker counts about what it noticed."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.scored = Counter(
+            "foretell_worker_scored_total",
+            "Contacts that services answered for.",
+            ["capability"],
+            registry=registry,
+        )
+        self.changes = Counter(
+            "foretell_worker_changes_total",
+            "Contacts that stand elsewhere than was told.",
+            ["capability", "cause"],
+            registry=registry,
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Noticing:
     """Scores contacts for a champion and notices who stands elsewhere than was told."""
@@ -33,6 +53,7 @@ class Noticing:
     """Of the time, for which a service may be kept busy."""
     stop: threading.Event
     now: Callable[[], Microseconds]
+    metrics: NoticingMetrics = field(default_factory=lambda: NoticingMetrics(CollectorRegistry()))
     _turns: dict[str, threading.Lock] = field(default_factory=lambda: {line.name: threading.Lock() for line in TABLE})
     """One a service: two loops that asked it at once would keep it busy for twice its share."""
 
@@ -54,6 +75,7 @@ class Noticing:
             asked_at = time.monotonic()
             answered = self.ask(champion, contact_ids, reasons=REASONS)
             busy = time.monotonic() - asked_at
+            self.metrics.scored.labels(champion.capability).inc(len(contact_ids))
             self._notice(champion, answered, stale)
             self.stop.wait(busy * (1 / self.share - 1))
         return answered
@@ -72,6 +94,8 @@ class Noticing:
             changes = compared(together.held_standings(*key, moved), answered, named, stale)
             together.put_standings(changes.standings)
             together.publish(changes.messages, at=self.now())
+        for cause in {one.contact_id: str(one.cause) for one in changes.messages}.values():
+            self.metrics.changes.labels(champion.capability, cause).inc()
 
 
 def subject_of(champion: ChampionRow, names: dict[str, str] | None = None) -> Subject:

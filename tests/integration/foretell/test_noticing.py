@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 from sqlalchemy import delete, insert, select
 
-from foretell.background.noticing import Noticing
+from foretell.background.noticing import Noticing, NoticingMetrics
 from foretell.background.rescoring import Rescoring
 from shared.contracts.rows import SECOND, EventRow
 from shared.errors import UpstreamUnavailable
@@ -101,6 +102,19 @@ def test_the_first_answer_is_written_and_the_next_one_that_differs_is_told(known
 
     assert states(known, "a", "b") == {"a": "very_high", "b": "medium"}
     assert told(known) == [("score.band_changed", "a", "events")]
+
+
+def test_what_is_scored_and_what_changes_is_counted(known: Database) -> None:
+    registry, service = CollectorRegistry(), Service({"a": 10, "b": 40})
+    work = Noticing(known, service, 1.0, threading.Event(), lambda: 7, NoticingMetrics(registry))
+    work.score(champion(), ["a", "b"], stale=())
+    service.scores = {"a": 90, "b": 40}
+
+    work.score(champion(), ["a", "b"], stale={"a"})
+
+    changes = {"capability": "scoring", "cause": "events"}
+    assert registry.get_sample_value("foretell_worker_scored_total", {"capability": "scoring"}) == 4
+    assert registry.get_sample_value("foretell_worker_changes_total", changes) == 1
 
 
 def test_a_message_that_cannot_be_written_leaves_the_standing_for_the_next_time(known: Database) -> None:
