@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from itertools import islice
 from typing import Literal
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import select, update
 
 from shared.contracts.rows import ContactRow, Microseconds
 from shared.store.contact_writes import put_batch
@@ -16,24 +16,35 @@ from shared.store.statements import insert_missing
 from shared.store.tables import AccountStateTable, StaticAttributeTable
 from shared.timeline import ContactFacts
 
+CHANGED = ("created", "updated")
+
 
 class Contacts(Scope):
     """The contacts of one account."""
 
-    def put_contacts(self, rows: Sequence[ContactRow], *, recorded_at: Microseconds) -> list[str]:
-        """Create or update contacts in one transaction; what a row leaves out stays as it is, who changes is stale.
+    def put_contacts(self, rows: Sequence[ContactRow], *, recorded_at: Microseconds, touches: bool = True) -> list[str]:
+        """Create or update contacts in one transaction; what a row leaves out stays as it is.
 
         Args:
             rows: any number; the same contact twice is updated twice.
             recorded_at: now.
+            touches: whether those that change are stale from now on.
 
         Returns:
             For each row "created", "updated" or "unchanged".
         """
+        # Always in the order of ids: two writers that wait for each other's rows would be a deadlock (PostgreSQL).
+        order = sorted(range(len(rows)), key=lambda place: rows[place].contact_id)
+        done = [""] * len(rows)
         with self._writing() as connection:
-            done = self._put(connection, rows, recorded_at=recorded_at)
-            changed = {row.contact_id for row, word in zip(rows, done, strict=True) if word != "unchanged"}
-            touch(connection, self.account, changed, at=recorded_at)
+            for places in batches(order, BATCH):
+                part = [rows[place] for place in places]
+                found = put_batch(connection, self.account, part, recorded_at=recorded_at)
+                for place, word in zip(places, found, strict=True):
+                    done[place] = word
+            # After all contacts: whoever holds some of them never waits for who holds a stale one (PostgreSQL).
+            changed = [row.contact_id for row, word in zip(rows, done, strict=True) if word in CHANGED]
+            touch(connection, self.account, changed if touches else (), at=recorded_at)
         return done
 
     def bulk_contacts(
@@ -46,8 +57,7 @@ class Contacts(Scope):
         """
         stream, total = iter(rows), BulkCounts(0, 0, 0)
         while part := list(islice(stream, chunk)):
-            with self._writing() as connection:
-                done = self._put(connection, part, recorded_at=recorded_at)
+            done = self.put_contacts(part, recorded_at=recorded_at, touches=False)
             total = BulkCounts(*(total[i] + done.count(name) for i, name in enumerate(BulkCounts._fields)))
         return total
 
@@ -93,17 +103,6 @@ class Contacts(Scope):
                 return
             rows = [{"account_id": self.account, "name": name} for name in sorted(names)]
             insert_missing(connection, StaticAttributeTable, rows)
-
-    def _put(self, connection: Connection, rows: Sequence[ContactRow], *, recorded_at: Microseconds) -> list[str]:
-        # Always in the order of ids: two writers that wait for each other's rows would be a deadlock (PostgreSQL).
-        order = sorted(range(len(rows)), key=lambda place: rows[place].contact_id)
-        done = [""] * len(rows)
-        for places in batches(order, BATCH):
-            part = [rows[place] for place in places]
-            found = put_batch(connection, self.account, part, recorded_at=recorded_at)
-            for place, word in zip(places, found, strict=True):
-                done[place] = word
-        return done
 
 
 def _stored(contact_id: str, facts: ContactFacts) -> StoredContact:
