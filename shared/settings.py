@@ -203,6 +203,12 @@ class WorkerSettings(UpstreamSettings):
     rescore_every_seconds: PositiveFloat = 86_400.0
     """After how long every contact is scored again though the champion is the same."""
 
+    rescore_debounce_seconds: PositiveFloat = 5.0
+    """A contact with something new is scored once nothing more came for so long."""
+
+    rescore_patience_seconds: PositiveFloat = 60.0
+    """It waits no longer than this after the first, however much comes."""
+
     rescore_share: Annotated[float, Field(gt=0, le=1)] = 0.5
     """Share of the time that re-scoring may keep a service busy."""
 

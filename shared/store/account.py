@@ -16,6 +16,8 @@ from shared.store.outcomes import Outcomes
 from shared.store.pasts import PastReads
 from shared.store.predictions import Predictions
 from shared.store.segments import Segments
+from shared.store.stale import StaleContacts
+from shared.store.standings import Standings
 
 
 class AccountStore(
@@ -30,6 +32,8 @@ class AccountStore(
     Predictions,
     Segments,
     Assignments,
+    Standings,
+    StaleContacts,
     Outbox,
     Answers,
     Erasure,

@@ -12,21 +12,27 @@ from shared.store.facts import facts_of, pages
 from shared.store.prediction_tables import LatestPredictionTable
 from shared.store.rows import BulkCounts, StoredContact
 from shared.store.scope import BATCH, Scope, batches
+from shared.store.stale import touch
 from shared.store.statements import insert_missing
 from shared.store.tables import AccountStateTable, StaticAttributeTable
 from shared.timeline import ContactFacts
+
+CHANGED = ("created", "updated")
 
 
 class Contacts(Scope):
     """The contacts of one account."""
 
-    def put_contacts(self, rows: Sequence[ContactRow], *, recorded_at: Microseconds, lifts: bool = True) -> list[str]:
+    def put_contacts(
+        self, rows: Sequence[ContactRow], *, recorded_at: Microseconds, lifts: bool = True, touches: bool = True
+    ) -> list[str]:
         """Create or update contacts in one transaction; what a row leaves out stays as it is.
 
         Args:
             rows: any number; the same contact twice is updated twice.
             recorded_at: now.
             lifts: whether a contact that was erased may come back: the account says so explicitly.
+            touches: whether those that change are stale from now on.
 
         Returns:
             For each row "created", "updated" or "unchanged"; without `lifts` also "erased": nothing was stored.
@@ -42,6 +48,9 @@ class Contacts(Scope):
                 )
                 for place, word in zip(places, found, strict=True):
                     done[place] = word
+            # After all contacts: whoever holds some of them never waits for who holds a stale one (PostgreSQL).
+            changed = [row.contact_id for row, word in zip(rows, done, strict=True) if word in CHANGED]
+            touch(connection, self.account, changed if touches else (), at=recorded_at)
         self._forget_denied([row.contact_id for row in rows if denies(row)])
         return done
 
@@ -58,11 +67,12 @@ class Contacts(Scope):
     ) -> BulkCounts:
         """Put contacts in transactions of `chunk` rows; interrupted and repeated, it changes nothing twice.
 
-        Erased contacts stay out: a file of last night knows nothing of whom was erased since.
+        Erased contacts stay out: a file of last night knows nothing of whom was erased since. Nobody becomes stale by
+        it: an import of a million would keep the services busy for contacts that the next round scores anyway.
         """
         stream, total = iter(rows), BulkCounts(0, 0, 0, 0)
         while part := list(islice(stream, chunk)):
-            done = self.put_contacts(part, recorded_at=recorded_at, lifts=False)
+            done = self.put_contacts(part, recorded_at=recorded_at, lifts=False, touches=False)
             total = BulkCounts(*(total[i] + done.count(name) for i, name in enumerate(BulkCounts._fields)))
         return total
 

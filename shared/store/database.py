@@ -16,7 +16,7 @@ from shared.store.keys import key_rows
 from shared.store.rows import Account, ChampionRow, KeyRow
 from shared.store.sql import Sql
 from shared.store.tables import AccountStateTable, AccountTable, KeyTable
-from shared.store.webhook_tables import SourceTable  # noqa: F401 - part of the schema
+from shared.store.webhook_tables import StaleContactTable
 
 
 class Database:
@@ -115,6 +115,12 @@ class Database:
         """Empty the write-ahead logs (SQLite), in which what was deleted could still be read."""
         self._store.scrub()
         self._predictions.scrub()
+
+    def stale_accounts(self) -> list[str]:
+        """List the accounts with contacts that are to be scored again."""
+        statement = select(StaleContactTable.account_id).distinct().order_by(StaleContactTable.account_id)
+        with self._store.reading() as connection:
+            return list(connection.scalars(statement))
 
     def close(self) -> None:
         """Close all connections."""

@@ -9,6 +9,7 @@ from shared.store.facts import pages
 from shared.store.prepared import IDS, Prepared, among_ids
 from shared.store.rows import EventCount, EventTypeCount
 from shared.store.scope import Scope, batches
+from shared.store.stale import touch
 from shared.store.statements import insert
 from shared.store.tables import AccountStateTable, ContactTable, EventTable
 from shared.store.tombstones import erased_among
@@ -32,7 +33,7 @@ class Events(Scope):
     """The events of one account."""
 
     def add_events(self, rows: Sequence[EventRow]) -> list[bool | None]:
-        """Add events in one transaction; contacts that are not known yet are created.
+        """Add events in one transaction; contacts that are not known yet are created, those with news are stale.
 
         Args:
             rows: any number, in any order.
@@ -58,6 +59,8 @@ class Events(Scope):
                 .returning(EventTable.contact_id, EventTable.event_id)
             )
             new = {(contact_id, event_id) for contact_id, event_id in connection.execute(added, values)}
+            recorded_at = max(row.recorded_at for row in kept)
+            touch(connection, self.account, {contact_id for contact_id, _ in new}, at=recorded_at)
             raise_newest_event(connection, self.account, newest(kept))
         return [None if row.contact_id in erased else _taken(new, row) for row in rows]
 

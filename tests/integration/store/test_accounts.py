@@ -5,12 +5,14 @@ import pytest
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import AttributeRow, ContactRow, EventRow
 from shared.errors import Conflict, NotFound, UnknownOutcome
+from shared.standing.rows import Standing
 from shared.store import AccountStore, AnswerRow, AssignmentRow, Database, PredictionRow, VersionRow
 from shared.store.columns import PredictionTable, StoreTable
 
 EVENT = EventRow("a", "1", "order_placed", 10, 10)
 ASSIGNMENT = AssignmentRow("may", "a", "control", 0.5, 9, 9, 9, "click", "1", 1)
 ANSWER = AnswerRow("again", "PUT /contacts", "print", "claim", 5)
+STANDING = Standing("a", "scoring", "x", "high", 93, "1", "model", "medium", 10)
 PREDICTION = PredictionRow("a", "scoring", "x", "1", 10, 10, "r", "ok", 0.5, 50, "low", "model", "{}", "s1")
 
 
@@ -32,6 +34,7 @@ def fill(store: AccountStore) -> None:
     store.begin_answer(ANSWER, stuck_before=0, expired_before=0)
     store.put_contacts([ContactRow("gone")], recorded_at=3)
     store.hashing(b"k" * 32).erase_contact("gone", at=4)
+    store.put_standings([STANDING])
     store.create_key("k", ["read"], public_id=f"of-{store.account}", digest=b"d", created_at=1)
 
 
@@ -67,6 +70,12 @@ def everything(store: AccountStore) -> dict[str, object]:
         "kept_answer": store.kept_answer("again"),
         "audit": [row for row in store.audit(10) if row.action != "contact.exported"],
         "export_contact": exported(store),
+        "standings_of": store.standings_of("a"),
+        "standings": store.standings("scoring", "x", ["a"]),
+        "held_standings": store.held_standings("scoring", "x", ["a"]),
+        "moves": store.moves("scoring", "x", "1", since=0),
+        "stale_among": store.stale_among(["a"]),
+        "take_stale": store.take_stale(10, quiet_since=99, waiting_since=0),
     }
 
 
@@ -93,6 +102,7 @@ READS = {name for name in dir(AccountStore) if not name.startswith("_")} - {
     "create_key", "revoke_key", "rotate_key", "name_segment", "assign", "transaction", "publish",
     "begin_answer", "hold_claim", "keep_answer", "release_claim", "delete_answers_before",
     "acting", "hashing", "erase_contact", "erase_late_predictions", "delete_events_before", "delete_audit_before",
+    "put_standings", "clear_stale",
 }  # fmt: skip
 
 
@@ -129,6 +139,7 @@ def test_no_write_reaches_another_account(database: Database) -> None:
     other.hashing(b"k" * 32).erase_late_predictions()
     assert sum(other.delete_events_before(99)) == 0
     other.delete_audit_before(99)
+    other.clear_stale({"a": 10, "b": 2})
 
     assert everything(database.of("default")) == before
 
