@@ -60,7 +60,6 @@ def fill(store: AccountStore, contact_id: str = ID, address: str = ADDRESS) -> N
         "attempts": {"delivery_id": delivery(store, contact_id), "number": 1, "attempted_at": 1, "milliseconds": 1},
         "standings": {"contact_id": contact_id, "capability": "scoring", "outcome": "x", "state": "low",
                       "version": "1", "cause": "first", "changed_at": 1},
-        "stale_contacts": {"contact_id": contact_id, "touched_at": 1},
         "dead_letters": {"dead_letter_id": contact_id, "source_id": "s", "provider": "p", "reason": "r", "detail": "d",
                          "payload": "{}", "recipient": email_hash(address, KEY), "received_at": 1},
         "idempotency_keys": {"idempotency_key": contact_hash(contact_id, b"k"), "operation": "POST /events",
