@@ -3,20 +3,25 @@
 from shared.store.account import AccountStore
 from shared.store.bulk import BULK_ROWS
 from shared.store.database import Database, open_database
+from shared.store.identities import Identity
 from shared.store.migration import check, downgrade, migrate
 from shared.store.rows import (
     Account,
     AssignmentRow,
     BulkCounts,
     ChampionRow,
+    DeadLetterRow,
     EventCount,
     EventTypeCount,
     KeyRow,
     PredictionRow,
     PromotionRow,
+    SourceRow,
+    SourceSecretRow,
     StoredContact,
     VersionRow,
 )
+from shared.store.sources import active_secrets
 
 __all__ = [
     "BULK_ROWS",
@@ -26,13 +31,18 @@ __all__ = [
     "BulkCounts",
     "ChampionRow",
     "Database",
+    "DeadLetterRow",
     "EventCount",
     "EventTypeCount",
+    "Identity",
     "KeyRow",
     "PredictionRow",
     "PromotionRow",
+    "SourceRow",
+    "SourceSecretRow",
     "StoredContact",
     "VersionRow",
+    "active_secrets",
     "check",
     "downgrade",
     "migrate",

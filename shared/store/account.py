@@ -5,13 +5,17 @@ from shared.store.bulk import BulkEvents
 from shared.store.catalogue import Catalogue
 from shared.store.champions import Champions
 from shared.store.contacts import Contacts
+from shared.store.dead_letters import DeadLetters
 from shared.store.events import Events
 from shared.store.keys import Keys
+from shared.store.merging import Merging
 from shared.store.outbox import Outbox
 from shared.store.outcomes import Outcomes
 from shared.store.pasts import PastReads
 from shared.store.predictions import Predictions
+from shared.store.receipts import Receipts
 from shared.store.segments import Segments
+from shared.store.sources import Sources
 
 
 class AccountStore(
@@ -27,5 +31,9 @@ class AccountStore(
     Segments,
     Assignments,
     Outbox,
+    Sources,
+    Receipts,
+    DeadLetters,
+    Merging,
 ):
     """One account's store: whatever is called, only this account's rows are seen or changed."""

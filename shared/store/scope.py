@@ -60,6 +60,15 @@ class Scope:
                 raise NotFound(f"There is no account {self.account}; create it with `foretell accounts create`.")
             yield connection
 
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        """Read within the transaction that is open, where its own writes are seen, else the latest state."""
+        if self._connection is not None:
+            yield self._connection
+            return
+        with self._store.reading() as connection:
+            yield connection
+
 
 def batches(items: Sequence[Item], size: int = BATCH) -> Iterator[Sequence[Item]]:
     """Cut a sequence into parts of at most `size`.
