@@ -115,8 +115,8 @@ def source_rows(connection: Connection, which: ColumnElement[bool]) -> list[Sour
     )
     found = list(connection.execute(sources.where(which).order_by(table.account_id, table.name)))
     secrets: dict[str, list[SourceSecretRow]] = {}
-    for source_id, *values in connection.execute(joined):
-        secrets.setdefault(source_id, []).append(SourceSecretRow(*values))
+    for source_id, secret_id, sealed, created_at, expires_at in connection.execute(joined):
+        secrets.setdefault(source_id, []).append(SourceSecretRow(secret_id, sealed, created_at, expires_at))
     return [
         SourceRow(
             account=row.account_id,

@@ -1,0 +1,101 @@
+"""What a batch comes to: whose each thing is, and what cannot be taken. Pure; the store carries it out."""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal, NamedTuple
+
+from gateway.webhooks.incoming import Confirmation, IncomingErasure, IncomingEvent
+from gateway.webhooks.people import Directory, Person
+from gateway.webhooks.preparing import Item, Refusal, Said
+from shared.contracts.rows import ContactRow, EventRow
+
+Became = Literal["new", "duplicate", "ignored", "dead"]
+
+UNKNOWN: Final = Refusal(
+    "unknown_contact",
+    "Nobody here is known by what the item says of its recipient: put the contact and try again, or let the source "
+    "create contacts.",
+)
+NO_ERASURE: Final = Refusal("erasure_unavailable", "This installation cannot erase a contact by itself: erase it.")
+
+
+class PlannedEvent(NamedTuple):
+    """An event and what it was made of."""
+
+    row: EventRow
+    incoming: IncomingEvent
+
+
+class Dead(NamedTuple):
+    """An item that goes to the dead letters."""
+
+    item: Item
+    refusal: Refusal
+    person: Person | None
+
+
+@dataclass(slots=True)
+class Plan:
+    """What is to be written, beside what the directory says of identities."""
+
+    events: list[PlannedEvent] = field(default_factory=list)
+    contacts: list[ContactRow] = field(default_factory=list)
+    dead: list[Dead] = field(default_factory=list)
+    confirmations: list[Confirmation] = field(default_factory=list)
+    counts: Counter[Became] = field(default_factory=Counter)
+
+
+def planned(items: Sequence[Item], fresh: Collection[str], directory: Directory, *, can_erase: bool) -> Plan:
+    """Go through a batch in its order.
+
+    Args:
+        items: prepared.
+        fresh: receipts that are told for the first time.
+        directory: of everybody whom the batch is about; is changed.
+        can_erase: erasures were carried out before.
+    """
+    plan, left = Plan(), set(fresh)
+    for item in items:
+        plan.counts["ignored"] += item.ignored
+        if item.refusal is not None:
+            plan.dead.append(Dead(item, item.refusal, None))
+            plan.counts["dead"] += 1
+            continue
+        mine = left.intersection(said.receipt for said in item.said)
+        left -= mine
+        died: Dead | None = None
+        for said in item.said:
+            became = _placed(said, plan, directory, can_erase=can_erase) if said.receipt in mine else "duplicate"
+            if isinstance(became, Refusal):
+                died = died or Dead(item, became, said.person)
+                became = "dead"
+            plan.counts[became] += 1
+        if died is not None:
+            plan.dead.append(died)
+    plan.events = [event._replace(row=_moved(event.row, directory)) for event in plan.events]
+    plan.contacts = [row._replace(contact_id=directory.final(row.contact_id)) for row in plan.contacts]
+    return plan
+
+
+def _placed(said: Said, plan: Plan, directory: Directory, *, can_erase: bool) -> Became | Refusal:
+    if isinstance(said.incoming, Confirmation):
+        plan.confirmations.append(said.incoming)
+        return "new"
+    if isinstance(said.incoming, IncomingErasure):
+        return "new" if can_erase else NO_ERASURE
+    assert said.person is not None  # noqa: S101 - everything else is about somebody
+    contact = directory.resolve(said.person)
+    if contact is None:
+        return "ignored" if directory.is_erased(said.person) else UNKNOWN
+    if said.event is not None and isinstance(said.incoming, IncomingEvent):
+        plan.events.append(PlannedEvent(said.event._replace(contact_id=contact), said.incoming))
+    elif said.contact is not None:
+        plan.contacts.append(said.contact._replace(contact_id=contact))
+    elif said.former is not None:
+        directory.merge(said.former, contact)
+    return "new"
+
+
+def _moved(row: EventRow, directory: Directory) -> EventRow:
+    return row._replace(contact_id=directory.final(row.contact_id)) if directory.merged else row
