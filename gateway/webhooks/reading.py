@@ -1,5 +1,7 @@
 """Foreign JSON read safely: every field is what it must be, or the item is refused with the field's name."""
 
+import hashlib
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -72,7 +74,8 @@ class Fields:
             ItemRefused: it is something else.
         """
         value = self._item.get(name)
-        return Fields({} if value is None else value, f"{self._path}{name}.")
+        # PHP writes an empty object as an empty list.
+        return Fields({} if value is None or value in ("", []) else value, f"{self._path}{name}.")
 
     def entries(self, name: str) -> list[Any]:
         """Read a list; where it is missing or null, an empty one.
@@ -178,6 +181,15 @@ class Fields:
             raise self._refused(name, "is not an ISO 8601 time with a zone")
         return at.astimezone(UTC)
 
+    def own_id(self, name: str) -> str | None:
+        """Read an id that the account gave the provider; None where it was an address that is only a hash by now.
+
+        Raises:
+            ItemRefused: it is no short text.
+        """
+        found = self.maybe_text(name)
+        return None if found is not None and _HASHED.fullmatch(found) else found
+
     def link(self, name: str) -> str | None:
         """Read a web address without its query; None where it is missing or leads elsewhere than to the web."""
         return link_of(self._item.get(name))
@@ -248,6 +260,25 @@ def link_of(value: Any) -> str | None:
     path = "" if _names_a_person(parts.path) else parts.path
     link = f"{origin}{path}"[:MAX_TEXT_CHARACTERS]
     return None if _CONTROL.search(link) else link
+
+
+def known(**facts: Any) -> dict[str, Any]:
+    """Leave out what was not told.
+
+    >>> known(status=None, tags=[], first=False)
+    {'first': False}
+    """
+    return {name: fact for name, fact in facts.items() if fact is not None and fact != []}
+
+
+def receipt_of(*parts: str | datetime | None) -> str:
+    """Make one id of several parts, for a provider that gives a happening none.
+
+    >>> receipt_of("a", None) == receipt_of("a", None), receipt_of("a", "b") == receipt_of("ab")
+    (True, False)
+    """
+    told = [part.isoformat() if isinstance(part, datetime) else part for part in parts]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
 def _names_a_person(text: str) -> bool:
