@@ -1,19 +1,28 @@
 """Door: the app that clients talk to. It authenticates, records, reads and forwards; it never predicts."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 
 import aiohttp
+from anyio import CapacityLimiter
 from fastapi import FastAPI
 
-from gateway import contacts, health, openapi, outcomes, pages, predictions, segments
+from gateway import contacts, dead_letters, health, openapi, outcomes, pages, predictions, segments, sources
 from gateway.auth import Keyring
 from gateway.context import Gateway
 from gateway.cursor import Cursors
 from gateway.forwarding import add_forwarding
 from gateway.metrics import GatewayMetrics
 from gateway.upstream import Upstreams, new_client
+from gateway.webhooks import door
+from gateway.webhooks.confirming import Visits
+from gateway.webhooks.provider import Provider
+from gateway.webhooks.providers import PROVIDERS
+from gateway.webhooks.receiving import Receiving
+from gateway.webhooks.reception import THREADS, Reception
+from gateway.webhooks.sourcebook import SourceBook
+from shared.contracts.sealed import Seal
 from shared.serving import problem
 from shared.serving.middleware import BodyLimit, RequestContext
 from shared.settings import GatewaySettings
@@ -24,7 +33,10 @@ LAST_WRITE_SECONDS = 2.0
 
 
 def create_app(
-    settings: GatewaySettings, database: Database | None = None, client: aiohttp.ClientSession | None = None
+    settings: GatewaySettings,
+    database: Database | None = None,
+    client: aiohttp.ClientSession | None = None,
+    providers: Mapping[str, Provider] = PROVIDERS,
 ) -> FastAPI:
     """Make the gateway.
 
@@ -32,12 +44,13 @@ def create_app(
         settings: read once.
         database: an open store; None: opened and closed with the app.
         client: for the services; None: opened and closed with the app.
+        providers: of webhooks that come in.
     """
     metrics = GatewayMetrics()
     app = FastAPI(
         title=openapi.TITLE,
         version=openapi.VERSION,
-        lifespan=_lifespan(settings, metrics, database, client),
+        lifespan=_lifespan(settings, metrics, providers, (database, client)),
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
@@ -47,8 +60,10 @@ def create_app(
     # First, since most requests are forwarded and routes are tried in order (a fifth of their cost, measured).
     add_forwarding(app)
     # A contact's id may hold slashes: the more specific path comes before it.
-    for router in (predictions.router, contacts.router, outcomes.router, segments.router, health.router, pages.router):
-        app.include_router(router)
+    for part in (
+        predictions, contacts, outcomes, segments, door, sources, dead_letters, health, pages
+    ):  # fmt: skip
+        app.include_router(part.router)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(pages.SecurityHeaders)
     app.add_middleware(RequestContext, metrics=metrics)
@@ -60,23 +75,27 @@ def create_app(
 def _lifespan(
     settings: GatewaySettings,
     metrics: GatewayMetrics,
-    database: Database | None,
-    client: aiohttp.ClientSession | None,
+    providers: Mapping[str, Provider],
+    given: tuple[Database | None, aiohttp.ClientSession | None],
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    database, client = given
+
     @asynccontextmanager
     async def living(app: FastAPI) -> AsyncIterator[None]:
         store = open_database(settings) if database is None else database
         session = new_client() if client is None else client
         keyring = Keyring(store, fresh_seconds=settings.key_cache_seconds, grace_seconds=settings.key_grace_seconds)
         key = settings.signing_key.get_secret_value().encode()
-        app.state.gateway = Gateway(
-            settings, store, keyring, Upstreams(settings, session, metrics), Cursors(key), metrics
-        )
+        upstreams = Upstreams(settings, session, metrics)
+        visits = Visits(session)
+        reception = Reception(_receiving(settings, store, providers), visits, metrics, CapacityLimiter(THREADS))
+        app.state.gateway = Gateway(settings, store, keyring, upstreams, Cursors(key), metrics, reception)
         writing = asyncio.create_task(_write_used_keys(keyring))
         try:
             yield
         finally:
             writing.cancel()
+            await visits.close()
             with suppress(TimeoutError):
                 await asyncio.wait_for(keyring.write_used(), LAST_WRITE_SECONDS)
             keyring.close()
@@ -86,6 +105,13 @@ def _lifespan(
                 store.close()
 
     return living
+
+
+def _receiving(settings: GatewaySettings, store: Database, providers: Mapping[str, Provider]) -> Receiving:
+    identity_key = settings.identity_key.get_secret_value().encode()
+    seal = Seal(identity_key)
+    book = SourceBook(store, seal, fresh_seconds=settings.key_cache_seconds)
+    return Receiving(store, book, providers, identity_key, seal)
 
 
 async def _write_used_keys(keyring: Keyring) -> None:

@@ -18,9 +18,7 @@ OfSource = Annotated[str | None, Query(description="Only of this source.", max_l
 WithReason = Annotated[str | None, Query(description="Only with this reason.", max_length=200)]
 
 
-@router.get(
-    "/dead-letters", response_model=DeadLetterList, operation_id="listDeadLetters", summary="List dead letters"
-)
+@router.get("/dead-letters", response_model=DeadLetterList, operation_id="listDeadLetters", summary="List dead letters")
 def list_letters(
     visit: Administering,
     limit: Limit = 100,

@@ -22,6 +22,12 @@ class GatewayMetrics(RequestMetrics):
             ["capability"],
             registry=self.registry,
         )
+        self.webhooks = Counter(
+            "foretell_webhooks_total",
+            "What webhooks said, by provider and what became of it; `refused` counts whole requests.",
+            ["provider", "became"],
+            registry=self.registry,
+        )
         self.ingested = Counter(
             "foretell_ingested_total",
             "Contacts and events taken in, by what became of them.",

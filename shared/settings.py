@@ -1,5 +1,6 @@
 """What a process needs to know of its surroundings: frozen, read once at a door, no default for a secret."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -24,6 +25,13 @@ def _level(name: str) -> str:
     return name.upper()
 
 
+def _address(url: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", url):
+        raise ValueError("it must read like https://foretell.example.com, without a query")
+    return url.rstrip("/")
+
+
+PublicUrl = Annotated[str, AfterValidator(_address)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database)]
 
 
@@ -47,6 +55,12 @@ class Settings(BaseSettings):
     registry_artifacts: str | None = None
     """Where MLflow keeps artifacts of new experiments; None: a folder in `home` (embedded registry only)."""
 
+    port: PositiveInt = 8000
+    """Port of the gateway; services of the embedded setup take the ports that follow."""
+
+    public_url: PublicUrl | None = None
+    """How the gateway is reached from outside, such as https://foretell.example.com; None: as it is asked."""
+
     log_level: Annotated[str, AfterValidator(_level)] = "INFO"
     """DEBUG, INFO, WARNING or ERROR."""
 
@@ -55,6 +69,10 @@ class Settings(BaseSettings):
         if self.store_url is not None:
             return self.store_url.get_secret_value()
         return f"sqlite:///{self.home.absolute() / 'store.sqlite'}"
+
+    def resolved_public_url(self) -> str:
+        """Tell how the gateway is reached from outside; this machine alone when nothing was set."""
+        return self.public_url if self.public_url is not None else f"http://127.0.0.1:{self.port}"
 
     def resolved_predictions_url(self) -> str:
         """Tell where predictions go: an own SQLite file, or beside the store on PostgreSQL."""
@@ -131,9 +149,6 @@ class UpstreamSettings(SigningSettings):
 
     upstream: str = "http://127.0.0.1:{port}"
     """Address of a service; `{name}` and `{port}` are filled in from the capability table."""
-
-    port: PositiveInt = 8000
-    """Port of the gateway; services of the embedded setup take the ports that follow."""
 
     def upstream_of(self, name: str) -> str:
         """Tell the base address of a capability's service."""

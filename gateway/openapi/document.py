@@ -31,9 +31,13 @@ _TAGS: Final = (
     ("outcomes", "What is predicted."),
     ("models", "What was trained."),
     ("segments", "Groups that behave alike."),
+    ("webhooks", "Where email platforms and CRMs send what happened."),
+    ("sources", "Who may send webhooks, and what of it could not be taken."),
     ("operations", "For those who run this."),
 )
 _OPEN_TAG: Final = "operations"
+_PROVEN_TAG: Final = "webhooks"
+"""Asked without a key: the provider proves itself."""
 _READ_AS_BYTES: Final[dict[str, type[BaseModel]]] = {
     "putContacts": ContactsRequest,
     "putContact": ContactFields,
@@ -111,6 +115,11 @@ def _possible(path: str, method: str, operation: Document) -> Iterator[str]:
     """Tell which errors an operation can answer with, beside those that it names itself."""
     if _OPEN_TAG in operation["tags"]:
         return
+    if _PROVEN_TAG in operation["tags"]:
+        yield from ("NotFound", "Unavailable")
+        if method == "post":
+            yield from ("WebhookRefused", "InvalidRequest", "BodyTooLarge")
+        return
     yield from ("NotAuthenticated", "NotAllowed", "Unavailable")
     if operation.get("parameters") or "requestBody" in operation:
         yield "InvalidRequest"
@@ -138,7 +147,7 @@ def _add_security(document: Document) -> None:
     document["security"] = [{"key": []}]
     for _, _, operation in operations(document):
         operation.pop("security", None)
-        if _OPEN_TAG in operation["tags"]:
+        if not {_OPEN_TAG, _PROVEN_TAG}.isdisjoint(operation["tags"]):
             operation["security"] = []
 
 

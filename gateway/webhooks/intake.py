@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 from gateway.webhooks.incoming import Confirmation, IncomingErasure
+from gateway.webhooks.judging import TIMED, by_their_messages, own
 from gateway.webhooks.people import Directory, Person, Register
-from gateway.webhooks.planning import Became, Dead, Plan, planned
+from gateway.webhooks.planning import Became, Dead, Plan, PlannedEvent, planned
 from gateway.webhooks.preparing import Item
 from gateway.webhooks.redaction import hashes_in, payload
-from shared.contracts.rows import ContactRow, Microseconds
+from shared.contracts.rows import ContactRow, EventRow, Microseconds
 from shared.errors import StoreUnavailable
 from shared.store import AccountStore, DeadLetterRow, Identity, SourceRow
 
@@ -102,10 +103,19 @@ class Intake:
             together.merge_contacts(former, into, at=at)
         together.point(directory.pointed, at=at)
         together.put_contacts(plan.contacts, recorded_at=at)
-        added = together.add_events([event.row for event in plan.events])
+        added = together.add_events(self._judged(together, plan.events))
         repeated = added.count(False)
         plan.counts.update({"new": -repeated, "duplicate": repeated})
         return directory, self._taken(plan, at)
+
+    def _judged(self, together: AccountStore, events: Sequence[PlannedEvent]) -> list[EventRow]:
+        """Say who made each event, and correct what is stored of the same messages."""
+        rows = [own(event) for event in events]
+        timed = [row for row in rows if row.type in TIMED and row.message_id is not None]
+        contacts, messages = {row.contact_id for row in timed}, {str(row.message_id) for row in timed}
+        judged, corrected = by_their_messages(rows, together.message_events(contacts, messages))
+        together.correct_verdicts(corrected)
+        return judged
 
     def _taken(self, plan: Plan, at: Microseconds) -> Taken:
         letters = {letter.dead_letter_id: letter for letter in (self._letter(dead, at) for dead in plan.dead)}

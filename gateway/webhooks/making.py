@@ -31,7 +31,8 @@ def new_source(
     if provider not in providers:
         raise BadRequest(f"There is no provider of that name: use {', '.join(sorted(providers))}.")
     if not secrets and not topics:
-        raise BadRequest(f"Give a secret, or nobody could tell a request from a forged one. {_hint(providers, provider)}")
+        hint = providers[provider].secret_hint
+        raise BadRequest(f"Give a secret, or nobody could tell a request from a forged one. {hint}")
     return SourceRow(
         account,
         new_source_id(),
@@ -57,7 +58,3 @@ def address(public_url: str, source: SourceRow) -> str:
         source: whose address.
     """
     return f"{public_url.rstrip('/')}/webhooks/{source.provider}/{source.source_id}"
-
-
-def _hint(providers: Mapping[str, Provider], provider: str) -> str:
-    return providers[provider].secret_hint

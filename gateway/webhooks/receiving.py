@@ -12,6 +12,7 @@ from gateway.webhooks.provider import Provider, SignedRequest
 from gateway.webhooks.sourcebook import KnownSource, SourceBook
 from shared.contracts.instants import instant_of, microseconds
 from shared.contracts.rows import Microseconds
+from shared.contracts.sealed import Seal
 from shared.errors import BadRequest, Conflict, NotFound
 from shared.store import AccountStore, Database, DeadLetterRow, SourceRow
 
@@ -28,6 +29,7 @@ class Receiving:
     book: SourceBook
     providers: Mapping[str, Provider]
     identity_key: bytes
+    seal: Seal
     erase: Erase | None = None
 
     def known(self, provider: str, source_id: str, at: Microseconds) -> KnownSource:

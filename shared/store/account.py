@@ -15,6 +15,7 @@ from shared.store.pasts import PastReads
 from shared.store.predictions import Predictions
 from shared.store.receipts import Receipts
 from shared.store.segments import Segments
+from shared.store.sightings import Sightings
 from shared.store.sources import Sources
 
 
@@ -35,5 +36,6 @@ class AccountStore(
     Receipts,
     DeadLetters,
     Merging,
+    Sightings,
 ):
     """One account's store: whatever is called, only this account's rows are seen or changed."""
