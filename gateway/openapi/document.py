@@ -125,9 +125,9 @@ def _possible(path: str, method: str, operation: Document) -> Iterator[str]:
         yield "InvalidRequest"
     if "requestBody" in operation:
         yield "BodyTooLarge"
-    if "{" in path and method in ("get", "patch", "delete"):
+    if "{" in path and method != "put":
         yield "NotFound"
-    if method in ("patch", "delete"):
+    if method in ("patch", "delete") or (method == "post" and "sources" in operation["tags"]):
         yield "Conflict"
     elif "segments" in operation["tags"]:
         yield "NoModelTrained"
