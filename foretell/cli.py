@@ -5,7 +5,20 @@ from typing import Annotated
 
 import typer
 
-from foretell.commands import accounts, data, dead_letters, keys, models, outcomes, running, sources, store, training
+from foretell.commands import (
+    accounts,
+    audit,
+    contacts,
+    data,
+    dead_letters,
+    keys,
+    models,
+    outcomes,
+    running,
+    sources,
+    store,
+    training,
+)
 from foretell.failures import OneSentence
 from foretell.options import examples
 
@@ -34,6 +47,8 @@ app.add_typer(accounts.app, name="accounts")
 app.add_typer(keys.app, name="keys")
 app.add_typer(sources.app, name="sources")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(contacts.app, name="contacts")
+app.command("audit", epilog=audit.AUDIT_EXAMPLES)(audit.audit)
 app.command("worker", epilog=running.WORKER_EXAMPLES)(running.worker)
 app.add_typer(store.app, name="store")
 app.command("openapi", epilog=store.OPENAPI_EXAMPLES)(store.openapi)

@@ -7,7 +7,7 @@ from foretell.background.calls import ServiceCalls
 from foretell.background.health import health_door
 from foretell.background.loops import Loop, Loops
 from foretell.background.rescoring import Rescoring
-from foretell.background.retention import Retention
+from foretell.background.retention import Retention, rules
 from foretell.ending import Ending
 from foretell.opening import now_us
 from shared.serving import logs
@@ -27,7 +27,7 @@ def loops_of(settings: WorkerSettings, database: Database, stop: threading.Event
         database: the store.
         stop: ends every loop when set.
     """
-    retention = Retention(database, settings.prediction_retention_days, now_us)
+    retention = Retention(database, rules(settings), now_us)
     services = ServiceCalls(settings)
     rescoring = Rescoring(
         database,

@@ -8,7 +8,19 @@ import aiohttp
 from anyio import CapacityLimiter
 from fastapi import FastAPI
 
-from gateway import contacts, dead_letters, health, openapi, outcomes, pages, predictions, segments, sources
+from gateway import (
+    audit,
+    contacts,
+    dead_letters,
+    health,
+    openapi,
+    outcomes,
+    pages,
+    predictions,
+    privacy,
+    segments,
+    sources,
+)
 from gateway.auth import Keyring
 from gateway.context import Gateway
 from gateway.cursor import Cursors
@@ -60,9 +72,9 @@ def create_app(
     # First, since most requests are forwarded and routes are tried in order (a fifth of their cost, measured).
     add_forwarding(app)
     # A contact's id may hold slashes: the more specific path comes before it.
-    for part in (
-        predictions, contacts, outcomes, segments, door, sources, dead_letters, health, pages
-    ):  # fmt: skip
+    specific = (predictions, privacy)
+    general = (contacts, outcomes, segments, door, sources, dead_letters, audit, health, pages)
+    for part in (*specific, *general):
         app.include_router(part.router)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(pages.SecurityHeaders)

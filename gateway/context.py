@@ -38,7 +38,7 @@ class Gateway:
     def retrying(self, store: AccountStore) -> Retrying:
         """Make what tries the dead letters of an account again."""
         receiving = self.reception.receiving
-        return Retrying(store, receiving.providers, receiving.identity_key, receiving.erase)
+        return Retrying(store, receiving.providers, receiving.identity_key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Visit:
     @property
     def store(self) -> AccountStore:
         """The caller's account; nothing of another one can be reached through it."""
-        return self.gateway.database.of(self.caller.account)
+        return self.gateway.database.of(self.caller.account).acting(self.caller.public_id, at=now())
 
     def place(self, purpose: str, cursor: str | None) -> object:
         """Read a cursor that this account was given for this list; None: begin."""

@@ -61,6 +61,9 @@ class Settings(BaseSettings):
     public_url: PublicUrl | None = None
     """How the gateway is reached from outside, such as https://foretell.example.com; None: as it is asked."""
 
+    identity_key: Annotated[SecretStr | None, Field(min_length=32)] = None
+    """Key of the hash under which e-mail addresses are kept, and who was erased is recognised."""
+
     log_level: Annotated[str, AfterValidator(_level)] = "INFO"
     """DEBUG, INFO, WARNING or ERROR."""
 
@@ -159,7 +162,7 @@ class GatewaySettings(UpstreamSettings):
     """Settings of the gateway."""
 
     identity_key: SecretStr = Field(min_length=32)
-    """Key of the hash under which e-mail addresses are kept."""
+    """Key of the hash under which e-mail addresses are kept, and who was erased is recognised."""
 
     key_cache_seconds: PositiveFloat = 5.0
     """How long a key is believed without asking the store again."""
@@ -174,8 +177,14 @@ class WorkerSettings(UpstreamSettings):
     prediction_retention_days: PositiveInt = 400
     """How long logged predictions are kept; the latest one of each contact stays."""
 
+    event_retention_days: PositiveInt | None = None
+    """How long events are kept; None: for ever. Models look back 730 days: fewer days make them know less."""
+
+    audit_retention_days: PositiveInt = 730
+    """How long the audit log is kept."""
+
     retention_every_seconds: PositiveFloat = 3_600.0
-    """How often older ones are looked for."""
+    """How often what is older is looked for."""
 
     rescore_poll_seconds: PositiveFloat = 15.0
     """How often champions are looked at for having changed."""

@@ -33,6 +33,8 @@ _TAGS: Final = (
     ("segments", "Groups that behave alike."),
     ("webhooks", "Where email platforms and CRMs send what happened."),
     ("sources", "Who may send webhooks, and what of it could not be taken."),
+    ("privacy", "What is held of a person, and its end."),
+    ("audit", "Who administered what."),
     ("operations", "For those who run this."),
 )
 _OPEN_TAG: Final = "operations"

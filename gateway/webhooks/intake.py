@@ -1,7 +1,7 @@
 """A verified batch taken in: what is new of it, in one transaction, whatever is wrong with single items."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -15,9 +15,6 @@ from gateway.webhooks.redaction import hashes_in, payload
 from shared.contracts.rows import ContactRow, EventRow, Microseconds
 from shared.errors import StoreUnavailable
 from shared.store import AccountStore, DeadLetterRow, Identity, SourceRow
-
-Erase = Callable[[AccountStore, str, Microseconds], object]
-"""Erases a contact, in transactions of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +33,6 @@ class Intake:
     store: AccountStore
     source: SourceRow
     register: Register
-    erase: Erase | None
 
     def take(self, items: Sequence[Item], *, at: Microseconds) -> Taken:
         """Store what is new; committed when this returns.
@@ -83,13 +79,13 @@ class Intake:
     def _erase_asked(self, items: Sequence[Item], at: Microseconds) -> None:
         """Erase before anything is noted: killed in between, it is told again and done again."""
         asked = [said for item in items for said in item.said if isinstance(said.incoming, IncomingErasure)]
-        if not asked or self.erase is None:
+        if not asked:
             return
         known = self.store.known_receipts(self.source.source_id, {said.receipt for said in asked})
         persons = [said.person for said in asked if said.receipt not in known and said.person is not None]
         directory = read_directory(self.store, persons, creates=False)
         for contact in {directory.find(person) for person in persons} - {None}:
-            self.erase(self.store, str(contact), at)
+            self.store.erase_contact(str(contact), at=at, identity_key=self.register.key)
 
     def _written(
         self, together: AccountStore, items: Sequence[Item], fresh: Collection[str], at: Microseconds
@@ -97,15 +93,15 @@ class Intake:
         told = [said for item in items for said in item.said if said.receipt in fresh]
         persons = [person for said in told for person in (said.person, said.former) if person is not None]
         directory = read_directory(together, persons, creates=self.source.creates_contacts)
-        plan = planned(items, fresh, directory, can_erase=self.erase is not None)
-        together.put_contacts([ContactRow(contact) for contact in directory.created], recorded_at=at)
+        plan = planned(items, fresh, directory)
+        together.put_contacts([ContactRow(contact) for contact in directory.created], recorded_at=at, lifts=False)
         for former, into in directory.merged:
             together.merge_contacts(former, into, at=at)
         together.point(directory.pointed, at=at)
-        together.put_contacts(plan.contacts, recorded_at=at)
+        erased = together.put_contacts(plan.contacts, recorded_at=at, lifts=False).count("erased")
         added = together.add_events(self._judged(together, plan.events))
-        repeated = added.count(False)
-        plan.counts.update({"new": -repeated, "duplicate": repeated})
+        repeated, erased = added.count(False), erased + added.count(None)
+        plan.counts.update({"new": -repeated - erased, "duplicate": repeated, "ignored": erased})
         return directory, self._taken(plan, at)
 
     def _judged(self, together: AccountStore, events: Sequence[PlannedEvent]) -> list[EventRow]:

@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass, field
 
 from gateway.webhooks.incoming import Recipient
-from shared.ingest import email_hash, identity_hash
+from shared.contracts.identity import contact_hash
+from shared.ingest import email_hash
 from shared.store import Identity
 
 MAX_ID = 200
@@ -63,7 +64,7 @@ class Register:
             found.append((f"external:{self.source_id}", self._hash(recipient.external_id)))
         if recipient.anonymous_id is not None:
             found.append((f"anonymous:{self.source_id}", self._hash(recipient.anonymous_id)))
-        own = None if contact_id is None else ("contact", self._hash(contact_id))
+        own = None if contact_id is None else ("contact", contact_hash(contact_id, self.key))
         return Person(contact_id, tuple(found), own, self._born_id(contact_id, recipient.external_id, found))
 
     def address_hash(self, address: str) -> str:
@@ -74,7 +75,7 @@ class Register:
     def _hash(self, text: str) -> str:
         if _ADDRESS.fullmatch(text):  # as it will read after redaction
             text = f"hash:{self.address_hash(text)}"
-        return identity_hash(text, self.key)
+        return contact_hash(text, self.key)
 
     def _born_id(self, contact_id: str | None, external_id: str | None, found: list[Identity]) -> str:
         if contact_id is not None:

@@ -17,7 +17,6 @@ UNKNOWN: Final = Refusal(
     "Nobody here is known by what the item says of its recipient: put the contact and try again, or let the source "
     "create contacts.",
 )
-NO_ERASURE: Final = Refusal("erasure_unavailable", "This installation cannot erase a contact by itself: erase it.")
 
 
 class PlannedEvent(NamedTuple):
@@ -46,14 +45,13 @@ class Plan:
     counts: Counter[Became] = field(default_factory=Counter)
 
 
-def planned(items: Sequence[Item], fresh: Collection[str], directory: Directory, *, can_erase: bool) -> Plan:
+def planned(items: Sequence[Item], fresh: Collection[str], directory: Directory) -> Plan:
     """Go through a batch in its order.
 
     Args:
         items: prepared.
         fresh: receipts that are told for the first time.
         directory: of everybody whom the batch is about; is changed.
-        can_erase: erasures were carried out before.
     """
     plan, left = Plan(), set(fresh)
     for item in items:
@@ -66,7 +64,7 @@ def planned(items: Sequence[Item], fresh: Collection[str], directory: Directory,
         left -= mine
         died: Dead | None = None
         for said in item.said:
-            became = _placed(said, plan, directory, can_erase=can_erase) if said.receipt in mine else "duplicate"
+            became = _placed(said, plan, directory) if said.receipt in mine else "duplicate"
             if isinstance(became, Refusal):
                 died = died or Dead(item, became, said.person)
                 became = "dead"
@@ -78,12 +76,12 @@ def planned(items: Sequence[Item], fresh: Collection[str], directory: Directory,
     return plan
 
 
-def _placed(said: Said, plan: Plan, directory: Directory, *, can_erase: bool) -> Became | Refusal:
+def _placed(said: Said, plan: Plan, directory: Directory) -> Became | Refusal:
     if isinstance(said.incoming, Confirmation):
         plan.confirmations.append(said.incoming)
         return "new"
     if isinstance(said.incoming, IncomingErasure):
-        return "new" if can_erase else NO_ERASURE
+        return "new"  # carried out before
     assert said.person is not None  # noqa: S101 - everything else is about somebody
     contact = directory.resolve(said.person)
     if contact is None:

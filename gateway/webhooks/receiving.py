@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.webhooks.intake import Erase, Intake, Taken
+from gateway.webhooks.intake import Intake, Taken
 from gateway.webhooks.people import Register
 from gateway.webhooks.preparing import Preparation
 from gateway.webhooks.provider import Provider, SignedRequest
@@ -30,7 +30,6 @@ class Receiving:
     providers: Mapping[str, Provider]
     identity_key: bytes
     seal: Seal
-    erase: Erase | None = None
 
     def known(self, provider: str, source_id: str, at: Microseconds) -> KnownSource:
         """Find a source by its whole address.
@@ -57,7 +56,7 @@ class Receiving:
         items = provider.items(request)
         if len(items) > MAX_ITEMS:
             raise BadRequest(f"A request carries at most {MAX_ITEMS:,} items; send it in several.")
-        intake = intake_of(self.database.of(known.row.account), known.row, self.identity_key, self.erase)
+        intake = intake_of(self.database.of(known.row.account), known.row, self.identity_key)
         preparation = Preparation(provider, intake.register, request.received_at, at)
         return intake.take([preparation.item(item) for item in items], at=at)
 
@@ -69,7 +68,6 @@ class Retrying:
     store: AccountStore
     providers: Mapping[str, Provider]
     identity_key: bytes
-    erase: Erase | None = None
 
     def retry(self, letter: DeadLetterRow, *, at: Microseconds) -> bool:
         """Take a letter once more; tell whether it was taken and is gone.
@@ -80,7 +78,7 @@ class Retrying:
         source = self.store.source(letter.source_id)
         if source is None or source.provider not in self.providers:
             raise Conflict("The source of this dead letter was removed; it cannot be tried again.")
-        intake = intake_of(self.store, source, self.identity_key, self.erase)
+        intake = intake_of(self.store, source, self.identity_key)
         # What the provider says without an instant of its own happened when it came.
         came = instant_of(letter.received_at)
         preparation = Preparation(self.providers[source.provider], intake.register, came, at)
@@ -105,6 +103,6 @@ class Retrying:
         return taken, stay
 
 
-def intake_of(store: AccountStore, source: SourceRow, identity_key: bytes, erase: Erase | None) -> Intake:
+def intake_of(store: AccountStore, source: SourceRow, identity_key: bytes) -> Intake:
     """Make the intake of a source."""
-    return Intake(store, source, Register(source.source_id, source.name, identity_key), erase)
+    return Intake(store, source, Register(source.source_id, source.name, identity_key))

@@ -1,7 +1,7 @@
 """Rows from outside, from a request or a file, turned into the records that the store keeps."""
 
 from shared.ingest.files import Batch, Reject, read_contacts, read_events
-from shared.ingest.identity import email_hash, event_identity, identity_hash
+from shared.ingest.identity import email_hash, event_identity
 from shared.ingest.rows import canonical, contact_row, event_row
 
 __all__ = [
@@ -12,7 +12,6 @@ __all__ = [
     "email_hash",
     "event_identity",
     "event_row",
-    "identity_hash",
     "read_contacts",
     "read_events",
 ]

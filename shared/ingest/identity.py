@@ -46,16 +46,3 @@ def email_hash(address: str, key: bytes) -> str:
         HMAC-SHA256, 64 hexadecimal digits.
     """
     return hmac.new(key, address.strip().lower().encode(), hashlib.sha256).hexdigest()
-
-
-def identity_hash(text: str, key: bytes) -> str:
-    """Hash another identity (an id that a provider gave), letter by letter as it is written.
-
-    Args:
-        text: any text.
-        key: the installation's identity key.
-
-    Returns:
-        HMAC-SHA256, 64 hexadecimal digits.
-    """
-    return hmac.new(key, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()

@@ -7,7 +7,9 @@ from shared.store.identities import Identity
 from shared.store.migration import check, downgrade, migrate
 from shared.store.rows import (
     Account,
+    AddedEvents,
     AssignmentRow,
+    AuditRow,
     BulkCounts,
     ChampionRow,
     DeadLetterRow,
@@ -27,7 +29,9 @@ __all__ = [
     "BULK_ROWS",
     "Account",
     "AccountStore",
+    "AddedEvents",
     "AssignmentRow",
+    "AuditRow",
     "BulkCounts",
     "ChampionRow",
     "Database",

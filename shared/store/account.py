@@ -1,12 +1,15 @@
 """Everything stored of one account, in one place to ask."""
 
 from shared.store.assignments import Assignments
+from shared.store.audit import Audit
 from shared.store.bulk import BulkEvents
 from shared.store.catalogue import Catalogue
 from shared.store.champions import Champions
 from shared.store.contacts import Contacts
 from shared.store.dead_letters import DeadLetters
+from shared.store.erasure import Erasure
 from shared.store.events import Events
+from shared.store.export import Export
 from shared.store.keys import Keys
 from shared.store.merging import Merging
 from shared.store.outbox import Outbox
@@ -37,5 +40,8 @@ class AccountStore(
     DeadLetters,
     Merging,
     Sightings,
+    Erasure,
+    Export,
+    Audit,
 ):
     """One account's store: whatever is called, only this account's rows are seen or changed."""

@@ -24,11 +24,11 @@ class Identities(Scope):
         Args:
             identities: any number; one that is not known is left out of the answer.
         """
-        return dict(self._listed(IdentityTable, IdentityTable.contact_id, identities))
+        return dict(self._hashed(IdentityTable, IdentityTable.contact_id, identities))
 
     def erased_identities(self, identities: Collection[Identity]) -> set[Identity]:
         """Tell which identities (or contacts, kind `contact`) are to be forgotten; joins an open transaction."""
-        return {identity for identity, _ in self._listed(TombstoneTable, TombstoneTable.erased_at, identities)}
+        return {identity for identity, _ in self._hashed(TombstoneTable, TombstoneTable.erased_at, identities)}
 
     def known_contacts(self, contact_ids: Collection[str]) -> set[str]:
         """Tell which contacts there are; joins an open transaction."""
@@ -52,7 +52,7 @@ class Identities(Scope):
                     chosen = {key_hash: contacts[kind, key_hash] for key_hash in part}
                     point_identities(connection, self.account, kind, chosen, at=at)
 
-    def _listed(self, table: type[Any], told: Any, identities: Collection[Identity]) -> Iterator[tuple[Identity, Any]]:
+    def _hashed(self, table: type[Any], told: Any, identities: Collection[Identity]) -> Iterator[tuple[Identity, Any]]:
         with self._reading() as connection:
             for kind, hashes in _by_kind(identities).items():
                 for part in batches(sorted(hashes)):

@@ -50,6 +50,7 @@ class Keys(Scope):
         try:
             with self._writing() as connection:
                 connection.execute(insert(KeyTable), values)
+                self._audit(connection, "key.created", public_id, scopes=list(scopes), name=name)
         except IntegrityError as error:
             raise Conflict("A key with this public id exists already.") from error
 
@@ -69,6 +70,7 @@ class Keys(Scope):
             if not key_rows(connection, mine):
                 raise NotFound(f"The account has no key {public_id}; list them with `foretell keys list`.")
             connection.execute(update(KeyTable).where(mine, KeyTable.revoked_at.is_(None)).values(revoked_at=at))
+            self._audit(connection, "key.revoked", public_id, at=at)
 
 
 def key_rows(connection: Connection, condition: ColumnElement[bool]) -> list[KeyRow]:

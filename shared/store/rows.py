@@ -65,6 +65,28 @@ class BulkCounts(NamedTuple):
     created: int
     updated: int
     unchanged: int
+    erased: int = 0
+    """Left out: these contacts were erased, and an import does not bring them back."""
+
+
+class AddedEvents(NamedTuple):
+    """What became of many events; the others were there."""
+
+    new: int
+    erased: int
+    """Left out: their contacts were erased."""
+
+
+class AuditRow(NamedTuple):
+    """One administrative action."""
+
+    number: int
+    """1 for the account's first one."""
+    at: Microseconds
+    actor: str
+    action: str
+    target: str
+    detail: Mapping[str, Any]
 
 
 class ChampionRow(NamedTuple):

@@ -37,6 +37,7 @@ class Sources(Scope):
                 if source.secrets:
                     rows = [self._secret(source.source_id, secret) for secret in source.secrets]
                     connection.execute(insert(SourceSecretTable), rows)
+                self._audit(connection, "source.created", source.name, provider=source.provider)
         except IntegrityError as error:
             raise Conflict(f"There is a source named {source.name} already; choose another name.") from error
 
@@ -57,6 +58,8 @@ class Sources(Scope):
             for table in (SourceSecretTable, SourceTable):
                 mine = (table.account_id == self.account) & (table.source_id == source_id)
                 removed = connection.execute(delete(table).where(mine))
+            if removed.rowcount:
+                self._audit(connection, "source.removed", source_id)
         return bool(removed.rowcount)
 
     def add_source_secret(self, source_id: str, secret: SourceSecretRow, *, others_expire_at: Microseconds) -> None:
@@ -80,6 +83,7 @@ class Sources(Scope):
                 .values(expires_at=others_expire_at)
             )
             connection.execute(insert(table), self._secret(source_id, secret))
+            self._audit(connection, "source.secret_added", source_id, secret=secret.secret_id)
 
     def hold_source(self, source_id: str, *, received_at: Microseconds) -> None:
         """Note that a source sent something; inside a transaction, batches of one source then take turns.

@@ -12,6 +12,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from shared.errors import StoreUnavailable
 
 BUSY_SECONDS = 30
+SCRUB_MILLISECONDS = 1_000
+"""How long readers of older states are waited for before their part of the log is left for a later time."""
 CACHE_KIB = 16 * 1024
 MMAP_BYTES = 1 << 30
 JOURNAL_BYTES = 64 << 20
@@ -59,6 +61,19 @@ class Sql:
             # SQLite has one writer; a lock hands over at once where its own busy handler would sleep.
             with self._turn, self.writer.begin() as connection:
                 yield connection
+
+    def scrub(self) -> None:
+        """Empty the write-ahead log (SQLite) as far as no reader needs it; PostgreSQL sees to its own."""
+        if not self.is_sqlite:
+            return
+        with _named_failures(), self._turn:
+            connection = self.engine.raw_connection()
+            try:
+                connection.execute(f"PRAGMA busy_timeout={SCRUB_MILLISECONDS}")
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                connection.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1_000}")
+            finally:
+                connection.close()
 
     def close(self) -> None:
         """Close all pooled connections."""
@@ -110,6 +125,8 @@ def _engine(url: str, *, durable: bool) -> Engine:
             f"mmap_size={MMAP_BYTES}",
             "temp_store=MEMORY",
             f"journal_size_limit={JOURNAL_BYTES}",
+            # What is deleted is overwritten, not only unlinked: an erased contact is not to be found in a free page.
+            "secure_delete=ON",
         ):
             connection.execute(f"PRAGMA {pragma}")
 
