@@ -77,6 +77,14 @@ class Fields:
         # PHP writes an empty object as an empty list.
         return Fields({} if value is None or value in ("", []) else value, f"{self._path}{name}.")
 
+    def mapping(self, name: str) -> Mapping[str, Any]:
+        """Take an object inside as it is; where it is missing or null, an empty one.
+
+        Raises:
+            ItemRefused: it is something else.
+        """
+        return self.inner(name)._item
+
     def entries(self, name: str) -> list[Any]:
         """Read a list; where it is missing or null, an empty one.
 

@@ -97,6 +97,8 @@ def own_verdict(type_: str, signals: Signals) -> Verdict:
     """
     if signals.machine is not None:
         return Verdict(False, "provider_flag")
+    if signals.human is not None:
+        return Verdict(True, "provider_flag")
     if type_ in DEEDS:
         return Verdict(True, "deed")
     if type_ not in OPENS | CLICKS | VISITS:
