@@ -18,6 +18,7 @@ MAX_BYTES = 100_000
 KEPT = 16
 KEPT_SECONDS = 24 * 3_600.0
 
+_END = b"-----END CERTIFICATE-----"
 _HOST = re.compile(r"sns\.[a-z]{2}(?:-[a-z]+)+-[0-9]{1,2}\.amazonaws\.com(?:\.cn)?")
 _PATH = re.compile(r"/SimpleNotificationService-[0-9A-Za-z]{1,64}\.pem")
 
@@ -48,7 +49,7 @@ class FetchedCertificates:
             fetch: reads an address; by default over HTTPS, redirects refused.
             monotonic: seconds that never go back.
         """
-        self._fetch = fetch or _fetched
+        self._fetch = fetch or fetched
         self._monotonic = monotonic
         self._kept: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
         self._lock = threading.Lock()
@@ -102,15 +103,20 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def _fetched(url: str) -> bytes:
+def fetched(url: str) -> bytes:
+    """Read an address whose host was checked: no redirects, one whole certificate of at most 100 kB.
+
+    Raises:
+        UpstreamUnavailable: it cannot be read.
+    """
     opener = urllib.request.build_opener(_NoRedirects)
     try:
         with opener.open(url, timeout=TIMEOUT_SECONDS) as answer:
             pem: bytes = answer.read(MAX_BYTES + 1)
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise _unavailable() from error
-    if len(pem) > MAX_BYTES:
-        raise _unavailable()
+    if len(pem) > MAX_BYTES or _END not in pem:
+        raise _unavailable()  # cut short, or something else: it must not be kept for a day
     return pem
 
 
