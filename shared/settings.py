@@ -180,6 +180,12 @@ class WorkerSettings(UpstreamSettings):
     event_retention_days: PositiveInt | None = None
     """How long events are kept; None: for ever. Models look back 730 days: fewer days make them know less."""
 
+    dead_letter_retention_days: PositiveInt = 30
+    """How long items of webhooks that could not be taken are kept."""
+
+    receipt_retention_days: PositiveInt = 30
+    """How long it is remembered what a provider has told; longer than any provider tries again."""
+
     audit_retention_days: PositiveInt = 730
     """How long the audit log is kept."""
 
