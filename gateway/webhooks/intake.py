@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 from gateway.webhooks.incoming import Confirmation, IncomingErasure
-from gateway.webhooks.judging import TIMED, by_their_messages, own
+from gateway.webhooks.judging import TIMED, by_their_messages
 from gateway.webhooks.people import Directory, Person, Register
-from gateway.webhooks.planning import Became, Dead, Plan, PlannedEvent, planned
+from gateway.webhooks.planning import Became, Dead, Plan, planned
 from gateway.webhooks.preparing import Item
 from gateway.webhooks.redaction import hashes_in, payload
 from shared.contracts.rows import ContactRow, EventRow, Microseconds
@@ -104,9 +104,8 @@ class Intake:
         plan.counts.update({"new": -repeated - erased, "duplicate": repeated, "ignored": erased})
         return directory, self._taken(plan, at)
 
-    def _judged(self, together: AccountStore, events: Sequence[PlannedEvent]) -> list[EventRow]:
-        """Say who made each event, and correct what is stored of the same messages."""
-        rows = [own(event) for event in events]
+    def _judged(self, together: AccountStore, rows: Sequence[EventRow]) -> list[EventRow]:
+        """Judge events by the others of their messages, and correct those that are stored."""
         timed = [row for row in rows if row.type in TIMED and row.message_id is not None]
         contacts, messages = {row.contact_id for row in timed}, {str(row.message_id) for row in timed}
         judged, corrected = by_their_messages(rows, together.message_events(contacts, messages))

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 
-from gateway.webhooks.planning import PlannedEvent
+from gateway.webhooks.incoming import Signals
 from gateway.webhooks.verdict import CLICKS, DELIVERED, OPENS, SENT, Sighting, Verdict, corrected, own_verdict
 from shared.contracts.rows import EventRow
 from shared.ingest import canonical
@@ -14,9 +14,9 @@ TIMED = OPENS | CLICKS | {DELIVERED, SENT}
 """Types whose instants tell something of the other events of their message."""
 
 
-def own(event: PlannedEvent) -> EventRow:
-    """Judge an event by what came with it; its signals are dropped here."""
-    return _with(event.row, own_verdict(event.row.type, event.incoming.signals))
+def own(row: EventRow, signals: Signals) -> EventRow:
+    """Judge an event by what came with it, which is dropped then."""
+    return _with(row, own_verdict(row.type, signals))
 
 
 def by_their_messages(new: Sequence[EventRow], stored: Iterable[EventRow]) -> tuple[list[EventRow], list[EventRow]]:

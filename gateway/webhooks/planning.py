@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
-from gateway.webhooks.incoming import Confirmation, IncomingErasure, IncomingEvent
+from gateway.webhooks.incoming import Confirmation, IncomingErasure
 from gateway.webhooks.people import Directory, Person
 from gateway.webhooks.preparing import Item, Refusal, Said
 from shared.contracts.rows import ContactRow, EventRow
@@ -17,13 +17,6 @@ UNKNOWN: Final = Refusal(
     "Nobody here is known by what the item says of its recipient: put the contact and try again, or let the source "
     "create contacts.",
 )
-
-
-class PlannedEvent(NamedTuple):
-    """An event and what it was made of."""
-
-    row: EventRow
-    incoming: IncomingEvent
 
 
 class Dead(NamedTuple):
@@ -38,7 +31,7 @@ class Dead(NamedTuple):
 class Plan:
     """What is to be written, beside what the directory says of identities."""
 
-    events: list[PlannedEvent] = field(default_factory=list)
+    events: list[EventRow] = field(default_factory=list)
     contacts: list[ContactRow] = field(default_factory=list)
     dead: list[Dead] = field(default_factory=list)
     confirmations: list[Confirmation] = field(default_factory=list)
@@ -71,7 +64,9 @@ def planned(items: Sequence[Item], fresh: Collection[str], directory: Directory)
             plan.counts[became] += 1
         if died is not None:
             plan.dead.append(died)
-    plan.events = [event._replace(row=_moved(event.row, directory)) for event in plan.events]
+    if not directory.merged:
+        return plan
+    plan.events = [row._replace(contact_id=directory.final(row.contact_id)) for row in plan.events]
     plan.contacts = [row._replace(contact_id=directory.final(row.contact_id)) for row in plan.contacts]
     return plan
 
@@ -86,14 +81,10 @@ def _placed(said: Said, plan: Plan, directory: Directory) -> Became | Refusal:
     contact = directory.resolve(said.person)
     if contact is None:
         return "ignored" if directory.is_erased(said.person) else UNKNOWN
-    if said.event is not None and isinstance(said.incoming, IncomingEvent):
-        plan.events.append(PlannedEvent(said.event._replace(contact_id=contact), said.incoming))
+    if said.event is not None:
+        plan.events.append(said.event._replace(contact_id=contact))
     elif said.contact is not None:
         plan.contacts.append(said.contact._replace(contact_id=contact))
     elif said.former is not None:
         directory.merge(said.former, contact)
     return "new"
-
-
-def _moved(row: EventRow, directory: Directory) -> EventRow:
-    return row._replace(contact_id=directory.final(row.contact_id)) if directory.merged else row

@@ -18,6 +18,7 @@ from gateway.webhooks.incoming import (
     IncomingEvent,
     IncomingMerge,
 )
+from gateway.webhooks.judging import own
 from gateway.webhooks.people import Person, Register
 from gateway.webhooks.provider import ItemRefused, Provider
 from shared.contracts.contact import ContactId, ContactInput, EventInput
@@ -121,7 +122,7 @@ class Preparation:
         )
         row = event_row(given, recorded_at=self.recorded_at)
         self._refuse_future(row.occurred_at)
-        return row
+        return own(row, event.signals)
 
     def _contact(self, contact: IncomingContact) -> ContactRow:
         since: Mapping[str, Any] = {"valid_from": contact.occurred_at}

@@ -147,9 +147,9 @@ async def test_a_machine_is_told_from_a_human(door, add_source, sendgrid, item) 
     path = await add_source(creates_contacts=True)
     opened = item(1, sg_machine_open=True)
     links = [
-        item(2, "click", url=f"https://a.example/{number}", sg_event_id=f"c-{number}", sg_message_id="m.f", timestamp=1_780_000_000)
+        {**item(2, "click", url=f"https://a.example/{number}", sg_message_id="m.f"), "sg_event_id": f"c-{number}"}
         for number in range(2)
-    ]  # fmt: skip
+    ]
 
     for batch in ([opened], links[:1], links[1:]):
         await door.ask("POST", path, **sendgrid.signed(batch))
