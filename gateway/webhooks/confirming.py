@@ -4,6 +4,7 @@ import asyncio
 import logging
 
 import aiohttp
+import yarl
 
 from gateway.webhooks.incoming import Confirmation
 
@@ -40,7 +41,7 @@ class Visits:
     async def _visit(self, url: str, source: str) -> None:
         limit = aiohttp.ClientTimeout(total=VISIT_SECONDS)
         try:
-            async with self._client.get(url, allow_redirects=False, timeout=limit) as answer:
+            async with self._client.get(yarl.URL(url, encoded=True), allow_redirects=False, timeout=limit) as answer:
                 await answer.content.read(_ENOUGH_BYTES)
                 status = answer.status
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
