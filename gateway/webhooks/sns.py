@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -17,8 +18,6 @@ from gateway.webhooks.provider import TOLERANCE_SECONDS, WebhookRefused
 RETRIED_SECONDS: Final = 3_600
 """Amazon tries again for an hour at most, and keeps the first timestamp."""
 
-_NAME: Final = "sns.amazonaws.com"
-_NAMES: Final = (_NAME, "sns.amazonaws.com.cn")
 _NOTIFICATION: Final = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
 _CONFIRMATION: Final = ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
 _SIGNED: Final = {
@@ -52,7 +51,7 @@ def require_sns(message: Any, topics: Sequence[str], certificates: CertificateSo
         raise WebhookRefused("Signature is not base64.")
     url = _text(message, "SigningCertURL")
     require_certificate_address(url)
-    key = _key(certificates.certificate(url), received_at)
+    key = _key(certificates.certificate(url), certificate_names(url), received_at)
     try:
         key.verify(signature, signed, PKCS1v15(), algorithm)
     except InvalidSignature as error:
@@ -74,7 +73,29 @@ def string_to_sign(message: dict[str, Any]) -> bytes:
     if names is None:
         raise WebhookRefused("Type is none that Amazon SNS documents.")
     told = [name for name in names if name != _OPTIONAL or message.get(name) is not None]
+    if any("\n" in _text(message, name) for name in told if name != "Message"):
+        # Else a subject moved into the id would be signed just as well, and the same message told twice.
+        raise WebhookRefused("A signed field beside Message has more than one line.")
     return "".join(f"{name}\n{_text(message, name)}\n" for name in told).encode("utf-8", "surrogatepass")
+
+
+def certificate_names(url: str) -> set[str]:
+    """Tell for which names Amazon makes the certificates of a region.
+
+    Source: `SnsHostProvider` of aws-sdk-java-v2 (sns-message-manager).
+
+    >>> sorted(certificate_names("https://sns.af-south-1.amazonaws.com/a.pem"))
+    ['sns-signing.af-south-1.amazonaws.com', 'sns.amazonaws.com']
+
+    Args:
+        url: the certificate's address, whose host was checked.
+    """
+    region = urlsplit(url).netloc.split(".")[1]
+    if region.startswith("cn-"):
+        return {f"sns-{region}.amazonaws.com.cn"}
+    if region.startswith("us-gov-"):
+        return {"sns-us-gov-west-1.amazonaws.com"}
+    return {"sns.amazonaws.com", f"sns-signing.{region}.amazonaws.com"}
 
 
 def _text(message: dict[str, Any], name: str) -> str:
@@ -100,7 +121,7 @@ def _algorithm(version: str) -> HashAlgorithm:
     raise WebhookRefused("SignatureVersion is neither 1 nor 2.")
 
 
-def _key(pem: bytes, now: datetime) -> rsa.RSAPublicKey:
+def _key(pem: bytes, expected: set[str], now: datetime) -> rsa.RSAPublicKey:
     """Read the key of a certificate that is Amazon SNS's, and valid now.
 
     Raises:
@@ -111,12 +132,12 @@ def _key(pem: bytes, now: datetime) -> rsa.RSAPublicKey:
         key = certificate.public_key()
         names = {str(name.value) for name in certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)}
         valid = certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         raise WebhookRefused("What SigningCertURL leads to is not a certificate.") from error
     if not valid:
         raise WebhookRefused("The certificate that signed is not valid today.")
-    if names.isdisjoint(_NAMES):
-        raise WebhookRefused("The certificate that signed is not for sns.amazonaws.com.")
+    if names.isdisjoint(expected):
+        raise WebhookRefused("The certificate that signed is not for Amazon SNS in that region.")
     if not isinstance(key, rsa.RSAPublicKey) or key.key_size < 2_048:
         raise WebhookRefused("The certificate that signed holds no RSA key of 2048 bits.")
     return key

@@ -35,7 +35,7 @@ def verify(request: SignedRequest, credentials: Credentials, *, prefix: str) -> 
     checking.require_fresh(timestamp, request.received_at)
     signers = [signer for signer in map(_signer, secrets) if signer is not None]
     if not signers:
-        raise WebhookRefused("No active secret of this source is a Standard Webhooks secret: whsec_ and base64.")
+        raise WebhookRefused("No active secret of this source is one of Standard Webhooks: its prefix, then base64.")
     try:
         body = request.body.decode()
         expected = [signer.sign(message_id, timestamp, body) for signer in signers]

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
+from gateway.webhooks.incoming import Recipient
 from gateway.webhooks.provider import ItemRefused
 from gateway.webhooks.reading import MAX_TEXT_CHARACTERS, Fields, address_of
 from shared.contracts.contact import Zone
@@ -117,6 +118,27 @@ def zone(value: Any) -> str | None:
         return _ZONE.validate_python(value) if isinstance(value, str) else None
     except ValidationError:
         return None
+
+
+def recipient(fields: Fields, own_id: str, *, email: str | None, **others: str | None) -> Recipient:
+    """Say who it is that the account itself calls by an id.
+
+    An account may use addresses as ids: in a dead letter such an id is only a hash by now, and is the address.
+
+    Args:
+        fields: where the id stands.
+        own_id: the field's name.
+        email: the address that is told beside it.
+        others: what else is known, by the names of `Recipient`.
+
+    Raises:
+        ItemRefused: nothing is known.
+    """
+    told, kept = fields.maybe_text(own_id), fields.own_id(own_id)
+    found = Recipient(contact_id=kept, email=email or (told if kept is None else None), **others)
+    if found == Recipient():
+        raise ItemRefused("It names nobody: there is no id and no address.")
+    return found
 
 
 def maybe_address(value: Any) -> str | None:

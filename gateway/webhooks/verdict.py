@@ -33,6 +33,8 @@ DEEDS: Final = frozenset(
 DELIVERED: Final = "email_delivered"
 SENT: Final = "email_sent"
 
+MAX_AGENT_CHARACTERS: Final = 1_000
+"""Whoever fetches chooses how long it is."""
 _SECOND: Final = 1_000_000
 AFTER_DELIVERY: Final = 2 * _SECOND
 AFTER_SENDING: Final = 3 * _SECOND // 2
@@ -83,7 +85,8 @@ class Sighting(NamedTuple):
 
 
 UNKNOWN: Final = Verdict(None, None)
-_TIMED: Final = ("after_delivery", "after_sending", "links_at_once")
+FLAG: Final = "provider_flag"
+TIMED: Final = ("after_delivery", "after_sending", "links_at_once")
 """Reasons that come from other events; an earlier one is told rather than a later one."""
 
 
@@ -96,16 +99,16 @@ def own_verdict(type_: str, signals: Signals) -> Verdict:
     Verdict(human=True, reason='deed')
     """
     if signals.machine is not None:
-        return Verdict(False, "provider_flag")
+        return Verdict(False, FLAG)
     if signals.human is not None:
-        return Verdict(True, "provider_flag")
+        return Verdict(True, FLAG)
     if type_ in DEEDS:
         return Verdict(True, "deed")
     if type_ not in OPENS | CLICKS | VISITS:
         return UNKNOWN
     if (signals.method or "").strip().upper() == "HEAD":
         return Verdict(False, "head_request")
-    agent = (signals.user_agent or "").strip()
+    agent = (signals.user_agent or "")[:MAX_AGENT_CHARACTERS].strip()
     if _SCANNER.search(agent):
         return Verdict(False, "scanner_agent")
     if type_ in OPENS and (prefetched := _prefetched(agent, signals.ip)) is not None:
@@ -118,7 +121,7 @@ def own_verdict(type_: str, signals: Signals) -> Verdict:
 def corrected(sightings: Iterable[Sighting]) -> dict[str, Verdict]:
     """Judge events by the others of the same message to the same contact.
 
-    What is judged only ever turns from human or unknown to machine, so it does not matter in which order, how often
+    A verdict only ever turns from human or unknown to machine, so it does not matter in which order, how often
     or in which parts the events come, as long as the stored ones of a message are among them.
 
     Args:
@@ -141,7 +144,7 @@ def corrected(sightings: Iterable[Sighting]) -> dict[str, Verdict]:
 
 def _prefetched(agent: str, ip: str | None) -> Verdict | None:
     if agent == _BARE:
-        return Verdict(False, "apple_privacy" if _is_apple(ip) else "bare_agent")
+        return Verdict(False, "apple_privacy") if _is_apple(ip) else Verdict(False, "bare_agent")
     if all(part in agent for part in _GMAIL_PREFETCH):
         return Verdict(False, "gmail_prefetch")
     # It fetches when the human opens, too.
@@ -195,8 +198,8 @@ def _at_once(clicks: Iterable[Sighting]) -> set[str]:
 
 
 def _worse(verdict: Verdict, reason: str) -> Verdict:
-    """Take a timed reason into a verdict; what the event's own signals prove stays."""
-    if verdict.human is False and verdict.reason not in _TIMED:
+    """Take a timed reason into a verdict; what the event's own signals prove, and what the provider says, stays."""
+    if verdict.reason == FLAG or (verdict.human is False and verdict.reason not in TIMED):
         return verdict
-    told = [one for one in _TIMED if one in (verdict.reason, reason)]
+    told = [one for one in TIMED if one in (verdict.reason, reason)]
     return Verdict(False, told[0])

@@ -75,7 +75,7 @@ class Brevo:
         message_id = fields.maybe_text("message-id")
         clicked = event == "click"
         brevo_id = fields.maybe_text("contact_id")
-        campaign_id = custom.maybe_text("campaign_id") or fields.maybe_text("camp_id") or next(iter(tags), None)
+        campaign_id = custom.fact("campaign_id") or fields.fact("camp_id") or next(iter(tags), None)
         return [
             IncomingEvent(
                 # The recipient too: one message to several people is delivered to them in the same second.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from gateway.webhooks import checking, reading
+from gateway.webhooks import checking, reading, traits
 from gateway.webhooks.incoming import Ignored, Incoming, IncomingEvent, Recipient, Signals
 from gateway.webhooks.provider import Credentials, ItemRefused, SignedRequest
 
@@ -92,10 +92,10 @@ class CustomerIo:
                 type=type_,
                 occurred_at=fields.at_seconds("timestamp"),
                 message_id=data.maybe_text("delivery_id"),
-                campaign_id=data.maybe_text("campaign_id")
-                or data.maybe_text("broadcast_id")
-                or data.maybe_text("newsletter_id")
-                or data.maybe_text("transactional_message_id"),
+                campaign_id=data.fact("campaign_id")
+                or data.fact("broadcast_id")
+                or data.fact("newsletter_id")
+                or data.fact("transactional_message_id"),
                 item=data.link("href") if clicked else None,
                 properties=reading.known(action_id=data.fact("action_id"), link_id=data.fact("link_id")),
                 signals=Signals(
@@ -123,15 +123,10 @@ def _type(about: str, metric: str) -> str | Ignored:
 
 def _recipient(data: reading.Fields, *, mailed: bool) -> Recipient:
     identifiers = data.inner("identifiers")
-    known_by = Recipient(
-        contact_id=identifiers.own_id("id") or data.own_id("customer_id"),
-        email=identifiers.address("email") if identifiers.raw("email") else _mailed_to(data) if mailed else None,
+    told = (identifiers.raw("email"), data.raw("recipient") if mailed else None)
+    return traits.recipient(
+        identifiers if identifiers.raw("id") else data,
+        "id" if identifiers.raw("id") else "customer_id",
+        email=next((one for one in map(traits.maybe_address, told) if one), None),
         external_id=identifiers.maybe_text("cio_id"),
     )
-    if known_by == Recipient():
-        raise ItemRefused("data names nobody: identifiers, customer_id and recipient are missing.")
-    return known_by
-
-
-def _mailed_to(data: reading.Fields) -> str | None:
-    return data.address("recipient") if data.raw("recipient") else None

@@ -86,7 +86,6 @@ class Klaviyo:
         data = reading.Fields(payload.raw("data"), "payload.data.") if payload.raw("data") is not None else payload
         attributes = data.inner("attributes")
         facts = attributes.inner("event_properties")
-        message = facts.maybe_text("$message")
         return [
             IncomingEvent(
                 receipt=fields.text("external_id"),
@@ -95,8 +94,8 @@ class Klaviyo:
                 occurred_at=attributes.at_seconds("timestamp")
                 if attributes.raw("timestamp") is not None
                 else attributes.at_iso("datetime"),
-                message_id=message,
-                campaign_id=facts.maybe_text("$flow") or message,
+                message_id=facts.maybe_text("$message"),
+                campaign_id=facts.fact("$flow") or facts.fact("$message"),
                 item=facts.link("URL") if type_.endswith("_clicked") else facts.fact("ProductName"),
                 value=traits.amount(facts, "$value", "value"),
                 currency=traits.currency(facts, "$currency_code", "$currency", "currency"),

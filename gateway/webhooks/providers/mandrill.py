@@ -89,7 +89,7 @@ class Mandrill:
                 type=_TYPES[event],
                 occurred_at=at,
                 message_id=message_id,
-                campaign_id=metadata.maybe_text("campaign_id") or next(iter(tags), None),
+                campaign_id=metadata.fact("campaign_id") or next(iter(tags), None),
                 item=fields.link("url") if clicked else None,
                 properties=reading.known(
                     bounce=_BOUNCES.get(event),

@@ -83,7 +83,7 @@ class Postmark:
                 type=type_,
                 occurred_at=at,
                 message_id=message_id,
-                campaign_id=metadata.maybe_text("campaign_id") or tag,
+                campaign_id=metadata.fact("campaign_id") or tag,
                 item=fields.link("OriginalLink") if clicked else None,
                 properties=reading.known(
                     bounce=fields.fact("Type") if record == "Bounce" else None,

@@ -40,8 +40,18 @@ class Resend:
         standard_scheme.verify(request, credentials, prefix=_PREFIX)
 
     def items(self, request: SignedRequest) -> Sequence[Any]:
-        """Take the one event with the id of its header."""
-        return standard_scheme.items(request, prefix=_PREFIX)
+        """Take the one event with the id of its header; tags by name, as a dead letter can keep them."""
+        items = standard_scheme.items(request, prefix=_PREFIX)
+        for item in items:
+            message = item[standard_scheme.MESSAGE]
+            data = message.get("data") if isinstance(message, dict) else None
+            if isinstance(data, dict) and isinstance(data.get("tags"), list):
+                data["tags"] = {
+                    str(one["name"]): one.get("value")
+                    for one in data["tags"]
+                    if isinstance(one, dict) and "name" in one
+                }
+        return items
 
     def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Resend tells
         """Say an event in our words."""
@@ -86,7 +96,7 @@ def _events(receipt: str, kind: str, message: reading.Fields) -> list[Incoming]:
             type=_TYPES[kind],
             occurred_at=click.at_iso("timestamp") if click.raw("timestamp") else message.at_iso("created_at"),
             message_id=data.text("email_id"),
-            campaign_id=tags.maybe_text("campaign_id") or data.maybe_text("broadcast_id"),
+            campaign_id=tags.fact("campaign_id") or data.fact("broadcast_id"),
             item=click.link("link") if kind == "email.clicked" else None,
             properties=reading.known(bounce=bounce.fact("type"), bounce_kind=bounce.fact("subType")),
             signals=signals,
@@ -96,9 +106,7 @@ def _events(receipt: str, kind: str, message: reading.Fields) -> list[Incoming]:
 
 
 def _tags(data: reading.Fields) -> reading.Fields:
-    """Read the tags, an object by name or a list of names and values."""
+    """Read the tags by name, those that are facts."""
     raw = data.raw("tags")
-    if isinstance(raw, list):
-        raw = {str(one["name"]): one.get("value") for one in raw if isinstance(one, dict) and "name" in one}
-    facts: Mapping[str, Any] = raw if isinstance(raw, dict) else {}
-    return reading.Fields({name: value for name, value in facts.items() if traits.is_fact(value)}, "data.tags.")
+    told: Mapping[str, Any] = raw if isinstance(raw, dict) else {}
+    return reading.Fields({name: value for name, value in told.items() if traits.is_fact(value)}, "data.tags.")

@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -82,17 +82,22 @@ class Segment:
 
 
 def _noted(message: Any, shared: dict[str, Any], received_at: datetime) -> Any:
-    """Write into a message what only its request knows."""
+    """Write into a message what only its request knows, and what has to last."""
     if not isinstance(message, dict):
         return message
     told = {**shared, **message}
     if "receivedAt" not in told and "originalTimestamp" not in told and "timestamp" in told:
         # It comes from the sender itself, whose clock nobody has put right yet.
         told["originalTimestamp"] = told.pop("timestamp")
+    # Where a dead letter keeps them: of what is called name it keeps nothing.
+    context = told.get("context")
+    campaign = context.get("campaign") if isinstance(context, dict) else None
+    told["campaign"] = campaign.get("name") if isinstance(campaign, dict) else None
+    told["page"] = told.get("name")
     return {"receivedAt": received_at.astimezone(UTC).isoformat(), **told}
 
 
-def _is_withheld(integrations: Any) -> bool:
+def _is_withheld(integrations: Mapping[str, Any]) -> bool:
     allowed = [name for name, value in integrations.items() if name != "All" and value not in (False, None)]
     return integrations.get(_OURS) is False or (integrations.get("All") is False and not allowed)
 
@@ -118,30 +123,28 @@ def _recipient(fields: reading.Fields, *, person: bool = True) -> Recipient:
     """Tell whom it is about, by everything the message knows.
 
     That a visitor is somebody known is said by both ids in one recipient, not by a merge: two people at one device
-    share the visitor's id, and must not become one person.
+    share the visitor's id, and must not become one person. An address among the properties may be somebody else's.
     """
     told = (
         fields.mapping("traits") if person else {},  # of a group the address is the company's
         fields.inner("context").mapping("traits"),
-        fields.mapping("properties"),
     )
     addresses = (traits.maybe_address(one.get("email")) for one in told)
-    found = Recipient(
-        contact_id=fields.own_id("userId"),
+    return traits.recipient(
+        fields,
+        "userId",
         email=next((one for one in addresses if one), None),
         anonymous_id=fields.maybe_text("anonymousId"),
     )
-    if found == Recipient():
-        raise ItemRefused("The message names nobody: userId and anonymousId are missing.")
-    return found
 
 
 def _alias(fields: reading.Fields, at: datetime) -> IncomingMerge:
-    former = fields.text("previousId")
+    previous = fields.text("previousId")
     return IncomingMerge(
         receipt=fields.text("messageId"),
-        former=Recipient(contact_id=fields.own_id("previousId"), anonymous_id=former),
-        recipient=Recipient(contact_id=fields.text("userId")),
+        # An id of either kind.
+        former=traits.recipient(fields, "previousId", email=None, anonymous_id=previous),
+        recipient=traits.recipient(fields, "userId", email=None),
         occurred_at=at,
     )
 
@@ -164,7 +167,7 @@ def _group(fields: reading.Fields, at: datetime) -> IncomingContact:
     return IncomingContact(fields.text("messageId"), _recipient(fields, person=False), at, attributes)
 
 
-def _created_at(told: Any) -> datetime | None:
+def _created_at(told: Mapping[str, Any]) -> datetime | None:
     for name in _BEGINNINGS:
         for read in (reading.Fields.at_iso, reading.Fields.at_seconds):
             try:
@@ -178,8 +181,8 @@ def _event(fields: reading.Fields, at: datetime, *, viewed: bool) -> IncomingEve
     told, context = fields.inner("properties"), fields.inner("context")
     type_ = "page_viewed" if viewed else event_type(fields.text("event"))
     link = told.link("link_url")
-    page = (told.fact("path"), fields.fact("name"), told.fact("name"))
-    product = (told.fact("product_id"), told.fact("sku"), told.fact("name"))
+    page = (told.fact("path"), fields.fact("page"))
+    product = (told.fact("product_id"), told.fact("sku"))
     email = told.maybe_text("email_id") if type_.startswith("email_") else None
     return IncomingEvent(
         receipt=fields.text("messageId"),
@@ -187,7 +190,7 @@ def _event(fields: reading.Fields, at: datetime, *, viewed: bool) -> IncomingEve
         type=type_,
         occurred_at=at,
         message_id=email,
-        campaign_id=(told.maybe_text("campaign_id") if email else None) or context.inner("campaign").fact("name"),
+        campaign_id=(told.fact("campaign_id") if email else None) or fields.fact("campaign"),
         item=link or next((one for one in (page if viewed else product) if one), None),
         value=traits.amount(told, "revenue", "total", "value"),
         currency=traits.currency(told, "currency"),

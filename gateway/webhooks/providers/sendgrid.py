@@ -81,9 +81,9 @@ class SendGrid:
                 occurred_at=fields.at_seconds("timestamp"),
                 # What follows the first dot names the server and the recipient's place in the request.
                 message_id=message_id.split(".", 1)[0] or None if message_id else None,
-                campaign_id=fields.maybe_text("campaign_id")
-                or fields.maybe_text("marketing_campaign_id")
-                or fields.maybe_text("singlesend_id")
+                campaign_id=fields.fact("campaign_id")
+                or fields.fact("marketing_campaign_id")
+                or fields.fact("singlesend_id")
                 or next(iter(categories), None),
                 item=fields.link("url") if event == "click" else None,
                 properties=reading.known(

@@ -53,9 +53,9 @@ class AmazonSes:
         "topics instead."
     )
     verifies: ClassVar[str] = (
-        "The RSA signature (SignatureVersion 1 or 2), that the certificate is for sns.amazonaws.com, valid today and "
-        "fetched over verified HTTPS from sns.<region>.amazonaws.com, that the topic is listed and the message at most "
-        "1 hour old; the certificate's own chain is not followed, for Amazon serves it without its issuers."
+        "The RSA signature (SignatureVersion 1 or 2), that the certificate is for Amazon SNS, valid today and fetched "
+        "over verified HTTPS from sns.<region>.amazonaws.com, that the topic is listed and the message at most 1 hour "
+        "old; the certificate's own chain is not followed, for Amazon serves it without its issuers."
     )
 
     def __init__(self, certificates: CertificateSource | None = None) -> None:
@@ -132,11 +132,11 @@ def _events(envelope: reading.Fields, message: reading.Fields) -> Sequence[Incom
     return [
         IncomingEvent(
             receipt=f"{receipt}:{index}",
-            recipient=Recipient(contact_id=_tag(tags, "contact_id"), email=email),
+            recipient=Recipient(contact_id=_tag(tags, "contact_id").own_id("value"), email=email),
             type=type_,
             occurred_at=_at(kind, details, mail, envelope),
             message_id=mail.text("messageId"),
-            campaign_id=_tag(tags, "campaign_id"),
+            campaign_id=_tag(tags, "campaign_id").fact("value"),
             item=details.link("link") if kind == "Click" else None,
             properties=reading.known(
                 bounce=details.fact("bounceType") if kind == "Bounce" else None,
@@ -187,8 +187,8 @@ def _at(kind: str, details: reading.Fields, mail: reading.Fields, envelope: read
     return envelope.at_iso("Timestamp")
 
 
-def _tag(tags: reading.Fields, name: str) -> str | None:
-    """Read the one value of a message tag; Amazon lists it."""
+def _tag(tags: reading.Fields, name: str) -> reading.Fields:
+    """Find the one `value` of a message tag; Amazon lists it."""
     values = tags.raw(name)
     first = values[0] if isinstance(values, list) and values else values
-    return reading.Fields({name: first}, "mail.tags.").own_id(name)
+    return reading.Fields({"value": first}, f"mail.tags.{name}.")

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from gateway.webhooks import reading, standard_scheme, traits
 from gateway.webhooks.incoming import Incoming, IncomingContact, IncomingErasure, IncomingEvent, Recipient, Signals
 from gateway.webhooks.naming import event_type
-from gateway.webhooks.provider import Credentials, ItemRefused, SignedRequest
+from gateway.webhooks.provider import Credentials, SignedRequest
 
 _PREFIX = "webhook"
 CONTACT_UPDATED = "contact.updated"
@@ -41,24 +41,18 @@ class StandardWebhooks:
         kind = message.text("type")
         data = message.inner("data")
         at = data.at_iso("occurred_at") if data.raw("occurred_at") is not None else message.at_iso("timestamp")
-        recipient = _recipient(data)
+        recipient = traits.recipient(
+            data,
+            "contact_id",
+            email=data.address("email") if data.raw("email") else None,
+            external_id=data.maybe_text("external_id"),
+            anonymous_id=data.maybe_text("anonymous_id"),
+        )
         if kind == CONTACT_ERASED:
             return [IncomingErasure(receipt, recipient, at)]
         if kind == CONTACT_UPDATED:
             return [_contact(receipt, recipient, at, data)]
         return [_event(receipt, recipient, at, message)]
-
-
-def _recipient(data: reading.Fields) -> Recipient:
-    found = Recipient(
-        contact_id=data.own_id("contact_id"),
-        email=data.address("email") if data.raw("email") else None,
-        external_id=data.maybe_text("external_id"),
-        anonymous_id=data.maybe_text("anonymous_id"),
-    )
-    if found == Recipient():
-        raise ItemRefused("data names nobody: give contact_id, email, external_id or anonymous_id.")
-    return found
 
 
 def _contact(receipt: str, recipient: Recipient, at: datetime, data: reading.Fields) -> IncomingContact:
@@ -81,8 +75,8 @@ def _event(receipt: str, recipient: Recipient, at: datetime, message: reading.Fi
         type=event_type(message.text("type")),
         occurred_at=at,
         message_id=data.maybe_text("message_id"),
-        campaign_id=data.maybe_text("campaign_id"),
-        item=data.link("item") or data.maybe_text("item"),
+        campaign_id=data.fact("campaign_id"),
+        item=data.link("item") or data.fact("item"),
         value=traits.amount(data, "value"),
         currency=traits.currency(data, "currency"),
         properties=traits.attributes_of(data.mapping("properties")),

@@ -159,3 +159,10 @@ def test_a_custom_header_of_another_use_says_nothing(translated: Any, custom: ob
 def test_an_event_that_says_too_little_is_refused(translated: Any, change: dict[str, Any]) -> None:
     with pytest.raises(ItemRefused):
         translated(Brevo(), "opened", **change)
+
+
+@pytest.mark.parametrize("tag", ["[1", "[", " [}"])
+def test_a_list_of_tags_that_is_none_says_nothing(translated: Any, tag: str) -> None:
+    (event,) = translated(Brevo(), "opened", tag=tag)
+
+    assert event.properties == {}

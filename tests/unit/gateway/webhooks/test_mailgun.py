@@ -245,7 +245,9 @@ def test_each_kind_of_event(translated: Any, name: str, expected: IncomingEvent)
     assert translated(Mailgun(), name) == [expected]
 
 
-@pytest.mark.parametrize("change", [{"event": "invented"}, {"event": "failed"}, {"recipient": 7}, {"timestamp": None}])
+@pytest.mark.parametrize(
+    "change", [{"event": "invented"}, {"event": "failed", "severity": "odd"}, {"event": "failed"}, {"recipient": 7}]
+)
 def test_an_event_that_says_too_little_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(ItemRefused, match="event-data"):
         Mailgun().translate({"receipt": TOKEN, "event-data": {**EVENT, **change}}, received_at=NOON)

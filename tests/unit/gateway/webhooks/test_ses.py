@@ -9,6 +9,7 @@ import pytest
 from gateway.webhooks.incoming import Confirmation, Ignored, IncomingEvent, Recipient, Signals
 from gateway.webhooks.provider import ItemRefused
 from gateway.webhooks.providers.ses import AmazonSes
+from shared.errors import BadRequest
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 MESSAGE = "EXAMPLE7c191be45-000000"
@@ -178,3 +179,30 @@ def test_a_message_that_is_no_event_is_refused(arrived: Any, message: str) -> No
 
     with pytest.raises(ItemRefused):
         AmazonSes().translate(item, received_at=NOON)
+
+
+@pytest.mark.parametrize("item", [{"Type": "Invented"}, {"Type": None}, {"Type": "Notification", "Message": 7}])
+def test_an_envelope_of_another_kind_is_refused(item: dict[str, Any]) -> None:
+    with pytest.raises(ItemRefused):
+        AmazonSes().translate(item, received_at=NOON)
+
+
+@pytest.mark.parametrize("kind", ["delivery", "send"])
+def test_an_event_without_a_recipient_is_refused(samples: Any, kind: str) -> None:
+    item = json.loads(json.dumps(samples["ses"][kind]))
+    item["Message"]["mail"]["destination"] = []
+    item["Message"].get("delivery", {})["recipients"] = []
+
+    with pytest.raises(ItemRefused, match="No recipient"):
+        AmazonSes().translate(item, received_at=NOON)
+
+
+def test_a_body_that_is_no_object_holds_no_item(arrived: Any) -> None:
+    with pytest.raises(BadRequest):
+        AmazonSes().items(arrived(b"[]"))
+
+
+def test_a_message_that_is_no_text_is_kept_for_the_dead_letter(arrived: Any) -> None:
+    assert AmazonSes().items(arrived(b'{"Type": "Notification", "Message": 7}')) == [
+        {"Type": "Notification", "Message": 7}
+    ]

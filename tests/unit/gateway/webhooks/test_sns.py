@@ -1,4 +1,4 @@
-"""Amazon SNS: signatures made by a key and certificate of our own (Amazon publishes no vector), and what is refused."""
+"""Amazon SNS: signatures made by a key and certificate of our own, and what is refused."""
 
 import base64
 import json
@@ -230,11 +230,33 @@ def test_a_certificate_from_elsewhere_is_never_fetched(signed: Signed, refused: 
     assert source.asked == []
 
 
-@pytest.mark.parametrize("host", ["sns.us-gov-west-1.amazonaws.com", "sns.cn-north-1.amazonaws.com.cn"])
-def test_amazon_of_other_countries_is_amazon(signed: Signed, host: str) -> None:
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [
+        ("sns.af-south-1.amazonaws.com", "sns-signing.af-south-1.amazonaws.com"),
+        ("sns.us-gov-east-1.amazonaws.com", "sns-us-gov-west-1.amazonaws.com"),
+        ("sns.cn-north-1.amazonaws.com.cn", "sns-cn-north-1.amazonaws.com.cn"),
+    ],
+)
+def test_each_region_has_certificates_of_its_name(signed: Signed, refused: Any, host: str, name: str) -> None:
     url = URL.replace("sns.eu-west-1.amazonaws.com", host)
+    source = KnownCertificates(certificate(name=name))
 
-    AmazonSes(KnownCertificates(certificate())).verify(signed(SigningCertURL=url), LISTED)
+    AmazonSes(source).verify(signed(SigningCertURL=url), LISTED)
+    assert "in that region" in refused(AmazonSes(source), signed(), LISTED)
+
+
+def test_a_subject_moved_into_the_id_is_refused(signed: Signed, refused: Any) -> None:
+    moved = f"{NOTIFICATION['MessageId']}\nSubject\n{NOTIFICATION['Subject']}"
+
+    assert "one line" in refused(
+        AmazonSes(KnownCertificates(certificate())), signed(MessageId=moved, Subject=None), LISTED
+    )
+
+
+@pytest.mark.parametrize("body", [b"[]", b'"text"', b"null", b"7"])
+def test_a_body_that_is_no_object_is_refused(arrived: Any, refused: Any, body: bytes) -> None:
+    refused(AmazonSes(), arrived(body), LISTED)
 
 
 @pytest.mark.parametrize(

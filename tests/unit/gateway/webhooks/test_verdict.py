@@ -1,14 +1,18 @@
 """Human or machine, by the event's own signals and by the other events of its message."""
 
+import re
+from pathlib import Path
 from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.webhooks import verdict
 from gateway.webhooks.incoming import Signals
 from gateway.webhooks.verdict import Sighting, Verdict, corrected, own_verdict
 
+PAGE = Path(__file__).parents[4] / "docs" / "webhooks.md"
 SECOND = 1_000_000
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36"
 IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148"
@@ -22,9 +26,10 @@ HUMAN, UNKNOWN = Verdict(True, "usual_agent"), Verdict(None, None)
 
 
 @pytest.mark.parametrize(
-    ("type_", "signals", "verdict"),
+    ("type_", "signals", "judged"),
     [
         ("email_opened", Signals(machine="sg_machine_open", user_agent=CHROME), Verdict(False, "provider_flag")),
+        ("email_opened", Signals(human="human_opened"), Verdict(True, "provider_flag")),
         ("email_clicked", Signals(method="head", user_agent=CHROME), Verdict(False, "head_request")),
         ("email_opened", Signals(user_agent="Mozilla/5.0", ip="17.58.97.1"), Verdict(False, "apple_privacy")),
         ("email_opened", Signals(user_agent="Mozilla/5.0", ip="104.28.31.1"), Verdict(False, "bare_agent")),
@@ -49,8 +54,16 @@ HUMAN, UNKNOWN = Verdict(True, "usual_agent"), Verdict(None, None)
         ("form_submitted", Signals(), Verdict(True, "deed")),
     ],
 )
-def test_an_event_is_judged_by_what_came_with_it(type_: str, signals: Signals, verdict: Verdict) -> None:
-    assert own_verdict(type_, signals) == verdict
+def test_an_event_is_judged_by_what_came_with_it(type_: str, signals: Signals, judged: Verdict) -> None:
+    assert own_verdict(type_, signals) == judged
+
+
+def test_the_documentation_has_a_row_for_every_reason() -> None:
+    source = Path(verdict.__file__).read_text(encoding="utf-8")
+    reasons = set(re.findall(r'Verdict\((?:True|False|None), "(\w+)"', source)) | {verdict.FLAG, *verdict.TIMED}
+    section = PAGE.read_text(encoding="utf-8").split("## Human or machine\n", 1)[1].split("\n## ", 1)[0]
+
+    assert set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == reasons
 
 
 @pytest.mark.parametrize(
@@ -73,9 +86,9 @@ def test_a_scanner_is_a_machine_whatever_it_fetches(type_: str, agent: str) -> N
 
 
 def sighting(
-    event_id: str, type_: str, seconds: float, link: str | None = None, *, verdict: Verdict = UNKNOWN
+    event_id: str, type_: str, seconds: float, link: str | None = None, *, judged: Verdict = UNKNOWN
 ) -> Sighting:
-    return Sighting(event_id, "c-1", "m-1", type_, int(seconds * SECOND), link, verdict)
+    return Sighting(event_id, "c-1", "m-1", type_, int(seconds * SECOND), link, judged)
 
 
 @pytest.mark.parametrize(
@@ -90,24 +103,24 @@ def sighting(
     ],
 )
 def test_nobody_clicks_within_seconds_of_delivery(before: str, clicked_after: float, reason: str | None) -> None:
-    told = [sighting("d", before, 100), sighting("k", "email_clicked", 100 + clicked_after, "/a", verdict=HUMAN)]
+    told = [sighting("d", before, 100), sighting("k", "email_clicked", 100 + clicked_after, "/a", judged=HUMAN)]
 
     assert corrected(told) == ({} if reason is None else {"k": Verdict(False, reason)})
 
 
 def test_clicks_on_different_links_at_once_are_all_a_machines() -> None:
     told = [
-        sighting("k1", "email_clicked", 100, "/a", verdict=HUMAN),
-        sighting("k2", "email_clicked", 101, "/a", verdict=HUMAN),
-        sighting("k3", "email_clicked", 103, "/b", verdict=HUMAN),
-        sighting("k4", "email_clicked", 105.1, "/c", verdict=HUMAN),
+        sighting("k1", "email_clicked", 100, "/a", judged=HUMAN),
+        sighting("k2", "email_clicked", 101, "/a", judged=HUMAN),
+        sighting("k3", "email_clicked", 103, "/b", judged=HUMAN),
+        sighting("k4", "email_clicked", 105.1, "/c", judged=HUMAN),
     ]
 
     assert corrected(told) == {"k2": Verdict(False, "links_at_once"), "k3": Verdict(False, "links_at_once")}
 
 
 def test_clicking_one_link_twice_is_human() -> None:
-    told = [sighting("k1", "email_clicked", 100, "/a", verdict=HUMAN), sighting("k2", "email_clicked", 101, "/a")]
+    told = [sighting("k1", "email_clicked", 100, "/a", judged=HUMAN), sighting("k2", "email_clicked", 101, "/a")]
 
     assert corrected(told) == {}
 
@@ -128,16 +141,18 @@ def test_other_messages_and_other_contacts_do_not_count(other: dict[str, str | N
     assert corrected(told) == {}
 
 
-def test_what_the_event_itself_proves_keeps_its_reason() -> None:
-    flagged = Verdict(False, "provider_flag")
-    told = [sighting("d", "email_delivered", 100), sighting("k", "email_clicked", 101, "/a", verdict=flagged)]
+@pytest.mark.parametrize(
+    "flagged", [Verdict(False, "provider_flag"), Verdict(True, "provider_flag"), Verdict(False, "scanner_agent")]
+)
+def test_what_the_event_itself_proves_keeps_its_reason(flagged: Verdict) -> None:
+    told = [sighting("d", "email_delivered", 100), sighting("k", "email_clicked", 101, "/a", judged=flagged)]
 
     assert corrected(told) == {}
 
 
 def test_an_order_right_after_delivery_stays_human() -> None:
     deed = Verdict(True, "deed")
-    told = [sighting("d", "email_delivered", 100), sighting("o", "order_placed", 101, verdict=deed)]
+    told = [sighting("d", "email_delivered", 100), sighting("o", "order_placed", 101, judged=deed)]
 
     assert corrected(told) == {}
 
@@ -147,7 +162,9 @@ EVENTS = st.builds(
     st.sampled_from(["email_sent", "email_delivered", "email_opened", "email_clicked", "order_placed"]),
     st.integers(0, 40),
     st.sampled_from([None, "/a", "/b", "/c"]),
-    st.sampled_from([HUMAN, UNKNOWN, Verdict(None, "image_proxy"), Verdict(False, "provider_flag")]),
+    st.sampled_from(
+        [HUMAN, UNKNOWN, Verdict(None, "image_proxy"), Verdict(False, "provider_flag"), Verdict(True, "provider_flag")]
+    ),
 )
 
 
@@ -171,6 +188,6 @@ def arrived(events: list[Sighting], size: int) -> dict[str, Verdict]:
     stored: dict[str, Sighting] = {}
     for start in range(0, len(events), size):
         stored |= {one.event_id: one for one in events[start : start + size]}
-        for event_id, verdict in corrected(stored.values()).items():
-            stored[event_id] = stored[event_id]._replace(verdict=verdict)
+        for event_id, judged in corrected(stored.values()).items():
+            stored[event_id] = stored[event_id]._replace(verdict=judged)
     return {event_id: one.verdict for event_id, one in stored.items()}
