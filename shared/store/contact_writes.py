@@ -15,7 +15,7 @@ from shared.store.identities import point_identities
 from shared.store.scope import batches
 from shared.store.statements import insert, upsert
 from shared.store.tables import AttributeTable, ContactTable
-from shared.store.tombstones import CONTACT, EMAIL, buried, erased_among, lift
+from shared.store.tombstones import CONTACT, EMAIL, any_erased, buried, erased_among, lift
 from shared.store.withdrawal import forget_profile
 
 
@@ -56,13 +56,15 @@ def put_batch(
     """
     key, lifts = readmission
     known = _known_contacts(connection, account, sorted({row.contact_id for row in rows}))
-    made = [contact_id for contact_id, contact in known.items() if contact.created]
-    erased = erased_among(connection, account, made, key)
-    if lifts and erased and key is not None:
+    made = [row for row in rows if known[row.contact_id].created]
+    # One look tells whether all the others can be spared, as nearly always.
+    careful = bool(made) and any_erased(connection, account)
+    erased = erased_among(connection, account, {row.contact_id for row in made}, key) if careful else frozenset()
+    if erased and lifts and key is not None:
         lift(connection, account, CONTACT, [contact_hash(contact_id, key) for contact_id in erased])
         erased = frozenset()
-    if not lifts:
-        erased |= _with_erased_address(connection, account, [row for row in rows if known[row.contact_id].created])
+    if careful and not lifts:
+        erased |= _with_erased_address(connection, account, made)
     for part in batches(sorted(erased)):
         mine = (ContactTable.account_id == account, ContactTable.contact_id.in_(part))
         connection.execute(delete(ContactTable).where(*mine))
@@ -70,7 +72,7 @@ def put_batch(
         row.email_hash: row.contact_id for row in rows if row.email_hash is not None and row.contact_id not in erased
     }
     pointed = point_identities(connection, account, EMAIL, addresses, at=recorded_at)
-    if pointed and lifts:
+    if pointed and lifts and any_erased(connection, account):
         lift(connection, account, EMAIL, pointed)
     forget_profile(connection, account, [row.contact_id for row in rows if denies(row)])
     changes = _Changes()

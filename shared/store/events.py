@@ -2,10 +2,11 @@
 
 from collections.abc import Collection, Iterator, Sequence
 
-from sqlalchemy import Connection, delete, func, or_, select, update
+from sqlalchemy import Connection, SelectBase, bindparam, delete, func, or_, select, update
 
 from shared.contracts.rows import EventRow, Microseconds
 from shared.store.facts import pages
+from shared.store.prepared import IDS, Prepared, among_ids
 from shared.store.rows import EventCount, EventTypeCount
 from shared.store.scope import Scope, batches
 from shared.store.statements import insert
@@ -127,7 +128,8 @@ class Events(Scope):
             if not ids:
                 return
             after = ids[-1]
-            mine = (EventTable.account_id == self.account, EventTable.contact_id.between(ids[0], after))
+            of_them = (EventTable.contact_id >= ids[0]) & (EventTable.contact_id <= after)
+            mine = (EventTable.account_id == self.account, of_them)
             with self._writing() as connection:
                 gone = connection.execute(delete(EventTable).where(*mine, EventTable.occurred_at < at)).rowcount
             yield gone
@@ -155,7 +157,11 @@ def add_missing_contacts(
     Raises:
         SettingsRefused: somebody was erased, and there is no key to tell whom.
     """
-    rows = [{"account_id": account, "contact_id": contact_id} for contact_id in sorted(contact_ids)]
+    ids = sorted(contact_ids)
+    known = {row[0] for part in batches(ids) for row in _KNOWN.rows(connection, {"account": account, IDS: part})}
+    rows = [{"account_id": account, "contact_id": contact_id} for contact_id in ids if contact_id not in known]
+    if not rows:
+        return frozenset()
     missing = insert(connection, ContactTable).on_conflict_do_nothing().returning(ContactTable.contact_id)
     created = connection.scalars(missing, rows).all()
     erased = erased_among(connection, account, created, identity_key)
@@ -163,6 +169,15 @@ def add_missing_contacts(
         mine = (ContactTable.account_id == account, ContactTable.contact_id.in_(part))
         connection.execute(delete(ContactTable).where(*mine))
     return erased
+
+
+def _known(sqlite: bool) -> SelectBase:
+    return select(ContactTable.contact_id).where(
+        ContactTable.account_id == bindparam("account"), among_ids(ContactTable.contact_id, sqlite=sqlite)
+    )
+
+
+_KNOWN = Prepared(_known)
 
 
 def raise_newest_event(connection: Connection, account: str, at: Microseconds) -> None:

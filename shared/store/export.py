@@ -66,22 +66,22 @@ class Export(Scope):
 
         Raises:
             NotFound: nothing is held.
+            SettingsRefused: no identity key is known.
         """
         if not any(self._page(section, contact_id, None, limit=1) for section in SECTIONS):
             raise NotFound("There is no contact of this id in this account.")
-        target = contact_id if self._identity_key is None else contact_hash(contact_id, self._identity_key)
         with self._writing() as connection:
-            self._audit(connection, "contact.exported", target, at=at)
+            self._audit(connection, "contact.exported", contact_hash(contact_id, self._known_key()), at=at)
         return self._document(contact_id, at)
 
     def _document(self, contact_id: str, at: Microseconds) -> Iterator[bytes]:
-        head = orjson.dumps({"contact_id": contact_id, "exported_at": instant_of(at)})
+        head = _json({"contact_id": contact_id, "exported_at": instant_of(at)})
         yield head.removesuffix(b"}")
         for section in SECTIONS:
             yield b',"' + section.encode() + b'":'
             if section == "contact":
                 found = self._page(section, contact_id, None, limit=1)
-                yield orjson.dumps(_said(found[0]) if found else None)
+                yield _json(_said(found[0]) if found else None)
             else:
                 yield from self._listed(section, contact_id)
         yield b"}"
@@ -91,7 +91,7 @@ class Export(Scope):
         after, opened = None, b"["
         while rows := self._page(section, contact_id, after, limit=PAGE):
             for row in rows:
-                yield opened + orjson.dumps(_said(row))
+                yield opened + _json(_said(row))
                 opened = b","
             after = tuple(rows[-1][name] for name in key)
         yield b"[]" if opened == b"[" else b"]"
@@ -117,10 +117,14 @@ class Export(Scope):
             known = select(IdentityTable.key_hash).where(
                 IdentityTable.account_id == self.account, IdentityTable.contact_id == contact_id
             )
-            own = [] if self._identity_key is None else [contact_hash(contact_id, self._identity_key)]
-            return DeadLetterTable.recipient.in_(known) | DeadLetterTable.recipient.in_(own)
+            own = contact_hash(contact_id, self._known_key())
+            return DeadLetterTable.recipient.in_(known) | (DeadLetterTable.recipient == own)
         about: ColumnElement[bool] = SECTIONS[section].__table__.c.contact_id == contact_id
         return about
+
+
+def _json(value: Any) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_UTC_Z)
 
 
 def _said(row: Mapping[str, Any]) -> dict[str, Any]:

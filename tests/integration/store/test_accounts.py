@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from shared.contracts.outcome import Outcome
@@ -40,6 +42,8 @@ def fill(store: AccountStore) -> None:
     store.add_source(SourceRow(store.account, source, "mail", "sendgrid", True, {}, 1, secrets=(secret,)))
     store.add_receipts("src_1", {"r"}, at=1)
     store.put_dead_letters([LETTER])
+    store.put_contacts([ContactRow("gone")], recorded_at=3)
+    store.hashing(b"k" * 32).erase_contact("gone", at=4)
     store.create_key("k", ["read"], public_id=f"of-{store.account}", digest=b"d", created_at=1)
 
 
@@ -80,7 +84,18 @@ def everything(store: AccountStore) -> dict[str, object]:
         "contacts_of": store.contacts_of({("email", "hash")}),
         "known_contacts": store.known_contacts({"a"}),
         "message_events": list(store.message_events({"a"}, {"m"})),
+        "audit": [row for row in store.audit(10) if row.action != "contact.exported"],
+        "export_contact": exported(store),
     }
+
+
+def exported(store: AccountStore) -> list[str]:
+    """Read what is held of a contact: the parts that are not empty."""
+    try:
+        document = json.loads(b"".join(store.hashing(b"k" * 32).export_contact("a", at=5)))
+    except NotFound:
+        return []
+    return sorted(name for name, part in document.items() if part)
 
 
 def required(store: AccountStore) -> Outcome | None:
@@ -98,6 +113,7 @@ READS = {name for name in dir(AccountStore) if not name.startswith("_")} - {
     "add_source", "remove_source", "add_source_secret", "hold_source", "add_receipts", "delete_receipts_before",
     "put_dead_letters", "remove_dead_letters", "delete_dead_letters_before", "point", "merge_contacts", "forget_latest",
     "correct_verdicts", "erased_identities",
+    "acting", "hashing", "erase_contact", "erase_late_predictions", "delete_events_before", "delete_audit_before",
 }  # fmt: skip
 
 
@@ -128,6 +144,10 @@ def test_no_write_reaches_another_account(database: Database) -> None:
     other.put_contacts([ContactRow("a", 9, attributes=(AttributeRow("plan", "x", 2),))], recorded_at=9)
     other.delete_outcome("scoring", "x")
     other.delete_predictions_before(99)
+    other.hashing(b"k" * 32).erase_contact("a", at=9)
+    other.hashing(b"k" * 32).erase_late_predictions()
+    assert sum(other.delete_events_before(99)) == 0
+    other.delete_audit_before(99)
 
     assert everything(database.of("default")) == before
 
