@@ -23,8 +23,11 @@ from gateway import (
 )
 from gateway.auth import Keyring
 from gateway.context import Gateway
+from gateway.crossing import allow_origins
 from gateway.cursor import Cursors
 from gateway.forwarding import add_forwarding
+from gateway.idempotency import BodyDigest
+from gateway.limits import Limits, QuotaHeaders
 from gateway.metrics import GatewayMetrics
 from gateway.upstream import Upstreams, new_client
 from gateway.webhooks import door
@@ -76,7 +79,11 @@ def create_app(
     general = (contacts, outcomes, segments, door, sources, dead_letters, audit, health, pages)
     for part in (*specific, *general):
         app.include_router(part.router)
+    # The last one added comes first to a request.
+    app.add_middleware(BodyDigest)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(QuotaHeaders)
+    allow_origins(app, settings.cors_origins)
     app.add_middleware(pages.SecurityHeaders)
     app.add_middleware(RequestContext, metrics=metrics)
     document = openapi.merged(app)
@@ -98,10 +105,11 @@ def _lifespan(
         session = new_client() if client is None else client
         keyring = Keyring(store, fresh_seconds=settings.key_cache_seconds, grace_seconds=settings.key_grace_seconds)
         key = settings.signing_key.get_secret_value().encode()
+        limits = Limits(settings, metrics)
         upstreams = Upstreams(settings, session, metrics)
         visits = Visits(session)
         reception = Reception(_receiving(settings, store, providers), visits, metrics, CapacityLimiter(THREADS))
-        app.state.gateway = Gateway(settings, store, keyring, upstreams, Cursors(key), metrics, reception)
+        app.state.gateway = Gateway(settings, store, keyring, limits, upstreams, Cursors(key), metrics, reception)
         writing = asyncio.create_task(_write_used_keys(keyring))
         try:
             yield
@@ -111,6 +119,7 @@ def _lifespan(
             with suppress(TimeoutError):
                 await asyncio.wait_for(keyring.write_used(), LAST_WRITE_SECONDS)
             keyring.close()
+            await limits.close()
             if client is None:
                 await session.close()
             if database is None:

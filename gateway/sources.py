@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path
 from starlette.responses import Response
 
 from gateway.context import Administering, Visit, json_of, now
+from gateway.idempotency import once
 from gateway.webhook_schemas import SecretAnswer, SecretRequest, SourceAnswer, SourceList, SourceRequest
 from gateway.webhooks.making import address, new_secret, new_source
 from shared.contracts.instants import instant_of
@@ -18,6 +19,7 @@ SourceId = Annotated[str, Path(description="The source's id.", max_length=200)]
 
 
 @router.post("/sources", response_model=SourceAnswer, operation_id="addSource", summary="Make a source")
+@once
 def add_source(visit: Administering, asked: SourceRequest) -> Response:
     """Make a source; its `url` is what the provider is told. The secrets are kept sealed and never shown again."""
     reception = visit.gateway.reception.receiving
@@ -49,6 +51,7 @@ def show_source(visit: Administering, id: SourceId) -> Response:
 
 
 @router.delete("/sources/{id}", status_code=204, operation_id="deleteSource", summary="Remove a source")
+@once
 def delete_source(visit: Administering, id: SourceId) -> Response:
     """Remove a source: whatever it sends from now on is answered 404. Events that it brought stay."""
     _known(visit, id)
@@ -60,6 +63,7 @@ def delete_source(visit: Administering, id: SourceId) -> Response:
 @router.post(
     "/sources/{id}/secrets", response_model=SourceAnswer, operation_id="addSourceSecret", summary="Rotate a secret"
 )
+@once
 def add_secret(visit: Administering, id: SourceId, asked: SecretRequest) -> Response:
     """Give a source a further secret; the older ones go on being good for as long as you say."""
     _known(visit, id)

@@ -4,12 +4,13 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.capabilities import TABLE
 from shared.errors import SettingsRefused
 
+_REDIS = ("redis://", "rediss://")
 _DATABASES = ("sqlite:///", "postgresql+psycopg://")
 
 
@@ -32,6 +33,15 @@ def _address(url: str) -> str:
 
 
 PublicUrl = Annotated[str, AfterValidator(_address)]
+
+
+def _redis(url: SecretStr) -> SecretStr:
+    if not url.get_secret_value().startswith(_REDIS):
+        raise ValueError(f"it must begin with {' or '.join(_REDIS)}")
+    return url
+
+
+RedisUrl = Annotated[SecretStr, AfterValidator(_redis)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database)]
 
 
@@ -153,6 +163,9 @@ class UpstreamSettings(SigningSettings):
     upstream: str = "http://127.0.0.1:{port}"
     """Address of a service; `{name}` and `{port}` are filled in from the capability table."""
 
+    idempotency_hours: PositiveFloat = 24.0
+    """How long the answer to a request with an idempotency key is kept."""
+
     def upstream_of(self, name: str) -> str:
         """Tell the base address of a capability's service."""
         return self.upstream.format(name=name, port=service_port(self.port, name))
@@ -169,6 +182,21 @@ class GatewaySettings(UpstreamSettings):
 
     key_grace_seconds: PositiveFloat = 600.0
     """How long a known key stays valid while the store is away."""
+
+    limits_calls: NonNegativeInt = 6_000
+    """How many calls a key may make a minute; 0: any number."""
+
+    limits_contacts: NonNegativeInt = 300_000
+    """How many contacts a key may ask about or send a minute, events counted one each; 0: any number."""
+
+    limits_failures: NonNegativeInt = 60
+    """How often a minute an address may fail to authenticate before it is told to wait; 0: any number."""
+
+    limits_redis_url: RedisUrl | None = None
+    """Where several gateways count together; None: each counts alone, in memory."""
+
+    cors_origins: str | None = None
+    """Origins of browser pages that may call the API, separated by commas, `*` for any; None: of none."""
 
 
 class WorkerSettings(UpstreamSettings):

@@ -23,7 +23,9 @@ _STATUSES: Final[dict[bool | None, Literal["created", "duplicate", "erased"]]] =
 """By what the store says."""
 
 
-def recorded(store: AccountStore, body: bytes, *, now: Microseconds, request_id: str) -> EventsResponse:
+def recorded(
+    store: AccountStore, body: bytes, *, now: Microseconds, request_id: str, concerned: set[str]
+) -> EventsResponse:
     """Store the events of a request.
 
     Args:
@@ -31,6 +33,7 @@ def recorded(store: AccountStore, body: bytes, *, now: Microseconds, request_id:
         body: `{"events": [...]}`.
         now: when they arrived; an event more than a day ahead of it is a mistake.
         request_id: repeated in the answer.
+        concerned: gets the ids of the contacts whose events they are.
 
     Returns:
         One result an event, in order; all that are neither `invalid` nor `erased` are committed.
@@ -41,6 +44,7 @@ def recorded(store: AccountStore, body: bytes, *, now: Microseconds, request_id:
     """
     judged = [_judged(item, place, now) for place, item in enumerate(items(body, "events"))]
     rows = [one for one in judged if isinstance(one, EventRow)]
+    concerned.update(row.contact_id for row in rows)
     new = iter(store.add_events(rows) if rows else ())
     results = [
         one

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from gateway.openapi.errors import RESPONSES
+from gateway.openapi.headers import add_headers, is_repeatable
 from gateway.openapi.services import Document, add_services
 from gateway.schemas import ContactsRequest, EventsRequest
 from shared.capabilities import TABLE
@@ -64,6 +65,7 @@ def merged(app: FastAPI) -> Document:
     document["components"]["schemas"]["Problem"] = PROBLEM_SCHEMA
     add_services(document)
     _add_errors(document)
+    add_headers(document, operations(document))
     _add_security(document)
     _add_examples(document)
     document["components"]["schemas"] = dict(sorted(document["components"]["schemas"].items()))
@@ -120,16 +122,16 @@ def _possible(path: str, method: str, operation: Document) -> Iterator[str]:
     if _PROVEN_TAG in operation["tags"]:
         yield from ("NotFound", "Unavailable")
         if method == "post":
-            yield from ("WebhookRefused", "InvalidRequest", "BodyTooLarge")
+            yield from ("WebhookRefused", "InvalidRequest", "BodyTooLarge", "BodyTooSlow")
         return
-    yield from ("NotAuthenticated", "NotAllowed", "Unavailable")
+    yield from ("NotAuthenticated", "NotAllowed", "QuotaExceeded", "Unavailable")
     if operation.get("parameters") or "requestBody" in operation:
         yield "InvalidRequest"
     if "requestBody" in operation:
-        yield "BodyTooLarge"
+        yield from ("BodyTooLarge", "BodyTooSlow")
     if "{" in path and method != "put":
         yield "NotFound"
-    if method in ("patch", "delete") or (method == "post" and "sources" in operation["tags"]):
+    if method in ("patch", "delete") or is_repeatable(operation) or "sources" in operation["tags"]:
         yield "Conflict"
     elif "segments" in operation["tags"]:
         yield "NoModelTrained"

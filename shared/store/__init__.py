@@ -8,6 +8,7 @@ from shared.store.migration import check, downgrade, migrate
 from shared.store.rows import (
     Account,
     AddedEvents,
+    AnswerRow,
     AssignmentRow,
     AuditRow,
     BulkCounts,
@@ -30,6 +31,7 @@ __all__ = [
     "Account",
     "AccountStore",
     "AddedEvents",
+    "AnswerRow",
     "AssignmentRow",
     "AuditRow",
     "BulkCounts",

@@ -1,5 +1,6 @@
 """Everything stored of one account, in one place to ask."""
 
+from shared.store.answers import Answers
 from shared.store.assignments import Assignments
 from shared.store.audit import Audit
 from shared.store.bulk import BulkEvents
@@ -40,6 +41,7 @@ class AccountStore(
     DeadLetters,
     Merging,
     Sightings,
+    Answers,
     Erasure,
     Export,
     Audit,

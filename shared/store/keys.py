@@ -59,6 +59,34 @@ class Keys(Scope):
         with self._store.reading() as connection:
             return key_rows(connection, KeyTable.account_id == self.account)
 
+    def rotate_key(
+        self, old: KeyRow, *, public_id: str, digest: bytes, at: Microseconds, old_until: Microseconds
+    ) -> None:
+        """Keep a key that takes the place of another, with the same name, scopes and length of life.
+
+        Args:
+            old: stays valid until `old_until`, or until its own end where that comes first.
+            public_id: of the new key.
+            digest: of the new key.
+            at: now.
+            old_until: end of the time in which both are valid.
+        """
+        lives = None if old.expires_at is None else old.expires_at - old.created_at
+        mine = (KeyTable.account_id == self.account) & (KeyTable.public_id == old.public_id)
+        later = KeyTable.expires_at.is_(None) | (KeyTable.expires_at > old_until)
+        with self.transaction() as together:
+            together.create_key(
+                old.name,
+                old.scopes,
+                public_id=public_id,
+                digest=digest,
+                created_at=at,
+                expires_at=None if lives is None else at + lives,
+            )
+            with together._writing() as connection:
+                connection.execute(update(KeyTable).where(mine, later).values(expires_at=old_until))
+                together._audit(connection, "key.rotated", old.public_id, at=at, by=public_id)
+
     def revoke_key(self, public_id: str, at: Microseconds) -> None:
         """Make a key invalid from now on; revoking twice keeps the first instant.
 

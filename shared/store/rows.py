@@ -30,6 +30,22 @@ class KeyRow(NamedTuple):
     expires_at: Microseconds | None
 
 
+class AnswerRow(NamedTuple):
+    """The first answer under an idempotency key, or the claim to give it."""
+
+    key: str
+    operation: str
+    """Method and path of the route."""
+    fingerprint: str
+    claim: str
+    """Random name of the request that may answer."""
+    begun_at: Microseconds
+    status: int | None = None
+    """None: not answered yet."""
+    answer: str | None = None
+    """Sealed; None with a status: erased with a contact."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoredContact:
     """What is stored of a contact apart from events."""

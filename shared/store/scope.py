@@ -11,7 +11,7 @@ from sqlalchemy import Connection, func, insert, select
 from shared.contracts.rows import Microseconds
 from shared.errors import NotFound, SettingsRefused
 from shared.store.conduct_tables import AuditTable
-from shared.store.sql import Sql
+from shared.store.sql import Joined, Sql
 from shared.store.tables import AccountTable
 
 Item = TypeVar("Item")
@@ -67,14 +67,14 @@ class Scope:
     def transaction(self) -> Iterator[Self]:
         """Open one transaction for several writes: all are committed when the block ends, or none.
 
-        Reads of the store through the yielded one still see the state before.
+        What is read of the store through the yielded one sees what was written so far.
 
         Raises:
             NotFound: there is no such account.
         """
         with self._writing() as connection:
             joined = copy(self)
-            joined._connection = connection
+            joined._store, joined._connection = Joined(self._store, connection), connection
             yield joined
 
     @contextmanager

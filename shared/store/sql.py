@@ -80,6 +80,26 @@ class Sql:
         self.engine.dispose()
 
 
+class Joined(Sql):
+    """An open transaction in the place of its database: reads see what it wrote, writes are part of it."""
+
+    def __init__(self, sql: Sql, connection: Connection) -> None:
+        self.engine = sql.engine
+        self.writer = sql.writer
+        self.is_sqlite = sql.is_sqlite
+        self._connection = connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Read through the transaction."""
+        yield self._connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Write as part of the transaction: whoever opened it commits."""
+        yield self._connection
+
+
 @contextmanager
 def _named_failures() -> Iterator[None]:
     try:

@@ -7,6 +7,7 @@ from shared.contracts.rows import AttributeRow, ContactRow, EventRow
 from shared.errors import Conflict, NotFound, UnknownOutcome
 from shared.store import (
     AccountStore,
+    AnswerRow,
     AssignmentRow,
     Database,
     DeadLetterRow,
@@ -20,6 +21,7 @@ from shared.store.columns import PredictionTable, StoreTable
 EVENT = EventRow("a", "1", "order_placed", 10, 10, message_id="m")
 LETTER = DeadLetterRow("dl_1", "src_1", "sendgrid", "unknown_contact", "detail", "{}", "hash", 10)
 ASSIGNMENT = AssignmentRow("may", "a", "control", 0.5, 9, 9, 9, "click", "1", 1)
+ANSWER = AnswerRow("again", "PUT /contacts", "print", "claim", 5)
 PREDICTION = PredictionRow("a", "scoring", "x", "1", 10, 10, "r", "ok", 0.5, 50, "low", "model", "{}", "s1")
 
 
@@ -42,6 +44,7 @@ def fill(store: AccountStore) -> None:
     store.add_source(SourceRow(store.account, source, "mail", "sendgrid", True, {}, 1, secrets=(secret,)))
     store.add_receipts("src_1", {"r"}, at=1)
     store.put_dead_letters([LETTER])
+    store.begin_answer(ANSWER, stuck_before=0, expired_before=0)
     store.put_contacts([ContactRow("gone")], recorded_at=3)
     store.hashing(b"k" * 32).erase_contact("gone", at=4)
     store.create_key("k", ["read"], public_id=f"of-{store.account}", digest=b"d", created_at=1)
@@ -84,6 +87,7 @@ def everything(store: AccountStore) -> dict[str, object]:
         "contacts_of": store.contacts_of({("email", "hash")}),
         "known_contacts": store.known_contacts({"a"}),
         "message_events": list(store.message_events({"a"}, {"m"})),
+        "kept_answer": store.kept_answer("again"),
         "audit": [row for row in store.audit(10) if row.action != "contact.exported"],
         "export_contact": exported(store),
     }
@@ -109,10 +113,11 @@ def required(store: AccountStore) -> Outcome | None:
 READS = {name for name in dir(AccountStore) if not name.startswith("_")} - {
     "put_contacts", "bulk_contacts", "add_events", "bulk_events", "declare_static", "put_outcome", "delete_outcome",
     "set_default_outcome", "promote", "rollback", "add_version", "log_predictions", "delete_predictions_before",
-    "create_key", "revoke_key", "name_segment", "assign", "transaction", "publish",
     "add_source", "remove_source", "add_source_secret", "hold_source", "add_receipts", "delete_receipts_before",
     "put_dead_letters", "remove_dead_letters", "delete_dead_letters_before", "point", "merge_contacts", "forget_latest",
     "correct_verdicts", "erased_identities",
+    "create_key", "revoke_key", "rotate_key", "name_segment", "assign", "transaction", "publish",
+    "begin_answer", "hold_claim", "keep_answer", "release_claim", "delete_answers_before",
     "acting", "hashing", "erase_contact", "erase_late_predictions", "delete_events_before", "delete_audit_before",
 }  # fmt: skip
 
@@ -144,6 +149,8 @@ def test_no_write_reaches_another_account(database: Database) -> None:
     other.put_contacts([ContactRow("a", 9, attributes=(AttributeRow("plan", "x", 2),))], recorded_at=9)
     other.delete_outcome("scoring", "x")
     other.delete_predictions_before(99)
+    other.keep_answer("again", "claim", status=200, answer="sealed", contact_ids=None)
+    other.delete_answers_before(99)
     other.hashing(b"k" * 32).erase_contact("a", at=9)
     other.hashing(b"k" * 32).erase_late_predictions()
     assert sum(other.delete_events_before(99)) == 0
@@ -219,6 +226,25 @@ def test_a_key_is_found_touched_and_revoked(database: Database) -> None:
     assert found is not None
     assert found == ("pub", "default", b"\x00d", ("read", "predict"), "crm", 1, 7, 8, 99)
     assert database.key("unknown") is None
+
+
+def test_a_rotated_key_is_valid_for_as_long_as_said_or_until_its_own_end(database: Database) -> None:
+    store = database.of("default")
+    store.create_key("crm", ["read"], public_id="endless", digest=b"a", created_at=1)
+    store.create_key("crm", ["read"], public_id="short", digest=b"b", created_at=1, expires_at=11)
+    endless, short = store.keys()
+
+    store.rotate_key(endless, public_id="new-1", digest=b"c", at=5, old_until=50)
+    store.rotate_key(short, public_id="new-2", digest=b"d", at=5, old_until=50)
+
+    rows = store.keys()
+    ends = {row.public_id: (row.name, row.scopes, row.expires_at) for row in rows}
+    assert ends == {
+        "endless": ("crm", ("read",), 50),
+        "short": ("crm", ("read",), 11),
+        "new-1": ("crm", ("read",), None),
+        "new-2": ("crm", ("read",), 15),
+    }
 
 
 def test_a_public_id_is_taken_once_over_all_accounts(database: Database) -> None:
