@@ -12,8 +12,8 @@ from gateway.webhooks.provider import SignedRequest
 
 router = APIRouter(tags=["webhooks"])
 
-ProviderName = Annotated[str, Path(description="Who sends it, such as `sendgrid`.", max_length=40)]
-SourceAddress = Annotated[str, Path(description="The source's id, which only its provider is told.", max_length=40)]
+ProviderName = Annotated[str, Path(description="Who sends it, such as `sendgrid`.")]
+SourceAddress = Annotated[str, Path(description="The source's id, which only its provider is told.")]
 ANYTHING: dict[str, Any] = {
     "requestBody": {
         "required": True,

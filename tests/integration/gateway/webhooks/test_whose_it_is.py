@@ -46,7 +46,7 @@ async def test_an_unknown_recipient_is_a_dead_letter_until_the_contact_is_put(do
 
     put = {"email": "person1@example.com"}
     await door.ask("PUT", "/contacts/c-1", door.key(), json=put)
-    retried = (await door.ask("POST", "/dead-letters/retry", door.key(), json={"reason": "unknown_contact"}))[1]
+    retried = (await door.ask("POST", "/dead-letters/all/retry", door.key(), json={"reason": "unknown_contact"}))[1]
 
     assert (answer["dead"], letter["reason"]) == (2, "unknown_contact")
     assert "@" not in json.dumps(letter)
