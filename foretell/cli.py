@@ -5,7 +5,20 @@ from typing import Annotated
 
 import typer
 
-from foretell.commands import accounts, audit, contacts, data, keys, models, outcomes, running, store, training
+from foretell.commands import (
+    accounts,
+    audit,
+    contacts,
+    data,
+    dead_letters,
+    keys,
+    models,
+    outcomes,
+    running,
+    sources,
+    store,
+    training,
+)
 from foretell.failures import OneSentence
 from foretell.options import examples
 
@@ -32,6 +45,8 @@ app.add_typer(training.app, name="train")
 app.add_typer(models.app, name="models")
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(keys.app, name="keys")
+app.add_typer(sources.app, name="sources")
+app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(contacts.app, name="contacts")
 app.command("audit", epilog=audit.AUDIT_EXAMPLES)(audit.audit)
 app.command("worker", epilog=running.WORKER_EXAMPLES)(running.worker)

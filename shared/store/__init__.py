@@ -3,6 +3,7 @@
 from shared.store.account import AccountStore
 from shared.store.bulk import BULK_ROWS
 from shared.store.database import Database, open_database
+from shared.store.identities import Identity
 from shared.store.migration import check, downgrade, migrate
 from shared.store.rows import (
     Account,
@@ -12,14 +13,18 @@ from shared.store.rows import (
     AuditRow,
     BulkCounts,
     ChampionRow,
+    DeadLetterRow,
     EventCount,
     EventTypeCount,
     KeyRow,
     PredictionRow,
     PromotionRow,
+    SourceRow,
+    SourceSecretRow,
     StoredContact,
     VersionRow,
 )
+from shared.store.sources import active_secrets
 
 __all__ = [
     "BULK_ROWS",
@@ -32,13 +37,18 @@ __all__ = [
     "BulkCounts",
     "ChampionRow",
     "Database",
+    "DeadLetterRow",
     "EventCount",
     "EventTypeCount",
+    "Identity",
     "KeyRow",
     "PredictionRow",
     "PromotionRow",
+    "SourceRow",
+    "SourceSecretRow",
     "StoredContact",
     "VersionRow",
+    "active_secrets",
     "check",
     "downgrade",
     "migrate",

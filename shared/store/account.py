@@ -7,15 +7,20 @@ from shared.store.bulk import BulkEvents
 from shared.store.catalogue import Catalogue
 from shared.store.champions import Champions
 from shared.store.contacts import Contacts
+from shared.store.dead_letters import DeadLetters
 from shared.store.erasure import Erasure
 from shared.store.events import Events
 from shared.store.export import Export
 from shared.store.keys import Keys
+from shared.store.merging import Merging
 from shared.store.outbox import Outbox
 from shared.store.outcomes import Outcomes
 from shared.store.pasts import PastReads
 from shared.store.predictions import Predictions
+from shared.store.receipts import Receipts
 from shared.store.segments import Segments
+from shared.store.sightings import Sightings
+from shared.store.sources import Sources
 from shared.store.stale import StaleContacts
 from shared.store.standings import Standings
 
@@ -35,6 +40,11 @@ class AccountStore(
     Standings,
     StaleContacts,
     Outbox,
+    Sources,
+    Receipts,
+    DeadLetters,
+    Merging,
+    Sightings,
     Answers,
     Erasure,
     Export,
