@@ -1,0 +1,143 @@
+"""A home folder with trained models, and the processes on it, as a user has them."""
+
+import json
+import os
+import random
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from shared.capabilities import TABLE
+
+CONTACTS = 240
+NOW = datetime.now(UTC).replace(microsecond=0)
+KNOWN_SINCE = NOW - timedelta(days=300)
+
+
+def free_ports(count: int = len(TABLE) + 2) -> int:
+    """Find the first of some neighbouring ports that are free."""
+    for port in range(random.Random(os.getpid()).randrange(20_000, 40_000), 60_000, count):
+        try:
+            for each in range(port, port + count):
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", each))
+        except OSError:
+            continue
+        return port
+    raise AssertionError("no free ports")
+
+
+@dataclass
+class Installation:
+    """A home folder, and the command line on it."""
+
+    home: Path
+    port: int
+    more: dict[str, str] = field(default_factory=dict)
+    """Further settings."""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("FORETELL_")}
+        return {**kept, "FORETELL_HOME": str(self.home), "FORETELL_PORT": str(self.port), **self.more}
+
+    def foretell(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "foretell", *words],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=400,
+        )
+
+    def start(self) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            [sys.executable, "-m", "foretell", "up"],
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def asked(self, path: str, body: Any = None, *, method: str = "POST") -> tuple[int, Any]:
+        key = (self.home / "keys" / "default").read_text().strip()
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}{path}",
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
+            method=method,
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 - our own gateway
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, json.load(error)
+
+    def score(self, *contact_ids: str) -> tuple[int, Any]:
+        return self.asked("/score", {"contacts": [{"id": one} for one in contact_ids]})
+
+
+def write_files(folder: Path) -> tuple[Path, Path]:
+    """Leads who open mail now and then; those who come back often buy."""
+    chance = random.Random(7)
+    contacts = ["id,country,timezone,created_at"]
+    events = ["contact_id,id,type,occurred_at,value"]
+    for number in range(CONTACTS):
+        keen = number % 3 == 0
+        contacts.append(f"c-{number:03},{'FR' if keen else 'US'},Europe/Paris,{KNOWN_SINCE.isoformat()}")
+        for day in range(2, 300, 3 if keen else 11):
+            at = (NOW - timedelta(days=day, minutes=chance.randrange(1_000))).isoformat()
+            events.append(f"c-{number:03},v-{number}-{day},page_viewed,{at},")
+            if chance.random() < (0.12 if keen else 0.02):
+                events.append(f"c-{number:03},o-{number}-{day},order_placed,{at},{chance.randrange(10, 90)}")
+    contacts.append("broken,FR,Mars/Olympus,")
+    (folder / "contacts.csv").write_text("\n".join(contacts) + "\n")
+    (folder / "events.csv").write_text("\n".join(events) + "\n")
+    return folder / "contacts.csv", folder / "events.csv"
+
+
+def until(condition: Callable[[], bool], *, seconds: float = 60.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def read_greeting(process: "subprocess.Popen[str]") -> str:
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if line.startswith("Ctrl-C"):
+            return "".join(lines)
+    raise AssertionError("".join(lines))
+
+
+def trained_in(folder: Path) -> Installation:
+    """Import files, define an outcome, train a model and promote it."""
+    installation = Installation(folder / "var", free_ports())
+    contacts, events = write_files(folder)
+    imported = installation.foretell(
+        "import", "--contacts", str(contacts), "--events", str(events), "--static", "country", "--json"
+    )
+    assert imported.returncode == 0, imported.stderr
+    first, _ = json.loads(imported.stdout)
+    assert (first["new"], first["rejected"]) == (CONTACTS, 1)
+    event = ("--event", "order_placed", "--within", "30d", "--repeatable")
+    outcome = installation.foretell("outcomes", "set", "order", *event)
+    assert outcome.returncode == 0, outcome.stderr
+    training = installation.foretell("train", "scoring", "--outcome", "order")
+    assert training.returncode == 0, training.stderr + training.stdout
+    return installation
