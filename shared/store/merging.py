@@ -10,6 +10,7 @@ from shared.contracts.rows import Microseconds
 from shared.store.facts import consent_of
 from shared.store.identities import Identities
 from shared.store.prediction_tables import LatestPredictionTable
+from shared.store.stale import touch
 from shared.store.statements import upsert
 from shared.store.tables import (
     AssignmentTable,
@@ -53,8 +54,7 @@ class Merging(Identities):
             stale = StaleContactTable
             mine = (stale.account_id == self.account) & (stale.contact_id == former)
             connection.execute(delete(stale).where(mine))
-            touched = {"account_id": self.account, "contact_id": into, "touched_at": at}
-            upsert(connection, stale, [touched])
+            touch(connection, self.account, [into], at=at)
             gone = (ContactTable.account_id == self.account) & (ContactTable.contact_id == former)
             connection.execute(delete(ContactTable).where(gone))
 
