@@ -3,6 +3,17 @@
 from shared.store.account import AccountStore
 from shared.store.bulk import BULK_ROWS
 from shared.store.database import Database, open_database
+from shared.store.delivery_rows import (
+    AttemptResult,
+    AttemptRow,
+    DeliveryRow,
+    DeliveryState,
+    DueDelivery,
+    SecretRow,
+    SubscriptionCounts,
+    SubscriptionRow,
+    SubscriptionState,
+)
 from shared.store.migration import check, downgrade, migrate
 from shared.store.rows import (
     Account,
@@ -23,15 +34,24 @@ __all__ = [
     "Account",
     "AccountStore",
     "AssignmentRow",
+    "AttemptResult",
+    "AttemptRow",
     "BulkCounts",
     "ChampionRow",
     "Database",
+    "DeliveryRow",
+    "DeliveryState",
+    "DueDelivery",
     "EventCount",
     "EventTypeCount",
     "KeyRow",
     "PredictionRow",
     "PromotionRow",
+    "SecretRow",
     "StoredContact",
+    "SubscriptionCounts",
+    "SubscriptionRow",
+    "SubscriptionState",
     "VersionRow",
     "check",
     "downgrade",

@@ -5,6 +5,8 @@ from shared.store.bulk import BulkEvents
 from shared.store.catalogue import Catalogue
 from shared.store.champions import Champions
 from shared.store.contacts import Contacts
+from shared.store.courier_rounds import CourierRounds
+from shared.store.deliveries import Deliveries
 from shared.store.events import Events
 from shared.store.keys import Keys
 from shared.store.outbox import Outbox
@@ -12,6 +14,7 @@ from shared.store.outcomes import Outcomes
 from shared.store.pasts import PastReads
 from shared.store.predictions import Predictions
 from shared.store.segments import Segments
+from shared.store.subscriptions import Subscriptions
 
 
 class AccountStore(
@@ -27,5 +30,8 @@ class AccountStore(
     Segments,
     Assignments,
     Outbox,
+    Subscriptions,
+    Deliveries,
+    CourierRounds,
 ):
     """One account's store: whatever is called, only this account's rows are seen or changed."""
