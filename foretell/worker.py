@@ -5,11 +5,15 @@ import threading
 
 from foretell.background.calls import ServiceCalls
 from foretell.background.health import health_door
-from foretell.background.loops import Loop, Loops
+from foretell.background.loops import Loop, LoopMetrics, Loops
 from foretell.background.rescoring import Rescoring
 from foretell.background.retention import Retention
 from foretell.ending import Ending
 from foretell.opening import now_us
+from shared.contracts.rows import SECOND
+from shared.contracts.sealed import Seal
+from shared.delivery.courier import Courier, CourierMetrics
+from shared.delivery.sender import Sender
 from shared.serving import logs
 from shared.settings import WorkerSettings
 from shared.store import Database, open_database
@@ -17,6 +21,10 @@ from shared.store import Database, open_database
 log = logging.getLogger(__name__)
 
 STOP_SECONDS = 8.0
+BREATH_SECONDS = 0.05
+"""Between rounds of deliveries; a round with nothing to do waits by itself."""
+LEASE_OF_TIMEOUT = 2
+"""A delivery is leased for so many times what an attempt may take."""
 
 
 def loops_of(settings: WorkerSettings, database: Database, stop: threading.Event) -> Loops:
@@ -27,7 +35,8 @@ def loops_of(settings: WorkerSettings, database: Database, stop: threading.Event
         database: the store.
         stop: ends every loop when set.
     """
-    retention = Retention(database, settings.prediction_retention_days, now_us)
+    metrics = LoopMetrics()
+    retention = Retention(database, settings.prediction_retention_days, settings.webhook_retention_days, now_us)
     services = ServiceCalls(settings)
     rescoring = Rescoring(
         database,
@@ -37,12 +46,28 @@ def loops_of(settings: WorkerSettings, database: Database, stop: threading.Event
         settings.rescore_share,
         stop,
     )
+    courier = _courier(settings, database, stop, CourierMetrics(metrics.registry))
     return Loops(
         (
             Loop("retention", settings.retention_every_seconds, retention.turn),
             Loop("rescoring", settings.rescore_poll_seconds, rescoring.turn, services.all_ready),
+            Loop("deliveries", BREATH_SECONDS, courier.turn, end=courier.end),
         ),
         stop,
+        metrics,
+    )
+
+
+def _courier(settings: WorkerSettings, database: Database, stop: threading.Event, metrics: CourierMetrics) -> Courier:
+    return Courier(
+        database,
+        Seal(settings.identity_key.get_secret_value().encode()),
+        lambda: Sender(timeout_seconds=settings.webhook_timeout_seconds, allow_private=settings.webhook_allow_private),
+        round(LEASE_OF_TIMEOUT * settings.webhook_timeout_seconds * SECOND),
+        settings.webhook_poll_seconds,
+        stop,
+        metrics,
+        now_us,
     )
 
 

@@ -44,6 +44,8 @@ class Loop:
     """Does one round; raises when it failed."""
     ready: Callable[[], bool] = lambda: True
     """Tells whether what the first turn needs is there."""
+    end: Callable[[], None] = lambda: None
+    """Called in the loop's thread after its last turn."""
 
 
 @dataclass(slots=True)
@@ -80,6 +82,7 @@ class Loops:
         while not self.stop.is_set():
             failures = 0 if self.run_once(loop) else failures + 1
             self.stop.wait(pause_seconds(loop.every_seconds, failures))
+        loop.end()
 
     def run_once(self, loop: Loop) -> bool:
         """Do one turn; whatever goes wrong is counted, and the loop lives on. Tell whether it went well."""

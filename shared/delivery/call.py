@@ -60,9 +60,12 @@ def json_bytes(value: Any) -> bytes:
     """Write a body, compact.
 
     Raises:
-        NotTellable: it is too large.
+        NotTellable: it is too large, or not JSON.
     """
-    body = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    try:
+        body = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    except ValueError as error:  # half a character, or not a number
+        raise NotTellable("A value of the message cannot be written as JSON.") from error
     if len(body) > MAX_BODY:
         raise NotTellable(f"The body has more than {MAX_BODY} bytes; let the template say less.")
     return body

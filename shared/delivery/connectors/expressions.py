@@ -40,8 +40,7 @@ def check(text: str) -> None:
         raise TemplateRefused(f"a text has more than {MAX_TEXT} characters")
     try:
         tree = _ENVIRONMENT.parse(text)
-        _ENVIRONMENT.compile(text)
-    except (TemplateError, SyntaxError, RecursionError, MemoryError) as error:  # too deep for jinja2 or for Python
+    except (TemplateError, RecursionError) as error:
         raise TemplateRefused("a text is not a jinja2 template") from error
     for node in (tree, *tree.find_all(nodes.Node)):
         if not isinstance(node, _NODES):
@@ -50,6 +49,10 @@ def check(text: str) -> None:
             raise TemplateRefused(f"a filter is not allowed; there are {', '.join(sorted(_FILTERS))}")
         if isinstance(node, nodes.Test) and node.name not in _TESTS:
             raise TemplateRefused(f"a test is not allowed; there are {', '.join(sorted(_TESTS))}")
+    try:  # only now: compiling already computes what is constant
+        _ENVIRONMENT.compile(tree)
+    except (TemplateError, SyntaxError, RecursionError, MemoryError) as error:
+        raise TemplateRefused("a text is too deep for a template") from error
 
 
 def rendered(text: str, names: dict[str, Any]) -> Any:

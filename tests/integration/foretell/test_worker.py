@@ -48,7 +48,7 @@ def service(status: int, body: Any) -> Iterator[tuple[WorkerSettings, list[tuple
     with ThreadingHTTPServer(("127.0.0.1", 0), Door) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
-        yield WorkerSettings(signing_key=KEY, upstream=f"http://127.0.0.1:{server.server_address[1]}"), seen
+        yield WorkerSettings(signing_key=KEY, identity_key=KEY, upstream=f"http://127.0.0.1:{server.server_address[1]}"), seen
         server.shutdown()
         thread.join()
 
@@ -78,7 +78,7 @@ def test_an_answer_that_is_none_is_an_error(body: Any) -> None:
 
 
 def test_nobody_there_is_an_error() -> None:
-    settings = WorkerSettings(signing_key=KEY, upstream="http://127.0.0.1:9")
+    settings = WorkerSettings(signing_key=KEY, identity_key=KEY, upstream="http://127.0.0.1:9")
 
     with pytest.raises(UpstreamUnavailable, match="does not answer"):
         ServiceCalls(settings)(CHAMPION, ["a"], reasons=0)

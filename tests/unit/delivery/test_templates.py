@@ -88,7 +88,7 @@ def test_a_path_that_does_not_begin_with_a_slash_cannot_change_the_host() -> Non
         "{% if %}",
         "{{ data is divisibleby(0) }}",
         "x" * 2_001,
-        "{% if 1 %}" * 40 + "x" + "{% endif %}" * 40,
+        "{% if 1 %}" * 110 + "x" + "{% endif %}" * 110,
         "{{ " + "(" * 900 + "1" + ")" * 900 + " }}",
     ],
 )

@@ -24,6 +24,6 @@ class FakeDatabase:
 def test_predictions_older_than_the_setting_go_in_every_account() -> None:
     database = FakeDatabase()
 
-    Retention(database, 400, lambda: 1_000 * DAY).turn()
+    Retention(database, 400, 30, lambda: 1_000 * DAY).turn()
 
     assert database.deleted == [("acme", 600 * DAY), ("beta", 600 * DAY)]
