@@ -13,6 +13,8 @@ from gateway.context import Gateway
 from gateway.cursor import Cursors
 from gateway.forwarding import add_forwarding
 from gateway.metrics import GatewayMetrics
+from gateway.subscriptions import deliveries
+from gateway.subscriptions import routes as subscriptions
 from gateway.upstream import Upstreams, new_client
 from shared.serving import problem
 from shared.serving.middleware import BodyLimit, RequestContext
@@ -47,7 +49,16 @@ def create_app(
     # First, since most requests are forwarded and routes are tried in order (a fifth of their cost, measured).
     add_forwarding(app)
     # A contact's id may hold slashes: the more specific path comes before it.
-    for router in (predictions.router, contacts.router, outcomes.router, segments.router, health.router, pages.router):
+    for router in (
+        predictions.router,
+        contacts.router,
+        outcomes.router,
+        segments.router,
+        subscriptions.router,
+        deliveries.router,
+        health.router,
+        pages.router,
+    ):
         app.include_router(router)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(pages.SecurityHeaders)

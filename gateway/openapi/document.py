@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from gateway.openapi.errors import RESPONSES
+from gateway.openapi.outgoing import webhooks
 from gateway.openapi.services import Document, add_services
 from gateway.schemas import ContactsRequest, EventsRequest
 from shared.capabilities import TABLE
@@ -31,6 +32,7 @@ _TAGS: Final = (
     ("outcomes", "What is predicted."),
     ("models", "What was trained."),
     ("segments", "Groups that behave alike."),
+    ("subscriptions", "Who is told what by signed webhooks, and how that goes."),
     ("operations", "For those who run this."),
 )
 _OPEN_TAG: Final = "operations"
@@ -56,6 +58,7 @@ def merged(app: FastAPI) -> Document:
     document["tags"] = [{"name": name, "description": text} for name, text in _TAGS]
     _add_bodies(document)
     document["components"]["schemas"]["Problem"] = PROBLEM_SCHEMA
+    document["webhooks"] = webhooks(document["components"]["schemas"])
     add_services(document)
     _add_errors(document)
     _add_security(document)
@@ -118,6 +121,10 @@ def _possible(path: str, method: str, operation: Document) -> Iterator[str]:
         yield "BodyTooLarge"
     if "{" in path and method in ("get", "patch", "delete"):
         yield "NotFound"
+    if "subscriptions" in operation["tags"] and method == "post":
+        yield "Conflict"
+        if path != "/subscriptions":
+            yield "NotFound"
     if method in ("patch", "delete"):
         yield "Conflict"
     elif "segments" in operation["tags"]:

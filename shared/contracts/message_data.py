@@ -38,7 +38,7 @@ class BandChanged(Answer):
     probability: Annotated[float | None, Field(description="Calibrated chance of the outcome.", ge=0, le=1)]
     reasons: Annotated[list[Reason], Field(description="The strongest first.", max_length=MAX_REASONS)]
     trend: Annotated[Trend, Field(description="Against the prediction of 30 days before.")]
-    model: Annotated[MessageModel, Field(description="Which version said so.")]
+    model: Annotated[MessageModel, Field(description="The version that said so, and how good it is.")]
     cutoff: Annotated[datetime, Field(description="The instant the prediction stands on, UTC.")]
     cause: CauseField
 

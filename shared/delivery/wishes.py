@@ -28,27 +28,24 @@ def _distinct(types: list[MessageType]) -> list[MessageType]:
     return list(dict.fromkeys(types))
 
 
-Url = Annotated[str, Field(description="Where to: https, a public host.", min_length=9, max_length=MAX_URL)]
-EventTypes = Annotated[
-    list[MessageType],
-    AfterValidator(_distinct),
-    Field(description="What to be told.", min_length=1, max_length=20),
-]
-Description = Annotated[str, Field(description="For people.", max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
-ConnectorSettingsField = Annotated[
-    dict[str, Any], Field(description="What the connector needs; see docs/connectors.md.", max_length=20)
-]
+Url = Annotated[str, Field(min_length=9, max_length=MAX_URL)]
+EventTypes = Annotated[list[MessageType], AfterValidator(_distinct), Field(min_length=1, max_length=20)]
+Description = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+ConnectorFields = Annotated[dict[str, Any], Field(max_length=20)]
 Headers = Annotated[
     dict[
         Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")],
         Annotated[str, Field(pattern=r"^[\x20-\x7e]{1,4000}$")],
     ],
     AfterValidator(_allowed),
-    Field(description="Sent along, such as Authorization; kept sealed and never shown.", max_length=10),
+    Field(max_length=10),
 ]
-ModelChanges = Annotated[
-    bool, Field(description="Whether changes that only another model version caused are told one by one.")
-]
+_URL: Final = Field(description="Where to: https, a public host.")
+_TYPES: Final = Field(description="What to be told.")
+_DESCRIPTION: Final = Field(description="For people.")
+_SETTINGS: Final = Field(description="What the connector needs; see docs/connectors.md.")
+_HEADERS: Final = Field(description="Sent along, such as Authorization; kept sealed and never shown.")
+_MODEL_CHANGES: Final = Field(description="Whether changes that only another model version caused are told one by one.")
 
 
 class _Said(BaseModel):
@@ -58,26 +55,26 @@ class _Said(BaseModel):
 class SubscriptionFields(_Said):
     """A subscription to make."""
 
-    url: Url
-    event_types: EventTypes
-    description: Description = ""
+    url: Annotated[Url, _URL]
+    event_types: Annotated[EventTypes, _TYPES]
+    description: Annotated[Description, _DESCRIPTION] = ""
     connector: Annotated[
         ConnectorName | None, Field(description="Whose shape the calls have; null: Standard Webhooks.")
     ] = None
-    settings: ConnectorSettingsField = {}
-    headers: Headers = {}
-    model_changes: ModelChanges = False
+    settings: Annotated[ConnectorFields, _SETTINGS] = {}
+    headers: Annotated[Headers, _HEADERS] = {}
+    model_changes: Annotated[bool, _MODEL_CHANGES] = False
 
 
 class SubscriptionChanges(_Said):
     """What is to be different about a subscription; what is left out stays."""
 
-    url: Url | None = None
-    event_types: EventTypes | None = None
-    description: Description | None = None
-    settings: ConnectorSettingsField | None = None
-    headers: Headers | None = None
-    model_changes: ModelChanges | None = None
+    url: Annotated[Url | None, _URL] = None
+    event_types: Annotated[EventTypes | None, _TYPES] = None
+    description: Annotated[Description | None, _DESCRIPTION] = None
+    settings: Annotated[ConnectorFields | None, _SETTINGS] = None
+    headers: Annotated[Headers | None, _HEADERS] = None
+    model_changes: Annotated[bool | None, _MODEL_CHANGES] = None
     state: Annotated[
         Literal["enabled", "paused", "disabled"] | None,
         Field(

@@ -3,6 +3,7 @@
 from shared.store.account import AccountStore
 from shared.store.bulk import BULK_ROWS
 from shared.store.database import Database, open_database
+from shared.store.deliveries import ENDED
 from shared.store.delivery_rows import (
     AttemptResult,
     AttemptRow,
@@ -31,6 +32,7 @@ from shared.store.rows import (
 
 __all__ = [
     "BULK_ROWS",
+    "ENDED",
     "Account",
     "AccountStore",
     "AssignmentRow",

@@ -46,16 +46,25 @@ class Subscriptions(Scope):
         with self._store.reading() as connection:
             return next(iter(_rows(connection, self._subscription(subscription_id))), None)
 
-    def update_subscription(self, row: SubscriptionRow) -> None:
-        """Keep a subscription as it is now.
+    def update_subscription(self, before: SubscriptionRow, after: SubscriptionRow) -> None:
+        """Keep what is different about a subscription.
+
+        Args:
+            before: as it was read; what changed meanwhile and is the same in both stays changed.
+            after: as it is to be.
 
         Raises:
             NotFound: it was deleted meanwhile.
         """
+        old, new = _written(before), _written(after)
+        different = {name: value for name, value in new.items() if value != old[name]}
         with self._writing() as connection:
-            changed = update(SubscriptionTable).where(self._subscription(row.subscription_id)).values(**_written(row))
-            if connection.execute(changed).rowcount == 0:
-                raise absent(row.subscription_id)
+            mine = self._subscription(before.subscription_id)
+            held = select(SubscriptionTable.subscription_id).where(mine).with_for_update(key_share=True)
+            if connection.execute(held).first() is None:
+                raise absent(before.subscription_id)
+            if different:
+                connection.execute(update(SubscriptionTable).where(mine).values(**different))
 
     def delete_subscription(self, subscription_id: str) -> None:
         """Delete a subscription with its secrets and deliveries; what waits is not delivered.

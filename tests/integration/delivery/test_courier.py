@@ -140,7 +140,8 @@ async def test_a_receiver_that_fails_for_days_is_paused_and_gets_what_waited_whe
     paused = len(receiver.seen)
     receiver.answer = answering(200)
     row = store.subscription(subscription_id)
-    store.update_subscription(changed(row, SubscriptionChanges(state="enabled"), SEAL, rounds.at, allow_private=True))
+    resumed = changed(row, SubscriptionChanges(state="enabled"), SEAL, rounds.at, allow_private=True)
+    store.update_subscription(row, resumed)
     rounds.at += HOUR
     await rounds.until_ended()
 

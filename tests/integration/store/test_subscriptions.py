@@ -18,13 +18,23 @@ def test_a_subscription_is_kept_changed_and_deleted(database: Database) -> None:
 
     store.create_subscription(ROW, FIRST)
     kept = store.subscription("s1")
-    store.update_subscription(changed)
+    store.update_subscription(ROW, changed)
     listed = store.subscriptions()
     store.delete_subscription("s1")
 
     assert kept == ROW
     assert listed == [changed]
     assert (store.subscriptions(), store.subscription_secrets(5)) == ([], {})
+
+
+def test_a_change_leaves_what_else_changed_meanwhile(database: Database) -> None:
+    store = database.of("default")
+    store.create_subscription(ROW, FIRST)
+
+    store.update_subscription(ROW, replace(ROW, state="paused"))
+    store.update_subscription(ROW, replace(ROW, description="theirs"))
+
+    assert store.subscription("s1") == replace(ROW, state="paused", description="theirs")
 
 
 def test_another_secret_signs_beside_the_old_one_until_that_expires(database: Database) -> None:
@@ -67,7 +77,7 @@ def test_what_is_not_there_is_not_changed(database: Database) -> None:
     store = database.of("default")
 
     with pytest.raises(NotFound):
-        store.update_subscription(ROW)
+        store.update_subscription(ROW, ROW)
     with pytest.raises(NotFound):
         store.delete_subscription("s1")
     with pytest.raises(NotFound):
