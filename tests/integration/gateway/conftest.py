@@ -130,7 +130,15 @@ async def upstream() -> AsyncIterator[Upstream]:
 
 
 @pytest.fixture
-async def door(migrated: Path, tmp_path: Path, upstream: Upstream) -> AsyncIterator[Door]:
+def more_settings() -> dict[str, Any]:
+    """Settings that the tests of a file need; override it there."""
+    return {}
+
+
+@pytest.fixture
+async def door(
+    migrated: Path, tmp_path: Path, upstream: Upstream, more_settings: dict[str, Any]
+) -> AsyncIterator[Door]:
     for file in migrated.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     settings = GatewaySettings(
@@ -141,6 +149,7 @@ async def door(migrated: Path, tmp_path: Path, upstream: Upstream) -> AsyncItera
         key_cache_seconds=0.001,
         max_body_bytes=1_000_000,
         request_timeout_seconds=2.0,
+        **more_settings,
     )
     store = Leavable(open_database(settings))
     for account in ("acme", "other"):
