@@ -5,7 +5,18 @@ from typing import Annotated
 
 import typer
 
-from foretell.commands import accounts, data, keys, models, outcomes, running, store, training
+from foretell.commands import (
+    accounts,
+    data,
+    deliveries,
+    keys,
+    models,
+    outcomes,
+    running,
+    store,
+    subscriptions,
+    training,
+)
 from foretell.failures import OneSentence
 from foretell.options import examples
 
@@ -32,6 +43,8 @@ app.add_typer(training.app, name="train")
 app.add_typer(models.app, name="models")
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(keys.app, name="keys")
+app.add_typer(subscriptions.app, name="subscriptions")
+app.add_typer(deliveries.app, name="deliveries")
 app.command("worker", epilog=running.WORKER_EXAMPLES)(running.worker)
 app.add_typer(store.app, name="store")
 app.command("openapi", epilog=store.OPENAPI_EXAMPLES)(store.openapi)
