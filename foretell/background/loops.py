@@ -15,6 +15,7 @@ log = logging.getLogger(__name__)
 READY_SECONDS = 60.0
 """How long a first turn waits for what it needs; then it comes all the same, and tells of its failure."""
 LOOK_SECONDS = 0.25
+FAILING_SECONDS = 15
 
 
 class LoopMetrics:
@@ -100,7 +101,11 @@ class Loops:
 def pause_seconds(every_seconds: float, failures: int) -> float:
     """Tell how long to wait: the interval, or less after few failures in a row, since what is away often comes back.
 
-    >>> [pause_seconds(15, failures) for failures in range(6)]
-    [15, 2, 4, 8, 15, 15]
+    A loop that hardly waits does so after failures, up to `FAILING_SECONDS`.
+
+    >>> [pause_seconds(60, failures) for failures in range(8)]
+    [60, 2, 4, 8, 16, 32, 60, 60]
+    >>> [pause_seconds(0.5, failures) for failures in range(6)]
+    [0.5, 2, 4, 8, 15, 15]
     """
-    return min(every_seconds, 2 ** min(failures, 20)) if failures else every_seconds
+    return min(max(every_seconds, FAILING_SECONDS), 2 ** min(failures, 20)) if failures else every_seconds

@@ -99,12 +99,11 @@ def show(subscription_id: SubscriptionArgument, *, account: AccountOption = DEFA
     """Show a subscription as JSON; secrets and the values of headers are not in it."""
     import json
 
-    from foretell.opening import identity_key, now_us, opened_account
+    from foretell.opening import now_us, opened_account
     from foretell.showing import instant
-    from shared.contracts.sealed import Seal
     from shared.delivery.subscribing import header_names
 
-    with opened_account(account) as (settings, _, store):
+    with opened_account(account) as (_, _, store):
         row = _known(store, subscription_id)
         shown: dict[str, Any] = {
             "id": row.subscription_id,
@@ -113,7 +112,7 @@ def show(subscription_id: SubscriptionArgument, *, account: AccountOption = DEFA
             "description": row.description,
             "connector": row.connector,
             "settings": dict(row.settings),
-            "header_names": header_names(row, Seal(identity_key(settings))),
+            "header_names": header_names(row),
             "model_changes": row.model_changes,
             "state": row.state,
             "state_reason": row.state_reason,

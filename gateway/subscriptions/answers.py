@@ -27,14 +27,12 @@ def seal_of(visit: Visit) -> Seal:
 
 def subscription_answers(visit: Visit, rows: Sequence[SubscriptionRow]) -> list[SubscriptionAnswer]:
     """Show subscriptions with their secrets and what waits."""
-    seal, secrets, counts = seal_of(visit), visit.store.subscription_secrets(now()), visit.store.subscription_counts()
-    return [
-        _subscription(row, secrets.get(row.subscription_id, []), counts.get(row.subscription_id), seal) for row in rows
-    ]
+    secrets, counts = visit.store.subscription_secrets(now()), visit.store.subscription_counts()
+    return [_subscription(row, secrets.get(row.subscription_id, []), counts.get(row.subscription_id)) for row in rows]
 
 
 def _subscription(
-    row: SubscriptionRow, secrets: Sequence[SecretRow], counts: SubscriptionCounts | None, seal: Seal
+    row: SubscriptionRow, secrets: Sequence[SecretRow], counts: SubscriptionCounts | None
 ) -> SubscriptionAnswer:
     pending, failed = counts or (0, 0)
     return SubscriptionAnswer.model_validate(
@@ -45,7 +43,7 @@ def _subscription(
             "description": row.description,
             "connector": row.connector,
             "settings": row.settings,
-            "header_names": header_names(row, seal),
+            "header_names": header_names(row),
             "model_changes": row.model_changes,
             "state": row.state,
             "state_reason": row.state_reason,

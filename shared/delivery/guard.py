@@ -8,15 +8,18 @@ import asyncio
 import ipaddress
 import re
 import socket
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Final
 
 import yarl
 from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.resolver import ThreadedResolver
 
 from shared.errors import BadRequest
 
 MAX_URL: Final = 2_000
+RESOLVE_SECONDS: Final = 5.0
+"""How long a name may take to resolve when a subscription is made."""
 _GLOBAL_IPV6: Final = ipaddress.ip_network("2000::/3")
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 _REFUSED: Final = tuple(
@@ -110,30 +113,69 @@ async def resolve(url: yarl.URL, *, allow_private: bool) -> None:
     Raises:
         AddressRefused: it has none, or one inside the network.
     """
-    resolver = PinnedResolver(allow_private=allow_private)
+    resolver = PinnedResolver(allow_private=allow_private, inner=SystemDns(lookups=1))
     try:
-        await resolver.resolve(url.host or "", url.port or 443, socket.AF_UNSPEC)
-    except OSError as error:
+        async with asyncio.timeout(RESOLVE_SECONDS):
+            await resolver.resolve(url.host or "", url.port or 443)
+    except (OSError, ValueError) as error:  # a timeout is an OSError, a name that IDNA refuses a ValueError
         raise AddressRefused("The host of the URL has no address; is the name spelt right?") from error
     finally:
         await resolver.close()
 
 
+class SystemDns(AbstractResolver):
+    """Asks the system in threads of its own: a name server that does not answer holds up nobody else."""
+
+    def __init__(self, *, lookups: int) -> None:
+        """Prepare.
+
+        Args:
+            lookups: at most at once.
+        """
+        self._threads = ThreadPoolExecutor(lookups, thread_name_prefix="lookup")
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """Find the addresses of a name.
+
+        Raises:
+            OSError: it has none.
+        """
+        ask = partial(socket.getaddrinfo, host, port, family=family, type=socket.SOCK_STREAM)
+        found = await asyncio.get_running_loop().run_in_executor(self._threads, ask)
+        return [
+            {
+                "hostname": host,
+                "host": str(address[0]),
+                "port": port,
+                "family": of,
+                "proto": protocol,
+                "flags": socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+            }
+            for of, _, protocol, _, address in found
+        ]
+
+    async def close(self) -> None:
+        """Leave what is still being asked."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
 class PinnedResolver(AbstractResolver):
     """Resolves names for aiohttp, which connects to what this returns and to nothing else."""
 
-    def __init__(self, *, allow_private: bool, inner: AbstractResolver | None = None) -> None:
+    def __init__(self, *, allow_private: bool, inner: AbstractResolver) -> None:
         """Prepare.
 
         Args:
             allow_private: pass every address on.
-            inner: what asks the DNS; None: the system's. Needs a running event loop.
+            inner: what asks the DNS.
         """
         self._allow_private = allow_private
-        self._inner = ThreadedResolver(asyncio.get_running_loop()) if inner is None else inner
+        self._inner = inner
 
     async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
         """Find the addresses of a name.
 

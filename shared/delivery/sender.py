@@ -9,11 +9,13 @@ import aiohttp
 import yarl
 
 from shared.delivery.call import HttpCall
-from shared.delivery.guard import AddressRefused, PinnedResolver, checked
+from shared.delivery.guard import AddressRefused, PinnedResolver, SystemDns, checked
 
 SHOWN: Final = 500
 """Characters of an answer that are kept."""
 USER_AGENT: Final = "Foretell-Webhooks/1"
+LOOKUPS: Final = 128
+"""Names that are resolved at once: as many as a courier has under way."""
 
 
 class ReceiverAnswer(NamedTuple):
@@ -50,12 +52,14 @@ class Sender:
         self._resolver = resolver
         self._tls = tls
         self._session: aiohttp.ClientSession | None = None
+        self._pinned: PinnedResolver | None = None
 
     async def __aenter__(self) -> Self:
         """Open the pool."""
         # Every call gets a connection of its own, so that its address is checked, and none has died meanwhile.
+        self._pinned = PinnedResolver(allow_private=self._allow_private, inner=self._dns())
         connector = aiohttp.TCPConnector(
-            resolver=PinnedResolver(allow_private=self._allow_private, inner=self._resolver),
+            resolver=self._pinned,
             use_dns_cache=False,
             force_close=True,
             limit=0,
@@ -69,10 +73,15 @@ class Sender:
         )
         return self
 
+    def _dns(self) -> aiohttp.abc.AbstractResolver:
+        return SystemDns(lookups=LOOKUPS) if self._resolver is None else self._resolver
+
     async def __aexit__(self, *error: object) -> None:
         """Close the pool."""
         if self._session is not None:
             await self._session.close()
+        if self._pinned is not None:
+            await self._pinned.close()
 
     async def send(self, call: HttpCall) -> ReceiverAnswer:
         """Send once; whatever a receiver or the network does becomes an answer.

@@ -95,21 +95,27 @@ def changed(
     return row
 
 
-def header_names(row: SubscriptionRow, seal: Seal) -> list[str]:
-    """Name the headers that are kept sealed."""
-    return sorted(opened_headers(row, seal))
+def header_names(row: SubscriptionRow) -> list[str]:
+    """Name the headers whose values are kept sealed."""
+    return sorted(_kept_headers(row))
 
 
 def opened_headers(row: SubscriptionRow, seal: Seal) -> dict[str, str]:
-    """Open the headers that are sent along."""
-    if row.sealed_headers is None:
-        return {}
-    opened: dict[str, str] = json.loads(seal.opened(row.sealed_headers))
-    return opened
+    """Open the headers that are sent along.
+
+    Raises:
+        SettingsRefused: they were sealed with another identity key.
+    """
+    return {name: seal.opened(value) for name, value in _kept_headers(row).items()}
+
+
+def _kept_headers(row: SubscriptionRow) -> dict[str, str]:
+    kept: dict[str, str] = {} if row.sealed_headers is None else json.loads(row.sealed_headers)
+    return kept
 
 
 def _sealed(headers: Mapping[str, str], seal: Seal) -> str | None:
-    return seal.seal(json.dumps(dict(headers))) if headers else None
+    return json.dumps({name: seal.seal(value) for name, value in headers.items()}) if headers else None
 
 
 def _checked(connector: str | None, event_types: Sequence[str], settings: Mapping[str, Any]) -> dict[str, Any]:

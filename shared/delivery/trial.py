@@ -11,6 +11,7 @@ from shared.contracts.sealed import Seal
 from shared.delivery.call import NotTellable
 from shared.delivery.sender import ReceiverAnswer, Sender
 from shared.delivery.telling import is_success, receiver_of, signed_call, told
+from shared.errors import SettingsRefused
 from shared.settings import DeliverySettings
 from shared.store import SecretRow, SubscriptionRow
 
@@ -37,9 +38,6 @@ async def tried(
         kind: type of the example.
         contact_id: whose record a connector writes; None: the example's.
         settings: how long it may take, and where it may go.
-
-    Raises:
-        SettingsRefused: the secrets were sealed with another identity key.
     """
     data = {**EXAMPLES[kind]}
     if kind == TEST_TYPE:
@@ -49,7 +47,7 @@ async def tried(
     webhook_id = f"test_{randomness.token_hex(12)}"
     try:
         call = signed_call(receiver_of(row, secrets, seal), webhook_id, told(kind, at, data), at)
-    except NotTellable as error:
+    except (NotTellable, SettingsRefused) as error:
         return Trial(webhook_id, ReceiverAnswer(None, 0, error.code, error.detail, None), delivered=False)
     async with Sender(
         timeout_seconds=settings.webhook_timeout_seconds, allow_private=settings.webhook_allow_private

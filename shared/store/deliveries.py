@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, delete, select, update
 from shared.contracts.rows import Microseconds
 from shared.errors import Conflict, NotFound
 from shared.store.delivery_rows import AttemptRow, DeliveryRow, DeliveryState
-from shared.store.scope import BATCH, Scope
+from shared.store.scope import BATCH, Scope, batches
 from shared.store.subscriptions import absent
 from shared.store.webhook_tables import AttemptTable, DeliveryTable, MessageTable, SubscriptionTable
 
@@ -110,8 +110,11 @@ class Deliveries(Scope):
             old = select(MessageTable.message_id).where(mine, MessageTable.occurred_at < before).limit(BATCH)
             messages = list(connection.scalars(old))
             sent = (DeliveryTable.account_id == self.account) & DeliveryTable.message_id.in_(messages)
-            tried = AttemptTable.delivery_id.in_(select(DeliveryTable.delivery_id).where(sent))
-            connection.execute(delete(AttemptTable).where(AttemptTable.account_id == self.account, tried))
+            # Held first, so that no attempt is written meanwhile.
+            held = select(DeliveryTable.delivery_id).where(sent).order_by(DeliveryTable.delivery_id).with_for_update()
+            for deliveries in batches(list(connection.scalars(held))):
+                tried = AttemptTable.delivery_id.in_(deliveries)
+                connection.execute(delete(AttemptTable).where(AttemptTable.account_id == self.account, tried))
             connection.execute(delete(DeliveryTable).where(sent))
             connection.execute(delete(MessageTable).where(mine, MessageTable.message_id.in_(messages)))
         return len(messages)

@@ -128,10 +128,12 @@ class Subscriptions(Scope):
 
     def subscription_counts(self) -> dict[str, SubscriptionCounts]:
         """Count what waits and what was given up, by subscription; those without either are left out."""
-        table = DeliveryTable
-        statement = (
+        table, one = DeliveryTable, SubscriptionTable
+        same = (table.account_id == one.account_id) & (table.subscription_id == one.subscription_id)
+        statement = (  # by way of the subscriptions, so that what was delivered is not looked through
             select(table.subscription_id, table.state, func.count())
-            .where(table.account_id == self.account, table.state.in_(("pending", "failed")))
+            .join_from(one, table, same)
+            .where(one.account_id == self.account, table.state.in_(("pending", "failed")))
             .group_by(table.subscription_id, table.state)
         )
         counted: dict[str, dict[str, int]] = {}

@@ -98,7 +98,7 @@ class SubscriptionTable(StoreTable):
     settings: Mapped[LongText]
     """JSON: what the connector needs, the template of a body."""
     sealed_headers: Mapped[OptionalLongText]
-    """JSON of headers that the receiver asks for (a token), sealed."""
+    """JSON of headers that the receiver asks for (a token); each value is sealed."""
     model_changes: Mapped[bool]
     """Whether changes that only a new model caused are told one by one."""
     state: Mapped[str]

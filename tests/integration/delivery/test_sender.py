@@ -1,6 +1,7 @@
 """Where the sender connects to, and whom it believes."""
 
 import asyncio
+import contextlib
 import datetime
 import ssl
 from dataclasses import dataclass
@@ -120,18 +121,26 @@ async def test_tls_verifies_the_name_and_not_the_address(tmp_path: Path, name: s
     assert untrusted.error == "tls-failed"
 
 
-async def raw(answer: bytes) -> ReceiverAnswer:
-    """Ask a server that says these bytes and nothing more."""
+async def raw(answer: bytes | None, **more: Any) -> ReceiverAnswer:
+    """Ask a server that says these bytes and hangs up; None: it says nothing and waits."""
+    hung_up = asyncio.Event()
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        writer.write(answer)
-        await writer.drain()
+        if answer is None:
+            await reader.read()
+        else:
+            writer.write(answer)
         writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+        hung_up.set()
 
     async with await asyncio.start_server(talk, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        return await sent(f"http://127.0.0.1:{port}/")
+        found = await sent(f"http://127.0.0.1:{port}/", **more)
+        await hung_up.wait()
+    return found
 
 
 @pytest.mark.parametrize(
@@ -153,13 +162,7 @@ async def test_whatever_a_receiver_says_is_an_answer(said: bytes, status: int | 
 
 
 async def test_a_receiver_that_says_nothing_is_left_after_the_timeout() -> None:
-    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()
-        writer.close()
-
-    async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
-        answer = await sent(f"http://127.0.0.1:{port}/", timeout_seconds=0.05)
+    answer = await raw(None, timeout_seconds=0.2)
 
     assert (answer.status, answer.error) == (None, "timeout")
 
