@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 STOP_SECONDS = 8.0
 BREATH_SECONDS = 0.05
 """Between rounds of deliveries; a round with nothing to do waits by itself."""
+FAILING_SECONDS = 15.0
 LEASE_OF_TIMEOUT = 2
 """A delivery is leased for so many times what an attempt may take."""
 
@@ -51,7 +52,7 @@ def loops_of(settings: WorkerSettings, database: Database, stop: threading.Event
         (
             Loop("retention", settings.retention_every_seconds, retention.turn),
             Loop("rescoring", settings.rescore_poll_seconds, rescoring.turn, services.all_ready),
-            Loop("deliveries", BREATH_SECONDS, courier.turn, end=courier.end),
+            Loop("deliveries", BREATH_SECONDS, courier.turn, end=courier.end, failing_seconds=FAILING_SECONDS),
         ),
         stop,
         metrics,

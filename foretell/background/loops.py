@@ -15,7 +15,6 @@ log = logging.getLogger(__name__)
 READY_SECONDS = 60.0
 """How long a first turn waits for what it needs; then it comes all the same, and tells of its failure."""
 LOOK_SECONDS = 0.25
-FAILING_SECONDS = 15
 
 
 class LoopMetrics:
@@ -47,6 +46,8 @@ class Loop:
     """Tells whether what the first turn needs is there."""
     end: Callable[[], None] = lambda: None
     """Called in the loop's thread after its last turn."""
+    failing_seconds: float = 0.0
+    """How long it waits at most after failures, where its interval is shorter than that."""
 
 
 @dataclass(slots=True)
@@ -82,7 +83,8 @@ class Loops:
         failures = 0
         while not self.stop.is_set():
             failures = 0 if self.run_once(loop) else failures + 1
-            self.stop.wait(pause_seconds(loop.every_seconds, failures))
+            longest = max(loop.every_seconds, loop.failing_seconds) if failures else loop.every_seconds
+            self.stop.wait(pause_seconds(longest, failures))
         loop.end()
 
     def run_once(self, loop: Loop) -> bool:
@@ -101,11 +103,7 @@ class Loops:
 def pause_seconds(every_seconds: float, failures: int) -> float:
     """Tell how long to wait: the interval, or less after few failures in a row, since what is away often comes back.
 
-    A loop that hardly waits does so after failures, up to `FAILING_SECONDS`.
-
-    >>> [pause_seconds(60, failures) for failures in range(8)]
-    [60, 2, 4, 8, 16, 32, 60, 60]
-    >>> [pause_seconds(0.5, failures) for failures in range(6)]
-    [0.5, 2, 4, 8, 15, 15]
+    >>> [pause_seconds(15, failures) for failures in range(6)]
+    [15, 2, 4, 8, 15, 15]
     """
-    return min(max(every_seconds, FAILING_SECONDS), 2 ** min(failures, 20)) if failures else every_seconds
+    return min(every_seconds, 2 ** min(failures, 20)) if failures else every_seconds

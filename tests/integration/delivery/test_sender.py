@@ -130,6 +130,7 @@ async def raw(answer: bytes | None, **more: Any) -> ReceiverAnswer:
         if answer is None:
             await reader.read()
         else:
+            await reader.readexactly(2)
             writer.write(answer)
         writer.close()
         with contextlib.suppress(ConnectionError):

@@ -5,6 +5,10 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook
 
+from shared.contracts.sealed import Seal
+from shared.delivery.subscribing import new_subscription
+from shared.delivery.wishes import SubscriptionFields
+
 ALL = ["score.band_changed", "batch.completed"]
 
 
@@ -119,6 +123,19 @@ async def test_a_connector_writes_the_record_of_the_contact_that_is_named(door: 
     assert (without["error"], without["delivered"]) == ("not-tellable", False)
     assert body["delivered"] is True
     assert (upstream.seen[-1].method, upstream.seen[-1].target) == ("PATCH", "/in/crm/v3/objects/contacts/512")
+
+
+async def test_a_subscription_that_was_sealed_with_another_key_is_still_listed(door: Any, where: str) -> None:
+    key = door.key()
+    fields = SubscriptionFields(url=where, event_types=["batch.completed"], headers={"X-Token": "x"})
+    row, secret, _ = new_subscription(fields, Seal(b"o" * 32), 1, allow_private=True)
+    door.store.of("acme").create_subscription(row, secret)
+
+    _, shown, _ = await door.ask("GET", f"/subscriptions/{row.subscription_id}", key)
+    status, trial, _ = await door.ask("POST", f"/subscriptions/{row.subscription_id}/test", key, json={})
+
+    assert shown["header_names"] == ["X-Token"]
+    assert (status, trial["delivered"], trial["error"]) == (200, False, "settings-refused")
 
 
 async def test_another_account_sees_and_changes_nothing(door: Any, where: str) -> None:
