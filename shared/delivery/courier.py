@@ -18,7 +18,7 @@ from shared.delivery.call import NotTellable
 from shared.delivery.pace import Pace
 from shared.delivery.schedule import asked_wait
 from shared.delivery.sender import ReceiverAnswer, Sender
-from shared.delivery.telling import Receiver, is_success, judged, receiver_of, signed_call, told_of
+from shared.delivery.telling import Receiver, judged, receiver_of, signed_call, told_of
 from shared.errors import NotFound, SettingsRefused
 from shared.store import AttemptResult, Database, DueDelivery, SecretRow, SubscriptionRow
 
@@ -199,9 +199,9 @@ class Courier:
 
     def _note(self, flight: _Flight) -> None:
         result, pace = flight.result, self._pace(flight.who)
-        if is_success(ReceiverAnswer(result.status, 0, None, None, None)):
+        if result.state == "delivered":
             pace.succeeded()
-        else:
+        elif result.blames:
             asked = asked_wait(flight.retry_after, self.now())
             pace.failed(result.status, time.monotonic(), asked_seconds=None if asked is None else asked / SECOND)
         self.metrics.attempts.labels("retried" if result.state == "pending" else result.state).inc()

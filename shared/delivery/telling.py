@@ -112,7 +112,9 @@ def judged(
     )  # fmt: skip
     if is_success(answer):
         return result
-    if final or answer.status == GONE or (writes_records and answer.status in _HOPELESS):
-        return result._replace(state="failed", gone=answer.status == GONE and not writes_records)
+    if final or (writes_records and answer.status in _HOPELESS):
+        return result._replace(state="failed", blames=False)
+    if answer.status == GONE:
+        return result._replace(state="failed", gone=True)
     wait = wait_after(tries, draw=draw, asked=asked_wait(answer.retry_after, now))
     return result._replace(state="failed") if wait is None else result._replace(state="pending", due_at=now + wait)

@@ -145,6 +145,9 @@ class CourierRounds(Scope):
         if any(result.state == "delivered" for result in results):
             connection.execute(update(table).where(mine, table.failing_since.is_not(None)).values(failing_since=None))
             return None
+        results = [result for result in results if result.blames]
+        if not results:
+            return None
         first = min(result.attempted_at for result in results)
         since = first if failing_since is None else failing_since
         connection.execute(update(table).where(mine).values(failing_since=since))

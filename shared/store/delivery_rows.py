@@ -104,3 +104,5 @@ class AttemptResult(NamedTuple):
     tries: int
     gone: bool
     """Whether the receiver said that it wants nothing more, ever."""
+    blames: bool = True
+    """Whether a failure speaks against the receiver; one record that a CRM does not have does not."""

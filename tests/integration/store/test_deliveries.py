@@ -147,6 +147,17 @@ def test_sustained_failure_pauses_and_keeps_what_waits(database: Database) -> No
     assert store.subscription_counts() == {"s1": (2, 0)}
 
 
+def test_a_failure_that_is_not_the_receivers_pauses_nobody(database: Database) -> None:
+    store = database.of("default")
+    subscribe(store, "s1")
+    publish(store, "m1")
+    (due,) = store.take_deliveries({"s1": 1}, at=10, until=40)
+
+    changed = store.record_attempts([result(due, "failed", blames=False)], at=21, pause_before=20)
+
+    assert (changed, state_of(store, "s1")) == ({}, ("enabled", None, None))
+
+
 def test_a_receiver_that_is_gone_disables_its_subscription(database: Database) -> None:
     store = database.of("default")
     subscribe(store, "s1")

@@ -94,8 +94,8 @@ def test_gone_ends_the_subscription_but_not_that_of_a_crm_where_one_record_is() 
     missing = judged(DUE, answer(404), at=1, now=NOW, draw=0.0, writes_records=True)
     token = judged(DUE, answer(401), at=1, now=NOW, draw=0.0, writes_records=True)
 
-    assert [(one.state, one.gone) for one in (ours, record, missing, token)] == [
-        ("failed", True), ("failed", False), ("failed", False), ("pending", False),
+    assert [(one.state, one.gone, one.blames) for one in (ours, record, missing, token)] == [
+        ("failed", True, True), ("failed", False, False), ("failed", False, False), ("pending", False, True),
     ]  # fmt: skip
 
 
