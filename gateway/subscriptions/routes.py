@@ -40,7 +40,9 @@ SubscriptionId = Annotated[str, Path(pattern=ID, description="Of the subscriptio
 async def add_subscription(visit: Administering, fields: SubscriptionFields) -> Response:
     """Have messages of some types delivered to a URL, signed; the secret is in this answer and in no other."""
     private = visit.gateway.settings.webhook_allow_private
-    row, secret, text = new_subscription(fields, seal_of(visit), now(), allow_private=private)
+    # In a thread: compiling a template takes a while.
+    made = await asyncio.to_thread(new_subscription, fields, seal_of(visit), now(), allow_private=private)
+    row, secret, text = made
     await resolve(checked(row.url, allow_private=private), allow_private=private)
     await asyncio.to_thread(visit.store.create_subscription, row, secret)
     answer = await asyncio.to_thread(_answer, visit, row)
@@ -78,7 +80,7 @@ async def change_subscription(visit: Administering, id: SubscriptionId, changes:
     """Change what is said and leave the rest; `state: enabled` delivers what waited while it was paused."""
     private = visit.gateway.settings.webhook_allow_private
     known = await asyncio.to_thread(_known, visit, id)
-    row = changed(known, changes, seal_of(visit), now(), allow_private=private)
+    row = await asyncio.to_thread(changed, known, changes, seal_of(visit), now(), allow_private=private)
     if row.url != known.url:
         await resolve(checked(row.url, allow_private=private), allow_private=private)
     await asyncio.to_thread(visit.store.update_subscription, known, row)

@@ -12,7 +12,7 @@ from shared.delivery.connectors.fields import ConnectorSettings
 
 TYPES: Final = MESSAGE_TYPES
 MAX_DEPTH: Final = 8
-MAX_NODES: Final = 300
+MAX_NODES: Final = 100
 
 
 def _checked_body(body: Any) -> Any:

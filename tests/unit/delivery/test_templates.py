@@ -128,6 +128,6 @@ def test_a_body_has_bounds() -> None:
     with pytest.raises(ValidationError):
         TemplateSettings(body=deep)
     with pytest.raises(ValidationError):
-        TemplateSettings(body=["x"] * 300)
+        TemplateSettings(body=["x"] * 100)
     with pytest.raises(NotTellable, match="20000 bytes"):
         filled(["y" * 1_900] * 12)
