@@ -1,6 +1,7 @@
 """What the gateway costs: CPU per request of the real process, against a service that answers at once.
 
-Run: python bench/gateway.py [--requests 4000]. The figure is requests per second and core (1 / CPU seconds a request),
+Run: python bench/gateway.py [--requests 4000] [--limits 0]. Limits of 0 count nothing; the default counts, and is never
+reached. The figure is requests per second and core (1 / CPU seconds a request),
 which other work on the machine disturbs far less than time by the clock.
 """
 
@@ -78,7 +79,7 @@ def resident_mb(process: int) -> float:
     return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-async def measured(requests: int) -> None:
+async def measured(requests: int, limits: int) -> None:
     """Start the gateway, ask, print."""
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
@@ -93,6 +94,8 @@ async def measured(requests: int) -> None:
             "FORETELL_HOME": folder,
             "FORETELL_SIGNING_KEY": SECRET,
             "FORETELL_IDENTITY_KEY": SECRET,
+            "FORETELL_LIMITS_CALLS": str(limits),
+            "FORETELL_LIMITS_CONTACTS": str(limits),
             "FORETELL_UPSTREAM": f"http://127.0.0.1:{PORT + 1}",
         }
         service = await asyncio.get_running_loop().create_server(Instant, "127.0.0.1", PORT + 1)
@@ -159,4 +162,6 @@ def until_ready() -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=4_000)
-    asyncio.run(measured(parser.parse_args().requests))
+    parser.add_argument("--limits", type=int, default=1_000_000_000)
+    given = parser.parse_args()
+    asyncio.run(measured(given.requests, given.limits))

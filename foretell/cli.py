@@ -7,6 +7,8 @@ import typer
 
 from foretell.commands import (
     accounts,
+    audit,
+    contacts,
     data,
     deliveries,
     keys,
@@ -45,6 +47,8 @@ app.add_typer(accounts.app, name="accounts")
 app.add_typer(keys.app, name="keys")
 app.add_typer(subscriptions.app, name="subscriptions")
 app.add_typer(deliveries.app, name="deliveries")
+app.add_typer(contacts.app, name="contacts")
+app.command("audit", epilog=audit.AUDIT_EXAMPLES)(audit.audit)
 app.command("worker", epilog=running.WORKER_EXAMPLES)(running.worker)
 app.add_typer(store.app, name="store")
 app.command("openapi", epilog=store.OPENAPI_EXAMPLES)(store.openapi)

@@ -31,6 +31,8 @@ class Summary:
     new: int = 0
     updated: int = 0
     unchanged: int = 0
+    erased: int = 0
+    """Left out: their contacts were erased."""
     rejected: int = 0
     rejects_file: str | None = None
     seconds: float = 0.0
@@ -43,6 +45,7 @@ class Summary:
             "new": self.new,
             "updated": self.updated,
             "unchanged": self.unchanged,
+            "erased": self.erased,
             "rejected": self.rejected,
             "rejects_file": self.rejects_file,
             "seconds": round(self.seconds, 2),
@@ -145,11 +148,13 @@ class Import:
         summary.new += counts.created
         summary.updated += counts.updated
         summary.unchanged += counts.unchanged
+        summary.erased += counts.erased
 
     def _add_events(self, rows: list[Any], summary: Summary) -> None:
         added = self.store.bulk_events(rows)
-        summary.new += added
-        summary.unchanged += len(rows) - added
+        summary.new += added.new
+        summary.erased += added.erased
+        summary.unchanged += len(rows) - added.new - added.erased
 
 
 def one_ahead(batches: Iterator[Row]) -> Iterator[Row]:

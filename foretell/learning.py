@@ -1,6 +1,7 @@
 """`foretell train`: runs a training with a progress bar, and prints its report as a table."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,9 @@ from foretell.doors import training_of
 from foretell.failures import NotPromoted
 from foretell.opening import now_us
 from foretell.showing import aligned, progress_bars
+from shared.capabilities import capability
+from shared.errors import InsufficientData
+from shared.standing.summing import insufficient
 from shared.training.choices import Choices, Progress
 
 if TYPE_CHECKING:
@@ -45,7 +49,8 @@ def train_outcome(
     """
     choices = Choices(promote=promote, allowed=frozenset(allow))
     run = partial(training_of(capability), database, settings, account, outcome, choices=choices, now=now_us())
-    learned(f"{account}.{capability}.{outcome}", lambda progress: run(progress=progress), promote=promote)
+    with told_if_insufficient(database, account, capability, outcome):
+        learned(f"{account}.{capability}.{outcome}", lambda progress: run(progress=progress), promote=promote)
 
 
 def train_account(
@@ -75,7 +80,30 @@ def train_account(
     """
     choices = Choices(promote=promote, allowed=frozenset(allow))
     run = partial(training_of(capability), database, settings, account, choices=choices, now=now_us(), **own)
-    learned(f"{account}.{capability}", lambda progress: run(progress=progress), promote=promote)
+    with told_if_insufficient(database, account, capability, ""):
+        learned(f"{account}.{capability}", lambda progress: run(progress=progress), promote=promote)
+
+
+@contextmanager
+def told_if_insufficient(database: "Database", account: str, name: str, outcome: str) -> Iterator[None]:
+    """Tell those who subscribed when there is too little to learn from, and fail all the same.
+
+    Args:
+        database: the store.
+        account: whose data.
+        name: of the capability.
+        outcome: empty where the capability has none.
+
+    Raises:
+        InsufficientData: what was raised inside.
+    """
+    try:
+        yield
+    except InsufficientData as error:
+        about, at = f"training {name} {outcome}", now_us()
+        message = insufficient(capability(name), outcome, error.detail, counts=error.members, at=at, about=about)
+        database.of(account).publish([message], at=at)
+        raise
 
 
 def learned(name: str, train: "Callable[[Progress], Published]", *, promote: bool) -> None:

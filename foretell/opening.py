@@ -4,9 +4,6 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Annotated
-
-from pydantic import Field, SecretStr
 
 from foretell import home
 from foretell.options import DEFAULT_ACCOUNT
@@ -18,6 +15,8 @@ from shared.errors import BadRequest, Conflict, NotFound
 from shared.settings import Settings, read
 from shared.store import AccountStore, Database, migrate, open_database
 
+COMMAND_LINE = "command line"
+"""How the audit log names who acts with these commands."""
 _ACCOUNT = re.compile(r"[a-z0-9-]{1,39}")
 
 
@@ -80,7 +79,7 @@ def opened_database(settings: Settings | None = None) -> Iterator[tuple[Settings
     if settings.store_url is None:
         home.prepare(settings.home)
         migrate(settings)
-    database = open_database(settings)
+    database = open_database(settings, known_identity_key(settings))
     try:
         if settings.store_url is None:
             ensure_account(database, DEFAULT_ACCOUNT)
@@ -100,14 +99,7 @@ def opened_account(name: str) -> Iterator[tuple[Settings, Database, AccountStore
     with opened_database() as (settings, database):
         if name not in {account.name for account in database.accounts()}:
             raise NotFound(f"There is no account '{name}': make it with `foretell accounts create {name}`.")
-        yield settings, database, database.of(name)
-
-
-class IdentitySettings(Settings):
-    """The key under which e-mail addresses are hashed, where it was given."""
-
-    identity_key: Annotated[SecretStr | None, Field(min_length=32)] = None
-    """The gateway's; None: the one in this home."""
+        yield settings, database, database.of(name).acting(COMMAND_LINE, at=now_us())
 
 
 def identity_key(settings: Settings) -> bytes:
@@ -116,11 +108,18 @@ def identity_key(settings: Settings) -> bytes:
     Raises:
         BadRequest: the store is a server and the key was not given, so one made here would be another one.
     """
-    given = read(IdentitySettings).identity_key
-    if given is not None:
-        return given.get_secret_value().encode()
+    found = known_identity_key(settings)
+    if found is None:
+        raise BadRequest("FORETELL_IDENTITY_KEY is not set: give the command the key that the gateway has.")
+    return found
+
+
+def known_identity_key(settings: Settings) -> bytes | None:
+    """Find the same key; None: this command was not given it, and must not make one of its own."""
+    if settings.identity_key is not None:
+        return settings.identity_key.get_secret_value().encode()
     if settings.store_url is not None and not (settings.home / "secrets" / "identity_key").exists():
-        raise BadRequest("FORETELL_IDENTITY_KEY is not set: give the import the key that the gateway has.")
+        return None
     return home.secret(settings.home, "identity_key").encode()
 
 
@@ -160,4 +159,6 @@ def ensure_key(database: Database, settings: Settings, account: str) -> str:
 
 def register_key(database: Database, account: str, made: keys.NewKey, *, name: str, scopes: tuple[str, ...]) -> None:
     """Store what is kept of a key: its public id and its digest."""
-    database.of(account).create_key(name, scopes, public_id=made.public_id, digest=made.digest, created_at=now_us())
+    database.of(account).acting(COMMAND_LINE, at=now_us()).create_key(
+        name, scopes, public_id=made.public_id, digest=made.digest, created_at=now_us()
+    )

@@ -4,10 +4,12 @@ import logging
 import threading
 
 from foretell.background.calls import ServiceCalls
+from foretell.background.following import Following
 from foretell.background.health import health_door
 from foretell.background.loops import Loop, LoopMetrics, Loops
+from foretell.background.noticing import Noticing, NoticingMetrics
 from foretell.background.rescoring import Rescoring
-from foretell.background.retention import Retention
+from foretell.background.retention import Retention, rules
 from foretell.ending import Ending
 from foretell.opening import now_us
 from shared.contracts.rows import SECOND
@@ -26,6 +28,8 @@ BREATH_SECONDS = 0.05
 FAILING_SECONDS = 15.0
 LEASE_OF_TIMEOUT = 2
 """A delivery is leased for so many times what an attempt may take."""
+LOOKS_A_DEBOUNCE = 5
+"""How often it is looked for stale contacts within the time of one debounce."""
 
 
 def loops_of(settings: WorkerSettings, database: Database, stop: threading.Event) -> Loops:
@@ -37,21 +41,20 @@ def loops_of(settings: WorkerSettings, database: Database, stop: threading.Event
         stop: ends every loop when set.
     """
     metrics = LoopMetrics()
-    retention = Retention(database, settings.prediction_retention_days, settings.webhook_retention_days, now_us)
+    retention = Retention(database, rules(settings), now_us)
     services = ServiceCalls(settings)
-    rescoring = Rescoring(
-        database,
-        services,
-        settings.home / "worker.json",
-        settings.rescore_every_seconds,
-        settings.rescore_share,
-        stop,
-    )
+    noticing = Noticing(database, services, settings.rescore_share, stop, now_us, NoticingMetrics(metrics.registry))
+    progress = settings.home / "worker.json"
+    rescoring = Rescoring(database, noticing, progress, settings.rescore_every_seconds, stop)
+    debounce = settings.rescore_debounce_seconds
+    patience = int(settings.rescore_patience_seconds * SECOND)
+    following = Following(database, noticing, int(debounce * SECOND), patience, stop, now_us)
     courier = _courier(settings, database, stop, CourierMetrics(metrics.registry))
     return Loops(
         (
             Loop("retention", settings.retention_every_seconds, retention.turn),
             Loop("rescoring", settings.rescore_poll_seconds, rescoring.turn, services.all_ready),
+            Loop("following", debounce / LOOKS_A_DEBOUNCE, following.turn, services.all_ready),
             Loop("deliveries", BREATH_SECONDS, courier.turn, end=courier.end, failing_seconds=FAILING_SECONDS),
         ),
         stop,

@@ -7,11 +7,14 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 import aiohttp
 from fastapi import FastAPI
 
-from gateway import contacts, health, openapi, outcomes, pages, predictions, segments
+from gateway import audit, contacts, health, openapi, outcomes, pages, predictions, privacy, segments
 from gateway.auth import Keyring
 from gateway.context import Gateway
+from gateway.crossing import allow_origins
 from gateway.cursor import Cursors
 from gateway.forwarding import add_forwarding
+from gateway.idempotency import BodyDigest
+from gateway.limits import Limits, QuotaHeaders
 from gateway.metrics import GatewayMetrics
 from gateway.subscriptions import deliveries
 from gateway.subscriptions import routes as subscriptions
@@ -49,18 +52,24 @@ def create_app(
     # First, since most requests are forwarded and routes are tried in order (a fifth of their cost, measured).
     add_forwarding(app)
     # A contact's id may hold slashes: the more specific path comes before it.
-    for router in (
-        predictions.router,
+    specific = (predictions.router, privacy.router)
+    general = (
         contacts.router,
         outcomes.router,
         segments.router,
         subscriptions.router,
         deliveries.router,
+        audit.router,
         health.router,
         pages.router,
-    ):
+    )
+    for router in (*specific, *general):
         app.include_router(router)
+    # The last one added comes first to a request.
+    app.add_middleware(BodyDigest)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(QuotaHeaders)
+    allow_origins(app, settings.cors_origins)
     app.add_middleware(pages.SecurityHeaders)
     app.add_middleware(RequestContext, metrics=metrics)
     document = openapi.merged(app)
@@ -80,9 +89,9 @@ def _lifespan(
         session = new_client() if client is None else client
         keyring = Keyring(store, fresh_seconds=settings.key_cache_seconds, grace_seconds=settings.key_grace_seconds)
         key = settings.signing_key.get_secret_value().encode()
-        app.state.gateway = Gateway(
-            settings, store, keyring, Upstreams(settings, session, metrics), Cursors(key), metrics
-        )
+        limits = Limits(settings, metrics)
+        upstreams = Upstreams(settings, session, metrics)
+        app.state.gateway = Gateway(settings, store, keyring, limits, upstreams, Cursors(key), metrics)
         writing = asyncio.create_task(_write_used_keys(keyring))
         try:
             yield
@@ -91,6 +100,7 @@ def _lifespan(
             with suppress(TimeoutError):
                 await asyncio.wait_for(keyring.write_used(), LAST_WRITE_SECONDS)
             keyring.close()
+            await limits.close()
             if client is None:
                 await session.close()
             if database is None:

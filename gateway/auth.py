@@ -77,25 +77,29 @@ class Keyring:
         # Threads of its own: a key is looked up even while every other thread is busy writing events.
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="keys")
 
-    async def caller(self, authorization: str | None, scope: Scope) -> Caller:
+    async def caller(self, authorization: str | None) -> Caller:
         """Tell who asks.
 
         Args:
             authorization: the header, `Bearer fk_...`.
-            scope: what the request needs.
 
         Raises:
             NotAuthenticated: no key, not one of ours, revoked or expired.
-            NotAllowed: the key lacks the scope.
             StoreUnavailable: the store is away and this key is not remembered.
         """
         text = _bearer(authorization)
         public_id = public_id_of(text)
         row = self._valid((await self._known_of(public_id)).row, text)
-        if not allows(row.scopes, scope):
-            raise NotAllowed(f"This key lacks the scope {scope}; it has: {', '.join(row.scopes)}.", scope=scope)
         self._used[public_id] = int(self._now() * SECOND)
         return Caller(row.account, SCOPES if "admin" in row.scopes else row.scopes, public_id)
+
+    def trusts(self, authorization: str | None) -> bool:
+        """Tell whether a request names a key that is remembered as one of ours; the store is not asked."""
+        try:
+            known = self._known.get(public_id_of(_bearer(authorization)))
+        except NotAuthenticated:
+            return False
+        return known is not None and known.row is not None
 
     @property
     def remembers(self) -> bool:
@@ -173,6 +177,16 @@ class Keyring:
         known.away = True
         known.ask_again_at = min(self._monotonic() + RETRY_SECONDS, known.verified_at + self._grace_seconds)
         return known
+
+
+def permit(caller: Caller, scope: Scope) -> None:
+    """Let a caller do something.
+
+    Raises:
+        NotAllowed: the key lacks the scope.
+    """
+    if not allows(caller.scopes, scope):
+        raise NotAllowed(f"This key lacks the scope {scope}; it has: {', '.join(caller.scopes)}.", scope=scope)
 
 
 def _bearer(authorization: str | None) -> str:

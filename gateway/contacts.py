@@ -7,6 +7,7 @@ from pydantic import AfterValidator
 from starlette.responses import Response
 
 from gateway.context import Body, Cursor, Ingesting, Limit, Reading, Visit, json_of, now
+from gateway.idempotency import once
 from gateway.ingest import contacts as contact_intake
 from gateway.ingest import events as event_intake
 from gateway.schemas import (
@@ -48,9 +49,11 @@ PathId = Annotated[
     operation_id="putContacts",
     summary="Create or update many contacts",
 )
+@once
 def put_contacts(visit: Ingesting, body: Body) -> Response:
     """Create or update 1 to 1,000 contacts; each is judged alone, what is valid is stored before the answer."""
     answer = contact_intake.put_many(visit.store, body, _arrival(visit))
+    visit.concerned.update(result.id for result in answer.results if result.id is not None)
     _count(visit, "contact", answer.counts.model_dump())
     return json_of(answer)
 
@@ -62,8 +65,10 @@ def put_contacts(visit: Ingesting, body: Body) -> Response:
     operation_id="putContact",
     summary="Create or update a contact",
 )
+@once
 def put_contact(visit: Ingesting, contact_id: PathId, body: Body) -> Response:
     """Say something about a contact; what is left out stays as it is."""
+    visit.concerned.add(contact_id)
     answer = contact_intake.put(visit.store, contact_id, body, _arrival(visit))
     _count(visit, "contact", {answer.status: 1})
     return json_of(answer)
@@ -72,12 +77,13 @@ def put_contact(visit: Ingesting, contact_id: PathId, body: Body) -> Response:
 @router.post(
     "/events", response_model=EventsResponse, tags=["events"], operation_id="addEvents", summary="Record events"
 )
+@once
 def add_events(visit: Ingesting, body: Body) -> Response:
     """Record 1 to 1,000 events; each is judged alone, what is valid is stored before the answer.
 
     Sending the same event again changes nothing: it is known by its `id`, else by its content.
     """
-    answer = event_intake.recorded(visit.store, body, now=now(), request_id=visit.request_id)
+    answer = event_intake.recorded(visit.store, body, now=now(), request_id=visit.request_id, concerned=visit.concerned)
     _count(visit, "event", answer.counts.model_dump())
     return json_of(answer)
 
@@ -138,5 +144,6 @@ def _arrival(visit: Visit) -> contact_intake.Arrival:
 
 
 def _count(visit: Visit, kind: str, counts: dict[str, int]) -> None:
+    visit.facts["contacts"] = sum(counts.values())
     for status, number in counts.items():
         visit.gateway.metrics.ingested.labels(kind, status).inc(number)

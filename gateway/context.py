@@ -1,24 +1,29 @@
 """What the gateway's routes share: the parts that live as long as the process, and who is asking."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from gateway.auth import Caller, Keyring
+from gateway.auth import Caller, Keyring, permit
 from gateway.bodies import body_of
 from gateway.cursor import Cursors
+from gateway.limits import Limits, Quota
 from gateway.metrics import GatewayMetrics
 from gateway.upstream import Upstreams
 from shared.contracts.instants import microseconds
 from shared.contracts.key import Scope
 from shared.contracts.rows import Microseconds
+from shared.errors import NotAuthenticated
 from shared.settings import GatewaySettings
 from shared.store import AccountStore, Database
+
+_SPENDING = ("predict", "ingest")
+"""Scopes of calls that are about contacts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,7 @@ class Gateway:
     settings: GatewaySettings
     database: Database
     keyring: Keyring
+    limits: Limits
     upstreams: Upstreams
     cursors: Cursors
     metrics: GatewayMetrics
@@ -40,11 +46,20 @@ class Visit:
     gateway: Gateway
     caller: Caller
     request_id: str
+    quota: Quota
+    facts: dict[str, Any] = field(default_factory=dict)
+    """What the log tells of the request; `contacts` in it count against the quota."""
+    concerned: set[str] = field(default_factory=set)
+    """Contacts of whom a kept answer speaks: an erasure must find them."""
+    within: AccountStore | None = None
+    """A transaction that all reads and writes of the route are part of."""
 
     @property
     def store(self) -> AccountStore:
         """The caller's account; nothing of another one can be reached through it."""
-        return self.gateway.database.of(self.caller.account)
+        if self.within is not None:
+            return self.within
+        return self.gateway.database.of(self.caller.account).acting(self.caller.public_id, at=now())
 
     def place(self, purpose: str, cursor: str | None) -> object:
         """Read a cursor that this account was given for this list; None: begin."""
@@ -69,12 +84,29 @@ async def visit(request: Request, scope: Scope) -> Visit:
 
     Raises:
         NotAuthenticated: no valid key.
+        LimitReached: the key has used its quota up, or the address has failed too often.
         NotAllowed: the key lacks the scope.
     """
     gateway = gateway_of(request)
-    caller = await gateway.keyring.caller(request.headers.get("authorization"), scope)
-    request.state.facts = {"account": caller.account, "key": caller.public_id}
-    return Visit(gateway, caller, request.state.request_id)
+    caller = await _caller(gateway, request)
+    facts: dict[str, Any] = {"account": caller.account, "key": caller.public_id}
+    request.state.facts = facts
+    quota = await gateway.limits.admit(caller.public_id, spends=scope in _SPENDING, noted_in=request.state)
+    permit(caller, scope)
+    return Visit(gateway, caller, request.state.request_id, quota, facts)
+
+
+async def _caller(gateway: Gateway, request: Request) -> Caller:
+    address = request.client.host if request.client is not None else ""
+    authorization = request.headers.get("authorization")
+    # Keys that are remembered go on working: others may come from the same address, through the same proxy.
+    if gateway.limits.is_shut(address) and not gateway.keyring.trusts(authorization):
+        raise gateway.limits.too_many_failures()
+    try:
+        return await gateway.keyring.caller(authorization)
+    except NotAuthenticated:
+        gateway.limits.count_failure(address)
+        raise
 
 
 def _with(scope: Scope) -> Callable[[Request], Awaitable[Visit]]:

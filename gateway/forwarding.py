@@ -12,6 +12,7 @@ from shared.capabilities import TABLE, Capability
 from shared.contracts.key import Scope
 
 _READS = ("GET", "HEAD")
+TOO_MANY = 429
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -31,6 +32,12 @@ def forwarding(line: Capability) -> Callable[[Request], Awaitable[Response]]:
     async def forward(request: Request) -> Response:
         scope: Scope = "read" if request.method in _READS else "predict"
         here = await visit(request, scope)
-        return await here.gateway.upstreams.answer(line, request, here.caller, here.request_id)
+        left = here.quota.remaining_contacts
+        answer = await here.gateway.upstreams.answer(line, request, here.caller, here.request_id, quota_contacts=left)
+        if answer.status_code == TOO_MANY and left is not None:  # the service knows what is left, not for how long
+            raise here.quota.refused(
+                "contacts", f"This key may ask about {left:,} more contacts for now; ask about fewer, or wait."
+            )
+        return answer
 
     return forward

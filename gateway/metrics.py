@@ -22,6 +22,23 @@ class GatewayMetrics(RequestMetrics):
             ["capability"],
             registry=self.registry,
         )
+        self.repeats = Counter(
+            "foretell_repeated_requests_total",
+            "Requests whose idempotency key was used before, by what they were told.",
+            ["told"],
+            registry=self.registry,
+        )
+        self.refused_by_quota = Counter(
+            "foretell_quota_refusals_total",
+            "Requests refused since a quota was used up.",
+            ["policy"],
+            registry=self.registry,
+        )
+        self.limits_alone = Counter(
+            "foretell_limits_alone_total",
+            "Requests counted in this process alone, since Redis was away.",
+            registry=self.registry,
+        )
         self.ingested = Counter(
             "foretell_ingested_total",
             "Contacts and events taken in, by what became of them.",

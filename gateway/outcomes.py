@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from starlette.responses import Response
 
 from gateway.context import Administering, Reading, json_of
+from gateway.idempotency import once
 from gateway.schemas import OutcomeAnswer, OutcomeFields, OutcomeList, WithOutcomes
 from shared.capabilities import TABLE
 from shared.contracts.outcome import BUILT_IN, Outcome, OutcomeName
@@ -41,6 +42,7 @@ def show_outcome(visit: Reading, name: PathName, capability: OfCapability = "sco
 
 
 @router.put("/outcomes/{name}", response_model=OutcomeAnswer, operation_id="putOutcome", summary="Define an outcome")
+@once
 def put_outcome(
     visit: Administering, name: PathName, fields: OutcomeFields, capability: OfCapability = "scoring"
 ) -> Response:
@@ -55,6 +57,7 @@ def put_outcome(
 
 
 @router.delete("/outcomes/{name}", status_code=204, operation_id="deleteOutcome", summary="Delete an outcome")
+@once
 def delete_outcome(visit: Administering, name: PathName, capability: OfCapability = "scoring") -> Response:
     """Delete an outcome's definition; a redefined built-in one becomes what it was."""
     outcome = visit.store.outcome(capability, name)

@@ -114,8 +114,13 @@ class EventResult(Answer):
     index: Annotated[int, Field(description="Its place in the request, from 0.")]
     id: Annotated[str | None, Field(description="The id as sent, or the one that was made from its content.")]
     status: Annotated[
-        Literal["created", "duplicate", "invalid"],
-        Field(description="`duplicate`: it was stored before; `invalid`: nothing was stored."),
+        Literal["created", "duplicate", "erased", "invalid"],
+        Field(
+            description=(
+                "`duplicate`: it was stored before; `erased`: nothing was stored, as the contact was erased and not "
+                "put again; `invalid`: nothing was stored."
+            )
+        ),
     ]
     errors: Annotated[list[ProblemPointer], Field(description="For `invalid`: each mistake with its place.")]
 
@@ -125,11 +130,12 @@ class EventCounts(Answer):
 
     created: Annotated[int, Field(description="New events.")]
     duplicate: Annotated[int, Field(description="Events that were stored before.")]
+    erased: Annotated[int, Field(description="Not stored: their contacts were erased.")]
     invalid: Annotated[int, Field(description="Not stored.")]
 
 
 class EventsResponse(Answer):
-    """What became of each event; what is not `invalid` is stored."""
+    """What became of each event; what is neither `invalid` nor `erased` is stored."""
 
     results: Annotated[list[EventResult], Field(description="In the order of the request.")]
     counts: Annotated[EventCounts, Field(description="How many of each status.")]

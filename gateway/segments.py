@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path
 from starlette.responses import Response
 
 from gateway.context import Administering, Cursor, Limit, Reading, Visit, json_of, now
+from gateway.idempotency import once
 from gateway.segment_schemas import (
     SegmentAnswer,
     SegmentContacts,
@@ -72,6 +73,7 @@ def list_segment_contacts(
 @router.patch(
     "/segments/{segment_id}", response_model=SegmentProfile, operation_id="renameSegment", summary="Rename a segment"
 )
+@once
 def rename_segment(visit: Administering, segment_id: PathSegment, fields: SegmentFields) -> Response:
     """Call a segment by a name of your own; retraining keeps it as long as the id lives."""
     row = _champion(visit)

@@ -55,7 +55,15 @@ class Upstreams:
     metrics: GatewayMetrics
     _resting_until: dict[str, float] = field(default_factory=dict)
 
-    async def answer(self, capability: Capability, request: Request, caller: Caller, request_id: str) -> Response:
+    async def answer(
+        self,
+        capability: Capability,
+        request: Request,
+        caller: Caller,
+        request_id: str,
+        *,
+        quota_contacts: int | None = None,
+    ) -> Response:
         """Forward a request and pass the answer back.
 
         Args:
@@ -63,6 +71,7 @@ class Upstreams:
             request: as it came; its body is read here.
             caller: who asks, vouched for in the signed header.
             request_id: the same from end to end.
+            quota_contacts: about how many contacts the caller may still ask; None: any number.
 
         Raises:
             UpstreamUnavailable: the service does not answer.
@@ -74,7 +83,7 @@ class Upstreams:
         self._refuse_while_resting(capability)
         # Counted from when the body is there: a slow upload must not make the service refuse the call.
         deadline_at = time.time() + self._seconds(capability, request)
-        headers = self._headers(request, Call(caller.account, caller.scopes, request_id, deadline_at))
+        headers = self._headers(request, Call(caller.account, caller.scopes, request_id, deadline_at, quota_contacts))
         try:
             response = await self._sent(capability, request, body, headers)
         except (UpstreamUnavailable, UpstreamTimeout) as error:

@@ -19,18 +19,44 @@ class Capability:
     """Whether one model is kept for each named outcome."""
     long_paths: tuple[str, ...] = ()
     """Paths among those above whose work may take minutes; they have a deadline of their own."""
+    stands_by: str = ""
+    """What is noticed when it becomes another: a kind of `shared.standing`. Empty: nothing is."""
+    tells: tuple[str, ...] = ()
+    """Types of the messages that tell of it, in the order of that kind."""
 
 
 TABLE: tuple[Capability, ...] = (
-    Capability("scoring", "/score", "How likely is this contact to reach an outcome?", per_outcome=True),
-    Capability("churn", "/churn-risk", "Who is about to leave, by when, and why?", per_outcome=True),
-    Capability("segmentation", "/segment", "Which behaviour group does this contact belong to?"),
+    Capability(
+        "scoring",
+        "/score",
+        "How likely is this contact to reach an outcome?",
+        per_outcome=True,
+        stands_by="band",
+        tells=("score.band_changed",),
+    ),
+    Capability(
+        "churn",
+        "/churn-risk",
+        "Who is about to leave, by when, and why?",
+        per_outcome=True,
+        stands_by="band",
+        tells=("churn_risk.band_changed",),
+    ),
+    Capability(
+        "segmentation",
+        "/segment",
+        "Which behaviour group does this contact belong to?",
+        stands_by="segment",
+        tells=("segment.entered", "segment.left"),
+    ),
     Capability(
         "sendtime",
         "/best-send-time",
         "When should this contact's next message go out?",
         prefixes=("/best-send-time/plan", "/experiments"),
         long_paths=("/best-send-time/plan", "/experiments"),
+        stands_by="slot",
+        tells=("send_time.changed",),
     ),
 )
 

@@ -4,13 +4,15 @@ ForetellError
 ├── BadRequest              422  the payload is wrong
 │   ├── UnknownOutcome      422
 │   ├── TooManyContacts     422
+│   ├── IdempotencyKeyReused 422
 │   └── FileRefused         422
 ├── SettingsRefused              a process is not started
 ├── NotAuthenticated        401  no key, or not one of ours
 ├── NotAllowed              403  the key lacks the scope
 ├── NotFound                404
 ├── Conflict                409
-│   └── NoModelTrained      409
+│   ├── NoModelTrained      409
+│   └── IdempotencyInProgress 409
 ├── BodyTooLarge            413
 ├── BodyTooSlow             408
 ├── LimitReached            429
@@ -31,7 +33,9 @@ class ForetellError(Exception):
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal-error"
     title: ClassVar[str] = "Internal error"
-    retry_after_seconds: ClassVar[int | None] = None
+    type_uri: ClassVar[str | None] = None
+    """A registered URI of the kind of problem; None: made from the code."""
+    retry_after_seconds: int | None = None
 
     def __init__(self, detail: str, **members: Any) -> None:
         """Keep the sentence and the extra problem members.
@@ -65,6 +69,13 @@ class TooManyContacts(BadRequest):
 
     code = "too-many-contacts"
     title = "Too many contacts"
+
+
+class IdempotencyKeyReused(BadRequest):
+    """The idempotency key was used for another request."""
+
+    code = "idempotency-key-reused"
+    title = "Idempotency key reused"
 
 
 class FileRefused(BadRequest):
@@ -120,6 +131,14 @@ class NoModelTrained(Conflict):
     title = "No model trained"
 
 
+class IdempotencyInProgress(Conflict):
+    """The first request with this idempotency key is still being answered."""
+
+    code = "idempotency-in-progress"
+    title = "Still in progress"
+    retry_after_seconds = 1
+
+
 class BodyTooLarge(ForetellError):
     """More bytes than one call may carry."""
 
@@ -137,11 +156,24 @@ class BodyTooSlow(ForetellError):
 
 
 class LimitReached(ForetellError):
-    """The key's quota does not allow that many contacts."""
+    """A quota is used up: calls or contacts of a key, or failed authentications of an address."""
 
     status = 429
-    code = "limit-reached"
-    title = "Limit reached"
+    code = "quota-exceeded"
+    title = "Quota exceeded"
+    type_uri = "https://iana.org/assignments/http-problem-types#quota-exceeded"
+
+    def __init__(self, detail: str, *, policies: list[str], retry_after_seconds: int | None = None, **members: Any):
+        """Keep what is used up, and when asking again is right.
+
+        Args:
+            detail: one sentence that says what to do.
+            policies: names of the policies that are violated, as in the header RateLimit-Policy.
+            retry_after_seconds: None: whoever passes the answer on knows it.
+            members: further members of the problem document.
+        """
+        super().__init__(detail, **{"violated-policies": policies}, **members)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class ModelNotReady(ForetellError):

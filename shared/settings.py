@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.capabilities import TABLE
 from shared.errors import SettingsRefused
 
+_REDIS = ("redis://", "rediss://")
 _DATABASES = ("sqlite:///", "postgresql+psycopg://")
 
 
@@ -24,6 +25,13 @@ def _level(name: str) -> str:
     return name.upper()
 
 
+def _redis(url: SecretStr) -> SecretStr:
+    if not url.get_secret_value().startswith(_REDIS):
+        raise ValueError(f"it must begin with {' or '.join(_REDIS)}")
+    return url
+
+
+RedisUrl = Annotated[SecretStr, AfterValidator(_redis)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database)]
 
 
@@ -46,6 +54,9 @@ class Settings(BaseSettings):
 
     registry_artifacts: str | None = None
     """Where MLflow keeps artifacts of new experiments; None: a folder in `home` (embedded registry only)."""
+
+    identity_key: Annotated[SecretStr | None, Field(min_length=32)] = None
+    """Key of the hash under which e-mail addresses are kept, and who was erased is recognised."""
 
     log_level: Annotated[str, AfterValidator(_level)] = "INFO"
     """DEBUG, INFO, WARNING or ERROR."""
@@ -148,6 +159,9 @@ class UpstreamSettings(SigningSettings, DeliverySettings):
     port: PositiveInt = 8000
     """Port of the gateway; services of the embedded setup take the ports that follow."""
 
+    idempotency_hours: PositiveFloat = 24.0
+    """How long the answer to a request with an idempotency key is kept."""
+
     def upstream_of(self, name: str) -> str:
         """Tell the base address of a capability's service."""
         return self.upstream.format(name=name, port=service_port(self.port, name))
@@ -162,6 +176,21 @@ class GatewaySettings(UpstreamSettings):
     key_grace_seconds: PositiveFloat = 600.0
     """How long a known key stays valid while the store is away."""
 
+    limits_calls: NonNegativeInt = 6_000
+    """How many calls a key may make a minute; 0: any number."""
+
+    limits_contacts: NonNegativeInt = 300_000
+    """How many contacts a key may ask about or send a minute, events counted one each; 0: any number."""
+
+    limits_failures: NonNegativeInt = 60
+    """How often a minute an address may fail to authenticate before it is told to wait; 0: any number."""
+
+    limits_redis_url: RedisUrl | None = None
+    """Where several gateways count together; None: each counts alone, in memory."""
+
+    cors_origins: str | None = None
+    """Origins of browser pages that may call the API, separated by commas, `*` for any; None: of none."""
+
 
 class WorkerSettings(UpstreamSettings):
     """Settings of the worker: what outlives a request."""
@@ -169,8 +198,14 @@ class WorkerSettings(UpstreamSettings):
     prediction_retention_days: PositiveInt = 400
     """How long logged predictions are kept; the latest one of each contact stays."""
 
+    event_retention_days: PositiveInt | None = None
+    """How long events are kept; None: for ever. Models look back 730 days: fewer days make them know less."""
+
+    audit_retention_days: PositiveInt = 730
+    """How long the audit log is kept."""
+
     retention_every_seconds: PositiveFloat = 3_600.0
-    """How often older ones are looked for."""
+    """How often what is older is looked for."""
 
     webhook_retention_days: PositiveInt = 30
     """How long messages, deliveries and attempts are kept, whatever became of them."""
@@ -183,6 +218,12 @@ class WorkerSettings(UpstreamSettings):
 
     rescore_every_seconds: PositiveFloat = 86_400.0
     """After how long every contact is scored again though the champion is the same."""
+
+    rescore_debounce_seconds: PositiveFloat = 5.0
+    """A contact with something new is scored once nothing more came for so long."""
+
+    rescore_patience_seconds: PositiveFloat = 60.0
+    """It waits no longer than this after the first, however much comes."""
 
     rescore_share: Annotated[float, Field(gt=0, le=1)] = 0.5
     """Share of the time that re-scoring may keep a service busy."""

@@ -3,8 +3,10 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
+import limits.storage.memory
 import numpy as np
 import pytest
 
@@ -139,3 +141,9 @@ def _simulated(contacts: int = 500, days: int = 360, *, seed: int = 0, signal: b
 def simulated() -> Callable[..., World]:
     """Make a world: `simulated(contacts, days, seed=..., signal=...)`."""
     return _simulated
+
+
+@pytest.fixture
+def within_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the minute of the rate limits from ending in the middle of a test."""
+    monkeypatch.setattr(limits.storage.memory, "time", SimpleNamespace(time=lambda: 1_700_000_030.0))

@@ -7,12 +7,14 @@ import urllib.request
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from http.client import HTTPException
 
 from foretell.processes import is_healthy
 from shared.capabilities import TABLE, capability
 from shared.contracts.call import CALL_HEADER, REQUEST_ID_HEADER, Call, signed
 from shared.errors import UpstreamTimeout, UpstreamUnavailable
 from shared.settings import WorkerSettings
+from shared.standing.answered import Answered
 from shared.store import ChampionRow
 
 DEADLINE_SECONDS = 60.0
@@ -24,11 +26,11 @@ class ServiceCalls:
 
     settings: WorkerSettings
 
-    def __call__(self, champion: ChampionRow, contact_ids: Sequence[str], *, reasons: int) -> str | None:
+    def __call__(self, champion: ChampionRow, contact_ids: Sequence[str], *, reasons: int) -> Answered:
         """Ask about up to 1,000 contacts; what is answered lies in the store before it is.
 
         Returns:
-            The version that answered.
+            What decides about standings.
 
         Raises:
             UpstreamUnavailable: nobody answers there, or with an error.
@@ -46,15 +48,17 @@ class ServiceCalls:
         )
         try:
             with urllib.request.urlopen(request, timeout=DEADLINE_SECONDS) as answer:  # noqa: S310 - as above
-                version = json.load(answer)["model"]["version"]
-                return None if version is None else str(version)
+                answered = Answered.model_validate_json(answer.read())
         except urllib.error.HTTPError as error:
             error.close()
             raise UpstreamUnavailable(f"The service {line.name} answered {error.code}.") from error
         except TimeoutError as error:
             raise UpstreamTimeout(f"The service {line.name} did not answer within {DEADLINE_SECONDS:.0f} s.") from error
-        except (OSError, ValueError, LookupError, TypeError) as error:
+        except (OSError, HTTPException, ValueError) as error:
             raise UpstreamUnavailable(f"The service {line.name} does not answer.") from error
+        if [seen.contact_id for seen in answered.predictions] != list(contact_ids):
+            raise UpstreamUnavailable(f"The service {line.name} answered about others than those asked about.")
+        return answered
 
     def all_ready(self) -> bool:
         """Tell whether every service is ready to be asked."""

@@ -1,28 +1,23 @@
-"""Re-scoring: asks the services about every contact, so that the ranked list of predictions is filled and fresh."""
+"""Re-scoring: asks the services about every contact, for the ranked list and for what time alone changes."""
 
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from foretell import home
+from foretell.background.noticing import BATCH, Noticing, subject_of
+from shared.contracts.message import Message
+from shared.contracts.rows import SECOND, Microseconds
 from shared.errors import ForetellError, ModelNotReady
-from shared.store import ChampionRow, Database
+from shared.standing.answered import Answered
+from shared.standing.summing import completed, promoted, stale_events
+from shared.store import AccountStore, ChampionRow, Database
 
 log = logging.getLogger(__name__)
-
-BATCH = 1_000
-REASONS = 3
-
-
-class Asked(Protocol):
-    """Asks a service about contacts on behalf of an account."""
-
-    def __call__(self, champion: ChampionRow, contact_ids: Sequence[str], *, reasons: int) -> str | None:
-        """Ask, and tell which version answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +25,11 @@ class Rescoring:
     """Scores every contact of an account when its champion changed, and again after a while."""
 
     database: Database
-    ask: Asked
+    noticing: Noticing
     progress: Path
-    """Which version was scored when; a small file, so that a restart does not begin again. Losing it costs a round."""
+    """Which version was scored when, and how far a round is; a small file, so that a restart goes on. Losing it costs
+    a round."""
     every_seconds: float
-    share: float
-    """Of the time, for which a service may be kept busy."""
     stop: threading.Event
     unix_seconds: Callable[[], float] = time.time
     _done: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -69,18 +63,20 @@ class Rescoring:
         return noted.get("digest") != champion.digest or age >= self.every_seconds
 
     def _score_all(self, champion: ChampionRow) -> None:
-        began, contacts = self.unix_seconds(), 0
-        for batch in self._batches(champion.account):
-            asked_at = time.monotonic()
-            version = self.ask(champion, batch, reasons=REASONS)
-            if version is not None and version != champion.version:
-                raise ModelNotReady(f"The service still answers with version {version}.")
-            contacts += len(batch)
-            busy = time.monotonic() - asked_at
-            if self.stop.wait(busy * (1 / self.share - 1)):
+        store, current = self.database.of(champion.account), self._round(champion)
+        while batch := [contact.contact_id for contact in store.contacts(BATCH, current["after"])]:
+            answered = self.noticing.score(champion, batch, stale=store.stale_among(batch))
+            if answered.model.version != champion.version:
+                raise ModelNotReady(f"The service still answers with version {answered.model.version}.")
+            current["after"] = batch[-1]
+            current["contacts"] += len(batch)
+            current["stale_events"] = current["stale_events"] or _is_stale(answered)
+            self._note(champion, round=current)
+            if self.stop.is_set():
                 return
-        self._done[_name(champion)] = {"digest": champion.digest, "at": began, "contacts": contacts}
-        self._note()
+        seconds = self.unix_seconds() - current["began"]
+        store.publish(self._told(store, champion, current), at=self._now())
+        self._note(champion, digest=champion.digest, at=current["began"], contacts=current["contacts"], round=None)
         log.info(
             "worker.rescored",
             extra={
@@ -88,23 +84,49 @@ class Rescoring:
                 "capability": champion.capability,
                 "outcome": champion.outcome,
                 "version": champion.version,
-                "contacts": contacts,
-                "seconds": round(self.unix_seconds() - began, 3),
+                "contacts": current["contacts"],
+                "seconds": round(seconds, 3),
             },
         )
 
-    def _note(self) -> None:
+    def _round(self, champion: ChampionRow) -> dict[str, Any]:
+        """Take up the round that an earlier turn or worker left unfinished, or begin one."""
+        current = self._done.get(_name(champion), {}).get("round")
+        if current is not None and current["digest"] == champion.digest:
+            return dict(current)
+        began = self.unix_seconds()
+        return {"digest": champion.digest, "began": began, "after": None, "contacts": 0, "stale_events": False}
+
+    def _told(self, store: AccountStore, champion: ChampionRow, current: dict[str, Any]) -> list[Message]:
+        """Tell that the round is complete; told again after a crash, these are the same messages."""
+        subject, contacts, now = subject_of(champion), current["contacts"], self._now()
+        told = [completed(subject, contacts=contacts, began=int(current["began"] * SECOND), ended=now)]
+        key = (champion.capability, champion.outcome, champion.version)
+        version = store.version(*key)
+        if self._done.get(_name(champion), {}).get("digest") != champion.digest and version is not None:
+            moves = store.moves(*key, since=champion.promoted_at)
+            told.append(
+                promoted(subject, champion.previous_version, version.grade, contacts=contacts, moves=moves, at=now)
+            )
+        if current["stale_events"]:
+            told.append(stale_events(subject, store.newest_event_at(), at=now))
+        return told
+
+    def _now(self) -> Microseconds:
+        return int(self.unix_seconds() * SECOND)
+
+    def _note(self, champion: ChampionRow, **changed: Any) -> None:
+        noted = self._done.setdefault(_name(champion), {})
+        noted.update(changed)
         try:
             home.write_notes(self.progress, self._done)
         except OSError as error:  # this process remembers all the same
             log.warning("worker.progress_not_written", extra={"cause": error.strerror})
 
-    def _batches(self, account: str) -> Iterator[list[str]]:
-        store, after = self.database.of(account), None
-        while batch := [contact.contact_id for contact in store.contacts(BATCH, after)]:
-            yield batch
-            after = batch[-1]
-
 
 def _name(champion: ChampionRow) -> str:
     return f"{champion.account}.{champion.capability}.{champion.outcome}"
+
+
+def _is_stale(answered: Answered) -> bool:
+    return any("stale_events" in seen.data_quality for seen in answered.predictions)

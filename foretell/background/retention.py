@@ -1,28 +1,87 @@
-"""Retention: what is older than its setting is deleted: logged predictions, and what was told to subscriptions."""
+"""Retention: what is older than its setting is deleted, a batch at a time; one line a rule."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
 
 from shared.contracts.rows import DAY, Microseconds
-from shared.store import Database
+from shared.settings import WorkerSettings
+from shared.store import AccountStore, Database
+
+log = logging.getLogger(__name__)
+
+MOST_BATCHES = 200
+"""Batches of one rule and account in one turn; the next turn goes on where this one stopped."""
+LOOKBACK_DAYS = 730
+
+Batches = Callable[[AccountStore, Microseconds], Iterator[int]]
+"""Deletes what is older than an instant, a transaction at a time; each item says how many rows went."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What is kept for how long."""
+
+    name: str
+    days: float | None
+    """None: for ever."""
+    batches: Batches
+
+
+def rules(settings: WorkerSettings) -> tuple[Rule, ...]:
+    """List the rules; what depends on nothing but age comes first."""
+    return (
+        Rule("predictions", settings.prediction_retention_days, repeated(AccountStore.delete_predictions_before)),
+        Rule("events", settings.event_retention_days, AccountStore.delete_events_before),
+        Rule("messages", settings.webhook_retention_days, repeated(AccountStore.erase_messages_before)),
+        Rule("audit", settings.audit_retention_days, repeated(AccountStore.delete_audit_before)),
+        Rule("answers", settings.idempotency_hours / 24, repeated(AccountStore.delete_answers_before)),
+        Rule("late_predictions", 0, _late_predictions),
+    )
+
+
+def repeated(delete: Callable[[AccountStore, Microseconds], int]) -> Batches:
+    """Let a method that deletes one batch, and says how many rows went, go on until nothing is left."""
+
+    def batches(store: AccountStore, before: Microseconds) -> Iterator[int]:
+        while gone := delete(store, before):
+            yield gone
+
+    return batches
+
+
+def _late_predictions(store: AccountStore, _: Microseconds) -> Iterator[int]:
+    yield store.erase_late_predictions()
 
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """Deletes what is old of every account; the latest prediction of each contact is kept apart."""
+    """Deletes what is old of every account."""
 
     database: Database
-    days: int
-    """For predictions."""
-    webhook_days: int
-    """For messages, deliveries and attempts."""
+    rules: tuple[Rule, ...]
     now: Callable[[], Microseconds]
+    _unfinished: dict[tuple[str, str], Iterator[int]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Say it once when events go before models have looked at them."""
+        days = next((rule.days for rule in self.rules if rule.name == "events"), None)
+        if days is not None and days <= LOOKBACK_DAYS:
+            log.warning("retention.shorter_than_lookback", extra={"days": days, "lookback_days": LOOKBACK_DAYS})
 
     def turn(self) -> None:
-        """Delete what is too old."""
-        now = self.now()
+        """Delete what is too old, as far as one turn goes."""
+        at = self.now()
         for account in self.database.accounts():
             store = self.database.of(account.name)
-            store.delete_predictions_before(now - self.days * DAY)
-            while store.erase_messages_before(now - self.webhook_days * DAY):
-                pass
+            for rule in self.rules:
+                if rule.days is not None:
+                    self._apply(rule, store, at - int(rule.days * DAY))
+        self.database.scrub()
+
+    def _apply(self, rule: Rule, store: AccountStore, before: Microseconds) -> None:
+        key = (store.account, rule.name)
+        batches = self._unfinished.pop(key, None) or rule.batches(store, before)
+        if sum(1 for _ in islice(batches, MOST_BATCHES)) == MOST_BATCHES:
+            self._unfinished[key] = batches

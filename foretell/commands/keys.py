@@ -8,7 +8,9 @@ from foretell.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, YesOpti
 from shared.contracts.key import SCOPES
 from shared.errors import BadRequest, Conflict, NotFound
 
-app = typer.Typer(no_args_is_help=True, help="Make, list and revoke API keys.", epilog=examples("foretell keys list"))
+app = typer.Typer(
+    no_args_is_help=True, help="Make, list, rotate and revoke API keys.", epilog=examples("foretell keys list")
+)
 
 
 @app.command(epilog=examples("foretell keys create --name crm --scope predict --scope ingest", "foretell keys create"))
@@ -63,6 +65,40 @@ def list_keys(*, account: AccountOption = DEFAULT_ACCOUNT, json: JsonOption = Fa
             for row in known
         ]
     show_rows(rows, as_json=json, empty=f"The account {account} has no keys: `foretell keys create` makes one.")
+
+
+@app.command(epilog=examples("foretell keys rotate 7Kd02mPqXz", "foretell keys rotate 7Kd02mPqXz --keep-old-for 1h"))
+def rotate(
+    public_id: Annotated[str, typer.Argument(help="The part of the key between fk_ and the second _.")],
+    *,
+    account: AccountOption = DEFAULT_ACCOUNT,
+    keep_old_for: Annotated[
+        str, typer.Option(help="How long the old key goes on working beside the new one.", metavar="DURATION")
+    ] = "7d",
+) -> None:
+    """Make a key with the same scopes, print it once, and let the old one end."""
+    from foretell.durations import duration
+    from foretell.opening import now_us, opened_account
+    from foretell.showing import instant, say
+    from shared.contracts.key import new_key
+
+    kept = duration(keep_old_for)
+    if kept.days > 365:
+        raise BadRequest("A key that is replaced may be kept for at most 365d.")
+    at = now_us()
+    old_until = at + int(kept.total_seconds() * 1_000_000)
+    made = new_key()
+    with opened_account(account) as (_, _, store):
+        known = store.keys()
+        old = next((row for row in known if row.public_id == public_id), None)
+        if old is None:
+            raise NotFound(f"The account {account} has no key '{public_id}': `foretell keys list` shows them.")
+        if old.revoked_at is not None or (old.expires_at is not None and old.expires_at <= at):
+            raise Conflict(f"The key '{public_id}' is not valid any more: make a new one with `foretell keys create`.")
+        store.rotate_key(old, public_id=made.public_id, digest=made.digest, at=at, old_until=old_until)
+        until = old_until if old.expires_at is None else min(old_until, old.expires_at)
+    say(f"The old key works until {instant(until)}. Keep the new one safe: it cannot be shown again.")
+    typer.echo(made.text)
 
 
 @app.command(epilog=examples("foretell keys revoke 7Kd02mPqXz --yes"))

@@ -1,7 +1,7 @@
 """Events: each judged alone, stored in one transaction, the same one twice is a duplicate."""
 
 from collections import Counter
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pydantic import ValidationError
 
@@ -15,9 +15,17 @@ from shared.ingest import event_row
 from shared.store import AccountStore
 
 FURTHEST_AHEAD: Final[Microseconds] = DAY
+_STATUSES: Final[dict[bool | None, Literal["created", "duplicate", "erased"]]] = {
+    True: "created",
+    False: "duplicate",
+    None: "erased",
+}
+"""By what the store says."""
 
 
-def recorded(store: AccountStore, body: bytes, *, now: Microseconds, request_id: str) -> EventsResponse:
+def recorded(
+    store: AccountStore, body: bytes, *, now: Microseconds, request_id: str, concerned: set[str]
+) -> EventsResponse:
     """Store the events of a request.
 
     Args:
@@ -25,9 +33,10 @@ def recorded(store: AccountStore, body: bytes, *, now: Microseconds, request_id:
         body: `{"events": [...]}`.
         now: when they arrived; an event more than a day ahead of it is a mistake.
         request_id: repeated in the answer.
+        concerned: gets the ids of the contacts whose events they are.
 
     Returns:
-        One result an event, in order; all that are not `invalid` are committed.
+        One result an event, in order; all that are neither `invalid` nor `erased` are committed.
 
     Raises:
         BadRequest: the envelope does not fit.
@@ -35,15 +44,21 @@ def recorded(store: AccountStore, body: bytes, *, now: Microseconds, request_id:
     """
     judged = [_judged(item, place, now) for place, item in enumerate(items(body, "events"))]
     rows = [one for one in judged if isinstance(one, EventRow)]
+    concerned.update(row.contact_id for row in rows)
     new = iter(store.add_events(rows) if rows else ())
     results = [
         one
         if isinstance(one, EventResult)
-        else EventResult(index=place, id=one.event_id, status="created" if next(new) else "duplicate", errors=[])
+        else EventResult(index=place, id=one.event_id, status=_STATUSES[next(new)], errors=[])
         for place, one in enumerate(judged)
     ]
     counted = Counter(result.status for result in results)
-    counts = EventCounts(created=counted["created"], duplicate=counted["duplicate"], invalid=counted["invalid"])
+    counts = EventCounts(
+        created=counted["created"],
+        duplicate=counted["duplicate"],
+        erased=counted["erased"],
+        invalid=counted["invalid"],
+    )
     return EventsResponse(results=results, counts=counts, request_id=request_id)
 
 

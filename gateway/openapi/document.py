@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from gateway.openapi.errors import RESPONSES
+from gateway.openapi.headers import add_headers, is_repeatable
 from gateway.openapi.outgoing import webhooks
 from gateway.openapi.services import Document, add_services
 from gateway.schemas import ContactsRequest, EventsRequest
@@ -33,6 +34,8 @@ _TAGS: Final = (
     ("models", "What was trained."),
     ("segments", "Groups that behave alike."),
     ("subscriptions", "Who is told what by signed webhooks, and how that goes."),
+    ("privacy", "What is held of a person, and its end."),
+    ("audit", "Who administered what."),
     ("operations", "For those who run this."),
 )
 _OPEN_TAG: Final = "operations"
@@ -61,6 +64,7 @@ def merged(app: FastAPI) -> Document:
     document["webhooks"] = webhooks(document["components"]["schemas"])
     add_services(document)
     _add_errors(document)
+    add_headers(document, operations(document))
     _add_security(document)
     _add_examples(document)
     document["components"]["schemas"] = dict(sorted(document["components"]["schemas"].items()))
@@ -114,18 +118,16 @@ def _possible(path: str, method: str, operation: Document) -> Iterator[str]:
     """Tell which errors an operation can answer with, beside those that it names itself."""
     if _OPEN_TAG in operation["tags"]:
         return
-    yield from ("NotAuthenticated", "NotAllowed", "Unavailable")
+    yield from ("NotAuthenticated", "NotAllowed", "QuotaExceeded", "Unavailable")
     if operation.get("parameters") or "requestBody" in operation:
         yield "InvalidRequest"
     if "requestBody" in operation:
-        yield "BodyTooLarge"
+        yield from ("BodyTooLarge", "BodyTooSlow")
     if "{" in path and method in ("get", "patch", "delete"):
         yield "NotFound"
-    if "subscriptions" in operation["tags"] and method == "post":
-        yield "Conflict"
-        if path != "/subscriptions":
-            yield "NotFound"
-    if method in ("patch", "delete"):
+    if "subscriptions" in operation["tags"] and method == "post" and path != "/subscriptions":
+        yield "NotFound"
+    if method in ("patch", "delete") or is_repeatable(operation):
         yield "Conflict"
     elif "segments" in operation["tags"]:
         yield "NoModelTrained"

@@ -5,8 +5,12 @@ from typing import Any, Final
 from shared.errors import (
     BadRequest,
     BodyTooLarge,
+    BodyTooSlow,
     Conflict,
     ForetellError,
+    IdempotencyInProgress,
+    IdempotencyKeyReused,
+    LimitReached,
     ModelNotReady,
     NoModelTrained,
     NotAllowed,
@@ -44,6 +48,7 @@ RESPONSES: Final = {
     "Conflict": _response(
         "The state does not allow it.",
         Conflict("This outcome is built in and cannot be deleted; redefine it with PUT."),
+        IdempotencyInProgress("The first request with this idempotency key is still being answered; ask again soon."),
     ),
     "NoModelTrained": _response(
         "No model has been trained yet; says in counts what is missing.",
@@ -53,6 +58,17 @@ RESPONSES: Final = {
         "More bytes than one call may carry.",
         BodyTooLarge("The body is larger than 8000000 bytes; send it in several calls.", max_bytes=8_000_000),
     ),
+    "BodyTooSlow": _response(
+        "The body did not arrive in time.", BodyTooSlow("The body did not arrive within 60 s; send it in one go.")
+    ),
+    "QuotaExceeded": _response(
+        "A quota is used up; says which one, and for how long.",
+        LimitReached(
+            "This key has made as many calls as it may in a minute; slow down.",
+            policies=["calls"],
+            retry_after_seconds=17,
+        ),
+    ),
     "InvalidRequest": _response(
         "The request does not fit the contract; the mistakes are named with their places.",
         BadRequest(
@@ -61,6 +77,9 @@ RESPONSES: Final = {
         ),
         UnknownOutcome(
             "The outcome is not defined here. Known: customer, opportunity.", outcomes=["customer", "opportunity"]
+        ),
+        IdempotencyKeyReused(
+            "This idempotency key was used for another request (POST /contacts): use a new one for each request."
         ),
     ),
     "Unavailable": _response(

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
 from gateway.context import Administering, Cursor, Limit, Reading, Visit, json_of, now
+from gateway.idempotency import once
 from gateway.subscriptions.answers import delivery_answer, delivery_detail
 from gateway.subscriptions.schemas import ID, DeliveryDetail, DeliveryList, DeliveryStateName, Replayed, ReplayRequest
 from shared.contracts.instants import microseconds
@@ -42,6 +43,7 @@ def show_delivery(visit: Reading, id: DeliveryId) -> Response:
 @router.post(
     "/deliveries/replay", response_model=Replayed, operation_id="replayDeliveries", summary="Replay a stretch of time"
 )
+@once
 def replay_deliveries(visit: Administering, which: ReplayRequest) -> Response:
     """Deliver once more what was made in a stretch of time and has ended: same ids, from the first attempt on."""
     states = ENDED if which.state is None else (which.state,)
@@ -54,10 +56,14 @@ def replay_deliveries(visit: Administering, which: ReplayRequest) -> Response:
 @router.post(
     "/deliveries/{id}/replay", response_model=DeliveryDetail, operation_id="replayDelivery", summary="Replay a delivery"
 )
+@once
 def replay_delivery(visit: Administering, id: DeliveryId) -> Response:
     """Deliver one message once more; under the same id, from the first attempt on."""
     visit.store.replay_delivery(id, at=now())
-    return json_of(_detail(visit, id))
+    detail = _detail(visit, id)
+    if detail.contact_id is not None:
+        visit.concerned.add(detail.contact_id)
+    return json_of(detail)
 
 
 def _detail(visit: Visit, delivery_id: str) -> DeliveryDetail:

@@ -3,10 +3,11 @@
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Depends, Path
 from starlette.responses import Response
 
 from gateway.context import Administering, Reading, Visit, json_of, now
+from gateway.idempotency import once
 from gateway.subscriptions.answers import seal_of, secret_answers, subscription_answers
 from gateway.subscriptions.schemas import (
     ID,
@@ -24,9 +25,30 @@ from shared.delivery.subscribing import changed, new_secret_of, new_subscription
 from shared.delivery.trial import tried
 from shared.delivery.wishes import SubscriptionChanges, SubscriptionFields
 from shared.errors import NotFound
-from shared.store import SubscriptionRow
+from shared.store import SecretRow, SubscriptionRow
 
 router = APIRouter(tags=["subscriptions"])
+
+
+async def _made(visit: Administering, fields: SubscriptionFields) -> tuple[SubscriptionRow, SecretRow, str]:
+    """Make what was said; the name is resolved before the route and its transaction begin."""
+    private = visit.gateway.settings.webhook_allow_private
+    # In a thread: compiling a template takes a while.
+    made = await asyncio.to_thread(new_subscription, fields, seal_of(visit), now(), allow_private=private)
+    await resolve(checked(made[0].url, allow_private=private), allow_private=private)
+    return made
+
+
+async def _reachable(visit: Administering, changes: SubscriptionChanges) -> SubscriptionChanges:
+    """Check where another URL leads, before the route and its transaction begin."""
+    private = visit.gateway.settings.webhook_allow_private
+    if changes.url is not None:
+        await resolve(checked(changes.url, allow_private=private), allow_private=private)
+    return changes
+
+
+Made = Annotated[tuple[SubscriptionRow, SecretRow, str], Depends(_made)]
+Changes = Annotated[SubscriptionChanges, Depends(_reachable)]
 SubscriptionId = Annotated[str, Path(pattern=ID, description="Of the subscription.")]
 
 
@@ -37,16 +59,12 @@ SubscriptionId = Annotated[str, Path(pattern=ID, description="Of the subscriptio
     operation_id="addSubscription",
     summary="Subscribe to what changes",
 )
-async def add_subscription(visit: Administering, fields: SubscriptionFields) -> Response:
+@once
+def add_subscription(visit: Administering, made: Made) -> Response:
     """Have messages of some types delivered to a URL, signed; the secret is in this answer and in no other."""
-    private = visit.gateway.settings.webhook_allow_private
-    # In a thread: compiling a template takes a while.
-    made = await asyncio.to_thread(new_subscription, fields, seal_of(visit), now(), allow_private=private)
     row, secret, text = made
-    await resolve(checked(row.url, allow_private=private), allow_private=private)
-    await asyncio.to_thread(visit.store.create_subscription, row, secret)
-    answer = await asyncio.to_thread(_answer, visit, row)
-    created = json_of(SubscriptionCreated(**answer.model_dump(), secret=text))
+    visit.store.create_subscription(row, secret)
+    created = json_of(SubscriptionCreated(**_answer(visit, row).model_dump(), secret=text))
     created.status_code = 201
     return created
 
@@ -76,20 +94,20 @@ def show_subscription(visit: Reading, id: SubscriptionId) -> Response:
     operation_id="changeSubscription",
     summary="Change, pause or resume a subscription",
 )
-async def change_subscription(visit: Administering, id: SubscriptionId, changes: SubscriptionChanges) -> Response:
+@once
+def change_subscription(visit: Administering, id: SubscriptionId, changes: Changes) -> Response:
     """Change what is said and leave the rest; `state: enabled` delivers what waited while it was paused."""
+    known = _known(visit, id)
     private = visit.gateway.settings.webhook_allow_private
-    known = await asyncio.to_thread(_known, visit, id)
-    row = await asyncio.to_thread(changed, known, changes, seal_of(visit), now(), allow_private=private)
-    if row.url != known.url:
-        await resolve(checked(row.url, allow_private=private), allow_private=private)
-    await asyncio.to_thread(visit.store.update_subscription, known, row)
-    return json_of(await asyncio.to_thread(_answer, visit, row))
+    row = changed(known, changes, seal_of(visit), now(), allow_private=private)
+    visit.store.update_subscription(known, row)
+    return json_of(_answer(visit, row))
 
 
 @router.delete(
     "/subscriptions/{id}", status_code=204, operation_id="deleteSubscription", summary="Delete a subscription"
 )
+@once
 def delete_subscription(visit: Administering, id: SubscriptionId) -> Response:
     """Delete a subscription with its secrets and deliveries; what waits is not delivered."""
     visit.store.delete_subscription(id)
@@ -103,6 +121,7 @@ def delete_subscription(visit: Administering, id: SubscriptionId) -> Response:
     operation_id="rotateSecret",
     summary="Replace the secret of a subscription",
 )
+@once
 def rotate_secret(visit: Administering, id: SubscriptionId, rotation: RotateRequest) -> Response:
     """Sign with another secret from now on, and with the old one beside it for a while: either verifies."""
     at = now()

@@ -26,6 +26,8 @@ class Signals:
 
     machine: str | None = None
     """Name of the provider's own flag that says it was a machine, such as `sg_machine_open`; None: it says nothing."""
+    human: str | None = None
+    """Name of the provider's own flag that says it was no machine, such as `human_opened`."""
     user_agent: str | None = None
     ip: str | None = None
     method: str | None = None

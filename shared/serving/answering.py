@@ -96,6 +96,7 @@ class Answering:
         if call.quota_contacts is not None and len(read.contacts) > call.quota_contacts:
             raise LimitReached(
                 f"This key may still ask about {call.quota_contacts} contacts; this call has {len(read.contacts)}.",
+                policies=["contacts"],
                 remaining_contacts=call.quota_contacts,
             )
         outcome = await self._outcome(call.account, read)

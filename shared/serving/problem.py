@@ -9,10 +9,12 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from shared.contracts.mistakes import MAX_MISTAKES, mistakes
 from shared.errors import BadRequest, ForetellError
 
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 MEDIA_TYPE = "application/problem+json"
 
 
@@ -46,7 +48,7 @@ def document(error: ForetellError, request_id: str | None) -> dict[str, Any]:
     return {
         **error.members,
         **waiting,
-        "type": type_of(error.code),
+        "type": error.type_uri or type_of(error.code),
         "title": error.title,
         "status": error.status,
         "detail": error.detail,
@@ -97,7 +99,8 @@ async def _validation(request: Request, error: Exception) -> Response:
     if broken is not None:
         return response(malformed(broken["loc"][-1]), request_id_of(request))
     # The place starts with `body`, `path`, `query` or `header`; only the first one's name is no news.
-    within = {"path": request.path_params, "query": dict(request.query_params), "header": dict(request.headers)}
+    named = {entry["loc"][-1]: "" for entry in details if entry["loc"][0] == "header"}  # as written in the contract
+    within = {"path": request.path_params, "query": dict(request.query_params), "header": named}
     errors = [
         mistakes([{**entry, "loc": entry["loc"][1:]}], error.body)
         if entry["loc"][0] == "body"
@@ -128,7 +131,20 @@ async def _http(request: Request, error: Exception) -> Response:
         "code": phrase.lower().replace(" ", "-"),
     }
     body["type"] = type_of(body["code"])
-    return Response(orjson.dumps(body), status_code=error.status_code, headers=error.headers, media_type=MEDIA_TYPE)
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_allowed(request))
+    return Response(orjson.dumps(body), status_code=error.status_code, headers=headers, media_type=MEDIA_TYPE)
+
+
+def _allowed(request: Request) -> list[str]:
+    """List the methods of a path: the framework tells only those of the first route that matches it."""
+    routes = request.app.router.routes
+    return [
+        method
+        for method in _METHODS
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+    ]
 
 
 class _Http(ForetellError):

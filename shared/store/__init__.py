@@ -18,7 +18,10 @@ from shared.store.delivery_rows import (
 from shared.store.migration import check, downgrade, migrate
 from shared.store.rows import (
     Account,
+    AddedEvents,
+    AnswerRow,
     AssignmentRow,
+    AuditRow,
     BulkCounts,
     ChampionRow,
     EventCount,
@@ -35,9 +38,12 @@ __all__ = [
     "ENDED",
     "Account",
     "AccountStore",
+    "AddedEvents",
+    "AnswerRow",
     "AssignmentRow",
     "AttemptResult",
     "AttemptRow",
+    "AuditRow",
     "BulkCounts",
     "ChampionRow",
     "Database",

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from shared.contracts.rows import EventRow
 from shared.store.events import add_missing_contacts, newest, raise_newest_event
+from shared.store.rows import AddedEvents
 from shared.store.scope import Scope
 from shared.store.tables import EventTable
 
@@ -22,26 +23,28 @@ _TABLE = EventTable.__tablename__
 class BulkEvents(Scope):
     """Events by the hundred thousand."""
 
-    def bulk_events(self, rows: Sequence[EventRow]) -> int:
+    def bulk_events(self, rows: Sequence[EventRow]) -> AddedEvents:
         """Add many events in one transaction; contacts that are not known yet are created.
 
         Args:
             rows: in any order; about BULK_ROWS of them. Those that are there already change nothing.
 
         Returns:
-            How many were new.
+            How many were new, and how many were left out.
         """
         if not rows:
-            return 0
+            return AddedEvents(0, 0)
         account = self.account
-        ordered = ((account, *row) for row in sorted(rows, key=itemgetter(0, 1)))
         contact_ids = {row.contact_id for row in rows}
-        newest_at = newest(rows)
         with self._writing() as connection:
-            add_missing_contacts(connection, account, contact_ids)
+            erased = add_missing_contacts(connection, account, contact_ids, identity_key=self._identity_key)
+            kept = [row for row in rows if row.contact_id not in erased] if erased else rows
+            if not kept:
+                return AddedEvents(0, len(rows))
+            ordered = ((account, *row) for row in sorted(kept, key=itemgetter(0, 1)))
             added = _insert_sqlite(connection, ordered) if self._store.is_sqlite else _copy(connection, ordered)
-            raise_newest_event(connection, account, newest_at)
-        return added
+            raise_newest_event(connection, account, newest(kept))
+        return AddedEvents(added, len(rows) - len(kept))
 
 
 def _insert_sqlite(connection: Connection, rows: Iterable[tuple[Any, ...]]) -> int:

@@ -50,6 +50,7 @@ class Champions(Scope):
             old = self._locked(connection, capability, outcome)
             if old is not None and (old.version, old.digest) == (version, digest):
                 return old
+            self._audit(connection, "model.promoted", _model(capability, outcome), at=at, version=version)
             return self._crown(connection, (capability, outcome, version, digest), old, at=at, reason=reason)
 
     def rollback(self, capability: str, outcome: str, *, at: Microseconds) -> ChampionRow:
@@ -63,6 +64,7 @@ class Champions(Scope):
             if old is None or old.previous_version is None or old.previous_digest is None:
                 raise Conflict("There is no earlier champion to return to; promote a version instead.")
             new = (capability, outcome, old.previous_version, old.previous_digest)
+            self._audit(connection, "model.rolled_back", _model(capability, outcome), at=at, version=new[2])
             return self._crown(connection, new, old, at=at, reason="rollback")
 
     def promotions(self, capability: str, outcome: str) -> list[PromotionRow]:
@@ -127,6 +129,10 @@ class Champions(Scope):
         )
         connection.execute(insert(table), {"account_id": self.account, **entry._asdict()})
         return row
+
+
+def _model(capability: str, outcome: str) -> str:
+    return f"{capability}.{outcome}".rstrip(".")
 
 
 def champion_rows(connection: Connection, condition: ColumnElement[bool] | None = None) -> list[ChampionRow]:

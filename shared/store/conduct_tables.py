@@ -16,14 +16,18 @@ class IdempotencyTable(StoreTable):
 
     account_id: Mapped[KeyText] = mapped_column(primary_key=True)
     idempotency_key: Mapped[KeyText] = mapped_column(primary_key=True)
+    """SHA-256 of the client's text."""
     operation: Mapped[str]
-    """Method and path."""
+    """Method and path of the route, without ids."""
     fingerprint: Mapped[str]
-    """SHA-256 of the body."""
+    """SHA-256 of method, path, query and body."""
+    claim: Mapped[str]
+    """Random name of the request that may answer; whoever takes over after it died writes its own."""
     begun_at: Mapped[Instant]
     status: Mapped[int | None]
     """None while the first request is being answered."""
     answer: Mapped[OptionalLongText]
+    """Sealed: answers may hold what is shown once, such as a signing secret. None with a status: erased."""
     contact_ids: Mapped[OptionalLongText]
     """JSON list of whom the answer speaks, so that an erasure finds it."""
 

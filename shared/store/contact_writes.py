@@ -5,14 +5,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 
+from shared.contracts.identity import contact_hash
 from shared.contracts.rows import ALWAYS, AttributeRow, ContactRow, Microseconds
 from shared.store.attributes import Entry, is_news, keep
 from shared.store.facts import consent_of
 from shared.store.identities import point_identities
+from shared.store.scope import batches
 from shared.store.statements import insert, upsert
 from shared.store.tables import AttributeTable, ContactTable
+from shared.store.tombstones import CONTACT, EMAIL, any_erased, buried, erased_among, lift
+from shared.store.withdrawal import forget_profile
 
 
 @dataclass(slots=True)
@@ -31,7 +35,12 @@ class _Changes:
 
 
 def put_batch(
-    connection: Connection, account: str, rows: Sequence[ContactRow], *, recorded_at: Microseconds
+    connection: Connection,
+    account: str,
+    rows: Sequence[ContactRow],
+    *,
+    recorded_at: Microseconds,
+    readmission: tuple[bytes | None, bool],
 ) -> list[str]:
     """Write what the rows change.
 
@@ -40,21 +49,38 @@ def put_batch(
         account: whose contacts.
         rows: at most 1,000.
         recorded_at: now.
+        readmission: the identity key, and whether contacts that were erased come back.
 
     Returns:
-        For each row "created", "updated" or "unchanged".
+        For each row "created", "updated", "unchanged" or, where they do not come back, "erased".
     """
+    key, lifts = readmission
     known = _known_contacts(connection, account, sorted({row.contact_id for row in rows}))
-    pointed = point_identities(
-        connection,
-        account,
-        "email",
-        {row.email_hash: row.contact_id for row in rows if row.email_hash is not None},
-        at=recorded_at,
-    )
+    made = [row for row in rows if known[row.contact_id].created]
+    # One look tells whether all the others can be spared, as nearly always.
+    careful = bool(made) and any_erased(connection, account)
+    erased = erased_among(connection, account, {row.contact_id for row in made}, key) if careful else frozenset()
+    if erased and lifts and key is not None:
+        lift(connection, account, CONTACT, [contact_hash(contact_id, key) for contact_id in erased])
+        erased = frozenset()
+    if careful and not lifts:
+        erased |= _with_erased_address(connection, account, made)
+    for part in batches(sorted(erased)):
+        mine = (ContactTable.account_id == account, ContactTable.contact_id.in_(part))
+        connection.execute(delete(ContactTable).where(*mine))
+    addresses = {
+        row.email_hash: row.contact_id for row in rows if row.email_hash is not None and row.contact_id not in erased
+    }
+    pointed = point_identities(connection, account, EMAIL, addresses, at=recorded_at)
+    if pointed and lifts and any_erased(connection, account):
+        lift(connection, account, EMAIL, pointed)
+    forget_profile(connection, account, [row.contact_id for row in rows if denies(row)])
     changes = _Changes()
     done = []
     for row in rows:
+        if row.contact_id in erased:
+            done.append("erased")
+            continue
         contact = known[row.contact_id]
         changed = _update_contact(contact, row)
         if changed:
@@ -76,6 +102,18 @@ def put_batch(
     upsert(connection, ContactTable, [changes.contacts[key] for key in sorted(changes.contacts)])
     upsert(connection, AttributeTable, [changes.attributes[key] for key in sorted(changes.attributes)])
     return done
+
+
+def denies(row: ContactRow) -> bool:
+    """Tell whether a row says that the contact does not want to be profiled."""
+    return (row.consent or {}).get("profiling") == "denied"
+
+
+def _with_erased_address(connection: Connection, account: str, rows: Sequence[ContactRow]) -> frozenset[str]:
+    """Tell which contacts have an address that was erased, whatever their id."""
+    hashes = {row.email_hash for row in rows if row.email_hash is not None}
+    gone = buried(connection, account, EMAIL, hashes)
+    return frozenset(row.contact_id for row in rows if row.email_hash in gone)
 
 
 def _known_contacts(connection: Connection, account: str, contact_ids: Sequence[str]) -> dict[str, _Known]:

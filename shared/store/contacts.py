@@ -4,30 +4,38 @@ from collections.abc import Collection, Iterable, Sequence
 from itertools import islice
 from typing import Literal
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from shared.contracts.rows import ContactRow, Microseconds
-from shared.store.contact_writes import put_batch
+from shared.store.contact_writes import denies, put_batch
 from shared.store.facts import facts_of, pages
+from shared.store.prediction_tables import LatestPredictionTable
 from shared.store.rows import BulkCounts, StoredContact
 from shared.store.scope import BATCH, Scope, batches
+from shared.store.stale import touch
 from shared.store.statements import insert_missing
 from shared.store.tables import AccountStateTable, StaticAttributeTable
 from shared.timeline import ContactFacts
+
+CHANGED = ("created", "updated")
 
 
 class Contacts(Scope):
     """The contacts of one account."""
 
-    def put_contacts(self, rows: Sequence[ContactRow], *, recorded_at: Microseconds) -> list[str]:
+    def put_contacts(
+        self, rows: Sequence[ContactRow], *, recorded_at: Microseconds, lifts: bool = True, touches: bool = True
+    ) -> list[str]:
         """Create or update contacts in one transaction; what a row leaves out stays as it is.
 
         Args:
             rows: any number; the same contact twice is updated twice.
             recorded_at: now.
+            lifts: whether a contact that was erased may come back: the account says so explicitly.
+            touches: whether those that change are stale from now on.
 
         Returns:
-            For each row "created", "updated" or "unchanged".
+            For each row "created", "updated" or "unchanged"; without `lifts` also "erased": nothing was stored.
         """
         # Always in the order of ids: two writers that wait for each other's rows would be a deadlock (PostgreSQL).
         order = sorted(range(len(rows)), key=lambda place: rows[place].contact_id)
@@ -35,18 +43,36 @@ class Contacts(Scope):
         with self._writing() as connection:
             for places in batches(order, BATCH):
                 part = [rows[place] for place in places]
-                found = put_batch(connection, self.account, part, recorded_at=recorded_at)
+                found = put_batch(
+                    connection, self.account, part, recorded_at=recorded_at, readmission=(self._identity_key, lifts)
+                )
                 for place, word in zip(places, found, strict=True):
                     done[place] = word
+            # After all contacts: whoever holds some of them never waits for who holds a stale one (PostgreSQL).
+            changed = [row.contact_id for row, word in zip(rows, done, strict=True) if word in CHANGED]
+            touch(connection, self.account, changed if touches else (), at=recorded_at)
+        self._forget_denied([row.contact_id for row in rows if denies(row)])
         return done
+
+    def _forget_denied(self, contact_ids: Sequence[str]) -> None:
+        """Take contacts out of the ranked lists; one that is being scored meanwhile goes when it is scored next."""
+        table = LatestPredictionTable
+        for part in batches(sorted(set(contact_ids))):
+            with self._predictions.writing() as connection:
+                mine = (table.account_id == self.account, table.contact_id.in_(part))
+                connection.execute(delete(table).where(*mine))
 
     def bulk_contacts(
         self, rows: Iterable[ContactRow], *, recorded_at: Microseconds, chunk: int = 20_000
     ) -> BulkCounts:
-        """Put contacts in transactions of `chunk` rows; interrupted and repeated, it changes nothing twice."""
-        stream, total = iter(rows), BulkCounts(0, 0, 0)
+        """Put contacts in transactions of `chunk` rows; interrupted and repeated, it changes nothing twice.
+
+        Erased contacts stay out: a file of last night knows nothing of whom was erased since. Nobody becomes stale by
+        it: an import of a million would keep the services busy for contacts that the next round scores anyway.
+        """
+        stream, total = iter(rows), BulkCounts(0, 0, 0, 0)
         while part := list(islice(stream, chunk)):
-            done = self.put_contacts(part, recorded_at=recorded_at)
+            done = self.put_contacts(part, recorded_at=recorded_at, lifts=False, touches=False)
             total = BulkCounts(*(total[i] + done.count(name) for i, name in enumerate(BulkCounts._fields)))
         return total
 

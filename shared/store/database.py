@@ -16,25 +16,27 @@ from shared.store.keys import key_rows
 from shared.store.rows import Account, ChampionRow, KeyRow
 from shared.store.sql import Sql
 from shared.store.tables import AccountStateTable, AccountTable, KeyTable
-from shared.store.webhook_tables import DeliveryTable, SubscriptionTable
+from shared.store.webhook_tables import DeliveryTable, StaleContactTable, SubscriptionTable
 
 
 class Database:
     """Both databases of an installation; safe to share between threads."""
 
-    def __init__(self, store_url: str, predictions_url: str) -> None:
+    def __init__(self, store_url: str, predictions_url: str, identity_key: bytes | None = None) -> None:
         """Prepare both; nothing is opened before the first read.
 
         Args:
             store_url: SQLAlchemy URL of the store.
             predictions_url: SQLAlchemy URL of the predictions; may be the same PostgreSQL.
+            identity_key: recognises who was erased; processes that take nobody in do not need it.
         """
+        self._identity_key = identity_key
         self._store = Sql(store_url, durable=True)
         self._predictions = self._store if predictions_url == store_url else Sql(predictions_url, durable=False)
 
     def of(self, account: str) -> AccountStore:
         """Open the store of one account; whether it exists shows when something is written."""
-        return AccountStore(account, self._store, self._predictions)
+        return AccountStore(account, self._store, self._predictions).hashing(self._identity_key)
 
     def ping(self) -> None:
         """Check that the store answers and is migrated.
@@ -129,15 +131,33 @@ class Database:
                 found.setdefault(account, []).append(subscription_id)
         return found
 
+    def scrub(self) -> None:
+        """Empty the write-ahead logs (SQLite), in which what was deleted could still be read."""
+        self._store.scrub()
+        self._predictions.scrub()
+
+    def stale_accounts(self) -> list[str]:
+        """List the accounts with contacts that are to be scored again."""
+        statement = select(StaleContactTable.account_id).distinct().order_by(StaleContactTable.account_id)
+        with self._store.reading() as connection:
+            return list(connection.scalars(statement))
+
     def close(self) -> None:
         """Close all connections."""
         self._store.close()
         self._predictions.close()
 
 
-def open_database(settings: Settings) -> Database:
-    """Open both databases of an installation; nothing is migrated and nothing read yet."""
-    return Database(settings.resolved_store_url(), settings.resolved_predictions_url())
+def open_database(settings: Settings, identity_key: bytes | None = None) -> Database:
+    """Open both databases of an installation; nothing is migrated and nothing read yet.
+
+    Args:
+        settings: where they are.
+        identity_key: None: the one in the settings, if any.
+    """
+    if identity_key is None and settings.identity_key is not None:
+        identity_key = settings.identity_key.get_secret_value().encode()
+    return Database(settings.resolved_store_url(), settings.resolved_predictions_url(), identity_key)
 
 
 def _erase(connection: Connection, tables: list[Table], account: str) -> None:

@@ -50,6 +50,7 @@ class Keys(Scope):
         try:
             with self._writing() as connection:
                 connection.execute(insert(KeyTable), values)
+                self._audit(connection, "key.created", public_id, scopes=list(scopes), name=name)
         except IntegrityError as error:
             raise Conflict("A key with this public id exists already.") from error
 
@@ -57,6 +58,34 @@ class Keys(Scope):
         """List the account's keys, revoked ones too, oldest first."""
         with self._store.reading() as connection:
             return key_rows(connection, KeyTable.account_id == self.account)
+
+    def rotate_key(
+        self, old: KeyRow, *, public_id: str, digest: bytes, at: Microseconds, old_until: Microseconds
+    ) -> None:
+        """Keep a key that takes the place of another, with the same name, scopes and length of life.
+
+        Args:
+            old: stays valid until `old_until`, or until its own end where that comes first.
+            public_id: of the new key.
+            digest: of the new key.
+            at: now.
+            old_until: end of the time in which both are valid.
+        """
+        lives = None if old.expires_at is None else old.expires_at - old.created_at
+        mine = (KeyTable.account_id == self.account) & (KeyTable.public_id == old.public_id)
+        later = KeyTable.expires_at.is_(None) | (KeyTable.expires_at > old_until)
+        with self.transaction() as together:
+            together.create_key(
+                old.name,
+                old.scopes,
+                public_id=public_id,
+                digest=digest,
+                created_at=at,
+                expires_at=None if lives is None else at + lives,
+            )
+            with together._writing() as connection:
+                connection.execute(update(KeyTable).where(mine, later).values(expires_at=old_until))
+                together._audit(connection, "key.rotated", old.public_id, at=at, by=public_id)
 
     def revoke_key(self, public_id: str, at: Microseconds) -> None:
         """Make a key invalid from now on; revoking twice keeps the first instant.
@@ -69,6 +98,7 @@ class Keys(Scope):
             if not key_rows(connection, mine):
                 raise NotFound(f"The account has no key {public_id}; list them with `foretell keys list`.")
             connection.execute(update(KeyTable).where(mine, KeyTable.revoked_at.is_(None)).values(revoked_at=at))
+            self._audit(connection, "key.revoked", public_id, at=at)
 
 
 def key_rows(connection: Connection, condition: ColumnElement[bool]) -> list[KeyRow]:

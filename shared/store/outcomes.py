@@ -50,6 +50,7 @@ class Outcomes(Scope):
         }
         with self._writing() as connection:
             upsert(connection, OutcomeTable, [row])
+            self._audit(connection, "outcome.set", f"{outcome.capability}.{outcome.name}")
 
     def delete_outcome(self, capability: str, name: str) -> bool:
         """Forget a definition (a built-in outcome returns to its own); False: the account had not defined it."""
@@ -64,6 +65,8 @@ class Outcomes(Scope):
                         DefaultOutcomeTable.outcome == name,
                     )
                 )
+            if deleted:
+                self._audit(connection, "outcome.deleted", f"{capability}.{name}")
         return deleted > 0
 
     def default_outcome(self, capability: str, *, chosen: bool = False) -> str | None:
@@ -85,3 +88,4 @@ class Outcomes(Scope):
         with self._writing() as connection:
             row = {"account_id": self.account, "capability": capability, "outcome": name}
             upsert(connection, DefaultOutcomeTable, [row])
+            self._audit(connection, "outcome.made_default", f"{capability}.{name}")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, SelectBase, bindparam, delete, or_, select
+from sqlalchemy import Select, SelectBase, bindparam, delete, or_, select, tuple_
 
 from shared.contracts.rows import DAY, Microseconds
 from shared.store.prediction_tables import LatestPredictionTable, PredictionLogTable
@@ -112,15 +112,22 @@ class Predictions(Scope):
                         nearest[contact_id] = min(candidate, nearest.get(contact_id, candidate))
         return {contact_id: score for contact_id, (_, _, score) in nearest.items()}
 
-    def delete_predictions_before(self, at: Microseconds) -> int:
-        """Delete logged predictions asked before an instant; the latest of each contact stays.
+    def delete_predictions_before(self, at: Microseconds, *, limit: int = 5_000) -> int:
+        """Delete at most `limit` logged predictions asked before an instant; the latest of each contact stays.
 
         Returns:
             How many were deleted.
         """
-        old = (PredictionLogTable.account_id == self.account, PredictionLogTable.asked_at < at)
+        table = PredictionLogTable
+        key = tuple_(*table.__table__.primary_key)
+        old = (
+            select(*table.__table__.primary_key)
+            .where(table.account_id == self.account, table.asked_at < at)
+            .order_by(table.asked_at)
+            .limit(limit)
+        )
         with self._predictions.writing() as connection:
-            return connection.execute(delete(PredictionLogTable).where(*old)).rowcount
+            return connection.execute(delete(table).where(key.in_(old))).rowcount
 
 
 def _scores(sqlite: bool) -> SelectBase:

@@ -30,6 +30,22 @@ class KeyRow(NamedTuple):
     expires_at: Microseconds | None
 
 
+class AnswerRow(NamedTuple):
+    """The first answer under an idempotency key, or the claim to give it."""
+
+    key: str
+    operation: str
+    """Method and path of the route."""
+    fingerprint: str
+    claim: str
+    """Random name of the request that may answer."""
+    begun_at: Microseconds
+    status: int | None = None
+    """None: not answered yet."""
+    answer: str | None = None
+    """Sealed; None with a status: erased with a contact."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoredContact:
     """What is stored of a contact apart from events."""
@@ -65,6 +81,28 @@ class BulkCounts(NamedTuple):
     created: int
     updated: int
     unchanged: int
+    erased: int = 0
+    """Left out: these contacts were erased, and an import does not bring them back."""
+
+
+class AddedEvents(NamedTuple):
+    """What became of many events; the others were there."""
+
+    new: int
+    erased: int
+    """Left out: their contacts were erased."""
+
+
+class AuditRow(NamedTuple):
+    """One administrative action."""
+
+    number: int
+    """1 for the account's first one."""
+    at: Microseconds
+    actor: str
+    action: str
+    target: str
+    detail: Mapping[str, Any]
 
 
 class ChampionRow(NamedTuple):

@@ -1,16 +1,22 @@
 """What every part of an account's store shares: whose it is, and transactions that hold the account in place."""
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Self, TypeVar
+from copy import copy
+from typing import Any, Self, TypeVar
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, insert, select
 
-from shared.errors import NotFound
-from shared.store.sql import Sql
+from shared.contracts.rows import Microseconds
+from shared.errors import NotFound, SettingsRefused
+from shared.store.conduct_tables import AuditTable
+from shared.store.sql import Joined, Sql
 from shared.store.tables import AccountTable
 
 Item = TypeVar("Item")
+SYSTEM = "system"
+"""Who acts when nobody in particular does."""
 BATCH = 1_000
 """Keys in one IN list."""
 
@@ -31,18 +37,45 @@ class Scope:
         self._store = store
         self._predictions = predictions
         self._connection = connection
+        self._actor = SYSTEM
+        self._acting_at: Microseconds | None = None
+        self._identity_key: bytes | None = None
+
+    def acting(self, actor: str, *, at: Microseconds) -> Self:
+        """Take the same store in somebody's hands: the audit log names them.
+
+        Args:
+            actor: public id of a key, or `command line`.
+            at: now.
+        """
+        theirs = copy(self)
+        theirs._actor, theirs._acting_at = actor, at
+        return theirs
+
+    def hashing(self, identity_key: bytes | None) -> Self:
+        """Take the same store, with the key under which it recognises who was erased.
+
+        Args:
+            identity_key: the installation's; None: it is not known here, and nobody new can be taken in where
+                somebody was erased.
+        """
+        theirs = copy(self)
+        theirs._identity_key = identity_key
+        return theirs
 
     @contextmanager
     def transaction(self) -> Iterator[Self]:
         """Open one transaction for several writes: all are committed when the block ends, or none.
 
-        Reads of the store through the yielded one still see the state before.
+        What is read of the store through the yielded one sees what was written so far.
 
         Raises:
             NotFound: there is no such account.
         """
         with self._writing() as connection:
-            yield type(self)(self.account, self._store, self._predictions, connection)
+            joined = copy(self)
+            joined._store, joined._connection = Joined(self._store, connection), connection
+            yield joined
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
@@ -59,6 +92,46 @@ class Scope:
             if connection.execute(held.with_for_update(read=True, key_share=True)).first() is None:
                 raise NotFound(f"There is no account {self.account}; create it with `foretell accounts create`.")
             yield connection
+
+    def _audit(
+        self, connection: Connection, action: str, target: str, *, at: Microseconds | None = None, **detail: Any
+    ) -> None:
+        """Write an administrative action into the audit log, in the transaction of the action.
+
+        Args:
+            connection: of the transaction.
+            action: `key.created`.
+            target: what was acted on; of a contact only its hash.
+            at: now; None: when the actor acts, and where nobody does nothing is written.
+            detail: facts worth knowing later, JSON; no secret and nothing personal.
+        """
+        at = self._acting_at if at is None else at
+        if at is None:
+            return
+        # The entries are numbered, so those of an account take turns on its row.
+        turn = select(AccountTable.name).where(AccountTable.name == self.account).with_for_update(key_share=True)
+        connection.execute(turn).one()
+        last = select(func.max(AuditTable.number)).where(AuditTable.account_id == self.account)
+        entry = {
+            "account_id": self.account,
+            "number": (connection.execute(last).scalar() or 0) + 1,
+            "at": at,
+            "actor": self._actor,
+            "action": action,
+            "target": target,
+            "detail": json.dumps(detail, sort_keys=True, allow_nan=False),
+        }
+        connection.execute(insert(AuditTable), entry)
+
+    def _known_key(self) -> bytes:
+        """Tell the identity key.
+
+        Raises:
+            SettingsRefused: this process was not given it.
+        """
+        if self._identity_key is None:
+            raise SettingsRefused("FORETELL_IDENTITY_KEY is not set: without it nobody knows who was erased.")
+        return self._identity_key
 
 
 def batches(items: Sequence[Item], size: int = BATCH) -> Iterator[Sequence[Item]]:

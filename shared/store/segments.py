@@ -37,6 +37,7 @@ class Segments(Scope):
             else:
                 row = {"account_id": self.account, "segment_id": segment_id, "name": name, "renamed_at": at}
                 upsert(connection, table, [row])
+            self._audit(connection, "segment.renamed", segment_id, at=at, name=name)
 
     def contacts_of_segment(self, segment_id: str, *, limit: int, after: str | None = None) -> list[PredictionRow]:
         """List who is in a segment by the latest prediction, by contact id.

@@ -12,6 +12,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from shared.errors import StoreUnavailable
 
 BUSY_SECONDS = 30
+SCRUB_MILLISECONDS = 1_000
+"""How long readers of older states are waited for before their part of the log is left for a later time."""
 CACHE_KIB = 16 * 1024
 MMAP_BYTES = 1 << 30
 JOURNAL_BYTES = 64 << 20
@@ -60,9 +62,42 @@ class Sql:
             with self._turn, self.writer.begin() as connection:
                 yield connection
 
+    def scrub(self) -> None:
+        """Empty the write-ahead log (SQLite) as far as no reader needs it; PostgreSQL sees to its own."""
+        if not self.is_sqlite:
+            return
+        with _named_failures(), self._turn:
+            connection = self.engine.raw_connection()
+            try:
+                connection.execute(f"PRAGMA busy_timeout={SCRUB_MILLISECONDS}")
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                connection.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1_000}")
+            finally:
+                connection.close()
+
     def close(self) -> None:
         """Close all pooled connections."""
         self.engine.dispose()
+
+
+class Joined(Sql):
+    """An open transaction in the place of its database: reads see what it wrote, writes are part of it."""
+
+    def __init__(self, sql: Sql, connection: Connection) -> None:
+        self.engine = sql.engine
+        self.writer = sql.writer
+        self.is_sqlite = sql.is_sqlite
+        self._connection = connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Read through the transaction."""
+        yield self._connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Write as part of the transaction: whoever opened it commits."""
+        yield self._connection
 
 
 @contextmanager
@@ -110,6 +145,8 @@ def _engine(url: str, *, durable: bool) -> Engine:
             f"mmap_size={MMAP_BYTES}",
             "temp_store=MEMORY",
             f"journal_size_limit={JOURNAL_BYTES}",
+            # What is deleted is overwritten, not only unlinked: an erased contact is not to be found in a free page.
+            "secure_delete=ON",
         ):
             connection.execute(f"PRAGMA {pragma}")
 

@@ -35,6 +35,7 @@ class Subscriptions(Scope):
             values = {"account_id": self.account, **_written(row)}
             connection.execute(insert(SubscriptionTable), values)
             self._add_secret(connection, secret)
+            self._audit(connection, "subscription.created", row.subscription_id, event_types=list(row.event_types))
 
     def subscriptions(self) -> list[SubscriptionRow]:
         """List the account's subscriptions, oldest first."""
@@ -65,6 +66,7 @@ class Subscriptions(Scope):
                 raise absent(before.subscription_id)
             if different:
                 connection.execute(update(SubscriptionTable).where(mine).values(**different))
+                self._audit(connection, "subscription.changed", before.subscription_id, fields=sorted(different))
 
     def delete_subscription(self, subscription_id: str) -> None:
         """Delete a subscription with its secrets and deliveries; what waits is not delivered.
@@ -87,6 +89,7 @@ class Subscriptions(Scope):
             connection.execute(delete(DeliveryTable).where(deliveries))
             connection.execute(delete(SubscriptionSecretTable).where(self._secret(subscription_id)))
             connection.execute(delete(SubscriptionTable).where(mine))
+            self._audit(connection, "subscription.deleted", subscription_id)
 
     def subscription_secrets(self, at: Microseconds) -> dict[str, list[SecretRow]]:
         """List the secrets that are valid, newest first, by subscription."""
@@ -125,6 +128,7 @@ class Subscriptions(Scope):
             outlives = table.expires_at.is_(None) | (table.expires_at > retire_at)
             connection.execute(update(table).where(mine, outlives).values(expires_at=retire_at))
             self._add_secret(connection, secret)
+            self._audit(connection, "subscription.secret_rotated", secret.subscription_id, secret=secret.secret_id)
 
     def subscription_counts(self) -> dict[str, SubscriptionCounts]:
         """Count what waits and what was given up, by subscription; those without either are left out."""

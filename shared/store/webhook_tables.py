@@ -221,4 +221,7 @@ class StaleContactTable(StoreTable):
 
     account_id: Mapped[KeyText] = mapped_column(primary_key=True)
     contact_id: Mapped[KeyText] = mapped_column(primary_key=True)
+    first_touched_at: Mapped[Instant]
+    """When it began to wait for being scored."""
     touched_at: Mapped[Instant]
+    """When it was last touched; another value after every touch."""

@@ -49,10 +49,10 @@ class Subject:
     def name(self) -> tuple[str, str]:
         return self.capability.name, self.outcome or ""
 
-    def trained(self) -> Any:
+    def trained(self, account: str = "demo") -> Any:
         door = importlib.import_module(f"services.{self.capability.name}.train")
         named = [self.outcome] if self.outcome else []
-        return door.train(self.database, self.settings, "demo", *named, now=NOW_US)
+        return door.train(self.database, self.settings, account, *named, now=NOW_US)
 
     def asked(self, *contacts: Any, **fields: Any) -> dict[str, Any]:
         named = {} if self.outcome is None else {"outcome": self.outcome}
@@ -122,6 +122,22 @@ def subject(request: pytest.FixtureRequest, account: tuple[ServiceSettings, Data
         database.of("demo").promote(*untrained.name, version, digest, at=NOW_US, reason="for the checks")
     folder = artifacts(settings, "demo", *untrained.name, version=version, digest=digest, into=settings.cache_folder)
     return replace(untrained, version=version, model=untrained.api.QUESTION.load(folder), folder=folder)
+
+
+@pytest.fixture(scope="session")
+def refusing(account: tuple[ServiceSettings, Database]) -> str:
+    """An account with the same contacts and events, of whom everybody denied profiling."""
+    _, database = account
+    database.create_account("refusing", created_at=NOW_US - DAYS * DAY)
+    store, model = database.of("refusing"), database.of("demo")
+    denied = {"profiling": "denied"}
+    contacts = [ContactRow(f"c-{number}", NOW_US - DAYS * DAY, consent=denied) for number in range(CONTACTS)]
+    store.put_contacts(contacts, recorded_at=NOW_US - DAY)
+    for part in model.scan_events():
+        store.bulk_events([EventRow(*row[:4], NOW_US - DAY, row[4]) for row in part])
+    for capability in ("scoring", "churn"):
+        store.put_outcome(model.require_outcome(capability, OUTCOME))
+    return "refusing"
 
 
 Opened = Callable[..., AbstractAsyncContextManager[Any]]

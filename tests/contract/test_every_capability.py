@@ -11,8 +11,8 @@ import pytest
 
 from gateway.openapi import services
 from shared.contracts.outcome import BUILT_IN
-from shared.contracts.rows import DAY
-from shared.errors import RegistryUnavailable
+from shared.contracts.rows import DAY, ContactRow
+from shared.errors import InsufficientData, RegistryUnavailable
 from shared.timeline import build
 
 NOW_US = 1_780_272_000_000_000
@@ -238,3 +238,21 @@ async def test_the_example_of_the_api_document_is_answered(subject: Any, opened:
 
     assert len(found) == len(example["contacts"])
     subject.api.QUESTION.response.model_validate(subject.api.QUESTION.examples["response"])
+
+
+@pytest.mark.parametrize("said", ["stored", "inline"])
+async def test_who_denies_profiling_gets_no_prediction(subject: Any, opened: Any, said: str) -> None:
+    denied = {"profiling": "denied"}
+    store = subject.database.of("demo")
+    store.put_contacts([ContactRow("refuses", consent=denied)], recorded_at=NOW_US - DAY)
+    asked: Any = "refuses" if said == "stored" else {"id": "c-1", "consent": denied, "attributes": {"country": "FR"}}
+
+    async with opened() as client:
+        (found,) = answers(await client.post(subject.capability.path, subject.asked(asked, reasons=3)))
+
+    assert (found["status"], found["probability"], found["score"], found["reasons"]) == ("no_consent", None, None, [])
+
+
+def test_nobody_is_learned_from_who_denies_profiling(subject: Any, refusing: str) -> None:
+    with pytest.raises(InsufficientData):
+        subject.trained(account=refusing)

@@ -113,6 +113,25 @@ def test_a_revoked_key_stays_in_the_list(foretell) -> None:
     assert json.loads(foretell("keys", "list", "--json").stdout)[0]["revoked_at"] is not None
 
 
+def test_a_rotated_key_works_beside_the_new_one_for_a_while(foretell) -> None:
+    old = foretell("keys", "create", "--name", "crm", "--scope", "predict").stdout.split("_")[1]
+
+    new = foretell("keys", "rotate", old, "--keep-old-for", "1h").stdout.split("_")[1]
+
+    rows = {row["id"]: row for row in json.loads(foretell("keys", "list", "--json").stdout)}
+    assert (rows[new]["name"], rows[new]["scopes"], rows[new]["expires_at"]) == ("crm", ["predict"], None)
+    assert rows[old]["expires_at"] > rows[new]["created_at"]
+
+
+def test_a_key_that_is_not_valid_any_more_is_not_rotated(foretell) -> None:
+    old = foretell("keys", "create").stdout.split("_")[1]
+    foretell("keys", "revoke", old, "--yes")
+
+    assert "not valid any more" in foretell("keys", "rotate", old).stderr
+    assert "has no key 'nope'" in foretell("keys", "rotate", "nope").stderr
+    assert "at most 365d" in foretell("keys", "rotate", old, "--keep-old-for", "2000d").stderr
+
+
 def test_revoking_an_unknown_key_fails(foretell) -> None:
     assert "has no key 'nope'" in foretell("keys", "revoke", "nope", "--yes").stderr
 

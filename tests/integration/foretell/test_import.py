@@ -89,5 +89,5 @@ def test_the_table_is_for_people(foretell, files: Path) -> None:
     lines = foretell("import", "--contacts", str(files / "contacts.csv")).stdout.splitlines()
 
     assert lines[0].split() == [
-        "file", "rows", "new", "updated", "unchanged", "rejected", "rejects_file", "seconds",
+        "file", "rows", "new", "updated", "unchanged", "erased", "rejected", "rejects_file", "seconds",
     ]  # fmt: skip

@@ -26,6 +26,15 @@ from shared.settings import Settings, WorkerSettings
 from shared.store import ChampionRow, migrate
 
 KEY = "k" * 64
+ANSWER = {
+    "predictions": [
+        {"contact_id": "a", "status": "ok", "band": "high", "score": 93, "parts": {"fit": 1}},
+        {"contact_id": "b", "status": "unknown_contact", "band": None, "score": None},
+    ],
+    "model": {"capability": "scoring", "version": "7", "grade": "A"},
+    "cutoff": "2026-06-01T00:00:00Z",
+}
+WRONG = [("predictions", [1]), ("cutoff", "2026-06-01"), ("cutoff", 3e400), ("model", {})]
 CHAMPION = ChampionRow("acme", "scoring", "customer", "7", "digest", 0, None, None)
 
 
@@ -57,11 +66,12 @@ def service(status: int, body: Any) -> Iterator[tuple[WorkerSettings, list[tuple
 
 
 def test_a_service_is_asked_as_the_gateway_would_ask_it() -> None:
-    with service(200, {"model": {"version": "7"}, "predictions": []}) as (settings, seen):
-        version = ServiceCalls(settings)(CHAMPION, ["a", "b"], reasons=3)
+    with service(200, ANSWER) as (settings, seen):
+        answered = ServiceCalls(settings)(CHAMPION, ["a", "b"], reasons=3)
 
     path, header, asked = seen[0]
-    assert version == "7"
+    assert answered.model.version == "7"
+    assert [(seen.contact_id, seen.band) for seen in answered.predictions] == [("a", "high"), ("b", None)]
     assert path == "/score"
     assert asked == {"contacts": [{"id": "a"}, {"id": "b"}], "reasons": 3, "outcome": "customer"}
     call = verified(header, "POST", "/score", KEY.encode(), now=time.time())
@@ -74,9 +84,24 @@ def test_an_error_of_the_service_is_one_of_ours(status: int) -> None:
         ServiceCalls(settings)(CHAMPION, ["a"], reasons=0)
 
 
-@pytest.mark.parametrize("body", [[], {}, {"model": None}])
+@pytest.mark.parametrize(
+    "body",
+    [
+        [],
+        {},
+        {"model": None},
+        {**ANSWER, "predictions": [1]},
+        {**ANSWER, "cutoff": "2026-06-01"},
+        {**ANSWER, "model": {}},
+    ],
+)
 def test_an_answer_that_is_none_is_an_error(body: Any) -> None:
     with service(200, body) as (settings, _), pytest.raises(UpstreamUnavailable, match="does not answer"):
+        ServiceCalls(settings)(CHAMPION, ["a"], reasons=0)
+
+
+def test_an_answer_about_others_is_an_error() -> None:
+    with service(200, ANSWER) as (settings, _), pytest.raises(UpstreamUnavailable, match="others"):
         ServiceCalls(settings)(CHAMPION, ["a"], reasons=0)
 
 

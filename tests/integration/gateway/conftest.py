@@ -17,7 +17,7 @@ from gateway.api import create_app
 from shared.contracts.key import new_key
 from shared.contracts.rows import SECOND
 from shared.errors import StoreUnavailable
-from shared.settings import GatewaySettings
+from shared.settings import GatewaySettings, Settings
 from shared.store import Database, migrate, open_database
 
 SIGNING_KEY = "a signing key of the tests, long enough"
@@ -141,15 +141,36 @@ async def door(
 ) -> AsyncIterator[Door]:
     for file in migrated.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
+    async with opened(tmp_path, upstream, **more_settings) as made:
+        yield made
+
+
+@pytest.fixture
+def door_with(
+    migrated: Path, tmp_path: Path, upstream: Upstream
+) -> Callable[..., contextlib.AbstractAsyncContextManager[Door]]:
+    """Open a gateway with settings of one's own: `async with door_with(limits_calls=2) as door`."""
+    for file in migrated.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    return lambda **more: opened(tmp_path, upstream, **more)
+
+
+@pytest.fixture
+async def any_door(database: Database, settings: Settings, upstream: Upstream) -> AsyncIterator[Door]:
+    """The same on SQLite and on PostgreSQL."""
+    async with opened(settings.home, upstream, store_url=settings.store_url) as made:
+        yield made
+
+
+@contextlib.asynccontextmanager
+async def opened(home: Path, upstream: Upstream, **more: Any) -> AsyncIterator[Door]:
+    given = {"key_cache_seconds": 0.001, "max_body_bytes": 1_000_000, "request_timeout_seconds": 2.0, **more}
     settings = GatewaySettings(
-        home=tmp_path,
+        home=home,
         signing_key=SIGNING_KEY,
         identity_key=SIGNING_KEY,
         upstream=str(upstream.server.make_url("")).rstrip("/"),
-        key_cache_seconds=0.001,
-        max_body_bytes=1_000_000,
-        request_timeout_seconds=2.0,
-        **more_settings,
+        **given,
     )
     store = Leavable(open_database(settings))
     for account in ("acme", "other"):

@@ -101,7 +101,7 @@ async def test_events_sent_twice_are_duplicates(door) -> None:
 
     assert [result["status"] for result in first["results"]] == ["created", "created"]
     assert [result["status"] for result in again["results"]] == ["duplicate", "duplicate", "duplicate"]
-    assert again["counts"] == {"created": 0, "duplicate": 3, "invalid": 0}
+    assert again["counts"] == {"created": 0, "duplicate": 3, "erased": 0, "invalid": 0}
     assert first["results"][1]["id"] == again["results"][0]["id"]
     assert first["results"][1]["id"].startswith("~")
 

@@ -115,6 +115,43 @@ async def test_after_kill_9_every_acknowledged_event_is_there(home: Path, proces
     assert set(acknowledged) <= kept
 
 
+async def test_after_kill_9_a_request_sent_again_has_its_effect_once(home: Path, process: Process) -> None:
+    key = made_key(home)
+    answered: dict[int, bytes] = {}
+
+    async def put(client: aiohttp.ClientSession, port: int, number: int) -> tuple[int, bytes]:
+        headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": f"k-{number}"}
+        url = f"http://127.0.0.1:{port}/contacts/c-{number}"
+        async with client.put(url, json={"timezone": "Europe/Paris"}, headers=headers) as answer:
+            return answer.status, await answer.read()
+
+    async def put_all(client: aiohttp.ClientSession, sender: int) -> None:
+        for number in range(sender, 10_000, 4):
+            status, body = await put(client, process.port, number)
+            assert status == 200
+            answered[number] = body
+            if len(answered) > 60:
+                process.child.kill()
+
+    async with aiohttp.ClientSession() as client:
+        await process.ready(client)
+        await asyncio.gather(*(put_all(client, sender) for sender in range(4)), return_exceptions=True)
+        process.child.wait(15)
+        with sqlite3.connect(home / "store.sqlite") as connection:
+            connection.execute("update idempotency_keys set begun_at = begun_at - 61000000 where status is null")
+        connection.close()
+        again = Process(home)
+        try:
+            await again.ready(client)
+            sent = [await put(client, again.port, number) for number in range(max(answered) + 5)]
+        finally:
+            again.end(signal.SIGKILL)
+
+    assert len(answered) > 60
+    assert all(status == 200 and b'"created"' in body for status, body in sent)
+    assert all(sent[number][1] == body for number, body in answered.items())
+
+
 async def test_it_stops_when_told_and_logs_json_without_ids_or_keys(home: Path, process: Process) -> None:
     key = made_key(home)
     async with aiohttp.ClientSession() as client:

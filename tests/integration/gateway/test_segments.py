@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from shared.contracts.rows import SECOND
+from shared.contracts.rows import SECOND, ContactRow
 from shared.store import PredictionRow, VersionRow
 
 NOW = 1_780_000_000 * SECOND
@@ -92,6 +92,14 @@ async def test_a_renamed_segment_is_called_so_until_its_name_is_taken_back(segme
     assert (back[1]["name"], back[1]["renamed"]) == ("Lapsed buyers", False)
 
 
+async def test_a_segment_renamed_under_an_idempotency_key_is_shown_as_renamed(segmented: Any) -> None:
+    named = {"Idempotency-Key": "k-1"}
+
+    renamed = await segmented.ask("PATCH", "/segments/s1", segmented.key(), json={"name": "Sleepers"}, headers=named)
+
+    assert (renamed[0], renamed[1]["name"]) == (200, "Sleepers")
+
+
 async def test_the_next_version_calls_a_kept_segment_by_its_own_name(segmented: Any) -> None:
     key = segmented.key()
     await segmented.ask("PATCH", "/segments/s4", key, json={"name": "Regulars"})
@@ -147,3 +155,19 @@ async def test_a_contact_that_moved_is_listed_once_where_it_is_now(segmented: An
     before, now = [(await segmented.ask("GET", f"/segments/{one}/contacts", key))[1] for one in ("s1", "s4")]
 
     assert (before["contacts"], [one["contact_id"] for one in now["contacts"]]) == ([], ["c-1"])
+
+
+async def test_a_cursor_of_another_segment_or_list_or_account_is_422(segmented: Any) -> None:
+    key, other = segmented.key(), segmented.key("other")
+    store = segmented.store.of("acme")
+    store.log_predictions([prediction("a", "s1"), prediction("b", "s1")])
+    store.put_contacts([ContactRow("a"), ContactRow("b")], recorded_at=NOW)
+    cursor = (await segmented.ask("GET", "/segments/s1/contacts?limit=1", key))[1]["next_cursor"]
+
+    asked = [(key, "/segments/s4/contacts"), (key, "/contacts"), (key, "/predictions"), (other, "/contacts")]
+    statuses = [
+        (await segmented.ask("GET", path, one, params={"cursor": cursor, "capability": "scoring"}))[0]
+        for one, path in asked
+    ]
+
+    assert statuses == [422, 422, 422, 422]

@@ -1,11 +1,15 @@
+import json
+
 import pytest
 
 from shared.contracts.message import Message
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import AttributeRow, ContactRow, EventRow
 from shared.errors import Conflict, NotFound, UnknownOutcome
+from shared.standing.rows import Standing
 from shared.store import (
     AccountStore,
+    AnswerRow,
     AssignmentRow,
     AttemptResult,
     Database,
@@ -19,6 +23,8 @@ from shared.store.outbox import delivery_id
 
 EVENT = EventRow("a", "1", "order_placed", 10, 10)
 ASSIGNMENT = AssignmentRow("may", "a", "control", 0.5, 9, 9, 9, "click", "1", 1)
+ANSWER = AnswerRow("again", "PUT /contacts", "print", "claim", 5)
+STANDING = Standing("a", "scoring", "x", "high", 93, "1", "model", "medium", 10)
 PREDICTION = PredictionRow("a", "scoring", "x", "1", 10, 10, "r", "ok", 0.5, 50, "low", "model", "{}", "s1")
 
 
@@ -37,6 +43,10 @@ def fill(store: AccountStore) -> None:
     store.log_predictions([PREDICTION])
     store.name_segment("s1", "Regulars", at=1)
     store.assign("may", [ASSIGNMENT])
+    store.begin_answer(ANSWER, stuck_before=0, expired_before=0)
+    store.put_contacts([ContactRow("gone")], recorded_at=3)
+    store.hashing(b"k" * 32).erase_contact("gone", at=4)
+    store.put_standings([STANDING])
     store.create_key("k", ["read"], public_id=f"of-{store.account}", digest=b"d", created_at=1)
     fill_deliveries(store)
 
@@ -90,7 +100,25 @@ def everything(store: AccountStore) -> dict[str, object]:
         "deliveries": store.deliveries(10),
         "delivery": store.delivery(delivery_id("s1", "m1")),
         "attempts": store.attempts(delivery_id("s1", "m1")),
+        "kept_answer": store.kept_answer("again"),
+        "audit": [row for row in store.audit(10) if row.action != "contact.exported"],
+        "export_contact": exported(store),
+        "standings_of": store.standings_of("a"),
+        "standings": store.standings("scoring", "x", ["a"]),
+        "held_standings": store.held_standings("scoring", "x", ["a"]),
+        "moves": store.moves("scoring", "x", "1", since=0),
+        "stale_among": store.stale_among(["a"]),
+        "take_stale": store.take_stale(10, quiet_since=99, waiting_since=0),
     }
+
+
+def exported(store: AccountStore) -> list[str]:
+    """Read what is held of a contact: the parts that are not empty."""
+    try:
+        document = json.loads(b"".join(store.hashing(b"k" * 32).export_contact("a", at=5)))
+    except NotFound:
+        return []
+    return sorted(name for name, part in document.items() if part)
 
 
 def required(store: AccountStore) -> Outcome | None:
@@ -104,7 +132,10 @@ def required(store: AccountStore) -> Outcome | None:
 READS = {name for name in dir(AccountStore) if not name.startswith("_")} - {
     "put_contacts", "bulk_contacts", "add_events", "bulk_events", "declare_static", "put_outcome", "delete_outcome",
     "set_default_outcome", "promote", "rollback", "add_version", "log_predictions", "delete_predictions_before",
-    "create_key", "revoke_key", "name_segment", "assign", "transaction", "publish",
+    "create_key", "revoke_key", "rotate_key", "name_segment", "assign", "transaction", "publish",
+    "begin_answer", "hold_claim", "keep_answer", "release_claim", "delete_answers_before",
+    "acting", "hashing", "erase_contact", "erase_late_predictions", "delete_events_before", "delete_audit_before",
+    "put_standings", "clear_stale",
     "create_subscription", "update_subscription", "delete_subscription", "add_subscription_secret", "take_deliveries",
     "record_attempts", "replay_delivery", "replay_deliveries", "erase_messages_before",
 }  # fmt: skip
@@ -139,6 +170,13 @@ def test_no_write_reaches_another_account(database: Database) -> None:
     other.delete_predictions_before(99)
     other.delete_subscription("s1")
     other.erase_messages_before(99)
+    other.keep_answer("again", "claim", status=200, answer="sealed", contact_ids=None)
+    other.delete_answers_before(99)
+    other.hashing(b"k" * 32).erase_contact("a", at=9)
+    other.hashing(b"k" * 32).erase_late_predictions()
+    assert sum(other.delete_events_before(99)) == 0
+    other.delete_audit_before(99)
+    other.clear_stale({"a": 10, "b": 2})
 
     assert everything(database.of("default")) == before
 
@@ -210,6 +248,25 @@ def test_a_key_is_found_touched_and_revoked(database: Database) -> None:
     assert found is not None
     assert found == ("pub", "default", b"\x00d", ("read", "predict"), "crm", 1, 7, 8, 99)
     assert database.key("unknown") is None
+
+
+def test_a_rotated_key_is_valid_for_as_long_as_said_or_until_its_own_end(database: Database) -> None:
+    store = database.of("default")
+    store.create_key("crm", ["read"], public_id="endless", digest=b"a", created_at=1)
+    store.create_key("crm", ["read"], public_id="short", digest=b"b", created_at=1, expires_at=11)
+    endless, short = store.keys()
+
+    store.rotate_key(endless, public_id="new-1", digest=b"c", at=5, old_until=50)
+    store.rotate_key(short, public_id="new-2", digest=b"d", at=5, old_until=50)
+
+    rows = store.keys()
+    ends = {row.public_id: (row.name, row.scopes, row.expires_at) for row in rows}
+    assert ends == {
+        "endless": ("crm", ("read",), 50),
+        "short": ("crm", ("read",), 11),
+        "new-1": ("crm", ("read",), None),
+        "new-2": ("crm", ("read",), 15),
+    }
 
 
 def test_a_public_id_is_taken_once_over_all_accounts(database: Database) -> None:

@@ -239,7 +239,7 @@ async def test_more_contacts_than_the_quota_are_refused(running: Any) -> None:
     async with running() as client:
         reply = await client.post("/score", asked("c-1", "c-2"), quota_contacts=1)
 
-    assert (reply.status, reply.json["code"], reply.json["remaining_contacts"]) == (429, "limit-reached", 1)
+    assert (reply.status, reply.json["code"], reply.json["remaining_contacts"]) == (429, "quota-exceeded", 1)
 
 
 async def test_a_key_without_the_scope_is_refused(running: Any) -> None:

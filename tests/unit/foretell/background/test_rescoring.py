@@ -1,19 +1,25 @@
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
 from foretell import home
-from foretell.background.rescoring import BATCH, Rescoring
-from shared.errors import ModelNotReady, UpstreamUnavailable
-from shared.store import ChampionRow
+from foretell.background.noticing import BATCH
+from foretell.background.rescoring import Rescoring
+from shared.contracts.message import Message
+from shared.contracts.rows import DAY, Microseconds
+from shared.errors import ModelNotReady, StoreUnavailable, UpstreamUnavailable
+from shared.standing.answered import Answered, AnsweredBy, Foreseen
+from shared.standing.rows import Move
+from shared.store import ChampionRow, VersionRow
 
 
 def champion(account: str = "acme", version: str = "1") -> ChampionRow:
-    return ChampionRow(account, "scoring", "customer", version, f"digest-{version}", 0, None, None)
+    return ChampionRow(account, "scoring", "customer", version, f"digest-{version}", 5, None, None)
 
 
 class FakeContact(NamedTuple):
@@ -24,6 +30,8 @@ class FakeContact(NamedTuple):
 class FakeDatabase:
     rows: list[ChampionRow]
     contact_ids: list[str]
+    stale: set[str] = field(default_factory=set)
+    published: list[Message] = field(default_factory=list)
 
     def champions(self) -> list[ChampionRow]:
         return self.rows
@@ -34,18 +42,40 @@ class FakeDatabase:
     def contacts(self, limit: int, after: str | None) -> list[FakeContact]:
         return [FakeContact(one) for one in self.contact_ids if after is None or one > after][:limit]
 
+    def stale_among(self, contact_ids: Sequence[str]) -> set[str]:
+        return self.stale & set(contact_ids)
+
+    def version(self, capability: str, outcome: str, version: str) -> VersionRow:
+        return VersionRow(capability, outcome, version, f"digest-{version}", "rule", "B", 1, 90, "run")
+
+    def moves(self, capability: str, outcome: str, version: str, *, since: Microseconds) -> list[Move]:
+        return [Move("low", "high", 3)]
+
+    def newest_event_at(self) -> Microseconds:
+        return 5 * DAY
+
+    def publish(self, messages: Sequence[Message], *, at: Microseconds) -> None:
+        self.published += messages
+
 
 @dataclass
-class FakeService:
+class FakeNoticing:
     version: str = "1"
     away_for: str = ""
-    asked: list[tuple[str, int, int]] = field(default_factory=list)
+    quality: list[str] = field(default_factory=list)
+    asked: list[tuple[str, int]] = field(default_factory=list)
+    stale: list[Collection[str]] = field(default_factory=list)
 
-    def __call__(self, row: ChampionRow, contact_ids: Sequence[str], *, reasons: int) -> str:
+    def score(self, row: ChampionRow, contact_ids: Sequence[str], *, stale: Collection[str]) -> Answered:
         if row.account == self.away_for:
             raise UpstreamUnavailable("away")
-        self.asked.append((row.account, len(contact_ids), reasons))
-        return self.version
+        self.asked.append((row.account, len(contact_ids)))
+        self.stale.append(stale)
+        return Answered(
+            predictions=[Foreseen(contact_id=one, status="ok", data_quality=self.quality) for one in contact_ids],
+            model=AnsweredBy(version=self.version, grade="B"),
+            cutoff=datetime(2026, 6, 1, tzinfo=UTC),
+        )
 
 
 @pytest.fixture
@@ -53,21 +83,21 @@ def ids() -> list[str]:
     return [f"c-{number:05}" for number in range(BATCH + 500)]
 
 
-def rescoring(database: FakeDatabase, service: FakeService, folder: Path, **given: Any) -> Rescoring:
-    settings = {"every_seconds": 86_400.0, "share": 1.0, "stop": threading.Event(), **given}
+def rescoring(database: FakeDatabase, service: FakeNoticing, folder: Path, **given: Any) -> Rescoring:
+    settings = {"every_seconds": 86_400.0, "stop": threading.Event(), **given}
     return Rescoring(database, service, folder / "worker.json", **settings)
 
 
-def test_every_contact_is_asked_about_in_batches_with_reasons(tmp_path: Path, ids: list[str]) -> None:
-    service = FakeService()
+def test_every_contact_is_asked_about_in_batches(tmp_path: Path, ids: list[str]) -> None:
+    service = FakeNoticing()
 
     rescoring(FakeDatabase([champion()], ids), service, tmp_path).turn()
 
-    assert service.asked == [("acme", 1000, 3), ("acme", 500, 3)]
+    assert service.asked == [("acme", 1000), ("acme", 500)]
 
 
 def test_the_same_champion_is_not_asked_again_before_its_time(tmp_path: Path, ids: list[str]) -> None:
-    service, clock = FakeService(), [1_000.0]
+    service, clock = FakeNoticing(), [1_000.0]
     work = rescoring(FakeDatabase([champion()], ids), service, tmp_path, unix_seconds=lambda: clock[0])
     work.turn()
 
@@ -81,7 +111,7 @@ def test_the_same_champion_is_not_asked_again_before_its_time(tmp_path: Path, id
 
 
 def test_a_new_champion_is_asked_at_once(tmp_path: Path, ids: list[str]) -> None:
-    service, database = FakeService(), FakeDatabase([champion()], ids)
+    service, database = FakeNoticing(), FakeDatabase([champion()], ids)
     work = rescoring(database, service, tmp_path)
     work.turn()
 
@@ -92,7 +122,7 @@ def test_a_new_champion_is_asked_at_once(tmp_path: Path, ids: list[str]) -> None
 
 
 def test_a_restarted_worker_goes_on_where_the_last_one_was(tmp_path: Path, ids: list[str]) -> None:
-    service, database = FakeService(), FakeDatabase([champion()], ids)
+    service, database = FakeNoticing(), FakeDatabase([champion()], ids)
     rescoring(database, service, tmp_path).turn()
 
     rescoring(database, service, tmp_path).turn()
@@ -103,7 +133,7 @@ def test_a_restarted_worker_goes_on_where_the_last_one_was(tmp_path: Path, ids: 
 
 def test_a_folder_that_cannot_be_written_does_not_mean_asking_for_ever(tmp_path: Path, ids: list[str]) -> None:
     (tmp_path / "file").write_text("")
-    service = FakeService()
+    service = FakeNoticing()
     work = rescoring(FakeDatabase([champion()], ids), service, tmp_path / "file")
     work.turn()
 
@@ -113,7 +143,7 @@ def test_a_folder_that_cannot_be_written_does_not_mean_asking_for_ever(tmp_path:
 
 
 def test_a_service_that_still_answers_with_the_old_version_is_asked_later(tmp_path: Path, ids: list[str]) -> None:
-    service = FakeService(version="1")
+    service = FakeNoticing(version="1")
     work = rescoring(FakeDatabase([champion(version="2")], ids), service, tmp_path)
 
     with pytest.raises(ModelNotReady):
@@ -125,27 +155,99 @@ def test_a_service_that_still_answers_with_the_old_version_is_asked_later(tmp_pa
 
 
 def test_one_account_that_fails_does_not_keep_the_others_waiting(tmp_path: Path, ids: list[str]) -> None:
-    service = FakeService(away_for="acme")
+    service = FakeNoticing(away_for="acme")
     work = rescoring(FakeDatabase([champion("acme"), champion("beta")], ids), service, tmp_path)
 
     with pytest.raises(UpstreamUnavailable):
         work.turn()
 
-    assert service.asked == [("beta", 1000, 3), ("beta", 500, 3)]
+    assert service.asked == [("beta", 1000), ("beta", 500)]
+
+
+def test_a_round_that_was_stopped_goes_on_where_it_was(tmp_path: Path, ids: list[str]) -> None:
+    stop = threading.Event()
+
+    class Stopping(FakeNoticing):
+        def score(self, row: ChampionRow, contact_ids: Sequence[str], *, stale: Collection[str]) -> Answered:
+            stop.set()
+            return super().score(row, contact_ids, stale=stale)
+
+    stopped, service = Stopping(), FakeNoticing()
+    database = FakeDatabase([champion()], ids)
+    rescoring(database, stopped, tmp_path, stop=stop, unix_seconds=lambda: 1_000.0).turn()
+    told_before = list(database.published)
+
+    rescoring(database, service, tmp_path, unix_seconds=lambda: 1_060.0).turn()
+
+    assert (stopped.asked, service.asked, told_before) == ([("acme", 1000)], [("acme", 500)], [])
+    assert database.published[0].data == {
+        "capability": "scoring", "outcome": "customer", "contacts": 1500, "seconds": 60.0, "version": "1",
+    }  # fmt: skip
+
+
+def test_a_complete_round_is_told_and_a_version_only_the_first_time(tmp_path: Path) -> None:
+    database, clock = FakeDatabase([champion()], ["a"]), [1_000.0]
+    work = rescoring(database, FakeNoticing(), tmp_path, unix_seconds=lambda: clock[0])
+    work.turn()
+    clock[0] += 86_400
+
+    work.turn()
+
+    assert [one.type for one in database.published] == ["batch.completed", "model.promoted", "batch.completed"]
+    assert database.published[1].data == {
+        "capability": "scoring", "outcome": "customer", "version": "1", "previous_version": None, "grade": "B",
+        "contacts": 1, "moved": [{"from": "low", "to": "high", "contacts": 3}],
+    }  # fmt: skip
+
+
+def test_the_end_of_a_round_is_told_with_the_same_ids_after_a_failure(tmp_path: Path) -> None:
+    class Broken(FakeDatabase):
+        def publish(self, messages: Sequence[Message], *, at: Microseconds) -> None:
+            super().publish(messages, at=at)
+            raise StoreUnavailable("the answer to the commit was lost")
+
+    database = Broken([champion()], ["a"])
+    service, clock = FakeNoticing(), [1_000.0]
+    with pytest.raises(StoreUnavailable):
+        rescoring(database, service, tmp_path, unix_seconds=lambda: clock[0]).turn()
+    clock[0] += 60
+
+    with pytest.raises(StoreUnavailable):
+        rescoring(database, service, tmp_path, unix_seconds=lambda: clock[0]).turn()
+
+    names = [one.message_id for one in database.published]
+    assert names[:2] == names[2:]
+    assert service.asked == [("acme", 1)]
+
+
+def test_answers_on_stale_events_are_told_once_a_day(tmp_path: Path) -> None:
+    database, clock = FakeDatabase([champion()], ["a"]), [20.5 * 86_400]
+    service = FakeNoticing(quality=["stale_events"])
+    work = rescoring(database, service, tmp_path, unix_seconds=lambda: clock[0], every_seconds=10)
+    for _ in range(3):
+        work.turn()
+        clock[0] += 6 * 3_600
+
+    found = [one for one in database.published if one.type == "data.insufficient"]
+
+    assert [one.message_id == found[0].message_id for one in found] == [True, True, False]
+    assert found[0].data["counts"] == {"days_since_newest_event": 15, "stale_after_days": 14}
+
+
+def test_a_round_tells_who_had_something_new(tmp_path: Path) -> None:
+    service = FakeNoticing()
+
+    rescoring(FakeDatabase([champion()], ["a", "b"], stale={"b", "c"}), service, tmp_path).turn()
+
+    assert service.stale == [{"b"}]
 
 
 def test_being_told_to_stop_ends_the_round_unfinished(tmp_path: Path, ids: list[str]) -> None:
     stop = threading.Event()
+    stop.set()
+    service = FakeNoticing()
 
-    class Stopping(FakeService):
-        def __call__(self, row: ChampionRow, contact_ids: Sequence[str], *, reasons: int) -> str:
-            stop.set()
-            return super().__call__(row, contact_ids, reasons=reasons)
+    rescoring(FakeDatabase([champion()], ids), service, tmp_path, stop=stop).turn()
 
-    service = Stopping()
-    work = rescoring(FakeDatabase([champion(), champion("beta")], ids), service, tmp_path, stop=stop)
-
-    work.turn()
-
-    assert len(service.asked) == 1
+    assert service.asked == []
     assert home.notes(tmp_path / "worker.json") == {}

@@ -69,6 +69,7 @@ def upgrade() -> None:
         "stale_contacts",
         sa.Column("account_id", KEY, nullable=False),
         sa.Column("contact_id", KEY, nullable=False),
+        sa.Column("first_touched_at", sa.BigInteger(), nullable=False),
         sa.Column("touched_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("account_id", "contact_id", name=op.f("pk_stale_contacts")),
         sqlite_with_rowid=False,

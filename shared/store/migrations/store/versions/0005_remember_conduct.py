@@ -29,6 +29,7 @@ def upgrade() -> None:
         sa.Column("idempotency_key", KEY, nullable=False),
         sa.Column("operation", sa.String(), nullable=False),
         sa.Column("fingerprint", sa.String(), nullable=False),
+        sa.Column("claim", sa.String(), nullable=False),
         sa.Column("begun_at", sa.BigInteger(), nullable=False),
         sa.Column("status", sa.Integer(), nullable=True),
         sa.Column("answer", sa.Text(), nullable=True),

@@ -1,0 +1,154 @@
+"""Klaviyo's system webhooks: HMAC over body and timestamp, many events a request."""
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, ClassVar
+
+from gateway.webhooks import checking, reading, traits
+from gateway.webhooks.incoming import Incoming, IncomingEvent, Recipient, Signals
+from gateway.webhooks.naming import event_type
+from gateway.webhooks.provider import Credentials, ItemRefused, SignedRequest, WebhookRefused
+from shared.errors import BadRequest
+
+SIGNATURE = "klaviyo-signature"
+TIMESTAMP = "klaviyo-timestamp"
+WEBHOOK_ID = "klaviyo-webhook-id"
+_TOPIC = "event:"
+_MACHINE = ("machine_open", "Apple Privacy Open", "Bot Click")
+
+_TYPES = {
+    "received_email": "email_delivered",
+    "email_delivered": "email_delivered",
+    "opened_email": "email_opened",
+    "email_opened": "email_opened",
+    "clicked_email": "email_clicked",
+    "email_clicked": "email_clicked",
+    "bounced_email": "email_bounced",
+    "dropped_email": "email_dropped",
+    "marked_email_as_spam": "email_complained",
+    "unsubscribed_from_email_marketing": "email_unsubscribed",
+    "manually_suppressed_from_email_marketing": "email_unsubscribed",
+    "subscribed_to_email_marketing": "email_resubscribed",
+    "manually_unsuppressed_from_email_marketing": "email_resubscribed",
+    "sent_sms": "sms_sent",
+    "received_sms": "sms_replied",
+    "clicked_sms": "sms_clicked",
+    "failed_to_deliver_sms": "sms_bounced",
+    "subscribed_to_sms_marketing": "sms_resubscribed",
+    "unsubscribed_from_sms_marketing": "sms_unsubscribed",
+    "received_push": "push_delivered",
+    "bounced_push": "push_bounced",
+    "opened_push": "push_opened",
+}
+"""Topics of Klaviyo itself; those of connected shops are named by `event_type`."""
+
+
+class Klaviyo:
+    """Klaviyo."""
+
+    name: ClassVar[str] = "klaviyo"
+    title: ClassVar[str] = "Klaviyo"
+    secret_hint: ClassVar[str] = "The secret key that you gave the system webhook when you created it at Klaviyo."
+    verifies: ClassVar[str] = (
+        "The HMAC-SHA256 signature over body and timestamp, that the timestamp is at most 5 minutes off, and that the "
+        "webhook id of the header is that of the body; nothing is left unproved."
+    )
+
+    def verify(self, request: SignedRequest, credentials: Credentials) -> None:
+        """Check the signature with each active secret, and that the webhook is the one it says."""
+        secrets = checking.secrets_of(credentials)
+        timestamp = checking.header(request, TIMESTAMP)
+        given = checking.header(request, SIGNATURE).lower()
+        webhook_id = checking.header(request, WEBHOOK_ID)
+        checking.require_fresh(_instant(timestamp), request.received_at)
+        signed = request.body + timestamp.encode("utf-8", "surrogatepass")
+        checking.require_signature(
+            given, [hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest() for secret in secrets]
+        )
+        if not checking.same(webhook_id, _webhook_id(request.body)):
+            raise WebhookRefused(f"The header {WEBHOOK_ID} is not meta.klaviyo_webhook_id of the body.")
+
+    def items(self, request: SignedRequest) -> Sequence[Any]:
+        """Take the events out of `data`."""
+        read = reading.json_of(request.body)
+        if not isinstance(read, dict) or not isinstance(read.get("data"), list):
+            raise BadRequest("The body is not Klaviyo's: data is not a list of events.")
+        return list(read["data"])
+
+    def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Klaviyo tells
+        """Say an event in our words."""
+        fields = reading.Fields(item)
+        type_ = _type(fields.text("topic"))
+        payload = fields.inner("payload")
+        data = reading.Fields(payload.raw("data"), "payload.data.") if payload.raw("data") is not None else payload
+        attributes = data.inner("attributes")
+        facts = attributes.inner("event_properties")
+        return [
+            IncomingEvent(
+                receipt=fields.text("external_id"),
+                recipient=_recipient(data, facts),
+                type=type_,
+                occurred_at=attributes.at_seconds("timestamp")
+                if attributes.raw("timestamp") is not None
+                else attributes.at_iso("datetime"),
+                message_id=facts.maybe_text("$message"),
+                campaign_id=facts.fact("$flow") or facts.fact("$message"),
+                item=facts.link("URL") if type_.endswith("_clicked") else facts.fact("ProductName"),
+                value=traits.amount(facts, "$value", "value"),
+                currency=traits.currency(facts, "$currency_code", "$currency", "currency"),
+                properties=reading.known(bounce=facts.fact("Bounce Type"), campaign=facts.fact("Campaign Name")),
+                signals=Signals(
+                    machine=next((name for name in _MACHINE if facts.flag(name)), None),
+                    user_agent=facts.long_text("$user_agent"),
+                ),
+            )
+        ]
+
+
+def _instant(text: str) -> datetime:
+    """Read the timestamp: an HTTP date as documented, or ISO 8601, or seconds."""
+    if text.isascii() and text.isdigit():
+        return checking.signed_at(text)
+    for read in (datetime.fromisoformat, parsedate_to_datetime):
+        try:
+            at = read(text)
+        except (ValueError, TypeError, OverflowError):
+            continue
+        # An HTTP date is always GMT.
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at
+    raise WebhookRefused("The signed timestamp is neither an HTTP date nor ISO 8601.")
+
+
+def _webhook_id(body: bytes) -> str:
+    try:
+        read = reading.json_of(body)
+    except BadRequest:
+        return ""
+    meta = read.get("meta") if isinstance(read, dict) else None
+    found = meta.get("klaviyo_webhook_id") if isinstance(meta, dict) else None
+    return found if isinstance(found, str) else ""
+
+
+def _type(topic: str) -> str:
+    if not topic.startswith(_TOPIC):
+        raise ItemRefused("topic is none of an event: it does not begin with event:")
+    _, _, name = topic.removeprefix(_TOPIC).partition(".")
+    return _TYPES.get(name) or event_type(name)
+
+
+def _recipient(data: reading.Fields, facts: reading.Fields) -> Recipient:
+    profile = data.inner("relationships").inner("profile").inner("data").maybe_text("id")
+    found = Recipient(
+        email=next((one for one in map(traits.maybe_address, _addresses(facts)) if one), None),
+        external_id=profile or data.inner("attributes").maybe_text("profile_id"),
+    )
+    if found == Recipient():
+        raise ItemRefused("payload names nobody: relationships.profile and the recipient's address are missing.")
+    return found
+
+
+def _addresses(facts: reading.Fields) -> list[Any]:
+    return [facts.raw(name) for name in ("Recipient Email Address", "$email", "email")]

@@ -1,0 +1,112 @@
+"""Postmark's webhooks: nothing is signed, so a secret must travel along; one event a request."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, ClassVar
+
+from gateway.webhooks import checking, reading
+from gateway.webhooks.incoming import Ignored, Incoming, IncomingEvent, Recipient, Signals
+from gateway.webhooks.provider import Credentials, ItemRefused, SignedRequest
+
+_TIMES = {
+    "Delivery": "DeliveredAt",
+    "Bounce": "BouncedAt",
+    "SpamComplaint": "BouncedAt",
+    "Open": "ReceivedAt",
+    "Click": "ReceivedAt",
+    "SubscriptionChange": "ChangedAt",
+}
+_TYPES = {
+    "Delivery": "email_delivered",
+    "SpamComplaint": "email_complained",
+    "Open": "email_opened",
+    "Click": "email_clicked",
+}
+_BOUNCES = {
+    "Transient": "email_deferred",
+    "Unsubscribe": "email_unsubscribed",
+    "SpamComplaint": "email_complained",
+}
+_NO_BOUNCES = {"AutoResponder", "AddressChange", "ChallengeVerification", "OpenRelayTest", "InboundError", "Subscribe"}
+"""What Postmark counts among the bounces, but is no fate of a message."""
+
+
+class Postmark:
+    """ActiveCampaign Postmark."""
+
+    name: ClassVar[str] = "postmark"
+    title: ClassVar[str] = "Postmark"
+    secret_hint: ClassVar[str] = (
+        "A secret of your own: user:password when you give Postmark a Basic auth in the webhook's settings, or the "
+        "value of a header X-Foretell-Secret that you add there."
+    )
+    verifies: ClassVar[str] = (
+        "That the secret came along (Basic, Bearer or X-Foretell-Secret); Postmark signs nothing, so neither the body "
+        "nor its age is proved, and the secret is only as safe as TLS."
+    )
+
+    def verify(self, request: SignedRequest, credentials: Credentials) -> None:
+        """Check the secret that came along."""
+        checking.require_shared_secret(request, credentials)
+
+    def items(self, request: SignedRequest) -> Sequence[Any]:
+        """Take the one event."""
+        return reading.listed(reading.json_of(request.body))
+
+    def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Postmark tells
+        """Say an event in our words."""
+        fields = reading.Fields(item)
+        record = fields.text("RecordType")
+        if record not in _TIMES:
+            raise ItemRefused("RecordType is none that Postmark documents for outgoing messages.")
+        type_ = _type(record, fields)
+        if isinstance(type_, Ignored):
+            return [type_]
+        metadata = fields.inner("Metadata")
+        tag = fields.fact("Tag")
+        at = fields.at_iso(_TIMES[record])
+        message_id = fields.text("MessageID")
+        clicked = record == "Click"
+        return [
+            IncomingEvent(
+                receipt=reading.receipt_of(
+                    message_id,
+                    type_,
+                    at,
+                    fields.maybe_text("ID"),
+                    fields.long_text("OriginalLink") if clicked else None,
+                ),
+                recipient=Recipient(
+                    contact_id=metadata.own_id("contact_id"),
+                    email=fields.address("Email" if record in {"Bounce", "SpamComplaint"} else "Recipient"),
+                ),
+                type=type_,
+                occurred_at=at,
+                message_id=message_id,
+                campaign_id=metadata.fact("campaign_id") or tag,
+                item=fields.link("OriginalLink") if clicked else None,
+                properties=reading.known(
+                    bounce=fields.fact("Type") if record == "Bounce" else None,
+                    stream=fields.fact("MessageStream"),
+                    tags=[tag] if tag else [],
+                ),
+                signals=Signals(user_agent=fields.long_text("UserAgent"), ip=fields.inner("Geo").long_text("IP")),
+            )
+        ]
+
+
+def _type(record: str, fields: reading.Fields) -> str | Ignored:
+    if record == "Bounce":
+        kind = fields.text("Type")
+        if kind in _NO_BOUNCES:
+            return Ignored("A bounce that is an answer, not a fate of the message.")
+        return _BOUNCES.get(kind, "email_bounced")
+    if record == "SubscriptionChange":
+        if not fields.flag("SuppressSending"):
+            return "email_resubscribed"
+        if fields.fact("SuppressionReason") in {"HardBounce", "SpamComplaint"}:
+            return Ignored(
+                "The suppression follows a bounce or a complaint, which Postmark tells in a webhook of its own."
+            )
+        return "email_unsubscribed"
+    return _TYPES[record]

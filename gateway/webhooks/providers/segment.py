@@ -1,0 +1,203 @@
+"""The Segment specification, which RudderStack, Jitsu and Dittofeed send too: one message a request, or a batch."""
+
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from gateway.webhooks import checking, reading, traits
+from gateway.webhooks.incoming import (
+    Ignored,
+    Incoming,
+    IncomingContact,
+    IncomingEvent,
+    IncomingMerge,
+    Recipient,
+    Signals,
+)
+from gateway.webhooks.naming import event_type
+from gateway.webhooks.provider import Credentials, ItemRefused, SignedRequest
+
+SIGNATURE = "x-signature"
+_OURS = "Foretell"
+_PAGES = {"page", "screen"}
+_BEGINNINGS = ("createdAt", "created_at")
+_FACTS = ("order_id", "category", "quantity", "plan", "brand", "coupon", "position", "form_id")
+"""Of an event's properties; everything else may be free text."""
+
+
+class Segment:
+    """The Segment specification."""
+
+    name: ClassVar[str] = "segment"
+    title: ClassVar[str] = "Segment, RudderStack, Jitsu, Dittofeed"
+    secret_hint: ClassVar[str] = (
+        "A secret of your own: the shared secret of the webhook (it signs the body), or the write key that the "
+        "sender uses as the user of Basic authentication, or a Bearer token."
+    )
+    verifies: ClassVar[str] = (
+        "The HMAC-SHA1 signature over the body in X-Signature, or else that the secret came along (Basic with the "
+        "write key, Bearer or X-Foretell-Secret); no age is signed, so only messageId keeps a replay from counting."
+    )
+
+    def verify(self, request: SignedRequest, credentials: Credentials) -> None:
+        """Check the signature if there is one, else the secret that came along."""
+        secrets = checking.secrets_of(credentials)
+        if not request.headers.get(SIGNATURE, "").strip():
+            # A write key is a user without a password.
+            accepted = [*secrets, *(f"{secret}:" for secret in secrets)]
+            checking.require_shared_secret(request, Credentials(accepted))
+            return
+        given = checking.header(request, SIGNATURE).lower().removeprefix("sha1=")
+        checking.require_signature(
+            given, [hmac.new(secret.encode(), request.body, hashlib.sha1).hexdigest() for secret in secrets]
+        )
+
+    def items(self, request: SignedRequest) -> Sequence[Any]:
+        """Take a batch apart, and note when each message came: its clock is judged by that."""
+        read = reading.json_of(request.body)
+        batch = read.get("batch") if isinstance(read, dict) else None
+        if not isinstance(batch, list):
+            return [_noted(one, {}, request.received_at) for one in reading.listed(read)]
+        shared = {name: read[name] for name in ("sentAt", "context", "integrations") if name in read}
+        return [_noted(one, shared, request.received_at) for one in batch]
+
+    def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:
+        """Say a message in our words."""
+        fields = reading.Fields(item)
+        kind = fields.text("type").lower()
+        if _is_withheld(fields.mapping("integrations")):
+            return [Ignored("The message says that it is not for us.")]
+        at = _occurred_at(fields, received_at)
+        if kind == "alias":
+            return [_alias(fields, at)]
+        if kind == "identify":
+            return [_contact(fields, at)]
+        if kind == "group":
+            return [_group(fields, at)]
+        if kind == "track" or kind in _PAGES:
+            return [_event(fields, at, viewed=kind in _PAGES)]
+        raise ItemRefused("type is none of identify, track, page, screen, group and alias.")
+
+
+def _noted(message: Any, shared: dict[str, Any], received_at: datetime) -> Any:
+    """Write into a message what only its request knows, and what has to last."""
+    if not isinstance(message, dict):
+        return message
+    told = {**shared, **message}
+    if "receivedAt" not in told and "originalTimestamp" not in told and "timestamp" in told:
+        # It comes from the sender itself, whose clock nobody has put right yet.
+        told["originalTimestamp"] = told.pop("timestamp")
+    # Where a dead letter keeps them: of what is called name it keeps nothing.
+    context = told.get("context")
+    campaign = context.get("campaign") if isinstance(context, dict) else None
+    told["campaign"] = campaign.get("name") if isinstance(campaign, dict) else None
+    told["page"] = told.get("name")
+    return {"receivedAt": received_at.astimezone(UTC).isoformat(), **told}
+
+
+def _is_withheld(integrations: Mapping[str, Any]) -> bool:
+    allowed = [name for name, value in integrations.items() if name != "All" and value not in (False, None)]
+    return integrations.get(_OURS) is False or (integrations.get("All") is False and not allowed)
+
+
+def _occurred_at(fields: reading.Fields, received_at: datetime) -> datetime:
+    """Tell when it happened, with the sender's clock put right by how far it was off when it sent."""
+    if fields.raw("timestamp") is not None:
+        return fields.at_iso("timestamp")
+    received = fields.at_iso("receivedAt") if fields.raw("receivedAt") is not None else received_at
+    sent = fields.at_iso("sentAt") if fields.raw("sentAt") is not None else None
+    if fields.raw("originalTimestamp") is None:
+        return received
+    original = fields.at_iso("originalTimestamp")
+    if sent is None:
+        return original
+    at = received - (sent - original)
+    if not 1970 < at.year <= 2200:
+        raise ItemRefused("originalTimestamp and sentAt lie too far apart.")
+    return at
+
+
+def _recipient(fields: reading.Fields, *, person: bool = True) -> Recipient:
+    """Tell whom it is about, by everything the message knows.
+
+    That a visitor is somebody known is said by both ids in one recipient, not by a merge: two people at one device
+    share the visitor's id, and must not become one person. An address among the properties may be somebody else's.
+    """
+    told = (
+        fields.mapping("traits") if person else {},  # of a group the address is the company's
+        fields.inner("context").mapping("traits"),
+    )
+    addresses = (traits.maybe_address(one.get("email")) for one in told)
+    return traits.recipient(
+        fields,
+        "userId",
+        email=next((one for one in addresses if one), None),
+        anonymous_id=fields.maybe_text("anonymousId"),
+    )
+
+
+def _alias(fields: reading.Fields, at: datetime) -> IncomingMerge:
+    previous = fields.text("previousId")
+    return IncomingMerge(
+        receipt=fields.text("messageId"),
+        # An id of either kind.
+        former=traits.recipient(fields, "previousId", email=None, anonymous_id=previous),
+        recipient=traits.recipient(fields, "userId", email=None),
+        occurred_at=at,
+    )
+
+
+def _contact(fields: reading.Fields, at: datetime) -> IncomingContact:
+    told = fields.mapping("traits")
+    return IncomingContact(
+        receipt=fields.text("messageId"),
+        recipient=_recipient(fields),
+        occurred_at=at,
+        attributes=traits.attributes_of({name: value for name, value in told.items() if name not in _BEGINNINGS}),
+        timezone=traits.zone(fields.inner("context").raw("timezone")),
+        created_at=_created_at(told),
+    )
+
+
+def _group(fields: reading.Fields, at: datetime) -> IncomingContact:
+    attributes = traits.attributes_of(fields.mapping("traits"), prefix="group_")
+    attributes |= traits.attributes_of({"group_id": fields.text("groupId")})
+    return IncomingContact(fields.text("messageId"), _recipient(fields, person=False), at, attributes)
+
+
+def _created_at(told: Mapping[str, Any]) -> datetime | None:
+    for name in _BEGINNINGS:
+        for read in (reading.Fields.at_iso, reading.Fields.at_seconds):
+            try:
+                return read(reading.Fields(told), name)
+            except ItemRefused:
+                continue
+    return None
+
+
+def _event(fields: reading.Fields, at: datetime, *, viewed: bool) -> IncomingEvent:
+    told, context = fields.inner("properties"), fields.inner("context")
+    type_ = "page_viewed" if viewed else event_type(fields.text("event"))
+    link = told.link("link_url")
+    page = (told.fact("path"), fields.fact("page"))
+    product = (told.fact("product_id"), told.fact("sku"))
+    email = told.maybe_text("email_id") if type_.startswith("email_") else None
+    return IncomingEvent(
+        receipt=fields.text("messageId"),
+        recipient=_recipient(fields),
+        type=type_,
+        occurred_at=at,
+        message_id=email,
+        campaign_id=(told.fact("campaign_id") if email else None) or fields.fact("campaign"),
+        item=link or next((one for one in (page if viewed else product) if one), None),
+        value=traits.amount(told, "revenue", "total", "value"),
+        currency=traits.currency(told, "currency"),
+        properties=reading.known(
+            **{name: told.raw(name) for name in _FACTS if traits.is_fact(told.raw(name))},
+            # Segment says so of what the person did not do: it is no sign of life.
+            active=False if context.raw("active") is False else None,
+        ),
+        signals=Signals(user_agent=context.long_text("userAgent"), ip=context.long_text("ip")),
+    )

@@ -1,0 +1,194 @@
+"""Amazon SES through SNS: RSA over some fields, a certificate of Amazon's, one event a request for many recipients."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, ClassVar
+
+from gateway.webhooks import reading
+from gateway.webhooks.certificates import CertificateSource, FetchedCertificates, require_amazon
+from gateway.webhooks.incoming import Confirmation, Ignored, Incoming, IncomingEvent, Recipient, Signals
+from gateway.webhooks.provider import Credentials, ItemRefused, SignedRequest, WebhookRefused
+from gateway.webhooks.sns import require_sns
+from shared.errors import BadRequest
+
+_KEPT_FIELDS = ("Type", "MessageId", "TopicArn", "Timestamp", "SubscribeURL")
+_TYPES = {
+    "Send": "email_sent",
+    "Delivery": "email_delivered",
+    "Bounce": "email_bounced",
+    "Complaint": "email_complained",
+    "Reject": "email_dropped",
+    "Rendering Failure": "email_dropped",
+    "DeliveryDelay": "email_deferred",
+    "Open": "email_opened",
+    "Click": "email_clicked",
+}
+_DETAILS = {
+    "Send": "send",
+    "Delivery": "delivery",
+    "Bounce": "bounce",
+    "Complaint": "complaint",
+    "Reject": "reject",
+    "Rendering Failure": "failure",
+    "DeliveryDelay": "deliveryDelay",
+    "Open": "open",
+    "Click": "click",
+    "Subscription": "subscription",
+}
+_RECIPIENTS = {
+    "Delivery": "recipients",
+    "Bounce": "bouncedRecipients",
+    "Complaint": "complainedRecipients",
+    "DeliveryDelay": "delayedRecipients",
+}
+
+
+class AmazonSes:
+    """Amazon Simple Email Service; its notifications come through Amazon SNS."""
+
+    name: ClassVar[str] = "ses"
+    title: ClassVar[str] = "Amazon SES (through SNS)"
+    secret_hint: ClassVar[str] = (
+        "None is needed, for Amazon signs with its own certificate: list the ARN of your SNS topic in the setting "
+        "topics instead."
+    )
+    verifies: ClassVar[str] = (
+        "The RSA signature (SignatureVersion 1 or 2), that the certificate is for Amazon SNS, valid today and fetched "
+        "over verified HTTPS from sns.<region>.amazonaws.com, that the topic is listed and the message at most 1 hour "
+        "old; the certificate's own chain is not followed, for Amazon serves it without its issuers."
+    )
+
+    def __init__(self, certificates: CertificateSource | None = None) -> None:
+        """Take where certificates come from; by default from Amazon, kept for a day."""
+        self._certificates = certificates or FetchedCertificates()
+
+    def verify(self, request: SignedRequest, credentials: Credentials) -> None:
+        """Check the topic, the age, the certificate and the signature."""
+        try:
+            read = reading.json_of(request.body)
+        except BadRequest as error:
+            raise WebhookRefused(error.detail) from error
+        topics = credentials.settings.get("topics")
+        listed = [topic for topic in topics if isinstance(topic, str)] if isinstance(topics, (list, tuple)) else []
+        require_sns(read, listed, self._certificates, request.received_at)
+
+    def items(self, request: SignedRequest) -> Sequence[Any]:
+        """Take the message out of its envelope; what signed it is left behind."""
+        envelope = reading.json_of(request.body)
+        if not isinstance(envelope, dict):
+            raise BadRequest("The body is not a JSON object.")
+        item = {name: envelope[name] for name in _KEPT_FIELDS if name in envelope}
+        if envelope.get("Type") == "Notification":
+            item["Message"] = _message(envelope.get("Message"))
+        return [item]
+
+    def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Amazon tells
+        """Say a message in our words: one event for each recipient that it names."""
+        envelope = reading.Fields(item)
+        kind = envelope.text("Type")
+        if kind == "SubscriptionConfirmation":
+            return [_confirmation(envelope)]
+        if kind == "UnsubscribeConfirmation":
+            return [Ignored("The topic no longer sends here.")]
+        if kind != "Notification":
+            raise ItemRefused("Type is none that Amazon SNS documents.")
+        if isinstance(envelope.raw("Message"), str) and envelope.raw("Message").startswith("Successfully validated"):
+            return [Ignored("Amazon SES tried the topic out.")]
+        return _events(envelope, envelope.inner("Message"))
+
+
+def _message(text: Any) -> Any:
+    if not isinstance(text, str):
+        return text
+    try:
+        return reading.json_of(text.encode("utf-8", "replace"))
+    except BadRequest:
+        return text
+
+
+def _confirmation(envelope: reading.Fields) -> Confirmation:
+    url = envelope.long_text("SubscribeURL") or ""
+    try:
+        require_amazon(url)
+    except WebhookRefused as error:
+        raise ItemRefused("SubscribeURL does not lead to https://sns.<region>.amazonaws.com.") from error
+    return Confirmation(receipt=envelope.text("MessageId"), url=url)
+
+
+def _events(envelope: reading.Fields, message: reading.Fields) -> Sequence[Incoming]:
+    kind = message.maybe_text("eventType") or message.text("notificationType")
+    if kind == "AmazonSnsSubscriptionSucceeded":
+        return [Ignored("Amazon SES tried the topic out.")]
+    if kind not in _DETAILS:
+        raise ItemRefused("eventType is none that Amazon SES documents for messages that go out.")
+    mail = message.inner("mail")
+    details = message.inner(_DETAILS[kind])
+    type_ = _subscription(details) if kind == "Subscription" else _TYPES[kind]
+    if type_ is None:
+        return [Ignored("A change of single topics, not of being written to at all.")]
+    tags = mail.inner("tags")
+    seen = kind in {"Open", "Click"}
+    receipt = envelope.text("MessageId")
+    return [
+        IncomingEvent(
+            receipt=f"{receipt}:{index}",
+            recipient=Recipient(contact_id=_tag(tags, "contact_id").own_id("value"), email=email),
+            type=type_,
+            occurred_at=_at(kind, details, mail, envelope),
+            message_id=mail.text("messageId"),
+            campaign_id=_tag(tags, "campaign_id").fact("value"),
+            item=details.link("link") if kind == "Click" else None,
+            properties=reading.known(
+                bounce=details.fact("bounceType") if kind == "Bounce" else None,
+                bounce_detail=details.fact("bounceSubType") if kind == "Bounce" else None,
+                complaint=details.fact("complaintFeedbackType") if kind == "Complaint" else None,
+                delay=details.fact("delayType") if kind == "DeliveryDelay" else None,
+            ),
+            # The user agent of a complaint is the mailbox provider's, not the contact's.
+            signals=Signals(user_agent=details.long_text("userAgent"), ip=details.long_text("ipAddress"))
+            if seen
+            else Signals(),
+        )
+        for index, email in enumerate(_recipients(kind, details, mail))
+    ]
+
+
+def _recipients(kind: str, details: reading.Fields, mail: reading.Fields) -> list[str]:
+    """List whom an event is about.
+
+    Raises:
+        ItemRefused: nobody is named, or several are where only one of them did it.
+    """
+    if kind in _RECIPIENTS:
+        entries = details.entries(_RECIPIENTS[kind])
+    else:
+        entries = mail.entries("destination")
+        if kind in {"Open", "Click", "Subscription"} and len(entries) > 1:
+            raise ItemRefused("The message went to several recipients, and Amazon does not say which one it was.")
+    if not entries:
+        raise ItemRefused("No recipient is named.")
+    return [
+        reading.address_of(entry.get("emailAddress") if isinstance(entry, dict) else entry, "the recipient")
+        for entry in entries
+    ]
+
+
+def _subscription(details: reading.Fields) -> str | None:
+    preferences = details.inner("newTopicPreferences")
+    return "email_unsubscribed" if preferences.flag("unsubscribeAll") else None
+
+
+def _at(kind: str, details: reading.Fields, mail: reading.Fields, envelope: reading.Fields) -> datetime:
+    """Read when it happened: as the event says, else as the message was sent, else as the notification was."""
+    if details.raw("timestamp") is not None:
+        return details.at_iso("timestamp")
+    if kind in {"Send", "Reject", "Rendering Failure"} and mail.raw("timestamp") is not None:
+        return mail.at_iso("timestamp")
+    return envelope.at_iso("Timestamp")
+
+
+def _tag(tags: reading.Fields, name: str) -> reading.Fields:
+    """Find the one `value` of a message tag; Amazon lists it."""
+    values = tags.raw(name)
+    first = values[0] if isinstance(values, list) and values else values
+    return reading.Fields({"value": first}, f"mail.tags.{name}.")

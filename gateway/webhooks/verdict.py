@@ -1,0 +1,205 @@
+"""Human or machine: each event judged by what came with it, then by the other events of its message. Pure.
+
+The first verdict needs only the event itself, the second only instants and links, so that any order of arrival ends
+in the same verdicts and nothing of a device has to be kept. docs/webhooks.md has a row for every reason.
+"""
+
+import re
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Network, ip_address
+from typing import Final, NamedTuple
+
+from gateway.webhooks.incoming import Signals
+from shared.contracts.rows import Microseconds
+
+OPENS: Final = frozenset({"email_opened"})
+CLICKS: Final = frozenset({"email_clicked", "sms_clicked", "push_clicked"})
+VISITS: Final = frozenset({"page_viewed"})
+DEEDS: Final = frozenset(
+    {
+        "order_placed",
+        "order_refunded",
+        "email_replied",
+        "form_submitted",
+        "signed_up",
+        "checkout_started",
+        "subscription_started",
+        "subscription_cancelled",
+    }
+)
+"""What no prefetcher and no scanner does."""
+DELIVERED: Final = "email_delivered"
+SENT: Final = "email_sent"
+
+MAX_AGENT_CHARACTERS: Final = 1_000
+"""Whoever fetches chooses how long it is."""
+_SECOND: Final = 1_000_000
+AFTER_DELIVERY: Final = 2 * _SECOND
+AFTER_SENDING: Final = 3 * _SECOND // 2
+BEFORE: Final = 10 * _SECOND
+"""A mail server may look at the links while it still takes the message in: before the delivery is recorded."""
+APART: Final = 2 * _SECOND
+
+_APPLE: Final = IPv4Network("17.0.0.0/8")
+_BARE: Final = "Mozilla/5.0"
+_GMAIL_PREFETCH: Final = ("Chrome/42.0.2311.135", "Edge/12.246")
+_IMAGE_PROXY = re.compile(r"GoogleImageProxy|YahooMailProxy", re.IGNORECASE)
+# A Cubot is a telephone.
+_SCANNER = re.compile(
+    r"barracuda|proofpoint|mimecast|safelinks|symantec|trendmicro|forcepoint|fireeye|sophos|urldefense|"
+    r"headless|phantomjs|selenium|puppeteer|playwright|"
+    r"python-|python/|aiohttp|httpx|curl/|wget/|go-http-client|libwww-perl|java/|okhttp|apache-httpclient|axios/|"
+    r"node-fetch|guzzlehttp|scrapy|postmanruntime|"
+    r"(?<!cu)bot\b|crawler|spider|facebookexternalhit|skypeuripreview|bingpreview|linkpreview|whatsapp/",
+    re.IGNORECASE,
+)
+_USUAL = re.compile(
+    r"Mozilla/\d.*(?:AppleWebKit/|Gecko/|Trident/|MSIE )|Opera/\d|Microsoft Outlook|Outlook-|Thunderbird/",
+    re.IGNORECASE,
+)
+
+
+class Verdict(NamedTuple):
+    """Who made an event, and by which rule that is known."""
+
+    human: bool | None
+    """None: nobody can tell."""
+    reason: str | None
+    """Name of the rule; None where none applies."""
+
+
+class Sighting(NamedTuple):
+    """An event as the others of its message see it: one that comes in, or one that is stored."""
+
+    event_id: str
+    contact_id: str
+    message_id: str | None
+    type: str
+    occurred_at: Microseconds
+    link: str | None
+    """The `item` of a click."""
+    verdict: Verdict
+    """By `own_verdict` of one that comes in; as stored of one that is."""
+
+
+UNKNOWN: Final = Verdict(None, None)
+FLAG: Final = "provider_flag"
+TIMED: Final = ("after_delivery", "after_sending", "links_at_once")
+"""Reasons that come from other events; an earlier one is told rather than a later one."""
+
+
+def own_verdict(type_: str, signals: Signals) -> Verdict:
+    """Judge an event by what came with it.
+
+    >>> own_verdict("email_clicked", Signals(method="HEAD"))
+    Verdict(human=False, reason='head_request')
+    >>> own_verdict("order_placed", Signals(user_agent="python-requests/2.32"))
+    Verdict(human=True, reason='deed')
+    """
+    if signals.machine is not None:
+        return Verdict(False, FLAG)
+    if signals.human is not None:
+        return Verdict(True, FLAG)
+    if type_ in DEEDS:
+        return Verdict(True, "deed")
+    if type_ not in OPENS | CLICKS | VISITS:
+        return UNKNOWN
+    if (signals.method or "").strip().upper() == "HEAD":
+        return Verdict(False, "head_request")
+    agent = (signals.user_agent or "")[:MAX_AGENT_CHARACTERS].strip()
+    if _SCANNER.search(agent):
+        return Verdict(False, "scanner_agent")
+    if type_ in OPENS and (prefetched := _prefetched(agent, signals.ip)) is not None:
+        return prefetched
+    if type_ in VISITS or _IMAGE_PROXY.search(agent) or not _USUAL.search(agent):
+        return UNKNOWN
+    return Verdict(True, "usual_agent")
+
+
+def corrected(sightings: Iterable[Sighting]) -> dict[str, Verdict]:
+    """Judge events by the others of the same message to the same contact.
+
+    A verdict only ever turns from human or unknown to machine, so it does not matter in which order, how often
+    or in which parts the events come, as long as the stored ones of a message are among them.
+
+    Args:
+        sightings: those that come in and all that are stored of their messages.
+
+    Returns:
+        By event id the verdicts that are other than the sightings say, of stored events too.
+    """
+    messages: dict[tuple[str, str], list[Sighting]] = defaultdict(list)
+    for one in sightings:
+        if one.message_id is not None:
+            messages[one.contact_id, one.message_id].append(one)
+    found: dict[str, Verdict] = {}
+    for told in messages.values():
+        for one, reason in _timed(told):
+            if (verdict := _worse(one.verdict, reason)) != one.verdict:
+                found[one.event_id] = verdict
+    return found
+
+
+def _prefetched(agent: str, ip: str | None) -> Verdict | None:
+    if agent == _BARE:
+        return Verdict(False, "apple_privacy") if _is_apple(ip) else Verdict(False, "bare_agent")
+    if all(part in agent for part in _GMAIL_PREFETCH):
+        return Verdict(False, "gmail_prefetch")
+    # It fetches when the human opens, too.
+    return Verdict(None, "image_proxy") if _IMAGE_PROXY.search(agent) else None
+
+
+def _is_apple(ip: str | None) -> bool:
+    try:
+        return ip is not None and ip_address(ip.strip()) in _APPLE
+    except ValueError:
+        return False
+
+
+def _timed(told: Sequence[Sighting]) -> list[tuple[Sighting, str]]:
+    """Tell which events of one message other events show to be a machine's, and by which rule."""
+    delivered = sorted(one.occurred_at for one in told if one.type == DELIVERED)
+    sent = sorted(one.occurred_at for one in told if one.type == SENT)
+    at_once = _at_once([one for one in told if one.type in CLICKS and one.link is not None])
+    found = []
+    for one in told:
+        if one.type not in OPENS | CLICKS:
+            continue
+        if _follows(one.occurred_at, delivered, AFTER_DELIVERY):
+            found.append((one, "after_delivery"))
+        elif _follows(one.occurred_at, sent, AFTER_SENDING):
+            found.append((one, "after_sending"))
+        elif one.event_id in at_once:
+            found.append((one, "links_at_once"))
+    return found
+
+
+def _follows(at: Microseconds, instants: Sequence[Microseconds], within: Microseconds) -> bool:
+    """Tell whether one of the sorted instants lies so near that no human was that quick."""
+    place = bisect_left(instants, at - within)
+    return place < len(instants) and instants[place] <= at + BEFORE
+
+
+def _at_once(clicks: Iterable[Sighting]) -> set[str]:
+    """Find clicks on different links too near to each other for one hand."""
+    forward = sorted(clicks, key=lambda one: (one.occurred_at, one.link))
+    found: set[str] = set()
+    for ordered in (forward, forward[::-1]):
+        previous = other = None
+        for one in ordered:
+            if previous is not None and previous.link != one.link:
+                other = previous  # the nearest before it on another link
+            if other is not None and abs(one.occurred_at - other.occurred_at) <= APART:
+                found |= {one.event_id, other.event_id}
+            previous = one
+    return found
+
+
+def _worse(verdict: Verdict, reason: str) -> Verdict:
+    """Take a timed reason into a verdict; what the event's own signals prove, and what the provider says, stays."""
+    if verdict.reason == FLAG or (verdict.human is False and verdict.reason not in TIMED):
+        return verdict
+    told = [one for one in TIMED if one in (verdict.reason, reason)]
+    return Verdict(False, told[0])

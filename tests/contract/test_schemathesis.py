@@ -1,0 +1,199 @@
+"""The merged document against the real gateway and the real services: no 5xx, and no answer that it does not tell.
+
+Every operation of the document is asked with what fits it and with what does not; a new route is covered by being in
+the document. To repeat one: pytest tests/contract/test_schemathesis.py -k 'PATCH and segments'. The failure shows the
+request as curl and the answer.
+"""
+
+import importlib
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import schemathesis
+import uvicorn
+from fastapi import FastAPI
+from pydantic import Field
+from schemathesis.config import SchemathesisConfig
+from schemathesis.specs.openapi import checks
+
+from gateway.api import create_app
+from shared.capabilities import TABLE
+from shared.contracts.key import new_key
+from shared.contracts.rows import SECOND, AttributeRow, ContactRow, EventRow
+from shared.settings import GatewaySettings, ServiceSettings
+from shared.store import AccountStore, Database, PredictionRow, VersionRow, migrate, open_database
+
+SECRET = "a secret of the tests, long enough"
+LONG_AGO = 1_750_000_000 * SECOND
+EXAMPLES, MANY_EXAMPLES = 12, 400
+
+
+def no_server_error(_: schemathesis.CheckContext, response: schemathesis.Response, __: schemathesis.Case) -> None:
+    """Refuse any 5xx, but that a model is being loaded: the one of these tests has no artifact."""
+    if response.status_code >= 500 and response.json().get("code") != "model-not-ready":
+        raise AssertionError(f"{response.status_code}: {response.text}")
+
+
+CHECKS = [
+    no_server_error,
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_headers_conformance,
+    checks.response_schema_conformance,
+    checks.ignored_auth,
+    checks.unsupported_method,
+    checks.allow_header_conformance,
+]
+CHECKS_OF_METHODS = (checks.unsupported_method, checks.allow_header_conformance)
+WIDE = ("/contacts/{contact_id}/", *(prefix for line in TABLE for prefix in line.prefixes))
+"""Paths that say nothing of methods: a contact's id may hold slashes, what lies below a prefix its service knows."""
+
+
+class Placed(GatewaySettings):
+    """A gateway whose services lie wherever a port was free."""
+
+    ports: dict[str, int] = Field(default_factory=dict)
+
+    def upstream_of(self, name: str) -> str:
+        """Tell the address of a service."""
+        return f"http://127.0.0.1:{self.ports[name]}"
+
+
+@dataclass(frozen=True)
+class Running:
+    """A gateway on a socket, and a key that may do everything."""
+
+    url: str
+    key: str
+
+
+def document() -> dict[str, Any]:
+    settings = GatewaySettings(signing_key=SECRET, identity_key=SECRET)
+    return json.loads(json.dumps(create_app(settings).openapi()))
+
+
+def schema_of(examples: int) -> Any:
+    config = SchemathesisConfig.from_dict(
+        {"generation": {"max-examples": examples, "deterministic": True, "database": "none", "no-shrink": False}}
+    )
+    return schemathesis.openapi.from_dict(document(), config=config)
+
+
+short, long = schema_of(EXAMPLES), schema_of(MANY_EXAMPLES)
+
+
+@short.parametrize()
+def test_every_answer_is_one_that_the_document_tells(case: schemathesis.Case, running: Running) -> None:
+    ask(case, running)
+
+
+@pytest.mark.slow
+@long.parametrize()
+def test_every_answer_is_one_that_the_document_tells_at_length(case: schemathesis.Case, running: Running) -> None:
+    ask(case, running)
+
+
+def ask(case: schemathesis.Case, running: Running) -> None:
+    wanted = [one for one in CHECKS if not (case.operation.path.startswith(WIDE) and one in CHECKS_OF_METHODS)]
+    key = {"Authorization": f"Bearer {running.key}"}
+    case.call_and_validate(base_url=running.url, headers=key, checks=wanted, timeout=30)
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    home = tmp_path_factory.mktemp("schemathesis")
+    services = ServiceSettings(home=home, signing_key=SECRET)
+    migrate(services)
+    with ExitStack() as stack:
+        database = open_database(services)
+        stack.callback(database.close)
+        key = filled(database)
+        ports = {line.name: stack.enter_context(served(service(line.name, services))) for line in TABLE}
+        settings = Placed(
+            home=home,
+            signing_key=SECRET,
+            identity_key=SECRET,
+            ports=ports,
+            limits_calls=0,
+            limits_contacts=0,
+            limits_failures=0,
+        )
+        port = stack.enter_context(served(create_app(settings)))
+        yield Running(f"http://127.0.0.1:{port}", key)
+
+
+def service(name: str, settings: ServiceSettings) -> FastAPI:
+    app: FastAPI = importlib.import_module(f"services.{name}.api").create_app(settings)
+    return app
+
+
+def filled(database: Database) -> str:
+    """Make an account that has something to show for every route, and a key to it."""
+    database.create_account("demo", created_at=LONG_AGO)
+    store = database.of("demo")
+    attributes = (AttributeRow("country", "FR", LONG_AGO),)
+    store.put_contacts([ContactRow("c-42", LONG_AGO, attributes=attributes)], recorded_at=LONG_AGO)
+    store.add_events([EventRow("c-42", "e-1", "order_placed", LONG_AGO, LONG_AGO, 49.9)])
+    segments(store)
+    key = new_key()
+    store.create_key("test", ("admin",), public_id=key.public_id, digest=key.digest, created_at=LONG_AGO)
+    return key.text
+
+
+def segments(store: AccountStore) -> None:
+    one = {
+        "id": "s3",
+        "name": "Regulars",
+        "description": "All of them.",
+        "share": 1.0,
+        "size": 1,
+        "value_per_contact": None,
+        "value_share": None,
+        "traits": [],
+        "micro_segments": [],
+    }
+    report = {"segments": [one]}
+    store.add_version(
+        VersionRow("segmentation", "", "1", "d" * 64, "kmeans", "B", LONG_AGO, None, "run", report=report)
+    )
+    store.promote("segmentation", "", "1", "d" * 64, at=LONG_AGO, reason="first")
+    body = json.dumps({"membership": 1.0, "previous_segment": None, "moved_at": None})
+    store.log_predictions(
+        [
+            PredictionRow(
+                "c-42", "segmentation", "", "1", LONG_AGO, LONG_AGO, "r", "ok", None, None, None, "model", body, "s3"
+            )
+        ]
+    )
+
+
+class QuietServer(uvicorn.Server):
+    """Leaves the signals to pytest."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@contextmanager
+def served(app: FastAPI) -> Iterator[int]:
+    """Serve an app from a thread; gives its port."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = QuietServer(uvicorn.Config(app, log_config=None, ws="none", timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    while not server.started and thread.is_alive():
+        time.sleep(0.01)
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        listener.close()

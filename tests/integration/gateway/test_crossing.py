@@ -1,0 +1,45 @@
+PAGE = {"Origin": "https://app.example"}
+ASKING = {**PAGE, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+
+
+async def test_a_browser_may_not_cross_by_default(door) -> None:
+    status, _, headers = await door.ask("OPTIONS", "/contacts", headers=ASKING)
+    _, _, answered = await door.ask("GET", "/contacts", door.key(), headers=PAGE)
+
+    assert (status, "Access-Control-Allow-Origin" in headers) == (405, False)
+    assert "Access-Control-Allow-Origin" not in answered
+
+
+async def test_a_page_of_a_named_origin_asks_first_without_a_key(door_with) -> None:
+    async with door_with(cors_origins="https://app.example, https://other.example/") as door:
+        status, _, headers = await door.ask("OPTIONS", "/score", headers=ASKING)
+        refused, _, stranger = await door.ask("OPTIONS", "/score", headers={**ASKING, "Origin": "https://evil.example"})
+
+    assert (status, headers["Access-Control-Allow-Origin"]) == (200, "https://app.example")
+    assert "authorization" in headers["Access-Control-Allow-Headers"].lower()
+    assert "Access-Control-Allow-Credentials" not in headers
+    assert (refused, "Access-Control-Allow-Origin" in stranger) == (400, False)
+
+
+async def test_a_page_reads_limits_and_errors_too(door_with) -> None:
+    async with door_with(cors_origins="https://app.example") as door:
+        _, _, answered = await door.ask("GET", "/contacts", door.key(), headers=PAGE)
+        status, _, refused = await door.ask("GET", "/contacts", headers=PAGE)
+
+    for headers in (answered, refused):
+        assert headers["Access-Control-Allow-Origin"] == "https://app.example"
+        assert "Retry-After" in headers["Access-Control-Expose-Headers"]
+    assert status == 401
+
+
+async def test_a_wrong_method_is_told_all_that_the_path_answers(door) -> None:
+    listed = await door.ask("DELETE", "/contacts")
+    one = await door.ask("POST", "/outcomes/x")
+    score = await door.ask("GET", "/score")
+    options = await door.ask("OPTIONS", "/contacts")
+
+    assert [answer[0] for answer in (listed, one, score, options)] == [405, 405, 405, 405]
+    assert listed[2]["Allow"] == "GET, POST"
+    assert one[2]["Allow"] == "GET, PUT, DELETE"
+    assert score[2]["Allow"] == "POST"
+    assert options[2]["Allow"] == "GET, POST"

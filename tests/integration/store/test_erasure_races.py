@@ -1,0 +1,89 @@
+"""Events that are on their way while their contact is erased."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pytest
+from sqlalchemy import text
+
+from shared.contracts.rows import ContactRow, EventRow
+from shared.settings import Settings
+from shared.store import AccountStore, Database, open_database
+
+KEY = b"an identity key of the tests, long enough"
+
+
+@pytest.fixture
+def store(settings: Settings, database: Database) -> Iterator[AccountStore]:
+    opened = open_database(settings, KEY)
+    opened.of("default").put_contacts([ContactRow("a")], recorded_at=1)
+    yield opened.of("default")
+    opened.close()
+
+
+@pytest.fixture
+def aside() -> Iterator[Callable[..., Future]]:  # type: ignore[type-arg]
+    with ThreadPoolExecutor() as pool:
+        yield pool.submit
+
+
+def event(number: int = 1) -> EventRow:
+    return EventRow("a", str(number), "order_placed", 10, 10)
+
+
+def events_left(store: AccountStore) -> int:
+    with store._store.reading() as connection:
+        return int(connection.execute(text("SELECT count(*) FROM events")).scalar_one())
+
+
+def test_an_event_that_was_being_written_goes_with_its_contact(
+    store: AccountStore, aside: Callable[..., Future]
+) -> None:  # type: ignore[type-arg]
+    with store.transaction() as writing:
+        writing.add_events([event()])
+        erasing = aside(store.erase_contact, "a", at=99)
+        wait_until_it_waits(erasing)
+
+    assert erasing.result()
+    assert (store.contact("a"), events_left(store)) == (None, 0)
+
+
+def test_an_event_that_comes_while_its_contact_is_erased_stays_out(
+    store: AccountStore, aside: Callable[..., Future]
+) -> None:  # type: ignore[type-arg]
+    with store.transaction() as erasing:
+        erasing.erase_contact("a", at=99)
+        writing = aside(store.add_events, [event()])
+        wait_until_it_waits(writing)
+
+    assert writing.result() == [None]
+    assert (store.contact("a"), events_left(store)) == (None, 0)
+
+
+def test_many_writers_and_an_erasure_leave_no_event_of_nobody(
+    store: AccountStore, aside: Callable[..., Future]
+) -> None:  # type: ignore[type-arg]
+    begin = threading.Barrier(5)
+
+    def write(writer: int) -> list[bool | None]:
+        begin.wait()
+        return [store.add_events([event(100 * writer + number)])[0] for number in range(20)]
+
+    def erase() -> bool:
+        begin.wait()
+        return store.erase_contact("a", at=99)
+
+    writers = [aside(write, writer) for writer in range(4)]
+    erased = aside(erase)
+
+    assert erased.result()
+    words = [word for writer in writers for word in writer.result()]
+    assert words[-1] is None
+    assert (store.contact("a"), events_left(store)) == (None, 0)
+
+
+def wait_until_it_waits(future: "Future[object]") -> None:
+    """Give another thread the time to come to the lock; it must not come past it."""
+    with pytest.raises(TimeoutError):
+        future.result(timeout=0.2)

@@ -1,0 +1,122 @@
+"""What goes when consent is withdrawn, and when time is over."""
+
+import pytest
+from sqlalchemy import insert
+
+from shared.contracts.message import Message
+from shared.contracts.rows import ContactRow, EventRow
+from shared.store import AccountStore, Database, PredictionRow
+from shared.store.columns import StoreTable
+from shared.store.outbox import delivery_id
+
+DENIED = {"profiling": "denied"}
+
+
+@pytest.fixture
+def store(database: Database) -> AccountStore:
+    return database.of("default").hashing(b"k" * 32)
+
+
+def prediction(contact_id: str, asked_at: int = 10) -> PredictionRow:
+    return PredictionRow(
+        contact_id, "scoring", "x", "1", asked_at, asked_at, "r", "ok", 0.5, 50, "low", "model", "{}", "s1"
+    )
+
+
+def row(store: AccountStore, table: str, **values: object) -> None:
+    with store._store.writing() as connection:
+        connection.execute(insert(StoreTable.metadata.tables[table]), {"account_id": store.account, **values})
+
+
+def told(store: AccountStore, *contact_ids: str) -> None:
+    """Have a message about each on its way, and a standing and a prediction of each."""
+    row(
+        store, "subscriptions", subscription_id="s", url="https://crm", event_types='["segment.entered"]',
+        description="", settings="{}", model_changes=False, state="enabled", state_at=1, created_at=1,
+    )  # fmt: skip
+    for contact_id in contact_ids:
+        row(
+            store, "standings", contact_id=contact_id, capability="scoring", outcome="x", state="low", version="1",
+            cause="first", changed_at=1,
+        )  # fmt: skip
+        store.publish([Message(f"m-{contact_id}", "segment.entered", 1, {}, contact_id, "events")], at=1)
+        row(
+            store, "attempts", delivery_id=delivery_id("s", f"m-{contact_id}"), number=1, attempted_at=1,
+            milliseconds=1,
+        )  # fmt: skip
+    store.log_predictions([prediction(contact_id) for contact_id in contact_ids])
+
+
+def contacts_in(store: AccountStore, table: str, column: str = "contact_id") -> list[str]:
+    chosen = StoreTable.metadata.tables[table].c[column]
+    with store._store.reading() as connection:
+        return sorted(connection.scalars(chosen.table.select().with_only_columns(chosen)))
+
+
+@pytest.mark.parametrize("way", ["put_contacts", "bulk_contacts"])
+def test_who_denies_profiling_leaves_the_lists_and_is_told_of_no_more(store: AccountStore, way: str) -> None:
+    store.put_contacts([ContactRow("a"), ContactRow("b")], recorded_at=1)
+    told(store, "a", "b")
+
+    getattr(store, way)([ContactRow("a", consent=DENIED), ContactRow("b", timezone="Europe/Paris")], recorded_at=2)
+
+    assert [one.contact_id for one in store.latest_predictions("scoring", "x", limit=9)] == ["b"]
+    assert [one.contact_id for one in store.contacts_of_segment("s1", limit=9)] == ["b"]
+    assert contacts_in(store, "standings") == ["b"]
+    assert contacts_in(store, "deliveries", "message_id") == ["m-b"]
+    assert contacts_in(store, "attempts", "delivery_id") == [delivery_id("s", "m-b")]
+
+
+def test_events_older_than_an_instant_go_in_steps_and_contacts_stay(store: AccountStore) -> None:
+    store.add_events([EventRow(f"c{n}", str(at), "x", at, at) for n in range(5) for at in (5, 10, 15)])
+
+    gone = list(store.delete_events_before(10, contacts=2))
+
+    assert gone == [2, 2, 1]
+    assert len(store.contacts(10)) == 5
+    assert {event[3] for part in store.scan_events() for event in part} == {10, 15}
+
+
+def test_predictions_older_than_an_instant_go_in_steps_and_the_latest_stay(store: AccountStore) -> None:
+    store.log_predictions([prediction(f"c{n}", at) for n in range(3) for at in (5, 10)])
+
+    assert [store.delete_predictions_before(10, limit=2) for _ in range(3)] == [2, 1, 0]
+    assert len(store.latest_predictions("scoring", "x", limit=9)) == 3
+
+
+def test_audit_entries_older_than_an_instant_go_and_numbers_are_not_given_again(store: AccountStore) -> None:
+    for at in (1, 2, 3):
+        store.name_segment("s1", f"Name {at}", at=at)
+
+    assert [store.delete_audit_before(99, limit=1) for _ in range(3)] == [1, 1, 0]
+    store.name_segment("s1", None, at=4)
+
+    assert [entry.number for entry in store.audit(9)] == [4, 3]
+
+
+def test_an_undone_action_leaves_no_audit_entry(store: AccountStore) -> None:
+    class Undo(Exception):
+        pass
+
+    def undone() -> None:
+        with store.acting("7Kd02mPqXz", at=5).transaction() as together:
+            together.name_segment("s1", "Regulars", at=5)
+            raise Undo
+
+    with pytest.raises(Undo):
+        undone()
+
+    assert store.audit(9) == []
+
+
+def test_an_audit_entry_says_who_did_what_and_when(store: AccountStore) -> None:
+    store.acting("7Kd02mPqXz", at=5).set_default_outcome("scoring", "customer")
+
+    (entry,) = store.audit(9)
+
+    assert (entry.at, entry.actor, entry.action, entry.target) == (
+        5,
+        "7Kd02mPqXz",
+        "outcome.made_default",
+        "scoring.customer",
+    )
