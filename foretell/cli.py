@@ -10,11 +10,13 @@ from foretell.commands import (
     audit,
     contacts,
     data,
+    dead_letters,
     deliveries,
     keys,
     models,
     outcomes,
     running,
+    sources,
     store,
     subscriptions,
     training,
@@ -47,6 +49,8 @@ app.add_typer(accounts.app, name="accounts")
 app.add_typer(keys.app, name="keys")
 app.add_typer(subscriptions.app, name="subscriptions")
 app.add_typer(deliveries.app, name="deliveries")
+app.add_typer(sources.app, name="sources")
+app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(contacts.app, name="contacts")
 app.command("audit", epilog=audit.AUDIT_EXAMPLES)(audit.audit)
 app.command("worker", epilog=running.WORKER_EXAMPLES)(running.worker)

@@ -1,13 +1,26 @@
 """Door: the app that clients talk to. It authenticates, records, reads and forwards; it never predicts."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 
 import aiohttp
+from anyio import CapacityLimiter
 from fastapi import FastAPI
 
-from gateway import audit, contacts, health, openapi, outcomes, pages, predictions, privacy, segments
+from gateway import (
+    audit,
+    contacts,
+    dead_letters,
+    health,
+    openapi,
+    outcomes,
+    pages,
+    predictions,
+    privacy,
+    segments,
+    sources,
+)
 from gateway.auth import Keyring
 from gateway.context import Gateway
 from gateway.crossing import allow_origins
@@ -19,6 +32,14 @@ from gateway.metrics import GatewayMetrics
 from gateway.subscriptions import deliveries
 from gateway.subscriptions import routes as subscriptions
 from gateway.upstream import Upstreams, new_client
+from gateway.webhooks import door
+from gateway.webhooks.confirming import Visits
+from gateway.webhooks.provider import Provider
+from gateway.webhooks.providers import PROVIDERS
+from gateway.webhooks.receiving import Receiving
+from gateway.webhooks.reception import THREADS, Reception
+from gateway.webhooks.sourcebook import SourceBook
+from shared.contracts.sealed import Seal
 from shared.serving import problem
 from shared.serving.middleware import BodyLimit, RequestContext
 from shared.settings import GatewaySettings
@@ -29,7 +50,10 @@ LAST_WRITE_SECONDS = 2.0
 
 
 def create_app(
-    settings: GatewaySettings, database: Database | None = None, client: aiohttp.ClientSession | None = None
+    settings: GatewaySettings,
+    database: Database | None = None,
+    client: aiohttp.ClientSession | None = None,
+    providers: Mapping[str, Provider] = PROVIDERS,
 ) -> FastAPI:
     """Make the gateway.
 
@@ -37,12 +61,13 @@ def create_app(
         settings: read once.
         database: an open store; None: opened and closed with the app.
         client: for the services; None: opened and closed with the app.
+        providers: of webhooks that come in.
     """
     metrics = GatewayMetrics()
     app = FastAPI(
         title=openapi.TITLE,
         version=openapi.VERSION,
-        lifespan=_lifespan(settings, metrics, database, client),
+        lifespan=_lifespan(settings, metrics, providers, (database, client)),
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
@@ -52,19 +77,11 @@ def create_app(
     # First, since most requests are forwarded and routes are tried in order (a fifth of their cost, measured).
     add_forwarding(app)
     # A contact's id may hold slashes: the more specific path comes before it.
-    specific = (predictions.router, privacy.router)
-    general = (
-        contacts.router,
-        outcomes.router,
-        segments.router,
-        subscriptions.router,
-        deliveries.router,
-        audit.router,
-        health.router,
-        pages.router,
-    )
-    for router in (*specific, *general):
-        app.include_router(router)
+    specific = (predictions, privacy)
+    incoming, outgoing = (door, sources, dead_letters), (subscriptions, deliveries)
+    general = (contacts, outcomes, segments, *incoming, *outgoing, audit, health, pages)
+    for part in (*specific, *general):
+        app.include_router(part.router)
     # The last one added comes first to a request.
     app.add_middleware(BodyDigest)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
@@ -80,9 +97,11 @@ def create_app(
 def _lifespan(
     settings: GatewaySettings,
     metrics: GatewayMetrics,
-    database: Database | None,
-    client: aiohttp.ClientSession | None,
+    providers: Mapping[str, Provider],
+    given: tuple[Database | None, aiohttp.ClientSession | None],
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    database, client = given
+
     @asynccontextmanager
     async def living(app: FastAPI) -> AsyncIterator[None]:
         store = open_database(settings) if database is None else database
@@ -91,12 +110,15 @@ def _lifespan(
         key = settings.signing_key.get_secret_value().encode()
         limits = Limits(settings, metrics)
         upstreams = Upstreams(settings, session, metrics)
-        app.state.gateway = Gateway(settings, store, keyring, limits, upstreams, Cursors(key), metrics)
+        visits = Visits(session)
+        reception = Reception(_receiving(settings, store, providers), visits, metrics, CapacityLimiter(THREADS))
+        app.state.gateway = Gateway(settings, store, keyring, limits, upstreams, Cursors(key), metrics, reception)
         writing = asyncio.create_task(_write_used_keys(keyring))
         try:
             yield
         finally:
             writing.cancel()
+            await visits.close()
             with suppress(TimeoutError):
                 await asyncio.wait_for(keyring.write_used(), LAST_WRITE_SECONDS)
             keyring.close()
@@ -107,6 +129,13 @@ def _lifespan(
                 store.close()
 
     return living
+
+
+def _receiving(settings: GatewaySettings, store: Database, providers: Mapping[str, Provider]) -> Receiving:
+    identity_key = settings.identity_key.get_secret_value().encode()
+    seal = Seal(identity_key)
+    book = SourceBook(store, seal, fresh_seconds=settings.key_cache_seconds)
+    return Receiving(store, book, providers, identity_key, seal)
 
 
 async def _write_used_keys(keyring: Keyring) -> None:

@@ -15,6 +15,8 @@ from gateway.cursor import Cursors
 from gateway.limits import Limits, Quota
 from gateway.metrics import GatewayMetrics
 from gateway.upstream import Upstreams
+from gateway.webhooks.receiving import Retrying
+from gateway.webhooks.reception import Reception
 from shared.contracts.instants import microseconds
 from shared.contracts.key import Scope
 from shared.contracts.rows import Microseconds
@@ -37,6 +39,12 @@ class Gateway:
     upstreams: Upstreams
     cursors: Cursors
     metrics: GatewayMetrics
+    reception: Reception
+
+    def retrying(self, store: AccountStore) -> Retrying:
+        """Make what tries the dead letters of an account again."""
+        receiving = self.reception.receiving
+        return Retrying(store, receiving.providers, receiving.identity_key)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,12 @@ class GatewayMetrics(RequestMetrics):
             ["capability"],
             registry=self.registry,
         )
+        self.webhooks = Counter(
+            "foretell_webhooks_total",
+            "What webhooks said, by provider and what became of it; `refused` counts whole requests.",
+            ["provider", "became"],
+            registry=self.registry,
+        )
         self.repeats = Counter(
             "foretell_repeated_requests_total",
             "Requests whose idempotency key was used before, by what they were told.",

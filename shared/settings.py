@@ -1,5 +1,6 @@
 """What a process needs to know of its surroundings: frozen, read once at a door, no default for a secret."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -23,6 +24,15 @@ def _level(name: str) -> str:
     if name.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
         raise ValueError("it must be DEBUG, INFO, WARNING or ERROR")
     return name.upper()
+
+
+def _address(url: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", url):
+        raise ValueError("it must read like https://foretell.example.com, without a query")
+    return url.rstrip("/")
+
+
+PublicUrl = Annotated[str, AfterValidator(_address)]
 
 
 def _redis(url: SecretStr) -> SecretStr:
@@ -55,6 +65,12 @@ class Settings(BaseSettings):
     registry_artifacts: str | None = None
     """Where MLflow keeps artifacts of new experiments; None: a folder in `home` (embedded registry only)."""
 
+    port: PositiveInt = 8000
+    """Port of the gateway; services of the embedded setup take the ports that follow."""
+
+    public_url: PublicUrl | None = None
+    """How the gateway is reached from outside, such as https://foretell.example.com; None: as it is asked."""
+
     identity_key: Annotated[SecretStr | None, Field(min_length=32)] = None
     """Key of the hash under which e-mail addresses are kept, and who was erased is recognised."""
 
@@ -66,6 +82,10 @@ class Settings(BaseSettings):
         if self.store_url is not None:
             return self.store_url.get_secret_value()
         return f"sqlite:///{self.home.absolute() / 'store.sqlite'}"
+
+    def resolved_public_url(self) -> str:
+        """Tell how the gateway is reached from outside; this machine alone when nothing was set."""
+        return self.public_url if self.public_url is not None else f"http://127.0.0.1:{self.port}"
 
     def resolved_predictions_url(self) -> str:
         """Tell where predictions go: an own SQLite file, or beside the store on PostgreSQL."""
@@ -156,9 +176,6 @@ class UpstreamSettings(SigningSettings, DeliverySettings):
     upstream: str = "http://127.0.0.1:{port}"
     """Address of a service; `{name}` and `{port}` are filled in from the capability table."""
 
-    port: PositiveInt = 8000
-    """Port of the gateway; services of the embedded setup take the ports that follow."""
-
     idempotency_hours: PositiveFloat = 24.0
     """How long the answer to a request with an idempotency key is kept."""
 
@@ -200,6 +217,12 @@ class WorkerSettings(UpstreamSettings):
 
     event_retention_days: PositiveInt | None = None
     """How long events are kept; None: for ever. Models look back 730 days: fewer days make them know less."""
+
+    dead_letter_retention_days: PositiveInt = 30
+    """How long items of webhooks that could not be taken are kept."""
+
+    receipt_retention_days: PositiveInt = 30
+    """How long it is remembered what a provider has told; longer than any provider tries again."""
 
     audit_retention_days: PositiveInt = 730
     """How long the audit log is kept."""

@@ -36,6 +36,8 @@ def rules(settings: WorkerSettings) -> tuple[Rule, ...]:
         Rule("events", settings.event_retention_days, AccountStore.delete_events_before),
         Rule("messages", settings.webhook_retention_days, repeated(AccountStore.erase_messages_before)),
         Rule("audit", settings.audit_retention_days, repeated(AccountStore.delete_audit_before)),
+        Rule("dead_letters", settings.dead_letter_retention_days, repeated(AccountStore.delete_dead_letters_before)),
+        Rule("receipts", settings.receipt_retention_days, repeated(AccountStore.delete_receipts_before)),
         Rule("answers", settings.idempotency_hours / 24, repeated(AccountStore.delete_answers_before)),
         Rule("late_predictions", 0, _late_predictions),
     )

@@ -34,11 +34,15 @@ _TAGS: Final = (
     ("models", "What was trained."),
     ("segments", "Groups that behave alike."),
     ("subscriptions", "Who is told what by signed webhooks, and how that goes."),
+    ("webhooks", "Where email platforms and CRMs send what happened."),
+    ("sources", "Who may send webhooks, and what of it could not be taken."),
     ("privacy", "What is held of a person, and its end."),
     ("audit", "Who administered what."),
     ("operations", "For those who run this."),
 )
 _OPEN_TAG: Final = "operations"
+_PROVEN_TAG: Final = "webhooks"
+"""Asked without a key: the provider proves itself."""
 _READ_AS_BYTES: Final[dict[str, type[BaseModel]]] = {
     "putContacts": ContactsRequest,
     "putContact": ContactFields,
@@ -118,16 +122,21 @@ def _possible(path: str, method: str, operation: Document) -> Iterator[str]:
     """Tell which errors an operation can answer with, beside those that it names itself."""
     if _OPEN_TAG in operation["tags"]:
         return
+    if _PROVEN_TAG in operation["tags"]:
+        yield from ("NotFound", "Unavailable")
+        if method == "post":
+            yield from ("WebhookRefused", "InvalidRequest", "BodyTooLarge", "BodyTooSlow")
+        return
     yield from ("NotAuthenticated", "NotAllowed", "QuotaExceeded", "Unavailable")
     if operation.get("parameters") or "requestBody" in operation:
         yield "InvalidRequest"
     if "requestBody" in operation:
         yield from ("BodyTooLarge", "BodyTooSlow")
-    if "{" in path and method in ("get", "patch", "delete"):
+    if "{" in path and method != "put":
         yield "NotFound"
-    if "subscriptions" in operation["tags"] and method == "post" and path != "/subscriptions":
+    if "subscriptions" in operation["tags"] and method == "post" and path == "/deliveries/replay":
         yield "NotFound"
-    if method in ("patch", "delete") or is_repeatable(operation):
+    if method in ("patch", "delete") or is_repeatable(operation) or "sources" in operation["tags"]:
         yield "Conflict"
     elif "segments" in operation["tags"]:
         yield "NoModelTrained"
@@ -147,7 +156,7 @@ def _add_security(document: Document) -> None:
     document["security"] = [{"key": []}]
     for _, _, operation in operations(document):
         operation.pop("security", None)
-        if _OPEN_TAG in operation["tags"]:
+        if not {_OPEN_TAG, _PROVEN_TAG}.isdisjoint(operation["tags"]):
             operation["security"] = []
 
 

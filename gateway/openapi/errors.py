@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from gateway.webhooks.provider import WebhookRefused
 from shared.errors import (
     BadRequest,
     BodyTooLarge,
@@ -37,6 +38,10 @@ RESPONSES: Final = {
     "NotAuthenticated": _response(
         "No key, or not one that is valid here.",
         NotAuthenticated("This key was revoked. Make a new one with: foretell keys create"),
+    ),
+    "WebhookRefused": _response(
+        "The request does not prove that it comes from the provider, or it is stale.",
+        WebhookRefused("The signature does not fit: the secret is another one, or the body was changed."),
     ),
     "NotAllowed": _response(
         "The key lacks the scope.",

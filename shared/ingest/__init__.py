@@ -2,11 +2,12 @@
 
 from shared.ingest.files import Batch, Reject, read_contacts, read_events
 from shared.ingest.identity import email_hash, event_identity
-from shared.ingest.rows import contact_row, event_row
+from shared.ingest.rows import canonical, contact_row, event_row
 
 __all__ = [
     "Batch",
     "Reject",
+    "canonical",
     "contact_row",
     "email_hash",
     "event_identity",

@@ -15,6 +15,7 @@ from shared.store.delivery_rows import (
     SubscriptionRow,
     SubscriptionState,
 )
+from shared.store.identities import Identity
 from shared.store.migration import check, downgrade, migrate
 from shared.store.rows import (
     Account,
@@ -24,14 +25,18 @@ from shared.store.rows import (
     AuditRow,
     BulkCounts,
     ChampionRow,
+    DeadLetterRow,
     EventCount,
     EventTypeCount,
     KeyRow,
     PredictionRow,
     PromotionRow,
+    SourceRow,
+    SourceSecretRow,
     StoredContact,
     VersionRow,
 )
+from shared.store.sources import active_secrets
 
 __all__ = [
     "BULK_ROWS",
@@ -47,20 +52,25 @@ __all__ = [
     "BulkCounts",
     "ChampionRow",
     "Database",
+    "DeadLetterRow",
     "DeliveryRow",
     "DeliveryState",
     "DueDelivery",
     "EventCount",
     "EventTypeCount",
+    "Identity",
     "KeyRow",
     "PredictionRow",
     "PromotionRow",
     "SecretRow",
+    "SourceRow",
+    "SourceSecretRow",
     "StoredContact",
     "SubscriptionCounts",
     "SubscriptionRow",
     "SubscriptionState",
     "VersionRow",
+    "active_secrets",
     "check",
     "downgrade",
     "migrate",

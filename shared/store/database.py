@@ -13,10 +13,11 @@ from shared.store.champions import champion_rows
 from shared.store.columns import PredictionTable, StoreTable
 from shared.store.conduct_tables import AuditTable, IdempotencyTable, TombstoneTable  # noqa: F401 - part of the schema
 from shared.store.keys import key_rows
-from shared.store.rows import Account, ChampionRow, KeyRow
+from shared.store.rows import Account, ChampionRow, KeyRow, SourceRow
+from shared.store.sources import source_rows
 from shared.store.sql import Sql
 from shared.store.tables import AccountStateTable, AccountTable, KeyTable
-from shared.store.webhook_tables import DeliveryTable, StaleContactTable, SubscriptionTable
+from shared.store.webhook_tables import DeliveryTable, SourceTable, StaleContactTable, SubscriptionTable
 
 
 class Database:
@@ -105,6 +106,11 @@ class Database:
                     .where(KeyTable.last_used_at.is_(None) | (KeyTable.last_used_at < at))
                     .values(last_used_at=at)
                 )
+
+    def source(self, source_id: str) -> SourceRow | None:
+        """Find the source that has an address, in whichever account; None: there is none."""
+        with self._store.reading() as connection:
+            return next(iter(source_rows(connection, SourceTable.source_id == source_id)), None)
 
     def champions(self) -> list[ChampionRow]:
         """List the champions of all accounts: what a service polls."""

@@ -1,12 +1,71 @@
 """What else a contact is known by; an identity that comes to another contact is re-pointed and logged."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
 
 from sqlalchemy import Connection, select
 
 from shared.contracts.rows import Microseconds
+from shared.store.conduct_tables import TombstoneTable
+from shared.store.scope import Scope, batches
 from shared.store.statements import insert, upsert
-from shared.store.tables import IdentityMergeTable, IdentityTable
+from shared.store.tables import ContactTable, IdentityMergeTable, IdentityTable
+
+Identity = tuple[str, str]
+"""Kind and keyed hash."""
+
+
+class Identities(Scope):
+    """What the contacts of one account are known by."""
+
+    def contacts_of(self, identities: Collection[Identity]) -> dict[Identity, str]:
+        """Tell to whom identities point; joins an open transaction.
+
+        Args:
+            identities: any number; one that is not known is left out of the answer.
+        """
+        return dict(self._hashed(IdentityTable, IdentityTable.contact_id, identities))
+
+    def erased_identities(self, identities: Collection[Identity]) -> set[Identity]:
+        """Tell which identities (or contacts, kind `contact`) are to be forgotten; joins an open transaction."""
+        return {identity for identity, _ in self._hashed(TombstoneTable, TombstoneTable.erased_at, identities)}
+
+    def known_contacts(self, contact_ids: Collection[str]) -> set[str]:
+        """Tell which contacts there are; joins an open transaction."""
+        known = set[str]()
+        with self._reading() as connection:
+            for part in batches(sorted(contact_ids)):
+                mine = (ContactTable.account_id == self.account) & ContactTable.contact_id.in_(part)
+                known.update(connection.scalars(select(ContactTable.contact_id).where(mine)))
+        return known
+
+    def point(self, contacts: Mapping[Identity, str], *, at: Microseconds) -> None:
+        """Let identities point to contacts; what pointed elsewhere is logged. Joins an open transaction.
+
+        Args:
+            contacts: contact id by identity.
+            at: now.
+        """
+        with self._writing() as connection:
+            for kind, pointed in sorted(_by_kind(contacts).items()):
+                for part in batches(sorted(pointed)):
+                    chosen = {key_hash: contacts[kind, key_hash] for key_hash in part}
+                    point_identities(connection, self.account, kind, chosen, at=at)
+
+    def _hashed(self, table: type[Any], told: Any, identities: Collection[Identity]) -> Iterator[tuple[Identity, Any]]:
+        with self._reading() as connection:
+            for kind, hashes in _by_kind(identities).items():
+                for part in batches(sorted(hashes)):
+                    mine = (table.account_id == self.account) & (table.kind == kind) & table.key_hash.in_(part)
+                    for key_hash, value in connection.execute(select(table.key_hash, told).where(mine)):
+                        yield (kind, key_hash), value
+
+
+def _by_kind(identities: Collection[Identity]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for kind, key_hash in identities:
+        found.setdefault(kind, set()).add(key_hash)
+    return found
 
 
 def point_identities(

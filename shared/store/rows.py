@@ -189,3 +189,43 @@ class AssignmentRow(NamedTuple):
     """What counts as an answer; empty where only activity is known."""
     version: str
     assigned_at: Microseconds
+
+
+class SourceSecretRow(NamedTuple):
+    """A secret of a source, sealed."""
+
+    secret_id: str
+    sealed: str
+    created_at: Microseconds
+    expires_at: Microseconds | None = None
+
+
+class SourceRow(NamedTuple):
+    """Where webhooks come from."""
+
+    account: str
+    source_id: str
+    name: str
+    provider: str
+    creates_contacts: bool
+    settings: Mapping[str, Any]
+    created_at: Microseconds
+    last_received_at: Microseconds | None = None
+    secrets: tuple[SourceSecretRow, ...] = ()
+    """Expired ones too, oldest first."""
+
+
+class DeadLetterRow(NamedTuple):
+    """An item of a webhook that could not be taken. Field order is the order of the store's columns."""
+
+    dead_letter_id: str
+    source_id: str
+    provider: str
+    reason: str
+    """A stable code."""
+    detail: str
+    payload: str
+    """The redacted item, JSON."""
+    recipient: str | None
+    """Keyed hash of whom it is about."""
+    received_at: Microseconds

@@ -93,6 +93,15 @@ class Scope:
                 raise NotFound(f"There is no account {self.account}; create it with `foretell accounts create`.")
             yield connection
 
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        """Read within the transaction that is open, where its own writes are seen, else the latest state."""
+        if self._connection is not None:
+            yield self._connection
+            return
+        with self._store.reading() as connection:
+            yield connection
+
     def _audit(
         self, connection: Connection, action: str, target: str, *, at: Microseconds | None = None, **detail: Any
     ) -> None:

@@ -87,7 +87,7 @@ class Subscriptions(Scope):
                 )
             )
             connection.execute(delete(DeliveryTable).where(deliveries))
-            connection.execute(delete(SubscriptionSecretTable).where(self._secret(subscription_id)))
+            connection.execute(delete(SubscriptionSecretTable).where(self._secrets_of(subscription_id)))
             connection.execute(delete(SubscriptionTable).where(mine))
             self._audit(connection, "subscription.deleted", subscription_id)
 
@@ -121,7 +121,7 @@ class Subscriptions(Scope):
             held = select(SubscriptionTable.subscription_id).where(subscription).with_for_update(key_share=True)
             if connection.execute(held).first() is None:
                 raise absent(secret.subscription_id)
-            table, mine = SubscriptionSecretTable, self._secret(secret.subscription_id)
+            table, mine = SubscriptionSecretTable, self._secrets_of(secret.subscription_id)
             connection.execute(delete(table).where(mine, table.expires_at <= secret.created_at))
             if connection.execute(select(func.count()).where(mine)).scalar_one() >= MAX_SECRETS:
                 raise Conflict(f"{MAX_SECRETS} secrets are valid already; wait until one has expired.")
@@ -156,7 +156,7 @@ class Subscriptions(Scope):
         table = SubscriptionTable
         return (table.account_id == self.account) & (table.subscription_id == subscription_id)
 
-    def _secret(self, subscription_id: str) -> ColumnElement[bool]:
+    def _secrets_of(self, subscription_id: str) -> ColumnElement[bool]:
         table = SubscriptionSecretTable
         return (table.account_id == self.account) & (table.subscription_id == subscription_id)
 

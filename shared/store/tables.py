@@ -1,6 +1,8 @@
 """The tables of the store. `account_id` is the account's name and comes first in every key and index."""
 
-from sqlalchemy import ForeignKey, UniqueConstraint
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.store.columns import (
@@ -95,7 +97,8 @@ class IdentityTable(StoreTable):
     """What else a contact is known by: a keyed hash, never the thing itself."""
 
     __tablename__ = "identities"
-    __table_args__ = CLUSTERED
+    # Two contacts that become one, and an erasure, ask by contact.
+    __table_args__: Any = (Index(None, "account_id", "contact_id"), CLUSTERED)
 
     account_id: Mapped[str] = mapped_column(KEY_TEXT, ForeignKey("accounts.name"), primary_key=True)
     kind: Mapped[KeyText] = mapped_column(primary_key=True)

@@ -106,11 +106,13 @@ def test_every_field_of_an_answer_is_described(document: dict[str, Any]) -> None
     ] == []
 
 
-def test_only_operations_for_operators_are_open(document: dict[str, Any]) -> None:
+def test_only_operations_for_operators_and_webhooks_are_open(document: dict[str, Any]) -> None:
     assert document["security"] == [{"key": []}]
     assert sorted(path for path, _, operation in operations(document) if operation.get("security") == []) == [
         "/healthz",
         "/readyz",
+        "/webhooks/{provider}/{source}",
+        "/webhooks/{provider}/{source}",
     ]
 
 

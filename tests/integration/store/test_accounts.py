@@ -13,15 +13,19 @@ from shared.store import (
     AssignmentRow,
     AttemptResult,
     Database,
+    DeadLetterRow,
     PredictionRow,
     SecretRow,
+    SourceRow,
+    SourceSecretRow,
     SubscriptionRow,
     VersionRow,
 )
 from shared.store.columns import PredictionTable, StoreTable
 from shared.store.outbox import delivery_id
 
-EVENT = EventRow("a", "1", "order_placed", 10, 10)
+EVENT = EventRow("a", "1", "order_placed", 10, 10, message_id="m")
+LETTER = DeadLetterRow("dl_1", "src_1", "sendgrid", "unknown_contact", "detail", "{}", "hash", 10)
 ASSIGNMENT = AssignmentRow("may", "a", "control", 0.5, 9, 9, 9, "click", "1", 1)
 ANSWER = AnswerRow("again", "PUT /contacts", "print", "claim", 5)
 STANDING = Standing("a", "scoring", "x", "high", 93, "1", "model", "medium", 10)
@@ -43,6 +47,10 @@ def fill(store: AccountStore) -> None:
     store.log_predictions([PREDICTION])
     store.name_segment("s1", "Regulars", at=1)
     store.assign("may", [ASSIGNMENT])
+    source, secret = f"src_{store.account}", SourceSecretRow("sec_1", "sealed", 1)
+    store.add_source(SourceRow(store.account, source, "mail", "sendgrid", True, {}, 1, secrets=(secret,)))
+    store.add_receipts("src_1", {"r"}, at=1)
+    store.put_dead_letters([LETTER])
     store.begin_answer(ANSWER, stuck_before=0, expired_before=0)
     store.put_contacts([ContactRow("gone")], recorded_at=3)
     store.hashing(b"k" * 32).erase_contact("gone", at=4)
@@ -100,6 +108,14 @@ def everything(store: AccountStore) -> dict[str, object]:
         "deliveries": store.deliveries(10),
         "delivery": store.delivery(delivery_id("s1", "m1")),
         "attempts": store.attempts(delivery_id("s1", "m1")),
+        "sources": store.sources(),
+        "source": store.source("src_default"),
+        "known_receipts": store.known_receipts("src_1", {"r"}),
+        "dead_letters": store.dead_letters(10),
+        "dead_letter": store.dead_letter("dl_1"),
+        "contacts_of": store.contacts_of({("email", "hash")}),
+        "known_contacts": store.known_contacts({"a"}),
+        "message_events": list(store.message_events({"a"}, {"m"})),
         "kept_answer": store.kept_answer("again"),
         "audit": [row for row in store.audit(10) if row.action != "contact.exported"],
         "export_contact": exported(store),
@@ -132,6 +148,9 @@ def required(store: AccountStore) -> Outcome | None:
 READS = {name for name in dir(AccountStore) if not name.startswith("_")} - {
     "put_contacts", "bulk_contacts", "add_events", "bulk_events", "declare_static", "put_outcome", "delete_outcome",
     "set_default_outcome", "promote", "rollback", "add_version", "log_predictions", "delete_predictions_before",
+    "add_source", "remove_source", "add_source_secret", "hold_source", "add_receipts", "delete_receipts_before",
+    "put_dead_letters", "remove_dead_letters", "delete_dead_letters_before", "point", "merge_contacts", "forget_latest",
+    "correct_verdicts", "erased_identities",
     "create_key", "revoke_key", "rotate_key", "name_segment", "assign", "transaction", "publish",
     "begin_answer", "hold_claim", "keep_answer", "release_claim", "delete_answers_before",
     "acting", "hashing", "erase_contact", "erase_late_predictions", "delete_events_before", "delete_audit_before",

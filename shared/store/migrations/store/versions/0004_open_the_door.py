@@ -12,6 +12,9 @@ KEY = sa.String().with_variant(sa.VARCHAR(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
+    op.create_index(
+        op.f("ix_identities_account_id_contact_id"), "identities", ["account_id", "contact_id"], unique=False
+    )
     op.create_table(
         "dead_letters",
         sa.Column("account_id", KEY, nullable=False),
@@ -199,6 +202,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_index(op.f("ix_identities_account_id_contact_id"), table_name="identities")
     op.drop_table("attempts")
     op.drop_table("subscription_secrets")
     op.drop_table("source_secrets")

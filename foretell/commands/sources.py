@@ -1,0 +1,197 @@
+"""`foretell sources`: where webhooks come from."""
+
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from foretell.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, YesOption, examples
+from shared.errors import BadRequest, Conflict, NotFound
+
+if TYPE_CHECKING:
+    from gateway.webhooks.provider import Provider
+    from shared.settings import Settings
+    from shared.store import AccountStore, SourceRow
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Let email platforms and CRMs send what happened.",
+    epilog=examples("foretell sources add newsletter --provider sendgrid --secret-stdin < key.txt"),
+)
+NameArgument = Annotated[str, typer.Argument(help="What you call it: a-z, 0-9, - and _.")]
+SecretOption = Annotated[
+    str | None,
+    typer.Option(help="As the provider shows it; it is in the shell's history then, unlike with --secret-stdin."),
+]
+StdinOption = Annotated[bool, typer.Option("--secret-stdin", help="Read the secret from standard input.")]
+
+
+@app.command(
+    epilog=examples(
+        "foretell sources add newsletter --provider sendgrid --secret MFkwEwYHKoZIzj0CAQ...",
+        "foretell sources add bulk --provider ses --topic arn:aws:sns:eu-west-1:123456789012:mail",
+    )
+)
+def add(
+    name: NameArgument,
+    *,
+    provider: Annotated[str, typer.Option(help="Who sends, such as sendgrid, mailgun, hubspot, segment.")],
+    account: AccountOption = DEFAULT_ACCOUNT,
+    secret: SecretOption = None,
+    secret_stdin: StdinOption = False,
+    topic: Annotated[
+        list[str] | None, typer.Option(help="Amazon SNS: a topic that is believed; repeat for several.", metavar="ARN")
+    ] = None,
+    create_contacts: Annotated[
+        bool, typer.Option("--create-contacts", help="People who are not known become contacts.")
+    ] = False,
+) -> None:
+    """Make a source and print the address to paste at the provider."""
+    from foretell.opening import identity_key, now_us, opened_account
+    from gateway.webhook_schemas import SourceRequest
+    from gateway.webhooks.making import address, new_source
+    from gateway.webhooks.providers import PROVIDERS
+    from shared.contracts.sealed import Seal
+
+    given = _secret(secret, from_stdin=secret_stdin)
+    asked = _checked(SourceRequest, name=name, provider=provider, secrets=[given] if given else [], topics=topic or [])
+    with opened_account(account) as (settings, _, store):
+        source = new_source(
+            account,
+            asked.name,
+            PROVIDERS,
+            asked.provider,
+            secrets=[one.get_secret_value() for one in asked.secrets],
+            topics=asked.topics,
+            creates_contacts=create_contacts,
+            seal=Seal(identity_key(settings)),
+            at=now_us(),
+        )
+        store.add_source(source)
+        typer.echo(address(settings.resolved_public_url(), source))
+    _say_what_to_do(PROVIDERS[provider], settings)
+
+
+@app.command("list", epilog=examples("foretell sources list", "foretell sources list --json"))
+def list_sources(*, account: AccountOption = DEFAULT_ACCOUNT, json: JsonOption = False) -> None:
+    """List an account's sources."""
+    from foretell.opening import opened_account
+    from foretell.showing import show_rows
+
+    with opened_account(account) as (settings, _, store):
+        rows = [_row(source, settings) for source in store.sources()]
+    show_rows(rows, as_json=json, empty=f"The account {account} has no sources: `foretell sources add` makes one.")
+
+
+@app.command(epilog=examples("foretell sources show newsletter"))
+def show(name: NameArgument, *, account: AccountOption = DEFAULT_ACCOUNT, json: JsonOption = False) -> None:
+    """Show a source's address, and its secrets without themselves."""
+    from foretell.opening import opened_account
+    from foretell.showing import instant, show_rows
+
+    with opened_account(account) as (settings, _, store):
+        source = _known(store, name, account)
+        rows = [
+            {
+                **_row(source, settings),
+                "secret": secret.secret_id,
+                "secret_created_at": instant(secret.created_at),
+                "secret_expires_at": instant(secret.expires_at),
+            }
+            for secret in source.secrets
+        ]
+    show_rows(rows or [_row(source, settings)], as_json=json, empty="")
+
+
+@app.command(epilog=examples("foretell sources rotate newsletter --secret-stdin --keep-old-for 1d < new-key.txt"))
+def rotate(
+    name: NameArgument,
+    *,
+    account: AccountOption = DEFAULT_ACCOUNT,
+    secret: SecretOption = None,
+    secret_stdin: StdinOption = False,
+    keep_old_for: Annotated[
+        str, typer.Option(help="How long the older secrets go on being good.", metavar="DURATION")
+    ] = "1d",
+) -> None:
+    """Give a source a new secret; the old ones go on being good for a while."""
+    from foretell.durations import duration
+    from foretell.opening import identity_key, now_us, opened_account
+    from foretell.showing import instant
+    from gateway.webhook_schemas import SecretRequest
+    from gateway.webhooks.making import new_secret
+    from shared.contracts.rows import SECOND
+    from shared.contracts.sealed import Seal
+
+    given = _secret(secret, from_stdin=secret_stdin)
+    if given is None:
+        raise BadRequest("Give the new secret: --secret, or --secret-stdin.")
+    seconds = int(duration(keep_old_for).total_seconds())
+    asked = _checked(SecretRequest, secret=given, keep_old_for_seconds=seconds)
+    with opened_account(account) as (settings, _, store):
+        source, at = _known(store, name, account), now_us()
+        ends = at + asked.keep_old_for_seconds * SECOND
+        made = new_secret(asked.secret.get_secret_value(), Seal(identity_key(settings)), at=at)
+        store.add_source_secret(source.source_id, made, others_expire_at=ends)
+    typer.echo(f"{name} has a new secret; the older ones are good until {instant(ends)}.")
+
+
+@app.command(epilog=examples("foretell sources remove newsletter --yes"))
+def remove(name: NameArgument, *, account: AccountOption = DEFAULT_ACCOUNT, yes: YesOption = False) -> None:
+    """Remove a source; what it sends from then on is refused, what it brought stays."""
+    from foretell.opening import opened_account
+
+    with opened_account(account) as (_, _, store):
+        source = _known(store, name, account)
+        if not yes:
+            raise Conflict(f"What {source.provider} sends to '{name}' will be refused; add --yes to remove it.")
+        store.remove_source(source.source_id)
+    typer.echo(f"Removed the source {name}.")
+
+
+def _row(source: "SourceRow", settings: "Settings") -> dict[str, Any]:
+    from foretell.showing import instant
+    from gateway.webhooks.making import address
+
+    return {
+        "name": source.name,
+        "provider": source.provider,
+        "url": address(settings.resolved_public_url(), source),
+        "creates_contacts": "yes" if source.creates_contacts else "",
+        "topics": source.settings.get("topics", []),
+        "last_received_at": instant(source.last_received_at),
+    }
+
+
+def _known(store: "AccountStore", name: str, account: str) -> "SourceRow":
+    for source in store.sources():
+        if source.name == name:
+            return source
+    raise NotFound(f"The account {account} has no source '{name}': `foretell sources list` shows them.")
+
+
+def _secret(given: str | None, *, from_stdin: bool) -> str | None:
+    if from_stdin and given is not None:
+        raise BadRequest("Give --secret or --secret-stdin, not both.")
+    return sys.stdin.read().strip() or None if from_stdin else given
+
+
+def _checked(kind: Any, **fields: Any) -> Any:
+    """Check what was given as the API checks it; a secret is never repeated."""
+    from pydantic import ValidationError
+
+    try:
+        return kind(**fields)
+    except ValidationError as error:
+        first: Mapping[str, Any] = error.errors(include_url=False, include_input=False)[0]
+        message = str(first["msg"]).removeprefix("Value error, ")
+        raise BadRequest(f"{first['loc'][0]} does not fit: {message}.") from None
+
+
+def _say_what_to_do(provider: "Provider", settings: "Settings") -> None:
+    from foretell.showing import say
+
+    say(f"Paste this address at {provider.title}. The secret: {provider.secret_hint}")
+    if settings.public_url is None:
+        say("It is reached from this machine only; set FORETELL_PUBLIC_URL to how the gateway is reached from outside.")

@@ -1,0 +1,102 @@
+"""Routes of sources: where webhooks come from."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+from starlette.responses import Response
+
+from gateway.context import Administering, Visit, json_of, now
+from gateway.idempotency import once
+from gateway.webhook_schemas import SecretAnswer, SecretRequest, SourceAnswer, SourceList, SourceRequest
+from gateway.webhooks.making import address, new_secret, new_source
+from shared.contracts.instants import instant_of
+from shared.contracts.rows import SECOND
+from shared.errors import NotFound
+from shared.store import SourceRow
+
+router = APIRouter(tags=["sources"])
+SourceId = Annotated[str, Path(description="The source's id.", max_length=200)]
+
+
+@router.post("/sources", response_model=SourceAnswer, operation_id="addSource", summary="Make a source")
+@once
+def add_source(visit: Administering, asked: SourceRequest) -> Response:
+    """Make a source; its `url` is what the provider is told. The secrets are kept sealed and never shown again."""
+    reception = visit.gateway.reception.receiving
+    source = new_source(
+        visit.caller.account,
+        asked.name,
+        reception.providers,
+        asked.provider,
+        secrets=[secret.get_secret_value() for secret in asked.secrets],
+        topics=asked.topics,
+        creates_contacts=asked.creates_contacts,
+        seal=reception.seal,
+        at=now(),
+    )
+    visit.store.add_source(source)
+    return json_of(_answer(visit, source))
+
+
+@router.get("/sources", response_model=SourceList, operation_id="listSources", summary="List sources")
+def list_sources(visit: Administering) -> Response:
+    """List the sources of this account."""
+    return json_of(SourceList(sources=[_answer(visit, source) for source in visit.store.sources()]))
+
+
+@router.get("/sources/{id}", response_model=SourceAnswer, operation_id="showSource", summary="Show a source")
+def show_source(visit: Administering, id: SourceId) -> Response:
+    """Show a source: its address, its secrets without themselves, and when it sent something last."""
+    return json_of(_answer(visit, _known(visit, id)))
+
+
+@router.delete("/sources/{id}", status_code=204, operation_id="deleteSource", summary="Remove a source")
+@once
+def delete_source(visit: Administering, id: SourceId) -> Response:
+    """Remove a source: whatever it sends from now on is answered 404. Events that it brought stay."""
+    _known(visit, id)
+    visit.store.remove_source(id)
+    visit.gateway.reception.receiving.book.forget(id)
+    return Response(status_code=204)
+
+
+@router.post(
+    "/sources/{id}/secrets", response_model=SourceAnswer, operation_id="addSourceSecret", summary="Rotate a secret"
+)
+@once
+def add_secret(visit: Administering, id: SourceId, asked: SecretRequest) -> Response:
+    """Give a source a further secret; the older ones go on being good for as long as you say."""
+    _known(visit, id)
+    at = now()
+    secret = new_secret(asked.secret.get_secret_value(), visit.gateway.reception.receiving.seal, at=at)
+    visit.store.add_source_secret(id, secret, others_expire_at=at + asked.keep_old_for_seconds * SECOND)
+    visit.gateway.reception.receiving.book.forget(id)
+    return json_of(_answer(visit, _known(visit, id)))
+
+
+def _known(visit: Visit, source_id: str) -> SourceRow:
+    source = visit.store.source(source_id)
+    if source is None:
+        raise NotFound("There is no source of this id in this account; GET /sources lists those that there are.")
+    return source
+
+
+def _answer(visit: Visit, source: SourceRow) -> SourceAnswer:
+    return SourceAnswer(
+        id=source.source_id,
+        name=source.name,
+        provider=source.provider,
+        url=address(visit.gateway.settings.resolved_public_url(), source),
+        creates_contacts=source.creates_contacts,
+        topics=list(source.settings.get("topics", ())),
+        secrets=[
+            SecretAnswer(
+                id=secret.secret_id,
+                created_at=instant_of(secret.created_at),
+                expires_at=None if secret.expires_at is None else instant_of(secret.expires_at),
+            )
+            for secret in source.secrets
+        ],
+        created_at=instant_of(source.created_at),
+        last_received_at=None if source.last_received_at is None else instant_of(source.last_received_at),
+    )

@@ -1,0 +1,88 @@
+"""Routes of webhooks that come in. No key: the source's address and the provider's proof take its place."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request
+from starlette.responses import Response
+
+from gateway.context import Body, gateway_of, json_of, now
+from gateway.webhook_schemas import SourceReady, TakenAnswer
+from gateway.webhooks.provider import SignedRequest
+
+router = APIRouter(tags=["webhooks"])
+
+ProviderName = Annotated[str, Path(description="Who sends it, such as `sendgrid`.")]
+SourceAddress = Annotated[str, Path(description="The source's id, which only its provider is told.")]
+ANYTHING: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "description": "As the provider sends it; the proof is over these very bytes.",
+        "content": {"application/json": {"schema": {}}},
+    }
+}
+
+
+@router.post(
+    "/webhooks/{provider}/{source}",
+    response_model=TakenAnswer,
+    operation_id="receiveWebhook",
+    summary="Receive a provider's webhook",
+    openapi_extra=ANYTHING,
+)
+async def receive(request: Request, provider: ProviderName, source: SourceAddress, body: Body) -> Response:
+    """Verify what a provider sends and store what is new in it, before the answer.
+
+    The same event again changes nothing; an item that cannot be taken becomes a dead letter and spoils no other.
+    """
+    facts: dict[str, Any] = {"provider": provider}
+    request.state.facts = facts
+    gateway = gateway_of(request)
+    signed = SignedRequest(
+        body=body,
+        headers=_headers(request),
+        url=_called(request, gateway.settings.public_url),
+        method=request.method,
+        received_at=datetime.now(UTC),
+    )
+    taken = await gateway.reception.take(provider, source, signed, facts)
+    counts = taken.counts
+    return json_of(
+        TakenAnswer(
+            received=counts.total(),
+            new=counts["new"],
+            duplicate=counts["duplicate"],
+            ignored=counts["ignored"],
+            dead=counts["dead"],
+        )
+    )
+
+
+@router.head("/webhooks/{provider}/{source}", include_in_schema=False)
+@router.get(
+    "/webhooks/{provider}/{source}",
+    response_model=SourceReady,
+    operation_id="checkWebhook",
+    summary="Is this a source's address?",
+)
+async def check(request: Request, provider: ProviderName, source: SourceAddress) -> Response:
+    """Tell that a source has this address, for providers that visit it before they send anything."""
+    await gateway_of(request).reception.require(provider, source, now())
+    return json_of(SourceReady(status="ready"))
+
+
+def _headers(request: Request) -> dict[str, str]:
+    """Join what came twice: of two signatures none is the right one."""
+    joined: dict[str, str] = {}
+    for name, value in request.headers.items():
+        joined[name] = f"{joined[name]}, {value}" if name in joined else value
+    return joined
+
+
+def _called(request: Request, public_url: str | None) -> str:
+    """Tell the address as the provider called it, escapes as they were."""
+    path = request.scope.get("raw_path") or request.url.path.encode()
+    query = request.scope["query_string"]
+    rest = (path + (b"?" + query if query else b"")).decode("latin-1")
+    base = public_url if public_url is not None else f"{request.url.scheme}://{request.url.netloc}"
+    return base.rstrip("/") + rest

@@ -1,0 +1,181 @@
+"""Who an item is about: identities of a recipient, and the contacts to which they lead. Pure."""
+
+import re
+from dataclasses import dataclass, field
+
+from gateway.webhooks.incoming import Recipient
+from shared.contracts.identity import contact_hash
+from shared.ingest import email_hash
+from shared.store import Identity
+
+MAX_ID = 200
+_HASHED = re.compile(r"hash:([0-9a-f]{64})")
+_ADDRESS = re.compile(r"[^\s<>,;\"@]+@[^\s<>,;\"@]+")
+_BORN = {"email": "e-", "external": "x-", "anonymous": "a-"}
+"""How ids begin that are made here from an identity."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A recipient as the store knows people: by hashes."""
+
+    contact_id: str | None
+    """The account's own id."""
+    identities: tuple[Identity, ...]
+    """Those that lead to a contact, the surest first."""
+    own_identity: Identity | None
+    """Hash of the account's own id: it leads to another contact after a merge."""
+    born_id: str
+    """What the contact is called if it has to be made."""
+
+    @property
+    def hash(self) -> str:
+        """One hash by which an erasure finds what is kept of this person."""
+        return (*self.identities, self.own_identity or ("", ""))[0][1]
+
+    @property
+    def hashes(self) -> tuple[Identity, ...]:
+        """List all hashes."""
+        return self.identities if self.own_identity is None else (*self.identities, self.own_identity)
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """Turns recipients of one source into persons."""
+
+    source_id: str
+    source_name: str
+    key: bytes
+    """The installation's identity key."""
+
+    def person(self, recipient: Recipient) -> Person:
+        """Hash what is known of a recipient.
+
+        An account may use addresses as ids: then the id is an address too, and both are the same after redaction.
+        """
+        contact_id, email = recipient.contact_id, recipient.email
+        if contact_id is not None and (_HASHED.fullmatch(contact_id) or _ADDRESS.fullmatch(contact_id)):
+            email = email or contact_id
+            contact_id = None if _HASHED.fullmatch(contact_id) else contact_id
+        found: list[Identity] = []
+        if email is not None:
+            found.append(("email", self.address_hash(email)))
+        if recipient.external_id is not None:
+            found.append((f"external:{self.source_id}", self._hash(recipient.external_id)))
+        if recipient.anonymous_id is not None:
+            found.append((f"anonymous:{self.source_id}", self._hash(recipient.anonymous_id)))
+        own = None if contact_id is None else ("contact", contact_hash(contact_id, self.key))
+        return Person(contact_id, tuple(found), own, self._born_id(contact_id, recipient.external_id, found))
+
+    def address_hash(self, address: str) -> str:
+        """Hash an address; `hash:` and a hash is one already."""
+        hashed = _HASHED.fullmatch(address)
+        return hashed[1] if hashed else email_hash(address, self.key)
+
+    def _hash(self, text: str) -> str:
+        if _ADDRESS.fullmatch(text):  # as it will read after redaction
+            text = f"hash:{self.address_hash(text)}"
+        return contact_hash(text, self.key)
+
+    def _born_id(self, contact_id: str | None, external_id: str | None, found: list[Identity]) -> str:
+        if contact_id is not None:
+            return contact_id
+        if external_id is not None and not (_ADDRESS.fullmatch(external_id) or _HASHED.fullmatch(external_id)):
+            told = f"{self.source_name}-{external_id}"
+            if len(told) <= MAX_ID and told.isprintable():
+                return told
+        return born_id(found[0]) if found else ""
+
+
+def born_id(identity: Identity) -> str:
+    """Make a contact's id from an identity.
+
+    >>> born_id(("email", "0123456789abcdef0123456789"))
+    'e-0123456789abcdef0123'
+    """
+    kind, key_hash = identity
+    return _BORN[kind.partition(":")[0]] + key_hash[:20]
+
+
+@dataclass(slots=True)
+class Directory:
+    """Which contact each identity leads to, and what a batch changes in it, in the order of its items."""
+
+    pointing: dict[Identity, str]
+    contacts: set[str]
+    """Those that exist, of all that the batch may be about."""
+    erased: frozenset[Identity]
+    creates: bool
+    """Whether unknown people become contacts."""
+    created: list[str] = field(default_factory=list)
+    merged: list[tuple[str, str]] = field(default_factory=list)
+    """Former and what it becomes, in order."""
+    pointed: dict[Identity, str] = field(default_factory=dict)
+    """What is to be written; each leads to a contact that stays."""
+
+    def resolve(self, person: Person) -> str | None:
+        """Find or make the contact, and let all that is known of the person lead to it; None: unknown."""
+        contact = self.find(person)
+        if person.contact_id is not None and contact != person.contact_id and self._makes(person):
+            contact = None  # the account's own id says that it is another person
+        if contact is None:
+            if not (self.creates and person.born_id) or self.is_erased(person):
+                return None
+            contact = person.born_id
+            self.created.append(contact)
+            self.contacts.add(contact)
+        for identity in person.identities:
+            self._point(identity, contact)
+        return contact
+
+    def find(self, person: Person) -> str | None:
+        """Find the contact without changing anything."""
+        if person.contact_id is not None and person.contact_id in self.contacts:
+            return person.contact_id
+        for identity in (*((person.own_identity,) if person.own_identity else ()), *person.identities):
+            if identity in self.pointing:
+                return self.pointing[identity]
+        return person.born_id if person.born_id in self.contacts else None
+
+    def is_erased(self, person: Person) -> bool:
+        """Tell whether the person asked to be forgotten, and was not put again."""
+        return any(identity in self.erased for identity in person.hashes)
+
+    def merge(self, former: Person, into: str) -> None:
+        """Let a person be another contact from now on; its own contact, if it has one, comes to that."""
+        contact = self.find(former)
+        if contact is not None and contact != into:
+            self._unite(contact, into)
+        if former.own_identity is not None and former.contact_id != into:
+            self._point(former.own_identity, into)
+        for identity in former.identities:
+            self._point(identity, into)
+
+    def _makes(self, person: Person) -> bool:
+        return self.creates and person.own_identity not in self.pointing and not self.is_erased(person)
+
+    def _point(self, identity: Identity, contact: str) -> None:
+        before = self.pointing.get(identity)
+        if before == contact:
+            return
+        self.pointing[identity] = self.pointed[identity] = contact
+        if before is not None and identity[0] != "contact" and before == born_id(identity):
+            self._unite(before, contact)  # it was only ever this identity
+
+    def _unite(self, former: str, into: str) -> None:
+        self.merged.append((former, into))
+        self.contacts.discard(former)
+        for pointing in (self.pointing, self.pointed):
+            _replace(pointing, former, into)
+
+    def final(self, contact: str) -> str:
+        """Tell what a contact has become by the end of the batch."""
+        for former, into in self.merged:
+            contact = into if contact == former else contact
+        return contact
+
+
+def _replace(pointing: dict[Identity, str], former: str, into: str) -> None:
+    for identity, contact in pointing.items():
+        if contact == former:
+            pointing[identity] = into

@@ -1,0 +1,147 @@
+"""What of an item may be kept in a dead letter: enough to try it again, nothing that names a person or a device.
+
+Pure.
+"""
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+from urllib.parse import unquote
+
+from gateway.webhooks.reading import link_of
+
+Hashed = Callable[[str], str]
+"""Turns an address into its keyed hash, 64 hexadecimal digits."""
+
+MAX_CHARACTERS: Final = 64_000
+_MAX_DEPTH: Final = 40
+_MAX_ENTRIES: Final = 1_000
+_MAX_TEXT: Final = 1_000
+_MAX_WORDS: Final = 8
+"""More words than that are prose."""
+_MAX_NUMBER: Final = 10**30
+
+_DROPPED: Final = object()
+_PERSONAL: Final = frozenset(
+    re.findall(
+        r"\w+",
+        """
+        ip ipaddress clientip originip remoteip useragent useragents clientinfo browser device geo geolocation geoip
+        location city region latitude longitude street postalcode postcode zip zipcode
+        name firstname lastname middlename fullname surname username nickname salutation phone phonenumber mobile
+        mobilephone fax address birthday dateofbirth dob birthdate gender sex avatar photo picture ssn password
+        subject reason response description detail details text html body content comment comments note notes title
+        """,
+    )
+)
+"""Where and with what, who, and prose; spelled as `_plain` does."""
+_ADDRESSES: Final = frozenset({"email", "emailaddress", "recipient"})
+"""Fields that hold an address: what is none there may be a name."""
+_AT: Final = r"(?:@|%40)"
+_PART: Final = r"""(?:(?!%40)[^\s<>,;"@])+"""
+_ADDRESS = re.compile(_PART + _AT + _PART, re.IGNORECASE)
+_NAMED_ADDRESS = re.compile(rf".*<\s*({_PART}{_AT}{_PART})\s*>\s*", re.IGNORECASE | re.DOTALL)
+_IPV4 = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.])")
+_IPV6 = re.compile(r"(?<![\w:])(?:[0-9a-f]{0,4}:){3,7}[0-9a-f]{0,4}(?![\w:])", re.IGNORECASE)
+_PHONE = re.compile(r"\+\d[\d\s().-]{6,}")
+_HASH = re.compile(r"hash:([0-9a-f]{64})")
+
+
+def redacted(item: Any, hashed: Hashed) -> Any:
+    """Take what is personal out of an item.
+
+    Addresses become `hash:` and their keyed hash, in keys as in values, also within JSON that travels as a text;
+    addresses of networks, devices, names, phone numbers and prose are left out.
+
+    Args:
+        item: JSON as it was read.
+        hashed: the installation's hash of addresses.
+
+    Returns:
+        JSON of the same shape.
+    """
+    kept = _kept(item, hashed, _MAX_DEPTH)
+    return None if kept is _DROPPED else kept
+
+
+def payload(item: Any, hashed: Hashed) -> str:
+    """Write a redacted item as JSON; one that is too large is left out altogether."""
+    text = json.dumps(redacted(item, hashed), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return text if len(text) <= MAX_CHARACTERS else "null"
+
+
+def hashes_in(text: str) -> Iterator[str]:
+    """Find the hashes of addresses in a redacted payload."""
+    return (match[1] for match in _HASH.finditer(text))
+
+
+def _kept(value: Any, hashed: Hashed, depth: int) -> Any:
+    if depth == 0:
+        return _DROPPED
+    if isinstance(value, dict):
+        return _object(value, hashed, depth - 1)
+    if isinstance(value, (list, tuple)):
+        found = (_kept(one, hashed, depth - 1) for one in value[:_MAX_ENTRIES])
+        return [one for one in found if one is not _DROPPED]
+    if isinstance(value, str):
+        return _text(value, hashed, depth - 1)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, bool):
+        return value
+    return value if isinstance(value, int) and abs(value) < _MAX_NUMBER else None
+
+
+def _object(value: dict[Any, Any], hashed: Hashed, depth: int) -> Any:
+    names = {_plain(str(name)) for name in value}
+    if names == {"name", "value"}:  # a header of the message
+        return _DROPPED
+    kept = {}
+    for name, inner in list(value.items())[:_MAX_ENTRIES]:
+        plain = _plain(str(name))
+        if plain in _PERSONAL or (plain == "propertyvalue" and _plain(str(value.get("propertyName"))) in _PERSONAL):
+            continue
+        if plain in _ADDRESSES and isinstance(inner, str) and not (_ADDRESS.search(inner) or _HASH.search(inner)):
+            continue
+        told = _text(str(name), hashed, depth)
+        found = _kept(inner, hashed, depth)
+        if told is not _DROPPED and found is not _DROPPED:
+            kept[told] = found
+    return kept
+
+
+def _text(value: str, hashed: Hashed, depth: int) -> Any:
+    if value[:1] in ("{", "["):
+        return _document(value, hashed, depth)
+    if len(value) > _MAX_TEXT or len(value.split()) > _MAX_WORDS or "mozilla/" in value.lower():
+        return _DROPPED
+    if value[:8].lower().startswith(("http://", "https://")):
+        return _without_addresses(link_of(value) or "", hashed)
+    return _without_addresses(value, hashed)
+
+
+def _document(value: str, hashed: Hashed, depth: int) -> Any:
+    """Redact JSON within a text, such as the message of a notification."""
+    try:
+        read = json.loads(value)
+    except (ValueError, RecursionError):
+        return _DROPPED
+    found = _kept(read, hashed, depth)
+    return _DROPPED if found is _DROPPED else json.dumps(found, separators=(",", ":"), allow_nan=False)
+
+
+def _without_addresses(value: str, hashed: Hashed) -> str:
+    named = _NAMED_ADDRESS.fullmatch(value)
+    if named is not None:
+        value = named[1]
+    for shape in (_IPV4, _IPV6, _PHONE):
+        if not _ADDRESS.search(value) or shape is not _PHONE:
+            value = shape.sub("", value)
+    return _ADDRESS.sub(lambda found: f"hash:{hashed(unquote(found[0]))}", value)
+
+
+def _plain(name: str) -> str:
+    """Spell a field's name as in the lists: `User-Agent` is `useragent`."""
+    return "".join(filter(str.isalnum, name.lower()))

@@ -1,0 +1,104 @@
+"""Sources as requests name them, remembered for seconds with their secrets opened."""
+
+import re
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from gateway.webhooks.provider import Credentials
+from shared.contracts.key import random_text
+from shared.contracts.rows import Microseconds
+from shared.contracts.sealed import Seal
+from shared.errors import SettingsRefused, StoreUnavailable
+from shared.store import SourceRow, active_secrets
+
+PREFIX: Final = "src_"
+_LENGTH: Final = 22
+"""131 random bits: an address nobody guesses."""
+_SHAPE = re.compile(rf"{PREFIX}[0-9A-Za-z]{{{_LENGTH}}}")
+_REMEMBERED: Final = 10_000
+
+
+class SourceStore(Protocol):
+    """The part of the store that knows sources."""
+
+    def source(self, source_id: str) -> SourceRow | None:
+        """Find a source by its address."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownSource:
+    """A source and its secrets in the clear, with the instant from which each is no longer good."""
+
+    row: SourceRow
+    secrets: tuple[tuple[str, Microseconds | None], ...]
+
+    def credentials(self, at: Microseconds) -> Credentials:
+        """Tell what a request at an instant may prove itself with."""
+        good = [secret for secret, expires_at in self.secrets if expires_at is None or expires_at > at]
+        return Credentials(good, self.row.settings)
+
+
+def new_source_id() -> str:
+    """Make an address."""
+    return PREFIX + random_text(_LENGTH)
+
+
+def is_source_id(text: str) -> bool:
+    """Tell whether a text could be an address at all."""
+    return _SHAPE.fullmatch(text) is not None
+
+
+class SourceBook:
+    """Looks sources up; called from threads."""
+
+    def __init__(
+        self,
+        store: SourceStore,
+        seal: Seal,
+        *,
+        fresh_seconds: float,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store = store
+        self._seal = seal
+        self._fresh_seconds = fresh_seconds
+        self._monotonic = monotonic
+        self._known: OrderedDict[str, tuple[float, KnownSource | None]] = OrderedDict()
+        self._turn = threading.Lock()
+
+    def source(self, source_id: str, at: Microseconds) -> KnownSource | None:
+        """Find a source; None: there is none.
+
+        Raises:
+            StoreUnavailable: nobody can say, or its secrets cannot be read; the provider tries again.
+        """
+        if not is_source_id(source_id):
+            return None
+        with self._turn:
+            remembered = self._known.get(source_id)
+        if remembered is not None and self._monotonic() < remembered[0]:
+            return remembered[1]
+        row = self._store.source(source_id)
+        known = None if row is None else self._opened(row, at)
+        with self._turn:
+            self._known[source_id] = (self._monotonic() + self._fresh_seconds, known)
+            self._known.move_to_end(source_id)
+            while len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)
+        return known
+
+    def forget(self, source_id: str) -> None:
+        """Ask the store the next time: the source was changed here."""
+        with self._turn:
+            self._known.pop(source_id, None)
+
+    def _opened(self, row: SourceRow, at: Microseconds) -> KnownSource:
+        try:
+            secrets = tuple((self._seal.opened(one.sealed), one.expires_at) for one in active_secrets(row, at))
+        except SettingsRefused as error:
+            raise StoreUnavailable(error.detail) from error
+        return KnownSource(row, secrets)
