@@ -11,12 +11,14 @@ from foretell.commands import (
     contacts,
     data,
     dead_letters,
+    deliveries,
     keys,
     models,
     outcomes,
     running,
     sources,
     store,
+    subscriptions,
     training,
 )
 from foretell.failures import OneSentence
@@ -45,6 +47,8 @@ app.add_typer(training.app, name="train")
 app.add_typer(models.app, name="models")
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(keys.app, name="keys")
+app.add_typer(subscriptions.app, name="subscriptions")
+app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(sources.app, name="sources")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(contacts.app, name="contacts")

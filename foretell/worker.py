@@ -13,6 +13,9 @@ from foretell.background.retention import Retention, rules
 from foretell.ending import Ending
 from foretell.opening import now_us
 from shared.contracts.rows import SECOND
+from shared.contracts.sealed import Seal
+from shared.delivery.courier import Courier, CourierMetrics
+from shared.delivery.sender import Sender
 from shared.serving import logs
 from shared.settings import WorkerSettings
 from shared.store import Database, open_database
@@ -20,6 +23,11 @@ from shared.store import Database, open_database
 log = logging.getLogger(__name__)
 
 STOP_SECONDS = 8.0
+BREATH_SECONDS = 0.05
+"""Between rounds of deliveries; a round with nothing to do waits by itself."""
+FAILING_SECONDS = 15.0
+LEASE_OF_TIMEOUT = 2
+"""A delivery is leased for so many times what an attempt may take."""
 LOOKS_A_DEBOUNCE = 5
 """How often it is looked for stale contacts within the time of one debounce."""
 
@@ -41,14 +49,29 @@ def loops_of(settings: WorkerSettings, database: Database, stop: threading.Event
     debounce = settings.rescore_debounce_seconds
     patience = int(settings.rescore_patience_seconds * SECOND)
     following = Following(database, noticing, int(debounce * SECOND), patience, stop, now_us)
+    courier = _courier(settings, database, stop, CourierMetrics(metrics.registry))
     return Loops(
         (
             Loop("retention", settings.retention_every_seconds, retention.turn),
             Loop("rescoring", settings.rescore_poll_seconds, rescoring.turn, services.all_ready),
             Loop("following", debounce / LOOKS_A_DEBOUNCE, following.turn, services.all_ready),
+            Loop("deliveries", BREATH_SECONDS, courier.turn, end=courier.end, failing_seconds=FAILING_SECONDS),
         ),
         stop,
         metrics,
+    )
+
+
+def _courier(settings: WorkerSettings, database: Database, stop: threading.Event, metrics: CourierMetrics) -> Courier:
+    return Courier(
+        database,
+        Seal(settings.identity_key.get_secret_value().encode()),
+        lambda: Sender(timeout_seconds=settings.webhook_timeout_seconds, allow_private=settings.webhook_allow_private),
+        round(LEASE_OF_TIMEOUT * settings.webhook_timeout_seconds * SECOND),
+        settings.webhook_poll_seconds,
+        stop,
+        metrics,
+        now_us,
     )
 
 

@@ -29,6 +29,8 @@ from gateway.forwarding import add_forwarding
 from gateway.idempotency import BodyDigest
 from gateway.limits import Limits, QuotaHeaders
 from gateway.metrics import GatewayMetrics
+from gateway.subscriptions import deliveries
+from gateway.subscriptions import routes as subscriptions
 from gateway.upstream import Upstreams, new_client
 from gateway.webhooks import door
 from gateway.webhooks.confirming import Visits
@@ -76,7 +78,8 @@ def create_app(
     add_forwarding(app)
     # A contact's id may hold slashes: the more specific path comes before it.
     specific = (predictions, privacy)
-    general = (contacts, outcomes, segments, door, sources, dead_letters, audit, health, pages)
+    incoming, outgoing = (door, sources, dead_letters), (subscriptions, deliveries)
+    general = (contacts, outcomes, segments, *incoming, *outgoing, audit, health, pages)
     for part in (*specific, *general):
         app.include_router(part.router)
     # The last one added comes first to a request.

@@ -157,8 +157,21 @@ class ServiceSettings(SigningSettings):
         return 1 if self.resolved_store_url().startswith("sqlite") else 4
 
 
-class UpstreamSettings(SigningSettings):
+class DeliverySettings(Settings):
+    """Settings of what sends webhooks: the worker, the gateway (to try one out) and the command line."""
+
+    webhook_allow_private: bool = False
+    """Whether webhooks may go to http and to addresses inside the network: only where every client is trusted."""
+
+    webhook_timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 15.0
+    """How long one attempt may take."""
+
+
+class UpstreamSettings(SigningSettings, DeliverySettings):
     """Settings of the processes that call services: the gateway and the worker."""
+
+    identity_key: SecretStr = Field(min_length=32)
+    """Key of the hash under which e-mail addresses are kept, and of the seal on secrets of webhooks."""
 
     upstream: str = "http://127.0.0.1:{port}"
     """Address of a service; `{name}` and `{port}` are filled in from the capability table."""
@@ -173,9 +186,6 @@ class UpstreamSettings(SigningSettings):
 
 class GatewaySettings(UpstreamSettings):
     """Settings of the gateway."""
-
-    identity_key: SecretStr = Field(min_length=32)
-    """Key of the hash under which e-mail addresses are kept, and who was erased is recognised."""
 
     key_cache_seconds: PositiveFloat = 5.0
     """How long a key is believed without asking the store again."""
@@ -219,6 +229,12 @@ class WorkerSettings(UpstreamSettings):
 
     retention_every_seconds: PositiveFloat = 3_600.0
     """How often what is older is looked for."""
+
+    webhook_retention_days: PositiveInt = 30
+    """How long messages, deliveries and attempts are kept, whatever became of them."""
+
+    webhook_poll_seconds: Annotated[float, Field(gt=0, le=60)] = 0.5
+    """How often deliveries are looked for when there is nothing to do."""
 
     rescore_poll_seconds: PositiveFloat = 15.0
     """How often champions are looked at for having changed."""

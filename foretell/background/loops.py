@@ -44,6 +44,10 @@ class Loop:
     """Does one round; raises when it failed."""
     ready: Callable[[], bool] = lambda: True
     """Tells whether what the first turn needs is there."""
+    end: Callable[[], None] = lambda: None
+    """Called in the loop's thread after its last turn."""
+    failing_seconds: float = 0.0
+    """How long it waits at most after failures, where its interval is shorter than that."""
 
 
 @dataclass(slots=True)
@@ -79,7 +83,9 @@ class Loops:
         failures = 0
         while not self.stop.is_set():
             failures = 0 if self.run_once(loop) else failures + 1
-            self.stop.wait(pause_seconds(loop.every_seconds, failures))
+            longest = max(loop.every_seconds, loop.failing_seconds) if failures else loop.every_seconds
+            self.stop.wait(pause_seconds(longest, failures))
+        loop.end()
 
     def run_once(self, loop: Loop) -> bool:
         """Do one turn; whatever goes wrong is counted, and the loop lives on. Tell whether it went well."""

@@ -34,6 +34,7 @@ def rules(settings: WorkerSettings) -> tuple[Rule, ...]:
     return (
         Rule("predictions", settings.prediction_retention_days, repeated(AccountStore.delete_predictions_before)),
         Rule("events", settings.event_retention_days, AccountStore.delete_events_before),
+        Rule("messages", settings.webhook_retention_days, repeated(AccountStore.erase_messages_before)),
         Rule("audit", settings.audit_retention_days, repeated(AccountStore.delete_audit_before)),
         Rule("dead_letters", settings.dead_letter_retention_days, repeated(AccountStore.delete_dead_letters_before)),
         Rule("receipts", settings.receipt_retention_days, repeated(AccountStore.delete_receipts_before)),

@@ -12,6 +12,7 @@ from pydantic.json_schema import models_json_schema
 
 from gateway.openapi.errors import RESPONSES
 from gateway.openapi.headers import add_headers, is_repeatable
+from gateway.openapi.outgoing import webhooks
 from gateway.openapi.services import Document, add_services
 from gateway.schemas import ContactsRequest, EventsRequest
 from shared.capabilities import TABLE
@@ -32,6 +33,7 @@ _TAGS: Final = (
     ("outcomes", "What is predicted."),
     ("models", "What was trained."),
     ("segments", "Groups that behave alike."),
+    ("subscriptions", "Who is told what by signed webhooks, and how that goes."),
     ("webhooks", "Where email platforms and CRMs send what happened."),
     ("sources", "Who may send webhooks, and what of it could not be taken."),
     ("privacy", "What is held of a person, and its end."),
@@ -63,6 +65,7 @@ def merged(app: FastAPI) -> Document:
     document["tags"] = [{"name": name, "description": text} for name, text in _TAGS]
     _add_bodies(document)
     document["components"]["schemas"]["Problem"] = PROBLEM_SCHEMA
+    document["webhooks"] = webhooks(document["components"]["schemas"])
     add_services(document)
     _add_errors(document)
     add_headers(document, operations(document))
@@ -130,6 +133,8 @@ def _possible(path: str, method: str, operation: Document) -> Iterator[str]:
     if "requestBody" in operation:
         yield from ("BodyTooLarge", "BodyTooSlow")
     if "{" in path and method != "put":
+        yield "NotFound"
+    if "subscriptions" in operation["tags"] and method == "post" and path == "/deliveries/replay":
         yield "NotFound"
     if method in ("patch", "delete") or is_repeatable(operation) or "sources" in operation["tags"]:
         yield "Conflict"

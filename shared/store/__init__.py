@@ -3,6 +3,18 @@
 from shared.store.account import AccountStore
 from shared.store.bulk import BULK_ROWS
 from shared.store.database import Database, open_database
+from shared.store.deliveries import ENDED
+from shared.store.delivery_rows import (
+    AttemptResult,
+    AttemptRow,
+    DeliveryRow,
+    DeliveryState,
+    DueDelivery,
+    SecretRow,
+    SubscriptionCounts,
+    SubscriptionRow,
+    SubscriptionState,
+)
 from shared.store.identities import Identity
 from shared.store.migration import check, downgrade, migrate
 from shared.store.rows import (
@@ -28,25 +40,35 @@ from shared.store.sources import active_secrets
 
 __all__ = [
     "BULK_ROWS",
+    "ENDED",
     "Account",
     "AccountStore",
     "AddedEvents",
     "AnswerRow",
     "AssignmentRow",
+    "AttemptResult",
+    "AttemptRow",
     "AuditRow",
     "BulkCounts",
     "ChampionRow",
     "Database",
     "DeadLetterRow",
+    "DeliveryRow",
+    "DeliveryState",
+    "DueDelivery",
     "EventCount",
     "EventTypeCount",
     "Identity",
     "KeyRow",
     "PredictionRow",
     "PromotionRow",
+    "SecretRow",
     "SourceRow",
     "SourceSecretRow",
     "StoredContact",
+    "SubscriptionCounts",
+    "SubscriptionRow",
+    "SubscriptionState",
     "VersionRow",
     "active_secrets",
     "check",

@@ -7,7 +7,9 @@ from shared.store.bulk import BulkEvents
 from shared.store.catalogue import Catalogue
 from shared.store.champions import Champions
 from shared.store.contacts import Contacts
+from shared.store.courier_rounds import CourierRounds
 from shared.store.dead_letters import DeadLetters
+from shared.store.deliveries import Deliveries
 from shared.store.erasure import Erasure
 from shared.store.events import Events
 from shared.store.export import Export
@@ -23,6 +25,7 @@ from shared.store.sightings import Sightings
 from shared.store.sources import Sources
 from shared.store.stale import StaleContacts
 from shared.store.standings import Standings
+from shared.store.subscriptions import Subscriptions
 
 
 class AccountStore(
@@ -40,6 +43,9 @@ class AccountStore(
     Standings,
     StaleContacts,
     Outbox,
+    Subscriptions,
+    Deliveries,
+    CourierRounds,
     Sources,
     Receipts,
     DeadLetters,

@@ -17,7 +17,7 @@ from shared.store.rows import Account, ChampionRow, KeyRow, SourceRow
 from shared.store.sources import source_rows
 from shared.store.sql import Sql
 from shared.store.tables import AccountStateTable, AccountTable, KeyTable
-from shared.store.webhook_tables import SourceTable, StaleContactTable
+from shared.store.webhook_tables import DeliveryTable, SourceTable, StaleContactTable, SubscriptionTable
 
 
 class Database:
@@ -116,6 +116,26 @@ class Database:
         """List the champions of all accounts: what a service polls."""
         with self._store.reading() as connection:
             return champion_rows(connection)
+
+    def due_subscriptions(self, at: Microseconds) -> dict[str, list[str]]:
+        """List, by account, the enabled subscriptions with something due: what a courier polls."""
+        delivery, one = DeliveryTable, SubscriptionTable
+        due = select(delivery.delivery_id).where(
+            delivery.account_id == one.account_id,
+            delivery.subscription_id == one.subscription_id,
+            delivery.state == "pending",
+            delivery.due_at <= at,
+        )
+        statement = (
+            select(one.account_id, one.subscription_id)
+            .where(one.state == "enabled", due.exists())
+            .order_by(one.account_id, one.subscription_id)
+        )
+        found: dict[str, list[str]] = {}
+        with self._store.reading() as connection:
+            for account, subscription_id in connection.execute(statement):
+                found.setdefault(account, []).append(subscription_id)
+        return found
 
     def scrub(self) -> None:
         """Empty the write-ahead logs (SQLite), in which what was deleted could still be read."""

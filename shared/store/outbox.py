@@ -64,6 +64,7 @@ def publish(connection: Connection, account: str, messages: Sequence[Message], *
             "state": "pending",
             "due_at": at,
             "attempts": 0,
+            "tries": 0,
             "created_at": at,
             "ended_at": None,
         }
@@ -91,6 +92,7 @@ def _subscribers(connection: Connection, account: str) -> list[_Subscriber]:
         select(table.subscription_id, table.event_types, table.model_changes)
         .where(table.account_id == account, table.state.in_(WANTED))
         .order_by(table.subscription_id)
+        .with_for_update(read=True, key_share=True)  # not deleted before its deliveries are written
     )
     return [(one, frozenset(json.loads(types)), model) for one, types, model in connection.execute(statement)]
 

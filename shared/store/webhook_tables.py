@@ -98,7 +98,7 @@ class SubscriptionTable(StoreTable):
     settings: Mapped[LongText]
     """JSON: what the connector needs, the template of a body."""
     sealed_headers: Mapped[OptionalLongText]
-    """JSON of headers that the receiver asks for (a token), sealed."""
+    """JSON of headers that the receiver asks for (a token); each value is sealed."""
     model_changes: Mapped[bool]
     """Whether changes that only a new model caused are told one by one."""
     state: Mapped[str]
@@ -149,7 +149,10 @@ class DeliveryTable(StoreTable):
     __tablename__ = "deliveries"
     __table_args__: Any = (
         UniqueConstraint("account_id", "subscription_id", "message_id"),
-        Index(None, "account_id", "state", "due_at"),
+        # What is due of one subscription is found past any number that another one keeps waiting.
+        Index(None, "account_id", "subscription_id", "state", "due_at"),
+        Index(None, "account_id", "message_id"),
+        Index(None, "account_id", "created_at"),
         ForeignKeyConstraint(["account_id", "message_id"], ["messages.account_id", "messages.message_id"]),
         ForeignKeyConstraint(
             ["account_id", "subscription_id"], ["subscriptions.account_id", "subscriptions.subscription_id"]
@@ -165,6 +168,9 @@ class DeliveryTable(StoreTable):
     due_at: Mapped[Instant]
     """When the next attempt is due; while one is made this lies ahead by a lease, so a killed worker loses nothing."""
     attempts: Mapped[int]
+    """All that were made."""
+    tries: Mapped[int]
+    """Attempts since it was made or replayed: how far it is on the schedule."""
     created_at: Mapped[Instant]
     ended_at: Mapped[OptionalInstant]
 

@@ -15,7 +15,7 @@ def test_a_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_wrong_setting_is_named_without_its_value() -> None:
     with pytest.raises(SettingsRefused) as caught:
-        read(WorkerSettings, signing_key="k" * 32, rescore_share=17.5)
+        read(WorkerSettings, signing_key="k" * 32, identity_key="k" * 32, rescore_share=17.5)
 
     assert caught.value.detail == "FORETELL_RESCORE_SHARE is wrong: Input should be less than or equal to 1."
 

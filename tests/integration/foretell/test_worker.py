@@ -57,7 +57,10 @@ def service(status: int, body: Any) -> Iterator[tuple[WorkerSettings, list[tuple
     with ThreadingHTTPServer(("127.0.0.1", 0), Door) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
-        yield WorkerSettings(signing_key=KEY, upstream=f"http://127.0.0.1:{server.server_address[1]}"), seen
+        yield (
+            WorkerSettings(signing_key=KEY, identity_key=KEY, upstream=f"http://127.0.0.1:{server.server_address[1]}"),
+            seen,
+        )
         server.shutdown()
         thread.join()
 
@@ -103,7 +106,7 @@ def test_an_answer_about_others_is_an_error() -> None:
 
 
 def test_nobody_there_is_an_error() -> None:
-    settings = WorkerSettings(signing_key=KEY, upstream="http://127.0.0.1:9")
+    settings = WorkerSettings(signing_key=KEY, identity_key=KEY, upstream="http://127.0.0.1:9")
 
     with pytest.raises(UpstreamUnavailable, match="does not answer"):
         ServiceCalls(settings)(CHAMPION, ["a"], reasons=0)
@@ -136,7 +139,12 @@ def test_the_door_tells_health_and_counts() -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_process_ends_cleanly_when_told(tmp_path: Path, number: signal.Signals) -> None:
     migrate(Settings(home=tmp_path))
-    environment = {**os.environ, "FORETELL_HOME": str(tmp_path), "FORETELL_SIGNING_KEY": KEY}
+    environment = {
+        **os.environ,
+        "FORETELL_HOME": str(tmp_path),
+        "FORETELL_SIGNING_KEY": KEY,
+        "FORETELL_IDENTITY_KEY": KEY,
+    }
     command = [sys.executable, "-m", "foretell", "worker"]
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

@@ -130,10 +130,18 @@ async def upstream() -> AsyncIterator[Upstream]:
 
 
 @pytest.fixture
-async def door(migrated: Path, tmp_path: Path, upstream: Upstream) -> AsyncIterator[Door]:
+def more_settings() -> dict[str, Any]:
+    """Settings that the tests of a file need; override it there."""
+    return {}
+
+
+@pytest.fixture
+async def door(
+    migrated: Path, tmp_path: Path, upstream: Upstream, more_settings: dict[str, Any]
+) -> AsyncIterator[Door]:
     for file in migrated.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
-    async with opened(tmp_path, upstream) as made:
+    async with opened(tmp_path, upstream, **more_settings) as made:
         yield made
 
 

@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from shared.contracts.message import Message
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import AttributeRow, ContactRow, EventRow
 from shared.errors import Conflict, NotFound, UnknownOutcome
@@ -10,14 +11,18 @@ from shared.store import (
     AccountStore,
     AnswerRow,
     AssignmentRow,
+    AttemptResult,
     Database,
     DeadLetterRow,
     PredictionRow,
+    SecretRow,
     SourceRow,
     SourceSecretRow,
+    SubscriptionRow,
     VersionRow,
 )
 from shared.store.columns import PredictionTable, StoreTable
+from shared.store.outbox import delivery_id
 
 EVENT = EventRow("a", "1", "order_placed", 10, 10, message_id="m")
 LETTER = DeadLetterRow("dl_1", "src_1", "sendgrid", "unknown_contact", "detail", "{}", "hash", 10)
@@ -51,6 +56,20 @@ def fill(store: AccountStore) -> None:
     store.hashing(b"k" * 32).erase_contact("gone", at=4)
     store.put_standings([STANDING])
     store.create_key("k", ["read"], public_id=f"of-{store.account}", digest=b"d", created_at=1)
+    fill_deliveries(store)
+
+
+def fill_deliveries(store: AccountStore) -> None:
+    """Subscribe, and fail to deliver; what is filled once stays as it is."""
+    if store.subscription("s1") is None:
+        wanted = SubscriptionRow(
+            "s1", "https://a.example", ("x",), "", None, {}, None, False, "enabled", None, 1, None, 1
+        )
+        store.create_subscription(wanted, SecretRow("s1", "sec_1", "sealed", 1, None))
+    store.publish([Message("m1", "x", 1, {})], at=1)
+    for due in store.take_deliveries({"s1": 1}, at=1, until=9):
+        failed = AttemptResult(due.delivery_id, "s1", 2, 500, 1, None, "no", "failed", 2, 1, False)
+        store.record_attempts([failed], at=2, pause_before=0)
 
 
 def everything(store: AccountStore) -> dict[str, object]:
@@ -82,6 +101,13 @@ def everything(store: AccountStore) -> dict[str, object]:
         "latest_of": store.latest_of("scoring", "x", ["a"]),
         "contacts_of_segment": store.contacts_of_segment("s1", limit=10),
         "segment_names": store.segment_names(),
+        "subscriptions": store.subscriptions(),
+        "subscription": store.subscription("s1"),
+        "subscription_secrets": store.subscription_secrets(1),
+        "subscription_counts": store.subscription_counts(),
+        "deliveries": store.deliveries(10),
+        "delivery": store.delivery(delivery_id("s1", "m1")),
+        "attempts": store.attempts(delivery_id("s1", "m1")),
         "sources": store.sources(),
         "source": store.source("src_default"),
         "known_receipts": store.known_receipts("src_1", {"r"}),
@@ -129,6 +155,8 @@ READS = {name for name in dir(AccountStore) if not name.startswith("_")} - {
     "begin_answer", "hold_claim", "keep_answer", "release_claim", "delete_answers_before",
     "acting", "hashing", "erase_contact", "erase_late_predictions", "delete_events_before", "delete_audit_before",
     "put_standings", "clear_stale",
+    "create_subscription", "update_subscription", "delete_subscription", "add_subscription_secret", "take_deliveries",
+    "record_attempts", "replay_delivery", "replay_deliveries", "erase_messages_before",
 }  # fmt: skip
 
 
@@ -159,6 +187,8 @@ def test_no_write_reaches_another_account(database: Database) -> None:
     other.put_contacts([ContactRow("a", 9, attributes=(AttributeRow("plan", "x", 2),))], recorded_at=9)
     other.delete_outcome("scoring", "x")
     other.delete_predictions_before(99)
+    other.delete_subscription("s1")
+    other.erase_messages_before(99)
     other.keep_answer("again", "claim", status=200, answer="sealed", contact_ids=None)
     other.delete_answers_before(99)
     other.hashing(b"k" * 32).erase_contact("a", at=9)

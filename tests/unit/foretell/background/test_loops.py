@@ -67,3 +67,17 @@ def test_the_first_turn_waits_until_it_is_ready() -> None:
 
     assert turned_after == [2]
     assert counted(loops.metrics, "foretell_worker_failures_total") == 0
+
+
+def test_a_loop_that_ends_tidies_up_in_its_own_thread() -> None:
+    stop, seen = threading.Event(), []
+
+    def turn() -> None:
+        seen.append(threading.current_thread().name)
+        stop.set()
+
+    loops = Loops((Loop("one", 0.0, turn, end=lambda: seen.append(threading.current_thread().name)),), stop)
+    loops.start()
+    loops.join(within_seconds=5)
+
+    assert seen == ["one", "one"]

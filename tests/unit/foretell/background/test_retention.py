@@ -90,6 +90,6 @@ def test_events_that_go_before_models_have_looked_at_them_are_warned_of(caplog: 
 
 
 def test_events_are_kept_for_ever_unless_said_otherwise() -> None:
-    settings = WorkerSettings(signing_key=SecretStr("k" * 32))
+    settings = WorkerSettings(signing_key=SecretStr("k" * 32), identity_key=SecretStr("k" * 32))
 
     assert {rule.name: rule.days for rule in rules(settings)}["events"] is None

@@ -119,6 +119,7 @@ def upgrade() -> None:
         sa.Column("state", KEY, nullable=False),
         sa.Column("due_at", sa.BigInteger(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("ended_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
@@ -140,7 +141,16 @@ def upgrade() -> None:
         ),
     )
     op.create_index(
-        op.f("ix_deliveries_account_id_state_due_at"), "deliveries", ["account_id", "state", "due_at"], unique=False
+        op.f("ix_deliveries_account_id_subscription_id_state_due_at"),
+        "deliveries",
+        ["account_id", "subscription_id", "state", "due_at"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_deliveries_account_id_message_id"), "deliveries", ["account_id", "message_id"], unique=False
+    )
+    op.create_index(
+        op.f("ix_deliveries_account_id_created_at"), "deliveries", ["account_id", "created_at"], unique=False
     )
     op.create_table(
         "source_secrets",

@@ -1,0 +1,1 @@
+"""The only place that sends messages to those who subscribed: signed, guarded, tried again; also into CRMs."""

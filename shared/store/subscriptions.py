@@ -1,0 +1,197 @@
+"""Subscriptions of an account and the secrets that their deliveries are signed with."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+
+from shared.contracts.rows import Microseconds
+from shared.errors import Conflict, NotFound
+from shared.store.delivery_rows import SecretRow, SubscriptionCounts, SubscriptionRow
+from shared.store.scope import Scope
+from shared.store.webhook_tables import AttemptTable, DeliveryTable, SubscriptionSecretTable, SubscriptionTable
+
+MAX_SUBSCRIPTIONS = 100
+MAX_SECRETS = 4
+"""That are valid at once; each makes the list of signatures longer."""
+
+
+class Subscriptions(Scope):
+    """The subscriptions of one account."""
+
+    def create_subscription(self, row: SubscriptionRow, secret: SecretRow) -> None:
+        """Keep a subscription and its first secret.
+
+        Raises:
+            Conflict: the account has too many.
+        """
+        with self._writing() as connection:
+            known = select(func.count()).where(SubscriptionTable.account_id == self.account)
+            if connection.execute(known).scalar_one() >= MAX_SUBSCRIPTIONS:
+                raise Conflict(
+                    f"An account has at most {MAX_SUBSCRIPTIONS} subscriptions; delete one that is not used."
+                )
+            values = {"account_id": self.account, **_written(row)}
+            connection.execute(insert(SubscriptionTable), values)
+            self._add_secret(connection, secret)
+            self._audit(connection, "subscription.created", row.subscription_id, event_types=list(row.event_types))
+
+    def subscriptions(self) -> list[SubscriptionRow]:
+        """List the account's subscriptions, oldest first."""
+        with self._store.reading() as connection:
+            return _rows(connection, SubscriptionTable.account_id == self.account)
+
+    def subscription(self, subscription_id: str) -> SubscriptionRow | None:
+        """Find a subscription."""
+        with self._store.reading() as connection:
+            return next(iter(_rows(connection, self._subscription(subscription_id))), None)
+
+    def update_subscription(self, before: SubscriptionRow, after: SubscriptionRow) -> None:
+        """Keep what is different about a subscription.
+
+        Args:
+            before: as it was read; what changed meanwhile and is the same in both stays changed.
+            after: as it is to be.
+
+        Raises:
+            NotFound: it was deleted meanwhile.
+        """
+        old, new = _written(before), _written(after)
+        different = {name: value for name, value in new.items() if value != old[name]}
+        with self._writing() as connection:
+            mine = self._subscription(before.subscription_id)
+            held = select(SubscriptionTable.subscription_id).where(mine).with_for_update(key_share=True)
+            if connection.execute(held).first() is None:
+                raise absent(before.subscription_id)
+            if different:
+                connection.execute(update(SubscriptionTable).where(mine).values(**different))
+                self._audit(connection, "subscription.changed", before.subscription_id, fields=sorted(different))
+
+    def delete_subscription(self, subscription_id: str) -> None:
+        """Delete a subscription with its secrets and deliveries; what waits is not delivered.
+
+        Raises:
+            NotFound: there is none.
+        """
+        with self._writing() as connection:
+            mine = self._subscription(subscription_id)
+            held = select(SubscriptionTable.subscription_id).where(mine).with_for_update()
+            if connection.execute(held).first() is None:
+                raise absent(subscription_id)
+            deliveries = (DeliveryTable.account_id == self.account) & (DeliveryTable.subscription_id == subscription_id)
+            attempts = select(DeliveryTable.delivery_id).where(deliveries)
+            connection.execute(
+                delete(AttemptTable).where(
+                    AttemptTable.account_id == self.account, AttemptTable.delivery_id.in_(attempts)
+                )
+            )
+            connection.execute(delete(DeliveryTable).where(deliveries))
+            connection.execute(delete(SubscriptionSecretTable).where(self._secrets_of(subscription_id)))
+            connection.execute(delete(SubscriptionTable).where(mine))
+            self._audit(connection, "subscription.deleted", subscription_id)
+
+    def subscription_secrets(self, at: Microseconds) -> dict[str, list[SecretRow]]:
+        """List the secrets that are valid, newest first, by subscription."""
+        table = SubscriptionSecretTable
+        statement = (
+            select(table.subscription_id, table.secret_id, table.sealed, table.created_at, table.expires_at)
+            .where(table.account_id == self.account, table.expires_at.is_(None) | (table.expires_at > at))
+            .order_by(table.created_at.desc(), table.secret_id)
+        )
+        found: dict[str, list[SecretRow]] = {}
+        with self._store.reading() as connection:
+            for row in connection.execute(statement):
+                found.setdefault(row.subscription_id, []).append(SecretRow(*row))
+        return found
+
+    def add_subscription_secret(self, secret: SecretRow, *, retire_at: Microseconds) -> None:
+        """Sign with another secret from now on; those there are sign beside it until they expire.
+
+        Args:
+            secret: the new one.
+            retire_at: when the others expire, unless they do before.
+
+        Raises:
+            NotFound: there is no such subscription.
+            Conflict: too many secrets are valid.
+        """
+        with self._writing() as connection:
+            subscription = self._subscription(secret.subscription_id)
+            held = select(SubscriptionTable.subscription_id).where(subscription).with_for_update(key_share=True)
+            if connection.execute(held).first() is None:
+                raise absent(secret.subscription_id)
+            table, mine = SubscriptionSecretTable, self._secrets_of(secret.subscription_id)
+            connection.execute(delete(table).where(mine, table.expires_at <= secret.created_at))
+            if connection.execute(select(func.count()).where(mine)).scalar_one() >= MAX_SECRETS:
+                raise Conflict(f"{MAX_SECRETS} secrets are valid already; wait until one has expired.")
+            outlives = table.expires_at.is_(None) | (table.expires_at > retire_at)
+            connection.execute(update(table).where(mine, outlives).values(expires_at=retire_at))
+            self._add_secret(connection, secret)
+            self._audit(connection, "subscription.secret_rotated", secret.subscription_id, secret=secret.secret_id)
+
+    def subscription_counts(self) -> dict[str, SubscriptionCounts]:
+        """Count what waits and what was given up, by subscription; those without either are left out."""
+        table, one = DeliveryTable, SubscriptionTable
+        same = (table.account_id == one.account_id) & (table.subscription_id == one.subscription_id)
+        statement = (  # by way of the subscriptions, so that what was delivered is not looked through
+            select(table.subscription_id, table.state, func.count())
+            .join_from(one, table, same)
+            .where(one.account_id == self.account, table.state.in_(("pending", "failed")))
+            .group_by(table.subscription_id, table.state)
+        )
+        counted: dict[str, dict[str, int]] = {}
+        with self._store.reading() as connection:
+            for subscription_id, state, count in connection.execute(statement):
+                counted.setdefault(subscription_id, {})[state] = count
+        return {
+            one: SubscriptionCounts(pending=counts.get("pending", 0), failed=counts.get("failed", 0))
+            for one, counts in counted.items()
+        }
+
+    def _add_secret(self, connection: Connection, secret: SecretRow) -> None:
+        connection.execute(insert(SubscriptionSecretTable), {"account_id": self.account, **secret._asdict()})
+
+    def _subscription(self, subscription_id: str) -> ColumnElement[bool]:
+        table = SubscriptionTable
+        return (table.account_id == self.account) & (table.subscription_id == subscription_id)
+
+    def _secrets_of(self, subscription_id: str) -> ColumnElement[bool]:
+        table = SubscriptionSecretTable
+        return (table.account_id == self.account) & (table.subscription_id == subscription_id)
+
+
+def absent(subscription_id: str) -> NotFound:
+    """Say that there is no such subscription."""
+    return NotFound(f"There is no subscription {subscription_id} in this account; GET /subscriptions lists them.")
+
+
+def _written(row: SubscriptionRow) -> dict[str, Any]:
+    return {
+        "subscription_id": row.subscription_id,
+        "url": row.url,
+        "event_types": json.dumps(row.event_types),
+        "description": row.description,
+        "connector": row.connector,
+        "settings": json.dumps(dict(row.settings), sort_keys=True, allow_nan=False),
+        "sealed_headers": row.sealed_headers,
+        "model_changes": row.model_changes,
+        "state": row.state,
+        "state_reason": row.state_reason,
+        "state_at": row.state_at,
+        "failing_since": row.failing_since,
+        "created_at": row.created_at,
+    }
+
+
+def _read(row: Mapping[str, Any]) -> SubscriptionRow:
+    values = {name: value for name, value in row.items() if name != "account_id"}
+    values["event_types"] = tuple(json.loads(values["event_types"]))
+    values["settings"] = json.loads(values["settings"])
+    return SubscriptionRow(**values)
+
+
+def _rows(connection: Connection, condition: ColumnElement[bool]) -> list[SubscriptionRow]:
+    table = SubscriptionTable.__table__
+    statement = select(table).where(condition).order_by(table.c.created_at, table.c.subscription_id)
+    return [_read(row) for row in connection.execute(statement).mappings()]  # type: ignore[arg-type]

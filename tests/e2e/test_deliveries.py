@@ -1,0 +1,177 @@
+"""A worker that is killed with -9 in the middle of deliveries, again and again: nothing that was due is lost."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from standardwebhooks import Webhook
+
+from shared.contracts.message import Message
+from shared.contracts.message_data import EXAMPLES
+from shared.contracts.sealed import Seal
+from shared.delivery.subscribing import new_subscription
+from shared.delivery.wishes import SubscriptionFields
+from shared.settings import Settings
+from shared.store import Database, migrate, open_database
+
+KEY = "k" * 64
+KIND = "score.band_changed"
+HELD_SECONDS = 0.03
+"""How long a receiver takes for one call, so that several are under way at any moment."""
+
+
+@dataclass
+class Receiver:
+    """Remembers what it was sent, verified, and how many calls it has in hand."""
+
+    secret: str = ""
+    taken: list[tuple[str, bytes]] = field(default_factory=list)
+    forged: int = 0
+    in_hand: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def take(self, headers: dict[str, str], body: bytes) -> None:
+        """Take one call, slowly."""
+        with self.lock:
+            self.in_hand += 1
+        time.sleep(HELD_SECONDS)
+        with self.lock:
+            self.in_hand -= 1
+            try:
+                Webhook(self.secret).verify(body, headers)
+            except Exception:
+                self.forged += 1
+            self.taken.append((headers["webhook-id"], body))
+
+
+@contextmanager
+def on_a_socket(receiver: Receiver) -> Iterator[str]:
+    class Door(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            receiver.take({name.lower(): value for name, value in self.headers.items()}, body)
+            try:
+                self.send_response(204)
+                self.end_headers()
+            except OSError:  # the worker was killed
+                pass
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, request: object, client_address: object) -> None:
+            """Killed workers leave broken connections behind."""
+
+    with Server(("127.0.0.1", 0), Door) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/in"
+        server.shutdown()
+        thread.join()
+
+
+@contextmanager
+def worker(home: Path) -> Iterator[subprocess.Popen[bytes]]:
+    environment = {
+        **os.environ,
+        "FORETELL_HOME": str(home),
+        "FORETELL_SIGNING_KEY": KEY,
+        "FORETELL_IDENTITY_KEY": KEY,
+        "FORETELL_WEBHOOK_ALLOW_PRIVATE": "true",
+        "FORETELL_WEBHOOK_TIMEOUT_SECONDS": "1",
+        "FORETELL_WEBHOOK_POLL_SECONDS": "0.05",
+    }
+    with (home / "worker.log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "foretell", "worker"], env=environment, stdout=log, stderr=subprocess.STDOUT
+        )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def subscribe(database: Database, url: str) -> str:
+    fields = SubscriptionFields(url=url, event_types=[KIND])
+    row, secret, text = new_subscription(fields, Seal(KEY.encode()), 1, allow_private=True)
+    database.of("default").create_subscription(row, secret)
+    return text
+
+
+def publish(database: Database, first: int, count: int) -> None:
+    at = time.time_ns() // 1_000
+    messages = [
+        Message(f"m{number}", KIND, at, {**EXAMPLES[KIND], "contact_id": f"c-{number}"}, f"c-{number}", "events")
+        for number in range(first, first + count)
+    ]
+    database.of("default").publish(messages, at=at)
+
+
+def wait_until(reached: "object", within_seconds: float) -> bool:
+    deadline = time.monotonic() + within_seconds
+    while time.monotonic() < deadline:
+        if reached():  # type: ignore[operator]
+            return True
+        time.sleep(0.005)
+    return False
+
+
+def killed_again_and_again(home: Path, kills: int, messages_a_life: int) -> tuple[Receiver, Database, int]:
+    """Kill a worker as often as told, each time with calls under way, while more is published."""
+    draw, receiver, in_the_middle = random.Random(20), Receiver(), 0
+    migrate(Settings(home=home))
+    database = open_database(Settings(home=home))
+    database.create_account("default", created_at=1)
+    with on_a_socket(receiver) as url:
+        receiver.secret = subscribe(database, url)
+        for life in range(kills):
+            publish(database, life * messages_a_life, messages_a_life)
+            with worker(home) as process:
+                enough = len(receiver.taken) + draw.randrange(1, messages_a_life // 2)
+                reached = wait_until(lambda enough=enough: len(receiver.taken) >= enough and receiver.in_hand, 20)
+                assert reached, (home / "worker.log").read_text()[-2_000:]
+                process.kill()
+                in_the_middle += receiver.in_hand > 0
+        with worker(home):
+            store = database.of("default")
+            ended = wait_until(lambda: not any(store.subscription_counts().values()), 30)
+        assert ended, (home / "worker.log").read_text()[-2_000:]
+    return receiver, database, in_the_middle
+
+
+def check(receiver: Receiver, database: Database, messages: int) -> None:
+    deliveries = database.of("default").deliveries(messages + 1)
+    bodies: dict[str, set[bytes]] = {}
+    for webhook_id, body in receiver.taken:
+        bodies.setdefault(webhook_id, set()).add(body)
+
+    assert receiver.forged == 0
+    assert {row.state for row in deliveries} == {"delivered"}
+    assert bodies.keys() == {row.delivery_id for row in deliveries}
+    assert len(bodies) == messages
+    assert {len(told) for told in bodies.values()} == {1}, "the same id always says the same"
+    said = {json.loads(body)["data"]["contact_id"] for told in bodies.values() for body in told}
+    assert said == {f"c-{number}" for number in range(messages)}
+
+
+def test_a_worker_killed_20_times_in_mid_delivery_loses_nothing(tmp_path: Path) -> None:
+    receiver, database, in_the_middle = killed_again_and_again(tmp_path, kills=20, messages_a_life=40)
+
+    check(receiver, database, messages=800)
+    assert in_the_middle >= 15
+    # At most what was under way at each kill is told twice.
+    assert 0 < len(receiver.taken) - 800 <= 20 * 8
+    database.close()
