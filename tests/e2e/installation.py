@@ -88,7 +88,7 @@ class Installation:
 
 
 def write_files(folder: Path) -> tuple[Path, Path]:
-    """Leads who open mail now and then; those who come back often buy."""
+    """Leads who click in mails now and then; those who do so often buy."""
     chance = random.Random(7)
     contacts = ["id,country,timezone,created_at"]
     events = ["contact_id,id,type,occurred_at,value"]
@@ -97,7 +97,7 @@ def write_files(folder: Path) -> tuple[Path, Path]:
         contacts.append(f"c-{number:03},{'FR' if keen else 'US'},Europe/Paris,{KNOWN_SINCE.isoformat()}")
         for day in range(2, 300, 3 if keen else 11):
             at = (NOW - timedelta(days=day, minutes=chance.randrange(1_000))).isoformat()
-            events.append(f"c-{number:03},v-{number}-{day},page_viewed,{at},")
+            events.append(f"c-{number:03},v-{number}-{day},email_clicked,{at},")
             if chance.random() < (0.12 if keen else 0.02):
                 events.append(f"c-{number:03},o-{number}-{day},order_placed,{at},{chance.randrange(10, 90)}")
     contacts.append("broken,FR,Mars/Olympus,")
