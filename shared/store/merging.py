@@ -21,6 +21,7 @@ from shared.store.tables import (
     IdentityTable,
 )
 from shared.store.webhook_tables import StaleContactTable, StandingTable
+from shared.store.withdrawal import forget_profile
 
 _MOVED = (EventTable, AttributeTable, AssignmentTable, StandingTable)
 """Tables whose rows change hands; where both have a row of the same key, that of the contact that stays is kept."""
@@ -51,6 +52,8 @@ class Merging(Identities):
             self._repoint(connection, former, into, at)
             for table in _MOVED:
                 self._move(connection, table, former, into)
+            if consent_of(rows[former].consent).get("profiling") == "denied":
+                forget_profile(connection, self.account, [into])
             stale = StaleContactTable
             mine = (stale.account_id == self.account) & (stale.contact_id == former)
             connection.execute(delete(stale).where(mine))
