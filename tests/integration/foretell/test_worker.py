@@ -161,6 +161,7 @@ def test_the_process_ends_cleanly_when_told(tmp_path: Path, number: signal.Signa
 
 def test_without_the_signing_key_it_says_so(tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("FORETELL_")}
+    environment["FORETELL_IDENTITY_KEY"] = KEY
     ended = subprocess.run(
         [sys.executable, "-m", "foretell", "worker"], env=environment, capture_output=True, text=True, check=False
     )
