@@ -238,7 +238,7 @@ def test_commands_of_the_command_line_page_do_what_it_says(newcomer: Reader, tmp
         if line in done or line.split()[1] in ASKS_TOO_MUCH or not line.startswith("foretell"):
             assert known(line), line
             continue
-        if " revoke " in line:
+        if " keys revoke " in line or " keys rotate " in line:
             key = json.loads(reader.types("foretell keys list --account acme --json"))[0]["id"]
             line = line.replace(line.split()[3], key)
         printed = reader.types(line)

@@ -28,7 +28,9 @@ def test_one_turn_deletes_all_that_is_too_old_and_what_erased_contacts_left(
     store.add_events([EventRow("a", str(days), "x", NOW - days * DAY, NOW) for days in (1, 1_000)])
     store.log_predictions([prediction("a", NOW - days * DAY) for days in (1, 500)])
     store.log_predictions([prediction("gone", NOW - DAY)])
-    asked = WorkerSettings(home=tmp_path, signing_key=SecretStr("k" * 32), event_retention_days=900)
+    asked = WorkerSettings(
+        home=tmp_path, signing_key=SecretStr("k" * 32), identity_key=SecretStr("k" * 32), event_retention_days=900
+    )
 
     Retention(opened, rules(asked), lambda: NOW).turn()
 
