@@ -123,10 +123,14 @@ class Subscriptions(Scope):
                 raise absent(secret.subscription_id)
             table, mine = SubscriptionSecretTable, self._secrets_of(secret.subscription_id)
             connection.execute(delete(table).where(mine, table.expires_at <= secret.created_at))
-            if connection.execute(select(func.count()).where(mine)).scalar_one() >= MAX_SECRETS:
-                raise Conflict(f"{MAX_SECRETS} secrets are valid already; wait until one has expired.")
             outlives = table.expires_at.is_(None) | (table.expires_at > retire_at)
             connection.execute(update(table).where(mine, outlives).values(expires_at=retire_at))
+            # Counted once they are retired: a secret that leaked is replaced at once, however many there are.
+            valid = select(func.count()).where(mine, table.expires_at > secret.created_at)
+            if connection.execute(valid).scalar_one() >= MAX_SECRETS:
+                raise Conflict(
+                    f"{MAX_SECRETS} secrets are valid already; wait until one has expired, or overlap 0 hours."
+                )
             self._add_secret(connection, secret)
             self._audit(connection, "subscription.secret_rotated", secret.subscription_id, secret=secret.secret_id)
 
