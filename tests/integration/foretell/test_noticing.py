@@ -14,7 +14,7 @@ from sqlalchemy import delete, insert, select
 
 from foretell.background.noticing import Noticing, NoticingMetrics
 from foretell.background.rescoring import Rescoring
-from shared.contracts.rows import SECOND, EventRow
+from shared.contracts.rows import SECOND, ContactRow, EventRow
 from shared.errors import UpstreamUnavailable
 from shared.standing.answered import Answered
 from shared.store import ChampionRow, Database, VersionRow
@@ -159,6 +159,23 @@ def test_a_contact_that_was_erased_while_it_was_scored_leaves_nothing(known: Dat
     noticing(known, erasing).score(champion(), ["a", "b"], stale=())
 
     assert states(known, "a", "b") == {"a": "low"}
+    assert told(known) == []
+
+
+def test_who_refused_profiling_while_being_scored_is_told_of_no_more(known: Database) -> None:
+    service = Service({"a": 10})
+    noticing(known, service).score(champion(), ["a"], stale=())
+    service.scores = {"a": 90, "b": 40}
+    refusing = [ContactRow(one, consent={"profiling": "denied"}) for one in ("a", "b")]
+
+    def refused(*given: Any, **named: Any) -> Answered:
+        answered = service(*given, **named)
+        known.of("default").put_contacts(refusing, recorded_at=20)
+        return answered
+
+    noticing(known, refused).score(champion(), ["a", "b"], stale=())
+
+    assert states(known, "a", "b") == {}
     assert told(known) == []
 
 
