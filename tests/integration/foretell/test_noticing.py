@@ -185,7 +185,7 @@ def test_another_champion_is_summed_up_and_not_told_one_by_one(known: Database, 
         store.add_version(VersionRow("scoring", "customer", version, f"digest-{version}", "rule", "A", 1, 90, "run"))
     store.promote("scoring", "customer", "1", "digest-1", at=5, reason="first")
     service = Service({"a": 10, "b": 40})
-    work = Rescoring(known, noticing(known, service), tmp_path / "worker.json", 86_400.0, threading.Event())
+    work = Rescoring(known, noticing(known, service), tmp_path / "worker.json", 86_400.0, threading.Event(), 99_999)
     work.turn()
     store.promote("scoring", "customer", "2", "digest-2", at=1_780_000_000 * SECOND, reason="better")
     service.scores, service.version = {"a": 90, "b": 40}, "2"
