@@ -48,7 +48,7 @@ class Subscriptions(Scope):
             return next(iter(_rows(connection, self._subscription(subscription_id))), None)
 
     def update_subscription(self, before: SubscriptionRow, after: SubscriptionRow) -> None:
-        """Keep what is different about a subscription.
+        """Keep what is different about a subscription; once it goes on, what waits is due.
 
         Args:
             before: as it was read; what changed meanwhile and is the same in both stays changed.
@@ -66,6 +66,8 @@ class Subscriptions(Scope):
                 raise absent(before.subscription_id)
             if different:
                 connection.execute(update(SubscriptionTable).where(mine).values(**different))
+                if different.get("state") == "enabled":
+                    self._make_due(connection, before.subscription_id, after.state_at)
                 self._audit(connection, "subscription.changed", before.subscription_id, fields=sorted(different))
 
     def delete_subscription(self, subscription_id: str) -> None:
@@ -152,6 +154,15 @@ class Subscriptions(Scope):
             one: SubscriptionCounts(pending=counts.get("pending", 0), failed=counts.get("failed", 0))
             for one, counts in counted.items()
         }
+
+    def _make_due(self, connection: Connection, subscription_id: str, at: Microseconds) -> None:
+        """Let what waits be delivered now: the schedule was for a receiver that was away."""
+        table = DeliveryTable
+        mine = (table.account_id == self.account) & (table.subscription_id == subscription_id)
+        waiting = mine & (table.state == "pending") & (table.due_at > at)
+        # Locked in order, as retention does (PostgreSQL).
+        held = select(table.delivery_id).where(waiting).order_by(table.delivery_id).with_for_update()
+        connection.execute(update(table).where(mine, table.delivery_id.in_(held)).values(due_at=at))
 
     def _add_secret(self, connection: Connection, secret: SecretRow) -> None:
         connection.execute(insert(SubscriptionSecretTable), {"account_id": self.account, **secret._asdict()})
