@@ -97,6 +97,7 @@ class Scope:
         with self._store.writing() as connection:
             held = select(AccountTable.name).where(AccountTable.name == self.account)
             held = held.with_for_update() if alone else held.with_for_update(read=True, key_share=True)
+            queue(connection, self.account, alone=alone)
             if connection.execute(held).first() is None:
                 raise NotFound(f"There is no account {self.account}; create it with `foretell accounts create`.")
             yield connection
@@ -149,6 +150,14 @@ class Scope:
         if self._identity_key is None:
             raise SettingsRefused("FORETELL_IDENTITY_KEY is not set: without it nobody knows who was erased.")
         return self._identity_key
+
+
+def queue(connection: Connection, account: str, *, alone: bool) -> None:
+    """Come after who waits to be alone: those who share a row of PostgreSQL would pass them by for ever."""
+    if connection.dialect.name == "sqlite":
+        return
+    turn = func.pg_advisory_xact_lock if alone else func.pg_advisory_xact_lock_shared
+    connection.execute(select(turn(func.hashtextextended(account, 0))))
 
 
 def batches(items: Sequence[Item], size: int = BATCH) -> Iterator[Sequence[Item]]:

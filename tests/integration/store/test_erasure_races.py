@@ -92,6 +92,29 @@ def wait_until_it_waits(future: "Future[object]") -> None:
         future.result(timeout=0.2)
 
 
+def test_writers_that_never_rest_do_not_keep_an_erasure_waiting(
+    store: AccountStore, aside: Callable[..., Future]
+) -> None:  # type: ignore[type-arg]
+    over, written = threading.Event(), threading.Barrier(5)
+
+    def write(writer: int) -> None:
+        number = 0
+        while not over.is_set():
+            store.add_events([event(1_000 * writer + number)])
+            if number == 0:
+                written.wait()
+            number += 1
+
+    writers = [aside(write, writer) for writer in range(4)]
+    written.wait()
+    try:
+        assert aside(store.erase_contact, "a", at=99).result(timeout=30)
+    finally:
+        over.set()
+    for writing in writers:
+        writing.result()
+
+
 @pytest.mark.parametrize("joins", [False, True])
 def test_many_erasures_at_once_do_not_wait_for_each_other_for_ever(
     store: AccountStore, aside: Callable[..., Future], joins: bool
