@@ -83,6 +83,8 @@ class Subscriptions(Scope):
                 raise absent(subscription_id)
             deliveries = (DeliveryTable.account_id == self.account) & (DeliveryTable.subscription_id == subscription_id)
             attempts = select(DeliveryTable.delivery_id).where(deliveries)
+            # Locked in order, as retention does (PostgreSQL).
+            connection.execute(attempts.order_by(DeliveryTable.delivery_id).with_for_update())
             connection.execute(
                 delete(AttemptTable).where(
                     AttemptTable.account_id == self.account, AttemptTable.delivery_id.in_(attempts)
