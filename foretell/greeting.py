@@ -14,6 +14,7 @@ from foretell import home
 from foretell.demonstration import ACCOUNT as DEMO
 from foretell.demonstration import NOTES
 from foretell.options import DEFAULT_ACCOUNT
+from foretell.processes import directly
 from shared.capabilities import TABLE, capability
 from shared.settings import Settings
 from shared.store import AccountStore, ChampionRow, Database, open_database
@@ -39,7 +40,7 @@ class Question:
             },
         )
         try:
-            with urllib.request.urlopen(request, timeout=timeout_seconds) as answer:  # noqa: S310 - as above
+            with directly(request, timeout=timeout_seconds) as answer:
                 return bool(answer.status == HTTPStatus.OK)
         except urllib.error.HTTPError as error:
             error.close()

@@ -22,6 +22,8 @@ START_SECONDS = 60.0
 HEALTHY_SECONDS = 60.0
 MAX_BACKOFF_SECONDS = 30.0
 MAX_STARTS = 3
+directly = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
+"""Asks our own processes: a proxy that the environment names is for others, and would see what we sign."""
 
 
 @dataclass(slots=True)
@@ -161,7 +163,7 @@ class Supervisor:
 def is_healthy(url: str, *, timeout_seconds: float = 1.0) -> bool:
     """Tell whether a process answers 200 there."""
     try:
-        with urllib.request.urlopen(url, timeout=timeout_seconds) as answer:  # noqa: S310 - our own http address
+        with directly(url, timeout=timeout_seconds) as answer:
             return bool(answer.status == http.HTTPStatus.OK)
     except (OSError, urllib.error.URLError, http.client.HTTPException):
         return False

@@ -45,7 +45,8 @@ def loops_of(settings: WorkerSettings, database: Database, stop: threading.Event
     services = ServiceCalls(settings)
     noticing = Noticing(database, services, settings.rescore_share, stop, now_us, NoticingMetrics(metrics.registry))
     progress = settings.home / "worker.json"
-    rescoring = Rescoring(database, noticing, progress, settings.rescore_every_seconds, stop)
+    every, remembered = settings.rescore_every_seconds, settings.webhook_retention_days
+    rescoring = Rescoring(database, noticing, progress, every, stop, remembered)
     debounce = settings.rescore_debounce_seconds
     patience = int(settings.rescore_patience_seconds * SECOND)
     following = Following(database, noticing, int(debounce * SECOND), patience, stop, now_us)

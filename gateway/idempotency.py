@@ -97,7 +97,7 @@ async def _named(
     return Naming(hashed, f"{request.method} {request.scope['route'].path}", request.state.digest.hexdigest())
 
 
-def once(route: Callable[..., Response]) -> Callable[..., Response]:
+def once(route: Callable[..., Response], *, alone: bool = False) -> Callable[..., Response]:
     """Let a route that writes take idempotency keys.
 
     Everything that the route reads and writes through `visit.store` becomes one transaction, which also keeps the
@@ -106,13 +106,14 @@ def once(route: Callable[..., Response]) -> Callable[..., Response]:
 
     Args:
         route: a plain function (it runs in a thread) with a parameter `visit`, that answers with a `Response`.
+        alone: whether nobody else may write in the account meanwhile.
     """
 
     @functools.wraps(route)
     def wrapped(*, visit: Visit, named: Naming | None, **given: Any) -> Response:
         if named is None:
             return route(visit=visit, **given)
-        return _answered(visit, named, lambda within: route(visit=within, **given))
+        return _answered(visit, named, lambda within: route(visit=within, **given), alone=alone)
 
     signature = inspect.signature(route)
     asked = inspect.Parameter(
@@ -122,7 +123,7 @@ def once(route: Callable[..., Response]) -> Callable[..., Response]:
     return wrapped
 
 
-def _answered(visit: Visit, named: Naming, answer: Callable[[Visit], Response]) -> Response:
+def _answered(visit: Visit, named: Naming, answer: Callable[[Visit], Response], *, alone: bool) -> Response:
     """Answer, or give the first answer again.
 
     Raises:
@@ -138,7 +139,7 @@ def _answered(visit: Visit, named: Naming, answer: Callable[[Visit], Response]) 
         return _again(visit, named, row)
     settled = False
     try:
-        with store.transaction() as together:
+        with store.transaction(alone=alone) as together:
             if not together.hold_claim(named.key, claim):
                 raise _in_progress()
             given = answer(replace(visit, within=together))

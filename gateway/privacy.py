@@ -1,5 +1,7 @@
 """Routes of a person's rights: everything held, and its end."""
 
+from functools import partial
+
 from fastapi import APIRouter
 from starlette.responses import Response, StreamingResponse
 
@@ -25,7 +27,7 @@ def export_contact(visit: Administering, contact_id: PathId) -> Response:
 
 
 @router.delete("/contacts/{contact_id:path}", status_code=204, operation_id="eraseContact", summary="Erase a contact")
-@once
+@partial(once, alone=True)
 def erase_contact(visit: Administering, contact_id: PathId) -> Response:
     """Erase everything held of a contact, and keep late events out until it is explicitly put again."""
     if not visit.store.erase_contact(contact_id, at=now()):

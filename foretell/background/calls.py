@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
 
-from foretell.processes import is_healthy
+from foretell.processes import directly, is_healthy
 from shared.capabilities import TABLE, capability
 from shared.contracts.call import CALL_HEADER, REQUEST_ID_HEADER, Call, signed
 from shared.errors import UpstreamTimeout, UpstreamUnavailable
@@ -47,7 +47,7 @@ class ServiceCalls:
             method="POST",
         )
         try:
-            with urllib.request.urlopen(request, timeout=DEADLINE_SECONDS) as answer:  # noqa: S310 - as above
+            with directly(request, timeout=DEADLINE_SECONDS) as answer:
                 answered = Answered.model_validate_json(answer.read())
         except urllib.error.HTTPError as error:
             error.close()

@@ -11,7 +11,7 @@ from typing import Any
 from foretell import home
 from foretell.background.noticing import BATCH, Noticing, subject_of
 from shared.contracts.message import Message
-from shared.contracts.rows import SECOND, Microseconds
+from shared.contracts.rows import DAY, SECOND, Microseconds
 from shared.errors import ForetellError, ModelNotReady
 from shared.standing.answered import Answered
 from shared.standing.summing import completed, promoted, stale_events
@@ -31,6 +31,8 @@ class Rescoring:
     a round."""
     every_seconds: float
     stop: threading.Event
+    remembered_days: float
+    """How long messages are kept: of a promotion that is older, nobody knows here whether it was told."""
     unix_seconds: Callable[[], float] = time.time
     _done: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -60,7 +62,7 @@ class Rescoring:
     def _is_due(self, champion: ChampionRow) -> bool:
         noted = self._done.get(_name(champion), {})
         age = self.unix_seconds() - noted.get("at", 0.0)
-        return noted.get("digest") != champion.digest or age >= self.every_seconds
+        return not _is_of(noted, champion) or age >= self.every_seconds
 
     def _score_all(self, champion: ChampionRow) -> None:
         store, current = self.database.of(champion.account), self._round(champion)
@@ -76,7 +78,8 @@ class Rescoring:
                 return
         seconds = self.unix_seconds() - current["began"]
         store.publish(self._told(store, champion, current), at=self._now())
-        self._note(champion, digest=champion.digest, at=current["began"], contacts=current["contacts"], round=None)
+        done = {"at": current["began"], "contacts": current["contacts"], "round": None}
+        self._note(champion, **_named(champion), **done)
         log.info(
             "worker.rescored",
             extra={
@@ -92,10 +95,10 @@ class Rescoring:
     def _round(self, champion: ChampionRow) -> dict[str, Any]:
         """Take up the round that an earlier turn or worker left unfinished, or begin one."""
         current = self._done.get(_name(champion), {}).get("round")
-        if current is not None and current["digest"] == champion.digest:
+        if current is not None and _is_of(current, champion):
             return dict(current)
         began = self.unix_seconds()
-        return {"digest": champion.digest, "began": began, "after": None, "contacts": 0, "stale_events": False}
+        return {**_named(champion), "began": began, "after": None, "contacts": 0, "stale_events": False}
 
     def _told(self, store: AccountStore, champion: ChampionRow, current: dict[str, Any]) -> list[Message]:
         """Tell that the round is complete; told again after a crash, these are the same messages."""
@@ -103,7 +106,7 @@ class Rescoring:
         told = [completed(subject, contacts=contacts, began=int(current["began"] * SECOND), ended=now)]
         key = (champion.capability, champion.outcome, champion.version)
         version = store.version(*key)
-        if self._done.get(_name(champion), {}).get("digest") != champion.digest and version is not None:
+        if self._is_news(champion, now) and version is not None:
             moves = store.moves(*key, since=champion.promoted_at)
             told.append(
                 promoted(subject, champion.previous_version, version.grade, contacts=contacts, moves=moves, at=now)
@@ -111,6 +114,16 @@ class Rescoring:
         if current["stale_events"]:
             told.append(stale_events(subject, store.newest_event_at(), at=now))
         return told
+
+    def _is_news(self, champion: ChampionRow, now: Microseconds) -> bool:
+        """Tell whether it is to be told that a champion answers.
+
+        Without notes of it, because they were lost, the message itself says whether it was: as long as it is kept.
+        """
+        noted = self._done.get(_name(champion), {})
+        if "digest" not in noted:
+            return now - champion.promoted_at < self.remembered_days * DAY
+        return not _is_of(noted, champion)
 
     def _now(self) -> Microseconds:
         return int(self.unix_seconds() * SECOND)
@@ -126,6 +139,16 @@ class Rescoring:
 
 def _name(champion: ChampionRow) -> str:
     return f"{champion.account}.{champion.capability}.{champion.outcome}"
+
+
+def _named(champion: ChampionRow) -> dict[str, Any]:
+    return {"digest": champion.digest, "promoted_at": champion.promoted_at}
+
+
+def _is_of(noted: dict[str, Any], champion: ChampionRow) -> bool:
+    """Tell whether a note is about this promotion; one of the same version before another one answered is not."""
+    promoted_at = noted.get("promoted_at", champion.promoted_at)  # earlier workers did not note it
+    return (noted.get("digest"), promoted_at) == (champion.digest, champion.promoted_at)
 
 
 def _is_stale(answered: Answered) -> bool:

@@ -34,7 +34,9 @@ class BandChanged(Answer):
     previous_band: Annotated[Band | None, Field(description="What was told before; null: nothing was.")]
     band: Annotated[Band, Field(description="What holds now.")]
     score: Annotated[int | None, Field(description="1-99: percentile in the reference population.", ge=1, le=99)]
-    previous_score: Annotated[int | None, Field(description="When the previous band was told.", ge=1, le=99)]
+    previous_score: Annotated[
+        int | None, Field(description="When the previous band was told, or another version confirmed it.", ge=1, le=99)
+    ]
     probability: Annotated[float | None, Field(description="Calibrated chance of the outcome.", ge=0, le=1)]
     reasons: Annotated[list[Reason], Field(description="The strongest first.", max_length=MAX_REASONS)]
     trend: Annotated[Trend, Field(description="Against the prediction of 30 days before.")]

@@ -164,7 +164,9 @@ class Courier:
     def _opened(self, row: SubscriptionRow, secrets: dict[str, list[SecretRow]]) -> Receiver | None:
         try:
             return receiver_of(row, secrets.get(row.subscription_id, []), self.seal)
-        except SettingsRefused:  # the identity key is another one: told at each attempt, for the owner to see
+        except (SettingsRefused, ValueError):
+            # Sealed with another identity key, or what it says fits no more: told at each attempt, for the owner to
+            # see, and no other subscription waits for it.
             return None
 
     async def _attempt(self, sender: Sender, account: str, due: DueDelivery, receiver: Receiver | None) -> _Flight:

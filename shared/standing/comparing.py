@@ -86,7 +86,8 @@ def _compare(
         return
     if state == before.state or not kind.moves(before, seen, same_version=same_version):
         if not same_version:
-            into.standings.append(before._replace(version=version))
+            # Its scores are percentiles of another reference: what moves from now on is measured in that.
+            into.standings.append(before._replace(version=version, score=seen.score))
         return
     cause: Cause = ("events" if stale else "time") if same_version else "model"
     # A service's clock may lie behind the one that wrote the promotion, and is counted as of it all the same.

@@ -16,7 +16,7 @@ class Standing(NamedTuple):
     state: str
     """A band, the id of a segment, or an hour of the local week."""
     score: int | None
-    """When the state was told; None where the capability has none."""
+    """When the state was told, or when another version confirmed it; None where the capability has none."""
     version: str
     """The version that confirmed the state last."""
     cause: Cause | Literal["first"]

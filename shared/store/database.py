@@ -14,6 +14,7 @@ from shared.store.columns import PredictionTable, StoreTable
 from shared.store.conduct_tables import AuditTable, IdempotencyTable, TombstoneTable  # noqa: F401 - part of the schema
 from shared.store.keys import key_rows
 from shared.store.rows import Account, ChampionRow, KeyRow, SourceRow
+from shared.store.scope import queue
 from shared.store.sources import source_rows
 from shared.store.sql import Sql
 from shared.store.tables import AccountStateTable, AccountTable, KeyTable
@@ -77,6 +78,7 @@ class Database:
         with self._predictions.writing() as connection:
             _erase(connection, PredictionTable.metadata.sorted_tables, name)
         with self._store.writing() as connection:
+            queue(connection, name, alone=True)
             held = select(AccountTable.name).where(AccountTable.name == name).with_for_update()
             if connection.execute(held).first() is None:
                 raise NotFound(f"There is no account {name}.")

@@ -128,13 +128,12 @@ class Deliveries(Scope):
                 raise absent(subscription_id)
             if state == "disabled":
                 raise Conflict("The subscription is disabled; enable it with PATCH /subscriptions/{id} first.")
-            again = (
-                update(DeliveryTable)
-                .where(DeliveryTable.account_id == self.account, DeliveryTable.subscription_id == subscription_id)
-                .where(which)
-                .values(state="pending", due_at=at, tries=0, ended_at=None)
-            )
-            return connection.execute(again).rowcount
+            delivery = DeliveryTable
+            theirs = (delivery.account_id == self.account) & (delivery.subscription_id == subscription_id)
+            # Locked in order, as retention does (PostgreSQL).
+            held = select(delivery.delivery_id).where(theirs, which).order_by(delivery.delivery_id).with_for_update()
+            again = update(delivery).where(theirs, delivery.delivery_id.in_(held))
+            return connection.execute(again.values(state="pending", due_at=at, tries=0, ended_at=None)).rowcount
 
     def _delivery(self, delivery_id: str) -> ColumnElement[bool]:
         return (DeliveryTable.account_id == self.account) & (DeliveryTable.delivery_id == delivery_id)

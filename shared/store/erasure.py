@@ -84,8 +84,8 @@ class Erasure(Scope):
     def erase_contact(self, contact_id: str, *, at: Microseconds, identity_key: bytes | None = None) -> bool:
         """Erase everything kept of a contact, and keep late events out until it is explicitly put again.
 
-        Joins an open transaction; then the write-ahead log is emptied by the worker, and what a prediction service
-        logs meanwhile is left to `erase_late_predictions`.
+        Joins an open transaction, best one that is `alone`; then the write-ahead log is emptied by the worker, and
+        what a prediction service logs meanwhile is left to `erase_late_predictions`.
 
         Args:
             contact_id: whom.
@@ -101,8 +101,8 @@ class Erasure(Scope):
         """
         key = identity_key or self._known_key()
         found = self._erase_predictions(contact_id)
-        with self._writing() as connection:
-            # Waits for every writer of the account and keeps new ones out: no event can slip in between.
+        with self._writing(alone=True) as connection:
+            # Alone also where a transaction was joined that is not yet: no event can slip in between.
             alone = select(AccountTable.name).where(AccountTable.name == self.account).with_for_update()
             connection.execute(alone).one()
             erased = Erased(self.account, contact_id, _identities(connection, self.account, contact_id, key))

@@ -64,22 +64,29 @@ class Scope:
         return theirs
 
     @contextmanager
-    def transaction(self) -> Iterator[Self]:
+    def transaction(self, *, alone: bool = False) -> Iterator[Self]:
         """Open one transaction for several writes: all are committed when the block ends, or none.
 
         What is read of the store through the yielded one sees what was written so far.
 
+        Args:
+            alone: let nobody else write in the account meanwhile; what erases needs it from the beginning.
+
         Raises:
             NotFound: there is no such account.
         """
-        with self._writing() as connection:
+        with self._writing(alone=alone) as connection:
             joined = copy(self)
             joined._store, joined._connection = Joined(self._store, connection), connection
             yield joined
 
     @contextmanager
-    def _writing(self) -> Iterator[Connection]:
+    def _writing(self, *, alone: bool = False) -> Iterator[Connection]:
         """Open a transaction of the store during which the account cannot be deleted, or join the one that is open.
+
+        Args:
+            alone: wait for every other writer and keep new ones out. Asked for at once: two that shared the account
+                first would each wait for the other to go (PostgreSQL).
 
         Raises:
             NotFound: there is no such account.
@@ -89,7 +96,9 @@ class Scope:
             return
         with self._store.writing() as connection:
             held = select(AccountTable.name).where(AccountTable.name == self.account)
-            if connection.execute(held.with_for_update(read=True, key_share=True)).first() is None:
+            held = held.with_for_update() if alone else held.with_for_update(read=True, key_share=True)
+            queue(connection, self.account, alone=alone)
+            if connection.execute(held).first() is None:
                 raise NotFound(f"There is no account {self.account}; create it with `foretell accounts create`.")
             yield connection
 
@@ -141,6 +150,14 @@ class Scope:
         if self._identity_key is None:
             raise SettingsRefused("FORETELL_IDENTITY_KEY is not set: without it nobody knows who was erased.")
         return self._identity_key
+
+
+def queue(connection: Connection, account: str, *, alone: bool) -> None:
+    """Come after who waits to be alone: those who share a row of PostgreSQL would pass them by for ever."""
+    if connection.dialect.name == "sqlite":
+        return
+    turn = func.pg_advisory_xact_lock if alone else func.pg_advisory_xact_lock_shared
+    connection.execute(select(turn(func.hashtextextended(account, 0))))
 
 
 def batches(items: Sequence[Item], size: int = BATCH) -> Iterator[Sequence[Item]]:

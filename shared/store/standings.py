@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, Connection, func, select
 
 from shared.contracts.rows import Microseconds
 from shared.standing.rows import Move, Standing
+from shared.store.facts import consent_of
 from shared.store.scope import BATCH, Scope, batches
 from shared.store.statements import upsert
 from shared.store.tables import ContactTable
@@ -38,15 +39,19 @@ class Standings(Scope):
         """Tell the same inside a transaction, and hold the contacts until it ends.
 
         Returns:
-            By contact, None: nothing was told; contacts that do not exist, or no more, are missing.
+            By contact, None: nothing was told; contacts that do not exist, or no more, or that do not want to be
+            profiled, are missing.
         """
         found: dict[str, Standing | None] = {}
         with self._writing() as connection:
             for part in batches(sorted(contact_ids), BATCH):
                 mine = (ContactTable.account_id == self.account, ContactTable.contact_id.in_(part))
-                held = select(ContactTable.contact_id).where(*mine).order_by(ContactTable.contact_id)
+                held = select(ContactTable.contact_id, ContactTable.consent).where(*mine)
                 # Two workers that compare the same contact take turns, and an erasure waits (PostgreSQL).
-                found |= dict.fromkeys(connection.scalars(held.with_for_update(key_share=True)))
+                held = held.order_by(ContactTable.contact_id).with_for_update(key_share=True)
+                for contact_id, consent in connection.execute(held):
+                    if consent_of(consent).get("profiling") != "denied":
+                        found[contact_id] = None
             return found | self._standings(connection, capability, outcome, sorted(found))
 
     def put_standings(self, rows: Sequence[Standing]) -> None:

@@ -48,7 +48,7 @@ class Subscriptions(Scope):
             return next(iter(_rows(connection, self._subscription(subscription_id))), None)
 
     def update_subscription(self, before: SubscriptionRow, after: SubscriptionRow) -> None:
-        """Keep what is different about a subscription.
+        """Keep what is different about a subscription; once it goes on, what waits is due.
 
         Args:
             before: as it was read; what changed meanwhile and is the same in both stays changed.
@@ -66,6 +66,8 @@ class Subscriptions(Scope):
                 raise absent(before.subscription_id)
             if different:
                 connection.execute(update(SubscriptionTable).where(mine).values(**different))
+                if different.get("state") == "enabled":
+                    self._make_due(connection, before.subscription_id, after.state_at)
                 self._audit(connection, "subscription.changed", before.subscription_id, fields=sorted(different))
 
     def delete_subscription(self, subscription_id: str) -> None:
@@ -81,6 +83,8 @@ class Subscriptions(Scope):
                 raise absent(subscription_id)
             deliveries = (DeliveryTable.account_id == self.account) & (DeliveryTable.subscription_id == subscription_id)
             attempts = select(DeliveryTable.delivery_id).where(deliveries)
+            # Locked in order, as retention does (PostgreSQL).
+            connection.execute(attempts.order_by(DeliveryTable.delivery_id).with_for_update())
             connection.execute(
                 delete(AttemptTable).where(
                     AttemptTable.account_id == self.account, AttemptTable.delivery_id.in_(attempts)
@@ -123,10 +127,14 @@ class Subscriptions(Scope):
                 raise absent(secret.subscription_id)
             table, mine = SubscriptionSecretTable, self._secrets_of(secret.subscription_id)
             connection.execute(delete(table).where(mine, table.expires_at <= secret.created_at))
-            if connection.execute(select(func.count()).where(mine)).scalar_one() >= MAX_SECRETS:
-                raise Conflict(f"{MAX_SECRETS} secrets are valid already; wait until one has expired.")
             outlives = table.expires_at.is_(None) | (table.expires_at > retire_at)
             connection.execute(update(table).where(mine, outlives).values(expires_at=retire_at))
+            # Counted once they are retired: a secret that leaked is replaced at once, however many there are.
+            valid = select(func.count()).where(mine, table.expires_at > secret.created_at)
+            if connection.execute(valid).scalar_one() >= MAX_SECRETS:
+                raise Conflict(
+                    f"{MAX_SECRETS} secrets are valid already; wait until one has expired, or overlap 0 hours."
+                )
             self._add_secret(connection, secret)
             self._audit(connection, "subscription.secret_rotated", secret.subscription_id, secret=secret.secret_id)
 
@@ -148,6 +156,15 @@ class Subscriptions(Scope):
             one: SubscriptionCounts(pending=counts.get("pending", 0), failed=counts.get("failed", 0))
             for one, counts in counted.items()
         }
+
+    def _make_due(self, connection: Connection, subscription_id: str, at: Microseconds) -> None:
+        """Let what waits be delivered now: the schedule was for a receiver that was away."""
+        table = DeliveryTable
+        mine = (table.account_id == self.account) & (table.subscription_id == subscription_id)
+        waiting = mine & (table.state == "pending") & (table.due_at > at)
+        # Locked in order, as retention does (PostgreSQL).
+        held = select(table.delivery_id).where(waiting).order_by(table.delivery_id).with_for_update()
+        connection.execute(update(table).where(mine, table.delivery_id.in_(held)).values(due_at=at))
 
     def _add_secret(self, connection: Connection, secret: SecretRow) -> None:
         connection.execute(insert(SubscriptionSecretTable), {"account_id": self.account, **secret._asdict()})

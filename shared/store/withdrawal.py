@@ -27,8 +27,10 @@ def forget_profile(connection: Connection, account: str, contact_ids: Collection
             DeliveryTable.state == "pending",
             DeliveryTable.message_id.in_(messages),
         )
-        tried = select(DeliveryTable.delivery_id).where(*waiting)
-        connection.execute(
-            delete(AttemptTable).where(AttemptTable.account_id == account, AttemptTable.delivery_id.in_(tried))
-        )
-        connection.execute(delete(DeliveryTable).where(*waiting))
+        # Held first, so that no attempt is written meanwhile; in order, as everybody does (PostgreSQL).
+        held = select(DeliveryTable.delivery_id).where(*waiting).order_by(DeliveryTable.delivery_id).with_for_update()
+        for gone in batches(list(connection.scalars(held))):
+            tried = AttemptTable.delivery_id.in_(gone)
+            connection.execute(delete(AttemptTable).where(AttemptTable.account_id == account, tried))
+            made = DeliveryTable.delivery_id.in_(gone)
+            connection.execute(delete(DeliveryTable).where(DeliveryTable.account_id == account, made))

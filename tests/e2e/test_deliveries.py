@@ -1,26 +1,27 @@
 """A worker that is killed with -9 in the middle of deliveries, again and again: nothing that was due is lost."""
 
 import json
-import os
+import multiprocessing
 import random
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
+from pydantic import SecretStr
 from standardwebhooks import Webhook
 
+from foretell.worker import run
 from shared.contracts.message import Message
 from shared.contracts.message_data import EXAMPLES
 from shared.contracts.sealed import Seal
 from shared.delivery.subscribing import new_subscription
 from shared.delivery.wishes import SubscriptionFields
-from shared.settings import Settings
+from shared.settings import Settings, WorkerSettings
 from shared.store import Database, migrate, open_database
 
 KEY = "k" * 64
@@ -83,25 +84,26 @@ def on_a_socket(receiver: Receiver) -> Iterator[str]:
 
 
 @contextmanager
-def worker(home: Path) -> Iterator[subprocess.Popen[bytes]]:
-    environment = {
-        **os.environ,
-        "FORETELL_HOME": str(home),
-        "FORETELL_SIGNING_KEY": KEY,
-        "FORETELL_IDENTITY_KEY": KEY,
-        "FORETELL_WEBHOOK_ALLOW_PRIVATE": "true",
-        "FORETELL_WEBHOOK_TIMEOUT_SECONDS": "1",
-        "FORETELL_WEBHOOK_POLL_SECONDS": "0.05",
-    }
-    with (home / "worker.log").open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "foretell", "worker"], env=environment, stdout=log, stderr=subprocess.STDOUT
-        )
+def worker(home: Path) -> Iterator[ForkServerProcess]:
+    """Run the whole worker in a process of its own, forked from one that has imported it once for all lives."""
+    settings = WorkerSettings(
+        home=home,
+        signing_key=SecretStr(KEY),
+        identity_key=SecretStr(KEY),
+        webhook_allow_private=True,
+        webhook_timeout_seconds=1,
+        webhook_poll_seconds=0.05,
+    )
+    server = multiprocessing.get_context("forkserver")
+    server.set_forkserver_preload(["pytest", "foretell.worker"])
+    process = server.Process(target=run, args=(settings,), kwargs={"host": "127.0.0.1", "port": 0}, daemon=True)
+    process.start()
     try:
         yield process
     finally:
         process.kill()
-        process.wait()
+        process.join()
+        process.close()
 
 
 def subscribe(database: Database, url: str) -> str:
@@ -142,13 +144,13 @@ def killed_again_and_again(home: Path, kills: int, messages_a_life: int) -> tupl
             with worker(home) as process:
                 enough = len(receiver.taken) + draw.randrange(1, messages_a_life // 2)
                 reached = wait_until(lambda enough=enough: len(receiver.taken) >= enough and receiver.in_hand, 20)
-                assert reached, (home / "worker.log").read_text()[-2_000:]
+                assert reached, process
                 process.kill()
                 in_the_middle += receiver.in_hand > 0
-        with worker(home):
+        with worker(home) as process:
             store = database.of("default")
             ended = wait_until(lambda: not any(store.subscription_counts().values()), 30)
-        assert ended, (home / "worker.log").read_text()[-2_000:]
+            assert ended, process
     return receiver, database, in_the_middle
 
 

@@ -14,6 +14,8 @@ from jinja2 import StrictUndefined, TemplateError, nodes
 from jinja2.sandbox import SandboxedEnvironment
 
 MAX_TEXT: Final = 2_000
+MAX_PLACES: Final = 15
+"""That `round` may keep: it raises 10 to the number it is given."""
 _NODES: Final = (
     nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Getattr, nodes.Getitem, nodes.Slice,
     nodes.Const, nodes.Filter, nodes.Test, nodes.CondExpr, nodes.Compare, nodes.Operand, nodes.And, nodes.Or,
@@ -84,5 +86,14 @@ def _check_node(node: nodes.Node) -> None:
         raise TemplateRefused(f"{type(node).__name__.lower()} is not allowed; take expressions, filters and if")
     if isinstance(node, nodes.Filter) and (node.name not in _FILTERS or node.dyn_args or node.dyn_kwargs):
         raise TemplateRefused(f"a filter is not allowed; there are {', '.join(sorted(_FILTERS))}")
+    if isinstance(node, nodes.Filter) and node.name == "round" and not all(map(_is_small, [*node.args, *node.kwargs])):
+        raise TemplateRefused(f"round takes a number of places from 0 to {MAX_PLACES}, written out")
     if isinstance(node, nodes.Test) and node.name not in _TESTS:
         raise TemplateRefused(f"a test is not allowed; there are {', '.join(sorted(_TESTS))}")
+
+
+def _is_small(argument: nodes.Node) -> bool:
+    written = argument.value if isinstance(argument, nodes.Keyword) else argument
+    if not isinstance(written, nodes.Const):
+        return False
+    return isinstance(written.value, str) or (type(written.value) is int and 0 <= written.value <= MAX_PLACES)

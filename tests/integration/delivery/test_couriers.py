@@ -36,6 +36,21 @@ async def test_one_slow_receiver_does_not_stall_another(rounds: Any, listening_o
     assert (len(slow.seen), len(quick.seen)) == (40, 20)
 
 
+async def test_a_subscription_whose_settings_fit_no_more_does_not_stall_another(rounds: Any, receiver: Any) -> None:
+    store = rounds.database.of("default")
+    broken, _ = rounds.subscribe(receiver.url, connector="template", settings={"body": {}})
+    before = store.subscription(broken)
+    store.update_subscription(before, dataclasses.replace(before, settings={"body": "{{ 5 | round(100000000) }}"}))
+    rounds.subscribe(receiver.url)
+    rounds.publish("m1")
+
+    await rounds.until(lambda: all(one.attempts for one in store.deliveries(2)))
+
+    (refused,) = store.deliveries(2, subscription_id=broken)
+    assert [attempt.error for attempt in store.attempts(refused.delivery_id)] == ["settings-refused"]
+    assert len(receiver.seen) == 1
+
+
 async def test_what_a_killed_worker_had_under_way_is_sent_once_its_lease_has_ended(rounds: Any, receiver: Any) -> None:
     subscription_id, _ = rounds.subscribe(receiver.url)
     rounds.publish("m1")

@@ -14,7 +14,7 @@ from sqlalchemy import delete, insert, select
 
 from foretell.background.noticing import Noticing, NoticingMetrics
 from foretell.background.rescoring import Rescoring
-from shared.contracts.rows import SECOND, EventRow
+from shared.contracts.rows import SECOND, ContactRow, EventRow
 from shared.errors import UpstreamUnavailable
 from shared.standing.answered import Answered
 from shared.store import ChampionRow, Database, VersionRow
@@ -162,13 +162,30 @@ def test_a_contact_that_was_erased_while_it_was_scored_leaves_nothing(known: Dat
     assert told(known) == []
 
 
+def test_who_refused_profiling_while_being_scored_is_told_of_no_more(known: Database) -> None:
+    service = Service({"a": 10})
+    noticing(known, service).score(champion(), ["a"], stale=())
+    service.scores = {"a": 90, "b": 40}
+    refusing = [ContactRow(one, consent={"profiling": "denied"}) for one in ("a", "b")]
+
+    def refused(*given: Any, **named: Any) -> Answered:
+        answered = service(*given, **named)
+        known.of("default").put_contacts(refusing, recorded_at=20)
+        return answered
+
+    noticing(known, refused).score(champion(), ["a", "b"], stale=())
+
+    assert states(known, "a", "b") == {}
+    assert told(known) == []
+
+
 def test_another_champion_is_summed_up_and_not_told_one_by_one(known: Database, tmp_path: Path) -> None:
     store = known.of("default")
     for version in ("1", "2"):
         store.add_version(VersionRow("scoring", "customer", version, f"digest-{version}", "rule", "A", 1, 90, "run"))
     store.promote("scoring", "customer", "1", "digest-1", at=5, reason="first")
     service = Service({"a": 10, "b": 40})
-    work = Rescoring(known, noticing(known, service), tmp_path / "worker.json", 86_400.0, threading.Event())
+    work = Rescoring(known, noticing(known, service), tmp_path / "worker.json", 86_400.0, threading.Event(), 99_999)
     work.turn()
     store.promote("scoring", "customer", "2", "digest-2", at=1_780_000_000 * SECOND, reason="better")
     service.scores, service.version = {"a": 90, "b": 40}, "2"

@@ -78,6 +78,16 @@ def test_a_service_is_asked_as_the_gateway_would_ask_it() -> None:
     assert (call.account, call.committed) == ("acme", True)
 
 
+def test_a_proxy_of_the_environment_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+
+    with service(200, ANSWER) as (settings, seen):
+        ServiceCalls(settings)(CHAMPION, ["a", "b"], reasons=3)
+
+    assert len(seen) == 1
+
+
 @pytest.mark.parametrize("status", [409, 500, 503])
 def test_an_error_of_the_service_is_one_of_ours(status: int) -> None:
     with service(status, {}) as (settings, _), pytest.raises(UpstreamUnavailable, match=str(status)):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import insert
 
@@ -145,6 +147,20 @@ def test_sustained_failure_pauses_and_keeps_what_waits(database: Database) -> No
     )  # fmt: skip
     assert store.take_deliveries({"s1": 5}, at=99, until=120) == []
     assert store.subscription_counts() == {"s1": (2, 0)}
+
+
+def test_what_waited_is_due_once_its_subscription_goes_on(database: Database) -> None:
+    store = database.of("default")
+    subscribe(store, "s1")
+    publish(store, "m1", "m2")
+    (due,) = store.take_deliveries({"s1": 1}, at=10, until=15)
+    store.record_attempts([result(due, "pending")], at=20, pause_before=20)
+    paused = store.subscription("s1")
+    assert paused is not None
+
+    store.update_subscription(paused, replace(paused, state="enabled", state_at=50))
+
+    assert [one.tries for one in store.take_deliveries({"s1": 2}, at=50, until=60)] == [0, 1]
 
 
 def test_a_failure_that_is_not_the_receivers_pauses_nobody(database: Database) -> None:

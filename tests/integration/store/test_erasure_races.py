@@ -90,3 +90,55 @@ def wait_until_it_waits(future: "Future[object]") -> None:
     """Give another thread the time to come to the lock; it must not come past it."""
     with pytest.raises(TimeoutError):
         future.result(timeout=0.2)
+
+
+def test_writers_that_never_rest_do_not_keep_an_erasure_waiting(
+    store: AccountStore, aside: Callable[..., Future]
+) -> None:  # type: ignore[type-arg]
+    over, written = threading.Event(), threading.Barrier(5)
+
+    def write(writer: int) -> None:
+        number = 0
+        while not over.is_set():
+            store.add_events([event(1_000 * writer + number)])
+            if number == 0:
+                written.wait()
+            number += 1
+
+    writers = [aside(write, writer) for writer in range(4)]
+    written.wait()
+    try:
+        assert aside(store.erase_contact, "a", at=99).result(timeout=30)
+    finally:
+        over.set()
+    for writing in writers:
+        writing.result()
+
+
+@pytest.mark.parametrize("joins", [False, True])
+def test_many_erasures_at_once_do_not_wait_for_each_other_for_ever(
+    store: AccountStore, aside: Callable[..., Future], joins: bool
+) -> None:  # type: ignore[type-arg]
+    store.put_contacts([ContactRow(f"c-{number}") for number in range(24)], recorded_at=1)
+    begin = threading.Barrier(5)
+
+    def erase(eraser: int) -> list[bool]:
+        begin.wait()
+        return [erased(f"c-{number}") for number in range(eraser, 24, 4)]
+
+    def erased(contact_id: str) -> bool:
+        if not joins:
+            return store.erase_contact(contact_id, at=99)
+        with store.transaction(alone=True) as together:
+            return together.erase_contact(contact_id, at=99)
+
+    def write() -> None:
+        begin.wait()
+        for number in range(20):
+            store.acting("somebody", at=number).add_events([event(number)])
+
+    writing = aside(write)
+    erasers = [aside(erase, eraser) for eraser in range(4)]
+
+    assert [erasing.result() for erasing in erasers] == [[True] * 6] * 4
+    writing.result()

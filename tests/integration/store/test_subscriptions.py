@@ -73,6 +73,17 @@ def test_at_most_four_secrets_are_valid_at_once(database: Database) -> None:
     assert [secret.secret_id for secret in store.subscription_secrets(61)["s1"]] == ["sec_5", "sec_4"]
 
 
+def test_a_secret_that_leaked_is_replaced_at_once_however_many_are_valid(database: Database) -> None:
+    store = database.of("default")
+    store.create_subscription(ROW, FIRST)
+    for number in (2, 3, 4):
+        store.add_subscription_secret(SecretRow("s1", f"sec_{number}", "sealed", 10, None), retire_at=50)
+
+    store.add_subscription_secret(SecretRow("s1", "sec_5", "sealed", 11, None), retire_at=11)
+
+    assert [secret.secret_id for secret in store.subscription_secrets(12)["s1"]] == ["sec_5"]
+
+
 def test_what_is_not_there_is_not_changed(database: Database) -> None:
     store = database.of("default")
 

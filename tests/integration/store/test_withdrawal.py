@@ -1,11 +1,13 @@
 """What goes when consent is withdrawn, and when time is over."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from sqlalchemy import insert
 
 from shared.contracts.message import Message
 from shared.contracts.rows import ContactRow, EventRow
-from shared.store import AccountStore, Database, PredictionRow
+from shared.store import AccountStore, AttemptResult, Database, PredictionRow
 from shared.store.columns import StoreTable
 from shared.store.outbox import delivery_id
 
@@ -120,3 +122,21 @@ def test_an_audit_entry_says_who_did_what_and_when(store: AccountStore) -> None:
         "outcome.made_default",
         "scoring.customer",
     )
+
+
+def test_who_denies_profiling_while_an_attempt_is_written_down_is_told_of_no_more(store: AccountStore) -> None:
+    store.put_contacts([ContactRow("a")], recorded_at=1)
+    told(store)
+    store.publish([Message("m-a", "segment.entered", 1, {}, "a", "events")], at=1)
+    tried = AttemptResult(delivery_id("s", "m-a"), "s", 5, 500, 1, None, None, "pending", 9, 1, gone=False)
+
+    with ThreadPoolExecutor() as pool:
+        with store.transaction() as courier:
+            courier.record_attempts([tried], at=6, pause_before=0)
+            denying = pool.submit(store.put_contacts, [ContactRow("a", consent=DENIED)], recorded_at=7)
+            with pytest.raises(TimeoutError):
+                denying.result(timeout=0.2)
+        denying.result()
+
+    assert contacts_in(store, "deliveries", "delivery_id") == []
+    assert contacts_in(store, "attempts", "delivery_id") == []

@@ -33,6 +33,7 @@ def test_filters_tests_and_facts_are_there() -> None:
         "band": "{{ facts.band | upper }}",
         "why": "{{ facts.reasons }}",
         "share": "{{ data.probability | round(1) }}",
+        "least": "{{ data.probability | round(1, 'floor') }}",
         "segment": "{{ facts.segment | default('none') }}",
         "moved": "{{ data.previous_band ~ '>' ~ data.band if data.previous_band is not none else 'new' }}",
     }
@@ -41,6 +42,7 @@ def test_filters_tests_and_facts_are_there() -> None:
         "band": "HIGH",
         "why": "Clicked 4 emails in the last 30 days",
         "share": 0.4,
+        "least": 0.4,
         "segment": "none",
         "moved": "medium>high",
     }
@@ -81,6 +83,10 @@ def test_a_path_that_does_not_begin_with_a_slash_cannot_change_the_host() -> Non
         "{% include 'x' %}",
         "{% import 'os' as os %}",
         "{% macro m() %}{% endmacro %}",
+        "{{ 5 | round(-100000000) }}",
+        "{{ 5 | round(100000000, 'ceil') }}",
+        "{{ 5 | round(precision=100000000) }}",
+        "{{ 5 | round(data.score) }}",
         "{{ [1, 2] }}",
         "{{ a, b }}",
         "{{ a] + [b }}",

@@ -95,7 +95,14 @@ def test_what_changes_with_the_version_is_caused_by_the_model_whatever_came_with
 def test_another_version_that_says_the_same_is_noted_and_not_told() -> None:
     before = stood(60, previous_state="low", cause="events")
 
-    assert told(before, scored(70, version="2"), version="2") == ([before._replace(version="2")], [])
+    assert told(before, scored(70, version="2"), version="2") == ([before._replace(version="2", score=70)], [])
+
+
+def test_scores_of_two_versions_are_not_compared() -> None:
+    (confirmed,) = told(stood(49), scored(26, version="2"), version="2").standings
+
+    assert told(confirmed, scored(50, version="2"), version="2").standings[0].state == "high"
+    assert told(confirmed, scored(25, version="2"), version="2").messages == []
 
 
 def test_a_service_whose_clock_is_behind_does_not_hide_a_move_from_its_promotion() -> None:

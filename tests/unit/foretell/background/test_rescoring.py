@@ -18,8 +18,8 @@ from shared.standing.rows import Move
 from shared.store import ChampionRow, VersionRow
 
 
-def champion(account: str = "acme", version: str = "1") -> ChampionRow:
-    return ChampionRow(account, "scoring", "customer", version, f"digest-{version}", 5, None, None)
+def champion(account: str = "acme", version: str = "1", *, promoted_at: int = 5) -> ChampionRow:
+    return ChampionRow(account, "scoring", "customer", version, f"digest-{version}", promoted_at, None, None)
 
 
 class FakeContact(NamedTuple):
@@ -84,7 +84,7 @@ def ids() -> list[str]:
 
 
 def rescoring(database: FakeDatabase, service: FakeNoticing, folder: Path, **given: Any) -> Rescoring:
-    settings = {"every_seconds": 86_400.0, "stop": threading.Event(), **given}
+    settings = {"every_seconds": 86_400.0, "stop": threading.Event(), "remembered_days": 30, **given}
     return Rescoring(database, service, folder / "worker.json", **settings)
 
 
@@ -198,6 +198,29 @@ def test_a_complete_round_is_told_and_a_version_only_the_first_time(tmp_path: Pa
         "capability": "scoring", "outcome": "customer", "version": "1", "previous_version": None, "grade": "B",
         "contacts": 1, "moved": [{"from": "low", "to": "high", "contacts": 3}],
     }  # fmt: skip
+
+
+def test_a_worker_that_lost_its_notes_does_not_tell_of_an_old_promotion_again(tmp_path: Path) -> None:
+    database, clock = FakeDatabase([champion()], ["a"]), [40 * 86_400.0]
+
+    rescoring(database, FakeNoticing(), tmp_path, unix_seconds=lambda: clock[0]).turn()
+
+    assert [one.type for one in database.published] == ["batch.completed"]
+
+
+def test_a_champion_that_answers_again_is_asked_about_those_whom_another_one_moved(tmp_path: Path) -> None:
+    database, service = FakeDatabase([champion()], ["a"]), FakeNoticing()
+    work = rescoring(database, service, tmp_path, unix_seconds=lambda: 1_000.0)
+    work.turn()
+    database.rows, service.version = [champion(version="2", promoted_at=6)], "1"
+    with pytest.raises(ModelNotReady):
+        work.turn()
+    database.rows = [champion(promoted_at=7)]
+
+    work.turn()
+
+    assert len(service.asked) == 3
+    assert [one.type for one in database.published[2:]] == ["batch.completed", "model.promoted"]
 
 
 def test_the_end_of_a_round_is_told_with_the_same_ids_after_a_failure(tmp_path: Path) -> None:
