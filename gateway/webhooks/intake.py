@@ -84,8 +84,17 @@ class Intake:
         known = self.store.known_receipts(self.source.source_id, {said.receipt for said in asked})
         persons = [said.person for said in asked if said.receipt not in known and said.person is not None]
         directory = read_directory(self.store, persons, creates=False)
-        for contact in {directory.find(person) for person in persons} - {None}:
-            self.store.erase_contact(str(contact), at=at, identity_key=self.register.key)
+        found = [(directory.find(person), person) for person in persons]
+        for contact in sorted({contact for contact, _ in found if contact is not None}):
+            self.store.erase_contact(contact, at=at, identity_key=self.register.key)
+        # What is told of the person in the same request, or comes late, would make somebody who is not known yet.
+        lead_there = {
+            identity
+            for contact, person in found
+            for identity in person.hashes
+            if directory.pointing.get(identity) in (None, contact)
+        }
+        self.store.forget_identities(lead_there, at=at)
 
     def _written(
         self, together: AccountStore, items: Sequence[Item], fresh: Collection[str], at: Microseconds

@@ -1,7 +1,7 @@
 """Erasing a contact: everywhere it is kept, found by the tables themselves, and the few places that hide it."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -123,6 +123,23 @@ class Erasure(Scope):
             self._store.scrub()
             self._predictions.scrub()
         return found > 0
+
+    def forget_identities(self, identities: Collection[tuple[str, str]], *, at: Microseconds) -> None:
+        """Keep late events of somebody out who is no contact, and erase dead letters about them.
+
+        Joins an open transaction.
+
+        Args:
+            identities: kind and keyed hash of what the person is known by.
+            at: now.
+        """
+        if not identities:
+            return
+        erased = Erased(self.account, (), frozenset(identities))
+        with self._writing() as connection:
+            mine = (DeadLetterTable.account_id == self.account, _dead_letters(erased))
+            connection.execute(delete(DeadLetterTable).where(*mine))
+            bury(connection, self.account, erased.identities, at=at)
 
     def erase_late_predictions(self) -> int:
         """Erase predictions of erased contacts that a service was still working on when they were erased.
