@@ -107,12 +107,20 @@ def once(route: Callable[..., Response]) -> Callable[..., Response]:
     Args:
         route: a plain function (it runs in a thread) with a parameter `visit`, that answers with a `Response`.
     """
+    return _once(route, alone=False)
 
+
+def once_alone(route: Callable[..., Response]) -> Callable[..., Response]:
+    """Do the same for a route during which nobody else may write of the account."""
+    return _once(route, alone=True)
+
+
+def _once(route: Callable[..., Response], *, alone: bool) -> Callable[..., Response]:
     @functools.wraps(route)
     def wrapped(*, visit: Visit, named: Naming | None, **given: Any) -> Response:
         if named is None:
             return route(visit=visit, **given)
-        return _answered(visit, named, lambda within: route(visit=within, **given))
+        return _answered(visit, named, lambda within: route(visit=within, **given), alone=alone)
 
     signature = inspect.signature(route)
     asked = inspect.Parameter(
@@ -122,7 +130,7 @@ def once(route: Callable[..., Response]) -> Callable[..., Response]:
     return wrapped
 
 
-def _answered(visit: Visit, named: Naming, answer: Callable[[Visit], Response]) -> Response:
+def _answered(visit: Visit, named: Naming, answer: Callable[[Visit], Response], *, alone: bool) -> Response:
     """Answer, or give the first answer again.
 
     Raises:
@@ -138,7 +146,7 @@ def _answered(visit: Visit, named: Naming, answer: Callable[[Visit], Response]) 
         return _again(visit, named, row)
     settled = False
     try:
-        with store.transaction() as together:
+        with store.transaction(alone=alone) as together:
             if not together.hold_claim(named.key, claim):
                 raise _in_progress()
             given = answer(replace(visit, within=together))

@@ -14,7 +14,7 @@ from shared.store.conduct_tables import IdempotencyTable
 from shared.store.formers import ids_of
 from shared.store.prediction_tables import LatestPredictionTable
 from shared.store.scope import BATCH, Scope
-from shared.store.tables import AccountTable, IdentityMergeTable, IdentityTable
+from shared.store.tables import IdentityMergeTable, IdentityTable
 from shared.store.tombstones import CONTACT, EMAIL, any_erased, bury, erased_among
 from shared.store.webhook_tables import AttemptTable, DeadLetterTable, DeliveryTable, MessageTable
 
@@ -106,10 +106,7 @@ class Erasure(Scope):
         with self._reading() as connection:
             contact_ids = ids_of(connection, self.account, contact_id, key)
         found = self._erase_predictions(contact_ids)
-        with self._writing() as connection:
-            # Waits for every writer of the account and keeps new ones out: no event can slip in between.
-            alone = select(AccountTable.name).where(AccountTable.name == self.account).with_for_update()
-            connection.execute(alone).one()
+        with self._writing(alone=True) as connection:  # no event can slip in between
             contact_ids = ids_of(connection, self.account, contact_id, key)
             identities = _identities(connection, self.account, contact_id, key)
             erased = Erased(self.account, contact_ids, identities)

@@ -35,6 +35,8 @@ class Merging(Identities):
     def merge_contacts(self, former: str, into: str, *, at: Microseconds) -> None:
         """Give everything of a contact to another one, log it, and let the former go; joins an open transaction.
 
+        No other writer may add to the former meanwhile: open the transaction alone.
+
         Args:
             former: disappears; one that is not there changes nothing.
             into: exists already.
@@ -43,7 +45,7 @@ class Merging(Identities):
         Raises:
             SettingsRefused: no identity key is known.
         """
-        with self._writing() as connection:
+        with self._writing(alone=True) as connection:
             both = (
                 select(*ContactTable.__table__.c)
                 .where(ContactTable.account_id == self.account, ContactTable.contact_id.in_((former, into)))
