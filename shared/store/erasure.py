@@ -12,6 +12,7 @@ from shared.contracts.rows import Microseconds
 from shared.store.columns import PredictionTable, StoreTable
 from shared.store.conduct_tables import IdempotencyTable
 from shared.store.formers import ids_of
+from shared.store.named_letters import erase_named
 from shared.store.prediction_tables import LatestPredictionTable
 from shared.store.scope import BATCH, Scope
 from shared.store.tables import IdentityMergeTable, IdentityTable
@@ -46,8 +47,7 @@ def _merges(erased: Erased) -> ColumnElement[bool]:
 
 def _dead_letters(erased: Erased) -> ColumnElement[bool]:
     table = DeadLetterTable
-    names = (*erased.hashes, *map(json.dumps, erased.contact_ids))
-    told = [table.payload.contains(text, autoescape=True) for text in names]
+    told = [table.payload.contains(key_hash, autoescape=True) for key_hash in erased.hashes]
     return or_(table.recipient.in_(erased.hashes), *told)
 
 
@@ -193,7 +193,7 @@ def _identities(connection: Connection, account: str, contact_id: str, key: byte
 
 
 def _erase(connection: Connection, erased: Erased) -> int:
-    found = _blank_answers(connection, erased)
+    found = _blank_answers(connection, erased) + erase_named(connection, erased.account, erased.contact_ids)
     for table in reversed(StoreTable.metadata.sorted_tables):
         condition: Any = None
         if table.name in HIDDEN:
