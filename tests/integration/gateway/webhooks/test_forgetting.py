@@ -49,7 +49,7 @@ def test_who_is_told_of_after_the_erasure_stays_out(store: AccountStore) -> None
 
     counts = take(store, hubspot("contact.creation", 1), hubspot("contact.creation", 3, 52))
 
-    assert [one.contact_id for one in store.contacts(9)] == ["hubspot-52"]
+    assert [one.contact_id for one in store.contacts(9)] == ["hubspot:52"]
     assert (counts["new"], counts["ignored"]) == (1, 1)
 
 
