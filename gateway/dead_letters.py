@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
 from gateway.context import Administering, Cursor, Limit, Visit, json_of, now
-from gateway.idempotency import once
+from gateway.idempotency import once_alone
 from gateway.webhook_schemas import DeadLetterAnswer, DeadLetterList, RetryAnswer, RetryRequest
 from shared.contracts.instants import instant_of
 from shared.errors import BadRequest, NotFound
@@ -49,7 +49,7 @@ def show_letter(visit: Administering, id: LetterId) -> Response:
 @router.post(
     "/dead-letters/all/retry", response_model=RetryAnswer, operation_id="retryDeadLetters", summary="Retry dead letters"
 )
-@once
+@once_alone
 def retry_all(visit: Administering, asked: RetryRequest) -> Response:
     """Try all again, of one source or with one reason where named: after the contacts were put, for example."""
     taken, dead = visit.gateway.retrying(visit.store).retry_all(
@@ -61,7 +61,7 @@ def retry_all(visit: Administering, asked: RetryRequest) -> Response:
 @router.post(
     "/dead-letters/{id}/retry", response_model=RetryAnswer, operation_id="retryDeadLetter", summary="Retry one"
 )
-@once
+@once_alone
 def retry_letter(visit: Administering, id: LetterId) -> Response:
     """Try a letter again: it goes when it is taken, else it stays and says why."""
     taken = visit.gateway.retrying(visit.store).retry(_known(visit, id), at=now())

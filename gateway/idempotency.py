@@ -97,7 +97,7 @@ async def _named(
     return Naming(hashed, f"{request.method} {request.scope['route'].path}", request.state.digest.hexdigest())
 
 
-def once(route: Callable[..., Response], *, alone: bool = False) -> Callable[..., Response]:
+def once(route: Callable[..., Response]) -> Callable[..., Response]:
     """Let a route that writes take idempotency keys.
 
     Everything that the route reads and writes through `visit.store` becomes one transaction, which also keeps the
@@ -106,9 +106,16 @@ def once(route: Callable[..., Response], *, alone: bool = False) -> Callable[...
 
     Args:
         route: a plain function (it runs in a thread) with a parameter `visit`, that answers with a `Response`.
-        alone: whether nobody else may write in the account meanwhile.
     """
+    return _once(route, alone=False)
 
+
+def once_alone(route: Callable[..., Response]) -> Callable[..., Response]:
+    """Do the same for a route during which nobody else may write of the account."""
+    return _once(route, alone=True)
+
+
+def _once(route: Callable[..., Response], *, alone: bool) -> Callable[..., Response]:
     @functools.wraps(route)
     def wrapped(*, visit: Visit, named: Naming | None, **given: Any) -> Response:
         if named is None:

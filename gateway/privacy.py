@@ -1,14 +1,12 @@
 """Routes of a person's rights: everything held, and its end."""
 
-from functools import partial
-
 from fastapi import APIRouter
 from starlette.responses import Response, StreamingResponse
 
 from gateway.contacts import PathId
 from gateway.context import Administering, now
 from gateway.export_schemas import ContactExport
-from gateway.idempotency import once
+from gateway.idempotency import once_alone
 from shared.errors import NotFound
 
 router = APIRouter(tags=["privacy"])
@@ -27,7 +25,7 @@ def export_contact(visit: Administering, contact_id: PathId) -> Response:
 
 
 @router.delete("/contacts/{contact_id:path}", status_code=204, operation_id="eraseContact", summary="Erase a contact")
-@partial(once, alone=True)
+@once_alone
 def erase_contact(visit: Administering, contact_id: PathId) -> Response:
     """Erase everything held of a contact, and keep late events out until it is explicitly put again."""
     if not visit.store.erase_contact(contact_id, at=now()):

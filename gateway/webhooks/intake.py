@@ -1,7 +1,7 @@
 """A verified batch taken in: what is new of it, in one transaction, whatever is wrong with single items."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -15,6 +15,10 @@ from gateway.webhooks.redaction import hashes_in, payload
 from shared.contracts.rows import ContactRow, EventRow, Microseconds
 from shared.errors import StoreUnavailable
 from shared.store import AccountStore, DeadLetterRow, Identity, SourceRow
+
+
+class _Merges(Exception):
+    """Contacts are to become one, which no other writer may disturb."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +50,16 @@ class Intake:
             StoreUnavailable: nothing was stored.
         """
         self._erase_asked(items, at)
-        with self.store.transaction() as together:
+        receipts = {said.receipt for item in items for said in item.said}
+
+        def work(together: AccountStore) -> tuple[Directory, Taken]:
             together.hold_source(self.source.source_id, received_at=at)
-            receipts = {said.receipt for item in items for said in item.said}
             fresh = together.add_receipts(self.source.source_id, receipts, at=at)
             directory, taken = self._written(together, items, fresh, at)
             together.put_dead_letters(taken.letters)
-        self._forget_merged(directory)
-        return taken
+            return directory, taken
+
+        return self._committed(work)
 
     def retry(self, letter: DeadLetterRow, item: Item, *, at: Microseconds) -> Taken:
         """Take a dead letter once more: it goes when it is taken, else it says why it is not.
@@ -64,7 +70,8 @@ class Intake:
             at: now.
         """
         self._erase_asked([item], at)
-        with self.store.transaction() as together:
+
+        def work(together: AccountStore) -> tuple[Directory, Taken]:
             # Its receipts were noted when it came first; its events are known by their ids.
             fresh = {said.receipt for said in item.said}
             directory, taken = self._written(together, [item], fresh, at)
@@ -73,6 +80,18 @@ class Intake:
                 together.put_dead_letters([letter._replace(reason=dead.reason, detail=dead.detail)])
             else:
                 together.remove_dead_letters([letter.dead_letter_id])
+            return directory, taken
+
+        return self._committed(work)
+
+    def _committed(self, work: Callable[[AccountStore], tuple[Directory, Taken]]) -> Taken:
+        """Do the work in one transaction; once more and alone where it turns out that contacts are to be merged."""
+        try:
+            with self.store.transaction() as together:
+                directory, taken = work(together)
+        except _Merges:
+            with self.store.transaction(alone=True) as together:
+                directory, taken = work(together)
         self._forget_merged(directory)
         return taken
 
@@ -84,8 +103,17 @@ class Intake:
         known = self.store.known_receipts(self.source.source_id, {said.receipt for said in asked})
         persons = [said.person for said in asked if said.receipt not in known and said.person is not None]
         directory = read_directory(self.store, persons, creates=False)
-        for contact in {directory.find(person) for person in persons} - {None}:
-            self.store.erase_contact(str(contact), at=at, identity_key=self.register.key)
+        found = [(directory.find(person), person) for person in persons]
+        for contact in sorted({contact for contact, _ in found if contact is not None}):
+            self.store.erase_contact(contact, at=at, identity_key=self.register.key)
+        # What is told of the person in the same request, or comes late, would make somebody who is not known yet.
+        lead_there = {
+            identity
+            for contact, person in found
+            for identity in person.hashes
+            if directory.pointing.get(identity) in (None, contact)
+        }
+        self.store.forget_identities(lead_there, at=at)
 
     def _written(
         self, together: AccountStore, items: Sequence[Item], fresh: Collection[str], at: Microseconds
@@ -94,11 +122,23 @@ class Intake:
         persons = [person for said in told for person in (said.person, said.former) if person is not None]
         directory = read_directory(together, persons, creates=self.source.creates_contacts)
         plan = planned(items, fresh, directory)
-        together.put_contacts([ContactRow(contact) for contact in directory.created], recorded_at=at, lifts=False)
-        for former, into in directory.merged:
-            together.merge_contacts(former, into, at=at)
+        made = [ContactRow(contact) for contact in directory.created]
+        if directory.merged:
+            if not together.is_alone:
+                raise _Merges
+            together.put_contacts(made, recorded_at=at, lifts=False)
+            for former, into in directory.merged:
+                together.merge_contacts(former, into, at=at)
+            made = []
+        # Contacts, identities, the stale, events: each once and in order, or two sources would wait for each other.
+        rows = [*made, *plan.contacts]
+        words = together.put_contacts(rows, recorded_at=at, lifts=False, touches=False)
+        erased = words[len(made) :].count("erased")
         together.point(directory.pointed, at=at)
-        erased = together.put_contacts(plan.contacts, recorded_at=at, lifts=False).count("erased")
+        became = {row.contact_id: word for row, word in zip(rows, words, strict=True) if word != "unchanged"}
+        if became:
+            touched = {row.contact_id for row in plan.events}.union(became)
+            together.touch_contacts([one for one in touched if became.get(one) != "erased"], at=at)
         added = together.add_events(self._judged(together, plan.events))
         repeated, erased = added.count(False), erased + added.count(None)
         plan.counts.update({"new": -repeated - erased, "duplicate": repeated, "ignored": erased})

@@ -81,7 +81,7 @@ class Register:
         if contact_id is not None:
             return contact_id
         if external_id is not None and not (_ADDRESS.fullmatch(external_id) or _HASHED.fullmatch(external_id)):
-            told = f"{self.source_name}-{external_id}"
+            told = f"{self.source_name}:{external_id}"  # no name holds a colon
             if len(told) <= MAX_ID and told.isprintable():
                 return told
         return born_id(found[0]) if found else ""

@@ -110,7 +110,8 @@ class Preparation:
     def _event(self, event: IncomingEvent) -> EventRow:
         given = EventInput(
             contact_id=_SOMEBODY,
-            id=short_key(f"{self.provider.name}:{event.receipt}"),
+            # Not the provider's name: what is unique within one source may be told by another one of it, too.
+            id=short_key(f"{self.register.source_name}:{event.receipt}"),
             type=event.type,
             occurred_at=event.occurred_at,
             value=event.value,

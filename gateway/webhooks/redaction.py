@@ -11,6 +11,7 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from gateway.webhooks.reading import link_of
+from gateway.webhooks.traits import is_personal
 
 Hashed = Callable[[str], str]
 """Turns an address into its keyed hash, 64 hexadecimal digits."""
@@ -28,20 +29,20 @@ _PERSONAL: Final = frozenset(
     re.findall(
         r"\w+",
         """
-        ip ipaddress clientip originip remoteip useragent useragents clientinfo browser device geo geolocation geoip
-        location city region latitude longitude street postalcode postcode zip zipcode
-        name firstname lastname middlename fullname surname username nickname salutation phone phonenumber mobile
-        mobilephone fax address birthday dateofbirth dob birthdate gender sex avatar photo picture ssn password
-        subject reason response description detail details text html body content comment comments note notes title
+        clientip originip remoteip useragents clientinfo browser geo geolocation geoip city region
+        subject reason response detail details text html body content
         """,
     )
 )
-"""Where and with what, who, and prose; spelled as `_plain` does."""
+"""Where and with what, and prose, beside what names or finds a person; spelled as `_plain` does."""
+_NEEDED: Final = frozenset({"email", "emailaddress", "workemail", "message"})
+"""Fields that stay, for what they hold is hashed, or redacted itself."""
 _ADDRESSES: Final = frozenset({"email", "emailaddress", "recipient"})
 """Fields that hold an address: what is none there may be a name."""
 _AT: Final = r"(?:@|%40)"
 _PART: Final = r"""(?:(?!%40)[^\s<>,;"@])+"""
-_ADDRESS = re.compile(_PART + _AT + _PART, re.IGNORECASE)
+# Begun at the beginning of a word only: a long text without an address is gone through once, not once a letter.
+_ADDRESS = re.compile(r"""(?:(?<![^\s<>,;"@])|(?<=%40))""" + _PART + _AT + _PART, re.IGNORECASE)
 _NAMED_ADDRESS = re.compile(rf".*<\s*({_PART}{_AT}{_PART})\s*>\s*", re.IGNORECASE | re.DOTALL)
 _IPV4 = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.])")
 _IPV6 = re.compile(r"(?<![\w:])(?:[0-9a-f]{0,4}:){3,7}[0-9a-f]{0,4}(?![\w:])", re.IGNORECASE)
@@ -101,7 +102,7 @@ def _object(value: dict[Any, Any], hashed: Hashed, depth: int) -> Any:
     kept = {}
     for name, inner in list(value.items())[:_MAX_ENTRIES]:
         plain = _plain(str(name))
-        if plain in _PERSONAL or (plain == "propertyvalue" and _plain(str(value.get("propertyName"))) in _PERSONAL):
+        if _tells(plain) or (plain == "propertyvalue" and _tells(_plain(str(value.get("propertyName"))))):
             continue
         if plain in _ADDRESSES and isinstance(inner, str) and not (_ADDRESS.search(inner) or _HASH.search(inner)):
             continue
@@ -110,6 +111,11 @@ def _object(value: dict[Any, Any], hashed: Hashed, depth: int) -> Any:
         if told is not _DROPPED and found is not _DROPPED:
             kept[told] = found
     return kept
+
+
+def _tells(plain: str) -> bool:
+    """Tell whether a field of this name is left out."""
+    return plain in _PERSONAL or (is_personal(plain) and plain not in _NEEDED)
 
 
 def _text(value: str, hashed: Hashed, depth: int) -> Any:

@@ -23,6 +23,8 @@ _PERSONAL: Final = frozenset(
         address address1 address2 street streetaddress zip zipcode postalcode postcode latitude longitude location
         avatar photo picture image birthday birthdate dateofbirth dob gender sex ssn taxid password
         ip ipaddress useragent device website linkedin linkedinurl linkedinbio hslinkedinurl twitter twitterhandle
+        hsfullnameoremail hscalculatedphonenumber hscalculatedmobilenumber hssearchablecalculatedphonenumber
+        hssearchablecalculatedmobilenumber hswhatsappphonenumber
         facebook instagram description notes note message comment comments
         """,
     )

@@ -1,7 +1,7 @@
 """Erasing a contact: everywhere it is kept, found by the tables themselves, and the few places that hide it."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,19 +11,22 @@ from shared.contracts.identity import contact_hash
 from shared.contracts.rows import Microseconds
 from shared.store.columns import PredictionTable, StoreTable
 from shared.store.conduct_tables import IdempotencyTable
+from shared.store.formers import ids_of
+from shared.store.named_letters import erase_named
 from shared.store.prediction_tables import LatestPredictionTable
 from shared.store.scope import BATCH, Scope
-from shared.store.tables import AccountTable, IdentityMergeTable, IdentityTable
+from shared.store.tables import IdentityMergeTable, IdentityTable
 from shared.store.tombstones import CONTACT, EMAIL, any_erased, bury, erased_among
 from shared.store.webhook_tables import AttemptTable, DeadLetterTable, DeliveryTable, MessageTable
 
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """Whom to erase, by everything the contact is known by."""
+    """Whom to erase, by everything the contact is known by and is kept under."""
 
     account: str
-    contact_id: str
+    contact_ids: Sequence[str]
+    """The contact's, and those of before."""
     identities: frozenset[tuple[str, str]]
     """Kind and keyed hash: what late events are recognised by."""
 
@@ -36,20 +39,20 @@ class Erased:
 def _merges(erased: Erased) -> ColumnElement[bool]:
     table = IdentityMergeTable
     return or_(
-        table.to_contact_id == erased.contact_id,
-        table.from_contact_id == erased.contact_id,
+        table.to_contact_id.in_(erased.contact_ids),
+        table.from_contact_id.in_(erased.contact_ids),
         table.key_hash.in_(erased.hashes),
     )
 
 
 def _dead_letters(erased: Erased) -> ColumnElement[bool]:
     table = DeadLetterTable
-    told = [table.payload.contains(text, autoescape=True) for text in (*erased.hashes, json.dumps(erased.contact_id))]
+    told = [table.payload.contains(key_hash, autoescape=True) for key_hash in erased.hashes]
     return or_(table.recipient.in_(erased.hashes), *told)
 
 
 def _deliveries(erased: Erased) -> ColumnElement[bool]:
-    about = (MessageTable.account_id == erased.account, MessageTable.contact_id == erased.contact_id)
+    about = (MessageTable.account_id == erased.account, MessageTable.contact_id.in_(erased.contact_ids))
     return DeliveryTable.message_id.in_(select(MessageTable.message_id).where(*about))
 
 
@@ -100,22 +103,40 @@ class Erasure(Scope):
             SettingsRefused: no identity key is known.
         """
         key = identity_key or self._known_key()
-        found = self._erase_predictions(contact_id)
-        with self._writing(alone=True) as connection:
-            # Alone also where a transaction was joined that is not yet: no event can slip in between.
-            alone = select(AccountTable.name).where(AccountTable.name == self.account).with_for_update()
-            connection.execute(alone).one()
-            erased = Erased(self.account, contact_id, _identities(connection, self.account, contact_id, key))
+        with self._reading() as connection:
+            contact_ids = ids_of(connection, self.account, contact_id, key)
+        found = self._erase_predictions(contact_ids)
+        with self._writing(alone=True) as connection:  # no event can slip in between
+            contact_ids = ids_of(connection, self.account, contact_id, key)
+            identities = _identities(connection, self.account, contact_id, key)
+            erased = Erased(self.account, contact_ids, identities)
             found += _erase(connection, erased)
             if found:
                 bury(connection, self.account, erased.identities, at=at)
                 self._audit(connection, "contact.erased", contact_hash(contact_id, key), at=at)
         # What was still being logged meanwhile.
-        self._erase_predictions(contact_id)
+        self._erase_predictions(contact_ids)
         if self._connection is None:
             self._store.scrub()
             self._predictions.scrub()
         return found > 0
+
+    def forget_identities(self, identities: Collection[tuple[str, str]], *, at: Microseconds) -> None:
+        """Keep late events of somebody out who is no contact, and erase dead letters about them.
+
+        Joins an open transaction.
+
+        Args:
+            identities: kind and keyed hash of what the person is known by.
+            at: now.
+        """
+        if not identities:
+            return
+        erased = Erased(self.account, (), frozenset(identities))
+        with self._writing() as connection:
+            mine = (DeadLetterTable.account_id == self.account, _dead_letters(erased))
+            connection.execute(delete(DeadLetterTable).where(*mine))
+            bury(connection, self.account, erased.identities, at=at)
 
     def erase_late_predictions(self) -> int:
         """Erase predictions of erased contacts that a service was still working on when they were erased.
@@ -135,7 +156,7 @@ class Erasure(Scope):
             with self._store.reading() as connection:
                 late = erased_among(connection, self.account, ids, key)
             for contact_id in sorted(late):
-                self._erase_predictions(contact_id)
+                self._erase_predictions([contact_id])
             after, gone = ids[-1], gone + len(late)
         return gone
 
@@ -151,12 +172,12 @@ class Erasure(Scope):
         with self._predictions.reading() as connection:
             return list(connection.scalars(statement))
 
-    def _erase_predictions(self, contact_id: str) -> int:
+    def _erase_predictions(self, contact_ids: Sequence[str]) -> int:
         found = 0
         with self._predictions.writing() as connection:
             for table in PredictionTable.metadata.sorted_tables:
                 if is_direct(table):
-                    mine = (table.c.account_id == self.account, table.c.contact_id == contact_id)
+                    mine = (table.c.account_id == self.account, table.c.contact_id.in_(contact_ids))
                     found += connection.execute(delete(table).where(*mine)).rowcount
         return found
 
@@ -172,13 +193,13 @@ def _identities(connection: Connection, account: str, contact_id: str, key: byte
 
 
 def _erase(connection: Connection, erased: Erased) -> int:
-    found = _blank_answers(connection, erased)
+    found = _blank_answers(connection, erased) + erase_named(connection, erased.account, erased.contact_ids)
     for table in reversed(StoreTable.metadata.sorted_tables):
         condition: Any = None
         if table.name in HIDDEN:
             condition = HIDDEN[table.name](erased)
         elif is_direct(table):
-            condition = table.c.contact_id == erased.contact_id
+            condition = table.c.contact_id.in_(erased.contact_ids)
         if condition is not None:
             mine = delete(table).where(table.c.account_id == erased.account, condition)
             found += connection.execute(mine).rowcount
@@ -187,13 +208,12 @@ def _erase(connection: Connection, erased: Erased) -> int:
 
 def _blank_answers(connection: Connection, erased: Erased) -> int:
     """Take away kept answers that speak of the contact; their keys stay used."""
-    table = IdempotencyTable
-    about = table.contact_ids.contains(json.dumps(erased.contact_id), autoescape=True)
-    likely = select(table.idempotency_key, table.contact_ids).where(table.account_id == erased.account, about)
-    keys = [
-        key for key, contact_ids in connection.execute(likely) if erased.contact_id in json.loads(contact_ids or "[]")
-    ]
-    for key in keys:
+    table, keys = IdempotencyTable, set[str]()
+    for contact_id in erased.contact_ids:
+        about = table.contact_ids.contains(json.dumps(contact_id), autoescape=True)
+        likely = select(table.idempotency_key, table.contact_ids).where(table.account_id == erased.account, about)
+        keys |= {key for key, named in connection.execute(likely) if contact_id in json.loads(named or "[]")}
+    for key in sorted(keys):
         mine = (table.account_id == erased.account, table.idempotency_key == key)
         connection.execute(update(table).where(*mine).values(answer=None, contact_ids=None))
     return len(keys)

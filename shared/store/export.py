@@ -1,7 +1,7 @@
 """Everything held of a contact as one JSON document, written piece by piece."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -11,6 +11,7 @@ from shared.contracts.identity import contact_hash
 from shared.contracts.instants import instant_of
 from shared.contracts.rows import ALWAYS, Microseconds
 from shared.errors import NotFound
+from shared.store.formers import ids_of
 from shared.store.prediction_tables import LatestPredictionTable, PredictionLogTable
 from shared.store.scope import Scope
 from shared.store.tables import (
@@ -68,28 +69,31 @@ class Export(Scope):
             NotFound: nothing is held.
             SettingsRefused: no identity key is known.
         """
-        if not any(self._page(section, contact_id, None, limit=1) for section in SECTIONS):
+        key = self._known_key()
+        with self._store.reading() as connection:
+            contact_ids = ids_of(connection, self.account, contact_id, key)
+        if not any(self._page(section, contact_ids, None, limit=1) for section in SECTIONS):
             raise NotFound("There is no contact of this id in this account.")
         with self._writing() as connection:
-            self._audit(connection, "contact.exported", contact_hash(contact_id, self._known_key()), at=at)
-        return self._document(contact_id, at)
+            self._audit(connection, "contact.exported", contact_hash(contact_id, key), at=at)
+        return self._document(contact_ids, at)
 
-    def _document(self, contact_id: str, at: Microseconds) -> Iterator[bytes]:
-        head = _json({"contact_id": contact_id, "exported_at": instant_of(at)})
+    def _document(self, contact_ids: Sequence[str], at: Microseconds) -> Iterator[bytes]:
+        head = _json({"contact_id": contact_ids[0], "exported_at": instant_of(at)})
         yield head.removesuffix(b"}")
         for section in SECTIONS:
             yield b',"' + section.encode() + b'":'
             if section == "contact":
-                found = self._page(section, contact_id, None, limit=1)
+                found = self._page(section, contact_ids, None, limit=1)
                 yield _json(_said(found[0]) if found else None)
             else:
-                yield from self._listed(section, contact_id)
+                yield from self._listed(section, contact_ids)
         yield b"}"
 
-    def _listed(self, section: str, contact_id: str) -> Iterator[bytes]:
+    def _listed(self, section: str, contact_ids: Sequence[str]) -> Iterator[bytes]:
         key = [column.name for column in SECTIONS[section].__table__.primary_key]
         after, opened = None, b"["
-        while rows := self._page(section, contact_id, after, limit=PAGE):
+        while rows := self._page(section, contact_ids, after, limit=PAGE):
             for row in rows:
                 yield opened + _json(_said(row))
                 opened = b","
@@ -97,11 +101,11 @@ class Export(Scope):
         yield b"[]" if opened == b"[" else b"]"
 
     def _page(
-        self, section: str, contact_id: str, after: tuple[Any, ...] | None, *, limit: int
+        self, section: str, contact_ids: Sequence[str], after: tuple[Any, ...] | None, *, limit: int
     ) -> list[dict[str, Any]]:
         table = SECTIONS[section].__table__
         key = list(table.primary_key)
-        statement = select(table).where(table.c.account_id == self.account, self._about(section, contact_id))
+        statement = select(table).where(table.c.account_id == self.account, self._about(section, contact_ids))
         if after is not None:
             statement = statement.where(tuple_(*key) > after)
         sql = self._predictions if section in ("latest_predictions", "predictions") else self._store
@@ -109,17 +113,17 @@ class Export(Scope):
             rows = connection.execute(statement.order_by(*key).limit(limit))
             return [dict(row._mapping) for row in rows]
 
-    def _about(self, section: str, contact_id: str) -> ColumnElement[bool]:
+    def _about(self, section: str, contact_ids: Sequence[str]) -> ColumnElement[bool]:
         if section == "identity_merges":
             merges = IdentityMergeTable
-            return (merges.to_contact_id == contact_id) | (merges.from_contact_id == contact_id)
+            return merges.to_contact_id.in_(contact_ids) | merges.from_contact_id.in_(contact_ids)
         if section == "dead_letters":
             known = select(IdentityTable.key_hash).where(
-                IdentityTable.account_id == self.account, IdentityTable.contact_id == contact_id
+                IdentityTable.account_id == self.account, IdentityTable.contact_id == contact_ids[0]
             )
-            own = contact_hash(contact_id, self._known_key())
+            own = contact_hash(contact_ids[0], self._known_key())
             return DeadLetterTable.recipient.in_(known) | (DeadLetterTable.recipient == own)
-        about: ColumnElement[bool] = SECTIONS[section].__table__.c.contact_id == contact_id
+        about: ColumnElement[bool] = SECTIONS[section].__table__.c.contact_id.in_(contact_ids)
         return about
 
 

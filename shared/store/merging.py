@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, exists, select, update
 from sqlalchemy.orm import aliased
 
+from shared.contracts.identity import contact_hash
 from shared.contracts.rows import Microseconds
 from shared.store.facts import consent_of
 from shared.store.identities import Identities
@@ -20,6 +21,7 @@ from shared.store.tables import (
     IdentityMergeTable,
     IdentityTable,
 )
+from shared.store.tombstones import CONTACT
 from shared.store.webhook_tables import StaleContactTable, StandingTable
 from shared.store.withdrawal import forget_profile
 
@@ -33,12 +35,17 @@ class Merging(Identities):
     def merge_contacts(self, former: str, into: str, *, at: Microseconds) -> None:
         """Give everything of a contact to another one, log it, and let the former go; joins an open transaction.
 
+        No other writer may add to the former meanwhile: open the transaction alone.
+
         Args:
             former: disappears; one that is not there changes nothing.
             into: exists already.
             at: now.
+
+        Raises:
+            SettingsRefused: no identity key is known.
         """
-        with self._writing() as connection:
+        with self._writing(alone=True) as connection:
             both = (
                 select(*ContactTable.__table__.c)
                 .where(ContactTable.account_id == self.account, ContactTable.contact_id.in_((former, into)))
@@ -48,18 +55,20 @@ class Merging(Identities):
             rows = {row.contact_id: row for row in connection.execute(both)}
             if former not in rows or into not in rows:
                 return
-            self._unite(connection, rows[former], rows[into])
+            denied = self._unite(connection, rows[former], rows[into])
             self._repoint(connection, former, into, at)
             for table in _MOVED:
                 self._move(connection, table, former, into)
-            if consent_of(rows[former].consent).get("profiling") == "denied":
-                forget_profile(connection, self.account, [into])
+            if denied:
+                forget_profile(connection, self.account, [former, into])
             stale = StaleContactTable
             mine = (stale.account_id == self.account) & (stale.contact_id == former)
             connection.execute(delete(stale).where(mine))
             touch(connection, self.account, [into], at=at)
             gone = (ContactTable.account_id == self.account) & (ContactTable.contact_id == former)
             connection.execute(delete(ContactTable).where(gone))
+        if denied:
+            self.forget_latest([former, into])
 
     def forget_latest(self, contact_ids: list[str]) -> None:
         """Delete the latest predictions of contacts that are no more; what was answered once stays in the log."""
@@ -68,11 +77,12 @@ class Merging(Identities):
             mine = (table.account_id == self.account) & table.contact_id.in_(contact_ids)
             connection.execute(delete(table).where(mine))
 
-    def _unite(self, connection: Connection, former: Any, into: Any) -> None:
-        """Keep the earlier beginning, the zone that is known, and a refusal of profiling of either."""
+    def _unite(self, connection: Connection, former: Any, into: Any) -> bool:
+        """Keep the earlier beginning, the zone that is known, and a refusal of profiling of either; tell of that."""
         begun = [at for at in (former.created_at, into.created_at) if at is not None]
         consent = {**consent_of(former.consent), **consent_of(into.consent)}
-        if "denied" in (consent_of(one.consent).get("profiling") for one in (former, into)):
+        denied = "denied" in (consent_of(one.consent).get("profiling") for one in (former, into))
+        if denied:
             consent["profiling"] = "denied"
         mine = (ContactTable.account_id == self.account) & (ContactTable.contact_id == into.contact_id)
         connection.execute(
@@ -84,9 +94,13 @@ class Merging(Identities):
                 consent=json.dumps(consent, sort_keys=True) if consent else None,
             )
         )
+        return denied
 
     def _repoint(self, connection: Connection, former: str, into: str, at: Microseconds) -> None:
-        table = IdentityTable
+        """Let all that led to the former lead to the other one, its id too: by that what is kept under it is found."""
+        table, own = IdentityTable, contact_hash(former, self._known_key())
+        values = {"account_id": self.account, "kind": CONTACT, "key_hash": own, "contact_id": former}
+        upsert(connection, table, [values])
         mine = (table.account_id == self.account) & (table.contact_id == former)
         found = list(connection.execute(select(table.kind, table.key_hash).where(mine)))
         logged = [

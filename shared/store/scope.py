@@ -37,6 +37,7 @@ class Scope:
         self._store = store
         self._predictions = predictions
         self._connection = connection
+        self._alone = False
         self._actor = SYSTEM
         self._acting_at: Microseconds | None = None
         self._identity_key: bytes | None = None
@@ -70,7 +71,7 @@ class Scope:
         What is read of the store through the yielded one sees what was written so far.
 
         Args:
-            alone: let nobody else write in the account meanwhile; what erases needs it from the beginning.
+            alone: whether to wait for every other writer of the account and keep new ones out.
 
         Raises:
             NotFound: there is no such account.
@@ -78,24 +79,32 @@ class Scope:
         with self._writing(alone=alone) as connection:
             joined = copy(self)
             joined._store, joined._connection = Joined(self._store, connection), connection
+            joined._alone = alone or self._alone
             yield joined
+
+    @property
+    def is_alone(self) -> bool:
+        """Tell whether nobody else writes of this account during the open transaction."""
+        return self._alone or self._store.is_sqlite
 
     @contextmanager
     def _writing(self, *, alone: bool = False) -> Iterator[Connection]:
         """Open a transaction of the store during which the account cannot be deleted, or join the one that is open.
 
         Args:
-            alone: wait for every other writer and keep new ones out. Asked for at once: two that shared the account
-                first would each wait for the other to go (PostgreSQL).
+            alone: whether other writers of the account are waited for, and new ones kept out. Asked for at the
+                beginning: two that share the account first, and want it alone then, wait for each other for ever.
 
         Raises:
             NotFound: there is no such account.
         """
+        held = select(AccountTable.name).where(AccountTable.name == self.account)
         if self._connection is not None:
+            if alone and not self._alone:
+                self._connection.execute(held.with_for_update()).one()
             yield self._connection
             return
         with self._store.writing() as connection:
-            held = select(AccountTable.name).where(AccountTable.name == self.account)
             held = held.with_for_update() if alone else held.with_for_update(read=True, key_share=True)
             queue(connection, self.account, alone=alone)
             if connection.execute(held).first() is None:

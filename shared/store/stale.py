@@ -68,6 +68,11 @@ class StaleContacts(Scope):
                 found.update(connection.scalars(select(table.contact_id).where(*mine)))
         return found
 
+    def touch_contacts(self, contact_ids: Collection[str], *, at: Microseconds) -> None:
+        """Note that there is something new about contacts; joins an open transaction."""
+        with self._writing() as connection:
+            touch(connection, self.account, contact_ids, at=at)
+
     def clear_stale(self, taken: Mapping[str, Microseconds]) -> None:
         """Forget contacts that were scored, unless they were touched since they were taken.
 

@@ -67,18 +67,21 @@ class Postmark:
         at = fields.at_iso(_TIMES[record])
         message_id = fields.text("MessageID")
         clicked = record == "Click"
+        email = fields.address("Email" if record in {"Bounce", "SpamComplaint"} else "Recipient")
         return [
             IncomingEvent(
+                # The recipient too: a message to several people has one id, and reaches them in the same second.
                 receipt=reading.receipt_of(
                     message_id,
                     type_,
                     at,
                     fields.maybe_text("ID"),
+                    email.lower(),
                     fields.long_text("OriginalLink") if clicked else None,
                 ),
                 recipient=Recipient(
                     contact_id=metadata.own_id("contact_id"),
-                    email=fields.address("Email" if record in {"Bounce", "SpamComplaint"} else "Recipient"),
+                    email=email,
                 ),
                 type=type_,
                 occurred_at=at,

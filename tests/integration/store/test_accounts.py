@@ -151,10 +151,10 @@ READS = {name for name in dir(AccountStore) if not name.startswith("_")} - {
     "add_source", "remove_source", "add_source_secret", "hold_source", "add_receipts", "delete_receipts_before",
     "put_dead_letters", "remove_dead_letters", "delete_dead_letters_before", "point", "merge_contacts", "forget_latest",
     "correct_verdicts", "erased_identities",
-    "create_key", "revoke_key", "rotate_key", "name_segment", "assign", "transaction", "publish",
+    "create_key", "revoke_key", "rotate_key", "name_segment", "assign", "transaction", "publish", "is_alone",
     "begin_answer", "hold_claim", "keep_answer", "release_claim", "delete_answers_before",
     "acting", "hashing", "erase_contact", "erase_late_predictions", "delete_events_before", "delete_audit_before",
-    "put_standings", "clear_stale",
+    "put_standings", "clear_stale", "touch_contacts", "forget_identities",
     "create_subscription", "update_subscription", "delete_subscription", "add_subscription_secret", "take_deliveries",
     "record_attempts", "replay_delivery", "replay_deliveries", "erase_messages_before",
 }  # fmt: skip
@@ -193,6 +193,7 @@ def test_no_write_reaches_another_account(database: Database) -> None:
     other.delete_answers_before(99)
     other.hashing(b"k" * 32).erase_contact("a", at=9)
     other.hashing(b"k" * 32).erase_late_predictions()
+    other.forget_identities({("email", "hash")}, at=9)
     assert sum(other.delete_events_before(99)) == 0
     other.delete_audit_before(99)
     other.clear_stale({"a": 10, "b": 2})

@@ -25,7 +25,7 @@ def attributes(store: AccountStore, contact_id: str) -> dict[str, Any]:
 
 
 def test_everything_of_the_former_comes_to_the_one_that_stays(database: Database) -> None:
-    store = database.of("default")
+    store = database.of("default").hashing(b"k" * 32)
     store.put_contacts(
         [
             ContactRow("a-1", 5, "Europe/Paris", attributes=(AttributeRow("plan", "pro", 1),)),
@@ -50,7 +50,7 @@ def test_everything_of_the_former_comes_to_the_one_that_stays(database: Database
 
 
 def test_a_merge_is_logged_and_identities_lead_to_the_one_that_stays(database: Database) -> None:
-    store = database.of("default")
+    store = database.of("default").hashing(b"k" * 32)
     store.put_contacts([ContactRow("a-1"), ContactRow("c-1")], recorded_at=1)
     store.point({("anonymous:src_1", "hash"): "a-1"}, at=2)
 
@@ -59,13 +59,14 @@ def test_a_merge_is_logged_and_identities_lead_to_the_one_that_stays(database: D
     table = IdentityMergeTable
     assert store.contacts_of({("anonymous:src_1", "hash"), ("email", "none")}) == {("anonymous:src_1", "hash"): "c-1"}
     logged = rows(database, table, table.kind, table.key_hash, table.merged_at, table.from_contact_id)
-    assert logged == [("anonymous:src_1", "hash", 20, "a-1")]
+    own = ("contact", "02d0beb29214172b2e7da8864376e89c565992efdebed17aa1eb28737a7cad5f", 20, "a-1")
+    assert logged == [("anonymous:src_1", "hash", 20, "a-1"), own]
     stale = StaleContactTable
     assert ("c-1", 20) in rows(database, stale, stale.contact_id, stale.touched_at)
 
 
 def test_where_both_have_a_row_that_of_the_one_that_stays_is_kept(database: Database) -> None:
-    store = database.of("default")
+    store = database.of("default").hashing(b"k" * 32)
     for contact_id, plan in (("a-1", "basic"), ("c-1", "pro")):
         store.put_contacts([ContactRow(contact_id, attributes=(AttributeRow("plan", plan, 1),))], recorded_at=1)
         store.add_events([EventRow(contact_id, "same", "page_viewed", 10, 10)])
@@ -77,7 +78,7 @@ def test_where_both_have_a_row_that_of_the_one_that_stays_is_kept(database: Data
 
 
 def test_a_refusal_of_profiling_outlives_the_merge(database: Database) -> None:
-    store = database.of("default")
+    store = database.of("default").hashing(b"k" * 32)
     store.put_contacts(
         [ContactRow("a-1", consent={"profiling": "denied"}), ContactRow("c-1", consent={"profiling": "granted"})],
         recorded_at=1,
@@ -91,7 +92,7 @@ def test_a_refusal_of_profiling_outlives_the_merge(database: Database) -> None:
 
 
 def test_merging_who_is_not_there_changes_nothing(database: Database) -> None:
-    store = database.of("default")
+    store = database.of("default").hashing(b"k" * 32)
     store.put_contacts([ContactRow("c-1")], recorded_at=1)
 
     store.merge_contacts("nobody", "c-1", at=20)
@@ -101,7 +102,7 @@ def test_merging_who_is_not_there_changes_nothing(database: Database) -> None:
 
 
 def test_who_was_merged_is_on_no_list_of_predictions(database: Database) -> None:
-    store = database.of("default")
+    store = database.of("default").hashing(b"k" * 32)
     prediction = PredictionRow("a-1", "scoring", "x", "1", 10, 10, "r", "ok", 0.5, 50, "low", "model", "{}")
     store.log_predictions([prediction, prediction._replace(contact_id="c-1")])
 
@@ -111,7 +112,7 @@ def test_who_was_merged_is_on_no_list_of_predictions(database: Database) -> None
 
 
 def test_a_verdict_is_corrected_and_nothing_else(database: Database) -> None:
-    store = database.of("default")
+    store = database.of("default").hashing(b"k" * 32)
     click = EventRow("c-1", "9", "email_clicked", 10, 10, message_id="m", item="https://a.example", human=1)
     store.add_events([click, click._replace(event_id="8", message_id="n"), click._replace(contact_id="c-2")])
 

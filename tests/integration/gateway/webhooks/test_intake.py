@@ -228,3 +228,11 @@ def test_a_source_that_was_removed_meanwhile_takes_nothing(database: Database) -
     with pytest.raises(NotFound):
         mail.take(event("1"))
     assert mail.store.contacts(9) == []
+
+
+def test_two_sources_that_number_alike_tell_of_two_happenings(database: Database) -> None:
+    one, other = Mail(database), Mail(database, SOURCE._replace(source_id="src_2", name="more"))
+
+    first, second = one.take(event("1")), other.take(event("1", kind="order_placed"))
+
+    assert (first.counts["new"], second.counts["new"]) == (1, 1)

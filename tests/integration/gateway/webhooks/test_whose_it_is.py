@@ -157,4 +157,4 @@ async def test_a_machine_is_told_from_a_human(door, add_source, sendgrid, item) 
     store = door.store.of("acme")
     people = [one.contact_id for one in store.contacts(9)]
     found = {row.event_id: row.human for row in store.message_events(people, {"message-1", "m"})}
-    assert found == {"sendgrid:event-1": 0, "sendgrid:c-0": 0, "sendgrid:c-1": 0}
+    assert found == {"mail:event-1": 0, "mail:c-0": 0, "mail:c-1": 0}

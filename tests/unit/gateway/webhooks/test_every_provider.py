@@ -139,8 +139,8 @@ def hashed(one: Incoming, name: str) -> Incoming:
     if isinstance(one, (Confirmation, Ignored)) or one.recipient.email is None:
         return one
     recipient = dataclasses.replace(one.recipient, email=HASHED)
-    # Brevo names no event, so its receipt is made of the address among others.
-    return dataclasses.replace(one, recipient=recipient, receipt="" if name == "brevo" else one.receipt)
+    # These name no event of a single recipient, so the receipt is made of the address among others.
+    return dataclasses.replace(one, recipient=recipient, receipt="" if name in {"brevo", "postmark"} else one.receipt)
 
 
 @SAMPLED

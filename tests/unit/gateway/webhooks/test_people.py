@@ -43,7 +43,7 @@ def test_ids_of_two_sources_are_two_identities() -> None:
     ("recipient", "born"),
     [
         (Recipient(contact_id="c-1", email="ann@example.com", external_id="51"), "c-1"),
-        (Recipient(email="ann@example.com", external_id="51"), "shop-51"),
+        (Recipient(email="ann@example.com", external_id="51"), "shop:51"),
         (Recipient(external_id="x" * 300), None),
         (ANN, f"e-{ANN_HASH[:20]}"),
         (Recipient(anonymous_id="visitor"), None),
@@ -129,3 +129,10 @@ def test_who_was_erased_is_not_made_again() -> None:
 
     assert known.resolve(person) is None
     assert known.is_erased(person)
+
+
+def test_no_two_sources_make_the_same_contact_of_two_people() -> None:
+    one = Register("src_1", "crm", b"k" * 32).person(Recipient(external_id="eu-51"))
+    other = Register("src_2", "crm-eu", b"k" * 32).person(Recipient(external_id="51"))
+
+    assert (one.born_id, other.born_id) == ("crm:eu-51", "crm-eu:51")

@@ -164,3 +164,10 @@ def test_the_same_event_has_the_same_receipt_and_another_has_not(translated: Any
 def test_an_event_that_says_too_little_is_refused(translated: Any, change: dict[str, Any]) -> None:
     with pytest.raises(ItemRefused):
         translated(Postmark(), "open", **change)
+
+
+def test_a_message_that_reaches_two_people_in_one_second_is_told_of_twice(translated: Any) -> None:
+    (first,) = translated(Postmark(), "delivery", Recipient="ann@example.com")
+    (second,) = translated(Postmark(), "delivery", Recipient="bob@example.com")
+
+    assert first.receipt != second.receipt

@@ -40,6 +40,22 @@ def test_what_tells_a_person_or_a_device_is_left_out() -> None:
     assert redacted(item, hashed) == {"propertyName": "firstname", "list": [""], "at": "call "}
 
 
+@pytest.mark.parametrize(
+    "field",
+    ["givenName", "family_name", "displayName", "address1", "street_address", "taxId", "login", "whatsapp", "linkedin",
+     "hs_full_name_or_email"],
+)  # fmt: skip
+def test_what_is_no_attribute_since_it_is_personal_is_not_in_a_letter_either(field: str) -> None:
+    item = {"traits": {field: "Ann"}, "propertyName": field, "propertyValue": "Ann", "plan": "pro"}
+
+    assert redacted(item, hashed) == {"traits": {}, "propertyName": field, "plan": "pro"}
+
+
+@pytest.mark.parametrize("text", ["%40ann@example.com", "a;ann@example.com", "@ann@example.com"])
+def test_no_address_hides_behind_a_sign(text: str) -> None:
+    assert "example" not in redacted({"to": text}, hashed)["to"]
+
+
 def test_what_is_needed_to_try_again_stays() -> None:
     item = {"event": "click", "timestamp": 1_780_387_200, "sg_event_id": "c2VuZGdyaWQx", "ok": True, "x": None,
             "ts": "2026-06-02T07:12:44+00:00", "rfc": "Tue, 14 Apr 2026 03:50:12 GMT", "value": 49.9}  # fmt: skip
