@@ -33,7 +33,6 @@ from gateway.subscriptions import deliveries
 from gateway.subscriptions import routes as subscriptions
 from gateway.upstream import Upstreams, new_client
 from gateway.webhooks import door
-from gateway.webhooks.confirming import Visits
 from gateway.webhooks.provider import Provider
 from gateway.webhooks.providers import PROVIDERS
 from gateway.webhooks.receiving import Receiving
@@ -110,15 +109,13 @@ def _lifespan(
         key = settings.signing_key.get_secret_value().encode()
         limits = Limits(settings, metrics)
         upstreams = Upstreams(settings, session, metrics)
-        visits = Visits(session)
-        reception = Reception(_receiving(settings, store, providers), visits, metrics, CapacityLimiter(THREADS))
+        reception = Reception(_receiving(settings, store, providers), session, metrics, CapacityLimiter(THREADS))
         app.state.gateway = Gateway(settings, store, keyring, limits, upstreams, Cursors(key), metrics, reception)
         writing = asyncio.create_task(_write_used_keys(keyring))
         try:
             yield
         finally:
             writing.cancel()
-            await visits.close()
             with suppress(TimeoutError):
                 await asyncio.wait_for(keyring.write_used(), LAST_WRITE_SECONDS)
             keyring.close()

@@ -57,6 +57,8 @@ def planned(items: Sequence[Item], fresh: Collection[str], directory: Directory)
         left -= mine
         died: Dead | None = None
         for said in item.said:
+            if isinstance(said.incoming, Confirmation):
+                plan.confirmations.append(said.incoming)  # told again, too: the visit before it may have failed
             became = _placed(said, plan, directory) if said.receipt in mine else "duplicate"
             if isinstance(became, Refusal):
                 died = died or Dead(item, became, said.person)
@@ -72,11 +74,8 @@ def planned(items: Sequence[Item], fresh: Collection[str], directory: Directory)
 
 
 def _placed(said: Said, plan: Plan, directory: Directory) -> Became | Refusal:
-    if isinstance(said.incoming, Confirmation):
-        plan.confirmations.append(said.incoming)
-        return "new"
-    if isinstance(said.incoming, IncomingErasure):
-        return "new"  # carried out before
+    if isinstance(said.incoming, (Confirmation, IncomingErasure)):
+        return "new"  # visited afterwards, carried out before
     assert said.person is not None  # noqa: S101 - everything else is about somebody
     contact = directory.resolve(said.person)
     if contact is None:

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
+import aiohttp
 from anyio import CapacityLimiter, to_thread
 
 from gateway.metrics import GatewayMetrics
-from gateway.webhooks.confirming import Visits
+from gateway.webhooks.confirming import visited
 from gateway.webhooks.intake import Taken
 from gateway.webhooks.provider import SignedRequest, WebhookRefused
 from gateway.webhooks.receiving import Receiving
@@ -33,7 +34,8 @@ class Reception:
     """Takes requests one by one, some at a time."""
 
     receiving: Receiving
-    visits: Visits
+    client: aiohttp.ClientSession
+    """Visits addresses that are to be confirmed."""
     metrics: GatewayMetrics
     threads: CapacityLimiter
     most_waiting: int = MOST_WAITING
@@ -51,6 +53,7 @@ class Reception:
             NotFound: there is no such source.
             WebhookRefused: the proof fails.
             TooBusy: it was not looked at.
+            UpstreamUnavailable: an address that is to be confirmed does not answer; sent again, it is tried again.
         """
         if self.threads.statistics().tasks_waiting >= self.most_waiting:
             raise TooBusy("More webhooks wait here than can be held; send it again soon.")
@@ -63,7 +66,7 @@ class Reception:
         for became, number in taken.counts.items():
             self.metrics.webhooks.labels(provider, became).inc(number)
         for confirmation in taken.confirmations:
-            self.visits.begin(confirmation, facts["source"])
+            await visited(self.client, confirmation, facts["source"])
         return taken
 
     async def require(self, provider: str, source_id: str, at: int) -> None:

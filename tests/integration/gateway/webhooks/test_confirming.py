@@ -1,6 +1,5 @@
-"""Confirmation addresses are visited off the request's path, once, and not further than they lead."""
+"""Confirmation addresses are visited before the answer, and not further than they lead."""
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator
 from typing import Any
@@ -10,8 +9,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from gateway.webhooks.confirming import Visits
+from gateway.webhooks.confirming import visited
 from gateway.webhooks.incoming import Confirmation
+from shared.errors import UpstreamUnavailable
 
 
 @pytest.fixture
@@ -30,40 +30,33 @@ async def amazon() -> AsyncIterator[Any]:
         yield server, seen
 
 
-async def visited(server: TestServer, path: str) -> None:
+async def visit(server: TestServer, path: str) -> None:
     async with aiohttp.ClientSession() as client:
-        visits = Visits(client)
-        visits.begin(Confirmation("1", str(server.make_url("")).rstrip("/") + path), "mail")
-        await asyncio.gather(*visits._going_on)
-        await visits.close()
+        await visited(client, Confirmation("1", str(server.make_url("")).rstrip("/") + path), "mail")
 
 
-@pytest.mark.parametrize(
-    ("path", "logged"),
-    [("/confirm?Token=a%2Fb", "webhooks.confirmed"), ("/no", "webhooks.not_confirmed")],
-)
-async def test_what_came_of_a_visit_is_logged_without_its_token(amazon, caplog, path: str, logged: str) -> None:
+async def test_a_visit_is_logged_without_its_token(amazon, caplog) -> None:
     server, seen = amazon
     with caplog.at_level(logging.INFO):
-        await visited(server, path)
+        await visit(server, "/confirm?Token=a%2Fb")
 
-    assert seen == [path]
     (record,) = [record for record in caplog.records if record.name.startswith("gateway")]
-    assert record.message == logged
+    assert (seen, record.message) == (["/confirm?Token=a%2Fb"], "webhooks.confirmed")
     assert "Token" not in str(vars(record))
 
 
-async def test_a_redirect_is_not_followed(amazon) -> None:
+@pytest.mark.parametrize("path", ["/no?Token=a", "/elsewhere"])
+async def test_a_visit_that_is_refused_or_sent_elsewhere_is_to_be_asked_for_again(amazon, caplog, path: str) -> None:
     server, seen = amazon
-    await visited(server, "/elsewhere")
+    with pytest.raises(UpstreamUnavailable):
+        await visit(server, path)
 
-    assert seen == ["/elsewhere"]
+    (record,) = [record for record in caplog.records if record.name.startswith("gateway")]
+    assert (seen, record.message) == ([path], "webhooks.not_confirmed")
+    assert "Token" not in str(vars(record))
 
 
-async def test_an_address_that_does_not_answer_is_lived_with(caplog) -> None:
+async def test_an_address_that_does_not_answer_is_to_be_asked_for_again() -> None:
     async with aiohttp.ClientSession() as client:
-        visits = Visits(client)
-        visits.begin(Confirmation("1", "http://127.0.0.1:1/"), "mail")
-        await asyncio.gather(*visits._going_on)
-
-    assert "webhooks.not_confirmed" in [record.message for record in caplog.records]
+        with pytest.raises(UpstreamUnavailable):
+            await visited(client, Confirmation("1", "http://127.0.0.1:1/"), "mail")
