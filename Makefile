@@ -13,8 +13,8 @@ CAPABILITY ?= scoring
 OUTCOME ?= $(if $(filter scoring,$(CAPABILITY)),redeem)
 ONLY ?=
 ARGS ?=
-# Half of the tests wait for processes and databases: two workers on two cores.
-WORKERS ?= 2
+# More than half of the time tests wait for processes, commits and databases: four workers on two cores.
+WORKERS ?= 4
 COVERAGE_FLOOR ?= 95
 UV_VERSION := 0.13.9
 

@@ -97,7 +97,7 @@ class Sender:
             if 200 <= status < 300:
                 self.seconds.append(time.perf_counter() - began)
                 self.counts.update(told)
-                self.answered.update(f"sendgrid:{item['sg_event_id']}" for item in items)
+                self.answered.update(str(item["sg_event_id"]) for item in items)
                 return
             assert status in (0, 503), status
             self.failures += 1
@@ -167,12 +167,12 @@ async def run(home: Path, *, events: int, size: int, rate: float, kills: int, lo
 
 
 def stored_events(home: Path) -> Iterator[str]:
-    """Read the ids of all stored events."""
+    """Read the provider's ids of all stored events; before them stands the name of the source."""
     import sqlite3
 
     connection = sqlite3.connect(home / "store.sqlite")
     try:
         for (event_id,) in connection.execute("SELECT event_id FROM events"):
-            yield event_id
+            yield event_id.partition(":")[2]
     finally:
         connection.close()

@@ -46,7 +46,15 @@ def until(condition: Callable[[], bool], *, seconds: float = 20.0) -> bool:
 
 
 def children() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children(recursive=True) if child.status() != psutil.STATUS_ZOMBIE]
+    """List our own: the process of a database may live beside them, with children that come and go."""
+    return [child for child in psutil.Process().children(recursive=True) if is_ours(child)]
+
+
+def is_ours(child: psutil.Process) -> bool:
+    try:
+        return child.status() != psutil.STATUS_ZOMBIE and "foretell.child" in child.cmdline()
+    except psutil.NoSuchProcess:
+        return False
 
 
 class Running:
