@@ -13,8 +13,8 @@ CAPABILITY ?= scoring
 OUTCOME ?= $(if $(filter scoring,$(CAPABILITY)),redeem)
 ONLY ?=
 ARGS ?=
-# More than half of the time tests wait for processes, commits and databases: four workers on two cores.
-WORKERS ?= 4
+# More than half of the time tests wait for processes, commits and databases: three workers on two cores.
+WORKERS ?= 3
 COVERAGE_FLOOR ?= 95
 UV_VERSION := 0.13.9
 

