@@ -99,7 +99,7 @@ def test_a_click_at_the_platform_is_a_changed_band_at_the_receiver(tmp_path: Pat
         process = installation.start()
         try:
             read_greeting(process)
-            assert until(lambda: bool(receiver.of("batch.completed"))), "everybody has been scored"
+            assert until(lambda: bool(receiver.of("batch.completed")), seconds=120), "everybody has been scored"
             cold = coldest(installation)
             contact_id = str(cold["contact_id"])
 
@@ -108,7 +108,7 @@ def test_a_click_at_the_platform_is_a_changed_band_at_the_receiver(tmp_path: Pat
 
             assert answers == [{"received": 1, "new": 1, "duplicate": 0, "ignored": 0, "dead": 0}] * CLICKS
             assert again == {"received": 1, "new": 0, "duplicate": 1, "ignored": 0, "dead": 0}
-            assert until(lambda: bool(receiver.of("score.band_changed", contact_id))), "the change is told"
+            assert until(lambda: bool(receiver.of("score.band_changed", contact_id)), seconds=120), "the change is told"
             told = receiver.of("score.band_changed", contact_id)[-1]
             assert (told["previous_band"], told["cause"]) == (cold["band"], "events")
             assert told["score"] > cold["score"]
