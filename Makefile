@@ -13,8 +13,8 @@ CAPABILITY ?= scoring
 OUTCOME ?= $(if $(filter scoring,$(CAPABILITY)),redeem)
 ONLY ?=
 ARGS ?=
-# More than half of the time tests wait for processes, commits and databases: three workers on two cores.
-WORKERS ?= 3
+# Half of the tests wait for processes and databases: two workers on two cores.
+WORKERS ?= 2
 COVERAGE_FLOOR ?= 95
 UV_VERSION := 0.13.9
 
