@@ -132,7 +132,6 @@ def ended(process: subprocess.Popen[bytes]) -> None:
     process.wait(WITHIN_SECONDS)
 
 
-@pytest.mark.slow
 def test_every_change_is_told_once_however_often_the_worker_is_killed(
     tmp_path: Path, store: Database, service: Service
 ) -> None:

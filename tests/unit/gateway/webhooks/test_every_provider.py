@@ -84,7 +84,7 @@ def test_any_json_is_translated_or_refused(provider: Provider, item: Any) -> Non
 
 
 @SAMPLED
-@settings(max_examples=100)
+@settings(max_examples=300)
 @given(data=st.data())
 def test_a_sample_with_any_one_field_wrong_is_translated_or_refused(name: str, data: st.DataObject) -> None:
     item = data.draw(st.sampled_from(list(SAMPLES[name].values())))
