@@ -10,13 +10,14 @@ from services.scoring.features import scoring_features
 from services.scoring.model import ScoringModel
 from shared.contracts.instants import instant_of
 from shared.contracts.rows import DAY, Microseconds
-from shared.evaluation.calibration import Calibrator, calibrate
+from shared.evaluation.calibration import Calibrator
 from shared.evaluation.gate import Verdict
 from shared.evaluation.reference import Reference
 from shared.features import matrix
 from shared.learners.columns import Columns, Vector, chance
 from shared.settings import Settings
 from shared.store import Database, VersionRow
+from shared.training.candidates import calibrated
 from shared.training.card import card
 from shared.training.choices import Choices, Progress, silent
 from shared.training.columns import chosen_columns
@@ -115,7 +116,8 @@ def fitted(stuff: Material, *, allowed: Collection[str] = (), now: Microseconds,
     learner = competition.winner.refit().learner
     rows = competition.judged
     out_of_fold = competition.winner.raw[rows]
-    calibrator = calibrate(problem.labels[rows], out_of_fold) if competition.winner.calibrates else Calibrator()
+    winner = competition.winner
+    calibrator = calibrated(problem, winner.raw, rows) if winner.calibrates else Calibrator()
     progress("judging", 0.9)
     found = report(
         problem,

@@ -16,10 +16,20 @@ from shared.training.candidates import Entry, logistic_entry, rule_entry, trees_
 from shared.training.choices import Progress, silent
 from shared.training.problem import Problem
 
-TIE = 0.001
-"""Relative difference of log loss below which the simpler candidate serves."""
-SHAPES = (TreeShape(leaves=7, min_rows=20), TreeShape(leaves=15, min_rows=40))
-RIDGES = (1.0, 30.0, 300.0)
+TIE = 0.002
+"""Relative difference of log loss below which the steadier candidate serves, and of equally steady ones the simpler."""
+TIE_OF_A_KIND = 0.001
+"""The same among candidates of one kind: the smaller trees, the stronger ridge."""
+SHAPES = (
+    TreeShape(leaves=7, min_rows=20),
+    TreeShape(leaves=15, min_rows=40),
+    TreeShape(leaves=31, min_rows=10, feature_share=0.8, ridge=1.0),
+)
+"""The smallest first: what is served is read by every request."""
+RIDGES = (300.0, 30.0, 1.0)
+"""The strongest first."""
+KINDS = (Rule.kind, Logistic.kind, Trees.kind)
+"""The simplest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +38,17 @@ class Competition:
 
     winner: Entry
     entries: tuple[Entry, ...]
-    """Best of each kind: lightgbm, logistic, rule."""
+    """Best of each kind: rule, logistic, lightgbm."""
     judged: NDArray[np.intp]
     """Rows that every figure comes from."""
     constant: Vector
     """Margin of the base rate known at the time, shape (n,); NaN where nobody judged."""
+    nested: Vector
+    """Margin of the candidate that would have served each row, chosen by what was known before it, shape (n,): no
+    figure is flattered by the choice. NaN where nobody judged."""
 
     def loss(self, entry: Entry, labels: Vector) -> Vector:
-        """Tell the log loss of an entry on each judged row."""
+        """Return the log loss of an entry on each judged row."""
         return losses(labels[self.judged], chance(entry.margin[self.judged]))
 
 
@@ -56,6 +69,19 @@ def compete(
         progress: told before each candidate.
         seed: of the trees' samples.
     """
+    entries = entered(problem, shapes=shapes, ridges=ridges, progress=progress, seed=seed)
+    return competition(problem, entries, constant_margins(problem), choice(problem, entries))
+
+
+def entered(
+    problem: Problem,
+    *,
+    shapes: Sequence[TreeShape] = SHAPES,
+    ridges: Sequence[float] = RIDGES,
+    progress: Progress = silent,
+    seed: int = SEED,
+) -> list[Entry]:
+    """Run every candidate over the splits; see `compete`."""
     entries = []
     makers: list[tuple[str, Callable[[], Entry]]] = [("rule", lambda: rule_entry(problem))]
     makers += [(f"logistic, ridge {ridge:g}", lambda ridge=ridge: logistic_entry(problem, ridge)) for ridge in ridges]  # type: ignore[misc]
@@ -63,18 +89,90 @@ def compete(
     for position, (label, make) in enumerate(makers):
         progress(f"fitting {label}", position / len(makers))
         entries.append(make())
-    best_of_kind = tuple(
-        min((entry for entry in entries if entry.kind == kind), key=lambda entry: entry.choice_loss)
-        for kind in (Rule.kind, Logistic.kind, Trees.kind)
-    )
-    least = min(entry.choice_loss for entry in best_of_kind)
-    winner = next(entry for entry in best_of_kind if entry.choice_loss <= least * (1 + TIE))
     progress("chosen", 1.0)
-    return Competition(winner, best_of_kind, problem.judged, constant_margins(problem))
+    return entries
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Who was chosen, by label."""
+
+    served: str
+    best: tuple[str, ...]
+    """The best of each kind, the simplest kind first."""
+    by_split: tuple[str, ...]
+    """Who would have served each split, by what was known before it."""
+
+
+def choice(problem: Problem, entries: Sequence[Entry]) -> Choice:
+    """Choose once for what is served, and for each split by what was known before it.
+
+    Args:
+        problem: rows and splits that choose.
+        entries: of all kinds, with their losses on those rows.
+    """
+    winner, best = chosen(problem, entries, problem.choosing_rows)
+    before = [problem.chosen_before(position) for position in range(len(problem.splits))]
+    by_split = [chosen(problem, entries, rows)[0] if len(rows) else winner for rows in before]
+    return Choice(winner.label, tuple(one.label for one in best), tuple(one.label for one in by_split))
+
+
+def competition(problem: Problem, entries: Sequence[Entry], constant: Vector, made: Choice) -> Competition:
+    """Judge what a choice among candidates serves.
+
+    Args:
+        problem: rows and splits that judge.
+        entries: of all kinds, with their margins of those rows.
+        constant: margin of the base rate known at the time, shape (n,).
+        made: who serves, and who would have served each split.
+    """
+    named = {entry.label: entry for entry in entries}
+    nested = np.full(len(problem.labels), np.nan)
+    for label, split in zip(made.by_split, problem.splits, strict=True):
+        nested[split.test] = named[label].margin[split.test]
+    best = tuple(named[label] for label in made.best)
+    return Competition(named[made.served], best, problem.judged, constant, nested)
+
+
+def chosen(problem: Problem, entries: Sequence[Entry], rows: NDArray[np.intp]) -> tuple[Entry, tuple[Entry, ...]]:
+    """Choose the candidate of the least log loss on some rows; of those that tie, the steadier, then the simpler.
+
+    Args:
+        problem: tells how recent the rows are and to which split they belong.
+        entries: of all kinds.
+        rows: those that choose.
+
+    Returns:
+        The chosen one, and the best of each kind.
+    """
+    weight = problem.row_weights[rows]
+
+    def tied(among: Sequence[Entry], tie: float) -> list[Entry]:
+        means = [float(np.average(entry.row_loss[rows], weights=weight)) for entry in among]
+        return [entry for entry, mean in zip(among, means, strict=True) if mean <= min(means) * (1 + tie)]
+
+    kinds = [kind for kind in KINDS if any(entry.kind == kind for entry in entries)]
+    best = tuple(tied([entry for entry in entries if entry.kind == kind], TIE_OF_A_KIND)[0] for kind in kinds)
+    # Rounded, so that the last bit of a float decides nothing; `min` keeps the first of equals: the simpler.
+    return min(tied(best, TIE), key=lambda entry: round(_worst(problem, entry, rows), 6)), best
+
+
+def _worst(problem: Problem, entry: Entry, rows: NDArray[np.intp]) -> float:
+    """Return the largest mean loss of a split beyond that split's own level: how badly it once did."""
+    among = np.zeros(len(problem.labels), dtype=bool)
+    among[rows] = True
+    worst = -np.inf
+    for split in problem.splits:
+        mine = split.test[among[split.test]]
+        if len(mine):
+            rate = np.clip(problem.labels[mine].mean(), 1e-9, 1 - 1e-9)
+            level = -(rate * np.log(rate) + (1 - rate) * np.log1p(-rate))
+            worst = max(worst, float(entry.row_loss[mine].mean() - level))
+    return float(worst)
 
 
 def constant_margins(problem: Problem) -> Vector:
-    """Tell the base rate of each judged row's stratum as known to its split, log-odds; NaN where nobody judged."""
+    """Return the base rate of each judged row's stratum as known to its split, log-odds; NaN where nobody judged."""
     margin = np.full(len(problem.labels), np.nan)
     for split in problem.splits:
         margin[split.test] = problem.base(split.train)[problem.strata_of(split.test)]

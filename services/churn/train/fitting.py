@@ -16,14 +16,14 @@ from services.churn.train.material import ChurnMaterial, type_counts
 from shared.contracts.instants import instant_of
 from shared.contracts.prediction import Grade
 from shared.contracts.rows import Microseconds
-from shared.evaluation.calibration import Calibrator, calibrate
+from shared.evaluation.calibration import Calibrator
 from shared.features import Kind, matrix
 from shared.learners.columns import Columns
 from shared.learners.trees import TreeShape
-from shared.training.candidates import Refitted
+from shared.training.candidates import Entry, Refitted, calibrated
 from shared.training.choices import Progress, silent
 from shared.training.columns import Chosen, chosen_columns
-from shared.training.competition import Competition, compete
+from shared.training.competition import Competition, compete, entered
 from shared.training.problem import Problem
 from shared.training.report import CHOSEN_BY_FOLDS, Report, report
 
@@ -47,8 +47,8 @@ class Fit:
     """Those frames."""
     curve: dict[str, Any]
     """Predicted and seen curves of four groups; empty for flat data."""
-    competed: Competition
-    """On the rows of the hazard; for flat data the same as `graded`."""
+    served: Entry
+    """The candidate that serves, on the rows of the hazard; for flat data the winner of `graded`."""
     rows: HazardRows | None
     """None for flat data."""
 
@@ -81,16 +81,17 @@ def _in_time(stuff: ChurnMaterial, chosen: Chosen, now: Microseconds, progress: 
     waits = stuff.waits
     values = matrix(chosen.feature_set, stuff.pasts, waits.contact, waits.cutoff)
     rows = hazard_rows(stuff, chosen.feature_set, waits, values)
-    competed = compete(
+    entries = entered(
         rows.problem,
         shapes=_shapes(rows.problem),
         ridges=RIDGES,
         progress=lambda text, part: progress(text, 0.15 + 0.6 * part),
     )
-    progress("fitting on all frames", 0.8)
-    refitted = competed.winner.refit()
+    progress("comparing curves", 0.78)
+    found = curves(stuff, rows, entries)
+    progress("fitting on all frames", 0.82)
+    refitted = found.served.refit()
     progress("judging", 0.88)
-    found = curves(stuff, rows, competed)
     told = report(
         found.problem,
         found.graded,
@@ -103,14 +104,15 @@ def _in_time(stuff: ChurnMaterial, chosen: Chosen, now: Microseconds, progress: 
         told,
         data={**told.data, **_told(stuff, rows)},
         figures={**told.figures, **horizon_figures(stuff, rows, found)},
-        notes=[*_of_the_hazard(told.notes, rows.problem), *_notes(stuff, rows)],
+        notes=[*_of_the_hazard(told.notes, rows.problem, found.problem), *_notes(stuff, rows)],
     )
     risk = -np.expm1(-found.winner) if stuff.wanted.contractual else np.exp(-found.winner)
     reference = ChurnReference.of(found.winner, risk, rows.values[found.frames])
-    served = _Served(refitted, _calibrator(rows.problem, competed), reference)
+    served = _Served(refitted, _calibrator(rows.problem, found.served), reference)
     time = {"periods": rows.periods, "seasonal": rows.seasonal, "value_types": _value_types(stuff)}
     model = _model(stuff, chosen, served, grade=told.grade, now=now, **time)
-    return Fit(model, told, found.graded, found.problem, curve_groups(rows, found, rows.periods), competed, rows)
+    groups = curve_groups(rows, found, rows.periods)
+    return Fit(model, told, found.graded, found.problem, groups, found.served, rows)
 
 
 def _flat(stuff: ChurnMaterial, chosen: Chosen, now: Microseconds, progress: Progress) -> Fit:
@@ -135,9 +137,9 @@ def _flat(stuff: ChurnMaterial, chosen: Chosen, now: Microseconds, progress: Pro
     )
     hazard = cumulative_hazard(competed.winner.margin[competed.judged][:, None])
     reference = ChurnReference.of(hazard, -np.expm1(-hazard), chosen.values[competed.judged])
-    served = _Served(refitted, _calibrator(problem, competed), reference)
+    served = _Served(refitted, _calibrator(problem, competed.winner), reference)
     model = _model(stuff, chosen, served, grade=told.grade, now=now, periods=Periods((1.0,)), seasonal=False)
-    return Fit(model, told, competed, problem, {}, competed, None)
+    return Fit(model, told, competed, problem, {}, competed.winner, None)
 
 
 def _shapes(problem: Problem) -> list[TreeShape]:
@@ -145,10 +147,9 @@ def _shapes(problem: Problem) -> list[TreeShape]:
     return [TreeShape(leaves=leaves, min_rows=round(LEAST_CONTACTS * rows_a_contact)) for leaves in LEAVES]
 
 
-def _calibrator(problem: Problem, competed: Competition) -> Calibrator:
+def _calibrator(problem: Problem, entry: Entry) -> Calibrator:
     """Calibrate on the hazard's own rows, never per horizon: one curve stays one curve."""
-    rows = competed.judged
-    return calibrate(problem.labels[rows], competed.winner.raw[rows]) if competed.winner.calibrates else Calibrator()
+    return calibrated(problem, entry.raw, problem.judged) if entry.calibrates else Calibrator()
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,10 +211,10 @@ def _notes(stuff: ChurnMaterial, rows: HazardRows) -> list[str]:
     return notes
 
 
-def _of_the_hazard(notes: Sequence[str], problem: Problem) -> list[str]:
-    """Say that folds chose only where they chose on the hazard's rows: the closed frames alone did not compete."""
+def _of_the_hazard(notes: Sequence[str], problem: Problem, graded: Problem) -> list[str]:
+    """Say that folds chose only where neither the graded horizon nor the rows of the hazard had enough to choose."""
     kept = [note for note in notes if note != CHOSEN_BY_FOLDS]
-    return [*kept, CHOSEN_BY_FOLDS] if problem.chosen_by_folds else kept
+    return [*kept, CHOSEN_BY_FOLDS] if graded.chosen_by_folds and problem.chosen_by_folds else kept
 
 
 def _padded(importance: Vector, width: int) -> Vector:
