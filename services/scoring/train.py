@@ -173,7 +173,7 @@ def _gate(settings: Settings, account: str, stuff: Material, fit: Fit, row: Vers
     frames = stuff.frames.take(kept)
     newer = Newer(
         frames.label,
-        chance(fit.competition.winner.margin[kept]),
+        chance(fit.competition.nested[kept]),
         chance(fit.competition.constant[kept]),
         frames.contact,
     )

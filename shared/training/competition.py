@@ -18,6 +18,8 @@ from shared.training.problem import Problem
 
 TIE = 0.002
 """Relative difference of log loss below which the steadier candidate serves, and of equally steady ones the simpler."""
+AS_STEADY = 0.005
+"""Nats by which the worst splits of two candidates may differ, and both still count as equally steady."""
 TIE_OF_A_KIND = 0.001
 """The same among candidates of one kind: the smaller trees, the stronger ridge."""
 SHAPES = (
@@ -153,8 +155,9 @@ def chosen(problem: Problem, entries: Sequence[Entry], rows: NDArray[np.intp]) -
 
     kinds = [kind for kind in KINDS if any(entry.kind == kind for entry in entries)]
     best = tuple(tied([entry for entry in entries if entry.kind == kind], TIE_OF_A_KIND)[0] for kind in kinds)
-    # Rounded, so that the last bit of a float decides nothing; `min` keeps the first of equals: the simpler.
-    return min(tied(best, TIE), key=lambda entry: round(_worst(problem, entry, rows), 6)), best
+    worst = [(_worst(problem, entry, rows), entry) for entry in tied(best, TIE)]
+    steadiest = min(loss for loss, _ in worst)
+    return next(entry for loss, entry in worst if loss <= steadiest + AS_STEADY), best
 
 
 def _worst(problem: Problem, entry: Entry, rows: NDArray[np.intp]) -> float:

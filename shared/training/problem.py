@@ -37,7 +37,7 @@ class Problem:
     strata: NDArray[np.intp] | None = None
     """Rows whose base rates differ by nature, such as the periods of a hazard: each candidate starts from the base
     rate of a row's stratum, as seen in training; None: there is one."""
-    recency: float = 2.0
+    recency: float = 1.5
     """How many times the block before it a block counts when rounds and candidates are chosen: what is served learns
     from more data than any block did and answers about what comes next, so that the last block is the most like it."""
 

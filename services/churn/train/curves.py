@@ -27,6 +27,8 @@ class Curves:
     """Which frames were judged, ascending."""
     winner: Matrix
     """Of the served candidate, shape (n_judged, n_periods)."""
+    nested: Matrix
+    """Of the candidate that would have served each block, shape (n_judged, n_periods): every figure comes from it."""
     served: Entry
     """The candidate that serves, on the rows of the hazard: the best at the graded horizon."""
     graded: Competition
@@ -79,10 +81,14 @@ def curves(stuff: ChurnMaterial, rows: HazardRows, entries: Sequence[Entry]) -> 
         made = choice(problem, asked)
     graded = competition(problem, asked, margin_of(constant), made)
     served = next(entry for entry in entries if entry.label == made.served)
+    nested = hazards[served.label].copy()
+    for number, label in zip(closing, made.by_split, strict=True):
+        nested[blocks[number]] = hazards[label][blocks[number]]
     judged = np.sort(np.concatenate(blocks[closing[-len(problem.counted)] :]))
     at = np.full(len(rows.waits), -1)
     at[judged] = np.arange(len(judged))
-    return Curves(judged, hazards[served.label][judged], served, graded, problem, at[closed[graded.judged]])
+    winner = hazards[served.label][judged]
+    return Curves(judged, winner, nested[judged], served, graded, problem, at[closed[graded.judged]])
 
 
 def leaving(periods: Periods, hazard: Matrix, days: float, *, contractual: bool) -> Vector:

@@ -104,7 +104,7 @@ def _gate(
     kept = rows[cutoff[rows] >= known_until]
     contact, asked_at = fit.problem.owner[kept], cutoff[kept]
     newer = Newer(
-        fit.problem.labels[kept], chance(fit.graded.winner.margin[kept]), chance(fit.graded.constant[kept]), contact
+        fit.problem.labels[kept], chance(fit.graded.nested[kept]), chance(fit.graded.constant[kept]), contact
     )
 
     def champion_on(folder: Path) -> Vector:

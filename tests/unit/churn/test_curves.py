@@ -181,7 +181,7 @@ def test_figures_are_those_of_closed_frames_at_each_horizon(laid: Any, found: Cu
     for days in (30, 60):
         closed = rows.waits.cutoff[found.frames] + days * DAY <= rows.waits.until
         came = rows.waits.wait[found.frames[closed]] < days * DAY
-        hazard = rows.periods.cumulative(found.winner[closed], [days])[:, 0]
+        hazard = rows.periods.cumulative(found.nested[closed], [days])[:, 0]
         silent = np.exp(-hazard)
         gap = silent - ~came  # of silence and of its end alike
         brier = figures[f"brier_{days}d"]
@@ -216,7 +216,7 @@ def test_groups_are_ordered_by_how_soon_and_seen_as_kaplan_and_meier_would(laid:
     assert middle == sorted(middle, reverse=True)
     followed = (rows.waits.until - rows.waits.cutoff[found.frames]) / DAY
     wait = rows.waits.wait[found.frames] / DAY
-    order = np.argsort(found.winner[:, len(rows.periods) // 2], kind="stable")
+    order = np.argsort(found.nested[:, len(rows.periods) // 2], kind="stable")
     first = np.array_split(order, 4)[0]
     seen = kaplan_meier(
         np.minimum(wait, followed)[first], (wait < followed)[first].astype(float), np.array(rows.periods.ends)

@@ -108,7 +108,7 @@ def test_tenure_is_used_for_a_contract_though_it_tells_the_calendar(
 def test_the_figure_of_the_horizon_is_that_of_the_graded_frames(shop: tuple[ChurnMaterial, Fit]) -> None:
     _, fit = shop
     rows = fit.graded.judged
-    gap = chance(fit.graded.winner.margin[rows]) - fit.problem.labels[rows]
+    gap = chance(fit.graded.nested[rows]) - fit.problem.labels[rows]
 
     at_horizon, judged = fit.report.figures["brier_30d"], fit.report.figures["brier"]
 
