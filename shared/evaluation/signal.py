@@ -109,9 +109,7 @@ def _ranking(
     return Interval(value, float(low), float(high))
 
 
-def _gain(
-    labels: Vector, margin: Vector, owner: NDArray[np.integer], blocks: Sequence[NDArray[np.intp]]
-) -> Interval:
+def _gain(labels: Vector, margin: Vector, owner: NDArray[np.integer], blocks: Sequence[NDArray[np.intp]]) -> Interval:
     saved, scale = np.zeros(len(labels)), 0.0
     for rows in blocks:
         mine, rate = labels[rows], float(labels[rows].mean())

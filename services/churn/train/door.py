@@ -103,9 +103,7 @@ def _gate(
     rows = fit.graded.judged
     kept = rows[cutoff[rows] >= known_until]
     contact, asked_at = fit.problem.owner[kept], cutoff[kept]
-    newer = Newer(
-        fit.problem.labels[kept], chance(fit.graded.nested[kept]), chance(fit.graded.constant[kept]), contact
-    )
+    newer = Newer(fit.problem.labels[kept], chance(fit.graded.nested[kept]), chance(fit.graded.constant[kept]), contact)
 
     def champion_on(folder: Path) -> Vector:
         champion = ChurnModel.load(folder)

@@ -78,7 +78,9 @@ def test_the_report_says_what_was_waited_for_and_how_far_the_curve_reaches(shop:
     )
 
 
-@pytest.mark.parametrize(("hazard", "graded", "noted"), [(True, True, True), (True, False, False), (False, True, False)])
+@pytest.mark.parametrize(
+    ("hazard", "graded", "noted"), [(True, True, True), (True, False, False), (False, True, False)]
+)
 def test_folds_are_named_only_where_neither_the_horizon_nor_the_hazard_could_choose(
     hazard: bool, graded: bool, noted: bool
 ) -> None:
