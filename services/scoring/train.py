@@ -23,7 +23,7 @@ from shared.training.choices import Choices, Progress, silent
 from shared.training.columns import chosen_columns
 from shared.training.competition import Competition, compete
 from shared.training.gating import NO_NEWER_FRAMES, Newer, compared
-from shared.training.material import Material, material
+from shared.training.material import Material, material, order_notes
 from shared.training.plots import plots
 from shared.training.problem import Problem
 from shared.training.publish import Fitted, Published, SettingsRegistry, digest_of_data, publish
@@ -71,7 +71,7 @@ def train(
     store = database.of(account)
     outcome = store.require_outcome(CAPABILITY, outcome_name)
     progress("reading contacts and events", 0.0)
-    stuff = material(store, outcome, now=now)
+    stuff = material(store, outcome, now=now, order_by=choices.order_by)
     fit = fitted(stuff, allowed=choices.allowed, now=now, progress=lambda text, part: progress(text, 0.1 + 0.8 * part))
     progress("registering the version", 0.92)
     name = f"{account}.{CAPABILITY}.{outcome.name}"
@@ -108,7 +108,7 @@ def fitted(stuff: Material, *, allowed: Collection[str] = (), now: Microseconds,
         owner=stuff.frames.contact,
         columns=columns,
         splits=stuff.splits,
-        cutoff=None if stuff.flat else stuff.frames.cutoff,
+        cutoff=stuff.times,
         horizon=0 if stuff.flat else stuff.outcome.horizon_days * DAY,
     )
     competition = compete(problem, progress=lambda text, part: progress(text, 0.2 + 0.6 * part))
@@ -125,6 +125,7 @@ def fitted(stuff: Material, *, allowed: Collection[str] = (), now: Microseconds,
         importance=_padded(learner.importance(), len(columns)),
         leaks=chosen.suspects,
         left_out=chosen.left_out,
+        notes=order_notes(stuff),
     )
     model = ScoringModel(
         outcome=stuff.outcome.name,

@@ -18,3 +18,5 @@ class Choices:
     promote: bool = True
     allowed: Collection[str] = field(default_factory=frozenset)
     """Attributes used although they are personal, not dated, or look like a leak."""
+    order_by: str | None = None
+    """What tells in which order the rows of flat data came: `created_at`, an attribute, `none`; None: what is found."""

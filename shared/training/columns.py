@@ -3,6 +3,8 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
+import numpy as np
+
 from shared.errors import InsufficientData
 from shared.evaluation.drift import CALENDAR_AUC, calendar_auc
 from shared.evaluation.leaks import Leak, leaks
@@ -12,6 +14,10 @@ from shared.learners.rule import single_column_margins
 from shared.training.material import Material
 
 TELLS_THE_CALENDAR = "looks back further than the early frames have a past, so it mostly tells the calendar"
+ORDERS_THE_ROWS = "tells in which order the rows came; later ones lie outside all that it has seen"
+FOLLOWS_THE_CALENDAR = "rises or falls with time itself, so that what it taught would not hold later"
+FOLLOWS_AUC = 0.90
+"""From here on an attribute of a flat table mostly tells when its row came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +48,37 @@ def chosen_columns(
     values = matrix(learned.feature_set, stuff.pasts, stuff.frames.contact, stuff.frames.cutoff)
     suspects = _suspects(stuff, learned.feature_set, values, allowed)
     leaking = {leak.name for leak in suspects}
-    calendar = calendar_auc(values, stuff.frames.cutoff)
+    times = stuff.times
+    calendar = np.full(values.shape[1], 0.5) if times is None else calendar_auc(values, times)
     features = learned.feature_set.features
+    dated = [
+        LeftOut(feature.name, ORDERS_THE_ROWS if mine else FOLLOWS_THE_CALENDAR, f"--allow {feature.attribute}")
+        for feature, area in zip(features, calendar, strict=True)
+        if stuff.flat
+        and feature.attribute not in allowed
+        and ((mine := stuff.order is not None and feature.attribute == stuff.order.attribute) or area >= FOLLOWS_AUC)
+    ]
+    unfit = {left.name for left in dated}
     aging = [
         i
         for i, feature in enumerate(features)
         if feature.reach_days > 90 and calendar[i] >= CALENDAR_AUC and feature.kind not in ageless
     ]
-    kept = [i for i, feature in enumerate(features) if i not in set(aging) and feature.attribute not in leaking]
+    kept = [
+        i
+        for i, feature in enumerate(features)
+        if i not in set(aging) and feature.attribute not in leaking and feature.name not in unfit
+    ]
     if not kept:
         raise InsufficientData(
             f"Outcome {stuff.outcome.name}: no attribute and no event tells contacts apart"
             + (f" once the suspicious ones are left out ({', '.join(sorted(leaking))})." if leaking else ".")
         )
-    left_out = (*learned.left_out, *(LeftOut(features[i].name, TELLS_THE_CALENDAR, "more past data") for i in aging))
+    left_out = (
+        *learned.left_out,
+        *dated,
+        *(LeftOut(features[i].name, TELLS_THE_CALENDAR, "more past data") for i in aging),
+    )
     return Chosen(learned.feature_set.take(kept), values[:, kept], left_out, tuple(suspects))
 
 

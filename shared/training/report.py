@@ -83,6 +83,7 @@ def report(
     leaks: Sequence[Leak] = (),
     left_out: Sequence[LeftOut] = (),
     competed_on: Problem | None = None,
+    notes: Sequence[str] = (),
 ) -> Report:
     """Judge what would have been served at the time, on rows that nobody learned or chose from.
 
@@ -93,6 +94,7 @@ def report(
         leaks: columns left out because they give the outcome away.
         left_out: attributes left out for other reasons.
         competed_on: what the candidates were chosen on, where it is not what is judged: the rows of a hazard.
+        notes: what else is to be said of the data.
     """
     rows = competition.judged
     labels, owner = problem.labels[rows], problem.owner[rows]
@@ -107,10 +109,11 @@ def report(
     found = signal(labels, margin, owner, problem.blocks)
     figures = _figures(labels, margin, owner)
     slope = figures["calibration_slope"]
+    assert isinstance(slope, Interval)  # noqa: S101 - resampled, as every figure of `_figures` is
     return Report(
         winner=winner.label,
         kind=winner.kind,
-        grade=grade(over_rule, positive_contacts=positives, slope=slope if isinstance(slope, Interval) else None),
+        grade=grade(over_rule, positive_contacts=positives, slope=slope) if found.usable else "D",
         usable=found.usable,
         data=_counts(problem, rows),
         candidates=_candidates(problem, competition, constant),
@@ -129,7 +132,7 @@ def report(
         importance=_most_important(problem.columns.names, importance),
         leaks=[str(leak) for leak in leaks],
         left_out=left_out,
-        notes=[*_notes(problem, competed_on or problem, positives), *_warnings(found, figures, winner.kind)],
+        notes=[*_notes(problem, competed_on or problem, positives), *notes, *_warnings(found, figures, winner.kind)],
         unusable_because=found.missing,
     )
 
@@ -229,7 +232,8 @@ def _notes(problem: Problem, competed_on: Problem, positives: int) -> list[str]:
         )
     else:
         notes.append(
-            "Flat data without times: figures come from stratified folds, so seasons and drift are not tested."
+            "Flat data without times: figures come from stratified folds, so seasons and drift are not tested. If a "
+            "column says when each row came, name it with --order-by."
         )
     if competed_on.chosen_by_folds:
         notes.append(CHOSEN_BY_FOLDS)

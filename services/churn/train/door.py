@@ -51,7 +51,8 @@ def train(
     store = database.of(account)
     outcome = store.require_outcome(CAPABILITY, outcome_name)
     progress("reading contacts and events", 0.0)
-    stuff = churn_material(outcome, scanned(store, with_events=not outcome.attribute), now=now)
+    pasts = scanned(store, with_events=not outcome.attribute)
+    stuff = churn_material(outcome, pasts, now=now, order_by=choices.order_by)
     fit = fitted(stuff, allowed=choices.allowed, now=now, progress=lambda text, part: progress(text, 0.1 + 0.8 * part))
     progress("registering the version", 0.92)
     published = publish(

@@ -24,6 +24,7 @@ from shared.training.candidates import Entry, Refitted, calibrated
 from shared.training.choices import Progress, silent
 from shared.training.columns import Chosen, chosen_columns
 from shared.training.competition import Competition, compete, entered
+from shared.training.material import order_notes
 from shared.training.problem import Problem
 from shared.training.report import CHOSEN_BY_FOLDS, Report, report
 
@@ -123,6 +124,7 @@ def _flat(stuff: ChurnMaterial, chosen: Chosen, now: Microseconds, progress: Pro
         owner=frames.contact,
         columns=Columns(chosen.feature_set.names, chosen.feature_set.categorical),
         splits=stuff.closed.splits,
+        cutoff=stuff.closed.times,
     )
     competed = compete(problem, progress=lambda text, part: progress(text, 0.15 + 0.6 * part))
     progress("fitting on all frames", 0.8)
@@ -134,6 +136,7 @@ def _flat(stuff: ChurnMaterial, chosen: Chosen, now: Microseconds, progress: Pro
         importance=_padded(refitted.learner.importance(), len(problem.columns)),
         leaks=chosen.suspects,
         left_out=chosen.left_out,
+        notes=order_notes(stuff.closed),
     )
     hazard = cumulative_hazard(competed.winner.margin[competed.judged][:, None])
     reference = ChurnReference.of(hazard, -np.expm1(-hazard), chosen.values[competed.judged])
