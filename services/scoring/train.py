@@ -21,7 +21,7 @@ from shared.training.candidates import calibrated
 from shared.training.card import card
 from shared.training.choices import Choices, Progress, silent
 from shared.training.columns import chosen_columns
-from shared.training.competition import Competition, compete
+from shared.training.competition import Competition, auc_with, compete
 from shared.training.gating import NO_NEWER_FRAMES, Newer, compared
 from shared.training.material import Material, material, order_notes
 from shared.training.plots import plots
@@ -111,7 +111,14 @@ def fitted(stuff: Material, *, allowed: Collection[str] = (), now: Microseconds,
         cutoff=stuff.times,
         horizon=0 if stuff.flat else stuff.outcome.horizon_days * DAY,
     )
-    competition = compete(problem, progress=lambda text, part: progress(text, 0.2 + 0.6 * part))
+    competition = compete(problem, progress=lambda text, part: progress(text, 0.2 + 0.55 * part))
+    progress("comparing with the suspected columns", 0.78)
+    suspected = chosen.suspected
+    with_suspects = (
+        auc_with(problem, Columns(suspected.names, suspected.categorical), chosen.suspected_values)
+        if chosen.suspects
+        else None
+    )
     progress("fitting on all frames", 0.85)
     learner = competition.winner.refit().learner
     rows = competition.judged
@@ -126,6 +133,7 @@ def fitted(stuff: Material, *, allowed: Collection[str] = (), now: Microseconds,
         leaks=chosen.suspects,
         left_out=chosen.left_out,
         notes=order_notes(stuff),
+        auc_with_suspects=with_suspects,
     )
     model = ScoringModel(
         outcome=stuff.outcome.name,

@@ -4,18 +4,24 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shared.errors import InsufficientData
 from shared.evaluation.drift import CALENDAR_AUC, calendar_auc
 from shared.evaluation.leaks import Leak, leaks
 from shared.features import FeatureSet, Kind, Learned, LeftOut, matrix
+from shared.features.attributes import entry_at
 from shared.learners.columns import Matrix, Vector
 from shared.learners.rule import single_column_margins
+from shared.timeline.frames import Frames
+from shared.timeline.pasts import AttributeColumn
 from shared.training.material import Material
 
 TELLS_THE_CALENDAR = "looks back further than the early frames have a past, so it mostly tells the calendar"
 ORDERS_THE_ROWS = "tells in which order the rows came; later ones lie outside all that it has seen"
 FOLLOWS_THE_CALENDAR = "rises or falls with time itself, so that what it taught would not hold later"
+LEAST_DATED = 20
+"""Contacts with a dated value without which nothing is said of when a column was filled in."""
 FOLLOWS_AUC = 0.90
 """From here on an attribute of a flat table mostly tells when its row came."""
 
@@ -29,10 +35,18 @@ class Chosen:
     """Of the material's frames, shape (n, p)."""
     left_out: tuple[LeftOut, ...]
     suspects: tuple[Leak, ...]
+    suspected: FeatureSet
+    """The columns of the suspects."""
+    suspected_values: Matrix
+    """Of the material's frames, shape (n, number of suspected columns)."""
 
 
 def chosen_columns(
-    stuff: Material, learned: Learned, allowed: Collection[str], *, ageless: Collection[Kind] = ()
+    stuff: Material,
+    learned: Learned,
+    allowed: Collection[str],
+    *,
+    ageless: Collection[Kind] = (),
 ) -> Chosen:
     """Compute the matrix and take out the columns that would not hold later.
 
@@ -79,7 +93,15 @@ def chosen_columns(
         *dated,
         *(LeftOut(features[i].name, TELLS_THE_CALENDAR, "more past data") for i in aging),
     )
-    return Chosen(learned.feature_set.take(kept), values[:, kept], left_out, tuple(suspects))
+    suspected = [i for i, feature in enumerate(features) if feature.attribute in leaking]
+    return Chosen(
+        learned.feature_set.take(kept),
+        values[:, kept],
+        left_out,
+        tuple(suspects),
+        learned.feature_set.take(suspected),
+        values[:, suspected],
+    )
 
 
 def _suspects(stuff: Material, feature_set: FeatureSet, values: Matrix, allowed: Collection[str]) -> list[Leak]:
@@ -94,5 +116,28 @@ def _suspects(stuff: Material, feature_set: FeatureSet, values: Matrix, allowed:
         )
 
     names = [feature_set.features[column].attribute or "" for column in attributes]
-    found = leaks(values[:, attributes], stuff.frames.label, names, margins_of)
+    found = leaks(values[:, attributes], stuff.frames.label, names, margins_of, later=_later(stuff, names))
     return [leak for leak in found if leak.name not in allowed]
+
+
+def _later(stuff: Material, names: Collection[str]) -> set[str]:
+    """Find the attributes of a flat table that most of those who reached the outcome got, or changed, after it."""
+    outcome = stuff.pasts.attributes.get(stuff.outcome.attribute or "")
+    if not stuff.flat or outcome is None:
+        return set()
+    reached = stuff.frames.take(np.flatnonzero(stuff.frames.label == 1))
+    at, dated = _valid_from(outcome, reached)
+    found = set()
+    for name in names:
+        since, known = _valid_from(stuff.pasts.attributes[name], reached)
+        both = dated & known
+        if both.sum() >= LEAST_DATED and np.mean(since[both] > at[both]) > 0.5:
+            found.add(name)
+    return found
+
+
+def _valid_from(stored: AttributeColumn, frames: Frames) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return since when each frame's value holds, and whether anybody said so; both of shape (n,)."""
+    entry = entry_at(stored, frames.contact, frames.cutoff)
+    held = np.maximum(entry, 0)
+    return stored.valid_from[held], (entry >= 0) & stored.dated[held]

@@ -84,6 +84,7 @@ def report(
     left_out: Sequence[LeftOut] = (),
     competed_on: Problem | None = None,
     notes: Sequence[str] = (),
+    auc_with_suspects: float | None = None,
 ) -> Report:
     """Judge what would have been served at the time, on rows that nobody learned or chose from.
 
@@ -95,6 +96,7 @@ def report(
         left_out: attributes left out for other reasons.
         competed_on: what the candidates were chosen on, where it is not what is judged: the rows of a hazard.
         notes: what else is to be said of the data.
+        auc_with_suspects: what the ranking would be with the columns named in `leaks`.
     """
     rows = competition.judged
     labels, owner = problem.labels[rows], problem.owner[rows]
@@ -126,6 +128,7 @@ def report(
             "skill_within_blocks": found.gain,
             "skill_over_plain_rule": over_rule,
             "skill_over_best_other": skill(loss, best_other, owner),
+            **({} if auc_with_suspects is None else {"auc_with_suspects": auc_with_suspects}),
         },
         reliability=_reliability(labels, margin),
         lift={"share": list(LIFT_SHARES), "lift": [_plain(metrics.lift(labels, margin, s)) for s in LIFT_SHARES]},
