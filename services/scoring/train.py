@@ -20,7 +20,7 @@ from shared.store import Database, VersionRow
 from shared.training.candidates import calibrated
 from shared.training.card import card
 from shared.training.choices import Choices, Progress, silent
-from shared.training.columns import chosen_columns
+from shared.training.columns import chosen_columns, inputs_of
 from shared.training.competition import Competition, auc_with, compete
 from shared.training.gating import NO_NEWER_FRAMES, Newer, compared
 from shared.training.material import Material, material, order_notes
@@ -102,8 +102,9 @@ def fitted(stuff: Material, *, allowed: Collection[str] = (), now: Microseconds,
     learned = scoring_features(stuff.outcome, stuff.pasts, stuff.frames.contact, stuff.frames.cutoff, allowed=allowed)
     chosen = chosen_columns(stuff, learned, allowed)
     columns = Columns(chosen.feature_set.names, chosen.feature_set.categorical)
+    inputs = inputs_of(stuff, chosen)
     problem = Problem(
-        matrix=chosen.values,
+        matrix=inputs.filled(chosen.values),
         labels=stuff.frames.label,
         owner=stuff.frames.contact,
         columns=columns,
@@ -125,11 +126,13 @@ def fitted(stuff: Material, *, allowed: Collection[str] = (), now: Microseconds,
     out_of_fold = competition.winner.raw[rows]
     winner = competition.winner
     calibrator = calibrated(problem, winner.raw, rows) if winner.calibrates else Calibrator()
+    importance = _padded(learner.importance(), len(columns))
+    answers = calibrator.margins(np.concatenate([out_of_fold, learner.margins(problem.matrix)]))
     progress("judging", 0.9)
     found = report(
         problem,
         competition,
-        importance=_padded(learner.importance(), len(columns)),
+        importance=importance,
         leaks=chosen.suspects,
         left_out=chosen.left_out,
         notes=order_notes(stuff),
@@ -146,6 +149,8 @@ def fitted(stuff: Material, *, allowed: Collection[str] = (), now: Microseconds,
         learner=learner,
         calibrator=calibrator,
         reference=Reference.of(calibrator.margins(out_of_fold), chosen.values[rows]),
+        inputs=inputs.weighed(importance),
+        bounds=(float(answers.min()), float(answers.max())),
     )
     return Fit(model, found, problem, competition)
 

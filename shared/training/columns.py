@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from shared.errors import InsufficientData
 from shared.evaluation.drift import CALENDAR_AUC, calendar_auc
 from shared.evaluation.leaks import Leak, leaks
-from shared.features import FeatureSet, Kind, Learned, LeftOut, matrix
+from shared.features import FeatureSet, Inputs, Kind, Learned, LeftOut, matrix
 from shared.features.attributes import entry_at
 from shared.learners.columns import Matrix, Vector
 from shared.learners.rule import single_column_margins
@@ -101,6 +101,13 @@ def chosen_columns(
         tuple(suspects),
         learned.feature_set.take(suspected),
         values[:, suspected],
+    )
+
+
+def inputs_of(stuff: Material, chosen: Chosen) -> Inputs:
+    """Learn what the inputs of a version look like: its columns, and which attributes there were at all."""
+    return Inputs.of(
+        chosen.feature_set, chosen.values, stuff.frames.label, stuff.frames.contact, known=stuff.pasts.attributes
     )
 
 

@@ -17,12 +17,12 @@ from shared.contracts.instants import instant_of
 from shared.contracts.prediction import Grade
 from shared.contracts.rows import Microseconds
 from shared.evaluation.calibration import Calibrator
-from shared.features import Kind, matrix
+from shared.features import Inputs, Kind, matrix
 from shared.learners.columns import Columns
 from shared.learners.trees import TreeShape
 from shared.training.candidates import Entry, Refitted, calibrated
 from shared.training.choices import Progress, silent
-from shared.training.columns import Chosen, chosen_columns
+from shared.training.columns import Chosen, chosen_columns, inputs_of
 from shared.training.competition import Competition, compete, entered
 from shared.training.material import order_notes
 from shared.training.problem import Problem
@@ -80,7 +80,8 @@ def fitted(
 def _in_time(stuff: ChurnMaterial, chosen: Chosen, now: Microseconds, progress: Progress) -> Fit:
     assert stuff.waits is not None  # noqa: S101 - flat data has a way of its own
     waits = stuff.waits
-    values = matrix(chosen.feature_set, stuff.pasts, waits.contact, waits.cutoff)
+    inputs = inputs_of(stuff.closed, chosen)
+    values = inputs.filled(matrix(chosen.feature_set, stuff.pasts, waits.contact, waits.cutoff))
     rows = hazard_rows(stuff, chosen.feature_set, waits, values)
     entries = entered(
         rows.problem,
@@ -92,11 +93,12 @@ def _in_time(stuff: ChurnMaterial, chosen: Chosen, now: Microseconds, progress: 
     found = curves(stuff, rows, entries)
     progress("fitting on all frames", 0.82)
     refitted = found.served.refit()
+    importance = _padded(refitted.learner.importance(), len(rows.problem.columns))[: len(chosen.feature_set)]
     progress("judging", 0.88)
     told = report(
         found.problem,
         found.graded,
-        importance=_padded(refitted.learner.importance(), len(rows.problem.columns))[: len(chosen.feature_set)],
+        importance=importance,
         leaks=chosen.suspects,
         left_out=chosen.left_out,
         competed_on=rows.problem,
@@ -109,7 +111,7 @@ def _in_time(stuff: ChurnMaterial, chosen: Chosen, now: Microseconds, progress: 
     )
     risk = -np.expm1(-found.winner) if stuff.wanted.contractual else np.exp(-found.winner)
     reference = ChurnReference.of(found.winner, risk, rows.values[found.frames])
-    served = _Served(refitted, _calibrator(rows.problem, found.served), reference)
+    served = _served(rows.problem, found.served, refitted, reference, inputs.weighed(importance))
     time = {"periods": rows.periods, "seasonal": rows.seasonal, "value_types": _value_types(stuff)}
     model = _model(stuff, chosen, served, grade=told.grade, now=now, **time)
     groups = curve_groups(rows, found, rows.periods)
@@ -118,8 +120,9 @@ def _in_time(stuff: ChurnMaterial, chosen: Chosen, now: Microseconds, progress: 
 
 def _flat(stuff: ChurnMaterial, chosen: Chosen, now: Microseconds, progress: Progress) -> Fit:
     frames = stuff.closed.frames
+    inputs = inputs_of(stuff.closed, chosen)
     problem = Problem(
-        matrix=chosen.values,
+        matrix=inputs.filled(chosen.values),
         labels=frames.label,
         owner=frames.contact,
         columns=Columns(chosen.feature_set.names, chosen.feature_set.categorical),
@@ -130,17 +133,18 @@ def _flat(stuff: ChurnMaterial, chosen: Chosen, now: Microseconds, progress: Pro
     progress("fitting on all frames", 0.8)
     refitted = competed.winner.refit()
     progress("judging", 0.88)
+    importance = _padded(refitted.learner.importance(), len(problem.columns))
     told = report(
         problem,
         competed,
-        importance=_padded(refitted.learner.importance(), len(problem.columns)),
+        importance=importance,
         leaks=chosen.suspects,
         left_out=chosen.left_out,
         notes=order_notes(stuff.closed),
     )
     hazard = cumulative_hazard(competed.winner.margin[competed.judged][:, None])
     reference = ChurnReference.of(hazard, -np.expm1(-hazard), chosen.values[competed.judged])
-    served = _Served(refitted, _calibrator(problem, competed.winner), reference)
+    served = _served(problem, competed.winner, refitted, reference, inputs.weighed(importance))
     model = _model(stuff, chosen, served, grade=told.grade, now=now, periods=Periods((1.0,)), seasonal=False)
     return Fit(model, told, competed, problem, {}, competed.winner, None)
 
@@ -150,11 +154,6 @@ def _shapes(problem: Problem) -> list[TreeShape]:
     return [TreeShape(leaves=leaves, min_rows=round(LEAST_CONTACTS * rows_a_contact)) for leaves in LEAVES]
 
 
-def _calibrator(problem: Problem, entry: Entry) -> Calibrator:
-    """Calibrate on the hazard's own rows, never per horizon: one curve stays one curve."""
-    return calibrated(problem, entry.raw, problem.judged) if entry.calibrates else Calibrator()
-
-
 @dataclass(frozen=True, slots=True)
 class _Served:
     """The parts of a version that were fitted."""
@@ -162,6 +161,17 @@ class _Served:
     refitted: Refitted
     calibrator: Calibrator
     reference: ChurnReference
+    inputs: Inputs
+    bounds: tuple[float, float]
+
+
+def _served(problem: Problem, entry: Entry, refitted: Refitted, reference: ChurnReference, inputs: Inputs) -> _Served:
+    """Calibrate on the hazard's own rows, never per horizon (one curve stays one curve), and bound the answers."""
+    held_out = entry.raw[problem.judged]
+    calibrator = calibrated(problem, entry.raw, problem.judged) if entry.calibrates else Calibrator()
+    own = refitted.base[problem.strata_of(np.arange(len(problem.labels)))] + refitted.learner.margins(problem.matrix)
+    answers = calibrator.margins(np.concatenate([held_out, own]))
+    return _Served(refitted, calibrator, reference, inputs, (float(answers.min()), float(answers.max())))
 
 
 def _model(
@@ -180,6 +190,8 @@ def _model(
         base=served.refitted.base,
         reference=served.reference,
         band_lifts=stuff.outcome.band_lifts,
+        inputs=served.inputs,
+        bounds=served.bounds,
         **time,
     )
 
