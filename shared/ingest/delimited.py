@@ -61,6 +61,7 @@ class DelimitedTable:
     """CSV and its relatives."""
 
     declares_types = False
+    rows = None
 
     def __init__(self, path: Path, options: Options) -> None:
         """Find out encoding and delimiter, and read the header.
@@ -69,7 +70,7 @@ class DelimitedTable:
             FileRefused: there is no header, or an option does not fit.
         """
         self._path = path
-        self.layout = Layout("CSV")
+        self.layout = Layout("CSV", path.name)
         with opened(path) as stream:
             try:
                 self._encoding = encoding_of(stream.bytes, options.encoding, self.layout)

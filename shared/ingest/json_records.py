@@ -33,6 +33,7 @@ class JsonTable:
     """JSON lines or an array; its columns are the names that were met."""
 
     declares_types = True
+    rows = None
 
     def __init__(self, path: Path, options: Options, first: str) -> None:
         """Find out the encoding, and whether it is an array.
@@ -43,7 +44,7 @@ class JsonTable:
             first: characters of its beginning.
         """
         self._path = path
-        self.layout = Layout("NDJSON")
+        self.layout = Layout("NDJSON", path.name)
         with opened(path) as stream:
             try:
                 self._encoding = encoding_of(stream.bytes, options.encoding, self.layout)

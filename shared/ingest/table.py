@@ -53,6 +53,8 @@ class Layout:
 
     format: str
     """`CSV`, `Excel workbook`, `NDJSON`, `JSON` or `Parquet`."""
+    file: str = ""
+    """Its name, without the folder."""
     encoding: str = ""
     delimiter: str = ""
     sheet: str = ""
@@ -89,6 +91,8 @@ class Table(Protocol):
     layout: Layout
     declares_types: bool
     """Whether a text is known to be one (JSON, Parquet), so that `"100000"` is no number."""
+    rows: int | None
+    """How many rows it has; None: only reading shows it."""
 
     @property
     def header(self) -> list[str]:

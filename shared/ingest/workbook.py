@@ -19,6 +19,7 @@ class WorkbookTable:
     """One sheet of a workbook."""
 
     declares_types = False
+    rows = None
 
     def __init__(self, path: Path, options: Options) -> None:
         """Open the workbook and choose the sheet: the named one, else the first visible one that holds anything.
@@ -29,7 +30,7 @@ class WorkbookTable:
         from python_calamine import CalamineError, PasswordError, load_workbook
 
         _refuse_endless(path)
-        self.layout = Layout("Excel workbook")
+        self.layout = Layout("Excel workbook", path.name)
         try:
             book = load_workbook(path)
             self._sheet = self._chosen(book, options.sheet, path)
@@ -85,25 +86,25 @@ class WorkbookTable:
 
 
 def _value(cell: Any) -> Any:
-    """Turn what a sheet holds into what a column can hold.
+    """Turn what a sheet holds into what a column can hold; times are written as ISO 8601, without a zone.
 
     >>> _value(2.0), _value(2.5), _value(datetime(2026, 5, 3)), _value("")
-    (2, 2.5, datetime.date(2026, 5, 3), None)
+    (2, 2.5, '2026-05-03', None)
     """
     if isinstance(cell, float) and cell.is_integer() and abs(cell) < _EXACT:
         return int(cell)
     if isinstance(cell, datetime) and cell.time() == time(0):
-        return cell.date()
+        return cell.date().isoformat()
     if isinstance(cell, timedelta):
         return cell.total_seconds()
-    if isinstance(cell, time):
+    if isinstance(cell, (time, date)):
         return cell.isoformat()
     return None if cell == "" else cell
 
 
 def _text(cell: Any) -> str:
     value = _value(cell)
-    return value.isoformat() if isinstance(value, (date, datetime)) else "" if value is None else str(value)
+    return "" if value is None else str(value)
 
 
 def _refuse_endless(path: Path) -> None:

@@ -1,0 +1,409 @@
+"""How a file will be read, decided over all of its rows before the first of them is written."""
+
+from array import array
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from shared.errors import BadRequest, FileRefused
+from shared.ingest.cells import present
+from shared.ingest.files import open_table
+from shared.ingest.plan import KINDS, Plan, PlannedColumn, Subject, Use, lines_text
+from shared.ingest.table import Options, Progress, Record, Table, no_progress
+from shared.ingest.tally import ColumnTally
+from shared.values.addresses import NotAnAddress, read_address
+from shared.values.headers import Fields, fields_of
+from shared.values.instants import zone_of
+from shared.values.naming import same_name_key
+from shared.values.unreadable import Unreadable
+
+FIRST_ROWS = 3
+MAX_SHOWN = 40
+MAX_NAME = 128
+SHARED_BY = 3
+"""From so many contacts on, an address is nobody's in particular."""
+MASK = "***"
+FIELDS: dict[Subject, tuple[str, ...]] = {
+    "contacts": ("id", "email", "timezone", "created_at", "consent", "valid_from", "attributes"),
+    "events": (
+        "contact_id", "type", "occurred_at", "id", "value", "currency", "message_id", "campaign_id", "item", "human",
+        "properties",
+    ),
+}  # fmt: skip
+NEEDED: dict[Subject, tuple[str, ...]] = {"contacts": ("id",), "events": ("contact_id", "type", "occurred_at")}
+IDS = ("id", "contact_id", "message_id", "campaign_id")
+TIMES = ("occurred_at", "created_at", "valid_from")
+REJECT_COLUMNS = ("line", "reason", "row")
+LEAVE_OUT = "-"
+"""Target that leaves a column out: `--map "Notes=-"`."""
+
+
+class _Pass:
+    """One reading of a whole file: tallies by column, ids and addresses by hash."""
+
+    def __init__(self, table: Table, roles: "_Roles", subject: Subject) -> None:
+        self._table, self._roles, self._subject = table, roles, subject
+        self.tallies: dict[str, ColumnTally] = {}
+        self.rows = self.unreadable = 0
+        self.first: list[Record] = []
+        self._ids, self._lines = array("q"), array("Q")
+        self._addresses, self._owners = array("q"), array("q")
+        self.first_unreadable: Record | None = None
+
+    def read(self, progress: Progress) -> None:
+        """Read all records."""
+        sampled = getattr(self._table, "sampled", None) if self._subject == "events" else None
+        if sampled is not None:
+            self._table.layout.note("What its columns hold was learned from a sample of its rows.")
+        for record in (sampled or self._table.records)(progress):
+            if record.cells is None:
+                self.unreadable += 1
+                self.first_unreadable = self.first_unreadable or record
+                continue
+            if len(self.first) < FIRST_ROWS:
+                self.first.append(record)
+            if len(record.cells) > len(self.tallies):
+                self._meet(record.cells)
+            self.rows += 1
+            for name, cell in record.cells.items():
+                self.tallies[name].observe(cell, record.line)
+            if self._id is not None:
+                self._note_id(record.cells, record.line)
+        for name, tally in self.tallies.items():  # JSON leaves out what is empty
+            tally.profile.looks["missing"] += self.rows - tally.profile.count
+            _ = name
+
+    def _meet(self, names: Iterable[str]) -> None:
+        """Begin to count columns that were not met before; of JSON they may come at any time."""
+        if self._table.declares_types:
+            self._roles.decide(self._table.header)
+        for name in names:
+            if name not in self.tallies:
+                self.tallies[name] = ColumnTally(name)
+        self._id, self._email = self._roles.column_of("id"), self._roles.column_of("email")
+        self._owner = self._id if self._subject == "contacts" else self._roles.column_of("contact_id")
+
+    _id: str | None = None
+    _email: str | None = None
+    _owner: str | None = None
+
+    def _note_id(self, cells: Mapping[str, Any], line: int) -> None:
+        given = cells.get(self._id or "")
+        if not isinstance(given, (str, int, float)) or not present(given):
+            return
+        owner = str(given).strip()
+        self._ids.append(hash((owner, cells.get(self._owner or "")) if self._owner != self._id else owner))
+        self._lines.append(line)
+        address = cells.get(self._email or "")
+        if self._subject == "contacts" and isinstance(address, str) and "@" in address:
+            try:
+                self._addresses.append(hash(read_address(address).email))
+            except NotAnAddress:
+                return
+            self._owners.append(hash(owner))
+
+    def shared_addresses(self) -> frozenset[int]:
+        """Find addresses that stand at many contacts."""
+        if not self._addresses:
+            return frozenset()
+        pairs = np.stack([np.frombuffer(self._addresses, np.int64), np.frombuffer(self._owners, np.int64)], axis=1)
+        addresses, contacts = np.unique(np.unique(pairs, axis=0)[:, 0], return_counts=True)
+        return frozenset(addresses[contacts >= SHARED_BY].tolist())
+
+    def repeated_ids(self) -> tuple[int, int, list[int]]:
+        """Tell how many ids stand in more than one row, in how many rows, and the lines of the most frequent."""
+        if not self._ids:
+            return 0, 0, []
+        keys = np.frombuffer(self._ids, np.int64)
+        distinct, counts = np.unique(keys, return_counts=True)
+        if not (counts > 1).any():
+            return 0, 0, []
+        where = np.flatnonzero(keys == distinct[counts.argmax()])[:5]
+        return int((counts > 1).sum()), int(counts[counts > 1].sum()), [self._lines[place] for place in where]
+
+
+class _Roles:
+    """Which column is which field: as the caller says, else as its name says."""
+
+    def __init__(self, subject: Subject, options: Options) -> None:
+        self._subject: Subject = subject
+        self._renames = options.renames
+        self._said: dict[str, str] = {}
+        self._fields = Fields({}, ())
+
+    def decide(self, header: list[str]) -> None:
+        """Give fields to columns.
+
+        Raises:
+            FileRefused: the caller names a column that is not there.
+        """
+        self._said = {self._found(given, header): target for given, target in self._renames.items()}
+        if len(self._said) < len(self._renames):
+            raise FileRefused("--map names a column twice.")
+        mapped = {name: target for name, target in self._said.items() if target in FIELDS[self._subject]}
+        free = [name for name in header if name in mapped or name not in self._said]
+        self._fields = fields_of(free, self._subject, mapped=mapped)
+
+    def _found(self, given: str, header: list[str]) -> str:
+        if given in header:
+            return given
+        alike = [name for name in header if same_name_key(name) == same_name_key(given)]
+        if len(alike) != 1:
+            raise FileRefused(f"--map: there is no column {given}; found: {found_names(header)}.")
+        return alike[0]
+
+    def field_of(self, name: str) -> str:
+        """Find the field of a column; empty: it is none."""
+        return self._fields.field_of.get(name, "")
+
+    def said(self, name: str) -> str | None:
+        """Find what the caller calls a column."""
+        return self._said.get(name)
+
+    def column_of(self, field: str) -> str | None:
+        """Find the column of a field."""
+        return self._fields.header_of.get(field)
+
+    def give(self, name: str, field: str) -> None:
+        """Make a column a field after all."""
+        self._fields = Fields({**self._fields.header_of, field: name}, self._fields.passed)
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences about columns that could be a field which another one is."""
+        return [passed.note for passed in self._fields.passed]
+
+    def missing(self, constants: Mapping[str, str]) -> list[str]:
+        """List the fields without which no row can be one."""
+        return [field for field in NEEDED[self._subject] if field not in self._fields.header_of and field not in constants]
+
+
+def plan_file(path: Path, subject: Subject, options: Options | None = None, progress: Progress = no_progress) -> Plan:
+    """Read a file once and decide how it will be read into the store.
+
+    Args:
+        path: of the file; CSV and its relatives, JSON, NDJSON (all also gzipped), a workbook or Parquet.
+        subject: what its rows are.
+        options: what the caller knows of it.
+        progress: takes how far the reading is.
+
+    Raises:
+        FileRefused: no row of it can be read; names the cause.
+    """
+    options = options or Options()
+    _check_options(options, subject)
+    table = open_table(path, options)
+    roles = _Roles(subject, options)
+    if not table.declares_types:
+        roles.decide(table.header)
+        _refuse_without(roles, table, options)
+    seen = _Pass(table, roles, subject)
+    seen.read(progress)
+    if not table.header:
+        reason = seen.first_unreadable.reason if seen.first_unreadable else table.layout.unread_reason or "it has none"
+        raise FileRefused(f"No row of {path.name} can be read: {reason}.")
+    roles.decide(table.header)
+    _refuse_without(roles, table, options)
+    if subject == "contacts" and roles.column_of("email") is None:
+        _find_addresses(table, roles, seen)
+    for note in roles.notes:
+        table.layout.note(note)
+    return _planned(path, subject, options, table, roles, seen)
+
+
+def _planned(
+    path: Path, subject: Subject, options: Options, table: Table, roles: _Roles, seen: _Pass
+) -> Plan:
+    columns = tuple(
+        _column(number, name, seen.tallies.get(name) or ColumnTally(name), table, roles, options, subject)
+        for number, name in enumerate(table.header, start=1)
+    )
+    plan = Plan(
+        path=path,
+        subject=subject,
+        options=options,
+        table=table,
+        rows=table.rows if table.rows is not None else seen.rows,
+        unreadable=seen.unreadable,
+        columns=columns,
+        first_rows=tuple(_shown(record, columns) for record in seen.first),
+        shared_addresses=seen.shared_addresses(),
+    )
+    return replace(plan, warnings=tuple(_warnings(plan, seen)))
+
+
+def _find_addresses(table: Table, roles: _Roles, seen: _Pass) -> None:
+    """Take the one column whose values are addresses as the contact's, where no name says which it is."""
+    found = [
+        name
+        for name in table.header
+        if roles.said(name) is None
+        and not roles.field_of(name)
+        and (tally := seen.tallies.get(name)) is not None
+        and (personal := tally.personal(name)) is not None
+        and (personal.kind, personal.by) == ("email", "values")
+    ]
+    if len(found) == 1:
+        roles.give(found[0], "email")
+
+
+def _column(
+    number: int, name: str, tally: ColumnTally, table: Table, roles: _Roles, options: Options, subject: Subject
+) -> PlannedColumn:
+    decimal: Any = options.decimal
+    order: Any = options.date_order if options.date_order != "ymd" else None
+    field = roles.field_of(name)
+    if field == "email" and subject == "events":
+        use, target, reason = Use.LEFT_OUT, "", "an event is found by contact_id"
+    elif field:
+        use, target = (Use.HASHED if field == "email" else Use.FIELD), field
+        reason = "kept as a keyed hash only, to recognise the contact" if field == "email" else ""
+    else:
+        use, target, reason = _fate(number, name, tally, roles.said(name), table)
+    return PlannedColumn(
+        number=number,
+        name=name,
+        use=use,
+        target=target,
+        type=tally.type(declared=table.declares_types, decimal=decimal, order=order),
+        reason=reason,
+        decimal=decimal or tally.decimal,
+        order=order or tally.order,
+        counts=tally.epoch if field in TIMES else None,
+        mixes_texts=not table.declares_types,
+    )
+
+
+def _fate(number: int, name: str, tally: ColumnTally, said: str | None, table: Table) -> tuple[Use, str, str]:
+    """Decide what becomes of a column that is no field: use, target and why."""
+    personal = tally.personal(name)
+    target = said or name
+    if said == LEAVE_OUT:
+        return Use.LEFT_OUT, "", "as you said"
+    if said is None and name == f"column {number}":
+        return Use.LEFT_OUT, "", "it has no name"
+    if said is None and name in REJECT_COLUMNS and ".rejects." in table.layout.file:
+        return Use.LEFT_OUT, "", "it says why the row was a reject"
+    if len(target) > MAX_NAME:
+        return Use.LEFT_OUT, "", f"its name is longer than {MAX_NAME} characters"
+    if personal is not None and personal.treatment != "keep" and (said is None or personal.kind == "email"):
+        return Use.LEFT_OUT, "", personal.why
+    if personal is not None:
+        return Use.KEPT, target, f"{personal.why}: never a feature unless it is allowed"
+    return Use.KEPT, target, ""
+
+
+def _shown(record: Record, columns: tuple[PlannedColumn, ...]) -> dict[str, str]:
+    cells = record.cells or {}
+    shown = {}
+    for column in columns:
+        cell = cells.get(column.name)
+        text = "" if cell is None else str(cell)
+        hidden = column.use in (Use.HASHED, Use.LEFT_OUT)
+        masked = MASK if hidden and text.strip() else " ".join(text.split())
+        shown[column.name] = masked if len(masked) <= MAX_SHOWN else f"{masked[: MAX_SHOWN - 3]}..."
+    return shown
+
+
+def _warnings(plan: Plan, seen: _Pass) -> list[str]:
+    said = []
+    layout = plan.layout
+    if layout.unread_from is not None:
+        said.append(f"Not read from line {layout.unread_from:,} on: {layout.unread_reason}.")
+    for sentence, lines in layout.marks.items():
+        said.append(f"{lines_text(lines[:5], len(lines)).capitalize()}: {sentence}.")
+    for column in plan.columns:
+        said += _column_warnings(column)
+    ids, rows, lines = seen.repeated_ids()
+    column_of_id = plan.column_of("id")
+    if ids and column_of_id is not None:
+        what = "one contact, and the last one counts" if plan.subject == "contacts" else "one event of a contact"
+        said.append(
+            f"{column_of_id.name}: {rows:,} rows share {ids:,} id{'s' if ids > 1 else ''} with another row "
+            f"({lines_text(lines, len(lines))}); rows with one id are {what}."
+        )
+    if plan.shared_addresses:
+        said.append(
+            f"{len(plan.shared_addresses):,} addresses stand at {SHARED_BY} contacts or more each; they recognise nobody."
+        )
+    return said
+
+
+def _column_warnings(column: PlannedColumn) -> list[str]:
+    said, kind = [], column.type
+    filled = f"{column.filled:,}"
+    if column.use is Use.LEFT_OUT:
+        return []
+    if kind.rounded and column.target in IDS:
+        said.append(
+            f"{column.name}: {kind.rounded:,} of {filled} values look like long numbers that a spreadsheet rounded, as "
+            f"1.23457E+14 ({lines_text(list(kind.rounded_lines), kind.rounded)}); different ids may have become one. "
+            "Export the column as text."
+        )
+    if column.use is not Use.KEPT:
+        return said
+    if kind.unreadable:
+        said.append(
+            f"{column.name}: {kind.unreadable:,} of {filled} values are not {KINDS[kind.kind]} as the others are "
+            f"({lines_text(list(kind.unreadable_lines), kind.unreadable)}); they are left out."
+        )
+    if kind.respelled:
+        said.append(
+            f"{column.name}: {kind.respelled:,} of {filled} values are numbers written in another way than the others "
+            f"({lines_text(list(kind.respelled_lines), kind.respelled)}); they are read as numbers."
+        )
+    if kind.question is not None:
+        option = {"decimal": "--decimal point or --decimal comma", "date_order": "--date-order dmy or mdy"}[kind.question]
+        said.append(f"{column.name}: its values can be read two ways, so they stay text; say {option}.")
+    return said
+
+
+def found_names(header: list[str]) -> str:
+    """List the names of columns; what looks like a person's data and not like a name is not repeated."""
+    shown = ["(a value)" if _is_data(name) else name[:MAX_SHOWN] for name in header[:30]]
+    return ", ".join(shown) + (", ..." if len(header) > len(shown) else "")
+
+
+def _is_data(name: str) -> bool:
+    return "@" in name or sum(char.isdigit() for char in name) > 3
+
+
+def _refuse_without(roles: _Roles, table: Table, options: Options) -> None:
+    missing = roles.missing(options.constants)
+    if not missing:
+        return
+    header = table.header
+    hints = [f'--map "X={target}"' for target in missing]
+    first = (
+        " The first line looks like a row; the header is missing." if any(_is_data(name) for name in header) else ""
+    )
+    one = f" Everything stands in one column: is it separated by something else than {table.layout.delimiter}?" if (
+        len(header) == 1 and table.layout.delimiter
+    ) else ""
+    raise FileRefused(
+        f"The file has no column {' and no column '.join(missing)}; found: {found_names(header)}; "
+        f"say {' '.join(hints)}.{first}{one}"
+    )
+
+
+def _check_options(options: Options, subject: Subject) -> None:
+    targets = [target for target in options.renames.values() if target != LEAVE_OUT]
+    for target in targets:
+        if targets.count(target) > 1:
+            raise BadRequest(f"--map gives {target} to two columns.")
+    for name in options.constants:
+        if name not in FIELDS[subject]:
+            raise BadRequest(f"--set: {name} is no field; the fields are {', '.join(FIELDS[subject])}.")
+    if options.timezone is not None:
+        try:
+            zone_of(options.timezone)
+        except Unreadable:
+            raise BadRequest("--timezone: give an IANA time zone such as Europe/Berlin.") from None
+    if options.date_order not in (None, "ymd", "dmy", "mdy"):
+        raise BadRequest("--date-order: give ymd, dmy or mdy.")
+    if options.decimal not in (None, "point", "comma"):
+        raise BadRequest("--decimal: give point or comma.")
+
