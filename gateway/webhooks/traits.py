@@ -11,6 +11,8 @@ from gateway.webhooks.incoming import Recipient
 from gateway.webhooks.provider import ItemRefused
 from gateway.webhooks.reading import MAX_TEXT_CHARACTERS, Fields, address_of
 from shared.contracts.contact import Zone
+from shared.values.naming import event_type
+from shared.values.unreadable import Unreadable
 
 MAX_NAME_CHARACTERS: Final = 128
 
@@ -112,6 +114,21 @@ def currency(fields: Fields, *names: str) -> str | None:
         if isinstance(value, str) and _CURRENCY.fullmatch(value.strip().upper()):
             return value.strip().upper()
     return None
+
+
+def event_type_of(name: str) -> str:
+    """Write a foreign event's name in our words.
+
+    >>> event_type_of("Order Completed")
+    'order_placed'
+
+    Raises:
+        ItemRefused: nothing of it can be a name, or it names a person.
+    """
+    try:
+        return event_type(name)
+    except Unreadable as error:
+        raise ItemRefused(str(error)) from error
 
 
 def zone(value: Any) -> str | None:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.features.attributes import as_boolean, as_days, as_number, as_text, entry_at, is_missing
+from shared.features.attributes import as_boolean, as_days, as_number, as_text, entry_at
 from shared.features.engine import matrix
 from shared.features.feature import DAY_PARTS, Feature, Kind
 from shared.features.feature_set import FeatureSet
 from shared.timeline.pasts import AttributeColumn, Pasts
+from shared.values.missing import is_missing
 
 MAX_TYPES = 40
 MAX_CATEGORIES = 50
