@@ -13,26 +13,27 @@ from shared.ingest.plan import Findings, PlannedColumn
 from shared.values.addresses import NotAnAddress, holds_address, read_address
 from shared.values.columns import reader
 from shared.values.currencies import CODES, SIGNS
-from shared.values.instants import read_instant, zone_of
+from shared.values.instants import read_instant
 from shared.values.missing import cleaned, is_missing
 from shared.values.naming import own_event_type
 from shared.values.numbers import read_number
 from shared.values.truth import read_truth
 from shared.values.unreadable import NaiveTime, Unreadable
+from shared.values.zones import zone_of
 
 MAX_TEXT_CHARACTERS = 2_000
 MAX_WHOLE = 2**63 - 1
 NO_ZONE = "is a time without a zone; say --timezone Europe/Berlin"
-TOO_LONG = f"is longer than {MAX_TEXT_CHARACTERS:,} characters, and was left out"
-NOT_SCALAR = "is a list or an object, which no attribute can be, and was left out"
-CONTROL = "held characters that cannot be shown; they were taken out"
-HOLDS_ADDRESS = "holds an e-mail address, and was left out"
-OUT_OF_BOUNDS = "is a number out of bounds, and was left out"
+TOO_LONG = f"longer than {MAX_TEXT_CHARACTERS:,} characters; left out"
+NOT_SCALAR = "a list or an object, which no attribute can be; left out"
+CONTROL = "with characters that cannot be shown; those were taken out"
+HOLDS_ADDRESS = "with an e-mail address in the text; left out"
+OUT_OF_BOUNDS = "a number out of bounds; left out"
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _DROPPED = {
-    "several": "held several addresses; the first one counts",
-    "named": "held a name beside the address; it was left out",
-    "invisible": "held invisible characters; they were taken out",
+    "several": "several addresses; the first one counts",
+    "named": "a name beside the address; the name was left out",
+    "invisible": "with invisible characters; those were taken out",
 }
 
 Reader = Callable[[Any, int], Any]
@@ -98,7 +99,9 @@ class Cells:
                 if len(known) < 10_000:
                     known[cell] = found
             if found != cell:
-                self._findings.mark(column.name, "was written as a name with small letters and underscores", line)
+                self._findings.mark(
+                    column.name, "not spelled as types are; read as Order Placed would be: order_placed", line
+                )
             return found
 
         return read
@@ -117,7 +120,7 @@ class Cells:
                     return _aware(cell, zone)
             except NaiveTime:
                 if optional:
-                    self._findings.mark(name, f"{NO_ZONE}; it was left out", line)
+                    self._findings.mark(name, "a time without a zone; left out (say --timezone Europe/Berlin)", line)
                     return None
                 raise CellRefused(f"{name} {NO_ZONE}") from None
             except Unreadable as error:
@@ -179,10 +182,10 @@ class Cells:
                 if note in _DROPPED:
                     self._findings.mark(name, _DROPPED[note], line)
             if found.is_placeholder:
-                self._findings.mark(name, "is a placeholder and nobody's address; it recognises nobody", line)
+                self._findings.mark(name, "a placeholder and nobody's address; it recognises nobody", line)
                 return None
             if shared and hash(found.email) in shared:
-                self._findings.mark(name, "stands at three contacts or more; it recognises nobody", line)
+                self._findings.mark(name, "an address of three contacts or more; it recognises nobody", line)
                 return None
             return found.email
 
@@ -195,7 +198,7 @@ class Cells:
             try:
                 return zone_of(cell).key
             except (Unreadable, AttributeError):
-                self._findings.mark(column.name, "is no time zone such as Europe/Paris, and was left out", line)
+                self._findings.mark(column.name, "no time zone such as Europe/Paris; left out", line)
                 return None
 
         return read

@@ -108,9 +108,7 @@ class Plan:
 
     def column_of(self, target: str) -> PlannedColumn | None:
         """Find the column that becomes a field; None: the file has none."""
-        return next(
-            (one for one in self.columns if one.target == target and one.use in (Use.FIELD, Use.HASHED)), None
-        )
+        return next((one for one in self.columns if one.target == target and one.use in (Use.FIELD, Use.HASHED)), None)
 
     def to_dict(self) -> dict[str, Any]:
         """Lay it out as JSON."""

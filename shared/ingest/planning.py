@@ -14,11 +14,11 @@ from shared.ingest.files import open_table
 from shared.ingest.plan import KINDS, Plan, PlannedColumn, Subject, Use, lines_text
 from shared.ingest.table import Options, Progress, Record, Table, no_progress
 from shared.ingest.tally import ColumnTally
-from shared.values.addresses import NotAnAddress, read_address
+from shared.values.addresses import maybe_address
 from shared.values.headers import Fields, fields_of
-from shared.values.instants import zone_of
 from shared.values.naming import same_name_key
 from shared.values.unreadable import Unreadable
+from shared.values.zones import zone_of
 
 FIRST_ROWS = 3
 MAX_SHOWN = 40
@@ -65,7 +65,7 @@ class _Pass:
                 continue
             if len(self.first) < FIRST_ROWS:
                 self.first.append(record)
-            if len(record.cells) > len(self.tallies):
+            if not record.cells.keys() <= self.tallies.keys():
                 self._meet(record.cells)
             self.rows += 1
             for name, cell in record.cells.items():
@@ -99,11 +99,10 @@ class _Pass:
         self._lines.append(line)
         address = cells.get(self._email or "")
         if self._subject == "contacts" and isinstance(address, str) and "@" in address:
-            try:
-                self._addresses.append(hash(read_address(address).email))
-            except NotAnAddress:
-                return
-            self._owners.append(hash(owner))
+            found = maybe_address(address)
+            if found is not None and not found.is_placeholder:
+                self._addresses.append(hash(found.email))
+                self._owners.append(hash(owner))
 
     def shared_addresses(self) -> frozenset[int]:
         """Find addresses that stand at many contacts."""
@@ -178,7 +177,9 @@ class _Roles:
 
     def missing(self, constants: Mapping[str, str]) -> list[str]:
         """List the fields without which no row can be one."""
-        return [field for field in NEEDED[self._subject] if field not in self._fields.header_of and field not in constants]
+        return [
+            field for field in NEEDED[self._subject] if field not in self._fields.header_of and field not in constants
+        ]
 
 
 def plan_file(path: Path, subject: Subject, options: Options | None = None, progress: Progress = no_progress) -> Plan:
@@ -214,9 +215,19 @@ def plan_file(path: Path, subject: Subject, options: Options | None = None, prog
     return _planned(path, subject, options, table, roles, seen)
 
 
-def _planned(
-    path: Path, subject: Subject, options: Options, table: Table, roles: _Roles, seen: _Pass
-) -> Plan:
+def subject_of(path: Path, options: Options) -> Subject:
+    """Guess from the columns of a file what its rows are: events have a type and a time, all others are contacts."""
+    table = open_table(path, options)
+    if not table.header:
+        next(iter(table.records()), None)
+    said = {*options.renames.values(), *options.constants}
+    found = {*fields_of(table.header, "events").header_of, *said}
+    own = {same_name_key(name) for name in table.header}
+    named = "contact_id" in said or "occurred_at" in said or {"contactid", "occurredat"} & own
+    return "events" if {"type", "occurred_at"} <= found and (named or "contact_id" in found) else "contacts"
+
+
+def _planned(path: Path, subject: Subject, options: Options, table: Table, roles: _Roles, seen: _Pass) -> Plan:
     columns = tuple(
         _column(number, name, seen.tallies.get(name) or ColumnTally(name), table, roles, options, subject)
         for number, name in enumerate(table.header, start=1)
@@ -327,7 +338,7 @@ def _warnings(plan: Plan, seen: _Pass) -> list[str]:
         )
     if plan.shared_addresses:
         said.append(
-            f"{len(plan.shared_addresses):,} addresses stand at {SHARED_BY} contacts or more each; they recognise nobody."
+            f"Addresses that stand at {SHARED_BY} contacts or more: {len(plan.shared_addresses):,}; they recognise nobody."
         )
     return said
 
@@ -356,7 +367,9 @@ def _column_warnings(column: PlannedColumn) -> list[str]:
             f"({lines_text(list(kind.respelled_lines), kind.respelled)}); they are read as numbers."
         )
     if kind.question is not None:
-        option = {"decimal": "--decimal point or --decimal comma", "date_order": "--date-order dmy or mdy"}[kind.question]
+        option = {"decimal": "--decimal point or --decimal comma", "date_order": "--date-order dmy or mdy"}[
+            kind.question
+        ]
         said.append(f"{column.name}: its values can be read two ways, so they stay text; say {option}.")
     return said
 
@@ -377,12 +390,12 @@ def _refuse_without(roles: _Roles, table: Table, options: Options) -> None:
         return
     header = table.header
     hints = [f'--map "X={target}"' for target in missing]
-    first = (
-        " The first line looks like a row; the header is missing." if any(_is_data(name) for name in header) else ""
+    first = " The first line looks like a row; the header is missing." if any(_is_data(name) for name in header) else ""
+    one = (
+        f" Everything stands in one column: is it separated by something else than {table.layout.delimiter}?"
+        if (len(header) == 1 and table.layout.delimiter)
+        else ""
     )
-    one = f" Everything stands in one column: is it separated by something else than {table.layout.delimiter}?" if (
-        len(header) == 1 and table.layout.delimiter
-    ) else ""
     raise FileRefused(
         f"The file has no column {' and no column '.join(missing)}; found: {found_names(header)}; "
         f"say {' '.join(hints)}.{first}{one}"
@@ -406,4 +419,3 @@ def _check_options(options: Options, subject: Subject) -> None:
         raise BadRequest("--date-order: give ymd, dmy or mdy.")
     if options.decimal not in (None, "point", "comma"):
         raise BadRequest("--decimal: give point or comma.")
-

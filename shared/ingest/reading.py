@@ -14,8 +14,8 @@ from shared.ingest.plan import Findings, Plan, PlannedColumn, Use
 from shared.ingest.reasons import reasons
 from shared.ingest.rows import contact_row, event_row
 from shared.ingest.table import Progress, Record, no_progress
-from shared.values.instants import zone_of
 from shared.values.numbers import Number
+from shared.values.zones import zone_of
 
 Row = TypeVar("Row")
 EVENTS_AT_ONCE = 250_000

@@ -13,7 +13,7 @@ Progress = Callable[[float], None]
 """Takes how much of the file has been read, 0 to 1."""
 
 
-def no_progress(fraction: float) -> None:  # noqa: ARG001
+def no_progress(fraction: float) -> None:
     """Take how far the reading is, and show it nowhere."""
 
 

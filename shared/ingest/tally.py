@@ -3,11 +3,14 @@
 from collections import Counter
 from typing import Any, Literal
 
-from shared.values.columns import MAX_LINES, ColumnProfile, ColumnType, decide
+from shared.ingest.cells import present
+from shared.values.columns import ColumnType, decide
 from shared.values.instants import DateOrder, order_of_counts
 from shared.values.looks import Look, look_of
 from shared.values.numbers import DecimalMark, mark_of_counts
-from shared.values.personal import MAX_SAMPLE, Personal, kind_of, personal_of
+from shared.values.personal import MAX_SAMPLE, Personal, personal_of
+from shared.values.personal import look_of as personal_look_of
+from shared.values.profile import MAX_LINES, ColumnProfile
 
 MAX_KNOWN = 2_000
 """Texts whose look is remembered: most columns repeat themselves."""
@@ -16,34 +19,43 @@ MAX_KNOWN = 2_000
 class ColumnTally:
     """Counts what the values of one column look like, and how many of them lead to a person."""
 
-    __slots__ = ("_known", "_kinds", "has_numbers", "profile")
+    __slots__ = ("_kinds", "_known", "has_numbers", "profile")
 
     def __init__(self, name: str) -> None:
         """Begin with nothing seen."""
         self.profile = ColumnProfile(name)
         self.has_numbers = False
         self._kinds: Counter[Any] = Counter()
-        self._known: dict[str, Look] = {}
+        self._known: dict[str, tuple[Look, int, int]] = {}
 
     def observe(self, cell: Any, line: int) -> None:
         """Count a cell."""
         profile = self.profile
         if not isinstance(cell, str):
-            self.has_numbers |= isinstance(cell, (int, float))
+            self.has_numbers |= isinstance(cell, (int, float)) and not isinstance(cell, bool)
             profile.add("..." if isinstance(cell, (list, dict)) else cell, line)
             return
-        look = self._known.get(cell)
-        if look is not None:
-            profile.looks[look] += 1
-            lines = profile.lines[look]
-            if len(lines) < MAX_LINES:
-                lines.append(line)
+        known = self._known.get(cell)
+        if known is not None:
+            self._again(known, line)
             return
+        thousands, timed = profile.thousands, profile.timed
         profile.add(cell, line)
         if len(self._known) < MAX_KNOWN:
-            self._known[cell] = look_of(cell)
-        if self._kinds.total() < MAX_SAMPLE and cell.strip():
-            self._kinds[kind_of(cell)] += 1
+            self._known[cell] = (look_of(cell), profile.thousands - thousands, profile.timed - timed)
+        if self._kinds.total() < MAX_SAMPLE and present(cell):
+            self._kinds[personal_look_of(cell)] += 1
+
+    def _again(self, known: tuple[Look, int, int], line: int) -> None:
+        """Count a text that was met before, as the profile would."""
+        look, thousands, timed = known
+        profile = self.profile
+        profile.looks[look] += 1
+        profile.thousands += thousands
+        profile.timed += timed
+        lines = profile.lines[look]
+        if len(lines) < MAX_LINES:
+            lines.append(line)
 
     def type(self, *, declared: bool, decimal: DecimalMark | None, order: DateOrder | None) -> ColumnType:
         """Choose what the column is read as.
