@@ -27,6 +27,7 @@ NO_ZONE = "is a time without a zone; say --timezone Europe/Berlin"
 TOO_LONG = f"longer than {MAX_TEXT_CHARACTERS:,} characters; left out"
 NOT_SCALAR = "a list or an object, which no attribute can be; left out"
 CONTROL = "with characters that cannot be shown; those were taken out"
+APOSTROPHE = "an apostrophe in front, as spreadsheets mark a text; it was taken out"
 HOLDS_ADDRESS = "with an e-mail address in the text; left out"
 OUT_OF_BOUNDS = "a number out of bounds; left out"
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -68,9 +69,13 @@ class Cells:
         """Read an id: text without space round it, or a whole number."""
         name = column.name
 
-        def read(cell: Any, line: int) -> Any:  # noqa: ARG001
+        def read(cell: Any, line: int) -> Any:
             if isinstance(cell, str):
-                return cleaned(cell)
+                plain = cleaned(cell)
+                if _MARKED_TEXT.match(plain):
+                    self._findings.mark(name, APOSTROPHE, line)
+                    return plain[1:]
+                return plain
             if isinstance(cell, bool):
                 raise CellRefused(f"{name} is true or false, not an id")
             if isinstance(cell, int):
@@ -256,6 +261,7 @@ class Cells:
         return read
 
 
+_MARKED_TEXT = re.compile(r"'[0-9+=@-]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -266,6 +272,8 @@ def text_fact(cell: str) -> tuple[str | None, str]:
     plain, sentence = cleaned(cell), ""
     if not plain.isprintable() and _CONTROL.search(plain):
         plain, sentence = _CONTROL.sub("", plain), CONTROL
+    if _MARKED_TEXT.match(plain):
+        plain, sentence = plain[1:], APOSTROPHE
     if holds_address(plain):
         return None, HOLDS_ADDRESS
     return plain or None, sentence

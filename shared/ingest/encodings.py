@@ -125,7 +125,7 @@ def _scanned(first: bytes, stream: IO[bytes]) -> _Scan:
             scan.is_utf8 = False
     text = scan.sample.decode("utf-8", BROKEN_HANDLER)
     broken = text.count(BROKEN)
-    scan.is_mostly_utf8 = sum(not char.isascii() for char in text) - broken > broken
+    scan.is_mostly_utf8 = sum(not char.isascii() for char in text) >= 2 * broken
     return scan
 
 

@@ -254,6 +254,10 @@ def _simplified(table: Any) -> Any:
             column, kind = column.cast(kind.value_type), kind.value_type
         if pa.types.is_timestamp(kind) and kind.unit != "us":
             column = column.cast(pa.timestamp("us", kind.tz), safe=False)
+        elif pa.types.is_decimal(kind):
+            column = column.cast(pa.float64())
+        elif pa.types.is_date(kind):
+            column = column.cast(pa.string())
         elif pa.types.is_large_string(kind) or str(kind) == "string_view":
             column = column.cast(pa.string())
         table = table.set_column(index, field.name, column.combine_chunks())

@@ -17,6 +17,7 @@ from shared.ingest.tally import ColumnTally
 from shared.values.addresses import maybe_address
 from shared.values.headers import Fields, fields_of
 from shared.values.naming import same_name_key
+from shared.values.personal import leads_to_person
 from shared.values.unreadable import Unreadable
 from shared.values.zones import zone_of
 
@@ -313,7 +314,7 @@ def _shown(record: Record, columns: tuple[PlannedColumn, ...]) -> dict[str, str]
     for column in columns:
         cell = cells.get(column.name)
         text = "" if cell is None else str(cell)
-        hidden = column.use in (Use.HASHED, Use.LEFT_OUT)
+        hidden = column.use in (Use.HASHED, Use.LEFT_OUT) or leads_to_person(text)
         masked = MASK if hidden and text.strip() else " ".join(text.split())
         shown[column.name] = masked if len(masked) <= MAX_SHOWN else f"{masked[: MAX_SHOWN - 3]}..."
     return shown
@@ -397,7 +398,7 @@ def _refuse_without(roles: _Roles, table: Table, options: Options) -> None:
         else ""
     )
     raise FileRefused(
-        f"The file has no column {' and no column '.join(missing)}; found: {found_names(header)}; "
+        f"{table.layout.file} has no column {' and no column '.join(missing)}; found: {found_names(header)}; "
         f"say {' '.join(hints)}.{first}{one}"
     )
 
