@@ -33,6 +33,10 @@ def writer(home: str, begun: object, stop: object, waits: object) -> None:
     database.close()
 
 
+def quiet(plan: object) -> None:
+    """Announce nothing."""
+
+
 def main() -> None:
     """Import a file while another process writes, then once more."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -56,7 +60,7 @@ def main() -> None:
         process.start()
         begun.wait()
         for what in ("first import", "the same again"):
-            summary = Import(database.of("bench"), KEY, Path(folder)).load(file, "events", announce=lambda plan: None)
+            summary = Import(database.of("bench"), KEY, Path(folder)).load(file, "events", announce=quiet)
             rate = summary.rows / summary.seconds
             print(f"{what}: {summary.new:,} new, {summary.unchanged:,} unchanged, {rate:,.0f} rows/s")
         stop.set()

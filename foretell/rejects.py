@@ -1,4 +1,4 @@
-"""Rows that were refused, kept for whoever mends them: readable by one user alone, and gone with the data they came with."""
+"""Rows that were refused, for whoever mends them: one user alone reads them, and they go with their data."""
 
 import csv
 import hashlib
@@ -141,7 +141,7 @@ def _without_rows(file: Path, gone: set[int]) -> bool:
 
 
 def _words_of(file: Path) -> Iterator[tuple[str, int]]:
-    """Give every cell as a whole and every word of it with the number of its row: what could not be read is one text."""
+    """Give every cell and every word of it with the number of its row: what could not be read is one text."""
     with file.open(newline="", encoding="utf-8") as opened:
         for number, row in enumerate(csv.reader(opened)):
             for cell in row[2:] if number else ():

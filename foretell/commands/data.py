@@ -95,9 +95,11 @@ def import_files(
     from foretell.showing import show_rows
     from shared.ingest import Options, subject_of
 
-    named: list[tuple[Path, Subject]] = [
-        (path, subject) for path, subject in ((contacts, "contacts"), (events, "events")) if path is not None
-    ]  # type: ignore[misc]
+    named: list[tuple[Path, Subject]] = []
+    if contacts is not None:
+        named.append((contacts, "contacts"))
+    if events is not None:
+        named.append((events, "events"))
     if files and not check:
         raise BadRequest("Say what the rows of the file are: --contacts FILE or --events FILE.")
     if not named and not files and (static is None or check):

@@ -1,4 +1,4 @@
-"""A cell turned into what its column holds; what cannot be read costs its row, or only itself where nothing hangs on it."""
+"""A cell turned into what its column holds; one that cannot be read costs its row, or only itself."""
 
 import re
 from collections.abc import Callable
@@ -23,6 +23,7 @@ from shared.values.zones import zone_of
 
 MAX_TEXT_CHARACTERS = 2_000
 MAX_WHOLE = 2**63 - 1
+_EXACT = 2**53
 NO_ZONE = "is a time without a zone; say --timezone Europe/Berlin"
 TOO_LONG = f"longer than {MAX_TEXT_CHARACTERS:,} characters; left out"
 NOT_SCALAR = "a list or an object, which no attribute can be; left out"
@@ -81,8 +82,9 @@ class Cells:
             if isinstance(cell, int):
                 return str(cell)
             if isinstance(cell, (float, Decimal)):
-                if cell == int(cell) and abs(cell) < 2**53:
-                    return str(int(cell))
+                number = float(cell)
+                if number.is_integer() and abs(number) < _EXACT:
+                    return str(int(number))
                 raise CellRefused(f"{name} is a number with decimals or too large to be exact; write ids as text")
             raise CellRefused(f"{name} is not a text or a whole number")
 

@@ -61,7 +61,7 @@ class DelimitedTable:
     """CSV and its relatives."""
 
     declares_types = False
-    rows = None
+    rows: int | None = None
 
     def __init__(self, path: Path, options: Options) -> None:
         """Find out encoding and delimiter, and read the header.

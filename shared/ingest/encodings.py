@@ -69,7 +69,7 @@ def _known(given: str) -> str:
         found = codecs.lookup(given)
     except (LookupError, ValueError) as error:
         raise FileRefused(f"--encoding: {given[:40]!r} is none; give utf-8, utf-16, cp1252 or another.") from error
-    if not found._is_text_encoding:  # type: ignore[attr-defined]  # rot13, base64 and zip are no encodings of text
+    if not found._is_text_encoding:  # rot13, base64 and zip are no encodings of text
         raise FileRefused(f"--encoding: {given[:40]!r} is none; give utf-8, utf-16, cp1252 or another.")
     return "utf-8-sig" if found.name == "utf-8" else found.name
 

@@ -33,7 +33,7 @@ class JsonTable:
     """JSON lines or an array; its columns are the names that were met."""
 
     declares_types = True
-    rows = None
+    rows: int | None = None
 
     def __init__(self, path: Path, options: Options, first: str) -> None:
         """Find out the encoding, and whether it is an array.

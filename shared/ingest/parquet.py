@@ -256,9 +256,7 @@ def _simplified(table: Any) -> Any:
             column = column.cast(pa.timestamp("us", kind.tz), safe=False)
         elif pa.types.is_decimal(kind):
             column = column.cast(pa.float64())
-        elif pa.types.is_date(kind):
-            column = column.cast(pa.string())
-        elif pa.types.is_large_string(kind) or str(kind) == "string_view":
+        elif pa.types.is_date(kind) or pa.types.is_large_string(kind) or str(kind) == "string_view":
             column = column.cast(pa.string())
         table = table.set_column(index, field.name, column.combine_chunks())
     return table

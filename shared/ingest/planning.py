@@ -339,7 +339,8 @@ def _warnings(plan: Plan, seen: _Pass) -> list[str]:
         )
     if plan.shared_addresses:
         said.append(
-            f"Addresses that stand at {SHARED_BY} contacts or more: {len(plan.shared_addresses):,}; they recognise nobody."
+            f"Addresses that stand at {SHARED_BY} contacts or more: {len(plan.shared_addresses):,}; "
+            "they recognise nobody."
         )
     return said
 

