@@ -10,8 +10,7 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from shared.ingest.plan import Findings, PlannedColumn
-from shared.values.addresses import NotAnAddress, holds_address, read_address
-from shared.values.columns import reader
+from shared.values.addresses import NotAnAddress, read_address
 from shared.values.currencies import CODES, SIGNS
 from shared.values.instants import read_instant
 from shared.values.missing import cleaned, is_missing
@@ -21,17 +20,11 @@ from shared.values.truth import read_truth
 from shared.values.unreadable import NaiveTime, Unreadable
 from shared.values.zones import zone_of
 
-MAX_TEXT_CHARACTERS = 2_000
-MAX_WHOLE = 2**63 - 1
-_EXACT = 2**53
+MARKED_TEXT = re.compile(r"'[0-9+=@-]")
+EXACT = 2**53
+"""From here on, not every program reads a number exactly; a longer whole one is kept as text."""
 NO_ZONE = "is a time without a zone; say --timezone Europe/Berlin"
-TOO_LONG = f"longer than {MAX_TEXT_CHARACTERS:,} characters; left out"
-NOT_SCALAR = "a list or an object, which no attribute can be; left out"
-CONTROL = "with characters that cannot be shown; those were taken out"
 APOSTROPHE = "an apostrophe in front, as spreadsheets mark a text; it was taken out"
-HOLDS_ADDRESS = "with an e-mail address in the text; left out"
-OUT_OF_BOUNDS = "a number out of bounds; left out"
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _DROPPED = {
     "several": "several addresses; the first one counts",
     "named": "a name beside the address; the name was left out",
@@ -73,7 +66,7 @@ class Cells:
         def read(cell: Any, line: int) -> Any:
             if isinstance(cell, str):
                 plain = cleaned(cell)
-                if _MARKED_TEXT.match(plain):
+                if MARKED_TEXT.match(plain):
                     self._findings.mark(name, APOSTROPHE, line)
                     return plain[1:]
                 return plain
@@ -83,7 +76,7 @@ class Cells:
                 return str(cell)
             if isinstance(cell, (float, Decimal)):
                 number = float(cell)
-                if number.is_integer() and abs(number) < _EXACT:
+                if number.is_integer() and abs(number) < EXACT:
                     return str(int(number))
                 raise CellRefused(f"{name} is a number with decimals or too large to be exact; write ids as text")
             raise CellRefused(f"{name} is not a text or a whole number")
@@ -222,63 +215,6 @@ class Cells:
             return as_object(cell, column.name)
 
         return read
-
-    def fact(self, column: PlannedColumn, *, scalar: bool) -> Reader:
-        """Read an attribute (`scalar`) or a property by what its column holds; whatever is odd costs only itself."""
-        name, mark, kind = column.name, self._findings.mark, column.type.kind
-        read_typed = reader(column.type)
-
-        def read(cell: Any, line: int) -> Any:
-            if isinstance(cell, str):
-                return text(cell, line) if kind == "text" else typed(cell)
-            if isinstance(cell, bool):
-                return cell
-            if isinstance(cell, (int, float, Decimal)):
-                found = float(cell) if isinstance(cell, Decimal) else cell
-                if found - found != 0 or abs(found) > MAX_WHOLE:
-                    mark(name, OUT_OF_BOUNDS, line)
-                    return None
-                return str(found) if kind == "text" and column.mixes_texts else found
-            if isinstance(cell, (date, datetime)):
-                return cell.isoformat()
-            if scalar:
-                mark(name, NOT_SCALAR, line)
-                return None
-            return cell
-
-        def typed(cell: str) -> Any:
-            try:
-                return read_typed(cell)
-            except Unreadable:  # counted by the plan
-                return None
-
-        def text(cell: str, line: int) -> Any:
-            found, sentence = text_fact(cell)
-            if sentence:
-                mark(name, sentence, line)
-            if found is not None and not found.isprintable() and _SURROGATE.search(found):
-                raise CellRefused(f"{name} holds half of a character")
-            return found
-
-        return read
-
-
-_MARKED_TEXT = re.compile(r"'[0-9+=@-]")
-_SURROGATE = re.compile("[\ud800-\udfff]")
-
-
-def text_fact(cell: str) -> tuple[str | None, str]:
-    """Read a text that is kept, and say what was done to it; None: it is left out."""
-    if len(cell) > MAX_TEXT_CHARACTERS:
-        return None, TOO_LONG
-    plain, sentence = cleaned(cell), ""
-    if not plain.isprintable() and _CONTROL.search(plain):
-        plain, sentence = _CONTROL.sub("", plain), CONTROL
-    if _MARKED_TEXT.match(plain):
-        plain, sentence = plain[1:], APOSTROPHE
-    if holds_address(plain):
-        return None, HOLDS_ADDRESS
-    return plain or None, sentence
 
 
 def as_boolean(cell: Any) -> bool | None:

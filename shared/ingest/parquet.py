@@ -11,8 +11,8 @@ import numpy as np
 from shared.contracts.rows import EventRow, Microseconds
 from shared.errors import FileRefused
 from shared.ingest.batch import Batch
-from shared.ingest.cells import text_fact
 from shared.ingest.columnar import event_rows
+from shared.ingest.facts import text_fact
 from shared.ingest.plan import Findings, Plan, PlannedColumn, Use
 from shared.ingest.reading import Build
 from shared.ingest.spill import SAMPLE_EVERY, Piece, by_contact, contact_bytes

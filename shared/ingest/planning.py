@@ -11,33 +11,22 @@ import numpy as np
 from shared.errors import BadRequest, FileRefused
 from shared.ingest.cells import present
 from shared.ingest.files import open_table
-from shared.ingest.plan import KINDS, Plan, PlannedColumn, Subject, Use, lines_text
+from shared.ingest.plan import Plan, PlannedColumn, Subject, Use
+from shared.ingest.plan_notes import SHARED_BY, shown, warnings
+from shared.ingest.roles import FIELDS, Roles, found_names, is_data
 from shared.ingest.table import Options, Progress, Record, Table, no_progress
 from shared.ingest.tally import ColumnTally
 from shared.values.addresses import maybe_address
-from shared.values.headers import Fields, fields_of
+from shared.values.headers import fields_of
 from shared.values.naming import same_name_key
-from shared.values.personal import leads_to_person
 from shared.values.unreadable import Unreadable
 from shared.values.zones import zone_of
 
 FIRST_ROWS = 3
-MAX_SHOWN = 40
 MAX_NAME = 128
-SHARED_BY = 3
-"""From so many contacts on, an address is nobody's in particular."""
-MASK = "***"
-FIELDS: dict[Subject, tuple[str, ...]] = {
-    "contacts": ("id", "email", "timezone", "created_at", "consent", "valid_from", "attributes"),
-    "events": (
-        "contact_id", "type", "occurred_at", "id", "value", "currency", "message_id", "campaign_id", "item", "human",
-        "properties",
-    ),
-}  # fmt: skip
-NEEDED: dict[Subject, tuple[str, ...]] = {"contacts": ("id",), "events": ("contact_id", "type", "occurred_at")}
-IDS = ("id", "contact_id", "message_id", "campaign_id")
 TIMES = ("occurred_at", "created_at", "valid_from")
 REJECT_COLUMNS = ("line", "reason", "row")
+"""Columns of a file of rejects that are none of the rows'."""
 LEAVE_OUT = "-"
 """Target that leaves a column out: `--map "Notes=-"`."""
 
@@ -45,7 +34,7 @@ LEAVE_OUT = "-"
 class _Pass:
     """One reading of a whole file: tallies by column, ids and addresses by hash."""
 
-    def __init__(self, table: Table, roles: "_Roles", subject: Subject) -> None:
+    def __init__(self, table: Table, roles: Roles, subject: Subject) -> None:
         self._table, self._roles, self._subject = table, roles, subject
         self.tallies: dict[str, ColumnTally] = {}
         self.rows = self.unreadable = 0
@@ -125,64 +114,6 @@ class _Pass:
         return int((counts > 1).sum()), int(counts[counts > 1].sum()), [self._lines[place] for place in where]
 
 
-class _Roles:
-    """Which column is which field: as the caller says, else as its name says."""
-
-    def __init__(self, subject: Subject, options: Options) -> None:
-        self._subject: Subject = subject
-        self._renames = options.renames
-        self._said: dict[str, str] = {}
-        self._fields = Fields({}, ())
-
-    def decide(self, header: list[str]) -> None:
-        """Give fields to columns.
-
-        Raises:
-            FileRefused: the caller names a column that is not there.
-        """
-        self._said = {self._found(given, header): target for given, target in self._renames.items()}
-        if len(self._said) < len(self._renames):
-            raise FileRefused("--map names a column twice.")
-        mapped = {name: target for name, target in self._said.items() if target in FIELDS[self._subject]}
-        free = [name for name in header if name in mapped or name not in self._said]
-        self._fields = fields_of(free, self._subject, mapped=mapped)
-
-    def _found(self, given: str, header: list[str]) -> str:
-        if given in header:
-            return given
-        alike = [name for name in header if same_name_key(name) == same_name_key(given)]
-        if len(alike) != 1:
-            raise FileRefused(f"--map: there is no column {given}; found: {found_names(header)}.")
-        return alike[0]
-
-    def field_of(self, name: str) -> str:
-        """Find the field of a column; empty: it is none."""
-        return self._fields.field_of.get(name, "")
-
-    def said(self, name: str) -> str | None:
-        """Find what the caller calls a column."""
-        return self._said.get(name)
-
-    def column_of(self, field: str) -> str | None:
-        """Find the column of a field."""
-        return self._fields.header_of.get(field)
-
-    def give(self, name: str, field: str) -> None:
-        """Make a column a field after all."""
-        self._fields = Fields({**self._fields.header_of, field: name}, self._fields.passed)
-
-    @property
-    def notes(self) -> list[str]:
-        """Sentences about columns that could be a field which another one is."""
-        return [passed.note for passed in self._fields.passed]
-
-    def missing(self, constants: Mapping[str, str]) -> list[str]:
-        """List the fields without which no row can be one."""
-        return [
-            field for field in NEEDED[self._subject] if field not in self._fields.header_of and field not in constants
-        ]
-
-
 def plan_file(path: Path, subject: Subject, options: Options | None = None, progress: Progress = no_progress) -> Plan:
     """Read a file once and decide how it will be read into the store.
 
@@ -198,7 +129,7 @@ def plan_file(path: Path, subject: Subject, options: Options | None = None, prog
     options = options or Options()
     _check_options(options, subject)
     table = open_table(path, options)
-    roles = _Roles(subject, options)
+    roles = Roles(subject, options)
     if not table.declares_types:
         roles.decide(table.header)
         _refuse_without(roles, table, options)
@@ -228,7 +159,7 @@ def subject_of(path: Path, options: Options) -> Subject:
     return "events" if {"type", "occurred_at"} <= found and (named or "contact_id" in found) else "contacts"
 
 
-def _planned(path: Path, subject: Subject, options: Options, table: Table, roles: _Roles, seen: _Pass) -> Plan:
+def _planned(path: Path, subject: Subject, options: Options, table: Table, roles: Roles, seen: _Pass) -> Plan:
     columns = tuple(
         _column(number, name, seen.tallies.get(name) or ColumnTally(name), table, roles, options, subject)
         for number, name in enumerate(table.header, start=1)
@@ -241,13 +172,13 @@ def _planned(path: Path, subject: Subject, options: Options, table: Table, roles
         rows=table.rows if table.rows is not None else seen.rows,
         unreadable=seen.unreadable,
         columns=columns,
-        first_rows=tuple(_shown(record, columns) for record in seen.first),
+        first_rows=tuple(shown(record, columns) for record in seen.first),
         shared_addresses=seen.shared_addresses(),
     )
-    return replace(plan, warnings=tuple(_warnings(plan, seen)))
+    return replace(plan, warnings=tuple(warnings(plan, seen.repeated_ids())))
 
 
-def _find_addresses(table: Table, roles: _Roles, seen: _Pass) -> None:
+def _find_addresses(table: Table, roles: Roles, seen: _Pass) -> None:
     """Take the one column whose values are addresses as the contact's, where no name says which it is."""
     found = [
         name
@@ -263,7 +194,7 @@ def _find_addresses(table: Table, roles: _Roles, seen: _Pass) -> None:
 
 
 def _column(
-    number: int, name: str, tally: ColumnTally, table: Table, roles: _Roles, options: Options, subject: Subject
+    number: int, name: str, tally: ColumnTally, table: Table, roles: Roles, options: Options, subject: Subject
 ) -> PlannedColumn:
     decimal: Any = options.decimal
     order: Any = options.date_order if options.date_order != "ymd" else None
@@ -308,91 +239,13 @@ def _fate(number: int, name: str, tally: ColumnTally, said: str | None, table: T
     return Use.KEPT, target, ""
 
 
-def _shown(record: Record, columns: tuple[PlannedColumn, ...]) -> dict[str, str]:
-    cells = record.cells or {}
-    shown = {}
-    for column in columns:
-        cell = cells.get(column.name)
-        text = "" if cell is None else str(cell)
-        hidden = column.use in (Use.HASHED, Use.LEFT_OUT) or leads_to_person(text)
-        masked = MASK if hidden and text.strip() else " ".join(text.split())
-        shown[column.name] = masked if len(masked) <= MAX_SHOWN else f"{masked[: MAX_SHOWN - 3]}..."
-    return shown
-
-
-def _warnings(plan: Plan, seen: _Pass) -> list[str]:
-    said = []
-    layout = plan.layout
-    if layout.unread_from is not None:
-        said.append(f"Not read from line {layout.unread_from:,} on: {layout.unread_reason}.")
-    for sentence, lines in layout.marks.items():
-        said.append(f"{lines_text(lines[:5], len(lines)).capitalize()}: {sentence}.")
-    for column in plan.columns:
-        said += _column_warnings(column)
-    ids, rows, lines = seen.repeated_ids()
-    column_of_id = plan.column_of("id")
-    if ids and column_of_id is not None:
-        what = "one contact, and the last one counts" if plan.subject == "contacts" else "one event of a contact"
-        said.append(
-            f"{column_of_id.name}: {rows:,} rows share {ids:,} id{'s' if ids > 1 else ''} with another row "
-            f"({lines_text(lines, len(lines))}); rows with one id are {what}."
-        )
-    if plan.shared_addresses:
-        said.append(
-            f"Addresses that stand at {SHARED_BY} contacts or more: {len(plan.shared_addresses):,}; "
-            "they recognise nobody."
-        )
-    return said
-
-
-def _column_warnings(column: PlannedColumn) -> list[str]:
-    said, kind = [], column.type
-    filled = f"{column.filled:,}"
-    if column.use is Use.LEFT_OUT:
-        return []
-    if kind.rounded and column.target in IDS:
-        said.append(
-            f"{column.name}: {kind.rounded:,} of {filled} values look like long numbers that a spreadsheet rounded, as "
-            f"1.23457E+14 ({lines_text(list(kind.rounded_lines), kind.rounded)}); different ids may have become one. "
-            "Export the column as text."
-        )
-    if column.use is not Use.KEPT:
-        return said
-    if kind.unreadable:
-        said.append(
-            f"{column.name}: {kind.unreadable:,} of {filled} values are not {KINDS[kind.kind]} as the others are "
-            f"({lines_text(list(kind.unreadable_lines), kind.unreadable)}); they are left out."
-        )
-    if kind.respelled:
-        said.append(
-            f"{column.name}: {kind.respelled:,} of {filled} values are numbers written in another way than the others "
-            f"({lines_text(list(kind.respelled_lines), kind.respelled)}); they are read as numbers."
-        )
-    if kind.question is not None:
-        option = {"decimal": "--decimal point or --decimal comma", "date_order": "--date-order dmy or mdy"}[
-            kind.question
-        ]
-        said.append(f"{column.name}: its values can be read two ways, so they stay text; say {option}.")
-    return said
-
-
-def found_names(header: list[str]) -> str:
-    """List the names of columns; what looks like a person's data and not like a name is not repeated."""
-    shown = ["(a value)" if _is_data(name) else name[:MAX_SHOWN] for name in header[:30]]
-    return ", ".join(shown) + (", ..." if len(header) > len(shown) else "")
-
-
-def _is_data(name: str) -> bool:
-    return "@" in name or sum(char.isdigit() for char in name) > 3
-
-
-def _refuse_without(roles: _Roles, table: Table, options: Options) -> None:
+def _refuse_without(roles: Roles, table: Table, options: Options) -> None:
     missing = roles.missing(options.constants)
     if not missing:
         return
     header = table.header
     hints = [f'--map "X={target}"' for target in missing]
-    first = " The first line looks like a row; the header is missing." if any(_is_data(name) for name in header) else ""
+    first = " The first line looks like a row; the header is missing." if any(is_data(name) for name in header) else ""
     one = (
         f" Everything stands in one column: is it separated by something else than {table.layout.delimiter}?"
         if (len(header) == 1 and table.layout.delimiter)

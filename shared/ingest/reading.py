@@ -10,6 +10,7 @@ from shared.contracts.contact import ContactInput, EventInput
 from shared.contracts.rows import ContactRow, EventRow, Microseconds
 from shared.ingest.batch import Batch
 from shared.ingest.cells import CellRefused, Cells, Reader, as_object, present
+from shared.ingest.facts import fact_reader
 from shared.ingest.plan import Findings, Plan, PlannedColumn, Use
 from shared.ingest.reasons import reasons
 from shared.ingest.rows import contact_row, event_row
@@ -131,7 +132,7 @@ def _build(plan: Plan, findings: Findings, facts: str, row: Callable[[Mapping[st
     columns = []
     for column in used:
         if column.use is Use.KEPT:
-            reader = cells.fact(column, scalar=facts == "attributes")
+            reader = fact_reader(column, findings, scalar=facts == "attributes")
             columns.append((column.name, "", column.target, reader))
         else:
             columns.append((column.name, column.target, "", _field_reader(cells, column, plan)))

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from shared.contracts.contact import EventInput
 from shared.contracts.rows import AttributeRow, EventRow
 from shared.ingest import Batch, Findings, contact_batches, event_batches, event_row, plan_file
-from shared.ingest.cells import text_fact
+from shared.ingest.facts import text_fact
 from shared.values.missing import cleaned, is_missing
 from shared.values.naming import own_event_type
 
