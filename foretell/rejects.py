@@ -14,7 +14,7 @@ import orjson
 
 from shared.contracts.identity import contact_hash
 from shared.ingest import Reject, email_hash
-from shared.values.addresses import NotAnAddress, read_address
+from shared.values.addresses import maybe_address
 
 if TYPE_CHECKING:
     from shared.store import AccountStore, Database
@@ -82,8 +82,7 @@ def sweep(home: Path, database: "Database", identity_key: bytes | None) -> None:
     Args:
         home: folder of the installation; nothing outside of its `rejects` is touched.
         database: knows the accounts, and who was erased.
-        identity_key: recognises them; None: nobody can be recognised, so that all files of an account go once
-            somebody of it was erased.
+        identity_key: recognises them; None: nobody can be recognised, so that every file goes.
     """
     root = home / "rejects"
     if not root.is_dir():
@@ -115,16 +114,14 @@ def _files(of_account: Path) -> list[Path]:
 
 def _without_erased(file: Path, store: "AccountStore", key: bytes | None) -> None:
     """Take rows away in which any word is the id or the address of somebody who was erased."""
-    if not store.has_erased():
-        return
-    if key is None:
+    if key is None:  # nobody can be recognised
         file.unlink(missing_ok=True)
         return
-    hashes: dict[str, set[int]] = {}
+    rows: dict[tuple[str, str], set[int]] = {}
     for word, number in _words_of(file):
-        for hashed in _hashes(word, key):
-            hashes.setdefault(hashed, set()).add(number)
-    _without_rows(file, set[int]().union(*(hashes[hashed] for hashed in store.erased_among_hashes(hashes))))
+        for identity in _identities(word, key):
+            rows.setdefault(identity, set()).add(number)
+    _without_rows(file, set[int]().union(*(rows[identity] for identity in store.erased_identities(rows))))
 
 
 def _without_rows(file: Path, gone: set[int]) -> bool:
@@ -150,14 +147,11 @@ def _words_of(file: Path) -> Iterator[tuple[str, int]]:
                     yield from ((word, number) for word in _WORD.findall(cell))
 
 
-def _hashes(word: str, key: bytes) -> Iterator[str]:
-    yield contact_hash(word, key)
-    if "@" in word:
-        yield email_hash(word, key)
-        try:
-            yield email_hash(read_address(word).email, key)
-        except NotAnAddress:
-            return
+def _identities(word: str, key: bytes) -> Iterator[tuple[str, str]]:
+    yield "contact", contact_hash(word, key)
+    address = maybe_address(word) if "@" in word else None
+    if address is not None:
+        yield "email", email_hash(address.email, key)
 
 
 def _made(path: Path) -> Any:

@@ -16,7 +16,7 @@ from shared.store.named_letters import erase_named
 from shared.store.prediction_tables import LatestPredictionTable
 from shared.store.scope import BATCH, Scope
 from shared.store.tables import IdentityMergeTable, IdentityTable
-from shared.store.tombstones import CONTACT, EMAIL, any_erased, buried, bury, erased_among
+from shared.store.tombstones import CONTACT, EMAIL, any_erased, bury, erased_among
 from shared.store.webhook_tables import AttemptTable, DeadLetterTable, DeliveryTable, MessageTable
 
 
@@ -120,16 +120,6 @@ class Erasure(Scope):
             self._store.scrub()
             self._predictions.scrub()
         return found > 0
-
-    def has_erased(self) -> bool:
-        """Whether the account erased anybody."""
-        with self._reading() as connection:
-            return any_erased(connection, self.account)
-
-    def erased_among_hashes(self, hashes: Collection[str]) -> set[str]:
-        """Find the keyed hashes, of ids or addresses, of who was erased."""
-        with self._reading() as connection:
-            return buried(connection, self.account, CONTACT, hashes) | buried(connection, self.account, EMAIL, hashes)
 
     def forget_identities(self, identities: Collection[tuple[str, str]], *, at: Microseconds) -> None:
         """Keep late events of somebody out who is no contact, and erase dead letters about them.
