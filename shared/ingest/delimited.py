@@ -12,6 +12,7 @@ from shared.errors import FileRefused
 from shared.ingest.encodings import BROKEN, BROKEN_HANDLER, encoding_of
 from shared.ingest.opening import UNPACK_ERRORS, opened
 from shared.ingest.table import MAX_RECORD_CHARACTERS, Layout, Options, Progress, Record, named_columns, no_progress
+from shared.values.headers import field_of
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 _NAMES = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "\\t": "\t"}
@@ -113,23 +114,25 @@ class DelimitedTable:
         fits = {delimiter: self._fit(delimiter) for delimiter in DELIMITERS}
         return False, max(fits, key=lambda delimiter: fits[delimiter])
 
-    def _fit(self, delimiter: str) -> tuple[float, int]:
-        """Tell the share of rows with as many cells as the header, and how many those are; one cell fits nothing."""
+    def _fit(self, delimiter: str) -> tuple[float, int, int]:
+        """Weigh a delimiter: share of rows as wide as the header, names that are known, width; one cell fits nothing."""
         with self._lines() as (lines, _):
             self._delimiter = delimiter
-            widths = []
+            widths, known = [], 0
             try:
                 for row in self._rows(lines, 0):
+                    if not widths:
+                        known = sum(1 for name in row.cells if field_of(name, "contacts") or field_of(name, "events"))
                     widths.append(len(row.cells))
                     if len(widths) > _SAMPLE_RECORDS:
                         break
             except UNPACK_ERRORS:
                 pass
         if not widths or widths[0] < 2:
-            return 0.0, 0
+            return 0.0, 0, 0
         rows = widths[1:]
         share = sum(width == widths[0] for width in rows) / len(rows) if rows else 1.0
-        return round(share + 0.01, 3), widths[0]
+        return round(share + 0.01, 3), known, widths[0]
 
     def records(self, progress: Progress = no_progress) -> Iterator[Record]:
         """Read from the beginning; a row that is none has a reason."""

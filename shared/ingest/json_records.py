@@ -55,7 +55,8 @@ class JsonTable:
         line, _, rest = first.partition("\n")
         one_a_line = _is_object(line) and rest.strip() != ""
         self._wrapper = 0 if wrapped is None or one_a_line else wrapped.end()
-        if self._array or self._wrapper:
+        self._sequence = not (self._array or self._wrapper) and not _is_object(line) and _begins_with_object(first)
+        if self._array or self._wrapper or self._sequence:
             self.layout.format = "JSON"
         self._names: dict[str, None] = {}
 
@@ -69,7 +70,7 @@ class JsonTable:
         self.layout.begin()
         with opened(self._path) as stream:
             text = io.TextIOWrapper(stream.bytes, encoding=self._encoding, errors=BROKEN_HANDLER, newline=None)
-            found = self._elements(text) if self._array or self._wrapper else _lines(text)
+            found = self._elements(text) if self.layout.format == "JSON" else _lines(text)
             line = 0
             try:
                 for number, record in enumerate(found):
@@ -100,7 +101,7 @@ class JsonTable:
         waiting, line, begun = text.read(_BLOCK), 1, False
         while True:
             if not begun:
-                start = self._wrapper or waiting.index("[") + 1
+                start = 0 if self._sequence else self._wrapper or waiting.index("[") + 1
                 line += waiting.count("\n", 0, start)
                 waiting, begun = waiting[start:], True
             skipped = _SPACE.match(waiting).end()  # type: ignore[union-attr]
@@ -108,6 +109,11 @@ class JsonTable:
             waiting = waiting[skipped:]
             if waiting.startswith("]"):
                 return
+            if self._sequence and not waiting:
+                waiting = text.read(_BLOCK)
+                if not waiting:
+                    return
+                continue
             try:
                 value, end = decoder.raw_decode(waiting)
                 if end == len(waiting) and (more := text.read(_BLOCK)):  # a number may go on
@@ -154,9 +160,9 @@ def _line(number: int, line: str) -> Record:
         return Record(number, None, "not JSON", line)
 
 
-def _constant(name: str) -> None:
-    if name != "NaN":
-        raise ValueError(name)
+def _constant(name: str) -> float | None:
+    """Read what JSON does not know and some programs write: NaN is missing, the infinite is out of bounds."""
+    return None if name == "NaN" else float("-inf" if name.startswith("-") else "inf")
 
 
 def _record(number: int, value: Any, raw: str) -> Record:
@@ -167,8 +173,16 @@ def _record(number: int, value: Any, raw: str) -> Record:
     return Record(number, value)
 
 
+def _begins_with_object(text: str) -> bool:
+    """Whether a file is objects one after another, whatever lines they stand in."""
+    try:
+        return isinstance(json.JSONDecoder().raw_decode(text.lstrip("\ufeff \t\r\n"))[0], dict)
+    except (ValueError, RecursionError):
+        return False
+
+
 def _is_object(line: str) -> bool:
     try:
-        return isinstance(orjson.loads(line), dict)
-    except orjson.JSONDecodeError:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
         return False

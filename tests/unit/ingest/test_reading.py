@@ -44,6 +44,12 @@ def test_the_delimiter_is_found_though_others_stand_in_cells(read, delimiter: st
     assert found.attributes["c-1"] == {"price": 1200.5, "note": "a; b|c"}
 
 
+def test_a_delimiter_that_leaves_a_known_name_is_the_likelier(read) -> None:
+    found = read("id;a,b\nc-1;1,5\nc-2;2,7\n")
+
+    assert found.attributes == {"c-1": {"a,b": 1.5}, "c-2": {"a,b": 2.7}}
+
+
 def test_the_line_that_excel_puts_first_names_the_delimiter(read) -> None:
     assert read("sep=#\nid#plan\nc-1#pro\n").attributes == {"c-1": {"plan": "pro"}}
     assert read("id^plan\nc-1^pro\n", delimiter="^").attributes == {"c-1": {"plan": "pro"}}
@@ -94,6 +100,8 @@ def test_columns_of_one_name_and_of_none_are_said(read) -> None:
         '[{"id": "c-1", "plan": "pro"},\n {"id": "c-2", "plan": null}]',
         '{"contacts": [{"id": "c-1", "plan": "pro"}, {"id": "c-2"}]}',
         '\ufeff{"id": "c-1", "plan": "pro"}\n{"id": "c-2"}\n',
+        '{"id": "c-1", "plan": "pro"}{"id": "c-2"}',
+        '{\n  "id": "c-1",\n  "plan": "pro"\n}\n{\n  "id": "c-2"\n}\n',
     ],
 )
 def test_json_in_every_way_it_is_written(read, text: str) -> None:
