@@ -1,4 +1,4 @@
-"""How long another writer waits while a file is imported: `python bench/importing.py --rows 1000000 [--csv]`."""
+"""How long another writer waits while a file is imported: `python -m bench.importing --rows 1000000 [--csv]`."""
 
 import argparse
 import multiprocessing
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
-from ingest import NOW, write
+from bench.ingest import NOW, write
 
 from foretell.importing import Import
 from shared.contracts.rows import EventRow
