@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
-from bench.ingest import NOW, write
 
+from bench.ingest import NOW, write
 from foretell.importing import Import
 from shared.contracts.rows import EventRow
 from shared.settings import Settings

@@ -115,10 +115,11 @@ class DelimitedTable:
         return False, max(fits, key=lambda delimiter: fits[delimiter])
 
     def _fit(self, delimiter: str) -> tuple[float, int, int]:
-        """Weigh a delimiter: share of rows as wide as the header, names that are known, width; one cell fits nothing."""
+        """Weigh a delimiter: share of rows as wide as the header, known names, width; one cell fits nothing."""
         with self._lines() as (lines, _):
             self._delimiter = delimiter
-            widths, known = [], 0
+            widths: list[int] = []
+            known = 0
             try:
                 for row in self._rows(lines, 0):
                     if not widths:
