@@ -19,7 +19,7 @@ SECRETS = ("signing_key", "identity_key")
 _SQLITE_MAGIC = b"SQLite format 3\x00"
 _DATABASES = ("store.sqlite", "predictions.sqlite", "mlflow.sqlite")
 _IGNORED = {"lost+found", ".gitignore", ".gitkeep", ".DS_Store"}
-_OURS = {"keys", "secrets", "cache", "logs", "mlartifacts", "sample.json", "up.lock", "worker.json", "files"}
+_OURS = {"keys", "secrets", "cache", "logs", "mlartifacts", "sample.json", "up.lock", "worker.json", "files", "rejects"}
 
 
 def prepare(home: Path) -> None:

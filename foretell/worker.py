@@ -12,6 +12,7 @@ from foretell.background.rescoring import Rescoring
 from foretell.background.retention import Retention, rules
 from foretell.ending import Ending
 from foretell.opening import now_us
+from foretell.rejects import sweep
 from shared.contracts.rows import SECOND
 from shared.contracts.sealed import Seal
 from shared.delivery.courier import Courier, CourierMetrics
@@ -51,9 +52,14 @@ def loops_of(settings: WorkerSettings, database: Database, stop: threading.Event
     patience = int(settings.rescore_patience_seconds * SECOND)
     following = Following(database, noticing, int(debounce * SECOND), patience, stop, now_us)
     courier = _courier(settings, database, stop, CourierMetrics(metrics.registry))
+
+    def sweep_rejects() -> None:
+        sweep(settings.home, database, settings.identity_key.get_secret_value().encode())
+
     return Loops(
         (
             Loop("retention", settings.retention_every_seconds, retention.turn),
+            Loop("rejects", settings.retention_every_seconds, sweep_rejects),
             Loop("rescoring", settings.rescore_poll_seconds, rescoring.turn, services.all_ready),
             Loop("following", debounce / LOOKS_A_DEBOUNCE, following.turn, services.all_ready),
             Loop("deliveries", BREATH_SECONDS, courier.turn, end=courier.end, failing_seconds=FAILING_SECONDS),
