@@ -1,4 +1,4 @@
-"""Whether this process lives, whether it can serve, and what it counted; open to anybody who reaches it."""
+"""Whether this process lives and whether it can serve; open to anybody who reaches it."""
 
 import asyncio
 from typing import Literal
@@ -35,12 +35,6 @@ async def readyz(request: Request) -> Response:
     ready = store == "reachable" or gateway.keyring.remembers
     answer = ReadyResponse(status="ready" if ready else "unready", store=store, upstreams=upstreams)
     return Response(answer.model_dump_json(), status_code=200 if ready else 503, media_type="application/json")
-
-
-@router.get("/metrics", include_in_schema=False)
-async def show_metrics(request: Request) -> Response:
-    """Show what was counted, in Prometheus' text format."""
-    return gateway_of(request).metrics.exposition()
 
 
 async def _store_state(gateway: Gateway) -> Literal["reachable", "away"]:

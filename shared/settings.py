@@ -71,6 +71,12 @@ class Settings(BaseSettings):
     public_url: PublicUrl | None = None
     """How the gateway is reached from outside, such as https://foretell.example.com; None: as it is asked."""
 
+    metrics_port: Annotated[int, Field(ge=1, le=65_535)] | None = None
+    """Port of `/metrics`, in the embedded setup the gateway's; None: metrics are shown nowhere."""
+
+    metrics_host: str = "127.0.0.1"
+    """Address of that port: loopback, unless a collector asks from elsewhere."""
+
     identity_key: Annotated[SecretStr | None, Field(min_length=32)] = None
     """Key of the hash under which e-mail addresses are kept, and who was erased is recognised."""
 

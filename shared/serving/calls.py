@@ -11,7 +11,7 @@ from shared.errors import NotAllowed, NotAuthenticated
 from shared.serving import problem
 from shared.serving.middleware import sane_request_id
 
-OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
+OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 
 
 class SignedCalls:

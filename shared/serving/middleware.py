@@ -22,7 +22,7 @@ from shared.serving.metrics import RequestMetrics
 log = logging.getLogger(__name__)
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
-QUIET_ROUTES = frozenset({"/healthz", "/readyz", "/metrics"})
+QUIET_ROUTES = frozenset({"/healthz", "/readyz"})
 """Asked every few seconds by machines: counted, not logged."""
 CLIENT_LEFT = 499
 """What the log and the metrics say of a request whose client did not wait; no client ever sees it."""

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from shared.errors import SettingsRefused
 from shared.serving import logs
 from shared.serving.lean import block_training_libraries, collect_rarely, keep_memory_small
+from shared.serving.metrics import shown_metrics
 from shared.settings import Settings, read
 
 SHUTDOWN_SECONDS = 10
@@ -24,7 +25,7 @@ def run(
     Args:
         name: of the service, in every log line.
         kind: of the settings, read from the environment.
-        create_app: called with them once the libraries of training are blocked.
+        create_app: called with them once the libraries of training are blocked; `state.metrics` is what it counts.
         arguments: of the command line; None: those of the process.
 
     Raises:
@@ -43,15 +44,19 @@ def run(
     logs.configure(settings.log_level, name)
     app = create_app(settings)
     collect_rarely()
-    uvicorn.run(
-        app,
-        host=given.host,
-        port=given.port,
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-    )
+    try:
+        with shown_metrics(app.state.metrics.registry, settings):
+            uvicorn.run(
+                app,
+                host=given.host,
+                port=given.port,
+                loop="uvloop",
+                http="httptools",
+                ws="none",
+                access_log=False,
+                log_config=None,
+                server_header=False,
+                timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+            )
+    except SettingsRefused as error:
+        parser.exit(2, f"{name}: {error.detail}\n")

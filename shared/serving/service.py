@@ -83,7 +83,7 @@ class Service:
             docs_url=None,
             redoc_url=None,
         )
-        app.state.service = self
+        app.state.service, app.state.metrics = self, self.metrics
         problem.install(app)
         self._open_routes(app)
         self._prediction_route(app)
@@ -128,11 +128,6 @@ class Service:
                     return JSONResponse({"status": "unready", "store": "away", "models": "none"}, status_code=503)
                 return JSONResponse({"status": "ready", "store": "away"})
             return JSONResponse({"status": "ready", "store": "ok"})
-
-        @app.get("/metrics", include_in_schema=False)
-        async def metrics() -> Response:
-            """Show the metrics."""
-            return self.metrics.exposition()
 
     def _prediction_route(self, app: FastAPI) -> None:
         @app.post(self.question.capability.path, **openapi.operation(self.question))
