@@ -88,7 +88,7 @@ def create_app(
     app.add_middleware(QuotaHeaders)
     allow_origins(app, settings.cors_origins)
     app.add_middleware(pages.SecurityHeaders)
-    app.add_middleware(RequestContext, metrics=metrics)
+    app.add_middleware(RequestContext, metrics=metrics, within_seconds=settings.request_timeout_seconds)
     document = openapi.merged(app)
     app.openapi = lambda: document  # type: ignore[method-assign]
     return app

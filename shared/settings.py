@@ -59,6 +59,9 @@ class Settings(BaseSettings):
     predictions_url: DatabaseUrl | None = None
     """Where predictions are logged; None: a SQLite file of its own in `home`, or the store's PostgreSQL."""
 
+    store_patience_seconds: PositiveFloat = 30.0
+    """How long work behind which no client waits (worker, commands, polls) waits for a locked store."""
+
     registry_url: SecretStr | None = None
     """MLflow tracking URI; None: SQLite in `home`."""
 

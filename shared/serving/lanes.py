@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any, TypeVar
 
 SMALL_CONTACTS = 20
@@ -28,7 +29,8 @@ class Lanes:
     async def run(self, work: Callable[..., Result], *arguments: Any, contacts: int) -> Result:
         """Do the work in the lane of a call of so many contacts."""
         lane = self._small if contacts <= SMALL_CONTACTS else self._large
-        return await asyncio.get_running_loop().run_in_executor(lane, work, *arguments)
+        here = copy_context()  # the deadline goes along
+        return await asyncio.get_running_loop().run_in_executor(lane, lambda: here.run(work, *arguments))
 
     def close(self) -> None:
         """Wait until all begun work is done."""

@@ -92,7 +92,7 @@ class Service:
         key = self.settings.signing_key.get_secret_value().encode()
         app.add_middleware(SignedCalls, key=key, unix_seconds=self.unix_seconds)
         app.add_middleware(BodyLimit, max_bytes=self.settings.max_body_bytes)
-        app.add_middleware(RequestContext, metrics=self.metrics)
+        app.add_middleware(RequestContext, metrics=self.metrics, within_seconds=self.settings.request_timeout_seconds)
         return app
 
     def _store_predictions(self, account: str, rows: Sequence[Any]) -> None:
