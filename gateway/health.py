@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from gateway.context import Gateway, gateway_of
 from gateway.schemas import ReadyResponse
+from shared import deadline
 from shared.errors import StoreUnavailable
 
 router = APIRouter(tags=["operations"])
@@ -39,8 +40,8 @@ async def readyz(request: Request) -> Response:
 
 async def _store_state(gateway: Gateway) -> Literal["reachable", "away"]:
     try:
-        async with asyncio.timeout(PING_SECONDS):
+        with deadline.within(PING_SECONDS):
             await asyncio.to_thread(gateway.database.ping)
-    except (StoreUnavailable, TimeoutError):
+    except StoreUnavailable:
         return "away"
     return "reachable"

@@ -102,7 +102,8 @@ class Answering:
         outcome = await self._outcome(call.account, read)
         asked = Asked(call, read, outcome, now, read.cutoff_or(now))
         champion = await self._champion(asked)
-        return await self._lanes.run(self._compute, asked, champion, contacts=len(read.contacts))
+        writes = call.committed or self._question.commits(read)
+        return await self._lanes.run(self._compute, asked, champion, contacts=len(read.contacts), writes=writes)
 
     async def _envelope(self, body: bytes, now: datetime) -> PredictionRequest:
         if len(body) <= INLINE_BYTES:

@@ -186,3 +186,5 @@ class Question:
     """Whether a known contact without event and attribute is asked about all the same."""
     keep: Callable[[Keeping], Sequence[Any]] | None = None
     """Commit what must outlive the answer, and return the answers that hold; None: nothing must."""
+    commits: Callable[[Any], bool] = lambda _: False
+    """From the request: whether `keep` has something to commit, and may have to wait for it."""
