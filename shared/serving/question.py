@@ -152,6 +152,8 @@ class Keeping:
     scored: Sequence[Any]
     version: str
     asked_at: Microseconds
+    erasures: int
+    """Of the account, counted before anything was read of the contacts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from fastapi import FastAPI, Request
 from starlette.responses import JSONResponse, Response
@@ -17,6 +16,7 @@ from shared.serving.answering import Answering
 from shared.serving.artifacts import RegistryChild
 from shared.serving.calls import SignedCalls, require_scope
 from shared.serving.champions import ChampionHolder, Fetch
+from shared.serving.erasures import Logged
 from shared.serving.lanes import Lanes
 from shared.serving.metrics import ServiceMetrics
 from shared.serving.middleware import BodyLimit, RequestContext
@@ -95,8 +95,10 @@ class Service:
         app.add_middleware(RequestContext, metrics=self.metrics, within_seconds=self.settings.request_timeout_seconds)
         return app
 
-    def _store_predictions(self, account: str, rows: Sequence[Any]) -> None:
-        self.store.of(account).log_predictions(rows)
+    def _store_predictions(self, account: str, logged: Sequence[Logged]) -> None:
+        since = min((one.since for one in logged), default=None)
+        left_out = self.store.of(account).log_predictions([one.row for one in logged], since=since)
+        self.metrics.log_dropped.inc(left_out)
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:

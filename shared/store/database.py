@@ -14,7 +14,7 @@ from shared.store.columns import PredictionTable, StoreTable
 from shared.store.conduct_tables import AuditTable, IdempotencyTable, TombstoneTable  # noqa: F401 - part of the schema
 from shared.store.keys import key_rows
 from shared.store.rows import Account, ChampionRow, KeyRow, SourceRow
-from shared.store.scope import queue
+from shared.store.scope import predictions_of, queue
 from shared.store.sources import source_rows
 from shared.store.sql import PATIENCE_SECONDS, Sql
 from shared.store.tables import AccountStateTable, AccountTable, KeyTable
@@ -94,8 +94,9 @@ class Database:
                 raise NotFound(f"There is no account {name}.")
             _erase(connection, StoreTable.metadata.sorted_tables, name)
             connection.execute(delete(AccountTable).where(AccountTable.name == name))
-        # What was still being logged meanwhile.
+        # What was still being logged meanwhile; whoever comes after sees that there is no account.
         with self._predictions.writing() as connection:
+            queue(connection, predictions_of(name), alone=True)
             _erase(connection, PredictionTable.metadata.sorted_tables, name)
 
     def key(self, public_id: str) -> KeyRow | None:
