@@ -33,6 +33,8 @@ def run_all(settings: Settings, host: str, port: int) -> None:
         Conflict: home, lock or a port is not to be had, or a process does not start.
     """
     home.prepare(settings.home)
+    if settings.store_url is None:
+        home.refuse_lost_store(settings.home)
     listed = programs(host, port, settings.metrics_port)
     with home.locked(settings.home):
         refuse_taken_ports(listed, settings.metrics_host)

@@ -1,6 +1,7 @@
 """The one way in which an app becomes a process: one worker, uvloop, JSON logs, a graceful end."""
 
 import argparse
+import os
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -14,6 +15,8 @@ from shared.serving.metrics import shown_metrics
 from shared.settings import Settings, read
 
 SHUTDOWN_SECONDS = 10
+PRIVATE_UMASK = 0o077
+"""Whatever a process writes (cache, artifacts, databases) is for its own user."""
 Kind = TypeVar("Kind", bound=Settings)
 
 
@@ -31,6 +34,7 @@ def run(
     Raises:
         SystemExit: with 2 and one sentence on stderr, when the command line or a setting is wrong.
     """
+    os.umask(PRIVATE_UMASK)
     keep_memory_small()
     block_training_libraries()
     parser = argparse.ArgumentParser(description=f"Serve {name}.")

@@ -5,7 +5,9 @@ statement. Each is bounded where it happens, by what `shared.deadline` says is l
 """
 
 import math
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -19,6 +21,7 @@ MMAP_BYTES = 1 << 30
 JOURNAL_BYTES = 64 << 20
 _SLACK = 0.9
 """A limit is set anew within a transaction once less than this share of it is left: each time is a round trip."""
+_PRIVATE = 0o600
 _LONGEST_SECONDS = 3_600.0
 _LEAST_CONNECT_SECONDS = 2
 """libpq takes fewer for so many."""
@@ -66,6 +69,7 @@ def _limit_sqlite(engine: Engine, patience: Patience, *, durable: bool, writes: 
     @event.listens_for(engine, "do_connect")
     def _wait_to_open(dialect: Any, record: Any, arguments: Any, named: dict[str, Any]) -> None:  # noqa: ARG001
         named["timeout"] = min(patience(), _LONGEST_SECONDS)
+        _make_private(arguments[0])
 
     @event.listens_for(engine, "connect")
     def _pragmas(connection: Any, record: Any) -> None:  # noqa: ARG001
@@ -89,6 +93,15 @@ def _limit_sqlite(engine: Engine, patience: Patience, *, durable: bool, writes: 
         driver: Any = connection.connection.dbapi_connection
         driver.execute(f"PRAGMA busy_timeout={_milliseconds(patience())}")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _make_private(path: str) -> None:
+    """Let only its owner read a database, whatever the umask; SQLite gives the files beside it the same mode."""
+    with suppress(OSError):  # what is wrong with the file or its folder is said by whoever opens it
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, _PRIVATE))
+        for name in (path, f"{path}-wal", f"{path}-shm"):
+            if os.path.exists(name) and os.stat(name).st_mode & 0o077:  # noqa: PTH110, PTH116
+                os.chmod(name, _PRIVATE)  # noqa: PTH101
 
 
 def _limit_postgres(engine: Engine, patience: Patience) -> None:

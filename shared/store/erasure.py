@@ -178,7 +178,9 @@ class Erasure(Scope):
     def _is_predicted(self, contact_ids: Sequence[str]) -> bool:
         with self._predictions.reading() as connection:
             return any(
-                connection.execute(select(table.c.contact_id).where(*self._about(table, contact_ids)).limit(1)).first()
+                connection.execute(
+                    select(table.c.contact_id).where(*self._predicted_of(table, contact_ids)).limit(1)
+                ).first()
                 for table in _predicted_tables()
             )
 
@@ -186,9 +188,11 @@ class Erasure(Scope):
         with self._predictions.writing() as connection:
             queue(connection, predictions_of(self.account), alone=True)
             for table in _predicted_tables():
-                connection.execute(delete(table).where(*self._about(table, contact_ids)))
+                connection.execute(delete(table).where(*self._predicted_of(table, contact_ids)))
 
-    def _about(self, table: Table, contact_ids: Sequence[str]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    def _predicted_of(
+        self, table: Table, contact_ids: Sequence[str]
+    ) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
         return table.c.account_id == self.account, table.c.contact_id.in_(contact_ids)
 
 
