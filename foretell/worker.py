@@ -18,6 +18,7 @@ from shared.contracts.sealed import Seal
 from shared.delivery.courier import Courier, CourierMetrics
 from shared.delivery.sender import Sender
 from shared.serving import logs
+from shared.serving.metrics import shown_metrics
 from shared.settings import WorkerSettings
 from shared.store import Database, open_database
 
@@ -87,7 +88,7 @@ def run(settings: WorkerSettings, *, host: str, port: int) -> None:
 
     Args:
         settings: of the worker.
-        host: address of `/healthz` and `/metrics`.
+        host: address of `/healthz`.
         port: of the same.
     """
     logs.configure(settings.log_level, "worker")
@@ -97,7 +98,7 @@ def run(settings: WorkerSettings, *, host: str, port: int) -> None:
     try:
         loops = loops_of(settings, database, stop)
         loops.start()
-        with health_door(loops, host, port):
+        with health_door(loops, host, port), shown_metrics(loops.metrics.registry, settings):
             log.info("worker.started", extra={"loops": [loop.name for loop in loops.loops]})
             ending.wait()
             stop.set()
