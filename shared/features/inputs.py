@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.features.attributes import entry_at, is_missing
+from shared.features.attributes import entry_at
 from shared.features.feature_set import FeatureSet
 from shared.timeline.pasts import Pasts
+from shared.values.missing import is_missing
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
