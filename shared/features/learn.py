@@ -253,12 +253,9 @@ def _attribute_feature(name: str, values: list[object]) -> Feature | str:
     ranked = sorted(counts, key=lambda text: (-counts[text], text))
     frequent = [text for text in ranked[:MAX_CATEGORIES] if counts[text] >= MIN_CATEGORY_CONTACTS]
     if len(counts) > len(values) / 2 or not frequent:
-        asked = {
-            None: "",
-            "decimal": " (nobody said which mark begins decimals)",
-            "date_order": " (nobody said whether the day or the month comes first)",
-        }[column.question]
-        return f"{len(counts):,} different texts among {len(values):,} values: too many to learn from{asked}"
+        unsaid = {"decimal": "which mark begins decimals", "date_order": "whether the day or the month comes first"}
+        asked = f"; nobody said {unsaid[column.question]}" if column.question else ""
+        return f"nearly every contact has a value of its own ({len(counts):,} among {len(values):,}){asked}"
     return Feature(name, "categorical", "category", thing, attribute=name, categories=tuple(sorted(frequent)))
 
 
