@@ -24,7 +24,8 @@ MOST_MISSING = 0.5
 DRIFTED = 0.2
 """Share of the model's weight in inputs outside all that was seen, from which on the answer is about another world."""
 MOST_NAMES = 20
-CODES = ("missing_attributes", "unreadable_values", "unseen_categories", "out_of_range")
+CODES = ("missing_attributes", "unknown_attributes", "unreadable_values", "unseen_categories", "out_of_range")
+"""In the order in which they are told; `unknown_attributes` is found by who reads the call."""
 
 
 class InputQuality(NamedTuple):
@@ -38,6 +39,14 @@ class InputQuality(NamedTuple):
     """Share of the model's weight that lies in attributes which this contact does not have, 0 to 1."""
     suffices: bool = True
     """Whether enough is known for an answer."""
+
+    def with_unknown(self, names: Collection[str]) -> "InputQuality":
+        """Add attributes that the model never saw."""
+        if not names:
+            return self
+        listed = {**self.names, "unknown_attributes": tuple(sorted(names)[:MOST_NAMES])}
+        codes = [code for code in CODES if code in listed]
+        return self._replace(codes=(*codes, *(code for code in self.codes if code not in CODES)), names=listed)
 
 
 UNDERSTOOD = InputQuality()

@@ -10,6 +10,7 @@ from shared.contracts.contact import InlineContact
 from shared.contracts.prediction import Status, Trend
 from shared.contracts.rows import DAY, Microseconds
 from shared.errors import StoreUnavailable
+from shared.features import UNDERSTOOD, InputQuality
 from shared.serving.question import Scored, ServedModel
 from shared.serving.reads import AccountReads
 from shared.serving.uniting import United
@@ -29,6 +30,7 @@ class Verdict:
     """What the model says of a status of its own."""
     trend: Trend = "unknown"
     data_quality: list[str] = field(default_factory=list)
+    inputs: InputQuality = UNDERSTOOD
 
 
 def judged(
@@ -125,6 +127,20 @@ def quality(pasts: Pasts, model: ServedModel, *, cutoff: Microseconds) -> list[l
         }
         found.append([mark for mark, holds in marks.items() if holds])
     return found
+
+
+def inputs_judged(verdict: Verdict, inputs: InputQuality) -> None:
+    """Note what a model did not understand of a contact; too much of it leaves the contact without an answer."""
+    verdict.inputs = inputs
+    verdict.data_quality += [code for code in inputs.codes if code not in verdict.data_quality]
+    if verdict.status == "ok" and not inputs.suffices:
+        missing = ", ".join(inputs.names.get("missing_attributes", ())[:5])
+        verdict.status, verdict.scored = "insufficient_data", None
+        verdict.detail = (
+            f"Most of what the model looks at is missing ({inputs.missing_weight:.0%} of its weight"
+            f"{f', for example {missing}' if missing else ''}); send those attributes, under the names they had in "
+            "training."
+        )
 
 
 class Freshness:

@@ -1,7 +1,9 @@
 """What the store knows of the contacts of a call, united with what the call itself says of them."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from shared.contracts.contact import InlineContact, InlineEvent
 from shared.contracts.instants import microseconds
@@ -9,6 +11,7 @@ from shared.contracts.rows import ALWAYS, DAY, Microseconds
 from shared.ingest import event_identity
 from shared.ingest.rows import canonical
 from shared.timeline import ContactFacts, DatedValue, EventTuple, PastRows
+from shared.values.naming import same_name_key
 
 LOOKBACK = 730 * DAY
 
@@ -27,6 +30,45 @@ class United:
     """Under their keys."""
     older: list[EventTuple] = field(default_factory=list)
     """Under their keys: from before the lookback, for statuses alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeNames:
+    """The attributes that a model's training saw; others are matched with them as columns are at import."""
+
+    known: frozenset[str]
+    by_key: Mapping[str, str]
+    """By the name without case and punctuation, where one attribute alone has it."""
+
+    @staticmethod
+    @lru_cache(maxsize=256)
+    def of(names: tuple[str, ...]) -> "AttributeNames":
+        """Gather names; those of a model are gathered once."""
+        keys = Counter(same_name_key(name) for name in names)
+        return AttributeNames(
+            frozenset(names), {same_name_key(name): name for name in names if keys[same_name_key(name)] == 1}
+        )
+
+    def matched(self, contacts: Sequence[InlineContact]) -> tuple[list[InlineContact], list[frozenset[str]]]:
+        """Write inline attributes under the names that the model knows.
+
+        Returns:
+            The contacts, order kept, and of each the names that match nothing.
+        """
+        found, unknown = [], []
+        for contact in contacts:
+            strangers = contact.attributes.keys() - self.known
+            renamed = {
+                name: self.by_key[key]
+                for name in strangers
+                if (key := same_name_key(name)) in self.by_key and self.by_key[key] not in contact.attributes
+            }
+            if renamed:
+                attributes = {renamed.get(name, name): value for name, value in contact.attributes.items()}
+                contact = contact.model_copy(update={"attributes": attributes})
+            found.append(contact)
+            unknown.append(frozenset(strangers - renamed.keys()))
+        return found, unknown
 
 
 def united(contacts: Sequence[InlineContact], stored: PastRows, *, cutoff: Microseconds) -> United:
