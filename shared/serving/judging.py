@@ -1,6 +1,6 @@
 """Who gets a prediction and why not, and what is to be said of the data behind it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -14,7 +14,7 @@ from shared.features import UNDERSTOOD, InputQuality
 from shared.serving.question import Scored, ServedModel
 from shared.serving.reads import AccountReads
 from shared.serving.uniting import United
-from shared.timeline import Pasts, seen_type
+from shared.timeline import ContactFacts, Pasts, seen_type
 
 STALE_AFTER = 14 * DAY
 NEW_WITHIN = 7 * DAY
@@ -48,6 +48,7 @@ def judged(
     active = {event[0] for event in pasts.events}
     standing = _standing(pasts, model)
     noted = ["store_unavailable"] if away else []
+    looked_at = {feature.attribute for feature in model.feature_set.features if feature.attribute}
     verdicts = []
     for contact, key in zip(contacts, pasts.keys, strict=True):
         facts = pasts.facts.get(key)
@@ -59,7 +60,7 @@ def judged(
             status = "unknown_contact"
         elif key in standing.reached:
             status = "outcome_reached"
-        elif not without_data and key not in active and not (facts is not None and facts.attributes):
+        elif not without_data and key not in active and not _has_any_of(facts, looked_at):
             status = "insufficient_data"
         elif standing.begun is not None and key not in standing.begun:
             status = "not_eligible"
@@ -94,6 +95,11 @@ def _standing(pasts: United, model: ServedModel) -> _Standing:
                 begun[event[0]] = max(event[3], begun.get(event[0], event[3]))
     reached = {key for key, at in ended.items() if begun.get(key, at) <= at}
     return _Standing(reached, set(begun) if model.begun_by else None)
+
+
+def _has_any_of(facts: ContactFacts | None, looked_at: Collection[str]) -> bool:
+    """Whether a contact has an attribute that the model looks at: all others say nothing to it."""
+    return facts is not None and any(value.name in looked_at for value in facts.attributes)
 
 
 def _brings_all(contact: InlineContact) -> bool:

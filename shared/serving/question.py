@@ -14,6 +14,7 @@ from shared.capabilities import Capability
 from shared.contracts.prediction import Answer, Prediction, Source, Status
 from shared.contracts.request import PredictionRequest
 from shared.contracts.rows import Microseconds
+from shared.features import Feature
 from shared.timeline import Pasts
 
 
@@ -83,6 +84,10 @@ class FeatureColumns(Protocol):
     @property
     def needs_local_time(self) -> bool:
         """Whether a contact's time zone changes any column."""
+
+    @property
+    def features(self) -> Sequence[Feature]:
+        """Each column's declaration."""
 
 
 class ServedModel(Protocol):

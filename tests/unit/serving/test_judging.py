@@ -10,7 +10,8 @@ from shared.serving.uniting import united
 from shared.timeline import ContactFacts, PastRows
 
 NOW = 20_000 * DAY
-MODEL: Any = SimpleNamespace(reached_by=("deal_won",), begun_by=())
+COLUMNS = SimpleNamespace(features=(SimpleNamespace(attribute="plan"),))
+MODEL: Any = SimpleNamespace(reached_by=("deal_won",), begun_by=(), feature_set=COLUMNS)
 
 
 def won(days: int, human: int | None = None) -> Any:

@@ -12,10 +12,13 @@ from shared.serving.uniting import united
 from shared.timeline import ContactFacts, PastRows
 
 NOW = 20_000 * DAY
+COLUMNS = SimpleNamespace(features=(SimpleNamespace(attribute="plan"),))
 SUBSCRIBED: Any = SimpleNamespace(
-    reached_by=("subscription_cancelled",), begun_by=("subscription_started", "subscription_renewed")
+    reached_by=("subscription_cancelled",),
+    begun_by=("subscription_started", "subscription_renewed"),
+    feature_set=COLUMNS,
 )
-SILENT: Any = SimpleNamespace(reached_by=(), begun_by=())
+SILENT: Any = SimpleNamespace(reached_by=(), begun_by=(), feature_set=COLUMNS)
 START, RENEW, END, USE = "subscription_started", "subscription_renewed", "subscription_cancelled", "product_used"
 
 
