@@ -22,6 +22,7 @@ from shared.learners.columns import chance
 from shared.learners.trees import Trees
 from shared.registry.pyfunc import FeatureTable
 from shared.timeline import Pasts
+from shared.timeline.frames import LOOKBACK_DAYS
 
 FORMAT = 1
 BANDS: tuple[Band, ...] = ("low", "medium", "high", "very_high")
@@ -74,6 +75,7 @@ class ScoringModel:
     reference: Reference
     begun_by: tuple[str, ...] = ()
     """Nothing has to begin before an outcome of scoring."""
+    lookback_days: int = LOOKBACK_DAYS
     inputs: Inputs | None = None
     """What the training saw; None for versions of before it was kept."""
     bounds: tuple[float, float] = (-np.inf, np.inf)

@@ -72,7 +72,13 @@ def train(
     outcome = store.require_outcome(CAPABILITY, outcome_name)
     progress("reading contacts and events", 0.0)
     stuff = material(store, outcome, now=now, order_by=choices.order_by)
-    fit = fitted(stuff, allowed=choices.allowed, now=now, progress=lambda text, part: progress(text, 0.1 + 0.8 * part))
+    fit = fitted(
+        stuff,
+        allowed=choices.allowed,
+        forbidden=choices.forbidden,
+        now=now,
+        progress=lambda text, part: progress(text, 0.1 + 0.8 * part),
+    )
     progress("registering the version", 0.92)
     name = f"{account}.{CAPABILITY}.{outcome.name}"
     published = publish(
@@ -86,12 +92,20 @@ def train(
     return published
 
 
-def fitted(stuff: Material, *, allowed: Collection[str] = (), now: Microseconds, progress: Progress = silent) -> Fit:
+def fitted(
+    stuff: Material,
+    *,
+    allowed: Collection[str] = (),
+    forbidden: Collection[str] = (),
+    now: Microseconds,
+    progress: Progress = silent,
+) -> Fit:
     """Learn features, compete, judge, refit on everything: no store, no registry.
 
     Args:
         stuff: the frames.
         allowed: attributes used although they are personal, not dated, or look like a leak.
+        forbidden: attributes that are never features of this run.
         now: becomes `trained_at`.
         progress: told what is done and how far, 0 to 1.
 
@@ -99,7 +113,9 @@ def fitted(stuff: Material, *, allowed: Collection[str] = (), now: Microseconds,
         InsufficientData: nothing can be told apart by any feature.
     """
     progress("computing features", 0.0)
-    learned = scoring_features(stuff.outcome, stuff.pasts, stuff.frames.contact, stuff.frames.cutoff, allowed=allowed)
+    learned = scoring_features(
+        stuff.outcome, stuff.pasts, stuff.frames.contact, stuff.frames.cutoff, allowed=allowed, forbidden=forbidden
+    )
     chosen = chosen_columns(stuff, learned, allowed)
     columns = Columns(chosen.feature_set.names, chosen.feature_set.categorical)
     inputs = inputs_of(stuff, chosen)

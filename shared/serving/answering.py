@@ -150,11 +150,12 @@ class Answering:
             if ids:
                 asked_at = microseconds(asked.asked_at)
                 standing = (*champion.model.reached_by, *champion.model.begun_by)
-                stored = account.past_rows(ids, cutoff=cutoff, asked_at=asked_at, always=standing)
+                back = champion.model.lookback_days
+                stored = account.past_rows(ids, cutoff=cutoff, asked_at=asked_at, always=standing, lookback_days=back)
         except StoreUnavailable:
             away = True
         contacts, unknown = _named(contacts, champion.model)
-        pasts = united(contacts, stored, cutoff=cutoff)
+        pasts = united(contacts, stored, cutoff=cutoff, lookback_days=champion.model.lookback_days)
         without_data = self._question.answers_without_data
         verdicts = judging.judged(contacts, pasts, champion.model, away=away, without_data=without_data)
         if away and contacts and all(verdict.status == "insufficient_data" for verdict in verdicts):

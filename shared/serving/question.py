@@ -118,6 +118,10 @@ class ServedModel(Protocol):
         """Event types that a contact must have had to be asked about, and that reopen the question; empty: none."""
 
     @property
+    def lookback_days(self) -> int:
+        """How far back events are read: two years, more where longer silent contacts are asked about."""
+
+    @property
     def feature_set(self) -> FeatureColumns:
         """The columns of the model."""
 

@@ -11,9 +11,8 @@ from shared.contracts.rows import ALWAYS, DAY, Microseconds
 from shared.ingest import event_identity
 from shared.ingest.rows import canonical
 from shared.timeline import ContactFacts, DatedValue, EventTuple, PastRows
+from shared.timeline.frames import LOOKBACK_DAYS
 from shared.values.naming import same_name_key
-
-LOOKBACK = 730 * DAY
 
 
 @dataclass(slots=True)
@@ -71,7 +70,9 @@ class AttributeNames:
         return found, unknown
 
 
-def united(contacts: Sequence[InlineContact], stored: PastRows, *, cutoff: Microseconds) -> United:
+def united(
+    contacts: Sequence[InlineContact], stored: PastRows, *, cutoff: Microseconds, lookback_days: int = LOOKBACK_DAYS
+) -> United:
     """Unite stored and inline data for this answer only.
 
     Inline attributes, zone and consent override what is stored; events are united by id, and the stored one
@@ -81,6 +82,7 @@ def united(contacts: Sequence[InlineContact], stored: PastRows, *, cutoff: Micro
         contacts: of the call, valid ones, in the caller's order; the same id may come twice.
         stored: rows of all these ids; not changed.
         cutoff: nothing at or after it is taken.
+        lookback_days: how far back the stored events reach.
     """
     result = United()
     own = _own_events(contacts, stored)
@@ -101,7 +103,7 @@ def united(contacts: Sequence[InlineContact], stored: PastRows, *, cutoff: Micro
         if contact.id in own:
             result.events.extend(_rekeyed(own[contact.id], key, contact.id))
             for event in _inline(contact, key, {event[1] for event in own[contact.id]}, cutoff):
-                (result.events if event[3] >= cutoff - LOOKBACK else result.older).append(event)
+                (result.events if event[3] >= cutoff - lookback_days * DAY else result.older).append(event)
         result.older.extend(_rekeyed(older.get(contact.id, ()), key, contact.id))
     result.events.extend([event for event in stored.events if event[0] not in own] if own else stored.events)
     return result

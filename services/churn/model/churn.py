@@ -22,6 +22,7 @@ from shared.evaluation.calibration import Calibrator
 from shared.features import FeatureSet, Inputs, Things
 from shared.learners import Learner, learner_from_json
 from shared.learners.trees import Trees
+from shared.timeline.frames import LOOKBACK_DAYS
 from shared.timeline.risk import Episode
 
 FORMAT = 1
@@ -74,6 +75,11 @@ class ChurnModel:
     def begun_by(self) -> tuple[str, ...]:
         """List the types that a contact must have had to be able to leave."""
         return self.episode.begun_by
+
+    @property
+    def lookback_days(self) -> int:
+        """Return how far back events are read: features look back two years, who may be asked about longer."""
+        return max(LOOKBACK_DAYS, self.episode.active_within_days or 0)
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -53,7 +53,13 @@ def train(
     progress("reading contacts and events", 0.0)
     pasts = scanned(store, with_events=not outcome.attribute)
     stuff = churn_material(outcome, pasts, now=now, order_by=choices.order_by)
-    fit = fitted(stuff, allowed=choices.allowed, now=now, progress=lambda text, part: progress(text, 0.1 + 0.8 * part))
+    fit = fitted(
+        stuff,
+        allowed=choices.allowed,
+        forbidden=choices.forbidden,
+        now=now,
+        progress=lambda text, part: progress(text, 0.1 + 0.8 * part),
+    )
     progress("registering the version", 0.92)
     published = publish(
         SettingsRegistry(settings),

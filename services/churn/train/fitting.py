@@ -55,13 +55,19 @@ class Fit:
 
 
 def fitted(
-    stuff: ChurnMaterial, *, allowed: Collection[str] = (), now: Microseconds, progress: Progress = silent
+    stuff: ChurnMaterial,
+    *,
+    allowed: Collection[str] = (),
+    forbidden: Collection[str] = (),
+    now: Microseconds,
+    progress: Progress = silent,
 ) -> Fit:
     """Fit one churn outcome.
 
     Args:
         stuff: the frames.
         allowed: attributes used although they are personal, not dated, or look like a leak.
+        forbidden: attributes that are never features of this run.
         now: becomes `trained_at`.
         progress: told what is done and how far, 0 to 1.
 
@@ -70,7 +76,9 @@ def fitted(
     """
     progress("computing features", 0.0)
     frames = stuff.closed.frames
-    learned = churn_features(stuff.outcome, stuff.pasts, frames.contact, frames.cutoff, allowed=allowed)
+    learned = churn_features(
+        stuff.outcome, stuff.pasts, frames.contact, frames.cutoff, allowed=allowed, forbidden=forbidden
+    )
     tenure: tuple[Kind, ...] = ("known_days",) if stuff.wanted.contractual else ()
     chosen = chosen_columns(stuff.closed, learned, allowed, ageless=tenure)
     run = _flat if stuff.waits is None else _in_time

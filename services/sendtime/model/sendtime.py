@@ -25,6 +25,7 @@ from shared.contracts.rows import DAY, HOUR
 from shared.features import truncated
 from shared.learners.columns import chance
 from shared.timeline import Pasts
+from shared.timeline.frames import LOOKBACK_DAYS
 
 ACTIVITY = "activity"
 NOT_LEARNED = "engagement_not_learned"
@@ -51,6 +52,7 @@ class SendTimeModel:
     """The engagement meant when none is named; None where sends are not known."""
     reached_by: tuple[str, ...] = ()
     begun_by: tuple[str, ...] = ()
+    lookback_days: int = LOOKBACK_DAYS
     horizon_days: int = 1
     feature_set: LocalTime = LocalTime()
 
