@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.features.feature import Feature
 from shared.features.feature_set import FeatureSet
-from shared.features.phrases import phrase, readable_value
+from shared.features.phrases import EVEN_TREND, phrase, readable_value
 
 MOST_REASONS = 10
 _NOTHING = 1e-9
@@ -50,13 +51,16 @@ class Things:
             feature_set, np.array(place, dtype=np.intp), columns, np.flatnonzero(is_fit), np.flatnonzero(~is_fit)
         )
 
-    def reasons(self, values: NDArray[np.float64], shares: NDArray[np.float64], most: int) -> list[list[ReasonPart]]:
+    def reasons(
+        self, values: NDArray[np.float64], shares: NDArray[np.float64], most: int, *, of_leaving: bool = False
+    ) -> list[list[ReasonPart]]:
         """Sum the variants of each thing and list the strongest things of each row, the strongest first.
 
         Args:
             values: the matrix, shape (n, p).
             shares: of each column, shape (n, p) or wider; what stands behind the columns is not looked at.
             most: reasons a row, at most 10.
+            of_leaving: whether the quantity grows with the chance of leaving: then it is known what sounds wrong.
         """
         n, k, p = len(values), len(self.columns), len(self.place)
         cells = (np.arange(n)[:, None] * k + self.place).ravel()
@@ -64,7 +68,7 @@ class Things:
         strongest = np.argsort(-np.abs(of_thing), axis=1, kind="stable")[:, : min(most, MOST_REASONS)].tolist()
         return [
             [
-                self._reason(self.columns[thing], totals[thing], row, by_column)
+                self._reason(self.columns[thing], totals[thing], row, by_column, of_leaving=of_leaving)
                 for thing in first
                 if abs(totals[thing]) > _NOTHING
             ]
@@ -82,9 +86,38 @@ class Things:
         }
 
     def _reason(
-        self, columns: tuple[int, ...], total: float, row: Sequence[float], share: Sequence[float]
+        self,
+        columns: tuple[int, ...],
+        total: float,
+        row: Sequence[float],
+        share: Sequence[float],
+        *,
+        of_leaving: bool,
     ) -> ReasonPart:
-        """Speak for a thing through the variant that pushes hardest in its direction."""
-        chosen = max(columns, key=share.__getitem__) if total > 0 else min(columns, key=share.__getitem__)
-        feature = self.feature_set.features[chosen]
-        return ReasonPart(feature.name, readable_value(feature, row[chosen]), total, phrase(feature, row[chosen]))
+        """Speak for a thing through the variant that pushes hardest in its direction and is understood.
+
+        Where every variant that pushes so sounds as if it pushed the other way, the text says that the data has it so.
+        """
+        sign = 1.0 if total > 0 else -1.0
+        pushing = sorted(columns, key=lambda column: -sign * share[column])
+        features = self.feature_set.features
+        plain = (
+            column
+            for column in pushing
+            if sign * share[column] > 0 and not (of_leaving and _sounds_wrong(features[column], row[column], total))
+        )
+        chosen = next(plain, pushing[0])
+        feature, value = features[chosen], row[chosen]
+        text = phrase(feature, value)
+        if of_leaving and _sounds_wrong(feature, value, total):
+            text += f" (in your data, beside all else, a sign of {'leaving' if total > 0 else 'staying'})"
+        return ReasonPart(feature.name, readable_value(feature, value), total, text)
+
+
+def _sounds_wrong(feature: Feature, value: float, total: float) -> bool:
+    """Whether everybody would take a value for a sign of the opposite: an overdue order as one of staying."""
+    if feature.kind == "overdue":
+        return value > 1 if total < 0 else value < 1
+    if feature.kind == "trend":
+        return value < -EVEN_TREND if total < 0 else value > EVEN_TREND
+    return False

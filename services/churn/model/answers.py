@@ -161,7 +161,7 @@ def _explained(
     # What stands in for a missing value is no reason: its share goes to the base.
     mean[:, :p][np.isnan(values) & ~np.isnan(model.filled(values))] = 0.0
     base = total - mean[:, :p].sum(axis=1)
-    return _Explained(total.tolist(), base.tolist(), model.things.reasons(values, mean, most))
+    return _Explained(total.tolist(), base.tolist(), model.things.reasons(values, mean, most, of_leaving=True))
 
 
 def _not_eligible(model: ChurnModel, answer: Scored) -> Scored:
