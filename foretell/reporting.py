@@ -146,7 +146,8 @@ def _in_a_hundred(share: float) -> str:
 
 
 def _middle(value: Any) -> float | None:
-    return value["value"] if _is_interval(value) else value
+    number: float | None = value["value"] if _is_interval(value) else value
+    return number
 
 
 def _is_plain(value: Any) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 from services.scoring.features import scoring_features
 from services.scoring.model import ScoringModel
 from shared.contracts.instants import instant_of
+from shared.contracts.prediction import Grade
 from shared.contracts.rows import DAY, Microseconds
 from shared.evaluation.calibration import Calibrator
 from shared.evaluation.gate import Verdict
@@ -30,6 +31,8 @@ from shared.training.publish import Fitted, Published, SettingsRegistry, digest_
 from shared.training.report import Report, report
 
 CAPABILITY = "scoring"
+ONE_MOMENT_GRADE: Grade = "C"
+"""The most that is given where only contacts of the same day could judge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +156,7 @@ def fitted(
         left_out=chosen.left_out,
         notes=order_notes(stuff),
         auc_with_suspects=with_suspects,
+        most=ONE_MOMENT_GRADE if stuff.one_moment else "A",
     )
     model = ScoringModel(
         outcome=stuff.outcome.name,

@@ -13,13 +13,18 @@ from shared.errors import InsufficientData
 from shared.features.attributes import as_boolean, as_text, entry_at
 from shared.timeline import NEVER, ContactFacts, EventTuple, Pasts, build
 from shared.timeline.frames import Frames, closed_frames, outcome_type
-from shared.timeline.splits import SEED, Split, forward_chain, stratified
+from shared.timeline.splits import SEED, Split, contact_folds, forward_chain, stratified
+from shared.training.mistyped import mistyped
 from shared.training.ordering import Order, order_of
 from shared.values.missing import is_missing
 
 LEAST_POSITIVE = LEAST_NEGATIVE = 40
 """Contacts of each kind without which nothing is trained."""
 MOST_FRAMES = 300_000
+ONE_MOMENT = (
+    "All was asked at one moment: no later time could judge it, so that other contacts of the same day did (folds), "
+    "and the grade is C at most. Another season or campaign may differ: train again when the next one is over."
+)
 
 
 class Scans(Protocol):
@@ -52,9 +57,16 @@ class Material:
     @property
     def times(self) -> NDArray[np.int64] | None:
         """Return the instant by which rows follow each other, shape (n,); None where folds have to judge."""
+        if self.one_moment:
+            return None
         if not self.flat:
             return self.frames.cutoff
         return None if self.order is None else self.order.at
+
+    @property
+    def one_moment(self) -> bool:
+        """Whether all was asked at one moment of a time that goes on."""
+        return not self.flat and is_one_moment(self.frames)
 
     @property
     def flat(self) -> bool:
@@ -94,12 +106,17 @@ def framed(
     else:
         until = min(now, int(pasts.at.max()) + 1) if len(pasts.at) else now
         frames = closed_frames(outcome, pasts, until=until)
-    require_enough(outcome, frames)
+    require_enough(outcome, frames, pasts)
     all_frames = len(frames)
     if all_frames > most:
         frames = frames.take(np.sort(np.random.default_rng(SEED).permutation(all_frames)[:most]))
     order = order_of(pasts, frames, excluded=outcome.attribute, asked=order_by) if until is None else None
-    splits = splits_in_time(outcome, frames) if until is not None else _flat_splits(frames, order)
+    splits: tuple[Split, ...] | None
+    if until is not None:
+        one_moment = is_one_moment(frames)
+        splits = tuple(contact_folds(frames.contact, frames.label)) if one_moment else splits_in_time(outcome, frames)
+    else:
+        splits = _flat_splits(frames, order)
     if splits is None:
         order, splits = None, tuple(stratified(frames.label))
     code = outcome_type(outcome, pasts) if outcome.event_types else -1
@@ -107,7 +124,12 @@ def framed(
     return Material(outcome, pasts, frames, splits, until, reached_by, all_frames, order)
 
 
-def require_enough(outcome: Outcome, frames: Frames) -> None:
+def is_one_moment(frames: Frames) -> bool:
+    """Whether all was asked within one day, as of one campaign: nothing later can judge it, folds of contacts do."""
+    return bool(len(frames)) and int(frames.cutoff.max() - frames.cutoff.min()) < DAY
+
+
+def require_enough(outcome: Outcome, frames: Frames, pasts: Pasts) -> None:
     """Refuse to train on too few contacts of either kind.
 
     Raises:
@@ -115,8 +137,10 @@ def require_enough(outcome: Outcome, frames: Frames) -> None:
     """
     counts = contact_counts(frames)
     if counts["with_outcome"] < LEAST_POSITIVE or counts["without_outcome"] < LEAST_NEGATIVE:
+        unknown = mistyped(outcome, attributes=pasts.attributes, types=pasts.types)
         raise InsufficientData(
-            f"Outcome {outcome.name}: {counts['with_outcome']} contacts reached it and {counts['without_outcome']} did "
+            f"Outcome {outcome.name}: {unknown}{' ' if unknown else ''}"
+            f"{counts['with_outcome']} contacts reached it and {counts['without_outcome']} did "
             f"not; {LEAST_POSITIVE} and {LEAST_NEGATIVE} are needed. Import more contacts and events, or define the "
             "outcome more widely.",
             **counts,
@@ -126,7 +150,9 @@ def require_enough(outcome: Outcome, frames: Frames) -> None:
 
 
 def order_notes(stuff: Material) -> list[str]:
-    """Say by what the rows of a flat table were ordered."""
+    """Say by what the rows of a flat table were ordered, or that all was asked at one moment."""
+    if stuff.one_moment:
+        return [ONE_MOMENT]
     if stuff.order is None:
         return []
     missing = int(np.count_nonzero(stuff.order.at >= NEVER))

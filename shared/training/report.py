@@ -85,6 +85,7 @@ def report(
     competed_on: Problem | None = None,
     notes: Sequence[str] = (),
     auc_with_suspects: float | None = None,
+    most: Grade = "A",
 ) -> Report:
     """Judge what would have been served at the time, on rows that nobody learned or chose from.
 
@@ -96,6 +97,7 @@ def report(
         left_out: attributes left out for other reasons.
         competed_on: what the candidates were chosen on, where it is not what is judged: the rows of a hazard.
         notes: what else is to be said of the data.
+        most: the best grade that the data allows.
         auc_with_suspects: what the ranking would be with the columns named in `leaks`.
     """
     rows = competition.judged
@@ -115,7 +117,7 @@ def report(
     return Report(
         winner=winner.label,
         kind=winner.kind,
-        grade=grade(over_rule, positive_contacts=positives, slope=slope) if found.usable else "D",
+        grade=max(grade(over_rule, positive_contacts=positives, slope=slope), most) if found.usable else "D",
         usable=found.usable,
         data=_counts(problem, rows),
         candidates=_candidates(problem, competition, constant),
@@ -233,7 +235,7 @@ def _notes(problem: Problem, competed_on: Problem, positives: int) -> list[str]:
             f"Figures come from {len(problem.splits)} blocks of time, each judged by what was known when it began; "
             "what is served was then fitted on all closed frames."
         )
-    else:
+    elif not problem.horizon:
         notes.append(
             "Flat data without times: figures come from stratified folds, so seasons and drift are not tested. If a "
             "column says when each row came, name it with --order-by."

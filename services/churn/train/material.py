@@ -62,7 +62,7 @@ def churn_material(outcome: Outcome, pasts: Pasts, *, now: Microseconds, order_b
             with_outcome=0,
             without_outcome=0,
         )
-    require_enough(outcome, frames)
+    require_enough(outcome, frames, pasts)
     splits = splits_in_time(outcome, frames)
     reached_by = wanted.waited_for if wanted.contractual else ()
     closed = Material(outcome, pasts, frames, splits, until, reached_by, len(frames))
