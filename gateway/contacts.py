@@ -123,6 +123,7 @@ def show_contact(visit: Reading, contact_id: PathId) -> Response:
             timezone=stored.timezone,
             consent=dict(stored.consent),
             attributes=_current(stored),
+            unreadable=sorted(stored.unreadable),
             events=events,
         )
     )

@@ -187,6 +187,15 @@ class ContactAnswer(Answer):
     timezone: Annotated[str | None, Field(description="IANA time zone.")]
     consent: Annotated[dict[str, str], Field(description="As given; empty when nothing was said.")]
     attributes: Annotated[dict[str, AttributeAnswer], Field(description="Facts by name.")]
+    unreadable: Annotated[
+        list[str],
+        Field(
+            description=(
+                "Attributes with a stored value that is out of the bounds that hold today: it is null here and missing "
+                "for predictions; the export gives it as text. Send the attribute again to mend it."
+            )
+        ),
+    ]
     events: Annotated[list[EventTypeCount], Field(description="Event counts by type.")]
 
 

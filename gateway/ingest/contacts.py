@@ -14,6 +14,7 @@ from shared.contracts.prediction import ProblemPointer
 from shared.contracts.rows import ContactRow, Microseconds
 from shared.errors import BadRequest
 from shared.ingest import contact_row
+from shared.serving.envelope import repeatable_id
 from shared.store import AccountStore
 
 
@@ -50,7 +51,9 @@ def put(store: AccountStore, contact_id: str, body: bytes, arrival: Arrival) -> 
     try:
         row = arrival.row(ContactInput.model_validate(given))
     except ValidationError as error:
-        raise _refused(mistakes([{**entry} for entry in error.errors(include_url=False)], given)) from error
+        raise _refused(
+            mistakes([{**entry} for entry in error.errors(include_url=False, include_input=False)], given)
+        ) from error
     (status,) = store.put_contacts([row], recorded_at=arrival.now)
     return StoredContactResponse(id=contact_id, status=status, request_id=arrival.request_id)
 
@@ -93,11 +96,11 @@ def _judged(item: Any, place: int, arrival: Arrival) -> ContactRow | ContactResu
     try:
         return arrival.row(ContactInput.model_validate(item))
     except ValidationError as error:
-        given = item.get("id") if isinstance(item, dict) else None
-        told = given if isinstance(given, str) and len(given) <= 200 else None
-        found = mistakes([{**entry} for entry in error.errors(include_url=False)], item, f"/contacts/{place}")
+        found = mistakes(
+            [{**entry} for entry in error.errors(include_url=False, include_input=False)], item, f"/contacts/{place}"
+        )
         errors = [ProblemPointer(**mistake) for mistake in found]
-        return ContactResult(index=place, id=told, status="invalid", errors=errors)
+        return ContactResult(index=place, id=repeatable_id(item), status="invalid", errors=errors)
 
 
 def _refused(errors: list[dict[str, str]]) -> BadRequest:

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from shared.contracts.bounds import MAX_NUMBER
 from shared.errors import FileRefused
 
 EVENT_FIELDS = (
@@ -113,9 +114,13 @@ def typed(text: str) -> str | int | float | bool | None:
 def plain(value: Any) -> Any:
     """Turn what Parquet knows and JSON does not into what JSON knows; NaN is a missing value.
 
-    >>> plain(float("nan")), plain(date(2026, 1, 2))
-    (None, '2026-01-02')
+    A whole number that is too long to be one everywhere is text, as in a text file.
+
+    >>> plain(float("nan")), plain(date(2026, 1, 2)), plain(2**60)
+    (None, '2026-01-02', '1152921504606846976')
     """
+    if isinstance(value, int) and abs(value) > MAX_NUMBER:
+        return str(value)
     if isinstance(value, float) and math.isnan(value):
         return None
     if isinstance(value, Decimal):

@@ -109,4 +109,10 @@ def _facts(contact: InlineContact, stored: ContactFacts | None) -> ContactFacts 
     kept = tuple(value for value in base.attributes if value.name not in contact.attributes)
     given = tuple([DatedValue(name, ALWAYS, value) for name, value in contact.attributes.items()])
     inline: Mapping[str, str] = {str(name): choice for name, choice in (contact.consent or {}).items()}
-    return ContactFacts(base.created_at, contact.timezone or base.timezone, {**base.consent, **inline}, kept + given)
+    return ContactFacts(
+        base.created_at,
+        contact.timezone or base.timezone,
+        {**base.consent, **inline},
+        kept + given,
+        base.unreadable.difference(contact.attributes),
+    )

@@ -73,6 +73,8 @@ def as_request(record: dict[str, Any]) -> EventRow | None:
     if "occurred_at" in present:
         present["occurred_at"] = EPOCH + timedelta(microseconds=present["occurred_at"])
     properties = {name: present.pop(name) for name in ("colour", "size", "count") if name in present}
+    if abs(properties.get("count", 0)) >= 2**53:
+        properties["count"] = str(properties["count"])  # too long to be a number everywhere
     if properties:
         present["properties"] = properties
     try:
