@@ -70,14 +70,28 @@ def event_rows(table: Any, *, recorded_at: Microseconds) -> Columnar:
     absent: list[Any] = [None] * int(good.sum())
     contact, type_, at = values["contact_id"], values["type"], values["occurred_at"]
     value, properties = values.get("value", absent), values.get("properties", absent)
+    currency, message, campaign, item = (
+        values.get(name, absent) for name in ("currency", "message_id", "campaign_id", "item")
+    )
     ids = [
-        event_identity(contact[i], type_[i], at[i], value[i], properties=properties[i]) if given is None else given
+        event_identity(
+            contact[i],
+            type_[i],
+            at[i],
+            value[i],
+            currency=currency[i],
+            message_id=message[i],
+            campaign_id=campaign[i],
+            item=item[i],
+            properties=properties[i],
+        )
+        if given is None
+        else given
         for i, given in enumerate(values.get("id", absent))
     ]
-    optional = (values.get(name, absent) for name in ("currency", "message_id", "campaign_id", "item"))
-    recorded = [recorded_at] * len(ids)
+    recorded, human = [recorded_at] * len(ids), values.get("human", absent)
     records = zip(
-        contact, ids, type_, at, recorded, value, *optional, properties, values.get("human", absent), strict=True
+        contact, ids, type_, at, recorded, value, currency, message, campaign, item, properties, human, strict=True
     )
     return Columnar(list(map(EventRow._make, records)), np.flatnonzero(~good).tolist())
 

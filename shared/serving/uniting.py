@@ -89,7 +89,15 @@ def _inline(contact: InlineContact, key: str, taken: set[str], cutoff: Microseco
     for event in contact.events:
         at = microseconds(event.occurred_at)
         identity = event.id or event_identity(
-            contact.id, event.type, at, event.value, properties=canonical(event.properties)
+            contact.id,
+            event.type,
+            at,
+            event.value,
+            currency=event.currency,
+            message_id=event.message_id,
+            campaign_id=event.campaign_id,
+            item=event.item,
+            properties=canonical(event.properties),
         )
         if at < cutoff and identity not in taken:
             taken.add(identity)
