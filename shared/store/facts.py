@@ -111,10 +111,10 @@ def facts_of(
             all_static = bool(flag)
     found = {}
     for contact_id, (timezone, consent, created_at) in contacts.items():
-        values, unreadable = values_seen(
+        attributes, unreadable = values_seen(
             entries.get(contact_id, ()), static=static, all_static=all_static, cutoff=cutoff
         )
-        found[contact_id] = ContactFacts(created_at, timezone, consent_of(consent), values, unreadable)
+        found[contact_id] = ContactFacts(created_at, timezone, consent_of(consent), attributes, unreadable)
     return found
 
 
