@@ -80,6 +80,20 @@ class OutcomeFields(_Asked):
     ] = [*BAND_LIFTS]
 
 
+_EmailOwner = Annotated[
+    str | None,
+    Field(
+        description=(
+            "Whose the address is now: the last contact that was given it, which need not be this one; null: none was "
+            "given, or it is a placeholder by which nobody is recognised."
+        )
+    ),
+]
+_EmailOwnerBefore = Annotated[
+    str | None, Field(description="Whose the address was until this call, where it was another contact's.")
+]
+
+
 class ContactResult(Answer):
     """What became of one contact."""
 
@@ -89,6 +103,8 @@ class ContactResult(Answer):
         Literal["created", "updated", "unchanged", "invalid"], Field(description="`invalid`: nothing was stored.")
     ]
     errors: Annotated[list[ProblemPointer], Field(description="For `invalid`: each mistake with its place.")]
+    email_contact_id: _EmailOwner
+    previous_email_contact_id: _EmailOwnerBefore
 
 
 class ContactCounts(Answer):
@@ -147,6 +163,8 @@ class StoredContactResponse(Answer):
 
     id: Annotated[str, Field(description="The id from the path.")]
     status: Annotated[Literal["created", "updated", "unchanged"], Field(description="What became of it.")]
+    email_contact_id: _EmailOwner
+    previous_email_contact_id: _EmailOwnerBefore
     request_id: Annotated[str, Field(description="Name it when you ask for help.")]
 
 

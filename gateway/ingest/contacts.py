@@ -1,6 +1,7 @@
 """Contacts: one from a path, or many in a call, each judged alone and stored in one transaction."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,8 @@ from shared.errors import BadRequest
 from shared.ingest import contact_row
 from shared.serving.envelope import repeatable_id
 from shared.store import AccountStore
+
+EMAIL = "email"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +57,8 @@ def put(store: AccountStore, contact_id: str, body: bytes, arrival: Arrival) -> 
         raise _refused(
             mistakes([{**entry} for entry in error.errors(include_url=False, include_input=False)], given)
         ) from error
-    (status,) = store.put_contacts([row], recorded_at=arrival.now)
-    return StoredContactResponse(id=contact_id, status=status, request_id=arrival.request_id)
+    (stored,) = _stored(store, [row], arrival)
+    return StoredContactResponse(id=contact_id, **stored, request_id=arrival.request_id)
 
 
 def put_many(store: AccountStore, body: bytes, arrival: Arrival) -> ContactsResponse:
@@ -75,11 +78,11 @@ def put_many(store: AccountStore, body: bytes, arrival: Arrival) -> ContactsResp
     """
     judged = [_judged(item, place, arrival) for place, item in enumerate(items(body, "contacts"))]
     rows = [one for one in judged if isinstance(one, ContactRow)]
-    statuses = iter(store.put_contacts(rows, recorded_at=arrival.now) if rows else ())
+    stored = iter(_stored(store, rows, arrival))
     results = [
         one
         if isinstance(one, ContactResult)
-        else ContactResult(index=place, id=one.contact_id, status=next(statuses), errors=[])
+        else ContactResult(index=place, id=one.contact_id, errors=[], **next(stored))
         for place, one in enumerate(judged)
     ]
     counted = Counter(result.status for result in results)
@@ -92,6 +95,23 @@ def put_many(store: AccountStore, body: bytes, arrival: Arrival) -> ContactsResp
     return ContactsResponse(results=results, counts=counts, request_id=arrival.request_id)
 
 
+def _stored(store: AccountStore, rows: Sequence[ContactRow], arrival: Arrival) -> list[dict[str, Any]]:
+    """Store contacts, and say of each what became of it and whose its address was and is."""
+    if not rows:
+        return []
+    addresses = {(EMAIL, row.email_hash) for row in rows if row.email_hash is not None}
+    before = store.contacts_of(addresses)
+    statuses = store.put_contacts(rows, recorded_at=arrival.now)
+    after = store.contacts_of(addresses)
+    found = []
+    for row, status in zip(rows, statuses, strict=True):
+        owner = None if row.email_hash is None else after.get((EMAIL, row.email_hash))
+        past = None if row.email_hash is None else before.get((EMAIL, row.email_hash))
+        previous = past if past != owner else None
+        found.append({"status": status, "email_contact_id": owner, "previous_email_contact_id": previous})
+    return found
+
+
 def _judged(item: Any, place: int, arrival: Arrival) -> ContactRow | ContactResult:
     try:
         return arrival.row(ContactInput.model_validate(item))
@@ -100,7 +120,14 @@ def _judged(item: Any, place: int, arrival: Arrival) -> ContactRow | ContactResu
             [{**entry} for entry in error.errors(include_url=False, include_input=False)], item, f"/contacts/{place}"
         )
         errors = [ProblemPointer(**mistake) for mistake in found]
-        return ContactResult(index=place, id=repeatable_id(item), status="invalid", errors=errors)
+        return ContactResult(
+            index=place,
+            id=repeatable_id(item),
+            status="invalid",
+            errors=errors,
+            email_contact_id=None,
+            previous_email_contact_id=None,
+        )
 
 
 def _refused(errors: list[dict[str, str]]) -> BadRequest:
