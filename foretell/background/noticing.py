@@ -12,7 +12,6 @@ from prometheus_client import CollectorRegistry, Counter
 from foretell.background.calls import Unanswerable
 from shared.capabilities import TABLE, capability
 from shared.contracts.rows import Microseconds
-from shared.errors import ForetellError
 from shared.serving.logs import trail
 from shared.standing.answered import Answered
 from shared.standing.comparing import Subject, compared
@@ -86,8 +85,8 @@ class Noticing:
             The answers, of all contacts but those skipped.
 
         Raises:
+            Unanswerable: the service fails over everybody.
             ForetellError: the service or the store is away; what was answered until then is written.
-            Exception: the service fails over everybody.
         """
         answers: list[Answered] = []
         left, skipped = [list(contact_ids)], 0
@@ -95,9 +94,7 @@ class Noticing:
             batch = left.pop()
             try:
                 answers.append(self._score(champion, batch, stale=stale))
-            except Exception as error:
-                if isinstance(error, (ForetellError, OSError)) and not isinstance(error, Unanswerable):
-                    raise
+            except Unanswerable as error:
                 if len(batch) > 1:  # every other one: what lies together is taken apart
                     left += [batch[1::2], batch[::2]]
                     continue
@@ -107,7 +104,7 @@ class Noticing:
                     raise
         return answers
 
-    def _skip(self, champion: ChampionRow, error: Exception) -> None:
+    def _skip(self, champion: ChampionRow, error: Unanswerable) -> None:
         self.metrics.skipped.labels(champion.capability).inc()
         named = {"account": champion.account, "capability": champion.capability, "outcome": champion.outcome}
         log.warning("worker.contact_skipped", extra={**named, **trail(error)})

@@ -1,4 +1,4 @@
-"""Facts that differ in one field are several, and the same fact is one: also where it was stored by the earlier rule."""
+"""Facts that differ in one field are several, and the same fact is one, also where it was stored by the earlier rule."""
 
 import hashlib
 import importlib
@@ -6,11 +6,9 @@ from base64 import urlsafe_b64encode
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
 
 from shared.contracts.rows import EventRow
 from shared.ingest import read_events
-from shared.settings import Settings
 from shared.store import Database
 
 FILE = """\
@@ -65,7 +63,7 @@ def test_a_fact_stored_by_the_earlier_rule_is_that_fact(database: Database, rows
 
     rewrite(database)
 
-    assert store.add_events(rows) == [True if place in (1, 2, 5, 6) else False for place in range(9)]
+    assert store.add_events(rows) == [place in (1, 2, 5, 6) for place in range(9)]
     assert store.bulk_events(rows).new == 0
 
 

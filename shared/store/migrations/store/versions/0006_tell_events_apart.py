@@ -68,7 +68,7 @@ def rewrite(connection: sa.Connection, old: Callable[[Any], str], new: Callable[
 
 
 def _pages(connection: sa.Connection) -> Iterator[Sequence[Any]]:
-    """Read the events that were sent without an id and have one of the four fields; a page is read before it changes."""
+    """Read the events that were sent without an id and have one of the four fields, each page before it changes."""
     chosen = (
         EVENTS.c.event_id.like("~%"),
         sa.func.length(EVENTS.c.event_id) == 23,
