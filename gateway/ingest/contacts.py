@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from gateway.ingest.envelope import document, items
-from gateway.schemas import ContactCounts, ContactResult, ContactsResponse, StoredContactResponse
+from gateway.ingest.schemas import ContactCounts, ContactResult, ContactsResponse, StoredContactResponse
 from shared.contracts.contact import ContactInput
 from shared.contracts.mistakes import mistakes
 from shared.contracts.prediction import ProblemPointer

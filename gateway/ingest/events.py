@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 from pydantic import ValidationError
 
 from gateway.ingest.envelope import items
-from gateway.schemas import EventCounts, EventResult, EventsResponse
+from gateway.ingest.schemas import EventCounts, EventResult, EventsResponse
 from shared.contracts.contact import EventInput
 from shared.contracts.mistakes import mistakes
 from shared.contracts.prediction import ProblemPointer

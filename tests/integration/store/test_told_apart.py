@@ -1,4 +1,4 @@
-"""Facts that differ in one field are several, and the same fact is one, also where it was stored by the earlier rule."""
+"""Facts that differ in one field are several; the same fact is one, also where it was stored by the earlier rule."""
 
 import hashlib
 import importlib
