@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from shared.contracts.rows import EventRow
-from shared.ingest import read_events
+from shared.ingest import Findings, event_batches, plan_file
 from shared.store import Database
 
 FILE = """\
@@ -23,14 +23,14 @@ c-2,email_delivered,2026-05-03T08:00:00Z,,,newsletter,m-2,,,
 c-2,page_viewed,2026-05-03T08:05:00Z,,,,,,,
 c-2,page_viewed,2026-05-03T08:05:00Z,,,,,,,own
 """
-MIGRATION = importlib.import_module("shared.store.migrations.store.versions.0006_tell_events_apart")
+MIGRATION = importlib.import_module("shared.store.migrations.store.versions.0007_tell_events_apart")
 
 
 @pytest.fixture
 def rows(tmp_path: Path) -> list[EventRow]:
     file = tmp_path / "events.csv"
     file.write_text(FILE)
-    return [row for batch in read_events(file, recorded_at=9) for row in batch.rows]
+    return [row for batch in event_batches(plan_file(file, "events"), Findings(), recorded_at=9) for row in batch.rows]
 
 
 def id_of_before(row: EventRow) -> str:
@@ -53,7 +53,7 @@ def rewrite(database: Database) -> None:
 def test_every_line_of_a_file_is_a_fact_and_is_one_however_often_it_comes(database: Database, rows) -> None:
     store = database.of("default")
 
-    assert [store.bulk_events(rows), store.bulk_events(rows)] == [(9, 0), (0, 0)]
+    assert [store.bulk_events(rows).new, store.bulk_events(rows).new] == [9, 0]
     assert store.add_events(rows) == [False] * 9
 
 
