@@ -18,6 +18,12 @@ from shared.standing.answered import Answered
 from shared.store import ChampionRow
 
 DEADLINE_SECONDS = 60.0
+_LASTING = (400, 413, 422, 500)
+"""Statuses of an answer that would be the same again."""
+
+
+class Unanswerable(UpstreamUnavailable):
+    """A service cannot answer about some contact among these, now or later; others are answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +39,8 @@ class ServiceCalls:
             What decides about standings.
 
         Raises:
-            UpstreamUnavailable: nobody answers there, or with an error.
+            Unanswerable: the service failed over these contacts; asked again it would fail again.
+            UpstreamUnavailable: nobody answers there, or with an error that passes.
             UpstreamTimeout: no answer before the deadline.
         """
         line = capability(champion.capability)
@@ -48,16 +55,21 @@ class ServiceCalls:
         )
         try:
             with directly(request, timeout=DEADLINE_SECONDS) as answer:
-                answered = Answered.model_validate_json(answer.read())
+                read = answer.read()
         except urllib.error.HTTPError as error:
             error.close()
-            raise UpstreamUnavailable(f"The service {line.name} answered {error.code}.") from error
+            kind = Unanswerable if error.code in _LASTING else UpstreamUnavailable
+            raise kind(f"The service {line.name} answered {error.code}.") from error
         except TimeoutError as error:
             raise UpstreamTimeout(f"The service {line.name} did not answer within {DEADLINE_SECONDS:.0f} s.") from error
-        except (OSError, HTTPException, ValueError) as error:
+        except (OSError, HTTPException) as error:
             raise UpstreamUnavailable(f"The service {line.name} does not answer.") from error
+        try:
+            answered = Answered.model_validate_json(read)
+        except ValueError as error:
+            raise Unanswerable(f"The answer of the service {line.name} cannot be read.") from error
         if [seen.contact_id for seen in answered.predictions] != list(contact_ids):
-            raise UpstreamUnavailable(f"The service {line.name} answered about others than those asked about.")
+            raise Unanswerable(f"The service {line.name} answered about others than those asked about.")
         return answered
 
     def all_ready(self) -> bool:

@@ -5,12 +5,14 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from shared.serving.logs import trail
 
 log = logging.getLogger(__name__)
+Result = TypeVar("Result")
 
 READY_SECONDS = 60.0
 """How long a first turn waits for what it needs; then it comes all the same, and tells of its failure."""
@@ -26,12 +28,56 @@ class LoopMetrics:
         self.failures = Counter(
             "foretell_worker_failures_total", "Turns of a loop that failed.", ["loop"], registry=self.registry
         )
+        self.part_failures = Counter(
+            "foretell_worker_part_failures_total",
+            "Parts of a loop's turn (an account, a champion, a rule, a delivery) that failed while the others went on.",
+            ["loop"],
+            registry=self.registry,
+        )
         self.succeeded_at = Gauge(
             "foretell_worker_succeeded_at_seconds",
             "Unix time at which a loop's last turn without failure ended.",
             ["loop"],
             registry=self.registry,
         )
+
+
+@dataclass(slots=True)
+class Parts:
+    """The parts of one turn: whatever one of them raises is counted and logged, and the others have their turn."""
+
+    loop: str
+    metrics: LoopMetrics
+    failed: Exception | None = None
+    """What the last part that failed raised."""
+
+    def attempt(self, work: Callable[..., Result], *arguments: Any, **named: str) -> Result | None:
+        """Do one part, and keep what it raises from the others.
+
+        Args:
+            work: the part.
+            arguments: of it.
+            named: what the part is, for the log; nothing personal.
+
+        Returns:
+            What it returns; None: it failed.
+        """
+        try:
+            return work(*arguments)
+        except Exception as error:  # the others must live
+            self.failed = error
+            self.metrics.part_failures.labels(self.loop).inc()
+            log.warning("worker.part_failed", extra={"loop": self.loop, **named, **trail(error)})
+            return None
+
+    def end(self) -> None:
+        """Let the turn fail when a part of it did.
+
+        Raises:
+            Exception: that of the last part that failed.
+        """
+        if self.failed is not None:
+            raise self.failed
 
 
 @dataclass(frozen=True, slots=True)
