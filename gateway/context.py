@@ -21,6 +21,7 @@ from shared.contracts.instants import microseconds
 from shared.contracts.key import Scope
 from shared.contracts.rows import Microseconds
 from shared.errors import NotAuthenticated
+from shared.serving.readiness import StoreLook
 from shared.settings import GatewaySettings
 from shared.store import AccountStore, Database
 
@@ -40,6 +41,7 @@ class Gateway:
     cursors: Cursors
     metrics: GatewayMetrics
     reception: Reception
+    look: StoreLook
 
     def retrying(self, store: AccountStore) -> Retrying:
         """Make what tries the dead letters of an account again."""

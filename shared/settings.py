@@ -4,7 +4,16 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    ValidationError,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.capabilities import TABLE
@@ -134,9 +143,21 @@ class SigningSettings(Settings):
     max_body_bytes: PositiveInt = 8_000_000
     """Largest request body, at the gateway and at a service."""
 
+    max_connections: PositiveInt = 2_000
+    """How many connections a process takes; then the longest idle one makes room, or the new one gets 503."""
+
+    max_connections_per_address: NonNegativeInt = 500
+    """The same from one address, a proxy's included; 0: any number."""
+
+    drain_seconds: NonNegativeFloat = 0.0
+    """How long a process that is told to stop says so at `/readyz` before it stops to listen."""
+
 
 class ServiceSettings(SigningSettings):
     """Settings of a prediction service."""
+
+    ready_within_seconds: PositiveFloat = 120.0
+    """How long a service that starts may be unready since it tries every champion once; then it is ready without."""
 
     champion_poll_seconds: PositiveFloat = 5.0
     """How often the champion rows are read."""

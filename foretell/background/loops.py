@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from shared.errors import ForetellError
 from shared.serving.logs import trail
 
 log = logging.getLogger(__name__)
@@ -58,6 +59,8 @@ class Loops:
     stop: threading.Event
     metrics: LoopMetrics = field(default_factory=LoopMetrics)
     _threads: list[threading.Thread] = field(default_factory=list)
+    _failing: dict[str, str] = field(default_factory=dict)
+    """Why a loop's last turn failed, by its name."""
 
     def start(self) -> None:
         """Start every loop; the first turn comes as soon as it is ready for it."""
@@ -69,6 +72,10 @@ class Loops:
     def alive(self) -> bool:
         """Tell whether no loop has ended."""
         return all(thread.is_alive() for thread in self._threads)
+
+    def causes(self) -> list[str]:
+        """Say which loops failed at their last turn, and why: `rescoring: clock-skew`."""
+        return [f"{name}: {code}" for name, code in sorted(self._failing.items())]
 
     def join(self, *, within_seconds: float) -> None:
         """Wait for the loops to end their turns after `stop` was set."""
@@ -94,8 +101,10 @@ class Loops:
             loop.turn()
         except Exception as error:
             self.metrics.failures.labels(loop.name).inc()
+            self._failing[loop.name] = error.code if isinstance(error, ForetellError) else "turn-failed"
             log.warning("worker.turn_failed", extra={"loop": loop.name, **trail(error)})
             return False
+        self._failing.pop(loop.name, None)
         self.metrics.succeeded_at.labels(loop.name).set_to_current_time()
         return True
 

@@ -95,6 +95,9 @@ class FakeStore:
     def ping(self) -> None:
         self._read()
 
+    def is_writable(self) -> bool:
+        return not self.log_away
+
     def close(self) -> None:
         self.closed = True
 
