@@ -83,6 +83,9 @@ class Settings(BaseSettings):
     identity_key: Annotated[SecretStr | None, Field(min_length=32)] = None
     """Key of the hash under which e-mail addresses are kept, and who was erased is recognised."""
 
+    hung_seconds: Annotated[float, Field(ge=5)] = 15.0
+    """How long `foretell up` lets a process leave its health check unanswered before it starts it again."""
+
     log_level: Annotated[str, AfterValidator(_level)] = "INFO"
     """DEBUG, INFO, WARNING or ERROR."""
 
