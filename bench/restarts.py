@@ -16,6 +16,7 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+from shared.capabilities import TABLE
 from shared.settings import service_port
 
 WAIT_SECONDS = 120.0
@@ -77,7 +78,7 @@ def main() -> None:
     up = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
     try:
         answers = lambda: status_of_score(given.home, given.port, given.outcome)[0] == 200  # noqa: E731
-        until(lambda: is_ready(given.port))
+        until(lambda: all(is_ready(port) for port in range(given.port, given.port + len(TABLE) + 2)))
         print(f"first answer after {until(answers):.1f} s")
         for name, number in (("killed", signal.SIGKILL), ("hung", signal.SIGSTOP)):
             before = scoring_of(up.pid)

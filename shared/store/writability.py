@@ -3,7 +3,6 @@
 import sqlite3
 
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 
 from shared.errors import StoreUnavailable
 from shared.store.sql import BUSY_SECONDS, Sql
@@ -25,9 +24,16 @@ def is_writable(sql: Sql) -> bool:
         with sql.reading() as connection:
             return bool(connection.scalar(text("SELECT current_setting('transaction_read_only')")) == "off")
     try:
-        raw = sql.engine.raw_connection()
-    except DBAPIError as error:
-        raise StoreUnavailable("The store cannot be reached; try again soon.") from error
+        _write(sql)
+    except sqlite3.Error as error:
+        if "unable to open" in str(error):
+            raise StoreUnavailable("The store cannot be reached; try again soon.") from error
+        return str(error) in _BUSY
+    return True
+
+
+def _write(sql: Sql) -> None:
+    raw = sql.engine.raw_connection()
     try:
         cursor = raw.cursor()
         cursor.execute(f"PRAGMA busy_timeout={_PATIENCE_MILLISECONDS}")
@@ -36,8 +42,5 @@ def is_writable(sql: Sql) -> bool:
             cursor.execute(f"PRAGMA user_version={int(version)}")
         finally:
             cursor.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1_000}")
-    except sqlite3.Error as error:
-        return str(error) in _BUSY
     finally:
         raw.close()
-    return True
