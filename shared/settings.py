@@ -4,16 +4,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import (
-    AfterValidator,
-    Field,
-    NonNegativeFloat,
-    NonNegativeInt,
-    PositiveFloat,
-    PositiveInt,
-    SecretStr,
-    ValidationError,
-)
+from pydantic import AfterValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.capabilities import TABLE
@@ -152,7 +143,7 @@ class SigningSettings(Settings):
     max_connections_per_address: NonNegativeInt = 500
     """The same from one address, a proxy's included; 0: any number."""
 
-    drain_seconds: NonNegativeFloat = 0.0
+    drain_seconds: Annotated[float, Field(ge=0)] = 0.0
     """How long a process that is told to stop says so at `/readyz` before it stops to listen."""
 
 

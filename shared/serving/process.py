@@ -15,7 +15,8 @@ from starlette.applications import Starlette
 
 from shared.errors import SettingsRefused
 from shared.serving import logs
-from shared.serving.connections import Limits, bounded
+from shared.serving.bounded_http import bounded
+from shared.serving.connections import Limits
 from shared.serving.lean import block_training_libraries, collect_rarely, keep_memory_small
 from shared.settings import SigningSettings, read
 
