@@ -1,4 +1,4 @@
-"""Whether this process lives, whether it can serve, and what it counted; open to anybody who reaches it."""
+"""Whether this process lives and whether it can serve; open to anybody who reaches it."""
 
 import asyncio
 
@@ -39,9 +39,3 @@ async def readyz(request: Request) -> Response:
     found = judged(draining=request.app.state.draining, unready=unready, degraded=degraded)
     answer = ReadyResponse(status=found.status, causes=list(found.causes), store=store, upstreams=upstreams)
     return Response(answer.model_dump_json(), status_code=found.http_status, media_type="application/json")
-
-
-@router.get("/metrics", include_in_schema=False)
-async def show_metrics(request: Request) -> Response:
-    """Show what was counted, in Prometheus' text format."""
-    return gateway_of(request).metrics.exposition()

@@ -1,23 +1,20 @@
-"""The worker's own small API: `/healthz`, `/readyz` and `/metrics`; on loopback by default."""
+"""The worker's own small API: `/healthz` and `/readyz`; on loopback by default."""
 
 from contextlib import AbstractContextManager
 from http import HTTPStatus
 
-from prometheus_client import generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from foretell.background.loops import Loops
-from shared.serving.metrics import ConnectionMetrics
 from shared.serving.process import beside
 from shared.settings import SigningSettings
 
 
 def health_app(loops: Loops) -> Starlette:
-    """Make the app: `/healthz` (200 while every loop lives), `/readyz` (degraded while one fails), `/metrics`."""
+    """Make the app: `/healthz` (200 while every loop lives), `/readyz` (degraded while one fails)."""
 
     async def healthz(_: Request) -> Response:
         if loops.alive():
@@ -30,11 +27,8 @@ def health_app(loops: Loops) -> Starlette:
         causes = loops.causes()
         return JSONResponse({"status": "degraded" if causes else "ready", "causes": causes})
 
-    async def metrics(_: Request) -> Response:
-        return Response(generate_latest(loops.metrics.registry), media_type=CONTENT_TYPE_LATEST)
-
-    app = Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)])
-    app.state.connection_metrics = ConnectionMetrics(loops.metrics.registry)
+    app = Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz)])
+    app.state.metrics = loops.metrics
     return app
 
 

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from shared.errors import ForetellError
 from shared.serving.logs import trail
+from shared.serving.metrics import ConnectionMetrics
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +24,7 @@ class LoopMetrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self.connections = ConnectionMetrics(self.registry)
         self.turns = Counter("foretell_worker_turns_total", "Turns of a loop.", ["loop"], registry=self.registry)
         self.failures = Counter(
             "foretell_worker_failures_total", "Turns of a loop that failed.", ["loop"], registry=self.registry

@@ -8,6 +8,7 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shared import deadline
 from shared.contracts.call import CALL_HEADER, MAX_SKEW_SECONDS, Call, SignedRequest, target_of, verified
 from shared.errors import ClockSkew, NotAllowed, NotAuthenticated
 from shared.serving import problem
@@ -16,7 +17,9 @@ from shared.serving.middleware import sane_request_id
 
 log = logging.getLogger(__name__)
 
-OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
+ANSWERED_BY = 0.95
+"""Share of the time after which waiting ends: the answer that says so must reach the gateway before it gives up."""
+OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 
 
 class Clocks:
@@ -57,12 +60,14 @@ class SignedCalls:
             return
         state = scope.setdefault("state", {})
         try:
-            call, body = await self._verified(scope, receive)
+            call, body, seconds = await self._verified(scope, receive)
         except (NotAuthenticated, ClockSkew) as error:
             await problem.response(error, state.get("request_id"))(scope, receive, send)
             return
         state["call"] = call
         state["request_id"] = sane_request_id(call.request_id)
+        if (until := deadline.current()) is not None:
+            until.fix(ANSWERED_BY * seconds)
         left: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
         async def receive_again() -> Message:
@@ -70,20 +75,20 @@ class SignedCalls:
 
         await self.app(scope, receive_again, send)
 
-    async def _verified(self, scope: Scope, receive: Receive) -> tuple[Call, bytes]:
-        """Read the whole body, which the signature covers; `BodyLimit` stands before."""
+    async def _verified(self, scope: Scope, receive: Receive) -> tuple[Call, bytes, float]:
+        """Read the whole body, which the signature covers (`BodyLimit` stands before); count the seconds left."""
         header = Headers(scope=scope).get(CALL_HEADER)
         if header is None:
             raise NotAuthenticated("This service answers only calls signed by the gateway.")
         body = await Request(scope, receive).body()
-        request = SignedRequest(scope["method"], target_of(scope), body)
+        request, now = SignedRequest(scope["method"], target_of(scope), body), self.unix_seconds()
         try:
-            call = verified(header, request, self.key, now=self.unix_seconds())
+            call = verified(header, request, self.key, now=now)
         except ClockSkew as error:
             self.clocks.note(error.members["skew_seconds"])
             raise
         self.clocks.note(call.signed_seconds_ago)
-        return call, body
+        return call, body, call.deadline_at - now
 
 
 def require_scope(call: Call, scope: str) -> None:

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import os
 import resource
 import socket
 import threading
@@ -18,10 +19,13 @@ from shared.serving import logs
 from shared.serving.bounded_http import bounded
 from shared.serving.connections import Limits
 from shared.serving.lean import block_training_libraries, collect_rarely, keep_memory_small
+from shared.serving.metrics import shown_metrics
 from shared.settings import SigningSettings, read
 
 SHUTDOWN_SECONDS = 10
 KEEP_ALIVE_SECONDS = 5
+PRIVATE_UMASK = 0o077
+"""Whatever a process writes (cache, artifacts, databases) is for its own user."""
 OTHER_FILES = 200
 """Files that a process opens beside its connections, at most."""
 Kind = TypeVar("Kind", bound=SigningSettings)
@@ -54,7 +58,7 @@ class Server(uvicorn.Server):
 
 
 def server(app: Starlette, settings: SigningSettings, *, host: str, port: int) -> Server:
-    """Make the server of an app whose `state.connection_metrics` count its connections.
+    """Make the server of an app; `state.metrics.connections` counts them.
 
     Args:
         app: what answers.
@@ -68,7 +72,7 @@ def server(app: Starlette, settings: SigningSettings, *, host: str, port: int) -
         host=host,
         port=port,
         loop="uvloop",
-        http=bounded(limits, app.state.connection_metrics),
+        http=bounded(limits, app.state.metrics.connections),
         ws="none",
         access_log=False,
         log_config=None,
@@ -87,12 +91,13 @@ def run(
     Args:
         name: of the service, in every log line.
         kind: of the settings, read from the environment.
-        create_app: called with them once the libraries of training are blocked.
+        create_app: called with them once the libraries of training are blocked; `state.metrics` is what it counts.
         arguments: of the command line; None: those of the process.
 
     Raises:
         SystemExit: with 2 and one sentence on stderr, when the command line or a setting is wrong.
     """
+    os.umask(PRIVATE_UMASK)
     keep_memory_small()
     block_training_libraries()
     parser = argparse.ArgumentParser(description=f"Serve {name}.")
@@ -106,7 +111,11 @@ def run(
     logs.configure(settings.log_level, name)
     app = create_app(settings)
     collect_rarely()
-    server(app, settings, host=given.host, port=given.port).run()
+    try:
+        with shown_metrics(app.state.metrics.registry, settings):
+            server(app, settings, host=given.host, port=given.port).run()
+    except SettingsRefused as error:
+        parser.exit(2, f"{name}: {error.detail}\n")
 
 
 @contextlib.contextmanager

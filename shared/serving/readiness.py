@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from shared import deadline
 from shared.errors import StoreUnavailable
 
 PING_SECONDS = 2.0
@@ -85,6 +86,10 @@ class StoreLook:
             look.exception()  # whoever waits for it was told
 
     def _look(self) -> StoreState:
+        with deadline.within(PING_SECONDS):
+            return self._found()
+
+    def _found(self) -> StoreState:
         self._store.ping()
         if self._seconds() < self._writable_until:
             return "reachable"

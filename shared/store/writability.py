@@ -1,14 +1,15 @@
 """Whether a database takes writes: asked by writing, since nothing else knows of a full disk."""
 
-import sqlite3
-
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
+from shared import deadline
 from shared.errors import StoreUnavailable
-from shared.store.sql import BUSY_SECONDS, Sql
+from shared.store.sql import Sql
 
-_BUSY = ("database is locked", "database table is locked")
-_PATIENCE_MILLISECONDS = 100
+_BROKEN = ("readonly", "disk is full", "disk I/O")
+_UNREACHED = ("unable to open", "not a database", "malformed")
+_PATIENCE_SECONDS = 0.1
 
 
 def is_writable(sql: Sql) -> bool:
@@ -24,23 +25,12 @@ def is_writable(sql: Sql) -> bool:
         with sql.reading() as connection:
             return bool(connection.scalar(text("SELECT current_setting('transaction_read_only')")) == "off")
     try:
-        _write(sql)
-    except sqlite3.Error as error:
-        if "unable to open" in str(error):
-            raise StoreUnavailable("The store cannot be reached; try again soon.") from error
-        return str(error) in _BUSY
+        with deadline.within(_PATIENCE_SECONDS), sql.writing() as connection:
+            version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+            connection.exec_driver_sql(f"PRAGMA user_version={int(version)}")
+    except StoreUnavailable as error:
+        told = str(error.__cause__.orig) if isinstance(error.__cause__, DBAPIError) else str(error.__cause__)
+        if any(words in told for words in _UNREACHED):
+            raise
+        return not any(words in told for words in _BROKEN)
     return True
-
-
-def _write(sql: Sql) -> None:
-    raw = sql.engine.raw_connection()
-    try:
-        cursor = raw.cursor()
-        cursor.execute(f"PRAGMA busy_timeout={_PATIENCE_MILLISECONDS}")
-        try:
-            (version,) = cursor.execute("PRAGMA user_version").fetchone()
-            cursor.execute(f"PRAGMA user_version={int(version)}")
-        finally:
-            cursor.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1_000}")
-    finally:
-        raw.close()

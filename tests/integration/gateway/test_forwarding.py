@@ -74,7 +74,7 @@ async def test_what_is_between_gateway_and_service_stays_there(door, upstream) -
 
     assert "Foretell-Contacts-Served" not in headers
     assert "Server" not in headers
-    _, metrics, _ = await door.ask("GET", "/metrics")
+    metrics = door.metrics()
     assert b'foretell_contacts_served_total{capability="scoring"} 3.0' in metrics
 
 
@@ -154,7 +154,7 @@ async def test_a_service_that_hangs_is_left_alone_until_it_answers_its_health(do
         asked = len(upstream.seen)
         second = await door.ask("POST", "/score", key, data=b"{}")
         refused_without_asking = len(upstream.seen) == asked
-        metrics = (await door.ask("GET", "/metrics"))[1]
+        metrics = door.metrics()
         hangs = False
         breaker._rests_until = 0.0
         third = await door.ask("POST", "/score", key, data=b"{}")
@@ -175,7 +175,7 @@ async def test_a_clock_that_differs_is_said_by_readiness_before_any_call(door, u
 
     upstream.answer = an_hour_ahead
     ready = await door.ask("GET", "/readyz")
-    metrics = (await door.ask("GET", "/metrics"))[1]
+    metrics = door.metrics()
 
     assert (ready[0], ready[1]["status"], ready[1]["causes"]) == (200, "degraded", ["clock-skew"])
     assert b'foretell_upstream_clock_skew_seconds{capability="scoring"} 3' in metrics
