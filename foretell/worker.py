@@ -98,7 +98,7 @@ def run(settings: WorkerSettings, *, host: str, port: int) -> None:
     try:
         loops = loops_of(settings, database, stop)
         loops.start()
-        with health_door(loops, host, port), shown_metrics(loops.metrics.registry, settings):
+        with health_door(loops, settings, host, port), shown_metrics(loops.metrics.registry, settings):
             log.info("worker.started", extra={"loops": [loop.name for loop in loops.loops]})
             ending.wait()
             stop.set()

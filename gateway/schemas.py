@@ -212,6 +212,12 @@ class ModelList(Answer):
 class ReadyResponse(Answer):
     """Whether this gateway can serve, and what it sees behind it."""
 
-    status: Annotated[Literal["ready", "unready"], Field(description="`ready`: keys can be checked.")]
-    store: Annotated[Literal["reachable", "away"], Field(description="The SQL store.")]
-    upstreams: Annotated[dict[str, Literal["ready", "not-ready", "away"]], Field(description="Listed, not required.")]
+    status: Annotated[
+        Literal["ready", "degraded", "unready", "draining"],
+        Field(description="`ready`: keys can be checked; `degraded`: the same, and `causes` says what is wrong."),
+    ]
+    causes: Annotated[list[str], Field(description="`store-away`, `store-not-writable`, `clock-skew`.")]
+    store: Annotated[Literal["reachable", "not-writable", "away"], Field(description="The SQL store.")]
+    upstreams: Annotated[
+        dict[str, Literal["ready", "degraded", "not-ready", "away"]], Field(description="Listed, not required.")
+    ]

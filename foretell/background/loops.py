@@ -9,7 +9,9 @@ from typing import Any, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from shared.errors import ForetellError
 from shared.serving.logs import trail
+from shared.serving.metrics import ConnectionMetrics
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -24,6 +26,7 @@ class LoopMetrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self.connections = ConnectionMetrics(self.registry)
         self.turns = Counter("foretell_worker_turns_total", "Turns of a loop.", ["loop"], registry=self.registry)
         self.failures = Counter(
             "foretell_worker_failures_total", "Turns of a loop that failed.", ["loop"], registry=self.registry
@@ -104,6 +107,8 @@ class Loops:
     stop: threading.Event
     metrics: LoopMetrics = field(default_factory=LoopMetrics)
     _threads: list[threading.Thread] = field(default_factory=list)
+    _failing: dict[str, str] = field(default_factory=dict)
+    """Why a loop's last turn failed, by its name."""
 
     def start(self) -> None:
         """Start every loop; the first turn comes as soon as it is ready for it."""
@@ -115,6 +120,10 @@ class Loops:
     def alive(self) -> bool:
         """Tell whether no loop has ended."""
         return all(thread.is_alive() for thread in self._threads)
+
+    def causes(self) -> list[str]:
+        """Say which loops failed at their last turn, and why: `rescoring: clock-skew`."""
+        return [f"{name}: {code}" for name, code in sorted(self._failing.items())]
 
     def join(self, *, within_seconds: float) -> None:
         """Wait for the loops to end their turns after `stop` was set."""
@@ -140,8 +149,10 @@ class Loops:
             loop.turn()
         except Exception as error:
             self.metrics.failures.labels(loop.name).inc()
+            self._failing[loop.name] = error.code if isinstance(error, ForetellError) else "turn-failed"
             log.warning("worker.turn_failed", extra={"loop": loop.name, **trail(error)})
             return False
+        self._failing.pop(loop.name, None)
         self.metrics.succeeded_at.labels(loop.name).set_to_current_time()
         return True
 
