@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from functools import cache, partial
 
 import aiohttp
 from anyio import CapacityLimiter
@@ -91,8 +92,8 @@ def create_app(
     allow_origins(app, settings.cors_origins)
     app.add_middleware(pages.SecurityHeaders)
     app.add_middleware(RequestContext, metrics=metrics, within_seconds=settings.request_timeout_seconds)
-    document = openapi.merged(app)
-    app.openapi = lambda: document  # type: ignore[method-assign]
+    # Written when it is first asked for: that takes a second, which no start needs to wait for.
+    app.openapi = cache(partial(openapi.merged, app))  # type: ignore[method-assign]
     return app
 
 
