@@ -73,6 +73,7 @@ def test_values_show_what_they_are_under_any_header(values: list[str], kind: str
         ["12345-6789", "00501", "978-3-16-148410-0"],
         ["10.4.2", "3.10", "v2"],
         ["New York", "San Jose", "Berlin"],
+        ["Martin GmbH", "Paul & Sons", "Robert Bosch AG"],
         ["Blue Shirt", "Red Socks", "Green Hat"],
         ["10:15", "11:15", "12:30"],
         ["ann@example.com"],
