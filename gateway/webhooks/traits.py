@@ -13,7 +13,9 @@ from gateway.webhooks.provider import ItemRefused
 from gateway.webhooks.reading import MAX_TEXT_CHARACTERS, Fields
 from shared.contracts.contact import Zone
 from shared.values.missing import is_missing
+from shared.values.naming import event_type
 from shared.values.numbers import Number, read_number
+from shared.values.personal import by_header
 from shared.values.unreadable import Ambiguous, Unreadable
 
 MAX_NAME_CHARACTERS: Final = 128
@@ -21,21 +23,6 @@ MAX_AMOUNT: Final = 1e12
 WORTH: Final = frozenset({"order_placed", "order_refunded", "deal_won", "subscription_started", "subscription_renewed"})
 """Types whose value is money that features add up."""
 
-_PERSONAL: Final = frozenset(
-    re.findall(
-        r"\w+",
-        """
-        name firstname lastname middlename fullname surname givenname familyname nickname displayname username login
-        salutation title email emailaddress workemail phone phonenumber mobile mobilephone fax faxnumber whatsapp
-        address address1 address2 street streetaddress zip zipcode postalcode postcode latitude longitude location
-        avatar photo picture image birthday birthdate dateofbirth dob gender sex ssn taxid password
-        ip ipaddress useragent device website linkedin linkedinurl linkedinbio hslinkedinurl twitter twitterhandle
-        hsfullnameoremail hscalculatedphonenumber hscalculatedmobilenumber hssearchablecalculatedphonenumber
-        hssearchablecalculatedmobilenumber hswhatsappphonenumber
-        facebook instagram description notes note message comment comments
-        """,
-    )
-)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _FOUND_BY = re.compile(r"@|%40|hash:[0-9a-f]{64}|\+\d[\d\s().-]{6,}|(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.])")
 """Addresses of people and networks, hashed ones too, and telephone numbers."""
@@ -44,15 +31,6 @@ _CURRENCY = re.compile(r"[A-Z]{3}")
 _ZONE: TypeAdapter[str] = TypeAdapter(Zone)
 
 Scalar = str | int | float | bool | None
-
-
-def is_personal(name: str) -> bool:
-    """Tell whether a field of this name names or finds a person, however it is spelled.
-
-    >>> is_personal("First Name"), is_personal("dateOfBirth"), is_personal("plan")
-    (True, True, False)
-    """
-    return "".join(filter(str.isalnum, name.lower())) in _PERSONAL
 
 
 def attributes_of(traits: Mapping[str, Any], *, prefix: str = "") -> dict[str, Scalar]:
@@ -75,7 +53,7 @@ def attributes_of(traits: Mapping[str, Any], *, prefix: str = "") -> dict[str, S
             if len(told) > MAX_NAME_CHARACTERS:
                 notes.left_out(told, "has too long a name")
             continue
-        if is_personal(name):
+        if by_header(name) is not None:
             continue
         if is_fact(value):
             kept[told] = value
@@ -180,6 +158,21 @@ def currency(fields: Fields, *names: str) -> str | None:
             return value.strip().upper()
         fields.left_out(name, "is not a currency's code of three letters")
     return None
+
+
+def event_type_of(name: str) -> str:
+    """Write a foreign event's name in our words.
+
+    >>> event_type_of("Order Completed")
+    'order_placed'
+
+    Raises:
+        ItemRefused: nothing of it can be a name, or it names a person.
+    """
+    try:
+        return event_type(name)
+    except Unreadable as error:
+        raise ItemRefused(str(error)) from error
 
 
 def zone(fields: Fields, name: str) -> str | None:

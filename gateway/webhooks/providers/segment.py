@@ -17,7 +17,6 @@ from gateway.webhooks.incoming import (
     Recipient,
     Signals,
 )
-from gateway.webhooks.naming import event_type
 from gateway.webhooks.provider import Credentials, ItemRefused, SecretProblem, SignedRequest
 from shared.errors import BadRequest
 
@@ -183,7 +182,7 @@ def _created_at(told: reading.Fields) -> datetime | None:
 
 def _event(fields: reading.Fields, at: datetime, *, viewed: bool) -> IncomingEvent:
     told, context = fields.inner("properties"), fields.inner("context")
-    type_ = "page_viewed" if viewed else event_type(fields.text("event"))
+    type_ = "page_viewed" if viewed else traits.event_type_of(fields.text("event"))
     worth = traits.amount(told, "revenue", "total", "value", currencies=("currency",), type_=type_)
     link = told.link("link_url")
     page = (told.fact("path"), fields.fact("page"))

@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 from gateway.webhooks import reading, standard_scheme, traits
 from gateway.webhooks.incoming import Incoming, IncomingContact, IncomingErasure, IncomingEvent, Recipient, Signals
-from gateway.webhooks.naming import event_type
 from gateway.webhooks.provider import Credentials, SecretProblem, SignedRequest
 
 _PREFIX = "webhook"
@@ -72,7 +71,7 @@ def _contact(receipt: str, recipient: Recipient, at: datetime, data: reading.Fie
 
 def _event(receipt: str, recipient: Recipient, at: datetime, message: reading.Fields) -> IncomingEvent:
     data = message.inner("data")
-    type_ = event_type(message.text("type"))
+    type_ = traits.event_type_of(message.text("type"))
     worth = traits.amount(data, "value", currencies=("currency",), type_=type_)
     human = data.maybe_flag("human")
     return IncomingEvent(
