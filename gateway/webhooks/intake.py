@@ -163,14 +163,10 @@ class Intake:
 
     def _judged(self, together: AccountStore, rows: Sequence[EventRow]) -> list[EventRow]:
         """Leave out what is known under another id, judge the rest, and correct the verdicts of what is stored."""
-        of_messages = [row for row in rows if is_of_message(row.type)]
-        named = [row for row in of_messages if row.message_id is not None]
-        others = [row for row in of_messages if row.message_id is None]
-        stored = list(
-            together.message_events({row.contact_id for row in named}, {str(row.message_id) for row in named})
-        )
-        alike = together.instant_events({row.contact_id for row in others}, {row.occurred_at for row in others})
-        judged, corrected = by_their_messages(distinct(rows, [*stored, *alike]), stored)
+        named = [row for row in rows if is_of_message(row)]
+        contacts, messages = {row.contact_id for row in named}, {str(row.message_id) for row in named}
+        stored = list(together.message_events(contacts, messages))
+        judged, corrected = by_their_messages(distinct(rows, stored), stored)
         together.correct_verdicts(corrected)
         return judged
 

@@ -25,15 +25,15 @@ def distinct(new: Sequence[EventRow], stored: Iterable[EventRow]) -> list[EventR
 
     Args:
         new: of a batch.
-        stored: of the same contacts, at least those of the same messages and instants.
+        stored: of the same contacts and messages.
 
     Returns:
         Those of the new ones that are not known yet, the first of several.
     """
-    seen = {_content(row) for row in stored if is_of_message(row.type)}
+    seen = {_content(row) for row in stored if is_of_message(row)}
     kept = []
     for row in new:
-        if is_of_message(row.type):
+        if is_of_message(row):
             content = _content(row)
             if content in seen:
                 continue
@@ -42,12 +42,12 @@ def distinct(new: Sequence[EventRow], stored: Iterable[EventRow]) -> list[EventR
     return kept
 
 
-def is_of_message(type_: str) -> bool:
-    """Tell whether events of a type happen to a message, where one that is told twice is one.
+def is_of_message(row: EventRow) -> bool:
+    """Whether an event happened to a message that is named, where one that is told twice is one.
 
     Beside these two equal facts may be two: a product that is put into the basket twice.
     """
-    return type_.startswith(CHANNELS)
+    return row.message_id is not None and row.type.startswith(CHANNELS)
 
 
 def _content(row: EventRow) -> tuple[Any, ...]:

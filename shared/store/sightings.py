@@ -1,12 +1,10 @@
 """Stored events of single messages, by which a verdict (human or machine) is made and corrected."""
 
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any
 
 from sqlalchemy import bindparam, select, update
-from sqlalchemy.orm import InstrumentedAttribute
 
-from shared.contracts.rows import EventRow, Microseconds
+from shared.contracts.rows import EventRow
 from shared.store.scope import Scope, batches
 from shared.store.tables import EventTable
 
@@ -18,21 +16,16 @@ class Sightings(Scope):
 
     def message_events(self, contact_ids: Collection[str], message_ids: Collection[str]) -> Iterator[EventRow]:
         """Read the events of some contacts that belong to some messages; joins an open transaction."""
-        return self._events(contact_ids, EventTable.message_id, sorted(message_ids))
-
-    def instant_events(self, contact_ids: Collection[str], instants: Collection[Microseconds]) -> Iterator[EventRow]:
-        """Read the events of some contacts at some instants; joins an open transaction."""
-        return self._events(contact_ids, EventTable.occurred_at, sorted(instants))
-
-    def _events(
-        self, contact_ids: Collection[str], column: InstrumentedAttribute[Any], among: Sequence[Any]
-    ) -> Iterator[EventRow]:
         table = EventTable
         with self._reading() as connection:
             for contacts in batches(sorted(contact_ids)):
-                for part in batches(among):
-                    mine = (table.account_id == self.account) & table.contact_id.in_(contacts)
-                    for row in connection.execute(select(*COLUMNS).where(mine, column.in_(part))):
+                for messages in batches(sorted(message_ids)):
+                    statement = select(*COLUMNS).where(
+                        table.account_id == self.account,
+                        table.contact_id.in_(contacts),
+                        table.message_id.in_(messages),
+                    )
+                    for row in connection.execute(statement):
                         yield EventRow(*row)
 
     def correct_verdicts(self, rows: Sequence[EventRow]) -> None:
