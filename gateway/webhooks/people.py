@@ -137,7 +137,7 @@ class Directory:
         if person.contact_id is not None and contact != person.contact_id and self._makes(person):
             contact = None  # the account's own id says that it is another person
         if contact is None:
-            if not (self.creates and person.born_id) or self.is_erased(person):
+            if not (self.creates and person.born_id) or self.is_erased(person) or self.is_shared(person):
                 return None
             contact = person.born_id
             self.created.append(contact)
@@ -161,7 +161,8 @@ class Directory:
 
     def is_shared(self, person: Person) -> bool:
         """Tell whether nothing is known of a person but an address that many have."""
-        return self.find(person) is None and any(map(self._is_shared, person.identities))
+        alone = person.contact_id is None and all(map(self._is_shared, person.identities))
+        return alone and bool(person.identities) and self.find(person) is None
 
     def merge(self, former: Person, into: str) -> None:
         """Let a person be another contact from now on; its own contact, if it has one, comes to that."""

@@ -106,8 +106,8 @@ def test_a_click_at_the_platform_is_a_changed_band_at_the_receiver(tmp_path: Pat
             answers = [click(url, contact_id, number) for number in range(CLICKS)]
             again = click(url, contact_id, 0)
 
-            assert answers == [{"received": 1, "new": 1, "duplicate": 0, "ignored": 0, "dead": 0}] * CLICKS
-            assert again == {"received": 1, "new": 0, "duplicate": 1, "ignored": 0, "dead": 0}
+            assert answers == [{"received": 1, "new": 1, "duplicate": 0, "ignored": 0, "dead": 0, "notes": {}}] * CLICKS
+            assert again == {"received": 1, "new": 0, "duplicate": 1, "ignored": 0, "dead": 0, "notes": {}}
             assert until(lambda: bool(receiver.of("score.band_changed", contact_id)), seconds=120), "the change is told"
             told = receiver.of("score.band_changed", contact_id)[-1]
             assert (told["previous_band"], told["cause"]) == (cold["band"], "events")
