@@ -94,7 +94,8 @@ _TERMS: Final[dict[str, str]] = {
         macaddress useragent deviceid deviceidentifier idfa idfv gaid advertisingid cookieid browserip originip
 """,
     "picture": """
-        avatar avatarurl photo photourl photos picture pictureurl profilepicture profilephoto profileimage portrait foto image imageurl profileimageurl
+        avatar avatarurl photo photourl photos picture pictureurl profilepicture profilephoto profileimage portrait
+        foto image imageurl profileimageurl
         bild profilbild
     """,
     "postal_code": """
