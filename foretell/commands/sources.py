@@ -155,8 +155,8 @@ def remove(name: NameArgument, *, account: AccountOption = DEFAULT_ACCOUNT, yes:
 
 
 def _row(source: "SourceRow", settings: "Settings", letters: Mapping[str, int]) -> dict[str, Any]:
-    from foretell.showing import instant
     from foretell.opening import known_identity_key
+    from foretell.showing import instant
     from gateway.webhooks.making import address
     from gateway.webhooks.providers import PROVIDERS
     from gateway.webhooks.secrets import stored_problems
