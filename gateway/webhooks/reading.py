@@ -8,25 +8,19 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from gateway.webhooks import notes
-from gateway.webhooks.incoming import Refused
+from gateway.webhooks.addresses import CONTROL, HASHED, MAX_TEXT_CHARACTERS, address_of, link_of, names_a_person
 from gateway.webhooks.provider import ItemRefused
-from shared.values.addresses import NotAnAddress, read_address
 from shared.values.instants import read_instant
 from shared.values.missing import is_missing
 from shared.values.unreadable import Unreadable
 
-MAX_TEXT_CHARACTERS: Final = 200
 MAX_TAGS: Final = 20
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_HASHED = re.compile(r"hash:[0-9a-f]{64}")
 _NUMBER = re.compile(r"-?[0-9]{1,19}(?:\.[0-9]{1,20})?")
 _YES: Final = frozenset({"1", "true", "yes"})
 _NO: Final = frozenset({"0", "false", "no"})
@@ -129,7 +123,7 @@ class Fields:
         value = value.strip()
         if len(value) > MAX_TEXT_CHARACTERS:
             raise self._refused(name, f"is longer than {MAX_TEXT_CHARACTERS} characters")
-        if _CONTROL.search(value):
+        if CONTROL.search(value):
             raise self._refused(name, "contains control characters")
         return value
 
@@ -140,7 +134,7 @@ class Fields:
         except ItemRefused as error:
             notes.left_out(*error.detail.removesuffix(".").split(" ", 1))
             return None
-        return None if found is None or _names_a_person(found) else found
+        return None if found is None or names_a_person(found) else found
 
     def long_text(self, name: str) -> str | None:
         """Read a text of any length that is dropped once it was looked at, such as a user agent."""
@@ -241,7 +235,7 @@ class Fields:
             ItemRefused: it is no short text.
         """
         found = self.maybe_text(name)
-        return None if found is not None and _HASHED.fullmatch(found) else found
+        return None if found is not None and HASHED.fullmatch(found) else found
 
     def link(self, name: str) -> str | None:
         """Read a web address without its query; None where it is missing or leads elsewhere than to the web."""
@@ -277,67 +271,6 @@ class Fields:
         return ItemRefused(f"{self._path}{name} {what}.")
 
 
-def address_of(value: Any, name: str) -> str:
-    """Read an e-mail address as every entrance does, or the `hash:` that stands for one.
-
-    >>> address_of("Ann <ann@example.com>", "to")
-    'ann@example.com'
-
-    Raises:
-        ItemRefused: it is neither.
-    """
-    if isinstance(value, str):
-        bare = value.strip()
-        if bare.endswith(">") and "<" in bare:
-            bare = bare[bare.rindex("<") + 1 : -1].strip()
-        if _HASHED.fullmatch(bare):
-            return bare
-        with suppress(NotAnAddress):
-            return read_address(value).email
-    raise ItemRefused(f"{name} is not an e-mail address.")
-
-
-def addresses_of(values: Iterable[Any], name: str) -> list[str | Refused]:
-    """Read the addresses of recipients; one that is none costs no other.
-
-    Raises:
-        ItemRefused: none of them is one.
-    """
-    found: list[str | Refused] = []
-    for value in values:
-        try:
-            found.append(address_of(value, name))
-        except ItemRefused as error:
-            found.append(Refused(error.detail))
-    if found and all(isinstance(one, Refused) for one in found):
-        raise ItemRefused(f"{name} is not an e-mail address.")
-    return found
-
-
-def link_of(value: Any) -> str | None:
-    """Take the query, the fragment and any user name off a web address; with an address in its path, all but the host.
-
-    >>> link_of("https://a@shop.example/sale?utm=1#top")
-    'https://shop.example/sale'
-    >>> link_of("mailto:ann@example.com") is None
-    True
-    """
-    if not isinstance(value, str):
-        return None
-    try:
-        parts = urlsplit(value.strip())
-        host = parts.hostname
-        port = parts.port
-    except ValueError:
-        return None
-    if parts.scheme not in {"http", "https"} or not host:
-        return None
-    origin = f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{f':{port}' if port else ''}"
-    path = "" if _names_a_person(parts.path) else parts.path
-    link = f"{origin}{path}"[:MAX_TEXT_CHARACTERS]
-    return None if _CONTROL.search(link) else link
-
-
 def _digit(value: Any) -> str:
     return str(int(value)) if isinstance(value, (int, float)) and value in (0, 1) else "?"
 
@@ -363,7 +296,3 @@ def receipt_of(*parts: str | datetime | None) -> str:
     """
     told = [part.isoformat() if isinstance(part, datetime) else part for part in parts]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
-
-
-def _names_a_person(text: str) -> bool:
-    return "@" in text or "%40" in text or _HASHED.search(text) is not None

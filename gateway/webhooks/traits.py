@@ -8,9 +8,10 @@ from typing import Any, Final, NamedTuple
 from pydantic import TypeAdapter, ValidationError
 
 from gateway.webhooks import notes
+from gateway.webhooks.addresses import MAX_TEXT_CHARACTERS
 from gateway.webhooks.incoming import Recipient
 from gateway.webhooks.provider import ItemRefused
-from gateway.webhooks.reading import MAX_TEXT_CHARACTERS, Fields
+from gateway.webhooks.reading import Fields
 from shared.contracts.contact import Zone
 from shared.values.missing import is_missing
 from shared.values.naming import event_type

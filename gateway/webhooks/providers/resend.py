@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from gateway.webhooks import documents, reading, standard_scheme
+from gateway.webhooks import addresses, documents, reading, standard_scheme
 from gateway.webhooks.incoming import Ignored, Incoming, IncomingContact, IncomingEvent, Recipient, Refused, Signals
 from gateway.webhooks.provider import Credentials, ItemRefused, SecretProblem, SignedRequest
 
@@ -107,7 +107,7 @@ def _events(receipt: str, kind: str, message: reading.Fields) -> list[Incoming]:
             properties=reading.known(bounce=bounce.fact("type"), bounce_kind=bounce.fact("subType")),
             signals=signals,
         )
-        for place, one in enumerate(reading.addresses_of(to, "data.to"))
+        for place, one in enumerate(addresses.addresses_of(to, "data.to"))
     ]
 
 

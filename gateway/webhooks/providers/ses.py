@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from gateway.webhooks import documents, reading
+from gateway.webhooks import addresses, documents, reading
 from gateway.webhooks.certificates import CertificateSource, FetchedCertificates, require_amazon
 from gateway.webhooks.incoming import Confirmation, Ignored, Incoming, IncomingEvent, Recipient, Refused, Signals
 from gateway.webhooks.provider import Credentials, ItemRefused, SecretProblem, SignedRequest, WebhookRefused
@@ -180,7 +180,7 @@ def _recipients(kind: str, details: reading.Fields, mail: reading.Fields) -> lis
     if not entries:
         raise ItemRefused("No recipient is named.")
     told = (entry.get("emailAddress") if isinstance(entry, dict) else entry for entry in entries)
-    return reading.addresses_of(told, "the recipient")
+    return addresses.addresses_of(told, "the recipient")
 
 
 def _subscription(details: reading.Fields) -> str | None:

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.webhooks.addresses import address_of, link_of
 from gateway.webhooks.provider import ItemRefused
-from gateway.webhooks.reading import Fields, address_of, link_of, listed
+from gateway.webhooks.reading import Fields, listed
 
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
