@@ -34,6 +34,7 @@ from gateway.subscriptions import deliveries
 from gateway.subscriptions import routes as subscriptions
 from gateway.upstream import Upstreams, new_client
 from gateway.webhooks import door
+from gateway.webhooks.failures import Failures
 from gateway.webhooks.provider import Provider
 from gateway.webhooks.providers import PROVIDERS
 from gateway.webhooks.receiving import Receiving
@@ -113,7 +114,9 @@ def _lifespan(
         key = settings.signing_key.get_secret_value().encode()
         limits = Limits(settings, metrics)
         upstreams = Upstreams(settings, session, metrics)
-        reception = Reception(_receiving(settings, store, providers), session, metrics, CapacityLimiter(THREADS))
+        failures = Failures(limits, settings.limits_failures)
+        receiving = _receiving(settings, store, providers)
+        reception = Reception(receiving, session, metrics, CapacityLimiter(THREADS), failures)
         parts = (settings, store, keyring, limits, upstreams, Cursors(key), metrics, reception, StoreLook(store))
         app.state.gateway = Gateway(*parts)
         writing = asyncio.create_task(_write_used_keys(keyring))
@@ -136,7 +139,7 @@ def _lifespan(
 def _receiving(settings: GatewaySettings, store: Database, providers: Mapping[str, Provider]) -> Receiving:
     identity_key = settings.identity_key.get_secret_value().encode()
     seal = Seal(identity_key)
-    book = SourceBook(store, seal, fresh_seconds=settings.key_cache_seconds)
+    book = SourceBook(store, seal, fresh_seconds=settings.key_cache_seconds, providers=providers)
     return Receiving(store, book, providers, identity_key, seal)
 
 
