@@ -24,6 +24,7 @@ from shared.contracts.instants import microseconds
 from shared.contracts.key import Scope
 from shared.contracts.rows import Microseconds
 from shared.errors import NotAuthenticated, StoreUnavailable
+from shared.serving.readiness import StoreLook
 from shared.settings import GatewaySettings
 from shared.store import AccountStore, Database
 
@@ -45,6 +46,7 @@ class Gateway:
     cursors: Cursors
     metrics: GatewayMetrics
     reception: Reception
+    look: StoreLook
     writers: Semaphore = field(default_factory=lambda: Semaphore(WRITERS))
     """Places of requests that write; fewer than there are threads."""
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.evaluation.metrics import auc
+from shared.ties import rounded
 
 Vector = NDArray[np.float64]
 Evidence = Literal["alone", "strong", "name", "after"]
@@ -81,6 +82,7 @@ def leaks(
         margins = margins_of(column)
         judged = ~np.isnan(margins)
         by_value = auc(labels[judged], margins[judged])
+        by_value, by_missingness = (float(area) for area in rounded([by_value, by_missingness]))
         area = float(np.nanmax([by_value, by_missingness]))
         evidence = _evidence(area, name, is_later=name in later)
         if evidence is not None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.contracts.bounds import MAX_NUMBER
 from shared.contracts.rows import DAY
 from shared.features.feature import Feature
 from shared.timeline.pasts import AttributeColumn, Pasts
@@ -65,23 +66,18 @@ def parser_of(feature: Feature) -> Callable[[Any], float]:
 
 
 def as_number(value: Any, decimal: DecimalMark | None = None) -> float:
-    """Read a number, as the column that it was learned from wrote them; NaN when it is none.
+    """Read a number as its column wrote them; NaN when it is none, or a text of one that no attribute could be.
 
-    >>> as_number("12.5"), as_number(3), as_number("1,234.50"), as_number("1.234,50", "comma")
-    (12.5, 3.0, 1234.5, 1234.5)
+    >>> as_number("12.5"), as_number(3), as_number("1,234.50"), as_number("1.234,50", "comma"), as_number("1e300")
+    (12.5, 3.0, 1234.5, 1234.5, nan)
     """
     if is_missing(value):
         return np.nan
-    if isinstance(value, str):
-        try:
-            return float(read_number(value, decimal=decimal).value)
-        except Unreadable:
-            return np.nan
     try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
+        number = float(read_number(value, decimal=decimal).value if isinstance(value, str) else value)
+    except (TypeError, ValueError, OverflowError):  # what does not read is a ValueError too
         return np.nan
-    return number if np.isfinite(number) else np.nan
+    return number if abs(number) <= MAX_NUMBER else np.nan
 
 
 def as_boolean(value: Any) -> float:

@@ -11,6 +11,7 @@ from shared.learners.columns import Columns, Matrix, Vector, chance
 from shared.learners.logistic import Logistic
 from shared.learners.rule import Rule
 from shared.learners.trees import Trees, TreeShape
+from shared.ties import rounded
 from shared.timeline.splits import SEED
 from shared.training.candidates import Entry, logistic_entry, rule_entry, trees_entry
 from shared.training.choices import Progress, silent
@@ -151,13 +152,14 @@ def chosen(problem: Problem, entries: Sequence[Entry], rows: NDArray[np.intp]) -
 
     def tied(among: Sequence[Entry], tie: float) -> list[Entry]:
         means = [float(np.average(entry.row_loss[rows], weights=weight)) for entry in among]
-        return [entry for entry, mean in zip(among, means, strict=True) if mean <= min(means) * (1 + tie)]
+        enough = rounded(min(means) * (1 + tie))
+        return [entry for entry, mean in zip(among, means, strict=True) if rounded(mean) <= enough]
 
     kinds = [kind for kind in KINDS if any(entry.kind == kind for entry in entries)]
     best = tuple(tied([entry for entry in entries if entry.kind == kind], TIE_OF_A_KIND)[0] for kind in kinds)
     worst = [(_worst(problem, entry, rows), entry) for entry in tied(best, TIE)]
     steadiest = min(loss for loss, _ in worst)
-    return next(entry for loss, entry in worst if loss <= steadiest + AS_STEADY), best
+    return next(entry for loss, entry in worst if rounded(loss) <= rounded(steadiest + AS_STEADY)), best
 
 
 def _worst(problem: Problem, entry: Entry, rows: NDArray[np.intp]) -> float:

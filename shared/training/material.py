@@ -191,7 +191,7 @@ def _flat_splits(frames: Frames, order: Order | None) -> tuple[Split, ...] | Non
     if order is None:
         return None
     dated = np.flatnonzero(order.at < NEVER)
-    chain = [Split(dated[one.train], dated[one.test]) for one in forward_chain(order.at[dated], horizon=0)]
+    chain = [Split(dated[one.train], dated[one.test]) for one in forward_chain(order.at[dated], horizon=1)]
     usable = tuple(one for one in chain if 0 < frames.label[one.train].sum() < len(one.train))
     return usable if len(usable) > 2 else None
 

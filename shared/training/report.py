@@ -17,6 +17,7 @@ from shared.evaluation.signal import Signal, signal
 from shared.features import LeftOut
 from shared.learners.columns import Vector, chance
 from shared.learners.rule import Rule
+from shared.ties import falling, least
 from shared.training.competition import Competition
 from shared.training.problem import Problem
 
@@ -107,7 +108,7 @@ def report(
     loss = metrics.losses(labels, chance(margin))
     constant = metrics.losses(labels, chance(competition.constant[rows]))
     others = [competition.loss(entry, problem.labels) for entry in competition.entries if entry is not winner]
-    best_other = min([*others, constant], key=lambda other: float(other.mean()))
+    best_other = least([constant, *others], lambda other: other.mean())
     over_rule = skill(loss, _plain_loss(competition, problem.labels, constant), owner)
     positives = len(np.unique(problem.owner[problem.labels == 1]))
     found = signal(labels, margin, owner, problem.blocks)
@@ -145,7 +146,7 @@ def report(
 def _plain_loss(competition: Competition, labels: Vector, constant: Vector) -> Vector:
     """Return the log loss of what a careful marketer would do without a model: the best single rule, or nothing."""
     rules = [competition.loss(entry, labels) for entry in competition.entries if entry.kind == Rule.kind]
-    return min([*rules, constant], key=lambda loss: float(loss.mean()))
+    return least([constant, *rules], lambda loss: loss.mean())
 
 
 def _figures(labels: Vector, margin: Vector, owner: NDArray[np.int32]) -> dict[str, Interval | float]:
@@ -224,7 +225,8 @@ def _reliability(labels: Vector, margin: Vector) -> Figures:
 
 def _most_important(names: Sequence[str], importance: Vector, most: int = 20) -> list[tuple[str, float]]:
     total = float(importance.sum()) or 1.0
-    order = np.argsort(-importance, kind="stable")[:most]
+    by_name = sorted(range(len(names)), key=names.__getitem__)
+    order = [by_name[place] for place in falling(importance[by_name])[:most]]
     return [(names[column], round(float(importance[column]) / total, 4)) for column in order if importance[column] > 0]
 
 

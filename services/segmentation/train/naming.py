@@ -13,6 +13,7 @@ from services.segmentation.features import FREQUENCY, LEADING, MONEY, RECENCY
 from services.segmentation.train.profiles import Profile, Trait
 from services.segmentation.train.standing import CLEAR, LATELY_DAYS, LEAST_REGULAR, Standing, standings, typical
 from shared.features.phrases import attribute_name, event_name, event_names
+from shared.ties import least, rounded
 
 LONG_DAYS = 365.0
 MOST_MANNERS = 2
@@ -137,9 +138,7 @@ def _rhythm(profile: Profile, standing: Standing, leading: str | None) -> str:
         return f"{'very ' if standing.often > 1 else ''}frequent {who}"
     if typical(profile, FREQUENCY) >= LEAST_REGULAR and (often >= 0 or (ago <= -CLEAR / 2 and often > -CLEAR)):
         return f"regular {who}"
-    if ago <= -CLEAR / 2:
-        return f"recent occasional {who}"
-    return f"occasional {who}" if ago <= 0 else f"fading {who}"
+    return f"recent occasional {who}" if ago <= -CLEAR / 2 else f"occasional {who}"
 
 
 def last_days(profile: Profile) -> float:
@@ -161,7 +160,7 @@ def _manners(profile: Profile) -> Iterator[str]:
     for trait in profile.telling:
         # Counts of other events follow the rhythm: only what goes beyond it is a manner.
         rhythm = profile.difference(FREQUENCY) if trait.feature.kind in ("count", "distinct") else 0.0
-        beyond = trait.difference - RHYTHM_SHARE * rhythm
+        beyond = float(rounded(trait.difference - RHYTHM_SHARE * rhythm))
         told = trait.feature.thing not in usual and beyond * trait.difference > 0 and abs(beyond) >= CLEAR
         if told and _seen_in_the_median(trait):
             yield _manner(trait, beyond > 0)
@@ -206,7 +205,7 @@ def _tell_apart(short: list[str], same: Sequence[int], described: Sequence[Profi
     honest = [thing for thing in things if _agrees([described[at] for at in same], thing)]
     if not honest:
         return
-    thing = max(honest, key=lambda thing: max(between[thing]) - min(between[thing]))
+    thing = least(honest, lambda thing: min(between[thing]) - max(between[thing]))
     ordered = sorted(same, key=lambda at: -described[at].difference(thing))
     middle = sum(described[at].difference(thing) for at in same) / len(same)
     for at in ordered:
