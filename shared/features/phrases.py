@@ -147,7 +147,7 @@ def _span(days: int | None) -> str:
 
 def _count(feature: Feature, value: float) -> str:
     span = _span(feature.window_days)
-    if feature.type is None:
+    if feature.type is None and value:
         return f"{_number(value)} activities {span}" if value != 1 else f"1 activity {span}"
     if value == 0:
         return f"No {event_name(feature.type)} {span}"

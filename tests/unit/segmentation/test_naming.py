@@ -37,7 +37,7 @@ def profile(
         (profile(-0.5, 1.8, spend=1.9), "Very frequent buyers, top spend"),
         (profile(-0.3, 0.1), "Regular buyers"),
         (profile(0.1, -0.6, spend=-0.9), "Occasional buyers, low spend"),
-        (profile(0.1, -0.6, last=170.0), "Fading buyers"),
+        (profile(0.1, -0.6, last=190.0), "Fading buyers"),
         (profile(-0.1, -0.3), "Occasional buyers"),
         (profile(0.9, -0.9, spend=-0.9, last=200.0), "Lapsed buyers"),
         (profile(0.9, -0.9, spend=-0.9, last=500.0), "Long-lost buyers"),
