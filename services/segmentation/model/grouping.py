@@ -61,7 +61,7 @@ class Grouping:
 
     def nearest(self, places: Matrix) -> NDArray[np.intp]:
         """Tell the group of each place, shape (n,); of equally sure ones the first, as where all are ordered."""
-        return largest(self.membership(places))
+        return largest(self.margins(places))
 
     def membership(self, places: Matrix) -> Matrix:
         """Tell how surely each place belongs to each group, shape (n, k); rows sum to 1.

@@ -78,7 +78,8 @@ class SegmentationModel:
         values = matrix(self.feature_set, pasts, contact, cutoffs)
         places = self.transform.apply(values)
         sure = self.grouping.membership(places)
-        order = falling(sure)
+        # By the margins: far from every group but one, all other memberships are 0, and some are still nearer.
+        order = falling(self.grouping.margins(places))
         first, second = order[:, 0], order[:, 1]
         shares = self.grouping.contributions(places, first, second)
         explained = self._reasons(values, shares, reasons) if reasons else [[] for _ in first]
