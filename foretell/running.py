@@ -33,14 +33,15 @@ def run_all(settings: Settings, host: str, port: int) -> None:
         Conflict: home, lock or a port is not to be had, or a process does not start.
     """
     home.prepare(settings.home)
-    listed = programs(host, port)
+    if settings.store_url is None:
+        home.refuse_lost_store(settings.home)
+    listed = programs(host, port, settings.metrics_port)
     with home.locked(settings.home):
-        refuse_taken_ports(listed)
+        refuse_taken_ports(listed, settings.metrics_host)
         _prepare_store(settings)
         secrets = {name: home.secret(settings.home, name) for name in home.SECRETS}
-        supervisor = Supervisor(
-            listed, environment(os.environ, settings.home, port, secrets), settings.home / "logs", say
-        )
+        children = environment(os.environ, settings.home, port, secrets)
+        supervisor = Supervisor(listed, children, settings.home / "logs", say, settings.hung_seconds)
         ending = Ending()
         try:
             supervisor.start()

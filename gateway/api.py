@@ -34,6 +34,7 @@ from gateway.subscriptions import deliveries
 from gateway.subscriptions import routes as subscriptions
 from gateway.upstream import Upstreams, new_client
 from gateway.webhooks import door
+from gateway.webhooks.failures import Failures
 from gateway.webhooks.provider import Provider
 from gateway.webhooks.providers import PROVIDERS
 from gateway.webhooks.receiving import Receiving
@@ -42,6 +43,7 @@ from gateway.webhooks.sourcebook import SourceBook
 from shared.contracts.sealed import Seal
 from shared.serving import problem
 from shared.serving.middleware import BodyLimit, RequestContext
+from shared.serving.readiness import StoreLook
 from shared.settings import GatewaySettings
 from shared.store import Database, open_database
 
@@ -73,6 +75,8 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
     )
+    app.state.draining = False
+    app.state.metrics = metrics
     problem.install(app)
     # First, since most requests are forwarded and routes are tried in order (a fifth of their cost, measured).
     add_forwarding(app)
@@ -88,7 +92,7 @@ def create_app(
     app.add_middleware(QuotaHeaders)
     allow_origins(app, settings.cors_origins)
     app.add_middleware(pages.SecurityHeaders)
-    app.add_middleware(RequestContext, metrics=metrics)
+    app.add_middleware(RequestContext, metrics=metrics, within_seconds=settings.request_timeout_seconds)
     # Written when it is first asked for: that takes a second, which no start needs to wait for.
     app.openapi = cache(partial(openapi.merged, app))  # type: ignore[method-assign]
     return app
@@ -110,8 +114,11 @@ def _lifespan(
         key = settings.signing_key.get_secret_value().encode()
         limits = Limits(settings, metrics)
         upstreams = Upstreams(settings, session, metrics)
-        reception = Reception(_receiving(settings, store, providers), session, metrics, CapacityLimiter(THREADS))
-        app.state.gateway = Gateway(settings, store, keyring, limits, upstreams, Cursors(key), metrics, reception)
+        failures = Failures(limits, settings.limits_failures)
+        receiving = _receiving(settings, store, providers)
+        reception = Reception(receiving, session, metrics, CapacityLimiter(THREADS), failures)
+        parts = (settings, store, keyring, limits, upstreams, Cursors(key), metrics, reception, StoreLook(store))
+        app.state.gateway = Gateway(*parts)
         writing = asyncio.create_task(_write_used_keys(keyring))
         try:
             yield
@@ -132,7 +139,7 @@ def _lifespan(
 def _receiving(settings: GatewaySettings, store: Database, providers: Mapping[str, Provider]) -> Receiving:
     identity_key = settings.identity_key.get_secret_value().encode()
     seal = Seal(identity_key)
-    book = SourceBook(store, seal, fresh_seconds=settings.key_cache_seconds)
+    book = SourceBook(store, seal, fresh_seconds=settings.key_cache_seconds, providers=providers)
     return Receiving(store, book, providers, identity_key, seal)
 
 

@@ -95,6 +95,8 @@ RESPONSES: Final = {
     ),
     "DeadlineExceeded": _response(
         "The service did not answer in time.",
-        UpstreamTimeout("The scoring service did not answer within 10 s. Ask about fewer contacts at once."),
+        UpstreamTimeout(
+            "The scoring service is at work, and was not done within 10 s. Ask about fewer contacts at once."
+        ),
     ),
 }

@@ -1,11 +1,8 @@
 """The wire types of what comes in: contacts and events, validated one by one."""
 
-import json
-import math
 import re
 from datetime import datetime
 from typing import Annotated, Any, Literal
-from zoneinfo import available_timezones
 
 from pydantic import (
     AfterValidator,
@@ -17,41 +14,36 @@ from pydantic import (
     StringConstraints,
 )
 
+from shared.contracts.bounds import (
+    MAX_ATTRIBUTES,
+    MAX_NAME_CHARACTERS,
+    MAX_PROPERTIES,
+    checked_object,
+    scalar,
+)
 from shared.contracts.outcome import EventType
+from shared.values.addresses import MAX_CELL_CHARACTERS, maybe_address
+from shared.values.instants import read_time
+from shared.values.unreadable import Ambiguous, Unreadable
+from shared.values.zones import zone_name
 
 MAX_EVENTS_PER_CONTACT = 5_000
-MAX_ATTRIBUTES = 500
-MAX_PROPERTIES_CHARACTERS = 20_000
+_NO_TIME = "give an ISO 8601 time with a zone, such as 2026-06-01T09:30:00Z, of 1900 to 2200"
 
 
-def _known_zone(name: str) -> str:
-    if name not in _zones():
-        raise ValueError("not an IANA time zone such as Europe/Paris")
-    return name
-
-
-_ZONES: set[str] = set()
-
-
-def _zones() -> set[str]:
-    if not _ZONES:
-        _ZONES.update(available_timezones())
-    return _ZONES
-
-
-def _no_timestamp_number(value: Any) -> Any:
-    # A string of digits alone would be read as seconds since 1970: "20260601" would lie in 1970.
-    if isinstance(value, (int, float)) or (isinstance(value, str) and _is_number(value)):
-        raise ValueError("give an ISO 8601 time with a zone, such as 2026-06-01T09:30:00Z")
-    return value
-
-
-def _is_number(text: str) -> bool:
+def _time(value: Any) -> Any:
+    """Read every spelling that says its day and its zone; a naive time is refused as such by the type."""
+    # A number alone would be read as seconds since 1970: "20260601" would lie in 1970.
+    if isinstance(value, (int, float)) or (isinstance(value, str) and not value.strip(" +-.0123456789eE")):
+        raise ValueError(_NO_TIME)
+    if not isinstance(value, str):
+        return value
     try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+        return read_time(value)
+    except Ambiguous:
+        raise
+    except Unreadable as error:
+        raise ValueError(_NO_TIME) from error
 
 
 def _in_range(value: datetime) -> datetime:
@@ -61,30 +53,9 @@ def _in_range(value: datetime) -> datetime:
     return value
 
 
-def _finite(value: float) -> float:
-    if not math.isfinite(value):
-        raise ValueError("must be a finite number")
-    return value
-
-
-def _scalar(value: Any) -> Any:
-    if isinstance(value, float):
-        return _finite(value)
-    if isinstance(value, str) and len(value) > 2_000:
-        raise ValueError("at most 2,000 characters")
-    if value is None or isinstance(value, (str, int, bool)):
-        return value
-    raise ValueError("must be a string, a number, true, false or null")
-
-
-def _json_object(value: dict[str, Any]) -> dict[str, Any]:
-    try:
-        text = json.dumps(value, allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise ValueError("must be JSON, without NaN or Infinity") from error
-    if len(text) > MAX_PROPERTIES_CHARACTERS:
-        raise ValueError(f"at most {MAX_PROPERTIES_CHARACTERS:,} characters of JSON")
-    return value
+def _normal_address(value: str | None) -> str | None:
+    found = None if value is None else maybe_address(value)
+    return None if found is None else found.email
 
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -100,12 +71,15 @@ def _no_control(value: str) -> str:
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200, strict=True), AfterValidator(_no_control)]
 ContactId = Text
 AttributeName = Annotated[
-    str, StringConstraints(min_length=1, max_length=128, strict=True), AfterValidator(_no_control)
+    str, StringConstraints(min_length=1, max_length=MAX_NAME_CHARACTERS, strict=True), AfterValidator(_no_control)
 ]
-Zone = Annotated[str, AfterValidator(_known_zone)]
-Instant = Annotated[AwareDatetime, BeforeValidator(_no_timestamp_number), AfterValidator(_in_range)]
-Scalar = Annotated[str | int | float | bool | None, BeforeValidator(_scalar)]
-Properties = Annotated[dict[AttributeName, Any], AfterValidator(_json_object)]
+Email = Annotated[
+    Annotated[str, StringConstraints(max_length=MAX_CELL_CHARACTERS)] | None, AfterValidator(_normal_address)
+]
+Zone = Annotated[str, AfterValidator(zone_name)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_time), AfterValidator(_in_range)]
+Scalar = Annotated[str | int | float | bool | None, BeforeValidator(scalar)]
+Properties = Annotated[dict[AttributeName, Any], AfterValidator(checked_object)]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 
 
@@ -137,7 +111,9 @@ class InlineEvent(_Given):
     message_id: Annotated[Text | None, Field(description="The message that it belongs to.")] = None
     campaign_id: Annotated[Text | None, Field(description="The campaign that it belongs to.")] = None
     item: Annotated[Text | None, Field(description="Product, page, content or category.")] = None
-    properties: Annotated[Properties | None, Field(description="Anything else, kept as sent.", max_length=200)] = None
+    properties: Annotated[
+        Properties | None, Field(description="Anything else, kept as sent.", max_length=MAX_PROPERTIES)
+    ] = None
     human: Annotated[
         bool | None, Field(description="false: made by a machine (prefetch, link scanner); null: unknown.")
     ] = None
@@ -170,7 +146,13 @@ class ContactFields(_Given):
     ] = None
     created_at: Annotated[Instant | None, Field(description="Since when you know this contact.")] = None
     email: Annotated[
-        str | None, Field(description="Kept only as a keyed hash, to recognise the contact.", max_length=320)
+        Email,
+        Field(
+            description="Kept only as a keyed hash, to recognise the contact. A name beside the address, `mailto:` and "
+            "the case of letters do not matter; of several addresses the first counts. Nobody is recognised by a "
+            "placeholder such as unknown@.",
+            examples=["ann@example.com"],
+        ),
     ] = None
 
 

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.contracts.bounds import MAX_NUMBER
 from shared.contracts.rows import DAY
 from shared.features.feature import Feature
 from shared.timeline.pasts import AttributeColumn, Pasts
+from shared.values.missing import is_missing
 
 _TRUE = frozenset({"true", "yes", "y", "t", "1"})
 _FALSE = frozenset({"false", "no", "n", "f", "0"})
-MISSING = frozenset({"", "na", "n/a", "nan", "none", "null", "select"})
-"""Texts that mean that nobody filled the field in."""
 
 
 def attribute_column(
@@ -60,16 +60,11 @@ def parser_of(feature: Feature) -> Callable[[Any], float]:
     return {"numeric": as_number, "boolean": as_boolean, "date": as_days}[feature.kind]
 
 
-def is_missing(value: Any) -> bool:
-    """Tell whether a value stands for nothing at all."""
-    return value is None or (isinstance(value, str) and value.strip().lower() in MISSING)
-
-
 def as_number(value: Any) -> float:
-    """Read a number; NaN when it is none.
+    """Read a number; NaN when it is none, or a text of one that no attribute could be.
 
-    >>> as_number("12.5"), as_number(3)
-    (12.5, 3.0)
+    >>> as_number("12.5"), as_number(3), as_number("1e300")
+    (12.5, 3.0, nan)
     """
     if is_missing(value):
         return np.nan
@@ -77,7 +72,7 @@ def as_number(value: Any) -> float:
         number = float(value)
     except (TypeError, ValueError, OverflowError):
         return np.nan
-    return number if np.isfinite(number) else np.nan
+    return number if abs(number) <= MAX_NUMBER else np.nan
 
 
 def as_boolean(value: Any) -> float:
@@ -115,6 +110,7 @@ def as_text(value: Any) -> str:
 
 def as_category(value: Any, place: dict[str, float]) -> float:
     """Code a category; one never seen shares the code after the last; NaN when nothing is filled in."""
-    if is_missing(value):
-        return np.nan
-    return place.get(as_text(value), float(len(place)))
+    code = place.get(as_text(value))  # first: a model of before may have learned a word that means missing today
+    if code is not None:
+        return code
+    return np.nan if is_missing(value) else float(len(place))

@@ -56,6 +56,8 @@ class StoredContact:
     consent: Mapping[str, str]
     attributes: tuple[DatedValue, ...]
     """All values ever valid, by name and instant; the last of a name is the current one."""
+    unreadable: frozenset[str] = frozenset()
+    """Names of attributes whose current value could not be read, and is None."""
 
 
 class EventCount(NamedTuple):
@@ -83,6 +85,8 @@ class BulkCounts(NamedTuple):
     unchanged: int
     erased: int = 0
     """Left out: these contacts were erased, and an import does not bring them back."""
+    erased_rows: tuple[int, ...] = ()
+    """Places of the rows that were left out."""
 
 
 class AddedEvents(NamedTuple):
@@ -91,6 +95,8 @@ class AddedEvents(NamedTuple):
     new: int
     erased: int
     """Left out: their contacts were erased."""
+    erased_contacts: frozenset[str] = frozenset()
+    """Whose they were."""
 
 
 class AuditRow(NamedTuple):
@@ -229,3 +235,5 @@ class DeadLetterRow(NamedTuple):
     recipient: str | None
     """Keyed hash of whom it is about."""
     received_at: Microseconds
+    times: int = 1
+    """How often it came; as written, what is added."""

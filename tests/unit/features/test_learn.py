@@ -81,11 +81,29 @@ def test_an_undated_attribute_is_left_out_with_the_command_that_would_include_it
     assert kinds(learned(attributes=attributes, dated=False, dated_only=False)) == {"country": "categorical"}
 
 
-@pytest.mark.parametrize("name", ["first_name", "E-mail", "gender", "phone_number", "birth_date", "ip_address"])
-def test_what_identifies_a_person_is_left_out_unless_allowed(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("first_name", "its name stands for names of people"),
+        ("E-mail", "its name stands for e-mail addresses"),
+        ("gender", "its name stands for gender"),
+    ],
+)
+def test_what_identifies_a_person_is_left_out_unless_allowed(name: str, why: str) -> None:
     attributes = {name: ["x", "y"] * 30}
-    assert reasons(learned(attributes=attributes)) == {name: "a personal identifier"}
+    assert reasons(learned(attributes=attributes)) == {name: f"personal: {why}"}
     assert name in kinds(learned(attributes=attributes, allowed={name}))
+
+
+@pytest.mark.parametrize("name", ["female", "phone_service", "Do Not Email", "multiple_lines", "product_name"])
+def test_a_column_with_a_personal_word_in_its_name_is_used(name: str) -> None:
+    assert name in kinds(learned(attributes={name: ["yes", "no"] * 30}))
+
+
+def test_telephone_numbers_are_left_out_under_any_name() -> None:
+    attributes = {"hint": [f"+49 151 123456{number:02d}" for number in range(60)]}
+
+    assert reasons(learned(attributes=attributes)) == {"hint": "personal: its values look like telephone numbers"}
 
 
 def test_an_excluded_attribute_is_not_even_mentioned() -> None:

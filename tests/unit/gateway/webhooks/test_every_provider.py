@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.webhooks.incoming import Confirmation, Ignored, Incoming, IncomingEvent, IncomingMerge
+from gateway.webhooks.incoming import Confirmation, Ignored, Incoming, IncomingEvent, IncomingMerge, Refused
 from gateway.webhooks.provider import Credentials, ItemRefused, Provider, SignedRequest, WebhookRefused
 from gateway.webhooks.providers import PROVIDERS
 from shared.errors import ForetellError
@@ -125,7 +125,7 @@ def test_every_sample_is_understood(name: str) -> None:
 def test_a_redacted_item_says_the_same_of_the_hash(name: str) -> None:
     for item in SAMPLES[name].values():
         said = PROVIDERS[name].translate(item, received_at=NOON)
-        addresses = {one.recipient.email for one in said if not isinstance(one, (Confirmation, Ignored))}
+        addresses = {one.recipient.email for one in said if not isinstance(one, (Confirmation, Ignored, Refused))}
 
         redacted = replaced(item, lambda text, known=addresses: ADDRESS.sub(  # type: ignore[misc]
             lambda found: HASHED if found.group() in known else found.group(), text
@@ -137,7 +137,7 @@ def test_a_redacted_item_says_the_same_of_the_hash(name: str) -> None:
 
 
 def hashed(one: Incoming, name: str) -> Incoming:
-    if isinstance(one, (Confirmation, Ignored)) or one.recipient.email is None:
+    if isinstance(one, (Confirmation, Ignored, Refused)) or one.recipient.email is None:
         return one
     recipient = dataclasses.replace(one.recipient, email=HASHED)
     # These name no event of a single recipient, so the receipt is made of the address among others.
@@ -148,7 +148,7 @@ def hashed(one: Incoming, name: str) -> Incoming:
 def test_a_translation_holds_no_address_beside_the_recipient_and_the_message(name: str) -> None:
     for item in SAMPLES[name].values():
         for one in PROVIDERS[name].translate(item, received_at=NOON):
-            if not isinstance(one, (Confirmation, Ignored)):
+            if not isinstance(one, (Confirmation, Ignored, Refused)):
                 told: Mapping[str, Any] = dataclasses.asdict(one)
                 beside = {"recipient", "former", "message_id"}
                 assert "@" not in json.dumps({key: told[key] for key in told.keys() - beside}, default=str)
