@@ -41,6 +41,7 @@ from gateway.webhooks.sourcebook import SourceBook
 from shared.contracts.sealed import Seal
 from shared.serving import problem
 from shared.serving.middleware import BodyLimit, RequestContext
+from shared.serving.routing import EquivalentRequests
 from shared.settings import GatewaySettings
 from shared.store import Database, open_database
 
@@ -87,6 +88,7 @@ def create_app(
     app.add_middleware(QuotaHeaders)
     allow_origins(app, settings.cors_origins)
     app.add_middleware(pages.SecurityHeaders)
+    app.add_middleware(EquivalentRequests)
     app.add_middleware(RequestContext, metrics=metrics)
     document = openapi.merged(app)
     app.openapi = lambda: document  # type: ignore[method-assign]

@@ -128,7 +128,15 @@ def _reword_null(node: Node) -> None:
         kept = [part for part in given if part != {"type": "null"}]
         if len(kept) < len(given):
             node[name] = kept
-            node["nullable"] = True
+            _let_null_in(node, kept)
+
+
+def _let_null_in(node: Node, kept: list[Node]) -> None:
+    """Say `nullable` of one alternative: in 3.0 it counts only beside a `type`."""
+    if len(kept) > 1 and "type" in kept[0]:
+        kept[0] = {**kept[0], "nullable": True}
+    else:
+        node["nullable"] = True
 
 
 def _set_kinds(node: Node, kinds: list[str], *, nullable: bool) -> None:

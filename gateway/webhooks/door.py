@@ -9,6 +9,7 @@ from starlette.responses import Response
 from gateway.context import Body, gateway_of, json_of, now
 from gateway.webhook_schemas import SourceReady, TakenAnswer
 from gateway.webhooks.provider import SignedRequest
+from shared.serving.routing import called_path
 
 router = APIRouter(tags=["webhooks"])
 
@@ -24,13 +25,13 @@ ANYTHING: dict[str, Any] = {
 
 
 @router.post(
-    "/webhooks/{provider}/{source}",
+    "/webhooks/{provider}/{source_id}",
     response_model=TakenAnswer,
-    operation_id="receiveWebhook",
+    operation_id="receive_webhook",
     summary="Receive a provider's webhook",
     openapi_extra=ANYTHING,
 )
-async def receive(request: Request, provider: ProviderName, source: SourceAddress, body: Body) -> Response:
+async def receive(request: Request, provider: ProviderName, source_id: SourceAddress, body: Body) -> Response:
     """Verify what a provider sends and store what is new in it, before the answer.
 
     The same event again changes nothing; an item that cannot be taken becomes a dead letter and spoils no other.
@@ -45,7 +46,7 @@ async def receive(request: Request, provider: ProviderName, source: SourceAddres
         method=request.method,
         received_at=datetime.now(UTC),
     )
-    taken = await gateway.reception.take(provider, source, signed, facts)
+    taken = await gateway.reception.take(provider, source_id, signed, facts)
     counts = taken.counts
     return json_of(
         TakenAnswer(
@@ -58,16 +59,15 @@ async def receive(request: Request, provider: ProviderName, source: SourceAddres
     )
 
 
-@router.head("/webhooks/{provider}/{source}", include_in_schema=False)
 @router.get(
-    "/webhooks/{provider}/{source}",
+    "/webhooks/{provider}/{source_id}",
     response_model=SourceReady,
-    operation_id="checkWebhook",
+    operation_id="check_webhook",
     summary="Is this a source's address?",
 )
-async def check(request: Request, provider: ProviderName, source: SourceAddress) -> Response:
+async def check(request: Request, provider: ProviderName, source_id: SourceAddress) -> Response:
     """Tell that a source has this address, for providers that visit it before they send anything."""
-    await gateway_of(request).reception.require(provider, source, now())
+    await gateway_of(request).reception.require(provider, source_id, now())
     return json_of(SourceReady(status="ready"))
 
 
@@ -81,7 +81,7 @@ def _headers(request: Request) -> dict[str, str]:
 
 def _called(request: Request, public_url: str | None) -> str:
     """Tell the address as the provider called it, escapes as they were."""
-    path = request.scope.get("raw_path") or request.url.path.encode()
+    path = called_path(request)
     query = request.scope["query_string"]
     rest = (path + (b"?" + query if query else b"")).decode("latin-1")
     base = public_url if public_url is not None else f"{request.url.scheme}://{request.url.netloc}"

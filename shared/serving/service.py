@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from starlette.responses import JSONResponse, Response
 
 from shared.contracts.call import SERVED_HEADER
@@ -21,8 +21,10 @@ from shared.serving.lanes import Lanes
 from shared.serving.metrics import ServiceMetrics
 from shared.serving.middleware import BodyLimit, RequestContext
 from shared.serving.prediction_log import PredictionLog
+from shared.serving.query import refuse_unknown_query
 from shared.serving.question import Question
 from shared.serving.reads import Reads
+from shared.serving.routing import EquivalentRequests
 from shared.settings import ServiceSettings
 
 
@@ -82,6 +84,8 @@ class Service:
             lifespan=self._lifespan,
             docs_url=None,
             redoc_url=None,
+            redirect_slashes=False,
+            dependencies=[Depends(refuse_unknown_query)],
         )
         app.state.service = self
         problem.install(app)
@@ -92,6 +96,7 @@ class Service:
         key = self.settings.signing_key.get_secret_value().encode()
         app.add_middleware(SignedCalls, key=key, unix_seconds=self.unix_seconds)
         app.add_middleware(BodyLimit, max_bytes=self.settings.max_body_bytes)
+        app.add_middleware(EquivalentRequests)
         app.add_middleware(RequestContext, metrics=self.metrics)
         return app
 

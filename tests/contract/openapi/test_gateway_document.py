@@ -111,8 +111,8 @@ def test_only_operations_for_operators_and_webhooks_are_open(document: dict[str,
     assert sorted(path for path, _, operation in operations(document) if operation.get("security") == []) == [
         "/healthz",
         "/readyz",
-        "/webhooks/{provider}/{source}",
-        "/webhooks/{provider}/{source}",
+        "/webhooks/{provider}/{source_id}",
+        "/webhooks/{provider}/{source_id}",
     ]
 
 

@@ -14,7 +14,7 @@ from gateway.openapi.three_zero import as_3_0, schema_3_0
         ({"type": "null"}, {"nullable": True, "enum": [None]}),
         (
             {"anyOf": [{"type": "integer"}, {"type": "string"}, {"type": "null"}]},
-            {"anyOf": [{"type": "integer"}, {"type": "string"}], "nullable": True},
+            {"anyOf": [{"type": "integer", "nullable": True}, {"type": "string"}]},
         ),
         (
             {"anyOf": [{"type": "string", "enum": ["a", "b"]}, {"type": "null"}], "description": "d"},
