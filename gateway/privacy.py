@@ -3,9 +3,9 @@
 from fastapi import APIRouter
 from starlette.responses import Response, StreamingResponse
 
+from gateway.contact_schemas import EraseRequest, ErasureResponse
 from gateway.contacts import PathId
 from gateway.context import Administering, json_of, now
-from gateway.erasure_schemas import EraseRequest, ErasureResponse
 from gateway.export_schemas import ContactExport
 from gateway.idempotency import once_alone
 from gateway.ingest.erasure import erased

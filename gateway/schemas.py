@@ -1,11 +1,11 @@
 """The wire of the gateway's own paths; contacts and events themselves are in `shared.contracts`."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.contracts.contact import ContactFields, ContactInput, EventInput, Instant, Zone
+from shared.contracts.contact import ContactInput, EventInput
 from shared.contracts.outcome import BAND_LIFTS, EventType, Moment, OutcomeName
 from shared.contracts.prediction import Answer, Band, Grade, ProblemPointer, Reason, Source, Status, Trend
 
@@ -25,30 +25,6 @@ class ContactsRequest(_Asked):
     """Contacts to create or update."""
 
     contacts: Annotated[list[ContactInput], Field(description="Each is judged alone.", min_length=1, max_length=1_000)]
-
-
-class ContactChanges(ContactFields):
-    """What is to change of a contact; null takes an attribute or the time zone away."""
-
-    timezone: Annotated[
-        Zone | None,
-        Field(
-            default_factory=lambda: None,
-            description="IANA time zone; null: none is known any more.",
-            examples=["Europe/Paris"],
-        ),
-    ]
-    consent: Annotated[
-        dict[Literal["profiling"], Literal["granted", "denied"]],
-        Field(default_factory=dict, description="`denied` keeps the contact out of training and of predictions."),
-    ]
-    created_at: Annotated[
-        Instant, Field(default_factory=lambda: cast(Any, None), description="Since when you know this contact.")
-    ]
-    email: Annotated[
-        str,
-        Field(default_factory=str, description="Kept only as a keyed hash, to recognise the contact.", max_length=320),
-    ]
 
 
 class EventsRequest(_Asked):

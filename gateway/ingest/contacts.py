@@ -6,8 +6,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from gateway.contact_schemas import ContactChanges
 from gateway.ingest.envelope import document, items
-from gateway.schemas import ContactChanges, ContactCounts, ContactResult, ContactsResponse, StoredContactResponse
+from gateway.schemas import ContactCounts, ContactResult, ContactsResponse, StoredContactResponse
 from shared.contracts.contact import ContactFields, ContactInput
 from shared.contracts.mistakes import mistakes
 from shared.contracts.prediction import ProblemPointer

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from gateway.erasure_schemas import ErasureCounts, ErasureResponse, ErasureResult
+from gateway.contact_schemas import ErasureCounts, ErasureResponse, ErasureResult
 from shared.contracts.contact import ContactId
 from shared.contracts.mistakes import mistakes
 from shared.contracts.prediction import ProblemPointer

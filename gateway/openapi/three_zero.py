@@ -188,7 +188,7 @@ def _with_nullable_references(document: Node) -> Node:
         match value:
             case {"nullable": True, "allOf": [{"$ref": str(reference)}], **others}:
                 name = reference.rsplit("/", 1)[1]
-                twins[f"{name}OrNull"] = _null_listed({**schemas[name], "nullable": True})
+                twins[f"{name}OrNull"] = _null_listed({**schemas[name], "title": f"{name}OrNull", "nullable": True})
                 return _reference_alone({"$ref": f"{reference}OrNull", **others})
         return {name: walked(part) for name, part in value.items()}
 

@@ -148,7 +148,7 @@ async def test_after_kill_9_a_request_sent_again_has_its_effect_once(home: Path,
             again.end(signal.SIGKILL)
 
     assert len(answered) > 60
-    assert all(status == 200 and b'"created"' in body for status, body in sent)
+    assert all(status == 201 and b'"created"' in body for status, body in sent)
     assert all(sent[number][1] == body for number, body in answered.items())
 
 

@@ -68,7 +68,7 @@ def test_a_nullable_reference_points_to_a_nullable_twin() -> None:
     assert older["openapi"] == "3.0.3"
     assert older["info"] == {"title": "t", "version": "1", "license": {"name": "n"}}
     assert "jsonSchemaDialect" not in older
-    assert older["components"]["schemas"]["PartsOrNull"] == {"type": "object", "nullable": True}
+    assert older["components"]["schemas"]["PartsOrNull"] == {"type": "object", "title": "PartsOrNull", "nullable": True}
     assert older["components"]["schemas"]["Holder"]["properties"]["parts"] == {
         "$ref": "#/components/schemas/PartsOrNull"
     }

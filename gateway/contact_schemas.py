@@ -1,10 +1,35 @@
-"""The wire of erasing many contacts at once."""
+"""The wire of changing a contact and of erasing many at once."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from shared.contracts.contact import ContactFields, Instant, Zone
 from shared.contracts.prediction import Answer, ProblemPointer
+
+
+class ContactChanges(ContactFields):
+    """What is to change of a contact; null takes an attribute or the time zone away."""
+
+    timezone: Annotated[
+        Zone | None,
+        Field(
+            default_factory=lambda: None,
+            description="IANA time zone; null: none is known any more.",
+            examples=["Europe/Paris"],
+        ),
+    ]
+    consent: Annotated[
+        dict[Literal["profiling"], Literal["granted", "denied"]],
+        Field(default_factory=dict, description="`denied` keeps the contact out of training and of predictions."),
+    ]
+    created_at: Annotated[
+        Instant, Field(default_factory=lambda: cast(Any, None), description="Since when you know this contact.")
+    ]
+    email: Annotated[
+        str,
+        Field(default_factory=str, description="Kept only as a keyed hash, to recognise the contact.", max_length=320),
+    ]
 
 
 class EraseRequest(BaseModel):
