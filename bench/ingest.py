@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from shared.ingest import read_events
+from shared.ingest import Findings, event_batches, plan_file
 from shared.settings import Settings
 from shared.store import AccountStore, migrate, open_database
 
@@ -73,7 +73,7 @@ def run(file: Path, store: AccountStore, rows: int) -> None:
     began_cpu = time.process_time()
     done = new = told = 0
     reading = 0.0
-    batches = read_events(file, recorded_at=NOW)
+    batches = event_batches(plan_file(file, "events"), Findings(), recorded_at=NOW)
     while True:
         before = time.perf_counter()
         batch = next(batches, None)

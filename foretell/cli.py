@@ -86,5 +86,6 @@ def root(
 
 def main() -> None:
     """Run the command line."""
+    os.umask(0o077)  # what a command writes is for its own user
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     app(prog_name="foretell")

@@ -7,8 +7,9 @@ import fcntl
 import json
 import os
 import secrets
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ MARKER = ".foretell"
 SECRETS = ("signing_key", "identity_key")
 _SQLITE_MAGIC = b"SQLite format 3\x00"
 _DATABASES = ("store.sqlite", "predictions.sqlite", "mlflow.sqlite")
+_PRIVATE = ("keys", "secrets", "cache", "logs", "mlartifacts")
 _IGNORED = {"lost+found", ".gitignore", ".gitkeep", ".DS_Store"}
-_OURS = {"keys", "secrets", "cache", "logs", "mlartifacts", "sample.json", "up.lock", "worker.json", "files"}
+_OURS = {"keys", "secrets", "cache", "logs", "mlartifacts", "sample.json", "up.lock", "worker.json", "files", "rejects"}
 
 
 def prepare(home: Path) -> None:
@@ -43,6 +45,49 @@ def prepare(home: Path) -> None:
             f"{home} cannot be written ({error.strerror}): give this user the folder or set FORETELL_HOME to another."
         ) from error
     _refuse_damaged(home)
+    _tighten(home)
+
+
+def refuse_lost_store(home: Path) -> None:
+    """Refuse to make a store anew where one was: keys and models of a lost one lie beside it.
+
+    Raises:
+        Conflict: the store's file is missing, empty or without tables; everything is left as it is.
+    """
+    path = home / _DATABASES[0]
+    kept = next((name for name in ("keys", "cache", "mlartifacts") if _holds_something(home / name)), None)
+    if kept is None or _has_tables(path):
+        return
+    found = "is empty" if path.exists() else "is missing"
+    raise Conflict(
+        f"{path} {found}, and {home / kept} is of a store that had data: restore the file from a backup, or move "
+        f"{home} away to begin anew."
+    )
+
+
+def _holds_something(folder: Path) -> bool:
+    return folder.is_dir() and any(entry.name[0] != "." for entry in folder.iterdir())
+
+
+def _has_tables(path: Path) -> bool:
+    if not path.exists() or path.stat().st_size == 0:
+        return False
+    with closing(sqlite3.connect(path)) as connection:
+        try:
+            return connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is not None
+        except sqlite3.OperationalError:  # locked: somebody uses it
+            return True
+        except sqlite3.DatabaseError as error:
+            raise Conflict(f"{path} is damaged: restore it from a backup or move it away.") from error
+
+
+def _tighten(home: Path) -> None:
+    """Take from group and others what an older release, or another umask, let them read."""
+    for folder in (home, *(home / name for name in _PRIVATE)):
+        for path in folder.rglob("*") if folder != home else home.glob("*"):
+            if not path.is_symlink() and (path.is_file() or folder != home) and path.stat().st_mode & 0o077:
+                with suppress(OSError):  # somebody else's: whoever owns it decides
+                    path.chmod(path.stat().st_mode & 0o700)
 
 
 def _refuse_foreign(home: Path) -> None:
@@ -59,6 +104,8 @@ def _refuse_damaged(home: Path) -> None:
         path = home / name
         if not path.exists():
             continue
+        if path.is_dir():
+            raise Conflict(f"{path} is a folder, not a database: move it away, and restore the file from a backup.")
         try:
             with path.open("rb") as file:
                 start = file.read(len(_SQLITE_MAGIC))

@@ -1,18 +1,18 @@
-"""`foretell import`: files into the store in bounded memory; a row that cannot be read goes to a rejects file."""
+"""`foretell import`: files into the store in bounded memory; a row that cannot be read goes to a file of rejects."""
 
-import csv
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from foretell.opening import now_us
+from foretell.rejects import Rejects
 from foretell.showing import progress_bars
 from shared.errors import FileRefused
-from shared.ingest import Batch, Reject, read_contacts, read_events
+from shared.ingest import Batch, Findings, Options, Plan, Reject, contact_batches, event_batches, plan_file
+from shared.ingest.plan import Subject, lines_text
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -20,27 +20,39 @@ if TYPE_CHECKING:
     from shared.store import AccountStore
 
 Row = TypeVar("Row")
+CHECKED = 0.3
+"""Share of the progress that the first reading is, which only looks."""
+ERASED = "left out: the contact was erased"
 
 
 @dataclass(slots=True)
 class Summary:
     """What became of one file."""
 
-    file: str
-    rows: int = 0
+    plan: Plan
     new: int = 0
     updated: int = 0
     unchanged: int = 0
     erased: int = 0
     """Left out: their contacts were erased."""
+    erased_lines: list[int] = field(default_factory=list)
+    """The first lines of those."""
     rejected: int = 0
+    first_rejects: list[Reject] = field(default_factory=list)
     rejects_file: str | None = None
+    findings: list[str] = field(default_factory=list)
+    """Sentences: what was changed or left out in single cells."""
     seconds: float = 0.0
+
+    @property
+    def rows(self) -> int:
+        """How many rows were read, rejects included."""
+        return self.new + self.updated + self.unchanged + self.erased + self.rejected
 
     def to_row(self) -> dict[str, Any]:
         """Lay it out for a table."""
         return {
-            "file": self.file,
+            "file": str(self.plan.path),
             "rows": self.rows,
             "new": self.new,
             "updated": self.updated,
@@ -51,44 +63,39 @@ class Summary:
             "seconds": round(self.seconds, 2),
         }
 
+    def to_dict(self) -> dict[str, Any]:
+        """Lay it out as JSON, with what was said on the way."""
+        return {
+            **self.to_row(),
+            "not_read_from_line": self.plan.layout.unread_from,
+            "warnings": [*self.plan.notes, *self.plan.warnings],
+            "findings": self.findings,
+            "rejects": [{"line": reject.line, "reason": reject.reason} for reject in self.first_rejects],
+            "erased_lines": self.erased_lines,
+        }
 
-@dataclass(slots=True)
-class Rejects:
-    """The file beside the source that takes line and reason of each bad row; made when there is one."""
+    def failure(self, max_rejected: float) -> str | None:
+        """Say why the import as a whole did not succeed, though rows may have been loaded; None: it did.
 
-    source: Path
-    max_errors: int | None
-    count: int = 0
-    _open: ExitStack = field(default_factory=ExitStack)
-    _writer: Any = None
-
-    @property
-    def path(self) -> Path:
-        """Tell where it lies."""
-        return self.source.with_name(f"{self.source.name}.rejects.csv")
-
-    def take(self, rejects: list[Reject]) -> None:
-        """Write bad rows down.
-
-        Raises:
-            FileRefused: there are more than were allowed; what was loaded before stays.
+        Args:
+            max_rejected: share of the rows that may be rejects, 0 to 1; one row never is too many.
         """
-        if rejects and self._writer is None:
-            file = self._open.enter_context(self.path.open("w", newline="", encoding="utf-8"))
-            self._writer = csv.writer(file)
-            self._writer.writerow(("line", "reason"))
-        for reject in rejects:
-            self._writer.writerow(reject)
-        self.count += len(rejects)
-        if self.max_errors is not None and self.count > self.max_errors:
-            raise FileRefused(
-                f"{self.source} has more than {self.max_errors} bad rows: see {self.path}, mend them and import again; "
-                "what was loaded stays and is not loaded twice."
+        name, layout = self.plan.path.name, self.plan.layout
+        loaded = self.new + self.updated + self.unchanged
+        see = f"; see {self.rejects_file}" if self.rejects_file else ""
+        if layout.unread_from is not None:
+            return f"{name} was not read from line {layout.unread_from:,} on: {layout.unread_reason}{see}."
+        if not self.rows:
+            return f"{name} holds no row: nothing was loaded."
+        if not loaded and self.rejected:
+            return f"Nothing of {name} was loaded: all {self.rejected:,} rows that could be are rejects{see}."
+        if self.rejected > 1 and self.rejected > max_rejected * self.rows:
+            share = self.rejected / self.rows
+            return (
+                f"{self.rejected:,} of {self.rows:,} rows of {name} ({share:.0%}) are rejects, more than "
+                f"{max_rejected:.0%}{see}, mend them and import again; what was loaded stays and is not loaded twice."
             )
-
-    def close(self) -> None:
-        """Close the file."""
-        self._open.close()
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,64 +104,118 @@ class Import:
 
     store: "AccountStore"
     identity_key: bytes
+    home: Path
+    options: Options = field(default_factory=Options)
     max_errors: int | None = None
 
-    def load(self, contacts: Path | None, events: Path | None) -> list[Summary]:
-        """Load contacts, then events; the same file again changes nothing.
-
-        Args:
-            contacts: a file of contacts.
-            events: a file of events.
+    def check(self, path: Path, subject: Subject) -> Summary:
+        """Read a file as an import would, and write nothing.
 
         Raises:
-            FileRefused: a file cannot be read, or has too many bad rows.
+            FileRefused: it cannot be read.
         """
-        at = now_us()
-        summaries = []
         with progress_bars() as progress:
-            if contacts is not None:
-                batches = read_contacts(contacts, recorded_at=at, identity_key=self.identity_key)
-                summaries.append(
-                    self._load(contacts, batches, lambda rows, one: self._put_contacts(rows, one, at), progress)
-                )
-            if events is not None:
-                summaries.append(self._load(events, read_events(events, recorded_at=at), self._add_events, progress))
-        return summaries
+            plan, shown = self._planned(path, subject, progress)
+            summary, findings = Summary(plan), Findings()
+            for batch in self._batches(plan, findings, now_us(), shown):
+                summary.new += len(batch.rows)
+                summary.rejected += len(batch.rejects)
+                summary.first_rejects += batch.rejects[: max(0, 5 - len(summary.first_rejects))]
+            summary.findings = findings.sentences({column.name: column.filled for column in plan.columns})
+        return summary
 
-    def _load(
-        self,
-        path: Path,
-        batches: Iterator[Batch[Row]],
-        write: Callable[[list[Row], Summary], None],
-        progress: "Progress",
-    ) -> Summary:
-        summary, rejects, began = Summary(str(path)), Rejects(path, self.max_errors), time.monotonic()
-        task = progress.add_task(path.name, total=1.0)
-        try:
-            for batch in one_ahead(batches):
-                write(batch.rows, summary)
-                summary.rows += len(batch)
-                rejects.take(batch.rejects)
-                progress.update(task, completed=batch.fraction)
-        finally:
-            rejects.close()
-        summary.rejected = rejects.count
-        summary.rejects_file = str(rejects.path) if rejects.count else None
+    def load(self, path: Path, subject: Subject, *, announce: Callable[[Plan], None]) -> Summary:
+        """Load a file; the same file again changes nothing.
+
+        Args:
+            path: of the file.
+            subject: what its rows are.
+            announce: takes the plan before the first row is written.
+
+        Raises:
+            FileRefused: it cannot be read, or has too many bad rows.
+        """
+        at, began = now_us(), time.monotonic()
+        with progress_bars() as progress:
+            plan, shown = self._planned(path, subject, progress)
+            announce(plan)
+            summary, findings = Summary(plan), Findings()
+            rejects = Rejects(self.home, self.store.account, path, [column.name for column in plan.columns])
+            write = self._writer(subject, summary, rejects, at)
+            try:
+                for batch in one_ahead(self._batches(plan, findings, at, shown)):
+                    write(batch)
+                    rejects.take(batch.rejects)
+                    self._refuse_many(path, rejects)
+            finally:
+                rejects.close()
+        summary.rejected, summary.first_rejects = rejects.count, rejects.first
+        summary.rejects_file = str(rejects.path) if rejects.count or rejects.left_out else None
+        summary.findings = findings.sentences({column.name: column.filled for column in plan.columns})
         summary.seconds = time.monotonic() - began
         return summary
 
-    def _put_contacts(self, rows: list[Any], summary: Summary, at: int) -> None:
-        counts = self.store.bulk_contacts(rows, recorded_at=at)
-        summary.new += counts.created
-        summary.updated += counts.updated
-        summary.unchanged += counts.unchanged
-        summary.erased += counts.erased
+    def _planned(self, path: Path, subject: Subject, progress: "Progress") -> tuple[Plan, Callable[[float], None]]:
+        """Read a file for the first time; the progress goes on with the second one."""
+        task = progress.add_task(path.name, total=1.0)
+        plan = plan_file(
+            path, subject, self.options, lambda fraction: progress.update(task, completed=CHECKED * fraction)
+        )
+        return plan, lambda fraction: progress.update(task, completed=CHECKED + (1 - CHECKED) * fraction)
 
-    def _add_events(self, rows: list[Any], summary: Summary) -> None:
-        added = self.store.bulk_events(rows)
-        summary.new += added.new
-        summary.erased += added.erased
-        summary.unchanged += len(rows) - added.new - added.erased
+    def _batches(
+        self, plan: Plan, findings: Findings, at: int, progress: Callable[[float], None]
+    ) -> Iterator[Batch[Any]]:
+        if plan.subject == "events":
+            return event_batches(plan, findings, recorded_at=at, progress=progress)
+        return contact_batches(plan, findings, recorded_at=at, identity_key=self.identity_key, progress=progress)
+
+    def _writer(self, subject: Subject, summary: Summary, rejects: Rejects, at: int) -> Callable[[Batch[Any]], None]:
+        from shared.store import Pace
+
+        pace = Pace()
+
+        def contacts(batch: Batch[Any]) -> None:
+            counts = self.store.bulk_contacts(batch.rows, recorded_at=at, pace=pace)
+            summary.new += counts.created
+            summary.updated += counts.updated
+            summary.unchanged += counts.unchanged
+            erased([batch.lines[place] for place in counts.erased_rows])
+
+        def events(batch: Batch[Any]) -> None:
+            added = self.store.bulk_events(batch.rows, pace=pace)
+            summary.new += added.new
+            summary.unchanged += len(batch.rows) - added.new - added.erased
+            if added.erased_contacts:
+                pairs = zip(batch.rows, batch.lines, strict=True)
+                erased([line for row, line in pairs if row.contact_id in added.erased_contacts])
+
+        def erased(lines: list[int]) -> None:
+            summary.erased += len(lines)
+            summary.erased_lines += lines[: max(0, 5 - len(summary.erased_lines))]
+            for line in lines:
+                rejects.leave_out(line, ERASED)
+
+        return contacts if subject == "contacts" else events
+
+    def _refuse_many(self, path: Path, rejects: Rejects) -> None:
+        if self.max_errors is not None and rejects.count > self.max_errors:
+            raise FileRefused(
+                f"{path} has more than {self.max_errors} bad rows: see {rejects.path}, mend them and import again; "
+                "what was loaded stays and is not loaded twice."
+            )
+
+
+def sentences_after(summary: Summary) -> list[str]:
+    """Say what reading the rows found: first rejects, rows of the erased, cells that were changed or left out."""
+    said = [*summary.findings]
+    if summary.erased:
+        lines = lines_text(summary.erased_lines, summary.erased)
+        said.append(f"{summary.erased:,} rows were {ERASED} ({lines}).")
+    said += [f"Line {reject.line:,} is a reject: {reject.reason}." for reject in summary.first_rejects]
+    if summary.rejected > len(summary.first_rejects):
+        said.append(f"{summary.rejected - len(summary.first_rejects):,} more rejects are in {summary.rejects_file}.")
+    return said
 
 
 def one_ahead(batches: Iterator[Row]) -> Iterator[Row]:

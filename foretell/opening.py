@@ -78,6 +78,7 @@ def opened_database(settings: Settings | None = None) -> Iterator[tuple[Settings
     settings = settings or read(Settings)
     if settings.store_url is None:
         home.prepare(settings.home)
+        home.refuse_lost_store(settings.home)
         migrate(settings)
     database = open_database(settings, known_identity_key(settings))
     try:

@@ -67,7 +67,7 @@ class Supervisor:
         with self._log(program.name).open("ab") as log:
             return subprocess.Popen(  # noqa: S603 - our own interpreter and module names
                 [sys.executable, "-m", "foretell.child", str(descriptor), *program.arguments],
-                env=dict(self.environment),
+                env=program.environment(self.environment),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared.capabilities import TABLE
+from shared.environment import granting
 from shared.errors import Conflict
 from shared.settings import service_port
 
@@ -20,6 +21,10 @@ class Program:
     """The module and what follows it on the command line."""
     host: str
     port: int
+    metrics_port: int | None = None
+    """Where it shows its metrics, on the host that the settings name; None: nowhere."""
+    secrets: frozenset[str] = frozenset()
+    """Settings that hold a secret, and that it needs; it is given no other one."""
 
     @property
     def health_url(self) -> str:
@@ -27,64 +32,87 @@ class Program:
         host = "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104 - compared, not bound
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/healthz"
 
+    def environment(self, every: Mapping[str, str]) -> dict[str, str]:
+        """Leave of an environment what is for this program."""
+        given = granting(every, self.secrets)
+        given.pop("FORETELL_METRICS_PORT", None)
+        if self.metrics_port is not None:
+            given["FORETELL_METRICS_PORT"] = str(self.metrics_port)
+        return given
 
-def programs(host: str, port: int) -> tuple[Program, ...]:
+
+_STORE = frozenset({"store_url", "predictions_url"})
+
+
+def programs(host: str, port: int, metrics_port: int | None = None) -> tuple[Program, ...]:
     """List every process: the services, the worker, and last the gateway that fronts them.
 
     Args:
         host: where the gateway listens; everything else keeps to loopback.
         port: the gateway's port; the others take those that follow.
+        metrics_port: the gateway's, the others take those that follow in the same order; None: no metrics.
     """
+
+    def after(first: int | None, place: int) -> int | None:
+        return None if first is None else first + place
+
     services = [
         Program(
             line.name,
             (f"services.{line.name}.api", "--port", str(service_port(port, line.name))),
             "127.0.0.1",
             service_port(port, line.name),
+            after(metrics_port, 1 + place),
+            _STORE | {"signing_key", "registry_url"},
         )
-        for line in TABLE
+        for place, line in enumerate(TABLE)
     ]
-    worker_port = port + 1 + len(TABLE)
-    worker = Program("worker", ("foretell", "worker", "--port", str(worker_port)), "127.0.0.1", worker_port)
-    gateway = Program("gateway", ("gateway", "--host", host, "--port", str(port)), host, port)
+    last = 1 + len(TABLE)
+    working = ("foretell", "worker", "--port", str(port + last))
+    known = _STORE | {"signing_key", "identity_key"}
+    worker = Program("worker", working, "127.0.0.1", port + last, after(metrics_port, last), known)
+    serving = ("gateway", "--host", host, "--port", str(port))
+    gateway = Program("gateway", serving, host, port, metrics_port, known | {"limits_redis_url"})
     return (*services, worker, gateway)
 
 
-def refuse_taken_ports(listed: tuple[Program, ...]) -> None:
+def refuse_taken_ports(listed: tuple[Program, ...], metrics_host: str = "127.0.0.1") -> None:
     """Check that every port is free.
 
     Raises:
         Conflict: one is taken, out of range, or the host is not ours; says which.
     """
     for program in listed:
-        family = socket.AF_INET6 if ":" in program.host else socket.AF_INET
-        try:
-            with socket.socket(family, socket.SOCK_STREAM) as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                probe.bind((program.host, program.port))
-        except (OSError, OverflowError) as error:
-            raise Conflict(_sentence(program, error)) from error
+        _refuse_taken(program.name, program.host, program.port, "FORETELL_PORT")
+        if program.metrics_port is not None:
+            _refuse_taken(f"metrics of {program.name}", metrics_host, program.metrics_port, "FORETELL_METRICS_PORT")
 
 
-def _sentence(program: Program, error: OSError | OverflowError) -> str:
-    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-        return (
-            f"Port {program.port} ({program.name}) is taken: stop what listens there, or set FORETELL_PORT to a number "
-            "with free ones behind it."
-        )
-    if isinstance(error, OSError) and error.errno == errno.EACCES:
-        return f"Port {program.port} ({program.name}) needs more rights: set FORETELL_PORT to one above 1023."
-    return f"Cannot listen on {program.host}:{program.port} ({program.name}): give --host and --port of this machine."
+def _refuse_taken(name: str, host: str, port: int, setting: str) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except (OSError, OverflowError) as error:
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+            way_out = f"is taken: stop what listens there, or set {setting} to a number with free ones behind it"
+        elif isinstance(error, OSError) and error.errno == errno.EACCES:
+            way_out = f"needs more rights: set {setting} to one above 1023"
+        else:
+            told = f"Cannot listen on {host}:{port} ({name}): give --host and --port of this machine."
+            raise Conflict(told) from error
+        raise Conflict(f"Port {port} ({name}) {way_out}.") from error
 
 
 def environment(base: Mapping[str, str], home: Path, port: int, secrets: Mapping[str, str]) -> dict[str, str]:
-    """Compose what a child sees: everything we see, this home, and secrets unless they were given.
+    """Compose what children see: everything we see, this home, and secrets unless they were given.
 
     Args:
         base: our own environment.
         home: the folder, made absolute.
         port: the gateway's port.
-        secrets: by setting name in lower case.
+        secrets: by setting name in lower case; each program is given those that it needs.
     """
     given = {f"FORETELL_{name.upper()}": value for name, value in secrets.items()}
     return {

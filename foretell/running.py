@@ -33,9 +33,11 @@ def run_all(settings: Settings, host: str, port: int) -> None:
         Conflict: home, lock or a port is not to be had, or a process does not start.
     """
     home.prepare(settings.home)
-    listed = programs(host, port)
+    if settings.store_url is None:
+        home.refuse_lost_store(settings.home)
+    listed = programs(host, port, settings.metrics_port)
     with home.locked(settings.home):
-        refuse_taken_ports(listed)
+        refuse_taken_ports(listed, settings.metrics_host)
         _prepare_store(settings)
         secrets = {name: home.secret(settings.home, name) for name in home.SECRETS}
         supervisor = Supervisor(

@@ -23,12 +23,17 @@ def show_rows(rows: Sequence[dict[str, Any]], *, as_json: bool, empty: str) -> N
         empty: the sentence for people when there are none.
     """
     if as_json:
-        typer.echo(json.dumps(list(rows), indent=2, default=str))
+        show_json(rows)
     elif not rows:
         typer.echo(empty)
     else:
         for line in aligned([list(rows[0]), *([_text(value) for value in row.values()] for row in rows)]):
             typer.echo(line)
+
+
+def show_json(values: Sequence[dict[str, Any]]) -> None:
+    """Print a JSON list for scripts."""
+    typer.echo(json.dumps(list(values), indent=2, default=str))
 
 
 def aligned(cells: Sequence[Sequence[str]]) -> list[str]:

@@ -12,11 +12,13 @@ from foretell.background.rescoring import Rescoring
 from foretell.background.retention import Retention, rules
 from foretell.ending import Ending
 from foretell.opening import now_us
+from foretell.rejects import sweep
 from shared.contracts.rows import SECOND
 from shared.contracts.sealed import Seal
 from shared.delivery.courier import Courier, CourierMetrics
 from shared.delivery.sender import Sender
 from shared.serving import logs
+from shared.serving.metrics import shown_metrics
 from shared.settings import WorkerSettings
 from shared.store import Database, open_database
 
@@ -51,9 +53,14 @@ def loops_of(settings: WorkerSettings, database: Database, stop: threading.Event
     patience = int(settings.rescore_patience_seconds * SECOND)
     following = Following(database, noticing, int(debounce * SECOND), patience, stop, now_us)
     courier = _courier(settings, database, stop, CourierMetrics(metrics.registry))
+
+    def sweep_rejects() -> None:
+        sweep(settings.home, database, settings.identity_key.get_secret_value().encode())
+
     return Loops(
         (
             Loop("retention", settings.retention_every_seconds, retention.turn),
+            Loop("rejects", settings.retention_every_seconds, sweep_rejects),
             Loop("rescoring", settings.rescore_poll_seconds, rescoring.turn, services.all_ready),
             Loop("following", debounce / LOOKS_A_DEBOUNCE, following.turn, services.all_ready),
             Loop("deliveries", BREATH_SECONDS, courier.turn, end=courier.end, failing_seconds=FAILING_SECONDS),
@@ -81,7 +88,7 @@ def run(settings: WorkerSettings, *, host: str, port: int) -> None:
 
     Args:
         settings: of the worker.
-        host: address of `/healthz` and `/metrics`.
+        host: address of `/healthz`.
         port: of the same.
     """
     logs.configure(settings.log_level, "worker")
@@ -91,7 +98,7 @@ def run(settings: WorkerSettings, *, host: str, port: int) -> None:
     try:
         loops = loops_of(settings, database, stop)
         loops.start()
-        with health_door(loops, host, port):
+        with health_door(loops, host, port), shown_metrics(loops.metrics.registry, settings):
             log.info("worker.started", extra={"loops": [loop.name for loop in loops.loops]})
             ending.wait()
             stop.set()

@@ -73,6 +73,7 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
     )
+    app.state.metrics = metrics
     problem.install(app)
     # First, since most requests are forwarded and routes are tried in order (a fifth of their cost, measured).
     add_forwarding(app)
@@ -89,7 +90,7 @@ def create_app(
     allow_origins(app, settings.cors_origins)
     app.add_middleware(pages.SecurityHeaders)
     app.add_middleware(EquivalentRequests)
-    app.add_middleware(RequestContext, metrics=metrics)
+    app.add_middleware(RequestContext, metrics=metrics, within_seconds=settings.request_timeout_seconds)
     document = openapi.merged(app)
     app.openapi = lambda: document  # type: ignore[method-assign]
     return app

@@ -7,8 +7,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
+from shared import deadline
 from shared.contracts.key import SCOPES, Scope, allows, matches, public_id_of
 from shared.contracts.rows import SECOND, Microseconds
 from shared.errors import NotAllowed, NotAuthenticated, StoreUnavailable
@@ -19,6 +20,8 @@ log = logging.getLogger(__name__)
 LOOKUP_TIMEOUT_SECONDS = 2.0
 REMEMBERED_KEYS = 10_000
 RETRY_SECONDS = 1.0
+Argument = TypeVar("Argument")
+Result = TypeVar("Result")
 
 
 class KeySource(Protocol):
@@ -112,13 +115,22 @@ class Keyring:
         if not used:
             return
         try:
-            await asyncio.get_running_loop().run_in_executor(self._threads, self._source.touch_keys, used)
+            await self._in_thread(self._source.touch_keys, used)
         except StoreUnavailable:
             self._used = {**used, **self._used}
 
     def close(self) -> None:
         """Let the threads go."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _in_thread(self, work: Callable[[Argument], Result], argument: Argument) -> Result:
+        """Ask the store from a thread, which a locked one does not hold for longer than anybody waits."""
+
+        def within() -> Result:
+            with deadline.within(LOOKUP_TIMEOUT_SECONDS):
+                return work(argument)
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads, within)
 
     def _valid(self, row: KeyRow | None, text: str) -> KeyRow:
         """Refuse what the store does not vouch for; the same words for an unknown id and a wrong secret."""
@@ -154,10 +166,9 @@ class Keyring:
         return known.row is not None and self._monotonic() - known.verified_at <= self._grace_seconds
 
     async def _ask(self, public_id: str) -> _Known:
-        loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(LOOKUP_TIMEOUT_SECONDS):
-                row = await loop.run_in_executor(self._threads, self._source.key, public_id)
+                row = await self._in_thread(self._source.key, public_id)
         except (StoreUnavailable, TimeoutError) as error:
             return self._within_grace(public_id, error)
         now = self._monotonic()

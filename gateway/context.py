@@ -1,10 +1,12 @@
 """What the gateway's routes share: the parts that live as long as the process, and who is asking."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
+from anyio import Semaphore, fail_after
 from fastapi import Depends, Query, Request
 from fastapi.dependencies.models import Dependant
 from pydantic import BaseModel
@@ -18,14 +20,17 @@ from gateway.metrics import GatewayMetrics
 from gateway.upstream import Upstreams
 from gateway.webhooks.receiving import Retrying
 from gateway.webhooks.reception import Reception
+from shared import deadline
 from shared.contracts.instants import microseconds
 from shared.contracts.key import Scope
 from shared.contracts.rows import Microseconds
-from shared.errors import NotAuthenticated
+from shared.errors import NotAuthenticated, StoreUnavailable
 from shared.serving.query import refuse_unknown_query
 from shared.settings import GatewaySettings
 from shared.store import AccountStore, Database
 
+WRITERS = 20
+_READS = ("GET", "HEAD")
 _SPENDING = ("predict", "ingest")
 """Scopes of calls that are about contacts."""
 
@@ -42,6 +47,25 @@ class Gateway:
     cursors: Cursors
     metrics: GatewayMetrics
     reception: Reception
+    writers: Semaphore = field(default_factory=lambda: Semaphore(WRITERS))
+    """Places of requests that write; fewer than there are threads."""
+
+    @asynccontextmanager
+    async def writing(self, within_seconds: float | None) -> AsyncIterator[None]:
+        """Wait for one of the places of those who write.
+
+        Raises:
+            StoreUnavailable: there was none in time.
+        """
+        try:
+            with fail_after(within_seconds):
+                await self.writers.acquire()
+        except TimeoutError as error:
+            raise StoreUnavailable("The store is busy: others write to it; try again soon.") from error
+        try:
+            yield
+        finally:
+            self.writers.release()
 
     def retrying(self, store: AccountStore) -> Retrying:
         """Make what tries the dead letters of an account again."""
@@ -127,9 +151,23 @@ def scope_of(dependant: Dependant) -> Scope | None:
     return found[0] if found else None
 
 
-def _with(scope: Scope) -> Callable[[Request], Awaitable[Visit]]:
-    async def allowed(request: Request) -> Visit:
-        return await visit(request, scope)
+def _with(scope: Scope, *, writes: bool = True) -> Callable[[Request], AsyncIterator[Visit]]:
+    """Make the dependency of a route.
+
+    Args:
+        scope: that the key needs.
+        writes: whether the route waits for the store's writers, unless its method only reads. Then its body is read
+            and a place taken before it gets a thread: those who wait for a locked store leave threads to readers.
+    """
+
+    async def allowed(request: Request) -> AsyncIterator[Visit]:
+        made = await visit(request, scope)
+        if not writes or request.method in _READS:
+            yield made
+            return
+        await request.body()
+        async with made.gateway.writing(deadline.seconds_left()):
+            yield made
 
     allowed.scope = scope  # type: ignore[attr-defined]
     return allowed
@@ -138,6 +176,8 @@ def _with(scope: Scope) -> Callable[[Request], Awaitable[Visit]]:
 Reading = Annotated[Visit, Depends(_with("read"))]
 Ingesting = Annotated[Visit, Depends(_with("ingest"))]
 Administering = Annotated[Visit, Depends(_with("admin"))]
+Trying = Annotated[Visit, Depends(_with("admin", writes=False))]
+"""Somebody who may change things, and changes nothing in the store."""
 Body = Annotated[bytes, Depends(body_of)]
 Limit = Annotated[int, Query(ge=1, le=1_000, description="How many at most.")]
 Cursor = Annotated[str | None, Query(max_length=4_000, description="`next_cursor` of the page before.")]

@@ -1,4 +1,4 @@
-"""Whether this process lives, whether it can serve, and what it counted; open to anybody who reaches it."""
+"""Whether this process lives and whether it can serve; open to anybody who reaches it."""
 
 import asyncio
 from typing import Literal
@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from gateway.context import Gateway, gateway_of
 from gateway.schemas import HealthResponse, ReadyResponse
+from shared import deadline
 from shared.errors import StoreUnavailable
 
 router = APIRouter(tags=["operations"])
@@ -37,16 +38,10 @@ async def readyz(request: Request) -> Response:
     return Response(answer.model_dump_json(), status_code=200 if ready else 503, media_type="application/json")
 
 
-@router.get("/metrics", include_in_schema=False)
-async def show_metrics(request: Request) -> Response:
-    """Show what was counted, in Prometheus' text format."""
-    return gateway_of(request).metrics.exposition()
-
-
 async def _store_state(gateway: Gateway) -> Literal["reachable", "away"]:
     try:
-        async with asyncio.timeout(PING_SECONDS):
+        with deadline.within(PING_SECONDS):
             await asyncio.to_thread(gateway.database.ping)
-    except (StoreUnavailable, TimeoutError):
+    except StoreUnavailable:
         return "away"
     return "reachable"

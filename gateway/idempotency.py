@@ -19,6 +19,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.context import Visit, now
+from shared import deadline
 from shared.contracts.rows import HOUR, SECOND
 from shared.contracts.sealed import Seal
 from shared.errors import BadRequest, ForetellError, IdempotencyInProgress, IdempotencyKeyReused, StoreUnavailable
@@ -27,6 +28,8 @@ from shared.store import AccountStore, AnswerRow
 
 HEADER: Final = "Idempotency-Key"
 REPLAYED_HEADER: Final = "Idempotency-Replayed"
+RELEASE_SECONDS: Final = 0.5
+"""What is left for giving a claim back where the request's own time is up."""
 LEASE: Final = 60 * SECOND
 """How long a request may take before it counts as died; one that still lives is waited for."""
 _NOT_KEPT: Final = (401, 403, 408, 425, 429)
@@ -161,7 +164,7 @@ def _answered(visit: Visit, named: Naming, answer: Callable[[Visit], Response], 
         raise
     finally:
         if not settled:
-            with suppress(StoreUnavailable):
+            with suppress(StoreUnavailable), deadline.within(RELEASE_SECONDS):
                 store.release_claim(named.key, claim)
 
 

@@ -59,6 +59,9 @@ class Settings(BaseSettings):
     predictions_url: DatabaseUrl | None = None
     """Where predictions are logged; None: a SQLite file of its own in `home`, or the store's PostgreSQL."""
 
+    store_patience_seconds: PositiveFloat = 30.0
+    """How long work behind which no client waits (worker, commands, polls) waits for a locked store."""
+
     registry_url: SecretStr | None = None
     """MLflow tracking URI; None: SQLite in `home`."""
 
@@ -70,6 +73,12 @@ class Settings(BaseSettings):
 
     public_url: PublicUrl | None = None
     """How the gateway is reached from outside, such as https://foretell.example.com; None: as it is asked."""
+
+    metrics_port: Annotated[int, Field(ge=1, le=65_535)] | None = None
+    """Port of `/metrics`, in the embedded setup the gateway's; None: metrics are shown nowhere."""
+
+    metrics_host: str = "127.0.0.1"
+    """Address of that port: loopback, unless a collector asks from elsewhere."""
 
     identity_key: Annotated[SecretStr | None, Field(min_length=32)] = None
     """Key of the hash under which e-mail addresses are kept, and who was erased is recognised."""

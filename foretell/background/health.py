@@ -1,4 +1,4 @@
-"""The worker's own small door: `/healthz`, `/readyz` (the same here) and `/metrics`; on loopback by default."""
+"""The worker's own small door: `/healthz` and `/readyz` (the same here); on loopback by default."""
 
 import threading
 from collections.abc import Iterator
@@ -6,15 +6,12 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from prometheus_client import generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
-
 from foretell.background.loops import Loops
 
 
 @contextmanager
 def health_door(loops: Loops, host: str, port: int) -> Iterator[int]:
-    """Answer `/healthz` (200 while every loop lives, else 503) and `/metrics`.
+    """Answer `/healthz`: 200 while every loop lives, else 503.
 
     Args:
         loops: whose state is told.
@@ -33,14 +30,12 @@ def health_door(loops: Loops, host: str, port: int) -> Iterator[int]:
             if self.path in {"/healthz", "/readyz"}:
                 status = HTTPStatus.OK if loops.alive() else HTTPStatus.SERVICE_UNAVAILABLE
                 self._answer(status, b'{"status":"ok"}' if status is HTTPStatus.OK else b'{"status":"failing"}')
-            elif self.path == "/metrics":
-                self._answer(HTTPStatus.OK, generate_latest(loops.metrics.registry), CONTENT_TYPE_LATEST)
             else:
                 self._answer(HTTPStatus.NOT_FOUND, b"{}")
 
-        def _answer(self, status: HTTPStatus, body: bytes, kind: str = "application/json") -> None:
+        def _answer(self, status: HTTPStatus, body: bytes) -> None:
             self.send_response(status)
-            self.send_header("Content-Type", kind)
+            self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

@@ -39,7 +39,8 @@ def list_accounts(*, json: JsonOption = False) -> None:
 @app.command(epilog=examples("foretell accounts delete acme --yes"))
 def delete(name: NameArgument, *, yes: YesOption = False) -> None:
     """Erase an account: its contacts, events, keys, predictions and champions; what MLflow holds stays."""
-    from foretell.opening import account_name, opened_database
+    from foretell.opening import account_name, known_identity_key, opened_database
+    from foretell.rejects import sweep
 
     account_name(name)
     with opened_database() as (settings, database):
@@ -49,4 +50,5 @@ def delete(name: NameArgument, *, yes: YesOption = False) -> None:
             raise Conflict(f"This erases everything of '{name}'; add --yes to do it.")
         database.delete_account(name)
         (settings.keys_folder / name).unlink(missing_ok=True)
+        sweep(settings.home, database, known_identity_key(settings))
     typer.echo(f"Erased the account {name}.")

@@ -41,11 +41,15 @@ def export(
 @app.command(epilog=examples("foretell contacts erase c-42 --yes", "foretell contacts erase c-42 --account acme --yes"))
 def erase(contact_id: IdArgument, *, account: AccountOption = DEFAULT_ACCOUNT, yes: YesOption = False) -> None:
     """Erase everything held of a contact; late events stay out until it is explicitly put again."""
-    from foretell.opening import now_us, opened_account
+    from foretell import rejects
+    from foretell.opening import known_identity_key, now_us, opened_account
 
     if not yes:
         raise Conflict("This erases everything held of the contact; add --yes to do it.")
-    with opened_account(account) as (_, _, store):
-        if not store.erase_contact(contact_id, at=now_us()):
+    with opened_account(account) as (settings, database, store):
+        found = store.erase_contact(contact_id, at=now_us())
+        found |= rejects.erase(settings.home, account, contact_id)
+        rejects.sweep(settings.home, database, known_identity_key(settings))
+        if not found:
             raise NotFound(f"The account {account} holds nothing of this contact.")
     typer.echo("Erased the contact.")

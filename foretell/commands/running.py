@@ -43,8 +43,8 @@ def demo(
 
 def worker(
     *,
-    host: Annotated[str, typer.Option(help="Where /healthz and /metrics are.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="Their port; 0 takes a free one.")] = 0,
+    host: Annotated[str, typer.Option(help="Where /healthz is.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Its port; 0 takes a free one.")] = 0,
 ) -> None:
     """Re-score contacts, deliver webhooks and delete what is too old, until told to stop; `foretell up` starts one."""
     from foretell.worker import run

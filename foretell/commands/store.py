@@ -39,6 +39,7 @@ def migrate(
     settings = read(Settings)
     if settings.store_url is None:
         home.prepare(settings.home)
+        home.refuse_lost_store(settings.home)
     migrate_store(settings, revision=revision)
     typer.echo(f"The store is at {revision}.")
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path
 from starlette.responses import Response
 
-from gateway.context import Administering, Reading, Visit, created, json_of, now
+from gateway.context import Administering, Reading, Trying, Visit, created, json_of, now
 from gateway.idempotency import once
 from gateway.subscriptions.answers import seal_of, secret_answers, subscription_answers
 from gateway.subscriptions.schemas import (
@@ -140,7 +140,7 @@ def rotate_secret(visit: Administering, subscription_id: SubscriptionId, rotatio
     operation_id="test_subscription",
     summary="Try a subscription out",
 )
-async def test_subscription(visit: Administering, subscription_id: SubscriptionId, trial: TrialRequest) -> Response:
+async def test_subscription(visit: Trying, subscription_id: SubscriptionId, trial: TrialRequest) -> Response:
     """Deliver an example now, whatever the state, and answer what came back; it is not tried again."""
     row = await asyncio.to_thread(_known, visit, subscription_id)
     secrets = await asyncio.to_thread(visit.store.subscription_secrets, now())

@@ -7,6 +7,7 @@ from gateway.webhooks.incoming import Recipient
 from shared.contracts.identity import contact_hash
 from shared.ingest import email_hash
 from shared.store import Identity
+from shared.values.addresses import is_placeholder
 
 MAX_ID = 200
 _HASHED = re.compile(r"hash:([0-9a-f]{64})")
@@ -58,7 +59,7 @@ class Register:
             email = email or contact_id
             contact_id = None if _HASHED.fullmatch(contact_id) else contact_id
         found: list[Identity] = []
-        if email is not None:
+        if email is not None and not is_placeholder(email):
             found.append(("email", self.address_hash(email)))
         if recipient.external_id is not None:
             found.append((f"external:{self.source_id}", self._hash(recipient.external_id)))

@@ -5,6 +5,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -13,14 +14,13 @@ import pydantic_core
 
 from gateway.webhooks.provider import ItemRefused
 from shared.errors import BadRequest
+from shared.values.addresses import NotAnAddress, read_address
 
 MAX_TEXT_CHARACTERS: Final = 200
-MAX_ADDRESS_CHARACTERS: Final = 320
 MAX_TAGS: Final = 20
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _HASHED = re.compile(r"hash:[0-9a-f]{64}")
-_ADDRESS = re.compile(r"[^\s<>,;\"@]+@[^\s<>,;\"@]+")
 _NUMBER = re.compile(r"-?[0-9]{1,19}(?:\.[0-9]{1,20})?")
 
 
@@ -227,7 +227,7 @@ class Fields:
 
 
 def address_of(value: Any, name: str) -> str:
-    """Read an e-mail address, bare or as `Name <address>`, or the `hash:` that stands for one.
+    """Read an e-mail address as every entrance does, or the `hash:` that stands for one.
 
     >>> address_of("Ann <ann@example.com>", "to")
     'ann@example.com'
@@ -235,14 +235,14 @@ def address_of(value: Any, name: str) -> str:
     Raises:
         ItemRefused: it is neither.
     """
-    if isinstance(value, str) and len(value) <= 2 * MAX_ADDRESS_CHARACTERS:
+    if isinstance(value, str):
         bare = value.strip()
         if bare.endswith(">") and "<" in bare:
             bare = bare[bare.rindex("<") + 1 : -1].strip()
         if _HASHED.fullmatch(bare):
             return bare
-        if len(bare) <= MAX_ADDRESS_CHARACTERS and _ADDRESS.fullmatch(bare) and not _CONTROL.search(bare):
-            return bare
+        with suppress(NotAnAddress):
+            return read_address(value).email
     raise ItemRefused(f"{name} is not an e-mail address.")
 
 

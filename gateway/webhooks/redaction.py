@@ -11,7 +11,7 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from gateway.webhooks.reading import link_of
-from gateway.webhooks.traits import is_personal
+from shared.values.personal import by_header
 
 Hashed = Callable[[str], str]
 """Turns an address into its keyed hash, 64 hexadecimal digits."""
@@ -29,14 +29,14 @@ _PERSONAL: Final = frozenset(
     re.findall(
         r"\w+",
         """
-        clientip originip remoteip useragents clientinfo browser geo geolocation geoip city region
-        subject reason response detail details text html body content
+        title location device useragents clientinfo browser geo city region
+        reason response detail details text html content
         """,
     )
 )
 """Where and with what, and prose, beside what names or finds a person; spelled as `_plain` does."""
-_NEEDED: Final = frozenset({"email", "emailaddress", "workemail", "message"})
-"""Fields that stay, for what they hold is hashed, or redacted itself."""
+_NEEDED: Final = frozenset({"message"})
+"""Fields that stay, for what they hold is redacted itself; so are those of addresses, which are hashed."""
 _ADDRESSES: Final = frozenset({"email", "emailaddress", "recipient"})
 """Fields that hold an address: what is none there may be a name."""
 _AT: Final = r"(?:@|%40)"
@@ -115,7 +115,7 @@ def _object(value: dict[Any, Any], hashed: Hashed, depth: int) -> Any:
 
 def _tells(plain: str) -> bool:
     """Tell whether a field of this name is left out."""
-    return plain in _PERSONAL or (is_personal(plain) and plain not in _NEEDED)
+    return plain in _PERSONAL or (by_header(plain) not in (None, "email") and plain not in _NEEDED)
 
 
 def _text(value: str, hashed: Hashed, depth: int) -> Any:

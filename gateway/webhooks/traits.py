@@ -11,24 +11,12 @@ from gateway.webhooks.incoming import Recipient
 from gateway.webhooks.provider import ItemRefused
 from gateway.webhooks.reading import MAX_TEXT_CHARACTERS, Fields, address_of
 from shared.contracts.contact import Zone
+from shared.values.naming import event_type
+from shared.values.personal import by_header
+from shared.values.unreadable import Unreadable
 
 MAX_NAME_CHARACTERS: Final = 128
 
-_PERSONAL: Final = frozenset(
-    re.findall(
-        r"\w+",
-        """
-        name firstname lastname middlename fullname surname givenname familyname nickname displayname username login
-        salutation title email emailaddress workemail phone phonenumber mobile mobilephone fax faxnumber whatsapp
-        address address1 address2 street streetaddress zip zipcode postalcode postcode latitude longitude location
-        avatar photo picture image birthday birthdate dateofbirth dob gender sex ssn taxid password
-        ip ipaddress useragent device website linkedin linkedinurl linkedinbio hslinkedinurl twitter twitterhandle
-        hsfullnameoremail hscalculatedphonenumber hscalculatedmobilenumber hssearchablecalculatedphonenumber
-        hssearchablecalculatedmobilenumber hswhatsappphonenumber
-        facebook instagram description notes note message comment comments
-        """,
-    )
-)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _FOUND_BY = re.compile(r"@|%40|hash:[0-9a-f]{64}|\+\d[\d\s().-]{6,}|(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.])")
 """Addresses of people and networks, hashed ones too, and telephone numbers."""
@@ -37,15 +25,6 @@ _CURRENCY = re.compile(r"[A-Z]{3}")
 _ZONE: TypeAdapter[str] = TypeAdapter(Zone)
 
 Scalar = str | int | float | bool | None
-
-
-def is_personal(name: str) -> bool:
-    """Tell whether a field of this name names or finds a person, however it is spelled.
-
-    >>> is_personal("First Name"), is_personal("dateOfBirth"), is_personal("plan")
-    (True, True, False)
-    """
-    return "".join(filter(str.isalnum, name.lower())) in _PERSONAL
 
 
 def attributes_of(traits: Mapping[str, Any], *, prefix: str = "") -> dict[str, Scalar]:
@@ -64,7 +43,7 @@ def attributes_of(traits: Mapping[str, Any], *, prefix: str = "") -> dict[str, S
         named = (
             name.strip() and len(told) <= MAX_NAME_CHARACTERS and not (_CONTROL.search(told) or _FOUND_BY.search(told))
         )
-        if named and not is_personal(name) and is_fact(value):
+        if named and by_header(name) is None and is_fact(value):
             kept[told] = value
     return kept
 
@@ -112,6 +91,21 @@ def currency(fields: Fields, *names: str) -> str | None:
         if isinstance(value, str) and _CURRENCY.fullmatch(value.strip().upper()):
             return value.strip().upper()
     return None
+
+
+def event_type_of(name: str) -> str:
+    """Write a foreign event's name in our words.
+
+    >>> event_type_of("Order Completed")
+    'order_placed'
+
+    Raises:
+        ItemRefused: nothing of it can be a name, or it names a person.
+    """
+    try:
+        return event_type(name)
+    except Unreadable as error:
+        raise ItemRefused(str(error)) from error
 
 
 def zone(value: Any) -> str | None:

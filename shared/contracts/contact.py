@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from shared.contracts.outcome import EventType
+from shared.values.addresses import MAX_CELL_CHARACTERS, maybe_address
 
 MAX_EVENTS_PER_CONTACT = 5_000
 MAX_ATTRIBUTES = 500
@@ -87,6 +88,11 @@ def _json_object(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
+def _normal_address(value: str | None) -> str | None:
+    found = None if value is None else maybe_address(value)
+    return None if found is None else found.email
+
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -101,6 +107,9 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=200, strict=Tru
 ContactId = Text
 AttributeName = Annotated[
     str, StringConstraints(min_length=1, max_length=128, strict=True), AfterValidator(_no_control)
+]
+Email = Annotated[
+    Annotated[str, StringConstraints(max_length=MAX_CELL_CHARACTERS)] | None, AfterValidator(_normal_address)
 ]
 Zone = Annotated[str, AfterValidator(_known_zone)]
 Instant = Annotated[AwareDatetime, BeforeValidator(_no_timestamp_number), AfterValidator(_in_range)]
@@ -170,7 +179,13 @@ class ContactFields(_Given):
     ] = None
     created_at: Annotated[Instant | None, Field(description="Since when you know this contact.")] = None
     email: Annotated[
-        str | None, Field(description="Kept only as a keyed hash, to recognise the contact.", max_length=320)
+        Email,
+        Field(
+            description="Kept only as a keyed hash, to recognise the contact. A name beside the address, `mailto:` and "
+            "the case of letters do not matter; of several addresses the first counts. Nobody is recognised by a "
+            "placeholder such as unknown@.",
+            examples=["ann@example.com"],
+        ),
     ] = None
 
 

@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 from shared.contracts.rows import DAY
 from shared.features.feature import Feature
 from shared.timeline.pasts import AttributeColumn, Pasts
+from shared.values.missing import is_missing
 
 _TRUE = frozenset({"true", "yes", "y", "t", "1"})
 _FALSE = frozenset({"false", "no", "n", "f", "0"})
-MISSING = frozenset({"", "na", "n/a", "nan", "none", "null", "select"})
-"""Texts that mean that nobody filled the field in."""
 
 
 def attribute_column(
@@ -58,11 +57,6 @@ def parser_of(feature: Feature) -> Callable[[Any], float]:
         place = {name: float(code) for code, name in enumerate(feature.categories)}
         return lambda value: as_category(value, place)
     return {"numeric": as_number, "boolean": as_boolean, "date": as_days}[feature.kind]
-
-
-def is_missing(value: Any) -> bool:
-    """Tell whether a value stands for nothing at all."""
-    return value is None or (isinstance(value, str) and value.strip().lower() in MISSING)
 
 
 def as_number(value: Any) -> float:
@@ -115,6 +109,7 @@ def as_text(value: Any) -> str:
 
 def as_category(value: Any, place: dict[str, float]) -> float:
     """Code a category; one never seen shares the code after the last; NaN when nothing is filled in."""
-    if is_missing(value):
-        return np.nan
-    return place.get(as_text(value), float(len(place)))
+    code = place.get(as_text(value))  # first: a model of before may have learned a word that means missing today
+    if code is not None:
+        return code
+    return np.nan if is_missing(value) else float(len(place))

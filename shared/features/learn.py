@@ -1,6 +1,5 @@
 """Learn which features the data can feed: event vocabulary, attributes with their kinds and categories."""
 
-import re
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -8,11 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.features.attributes import as_boolean, as_days, as_number, as_text, entry_at, is_missing
+from shared.features.attributes import as_boolean, as_days, as_number, as_text, entry_at
 from shared.features.engine import matrix
 from shared.features.feature import DAY_PARTS, Feature, Kind
 from shared.features.feature_set import FeatureSet
 from shared.timeline.pasts import AttributeColumn, Pasts
+from shared.values.missing import is_missing
+from shared.values.personal import personal
 
 MAX_TYPES = 40
 MAX_CATEGORIES = 50
@@ -20,13 +21,6 @@ MIN_CATEGORY_CONTACTS = 10
 MAX_RATES = 10
 SAMPLE_FRAMES = 20_000
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_PERSONAL = re.compile(
-    r"(^|[^a-z])(first|last|full|middle|sur|nick|maiden|user|contact|customer|person|lead)?_?-? ?names?($|[^a-z])"
-    r"|e-?mail_?(address|text|body|subject)?$|phone|mobile|address|street|postal_?code|birth|(^|_)dob($|_)|gender"
-    r"|(^|_)sex($|_)|female|(^|_)male($|_)|(^|_)ssn($|_)|passport|iban|religio|ethnic|(^|_)race($|_)|(^|_)ip(_|$)"
-    r"|(subject|body)_?(text|line)?$",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,10 +200,13 @@ def _attribute_features(
             left_out.append(
                 LeftOut(name, "not dated: nobody said since when it holds", f"foretell import --static {name}")
             )
-        elif name not in allowed and _PERSONAL.search(name):
-            left_out.append(LeftOut(name, "a personal identifier", f"--allow {name}"))
+            continue
+        values = _values_seen(stored, entry_at(stored, contact, cutoff))
+        found = None if name in allowed else personal(name, values)
+        if found is not None:
+            left_out.append(LeftOut(name, f"personal: {found.why}", f"--allow {name}"))
         else:
-            feature = _attribute_feature(name, _values_seen(stored, entry_at(stored, contact, cutoff)))
+            feature = _attribute_feature(name, values)
             if feature is None:
                 left_out.append(LeftOut(name, "almost every contact has a value of its own, or too few have any", ""))
             else:

@@ -1,17 +1,28 @@
 """Rows from outside, from a request or a file, turned into the records that the store keeps."""
 
-from shared.ingest.files import Batch, Reject, read_contacts, read_events
+from shared.ingest.batch import Batch, Reject
 from shared.ingest.identity import email_hash, event_identity
+from shared.ingest.plan import Findings, Plan, PlannedColumn, Use
+from shared.ingest.planning import plan_file, subject_of
+from shared.ingest.reading import contact_batches, event_batches
 from shared.ingest.rows import canonical, contact_row, event_row
+from shared.ingest.table import Options
 
 __all__ = [
     "Batch",
+    "Findings",
+    "Options",
+    "Plan",
+    "PlannedColumn",
     "Reject",
+    "Use",
     "canonical",
+    "contact_batches",
     "contact_row",
     "email_hash",
+    "event_batches",
     "event_identity",
     "event_row",
-    "read_contacts",
-    "read_events",
+    "plan_file",
+    "subject_of",
 ]

@@ -1,148 +1,258 @@
-"""What a row of a file says, as the fields of the wire types: empty cells are missing, other columns collected."""
+"""A cell turned into what its column holds; one that cannot be read costs its row, or only itself."""
 
-import math
 import re
-from collections.abc import Collection, Mapping, Sequence
-from datetime import date, datetime
+from collections.abc import Callable
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import orjson
 
-from shared.errors import FileRefused
+from shared.ingest.plan import Findings, PlannedColumn
+from shared.values.addresses import NotAnAddress, read_address
+from shared.values.currencies import CODES, SIGNS
+from shared.values.instants import read_instant
+from shared.values.missing import cleaned, is_missing
+from shared.values.naming import own_event_type
+from shared.values.numbers import read_number
+from shared.values.truth import read_truth
+from shared.values.unreadable import NaiveTime, Unreadable
+from shared.values.zones import zone_of
 
-EVENT_FIELDS = (
-    "contact_id",
-    "type",
-    "occurred_at",
-    "id",
-    "value",
-    "currency",
-    "message_id",
-    "campaign_id",
-    "item",
-    "human",
-)
-"""Event columns that are fields; `properties` holds JSON; any other column is a property."""
-EVENT_COLUMNS = ("contact_id", "type", "occurred_at")
-"""Columns without which no row of a file can be an event."""
-CONTACT_COLUMNS = ("id",)
-"""Columns without which no row of a file can be a contact."""
-_ID_FIELDS = ("contact_id", "id", "message_id", "campaign_id", "item")
-_CONTACT_FIELDS = ("id", "email", "timezone", "created_at")
+MARKED_TEXT = re.compile(r"'[0-9+=@-]")
+EXACT = 2**53
+"""From here on, not every program reads a number exactly; a longer whole one is kept as text."""
+NO_ZONE = "is a time without a zone; say --timezone Europe/Berlin"
+APOSTROPHE = "an apostrophe in front, as spreadsheets mark a text; it was taken out"
+_DROPPED = {
+    "several": "several addresses; the first one counts",
+    "named": "a name beside the address; the name was left out",
+    "invisible": "with invisible characters; those were taken out",
+}
 
-_WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,14})")
-_DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,15})?([eE][-+]?[0-9]{1,2})?")
+Reader = Callable[[Any, int], Any]
+"""Takes a cell that is not missing and its line; None: there is nothing to keep."""
 
 
-def refuse_without(needed: Sequence[str], columns: Collection[str]) -> None:
-    """Refuse a file none of whose rows can be read; its own columns are not repeated, they may be a first row.
+class CellRefused(ValueError):
+    """A cell because of which its row is none; the message names the column."""
 
-    Args:
-        needed: EVENT_COLUMNS or CONTACT_COLUMNS.
-        columns: of the file.
+
+def present(cell: Any) -> bool:
+    """Whether anything stands in a cell."""
+    if isinstance(cell, (list, dict)):
+        return True
+    return not is_missing(cell)
+
+
+class Cells:
+    """Readers for the columns of a plan."""
+
+    def __init__(self, zone: ZoneInfo | None, findings: Findings) -> None:
+        """Remember what all columns share.
+
+        Args:
+            zone: of times that name none.
+            findings: takes what was changed or left out.
+        """
+        self._zone = zone
+        self._findings = findings
+
+    def id(self, column: PlannedColumn) -> Reader:
+        """Read an id: text without space round it, or a whole number."""
+        name = column.name
+
+        def read(cell: Any, line: int) -> Any:
+            if isinstance(cell, str):
+                plain = cleaned(cell)
+                if MARKED_TEXT.match(plain):
+                    self._findings.mark(name, APOSTROPHE, line)
+                    return plain[1:]
+                return plain
+            if isinstance(cell, bool):
+                raise CellRefused(f"{name} is true or false, not an id")
+            if isinstance(cell, int):
+                return str(cell)
+            if isinstance(cell, (float, Decimal)):
+                number = float(cell)
+                if number.is_integer() and abs(number) < EXACT:
+                    return str(int(number))
+                raise CellRefused(f"{name} is a number with decimals or too large to be exact; write ids as text")
+            raise CellRefused(f"{name} is not a text or a whole number")
+
+        return read
+
+    def event_type(self, column: PlannedColumn) -> Reader:
+        """Read the type of an event; one that is not in our spelling is written in it."""
+        known: dict[str, str] = {}
+
+        def read(cell: Any, line: int) -> Any:
+            if not isinstance(cell, str):
+                raise CellRefused(f"{column.name} is not a text")
+            found = known.get(cell)
+            if found is None:
+                try:
+                    found = own_event_type(cell.strip())
+                except Unreadable as error:
+                    raise CellRefused(f"{column.name} is refused: {_lower(error)}") from None
+                if len(known) < 10_000:
+                    known[cell] = found
+            if found != cell:
+                self._findings.mark(
+                    column.name, "not spelled as types are; read as Order Placed would be: order_placed", line
+                )
+            return found
+
+        return read
+
+    def instant(self, column: PlannedColumn, *, optional: bool = False) -> Reader:
+        """Read an instant; `optional`: one without a zone costs only itself."""
+        name, zone = column.name, self._zone
+
+        def read(cell: Any, line: int) -> Any:
+            try:
+                if isinstance(cell, str):
+                    return read_instant(cell, zone=zone, order=column.order, count=column.counts)
+                if isinstance(cell, (int, float)) and not isinstance(cell, bool):
+                    return read_instant(str(cell), zone=zone, count=column.counts)
+                if isinstance(cell, (date, datetime)):
+                    return _aware(cell, zone)
+            except NaiveTime:
+                if optional:
+                    self._findings.mark(name, "a time without a zone; left out (say --timezone Europe/Berlin)", line)
+                    return None
+                raise CellRefused(f"{name} {NO_ZONE}") from None
+            except Unreadable as error:
+                raise CellRefused(f"{name} is refused: {_lower(error)}") from None
+            raise CellRefused(f"{name} is not a time")
+
+        return read
+
+    def amount(self, column: PlannedColumn) -> Reader:
+        """Read a sum of money or another number, with the currency that stands beside it."""
+
+        def read(cell: Any, line: int) -> Any:  # noqa: ARG001
+            if isinstance(cell, str):
+                try:
+                    return read_number(cell, decimal=column.decimal)
+                except Unreadable as error:
+                    raise CellRefused(f"{column.name} is refused: {_lower(error)}") from None
+            if isinstance(cell, Decimal):
+                return float(cell)
+            return cell
+
+        return read
+
+    def currency(self, column: PlannedColumn) -> Reader:
+        """Read a currency's code, or a sign that is of one currency alone."""
+
+        def read(cell: Any, line: int) -> Any:  # noqa: ARG001
+            if not isinstance(cell, str):
+                raise CellRefused(f"{column.name} is not a text")
+            plain = cleaned(cell)
+            code = plain.upper() if plain.upper() in CODES else SIGNS.get(plain.lower()) or plain
+            return code.upper() if len(code) == 3 and code.isascii() and code.isalpha() else code
+
+        return read
+
+    def boolean(self, column: PlannedColumn) -> Reader:
+        """Read true or false."""
+
+        def read(cell: Any, line: int) -> Any:  # noqa: ARG001
+            found = as_boolean(cell)
+            if found is None:
+                raise CellRefused(f"{column.name} is neither true nor false")
+            return found
+
+        return read
+
+    def address(self, column: PlannedColumn, shared: frozenset[int]) -> Reader:
+        """Read an e-mail address in the spelling that is hashed; one that is nobody's recognises nobody."""
+        name = column.name
+
+        def read(cell: Any, line: int) -> Any:
+            if not isinstance(cell, str):
+                raise CellRefused(f"{name} is not an e-mail address")
+            try:
+                found = read_address(cell)
+            except NotAnAddress:
+                raise CellRefused(f"{name} is not an e-mail address") from None
+            for note in found.notes:
+                if note in _DROPPED:
+                    self._findings.mark(name, _DROPPED[note], line)
+            if found.is_placeholder:
+                self._findings.mark(name, "a placeholder and nobody's address; it recognises nobody", line)
+                return None
+            if shared and hash(found.email) in shared:
+                self._findings.mark(name, "an address of three contacts or more; it recognises nobody", line)
+                return None
+            return found.email
+
+        return read
+
+    def timezone(self, column: PlannedColumn) -> Reader:
+        """Read a zone's name in any case; another name costs only itself."""
+
+        def read(cell: Any, line: int) -> Any:
+            try:
+                return zone_of(cell).key
+            except (Unreadable, AttributeError):
+                self._findings.mark(column.name, "no time zone such as Europe/Paris; left out", line)
+                return None
+
+        return read
+
+    def consent(self, column: PlannedColumn) -> Reader:
+        """Read consent to profiling: granted, denied, or a JSON object."""
+
+        def read(cell: Any, line: int) -> Any:  # noqa: ARG001
+            if isinstance(cell, str) and not cell.lstrip().startswith("{"):
+                word = cleaned(cell).lower()
+                if word not in ("granted", "denied"):
+                    raise CellRefused(f"{column.name} is neither granted nor denied")
+                return {"profiling": word}
+            return as_object(cell, column.name)
+
+        return read
+
+
+def as_boolean(cell: Any) -> bool | None:
+    """Read true or false in the usual words; None: it is neither.
+
+    >>> as_boolean("Yes"), as_boolean(0), as_boolean("maybe")
+    (True, False, None)
+    """
+    if isinstance(cell, bool):
+        return cell
+    return read_truth(str(cell)) if isinstance(cell, (str, int)) else None
+
+
+def as_object(cell: Any, name: str) -> dict[str, Any]:
+    """Take a JSON object, or read it from text.
 
     Raises:
-        FileRefused: one is missing.
+        CellRefused: it is none.
     """
-    missing = [name for name in needed if name not in columns]
-    if missing:
-        raise FileRefused(f"The file has no column {' or '.join(missing)}; its header must name {', '.join(needed)}.")
-
-
-def event_fields(cells: Mapping[str, Any]) -> dict[str, Any]:
-    """Arrange a row as the fields of an EventInput.
-
-    Args:
-        cells: values by column, as the format gives them.
-
-    Raises:
-        ValueError: `properties` is not a JSON object.
-    """
-    present = _present(cells)
-    fields = {name: present.pop(name) for name in EVENT_FIELDS if name in present}
-    for name in _ID_FIELDS:
-        if name in fields:
-            fields[name] = _id_text(fields[name])
-    properties = _object(present.pop("properties", {}), "properties")
-    properties.update(present)
-    return {**fields, "properties": properties} if properties else fields
-
-
-def contact_fields(cells: Mapping[str, Any]) -> dict[str, Any]:
-    """Arrange a row as the fields of a ContactInput; `valid_from` dates all attributes of the row.
-
-    Args:
-        cells: values by column, as the format gives them.
-
-    Raises:
-        ValueError: `attributes` or `consent` is not what it must be.
-    """
-    present = _present(cells)
-    fields = {name: present.pop(name) for name in _CONTACT_FIELDS if name in present}
-    if "id" in fields:
-        fields["id"] = _id_text(fields["id"])
-    if "consent" in present:
-        fields["consent"] = _consent(present.pop("consent"))
-    valid_from = present.pop("valid_from", None)
-    attributes = _object(present.pop("attributes", {}), "attributes")
-    attributes.update(present)
-    if valid_from is not None:
-        attributes = {
-            name: value if isinstance(value, dict) else {"value": value, "valid_from": valid_from}
-            for name, value in attributes.items()
-        }
-    return {**fields, "attributes": attributes}
-
-
-def typed(text: str) -> str | int | float | bool | None:
-    """Read a cell of a text file: numbers and true or false are recognised; leading zeros stay text.
-
-    >>> typed("12"), typed("1.5"), typed("007"), typed("true"), typed("Paris"), typed("")
-    (12, 1.5, '007', True, 'Paris', None)
-    """
-    if not text:
-        return None
-    if _WHOLE.fullmatch(text):
-        return int(text)
-    if _DECIMAL.fullmatch(text):
-        return float(text)
-    return {"true": True, "false": False}.get(text.lower(), text)
-
-
-def plain(value: Any) -> Any:
-    """Turn what Parquet knows and JSON does not into what JSON knows; NaN is a missing value.
-
-    >>> plain(float("nan")), plain(date(2026, 1, 2))
-    (None, '2026-01-02')
-    """
-    if isinstance(value, float) and math.isnan(value):
-        return None
-    if isinstance(value, Decimal):
-        return float(value)
-    return value.isoformat() if isinstance(value, (date, datetime)) else value
-
-
-def _present(cells: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in cells.items() if value is not None and value != ""}
-
-
-def _id_text(value: Any) -> Any:
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def _object(value: Any, name: str) -> dict[str, Any]:
-    if isinstance(value, str):
+    if isinstance(cell, str):
         try:
-            value = orjson.loads(value)
+            cell = orjson.loads(cell)
         except orjson.JSONDecodeError:
-            value = None
-    if not isinstance(value, dict):
-        raise ValueError(f"{name}: must be a JSON object")
-    return dict(value)
+            cell = None
+    if not isinstance(cell, dict):
+        raise CellRefused(f"{name} is not a JSON object")
+    return dict(cell)
 
 
-def _consent(value: Any) -> dict[str, Any]:
-    if isinstance(value, str) and not value.startswith("{"):
-        return {"profiling": value}
-    return _object(value, "consent")
+def _aware(cell: date | datetime, zone: ZoneInfo | None) -> datetime:
+    if isinstance(cell, datetime) and cell.tzinfo is not None:
+        return cell
+    if zone is None:
+        raise NaiveTime("The time names no zone.")
+    whole = cell if isinstance(cell, datetime) else datetime(cell.year, cell.month, cell.day, tzinfo=UTC)
+    return whole.replace(tzinfo=zone)
+
+
+def _lower(error: Unreadable) -> str:
+    sentence = str(error).rstrip(".")
+    return sentence[:1].lower() + sentence[1:]

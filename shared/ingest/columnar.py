@@ -12,10 +12,22 @@ from shared.contracts.contact import AttributeName, ContactId, Currency, Text
 from shared.contracts.instants import microseconds
 from shared.contracts.outcome import EventType
 from shared.contracts.rows import EventRow, Microseconds
-from shared.ingest.cells import EVENT_FIELDS
 from shared.ingest.identity import event_identity
 from shared.ingest.rows import canonical
 
+EVENT_FIELDS = (
+    "contact_id",
+    "type",
+    "occurred_at",
+    "id",
+    "value",
+    "currency",
+    "message_id",
+    "campaign_id",
+    "item",
+    "human",
+)
+"""Columns that are fields; `properties` holds JSON; any other column is a property."""
 _TEXTS: dict[str, TypeAdapter[str]] = {
     "contact_id": TypeAdapter(ContactId),
     "type": TypeAdapter(EventType),

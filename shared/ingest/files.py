@@ -1,111 +1,63 @@
-"""Files of contacts and events: CSV and NDJSON (also gzipped) and Parquet, in batches of bounded size."""
+"""Files of contacts and events, recognised by what they hold and not by their names."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
 
-from shared.contracts.contact import ContactInput, EventInput
-from shared.contracts.rows import ContactRow, EventRow, Microseconds
 from shared.errors import FileRefused
-from shared.ingest.batch import Batch, Build, Reject
-from shared.ingest.cells import CONTACT_COLUMNS, EVENT_COLUMNS, contact_fields, event_fields
-from shared.ingest.lines import Line, csv_lines, ndjson_lines
-from shared.ingest.rows import contact_row, event_row
+from shared.ingest.delimited import DelimitedTable
+from shared.ingest.json_records import JsonTable
+from shared.ingest.opening import first_bytes
+from shared.ingest.table import Options, Table
+from shared.ingest.workbook import WorkbookTable
 
-__all__ = ["Batch", "Reject", "read_contacts", "read_events"]
-
-Row = TypeVar("Row")
-EVENTS_AT_ONCE = 250_000
-CONTACTS_AT_ONCE = 20_000
-
-_READERS: dict[str, Callable[[Path, Sequence[str]], Iterator[Line]]] = {
-    ".csv": csv_lines,
-    ".csv.gz": csv_lines,
-    ".ndjson": ndjson_lines,
-    ".ndjson.gz": ndjson_lines,
-    ".jsonl": ndjson_lines,
-    ".jsonl.gz": ndjson_lines,
+_JSON_SUFFIXES = (".json", ".ndjson", ".jsonl", ".json.gz", ".ndjson.gz", ".jsonl.gz")
+_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+_PARQUET = b"PAR1"
+_OTHERS = {
+    "%pdf": "a PDF",
+    "<!doctype html": "an HTML page",
+    "<html": "an HTML page",
+    "<table": "an HTML page",
+    "<?xml": "XML",
+    "sqlite format 3": "a database",
+    "{\\rtf": "a text document",
 }
 
 
-def read_events(path: Path, *, recorded_at: Microseconds, at_once: int = EVENTS_AT_ONCE) -> Iterator[Batch[EventRow]]:
-    """Read a file of events; a row that cannot be one becomes a reject, the rest goes on.
-
-    Args:
-        path: .csv, .ndjson or .jsonl (each also with .gz), or .parquet. Columns `contact_id`, `type`, `occurred_at`
-            and optionally `id`, `value`, `currency`, `message_id`, `campaign_id`, `item`, `human`, `properties`
-            (a JSON object); any other column is a property.
-        recorded_at: now.
-        at_once: rows of a batch, which bounds memory.
+def open_table(path: Path, options: Options) -> Table:
+    """Open a file as what it is: CSV and its relatives, JSON, a workbook, or Parquet.
 
     Raises:
-        FileRefused: the file cannot be read at all.
+        FileRefused: it is none of them, or cannot be read; says what it is and what to do.
     """
+    first = first_bytes(path)
+    if first.startswith(_PARQUET):
+        from shared.ingest.parquet import ParquetTable
 
-    def row(fields: Mapping[str, Any]) -> EventRow:
-        return event_row(EventInput.model_validate(fields), recorded_at=recorded_at)
-
-    build = Build(event_fields, row)
-
-    if _kind(path) == ".parquet":
-        from shared.ingest.parquet import event_batches
-
-        yield from event_batches(path, build, recorded_at=recorded_at, at_once=at_once)
-    else:
-        yield from _batches(_READERS[_kind(path)](path, EVENT_COLUMNS), build, at_once)
-
-
-def read_contacts(
-    path: Path, *, recorded_at: Microseconds, identity_key: bytes, at_once: int = CONTACTS_AT_ONCE
-) -> Iterator[Batch[ContactRow]]:
-    """Read a file of contacts; a row that cannot be one becomes a reject, the rest goes on.
-
-    Args:
-        path: .csv, .ndjson or .jsonl (each also with .gz), or .parquet. Column `id` and optionally `email`,
-            `timezone`, `created_at`, `consent` (granted, denied, or a JSON object) and `valid_from` (since when the
-            row's attributes hold); any other column is an attribute.
-        recorded_at: now.
-        identity_key: key of the hash under which e-mail addresses are kept.
-        at_once: rows of a batch, which bounds memory.
-
-    Raises:
-        FileRefused: the file cannot be read at all.
-    """
-
-    def row(fields: Mapping[str, Any]) -> ContactRow:
-        contact = ContactInput.model_validate(fields)
-        return contact_row(contact, recorded_at=recorded_at, identity_key=identity_key, undated=True)
-
-    build = Build(contact_fields, row)
-
-    if _kind(path) == ".parquet":
-        from shared.ingest.parquet import contact_batches
-
-        yield from contact_batches(path, build, at_once=at_once)
-    else:
-        yield from _batches(_READERS[_kind(path)](path, CONTACT_COLUMNS), build, at_once)
+        return ParquetTable(path)
+    if first.startswith(_WORKBOOKS):
+        return WorkbookTable(path, options)
+    text = _beginning(first)
+    for begin, what in _OTHERS.items():
+        if text[:200].lstrip().lower().startswith(begin):
+            raise FileRefused(f"{path.name} is {what}; export it as CSV or as an Excel workbook (.xlsx).")
+    if _is_json(text) or path.name.lower().endswith(_JSON_SUFFIXES):
+        return JsonTable(path, options, text)
+    return DelimitedTable(path, options)
 
 
-def _kind(path: Path) -> str:
-    name = path.name.lower()
-    if not path.is_file():
-        raise FileRefused(f"There is no file {path}.")
-    for suffix in (".parquet", *_READERS):
-        if name.endswith(suffix):
-            return suffix
-    raise FileRefused(f"{path.name} is none of {', '.join((*_READERS, '.parquet'))}; rename or convert it.")
+def _beginning(first: bytes) -> str:
+    for mark, encoding in ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"), (b"\xef\xbb\xbf", "utf-8-sig")):
+        if first.startswith(mark):
+            return first.decode(encoding, "replace")
+    if first[1:2] == b"\x00":
+        return first.decode("utf-16-le", "replace")
+    if first[:1] == b"\x00":
+        return first.decode("utf-16-be", "replace")
+    return first.decode("utf-8", "replace")
 
 
-def _batches(lines: Iterator[Line], build: Build[Row], at_once: int) -> Iterator[Batch[Row]]:
-    batch: Batch[Row] = Batch()
-    for line in lines:
-        if line.cells is None:
-            batch.rejects.append(Reject(line.number, line.reason))
-        else:
-            batch.take(line.number, line.cells, build)
-        if len(batch) >= at_once:
-            batch.fraction = line.fraction
-            yield batch
-            batch = Batch()
-    batch.fraction = 1.0
-    yield batch
+def _is_json(text: str) -> bool:
+    begin = text.lstrip()[:200]
+    if begin.startswith("{"):
+        return begin[1:].lstrip()[:1] in ('"', "}", "")
+    return begin.startswith("[") and begin[1:].lstrip()[:1] in ("{", "]", "")

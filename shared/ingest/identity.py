@@ -5,6 +5,7 @@ import hmac
 from binascii import b2a_base64
 
 from shared.contracts.rows import Microseconds
+from shared.values.addresses import normal_address
 
 PREFIX = "~"
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
@@ -39,10 +40,11 @@ def email_hash(address: str, key: bytes) -> str:
     """Hash an e-mail address so that only who has the key can recognise it.
 
     Args:
-        address: as written; case and surrounding space do not matter.
+        address: as written; hashed in its normal spelling, so that case, space, a name beside it and the script of its
+            domain do not matter.
         key: the installation's identity key.
 
     Returns:
         HMAC-SHA256, 64 hexadecimal digits.
     """
-    return hmac.new(key, address.strip().lower().encode(), hashlib.sha256).hexdigest()
+    return hmac.new(key, normal_address(address).encode(), hashlib.sha256).hexdigest()

@@ -8,6 +8,7 @@ from shared.contracts.contact import ContactInput, DatedScalar, EventInput
 from shared.contracts.instants import microseconds
 from shared.contracts.rows import AttributeRow, ContactRow, EventRow, Microseconds
 from shared.ingest.identity import email_hash, event_identity
+from shared.values.addresses import is_placeholder
 
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 
@@ -38,7 +39,7 @@ def event_row(event: EventInput, *, recorded_at: Microseconds) -> EventRow:
 def contact_row(
     contact: ContactInput, *, recorded_at: Microseconds, identity_key: bytes, undated: bool = False
 ) -> ContactRow:
-    """Turn a validated contact into the record that is kept; the address becomes a keyed hash.
+    """Turn a validated contact into the record that is kept; the address becomes a keyed hash, a placeholder nothing.
 
     Args:
         contact: as sent.
@@ -52,7 +53,7 @@ def contact_row(
         created_at=None if contact.created_at is None else microseconds(contact.created_at),
         timezone=contact.timezone,
         consent=None if contact.consent is None else {str(name): given for name, given in contact.consent.items()},
-        email_hash=email_hash(contact.email, identity_key) if contact.email and contact.email.strip() else None,
+        email_hash=None if contact.email is None else _identity(contact.email, identity_key),
         attributes=tuple(
             AttributeRow(name, given.value, microseconds(given.valid_from))
             if isinstance(given, DatedScalar)
@@ -60,6 +61,11 @@ def contact_row(
             for name, given in contact.attributes.items()
         ),
     )
+
+
+def _identity(address: str, key: bytes) -> str | None:
+    """Hash an address by which the contact is recognised; what fills a field (`unknown@...`) is nobody's."""
+    return None if is_placeholder(address) else email_hash(address, key)
 
 
 def canonical(properties: Mapping[str, Any] | None) -> str | None:

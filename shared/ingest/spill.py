@@ -31,7 +31,13 @@ class Piece(NamedTuple):
 
 
 def by_contact(
-    pieces: Iterator[Piece], sample: list[bytes], rows: int, *, at_once: int, part_rows: int = PART_ROWS
+    pieces: Iterator[Piece],
+    sample: list[bytes],
+    rows: int,
+    *,
+    at_once: int,
+    part_rows: int = PART_ROWS,
+    key: str = "contact_id",
 ) -> Iterator[Piece]:
     """Reorder a file by contact: cut into parts on disk, then sort part by part.
 
@@ -41,6 +47,7 @@ def by_contact(
         rows: how many the file has.
         at_once: rows of a piece that comes out.
         part_rows: rows sorted at once; the memory it takes.
+        key: name of the column of contact ids.
 
     Returns:
         Empty pieces while the parts are written, then the same rows by contact.
@@ -56,7 +63,7 @@ def by_contact(
             writers: dict[int, Any] = {}
             for piece in pieces:
                 table = piece.table.append_column(_LINE, pa.array(piece.lines))
-                for number, part in _cut(table, bounds):
+                for number, part in _cut(table, bounds, key):
                     if number not in writers:
                         options = pa.ipc.IpcWriteOptions(compression="lz4")
                         writer = pa.ipc.new_file(files[number], table.schema, options=options)
@@ -65,7 +72,7 @@ def by_contact(
                 yield Piece(piece.table.slice(0, 0), piece.lines[:0], 0.2 * piece.fraction)
         done = 0
         for number in sorted(writers):
-            for table in _sorted_tables(files[number], at_once, most=4 * part_rows):
+            for table in _sorted_tables(files[number], at_once, key, most=4 * part_rows):
                 done += table.num_rows
                 lines = table.column(_LINE).to_numpy()
                 yield Piece(table.drop_columns([_LINE]), lines, 0.2 + 0.8 * done / rows)
@@ -80,8 +87,8 @@ def contact_bytes(column: Any) -> Any:
     return text.cast(pa.binary()).fill_null(b"")
 
 
-def _cut(table: Any, bounds: list[bytes]) -> Iterator[tuple[int, Any]]:
-    encoded = contact_bytes(table.column("contact_id")).combine_chunks().dictionary_encode()
+def _cut(table: Any, bounds: list[bytes], key: str) -> Iterator[tuple[int, Any]]:
+    encoded = contact_bytes(table.column(key)).combine_chunks().dictionary_encode()
     part_of = np.array([bisect_right(bounds, name) for name in encoded.dictionary.to_pylist()], dtype=np.int64)
     parts = part_of[encoded.indices.to_numpy()]
     ordered = table.take(np.argsort(parts, kind="stable"))
@@ -93,7 +100,7 @@ def _cut(table: Any, bounds: list[bytes]) -> Iterator[tuple[int, Any]]:
             start += count
 
 
-def _sorted_tables(file: Path, at_once: int, *, most: int) -> Iterator[Any]:
+def _sorted_tables(file: Path, at_once: int, key: str, *, most: int) -> Iterator[Any]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -104,6 +111,6 @@ def _sorted_tables(file: Path, at_once: int, *, most: int) -> Iterator[Any]:
                 yield pa.Table.from_batches([reader.get_batch(i)])
             return
         table = reader.read_all()
-    order = pc.sort_indices(contact_bytes(table.column("contact_id")))
+    order = pc.sort_indices(contact_bytes(table.column(key)))
     for start in range(0, rows, at_once):
         yield table.take(order.slice(start, at_once)).combine_chunks()

@@ -6,6 +6,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from shared.errors import BadRequest
@@ -46,6 +47,10 @@ def _client(settings: Settings) -> Any:
     url = settings.resolved_registry_url()
     if url.startswith("sqlite:///"):
         settings.home.mkdir(parents=True, exist_ok=True)
+        file = Path(url.removeprefix("sqlite:///"))
+        if file.parent.is_dir():
+            file.touch(mode=0o600)  # MLflow would make it readable for all
+            file.chmod(0o600)
     mlflow.set_tracking_uri(url)
     return mlflow.MlflowClient(tracking_uri=url)
 

@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from shared.errors import LimitReached, NoModelTrained, StoreUnavailable, Upstre
 from shared.serving import judging
 from shared.serving.champions import Champion, ChampionHolder
 from shared.serving.envelope import InvalidContact, Slot, envelope, slots
+from shared.serving.erasures import UNKNOWN, ErasureCounts, Logged
 from shared.serving.judging import Verdict
 from shared.serving.lanes import Lanes
 from shared.serving.metrics import ServiceMetrics
@@ -46,6 +47,8 @@ class Asked:
     """Empty where the capability has none."""
     asked_at: datetime
     cutoff: datetime
+    erasures: int = UNKNOWN
+    """Of the account, counted before anything is read of a contact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,7 @@ class Answering:
         self._unix_seconds = unix_seconds
         self._outcomes = Outcomes(question.capability, store, champions)
         self._freshness = judging.Freshness()
+        self._erasures = ErasureCounts()
 
     async def answer(self, body: bytes, call: Call) -> Answered:
         """Answer one call.
@@ -102,7 +106,8 @@ class Answering:
         outcome = await self._outcome(call.account, read)
         asked = Asked(call, read, outcome, now, read.cutoff_or(now))
         champion = await self._champion(asked)
-        return await self._lanes.run(self._compute, asked, champion, contacts=len(read.contacts))
+        writes = call.committed or self._question.commits(read)
+        return await self._lanes.run(self._compute, asked, champion, contacts=len(read.contacts), writes=writes)
 
     async def _envelope(self, body: bytes, now: datetime) -> PredictionRequest:
         if len(body) <= INLINE_BYTES:
@@ -128,6 +133,8 @@ class Answering:
     def _compute(self, asked: Asked, champion: Champion) -> Answered:
         if self._unix_seconds() > asked.call.deadline_at:
             raise UpstreamTimeout("The deadline passed before the call was answered; ask again or for fewer contacts.")
+        account = self._store.of(asked.call.account)
+        asked = replace(asked, erasures=self._erasures.of(asked.call.account, account))
         every = slots(asked.request.contacts)
         verdicts = self._verdicts(asked, champion, [slot for slot in every if isinstance(slot, InlineContact)])
         return self._rendered(asked, champion, every, verdicts)
@@ -183,7 +190,7 @@ class Answering:
 
     def _keeping(self, asked: Asked, champion: Champion, ids: Sequence[str], scored: Sequence[Scored]) -> Keeping:
         account, asked_at = self._store.of(asked.call.account), microseconds(asked.asked_at)
-        return Keeping(account, asked.request, ids, scored, champion.version, asked_at)
+        return Keeping(account, asked.request, ids, scored, champion.version, asked_at, asked.erasures)
 
     def _put_trends(
         self, asked: Asked, account: AccountReads, contacts: Sequence[InlineContact], verdicts: Sequence[Verdict]
@@ -262,21 +269,24 @@ class Answering:
             return
         cutoff, asked_at = microseconds(asked.cutoff), microseconds(asked.asked_at)
         rows = [
-            PredictionRow(
-                contact_id=prediction.contact_id,
-                capability=self._question.capability.name,
-                outcome=asked.outcome,
-                version=champion.version,
-                cutoff=cutoff,
-                asked_at=asked_at,
-                request_id=asked.call.request_id,
-                status=prediction.status,
-                probability=prediction.probability,
-                score=prediction.score,
-                band=prediction.band,
-                source=prediction.source,
-                body=prediction.model_dump_json(),
-                segment=self._question.segment_of(prediction),
+            Logged(
+                PredictionRow(
+                    contact_id=prediction.contact_id,
+                    capability=self._question.capability.name,
+                    outcome=asked.outcome,
+                    version=champion.version,
+                    cutoff=cutoff,
+                    asked_at=asked_at,
+                    request_id=asked.call.request_id,
+                    status=prediction.status,
+                    probability=prediction.probability,
+                    score=prediction.score,
+                    band=prediction.band,
+                    source=prediction.source,
+                    body=prediction.model_dump_json(),
+                    segment=self._question.segment_of(prediction),
+                ),
+                asked.erasures,
             )
             for prediction in predictions
             if prediction.status in LOGGED

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import orjson
 
+from shared.environment import granting
 from shared.errors import ArtifactRefused, RegistryUnavailable
 from shared.registry.digest import digest_of
 from shared.settings import Settings
@@ -113,7 +114,8 @@ def _environment(settings: Settings) -> dict[str, str]:
         "FORETELL_REGISTRY_ARTIFACTS": settings.registry_artifacts,
         "MLFLOW_DISABLE_TELEMETRY": "true",
     }
-    return {**os.environ, **{name: value for name, value in given.items() if value is not None}}
+    known = {name: value for name, value in given.items() if value is not None}
+    return {**granting(os.environ, ["registry_url"]), **known}
 
 
 def _is_intact(folder: Path, digest: str) -> bool:

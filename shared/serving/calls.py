@@ -6,12 +6,15 @@ from collections.abc import Callable
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from shared import deadline
 from shared.contracts.call import CALL_HEADER, Call, verified
 from shared.errors import NotAllowed, NotAuthenticated
 from shared.serving import problem
 from shared.serving.middleware import sane_request_id
 
-OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
+ANSWERED_BY = 0.95
+"""Share of the time after which waiting ends: the answer that says so must reach the gateway before it gives up."""
+OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 
 
 class SignedCalls:
@@ -29,13 +32,16 @@ class SignedCalls:
             return
         state = scope.setdefault("state", {})
         header = Headers(scope=scope).get(CALL_HEADER)
+        now = self.unix_seconds()
         try:
-            call = verified(header, scope["method"], scope["path"], self.key, now=self.unix_seconds())
+            call = verified(header, scope["method"], scope["path"], self.key, now=now)
         except NotAuthenticated as error:
             await problem.response(error, state.get("request_id"))(scope, receive, send)
             return
         state["call"] = call
         state["request_id"] = sane_request_id(call.request_id)
+        if (until := deadline.current()) is not None:
+            until.fix(ANSWERED_BY * (call.deadline_at - now))
         await self.app(scope, receive, send)
 
 

@@ -1,8 +1,12 @@
-"""What a process counts about itself, in its own registry, shown at `/metrics`."""
+"""What a process counts about itself, in its own registry, shown at `/metrics` of a port of its own."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
-from starlette.responses import Response
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, start_http_server
+
+from shared.errors import SettingsRefused
+from shared.settings import Settings
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -27,9 +31,37 @@ class RequestMetrics:
             registry=self.registry,
         )
 
-    def exposition(self) -> Response:
-        """Write everything counted so far in Prometheus' text format."""
-        return Response(generate_latest(self.registry), media_type=CONTENT_TYPE_LATEST)
+
+@contextmanager
+def shown_metrics(registry: CollectorRegistry, settings: Settings) -> Iterator[None]:
+    """Show a process's metrics to Prometheus on a port that no client reaches, while the block runs.
+
+    They count all accounts together, so no account's key may open them; a thread of its own answers, also while
+    the process is too busy for anything else.
+
+    Args:
+        registry: what is counted.
+        settings: host and port; without a port they are shown nowhere.
+
+    Raises:
+        SettingsRefused: nothing can listen there.
+    """
+    if settings.metrics_port is None:
+        yield
+        return
+    host, port = settings.metrics_host, settings.metrics_port
+    try:
+        server, thread = start_http_server(port, host, registry)
+    except OSError as error:
+        raise SettingsRefused(
+            f"FORETELL_METRICS_PORT is wrong: nothing can listen on {host}:{port} ({error.strerror})."
+        ) from error
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 class ServiceMetrics(RequestMetrics):

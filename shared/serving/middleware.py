@@ -13,6 +13,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shared import deadline
 from shared.contracts.call import REQUEST_ID_HEADER
 from shared.errors import BodyTooLarge, BodyTooSlow, ForetellError
 from shared.serving import problem
@@ -22,10 +23,12 @@ from shared.serving.metrics import RequestMetrics
 log = logging.getLogger(__name__)
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
-QUIET_ROUTES = frozenset({"/healthz", "/readyz", "/metrics"})
+QUIET_ROUTES = frozenset({"/healthz", "/readyz"})
 """Asked every few seconds by machines: counted, not logged."""
 CLIENT_LEFT = 499
 """What the log and the metrics say of a request whose client did not wait; no client ever sees it."""
+REQUEST_SECONDS = 10.0
+"""How long a request may wait for the store, where no setting says it."""
 BODY_SECONDS = 60.0
 """How long a body may take to arrive: a client that sends a byte a minute would hold its connection for ever."""
 
@@ -36,11 +39,12 @@ def sane_request_id(given: str | None) -> str:
 
 
 class RequestContext:
-    """Give each request an id, a log line and its place in the metrics; turn a bug into a 500."""
+    """Give each request an id, a deadline, a log line and its place in the metrics; turn a bug into a 500."""
 
-    def __init__(self, app: ASGIApp, *, metrics: RequestMetrics) -> None:
+    def __init__(self, app: ASGIApp, *, metrics: RequestMetrics, within_seconds: float = REQUEST_SECONDS) -> None:
         self.app = app
         self.metrics = metrics
+        self.within_seconds = within_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -56,11 +60,13 @@ class RequestContext:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                until.lift()  # what was begun is not broken off
                 MutableHeaders(scope=message)[REQUEST_ID_HEADER] = state["request_id"]
             await send(message)
 
         try:
-            await self.app(scope, receive, send_with_id)
+            with deadline.within(self.within_seconds) as until:
+                await self.app(scope, receive, send_with_id)
         except ClientDisconnect:  # in the middle of its body: nobody is left to answer, and nothing is wrong here
             status = status or CLIENT_LEFT
         except Exception as error:  # the last resort: told without its message, which may hold a payload
@@ -113,19 +119,21 @@ class BodyLimit:
             return
         received, whole, answered = 0, False, False
         refused: ForetellError | None = None
-        deadline = asyncio.get_running_loop().time() + self.within_seconds
+        whole_by = asyncio.get_running_loop().time() + self.within_seconds
 
         async def receive_within() -> Message:
             nonlocal received, whole, refused
             if whole:  # what comes now is the client's leaving
                 return await receive()
             try:
-                async with asyncio.timeout_at(deadline):
+                async with asyncio.timeout_at(whole_by):
                     message = await receive()
             except TimeoutError:
                 refused = BodyTooSlow(f"The body did not arrive within {self.within_seconds:g} s; send it in one go.")
                 raise refused from None
             whole = not message.get("more_body", False)
+            if whole and (until := deadline.current()) is not None:
+                until.restart()  # a slow upload takes nothing from the time for the answer
             received += len(message.get("body", b""))
             if received > self.max_bytes:
                 refused = too_large

@@ -152,6 +152,8 @@ class Keeping:
     scored: Sequence[Any]
     version: str
     asked_at: Microseconds
+    erasures: int
+    """Of the account, counted before anything was read of the contacts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,3 +188,5 @@ class Question:
     """Whether a known contact without event and attribute is asked about all the same."""
     keep: Callable[[Keeping], Sequence[Any]] | None = None
     """Commit what must outlive the answer, and return the answers that hold; None: nothing must."""
+    commits: Callable[[Any], bool] = lambda _: False
+    """From the request: whether `keep` has something to commit, and may have to wait for it."""

@@ -38,8 +38,11 @@ class AccountReads(Protocol):
     def event_types(self) -> Sequence[Any]:
         """Count events and contacts by type."""
 
-    def log_predictions(self, rows: Sequence[PredictionRow]) -> None:
-        """Store predictions."""
+    def erasures(self) -> int:
+        """Count the contacts that were erased."""
+
+    def log_predictions(self, rows: Sequence[PredictionRow], *, since: int | None = None) -> int:
+        """Store predictions, but those of who may have been erased since; tell how many were left out."""
 
 
 class Reads(Protocol):

@@ -5,7 +5,6 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from fastapi import Depends, FastAPI, Request
 from starlette.responses import JSONResponse, Response
@@ -17,6 +16,7 @@ from shared.serving.answering import Answering
 from shared.serving.artifacts import RegistryChild
 from shared.serving.calls import SignedCalls, require_scope
 from shared.serving.champions import ChampionHolder, Fetch
+from shared.serving.erasures import Logged
 from shared.serving.lanes import Lanes
 from shared.serving.metrics import ServiceMetrics
 from shared.serving.middleware import BodyLimit, RequestContext
@@ -87,7 +87,7 @@ class Service:
             redirect_slashes=False,
             dependencies=[Depends(refuse_unknown_query)],
         )
-        app.state.service = self
+        app.state.service, app.state.metrics = self, self.metrics
         problem.install(app)
         self._open_routes(app)
         self._prediction_route(app)
@@ -97,11 +97,13 @@ class Service:
         app.add_middleware(SignedCalls, key=key, unix_seconds=self.unix_seconds)
         app.add_middleware(BodyLimit, max_bytes=self.settings.max_body_bytes)
         app.add_middleware(EquivalentRequests)
-        app.add_middleware(RequestContext, metrics=self.metrics)
+        app.add_middleware(RequestContext, metrics=self.metrics, within_seconds=self.settings.request_timeout_seconds)
         return app
 
-    def _store_predictions(self, account: str, rows: Sequence[Any]) -> None:
-        self.store.of(account).log_predictions(rows)
+    def _store_predictions(self, account: str, logged: Sequence[Logged]) -> None:
+        since = min((one.since for one in logged), default=None)
+        left_out = self.store.of(account).log_predictions([one.row for one in logged], since=since)
+        self.metrics.log_dropped.inc(left_out)
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
@@ -133,11 +135,6 @@ class Service:
                     return JSONResponse({"status": "unready", "store": "away", "models": "none"}, status_code=503)
                 return JSONResponse({"status": "ready", "store": "away"})
             return JSONResponse({"status": "ready", "store": "ok"})
-
-        @app.get("/metrics", include_in_schema=False)
-        async def metrics() -> Response:
-            """Show the metrics."""
-            return self.metrics.exposition()
 
     def _prediction_route(self, app: FastAPI) -> None:
         @app.post(self.question.capability.path, **openapi.operation(self.question))

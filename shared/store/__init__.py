@@ -17,6 +17,7 @@ from shared.store.delivery_rows import (
 )
 from shared.store.identities import Identity
 from shared.store.migration import check, downgrade, is_migrated, migrate
+from shared.store.pace import Pace
 from shared.store.rows import (
     Account,
     AddedEvents,
@@ -60,6 +61,7 @@ __all__ = [
     "EventTypeCount",
     "Identity",
     "KeyRow",
+    "Pace",
     "PredictionRow",
     "PromotionRow",
     "SecretRow",

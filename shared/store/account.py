@@ -11,6 +11,7 @@ from shared.store.courier_rounds import CourierRounds
 from shared.store.dead_letters import DeadLetters
 from shared.store.deliveries import Deliveries
 from shared.store.erasure import Erasure
+from shared.store.erasures import Erasures
 from shared.store.events import Events
 from shared.store.export import Export
 from shared.store.keys import Keys
@@ -53,6 +54,7 @@ class AccountStore(
     Sightings,
     Answers,
     Erasure,
+    Erasures,
     Export,
     Audit,
 ):

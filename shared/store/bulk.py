@@ -1,4 +1,4 @@
-"""The fast way in for imports: one transaction a chunk, rows in the order in which they lie on disk."""
+"""The fast way in for imports: rows in the order in which they lie on disk, in parts so short that others write too."""
 
 from collections.abc import Iterable, Sequence
 from operator import itemgetter
@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from shared.contracts.rows import EventRow
 from shared.store.events import add_missing_contacts, newest, raise_newest_event
+from shared.store.pace import Pace
 from shared.store.rows import AddedEvents
 from shared.store.scope import Scope
 from shared.store.tables import EventTable
@@ -23,28 +24,39 @@ _TABLE = EventTable.__tablename__
 class BulkEvents(Scope):
     """Events by the hundred thousand."""
 
-    def bulk_events(self, rows: Sequence[EventRow]) -> AddedEvents:
-        """Add many events in one transaction; contacts that are not known yet are created.
+    def bulk_events(self, rows: Sequence[EventRow], *, pace: Pace | None = None) -> AddedEvents:
+        """Add many events in short transactions; contacts that are not known yet are created.
+
+        Interrupted and repeated, it adds what is missing.
 
         Args:
             rows: in any order; about BULK_ROWS of them. Those that are there already change nothing.
+            pace: of the import that they are part of.
 
         Returns:
-            How many were new, and how many were left out.
+            How many were new, and how many were left out, of whom.
         """
-        if not rows:
-            return AddedEvents(0, 0)
+        pace = pace or Pace()
+        ordered = sorted(rows, key=itemgetter(0, 1))
+        new, left_out, of_erased = 0, 0, set[str]()
+        for part in pace.parts(ordered, has_gaps=self._store.is_sqlite):
+            added = self._add_part(part)
+            new, left_out = new + added.new, left_out + added.erased
+            of_erased |= added.erased_contacts
+        return AddedEvents(new, left_out, frozenset(of_erased))
+
+    def _add_part(self, rows: Sequence[EventRow]) -> AddedEvents:
         account = self.account
         contact_ids = {row.contact_id for row in rows}
         with self._writing() as connection:
             erased = add_missing_contacts(connection, account, contact_ids, identity_key=self._identity_key)
             kept = [row for row in rows if row.contact_id not in erased] if erased else rows
             if not kept:
-                return AddedEvents(0, len(rows))
-            ordered = ((account, *row) for row in sorted(kept, key=itemgetter(0, 1)))
-            added = _insert_sqlite(connection, ordered) if self._store.is_sqlite else _copy(connection, ordered)
+                return AddedEvents(0, len(rows), erased)
+            records = ((account, *row) for row in kept)
+            added = _insert_sqlite(connection, records) if self._store.is_sqlite else _copy(connection, records)
             raise_newest_event(connection, account, newest(kept))
-        return AddedEvents(added, len(rows) - len(kept))
+        return AddedEvents(added, len(rows) - len(kept), erased)
 
 
 def _insert_sqlite(connection: Connection, rows: Iterable[tuple[Any, ...]]) -> int:

@@ -1,5 +1,6 @@
 """Contacts of an account: put, read, listed; attributes declared static."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from itertools import islice
 from typing import Literal
@@ -9,6 +10,7 @@ from sqlalchemy import delete, select, update
 from shared.contracts.rows import ContactRow, Microseconds
 from shared.store.contact_writes import denies, put_batch
 from shared.store.facts import facts_of, pages
+from shared.store.pace import Pace
 from shared.store.prediction_tables import LatestPredictionTable
 from shared.store.rows import BulkCounts, StoredContact
 from shared.store.scope import BATCH, Scope, batches
@@ -63,18 +65,33 @@ class Contacts(Scope):
                 connection.execute(delete(table).where(*mine))
 
     def bulk_contacts(
-        self, rows: Iterable[ContactRow], *, recorded_at: Microseconds, chunk: int = 20_000
+        self,
+        rows: Iterable[ContactRow],
+        *,
+        recorded_at: Microseconds,
+        chunk: int = 20_000,
+        pace: Pace | None = None,
     ) -> BulkCounts:
-        """Put contacts in transactions of `chunk` rows; interrupted and repeated, it changes nothing twice.
+        """Put contacts in short transactions; interrupted and repeated, it changes nothing twice.
 
         Erased contacts stay out: a file of last night knows nothing of whom was erased since. Nobody becomes stale by
         it: an import of a million would keep the services busy for contacts that the next round scores anyway.
+
+        Args:
+            rows: any number; `chunk` of them are held at once.
+            recorded_at: now.
+            chunk: rows held at once.
+            pace: of the import that they are part of.
         """
-        stream, total = iter(rows), BulkCounts(0, 0, 0, 0)
-        while part := list(islice(stream, chunk)):
-            done = self.put_contacts(part, recorded_at=recorded_at, lifts=False, touches=False)
-            total = BulkCounts(*(total[i] + done.count(name) for i, name in enumerate(BulkCounts._fields)))
-        return total
+        stream, pace, done = iter(rows), pace or Pace(), Counter[str]()
+        at, erased = 0, list[int]()
+        while held := list(islice(stream, chunk)):
+            for part in pace.parts(held, has_gaps=self._store.is_sqlite):
+                words = self.put_contacts(part, recorded_at=recorded_at, lifts=False, touches=False)
+                done.update(words)
+                erased += [at + place for place, word in enumerate(words) if word == "erased"]
+                at += len(part)
+        return BulkCounts(done["created"], done["updated"], done["unchanged"], done["erased"], tuple(erased))
 
     def contact(self, contact_id: str) -> StoredContact | None:
         """Read one contact; None: it is not known."""

@@ -14,9 +14,9 @@ from shared.store.columns import PredictionTable, StoreTable
 from shared.store.conduct_tables import AuditTable, IdempotencyTable, TombstoneTable  # noqa: F401 - part of the schema
 from shared.store.keys import key_rows
 from shared.store.rows import Account, ChampionRow, KeyRow, SourceRow
-from shared.store.scope import queue
+from shared.store.scope import predictions_of, queue
 from shared.store.sources import source_rows
-from shared.store.sql import Sql
+from shared.store.sql import PATIENCE_SECONDS, Sql
 from shared.store.tables import AccountStateTable, AccountTable, KeyTable
 from shared.store.webhook_tables import DeliveryTable, SourceTable, StaleContactTable, SubscriptionTable
 
@@ -24,17 +24,27 @@ from shared.store.webhook_tables import DeliveryTable, SourceTable, StaleContact
 class Database:
     """Both databases of an installation; safe to share between threads."""
 
-    def __init__(self, store_url: str, predictions_url: str, identity_key: bytes | None = None) -> None:
+    def __init__(
+        self,
+        store_url: str,
+        predictions_url: str,
+        identity_key: bytes | None = None,
+        *,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> None:
         """Prepare both; nothing is opened before the first read.
 
         Args:
             store_url: SQLAlchemy URL of the store.
             predictions_url: SQLAlchemy URL of the predictions; may be the same PostgreSQL.
             identity_key: recognises who was erased; processes that take nobody in do not need it.
+            patience_seconds: how long locks are waited for where no request's deadline says it.
         """
         self._identity_key = identity_key
-        self._store = Sql(store_url, durable=True)
-        self._predictions = self._store if predictions_url == store_url else Sql(predictions_url, durable=False)
+        self._store = Sql(store_url, durable=True, patience_seconds=patience_seconds)
+        self._predictions = self._store
+        if predictions_url != store_url:
+            self._predictions = Sql(predictions_url, durable=False, patience_seconds=patience_seconds)
 
     def of(self, account: str) -> AccountStore:
         """Open the store of one account; whether it exists shows when something is written."""
@@ -84,8 +94,9 @@ class Database:
                 raise NotFound(f"There is no account {name}.")
             _erase(connection, StoreTable.metadata.sorted_tables, name)
             connection.execute(delete(AccountTable).where(AccountTable.name == name))
-        # What was still being logged meanwhile.
+        # What was still being logged meanwhile; whoever comes after sees that there is no account.
         with self._predictions.writing() as connection:
+            queue(connection, predictions_of(name), alone=True)
             _erase(connection, PredictionTable.metadata.sorted_tables, name)
 
     def key(self, public_id: str) -> KeyRow | None:
@@ -165,7 +176,12 @@ def open_database(settings: Settings, identity_key: bytes | None = None) -> Data
     """
     if identity_key is None and settings.identity_key is not None:
         identity_key = settings.identity_key.get_secret_value().encode()
-    return Database(settings.resolved_store_url(), settings.resolved_predictions_url(), identity_key)
+    return Database(
+        settings.resolved_store_url(),
+        settings.resolved_predictions_url(),
+        identity_key,
+        patience_seconds=settings.store_patience_seconds,
+    )
 
 
 def _erase(connection: Connection, tables: list[Table], account: str) -> None:

@@ -11,10 +11,11 @@ from shared.contracts.identity import contact_hash
 from shared.contracts.rows import Microseconds
 from shared.store.columns import PredictionTable, StoreTable
 from shared.store.conduct_tables import IdempotencyTable
+from shared.store.erasures import count_one
 from shared.store.formers import ids_of
 from shared.store.named_letters import erase_named
 from shared.store.prediction_tables import LatestPredictionTable
-from shared.store.scope import BATCH, Scope
+from shared.store.scope import BATCH, Scope, predictions_of, queue
 from shared.store.tables import IdentityMergeTable, IdentityTable
 from shared.store.tombstones import CONTACT, EMAIL, any_erased, bury, erased_among
 from shared.store.webhook_tables import AttemptTable, DeadLetterTable, DeliveryTable, MessageTable
@@ -87,8 +88,10 @@ class Erasure(Scope):
     def erase_contact(self, contact_id: str, *, at: Microseconds, identity_key: bytes | None = None) -> bool:
         """Erase everything kept of a contact, and keep late events out until it is explicitly put again.
 
-        Joins an open transaction, best one that is `alone`; then the write-ahead log is emptied by the worker, and
-        what a prediction service logs meanwhile is left to `erase_late_predictions`.
+        Joins an open transaction, best one that is `alone`; then the write-ahead log is emptied by the worker.
+        Predictions lie in another database: they go once this is committed, and who is writing some meanwhile either
+        comes before and is waited for, or sees the erasure. Should this process end in between, the worker finds
+        them (`erase_late_predictions`).
 
         Args:
             contact_id: whom.
@@ -105,21 +108,21 @@ class Erasure(Scope):
         key = identity_key or self._known_key()
         with self._reading() as connection:
             contact_ids = ids_of(connection, self.account, contact_id, key)
-        found = self._erase_predictions(contact_ids)
+        predicted = self._is_predicted(contact_ids)
         with self._writing(alone=True) as connection:  # no event can slip in between
             contact_ids = ids_of(connection, self.account, contact_id, key)
             identities = _identities(connection, self.account, contact_id, key)
             erased = Erased(self.account, contact_ids, identities)
-            found += _erase(connection, erased)
+            found = _erase(connection, erased) > 0 or predicted
             if found:
+                count_one(connection, self.account)
                 bury(connection, self.account, erased.identities, at=at)
                 self._audit(connection, "contact.erased", contact_hash(contact_id, key), at=at)
-        # What was still being logged meanwhile.
-        self._erase_predictions(contact_ids)
+        self._when_committed(lambda: self._erase_predictions(contact_ids))
         if self._connection is None:
             self._store.scrub()
             self._predictions.scrub()
-        return found > 0
+        return found
 
     def forget_identities(self, identities: Collection[tuple[str, str]], *, at: Microseconds) -> None:
         """Keep late events of somebody out who is no contact, and erase dead letters about them.
@@ -172,14 +175,29 @@ class Erasure(Scope):
         with self._predictions.reading() as connection:
             return list(connection.scalars(statement))
 
-    def _erase_predictions(self, contact_ids: Sequence[str]) -> int:
-        found = 0
+    def _is_predicted(self, contact_ids: Sequence[str]) -> bool:
+        with self._predictions.reading() as connection:
+            return any(
+                connection.execute(
+                    select(table.c.contact_id).where(*self._predicted_of(table, contact_ids)).limit(1)
+                ).first()
+                for table in _predicted_tables()
+            )
+
+    def _erase_predictions(self, contact_ids: Sequence[str]) -> None:
         with self._predictions.writing() as connection:
-            for table in PredictionTable.metadata.sorted_tables:
-                if is_direct(table):
-                    mine = (table.c.account_id == self.account, table.c.contact_id.in_(contact_ids))
-                    found += connection.execute(delete(table).where(*mine)).rowcount
-        return found
+            queue(connection, predictions_of(self.account), alone=True)
+            for table in _predicted_tables():
+                connection.execute(delete(table).where(*self._predicted_of(table, contact_ids)))
+
+    def _predicted_of(
+        self, table: Table, contact_ids: Sequence[str]
+    ) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+        return table.c.account_id == self.account, table.c.contact_id.in_(contact_ids)
+
+
+def _predicted_tables() -> list[Table]:
+    return [table for table in PredictionTable.metadata.sorted_tables if is_direct(table)]
 
 
 def _identities(connection: Connection, account: str, contact_id: str, key: bytes) -> frozenset[tuple[str, str]]:

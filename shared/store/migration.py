@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 FOLDER = Path(__file__).parent / "migrations"
+PATIENCE_SECONDS = 300.0
+"""How long another process that migrates, or one that uses what is to be changed, is waited for."""
 _LOCK_ID = 4_021_977_318
 """Any number, the same in every process: the advisory lock of migrations on PostgreSQL."""
 
@@ -78,7 +80,7 @@ def _on_both(settings: Settings, act: Callable[[Any, "Config"], Any]) -> None:
         file = make_url(url).database
         if url.startswith("sqlite") and file:
             Path(file).parent.mkdir(parents=True, exist_ok=True)
-        sql = Sql(url, durable=True)
+        sql = Sql(url, durable=True, patience_seconds=PATIENCE_SECONDS)
         try:
             with sql.writing() as connection:
                 if not sql.is_sqlite:

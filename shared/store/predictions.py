@@ -6,10 +6,11 @@ from typing import Any
 from sqlalchemy import Select, SelectBase, bindparam, delete, or_, select, tuple_
 
 from shared.contracts.rows import DAY, Microseconds
+from shared.store.erasures import perhaps_erased
 from shared.store.prediction_tables import LatestPredictionTable, PredictionLogTable
 from shared.store.prepared import IDS, Prepared, among_ids
 from shared.store.rows import PredictionRow
-from shared.store.scope import BATCH, Scope, batches
+from shared.store.scope import BATCH, Scope, batches, predictions_of, queue
 from shared.store.statements import insert_missing, upsert
 
 NEAR_DAYS = 7
@@ -19,22 +20,34 @@ NEAR_DAYS = 7
 class Predictions(Scope):
     """The predictions of one account."""
 
-    def log_predictions(self, rows: Sequence[PredictionRow]) -> None:
+    def log_predictions(self, rows: Sequence[PredictionRow], *, since: int | None = None) -> int:
         """Log predictions and keep each contact's latest, in one transaction.
+
+        An erasure deletes predictions once it is committed, and after whoever writes some: so it either is seen
+        here, or sees what is written here.
 
         Args:
             rows: any number; the latest is the one with the latest cutoff, then the latest asked.
+            since: the account's count of erasures from before anything was read of the contacts; those that may
+                have been erased since are left out. None: nothing was read.
+
+        Returns:
+            How many were left out.
         """
         if not rows:
-            return
-        values = [{"account_id": self.account, **row._asdict()} for row in rows]
-        latest: dict[tuple[str, str, str], dict[str, Any]] = {}
-        for value in sorted(values, key=lambda value: (value["cutoff"], value["asked_at"])):
-            latest[value["contact_id"], value["capability"], value["outcome"]] = value
+            return 0
         with self._predictions.writing() as connection:
+            queue(connection, predictions_of(self.account), alone=False)
+            with self._store.reading() as store:
+                erased = perhaps_erased(store, self.account, [row.contact_id for row in rows], since=since)
+            values = [{"account_id": self.account, **row._asdict()} for row in rows if row.contact_id not in erased]
+            latest: dict[tuple[str, str, str], dict[str, Any]] = {}
+            for value in sorted(values, key=lambda value: (value["cutoff"], value["asked_at"])):
+                latest[value["contact_id"], value["capability"], value["outcome"]] = value
             insert_missing(connection, PredictionLogTable, values)
             in_key_order = [latest[key] for key in sorted(latest)]
             upsert(connection, LatestPredictionTable, in_key_order, newer=("cutoff", "asked_at"))
+        return len(rows) - len(values)
 
     def latest_predictions(
         self,

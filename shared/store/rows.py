@@ -83,6 +83,8 @@ class BulkCounts(NamedTuple):
     unchanged: int
     erased: int = 0
     """Left out: these contacts were erased, and an import does not bring them back."""
+    erased_rows: tuple[int, ...] = ()
+    """Places of the rows that were left out."""
 
 
 class AddedEvents(NamedTuple):
@@ -91,6 +93,8 @@ class AddedEvents(NamedTuple):
     new: int
     erased: int
     """Left out: their contacts were erased."""
+    erased_contacts: frozenset[str] = frozenset()
+    """Whose they were."""
 
 
 class AuditRow(NamedTuple):

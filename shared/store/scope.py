@@ -1,7 +1,7 @@
 """What every part of an account's store shares: whose it is, and transactions that hold the account in place."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from typing import Any, Self, TypeVar
@@ -41,6 +41,7 @@ class Scope:
         self._actor = SYSTEM
         self._acting_at: Microseconds | None = None
         self._identity_key: bytes | None = None
+        self._last: list[Callable[[], None]] | None = None
 
     def acting(self, actor: str, *, at: Microseconds) -> Self:
         """Take the same store in somebody's hands: the audit log names them.
@@ -76,11 +77,22 @@ class Scope:
         Raises:
             NotFound: there is no such account.
         """
+        last: list[Callable[[], None]] = []
         with self._writing(alone=alone) as connection:
             joined = copy(self)
             joined._store, joined._connection = Joined(self._store, connection), connection
             joined._alone = alone or self._alone
+            joined._last = last if self._last is None else self._last
             yield joined
+        for act in last:
+            act()
+
+    def _when_committed(self, act: Callable[[], None]) -> None:
+        """Do something once the open transaction is committed, and not if it is undone; at once where none is open."""
+        if self._last is None:
+            act()
+        else:
+            self._last.append(act)
 
     @property
     def is_alone(self) -> bool:
@@ -162,11 +174,22 @@ class Scope:
 
 
 def queue(connection: Connection, account: str, *, alone: bool) -> None:
-    """Come after who waits to be alone: those who share a row of PostgreSQL would pass them by for ever."""
+    """Come after who waits to be alone: those who share a row of PostgreSQL would pass them by for ever.
+
+    Args:
+        connection: inside a transaction, until whose end the place is held.
+        account: in whose line; `predictions_of` names that of its predictions.
+        alone: whether nobody else may be there.
+    """
     if connection.dialect.name == "sqlite":
         return
     turn = func.pg_advisory_xact_lock if alone else func.pg_advisory_xact_lock_shared
     connection.execute(select(turn(func.hashtextextended(account, 0))))
+
+
+def predictions_of(account: str) -> str:
+    """Name the line in which those wait who write an account's predictions; no account is called so."""
+    return f"predictions of {account}"
 
 
 def batches(items: Sequence[Item], size: int = BATCH) -> Iterator[Sequence[Item]]:

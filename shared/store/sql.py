@@ -2,48 +2,66 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, suppress
+from typing import Protocol
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection
 from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError, InterfaceError, OperationalError, ProgrammingError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from shared import deadline
 from shared.errors import StoreUnavailable
+from shared.store.engines import busy, new_engine, patience_of
 
-BUSY_SECONDS = 30
-SCRUB_MILLISECONDS = 1_000
+PATIENCE_SECONDS = 30.0
+SCRUB_SECONDS = 1.0
 """How long readers of older states are waited for before their part of the log is left for a later time."""
-CACHE_KIB = 16 * 1024
-MMAP_BYTES = 1 << 30
-JOURNAL_BYTES = 64 << 20
+READERS = 20
+WRITERS = 10
+"""Connections to PostgreSQL; apart, so that writers that wait for each other leave readers theirs."""
 _UNDEFINED = ("42P01", "42703")
 """PostgreSQL's codes of a table and of a column that does not exist."""
+_WAITED = ("55P03", "57014", "40P01")
+"""Its codes of a lock that was not to be had, of a statement cut short, and of two that wait for each other."""
+
+
+class _Places(Protocol):
+    """A lock or a semaphore."""
+
+    def acquire(self, *, timeout: float) -> bool:
+        """Wait for a place at most so many seconds."""
+
+    def release(self) -> None:
+        """Give it back."""
 
 
 class Sql:
     """A database with its pool; readers see a snapshot, writers of SQLite take turns."""
 
-    def __init__(self, url: str, *, durable: bool) -> None:
-        """Prepare the engine; nothing is opened yet.
+    def __init__(self, url: str, *, durable: bool, patience_seconds: float = PATIENCE_SECONDS) -> None:
+        """Prepare the engines; nothing is opened yet.
 
         Args:
             url: SQLAlchemy URL, sqlite:/// or postgresql+psycopg://.
             durable: whether a commit survives a power failure (SQLite; PostgreSQL decides for itself).
+            patience_seconds: how long is waited for locks where no request's deadline says it.
         """
-        self.engine = _engine(url, durable=durable)
-        self.writer = self.engine.execution_options(foretell_writes=True)
-        self.is_sqlite = self.engine.dialect.name == "sqlite"
-        self._turn = threading.Lock()
+        self.is_sqlite = url.startswith("sqlite")
+        self._patience = patience_of(patience_seconds)
+        writers = 1 if self.is_sqlite else WRITERS
+        self.engine = new_engine(url, durable=durable, writes=False, places=READERS, patience=self._patience)
+        self.writer = new_engine(url, durable=durable, writes=True, places=writers, patience=self._patience)
+        self._readers: _Places = threading.BoundedSemaphore(READERS)
+        # SQLite has one writer; a lock hands over at once where its own busy handler would sleep.
+        self._writers: _Places = threading.Lock() if self.is_sqlite else threading.BoundedSemaphore(writers)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Open a connection whose statements all see the same state.
 
         Raises:
-            StoreUnavailable: it cannot be reached.
+            StoreUnavailable: it cannot be reached, or is busy until the deadline.
         """
-        with _named_failures(), self.engine.connect() as connection:
+        with self._place(self._readers), _named_failures(), self.engine.connect() as connection:
             yield connection
 
     @contextmanager
@@ -51,33 +69,39 @@ class Sql:
         """Open a transaction: committed when the block ends, undone when it raises.
 
         Raises:
-            StoreUnavailable: it cannot be reached.
+            StoreUnavailable: it cannot be reached, or is busy until the deadline.
         """
-        with _named_failures():
-            if not self.is_sqlite:
-                with self.writer.begin() as connection:
-                    yield connection
-                return
-            # SQLite has one writer; a lock hands over at once where its own busy handler would sleep.
-            with self._turn, self.writer.begin() as connection:
-                yield connection
+        with self._place(self._writers), _named_failures(), self.writer.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _place(self, places: _Places) -> Iterator[None]:
+        """Wait for one of so many places, and give it back."""
+        seconds = min(self._patience(), threading.TIMEOUT_MAX)
+        if seconds <= 0 or not places.acquire(timeout=seconds):
+            raise busy()
+        try:
+            yield
+        finally:
+            places.release()
 
     def scrub(self) -> None:
-        """Empty the write-ahead log (SQLite) as far as no reader needs it; PostgreSQL sees to its own."""
+        """Empty the write-ahead log (SQLite) as far as nobody needs it now; PostgreSQL sees to its own."""
         if not self.is_sqlite:
             return
-        with _named_failures(), self._turn:
-            connection = self.engine.raw_connection()
+        seconds = min(SCRUB_SECONDS, self._patience())
+        with suppress(StoreUnavailable), deadline.within(seconds), self._place(self._writers), _named_failures():
+            connection = self.writer.raw_connection()
             try:
-                connection.execute(f"PRAGMA busy_timeout={SCRUB_MILLISECONDS}")
+                connection.execute(f"PRAGMA busy_timeout={round(1_000 * seconds)}")
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-                connection.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1_000}")
             finally:
                 connection.close()
 
     def close(self) -> None:
         """Close all pooled connections."""
         self.engine.dispose()
+        self.writer.dispose()
 
 
 class Joined(Sql):
@@ -104,18 +128,23 @@ class Joined(Sql):
 def _named_failures() -> Iterator[None]:
     try:
         yield
-    except PoolTimeout as error:
-        raise StoreUnavailable("The store is busy; try again soon.") from error
     except IntegrityError:
         raise
     except DBAPIError as error:
         if _is_unmigrated(error):
             raise StoreUnavailable("The store is not migrated yet: run `foretell store migrate`.") from error
+        if _is_busy(error):
+            raise busy() from error
         if isinstance(error, (OperationalError, InterfaceError)) or error.connection_invalidated:
             raise StoreUnavailable("The store cannot be reached or written; try again soon.") from error
         if type(error) is DatabaseError:  # SQLite's word for a file that is none of its own, or a broken one
             raise StoreUnavailable("The store's file is damaged: restore it from a backup.") from error
         raise
+
+
+def _is_busy(error: DBAPIError) -> bool:
+    """Whether others held what was waited for, until the time was up."""
+    return getattr(error.orig, "sqlstate", None) in _WAITED or str(error.orig).endswith("is locked")
 
 
 def _is_unmigrated(error: DBAPIError) -> bool:
@@ -124,35 +153,3 @@ def _is_unmigrated(error: DBAPIError) -> bool:
         return getattr(error.orig, "sqlstate", None) in _UNDEFINED
     told = str(error.orig)
     return told.startswith(("no such table", "no such column")) or "has no column named" in told
-
-
-def _engine(url: str, *, durable: bool) -> Engine:
-    if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, pool_timeout=10)
-    engine = create_engine(
-        url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, pool_size=10, max_overflow=20
-    )
-
-    @event.listens_for(engine, "connect")
-    def _pragmas(connection: Any, record: Any) -> None:  # noqa: ARG001
-        # The driver's own transaction handling would begin too late for BEGIN IMMEDIATE.
-        connection.isolation_level = None
-        for pragma in (
-            "journal_mode=WAL",
-            f"synchronous={'FULL' if durable else 'NORMAL'}",
-            "foreign_keys=ON",
-            f"cache_size=-{CACHE_KIB}",
-            f"mmap_size={MMAP_BYTES}",
-            "temp_store=MEMORY",
-            f"journal_size_limit={JOURNAL_BYTES}",
-            # What is deleted is overwritten, not only unlinked: an erased contact is not to be found in a free page.
-            "secure_delete=ON",
-        ):
-            connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get("foretell_writes", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-    return engine

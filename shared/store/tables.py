@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.store.columns import (
@@ -36,6 +36,8 @@ class AccountStateTable(StoreTable):
     newest_event_at: Mapped[OptionalInstant]
     all_static: Mapped[bool]
     """Every attribute of the account is declared static."""
+    erasures: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    """How many contacts were erased: one who read before an erasure and writes after it can tell."""
 
 
 class KeyTable(StoreTable):

@@ -9,10 +9,11 @@ import numpy as np
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY, Microseconds
 from shared.errors import InsufficientData
-from shared.features.attributes import as_boolean, as_text, entry_at, is_missing
+from shared.features.attributes import as_boolean, as_text, entry_at
 from shared.timeline import ContactFacts, EventTuple, Pasts, build
 from shared.timeline.frames import Frames, closed_frames, outcome_type
 from shared.timeline.splits import SEED, Split, forward_chain, stratified
+from shared.values.missing import is_missing
 
 LEAST_POSITIVE = LEAST_NEGATIVE = 40
 """Contacts of each kind without which nothing is trained."""

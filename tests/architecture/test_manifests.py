@@ -19,8 +19,8 @@ SECRETS = {
     "FORETELL_IDENTITY_KEY": "identity-key",
     "FORETELL_LIMITS_REDIS_URL": "limits-redis-url",
 }
-OF_THE_SERVER = {"FORWARDED_ALLOW_IPS", "FORETELL_METRICS_PORT", "FORETELL_METRICS_HOST"}
-"""Variables that are read by what serves."""
+OF_THE_SERVER = {"FORWARDED_ALLOW_IPS"}
+"""Variables that uvicorn reads itself."""
 OF_THE_OPERATOR = {"PodMonitor"}
 """Kinds that Kubernetes does not know by itself."""
 CAPABILITIES = [line.name for line in TABLE]

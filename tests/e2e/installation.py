@@ -100,7 +100,7 @@ def write_files(folder: Path) -> tuple[Path, Path]:
             events.append(f"c-{number:03},v-{number}-{day},email_clicked,{at},")
             if chance.random() < (0.12 if keen else 0.02):
                 events.append(f"c-{number:03},o-{number}-{day},order_placed,{at},{chance.randrange(10, 90)}")
-    contacts.append("broken,FR,Mars/Olympus,")
+    contacts.append("broken,FR,,yesterday")
     (folder / "contacts.csv").write_text("\n".join(contacts) + "\n")
     (folder / "events.csv").write_text("\n".join(events) + "\n")
     return folder / "contacts.csv", folder / "events.csv"

@@ -39,11 +39,12 @@ def children(process: "subprocess.Popen[str]") -> dict[str, psutil.Process]:
 
 def test_a_bad_row_lies_in_the_rejects_file_and_the_same_files_again_change_nothing(trained: Installation) -> None:
     folder = trained.home.parent
-    rejects = (folder / "contacts.csv.rejects.csv").read_text().splitlines()
+    (file,) = (trained.home / "rejects" / "default").iterdir()
+    rejects = file.read_text().splitlines()
 
     again = trained.foretell("import", "--events", str(folder / "events.csv"), "--json")
 
-    assert rejects[0] == "line,reason"
+    assert rejects[0].startswith("line,reason,id,")
     assert rejects[1].startswith(f"{CONTACTS + 2},")
     assert json.loads(again.stdout)[0]["new"] == 0
 

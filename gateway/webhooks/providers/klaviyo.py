@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 
 from gateway.webhooks import checking, reading, traits
 from gateway.webhooks.incoming import Incoming, IncomingEvent, Recipient, Signals
-from gateway.webhooks.naming import event_type
 from gateway.webhooks.provider import Credentials, ItemRefused, SignedRequest, WebhookRefused
 from shared.errors import BadRequest
 
@@ -136,7 +135,7 @@ def _type(topic: str) -> str:
     if not topic.startswith(_TOPIC):
         raise ItemRefused("topic is none of an event: it does not begin with event:")
     _, _, name = topic.removeprefix(_TOPIC).partition(".")
-    return _TYPES.get(name) or event_type(name)
+    return _TYPES.get(name) or traits.event_type_of(name)
 
 
 def _recipient(data: reading.Fields, facts: reading.Fields) -> Recipient:

@@ -16,7 +16,6 @@ from gateway.webhooks.incoming import (
     Recipient,
     Signals,
 )
-from gateway.webhooks.naming import event_type
 from gateway.webhooks.provider import Credentials, ItemRefused, SignedRequest
 
 SIGNATURE = "x-signature"
@@ -179,7 +178,7 @@ def _created_at(told: Mapping[str, Any]) -> datetime | None:
 
 def _event(fields: reading.Fields, at: datetime, *, viewed: bool) -> IncomingEvent:
     told, context = fields.inner("properties"), fields.inner("context")
-    type_ = "page_viewed" if viewed else event_type(fields.text("event"))
+    type_ = "page_viewed" if viewed else traits.event_type_of(fields.text("event"))
     link = told.link("link_url")
     page = (told.fact("path"), fields.fact("page"))
     product = (told.fact("product_id"), told.fact("sku"))

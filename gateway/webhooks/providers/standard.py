@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 from gateway.webhooks import reading, standard_scheme, traits
 from gateway.webhooks.incoming import Incoming, IncomingContact, IncomingErasure, IncomingEvent, Recipient, Signals
-from gateway.webhooks.naming import event_type
 from gateway.webhooks.provider import Credentials, SignedRequest
 
 _PREFIX = "webhook"
@@ -72,7 +71,7 @@ def _event(receipt: str, recipient: Recipient, at: datetime, message: reading.Fi
     return IncomingEvent(
         receipt=receipt,
         recipient=recipient,
-        type=event_type(message.text("type")),
+        type=traits.event_type_of(message.text("type")),
         occurred_at=at,
         message_id=data.maybe_text("message_id"),
         campaign_id=data.fact("campaign_id"),

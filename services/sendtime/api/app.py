@@ -57,6 +57,7 @@ QUESTION = Question(
     beside=BESIDE,
     answers_without_data=True,
     keep=kept,
+    commits=lambda request: request.purpose == "experiment",
 )
 
 

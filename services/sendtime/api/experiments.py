@@ -45,7 +45,7 @@ def kept(keeping: Keeping) -> Sequence[Advice]:
         for name, advice in zip(keeping.contact_ids, keeping.scored, strict=True)
         if advice.best is not None
     }
-    held = keeping.account.assign(request.campaign_id, list(rows.values()))
+    held = keeping.account.assign(request.campaign_id, list(rows.values()), since=keeping.erasures)
     return [
         _told(advice, held[name]) if name in held else advice
         for name, advice in zip(keeping.contact_ids, keeping.scored, strict=True)

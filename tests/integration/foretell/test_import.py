@@ -1,5 +1,6 @@
 """`foretell import` against a real store."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -44,11 +45,16 @@ def test_a_bad_row_goes_to_the_rejects_file_and_the_rest_is_loaded(foretell, fil
     result = foretell("import", "--events", str(files / "broken.csv"), "--json")
 
     summary = json.loads(result.stdout)[0]
-    rejects = (files / "broken.csv.rejects.csv").read_text().splitlines()
-    assert (result.exit_code, summary["new"], summary["rejected"]) == (0, 2, 2)
-    assert summary["rejects_file"] == str(files / "broken.csv.rejects.csv")
-    assert [line.split(",")[0] for line in rejects] == ["line", "4", "5"]
-    assert "yesterday" not in "".join(rejects)
+    file = Path(summary["rejects_file"])
+    rejects = list(csv.reader(file.read_text().splitlines()))
+    assert (result.exit_code, summary["new"], summary["rejected"]) == (1, 2, 2)
+    assert rejects[0] == ["line", "reason", "contact_id", "type", "occurred_at", "value", "row"]
+    assert rejects[1] == [
+        "4", "occurred_at is refused: it is not a time", "a", "order_placed", "yesterday", "1", "",
+    ]  # fmt: skip
+    assert [row[0] for row in rejects[1:]] == ["4", "5"]
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert "yesterday" not in result.stderr
 
 
 def test_too_many_bad_rows_end_it_and_what_was_loaded_stays(foretell, files: Path) -> None:
@@ -60,7 +66,10 @@ def test_too_many_bad_rows_end_it_and_what_was_loaded_stays(foretell, files: Pat
 
 
 def test_as_many_bad_rows_as_allowed_are_fine(foretell, files: Path) -> None:
-    assert foretell("import", "--events", str(files / "broken.csv"), "--max-errors", "2").exit_code == 0
+    words = ["import", "--events", str(files / "broken.csv"), "--max-errors", "2"]
+
+    assert foretell(*words).exit_code == 1
+    assert foretell(*words, "--max-rejected", "50").exit_code == 0
 
 
 def test_attributes_are_declared_static_by_name_or_all_at_once(foretell, files: Path) -> None:

@@ -12,6 +12,7 @@ import uvicorn
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from fastapi import FastAPI
+from prometheus_client import generate_latest
 
 from gateway.api import create_app
 from shared.contracts.key import new_key
@@ -74,6 +75,10 @@ class Door:
             "test", scopes, public_id=made.public_id, digest=made.digest, created_at=LONG_AGO, **more
         )
         return made.text
+
+    def metrics(self) -> bytes:
+        """Read what was counted, as Prometheus would."""
+        return generate_latest(self.app.state.metrics.registry)
 
     async def ask(self, method: str, path: str, key: str | None = None, **more: Any) -> tuple[int, Any, Any]:
         """Return status, body (JSON where it is) and headers."""

@@ -246,7 +246,7 @@ async def test_what_was_taken_in_is_counted(door) -> None:
     key = door.key()
     await door.ask("POST", "/events", key, json={"events": [EVENT, EVENT, {}]})
 
-    _, metrics, _ = await door.ask("GET", "/metrics")
+    metrics = door.metrics()
 
     assert b'foretell_ingested_total{kind="event",status="invalid"} 1.0' in metrics
     assert b'foretell_ingested_total{kind="event",status="duplicate"} 1.0' in metrics

@@ -70,7 +70,7 @@ async def test_what_is_between_gateway_and_service_stays_there(door, upstream) -
 
     assert "Foretell-Contacts-Served" not in headers
     assert "Server" not in headers
-    _, metrics, _ = await door.ask("GET", "/metrics")
+    metrics = door.metrics()
     assert b'foretell_contacts_served_total{capability="scoring"} 3.0' in metrics
 
 

@@ -76,11 +76,16 @@ async def test_every_answer_carries_the_security_headers(door, path: str) -> Non
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
 
 
+async def test_clients_are_shown_no_metrics_not_even_with_a_key(door) -> None:
+    assert (await door.ask("GET", "/metrics"))[0] == 404
+    assert (await door.ask("GET", "/metrics", door.key()))[0] == 404
+
+
 async def test_the_metrics_name_routes_not_paths(door) -> None:
     await door.ask("GET", "/contacts/very-secret-id", door.key())
     await door.ask("GET", "/contacts", new_key().text)
 
-    _, metrics, _ = await door.ask("GET", "/metrics")
+    metrics = door.metrics()
 
     assert b"very-secret-id" not in metrics
     assert b'foretell_requests_total{method="GET",route="/contacts",status="401"} 1.0' in metrics

@@ -185,7 +185,7 @@ def test_late_events_stay_out_one_by_one_and_in_bulk(store: AccountStore) -> Non
     store.erase_contact(ID, at=99)
 
     assert store.add_events([event(), event("other")]) == [None, True]
-    assert store.bulk_events([event(), event("third")]) == (1, 1)
+    assert store.bulk_events([event(), event("third")]) == (1, 1, {ID})
     assert (store.contact(ID), store.event_counts(ID)) == (None, {})
 
 

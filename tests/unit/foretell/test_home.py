@@ -1,5 +1,7 @@
 import os
+import sqlite3
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -117,3 +119,53 @@ def test_damaged_notes_count_as_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "sample.json").write_text(text)
 
     assert home.notes(tmp_path / "sample.json") == {}
+
+
+@pytest.mark.parametrize("content", [None, b""])
+@pytest.mark.parametrize("beside", ["keys/default", "mlartifacts/1", "cache/abc"])
+def test_a_store_that_was_lost_is_not_made_anew(tmp_path: Path, content: bytes | None, beside: str) -> None:
+    home.write_private(tmp_path / beside, "kept")
+    if content is not None:
+        (tmp_path / "store.sqlite").write_bytes(content)
+
+    with pytest.raises(Conflict, match=r"store\.sqlite is (empty|missing).*restore the file from a backup"):
+        home.refuse_lost_store(tmp_path)
+
+    assert (tmp_path / beside).read_text() == "kept"
+
+
+def test_a_store_without_tables_beside_keys_is_refused(tmp_path: Path) -> None:
+    home.write_private(tmp_path / "keys" / "default", "kept")
+    with closing(sqlite3.connect(tmp_path / "store.sqlite")) as connection:
+        connection.execute("PRAGMA user_version = 1")
+
+    with pytest.raises(Conflict, match="is empty"):
+        home.refuse_lost_store(tmp_path)
+
+
+def test_a_first_start_that_was_interrupted_may_go_on(tmp_path: Path) -> None:
+    (tmp_path / "store.sqlite").write_bytes(b"")
+    home.write_private(tmp_path / "secrets" / "identity_key", "kept")
+
+    home.refuse_lost_store(tmp_path)
+
+
+def test_a_folder_in_place_of_a_database_is_named(tmp_path: Path) -> None:
+    home.prepare(tmp_path)
+    (tmp_path / "store.sqlite").mkdir()
+
+    with pytest.raises(Conflict, match="is a folder, not a database"):
+        home.prepare(tmp_path)
+
+
+def test_files_that_others_could_read_are_tightened(tmp_path: Path) -> None:
+    home.prepare(tmp_path)
+    files = [tmp_path / "mlflow.sqlite", tmp_path / "keys" / "default", tmp_path / "mlartifacts" / "1" / "model"]
+    for file in files:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"SQLite format 3\x00")
+        file.chmod(0o644)
+
+    home.prepare(tmp_path)
+
+    assert {mode(file) for file in files} == {0o600}

@@ -2,6 +2,7 @@ from pathlib import Path
 
 from foretell.programs import Program, environment, programs
 from shared.capabilities import TABLE
+from shared.environment import secret_settings
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - nothing is bound
 
@@ -32,6 +33,47 @@ def test_a_secret_that_was_given_wins_over_ours() -> None:
 
     assert seen["FORETELL_SIGNING_KEY"] == "given"
     assert seen["FORETELL_IDENTITY_KEY"] == "ours"
+
+
+def test_metrics_have_ports_of_their_own_when_there_is_one() -> None:
+    numbers = [program.metrics_port for program in programs("127.0.0.1", 8000, 9100)]
+
+    assert numbers == [9101, 9102, 9103, 9104, 9105, 9100]
+    assert {program.metrics_port for program in programs("127.0.0.1", 8000)} == {None}
+
+
+def test_each_program_sees_its_own_metrics_port_and_no_other() -> None:
+    with_metrics, without = programs("127.0.0.1", 8000, 9100)[0], programs("127.0.0.1", 8000)[0]
+
+    assert with_metrics.environment({"FORETELL_METRICS_PORT": "9100"})["FORETELL_METRICS_PORT"] == "9101"
+    assert "FORETELL_METRICS_PORT" not in without.environment({"FORETELL_METRICS_PORT": "9100"})
+
+
+EVERY_SECRET = {f"FORETELL_{name.upper()}": "x" for name in secret_settings()} | {"MLFLOW_TRACKING_PASSWORD": "x"}
+
+
+def test_each_program_sees_the_secrets_that_it_needs_and_no_other() -> None:
+    seen = {
+        program.name: {name for name in program.environment({**EVERY_SECRET, "PATH": "/bin"}) if name in EVERY_SECRET}
+        for program in programs("127.0.0.1", 8000)
+    }
+
+    store = {"FORETELL_STORE_URL", "FORETELL_PREDICTIONS_URL", "FORETELL_SIGNING_KEY"}
+    service = store | {"FORETELL_REGISTRY_URL", "MLFLOW_TRACKING_PASSWORD"}
+    assert seen == {
+        **{line.name: service for line in TABLE},
+        "worker": store | {"FORETELL_IDENTITY_KEY"},
+        "gateway": store | {"FORETELL_IDENTITY_KEY", "FORETELL_LIMITS_REDIS_URL"},
+    }
+
+
+def test_what_is_no_secret_is_passed_on() -> None:
+    program = programs("127.0.0.1", 8000)[0]
+
+    assert program.environment({"PATH": "/bin", "FORETELL_LOG_LEVEL": "DEBUG"}) == {
+        "PATH": "/bin",
+        "FORETELL_LOG_LEVEL": "DEBUG",
+    }
 
 
 def test_children_see_an_absolute_home_and_no_telemetry() -> None:

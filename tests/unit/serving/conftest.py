@@ -77,6 +77,8 @@ class FakeStore:
         self.away = False
         self.log_away = False
         self.logged: list[Any] = []
+        self.logged_since: list[int | None] = []
+        self.erased = 0
         self.statements = 0
         self.closed = False
 
@@ -134,10 +136,17 @@ class FakeStore:
         self._read()
         return [SimpleNamespace(type="order_placed", events=20, contacts=12, with_value=20)]
 
-    def log_predictions(self, rows: Sequence[Any]) -> None:
+    def erasures(self) -> int:
+        if self.away:
+            raise StoreUnavailable("The store is away.")
+        return self.erased
+
+    def log_predictions(self, rows: Sequence[Any], *, since: int | None = None) -> int:
         if self.log_away:
             raise StoreUnavailable("The store is away.")
         self.logged.extend(rows)
+        self.logged_since.append(since)
+        return 0
 
 
 def champion_row(version: str = "7", digest: str = "d7", **fields: Any) -> RememberedRow:

@@ -23,3 +23,16 @@ async def test_a_call_that_relies_on_the_log_fails_with_it(running: Any, store: 
         usual = await client.post("/score", ASKED)
 
     assert (relying.status, usual.status) == (503, 200)
+
+
+async def test_predictions_are_logged_with_the_erasures_that_were_known_before_anything_was_read(
+    running: Any, store: Any
+) -> None:
+    store.erased = 3
+
+    async with running() as client:
+        await client.post("/score", ASKED, committed=True)
+        store.erased = 4  # known a moment ago: what is written is looked at once more
+        await client.post("/score", ASKED, committed=True)
+
+    assert store.logged_since == [3, 3]

@@ -165,7 +165,7 @@ async def test_what_became_of_it_is_counted_and_named_in_the_log(door, add_sourc
         await door.ask("POST", path, **sendgrid.signed([item(1), item(1)]))
     await door.ask("POST", path, data=b"[]")
 
-    _, metrics, _ = await door.ask("GET", "/metrics")
+    metrics = door.metrics()
 
     assert b'foretell_webhooks_total{became="new",provider="sendgrid"} 1.0' in metrics
     assert b'foretell_webhooks_total{became="refused",provider="sendgrid"} 1.0' in metrics

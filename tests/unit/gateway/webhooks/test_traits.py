@@ -8,10 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.webhooks.incoming import Recipient
-from gateway.webhooks.naming import event_type
 from gateway.webhooks.provider import ItemRefused
 from gateway.webhooks.reading import Fields
-from gateway.webhooks.traits import amount, attributes_of, currency, maybe_address, read_text, recipient, zone
+from gateway.webhooks.traits import (
+    amount,
+    attributes_of,
+    currency,
+    event_type_of,
+    maybe_address,
+    read_text,
+    recipient,
+    zone,
+)
 from shared.contracts.contact import EventInput
 
 PERSONAL = ["name", "First Name", "lastName", "phone_number", "Address", "avatar", "userName", "dateOfBirth", "GENDER"]
@@ -121,24 +129,24 @@ def test_an_address_that_is_none_is_nothing() -> None:
         ("signedUp", "signed_up"),
         ("email.clicked", "email_clicked"),
         ("2nd Visit", "event_2nd_visit"),
-        ("Füllung", "f_llung"),
+        ("Füllung", "fuellung"),
         ("x" * 99, "x" * 64),
     ],
 )
 def test_a_foreign_name_becomes_one_of_ours(name: str, type_: str) -> None:
-    assert event_type(name) == type_
+    assert event_type_of(name) == type_
 
 
 @pytest.mark.parametrize("name", ["", "   ", "日本", "...", "Mail to ann@example.com", "hash:" + "5e" * 32])
 def test_a_name_of_which_nothing_is_left_is_refused(name: str) -> None:
     with pytest.raises(ItemRefused):
-        event_type(name)
+        event_type_of(name)
 
 
 @given(st.text(max_size=100))
 def test_every_name_is_one_the_store_takes_or_is_refused(name: str) -> None:
     try:
-        type_ = event_type(name)
+        type_ = event_type_of(name)
     except ItemRefused:
         return
     assert EventInput.model_validate({"contact_id": "c", "type": type_, "occurred_at": "2026-06-01T00:00:00Z"})

@@ -1,0 +1,217 @@
+"""Rows of a planned file, in batches of bounded size: the same way for every format."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from pydantic import ValidationError
+
+from shared.contracts.contact import ContactInput, EventInput
+from shared.contracts.rows import ContactRow, EventRow, Microseconds
+from shared.ingest.batch import Batch
+from shared.ingest.cells import CellRefused, Cells, Reader, as_object, present
+from shared.ingest.facts import fact_reader
+from shared.ingest.plan import Findings, Plan, PlannedColumn, Use
+from shared.ingest.reasons import reasons
+from shared.ingest.rows import contact_row, event_row
+from shared.ingest.table import Progress, Record, no_progress
+from shared.values.numbers import Number
+from shared.values.zones import zone_of
+
+Row = TypeVar("Row")
+EVENTS_AT_ONCE = 250_000
+CONTACTS_AT_ONCE = 20_000
+_TEXTS = ("contact_id", "id", "message_id", "campaign_id", "item")
+
+
+@dataclass(slots=True)
+class Build(Generic[Row]):
+    """How the cells of a record become a row."""
+
+    columns: list[tuple[str, str, str, Reader]]
+    """Name, field (or empty), attribute or property (or empty), and reader of each column that is used."""
+    facts: str
+    """`attributes` or `properties`."""
+    row: Callable[[Mapping[str, Any]], Row]
+    names: Mapping[str, str]
+    """Column by field, for what is said of a row."""
+    constants: Mapping[str, Any] = field(default_factory=dict)
+
+    def take(self, batch: Batch[Row], record: Record) -> None:
+        """Add a record to a batch: as a row, or as the reason why it is none."""
+        if record.cells is None:
+            batch.refuse(record.line, record.reason, record.raw)
+            return
+        try:
+            batch.add(record.line, self.row(self.fields(record.cells, record.line)))
+        except ValidationError as error:
+            batch.refuse(record.line, reasons(error, self.names), record.cells)
+        except CellRefused as error:
+            batch.refuse(record.line, str(error), record.cells)
+
+    def fields(self, cells: Mapping[str, Any], line: int) -> dict[str, Any]:
+        """Arrange cells as the fields of the wire type.
+
+        Raises:
+            CellRefused: a cell because of which there is no row; all of them are named.
+        """
+        fields: dict[str, Any] = dict(self.constants)
+        facts: dict[str, Any] = {}
+        refused: list[str] = []
+        for name, target, fact, read in self.columns:
+            cell = cells.get(name)
+            if cell is None or not present(cell):
+                continue
+            try:
+                value = read(cell, line)
+            except CellRefused as error:
+                refused.append(str(error))
+                continue
+            if value is None:
+                continue
+            if target:
+                fields[target] = value
+            else:
+                facts[fact] = value
+        if refused:
+            raise CellRefused("; ".join(refused))
+        return self._completed(fields, facts)
+
+    def _completed(self, fields: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
+        amount = fields.get("value")
+        if isinstance(amount, Number):
+            fields["value"] = amount.value
+            if amount.currency is not None:
+                fields.setdefault("currency", amount.currency)
+        given = fields.pop(self.facts, None)
+        if given:
+            facts = {**given, **facts}
+        valid_from = fields.pop("valid_from", None)
+        if valid_from is not None:
+            facts = {
+                name: value if isinstance(value, dict) else {"value": value, "valid_from": valid_from}
+                for name, value in facts.items()
+            }
+        if facts:
+            fields[self.facts] = facts
+        return fields
+
+
+def contact_build(
+    plan: Plan, findings: Findings, *, recorded_at: Microseconds, identity_key: bytes
+) -> Build[ContactRow]:
+    """Compose how the records of a file of contacts become rows.
+
+    Args:
+        plan: of the file.
+        findings: takes what was changed or left out.
+        recorded_at: now.
+        identity_key: key of the hash under which e-mail addresses are kept.
+    """
+
+    def row(fields: Mapping[str, Any]) -> ContactRow:
+        contact = ContactInput.model_validate(fields)
+        return contact_row(contact, recorded_at=recorded_at, identity_key=identity_key, undated=True)
+
+    return _build(plan, findings, "attributes", row)
+
+
+def event_build(plan: Plan, findings: Findings, *, recorded_at: Microseconds) -> Build[EventRow]:
+    """Compose how the records of a file of events become rows; arguments as for contacts."""
+
+    def row(fields: Mapping[str, Any]) -> EventRow:
+        return event_row(EventInput.model_validate(fields), recorded_at=recorded_at)
+
+    return _build(plan, findings, "properties", row)
+
+
+def _build(plan: Plan, findings: Findings, facts: str, row: Callable[[Mapping[str, Any]], Row]) -> Build[Row]:
+    zone = None if plan.options.timezone is None else zone_of(plan.options.timezone)
+    cells = Cells(zone, findings)
+    used = [column for column in plan.columns if column.use is not Use.LEFT_OUT]
+    columns = []
+    for column in used:
+        if column.use is Use.KEPT:
+            reader = fact_reader(column, findings, scalar=facts == "attributes")
+            columns.append((column.name, "", column.target, reader))
+        else:
+            columns.append((column.name, column.target, "", _field_reader(cells, column, plan)))
+    names = {column.target: column.name for column in used}
+    return Build(columns, facts, row, names, dict(plan.options.constants))
+
+
+def _field_reader(cells: Cells, column: PlannedColumn, plan: Plan) -> Reader:
+    target = column.target
+    if target in _TEXTS:
+        return cells.id(column)
+    if target == "email":
+        return cells.address(column, plan.shared_addresses)
+    readers: dict[str, Callable[[], Reader]] = {
+        "type": lambda: cells.event_type(column),
+        "occurred_at": lambda: cells.instant(column),
+        "created_at": lambda: cells.instant(column, optional=True),
+        "valid_from": lambda: cells.instant(column),
+        "value": lambda: cells.amount(column),
+        "currency": lambda: cells.currency(column),
+        "human": lambda: cells.boolean(column),
+        "timezone": lambda: cells.timezone(column),
+        "consent": lambda: cells.consent(column),
+    }
+    if target in readers:
+        return readers[target]()
+    return lambda cell, line: as_object(cell, column.name)  # noqa: ARG005 - attributes, properties
+
+
+def contact_batches(
+    plan: Plan,
+    findings: Findings,
+    *,
+    recorded_at: Microseconds,
+    identity_key: bytes,
+    at_once: int = CONTACTS_AT_ONCE,
+    progress: Progress = no_progress,
+) -> Iterator[Batch[ContactRow]]:
+    """Read the contacts of a file; a row that cannot be one becomes a reject, the rest goes on.
+
+    Args:
+        plan: of the file.
+        findings: takes what was changed or left out.
+        recorded_at: now.
+        identity_key: key of the hash under which e-mail addresses are kept.
+        at_once: rows of a batch, which bounds memory.
+        progress: takes how far the reading is.
+    """
+    build = contact_build(plan, findings, recorded_at=recorded_at, identity_key=identity_key)
+    yield from _batches(plan, build, at_once=at_once, progress=progress)
+
+
+def event_batches(
+    plan: Plan,
+    findings: Findings,
+    *,
+    recorded_at: Microseconds,
+    at_once: int = EVENTS_AT_ONCE,
+    progress: Progress = no_progress,
+) -> Iterator[Batch[EventRow]]:
+    """Read the events of a file; arguments as for contacts."""
+    build = event_build(plan, findings, recorded_at=recorded_at)
+    if plan.layout.format == "Parquet":
+        from shared.ingest import parquet
+
+        yield from parquet.event_batches(
+            plan, build, findings, recorded_at=recorded_at, at_once=at_once, progress=progress
+        )
+    else:
+        yield from _batches(plan, build, at_once=at_once, progress=progress)
+
+
+def _batches(plan: Plan, build: Build[Row], *, at_once: int, progress: Progress) -> Iterator[Batch[Row]]:
+    """Read the rows of a file, `at_once` of them at a time; at least one batch."""
+    batch: Batch[Row] = Batch()
+    for record in plan.table.records(progress):
+        build.take(batch, record)
+        if len(batch) >= at_once:
+            yield batch
+            batch = Batch()
+    batch.fraction = 1.0
+    yield batch

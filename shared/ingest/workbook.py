@@ -1,0 +1,119 @@
+"""Excel workbooks (and what the same library reads: .xls, .xlsb, .ods): dates are dates, whole numbers are whole."""
+
+import zipfile
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+from shared.errors import FileRefused
+from shared.ingest.table import Layout, Options, Progress, Record, named_columns, no_progress
+
+MAX_UNPACKED_BYTES = 2 << 30
+"""A workbook is unpacked in memory; one that would take more is refused."""
+_EVERY = 1_000
+_EXACT = 2**53
+
+
+class WorkbookTable:
+    """One sheet of a workbook."""
+
+    declares_types = False
+    rows: int | None = None
+
+    def __init__(self, path: Path, options: Options) -> None:
+        """Open the workbook and choose the sheet: the named one, else the first visible one that holds anything.
+
+        Raises:
+            FileRefused: it cannot be read, or there is no such sheet.
+        """
+        from python_calamine import CalamineError, PasswordError, load_workbook
+
+        _refuse_endless(path)
+        self.layout = Layout("Excel workbook", path.name)
+        try:
+            book = load_workbook(path)
+            self._sheet = self._chosen(book, options.sheet, path)
+        except PasswordError as error:
+            raise FileRefused(f"{path.name} is protected by a password; save it without one.") from error
+        except (CalamineError, OSError, ValueError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise
+            raise FileRefused(f"{path.name} is not a readable workbook; save it again as .xlsx or CSV.") from error
+        self.layout.sheet = self._sheet.name
+        first = next(self._rows(), None)
+        if first is None:
+            raise FileRefused(f"The sheet {self.layout.sheet} has no header and no row.")
+        self.header = named_columns([_text(cell) for cell in first[1]], self.layout)
+
+    def _chosen(self, book: Any, named: str | None, path: Path) -> Any:
+        from python_calamine import SheetTypeEnum, SheetVisibleEnum
+
+        names = [one.name for one in book.sheets_metadata if one.typ == SheetTypeEnum.WorkSheet]
+        if named is not None:
+            if named not in names:
+                raise FileRefused(f"{path.name} has no sheet {named}; it has {', '.join(names)}.")
+            return book.get_sheet_by_name(named)
+        visible = [
+            one.name for one in book.sheets_metadata if one.name in names and one.visible == SheetVisibleEnum.Visible
+        ]
+        filled = [sheet for name in visible if (sheet := book.get_sheet_by_name(name)).height]
+        if not filled:
+            raise FileRefused(f"{path.name} holds no visible sheet with a row.")
+        if len(filled) > 1:
+            others = ", ".join(sheet.name for sheet in filled[1:])
+            self.layout.note(f"The sheet {filled[0].name} is read; --sheet chooses another: {others}.")
+        return filled[0]
+
+    def _rows(self) -> Iterator[tuple[int, list[Any]]]:
+        begin = self._sheet.start or (0, 0)
+        # The library skips empty rows and columns before the data, so row numbers begin where the data does.
+        for number, row in enumerate(self._sheet.to_python(skip_empty_area=True), start=begin[0] + 1):
+            if any(cell != "" for cell in row):
+                yield number, row
+
+    def records(self, progress: Progress = no_progress) -> Iterator[Record]:
+        """Read from the beginning."""
+        self.layout.begin()
+        rows = max(self._sheet.height, 1)
+        found = self._rows()
+        next(found, None)
+        for done, (number, row) in enumerate(found):
+            if done % _EVERY == 0:
+                progress(done / rows)
+            yield Record(number, {name: _value(cell) for name, cell in zip(self.header, row, strict=False)})
+        progress(1.0)
+
+
+def _value(cell: Any) -> Any:
+    """Turn what a sheet holds into what a column can hold; times are written as ISO 8601, without a zone.
+
+    >>> _value(2.0), _value(2.5), _value(datetime(2026, 5, 3)), _value("")
+    (2, 2.5, '2026-05-03', None)
+    """
+    if isinstance(cell, float) and cell.is_integer() and abs(cell) < _EXACT:
+        return int(cell)
+    if isinstance(cell, datetime) and cell.time() == time(0):
+        return cell.date().isoformat()
+    if isinstance(cell, timedelta):
+        return cell.total_seconds()
+    if isinstance(cell, (time, date)):
+        return cell.isoformat()
+    return None if cell == "" else cell
+
+
+def _text(cell: Any) -> str:
+    value = _value(cell)
+    return "" if value is None else str(value)
+
+
+def _refuse_endless(path: Path) -> None:
+    if not zipfile.is_zipfile(path):
+        return
+    try:
+        with zipfile.ZipFile(path) as packed:
+            unpacked = sum(entry.file_size for entry in packed.infolist())
+    except (zipfile.BadZipFile, ValueError) as error:
+        raise FileRefused(f"{path.name} is not a readable workbook; save it again as .xlsx or CSV.") from error
+    if unpacked > MAX_UNPACKED_BYTES:
+        raise FileRefused(f"{path.name} unpacks to more than 2 GB; save it as CSV.")

@@ -1,0 +1,112 @@
+"""Names as others write them, in our words: types of events, and names of columns and attributes compared."""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from typing import Final
+
+from shared.values.missing import cleaned
+from shared.values.unreadable import Unreadable
+
+MAX_TYPE_CHARACTERS: Final = 64
+
+CANONICAL: Final[Mapping[str, str]] = {
+    # Segment's specifications of e-commerce, of e-mail and of B2B software
+    "order_completed": "order_placed",
+    "coupon_applied": "coupon_redeemed",
+    "subscription_created": "subscription_started",
+    "subscription_canceled": "subscription_cancelled",
+    "email_link_clicked": "email_clicked",
+    "email_marked_as_spam": "email_complained",
+    "unsubscribed": "email_unsubscribed",
+    # verb first, as Klaviyo and its shop connections write
+    "placed_order": "order_placed",
+    "refunded_order": "order_refunded",
+    "cancelled_order": "order_cancelled",
+    "fulfilled_order": "order_fulfilled",
+    "started_checkout": "checkout_started",
+    "viewed_product": "product_viewed",
+    "added_to_cart": "product_added",
+    "submitted_form": "form_submitted",
+    "filled_out_form": "form_submitted",
+    # the bare verb, as exports of e-mail tools and CRMs write
+    "email_send": "email_sent",
+    "email_delivery": "email_delivered",
+    "email_open": "email_opened",
+    "opened_email": "email_opened",
+    "email_click": "email_clicked",
+    "clicked_email": "email_clicked",
+    "email_reply": "email_replied",
+    "email_bounce": "email_bounced",
+    "email_unsubscribe": "email_unsubscribed",
+    "email_spam_complaint": "email_complained",
+    "page_view": "page_viewed",
+    "pageview": "page_viewed",
+    "viewed_page": "page_viewed",
+    "form_submission": "form_submitted",
+}
+"""What others call it, and what we do; keys are spelled as `event_type` spells."""
+
+_HUMPS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_OTHER = re.compile(r"[^a-z0-9]+")
+_VALID = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_UMLAUTS: Final = str.maketrans(
+    {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "ø": "o", "å": "a", "ł": "l", "đ": "d"}
+)
+
+
+def event_type(name: str) -> str:
+    """Write a foreign event's name in our words: small letters, underscores, and our word where there is one.
+
+    >>> event_type("Order Completed"), event_type("lesson.finished"), event_type("signedUp")
+    ('order_placed', 'lesson_finished', 'signed_up')
+
+    Raises:
+        Unreadable: nothing of it can be a name, or it names a person.
+    """
+    if "@" in name or "hash:" in name:
+        raise Unreadable("The event's name holds an address.")
+    plain = _OTHER.sub("_", without_accents(_HUMPS.sub("_", cleaned(name)).lower())).strip("_")
+    if not plain:
+        raise Unreadable("The event's name has no letter of a to z and no digit.")
+    if not plain[0].isalpha():
+        plain = f"event_{plain}"
+    plain = plain[:MAX_TYPE_CHARACTERS].rstrip("_")
+    return CANONICAL.get(plain, plain)
+
+
+def own_event_type(name: str) -> str:
+    """Keep a name that is one of ours already, letter by letter; write any other as `event_type` does.
+
+    Files and requests are the account's own, so that `page_view` stays what the account calls it; `Page View` is
+    nobody's own name yet.
+
+    >>> own_event_type("order_completed"), own_event_type("Order Completed"), own_event_type("EMAIL_OPENED")
+    ('order_completed', 'order_placed', 'email_opened')
+
+    Raises:
+        Unreadable: as `event_type`.
+    """
+    return name if _VALID.fullmatch(name) else event_type(name)
+
+
+def same_name_key(name: str) -> str:
+    """Bring names of columns and attributes that differ only in case, accents and marks to one key.
+
+    >>> len({same_name_key(name) for name in ("Total Charges", "total_charges", "TotalCharges", "total-charges")})
+    1
+    """
+    plain = without_accents(unicodedata.normalize("NFKC", name).casefold())
+    return "".join(filter(str.isalnum, plain)) or plain.strip()
+
+
+def without_accents(text: str) -> str:
+    """Write letters with accents without them, umlauts with the letter that stands for them.
+
+    >>> without_accents("größe"), without_accents("prénom"), without_accents("ñandú")
+    ('groesse', 'prenom', 'nandu')
+    """
+    if text.isascii():
+        return text
+    spread = unicodedata.normalize("NFKD", unicodedata.normalize("NFC", text).translate(_UMLAUTS))
+    return unicodedata.normalize("NFC", "".join(mark for mark in spread if not unicodedata.combining(mark)))

@@ -1,0 +1,156 @@
+"""A store that others hold: whoever waits for it is answered by the request's deadline, and nothing is half done."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from shared import deadline
+from shared.contracts.rows import ContactRow, EventRow
+from shared.errors import StoreUnavailable
+from shared.settings import Settings
+from shared.store import AccountStore, Database
+
+SHORT = 0.3
+LATEST = 5.0
+"""Far from a measure of speed: the waits of before took 10 and 30 s."""
+Locking = Callable[[], AbstractContextManager[None]]
+
+
+@pytest.fixture
+def store(database: Database) -> AccountStore:
+    return database.of("default").hashing(b"k" * 32)
+
+
+@pytest.fixture
+def locked(settings: Settings) -> Locking:
+    """Hold what a writer needs, from another connection: SQLite's write lock, PostgreSQL's row of the account."""
+
+    @contextmanager
+    def holding() -> Iterator[None]:
+        engine = create_engine(settings.resolved_store_url())
+        with engine.connect() as connection:
+            if engine.dialect.name == "sqlite":
+                connection.connection.dbapi_connection.isolation_level = None  # type: ignore[union-attr]
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            else:
+                connection.execute(text("SELECT 1 FROM accounts WHERE name = 'default' FOR UPDATE"))
+            yield
+            connection.exec_driver_sql("ROLLBACK")
+        engine.dispose()
+
+    return holding
+
+
+def refused(work: Callable[[], Any], *, seconds: float = SHORT) -> float:
+    """Do something within a deadline; return how long it took to be refused."""
+    began = time.monotonic()
+    with deadline.within(seconds), pytest.raises(StoreUnavailable, match="busy"):
+        work()
+    return time.monotonic() - began
+
+
+def event(number: int = 1) -> EventRow:
+    return EventRow("a", str(number), "order_placed", 10, 10)
+
+
+def test_a_write_waits_until_its_deadline_and_leaves_nothing(store: AccountStore, locked: Locking) -> None:
+    with locked():
+        waited = refused(lambda: store.add_events([event()]))
+
+    assert SHORT / 2 < waited < LATEST
+    assert store.contact("a") is None
+    assert store.add_events([event()]) == [True]
+
+
+def test_a_write_goes_on_when_the_lock_is_given_back_in_time(store: AccountStore, locked: Locking) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with locked():
+            writing = pool.submit(_with(LATEST, lambda: store.add_events([event()])))
+            with suppress(TimeoutError):
+                writing.result(timeout=SHORT / 3)
+
+        assert writing.result() == [True]
+
+
+def _with(seconds: float, work: Callable[[], Any]) -> Callable[[], Any]:
+    def done() -> Any:
+        with deadline.within(seconds):
+            return work()
+
+    return done
+
+
+def test_a_deadline_that_has_passed_waits_for_nothing(store: AccountStore, locked: Locking) -> None:
+    with locked():
+        assert refused(lambda: store.add_events([event()]), seconds=0.0) < LATEST
+
+
+def test_waits_one_after_another_share_one_deadline(store: AccountStore, settings: Settings, locked: Locking) -> None:
+    def both() -> None:
+        try:
+            store.add_events([event(1)])
+        except StoreUnavailable:
+            store.add_events([event(2)])
+
+    with locked():
+        assert refused(both) < LATEST
+
+
+def test_reads_go_on_while_many_writers_wait(store: AccountStore, locked: Locking) -> None:
+    store.put_contacts([ContactRow("b")], recorded_at=1)
+    with locked(), ThreadPoolExecutor(40) as pool:
+        began = threading.Event()
+
+        def write(number: int) -> None:
+            began.set()
+            _with(1.0, lambda: store.add_events([event(number)]))()
+
+        writers = [pool.submit(write, number) for number in range(40)]
+        began.wait()
+        with deadline.within(SHORT):
+            found = store.contact("b")
+        still_waiting = [writer for writer in writers if not writer.done()]
+
+    assert found is not None
+    assert still_waiting
+    assert all(isinstance(writer.exception(), StoreUnavailable) for writer in writers)
+
+
+def test_a_change_of_many_writes_is_whole_or_nothing(store: AccountStore, locked: Locking) -> None:
+    def change() -> None:
+        with store.transaction() as together:
+            together.put_contacts([ContactRow("b")], recorded_at=1)
+            together.add_events([event()])
+
+    with locked():
+        refused(change)
+
+    assert (store.contact("a"), store.contact("b")) == (None, None)
+
+
+def test_an_erasure_that_comes_too_late_erases_nothing(store: AccountStore, locked: Locking) -> None:
+    store.add_events([event()])
+
+    with locked():
+        refused(lambda: store.erase_contact("a", at=99))
+
+    assert store.contact("a") is not None
+
+
+def test_without_a_request_the_process_s_own_patience_counts(
+    settings: Settings, database: Database, locked: Locking
+) -> None:
+    impatient = Database(settings.resolved_store_url(), settings.resolved_predictions_url(), patience_seconds=SHORT)
+    began = time.monotonic()
+
+    with locked(), pytest.raises(StoreUnavailable, match="busy"):
+        impatient.of("default").add_events([event()])
+
+    assert SHORT / 2 < time.monotonic() - began < LATEST
+    impatient.close()
