@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +23,7 @@ START_SECONDS = 60.0
 HEALTHY_SECONDS = 60.0
 MAX_BACKOFF_SECONDS = 30.0
 MAX_STARTS = 3
+PROBE_EVERY_SECONDS = 2.0
 directly = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 """Asks our own processes: a proxy that the environment names is for others, and would see what we sign."""
 
@@ -35,6 +37,13 @@ class _Child:
     """How many times in a row it died young."""
     restart_at: float | None = None
     seen_healthy: bool = False
+    """Whether it ever answered."""
+    answers: bool = False
+    """Whether it answered since its last start."""
+    silent_since: float | None = None
+    """Since when it has not; None: it does."""
+    probe: Future[bool] | None = None
+    probed_at: float = 0.0
 
 
 @dataclass(slots=True)
@@ -49,7 +58,10 @@ class Supervisor:
     environment: Mapping[str, str]
     logs: Path
     say: Callable[[str], None]
+    hung_seconds: float = 15.0
+    """How long a child that answered may leave its health check unanswered before it is started again."""
     clock: Callable[[], float] = time.monotonic
+    _probes: ThreadPoolExecutor | None = None
     _children: dict[str, _Child] = field(default_factory=dict)
     _lifeline: tuple[int, int] | None = None
 
@@ -57,6 +69,7 @@ class Supervisor:
         """Start everything; nothing is waited for."""
         self.logs.mkdir(parents=True, exist_ok=True)
         self._lifeline = os.pipe()
+        self._probes = ThreadPoolExecutor(len(self.programs), thread_name_prefix="health")
         for program in self.programs:
             self._children[program.name] = _Child(program, self._launched(program), self.clock())
 
@@ -97,7 +110,8 @@ class Supervisor:
                 code = child.process.poll()
                 if code is not None:
                     raise Conflict(self._not_started(child.program.name, _ending(code)))
-                child.seen_healthy = child.seen_healthy or is_healthy(child.program.health_url)
+                if not child.seen_healthy:
+                    child.answers = child.seen_healthy = is_healthy(child.program.health_url)
             missing = [child.program.name for child in self._children.values() if not child.seen_healthy]
             if not missing:
                 return True
@@ -112,7 +126,7 @@ class Supervisor:
         return f"{name} {how} while starting; its log is {log}" + (f" and ends with: {last}" if last else ".")
 
     def look(self) -> None:
-        """Look once at every child: start again what died, cut logs that grew too long.
+        """Look once at every child: start again what died or hangs, cut logs that grew too long.
 
         Raises:
             Conflict: one died young too many times in a row and never answered.
@@ -122,9 +136,11 @@ class Supervisor:
             cut_log(self._log(child.program.name))
             if child.restart_at is None:
                 self._notice_death(child, now)
+                self._notice_hang(child, now)
             elif now >= child.restart_at:
                 child.process = self._launched(child.program)
                 child.started_at, child.restart_at = now, None
+                child.answers, child.silent_since, child.probe = False, None, None
 
     def _notice_death(self, child: _Child, now: float) -> None:
         code = child.process.poll()
@@ -141,10 +157,31 @@ class Supervisor:
             f"(log: {self._log(child.program.name)})."
         )
 
+    def _notice_hang(self, child: _Child, now: float) -> None:
+        """Kill a child that has not answered for too long; its death is noticed at the next look."""
+        if child.restart_at is not None or self._probes is None:
+            return
+        if child.probe is None:
+            if now - child.probed_at >= PROBE_EVERY_SECONDS:
+                child.probe, child.probed_at = self._probes.submit(is_healthy, child.program.health_url), now
+            return
+        if not child.probe.done():
+            return
+        answered, child.probe = child.probe.result(), None
+        if answered:
+            child.answers, child.seen_healthy, child.silent_since = True, True, None
+            return
+        child.silent_since = child.probed_at if child.silent_since is None else child.silent_since
+        patience = self.hung_seconds if child.answers else max(self.hung_seconds, START_SECONDS)
+        if now - child.silent_since >= patience:
+            self.say(f"{child.program.name} has not answered for {now - child.silent_since:.0f} s; killing it.")
+            _end_group(child.process, signal.SIGKILL)
+
     def stop(self) -> None:
         """Stop every child, politely first; none is left when this returns."""
         for child in self._children.values():
             _end_group(child.process, signal.SIGTERM)
+            _end_group(child.process, signal.SIGCONT)  # one that was stopped hears it then
         deadline = self.clock() + STOP_SECONDS
         for child in self._children.values():
             try:
@@ -154,6 +191,9 @@ class Supervisor:
             _end_group(child.process, signal.SIGKILL)
             child.process.wait()
         self._children.clear()
+        if self._probes is not None:
+            self._probes.shutdown(wait=True, cancel_futures=True)
+            self._probes = None
         if self._lifeline is not None:
             for descriptor in self._lifeline:
                 os.close(descriptor)

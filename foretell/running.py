@@ -40,9 +40,8 @@ def run_all(settings: Settings, host: str, port: int) -> None:
         refuse_taken_ports(listed, settings.metrics_host)
         _prepare_store(settings)
         secrets = {name: home.secret(settings.home, name) for name in home.SECRETS}
-        supervisor = Supervisor(
-            listed, environment(os.environ, settings.home, port, secrets), settings.home / "logs", say
-        )
+        children = environment(os.environ, settings.home, port, secrets)
+        supervisor = Supervisor(listed, children, settings.home / "logs", say, settings.hung_seconds)
         ending = Ending()
         try:
             supervisor.start()

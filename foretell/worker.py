@@ -43,15 +43,15 @@ def loops_of(settings: WorkerSettings, database: Database, stop: threading.Event
         stop: ends every loop when set.
     """
     metrics = LoopMetrics()
-    retention = Retention(database, rules(settings), now_us)
+    retention = Retention(database, rules(settings), now_us, metrics)
     services = ServiceCalls(settings)
     noticing = Noticing(database, services, settings.rescore_share, stop, now_us, NoticingMetrics(metrics.registry))
     progress = settings.home / "worker.json"
     every, remembered = settings.rescore_every_seconds, settings.webhook_retention_days
-    rescoring = Rescoring(database, noticing, progress, every, stop, remembered)
+    rescoring = Rescoring(database, noticing, progress, every, stop, remembered, metrics=metrics)
     debounce = settings.rescore_debounce_seconds
     patience = int(settings.rescore_patience_seconds * SECOND)
-    following = Following(database, noticing, int(debounce * SECOND), patience, stop, now_us)
+    following = Following(database, noticing, int(debounce * SECOND), patience, stop, now_us, metrics=metrics)
     courier = _courier(settings, database, stop, CourierMetrics(metrics.registry))
 
     def sweep_rejects() -> None:
@@ -98,7 +98,7 @@ def run(settings: WorkerSettings, *, host: str, port: int) -> None:
     try:
         loops = loops_of(settings, database, stop)
         loops.start()
-        with health_door(loops, host, port), shown_metrics(loops.metrics.registry, settings):
+        with health_door(loops, settings, host, port), shown_metrics(loops.metrics.registry, settings):
             log.info("worker.started", extra={"loops": [loop.name for loop in loops.loops]})
             ending.wait()
             stop.set()

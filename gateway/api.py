@@ -41,6 +41,7 @@ from gateway.webhooks.sourcebook import SourceBook
 from shared.contracts.sealed import Seal
 from shared.serving import problem
 from shared.serving.middleware import BodyLimit, RequestContext
+from shared.serving.readiness import StoreLook
 from shared.serving.routing import EquivalentRequests
 from shared.settings import GatewaySettings
 from shared.store import Database, open_database
@@ -73,6 +74,7 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
     )
+    app.state.draining = False
     app.state.metrics = metrics
     problem.install(app)
     # First, since most requests are forwarded and routes are tried in order (a fifth of their cost, measured).
@@ -113,7 +115,8 @@ def _lifespan(
         limits = Limits(settings, metrics)
         upstreams = Upstreams(settings, session, metrics)
         reception = Reception(_receiving(settings, store, providers), session, metrics, CapacityLimiter(THREADS))
-        app.state.gateway = Gateway(settings, store, keyring, limits, upstreams, Cursors(key), metrics, reception)
+        parts = (settings, store, keyring, limits, upstreams, Cursors(key), metrics, reception, StoreLook(store))
+        app.state.gateway = Gateway(*parts)
         writing = asyncio.create_task(_write_used_keys(keyring))
         try:
             yield

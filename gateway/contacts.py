@@ -11,15 +11,13 @@ from gateway.context import Body, Cursor, Ingesting, Limit, Reading, Visit, crea
 from gateway.idempotency import once
 from gateway.ingest import contacts as contact_intake
 from gateway.ingest import events as event_intake
+from gateway.ingest.schemas import ContactsResponse, EventsResponse, StoredContactResponse
 from gateway.schemas import (
     AttributeAnswer,
     ContactAnswer,
     ContactList,
-    ContactsResponse,
-    EventsResponse,
     EventTypeCount,
     ListedContact,
-    StoredContactResponse,
 )
 from shared.contracts.contact import ContactId
 from shared.contracts.instants import instant_of
@@ -147,6 +145,7 @@ def show_contact(visit: Reading, contact_id: PathId) -> Response:
             timezone=stored.timezone,
             consent=dict(stored.consent),
             attributes=_current(stored),
+            unreadable=sorted(stored.unreadable),
             events=events,
         )
     )

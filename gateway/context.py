@@ -26,6 +26,7 @@ from shared.contracts.key import Scope
 from shared.contracts.rows import Microseconds
 from shared.errors import NotAuthenticated, StoreUnavailable
 from shared.serving.query import refuse_unknown_query
+from shared.serving.readiness import StoreLook
 from shared.settings import GatewaySettings
 from shared.store import AccountStore, Database
 
@@ -47,6 +48,7 @@ class Gateway:
     cursors: Cursors
     metrics: GatewayMetrics
     reception: Reception
+    look: StoreLook
     writers: Semaphore = field(default_factory=lambda: Semaphore(WRITERS))
     """Places of requests that write; fewer than there are threads."""
 

@@ -1,19 +1,15 @@
 """Whether this process lives and whether it can serve; open to anybody who reaches it."""
 
 import asyncio
-from typing import Literal
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from gateway.context import Gateway, gateway_of
+from gateway.context import gateway_of
 from gateway.schemas import HealthResponse, ReadyResponse
-from shared import deadline
-from shared.errors import StoreUnavailable
+from shared.serving.readiness import judged
 
 router = APIRouter(tags=["operations"])
-
-PING_SECONDS = 2.0
 
 
 @router.get("/healthz", response_model=HealthResponse, operation_id="check_health", summary="Is the process alive?")
@@ -30,18 +26,16 @@ async def healthz() -> HealthResponse:
     summary="Can requests be served?",
 )
 async def readyz(request: Request) -> Response:
-    """Tell whether keys can be checked (store reachable, or keys remembered); services are listed, not required."""
+    """Say whether keys can be checked (store reachable, or keys remembered); services are listed, not required."""
     gateway = gateway_of(request)
-    store, upstreams = await asyncio.gather(_store_state(gateway), gateway.upstreams.states())
-    ready = store == "reachable" or gateway.keyring.remembers
-    answer = ReadyResponse(status="ready" if ready else "unready", store=store, upstreams=upstreams)
-    return Response(answer.model_dump_json(), status_code=200 if ready else 503, media_type="application/json")
-
-
-async def _store_state(gateway: Gateway) -> Literal["reachable", "away"]:
-    try:
-        with deadline.within(PING_SECONDS):
-            await asyncio.to_thread(gateway.database.ping)
-    except StoreUnavailable:
-        return "away"
-    return "reachable"
+    store, upstreams = await asyncio.gather(gateway.look.state(), gateway.upstreams.states())
+    unready, degraded = list[str](), list[str]()
+    if store == "away":
+        (degraded if gateway.keyring.remembers else unready).append("store-away")
+    if store == "not-writable":
+        degraded.append("store-not-writable")
+    if gateway.upstreams.clocks_differ:
+        degraded.append("clock-skew")
+    found = judged(draining=request.app.state.draining, unready=unready, degraded=degraded)
+    answer = ReadyResponse(status=found.status, causes=list(found.causes), store=store, upstreams=upstreams)
+    return Response(answer.model_dump_json(), status_code=found.http_status, media_type="application/json")

@@ -1,6 +1,6 @@
 """What the gateway counts, beside what every process counts."""
 
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
 from shared.serving.metrics import RequestMetrics
 
@@ -14,6 +14,18 @@ class GatewayMetrics(RequestMetrics):
             "foretell_upstream_answers_total",
             "Forwarded requests, by how they ended.",
             ["capability", "ended"],
+            registry=self.registry,
+        )
+        self.upstream_circuit = Gauge(
+            "foretell_upstream_circuit_open",
+            "1 while a service is left alone since it does not answer.",
+            ["capability"],
+            registry=self.registry,
+        )
+        self.upstream_skew = Gauge(
+            "foretell_upstream_clock_skew_seconds",
+            "How far a service's clock is ahead of this one, as its last readiness or refusal showed.",
+            ["capability"],
             registry=self.registry,
         )
         self.contacts_served = Counter(

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from shared.contracts.contact import ContactInput, EventInput
 from shared.contracts.outcome import BAND_LIFTS, EventType, Moment, OutcomeName
-from shared.contracts.prediction import Answer, Band, Grade, ProblemPointer, Reason, Source, Status, Trend
+from shared.contracts.prediction import Answer, Band, Grade, Reason, Source, Status, Trend
 
 MAX_ITEMS = 1_000
 CapabilityName = Literal["scoring", "churn", "segmentation", "sendtime"]
@@ -80,76 +80,6 @@ class OutcomeFields(_Asked):
     ] = [*BAND_LIFTS]
 
 
-class ContactResult(Answer):
-    """What became of one contact."""
-
-    index: Annotated[int, Field(description="Its place in the request, from 0.")]
-    id: Annotated[str | None, Field(description="The id as sent; null when there was none to read.")]
-    status: Annotated[
-        Literal["created", "updated", "unchanged", "invalid"], Field(description="`invalid`: nothing was stored.")
-    ]
-    errors: Annotated[list[ProblemPointer], Field(description="For `invalid`: each mistake with its place.")]
-
-
-class ContactCounts(Answer):
-    """How many of each."""
-
-    created: Annotated[int, Field(description="New contacts.")]
-    updated: Annotated[int, Field(description="Known contacts with something new.")]
-    unchanged: Annotated[int, Field(description="Known contacts with nothing new.")]
-    invalid: Annotated[int, Field(description="Not stored.")]
-
-
-class ContactsResponse(Answer):
-    """What became of each contact; what is not `invalid` is stored."""
-
-    results: Annotated[list[ContactResult], Field(description="In the order of the request.")]
-    counts: Annotated[ContactCounts, Field(description="How many of each status.")]
-    request_id: Annotated[str, Field(description="Name it when you ask for help.")]
-
-
-class EventResult(Answer):
-    """What became of one event."""
-
-    index: Annotated[int, Field(description="Its place in the request, from 0.")]
-    id: Annotated[str | None, Field(description="The id as sent, or the one that was made from its content.")]
-    status: Annotated[
-        Literal["created", "duplicate", "erased", "invalid"],
-        Field(
-            description=(
-                "`duplicate`: it was stored before; `erased`: nothing was stored, as the contact was erased and not "
-                "put again; `invalid`: nothing was stored."
-            )
-        ),
-    ]
-    errors: Annotated[list[ProblemPointer], Field(description="For `invalid`: each mistake with its place.")]
-
-
-class EventCounts(Answer):
-    """How many of each."""
-
-    created: Annotated[int, Field(description="New events.")]
-    duplicate: Annotated[int, Field(description="Events that were stored before.")]
-    erased: Annotated[int, Field(description="Not stored: their contacts were erased.")]
-    invalid: Annotated[int, Field(description="Not stored.")]
-
-
-class EventsResponse(Answer):
-    """What became of each event; what is neither `invalid` nor `erased` is stored."""
-
-    results: Annotated[list[EventResult], Field(description="In the order of the request.")]
-    counts: Annotated[EventCounts, Field(description="How many of each status.")]
-    request_id: Annotated[str, Field(description="Name it when you ask for help.")]
-
-
-class StoredContactResponse(Answer):
-    """What became of the contact."""
-
-    id: Annotated[str, Field(description="The id from the path.")]
-    status: Annotated[Literal["created", "updated", "unchanged"], Field(description="What became of it.")]
-    request_id: Annotated[str, Field(description="Name it when you ask for help.")]
-
-
 class ListedContact(Answer):
     """A contact in a list."""
 
@@ -187,6 +117,15 @@ class ContactAnswer(Answer):
     timezone: Annotated[str | None, Field(description="IANA time zone.")]
     consent: Annotated[dict[str, str], Field(description="As given; empty when nothing was said.")]
     attributes: Annotated[dict[str, AttributeAnswer], Field(description="Facts by name.")]
+    unreadable: Annotated[
+        list[str],
+        Field(
+            description=(
+                "Attributes with a stored value that is out of the bounds that hold today: it is null here and missing "
+                "for predictions; the export gives it as text. Send the attribute again to mend it."
+            )
+        ),
+    ]
     events: Annotated[list[EventTypeCount], Field(description="Event counts by type.")]
 
 
@@ -279,6 +218,12 @@ class HealthResponse(Answer):
 class ReadyResponse(Answer):
     """Whether this gateway can serve, and what it sees behind it."""
 
-    status: Annotated[Literal["ready", "unready"], Field(description="`ready`: keys can be checked.")]
-    store: Annotated[Literal["reachable", "away"], Field(description="The SQL store.")]
-    upstreams: Annotated[dict[str, Literal["ready", "not-ready", "away"]], Field(description="Listed, not required.")]
+    status: Annotated[
+        Literal["ready", "degraded", "unready", "draining"],
+        Field(description="`ready`: keys can be checked; `degraded`: the same, and `causes` says what is wrong."),
+    ]
+    causes: Annotated[list[str], Field(description="`store-away`, `store-not-writable`, `clock-skew`.")]
+    store: Annotated[Literal["reachable", "not-writable", "away"], Field(description="The SQL store.")]
+    upstreams: Annotated[
+        dict[str, Literal["ready", "degraded", "not-ready", "away"]], Field(description="Listed, not required.")
+    ]

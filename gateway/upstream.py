@@ -4,27 +4,43 @@ import asyncio
 import logging
 import time
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Final
+from urllib.parse import quote_from_bytes
 
 import aiohttp
+import orjson
 import yarl
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.auth import Caller
 from gateway.bodies import body_of
+from gateway.breaker import Breaker
 from gateway.metrics import GatewayMetrics
 from shared.capabilities import TABLE, Capability
-from shared.contracts.call import CALL_HEADER, REQUEST_ID_HEADER, SERVED_HEADER, Call, signed
-from shared.errors import UpstreamTimeout, UpstreamUnavailable
+from shared.contracts.call import (
+    CALL_HEADER,
+    MAX_SKEW_SECONDS,
+    REQUEST_ID_HEADER,
+    SERVED_HEADER,
+    Call,
+    SignedRequest,
+    signed,
+    target_of,
+)
+from shared.errors import ClockSkew, UpstreamTimeout, UpstreamUnavailable
 from shared.settings import GatewaySettings
 
 log = logging.getLogger(__name__)
 
 CONNECT_SECONDS: Final = 1.0
-REST_SECONDS: Final = 1.0
-"""How long a service whose machine is silent is left alone, so that not everybody waits for it to connect."""
+PROBE_SECONDS: Final = 1.0
+"""How long a service may take to say that it lives: its event loop computes nothing."""
 PASSED_BACK: Final = ("content-type", "retry-after", "allow", "cache-control")
+_AS_IT_IS: Final = "".join(map(chr, range(0x21, 0x7F)))
+"""Characters of a target that are passed on as they came; any other byte is escaped."""
 _SAFE_TO_REPEAT: Final = ("GET", "HEAD", "PUT", "DELETE")
 
 
@@ -53,7 +69,12 @@ class Upstreams:
     settings: GatewaySettings
     client: aiohttp.ClientSession
     metrics: GatewayMetrics
-    _resting_until: dict[str, float] = field(default_factory=dict)
+    _breakers: dict[str, Breaker] = field(init=False)
+    _skews: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Make a breaker for each service."""
+        self._breakers = {line.name: Breaker(line.name, self.metrics, partial(self._is_alive, line)) for line in TABLE}
 
     async def answer(
         self,
@@ -74,18 +95,21 @@ class Upstreams:
             quota_contacts: about how many contacts the caller may still ask; None: any number.
 
         Raises:
-            UpstreamUnavailable: the service does not answer.
-            UpstreamTimeout: it did not answer in time.
+            UpstreamUnavailable: the service does not answer, or hangs.
+            UpstreamTimeout: it lives, and did not answer in time.
             BadRequest: the body is compressed.
             BodyTooLarge: more bytes than allowed.
         """
         body = await body_of(request)
-        self._refuse_while_resting(capability)
-        # Counted from when the body is there: a slow upload must not make the service refuse the call.
-        deadline_at = time.time() + self._seconds(capability, request)
-        headers = self._headers(request, Call(caller.account, caller.scopes, request_id, deadline_at, quota_contacts))
+        target = quote_from_bytes(target_of(request.scope), safe=_AS_IT_IS)
+        url = yarl.URL(self.settings.upstream_of(capability.name).rstrip("/") + target, encoded=True)
+        covered = SignedRequest(request.method, target.encode(), body)
         try:
-            response = await self._sent(capability, request, body, headers)
+            await self._breakers[capability.name].admit()
+            # Counted from when the body is there: a slow upload must not make the service refuse the call.
+            deadline_at = time.time() + self._seconds(capability, request)
+            call = Call(caller.account, caller.scopes, request_id, deadline_at, quota_contacts)
+            response = await self._sent(capability, request, url, (covered, self._headers(request, call, covered)))
         except (UpstreamUnavailable, UpstreamTimeout) as error:
             self.metrics.upstream_answers.labels(capability.name, error.code).inc()
             log.warning("upstream.failed", extra={"capability": capability.name, "code": error.code})
@@ -113,61 +137,121 @@ class Upstreams:
         url = f"{self.settings.upstream_of(capability.name)}/readyz"
         try:
             async with self.client.get(url, timeout=aiohttp.ClientTimeout(total=CONNECT_SECONDS)) as response:
-                return "ready" if response.status == 200 else "not-ready"
+                self._note_clock(capability, response.headers.get("Date"))
+                if response.status != 200:
+                    return "not-ready"
+                answer = orjson.loads(await response.read())
         except (aiohttp.ClientError, TimeoutError):
             return "away"
+        except orjson.JSONDecodeError:
+            return "ready"
+        return "degraded" if isinstance(answer, dict) and answer.get("status") == "degraded" else "ready"
 
-    def _headers(self, request: Request, call: Call) -> dict[str, str]:
+    async def _is_alive(self, capability: Capability) -> bool:
+        url = f"{self.settings.upstream_of(capability.name)}/healthz"
+        try:
+            async with self.client.get(url, timeout=aiohttp.ClientTimeout(total=PROBE_SECONDS)) as response:
+                return response.status < 500
+        except (aiohttp.ClientError, TimeoutError):
+            return False
+
+    @property
+    def clocks_differ(self) -> bool:
+        """Whether a service's clock differs by more than its check of signatures tolerates."""
+        return any(abs(seconds) > MAX_SKEW_SECONDS for seconds in self._skews.values())
+
+    def _note_clock(self, capability: Capability, date: str | None) -> None:
+        """Compare a service's clock, which its answers tell to the second."""
+        try:
+            told = parsedate_to_datetime(date or "").timestamp()
+        except ValueError:
+            return
+        self._note_skew(capability, told - time.time())
+
+    def _note_skew(self, capability: Capability, seconds: float) -> None:
+        before = self._skews.get(capability.name, 0.0)
+        self._skews[capability.name] = seconds
+        self.metrics.upstream_skew.labels(capability.name).set(seconds)
+        if abs(before) <= MAX_SKEW_SECONDS < abs(seconds):
+            log.error("clock.skewed", extra={"capability": capability.name, "skew_seconds": round(seconds, 1)})
+
+    def _headers(self, request: Request, call: Call, covered: SignedRequest) -> dict[str, str]:
         key = self.settings.signing_key.get_secret_value().encode()
         headers = {
-            CALL_HEADER: signed(call, request.method, request.scope["path"], key),
+            CALL_HEADER: signed(call, covered, key, now=time.time()),
             REQUEST_ID_HEADER: call.request_id,
         }
         if "content-type" in request.headers:
             headers["Content-Type"] = request.headers["content-type"]
         return headers
 
-    def _url(self, capability: Capability, request: Request) -> yarl.URL:
-        raw = request.scope["raw_path"].decode("ascii", "replace").partition("?")[0]
-        query = request.scope["query_string"].decode("ascii", "replace")
-        base = self.settings.upstream_of(capability.name).rstrip("/")
-        return yarl.URL(f"{base}{raw}?{query}" if query else f"{base}{raw}", encoded=True)
-
-    async def _sent(self, capability: Capability, request: Request, body: bytes, headers: dict[str, str]) -> Response:
-        """Send, once more if a pooled connection turns out to be dead and asking twice does no harm."""
-        url = self._url(capability, request)
+    async def _sent(
+        self, capability: Capability, request: Request, url: yarl.URL, sent: tuple[SignedRequest, dict[str, str]]
+    ) -> Response:
+        """Send, and tell the breaker how it went; whether a service that is late still lives is looked at meanwhile."""
+        seconds, loop = self._seconds(capability, request), asyncio.get_running_loop()
+        breaker, looks = self._breakers[capability.name], list[asyncio.Task[bool]]()
+        look = partial(self._is_alive, capability)
+        timer = loop.call_later(max(0.0, seconds - PROBE_SECONDS), lambda: looks.append(loop.create_task(look())))
         repeatable = request.scope["path"] == capability.path or request.method in _SAFE_TO_REPEAT
         try:
-            async with asyncio.timeout(self._seconds(capability, request)):
-                try:
-                    return await self._once(request.method, url, body, headers)
-                except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-                    if isinstance(error, aiohttp.ClientConnectorError) or not repeatable:
-                        raise
-                    return await self._once(request.method, url, body, headers)
+            async with asyncio.timeout(seconds):
+                response = await self._twice(url, sent, repeatable=repeatable)
         except aiohttp.ClientError as error:
-            if isinstance(error, aiohttp.ConnectionTimeoutError):
-                self._resting_until[capability.name] = time.monotonic() + REST_SECONDS
-            raise UpstreamUnavailable(f"The {capability.name} service does not answer. Ask again soon.") from error
+            if isinstance(error, _SignatureRefused):
+                breaker.succeeded()
+            else:  # a machine that is silent makes everybody wait
+                breaker.failed(error, proven=isinstance(error, aiohttp.ConnectionTimeoutError))
+            raise breaker.unavailable() from error
         except TimeoutError as error:
-            seconds = self._seconds(capability, request)
+            if not (await looks[0] if looks else await look()):
+                breaker.failed(error, proven=True)
+                raise UpstreamUnavailable(
+                    f"The {capability.name} service did not answer within {seconds:g} s, nor does it answer its "
+                    "health check: it hangs. Ask again soon."
+                ) from error
+            breaker.succeeded()
             raise UpstreamTimeout(
-                f"The {capability.name} service did not answer within {seconds:g} s. Ask about fewer contacts at once."
+                f"The {capability.name} service is at work, and was not done within {seconds:g} s. Ask about fewer "
+                "contacts at once."
             ) from error
+        finally:
+            timer.cancel()
+            for task in looks:
+                task.cancel()
+        breaker.succeeded()
+        self._note_refusal(capability, response)
+        return response
 
-    async def _once(self, method: str, url: yarl.URL, body: bytes, headers: dict[str, str]) -> Response:
+    async def _twice(self, url: yarl.URL, sent: tuple[SignedRequest, dict[str, str]], *, repeatable: bool) -> Response:
+        """Send once more where nothing was sent yet, or a pooled connection was dead and asking twice does no harm."""
+        try:
+            return await self._once(url, *sent)
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+            if not (repeatable or isinstance(error, aiohttp.ClientConnectorError)):
+                raise
+            return await self._once(url, *sent)
+
+    async def _once(self, url: yarl.URL, covered: SignedRequest, headers: dict[str, str]) -> Response:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)
         async with self.client.request(
-            method, url, data=body or None, headers=headers, timeout=timeout, allow_redirects=False
+            covered.method, url, data=covered.body or None, headers=headers, timeout=timeout, allow_redirects=False
         ) as answer:
             content = await answer.read()
             if answer.status == 401:
-                # Not the client's key but ours: signing keys or clocks differ between the processes.
+                # Not the client's key but ours: the signing keys differ between the processes.
                 log.error("upstream.refused_signature", extra={"path": url.path})
                 raise _SignatureRefused
             passed = {name: answer.headers[name] for name in (*PASSED_BACK, SERVED_HEADER) if name in answer.headers}
             return Response(content, answer.status, passed)
 
-    def _refuse_while_resting(self, capability: Capability) -> None:
-        if time.monotonic() < self._resting_until.get(capability.name, 0.0):
-            raise UpstreamUnavailable(f"The {capability.name} service does not answer. Ask again soon.")
+    def _note_refusal(self, capability: Capability, response: Response) -> None:
+        """Learn that clocks differ from a service that says so."""
+        if response.status_code != ClockSkew.status:
+            return
+        try:
+            problem = orjson.loads(response.body)
+        except orjson.JSONDecodeError:
+            return
+        if isinstance(problem, dict) and problem.get("code") == ClockSkew.code:
+            self._note_skew(capability, float(problem.get("skew_seconds", 0.0)))

@@ -15,11 +15,17 @@ ForetellError
 │   └── IdempotencyInProgress 409
 ├── BodyTooLarge            413
 ├── BodyTooSlow             408
+├── MalformedRequest        400  not HTTP
+├── HeadTooLarge            431
+├── HeadTooSlow             408
+├── UrlTooLong              414
+├── ConnectionsExhausted    503
 ├── LimitReached            429
 ├── ModelNotReady           503  a champion exists and is being loaded
 ├── StoreUnavailable        503
 ├── RegistryUnavailable     503
 ├── UpstreamUnavailable     503
+├── ClockSkew               503  the clocks of two processes differ too much
 └── UpstreamTimeout         504
 `code` is the API; class names are not.
 """
@@ -155,6 +161,47 @@ class BodyTooSlow(ForetellError):
     title = "Body too slow"
 
 
+class MalformedRequest(ForetellError):
+    """What came over the connection is not HTTP."""
+
+    status = 400
+    code = "malformed-request"
+    title = "Malformed request"
+
+
+class HeadTooLarge(ForetellError):
+    """The header fields are too many or too large."""
+
+    status = 431
+    code = "headers-too-large"
+    title = "Headers too large"
+
+
+class HeadTooSlow(ForetellError):
+    """The request line and the header fields did not arrive in time."""
+
+    status = 408
+    code = "headers-too-slow"
+    title = "Headers too slow"
+
+
+class UrlTooLong(ForetellError):
+    """The URL is longer than any that means something here."""
+
+    status = 414
+    code = "url-too-long"
+    title = "URL too long"
+
+
+class ConnectionsExhausted(ForetellError):
+    """All connections are taken, and requests are under way on each."""
+
+    status = 503
+    code = "too-many-connections"
+    title = "Too many connections"
+    retry_after_seconds = 1
+
+
 class LimitReached(ForetellError):
     """A quota is used up: calls or contacts of a key, or failed authentications of an address."""
 
@@ -210,6 +257,15 @@ class UpstreamUnavailable(ForetellError):
     code = "service-unavailable"
     title = "Service unavailable"
     retry_after_seconds = 2
+
+
+class ClockSkew(ForetellError):
+    """The clocks of the process that signed a call and of the one that reads it differ by too much."""
+
+    status = 503
+    code = "clock-skew"
+    title = "Clocks differ"
+    retry_after_seconds = 60
 
 
 class UpstreamTimeout(ForetellError):

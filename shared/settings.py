@@ -10,14 +10,14 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from shared.capabilities import TABLE
 from shared.errors import SettingsRefused
 
-_REDIS = ("redis://", "rediss://")
-_DATABASES = ("sqlite:///", "postgresql+psycopg://")
 
+def _beginning(*starts: str) -> AfterValidator:
+    def checked(url: SecretStr) -> SecretStr:
+        if not url.get_secret_value().startswith(starts):
+            raise ValueError(f"it must begin with {' or '.join(starts)}")
+        return url
 
-def _database(url: SecretStr) -> SecretStr:
-    if not url.get_secret_value().startswith(_DATABASES):
-        raise ValueError(f"it must begin with {' or '.join(_DATABASES)}")
-    return url
+    return AfterValidator(checked)
 
 
 def _level(name: str) -> str:
@@ -33,16 +33,8 @@ def _address(url: str) -> str:
 
 
 PublicUrl = Annotated[str, AfterValidator(_address)]
-
-
-def _redis(url: SecretStr) -> SecretStr:
-    if not url.get_secret_value().startswith(_REDIS):
-        raise ValueError(f"it must begin with {' or '.join(_REDIS)}")
-    return url
-
-
-RedisUrl = Annotated[SecretStr, AfterValidator(_redis)]
-DatabaseUrl = Annotated[SecretStr, AfterValidator(_database)]
+RedisUrl = Annotated[SecretStr, _beginning("redis://", "rediss://")]
+DatabaseUrl = Annotated[SecretStr, _beginning("sqlite:///", "postgresql+psycopg://")]
 
 
 class Settings(BaseSettings):
@@ -82,6 +74,9 @@ class Settings(BaseSettings):
 
     identity_key: Annotated[SecretStr | None, Field(min_length=32)] = None
     """Key of the hash under which e-mail addresses are kept, and who was erased is recognised."""
+
+    hung_seconds: Annotated[float, Field(ge=5)] = 15.0
+    """How long `foretell up` lets a process leave its health check unanswered before it starts it again."""
 
     log_level: Annotated[str, AfterValidator(_level)] = "INFO"
     """DEBUG, INFO, WARNING or ERROR."""
@@ -143,9 +138,21 @@ class SigningSettings(Settings):
     max_body_bytes: PositiveInt = 8_000_000
     """Largest request body, at the gateway and at a service."""
 
+    max_connections: PositiveInt = 2_000
+    """How many connections a process takes; then the longest idle one makes room, or the new one gets 503."""
+
+    max_connections_per_address: NonNegativeInt = 500
+    """The same from one address, a proxy's included; 0: any number."""
+
+    drain_seconds: Annotated[float, Field(ge=0)] = 0.0
+    """How long a process that is told to stop says so at `/readyz` before it stops to listen."""
+
 
 class ServiceSettings(SigningSettings):
     """Settings of a prediction service."""
+
+    ready_within_seconds: PositiveFloat = 120.0
+    """How long a service that starts may be unready since it tries every champion once; then it is ready without."""
 
     champion_poll_seconds: PositiveFloat = 5.0
     """How often the champion rows are read."""

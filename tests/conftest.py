@@ -10,7 +10,7 @@ import limits.storage.memory
 import numpy as np
 import pytest
 
-from shared.contracts.call import CALL_HEADER, Call, signed
+from shared.contracts.call import CALL_HEADER, Call, SignedRequest, signed
 from shared.contracts.rows import ALWAYS, DAY, Microseconds
 from shared.timeline import ContactFacts, EventTuple, Pasts, build
 from shared.timeline.pasts import DatedValue
@@ -70,13 +70,18 @@ class Client:
         content = b"".join(message.get("body", b"") for message in sent if message["type"] == "http.response.body")
         return Reply(start["status"], {name.decode(): value.decode() for name, value in start["headers"]}, content)
 
+    def signed(self, method: str, path: str, body: bytes = b"", **call: Any) -> str:
+        """Sign a call by the clock of the service."""
+        now = self.app.state.service.unix_seconds()
+        fields = {"account": "demo", "scopes": ("predict",), "request_id": "r-1", "deadline_at": 4e9, **call}
+        return signed(Call(**fields), SignedRequest(method, path.encode(), body), KEY.encode(), now=now)
+
     async def get(self, path: str, **headers: str) -> Reply:
         return await self.send("GET", path, headers=headers)
 
     async def post(self, path: str, payload: Any, *, account: str = "demo", **call: Any) -> Reply:
         body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-        fields = {"scopes": ("predict",), "request_id": "r-1", "deadline_at": 4e9, **call}
-        header = signed(Call(account=account, **fields), "POST", path, KEY.encode())
+        header = self.signed("POST", path, body, account=account, **call)
         return await self.send("POST", path, body, {CALL_HEADER: header})
 
 

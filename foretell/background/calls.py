@@ -11,13 +11,19 @@ from http.client import HTTPException
 
 from foretell.processes import directly, is_healthy
 from shared.capabilities import TABLE, capability
-from shared.contracts.call import CALL_HEADER, REQUEST_ID_HEADER, Call, signed
-from shared.errors import UpstreamTimeout, UpstreamUnavailable
+from shared.contracts.call import CALL_HEADER, REQUEST_ID_HEADER, Call, SignedRequest, signed
+from shared.errors import ClockSkew, UpstreamTimeout, UpstreamUnavailable
 from shared.settings import WorkerSettings
 from shared.standing.answered import Answered
 from shared.store import ChampionRow
 
 DEADLINE_SECONDS = 60.0
+_LASTING = (400, 413, 422, 500)
+"""Statuses of an answer that would be the same again."""
+
+
+class Unanswerable(UpstreamUnavailable):
+    """A service cannot answer about some contact among these, now or later; others are answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,49 +39,69 @@ class ServiceCalls:
             What decides about standings.
 
         Raises:
-            UpstreamUnavailable: nobody answers there, or with an error.
+            Unanswerable: the service failed over these contacts; asked again it would fail again.
+            UpstreamUnavailable: nobody answers there, or with an error that passes.
             UpstreamTimeout: no answer before the deadline.
+            ClockSkew: the service's clock differs by too much.
         """
         line = capability(champion.capability)
         body: dict[str, object] = {"contacts": [{"id": one} for one in contact_ids], "reasons": reasons}
         if line.per_outcome:
             body["outcome"] = champion.outcome
+        covered = SignedRequest("POST", line.path.encode(), json.dumps(body).encode())
         request = urllib.request.Request(  # noqa: S310 - our own services' address
             self.settings.upstream_of(line.name) + line.path,
-            data=json.dumps(body).encode(),
-            headers=self._headers(champion.account, line.path),
-            method="POST",
+            data=covered.body,
+            headers=self._headers(champion.account, covered),
+            method=covered.method,
         )
         try:
             with directly(request, timeout=DEADLINE_SECONDS) as answer:
-                answered = Answered.model_validate_json(answer.read())
+                read = answer.read()
         except urllib.error.HTTPError as error:
-            error.close()
-            raise UpstreamUnavailable(f"The service {line.name} answered {error.code}.") from error
+            with error:
+                skewed = error.code == ClockSkew.status and _code(error) == ClockSkew.code
+            if skewed:
+                raise ClockSkew(f"The clock of the service {line.name} differs from this one.") from error
+            kind = Unanswerable if error.code in _LASTING else UpstreamUnavailable
+            raise kind(f"The service {line.name} answered {error.code}.") from error
         except TimeoutError as error:
             raise UpstreamTimeout(f"The service {line.name} did not answer within {DEADLINE_SECONDS:.0f} s.") from error
-        except (OSError, HTTPException, ValueError) as error:
+        except (OSError, HTTPException) as error:
             raise UpstreamUnavailable(f"The service {line.name} does not answer.") from error
+        try:
+            answered = Answered.model_validate_json(read)
+        except ValueError as error:
+            raise Unanswerable(f"The answer of the service {line.name} cannot be read.") from error
         if [seen.contact_id for seen in answered.predictions] != list(contact_ids):
-            raise UpstreamUnavailable(f"The service {line.name} answered about others than those asked about.")
+            raise Unanswerable(f"The service {line.name} answered about others than those asked about.")
         return answered
 
     def all_ready(self) -> bool:
         """Tell whether every service is ready to be asked."""
         return all(is_healthy(f"{self.settings.upstream_of(line.name)}/readyz") for line in TABLE)
 
-    def _headers(self, account: str, path: str) -> dict[str, str]:
+    def _headers(self, account: str, covered: SignedRequest) -> dict[str, str]:
         request_id = f"rescore-{uuid.uuid4().hex}"
+        now = time.time()
         call = Call(
             account=account,
             scopes=("predict",),
             request_id=request_id,
-            deadline_at=time.time() + DEADLINE_SECONDS,
+            deadline_at=now + DEADLINE_SECONDS,
             committed=True,
         )
         key = self.settings.signing_key.get_secret_value().encode()
         return {
             "Content-Type": "application/json",
-            CALL_HEADER: signed(call, "POST", path, key),
+            CALL_HEADER: signed(call, covered, key, now=now),
             REQUEST_ID_HEADER: request_id,
         }
+
+
+def _code(error: urllib.error.HTTPError) -> object:
+    try:
+        problem = json.loads(error.read())
+    except (OSError, HTTPException, ValueError):
+        return None
+    return problem.get("code") if isinstance(problem, dict) else None

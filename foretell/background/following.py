@@ -5,11 +5,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from foretell.background.loops import LoopMetrics, Parts
 from foretell.background.noticing import BATCH, Noticing
 from shared.contracts.rows import Microseconds
-from shared.errors import ForetellError
 from shared.store import ChampionRow, Database
 
+BATCHES_BY_TURNS = 20
+"""Batches of one account before another one has its turn."""
 LONGEST_REST = 60.0
 """Seconds for which a champion whose service failed again and again is left alone."""
 
@@ -27,47 +29,50 @@ class Following:
     stop: threading.Event
     now: Callable[[], Microseconds]
     seconds: Callable[[], float] = time.monotonic
+    metrics: LoopMetrics = field(default_factory=LoopMetrics)
     _scored: dict[ChampionRow, dict[str, Microseconds]] = field(default_factory=dict)
     """For whom a champion answered while others did not: nobody is asked twice because another service is away."""
     _rests: dict[ChampionRow, tuple[int, float]] = field(default_factory=dict)
     """How often a champion failed in a row, and until when it is left alone."""
+    _places: dict[str, str] = field(default_factory=dict)
+    """After whom the next turn goes on, where one did not reach the end of an account."""
 
     def turn(self) -> None:
-        """Score who is due; one champion's failure does not keep the others waiting.
+        """Score who is due; one account's or champion's failure does not keep the others waiting.
 
         Raises:
-            ForetellError: the last failure, once every champion had its turn.
+            Exception: the last failure, once every champion had its turn.
         """
-        failed: ForetellError | OSError | None = None
+        parts = Parts("following", self.metrics)
         champions = self.database.champions()
         self._forget_all_but(champions)
         for account in self.database.stale_accounts():
             mine = [champion for champion in champions if champion.account == account]
-            failed = self._follow(account, mine) or failed
-        if failed is not None:
-            raise failed
+            parts.attempt(self._follow, account, mine, parts, account=account)
+        parts.end()
 
-    def _follow(self, account: str, champions: Sequence[ChampionRow]) -> ForetellError | OSError | None:
-        store, now, after = self.database.of(account), self.now(), ""
-        failed: ForetellError | OSError | None = None
-        while not self.stop.is_set():
-            taken = store.take_stale(
+    def _follow(self, account: str, champions: Sequence[ChampionRow], parts: Parts) -> None:
+        """Score some batches of an account; the next turn goes on after them, and begins anew at the end."""
+        store, now = self.database.of(account), self.now()
+        for _ in range(BATCHES_BY_TURNS):
+            after = self._places.pop(account, "")
+            taken = {} if self.stop.is_set() else store.take_stale(
                 BATCH, quiet_since=now - self.debounce, waiting_since=now - self.patience, after=after
-            )
+            )  # fmt: skip
             if not taken:
-                return failed
-            answered = True
-            for champion in champions:
-                try:
-                    answered = self._has_answered(champion, taken) and answered
-                except (ForetellError, OSError) as error:
-                    self._let_rest(champion)
-                    answered, failed = False, error
-            if answered:
+                return
+            self._places[account] = max(taken)
+            answered = [self._attempt(champion, taken, parts) for champion in champions]
+            if all(answered):
                 store.clear_stale(taken)
                 self._forget(champions, taken)
-            after = max(taken)
-        return failed
+
+    def _attempt(self, champion: ChampionRow, taken: Mapping[str, Microseconds], parts: Parts) -> bool:
+        named = {"account": champion.account, "capability": champion.capability, "outcome": champion.outcome}
+        answered = parts.attempt(self._has_answered, champion, taken, **named)
+        if answered is None:
+            self._let_rest(champion)
+        return bool(answered)
 
     def _has_answered(self, champion: ChampionRow, taken: Mapping[str, Microseconds]) -> bool:
         scored = self._scored.setdefault(champion, {})

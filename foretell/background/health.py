@@ -1,53 +1,47 @@
-"""The worker's own small door: `/healthz` and `/readyz` (the same here); on loopback by default."""
+"""The worker's own small API: `/healthz` and `/readyz`; on loopback by default."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from foretell.background.loops import Loops
+from shared.serving.process import beside
+from shared.settings import SigningSettings
 
 
-@contextmanager
-def health_door(loops: Loops, host: str, port: int) -> Iterator[int]:
-    """Answer `/healthz`: 200 while every loop lives, else 503.
+def health_app(loops: Loops) -> Starlette:
+    """Make the app: `/healthz` (200 while every loop lives), `/readyz` (degraded while one fails)."""
+
+    async def healthz(_: Request) -> Response:
+        if loops.alive():
+            return JSONResponse({"status": "ok"})
+        return JSONResponse({"status": "failing"}, HTTPStatus.SERVICE_UNAVAILABLE)
+
+    async def readyz(_: Request) -> Response:
+        if not loops.alive():
+            return JSONResponse({"status": "unready", "causes": ["loop-ended"]}, HTTPStatus.SERVICE_UNAVAILABLE)
+        causes = loops.causes()
+        return JSONResponse({"status": "degraded" if causes else "ready", "causes": causes})
+
+    app = Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz)])
+    app.state.metrics = loops.metrics
+    return app
+
+
+def health_door(loops: Loops, settings: SigningSettings, host: str, port: int) -> AbstractContextManager[int]:
+    """Answer from a thread while the context is open.
 
     Args:
-        loops: whose state is told.
+        loops: whose state is shown.
+        settings: bounds of connections.
         host: address to listen on.
         port: 0 takes a free one.
 
-    Yields:
-        The port.
+    Returns:
+        A context that yields the port.
     """
-
-    class Door(BaseHTTPRequestHandler):
-        """Two paths, nothing else."""
-
-        def do_GET(self) -> None:
-            """Answer."""
-            if self.path in {"/healthz", "/readyz"}:
-                status = HTTPStatus.OK if loops.alive() else HTTPStatus.SERVICE_UNAVAILABLE
-                self._answer(status, b'{"status":"ok"}' if status is HTTPStatus.OK else b'{"status":"failing"}')
-            else:
-                self._answer(HTTPStatus.NOT_FOUND, b"{}")
-
-        def _answer(self, status: HTTPStatus, body: bytes) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Keep quiet: looks at health are not news."""
-
-    with ThreadingHTTPServer((host, port), Door) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="health", daemon=True)
-        thread.start()
-        try:
-            yield server.server_address[1]
-        finally:
-            server.shutdown()
-            thread.join()
+    return beside(health_app(loops), settings, host=host, port=port)

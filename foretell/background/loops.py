@@ -5,12 +5,16 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from shared.errors import ForetellError
 from shared.serving.logs import trail
+from shared.serving.metrics import ConnectionMetrics
 
 log = logging.getLogger(__name__)
+Result = TypeVar("Result")
 
 READY_SECONDS = 60.0
 """How long a first turn waits for what it needs; then it comes all the same, and tells of its failure."""
@@ -22,9 +26,16 @@ class LoopMetrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self.connections = ConnectionMetrics(self.registry)
         self.turns = Counter("foretell_worker_turns_total", "Turns of a loop.", ["loop"], registry=self.registry)
         self.failures = Counter(
             "foretell_worker_failures_total", "Turns of a loop that failed.", ["loop"], registry=self.registry
+        )
+        self.part_failures = Counter(
+            "foretell_worker_part_failures_total",
+            "Parts of a loop's turn (an account, a champion, a rule, a delivery) that failed while the others went on.",
+            ["loop"],
+            registry=self.registry,
         )
         self.succeeded_at = Gauge(
             "foretell_worker_succeeded_at_seconds",
@@ -32,6 +43,44 @@ class LoopMetrics:
             ["loop"],
             registry=self.registry,
         )
+
+
+@dataclass(slots=True)
+class Parts:
+    """The parts of one turn: whatever one of them raises is counted and logged, and the others have their turn."""
+
+    loop: str
+    metrics: LoopMetrics
+    failed: Exception | None = None
+    """What the last part that failed raised."""
+
+    def attempt(self, work: Callable[..., Result], *arguments: Any, **named: str) -> Result | None:
+        """Do one part, and keep what it raises from the others.
+
+        Args:
+            work: the part.
+            arguments: of it.
+            named: what the part is, for the log; nothing personal.
+
+        Returns:
+            What it returns; None: it failed.
+        """
+        try:
+            return work(*arguments)
+        except Exception as error:  # the others must live
+            self.failed = error
+            self.metrics.part_failures.labels(self.loop).inc()
+            log.warning("worker.part_failed", extra={"loop": self.loop, **named, **trail(error)})
+            return None
+
+    def end(self) -> None:
+        """Let the turn fail when a part of it did.
+
+        Raises:
+            Exception: that of the last part that failed.
+        """
+        if self.failed is not None:
+            raise self.failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +107,8 @@ class Loops:
     stop: threading.Event
     metrics: LoopMetrics = field(default_factory=LoopMetrics)
     _threads: list[threading.Thread] = field(default_factory=list)
+    _failing: dict[str, str] = field(default_factory=dict)
+    """Why a loop's last turn failed, by its name."""
 
     def start(self) -> None:
         """Start every loop; the first turn comes as soon as it is ready for it."""
@@ -69,6 +120,10 @@ class Loops:
     def alive(self) -> bool:
         """Tell whether no loop has ended."""
         return all(thread.is_alive() for thread in self._threads)
+
+    def causes(self) -> list[str]:
+        """Say which loops failed at their last turn, and why: `rescoring: clock-skew`."""
+        return [f"{name}: {code}" for name, code in sorted(self._failing.items())]
 
     def join(self, *, within_seconds: float) -> None:
         """Wait for the loops to end their turns after `stop` was set."""
@@ -94,8 +149,10 @@ class Loops:
             loop.turn()
         except Exception as error:
             self.metrics.failures.labels(loop.name).inc()
+            self._failing[loop.name] = error.code if isinstance(error, ForetellError) else "turn-failed"
             log.warning("worker.turn_failed", extra={"loop": loop.name, **trail(error)})
             return False
+        self._failing.pop(loop.name, None)
         self.metrics.succeeded_at.labels(loop.name).set_to_current_time()
         return True
 

@@ -1,5 +1,6 @@
 """Noticing: asks a service about contacts, and writes what changed with what is to be told of it, or neither."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -8,14 +9,20 @@ from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter
 
+from foretell.background.calls import Unanswerable
 from shared.capabilities import TABLE, capability
 from shared.contracts.rows import Microseconds
+from shared.serving.logs import trail
 from shared.standing.answered import Answered
 from shared.standing.comparing import Subject, compared
 from shared.store import AccountStore, ChampionRow, Database
 
+log = logging.getLogger(__name__)
+
 BATCH = 1_000
 REASONS = 3
+MOST_SKIPPED = 10
+"""So many contacts skipped in a row before one is answered, and it is the service that is broken, not they."""
 
 
 class Asked(Protocol):
@@ -32,6 +39,12 @@ class NoticingMetrics:
         self.scored = Counter(
             "foretell_worker_scored_total",
             "Contacts that services answered for.",
+            ["capability"],
+            registry=registry,
+        )
+        self.skipped = Counter(
+            "foretell_worker_skipped_total",
+            "Contacts left out, since their service fails over each of them whenever it is asked.",
             ["capability"],
             registry=registry,
         )
@@ -57,8 +70,11 @@ class Noticing:
     _turns: dict[str, threading.Lock] = field(default_factory=lambda: {line.name: threading.Lock() for line in TABLE})
     """One a service: two loops that asked it at once would keep it busy for twice its share."""
 
-    def score(self, champion: ChampionRow, contact_ids: Sequence[str], *, stale: Collection[str]) -> Answered:
+    def score(self, champion: ChampionRow, contact_ids: Sequence[str], *, stale: Collection[str]) -> list[Answered]:
         """Ask about up to 1,000 contacts, write what changed, and leave the service its rest.
+
+        Where the service fails over the contacts themselves, the batch is halved again and again; who is left alone
+        and still cannot be answered is skipped, counted and logged.
 
         Args:
             champion: who is to answer.
@@ -66,11 +82,34 @@ class Noticing:
             stale: those among them with something new; what changes for them is caused by it.
 
         Returns:
-            The answer.
+            The answers, of all contacts but those skipped.
 
         Raises:
-            ForetellError: the service or the store is away; nothing is written.
+            Unanswerable: the service fails over everybody.
+            ForetellError: the service or the store is away; what was answered until then is written.
         """
+        answers: list[Answered] = []
+        left, skipped = [list(contact_ids)], 0
+        while left:
+            batch = left.pop()
+            try:
+                answers.append(self._score(champion, batch, stale=stale))
+            except Unanswerable as error:
+                if len(batch) > 1:  # every other one: what lies together is taken apart
+                    left += [batch[1::2], batch[::2]]
+                    continue
+                skipped += 1
+                self._skip(champion, error)
+                if skipped >= MOST_SKIPPED and not answers:
+                    raise
+        return answers
+
+    def _skip(self, champion: ChampionRow, error: Unanswerable) -> None:
+        self.metrics.skipped.labels(champion.capability).inc()
+        named = {"account": champion.account, "capability": champion.capability, "outcome": champion.outcome}
+        log.warning("worker.contact_skipped", extra={**named, **trail(error)})
+
+    def _score(self, champion: ChampionRow, contact_ids: Sequence[str], *, stale: Collection[str]) -> Answered:
         with self._turns[champion.capability]:
             asked_at = time.monotonic()
             answered = self.ask(champion, contact_ids, reasons=REASONS)

@@ -9,15 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from foretell import home
+from foretell.background.loops import LoopMetrics, Parts
 from foretell.background.noticing import BATCH, Noticing, subject_of
 from shared.contracts.message import Message
 from shared.contracts.rows import DAY, SECOND, Microseconds
-from shared.errors import ForetellError, ModelNotReady
+from shared.errors import ModelNotReady
 from shared.standing.answered import Answered
 from shared.standing.summing import completed, promoted, stale_events
 from shared.store import AccountStore, ChampionRow, Database
 
 log = logging.getLogger(__name__)
+
+BATCHES_BY_TURNS = 20
+"""Batches of one champion before another one has its turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,7 @@ class Rescoring:
     remembered_days: float
     """How long messages are kept: of a promotion that is older, nobody knows here whether it was told."""
     unix_seconds: Callable[[], float] = time.time
+    metrics: LoopMetrics = field(default_factory=LoopMetrics)
     _done: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -41,41 +46,46 @@ class Rescoring:
         self._done.update(home.notes(self.progress))
 
     def turn(self) -> None:
-        """Score what is due; one champion's failure does not keep the others waiting.
+        """Score what is due, some batches of each champion by turns: no failure and no large account holds up others.
 
         Raises:
-            ForetellError: the last failure, once every champion had its turn.
+            Exception: what the last champion that failed raised, once every one had its turn.
         """
-        failed: ForetellError | OSError | None = None
-        for champion in self.database.champions():
-            if self.stop.is_set():
-                return
-            if not self._is_due(champion):
-                continue
-            try:
-                self._score_all(champion)
-            except (ForetellError, OSError) as error:
-                failed = error
-        if failed is not None:
-            raise failed
+        parts, over = Parts("rescoring", self.metrics), set[ChampionRow]()
+        while due := [one for one in self.database.champions() if one not in over and self._is_due(one)]:
+            for champion in due:
+                if self.stop.is_set():
+                    return
+                if parts.attempt(self._score_some, champion, **_labels(champion)) is not False:
+                    over.add(champion)
+        parts.end()
 
     def _is_due(self, champion: ChampionRow) -> bool:
         noted = self._done.get(_name(champion), {})
         age = self.unix_seconds() - noted.get("at", 0.0)
         return not _is_of(noted, champion) or age >= self.every_seconds
 
-    def _score_all(self, champion: ChampionRow) -> None:
+    def _score_some(self, champion: ChampionRow) -> bool:
+        """Go on with a champion's round; whether it is over."""
         store, current = self.database.of(champion.account), self._round(champion)
-        while batch := [contact.contact_id for contact in store.contacts(BATCH, current["after"])]:
-            answered = self.noticing.score(champion, batch, stale=store.stale_among(batch))
-            if answered.model.version != champion.version:
-                raise ModelNotReady(f"The service still answers with version {answered.model.version}.")
+        for _ in range(BATCHES_BY_TURNS):
+            batch = [contact.contact_id for contact in store.contacts(BATCH, current["after"])]
+            if not batch:
+                self._complete(champion, store, current)
+                return True
+            answers = self.noticing.score(champion, batch, stale=store.stale_among(batch))
+            for answered in answers:
+                if answered.model.version != champion.version:
+                    raise ModelNotReady(f"The service still answers with version {answered.model.version}.")
             current["after"] = batch[-1]
-            current["contacts"] += len(batch)
-            current["stale_events"] = current["stale_events"] or _is_stale(answered)
+            current["contacts"] += sum(len(answered.predictions) for answered in answers)
+            current["stale_events"] = current["stale_events"] or any(map(_is_stale, answers))
             self._note(champion, round=current)
             if self.stop.is_set():
-                return
+                return False
+        return False
+
+    def _complete(self, champion: ChampionRow, store: AccountStore, current: dict[str, Any]) -> None:
         seconds = self.unix_seconds() - current["began"]
         store.publish(self._told(store, champion, current), at=self._now())
         done = {"at": current["began"], "contacts": current["contacts"], "round": None}
@@ -83,9 +93,7 @@ class Rescoring:
         log.info(
             "worker.rescored",
             extra={
-                "account": champion.account,
-                "capability": champion.capability,
-                "outcome": champion.outcome,
+                **_labels(champion),
                 "version": champion.version,
                 "contacts": current["contacts"],
                 "seconds": round(seconds, 3),
@@ -139,6 +147,10 @@ class Rescoring:
 
 def _name(champion: ChampionRow) -> str:
     return f"{champion.account}.{champion.capability}.{champion.outcome}"
+
+
+def _labels(champion: ChampionRow) -> dict[str, str]:
+    return {"account": champion.account, "capability": champion.capability, "outcome": champion.outcome}
 
 
 def _named(champion: ChampionRow) -> dict[str, Any]:

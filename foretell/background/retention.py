@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
+from foretell.background.loops import LoopMetrics, Parts
 from shared.contracts.rows import DAY, Microseconds
 from shared.settings import WorkerSettings
 from shared.store import AccountStore, Database
@@ -64,6 +65,7 @@ class Retention:
     database: Database
     rules: tuple[Rule, ...]
     now: Callable[[], Microseconds]
+    metrics: LoopMetrics = field(default_factory=LoopMetrics)
     _unfinished: dict[tuple[str, str], Iterator[int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -73,14 +75,20 @@ class Retention:
             log.warning("retention.shorter_than_lookback", extra={"days": days, "lookback_days": LOOKBACK_DAYS})
 
     def turn(self) -> None:
-        """Delete what is too old, as far as one turn goes."""
-        at = self.now()
+        """Delete what is too old, as far as one turn goes; one account's or rule's failure leaves the others alone.
+
+        Raises:
+            Exception: what the last of them that failed raised, once all had their turn.
+        """
+        at, parts = self.now(), Parts("retention", self.metrics)
         for account in self.database.accounts():
             store = self.database.of(account.name)
             for rule in self.rules:
                 if rule.days is not None:
-                    self._apply(rule, store, at - int(rule.days * DAY))
-        self.database.scrub()
+                    before = at - int(rule.days * DAY)
+                    parts.attempt(self._apply, rule, store, before, account=account.name, rule=rule.name)
+        parts.attempt(self.database.scrub, rule="scrub")
+        parts.end()
 
     def _apply(self, rule: Rule, store: AccountStore, before: Microseconds) -> None:
         key = (store.account, rule.name)

@@ -1,6 +1,7 @@
 """Contacts: one from a path, or many in a call, each judged alone and stored in one transaction."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,14 +9,17 @@ from pydantic import ValidationError
 
 from gateway.contact_schemas import ContactChanges
 from gateway.ingest.envelope import document, items
-from gateway.schemas import ContactCounts, ContactResult, ContactsResponse, StoredContactResponse
+from gateway.ingest.schemas import ContactCounts, ContactResult, ContactsResponse, StoredContactResponse
 from shared.contracts.contact import ContactFields, ContactInput
 from shared.contracts.mistakes import mistakes
 from shared.contracts.prediction import ProblemPointer
 from shared.contracts.rows import TAKEN_AWAY, ContactRow, Microseconds
 from shared.errors import BadRequest, NotFound
 from shared.ingest import contact_row
+from shared.serving.envelope import repeatable_id
 from shared.store import AccountStore
+
+EMAIL = "email"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +49,8 @@ def put(store: AccountStore, contact_id: str, body: bytes, arrival: Arrival) -> 
         StoreUnavailable: nothing was stored.
     """
     row = arrival.row(ContactInput(id=contact_id, **_said(contact_id, body, ContactFields)))
-    (status,) = store.put_contacts([row], recorded_at=arrival.now)
-    return StoredContactResponse(id=contact_id, status=status, request_id=arrival.request_id)
+    (stored,) = _stored(store, [row], arrival)
+    return StoredContactResponse(id=contact_id, **stored, request_id=arrival.request_id)
 
 
 def change(store: AccountStore, contact_id: str, body: bytes, arrival: Arrival) -> StoredContactResponse:
@@ -70,10 +74,10 @@ def change(store: AccountStore, contact_id: str, body: bytes, arrival: Arrival) 
     if "timezone" in said and said["timezone"] is None:
         row = row._replace(timezone=TAKEN_AWAY)
     # One that is erased meanwhile does not come back by it.
-    (status,) = store.put_contacts([row], recorded_at=arrival.now, lifts=False)
-    if status == "erased":
+    (stored,) = _stored(store, [row], arrival, lifts=False)
+    if stored["status"] == "erased":
         raise _absent()
-    return StoredContactResponse(id=contact_id, status=status, request_id=arrival.request_id)
+    return StoredContactResponse(id=contact_id, **stored, request_id=arrival.request_id)
 
 
 def _said(contact_id: str, body: bytes, kind: type[ContactFields]) -> dict[str, Any]:
@@ -88,7 +92,9 @@ def _said(contact_id: str, body: bytes, kind: type[ContactFields]) -> dict[str, 
     try:
         read = kind.model_validate(fields)
     except ValidationError as error:
-        raise _refused(mistakes([{**entry} for entry in error.errors(include_url=False)], fields)) from error
+        raise _refused(
+            mistakes([{**entry} for entry in error.errors(include_url=False, include_input=False)], fields)
+        ) from error
     return {name: getattr(read, name) for name in read.model_fields_set}
 
 
@@ -113,11 +119,11 @@ def put_many(store: AccountStore, body: bytes, arrival: Arrival) -> ContactsResp
     """
     judged = [_judged(item, place, arrival) for place, item in enumerate(items(body, "contacts"))]
     rows = [one for one in judged if isinstance(one, ContactRow)]
-    statuses = iter(store.put_contacts(rows, recorded_at=arrival.now) if rows else ())
+    stored = iter(_stored(store, rows, arrival))
     results = [
         one
         if isinstance(one, ContactResult)
-        else ContactResult(index=place, id=one.contact_id, status=next(statuses), errors=[])
+        else ContactResult(index=place, id=one.contact_id, errors=[], **next(stored))
         for place, one in enumerate(judged)
     ]
     counted = Counter(result.status for result in results)
@@ -130,15 +136,41 @@ def put_many(store: AccountStore, body: bytes, arrival: Arrival) -> ContactsResp
     return ContactsResponse(results=results, counts=counts, request_id=arrival.request_id)
 
 
+def _stored(
+    store: AccountStore, rows: Sequence[ContactRow], arrival: Arrival, *, lifts: bool = True
+) -> list[dict[str, Any]]:
+    """Store contacts, and say of each what became of it and whose its address was and is."""
+    if not rows:
+        return []
+    addresses = {(EMAIL, row.email_hash) for row in rows if row.email_hash is not None}
+    before = store.contacts_of(addresses)
+    statuses = store.put_contacts(rows, recorded_at=arrival.now, lifts=lifts)
+    after = store.contacts_of(addresses)
+    found = []
+    for row, status in zip(rows, statuses, strict=True):
+        owner = None if row.email_hash is None else after.get((EMAIL, row.email_hash))
+        past = None if row.email_hash is None else before.get((EMAIL, row.email_hash))
+        previous = past if past != owner else None
+        found.append({"status": status, "email_contact_id": owner, "previous_email_contact_id": previous})
+    return found
+
+
 def _judged(item: Any, place: int, arrival: Arrival) -> ContactRow | ContactResult:
     try:
         return arrival.row(ContactInput.model_validate(item))
     except ValidationError as error:
-        given = item.get("id") if isinstance(item, dict) else None
-        told = given if isinstance(given, str) and len(given) <= 200 else None
-        found = mistakes([{**entry} for entry in error.errors(include_url=False)], item, f"/contacts/{place}")
+        found = mistakes(
+            [{**entry} for entry in error.errors(include_url=False, include_input=False)], item, f"/contacts/{place}"
+        )
         errors = [ProblemPointer(**mistake) for mistake in found]
-        return ContactResult(index=place, id=told, status="invalid", errors=errors)
+        return ContactResult(
+            index=place,
+            id=repeatable_id(item),
+            status="invalid",
+            errors=errors,
+            email_contact_id=None,
+            previous_email_contact_id=None,
+        )
 
 
 def _refused(errors: list[dict[str, str]]) -> BadRequest:

@@ -2,27 +2,20 @@
 
 from typing import Any
 
-import pydantic_core
-
 from gateway.schemas import MAX_ITEMS
+from shared.contracts.bounds import NAMED_TWICE, REPEATED
+from shared.contracts.mistakes import escaped
 from shared.errors import BadRequest
 from shared.serving.envelope import parsed
-from shared.serving.problem import malformed
 
 
 def document(body: bytes) -> dict[str, Any]:
-    """Read a body as a JSON object.
-
-    NaN and Infinity are let through: they make one item invalid, not the whole call.
+    """Read a body as a JSON object; what no field may hold makes one item invalid, not the whole call.
 
     Raises:
         BadRequest: not JSON, or not an object.
     """
-    try:
-        read = pydantic_core.from_json(body, allow_inf_nan=True)
-    except ValueError as error:
-        parsed(body)  # raises with the position, unless it reads what is kept out here: half a surrogate pair
-        raise malformed(None) from error
+    read = parsed(body)
     if not isinstance(read, dict):
         raise _refused("", "Send a JSON object.")
     return read
@@ -39,10 +32,12 @@ def items(body: bytes, field: str) -> list[Any]:
         BadRequest: not `{"<field>": [1 to 1,000 items]}`; says what is wrong.
     """
     read = document(body)
-    unknown = sorted(str(name)[:128] for name in read if name != field)
+    unknown = sorted(name for name in read if name != field)
     if unknown:
-        raise _refused(f"/{unknown[0]}", f"This field is not known here; only {field} is.")
+        raise _refused(f"/{escaped(unknown[0])}", f"This field is not known here; only {field} is.")
     found = read.get(field)
+    if found is REPEATED:
+        raise _refused(f"/{field}", NAMED_TWICE)
     if not isinstance(found, list):
         raise _refused(f"/{field}", f"Give a list of 1 to {MAX_ITEMS:,} {field}.")
     if not 1 <= len(found) <= MAX_ITEMS:

@@ -6,12 +6,13 @@ from typing import Any, Final, Literal
 from pydantic import ValidationError
 
 from gateway.ingest.envelope import items
-from gateway.schemas import EventCounts, EventResult, EventsResponse
+from gateway.ingest.schemas import EventCounts, EventResult, EventsResponse
 from shared.contracts.contact import EventInput
 from shared.contracts.mistakes import mistakes
 from shared.contracts.prediction import ProblemPointer
 from shared.contracts.rows import DAY, EventRow, Microseconds
 from shared.ingest import event_row
+from shared.serving.envelope import repeatable_id
 from shared.store import AccountStore
 
 FURTHEST_AHEAD: Final[Microseconds] = DAY
@@ -66,7 +67,7 @@ def _judged(item: Any, place: int, now: Microseconds) -> EventRow | EventResult:
     try:
         row = event_row(EventInput.model_validate(item), recorded_at=now)
     except ValidationError as error:
-        details = [{**entry} for entry in error.errors(include_url=False)]
+        details = [{**entry} for entry in error.errors(include_url=False, include_input=False)]
         return _invalid(item, place, mistakes(details, item, f"/events/{place}"))
     if row.occurred_at > now + FURTHEST_AHEAD:
         detail = "This lies more than a day in the future; send an event once it has happened."
@@ -75,7 +76,5 @@ def _judged(item: Any, place: int, now: Microseconds) -> EventRow | EventResult:
 
 
 def _invalid(item: Any, place: int, errors: list[dict[str, str]]) -> EventResult:
-    given = item.get("id") if isinstance(item, dict) else None
-    told = given if isinstance(given, str) and len(given) <= 200 else None
     found = [ProblemPointer(**error) for error in errors]
-    return EventResult(index=place, id=told, status="invalid", errors=found)
+    return EventResult(index=place, id=repeatable_id(item), status="invalid", errors=found)

@@ -147,7 +147,9 @@ def _possible(place: Place) -> Iterator[ForetellError]:
     line = place.capability
     if line is not None:
         yield UpstreamUnavailable(f"The {line.name} service does not answer. Ask again soon.")
-        yield UpstreamTimeout(f"The {line.name} service did not answer within 10 s. Ask about fewer contacts at once.")
+        yield UpstreamTimeout(
+            f"The {line.name} service is at work, and was not done within 10 s. Ask about fewer contacts at once."
+        )
         if place.method == "post":
             yield ModelNotReady("The model is being loaded. Ask again soon.")
 

@@ -1,7 +1,8 @@
 """The signed header with which the gateway tells a service on whose behalf it asks.
 
-`Foretell-Call: <base64url(JSON)>.<hex HMAC-SHA256>` over the method, the path and the JSON: a header cannot be
-taken to another path, and is refused after its deadline.
+`Foretell-Call: <base64url(JSON)>.<hex HMAC-SHA256>` over the method, the path with its query, the JSON and the body: a
+header cannot be taken to another request. It says when it was signed and how long an answer is wanted, so that clocks
+that differ a little change nothing; one that was signed too long ago, or in the future, is refused.
 """
 
 import base64
@@ -9,13 +10,17 @@ import binascii
 import hashlib
 import hmac
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
-from shared.errors import NotAuthenticated
+from shared.errors import ClockSkew, NotAuthenticated
 
 CALL_HEADER = "Foretell-Call"
 SERVED_HEADER = "Foretell-Contacts-Served"
 REQUEST_ID_HEADER = "X-Request-Id"
+MAX_SKEW_SECONDS = 60.0
+"""How far the clocks of two processes may differ; also how long a header can be used again, for the same request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,53 +31,95 @@ class Call:
     scopes: tuple[str, ...]
     request_id: str
     deadline_at: float
-    """Unix seconds; a service refuses the call afterwards."""
+    """Unix seconds, by the clock of the process that holds the call: `verified` moves it to the service's."""
     quota_contacts: int | None = None
     """How many contacts this key may still ask about; None: unlimited."""
     committed: bool = False
     """The answer leaves only once its predictions are in the store: who reads them there next can rely on them."""
+    signed_seconds_ago: float = 0.0
+    """How long the way took and how far the two clocks differ, together; set by `verified`."""
 
 
-def signed(call: Call, method: str, path: str, key: bytes) -> str:
+@dataclass(frozen=True, slots=True)
+class SignedRequest:
+    """What the signature covers beside the call."""
+
+    method: str
+    """Upper case."""
+    target: bytes
+    """Path and query as they go over the wire."""
+    body: bytes = b""
+
+
+def target_of(scope: Mapping[str, Any]) -> bytes:
+    """Return path and query of an ASGI request as they came over the wire."""
+    path: bytes = scope["raw_path"].partition(b"?")[0]
+    query: bytes = scope["query_string"]
+    return path + b"?" + query if query else path
+
+
+def signed(call: Call, request: SignedRequest, key: bytes, *, now: float) -> str:
     """Make the header value.
 
     Args:
         call: what is vouched for.
-        method: HTTP method, upper case.
-        path: request path without the query.
+        request: with which it goes.
         key: the signing key, at least 32 bytes.
+        now: Unix seconds, by the same clock as the deadline.
     """
     # Written out: `asdict` copies deeply and costs more than the HMAC.
     fields = {
         "account": call.account,
         "scopes": call.scopes,
         "request_id": call.request_id,
+        "signed_at": now,
         "deadline_at": call.deadline_at,
         "quota_contacts": call.quota_contacts,
         "committed": call.committed,
     }
     payload = base64.urlsafe_b64encode(json.dumps(fields, separators=(",", ":")).encode()).decode()
-    return f"{payload}.{_mac(payload, method, path, key)}"
+    return f"{payload}.{_mac(payload, request, key)}"
 
 
-def verified(header: str | None, method: str, path: str, key: bytes, *, now: float) -> Call:
+def verified(header: str | None, request: SignedRequest, key: bytes, *, now: float) -> Call:
     """Check the header and read it.
 
+    Args:
+        header: as it came.
+        request: with which it came.
+        key: the signing key.
+        now: Unix seconds, by this process's clock.
+
+    Returns:
+        The call, its deadline by this process's clock.
+
     Raises:
-        NotAuthenticated: absent, forged, for another path, or past its deadline.
+        NotAuthenticated: absent, forged, for another request, or without time left.
+        ClockSkew: signed further from now than the clocks may differ.
     """
     payload, _, mac = (header or "").partition(".")
-    if not hmac.compare_digest(_mac(payload, method, path, key).encode(), mac.encode("ascii", "replace")):
+    if not hmac.compare_digest(_mac(payload, request, key).encode(), mac.encode("ascii", "replace")):
         raise NotAuthenticated("This service answers only calls signed by the gateway.")
     try:
         fields = json.loads(base64.urlsafe_b64decode(payload))
+        signed_at = float(fields.pop("signed_at"))
         call = Call(**{**fields, "scopes": tuple(fields["scopes"])})
     except (binascii.Error, ValueError, TypeError, KeyError) as error:
         raise NotAuthenticated("This service answers only calls signed by the gateway.") from error
-    if now > call.deadline_at:
+    ago = now - signed_at
+    if abs(ago) > MAX_SKEW_SECONDS:
+        raise ClockSkew(
+            f"Clocks differ: by the service's, the call was signed {ago:.0f} s ago. Set the clocks of both machines.",
+            skew_seconds=round(ago, 1),
+        )
+    if call.deadline_at <= signed_at:
         raise NotAuthenticated("The call is past its deadline.")
-    return call
+    return replace(call, deadline_at=call.deadline_at + ago, signed_seconds_ago=ago)
 
 
-def _mac(payload: str, method: str, path: str, key: bytes) -> str:
-    return hmac.new(key, f"{method} {path}\n{payload}".encode(), hashlib.sha256).hexdigest()
+def _mac(payload: str, request: SignedRequest, key: bytes) -> str:
+    mac = hmac.new(key, digestmod=hashlib.sha256)
+    # Neither a method, a target nor base64 holds a line feed: what follows the third one is the body.
+    mac.update(b"%s\n%s\n%s\n" % (request.method.encode(), request.target, payload.encode()))
+    mac.update(request.body)
+    return mac.hexdigest()

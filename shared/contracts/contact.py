@@ -1,7 +1,5 @@
 """The wire types of what comes in: contacts and events, validated one by one."""
 
-import json
-import math
 import re
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -17,12 +15,17 @@ from pydantic import (
     StringConstraints,
 )
 
+from shared.contracts.bounds import (
+    MAX_ATTRIBUTES,
+    MAX_NAME_CHARACTERS,
+    MAX_PROPERTIES,
+    checked_object,
+    scalar,
+)
 from shared.contracts.outcome import EventType
 from shared.values.addresses import MAX_CELL_CHARACTERS, maybe_address
 
 MAX_EVENTS_PER_CONTACT = 5_000
-MAX_ATTRIBUTES = 500
-MAX_PROPERTIES_CHARACTERS = 20_000
 
 
 def _known_zone(name: str) -> str:
@@ -62,32 +65,6 @@ def _in_range(value: datetime) -> datetime:
     return value
 
 
-def _finite(value: float) -> float:
-    if not math.isfinite(value):
-        raise ValueError("must be a finite number")
-    return value
-
-
-def _scalar(value: Any) -> Any:
-    if isinstance(value, float):
-        return _finite(value)
-    if isinstance(value, str) and len(value) > 2_000:
-        raise ValueError("at most 2,000 characters")
-    if value is None or isinstance(value, (str, int, bool)):
-        return value
-    raise ValueError("must be a string, a number, true, false or null")
-
-
-def _json_object(value: dict[str, Any]) -> dict[str, Any]:
-    try:
-        text = json.dumps(value, allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise ValueError("must be JSON, without NaN or Infinity") from error
-    if len(text) > MAX_PROPERTIES_CHARACTERS:
-        raise ValueError(f"at most {MAX_PROPERTIES_CHARACTERS:,} characters of JSON")
-    return value
-
-
 def _normal_address(value: str | None) -> str | None:
     found = None if value is None else maybe_address(value)
     return None if found is None else found.email
@@ -106,15 +83,15 @@ def _no_control(value: str) -> str:
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200, strict=True), AfterValidator(_no_control)]
 ContactId = Text
 AttributeName = Annotated[
-    str, StringConstraints(min_length=1, max_length=128, strict=True), AfterValidator(_no_control)
+    str, StringConstraints(min_length=1, max_length=MAX_NAME_CHARACTERS, strict=True), AfterValidator(_no_control)
 ]
 Email = Annotated[
     Annotated[str, StringConstraints(max_length=MAX_CELL_CHARACTERS)] | None, AfterValidator(_normal_address)
 ]
 Zone = Annotated[str, AfterValidator(_known_zone)]
 Instant = Annotated[AwareDatetime, BeforeValidator(_no_timestamp_number), AfterValidator(_in_range)]
-Scalar = Annotated[str | int | float | bool | None, BeforeValidator(_scalar)]
-Properties = Annotated[dict[AttributeName, Any], AfterValidator(_json_object)]
+Scalar = Annotated[str | int | float | bool | None, BeforeValidator(scalar)]
+Properties = Annotated[dict[AttributeName, Any], AfterValidator(checked_object)]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 
 
@@ -146,7 +123,9 @@ class InlineEvent(_Given):
     message_id: Annotated[Text | None, Field(description="The message that it belongs to.")] = None
     campaign_id: Annotated[Text | None, Field(description="The campaign that it belongs to.")] = None
     item: Annotated[Text | None, Field(description="Product, page, content or category.")] = None
-    properties: Annotated[Properties | None, Field(description="Anything else, kept as sent.", max_length=200)] = None
+    properties: Annotated[
+        Properties | None, Field(description="Anything else, kept as sent.", max_length=MAX_PROPERTIES)
+    ] = None
     human: Annotated[
         bool | None, Field(description="false: made by a machine (prefetch, link scanner); null: unknown.")
     ] = None

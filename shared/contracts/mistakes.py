@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from shared.contracts.bounds import NAMED_TWICE, REPEATED
+
 MAX_MISTAKES = 20
 MAX_SEGMENT = 128
 """Longest field name that a pointer repeats: a name of a megabyte is not sent back."""
@@ -17,7 +19,7 @@ _SENTENCES = {
     "list_type": "Send a JSON array.",
     "string_unicode": "Send text that is valid Unicode.",
 }
-_BARE, _DATED = "function-before[_scalar()", "DatedScalar"
+_BARE, _DATED = "function-before[scalar()", "DatedScalar"
 
 
 def mistakes(errors: Sequence[Mapping[str, Any]], within: Any, prefix: str = "") -> list[dict[str, str]]:
@@ -34,11 +36,11 @@ def mistakes(errors: Sequence[Mapping[str, Any]], within: Any, prefix: str = "")
     >>> mistakes([{"loc": ("size", "int"), "msg": "Not a number", "type": "int_parsing"}], {"size": "x"})
     [{'pointer': '/size', 'detail': 'Not a number'}]
     """
-    found = {(prefix + pointer, _sentence(entry)): None for entry, pointer in _told_once(errors, within)}
+    found = dict.fromkeys((prefix + pointer, sentence) for pointer, sentence in _told_once(errors, within))
     return [{"pointer": pointer, "detail": detail} for pointer, detail in found][:MAX_MISTAKES]
 
 
-def _told_once(errors: Sequence[Mapping[str, Any]], within: Any) -> Iterator[tuple[Mapping[str, Any], str]]:
+def _told_once(errors: Sequence[Mapping[str, Any]], within: Any) -> Iterator[tuple[str, str]]:
     # An attribute is a bare or a dated value, and pydantic reports what is wrong with it as either.
     for entry in errors:
         pointer, value = _place(entry, within)
@@ -47,19 +49,19 @@ def _told_once(errors: Sequence[Mapping[str, Any]], within: Any) -> Iterator[tup
             continue
         if last == _DATED and entry["type"] == "model_type":
             continue
-        yield entry, pointer
+        yield pointer, NAMED_TWICE if value is REPEATED else _sentence(entry)
 
 
 def _place(entry: Mapping[str, Any], within: Any) -> tuple[str, Any]:
     """Tell the pointer of a mistake and what lies there."""
     parts = []
-    place: Sequence[int | str] = entry["loc"]
+    place: Sequence[int | str] = (*entry["loc"], *entry.get("ctx", {}).get("at", ()))
     for number, part in enumerate(place, start=1):
         if _holds(within, part):
             within = within[part]
         elif entry["type"] != "missing" or number < len(place):
             continue
-        parts.append(f"/{_escaped(part)}")
+        parts.append(f"/{escaped(part)}")
     return "".join(parts), within
 
 
@@ -69,8 +71,11 @@ def _holds(within: Any, part: int | str) -> bool:
     return isinstance(within, Mapping) and part in within
 
 
-def _escaped(part: int | str) -> str:
-    return str(part)[:MAX_SEGMENT].replace("~", "~0").replace("/", "~1")
+def escaped(part: int | str) -> str:
+    """Write a name as a part of a JSON pointer (RFC 6901)."""
+    # Half a surrogate pair can be part of a name that was sent, but of no answer.
+    written = str(part)[:MAX_SEGMENT].encode(errors="backslashreplace").decode()
+    return written.replace("~", "~0").replace("/", "~1")
 
 
 def _sentence(entry: Mapping[str, Any]) -> str:

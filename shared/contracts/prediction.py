@@ -78,6 +78,7 @@ class Prediction(Answer):
                 "What was missing or stale. `no_timezone`: the model looks at local hours and the zone is not known; "
                 "`no_events`: nothing happened in the lookback; `no_attributes`: none is known; `new_contact`: known "
                 "for less than 7 days; `stale_events`: the account's newest event is older than 14 days; "
+                "`unreadable_attributes`: a stored value is out of the bounds that hold today, and counts as missing; "
                 "`truncated_history`: older or more events than a model looks at; `store_unavailable`: answered from "
                 "what the call brought alone."
             )

@@ -19,7 +19,7 @@ from shared.delivery.pace import Pace
 from shared.delivery.schedule import asked_wait
 from shared.delivery.sender import ReceiverAnswer, Sender
 from shared.delivery.telling import Receiver, judged, receiver_of, signed_call, told_of
-from shared.errors import NotFound, SettingsRefused
+from shared.errors import NotFound, SettingsRefused, StoreUnavailable
 from shared.store import AttemptResult, Database, DueDelivery, SecretRow, SubscriptionRow
 
 log = logging.getLogger(__name__)
@@ -32,6 +32,9 @@ LAST_SECONDS: Final = 5.0
 """What is under way when the worker is told to stop may take so much longer."""
 PAUSE_AFTER: Final = 96 * HOUR
 """A receiver that fails for so long without one success is paused: longer than the schedule of one message."""
+
+UNEXPECTED: Final = "unexpected-error"
+"""What is noted of an attempt that failed over a bug, or over what is stored of it."""
 
 _Who = tuple[str, str]
 """Account and subscription."""
@@ -50,6 +53,7 @@ class CourierMetrics:
 
     registry: CollectorRegistry
     attempts: Counter = field(init=False)
+    failures: Counter = field(init=False)
 
     def __post_init__(self) -> None:
         """Register."""
@@ -57,6 +61,11 @@ class CourierMetrics:
             "foretell_webhook_attempts_total",
             "Attempts to deliver a webhook, by what they left the delivery as.",
             ["state"],
+            registry=self.registry,
+        )
+        self.failures = Counter(
+            "foretell_webhook_unexpected_failures_total",
+            "Deliveries, or those of an account, that failed over a bug or a damaged row while the others went on.",
             registry=self.registry,
         )
 
@@ -157,6 +166,11 @@ class Courier:
             deliveries, receivers = await asyncio.to_thread(taken)
         except NotFound:  # the account was deleted meanwhile
             return
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # the deliveries of other accounts go on
+            self._failed(error)
+            return
         for one in deliveries:
             attempt = self._attempt(sender, account, one, receivers.get(one.subscription_id))
             self._flying[asyncio.create_task(attempt)] = (account, one.subscription_id)
@@ -167,6 +181,9 @@ class Courier:
         except (SettingsRefused, ValueError):
             # Sealed with another identity key, or what it says fits no more: told at each attempt, for the owner to
             # see, and no other subscription waits for it.
+            return None
+        except Exception as error:
+            self._failed(error)
             return None
 
     async def _attempt(self, sender: Sender, account: str, due: DueDelivery, receiver: Receiver | None) -> _Flight:
@@ -180,6 +197,9 @@ class Courier:
             except NotTellable as error:
                 final = True
                 answer = ReceiverAnswer(None, 0, error.code, error.detail, None)
+            except Exception as error:  # a failed attempt like others: else it would come back at every lease, unseen
+                self._failed(error)
+                answer = ReceiverAnswer(None, 0, UNEXPECTED, None, None)
         result = judged(
             due, answer, at=at, now=self.now(), draw=self.draw(), final=final,
             writes_records=receiver is not None and receiver.writes_records,
@@ -218,6 +238,11 @@ class Courier:
                 changed = await asyncio.to_thread(record, results, at=now, pause_before=now - PAUSE_AFTER)
             except NotFound:  # the account was deleted meanwhile
                 changed = {}
+            except StoreUnavailable:
+                raise
+            except Exception as error:  # their leases end, and they are made again; other accounts do not wait
+                self._failed(error)
+                changed = {}
             del self._unwritten[account]
             self._tell(account, changed.items())
 
@@ -226,6 +251,10 @@ class Courier:
             log.warning(
                 "subscription.stopped", extra={"account": account, "subscription": subscription_id, "state": state}
             )
+
+    def _failed(self, error: Exception) -> None:
+        self.metrics.failures.inc()
+        log.error("delivery.failed_unexpectedly", extra={"error": type(error).__name__})
 
     def _pace(self, who: _Who) -> Pace:
         return self._paces.setdefault(who, Pace())

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.contracts.bounds import MAX_NUMBER
 from shared.contracts.rows import DAY
 from shared.features.feature import Feature
 from shared.timeline.pasts import AttributeColumn, Pasts
@@ -60,10 +61,10 @@ def parser_of(feature: Feature) -> Callable[[Any], float]:
 
 
 def as_number(value: Any) -> float:
-    """Read a number; NaN when it is none.
+    """Read a number; NaN when it is none, or a text of one that no attribute could be.
 
-    >>> as_number("12.5"), as_number(3)
-    (12.5, 3.0)
+    >>> as_number("12.5"), as_number(3), as_number("1e300")
+    (12.5, 3.0, nan)
     """
     if is_missing(value):
         return np.nan
@@ -71,7 +72,7 @@ def as_number(value: Any) -> float:
         number = float(value)
     except (TypeError, ValueError, OverflowError):
         return np.nan
-    return number if np.isfinite(number) else np.nan
+    return number if abs(number) <= MAX_NUMBER else np.nan
 
 
 def as_boolean(value: Any) -> float:

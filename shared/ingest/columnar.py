@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
+from shared.contracts.bounds import MAX_NUMBER, MAX_PROPERTIES, MAX_PROPERTIES_CHARACTERS
 from shared.contracts.contact import AttributeName, ContactId, Currency, Text
 from shared.contracts.instants import microseconds
 from shared.contracts.outcome import EventType
@@ -38,7 +39,6 @@ _TEXTS: dict[str, TypeAdapter[str]] = {
     "item": TypeAdapter(Text),
 }
 _NAME: TypeAdapter[str] = TypeAdapter(AttributeName)
-_MAX_PROPERTIES = 200
 _MAX_VALUE = 1e12
 _EARLIEST = microseconds(datetime(1900, 1, 1, tzinfo=UTC))
 _LATEST = microseconds(datetime(2201, 1, 1, tzinfo=UTC))
@@ -82,14 +82,28 @@ def event_rows(table: Any, *, recorded_at: Microseconds) -> Columnar:
     absent: list[Any] = [None] * int(good.sum())
     contact, type_, at = values["contact_id"], values["type"], values["occurred_at"]
     value, properties = values.get("value", absent), values.get("properties", absent)
+    currency, message, campaign, item = (
+        values.get(name, absent) for name in ("currency", "message_id", "campaign_id", "item")
+    )
     ids = [
-        event_identity(contact[i], type_[i], at[i], value[i], properties=properties[i]) if given is None else given
+        event_identity(
+            contact[i],
+            type_[i],
+            at[i],
+            value[i],
+            currency=currency[i],
+            message_id=message[i],
+            campaign_id=campaign[i],
+            item=item[i],
+            properties=properties[i],
+        )
+        if given is None
+        else given
         for i, given in enumerate(values.get("id", absent))
     ]
-    optional = (values.get(name, absent) for name in ("currency", "message_id", "campaign_id", "item"))
-    recorded = [recorded_at] * len(ids)
+    recorded, human = [recorded_at] * len(ids), values.get("human", absent)
     records = zip(
-        contact, ids, type_, at, recorded, value, *optional, properties, values.get("human", absent), strict=True
+        contact, ids, type_, at, recorded, value, currency, message, campaign, item, properties, human, strict=True
     )
     return Columnar(list(map(EventRow._make, records)), np.flatnonzero(~good).tolist())
 
@@ -183,7 +197,7 @@ def _properties(table: Any, names: list[str]) -> _Column | None:
     if "properties" in names:
         names = [name for name in names if name != "properties"]
         good &= table.column("properties").is_null().to_numpy()
-    if len(names) > _MAX_PROPERTIES or not all(_fits(_NAME, name) for name in names):
+    if len(names) > MAX_PROPERTIES or not all(_fits(_NAME, name) for name in names):
         return None
     columns = []
     for name in names:
@@ -196,7 +210,13 @@ def _properties(table: Any, names: list[str]) -> _Column | None:
         canonical({name: value for name, value in zip(names, row, strict=True) if value is not None and value != ""})
         for row in zip(*columns, strict=True)
     ] or [None] * table.num_rows
+    good &= np.fromiter(map(_is_plain, texts), dtype=bool, count=len(texts))
     return _Column(texts, good)
+
+
+def _is_plain(properties: str | None) -> bool:
+    """Whether properties are short and seem to hold no NUL; others are looked at one by one."""
+    return properties is None or (len(properties) <= MAX_PROPERTIES_CHARACTERS and "\\u0000" not in properties)
 
 
 def _scalars(column: Any) -> _Column | None:
@@ -205,9 +225,13 @@ def _scalars(column: Any) -> _Column | None:
     kind, n = column.type, len(column)
     if pa.types.is_floating(kind):
         numbers = column.cast(pa.float64()).fill_null(np.nan).to_numpy()
-        finite = np.isfinite(numbers)
-        values = [number if number - number == 0 else None for number in numbers.tolist()]
-        return _Column(values, finite | np.isnan(numbers))
-    if pa.types.is_string(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind):
+        missing = np.isnan(numbers)
+        values = [number if number == number else None for number in numbers.tolist()]
+        return _Column(values, missing | (np.abs(numbers) <= MAX_NUMBER))
+    if pa.types.is_integer(kind):
+        wholes = column.to_pylist()
+        inside = [whole is None or -MAX_NUMBER <= whole <= MAX_NUMBER for whole in wholes]
+        return _Column(wholes, np.array(inside, dtype=bool))
+    if pa.types.is_string(kind) or pa.types.is_boolean(kind):
         return _Column(column.to_pylist(), np.ones(n, dtype=bool))
     return None

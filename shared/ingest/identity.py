@@ -11,20 +11,35 @@ PREFIX = "~"
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _CHARACTERS = 22
 """Of 16 bytes in base64, without padding."""
+_NOTHING_TOLD = (None, None, None, None)
 
 
 def event_identity(
-    contact_id: str, type_: str, occurred_at: Microseconds, value: float | None, *, properties: str | None
+    contact_id: str,
+    type_: str,
+    occurred_at: Microseconds,
+    value: float | None,
+    *,
+    currency: str | None,
+    message_id: str | None,
+    campaign_id: str | None,
+    item: str | None,
+    properties: str | None,
 ) -> str:
     """Derive the id of an event that was sent without one: the same fact again is the same event.
 
-    Each part says its length or cannot contain the separator, so no two facts share an encoding.
+    Everything that tells two facts apart counts: two lines of one order differ by `item`, two deliveries in one second
+    by `message_id`. Each part says its length or cannot contain the separator, so no two facts share an encoding.
 
     Args:
         contact_id: whose event.
         type_: its type.
         occurred_at: its instant.
         value: its amount; -0.0 is 0.0.
+        currency: of the amount.
+        message_id: the message that it belongs to.
+        campaign_id: the campaign that it belongs to.
+        item: what it is about.
         properties: canonical JSON, or None.
 
     Returns:
@@ -32,6 +47,9 @@ def event_identity(
     """
     amount = "" if value is None else repr(value + 0.0)
     encoded = f"{len(contact_id)}:{contact_id}{len(type_)}:{type_}{occurred_at};{amount};{properties or ''}"
+    told = (currency, message_id, campaign_id, item)
+    if told != _NOTHING_TOLD:  # else the id is that of the time before these four counted, and stored ids stay
+        encoded = "".join("-" if part is None else f"+{len(part)}:{part}" for part in told) + encoded
     digest = hashlib.blake2b(encoded.encode(), digest_size=16).digest()
     return PREFIX + b2a_base64(digest)[:_CHARACTERS].translate(_URL_SAFE).decode()
 

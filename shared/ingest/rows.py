@@ -19,7 +19,17 @@ def event_row(event: EventInput, *, recorded_at: Microseconds) -> EventRow:
     properties = canonical(event.properties)
     event_id = event.id
     if event_id is None:
-        event_id = event_identity(event.contact_id, event.type, at, event.value, properties=properties)
+        event_id = event_identity(
+            event.contact_id,
+            event.type,
+            at,
+            event.value,
+            currency=event.currency,
+            message_id=event.message_id,
+            campaign_id=event.campaign_id,
+            item=event.item,
+            properties=properties,
+        )
     return EventRow(
         event.contact_id,
         event_id,

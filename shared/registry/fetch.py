@@ -1,6 +1,7 @@
 """Bring an artifact from the registry into the local cache: `python -m shared.registry.fetch ...`.
 
 A service runs it as a child process, so that MLflow is never imported where requests are answered.
+Why the registry did not give it stands on standard output: names of errors, never an address (it may hold a password).
 Exit codes: 0 it lies in the cache; 2 wrong arguments; 3 the registry is away or does not hold it (try again);
 4 the registry holds something else than what was promoted (do not try again).
 """
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 
 EXIT_UNAVAILABLE = 3
 EXIT_REFUSED = 4
+MAX_CAUSES = 4
 
 
 def artifacts(
@@ -68,11 +70,26 @@ def _downloaded(settings: Settings, uri: str, work: Path) -> Path:
             local = Path(download_artifacts(artifact_uri=uri, dst_path=str(work)))
             data = Model.load(str(local)).flavors["python_function"]["data"]
         except (MlflowException, RequestException, OSError, KeyError) as error:
-            raise RegistryUnavailable(f"The registry did not give {uri}.") from error
+            raise RegistryUnavailable(f"The registry did not give {uri}.", cause=cause_of(error)) from error
     found: Path = (local / str(data)).resolve()
     if not found.is_dir() or not found.is_relative_to(work.resolve()):
         raise ArtifactRefused(f"{uri} does not hold a folder of ours.")
     return found
+
+
+def cause_of(error: BaseException) -> str:
+    """Name an error and what led to it.
+
+    >>> cause_of(PermissionError(13, "Permission denied"))
+    'PermissionError (Permission denied)'
+    """
+    named: list[str] = []
+    seen: BaseException | None = error
+    while seen is not None and len(named) < MAX_CAUSES:
+        told = getattr(seen, "error_code", None) or (seen.strerror if isinstance(seen, OSError) else None)
+        named.append(f"{type(seen).__name__} ({told})" if isinstance(told, str) else type(seen).__name__)
+        seen = seen.__cause__ or seen.__context__
+    return ", from ".join(dict.fromkeys(named))
 
 
 def _put(found: Path, goal: Path, digest: str) -> None:
@@ -107,10 +124,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     except RegistryUnavailable as error:
         log.warning("artifact.unavailable", extra={"version": given.version, "detail": error.detail})
+        sys.stdout.write(f"{error.members['cause']}\n")
         return EXIT_UNAVAILABLE
     except ArtifactRefused as error:
         log.warning("artifact.refused", extra={"version": given.version, "detail": error.detail})
         return EXIT_REFUSED
+    except Exception as error:  # whatever MLflow's own database raises: the parent reads why, and tries again
+        log.warning("artifact.unavailable", extra={"version": given.version, "detail": cause_of(error)})
+        sys.stdout.write(f"{cause_of(error)}\n")
+        return EXIT_UNAVAILABLE
     return 0
 
 

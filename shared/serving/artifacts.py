@@ -19,6 +19,7 @@ from shared.settings import Settings
 FETCH_SECONDS = 120.0
 SWEEP_AFTER_SECONDS = 3_600.0
 """A younger folder is left alone: another process may have fetched it for a row not read here yet."""
+MAX_CAUSE_CHARACTERS = 300
 EXIT_REFUSED = 4
 """Exit code with which the child says that the artifact is not the promoted one."""
 
@@ -84,23 +85,26 @@ class RegistryChild:
         folder = self.settings.cache_folder / digest
         if await asyncio.to_thread(_is_intact, folder, digest):
             return folder
-        code = await self._exit_code(row, version, digest)
+        code, cause = await self._outcome(row, version, digest)
         if code == EXIT_REFUSED:
             raise ArtifactRefused("The registry's artifact is not the one that was promoted.")
         if code != 0:
-            raise RegistryUnavailable("The artifact could not be fetched from the registry.", exit_code=code)
+            raise RegistryUnavailable("The artifact could not be fetched from the registry.", cause=cause)
         return folder
 
-    async def _exit_code(self, row: Row, version: str, digest: str) -> int:
+    async def _outcome(self, row: Row, version: str, digest: str) -> tuple[int, str]:
+        """Run the child; return its exit code and why it failed."""
         child = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "shared.registry.fetch", row.account, row.capability, row.outcome, version, digest,
             env=_environment(self.settings), stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
         try:
-            return await asyncio.wait_for(child.wait(), FETCH_SECONDS)
+            told, _ = await asyncio.wait_for(child.communicate(), FETCH_SECONDS)
+            cause = told.decode(errors="replace").strip().rpartition("\n")[2][:MAX_CAUSE_CHARACTERS]
+            return child.returncode or 0, cause or f"exit code {child.returncode}"
         except TimeoutError:
-            return -1
+            return -1, f"no answer within {FETCH_SECONDS:.0f} s"
         finally:
             if child.returncode is None:
                 child.kill()

@@ -89,6 +89,8 @@ class ChampionHolder:
         self._loading: dict[Key, asyncio.Task[None]] = {}
         self._refused: set[tuple[Key, str, str]] = set()
         self._attempts: dict[tuple[Key, str, str], _Attempts] = {}
+        self._first: list[asyncio.Task[None]] | None = None
+        """Loads of the champions known at the start; None: none is known yet."""
         self._swept: frozenset[str] | None = None
         self._one_at_a_time = asyncio.Semaphore(1)
         self._one_read = asyncio.Lock()
@@ -97,6 +99,17 @@ class ChampionHolder:
     def warm(self) -> bool:
         """Whether a model is in memory."""
         return bool(self._loaded)
+
+    @property
+    def tried(self) -> bool:
+        """Whether every champion known at the start was tried once, however it went."""
+        return self._first is not None and all(task.done() for task in self._first)
+
+    def causes(self) -> list[str]:
+        """Say what keeps champions from being loaded: the registry, or the artifacts themselves."""
+        wanted = {(key, row.version, row.digest) for key, row in self._rows.items()}
+        causes = {"registry-away": wanted & self._attempts.keys(), "champion-refused": wanted & self._refused}
+        return [cause for cause, concerned in causes.items() if concerned]
 
     def outcomes_of(self, account: str) -> list[str]:
         """List the outcomes for which an account has a champion, as far as known here."""
@@ -114,6 +127,8 @@ class ChampionHolder:
                 self._seen_store = False
                 self._metrics.champion_poll_failures.inc()
                 self._load_wanted()
+                if self._rows:
+                    self._note_first()
             except Exception as error:  # the poll must live: the champions in memory go on answering
                 self._metrics.champion_poll_failures.inc()
                 log.error("champions.poll_failed", extra=trail(error))
@@ -138,6 +153,7 @@ class ChampionHolder:
         """
         every = await self._read_rows()
         self._load_wanted()
+        self._note_first()
         referenced = frozenset(digest for row in every for digest in (row.digest, row.previous_digest) if digest)
         if referenced != self._swept:
             await asyncio.to_thread(sweep, self._cache, referenced, now=self._unix_seconds())
@@ -203,6 +219,10 @@ class ChampionHolder:
             if (held is None and room >= 0) or (held is not None and not held.is_of(row.version, row.digest)):
                 self._begin(key)
 
+    def _note_first(self) -> None:
+        if self._first is None:
+            self._first = list(self._loading.values())
+
     def _begin(self, key: Key) -> asyncio.Task[None]:
         """Load the champion of a key, once at a time."""
         task = self._loading.get(key)
@@ -236,7 +256,7 @@ class ChampionHolder:
             pause = min(LONGEST_PAUSE_SECONDS, self._poll_seconds * 2**attempts.failed)
             self._attempts[name] = _Attempts(attempts.failed + 1, self._seconds() + pause)
             if not attempts.failed:
-                log.warning("champion.not_fetched", extra={**facts, "error": type(error).__name__})
+                log.warning("champion.not_fetched", extra={**facts, **_cause(error)})
             return None
         except Exception as error:  # part of the poll, which must live: whatever does not load is refused, once
             self._metrics.champion_failures.labels("refused").inc()
@@ -263,3 +283,9 @@ class ChampionHolder:
                 "new_version": champion.version,
             },
         )
+
+
+def _cause(error: RegistryUnavailable | OSError) -> dict[str, object]:
+    """Say why an artifact is not to be had, in words that hold no address and no secret."""
+    cause = error.members.get("cause") if isinstance(error, RegistryUnavailable) else error.strerror
+    return {"error": type(error).__name__, "cause": cause}

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import orjson
 from pydantic import ValidationError
 
 from shared.contracts.contact import InlineContact
 from shared.contracts.mistakes import mistakes
+from shared.contracts.reading import read_json
 from shared.contracts.request import MAX_CONTACTS, PredictionRequest
 from shared.errors import BadRequest, TooManyContacts
 from shared.serving import problem
@@ -32,21 +32,15 @@ Slot = InlineContact | InvalidContact
 
 
 def parsed(body: bytes) -> Any:
-    """Read JSON; NaN and Infinity are let through, so that only the contact that holds one is refused.
+    """Read JSON; what no field may hold is let through, so that only the contact that holds it is refused.
 
     Raises:
         MalformedJson: the body is not JSON; the error tells the position.
     """
     try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        pass
-    try:
-        return json.loads(body)
+        return read_json(body)
     except json.JSONDecodeError as error:
         raise problem.malformed(error.pos) from None
-    except (UnicodeDecodeError, ValueError, RecursionError):
-        raise problem.malformed(None) from None
 
 
 def envelope(body: bytes, kind: type[PredictionRequest], *, now: datetime) -> PredictionRequest:
@@ -65,7 +59,7 @@ def envelope(body: bytes, kind: type[PredictionRequest], *, now: datetime) -> Pr
     try:
         read = kind.model_validate(content)
     except ValidationError as error:
-        details = error.errors(include_url=False, include_context=False, include_input=False)
+        details = error.errors(include_url=False, include_input=False)
         raise problem.invalid([dict(entry) for entry in details], content) from None
     count = len(read.contacts)
     if count == 0:
@@ -90,13 +84,13 @@ def _slot(raw: Any, place: int) -> Slot:
     try:
         return InlineContact.model_validate(raw)
     except ValidationError as error:
-        details = error.errors(include_url=False, include_context=False, include_input=False)
+        details = error.errors(include_url=False, include_input=False)
         found = mistakes([dict(entry) for entry in details], raw, f"/contacts/{place}")
-        return InvalidContact(_repeatable(raw), found)
+        return InvalidContact(repeatable_id(raw), found)
 
 
-def _repeatable(raw: Any) -> str | None:
-    """Tell the id of an invalid contact where it can be repeated safely."""
+def repeatable_id(raw: Any) -> str | None:
+    """Return the id of an invalid item where it can be repeated safely."""
     given = raw.get("id") if isinstance(raw, dict) else None
     if not isinstance(given, str) or not 0 < len(given) <= MAX_ID or not given.isprintable():
         return None

@@ -17,6 +17,7 @@ from shared.timeline import Pasts, seen_type
 
 STALE_AFTER = 14 * DAY
 NEW_WITHIN = 7 * DAY
+UNREADABLE = "unreadable_attributes"
 
 
 @dataclass(slots=True)
@@ -63,7 +64,8 @@ def judged(
             status = "not_eligible"
         else:
             status = "ok"
-        verdicts.append(Verdict(status, data_quality=list(noted)))
+        unreadable = [UNREADABLE] if facts is not None and facts.unreadable else []
+        verdicts.append(Verdict(status, data_quality=[*noted, *unreadable]))
     return verdicts
 
 

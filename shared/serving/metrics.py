@@ -11,12 +11,26 @@ from shared.settings import Settings
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
+class ConnectionMetrics:
+    """Connections of a server."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.open = Gauge("foretell_connections", "Connections that are open.", registry=registry)
+        self.refused = Counter(
+            "foretell_connections_refused_total",
+            "Connections that were refused or closed for what they did, by cause.",
+            ["cause"],
+            registry=registry,
+        )
+
+
 class RequestMetrics:
     """Requests by route and status; shared by the gateway and the services."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
+        self.connections = ConnectionMetrics(self.registry)
         self.requests = Counter(
             "foretell_requests_total",
             "Requests answered.",
@@ -83,6 +97,11 @@ class ServiceMetrics(RequestMetrics):
         )
         self.champion_poll_failures = Counter(
             "foretell_champion_poll_failures_total", "Polls of the champion rows that failed.", registry=self.registry
+        )
+        self.clock_skew = Gauge(
+            "foretell_clock_skew_seconds",
+            "How far the caller's clock was behind this one at its last call, the way included.",
+            registry=self.registry,
         )
         self.models = Gauge("foretell_models", "Models kept in memory.", registry=self.registry)
         self.log_queued = Gauge(

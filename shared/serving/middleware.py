@@ -149,4 +149,10 @@ class BodyLimit:
                 answered = True
                 await problem.response(refused, request_id)(scope, receive, send)
 
-        await self.app(scope, receive_within, send_unless_refused)
+        try:
+            await self.app(scope, receive_within, send_unless_refused)
+        except ForetellError as error:  # raised where no framework stands between
+            if error is not refused:
+                raise
+        if refused is not None and not answered:
+            await problem.response(refused, request_id)(scope, receive, send)

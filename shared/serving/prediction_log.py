@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby, islice
@@ -16,6 +17,8 @@ log = logging.getLogger(__name__)
 BATCH = 2_000
 GATHER_SECONDS = 0.1
 """How long a first row waits for others: a transaction for each small call would cost as much as its answer."""
+DROPPING_SECONDS = 60.0
+"""How long after it dropped rows the log is said to drop some."""
 Write = Callable[[str, Sequence[Any]], None]
 
 
@@ -40,8 +43,14 @@ class PredictionLog:
         self._changed = threading.Condition()
         self._closing = False
         self._failing = False
+        self._dropped_at = float("-inf")
         self._thread = threading.Thread(target=self._run, name="prediction-log", daemon=True)
         metrics.log_queued.set_function(lambda: len(self._waiting))
+
+    @property
+    def is_dropping(self) -> bool:
+        """Whether rows were dropped lately."""
+        return time.monotonic() - self._dropped_at < DROPPING_SECONDS
 
     def start(self) -> None:
         """Start the writer."""
@@ -57,7 +66,11 @@ class PredictionLog:
             if not waited or len(self._waiting) >= BATCH:
                 self._changed.notify()
         if len(entries) > room:
-            self._metrics.log_dropped.inc(len(entries) - room)
+            self._drop(len(entries) - room)
+
+    def _drop(self, rows: int) -> None:
+        self._metrics.log_dropped.inc(rows)
+        self._dropped_at = time.monotonic()
 
     def write(self, account: str, rows: Sequence[Any]) -> None:
         """Store rows now, past the queue.
@@ -75,7 +88,7 @@ class PredictionLog:
         if self._thread.is_alive():
             self._thread.join(timeout_seconds)
         if self._waiting:
-            self._metrics.log_dropped.inc(len(self._waiting))
+            self._drop(len(self._waiting))
 
     def _run(self) -> None:
         while True:
@@ -99,7 +112,7 @@ class PredictionLog:
             self._write(account, rows)
         except Exception as error:  # the writer must live: predictions go on without their log
             self._metrics.log_failures.inc()
-            self._metrics.log_dropped.inc(len(rows))
+            self._drop(len(rows))
             if not self._failing:
                 log.warning("predictions.not_logged", extra={"rows": len(rows), **trail(error)})
             self._failing = True

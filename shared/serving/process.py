@@ -1,23 +1,86 @@
-"""The one way in which an app becomes a process: one worker, uvloop, JSON logs, a graceful end."""
+"""The one way in which an app becomes a process: one worker, uvloop, JSON logs, bounded connections, a graceful end."""
 
 import argparse
+import asyncio
+import contextlib
 import os
-from collections.abc import Callable, Sequence
+import resource
+import socket
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.applications import Starlette
 
 from shared.errors import SettingsRefused
 from shared.serving import logs
+from shared.serving.bounded_http import bounded
+from shared.serving.connections import Limits
 from shared.serving.lean import block_training_libraries, collect_rarely, keep_memory_small
 from shared.serving.metrics import shown_metrics
-from shared.settings import Settings, read
+from shared.settings import SigningSettings, read
 
 SHUTDOWN_SECONDS = 10
+KEEP_ALIVE_SECONDS = 5
 PRIVATE_UMASK = 0o077
 """Whatever a process writes (cache, artifacts, databases) is for its own user."""
-Kind = TypeVar("Kind", bound=Settings)
+OTHER_FILES = 200
+"""Files that a process opens beside its connections, at most."""
+Kind = TypeVar("Kind", bound=SigningSettings)
+
+
+class Server(uvicorn.Server):
+    """Says for a while that it is about to end, before it stops to listen: whoever obeys `/readyz` goes elsewhere."""
+
+    def __init__(self, app: Starlette, config: uvicorn.Config, drain_seconds: float = 0.0) -> None:
+        """Serve an app.
+
+        Args:
+            app: its `state.draining` turns true.
+            config: of uvicorn.
+            drain_seconds: how long requests are still taken.
+        """
+        super().__init__(config)
+        self._app = app
+        self._app.state.draining = False
+        self._drain_seconds = drain_seconds
+
+    async def main_loop(self) -> None:
+        """Serve until told to stop, then until nobody comes any more."""
+        await super().main_loop()
+        self._app.state.draining = True
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._drain_seconds
+        while loop.time() < until and not self.force_exit:
+            await asyncio.sleep(0.05)
+
+
+def server(app: Starlette, settings: SigningSettings, *, host: str, port: int) -> Server:
+    """Make the server of an app; `state.metrics.connections` counts them.
+
+    Args:
+        app: what answers.
+        settings: how many connections, and how long the end takes.
+        host: address to listen on.
+        port: the same; 0: a free one.
+    """
+    limits = Limits(_connections(settings.max_connections), settings.max_connections_per_address)
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        loop="uvloop",
+        http=bounded(limits, app.state.metrics.connections),
+        ws="none",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+    )
+    return Server(app, config, settings.drain_seconds)
 
 
 def run(
@@ -50,17 +113,44 @@ def run(
     collect_rarely()
     try:
         with shown_metrics(app.state.metrics.registry, settings):
-            uvicorn.run(
-                app,
-                host=given.host,
-                port=given.port,
-                loop="uvloop",
-                http="httptools",
-                ws="none",
-                access_log=False,
-                log_config=None,
-                server_header=False,
-                timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-            )
+            server(app, settings, host=given.host, port=given.port).run()
     except SettingsRefused as error:
         parser.exit(2, f"{name}: {error.detail}\n")
+
+
+@contextlib.contextmanager
+def beside(app: Starlette, settings: SigningSettings, *, host: str, port: int) -> Iterator[int]:
+    """Serve an app from a thread, for a process whose work is another.
+
+    Args:
+        app: what answers.
+        settings: as for `server`.
+        host: address to listen on.
+        port: the same; 0: a free one.
+
+    Yields:
+        The port.
+
+    Raises:
+        OSError: it is taken.
+    """
+    aside = server(app, settings, host=host, port=port)
+    listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    thread = threading.Thread(target=aside.run, args=([listener],), name="health", daemon=True)
+    thread.start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        aside.should_exit = aside.force_exit = True
+        thread.join()
+        listener.close()
+
+
+def _connections(wanted: int) -> int:
+    """Let this process open so many, or as many as the system allows it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + OTHER_FILES
+    if soft < needed:
+        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return max(1, min(wanted, soft - OTHER_FILES))

@@ -61,5 +61,8 @@ class Reads(Protocol):
             StoreUnavailable: it is away.
         """
 
+    def is_writable(self) -> bool:
+        """Whether something can be written now; a store that is busy is."""
+
     def close(self) -> None:
         """Give connections back."""

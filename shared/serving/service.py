@@ -10,11 +10,10 @@ from fastapi import Depends, FastAPI, Request
 from starlette.responses import JSONResponse, Response
 
 from shared.contracts.call import SERVED_HEADER
-from shared.errors import StoreUnavailable
 from shared.serving import openapi, problem
 from shared.serving.answering import Answering
 from shared.serving.artifacts import RegistryChild
-from shared.serving.calls import SignedCalls, require_scope
+from shared.serving.calls import Clocks, SignedCalls, require_scope
 from shared.serving.champions import ChampionHolder, Fetch
 from shared.serving.erasures import Logged
 from shared.serving.lanes import Lanes
@@ -23,6 +22,7 @@ from shared.serving.middleware import BodyLimit, RequestContext
 from shared.serving.prediction_log import PredictionLog
 from shared.serving.query import refuse_unknown_query
 from shared.serving.question import Question
+from shared.serving.readiness import Readiness, StoreLook, StoreState, judged
 from shared.serving.reads import Reads
 from shared.serving.routing import EquivalentRequests
 from shared.settings import ServiceSettings
@@ -52,6 +52,7 @@ class Service:
         self.now = now
         self.unix_seconds = unix_seconds
         self.metrics = ServiceMetrics()
+        self._started_at = time.monotonic()
         self.champions = ChampionHolder(
             question.capability,
             store,
@@ -63,6 +64,8 @@ class Service:
             max_models=settings.max_models,
         )
         self.predictions = PredictionLog(self._store_predictions, bound=settings.prediction_queue, metrics=self.metrics)
+        self.clocks = Clocks(self.metrics)
+        self.look = StoreLook(store)
         self.lanes = Lanes(settings.small_threads())
         self.answering = Answering(
             question,
@@ -88,13 +91,14 @@ class Service:
             dependencies=[Depends(refuse_unknown_query)],
         )
         app.state.service, app.state.metrics = self, self.metrics
+        app.state.draining = False
         problem.install(app)
         self._open_routes(app)
         self._prediction_route(app)
         openapi.install(app, self.question)
         # The last one added is the first one a request meets.
         key = self.settings.signing_key.get_secret_value().encode()
-        app.add_middleware(SignedCalls, key=key, unix_seconds=self.unix_seconds)
+        app.add_middleware(SignedCalls, key=key, clocks=self.clocks, unix_seconds=self.unix_seconds)
         app.add_middleware(BodyLimit, max_bytes=self.settings.max_body_bytes)
         app.add_middleware(EquivalentRequests)
         app.add_middleware(RequestContext, metrics=self.metrics, within_seconds=self.settings.request_timeout_seconds)
@@ -108,6 +112,7 @@ class Service:
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
         self.predictions.start()
+        self._started_at = time.monotonic()
         polling = asyncio.create_task(self.champions.run())
         try:
             yield
@@ -119,6 +124,29 @@ class Service:
             await asyncio.to_thread(self.predictions.close)
             self.store.close()
 
+    def readiness(self, store: StoreState, *, draining: bool = False) -> Readiness:
+        """Judge: unready only while nothing can be answered, or champions are still tried for the first time.
+
+        Args:
+            store: how it is.
+            draining: whether the process is about to end.
+        """
+        unready, degraded = list[str](), list[str]()
+        trying = not self.champions.tried
+        if store == "away":
+            (degraded if self.champions.warm else unready).append("store-away")
+        if store == "not-writable":
+            degraded.append("store-not-writable")
+        if trying and store != "away":
+            waited = time.monotonic() - self._started_at >= self.settings.ready_within_seconds
+            (degraded if waited else unready).append("models-loading")
+        degraded += self.champions.causes()
+        if self.clocks.differ:
+            degraded.append("clock-skew")
+        if self.predictions.is_dropping:
+            degraded.append("predictions-dropped")
+        return judged(draining=draining, unready=unready, degraded=degraded)
+
     def _open_routes(self, app: FastAPI) -> None:
         @app.get("/healthz", include_in_schema=False)
         async def healthz() -> Response:
@@ -127,14 +155,11 @@ class Service:
 
         @app.get("/readyz", include_in_schema=False)
         async def readyz() -> Response:
-            """Tell whether this process can serve: the store is reachable, or a model is in memory."""
-            try:
-                await asyncio.to_thread(self.store.ping)
-            except StoreUnavailable:
-                if not self.champions.warm:
-                    return JSONResponse({"status": "unready", "store": "away", "models": "none"}, status_code=503)
-                return JSONResponse({"status": "ready", "store": "away"})
-            return JSONResponse({"status": "ready", "store": "ok"})
+            """Say whether this process can serve."""
+            store = await self.look.state()
+            found = self.readiness(store, draining=app.state.draining)
+            answer = {"status": found.status, "causes": found.causes, "store": store}
+            return JSONResponse(answer, found.http_status)
 
     def _prediction_route(self, app: FastAPI) -> None:
         @app.post(self.question.capability.path, **openapi.operation(self.question))

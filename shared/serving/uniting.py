@@ -89,7 +89,15 @@ def _inline(contact: InlineContact, key: str, taken: set[str], cutoff: Microseco
     for event in contact.events:
         at = microseconds(event.occurred_at)
         identity = event.id or event_identity(
-            contact.id, event.type, at, event.value, properties=canonical(event.properties)
+            contact.id,
+            event.type,
+            at,
+            event.value,
+            currency=event.currency,
+            message_id=event.message_id,
+            campaign_id=event.campaign_id,
+            item=event.item,
+            properties=canonical(event.properties),
         )
         if at < cutoff and identity not in taken:
             taken.add(identity)
@@ -109,4 +117,10 @@ def _facts(contact: InlineContact, stored: ContactFacts | None) -> ContactFacts 
     kept = tuple(value for value in base.attributes if value.name not in contact.attributes)
     given = tuple([DatedValue(name, ALWAYS, value) for name, value in contact.attributes.items()])
     inline: Mapping[str, str] = {str(name): choice for name, choice in (contact.consent or {}).items()}
-    return ContactFacts(base.created_at, contact.timezone or base.timezone, {**base.consent, **inline}, kept + given)
+    return ContactFacts(
+        base.created_at,
+        contact.timezone or base.timezone,
+        {**base.consent, **inline},
+        kept + given,
+        base.unreadable.difference(contact.attributes),
+    )

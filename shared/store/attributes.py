@@ -2,10 +2,9 @@
 
 from bisect import insort
 from collections.abc import Collection, Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import orjson
-
+from shared.contracts.bounds import read_scalar
 from shared.contracts.rows import ALWAYS, Microseconds
 from shared.timeline import DatedValue
 
@@ -48,7 +47,7 @@ def values_seen(
     static: Collection[str],
     all_static: bool,
     cutoff: Microseconds | None = None,
-) -> tuple[DatedValue, ...]:
+) -> tuple[tuple[DatedValue, ...], frozenset[str]]:
     """Tell which values of a contact's attributes exist before a cutoff, by name and instant.
 
     Args:
@@ -58,18 +57,18 @@ def values_seen(
         cutoff: values valid from then on do not exist yet; None: all exist.
 
     Returns:
-        One value for each name and instant (the last recorded one); static names have one, valid ALWAYS.
+        One value for each name and instant (the last recorded one); static names have one, valid ALWAYS. And the names
+        whose last one could not be read: taken in before there were bounds, it is None.
     """
     seen: dict[tuple[str, Microseconds], DatedValue] = {}
+    unreadable: set[str] = set()
     for name, entry in sorted(entries):
         valid_from, dated = entry.valid_from, entry.dated
         if all_static or name in static:
             valid_from, dated = ALWAYS, True
         elif cutoff is not None and valid_from >= cutoff:
             continue
-        seen[name, valid_from] = DatedValue(name, valid_from, _value(entry.value), dated)
-    return tuple(seen.values())
-
-
-def _value(text: str) -> Any:
-    return orjson.loads(text)
+        value, readable = read_scalar(entry.value)
+        (unreadable.discard if readable else unreadable.add)(name)
+        seen[name, valid_from] = DatedValue(name, valid_from, value, dated)
+    return tuple(seen.values()), frozenset(unreadable)

@@ -138,4 +138,6 @@ class Contacts(Scope):
 
 
 def _stored(contact_id: str, facts: ContactFacts) -> StoredContact:
-    return StoredContact(contact_id, facts.created_at, facts.timezone, facts.consent, facts.attributes)
+    return StoredContact(
+        contact_id, facts.created_at, facts.timezone, facts.consent, facts.attributes, facts.unreadable
+    )

@@ -19,6 +19,7 @@ from shared.store.sources import source_rows
 from shared.store.sql import PATIENCE_SECONDS, Sql
 from shared.store.tables import AccountStateTable, AccountTable, KeyTable
 from shared.store.webhook_tables import DeliveryTable, SourceTable, StaleContactTable, SubscriptionTable
+from shared.store.writability import is_writable
 
 
 class Database:
@@ -58,6 +59,14 @@ class Database:
         """
         with self._store.reading() as connection:
             connection.execute(select(AccountTable.name).limit(1)).first()
+
+    def is_writable(self) -> bool:
+        """Whether both databases take writes now, found out by writing.
+
+        Raises:
+            StoreUnavailable: one cannot be reached.
+        """
+        return all(is_writable(sql) for sql in {self._store, self._predictions})
 
     def accounts(self) -> list[Account]:
         """List all accounts by name."""

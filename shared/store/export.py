@@ -1,12 +1,12 @@
 """Everything held of a contact as one JSON document, written piece by piece."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
 from sqlalchemy import ColumnElement, select, tuple_
 
+from shared.contracts.bounds import read_all
 from shared.contracts.identity import contact_hash
 from shared.contracts.instants import instant_of
 from shared.contracts.rows import ALWAYS, Microseconds
@@ -141,5 +141,5 @@ def _value(name: str, value: Any) -> Any:
     if name.endswith("_at") or name in _INSTANTS:
         return None if value == ALWAYS else instant_of(value)
     if name in _JSON and isinstance(value, str):
-        return json.loads(value)
+        return read_all(value)
     return value

@@ -109,15 +109,13 @@ def facts_of(
             static.add(first)
         else:
             all_static = bool(flag)
-    return {
-        contact_id: ContactFacts(
-            created_at=created_at,
-            timezone=timezone,
-            consent=consent_of(consent),
-            attributes=values_seen(entries.get(contact_id, ()), static=static, all_static=all_static, cutoff=cutoff),
+    found = {}
+    for contact_id, (timezone, consent, created_at) in contacts.items():
+        attributes, unreadable = values_seen(
+            entries.get(contact_id, ()), static=static, all_static=all_static, cutoff=cutoff
         )
-        for contact_id, (timezone, consent, created_at) in contacts.items()
-    }
+        found[contact_id] = ContactFacts(created_at, timezone, consent_of(consent), attributes, unreadable)
+    return found
 
 
 def consent_of(text: str | None) -> Mapping[str, str]:

@@ -1,5 +1,6 @@
 """What lies before a cutoff: the read that every prediction makes, and the one that training makes."""
 
+import logging
 from collections.abc import Collection, Sequence
 
 from sqlalchemy import SelectBase, bindparam, select
@@ -11,6 +12,8 @@ from shared.store.prepared import IDS, Prepared, among_ids
 from shared.store.scope import BATCH, Scope, batches
 from shared.store.tables import EventTable
 from shared.timeline import ContactFacts, EventTuple, PastRows
+
+log = logging.getLogger(__name__)
 
 
 def _events(sqlite: bool) -> SelectBase:
@@ -80,4 +83,7 @@ class PastReads(Scope):
         """
         with self._store.reading() as connection:
             facts = facts_of(connection, self.account, None)
+        unreadable = sum(1 for one in facts.values() if one.unreadable)
+        if unreadable:
+            log.warning("store.values_unreadable", extra={"account": self.account, "contacts": unreadable})
         return sorted(facts), facts

@@ -56,6 +56,8 @@ class StoredContact:
     consent: Mapping[str, str]
     attributes: tuple[DatedValue, ...]
     """All values ever valid, by name and instant; the last of a name is the current one."""
+    unreadable: frozenset[str] = frozenset()
+    """Names of attributes whose current value could not be read, and is None."""
 
 
 class EventCount(NamedTuple):

@@ -41,6 +41,8 @@ class ContactFacts:
     timezone: str | None = None
     consent: Mapping[str, str] = field(default_factory=dict)
     attributes: tuple[DatedValue, ...] = ()
+    unreadable: frozenset[str] = frozenset()
+    """Names of attributes whose last value could not be read, and is None."""
 
 
 @dataclass(slots=True)

@@ -107,6 +107,22 @@ async def test_an_unknown_field_of_a_contact_makes_that_contact_invalid(subject:
     assert found[1]["status"] != "invalid"
 
 
+async def test_a_value_that_nobody_can_read_makes_that_contact_invalid(subject: Any, opened: Any) -> None:
+    bad = [b'"\\ud83d"', b'"\xff"', b'"\x00"', b"9" * 309, b"NaN", b"[" * 20_000 + b"]" * 20_000, b'{"a": 1, "a": 1}']
+    contacts = [b'{"id": "c-1", "attributes": {"n": %s}}' % value for value in bad]
+    contacts.append(b'{"id": "c-1", "events": [{"type": "x", "occurred_at": "2026-05-03T10:15:00Z", "value": 1e999}]}')
+    body = json.dumps(subject.asked("c-2")).encode().replace(b'{"id": "c-2"}', b",".join([*contacts, b'{"id": "c-2"}']))
+
+    async with opened() as client:
+        *found, last = answers(await client.post(subject.capability.path, body))
+
+    assert [(one["status"], one["contact_id"], one["errors"][0]["pointer"].split("/")[3]) for one in found] == [
+        *[("invalid", "c-1", "attributes")] * len(bad),
+        ("invalid", "c-1", "events"),
+    ]
+    assert last["status"] != "invalid"
+
+
 async def test_probabilities_lie_between_0_and_1(subject: Any, opened: Any) -> None:
     async with opened() as client:
         found = answers(await client.post(subject.capability.path, subject.asked(*IDS)))

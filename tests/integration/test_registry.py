@@ -121,8 +121,9 @@ async def test_a_service_is_told_what_is_refused_and_what_is_away(
 
     with pytest.raises(ArtifactRefused):
         await child(row(registered), registered.version, "0" * 64)
-    with pytest.raises(RegistryUnavailable):
+    with pytest.raises(RegistryUnavailable) as away:
         await child(row(registered), "99", "1" * 64)
+    assert away.value.members["cause"].startswith("MlflowException (RESOURCE_DOES_NOT_EXIST)")
 
 
 def fetch(home: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[bytes]:

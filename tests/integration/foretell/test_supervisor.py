@@ -1,6 +1,7 @@
 """The supervisor with real processes and sockets."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -108,6 +109,44 @@ def test_a_child_that_was_killed_is_started_again_and_that_is_said(running: Call
 
     assert until(healthy_again)
     assert one.said[0].startswith("answering was killed by SIGKILL; starting it again in 0.5 s")
+
+
+def test_a_child_that_hangs_is_started_again_and_that_is_said(
+    running: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "PROBE_EVERY_SECONDS", 0.05)
+    one = running()
+    one.supervisor.hung_seconds = 1.2
+    one.supervisor.wait_until_healthy(stopped=lambda: False)
+    before = children()
+
+    before[0].send_signal(signal.SIGSTOP)
+
+    def healthy_again() -> bool:
+        one.supervisor.look()
+        return children() not in ([], before) and one.healthy()
+
+    assert until(healthy_again)
+    assert re.fullmatch(r"answering has not answered for \d+ s; killing it\.", one.said[0])
+    assert one.said[1].startswith("answering was killed by SIGKILL; starting it again in 0.5 s")
+
+
+def test_a_child_that_answers_late_now_and_then_lives_on(
+    running: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "PROBE_EVERY_SECONDS", 0.05)
+    one = running()
+    one.supervisor.hung_seconds = 30.0
+    one.supervisor.wait_until_healthy(stopped=lambda: False)
+    before = children()
+
+    before[0].send_signal(signal.SIGSTOP)
+    until(lambda: one.supervisor.look() is not None, seconds=1.3)
+    before[0].send_signal(signal.SIGCONT)
+    until(lambda: one.supervisor.look() is not None, seconds=0.5)
+
+    assert children() == before
+    assert one.said == []
 
 
 def test_a_child_that_dies_at_once_is_reported_with_the_end_of_its_log(running: Callable[..., Running]) -> None:

@@ -21,8 +21,8 @@ from prometheus_client import generate_latest
 from foretell.background.calls import ServiceCalls
 from foretell.background.health import health_door
 from foretell.background.loops import Loop, Loops
-from shared.contracts.call import CALL_HEADER, verified
-from shared.errors import UpstreamUnavailable
+from shared.contracts.call import CALL_HEADER, SignedRequest, verified
+from shared.errors import ClockSkew, UpstreamUnavailable
 from shared.settings import Settings, WorkerSettings
 from shared.store import ChampionRow, migrate
 
@@ -36,6 +36,7 @@ ANSWER = {
     "cutoff": "2026-06-01T00:00:00Z",
 }
 WRONG = [("predictions", [1]), ("cutoff", "2026-06-01"), ("cutoff", 3e400), ("model", {})]
+SETTINGS = WorkerSettings(signing_key=KEY, identity_key=KEY)
 CHAMPION = ChampionRow("acme", "scoring", "customer", "7", "digest", 0, None, None)
 
 
@@ -46,7 +47,7 @@ def service(status: int, body: Any) -> Iterator[tuple[WorkerSettings, list[tuple
 
     class Door(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            asked = self.rfile.read(int(self.headers["Content-Length"]))
             seen.append((self.path, self.headers[CALL_HEADER], asked))
             self.send_response(status)
             self.end_headers()
@@ -70,12 +71,12 @@ def test_a_service_is_asked_as_the_gateway_would_ask_it() -> None:
     with service(200, ANSWER) as (settings, seen):
         answered = ServiceCalls(settings)(CHAMPION, ["a", "b"], reasons=3)
 
-    path, header, asked = seen[0]
+    path, header, body = seen[0]
     assert answered.model.version == "7"
     assert [(seen.contact_id, seen.band) for seen in answered.predictions] == [("a", "high"), ("b", None)]
     assert path == "/score"
-    assert asked == {"contacts": [{"id": "a"}, {"id": "b"}], "reasons": 3, "outcome": "customer"}
-    call = verified(header, "POST", "/score", KEY.encode(), now=time.time())
+    assert json.loads(body) == {"contacts": [{"id": "a"}, {"id": "b"}], "reasons": 3, "outcome": "customer"}
+    call = verified(header, SignedRequest("POST", b"/score", body), KEY.encode(), now=time.time())
     assert (call.account, call.committed) == ("acme", True)
 
 
@@ -87,6 +88,11 @@ def test_a_proxy_of_the_environment_is_not_asked(monkeypatch: pytest.MonkeyPatch
         ServiceCalls(settings)(CHAMPION, ["a", "b"], reasons=3)
 
     assert len(seen) == 1
+
+
+def test_a_clock_that_differs_has_a_name() -> None:
+    with service(503, {"code": "clock-skew"}) as (settings, _), pytest.raises(ClockSkew, match="scoring"):
+        ServiceCalls(settings)(CHAMPION, ["a"], reasons=0)
 
 
 @pytest.mark.parametrize("status", [409, 500, 503])
@@ -132,12 +138,23 @@ def fetched(port: int, path: str) -> tuple[int, bytes]:
             return error.code, error.read()
 
 
+def test_a_loop_that_fails_makes_the_worker_degraded_and_says_why() -> None:
+    def turn() -> None:
+        raise ClockSkew("differs")
+
+    loops = Loops((one := Loop("rescoring", 60.0, turn),), threading.Event())
+    loops.run_once(one)
+
+    with health_door(loops, SETTINGS, "127.0.0.1", 0) as port:
+        assert fetched(port, "/readyz") == (200, b'{"status":"degraded","causes":["rescoring: clock-skew"]}')
+
+
 def test_the_door_tells_health_and_counts() -> None:
     stop = threading.Event()
     loops = Loops((Loop("one", 60.0, lambda: None),), stop)
     loops.start()
 
-    with health_door(loops, "127.0.0.1", 0) as port:
+    with health_door(loops, SETTINGS, "127.0.0.1", 0) as port:
         assert fetched(port, "/healthz") == (200, b'{"status":"ok"}')
         assert fetched(port, "/readyz")[0] == 200
         assert b'foretell_worker_turns_total{loop="one"} 1.0' in generate_latest(loops.metrics.registry)

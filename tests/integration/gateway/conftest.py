@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 import uvicorn
+import yarl
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from fastapi import FastAPI
@@ -80,10 +81,12 @@ class Door:
         """Read what was counted, as Prometheus would."""
         return generate_latest(self.app.state.metrics.registry)
 
-    async def ask(self, method: str, path: str, key: str | None = None, **more: Any) -> tuple[int, Any, Any]:
+    async def ask(self, method: str, path: str | yarl.URL, key: str | None = None, **more: Any) -> tuple[int, Any, Any]:
         """Return status, body (JSON where it is) and headers."""
         headers = {**more.pop("headers", {}), **({"Authorization": f"Bearer {key}"} if key else {})}
-        async with self.client.request(method, self.url + path, headers=headers, **more) as answer:
+        async with self.client.request(
+            method, self.url + path if isinstance(path, str) else path, headers=headers, **more
+        ) as answer:
             raw = await answer.read()
             is_json = "json" in answer.headers.get("Content-Type", "")
             return answer.status, (await answer.json(content_type=None) if is_json else raw), answer.headers

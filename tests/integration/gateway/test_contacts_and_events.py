@@ -42,6 +42,7 @@ async def test_a_contact_is_shown_with_attributes_and_event_counts(door) -> None
         "timezone": "Europe/Paris",
         "consent": {"profiling": "granted"},
         "attributes": {"country": {"value": "FR", "valid_from": "2026-01-01T00:00:00Z"}},
+        "unreadable": [],
         "events": [
             {
                 "type": "order_placed",
@@ -141,7 +142,8 @@ async def test_one_bad_event_never_rejects_the_rest(door) -> None:
         (b"{", "malformed-json", None),
         (b"\xff\xfe", "malformed-json", None),
         (b"[" * 100_000, "malformed-json", None),
-        (b'{"events": [{"id": "\\ud800"}]}', "malformed-json", None),
+        (b'{"\\ud800": 1, "events": [{}]}', "invalid-request", "/\\ud800"),
+        (b'{"events": [{}], "events": [{}]}', "invalid-request", "/events"),
         (b"[]", "invalid-request", ""),
         (b"{}", "invalid-request", "/events"),
         (b'{"events": []}', "invalid-request", "/events"),

@@ -2,13 +2,23 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
+from email.utils import formatdate
 
 import pytest
+import yarl
 from aiohttp import web
 
 from gateway.forwarding import add_forwarding
 from shared.capabilities import TABLE, Capability
-from shared.contracts.call import verified
+from shared.contracts.call import Call, SignedRequest, verified
+
+KEY = b"a signing key of the tests, long enough"
+
+
+def call_of(sent) -> Call:
+    """Read the header of a request that arrived, as its service would."""
+    covered = SignedRequest(sent.method, sent.target.encode(), sent.body)
+    return verified(sent.headers["Foretell-Call"], covered, KEY, now=time.time())
 
 
 async def test_a_request_is_passed_on_as_bytes_and_the_answer_back(door, upstream) -> None:
@@ -30,7 +40,7 @@ async def test_the_service_learns_who_asks_from_a_signed_header(door, upstream) 
     await door.ask("POST", "/score", key, data=b"{}", headers={"X-Request-Id": "mine-1"})
 
     sent = upstream.seen[0].headers
-    call = verified(sent["Foretell-Call"], "POST", "/score", b"a signing key of the tests, long enough", now=0)
+    call = call_of(upstream.seen[0])
     assert (call.account, call.scopes, call.request_id) == ("acme", ("predict",), "mine-1")
     assert time.time() < call.deadline_at < time.time() + 3
     assert sent["X-Request-Id"] == "mine-1"
@@ -39,13 +49,7 @@ async def test_the_service_learns_who_asks_from_a_signed_header(door, upstream) 
 async def test_an_admin_key_arrives_with_every_scope(door, upstream) -> None:
     await door.ask("POST", "/score", door.key(scopes=("admin",)), data=b"{}")
 
-    call = verified(
-        upstream.seen[0].headers["Foretell-Call"],
-        "POST",
-        "/score",
-        b"a signing key of the tests, long enough",
-        now=0,
-    )
+    call = call_of(upstream.seen[0])
     assert "predict" in call.scopes
 
 
@@ -120,15 +124,86 @@ async def test_a_service_that_drops_a_pooled_connection_is_asked_once_more(door,
 
 
 async def test_a_slow_service_is_504_at_the_deadline(door, upstream) -> None:
-    async def never(request: web.Request) -> web.StreamResponse:
+    async def at_work(request: web.Request) -> web.StreamResponse:
+        if request.path == "/healthz":
+            return web.json_response({})
         await asyncio.Event().wait()
         raise AssertionError
 
-    upstream.answer = never
+    upstream.answer = at_work
     status, problem, _ = await door.ask("POST", "/score", door.key(), data=b"{}")
 
     assert (status, problem["code"]) == (504, "deadline-exceeded")
+    assert "is at work" in problem["detail"]
+    assert "Ask about fewer contacts" in problem["detail"]
     assert problem["request_id"]
+
+
+async def test_a_service_that_hangs_is_left_alone_until_it_answers_its_health(door_with, upstream, caplog) -> None:
+    hangs = True
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if hangs:
+            await asyncio.Event().wait()
+        return web.json_response({})
+
+    upstream.answer = answer
+    async with door_with(request_timeout_seconds=0.3) as door:
+        key, breaker = door.key(), door.app.state.gateway.upstreams._breakers["scoring"]
+        first = await door.ask("POST", "/score", key, data=b"{}")
+        asked = len(upstream.seen)
+        second = await door.ask("POST", "/score", key, data=b"{}")
+        refused_without_asking = len(upstream.seen) == asked
+        metrics = door.metrics()
+        hangs = False
+        breaker._rests_until = 0.0
+        third = await door.ask("POST", "/score", key, data=b"{}")
+
+    assert (first[0], first[1]["code"], first[2]["Retry-After"]) == (503, "service-unavailable", "2")
+    assert "it hangs" in first[1]["detail"]
+    assert (second[0], second[1]["code"], second[2]["Retry-After"]) == (503, "service-unavailable", "2")
+    assert refused_without_asking
+    assert b'foretell_upstream_circuit_open{capability="scoring"} 1.0' in metrics
+    assert third[0] == 200
+    events = [record.getMessage() for record in caplog.records]
+    assert "upstream.left_alone" in events
+
+
+async def test_a_clock_that_differs_is_said_by_readiness_before_any_call(door, upstream, caplog) -> None:
+    async def an_hour_ahead(request: web.Request) -> web.StreamResponse:
+        return web.json_response({}, headers={"Date": formatdate(time.time() + 3_600, usegmt=True)})
+
+    upstream.answer = an_hour_ahead
+    ready = await door.ask("GET", "/readyz")
+    metrics = door.metrics()
+
+    assert (ready[0], ready[1]["status"], ready[1]["causes"]) == (200, "degraded", ["clock-skew"])
+    assert b'foretell_upstream_clock_skew_seconds{capability="scoring"} 3' in metrics
+    assert "clock.skewed" in [record.getMessage() for record in caplog.records]
+
+
+async def test_a_call_refused_for_its_clock_says_so_to_the_client_and_to_readiness(door, upstream) -> None:
+    async def skewed(request: web.Request) -> web.StreamResponse:
+        if request.path == "/readyz":
+            return web.json_response({}, headers={"Date": "nonsense"})
+        problem = {"code": "clock-skew", "skew_seconds": -95.0}
+        return web.json_response(problem, status=503, content_type="application/problem+json")
+
+    upstream.answer = skewed
+    status, problem, _ = await door.ask("POST", "/score", door.key(), data=b"{}")
+    ready = await door.ask("GET", "/readyz")
+
+    assert (status, problem["code"]) == (503, "clock-skew")
+    assert ready[1]["causes"] == ["clock-skew"]
+
+
+@pytest.mark.parametrize("target", ["/experiments/may?x=%C3%A9&y=a%2Fb&z=%27", "/experiments/a%2Fb%20c", "/score?"])
+async def test_what_is_signed_is_what_is_sent(door, upstream, target: str) -> None:
+    method = "POST" if target.startswith("/score") else "GET"
+
+    await door.ask(method, yarl.URL(door.url + target, encoded=True), door.key(), data=b"{}")
+
+    assert call_of(upstream.seen[-1]).account == "acme"
 
 
 @pytest.mark.parametrize("path", ["/best-send-time/plan", "/experiments/may"])
@@ -137,8 +212,7 @@ async def test_a_path_whose_work_takes_minutes_has_a_deadline_of_its_own(door, u
 
     status, _, _ = await door.ask("POST", path, door.key(), data=b"{}")
 
-    header, signing_key = upstream.seen[-1].headers["Foretell-Call"], b"a signing key of the tests, long enough"
-    call = verified(header, "POST", path, signing_key, now=0)
+    call = call_of(upstream.seen[-1])
     assert status == 200
     assert asked_at + 299 < call.deadline_at < time.time() + 301
 

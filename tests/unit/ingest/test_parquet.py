@@ -83,6 +83,8 @@ def as_request(record: dict[str, Any]) -> EventRow | None:
         present["occurred_at"] = EPOCH + timedelta(microseconds=present["occurred_at"])
     properties = {name: present.pop(name) for name in ("colour", "size", "count") if present.get(name) is not None}
     present.pop("colour", None)
+    if abs(properties.get("size", 0)) >= 2**53:
+        del properties["size"]  # out of bounds: in a file it costs the cell, and is said
     if properties:
         present["properties"] = properties
     try:

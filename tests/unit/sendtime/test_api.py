@@ -10,7 +10,7 @@ import pytest
 
 from services.sendtime.api import create_app
 from services.sendtime.model.sendtime import SendTimeModel
-from shared.contracts.call import CALL_HEADER, Call, signed
+from shared.contracts.call import CALL_HEADER
 from shared.contracts.instants import microseconds
 from shared.contracts.rows import DAY, HOUR, ContactRow, EventRow
 from shared.settings import ServiceSettings
@@ -80,8 +80,7 @@ def asked(*names: str, **fields: Any) -> dict[str, Any]:
 
 async def report(client: Any, campaign: str, query: str = "") -> Any:
     path = f"/experiments/{campaign}"
-    call = Call(account="demo", scopes=("read",), request_id="r-1", deadline_at=4e9)
-    return await client.send("GET", path, headers={CALL_HEADER: signed(call, "GET", path, b"k" * 32)})
+    return await client.send("GET", path, headers={CALL_HEADER: client.signed("GET", path, scopes=("read",))})
 
 
 async def test_an_experiment_commits_every_arm_before_it_answers(opened: Opened, database: Database) -> None:
@@ -180,10 +179,9 @@ async def test_an_unknown_experiment_is_404(opened: Opened) -> None:
 
 async def test_a_report_needs_the_scope_to_read(opened: Opened) -> None:
     path = "/experiments/june"
-    call = Call(account="demo", scopes=("predict",), request_id="r-1", deadline_at=4e9)
 
     async with opened() as client:
-        reply = await client.send("GET", path, headers={CALL_HEADER: signed(call, "GET", path, b"k" * 32)})
+        reply = await client.send("GET", path, headers={CALL_HEADER: client.signed("GET", path)})
 
     assert reply.status == 403
 

@@ -1,3 +1,4 @@
+import asyncio
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
@@ -13,8 +14,10 @@ import pytest
 from services.scoring.schemas import REQUEST_EXAMPLE, RESPONSE_EXAMPLE, ScorePrediction, ScoreRequest, ScoreResponse
 from shared.capabilities import capability
 from shared.contracts.outcome import BUILT_IN
-from shared.errors import StoreUnavailable
+from shared.errors import ArtifactRefused, RegistryUnavailable, StoreUnavailable
 from shared.serving.artifacts import RememberedRow
+from shared.serving.champions import ChampionHolder
+from shared.serving.metrics import ServiceMetrics
 from shared.serving.question import Question
 from shared.serving.service import Service
 from shared.settings import ServiceSettings
@@ -96,6 +99,9 @@ class FakeStore:
 
     def ping(self) -> None:
         self._read()
+
+    def is_writable(self) -> bool:
+        return not self.log_away
 
     def close(self) -> None:
         self.closed = True
@@ -227,3 +233,65 @@ def running(store: FakeStore, model: FakeModel, settings: ServiceSettings, tmp_p
             yield asgi(app)
 
     return opened
+
+
+class Registry:
+    """Gives a folder a digest; some are away, some hold what does not load."""
+
+    def __init__(self, cache: Path) -> None:
+        self.cache = cache
+        self.away: set[str] = set()
+        self.broken: set[str] = set()
+        self.fetched: list[str] = []
+        self.gate: asyncio.Event | None = None
+
+    async def fetch(self, row: Any, version: str, digest: str) -> Path:
+        self.fetched.append(digest)
+        if self.gate is not None:
+            await self.gate.wait()
+        if digest in self.away:
+            raise RegistryUnavailable("away")
+        folder = self.cache / digest
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def load(self, folder: Path) -> Any:
+        if folder.name in self.broken:
+            raise ArtifactRefused("damaged")
+        if folder.name == "weird":
+            raise KeyError("reference")
+        return folder.name
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Registry:
+    return Registry(tmp_path)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def metrics() -> ServiceMetrics:
+    return ServiceMetrics()
+
+
+@pytest.fixture
+def make(store: Any, registry: Registry, clock: Clock, metrics: ServiceMetrics, tmp_path: Path) -> Any:
+    def made(max_models: int = 10) -> ChampionHolder:
+        return ChampionHolder(
+            capability("scoring"), store, registry.load, fetch=registry.fetch, cache=tmp_path, metrics=metrics,
+            poll_seconds=5.0, max_models=max_models, seconds=clock, unix_seconds=lambda: 4e9,
+        )  # fmt: skip
+
+    return made

@@ -5,72 +5,8 @@ from typing import Any
 
 import pytest
 
-from shared.capabilities import capability
-from shared.errors import ArtifactRefused, ModelNotReady, NoModelTrained, RegistryUnavailable, StoreUnavailable
+from shared.errors import ModelNotReady, NoModelTrained, StoreUnavailable
 from shared.serving.champions import ChampionHolder
-from shared.serving.metrics import ServiceMetrics
-
-
-class Registry:
-    """Gives a folder a digest; some are away, some hold what does not load."""
-
-    def __init__(self, cache: Path) -> None:
-        self.cache = cache
-        self.away: set[str] = set()
-        self.broken: set[str] = set()
-        self.fetched: list[str] = []
-        self.gate: asyncio.Event | None = None
-
-    async def fetch(self, row: Any, version: str, digest: str) -> Path:
-        self.fetched.append(digest)
-        if self.gate is not None:
-            await self.gate.wait()
-        if digest in self.away:
-            raise RegistryUnavailable("away")
-        folder = self.cache / digest
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
-
-    def load(self, folder: Path) -> Any:
-        if folder.name in self.broken:
-            raise ArtifactRefused("damaged")
-        if folder.name == "weird":
-            raise KeyError("reference")
-        return folder.name
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def __call__(self) -> float:
-        return self.seconds
-
-
-@pytest.fixture
-def registry(tmp_path: Path) -> Registry:
-    return Registry(tmp_path)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def metrics() -> ServiceMetrics:
-    return ServiceMetrics()
-
-
-@pytest.fixture
-def make(store: Any, registry: Registry, clock: Clock, metrics: ServiceMetrics, tmp_path: Path) -> Any:
-    def made(max_models: int = 10) -> ChampionHolder:
-        return ChampionHolder(
-            capability("scoring"), store, registry.load, fetch=registry.fetch, cache=tmp_path, metrics=metrics,
-            poll_seconds=5.0, max_models=max_models, seconds=clock, unix_seconds=lambda: 4e9,
-        )  # fmt: skip
-
-    return made
 
 
 async def polled(holder: ChampionHolder) -> ChampionHolder:
@@ -93,9 +29,7 @@ async def test_a_promoted_version_takes_over(make: Any, store: Any, row: Any) ->
     assert (before, await version_of(holder)) == ("7", "8")
 
 
-async def test_the_old_one_answers_while_the_new_one_is_loaded(
-    make: Any, store: Any, row: Any, registry: Registry
-) -> None:
+async def test_the_old_one_answers_while_the_new_one_is_loaded(make: Any, store: Any, row: Any, registry: Any) -> None:
     holder = await polled(make())
     store.rows = [row("8", "d8")]
     registry.gate = asyncio.Event()
@@ -110,7 +44,7 @@ async def test_the_old_one_answers_while_the_new_one_is_loaded(
 
 @pytest.mark.parametrize("digest", ["d8", "weird"])
 async def test_a_version_that_does_not_load_stays_refused_and_is_told_once(
-    make: Any, store: Any, row: Any, registry: Registry, metrics: Any, caplog: Any, digest: str
+    make: Any, store: Any, row: Any, registry: Any, metrics: Any, caplog: Any, digest: str
 ) -> None:
     holder = await polled(make())
     registry.broken = {"d8"}
@@ -126,7 +60,7 @@ async def test_a_version_that_does_not_load_stays_refused_and_is_told_once(
 
 
 async def test_after_a_restart_the_version_before_answers_for_a_refused_one(
-    make: Any, store: Any, row: Any, registry: Registry
+    make: Any, store: Any, row: Any, registry: Any
 ) -> None:
     registry.broken = {"d8"}
     store.rows = [row("8", "d8", previous_version="7", previous_digest="d7")]
@@ -136,9 +70,7 @@ async def test_after_a_restart_the_version_before_answers_for_a_refused_one(
     assert await version_of(holder) == "7"
 
 
-async def test_a_registry_that_is_away_is_asked_again_ever_more_rarely(
-    make: Any, registry: Registry, clock: Clock
-) -> None:
+async def test_a_registry_that_is_away_is_asked_again_ever_more_rarely(make: Any, registry: Any, clock: Any) -> None:
     registry.away = {"d7"}
     holder = make()
     tried = []
@@ -154,7 +86,7 @@ async def test_a_registry_that_is_away_is_asked_again_ever_more_rarely(
     assert await version_of(holder) == "7"
 
 
-async def test_while_loading_it_says_so(make: Any, registry: Registry) -> None:
+async def test_while_loading_it_says_so(make: Any, registry: Any) -> None:
     registry.gate = asyncio.Event()
     holder = make()
     await holder.poll()
@@ -167,7 +99,7 @@ async def test_while_loading_it_says_so(make: Any, registry: Registry) -> None:
 
 
 @pytest.mark.parametrize(("trouble", "told"), [("away", "registry does not give out"), ("broken", "cannot be loaded")])
-async def test_why_a_version_does_not_answer_is_told(make: Any, registry: Registry, trouble: str, told: str) -> None:
+async def test_why_a_version_does_not_answer_is_told(make: Any, registry: Any, trouble: str, told: str) -> None:
     setattr(registry, trouble, {"d7"})
     holder = await polled(make())
 

@@ -8,7 +8,7 @@ from prometheus_client import generate_latest
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.contracts.call import CALL_HEADER, Call, signed
+from shared.contracts.call import CALL_HEADER, Call, SignedRequest, signed
 from shared.errors import BodyTooSlow
 from shared.serving.metrics import RequestMetrics
 from shared.serving.middleware import BodyLimit, RequestContext
@@ -27,16 +27,29 @@ async def test_a_sane_request_id_is_kept_and_any_other_replaced(running: Any, gi
     assert 0 < len(reply.headers["x-request-id"]) <= 64
 
 
+async def tried(client: Any) -> None:
+    """Wait until the champions of the start were tried."""
+    while not client.app.state.service.champions.tried:
+        await asyncio.sleep(0)
+
+
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 async def test_health_is_open(running: Any, path: str) -> None:
     async with running() as client:
+        await tried(client)
         reply = await client.get(path)
 
     assert reply.status == 200
 
 
-def call_header(path: str = "/score", key: bytes = KEY, deadline_at: float = 4e9) -> str:
-    return signed(Call("demo", ("predict",), "r-1", deadline_at), "POST", path, key)
+BODY = b'{"contacts": [{"id": "c-1"}]}'
+
+
+def call_header(
+    path: str = "/score", key: bytes = KEY, deadline_at: float = 4e9, body: bytes = BODY, at: float = 0.0
+) -> str:
+    covered = SignedRequest("POST", path.encode(), body)
+    return signed(Call("demo", ("predict",), "r-1", deadline_at), covered, key, now=at)
 
 
 @pytest.mark.parametrize(
@@ -46,21 +59,68 @@ def call_header(path: str = "/score", key: bytes = KEY, deadline_at: float = 4e9
         {CALL_HEADER: "nonsense"},
         {CALL_HEADER: call_header(key=b"x" * 32)},
         {CALL_HEADER: call_header(path="/segment")},
+        {CALL_HEADER: call_header(path="/score?cutoff=x")},
+        {CALL_HEADER: call_header(body=BODY + b" ")},
+        {CALL_HEADER: call_header(body=b"")},
         {CALL_HEADER: call_header(deadline_at=-1.0)},
     ],
 )
 async def test_a_call_the_gateway_did_not_sign_is_refused(running: Any, headers: dict[str, str]) -> None:
     async with running() as client:
-        reply = await client.send("POST", "/score", b'{"contacts": [{"id": "c-1"}]}', headers)
+        reply = await client.send("POST", "/score", BODY, headers)
 
     assert (reply.status, reply.json["code"]) == (401, "invalid-key")
+
+
+@pytest.mark.parametrize("at", [-59.0, 0.0, 59.0])
+async def test_clocks_may_differ_by_a_minute(running: Any, at: float) -> None:
+    headers = {CALL_HEADER: call_header(at=at, deadline_at=at + 10)}
+
+    async with running() as client:
+        await tried(client)
+        reply = await client.send("POST", "/score", BODY, headers)
+        ready = await client.get("/readyz")
+
+    assert (reply.status, ready.json["status"], ready.json["causes"]) == (200, "ready", [])
+
+
+@pytest.mark.parametrize(("at", "skew"), [(-61.0, 61.0), (61.0, -61.0)])
+async def test_clocks_that_differ_by_more_are_said_everywhere(
+    running: Any, caplog: pytest.LogCaptureFixture, at: float, skew: float
+) -> None:
+    headers = {CALL_HEADER: call_header(at=at, deadline_at=at + 10)}
+
+    async with running() as client:
+        await tried(client)
+        replies = [await client.send("POST", "/score", BODY, headers) for _ in range(2)]
+        ready = await client.get("/readyz")
+        skewed = client.app.state.metrics.registry.get_sample_value("foretell_clock_skew_seconds")
+        await client.send("POST", "/score", BODY, {CALL_HEADER: call_header()})
+        later = await client.get("/readyz")
+
+    assert [(reply.status, reply.json["code"], reply.json["skew_seconds"]) for reply in replies] == [
+        (503, "clock-skew", skew)
+    ] * 2
+    assert (ready.status, ready.json["status"], ready.json["causes"]) == (200, "degraded", ["clock-skew"])
+    assert skewed == skew
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == ["clock.skewed"]
+    assert later.json["status"] == "ready"
+
+
+async def test_a_body_past_the_limit_is_413_though_it_is_read_before_the_routes(running: Any) -> None:
+    chunks = [b"x" * 5_000_000] * 2
+
+    async with running() as client:
+        reply = await client.send("POST", "/score", chunks, {CALL_HEADER: call_header()})
+
+    assert (reply.status, reply.json["code"]) == (413, "body-too-large")
 
 
 async def test_a_call_whose_deadline_passes_while_it_waits_is_not_computed(running: Any, model: Any) -> None:
     clock = iter([1.0, 99.0])
 
     async with running(unix_seconds=lambda: next(clock)) as client:
-        reply = await client.post("/score", {"contacts": [{"id": "c-1"}]}, deadline_at=50.0)
+        reply = await client.send("POST", "/score", BODY, {CALL_HEADER: call_header(deadline_at=50.0)})
 
     assert (reply.status, reply.json["code"], model.entered.is_set()) == (504, "deadline-exceeded", False)
 
@@ -114,6 +174,7 @@ async def test_a_missing_model_does_not_make_it_unready(running: Any, store: Any
     store.rows = []
 
     async with running() as client:
+        await tried(client)
         reply = await client.get("/readyz")
 
     assert reply.status == 200

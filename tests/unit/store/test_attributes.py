@@ -42,7 +42,7 @@ def test_kept_entries_stay_in_order_and_replace_their_equals() -> None:
 def test_a_cutoff_hides_values_valid_from_it_on() -> None:
     entries = [("plan", entry('"a"', 5)), ("plan", entry('"b"', 9))]
 
-    seen = values_seen(entries, static=(), all_static=False, cutoff=9)
+    seen, _ = values_seen(entries, static=(), all_static=False, cutoff=9)
 
     assert seen == (DatedValue("plan", 5, "a"),)
 
@@ -50,12 +50,12 @@ def test_a_cutoff_hides_values_valid_from_it_on() -> None:
 def test_the_last_recorded_value_of_an_instant_is_the_one() -> None:
     entries = [("plan", entry('"new"', 5, recorded_at=2)), ("plan", entry('"old"', 5, recorded_at=1))]
 
-    assert values_seen(entries, static=(), all_static=False) == (DatedValue("plan", 5, "new"),)
+    assert values_seen(entries, static=(), all_static=False) == ((DatedValue("plan", 5, "new"),), frozenset())
 
 
 def test_a_static_name_has_one_value_that_always_held() -> None:
     entries = [("plan", entry('"a"', 5)), ("plan", entry('"b"', 9, dated=False)), ("size", entry("1", 9))]
 
-    seen = values_seen(entries, static=("plan",), all_static=False, cutoff=3)
+    seen, _ = values_seen(entries, static=("plan",), all_static=False, cutoff=3)
 
     assert seen == (DatedValue("plan", ALWAYS, "b", dated=True),)

@@ -66,16 +66,18 @@ class FakeNoticing:
     asked: list[tuple[str, int]] = field(default_factory=list)
     stale: list[Collection[str]] = field(default_factory=list)
 
-    def score(self, row: ChampionRow, contact_ids: Sequence[str], *, stale: Collection[str]) -> Answered:
+    def score(self, row: ChampionRow, contact_ids: Sequence[str], *, stale: Collection[str]) -> list[Answered]:
         if row.account == self.away_for:
             raise UpstreamUnavailable("away")
         self.asked.append((row.account, len(contact_ids)))
         self.stale.append(stale)
-        return Answered(
-            predictions=[Foreseen(contact_id=one, status="ok", data_quality=self.quality) for one in contact_ids],
-            model=AnsweredBy(version=self.version, grade="B"),
-            cutoff=datetime(2026, 6, 1, tzinfo=UTC),
-        )
+        return [
+            Answered(
+                predictions=[Foreseen(contact_id=one, status="ok", data_quality=self.quality) for one in contact_ids],
+                model=AnsweredBy(version=self.version, grade="B"),
+                cutoff=datetime(2026, 6, 1, tzinfo=UTC),
+            )
+        ]
 
 
 @pytest.fixture
@@ -168,7 +170,7 @@ def test_a_round_that_was_stopped_goes_on_where_it_was(tmp_path: Path, ids: list
     stop = threading.Event()
 
     class Stopping(FakeNoticing):
-        def score(self, row: ChampionRow, contact_ids: Sequence[str], *, stale: Collection[str]) -> Answered:
+        def score(self, row: ChampionRow, contact_ids: Sequence[str], *, stale: Collection[str]) -> list[Answered]:
             stop.set()
             return super().score(row, contact_ids, stale=stale)
 

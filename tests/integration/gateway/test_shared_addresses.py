@@ -1,0 +1,28 @@
+"""Two contacts with one address: the answer says whose it is now, and whose it was."""
+
+FIRST, SECOND = {"id": "sh-1", "email": "info@firm.example"}, {"id": "sh-2", "email": "Info@Firm.example"}
+
+
+def owners(result: dict[str, object]) -> tuple[object, object]:
+    return result["email_contact_id"], result["previous_email_contact_id"]
+
+
+async def test_of_two_in_one_call_the_last_has_the_address_and_both_are_told(door) -> None:
+    _, answer, _ = await door.ask("POST", "/contacts", door.key(), json={"contacts": [FIRST, SECOND, {"id": "sh-3"}]})
+
+    assert [owners(result) for result in answer["results"]] == [("sh-2", None), ("sh-2", None), (None, None)]
+
+
+async def test_an_address_that_changes_hands_says_from_whom(door) -> None:
+    key = door.key()
+    told = []
+    for contact in (FIRST, SECOND, SECOND, FIRST):
+        _, answer, _ = await door.ask("PUT", f"/contacts/{contact['id']}", key, json={"email": contact["email"]})
+        told.append((answer["status"], *owners(answer)))
+
+    assert told == [
+        ("created", "sh-1", None),
+        ("created", "sh-2", "sh-1"),
+        ("unchanged", "sh-2", None),
+        ("updated", "sh-1", "sh-2"),
+    ]

@@ -1,0 +1,77 @@
+"""A batch that a service can never answer is halved until the contact that it fails over is left alone."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from foretell.background.calls import Unanswerable
+from foretell.background.loops import LoopMetrics, Parts
+from foretell.background.noticing import Noticing
+from shared.standing.answered import Answered, AnsweredBy, Foreseen
+from shared.store import ChampionRow
+
+CHAMPION = ChampionRow("acme", "scoring", "customer", "1", "digest", 5, None, None)
+
+
+@dataclass
+class Service:
+    bad: set[str]
+    calls: int = 0
+
+    def __call__(self, champion: ChampionRow, contact_ids: Sequence[str], *, reasons: int) -> Answered:
+        self.calls += 1
+        if self.bad.intersection(contact_ids):
+            raise Unanswerable("The service scoring answered 500.")
+        return Answered(
+            predictions=[Foreseen(contact_id=one, status="unknown_contact") for one in contact_ids],
+            model=AnsweredBy(version="1", grade="B"),
+            cutoff=datetime(2026, 6, 1, tzinfo=UTC),
+        )
+
+
+class NoStandings:
+    def of(self, account: str) -> "NoStandings":
+        return self
+
+    def standings(self, capability: str, outcome: str, ids: Sequence[str]) -> dict[str, Any]:
+        return {}
+
+
+def noticing(service: Service) -> Noticing:
+    return Noticing(NoStandings(), service, 1.0, threading.Event(), lambda: 0)  # type: ignore[arg-type]
+
+
+def test_the_others_of_a_batch_are_answered_and_one_is_skipped() -> None:
+    service = Service({"c-007"})
+    work = noticing(service)
+
+    answers = work.score(CHAMPION, [f"c-{number:03}" for number in range(1_000)], stale=())
+
+    assert sum(len(one.predictions) for one in answers) == 999
+    assert service.calls < 25
+    assert work.metrics.skipped.labels("scoring")._value.get() == 1
+
+
+def test_a_service_that_fails_over_everybody_is_not_asked_a_thousand_times() -> None:
+    ids = [f"c-{number:03}" for number in range(1_000)]
+    service = Service(set(ids))
+
+    with pytest.raises(Unanswerable):
+        noticing(service).score(CHAMPION, ids, stale=())
+
+    assert service.calls < 40
+
+
+def test_whatever_a_part_raises_the_others_have_their_turn() -> None:
+    metrics, done = LoopMetrics(), list[str]()
+    parts = Parts("following", metrics)
+
+    assert parts.attempt(lambda: 1 / 0, account="bad") is None
+    assert parts.attempt(lambda: done.append("good") or True, account="good") is True
+    with pytest.raises(ZeroDivisionError):
+        parts.end()
+    assert metrics.part_failures.labels("following")._value.get() == 1

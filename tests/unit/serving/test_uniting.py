@@ -1,0 +1,39 @@
+from dataclasses import replace
+
+from shared.contracts.contact import EventInput, InlineContact
+from shared.ingest import event_row
+from shared.serving.uniting import united
+from shared.timeline import ContactFacts, PastRows
+
+AT = "2026-05-03T10:00:00Z"
+LINE = {"type": "order_placed", "occurred_at": AT, "value": 9.99, "currency": "EUR", "item": "SKU-A"}
+CUTOFF = 1_780_272_000_000_000
+
+
+def stored(*lines: dict[str, object]) -> PastRows:
+    rows = [event_row(EventInput.model_validate({"contact_id": "c-1", **line}), recorded_at=1) for line in lines]
+    events = [
+        (row.contact_id, row.event_id, row.type, row.occurred_at, row.value, None, None, row.item, None) for row in rows
+    ]
+    return PastRows({"c-1": ContactFacts()}, events)
+
+
+def test_an_inline_event_is_the_stored_one_only_where_all_that_tells_them_apart_is_equal() -> None:
+    lines = [LINE, {**LINE, "item": "SKU-B"}, {**LINE, "currency": "USD"}, {**LINE, "campaign_id": "spring"}]
+    contact = InlineContact.model_validate({"id": "c-1", "events": [*lines, *lines]})
+
+    assert len(united([contact], stored(LINE), cutoff=CUTOFF).events) == 4
+    assert len(united([contact], stored(*lines), cutoff=CUTOFF).events) == 4
+
+
+def test_a_value_that_could_not_be_read_is_named_until_the_call_brings_one() -> None:
+    past = stored()
+    past.facts["c-1"] = replace(past.facts["c-1"], unreadable=frozenset({"size"}))
+    plain, brought = ({"id": "c-1", "attributes": given} for given in ({"plan": "pro"}, {"size": 3}))
+
+    facts = [
+        united([InlineContact.model_validate(one)], past, cutoff=CUTOFF).facts["c-1"].unreadable
+        for one in (plain, brought)
+    ]
+
+    assert facts == [{"size"}, frozenset()]
