@@ -24,7 +24,7 @@ DEV := .venv/.installed-dev
 GENERATORS := .venv/.installed-generators
 BENCHES := $(patsubst bench/%.py,%,$(wildcard bench/[a-z]*.py)) $(patsubst bench/%/__main__.py,%,$(wildcard bench/*/__main__.py))
 
-.PHONY: help setup run up train test test-full check bench docs lock clean
+.PHONY: help setup run up train test test-fast test-full check bench docs lock clean
 
 help: ## List what can be done
 	@echo 'Foretell: make <verb>'
@@ -54,12 +54,15 @@ up: $(PRODUCT) ## Start every process on what FORETELL_HOME holds
 train: $(PRODUCT) ## Train and register: ACCOUNT=demo CAPABILITY=scoring OUTCOME=redeem (segmentation has none)
 	@exec $(BIN)/foretell --account $(ACCOUNT) train $(CAPABILITY) $(if $(OUTCOME),--outcome $(OUTCOME)) $(ARGS)
 
-test: $(DEV) $(GENERATORS) ## Run the tests that take at most 10 minutes, with the coverage floor; ARGS goes to pytest
-	@$(BIN)/python -m pytest -m 'not slow' -n $(WORKERS) --dist loadfile \
+test: $(DEV) $(GENERATORS) ## Run the tests that take at most 5 minutes on 2 cores, with the coverage floor; ARGS goes to pytest
+	@$(BIN)/python -m pytest -m 'not slow' -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
 		--cov --cov-report=term:skip-covered --cov-fail-under=$(COVERAGE_FLOOR) $(ARGS)
 
+test-fast: $(DEV) ## Run what needs no database, process or training, in under a minute; ARGS goes to pytest
+	@$(BIN)/python -m pytest -m 'not slow' -q -n $(WORKERS) --dist loadfile tests/unit $(ARGS)
+
 test-full: $(DEV) $(GENERATORS) ## Run all tests, the slow ones too
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile \
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
 		--cov --cov-report=term:skip-covered --cov-fail-under=$(COVERAGE_FLOOR) $(ARGS)
 
 check: $(DEV) ## Lint, formatting, types, and which package may import which

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from functools import cache, partial
 
 import aiohttp
 from anyio import CapacityLimiter
@@ -33,6 +34,7 @@ from gateway.subscriptions import deliveries
 from gateway.subscriptions import routes as subscriptions
 from gateway.upstream import Upstreams, new_client
 from gateway.webhooks import door
+from gateway.webhooks.failures import Failures
 from gateway.webhooks.provider import Provider
 from gateway.webhooks.providers import PROVIDERS
 from gateway.webhooks.receiving import Receiving
@@ -93,8 +95,8 @@ def create_app(
     app.add_middleware(pages.SecurityHeaders)
     app.add_middleware(EquivalentRequests)
     app.add_middleware(RequestContext, metrics=metrics, within_seconds=settings.request_timeout_seconds)
-    document = openapi.merged(app)
-    app.openapi = lambda: document  # type: ignore[method-assign]
+    # Written when it is first asked for: that takes a second, which no start needs to wait for.
+    app.openapi = cache(partial(openapi.merged, app))  # type: ignore[method-assign]
     return app
 
 
@@ -114,7 +116,9 @@ def _lifespan(
         key = settings.signing_key.get_secret_value().encode()
         limits = Limits(settings, metrics)
         upstreams = Upstreams(settings, session, metrics)
-        reception = Reception(_receiving(settings, store, providers), session, metrics, CapacityLimiter(THREADS))
+        failures = Failures(limits, settings.limits_failures)
+        receiving = _receiving(settings, store, providers)
+        reception = Reception(receiving, session, metrics, CapacityLimiter(THREADS), failures)
         parts = (settings, store, keyring, limits, upstreams, Cursors(key), metrics, reception, StoreLook(store))
         app.state.gateway = Gateway(*parts)
         writing = asyncio.create_task(_write_used_keys(keyring))
@@ -137,7 +141,7 @@ def _lifespan(
 def _receiving(settings: GatewaySettings, store: Database, providers: Mapping[str, Provider]) -> Receiving:
     identity_key = settings.identity_key.get_secret_value().encode()
     seal = Seal(identity_key)
-    book = SourceBook(store, seal, fresh_seconds=settings.key_cache_seconds)
+    book = SourceBook(store, seal, fresh_seconds=settings.key_cache_seconds, providers=providers)
     return Receiving(store, book, providers, identity_key, seal)
 
 

@@ -103,4 +103,5 @@ def _answer(letter: DeadLetterRow) -> DeadLetterAnswer:
         detail=letter.detail,
         payload=json.loads(letter.payload),
         received_at=instant_of(letter.received_at),
+        times=letter.times,
     )

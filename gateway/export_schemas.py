@@ -93,7 +93,8 @@ class ExportedDeadLetter(Answer):
     reason: Annotated[str, Field(description="Why it could not be taken.")]
     detail: Annotated[str, Field(description="The same in a sentence.")]
     payload: Annotated[Any, Field(description="What is kept of it.")]
-    received_at: Annotated[datetime, Field(description="When it came.")]
+    received_at: Annotated[datetime, Field(description="When it came last.")]
+    times: Annotated[int, Field(description="How often it came.")]
 
 
 class ExportedEvent(Answer):

@@ -126,7 +126,7 @@ class Limits:
         """Tell whether an address has failed as often as it may; cheap while nobody fails."""
         if self._failures is None or not self._failed:
             return False
-        return self._failed.is_used_up(self._failures, _neighbourhood(address))
+        return self._failed.is_used_up(self._failures, neighbourhood(address))
 
     def count_failure(self, address: str) -> None:
         """Count a failed authentication.
@@ -138,7 +138,7 @@ class Limits:
             return
         if len(self._failed) > MOST_ADDRESSES:
             self._failed.forget()
-        if not self._failed.hit_now(self._failures, _neighbourhood(address)):
+        if not self._failed.hit_now(self._failures, neighbourhood(address)):
             raise self.too_many_failures()
 
     def too_many_failures(self) -> LimitReached:
@@ -273,10 +273,10 @@ def _shared(pool: "ConnectionPool") -> SharedLimiter:
     return SharedLimiter(storage)
 
 
-def _neighbourhood(address: str) -> str:
+def neighbourhood(address: str) -> str:
     """Take the part of an address that one party holds: all of IPv4, the first half of IPv6.
 
-    >>> _neighbourhood("203.0.113.7"), _neighbourhood("2001:db8::1")
+    >>> neighbourhood("203.0.113.7"), neighbourhood("2001:db8::1")
     ('203.0.113.7', '2001:db8::/64')
     """
     try:

@@ -140,13 +140,13 @@ def asset(name: str) -> Response:
 
 
 @router.get("/openapi.json")
-async def openapi(request: Request) -> Response:
-    """Show the OpenAPI 3.1 document."""
+def openapi(request: Request) -> Response:
+    """Show the OpenAPI 3.1 document; in a thread, since the first time it is written."""
     return JSONResponse(request.app.openapi())
 
 
 @router.get("/openapi-3.0.json")
-async def openapi_3_0(request: Request) -> Response:
+def openapi_3_0(request: Request) -> Response:
     """Show the same in OpenAPI 3.0, for clients that import nothing newer (Salesforce Flow)."""
     return JSONResponse(as_3_0(request.app.openapi()))
 

@@ -9,9 +9,10 @@ from gateway.context import Administering, Visit, created, json_of, now
 from gateway.idempotency import once
 from gateway.webhook_schemas import SecretRequest, SourceAnswer, SourceList, SourceRequest, SourceSecret
 from gateway.webhooks.making import address, new_secret, new_source
+from gateway.webhooks.secrets import stored_problems
 from shared.contracts.instants import instant_of
 from shared.contracts.rows import HOUR
-from shared.errors import NotFound
+from shared.errors import Conflict, NotFound
 from shared.store import SourceRow
 
 router = APIRouter(tags=["sources"])
@@ -43,7 +44,8 @@ def add_source(visit: Administering, asked: SourceRequest) -> Response:
 @router.get("/sources", response_model=SourceList, operation_id="list_sources", summary="List sources")
 def list_sources(visit: Administering) -> Response:
     """List the sources of this account."""
-    return json_of(SourceList(sources=[_answer(visit, source) for source in visit.store.sources()]))
+    counts = visit.store.letter_counts()
+    return json_of(SourceList(sources=[_answer(visit, source, counts) for source in visit.store.sources()]))
 
 
 @router.get("/sources/{source_id}", response_model=SourceAnswer, operation_id="show_source", summary="Show a source")
@@ -72,9 +74,10 @@ def delete_source(visit: Administering, source_id: SourceId) -> Response:
 @once
 def add_secret(visit: Administering, source_id: SourceId, asked: SecretRequest) -> Response:
     """Give a source a further secret; the older ones go on being good for as long as you say."""
-    _known(visit, source_id)
-    at = now()
-    secret = new_secret(asked.secret.get_secret_value(), visit.gateway.reception.receiving.seal, at=at)
+    source, receiving, at = _known(visit, source_id), visit.gateway.reception.receiving, now()
+    if source.provider not in receiving.providers:
+        raise Conflict("The provider of this source is not known to this version; remove the source.")
+    secret = new_secret(receiving.providers[source.provider], asked.secret.get_secret_value(), receiving.seal, at=at)
     visit.store.add_source_secret(source_id, secret, others_expire_at=at + round(asked.overlap_hours * HOUR))
     visit.gateway.reception.receiving.book.forget(source_id)
     return created(visit, _answer(visit, _known(visit, source_id)), f"/sources/{source_id}")
@@ -87,7 +90,10 @@ def _known(visit: Visit, source_id: str) -> SourceRow:
     return source
 
 
-def _answer(visit: Visit, source: SourceRow) -> SourceAnswer:
+def _answer(visit: Visit, source: SourceRow, counts: dict[str, dict[str, int]] | None = None) -> SourceAnswer:
+    receiving = visit.gateway.reception.receiving
+    problems = {one.secret_id: one.sentence for one in stored_problems(source, receiving.providers, receiving.seal)}
+    letters = visit.store.letter_counts() if counts is None else counts
     return SourceAnswer(
         id=source.source_id,
         name=source.name,
@@ -100,9 +106,11 @@ def _answer(visit: Visit, source: SourceRow) -> SourceAnswer:
                 id=secret.secret_id,
                 created_at=instant_of(secret.created_at),
                 expires_at=None if secret.expires_at is None else instant_of(secret.expires_at),
+                problem=problems.get(secret.secret_id),
             )
             for secret in source.secrets
         ],
         created_at=instant_of(source.created_at),
         last_received_at=None if source.last_received_at is None else instant_of(source.last_received_at),
+        letters=letters.get(source.source_id, {}),
     )

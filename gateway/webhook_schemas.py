@@ -72,6 +72,9 @@ class SourceSecret(Answer):
     id: Annotated[str, Field(description="Its name here.")]
     created_at: Annotated[datetime, Field(description="Since when it is good, UTC.")]
     expires_at: Annotated[datetime | None, Field(description="From then on it proves nothing; null: never.")]
+    problem: Annotated[
+        str | None, Field(description="Why it would not be taken today, or proves nothing: replace it; null: nothing.")
+    ]
 
 
 class SourceAnswer(Answer):
@@ -86,6 +89,9 @@ class SourceAnswer(Answer):
     secrets: Annotated[list[SourceSecret], Field(description="Oldest first, expired ones too; never themselves.")]
     created_at: Annotated[datetime, Field(description="When it was made, UTC.")]
     last_received_at: Annotated[datetime | None, Field(description="When something verified came last, UTC.")]
+    letters: Annotated[
+        dict[str, int], Field(description="What could not be taken, or only in part, by reason: see the dead letters.")
+    ]
 
 
 class SourceList(Answer):
@@ -108,20 +114,29 @@ class TakenAnswer(Answer):
     duplicate: Annotated[int, Field(description="Told before; changed nothing.")]
     ignored: Annotated[int, Field(description="Says nothing about a contact, or is about one that was erased.")]
     dead: Annotated[int, Field(description="Could not be taken: see the dead letters.")]
+    notes: Annotated[
+        dict[str, int],
+        Field(
+            description="What the account should know of items that were taken or skipped, by reason: "
+            "`value_left_out`, `address_moved`, `id_moved`, `address_shared`, `placeholder_left_out`, "
+            "`erased_contact`; the dead letters say more."
+        ),
+    ]
 
 
 class DeadLetterAnswer(Answer):
-    """An item that could not be taken."""
+    """An item that could not be taken, or a note of what was left out of one that was."""
 
     id: Annotated[str, Field(description="Its name here.")]
     source_id: Annotated[str, Field(description="Where it came from.")]
     provider: Annotated[str, Field(description="Who sent it.")]
-    reason: Annotated[str, Field(description="A stable code: `item_refused`, `invalid_item`, `unknown_contact`, ...")]
+    reason: Annotated[str, Field(description="A stable code: `item_refused`, `value_left_out`, `address_moved`, ...")]
     detail: Annotated[str, Field(description="What is wrong with it.")]
     payload: Annotated[
         Any, Field(description="The item; addresses are keyed hashes, and what is personal is left out.")
     ]
-    received_at: Annotated[datetime, Field(description="When it came, UTC.")]
+    received_at: Annotated[datetime, Field(description="When it came last, UTC.")]
+    times: Annotated[int, Field(description="How often it came.")]
 
 
 class DeadLetterList(Answer):

@@ -148,6 +148,19 @@ def simulated() -> Callable[..., World]:
     return _simulated
 
 
+LONGEST_FIRST = ("e2e", "quality", "training", "integration", "contract")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the folders whose files take longest, so that two workers end together."""
+
+    def place(item: pytest.Item) -> int:
+        folders = item.path.parts
+        return next((at for at, name in enumerate(LONGEST_FIRST) if name in folders), len(LONGEST_FIRST))
+
+    items.sort(key=place)
+
+
 @pytest.fixture
 def within_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the minute of the rate limits from ending in the middle of a test."""

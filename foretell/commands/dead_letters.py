@@ -38,6 +38,7 @@ def list_letters(
             "id": letter.dead_letter_id,
             "source": names.get(letter.source_id, "(removed)"),
             "reason": letter.reason,
+            "times": letter.times,
             "received_at": instant(letter.received_at),
             "detail": letter.detail,
         }

@@ -80,7 +80,8 @@ def list_sources(*, account: AccountOption = DEFAULT_ACCOUNT, json: JsonOption =
     from foretell.showing import show_rows
 
     with opened_account(account) as (settings, _, store):
-        rows = [_row(source, settings) for source in store.sources()]
+        counts = store.letter_counts()
+        rows = [_row(source, settings, counts.get(source.source_id, {})) for source in store.sources()]
     show_rows(rows, as_json=json, empty=f"The account {account} has no sources: `foretell sources add` makes one.")
 
 
@@ -92,16 +93,17 @@ def show(name: NameArgument, *, account: AccountOption = DEFAULT_ACCOUNT, json: 
 
     with opened_account(account) as (settings, _, store):
         source = _known(store, name, account)
+        row = _row(source, settings, store.letter_counts().get(source.source_id, {}))
         rows = [
             {
-                **_row(source, settings),
+                **row,
                 "secret": secret.secret_id,
                 "secret_created_at": instant(secret.created_at),
                 "secret_expires_at": instant(secret.expires_at),
             }
             for secret in source.secrets
         ]
-    show_rows(rows or [_row(source, settings)], as_json=json, empty="")
+    show_rows(rows or [row], as_json=json, empty="")
 
 
 @app.command(epilog=examples("foretell sources rotate newsletter --secret-stdin --keep-old-for 1d < new-key.txt"))
@@ -121,6 +123,7 @@ def rotate(
     from foretell.showing import instant
     from gateway.webhook_schemas import SecretRequest
     from gateway.webhooks.making import new_secret
+    from gateway.webhooks.providers import PROVIDERS
     from shared.contracts.rows import HOUR
     from shared.contracts.sealed import Seal
 
@@ -132,7 +135,8 @@ def rotate(
     with opened_account(account) as (settings, _, store):
         source, at = _known(store, name, account), now_us()
         ends = at + round(asked.overlap_hours * HOUR)
-        made = new_secret(asked.secret.get_secret_value(), Seal(identity_key(settings)), at=at)
+        provider = PROVIDERS[source.provider]
+        made = new_secret(provider, asked.secret.get_secret_value(), Seal(identity_key(settings)), at=at)
         store.add_source_secret(source.source_id, made, others_expire_at=ends)
     typer.echo(f"{name} has a new secret; the older ones are good until {instant(ends)}.")
 
@@ -150,10 +154,16 @@ def remove(name: NameArgument, *, account: AccountOption = DEFAULT_ACCOUNT, yes:
     typer.echo(f"Removed the source {name}.")
 
 
-def _row(source: "SourceRow", settings: "Settings") -> dict[str, Any]:
+def _row(source: "SourceRow", settings: "Settings", letters: Mapping[str, int]) -> dict[str, Any]:
+    from foretell.opening import known_identity_key
     from foretell.showing import instant
     from gateway.webhooks.making import address
+    from gateway.webhooks.providers import PROVIDERS
+    from gateway.webhooks.secrets import stored_problems
+    from shared.contracts.sealed import Seal
 
+    key = known_identity_key(settings)
+    problems = [] if key is None else stored_problems(source, PROVIDERS, Seal(key))
     return {
         "name": source.name,
         "provider": source.provider,
@@ -161,6 +171,8 @@ def _row(source: "SourceRow", settings: "Settings") -> dict[str, Any]:
         "creates_contacts": "yes" if source.creates_contacts else "",
         "topics": source.settings.get("topics", []),
         "last_received_at": instant(source.last_received_at),
+        "dead_letters": [f"{reason}: {times}" for reason, times in letters.items()],
+        "warnings": [f"{problem.secret_id}: {problem.sentence}" for problem in problems],
     }
 
 

@@ -71,7 +71,7 @@ def merged(app: FastAPI) -> Document:
     Args:
         app: the gateway, with all its routes.
     """
-    document = app.openapi()
+    document = FastAPI.openapi(app)
     document["info"]["description"] = _DESCRIPTION
     document["info"]["license"] = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
     document["servers"] = [{"url": "/", "description": "This gateway."}]

@@ -158,6 +158,12 @@ def _at_a_source(place: Place) -> Iterator[ForetellError]:
     yield _absent(place.path)
     yield StoreUnavailable("The store cannot be reached; try again soon.")
     if place.method == "post":
+        yield LimitReached(
+            "Too many webhooks that prove nothing came to this source from this address; check its secret, then wait "
+            "a minute.",
+            policies=["failed-webhooks"],
+            retry_after_seconds=60,
+        )
         yield WebhookRefused("The signature does not fit: the secret is another one, or the body was changed.")
         yield BadRequest("The request does not fit the contract; `errors` says where.", errors=[])
         yield from _bodies()

@@ -7,7 +7,7 @@ import time
 import urllib.request
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from gateway.webhooks.provider import WebhookRefused
@@ -17,7 +17,14 @@ TIMEOUT_SECONDS = 5.0
 MAX_BYTES = 100_000
 KEPT = 16
 KEPT_SECONDS = 24 * 3_600.0
+FETCHES = 2
+"""At once: an address that hangs holds so many threads and no more."""
+WAIT_SECONDS = 1.0
+"""How long others wait for one that is being fetched."""
+REST_SECONDS = 30.0
+"""How long an address that failed is not asked again."""
 
+Value = TypeVar("Value")
 _END = b"-----END CERTIFICATE-----"
 _HOST = re.compile(r"sns\.[a-z]{2}(?:-[a-z]+)+-[0-9]{1,2}\.amazonaws\.com(?:\.cn)?")
 _PATH = re.compile(r"/SimpleNotificationService-[0-9A-Za-z]{1,64}\.pem")
@@ -52,21 +59,55 @@ class FetchedCertificates:
         self._fetch = fetch or fetched
         self._monotonic = monotonic
         self._kept: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
+        self._failed: OrderedDict[str, float] = OrderedDict()
         self._lock = threading.Lock()
+        self._fetches = threading.BoundedSemaphore(FETCHES)
 
     def certificate(self, url: str) -> bytes:
-        """Tell the certificate in PEM; one that was fetched within a day is not fetched again."""
+        """Tell the certificate in PEM; one that was fetched within a day is not fetched again.
+
+        A few are fetched at once, and one that failed has a rest: who waits for an answer that does not come holds a
+        thread that other sources need.
+        """
+        if (found := self._found(url)) is not None:
+            return found
+        if not self._fetches.acquire(timeout=WAIT_SECONDS):
+            raise _unavailable()
+        try:
+            if (found := self._found(url)) is not None:  # by another thread, meanwhile
+                return found
+            return self._fetched(url)
+        finally:
+            self._fetches.release()
+
+    def _found(self, url: str) -> bytes | None:
+        now = self._monotonic()
         with self._lock:
-            found = self._kept.get(url)
-        if found is not None and self._monotonic() - found[0] < KEPT_SECONDS:
+            found, failed = self._kept.get(url), self._failed.get(url)
+        if found is not None and now - found[0] < KEPT_SECONDS:
             return found[1]
-        pem = self._fetch(url)
+        if failed is not None and now - failed < REST_SECONDS:
+            raise _unavailable()
+        return None
+
+    def _fetched(self, url: str) -> bytes:
+        try:
+            pem = self._fetch(url)
+        except UpstreamUnavailable:
+            with self._lock:
+                _keep(self._failed, url, self._monotonic())
+            raise
         with self._lock:
-            self._kept[url] = (self._monotonic(), pem)
-            self._kept.move_to_end(url)
-            while len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
+            self._failed.pop(url, None)
+            _keep(self._kept, url, (self._monotonic(), pem))
         return pem
+
+
+def _keep(kept: OrderedDict[str, Value], url: str, value: Value) -> None:
+    kept[url] = value
+    kept.move_to_end(url)
+    while len(kept) > KEPT:
+        kept.popitem(last=False)
 
 
 def require_amazon(url: str) -> None:

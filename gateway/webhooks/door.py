@@ -6,7 +6,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
-from gateway.context import Body, gateway_of, json_of, now
+from gateway.bodies import body_of
+from gateway.context import gateway_of, json_of, now
 from gateway.webhook_schemas import SourceReady, TakenAnswer
 from gateway.webhooks.provider import SignedRequest
 from shared.serving.routing import called_path
@@ -31,22 +32,23 @@ ANYTHING: dict[str, Any] = {
     summary="Receive a provider's webhook",
     openapi_extra=ANYTHING,
 )
-async def receive(request: Request, provider: ProviderName, source_id: SourceAddress, body: Body) -> Response:
+async def receive(request: Request, provider: ProviderName, source_id: SourceAddress) -> Response:
     """Verify what a provider sends and store what is new in it, before the answer.
 
     The same event again changes nothing; an item that cannot be taken becomes a dead letter and spoils no other.
     """
     facts: dict[str, Any] = {"provider": provider}
     request.state.facts = facts
-    gateway = gateway_of(request)
+    gateway, address = gateway_of(request), _address(request)
+    gateway.reception.require_room(source_id, address)
     signed = SignedRequest(
-        body=body,
+        body=await body_of(request),
         headers=_headers(request),
         url=_called(request, gateway.settings.public_url),
         method=request.method,
         received_at=datetime.now(UTC),
     )
-    taken = await gateway.reception.take(provider, source_id, signed, facts)
+    taken = await gateway.reception.take(provider, source_id, signed, facts, address=address)
     counts = taken.counts
     return json_of(
         TakenAnswer(
@@ -55,6 +57,7 @@ async def receive(request: Request, provider: ProviderName, source_id: SourceAdd
             duplicate=counts["duplicate"],
             ignored=counts["ignored"],
             dead=counts["dead"],
+            notes=dict(sorted(taken.notes.items())),
         )
     )
 
@@ -67,8 +70,13 @@ async def receive(request: Request, provider: ProviderName, source_id: SourceAdd
 )
 async def check(request: Request, provider: ProviderName, source_id: SourceAddress) -> Response:
     """Tell that a source has this address, for providers that visit it before they send anything."""
-    await gateway_of(request).reception.require(provider, source_id, now())
+    await gateway_of(request).reception.require(provider, source_id, now(), address=_address(request))
     return json_of(SourceReady(status="ready"))
+
+
+def _address(request: Request) -> str:
+    """Tell who calls; behind a proxy that is trusted, whom it names."""
+    return request.client.host if request.client is not None else ""
 
 
 def _headers(request: Request) -> dict[str, str]:

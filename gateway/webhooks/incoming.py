@@ -103,4 +103,11 @@ class Ignored:
     reason: str
 
 
-Incoming = IncomingEvent | IncomingContact | IncomingMerge | IncomingErasure | Confirmation | Ignored
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A part of an item that cannot be taken: the item becomes a dead letter, its other parts are taken."""
+
+    reason: str
+
+
+Incoming = IncomingEvent | IncomingContact | IncomingMerge | IncomingErasure | Confirmation | Ignored | Refused

@@ -3,18 +3,25 @@
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
+from typing import Final
 
 from gateway.webhooks.incoming import Confirmation, IncomingErasure
-from gateway.webhooks.judging import TIMED, by_their_messages
+from gateway.webhooks.judging import by_their_messages, distinct, is_of_message
+from gateway.webhooks.notes import LEFT_OUT
 from gateway.webhooks.people import Directory, Person, Register
-from gateway.webhooks.planning import Became, Dead, Plan, planned
+from gateway.webhooks.planning import ERASED, Became, Dead, Noted, Plan, planned
 from gateway.webhooks.preparing import Item
 from gateway.webhooks.redaction import hashes_in, payload
 from shared.contracts.rows import ContactRow, EventRow, Microseconds
 from shared.errors import StoreUnavailable
 from shared.store import AccountStore, DeadLetterRow, Identity, SourceRow
+
+NOTES: Final = frozenset(
+    {LEFT_OUT, "address_moved", "id_moved", "address_shared", "erased_contact", "placeholder_left_out"}
+)
+"""Reasons of letters that say something of an item that was taken, or skipped."""
 
 
 class _Merges(Exception):
@@ -28,6 +35,8 @@ class Taken:
     counts: Counter[Became]
     letters: tuple[DeadLetterRow, ...]
     confirmations: tuple[Confirmation, ...]
+    notes: Counter[str] = field(default_factory=Counter)
+    """What was left out, moved or skipped, by reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +59,7 @@ class Intake:
             StoreUnavailable: nothing was stored.
         """
         self._erase_asked(items, at)
-        receipts = {said.receipt for item in items for said in item.said}
+        receipts = {receipt for item in items for receipt in item.receipts}
 
         def work(together: AccountStore) -> tuple[Directory, Taken]:
             together.hold_source(self.source.source_id, received_at=at)
@@ -68,19 +77,24 @@ class Intake:
             letter: as stored.
             item: prepared from its payload.
             at: now.
+
+        Returns:
+            With letters where it stays one.
         """
         self._erase_asked([item], at)
 
         def work(together: AccountStore) -> tuple[Directory, Taken]:
             # Its receipts were noted when it came first; its events are known by their ids.
-            fresh = {said.receipt for said in item.said}
-            directory, taken = self._written(together, [item], fresh, at)
-            if taken.letters:
-                (dead,) = taken.letters
-                together.put_dead_letters([letter._replace(reason=dead.reason, detail=dead.detail)])
-            else:
+            directory, taken = self._written(together, [item], item.receipts, at)
+            dead = next((one for one in taken.letters if one.reason not in NOTES), None)
+            if dead is not None:
+                together.put_dead_letters([letter._replace(reason=dead.reason, detail=dead.detail, times=0)])
+                return directory, taken
+            stays = [one for one in taken.letters if one.dead_letter_id == letter.dead_letter_id]
+            if not stays:
                 together.remove_dead_letters([letter.dead_letter_id])
-            return directory, taken
+                together.put_dead_letters(taken.letters)
+            return directory, replace(taken, letters=tuple(stays))
 
         return self._committed(work)
 
@@ -103,7 +117,7 @@ class Intake:
         known = self.store.known_receipts(self.source.source_id, {said.receipt for said in asked})
         persons = [said.person for said in asked if said.receipt not in known and said.person is not None]
         directory = read_directory(self.store, persons, creates=False)
-        found = [(directory.find(person), person) for person in persons]
+        found = [(directory.find(person), person) for person in persons if not directory.is_shared(person)]
         for contact in sorted({contact for contact, _ in found if contact is not None}):
             self.store.erase_contact(contact, at=at, identity_key=self.register.key)
         # What is told of the person in the same request, or comes late, would make somebody who is not known yet.
@@ -139,22 +153,43 @@ class Intake:
         if became:
             touched = {row.contact_id for row in plan.events}.union(became)
             together.touch_contacts([one for one in touched if became.get(one) != "erased"], at=at)
-        added = together.add_events(self._judged(together, plan.events))
-        repeated, erased = added.count(False), erased + added.count(None)
+        events = self._judged(together, plan.events)
+        added = together.add_events(events)
+        repeated, gone = len(plan.events) - len(events) + added.count(False), added.count(None)
+        plan.noted += [Noted(ERASED)] * (erased + gone)
+        erased += gone
         plan.counts.update({"new": -repeated - erased, "duplicate": repeated, "ignored": erased})
         return directory, self._taken(plan, at)
 
     def _judged(self, together: AccountStore, rows: Sequence[EventRow]) -> list[EventRow]:
-        """Judge events by the others of their messages, and correct those that are stored."""
-        timed = [row for row in rows if row.type in TIMED and row.message_id is not None]
-        contacts, messages = {row.contact_id for row in timed}, {str(row.message_id) for row in timed}
-        judged, corrected = by_their_messages(rows, together.message_events(contacts, messages))
+        """Leave out what is known under another id, judge the rest, and correct the verdicts of what is stored."""
+        named = [row for row in rows if is_of_message(row)]
+        contacts, messages = {row.contact_id for row in named}, {str(row.message_id) for row in named}
+        stored = list(together.message_events(contacts, messages))
+        judged, corrected = by_their_messages(distinct(rows, stored), stored)
         together.correct_verdicts(corrected)
         return judged
 
     def _taken(self, plan: Plan, at: Microseconds) -> Taken:
-        letters = {letter.dead_letter_id: letter for letter in (self._letter(dead, at) for dead in plan.dead)}
-        return Taken(plan.counts, tuple(letters.values()), tuple(plan.confirmations))
+        letters: dict[str, DeadLetterRow] = {}
+        for letter in (*(self._letter(dead, at) for dead in plan.dead), *(self._note(one, at) for one in plan.noted)):
+            before = letters.get(letter.dead_letter_id)
+            letters[letter.dead_letter_id] = letter._replace(times=letter.times + (before.times if before else 0))
+        notes = Counter(one.note.reason for one in plan.noted)
+        return Taken(plan.counts, tuple(letters.values()), tuple(plan.confirmations), notes)
+
+    def _note(self, noted: Noted, at: Microseconds) -> DeadLetterRow:
+        """Write a note: the same of another item is the same letter, with the newest item as its sample."""
+        reason, detail = noted.note
+        digest = blake2b(f"{self.source.source_id}\n{reason}\n{detail}".encode(), digest_size=12).hexdigest()
+        # So that an erasure finds it by whom it names, as it finds the others.
+        named = {"contact_ids": [{"contact_id": one} for one in noted.contact_ids]} if noted.contact_ids else None
+        text = payload(named, self.register.address_hash)
+        if noted.item is not None and named is None:
+            text = payload(noted.item.raw, self.register.address_hash)
+        recipient = noted.person.hash or None if noted.person is not None else next(hashes_in(text), None)
+        source = self.source
+        return DeadLetterRow(f"dl_{digest}", source.source_id, source.provider, reason, detail, text, recipient, at)
 
     def _letter(self, dead: Dead, at: Microseconds) -> DeadLetterRow:
         """Write the letter; the same item twice is the same letter."""
@@ -184,7 +219,10 @@ def read_directory(store: AccountStore, persons: Iterable[Person], *, creates: b
     pointing = store.contacts_of({identity for person in persons for identity in person.hashes})
     named = {person.contact_id for person in persons} | {person.born_id for person in persons}
     contacts = store.known_contacts({name for name in named if name}) if named else set()
+    claims = store.claims_on({identity for identity in pointing if identity[0] == "email"})
+    living = store.known_contacts({contact for claimed in claims.values() for contact in claimed}) if claims else set()
     directory = Directory({**pointing}, contacts, frozenset(), creates=creates)
+    directory.claims = {identity: claimed & living for identity, claimed in claims.items()}
     unknown: set[Identity] = {
         identity
         for person in persons

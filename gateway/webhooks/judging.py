@@ -2,21 +2,60 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from gateway.webhooks.incoming import Signals
-from gateway.webhooks.verdict import CLICKS, DELIVERED, OPENS, SENT, Sighting, Verdict, corrected, own_verdict
+from gateway.webhooks.verdict import CHANNELS, DELIVERED, SENT, SUSPECTED, Sighting, Verdict, corrected, own_verdict
 from shared.contracts.rows import EventRow
 from shared.ingest import canonical
 
 REASON = "verdict"
 """The property of an event that tells why it is believed to be made by whom."""
-TIMED = OPENS | CLICKS | {DELIVERED, SENT}
+TIMED = SUSPECTED | {DELIVERED, SENT}
 """Types whose instants tell something of the other events of their message."""
 
 
 def own(row: EventRow, signals: Signals) -> EventRow:
     """Judge an event by what came with it, which is dropped then."""
     return _with(row, own_verdict(row.type, signals))
+
+
+def distinct(new: Sequence[EventRow], stored: Iterable[EventRow]) -> list[EventRow]:
+    """Leave out what was told before under another id: a provider that tries again may give the same event a new one.
+
+    Args:
+        new: of a batch.
+        stored: of the same contacts and messages.
+
+    Returns:
+        Those of the new ones that are not known yet, the first of several.
+    """
+    seen = {_content(row) for row in stored if is_of_message(row)}
+    kept = []
+    for row in new:
+        if is_of_message(row):
+            content = _content(row)
+            if content in seen:
+                continue
+            seen.add(content)
+        kept.append(row)
+    return kept
+
+
+def is_of_message(row: EventRow) -> bool:
+    """Whether an event happened to a message that is named, where one that is told twice is one.
+
+    Beside these two equal facts may be two: a product that is put into the basket twice.
+    """
+    return row.message_id is not None and row.type.startswith(CHANNELS)
+
+
+def _content(row: EventRow) -> tuple[Any, ...]:
+    """Tell everything that makes an event what it is, without its id and who made it."""
+    properties = json.loads(row.properties) if row.properties else {}
+    properties.pop(REASON, None)
+    told = row.message_id, row.campaign_id, row.item, row.value, row.currency, canonical(properties)
+    return row.contact_id, row.type, row.occurred_at, *told
 
 
 def by_their_messages(new: Sequence[EventRow], stored: Iterable[EventRow]) -> tuple[list[EventRow], list[EventRow]]:

@@ -4,12 +4,15 @@ import re
 from dataclasses import dataclass, field
 
 from gateway.webhooks.incoming import Recipient
+from gateway.webhooks.notes import Note
 from shared.contracts.identity import contact_hash
 from shared.ingest import email_hash
 from shared.store import Identity
-from shared.values.addresses import is_placeholder
+from shared.values.addresses import is_placeholder, normal_address
 
 MAX_ID = 200
+MOST_CLAIMS = 3
+"""More contacts with one address are no two spellings of one person."""
 _HASHED = re.compile(r"hash:([0-9a-f]{64})")
 _ADDRESS = re.compile(r"[^\s<>,;\"@]+@[^\s<>,;\"@]+")
 _BORN = {"email": "e-", "external": "x-", "anonymous": "a-"}
@@ -28,6 +31,8 @@ class Person:
     """Hash of the account's own id: it leads to another contact after a merge."""
     born_id: str
     """What the contact is called if it has to be made."""
+    has_placeholder: bool = False
+    """An address was told that stands for none; it is nobody's identity."""
 
     @property
     def hash(self) -> str:
@@ -58,15 +63,19 @@ class Register:
         if contact_id is not None and (_HASHED.fullmatch(contact_id) or _ADDRESS.fullmatch(contact_id)):
             email = email or contact_id
             contact_id = None if _HASHED.fullmatch(contact_id) else contact_id
+        has_placeholder = email is not None and _is_placeholder(email)
+        email = None if has_placeholder else email
         found: list[Identity] = []
-        if email is not None and not is_placeholder(email):
+        if email is not None:
             found.append(("email", self.address_hash(email)))
         if recipient.external_id is not None:
             found.append((f"external:{self.source_id}", self._hash(recipient.external_id)))
         if recipient.anonymous_id is not None:
             found.append((f"anonymous:{self.source_id}", self._hash(recipient.anonymous_id)))
         own = None if contact_id is None else ("contact", contact_hash(contact_id, self.key))
-        return Person(contact_id, tuple(found), own, self._born_id(contact_id, recipient.external_id, found))
+        return Person(
+            contact_id, tuple(found), own, self._born_id(contact_id, recipient.external_id, found), has_placeholder
+        )
 
     def address_hash(self, address: str) -> str:
         """Hash an address; `hash:` and a hash is one already."""
@@ -86,6 +95,10 @@ class Register:
             if len(told) <= MAX_ID and told.isprintable():
                 return told
         return born_id(found[0]) if found else ""
+
+
+def _is_placeholder(address: str) -> bool:
+    return not _HASHED.fullmatch(address) and is_placeholder(normal_address(address))
 
 
 def born_id(identity: Identity) -> str:
@@ -108,6 +121,10 @@ class Directory:
     erased: frozenset[Identity]
     creates: bool
     """Whether unknown people become contacts."""
+    claims: dict[Identity, set[str]] = field(default_factory=dict)
+    """Contacts of today to which an address ever led."""
+    notes: list[tuple[Note, tuple[str, ...]]] = field(default_factory=list)
+    """What the account should know of the last person that was resolved, and which contacts it names."""
     created: list[str] = field(default_factory=list)
     merged: list[tuple[str, str]] = field(default_factory=list)
     """Former and what it becomes, in order."""
@@ -120,7 +137,7 @@ class Directory:
         if person.contact_id is not None and contact != person.contact_id and self._makes(person):
             contact = None  # the account's own id says that it is another person
         if contact is None:
-            if not (self.creates and person.born_id) or self.is_erased(person):
+            if not (self.creates and person.born_id) or self.is_erased(person) or self.is_shared(person):
                 return None
             contact = person.born_id
             self.created.append(contact)
@@ -134,13 +151,18 @@ class Directory:
         if person.contact_id is not None and person.contact_id in self.contacts:
             return person.contact_id
         for identity in (*((person.own_identity,) if person.own_identity else ()), *person.identities):
-            if identity in self.pointing:
+            if identity in self.pointing and not self._is_shared(identity):
                 return self.pointing[identity]
         return person.born_id if person.born_id in self.contacts else None
 
     def is_erased(self, person: Person) -> bool:
         """Tell whether the person asked to be forgotten, and was not put again."""
-        return any(identity in self.erased for identity in person.hashes)
+        return any(identity in self.erased and not self._is_shared(identity) for identity in person.hashes)
+
+    def is_shared(self, person: Person) -> bool:
+        """Tell whether nothing is known of a person but an address that many have."""
+        alone = person.contact_id is None and all(map(self._is_shared, person.identities))
+        return alone and bool(person.identities) and self.find(person) is None
 
     def merge(self, former: Person, into: str) -> None:
         """Let a person be another contact from now on; its own contact, if it has one, comes to that."""
@@ -157,17 +179,44 @@ class Directory:
 
     def _point(self, identity: Identity, contact: str) -> None:
         before = self.pointing.get(identity)
-        if before == contact:
+        if before == contact or self._is_shared(identity):
             return
         self.pointing[identity] = self.pointed[identity] = contact
-        if before is not None and identity[0] != "contact" and before == born_id(identity):
+        if before is None or identity[0] == "contact":
+            return
+        if before == born_id(identity):
             self._unite(before, contact)  # it was only ever this identity
+        elif identity[0] == "email":
+            self._claim(identity, before, contact)
+        elif identity[0].startswith("external:"):
+            detail = f"An id of this source that led to contact {before} leads to contact {contact} from now on."
+            self.notes.append((Note("id_moved", detail), (before, contact)))
+
+    def _claim(self, identity: Identity, before: str, contact: str) -> None:
+        """Note that an address leads to another contact than before, or that it is that of too many."""
+        self.claims.setdefault(identity, set()).update((before, contact))
+        if self._is_shared(identity):
+            detail = (
+                f"An address was told of more than {MOST_CLAIMS} contacts, so it is shared: by it alone nobody is "
+                "recognised from now on, and nobody becomes one with another."
+            )
+            self.notes.append((Note("address_shared", detail), ()))
+            return
+        detail = f"The address that led to contact {before} leads to contact {contact} from now on."
+        self.notes.append((Note("address_moved", detail), (before, contact)))
+
+    def _is_shared(self, identity: Identity) -> bool:
+        return len(self.claims.get(identity, ())) > MOST_CLAIMS
 
     def _unite(self, former: str, into: str) -> None:
         self.merged.append((former, into))
         self.contacts.discard(former)
         for pointing in (self.pointing, self.pointed):
             _replace(pointing, former, into)
+        for claimed in self.claims.values():
+            if former in claimed:
+                claimed.remove(former)
+                claimed.add(into)
 
     def final(self, contact: str) -> str:
         """Tell what a contact has become by the end of the batch."""

@@ -1,6 +1,8 @@
 """One item of a webhook made ready for the store before anything is locked: translated, bounded, hashed."""
 
 import hashlib
+import logging
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +11,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter, ValidationError
 
 from gateway.ingest.events import FURTHEST_AHEAD
+from gateway.webhooks.documents import Damaged
 from gateway.webhooks.incoming import (
     Confirmation,
     Ignored,
@@ -17,8 +20,10 @@ from gateway.webhooks.incoming import (
     IncomingErasure,
     IncomingEvent,
     IncomingMerge,
+    Refused,
 )
 from gateway.webhooks.judging import own
+from gateway.webhooks.notes import Note, collected
 from gateway.webhooks.people import Person, Register
 from gateway.webhooks.provider import ItemRefused, Provider
 from shared.contracts.contact import ContactId, ContactInput, EventInput
@@ -26,6 +31,8 @@ from shared.contracts.instants import microseconds
 from shared.contracts.mistakes import mistakes
 from shared.contracts.rows import ContactRow, EventRow, Microseconds
 from shared.ingest import contact_row, event_row
+
+log = logging.getLogger(__name__)
 
 _MAX_KEY: Final = 200
 _SOMEBODY: Final = "?"
@@ -64,7 +71,18 @@ class Item:
     said: tuple[Said, ...] = ()
     ignored: int = 0
     """How much of it says nothing about a contact."""
-    refusal: Refusal | None = None
+    refusals: tuple[Refusal, ...] = ()
+    """Why parts of it are not taken; they go to one dead letter."""
+    notes: tuple[Note, ...] = ()
+    """What is left out of it."""
+    token: str | None = None
+    """What its request proved itself with and may prove nothing more with, where the provider has such a thing."""
+
+    @property
+    def receipts(self) -> set[str]:
+        """List what is noted so that it is not taken twice."""
+        told = {said.receipt for said in self.said}
+        return told if self.token is None else {*told, self.token}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +95,40 @@ class Preparation:
     recorded_at: Microseconds
 
     def item(self, raw: Any) -> Item:
-        """Translate and check one item; nothing of it is taken when a part of it is wrong."""
+        """Translate and check one item, each part alone; whatever is wrong with it, no other item is harmed."""
+        if isinstance(raw, Damaged):
+            refusal = Refusal("unreadable_item", raw.reason)
+            return Item(raw.readable, refusals=(refusal,), token=self._token(raw.readable))
+        with collected() as noted:
+            parts = self._parts(raw)
+        said = tuple(part for part in parts if isinstance(part, Said))
+        refusals = tuple(part for part in parts if isinstance(part, Refusal))
+        ignored = len(parts) - len(said) - len(refusals)
+        return Item(raw, said, ignored, refusals, tuple(noted), self._token(raw))
+
+    def _parts(self, raw: Any) -> list[Said | Refusal | Ignored]:
         try:
             incoming = self.provider.translate(raw, received_at=self.received_at)
-            said = tuple(self._said(one) for one in incoming if not isinstance(one, Ignored))
-        except ItemRefused as error:
-            return Item(raw, refusal=Refusal("item_refused", error.detail))
-        except ValidationError as error:
-            return Item(raw, refusal=Refusal("invalid_item", _sentence(error)))
-        return Item(raw, said, ignored=len(incoming) - len(said))
+        except Exception as error:
+            return [_refusal(error)]
+        return [self._part(one) for one in incoming]
 
-    def _said(self, incoming: Incoming) -> Said:
-        assert not isinstance(incoming, Ignored)  # noqa: S101 - told by the caller
+    def _part(self, incoming: Incoming) -> Said | Refusal | Ignored:
+        if isinstance(incoming, Ignored):
+            return incoming
+        if isinstance(incoming, Refused):
+            return Refusal("item_refused", incoming.reason)
+        try:
+            return self._said(incoming)
+        except Exception as error:
+            return _refusal(error)
+
+    def _token(self, raw: Any) -> str | None:
+        """Find what a request spends by being sent, though nothing of it may be taken."""
+        token = raw.get(getattr(self.provider, "spends", None)) if isinstance(raw, dict) else None
+        return short_key(token) if isinstance(token, str) else None
+
+    def _said(self, incoming: IncomingEvent | IncomingContact | IncomingMerge | IncomingErasure | Confirmation) -> Said:
         receipt = short_key(incoming.receipt)
         if isinstance(incoming, Confirmation):
             return Said(receipt, incoming)
@@ -152,6 +192,17 @@ def short_key(text: str) -> str:
     if 0 < len(text) <= _MAX_KEY and text.isprintable():
         return text
     return "~" + hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def _refusal(error: Exception) -> Refusal:
+    if isinstance(error, ItemRefused):
+        return Refusal("item_refused", error.detail)
+    if isinstance(error, ValidationError):
+        return Refusal("invalid_item", _sentence(error))
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    # A bug: its message may repeat what was sent, its place does not.
+    log.error("webhooks.item_failed", extra={"error": type(error).__name__, "at": f"{place.name}:{place.lineno}"})
+    return Refusal("failed_item", "Foretell failed on this item, which is a mistake of its own; the log says where.")
 
 
 def _sentence(error: ValidationError) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from gateway.webhooks.incoming import Incoming
 from shared.errors import BadRequest, NotAuthenticated
@@ -24,6 +24,15 @@ class ItemRefused(BadRequest):
 
     code = "item-refused"
     title = "Item refused"
+
+
+class SecretProblem(NamedTuple):
+    """What is wrong with the form of a secret."""
+
+    detail: str
+    """A sentence, never with the secret in it."""
+    guessable: bool
+    """So short that it can be tried out: it is not believed even where it is stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +70,9 @@ class Provider(Protocol):
     """What `--secret` is and where the provider shows it, one sentence for a help text."""
     verifies: ClassVar[str]
     """What is proved of a request, and what cannot be: one sentence for the documentation."""
+
+    def secret_problem(self, secret: str) -> SecretProblem | None:
+        """Say what is wrong with the form of a secret; None: nothing."""
 
     def verify(self, request: SignedRequest, credentials: Credentials) -> None:
         """Check that the request comes from the provider, in constant time, and is fresh.

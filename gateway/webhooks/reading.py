@@ -1,39 +1,32 @@
-"""Foreign JSON read safely: every field is what it must be, or the item is refused with the field's name."""
+"""Foreign JSON read safely: every field is what it must be, or the item is refused with the field's name.
+
+What may be missing and is there, but cannot be read, is noted: nothing is left out in silence. What is left out
+since it names a person is not, for that is the rule and not a mistake.
+"""
 
 import hashlib
 import json
 import math
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
-from urllib.parse import urlsplit
 
-import pydantic_core
-
+from gateway.webhooks import notes
+from gateway.webhooks.addresses import CONTROL, HASHED, MAX_TEXT_CHARACTERS, address_of, link_of, names_a_person
 from gateway.webhooks.provider import ItemRefused
-from shared.errors import BadRequest
-from shared.values.addresses import NotAnAddress, read_address
+from shared.values.instants import read_instant
+from shared.values.missing import is_missing
+from shared.values.unreadable import Unreadable
 
-MAX_TEXT_CHARACTERS: Final = 200
 MAX_TAGS: Final = 20
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_HASHED = re.compile(r"hash:[0-9a-f]{64}")
 _NUMBER = re.compile(r"-?[0-9]{1,19}(?:\.[0-9]{1,20})?")
-
-
-def json_of(body: bytes) -> Any:
-    """Read a body as JSON; NaN is let through, for it spoils one item, not the others.
-
-    Raises:
-        BadRequest: not UTF-8, not JSON, or nested too deep.
-    """
-    try:
-        return pydantic_core.from_json(body, allow_inf_nan=True)
-    except ValueError as error:
-        raise BadRequest("The body is not JSON, or is nested too deep.") from error
+_YES: Final = frozenset({"1", "true", "yes"})
+_NO: Final = frozenset({"0", "false", "no"})
+_LATEST_IN_SECONDS: Final = 100_000_000_000
+"""A greater number is milliseconds: as seconds it would be the year 5138."""
+_LATEST_IN_MILLISECONDS: Final = 100_000_000_000_000
 
 
 def listed(read: Any) -> list[Any]:
@@ -62,6 +55,11 @@ class Fields:
             raise ItemRefused(f"{path.rstrip('.') or 'The item'} is not a JSON object.")
         self._item: Mapping[str, Any] = item
         self._path = path
+
+    @property
+    def path(self) -> str:
+        """Where the object stands, as it is put before the names of its fields."""
+        return self._path
 
     def raw(self, name: str) -> Any:
         """Take a field as it is; None where it is missing."""
@@ -125,7 +123,7 @@ class Fields:
         value = value.strip()
         if len(value) > MAX_TEXT_CHARACTERS:
             raise self._refused(name, f"is longer than {MAX_TEXT_CHARACTERS} characters")
-        if _CONTROL.search(value):
+        if CONTROL.search(value):
             raise self._refused(name, "contains control characters")
         return value
 
@@ -133,19 +131,48 @@ class Fields:
         """Read a small fact that nothing hangs on: None where it is not a short text, or holds an address."""
         try:
             found = self.maybe_text(name)
-        except ItemRefused:
+        except ItemRefused as error:
+            notes.left_out(*error.detail.removesuffix(".").split(" ", 1))
             return None
-        return None if found is None or _names_a_person(found) else found
+        return None if found is None or names_a_person(found) else found
 
     def long_text(self, name: str) -> str | None:
         """Read a text of any length that is dropped once it was looked at, such as a user agent."""
         value = self._item.get(name)
+        if value is not None and not isinstance(value, str):
+            self.left_out(name, "is not a text")
         return value if isinstance(value, str) and value else None
 
     def flag(self, name: str) -> bool:
         """Tell whether a field says yes: true, 1, or these as text."""
+        return self.maybe_flag(name) is True
+
+    def maybe_flag(self, name: str) -> bool | None:
+        """Read yes or no: true or false, 1 or 0, or these as text; None where it says neither."""
         value = self._item.get(name)
-        return value is True or (isinstance(value, (int, str)) and str(value).strip().lower() in {"1", "true"})
+        if value is None or isinstance(value, bool):
+            return value
+        told = value.strip().lower() if isinstance(value, str) else _digit(value)
+        if told in _YES or told in _NO:
+            return told in _YES
+        if told:
+            self.left_out(name, "says neither true nor false")
+        return None
+
+    def maybe_at(self, name: str) -> datetime | None:
+        """Read an instant in ISO 8601 with a zone, or in seconds; None where it is missing or none."""
+        value = self._item.get(name)
+        if is_missing(value):
+            return None
+        try:
+            return self.at_seconds(name)
+        except ItemRefused:
+            self.left_out(name, "is not an instant")
+            return None
+
+    def left_out(self, name: str, what: str) -> None:
+        """Note that a field is there and not taken."""
+        notes.left_out(f"{self._path}{name}", what)
 
     def address(self, name: str) -> str:
         """Read an e-mail address, or the `hash:` that stands for one, that must be there.
@@ -161,10 +188,20 @@ class Fields:
     def at_seconds(self, name: str) -> datetime:
         """Read an instant in seconds since 1970, whole or not, as a number or as text.
 
+        Milliseconds, which no seconds are as many as, and a time with a zone are understood, too.
+
         Raises:
             ItemRefused: missing, or no such instant.
         """
-        return self._instant(name, self._number(name))
+        value = self._item.get(name)
+        if isinstance(value, str) and not _NUMBER.fullmatch(value.strip()) and not is_missing(value):
+            return self.at_iso(name)
+        seconds = self._number(name)
+        for most in (_LATEST_IN_SECONDS, _LATEST_IN_MILLISECONDS):
+            if seconds < most:
+                break
+            seconds = seconds / 1_000
+        return self._instant(name, seconds)
 
     def at_milliseconds(self, name: str) -> datetime:
         """Read an instant in milliseconds since 1970.
@@ -175,17 +212,19 @@ class Fields:
         return self._instant(name, self._number(name) / 1_000)
 
     def at_iso(self, name: str) -> datetime:
-        """Read an instant in ISO 8601 with a zone.
+        """Read an instant in ISO 8601 with a zone, or in any other spelling that says one.
 
         Raises:
             ItemRefused: missing, without a zone, or no such instant.
         """
         value = self._item.get(name)
+        if value is None or value == "":
+            raise self._refused(name, "is missing")
         try:
-            at = datetime.fromisoformat(value) if isinstance(value, str) else None
-        except ValueError:
+            at = read_instant(value) if isinstance(value, str) and len(value) <= MAX_TEXT_CHARACTERS else None
+        except Unreadable:
             at = None
-        if at is None or at.tzinfo is None or not 1970 < at.year <= 2200:
+        if at is None or not 1970 < at.year <= 2200:
             raise self._refused(name, "is not an ISO 8601 time with a zone")
         return at.astimezone(UTC)
 
@@ -196,16 +235,22 @@ class Fields:
             ItemRefused: it is no short text.
         """
         found = self.maybe_text(name)
-        return None if found is not None and _HASHED.fullmatch(found) else found
+        return None if found is not None and HASHED.fullmatch(found) else found
 
     def link(self, name: str) -> str | None:
         """Read a web address without its query; None where it is missing or leads elsewhere than to the web."""
-        return link_of(self._item.get(name))
+        value = self._item.get(name)
+        found = link_of(value)
+        if found is None and (_is_web(value) if isinstance(value, str) else value is not None):
+            self.left_out(name, "is not a web address")
+        return found
 
     def tags(self, name: str) -> list[str]:
         """Read a tag or a list of tags: short texts only, at most 20, none that holds an address."""
         value = self._item.get(name)
-        read = [Fields({"tag": one}).fact("tag") for one in listed(value)[:MAX_TAGS]]
+        if isinstance(value, list) and len(value) > MAX_TAGS:
+            self.left_out(name, f"lists more than {MAX_TAGS} tags")
+        read = [Fields({name: one}, self._path).fact(name) for one in listed(value)[:MAX_TAGS]]
         return [tag for tag in read if tag is not None]
 
     def _number(self, name: str) -> float:
@@ -226,48 +271,12 @@ class Fields:
         return ItemRefused(f"{self._path}{name} {what}.")
 
 
-def address_of(value: Any, name: str) -> str:
-    """Read an e-mail address as every entrance does, or the `hash:` that stands for one.
-
-    >>> address_of("Ann <ann@example.com>", "to")
-    'ann@example.com'
-
-    Raises:
-        ItemRefused: it is neither.
-    """
-    if isinstance(value, str):
-        bare = value.strip()
-        if bare.endswith(">") and "<" in bare:
-            bare = bare[bare.rindex("<") + 1 : -1].strip()
-        if _HASHED.fullmatch(bare):
-            return bare
-        with suppress(NotAnAddress):
-            return read_address(value).email
-    raise ItemRefused(f"{name} is not an e-mail address.")
+def _digit(value: Any) -> str:
+    return str(int(value)) if isinstance(value, (int, float)) and value in (0, 1) else "?"
 
 
-def link_of(value: Any) -> str | None:
-    """Take the query, the fragment and any user name off a web address; with an address in its path, all but the host.
-
-    >>> link_of("https://a@shop.example/sale?utm=1#top")
-    'https://shop.example/sale'
-    >>> link_of("mailto:ann@example.com") is None
-    True
-    """
-    if not isinstance(value, str):
-        return None
-    try:
-        parts = urlsplit(value.strip())
-        host = parts.hostname
-        port = parts.port
-    except ValueError:
-        return None
-    if parts.scheme not in {"http", "https"} or not host:
-        return None
-    origin = f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{f':{port}' if port else ''}"
-    path = "" if _names_a_person(parts.path) else parts.path
-    link = f"{origin}{path}"[:MAX_TEXT_CHARACTERS]
-    return None if _CONTROL.search(link) else link
+def _is_web(text: str) -> bool:
+    return text.strip().lower().startswith(("http:", "https:"))
 
 
 def known(**facts: Any) -> dict[str, Any]:
@@ -287,7 +296,3 @@ def receipt_of(*parts: str | datetime | None) -> str:
     """
     told = [part.isoformat() if isinstance(part, datetime) else part for part in parts]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
-
-
-def _names_a_person(text: str) -> bool:
-    return "@" in text or "%40" in text or _HASHED.search(text) is not None

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 from urllib.parse import unquote
 
-from gateway.webhooks.reading import link_of
+from gateway.webhooks.addresses import link_of
 from shared.values.personal import by_header
 
 Hashed = Callable[[str], str]

@@ -1,19 +1,23 @@
 """Sources as requests name them, remembered for seconds with their secrets opened."""
 
+import logging
 import re
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from gateway.webhooks.provider import Credentials
+from gateway.webhooks.provider import Credentials, Provider
+from gateway.webhooks.secrets import StoredProblem, stored_problems
 from shared.contracts.key import random_text
 from shared.contracts.rows import Microseconds
 from shared.contracts.sealed import Seal
 from shared.errors import SettingsRefused, StoreUnavailable
 from shared.store import SourceRow, active_secrets
+
+log = logging.getLogger(__name__)
 
 PREFIX: Final = "src_"
 _LENGTH: Final = 22
@@ -61,11 +65,14 @@ class SourceBook:
         seal: Seal,
         *,
         fresh_seconds: float,
+        providers: Mapping[str, Provider] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._seal = seal
         self._fresh_seconds = fresh_seconds
+        self._providers = providers or {}
+        self._warned = set[str]()
         self._monotonic = monotonic
         self._known: OrderedDict[str, tuple[float, KnownSource | None]] = OrderedDict()
         self._turn = threading.Lock()
@@ -91,6 +98,12 @@ class SourceBook:
                 self._known.popitem(last=False)
         return known
 
+    def remembers(self, source_id: str) -> bool:
+        """Tell whether this was a source's address when it was last looked up; the store is not asked."""
+        with self._turn:
+            found = self._known.get(source_id)
+        return found is not None and found[1] is not None
+
     def forget(self, source_id: str) -> None:
         """Ask the store the next time: the source was changed here."""
         with self._turn:
@@ -98,7 +111,20 @@ class SourceBook:
 
     def _opened(self, row: SourceRow, at: Microseconds) -> KnownSource:
         try:
-            secrets = tuple((self._seal.opened(one.sealed), one.expires_at) for one in active_secrets(row, at))
+            opened = [(one, self._seal.opened(one.sealed)) for one in active_secrets(row, at)]
         except SettingsRefused as error:
             raise StoreUnavailable(error.detail) from error
-        return KnownSource(row, secrets)
+        weak = {problem.secret_id: problem for problem in stored_problems(row, self._providers, self._seal)}
+        for secret, _ in opened:
+            if secret.secret_id in weak:
+                self._warn(row, weak[secret.secret_id])
+        believed = [one for one in opened if one[0].secret_id not in weak or weak[one[0].secret_id].believed]
+        return KnownSource(row, tuple((text, secret.expires_at) for secret, text in believed))
+
+    def _warn(self, row: SourceRow, problem: StoredProblem) -> None:
+        """Name a weak secret in the log, once as long as the process lives."""
+        if problem.secret_id in self._warned or len(self._warned) >= _REMEMBERED:
+            return
+        self._warned.add(problem.secret_id)
+        facts = {"account": row.account, "source": row.name, "provider": row.provider}
+        log.warning("webhooks.weak_secret", extra={**facts, "secret": problem.secret_id, "believed": problem.believed})

@@ -1,16 +1,17 @@
 """Standard Webhooks, and Svix from which it comes: the signature, and the id that is only in a header."""
 
-import binascii
+import base64
+import hmac
 from collections.abc import Sequence
 from typing import Any, Final
 
-from standardwebhooks import Webhook
-from standardwebhooks.webhooks import EmptyWebhookSecretError
-
-from gateway.webhooks import checking, reading
-from gateway.webhooks.provider import Credentials, SignedRequest, WebhookRefused
+from gateway.webhooks import checking, documents, secrets
+from gateway.webhooks.provider import Credentials, SecretProblem, SignedRequest, WebhookRefused
 
 VERSION: Final = "v1,"
+PREFIX: Final = "whsec_"
+MIN_KEY_BYTES: Final = 24
+"""By the specification: 24 to 64 random bytes."""
 ID, MESSAGE = "webhook_id", "message"
 """Of an item: the id of the header beside the body, so that a dead letter keeps it."""
 
@@ -18,7 +19,7 @@ ID, MESSAGE = "webhook_id", "message"
 def verify(request: SignedRequest, credentials: Credentials, *, prefix: str) -> None:
     """Check that one of the signatures is that of an active secret, and that the timestamp is fresh.
 
-    The library signs, we compare: its own `verify` reads the machine's clock and stumbles over foreign versions.
+    The signature is over the bytes as they came, whatever they are.
 
     Args:
         request: as it came.
@@ -28,19 +29,16 @@ def verify(request: SignedRequest, credentials: Credentials, *, prefix: str) -> 
     Raises:
         WebhookRefused: it is not.
     """
-    secrets = checking.secrets_of(credentials)
+    active = checking.secrets_of(credentials)
     message_id = checking.header(request, f"{prefix}-id")
-    timestamp = checking.signed_at(checking.header(request, f"{prefix}-timestamp"))
+    timestamp = checking.header(request, f"{prefix}-timestamp")
     given = checking.header(request, f"{prefix}-signature").split()
-    checking.require_fresh(timestamp, request.received_at)
-    signers = [signer for signer in map(_signer, secrets) if signer is not None]
-    if not signers:
+    checking.require_fresh(checking.signed_at(timestamp), request.received_at)
+    keys = [key for key in map(key_of, active) if key]
+    if not keys:
         raise WebhookRefused("No active secret of this source is one of Standard Webhooks: its prefix, then base64.")
-    try:
-        body = request.body.decode()
-        expected = [signer.sign(message_id, timestamp, body) for signer in signers]
-    except UnicodeError as error:
-        raise WebhookRefused("The body or the id is not UTF-8.") from error
+    signed = f"{message_id}.{int(timestamp)}.".encode("utf-8", "surrogatepass") + request.body
+    expected = [VERSION.encode() + base64.b64encode(hmac.digest(key, signed, "sha256")) for key in keys]
     found = [checking.any_same(one, expected) for one in given if one.startswith(VERSION)]
     if not any(found):
         raise WebhookRefused("No v1 signature fits: the secret is another one, or the body was changed.")
@@ -50,13 +48,24 @@ def items(request: SignedRequest, *, prefix: str) -> Sequence[Any]:
     """Put the id beside the body.
 
     Raises:
-        BadRequest: the body is not JSON.
+        BadRequest: the body ends in the middle.
     """
-    return [{ID: request.headers.get(f"{prefix}-id", ""), MESSAGE: reading.json_of(request.body)}]
+    message_id = request.headers.get(f"{prefix}-id", "")
+    return [documents.applied(lambda read: {ID: message_id, MESSAGE: read}, documents.one(request.body))]
 
 
-def _signer(secret: str) -> Webhook | None:
-    try:
-        return Webhook(secret.strip())
-    except (binascii.Error, ValueError, EmptyWebhookSecretError):
-        return None
+def key_of(secret: str) -> bytes | None:
+    """Read the key of a secret, whether its base64 is padded or not; None: it is none."""
+    text = secret.strip().removeprefix(PREFIX).rstrip("=")
+    return checking.decoded_base64(text + "=" * (-len(text) % 4))
+
+
+def secret_problem(secret: str) -> SecretProblem | None:
+    """Say what is wrong with the form of a secret; None: nothing."""
+    key = key_of(secret)
+    if not key:
+        return SecretProblem(f"It is not {PREFIX} and base64, as the sender shows it.", guessable=False)
+    if len(key) < MIN_KEY_BYTES:
+        detail = f"Its key has {len(key)} bytes; Standard Webhooks asks for {MIN_KEY_BYTES} to 64 random ones."
+        return SecretProblem(detail, guessable=len(key) < secrets.GUESSABLE)
+    return secrets.key_problem(secret, length=len(key))

@@ -2,20 +2,27 @@
 
 import math
 import re
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
+from gateway.webhooks import notes
+from gateway.webhooks.addresses import MAX_TEXT_CHARACTERS
 from gateway.webhooks.incoming import Recipient
 from gateway.webhooks.provider import ItemRefused
-from gateway.webhooks.reading import MAX_TEXT_CHARACTERS, Fields, address_of
+from gateway.webhooks.reading import Fields
 from shared.contracts.contact import Zone
+from shared.values.missing import is_missing
 from shared.values.naming import event_type
+from shared.values.numbers import Number, read_number
 from shared.values.personal import by_header
-from shared.values.unreadable import Unreadable
+from shared.values.unreadable import Ambiguous, Unreadable
 
 MAX_NAME_CHARACTERS: Final = 128
+MAX_AMOUNT: Final = 1e12
+WORTH: Final = frozenset({"order_placed", "order_refunded", "deal_won", "subscription_started", "subscription_renewed"})
+"""Types whose value is money that features add up."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _FOUND_BY = re.compile(r"@|%40|hash:[0-9a-f]{64}|\+\d[\d\s().-]{6,}|(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.])")
@@ -43,8 +50,16 @@ def attributes_of(traits: Mapping[str, Any], *, prefix: str = "") -> dict[str, S
         named = (
             name.strip() and len(told) <= MAX_NAME_CHARACTERS and not (_CONTROL.search(told) or _FOUND_BY.search(told))
         )
-        if named and by_header(name) is None and is_fact(value):
+        if not named:
+            if len(told) > MAX_NAME_CHARACTERS:
+                notes.left_out(told, "has too long a name")
+            continue
+        if by_header(name) is not None:
+            continue
+        if is_fact(value):
             kept[told] = value
+        elif (what := _fault(value)) is not None:
+            notes.left_out(told, what)
     return kept
 
 
@@ -57,6 +72,17 @@ def is_fact(value: Any) -> bool:
     if isinstance(value, int):
         return abs(value) < 10**18
     return value is None
+
+
+def _fault(value: Any) -> str | None:
+    """Say why a value is no fact; None: it leads to a person, which is left out by rule."""
+    if isinstance(value, str):
+        if _FOUND_BY.search(value):
+            return None
+        return "holds control characters" if _CONTROL.search(value) else f"has over {MAX_TEXT_CHARACTERS} characters"
+    if isinstance(value, (int, float)):
+        return "is too large a number, or none"
+    return "is a list or an object"
 
 
 def read_text(value: str) -> Scalar:
@@ -73,23 +99,65 @@ def read_text(value: str) -> Scalar:
     return plain or None
 
 
-def amount(fields: Fields, *names: str) -> float | None:
-    """Read the first of some fields that is an amount; text counts where it is a plain decimal number."""
+class Amount(NamedTuple):
+    """What an event is worth."""
+
+    value: float | None = None
+    currency: str | None = None
+    """As it stands beside the number (`49,90 EUR`), or in a field of its own, which counts first."""
+
+
+def amount(fields: Fields, *names: str, currencies: Sequence[str], type_: str) -> Amount:
+    """Read the first of some fields that is there, in any usual spelling of money, and its currency.
+
+    Args:
+        fields: where they stand.
+        names: of the amount, the surest first.
+        currencies: names of the currency's code.
+        type_: of the event. Where it is one that is worth money, an amount that cannot be read refuses the item;
+            elsewhere it is left out with a note, for it may be anything.
+
+    Raises:
+        ItemRefused: see above.
+    """
+    code = currency(fields, *currencies)
     for name in names:
         value = fields.raw(name)
-        if isinstance(value, str) and _DECIMAL.fullmatch(value.strip()):
-            value = float(value)
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= 1e12:
-            return float(value)
-    return None
+        if value is None or (isinstance(value, str) and is_missing(value)):
+            continue
+        try:
+            read = _money(value)
+        except Unreadable as error:
+            what = "may be two numbers" if isinstance(error, Ambiguous) else "is not an amount"
+            if type_ in WORTH:
+                raise ItemRefused(f"{fields.path}{name} {what}.") from error
+            fields.left_out(name, what)
+            continue
+        return Amount(float(read.value), code or read.currency)
+    return Amount(None, code)
+
+
+def _money(value: Any) -> Number:
+    if isinstance(value, str):
+        read = read_number(value)
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        read = Number(value)
+    else:
+        raise Unreadable("It is not a number.")
+    if read.percent or not abs(read.value) <= MAX_AMOUNT:
+        raise Unreadable("It is not an amount.")
+    return read
 
 
 def currency(fields: Fields, *names: str) -> str | None:
-    """Read the first of some fields that is a currency's code of three letters."""
+    """Read the first of some fields that is there: a currency's code of three letters, in any case."""
     for name in names:
         value = fields.raw(name)
+        if is_missing(value):
+            continue
         if isinstance(value, str) and _CURRENCY.fullmatch(value.strip().upper()):
             return value.strip().upper()
+        fields.left_out(name, "is not a currency's code of three letters")
     return None
 
 
@@ -108,11 +176,15 @@ def event_type_of(name: str) -> str:
         raise ItemRefused(str(error)) from error
 
 
-def zone(value: Any) -> str | None:
-    """Read an IANA time zone; None for what is none."""
+def zone(fields: Fields, name: str) -> str | None:
+    """Read an IANA time zone; None where it is missing or none."""
+    value = fields.raw(name)
+    if is_missing(value):
+        return None
     try:
-        return _ZONE.validate_python(value) if isinstance(value, str) else None
+        return _ZONE.validate_python(value.strip() if isinstance(value, str) else value)
     except ValidationError:
+        fields.left_out(name, "is not an IANA time zone")
         return None
 
 
@@ -137,9 +209,12 @@ def recipient(fields: Fields, own_id: str, *, email: str | None, **others: str |
     return found
 
 
-def maybe_address(value: Any) -> str | None:
-    """Read an e-mail address, or the hash of one; None for what is neither."""
+def maybe_address(fields: Fields, name: str) -> str | None:
+    """Read an e-mail address, or the hash of one; None where it is missing or neither."""
+    if is_missing(fields.raw(name)):
+        return None
     try:
-        return address_of(value, "email")
+        return fields.address(name)
     except ItemRefused:
+        fields.left_out(name, "is not an e-mail address")
         return None

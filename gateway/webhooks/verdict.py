@@ -17,19 +17,14 @@ from shared.contracts.rows import Microseconds
 OPENS: Final = frozenset({"email_opened"})
 CLICKS: Final = frozenset({"email_clicked", "sms_clicked", "push_clicked"})
 VISITS: Final = frozenset({"page_viewed"})
-DEEDS: Final = frozenset(
-    {
-        "order_placed",
-        "order_refunded",
-        "email_replied",
-        "form_submitted",
-        "signed_up",
-        "checkout_started",
-        "subscription_started",
-        "subscription_cancelled",
-    }
+CHANNELS: Final = ("email_", "sms_", "push_", "in_app_", "whatsapp_")
+UNSUBSCRIBED: Final = "email_unsubscribed"
+PAID: Final = frozenset(
+    {"order_placed", "order_refunded", "email_replied", "subscription_started", "subscription_cancelled"}
 )
-"""What no prefetcher and no scanner does."""
+"""What no machine does, whoever tells of it: it costs money or words."""
+DEEDS: Final = PAID | {"form_submitted", "signed_up", "checkout_started"}
+"""What no prefetcher and no scanner does, only a program that is written for it."""
 DELIVERED: Final = "email_delivered"
 SENT: Final = "email_sent"
 
@@ -49,12 +44,26 @@ _IMAGE_PROXY = re.compile(r"GoogleImageProxy|YahooMailProxy", re.IGNORECASE)
 # A Cubot is a telephone.
 _SCANNER = re.compile(
     r"barracuda|proofpoint|mimecast|safelinks|symantec|trendmicro|forcepoint|fireeye|sophos|urldefense|"
+    r"messagelabs|ironport|cloudmark|bitdefender|kaspersky|zscaler|paloalto|checkpoint|avanan|vade ?secure|mailguard|"
     r"headless|phantomjs|selenium|puppeteer|playwright|"
-    r"python-|python/|aiohttp|httpx|curl/|wget/|go-http-client|libwww-perl|java/|okhttp|apache-httpclient|axios/|"
-    r"node-fetch|guzzlehttp|scrapy|postmanruntime|"
     r"(?<!cu)bot\b|crawler|spider|facebookexternalhit|skypeuripreview|bingpreview|linkpreview|whatsapp/",
     re.IGNORECASE,
 )
+_LIBRARY = re.compile(
+    r"python-|python/|aiohttp|httpx|curl/|wget/|go-http-client|libwww-perl|lwp::|java/|apache-httpclient|"
+    r"axios/|node-fetch|undici|\bgot[ /(]|superagent|guzzlehttp|\bphp/|scrapy|postmanruntime|insomnia|httpie|"
+    r"powershell|\bruby\b|faraday|mechanize|restsharp|winhttp|okhttp",
+    re.IGNORECASE,
+)
+"""What programs call themselves that nobody looks at a page with."""
+_OF_PHONES = re.compile(r"okhttp", re.IGNORECASE)
+"""An app's own library: what a person does in the app comes by it, though no mail is opened and no page is seen so."""
+_OF_SENDERS = re.compile(
+    r"analytics[-.](?:python|ruby|java|go|php|node|net|next|swift|kotlin|android|ios|rust|react)|@segment/|"
+    r"rudder|jitsu|dittofeed|hubspot|customer\.?io|klaviyo|mailchimp|sendgrid|mailgun|posthog|snowplow|shopify|stripe",
+    re.IGNORECASE,
+)
+"""Libraries of servers that pass on what a person did: they say nothing of who did it."""
 _USUAL = re.compile(
     r"Mozilla/\d.*(?:AppleWebKit/|Gecko/|Trident/|MSIE )|Opera/\d|Microsoft Outlook|Outlook-|Thunderbird/",
     re.IGNORECASE,
@@ -84,8 +93,11 @@ class Sighting(NamedTuple):
     """By `own_verdict` of one that comes in; as stored of one that is."""
 
 
+SUSPECTED: Final = OPENS | CLICKS | {UNSUBSCRIBED}
+"""What a scanner does that follows all links of a message."""
 UNKNOWN: Final = Verdict(None, None)
 FLAG: Final = "provider_flag"
+ONE_CLICK: Final = "one_click"
 TIMED: Final = ("after_delivery", "after_sending", "links_at_once")
 """Reasons that come from other events; an earlier one is told rather than a later one."""
 
@@ -97,23 +109,32 @@ def own_verdict(type_: str, signals: Signals) -> Verdict:
     Verdict(human=False, reason='head_request')
     >>> own_verdict("order_placed", Signals(user_agent="python-requests/2.32"))
     Verdict(human=True, reason='deed')
+    >>> own_verdict("form_submitted", Signals(user_agent="python-requests/2.32"))
+    Verdict(human=False, reason='program_agent')
     """
     if signals.machine is not None:
         return Verdict(False, FLAG)
     if signals.human is not None:
         return Verdict(True, FLAG)
+    if type_ in PAID:
+        return Verdict(True, "deed")
+    if type_.startswith(CHANNELS) and type_ not in SUSPECTED:
+        return UNKNOWN  # what servers do, or tell of each other
+    method = (signals.method or "").strip().upper()
+    if method == "HEAD":
+        return Verdict(False, "head_request")
+    if type_ == UNSUBSCRIBED and method == "POST":
+        return Verdict(True, "one_click")
+    agent = (signals.user_agent or "")[:MAX_AGENT_CHARACTERS].strip()
+    if (machine := _program(type_, agent)) is not None:
+        return machine
     if type_ in DEEDS:
         return Verdict(True, "deed")
-    if type_ not in OPENS | CLICKS | VISITS:
+    if type_ not in OPENS | CLICKS:
         return UNKNOWN
-    if (signals.method or "").strip().upper() == "HEAD":
-        return Verdict(False, "head_request")
-    agent = (signals.user_agent or "")[:MAX_AGENT_CHARACTERS].strip()
-    if _SCANNER.search(agent):
-        return Verdict(False, "scanner_agent")
     if type_ in OPENS and (prefetched := _prefetched(agent, signals.ip)) is not None:
         return prefetched
-    if type_ in VISITS or _IMAGE_PROXY.search(agent) or not _USUAL.search(agent):
+    if _IMAGE_PROXY.search(agent) or not _USUAL.search(agent):
         return UNKNOWN
     return Verdict(True, "usual_agent")
 
@@ -142,6 +163,22 @@ def corrected(sightings: Iterable[Sighting]) -> dict[str, Verdict]:
     return found
 
 
+def _program(type_: str, agent: str) -> Verdict | None:
+    """Judge an agent that is no browser and no mail program; None: it says nothing of the kind."""
+    if _OF_SENDERS.search(agent):
+        return None
+    if _SCANNER.search(agent):
+        return Verdict(False, "scanner_agent")
+    if not _LIBRARY.search(agent):
+        return None
+    if type_ in OPENS | CLICKS | VISITS:
+        return Verdict(False, "scanner_agent")
+    # A mailbox provider's server unsubscribes whom its user told it to, with a library of its own.
+    if type_ == UNSUBSCRIBED or _OF_PHONES.search(agent):
+        return None
+    return Verdict(False, "program_agent")
+
+
 def _prefetched(agent: str, ip: str | None) -> Verdict | None:
     if agent == _BARE:
         return Verdict(False, "apple_privacy") if _is_apple(ip) else Verdict(False, "bare_agent")
@@ -163,17 +200,24 @@ def _timed(told: Sequence[Sighting]) -> list[tuple[Sighting, str]]:
     delivered = sorted(one.occurred_at for one in told if one.type == DELIVERED)
     sent = sorted(one.occurred_at for one in told if one.type == SENT)
     at_once = _at_once([one for one in told if one.type in CLICKS and one.link is not None])
+    burst = sorted(one.occurred_at for one in told if one.event_id in at_once)
     found = []
     for one in told:
-        if one.type not in OPENS | CLICKS:
+        if one.type not in SUSPECTED:
             continue
         if _follows(one.occurred_at, delivered, AFTER_DELIVERY):
             found.append((one, "after_delivery"))
         elif _follows(one.occurred_at, sent, AFTER_SENDING):
             found.append((one, "after_sending"))
-        elif one.event_id in at_once:
+        elif one.event_id in at_once or (one.type not in CLICKS and _beside(one.occurred_at, burst)):
             found.append((one, "links_at_once"))
     return found
+
+
+def _beside(at: Microseconds, burst: Sequence[Microseconds]) -> bool:
+    """Tell whether all links were followed about then: an open or an unsubscription of that moment is no human's."""
+    place = bisect_left(burst, at - APART)
+    return place < len(burst) and burst[place] <= at + APART
 
 
 def _follows(at: Microseconds, instants: Sequence[Microseconds], within: Microseconds) -> bool:
@@ -199,7 +243,7 @@ def _at_once(clicks: Iterable[Sighting]) -> set[str]:
 
 def _worse(verdict: Verdict, reason: str) -> Verdict:
     """Take a timed reason into a verdict; what the event's own signals prove, and what the provider says, stays."""
-    if verdict.reason == FLAG or (verdict.human is False and verdict.reason not in TIMED):
+    if verdict.reason in (FLAG, ONE_CLICK) or (verdict.human is False and verdict.reason not in TIMED):
         return verdict
     told = [one for one in TIMED if one in (verdict.reason, reason)]
     return Verdict(False, told[0])

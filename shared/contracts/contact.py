@@ -3,7 +3,6 @@
 import re
 from datetime import datetime
 from typing import Annotated, Any, Literal
-from zoneinfo import available_timezones
 
 from pydantic import (
     AfterValidator,
@@ -24,38 +23,27 @@ from shared.contracts.bounds import (
 )
 from shared.contracts.outcome import EventType
 from shared.values.addresses import MAX_CELL_CHARACTERS, maybe_address
+from shared.values.instants import read_time
+from shared.values.unreadable import Ambiguous, Unreadable
+from shared.values.zones import zone_name
 
 MAX_EVENTS_PER_CONTACT = 5_000
+_NO_TIME = "give an ISO 8601 time with a zone, such as 2026-06-01T09:30:00Z, of 1900 to 2200"
 
 
-def _known_zone(name: str) -> str:
-    if name not in _zones():
-        raise ValueError("not an IANA time zone such as Europe/Paris")
-    return name
-
-
-_ZONES: set[str] = set()
-
-
-def _zones() -> set[str]:
-    if not _ZONES:
-        _ZONES.update(available_timezones())
-    return _ZONES
-
-
-def _no_timestamp_number(value: Any) -> Any:
-    # A string of digits alone would be read as seconds since 1970: "20260601" would lie in 1970.
-    if isinstance(value, (int, float)) or (isinstance(value, str) and _is_number(value)):
-        raise ValueError("give an ISO 8601 time with a zone, such as 2026-06-01T09:30:00Z")
-    return value
-
-
-def _is_number(text: str) -> bool:
+def _time(value: Any) -> Any:
+    """Read every spelling that says its day and its zone; a naive time is refused as such by the type."""
+    # A number alone would be read as seconds since 1970: "20260601" would lie in 1970.
+    if isinstance(value, (int, float)) or (isinstance(value, str) and not value.strip(" +-.0123456789eE")):
+        raise ValueError(_NO_TIME)
+    if not isinstance(value, str):
+        return value
     try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+        return read_time(value)
+    except Ambiguous:
+        raise
+    except Unreadable as error:
+        raise ValueError(_NO_TIME) from error
 
 
 def _in_range(value: datetime) -> datetime:
@@ -88,8 +76,8 @@ AttributeName = Annotated[
 Email = Annotated[
     Annotated[str, StringConstraints(max_length=MAX_CELL_CHARACTERS)] | None, AfterValidator(_normal_address)
 ]
-Zone = Annotated[str, AfterValidator(_known_zone)]
-Instant = Annotated[AwareDatetime, BeforeValidator(_no_timestamp_number), AfterValidator(_in_range)]
+Zone = Annotated[str, AfterValidator(zone_name)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_time), AfterValidator(_in_range)]
 Scalar = Annotated[str | int | float | bool | None, BeforeValidator(scalar)]
 Properties = Annotated[dict[AttributeName, Any], AfterValidator(checked_object)]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]

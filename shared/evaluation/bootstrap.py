@@ -8,11 +8,14 @@ from numpy.typing import NDArray
 
 Vector = NDArray[np.float64]
 DRAWS = 1_000
+DECIMALS = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
     """A figure and its 95 % percentile interval."""
+
+    # Rounded by those who make it: a gain of nothing is 0, not what is left of a sum, for its sign decides things.
 
     value: float
     low: float
@@ -51,7 +54,7 @@ def of_mean(values: Vector, owner: NDArray[np.integer], *, draws: int = DRAWS, s
         weight = np.bincount(generator.integers(0, n_groups, n_groups), minlength=n_groups)
         means[draw] = (weight @ sums) / (weight @ sizes)
     low, high = np.quantile(means, (0.025, 0.975))
-    return Interval(float(values.mean()), float(low), float(high))
+    return Interval(*(round(float(figure), DECIMALS) for figure in (values.mean(), low, high)))
 
 
 def of_figures(

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.evaluation.bootstrap import of_mean
+from shared.ties import rounded
 
 Vector = NDArray[np.float64]
 WORSE_BY_AT_MOST = 0.01
@@ -41,7 +42,7 @@ def judged(
         return Verdict(
             False, False, f"only {len(challenger)} frames are newer than both trainings; {FEWEST_FRAMES} are needed"
         )
-    if challenger.mean() >= constant.mean():
+    if rounded(challenger.mean()) >= rounded(constant.mean()):
         return Verdict(False, True, "the challenger is no better than predicting the base rate")
     margin = WORSE_BY_AT_MOST * float(champion.mean())
     worse = of_mean(challenger - champion, owner)

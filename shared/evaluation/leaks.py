@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.evaluation.metrics import auc
+from shared.ties import rounded
 
 Vector = NDArray[np.float64]
 SUSPICIOUS_AUC = 0.90
@@ -51,6 +52,7 @@ def leaks(
         margins = margins_of(column)
         judged = ~np.isnan(margins)
         by_value = auc(labels[judged], margins[judged])
+        by_value, by_missingness = (float(area) for area in rounded([by_value, by_missingness]))
         area = float(np.nanmax([by_value, by_missingness]))
         if area >= SUSPICIOUS_AUC:
             found.append(Leak(name, area, not by_value > by_missingness))

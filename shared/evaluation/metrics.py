@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.ties import falling, rounded
+
 Vector = NDArray[np.float64]
 EPSILON = 1e-12
 
@@ -54,7 +56,7 @@ def auc(labels: Vector, margin: Vector) -> float:
 
 def _average_ranks(values: Vector) -> Vector:
     """Rank from 1 on; ties share the mean of their ranks."""
-    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
+    _, place, count = np.unique(rounded(values), return_inverse=True, return_counts=True)
     ranks: Vector = (np.cumsum(count) - (count - 1) / 2)[place]
     return ranks
 
@@ -84,9 +86,10 @@ class Ranking:
 
     def __init__(self, labels: Vector, margin: Vector) -> None:
         """Sort; rows of one margin form one step."""
-        self._order = np.argsort(-margin, kind="stable")
+        known = rounded(margin)
+        self._order = falling(known)
         self._labels = labels[self._order]
-        ranked = margin[self._order]
+        ranked = known[self._order]
         self._steps = np.flatnonzero(np.concatenate([[True], ranked[1:] != ranked[:-1]]))
 
     def auc(self, weights: Vector) -> float:
@@ -191,7 +194,7 @@ def reliability(labels: Vector, probability: Vector, bins: int = 10) -> tuple[Ve
     Returns:
         Mean probability, rate of positives and count of each bin; at most `bins` of them.
     """
-    order = np.argsort(probability, kind="stable")
+    order = np.argsort(rounded(probability), kind="stable")
     parts = [part for part in np.array_split(order, min(bins, len(order))) if len(part)]
     return (
         np.array([probability[part].mean() for part in parts]),

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.ties import step_of
+
 Vector = NDArray[np.float64]
 PERCENTILES = np.arange(1, 100) / 100
 
@@ -28,8 +30,8 @@ def placed(reference: Vector, values: Vector) -> NDArray[np.intp]:
     >>> placed(np.arange(1.0, 100.0), np.array([-5.0, 50.0, 1_000.0])).tolist()
     [1, 50, 99]
     """
-    below = np.searchsorted(reference, values, side="left")
-    up_to = np.searchsorted(reference, values, side="right")
+    below = step_of(reference, values, includes_edge=False)
+    up_to = step_of(reference, values, includes_edge=True)
     place: NDArray[np.intp] = np.clip((below + up_to + 1) // 2, 1, 99)
     return place
 
@@ -77,7 +79,7 @@ def binned(values: Vector) -> tuple[Vector, Vector]:
         present = numbers[~np.isnan(numbers)]
         if len(present):
             edges[column] = np.quantile(present, np.arange(1, 10) / 10)
-            counts = np.bincount(np.searchsorted(edges[column], present, side="left"), minlength=10)
+            counts = np.bincount(step_of(edges[column], present, includes_edge=False), minlength=10)
             shares[column, :10] = counts / len(numbers)
         shares[column, 10] = 1 - len(present) / len(numbers)
     return edges, shares

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from shared.features.feature_set import FeatureSet
 from shared.features.phrases import phrase, readable_value
+from shared.ties import rounded
 
 MOST_REASONS = 10
 _NOTHING = 1e-9
@@ -32,7 +33,7 @@ class Things:
     place: NDArray[np.intp]
     """Thing of each column, shape (p,)."""
     columns: tuple[tuple[int, ...], ...]
-    """Columns of each thing, ascending."""
+    """Columns of each thing, by name."""
     fit: NDArray[np.intp]
     """Columns of attributes."""
     engagement: NDArray[np.intp]
@@ -44,14 +45,17 @@ class Things:
         features = feature_set.features
         names = list(dict.fromkeys(feature.thing for feature in features))
         place = [names.index(feature.thing) for feature in features]
-        columns = tuple(tuple(at for at, thing in enumerate(place) if thing == number) for number in range(len(names)))
+        by_name = sorted(range(len(features)), key=lambda at: features[at].name)
+        columns = tuple(tuple(at for at in by_name if place[at] == number) for number in range(len(names)))
         is_fit = np.array([feature.part == "fit" for feature in features], dtype=bool)
         return cls(
             feature_set, np.array(place, dtype=np.intp), columns, np.flatnonzero(is_fit), np.flatnonzero(~is_fit)
         )
 
     def reasons(self, values: NDArray[np.float64], shares: NDArray[np.float64], most: int) -> list[list[ReasonPart]]:
-        """Sum the variants of each thing and list the strongest things of each row, the strongest first.
+        """Sum the variants of each thing and list the strongest things of each row.
+
+        The strongest come first by their contribution, rounded to nine digits; equal ones by the feature's name.
 
         Args:
             values: the matrix, shape (n, p).
@@ -61,15 +65,22 @@ class Things:
         n, k, p = len(values), len(self.columns), len(self.place)
         cells = (np.arange(n)[:, None] * k + self.place).ravel()
         of_thing = np.bincount(cells, weights=shares[:, :p].ravel(), minlength=n * k).reshape(n, k)
-        strongest = np.argsort(-np.abs(of_thing), axis=1, kind="stable")[:, : min(most, MOST_REASONS)].tolist()
+        weight = rounded(np.abs(of_thing))
+        most = min(most, MOST_REASONS, k)
+        order = np.argsort(-weight, axis=1, kind="stable")
+        # A tie may lie across the end of the list: all of it is looked at, and the names say who is listed.
+        least = np.take_along_axis(weight, order[:, [most - 1]], axis=1) if most else np.inf
+        counts = ((weight >= least) & (weight > _NOTHING)).sum(axis=1)
         return [
-            [
-                self._reason(self.columns[thing], totals[thing], row, by_column)
-                for thing in first
-                if abs(totals[thing]) > _NOTHING
-            ]
-            for row, by_column, totals, first in zip(
-                values.tolist(), shares.tolist(), of_thing.tolist(), strongest, strict=True
+            self._listed(first[:count], row, (by_column, totals, weights))[:most]
+            for row, by_column, totals, weights, first, count in zip(
+                rounded(values).tolist(),
+                rounded(shares).tolist(),
+                of_thing.tolist(),
+                weight.tolist(),
+                order.tolist(),
+                counts.tolist(),
+                strict=True,
             )
         ]
 
@@ -81,10 +92,22 @@ class Things:
             "base": float(share[-1]),
         }
 
+    def _listed(
+        self,
+        things: Sequence[int],
+        row: Sequence[float],
+        shares: tuple[Sequence[float], Sequence[float], Sequence[float]],
+    ) -> list[ReasonPart]:
+        by_column, totals, weights = shares
+        found = [
+            (-weights[thing], self._reason(self.columns[thing], totals[thing], row, by_column)) for thing in things
+        ]
+        return [reason for _, reason in sorted(found, key=lambda pair: (pair[0], pair[1].feature))]
+
     def _reason(
         self, columns: tuple[int, ...], total: float, row: Sequence[float], share: Sequence[float]
     ) -> ReasonPart:
-        """Speak for a thing through the variant that pushes hardest in its direction."""
+        """Speak for a thing through the variant that pushes hardest in its direction; of equal ones by name."""
         chosen = max(columns, key=share.__getitem__) if total > 0 else min(columns, key=share.__getitem__)
         feature = self.feature_set.features[chosen]
         return ReasonPart(feature.name, readable_value(feature, row[chosen]), total, phrase(feature, row[chosen]))

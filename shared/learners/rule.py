@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.learners.columns import Columns, Matrix, Vector, chance, log_odds
+from shared.ties import least, rounded, step_of
 
 STEPS = 10
 _CUTS = np.arange(1, STEPS) / STEPS
@@ -35,7 +36,7 @@ class Rule:
 
     @classmethod
     def fit(cls, matrix: Matrix, labels: Vector, columns: Columns, *, offset: Vector | None = None) -> "Rule":
-        """Choose the column whose steps give the least log loss on the training rows.
+        """Choose the column whose steps give the least log loss on the training rows; of equal ones by name.
 
         Args:
             matrix: shape (n, p); NaN is missing.
@@ -50,8 +51,8 @@ class Rule:
             for column in range(width)
         ]
         known = 0.0 if offset is None else offset
-        losses = [_loss(rule.looked_up(matrix[:, rule.column]) + known, labels) for rule in rules]
-        return rules[int(np.argmin(losses))]
+        by_name = sorted(rules, key=lambda rule: columns.names[rule.column])
+        return least(by_name, lambda rule: _loss(rule.looked_up(matrix[:, rule.column]) + known, labels))
 
     @classmethod
     def _of(
@@ -66,7 +67,7 @@ class Rule:
         """Cut one column's values; `place` is its position and the width of the matrix."""
         column, width = place
         present = values[~np.isnan(values)]
-        edges = np.unique(present if is_categorical or not len(present) else np.quantile(present, _CUTS))
+        edges = np.unique(present if is_categorical or not len(present) else rounded(np.quantile(present, _CUTS)))
         step = _step(values, edges, is_categorical=is_categorical)
         n_steps = len(edges) + 2
         rows = np.bincount(step, minlength=n_steps)
@@ -151,7 +152,7 @@ def _step(values: Vector, edges: Vector, *, is_categorical: bool) -> NDArray[np.
         known = edges[place] == values if len(edges) else np.zeros(len(values), dtype=bool)
         step = np.where(known, place, len(edges))
     else:
-        step = np.searchsorted(edges, values, side="right")
+        step = step_of(edges, values, includes_edge=True)
     return np.where(np.isnan(values), len(edges) + 1, step).astype(np.intp)
 
 

@@ -1,13 +1,14 @@
 """Items of webhooks that could not be taken: kept for a while, without what is personal, and tried again on demand."""
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
-from sqlalchemy import delete, select, tuple_
+from sqlalchemy import delete, func, select, tuple_
 
 from shared.contracts.rows import Microseconds
 from shared.store.rows import DeadLetterRow
 from shared.store.scope import BATCH, Scope, batches
-from shared.store.statements import upsert
+from shared.store.statements import insert
 from shared.store.webhook_tables import DeadLetterTable
 
 COLUMNS = tuple(getattr(DeadLetterTable, name) for name in DeadLetterRow._fields)
@@ -17,10 +18,31 @@ class DeadLetters(Scope):
     """The dead letters of one account."""
 
     def put_dead_letters(self, rows: Sequence[DeadLetterRow]) -> None:
-        """Keep letters; one whose id is there replaces it. Joins an open transaction."""
-        values = [{"account_id": self.account, **row._asdict()} for row in sorted(rows)]
+        """Keep letters; one whose id is there is replaced, and came so many times more. Joins an open transaction."""
+        if not rows:
+            return
+        table, values = DeadLetterTable, [{"account_id": self.account, **row._asdict()} for row in sorted(rows)]
         with self._writing() as connection:
-            upsert(connection, DeadLetterTable, values)
+            statement = insert(connection, table)
+            told: dict[str, Any] = {name: statement.excluded[name] for name in DeadLetterRow._fields[1:]}
+            told["times"] = table.times + statement.excluded.times
+            keys = ["account_id", "dead_letter_id"]
+            connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=told), values)
+
+    def letter_counts(self) -> dict[str, dict[str, int]]:
+        """Count what is kept, by source and reason, each letter as often as it came."""
+        table = DeadLetterTable
+        statement = (
+            select(table.source_id, table.reason, func.sum(table.times))
+            .where(table.account_id == self.account)
+            .group_by(table.source_id, table.reason)
+            .order_by(table.source_id, table.reason)
+        )
+        found: dict[str, dict[str, int]] = {}
+        with self._reading() as connection:
+            for source_id, reason, times in connection.execute(statement):
+                found.setdefault(source_id, {})[reason] = int(times)
+        return found
 
     def dead_letters(
         self,

@@ -39,6 +39,14 @@ class Identities(Scope):
                 known.update(connection.scalars(select(ContactTable.contact_id).where(mine)))
         return known
 
+    def claims_on(self, identities: Collection[Identity]) -> dict[Identity, set[str]]:
+        """Tell to which contacts identities ever pointed, as far as it was logged; joins an open transaction."""
+        table, found = IdentityMergeTable, dict[Identity, set[str]]()
+        for column in (table.from_contact_id, table.to_contact_id):
+            for identity, contact_id in self._hashed(table, column, identities):
+                found.setdefault(identity, set()).add(contact_id)
+        return found
+
     def point(self, contacts: Mapping[Identity, str], *, at: Microseconds) -> None:
         """Let identities point to contacts; what pointed elsewhere is logged. Joins an open transaction.
 

@@ -235,3 +235,5 @@ class DeadLetterRow(NamedTuple):
     recipient: str | None
     """Keyed hash of whom it is about."""
     received_at: Microseconds
+    times: int = 1
+    """How often it came; as written, what is added."""

@@ -80,6 +80,9 @@ class DeadLetterTable(StoreTable):
     recipient: Mapped[OptionalKeyText]
     """Keyed hash of whom it is about, so that an erasure finds it."""
     received_at: Mapped[Instant]
+    """When it came last."""
+    times: Mapped[int] = mapped_column(server_default="1")
+    """How often it came."""
 
 
 class SubscriptionTable(StoreTable):

@@ -17,6 +17,7 @@ from shared.learners.learner import Learner
 from shared.learners.logistic import Logistic
 from shared.learners.rule import Rule
 from shared.learners.trees import Path, Trees, TreeShape, grow
+from shared.ties import largest, rounded
 from shared.timeline.splits import Split
 from shared.training.problem import Problem, hidden
 
@@ -155,9 +156,9 @@ def calibrators(problem: Problem, raw: Vector) -> list[Calibrator]:
 
 
 def best_rounds(curves: Sequence[Vector], weights: Sequence[float]) -> int:
-    """Choose the rounds of the least mean loss of weighted curves."""
+    """Choose the rounds of the least mean loss of weighted curves, the fewest where they are equal."""
     mean: Vector = np.average(np.stack(curves), axis=0, weights=weights)
-    return int(np.argmin(mean)) + 1
+    return int(largest(-mean)) + 1
 
 
 def _entry(
@@ -176,7 +177,7 @@ def _entry(
         margin[split.test] = calibrator.margins(raw[split.test])
     labels = problem.labels[problem.judged]
     every = [losses(labels, chance(each[problem.judged])) for each in (margin, raw)]
-    helps = bool(every[0].mean() < every[1].mean())
+    helps = bool(rounded(every[0].mean()) < rounded(every[1].mean()))
     if chosen_on is None and problem.chosen_by_folds:
         chosen_on = _out_of_fold(problem, problem.choosing, _fitted(problem, problem.choosing, fit))
     if chosen_on is None:

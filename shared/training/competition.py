@@ -11,6 +11,7 @@ from shared.learners.columns import Vector, chance
 from shared.learners.logistic import Logistic
 from shared.learners.rule import Rule
 from shared.learners.trees import Trees, TreeShape
+from shared.ties import least, rounded
 from shared.timeline.splits import SEED
 from shared.training.candidates import Entry, logistic_entry, rule_entry, trees_entry
 from shared.training.choices import Progress, silent
@@ -64,11 +65,11 @@ def compete(
         progress(f"fitting {label}", position / len(makers))
         entries.append(make())
     best_of_kind = tuple(
-        min((entry for entry in entries if entry.kind == kind), key=lambda entry: entry.choice_loss)
+        least((entry for entry in entries if entry.kind == kind), lambda entry: entry.choice_loss)
         for kind in (Rule.kind, Logistic.kind, Trees.kind)
     )
-    least = min(entry.choice_loss for entry in best_of_kind)
-    winner = next(entry for entry in best_of_kind if entry.choice_loss <= least * (1 + TIE))
+    enough = rounded(min(entry.choice_loss for entry in best_of_kind) * (1 + TIE))
+    winner = next(entry for entry in best_of_kind if rounded(entry.choice_loss) <= enough)
     progress("chosen", 1.0)
     return Competition(winner, best_of_kind, problem.judged, constant_margins(problem))
 

@@ -16,6 +16,7 @@ from shared.evaluation.leaks import Leak
 from shared.features import LeftOut
 from shared.learners.columns import Vector, chance
 from shared.learners.rule import Rule
+from shared.ties import falling, least
 from shared.training.competition import Competition
 from shared.training.problem import Problem
 
@@ -96,7 +97,7 @@ def report(
     loss = competition.loss(winner, problem.labels)
     constant = metrics.losses(labels, chance(competition.constant[rows]))
     others = [competition.loss(entry, problem.labels) for entry in competition.entries if entry is not winner]
-    best_other = min([*others, constant], key=lambda other: float(other.mean()))
+    best_other = least([constant, *others], lambda other: other.mean())
     over_rule = skill(loss, _plain_loss(competition, problem.labels, constant), owner)
     over_constant = skill(loss, constant, owner)
     positives = len(np.unique(problem.owner[problem.labels == 1]))
@@ -131,7 +132,7 @@ def _plain_loss(competition: Competition, labels: Vector, constant: Vector) -> V
         for entry in competition.entries
         if entry.kind == Rule.kind and entry is not competition.winner
     ]
-    return min([*rules, constant], key=lambda loss: float(loss.mean()))
+    return least([constant, *rules], lambda loss: loss.mean())
 
 
 def _figures(labels: Vector, margin: Vector, owner: NDArray[np.int32]) -> dict[str, Interval | float]:
@@ -210,7 +211,8 @@ def _reliability(labels: Vector, margin: Vector) -> Figures:
 
 def _most_important(names: Sequence[str], importance: Vector, most: int = 20) -> list[tuple[str, float]]:
     total = float(importance.sum()) or 1.0
-    order = np.argsort(-importance, kind="stable")[:most]
+    by_name = sorted(range(len(names)), key=names.__getitem__)
+    order = [by_name[place] for place in falling(importance[by_name])[:most]]
     return [(names[column], round(float(importance[column]) / total, 4)) for column in order if importance[column] > 0]
 
 

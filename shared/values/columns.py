@@ -250,14 +250,16 @@ def _read_text(value: Any) -> Value:
 
 
 def _read_boolean(value: Any) -> Value:
-    if isinstance(value, bool):
-        return value
-    plain = str(value).strip().lower()
+    if not isinstance(value, str):
+        if value not in (0, 1):
+            raise Unreadable("It is neither yes nor no.")
+        return bool(value)
+    plain = value.strip().lower()
     if plain in WRITTEN:
         return WRITTEN[plain]
     if read_truth(plain) is None:
         raise Unreadable("It is neither yes nor no.")
-    return str(value).strip()
+    return value.strip()
 
 
 def _read_number(value: Any, column: ColumnType) -> Value:

@@ -71,6 +71,11 @@ MAX_SAMPLE: Final = 1_000
 _PHONE = re.compile(r"(?:tel:)?\+?\(?\+?[0-9][0-9\s().\-/]{5,20}[0-9](?:\s?(?:ext\.?|x)\s?[0-9]{1,6})?", re.IGNORECASE)
 _REGIONS: Final = ("US", "DE", "GB", "FR", "ES", "IT", "NL", "PL", "AT", "CH", "IN", "BR", "AU")
 _NAME = re.compile(r"[^\W\d_][\w.'’-]*(?:,? [^\W\d_][\w.'’-]*){0,3}")
+_COMPANY = re.compile(
+    r"\b(?:gmbh|mbh|ag|kg|ug|ohg|gbr|se|inc|ltd|llc|llp|plc|corp|co|company|group|gruppe|holding|sarl|sas|sa|spa|srl|bv|nv|ab|as"
+    r"|sons|brothers|partners?|street|road|avenue|hotel|restaurant)\b",
+    re.IGNORECASE,
+)
 _PHONE_IN_TEXT = re.compile(r"(?<![\w.+])\+\d[\d\s().-]{6,}\d")
 _IPV4_IN_TEXT = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.])")
 
@@ -254,7 +259,7 @@ def _is_network_address(text: str) -> bool:
 
 def _is_full_name(text: str) -> bool:
     """Whether a text is two to four words of which one, the first or after a comma, is a usual given name."""
-    if not _NAME.fullmatch(text.strip()):
+    if not _NAME.fullmatch(text.strip()) or _COMPANY.search(text):
         return False
     family, comma, given = text.strip().partition(",")
     first = (given if comma else family).split()[0].rstrip(".")

@@ -13,24 +13,33 @@ _ABBREVIATED: Final = {
     "eest": 3, "msk": 3, "est": -5, "edt": -4, "cdt": -5, "mst": -7, "mdt": -6, "pst": -8, "pdt": -7,
 }  # fmt: skip
 """Hours east of Greenwich, where one zone alone goes by that name; `IST`, `CST` and `BST` are those of several."""
-_ZONES: dict[str, ZoneInfo] = {}
+_NAMES: dict[str, str] = {}
 
 
-def zone_of(name: str) -> ZoneInfo:
-    """Find an IANA zone by its name, in any case.
+def zone_name(text: str) -> str:
+    """Find the name of an IANA zone, in any case; HubSpot's `europe_slash_berlin` is one too.
 
     Raises:
         Unreadable: there is none of that name.
 
+    >>> zone_name("europe/berlin"), zone_name("utc")
+    ('Europe/Berlin', 'UTC')
+    """
+    if not _NAMES:
+        _NAMES.update(sorted((known.lower(), known) for known in available_timezones()))
+    found = _NAMES.get(text) or _NAMES.get(text.strip().lower().replace("_slash_", "/").replace(" ", "_"))
+    if found is None:
+        raise Unreadable("not an IANA time zone such as Europe/Paris")
+    return found
+
+
+def zone_of(text: str) -> ZoneInfo:
+    """Find an IANA zone, as `zone_name` does.
+
     >>> zone_of("europe/berlin").key
     'Europe/Berlin'
     """
-    if not _ZONES:
-        _ZONES.update({known.lower(): ZoneInfo(known) for known in available_timezones()})
-    found = _ZONES.get(name.strip().lower().replace(" ", "_"))
-    if found is None:
-        raise Unreadable("It is not an IANA time zone such as Europe/Paris.")
-    return found
+    return ZoneInfo(zone_name(text))
 
 
 def is_shifted(local: datetime) -> bool:

@@ -71,7 +71,7 @@ def click(url: str, contact_id: str, number: int) -> dict[str, int]:
         data=json.dumps(item).encode(),
         headers={
             "Content-Type": "application/json",
-            "Authorization": "Basic " + base64.b64encode(b"postmark:s3cret").decode(),
+            "Authorization": "Basic " + base64.b64encode(b"postmark:Wg7rTzq2-mPx9Lc4").decode(),
         },
     )
     with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 - as above
@@ -90,7 +90,7 @@ def test_a_click_at_the_platform_is_a_changed_band_at_the_receiver(tmp_path: Pat
     installation, receiver = trained_in(tmp_path), Receiver()
     installation.more["FORETELL_WEBHOOK_ALLOW_PRIVATE"] = "true"
     with listening(receiver) as target:
-        sources = ("sources", "add", "newsletter", "--provider", "postmark", "--secret", "postmark:s3cret")
+        sources = ("sources", "add", "newsletter", "--provider", "postmark", "--secret", "postmark:Wg7rTzq2-mPx9Lc4")
         url = installation.foretell(*sources).stdout.strip()
         wanted = ("--on", "score.band_changed", "--on", "batch.completed")
         added = installation.foretell("subscriptions", "add", target, *wanted)
@@ -106,8 +106,8 @@ def test_a_click_at_the_platform_is_a_changed_band_at_the_receiver(tmp_path: Pat
             answers = [click(url, contact_id, number) for number in range(CLICKS)]
             again = click(url, contact_id, 0)
 
-            assert answers == [{"received": 1, "new": 1, "duplicate": 0, "ignored": 0, "dead": 0}] * CLICKS
-            assert again == {"received": 1, "new": 0, "duplicate": 1, "ignored": 0, "dead": 0}
+            assert answers == [{"received": 1, "new": 1, "duplicate": 0, "ignored": 0, "dead": 0, "notes": {}}] * CLICKS
+            assert again == {"received": 1, "new": 0, "duplicate": 1, "ignored": 0, "dead": 0, "notes": {}}
             assert until(lambda: bool(receiver.of("score.band_changed", contact_id)), seconds=120), "the change is told"
             told = receiver.of("score.band_changed", contact_id)[-1]
             assert (told["previous_band"], told["cause"]) == (cold["band"], "events")

@@ -4,15 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-import pydantic_core
-
-from gateway.webhooks import checking, reading
+from gateway.webhooks import checking, documents, reading, secrets
 from gateway.webhooks.incoming import Ignored, Incoming, IncomingEvent, Recipient, Signals
-from gateway.webhooks.provider import Credentials, ItemRefused, SignedRequest
+from gateway.webhooks.provider import Credentials, ItemRefused, SecretProblem, SignedRequest
 
 PROXY_OPEN = "proxy_open"
-_LATEST_IN_SECONDS = 100_000_000_000
-"""A greater number is milliseconds: as seconds it would be the year 5138."""
 
 _TYPES = {
     "request": "email_sent",
@@ -52,13 +48,17 @@ class Brevo:
         "nor its age is proved, and the secret is only as safe as TLS."
     )
 
+    def secret_problem(self, secret: str) -> SecretProblem | None:
+        """Ask for a token, or a password, that nobody can guess."""
+        return secrets.own_secret_problem(secret)
+
     def verify(self, request: SignedRequest, credentials: Credentials) -> None:
         """Check the secret that came along."""
         checking.require_shared_secret(request, credentials)
 
     def items(self, request: SignedRequest) -> Sequence[Any]:
         """Take the one event, or the array of a batched webhook."""
-        return reading.listed(reading.json_of(request.body))
+        return documents.items(request.body)
 
     def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Brevo tells
         """Say an event in our words."""
@@ -113,19 +113,13 @@ def _at(fields: reading.Fields) -> datetime:
     """
     if fields.raw("ts_epoch") is None and fields.raw("ts_event") is not None:
         return fields.at_seconds("ts_event")
-    epoch = fields.raw("ts_epoch")
-    if isinstance(epoch, (int, float)) and 0 < epoch < _LATEST_IN_SECONDS:
-        return fields.at_seconds("ts_epoch")
-    return fields.at_milliseconds("ts_epoch")
+    return fields.at_seconds("ts_epoch")
 
 
 def _custom(fields: reading.Fields) -> reading.Fields:
     """Read the header X-Mailin-custom where it is a JSON object; other text of one's own says nothing to us."""
     text = fields.long_text("X-Mailin-custom")
-    try:
-        read = pydantic_core.from_json(text) if text else {}
-    except ValueError:
-        read = {}
+    read = documents.lenient(text.encode()) if text else {}
     return reading.Fields(read if isinstance(read, dict) else {}, "X-Mailin-custom.")
 
 
@@ -136,8 +130,5 @@ def _tags(fields: reading.Fields) -> list[str]:
         return listed
     tag = fields.raw("tag")
     if isinstance(tag, str) and tag.lstrip().startswith("["):
-        try:
-            return reading.Fields({"tag": pydantic_core.from_json(tag)}).tags("tag")
-        except ValueError:
-            return []
+        return reading.Fields({"tag": documents.lenient(tag.encode())}).tags("tag")
     return fields.tags("tag")

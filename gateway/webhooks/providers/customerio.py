@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from gateway.webhooks import checking, reading, traits
+from gateway.webhooks import checking, documents, reading, secrets, traits
 from gateway.webhooks.incoming import Ignored, Incoming, IncomingEvent, Recipient, Signals
-from gateway.webhooks.provider import Credentials, ItemRefused, SignedRequest
+from gateway.webhooks.provider import Credentials, ItemRefused, SecretProblem, SignedRequest
 
 SIGNATURE = "x-cio-signature"
 TIMESTAMP = "x-cio-timestamp"
@@ -60,20 +60,24 @@ class CustomerIo:
         "is left unproved."
     )
 
+    def secret_problem(self, secret: str) -> SecretProblem | None:
+        """Ask for a key that nobody can guess."""
+        return secrets.key_problem(secret)
+
     def verify(self, request: SignedRequest, credentials: Credentials) -> None:
         """Check the signature with each active key."""
-        secrets = checking.secrets_of(credentials)
+        active = checking.secrets_of(credentials)
         timestamp = checking.header(request, TIMESTAMP)
         given = checking.header(request, SIGNATURE).lower()
         checking.require_fresh(checking.signed_at(timestamp), request.received_at)
         signed = b"v0:" + timestamp.encode() + b":" + request.body
         checking.require_signature(
-            given, [hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest() for secret in secrets]
+            given, [hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest() for secret in active]
         )
 
     def items(self, request: SignedRequest) -> Sequence[Any]:
         """Take the one event."""
-        return reading.listed(reading.json_of(request.body))
+        return documents.items(request.body)
 
     def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Customer.io tells
         """Say an event in our words."""
@@ -123,10 +127,10 @@ def _type(about: str, metric: str) -> str | Ignored:
 
 def _recipient(data: reading.Fields, *, mailed: bool) -> Recipient:
     identifiers = data.inner("identifiers")
-    told = (identifiers.raw("email"), data.raw("recipient") if mailed else None)
+    told = ((identifiers, "email"), *([(data, "recipient")] if mailed else []))
     return traits.recipient(
         identifiers if identifiers.raw("id") else data,
         "id" if identifiers.raw("id") else "customer_id",
-        email=next((one for one in map(traits.maybe_address, told) if one), None),
+        email=next((one for place in told if (one := traits.maybe_address(*place))), None),
         external_id=identifiers.maybe_text("cio_id"),
     )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Final
 
-from gateway.webhooks import checking, reading, traits
+from gateway.webhooks import checking, documents, reading, secrets, traits
 from gateway.webhooks.incoming import (
     Ignored,
     Incoming,
@@ -18,7 +18,7 @@ from gateway.webhooks.incoming import (
     IncomingMerge,
     Recipient,
 )
-from gateway.webhooks.provider import Credentials, ItemRefused, SignedRequest
+from gateway.webhooks.provider import Credentials, ItemRefused, SecretProblem, SignedRequest
 
 SIGNATURE = "x-hubspot-signature-v3"
 TIMESTAMP = "x-hubspot-request-timestamp"
@@ -41,9 +41,13 @@ class HubSpot:
         "most 5 minutes off; the address must be the one HubSpot calls: behind a proxy set FORETELL_PUBLIC_URL."
     )
 
+    def secret_problem(self, secret: str) -> SecretProblem | None:
+        """Ask for a key that nobody can guess."""
+        return secrets.key_problem(secret)
+
     def verify(self, request: SignedRequest, credentials: Credentials) -> None:
         """Check the signature with each active client secret."""
-        secrets = checking.secrets_of(credentials)
+        active = checking.secrets_of(credentials)
         timestamp = checking.header(request, TIMESTAMP)
         given = checking.header(request, SIGNATURE)
         checking.require_fresh(checking.signed_at(timestamp, milliseconds=True), request.received_at)
@@ -53,14 +57,14 @@ class HubSpot:
             given,
             [
                 _signature(secret, f"{request.method}{address}".encode(), request.body, timestamp.encode())
-                for secret in secrets
+                for secret in active
                 for address in sorted(addresses)
             ],
         )
 
     def items(self, request: SignedRequest) -> Sequence[Any]:
         """Take the array of events apart."""
-        return reading.listed(reading.json_of(request.body))
+        return documents.items(request.body)
 
     def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - HubSpot tells
         """Say an event in our words."""
@@ -97,7 +101,7 @@ def _contact(what: str, fields: reading.Fields) -> Sequence[Incoming]:
 def _property(fields: reading.Fields, receipt: str, recipient: Recipient, at: datetime) -> Incoming:
     name, value = fields.text("propertyName"), fields.raw("propertyValue")
     if name == "email":
-        address = traits.maybe_address(value)
+        address = traits.maybe_address(fields, "propertyValue")
         if address is None:
             return Ignored("The address was taken off the contact.")
         return IncomingContact(receipt, Recipient(email=address, external_id=recipient.external_id), at)

@@ -7,15 +7,17 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar
 
-from gateway.webhooks import checking, reading, traits
+from gateway.webhooks import checking, documents, reading, secrets, traits
 from gateway.webhooks.incoming import Incoming, IncomingEvent, Recipient, Signals
-from gateway.webhooks.provider import Credentials, ItemRefused, SignedRequest, WebhookRefused
+from gateway.webhooks.provider import Credentials, ItemRefused, SecretProblem, SignedRequest, WebhookRefused
 from shared.errors import BadRequest
 
 SIGNATURE = "klaviyo-signature"
 TIMESTAMP = "klaviyo-timestamp"
 WEBHOOK_ID = "klaviyo-webhook-id"
+_CURRENCIES = ("$currency_code", "$currency", "currency")
 _TOPIC = "event:"
+_ADDRESSES = ("Recipient Email Address", "$email", "email")
 _MACHINE = ("machine_open", "Apple Privacy Open", "Bot Click")
 
 _TYPES = {
@@ -56,26 +58,30 @@ class Klaviyo:
         "webhook id of the header is that of the body; nothing is left unproved."
     )
 
+    def secret_problem(self, secret: str) -> SecretProblem | None:
+        """Ask for a key that nobody can guess."""
+        return secrets.key_problem(secret)
+
     def verify(self, request: SignedRequest, credentials: Credentials) -> None:
         """Check the signature with each active secret, and that the webhook is the one it says."""
-        secrets = checking.secrets_of(credentials)
+        active = checking.secrets_of(credentials)
         timestamp = checking.header(request, TIMESTAMP)
         given = checking.header(request, SIGNATURE).lower()
         webhook_id = checking.header(request, WEBHOOK_ID)
         checking.require_fresh(_instant(timestamp), request.received_at)
         signed = request.body + timestamp.encode("utf-8", "surrogatepass")
         checking.require_signature(
-            given, [hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest() for secret in secrets]
+            given, [hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest() for secret in active]
         )
         if not checking.same(webhook_id, _webhook_id(request.body)):
             raise WebhookRefused(f"The header {WEBHOOK_ID} is not meta.klaviyo_webhook_id of the body.")
 
     def items(self, request: SignedRequest) -> Sequence[Any]:
         """Take the events out of `data`."""
-        read = reading.json_of(request.body)
-        if not isinstance(read, dict) or not isinstance(read.get("data"), list):
+        _, events = documents.envelope(request.body, "data")
+        if events is None:
             raise BadRequest("The body is not Klaviyo's: data is not a list of events.")
-        return list(read["data"])
+        return events
 
     def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Klaviyo tells
         """Say an event in our words."""
@@ -85,6 +91,7 @@ class Klaviyo:
         data = reading.Fields(payload.raw("data"), "payload.data.") if payload.raw("data") is not None else payload
         attributes = data.inner("attributes")
         facts = attributes.inner("event_properties")
+        worth = traits.amount(facts, "$value", "value", currencies=_CURRENCIES, type_=type_)
         return [
             IncomingEvent(
                 receipt=fields.text("external_id"),
@@ -96,8 +103,8 @@ class Klaviyo:
                 message_id=facts.maybe_text("$message"),
                 campaign_id=facts.fact("$flow") or facts.fact("$message"),
                 item=facts.link("URL") if type_.endswith("_clicked") else facts.fact("ProductName"),
-                value=traits.amount(facts, "$value", "value"),
-                currency=traits.currency(facts, "$currency_code", "$currency", "currency"),
+                value=worth.value,
+                currency=worth.currency,
                 properties=reading.known(bounce=facts.fact("Bounce Type"), campaign=facts.fact("Campaign Name")),
                 signals=Signals(
                     machine=next((name for name in _MACHINE if facts.flag(name)), None),
@@ -122,10 +129,7 @@ def _instant(text: str) -> datetime:
 
 
 def _webhook_id(body: bytes) -> str:
-    try:
-        read = reading.json_of(body)
-    except BadRequest:
-        return ""
+    read = documents.lenient(body)
     meta = read.get("meta") if isinstance(read, dict) else None
     found = meta.get("klaviyo_webhook_id") if isinstance(meta, dict) else None
     return found if isinstance(found, str) else ""
@@ -141,13 +145,9 @@ def _type(topic: str) -> str:
 def _recipient(data: reading.Fields, facts: reading.Fields) -> Recipient:
     profile = data.inner("relationships").inner("profile").inner("data").maybe_text("id")
     found = Recipient(
-        email=next((one for one in map(traits.maybe_address, _addresses(facts)) if one), None),
+        email=next((one for name in _ADDRESSES if (one := traits.maybe_address(facts, name))), None),
         external_id=profile or data.inner("attributes").maybe_text("profile_id"),
     )
     if found == Recipient():
         raise ItemRefused("payload names nobody: relationships.profile and the recipient's address are missing.")
     return found
-
-
-def _addresses(facts: reading.Fields) -> list[Any]:
-    return [facts.raw(name) for name in ("Recipient Email Address", "$email", "email")]

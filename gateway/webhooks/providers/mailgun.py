@@ -1,13 +1,14 @@
 """Mailgun's webhooks: HMAC over timestamp and token inside the body, one event a request."""
 
 import hmac
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from gateway.webhooks import checking, reading
+from gateway.webhooks import checking, documents, reading, secrets
 from gateway.webhooks.incoming import Incoming, IncomingEvent, Recipient, Signals
-from gateway.webhooks.provider import Credentials, ItemRefused, SignedRequest, WebhookRefused
+from gateway.webhooks.provider import Credentials, ItemRefused, SecretProblem, SignedRequest, WebhookRefused
 from shared.errors import BadRequest
 
 BOT = "client-info.bot"
@@ -23,6 +24,7 @@ _TYPES = {
     "complained": "email_complained",
     "unsubscribed": "email_unsubscribed",
 }
+_WORD = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _FAILURES = {"temporary": "email_deferred", "permanent": "email_bounced"}
 
 
@@ -31,6 +33,8 @@ class Mailgun:
 
     name: ClassVar[str] = "mailgun"
     title: ClassVar[str] = "Mailgun"
+    spends: ClassVar[str] = "receipt"
+    """Field of an item that proves one request and no second one, even where the item itself is refused."""
     secret_hint: ClassVar[str] = (
         "The HTTP webhook signing key that Mailgun shows under API security; it is not the API key."
     )
@@ -39,19 +43,27 @@ class Mailgun:
         "and that the token was not taken before; the event itself is not signed, so TLS alone protects it."
     )
 
+    def secret_problem(self, secret: str) -> SecretProblem | None:
+        """Ask for a key that nobody can guess."""
+        return secrets.key_problem(secret)
+
     def verify(self, request: SignedRequest, credentials: Credentials) -> None:
         """Check the signature in the body."""
-        secrets = checking.secrets_of(credentials)
+        active = checking.secrets_of(credentials)
         timestamp, token, signature = _signature(request.body)
         checking.require_fresh(checking.signed_at(timestamp), request.received_at, behind_seconds=RETRIED_SECONDS)
         signed = f"{timestamp}{token}".encode()
-        expected = [hmac.new(secret.strip().encode(), signed, "sha256").hexdigest() for secret in secrets]
+        expected = [hmac.new(secret.strip().encode(), signed, "sha256").hexdigest() for secret in active]
         checking.require_signature(signature.lower(), expected)
 
     def items(self, request: SignedRequest) -> Sequence[Any]:
         """Keep of a request the event and the token, which is its receipt."""
         _, token, _ = _signature(request.body)
-        return [{"receipt": token, "event-data": reading.json_of(request.body).get("event-data")}]
+
+        def kept(read: Any) -> Any:
+            return {"receipt": token, "event-data": read.get("event-data") if isinstance(read, dict) else None}
+
+        return [documents.applied(kept, documents.one(request.body))]
 
     def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Mailgun tells
         """Say an event in our words."""
@@ -61,7 +73,7 @@ class Mailgun:
         variables = fields.inner("user-variables")
         headers = fields.inner("message").inner("headers")
         tags = fields.tags("tags")
-        seen = event in {"opened", "clicked"}
+        seen = event in {"opened", "clicked", "unsubscribed"}
         message_id = headers.maybe_text("message-id")
         return [
             IncomingEvent(
@@ -100,7 +112,7 @@ def _signature(body: bytes) -> tuple[str, str, str]:
         WebhookRefused: there is no such thing, as in the form-encoded webhooks of before 2018.
     """
     try:
-        fields = reading.Fields(reading.json_of(body)).inner("signature")
+        fields = reading.Fields(documents.lenient(body)).inner("signature")
         return fields.text("timestamp"), fields.text("token"), fields.text("signature")
     except BadRequest as error:
         if b"token=" in body or b'name="token"' in body:
@@ -124,8 +136,8 @@ def _type(event: str, fields: reading.Fields) -> str:
 
 def _reason(fields: reading.Fields) -> str | None:
     """Take Mailgun's word for the reason (bounce, greylisted); a sentence is left behind."""
-    reason = fields.fact("reason")
-    return reason if reason and reason.replace("-", "").replace("_", "").isalnum() else None
+    reason = fields.raw("reason")
+    return reason if isinstance(reason, str) and _WORD.fullmatch(reason) else None
 
 
 def _bot(fields: reading.Fields) -> str | None:

@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl
 
-from gateway.webhooks import checking, reading
+from gateway.webhooks import checking, documents, reading, secrets
 from gateway.webhooks.incoming import Ignored, Incoming, IncomingEvent, Recipient, Signals
-from gateway.webhooks.provider import Credentials, ItemRefused, SignedRequest, WebhookRefused
+from gateway.webhooks.provider import Credentials, ItemRefused, SecretProblem, SignedRequest, WebhookRefused
 from shared.errors import BadRequest
 
 SIGNATURE = "x-mandrill-signature"
@@ -42,18 +42,22 @@ class Mandrill:
         "no timestamp is signed, so an old request is known only by its receipts."
     )
 
+    def secret_problem(self, secret: str) -> SecretProblem | None:
+        """Ask for a key that nobody can guess."""
+        return secrets.key_problem(secret)
+
     def verify(self, request: SignedRequest, credentials: Credentials) -> None:
         """Check the signature over the URL and the sorted form fields."""
-        secrets = checking.secrets_of(credentials)
+        active = checking.secrets_of(credentials)
         signature = checking.header(request, SIGNATURE)
         try:
             form = _form(request.body)
         except BadRequest as error:
             raise WebhookRefused(error.detail) from error
-        signed = (request.url + "".join(f"{name}{form[name]}" for name in sorted(form))).encode()
+        signed = request.url.encode() + b"".join(_bytes(name + form[name]) for name in sorted(form))
         checking.require_signature(
             signature,
-            [base64.b64encode(hmac.digest(secret.strip().encode(), signed, "sha1")) for secret in secrets],
+            [base64.b64encode(hmac.digest(secret.strip().encode(), signed, "sha1")) for secret in active],
         )
 
     def items(self, request: SignedRequest) -> Sequence[Any]:
@@ -61,10 +65,9 @@ class Mandrill:
         events = _form(request.body).get(FIELD)
         if events is None:
             raise BadRequest(f"The form field {FIELD} is missing.")
-        read = reading.json_of(events.encode())
-        if not isinstance(read, list):
+        if events.lstrip()[:1] != "[":
             raise BadRequest(f"The form field {FIELD} is not a JSON array.")
-        return read
+        return documents.items(_bytes(events))
 
     def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Mandrill tells
         """Say an event in our words."""
@@ -106,21 +109,28 @@ class Mandrill:
 
 
 def _form(body: bytes) -> Mapping[str, str]:
-    """Read a form in which each field stands once.
+    """Read a form in which each field stands once; a byte that is no UTF-8 stays what it is (PEP 383).
 
     Raises:
         BadRequest: it is none.
     """
     try:
         pairs = parse_qsl(
-            body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MAX_FORM_FIELDS
+            body.decode("utf-8", "surrogateescape"),
+            keep_blank_values=True,
+            errors="surrogateescape",
+            max_num_fields=_MAX_FORM_FIELDS,
         )
     except ValueError as error:
-        raise BadRequest("The body is not a form in UTF-8.") from error
+        raise BadRequest("The body is not a form.") from error
     form = dict(pairs)
     if len(form) != len(pairs):
         raise BadRequest("A field of the form stands there twice.")
     return form
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _is_robot(fields: reading.Fields) -> bool:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from gateway.webhooks import checking, reading
+from gateway.webhooks import checking, documents, reading, secrets
 from gateway.webhooks.incoming import Ignored, Incoming, IncomingEvent, Recipient, Signals
-from gateway.webhooks.provider import Credentials, ItemRefused, SignedRequest
+from gateway.webhooks.provider import Credentials, ItemRefused, SecretProblem, SignedRequest
 
 _TIMES = {
     "Delivery": "DeliveredAt",
@@ -45,13 +45,17 @@ class Postmark:
         "nor its age is proved, and the secret is only as safe as TLS."
     )
 
+    def secret_problem(self, secret: str) -> SecretProblem | None:
+        """Ask for a token, or a password, that nobody can guess."""
+        return secrets.own_secret_problem(secret)
+
     def verify(self, request: SignedRequest, credentials: Credentials) -> None:
         """Check the secret that came along."""
         checking.require_shared_secret(request, credentials)
 
     def items(self, request: SignedRequest) -> Sequence[Any]:
         """Take the one event."""
-        return reading.listed(reading.json_of(request.body))
+        return documents.items(request.body)
 
     def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Postmark tells
         """Say an event in our words."""

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from gateway.webhooks import reading, standard_scheme, traits
-from gateway.webhooks.incoming import Ignored, Incoming, IncomingContact, IncomingEvent, Recipient, Signals
-from gateway.webhooks.provider import Credentials, ItemRefused, SignedRequest
+from gateway.webhooks import addresses, documents, reading, standard_scheme
+from gateway.webhooks.incoming import Ignored, Incoming, IncomingContact, IncomingEvent, Recipient, Refused, Signals
+from gateway.webhooks.provider import Credentials, ItemRefused, SecretProblem, SignedRequest
 
 _PREFIX = "svix"
 _TYPES = {
@@ -35,23 +35,17 @@ class Resend:
         "open, click or bounce of a message to several people does not say whose it is and is not taken."
     )
 
+    def secret_problem(self, secret: str) -> SecretProblem | None:
+        """Ask for what the specification asks for."""
+        return standard_scheme.secret_problem(secret)
+
     def verify(self, request: SignedRequest, credentials: Credentials) -> None:
         """Check the signature with each active secret."""
         standard_scheme.verify(request, credentials, prefix=_PREFIX)
 
     def items(self, request: SignedRequest) -> Sequence[Any]:
         """Take the one event with the id of its header; tags by name, as a dead letter can keep them."""
-        items = standard_scheme.items(request, prefix=_PREFIX)
-        for item in items:
-            message = item[standard_scheme.MESSAGE]
-            data = message.get("data") if isinstance(message, dict) else None
-            if isinstance(data, dict) and isinstance(data.get("tags"), list):
-                data["tags"] = {
-                    str(one["name"]): one.get("value")
-                    for one in data["tags"]
-                    if isinstance(one, dict) and "name" in one
-                }
-        return items
+        return [documents.applied(_with_named_tags, one) for one in standard_scheme.items(request, prefix=_PREFIX)]
 
     def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Resend tells
         """Say an event in our words."""
@@ -68,15 +62,25 @@ class Resend:
         return _events(receipt, kind, message)
 
 
+def _with_named_tags(item: dict[str, Any]) -> dict[str, Any]:
+    message = item[standard_scheme.MESSAGE]
+    data = message.get("data") if isinstance(message, dict) else None
+    if isinstance(data, dict) and isinstance(data.get("tags"), list):
+        data["tags"] = {
+            str(one["name"]): one.get("value") for one in data["tags"] if isinstance(one, dict) and "name" in one
+        }
+    return item
+
+
 def _contact(receipt: str, message: reading.Fields) -> IncomingContact:
     data = message.inner("data")
-    unsubscribed = data.raw("unsubscribed")
+    unsubscribed = data.maybe_flag("unsubscribed")
     return IncomingContact(
         receipt=receipt,
         recipient=Recipient(email=data.address("email"), external_id=data.maybe_text("id")),
         occurred_at=message.at_iso("created_at"),
-        attributes={"unsubscribed": unsubscribed} if isinstance(unsubscribed, bool) else {},
-        created_at=data.at_iso("created_at") if data.raw("created_at") else None,
+        attributes={"unsubscribed": unsubscribed} if unsubscribed is not None else {},
+        created_at=data.maybe_at("created_at"),
     )
 
 
@@ -90,9 +94,11 @@ def _events(receipt: str, kind: str, message: reading.Fields) -> list[Incoming]:
     bounce = data.inner("bounce")
     signals = Signals(user_agent=click.long_text("userAgent"), ip=click.long_text("ipAddress"))
     return [
-        IncomingEvent(
+        one
+        if isinstance(one, Refused)
+        else IncomingEvent(
             receipt=receipt if len(to) == 1 else f"{receipt}:{place}",
-            recipient=Recipient(contact_id=tags.own_id("contact_id"), email=reading.address_of(one, "data.to")),
+            recipient=Recipient(contact_id=tags.own_id("contact_id"), email=one),
             type=_TYPES[kind],
             occurred_at=click.at_iso("timestamp") if click.raw("timestamp") else message.at_iso("created_at"),
             message_id=data.text("email_id"),
@@ -101,12 +107,12 @@ def _events(receipt: str, kind: str, message: reading.Fields) -> list[Incoming]:
             properties=reading.known(bounce=bounce.fact("type"), bounce_kind=bounce.fact("subType")),
             signals=signals,
         )
-        for place, one in enumerate(to)
+        for place, one in enumerate(addresses.addresses_of(to, "data.to"))
     ]
 
 
 def _tags(data: reading.Fields) -> reading.Fields:
-    """Read the tags by name, those that are facts."""
+    """Read the tags by name."""
     raw = data.raw("tags")
     told: Mapping[str, Any] = raw if isinstance(raw, dict) else {}
-    return reading.Fields({name: value for name, value in told.items() if traits.is_fact(value)}, "data.tags.")
+    return reading.Fields(told, "data.tags.")

@@ -4,9 +4,10 @@ import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, ClassVar
 
-from gateway.webhooks import checking, reading, traits
+from gateway.webhooks import checking, documents, reading, secrets, traits
 from gateway.webhooks.incoming import (
     Ignored,
     Incoming,
@@ -16,7 +17,8 @@ from gateway.webhooks.incoming import (
     Recipient,
     Signals,
 )
-from gateway.webhooks.provider import Credentials, ItemRefused, SignedRequest
+from gateway.webhooks.provider import Credentials, ItemRefused, SecretProblem, SignedRequest
+from shared.errors import BadRequest
 
 SIGNATURE = "x-signature"
 _OURS = "Foretell"
@@ -24,6 +26,7 @@ _PAGES = {"page", "screen"}
 _BEGINNINGS = ("createdAt", "created_at")
 _FACTS = ("order_id", "category", "quantity", "plan", "brand", "coupon", "position", "form_id")
 """Of an event's properties; everything else may be free text."""
+_COUNTS = ("quantity", "position")
 
 
 class Segment:
@@ -40,27 +43,34 @@ class Segment:
         "write key, Bearer or X-Foretell-Secret); no age is signed, so only messageId keeps a replay from counting."
     )
 
+    def secret_problem(self, secret: str) -> SecretProblem | None:
+        """Ask for a key that nobody can guess."""
+        return secrets.key_problem(secret)
+
     def verify(self, request: SignedRequest, credentials: Credentials) -> None:
         """Check the signature if there is one, else the secret that came along."""
-        secrets = checking.secrets_of(credentials)
+        active = checking.secrets_of(credentials)
         if not request.headers.get(SIGNATURE, "").strip():
             # A write key is a user without a password.
-            accepted = [*secrets, *(f"{secret}:" for secret in secrets)]
+            accepted = [*active, *(f"{secret}:" for secret in active)]
             checking.require_shared_secret(request, Credentials(accepted))
             return
         given = checking.header(request, SIGNATURE).lower().removeprefix("sha1=")
         checking.require_signature(
-            given, [hmac.new(secret.encode(), request.body, hashlib.sha1).hexdigest() for secret in secrets]
+            given, [hmac.new(secret.encode(), request.body, hashlib.sha1).hexdigest() for secret in active]
         )
 
     def items(self, request: SignedRequest) -> Sequence[Any]:
         """Take a batch apart, and note when each message came: its clock is judged by that."""
-        read = reading.json_of(request.body)
-        batch = read.get("batch") if isinstance(read, dict) else None
-        if not isinstance(batch, list):
-            return [_noted(one, {}, request.received_at) for one in reading.listed(read)]
-        shared = {name: read[name] for name in ("sentAt", "context", "integrations") if name in read}
-        return [_noted(one, shared, request.received_at) for one in batch]
+        try:
+            beside, batch = documents.envelope(request.body, "batch")
+        except BadRequest:
+            batch = None  # a list, or a message a line
+        if batch is None:
+            beside, batch = {}, documents.items(request.body)
+        shared = {name: beside[name] for name in ("sentAt", "context", "integrations") if name in beside}
+        noted = partial(_noted, shared=shared, received_at=request.received_at)
+        return [documents.applied(noted, one) for one in batch]
 
     def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:
         """Say a message in our words."""
@@ -80,7 +90,7 @@ class Segment:
         raise ItemRefused("type is none of identify, track, page, screen, group and alias.")
 
 
-def _noted(message: Any, shared: dict[str, Any], received_at: datetime) -> Any:
+def _noted(message: Any, *, shared: Mapping[str, Any], received_at: datetime) -> Any:
     """Write into a message what only its request knows, and what has to last."""
     if not isinstance(message, dict):
         return message
@@ -125,10 +135,10 @@ def _recipient(fields: reading.Fields, *, person: bool = True) -> Recipient:
     share the visitor's id, and must not become one person. An address among the properties may be somebody else's.
     """
     told = (
-        fields.mapping("traits") if person else {},  # of a group the address is the company's
-        fields.inner("context").mapping("traits"),
+        fields.inner("traits") if person else reading.Fields({}),  # of a group the address is the company's
+        fields.inner("context").inner("traits"),
     )
-    addresses = (traits.maybe_address(one.get("email")) for one in told)
+    addresses = (traits.maybe_address(one, "email") for one in told)
     return traits.recipient(
         fields,
         "userId",
@@ -155,8 +165,8 @@ def _contact(fields: reading.Fields, at: datetime) -> IncomingContact:
         recipient=_recipient(fields),
         occurred_at=at,
         attributes=traits.attributes_of({name: value for name, value in told.items() if name not in _BEGINNINGS}),
-        timezone=traits.zone(fields.inner("context").raw("timezone")),
-        created_at=_created_at(told),
+        timezone=traits.zone(fields.inner("context"), "timezone"),
+        created_at=_created_at(fields.inner("traits")),
     )
 
 
@@ -166,19 +176,14 @@ def _group(fields: reading.Fields, at: datetime) -> IncomingContact:
     return IncomingContact(fields.text("messageId"), _recipient(fields, person=False), at, attributes)
 
 
-def _created_at(told: Mapping[str, Any]) -> datetime | None:
-    for name in _BEGINNINGS:
-        for read in (reading.Fields.at_iso, reading.Fields.at_seconds):
-            try:
-                return read(reading.Fields(told), name)
-            except ItemRefused:
-                continue
-    return None
+def _created_at(told: reading.Fields) -> datetime | None:
+    return next((at for name in _BEGINNINGS if (at := told.maybe_at(name)) is not None), None)
 
 
 def _event(fields: reading.Fields, at: datetime, *, viewed: bool) -> IncomingEvent:
     told, context = fields.inner("properties"), fields.inner("context")
     type_ = "page_viewed" if viewed else traits.event_type_of(fields.text("event"))
+    worth = traits.amount(told, "revenue", "total", "value", currencies=("currency",), type_=type_)
     link = told.link("link_url")
     page = (told.fact("path"), fields.fact("page"))
     product = (told.fact("product_id"), told.fact("sku"))
@@ -191,12 +196,22 @@ def _event(fields: reading.Fields, at: datetime, *, viewed: bool) -> IncomingEve
         message_id=email,
         campaign_id=(told.fact("campaign_id") if email else None) or fields.fact("campaign"),
         item=link or next((one for one in (page if viewed else product) if one), None),
-        value=traits.amount(told, "revenue", "total", "value"),
-        currency=traits.currency(told, "currency"),
+        value=worth.value,
+        currency=worth.currency,
         properties=reading.known(
-            **{name: told.raw(name) for name in _FACTS if traits.is_fact(told.raw(name))},
+            **_facts(told),
             # Segment says so of what the person did not do: it is no sign of life.
             active=False if context.raw("active") is False else None,
         ),
         signals=Signals(user_agent=context.long_text("userAgent"), ip=context.long_text("ip")),
     )
+
+
+def _facts(told: reading.Fields) -> dict[str, traits.Scalar]:
+    """Keep the properties that are facts; a count is a number however it is written."""
+    facts = traits.attributes_of({name: told.raw(name) for name in _FACTS if told.raw(name) is not None})
+    for name in _COUNTS:
+        value = facts.get(name)
+        if isinstance(value, str):
+            facts[name] = traits.read_text(value)
+    return facts

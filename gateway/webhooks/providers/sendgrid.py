@@ -9,9 +9,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from gateway.webhooks import checking, reading
+from gateway.webhooks import checking, documents, reading
 from gateway.webhooks.incoming import Incoming, IncomingEvent, Recipient, Signals
-from gateway.webhooks.provider import Credentials, ItemRefused, SignedRequest, WebhookRefused
+from gateway.webhooks.provider import Credentials, ItemRefused, SecretProblem, SignedRequest, WebhookRefused
 
 SIGNATURE = "x-twilio-email-event-webhook-signature"
 TIMESTAMP = "x-twilio-email-event-webhook-timestamp"
@@ -46,6 +46,12 @@ class SendGrid:
         "nothing is left unproved."
     )
 
+    def secret_problem(self, secret: str) -> SecretProblem | None:
+        """Ask for a public key."""
+        if _public_key(secret) is None:
+            return SecretProblem("It is not a P-256 public key in base64 or PEM.", guessable=False)
+        return None
+
     def verify(self, request: SignedRequest, credentials: Credentials) -> None:
         """Check the signature with each active public key."""
         secrets = checking.secrets_of(credentials)
@@ -63,7 +69,7 @@ class SendGrid:
 
     def items(self, request: SignedRequest) -> Sequence[Any]:
         """Take the array of events apart."""
-        return reading.listed(reading.json_of(request.body))
+        return documents.items(request.body)
 
     def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - SendGrid tells
         """Say an event in our words."""

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from gateway.webhooks import reading
+from gateway.webhooks import addresses, documents, reading
 from gateway.webhooks.certificates import CertificateSource, FetchedCertificates, require_amazon
-from gateway.webhooks.incoming import Confirmation, Ignored, Incoming, IncomingEvent, Recipient, Signals
-from gateway.webhooks.provider import Credentials, ItemRefused, SignedRequest, WebhookRefused
+from gateway.webhooks.incoming import Confirmation, Ignored, Incoming, IncomingEvent, Recipient, Refused, Signals
+from gateway.webhooks.provider import Credentials, ItemRefused, SecretProblem, SignedRequest, WebhookRefused
 from gateway.webhooks.sns import require_sns
 from shared.errors import BadRequest
 
@@ -48,6 +48,8 @@ class AmazonSes:
 
     name: ClassVar[str] = "ses"
     title: ClassVar[str] = "Amazon SES (through SNS)"
+    listens_to_topics: ClassVar[bool] = True
+    """Its requests are believed by their topic, not by a secret."""
     secret_hint: ClassVar[str] = (
         "None is needed, for Amazon signs with its own certificate: list the ARN of your SNS topic in the setting "
         "topics instead."
@@ -62,24 +64,26 @@ class AmazonSes:
         """Take where certificates come from; by default from Amazon, kept for a day."""
         self._certificates = certificates or FetchedCertificates()
 
+    def secret_problem(self, secret: str) -> SecretProblem | None:  # noqa: ARG002 - none is looked at
+        """Refuse it: it would prove nothing."""
+        return SecretProblem("Amazon signs with a certificate, not with a secret.", guessable=True)
+
     def verify(self, request: SignedRequest, credentials: Credentials) -> None:
         """Check the topic, the age, the certificate and the signature."""
-        try:
-            read = reading.json_of(request.body)
-        except BadRequest as error:
-            raise WebhookRefused(error.detail) from error
+        read = documents.lenient(request.body, keeps_damage=True)
         topics = credentials.settings.get("topics")
         listed = [topic for topic in topics if isinstance(topic, str)] if isinstance(topics, (list, tuple)) else []
         require_sns(read, listed, self._certificates, request.received_at)
 
     def items(self, request: SignedRequest) -> Sequence[Any]:
         """Take the message out of its envelope; what signed it is left behind."""
-        envelope = reading.json_of(request.body)
-        if not isinstance(envelope, dict):
-            raise BadRequest("The body is not a JSON object.")
-        item = {name: envelope[name] for name in _KEPT_FIELDS if name in envelope}
-        if envelope.get("Type") == "Notification":
-            item["Message"] = _message(envelope.get("Message"))
+        envelope = documents.one(request.body)
+        if isinstance(envelope, documents.Damaged):
+            return [documents.applied(_unwrapped, envelope)]
+        item = _unwrapped(envelope)
+        message = item.get("Message")
+        if isinstance(message, documents.Damaged):
+            return [documents.applied(lambda read: {**item, "Message": read}, message)]
         return [item]
 
     def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Amazon tells
@@ -97,13 +101,17 @@ class AmazonSes:
         return _events(envelope, envelope.inner("Message"))
 
 
-def _message(text: Any) -> Any:
-    if not isinstance(text, str):
-        return text
-    try:
-        return reading.json_of(text.encode("utf-8", "replace"))
-    except BadRequest:
-        return text
+def _unwrapped(envelope: Any) -> dict[str, Any]:
+    """Keep of an envelope what says something, with the message that travels in it as a text."""
+    if not isinstance(envelope, dict):
+        raise BadRequest("The body is not a JSON object.")
+    item = {name: envelope[name] for name in _KEPT_FIELDS if name in envelope}
+    text = envelope.get("Message")
+    if envelope.get("Type") == "Notification":
+        # Amazon's own notices are sentences.
+        is_json = isinstance(text, str) and text.lstrip()[:1] in ("{", "[")
+        item["Message"] = documents.one(str(text).encode("utf-8", "surrogatepass")) if is_json else text
+    return item
 
 
 def _confirmation(envelope: reading.Fields) -> Confirmation:
@@ -129,8 +137,12 @@ def _events(envelope: reading.Fields, message: reading.Fields) -> Sequence[Incom
     tags = mail.inner("tags")
     seen = kind in {"Open", "Click"}
     receipt = envelope.text("MessageId")
-    return [
-        IncomingEvent(
+    events: list[Incoming] = []
+    for index, email in enumerate(_recipients(kind, details, mail)):
+        if isinstance(email, Refused):
+            events.append(email)
+            continue
+        event = IncomingEvent(
             receipt=f"{receipt}:{index}",
             recipient=Recipient(contact_id=_tag(tags, "contact_id").own_id("value"), email=email),
             type=type_,
@@ -149,12 +161,12 @@ def _events(envelope: reading.Fields, message: reading.Fields) -> Sequence[Incom
             if seen
             else Signals(),
         )
-        for index, email in enumerate(_recipients(kind, details, mail))
-    ]
+        events.append(event)
+    return events
 
 
-def _recipients(kind: str, details: reading.Fields, mail: reading.Fields) -> list[str]:
-    """List whom an event is about.
+def _recipients(kind: str, details: reading.Fields, mail: reading.Fields) -> list[str | Refused]:
+    """List whom an event is about; one of them that is no address costs no other.
 
     Raises:
         ItemRefused: nobody is named, or several are where only one of them did it.
@@ -167,10 +179,8 @@ def _recipients(kind: str, details: reading.Fields, mail: reading.Fields) -> lis
             raise ItemRefused("The message went to several recipients, and Amazon does not say which one it was.")
     if not entries:
         raise ItemRefused("No recipient is named.")
-    return [
-        reading.address_of(entry.get("emailAddress") if isinstance(entry, dict) else entry, "the recipient")
-        for entry in entries
-    ]
+    told = (entry.get("emailAddress") if isinstance(entry, dict) else entry for entry in entries)
+    return addresses.addresses_of(told, "the recipient")
 
 
 def _subscription(details: reading.Fields) -> str | None:

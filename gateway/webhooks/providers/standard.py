@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from gateway.webhooks import reading, standard_scheme, traits
 from gateway.webhooks.incoming import Incoming, IncomingContact, IncomingErasure, IncomingEvent, Recipient, Signals
-from gateway.webhooks.provider import Credentials, SignedRequest
+from gateway.webhooks.provider import Credentials, SecretProblem, SignedRequest
 
 _PREFIX = "webhook"
 CONTACT_UPDATED = "contact.updated"
@@ -23,6 +23,10 @@ class StandardWebhooks:
         "The v1 HMAC-SHA256 signature over id, timestamp and body, and that the timestamp is at most 5 minutes off; "
         "v1a (ed25519) signatures are passed over, so a sender must make a v1 signature too."
     )
+
+    def secret_problem(self, secret: str) -> SecretProblem | None:
+        """Ask for what the specification asks for."""
+        return standard_scheme.secret_problem(secret)
 
     def verify(self, request: SignedRequest, credentials: Credentials) -> None:
         """Check the signature with each active secret."""
@@ -60,24 +64,26 @@ def _contact(receipt: str, recipient: Recipient, at: datetime, data: reading.Fie
         recipient=recipient,
         occurred_at=at,
         attributes=traits.attributes_of(data.mapping("attributes")),
-        timezone=data.maybe_text("timezone"),
-        created_at=data.at_iso("created_at") if data.raw("created_at") is not None else None,
+        timezone=traits.zone(data, "timezone"),
+        created_at=data.maybe_at("created_at"),
     )
 
 
 def _event(receipt: str, recipient: Recipient, at: datetime, message: reading.Fields) -> IncomingEvent:
     data = message.inner("data")
-    human = data.raw("human")
+    type_ = traits.event_type_of(message.text("type"))
+    worth = traits.amount(data, "value", currencies=("currency",), type_=type_)
+    human = data.maybe_flag("human")
     return IncomingEvent(
         receipt=receipt,
         recipient=recipient,
-        type=traits.event_type_of(message.text("type")),
+        type=type_,
         occurred_at=at,
         message_id=data.maybe_text("message_id"),
         campaign_id=data.fact("campaign_id"),
         item=data.link("item") or data.fact("item"),
-        value=traits.amount(data, "value"),
-        currency=traits.currency(data, "currency"),
+        value=worth.value,
+        currency=worth.currency,
         properties=traits.attributes_of(data.mapping("properties")),
         signals=Signals(
             machine="human_false" if human is False else None,

@@ -10,6 +10,7 @@ from services.churn.model.periods import Matrix, Periods, Vector
 from shared.contracts.prediction import Band
 from shared.evaluation.reference import binned, percentiles, placed
 from shared.learners.columns import log_odds
+from shared.ties import step_of
 
 BANDS: tuple[Band, ...] = ("low", "medium", "high", "very_high")
 
@@ -58,5 +59,5 @@ class ChurnReference:
         ends = np.array([0.0, *periods.ends])
         known = log_odds(self.mean)
         average = np.interp(days, ends[1:], known)
-        step = np.searchsorted(np.log(lifts), log_odds(risk) - average, side="right")
+        step = step_of(lifts, np.exp(log_odds(risk) - average), includes_edge=True)
         return [BANDS[place] for place in step]

@@ -14,6 +14,7 @@ from shared.evaluation import metrics
 from shared.evaluation.bootstrap import Interval, of_figures, of_mean
 from shared.evaluation.survival import brier_losses, kaplan_meier, over_time
 from shared.learners.columns import Vector, log_odds
+from shared.ties import falling
 
 HORIZONS = (30, 60, 90)
 GROUPS = 4
@@ -73,7 +74,7 @@ def curve_groups(rows: HazardRows, found: Curves, periods: Periods) -> dict[str,
     """
     wait, followed = (column[found.frames] for column in in_days(rows.waits))
     durations, events = np.minimum(wait, followed), (wait < followed).astype(np.float64)
-    order = np.argsort(found.winner[:, len(periods) // 2], kind="stable")
+    order = falling(-found.winner[:, len(periods) // 2])
     groups = []
     for part in np.array_split(order, GROUPS):
         seen = kaplan_meier(durations[part], events[part], np.array(periods.ends))

@@ -7,6 +7,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.ties import largest
+
 Matrix = NDArray[np.float64]
 
 
@@ -58,8 +60,8 @@ class Grouping:
         return margins
 
     def nearest(self, places: Matrix) -> NDArray[np.intp]:
-        """Tell the group of each place, shape (n,)."""
-        return np.asarray(np.argmax(self.margins(places), axis=1))
+        """Tell the group of each place, shape (n,); of equally sure ones the first, as where all are ordered."""
+        return largest(self.membership(places))
 
     def membership(self, places: Matrix) -> Matrix:
         """Tell how surely each place belongs to each group, shape (n, k); rows sum to 1.

@@ -61,7 +61,8 @@ class Transform:
     def standardised(self, values: Matrix) -> Matrix:
         """Place frames without the weights: reference standard deviations from the average, shape (n, q)."""
         raw = self._numbers(values)
-        placed: Matrix = np.clip((raw - self.centre) / self.scale, -FARTHEST, FARTHEST)
+        with np.errstate(over="ignore"):  # what is too far to be a number lies farthest
+            placed: Matrix = np.clip((raw - self.centre) / self.scale, -FARTHEST, FARTHEST)
         shares = self.kind == SHARE
         if self.evidence >= 0 and shares.any():
             seen = np.nan_to_num(values[:, self.evidence])

@@ -13,6 +13,7 @@ from services.segmentation.train.today import Today, learned_transform, populati
 from services.segmentation.train.usefulness import Next, Usefulness, next_period, rfm_groups, usefulness
 from shared.contracts.rows import DAY, Microseconds
 from shared.features import matrix
+from shared.ties import least, rounded
 from shared.timeline import Pasts
 
 Matrix = NDArray[np.float64]
@@ -118,12 +119,16 @@ def chosen(candidates: Sequence[Candidate], *, before: int | None = None) -> Can
         candidates: measured.
         before: how many groups the version before has.
     """
-    stable = [one for one in candidates if one.agreement >= (HOLDING if one.k == before else STABLE)]
+    stable = [one for one in candidates if rounded(one.agreement) >= rounded(HOLDING if one.k == before else STABLE)]
     if not stable:
-        return max(candidates, key=lambda one: one.agreement)
+        return least(candidates, lambda one: -one.agreement)
     judged = [(one, one.usefulness) for one in stable if one.usefulness is not None]
     if not judged:
-        return next((one for one in stable if one.k == before), max(stable, key=lambda one: one.agreement))
-    _, best = max(judged, key=lambda pair: pair[1].both)
-    good = [one for one, useful in judged if useful.both >= best.both - best.error * (2 if one.k == before else 1)]
+        return next((one for one in stable if one.k == before), least(stable, lambda one: -one.agreement))
+    _, best = least(judged, lambda pair: -pair[1].both)
+    good = [
+        one
+        for one, useful in judged
+        if rounded(useful.both) >= rounded(best.both - best.error * (2 if one.k == before else 1))
+    ]
     return next((one for one in good if one.k == before), min(good, key=lambda one: one.k))

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.segmentation.model import Grouping
+from shared.ties import rounded
 
 Matrix = NDArray[np.float64]
 Labels = NDArray[np.intp]
@@ -45,7 +46,7 @@ def find(places: Matrix, k: int, *, seed: int, start: Matrix | None = None) -> F
     labels = Grouping(centres, 1.0).nearest(places)
     # The largest group first: the order means nothing, but it is always the same.
     sizes = np.bincount(labels, minlength=k)
-    order = np.lexsort((centres[:, 0], -sizes))
+    order = np.lexsort((*rounded(centres).T[::-1], -sizes))
     centres, place = centres[order], np.argsort(order)
     return Found(Grouping.of(places, place[labels], centres), place[labels])
 

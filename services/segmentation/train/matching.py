@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.ties import rounded
+
 Labels = NDArray[np.intp]
 Matrix = NDArray[np.float64]
 
@@ -68,7 +70,7 @@ def matched(old: Labels, new: Labels, *, old_centres: Matrix, new_centres: Matri
     both, jaccard = overlaps(old, new, old_k=old_k, new_k=new_k)
     apart = np.sqrt(((old_centres[:, None] - new_centres[None]) ** 2).sum(axis=2))
     nearness = NEARNESS * (1 - apart / max(float(apart.max()), 1e-9))
-    rows, columns = linear_sum_assignment(-(jaccard + nearness))
+    rows, columns = linear_sum_assignment(-rounded(jaccard + nearness))
     pairs = list(zip(rows.tolist(), columns.tolist(), strict=True))
     of_old = both / np.maximum(both.sum(axis=1, keepdims=True), 1.0)
     splits = {row: np.flatnonzero(of_old[row] >= PART_FROM).tolist() for row in range(old_k)}

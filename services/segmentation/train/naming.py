@@ -12,6 +12,7 @@ import numpy as np
 from services.segmentation.features import FREQUENCY, LEADING, MONEY, RECENCY
 from services.segmentation.train.profiles import Profile, Trait
 from shared.features.phrases import event_name, event_names
+from shared.ties import least, rounded
 
 CLEAR = 0.5
 """Standard deviations from which a difference is worth a word."""
@@ -158,7 +159,7 @@ def _manners(profile: Profile) -> Iterator[str]:
     for trait in profile.telling:
         # Counts of other events follow the rhythm: only what goes beyond it is a manner.
         rhythm = profile.difference(FREQUENCY) if trait.feature.kind in ("count", "distinct") else 0.0
-        beyond = trait.difference - RHYTHM_SHARE * rhythm
+        beyond = float(rounded(trait.difference - RHYTHM_SHARE * rhythm))
         if trait.feature.thing not in usual and beyond * trait.difference > 0 and abs(beyond) >= CLEAR:
             yield _manner(trait, beyond > 0)
 
@@ -191,7 +192,7 @@ def _tell_apart(short: list[str], same: Sequence[int], described: Sequence[Profi
     said = MONEY if "spend" in short[same[0]] else ""
     things = [trait.feature.thing for trait in described[same[0]].telling if trait.feature.thing != said]
     between = {thing: [described[at].difference(thing) for at in same] for thing in things}
-    thing = max(things, key=lambda thing: max(between[thing]) - min(between[thing]))
+    thing = least(things, lambda thing: min(between[thing]) - max(between[thing]))
     ordered = sorted(same, key=lambda at: -described[at].difference(thing))
     middle = sum(described[at].difference(thing) for at in same) / len(same)
     for at in ordered:

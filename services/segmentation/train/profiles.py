@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from services.segmentation.features import EVIDENCE, MONEY
 from services.segmentation.model import Transform
 from shared.features import Feature, FeatureSet, phrase, readable_value
+from shared.ties import largest, rounded
 
 Matrix = NDArray[np.float64]
 Labels = NDArray[np.intp]
@@ -59,13 +60,13 @@ class Profile:
     def difference(self, *things: str) -> float:
         """Average the differences of the features of some things; 0.0 where there are none."""
         found = [trait.difference for trait in self.traits if trait.feature.thing in things]
-        return float(np.mean(found)) if found else 0.0
+        return float(rounded(np.mean(found))) if found else 0.0
 
     @property
     def telling(self) -> list[Trait]:
         """List what sets the group apart, the strongest first, one trait a thing."""
         best: dict[str, Trait] = {}
-        for trait in sorted(self.traits, key=lambda trait: -abs(trait.difference)):
+        for trait in sorted(self.traits, key=lambda trait: (-abs(trait.difference), trait.feature.name)):
             best.setdefault(trait.feature.thing, trait)
         return list(best.values())
 
@@ -126,9 +127,9 @@ def _traits(
         if feature.thing == EVIDENCE or not len(at):
             continue
         # Of a category the value speaks that members have most beyond all contacts, whatever is most frequent.
-        strongest = at[np.argmax(apart[at] if feature.is_categorical else np.abs(apart[at]))]
+        strongest = at[largest(apart[at] if feature.is_categorical else np.abs(apart[at]))]
         shown = transform.unit[strongest] if feature.is_categorical else typical[column]
-        traits.append(Trait(feature, float(shown), float(overall[column]), float(apart[strongest])))
+        traits.append(Trait(feature, float(shown), float(overall[column]), float(rounded(apart[strongest]))))
     return traits
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from shared.contracts.rows import DAY
 from shared.evaluation.bootstrap import Interval, of_figures
 from shared.features import Feature, FeatureSet, matrix
+from shared.ties import rounded, step_of
 from shared.timeline import Pasts
 from shared.timeline.frames import of_type, positions_before
 
@@ -74,11 +75,11 @@ def rfm_groups(
     columns = (recency, values[:, 1], np.nan_to_num(values[:, 2]))
     score = np.sum([_quintile(column) for column in columns], axis=0)
     edges = np.quantile(score, np.arange(1, k) / k)
-    return np.asarray(np.searchsorted(edges, score, side="left"))
+    return step_of(edges, score, includes_edge=False)
 
 
 def _quintile(values: Vector) -> Labels:
-    rank = np.argsort(np.argsort(values, kind="stable"), kind="stable")
+    rank = np.argsort(np.argsort(rounded(values), kind="stable"), kind="stable")
     return rank * QUINTILES // len(values)
 
 

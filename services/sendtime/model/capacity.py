@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.sendtime.model.week import Vector
+from shared.ties import rounded
 
 TEMPERATURES = (0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
 """As shares of the mean best value; ties between hours are dealt out by chance at the last one."""
@@ -19,6 +20,8 @@ ROUNDS = 8
 """Price moves at each temperature."""
 PASSES = 30
 _AT_ONCE = 20_000
+VALUE_BITS = 20
+"""How much of a value and of a price counts, of the 24 bits that a plan reckons with: six digits."""
 Values = NDArray[np.float32]
 
 
@@ -50,6 +53,7 @@ def planned(values: Values, capacity: NDArray[np.int64], *, seed: int = 0) -> Pl
     n, hours = values.shape
     if not n or not hours or not capacity.any():
         return Plan(np.full(n, -1), 0.0, 0.0)
+    values = rounded(values, bits=VALUE_BITS).astype(np.float32)
     scale = float(np.maximum(values.max(axis=1), 0).mean()) or 1.0
     prices, bound = np.zeros(hours), _bound(values, np.zeros(hours), capacity)
     room = np.maximum(capacity, 1e-3)
@@ -62,7 +66,7 @@ def planned(values: Values, capacity: NDArray[np.int64], *, seed: int = 0) -> Pl
         if dual < bound:
             bound, best = dual, prices
     noise = TEMPERATURES[-1] * scale * np.random.default_rng(seed).gumbel(size=values.shape).astype(np.float32)
-    wish = values - best.astype(np.float32) + noise
+    wish = values - rounded(best, bits=VALUE_BITS).astype(np.float32) + noise
     wish[values < 0] = -np.inf
     hour = _improved(_placed(wish, values, capacity), values, capacity)
     found = hour >= 0
@@ -101,7 +105,7 @@ def _improved(hour: NDArray[np.int64], values: Values, capacity: NDArray[np.int6
             break
         reach = values[:, open_]
         best = reach.argmax(axis=1)
-        gain = reach[np.arange(len(hour)), best] - now
+        gain = rounded(reach[np.arange(len(hour)), best] - now, bits=VALUE_BITS)
         movers = np.flatnonzero(gain > 1e-9)
         if not len(movers):
             break
@@ -139,7 +143,7 @@ def _placed(wish: Values, values: Values, capacity: NDArray[np.int64]) -> NDArra
             most = left[rows, first].copy()
             left[rows, first] = -np.inf
             second = np.maximum(left.max(axis=1), most - values[waiting, open_[first]])
-            order = np.lexsort((second - most, first))
+            order = np.lexsort((rounded(second - most, bits=VALUE_BITS), first))
             rank = np.arange(len(order)) - np.searchsorted(first[order], first[order], side="left")
             taken = order[rank < room[open_][first[order]]]
             hour[waiting[taken]] = open_[first[taken]]

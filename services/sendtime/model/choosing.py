@@ -12,6 +12,7 @@ from services.sendtime.model.windows import Candidates, inside_hour
 from shared.contracts.prediction import Source
 from shared.contracts.rows import Microseconds
 from shared.learners.columns import chance
+from shared.ties import falling, largest
 from shared.timeline.localtime import offsets
 
 ENOUGH_OF_ONE = 0.2
@@ -19,7 +20,8 @@ ENOUGH_OF_ONE = 0.2
 NO_VARIATION = "no_exposure_variation"
 SPREAD = "spread_within_the_hour"
 NEVER_TRIED = "hour_never_tried"
-UNTRIED = -1e6
+UNTRIED = -1e3
+"""Below any log-odds, and near enough to them that an order among the untried is left."""
 _SOURCES: dict[str, Source] = {"population": "population", "default": "default"}
 
 
@@ -60,7 +62,7 @@ def chosen(
     untried = np.where(judge.tried[hour], 0.0, UNTRIED)
     preferred = margins + untried if usual is None else usual.preference(allowed, wish.default_send_at)
     wanted = np.broadcast_to(preferred, margins.shape)
-    order = np.argsort(-wanted, axis=1, kind="stable")[:, : 1 + wish.alternatives]
+    order = falling(wanted)[:, : 1 + wish.alternatives]
     values = chance(margins)
     if usual is not None:
         values[:, hour != usual.hour] = np.nan
@@ -72,7 +74,7 @@ def chosen(
     )
     best = order[:, 0]
     picked = np.arange(len(rows))
-    common = int(np.argmax(judge.population[allowed.slot] + untried))
+    common = int(largest(judge.population[allowed.slot] + untried))
     parts = _Parts(
         options=[
             [_option(instants[at], values[number, at], is_chance=judge.is_chance) for at in places]

@@ -3,6 +3,7 @@
 import numpy as np
 
 from services.sendtime.model.week import Matrix
+from shared.ties import largest
 
 
 def dealt_groups(points: Matrix, k: int, seed: int) -> Matrix:
@@ -17,7 +18,7 @@ def dealt_groups(points: Matrix, k: int, seed: int) -> Matrix:
         total = away.sum()
         centres = np.vstack([centres, points[draw.choice(len(points), p=away / total if total > 0 else None)]])
     for _ in range(5):
-        nearest = np.eye(k)[_distances(points, centres).argmin(axis=1)]
+        nearest = np.eye(k)[largest(-_distances(points, centres))]
         sizes = nearest.sum(axis=0)[:, None]
         centres = np.where(sizes > 0, nearest.T @ points / np.maximum(sizes, 1), centres)
     dealt: Matrix = 0.8 * nearest + 0.2 / k

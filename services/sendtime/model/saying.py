@@ -10,6 +10,7 @@ from services.sendtime.model.columns import NAMES
 from services.sendtime.model.history import Acts, Seen, Sends
 from services.sendtime.model.week import DAY_NAMES, DAY_OF, DAYS, HOUR_OF, HOURS, Matrix, around, table
 from shared.features import ReasonPart
+from shared.ties import falling
 
 LEVEL, LOOKALIKE, HOUR, WEEKDAY, CAMPAIGN = "engagement_level", "lookalikes", "own_hours", "own_weekdays", "campaign"
 THINGS: Mapping[str, tuple[str, ...]] = {
@@ -108,7 +109,7 @@ def reasons(
     slots: NDArray[np.int64],
     most: int,
 ) -> list[list[ReasonPart]]:
-    """List the strongest things of each contact, the strongest first.
+    """List the strongest things of each contact, the strongest first, equal ones by name.
 
     Args:
         things: signed shares by thing, each shape (len(rows),).
@@ -117,9 +118,9 @@ def reasons(
         slots: chosen for each.
         most: reasons a contact.
     """
-    names = tuple(things)
+    names = tuple(sorted(things))
     values = np.column_stack([things[name] for name in names])
-    strongest = np.argsort(-np.abs(values), axis=1, kind="stable")[:, :most]
+    strongest = falling(np.abs(values))[:, :most]
     listed = []
     for number, (row, slot) in enumerate(zip(rows.tolist(), slots.tolist(), strict=True)):
         parts = []

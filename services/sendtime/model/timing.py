@@ -10,6 +10,7 @@ from services.sendtime.model.response import Response
 from services.sendtime.model.week import SLOTS, Matrix, Vector, by_hour
 from shared.evaluation.calibration import Calibrator
 from shared.learners.trees import Trees
+from shared.ties import largest
 
 HIERARCHY = "hierarchy"
 ENOUGH_ELSEWHERE = 50
@@ -37,7 +38,7 @@ class Timing:
     @property
     def usual_hour(self) -> int:
         """The local hour that most sends went out at."""
-        return int(np.argmax(by_hour(self.response.sent)))
+        return int(largest(by_hour(self.response.sent)))
 
     def margins(self, values: Matrix) -> Vector:
         """Tell the log-odds of an answer of rows laid out by `matrix_of`, shape (m,)."""

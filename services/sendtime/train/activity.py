@@ -10,6 +10,7 @@ from services.sendtime.model.columns import activity_stages
 from services.sendtime.model.week import SLOTS, Vector
 from services.sendtime.train.material import Material
 from shared.contracts.rows import Microseconds
+from shared.ties import least
 
 SHARES = (0.6, 0.8)
 """Of all acts: what lies between chooses the pooling, what comes after judges it."""
@@ -47,7 +48,7 @@ def chosen_pooling(stuff: Material) -> Pooling:
     simple = [
         Pooling(groups=1, half_life_days=half, strength=strength) for half in HALF_LIVES for strength in STRENGTHS
     ]
-    best = min(simple, key=loss)
+    best = least(simple, loss)
     finer = [
         replace(best, groups=groups, smoothing=smoothing, strength=best.strength * factor, day_strength=days)
         for groups in GROUPS
@@ -55,7 +56,7 @@ def chosen_pooling(stuff: Material) -> Pooling:
         for factor in (0.5, 1.0, 2.0)
         for days in DAY_STRENGTHS
     ]
-    return min([best, *finer], key=loss)
+    return least([best, *finer], loss)
 
 
 def judged_shares(stuff: Material, pooling: Pooling, begin: Microseconds, end: Microseconds) -> Shares:

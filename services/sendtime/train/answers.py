@@ -20,6 +20,7 @@ from shared.evaluation.calibration import calibrate
 from shared.evaluation.metrics import log_loss, losses
 from shared.learners.columns import Columns, chance, log_odds
 from shared.learners.trees import Trees, TreeShape, grow
+from shared.ties import largest, least, rounded
 from shared.timeline.splits import SEED
 from shared.training.choices import Progress, silent
 
@@ -142,9 +143,9 @@ def chosen_pulling(stuff: Material, sends: Sends, begin: Microseconds, end: Micr
         for half in HALF_LIVES
         for hours in HOUR_STRENGTHS
     ]
-    best = min(grid, key=loss)
-    best = min((replace(best, contact=contact) for contact in CONTACT_STRENGTHS), key=loss)
-    return min((replace(best, groups=groups) for groups in GROUPS), key=loss)
+    best = least(grid, loss)
+    best = least((replace(best, contact=contact) for contact in CONTACT_STRENGTHS), loss)
+    return least((replace(best, groups=groups) for groups in GROUPS), loss)
 
 
 def fitted(
@@ -231,7 +232,7 @@ def judged(blocks: Sequence[Block], *, seed: int, may_grow: bool = True) -> Judg
     margins = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     labels = np.concatenate([b.labels for b in blocks[1:]])
     loss = {name: log_loss(labels, chance(margin)) for name, margin in margins.items()}
-    serve = may_grow and loss["trees"] < loss["hierarchy"] * (1 - TIE)
+    serve = may_grow and bool(rounded(loss["trees"]) < rounded(loss["hierarchy"] * (1 - TIE)))
     return Judged(
         labels=labels,
         rows=np.concatenate([b.rows for b in blocks[1:]]),
@@ -290,7 +291,7 @@ def _grown(values: Matrix, labels: Vector, start: Vector, columns: Columns, seed
         judge=(values[first:], labels[first:]),
         offsets=(start[:first], start[first:]),
     )
-    rounds = int(np.argmin(path.loss)) + 1
+    rounds = int(largest(-path.loss)) + 1
     return Trees.fit(values, labels, columns, shape=SHAPE, rounds=rounds, seed=seed, offset=start)
 
 

@@ -13,6 +13,7 @@ from shared.evaluation import metrics
 from shared.evaluation.bootstrap import Interval, of_figures, of_mean
 from shared.evaluation.grade import grade, skill
 from shared.learners.columns import Vector, chance
+from shared.ties import falling, least
 from shared.training.report import Figures, Report
 
 _WORDS = {
@@ -34,9 +35,7 @@ def of_answers(stuff: Material, learned: Learned, others: Shares) -> Report:
     sends = stuff.sends[timing.engagement]
     owner = sends.owner[found.rows]
     loss, constant = loss_of(found, found.served), loss_of(found, found.constant)
-    plain = min(
-        (constant, loss_of(found, found.slots), loss_of(found, found.level)), key=lambda other: float(other.mean())
-    )
+    plain = least((constant, loss_of(found, found.slots), loss_of(found, found.level)), lambda other: other.mean())
     over_rule, over_constant = skill(loss, plain, owner), skill(loss, constant, owner)
     positives = len(np.unique(sends.owner[sends.engaged > 0]))
     return Report(
@@ -75,7 +74,7 @@ def of_answers(stuff: Material, learned: Learned, others: Shares) -> Report:
 def of_activity(stuff: Material, shares: Shares) -> Report:
     """Report on a model of when contacts are active, where their sends are not known."""
     loss, population, uniform = (-np.log(part) for part in (shares.personal, shares.population, shares.uniform))
-    plain = min((population, uniform), key=lambda other: float(other.mean()))
+    plain = least((uniform, population), lambda other: other.mean())
     over_rule, over_uniform = skill(loss, plain, shares.owner), skill(loss, uniform, shares.owner)
     return Report(
         winner=_WORDS["activity"],
@@ -159,7 +158,7 @@ def _importance(learned: Learned) -> list[tuple[str, float]]:
         return []
     gain = trees.importance()
     total = float(gain.sum()) or 1.0
-    order = np.argsort(-gain, kind="stable")
+    order = falling(gain)
     return [(NAMES[column], round(float(gain[column]) / total, 4)) for column in order if gain[column] > 0]
 
 

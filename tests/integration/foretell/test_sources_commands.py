@@ -15,8 +15,8 @@ ADD = ("sources", "add", "mail", "--provider", "postmark")
 
 
 def test_a_source_is_made_listed_rotated_and_removed(foretell: Command) -> None:
-    made = foretell(*ADD, "--secret", "user:password", "--create-contacts")
-    rotated = foretell("sources", "rotate", "mail", "--secret", "user:other", "--keep-old-for", "1d")
+    made = foretell(*ADD, "--secret", "user:a-password-of-ours", "--create-contacts")
+    rotated = foretell("sources", "rotate", "mail", "--secret", "user:another-of-ours-2", "--keep-old-for", "1d")
     listed = json.loads(foretell("sources", "list", "--json").stdout)
     shown = foretell("sources", "show", "mail", "--json")
     refused = foretell("sources", "remove", "mail")
@@ -32,7 +32,7 @@ def test_a_source_is_made_listed_rotated_and_removed(foretell: Command) -> None:
 
 
 def test_a_secret_may_come_by_standard_input(foretell: Command) -> None:
-    piped = CliRunner().invoke(app, [*ADD, "--secret-stdin"], input="user:password\n")
+    piped = CliRunner().invoke(app, [*ADD, "--secret-stdin"], input="user:a-password-of-ours\n")
     both = foretell(*ADD, "--secret-stdin", "--secret", "x")
 
     assert piped.exit_code == 0
@@ -58,7 +58,7 @@ def test_what_cannot_be_a_source_is_refused_with_a_sentence(foretell: Command) -
 
 
 def test_a_dead_letter_is_listed_shown_and_tried_again(foretell: Command) -> None:
-    foretell(*ADD, "--secret", "user:password", "--create-contacts")
+    foretell(*ADD, "--secret", "user:a-password-of-ours", "--create-contacts")
     item = {
         "RecordType": "Open",
         "MessageID": "m-1",

@@ -97,7 +97,12 @@ async def test_the_docs_keep_the_key_on_reload(door) -> None:
     [
         ("PUT", "/contacts/a%2Fb", {}, "/contacts/a%2Fb"),
         ("PUT", "/outcomes/demo", {"event_types": ["a"]}, "/outcomes/demo?capability=scoring"),
-        ("POST", "/sources", {"name": "mail", "provider": "postmark", "secrets": ["u:" + "p" * 32]}, "/sources/"),
+        (
+            "POST",
+            "/sources",
+            {"name": "mail", "provider": "mailgun", "secrets": ["key-3ax6xnjp29jd6fds4gc373sgvjxteol0"]},
+            "/sources/",
+        ),
         ("POST", "/subscriptions", SUBSCRIPTION, "/subscriptions/"),
     ],
 )

@@ -134,11 +134,13 @@ def assert_same(found: np.ndarray[Any, Any], wanted: np.ndarray[Any, Any]) -> No
     ] == []
 
 
-lasting = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+lasting = settings(
+    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 
 
 @given(world=worlds())
-@settings(lasting, max_examples=150)
+@settings(lasting, max_examples=80)
 def test_every_kind_of_feature_is_what_the_oracle_counts(world: World, oracle: Callable[..., float]) -> None:
     found = world.answers()
     wanted = np.array(
@@ -230,10 +232,12 @@ def test_only_the_newest_5000_events_count(oracle: Callable[..., float], ties: b
         for n, hours in ((n, n // 10 if ties else n) for n in range(5_100))
     ]
     facts = {"a": ContactFacts(timezone="America/New_York")}
-    found = matrix(FEATURES, build(["a"], facts, [rows]), np.zeros(1, dtype=np.int32), np.array([CUTOFF]))
-    wanted = [[oracle(feature, "a", CUTOFF, facts, rows) for feature in FEATURES.features]]
+    # The oracle is slow with so many events: every eighth feature, and the one that counts them all.
+    some = FEATURES.take(sorted({*range(0, len(FEATURES), 8), FEATURES.names.index("count-None-730")}))
+    found = matrix(some, build(["a"], facts, [rows]), np.zeros(1, dtype=np.int32), np.array([CUTOFF]))
+    wanted = [[oracle(feature, "a", CUTOFF, facts, rows) for feature in some.features]]
     np.testing.assert_allclose(found, wanted, rtol=1e-9)
-    assert found[0, FEATURES.names.index("count-None-730")] == 5_000
+    assert found[0, some.names.index("count-None-730")] == 5_000
 
 
 def test_no_frames_give_an_empty_matrix() -> None:

@@ -95,6 +95,17 @@ def test_what_identifies_a_person_is_left_out_unless_allowed(name: str, why: str
     assert name in kinds(learned(attributes=attributes, allowed={name}))
 
 
+@pytest.mark.parametrize("name", ["female", "phone_service", "Do Not Email", "multiple_lines", "product_name"])
+def test_a_column_with_a_personal_word_in_its_name_is_used(name: str) -> None:
+    assert name in kinds(learned(attributes={name: ["yes", "no"] * 30}))
+
+
+def test_telephone_numbers_are_left_out_under_any_name() -> None:
+    attributes = {"hint": [f"+49 151 123456{number:02d}" for number in range(60)]}
+
+    assert reasons(learned(attributes=attributes)) == {"hint": "personal: its values look like telephone numbers"}
+
+
 def test_an_excluded_attribute_is_not_even_mentioned() -> None:
     found = learned(attributes={"bought": ["yes", "no"] * 30}, excluded={"bought"})
     assert (kinds(found), reasons(found)) == ({}, {})

@@ -82,7 +82,7 @@ def test_a_name_that_the_account_gave_is_not_given_again() -> None:
 def test_names_are_short() -> None:
     long = profile(-0.5, 1.9, spend=1.9, size=2.0, weekend=2.0, opens=-2.0, views=3.9)
 
-    assert names([long], leading=ORDER) == ["Very frequent buyers, top spend, many page views, mostly at weekends"]
+    assert names([long], leading=ORDER) == ["Very frequent buyers, top spend, many page views, rarely open e-mail"]
 
 
 def test_the_people_are_named_by_what_they_do() -> None:

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-EMPTY = {"received": 0, "new": 0, "duplicate": 0, "ignored": 0, "dead": 0}
+EMPTY: dict[str, Any] = {"received": 0, "new": 0, "duplicate": 0, "ignored": 0, "dead": 0, "notes": {}}
 
 
-def counts(**said: int) -> dict[str, int]:
+def counts(**said: int) -> dict[str, Any]:
     return {**EMPTY, "received": sum(said.values()), **said}
 
 

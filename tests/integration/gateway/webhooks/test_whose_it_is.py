@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-WRITE_KEY = "write-key"
+WRITE_KEY = "a-write-key-of-tests"
 
 
 @pytest.fixture

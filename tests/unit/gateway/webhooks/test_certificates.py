@@ -57,8 +57,12 @@ def test_a_failed_fetch_is_not_kept() -> None:
             raise UpstreamUnavailable("away")
         return b"pem"
 
-    source = FetchedCertificates(fail_once)
+    clock = Fetching()
+    source = FetchedCertificates(fail_once, clock.monotonic)
 
-    with pytest.raises(UpstreamUnavailable):
-        source.certificate(URL.format(1))
+    for _ in range(2):
+        with pytest.raises(UpstreamUnavailable):
+            source.certificate(URL.format(1))
+    assert len(asked) == 1  # it has a rest
+    clock.now = 30.0
     assert source.certificate(URL.format(1)) == b"pem"

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.webhooks.addresses import address_of, link_of
 from gateway.webhooks.provider import ItemRefused
-from gateway.webhooks.reading import Fields, address_of, json_of, link_of, listed
-from shared.errors import BadRequest
+from gateway.webhooks.reading import Fields, listed
 
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -19,14 +19,6 @@ ANYTHING = st.recursive(
 )
 READERS = ("text", "maybe_text", "address", "at_seconds", "at_milliseconds", "at_iso", "inner", "entries")
 LENIENT = ("raw", "fact", "long_text", "flag", "link", "tags")
-
-
-@pytest.mark.parametrize(
-    "body", [b"", b"{", b"\xff\xfe{}", b"[" * 100_000, b'{"a": 1} trailing', b'"\\ud800"'], ids=range(6)
-)
-def test_a_body_that_is_not_json_is_refused(body: bytes) -> None:
-    with pytest.raises(BadRequest):
-        json_of(body)
 
 
 def test_one_item_alone_is_a_list_of_one() -> None:

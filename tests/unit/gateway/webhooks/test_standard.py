@@ -108,7 +108,12 @@ def test_without_an_instant_of_its_own_an_event_has_the_messages(translated: Any
 
 @pytest.mark.parametrize(
     ("human", "signals"),
-    [(True, Signals(human="human_true")), (False, Signals(machine="human_false")), ("yes", Signals())],
+    [
+        (True, Signals(human="human_true")),
+        (False, Signals(machine="human_false")),
+        ("yes", Signals(human="human_true")),
+        ("perhaps", Signals()),
+    ],
 )
 def test_a_sender_may_judge_for_itself(samples: Any, human: Any, signals: Signals) -> None:
     item = {"webhook_id": "evt-1", "message": {**samples["standard"]["order"]["message"]}}

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.webhooks.incoming import Recipient
+from gateway.webhooks.notes import collected
 from gateway.webhooks.provider import ItemRefused
 from gateway.webhooks.reading import Fields
 from gateway.webhooks.traits import (
@@ -72,14 +73,54 @@ def test_a_crms_text_is_read_as_what_it_is(text: str, value: Any) -> None:
 
 
 def test_the_first_field_that_is_an_amount_counts() -> None:
-    fields = Fields({"revenue": "n/a", "total": "25.00", "value": 7})
+    fields = Fields({"revenue": "n/a", "total": "25.00", "value": 7, "currency": "eur"})
 
-    assert amount(fields, "revenue", "total", "value") == 25.0
+    assert worth(fields, "revenue", "total", "value") == (25.0, "EUR")
 
 
-@pytest.mark.parametrize("value", [True, None, "1,5", 1e13, math.nan, [1]])
-def test_what_is_no_amount_is_none(value: Any) -> None:
-    assert amount(Fields({"value": value}), "value") is None
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("49,90", (49.9, None)),
+        ("1,299.00", (1299.0, None)),
+        ("1.299,00 €", (1299.0, "EUR")),
+        (" -12 ", (-12.0, None)),
+        ("1e3", (1000.0, None)),
+        (7, (7.0, None)),
+        (None, (None, None)),
+        ("N/A", (None, None)),
+    ],
+)
+def test_an_amount_is_read_in_its_usual_spellings(text: Any, found: Any) -> None:
+    assert worth(Fields({"value": text}), "value") == found
+
+
+@pytest.mark.parametrize(
+    ("value", "what"),
+    [
+        (True, "is not an amount"),
+        ("free", "is not an amount"),
+        ("15%", "is not an amount"),
+        (1e13, "is not an amount"),
+        (10**309, "is not an amount"),
+        (math.nan, "is not an amount"),
+        (math.inf, "is not an amount"),
+        ([1], "is not an amount"),
+        ("1,299", "may be two numbers"),
+    ],
+)
+def test_what_is_no_amount_is_noted_and_of_an_order_refused(value: Any, what: str) -> None:
+    fields = Fields({"value": value}, "properties.")
+
+    with collected() as notes:
+        assert worth(fields, "value") == (None, None)
+    assert [note.detail for note in notes] == [f"properties.value {what}; the rest of the item was taken."]
+    with pytest.raises(ItemRefused, match=f"properties.value {what}"):
+        worth(fields, "value", type_="order_placed")
+
+
+def worth(fields: Fields, *names: str, type_: str = "survey_answered") -> tuple[float | None, str | None]:
+    return amount(fields, *names, currencies=("currency",), type_=type_)
 
 
 @pytest.mark.parametrize(("value", "code"), [("eur", "EUR"), (" USD ", "USD"), ("euro", None), (978, None)])
@@ -89,7 +130,9 @@ def test_a_currency_has_three_letters(value: Any, code: str | None) -> None:
 
 @pytest.mark.parametrize(("value", "name"), [("Europe/Paris", "Europe/Paris"), ("Mars/Olympus", None), (1, None)])
 def test_a_zone_is_one_that_exists(value: Any, name: str | None) -> None:
-    assert zone(value) == name
+    with collected() as notes:
+        assert zone(Fields({"timezone": value}), "timezone") == name
+    assert len(notes) == (name is None)
 
 
 HASHED = "hash:" + "5e" * 32
@@ -118,7 +161,9 @@ def test_who_is_not_told_is_refused() -> None:
 
 
 def test_an_address_that_is_none_is_nothing() -> None:
-    assert maybe_address("nobody") is None
+    with collected() as notes:
+        assert maybe_address(Fields({"email": "nobody"}), "email") is None
+    assert [note.detail for note in notes] == ["email is not an e-mail address; the rest of the item was taken."]
 
 
 @pytest.mark.parametrize(
