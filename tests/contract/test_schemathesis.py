@@ -58,7 +58,7 @@ WIDE = (
     "/deliveries/replay",
     *(prefix for line in TABLE for prefix in line.prefixes),
 )
-"""Paths that say nothing of methods: a contact's id may hold slashes, a verb could be an id, what lies below a prefix its service knows."""
+"""Paths that say nothing of methods: ids may hold slashes or be verbs; what lies below a prefix its service knows."""
 
 
 class Placed(GatewaySettings):
