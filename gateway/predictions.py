@@ -31,24 +31,31 @@ OnlyOf = Annotated[CapabilityName | None, Query(description="Only of this questi
     "/predictions",
     response_model=PredictionList,
     tags=["predictions"],
-    operation_id="listPredictions",
-    summary="List the best contacts",
+    operation_id="list_predictions",
+    summary="List the ranked contacts",
 )
 def list_predictions(
     visit: Reading,
     capability: Annotated[CapabilityName, Query(description="Which question.")],
     outcome: Annotated[OutcomeName | None, Query(description="Which outcome; default: the account's.")] = None,
     band: Annotated[Band | None, Query(description="Only this band.")] = None,
-    sort: Annotated[Literal["-score"], Query(description="Highest score first.")] = "-score",
+    sort: Annotated[
+        Literal["-score", "score"], Query(description="`-score`: highest score first; `score`: lowest first.")
+    ] = "-score",
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response:
-    """List the latest prediction about each contact, highest score first: whom to call today."""
+    """List the latest prediction about each contact, by score: whom to call today, or whom to leave alone."""
     name = _outcome(visit, capability, outcome)
     purpose = f"predictions {capability} {name} {band} {sort}"
     place: Any = visit.place(purpose, cursor)
     rows = visit.store.latest_predictions(
-        capability, name, band=band, limit=limit, after=None if place is None else (place[0], place[1])
+        capability,
+        name,
+        band=band,
+        limit=limit,
+        after=None if place is None else (place[0], place[1]),
+        ascending=sort == "score",
     )
     full = len(rows) == limit
     following = visit.cursor(purpose, [rows[-1].score, rows[-1].contact_id]) if full else None
@@ -59,7 +66,7 @@ def list_predictions(
     "/contacts/{contact_id:path}/predictions",
     response_model=ContactPredictions,
     tags=["predictions"],
-    operation_id="showPredictions",
+    operation_id="show_contact_predictions",
     summary="Show a contact's predictions",
 )
 def show_predictions(visit: Reading, contact_id: PathId) -> Response:
@@ -70,7 +77,7 @@ def show_predictions(visit: Reading, contact_id: PathId) -> Response:
     return json_of(ContactPredictions(contact_id=contact_id, predictions=[_answer(row) for row in rows]))
 
 
-@router.get("/models", response_model=ModelList, tags=["models"], operation_id="listModels", summary="List models")
+@router.get("/models", response_model=ModelList, tags=["models"], operation_id="list_models", summary="List models")
 def list_models(visit: Reading, capability: OnlyOf = None) -> Response:
     """List the registered versions of this account and which of them answer."""
     versions = visit.store.versions(capability)

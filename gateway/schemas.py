@@ -178,7 +178,7 @@ class StoredPrediction(Answer):
 class PredictionList(Answer):
     """A page of the ranked list."""
 
-    predictions: Annotated[list[StoredPrediction], Field(description="Highest score first.")]
+    predictions: Annotated[list[StoredPrediction], Field(description="In the order that was asked for.")]
     next_cursor: Annotated[str | None, Field(description="Send it as `cursor` for the next page; null at the end.")]
 
 
@@ -207,6 +207,12 @@ class ModelList(Answer):
     """The catalogue."""
 
     models: Annotated[list[ModelAnswer], Field(description="Newest first within capability and outcome.")]
+
+
+class HealthResponse(Answer):
+    """That the process lives."""
+
+    status: Annotated[Literal["alive"], Field(description="It answers.")]
 
 
 class ReadyResponse(Answer):

@@ -16,7 +16,7 @@ from shared.store.delivery_rows import (
     SubscriptionState,
 )
 from shared.store.identities import Identity
-from shared.store.migration import check, downgrade, migrate
+from shared.store.migration import check, downgrade, is_migrated, migrate
 from shared.store.pace import Pace
 from shared.store.rows import (
     Account,
@@ -75,6 +75,7 @@ __all__ = [
     "active_secrets",
     "check",
     "downgrade",
+    "is_migrated",
     "migrate",
     "open_database",
 ]

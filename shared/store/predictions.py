@@ -57,8 +57,9 @@ class Predictions(Scope):
         limit: int,
         band: str | None = None,
         after: tuple[int, str] | None = None,
+        ascending: bool = False,
     ) -> list[PredictionRow]:
-        """List contacts' latest predictions, highest score first; those without a score are left out.
+        """List contacts' latest predictions, ranked by score; those without a score are left out.
 
         Args:
             capability: a line of the capability table.
@@ -66,6 +67,7 @@ class Predictions(Scope):
             limit: at most so many.
             band: only this band.
             after: score and contact id of the last row seen.
+            ascending: lowest score first, else the highest; equal scores are ordered by contact id either way.
         """
         table = LatestPredictionTable
         statement = (
@@ -76,14 +78,19 @@ class Predictions(Scope):
                 table.outcome == outcome,
                 table.score.is_not(None),
             )
-            .order_by(table.score.desc(), table.contact_id)
+            .order_by(table.score if ascending else table.score.desc(), table.contact_id)
             .limit(limit)
         )
         if band is not None:
             statement = statement.where(table.band == band)
         if after is not None:
             score, contact_id = after
-            statement = statement.where(table.score <= score, or_(table.score < score, table.contact_id > contact_id))
+            beyond, at_least = (
+                (table.score > score, table.score >= score)
+                if ascending
+                else (table.score < score, table.score <= score)
+            )
+            statement = statement.where(at_least, or_(beyond, table.contact_id > contact_id))
         with self._predictions.reading() as connection:
             return [PredictionRow(*row) for row in connection.execute(statement)]
 
