@@ -62,8 +62,8 @@ def export(
     with opened_account(account) as (_, _, store):
         name = (outcome or store.default_outcome(capability)) if per_outcome else ""
         if name is None:
-            known = [one.name for one in store.outcomes(capability)]
-            raise UnknownOutcome(f"Name an outcome with --outcome: {', '.join(known)}.", outcomes=known)
+            names = [one.name for one in store.outcomes(capability)]
+            raise UnknownOutcome(f"Name an outcome with --outcome: {', '.join(names)}.", outcomes=names)
         if per_outcome:
             store.require_outcome(capability, name)
         ranked = status == "ok" and per_outcome
