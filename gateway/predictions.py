@@ -37,7 +37,7 @@ OnlyOf = Annotated[CapabilityName | None, Query(description="Only of this questi
     tags=["predictions"],
     operation_id="listPredictions",
     summary="List the ranked contacts",
-    responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
+    responses={200: {"content": {"text/csv": {"schema": {"type": "string"}, "example": ranked_list.csv_text([])}}}},
 )
 def list_predictions(
     visit: Reading,
