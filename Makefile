@@ -16,6 +16,8 @@ ARGS ?=
 # Half of the tests wait for processes and databases: two workers on two cores.
 WORKERS ?= 2
 COVERAGE_FLOOR ?= 95
+# One thread a worker: two workers whose libraries wait for each other's threads took twice the time of the processor.
+PYTEST = OMP_THREAD_LIMIT=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest
 UV_VERSION := 0.13.9
 
 BIN := .venv/bin
@@ -50,14 +52,14 @@ train: $(PRODUCT) ## Train and register: ACCOUNT=demo CAPABILITY=scoring OUTCOME
 	@exec $(BIN)/foretell --account $(ACCOUNT) train $(CAPABILITY) $(if $(OUTCOME),--outcome $(OUTCOME)) $(ARGS)
 
 test: $(DEV) ## Run the tests that take at most 5 minutes on 2 cores, with the coverage floor; ARGS goes to pytest
-	@$(BIN)/python -m pytest -m 'not slow' -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
+	@$(PYTEST) -m 'not slow' -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
 		--cov --cov-report=term:skip-covered --cov-fail-under=$(COVERAGE_FLOOR) $(ARGS)
 
 test-fast: $(DEV) ## Run what needs no database, process or training, in under a minute; ARGS goes to pytest
-	@$(BIN)/python -m pytest -m 'not slow' -q -n $(WORKERS) --dist loadfile tests/unit $(ARGS)
+	@$(PYTEST) -m 'not slow' -q -n $(WORKERS) --dist loadfile tests/unit $(ARGS)
 
 test-full: $(DEV) ## Run all tests, the slow ones too
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
+	@$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
 		--cov --cov-report=term:skip-covered --cov-fail-under=$(COVERAGE_FLOOR) $(ARGS)
 
 check: $(DEV) ## Lint, formatting, types, and which package may import which
