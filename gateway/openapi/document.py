@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +23,7 @@ from gateway.schemas import ContactsRequest, EventsRequest
 from shared.contracts.contact import ContactFields
 from shared.contracts.key import Scope
 from shared.serving.openapi import PROBLEM_SCHEMA
+from shared.values.addresses import MAX_CELL_CHARACTERS
 
 TITLE: Final = "Foretell"
 VERSION: Final = "1"
@@ -81,6 +83,7 @@ def merged(app: FastAPI) -> Document:
     document["webhooks"] = webhooks(document["components"]["schemas"])
     add_services(document)
     document["components"]["schemas"]["Problem"] = _PROBLEM
+    _name_by_email(document["components"]["schemas"])
     name_types(document)
     _add_errors(document, _scopes(app))
     add_headers(document, operations(document))
@@ -96,6 +99,23 @@ def operations(document: Document) -> Iterator[tuple[str, str, Document]]:
         for method in _METHODS:
             if method in item:
                 yield path, method, item[method]
+
+
+def _name_by_email(schemas: Document) -> None:
+    """Say what the gateway alone understands: a contact named by an address, which becomes its id on the way."""
+    named = deepcopy(schemas["InlineContact"])
+    named["properties"]["email"] = {
+        "anyOf": [{"type": "string", "maxLength": MAX_CELL_CHARACTERS}, {"type": "null"}],
+        "description": "Instead of `id`: the id of the contact that has this address is put in its place; the address "
+        "is neither kept nor passed on. Unknown: `unknown_contact`. With an `id` both must name the same contact.",
+        "examples": ["ann@example.com"],
+        "title": "Email",
+    }
+    named["anyOf"] = [{"required": ["id"]}, {"required": ["email"]}]
+    named["required"] = [name for name in named.get("required", []) if name != "id"]
+    if not named["required"]:
+        del named["required"]
+    schemas["InlineContact"] = named
 
 
 def _add_bodies(document: Document) -> None:

@@ -18,6 +18,7 @@ from shared.store.delivery_rows import (
 from shared.store.identities import Identity
 from shared.store.migration import check, downgrade, is_migrated, migrate
 from shared.store.pace import Pace
+from shared.store.ranking import Ending, Place, Wanted
 from shared.store.rows import (
     Account,
     AddedEvents,
@@ -57,11 +58,13 @@ __all__ = [
     "DeliveryRow",
     "DeliveryState",
     "DueDelivery",
+    "Ending",
     "EventCount",
     "EventTypeCount",
     "Identity",
     "KeyRow",
     "Pace",
+    "Place",
     "PredictionRow",
     "PromotionRow",
     "SecretRow",
@@ -72,6 +75,7 @@ __all__ = [
     "SubscriptionRow",
     "SubscriptionState",
     "VersionRow",
+    "Wanted",
     "active_secrets",
     "check",
     "downgrade",

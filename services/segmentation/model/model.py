@@ -55,6 +55,7 @@ class SegmentationModel:
     horizon_days: None = None
     reached_by: tuple[str, ...] = ()
     begun_by: tuple[str, ...] = ()
+    flag: None = None
     outcome: str = ""
 
     @property
