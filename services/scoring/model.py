@@ -12,6 +12,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.contracts.outcome import Flag
 from shared.contracts.prediction import Band, Grade, Source, Status
 from shared.errors import ArtifactRefused
 from shared.evaluation.calibration import Calibrator
@@ -80,6 +81,8 @@ class ScoringModel:
     """What the training saw; None for versions of before it was kept."""
     bounds: tuple[float, float] = (-np.inf, np.inf)
     """Smallest and largest calibrated margin of the training: no answer lies outside them."""
+    flag: Flag | None = None
+    """The attribute that says who has reached the outcome; None: an event does."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -188,6 +191,7 @@ class ScoringModel:
 
     def _described(self) -> dict[str, Any]:
         return {
+            **({} if self.flag is None else {"flag": self.flag._asdict()}),
             "format": FORMAT,
             "capability": "scoring",
             "outcome": self.outcome,
@@ -229,6 +233,7 @@ class ScoringModel:
                 reference=reference,
                 inputs=Inputs.from_json(described["inputs"]) if "inputs" in described else None,
                 bounds=tuple(described.get("bounds", (-np.inf, np.inf))),
+                flag=Flag(**described["flag"]) if "flag" in described else None,
             )
             model.require_whole()
         except (*_UNREADABLE, BadZipFile) as error:

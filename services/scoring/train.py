@@ -165,6 +165,7 @@ def fitted(
         horizon_days=None if stuff.flat else stuff.outcome.horizon_days,
         trained_at=instant_of(now),
         reached_by=stuff.reached_by,
+        flag=stuff.outcome.flag,
         feature_set=chosen.feature_set,
         learner=learner,
         calibrator=calibrator,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from shared.features.feature import Feature
 from shared.features.feature_set import FeatureSet
 from shared.features.phrases import EVEN_TREND, phrase, readable_value
-from shared.ties import rounded
+from shared.ties import in_words, rounded
 
 MOST_REASONS = 10
 _NOTHING = 1e-9
@@ -78,7 +78,7 @@ class Things:
         return [
             self._listed(first[:count], row, (by_column, totals, weights), of_leaving=of_leaving)[:most]
             for row, by_column, totals, weights, first, count in zip(
-                rounded(values).tolist(),
+                values.tolist(),
                 rounded(shares).tolist(),
                 of_thing.tolist(),
                 weight.tolist(),
@@ -122,7 +122,8 @@ class Things:
     ) -> ReasonPart:
         """Speak for a thing through the variant that pushes hardest in its direction and is understood.
 
-        Where every variant that pushes so sounds as if it pushed the other way, the text says that the data has it so.
+        Of equal variants the one first by name speaks. Where every variant that pushes so sounds as if it pushed the
+        other way, the text says that the data has it so.
         """
         sign = 1.0 if total > 0 else -1.0
         pushing = sorted(columns, key=lambda column: -sign * share[column])
@@ -133,7 +134,7 @@ class Things:
             if sign * share[column] > 0 and not (of_leaving and _sounds_wrong(features[column], row[column], total))
         )
         chosen = next(plain, pushing[0])
-        feature, value = features[chosen], row[chosen]
+        feature, value = features[chosen], in_words(row[chosen])
         text = phrase(feature, value)
         if of_leaving and _sounds_wrong(feature, value, total):
             text += f" (in your data, beside all else, a sign of {'leaving' if total > 0 else 'staying'})"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from shared.capabilities import Capability
+from shared.contracts.outcome import Flag
 from shared.contracts.prediction import Answer, Prediction, Source, Status
 from shared.contracts.request import PredictionRequest
 from shared.contracts.rows import Microseconds
@@ -120,6 +121,10 @@ class ServedModel(Protocol):
     @property
     def lookback_days(self) -> int:
         """How far back events are read: two years, more where longer silent contacts are asked about."""
+
+    @property
+    def flag(self) -> Flag | None:
+        """The attribute whose value says that a contact has reached the outcome; None: an event says it."""
 
     @property
     def feature_set(self) -> FeatureColumns:

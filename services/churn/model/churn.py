@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from services.churn.model.periods import Matrix, Periods, Vector, expanded, time_columns
 from services.churn.model.reference import ChurnReference
-from shared.contracts.outcome import BAND_LIFTS
+from shared.contracts.outcome import BAND_LIFTS, Flag
 from shared.contracts.prediction import Grade
 from shared.contracts.rows import DAY
 from shared.errors import ArtifactRefused
@@ -60,6 +60,8 @@ class ChurnModel:
     """What the training saw; None for versions of before it was kept."""
     bounds: tuple[float, float] = (-np.inf, np.inf)
     """Smallest and largest calibrated margin of the training: no answer lies outside them."""
+    flag: Flag | None = None
+    """Flat data: the attribute that says who has left."""
 
     @property
     def is_flat(self) -> bool:
@@ -185,6 +187,7 @@ class ChurnModel:
 
 def _described(model: ChurnModel) -> dict[str, Any]:
     return {
+        **({} if model.flag is None else {"flag": model.flag._asdict()}),
         "format": FORMAT,
         "capability": CAPABILITY,
         "outcome": model.outcome,
@@ -235,6 +238,7 @@ def _read(described: Mapping[str, Any], text: str | None, reference: ChurnRefere
         band_lifts=tuple(described["band_lifts"]),
         inputs=Inputs.from_json(described["inputs"]) if "inputs" in described else None,
         bounds=tuple(described.get("bounds", (-np.inf, np.inf))),
+        flag=Flag(**described["flag"]) if "flag" in described else None,
     )
 
 

@@ -200,6 +200,7 @@ def _model(
         band_lifts=stuff.outcome.band_lifts,
         inputs=served.inputs,
         bounds=served.bounds,
+        flag=stuff.outcome.flag,
         **time,
     )
 

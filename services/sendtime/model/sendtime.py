@@ -54,6 +54,7 @@ class SendTimeModel:
     reached_by: tuple[str, ...] = ()
     begun_by: tuple[str, ...] = ()
     lookback_days: int = LOOKBACK_DAYS
+    flag: None = None
     horizon_days: int = 1
     feature_set: LocalTime = LocalTime()
 

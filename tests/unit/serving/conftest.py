@@ -40,10 +40,11 @@ class FakeModel:
     trained_at: datetime = datetime(2026, 5, 20, tzinfo=UTC)
     reached_by: tuple[str, ...] = ("deal_won",)
     begun_by: tuple[str, ...] = ()
+    flag: Any = None
     lookback_days: int = 730
     feature_set: Any = field(
         default_factory=lambda: SimpleNamespace(
-            needs_local_time=True, names=("events",), features=(SimpleNamespace(attribute="plan"),)
+            needs_local_time=True, names=("events",), features=(SimpleNamespace(attribute="country"),)
         )
     )
     gate: threading.Event | None = None
