@@ -21,7 +21,7 @@ from shared.store import Database, VersionRow
 from shared.training.candidates import calibrated
 from shared.training.card import card
 from shared.training.choices import Choices, Progress, silent
-from shared.training.columns import chosen_columns, inputs_of
+from shared.training.columns import chosen_columns, inputs_of, questions
 from shared.training.competition import Competition, auc_with, compete
 from shared.training.gating import NO_NEWER_FRAMES, Newer, compared
 from shared.training.material import Material, material, order_notes
@@ -154,7 +154,7 @@ def fitted(
         importance=importance,
         leaks=chosen.suspects,
         left_out=chosen.left_out,
-        notes=order_notes(stuff),
+        notes=[*order_notes(stuff), *questions(chosen)],
         auc_with_suspects=with_suspects,
         most=ONE_MOMENT_GRADE if stuff.one_moment else "A",
     )

@@ -35,6 +35,9 @@ class Chosen:
     """Of the material's frames, shape (n, p)."""
     left_out: tuple[LeftOut, ...]
     suspects: tuple[Leak, ...]
+    """Left out until somebody says that they are known before the outcome."""
+    questioned: tuple[Leak, ...]
+    """Kept, for nothing speaks against them but that they are strong; somebody should say so all the same."""
     suspected: FeatureSet
     """The columns of the suspects."""
     suspected_values: Matrix
@@ -60,7 +63,8 @@ def chosen_columns(
         InsufficientData: nothing is left that tells contacts apart.
     """
     values = matrix(learned.feature_set, stuff.pasts, stuff.frames.contact, stuff.frames.cutoff)
-    suspects = _suspects(stuff, learned.feature_set, values, allowed)
+    found = _suspects(stuff, learned.feature_set, values, allowed)
+    suspects = [leak for leak in found if leak.evidence != "strong"]
     leaking = {leak.name for leak in suspects}
     times = stuff.times
     calendar = np.full(values.shape[1], 0.5) if times is None else calendar_auc(values, times)
@@ -99,6 +103,7 @@ def chosen_columns(
         values[:, kept],
         left_out,
         tuple(suspects),
+        tuple(leak for leak in found if leak.evidence == "strong"),
         learned.feature_set.take(suspected),
         values[:, suspected],
     )
@@ -109,6 +114,14 @@ def inputs_of(stuff: Material, chosen: Chosen) -> Inputs:
     return Inputs.of(
         chosen.feature_set, chosen.values, stuff.frames.label, stuff.frames.contact, known=stuff.pasts.attributes
     )
+
+
+def questions(chosen: Chosen) -> list[str]:
+    """Ask about the strong columns that were kept."""
+    return [
+        f"{leak}. Is it known before the outcome? If not, train again with --forbid '{leak.name}'."
+        for leak in chosen.questioned
+    ]
 
 
 def _suspects(stuff: Material, feature_set: FeatureSet, values: Matrix, allowed: Collection[str]) -> list[Leak]:

@@ -22,7 +22,7 @@ from shared.learners.columns import Columns
 from shared.learners.trees import TreeShape
 from shared.training.candidates import Entry, Refitted, calibrated
 from shared.training.choices import Progress, silent
-from shared.training.columns import Chosen, chosen_columns, inputs_of
+from shared.training.columns import Chosen, chosen_columns, inputs_of, questions
 from shared.training.competition import Competition, compete, entered
 from shared.training.material import order_notes
 from shared.training.problem import Problem
@@ -148,7 +148,7 @@ def _flat(stuff: ChurnMaterial, chosen: Chosen, now: Microseconds, progress: Pro
         importance=importance,
         leaks=chosen.suspects,
         left_out=chosen.left_out,
-        notes=order_notes(stuff.closed),
+        notes=[*order_notes(stuff.closed), *questions(chosen)],
     )
     hazard = cumulative_hazard(competed.winner.margin[competed.judged][:, None])
     reference = ChurnReference.of(hazard, -np.expm1(-hazard), chosen.values[competed.judged])
