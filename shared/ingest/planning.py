@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from shared.contracts.identity import SHARED_BY
 from shared.errors import BadRequest, FileRefused
 from shared.ingest.cells import present
 from shared.ingest.files import open_table
 from shared.ingest.plan import Plan, PlannedColumn, Subject, Use
-from shared.ingest.plan_notes import SHARED_BY, shown, warnings
+from shared.ingest.plan_notes import shown, warnings
 from shared.ingest.roles import FIELDS, Roles, found_names, is_data
 from shared.ingest.table import Options, Progress, Record, Table, no_progress
 from shared.ingest.tally import ColumnTally
