@@ -148,7 +148,7 @@ class DelimitedTable:
     def _first_rows(self, lines: _Lines, most: int) -> list[_Row]:
         """Read the first rows, of whatever number of cells; fewer where the file ends or breaks before."""
         found: list[_Row] = []
-        with suppress(UNPACK_ERRORS):
+        with suppress(*UNPACK_ERRORS):
             found += islice(self._rows(lines, 0), most)
         return found
 
