@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal, NamedTuple, Protocol, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from shared.contracts.bounds import MAX_NAME_CHARACTERS, MAX_TEXT_CHARACTERS, no_control, readable
-
 from shared.values.missing import is_missing
 from shared.values.truth import read_truth
 
