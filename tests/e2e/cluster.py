@@ -17,7 +17,7 @@ from tests.e2e.balancer import Balancer
 from tests.e2e.installation import free_ports
 
 REPLICAS = 2
-START_SECONDS = 120.0
+START_SECONDS = 300.0
 IDENTITY_KEY = "i" * 64
 SERVICES = tuple(line.name for line in TABLE)
 EVERYTHING = (*SERVICES, "worker", "gateway")
@@ -82,11 +82,14 @@ class Cluster:
     ready_after: dict[str, list[float]] = field(default_factory=dict)
     """Seconds from the start of a replacement until it was ready, by name."""
 
-    async def replace(self, replica: Replica, *, empty_cache: bool = False) -> None:
-        """Stop one replica and start it again, as a rolling update does."""
-        await replica.stop()
+    async def replace(self, replicas: Sequence[Replica], *, empty_cache: bool = False) -> None:
+        """Stop some replicas and start them again, as rolling updates of several processes at once do."""
+        await asyncio.gather(*(replica.stop() for replica in replicas))
         if empty_cache:
-            shutil.rmtree(self.home / "cache", ignore_errors=True)
+            shutil.rmtree(self.home / "cache")
+        await asyncio.gather(*(self._start_again(replica) for replica in replicas))
+
+    async def _start_again(self, replica: Replica) -> None:
         replica.start()
         began = time.monotonic()
         await replica.ready(self.balancers[replica.name])

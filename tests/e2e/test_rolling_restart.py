@@ -146,7 +146,7 @@ async def test_replacing_a_gateway_and_a_service_fails_no_request(tmp_path: Path
     async with running(golden_home(tmp_path / "var", registered=False), ("scoring", "gateway")) as cluster:
         load = Load(cluster)
         asking = asyncio.gather(*(load.ask("/score", question("scoring")) for _ in range(2)))
-        await asyncio.gather(*(cluster.replace(pool[0]) for pool in cluster.pools.values()))
+        await cluster.replace([pool[0] for pool in cluster.pools.values()])
         load.ended.set()
         await asking
 
@@ -168,9 +168,8 @@ async def test_a_rolling_restart_of_everything_fails_no_request_and_loses_nothin
             telling = asyncio.create_task(load.ask("/events", news))
             asking = asyncio.gather(*(load.ask(PATHS[name], question(name)) for name in SERVICES))
             publishing_ = asyncio.create_task(publishing(store, load.ended))
-            for pool in cluster.pools.values():
-                for replica in pool:
-                    await cluster.replace(replica, empty_cache=empty_cache and replica.name in SERVICES)
+            for one_of_each in zip(*cluster.pools.values(), strict=True):
+                await cluster.replace(one_of_each, empty_cache=empty_cache)
             load.ended.set()
             await asking
             told, published = await telling, await publishing_
