@@ -15,6 +15,7 @@ from foretell.commands import (
     keys,
     models,
     outcomes,
+    predictions,
     running,
     sources,
     store,
@@ -45,6 +46,7 @@ app.command("import", epilog=data.IMPORT_EXAMPLES)(data.import_files)
 app.add_typer(outcomes.app, name="outcomes")
 app.add_typer(training.app, name="train")
 app.add_typer(models.app, name="models")
+app.add_typer(predictions.app, name="predictions")
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(keys.app, name="keys")
 app.add_typer(subscriptions.app, name="subscriptions")

@@ -44,6 +44,7 @@ from shared.contracts.sealed import Seal
 from shared.serving import problem
 from shared.serving.middleware import BodyLimit, RequestContext
 from shared.serving.readiness import StoreLook
+from shared.serving.routing import EquivalentRequests
 from shared.settings import GatewaySettings
 from shared.store import Database, open_database
 
@@ -92,6 +93,7 @@ def create_app(
     app.add_middleware(QuotaHeaders)
     allow_origins(app, settings.cors_origins)
     app.add_middleware(pages.SecurityHeaders)
+    app.add_middleware(EquivalentRequests)
     app.add_middleware(RequestContext, metrics=metrics, within_seconds=settings.request_timeout_seconds)
     # Written when it is first asked for: that takes a second, which no start needs to wait for.
     app.openapi = cache(partial(openapi.merged, app))  # type: ignore[method-assign]

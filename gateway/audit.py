@@ -18,7 +18,7 @@ class AuditEntry(Answer):
     """One administrative action."""
 
     number: Annotated[int, Field(description="1 for the account's first one; no number is given twice.")]
-    at: Annotated[datetime, Field(description="When, UTC.")]
+    occurred_at: Annotated[datetime, Field(description="When, UTC.")]
     actor: Annotated[str, Field(description="Public id of a key, `command line`, or `system`.")]
     action: Annotated[str, Field(description="What was done, such as `key.created`.")]
     target: Annotated[str, Field(description="What it was done to; of a contact the keyed hash of its id.")]
@@ -32,7 +32,9 @@ class AuditList(Answer):
     next_cursor: Annotated[str | None, Field(description="Send it as `cursor` for the next page; null at the end.")]
 
 
-@router.get("/audit", response_model=AuditList, operation_id="listAudit", summary="List administrative actions")
+@router.get(
+    "/audit", response_model=AuditList, operation_id="list_audit_entries", summary="List administrative actions"
+)
 def list_audit(visit: Administering, limit: Limit = 100, cursor: Cursor = None) -> Response:
     """List who administered what: keys, outcomes, segments, promotions, exports and erasures, the newest first."""
     place: Any = visit.place("audit", cursor)
@@ -41,7 +43,7 @@ def list_audit(visit: Administering, limit: Limit = 100, cursor: Cursor = None) 
     entries = [
         AuditEntry(
             number=row.number,
-            at=instant_of(row.at),
+            occurred_at=instant_of(row.at),
             actor=row.actor,
             action=row.action,
             target=row.target,

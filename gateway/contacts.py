@@ -1,12 +1,13 @@
 """Routes of contacts and events: taken in, listed, shown."""
 
 from typing import Annotated
+from urllib.parse import quote
 
 from fastapi import APIRouter, Path
 from pydantic import AfterValidator
 from starlette.responses import Response
 
-from gateway.context import Body, Cursor, Ingesting, Limit, Reading, Visit, json_of, now
+from gateway.context import Body, Cursor, Ingesting, Limit, Reading, Visit, created, json_of, now
 from gateway.idempotency import once
 from gateway.ingest import contacts as contact_intake
 from gateway.ingest import events as event_intake
@@ -44,7 +45,7 @@ PathId = Annotated[
     "/contacts",
     response_model=ContactsResponse,
     tags=["contacts"],
-    operation_id="putContacts",
+    operation_id="put_contacts",
     summary="Create or update many contacts",
 )
 @once
@@ -59,8 +60,9 @@ def put_contacts(visit: Ingesting, body: Body) -> Response:
 @router.put(
     "/contacts/{contact_id:path}",
     response_model=StoredContactResponse,
+    responses={201: {"model": StoredContactResponse, "description": "It is a new one."}},
     tags=["contacts"],
-    operation_id="putContact",
+    operation_id="put_contact",
     summary="Create or update a contact",
 )
 @once
@@ -69,11 +71,33 @@ def put_contact(visit: Ingesting, contact_id: PathId, body: Body) -> Response:
     visit.concerned.add(contact_id)
     answer = contact_intake.put(visit.store, contact_id, body, _arrival(visit))
     _count(visit, "contact", {answer.status: 1})
+    if answer.status == "created":
+        return created(visit, answer, f"/contacts/{quote(contact_id, safe='')}")
+    return json_of(answer)
+
+
+@router.patch(
+    "/contacts/{contact_id:path}",
+    response_model=StoredContactResponse,
+    tags=["contacts"],
+    operation_id="change_contact",
+    summary="Change a contact",
+)
+@once
+def change_contact(visit: Ingesting, contact_id: PathId, body: Body) -> Response:
+    """Change a known contact, as JSON Merge Patch (RFC 7396) says.
+
+    What is left out stays as it is. `null` ends what is known: an attribute is unknown from now on (what it was before
+    stays true of its time), a time zone is taken away. Consent is granted or denied, never taken back unsaid.
+    """
+    visit.concerned.add(contact_id)
+    answer = contact_intake.change(visit.store, contact_id, body, _arrival(visit))
+    _count(visit, "contact", {answer.status: 1})
     return json_of(answer)
 
 
 @router.post(
-    "/events", response_model=EventsResponse, tags=["events"], operation_id="addEvents", summary="Record events"
+    "/events", response_model=EventsResponse, tags=["events"], operation_id="add_events", summary="Record events"
 )
 @once
 def add_events(visit: Ingesting, body: Body) -> Response:
@@ -87,7 +111,7 @@ def add_events(visit: Ingesting, body: Body) -> Response:
 
 
 @router.get(
-    "/contacts", response_model=ContactList, tags=["contacts"], operation_id="listContacts", summary="List contacts"
+    "/contacts", response_model=ContactList, tags=["contacts"], operation_id="list_contacts", summary="List contacts"
 )
 def list_contacts(visit: Reading, limit: Limit = 100, cursor: Cursor = None) -> Response:
     """List contacts by id, a page at a time."""
@@ -101,7 +125,7 @@ def list_contacts(visit: Reading, limit: Limit = 100, cursor: Cursor = None) -> 
     "/contacts/{contact_id:path}",
     response_model=ContactAnswer,
     tags=["contacts"],
-    operation_id="showContact",
+    operation_id="show_contact",
     summary="Show a contact",
 )
 def show_contact(visit: Reading, contact_id: PathId) -> Response:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from anyio import Semaphore, fail_after
 from fastapi import Depends, Query, Request
+from fastapi.dependencies.models import Dependant
 from pydantic import BaseModel
 from starlette.responses import Response
 
@@ -24,6 +25,7 @@ from shared.contracts.instants import microseconds
 from shared.contracts.key import Scope
 from shared.contracts.rows import Microseconds
 from shared.errors import NotAuthenticated, StoreUnavailable
+from shared.serving.query import refuse_unknown_query
 from shared.serving.readiness import StoreLook
 from shared.settings import GatewaySettings
 from shared.store import AccountStore, Database
@@ -120,6 +122,7 @@ async def visit(request: Request, scope: Scope) -> Visit:
         NotAuthenticated: no valid key.
         LimitReached: the key has used its quota up, or the address has failed too often.
         NotAllowed: the key lacks the scope.
+        BadRequest: a query parameter is not known here.
     """
     gateway = gateway_of(request)
     caller = await _caller(gateway, request)
@@ -127,6 +130,7 @@ async def visit(request: Request, scope: Scope) -> Visit:
     request.state.facts = facts
     quota = await gateway.limits.admit(caller.public_id, spends=scope in _SPENDING, noted_in=request.state)
     permit(caller, scope)
+    await refuse_unknown_query(request)
     return Visit(gateway, caller, request.state.request_id, quota, facts)
 
 
@@ -141,6 +145,12 @@ async def _caller(gateway: Gateway, request: Request) -> Caller:
     except NotAuthenticated:
         gateway.limits.count_failure(address)
         raise
+
+
+def scope_of(dependant: Dependant) -> Scope | None:
+    """Return the scope that a route needs; None: it is asked without a key."""
+    found: list[Scope] = [scope for one in dependant.dependencies if (scope := getattr(one.call, "scope", None))]
+    return found[0] if found else None
 
 
 def _with(scope: Scope, *, writes: bool = True) -> Callable[[Request], AsyncIterator[Visit]]:
@@ -161,6 +171,7 @@ def _with(scope: Scope, *, writes: bool = True) -> Callable[[Request], AsyncIter
         async with made.gateway.writing(deadline.seconds_left()):
             yield made
 
+    allowed.scope = scope  # type: ignore[attr-defined]
     return allowed
 
 
@@ -177,6 +188,18 @@ Cursor = Annotated[str | None, Query(max_length=4_000, description="`next_cursor
 def json_of(answer: BaseModel) -> Response:
     """Write an answer; called in the route's thread, so that long lists do not hold the event loop."""
     return Response(answer.model_dump_json(), media_type="application/json")
+
+
+def created(visit: Visit, answer: BaseModel, path: str) -> Response:
+    """Write the answer to a creation: 201, and in `Location` where it lies.
+
+    Args:
+        visit: whose gateway is reached from outside under a public URL, where one is set.
+        answer: what is shown of it.
+        path: of what was made, percent-encoded.
+    """
+    base = visit.gateway.settings.public_url or ""
+    return Response(answer.model_dump_json(), 201, media_type="application/json", headers={"Location": f"{base}{path}"})
 
 
 def now() -> Microseconds:

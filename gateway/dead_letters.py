@@ -19,7 +19,9 @@ OfSource = Annotated[str | None, Query(description="Only of this source.", max_l
 WithReason = Annotated[str | None, Query(description="Only with this reason.", max_length=200)]
 
 
-@router.get("/dead-letters", response_model=DeadLetterList, operation_id="listDeadLetters", summary="List dead letters")
+@router.get(
+    "/dead-letters", response_model=DeadLetterList, operation_id="list_dead_letters", summary="List dead letters"
+)
 def list_letters(
     visit: Administering,
     limit: Limit = 100,
@@ -39,15 +41,21 @@ def list_letters(
 
 
 @router.get(
-    "/dead-letters/{id}", response_model=DeadLetterAnswer, operation_id="showDeadLetter", summary="Show a dead letter"
+    "/dead-letters/{dead_letter_id}",
+    response_model=DeadLetterAnswer,
+    operation_id="show_dead_letter",
+    summary="Show a dead letter",
 )
-def show_letter(visit: Administering, id: LetterId) -> Response:
+def show_letter(visit: Administering, dead_letter_id: LetterId) -> Response:
     """Show an item that could not be taken, and why."""
-    return json_of(_answer(_known(visit, id)))
+    return json_of(_answer(_known(visit, dead_letter_id)))
 
 
 @router.post(
-    "/dead-letters/all/retry", response_model=RetryAnswer, operation_id="retryDeadLetters", summary="Retry dead letters"
+    "/dead-letters/all/retry",
+    response_model=RetryAnswer,
+    operation_id="retry_dead_letters",
+    summary="Retry dead letters",
 )
 @once_alone
 def retry_all(visit: Administering, asked: RetryRequest) -> Response:
@@ -59,12 +67,15 @@ def retry_all(visit: Administering, asked: RetryRequest) -> Response:
 
 
 @router.post(
-    "/dead-letters/{id}/retry", response_model=RetryAnswer, operation_id="retryDeadLetter", summary="Retry one"
+    "/dead-letters/{dead_letter_id}/retry",
+    response_model=RetryAnswer,
+    operation_id="retry_dead_letter",
+    summary="Retry one",
 )
 @once_alone
-def retry_letter(visit: Administering, id: LetterId) -> Response:
+def retry_letter(visit: Administering, dead_letter_id: LetterId) -> Response:
     """Try a letter again: it goes when it is taken, else it stays and says why."""
-    taken = visit.gateway.retrying(visit.store).retry(_known(visit, id), at=now())
+    taken = visit.gateway.retrying(visit.store).retry(_known(visit, dead_letter_id), at=now())
     return json_of(RetryAnswer(taken=int(taken), dead=int(not taken)))
 
 

@@ -3,11 +3,14 @@
 from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.context import visit
+from gateway.bodies import body_of
+from gateway.context import Visit, visit
+from gateway.naming import may_name_by_email, with_ids
 from shared.capabilities import TABLE, Capability
 from shared.contracts.key import Scope
 
@@ -33,7 +36,10 @@ def forwarding(line: Capability) -> Callable[[Request], Awaitable[Response]]:
         scope: Scope = "read" if request.method in _READS else "predict"
         here = await visit(request, scope)
         left = here.quota.remaining_contacts
-        answer = await here.gateway.upstreams.answer(line, request, here.caller, here.request_id, quota_contacts=left)
+        body = await _named(here, request) if request.scope["path"] == line.path else None
+        answer = await here.gateway.upstreams.answer(
+            line, request, here.caller, here.request_id, quota_contacts=left, body=body
+        )
         if answer.status_code == TOO_MANY and left is not None:  # the service knows what is left, not for how long
             raise here.quota.refused(
                 "contacts", f"This key may ask about {left:,} more contacts for now; ask about fewer, or wait."
@@ -41,3 +47,12 @@ def forwarding(line: Capability) -> Callable[[Request], Awaitable[Response]]:
         return answer
 
     return forward
+
+
+async def _named(here: Visit, request: Request) -> bytes:
+    """Read the body of a prediction request; contacts named by an e-mail address get their ids."""
+    body = await body_of(request)
+    if not may_name_by_email(body):
+        return body
+    key = here.gateway.settings.identity_key.get_secret_value().encode()
+    return await run_in_threadpool(with_ids, body, here.store, key)

@@ -6,23 +6,23 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from gateway.context import gateway_of
-from gateway.schemas import ReadyResponse
+from gateway.schemas import HealthResponse, ReadyResponse
 from shared.serving.readiness import judged
 
 router = APIRouter(tags=["operations"])
 
 
-@router.get("/healthz", operation_id="checkHealth", summary="Is the process alive?")
-async def healthz() -> dict[str, str]:
+@router.get("/healthz", response_model=HealthResponse, operation_id="check_health", summary="Is the process alive?")
+async def healthz() -> HealthResponse:
     """Answer as long as the event loop turns."""
-    return {"status": "alive"}
+    return HealthResponse(status="alive")
 
 
 @router.get(
     "/readyz",
     response_model=ReadyResponse,
     responses={503: {"model": ReadyResponse, "description": "Keys cannot be checked."}},
-    operation_id="checkReady",
+    operation_id="check_readiness",
     summary="Can requests be served?",
 )
 async def readyz(request: Request) -> Response:

@@ -1,12 +1,12 @@
 """Routes of outcome definitions: what the account wants predicted."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 from pydantic import ValidationError
 from starlette.responses import Response
 
-from gateway.context import Administering, Reading, json_of
+from gateway.context import Administering, Reading, created, json_of
 from gateway.idempotency import once
 from gateway.schemas import OutcomeAnswer, OutcomeFields, OutcomeList, WithOutcomes
 from shared.capabilities import TABLE
@@ -17,10 +17,11 @@ from shared.serving.problem import invalid
 router = APIRouter(tags=["outcomes"])
 PathName = Annotated[OutcomeName, Path(description="Lower-case letters, digits and _.")]
 OfCapability = Annotated[WithOutcomes, Query(description="Which question the outcome belongs to.")]
+CREATED: dict[int | str, dict[str, Any]] = {201: {"model": OutcomeAnswer, "description": "It is a new one."}}
 OnlyOf = Annotated[WithOutcomes | None, Query(description="Only of this question; default: of all.")]
 
 
-@router.get("/outcomes", response_model=OutcomeList, operation_id="listOutcomes", summary="List outcomes")
+@router.get("/outcomes", response_model=OutcomeList, operation_id="list_outcomes", summary="List outcomes")
 def list_outcomes(visit: Reading, capability: OnlyOf = None) -> Response:
     """List the outcomes of this account, the built-in ones among them."""
     names = [capability] if capability else [line.name for line in TABLE if line.per_outcome]
@@ -32,7 +33,7 @@ def list_outcomes(visit: Reading, capability: OnlyOf = None) -> Response:
     return json_of(OutcomeList(outcomes=found))
 
 
-@router.get("/outcomes/{name}", response_model=OutcomeAnswer, operation_id="showOutcome", summary="Show an outcome")
+@router.get("/outcomes/{name}", response_model=OutcomeAnswer, operation_id="show_outcome", summary="Show an outcome")
 def show_outcome(visit: Reading, name: PathName, capability: OfCapability = "scoring") -> Response:
     """Show how an outcome is defined."""
     outcome = visit.store.outcome(capability, name)
@@ -41,7 +42,13 @@ def show_outcome(visit: Reading, name: PathName, capability: OfCapability = "sco
     return json_of(_answer(outcome, visit.store.default_outcome(capability)))
 
 
-@router.put("/outcomes/{name}", response_model=OutcomeAnswer, operation_id="putOutcome", summary="Define an outcome")
+@router.put(
+    "/outcomes/{name}",
+    response_model=OutcomeAnswer,
+    responses=CREATED,
+    operation_id="put_outcome",
+    summary="Define an outcome",
+)
 @once
 def put_outcome(
     visit: Administering, name: PathName, fields: OutcomeFields, capability: OfCapability = "scoring"
@@ -52,11 +59,13 @@ def put_outcome(
         outcome = Outcome(name=name, capability=capability, **given)
     except ValidationError as error:
         raise invalid([{**entry} for entry in error.errors(include_url=False)], given) from error
+    is_new = visit.store.outcome(capability, name) is None
     visit.store.put_outcome(outcome)
-    return json_of(_answer(outcome, visit.store.default_outcome(capability)))
+    answer = _answer(outcome, visit.store.default_outcome(capability))
+    return created(visit, answer, f"/outcomes/{name}?capability={capability}") if is_new else json_of(answer)
 
 
-@router.delete("/outcomes/{name}", status_code=204, operation_id="deleteOutcome", summary="Delete an outcome")
+@router.delete("/outcomes/{name}", status_code=204, operation_id="delete_outcome", summary="Delete an outcome")
 @once
 def delete_outcome(visit: Administering, name: PathName, capability: OfCapability = "scoring") -> Response:
     """Delete an outcome's definition; a redefined built-in one becomes what it was."""

@@ -7,10 +7,10 @@ from typing import Final
 from fastapi import APIRouter, Request
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.openapi import as_3_0
+from gateway.openapi import VERSION, as_3_0
 
 router = APIRouter(include_in_schema=False)
 
@@ -49,11 +49,35 @@ _PAGE: Final = """<!doctype html>
 </body>
 </html>
 """
+_LINKS: Final = {
+    "docs": ("docs", "The API, to read and to try"),
+    "openapi": ("openapi.json", "The same as an OpenAPI 3.1 document"),
+    "openapi_3_0": ("openapi-3.0.json", "and as OpenAPI 3.0, for generators that know no newer"),
+    "health": ("healthz", "Whether this process lives"),
+    "readiness": ("readyz", "Whether it can serve"),
+}
+"""Relative, so that they hold below any prefix."""
+_START_PAGE: Final = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Foretell</title>
+</head>
+<body>
+<h1>Foretell</h1>
+<p>Predictions for marketing automation, from models trained on your own data.</p>
+<ul>
+{links}
+</ul>
+</body>
+</html>
+"""
 _START: Final = """SwaggerUIBundle({
   url: "openapi.json",
   dom_id: "#page",
   deepLinking: true,
-  persistAuthorization: false,
+  persistAuthorization: true,
   validatorUrl: null,
 });
 """
@@ -78,6 +102,23 @@ class SecurityHeaders:
         await self.app(scope, receive, send_with_headers if scope["type"] == "http" else send)
 
 
+@router.get("/")
+async def start_page(request: Request) -> Response:
+    """Say what this is and where to go on: to people as a page, to programs as JSON."""
+    if "text/html" in request.headers.get("accept", ""):
+        links = "\n".join(f'<li><a href="{path}">{text}</a></li>' for path, text in _LINKS.values())
+        return Response(_START_PAGE.format(links=links), media_type="text/html")
+    return JSONResponse(
+        {"name": "Foretell", "version": VERSION, **{name: f"/{path}" for name, (path, _) in _LINKS.items()}}
+    )
+
+
+@router.get("/docs/")
+async def docs_below() -> Response:
+    """Lead to the page itself: what it loads lies beside it."""
+    return RedirectResponse("../docs", 308)
+
+
 @router.get("/docs")
 async def docs() -> Response:
     """Show the API in a browser."""
@@ -85,7 +126,7 @@ async def docs() -> Response:
 
 
 @router.get("/docs/start.js")
-async def start() -> Response:
+async def start_script() -> Response:
     """Start the page; a file of its own, so that no inline script need be allowed."""
     return Response(_START, media_type="text/javascript")
 

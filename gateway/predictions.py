@@ -1,27 +1,31 @@
 """Routes that answer from stored predictions and from the catalogue: no model is asked."""
 
 from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
 
 import orjson
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import Response
 
+from gateway import ranked_list
 from gateway.contacts import PathId
-from gateway.context import Cursor, Limit, Reading, Visit, json_of
+from gateway.context import Cursor, Limit, Reading, Visit, json_of, now
 from gateway.schemas import (
     CapabilityName,
     ContactPredictions,
+    EmptyBecause,
     ModelAnswer,
     ModelList,
     PredictionList,
     StoredPrediction,
 )
 from shared.capabilities import capability as line_of
-from shared.contracts.instants import instant_of
+from shared.contracts.contact import Instant
+from shared.contracts.instants import instant_of, microseconds
 from shared.contracts.outcome import OutcomeName
-from shared.contracts.prediction import Band
+from shared.contracts.prediction import Band, Status
 from shared.errors import NotFound, UnknownOutcome
-from shared.store import PredictionRow, VersionRow
+from shared.store import PredictionRow, VersionRow, Wanted
 
 router = APIRouter()
 OnlyOf = Annotated[CapabilityName | None, Query(description="Only of this question; default: of all.")]
@@ -31,35 +35,74 @@ OnlyOf = Annotated[CapabilityName | None, Query(description="Only of this questi
     "/predictions",
     response_model=PredictionList,
     tags=["predictions"],
-    operation_id="listPredictions",
-    summary="List the best contacts",
+    operation_id="list_predictions",
+    summary="List the ranked contacts",
+    responses={200: {"content": {"text/csv": {"schema": {"type": "string"}, "example": ranked_list.csv_text([])}}}},
 )
 def list_predictions(
     visit: Reading,
+    request: Request,
     capability: Annotated[CapabilityName, Query(description="Which question.")],
     outcome: Annotated[OutcomeName | None, Query(description="Which outcome; default: the account's.")] = None,
+    status: Annotated[
+        Status, Query(description="Only of this status; those of another than `ok` have no score: by contact id.")
+    ] = "ok",
     band: Annotated[Band | None, Query(description="Only this band.")] = None,
-    sort: Annotated[Literal["-score"], Query(description="Highest score first.")] = "-score",
+    min_score: Annotated[int | None, Query(ge=1, le=99, description="Only scores from this one on.")] = None,
+    segment: Annotated[
+        str | None, Query(max_length=200, description="Only contacts whose latest segment has this id.")
+    ] = None,
+    updated_since: Annotated[
+        Instant | None, Query(description="Only predictions made at this instant or later.")
+    ] = None,
+    sort: Annotated[
+        Literal["-score", "score"], Query(description="`-score`: highest score first; `score`: lowest first.")
+    ] = "-score",
     limit: Limit = 100,
     cursor: Cursor = None,
+    accept: Annotated[str, Header(include_in_schema=False)] = "",
 ) -> Response:
-    """List the latest prediction about each contact, highest score first: whom to call today."""
+    """List the latest prediction about each contact, by score: whom to call today, or whom to leave alone.
+
+    Who has reached the outcome is left out, also when that happened after the prediction. With `Accept: text/csv` the
+    page is a table, and `Link: <...>; rel="next"` says where it goes on.
+    """
     name = _outcome(visit, capability, outcome)
-    purpose = f"predictions {capability} {name} {band} {sort}"
+    ranked = status == "ok" and line_of(capability).per_outcome
+    since = None if updated_since is None else microseconds(updated_since)
+    wanted = Wanted(capability, name, status, ranked, sort == "score", band, min_score, segment, since)
+    purpose = f"predictions {wanted}"
     place: Any = visit.place(purpose, cursor)
-    rows = visit.store.latest_predictions(
-        capability, name, band=band, limit=limit, after=None if place is None else (place[0], place[1])
-    )
-    full = len(rows) == limit
-    following = visit.cursor(purpose, [rows[-1].score, rows[-1].contact_id]) if full else None
-    return json_of(PredictionList(predictions=[_answer(row) for row in rows], next_cursor=following))
+    found = ranked_list.page(visit.store, wanted, limit=limit, after=None if place is None else (place[0], place[1]))
+    following = None if found.place is None else visit.cursor(purpose, list(found.place))
+    if _wants_csv(accept):
+        link = {} if following is None else {"Link": f'<?{_continued(request, following)}>; rel="next"'}
+        text = ranked_list.csv_text(found.rows)
+        return Response(text, media_type="text/csv", headers={**link, "Vary": "Accept"})
+    because = None
+    if not found.rows and place is None:
+        empty = ranked_list.emptiness(visit.store, wanted, now=now())
+        newest = None if empty.newest_event_at is None else instant_of(empty.newest_event_at)
+        because = EmptyBecause(detail=empty.detail, by_status=empty.by_status, newest_event_at=newest)
+    answers = [_answer(row) for row in found.rows]
+    return json_of(PredictionList(predictions=answers, empty_because=because, next_cursor=following))
+
+
+def _wants_csv(accept: str) -> bool:
+    kinds = [part.partition(";")[0].strip().lower() for part in accept.split(",")]
+    return "text/csv" in kinds and "application/json" not in kinds
+
+
+def _continued(request: Request, cursor: str) -> str:
+    given = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
+    return urlencode([*given, ("cursor", cursor)])
 
 
 @router.get(
     "/contacts/{contact_id:path}/predictions",
     response_model=ContactPredictions,
     tags=["predictions"],
-    operation_id="showPredictions",
+    operation_id="show_contact_predictions",
     summary="Show a contact's predictions",
 )
 def show_predictions(visit: Reading, contact_id: PathId) -> Response:
@@ -70,7 +113,7 @@ def show_predictions(visit: Reading, contact_id: PathId) -> Response:
     return json_of(ContactPredictions(contact_id=contact_id, predictions=[_answer(row) for row in rows]))
 
 
-@router.get("/models", response_model=ModelList, tags=["models"], operation_id="listModels", summary="List models")
+@router.get("/models", response_model=ModelList, tags=["models"], operation_id="list_models", summary="List models")
 def list_models(visit: Reading, capability: OnlyOf = None) -> Response:
     """List the registered versions of this account and which of them answer."""
     versions = visit.store.versions(capability)

@@ -175,10 +175,19 @@ class StoredPrediction(Answer):
     asked_at: Annotated[datetime, Field(description="When it was asked, UTC.")]
 
 
+class EmptyBecause(Answer):
+    """Why a list holds nobody."""
+
+    detail: Annotated[str, Field(description="The reason, and what can be done about it.")]
+    by_status: Annotated[dict[str, int], Field(description="How many stored predictions there are, by status.")]
+    newest_event_at: Annotated[datetime | None, Field(description="The account's newest event, UTC; null: none.")]
+
+
 class PredictionList(Answer):
     """A page of the ranked list."""
 
-    predictions: Annotated[list[StoredPrediction], Field(description="Highest score first.")]
+    predictions: Annotated[list[StoredPrediction], Field(description="In the order asked for.")]
+    empty_because: Annotated[EmptyBecause | None, Field(description="Why the first page holds nobody; else null.")]
     next_cursor: Annotated[str | None, Field(description="Send it as `cursor` for the next page; null at the end.")]
 
 
@@ -207,6 +216,12 @@ class ModelList(Answer):
     """The catalogue."""
 
     models: Annotated[list[ModelAnswer], Field(description="Newest first within capability and outcome.")]
+
+
+class HealthResponse(Answer):
+    """That the process lives."""
+
+    status: Annotated[Literal["alive"], Field(description="It answers.")]
 
 
 class ReadyResponse(Answer):

@@ -26,7 +26,7 @@ CAPABILITY = "segmentation"
 PathSegment = Annotated[str, Path(description="Id of a segment, `s3`.", pattern=r"^s\d{1,9}$")]
 
 
-@router.get("/segments", response_model=SegmentList, operation_id="listSegments", summary="List segments")
+@router.get("/segments", response_model=SegmentList, operation_id="list_segments", summary="List segments")
 def list_segments(visit: Reading) -> Response:
     """List the segments of the version that answers, the largest first."""
     row = _champion(visit)
@@ -45,7 +45,7 @@ def list_segments(visit: Reading) -> Response:
 
 
 @router.get(
-    "/segments/{segment_id}", response_model=SegmentProfile, operation_id="showSegment", summary="Show a segment"
+    "/segments/{segment_id}", response_model=SegmentProfile, operation_id="show_segment", summary="Show a segment"
 )
 def show_segment(visit: Reading, segment_id: PathSegment) -> Response:
     """Show a segment's profile: what its typical member does, and how that differs from all contacts."""
@@ -55,7 +55,7 @@ def show_segment(visit: Reading, segment_id: PathSegment) -> Response:
 @router.get(
     "/segments/{segment_id}/contacts",
     response_model=SegmentContacts,
-    operation_id="listSegmentContacts",
+    operation_id="list_segment_contacts",
     summary="List a segment's contacts",
 )
 def list_segment_contacts(
@@ -71,7 +71,7 @@ def list_segment_contacts(
 
 
 @router.patch(
-    "/segments/{segment_id}", response_model=SegmentProfile, operation_id="renameSegment", summary="Rename a segment"
+    "/segments/{segment_id}", response_model=SegmentProfile, operation_id="rename_segment", summary="Rename a segment"
 )
 @once
 def rename_segment(visit: Administering, segment_id: PathSegment, fields: SegmentFields) -> Response:

@@ -84,6 +84,7 @@ class Upstreams:
         request_id: str,
         *,
         quota_contacts: int | None = None,
+        body: bytes | None = None,
     ) -> Response:
         """Forward a request and pass the answer back.
 
@@ -93,6 +94,7 @@ class Upstreams:
             caller: who asks, vouched for in the signed header.
             request_id: the same from end to end.
             quota_contacts: about how many contacts the caller may still ask; None: any number.
+            body: sent instead of the one that came; None: that one.
 
         Raises:
             UpstreamUnavailable: the service does not answer, or hangs.
@@ -100,7 +102,7 @@ class Upstreams:
             BadRequest: the body is compressed.
             BodyTooLarge: more bytes than allowed.
         """
-        body = await body_of(request)
+        body = await body_of(request) if body is None else body
         target = quote_from_bytes(target_of(request.scope), safe=_AS_IT_IS)
         url = yarl.URL(self.settings.upstream_of(capability.name).rstrip("/") + target, encoded=True)
         covered = SignedRequest(request.method, target.encode(), body)

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, St
 from shared.contracts.prediction import Answer
 
 SourceName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,38}$")]
-MAX_KEEP_SECONDS = 30 * 86_400
+MAX_OVERLAP_HOURS = 24 * 30
 
 
 def _printable(secret: SecretStr) -> SecretStr:
@@ -54,9 +54,9 @@ class SecretRequest(_Asked):
     """A further secret of a source."""
 
     secret: Secret
-    keep_old_for_seconds: Annotated[
-        int, Field(description="How long those before go on being good.", ge=0, le=MAX_KEEP_SECONDS)
-    ] = 86_400
+    overlap_hours: Annotated[
+        float, Field(description="How long those before go on being good.", ge=0, le=MAX_OVERLAP_HOURS)
+    ] = 24.0
 
 
 class RetryRequest(_Asked):
@@ -66,7 +66,7 @@ class RetryRequest(_Asked):
     reason: Annotated[str | None, Field(description="Only with this reason.", max_length=200)] = None
 
 
-class SecretAnswer(Answer):
+class SourceSecret(Answer):
     """A secret of a source, without itself."""
 
     id: Annotated[str, Field(description="Its name here.")]
@@ -86,7 +86,7 @@ class SourceAnswer(Answer):
     url: Annotated[str, Field(description="Paste it at the provider.")]
     creates_contacts: Annotated[bool, Field(description="Whether people who are not known become contacts.")]
     topics: Annotated[list[str], Field(description="Amazon SNS: the only topics that are believed.")]
-    secrets: Annotated[list[SecretAnswer], Field(description="Oldest first, expired ones too; never themselves.")]
+    secrets: Annotated[list[SourceSecret], Field(description="Oldest first, expired ones too; never themselves.")]
     created_at: Annotated[datetime, Field(description="When it was made, UTC.")]
     last_received_at: Annotated[datetime | None, Field(description="When something verified came last, UTC.")]
     letters: Annotated[

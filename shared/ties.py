@@ -76,3 +76,12 @@ def step_of(edges: ArrayLike, values: ArrayLike, *, includes_edge: bool) -> NDAr
     [1]
     """
     return np.searchsorted(rounded(edges), rounded(values), side="right" if includes_edge else "left")
+
+
+def in_words(value: float) -> float:
+    """Round to twelve digits what is to be put into words, so that a sum reads the same whichever way it was added.
+
+    >>> in_words(0.1 + 0.2)
+    0.3
+    """
+    return float(f"{value:.12g}")

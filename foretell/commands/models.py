@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from foretell.options import DEFAULT_ACCOUNT, AccountOption, CapabilityOption, JsonOption, examples
+from shared.capabilities import capability as line_of
 from shared.errors import NotFound, RegistryUnavailable
 
 if TYPE_CHECKING:
@@ -52,7 +53,10 @@ def list_models(
         ]
         asked = sorted({row.outcome for row in versions} & {name for name, _ in champions})
         differing = _mismatches(settings, store, capability, asked)
-    show_rows(rows, as_json=json, empty="Nothing is trained yet: `foretell train scoring --outcome NAME`.")
+    if not json:
+        say(f"Looked at: {account}, capability {capability}, {f'outcome {outcome}' if outcome else 'all outcomes'}.")
+    named = f" --outcome {outcome or 'NAME'}" if line_of(capability).per_outcome else ""
+    show_rows(rows, as_json=json, empty=f"Nothing of that is trained yet: `foretell train {capability}{named}`.")
 
     for sentence in differing:
         say(sentence)

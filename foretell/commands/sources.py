@@ -124,17 +124,17 @@ def rotate(
     from gateway.webhook_schemas import SecretRequest
     from gateway.webhooks.making import new_secret
     from gateway.webhooks.providers import PROVIDERS
-    from shared.contracts.rows import SECOND
+    from shared.contracts.rows import HOUR
     from shared.contracts.sealed import Seal
 
     given = _secret(secret, from_stdin=secret_stdin)
     if given is None:
         raise BadRequest("Give the new secret: --secret, or --secret-stdin.")
-    seconds = int(duration(keep_old_for).total_seconds())
-    asked = _checked(SecretRequest, secret=given, keep_old_for_seconds=seconds)
+    hours = duration(keep_old_for).total_seconds() / 3_600
+    asked = _checked(SecretRequest, secret=given, overlap_hours=hours)
     with opened_account(account) as (settings, _, store):
         source, at = _known(store, name, account), now_us()
-        ends = at + asked.keep_old_for_seconds * SECOND
+        ends = at + round(asked.overlap_hours * HOUR)
         provider = PROVIDERS[source.provider]
         made = new_secret(provider, asked.secret.get_secret_value(), Seal(identity_key(settings)), at=at)
         store.add_source_secret(source.source_id, made, others_expire_at=ends)

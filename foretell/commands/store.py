@@ -1,11 +1,19 @@
 """`foretell store` and `foretell openapi`: what an installation needs before processes start."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from foretell.options import examples
+from shared.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from shared.settings import Settings
+
+WAIT_SECONDS = 2.0
 
 app = typer.Typer(no_args_is_help=True, help="Look after the database.", epilog=examples("foretell store migrate"))
 OPENAPI_EXAMPLES = examples("foretell openapi", "foretell openapi --into /tmp/openapi")
@@ -34,6 +42,38 @@ def migrate(
         home.refuse_lost_store(settings.home)
     migrate_store(settings, revision=revision)
     typer.echo(f"The store is at {revision}.")
+
+
+@app.command(epilog=examples("foretell store wait", "foretell store wait --for 30m"))
+def wait(
+    *,
+    longest: Annotated[str, typer.Option("--for", help="How long at most: 90s, 30m, 2h.", metavar="TIME")] = "10m",
+) -> None:
+    """Wait until the store has this release's schema; for what must not start before."""
+    import time
+
+    from foretell.durations import duration
+    from foretell.showing import say
+    from shared.settings import Settings, read
+    from shared.store import is_migrated
+
+    settings, until = read(Settings), time.monotonic() + duration(longest).total_seconds()
+    said = ""
+    while (reason := _not_yet(settings, is_migrated)) is not None:
+        if time.monotonic() > until:
+            raise StoreUnavailable(f"{reason} after {longest}; is `foretell store migrate` done?")
+        if reason != said:
+            say(f"{reason}; waiting.")
+            said = reason
+        time.sleep(WAIT_SECONDS)
+    typer.echo("The store has this release's schema.")
+
+
+def _not_yet(settings: "Settings", is_migrated: "Callable[[Settings], bool]") -> str | None:
+    try:
+        return None if is_migrated(settings) else "The store has an older schema"
+    except StoreUnavailable:
+        return "The store cannot be reached"
 
 
 def openapi(

@@ -7,13 +7,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from gateway.contact_schemas import ContactChanges
 from gateway.ingest.envelope import document, items
 from gateway.ingest.schemas import ContactCounts, ContactResult, ContactsResponse, StoredContactResponse
-from shared.contracts.contact import ContactInput
+from shared.contracts.contact import ContactFields, ContactInput
 from shared.contracts.mistakes import mistakes
 from shared.contracts.prediction import ProblemPointer
-from shared.contracts.rows import ContactRow, Microseconds
-from shared.errors import BadRequest
+from shared.contracts.rows import TAKEN_AWAY, ContactRow, Microseconds
+from shared.errors import BadRequest, NotFound
 from shared.ingest import contact_row
 from shared.serving.envelope import repeatable_id
 from shared.store import AccountStore
@@ -47,18 +48,58 @@ def put(store: AccountStore, contact_id: str, body: bytes, arrival: Arrival) -> 
         BadRequest: the body does not fit; says where.
         StoreUnavailable: nothing was stored.
     """
-    fields = document(body)
-    if fields.get("id", contact_id) != contact_id:
-        raise _refused([{"pointer": "/id", "detail": "The id differs from the one in the path; leave it out."}])
-    given = {**fields, "id": contact_id}
-    try:
-        row = arrival.row(ContactInput.model_validate(given))
-    except ValidationError as error:
-        raise _refused(
-            mistakes([{**entry} for entry in error.errors(include_url=False, include_input=False)], given)
-        ) from error
+    row = arrival.row(ContactInput(id=contact_id, **_said(contact_id, body, ContactFields)))
     (stored,) = _stored(store, [row], arrival)
     return StoredContactResponse(id=contact_id, **stored, request_id=arrival.request_id)
+
+
+def change(store: AccountStore, contact_id: str, body: bytes, arrival: Arrival) -> StoredContactResponse:
+    """Change what is said of a contact that is known; null takes an attribute or the time zone away.
+
+    Args:
+        store: of the caller's account.
+        contact_id: from the path.
+        body: a JSON Merge Patch (RFC 7396) of the contact's fields.
+        arrival: when and by which request.
+
+    Raises:
+        BadRequest: the body does not fit; says where.
+        NotFound: there is no such contact.
+        StoreUnavailable: nothing was stored.
+    """
+    said = _said(contact_id, body, ContactChanges)
+    if store.contact(contact_id) is None:
+        raise _absent()
+    row = arrival.row(ContactInput(id=contact_id, **said))
+    if "timezone" in said and said["timezone"] is None:
+        row = row._replace(timezone=TAKEN_AWAY)
+    # One that is erased meanwhile does not come back by it.
+    (stored,) = _stored(store, [row], arrival, lifts=False)
+    if stored["status"] == "erased":
+        raise _absent()
+    return StoredContactResponse(id=contact_id, **stored, request_id=arrival.request_id)
+
+
+def _said(contact_id: str, body: bytes, kind: type[ContactFields]) -> dict[str, Any]:
+    """Read the fields of one contact, without its id.
+
+    Raises:
+        BadRequest: they do not fit.
+    """
+    fields = document(body)
+    if fields.pop("id", contact_id) != contact_id:
+        raise _refused([{"pointer": "/id", "detail": "The id differs from the one in the path; leave it out."}])
+    try:
+        read = kind.model_validate(fields)
+    except ValidationError as error:
+        raise _refused(
+            mistakes([{**entry} for entry in error.errors(include_url=False, include_input=False)], fields)
+        ) from error
+    return {name: getattr(read, name) for name in read.model_fields_set}
+
+
+def _absent() -> NotFound:
+    return NotFound("There is no contact of this id in this account; PUT creates it.")
 
 
 def put_many(store: AccountStore, body: bytes, arrival: Arrival) -> ContactsResponse:
@@ -95,13 +136,15 @@ def put_many(store: AccountStore, body: bytes, arrival: Arrival) -> ContactsResp
     return ContactsResponse(results=results, counts=counts, request_id=arrival.request_id)
 
 
-def _stored(store: AccountStore, rows: Sequence[ContactRow], arrival: Arrival) -> list[dict[str, Any]]:
+def _stored(
+    store: AccountStore, rows: Sequence[ContactRow], arrival: Arrival, *, lifts: bool = True
+) -> list[dict[str, Any]]:
     """Store contacts, and say of each what became of it and whose its address was and is."""
     if not rows:
         return []
     addresses = {(EMAIL, row.email_hash) for row in rows if row.email_hash is not None}
     before = store.contacts_of(addresses)
-    statuses = store.put_contacts(rows, recorded_at=arrival.now)
+    statuses = store.put_contacts(rows, recorded_at=arrival.now, lifts=lifts)
     after = store.contacts_of(addresses)
     found = []
     for row, status in zip(rows, statuses, strict=True):

@@ -1,24 +1,29 @@
 """The merged OpenAPI 3.1 document: the gateway's routes, the services' own documents, examples, errors, security."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from gateway.openapi.errors import RESPONSES
-from gateway.openapi.headers import add_headers, is_repeatable
+from gateway.contact_schemas import ContactChanges
+from gateway.context import scope_of
+from gateway.openapi.errors import OPEN_TAG, PROVEN_TAG, Place, add_errors
+from gateway.openapi.headers import add_headers
+from gateway.openapi.named_types import name_types
 from gateway.openapi.outgoing import webhooks
 from gateway.openapi.services import Document, add_services
 from gateway.schemas import ContactsRequest, EventsRequest
-from shared.capabilities import TABLE
 from shared.contracts.contact import ContactFields
+from shared.contracts.key import Scope
 from shared.serving.openapi import PROBLEM_SCHEMA
-from shared.serving.problem import MEDIA_TYPE
+from shared.values.addresses import MAX_CELL_CHARACTERS
 
 TITLE: Final = "Foretell"
 VERSION: Final = "1"
@@ -34,20 +39,30 @@ _TAGS: Final = (
     ("models", "What was trained."),
     ("segments", "Groups that behave alike."),
     ("subscriptions", "Who is told what by signed webhooks, and how that goes."),
+    ("messages", "What is sent to those who subscribed."),
     ("webhooks", "Where email platforms and CRMs send what happened."),
     ("sources", "Who may send webhooks, and what of it could not be taken."),
     ("privacy", "What is held of a person, and its end."),
     ("audit", "Who administered what."),
     ("operations", "For those who run this."),
 )
-_OPEN_TAG: Final = "operations"
-_PROVEN_TAG: Final = "webhooks"
-"""Asked without a key: the provider proves itself."""
 _READ_AS_BYTES: Final[dict[str, type[BaseModel]]] = {
-    "putContacts": ContactsRequest,
-    "putContact": ContactFields,
-    "addEvents": EventsRequest,
+    "put_contacts": ContactsRequest,
+    "put_contact": ContactFields,
+    "change_contact": ContactChanges,
+    "add_events": EventsRequest,
 }
+_PROBLEM: Final = {
+    **PROBLEM_SCHEMA,
+    "properties": {
+        **PROBLEM_SCHEMA["properties"],
+        "errors": {
+            **PROBLEM_SCHEMA["properties"]["errors"],
+            "items": {"$ref": "#/components/schemas/ProblemPointer"},
+        },
+    },
+}
+"""With a name for what lies inside, where the document has one."""
 _METHODS: Final = ("get", "put", "post", "patch", "delete")
 _REF: Final = "#/components/schemas/"
 
@@ -67,7 +82,10 @@ def merged(app: FastAPI) -> Document:
     document["components"]["schemas"]["Problem"] = PROBLEM_SCHEMA
     document["webhooks"] = webhooks(document["components"]["schemas"])
     add_services(document)
-    _add_errors(document)
+    document["components"]["schemas"]["Problem"] = _PROBLEM
+    _name_by_email(document["components"]["schemas"])
+    name_types(document)
+    _add_errors(document, _scopes(app))
     add_headers(document, operations(document))
     _add_security(document)
     _add_examples(document)
@@ -83,6 +101,23 @@ def operations(document: Document) -> Iterator[tuple[str, str, Document]]:
                 yield path, method, item[method]
 
 
+def _name_by_email(schemas: Document) -> None:
+    """Say what the gateway alone understands: a contact named by an address, which becomes its id on the way."""
+    named = deepcopy(schemas["InlineContact"])
+    named["properties"]["email"] = {
+        "anyOf": [{"type": "string", "maxLength": MAX_CELL_CHARACTERS}, {"type": "null"}],
+        "description": "Instead of `id`: the id of the contact that has this address is put in its place; the address "
+        "is neither kept nor passed on. Unknown: `unknown_contact`. With an `id` both must name the same contact.",
+        "examples": ["ann@example.com"],
+        "title": "Email",
+    }
+    named["anyOf"] = [{"required": ["id"]}, {"required": ["email"]}]
+    named["required"] = [name for name in named.get("required", []) if name != "id"]
+    if not named["required"]:
+        del named["required"]
+    schemas["InlineContact"] = named
+
+
 def _add_bodies(document: Document) -> None:
     """Describe the bodies that routes read as bytes, to judge each item alone in a thread."""
     inputs = [(model, "validation") for model in _READ_AS_BYTES.values()]
@@ -95,53 +130,28 @@ def _add_bodies(document: Document) -> None:
             operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
 
 
-def _add_errors(document: Document) -> None:
+def _add_errors(document: Document, scopes: Mapping[tuple[str, str], Scope]) -> None:
     schemas = document["components"]["schemas"]
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
-    document["components"]["responses"] = {name: response for name, (_, response) in RESPONSES.items()}
     for path, method, operation in operations(document):
         answers = operation["responses"]
         if "HTTPValidationError" in json.dumps(answers.get("422", "")):
             del answers["422"]
-        for name in _possible(path, method, operation):
-            _add_error(answers, name)
-        operation["responses"] = dict(sorted(answers.items()))
+        # What is forwarded has no route of the framework here.
+        scope: Scope = "read" if method == "get" else "predict"
+        add_errors(Place(path, method, operation, scopes.get((path, method), scope), schemas))
 
 
-def _add_error(answers: Document, name: str) -> None:
-    """Refer to an error, or add its examples to what a service says of the same status."""
-    status, response = RESPONSES[name]
-    own = answers.setdefault(status, {"$ref": f"#/components/responses/{name}"})
-    if "content" in own:
-        examples = response["content"][MEDIA_TYPE]["examples"]
-        own["content"][MEDIA_TYPE]["examples"] = {**examples, **own["content"][MEDIA_TYPE]["examples"]}
-
-
-def _possible(path: str, method: str, operation: Document) -> Iterator[str]:
-    """Tell which errors an operation can answer with, beside those that it names itself."""
-    if _OPEN_TAG in operation["tags"]:
-        return
-    if _PROVEN_TAG in operation["tags"]:
-        yield from ("NotFound", "Unavailable")
-        if method == "post":
-            yield from ("WebhookRefused", "InvalidRequest", "BodyTooLarge", "BodyTooSlow")
-        return
-    yield from ("NotAuthenticated", "NotAllowed", "QuotaExceeded", "Unavailable")
-    if operation.get("parameters") or "requestBody" in operation:
-        yield "InvalidRequest"
-    if "requestBody" in operation:
-        yield from ("BodyTooLarge", "BodyTooSlow")
-    if "{" in path and method != "put":
-        yield "NotFound"
-    if "subscriptions" in operation["tags"] and method == "post" and path == "/deliveries/replay":
-        yield "NotFound"
-    if method in ("patch", "delete") or is_repeatable(operation) or "sources" in operation["tags"]:
-        yield "Conflict"
-    elif "segments" in operation["tags"]:
-        yield "NoModelTrained"
-    if path in {line.path for line in TABLE}:
-        yield from ("NoModelTrained", "DeadlineExceeded")
+def _scopes(app: FastAPI) -> dict[tuple[str, str], Scope]:
+    """Read from the routes what a key needs for each."""
+    found: dict[tuple[str, str], Scope] = {}
+    for route in iter_route_contexts(app.routes):
+        dependant = getattr(route, "dependant", None)
+        scope = None if dependant is None else scope_of(dependant)
+        if scope is not None:
+            found.update({(str(route.path_format), method.lower()): scope for method in route.methods or ()})
+    return found
 
 
 def _add_security(document: Document) -> None:
@@ -156,7 +166,7 @@ def _add_security(document: Document) -> None:
     document["security"] = [{"key": []}]
     for _, _, operation in operations(document):
         operation.pop("security", None)
-        if not {_OPEN_TAG, _PROVEN_TAG}.isdisjoint(operation["tags"]):
+        if not {OPEN_TAG, PROVEN_TAG}.isdisjoint(operation["tags"]):
             operation["security"] = []
 
 

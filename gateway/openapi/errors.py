@@ -1,8 +1,13 @@
-"""Every error that the API answers with, as reusable OpenAPI responses with an example each."""
+"""Every error that the API answers with, each with examples that fit the operation they stand in."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
+from gateway.openapi.headers import is_repeatable
 from gateway.webhooks.provider import WebhookRefused
+from shared.capabilities import TABLE, Capability
+from shared.contracts.key import Scope
 from shared.errors import (
     BadRequest,
     BodyTooLarge,
@@ -25,78 +30,203 @@ from shared.errors import (
 from shared.serving import problem
 from shared.serving.openapi import EXAMPLE_REQUEST_ID
 
+Document = dict[str, Any]
 
-def _response(description: str, *errors: ForetellError) -> tuple[str, dict[str, Any]]:
-    examples = {
-        error.code: {"summary": error.title, "value": problem.document(error, EXAMPLE_REQUEST_ID)} for error in errors
-    }
-    media = {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}
-    return str(errors[0].status), {"description": description, "content": {problem.MEDIA_TYPE: media}}
-
-
-RESPONSES: Final = {
-    "NotAuthenticated": _response(
-        "No key, or not one that is valid here.",
-        NotAuthenticated("This key was revoked. Make a new one with: foretell keys create"),
-    ),
-    "WebhookRefused": _response(
-        "The request does not prove that it comes from the provider, or it is stale.",
-        WebhookRefused("The signature does not fit: the secret is another one, or the body was changed."),
-    ),
-    "NotAllowed": _response(
-        "The key lacks the scope.",
-        NotAllowed("This key lacks the scope ingest; it has: predict, read.", scope="ingest"),
-    ),
-    "NotFound": _response(
-        "There is nothing of that name.", NotFound("There is no contact of this id in this account.")
-    ),
-    "Conflict": _response(
-        "The state does not allow it.",
-        Conflict("This outcome is built in and cannot be deleted; redefine it with PUT."),
-        IdempotencyInProgress("The first request with this idempotency key is still being answered; ask again soon."),
-    ),
-    "NoModelTrained": _response(
-        "No model has been trained yet; says in counts what is missing.",
-        NoModelTrained("No model answers for customer yet. Train one with: foretell train scoring --outcome customer"),
-    ),
-    "BodyTooLarge": _response(
-        "More bytes than one call may carry.",
-        BodyTooLarge("The body is larger than 8000000 bytes; send it in several calls.", max_bytes=8_000_000),
-    ),
-    "BodyTooSlow": _response(
-        "The body did not arrive in time.", BodyTooSlow("The body did not arrive within 60 s; send it in one go.")
-    ),
-    "QuotaExceeded": _response(
-        "A quota is used up; says which one, and for how long.",
-        LimitReached(
-            "This key has made as many calls as it may in a minute; slow down.",
-            policies=["calls"],
-            retry_after_seconds=17,
-        ),
-    ),
-    "InvalidRequest": _response(
-        "The request does not fit the contract; the mistakes are named with their places.",
-        BadRequest(
-            "The request does not fit the contract; `errors` says where.",
-            errors=[{"pointer": "/event", "detail": "This field is not known here; only events is."}],
-        ),
-        UnknownOutcome(
-            "The outcome is not defined here. Known: customer, opportunity.", outcomes=["customer", "opportunity"]
-        ),
-        IdempotencyKeyReused(
-            "This idempotency key was used for another request (POST /contacts): use a new one for each request."
-        ),
-    ),
-    "Unavailable": _response(
-        "Something behind the gateway is away; ask again soon.",
-        StoreUnavailable("The store cannot be reached; try again soon."),
-        UpstreamUnavailable("The scoring service does not answer. Ask again soon."),
-        ModelNotReady("The model is being loaded. Ask again soon."),
-    ),
-    "DeadlineExceeded": _response(
-        "The service did not answer in time.",
-        UpstreamTimeout(
-            "The scoring service is at work, and was not done within 10 s. Ask about fewer contacts at once."
-        ),
-    ),
+OPEN_TAG: Final = "operations"
+PROVEN_TAG: Final = "webhooks"
+"""Asked without a key: the provider proves itself."""
+_WRITES: Final = ("post", "put", "patch", "delete")
+_DESCRIPTIONS: Final = {
+    401: "No key, or not one that is valid here.",
+    403: "The key lacks the scope.",
+    404: "There is nothing of that name.",
+    408: "The body did not arrive in time.",
+    409: "The state does not allow it.",
+    413: "More bytes than one call may carry.",
+    422: "The request does not fit the contract; the mistakes are named with their places.",
+    429: "A quota is used up; says which one, and for how long.",
+    503: "Something behind the gateway is away; ask again soon.",
+    504: "The service did not answer in time.",
 }
+_ABSENT: Final = {
+    "/contacts": "There is no contact of this id in this account.",
+    "/dead-letters": "There is no dead letter of this id in this account; GET /dead-letters lists those there are.",
+    "/deliveries": "There is no delivery of this id in this account; GET /deliveries lists them.",
+    "/deliveries/replay": "There is no subscription of this id in this account; GET /subscriptions lists them.",
+    "/experiments": "Nobody was assigned to this campaign; ask with `purpose: experiment` first.",
+    "/outcomes": "There is no outcome demo_booked in this account; GET /outcomes lists those that there are.",
+    "/segments": "There is no segment s9 any more, or yet; GET /segments lists those that there are.",
+    "/sources": "There is no source of this id in this account; GET /sources lists those that there are.",
+    "/subscriptions": "There is no subscription of this id in this account; GET /subscriptions lists them.",
+    "/webhooks": "There is no source at this address.",
+}
+"""By the beginning of the path, the longest that fits."""
+_STATES: Final[dict[str, ForetellError]] = {
+    "delete_outcome": Conflict("This outcome is built in and cannot be deleted; redefine it with PUT."),
+    "rename_segment": Conflict("Segment s2 is called so already; names tell segments apart."),
+    "add_source": Conflict("There is a source named newsletter already; choose another name."),
+    "replay_delivery": Conflict("The subscription is disabled; enable it with PATCH /subscriptions/{id} first."),
+    "add_subscription_secret": Conflict("5 secrets are valid already; wait until one has expired, or overlap 0 hours."),
+}
+"""What the state of things may forbid, beside a repetition that came too early."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An operation of the document."""
+
+    path: str
+    method: str
+    operation: Document
+    scope: Scope | None
+    """What a key needs; None: it is asked without one."""
+    schemas: Document
+    """The document's components."""
+
+    @property
+    def capability(self) -> Capability | None:
+        """The capability whose service answers; None: the gateway itself."""
+        for line in TABLE:
+            if any(_below(self.path, own) for own in (line.path, *line.prefixes)):
+                return line
+        return None
+
+    @property
+    def tags(self) -> list[str]:
+        """Of the operation."""
+        tags: list[str] = self.operation["tags"]
+        return tags
+
+
+def add_errors(place: Place) -> None:
+    """Describe every error that an operation can answer with, in place, beside what it names itself."""
+    answers = place.operation["responses"]
+    found: dict[int, list[ForetellError]] = {}
+    for error in _possible(place):
+        found.setdefault(error.status, []).append(error)
+    for status, errors in found.items():
+        own = answers.get(str(status))
+        examples = {error.code: _example(error) for error in errors}
+        if own is None or "content" not in own:
+            answers[str(status)] = own = {"description": _DESCRIPTIONS[status], "content": _media()}
+        media = own["content"].setdefault(problem.MEDIA_TYPE, _media()[problem.MEDIA_TYPE])
+        media["examples"] = {**examples, **media["examples"]}
+    place.operation["responses"] = dict(sorted(answers.items()))
+
+
+def _media() -> Document:
+    return {problem.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}}}
+
+
+def _example(error: ForetellError) -> Document:
+    return {"summary": error.title, "value": problem.document(error, EXAMPLE_REQUEST_ID)}
+
+
+def _possible(place: Place) -> Iterator[ForetellError]:
+    """List what can go wrong."""
+    if OPEN_TAG in place.tags:
+        return
+    if PROVEN_TAG in place.tags:
+        yield from _at_a_source(place)
+        return
+    yield NotAuthenticated("This key was revoked. Make a new one with: foretell keys create")
+    yield NotAllowed(
+        f"This key lacks the scope {place.scope}; it has: {'predict' if place.scope == 'read' else 'read'}.",
+        scope=place.scope,
+    )
+    yield LimitReached(
+        "This key has made as many calls as it may in a minute; slow down.", policies=["calls"], retry_after_seconds=17
+    )
+    yield StoreUnavailable("The store cannot be reached; try again soon.")
+    yield from _misfits(place)
+    if "requestBody" in place.operation:
+        yield from _bodies()
+    if _may_be_absent(place):
+        yield _absent(place.path)
+    yield from _conflicts(place)
+    line = place.capability
+    if line is not None:
+        yield UpstreamUnavailable(f"The {line.name} service does not answer. Ask again soon.")
+        yield UpstreamTimeout(
+            f"The {line.name} service is at work, and was not done within 10 s. Ask about fewer contacts at once."
+        )
+        if place.method == "post":
+            yield ModelNotReady("The model is being loaded. Ask again soon.")
+
+
+def _at_a_source(place: Place) -> Iterator[ForetellError]:
+    yield _absent(place.path)
+    yield StoreUnavailable("The store cannot be reached; try again soon.")
+    if place.method == "post":
+        yield LimitReached(
+            "Too many webhooks that prove nothing came to this source from this address; check its secret, then wait "
+            "a minute.",
+            policies=["failed-webhooks"],
+            retry_after_seconds=60,
+        )
+        yield WebhookRefused("The signature does not fit: the secret is another one, or the body was changed.")
+        yield BadRequest("The request does not fit the contract; `errors` says where.", errors=[])
+        yield from _bodies()
+
+
+def _bodies() -> Iterator[ForetellError]:
+    yield BodyTooLarge("The body is larger than 8000000 bytes; send it in several calls.", max_bytes=8_000_000)
+    yield BodyTooSlow("The body did not arrive within 60 s; send it in one go.")
+
+
+def _misfits(place: Place) -> Iterator[ForetellError]:
+    """Say how a request may not fit: every operation refuses what it does not know, in the query at least."""
+    known = [one["name"] for one in place.operation.get("parameters", ()) if one["in"] == "query"]
+    field = _first_field(place)
+    if field is not None:
+        yield BadRequest(
+            "The request does not fit the contract; `errors` says where.",
+            errors=[{"pointer": f"/{field}_", "detail": "This field is not known here; leave it out."}],
+        )
+    else:
+        near = f"did you mean {known[0]}" if known else None
+        name, hint = (f"{known[0]}_", f"; {near}?") if known else ("verbose", "; this path takes none.")
+        yield BadRequest(
+            "The query does not fit the contract; `errors` says where.",
+            parameters=sorted(known),
+            errors=[{"pointer": f"/{name}", "detail": f"This query parameter is not known here{hint}"}],
+        )
+    if "outcome" in known:
+        yield UnknownOutcome(
+            "The outcome is not defined here. Known: customer, opportunity.", outcomes=["customer", "opportunity"]
+        )
+    if is_repeatable(place.operation):
+        yield IdempotencyKeyReused(
+            "This idempotency key was used for another request (POST /segments): use a new one for each request."
+            if place.path == "/contacts"
+            else "This idempotency key was used for another request (POST /contacts): use a new one for each request."
+        )
+
+
+def _first_field(place: Place) -> str | None:
+    body = place.operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+    schema = place.schemas.get(body.get("$ref", "").rsplit("/", 1)[-1], {})
+    return next(iter(schema.get("properties", {})), None)
+
+
+def _may_be_absent(place: Place) -> bool:
+    return place.path == "/deliveries/replay" or ("{" in place.path and place.method != "put")
+
+
+def _absent(path: str) -> NotFound:
+    return NotFound(_ABSENT[max((one for one in _ABSENT if _below(path, one)), key=len)])
+
+
+def _conflicts(place: Place) -> Iterator[ForetellError]:
+    if place.operation["operationId"] in _STATES:
+        yield _STATES[place.operation["operationId"]]
+    if "segments" in place.tags:
+        yield NoModelTrained("No segments were found yet. Find them with `foretell train segmentation`.")
+    if is_repeatable(place.operation):
+        yield IdempotencyInProgress(
+            "The first request with this idempotency key is still being answered; ask again soon."
+        )
+
+
+def _below(path: str, beginning: str) -> bool:
+    return path == beginning or path.startswith(f"{beginning}/")

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
+from shared.serving.problem import MEDIA_TYPE
+
 Document = dict[str, Any]
 
 _HEADERS: Final = {
@@ -15,10 +17,12 @@ _HEADERS: Final = {
         '"calls";r=5999;t=42, "contacts";r=299000;t=42',
     ),
     "Retry-After": ("After how many seconds asking again is right.", "17"),
+    "Location": ("Where that lies which was made.", "/subscriptions/sub_f171f7b4136e6eb6"),
     "Idempotency-Replayed": ("`true`: this is the first answer, given again; nothing was done.", "true"),
 }
 _OF_EVERY_KEY: Final = ("RateLimit-Policy", "RateLimit")
 _STATUS_OF_QUOTAS: Final = "429"
+_CREATED: Final = "201"
 
 
 def add_headers(document: Document, operations: Iterable[tuple[str, str, Document]]) -> None:
@@ -32,15 +36,20 @@ def add_headers(document: Document, operations: Iterable[tuple[str, str, Documen
         name: {"description": text, "schema": {"type": "string"}, "example": example}
         for name, (text, example) in _HEADERS.items()
     }
-    for response in document["components"]["responses"].values():
-        media = next(iter(response["content"].values()))
-        if any("retry_after_seconds" in example["value"] for example in media["examples"].values()):
-            response["headers"] = _named("Retry-After")
     for _, _, operation in operations:
         names = (*_OF_EVERY_KEY, "Idempotency-Replayed") if is_repeatable(operation) else _OF_EVERY_KEY
         for status, answer in operation["responses"].items():
             if status.startswith("2") and _STATUS_OF_QUOTAS in operation["responses"]:
                 answer.setdefault("headers", {}).update(_named(*names))
+            if status == _CREATED:
+                answer["headers"].update(_named("Location"))
+            if any("retry_after_seconds" in example for example in _problems(answer)):
+                answer.setdefault("headers", {}).update(_named("Retry-After"))
+
+
+def _problems(answer: Document) -> list[Document]:
+    examples = answer.get("content", {}).get(MEDIA_TYPE, {}).get("examples", {})
+    return [example["value"] for example in examples.values()]
 
 
 def is_repeatable(operation: Document) -> bool:

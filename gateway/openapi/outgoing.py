@@ -55,8 +55,10 @@ def _operation(kind: str, data: str) -> dict[str, Any]:
     }
     example = {"type": kind, "timestamp": "2026-06-01T00:00:00Z", "data": EXAMPLES[kind]}
     return {
-        "tags": ["subscriptions"],
-        "operationId": "on" + "".join(part.title() for part in kind.replace("_", ".").split(".")),
+        "tags": ["messages"],
+        # A call to the client: some generators would else write a method for it, and one that does not compile.
+        "x-internal": True,
+        "operationId": f"receive_{kind.replace('.', '_')}",
         "summary": _SUMMARIES[kind],
         "security": [],
         "parameters": [

@@ -128,7 +128,15 @@ def _reword_null(node: Node) -> None:
         kept = [part for part in given if part != {"type": "null"}]
         if len(kept) < len(given):
             node[name] = kept
-            node["nullable"] = True
+            _let_null_in(node, kept)
+
+
+def _let_null_in(node: Node, kept: list[Node]) -> None:
+    """Say `nullable` of one alternative: in 3.0 it counts only beside a `type`."""
+    if len(kept) > 1 and "type" in kept[0]:
+        kept[0] = {**kept[0], "nullable": True}
+    else:
+        node["nullable"] = True
 
 
 def _set_kinds(node: Node, kinds: list[str], *, nullable: bool) -> None:
@@ -180,7 +188,7 @@ def _with_nullable_references(document: Node) -> Node:
         match value:
             case {"nullable": True, "allOf": [{"$ref": str(reference)}], **others}:
                 name = reference.rsplit("/", 1)[1]
-                twins[f"{name}OrNull"] = _null_listed({**schemas[name], "nullable": True})
+                twins[f"{name}OrNull"] = _null_listed({**schemas[name], "title": f"{name}OrNull", "nullable": True})
                 return _reference_alone({"$ref": f"{reference}OrNull", **others})
         return {name: walked(part) for name, part in value.items()}
 

@@ -9,8 +9,8 @@ from gateway.subscriptions.schemas import (
     AttemptAnswer,
     DeliveryAnswer,
     DeliveryDetail,
-    SecretAnswer,
     SubscriptionAnswer,
+    SubscriptionSecret,
     WaitingCounts,
 )
 from shared.contracts.instants import instant_of
@@ -56,10 +56,10 @@ def _subscription(
     )
 
 
-def secret_answers(secrets: Sequence[SecretRow]) -> list[SecretAnswer]:
+def secret_answers(secrets: Sequence[SecretRow]) -> list[SubscriptionSecret]:
     """Show secrets without their texts."""
     return [
-        SecretAnswer(
+        SubscriptionSecret(
             id=secret.secret_id,
             created_at=instant_of(secret.created_at),
             expires_at=instant_or_none(secret.expires_at),

@@ -19,7 +19,7 @@ OfSubscription = Annotated[str | None, Query(pattern=ID, description="Only to th
 InState = Annotated[DeliveryStateName | None, Query(description="Only those in this state.")]
 
 
-@router.get("/deliveries", response_model=DeliveryList, operation_id="listDeliveries", summary="List deliveries")
+@router.get("/deliveries", response_model=DeliveryList, operation_id="list_deliveries", summary="List deliveries")
 def list_deliveries(
     visit: Reading, subscription_id: OfSubscription = None, state: InState = None, limit: Limit = 100,
     cursor: Cursor = None,
@@ -34,14 +34,16 @@ def list_deliveries(
     return json_of(DeliveryList(deliveries=[delivery_answer(row) for row in page], next_cursor=following))
 
 
-@router.get("/deliveries/{id}", response_model=DeliveryDetail, operation_id="showDelivery", summary="Show a delivery")
-def show_delivery(visit: Reading, id: DeliveryId) -> Response:
+@router.get(
+    "/deliveries/{delivery_id}", response_model=DeliveryDetail, operation_id="show_delivery", summary="Show a delivery"
+)
+def show_delivery(visit: Reading, delivery_id: DeliveryId) -> Response:
     """Show what is told, and what came back at each attempt."""
-    return json_of(_detail(visit, id))
+    return json_of(_detail(visit, delivery_id))
 
 
 @router.post(
-    "/deliveries/replay", response_model=Replayed, operation_id="replayDeliveries", summary="Replay a stretch of time"
+    "/deliveries/replay", response_model=Replayed, operation_id="replay_deliveries", summary="Replay a stretch of time"
 )
 @once
 def replay_deliveries(visit: Administering, which: ReplayRequest) -> Response:
@@ -54,13 +56,16 @@ def replay_deliveries(visit: Administering, which: ReplayRequest) -> Response:
 
 
 @router.post(
-    "/deliveries/{id}/replay", response_model=DeliveryDetail, operation_id="replayDelivery", summary="Replay a delivery"
+    "/deliveries/{delivery_id}/replay",
+    response_model=DeliveryDetail,
+    operation_id="replay_delivery",
+    summary="Replay a delivery",
 )
 @once
-def replay_delivery(visit: Administering, id: DeliveryId) -> Response:
+def replay_delivery(visit: Administering, delivery_id: DeliveryId) -> Response:
     """Deliver one message once more; under the same id, from the first attempt on."""
-    visit.store.replay_delivery(id, at=now())
-    detail = _detail(visit, id)
+    visit.store.replay_delivery(delivery_id, at=now())
+    detail = _detail(visit, delivery_id)
     if detail.contact_id is not None:
         visit.concerned.add(detail.contact_id)
     return json_of(detail)

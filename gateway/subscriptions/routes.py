@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path
 from starlette.responses import Response
 
-from gateway.context import Administering, Reading, Trying, Visit, json_of, now
+from gateway.context import Administering, Reading, Trying, Visit, created, json_of, now
 from gateway.idempotency import once
 from gateway.subscriptions.answers import seal_of, secret_answers, subscription_answers
 from gateway.subscriptions.schemas import (
@@ -56,7 +56,7 @@ SubscriptionId = Annotated[str, Path(pattern=ID, description="Of the subscriptio
     "/subscriptions",
     response_model=SubscriptionCreated,
     status_code=201,
-    operation_id="addSubscription",
+    operation_id="add_subscription",
     summary="Subscribe to what changes",
 )
 @once
@@ -64,13 +64,12 @@ def add_subscription(visit: Administering, made: Made) -> Response:
     """Have messages of some types delivered to a URL, signed; the secret is in this answer and in no other."""
     row, secret, text = made
     visit.store.create_subscription(row, secret)
-    created = json_of(SubscriptionCreated(**_answer(visit, row).model_dump(), secret=text))
-    created.status_code = 201
-    return created
+    answer = SubscriptionCreated(**_answer(visit, row).model_dump(), secret=text)
+    return created(visit, answer, f"/subscriptions/{row.subscription_id}")
 
 
 @router.get(
-    "/subscriptions", response_model=SubscriptionList, operation_id="listSubscriptions", summary="List subscriptions"
+    "/subscriptions", response_model=SubscriptionList, operation_id="list_subscriptions", summary="List subscriptions"
 )
 def list_subscriptions(visit: Reading) -> Response:
     """List who is told what, and how that goes."""
@@ -78,26 +77,26 @@ def list_subscriptions(visit: Reading) -> Response:
 
 
 @router.get(
-    "/subscriptions/{id}",
+    "/subscriptions/{subscription_id}",
     response_model=SubscriptionAnswer,
-    operation_id="showSubscription",
+    operation_id="show_subscription",
     summary="Show a subscription",
 )
-def show_subscription(visit: Reading, id: SubscriptionId) -> Response:
+def show_subscription(visit: Reading, subscription_id: SubscriptionId) -> Response:
     """Show a subscription: its state and why, since when it fails, what waits."""
-    return json_of(_answer(visit, _known(visit, id)))
+    return json_of(_answer(visit, _known(visit, subscription_id)))
 
 
 @router.patch(
-    "/subscriptions/{id}",
+    "/subscriptions/{subscription_id}",
     response_model=SubscriptionAnswer,
-    operation_id="changeSubscription",
+    operation_id="change_subscription",
     summary="Change, pause or resume a subscription",
 )
 @once
-def change_subscription(visit: Administering, id: SubscriptionId, changes: Changes) -> Response:
+def change_subscription(visit: Administering, subscription_id: SubscriptionId, changes: Changes) -> Response:
     """Change what is said and leave the rest; `state: enabled` delivers what waited while it was paused."""
-    known = _known(visit, id)
+    known = _known(visit, subscription_id)
     private = visit.gateway.settings.webhook_allow_private
     row = changed(known, changes, seal_of(visit), now(), allow_private=private)
     visit.store.update_subscription(known, row)
@@ -105,47 +104,49 @@ def change_subscription(visit: Administering, id: SubscriptionId, changes: Chang
 
 
 @router.delete(
-    "/subscriptions/{id}", status_code=204, operation_id="deleteSubscription", summary="Delete a subscription"
+    "/subscriptions/{subscription_id}",
+    status_code=204,
+    operation_id="delete_subscription",
+    summary="Delete a subscription",
 )
 @once
-def delete_subscription(visit: Administering, id: SubscriptionId) -> Response:
+def delete_subscription(visit: Administering, subscription_id: SubscriptionId) -> Response:
     """Delete a subscription with its secrets and deliveries; what waits is not delivered."""
-    visit.store.delete_subscription(id)
+    visit.store.delete_subscription(subscription_id)
     return Response(status_code=204)
 
 
 @router.post(
-    "/subscriptions/{id}/secrets",
+    "/subscriptions/{subscription_id}/secrets",
     response_model=NewSecret,
     status_code=201,
-    operation_id="rotateSecret",
+    operation_id="add_subscription_secret",
     summary="Replace the secret of a subscription",
 )
 @once
-def rotate_secret(visit: Administering, id: SubscriptionId, rotation: RotateRequest) -> Response:
+def rotate_secret(visit: Administering, subscription_id: SubscriptionId, rotation: RotateRequest) -> Response:
     """Sign with another secret from now on, and with the old one beside it for a while: either verifies."""
     at = now()
-    secret, text = new_secret_of(id, seal_of(visit), at)
+    secret, text = new_secret_of(subscription_id, seal_of(visit), at)
     visit.store.add_subscription_secret(secret, retire_at=at + round(rotation.overlap_hours * HOUR))
-    valid = visit.store.subscription_secrets(now()).get(id, [])
-    answer = json_of(NewSecret(secret=text, secrets=secret_answers(valid)))
-    answer.status_code = 201
-    return answer
+    valid = visit.store.subscription_secrets(now()).get(subscription_id, [])
+    answer = NewSecret(secret=text, secrets=secret_answers(valid))
+    return created(visit, answer, f"/subscriptions/{subscription_id}")
 
 
 @router.post(
-    "/subscriptions/{id}/test",
+    "/subscriptions/{subscription_id}/test",
     response_model=TrialResponse,
-    operation_id="testSubscription",
+    operation_id="test_subscription",
     summary="Try a subscription out",
 )
-async def test_subscription(visit: Trying, id: SubscriptionId, trial: TrialRequest) -> Response:
+async def test_subscription(visit: Trying, subscription_id: SubscriptionId, trial: TrialRequest) -> Response:
     """Deliver an example now, whatever the state, and answer what came back; it is not tried again."""
-    row = await asyncio.to_thread(_known, visit, id)
+    row = await asyncio.to_thread(_known, visit, subscription_id)
     secrets = await asyncio.to_thread(visit.store.subscription_secrets, now())
     found = await tried(
         row,
-        secrets.get(id, []),
+        secrets.get(subscription_id, []),
         seal_of(visit),
         now(),
         kind=trial.type,

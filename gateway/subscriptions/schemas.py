@@ -42,7 +42,7 @@ class ReplayRequest(_Asked):
     """Deliveries to be made once more."""
 
     subscription_id: Annotated[str, Field(pattern=ID, description="To whom.")]
-    since: Annotated[AwareDatetime, Field(alias="from", description="Made at or after this instant.")]
+    since: Annotated[AwareDatetime, Field(description="Made at or after this instant.")]
     until: Annotated[AwareDatetime, Field(description="And before this one.")]
     state: Annotated[
         Literal["delivered", "failed"] | None, Field(description="Only those that ended so; null: either.")
@@ -51,11 +51,11 @@ class ReplayRequest(_Asked):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.since >= self.until:
-            raise ValueError("`from` must lie before `until`")
+            raise ValueError("`since` must lie before `until`")
         return self
 
 
-class SecretAnswer(Answer):
+class SubscriptionSecret(Answer):
     """A secret, without its text."""
 
     id: Annotated[str, Field(description="Its name.")]
@@ -88,7 +88,7 @@ class SubscriptionAnswer(Answer):
         datetime | None, Field(description="The first failure since the last success; null: it goes well.")
     ]
     counts: Annotated[WaitingCounts, Field(description="How much has not arrived.")]
-    secrets: Annotated[list[SecretAnswer], Field(description="Those that sign now, newest first.")]
+    secrets: Annotated[list[SubscriptionSecret], Field(description="Those that sign now, newest first.")]
     created_at: Annotated[datetime, Field(description="Since when it is there, UTC.")]
 
 
@@ -108,7 +108,7 @@ class NewSecret(Answer):
     """A secret that signs from now on."""
 
     secret: Annotated[str, Field(description="It is not shown again: keep it.")]
-    secrets: Annotated[list[SecretAnswer], Field(description="Those that sign now, newest first.")]
+    secrets: Annotated[list[SubscriptionSecret], Field(description="Those that sign now, newest first.")]
 
 
 class TrialResponse(Answer):

@@ -10,6 +10,7 @@ from gateway.bodies import body_of
 from gateway.context import gateway_of, json_of, now
 from gateway.webhook_schemas import SourceReady, TakenAnswer
 from gateway.webhooks.provider import SignedRequest
+from shared.serving.routing import called_path
 
 router = APIRouter(tags=["webhooks"])
 
@@ -25,13 +26,13 @@ ANYTHING: dict[str, Any] = {
 
 
 @router.post(
-    "/webhooks/{provider}/{source}",
+    "/webhooks/{provider}/{source_id}",
     response_model=TakenAnswer,
-    operation_id="receiveWebhook",
+    operation_id="receive_webhook",
     summary="Receive a provider's webhook",
     openapi_extra=ANYTHING,
 )
-async def receive(request: Request, provider: ProviderName, source: SourceAddress) -> Response:
+async def receive(request: Request, provider: ProviderName, source_id: SourceAddress) -> Response:
     """Verify what a provider sends and store what is new in it, before the answer.
 
     The same event again changes nothing; an item that cannot be taken becomes a dead letter and spoils no other.
@@ -39,7 +40,7 @@ async def receive(request: Request, provider: ProviderName, source: SourceAddres
     facts: dict[str, Any] = {"provider": provider}
     request.state.facts = facts
     gateway, address = gateway_of(request), _address(request)
-    gateway.reception.require_room(source, address)
+    gateway.reception.require_room(source_id, address)
     signed = SignedRequest(
         body=await body_of(request),
         headers=_headers(request),
@@ -47,7 +48,7 @@ async def receive(request: Request, provider: ProviderName, source: SourceAddres
         method=request.method,
         received_at=datetime.now(UTC),
     )
-    taken = await gateway.reception.take(provider, source, signed, facts, address=address)
+    taken = await gateway.reception.take(provider, source_id, signed, facts, address=address)
     counts = taken.counts
     return json_of(
         TakenAnswer(
@@ -61,16 +62,15 @@ async def receive(request: Request, provider: ProviderName, source: SourceAddres
     )
 
 
-@router.head("/webhooks/{provider}/{source}", include_in_schema=False)
 @router.get(
-    "/webhooks/{provider}/{source}",
+    "/webhooks/{provider}/{source_id}",
     response_model=SourceReady,
-    operation_id="checkWebhook",
+    operation_id="check_webhook",
     summary="Is this a source's address?",
 )
-async def check(request: Request, provider: ProviderName, source: SourceAddress) -> Response:
+async def check(request: Request, provider: ProviderName, source_id: SourceAddress) -> Response:
     """Tell that a source has this address, for providers that visit it before they send anything."""
-    await gateway_of(request).reception.require(provider, source, now(), address=_address(request))
+    await gateway_of(request).reception.require(provider, source_id, now(), address=_address(request))
     return json_of(SourceReady(status="ready"))
 
 
@@ -89,7 +89,7 @@ def _headers(request: Request) -> dict[str, str]:
 
 def _called(request: Request, public_url: str | None) -> str:
     """Tell the address as the provider called it, escapes as they were."""
-    path = request.scope.get("raw_path") or request.url.path.encode()
+    path = called_path(request)
     query = request.scope["query_string"]
     rest = (path + (b"?" + query if query else b"")).decode("latin-1")
     base = public_url if public_url is not None else f"{request.url.scheme}://{request.url.netloc}"

@@ -12,6 +12,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.contracts.outcome import Flag
 from shared.contracts.prediction import Band, Grade, Source, Status
 from shared.errors import ArtifactRefused
 from shared.evaluation.calibration import Calibrator
@@ -73,6 +74,8 @@ class ScoringModel:
     reference: Reference
     begun_by: tuple[str, ...] = ()
     """Nothing has to begin before an outcome of scoring."""
+    flag: Flag | None = None
+    """The attribute that says who has reached the outcome; None: an event does."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -159,6 +162,7 @@ class ScoringModel:
 
     def _described(self) -> dict[str, Any]:
         return {
+            **({} if self.flag is None else {"flag": self.flag._asdict()}),
             "format": FORMAT,
             "capability": "scoring",
             "outcome": self.outcome,
@@ -197,6 +201,7 @@ class ScoringModel:
                 learner=learner_from_json(described["kind"], described["learner"], text=text),
                 calibrator=Calibrator(**described["calibration"]),
                 reference=reference,
+                flag=Flag(**described["flag"]) if "flag" in described else None,
             )
             model.require_whole()
         except (*_UNREADABLE, BadZipFile) as error:

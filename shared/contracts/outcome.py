@@ -1,9 +1,12 @@
 """What is predicted: an event within a horizon, or an attribute; and when the question is asked."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal, NamedTuple, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from shared.values.missing import is_missing
+from shared.values.truth import read_truth
 
 OutcomeName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,63}$")]
 EventType = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
@@ -29,6 +32,50 @@ HORIZON_DAYS, ACTIVE_WITHIN_DAYS = 90, 180
 """Where nothing is said."""
 BAND_LIFTS: Lifts = (1.0, 2.0, 4.0)
 """From how many times the average odds on a risk is medium, high and very high."""
+
+
+class Dated(Protocol):
+    """A value of an attribute, and since when it holds."""
+
+    @property
+    def name(self) -> str:
+        """Of the attribute."""
+
+    @property
+    def valid_from(self) -> int:
+        """Microseconds."""
+
+    @property
+    def value(self) -> Any:
+        """Text, number, true, false or None."""
+
+
+class Flag(NamedTuple):
+    """The attribute that says whether an outcome was reached."""
+
+    attribute: str
+    positive: str | None
+    """Which value counts; None: a yes does."""
+
+    def reached(self, value: Any) -> bool | None:
+        """Whether a value says so; None where it says nothing.
+
+        >>> Flag("converted", None).reached("Yes"), [Flag("stage", "won").reached(one) for one in ("won", "lost", "")]
+        (True, [True, False, None])
+        """
+        if is_missing(value):
+            return None
+        if self.positive is not None:
+            return str(value).strip() == self.positive
+        if isinstance(value, (bool, int, float)):
+            return bool(value) if value in (0, 1) else None
+        return read_truth(str(value))
+
+    def holds(self, values: Iterable[Dated]) -> bool:
+        """Whether the newest of a contact's values of this attribute says that the outcome was reached."""
+        mine = [value for value in values if value.name == self.attribute]
+        newest = max(mine, key=lambda value: value.valid_from, default=None)
+        return newest is not None and self.reached(newest.value) is True
 
 
 class Outcome(BaseModel):
@@ -83,6 +130,11 @@ class Outcome(BaseModel):
         if list(self.band_lifts) != sorted(set(self.band_lifts)):
             raise ValueError("give band_lifts in rising order")
         return self
+
+    @property
+    def flag(self) -> Flag | None:
+        """Return the attribute after which nobody is asked about any more; None: an event, or it is reached again."""
+        return None if self.attribute is None or self.repeatable else Flag(self.attribute, self.positive)
 
     @property
     def is_automatic(self) -> bool:

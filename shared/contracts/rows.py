@@ -14,6 +14,10 @@ ALWAYS: Microseconds = -(2**62)
 """`valid_from` of a value that holds at any cutoff (a static attribute)."""
 
 
+TAKEN_AWAY = ""
+"""Text of a contact that is known no longer; None would leave what is stored."""
+
+
 class EventRow(NamedTuple):
     """A dated fact about a contact; never changes. Field order is the order of the store's columns."""
 
@@ -50,6 +54,7 @@ class ContactRow(NamedTuple):
     contact_id: str
     created_at: Microseconds | None = None
     timezone: str | None = None
+    """`TAKEN_AWAY`: none from now on."""
     consent: dict[str, str] | None = None
     """For example {"profiling": "denied"}."""
     email_hash: str | None = None

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from shared.features.feature_set import FeatureSet
 from shared.features.phrases import phrase, readable_value
-from shared.ties import rounded
+from shared.ties import in_words, rounded
 
 MOST_REASONS = 10
 _NOTHING = 1e-9
@@ -74,7 +74,7 @@ class Things:
         return [
             self._listed(first[:count], row, (by_column, totals, weights))[:most]
             for row, by_column, totals, weights, first, count in zip(
-                rounded(values).tolist(),
+                values.tolist(),
                 rounded(shares).tolist(),
                 of_thing.tolist(),
                 weight.tolist(),
@@ -110,4 +110,5 @@ class Things:
         """Speak for a thing through the variant that pushes hardest in its direction; of equal ones by name."""
         chosen = max(columns, key=share.__getitem__) if total > 0 else min(columns, key=share.__getitem__)
         feature = self.feature_set.features[chosen]
-        return ReasonPart(feature.name, readable_value(feature, row[chosen]), total, phrase(feature, row[chosen]))
+        value = in_words(row[chosen])
+        return ReasonPart(feature.name, readable_value(feature, value), total, phrase(feature, value))

@@ -17,7 +17,7 @@ from shared.contracts.rows import DAY, Microseconds
 from shared.errors import LimitReached, NoModelTrained, StoreUnavailable, UpstreamTimeout
 from shared.serving import judging
 from shared.serving.champions import Champion, ChampionHolder
-from shared.serving.envelope import InvalidContact, Slot, envelope, slots
+from shared.serving.envelope import InvalidContact, Slot, UnknownContact, envelope, slots
 from shared.serving.erasures import UNKNOWN, ErasureCounts, Logged
 from shared.serving.judging import Verdict
 from shared.serving.lanes import Lanes
@@ -26,7 +26,7 @@ from shared.serving.outcomes import Outcomes
 from shared.serving.prediction_log import PredictionLog
 from shared.serving.question import Keeping, Question, Scored
 from shared.serving.reads import AccountReads, Reads
-from shared.serving.rendering import answered, trend_of, unanswered
+from shared.serving.rendering import NOBODY, answered, trend_of, unanswered
 from shared.serving.uniting import United, united
 from shared.store import PredictionRow
 from shared.timeline import PastRows, build
@@ -234,6 +234,8 @@ class Answering:
         for slot in every:
             if isinstance(slot, InvalidContact):
                 predictions.append(unanswered(self._question, slot.contact_id, "invalid", slot.errors))
+            elif isinstance(slot, UnknownContact):
+                predictions.append(unanswered(self._question, slot.contact_id, "unknown_contact", detail=NOBODY))
             else:
                 predictions.append(answered(self._question, slot.id, next(left)))
         response = self._question.response.model_validate(

@@ -3,7 +3,8 @@
 import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from enum import StrEnum
+from typing import Any, Final
 
 from pydantic import ValidationError
 
@@ -28,7 +29,26 @@ class InvalidContact:
     errors: list[dict[str, str]]
 
 
-Slot = InlineContact | InvalidContact
+@dataclass(frozen=True, slots=True)
+class UnknownContact:
+    """A contact named by an address that the account does not know."""
+
+    contact_id: str | None
+
+
+class Unresolved(StrEnum):
+    """What the gateway writes in the place of a contact whose e-mail address leads to no id."""
+
+    UNKNOWN = "unknown"
+    MALFORMED = "malformed"
+    DIFFERS = "differs"
+
+
+_ADDRESS_MISTAKES: Final = {
+    Unresolved.MALFORMED: "It is not an e-mail address.",
+    Unresolved.DIFFERS: "This address belongs to another contact than the id; send one of the two.",
+}
+Slot = InlineContact | InvalidContact | UnknownContact
 
 
 def parsed(body: bytes) -> Any:
@@ -81,12 +101,22 @@ def slots(contacts: list[Any]) -> list[Slot]:
 
 
 def _slot(raw: Any, place: int) -> Slot:
+    if isinstance(raw, dict) and "unresolved" in raw and raw.keys() <= {"id", "unresolved"}:
+        return _unresolved(raw, place)
     try:
         return InlineContact.model_validate(raw)
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
         found = mistakes([dict(entry) for entry in details], raw, f"/contacts/{place}")
         return InvalidContact(repeatable_id(raw), found)
+
+
+def _unresolved(raw: dict[str, Any], place: int) -> Slot:
+    """Read what the gateway wrote; the pointer is that of the address in the client's own body."""
+    if raw["unresolved"] == Unresolved.UNKNOWN:
+        return UnknownContact(repeatable_id(raw))
+    mistake = Unresolved.DIFFERS if raw["unresolved"] == Unresolved.DIFFERS else Unresolved.MALFORMED
+    return InvalidContact(repeatable_id(raw), [_place(f"/contacts/{place}/email", _ADDRESS_MISTAKES[mistake])])
 
 
 def repeatable_id(raw: Any) -> str | None:

@@ -93,6 +93,8 @@ def _standing(pasts: United, model: ServedModel) -> _Standing:
             elif seen in model.begun_by:
                 begun[event[0]] = max(event[3], begun.get(event[0], event[3]))
     reached = {key for key, at in ended.items() if begun.get(key, at) <= at}
+    if model.flag is not None:
+        reached.update(key for key, facts in pasts.facts.items() if model.flag.holds(facts.attributes))
     return _Standing(reached, set(begun) if model.begun_by else None)
 
 

@@ -8,6 +8,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from shared.capabilities import Capability
 from shared.contracts.call import SERVED_HEADER
 from shared.contracts.contact import InlineContact
 from shared.errors import (
@@ -55,40 +56,47 @@ PROBLEM_SCHEMA: dict[str, Any] = {
     "additionalProperties": True,
 }
 
-_PROBLEMS: tuple[tuple[str, ForetellError], ...] = (
-    ("No key, or one that is not valid.", NotAuthenticated("This service answers only calls signed by the gateway.")),
-    ("The key lacks a scope.", NotAllowed("This needs a key with the scope `predict`.", scope="predict")),
-    (
-        "No model has been trained.",
-        NoModelTrained(
-            "No model has been trained for this outcome yet. Train one with `foretell train scoring`.",
-            outcome="customer",
-            with_outcome=12,
-            needed_with_outcome=40,
-            needed_without_outcome=40,
-        ),
-    ),
-    ("The body is too large.", BodyTooLarge("The body is larger than 8000000 bytes; send it in several calls.")),
-    (
-        "The envelope does not fit.",
-        BadRequest(
-            "The request does not fit the contract; `errors` says where.",
-            errors=[{"pointer": "/cutoff", "detail": "Give the time a zone, such as 2026-06-01T09:30:00Z."}],
-        ),
-    ),
-    ("Too many contacts.", TooManyContacts("A call carries at most 1000 contacts.", max_contacts=1000)),
-    ("The outcome is not defined.", UnknownOutcome("This outcome is not defined.", outcomes=["customer"])),
-    ("Not JSON.", problem.malformed(17)),
-    ("The model is being loaded.", ModelNotReady("The model is being loaded; ask again in a few seconds.")),
-    ("The store is away.", StoreUnavailable("The store is away; ask again.")),
-)
+PER_OUTCOME = ("unknown-outcome",)
+"""Problems of those capabilities alone that are asked about named outcomes."""
 
 
-def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Document the problems of an operation, an example a code; only those statuses when some are given."""
+def _problems(line: Capability) -> tuple[tuple[str, ForetellError], ...]:
+    """List what a capability's paths can answer, an example each."""
+    outcome = {"outcome": "customer"} if line.per_outcome else {}
+    named = " --outcome customer" if line.per_outcome else ""
+    return (
+        (
+            "No key, or one that is not valid.",
+            NotAuthenticated("This service answers only calls signed by the gateway."),
+        ),
+        ("The key lacks a scope.", NotAllowed("This needs a key with the scope `predict`.", scope="predict")),
+        (
+            "No model has been trained.",
+            NoModelTrained(
+                f"No model has been trained yet. Train one with `foretell train {line.name}{named}`.", **outcome
+            ),
+        ),
+        ("The body is too large.", BodyTooLarge("The body is larger than 8000000 bytes; send it in several calls.")),
+        (
+            "The envelope does not fit.",
+            BadRequest(
+                "The request does not fit the contract; `errors` says where.",
+                errors=[{"pointer": "/cutoff", "detail": "Give the time a zone, such as 2026-06-01T09:30:00Z."}],
+            ),
+        ),
+        ("Too many contacts.", TooManyContacts("A call carries at most 1000 contacts.", max_contacts=1000)),
+        ("The outcome is not defined.", UnknownOutcome("This outcome is not defined.", outcomes=["customer"])),
+        ("Not JSON.", problem.malformed(17)),
+        ("The model is being loaded.", ModelNotReady("The model is being loaded; ask again in a few seconds.")),
+        ("The store is away.", StoreUnavailable("The store is away; ask again.")),
+    )
+
+
+def problem_responses(line: Capability, *codes: str) -> dict[int | str, dict[str, Any]]:
+    """Document the problems of an operation, an example a code; only those codes when some are given."""
     responses: dict[int | str, dict[str, Any]] = {}
-    for summary, error in _PROBLEMS:
-        if statuses and error.status not in statuses:
+    for summary, error in _problems(line):
+        if (codes and error.code not in codes) or (error.code in PER_OUTCOME and not line.per_outcome):
             continue
         entry = responses.setdefault(
             error.status,
@@ -107,9 +115,9 @@ def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 def operation(question: Question) -> dict[str, Any]:
     """Tell FastAPI what it cannot see: the handler reads bytes and answers bytes."""
     return {
-        "operation_id": question.capability.path.strip("/").replace("-", "_"),
+        "operation_id": f"predict_{question.capability.path.strip('/').replace('-', '_')}",
         "summary": question.capability.question,
-        "responses": {**_success(question), **problem_responses()},
+        "responses": {**_success(question), **problem_responses(question.capability)},
         "openapi_extra": {
             "requestBody": {
                 "required": True,

@@ -140,11 +140,12 @@ async def _http(request: Request, error: Exception) -> Response:
 def _allowed(request: Request) -> list[str]:
     """List the methods of a path: the framework tells only those of the first route that matches it."""
     routes = request.app.router.routes
-    return [
-        method
-        for method in _METHODS
-        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
-    ]
+
+    def answers(method: str) -> bool:
+        return any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+
+    # HEAD is answered wherever GET is, see `shared.serving.routing`.
+    return [method for method in _METHODS if answers("GET" if method == "HEAD" else method)]
 
 
 class _Http(ForetellError):

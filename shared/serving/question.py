@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from shared.capabilities import Capability
+from shared.contracts.outcome import Flag
 from shared.contracts.prediction import Answer, Prediction, Source, Status
 from shared.contracts.request import PredictionRequest
 from shared.contracts.rows import Microseconds
@@ -111,6 +112,10 @@ class ServedModel(Protocol):
     @property
     def begun_by(self) -> tuple[str, ...]:
         """Event types that a contact must have had to be asked about, and that reopen the question; empty: none."""
+
+    @property
+    def flag(self) -> Flag | None:
+        """The attribute whose value says that a contact has reached the outcome; None: an event says it."""
 
     @property
     def feature_set(self) -> FeatureColumns:

@@ -19,6 +19,7 @@ DETAILS: dict[Status, str] = {
     "control": "The contact is in the control group.",
     "no_slot": "Nothing fits what was asked for.",
 }
+NOBODY = "No contact of this account has this e-mail address; import the contact with it, or send its id."
 STORE_AWAY = "The store is away: only contacts sent with data and with `consent.profiling: granted` are answered now."
 
 

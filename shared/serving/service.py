@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from starlette.responses import JSONResponse, Response
 
 from shared.contracts.call import SERVED_HEADER
@@ -19,10 +19,12 @@ from shared.serving.lanes import Lanes
 from shared.serving.metrics import ServiceMetrics
 from shared.serving.middleware import BodyLimit, RequestContext
 from shared.serving.prediction_log import PredictionLog
+from shared.serving.query import refuse_unknown_query
 from shared.serving.question import Question
 from shared.serving.readiness import Readiness, StoreLook, StoreState, judged
 from shared.serving.reads import Reads
 from shared.serving.registry_child import RegistryChild
+from shared.serving.routing import EquivalentRequests
 from shared.settings import ServiceSettings
 
 
@@ -85,6 +87,8 @@ class Service:
             lifespan=self._lifespan,
             docs_url=None,
             redoc_url=None,
+            redirect_slashes=False,
+            dependencies=[Depends(refuse_unknown_query)],
         )
         app.state.service, app.state.metrics = self, self.metrics
         app.state.draining = False
@@ -96,6 +100,7 @@ class Service:
         key = self.settings.signing_key.get_secret_value().encode()
         app.add_middleware(SignedCalls, key=key, clocks=self.clocks, unix_seconds=self.unix_seconds)
         app.add_middleware(BodyLimit, max_bytes=self.settings.max_body_bytes)
+        app.add_middleware(EquivalentRequests)
         app.add_middleware(RequestContext, metrics=self.metrics, within_seconds=self.settings.request_timeout_seconds)
         return app
 

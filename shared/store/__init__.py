@@ -16,8 +16,9 @@ from shared.store.delivery_rows import (
     SubscriptionState,
 )
 from shared.store.identities import Identity
-from shared.store.migration import check, downgrade, migrate
+from shared.store.migration import check, downgrade, is_migrated, migrate
 from shared.store.pace import Pace
+from shared.store.ranking import Ending, Place, Wanted
 from shared.store.rows import (
     Account,
     AddedEvents,
@@ -57,11 +58,13 @@ __all__ = [
     "DeliveryRow",
     "DeliveryState",
     "DueDelivery",
+    "Ending",
     "EventCount",
     "EventTypeCount",
     "Identity",
     "KeyRow",
     "Pace",
+    "Place",
     "PredictionRow",
     "PromotionRow",
     "SecretRow",
@@ -72,9 +75,11 @@ __all__ = [
     "SubscriptionRow",
     "SubscriptionState",
     "VersionRow",
+    "Wanted",
     "active_secrets",
     "check",
     "downgrade",
+    "is_migrated",
     "migrate",
     "open_database",
 ]

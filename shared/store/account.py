@@ -20,6 +20,7 @@ from shared.store.outbox import Outbox
 from shared.store.outcomes import Outcomes
 from shared.store.pasts import PastReads
 from shared.store.predictions import Predictions
+from shared.store.ranking import Ranking
 from shared.store.receipts import Receipts
 from shared.store.segments import Segments
 from shared.store.sightings import Sightings
@@ -39,6 +40,7 @@ class AccountStore(
     Champions,
     Catalogue,
     Predictions,
+    Ranking,
     Segments,
     Assignments,
     Standings,

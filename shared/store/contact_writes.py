@@ -153,7 +153,7 @@ def _update_contact(contact: _Known, row: ContactRow) -> bool:
     if row.created_at is not None:
         contact.created_at = row.created_at
     if row.timezone is not None:
-        contact.timezone = row.timezone
+        contact.timezone = row.timezone or None
     contact.consent.update(row.consent or {})
     return before != (contact.created_at, contact.timezone, contact.consent)
 

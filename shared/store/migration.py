@@ -49,6 +49,23 @@ def check(settings: Settings) -> None:
     _on_both(settings, lambda command, config: command.check(config))
 
 
+def is_migrated(settings: Settings) -> bool:
+    """Whether both databases have this release's schema, or that of a newer one.
+
+    Raises:
+        StoreUnavailable: a database cannot be reached.
+    """
+    from alembic.util import DatabaseNotAtHead
+
+    try:
+        _on_both(settings, lambda command, config: command.current(config, check_heads=True))
+    except DatabaseNotAtHead:
+        return False
+    except Conflict:  # a newer release has been here: its schema holds for the one before
+        return True
+    return True
+
+
 def _on_both(settings: Settings, act: Callable[[Any, "Config"], Any]) -> None:
     # Here and not above: no process that serves needs alembic in its memory.
     from alembic import command

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, SelectBase, bindparam, delete, or_, select, tuple_
+from sqlalchemy import Select, SelectBase, bindparam, delete, select, tuple_
 
 from shared.contracts.rows import DAY, Microseconds
 from shared.store.erasures import perhaps_erased
@@ -48,44 +48,6 @@ class Predictions(Scope):
             in_key_order = [latest[key] for key in sorted(latest)]
             upsert(connection, LatestPredictionTable, in_key_order, newer=("cutoff", "asked_at"))
         return len(rows) - len(values)
-
-    def latest_predictions(
-        self,
-        capability: str,
-        outcome: str,
-        *,
-        limit: int,
-        band: str | None = None,
-        after: tuple[int, str] | None = None,
-    ) -> list[PredictionRow]:
-        """List contacts' latest predictions, highest score first; those without a score are left out.
-
-        Args:
-            capability: a line of the capability table.
-            outcome: its name, "" where the capability has none.
-            limit: at most so many.
-            band: only this band.
-            after: score and contact id of the last row seen.
-        """
-        table = LatestPredictionTable
-        statement = (
-            _latest()
-            .where(
-                table.account_id == self.account,
-                table.capability == capability,
-                table.outcome == outcome,
-                table.score.is_not(None),
-            )
-            .order_by(table.score.desc(), table.contact_id)
-            .limit(limit)
-        )
-        if band is not None:
-            statement = statement.where(table.band == band)
-        if after is not None:
-            score, contact_id = after
-            statement = statement.where(table.score <= score, or_(table.score < score, table.contact_id > contact_id))
-        with self._predictions.reading() as connection:
-            return [PredictionRow(*row) for row in connection.execute(statement)]
 
     def predictions_of(self, contact_id: str) -> list[PredictionRow]:
         """List a contact's latest predictions, by capability and outcome."""

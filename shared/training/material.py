@@ -6,14 +6,13 @@ from typing import Protocol
 
 import numpy as np
 
-from shared.contracts.outcome import Outcome
+from shared.contracts.outcome import Flag, Outcome
 from shared.contracts.rows import DAY, Microseconds
 from shared.errors import InsufficientData
-from shared.features.attributes import as_boolean, as_text, entry_at
+from shared.features.attributes import entry_at
 from shared.timeline import ContactFacts, EventTuple, Pasts, build
 from shared.timeline.frames import Frames, closed_frames, outcome_type
 from shared.timeline.splits import SEED, Split, forward_chain, stratified
-from shared.values.missing import is_missing
 
 LEAST_POSITIVE = LEAST_NEGATIVE = 40
 """Contacts of each kind without which nothing is trained."""
@@ -139,14 +138,12 @@ def _flat_frames(outcome: Outcome, pasts: Pasts, now: Microseconds) -> Frames:
     contact = np.arange(len(pasts), dtype=np.int32)
     cutoff = np.full(len(pasts), now)
     entry = entry_at(stored, contact, cutoff)
-    labels = np.array([_label(outcome, stored.value[row] if row >= 0 else None) for row in entry])
+    flag = Flag(outcome.attribute or "", outcome.positive)
+    labels = np.array([_label(flag, stored.value[row] if row >= 0 else None) for row in entry])
     known = ~np.isnan(labels)
     return Frames(contact[known], cutoff[known], labels[known])
 
 
-def _label(outcome: Outcome, value: object) -> float:
-    if is_missing(value):
-        return np.nan
-    if outcome.positive is not None:
-        return float(as_text(value) == outcome.positive)
-    return as_boolean(value)
+def _label(flag: Flag, value: object) -> float:
+    reached = flag.reached(value)
+    return np.nan if reached is None else float(reached)

@@ -47,6 +47,10 @@ class Savable(Protocol):
     def save(self, folder: Path) -> None:
         """Write text, JSON and npz."""
 
+    @property
+    def reached_by(self) -> tuple[str, ...]:
+        """Event types after which a contact is no longer asked about."""
+
 
 class AnyReport(Protocol):
     """What publishing reads of a report, whatever the capability."""
@@ -179,7 +183,12 @@ def _row(fitted: Fitted, registered: Registered) -> VersionRow:
         horizon_days=fitted.horizon_days,
         run_id=registered.run_id,
         figures=report["figures"],
-        report={**report, "trained_until": fitted.trained_until, "data_digest": fitted.data_digest},
+        report={
+            **report,
+            "trained_until": fitted.trained_until,
+            "data_digest": fitted.data_digest,
+            "reached_by": list(fitted.model.reached_by),
+        },
         card=fitted.card,
     )
 

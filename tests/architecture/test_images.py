@@ -82,7 +82,8 @@ def test_compose_hands_each_process_only_the_secrets_it_needs(compose: dict[str,
         f"FORETELL_{name}" for name in ("STORE_URL", "REGISTRY_URL", "SIGNING_KEY", "IDENTITY_KEY")
     )
 
-    assert set(services["gateway"]["environment"]) - {"FORETELL_UPSTREAM"} == {store, signing, identity}
+    no_secrets = {"FORETELL_UPSTREAM", "FORETELL_PUBLIC_URL", "FORWARDED_ALLOW_IPS"}
+    assert set(services["gateway"]["environment"]) - no_secrets == {store, signing, identity}
     assert set(services["worker"]["environment"]) - {"FORETELL_UPSTREAM"} == {store, registry, signing, identity}
     assert set(services["migrate"]["environment"]) == {store}
     for line in TABLE:

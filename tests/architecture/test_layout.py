@@ -29,10 +29,14 @@ def test_every_capability_is_a_kubernetes_folder_and_the_other_way_round(root: P
 def test_every_overlay_renders_every_capability(root: Path) -> None:
     expected = {f"../../services/{line.name}" for line in TABLE}
 
-    for overlay in (root / "k8s" / "overlays").glob("*/kustomization.yaml"):
-        resources = yaml.safe_load(overlay.read_text())["resources"]
+    def resources(overlay: Path) -> set[str]:
+        named = yaml.safe_load((overlay / "kustomization.yaml").read_text())["resources"]
+        below = [resources(overlay / name) for name in named if (overlay / name).parent.resolve() == overlays]
+        return {*named, *(name for one in below for name in one)}
 
-        assert {name for name in resources if "/services/" in name} == expected, overlay
+    overlays = (root / "k8s" / "overlays").resolve()
+    for overlay in overlays.iterdir():
+        assert {name for name in resources(overlay) if "/services/" in name} == expected, overlay
 
 
 def test_compose_starts_every_capability(root: Path) -> None:

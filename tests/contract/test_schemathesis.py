@@ -52,8 +52,13 @@ CHECKS = [
     checks.allow_header_conformance,
 ]
 CHECKS_OF_METHODS = (checks.unsupported_method, checks.allow_header_conformance)
-WIDE = ("/contacts/{contact_id}/", *(prefix for line in TABLE for prefix in line.prefixes))
-"""Paths that say nothing of methods: a contact's id may hold slashes, what lies below a prefix its service knows."""
+WIDE = (
+    "/contacts/{contact_id}/",
+    "/contacts/delete",
+    "/deliveries/replay",
+    *(prefix for line in TABLE for prefix in line.prefixes),
+)
+"""Paths that say nothing of methods: ids may hold slashes or be verbs; what lies below a prefix its service knows."""
 
 
 class Placed(GatewaySettings):

@@ -139,7 +139,14 @@ def test_between_two_segments_it_is_the_first() -> None:
 
     for place in bits_apart(np.array([[0.3]])):
         assert grouping.nearest(place).tolist() == [0]
-        assert falling(grouping.membership(place)).tolist() == [[0, 1, 2]]
+        assert grouping.surest(place).tolist() == [[0, 1, 2]]
+
+
+def test_the_second_of_far_segments_is_the_nearer_one() -> None:
+    grouping = Grouping(np.array([[0.0], [90.0], [60.0]]), 0.01)
+
+    assert grouping.membership(np.array([[0.0]])).tolist() == [[1.0, 0.0, 0.0]]
+    assert grouping.surest(np.array([[0.0]])).tolist() == [[0, 2, 1]]
 
 
 def test_as_many_segments_as_are_stable_whatever_the_last_bit() -> None:

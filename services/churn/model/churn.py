@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from services.churn.model.periods import Matrix, Periods, Vector, expanded, time_columns
 from services.churn.model.reference import ChurnReference
-from shared.contracts.outcome import BAND_LIFTS
+from shared.contracts.outcome import BAND_LIFTS, Flag
 from shared.contracts.prediction import Grade
 from shared.contracts.rows import DAY
 from shared.errors import ArtifactRefused
@@ -55,6 +55,8 @@ class ChurnModel:
     value_types: tuple[str, ...] = ()
     """Event types whose values are what a contact is worth."""
     band_lifts: tuple[float, ...] = field(default=BAND_LIFTS)
+    flag: Flag | None = None
+    """Flat data: the attribute that says who has left."""
 
     @property
     def is_flat(self) -> bool:
@@ -170,6 +172,7 @@ class ChurnModel:
 
 def _described(model: ChurnModel) -> dict[str, Any]:
     return {
+        **({} if model.flag is None else {"flag": model.flag._asdict()}),
         "format": FORMAT,
         "capability": CAPABILITY,
         "outcome": model.outcome,
@@ -217,6 +220,7 @@ def _read(described: Mapping[str, Any], text: str | None, reference: ChurnRefere
         reference=reference,
         value_types=tuple(described["value_types"]),
         band_lifts=tuple(described["band_lifts"]),
+        flag=Flag(**described["flag"]) if "flag" in described else None,
     )
 
 

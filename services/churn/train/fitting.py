@@ -176,6 +176,7 @@ def _model(
         base=served.refitted.base,
         reference=served.reference,
         band_lifts=stuff.outcome.band_lifts,
+        flag=stuff.outcome.flag,
         **time,
     )
 

@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.ties import largest
+from shared.ties import falling
 
 Matrix = NDArray[np.float64]
 
@@ -60,8 +60,12 @@ class Grouping:
         return margins
 
     def nearest(self, places: Matrix) -> NDArray[np.intp]:
-        """Tell the group of each place, shape (n,); of equally sure ones the first, as where all are ordered."""
-        return largest(self.membership(places))
+        """Tell the group of each place, shape (n,); of equally sure ones the first."""
+        return np.asarray(self.surest(places)[:, 0])
+
+    def surest(self, places: Matrix) -> NDArray[np.intp]:
+        """Order the groups of each place, the surest first, equally sure ones in their order, shape (n, k)."""
+        return falling(self.margins(places))
 
     def membership(self, places: Matrix) -> Matrix:
         """Tell how surely each place belongs to each group, shape (n, k); rows sum to 1.

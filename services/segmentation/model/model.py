@@ -20,7 +20,6 @@ from shared.contracts.prediction import Grade
 from shared.contracts.rows import DAY
 from shared.errors import ArtifactRefused
 from shared.features import FeatureSet, ReasonPart, Things, matrix, truncated
-from shared.ties import falling
 from shared.timeline import Pasts
 from shared.timeline.frames import LOOKBACK_DAYS, positions_before
 
@@ -56,6 +55,7 @@ class SegmentationModel:
     horizon_days: None = None
     reached_by: tuple[str, ...] = ()
     begun_by: tuple[str, ...] = ()
+    flag: None = None
     outcome: str = ""
 
     @property
@@ -78,7 +78,7 @@ class SegmentationModel:
         values = matrix(self.feature_set, pasts, contact, cutoffs)
         places = self.transform.apply(values)
         sure = self.grouping.membership(places)
-        order = falling(sure)
+        order = self.grouping.surest(places)
         first, second = order[:, 0], order[:, 1]
         shares = self.grouping.contributions(places, first, second)
         explained = self._reasons(values, shares, reasons) if reasons else [[] for _ in first]

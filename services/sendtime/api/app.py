@@ -41,7 +41,7 @@ def _ask(model: Any, pasts: Pasts, cutoffs: NDArray[np.int64], request: SendTime
 
 def _is_kept(request: SendTimeRequest, _: Any) -> bool:
     """Only what is asked by default stands beside other contacts' answers."""
-    return request.purpose == "best" and request.engagement is None and request.campaign is None
+    return request.purpose == "best" and request.engagement is None and request.campaign_id is None
 
 
 QUESTION = Question(

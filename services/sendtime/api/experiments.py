@@ -36,16 +36,16 @@ BATCH = 1_000
 def kept(keeping: Keeping) -> Sequence[Advice]:
     """Draw and commit the arms of an experiment; other calls keep nothing."""
     request: SendTimeRequest = keeping.request
-    if request.purpose != "experiment" or request.campaign is None or request.default_send_at is None:
+    if request.purpose != "experiment" or request.campaign_id is None or request.default_send_at is None:
         return keeping.scored
     split = Split(request.control_share, request.exploration_share)
     default = microseconds(request.default_send_at)
     rows = {
-        name: _row(request.campaign, name, advice, split, default, keeping)
+        name: _row(request.campaign_id, name, advice, split, default, keeping)
         for name, advice in zip(keeping.contact_ids, keeping.scored, strict=True)
         if advice.best is not None
     }
-    held = keeping.account.assign(request.campaign, list(rows.values()), since=keeping.erasures)
+    held = keeping.account.assign(request.campaign_id, list(rows.values()), since=keeping.erasures)
     return [
         _told(advice, held[name]) if name in held else advice
         for name, advice in zip(keeping.contact_ids, keeping.scored, strict=True)
@@ -125,7 +125,7 @@ class Report:
         both = bool(outcomes.of(CONTROL).any() and outcomes.of(TREATMENT).any())
         gain = difference(treated, control) if both else None
         return {
-            "campaign": self.campaign,
+            "campaign_id": self.campaign,
             "engagement": engagement,
             "assigned": len(rows),
             "due": len(due),
@@ -136,7 +136,7 @@ class Report:
             "if_all_at_default": _share_or_none(inverse_propensity(outcomes, outcomes.as_default)),
             "to_prove": self._proof(outcomes, control),
             "verdict": _verdict(gain),
-            "as_of": instant_of(self.now),
+            "reported_at": instant_of(self.now),
         }
 
     def _outcomes(self, rows: Sequence[AssignmentRow], engagement: str) -> Outcomes:

@@ -34,7 +34,7 @@ class Planning:
 
     def members(self) -> dict[str, Any]:
         """Plan, and write what the answer says of it."""
-        ids = self.request.contacts
+        ids = self.request.contact_ids
         statuses = ["ok"] * len(ids)
         values = self._values(ids, statuses)
         used = np.flatnonzero((values.value >= 0).any(axis=0))
@@ -52,7 +52,7 @@ class Planning:
 
     def _values(self, ids: Sequence[str], statuses: list[str]) -> Valued:
         """Value all contacts, a batch at a time: memory holds one batch's pasts; note who cannot be asked about."""
-        wish = Wish(allowed_by(self.request, self.cutoff), self.request.engagement, self.request.campaign)
+        wish = Wish(allowed_by(self.request, self.cutoff), self.request.engagement, self.request.campaign_id)
         parts = []
         for start in range(0, len(ids), BATCH):
             part = ids[start : start + BATCH]

@@ -31,7 +31,7 @@ from shared.serving.service import Service
 
 BESIDE = (
     Beside("/best-send-time/plan", "post", PlanResponse, PLAN_RESPONSE_EXAMPLE, PlanRequest, PLAN_REQUEST_EXAMPLE),
-    Beside("/experiments/{campaign}", "get", ExperimentResponse, EXPERIMENT_RESPONSE_EXAMPLE),
+    Beside("/experiments/{campaign_id}", "get", ExperimentResponse, EXPERIMENT_RESPONSE_EXAMPLE),
 )
 """Both, for the API document."""
 
@@ -41,10 +41,18 @@ def add_routes(app: FastAPI, service: Service) -> None:
 
     @app.post(
         "/best-send-time/plan",
-        operation_id="best_send_time_plan",
+        operation_id="plan_send_times",
         summary="When should each of many contacts be sent to, within a capacity per hour?",
         response_model=None,
-        responses=problem_responses(409, 413, 422, 503),
+        responses=problem_responses(
+            service.question.capability,
+            "no-model-trained",
+            "body-too-large",
+            "invalid-request",
+            "malformed-json",
+            "model-not-ready",
+            "store-unavailable",
+        ),
     )
     async def plan(request: Request) -> Response:
         call = request.state.call
@@ -63,24 +71,24 @@ def add_routes(app: FastAPI, service: Service) -> None:
         members |= {"model": _info(champion), "cutoff": cutoff, "request_id": call.request_id}
         body = await asyncio.to_thread(lambda: PlanResponse.model_validate(members).model_dump_json())
         served = sum(1 for one in members["assignments"] if one["status"] == "ok")
-        request.state.facts = {"account": call.account, "contacts": len(asked.contacts), "version": champion.version}
+        request.state.facts = {"account": call.account, "contacts": len(asked.contact_ids), "version": champion.version}
         return Response(body, media_type="application/json", headers={SERVED_HEADER: str(served)})
 
     @app.get(
-        "/experiments/{campaign:path}",
-        operation_id="experiment",
+        "/experiments/{campaign_id:path}",
+        operation_id="show_experiment",
         summary="What did an experiment of sending times find out?",
         response_model=None,
-        responses=problem_responses(503),
+        responses=problem_responses(service.question.capability, "store-unavailable"),
     )
     async def experiment(
         request: Request,
-        campaign: str,
+        campaign_id: str,
         lift: Annotated[float, Query(gt=0, le=10, description="Relative lift that is to be proven.")] = 0.05,
     ) -> Response:
         call = request.state.call
         require_scope(call, "read")
-        report = Report(service.store.of(call.account), campaign, microseconds(service.now()), lift)
+        report = Report(service.store.of(call.account), campaign_id, microseconds(service.now()), lift)
         members = await service.lanes.run(report.members, contacts=MAX_CONTACTS)
         answer = ExperimentResponse.model_validate({**members, "request_id": call.request_id})
         request.state.facts = {"account": call.account}
@@ -93,9 +101,9 @@ def _read(content: Any) -> PlanRequest:
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=False, include_input=False)
         raise problem.invalid([dict(entry) for entry in details], content) from None
-    if len(set(asked.contacts)) < len(asked.contacts):
+    if len(set(asked.contact_ids)) < len(asked.contact_ids):
         sentence = "A contact is named twice; name each once."
-        raise BadRequest(sentence, errors=[{"pointer": "/contacts", "detail": sentence}])
+        raise BadRequest(sentence, errors=[{"pointer": "/contact_ids", "detail": sentence}])
     return asked
 
 

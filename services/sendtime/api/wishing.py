@@ -25,7 +25,7 @@ def wish_of(request: SendTimeRequest, cutoff: Microseconds) -> Wish:
     return Wish(
         rules=allowed_by(request, cutoff),
         engagement=request.engagement,
-        campaign=request.campaign,
+        campaign=request.campaign_id,
         default_send_at=None if request.default_send_at is None else microseconds(request.default_send_at),
         minutes=_MINUTES[request.granularity],
         alternatives=request.top - 1,
@@ -83,7 +83,7 @@ def additions(advice: Advice | None) -> Mapping[str, Any]:
         "week": advice.week,
         "experiment": None
         if advice.draw is None
-        else {"campaign": advice.draw.campaign, "arm": advice.draw.arm, "propensity": advice.draw.propensity},
+        else {"campaign_id": advice.draw.campaign, "arm": advice.draw.arm, "propensity": advice.draw.propensity},
     }
 
 

@@ -51,6 +51,7 @@ class SendTimeModel:
     """The engagement meant when none is named; None where sends are not known."""
     reached_by: tuple[str, ...] = ()
     begun_by: tuple[str, ...] = ()
+    flag: None = None
     horizon_days: int = 1
     feature_set: LocalTime = LocalTime()
 

@@ -116,7 +116,7 @@ class Option(Answer):
 class ExperimentArm(Answer):
     """What the experiment drew for a contact."""
 
-    campaign: Annotated[str, Field(description="Of the experiment.")]
+    campaign_id: Annotated[str, Field(description="Of the experiment.")]
     arm: Annotated[Literal["treatment", "exploration"], Field(description="Control contacts get status `control`.")]
     propensity: Annotated[float, Field(gt=0, le=1, description="Chance with which this very instant was drawn.")]
 

@@ -60,11 +60,13 @@ class QuietHours(Asked):
 class Rules(Asked):
     """Which instants are allowed."""
 
-    window: Annotated[Window, Field(description="Between which instants; up to 14 days.")] = Window()
+    window: Annotated[Window, Field(default_factory=Window, description="Between which instants; up to 14 days.")]
     quiet_hours: Annotated[
         QuietHours | Literal["off"],
-        Field(description="Local hours without sends, 21:00 to 08:00 unless said; or `off`."),
-    ] = QuietHours()
+        Field(
+            default_factory=QuietHours, description="Local hours without sends, 21:00 to 08:00 unless said; or `off`."
+        ),
+    ]
     weekdays: Annotated[
         list[Weekday], Field(description="Local weekdays to send on; all when omitted.", min_length=1, max_length=7)
     ] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
@@ -89,7 +91,7 @@ class SendTimeRequest(PredictionRequest, Rules):
         Engagement | None,
         Field(description="What counts as an answer within 24 h; the version's default when omitted."),
     ] = None
-    campaign: Annotated[
+    campaign_id: Annotated[
         Text | None, Field(description="The campaign to be sent: its own effect is counted, and experiments need it.")
     ] = None
     default_send_at: Annotated[
@@ -109,8 +111,8 @@ class SendTimeRequest(PredictionRequest, Rules):
 
     @model_validator(mode="after")
     def _whole_experiment(self) -> Self:
-        if self.purpose == "experiment" and (self.campaign is None or self.default_send_at is None):
-            raise ValueError("an experiment needs `campaign` and `default_send_at`")
+        if self.purpose == "experiment" and (self.campaign_id is None or self.default_send_at is None):
+            raise ValueError("an experiment needs `campaign_id` and `default_send_at`")
         if self.control_share + self.exploration_share > 1:
             raise ValueError("control_share and exploration_share are together at most 1")
         return self

@@ -1,4 +1,4 @@
-"""The wire of `GET /experiments/{campaign}`: what chance found out."""
+"""The wire of `GET /experiments/{campaign_id}`: what chance found out."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -9,7 +9,7 @@ from shared.contracts.prediction import Answer
 
 _RATE = {"value": 0.052, "low": 0.049, "high": 0.055}
 EXPERIMENT_RESPONSE_EXAMPLE: dict[str, Any] = {
-    "campaign": "may-offer",
+    "campaign_id": "may-offer",
     "engagement": "click",
     "assigned": 40_000,
     "due": 38_000,
@@ -38,7 +38,7 @@ EXPERIMENT_RESPONSE_EXAMPLE: dict[str, Any] = {
     "if_all_at_default": {"value": 0.048, "low": 0.045, "high": 0.051},
     "to_prove": {"lift": 0.05, "needed_an_arm": 127_421, "more_sends": 218_742},
     "verdict": "Not decided yet: the interval of the difference holds 0.",
-    "as_of": "2026-06-10T00:00:00Z",
+    "reported_at": "2026-06-10T00:00:00Z",
     "request_id": "3f0c9a4be0d94f53a6f1c2d7e8b9a012",
 }
 
@@ -79,7 +79,7 @@ class ExperimentResponse(Answer):
         frozen=True, extra="forbid", json_schema_extra={"examples": [EXPERIMENT_RESPONSE_EXAMPLE]}
     )
 
-    campaign: Annotated[str, Field(description="Of the experiment.")]
+    campaign_id: Annotated[str, Field(description="Of the experiment.")]
     engagement: Annotated[str, Field(description="What counts as an answer.")]
     assigned: Annotated[int, Field(description="Contacts that were assigned.")]
     due: Annotated[int, Field(description="Of them, those whose day after the instant is over: all that follows.")]
@@ -92,5 +92,5 @@ class ExperimentResponse(Answer):
     if_all_at_default: Annotated[Share | None, Field(description="The same for everybody at the default time.")]
     to_prove: Annotated[Proof, Field(description="How many more sends would prove the lift asked about.")]
     verdict: Annotated[str, Field(description="In a sentence.")]
-    as_of: Annotated[datetime, Field(description="When the report was made.")]
+    reported_at: Annotated[datetime, Field(description="When the report was made.")]
     request_id: Annotated[str, Field(description="Finds the request in the log.")]

@@ -12,7 +12,7 @@ from shared.contracts.prediction import Answer, ModelInfo
 
 MOST_PLANNED = 100_000
 PLAN_REQUEST_EXAMPLE: dict[str, Any] = {
-    "contacts": ["c-42", "c-43"],
+    "contact_ids": ["c-42", "c-43"],
     "capacity_per_hour": 5_000,
     "window": {"not_before": "2026-06-01T00:00:00Z", "not_after": "2026-06-03T00:00:00Z"},
     "cutoff": "2026-06-01T00:00:00Z",
@@ -56,7 +56,7 @@ class PlanRequest(Rules):
 
     model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra={"examples": [PLAN_REQUEST_EXAMPLE]})
 
-    contacts: Annotated[
+    contact_ids: Annotated[
         list[ContactId],
         Field(description="Ids of stored contacts, each once.", min_length=1, max_length=MOST_PLANNED),
     ]
@@ -66,7 +66,7 @@ class PlanRequest(Rules):
     engagement: Annotated[
         Engagement | None, Field(description="What counts as an answer; the version's default when omitted.")
     ] = None
-    campaign: Annotated[Text | None, Field(description="The campaign to be sent.")] = None
+    campaign_id: Annotated[Text | None, Field(description="The campaign to be sent.")] = None
     cutoff: Annotated[
         Instant | None, Field(description="Only what happened strictly before it is seen; now when omitted.")
     ] = None

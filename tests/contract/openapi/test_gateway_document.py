@@ -16,6 +16,14 @@ from gateway.openapi.services import FOLDER
 from shared.capabilities import TABLE
 from shared.settings import GatewaySettings, ServiceSettings
 
+VERBS = {
+    "get": "list|show|check|export",
+    "post": "put|add|erase|plan|predict|receive|replay|retry|test",
+    "put": "put",
+    "patch": "change|rename",
+    "delete": "delete|erase",
+}
+"""Of operationIds, by method."""
 PUBLISHED = Path(__file__).with_name("gateway.json")
 
 
@@ -60,11 +68,31 @@ def test_every_capability_of_the_table_is_in_it(document: dict[str, Any]) -> Non
     assert [line.path for line in TABLE if line.path not in document["paths"]] == []
 
 
-def test_operation_ids_are_short_and_unique(document: dict[str, Any]) -> None:
-    ids = [operation["operationId"] for _, _, operation in operations(document)]
+def test_operation_ids_are_unique_and_of_one_style(document: dict[str, Any]) -> None:
+    ids = [(method, operation["operationId"]) for _, method, operation in operations(document)]
+    ids += [("post", item["post"]["operationId"]) for item in document["webhooks"].values()]
 
-    assert len(ids) == len(set(ids))
-    assert [name for name in ids if not re.fullmatch(r"[a-z][A-Za-z0-9_]{2,23}", name)] == []
+    assert len(ids) == len({name for _, name in ids})
+    assert [
+        name for method, name in ids if not re.fullmatch(rf"(?:{VERBS[method]})(?:_[a-z]+)+", name) or len(name) > 40
+    ] == []
+
+
+def test_an_error_shown_for_an_operation_is_one_of_its_own(document: dict[str, Any]) -> None:
+    wrong = []
+    for path, method, operation in operations(document):
+        owner = next((line for line in TABLE if path.startswith((line.path, *line.prefixes))), None)
+        for status, answer in operation["responses"].items():
+            for name, example in (
+                answer.get("content", {}).get("application/problem+json", {}).get("examples", {}).items()
+            ):
+                text = json.dumps(example["value"])
+                others = [line.name for line in TABLE if line is not owner and f"{line.name} service" in text]
+                foreign = owner is not None and any(f"train {line.name}" in text for line in TABLE if line is not owner)
+                if int(status) != example["value"]["status"] or others or foreign:
+                    wrong.append((f"{method} {path}", name))
+
+    assert wrong == []
 
 
 def test_every_operation_has_a_tag_and_a_summary(document: dict[str, Any]) -> None:
@@ -111,8 +139,8 @@ def test_only_operations_for_operators_and_webhooks_are_open(document: dict[str,
     assert sorted(path for path, _, operation in operations(document) if operation.get("security") == []) == [
         "/healthz",
         "/readyz",
-        "/webhooks/{provider}/{source}",
-        "/webhooks/{provider}/{source}",
+        "/webhooks/{provider}/{source_id}",
+        "/webhooks/{provider}/{source_id}",
     ]
 
 

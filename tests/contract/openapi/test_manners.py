@@ -13,7 +13,7 @@ from shared.settings import GatewaySettings
 
 WRITES = ("post", "put", "patch", "delete")
 FORWARDED = tuple(path for line in TABLE for path in (line.path, *line.prefixes))
-WITHOUT_A_KEY = ("/webhooks/", "/subscriptions/{id}/test")
+WITHOUT_A_KEY = ("/webhooks/", "/subscriptions/{subscription_id}/test")
 """The provider's own id of an event says what was sent before; a trial writes nothing."""
 
 

@@ -62,7 +62,7 @@ async def test_churn_is_defined_shown_and_listed(door, fields: dict[str, Any], e
     _, shown, _ = await door.ask("GET", "/outcomes/lapsed", door.key(), params=OF_CHURN)
     _, listed, _ = await door.ask("GET", "/outcomes", door.key())
 
-    assert status == 200
+    assert status == 201
     assert {name: defined[name] for name in expected} == expected
     assert shown == defined
     assert shown in listed["outcomes"]

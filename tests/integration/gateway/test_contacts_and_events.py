@@ -15,7 +15,7 @@ async def test_a_contact_is_created_then_unchanged_then_updated(door) -> None:
     changed = await door.ask("PUT", "/contacts/c-1", key, json={"timezone": "Europe/Paris"})
 
     assert [(answer[0], answer[1]["status"]) for answer in (first, again, changed)] == [
-        (200, "created"),
+        (201, "created"),
         (200, "unchanged"),
         (200, "updated"),
     ]

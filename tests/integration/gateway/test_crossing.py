@@ -39,7 +39,7 @@ async def test_a_wrong_method_is_told_all_that_the_path_answers(door) -> None:
     options = await door.ask("OPTIONS", "/contacts")
 
     assert [answer[0] for answer in (listed, one, score, options)] == [405, 405, 405, 405]
-    assert listed[2]["Allow"] == "GET, POST"
-    assert one[2]["Allow"] == "GET, PUT, DELETE"
+    assert listed[2]["Allow"] == "GET, HEAD, POST"
+    assert one[2]["Allow"] == "GET, HEAD, PUT, DELETE"
     assert score[2]["Allow"] == "POST"
-    assert options[2]["Allow"] == "GET, POST"
+    assert options[2]["Allow"] == "GET, HEAD, POST"

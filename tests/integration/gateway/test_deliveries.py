@@ -81,7 +81,7 @@ async def test_one_delivery_or_a_stretch_of_time_is_replayed(door: Any) -> None:
     _, listed, _ = await door.ask("GET", "/deliveries", key)
     range_ = {
         "subscription_id": subscription_id,
-        "from": instant_of(AT).isoformat(),
+        "since": instant_of(AT).isoformat(),
         "until": instant_of(AT + 2 * SECOND).isoformat(),
         "state": "failed",
     }
@@ -112,7 +112,7 @@ async def test_another_accounts_deliveries_are_not_there(door: Any) -> None:
     happened(door, 1)
     _, listed, _ = await door.ask("GET", "/deliveries", key)
     path = f"/deliveries/{listed['deliveries'][0]['id']}"
-    range_ = {"subscription_id": subscription_id, "from": "2020-01-01T00:00:00Z", "until": "2030-01-01T00:00:00Z"}
+    range_ = {"subscription_id": subscription_id, "since": "2020-01-01T00:00:00Z", "until": "2030-01-01T00:00:00Z"}
 
     statuses = [
         (await door.ask("GET", path, other))[0],
@@ -128,11 +128,11 @@ async def test_another_accounts_deliveries_are_not_there(door: Any) -> None:
     [
         {},
         [],
-        {"subscription_id": "s", "from": "2026-01-02T00:00:00Z", "until": "2026-01-01T00:00:00Z"},
-        {"subscription_id": "s", "from": "2026-01-01T00:00:00", "until": "2026-01-02T00:00:00Z"},
-        {"subscription_id": "s", "from": 1e400, "until": -1e400},
-        {"subscription_id": "s", "from": "0001-01-01T00:00:00Z", "until": "9999-12-31T23:59:59Z", "state": "pending"},
-        {"subscription_id": "\x00", "from": "2026-01-01T00:00:00Z", "until": "2026-01-02T00:00:00Z"},
+        {"subscription_id": "s", "since": "2026-01-02T00:00:00Z", "until": "2026-01-01T00:00:00Z"},
+        {"subscription_id": "s", "since": "2026-01-01T00:00:00", "until": "2026-01-02T00:00:00Z"},
+        {"subscription_id": "s", "since": 1e400, "until": -1e400},
+        {"subscription_id": "s", "since": "0001-01-01T00:00:00Z", "until": "9999-12-31T23:59:59Z", "state": "pending"},
+        {"subscription_id": "\x00", "since": "2026-01-01T00:00:00Z", "until": "2026-01-02T00:00:00Z"},
     ],
 )
 async def test_a_stretch_that_does_not_fit_is_refused(door: Any, body: Any) -> None:

@@ -54,7 +54,7 @@ async def test_without_a_key_nothing_is_kept(door) -> None:
     ("method", "path", "body"),
     [
         ("POST", "/contacts", {"contacts": [{"id": "c-2"}]}),
-        ("POST", "/contacts?x=1", CONTACTS),
+        ("PUT", "/outcomes/a?capability=churn", {"attribute": "plan", "positive": "none"}),
         ("POST", "/events", CONTACTS),
         ("PUT", "/contacts/c-1", CONTACTS),
     ],

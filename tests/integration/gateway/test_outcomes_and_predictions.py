@@ -68,7 +68,7 @@ async def test_an_outcome_is_defined_shown_and_deleted(door) -> None:
     shown = await door.ask("GET", "/outcomes/demo_request", key)
     deleted = await door.ask("DELETE", "/outcomes/demo_request", key)
 
-    assert (defined[0], shown[0], deleted[0]) == (200, 200, 204)
+    assert (defined[0], shown[0], deleted[0]) == (201, 200, 204)
     assert shown[1] == defined[1]
     assert (shown[1]["horizon_days"], shown[1]["built_in"]) == (30, False)
     assert (await door.ask("GET", "/outcomes/demo_request", key))[1]["code"] == "not-found"

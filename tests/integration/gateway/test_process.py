@@ -128,7 +128,7 @@ async def test_after_kill_9_a_request_sent_again_has_its_effect_once(home: Path,
     async def put_all(client: aiohttp.ClientSession, sender: int) -> None:
         for number in range(sender, 10_000, 4):
             status, body = await put(client, process.port, number)
-            assert status == 200
+            assert status == 201
             answered[number] = body
             if len(answered) > 60:
                 process.child.kill()
@@ -148,7 +148,7 @@ async def test_after_kill_9_a_request_sent_again_has_its_effect_once(home: Path,
             again.end(signal.SIGKILL)
 
     assert len(answered) > 60
-    assert all(status == 200 and b'"created"' in body for status, body in sent)
+    assert all(status == 201 and b'"created"' in body for status, body in sent)
     assert all(sent[number][1] == body for number, body in answered.items())
 
 

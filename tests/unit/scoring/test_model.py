@@ -1,5 +1,6 @@
 import dataclasses
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import logit
 
 from services.scoring.model import BANDS, ScoringModel, _load_pyfunc
+from shared.contracts.outcome import Flag
 from shared.evaluation.calibration import Calibrator
 from shared.evaluation.reference import Reference
 from shared.features import Feature, FeatureSet, matrix
@@ -170,3 +172,9 @@ def test_mlflow_s_loader_gives_the_same_model(model: ScoringModel, tmp_path: Pat
     model.save(tmp_path)
 
     assert _load_pyfunc(str(tmp_path))._model.feature_set == model.feature_set  # type: ignore[attr-defined]
+
+
+def test_the_attribute_of_the_outcome_is_kept_with_the_version(model: ScoringModel, tmp_path: Path) -> None:
+    replace(model, flag=Flag("stage", "won")).save(tmp_path / "v")
+
+    assert ScoringModel.load(tmp_path / "v").flag == Flag("stage", "won")

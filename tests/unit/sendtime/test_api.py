@@ -21,7 +21,7 @@ NOW_US = microseconds(NOW)
 PATH = "/best-send-time"
 IDS = [f"c-{number}" for number in range(200)]
 DEFAULT = "2026-06-02T09:00:00Z"
-EXPERIMENT = {"purpose": "experiment", "campaign": "june", "default_send_at": DEFAULT, "quiet_hours": "off"}
+EXPERIMENT = {"purpose": "experiment", "campaign_id": "june", "default_send_at": DEFAULT, "quiet_hours": "off"}
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ async def test_an_experiment_commits_every_arm_before_it_answers(opened: Opened,
             assert (one["status"], one["send_at"]) == ("control", None)
             assert row.send_at == NOW_US + 33 * HOUR
         else:
-            assert one["experiment"] == {"campaign": "june", "arm": row.arm, "propensity": row.propensity}
+            assert one["experiment"] == {"campaign_id": "june", "arm": row.arm, "propensity": row.propensity}
             assert microseconds(datetime.fromisoformat(one["send_at"]["utc"])) == row.send_at
     assert {row.arm for row in held.values()} == {"treatment", "control", "exploration"}
 
@@ -111,7 +111,7 @@ async def test_asked_again_later_a_contact_keeps_its_arm_and_instant(opened: Ope
 
 async def test_an_experiment_without_campaign_or_default_is_refused(opened: Opened) -> None:
     async with opened() as client:
-        reply = await client.post(PATH, asked("c-1", purpose="experiment", campaign="june"))
+        reply = await client.post(PATH, asked("c-1", purpose="experiment", campaign_id="june"))
 
     assert reply.status == 422
     assert "default_send_at" in reply.json["errors"][0]["detail"]
@@ -119,7 +119,7 @@ async def test_an_experiment_without_campaign_or_default_is_refused(opened: Open
 
 async def test_a_question_without_an_experiment_assigns_nobody(opened: Opened, database: Database) -> None:
     async with opened() as client:
-        await client.post(PATH, asked("c-1", campaign="june"))
+        await client.post(PATH, asked("c-1", campaign_id="june"))
 
     assert database.of("demo").assignments("june") == []
 
@@ -187,7 +187,7 @@ async def test_a_report_needs_the_scope_to_read(opened: Opened) -> None:
 
 
 async def test_a_plan_keeps_to_the_capacity_and_says_how_near_the_best_it_is(opened: Opened) -> None:
-    payload = {"contacts": IDS, "capacity_per_hour": 9, "window": {"not_after": "2026-06-03T00:00:00Z"}}
+    payload = {"contact_ids": IDS, "capacity_per_hour": 9, "window": {"not_after": "2026-06-03T00:00:00Z"}}
 
     async with opened() as client:
         reply = await client.post(f"{PATH}/plan", payload)
@@ -205,7 +205,7 @@ async def test_a_plan_keeps_to_the_capacity_and_says_how_near_the_best_it_is(ope
 
 async def test_a_plan_names_who_found_no_room_and_who_cannot_be_asked_about(opened: Opened) -> None:
     window = {"not_before": "2026-06-01T09:00:00Z", "not_after": "2026-06-01T10:00:00Z"}
-    payload = {"contacts": ["c-1", "c-2", "denied", "nobody"], "capacity_per_hour": 1, "window": window}
+    payload = {"contact_ids": ["c-1", "c-2", "denied", "nobody"], "capacity_per_hour": 1, "window": window}
 
     async with opened() as client:
         found = (await client.post(f"{PATH}/plan", payload)).json
@@ -219,8 +219,8 @@ async def test_a_plan_names_who_found_no_room_and_who_cannot_be_asked_about(open
 @pytest.mark.parametrize(
     ("fields", "pointer"),
     [
-        ({"contacts": []}, "/contacts"),
-        ({"contacts": ["a", "a"]}, "/contacts"),
+        ({"contact_ids": []}, "/contact_ids"),
+        ({"contact_ids": ["a", "a"]}, "/contact_ids"),
         ({"capacity_per_hour": 0}, "/capacity_per_hour"),
         ({"colour": 1}, "/colour"),
         ({"cutoff": "2027-01-01T00:00:00Z"}, "/cutoff"),
@@ -231,7 +231,7 @@ async def test_a_plan_that_does_not_fit_is_refused_with_its_place(
     opened: Opened, fields: dict[str, Any], pointer: str
 ) -> None:
     async with opened() as client:
-        reply = await client.post(f"{PATH}/plan", {"contacts": ["c-1"], "capacity_per_hour": 5, **fields})
+        reply = await client.post(f"{PATH}/plan", {"contact_ids": ["c-1"], "capacity_per_hour": 5, **fields})
 
     assert (reply.status, reply.json["errors"][0]["pointer"]) == (422, pointer)
 
@@ -247,7 +247,7 @@ async def test_a_known_contact_without_data_is_answered_from_the_population(open
 
 async def test_a_campaign_may_have_a_slash_in_its_name(opened: Opened) -> None:
     async with opened() as client:
-        await client.post(PATH, asked("c-1", **{**EXPERIMENT, "campaign": "2026/june"}))
+        await client.post(PATH, asked("c-1", **{**EXPERIMENT, "campaign_id": "2026/june"}))
         reply = await report(client, "2026/june")
 
     assert (reply.status, reply.json["assigned"]) == (200, 1)

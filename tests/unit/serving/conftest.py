@@ -40,6 +40,7 @@ class FakeModel:
     trained_at: datetime = datetime(2026, 5, 20, tzinfo=UTC)
     reached_by: tuple[str, ...] = ("deal_won",)
     begun_by: tuple[str, ...] = ()
+    flag: Any = None
     feature_set: Any = field(default_factory=lambda: SimpleNamespace(needs_local_time=True, names=("events",)))
     gate: threading.Event | None = None
     entered: threading.Event = field(default_factory=threading.Event)

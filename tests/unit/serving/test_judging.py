@@ -4,13 +4,14 @@ from typing import Any
 import pytest
 
 from shared.contracts.contact import InlineContact
+from shared.contracts.outcome import Flag
 from shared.contracts.rows import DAY
 from shared.serving.judging import judged
 from shared.serving.uniting import united
-from shared.timeline import ContactFacts, PastRows
+from shared.timeline import ContactFacts, DatedValue, PastRows
 
 NOW = 20_000 * DAY
-MODEL: Any = SimpleNamespace(reached_by=("deal_won",), begun_by=())
+MODEL: Any = SimpleNamespace(reached_by=("deal_won",), begun_by=(), flag=None)
 
 
 def won(days: int, human: int | None = None) -> Any:
@@ -44,3 +45,26 @@ def test_a_machine_reaches_no_outcome(human: int | None, status: str) -> None:
     stored = PastRows({"c-1": ContactFacts()}, [won(3, human)])
 
     assert statuses([inline("c-1")], stored) == [status]
+
+
+@pytest.mark.parametrize(
+    ("value", "status"), [(1, "outcome_reached"), ("Yes", "outcome_reached"), (0, "ok"), ("no", "ok"), (None, "ok")]
+)
+def test_a_contact_whose_attribute_says_yes_has_reached_the_outcome(value: Any, status: str) -> None:
+    flat: Any = SimpleNamespace(reached_by=(), begun_by=(), flag=Flag("converted", None))
+    contact = inline("c-1", attributes={"converted": value, "plan": "pro"})
+
+    (verdict,) = judged([contact], united([contact], PastRows({}, []), cutoff=NOW), flat, away=False)
+
+    assert verdict.status == status
+
+
+def test_the_newest_value_of_the_attribute_counts() -> None:
+    flat: Any = SimpleNamespace(reached_by=(), begun_by=(), flag=Flag("stage", "won"))
+    values = (DatedValue("stage", 1, "won"), DatedValue("stage", 2, "lost"))
+    contact = InlineContact(id="c-1")
+
+    stored = PastRows({"c-1": ContactFacts(attributes=values)}, [])
+    (verdict,) = judged([contact], united([contact], stored, cutoff=NOW), flat, away=False)
+
+    assert verdict.status == "ok"

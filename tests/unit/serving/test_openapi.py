@@ -18,7 +18,7 @@ def test_the_operation_is_named_and_has_an_example_of_everything(document: Any) 
     operation = document["paths"]["/score"]["post"]
 
     problems = {"401", "403", "409", "413", "422", "503"}
-    assert operation["operationId"] == "score"
+    assert operation["operationId"] == "predict_score"
     assert operation["requestBody"]["content"]["application/json"]["examples"]
     assert problems < set(operation["responses"])
     for status in problems:

@@ -66,7 +66,7 @@ def add_source(door: Any, sendgrid: Sender) -> Any:
     async def add(account: str = "acme", **more: Any) -> str:
         asked = {"name": "mail", "provider": "sendgrid", "secrets": [sendgrid.secret], **more}
         status, source, _ = await door.ask("POST", "/sources", door.key(account), json=asked)
-        assert status == 200, source
+        assert status == 201, source
         return f"/webhooks/{source['provider']}/{source['id']}"
 
     return add

@@ -14,7 +14,7 @@ from gateway.openapi.three_zero import as_3_0, schema_3_0
         ({"type": "null"}, {"nullable": True, "enum": [None]}),
         (
             {"anyOf": [{"type": "integer"}, {"type": "string"}, {"type": "null"}]},
-            {"anyOf": [{"type": "integer"}, {"type": "string"}], "nullable": True},
+            {"anyOf": [{"type": "integer", "nullable": True}, {"type": "string"}]},
         ),
         (
             {"anyOf": [{"type": "string", "enum": ["a", "b"]}, {"type": "null"}], "description": "d"},
@@ -68,7 +68,7 @@ def test_a_nullable_reference_points_to_a_nullable_twin() -> None:
     assert older["openapi"] == "3.0.3"
     assert older["info"] == {"title": "t", "version": "1", "license": {"name": "n"}}
     assert "jsonSchemaDialect" not in older
-    assert older["components"]["schemas"]["PartsOrNull"] == {"type": "object", "nullable": True}
+    assert older["components"]["schemas"]["PartsOrNull"] == {"type": "object", "title": "PartsOrNull", "nullable": True}
     assert older["components"]["schemas"]["Holder"]["properties"]["parts"] == {
         "$ref": "#/components/schemas/PartsOrNull"
     }

@@ -1,0 +1,29 @@
+"""Contacts in whose place the gateway wrote that their e-mail address leads to no id."""
+
+import pytest
+
+from shared.serving.envelope import InvalidContact, UnknownContact, slots
+
+
+def test_an_unknown_address_is_an_unknown_contact() -> None:
+    assert slots([{"unresolved": "unknown"}, {"id": "c-1", "unresolved": "unknown"}]) == [
+        UnknownContact(None),
+        UnknownContact("c-1"),
+    ]
+
+
+@pytest.mark.parametrize("why", ["malformed", "differs"])
+def test_a_bad_address_is_invalid_where_it_stood(why: str) -> None:
+    _, slot = slots([{"id": "a"}, {"id": "c-1", "unresolved": why}])
+
+    assert isinstance(slot, InvalidContact)
+    assert (slot.contact_id, slot.errors[0]["pointer"]) == ("c-1", "/contacts/1/email")
+
+
+async def test_the_place_in_the_answer_is_kept(running) -> None:
+    async with running() as client:
+        reply = await client.post("/score", {"contacts": [{"id": "c-1"}, {"unresolved": "unknown"}, {"id": "c-1"}]})
+
+    assert [(one["contact_id"], one["status"]) for one in reply.json["predictions"]] == [
+        ("c-1", "ok"), (None, "unknown_contact"), ("c-1", "ok"),
+    ]  # fmt: skip
