@@ -110,6 +110,8 @@ class RegistryChild:
                 while asked:
                     async with asyncio.timeout(self._fetch_seconds):
                         fetched = await anext(answers)
+                    if len(asked) == 1:  # before the last one is handed over, nothing is left of the child
+                        await answers.aclose()
                     self._settle(asked.pop(0), fetched)
         except TimeoutError:
             cause = f"no answer within {self._fetch_seconds:.0f} s"

@@ -70,6 +70,14 @@ async def test_all_that_is_missing_at_once_is_brought_by_one_child(
     assert [sorted(digests) for digests in children.asked] == [["d1", "d2", "d3"]]
 
 
+async def test_nothing_is_left_of_a_child_once_its_last_artifact_is_there(
+    child: RegistryChild, children: Children, row: Any
+) -> None:
+    await child(row(), "7", "d1")
+
+    assert children.ended == 1
+
+
 async def test_one_that_is_refused_and_one_that_is_away_harm_no_other(
     child: RegistryChild, children: Children, settings: Any, row: Any
 ) -> None:
