@@ -67,6 +67,8 @@ class Store:
 
 
 class Saved:
+    reached_by: tuple[str, ...] = ()
+
     def save(self, folder: Path) -> None:
         folder.mkdir()
         (folder / "model.json").write_text("{}")
