@@ -37,6 +37,8 @@ def _time(value: Any) -> Any:
         raise ValueError(_NO_TIME)
     if not isinstance(value, str):
         return value
+    if "\x00" in value:
+        raise ValueError(_NO_TIME)
     try:
         return read_time(value)
     except Ambiguous:
