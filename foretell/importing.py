@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from foretell.opening import now_us
+from foretell.owners import owners_of
 from foretell.rejects import Rejects
 from foretell.showing import progress_bars
+from shared.contracts.identity import SHARED_BY
 from shared.errors import FileRefused
 from shared.ingest import Batch, Findings, Options, Plan, Reject, contact_batches, event_batches, plan_file
 from shared.ingest.plan import Subject, lines_text
@@ -23,6 +25,7 @@ Row = TypeVar("Row")
 CHECKED = 0.3
 """Share of the progress that the first reading is, which only looks."""
 ERASED = "left out: the contact was erased"
+SHARED = f"its address is that of {SHARED_BY} contacts or more, so the event is nobody's"
 
 
 @dataclass(slots=True)
@@ -37,6 +40,8 @@ class Summary:
     """Left out: their contacts were erased."""
     erased_lines: list[int] = field(default_factory=list)
     """The first lines of those."""
+    made: int = 0
+    """Contacts that were made for addresses that nobody had."""
     rejected: int = 0
     first_rejects: list[Reject] = field(default_factory=list)
     rejects_file: str | None = None
@@ -72,6 +77,7 @@ class Summary:
             "findings": self.findings,
             "rejects": [{"line": reject.line, "reason": reject.reason} for reject in self.first_rejects],
             "erased_lines": self.erased_lines,
+            "contacts_made": self.made,
         }
 
     def failure(self, max_rejected: float) -> str | None:
@@ -167,7 +173,7 @@ class Import:
         self, plan: Plan, findings: Findings, at: int, progress: Callable[[float], None]
     ) -> Iterator[Batch[Any]]:
         if plan.subject == "events":
-            return event_batches(plan, findings, recorded_at=at, progress=progress)
+            return event_batches(plan, findings, recorded_at=at, identity_key=self.identity_key, progress=progress)
         return contact_batches(plan, findings, recorded_at=at, identity_key=self.identity_key, progress=progress)
 
     def _writer(self, subject: Subject, summary: Summary, rejects: Rejects, at: int) -> Callable[[Batch[Any]], None]:
@@ -183,12 +189,24 @@ class Import:
             erased([batch.lines[place] for place in counts.erased_rows])
 
         def events(batch: Batch[Any]) -> None:
+            if batch.addresses:
+                owned(batch)
             added = self.store.bulk_events(batch.rows, pace=pace)
             summary.new += added.new
             summary.unchanged += len(batch.rows) - added.new - added.erased
             if added.erased_contacts:
                 pairs = zip(batch.rows, batch.lines, strict=True)
                 erased([line for row, line in pairs if row.contact_id in added.erased_contacts])
+
+        def owned(batch: Batch[Any]) -> None:
+            owners = owners_of(self.store, batch.addresses, at=at)
+            summary.made += owners.made
+            told = list(zip(batch.rows, batch.lines, strict=True))
+            batch.rejects += [Reject(line, SHARED) for row, line in told if row.contact_id in owners.shared]
+            erased([line for row, line in told if row.contact_id in owners.erased])
+            kept = [(row, line) for row, line in told if row.contact_id in owners.contacts]
+            batch.rows = [row._replace(contact_id=owners.contacts[row.contact_id]) for row, _ in kept]
+            batch.lines = [line for _, line in kept]
 
         def erased(lines: list[int]) -> None:
             summary.erased += len(lines)
@@ -209,6 +227,8 @@ class Import:
 def sentences_after(summary: Summary) -> list[str]:
     """Say what reading the rows found: first rejects, rows of the erased, cells that were changed or left out."""
     said = [*summary.findings]
+    if summary.made:
+        said.append(f"{summary.made:,} contacts were made for addresses that nobody had.")
     if summary.erased:
         lines = lines_text(summary.erased_lines, summary.erased)
         said.append(f"{summary.erased:,} rows were {ERASED} ({lines}).")

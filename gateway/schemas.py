@@ -6,7 +6,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.contracts.contact import ContactInput, EventInput
+<<<<<<< HEAD
 from shared.contracts.outcome import BAND_LIFTS, LONGEST_ACTIVE_WITHIN_DAYS, EventType, Moment, OutcomeName
+=======
+from shared.contracts.outcome import BAND_LIFTS, AttributeName, AttributeText, EventType, Moment, OutcomeName
+>>>>>>> main
 from shared.contracts.prediction import Answer, Band, Grade, Reason, Source, Status, Trend
 
 MAX_ITEMS = 1_000
@@ -66,10 +70,10 @@ class OutcomeFields(_Asked):
             le=LONGEST_ACTIVE_WITHIN_DAYS,
         ),
     ] = 180
-    attribute: Annotated[
-        str | None, Field(description="Flat data: the attribute that is predicted.", max_length=128)
-    ] = None
-    positive: Annotated[str | None, Field(description="Which value of the attribute counts as reached.")] = None
+    attribute: Annotated[AttributeName | None, Field(description="Flat data: the attribute that is predicted.")] = None
+    positive: Annotated[AttributeText | None, Field(description="Which value of the attribute counts as reached.")] = (
+        None
+    )
     band_lifts: Annotated[
         list[float],
         Field(

@@ -36,6 +36,8 @@ from shared.settings import GatewaySettings
 log = logging.getLogger(__name__)
 
 CONNECT_SECONDS: Final = 1.0
+_NOTHING_SENT: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+"""No connection. On a busy machine it is this process that missed the answer: once is no proof that nobody is there."""
 PROBE_SECONDS: Final = 1.0
 """How long a service may take to say that it lives: its event loop computes nothing."""
 PASSED_BACK: Final = ("content-type", "retry-after", "allow", "cache-control")
@@ -229,8 +231,8 @@ class Upstreams:
         """Send once more where nothing was sent yet, or a pooled connection was dead and asking twice does no harm."""
         try:
             return await self._once(url, *sent)
-        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-            if not (repeatable or isinstance(error, aiohttp.ClientConnectorError)):
+        except (*_NOTHING_SENT, aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+            if not (repeatable or isinstance(error, _NOTHING_SENT)):
                 raise
             return await self._once(url, *sent)
 

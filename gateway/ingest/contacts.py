@@ -146,10 +146,13 @@ def _stored(
     before = store.contacts_of(addresses)
     statuses = store.put_contacts(rows, recorded_at=arrival.now, lifts=lifts)
     after = store.contacts_of(addresses)
+    shared = store.shared_of(addresses)
     found = []
     for row, status in zip(rows, statuses, strict=True):
-        owner = None if row.email_hash is None else after.get((EMAIL, row.email_hash))
-        past = None if row.email_hash is None else before.get((EMAIL, row.email_hash))
+        identity = (EMAIL, row.email_hash or "")
+        is_nobodys = row.email_hash is None or identity in shared
+        owner = None if is_nobodys else after.get(identity)
+        past = None if is_nobodys else before.get(identity)
         previous = past if past != owner else None
         found.append({"status": status, "email_contact_id": owner, "previous_email_contact_id": previous})
     return found

@@ -11,7 +11,8 @@ _EmailOwner = Annotated[
     Field(
         description=(
             "Whose the address is now: the last contact that was given it, which need not be this one; null: none was "
-            "given, or it is a placeholder by which nobody is recognised."
+            "given, or nobody is recognised by it: it is a placeholder, or was told of three contacts or more and is "
+            "shared."
         )
     ),
 ]

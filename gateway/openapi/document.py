@@ -111,7 +111,6 @@ def _name_by_email(schemas: Document) -> None:
         "examples": ["ann@example.com"],
         "title": "Email",
     }
-    named["anyOf"] = [{"required": ["id"]}, {"required": ["email"]}]
     named["required"] = [name for name in named.get("required", []) if name != "id"]
     if not named["required"]:
         del named["required"]

@@ -54,6 +54,7 @@ _SHARED: Final[Mapping[str, Schema]] = {
         "properties": {"profiling": {**_enum("granted", "denied"), "description": "As to profiling."}},
         "type": "object",
     },
+    "Counts": {"additionalProperties": {"type": "integer"}, "type": "object"},
     "Scalar": _any_of("string", "integer", "number", "boolean", "null"),
     "FeatureValue": _any_of("number", "string", "boolean", "null"),
     "AttributeValue": {

@@ -5,18 +5,14 @@ from dataclasses import dataclass, field
 
 from gateway.webhooks.incoming import Recipient
 from gateway.webhooks.notes import Note
-from shared.contracts.identity import contact_hash
+from shared.contracts.identity import SHARED_BY, born_id, contact_hash
 from shared.ingest import email_hash
 from shared.store import Identity
 from shared.values.addresses import is_placeholder, normal_address
 
 MAX_ID = 200
-MOST_CLAIMS = 3
-"""More contacts with one address are no two spellings of one person."""
 _HASHED = re.compile(r"hash:([0-9a-f]{64})")
 _ADDRESS = re.compile(r"[^\s<>,;\"@]+@[^\s<>,;\"@]+")
-_BORN = {"email": "e-", "external": "x-", "anonymous": "a-"}
-"""How ids begin that are made here from an identity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,16 +95,6 @@ class Register:
 
 def _is_placeholder(address: str) -> bool:
     return not _HASHED.fullmatch(address) and is_placeholder(normal_address(address))
-
-
-def born_id(identity: Identity) -> str:
-    """Make a contact's id from an identity.
-
-    >>> born_id(("email", "0123456789abcdef0123456789"))
-    'e-0123456789abcdef0123'
-    """
-    kind, key_hash = identity
-    return _BORN[kind.partition(":")[0]] + key_hash[:20]
 
 
 @dataclass(slots=True)
@@ -197,7 +183,7 @@ class Directory:
         self.claims.setdefault(identity, set()).update((before, contact))
         if self._is_shared(identity):
             detail = (
-                f"An address was told of more than {MOST_CLAIMS} contacts, so it is shared: by it alone nobody is "
+                f"An address was told of {SHARED_BY} contacts or more, so it is shared: by it alone nobody is "
                 "recognised from now on, and nobody becomes one with another."
             )
             self.notes.append((Note("address_shared", detail), ()))
@@ -206,7 +192,7 @@ class Directory:
         self.notes.append((Note("address_moved", detail), (before, contact)))
 
     def _is_shared(self, identity: Identity) -> bool:
-        return len(self.claims.get(identity, ())) > MOST_CLAIMS
+        return len(self.claims.get(identity, ())) >= SHARED_BY
 
     def _unite(self, former: str, into: str) -> None:
         self.merged.append((former, into))

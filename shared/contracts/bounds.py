@@ -6,6 +6,7 @@ section 6; RFC 7493, section 2.2). A text is valid Unicode without NUL, which Po
 
 import json
 import math
+import re
 from typing import Any, Final
 
 import orjson
@@ -24,6 +25,7 @@ _NUMBER: Final = (
     f"a number lies between -{MAX_NUMBER:,} and {MAX_NUMBER:,}; send longer ones, such as order numbers, as text"
 )
 _NAN: Final = "must be a finite number"
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _NO_SCALAR: Final = "must be a string, a number, true, false or null"
 
 REPEATED: Final = type("Repeated", (), {"__repr__": lambda _: "REPEATED", "__slots__": ()})()
@@ -60,6 +62,30 @@ def scalar(value: Any) -> Any:
     reason = _fault(value)
     if reason:
         raise OutOfBounds(reason)
+    return value
+
+
+def readable(value: str) -> str:
+    """Check a text alone, as `scalar` does.
+
+    Raises:
+        OutOfBounds: it is no Unicode, or holds NUL.
+    """
+    reason = _fault(value)
+    if reason:
+        raise OutOfBounds(reason)
+    return value
+
+
+def no_control(value: str) -> str:
+    """Check a name or an id.
+
+    Raises:
+        OutOfBounds: it holds control characters.
+    """
+    # Most texts are printable throughout, which is many times cheaper to ask.
+    if not value.isprintable() and _CONTROL.search(value):
+        raise OutOfBounds("must not contain control characters")
     return value
 
 

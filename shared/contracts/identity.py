@@ -3,6 +3,20 @@
 import hashlib
 import hmac
 
+SHARED_BY = 3
+"""An address that so many contacts were said to have is no person's: by it alone nobody is recognised."""
+_BORN = {"email": "e-", "external": "x-", "anonymous": "a-"}
+
+
+def born_id(identity: tuple[str, str]) -> str:
+    """Make the id of a contact of whom only an identity is known.
+
+    >>> born_id(("email", "0123456789abcdef0123456789"))
+    'e-0123456789abcdef0123'
+    """
+    kind, key_hash = identity
+    return _BORN[kind.partition(":")[0]] + key_hash[:20]
+
 
 def contact_hash(contact_id: str, key: bytes) -> str:
     """Hash a contact's id so that only who has the key can recognise it.

@@ -19,6 +19,15 @@ _SENTENCES = {
     "list_type": "Send a JSON array.",
     "string_unicode": "Send text that is valid Unicode.",
 }
+_SHAPES = {
+    r"^[a-z][a-z0-9_]{0,63}$": (
+        "Write it in small letters of a to z, digits and underscores, beginning with a letter, such as order_placed; "
+        "at most 64 characters."
+    ),
+    r"^[a-z0-9_]{1,63}$": "Write it in small letters of a to z, digits and underscores; at most 63 characters.",
+    r"^[A-Z]{3}$": "Give the currency's code of three capital letters, such as EUR.",
+}
+"""What a pattern asks for, in plain words."""
 _BARE, _DATED = "function-before[scalar()", "DatedScalar"
 
 
@@ -79,4 +88,7 @@ def escaped(part: int | str) -> str:
 
 
 def _sentence(entry: Mapping[str, Any]) -> str:
+    shape = _SHAPES.get(entry.get("ctx", {}).get("pattern", ""))
+    if shape is not None:
+        return shape
     return _SENTENCES.get(entry["type"], str(entry["msg"]).removeprefix("Value error, "))

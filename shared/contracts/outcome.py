@@ -3,13 +3,19 @@
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, NamedTuple, Protocol, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from shared.contracts.bounds import MAX_NAME_CHARACTERS, MAX_TEXT_CHARACTERS, no_control, readable
 from shared.values.missing import is_missing
 from shared.values.truth import read_truth
 
 OutcomeName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,63}$")]
 EventType = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+AttributeName = Annotated[
+    str, StringConstraints(min_length=1, max_length=MAX_NAME_CHARACTERS, strict=True), AfterValidator(no_control)
+]
+AttributeText = Annotated[str, StringConstraints(max_length=MAX_TEXT_CHARACTERS), AfterValidator(readable)]
+"""A value of an attribute, as text."""
 
 
 class Moment(BaseModel):
@@ -103,8 +109,8 @@ class Outcome(BaseModel):
     every_days: Annotated[int | None, Field(ge=1, le=365)] = None
     active_within_days: Annotated[int | None, Field(ge=1, le=LONGEST_ACTIVE_WITHIN_DAYS)] = ACTIVE_WITHIN_DAYS
     """Asked about contacts active so lately; None: about all at risk (cancellations, unless said otherwise)."""
-    attribute: Annotated[str | None, Field(max_length=128)] = None
-    positive: str | None = None
+    attribute: AttributeName | None = None
+    positive: AttributeText | None = None
     band_lifts: Lifts = BAND_LIFTS
     """Churn: from how many times the average odds on a risk is medium, high, very high."""
 

@@ -26,6 +26,8 @@ class Batch(Generic[Row]):
     lines: list[int] = field(default_factory=list)
     """Of each row."""
     rejects: list[Reject] = field(default_factory=list)
+    addresses: dict[str, str] = field(default_factory=dict)
+    """Of events that name no contact but an address: its keyed hash by the contact id that the rows have meanwhile."""
     fraction: float = 0.0
     """How much of the file has been read, 0 to 1."""
 

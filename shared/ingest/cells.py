@@ -17,12 +17,13 @@ from shared.values.missing import cleaned, is_missing
 from shared.values.naming import own_event_type
 from shared.values.numbers import read_number
 from shared.values.truth import read_truth
-from shared.values.unreadable import NaiveTime, Unreadable
+from shared.values.unreadable import Ambiguous, NaiveTime, Unreadable
 from shared.values.zones import zone_of
 
 MARKED_TEXT = re.compile(r"'[0-9+=@-]")
 EXACT = 2**53
 """From here on, not every program reads a number exactly; a longer whole one is kept as text."""
+EITHER_ORDER = "a date whose day and month may be either way round"
 NO_ZONE = "is a time without a zone; say --timezone Europe/Berlin"
 APOSTROPHE = "an apostrophe in front, as spreadsheets mark a text; it was taken out"
 _DROPPED = {
@@ -107,7 +108,7 @@ class Cells:
         return read
 
     def instant(self, column: PlannedColumn, *, optional: bool = False) -> Reader:
-        """Read an instant; `optional`: one without a zone costs only itself."""
+        """Read an instant; `optional`: one that lacks only an option costs only itself."""
         name, zone = column.name, self._zone
 
         def read(cell: Any, line: int) -> Any:
@@ -123,6 +124,11 @@ class Cells:
                     self._findings.mark(name, "a time without a zone; left out (say --timezone Europe/Berlin)", line)
                     return None
                 raise CellRefused(f"{name} {NO_ZONE}") from None
+            except Ambiguous as error:
+                if optional:
+                    self._findings.mark(name, f"{EITHER_ORDER}; left out (say --date-order dmy or mdy)", line)
+                    return None
+                raise CellRefused(f"{name} is refused: {_lower(error)}") from None
             except Unreadable as error:
                 raise CellRefused(f"{name} is refused: {_lower(error)}") from None
             raise CellRefused(f"{name} is not a time")

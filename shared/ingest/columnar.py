@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from shared.contracts.bounds import MAX_NUMBER, MAX_PROPERTIES, MAX_PROPERTIES_CHARACTERS
-from shared.contracts.contact import AttributeName, ContactId, Currency, Text
+from shared.contracts.contact import ContactId, Currency, Text
 from shared.contracts.instants import microseconds
-from shared.contracts.outcome import EventType
+from shared.contracts.outcome import AttributeName, EventType
 from shared.contracts.rows import EventRow, Microseconds
 from shared.ingest.identity import event_identity
 from shared.ingest.rows import canonical
@@ -226,7 +226,7 @@ def _scalars(column: Any) -> _Column | None:
     if pa.types.is_floating(kind):
         numbers = column.cast(pa.float64()).fill_null(np.nan).to_numpy()
         missing = np.isnan(numbers)
-        values = [number if number == number else None for number in numbers.tolist()]
+        values = [number if abs(number) <= MAX_NUMBER else None for number in numbers.tolist()]  # JSON has no other
         return _Column(values, missing | (np.abs(numbers) <= MAX_NUMBER))
     if pa.types.is_integer(kind):
         wholes = column.to_pylist()

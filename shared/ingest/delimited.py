@@ -4,15 +4,25 @@ import csv
 import io
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from shared.errors import FileRefused
 from shared.ingest.encodings import BROKEN, BROKEN_HANDLER, encoding_of
 from shared.ingest.opening import UNPACK_ERRORS, opened
-from shared.ingest.table import MAX_RECORD_CHARACTERS, Layout, Options, Progress, Record, named_columns, no_progress
-from shared.values.headers import field_of
+from shared.ingest.table import (
+    MAX_RECORD_CHARACTERS,
+    Layout,
+    Options,
+    Progress,
+    Record,
+    named_columns,
+    no_progress,
+    note_titles,
+)
+from shared.values.headers import MAX_TITLES, field_of, titles_above
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 _NAMES = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "\\t": "\t"}
@@ -77,12 +87,17 @@ class DelimitedTable:
                 self._encoding = encoding_of(stream.bytes, options.encoding, self.layout)
             except UNPACK_ERRORS:  # where it breaks is found out when it is read
                 self._encoding = self.layout.encoding = "utf-8-sig"
+        self._named = tuple(options.renames)
         self._skips_first, self._delimiter = self._found_delimiter(options.delimiter)
         self.layout.delimiter = DELIMITERS.get(self._delimiter, self._delimiter)
         with self._lines() as (lines, _):
-            first = next(self._rows(lines, 0), None)
-        if first is None:
+            rows = self._first_rows(lines, MAX_TITLES + 2)
+        if not rows:
             raise FileRefused("The file has no header: its first line names the columns.")
+        self._titles = titles_above([row.cells for row in rows], named=options.renames)
+        first = rows[self._titles]
+        if self._titles:
+            note_titles(self.layout, first.line)
         if BROKEN in first.raw:
             raise FileRefused(f"The header is not {self.layout.encoding} text; say --encoding.")
         self.header = named_columns(first.cells, self.layout)
@@ -118,22 +133,24 @@ class DelimitedTable:
         """Weigh a delimiter: share of rows as wide as the header, known names, width; one cell fits nothing."""
         with self._lines() as (lines, _):
             self._delimiter = delimiter
-            widths: list[int] = []
-            known = 0
-            try:
-                for row in self._rows(lines, 0):
-                    if not widths:
-                        known = sum(1 for name in row.cells if field_of(name, "contacts") or field_of(name, "events"))
-                    widths.append(len(row.cells))
-                    if len(widths) > _SAMPLE_RECORDS:
-                        break
-            except UNPACK_ERRORS:
-                pass
+            found = self._first_rows(lines, _SAMPLE_RECORDS + 1)
+        found = found[titles_above([row.cells for row in found], named=self._named) :]
+        widths = [len(row.cells) for row in found]
+        known = (
+            sum(1 for name in found[0].cells if field_of(name, "contacts") or field_of(name, "events")) if found else 0
+        )
         if not widths or widths[0] < 2:
             return 0.0, 0, 0
         rows = widths[1:]
         share = sum(width == widths[0] for width in rows) / len(rows) if rows else 1.0
         return round(share + 0.01, 3), known, widths[0]
+
+    def _first_rows(self, lines: _Lines, most: int) -> list[_Row]:
+        """Read the first rows, of whatever number of cells; fewer where the file ends or breaks before."""
+        found: list[_Row] = []
+        with suppress(*UNPACK_ERRORS):
+            found += islice(self._rows(lines, 0), most)
+        return found
 
     def records(self, progress: Progress = no_progress) -> Iterator[Record]:
         """Read from the beginning; a row that is none has a reason."""
@@ -141,7 +158,8 @@ class DelimitedTable:
         width = len(self.header)
         with self._lines() as (lines, fraction):
             try:
-                next(self._rows(lines, 0), None)
+                for _ in islice(self._rows(lines, 0), self._titles + 1):
+                    pass
                 for number, row in enumerate(self._rows(lines, width)):
                     if number % _EVERY == 0:
                         progress(fraction())

@@ -84,7 +84,7 @@ class JsonTable:
 
     def _known(self, record: Record) -> Record:
         if record.cells is not None:
-            cells = {clean_name(name): value for name, value in record.cells.items() if name.strip()}
+            cells = {name: value for given, value in record.cells.items() if (name := clean_name(given))}
             for name in cells:
                 if name not in self._names:
                     self._names[name] = None

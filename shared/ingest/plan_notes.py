@@ -1,5 +1,6 @@
 """What has to be said of a plan: warnings in plain sentences, and first rows with what is personal masked."""
 
+from shared.contracts.identity import SHARED_BY
 from shared.ingest.plan import KINDS, Plan, PlannedColumn, Use, lines_text
 from shared.ingest.roles import MAX_SHOWN
 from shared.ingest.table import Record
@@ -7,8 +8,6 @@ from shared.values.personal import leads_to_person
 
 IDS = ("id", "contact_id", "message_id", "campaign_id")
 MASK = "***"
-SHARED_BY = 3
-"""From so many contacts on, an address is nobody's in particular."""
 TIMES = ("occurred_at", "created_at", "valid_from")
 REJECT_COLUMNS = ("line", "reason", "row")
 LEAVE_OUT = "-"

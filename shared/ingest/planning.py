@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from shared.contracts.identity import SHARED_BY
 from shared.errors import BadRequest, FileRefused
 from shared.ingest.cells import present
 from shared.ingest.files import open_table
 from shared.ingest.plan import Plan, PlannedColumn, Subject, Use
-from shared.ingest.plan_notes import SHARED_BY, shown, warnings
+from shared.ingest.plan_notes import shown, warnings
 from shared.ingest.roles import FIELDS, Roles, found_names, is_data
 from shared.ingest.table import Options, Progress, Record, Table, no_progress
 from shared.ingest.tally import ColumnTally
@@ -27,6 +28,7 @@ MAX_NAME = 128
 TIMES = ("occurred_at", "created_at", "valid_from")
 REJECT_COLUMNS = ("line", "reason", "row")
 """Columns of a file of rejects that are none of the rows'."""
+BY_ADDRESS = "finds the contact; an address that nobody has makes one"
 LEAVE_OUT = "-"
 """Target that leaves a column out: `--map "Notes=-"`."""
 
@@ -74,7 +76,7 @@ class _Pass:
             if name not in self.tallies:
                 self.tallies[name] = ColumnTally(name)
         self._id, self._email = self._roles.column_of("id"), self._roles.column_of("email")
-        self._owner = self._id if self._subject == "contacts" else self._roles.column_of("contact_id")
+        self._owner = self._id if self._subject == "contacts" else self._roles.column_of("contact_id") or self._email
 
     _id: str | None = None
     _email: str | None = None
@@ -155,7 +157,7 @@ def subject_of(path: Path, options: Options) -> Subject:
     said = {*options.renames.values(), *options.constants}
     found = {*fields_of(table.header, "events").header_of, *said}
     own = {same_name_key(name) for name in table.header}
-    named = "contact_id" in said or "occurred_at" in said or {"contactid", "occurredat"} & own
+    named = bool({"contact_id", "type"} & said) or "occurred_at" in said or {"contactid", "occurredat"} & own
     return "events" if {"type", "occurred_at"} <= found and (named or "contact_id" in found) else "contacts"
 
 
@@ -200,7 +202,10 @@ def _column(
     order: Any = options.date_order if options.date_order != "ymd" else None
     field = roles.field_of(name)
     if field == "email" and subject == "events":
-        use, target, reason = Use.LEFT_OUT, "", "an event is found by contact_id"
+        if roles.column_of("contact_id") or "contact_id" in options.constants:
+            use, target, reason = Use.LEFT_OUT, "", "an event is found by contact_id"
+        else:
+            use, target, reason = Use.HASHED, "email", BY_ADDRESS
     elif field:
         use, target = (Use.HASHED if field == "email" else Use.FIELD), field
         reason = "kept as a keyed hash only, to recognise the contact" if field == "email" else ""

@@ -7,10 +7,12 @@ from typing import Any, Generic, TypeVar
 from pydantic import ValidationError
 
 from shared.contracts.contact import ContactInput, EventInput
+from shared.contracts.identity import born_id
 from shared.contracts.rows import ContactRow, EventRow, Microseconds
 from shared.ingest.batch import Batch
 from shared.ingest.cells import CellRefused, Cells, Reader, as_object, present
 from shared.ingest.facts import fact_reader
+from shared.ingest.identity import email_hash
 from shared.ingest.plan import Findings, Plan, PlannedColumn, Use
 from shared.ingest.reasons import reasons
 from shared.ingest.rows import contact_row, event_row
@@ -36,6 +38,8 @@ class Build(Generic[Row]):
     names: Mapping[str, str]
     """Column by field, for what is said of a row."""
     constants: Mapping[str, Any] = field(default_factory=dict)
+    addresses: dict[str, str] = field(default_factory=dict)
+    """Keyed hash by contact id, of contacts that were told by address alone since the last batch."""
 
     def take(self, batch: Batch[Row], record: Record) -> None:
         """Add a record to a batch: as a row, or as the reason why it is none."""
@@ -116,13 +120,38 @@ def contact_build(
     return _build(plan, findings, "attributes", row)
 
 
-def event_build(plan: Plan, findings: Findings, *, recorded_at: Microseconds) -> Build[EventRow]:
-    """Compose how the records of a file of events become rows; arguments as for contacts."""
+def event_build(
+    plan: Plan, findings: Findings, *, recorded_at: Microseconds, identity_key: bytes | None = None
+) -> Build[EventRow]:
+    """Compose how the records of a file of events become rows; arguments as for contacts.
+
+    Args:
+        plan: of the file.
+        findings: takes what was changed or left out.
+        recorded_at: now.
+        identity_key: as for contacts; needed where events name an address and no contact.
+    """
+    by_address = plan.column_of("email")
+    addresses: dict[str, str] = {}
 
     def row(fields: Mapping[str, Any]) -> EventRow:
         return event_row(EventInput.model_validate(fields), recorded_at=recorded_at)
 
-    return _build(plan, findings, "properties", row)
+    def addressed(fields: Mapping[str, Any]) -> EventRow:
+        address, key = fields.get("email"), identity_key or b""
+        if address is None:
+            raise CellRefused(
+                f"{by_address.name if by_address else 'email'} is nobody's address, so the event is nobody's"
+            )
+        hashed = email_hash(address, key)
+        contact_id = born_id(("email", hashed))
+        taken = row({**{name: value for name, value in fields.items() if name != "email"}, "contact_id": contact_id})
+        addresses[contact_id] = hashed
+        return taken
+
+    build = _build(plan, findings, "properties", addressed if by_address else row)
+    build.addresses = addresses
+    return build
 
 
 def _build(plan: Plan, findings: Findings, facts: str, row: Callable[[Mapping[str, Any]], Row]) -> Build[Row]:
@@ -190,12 +219,13 @@ def event_batches(
     findings: Findings,
     *,
     recorded_at: Microseconds,
+    identity_key: bytes | None = None,
     at_once: int = EVENTS_AT_ONCE,
     progress: Progress = no_progress,
 ) -> Iterator[Batch[EventRow]]:
     """Read the events of a file; arguments as for contacts."""
-    build = event_build(plan, findings, recorded_at=recorded_at)
-    if plan.layout.format == "Parquet":
+    build = event_build(plan, findings, recorded_at=recorded_at, identity_key=identity_key)
+    if plan.layout.format == "Parquet" and not plan.column_of("email"):
         from shared.ingest import parquet
 
         yield from parquet.event_batches(
@@ -211,7 +241,13 @@ def _batches(plan: Plan, build: Build[Row], *, at_once: int, progress: Progress)
     for record in plan.table.records(progress):
         build.take(batch, record)
         if len(batch) >= at_once:
-            yield batch
+            yield _with_addresses(batch, build)
             batch = Batch()
     batch.fraction = 1.0
-    yield batch
+    yield _with_addresses(batch, build)
+
+
+def _with_addresses(batch: Batch[Row], build: Build[Row]) -> Batch[Row]:
+    batch.addresses.update(build.addresses)
+    build.addresses.clear()
+    return batch

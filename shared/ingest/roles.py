@@ -12,7 +12,7 @@ FIELDS: dict[Subject, tuple[str, ...]] = {
     "contacts": ("id", "email", "timezone", "created_at", "consent", "valid_from", "attributes"),
     "events": (
         "contact_id", "type", "occurred_at", "id", "value", "currency", "message_id", "campaign_id", "item", "human",
-        "properties",
+        "properties", "email",
     ),
 }  # fmt: skip
 NEEDED: dict[Subject, tuple[str, ...]] = {"contacts": ("id",), "events": ("contact_id", "type", "occurred_at")}
@@ -73,9 +73,10 @@ class Roles:
 
     def missing(self, constants: Mapping[str, str]) -> list[str]:
         """List the fields without which no row can be one."""
-        return [
-            field for field in NEEDED[self._subject] if field not in self._fields.header_of and field not in constants
-        ]
+        said = {*self._fields.header_of, *constants}
+        if self._subject == "events" and "email" in said:  # the contact is found by the address
+            said.add("contact_id")
+        return [field for field in NEEDED[self._subject] if field not in said]
 
 
 def found_names(header: list[str]) -> str:

@@ -135,6 +135,11 @@ def named_columns(given: list[str], layout: Layout) -> list[str]:
     return names
 
 
+def note_titles(layout: Layout, line: int) -> None:
+    """Say that the header is not the first line."""
+    layout.note(f"The header is line {line:,}; what stands above it is a title and was left out.")
+
+
 def clean_name(name: str) -> str:
     r"""Take space, control and invisible characters from a column's name.
 

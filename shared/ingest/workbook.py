@@ -3,15 +3,19 @@
 import zipfile
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from shared.errors import FileRefused
-from shared.ingest.table import Layout, Options, Progress, Record, named_columns, no_progress
+from shared.ingest.table import Layout, Options, Progress, Record, named_columns, no_progress, note_titles
+from shared.values.headers import field_of, titles_above
 
 MAX_UNPACKED_BYTES = 2 << 30
 """A workbook is unpacked in memory; one that would take more is refused."""
 _EVERY = 1_000
+_FIRST = 20
+"""Rows among which the header is looked for."""
 _EXACT = 2**53
 
 
@@ -41,10 +45,14 @@ class WorkbookTable:
                 raise
             raise FileRefused(f"{path.name} is not a readable workbook; save it again as .xlsx or CSV.") from error
         self.layout.sheet = self._sheet.name
-        first = next(self._rows(), None)
-        if first is None:
+        first = _first_rows(self._sheet)
+        if not first:
             raise FileRefused(f"The sheet {self.layout.sheet} has no header and no row.")
-        self.header = named_columns([_text(cell) for cell in first[1]], self.layout)
+        self._titles = titles_above([cells for _, cells in first], named=options.renames)
+        number, names = first[self._titles]
+        if self._titles:
+            note_titles(self.layout, number)
+        self.header = named_columns(names, self.layout)
 
     def _chosen(self, book: Any, named: str | None, path: Path) -> Any:
         from python_calamine import SheetTypeEnum, SheetVisibleEnum
@@ -60,29 +68,43 @@ class WorkbookTable:
         filled = [sheet for name in visible if (sheet := book.get_sheet_by_name(name)).height]
         if not filled:
             raise FileRefused(f"{path.name} holds no visible sheet with a row.")
+        chosen = next((sheet for sheet in filled if _has_header(sheet)), filled[0])
         if len(filled) > 1:
-            others = ", ".join(sheet.name for sheet in filled[1:])
-            self.layout.note(f"The sheet {filled[0].name} is read; --sheet chooses another: {others}.")
-        return filled[0]
-
-    def _rows(self) -> Iterator[tuple[int, list[Any]]]:
-        begin = self._sheet.start or (0, 0)
-        # The library skips empty rows and columns before the data, so row numbers begin where the data does.
-        for number, row in enumerate(self._sheet.to_python(skip_empty_area=True), start=begin[0] + 1):
-            if any(cell != "" for cell in row):
-                yield number, row
+            others = ", ".join(sheet.name for sheet in filled if sheet is not chosen)
+            self.layout.note(f"The sheet {chosen.name} is read; --sheet chooses another: {others}.")
+        return chosen
 
     def records(self, progress: Progress = no_progress) -> Iterator[Record]:
         """Read from the beginning."""
         self.layout.begin()
         rows = max(self._sheet.height, 1)
-        found = self._rows()
-        next(found, None)
+        found = islice(_rows(self._sheet), self._titles + 1, None)
         for done, (number, row) in enumerate(found):
             if done % _EVERY == 0:
                 progress(done / rows)
             yield Record(number, {name: _value(cell) for name, cell in zip(self.header, row, strict=False)})
         progress(1.0)
+
+
+def _rows(sheet: Any, most: int | None = None) -> Iterator[tuple[int, list[Any]]]:
+    begin = sheet.start or (0, 0)
+    # The library skips empty rows and columns before the data, so row numbers begin where the data does.
+    for number, row in enumerate(sheet.to_python(skip_empty_area=True, nrows=most), start=begin[0] + 1):
+        if any(cell != "" for cell in row):
+            yield number, row
+
+
+def _first_rows(sheet: Any) -> list[tuple[int, list[str]]]:
+    """Read the first rows that hold anything, as text."""
+    found = [(number, [_text(cell) for cell in row]) for number, row in _rows(sheet, _FIRST)]
+    return found or [(number, [_text(cell) for cell in row]) for number, row in islice(_rows(sheet), 1)]
+
+
+def _has_header(sheet: Any) -> bool:
+    """Whether a column of a sheet is a field of ours; a sheet of explanations has none."""
+    rows = [cells for _, cells in _first_rows(sheet)]
+    names = rows[titles_above(rows)]
+    return any(field_of(name, "contacts") or field_of(name, "events") for name in names)
 
 
 def _value(cell: Any) -> Any:

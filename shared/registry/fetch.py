@@ -1,28 +1,31 @@
-"""Bring an artifact from the registry into the local cache: `python -m shared.registry.fetch ...`.
+"""Bring artifacts from the registry into the local cache: `python -m shared.registry.fetch`.
 
-A service runs it as a child process, so that MLflow is never imported where requests are answered.
-Why the registry did not give it stands on standard output: names of errors, never an address (it may hold a password).
-Exit codes: 0 it lies in the cache; 2 wrong arguments; 3 the registry is away or does not hold it (try again);
-4 the registry holds something else than what was promoted (do not try again).
+A service runs it as a child process, so that MLflow is never imported where requests are answered; one child brings
+all that is missing, since importing MLflow takes longer than most downloads. Standard input: one JSON object a line,
+`account`, `capability`, `outcome`, `version`, `digest`. Standard output: one a line, in the same order and as soon as
+it is known, `result` ("fetched", "unavailable": try again, "refused": the registry holds something else than what was
+promoted) and `cause`: names of errors, never an address (it may hold a password).
+Exit codes: 0 every line has its answer; 2 the input cannot be read.
 """
 
-import argparse
+import contextlib
 import logging
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
+
+from pydantic import ValidationError
 
 from shared.errors import ArtifactRefused, RegistryUnavailable
 from shared.registry.connection import connected, model_name
 from shared.registry.digest import digest_of
+from shared.registry.fetch_messages import Fetched, Wanted
 from shared.settings import Settings, read
 
 log = logging.getLogger(__name__)
 
-EXIT_UNAVAILABLE = 3
-EXIT_REFUSED = 4
 MAX_CAUSES = 4
 
 
@@ -105,36 +108,36 @@ def _put(found: Path, goal: Path, digest: str) -> None:
             raise
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Fetch one artifact and tell by the exit code how it went."""
-    parser = argparse.ArgumentParser(prog="python -m shared.registry.fetch", description=__doc__)
-    for name in ("account", "capability", "outcome", "version", "digest"):
-        parser.add_argument(name)
-    given = parser.parse_args(arguments)
-    settings = read(Settings)
+def attempted(settings: Settings, wanted: Wanted) -> Fetched:
+    """Bring one artifact; whatever is wrong with it keeps no other one from being brought."""
+    facts = {"account": wanted.account, "outcome": wanted.outcome, "version": wanted.version}
+    where = (wanted.account, wanted.capability, wanted.outcome)
     try:
-        artifacts(
-            settings,
-            given.account,
-            given.capability,
-            given.outcome,
-            version=given.version,
-            digest=given.digest,
-            into=settings.cache_folder,
-        )
-    except RegistryUnavailable as error:
-        log.warning("artifact.unavailable", extra={"version": given.version, "detail": error.detail})
-        sys.stdout.write(f"{error.members['cause']}\n")
-        return EXIT_UNAVAILABLE
+        artifacts(settings, *where, version=wanted.version, digest=wanted.digest, into=settings.cache_folder)
     except ArtifactRefused as error:
-        log.warning("artifact.refused", extra={"version": given.version, "detail": error.detail})
-        return EXIT_REFUSED
+        log.warning("artifact.refused", extra={**facts, "detail": error.detail})
+        return Fetched(result="refused")
     except Exception as error:  # whatever MLflow's own database raises: the parent reads why, and tries again
-        log.warning("artifact.unavailable", extra={"version": given.version, "detail": cause_of(error)})
-        sys.stdout.write(f"{cause_of(error)}\n")
-        return EXIT_UNAVAILABLE
+        cause = error.members["cause"] if isinstance(error, RegistryUnavailable) else cause_of(error)
+        log.warning("artifact.unavailable", extra={**facts, "detail": cause})
+        return Fetched(result="unavailable", cause=str(cause))
+    return Fetched(result="fetched")
+
+
+def main(asked: IO[str], answers: IO[str]) -> int:
+    """Bring what is asked for, one after the other; return the exit code."""
+    try:
+        wanted = [Wanted.model_validate_json(line) for line in asked if line.strip()]
+    except ValidationError:
+        return 2
+    settings = read(Settings)
+    for one in wanted:
+        with contextlib.redirect_stdout(sys.stderr):  # what MLflow prints is no answer
+            fetched = attempted(settings, one)
+        answers.write(fetched.model_dump_json() + "\n")
+        answers.flush()
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.stdin, sys.stdout))

@@ -92,7 +92,7 @@ class ChampionHolder:
         self._first: list[asyncio.Task[None]] | None = None
         """Loads of the champions known at the start; None: none is known yet."""
         self._swept: frozenset[str] | None = None
-        self._one_at_a_time = asyncio.Semaphore(1)
+        self._one_load = asyncio.Semaphore(1)
         self._one_read = asyncio.Lock()
 
     @property
@@ -234,10 +234,9 @@ class ChampionHolder:
     async def _bring(self, key: Key) -> None:
         """Have the current version; where that fails and nothing answers yet, the one before."""
         row = self._rows[key]
-        async with self._one_at_a_time:
-            champion = await self._attempt(key, row, row.version, row.digest)
-            if champion is None and key not in self._loaded and row.previous_version and row.previous_digest:
-                champion = await self._attempt(key, row, row.previous_version, row.previous_digest)
+        champion = await self._attempt(key, row, row.version, row.digest)
+        if champion is None and key not in self._loaded and row.previous_version and row.previous_digest:
+            champion = await self._attempt(key, row, row.previous_version, row.previous_digest)
         if champion is not None and key in self._rows:
             self._swap(key, champion)
 
@@ -250,7 +249,8 @@ class ChampionHolder:
         facts = {"account": row.account, "outcome": row.outcome, "version": version}
         try:
             folder = await self._fetch(row, version, digest)
-            model = await asyncio.to_thread(self._load, folder)
+            async with self._one_load:  # what is missing is fetched together
+                model = await asyncio.to_thread(self._load, folder)
         except (RegistryUnavailable, OSError) as error:
             self._metrics.champion_failures.labels("unavailable").inc()
             pause = min(LONGEST_PAUSE_SECONDS, self._poll_seconds * 2**attempts.failed)

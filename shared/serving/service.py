@@ -12,7 +12,6 @@ from starlette.responses import JSONResponse, Response
 from shared.contracts.call import SERVED_HEADER
 from shared.serving import openapi, problem
 from shared.serving.answering import Answering
-from shared.serving.artifacts import RegistryChild
 from shared.serving.calls import Clocks, SignedCalls, require_scope
 from shared.serving.champions import ChampionHolder, Fetch
 from shared.serving.erasures import Logged
@@ -24,6 +23,7 @@ from shared.serving.query import refuse_unknown_query
 from shared.serving.question import Question
 from shared.serving.readiness import Readiness, StoreLook, StoreState, judged
 from shared.serving.reads import Reads
+from shared.serving.registry_child import RegistryChild
 from shared.serving.routing import EquivalentRequests
 from shared.settings import ServiceSettings
 

@@ -1,13 +1,13 @@
 """How a batch of contact rows meets what is stored: three reads, then only what changed is written."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, delete, select
 
-from shared.contracts.identity import contact_hash
+from shared.contracts.identity import SHARED_BY, contact_hash
 from shared.contracts.rows import ALWAYS, AttributeRow, ContactRow, Microseconds
 from shared.store.attributes import Entry, is_news, keep
 from shared.store.facts import consent_of
@@ -68,10 +68,9 @@ def put_batch(
     for part in batches(sorted(erased)):
         mine = (ContactTable.account_id == account, ContactTable.contact_id.in_(part))
         connection.execute(delete(ContactTable).where(*mine))
-    addresses = {
-        row.email_hash: row.contact_id for row in rows if row.email_hash is not None and row.contact_id not in erased
-    }
-    pointed = point_identities(connection, account, EMAIL, addresses, at=recorded_at)
+    pointed = set[str]()
+    for turn, addresses in enumerate(_in_turn(rows, erased)):
+        pointed |= point_identities(connection, account, EMAIL, addresses, at=recorded_at + turn)
     if pointed and lifts and any_erased(connection, account):
         lift(connection, account, EMAIL, pointed)
     forget_profile(connection, account, [row.contact_id for row in rows if denies(row)])
@@ -102,6 +101,22 @@ def put_batch(
     upsert(connection, ContactTable, [changes.contacts[key] for key in sorted(changes.contacts)])
     upsert(connection, AttributeTable, [changes.attributes[key] for key in sorted(changes.attributes)])
     return done
+
+
+def _in_turn(rows: Sequence[ContactRow], erased: Collection[str]) -> list[dict[str, str]]:
+    """Arrange whose addresses the rows say: who has an address that another one of them has too comes a turn later."""
+    claims: dict[str, dict[str, None]] = {}
+    for row in rows:
+        if row.email_hash is not None and row.contact_id not in erased:
+            claims.setdefault(row.email_hash, {}).pop(row.contact_id, None)
+            claims[row.email_hash][row.contact_id] = None
+    turns: list[dict[str, str]] = []
+    for key_hash, contacts in claims.items():
+        for turn, contact_id in enumerate(list(contacts)[:SHARED_BY]):
+            if turn == len(turns):
+                turns.append({})
+            turns[turn][key_hash] = contact_id
+    return turns
 
 
 def denies(row: ContactRow) -> bool:

@@ -96,9 +96,14 @@ def _limit_sqlite(engine: Engine, patience: Patience, *, durable: bool, writes: 
 
 
 def _make_private(path: str) -> None:
-    """Let only its owner read a database, whatever the umask; SQLite gives the files beside it the same mode."""
+    """Let only its owner read a database, whatever the umask; SQLite gives the files beside it the same mode.
+
+    A file that is there is never opened: closing it would drop every lock that this process holds on it, and another
+    process could take the write-ahead log away from under its connections. Source: sqlite.org/howtocorrupt.html, 2.2.
+    """
     with suppress(OSError):  # what is wrong with the file or its folder is said by whoever opens it
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, _PRIVATE))
+        if not os.path.exists(path):  # noqa: PTH110
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, _PRIVATE))
         for name in (path, f"{path}-wal", f"{path}-shm"):
             if os.path.exists(name) and os.stat(name).st_mode & 0o077:  # noqa: PTH110, PTH116
                 os.chmod(name, _PRIVATE)  # noqa: PTH101

@@ -5,11 +5,13 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from shared.contracts.identity import SHARED_BY
 from shared.contracts.rows import Microseconds
 from shared.store.conduct_tables import TombstoneTable
 from shared.store.scope import Scope, batches
 from shared.store.statements import insert, upsert
 from shared.store.tables import ContactTable, IdentityMergeTable, IdentityTable
+from shared.store.tombstones import EMAIL
 
 Identity = tuple[str, str]
 """Kind and keyed hash."""
@@ -47,6 +49,10 @@ class Identities(Scope):
                 found.setdefault(identity, set()).add(contact_id)
         return found
 
+    def shared_of(self, identities: Collection[Identity]) -> set[Identity]:
+        """Tell which identities are so many contacts' that by them nobody is recognised; joins an open transaction."""
+        return {identity for identity, claims in self.claims_on(identities).items() if len(claims) >= SHARED_BY}
+
     def point(self, contacts: Mapping[Identity, str], *, at: Microseconds) -> None:
         """Let identities point to contacts; what pointed elsewhere is logged. Joins an open transaction.
 
@@ -79,7 +85,7 @@ def _by_kind(identities: Collection[Identity]) -> dict[str, set[str]]:
 def point_identities(
     connection: Connection, account: str, kind: str, contacts: Mapping[str, str], *, at: Microseconds
 ) -> set[str]:
-    """Let identities point to contacts.
+    """Let identities point to contacts; an address that is shared already stays where it is.
 
     Args:
         connection: inside a transaction that holds the account.
@@ -111,6 +117,9 @@ def point_identities(
     )
     before = {row.key_hash: row.contact_id for row in connection.execute(pointing)}
     moved = [row for row in rows if before[row["key_hash"]] != row["contact_id"]]
+    if kind == EMAIL and moved:
+        shared = _shared(connection, account, {row["key_hash"] for row in moved})
+        moved = [row for row in moved if row["key_hash"] not in shared]
     upsert(connection, IdentityTable, moved)
     upsert(
         connection,
@@ -128,3 +137,13 @@ def point_identities(
         ],
     )
     return created | {row["key_hash"] for row in moved}
+
+
+def _shared(connection: Connection, account: str, hashes: Collection[str]) -> set[str]:
+    """Tell which addresses were told of so many contacts that by them nobody is recognised."""
+    table, claims = IdentityMergeTable, dict[str, set[str]]()
+    told = select(table.key_hash, table.from_contact_id, table.to_contact_id)
+    mine = (table.account_id == account) & (table.kind == EMAIL) & table.key_hash.in_(sorted(hashes))
+    for key_hash, *contacts in connection.execute(told.where(mine)):
+        claims.setdefault(key_hash, set()).update(contacts)
+    return {key_hash for key_hash, contacts in claims.items() if len(contacts) >= SHARED_BY}

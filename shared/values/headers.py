@@ -1,6 +1,6 @@
 """Which of our fields a column of a file is, in any case and in the usual spellings of CRMs, e-mail tools and shops."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -176,6 +176,33 @@ def fields_of(headers: Sequence[str], what: What, *, mapped: Mapping[str, str] |
         header_of[field] = first
         passed += [Passed(header, field, first) for _, _, header in others]
     return Fields(header_of, tuple(passed))
+
+
+MAX_TITLES: Final = 5
+"""Lines above a header that may be titles."""
+
+
+def titles_above(rows: Sequence[Sequence[str]], *, named: Collection[str] = ()) -> int:
+    """Count the lines above the header that are none: a report's title, the day of an export.
+
+    They have at most half as many cells as the header, which has a field of ours and two cells or more.
+
+    Args:
+        rows: the first that are not empty, as they stand; more than `MAX_TITLES` are not looked at.
+        named: columns that a person named.
+
+    >>> titles_above([["Report of May", ""], ["id", "country"], ["c-1", "DE"]])
+    1
+    >>> titles_above([["Kunde", "Land"], ["id", "DE"]]), titles_above([["id"], ["c-1"]])
+    (0, 0)
+    """
+    said = {same_name_key(name) for name in named}
+    for place, row in enumerate(rows[: MAX_TITLES + 1]):
+        names = [name for name in row if name.strip()]
+        if any(field_of(name, "contacts") or field_of(name, "events") or same_name_key(name) in said for name in names):
+            above = max((sum(1 for cell in one if cell.strip()) for one in rows[:place]), default=0)
+            return place if len(names) >= max(2, 2 * above) else 0
+    return 0
 
 
 def _place(header: str, what: What) -> tuple[str, int] | None:

@@ -37,7 +37,7 @@ _TERMS: Final[dict[str, str]] = {
         cellnumber cellphonenumber cellular handy handynr handynummer rufnummer festnetz festnetznummer landline
         landlinenumber telephonemobile telephoneportable telephonefixe telmobile telportable movil telefonomovil
         telefonofijo celular telefonocelular cellulare telemovel gsm gsmnummer fax faxnumber faxno faxnr
-        faxnummer telefax whatsapp whatsappnumber whatsappphonenumber msisdn smsnumber komorka numertelefonu
+        faxnummer telefax whatsapp whatsappnumber whatsappphonenumber msisdn sms smsnumber komorka numertelefonu
         telefonkomorkowy homephone workphone businessphone phoneext phoneextension durchwahl dayphone
         eveningphone phonewithcountrycode internationalphone internationalphonenumber phonee164
 """,

@@ -12,16 +12,16 @@ NOBODY = b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\nconnection: close\r\
 class Balancer:
     """Passes requests on, one connection each; a replica that refuses the connection costs nobody a request."""
 
-    def __init__(self, replicas: Sequence[int]) -> None:
+    def __init__(self, replicas: Sequence[int], port: int = 0) -> None:
         self.replicas = list(replicas)
         self.ready: list[int] = []
-        self.port = 0
+        self.port = port
         self._turn = 0
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator["Balancer"]:
-        """Listen on a free port while the context is open."""
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        """Listen while the context is open, on a free port unless one is set."""
+        server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
         self.port = server.sockets[0].getsockname()[1]
         looking = asyncio.create_task(self._look())
         try:

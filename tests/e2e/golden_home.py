@@ -1,5 +1,6 @@
-"""A home with a golden model in its registry and in force, made in seconds: nothing is trained."""
+"""A home with a golden model of every capability in its registry and in force: nothing is trained."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -7,20 +8,33 @@ from pathlib import Path
 
 from foretell import home as homes
 from foretell.opening import ensure_account, ensure_key, now_us
+from shared.capabilities import TABLE
 from shared.registry.digest import digest_of
 from shared.settings import Settings
 from shared.store import migrate, open_database
 
-GOLDEN = Path(__file__).parents[1] / "contract" / "golden" / "scoring" / "lightgbm"
-OUTCOME = "customer"
+GOLDEN = Path(__file__).parents[1] / "contract" / "golden"
+MODELS = {
+    "scoring": ("scoring/lightgbm", "customer"),
+    "churn": ("churn/silence", "churn"),
+    "segmentation": ("segmentation", ""),
+    "sendtime": ("sendtime", ""),
+}
+"""Folder below `golden` and outcome, by capability."""
 _REGISTER = """
-import sys
+import json, sys
 from pathlib import Path
 from shared.registry.registration import Record, register
 from shared.settings import Settings
 record = Record(report={"grade": "A"}, plots={}, params={}, metrics={}, columns=("a",))
-where = {"account": "default", "capability": "scoring", "outcome": sys.argv[3]}
-print(register(Settings(home=Path(sys.argv[1])), **where, folder=Path(sys.argv[2]), record=record).version)
+settings = Settings(home=Path(sys.argv[1]))
+versions = {
+    capability: register(
+        settings, account="default", capability=capability, outcome=outcome, folder=Path(folder), record=record
+    ).version
+    for capability, (folder, outcome) in json.loads(sys.argv[2]).items()
+}
+print(json.dumps(versions))
 """
 
 
@@ -29,28 +43,39 @@ def golden_home(folder: Path, *, registered: bool) -> Path:
 
     Args:
         folder: that does not exist yet.
-        registered: whether the registry holds the model (seconds); the cache does in any case.
+        registered: whether the registry holds the models (seconds); the cache does in any case.
     """
     homes.prepare(folder)
     settings = Settings(home=folder)
     migrate(settings)
-    artifact = folder.parent / "artifact"
-    artifact.mkdir()
-    for name in ("model.json", "model.txt", "reference.npz"):
-        shutil.copy(GOLDEN / name, artifact / name)
-    version = "1"
-    if registered:
-        command = [sys.executable, "-c", _REGISTER, str(folder), str(artifact), OUTCOME]
-        version = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1]
-    digest = digest_of(artifact)
+    artifacts = {name: _copied(GOLDEN / golden, folder.parent / name) for name, (golden, _) in MODELS.items()}
+    versions = _registered(folder, artifacts) if registered else dict.fromkeys(artifacts, "1")
     settings.cache_folder.mkdir(exist_ok=True)
-    artifact.rename(settings.cache_folder / digest)
     database = open_database(settings, b"i" * 32)
     try:
         ensure_account(database, "default")
         ensure_key(database, settings, "default")
         store = database.of("default")
-        store.promote("scoring", OUTCOME, version, digest, at=now_us(), reason="golden")
+        for name in (line.name for line in TABLE):
+            digest = digest_of(artifacts[name])
+            artifacts[name].rename(settings.cache_folder / digest)
+            store.promote(name, MODELS[name][1], versions[name], digest, at=now_us(), reason="golden")
     finally:
         database.close()
     return folder
+
+
+def _copied(golden: Path, goal: Path) -> Path:
+    goal.mkdir()
+    for file in golden.iterdir():
+        if file.suffix in (".txt", ".npz") or file.name == "model.json":
+            shutil.copy(file, goal / file.name)
+    return goal
+
+
+def _registered(home: Path, artifacts: dict[str, Path]) -> dict[str, str]:
+    wanted = {name: (str(folder), MODELS[name][1]) for name, folder in artifacts.items()}
+    command = [sys.executable, "-c", _REGISTER, str(home), json.dumps(wanted)]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    versions: dict[str, str] = json.loads(said.strip().rpartition("\n")[2])
+    return versions

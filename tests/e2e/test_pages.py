@@ -181,7 +181,8 @@ def answering(newcomer: Reader) -> Iterator[Reader]:
         assert process.stdout is not None
         assert any(line.startswith("Ctrl-C") for line in process.stdout)
         listed = 'curl -s "$FORETELL/predictions?capability=scoring&outcome=customer" -H "Authorization: Bearer $KEY"'
-        assert settled(newcomer, listed, {"predictions": ["..."] * 100, "next_cursor": "..."}, seconds=30) == []
+        shown = {"predictions": ["..."] * 100, "empty_because": None, "next_cursor": "..."}
+        assert settled(newcomer, listed, shown, seconds=30) == []
         yield newcomer
     finally:
         process.send_signal(signal.SIGINT)

@@ -1,159 +1,187 @@
-"""Two replicas of gateway and service behind balancers are replaced under load, and no request fails."""
+"""Two replicas of everything behind balancers are replaced under load: no request fails, nothing due is lost."""
 
 import asyncio
 import contextlib
-import os
-import shutil
-import signal
-import socket
-import subprocess
-import sys
+import time
 from collections import Counter
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 
-from tests.e2e.balancer import Balancer
-from tests.e2e.golden_home import OUTCOME, golden_home
+from shared.capabilities import TABLE
+from shared.contracts.message import Message
+from shared.contracts.message_data import EXAMPLES
+from shared.contracts.sealed import Seal
+from shared.delivery.subscribing import new_subscription
+from shared.delivery.wishes import SubscriptionFields
+from shared.settings import Settings
+from shared.store import AccountStore, open_database
+from tests.e2e.cluster import IDENTITY_KEY, SERVICES, Cluster, running
+from tests.e2e.golden_home import MODELS, golden_home
 
-CLIENTS = 4
-START_SECONDS = 120.0
-SECRETS = {"FORETELL_SIGNING_KEY": "s" * 64, "FORETELL_IDENTITY_KEY": "i" * 64}
-
-
-def free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        probes = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [probe.getsockname()[1] for probe in probes]
-
-
-@dataclass
-class Replica:
-    """One process that can be replaced."""
-
-    module: str
-    port: int
-    home: Path
-    upstream: str
-    process: "subprocess.Popen[bytes] | None" = None
-
-    def start(self) -> None:
-        environment = {
-            **os.environ,
-            **SECRETS,
-            "FORETELL_HOME": str(self.home),
-            "FORETELL_UPSTREAM": self.upstream,
-            "FORETELL_DRAIN_SECONDS": "1",
-            "FORETELL_LIMITS_CALLS": "0",
-        }
-        with (self.home / f"{self.port}.log").open("ab") as log:
-            command = [sys.executable, "-m", self.module, "--port", str(self.port)]
-            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-
-    async def stop(self) -> None:
-        assert self.process is not None
-        self.process.send_signal(signal.SIGTERM)
-        await asyncio.to_thread(self.process.wait, 30)
-
-    async def ready(self, balancer: Balancer) -> None:
-        async with asyncio.timeout(START_SECONDS):
-            while self.port not in balancer.ready:
-                assert self.process is not None
-                assert self.process.poll() is None, (self.home / f"{self.port}.log").read_text()[-2_000:]
-                await asyncio.sleep(0.05)
+KIND = "score.band_changed"
+PAUSE_SECONDS = 0.02
+"""Between two requests of a client: the machine has to start processes meanwhile."""
+PATHS = {line.name: line.path for line in TABLE}
+CATCH_UP_SECONDS = 120.0
 
 
 @dataclass
-class Cluster:
-    """Everything that answers, and who balances it."""
+class Load:
+    """Asks until told to stop; counts the answers by path, status and what a failed one said."""
 
-    home: Path
-    gateways: list[Replica]
-    services: list[Replica]
-    front: Balancer
-    behind: Balancer
+    cluster: Cluster
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    counted: Counter[str] = field(default_factory=Counter)
+    longest_seconds: float = 0.0
 
-    async def replace(self, replica: Replica, *, empty_cache: bool) -> None:
-        """Stop one replica and start it again, as a rolling update does."""
-        await replica.stop()
-        if empty_cache and replica in self.services:
-            shutil.rmtree(self.home / "cache")
-        replica.start()
-        await replica.ready(self.front if replica in self.gateways else self.behind)
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {(self.cluster.home / 'keys' / 'default').read_text().strip()}"}
+
+    async def ask(self, path: str, body: Callable[[int], dict[str, Any]]) -> int:
+        """Ask one path again and again; return how often."""
+        number = 0
+        async with aiohttp.ClientSession(headers=self.headers()) as client:
+            while not self.ended.is_set():
+                began = time.monotonic()
+                self.counted[f"{path} {await self._once(client, path, body(number))}"] += 1
+                self.longest_seconds = max(self.longest_seconds, time.monotonic() - began)
+                number += 1
+                await asyncio.sleep(PAUSE_SECONDS)
+        return number
+
+    async def _once(self, client: aiohttp.ClientSession, path: str, body: dict[str, Any]) -> str:
+        try:
+            async with client.post(self.cluster.url + path, json=body) as answer:
+                text = await answer.text()
+                return "200" if answer.status in (200, 202) else f"{answer.status} {text[:300]}"
+        except aiohttp.ClientError as error:
+            return type(error).__name__
+
+
+def question(name: str) -> Callable[[int], dict[str, Any]]:
+    """Ask a capability about one contact that nobody knows, with what is known of it beside."""
+    outcome = MODELS[name][1]
+    named = {"outcome": outcome} if outcome else {}
+    return lambda _: {**named, "contacts": [{"id": "inline", "attributes": {"country": "FR"}}]}
+
+
+def news(number: int) -> dict[str, Any]:
+    """Tell an event of a contact of its own."""
+    return {"events": [{"contact_id": f"c-{number}", "type": "email_clicked", "occurred_at": _now()}]}
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
 
 
 @contextlib.asynccontextmanager
-async def running(home: Path) -> AsyncIterator[Cluster]:
-    ports = free_ports(4)
-    front, behind = Balancer(ports[:2]), Balancer(ports[2:])
-    async with front.open(), behind.open():
-        upstream = f"http://127.0.0.1:{behind.port}"
-        gateways = [Replica("gateway", port, home, upstream) for port in ports[:2]]
-        services = [Replica("services.scoring.api", port, home, upstream) for port in ports[2:]]
-        try:
-            for replica in (*gateways, *services):
-                replica.start()
-            for replica in gateways:
-                await replica.ready(front)
-            for replica in services:
-                await replica.ready(behind)
-            yield Cluster(home, gateways, services, front, behind)
-        finally:
-            for replica in (*gateways, *services):
-                if replica.process is not None:
-                    replica.process.kill()
-                    replica.process.wait(10)
+async def receiver(received: Counter[str]) -> AsyncIterator[str]:
+    """Count messages of the kind that the test publishes by the id of the contact that they are about."""
+
+    async def take(request: web.Request) -> web.Response:
+        received[(await request.json())["data"]["contact_id"]] += 1
+        return web.Response(status=204)
+
+    app = web.Application()
+    app.router.add_post("/in", take)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/in"
+    finally:
+        await runner.cleanup()
 
 
-async def load(cluster: Cluster, ended: asyncio.Event) -> Counter[str]:
-    """Ask without a pause until told to stop; count the answers by status and code."""
-    key = (cluster.home / "keys" / "default").read_text().strip()
-    url = f"http://127.0.0.1:{cluster.front.port}/score"
-    body = {"outcome": OUTCOME, "contacts": [{"id": "c", "attributes": {"country": "FR"}}]}
-    counted: Counter[str] = Counter()
+@contextlib.contextmanager
+def opened(home: Path) -> Any:
+    database = open_database(Settings(home=home), IDENTITY_KEY.encode())
+    try:
+        yield database
+    finally:
+        database.close()
 
-    async def ask(client: aiohttp.ClientSession) -> None:
-        while not ended.is_set():
-            try:
-                async with client.post(url, json=body, headers={"Authorization": f"Bearer {key}"}) as answer:
-                    text = await answer.text()
-                    counted["200" if answer.status == 200 else f"{answer.status} {text[:300]}"] += 1
-            except aiohttp.ClientError as error:
-                counted[type(error).__name__] += 1
 
-    async with aiohttp.ClientSession() as client:
-        await asyncio.gather(*(ask(client) for _ in range(CLIENTS)))
-    return counted
+def subscribe(store: AccountStore, url: str) -> None:
+    fields = SubscriptionFields(url=url, event_types=[KIND])
+    row, secret, _ = new_subscription(fields, Seal(IDENTITY_KEY.encode()), 1, allow_private=True)
+    store.create_subscription(row, secret)
+
+
+async def publishing(store: AccountStore, ended: asyncio.Event) -> set[str]:
+    """Publish a message that is due at once, again and again; return about whom."""
+    published: set[str] = set()
+    while not ended.is_set():
+        contact, at = f"told-{len(published)}", time.time_ns() // 1_000
+        message = Message(f"m-{contact}", KIND, at, {**EXAMPLES[KIND], "contact_id": contact}, contact, "events")
+        await asyncio.to_thread(store.publish, [message], at=at)
+        published.add(contact)
+        await asyncio.sleep(0.1)
+    return published
+
+
+async def caught_up(reached: Callable[[], bool]) -> bool:
+    until = time.monotonic() + CATCH_UP_SECONDS
+    while time.monotonic() < until:
+        if await asyncio.to_thread(reached):
+            return True
+        await asyncio.sleep(0.2)
+    return False
+
+
+def answered_by(store: AccountStore, contacts: Sequence[str]) -> Counter[str]:
+    """Count the contacts that each capability has answered about."""
+    return Counter(row.capability for contact in contacts for row in store.predictions_of(contact))
 
 
 async def test_replacing_a_gateway_and_a_service_fails_no_request(tmp_path: Path) -> None:
-    async with running(golden_home(tmp_path / "var", registered=False)) as cluster:
-        ended = asyncio.Event()
-        loading = asyncio.create_task(load(cluster, ended))
-        await asyncio.gather(
-            cluster.replace(cluster.services[0], empty_cache=False),
-            cluster.replace(cluster.gateways[0], empty_cache=False),
-        )
-        ended.set()
-        counted = await loading
+    async with running(golden_home(tmp_path / "var", registered=False), ("scoring", "gateway")) as cluster:
+        load = Load(cluster)
+        asking = asyncio.gather(*(load.ask("/score", question("scoring")) for _ in range(2)))
+        await cluster.replace([pool[0] for pool in cluster.pools.values()])
+        load.ended.set()
+        await asking
 
-    assert set(counted) == {"200"}
-    assert counted["200"] > 20
+    assert set(load.counted) == {"/score 200"}
+    assert load.counted["/score 200"] > 20
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("empty_cache", [False, True], ids=["warm", "empty"])
-async def test_a_rolling_restart_of_everything_fails_no_request(tmp_path: Path, *, empty_cache: bool) -> None:
-    async with running(golden_home(tmp_path / "var", registered=True)) as cluster:
-        ended = asyncio.Event()
-        loading = asyncio.create_task(load(cluster, ended))
-        for replica in (*cluster.services, *cluster.gateways):
-            await cluster.replace(replica, empty_cache=empty_cache)
-        ended.set()
-        counted = await loading
+async def test_a_rolling_restart_of_everything_fails_no_request_and_loses_nothing_due(
+    tmp_path: Path, *, empty_cache: bool
+) -> None:
+    home, received = golden_home(tmp_path / "var", registered=True), Counter[str]()
+    with opened(home) as database:
+        store = database.of("default")
+        async with receiver(received) as url, running(home) as cluster:
+            subscribe(store, url)
+            load = Load(cluster)
+            telling = asyncio.create_task(load.ask("/events", news))
+            asking = asyncio.gather(*(load.ask(PATHS[name], question(name)) for name in SERVICES))
+            publishing_ = asyncio.create_task(publishing(store, load.ended))
+            for one_of_each in zip(*cluster.pools.values(), strict=True):
+                await cluster.replace(one_of_each, empty_cache=empty_cache)
+            load.ended.set()
+            await asking
+            told, published = await telling, await publishing_
+            contacts = [f"c-{number}" for number in range(told)]
+            delivered = await caught_up(lambda: published <= set(received))
+            rescored = await caught_up(lambda: not database.stale_accounts())
+            answered = await asyncio.to_thread(answered_by, store, contacts)
 
-    assert set(counted) == {"200"}
-    assert counted["200"] > 50
+    print(dict(load.counted), "longest", round(load.longest_seconds, 2), "ready after", cluster.ready_after)
+    print(len(published), "published,", sum(received[one] for one in published), "deliveries,", told, "re-scored")
+    assert set(load.counted) == {f"{path} 200" for path in (*PATHS.values(), "/events")}
+    assert min(load.counted.values()) > 50
+    assert delivered, published - set(received)
+    assert rescored
+    assert answered == dict.fromkeys(SERVICES, told)

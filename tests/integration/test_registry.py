@@ -1,5 +1,6 @@
 """The registry with a real MLflow on SQLite, and what a service gets from it by its child process."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -10,9 +11,11 @@ import pytest
 from shared.errors import ArtifactRefused, RegistryUnavailable
 from shared.registry.aliases import champion_alias, set_champion_alias
 from shared.registry.digest import digest_of
-from shared.registry.fetch import EXIT_REFUSED, EXIT_UNAVAILABLE, artifacts
+from shared.registry.fetch import artifacts
+from shared.registry.fetch_messages import Fetched, Wanted
 from shared.registry.registration import Record, Registered, register
-from shared.serving.artifacts import RegistryChild, RememberedRow
+from shared.serving.artifacts import RememberedRow
+from shared.serving.registry_child import RegistryChild
 from shared.settings import ServiceSettings, Settings
 
 MODEL = {"account": "demo", "capability": "scoring", "outcome": "customer"}
@@ -114,31 +117,56 @@ async def test_a_damaged_cache_is_fetched_again(settings: ServiceSettings, regis
     assert digest_of(again) == registered.digest
 
 
-async def test_a_service_is_told_what_is_refused_and_what_is_away(
+async def test_one_child_says_of_each_artifact_whether_it_is_fetched_refused_or_away(
     settings: ServiceSettings, registered: Registered
 ) -> None:
-    child = RegistryChild(settings)
+    child, known = RegistryChild(settings), row(registered)
 
-    with pytest.raises(ArtifactRefused):
-        await child(row(registered), registered.version, "0" * 64)
-    with pytest.raises(RegistryUnavailable) as away:
-        await child(row(registered), "99", "1" * 64)
-    assert away.value.members["cause"].startswith("MlflowException (RESOURCE_DOES_NOT_EXIST)")
+    refused, away, fetched = await asyncio.gather(
+        child(known, registered.version, "0" * 64),
+        child(known, "99", "1" * 64),
+        child(known, registered.version, registered.digest),
+        return_exceptions=True,
+    )
+
+    assert isinstance(refused, ArtifactRefused)
+    assert isinstance(away, RegistryUnavailable)
+    assert away.members["cause"].startswith("MlflowException (RESOURCE_DOES_NOT_EXIST)")
+    assert fetched == settings.cache_folder / registered.digest
 
 
-def fetch(home: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[bytes]:
+def fetch(home: Path, asked: str, **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "shared.registry.fetch", *arguments],
+        [sys.executable, "-m", "shared.registry.fetch"],
+        input=asked,
         env={**os.environ, "FORETELL_HOME": str(home), **env},
         capture_output=True,
+        text=True,
         timeout=120,
     )
 
 
-def test_the_child_s_exit_codes_are_those_that_are_documented(settings: Settings, registered: Registered) -> None:
-    wrong = fetch(settings.home, *WHERE, registered.version, "0" * 64)
-    gone = fetch(settings.home / "elsewhere", *WHERE, registered.version, registered.digest)
-    nonsense = fetch(settings.home, "demo")
+def wanted(version: str, digest: str) -> str:
+    account, capability, outcome = WHERE
+    one = Wanted(account=account, capability=capability, outcome=outcome, version=version, digest=digest)
+    return one.model_dump_json() + "\n"
 
-    assert (wrong.returncode, gone.returncode, nonsense.returncode) == (EXIT_REFUSED, EXIT_UNAVAILABLE, 2)
-    assert b"Traceback" not in wrong.stderr + gone.stderr
+
+def test_the_child_answers_line_by_line_in_the_order_in_which_it_was_asked(
+    settings: Settings, registered: Registered
+) -> None:
+    child = fetch(
+        settings.home,
+        wanted(registered.version, "0" * 64) + wanted("99", "1" * 64) + wanted(registered.version, registered.digest),
+    )
+
+    answers = [Fetched.model_validate_json(line) for line in child.stdout.splitlines()]
+    assert [answer.result for answer in answers] == ["refused", "unavailable", "fetched"]
+    assert child.returncode == 0
+    assert "Traceback" not in child.stderr
+
+
+def test_the_child_refuses_what_it_cannot_read(settings: Settings) -> None:
+    child = fetch(settings.home, '{"account": "demo"}\n')
+
+    assert (child.returncode, child.stdout) == (2, "")

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from prometheus_client import generate_latest
 
-from foretell.background.calls import ServiceCalls
+from foretell.background.calls import ServiceCalls, Unanswerable
 from foretell.background.health import health_door
 from foretell.background.loops import Loop, Loops
 from shared.contracts.call import CALL_HEADER, SignedRequest, verified
@@ -113,7 +113,7 @@ def test_an_error_of_the_service_is_one_of_ours(status: int) -> None:
     ],
 )
 def test_an_answer_that_is_none_is_an_error(body: Any) -> None:
-    with service(200, body) as (settings, _), pytest.raises(UpstreamUnavailable, match="does not answer"):
+    with service(200, body) as (settings, _), pytest.raises(Unanswerable, match="cannot be read"):
         ServiceCalls(settings)(CHAMPION, ["a"], reasons=0)
 
 

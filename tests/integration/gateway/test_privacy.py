@@ -103,7 +103,9 @@ async def test_the_audit_log_names_who_did_what_and_never_the_contact(door) -> N
 async def test_a_contact_that_denies_profiling_leaves_the_ranked_list_at_once(door) -> None:
     key = door.key()
     await known(door, key)
-    ranked = "/predictions?capability=scoring&outcome=customer"
+    # Who has ordered is a customer already, and in no list of those who may become one: another outcome is asked about.
+    door.store.of("acme").log_predictions([PREDICTION._replace(outcome="opportunity")])
+    ranked = "/predictions?capability=scoring&outcome=opportunity"
 
     _, before, _ = await door.ask("GET", ranked, key)
     await door.ask("PUT", PATH, key, json={"consent": {"profiling": "denied"}})

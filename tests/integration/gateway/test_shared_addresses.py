@@ -26,3 +26,24 @@ async def test_an_address_that_changes_hands_says_from_whom(door) -> None:
         ("unchanged", "sh-2", None),
         ("updated", "sh-1", "sh-2"),
     ]
+
+
+async def test_an_address_of_three_contacts_is_nobodys_and_stays_where_it_is(door) -> None:
+    key, told = door.key(), []
+    for number in (1, 2, 3, 4, 5):
+        _, answer, _ = await door.ask("PUT", f"/contacts/sh-{number}", key, json={"email": "info@firm.example"})
+        told.append((answer["status"], *owners(answer)))
+
+    _, again, _ = await door.ask("PUT", "/contacts/sh-1", key, json={"email": "info@firm.example"})
+
+    shared = ("created", None, None)
+    assert told == [("created", "sh-1", None), ("created", "sh-2", "sh-1"), shared, shared, shared]
+    assert (again["status"], *owners(again)) == ("unchanged", None, None)
+
+
+async def test_of_many_in_one_call_nobody_has_the_address(door) -> None:
+    many = [{"id": f"sh-{number}", "email": "info@firm.example"} for number in range(9)]
+
+    _, answer, _ = await door.ask("POST", "/contacts", door.key(), json={"contacts": many})
+
+    assert [owners(result) for result in answer["results"]] == [(None, None)] * 9

@@ -23,6 +23,7 @@ from shared.store import (
 )
 from shared.store.columns import PredictionTable, StoreTable
 from shared.store.outbox import delivery_id
+from shared.store.ranking import Wanted
 
 EVENT = EventRow("a", "1", "order_placed", 10, 10, message_id="m")
 LETTER = DeadLetterRow("dl_1", "src_1", "sendgrid", "unknown_contact", "detail", "{}", "hash", 10)
@@ -95,6 +96,8 @@ def everything(store: AccountStore) -> dict[str, object]:
         "version": store.version("scoring", "x", "1"),
         "plots": store.plots("scoring", "x", "1"),
         "latest_predictions": store.latest_predictions("scoring", "x", limit=10),
+        "listed_predictions": store.listed_predictions(Wanted("scoring", "x"), limit=10),
+        "statuses": store.statuses("scoring", "x"),
         "predictions_of": store.predictions_of("a"),
         "assignments": store.assignments("may"),
         "past_scores": store.past_scores("scoring", "x", ["a"], around=10),
@@ -114,6 +117,8 @@ def everything(store: AccountStore) -> dict[str, object]:
         "dead_letters": store.dead_letters(10),
         "dead_letter": store.dead_letter("dl_1"),
         "contacts_of": store.contacts_of({("email", "hash")}),
+        "claims_on": store.claims_on({("email", "hash")}),
+        "letter_counts": store.letter_counts(),
         "known_contacts": store.known_contacts({"a"}),
         "message_events": list(store.message_events({"a"}, {"m"})),
         "kept_answer": store.kept_answer("again"),
@@ -153,7 +158,8 @@ READS = {name for name in dir(AccountStore) if not name.startswith("_")} - {
     "correct_verdicts", "erased_identities",
     "create_key", "revoke_key", "rotate_key", "name_segment", "assign", "transaction", "publish", "is_alone",
     "begin_answer", "hold_claim", "keep_answer", "release_claim", "delete_answers_before",
-    "acting", "hashing", "erase_contact", "erase_late_predictions", "delete_events_before", "delete_audit_before",
+    "acting", "hashing", "erasures", "shared_of", "reached_since",
+    "erase_contact", "erase_late_predictions", "delete_events_before", "delete_audit_before",
     "put_standings", "clear_stale", "touch_contacts", "forget_identities",
     "create_subscription", "update_subscription", "delete_subscription", "add_subscription_secret", "take_deliveries",
     "record_attempts", "replay_delivery", "replay_deliveries", "erase_messages_before",

@@ -1,5 +1,6 @@
 import base64
 import json
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -49,7 +50,8 @@ def test_the_public_library_verifies_our_signature_with_either_secret() -> None:
     old, new, foreign = new_secret(), new_secret(), new_secret()
     message = told("batch.completed", 0, {"name": "Zoë"})
 
-    call = signed_call(receiver(new, old), "dlv_1", message, NOW)
+    # The library takes what is at most five minutes old; the suite may have begun before that.
+    call = signed_call(receiver(new, old), "dlv_1", message, int(time.time() * SECOND))
 
     assert Webhook(old).verify(call.body, dict(call.headers))["data"] == {"name": "Zoë"}
     assert Webhook(new).verify(call.body, dict(call.headers))["type"] == "batch.completed"

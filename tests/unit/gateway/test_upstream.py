@@ -53,7 +53,7 @@ def request(method: str, path: str) -> Request:
     return Request(scope, receive)
 
 
-async def test_a_silent_machine_is_left_alone_at_once() -> None:
+async def test_a_silent_machine_is_left_alone_after_two_calls_of_one_request() -> None:
     client = Failing(aiohttp.ConnectionTimeoutError("silent"))
     upstreams = Upstreams(SETTINGS, client, GatewayMetrics())  # type: ignore[arg-type]
 
@@ -61,7 +61,17 @@ async def test_a_silent_machine_is_left_alone_at_once() -> None:
         with pytest.raises(UpstreamUnavailable):
             await upstreams.answer(TABLE[0], request("POST", "/score"), CALLER, "r")
 
-    assert client.asked == 1
+    assert client.asked == 2
+
+
+async def test_a_connection_that_was_not_made_in_time_is_tried_once_more_whatever_is_asked() -> None:
+    client = Failing(aiohttp.ConnectionTimeoutError("busy"))
+    upstreams = Upstreams(SETTINGS, client, GatewayMetrics())  # type: ignore[arg-type]
+
+    with pytest.raises(UpstreamUnavailable):
+        await upstreams.answer(TABLE[0], request("POST", "/segments"), CALLER, "r")
+
+    assert client.asked == 2
 
 
 async def test_what_may_have_been_done_is_not_asked_twice() -> None:

@@ -113,6 +113,14 @@ def test_a_row_of_a_file_is_the_row_of_a_request(records: list[dict[str, Any]]) 
 BASIC = {"contact_id": ["c-1", "c-2"], "type": ["a", "a"]}
 
 
+@pytest.mark.parametrize("size", [float("inf"), float("-inf"), 1e308, float("nan")])
+def test_a_number_that_json_cannot_hold_costs_its_property_alone(size: float) -> None:
+    batch = read({**BASIC, "occurred_at": instants(5_000_000, 7_000_000), "size": [size, 2.0], "n": [1.0, 2.0]})
+
+    assert batch.rejects == []
+    assert sorted(row.properties or "" for row in batch.rows) == ['{"n":1.0}', '{"n":2.0,"size":2.0}']
+
+
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
 def test_timestamps_of_any_unit_and_zone_are_instants(unit: str) -> None:
     at = instants(5_000_000, 7_000_000).cast(pa.timestamp(unit, "Europe/Paris"))

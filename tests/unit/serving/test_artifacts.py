@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 
 from shared.registry.digest import digest_of
-from shared.serving.artifacts import RegistryChild, RememberedRows
+from shared.serving.artifacts import RememberedRows
+from shared.serving.registry_child import RegistryChild
 
 
 async def test_an_artifact_in_the_cache_needs_no_registry(settings: Any, row: Any) -> None:

@@ -99,7 +99,7 @@ async def test_an_address_that_moves_is_said_and_one_of_many_is_nobodys(door, ad
     _, nobody, _ = await door.ask("POST", path, **sendgrid.signed([alone]))
 
     moved, shared = {"address_moved": 1}, {"address_shared": 1}
-    assert notes == [{}, moved, moved, shared, {}, {}]
+    assert notes == [{}, moved, shared, {}, {}, {}]
     assert (nobody["new"], nobody["dead"]) == (0, 1)
     assert [one.contact_id for one in store.contacts(9)] == [f"c-{number}" for number in range(1, 7)]
     assert "c-1" in " ".join(letter.detail for letter in store.dead_letters(9) if letter.reason == "address_moved")
