@@ -6,11 +6,15 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.contracts.contact import ContactInput, EventInput
-<<<<<<< HEAD
-from shared.contracts.outcome import BAND_LIFTS, LONGEST_ACTIVE_WITHIN_DAYS, EventType, Moment, OutcomeName
-=======
-from shared.contracts.outcome import BAND_LIFTS, AttributeName, AttributeText, EventType, Moment, OutcomeName
->>>>>>> main
+from shared.contracts.outcome import (
+    BAND_LIFTS,
+    LONGEST_ACTIVE_WITHIN_DAYS,
+    AttributeName,
+    AttributeText,
+    EventType,
+    Moment,
+    OutcomeName,
+)
 from shared.contracts.prediction import Answer, Band, Grade, Reason, Source, Status, Trend
 
 MAX_ITEMS = 1_000
