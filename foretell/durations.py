@@ -25,8 +25,8 @@ def duration(text: str) -> timedelta:
     return timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
 
 
-def whole_days(text: str) -> int:
-    """Read a duration of 1 to 365 whole days.
+def whole_days(text: str, *, most: int = 365) -> int:
+    """Read a duration of 1 to 365 whole days, or to another maximum.
 
     Raises:
         BadRequest: not a duration, not whole days, or out of bounds.
@@ -35,8 +35,8 @@ def whole_days(text: str) -> int:
     14
     """
     days = duration(text) / timedelta(days=1)
-    if not days.is_integer() or not 1 <= days <= 365:
-        raise BadRequest(f"'{text}' must be between 1 and 365 whole days, such as 30d or 4w.")
+    if not days.is_integer() or not 1 <= days <= most:
+        raise BadRequest(f"'{text}' must be between 1 and {most} whole days, such as 30d or 4w.")
     return int(days)
 
 

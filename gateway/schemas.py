@@ -6,7 +6,15 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.contracts.contact import ContactInput, EventInput
-from shared.contracts.outcome import BAND_LIFTS, AttributeName, AttributeText, EventType, Moment, OutcomeName
+from shared.contracts.outcome import (
+    BAND_LIFTS,
+    LONGEST_ACTIVE_WITHIN_DAYS,
+    AttributeName,
+    AttributeText,
+    EventType,
+    Moment,
+    OutcomeName,
+)
 from shared.contracts.prediction import Answer, Band, Grade, Reason, Source, Status, Trend
 
 MAX_ITEMS = 1_000
@@ -63,7 +71,7 @@ class OutcomeFields(_Asked):
                 "null for a cancellation (churn)."
             ),
             ge=1,
-            le=730,
+            le=LONGEST_ACTIVE_WITHIN_DAYS,
         ),
     ] = 180
     attribute: Annotated[AttributeName | None, Field(description="Flat data: the attribute that is predicted.")] = None

@@ -136,9 +136,9 @@ def risk_of(model: ChurnModel, shop: Shop, contact: NDArray[np.int32], cutoff: N
 def recent_shift(fit: Fit, since: int) -> float:
     """Find what must be added to the out-of-fold hazard margins of rows closed lately for their mean to hold."""
     assert fit.rows is not None
-    problem, winner = fit.rows.problem, fit.competed.winner
+    problem, winner = fit.rows.problem, fit.served
     assert problem.known_at is not None
-    rows = fit.competed.judged[problem.known_at[fit.competed.judged] > since]
+    rows = problem.judged[problem.known_at[problem.judged] > since]
     shift = 0.0
     for _ in range(30):
         p = chance(winner.margin[rows] + shift)

@@ -58,7 +58,7 @@ def set_outcome(
         typer.Option(
             "--active-within",
             "--eligible-active-within",
-            help="Ask about contacts active so lately. Default 180d; for a cancellation all.",
+            help="Ask about contacts active so lately, up to 3650d. Default 180d; for a cancellation all.",
             metavar="DURATION",
         ),
     ] = None,
@@ -80,7 +80,7 @@ def set_outcome(
     """Define an outcome, or define it anew."""
     from foretell.durations import moment, whole_days
     from foretell.opening import capability_name, opened_account
-    from shared.contracts.outcome import Outcome
+    from shared.contracts.outcome import LONGEST_ACTIVE_WITHIN_DAYS, Outcome
 
     silent = tuple(_listed(silence or ""))
     _refuse_sources(capability, event=event, silence=silent, attribute=attribute)
@@ -95,7 +95,9 @@ def set_outcome(
         "band_lifts": None if bands is None else _lifts(bands),
         "at": tuple(moment(text) for text in at) if at else None,
         "every_days": None if every is None else whole_days(every),
-        "active_within_days": None if active_within is None else whole_days(active_within),
+        "active_within_days": None
+        if active_within is None
+        else whole_days(active_within, most=LONGEST_ACTIVE_WITHIN_DAYS),
         "attribute": attribute,
         "positive": positive,
     }

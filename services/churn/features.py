@@ -17,6 +17,7 @@ def churn_features(
     cutoff: NDArray[np.int64],
     *,
     allowed: Collection[str] = (),
+    forbidden: Collection[str] = (),
 ) -> Learned:
     """Learn the feature set of one outcome; features are frozen at the cutoff, whatever the period asked about.
 
@@ -26,9 +27,10 @@ def churn_features(
         contact: row of each frame, shape (n,).
         cutoff: microseconds, shape (n,).
         allowed: attributes used although they are personal, not dated or suspicious.
+        forbidden: attributes that are never features.
 
     Returns:
         The feature set, and the attributes left out with the reason.
     """
-    own = {outcome.attribute} if outcome.attribute else set()
+    own = {outcome.attribute, *forbidden} if outcome.attribute else set(forbidden)
     return learn(pasts, contact, cutoff, excluded=own, allowed=allowed, dated_only=outcome.attribute is None)

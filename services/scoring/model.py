@@ -17,12 +17,13 @@ from shared.contracts.prediction import Band, Grade, Source, Status
 from shared.errors import ArtifactRefused
 from shared.evaluation.calibration import Calibrator
 from shared.evaluation.reference import Reference
-from shared.features import FeatureSet, ReasonPart, Things, matrix, truncated
+from shared.features import UNDERSTOOD, FeatureSet, InputQuality, Inputs, ReasonPart, Things, matrix, truncated
 from shared.learners import Learner, learner_from_json
 from shared.learners.columns import chance
 from shared.learners.trees import Trees
 from shared.registry.pyfunc import FeatureTable
 from shared.timeline import Pasts
+from shared.timeline.frames import LOOKBACK_DAYS
 
 FORMAT = 1
 BANDS: tuple[Band, ...] = ("low", "medium", "high", "very_high")
@@ -50,6 +51,7 @@ class Scored(NamedTuple):
     status: Status = "ok"
     detail: str | None = None
     source: Source = "model"
+    inputs: InputQuality = UNDERSTOOD
 
     @property
     def base(self) -> float | None:
@@ -74,6 +76,11 @@ class ScoringModel:
     reference: Reference
     begun_by: tuple[str, ...] = ()
     """Nothing has to begin before an outcome of scoring."""
+    lookback_days: int = LOOKBACK_DAYS
+    inputs: Inputs | None = None
+    """What the training saw; None for versions of before it was kept."""
+    bounds: tuple[float, float] = (-np.inf, np.inf)
+    """Smallest and largest calibrated margin of the training: no answer lies outside them."""
     flag: Flag | None = None
     """The attribute that says who has reached the outcome; None: an event does."""
 
@@ -95,28 +102,50 @@ class ScoringModel:
         """
         contact = np.arange(len(pasts), dtype=np.int32)
         values = matrix(self.feature_set, pasts, contact, cutoffs)
-        margins = self.calibrator.margins(self.learner.margins(values))
+        margins = self.margins(values)
         probabilities = chance(margins)
         scores = self.reference.scores(margins)
         bands = np.searchsorted(BAND_PERCENTILES, scores, side="right")
         explained = self._explanations(values, reasons) if reasons else [([], None)] * len(pasts)
         cut_off = truncated(pasts, contact, cutoffs)
+        understood = (
+            [UNDERSTOOD] * len(pasts)
+            if self.inputs is None
+            else self.inputs.qualities(self.feature_set, pasts, cutoffs, values)
+        )
         return [
-            Scored(float(p), float(m), int(s), BANDS[b], listed, parts, bool(long))
-            for p, m, s, b, (listed, parts), long in zip(
-                probabilities, margins, scores, bands, explained, cut_off, strict=True
+            Scored(float(p), float(m), int(s), BANDS[b], listed, parts, bool(long), inputs=inputs)
+            for p, m, s, b, (listed, parts), long, inputs in zip(
+                probabilities, margins, scores, bands, explained, cut_off, understood, strict=True
             )
         ]
 
+    def margins(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the calibrated log-odds of a matrix with the columns of the feature set, shape (n,)."""
+        raw = self.calibrator.margins(self.learner.margins(self._filled(values)))
+        return np.clip(raw, *self.bounds)
+
     def predict_matrix(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Turn a matrix with the columns of the feature set into probabilities, shape (n,)."""
-        return chance(self.calibrator.margins(self.learner.margins(values)))
+        return chance(self.margins(values))
 
     def contributions(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Share each calibrated margin among the columns, shape (n, p + 1); the last is the base; rows sum exactly."""
-        shares = self.learner.contributions(values) * self.calibrator.slope
+        """Share each calibrated margin among the columns, shape (n, p + 1); the last is the base; rows sum exactly.
+
+        What stands in for a missing value is no reason: its share goes to the base, as does what the bounds cut off.
+        """
+        filled = self._filled(values)
+        shares = self.learner.contributions(filled) * self.calibrator.slope
         shares[:, -1] += self.calibrator.intercept
+        if self.inputs is not None:
+            stands_in = np.isnan(values) & ~np.isnan(filled)
+            shares[:, -1] += np.where(stands_in, shares[:, :-1], 0.0).sum(axis=1)
+            shares[:, :-1][stands_in] = 0.0
+            shares[:, -1] += self.margins(values) - shares.sum(axis=1)
         return shares
+
+    def _filled(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return values if self.inputs is None else self.inputs.filled(values)
 
     def _explanations(
         self, values: NDArray[np.float64], most: int
@@ -174,6 +203,7 @@ class ScoringModel:
             "feature_set": self.feature_set.to_json(),
             "learner": self.learner.to_json(),
             "calibration": {"slope": self.calibrator.slope, "intercept": self.calibrator.intercept},
+            **({} if self.inputs is None else {"inputs": self.inputs.to_json(), "bounds": list(self.bounds)}),
         }
 
     @staticmethod
@@ -201,6 +231,8 @@ class ScoringModel:
                 learner=learner_from_json(described["kind"], described["learner"], text=text),
                 calibrator=Calibrator(**described["calibration"]),
                 reference=reference,
+                inputs=Inputs.from_json(described["inputs"]) if "inputs" in described else None,
+                bounds=tuple(described.get("bounds", (-np.inf, np.inf))),
                 flag=Flag(**described["flag"]) if "flag" in described else None,
             )
             model.require_whole()

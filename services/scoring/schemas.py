@@ -50,6 +50,7 @@ RESPONSE_EXAMPLE: dict[str, Any] = {
             ],
             "source": "model",
             "data_quality": ["no_timezone"],
+            "data_quality_details": None,
             "parts": {"fit": 0.35, "engagement": 1.12, "base": -1.83},
         },
         {
@@ -64,6 +65,7 @@ RESPONSE_EXAMPLE: dict[str, Any] = {
             "reasons": [],
             "source": None,
             "data_quality": [],
+            "data_quality_details": None,
             "parts": None,
         },
     ],

@@ -9,26 +9,30 @@ import numpy as np
 from services.scoring.features import scoring_features
 from services.scoring.model import ScoringModel
 from shared.contracts.instants import instant_of
+from shared.contracts.prediction import Grade
 from shared.contracts.rows import DAY, Microseconds
-from shared.evaluation.calibration import Calibrator, calibrate
+from shared.evaluation.calibration import Calibrator
 from shared.evaluation.gate import Verdict
 from shared.evaluation.reference import Reference
 from shared.features import matrix
 from shared.learners.columns import Columns, Vector, chance
 from shared.settings import Settings
 from shared.store import Database, VersionRow
+from shared.training.candidates import calibrated
 from shared.training.card import card
 from shared.training.choices import Choices, Progress, silent
-from shared.training.columns import chosen_columns
-from shared.training.competition import Competition, compete
+from shared.training.columns import chosen_columns, inputs_of, questions
+from shared.training.competition import Competition, auc_with, compete
 from shared.training.gating import NO_NEWER_FRAMES, Newer, compared
-from shared.training.material import Material, material
+from shared.training.material import Material, material, order_notes
 from shared.training.plots import plots
 from shared.training.problem import Problem
 from shared.training.publish import Fitted, Published, SettingsRegistry, digest_of_data, publish
 from shared.training.report import Report, report
 
 CAPABILITY = "scoring"
+ONE_MOMENT_GRADE: Grade = "C"
+"""The most that is given where only contacts of the same day could judge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +74,14 @@ def train(
     store = database.of(account)
     outcome = store.require_outcome(CAPABILITY, outcome_name)
     progress("reading contacts and events", 0.0)
-    stuff = material(store, outcome, now=now)
-    fit = fitted(stuff, allowed=choices.allowed, now=now, progress=lambda text, part: progress(text, 0.1 + 0.8 * part))
+    stuff = material(store, outcome, now=now, order_by=choices.order_by)
+    fit = fitted(
+        stuff,
+        allowed=choices.allowed,
+        forbidden=choices.forbidden,
+        now=now,
+        progress=lambda text, part: progress(text, 0.1 + 0.8 * part),
+    )
     progress("registering the version", 0.92)
     name = f"{account}.{CAPABILITY}.{outcome.name}"
     published = publish(
@@ -85,12 +95,20 @@ def train(
     return published
 
 
-def fitted(stuff: Material, *, allowed: Collection[str] = (), now: Microseconds, progress: Progress = silent) -> Fit:
+def fitted(
+    stuff: Material,
+    *,
+    allowed: Collection[str] = (),
+    forbidden: Collection[str] = (),
+    now: Microseconds,
+    progress: Progress = silent,
+) -> Fit:
     """Learn features, compete, judge, refit on everything: no store, no registry.
 
     Args:
         stuff: the frames.
         allowed: attributes used although they are personal, not dated, or look like a leak.
+        forbidden: attributes that are never features of this run.
         now: becomes `trained_at`.
         progress: told what is done and how far, 0 to 1.
 
@@ -98,31 +116,47 @@ def fitted(stuff: Material, *, allowed: Collection[str] = (), now: Microseconds,
         InsufficientData: nothing can be told apart by any feature.
     """
     progress("computing features", 0.0)
-    learned = scoring_features(stuff.outcome, stuff.pasts, stuff.frames.contact, stuff.frames.cutoff, allowed=allowed)
+    learned = scoring_features(
+        stuff.outcome, stuff.pasts, stuff.frames.contact, stuff.frames.cutoff, allowed=allowed, forbidden=forbidden
+    )
     chosen = chosen_columns(stuff, learned, allowed)
     columns = Columns(chosen.feature_set.names, chosen.feature_set.categorical)
+    inputs = inputs_of(stuff, chosen)
     problem = Problem(
-        matrix=chosen.values,
+        matrix=inputs.filled(chosen.values),
         labels=stuff.frames.label,
         owner=stuff.frames.contact,
         columns=columns,
         splits=stuff.splits,
-        cutoff=None if stuff.flat else stuff.frames.cutoff,
+        cutoff=stuff.times,
         horizon=0 if stuff.flat else stuff.outcome.horizon_days * DAY,
     )
-    competition = compete(problem, progress=lambda text, part: progress(text, 0.2 + 0.6 * part))
+    competition = compete(problem, progress=lambda text, part: progress(text, 0.2 + 0.55 * part))
+    progress("comparing with the suspected columns", 0.78)
+    suspected = chosen.suspected
+    with_suspects = (
+        auc_with(problem, Columns(suspected.names, suspected.categorical), chosen.suspected_values)
+        if chosen.suspects
+        else None
+    )
     progress("fitting on all frames", 0.85)
     learner = competition.winner.refit().learner
     rows = competition.judged
     out_of_fold = competition.winner.raw[rows]
-    calibrator = calibrate(problem.labels[rows], out_of_fold) if competition.winner.calibrates else Calibrator()
+    winner = competition.winner
+    calibrator = calibrated(problem, winner.raw, rows) if winner.calibrates else Calibrator()
+    importance = _padded(learner.importance(), len(columns))
+    answers = calibrator.margins(np.concatenate([out_of_fold, learner.margins(problem.matrix)]))
     progress("judging", 0.9)
     found = report(
         problem,
         competition,
-        importance=_padded(learner.importance(), len(columns)),
+        importance=importance,
         leaks=chosen.suspects,
         left_out=chosen.left_out,
+        notes=[*order_notes(stuff), *questions(chosen)],
+        auc_with_suspects=with_suspects,
+        most=ONE_MOMENT_GRADE if stuff.one_moment else "A",
     )
     model = ScoringModel(
         outcome=stuff.outcome.name,
@@ -136,6 +170,8 @@ def fitted(stuff: Material, *, allowed: Collection[str] = (), now: Microseconds,
         learner=learner,
         calibrator=calibrator,
         reference=Reference.of(calibrator.margins(out_of_fold), chosen.values[rows]),
+        inputs=inputs.weighed(importance),
+        bounds=(float(answers.min()), float(answers.max())),
     )
     return Fit(model, found, problem, competition)
 
@@ -172,7 +208,7 @@ def _gate(settings: Settings, account: str, stuff: Material, fit: Fit, row: Vers
     frames = stuff.frames.take(kept)
     newer = Newer(
         frames.label,
-        chance(fit.competition.winner.margin[kept]),
+        chance(fit.competition.nested[kept]),
         chance(fit.competition.constant[kept]),
         frames.contact,
     )

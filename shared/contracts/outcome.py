@@ -36,6 +36,8 @@ CANCELLED, STARTED = "subscription_cancelled", ("subscription_started", "subscri
 CANCELLATION_DAYS, SILENCE_DAYS = 60, 90
 HORIZON_DAYS, ACTIVE_WITHIN_DAYS = 90, 180
 """Where nothing is said."""
+LONGEST_ACTIVE_WITHIN_DAYS = 3_650
+"""How long a contact may have been silent and still be asked about; features look back two years all the same."""
 BAND_LIFTS: Lifts = (1.0, 2.0, 4.0)
 """From how many times the average odds on a risk is medium, high and very high."""
 
@@ -105,7 +107,7 @@ class Outcome(BaseModel):
     """For a type that people repeat (order_placed): only the first counts unless `repeatable`."""
     at: Annotated[tuple[Moment, ...], Field(max_length=10)] = ()
     every_days: Annotated[int | None, Field(ge=1, le=365)] = None
-    active_within_days: Annotated[int | None, Field(ge=1, le=730)] = ACTIVE_WITHIN_DAYS
+    active_within_days: Annotated[int | None, Field(ge=1, le=LONGEST_ACTIVE_WITHIN_DAYS)] = ACTIVE_WITHIN_DAYS
     """Asked about contacts active so lately; None: about all at risk (cancellations, unless said otherwise)."""
     attribute: AttributeName | None = None
     positive: AttributeText | None = None

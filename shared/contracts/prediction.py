@@ -53,6 +53,19 @@ class ProblemPointer(Answer):
     detail: Annotated[str, Field(description="What is wrong and what would be right.")]
 
 
+class DataQualityDetails(Answer):
+    """Which attributes a model did not understand, and how much of it rests on those that are missing."""
+
+    missing_attributes: Annotated[list[str], Field(description="The model looks at them; this contact lacks them.")]
+    unknown_attributes: Annotated[list[str], Field(description="Sent with the call; the model never saw any of them.")]
+    unreadable_values: Annotated[list[str], Field(description="Their values are not of the kind the model learned.")]
+    unseen_categories: Annotated[list[str], Field(description="Their values are new, or too rare to be learned from.")]
+    out_of_range: Annotated[list[str], Field(description="Their numbers lie outside all that the model was shown.")]
+    missing_weight: Annotated[
+        float, Field(ge=0, le=1, description="Share of the model's weight that lies in the missing attributes.")
+    ]
+
+
 class Prediction(Answer):
     """The answer for one contact."""
 
@@ -80,9 +93,15 @@ class Prediction(Answer):
                 "for less than 7 days; `stale_events`: the account's newest event is older than 14 days; "
                 "`unreadable_attributes`: a stored value is out of the bounds that hold today, and counts as missing; "
                 "`truncated_history`: older or more events than a model looks at; `store_unavailable`: answered from "
-                "what the call brought alone."
+                "what the call brought alone; `missing_attributes`, `unknown_attributes`, `unreadable_values`, "
+                "`unseen_categories`, `out_of_range`: named in `data_quality_details`; `drifted_inputs`: much of what "
+                "the model looks at lies outside all that it was shown, so train again."
             )
         ),
+    ]
+    data_quality_details: Annotated[
+        DataQualityDetails | None,
+        Field(description="The attributes behind `data_quality`; null where all of them are understood."),
     ]
 
 

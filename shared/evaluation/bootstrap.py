@@ -35,7 +35,9 @@ class Interval:
         }
 
 
-def of_mean(values: Vector, owner: NDArray[np.integer], *, draws: int = DRAWS, seed: int = 0) -> Interval:
+def of_mean(
+    values: Vector, owner: NDArray[np.integer], *, draws: int = DRAWS, seed: int = 0, share: float = 0.975
+) -> Interval:
     """Bootstrap the mean of one value a row, by contact.
 
     Args:
@@ -43,6 +45,7 @@ def of_mean(values: Vector, owner: NDArray[np.integer], *, draws: int = DRAWS, s
         owner: contact of each row, shape (n,).
         draws: how many resamples.
         seed: of the resampling.
+        share: of the resamples that lie below the upper bound, and above the lower one.
     """
     _, group = np.unique(owner, return_inverse=True)
     n_groups = int(group.max()) + 1
@@ -53,7 +56,7 @@ def of_mean(values: Vector, owner: NDArray[np.integer], *, draws: int = DRAWS, s
     for draw in range(draws):
         weight = np.bincount(generator.integers(0, n_groups, n_groups), minlength=n_groups)
         means[draw] = (weight @ sums) / (weight @ sizes)
-    low, high = np.quantile(means, (0.025, 0.975))
+    low, high = np.quantile(means, (1 - share, share))
     return Interval(*(round(float(figure), DECIMALS) for figure in (values.mean(), low, high)))
 
 

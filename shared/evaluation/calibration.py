@@ -26,12 +26,15 @@ class Calibrator:
         return corrected
 
 
-def calibrate(labels: Vector, margins: Vector, *, steepest: float = np.inf) -> Calibrator:
+def calibrate(
+    labels: Vector, margins: Vector, *, weights: Vector | None = None, steepest: float = np.inf
+) -> Calibrator:
     """Fit the line on rows that the margins were not learned from.
 
     Args:
         labels: 0.0 or 1.0, shape (n,).
         margins: out-of-fold margins, shape (n,).
+        weights: how much each row counts, shape (n,); the largest counts once. None: all count once.
         steepest: largest slope; margins that hardly vary would be stretched without end.
 
     Returns:
@@ -39,27 +42,31 @@ def calibrate(labels: Vector, margins: Vector, *, steepest: float = np.inf) -> C
     """
     if not len(labels) or labels.min() == labels.max():
         return Calibrator()
-    slope, intercept = calibration_line(labels, margins)
+    times = np.ones(len(labels)) if weights is None else weights / weights.max()
+    slope, intercept = calibration_line(labels, margins, times)
     if not np.isfinite(slope) or not np.isfinite(intercept):
         return Calibrator()
-    evidence = min(labels.sum(), len(labels) - labels.sum())
+    positives = float(times @ labels)
+    evidence = min(positives, float(times.sum()) - positives)
     trust = evidence / (evidence + IDENTITY_STRENGTH)
     wanted = trust * slope + 1 - trust
     if SMALLEST_SLOPE <= wanted <= steepest:
         return Calibrator(wanted, trust * intercept)
     held = min(max(SMALLEST_SLOPE, wanted), steepest)
-    return Calibrator(held, level(labels, held * margins))
+    return Calibrator(held, level(labels, held * margins, times))
 
 
-def level(labels: Vector, margins: Vector) -> float:
+def level(labels: Vector, margins: Vector, weights: Vector | None = None) -> float:
     """Find the shift at which the mean chance is the share of positives, by bisection.
 
     >>> round(level(np.array([0.0, 1.0]), np.array([3.0, 3.0])), 6)
     -3.0
     """
+    times = np.full(len(labels), 1 / len(labels)) if weights is None else weights / weights.sum()
+    wanted = float(times @ labels)
     low, high = -50.0, 50.0
     for _ in range(60):
         middle = (low + high) / 2
-        mean = float(np.mean(0.5 * (1.0 + np.tanh(0.5 * (margins + middle)))))
-        low, high = (middle, high) if mean < labels.mean() else (low, middle)
+        mean = float(times @ (0.5 * (1.0 + np.tanh(0.5 * (margins + middle)))))
+        low, high = (middle, high) if mean < wanted else (low, middle)
     return (low + high) / 2

@@ -1,7 +1,9 @@
-"""Leaks: a column that alone nearly knows the answer, or that is filled in only after it."""
+"""Leaks: columns that know the answer because they were filled in, or changed, with it or after it."""
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +12,25 @@ from shared.evaluation.metrics import auc
 from shared.ties import rounded
 
 Vector = NDArray[np.float64]
-SUSPICIOUS_AUC = 0.90
+Evidence = Literal["alone", "strong", "name", "after"]
+ALONE_AUC = 0.90
+"""From here on a column nearly knows the answer by itself."""
+STRONG_AUC = 0.80
+"""From here on somebody has to say whether it is known before the outcome."""
+NAMED_AUC = 0.65
+"""The same for a column whose name speaks of what happens with the outcome."""
+_WORD_BREAK = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
+_NAMED = re.compile(
+    r"\b(call|talk|last contact|conversation) ?(duration|length|time|seconds|minutes)\b"
+    r"|^duration\b|\bduration (of|in)\b|\blead profile\b"
+    r"|\blast (notable )?(activity|touch|interaction|action|step|status|engagement)\b"
+    r"|\b(lead|deal|sales|opportunity|account|pipeline|lifecycle|funnel) (quality|status|stage|state|rating|grade)\b"
+    r"|\b(close|closed|closing|won|lost|conversion|converted|signed) ?(date|on|at|day|time|by|reason)?$"
+    r"|\b(lost|win|won|loss|churn|cancell?ation|exit|leaving|closing) reason\b|\breason (for|of) "
+    r"|\b(tags?|disposition|follow ?up|next step|sales notes?)\b|\b(outcome|result)\b"
+    r"|\b(cancell?ed|churned|left|resigned|terminated) ?(date|on|at)?$"
+)
+_EARLIER = re.compile(r"\b(prev|previous|prior|earlier|past)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +41,18 @@ class Leak:
     auc: float
     by_missingness: bool
     """Whether being filled in at all, not the value, gives the answer away."""
+    evidence: Evidence = "alone"
 
     def __str__(self) -> str:
         """Say what was found."""
         what = "being filled in" if self.by_missingness else "its value"
-        return f"{self.name}: {what} alone predicts the outcome with an AUC of {self.auc:.2f}"
+        found = f"{self.name}: {what} alone predicts the outcome with an AUC of {self.auc:.2f}"
+        return found + {
+            "alone": "",
+            "strong": ", which is rare for what is known before",
+            "name": ", and its name speaks of something that happens with the outcome",
+            "after": ", and it was mostly filled in or changed after the outcome",
+        }.get(self.evidence, "")
 
 
 def leaks(
@@ -33,14 +60,17 @@ def leaks(
     labels: Vector,
     names: Sequence[str],
     margins_of: Callable[[int], Vector],
+    *,
+    later: Collection[str] = (),
 ) -> list[Leak]:
-    """Name every column whose out-of-fold AUC alone, or that of its missingness, reaches 0.90.
+    """Name every column about which somebody has to say whether it is known before the outcome.
 
     Args:
         matrix: shape (n, p).
         labels: shape (n,).
         names: of the columns.
         margins_of: gives a column's out-of-fold margins, shape (n,); NaN where a row is not judged.
+        later: columns that were mostly filled in or changed after the outcome.
     """
     found = []
     for column, name in enumerate(names):
@@ -54,6 +84,29 @@ def leaks(
         by_value = auc(labels[judged], margins[judged])
         by_value, by_missingness = (float(area) for area in rounded([by_value, by_missingness]))
         area = float(np.nanmax([by_value, by_missingness]))
-        if area >= SUSPICIOUS_AUC:
-            found.append(Leak(name, area, not by_value > by_missingness))
+        evidence = _evidence(area, name, is_later=name in later)
+        if evidence is not None:
+            found.append(Leak(name, area, not by_value > by_missingness, evidence))
     return found
+
+
+def _evidence(area: float, name: str, *, is_later: bool) -> Evidence | None:
+    if area >= ALONE_AUC:
+        return "alone"
+    if is_later:
+        return "after"
+    if area >= NAMED_AUC and speaks_of_the_outcome(name):
+        return "name"
+    return "strong" if area >= STRONG_AUC else None
+
+
+def speaks_of_the_outcome(name: str) -> bool:
+    """Whether a column's name speaks of something that usually happens with the outcome, or after it.
+
+    >>> speaks_of_the_outcome("Last Notable Activity"), speaks_of_the_outcome("closeDate")
+    (True, True)
+    >>> speaks_of_the_outcome("previous_outcome"), speaks_of_the_outcome("marital status")
+    (False, False)
+    """
+    words = " ".join(_WORD_BREAK.split(name)).lower().strip()
+    return bool(_NAMED.search(words)) and not _EARLIER.search(words)

@@ -1,7 +1,7 @@
 """Attribute features: the value valid at the cutoff, as a number."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,10 @@ from shared.contracts.bounds import MAX_NUMBER
 from shared.contracts.rows import DAY
 from shared.features.feature import Feature
 from shared.timeline.pasts import AttributeColumn, Pasts
+from shared.values.instants import DateOrder, read_time
 from shared.values.missing import is_missing
+from shared.values.numbers import DecimalMark, read_number
+from shared.values.unreadable import Unreadable
 
 _TRUE = frozenset({"true", "yes", "y", "t", "1"})
 _FALSE = frozenset({"false", "no", "n", "f", "0"})
@@ -57,20 +60,22 @@ def parser_of(feature: Feature) -> Callable[[Any], float]:
     if feature.kind == "categorical":
         place = {name: float(code) for code, name in enumerate(feature.categories)}
         return lambda value: as_category(value, place)
-    return {"numeric": as_number, "boolean": as_boolean, "date": as_days}[feature.kind]
+    if feature.kind == "numeric":
+        return lambda value: as_number(value, feature.decimal)
+    return as_boolean if feature.kind == "boolean" else lambda value: as_days(value, feature.date_order)
 
 
-def as_number(value: Any) -> float:
-    """Read a number; NaN when it is none, or a text of one that no attribute could be.
+def as_number(value: Any, decimal: DecimalMark | None = None) -> float:
+    """Read a number as its column wrote them; NaN when it is none, or a text of one that no attribute could be.
 
-    >>> as_number("12.5"), as_number(3), as_number("1e300")
-    (12.5, 3.0, nan)
+    >>> as_number("12.5"), as_number(3), as_number("1,234.50"), as_number("1.234,50", "comma"), as_number("1e300")
+    (12.5, 3.0, 1234.5, 1234.5, nan)
     """
     if is_missing(value):
         return np.nan
     try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
+        number = float(read_number(value, decimal=decimal).value if isinstance(value, str) else value)
+    except (TypeError, ValueError, OverflowError):  # what does not read is a ValueError too
         return np.nan
     return number if abs(number) <= MAX_NUMBER else np.nan
 
@@ -87,17 +92,17 @@ def as_boolean(value: Any) -> float:
     return 1.0 if text in _TRUE else 0.0 if text in _FALSE else np.nan
 
 
-def as_days(value: Any) -> float:
-    """Read an ISO date or instant as days since 1970-01-01; NaN when it is none.
+def as_days(value: Any, order: DateOrder | None = None) -> float:
+    """Read a date or instant as days since 1970-01-01, as its column wrote them; NaN when it is none.
 
-    >>> as_days("1970-01-03")
-    2.0
+    >>> as_days("1970-01-03"), as_days("04.01.1970", "dmy")
+    (2.0, 3.0)
     """
-    if not isinstance(value, str) or len(value) < 10:
+    if not isinstance(value, str) or is_missing(value):
         return np.nan
     try:
-        instant = datetime.fromisoformat(value)
-    except ValueError:
+        instant = read_time(value, order=order)
+    except Unreadable:
         return np.nan
     aware = instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)
     return aware.timestamp() / 86_400

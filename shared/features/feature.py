@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
+from shared.values.instants import DateOrder
+from shared.values.numbers import DecimalMark
+
 WINDOWS_DAYS = (7, 30, 90, 365, 730)
 """Windows of counts and sums, nested; the last one is the lookback."""
 
@@ -58,6 +61,10 @@ class Feature:
     attribute: str | None = None
     categories: tuple[str, ...] = ()
     """For a category: the names in code order; a name not listed is `len(categories)`."""
+    decimal: DecimalMark | None = None
+    """For a number: the mark that begins decimals in this column; None: no value needed one."""
+    date_order: DateOrder | None = None
+    """For a date: the order of day and month in this column; None: no value needed one."""
     prior: float = 0.0
     """For a rate: the population's rate, towards which small counts are drawn."""
 

@@ -7,18 +7,22 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.features.attributes import as_boolean, as_days, as_number, as_text, entry_at
+from shared.features.attributes import as_boolean, as_number, as_text, entry_at
 from shared.features.engine import matrix
-from shared.features.feature import DAY_PARTS, Feature, Kind
+from shared.features.feature import DAY_PARTS, Feature
 from shared.features.feature_set import FeatureSet
 from shared.timeline.pasts import AttributeColumn, Pasts
+from shared.values.columns import decide
 from shared.values.missing import is_missing
 from shared.values.personal import personal
+from shared.values.profile import ColumnProfile
 
 MAX_TYPES = 40
 MAX_CATEGORIES = 50
 MIN_CATEGORY_CONTACTS = 10
 MAX_RATES = 10
+RUNNING_LEAST = 100
+"""Numbers without which nothing is called a running number."""
 SAMPLE_FRAMES = 20_000
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
@@ -205,12 +209,12 @@ def _attribute_features(
         found = None if name in allowed else personal(name, values)
         if found is not None:
             left_out.append(LeftOut(name, f"personal: {found.why}", f"--allow {name}"))
+            continue
+        read = _attribute_feature(name, values)
+        if isinstance(read, str):
+            left_out.append(LeftOut(name, read, ""))
         else:
-            feature = _attribute_feature(name, values)
-            if feature is None:
-                left_out.append(LeftOut(name, "almost every contact has a value of its own, or too few have any", ""))
-            else:
-                features.append(feature)
+            features.append(read)
     return features, left_out
 
 
@@ -224,22 +228,40 @@ def _values_seen(stored: AttributeColumn, entry: NDArray[np.int64]) -> list[obje
     return list(held.values())
 
 
-def _attribute_feature(name: str, values: list[object]) -> Feature | None:
-    """Choose how an attribute becomes a number; None when it cannot tell contacts apart usefully."""
+def _attribute_feature(name: str, values: list[object]) -> Feature | str:
+    """Choose how an attribute becomes a number: by what nearly all its values are.
+
+    Returns:
+        The feature, or in words why it cannot tell contacts apart usefully.
+    """
     if len(values) < MIN_CATEGORY_CONTACTS:
-        return None
+        return f"only {len(values)} contacts have a value; {MIN_CATEGORY_CONTACTS} are needed"
     thing = f"attribute:{name}"
-    readings: tuple[tuple[Kind, str, bool], ...] = (
-        ("boolean", "yes/no", all(not np.isnan(as_boolean(value)) for value in values)),
-        ("numeric", "as given", all(not np.isnan(as_number(value)) for value in values)),
-        ("date", "days", all(not np.isnan(as_days(value)) for value in values)),
-    )
-    for kind, unit, fits in readings:
-        if fits:
-            return Feature(name, kind, unit, thing, attribute=name)
+    if all(not np.isnan(as_boolean(value)) for value in values):
+        return Feature(name, "boolean", "yes/no", thing, attribute=name)
+    profile = ColumnProfile(name)
+    profile.add_all(values, first_line=1)
+    column = decide(profile)
+    mark, order = column.decimal, column.order
+    if column.kind in ("whole", "decimal"):
+        if column.kind == "whole" and _is_running_number(values):
+            return "a running number: it names a row, and says nothing of a contact"
+        return Feature(name, "numeric", "as given", thing, attribute=name, decimal=mark)
+    if column.kind in ("date", "instant"):
+        return Feature(name, "date", "days", thing, attribute=name, date_order=order)
     counts = Counter(as_text(value) for value in values)
     ranked = sorted(counts, key=lambda text: (-counts[text], text))
     frequent = [text for text in ranked[:MAX_CATEGORIES] if counts[text] >= MIN_CATEGORY_CONTACTS]
     if len(counts) > len(values) / 2 or not frequent:
-        return None
+        unsaid = {"decimal": "which mark begins decimals", "date_order": "whether the day or the month comes first"}
+        asked = f"; nobody said {unsaid[column.question]}" if column.question else ""
+        return f"nearly every contact has a value of its own ({len(counts):,} among {len(values):,}){asked}"
     return Feature(name, "categorical", "category", thing, attribute=name, categories=tuple(sorted(frequent)))
+
+
+def _is_running_number(values: list[object]) -> bool:
+    """Whether whole numbers are all different and nearly without gaps: rows were numbered as they came."""
+    numbers = np.array([as_number(value) for value in values])
+    numbers = numbers[np.isfinite(numbers)]
+    span = float(numbers.max() - numbers.min()) + 1 if len(numbers) else 0.0
+    return len(numbers) >= RUNNING_LEAST and len(np.unique(numbers)) == len(numbers) and span <= 2 * len(numbers)

@@ -1,5 +1,6 @@
 """A feature and its value as a sentence that a salesperson understands."""
 
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -51,6 +52,20 @@ _EVENT_NAMES = {
     "coupon_redeemed": "coupon redemption",
     "campaign_mailed": "mailing",
 }
+_BREAK = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[\s_.\-/]+")
+_YEAR = re.compile(
+    r"\b(years?|yr|birthyear|yearbuilt|founded|founding|built|established|since|born|vintage|jahr|gegruendet)\b",
+    re.IGNORECASE,
+)
+_HOW_LONG = re.compile(r"\b(number|num|count|income|revenue|sales|age|tenure|per|total)\b", re.IGNORECASE)
+EVEN_TREND = 0.1
+"""Log ratio up to which as many is said."""
+YEARS = (1000, 2200)
+RUN_TOGETHER = 13
+"""Letters from which one word in small letters is more likely several, unless it ends as long words do."""
+_LONG_WORD = re.compile(r"(tion|ment|ity|ness|ship|ions|ments|ities)$")
+SHORT_FORM = 5
+"""Capital letters up to which a word is a short form such as ID or VIP."""
 _EVENTS_NAMES = {"email_sent": "emails to them", "product_used": "uses of the product"}
 """Plurals that are not made by an s at the end."""
 
@@ -132,7 +147,7 @@ def _span(days: int | None) -> str:
 
 def _count(feature: Feature, value: float) -> str:
     span = _span(feature.window_days)
-    if feature.type is None:
+    if feature.type is None and value:
         return f"{_number(value)} activities {span}" if value != 1 else f"1 activity {span}"
     if value == 0:
         return f"No {event_name(feature.type)} {span}"
@@ -169,7 +184,7 @@ def _rate(feature: Feature, value: float) -> str:
 
 def _trend(feature: Feature, value: float) -> str:
     what = event_names(feature.type)
-    if abs(value) <= 0.1:
+    if abs(value) <= EVEN_TREND:
         return f"As many {what} in the last 30 days as before"
     return f"{'More' if value > 0 else 'Fewer'} {what} in the last 30 days than before"
 
@@ -199,14 +214,41 @@ def _overdue(feature: Feature, value: float) -> str:
     return f"Time since the last {event_name(feature.type)} is {_number(round(value, 1))} times the usual gap"
 
 
+def attribute_name(name: str) -> str:
+    """Write an attribute's name as words where its breaks can be known; a name run together stays as it is, quoted.
+
+    >>> attribute_name("AmtSpentOnShoes"), attribute_name("amt_spent_on_shoes"), attribute_name("VIP customer")
+    ('Amt spent on shoes', 'Amt spent on shoes', 'VIP customer')
+    >>> attribute_name("amtspentshoes"), attribute_name("plan"), attribute_name("customerID")
+    ('"amtspentshoes"', 'Plan', 'Customer ID')
+    """
+    words = [word for word in _BREAK.split(name) if word]
+    if not words:
+        return f'"{name}"'
+    if len(words) == 1 and words[0].islower() and len(words[0]) >= RUN_TOGETHER and not _LONG_WORD.search(words[0]):
+        return f'"{name}"'
+    told = " ".join(word if _is_short_form(word) else word.lower() for word in words)
+    return _upper(told)
+
+
+def _is_short_form(word: str) -> bool:
+    return word.isupper() and 1 < len(word) <= SHORT_FORM
+
+
 def _hour_share(feature: Feature, value: float) -> str:
-    if np.isnan(value):
-        return "No activity so far"
-    return f"{value:.0%} of activity {'at' if feature.other == 'night' else 'in the'} {feature.other}"
+    return _share(value, f"{'at' if feature.other == 'night' else 'in the'} {feature.other}")
 
 
 def _weekend(_: Feature, value: float) -> str:
-    return "No activity so far" if np.isnan(value) else f"{value:.0%} of activity at weekends"
+    return _share(value, "at weekends")
+
+
+def _share(value: float, when: str) -> str:
+    if np.isnan(value):
+        return "No activity so far"
+    if value == 0:
+        return f"No activity {when}"
+    return f"All activity {when}" if value == 1 else f"{value:.0%} of activity {when}"
 
 
 def _last_time(feature: Feature, value: float) -> str:
@@ -231,7 +273,7 @@ def _known(_: Feature, value: float) -> str:
 
 
 def _attribute(feature: Feature, value: float) -> str:
-    name = (feature.attribute or feature.name).replace("_", " ").strip().capitalize()
+    name = attribute_name(feature.attribute or feature.name)
     if np.isnan(value):
         return f"{name} is not filled in"
     if feature.kind == "boolean":
@@ -239,7 +281,16 @@ def _attribute(feature: Feature, value: float) -> str:
     if feature.kind == "date":
         return f"{name} was {_days(value)} ago" if value >= 0 else f"{name} is in {_days(-value)}"
     shown = readable_value(feature, value)
-    return f"{name} is {_number(value) if isinstance(shown, float) else shown}"
+    if not isinstance(shown, float):
+        return f"{name} is {shown}"
+    return f"{name} is {value:.0f}" if _is_year(name, value) else f"{name} is {_number(value)}"
+
+
+def _is_year(name: str, value: float) -> bool:
+    """Whether a number is a year of the calendar: whole, of four digits, under a name that says so."""
+    return (
+        value.is_integer() and YEARS[0] <= value <= YEARS[1] and bool(_YEAR.search(name) and not _HOW_LONG.search(name))
+    )
 
 
 _PHRASES: dict[Kind, Callable[[Feature, float], str]] = {

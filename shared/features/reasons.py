@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.features.feature import Feature
 from shared.features.feature_set import FeatureSet
-from shared.features.phrases import phrase, readable_value
+from shared.features.phrases import EVEN_TREND, phrase, readable_value
 from shared.ties import in_words, rounded
 
 MOST_REASONS = 10
@@ -52,7 +53,9 @@ class Things:
             feature_set, np.array(place, dtype=np.intp), columns, np.flatnonzero(is_fit), np.flatnonzero(~is_fit)
         )
 
-    def reasons(self, values: NDArray[np.float64], shares: NDArray[np.float64], most: int) -> list[list[ReasonPart]]:
+    def reasons(
+        self, values: NDArray[np.float64], shares: NDArray[np.float64], most: int, *, of_leaving: bool = False
+    ) -> list[list[ReasonPart]]:
         """Sum the variants of each thing and list the strongest things of each row.
 
         The strongest come first by their contribution, rounded to nine digits; equal ones by the feature's name.
@@ -61,6 +64,7 @@ class Things:
             values: the matrix, shape (n, p).
             shares: of each column, shape (n, p) or wider; what stands behind the columns is not looked at.
             most: reasons a row, at most 10.
+            of_leaving: whether the quantity grows with the chance of leaving: then it is known what sounds wrong.
         """
         n, k, p = len(values), len(self.columns), len(self.place)
         cells = (np.arange(n)[:, None] * k + self.place).ravel()
@@ -72,7 +76,7 @@ class Things:
         least = np.take_along_axis(weight, order[:, [most - 1]], axis=1) if most else np.inf
         counts = ((weight >= least) & (weight > _NOTHING)).sum(axis=1)
         return [
-            self._listed(first[:count], row, (by_column, totals, weights))[:most]
+            self._listed(first[:count], row, (by_column, totals, weights), of_leaving=of_leaving)[:most]
             for row, by_column, totals, weights, first, count in zip(
                 values.tolist(),
                 rounded(shares).tolist(),
@@ -97,18 +101,50 @@ class Things:
         things: Sequence[int],
         row: Sequence[float],
         shares: tuple[Sequence[float], Sequence[float], Sequence[float]],
+        *,
+        of_leaving: bool,
     ) -> list[ReasonPart]:
         by_column, totals, weights = shares
         found = [
-            (-weights[thing], self._reason(self.columns[thing], totals[thing], row, by_column)) for thing in things
+            (-weights[thing], self._reason(self.columns[thing], totals[thing], row, by_column, of_leaving=of_leaving))
+            for thing in things
         ]
         return [reason for _, reason in sorted(found, key=lambda pair: (pair[0], pair[1].feature))]
 
     def _reason(
-        self, columns: tuple[int, ...], total: float, row: Sequence[float], share: Sequence[float]
+        self,
+        columns: tuple[int, ...],
+        total: float,
+        row: Sequence[float],
+        share: Sequence[float],
+        *,
+        of_leaving: bool,
     ) -> ReasonPart:
-        """Speak for a thing through the variant that pushes hardest in its direction; of equal ones by name."""
-        chosen = max(columns, key=share.__getitem__) if total > 0 else min(columns, key=share.__getitem__)
-        feature = self.feature_set.features[chosen]
-        value = in_words(row[chosen])
-        return ReasonPart(feature.name, readable_value(feature, value), total, phrase(feature, value))
+        """Speak for a thing through the variant that pushes hardest in its direction and is understood.
+
+        Of equal variants the one first by name speaks. Where every variant that pushes so sounds as if it pushed the
+        other way, the text says that the data has it so.
+        """
+        sign = 1.0 if total > 0 else -1.0
+        pushing = sorted(columns, key=lambda column: -sign * share[column])
+        features = self.feature_set.features
+        plain = (
+            column
+            for column in pushing
+            if sign * share[column] > 0 and not (of_leaving and _sounds_wrong(features[column], row[column], total))
+        )
+        chosen = next(plain, pushing[0])
+        feature, value = features[chosen], in_words(row[chosen])
+        text = phrase(feature, value)
+        if of_leaving and _sounds_wrong(feature, value, total):
+            text += f" (in your data, beside all else, a sign of {'leaving' if total > 0 else 'staying'})"
+        return ReasonPart(feature.name, readable_value(feature, value), total, text)
+
+
+def _sounds_wrong(feature: Feature, value: float, total: float) -> bool:
+    """Whether everybody would take a value for a sign of the opposite: an overdue order as one of staying."""
+    if feature.kind == "overdue":
+        return value > 1 if total < 0 else value < 1
+    if feature.kind == "trend":
+        return value < -EVEN_TREND if total < 0 else value > EVEN_TREND
+    return False

@@ -31,7 +31,7 @@ class TreeShape:
     feature_share: float = 0.5
     row_share: float = 0.8
     ridge: float = 5.0
-    max_rounds: int = 300
+    max_rounds: int = 1_000
 
     def parameters(self, seed: int) -> dict[str, Any]:
         """Name them as LightGBM does; deterministic."""

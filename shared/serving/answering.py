@@ -15,6 +15,7 @@ from shared.contracts.instants import microseconds
 from shared.contracts.request import MAX_CONTACTS, PredictionRequest
 from shared.contracts.rows import DAY, Microseconds
 from shared.errors import LimitReached, NoModelTrained, StoreUnavailable, UpstreamTimeout
+from shared.features import UNDERSTOOD, Inputs
 from shared.serving import judging
 from shared.serving.champions import Champion, ChampionHolder
 from shared.serving.envelope import InvalidContact, Slot, UnknownContact, envelope, slots
@@ -24,10 +25,10 @@ from shared.serving.lanes import Lanes
 from shared.serving.metrics import ServiceMetrics
 from shared.serving.outcomes import Outcomes
 from shared.serving.prediction_log import PredictionLog
-from shared.serving.question import Keeping, Question, Scored
+from shared.serving.question import Keeping, Question, Scored, ServedModel
 from shared.serving.reads import AccountReads, Reads
 from shared.serving.rendering import NOBODY, answered, trend_of, unanswered
-from shared.serving.uniting import United, united
+from shared.serving.uniting import AttributeNames, United, united
 from shared.store import PredictionRow
 from shared.timeline import PastRows, build
 
@@ -149,10 +150,12 @@ class Answering:
             if ids:
                 asked_at = microseconds(asked.asked_at)
                 standing = (*champion.model.reached_by, *champion.model.begun_by)
-                stored = account.past_rows(ids, cutoff=cutoff, asked_at=asked_at, always=standing)
+                back = champion.model.lookback_days
+                stored = account.past_rows(ids, cutoff=cutoff, asked_at=asked_at, always=standing, lookback_days=back)
         except StoreUnavailable:
             away = True
-        pasts = united(contacts, stored, cutoff=cutoff)
+        contacts, unknown = _named(contacts, champion.model)
+        pasts = united(contacts, stored, cutoff=cutoff, lookback_days=champion.model.lookback_days)
         without_data = self._question.answers_without_data
         verdicts = judging.judged(contacts, pasts, champion.model, away=away, without_data=without_data)
         if away and contacts and all(verdict.status == "insufficient_data" for verdict in verdicts):
@@ -161,6 +164,9 @@ class Answering:
             )
         noted = self._freshness.noted(asked.call.account, account, cutoff=cutoff, away=away)
         self._score(asked, champion, pasts, verdicts, noted)
+        for verdict, names in zip(verdicts, unknown, strict=True):
+            if names and verdict.status in ("ok", "insufficient_data"):
+                judging.inputs_judged(verdict, verdict.inputs.with_unknown(names))
         if not away:
             self._put_trends(asked, account, contacts, verdicts)
             self._remember(asked, account, contacts, verdicts)
@@ -187,6 +193,7 @@ class Answering:
             verdict.data_quality = list(
                 dict.fromkeys([*verdict.data_quality, *noted, *found, *truncated, *prediction.data_quality])
             )
+            judging.inputs_judged(verdict, getattr(prediction, "inputs", UNDERSTOOD))
 
     def _keeping(self, asked: Asked, champion: Champion, ids: Sequence[str], scored: Sequence[Scored]) -> Keeping:
         account, asked_at = self._store.of(asked.call.account), microseconds(asked.asked_at)
@@ -295,3 +302,13 @@ class Answering:
         ]
         keep = self._predictions.write if asked.call.committed else self._predictions.add
         keep(asked.call.account, rows)
+
+
+def _named(
+    contacts: Sequence[InlineContact], model: ServedModel
+) -> tuple[Sequence[InlineContact], Sequence[frozenset[str]]]:
+    """Match inline attributes with those of the model's training; a model that kept none of them takes all as sent."""
+    inputs: Inputs | None = getattr(model, "inputs", None)
+    if inputs is None or not any(contact.attributes for contact in contacts):
+        return contacts, [frozenset()] * len(contacts)
+    return AttributeNames.of(inputs.known).matched(contacts)

@@ -1,6 +1,6 @@
 """Who gets a prediction and why not, and what is to be said of the data behind it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -10,10 +10,11 @@ from shared.contracts.contact import InlineContact
 from shared.contracts.prediction import Status, Trend
 from shared.contracts.rows import DAY, Microseconds
 from shared.errors import StoreUnavailable
+from shared.features import UNDERSTOOD, InputQuality
 from shared.serving.question import Scored, ServedModel
 from shared.serving.reads import AccountReads
 from shared.serving.uniting import United
-from shared.timeline import Pasts, seen_type
+from shared.timeline import ContactFacts, Pasts, seen_type
 
 STALE_AFTER = 14 * DAY
 NEW_WITHIN = 7 * DAY
@@ -30,6 +31,7 @@ class Verdict:
     """What the model says of a status of its own."""
     trend: Trend = "unknown"
     data_quality: list[str] = field(default_factory=list)
+    inputs: InputQuality = UNDERSTOOD
 
 
 def judged(
@@ -47,6 +49,7 @@ def judged(
     active = {event[0] for event in pasts.events}
     standing = _standing(pasts, model)
     noted = ["store_unavailable"] if away else []
+    looked_at = {feature.attribute for feature in model.feature_set.features if feature.attribute}
     verdicts = []
     for contact, key in zip(contacts, pasts.keys, strict=True):
         facts = pasts.facts.get(key)
@@ -58,7 +61,7 @@ def judged(
             status = "unknown_contact"
         elif key in standing.reached:
             status = "outcome_reached"
-        elif not without_data and key not in active and not (facts is not None and facts.attributes):
+        elif not without_data and key not in active and not _has_any_of(facts, looked_at):
             status = "insufficient_data"
         elif standing.begun is not None and key not in standing.begun:
             status = "not_eligible"
@@ -98,6 +101,11 @@ def _standing(pasts: United, model: ServedModel) -> _Standing:
     return _Standing(reached, set(begun) if model.begun_by else None)
 
 
+def _has_any_of(facts: ContactFacts | None, looked_at: Collection[str]) -> bool:
+    """Whether a contact has an attribute that the model looks at: all others say nothing to it."""
+    return facts is not None and any(value.name in looked_at for value in facts.attributes)
+
+
 def _brings_all(contact: InlineContact) -> bool:
     return bool(contact.attributes or contact.events) and (contact.consent or {}).get("profiling") == "granted"
 
@@ -129,6 +137,20 @@ def quality(pasts: Pasts, model: ServedModel, *, cutoff: Microseconds) -> list[l
         }
         found.append([mark for mark, holds in marks.items() if holds])
     return found
+
+
+def inputs_judged(verdict: Verdict, inputs: InputQuality) -> None:
+    """Note what a model did not understand of a contact; too much of it leaves the contact without an answer."""
+    verdict.inputs = inputs
+    verdict.data_quality += [code for code in inputs.codes if code not in verdict.data_quality]
+    if verdict.status == "ok" and not inputs.suffices:
+        missing = ", ".join(inputs.names.get("missing_attributes", ())[:5])
+        verdict.status, verdict.scored = "insufficient_data", None
+        verdict.detail = (
+            f"Most of what the model looks at is missing ({inputs.missing_weight:.0%} of its weight"
+            f"{f', for example {missing}' if missing else ''}); send those attributes, under the names they had in "
+            "training."
+        )
 
 
 class Freshness:

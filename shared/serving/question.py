@@ -15,6 +15,7 @@ from shared.contracts.outcome import Flag
 from shared.contracts.prediction import Answer, Prediction, Source, Status
 from shared.contracts.request import PredictionRequest
 from shared.contracts.rows import Microseconds
+from shared.features import Feature
 from shared.timeline import Pasts
 
 
@@ -85,6 +86,10 @@ class FeatureColumns(Protocol):
     def needs_local_time(self) -> bool:
         """Whether a contact's time zone changes any column."""
 
+    @property
+    def features(self) -> Sequence[Feature]:
+        """Each column's declaration."""
+
 
 class ServedModel(Protocol):
     """A loaded version; immutable, used by several threads at once."""
@@ -112,6 +117,10 @@ class ServedModel(Protocol):
     @property
     def begun_by(self) -> tuple[str, ...]:
         """Event types that a contact must have had to be asked about, and that reopen the question; empty: none."""
+
+    @property
+    def lookback_days(self) -> int:
+        """How far back events are read: two years, more where longer silent contacts are asked about."""
 
     @property
     def flag(self) -> Flag | None:

@@ -7,13 +7,20 @@ from shared.contracts.outcome import Outcome
 from shared.serving.artifacts import Row
 from shared.store import PredictionRow
 from shared.timeline import PastRows
+from shared.timeline.frames import LOOKBACK_DAYS
 
 
 class AccountReads(Protocol):
     """One account's rows."""
 
     def past_rows(
-        self, contact_ids: Sequence[str], *, cutoff: int, asked_at: int, always: Collection[str] = ()
+        self,
+        contact_ids: Sequence[str],
+        *,
+        cutoff: int,
+        asked_at: int,
+        always: Collection[str] = (),
+        lookback_days: int = LOOKBACK_DAYS,
     ) -> PastRows:
         """Read what was known of these contacts."""
 

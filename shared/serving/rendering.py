@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from shared.contracts.prediction import Prediction, Status, Trend
+from shared.features import UNDERSTOOD, InputQuality
+from shared.features.inputs import CODES
 from shared.serving.judging import Verdict
 from shared.serving.question import Question
 
@@ -43,6 +45,7 @@ def unanswered(
     errors: Sequence[dict[str, str]] = (),
     *,
     data_quality: Sequence[str] = (),
+    inputs: InputQuality = UNDERSTOOD,
     detail: str | None = None,
 ) -> Prediction:
     """Say why there is no prediction."""
@@ -51,7 +54,7 @@ def unanswered(
         detail = STORE_AWAY
     return question.prediction.model_validate(
         {
-            **_head(contact_id, status, data_quality),
+            **_head(contact_id, status, data_quality, inputs),
             "detail": detail,
             "errors": list(errors),
             **question.additions(None),
@@ -64,11 +67,16 @@ def answered(question: Question, contact_id: str, verdict: Verdict) -> Predictio
     scored = verdict.scored
     if scored is None:
         return unanswered(
-            question, contact_id, verdict.status, data_quality=verdict.data_quality, detail=verdict.detail
+            question,
+            contact_id,
+            verdict.status,
+            data_quality=verdict.data_quality,
+            inputs=verdict.inputs,
+            detail=verdict.detail,
         )
     return question.prediction.model_validate(
         {
-            **_head(contact_id, "ok", verdict.data_quality),
+            **_head(contact_id, "ok", verdict.data_quality, verdict.inputs),
             "probability": scored.probability,
             "score": scored.score,
             "band": scored.band,
@@ -89,7 +97,7 @@ def answered(question: Question, contact_id: str, verdict: Verdict) -> Predictio
     )
 
 
-def _head(contact_id: str | None, status: Status, data_quality: Sequence[str]) -> dict[str, Any]:
+def _head(contact_id: str | None, status: Status, data_quality: Sequence[str], inputs: InputQuality) -> dict[str, Any]:
     return {
         "contact_id": contact_id,
         "status": status,
@@ -102,4 +110,14 @@ def _head(contact_id: str | None, status: Status, data_quality: Sequence[str]) -
         "reasons": [],
         "source": None,
         "data_quality": list(data_quality),
+        "data_quality_details": _details(inputs),
+    }
+
+
+def _details(inputs: InputQuality) -> dict[str, Any] | None:
+    if not inputs.names:
+        return None
+    return {
+        **{code: list(inputs.names.get(code, ())) for code in CODES},
+        "missing_weight": inputs.missing_weight,
     }

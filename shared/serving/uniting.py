@@ -1,7 +1,9 @@
 """What the store knows of the contacts of a call, united with what the call itself says of them."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from shared.contracts.contact import InlineContact, InlineEvent
 from shared.contracts.instants import microseconds
@@ -9,8 +11,8 @@ from shared.contracts.rows import ALWAYS, DAY, Microseconds
 from shared.ingest import event_identity
 from shared.ingest.rows import canonical
 from shared.timeline import ContactFacts, DatedValue, EventTuple, PastRows
-
-LOOKBACK = 730 * DAY
+from shared.timeline.frames import LOOKBACK_DAYS
+from shared.values.naming import same_name_key
 
 
 @dataclass(slots=True)
@@ -29,7 +31,48 @@ class United:
     """Under their keys: from before the lookback, for statuses alone."""
 
 
-def united(contacts: Sequence[InlineContact], stored: PastRows, *, cutoff: Microseconds) -> United:
+@dataclass(frozen=True, slots=True)
+class AttributeNames:
+    """The attributes that a model's training saw; others are matched with them as columns are at import."""
+
+    known: frozenset[str]
+    by_key: Mapping[str, str]
+    """By the name without case and punctuation, where one attribute alone has it."""
+
+    @staticmethod
+    @lru_cache(maxsize=256)
+    def of(names: tuple[str, ...]) -> "AttributeNames":
+        """Gather names; those of a model are gathered once."""
+        keys = Counter(same_name_key(name) for name in names)
+        return AttributeNames(
+            frozenset(names), {same_name_key(name): name for name in names if keys[same_name_key(name)] == 1}
+        )
+
+    def matched(self, contacts: Sequence[InlineContact]) -> tuple[list[InlineContact], list[frozenset[str]]]:
+        """Write inline attributes under the names that the model knows.
+
+        Returns:
+            The contacts, order kept, and of each the names that match nothing.
+        """
+        found, unknown = [], []
+        for contact in contacts:
+            strangers = contact.attributes.keys() - self.known
+            renamed = {
+                name: self.by_key[key]
+                for name in strangers
+                if (key := same_name_key(name)) in self.by_key and self.by_key[key] not in contact.attributes
+            }
+            if renamed:
+                attributes = {renamed.get(name, name): value for name, value in contact.attributes.items()}
+                contact = contact.model_copy(update={"attributes": attributes})
+            found.append(contact)
+            unknown.append(frozenset(strangers - renamed.keys()))
+        return found, unknown
+
+
+def united(
+    contacts: Sequence[InlineContact], stored: PastRows, *, cutoff: Microseconds, lookback_days: int = LOOKBACK_DAYS
+) -> United:
     """Unite stored and inline data for this answer only.
 
     Inline attributes, zone and consent override what is stored; events are united by id, and the stored one
@@ -39,6 +82,7 @@ def united(contacts: Sequence[InlineContact], stored: PastRows, *, cutoff: Micro
         contacts: of the call, valid ones, in the caller's order; the same id may come twice.
         stored: rows of all these ids; not changed.
         cutoff: nothing at or after it is taken.
+        lookback_days: how far back the stored events reach.
     """
     result = United()
     own = _own_events(contacts, stored)
@@ -59,7 +103,7 @@ def united(contacts: Sequence[InlineContact], stored: PastRows, *, cutoff: Micro
         if contact.id in own:
             result.events.extend(_rekeyed(own[contact.id], key, contact.id))
             for event in _inline(contact, key, {event[1] for event in own[contact.id]}, cutoff):
-                (result.events if event[3] >= cutoff - LOOKBACK else result.older).append(event)
+                (result.events if event[3] >= cutoff - lookback_days * DAY else result.older).append(event)
         result.older.extend(_rekeyed(older.get(contact.id, ()), key, contact.id))
     result.events.extend([event for event in stored.events if event[0] not in own] if own else stored.events)
     return result

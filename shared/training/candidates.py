@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.evaluation.calibration import Calibrator, calibrate
-from shared.evaluation.metrics import log_loss, losses
+from shared.evaluation.metrics import losses
 from shared.learners.columns import Matrix, Vector, chance
 from shared.learners.learner import Learner
 from shared.learners.logistic import Logistic
@@ -74,8 +74,8 @@ class Entry:
     """Calibrated out-of-fold margins, shape (n,); NaN where nobody judged."""
     raw: Vector
     """The same before calibration."""
-    choice_loss: float
-    """Log loss on the splits that choose."""
+    row_loss: Vector
+    """Log loss of each row that may choose between candidates, shape (n,); NaN elsewhere."""
     calibrates: bool
     """Whether calibration helped; if not, `margin` is `raw`."""
     judges: tuple[Judge, ...]
@@ -151,8 +151,13 @@ def calibrators(problem: Problem, raw: Vector) -> list[Calibrator]:
     found = []
     for position in range(len(problem.splits)):
         known = usable_rows(problem, position)
-        found.append(calibrate(problem.labels[known], raw[known]) if len(known) else Calibrator())
+        found.append(calibrated(problem, raw, known) if len(known) else Calibrator())
     return found
+
+
+def calibrated(problem: Problem, raw: Vector, rows: NDArray[np.intp]) -> Calibrator:
+    """Calibrate held-out margins on some judged rows, the newest counting most: what is served answers after them."""
+    return calibrate(problem.labels[rows], raw[rows], weights=problem.recent[rows])
 
 
 def best_rounds(curves: Sequence[Vector], weights: Sequence[float]) -> int:
@@ -180,15 +185,12 @@ def _entry(
     helps = bool(rounded(every[0].mean()) < rounded(every[1].mean()))
     if chosen_on is None and problem.chosen_by_folds:
         chosen_on = _out_of_fold(problem, problem.choosing, _fitted(problem, problem.choosing, fit))
-    if chosen_on is None:
-        choice_loss = float(np.average(every[0] if helps else every[1], weights=problem.judged_weights))
-    else:
-        choice_loss = log_loss(problem.labels, chance(chosen_on))
+    row_loss = losses(problem.labels, chance((margin if helps else raw) if chosen_on is None else chosen_on))
     judges = tuple(
         Judge(split, based, calibrator if helps else Calibrator())
         for split, based, calibrator in zip(problem.splits, learned, found, strict=True)
     )
-    return Entry(kind, label, margin if helps else raw, raw, choice_loss, helps, judges, lambda: _refit(problem, fit))
+    return Entry(kind, label, margin if helps else raw, raw, row_loss, helps, judges, lambda: _refit(problem, fit))
 
 
 def _refit(problem: Problem, fit: Fit) -> Refitted:

@@ -18,3 +18,7 @@ class Choices:
     promote: bool = True
     allowed: Collection[str] = field(default_factory=frozenset)
     """Attributes used although they are personal, not dated, or look like a leak."""
+    forbidden: Collection[str] = field(default_factory=frozenset)
+    """Attributes that are never features of this run, and about which nothing is asked."""
+    order_by: str | None = None
+    """What tells in which order the rows of flat data came: `created_at`, an attribute, `none`; None: what is found."""

@@ -3,15 +3,27 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from shared.errors import InsufficientData
 from shared.evaluation.drift import CALENDAR_AUC, calendar_auc
 from shared.evaluation.leaks import Leak, leaks
-from shared.features import FeatureSet, Kind, Learned, LeftOut, matrix
+from shared.features import FeatureSet, Inputs, Kind, Learned, LeftOut, matrix
+from shared.features.attributes import entry_at
 from shared.learners.columns import Matrix, Vector
 from shared.learners.rule import single_column_margins
+from shared.timeline.frames import Frames
+from shared.timeline.pasts import AttributeColumn
 from shared.training.material import Material
 
 TELLS_THE_CALENDAR = "looks back further than the early frames have a past, so it mostly tells the calendar"
+ORDERS_THE_ROWS = "tells in which order the rows came; later ones lie outside all that it has seen"
+FOLLOWS_THE_CALENDAR = "rises or falls with time itself, so that what it taught would not hold later"
+LEAST_DATED = 20
+"""Contacts with a dated value without which nothing is said of when a column was filled in."""
+FOLLOWS_AUC = 0.90
+"""From here on an attribute of a flat table mostly tells when its row came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +35,21 @@ class Chosen:
     """Of the material's frames, shape (n, p)."""
     left_out: tuple[LeftOut, ...]
     suspects: tuple[Leak, ...]
+    """Left out until somebody says that they are known before the outcome."""
+    questioned: tuple[Leak, ...]
+    """Kept, for nothing speaks against them but that they are strong; somebody should say so all the same."""
+    suspected: FeatureSet
+    """The columns of the suspects."""
+    suspected_values: Matrix
+    """Of the material's frames, shape (n, number of suspected columns)."""
 
 
 def chosen_columns(
-    stuff: Material, learned: Learned, allowed: Collection[str], *, ageless: Collection[Kind] = ()
+    stuff: Material,
+    learned: Learned,
+    allowed: Collection[str],
+    *,
+    ageless: Collection[Kind] = (),
 ) -> Chosen:
     """Compute the matrix and take out the columns that would not hold later.
 
@@ -40,23 +63,65 @@ def chosen_columns(
         InsufficientData: nothing is left that tells contacts apart.
     """
     values = matrix(learned.feature_set, stuff.pasts, stuff.frames.contact, stuff.frames.cutoff)
-    suspects = _suspects(stuff, learned.feature_set, values, allowed)
+    found = _suspects(stuff, learned.feature_set, values, allowed)
+    suspects = [leak for leak in found if leak.evidence != "strong"]
     leaking = {leak.name for leak in suspects}
-    calendar = calendar_auc(values, stuff.frames.cutoff)
+    times = stuff.times
+    calendar = np.full(values.shape[1], 0.5) if times is None else calendar_auc(values, times)
     features = learned.feature_set.features
+    dated = [
+        LeftOut(feature.name, ORDERS_THE_ROWS if mine else FOLLOWS_THE_CALENDAR, f"--allow {feature.attribute}")
+        for feature, area in zip(features, calendar, strict=True)
+        if stuff.flat
+        and feature.attribute not in allowed
+        and ((mine := stuff.order is not None and feature.attribute == stuff.order.attribute) or area >= FOLLOWS_AUC)
+    ]
+    unfit = {left.name for left in dated}
     aging = [
         i
         for i, feature in enumerate(features)
         if feature.reach_days > 90 and calendar[i] >= CALENDAR_AUC and feature.kind not in ageless
     ]
-    kept = [i for i, feature in enumerate(features) if i not in set(aging) and feature.attribute not in leaking]
+    kept = [
+        i
+        for i, feature in enumerate(features)
+        if i not in set(aging) and feature.attribute not in leaking and feature.name not in unfit
+    ]
     if not kept:
         raise InsufficientData(
             f"Outcome {stuff.outcome.name}: no attribute and no event tells contacts apart"
             + (f" once the suspicious ones are left out ({', '.join(sorted(leaking))})." if leaking else ".")
         )
-    left_out = (*learned.left_out, *(LeftOut(features[i].name, TELLS_THE_CALENDAR, "more past data") for i in aging))
-    return Chosen(learned.feature_set.take(kept), values[:, kept], left_out, tuple(suspects))
+    left_out = (
+        *learned.left_out,
+        *dated,
+        *(LeftOut(features[i].name, TELLS_THE_CALENDAR, "more past data") for i in aging),
+    )
+    suspected = [i for i, feature in enumerate(features) if feature.attribute in leaking]
+    return Chosen(
+        learned.feature_set.take(kept),
+        values[:, kept],
+        left_out,
+        tuple(suspects),
+        tuple(leak for leak in found if leak.evidence == "strong"),
+        learned.feature_set.take(suspected),
+        values[:, suspected],
+    )
+
+
+def inputs_of(stuff: Material, chosen: Chosen) -> Inputs:
+    """Learn what the inputs of a version look like: its columns, and which attributes there were at all."""
+    return Inputs.of(
+        chosen.feature_set, chosen.values, stuff.frames.label, stuff.frames.contact, known=stuff.pasts.attributes
+    )
+
+
+def questions(chosen: Chosen) -> list[str]:
+    """Ask about the strong columns that were kept."""
+    return [
+        f"{leak}. Is it known before the outcome? If not, train again with --forbid '{leak.name}'."
+        for leak in chosen.questioned
+    ]
 
 
 def _suspects(stuff: Material, feature_set: FeatureSet, values: Matrix, allowed: Collection[str]) -> list[Leak]:
@@ -71,5 +136,28 @@ def _suspects(stuff: Material, feature_set: FeatureSet, values: Matrix, allowed:
         )
 
     names = [feature_set.features[column].attribute or "" for column in attributes]
-    found = leaks(values[:, attributes], stuff.frames.label, names, margins_of)
+    found = leaks(values[:, attributes], stuff.frames.label, names, margins_of, later=_later(stuff, names))
     return [leak for leak in found if leak.name not in allowed]
+
+
+def _later(stuff: Material, names: Collection[str]) -> set[str]:
+    """Find the attributes of a flat table that most of those who reached the outcome got, or changed, after it."""
+    outcome = stuff.pasts.attributes.get(stuff.outcome.attribute or "")
+    if not stuff.flat or outcome is None:
+        return set()
+    reached = stuff.frames.take(np.flatnonzero(stuff.frames.label == 1))
+    at, dated = _valid_from(outcome, reached)
+    found = set()
+    for name in names:
+        since, known = _valid_from(stuff.pasts.attributes[name], reached)
+        both = dated & known
+        if both.sum() >= LEAST_DATED and np.mean(since[both] > at[both]) > 0.5:
+            found.add(name)
+    return found
+
+
+def _valid_from(stored: AttributeColumn, frames: Frames) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return since when each frame's value holds, and whether anybody said so; both of shape (n,)."""
+    entry = entry_at(stored, frames.contact, frames.cutoff)
+    held = np.maximum(entry, 0)
+    return stored.valid_from[held], (entry >= 0) & stored.dated[held]

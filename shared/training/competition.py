@@ -1,26 +1,38 @@
 """The competition: candidates are fitted on the past of each split, judged on what came after, and the best serves."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.evaluation.metrics import losses
-from shared.learners.columns import Vector, chance
+from shared.evaluation.metrics import auc, losses
+from shared.learners.columns import Columns, Matrix, Vector, chance
 from shared.learners.logistic import Logistic
 from shared.learners.rule import Rule
 from shared.learners.trees import Trees, TreeShape
-from shared.ties import least, rounded
+from shared.ties import rounded
 from shared.timeline.splits import SEED
 from shared.training.candidates import Entry, logistic_entry, rule_entry, trees_entry
 from shared.training.choices import Progress, silent
 from shared.training.problem import Problem
 
-TIE = 0.001
-"""Relative difference of log loss below which the simpler candidate serves."""
-SHAPES = (TreeShape(leaves=7, min_rows=20), TreeShape(leaves=15, min_rows=40))
-RIDGES = (1.0, 30.0, 300.0)
+TIE = 0.002
+"""Relative difference of log loss below which the steadier candidate serves, and of equally steady ones the simpler."""
+AS_STEADY = 0.005
+"""Nats by which the worst splits of two candidates may differ, and both still count as equally steady."""
+TIE_OF_A_KIND = 0.001
+"""The same among candidates of one kind: the smaller trees, the stronger ridge."""
+SHAPES = (
+    TreeShape(leaves=7, min_rows=20),
+    TreeShape(leaves=15, min_rows=40),
+    TreeShape(leaves=31, min_rows=10, feature_share=0.8, ridge=1.0),
+)
+"""The smallest first: what is served is read by every request."""
+RIDGES = (300.0, 30.0, 1.0)
+"""The strongest first."""
+KINDS = (Rule.kind, Logistic.kind, Trees.kind)
+"""The simplest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +41,17 @@ class Competition:
 
     winner: Entry
     entries: tuple[Entry, ...]
-    """Best of each kind: lightgbm, logistic, rule."""
+    """Best of each kind: rule, logistic, lightgbm."""
     judged: NDArray[np.intp]
     """Rows that every figure comes from."""
     constant: Vector
     """Margin of the base rate known at the time, shape (n,); NaN where nobody judged."""
+    nested: Vector
+    """Margin of the candidate that would have served each row, chosen by what was known before it, shape (n,): no
+    figure is flattered by the choice. NaN where nobody judged."""
 
     def loss(self, entry: Entry, labels: Vector) -> Vector:
-        """Tell the log loss of an entry on each judged row."""
+        """Return the log loss of an entry on each judged row."""
         return losses(labels[self.judged], chance(entry.margin[self.judged]))
 
 
@@ -57,6 +72,19 @@ def compete(
         progress: told before each candidate.
         seed: of the trees' samples.
     """
+    entries = entered(problem, shapes=shapes, ridges=ridges, progress=progress, seed=seed)
+    return competition(problem, entries, constant_margins(problem), choice(problem, entries))
+
+
+def entered(
+    problem: Problem,
+    *,
+    shapes: Sequence[TreeShape] = SHAPES,
+    ridges: Sequence[float] = RIDGES,
+    progress: Progress = silent,
+    seed: int = SEED,
+) -> list[Entry]:
+    """Run every candidate over the splits; see `compete`."""
     entries = []
     makers: list[tuple[str, Callable[[], Entry]]] = [("rule", lambda: rule_entry(problem))]
     makers += [(f"logistic, ridge {ridge:g}", lambda ridge=ridge: logistic_entry(problem, ridge)) for ridge in ridges]  # type: ignore[misc]
@@ -64,18 +92,110 @@ def compete(
     for position, (label, make) in enumerate(makers):
         progress(f"fitting {label}", position / len(makers))
         entries.append(make())
-    best_of_kind = tuple(
-        least((entry for entry in entries if entry.kind == kind), lambda entry: entry.choice_loss)
-        for kind in (Rule.kind, Logistic.kind, Trees.kind)
-    )
-    enough = rounded(min(entry.choice_loss for entry in best_of_kind) * (1 + TIE))
-    winner = next(entry for entry in best_of_kind if rounded(entry.choice_loss) <= enough)
     progress("chosen", 1.0)
-    return Competition(winner, best_of_kind, problem.judged, constant_margins(problem))
+    return entries
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Who was chosen, by label."""
+
+    served: str
+    best: tuple[str, ...]
+    """The best of each kind, the simplest kind first."""
+    by_split: tuple[str, ...]
+    """Who would have served each split, by what was known before it."""
+
+
+def choice(problem: Problem, entries: Sequence[Entry]) -> Choice:
+    """Choose once for what is served, and for each split by what was known before it.
+
+    Args:
+        problem: rows and splits that choose.
+        entries: of all kinds, with their losses on those rows.
+    """
+    winner, best = chosen(problem, entries, problem.choosing_rows)
+    before = [problem.chosen_before(position) for position in range(len(problem.splits))]
+    by_split = [chosen(problem, entries, rows)[0] if len(rows) else winner for rows in before]
+    return Choice(winner.label, tuple(one.label for one in best), tuple(one.label for one in by_split))
+
+
+def competition(problem: Problem, entries: Sequence[Entry], constant: Vector, made: Choice) -> Competition:
+    """Judge what a choice among candidates serves.
+
+    Args:
+        problem: rows and splits that judge.
+        entries: of all kinds, with their margins of those rows.
+        constant: margin of the base rate known at the time, shape (n,).
+        made: who serves, and who would have served each split.
+    """
+    named = {entry.label: entry for entry in entries}
+    nested = np.full(len(problem.labels), np.nan)
+    for label, split in zip(made.by_split, problem.splits, strict=True):
+        nested[split.test] = named[label].margin[split.test]
+    best = tuple(named[label] for label in made.best)
+    return Competition(named[made.served], best, problem.judged, constant, nested)
+
+
+def chosen(problem: Problem, entries: Sequence[Entry], rows: NDArray[np.intp]) -> tuple[Entry, tuple[Entry, ...]]:
+    """Choose the candidate of the least log loss on some rows; of those that tie, the steadier, then the simpler.
+
+    Args:
+        problem: tells how recent the rows are and to which split they belong.
+        entries: of all kinds.
+        rows: those that choose.
+
+    Returns:
+        The chosen one, and the best of each kind.
+    """
+    weight = problem.row_weights[rows]
+
+    def tied(among: Sequence[Entry], tie: float) -> list[Entry]:
+        means = [float(np.average(entry.row_loss[rows], weights=weight)) for entry in among]
+        enough = rounded(min(means) * (1 + tie))
+        return [entry for entry, mean in zip(among, means, strict=True) if rounded(mean) <= enough]
+
+    kinds = [kind for kind in KINDS if any(entry.kind == kind for entry in entries)]
+    best = tuple(tied([entry for entry in entries if entry.kind == kind], TIE_OF_A_KIND)[0] for kind in kinds)
+    worst = [(_worst(problem, entry, rows), entry) for entry in tied(best, TIE)]
+    steadiest = min(loss for loss, _ in worst)
+    return next(entry for loss, entry in worst if rounded(loss) <= rounded(steadiest + AS_STEADY)), best
+
+
+def _worst(problem: Problem, entry: Entry, rows: NDArray[np.intp]) -> float:
+    """Return the largest mean loss of a split beyond that split's own level: how badly it once did."""
+    among = np.zeros(len(problem.labels), dtype=bool)
+    among[rows] = True
+    worst = -np.inf
+    for split in problem.splits:
+        mine = split.test[among[split.test]]
+        if len(mine):
+            rate = np.clip(problem.labels[mine].mean(), 1e-9, 1 - 1e-9)
+            level = -(rate * np.log(rate) + (1 - rate) * np.log1p(-rate))
+            worst = max(worst, float(entry.row_loss[mine].mean() - level))
+    return float(worst)
+
+
+def auc_with(problem: Problem, suspected: Columns, values: Matrix, *, seed: int = SEED) -> float:
+    """Return the held-out AUC that small trees reach when the suspected columns are learned from as well.
+
+    Args:
+        problem: without them.
+        suspected: their names and which are categories.
+        values: of the same rows, shape (n, number of suspected columns).
+        seed: of the trees' samples.
+    """
+    width = len(problem.columns)
+    columns = Columns(
+        (*problem.columns.names, *suspected.names),
+        (*problem.columns.categorical, *(width + column for column in suspected.categorical)),
+    )
+    entry = trees_entry(replace(problem, matrix=np.hstack([problem.matrix, values]), columns=columns), SHAPES[0], seed)
+    return auc(problem.labels[problem.judged], entry.margin[problem.judged])
 
 
 def constant_margins(problem: Problem) -> Vector:
-    """Tell the base rate of each judged row's stratum as known to its split, log-odds; NaN where nobody judged."""
+    """Return the base rate of each judged row's stratum as known to its split, log-odds; NaN where nobody judged."""
     margin = np.full(len(problem.labels), np.nan)
     for split in problem.splits:
         margin[split.test] = problem.base(split.train)[problem.strata_of(split.test)]

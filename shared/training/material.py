@@ -5,18 +5,25 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shared.contracts.outcome import Flag, Outcome
 from shared.contracts.rows import DAY, Microseconds
 from shared.errors import InsufficientData
 from shared.features.attributes import entry_at
-from shared.timeline import ContactFacts, EventTuple, Pasts, build
+from shared.timeline import NEVER, ContactFacts, EventTuple, Pasts, build
 from shared.timeline.frames import Frames, closed_frames, outcome_type
-from shared.timeline.splits import SEED, Split, forward_chain, stratified
+from shared.timeline.splits import SEED, Split, contact_folds, forward_chain, stratified
+from shared.training.mistyped import mistyped
+from shared.training.ordering import Order, order_of
 
 LEAST_POSITIVE = LEAST_NEGATIVE = 40
 """Contacts of each kind without which nothing is trained."""
 MOST_FRAMES = 300_000
+ONE_MOMENT = (
+    "All was asked at one moment: no later time could judge it, so that other contacts of the same day did (folds), "
+    "and the grade is C at most. Another season or campaign may differ: train again when the next one is over."
+)
 
 
 class Scans(Protocol):
@@ -43,6 +50,22 @@ class Material:
     """Event types after which a contact is no longer asked about."""
     thinned_from: int
     """How many frames there were before sampling."""
+    order: Order | None = None
+    """Flat data: what tells in which order its rows came, where something does."""
+
+    @property
+    def times(self) -> NDArray[np.int64] | None:
+        """Return the instant by which rows follow each other, shape (n,); None where folds have to judge."""
+        if self.one_moment:
+            return None
+        if not self.flat:
+            return self.frames.cutoff
+        return None if self.order is None else self.order.at
+
+    @property
+    def one_moment(self) -> bool:
+        """Whether all was asked at one moment of a time that goes on."""
+        return not self.flat and is_one_moment(self.frames)
 
     @property
     def flat(self) -> bool:
@@ -50,18 +73,19 @@ class Material:
         return self.until is None
 
 
-def material(store: Scans, outcome: Outcome, *, now: Microseconds) -> Material:
+def material(store: Scans, outcome: Outcome, *, now: Microseconds, order_by: str | None = None) -> Material:
     """Read an account and frame one outcome.
 
     Args:
         store: the account's store.
         outcome: an event within a horizon, or an attribute.
         now: nothing after it exists.
+        order_by: what tells in which order the rows of flat data came; see `order_of`.
 
     Raises:
         InsufficientData: fewer than 40 contacts with or without the outcome, or too short a time; in counts.
     """
-    return framed(outcome, scanned(store, with_events=not outcome.attribute), now=now)
+    return framed(outcome, scanned(store, with_events=not outcome.attribute), now=now, order_by=order_by)
 
 
 def scanned(store: Scans, *, with_events: bool = True) -> Pasts:
@@ -71,7 +95,9 @@ def scanned(store: Scans, *, with_events: bool = True) -> Pasts:
     return build(ids, facts, store.scan_events() if with_events else ())
 
 
-def framed(outcome: Outcome, pasts: Pasts, *, now: Microseconds, most: int = MOST_FRAMES) -> Material:
+def framed(
+    outcome: Outcome, pasts: Pasts, *, now: Microseconds, most: int = MOST_FRAMES, order_by: str | None = None
+) -> Material:
     """Frame one outcome over given pasts; see `material`."""
     until: Microseconds | None = None
     if outcome.attribute:
@@ -79,17 +105,30 @@ def framed(outcome: Outcome, pasts: Pasts, *, now: Microseconds, most: int = MOS
     else:
         until = min(now, int(pasts.at.max()) + 1) if len(pasts.at) else now
         frames = closed_frames(outcome, pasts, until=until)
-    require_enough(outcome, frames)
+    require_enough(outcome, frames, pasts)
     all_frames = len(frames)
     if all_frames > most:
         frames = frames.take(np.sort(np.random.default_rng(SEED).permutation(all_frames)[:most]))
-    splits = tuple(stratified(frames.label)) if until is None else splits_in_time(outcome, frames)
+    order = order_of(pasts, frames, excluded=outcome.attribute, asked=order_by) if until is None else None
+    splits: tuple[Split, ...] | None
+    if until is not None:
+        one_moment = is_one_moment(frames)
+        splits = tuple(contact_folds(frames.contact, frames.label)) if one_moment else splits_in_time(outcome, frames)
+    else:
+        splits = _flat_splits(frames, order)
+    if splits is None:
+        order, splits = None, tuple(stratified(frames.label))
     code = outcome_type(outcome, pasts) if outcome.event_types else -1
     reached_by = () if outcome.repeatable or code < 0 else (pasts.types[code],)
-    return Material(outcome, pasts, frames, splits, until, reached_by, all_frames)
+    return Material(outcome, pasts, frames, splits, until, reached_by, all_frames, order)
 
 
-def require_enough(outcome: Outcome, frames: Frames) -> None:
+def is_one_moment(frames: Frames) -> bool:
+    """Whether all was asked within one day, as of one campaign: nothing later can judge it, folds of contacts do."""
+    return bool(len(frames)) and int(frames.cutoff.max() - frames.cutoff.min()) < DAY
+
+
+def require_enough(outcome: Outcome, frames: Frames, pasts: Pasts) -> None:
     """Refuse to train on too few contacts of either kind.
 
     Raises:
@@ -97,14 +136,30 @@ def require_enough(outcome: Outcome, frames: Frames) -> None:
     """
     counts = contact_counts(frames)
     if counts["with_outcome"] < LEAST_POSITIVE or counts["without_outcome"] < LEAST_NEGATIVE:
+        unknown = mistyped(outcome, attributes=pasts.attributes, types=pasts.types)
         raise InsufficientData(
-            f"Outcome {outcome.name}: {counts['with_outcome']} contacts reached it and {counts['without_outcome']} did "
+            f"Outcome {outcome.name}: {unknown}{' ' if unknown else ''}"
+            f"{counts['with_outcome']} contacts reached it and {counts['without_outcome']} did "
             f"not; {LEAST_POSITIVE} and {LEAST_NEGATIVE} are needed. Import more contacts and events, or define the "
             "outcome more widely.",
             **counts,
             needed_with_outcome=LEAST_POSITIVE,
             needed_without_outcome=LEAST_NEGATIVE,
         )
+
+
+def order_notes(stuff: Material) -> list[str]:
+    """Say by what the rows of a flat table were ordered, or that all was asked at one moment."""
+    if stuff.one_moment:
+        return [ONE_MOMENT]
+    if stuff.order is None:
+        return []
+    missing = int(np.count_nonzero(stuff.order.at >= NEVER))
+    how = "as asked" if stuff.order.asked else "found; another with --order-by COLUMN, none with --order-by none"
+    return [
+        f"The rows were judged in the order of {stuff.order.name} ({how}); it is not a feature."
+        + (f" {missing} rows have none and were learned from last." if missing else "")
+    ]
 
 
 def contact_counts(frames: Frames) -> dict[str, int]:
@@ -128,6 +183,16 @@ def splits_in_time(outcome: Outcome, frames: Frames) -> tuple[Split, ...]:
             horizon_days=outcome.horizon_days,
         )
     return usable
+
+
+def _flat_splits(frames: Frames, order: Order | None) -> tuple[Split, ...] | None:
+    """Chain the rows of a flat table in their order; None where nothing orders them, or no block could be judged."""
+    if order is None:
+        return None
+    dated = np.flatnonzero(order.at < NEVER)
+    chain = [Split(dated[one.train], dated[one.test]) for one in forward_chain(order.at[dated], horizon=1)]
+    usable = tuple(one for one in chain if 0 < frames.label[one.train].sum() < len(one.train))
+    return usable if len(usable) > 2 else None
 
 
 def _flat_frames(outcome: Outcome, pasts: Pasts, now: Microseconds) -> Frames:

@@ -37,9 +37,9 @@ class Problem:
     strata: NDArray[np.intp] | None = None
     """Rows whose base rates differ by nature, such as the periods of a hazard: each candidate starts from the base
     rate of a row's stratum, as seen in training; None: there is one."""
-    recency: float = 1.0
+    recency: float = 1.5
     """How many times the block before it a block counts when rounds and candidates are chosen: what is served learns
-    from more data than any block did, so that the last block is the most like it."""
+    from more data than any block did and answers about what comes next, so that the last block is the most like it."""
 
     @property
     def chained(self) -> bool:
@@ -84,12 +84,39 @@ class Problem:
         return [len(split.test) * self.recency**step for step, split in zip(steps, splits, strict=True)]
 
     @cached_property
-    def judged_weights(self) -> Vector:
-        """Weigh the judged rows, in the order of `judged`, shape (n_judged,)."""
+    def row_weights(self) -> Vector:
+        """Weigh each row by how recent its block is when candidates are chosen, shape (n,); 0 where nobody judged."""
+        return np.ones(len(self.labels)) if self.chosen_by_folds else self.recent
+
+    @cached_property
+    def recent(self) -> Vector:
+        """Weigh each judged row by how recent its block is, shape (n,); 0 where nobody judged, 1 in folds."""
         weight = np.zeros(len(self.labels))
         for step, split in enumerate(self.splits):
             weight[split.test] = self.recency**step if self.chained else 1.0
-        return weight[self.judged]
+        return weight
+
+    @property
+    def choosing_rows(self) -> NDArray[np.intp]:
+        """List the rows on which candidates are chosen for what is served."""
+        return np.arange(len(self.labels)) if self.chosen_by_folds else self.judged
+
+    def chosen_before(self, position: int) -> NDArray[np.intp]:
+        """List the rows that may choose a candidate for a split: of the blocks before it, or of the other folds."""
+        if self.cutoff is None:
+            others = [split.test for place, split in enumerate(self.splits) if place != position]
+            return np.sort(np.concatenate(others))
+        if self.chosen_by_folds:
+            return self.closed_by(np.arange(len(self.labels)), int(self.cutoff[self.splits[position].test].min()))
+        earlier = [split.test for split in self.splits[:position]]
+        return np.sort(np.concatenate(earlier)) if earlier else np.empty(0, dtype=np.intp)
+
+    @property
+    def blocks(self) -> list[NDArray[np.intp]]:
+        """List the places in `judged` of each counted split's rows."""
+        place = np.full(len(self.labels), -1, dtype=np.intp)
+        place[self.judged] = np.arange(len(self.judged))
+        return [place[split.test] for split in self.counted]
 
     def seen(self, split: Split, rows: NDArray[np.intp]) -> Matrix:
         """Take rows of the matrix as a split sees them: hidden columns are missing."""

@@ -72,6 +72,10 @@ class AnyReport(Protocol):
         """Whether there is anything in it: otherwise it is registered and never promoted."""
 
     @property
+    def unusable_because(self) -> str:
+        """What is missing where it is not usable, in words."""
+
+    @property
     def figures(self) -> Mapping[str, Interval | float]:
         """Held-out figures by name."""
 
@@ -97,7 +101,7 @@ class Fitted:
     """The last instant that any training label could know; None for flat data."""
     data_digest: str
     params: dict[str, Any] = field(default_factory=dict)
-    first: str = "first version; better than the base rate with 95 % confidence"
+    first: str = "first version; it ranks surely better than chance, and better than the base rate"
     """Why a usable version is promoted where none answers yet."""
 
     @property
@@ -146,7 +150,7 @@ def publish(registry: Registry, store: AccountStore, fitted: Fitted, *, gate: Ga
 
 def _verdict(store: AccountStore, fitted: Fitted, gate: Gate) -> Verdict:
     if not fitted.report.usable:
-        return Verdict(False, True, "no usable signal: the gain over the base rate is not above 0 with 95 % confidence")
+        return Verdict(False, True, f"no usable signal: {fitted.report.unusable_because}")
     champion = store.champion(fitted.capability, fitted.outcome)
     if champion is None:
         return Verdict(True, True, fitted.first)

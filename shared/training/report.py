@@ -11,8 +11,9 @@ from shared.contracts.instants import instant_of
 from shared.contracts.prediction import Grade
 from shared.evaluation import metrics
 from shared.evaluation.bootstrap import Interval, of_figures, of_mean
-from shared.evaluation.grade import grade, skill
+from shared.evaluation.grade import calibration_holds, grade, skill
 from shared.evaluation.leaks import Leak
+from shared.evaluation.signal import Signal, signal
 from shared.features import LeftOut
 from shared.learners.columns import Vector, chance
 from shared.learners.rule import Rule
@@ -22,6 +23,8 @@ from shared.training.problem import Problem
 
 Figures = dict[str, Any]
 LIFT_SHARES = (0.05, 0.1, 0.2, 0.3, 0.5)
+TOO_GOOD_AUC = 0.97
+"""From here on a result is more likely a leak than a fact about people."""
 CHOSEN_BY_FOLDS = (
     "The judged frames span less than two horizons or hold fewer than 100 contacts with the outcome: folds of "
     "contacts over all frames chose the kind of model, time still judged it."
@@ -36,7 +39,7 @@ class Report:
     kind: str
     grade: Grade
     usable: bool
-    """Whether the gain over the constant is above 0 with 95 % confidence."""
+    """Whether there is a signal; without one the version is registered and never promoted."""
     data: Figures
     """Counts: frames, contacts, positives, base rate, times."""
     candidates: Sequence[Figures]
@@ -48,6 +51,8 @@ class Report:
     leaks: Sequence[str] = ()
     left_out: Sequence[LeftOut] = ()
     notes: Sequence[str] = field(default_factory=tuple)
+    unusable_because: str = "the gain over the base rate is not above 0 with 95 % confidence"
+    """What is missing where it is not usable, in words."""
 
     def to_json(self) -> Figures:
         """Write as plain values."""
@@ -79,8 +84,11 @@ def report(
     leaks: Sequence[Leak] = (),
     left_out: Sequence[LeftOut] = (),
     competed_on: Problem | None = None,
+    notes: Sequence[str] = (),
+    auc_with_suspects: float | None = None,
+    most: Grade = "A",
 ) -> Report:
-    """Judge the winner on the rows that nobody learned or chose from.
+    """Judge what would have been served at the time, on rows that nobody learned or chose from.
 
     Args:
         problem: what was learned.
@@ -89,49 +97,55 @@ def report(
         leaks: columns left out because they give the outcome away.
         left_out: attributes left out for other reasons.
         competed_on: what the candidates were chosen on, where it is not what is judged: the rows of a hazard.
+        notes: what else is to be said of the data.
+        most: the best grade that the data allows.
+        auc_with_suspects: what the ranking would be with the columns named in `leaks`.
     """
     rows = competition.judged
     labels, owner = problem.labels[rows], problem.owner[rows]
     winner = competition.winner
-    margin = winner.margin[rows]
-    loss = competition.loss(winner, problem.labels)
+    margin = competition.nested[rows]
+    loss = metrics.losses(labels, chance(margin))
     constant = metrics.losses(labels, chance(competition.constant[rows]))
     others = [competition.loss(entry, problem.labels) for entry in competition.entries if entry is not winner]
     best_other = least([constant, *others], lambda other: other.mean())
     over_rule = skill(loss, _plain_loss(competition, problem.labels, constant), owner)
-    over_constant = skill(loss, constant, owner)
     positives = len(np.unique(problem.owner[problem.labels == 1]))
+    found = signal(labels, margin, owner, problem.blocks)
+    figures = _figures(labels, margin, owner)
+    slope = figures["calibration_slope"]
+    assert isinstance(slope, Interval)  # noqa: S101 - resampled, as every figure of `_figures` is
     return Report(
         winner=winner.label,
         kind=winner.kind,
-        grade=grade(over_rule, positive_contacts=positives),
-        usable=over_constant.low > 0,
+        grade=max(grade(over_rule, positive_contacts=positives, slope=slope), most) if found.usable else "D",
+        usable=found.usable,
         data=_counts(problem, rows),
         candidates=_candidates(problem, competition, constant),
         figures={
-            **_figures(labels, margin, owner),
+            **figures,
+            "auc_within_blocks": found.ranking,
             "log_loss": of_mean(loss, owner),
             "log_loss_constant": float(constant.mean()),
-            "skill_over_constant": over_constant,
+            "skill_over_constant": skill(loss, constant, owner),
+            "skill_within_blocks": found.gain,
             "skill_over_plain_rule": over_rule,
             "skill_over_best_other": skill(loss, best_other, owner),
+            **({} if auc_with_suspects is None else {"auc_with_suspects": auc_with_suspects}),
         },
         reliability=_reliability(labels, margin),
         lift={"share": list(LIFT_SHARES), "lift": [_plain(metrics.lift(labels, margin, s)) for s in LIFT_SHARES]},
         importance=_most_important(problem.columns.names, importance),
         leaks=[str(leak) for leak in leaks],
         left_out=left_out,
-        notes=_notes(problem, competed_on or problem, positives),
+        notes=[*_notes(problem, competed_on or problem, positives), *notes, *_warnings(found, figures, winner.kind)],
+        unusable_because=found.missing,
     )
 
 
 def _plain_loss(competition: Competition, labels: Vector, constant: Vector) -> Vector:
-    """Tell the log loss of what a careful marketer would do without a model: the best single rule, or nothing."""
-    rules = [
-        competition.loss(entry, labels)
-        for entry in competition.entries
-        if entry.kind == Rule.kind and entry is not competition.winner
-    ]
+    """Return the log loss of what a careful marketer would do without a model: the best single rule, or nothing."""
+    rules = [competition.loss(entry, labels) for entry in competition.entries if entry.kind == Rule.kind]
     return least([constant, *rules], lambda loss: loss.mean())
 
 
@@ -223,15 +237,40 @@ def _notes(problem: Problem, competed_on: Problem, positives: int) -> list[str]:
             f"Figures come from {len(problem.splits)} blocks of time, each judged by what was known when it began; "
             "what is served was then fitted on all closed frames."
         )
-    else:
+    elif not problem.horizon:
         notes.append(
-            "Flat data without times: figures come from stratified folds, so seasons and drift are not tested."
+            "Flat data without times: figures come from stratified folds, so seasons and drift are not tested. If a "
+            "column says when each row came, name it with --order-by."
         )
     if competed_on.chosen_by_folds:
         notes.append(CHOSEN_BY_FOLDS)
     if positives < 200:
         notes.append(f"Only {positives} contacts reached the outcome; with fewer than 200 the grade is C at most.")
     return notes
+
+
+def _warnings(found: Signal, figures: Figures, kind: str) -> list[str]:
+    warnings = []
+    slope, area = figures["calibration_slope"], figures["auc"]
+    if isinstance(slope, Interval) and not calibration_holds(slope):
+        way = "too close together" if slope.value > 1 else "too far apart"
+        warnings.append(
+            f"The chances are not exact: they lie {way} (calibration slope {slope}; 1 is exact). The order of the "
+            "contacts is not touched by that; do not promise a chance as a number."
+        )
+    backwards = [number for number, area_of_block in enumerate(found.by_block, 1) if area_of_block < 0.5]
+    if found.usable and backwards:
+        warnings.append(
+            f"In {len(backwards)} of {len(found.by_block)} stretches of time the ranking was no better than chance."
+        )
+    if kind == Rule.kind:
+        warnings.append("No model beat the best plain rule, so the rule itself answers: grade D.")
+    if isinstance(area, Interval) and area.value >= TOO_GOOD_AUC:
+        warnings.append(
+            f"This is too good to be true (AUC {area.value:.3f}): people are rarely that predictable. Look at the most "
+            "important features: is one of them filled in, or changed, by the outcome itself?"
+        )
+    return warnings
 
 
 def _day(at: np.int64 | int) -> str:

@@ -272,3 +272,24 @@ async def test_who_denies_profiling_gets_no_prediction(subject: Any, opened: Any
 def test_nobody_is_learned_from_who_denies_profiling(subject: Any, refusing: str) -> None:
     with pytest.raises(InsufficientData):
         subject.trained(account=refusing)
+
+
+async def test_a_contact_of_whom_nothing_is_known_gets_no_chance_of_its_own(subject: Any, opened: Any) -> None:
+    stranger = {"id": "stranger", "attributes": {"Favourite opera": "Norma"}}
+    async with opened() as client:
+        (found,) = answers(await client.post(subject.capability.path, subject.asked(stranger)))
+
+    # An answer, where there is one, comes from a named fallback and not from the model.
+    assert found["status"] == "insufficient_data" or found["source"] != "model"
+
+
+async def test_an_attribute_that_the_training_never_saw_is_named(subject: Any, opened: Any) -> None:
+    contact = {"id": IDS[0], "attributes": {"Favourite opera": "Norma", "Country": "FR"}}
+    async with opened() as client:
+        (found,) = answers(await client.post(subject.capability.path, subject.asked(contact)))
+
+    if getattr(subject.model, "inputs", None) is not None:
+        assert "unknown_attributes" in found["data_quality"]
+        assert found["data_quality_details"]["unknown_attributes"] == ["Favourite opera"]
+    else:
+        assert found["data_quality_details"] is None

@@ -9,7 +9,7 @@ from services.churn.model.churn import ChurnModel, cumulative_hazard
 from services.churn.model.periods import Matrix
 from services.churn.model.value import value_rates
 from shared.contracts.prediction import Band, Source, Status
-from shared.features import ReasonPart, matrix, truncated
+from shared.features import UNDERSTOOD, InputQuality, ReasonPart, matrix, truncated
 from shared.timeline import Pasts
 from shared.timeline.risk import recently_active
 
@@ -57,6 +57,7 @@ class Scored(NamedTuple):
     status: Status = "ok"
     detail: str | None = None
     source: Source = "model"
+    inputs: InputQuality = UNDERSTOOD
 
 
 def predict(model: ChurnModel, pasts: Pasts, cutoffs: NDArray[np.int64], asked: Asked) -> list[Scored]:
@@ -74,6 +75,9 @@ def predict(model: ChurnModel, pasts: Pasts, cutoffs: NDArray[np.int64], asked: 
     contact = np.arange(len(pasts), dtype=np.int32)
     values = matrix(model.feature_set, pasts, contact, cutoffs)
     answers = _answers(model, pasts, values, cutoffs, asked)
+    if model.inputs is not None:
+        understood = model.inputs.qualities(model.feature_set, pasts, cutoffs, values)
+        answers = [one._replace(inputs=inputs) for one, inputs in zip(answers, understood, strict=True)]
     if model.is_flat:
         return answers
     active = recently_active(model.episode, pasts, contact, cutoffs).tolist()
@@ -154,8 +158,10 @@ def _explained(
     shares = model.learner.contributions(within).reshape(n, asked, -1) * model.calibrator.slope
     mean = sign * np.einsum("nk,nkc->nc", weight, shares)
     total = sign * np.einsum("nk,nk->n", weight, margins[:, :asked])
+    # What stands in for a missing value is no reason: its share goes to the base.
+    mean[:, :p][np.isnan(values) & ~np.isnan(model.filled(values))] = 0.0
     base = total - mean[:, :p].sum(axis=1)
-    return _Explained(total.tolist(), base.tolist(), model.things.reasons(values, mean, most))
+    return _Explained(total.tolist(), base.tolist(), model.things.reasons(values, mean, most, of_leaving=True))
 
 
 def _not_eligible(model: ChurnModel, answer: Scored) -> Scored:

@@ -19,9 +19,10 @@ from shared.contracts.prediction import Grade
 from shared.contracts.rows import DAY
 from shared.errors import ArtifactRefused
 from shared.evaluation.calibration import Calibrator
-from shared.features import FeatureSet, Things
+from shared.features import FeatureSet, Inputs, Things
 from shared.learners import Learner, learner_from_json
 from shared.learners.trees import Trees
+from shared.timeline.frames import LOOKBACK_DAYS
 from shared.timeline.risk import Episode
 
 FORMAT = 1
@@ -55,6 +56,10 @@ class ChurnModel:
     value_types: tuple[str, ...] = ()
     """Event types whose values are what a contact is worth."""
     band_lifts: tuple[float, ...] = field(default=BAND_LIFTS)
+    inputs: Inputs | None = None
+    """What the training saw; None for versions of before it was kept."""
+    bounds: tuple[float, float] = (-np.inf, np.inf)
+    """Smallest and largest calibrated margin of the training: no answer lies outside them."""
     flag: Flag | None = None
     """Flat data: the attribute that says who has left."""
 
@@ -72,6 +77,11 @@ class ChurnModel:
     def begun_by(self) -> tuple[str, ...]:
         """List the types that a contact must have had to be able to leave."""
         return self.episode.begun_by
+
+    @property
+    def lookback_days(self) -> int:
+        """Return how far back events are read: features look back two years, who may be asked about longer."""
+        return max(LOOKBACK_DAYS, self.episode.active_within_days or 0)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -96,6 +106,7 @@ class ChurnModel:
 
     def rows(self, values: Matrix, cutoffs: NDArray[np.int64]) -> Matrix:
         """Lay every period of every frame out, frame by frame, shape (n * n_periods, width)."""
+        values = self.filled(values)
         if self.is_flat:
             return values
         n, k = len(values), len(self.periods)
@@ -104,10 +115,14 @@ class ChurnModel:
             np.repeat(values, k, axis=0), np.repeat(cutoffs, k), period, self.periods, seasonal=self.seasonal
         )
 
+    def filled(self, values: Matrix) -> Matrix:
+        """Put in what stands in for missing values of the features, shape (n, p)."""
+        return values if self.inputs is None else self.inputs.filled(values)
+
     def margins(self, rows: Matrix) -> Vector:
-        """Tell the calibrated log-odds of the event in each row's period, shape (n,)."""
+        """Return the calibrated log-odds of the event in each row's period, shape (n,)."""
         every = np.tile(self.base, len(rows) // len(self.base))
-        return self.calibrator.margins(every + self.learner.margins(rows))
+        return np.clip(self.calibrator.margins(every + self.learner.margins(rows)), *self.bounds)
 
     def leaving(self, hazard: Matrix) -> Matrix:
         """Turn cumulative hazards into chances of leaving: that it ends, or that nothing comes."""
@@ -194,6 +209,7 @@ def _described(model: ChurnModel) -> dict[str, Any]:
         "seasonal": model.seasonal,
         "value_types": list(model.value_types),
         "band_lifts": list(model.band_lifts),
+        **({} if model.inputs is None else {"inputs": model.inputs.to_json(), "bounds": list(model.bounds)}),
     }
 
 
@@ -220,6 +236,8 @@ def _read(described: Mapping[str, Any], text: str | None, reference: ChurnRefere
         reference=reference,
         value_types=tuple(described["value_types"]),
         band_lifts=tuple(described["band_lifts"]),
+        inputs=Inputs.from_json(described["inputs"]) if "inputs" in described else None,
+        bounds=tuple(described.get("bounds", (-np.inf, np.inf))),
         flag=Flag(**described["flag"]) if "flag" in described else None,
     )
 

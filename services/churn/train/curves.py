@@ -1,6 +1,7 @@
 """The candidates' curves of the judged frames, and from them a competition on the graded horizon."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +11,11 @@ from services.churn.model.periods import Periods, expanded
 from services.churn.train.hazard import HazardRows
 from services.churn.train.material import ChurnMaterial
 from shared.contracts.rows import DAY
-from shared.learners.columns import Columns, Matrix, Vector, log_odds
+from shared.evaluation.metrics import losses
+from shared.learners.columns import Columns, Matrix, Vector, chance, log_odds
 from shared.timeline.splits import Split
 from shared.training.candidates import Entry, Judge
-from shared.training.competition import Competition
+from shared.training.competition import Competition, choice, competition
 from shared.training.problem import Problem
 
 
@@ -25,6 +27,10 @@ class Curves:
     """Which frames were judged, ascending."""
     winner: Matrix
     """Of the served candidate, shape (n_judged, n_periods)."""
+    nested: Matrix
+    """Of the candidate that would have served each block, shape (n_judged, n_periods): every figure comes from it."""
+    served: Entry
+    """The candidate that serves, on the rows of the hazard: the best at the graded horizon."""
     graded: Competition
     """All candidates on the closed frames at the graded horizon."""
     problem: Problem
@@ -33,30 +39,33 @@ class Curves:
     """Places in `frames` of the graded rows, in their order."""
 
 
-def curves(stuff: ChurnMaterial, rows: HazardRows, competed: Competition) -> Curves:
-    """Ask every candidate, as each block's past had taught it, for whole curves.
+def curves(stuff: ChurnMaterial, rows: HazardRows, entries: Sequence[Entry]) -> Curves:
+    """Ask every candidate, as each block's past had taught it, for whole curves, and choose at the graded horizon.
+
+    A candidate that fits the rows of the hazard best need not be the best of what is asked: the chance of leaving
+    within the horizon. That chance is what is judged, so that is what chooses.
 
     Args:
         stuff: tells the outcome and what is waited for.
         rows: frames and periods.
-        competed: on the rows of the hazard.
+        entries: the candidates on the rows of the hazard.
     """
     horizon = stuff.outcome.horizon_days
     blocks = _blocks(rows)
-    counted = blocks[-len(rows.problem.counted) :]
-    judged = np.sort(np.concatenate(counted))
-    hazards = {entry.label: _hazards(rows, entry, blocks) for entry in competed.entries}
+    hazards = {entry.label: _hazards(rows, entry, blocks) for entry in entries}
     constant = _constant(rows, blocks)
     closed = np.flatnonzero(rows.waits.closed(horizon * DAY))
     place = np.full(len(rows.waits), -1)
     place[closed] = np.arange(len(closed))
     came = rows.waits.came_within(horizon * DAY)[closed]
+    splits = [_split(rows, block, place, horizon) for block in blocks]
+    closing = [number for number, split in enumerate(splits) if len(split.test)]
     problem = Problem(
         matrix=rows.values[closed],
         labels=came if stuff.wanted.contractual else 1.0 - came,
         owner=rows.waits.contact[closed],
         columns=Columns(rows.problem.columns.names[: rows.values.shape[1]], rows.problem.columns.categorical),
-        splits=tuple(_split(rows, block, place, horizon) for block in counted),
+        splits=tuple(splits[number] for number in closing),
         cutoff=rows.waits.cutoff[closed],
         horizon=horizon * DAY,
     )
@@ -64,19 +73,22 @@ def curves(stuff: ChurnMaterial, rows: HazardRows, competed: Competition) -> Cur
     def margin_of(hazard: Matrix) -> Vector:
         return log_odds(leaving(rows.periods, hazard[closed], horizon, contractual=stuff.wanted.contractual))
 
-    entries = tuple(_graded(entry, margin_of(hazards[entry.label])) for entry in competed.entries)
-    winner = next(entry for entry in entries if entry.kind == competed.winner.kind)
-    graded = place[judged]
-    graded = graded[graded >= 0]
+    asked = [_graded(entry, problem, margin_of(hazards[entry.label])) for entry in entries]
+    if problem.chosen_by_folds:  # too little time to choose on: folds of contacts chose among the rows of the hazard
+        made = choice(rows.problem, entries)
+        made = replace(made, by_split=tuple(made.by_split[number] for number in closing))
+    else:
+        made = choice(problem, asked)
+    graded = competition(problem, asked, margin_of(constant), made)
+    served = next(entry for entry in entries if entry.label == made.served)
+    nested = hazards[served.label].copy()
+    for number, label in zip(closing, made.by_split, strict=True):
+        nested[blocks[number]] = hazards[label][blocks[number]]
+    judged = np.sort(np.concatenate(blocks[closing[-len(problem.counted)] :]))
     at = np.full(len(rows.waits), -1)
     at[judged] = np.arange(len(judged))
-    return Curves(
-        judged,
-        hazards[competed.winner.label][judged],
-        Competition(winner, entries, graded, margin_of(constant)),
-        problem,
-        at[closed[graded]],
-    )
+    winner = hazards[served.label][judged]
+    return Curves(judged, winner, nested[judged], served, graded, problem, at[closed[graded.judged]])
 
 
 def leaving(periods: Periods, hazard: Matrix, days: float, *, contractual: bool) -> Vector:
@@ -126,5 +138,7 @@ def _split(rows: HazardRows, block: NDArray[np.intp], place: NDArray[np.intp], h
     return Split(place[train], place[block][place[block] >= 0])
 
 
-def _graded(entry: Entry, margin: Vector) -> Entry:
-    return Entry(entry.kind, entry.label, margin, margin, entry.choice_loss, entry.calibrates, (), entry.refit)
+def _graded(entry: Entry, problem: Problem, margin: Vector) -> Entry:
+    """Enter a candidate by its chance of leaving within the graded horizon."""
+    row_loss = losses(problem.labels, chance(margin))
+    return Entry(entry.kind, entry.label, margin, margin, row_loss, entry.calibrates, (), entry.refit)

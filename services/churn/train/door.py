@@ -51,8 +51,15 @@ def train(
     store = database.of(account)
     outcome = store.require_outcome(CAPABILITY, outcome_name)
     progress("reading contacts and events", 0.0)
-    stuff = churn_material(outcome, scanned(store, with_events=not outcome.attribute), now=now)
-    fit = fitted(stuff, allowed=choices.allowed, now=now, progress=lambda text, part: progress(text, 0.1 + 0.8 * part))
+    pasts = scanned(store, with_events=not outcome.attribute)
+    stuff = churn_material(outcome, pasts, now=now, order_by=choices.order_by)
+    fit = fitted(
+        stuff,
+        allowed=choices.allowed,
+        forbidden=choices.forbidden,
+        now=now,
+        progress=lambda text, part: progress(text, 0.1 + 0.8 * part),
+    )
     progress("registering the version", 0.92)
     published = publish(
         SettingsRegistry(settings),
@@ -103,9 +110,7 @@ def _gate(
     rows = fit.graded.judged
     kept = rows[cutoff[rows] >= known_until]
     contact, asked_at = fit.problem.owner[kept], cutoff[kept]
-    newer = Newer(
-        fit.problem.labels[kept], chance(fit.graded.winner.margin[kept]), chance(fit.graded.constant[kept]), contact
-    )
+    newer = Newer(fit.problem.labels[kept], chance(fit.graded.nested[kept]), chance(fit.graded.constant[kept]), contact)
 
     def champion_on(folder: Path) -> Vector:
         champion = ChurnModel.load(folder)

@@ -37,7 +37,7 @@ def horizon_figures(stuff: ChurnMaterial, rows: HazardRows, found: Curves) -> di
         frames = found.frames[closed]
         came = rows.waits.came_within(days * DAY)[frames]
         labels = came if contractual else 1.0 - came
-        risk = leaving(rows.periods, found.winner[closed], days, contractual=contractual)
+        risk = leaving(rows.periods, found.nested[closed], days, contractual=contractual)
         figures |= _at(days, labels, risk, rows.waits.contact[frames])
     return figures | _whole(rows, found)
 
@@ -61,7 +61,7 @@ def _whole(rows: HazardRows, found: Curves) -> dict[str, Interval | float]:
     times = ends[ends < durations.max()]
     if len(times) < 2:
         return {}
-    survival = np.exp(-found.winner[:, : len(times)])
+    survival = np.exp(-found.nested[:, : len(times)])
     losses = over_time(brier_losses(durations, events, survival, times), times)
     return {"integrated_brier": of_mean(losses, rows.waits.contact[found.frames])}
 
@@ -74,11 +74,11 @@ def curve_groups(rows: HazardRows, found: Curves, periods: Periods) -> dict[str,
     """
     wait, followed = (column[found.frames] for column in in_days(rows.waits))
     durations, events = np.minimum(wait, followed), (wait < followed).astype(np.float64)
-    order = falling(-found.winner[:, len(periods) // 2])
+    order = falling(-found.nested[:, len(periods) // 2])
     groups = []
     for part in np.array_split(order, GROUPS):
         seen = kaplan_meier(durations[part], events[part], np.array(periods.ends))
-        predicted = np.exp(-found.winner[part]).mean(axis=0)
+        predicted = np.exp(-found.nested[part]).mean(axis=0)
         groups.append(
             {
                 "predicted": [round(float(share), 6) for share in predicted],

@@ -16,14 +16,15 @@ from services.churn.train.material import ChurnMaterial, type_counts
 from shared.contracts.instants import instant_of
 from shared.contracts.prediction import Grade
 from shared.contracts.rows import Microseconds
-from shared.evaluation.calibration import Calibrator, calibrate
-from shared.features import Kind, matrix
+from shared.evaluation.calibration import Calibrator
+from shared.features import Inputs, Kind, matrix
 from shared.learners.columns import Columns
 from shared.learners.trees import TreeShape
-from shared.training.candidates import Refitted
+from shared.training.candidates import Entry, Refitted, calibrated
 from shared.training.choices import Progress, silent
-from shared.training.columns import Chosen, chosen_columns
-from shared.training.competition import Competition, compete
+from shared.training.columns import Chosen, chosen_columns, inputs_of, questions
+from shared.training.competition import Competition, compete, entered
+from shared.training.material import order_notes
 from shared.training.problem import Problem
 from shared.training.report import CHOSEN_BY_FOLDS, Report, report
 
@@ -47,20 +48,26 @@ class Fit:
     """Those frames."""
     curve: dict[str, Any]
     """Predicted and seen curves of four groups; empty for flat data."""
-    competed: Competition
-    """On the rows of the hazard; for flat data the same as `graded`."""
+    served: Entry
+    """The candidate that serves, on the rows of the hazard; for flat data the winner of `graded`."""
     rows: HazardRows | None
     """None for flat data."""
 
 
 def fitted(
-    stuff: ChurnMaterial, *, allowed: Collection[str] = (), now: Microseconds, progress: Progress = silent
+    stuff: ChurnMaterial,
+    *,
+    allowed: Collection[str] = (),
+    forbidden: Collection[str] = (),
+    now: Microseconds,
+    progress: Progress = silent,
 ) -> Fit:
     """Fit one churn outcome.
 
     Args:
         stuff: the frames.
         allowed: attributes used although they are personal, not dated, or look like a leak.
+        forbidden: attributes that are never features of this run.
         now: becomes `trained_at`.
         progress: told what is done and how far, 0 to 1.
 
@@ -69,7 +76,9 @@ def fitted(
     """
     progress("computing features", 0.0)
     frames = stuff.closed.frames
-    learned = churn_features(stuff.outcome, stuff.pasts, frames.contact, frames.cutoff, allowed=allowed)
+    learned = churn_features(
+        stuff.outcome, stuff.pasts, frames.contact, frames.cutoff, allowed=allowed, forbidden=forbidden
+    )
     tenure: tuple[Kind, ...] = ("known_days",) if stuff.wanted.contractual else ()
     chosen = chosen_columns(stuff.closed, learned, allowed, ageless=tenure)
     run = _flat if stuff.waits is None else _in_time
@@ -79,22 +88,25 @@ def fitted(
 def _in_time(stuff: ChurnMaterial, chosen: Chosen, now: Microseconds, progress: Progress) -> Fit:
     assert stuff.waits is not None  # noqa: S101 - flat data has a way of its own
     waits = stuff.waits
-    values = matrix(chosen.feature_set, stuff.pasts, waits.contact, waits.cutoff)
+    inputs = inputs_of(stuff.closed, chosen)
+    values = inputs.filled(matrix(chosen.feature_set, stuff.pasts, waits.contact, waits.cutoff))
     rows = hazard_rows(stuff, chosen.feature_set, waits, values)
-    competed = compete(
+    entries = entered(
         rows.problem,
         shapes=_shapes(rows.problem),
         ridges=RIDGES,
         progress=lambda text, part: progress(text, 0.15 + 0.6 * part),
     )
-    progress("fitting on all frames", 0.8)
-    refitted = competed.winner.refit()
+    progress("comparing curves", 0.78)
+    found = curves(stuff, rows, entries)
+    progress("fitting on all frames", 0.82)
+    refitted = found.served.refit()
+    importance = _padded(refitted.learner.importance(), len(rows.problem.columns))[: len(chosen.feature_set)]
     progress("judging", 0.88)
-    found = curves(stuff, rows, competed)
     told = report(
         found.problem,
         found.graded,
-        importance=_padded(refitted.learner.importance(), len(rows.problem.columns))[: len(chosen.feature_set)],
+        importance=importance,
         leaks=chosen.suspects,
         left_out=chosen.left_out,
         competed_on=rows.problem,
@@ -103,52 +115,51 @@ def _in_time(stuff: ChurnMaterial, chosen: Chosen, now: Microseconds, progress: 
         told,
         data={**told.data, **_told(stuff, rows)},
         figures={**told.figures, **horizon_figures(stuff, rows, found)},
-        notes=[*_of_the_hazard(told.notes, rows.problem), *_notes(stuff, rows)],
+        notes=[*_of_the_hazard(told.notes, rows.problem, found.problem), *_notes(stuff, rows)],
     )
     risk = -np.expm1(-found.winner) if stuff.wanted.contractual else np.exp(-found.winner)
     reference = ChurnReference.of(found.winner, risk, rows.values[found.frames])
-    served = _Served(refitted, _calibrator(rows.problem, competed), reference)
+    served = _served(rows.problem, found.served, refitted, reference, inputs.weighed(importance))
     time = {"periods": rows.periods, "seasonal": rows.seasonal, "value_types": _value_types(stuff)}
     model = _model(stuff, chosen, served, grade=told.grade, now=now, **time)
-    return Fit(model, told, found.graded, found.problem, curve_groups(rows, found, rows.periods), competed, rows)
+    groups = curve_groups(rows, found, rows.periods)
+    return Fit(model, told, found.graded, found.problem, groups, found.served, rows)
 
 
 def _flat(stuff: ChurnMaterial, chosen: Chosen, now: Microseconds, progress: Progress) -> Fit:
     frames = stuff.closed.frames
+    inputs = inputs_of(stuff.closed, chosen)
     problem = Problem(
-        matrix=chosen.values,
+        matrix=inputs.filled(chosen.values),
         labels=frames.label,
         owner=frames.contact,
         columns=Columns(chosen.feature_set.names, chosen.feature_set.categorical),
         splits=stuff.closed.splits,
+        cutoff=stuff.closed.times,
     )
     competed = compete(problem, progress=lambda text, part: progress(text, 0.15 + 0.6 * part))
     progress("fitting on all frames", 0.8)
     refitted = competed.winner.refit()
     progress("judging", 0.88)
+    importance = _padded(refitted.learner.importance(), len(problem.columns))
     told = report(
         problem,
         competed,
-        importance=_padded(refitted.learner.importance(), len(problem.columns)),
+        importance=importance,
         leaks=chosen.suspects,
         left_out=chosen.left_out,
+        notes=[*order_notes(stuff.closed), *questions(chosen)],
     )
     hazard = cumulative_hazard(competed.winner.margin[competed.judged][:, None])
     reference = ChurnReference.of(hazard, -np.expm1(-hazard), chosen.values[competed.judged])
-    served = _Served(refitted, _calibrator(problem, competed), reference)
+    served = _served(problem, competed.winner, refitted, reference, inputs.weighed(importance))
     model = _model(stuff, chosen, served, grade=told.grade, now=now, periods=Periods((1.0,)), seasonal=False)
-    return Fit(model, told, competed, problem, {}, competed, None)
+    return Fit(model, told, competed, problem, {}, competed.winner, None)
 
 
 def _shapes(problem: Problem) -> list[TreeShape]:
     rows_a_contact = len(problem.labels) / len(np.unique(problem.owner))
     return [TreeShape(leaves=leaves, min_rows=round(LEAST_CONTACTS * rows_a_contact)) for leaves in LEAVES]
-
-
-def _calibrator(problem: Problem, competed: Competition) -> Calibrator:
-    """Calibrate on the hazard's own rows, never per horizon: one curve stays one curve."""
-    rows = competed.judged
-    return calibrate(problem.labels[rows], competed.winner.raw[rows]) if competed.winner.calibrates else Calibrator()
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +169,17 @@ class _Served:
     refitted: Refitted
     calibrator: Calibrator
     reference: ChurnReference
+    inputs: Inputs
+    bounds: tuple[float, float]
+
+
+def _served(problem: Problem, entry: Entry, refitted: Refitted, reference: ChurnReference, inputs: Inputs) -> _Served:
+    """Calibrate on the hazard's own rows, never per horizon (one curve stays one curve), and bound the answers."""
+    held_out = entry.raw[problem.judged]
+    calibrator = calibrated(problem, entry.raw, problem.judged) if entry.calibrates else Calibrator()
+    own = refitted.base[problem.strata_of(np.arange(len(problem.labels)))] + refitted.learner.margins(problem.matrix)
+    answers = calibrator.margins(np.concatenate([held_out, own]))
+    return _Served(refitted, calibrator, reference, inputs, (float(answers.min()), float(answers.max())))
 
 
 def _model(
@@ -176,6 +198,8 @@ def _model(
         base=served.refitted.base,
         reference=served.reference,
         band_lifts=stuff.outcome.band_lifts,
+        inputs=served.inputs,
+        bounds=served.bounds,
         flag=stuff.outcome.flag,
         **time,
     )
@@ -211,10 +235,10 @@ def _notes(stuff: ChurnMaterial, rows: HazardRows) -> list[str]:
     return notes
 
 
-def _of_the_hazard(notes: Sequence[str], problem: Problem) -> list[str]:
-    """Say that folds chose only where they chose on the hazard's rows: the closed frames alone did not compete."""
+def _of_the_hazard(notes: Sequence[str], problem: Problem, graded: Problem) -> list[str]:
+    """Say that folds chose only where neither the graded horizon nor the rows of the hazard had enough to choose."""
     kept = [note for note in notes if note != CHOSEN_BY_FOLDS]
-    return [*kept, CHOSEN_BY_FOLDS] if problem.chosen_by_folds else kept
+    return [*kept, CHOSEN_BY_FOLDS] if graded.chosen_by_folds and problem.chosen_by_folds else kept
 
 
 def _padded(importance: Vector, width: int) -> Vector:

@@ -37,20 +37,21 @@ class ChurnMaterial:
         return self.closed.pasts
 
 
-def churn_material(outcome: Outcome, pasts: Pasts, *, now: Microseconds) -> ChurnMaterial:
+def churn_material(outcome: Outcome, pasts: Pasts, *, now: Microseconds, order_by: str | None = None) -> ChurnMaterial:
     """Frame one churn outcome over given pasts.
 
     Args:
         outcome: a cancellation, a silence, an attribute, or an automatic one.
         pasts: everybody who may be learned from.
         now: nothing after it exists.
+        order_by: what tells in which order the rows of flat data came.
 
     Raises:
         InsufficientData: fewer than 40 contacts left or stayed, or too short a time; in counts.
     """
     outcome = chosen(outcome, type_counts(pasts))
     if outcome.attribute:
-        return ChurnMaterial(framed(outcome, pasts, now=now), FLAT, None)
+        return ChurnMaterial(framed(outcome, pasts, now=now, order_by=order_by), FLAT, None)
     until = min(now, int(pasts.at.max()) + 1) if len(pasts.at) else now
     wanted = episode(outcome, pasts)
     every = waits(outcome, wanted, pasts, until=until, least=BOUNDS_DAYS[0] * DAY)
@@ -61,7 +62,7 @@ def churn_material(outcome: Outcome, pasts: Pasts, *, now: Microseconds) -> Chur
             with_outcome=0,
             without_outcome=0,
         )
-    require_enough(outcome, frames)
+    require_enough(outcome, frames, pasts)
     splits = splits_in_time(outcome, frames)
     reached_by = wanted.waited_for if wanted.contractual else ()
     closed = Material(outcome, pasts, frames, splits, until, reached_by, len(frames))

@@ -55,6 +55,7 @@ class SegmentationModel:
     horizon_days: None = None
     reached_by: tuple[str, ...] = ()
     begun_by: tuple[str, ...] = ()
+    lookback_days: int = LOOKBACK_DAYS
     flag: None = None
     outcome: str = ""
 

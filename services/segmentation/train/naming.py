@@ -11,12 +11,10 @@ import numpy as np
 
 from services.segmentation.features import FREQUENCY, LEADING, MONEY, RECENCY
 from services.segmentation.train.profiles import Profile, Trait
-from shared.features.phrases import event_name, event_names
+from services.segmentation.train.standing import CLEAR, LATELY_DAYS, LEAST_REGULAR, Standing, standings, typical
+from shared.features.phrases import attribute_name, event_name, event_names
 from shared.ties import least, rounded
 
-CLEAR = 0.5
-"""Standard deviations from which a difference is worth a word."""
-STRONG = 1.0
 LONG_DAYS = 365.0
 MOST_MANNERS = 2
 RHYTHM_SHARE = 0.7
@@ -64,14 +62,17 @@ def names(
         One a group, in order, all different.
     """
     kept = dict(taken or {})
-    parts = [[*_parts(profile, leading)] for profile in described]
+    parts = [
+        [*_parts(profile, standing, leading)] for profile, standing in zip(described, standings(described), strict=True)
+    ]
     short = [_joined(listed[: 2 + MOST_MANNERS]) for listed in parts]
     for _ in range(len(described)):
         chosen = [kept.get(at, name) for at, name in enumerate(short)]
-        clash = next((name for name, count in Counter(chosen).items() if count > 1), None)
-        if clash is None:
+        clashes = [name for name, count in Counter(chosen).items() if count > 1]
+        if not clashes:
             break
-        _tell_apart(short, [at for at, name in enumerate(chosen) if name == clash], described)
+        for clash in clashes:
+            _tell_apart(short, [at for at, name in enumerate(chosen) if name == clash], described)
     chosen = [kept.get(at, name) for at, name in enumerate(short)]
     counts = Counter([*chosen, *avoided])
     return [name if at in kept or counts[name] == 1 else f"{name} ({at + 1})" for at, name in enumerate(chosen)]
@@ -81,6 +82,8 @@ def description(profile: Profile, *, most: int = 4) -> str:
     """Say in sentences what is typical of a group: how many they are, then what sets them apart most."""
     # No money says what no events beside it say.
     said = [trait for trait in profile.telling if trait.feature.thing not in (MONEY, "size") or trait.typical > 0]
+    # What is typical of everybody is nothing to tell of a group.
+    said = [trait for trait in said if trait.feature.is_categorical or trait.typical != trait.overall] or said
     told = ". ".join(trait.text for trait in said[:most])
     worth = "" if not profile.value_share else f", {profile.value_share:.0%} of the money of the last year"
     return f"{profile.share:.0%} of contacts{worth}. Typical: {told}."
@@ -110,9 +113,9 @@ def _joined(parts: Sequence[str]) -> str:
     return whole[:1].upper() + whole[1:]
 
 
-def _parts(profile: Profile, leading: str | None) -> Iterator[str]:
-    yield _rhythm(profile, leading)
-    yield from _spend(profile)
+def _parts(profile: Profile, standing: Standing, leading: str | None) -> Iterator[str]:
+    yield _rhythm(profile, standing, leading)
+    yield from _spend(standing)
     yield from _manners(profile)
 
 
@@ -121,21 +124,21 @@ def people(leading: str | None) -> str:
     return _WHO.get(leading or "", "contacts")
 
 
-def _rhythm(profile: Profile, leading: str | None) -> str:
-    """Say how often and how lately; a higher recency is longer ago."""
+def _rhythm(profile: Profile, standing: Standing, leading: str | None) -> str:
+    """Say how often and how lately; whoever was not seen for longer than usual is never called regular."""
     who = people(leading)
     if np.isnan(last_days(profile)):
         return f"no {event_name(leading)} yet"
-    ago, often = profile.difference(RECENCY), profile.difference(FREQUENCY)
-    if ago >= CLEAR:
+    if standing.lost:
         return f"{'long-lost' if last_days(profile) > LONG_DAYS else 'lapsed'} {who}"
-    if often >= 1.5 * STRONG:
-        return f"very frequent {who}"
-    if often >= CLEAR:
-        return f"frequent {who}"
-    if often >= 0 or ago <= -CLEAR / 2:
-        return f"regular {who}" if often > -CLEAR else f"recent occasional {who}"
-    return f"occasional {who}" if ago <= 0 else f"fading {who}"
+    ago, often = profile.difference(RECENCY), profile.difference(FREQUENCY)
+    if not standing.lately:
+        return f"occasional {who}" if ago <= 0 and last_days(profile) <= LATELY_DAYS[1] else f"fading {who}"
+    if standing.often > 0:
+        return f"{'very ' if standing.often > 1 else ''}frequent {who}"
+    if typical(profile, FREQUENCY) >= LEAST_REGULAR and (often >= 0 or (ago <= -CLEAR / 2 and often > -CLEAR)):
+        return f"regular {who}"
+    return f"recent occasional {who}" if ago <= -CLEAR / 2 else f"occasional {who}"
 
 
 def last_days(profile: Profile) -> float:
@@ -143,15 +146,13 @@ def last_days(profile: Profile) -> float:
     return next((trait.typical for trait in profile.traits if trait.feature.thing == RECENCY), 0.0)
 
 
-def _spend(profile: Profile) -> Iterator[str]:
-    spent, size = profile.difference(MONEY), profile.difference("size")
-    lost = profile.difference(RECENCY) >= CLEAR
-    if spent >= CLEAR:
-        yield "top spend" if spent >= 1.5 * STRONG else "high spend"
-    elif spent <= -CLEAR and not lost:
+def _spend(standing: Standing) -> Iterator[str]:
+    if standing.spend > 0:
+        yield "top spend" if standing.spend > 1 else "high spend"
+    elif standing.spend < 0 and not standing.lost:
         yield "low spend"
-    elif abs(size) >= CLEAR:
-        yield "large orders" if size > 0 else "small orders"
+    elif standing.size:
+        yield "large orders" if standing.size > 0 else "small orders"
 
 
 def _manners(profile: Profile) -> Iterator[str]:
@@ -160,8 +161,16 @@ def _manners(profile: Profile) -> Iterator[str]:
         # Counts of other events follow the rhythm: only what goes beyond it is a manner.
         rhythm = profile.difference(FREQUENCY) if trait.feature.kind in ("count", "distinct") else 0.0
         beyond = float(rounded(trait.difference - RHYTHM_SHARE * rhythm))
-        if trait.feature.thing not in usual and beyond * trait.difference > 0 and abs(beyond) >= CLEAR:
+        told = trait.feature.thing not in usual and beyond * trait.difference > 0 and abs(beyond) >= CLEAR
+        if told and _seen_in_the_median(trait):
             yield _manner(trait, beyond > 0)
+
+
+def _seen_in_the_median(trait: Trait) -> bool:
+    """Whether the typical member differs from everybody in the direction of the mean: few may have moved that alone."""
+    if trait.feature.is_categorical or np.isnan(trait.typical) or np.isnan(trait.overall):
+        return True
+    return (trait.typical - trait.overall) * trait.difference > 0
 
 
 def _manner(trait: Trait, more: bool) -> str:
@@ -177,7 +186,8 @@ def _manner(trait: Trait, more: bool) -> str:
 
 
 def _attribute(trait: Trait, more: bool) -> str:
-    name = (trait.feature.attribute or "").replace("_", " ")
+    name = attribute_name(trait.feature.attribute or "")
+    name = name if name[1:2].isupper() else name[:1].lower() + name[1:]
     if trait.feature.is_categorical:
         code = int(trait.typical)
         shown = trait.feature.categories[code] if code < len(trait.feature.categories) else "other"
@@ -188,16 +198,29 @@ def _attribute(trait: Trait, more: bool) -> str:
 
 
 def _tell_apart(short: list[str], same: Sequence[int], described: Sequence[Profile]) -> None:
-    """Add to each of some equal names where its group stands in what they differ in most."""
+    """Add to each of some equal names where its group stands in what they differ most, where that is true."""
     said = MONEY if "spend" in short[same[0]] else ""
     things = [trait.feature.thing for trait in described[same[0]].telling if trait.feature.thing != said]
     between = {thing: [described[at].difference(thing) for at in same] for thing in things}
-    thing = least(things, lambda thing: min(between[thing]) - max(between[thing]))
+    honest = [thing for thing in things if _agrees([described[at] for at in same], thing)]
+    if not honest:
+        return
+    thing = least(honest, lambda thing: min(between[thing]) - max(between[thing]))
     ordered = sorted(same, key=lambda at: -described[at].difference(thing))
     middle = sum(described[at].difference(thing) for at in same) / len(same)
     for at in ordered:
         trait = next(trait for trait in described[at].telling if trait.feature.thing == thing)
         short[at] = f"{short[at]}, {_comparison(trait, described[at].difference(thing) > middle)}"
+
+
+def _agrees(same: Sequence[Profile], thing: str) -> bool:
+    """Whether the medians of what a name compares stand in the order of the means that the comparison goes by."""
+    if thing not in (RECENCY, FREQUENCY, MONEY, "size"):
+        return len({profile.difference(thing) for profile in same}) > 1
+    middle = sum(profile.difference(thing) for profile in same) / len(same)
+    above = [typical(profile, thing) for profile in same if profile.difference(thing) > middle]
+    below = [typical(profile, thing) for profile in same if not profile.difference(thing) > middle]
+    return bool(above) and min(above) > max(below)
 
 
 def _comparison(trait: Trait, more: bool) -> str:

@@ -37,6 +37,7 @@ class Report:
     notes: Sequence[str] = ()
     usable: bool = True
     """Groups that do not hold are never found in the first place: there is always something to serve."""
+    unusable_because: str = ""
 
     def to_json(self) -> Figures:
         """Write as plain values."""

@@ -22,9 +22,10 @@ from services.sendtime.model.windows import candidates, why_none
 from services.sendtime.model.zones import Zones, said_of
 from shared.contracts.prediction import Grade
 from shared.contracts.rows import DAY, HOUR
-from shared.features import truncated
+from shared.features import Feature, truncated
 from shared.learners.columns import chance
 from shared.timeline import Pasts
+from shared.timeline.frames import LOOKBACK_DAYS
 
 ACTIVITY = "activity"
 NOT_LEARNED = "engagement_not_learned"
@@ -35,6 +36,7 @@ class LocalTime:
     """What the shell asks of a feature set: this one always looks at local hours."""
 
     needs_local_time: bool = True
+    features: tuple[Feature, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class SendTimeModel:
     """The engagement meant when none is named; None where sends are not known."""
     reached_by: tuple[str, ...] = ()
     begun_by: tuple[str, ...] = ()
+    lookback_days: int = LOOKBACK_DAYS
     flag: None = None
     horizon_days: int = 1
     feature_set: LocalTime = LocalTime()

@@ -32,6 +32,7 @@ RESPONSE_EXAMPLE: dict[str, Any] = {
             ],
             "source": "model",
             "data_quality": [],
+            "data_quality_details": None,
             "send_at": {
                 "utc": "2026-06-02T06:00:00Z",
                 "local": "2026-06-02T08:00:00+02:00",
@@ -69,6 +70,7 @@ RESPONSE_EXAMPLE: dict[str, Any] = {
             "reasons": [],
             "source": None,
             "data_quality": ["no_events"],
+            "data_quality_details": None,
             "send_at": None,
             "activity_share": None,
             "lift": None,

@@ -99,7 +99,7 @@ async def test_an_outcome_of_scoring_knows_nothing_of_churn_s_of_that_name(door)
         {"silence": ["Not Snake"]},
         {"silence": ["order_placed"], "horizon_days": 0},
         {"silence": ["order_placed"], "horizon_days": 366},
-        {"silence": ["order_placed"], "active_within_days": 731},
+        {"silence": ["order_placed"], "active_within_days": 3_651},
         {"silence": ["order_placed"], "band_lifts": [1, 2]},
         {"silence": ["order_placed"], "band_lifts": [4, 2, 1]},
         {"silence": ["order_placed"], "band_lifts": [0, 2, 4]},

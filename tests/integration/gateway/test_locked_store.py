@@ -73,7 +73,10 @@ async def test_a_claimed_idempotency_key_is_free_again(short_door: Door, locked:
     key, named = short_door.key(), {"Idempotency-Key": "once"}
     with locked():
         refused = await short_door.ask("POST", "/events", key, json={"events": [EVENT]}, headers=named)
-    taken = await short_door.ask("POST", "/events", key, json={"events": [EVENT]}, headers=named)
+    async with asyncio.timeout(LATEST):
+        taken = await short_door.ask("POST", "/events", key, json={"events": [EVENT]}, headers=named)
+        while taken[0] == 503:  # a busy machine may not even begin within so short a deadline
+            taken = await short_door.ask("POST", "/events", key, json={"events": [EVENT]}, headers=named)
 
     assert (refused[0], taken[0]) == (503, 200)
 

@@ -20,7 +20,7 @@ from shared.learners.columns import chance
 from shared.learners.trees import TreeShape
 from shared.training import candidates as room
 from shared.training.candidates import Entry
-from shared.training.competition import Competition, compete, constant_margins
+from shared.training.competition import entered
 from shared.training.problem import Problem
 
 LAPSED = Outcome(name="lapsed", capability="churn", silence=("order_placed",), horizon_days=30)
@@ -43,7 +43,7 @@ def laid(request: pytest.FixtureRequest, laid_out: Any, subscribers: Any, shoppe
 @pytest.fixture(scope="module")
 def found(laid: Any) -> Curves:
     stuff, _, rows = laid
-    return curves(stuff, rows, compete(rows.problem, shapes=(SHAPE,), ridges=(30.0,)))
+    return curves(stuff, rows, entered(rows.problem, shapes=(SHAPE,), ridges=(30.0,)))
 
 
 def blocks(rows: HazardRows) -> list[np.ndarray]:
@@ -55,15 +55,14 @@ def blocks(rows: HazardRows) -> list[np.ndarray]:
     ]
 
 
-def calibrated(problem: Problem, make: Callable[[Problem], Entry]) -> Competition:
+def calibrated(problem: Problem, make: Callable[[Problem], Entry]) -> list[Entry]:
     """One candidate alone, its calibration kept whether or not it helps: that choice looks at all blocks."""
     entry = make(problem)
     judges = tuple(
         replace(judge, calibrator=calibrator)
         for judge, calibrator in zip(entry.judges, room.calibrators(problem, entry.raw), strict=True)
     )
-    entry = replace(entry, judges=judges)
-    return Competition(entry, (entry,), problem.judged, constant_margins(problem))
+    return [replace(entry, judges=judges)]
 
 
 @pytest.mark.parametrize("make", ENTRIES.values(), ids=list(ENTRIES))
@@ -118,7 +117,7 @@ def test_the_graded_frames_learn_only_from_horizons_that_were_over_when_their_bl
     problem = found.problem
     assert problem.cutoff is not None
 
-    assert len(problem.splits) == len(rows.problem.counted)
+    assert len(problem.counted) == len(rows.problem.counted)
     for split in problem.splits:
         assert (problem.cutoff[split.train] + 30 * DAY <= problem.cutoff[split.test].min()).all()
     assert (problem.cutoff + 30 * DAY <= rows.waits.until).all()
@@ -146,14 +145,14 @@ def test_graded_rows_and_curves_are_about_the_same_frames(laid: Any, found: Curv
 
 def test_a_curve_is_the_judge_s_chances_of_the_periods_one_after_the_other(laid: Any) -> None:
     stuff, _, rows = laid
-    competed = calibrated(rows.problem, ENTRIES["logistic"])
+    (entry,) = calibrated(rows.problem, ENTRIES["logistic"])
 
-    found = curves(stuff, rows, competed)
+    found = curves(stuff, rows, [entry])
 
     place, last = len(found.frames) - 1, found.frames[-1]
     k = len(rows.periods)
     matrix = np.concatenate([np.tile(rows.values[last], (k, 1)), np.arange(k)[:, None]], axis=1)
-    margins = competed.winner.judges[-1].margins(matrix, np.arange(k))
+    margins = entry.judges[-1].margins(matrix, np.arange(k))
     assert_allclose(found.winner[place], cumulative_hazard(margins[None])[0])
 
 
@@ -182,7 +181,7 @@ def test_figures_are_those_of_closed_frames_at_each_horizon(laid: Any, found: Cu
     for days in (30, 60):
         closed = rows.waits.cutoff[found.frames] + days * DAY <= rows.waits.until
         came = rows.waits.wait[found.frames[closed]] < days * DAY
-        hazard = rows.periods.cumulative(found.winner[closed], [days])[:, 0]
+        hazard = rows.periods.cumulative(found.nested[closed], [days])[:, 0]
         silent = np.exp(-hazard)
         gap = silent - ~came  # of silence and of its end alike
         brier = figures[f"brier_{days}d"]
@@ -217,7 +216,7 @@ def test_groups_are_ordered_by_how_soon_and_seen_as_kaplan_and_meier_would(laid:
     assert middle == sorted(middle, reverse=True)
     followed = (rows.waits.until - rows.waits.cutoff[found.frames]) / DAY
     wait = rows.waits.wait[found.frames] / DAY
-    order = np.argsort(found.winner[:, len(rows.periods) // 2], kind="stable")
+    order = np.argsort(found.nested[:, len(rows.periods) // 2], kind="stable")
     first = np.array_split(order, 4)[0]
     seen = kaplan_meier(
         np.minimum(wait, followed)[first], (wait < followed)[first].astype(float), np.array(rows.periods.ends)

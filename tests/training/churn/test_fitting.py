@@ -1,6 +1,7 @@
 """A whole fit: the version, its report, and what it leaves out."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from services.churn.model import Asked, predict
 from services.churn.train import ChurnMaterial, Fit, churn_material, fitted
-from services.churn.train.fitting import _value_types
+from services.churn.train.fitting import _of_the_hazard, _value_types
 from services.churn.train.plots import curve_plot
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import ALWAYS, DAY
 from shared.evaluation.bootstrap import Interval
 from shared.learners.columns import chance
 from shared.timeline import ContactFacts, DatedValue, build
+from shared.training.report import CHOSEN_BY_FOLDS
 
 LEFT = Outcome(name="left", capability="churn", event_types=("subscription_cancelled",), horizon_days=30)
 LAPSED = Outcome(name="lapsed", capability="churn", silence=("order_placed",), horizon_days=30)
@@ -76,12 +78,18 @@ def test_the_report_says_what_was_waited_for_and_how_far_the_curve_reaches(shop:
     )
 
 
-def test_how_the_candidates_were_chosen_is_told_of_the_rows_they_competed_on(club: tuple[ChurnMaterial, Fit]) -> None:
-    _, fit = club
+@pytest.mark.parametrize(
+    ("hazard", "graded", "noted"), [(True, True, True), (True, False, False), (False, True, False)]
+)
+def test_folds_are_named_only_where_neither_the_horizon_nor_the_hazard_could_choose(
+    hazard: bool, graded: bool, noted: bool
+) -> None:
+    few = [SimpleNamespace(chosen_by_folds=by_folds) for by_folds in (hazard, graded)]
 
-    # Fewer than 100 contacts leave among the judged frames; the rows of the hazard have enough to choose.
-    assert fit.problem.chosen_by_folds
-    assert not any("folds of contacts" in note for note in fit.report.notes)
+    notes = _of_the_hazard(["Figures come from 4 blocks.", CHOSEN_BY_FOLDS], *few)  # type: ignore[arg-type]
+
+    assert (CHOSEN_BY_FOLDS in notes) is noted
+    assert "Figures come from 4 blocks." in notes
 
 
 def test_subscribers_are_told_to_be_at_risk_from_their_beginning_on(club: tuple[ChurnMaterial, Fit]) -> None:
@@ -102,7 +110,7 @@ def test_tenure_is_used_for_a_contract_though_it_tells_the_calendar(
 def test_the_figure_of_the_horizon_is_that_of_the_graded_frames(shop: tuple[ChurnMaterial, Fit]) -> None:
     _, fit = shop
     rows = fit.graded.judged
-    gap = chance(fit.graded.winner.margin[rows]) - fit.problem.labels[rows]
+    gap = chance(fit.graded.nested[rows]) - fit.problem.labels[rows]
 
     at_horizon, judged = fit.report.figures["brier_30d"], fit.report.figures["brier"]
 

@@ -91,8 +91,8 @@ def separated() -> tuple[Problem, Competition]:
         np.zeros((120, 1)), labels, np.arange(120, dtype=np.int32), Columns(("a",)), tuple(stratified(labels))
     )
     margin = np.where(labels == 1, 3.0, -3.0)
-    entry = Entry("rule", "rule", margin, margin, 0.05, False, (), lambda: pytest.fail("nobody asked for it"))
-    return problem, Competition(entry, (entry,), np.arange(120), np.zeros(120))
+    entry = Entry("rule", "rule", margin, margin, margin, False, (), lambda: pytest.fail("nobody asked for it"))
+    return problem, Competition(entry, (entry,), np.arange(120), np.zeros(120), margin)
 
 
 def test_a_figure_without_a_number_is_null_in_json_and_readable_on_the_card() -> None:

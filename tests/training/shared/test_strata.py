@@ -131,7 +131,7 @@ def test_each_block_counts_four_times_the_one_before_it(problem: Problem) -> Non
 
     assert problem.choosing is problem.splits
     assert problem.weights_of(problem.splits) == [size * 4.0**step for step, size in enumerate(sizes)]
-    weight = problem.judged_weights
+    weight = problem.row_weights[problem.judged]
     assert len(weight) == len(problem.judged)
     last = np.isin(problem.judged, problem.splits[-1].test)
     assert set(weight[last]) == {4.0 ** (len(sizes) - 1)}
@@ -142,8 +142,8 @@ def test_recency_is_for_blocks_not_for_folds(problem: Problem) -> None:
     flat = layered(flat=True)
 
     assert problem.weights_of(folds) == [float(len(fold.test)) for fold in folds]
-    assert set(flat.judged_weights) == {1.0}
-    assert set(dataclasses.replace(problem, recency=1.0).judged_weights) == {1.0}
+    assert set(flat.row_weights) == {1.0}
+    assert set(dataclasses.replace(problem, recency=1.0).row_weights[problem.judged]) == {1.0}
 
 
 def test_rounds_follow_the_last_block_the_more_it_counts() -> None:

@@ -75,7 +75,7 @@ def test_an_outcome_stored_before_churn_existed_is_still_read() -> None:
         ({"silence": ("a",) * 11}, "at most 10"),
         ({"silence": ("a",), "horizon_days": 0}, "greater than or equal to 1"),
         ({"silence": ("a",), "horizon_days": 366}, "less than or equal to 365"),
-        ({"silence": ("a",), "active_within_days": 731}, "less than or equal to 730"),
+        ({"silence": ("a",), "active_within_days": 3_651}, "less than or equal to 3650"),
         ({"colour": "red"}, "Extra inputs are not permitted"),
         ({"horizon_days": 30}, "say what churn is before its horizon_days or active_within_days"),
         ({"active_within_days": None}, "say what churn is before its horizon_days or active_within_days"),

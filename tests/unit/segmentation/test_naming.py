@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.segmentation.train.naming import description, inner_names, names
 from services.segmentation.train.profiles import Profile, Trait
@@ -16,14 +18,14 @@ VIEWS = Feature("views", "count", "events", "activity:page_viewed", "page_viewed
 
 
 def profile(
-    ago: float = 0.0, often: float = 0.0, *, spend: float = 0.0, last: float = 20.0, **manners: float
+    ago: float = 0.0, often: float = 0.0, *, spend: float = 0.0, last: float | None = None, **manners: float
 ) -> Profile:
     extra = {"size": SIZE, "weekend": WEEKEND, "opens": OPENS, "views": VIEWS}
     traits = [
-        Trait(LAST, last, 30.0, ago),
-        Trait(COUNT, 4.0, 3.0, often),
-        Trait(MONEY, 100.0, 90.0, spend),
-        *(Trait(extra[name], 0.5, 0.3, difference) for name, difference in manners.items()),
+        Trait(LAST, 30.0 + 20.0 * ago if last is None else last, 30.0, ago),
+        Trait(COUNT, max(0.0, 4.0 + 3.0 * often), 4.0, often),
+        Trait(MONEY, max(0.0, 100.0 + 90.0 * spend), 100.0, spend),
+        *(Trait(extra[name], 0.5 + 0.2 * difference, 0.5, difference) for name, difference in manners.items()),
     ]
     return Profile(100, 0.25, 100.0, 0.5, tuple(traits))
 
@@ -34,7 +36,8 @@ def profile(
         (profile(-0.5, 0.9, spend=0.9, weekend=0.8), "Frequent buyers, high spend, mostly at weekends"),
         (profile(-0.5, 1.8, spend=1.9), "Very frequent buyers, top spend"),
         (profile(-0.3, 0.1), "Regular buyers"),
-        (profile(0.1, -0.6, spend=-0.9), "Fading buyers, low spend"),
+        (profile(0.1, -0.6, spend=-0.9), "Occasional buyers, low spend"),
+        (profile(0.1, -0.6, last=190.0), "Fading buyers"),
         (profile(-0.1, -0.3), "Occasional buyers"),
         (profile(0.9, -0.9, spend=-0.9, last=200.0), "Lapsed buyers"),
         (profile(0.9, -0.9, spend=-0.9, last=500.0), "Long-lost buyers"),
@@ -103,7 +106,7 @@ def test_the_description_says_share_money_and_what_is_typical() -> None:
 
     assert told == (
         "25% of contacts, 50% of the money of the last year. "
-        "Typical: Placed 4 orders in the last year. 50% of activity at weekends."
+        "Typical: Placed 6.7 orders in the last year. 66% of activity at weekends."
     )
 
 
@@ -113,3 +116,61 @@ def test_the_same_groups_have_the_same_names() -> None:
 
     assert names(groups, leading=ORDER) == names(groups, leading=ORDER)
     assert len(set(names(groups, leading=ORDER))) == 8
+
+
+def of_medians(last: float, orders: float, spent: float, ago: float, often: float, spend: float) -> Profile:
+    traits = (
+        Trait(LAST, last, 60.0, ago),
+        Trait(COUNT, orders, 3.0, often),
+        Trait(MONEY, spent, 80.0, spend),
+        Trait(SIZE, spent / max(orders, 1.0), 30.0, 0.0),
+    )
+    return Profile(100, 0.25, spent, 0.5, traits)
+
+
+def test_high_spend_is_not_said_of_a_group_whose_median_is_below_that_of_others() -> None:
+    frequent = of_medians(9.0, 8.0, 63.0, -0.6, 1.2, 0.8)
+    regular = of_medians(25.0, 4.0, 187.0, -0.4, 0.3, 0.6)
+
+    assert names([frequent, regular], leading=ORDER) == ["Frequent buyers", "Regular buyers, high spend"]
+
+
+def test_nobody_is_regular_whose_last_order_was_long_ago() -> None:
+    assert names([of_medians(249.0, 2.0, 80.0, 0.3, 0.1, 0.0)], leading=ORDER) == ["Fading buyers"]
+
+
+def test_what_most_members_do_not_do_is_no_manner() -> None:
+    evening = Trait(Feature("evening_share", "hour_share", "ratio", "time", ORDER, "evening"), 0.0, 0.0, 0.9)
+    told = of_medians(20.0, 4.0, 80.0, -0.3, 0.1, 0.0)
+    told = Profile(100, 0.25, 80.0, 0.5, (*told.traits, evening))
+
+    assert names([told], leading=ORDER) == ["Regular buyers"]
+    assert "evening" not in description(told)
+
+
+AMOUNT = st.floats(0, 400)
+APART = st.floats(-2, 2)
+
+
+@given(
+    st.lists(
+        st.builds(of_medians, AMOUNT, st.integers(0, 30).map(float), AMOUNT, APART, APART, APART),
+        min_size=2,
+        max_size=8,
+    )
+)
+def test_names_follow_the_order_of_the_medians_they_name(groups: list[Profile]) -> None:
+    told = names(groups, leading=ORDER)
+    last, orders, spent = ([group.traits[at].typical for group in groups] for at in range(3))
+
+    high = [at for at, name in enumerate(told) if "high spend" in name or "top spend" in name]
+    top = [at for at, name in enumerate(told) if "top spend" in name]
+    frequent = [at for at, name in enumerate(told) if "requent buyers" in name]
+    regular = [at for at, name in enumerate(told) if name.startswith("Regular")]
+    lost = [at for at, name in enumerate(told) if name.startswith(("Lapsed", "Long-lost"))]
+    assert len(set(told)) == len(told)
+    assert all(spent[at] > spent[other] for at in high for other in range(len(told)) if other not in high)
+    assert all(spent[at] > spent[other] for at in top for other in range(len(told)) if other not in top)
+    assert all(orders[at] > orders[other] for at in frequent for other in regular)
+    assert all(last[at] <= 180 and orders[at] >= 2 for at in [*frequent, *regular])
+    assert all(last[at] > last[other] for at in lost for other in range(len(told)) if other not in lost)

@@ -41,7 +41,12 @@ class FakeModel:
     reached_by: tuple[str, ...] = ("deal_won",)
     begun_by: tuple[str, ...] = ()
     flag: Any = None
-    feature_set: Any = field(default_factory=lambda: SimpleNamespace(needs_local_time=True, names=("events",)))
+    lookback_days: int = 730
+    feature_set: Any = field(
+        default_factory=lambda: SimpleNamespace(
+            needs_local_time=True, names=("events",), features=(SimpleNamespace(attribute="country"),)
+        )
+    )
     gate: threading.Event | None = None
     entered: threading.Event = field(default_factory=threading.Event)
 
@@ -112,10 +117,16 @@ class FakeStore:
         return list(self.rows)
 
     def past_rows(
-        self, contact_ids: Sequence[str], *, cutoff: int, asked_at: int, always: Collection[str] = ()
+        self,
+        contact_ids: Sequence[str],
+        *,
+        cutoff: int,
+        asked_at: int,
+        always: Collection[str] = (),
+        lookback_days: int = 730,
     ) -> PastRows:
         self._read()
-        wanted, since = set(contact_ids), cutoff - 730 * DAY
+        wanted, since = set(contact_ids), cutoff - lookback_days * DAY
         before = [event for event in self.events if event[0] in wanted and event[3] < cutoff]
         return PastRows(
             {name: facts for name, facts in self.facts.items() if name in wanted},

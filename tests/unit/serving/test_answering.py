@@ -38,6 +38,7 @@ async def test_a_known_contact_is_answered_in_full(running: Any) -> None:
                 ],
                 "source": "model",
                 "data_quality": [],
+                "data_quality_details": None,
                 "parts": {"fit": 0.0, "engagement": -2.0, "base": 0.0},
             }
         ],
@@ -155,7 +156,7 @@ async def test_missing_and_stale_data_are_named(running: Any, store: Any) -> Non
     store.events.append(("new", "e", "page_viewed", NOW_US - DAY, None, None, None, None, 1))
 
     async with running() as client:
-        reply = await client.post("/score", asked("c-1", "c-2", "new", {"id": "x", "attributes": {"a": 1}}))
+        reply = await client.post("/score", asked("c-1", "c-2", "new", {"id": "x", "attributes": {"country": 1}}))
 
     assert [p["data_quality"] for p in reply.json["predictions"]] == [
         ["stale_events"],

@@ -11,7 +11,9 @@ from shared.serving.uniting import united
 from shared.timeline import ContactFacts, DatedValue, PastRows
 
 NOW = 20_000 * DAY
-MODEL: Any = SimpleNamespace(reached_by=("deal_won",), begun_by=(), flag=None)
+COLUMNS = SimpleNamespace(features=(SimpleNamespace(attribute="plan"),))
+STAGES = SimpleNamespace(features=(SimpleNamespace(attribute="stage"),))
+MODEL: Any = SimpleNamespace(reached_by=("deal_won",), begun_by=(), flag=None, feature_set=COLUMNS)
 
 
 def won(days: int, human: int | None = None) -> Any:
@@ -51,7 +53,7 @@ def test_a_machine_reaches_no_outcome(human: int | None, status: str) -> None:
     ("value", "status"), [(1, "outcome_reached"), ("Yes", "outcome_reached"), (0, "ok"), ("no", "ok"), (None, "ok")]
 )
 def test_a_contact_whose_attribute_says_yes_has_reached_the_outcome(value: Any, status: str) -> None:
-    flat: Any = SimpleNamespace(reached_by=(), begun_by=(), flag=Flag("converted", None))
+    flat: Any = SimpleNamespace(reached_by=(), begun_by=(), flag=Flag("converted", None), feature_set=COLUMNS)
     contact = inline("c-1", attributes={"converted": value, "plan": "pro"})
 
     (verdict,) = judged([contact], united([contact], PastRows({}, []), cutoff=NOW), flat, away=False)
@@ -60,7 +62,7 @@ def test_a_contact_whose_attribute_says_yes_has_reached_the_outcome(value: Any, 
 
 
 def test_the_newest_value_of_the_attribute_counts() -> None:
-    flat: Any = SimpleNamespace(reached_by=(), begun_by=(), flag=Flag("stage", "won"))
+    flat: Any = SimpleNamespace(reached_by=(), begun_by=(), flag=Flag("stage", "won"), feature_set=STAGES)
     values = (DatedValue("stage", 1, "won"), DatedValue("stage", 2, "lost"))
     contact = InlineContact(id="c-1")
 

@@ -12,10 +12,14 @@ from shared.serving.uniting import united
 from shared.timeline import ContactFacts, PastRows
 
 NOW = 20_000 * DAY
+COLUMNS = SimpleNamespace(features=(SimpleNamespace(attribute="plan"),))
 SUBSCRIBED: Any = SimpleNamespace(
-    reached_by=("subscription_cancelled",), begun_by=("subscription_started", "subscription_renewed"), flag=None
+    reached_by=("subscription_cancelled",),
+    begun_by=("subscription_started", "subscription_renewed"),
+    flag=None,
+    feature_set=COLUMNS,
 )
-SILENT: Any = SimpleNamespace(reached_by=(), begun_by=(), flag=None)
+SILENT: Any = SimpleNamespace(reached_by=(), begun_by=(), flag=None, feature_set=COLUMNS)
 START, RENEW, END, USE = "subscription_started", "subscription_renewed", "subscription_cancelled", "product_used"
 
 
@@ -76,7 +80,7 @@ def test_attributes_alone_do_not_begin_anything() -> None:
 
 
 def test_where_nothing_has_to_begin_nobody_is_held_back() -> None:
-    leaving: Any = SimpleNamespace(reached_by=(END,), begun_by=(), flag=None)
+    leaving: Any = SimpleNamespace(reached_by=(END,), begun_by=(), flag=None, feature_set=COLUMNS)
 
     assert status(event(USE, 3), model=leaving) == "ok"
     assert status(event(USE, 3), event(END, 1), model=leaving) == "outcome_reached"

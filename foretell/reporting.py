@@ -1,0 +1,174 @@
+"""A training's report in plain words: what was found, whether it can be trusted, what to do next; then the figures."""
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from foretell.showing import aligned
+from shared.evaluation.bootstrap import Interval
+from shared.evaluation.grade import calibration_holds
+
+if TYPE_CHECKING:
+    from shared.training.publish import Published
+
+Figures = Mapping[str, Any]
+GRADES = {
+    "A": "much better than the best plain rule",
+    "B": "clearly better than the best plain rule",
+    "C": "somewhat better than the best plain rule, or little data: use it to put contacts in order",
+    "D": "not surely better than a plain rule: check it on a small group before you rely on it",
+}
+SEGMENT_GRADES = {
+    "A": "the groups hold, and tell much about what comes next",
+    "B": "the groups hold, and tell something about what comes next",
+    "C": "the groups are usable, but some contacts could as well be in another",
+    "D": "the groups are a rough cut: look at them before you rely on them",
+}
+MOST_IMPORTANT = 5
+_SUSPECT = re.compile(r"(?P<name>.*): (?:being filled in|its value) alone", re.DOTALL)
+
+
+def report_lines(published: "Published", name: str, *, details: bool = False) -> list[str]:
+    """Lay a training's report out as text.
+
+    Args:
+        published: what became of the run.
+        name: of the model.
+        details: whether every figure and candidate follows.
+    """
+    report = published.report.to_json()
+    parts = [
+        ("What was found", [*_found(report)]),
+        ("Can it be trusted?", [*_trust(report)]),
+        ("To be answered by you", [*_questions(report)]),
+        ("Left out", _left_out(report.get("left_out", ()))),
+        ("Notes", list(report.get("notes", ()))),
+        ("What is next", [*_next(published, report, details=details)]),
+    ]
+    lines = [f"{name} version {published.version}: grade {report['grade']}, served by {report['winner']}"]
+    for heading, said in parts:
+        if said:
+            lines += ["", heading, *(f"  {line}" for line in said)]
+    return [*lines, *(["", *_details(report)] if details else [])]
+
+
+def _found(report: Figures) -> Iterator[str]:
+    data, figures = report["data"], report["figures"]
+    if "positive_contacts" in data:
+        yield f"{data['contacts']:,} contacts were looked at; {data['positive_contacts']:,} of them had the outcome."
+    elif "contacts" in data:
+        yield f"{data['contacts']:,} contacts were looked at."
+    lift, rate = _middle(figures.get("lift_at_10_percent")), data.get("judged_base_rate")
+    if lift is not None and rate is not None:
+        top = f"{_in_a_hundred(min(lift * rate, 1.0))} in 100"
+        yield f"Of the tenth with the highest score, {top} reach the outcome, against {_in_a_hundred(rate)} on average."
+    if report.get("importance"):
+        yield "It looks most at: " + ", ".join(one for one, _ in report["importance"][:MOST_IMPORTANT]) + "."
+    yield from (f"{one['id']}  {one['name']}: {one['description']}" for one in report.get("segments", ()))
+
+
+def _trust(report: Figures) -> Iterator[str]:
+    words = SEGMENT_GRADES if report.get("segments") else GRADES
+    if report.get("usable", True):
+        yield f"Grade {report['grade']}: {words[report['grade']]}."
+    else:
+        yield "No: there is no usable signal in this data."
+    ranking = report["figures"].get("auc_within_blocks") or report["figures"].get("auc")
+    if _middle(ranking) is not None:
+        pairs = _in_a_hundred(_middle(ranking) or 0.0)
+        yield f"Of two contacts, one with and one without the outcome, it puts the right one first in {pairs} of 100."
+    slope = report["figures"].get("calibration_slope")
+    if _is_interval(slope) and None not in (slope["low"], slope["high"]):
+        yield (
+            "The chances are as exact as could be measured: of contacts with 20 %, about 20 in 100 reach it."
+            if calibration_holds(Interval(slope["value"], slope["low"], slope["high"]))
+            else "The order can be used; the chances are not exact: do not promise one as a number."
+        )
+
+
+def _questions(report: Figures) -> Iterator[str]:
+    suspects = [(match["name"] if (match := _SUSPECT.match(leak)) else leak, leak) for leak in report.get("leaks", ())]
+    for column, leak in suspects:
+        named = shlex.quote(column)
+        yield f"Is {column} known before the outcome? {leak}."
+        yield f"  It was left out. Yes: train again with --allow {named}. No: --forbid {named}."
+    without, with_them = _middle(report["figures"].get("auc")), _middle(report["figures"].get("auc_with_suspects"))
+    if suspects and without is not None and with_them is not None:
+        both = f"{without:.2f} without, {with_them:.2f} with what is asked about"
+        yield f"Ranking (AUC; 0.5 is chance, 1 is perfect): {both}."
+
+
+def _next(published: "Published", report: Figures, *, details: bool) -> Iterator[str]:
+    if published.promoted:
+        yield f"Promoted: {published.reason}."
+        yield "Running services answer with it within 30 seconds; `foretell up` starts them."
+    else:
+        yield f"Not promoted: {published.reason}."
+        if not report.get("usable", True):
+            yield "Import more contacts or a longer past, or attributes known before the outcome, and train again."
+    if not details:
+        yield "Every figure and candidate: the same command with --details."
+
+
+def _left_out(listed: Sequence[Figures]) -> list[str]:
+    """Name what was left out, one line a reason."""
+    names: dict[tuple[str, str], list[str]] = {}
+    for one in listed:
+        names.setdefault((one["reason"], one["remedy"] or ""), []).append(one["name"])
+    return [
+        f"{', '.join(found)}: {reason}{f' ({remedy})' if remedy else ''}" for (reason, remedy), found in names.items()
+    ]
+
+
+def _details(report: Figures) -> list[str]:
+    return [
+        "Details",
+        *aligned([[_words(name), _value(value)] for name, value in report["data"].items() if _is_plain(value)]),
+        "",
+        *([*_candidates(report["candidates"]), ""] if report["candidates"] else []),
+        *aligned([[_words(name), _value(value)] for name, value in report["figures"].items()]),
+    ]
+
+
+def _candidates(rows: Sequence[Figures]) -> list[str]:
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    return aligned([[_words(name) for name in columns], *([_value(row.get(name)) for name in columns] for row in rows)])
+
+
+def _in_a_hundred(share: float) -> str:
+    """Write a share as so many of a hundred.
+
+    >>> _in_a_hundred(0.414), _in_a_hundred(0.0123)
+    ('41', '1.2')
+    """
+    return f"{share * 100:.0f}" if share >= 0.1 or share == 0 else f"{share * 100:.2g}"
+
+
+def _middle(value: Any) -> float | None:
+    number: float | None = value["value"] if _is_interval(value) else value
+    return number
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, (int, float, str))
+
+
+def _is_interval(value: Any) -> bool:
+    return isinstance(value, dict) and "value" in value
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _value(value: Any) -> str:
+    if _is_interval(value):
+        return f"{_value(value['value'])} ({_value(value.get('low'))} to {_value(value.get('high'))})"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return "-" if value is None else str(value)

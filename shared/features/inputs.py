@@ -1,0 +1,212 @@
+"""What a model was taught its inputs look like, and what of a contact it therefore cannot understand."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.features.attributes import entry_at
+from shared.features.feature_set import FeatureSet
+from shared.timeline.pasts import Pasts
+from shared.values.missing import is_missing
+
+Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
+LEAST_MISSING = 10
+"""Contacts with and without the outcome that must lack a value, and as many that must have one, before that it is
+missing is learned from."""
+SLACK = 0.1
+"""Share of the range seen in training by which a number may lie outside it without a word."""
+MOST_MISSING = 0.5
+"""Share of the model's weight that may be missing and still give an answer."""
+DRIFTED = 0.2
+"""Share of the model's weight in inputs outside all that was seen, from which on the answer is about another world."""
+MOST_NAMES = 20
+CODES = ("missing_attributes", "unknown_attributes", "unreadable_values", "unseen_categories", "out_of_range")
+"""In the order in which they are told; `unknown_attributes` is found by who reads the call."""
+
+
+class InputQuality(NamedTuple):
+    """What of a contact's inputs a model does not understand."""
+
+    codes: tuple[str, ...] = ()
+    """For `data_quality`."""
+    names: Mapping[str, tuple[str, ...]] = {}
+    """Attributes by code."""
+    missing_weight: float = 0.0
+    """Share of the model's weight that lies in attributes which this contact does not have, 0 to 1."""
+    suffices: bool = True
+    """Whether enough is known for an answer."""
+
+    def with_unknown(self, names: Collection[str]) -> "InputQuality":
+        """Add attributes that the model never saw."""
+        if not names:
+            return self
+        listed = {**self.names, "unknown_attributes": tuple(sorted(names)[:MOST_NAMES])}
+        codes = [code for code in CODES if code in listed]
+        return self._replace(codes=(*codes, *(code for code in self.codes if code not in CODES)), names=listed)
+
+
+UNDERSTOOD = InputQuality()
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """The inputs of one version as its training saw them; all vectors have shape (p,)."""
+
+    fill: Vector
+    """What stands in for a missing value; NaN: that it is missing was learned from."""
+    low: Vector
+    """Smallest number seen in training; NaN for what is no number."""
+    high: Vector
+    weight: Vector
+    """Share of the model's importance; sums to 1, or to 0 for a model that looks at nothing."""
+    known: tuple[str, ...]
+    """Every attribute that the training saw, those it left out too."""
+
+    @classmethod
+    def of(
+        cls,
+        feature_set: FeatureSet,
+        values: Matrix,
+        labels: Vector,
+        owner: NDArray[np.integer],
+        *,
+        known: Collection[str],
+    ) -> "Inputs":
+        """Learn what the inputs look like; the weights are added once the model is fitted.
+
+        Eleven empty cells among seven thousand say nothing, but trees would learn whatever those eleven did. Where
+        too few contacts lack a value, its middle stands in for it.
+
+        Args:
+            feature_set: of the columns.
+            values: the training matrix, shape (n, p).
+            labels: 0.0 or 1.0, shape (n,).
+            owner: contact of each row, shape (n,).
+            known: names of all attributes that the training saw.
+        """
+        p = values.shape[1]
+        fill, low, high = np.full(p, np.nan), np.full(p, np.nan), np.full(p, np.nan)
+        for column, feature in enumerate(feature_set.features):
+            numbers = values[:, column]
+            missing = np.isnan(numbers)
+            present = numbers[~missing]
+            if not len(present):
+                continue
+            if not _is_taught(missing, labels, owner):
+                fill[column] = _middle(present, is_category=feature.is_categorical or feature.kind == "boolean")
+            if feature.kind in ("numeric", "date"):
+                low[column], high[column] = present.min(), present.max()
+        return cls(fill, low, high, np.zeros(p), tuple(sorted(known)))
+
+    def weighed(self, importance: Vector) -> "Inputs":
+        """Add how much of the model each column is, any unit, shape (p,)."""
+        total = float(importance.sum())
+        weight = importance / total if total > 0 else np.zeros(len(self.fill))
+        return Inputs(self.fill, self.low, self.high, weight, self.known)
+
+    def filled(self, values: Matrix) -> Matrix:
+        """Put in what stands in for missing values; the matrix itself is not changed."""
+        return np.where(np.isnan(values) & ~np.isnan(self.fill), self.fill, values)
+
+    def qualities(
+        self, feature_set: FeatureSet, pasts: Pasts, cutoffs: NDArray[np.int64], values: Matrix
+    ) -> list[InputQuality]:
+        """Name what a model does not understand of each contact.
+
+        Args:
+            feature_set: of the columns.
+            pasts: one row a contact.
+            cutoffs: microseconds, shape (len(pasts),).
+            values: the matrix as the engine gave it, shape (len(pasts), p).
+        """
+        found: list[InputQuality] = [UNDERSTOOD] * len(values)
+        columns = [column for column, feature in enumerate(feature_set.features) if feature.attribute]
+        if not columns:
+            return found
+        features = feature_set.features
+        mine = values[:, columns]
+        missing = np.isnan(mine)
+        reach = SLACK * (self.high - self.low)
+        outside = (mine < (self.low - reach)[columns]) | (mine > (self.high + reach)[columns])
+        count = np.array(
+            [len(features[column].categories) if features[column].is_categorical else -1 for column in columns]
+        )
+        unseen = (count >= 0) & (mine == count)
+        for row in np.flatnonzero((missing | outside | unseen).any(axis=1)).tolist():
+            names: dict[str, list[str]] = {}
+            for place, column in enumerate(columns):
+                code = ""
+                if missing[row, place]:
+                    is_there = _is_filled_in(pasts, features[column].attribute or "", row, int(cutoffs[row]))
+                    code = "unreadable_values" if is_there else "missing_attributes"
+                elif unseen[row, place]:
+                    code = "unseen_categories"
+                elif outside[row, place]:
+                    code = "out_of_range"
+                if code:
+                    names.setdefault(code, []).append(features[column].attribute or "")
+            found[row] = self._quality(names, columns, missing[row], (outside | unseen)[row], pasts, row)
+        return found
+
+    def _quality(
+        self,
+        names: Mapping[str, list[str]],
+        columns: list[int],
+        missing: NDArray[np.bool_],
+        strange: NDArray[np.bool_],
+        pasts: Pasts,
+        row: int,
+    ) -> InputQuality:
+        weight = self.weight[columns]
+        unknown = float(weight[missing].sum())
+        untaught = float(weight[missing & ~np.isnan(self.fill[columns])].sum())
+        nothing = bool(missing.all()) and pasts.offsets[row] == pasts.offsets[row + 1]
+        codes = [code for code in CODES if code in names]
+        if float(weight[strange].sum()) >= DRIFTED:
+            codes.append("drifted_inputs")
+        listed = {code: tuple(sorted(names[code])[:MOST_NAMES]) for code in CODES if code in names}
+        return InputQuality(tuple(codes), listed, round(unknown, 4), not nothing and untaught <= MOST_MISSING)
+
+    def to_json(self) -> dict[str, Any]:
+        """Write as plain values; NaN as None."""
+        return {
+            **{name: [None if np.isnan(x) else x for x in getattr(self, name).tolist()] for name in _VECTORS},
+            "known": list(self.known),
+        }
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> "Inputs":
+        """Read what `to_json` wrote."""
+        vectors = {name: np.array([np.nan if x is None else float(x) for x in fields[name]]) for name in _VECTORS}
+        return cls(**vectors, known=tuple(fields["known"]))
+
+
+_VECTORS = ("fill", "low", "high", "weight")
+
+
+def _is_taught(missing: NDArray[np.bool_], labels: Vector, owner: NDArray[np.integer]) -> bool:
+    """Whether enough contacts of both kinds lack a value, and enough have one, to learn from that it is missing."""
+    return all(
+        len(np.unique(owner[lacking & (labels == label)])) >= LEAST_MISSING
+        for lacking in (missing, ~missing)
+        for label in (0.0, 1.0)
+    )
+
+
+def _middle(present: Vector, *, is_category: bool) -> float:
+    if not is_category:
+        return float(np.median(present))
+    codes, counts = np.unique(present, return_counts=True)
+    return float(codes[np.argmax(counts)])
+
+
+def _is_filled_in(pasts: Pasts, attribute: str, row: int, cutoff: int) -> bool:
+    stored = pasts.attributes.get(attribute)
+    if stored is None:
+        return False
+    entry = int(entry_at(stored, np.array([row], dtype=np.int32), np.array([cutoff]))[0])
+    return entry >= 0 and not is_missing(stored.value[entry])

@@ -1,0 +1,96 @@
+from dataclasses import dataclass, field
+from typing import Any
+
+from foretell.reporting import report_lines
+
+
+@dataclass(frozen=True)
+class FakeReport:
+    leaks: tuple[str, ...] = ()
+    slope: dict[str, float] = field(default_factory=lambda: {"value": 1.0, "low": 0.9, "high": 1.1})
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "winner": "trees of 7 leaves",
+            "grade": "B",
+            "usable": True,
+            "data": {"frames": 77_570, "contacts": 8_124, "positive_contacts": 902, "judged_base_rate": 0.11},
+            "candidates": [
+                {"label": "constant", "log_loss": 0.17812},
+                {"label": "trees of 7 leaves", "log_loss": 0.14571, "served": True},
+            ],
+            "figures": {
+                "auc": {"value": 0.837, "low": 0.8215, "high": None},
+                "lift_at_10_percent": {"value": 3.7, "low": 3.0, "high": 4.0},
+                "calibration_slope": self.slope,
+                "auc_with_suspects": 0.95,
+            },
+            "importance": [["email_clicked_30d", 0.5], ["country", 0.2]],
+            "leaks": list(self.leaks),
+            "left_out": [
+                {"name": "age", "reason": "not dated", "remedy": "--static age,size"},
+                {"name": "size", "reason": "not dated", "remedy": "--static age,size"},
+                {"name": "name", "reason": "personal", "remedy": None},
+            ],
+            "notes": ["Figures come from 5 blocks."],
+        }
+
+
+@dataclass(frozen=True)
+class FakePublished:
+    promoted: bool = True
+    reason: str = "first version"
+    version: str = "3"
+    report: FakeReport = FakeReport(("Lead: Tags: its value alone predicts the outcome with an AUC of 0.97",))
+
+
+def test_the_first_page_says_in_words_what_was_found_whether_to_trust_it_and_what_to_do() -> None:
+    lines = report_lines(FakePublished(), "acme.scoring.customer")
+
+    assert lines[0] == "acme.scoring.customer version 3: grade B, served by trees of 7 leaves"
+    assert "  8,124 contacts were looked at; 902 of them had the outcome." in lines
+    assert "  Of the tenth with the highest score, 41 in 100 reach the outcome, against 11 on average." in lines
+    assert "  It looks most at: email_clicked_30d, country." in lines
+    assert "  Grade B: clearly better than the best plain rule." in lines
+    assert "  Of two contacts, one with and one without the outcome, it puts the right one first in 84 of 100." in lines
+    assert "  The chances are as exact as could be measured: of contacts with 20 %, about 20 in 100 reach it." in lines
+    assert "  age, size: not dated (--static age,size)" in lines
+    assert "  name: personal" in lines
+    assert "  Promoted: first version." in lines
+    assert not any("log loss" in line or "frames" in line for line in lines)
+
+
+def test_a_suspect_is_asked_about_with_both_commands_and_both_figures() -> None:
+    lines = report_lines(FakePublished(), "acme.scoring.customer")
+
+    at = lines.index("To be answered by you")
+    assert lines[at + 1].startswith("  Is Lead: Tags known before the outcome? Lead: Tags: its value alone predicts")
+    assert lines[at + 2] == (
+        "    It was left out. Yes: train again with --allow 'Lead: Tags'. No: --forbid 'Lead: Tags'."
+    )
+    assert lines[at + 3] == (
+        "  Ranking (AUC; 0.5 is chance, 1 is perfect): 0.84 without, 0.95 with what is asked about."
+    )
+
+
+def test_chances_that_are_not_exact_are_not_to_be_promised() -> None:
+    report = FakeReport(slope={"value": 1.32, "low": 1.15, "high": 1.5})
+
+    lines = report_lines(FakePublished(report=report), "acme.scoring.customer")
+
+    assert "  The order can be used; the chances are not exact: do not promise one as a number." in lines
+
+
+def test_every_figure_follows_when_asked() -> None:
+    lines = report_lines(FakePublished(), "acme.scoring.customer", details=True)
+
+    assert "frames             77,570" in lines
+    assert "label              log loss  served" in lines
+    assert "trees of 7 leaves  0.1457    yes" in lines
+    assert "auc                 0.837 (0.8215 to -)" in lines
+
+
+def test_a_version_that_was_not_promoted_says_why() -> None:
+    lines = report_lines(FakePublished(promoted=False, reason="no usable signal"), "acme.scoring.customer")
+
+    assert "  Not promoted: no usable signal." in lines
