@@ -33,7 +33,7 @@ class Failures:
     _failed: Alone = field(default_factory=Alone)
 
     def is_suspect(self, source_id: str, address: str, *, remembered: bool) -> bool:
-        """Tell whether a request is to stand in the line of those who failed too often.
+        """Whether a request is to stand in the line of those who failed too often.
 
         Args:
             source_id: from the path.

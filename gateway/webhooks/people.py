@@ -146,7 +146,7 @@ class Directory:
         return any(identity in self.erased and not self._is_shared(identity) for identity in person.hashes)
 
     def is_shared(self, person: Person) -> bool:
-        """Tell whether nothing is known of a person but an address that many have."""
+        """Whether nothing is known of a person but an address that many have."""
         alone = person.contact_id is None and all(map(self._is_shared, person.identities))
         return alone and bool(person.identities) and self.find(person) is None
 

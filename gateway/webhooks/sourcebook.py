@@ -99,7 +99,7 @@ class SourceBook:
         return known
 
     def remembers(self, source_id: str) -> bool:
-        """Tell whether this was a source's address when it was last looked up; the store is not asked."""
+        """Whether this was a source's address when it was last looked up; the store is not asked."""
         with self._turn:
             found = self._known.get(source_id)
         return found is not None and found[1] is not None

@@ -215,7 +215,7 @@ def _timed(told: Sequence[Sighting]) -> list[tuple[Sighting, str]]:
 
 
 def _beside(at: Microseconds, burst: Sequence[Microseconds]) -> bool:
-    """Tell whether all links were followed about then: an open or an unsubscription of that moment is no human's."""
+    """Whether all links were followed about then: an open or an unsubscription of that moment is no human's."""
     place = bisect_left(burst, at - APART)
     return place < len(burst) and burst[place] <= at + APART
 
