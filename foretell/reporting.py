@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from foretell.showing import aligned
 from shared.evaluation.bootstrap import Interval
-from shared.evaluation.grade import calibration_holds
+from shared.evaluation.grade import TOO_GOOD_AUC, calibration_holds
 
 if TYPE_CHECKING:
     from shared.training.publish import Published
@@ -78,6 +78,9 @@ def _trust(report: Figures) -> Iterator[str]:
     if _middle(ranking) is not None:
         pairs = _in_a_hundred(_middle(ranking) or 0.0)
         yield f"Of two contacts, one with and one without the outcome, it puts the right one first in {pairs} of 100."
+    area = _middle(report["figures"].get("auc"))
+    if area is not None and area >= TOO_GOOD_AUC:
+        yield "It is too good to be true, though: a column may know the outcome; look at what it looks at most."
     slope = report["figures"].get("calibration_slope")
     if _is_interval(slope) and None not in (slope["low"], slope["high"]):
         yield (
@@ -88,15 +91,32 @@ def _trust(report: Figures) -> Iterator[str]:
 
 
 def _questions(report: Figures) -> Iterator[str]:
-    suspects = [(match["name"] if (match := _SUSPECT.match(leak)) else leak, leak) for leak in report.get("leaks", ())]
-    for column, leak in suspects:
-        named = shlex.quote(column)
+    """Ask about each column that may know the future, say what was done, and what either answer is worth."""
+    left_out, kept = report.get("leaks", ()), report.get("questioned", ())
+    for leak in left_out:
+        column = _column(leak)
         yield f"Is {column} known before the outcome? {leak}."
+        named = shlex.quote(column)
         yield f"  It was left out. Yes: train again with --allow {named}. No: --forbid {named}."
-    without, with_them = _middle(report["figures"].get("auc")), _middle(report["figures"].get("auc_with_suspects"))
-    if suspects and without is not None and with_them is not None:
-        both = f"{without:.2f} without, {with_them:.2f} with what is asked about"
-        yield f"Ranking (AUC; 0.5 is chance, 1 is perfect): {both}."
+    for leak in kept:
+        column = _column(leak)
+        yield f"Is {column} known before the outcome? {leak}."
+        named = shlex.quote(column)
+        yield f"  It was kept. No: train again with --forbid {named}. Yes: --allow {named}."
+    figures = report["figures"]
+    now, more = _middle(figures.get("auc")), _middle(figures.get("auc_with_suspects"))
+    less = _middle(figures.get("auc_without_questioned"))
+    if left_out and now is not None and more is not None:
+        yield f"Ranking (AUC; 0.5 is chance, 1 is perfect): {now:.2f} without, {more:.2f} with what was left out."
+    if kept and now is not None and less is not None:
+        yield f"Ranking (AUC; 0.5 is chance, 1 is perfect): {now:.2f} with, {less:.2f} without what was kept."
+    if left_out or kept:
+        yield "An answer counts for every later training of this outcome."
+
+
+def _column(leak: str) -> str:
+    match = _SUSPECT.match(leak)
+    return match["name"] if match else leak
 
 
 def _next(published: "Published", report: Figures, *, details: bool) -> Iterator[str]:

@@ -21,14 +21,15 @@ from shared.store import Database, VersionRow
 from shared.training.candidates import calibrated
 from shared.training.card import card
 from shared.training.choices import Choices, Progress, silent
-from shared.training.columns import chosen_columns, inputs_of, questions
-from shared.training.competition import Competition, auc_with, compete
+from shared.training.columns import chosen_columns, inputs_of
+from shared.training.competition import Competition, compete
 from shared.training.gating import NO_NEWER_FRAMES, Newer, compared
 from shared.training.material import Material, material, order_notes
 from shared.training.plots import plots
 from shared.training.problem import Problem
 from shared.training.publish import Fitted, Published, SettingsRegistry, digest_of_data, publish
 from shared.training.report import Report, report
+from shared.training.suspects import other_rankings
 
 CAPABILITY = "scoring"
 ONE_MOMENT_GRADE: Grade = "C"
@@ -134,12 +135,7 @@ def fitted(
     )
     competition = compete(problem, progress=lambda text, part: progress(text, 0.2 + 0.55 * part))
     progress("comparing with the suspected columns", 0.78)
-    suspected = chosen.suspected
-    with_suspects = (
-        auc_with(problem, Columns(suspected.names, suspected.categorical), chosen.suspected_values)
-        if chosen.suspects
-        else None
-    )
+    rankings = other_rankings(problem, chosen, chosen.suspected_values)
     progress("fitting on all frames", 0.85)
     learner = competition.winner.refit().learner
     rows = competition.judged
@@ -154,9 +150,10 @@ def fitted(
         competition,
         importance=importance,
         leaks=chosen.suspects,
+        questioned=chosen.questioned,
         left_out=chosen.left_out,
-        notes=[*order_notes(stuff), *questions(chosen)],
-        auc_with_suspects=with_suspects,
+        notes=order_notes(stuff),
+        other_rankings=rankings,
         most=ONE_MOMENT_GRADE if stuff.one_moment else "A",
     )
     model = ScoringModel(
