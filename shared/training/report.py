@@ -115,7 +115,7 @@ def report(
     best_other = least([constant, *others], lambda other: other.mean())
     over_rule = skill(loss, _plain_loss(competition, problem.labels, constant), owner)
     positives = len(np.unique(problem.owner[problem.labels == 1]))
-    found = signal(labels, margin, owner, problem.blocks)
+    found = signal(labels, margin, owner, problem.blocks, chained=problem.chained)
     figures = _figures(labels, margin, owner)
     slope = figures["calibration_slope"]
     assert isinstance(slope, Interval)  # noqa: S101 - resampled, as every figure of `_figures` is
