@@ -91,15 +91,18 @@ def churn_table_of_noise(seed: int, *, rows: int = 800) -> ChurnMaterial:
     return churn_material(GONE, table(draw.random(rows) < 0.25, meaningless(draw, rows)), now=NOW)
 
 
-def contract_noise(seed: int, *, contacts: int = 800, length: int = 420) -> ChurnMaterial:
-    """Everybody leaves at the same constant rate."""
+def contract_noise(seed: int, *, contacts: int = 800, length: int = 420, reasoned: bool = False) -> ChurnMaterial:
+    """Everybody leaves at the same constant rate; on request with a column that was filled in when somebody left."""
     draw = np.random.default_rng(seed)
     facts, rows = {}, []
     for number in range(contacts):
         name, begins, stays = f"c{number:04d}", draw.uniform(0, length), draw.exponential(200)
         at = START + int(begins * DAY)
         plan, size = ("a", "b")[draw.integers(0, 2)], int(draw.integers(0, 4))
-        facts[name] = ContactFacts(at, attributes=(DatedValue("plan", at, plan), DatedValue("size", at, size)))
+        values = [DatedValue("plan", at, plan), DatedValue("size", at, size)]
+        if reasoned:
+            values.append(DatedValue("churn_reason", at, "price" if begins + stays < length else "none"))
+        facts[name] = ContactFacts(at, attributes=tuple(values))
         rows.append(_event(name, "subscription_started", begins))
         if begins + stays < length:
             rows.append(_event(name, "subscription_cancelled", begins + stays))

@@ -1,6 +1,5 @@
 """Tables with columns that know the future, or look as if they did: they are asked about, and the rest is unchanged."""
 
-
 import pytest
 from numpy.testing import assert_array_equal
 
@@ -59,6 +58,20 @@ def test_a_churn_table_asks_the_same_question_with_both_figures() -> None:
     assert isinstance(without, Interval)
     assert isinstance(with_it, float)
     assert without.value < with_it - 0.03
+
+
+def test_a_contract_with_a_reason_for_leaving_is_asked_about_with_both_figures() -> None:
+    stuff = made.contract_noise(1, contacts=500, reasoned=True)
+    until = stuff.closed.until
+    assert until is not None
+
+    report = churn_fitted(stuff, now=until).report
+
+    assert [leak.split(":")[0] for leak in report.leaks] == ["churn_reason"]
+    without, with_it = report.figures["auc"], report.figures["auc_with_suspects"]
+    assert isinstance(without, Interval)
+    assert isinstance(with_it, float)
+    assert without.value < 0.6 < 0.7 < with_it
 
 
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow), pytest.param(3, marks=pytest.mark.slow)])
