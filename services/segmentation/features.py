@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.features import Feature, FeatureSet, LeftOut, learn
+from shared.features.names_in_words import SENT
 from shared.timeline import Pasts
 
 RECENCY, FREQUENCY, MONEY, EVIDENCE = "recency", "frequency", "money", "evidence"
@@ -23,8 +24,6 @@ MOST_TYPES = 5
 LEAST_SHARE = 0.02
 """Share of the contacts below which a type of event tells groups nothing."""
 PURCHASES = ("order_placed", "deal_won", "subscription_renewed", "subscription_started")
-SENT = frozenset({"email_sent", "email_delivered", "email_bounced", "campaign_mailed", "email_opened_unverified"})
-"""What is done to contacts, or by machines: never a sign of how they behave."""
 ANSWERS = (("email_opened", "email_delivered"), ("email_clicked", "email_delivered"), ("email_clicked", "email_sent"))
 
 

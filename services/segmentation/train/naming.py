@@ -12,7 +12,7 @@ import numpy as np
 from services.segmentation.features import FREQUENCY, LEADING, MONEY, RECENCY
 from services.segmentation.train.profiles import Profile, Trait
 from services.segmentation.train.standing import CLEAR, LATELY_DAYS, LEAST_REGULAR, Standing, standings, typical
-from shared.features.phrases import attribute_name, event_name, event_names
+from shared.features.names_in_words import attribute_name, event_name, event_names
 from shared.ties import least, rounded
 
 LONG_DAYS = 365.0

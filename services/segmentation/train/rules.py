@@ -11,7 +11,7 @@ from services.segmentation.train.finding import Found
 from services.segmentation.train.naming import last_days, people
 from services.segmentation.train.profiles import Profile
 from shared.features import FeatureSet
-from shared.features.phrases import event_name
+from shared.features.names_in_words import event_name
 
 Matrix = NDArray[np.float64]
 

@@ -1,0 +1,64 @@
+"""What everybody expects of a feature: that a longer silence speaks for leaving, and a newer order against it.
+
+Only behaviour that is the contact's own and welcome has such a direction. An attribute has none, nor has what was sent
+to the contact, a return, a complaint, an hour of the day, or how long somebody is known.
+"""
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.features.feature import Feature, Kind
+from shared.features.names_in_words import SENT, UNWELCOME
+from shared.features.phrases import EVEN_TREND
+
+Hoped = Literal["staying", "reaching"]
+"""What a contact's own activity is hoped to lead to: that it stays, or that it reaches the outcome."""
+
+_RISING: tuple[Kind, ...] = ("count", "active_days", "value_sum", "distinct", "trend")
+"""More of it is livelier; `value_mean` and `value_max` are no livelier."""
+_FALLING: tuple[Kind, ...] = ("days_since_last", "gap_mean", "overdue")
+_FIXED: dict[Kind, float] = {"overdue": 1.0, "trend": 0.0}
+"""Where usual is, whatever the others do."""
+
+
+def liveliness(feature: Feature, value: float, middle: float) -> int:
+    """Return 1 for a value that everybody takes for a sign of life, -1 for one of silence, 0 where nothing is expected.
+
+    Args:
+        feature: the column.
+        value: of a contact; NaN where there is nothing to say.
+        middle: of the population; NaN where it has none.
+
+    >>> liveliness(Feature("r", "days_since_last", "days", "r", "order_placed"), 400.0, 40.0)
+    -1
+    """
+    if feature.counts_mailings or feature.type in SENT or feature.type in UNWELCOME:
+        return 0
+    if feature.kind in _FALLING and np.isnan(value):
+        return -1
+    usual = _FIXED.get(feature.kind, middle)
+    if feature.kind not in (*_RISING, *_FALLING) or np.isnan(value) or np.isnan(usual):
+        return 0
+    if feature.kind == "trend" and abs(value) <= EVEN_TREND:
+        return 0
+    beyond = int(np.sign(value - usual))
+    return beyond if feature.kind in _RISING else -beyond
+
+
+def middles(edges: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the middle of each feature, shape (p,), from the nine inner edges of its deciles, shape (p, 9)."""
+    return edges[:, 4]
+
+
+def aside(hoped: Hoped, *, raises: bool) -> str:
+    """Say that the data has a value so, though nobody expects it.
+
+    Args:
+        hoped: what activity is hoped to lead to.
+        raises: whether the reason raises the quantity that is explained: the risk, or the chance.
+    """
+    if hoped == "staying":
+        return f" (in your data, beside all else, a sign of {'leaving' if raises else 'staying'})"
+    return f" (in your data, beside all else, it {'raises' if raises else 'lowers'} the chance)"
