@@ -5,7 +5,7 @@ mailings, kinds of things, chosen attributes) counts a third as much: docs/adr/0
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,6 +67,8 @@ def segmentation_features(
     spread = _spread(pasts)
     leading = leading_type(pasts, spread)
     features = [*_leading_features(pasts, leading), *_manner_features(pasts, leading, spread)]
+    if leading is None and SENT & {*spread}:
+        features = [replace(feature, counts_mailings=feature.type is None) for feature in features]
     if not attributes:
         return Declared(FeatureSet(tuple(features)), leading)
     others = [name for name in pasts.attributes if name not in attributes]
