@@ -19,6 +19,8 @@ Hoped = Literal["staying", "reaching"]
 _RISING: tuple[Kind, ...] = ("count", "active_days", "value_sum", "distinct", "trend")
 """More of it is livelier; `value_mean` and `value_max` are no livelier."""
 _FALLING: tuple[Kind, ...] = ("days_since_last", "gap_mean", "overdue")
+MOSTLY = 0.5
+"""Share that lacks a value, from which nothing is expected of those who have one."""
 _FIXED: dict[Kind, float] = {"overdue": 1.0, "trend": 0.0}
 """Where usual is, whatever the others do."""
 
@@ -29,27 +31,32 @@ def liveliness(feature: Feature, value: float, middle: float) -> int:
     Args:
         feature: the column.
         value: of a contact; NaN where there is nothing to say.
-        middle: of the population; NaN where it has none.
+        middle: of the population; NaN where most have none, so that to have none is no sign.
 
     >>> liveliness(Feature("r", "days_since_last", "days", "r", "order_placed"), 400.0, 40.0)
     -1
     """
     if feature.counts_mailings or feature.type in SENT or feature.type in UNWELCOME:
         return 0
-    if feature.kind in _FALLING and np.isnan(value):
-        return -1
-    usual = _FIXED.get(feature.kind, middle)
-    if feature.kind not in (*_RISING, *_FALLING) or np.isnan(value) or np.isnan(usual):
+    if feature.kind not in (*_RISING, *_FALLING) or np.isnan(middle):
         return 0
+    if np.isnan(value):
+        return -1 if feature.kind in _FALLING else 0
+    usual = _FIXED.get(feature.kind, middle)
     if feature.kind == "trend" and abs(value) <= EVEN_TREND:
         return 0
     beyond = int(np.sign(value - usual))
     return beyond if feature.kind in _RISING else -beyond
 
 
-def middles(edges: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the middle of each feature, shape (p,), from the nine inner edges of its deciles, shape (p, 9)."""
-    return edges[:, 4]
+def middles(edges: NDArray[np.float64], shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the middle of each feature in a reference, shape (p,); NaN where most have none.
+
+    Args:
+        edges: nine inner edges of each feature's deciles, shape (p, 9).
+        shares: of the reference in each of the ten bins, then missing, shape (p, 11).
+    """
+    return np.where(shares[:, -1] > MOSTLY, np.nan, edges[:, 4])
 
 
 def aside(hoped: Hoped, *, raises: bool) -> str:

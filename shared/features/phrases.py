@@ -15,6 +15,8 @@ from shared.features.quantities import days, given_number, money, number, share,
 EVEN_TREND = 0.1
 """Log ratio up to which as many is said."""
 EVER = span(None)
+MANY_GAPS = 10
+"""Usual gaps from which nobody counts them."""
 JUST_DUE = (0.9, 1.1)
 """Times the usual gap that are called just passed."""
 
@@ -133,9 +135,14 @@ def _overdue(feature: Feature, value: float) -> str:
     between = f"the usual gap between {_many(feature)}"
     if JUST_DUE[0] <= value <= JUST_DUE[1]:
         return f"{upper(between)} has just passed"
-    if value < 1:
-        return share(value, between, "has passed") if value > 0 else f"{upper(between)} has only begun"
-    return f"{number(round(value, 1))} times {between} has passed"
+    if value > MANY_GAPS:
+        return f"More than {MANY_GAPS} times {between} has passed"
+    if value > 1:
+        return f"{number(round(value, 1))} times {between} has passed"
+    # The gap counts as a day at least.
+    return (
+        share(value, f"{between} (a day at least)", "has passed") if value > 0 else f"{upper(between)} has only begun"
+    )
 
 
 def _hour_share(feature: Feature, value: float) -> str:

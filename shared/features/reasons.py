@@ -32,7 +32,7 @@ class Expected:
 
     hoped: Hoped
     middles: NDArray[np.float64]
-    """Middle of each column in the population, shape (p,); NaN where it has none."""
+    """Middle of each column in the population, shape (p,); NaN where nothing is expected."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,7 +178,7 @@ def _not_eligible(model: ChurnModel, answer: Scored) -> Scored:
 
 
 def _expected(model: ChurnModel) -> Expected:
-    return Expected("staying", middles(model.reference.edges))
+    return Expected("staying", middles(model.reference.edges, model.reference.shares))
 
 
 class _Explained(NamedTuple):
