@@ -99,6 +99,11 @@ def event_names(name: str | None) -> str:
     return _NAMES[name][1] if name in _NAMES else f"{event_name(name)} events"
 
 
+def is_known_type(name: str) -> bool:
+    """Whether a type of event is one that has words here."""
+    return name in _NAMES
+
+
 def upper(words: str) -> str:
     """Begin with a capital letter and leave the rest."""
     return words[:1].upper() + words[1:]

@@ -16,6 +16,7 @@ from services.segmentation.train.standing import (
     LATELY_DAYS,
     LEAST_REGULAR,
     LONG_DAYS,
+    MOST_OCCASIONAL,
     Standing,
     standings,
     typical,
@@ -117,7 +118,9 @@ def _rhythm(profile: Profile, standing: Standing, leading: str | None) -> str:
         return f"occasional {who}" if ago <= 0 and last_days(profile) <= LATELY_DAYS[1] else f"fading {who}"
     if standing.often > 0:
         return f"{'very ' if standing.often > 1 else ''}frequent {who}"
-    if typical(profile, FREQUENCY) >= LEAST_REGULAR and (often >= 0 or (ago <= -CLEAR / 2 and often > -CLEAR)):
+    count = typical(profile, FREQUENCY)
+    in_rhythm = often >= 0 or (ago <= -CLEAR / 2 and often > -CLEAR) or count >= MOST_OCCASIONAL
+    if count >= LEAST_REGULAR and in_rhythm:
         return f"regular {who}"
     return f"recent occasional {who}" if ago <= -CLEAR / 2 else f"occasional {who}"
 

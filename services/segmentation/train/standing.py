@@ -21,6 +21,8 @@ GAPS = 1.5
 """Usual gaps between events after which somebody is not regular any more."""
 LEAST_REGULAR = 2.0
 """Events a year without which there is no rhythm."""
+MOST_OCCASIONAL = 12.0
+"""Events a year from which nobody is called occasional, however often others come."""
 LEAST_FREQUENT = (6.0, 9.0)
 """Events a year below which nobody is called frequent, and very frequent."""
 TWICE = 2.0

@@ -12,6 +12,7 @@ from services.segmentation.train.standing import (
     LEAST_FREQUENT,
     LEAST_REGULAR,
     LONG_DAYS,
+    MOST_OCCASIONAL,
     Standing,
     overall,
     typical,
@@ -81,8 +82,8 @@ def _is_rhythm(word: str, profile: Profile, standing: Standing) -> bool:
         "very frequent": standing.lately and often >= max(usual, LEAST_FREQUENT[1]),
         "frequent": standing.lately and often >= max(usual, LEAST_FREQUENT[0]),
         "regular": standing.lately and often >= LEAST_REGULAR,
-        "recent occasional": last <= LATELY_DAYS[0],
-        "occasional": last <= LATELY_DAYS[1],
+        "recent occasional": last <= LATELY_DAYS[0] and often < MOST_OCCASIONAL,
+        "occasional": last <= LATELY_DAYS[1] and often < MOST_OCCASIONAL,
         "fading": not standing.lately,
     }.get(word, False)
 

@@ -122,6 +122,12 @@ def test_the_same_groups_have_the_same_names() -> None:
     assert len(set(names(groups, leading=ORDER))) == 8
 
 
+def test_nobody_is_occasional_who_comes_every_month() -> None:
+    monthly = of_medians(14.0, 17.0, 80.0, 0.1, -0.7, 0.0)
+
+    assert names([monthly], leading=ORDER) == ["Regular buyers"]
+
+
 def test_frequent_is_only_who_does_it_every_other_month() -> None:
     often = of_medians(20.0, 5.0, 80.0, -0.3, 0.9, 0.0)
 
