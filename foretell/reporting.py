@@ -115,8 +115,8 @@ def _questions(report: Figures) -> Iterator[str]:
     without, with_them = _middle(report["figures"].get("auc")), _middle(report["figures"].get("auc_with_suspects"))
     if report.get("leaks") and without is not None and with_them is not None:
         yield (
-            f"Of two contacts the right one comes first in {_in_a_hundred(without)} of 100 without what is asked about, "
-            f"in {_in_a_hundred(with_them)} with it."
+            f"Of two contacts the right one comes first in {_in_a_hundred(without)} of 100 without what is asked "
+            f"about, in {_in_a_hundred(with_them)} with it."
         )
 
 

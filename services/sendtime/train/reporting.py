@@ -167,8 +167,8 @@ def _notes_of_answers(learned: Learned, positives: int) -> list[str]:
     timing, found = learned.timing, learned.judged
     hierarchy, trees = (float(loss_of(found, margins).mean()) for margins in (found.hierarchy, found.trees))
     notes = [
-        f"Trees on top of averages (everybody, people alike, the contact) "
-        f"{'serve' if found.trees_serve else 'do not serve'}: log loss {trees:.4f} against {hierarchy:.4f} of the averages alone.",
+        f"Trees on top of averages (everybody, people alike, the contact) {'serve' if found.trees_serve else 'do not'}"
+        f"{'' if found.trees_serve else ' serve'}: log loss {trees:.4f}, averages alone {hierarchy:.4f}.",
         "It was judged on two stretches of time, each by what was known when it began; what answers now has learned "
         "from all sends.",
     ]

@@ -94,7 +94,7 @@ def test_send_time_is_not_graded_as_an_order_of_contacts() -> None:
 
 
 def test_many_columns_that_were_left_out_are_counted_and_named_in_the_details() -> None:
-    report = FakeReport(left=tuple(f"order_placed_{days}d" for days in (7, 30, 90, 365, 730)) + ("days_known", "plan"))
+    report = FakeReport(left=(*(f"order_placed_{days}d" for days in (7, 30, 90, 365, 730)), "days_known", "plan"))
 
     short = report_lines(FakePublished(report=report), "acme.scoring.customer")
     long = report_lines(FakePublished(report=report), "acme.scoring.customer", details=True)
