@@ -26,8 +26,8 @@ from shared.features import (
     ReasonPart,
     Things,
     matrix,
-    middles,
     truncated,
+    usual_values,
 )
 from shared.features.names_in_words import UNWELCOME
 from shared.learners import Learner, learner_from_json
@@ -175,7 +175,7 @@ class ScoringModel:
         """What is expected of behaviour: nothing where the outcome is an attribute, or something nobody hopes for."""
         if self.horizon_days is None or UNWELCOME & {*self.reached_by}:
             return None
-        return Expected("reaching", middles(self.reference.edges, self.reference.shares))
+        return Expected("reaching", usual_values(self.reference.edges, self.reference.shares))
 
     def require_whole(self) -> None:
         """Answer once, and check that learner, features and reference fit each other.

@@ -1,7 +1,7 @@
 """The only place that turns a past into numbers: declared features, one vectorised engine, phrases."""
 
 from shared.features.engine import matrix, truncated
-from shared.features.expectations import middles
+from shared.features.expectations import usual_values
 from shared.features.feature import Feature, Kind
 from shared.features.feature_set import ENGINE_VERSION, FeatureSet
 from shared.features.inputs import UNDERSTOOD, InputQuality, Inputs
@@ -24,8 +24,8 @@ __all__ = [
     "Things",
     "learn",
     "matrix",
-    "middles",
     "phrase",
     "readable_value",
     "truncated",
+    "usual_values",
 ]

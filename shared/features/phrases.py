@@ -156,6 +156,8 @@ def _weekend(feature: Feature, value: float) -> str:
 def _part(feature: Feature, value: float, when: str) -> str:
     if np.isnan(value):
         return f"No {_one(feature)} {EVER}"
+    if value == 0:
+        return f"No {_one(feature)} {when}"
     many = _one(feature) if feature.type is None and not feature.counts_mailings else _many(feature)
     return share(value, many, when)
 

@@ -31,8 +31,8 @@ class Expected:
     """What everybody expects of behaviour, where the direction is known."""
 
     hoped: Hoped
-    middles: NDArray[np.float64]
-    """Middle of each column in the population, shape (p,); NaN where nothing is expected."""
+    usual: NDArray[np.float64]
+    """From where to where each column is nothing special, shape (p, 2); NaN where nothing is expected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,8 @@ class Things:
         if expected is None:
             return False
         hopeful = -sign if expected.hoped == "staying" else sign
-        found = liveliness(self.feature_set.features[column], value, float(expected.middles[column]))
+        low, high = expected.usual[column].tolist()
+        found = liveliness(self.feature_set.features[column], value, (low, high))
         return found * hopeful < 0
 
 

@@ -9,7 +9,7 @@ from services.churn.model.churn import ChurnModel, cumulative_hazard
 from services.churn.model.periods import Matrix
 from services.churn.model.value import value_rates
 from shared.contracts.prediction import Band, Source, Status
-from shared.features import UNDERSTOOD, Expected, InputQuality, ReasonPart, matrix, middles, truncated
+from shared.features import UNDERSTOOD, Expected, InputQuality, ReasonPart, matrix, truncated, usual_values
 from shared.timeline import Pasts
 from shared.timeline.risk import recently_active
 
@@ -178,7 +178,7 @@ def _not_eligible(model: ChurnModel, answer: Scored) -> Scored:
 
 
 def _expected(model: ChurnModel) -> Expected:
-    return Expected("staying", middles(model.reference.edges, model.reference.shares))
+    return Expected("staying", usual_values(model.reference.edges, model.reference.shares))
 
 
 class _Explained(NamedTuple):

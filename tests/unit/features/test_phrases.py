@@ -132,6 +132,7 @@ def test_a_number_is_read_back_as_what_it_stands_for() -> None:
         ("count", 3.0, "3 activities and mailings in the last 30 days"),
         ("count", 1.0, "1 activity or mailing in the last 30 days"),
         ("days_since_last", 2.0, "Last activity or mailing 2 days ago"),
+        ("weekend_share", 0.0, "No activity or mailing at weekends"),
         ("weekend_share", 0.5, "50% of activities and mailings at weekends"),
     ],
 )

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from shared.features import Expected, Feature, FeatureSet, Things, phrase
-from shared.features.expectations import Hoped, liveliness, middles
+from shared.features.expectations import Hoped, liveliness, usual_values
 from shared.features.names_in_words import attribute_name
 
 OVERDUE = Feature("overdue", "overdue", "ratio", "rhythm", "order_placed")
@@ -58,7 +58,7 @@ NAN = float("nan")
 
 def told(*shares: float, value: float, hoped: Hoped | None = "staying") -> str:
     things = Things.of(FeatureSet((OVERDUE, GAP)))
-    expected = None if hoped is None else Expected(hoped, np.array([1.0, 12.0]))
+    expected = None if hoped is None else Expected(hoped, np.array([[0.5, 2.0], [12.0, 12.0]]))
     return things.reasons(np.array([[value, 12.0]]), np.array([shares]), 1, expected=expected)[0][0].text
 
 
@@ -80,6 +80,7 @@ def test_an_overdue_order_is_no_plain_sign_of_staying() -> None:
     [
         (LAST, 400.0, -1),
         (LAST, 3.0, 1),
+        (LAST, 15.0, 0),
         (LAST, NAN, -1),
         (GAP, 90.0, -1),
         (Feature("c", "count", "events", "", "page_viewed", window_days=30), 50.0, 1),
@@ -94,17 +95,17 @@ def test_an_overdue_order_is_no_plain_sign_of_staying() -> None:
     ],
 )
 def test_a_direction_is_expected_only_of_what_contacts_do_themselves(feature: Feature, value: float, sign: int) -> None:
-    assert liveliness(feature, value, 20.0) == sign
+    assert liveliness(feature, value, (10.0, 20.0)) == sign
 
 
 def test_to_lack_what_most_lack_is_no_sign() -> None:
     shares = np.array([[0.1] * 10 + [0.0], [0.04] * 10 + [0.6]])
 
-    usual = middles(np.tile(np.arange(9.0), (2, 1)), shares)
+    usual = usual_values(np.tile(np.arange(9.0), (2, 1)), shares)
 
-    assert usual[0] == 4.0
-    assert np.isnan(usual[1])
-    assert liveliness(LAST, NAN, usual[1]) == liveliness(LAST, 400.0, usual[1]) == 0
+    assert usual[0].tolist() == [2.0, 6.0]
+    assert liveliness(LAST, NAN, (usual[1, 0], usual[1, 1])) == 0
+    assert liveliness(LAST, 400.0, (usual[1, 0], usual[1, 1])) == 0
 
 
 def test_what_several_columns_say_in_the_same_words_is_one_reason_with_the_sum_of_their_shares() -> None:
