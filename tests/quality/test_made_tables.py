@@ -14,6 +14,9 @@ from shared.training.material import Material
 from shared.training.report import Report
 from tests.quality import made_tables as made
 
+SURELY = 0.03
+"""Two standard errors of an AUC of 1,500 rows: by so much below 0.5 a ranking is surely backwards."""
+
 
 def report_of(stuff: Material | ChurnMaterial) -> Report:
     if isinstance(stuff, ChurnMaterial):
@@ -64,7 +67,7 @@ def assert_not_backwards(world: Callable[[int], made.Later], seed: int) -> None:
 
     if fit.report.usable:
         values = np.column_stack([later[name] for name in fit.model.feature_set.names])
-        assert auc(labels, fit.model.predict_matrix(values)) > 0.5
+        assert auc(labels, fit.model.predict_matrix(values)) > 0.5 - SURELY
 
 
 @pytest.mark.parametrize("world", [made.fading, made.turning])
