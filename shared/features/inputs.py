@@ -39,6 +39,8 @@ class InputQuality(NamedTuple):
     """Share of the model's weight that lies in attributes which this contact does not have, 0 to 1."""
     suffices: bool = True
     """Whether enough is known for an answer."""
+    further: int = 0
+    """How many names are left out, since a list holds the first 20."""
 
     def with_unknown(self, names: Collection[str]) -> "InputQuality":
         """Add attributes that the model never saw."""
@@ -46,7 +48,9 @@ class InputQuality(NamedTuple):
             return self
         listed = {**self.names, "unknown_attributes": tuple(sorted(names)[:MOST_NAMES])}
         codes = [code for code in CODES if code in listed]
-        return self._replace(codes=(*codes, *(code for code in self.codes if code not in CODES)), names=listed)
+        further = self.further + max(0, len(names) - MOST_NAMES)
+        others = (code for code in self.codes if code not in CODES)
+        return self._replace(codes=(*codes, *others), names=listed, further=further)
 
 
 UNDERSTOOD = InputQuality()
@@ -102,6 +106,12 @@ class Inputs:
                 low[column], high[column] = present.min(), present.max()
         return cls(fill, low, high, np.zeros(p), tuple(sorted(known)))
 
+    @classmethod
+    def without_ranges(cls, feature_set: FeatureSet) -> "Inputs":
+        """Return what a feature set alone says: which values are missing, do not read, or are of no known category."""
+        none = np.full(len(feature_set), np.nan)
+        return cls(none, none, none, np.zeros(len(feature_set)), ())
+
     def weighed(self, importance: Vector) -> "Inputs":
         """Add how much of the model each column is, any unit, shape (p,)."""
         total = float(importance.sum())
@@ -152,6 +162,12 @@ class Inputs:
             found[row] = self._quality(names, columns, missing[row], (outside | unseen)[row], pasts, row)
         return found
 
+    def nothing(self, feature_set: FeatureSet) -> InputQuality:
+        """Name everything as missing, for a contact without any attribute that the model looks at, and any event."""
+        columns = [column for column, feature in enumerate(feature_set.features) if feature.attribute]
+        names = [feature_set.features[column].attribute or "" for column in columns]
+        return _named({"missing_attributes": names}, [], float(self.weight[columns].sum()), suffices=False)
+
     def _quality(
         self,
         names: Mapping[str, list[str]],
@@ -165,11 +181,8 @@ class Inputs:
         unknown = float(weight[missing].sum())
         untaught = float(weight[missing & ~np.isnan(self.fill[columns])].sum())
         nothing = bool(missing.all()) and pasts.offsets[row] == pasts.offsets[row + 1]
-        codes = [code for code in CODES if code in names]
-        if float(weight[strange].sum()) >= DRIFTED:
-            codes.append("drifted_inputs")
-        listed = {code: tuple(sorted(names[code])[:MOST_NAMES]) for code in CODES if code in names}
-        return InputQuality(tuple(codes), listed, round(unknown, 4), not nothing and untaught <= MOST_MISSING)
+        drifted = ["drifted_inputs"] if float(weight[strange].sum()) >= DRIFTED else []
+        return _named(names, drifted, unknown, suffices=not nothing and untaught <= MOST_MISSING)
 
     def to_json(self) -> dict[str, Any]:
         """Write as plain values; NaN as None."""
@@ -183,6 +196,14 @@ class Inputs:
         """Read what `to_json` wrote."""
         vectors = {name: np.array([np.nan if x is None else float(x) for x in fields[name]]) for name in _VECTORS}
         return cls(**vectors, known=tuple(fields["known"]))
+
+
+def _named(
+    names: Mapping[str, Collection[str]], more: Collection[str], missing: float, *, suffices: bool
+) -> InputQuality:
+    listed = {code: tuple(sorted(names[code])[:MOST_NAMES]) for code in CODES if names.get(code)}
+    further = sum(max(0, len(found) - MOST_NAMES) for found in names.values())
+    return InputQuality((*listed, *more), listed, round(missing, 4), suffices, further)
 
 
 _VECTORS = ("fill", "low", "high", "weight")

@@ -12,7 +12,7 @@ from shared.features.engine import matrix
 from shared.features.feature import DAY_PARTS, Feature
 from shared.features.feature_set import FeatureSet
 from shared.timeline.pasts import AttributeColumn, Pasts
-from shared.values.columns import decide
+from shared.values.columns import NEARLY_ALL, decide
 from shared.values.missing import is_missing
 from shared.values.personal import personal
 from shared.values.profile import ColumnProfile
@@ -237,16 +237,18 @@ def _attribute_feature(name: str, values: list[object]) -> Feature | str:
     if len(values) < MIN_CATEGORY_CONTACTS:
         return f"only {len(values)} contacts have a value; {MIN_CATEGORY_CONTACTS} are needed"
     thing = f"attribute:{name}"
-    if all(not np.isnan(as_boolean(value)) for value in values):
-        return Feature(name, "boolean", "yes/no", thing, attribute=name)
     profile = ColumnProfile(name)
     profile.add_all(values, first_line=1)
     column = decide(profile)
     mark, order = column.decimal, column.order
+    truths = float(np.mean([not np.isnan(as_boolean(value)) for value in values]))
+    if truths == 1 or (column.kind == "boolean" and truths >= NEARLY_ALL):
+        return Feature(name, "boolean", "yes/no", thing, attribute=name)
     if column.kind in ("whole", "decimal"):
         if column.kind == "whole" and _is_running_number(values):
             return "a running number: it names a row, and says nothing of a contact"
-        return Feature(name, "numeric", "as given", thing, attribute=name, decimal=mark)
+        is_whole = column.kind == "whole"
+        return Feature(name, "numeric", "as given", thing, attribute=name, decimal=mark, is_whole=is_whole)
     if column.kind in ("date", "instant"):
         return Feature(name, "date", "days", thing, attribute=name, date_order=order)
     counts = Counter(as_text(value) for value in values)
@@ -261,7 +263,7 @@ def _attribute_feature(name: str, values: list[object]) -> Feature | str:
 
 def _is_running_number(values: list[object]) -> bool:
     """Whether whole numbers are all different and nearly without gaps: rows were numbered as they came."""
-    numbers = np.array([as_number(value) for value in values])
+    numbers = np.array([as_number(value, is_whole=True) for value in values])
     numbers = numbers[np.isfinite(numbers)]
     span = float(numbers.max() - numbers.min()) + 1 if len(numbers) else 0.0
     return len(numbers) >= RUNNING_LEAST and len(np.unique(numbers)) == len(numbers) and span <= 2 * len(numbers)

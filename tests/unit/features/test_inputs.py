@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from shared.contracts.rows import ALWAYS
-from shared.features import Feature, FeatureSet, Inputs, matrix
+from shared.features import UNDERSTOOD, Feature, FeatureSet, Inputs, matrix
 from shared.timeline import ContactFacts, build
 from shared.timeline.pasts import DatedValue
 
@@ -129,3 +129,25 @@ def test_what_was_taught_reads_back_the_same() -> None:
     assert read.known == ("city", "plan", "spend")
     for name in ("fill", "low", "high", "weight"):
         assert_array_equal(getattr(read, name), getattr(inputs, name))
+
+
+def test_more_names_than_a_list_holds_are_counted() -> None:
+    found = UNDERSTOOD.with_unknown({f"x{number:02d}" for number in range(25)})
+
+    assert len(found.names["unknown_attributes"]) == 20
+    assert found.further == 5
+
+
+def test_of_a_contact_without_anything_all_is_named_as_missing() -> None:
+    found = taught().nothing(FEATURES)
+
+    assert found.codes == ("missing_attributes",)
+    assert found.names == {"missing_attributes": ("plan", "spend")}
+    assert (found.missing_weight, found.suffices) == (0.9, False)
+
+
+def test_without_ranges_only_what_a_feature_set_says_is_known() -> None:
+    inputs = Inputs.without_ranges(FEATURES)
+
+    assert quality(inputs, spend=1e12, plan="gold") == (("unseen_categories",), {"unseen_categories": ("plan",)}, True)
+    assert quality(inputs, spend="a lot", plan="pro")[0] == ("unreadable_values",)
