@@ -1,7 +1,7 @@
 """What a model was taught its inputs look like, and what of a contact it therefore cannot understand."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +23,8 @@ MOST_MISSING = 0.5
 """Share of the model's weight that may be missing and still give an answer."""
 DRIFTED = 0.2
 """Share of the model's weight in inputs outside all that was seen, from which on the answer is about another world."""
+USUALLY_RARE = 0.01
+"""Share of the training with a category too rare to be named, from which on one more such is no drift."""
 MOST_NAMES = 20
 CODES = ("missing_attributes", "unknown_attributes", "unreadable_values", "unseen_categories", "out_of_range")
 """In the order in which they are told; `unknown_attributes` is found by who reads the call."""
@@ -67,6 +69,8 @@ class Inputs:
     high: Vector
     weight: Vector
     """Share of the model's importance; sums to 1, or to 0 for a model that looks at nothing."""
+    other: Vector
+    """Share of the training that had a category too rare to be named; 0 for numbers."""
     known: tuple[str, ...]
     """Every attribute that the training saw, those it left out too."""
 
@@ -93,7 +97,7 @@ class Inputs:
             known: names of all attributes that the training saw.
         """
         p = values.shape[1]
-        fill, low, high = np.full(p, np.nan), np.full(p, np.nan), np.full(p, np.nan)
+        fill, low, high, other = np.full(p, np.nan), np.full(p, np.nan), np.full(p, np.nan), np.zeros(p)
         for column, feature in enumerate(feature_set.features):
             numbers = values[:, column]
             missing = np.isnan(numbers)
@@ -104,19 +108,22 @@ class Inputs:
                 fill[column] = _middle(present, is_category=feature.is_categorical or feature.kind == "boolean")
             if feature.kind in ("numeric", "date"):
                 low[column], high[column] = present.min(), present.max()
-        return cls(fill, low, high, np.zeros(p), tuple(sorted(known)))
+            elif feature.is_categorical:
+                other[column] = float(np.mean(present == len(feature.categories)))
+        return cls(fill, low, high, np.zeros(p), other, tuple(sorted(known)))
 
     @classmethod
     def without_ranges(cls, feature_set: FeatureSet) -> "Inputs":
         """Return what a feature set alone says: which values are missing, do not read, or are of no known category."""
         none = np.full(len(feature_set), np.nan)
-        return cls(none, none, none, np.zeros(len(feature_set)), ())
+        zeros = np.zeros(len(feature_set))
+        return cls(none, none, none, zeros, zeros, ())
 
     def weighed(self, importance: Vector) -> "Inputs":
         """Add how much of the model each column is, any unit, shape (p,)."""
         total = float(importance.sum())
         weight = importance / total if total > 0 else np.zeros(len(self.fill))
-        return Inputs(self.fill, self.low, self.high, weight, self.known)
+        return replace(self, weight=weight)
 
     def filled(self, values: Matrix) -> Matrix:
         """Put in what stands in for missing values; the matrix itself is not changed."""
@@ -146,6 +153,8 @@ class Inputs:
             [len(features[column].categories) if features[column].is_categorical else -1 for column in columns]
         )
         unseen = (count >= 0) & (mine == count)
+        # A rare category is as strange as those that the training had plenty of.
+        strange = outside | (unseen & (self.other < USUALLY_RARE)[columns])
         for row in np.flatnonzero((missing | outside | unseen).any(axis=1)).tolist():
             names: dict[str, list[str]] = {}
             for place, column in enumerate(columns):
@@ -159,7 +168,7 @@ class Inputs:
                     code = "out_of_range"
                 if code:
                     names.setdefault(code, []).append(features[column].attribute or "")
-            found[row] = self._quality(names, columns, missing[row], (outside | unseen)[row], pasts, row)
+            found[row] = self._quality(names, columns, missing[row], strange[row], pasts, row)
         return found
 
     def nothing(self, feature_set: FeatureSet) -> InputQuality:
@@ -194,7 +203,10 @@ class Inputs:
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> "Inputs":
         """Read what `to_json` wrote."""
-        vectors = {name: np.array([np.nan if x is None else float(x) for x in fields[name]]) for name in _VECTORS}
+        zeros = [0.0] * len(fields["fill"])  # `other` came later than the rest
+        vectors = {
+            name: np.array([np.nan if x is None else float(x) for x in fields.get(name, zeros)]) for name in _VECTORS
+        }
         return cls(**vectors, known=tuple(fields["known"]))
 
 
@@ -206,7 +218,7 @@ def _named(
     return InputQuality((*listed, *more), listed, round(missing, 4), suffices, further)
 
 
-_VECTORS = ("fill", "low", "high", "weight")
+_VECTORS = ("fill", "low", "high", "weight", "other")
 
 
 def _is_taught(missing: NDArray[np.bool_], labels: Vector, owner: NDArray[np.integer]) -> bool:

@@ -200,7 +200,7 @@ def test_only_a_version_that_looks_at_the_season_answers_otherwise_half_a_year_l
     assert_allclose(again, now, rtol=1e-9)
 
 
-INPUTS = Inputs(np.array([3.0]), np.array([1.0]), np.array([9.0]), np.array([1.0]), ("a", "b"))
+INPUTS = Inputs(np.array([3.0]), np.array([1.0]), np.array([9.0]), np.array([1.0]), np.array([0.0]), ("a", "b"))
 
 
 def test_what_its_training_saw_is_kept_with_a_version(tiny: Any, account: Any, day: Any, tmp_path: Path) -> None:
@@ -213,7 +213,7 @@ def test_what_its_training_saw_is_kept_with_a_version(tiny: Any, account: Any, d
 
     assert again.inputs is not None
     assert again.inputs.known == again.attribute_names == ("a", "b")
-    for name in ("fill", "low", "high", "weight"):
+    for name in ("fill", "low", "high", "weight", "other"):
         assert_array_equal(getattr(again.inputs, name), getattr(INPUTS, name))
     assert again.bounds == (-2.0, 1.0)
     assert_array_equal(again.curves, curves)
