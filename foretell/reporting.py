@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from foretell.reporting_columns import column_lines, summary
 from foretell.showing import aligned
 from shared.evaluation.bootstrap import Interval
 from shared.evaluation.grade import calibration_holds
@@ -63,6 +64,7 @@ def _found(report: Figures) -> Iterator[str]:
     if lift is not None and rate is not None:
         top = f"{_in_a_hundred(min(lift * rate, 1.0))} in 100"
         yield f"Of the tenth with the highest score, {top} reach the outcome, against {_in_a_hundred(rate)} on average."
+    yield from summary(report)
     if report.get("importance"):
         yield "It looks most at: " + ", ".join(one for one, _ in report["importance"][:MOST_IMPORTANT]) + "."
     yield from (f"{one['id']}  {one['name']}: {one['description']}" for one in report.get("segments", ()))
@@ -126,6 +128,7 @@ def _details(report: Figures) -> list[str]:
         "Details",
         *aligned([[_words(name), _value(value)] for name, value in report["data"].items() if _is_plain(value)]),
         "",
+        *([*column_lines(report), ""] if report.get("columns") else []),
         *([*_candidates(report["candidates"]), ""] if report["candidates"] else []),
         *aligned([[_words(name), _value(value)] for name, value in report["figures"].items()]),
     ]

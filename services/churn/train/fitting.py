@@ -112,6 +112,7 @@ def _in_time(stuff: ChurnMaterial, chosen: Chosen, now: Microseconds, progress: 
         importance=importance,
         leaks=chosen.suspects,
         left_out=chosen.left_out,
+        columns=chosen.columns,
         competed_on=rows.problem,
     )
     told = replace(
@@ -152,6 +153,7 @@ def _flat(stuff: ChurnMaterial, chosen: Chosen, now: Microseconds, progress: Pro
         importance=importance,
         leaks=chosen.suspects,
         left_out=chosen.left_out,
+        columns=chosen.columns,
         notes=[*order_notes(stuff.closed), *questions(chosen)],
     )
     hazard = cumulative_hazard(competed.winner.margin[competed.judged][:, None])

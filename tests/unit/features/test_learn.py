@@ -179,3 +179,31 @@ def test_a_column_of_whole_numbers_reads_a_mark_as_one_between_thousands() -> No
 
     assert [parser_of(whole)(text) for text in ("41,250", "41.250", 41_250)] == [41_250.0] * 3
     assert parser_of(decimal)("41.250") == 41.25
+
+
+def test_what_each_attribute_was_read_as_is_told_with_its_unreadable_cells() -> None:
+    dates = [f"{1 + n % 28:02}-{1 + n % 12:02}-2020" for n in range(60)]
+    found = learned(
+        attributes={
+            "spend": [*(f"{n},{n % 10}5" for n in range(58)), "unknown", "??"],
+            "seats": [str(n % 7) for n in range(60)],
+            "since": [*dates[:59], "some day"],
+            "trial": [*["true", "false"] * 29, "true", "perhaps"],
+            "country": ["DE", "FR", "IT"] * 20,
+        }
+    )
+
+    told = {one.name: (one.read_as, one.filled, one.unreadable) for one in found.columns}
+    assert told == {
+        "country": ("category of 3 values", 60, 0),
+        "seats": ("whole number", 60, 0),
+        "since": ("date, day first (DD-MM-YYYY)", 60, 1),
+        "spend": ("number, decimal comma", 60, 2),
+        "trial": ("yes/no", 60, 1),
+    }
+
+
+def test_an_attribute_that_says_nothing_is_named_with_the_true_reason() -> None:
+    found = learned(attributes={"a": ["yes", "no"] * 30, "b": ["yes", "no"] * 30, "c": ["yes"] * 60})
+
+    assert reasons(found) == {"b": "says the same as a", "c": "the same for every contact"}
