@@ -236,8 +236,8 @@ def _attribute_features(
             left_out.append(LeftOut(name, f"personal: {found.why}", f"--allow {name}"))
             continue
         read, unreadable = _attribute_feature(name, values)
-        if isinstance(read, str):
-            left_out.append(LeftOut(name, read, ""))
+        if isinstance(read, LeftOut):
+            left_out.append(read)
         else:
             features.append(read)
             columns.append(ColumnRead(name, _read_as(read), len(values), unreadable))
@@ -254,6 +254,13 @@ def _values_seen(stored: AttributeColumn, entry: NDArray[np.int64]) -> list[obje
     return list(held.values())
 
 
+_UNSAID = {
+    "decimal": ("; nobody said which mark begins decimals", "foretell import --decimal point, or comma"),
+    "date_order": (
+        "; nobody said whether the day or the month comes first",
+        "foretell import --date-order dmy, or mdy",
+    ),
+}
 _ORDERS = {"dmy": "day first (DD-MM-YYYY)", "mdy": "month first (MM-DD-YYYY)"}
 
 
@@ -266,14 +273,14 @@ def _read_as(feature: Feature) -> str:
     return "yes/no" if feature.kind == "boolean" else f"category of {len(feature.categories)} values"
 
 
-def _attribute_feature(name: str, values: list[object]) -> tuple[Feature | str, int]:
+def _attribute_feature(name: str, values: list[object]) -> tuple[Feature | LeftOut, int]:
     """Choose how an attribute becomes a number: by what nearly all its values are.
 
     Returns:
-        The feature, or in words why it cannot tell contacts apart usefully; and how many values do not read as it.
+        The feature, or why it cannot tell contacts apart usefully; and how many values do not read as it.
     """
     if len(values) < MIN_CATEGORY_CONTACTS:
-        return f"only {len(values)} contacts have a value; {MIN_CATEGORY_CONTACTS} are needed", 0
+        return LeftOut(name, f"only {len(values)} contacts have a value; {MIN_CATEGORY_CONTACTS} are needed", ""), 0
     thing = f"attribute:{name}"
     profile = ColumnProfile(name)
     profile.add_all(values, first_line=1)
@@ -284,7 +291,7 @@ def _attribute_feature(name: str, values: list[object]) -> tuple[Feature | str, 
         return Feature(name, "boolean", "yes/no", thing, attribute=name), len(values) - truths
     if column.kind in ("whole", "decimal"):
         if column.kind == "whole" and _is_running_number(values):
-            return "a running number: it names a row, and says nothing of a contact", 0
+            return LeftOut(name, "a running number: it names a row, and says nothing of a contact", ""), 0
         is_whole = column.kind == "whole"
         read = Feature(name, "numeric", "as given", thing, attribute=name, decimal=mark, is_whole=is_whole)
         return read, column.unreadable
@@ -294,9 +301,9 @@ def _attribute_feature(name: str, values: list[object]) -> tuple[Feature | str, 
     ranked = sorted(counts, key=lambda text: (-counts[text], text))
     frequent = [text for text in ranked[:MAX_CATEGORIES] if counts[text] >= MIN_CATEGORY_CONTACTS]
     if len(counts) > len(values) / 2 or not frequent:
-        unsaid = {"decimal": "which mark begins decimals", "date_order": "whether the day or the month comes first"}
-        asked = f"; nobody said {unsaid[column.question]}" if column.question else ""
-        return f"nearly every contact has a value of its own ({len(counts):,} among {len(values):,}){asked}", 0
+        why = f"nearly every contact has a value of its own ({len(counts):,} among {len(values):,})"
+        asked, remedy = _UNSAID[column.question] if column.question else ("", "")
+        return LeftOut(name, why + asked, remedy), 0
     return Feature(name, "categorical", "category", thing, attribute=name, categories=tuple(sorted(frequent))), 0
 
 
