@@ -1,6 +1,6 @@
 """What a model was taught its inputs look like, and what of a contact it therefore cannot understand."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -171,10 +171,14 @@ class Inputs:
             found[row] = self._quality(names, columns, missing[row], strange[row], pasts, row)
         return found
 
-    def nothing(self, feature_set: FeatureSet) -> InputQuality:
-        """Name everything as missing, for a contact without any attribute that the model looks at, and any event."""
-        columns = [column for column, feature in enumerate(feature_set.features) if feature.attribute]
-        names = [feature_set.features[column].attribute or "" for column in columns]
+    def nothing(self, attributes: Sequence[str | None]) -> InputQuality:
+        """Name everything as missing, for a contact without any attribute that the model looks at, and any event.
+
+        Args:
+            attributes: of each column; None: it looks at none.
+        """
+        columns = [column for column, name in enumerate(attributes) if name]
+        names = [name for name in attributes if name]
         return _named({"missing_attributes": names}, [], float(self.weight[columns].sum()), suffices=False)
 
     def _quality(

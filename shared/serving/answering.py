@@ -158,10 +158,8 @@ class Answering:
         pasts = united(contacts, stored, cutoff=cutoff, lookback_days=champion.model.lookback_days)
         without_data = self._question.answers_without_data
         verdicts = judging.judged(contacts, pasts, champion.model, away=away, without_data=without_data)
-        inputs = _inputs(champion.model)
-        for verdict in verdicts:
-            if verdict.status == "insufficient_data" and inputs is not None and not away:
-                judging.inputs_judged(verdict, inputs.nothing(champion.model.feature_set))
+        if not away:
+            _name_what_is_missing(verdicts, champion.model)
         if away and contacts and all(verdict.status == "insufficient_data" for verdict in verdicts):
             raise StoreUnavailable(
                 "The store is away; send attributes or events and consent with the contacts, or ask again."
@@ -326,6 +324,16 @@ def _named(
     contacts, unknown = names.matched(contacts)
     # Without the inputs of its training a model knows only what it looks at, and not what else there was.
     return contacts, unknown if _inputs(model) is not None else nobody, stored
+
+
+def _name_what_is_missing(verdicts: Sequence[Verdict], model: ServedModel) -> None:
+    """Tell those without data which attributes the model looks at."""
+    inputs, nobody = _inputs(model), [one for one in verdicts if one.status == "insufficient_data"]
+    if inputs is None or not nobody:
+        return
+    nothing = inputs.nothing([feature.attribute for feature in model.feature_set.features])
+    for verdict in nobody:
+        judging.inputs_judged(verdict, nothing)
 
 
 def _inputs(model: ServedModel) -> Inputs | None:

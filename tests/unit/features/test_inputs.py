@@ -153,7 +153,7 @@ def test_more_names_than_a_list_holds_are_counted() -> None:
 
 
 def test_of_a_contact_without_anything_all_is_named_as_missing() -> None:
-    found = taught().nothing(FEATURES)
+    found = taught().nothing([feature.attribute for feature in FEATURES.features])
 
     assert found.codes == ("missing_attributes",)
     assert found.names == {"missing_attributes": ("plan", "spend")}
