@@ -152,6 +152,7 @@ def fitted(
         leaks=chosen.suspects,
         questioned=chosen.questioned,
         left_out=chosen.left_out,
+        columns=chosen.columns,
         notes=order_notes(stuff),
         other_rankings=rankings,
         most=ONE_MOMENT_GRADE if stuff.one_moment else "A",

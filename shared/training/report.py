@@ -14,7 +14,7 @@ from shared.evaluation.bootstrap import Interval, of_figures, of_mean
 from shared.evaluation.grade import TOO_GOOD_AUC, calibration_holds, grade, skill
 from shared.evaluation.leaks import Leak
 from shared.evaluation.signal import Signal, signal
-from shared.features import LeftOut
+from shared.features import ColumnRead, LeftOut
 from shared.learners.columns import Vector, chance
 from shared.learners.rule import Rule
 from shared.ties import falling, least
@@ -51,6 +51,8 @@ class Report:
     questioned: Sequence[str] = ()
     """Columns that were kept, though somebody should say whether they are known before the outcome."""
     left_out: Sequence[LeftOut] = ()
+    columns: Sequence[ColumnRead] = ()
+    """What each attribute was read as."""
     notes: Sequence[str] = field(default_factory=tuple)
     unusable_because: str = "the gain over the base rate is not above 0 with 95 % confidence"
     """What is missing where it is not usable, in words."""
@@ -74,6 +76,7 @@ class Report:
             "leaks": list(self.leaks),
             "questioned": list(self.questioned),
             "left_out": [{"name": left.name, "reason": left.reason, "remedy": left.remedy} for left in self.left_out],
+            "columns": [column.to_json() for column in self.columns],
             "notes": list(self.notes),
         }
 
@@ -86,6 +89,7 @@ def report(
     leaks: Sequence[Leak] = (),
     questioned: Sequence[Leak] = (),
     left_out: Sequence[LeftOut] = (),
+    columns: Sequence[ColumnRead] = (),
     competed_on: Problem | None = None,
     notes: Sequence[str] = (),
     other_rankings: Mapping[str, float] | None = None,
@@ -100,6 +104,7 @@ def report(
         leaks: columns left out because they give the outcome away.
         questioned: columns that were kept, and are asked about.
         left_out: attributes left out for other reasons.
+        columns: what each attribute was read as.
         competed_on: what the candidates were chosen on, where it is not what is judged: the rows of a hazard.
         notes: what else is to be said of the data.
         other_rankings: what the ranking would be with `leaks`, and without `questioned`, by the name of the figure.
@@ -143,6 +148,7 @@ def report(
         leaks=[str(leak) for leak in leaks],
         questioned=[str(leak) for leak in questioned],
         left_out=left_out,
+        columns=columns,
         notes=[*_notes(problem, competed_on or problem, positives), *notes, *_warnings(found, figures, winner.kind)],
         unusable_because=found.missing,
     )
