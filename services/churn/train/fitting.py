@@ -18,7 +18,7 @@ from shared.contracts.prediction import Grade
 from shared.contracts.rows import DAY, Microseconds
 from shared.evaluation.calibration import Calibrator
 from shared.features import Inputs, Kind, matrix
-from shared.learners.columns import Columns, Matrix
+from shared.learners.columns import Columns
 from shared.learners.trees import TreeShape
 from shared.timeline.splits import SEED
 from shared.training.candidates import Entry, Refitted, calibrated
