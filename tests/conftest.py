@@ -155,6 +155,15 @@ def pytest_collect_file() -> Generator[None, list[pytest.Collector], list[pytest
     return [one for one in (yield) if not isinstance(one, DoctestModule)]
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_pycollect_makeitem(collector: pytest.Collector, obj: object) -> Generator[None, Any, Any]:
+    """Leave out what is slow before it becomes items: to make those of the API document takes seconds."""
+    made = yield
+    left_out = collector.config.option.markexpr == "not slow"
+    slow = any(mark.name == "slow" for mark in getattr(obj, "pytestmark", ()))
+    return [] if left_out and slow else made
+
+
 LONGEST_FIRST = ("e2e", "quality", "training", "integration", "contract")
 
 
