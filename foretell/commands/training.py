@@ -1,13 +1,33 @@
-"""`foretell train`: from what the store holds to a registered, judged and promoted version."""
+"""`foretell train`: one command a capability, made from what its spec declares about its training."""
 
-from typing import Annotated
+import inspect
+from types import NoneType
+from typing import Annotated, Any, get_args
 
 import typer
+from typer.core import TyperGroup
 
 from foretell.options import DEFAULT_ACCOUNT, AccountOption, examples
-from shared.training.choices import Choices
+from services.specs import spec_of
+from shared.capabilities import TABLE
+from shared.contracts.training import Choices, Flag
+from shared.serving.capability_spec import AnySpec
+
+
+class TrainGroup(TyperGroup):
+    """The commands of the table; each is made when it is needed, so that training one capability loads no other."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
+        """List the capabilities of the table."""
+        return [line.name for line in TABLE]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Make the command of a capability; None where the table has no such line."""
+        return command_of(spec_of(cmd_name)) if cmd_name in self.list_commands(ctx) else None
+
 
 app = typer.Typer(
+    cls=TrainGroup,
     no_args_is_help=True,
     help="Train, judge, register and promote a model.",
     epilog=examples("foretell train scoring --outcome customer"),
@@ -19,128 +39,73 @@ def group() -> None:
     """Train, judge, register and promote a model."""
 
 
-OutcomeOption = Annotated[str, typer.Option("--outcome", "-o", help="What is to be predicted.", metavar="NAME")]
 NoPromoteOption = Annotated[
     bool, typer.Option("--no-promote", help="Register the version, whatever the gate says, and leave it at that.")
 ]
-AllowOption = Annotated[
-    list[str] | None,
-    typer.Option(help="Keep a column that looks as if it knew the future; repeat for several.", metavar="COLUMN"),
-]
-
-ForbidOption = Annotated[
-    list[str] | None,
-    typer.Option(help="Never learn from a column, nor ask about it; repeat for several.", metavar="COLUMN"),
-]
-OrderOption = Annotated[
-    str | None,
-    typer.Option(
-        help="Flat data: the date by which rows follow each other; none: judge without an order. Default: found.",
-        metavar="COLUMN|created_at|none",
-    ),
-]
 DetailsOption = Annotated[bool, typer.Option("--details", help="Print every figure and candidate as well.")]
+_KEYWORD = inspect.Parameter.KEYWORD_ONLY
 
 
-@app.command(
-    epilog=examples(
-        "foretell train scoring --outcome customer",
-        "foretell train scoring --outcome converted --allow Tags --forbid LeadQuality --no-promote",
-        "foretell train scoring --outcome converted --order-by created_at --details",
-    )
-)
-def scoring(
-    *,
-    outcome: OutcomeOption,
-    account: AccountOption = DEFAULT_ACCOUNT,
-    no_promote: NoPromoteOption = False,
-    allow: AllowOption = None,
-    forbid: ForbidOption = None,
-    order_by: OrderOption = None,
-    details: DetailsOption = False,
-) -> None:
-    """Train lead scoring; running services serve a promoted version within 30 s. Exit 3 when none is promoted."""
-    choices = _choices(promote=not no_promote, allow=allow, forbid=forbid, order_by=order_by)
-    _train("scoring", outcome, account, choices, details=details)
+def command_of(spec: AnySpec) -> Any:
+    """Make the command that trains a capability.
+
+    Args:
+        spec: what it declares; its choices become options.
+    """
+    name, training = spec.capability.name, spec.training
+
+    def run(**given: Any) -> None:
+        from foretell.learning import train_model
+        from foretell.opening import opened_account
+
+        account, details, outcome = given.pop("account"), given.pop("details"), given.pop("outcome", "")
+        own = {key: value for key, value in given.items() if value is not None and key != "no_promote"}
+        choices = training.choices(promote=not given["no_promote"], **own)
+        with opened_account(account) as (settings, database, _):
+            train_model(settings, database, account, name, outcome, choices=choices, details=details)
+
+    parameters = [
+        *([_outcome(spec)] if spec.capability.per_outcome else []),
+        inspect.Parameter("account", _KEYWORD, annotation=AccountOption, default=DEFAULT_ACCOUNT),
+        inspect.Parameter("no_promote", _KEYWORD, annotation=NoPromoteOption, default=False),
+        *_own(training.choices),
+        inspect.Parameter("details", _KEYWORD, annotation=DetailsOption, default=False),
+    ]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {one.name: one.annotation for one in parameters}
+    lines = [f"foretell train {name} {options}".rstrip() for options in training.examples]
+    alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+    alone.command(name, help=training.help, epilog=examples(*lines))(run)
+    return typer.main.get_command(alone)
 
 
-@app.command(
-    epilog=examples(
-        "foretell train churn",
-        "foretell train churn --outcome lapsed --no-promote",
-    )
-)
-def churn(
-    *,
-    outcome: Annotated[
-        str, typer.Option("--outcome", "-o", help="What leaving means; see foretell outcomes.", metavar="NAME")
-    ] = "churn",
-    account: AccountOption = DEFAULT_ACCOUNT,
-    no_promote: NoPromoteOption = False,
-    allow: AllowOption = None,
-    forbid: ForbidOption = None,
-    order_by: OrderOption = None,
-    details: DetailsOption = False,
-) -> None:
-    """Train churn risk; running services serve a promoted version within 30 s. Exit 3 when none is promoted."""
-    choices = _choices(promote=not no_promote, allow=allow, forbid=forbid, order_by=order_by)
-    _train("churn", outcome, account, choices, details=details)
+def _outcome(spec: AnySpec) -> inspect.Parameter:
+    training = spec.training
+    option = typer.Option("--outcome", "-o", help=training.outcome_help, metavar="NAME")
+    default = inspect.Parameter.empty if training.default_outcome is None else training.default_outcome
+    return inspect.Parameter("outcome", _KEYWORD, annotation=Annotated[str, option], default=default)
 
 
-@app.command(
-    epilog=examples(
-        "foretell train segmentation",
-        "foretell train segmentation --segments 5 --attribute plan --no-promote",
-    )
-)
-def segmentation(
-    *,
-    segments: Annotated[
-        int | None, typer.Option(help="How many; chosen by measurement when omitted.", min=2, max=20, metavar="N")
-    ] = None,
-    attribute: Annotated[
-        list[str] | None,
-        typer.Option(help="Let an attribute count beside behaviour; repeat for several.", metavar="NAME"),
-    ] = None,
-    account: AccountOption = DEFAULT_ACCOUNT,
-    no_promote: NoPromoteOption = False,
-    details: DetailsOption = False,
-) -> None:
-    """Find segments; running services serve a promoted version within 30 s. Kept segments keep their names."""
-    from foretell.learning import train_account
-    from foretell.opening import opened_account
-
-    choices = _choices(promote=not no_promote, allow=attribute)
-    with opened_account(account) as (settings, database, _):
-        train_account(settings, database, account, "segmentation", choices=choices, details=details, segments=segments)
+def _own(choices: type[Choices]) -> list[inspect.Parameter]:
+    """Make an option of each choice that has a flag: several of a set, else one."""
+    made = []
+    for field, info in choices.model_fields.items():
+        flag = next((one for one in info.metadata if isinstance(one, Flag)), None)
+        if flag is None:
+            continue
+        bounds = {key: getattr(one, bound) for one in info.metadata for key, bound in _BOUNDS if hasattr(one, bound)}
+        option = typer.Option(flag.name, help=info.description, metavar=flag.metavar, **bounds)
+        kind: Any = Annotated[_kind(info.annotation), option]  # type: ignore[valid-type]
+        made.append(inspect.Parameter(field, _KEYWORD, annotation=kind, default=None))
+    return made
 
 
-@app.command(epilog=examples("foretell train sendtime", "foretell train sendtime --no-promote"))
-def sendtime(
-    *,
-    account: AccountOption = DEFAULT_ACCOUNT,
-    no_promote: NoPromoteOption = False,
-    details: DetailsOption = False,
-) -> None:
-    """Train send time; running services serve a promoted version within 30 s. Exit 3 when none is promoted."""
-    from foretell.learning import train_account
-    from foretell.opening import opened_account
-
-    with opened_account(account) as (settings, database, _):
-        train_account(
-            settings, database, account, "sendtime", choices=_choices(promote=not no_promote), details=details
-        )
+_BOUNDS = (("min", "ge"), ("max", "le"))
 
 
-def _choices(
-    *, promote: bool, allow: list[str] | None = None, forbid: list[str] | None = None, order_by: str | None = None
-) -> Choices:
-    return Choices(promote, frozenset(allow or ()), frozenset(forbid or ()), order_by)
-
-
-def _train(capability: str, outcome: str, account: str, choices: Choices, *, details: bool) -> None:
-    from foretell.learning import train_outcome
-    from foretell.opening import opened_account
-
-    with opened_account(account) as (settings, database, _):
-        train_outcome(settings, database, account, capability, outcome, choices=choices, details=details)
+def _kind(annotation: Any) -> Any:
+    """Return the type of an option: a list for a set, and always one that may be left out."""
+    if annotation == frozenset[str]:
+        return list[str] | None
+    (kind,) = [one for one in get_args(annotation) or (annotation,) if one is not NoneType]
+    return kind | None

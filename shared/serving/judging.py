@@ -11,7 +11,7 @@ from shared.contracts.prediction import Status, Trend
 from shared.contracts.rows import DAY, Microseconds
 from shared.errors import StoreUnavailable
 from shared.features import UNDERSTOOD, InputQuality
-from shared.serving.question import Scored, ServedModel
+from shared.serving.capability_spec import ModelResult, ServedModel
 from shared.serving.reads import AccountReads
 from shared.serving.uniting import United
 from shared.timeline import ContactFacts, Pasts, seen_type
@@ -26,7 +26,7 @@ class Verdict:
     """What is known of one valid contact's answer so far."""
 
     status: Status
-    scored: Scored | None = None
+    scored: ModelResult | None = None
     detail: str | None = None
     """What the model says of a status of its own."""
     trend: Trend = "unknown"

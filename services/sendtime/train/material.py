@@ -11,9 +11,8 @@ from services.sendtime.model.history import ENGAGEMENTS, Acts, Sends, acts_of, c
 from services.sendtime.model.week import Matrix
 from services.sendtime.model.zones import Zones
 from shared.contracts.rows import DAY, Microseconds
-from shared.timeline import Pasts, build
+from shared.timeline import Pasts
 from shared.timeline.splits import SEED
-from shared.training.material import Scans
 
 LEAST_ENGAGED = 40
 """Contacts who engaged, without whom the answers to sends teach nothing."""
@@ -58,18 +57,6 @@ class Material:
         """Learn from the acts before an instant; a sample of contacts tells as much as all of many."""
         contact = self.sampled(MOST_CONTACTS)
         return Activity.fit(self.counts(until, pooling.half_life_days, contact), pooling)
-
-
-def material(store: Scans, *, now: Microseconds) -> Material:
-    """Read an account.
-
-    Args:
-        store: the account's store.
-        now: nothing after it exists.
-    """
-    ids, facts = store.scan_contacts()
-    ids = [contact_id for contact_id in ids if facts[contact_id].consent.get("profiling") != "denied"]
-    return material_of(build(ids, facts, store.scan_events()), now=now)
 
 
 def material_of(pasts: Pasts, *, now: Microseconds) -> Material:

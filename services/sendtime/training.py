@@ -1,4 +1,4 @@
-"""From an account to a version in the registry: read, learn, judge, publish."""
+"""Send time's recipe: what one run reads, learns, registers, and compares with the champion."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,23 +11,26 @@ from services.sendtime.model.sendtime import SendTimeModel
 from services.sendtime.model.timing import Timing
 from services.sendtime.train.activity import Shares, chosen_pooling, judged_shares, judging_begins, shares_under
 from services.sendtime.train.answers import Learned, laid_out, learned
-from services.sendtime.train.material import LEAST_ACTIVE, Material, material
+from services.sendtime.train.material import LEAST_ACTIVE, Material, material_of
 from services.sendtime.train.plots import plots
 from services.sendtime.train.reporting import of_activity, of_answers
 from shared.contracts.instants import instant_of
 from shared.contracts.rows import Microseconds
+from shared.contracts.training import Choices
 from shared.errors import InsufficientData
 from shared.evaluation.gate import Verdict
 from shared.learners.columns import Vector, chance
-from shared.settings import Settings
-from shared.store import Database, VersionRow
+from shared.store import VersionRow
+from shared.timeline import Pasts
 from shared.training.card import card
-from shared.training.choices import Choices, Progress, silent
+from shared.training.choices import Progress, silent
 from shared.training.gating import Newer, compared
-from shared.training.publish import Fitted, Published, SettingsRegistry, digest_of_data, publish
+from shared.training.publish import Fitted, digest_of_data
+from shared.training.recipe import Recipe, Run
 from shared.training.report import Report
 
 CAPABILITY = "sendtime"
+SendTimeRun = Run[Choices]
 QUESTION = "When should a contact's next message go out?"
 
 
@@ -46,43 +49,12 @@ class Fit:
         return None if self.model.default is None else self.model.timings[self.model.default]
 
 
-def train(
-    database: Database,
-    settings: Settings,
-    account: str,
-    *,
-    choices: Choices | None = None,
-    now: Microseconds,
-    progress: Progress = silent,
-) -> Published:
-    """Train one account, register the version, and promote it when the gate lets it through.
+def _material(run: SendTimeRun, pasts: Pasts) -> Material:
+    return material_of(pasts, now=run.now)
 
-    Args:
-        database: the store.
-        settings: tell where the registry is.
-        account: whose contacts and events.
-        choices: promote or not.
-        now: nothing after it exists.
-        progress: told what is done and how far the run is.
 
-    Raises:
-        InsufficientData: too few contacts were ever seen active, in counts.
-    """
-    choices = choices or Choices()
-    store = database.of(account)
-    progress("reading contacts and events", 0.0)
-    stuff = material(store, now=now)
-    fit = fitted(stuff, now=now, progress=lambda text, part: progress(text, 0.1 + 0.8 * part))
-    progress("registering the version", 0.92)
-    published = publish(
-        SettingsRegistry(settings),
-        store,
-        _to_publish(stuff, fit, f"{account}.{CAPABILITY}", now),
-        gate=lambda row: _gate(settings, account, stuff, fit, row, now),
-        may_promote=choices.promote,
-    )
-    progress("done", 1.0)
-    return published
+def _fit(run: SendTimeRun, stuff: Material, progress: Progress) -> Fit:
+    return fitted(stuff, now=run.now, progress=progress)
 
 
 def fitted(stuff: Material, *, now: Microseconds, progress: Progress = silent) -> Fit:
@@ -134,7 +106,7 @@ def _default(found: dict[str, Learned]) -> str | None:
     return next((name for name in names if found[name].timing.varied), names[0] if names else None)
 
 
-def _to_publish(stuff: Material, fit: Fit, name: str, now: Microseconds) -> Fitted:
+def _to_publish(run: SendTimeRun, stuff: Material, fit: Fit) -> Fitted:
     sends = stuff.sends[fit.timing.engagement] if fit.timing is not None else None
     acts = np.column_stack([stuff.acts.at, stuff.acts.slot]).astype(np.float64)
     labels, at = (np.empty(0), np.empty(0, np.int64)) if sends is None else (sends.engaged, sends.at)
@@ -144,21 +116,21 @@ def _to_publish(stuff: Material, fit: Fit, name: str, now: Microseconds) -> Fitt
         model=fit.model,
         report=fit.report,
         plots=plots(fit.report, fit.model.activity, fit.timing),
-        card=card(fit.report, name=name, question=QUESTION, horizon_days=fit.model.horizon_days),
+        card=card(fit.report, name=run.model_name, question=QUESTION, horizon_days=fit.model.horizon_days),
         columns=NAMES,
         horizon_days=fit.model.horizon_days,
-        trained_at=now,
+        trained_at=run.now,
         trained_until=stuff.until,
         data_digest=digest_of_data(acts, labels, at),
         params={"engagements": ", ".join(stuff.sends) or "none", "acts": len(stuff.acts.at)},
     )
 
 
-def _gate(settings: Settings, account: str, stuff: Material, fit: Fit, row: VersionRow, now: Microseconds) -> Verdict:
+def _gate(run: SendTimeRun, stuff: Material, fit: Fit, row: VersionRow) -> Verdict:
     """Judge challenger and champion on sends (or acts) newer than what the champion learned from."""
     known_until = row.report.get("trained_until") or 0
     if fit.timing is None:
-        return _gate_of_activity(settings, account, stuff, fit, row, known_until, now)
+        return _gate_of_activity(run, stuff, fit, row, known_until)
     found, sends = fit.learned[fit.timing.engagement].judged, stuff.sends[fit.timing.engagement]
     newer = np.flatnonzero(sends.at[found.rows] >= known_until)
 
@@ -169,18 +141,16 @@ def _gate(settings: Settings, account: str, stuff: Material, fit: Fit, row: Vers
             return chance(found.constant[newer])
         return chance(timing.margins(laid_out(stuff, sends, found.rows[newer], timing.response, champion.activity)))
 
-    asked = Newer(
+    newer_frames = Newer(
         found.labels[newer],
         chance(found.served[newer]),
         chance(found.constant[newer]),
         sends.owner[found.rows[newer]],
     )
-    return compared(settings, account, row, asked, champion_on, now=now)
+    return compared(run.settings, run.store.account, row, newer_frames, champion_on, now=run.now)
 
 
-def _gate_of_activity(
-    settings: Settings, account: str, stuff: Material, fit: Fit, row: VersionRow, known_until: int, now: Microseconds
-) -> Verdict:
+def _gate_of_activity(run: SendTimeRun, stuff: Material, fit: Fit, row: VersionRow, known_until: int) -> Verdict:
     shares = fit.shares
     newer = np.flatnonzero(shares.at >= known_until)
 
@@ -189,7 +159,17 @@ def _gate_of_activity(
         again = shares_under(stuff, champion.activity, judging_begins(stuff), stuff.until)
         return again.personal[newer]
 
-    asked = Newer(
+    newer_frames = Newer(
         np.ones(len(newer)), shares.personal[newer], shares.uniform[newer], shares.owner[newer].astype(np.int32)
     )
-    return compared(settings, account, row, asked, champion_on, now=now)
+    return compared(run.settings, run.store.account, row, newer_frames, champion_on, now=run.now)
+
+
+RECIPE = Recipe(
+    capability=CAPABILITY,
+    choices=Choices,
+    material=_material,
+    fit=_fit,
+    to_publish=_to_publish,
+    gate=_gate,
+)

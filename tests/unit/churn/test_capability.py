@@ -1,11 +1,11 @@
-"""The door of churn: what may be asked, what is added to the head of a prediction, and which answers are kept."""
+"""What churn declares: what may be requested, what is added to the head of a prediction, and which answers are kept."""
 
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from services.churn.api import QUESTION
+from services.churn.capability import CAPABILITY
 from services.churn.model import Asked, predict
 from services.churn.schemas import ChurnPrediction, ChurnRequest
 
@@ -66,14 +66,14 @@ def test_other_horizons_are_refused_where_they_stand(fields: dict[str, Any], whe
 def test_only_an_answer_about_the_version_s_own_horizon_becomes_the_latest_one(
     tiny: Any, own: int | None, asked: int | None, is_kept: bool
 ) -> None:
-    assert QUESTION.is_kept(request(horizon_days=asked, horizons=[7]), tiny(horizon_days=own)) is is_kept
+    assert CAPABILITY.is_stored(request(horizon_days=asked, horizons=[7]), tiny(horizon_days=own)) is is_kept
 
 
 def test_the_request_reaches_the_model_as_it_was_asked(tiny: Any, account: Any, day: Any) -> None:
     model, pasts = tiny(weight=1.0), account(("c", "order_placed", 99, 5.0), a={"c": 1.0})
     asked = request(horizon_days=10, horizons=[7, 30], survival=True, reasons=2)
 
-    found = QUESTION.ask(model, pasts, day(100), asked)
+    found = CAPABILITY.answer(model, pasts, day(100), asked)
 
     assert found == predict(model, pasts, day(100), Asked(10, (7, 30), True, 2))
 
@@ -88,7 +88,7 @@ def test_the_median_is_named_for_what_is_waited_for(
     pasts = account(("c", "order_placed", 50, 50.0), c=0)
 
     (scored,) = predict(model, pasts, day(100), Asked(10, (7,), True))
-    added = QUESTION.additions(scored)
+    added = CAPABILITY.fields(scored)
 
     assert tuple(added) == ADDED
     assert (added["days_to_leave"], added["days_to_next_activity"]) == (leaves, returns)
@@ -101,13 +101,13 @@ def test_the_median_is_named_for_what_is_waited_for(
 def test_what_was_not_asked_for_is_null(tiny: Any, account: Any, day: Any) -> None:
     (scored,) = predict(tiny(), account(a={"c": 1.0}), day(100), Asked())
 
-    added = QUESTION.additions(scored)
+    added = CAPABILITY.fields(scored)
 
     assert (added["horizons"], added["survival"], added["value_at_risk"]) == (None, None, None)
 
 
 def test_without_a_prediction_everything_that_is_added_is_null() -> None:
-    assert QUESTION.additions(None) == dict.fromkeys(ADDED)
+    assert CAPABILITY.fields(None) == dict.fromkeys(ADDED)
 
 
 def test_every_added_field_is_one_of_the_response() -> None:
@@ -117,4 +117,4 @@ def test_every_added_field_is_one_of_the_response() -> None:
 def test_a_version_is_loaded_as_it_was_saved(tiny: Any, tmp_path: Any) -> None:
     tiny().save(tmp_path)
 
-    assert QUESTION.load(tmp_path).horizon_days == 30
+    assert CAPABILITY.load(tmp_path).horizon_days == 30
