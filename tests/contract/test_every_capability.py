@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from gateway.openapi import services
-from shared.contracts.outcome import BUILT_IN
 from shared.contracts.rows import DAY, ContactRow
 from shared.errors import InsufficientData, RegistryUnavailable
 from shared.serving.service import create_app
@@ -148,8 +147,9 @@ async def test_without_a_model_it_says_so(subject: Any, opened: Any) -> None:
     async with opened() as client:
         reply = await client.post(subject.capability.path, subject.asked("c-1"), account="nobody")
         if subject.capability.per_outcome:
-            untrained = next(outcome.name for outcome in BUILT_IN if outcome.capability == subject.capability.name)
-            payload = subject.asked("c-1", outcome=untrained)
+            untrained = subject.spec.training.example_outcome.model_copy(update={"name": "untrained"})
+            subject.database.of("demo").put_outcome(untrained)
+            payload = subject.asked("c-1", outcome="untrained")
             reply = await client.post(subject.capability.path, payload)
 
     assert (reply.status, reply.json["code"]) == (409, "no-model-trained")
