@@ -184,7 +184,7 @@ def test_it_is_in_the_rendered_manifests(tree: Tree) -> None:
 
 
 def test_trained_and_served_it_answers_through_the_gateway(trained: Tree) -> None:
-    key = trained.python("-m", "foretell", "keys", "create", "test").stdout.strip()
+    key = trained.python("-m", "foretell", "keys", "create").stdout.strip()
     place = sorted(path.name for path in (trained.root / "services").iterdir() if (path / "capability.py").exists())
     service = trained.port + len(place)
 

@@ -175,7 +175,7 @@ def test_a_champion_of_flat_data_has_nothing_newer_to_compare_on(
     assert row is not None
 
     verdict = judge(
-        settings, later, dataclasses.replace(row, report={**row.report, "trained_until": None}), world.until
+        settings, store, later, dataclasses.replace(row, report={**row.report, "trained_until": None}), world.until
     )
 
     assert not verdict.promote
