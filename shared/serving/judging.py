@@ -7,6 +7,7 @@ from itertools import chain
 import numpy as np
 
 from shared.contracts.contact import InlineContact
+from shared.contracts.defaults import STALE_DAYS
 from shared.contracts.prediction import Status, Trend
 from shared.contracts.rows import DAY, Microseconds
 from shared.errors import StoreUnavailable
@@ -14,9 +15,9 @@ from shared.features import UNDERSTOOD, InputQuality
 from shared.serving.capability_spec import ModelResult, ServedModel
 from shared.serving.reads import AccountReads
 from shared.serving.uniting import United
-from shared.timeline import ContactFacts, Pasts, seen_type
+from shared.timeline import ContactFacts, Pasts, denies_profiling, seen_type
 
-STALE_AFTER = 14 * DAY
+STALE_AFTER = STALE_DAYS * DAY
 NEW_WITHIN = 7 * DAY
 UNREADABLE = "unreadable_attributes"
 
@@ -53,7 +54,7 @@ def judged(
     verdicts = []
     for contact, key in zip(contacts, pasts.keys, strict=True):
         facts = pasts.facts.get(key)
-        if facts is not None and facts.consent.get("profiling") == "denied":
+        if facts is not None and denies_profiling(facts.consent):
             status: Status = "no_consent"
         elif away and not _brings_all(contact):
             status = "insufficient_data"

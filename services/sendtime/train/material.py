@@ -10,16 +10,17 @@ from services.sendtime.model.activity import Activity, Pooling
 from services.sendtime.model.history import ENGAGEMENTS, Acts, Sends, acts_of, counted, faded, seen_before, sends_of
 from services.sendtime.model.week import Matrix
 from services.sendtime.model.zones import Zones
+from shared.contracts.defaults import LEAST_CONTACTS
 from shared.contracts.rows import DAY, Microseconds
 from shared.timeline import Pasts
 from shared.timeline.splits import SEED
 
-LEAST_ENGAGED = 40
+LEAST_ENGAGED = LEAST_CONTACTS
 """Contacts who engaged, without whom the answers to sends teach nothing."""
 LEAST_SENDS = 500
 MOST_CONTACTS = 10_000
 """Contacts from whom the population's activity is learned."""
-LEAST_ACTIVE = 40
+LEAST_ACTIVE = LEAST_CONTACTS
 """Contacts seen active, without whom nothing is trained."""
 
 
