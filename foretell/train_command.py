@@ -66,7 +66,7 @@ def _own(choices: type[Choices]) -> list[inspect.Parameter]:
             continue
         bounds = {key: getattr(one, bound) for one in info.metadata for key, bound in _BOUNDS if hasattr(one, bound)}
         option = typer.Option(flag.name, help=info.description, metavar=flag.metavar, **bounds)
-        kind: Any = Annotated[_kind(info.annotation), option]  # type: ignore[valid-type]
+        kind: Any = Annotated[_kind(info.annotation), option]
         made.append(inspect.Parameter(field, _KEYWORD, annotation=kind, default=None))
     return made
 

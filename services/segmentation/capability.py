@@ -19,7 +19,7 @@ from shared.capabilities import capability
 from shared.contracts.rows import Microseconds
 from shared.contracts.training import TrainingSpec
 from shared.serving.capability_spec import CapabilitySpec
-from shared.store import AccountStore
+from shared.serving.reads import AccountReads
 from shared.timeline import Pasts
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def _answer(
 
 
 def _add_stored(
-    account: AccountStore, contact_ids: Sequence[str], scored: "Sequence[Scored]", cutoff: Microseconds
+    account: AccountReads, contact_ids: Sequence[str], scored: "Sequence[Scored]", cutoff: Microseconds
 ) -> "Sequence[Scored]":
     from services.segmentation.model import remembered
 

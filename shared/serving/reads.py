@@ -4,10 +4,41 @@ from collections.abc import Collection, Sequence
 from typing import Any, Protocol
 
 from shared.contracts.outcome import Outcome
-from shared.serving.artifacts import Row
 from shared.store import PredictionRow
 from shared.timeline import PastRows
 from shared.timeline.frames import LOOKBACK_DAYS
+
+
+class Row(Protocol):
+    """A champion row of the store."""
+
+    @property
+    def account(self) -> str:
+        """Whose model it is."""
+
+    @property
+    def capability(self) -> str:
+        """Which question."""
+
+    @property
+    def outcome(self) -> str:
+        """Which outcome; empty when the capability has none."""
+
+    @property
+    def version(self) -> str:
+        """The version that answers."""
+
+    @property
+    def digest(self) -> str:
+        """Of its artifact."""
+
+    @property
+    def previous_version(self) -> str | None:
+        """The version before."""
+
+    @property
+    def previous_digest(self) -> str | None:
+        """Of the version before."""
 
 
 class AccountReads(Protocol):
