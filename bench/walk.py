@@ -53,8 +53,10 @@ class Walk:
         self._into.with_suffix(".recording").touch()
 
     def _note(self, frame: FrameType, event: str, _: Any) -> None:
-        # Bodies of modules and classes run when a file is loaded: that is counted apart.
-        if self.recording and event == "call" and frame.f_code.co_flags & inspect.CO_OPTIMIZED:
+        if not self.recording or event != "call" or frame.f_code.co_filename in self._seen:
+            return
+        # Bodies of modules and classes run when a file is loaded, and so do their helpers: that is counted apart.
+        if frame.f_code.co_flags & inspect.CO_OPTIMIZED and not is_loading(frame):
             self._seen.add(frame.f_code.co_filename)
 
     def write(self, *_: Any) -> None:
@@ -64,6 +66,16 @@ class Walk:
         found = {"ran": sorted(ours(self._seen)), "loaded": sorted(ours(loaded))}
         self._into.with_suffix(".part").write_text(json.dumps(found))
         self._into.with_suffix(".part").rename(self._into)
+
+
+def is_loading(frame: FrameType) -> bool:
+    """Whether a frame runs because a module is being imported."""
+    outer: FrameType | None = frame
+    while outer is not None:
+        if outer.f_code.co_filename == "<frozen importlib._bootstrap>":
+            return True
+        outer = outer.f_back
+    return False
 
 
 def ours(files: set[str]) -> Iterator[str]:
