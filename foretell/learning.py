@@ -10,7 +10,7 @@ import typer
 from foretell.failures import NotPromoted
 from foretell.opening import now_us
 from foretell.reporting import report_lines
-from foretell.showing import progress_bars
+from foretell.showing import answers_of, progress_bars
 from services.specs import spec_of
 from shared.capabilities import capability
 from shared.contracts.training import Choices
@@ -19,7 +19,7 @@ from shared.standing.summing import insufficient
 
 if TYPE_CHECKING:
     from shared.settings import Settings
-    from shared.store import Database
+    from shared.store import AccountStore, Database
     from shared.training.choices import Progress
     from shared.training.publish import Published
     from shared.training.recipe import Recipe
@@ -67,10 +67,24 @@ def train_model(
     from shared.training.recipe import train
 
     choices = choices or spec_of(name).training.choices()
+    if outcome:
+        _remember(database.of(account), name, outcome, choices)
     run = partial(train, recipe_of(name), database, settings, account, outcome, choices=choices, now=now_us())
     with told_if_insufficient(database, account, name, outcome):
         model_name = ".".join(part for part in (account, name, outcome) if part)
         learned(model_name, lambda progress: run(progress=progress), choices, details=details)
+
+
+def _remember(store: "AccountStore", capability: str, name: str, choices: Choices) -> None:
+    """Keep with the outcome which attributes may be learned from, and say so: nobody is to answer twice."""
+    outcome = store.require_outcome(capability, name)
+    answered = choices.kept_with(outcome)
+    if answered != outcome:
+        store.put_outcome(answered)
+        typer.echo(
+            f"Remembered for every training of {name}: {answers_of(answered)}. `foretell outcomes set {name}"
+            f"{'' if capability == 'scoring' else f' --capability {capability}'} --ask-again` forgets it."
+        )
 
 
 @contextmanager

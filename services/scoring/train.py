@@ -15,11 +15,12 @@ from shared.evaluation.reference import Reference
 from shared.learners.columns import Columns, Vector
 from shared.training.candidates import calibrated
 from shared.training.choices import Progress, silent
-from shared.training.columns import chosen_columns, inputs_of, questions
-from shared.training.competition import Competition, auc_with, compete
+from shared.training.columns import chosen_columns, inputs_of
+from shared.training.competition import Competition, compete
 from shared.training.material import Material, order_notes
 from shared.training.problem import Problem
 from shared.training.report import Report, report
+from shared.training.suspects import other_rankings
 
 ONE_MOMENT_GRADE: Grade = "C"
 """The most that is given where only contacts of the same day could judge."""
@@ -73,12 +74,7 @@ def fitted(
     )
     competition = compete(problem, progress=lambda text, part: progress(text, 0.2 + 0.55 * part))
     progress("comparing with the suspected columns", 0.78)
-    suspected = chosen.suspected
-    with_suspects = (
-        auc_with(problem, Columns(suspected.names, suspected.categorical), chosen.suspected_values)
-        if chosen.suspects
-        else None
-    )
+    rankings = other_rankings(problem, chosen, chosen.suspected_values)
     progress("fitting on all frames", 0.85)
     learner = competition.winner.refit().learner
     rows = competition.judged
@@ -93,9 +89,11 @@ def fitted(
         competition,
         importance=importance,
         leaks=chosen.suspects,
+        questioned=chosen.questioned,
         left_out=chosen.left_out,
-        notes=[*order_notes(stuff), *questions(chosen)],
-        auc_with_suspects=with_suspects,
+        columns=chosen.columns,
+        notes=order_notes(stuff),
+        other_rankings=rankings,
         most=ONE_MOMENT_GRADE if stuff.one_moment else "A",
     )
     model = ScoringModel(

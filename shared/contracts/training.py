@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -24,6 +24,14 @@ class Choices(BaseModel):
 
     promote: bool = True
     """Whether a version that passes the gate answers from then on."""
+
+    def for_outcome(self, _: Outcome) -> Self:
+        """Add what was answered for an outcome before; what this run says counts first."""
+        return self
+
+    def kept_with(self, outcome: Outcome) -> Outcome:
+        """Return an outcome with what of these choices holds for its later trainings too."""
+        return outcome
 
 
 class ColumnChoices(Choices):
@@ -50,6 +58,17 @@ class ColumnChoices(Choices):
         Flag("--order-by", "COLUMN|created_at|none"),
     ] = None
     """What tells in which order the rows of flat data came: `created_at`, an attribute, `none`; None: what is found."""
+
+    def for_outcome(self, outcome: Outcome) -> Self:
+        """Add what was answered about attributes for an outcome before; what this run says counts first."""
+        known = self.kept_with(outcome)
+        return self.model_copy(update={"allowed": frozenset(known.allowed), "forbidden": frozenset(known.forbidden)})
+
+    def kept_with(self, outcome: Outcome) -> Outcome:
+        """Return an outcome with what is allowed and forbidden: nobody is to answer twice."""
+        if not self.allowed and not self.forbidden:
+            return outcome
+        return outcome.answered(allowed=self.allowed, forbidden=self.forbidden)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

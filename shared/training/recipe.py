@@ -101,7 +101,7 @@ def train(
         settings: say where the registry is.
         account: whose contacts and events.
         outcome: defined in the account or built in; empty where the capability is not asked about outcomes.
-        choices: what the caller decides; None: promote, and everything else as found.
+        choices: what the caller decides, beside what the outcome allows; None: promote, all else as found.
         now: nothing after it exists.
         progress: called with what is done and how far the run is.
 
@@ -111,7 +111,10 @@ def train(
     """
     store = database.of(account)
     wanted = store.require_outcome(recipe.capability, outcome) if recipe.per_outcome else None
-    run = Run(settings, store, recipe.capability, wanted, choices or recipe.choices(), now)
+    choices = choices or recipe.choices()
+    if wanted is not None:
+        choices = choices.for_outcome(wanted)
+    run = Run(settings, store, recipe.capability, wanted, choices, now)
     progress("reading contacts and events", 0.0)
     material = recipe.material(run, scanned(store, with_events=wanted is None or not wanted.attribute))
     fit = recipe.fit(run, material, lambda text, part: progress(text, READ + (FITTED - READ) * part))
