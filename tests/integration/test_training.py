@@ -197,7 +197,7 @@ def test_what_an_outcome_forbids_is_learned_from_by_no_training(database: Databa
     store.put_outcome(Outcome(name="gone", capability="scoring", attribute="gone", forbidden=("plan",)))
 
     with pytest.raises(InsufficientData, match="no attribute and no event tells contacts apart"):
-        train(database, settings, "forbidding", "gone", now=DAY)
+        train(RECIPE, database, settings, "forbidding", "gone", now=DAY)
 
 
 def test_an_unknown_outcome_is_refused_with_the_known_ones(
