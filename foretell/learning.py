@@ -103,7 +103,7 @@ def told_if_insufficient(database: "Database", account: str, name: str, outcome:
     except InsufficientData as error:
         about, at = f"training {name} {outcome}", now_us()
         message = insufficient(capability(name), outcome, error.detail, counts=error.members, at=at, about=about)
-        database.of(account).publish([message], at=at)
+        database.of(account).outbox.publish([message], at=at)
         raise
 
 

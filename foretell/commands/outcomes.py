@@ -109,10 +109,10 @@ def set_outcome(
         **{field: value for field, value in given.items() if value is not None},
     )
     with opened_account(account) as (_, _, store):
-        store.put_outcome(outcome)
-        becomes_default = default or store.default_outcome(capability, chosen=True) is None
+        store.outcomes.put(outcome)
+        becomes_default = default or store.outcomes.default(capability, chosen=True) is None
         if becomes_default:
-            store.set_default_outcome(capability, name)
+            store.outcomes.set_default(capability, name)
     typer.echo(f"{name}: {described(outcome)}.{' It is the default outcome.' if becomes_default else ''}")
 
 
@@ -182,10 +182,10 @@ def list_outcomes(
     from foretell.showing import show_rows
 
     with opened_account(account) as (_, _, store):
-        default = store.default_outcome(capability_name(capability))
+        default = store.outcomes.default(capability_name(capability))
         rows = []
-        for outcome in store.outcomes(capability):
-            champion = store.champion(capability, outcome.name)
+        for outcome in store.outcomes.of(capability):
+            champion = store.models.champion(capability, outcome.name)
             rows.append(
                 {
                     "outcome": outcome.name,
@@ -211,7 +211,7 @@ def preview(
     from foretell.showing import show_rows
 
     with opened_account(account) as (_, _, store):
-        outcome = _known(store.outcome(capability_name(capability), name), name, account)
+        outcome = _known(store.outcomes.find(capability_name(capability), name), name, account)
         counts = counted(store, outcome, now=now_us())
     show_rows(
         [
@@ -247,9 +247,9 @@ def delete(
     from foretell.opening import capability_name, opened_account
 
     with opened_account(account) as (_, _, store):
-        _known(store.outcome(capability_name(capability), name), name, account)
+        _known(store.outcomes.find(capability_name(capability), name), name, account)
         if not yes:
             raise Conflict(f"Requests that name '{name}' will be refused; add --yes to delete it.")
-        if not store.delete_outcome(capability, name):
+        if not store.outcomes.delete(capability, name):
             raise NotFound(f"'{name}' is built in and not redefined; there is nothing to delete.")
     typer.echo(f"Deleted the outcome {name}.")

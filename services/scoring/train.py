@@ -72,7 +72,7 @@ def train(
     """
     choices = choices or Choices()
     store = database.of(account)
-    outcome = store.require_outcome(CAPABILITY, outcome_name)
+    outcome = store.outcomes.require(CAPABILITY, outcome_name)
     progress("reading contacts and events", 0.0)
     stuff = material(store, outcome, now=now, order_by=choices.order_by)
     fit = fitted(

@@ -160,7 +160,7 @@ def test_an_event_outcome_is_kept_as_it_was_given(foretell, home_folder: Path) -
     result = foretell(*words.split())
 
     database = open_database(Settings(home=home_folder))
-    outcome = database.of("default").outcome("scoring", "activated")
+    outcome = database.of("default").outcomes.find("scoring", "activated")
     database.close()
 
     assert result.stdout.startswith("activated: a_activated, within 30 days, asked 1 h after a_submitted")
@@ -276,8 +276,8 @@ def test_the_openapi_documents_are_written_one_a_capability(foretell, tmp_path: 
 def test_a_champion_that_mlflow_does_not_know_is_told(foretell, home_folder: Path) -> None:
     foretell("accounts", "create", "acme")
     with opened_account("acme") as (_, _, store):
-        store.add_version(VersionRow("scoring", "won", "1", "d" * 64, "rule", "C", 0, 30, "run"))
-        store.promote("scoring", "won", "1", "d" * 64, at=0, reason="tried")
+        store.models.add(VersionRow("scoring", "won", "1", "d" * 64, "rule", "C", 0, 30, "run"))
+        store.models.promote("scoring", "won", "1", "d" * 64, at=0, reason="tried")
 
     result = foretell("models", "list", "--account", "acme")
 

@@ -32,7 +32,7 @@ def event(contact_id: str, type_: str, days: float, **more: Any) -> Any:
 
 def put(store: Any, contact_id: str, **attributes: Any) -> None:
     given = ContactInput.model_validate({"id": contact_id, "attributes": attributes})
-    store.put_contacts([contact_row(given, recorded_at=NOW, identity_key=KEY)], recorded_at=NOW)
+    store.contacts.put([contact_row(given, recorded_at=NOW, identity_key=KEY)], recorded_at=NOW)
 
 
 async def listed(door: Any, query: str = "", key: str | None = None) -> Any:
@@ -46,8 +46,8 @@ def ids(answer: Any) -> list[str]:
 
 async def test_who_bought_after_the_prediction_is_not_in_the_list(any_door) -> None:
     store = any_door.store.of("acme")
-    store.log_predictions([prediction("a", 99), prediction("b", 90), prediction("c", 80), prediction("d", 70)])
-    store.add_events([
+    store.predictions.log([prediction("a", 99), prediction("b", 90), prediction("c", 80), prediction("d", 70)])
+    store.events.add([
         event("a", "order_placed", 0.01), event("b", "email_clicked", 0.01), event("c", "deal_won", 1, human=False),
     ])  # fmt: skip
 
@@ -56,19 +56,19 @@ async def test_who_bought_after_the_prediction_is_not_in_the_list(any_door) -> N
 
 async def test_whose_attribute_says_yes_is_not_in_the_list(any_door) -> None:
     store = any_door.store.of("acme")
-    store.put_outcome(Outcome(name="customer", capability="scoring", attribute="converted"))
+    store.outcomes.put(Outcome(name="customer", capability="scoring", attribute="converted"))
     put(store, "a", converted=1)
     put(store, "b", converted="no")
     put(store, "c", converted="Yes")
-    store.log_predictions([prediction(one, 90) for one in "abcd"])
+    store.predictions.log([prediction(one, 90) for one in "abcd"])
 
     assert ids(await listed(any_door)) == ["b", "d"]
 
 
 async def test_pages_are_full_and_complete_where_most_have_bought(any_door) -> None:
     store = any_door.store.of("acme")
-    store.log_predictions([prediction(f"c-{number:02}", 50) for number in range(20)])
-    store.add_events([event(f"c-{number:02}", "deal_won", 0.1) for number in range(20) if number % 4])
+    store.predictions.log([prediction(f"c-{number:02}", 50) for number in range(20)])
+    store.events.add([event(f"c-{number:02}", "deal_won", 0.1) for number in range(20) if number % 4])
     key = any_door.key(scopes=("read",))
 
     first = await listed(any_door, "&limit=2", key)
@@ -81,7 +81,7 @@ async def test_pages_are_full_and_complete_where_most_have_bought(any_door) -> N
 
 async def test_the_list_is_filtered_and_sorted_both_ways(any_door) -> None:
     store = any_door.store.of("acme")
-    store.log_predictions([
+    store.predictions.log([
         prediction("a", 99), prediction("b", 60, band="low"), prediction("c", 40, asked_at=NOW + DAY, cutoff=NOW + DAY),
         prediction("d", None, status="outcome_reached", band=None), prediction("e", 99),
         prediction("c", None, capability="segmentation", outcome="", segment="s-1"),
@@ -98,8 +98,8 @@ async def test_the_list_is_filtered_and_sorted_both_ways(any_door) -> None:
 
 async def test_an_empty_list_says_why(door) -> None:
     store = door.store.of("acme")
-    store.add_events([event("a", "order_placed", -6_000)])
-    store.log_predictions([prediction(one, None, status="not_eligible", band=None) for one in "abc"])
+    store.events.add([event("a", "order_placed", -6_000)])
+    store.predictions.log([prediction(one, None, status="not_eligible", band=None) for one in "abc"])
 
     because = (await listed(door))["empty_because"]
 
@@ -115,7 +115,7 @@ async def test_an_empty_list_of_an_account_without_a_model_says_so(door) -> None
 
 async def test_the_list_as_csv_runs_no_formula(door) -> None:
     store = door.store.of("acme")
-    store.log_predictions([prediction("=cmd|' /C calc'!A0", 99), prediction("b", 90)])
+    store.predictions.log([prediction("=cmd|' /C calc'!A0", 99), prediction("b", 90)])
     key = door.key(scopes=("read",))
 
     path = "/predictions?capability=scoring&outcome=customer&limit=1"
