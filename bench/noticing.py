@@ -59,7 +59,7 @@ def touches(store: AccountStore, ids: Sequence[str]) -> None:
             [EventRow(one, f"{size}-{turn}", "page_viewed", NOW, NOW) for one in ids[:size]] for turn in range(20)
         ]
         seconds = timed(lambda: [store.events.add(rows) for rows in rounds])  # noqa: B023
-        print(f"add_events, {size:>5} contacts: {seconds / len(rounds) * 1e3:8.3f} ms")
+        print(f"events.add, {size:>5} contacts: {seconds / len(rounds) * 1e3:8.3f} ms")
     taken = store.changes.due(BATCH, quiet_since=2 * NOW, waiting_since=0)
     seconds = timed(lambda: store.changes.due(BATCH, quiet_since=2 * NOW, waiting_since=0))
     print(f"take_stale, {len(taken):>5} contacts: {seconds * 1e3:8.3f} ms")

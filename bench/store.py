@@ -32,13 +32,13 @@ def main() -> None:
             chosen = ids[:n]
             seconds = timed(lambda: store.contacts.pasts(chosen, cutoff=NOW, asked_at=NOW), repeats)  # noqa: B023
             events = len(store.contacts.pasts(chosen, cutoff=NOW, asked_at=NOW).events)
-            print(f"past_rows, {n:>5} contacts, {events:>6} events: {seconds * 1e3:8.3f} ms")
+            print(f"contacts.pasts, {n:>5} contacts, {events:>6} events: {seconds * 1e3:8.3f} ms")
         seconds = timed(lambda: store.contacts.find("c-0"), 500)
-        print(f"contact: {seconds * 1e3:.3f} ms")
+        print(f"contacts.find: {seconds * 1e3:.3f} ms")
         rows = [event(random.Random(1), "c-0", NOW + number) for number in range(1_000)]
         one_by_one = iter(rows)
         seconds = timed(lambda: store.events.add([next(one_by_one)]), 100)
-        print(f"add_events, one, committed and synced: {seconds * 1e3:.3f} ms")
+        print(f"events.add, one, committed and synced: {seconds * 1e3:.3f} ms")
         database.close()
 
 

@@ -64,7 +64,7 @@ def record(
         return
     take_turn(connection)  # the entries of an account are numbered
     entry = {
-        "number": (connection.scalar(connection.select(func.max(AuditTable.number))) or 0) + 1,
+        "number": (connection.scalar(connection.select(func.max(AuditTable.number), of=AuditTable)) or 0) + 1,
         "at": at,
         "actor": connection.actor,
         "action": action,

@@ -255,7 +255,7 @@ class Models:
         del values["account"]
         connection.upsert(ChampionTable, [values])
         table = PromotionTable
-        last = self._scope.select(func.max(table.number)).where(
+        last = self._scope.select(func.max(table.number), of=table).where(
             table.capability == capability, table.outcome == outcome
         )
         entry = PromotionRow(

@@ -161,12 +161,21 @@ def select_of(account: str | BindParameter[str], *columns: Any, of: Any = None) 
         ValueError: neither says a table.
     """
     statement: AnySelect = select(*columns)
-    if of is not None:
-        return statement.where(_table(of).c.account_id == account)
-    tables = statement.get_final_froms()
+    tables = [_table(of)] if of is not None else _tables(statement, columns)
     if not tables:
         raise ValueError("which table?")
     return statement.where(*(table.c.account_id == account for table in tables))
+
+
+def _tables(statement: AnySelect, columns: Sequence[Any]) -> Collection[FromClause]:
+    """Find the tables of columns; SQLAlchemy knows them always, but takes 0.1 ms, and plain columns know theirs."""
+    found: dict[FromClause, None] = {}
+    for column in columns:
+        table = getattr(getattr(column, "expression", column), "table", None)
+        if table is None:
+            return statement.get_final_froms()
+        found[table] = None
+    return found
 
 
 def select_by_parameter(*columns: Any) -> AnySelect:
