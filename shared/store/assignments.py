@@ -43,7 +43,7 @@ class AssignmentRow(NamedTuple):
     propensity: float
     """Chance with which this instant was chosen for this contact, over all arms."""
     send_at: Microseconds
-    """What the contact was told, or would have been: the control's is the default."""
+    """When the contact is sent to, or would have been: the control's is the default."""
     policy_at: Microseconds
     """What the model would have chosen."""
     default_send_at: Microseconds

@@ -199,7 +199,7 @@ class Entry(NamedTuple):
 
 
 def is_news(known: Collection[Entry], entry: Entry) -> bool:
-    """Tell whether a value says something that the stored ones do not.
+    """Whether a value says something that the stored ones do not.
 
     A value that already holds at that instant is none, unless it was undated and now gets its date.
 
@@ -227,7 +227,7 @@ def values_seen(
     all_static: bool,
     cutoff: Microseconds | None = None,
 ) -> tuple[tuple[DatedValue, ...], frozenset[str]]:
-    """Tell which values of a contact's attributes exist before a cutoff, by name and instant.
+    """Return which values of a contact's attributes exist before a cutoff, by name and instant.
 
     Args:
         entries: name and value, in any order.

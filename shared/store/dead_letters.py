@@ -157,7 +157,7 @@ class DeadLetters:
 
 
 _IDS: Final = frozenset({"id", "contactid", "userid", "previousid", "customerid"})
-"""Fields in which providers tell the account's own id; elsewhere the same text may be anything, such as an event."""
+"""Fields in which providers send the account's own id; elsewhere the same text may be anything, such as an event."""
 
 
 def erase_named(connection: AccountConnection, contact_ids: Sequence[str]) -> int:
@@ -172,8 +172,8 @@ def erase_named(connection: AccountConnection, contact_ids: Sequence[str]) -> in
     """
     table, found = DeadLetterTable, set[str]()
     for contact_id in contact_ids:
-        told = [table.payload.contains(text, autoescape=True) for text in _spellings(contact_id)]
-        likely = connection.select(table.dead_letter_id, table.payload).where(or_(*told))
+        named = [table.payload.contains(text, autoescape=True) for text in _spellings(contact_id)]
+        likely = connection.select(table.dead_letter_id, table.payload).where(or_(*named))
         for letter, payload in connection.execute(likely):
             if _names(json.loads(payload), contact_id):
                 found.add(letter)
@@ -202,17 +202,14 @@ def _names(value: Any, contact_id: str) -> bool:
     if not isinstance(value, dict):
         return False
     return any(
-        (
-            _plain(name) in _IDS
-            and any(_is(told, contact_id) for told in (inner if isinstance(inner, list) else [inner]))
-        )
+        (_plain(name) in _IDS and any(_is(one, contact_id) for one in (inner if isinstance(inner, list) else [inner])))
         or _names(inner, contact_id)
         for name, inner in value.items()
     )
 
 
-def _is(told: Any, contact_id: str) -> bool:
-    return isinstance(told, (str, int)) and not isinstance(told, bool) and str(told).strip() == contact_id
+def _is(value: Any, contact_id: str) -> bool:
+    return isinstance(value, (str, int)) and not isinstance(value, bool) and str(value).strip() == contact_id
 
 
 def _plain(name: str) -> str:

@@ -20,7 +20,7 @@ from shared.store.schema import (
 
 
 class SubscriptionTable(StoreTable):
-    """Who wants to be told of what, and where."""
+    """Who wants which messages, and where."""
 
     __tablename__ = "subscriptions"
 
@@ -37,7 +37,7 @@ class SubscriptionTable(StoreTable):
     sealed_headers: Mapped[OptionalLongText]
     """JSON of headers that the receiver asks for (a token); each value is sealed."""
     model_changes: Mapped[bool]
-    """Whether changes that only a new model caused are told one by one."""
+    """Whether changes that only a new model caused are sent one by one."""
     state: Mapped[str]
     """`enabled`, `paused` or `disabled`."""
     state_reason: Mapped[str | None]
@@ -65,7 +65,7 @@ class SubscriptionSecretTable(StoreTable):
 
 
 class MessageTable(StoreTable):
-    """What happened and is to be told; written in the transaction in which it happened."""
+    """What happened and is to be sent; written in the transaction in which it happened."""
 
     __tablename__ = "messages"
     __table_args__: Any = (Index(None, "account_id", "occurred_at"), Index(None, "account_id", "contact_id"))
@@ -137,7 +137,7 @@ DeliveryState = Literal["pending", "delivered", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionRow:
-    """Who wants to be told of what, and where."""
+    """Who wants which messages, and where."""
 
     subscription_id: str
     url: str

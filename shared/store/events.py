@@ -194,10 +194,10 @@ class Events:
                 table.contact_id == bindparam("of_contact"),
                 table.event_id == bindparam("of_event"),
             )
-            .values(human=bindparam("made_by"), properties=bindparam("told"))
+            .values(human=bindparam("made_by"), properties=bindparam("stated"))
         )
         values = [
-            {"of_contact": row.contact_id, "of_event": row.event_id, "made_by": row.human, "told": row.properties}
+            {"of_contact": row.contact_id, "of_event": row.event_id, "made_by": row.human, "stated": row.properties}
             for row in sorted(rows, key=lambda row: row[:2])
         ]
         with self._scope.writing() as connection:

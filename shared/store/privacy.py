@@ -1,4 +1,4 @@
-"""Erasing a contact everywhere it is kept, found by the tables themselves, and telling what is held of it."""
+"""Erasing a contact everywhere it is kept, found by the tables themselves, and writing down what is held."""
 
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
