@@ -19,7 +19,7 @@ from shared.store.scope import BATCH, Scope, batches
 from shared.store.statements import AccountConnection, Insert
 
 
-class LastStateTable(StoreTable):
+class LastKnownStateTable(StoreTable):
     """The last known state of a contact: its band, segment or hour. What is sent next is the difference to it."""
 
     __tablename__ = "standings"
@@ -52,7 +52,7 @@ class StaleContactTable(StoreTable):
     """When it was last touched; another value after every touch."""
 
 
-_COLUMNS: Any = tuple(LastStateTable.__table__.c[name] for name in Standing._fields)
+_COLUMNS: Any = tuple(LastKnownStateTable.__table__.c[name] for name in Standing._fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ class ChangeDetection:
     def states_of(self, contact_id: str) -> list[Standing]:
         """List the last known states of one contact, by capability and outcome."""
         with self._scope.reading() as connection:
-            return sorted(self._rows(connection, LastStateTable.contact_id == contact_id))
+            return sorted(self._rows(connection, LastKnownStateTable.contact_id == contact_id))
 
     def states(self, capability: str, outcome: str, contact_ids: Sequence[str]) -> dict[str, Standing]:
         """Return the last known states of contacts; those without one are missing.
@@ -160,7 +160,7 @@ class ChangeDetection:
         """Write last known states, in place of those that are there; joins an open transaction."""
         ordered = sorted(rows, key=lambda row: row.contact_id)
         with self._scope.writing() as connection:
-            connection.upsert(LastStateTable, [row._asdict() for row in ordered])
+            connection.upsert(LastKnownStateTable, [row._asdict() for row in ordered])
 
     def moves(
         self, capability: str, outcome: str, version: str, *, since: Microseconds, limit: int = 100
@@ -174,7 +174,7 @@ class ChangeDetection:
             since: when it was promoted.
             limit: at most so many moves.
         """
-        table, contacts = LastStateTable, func.count()
+        table, contacts = LastKnownStateTable, func.count()
         statement = (
             self._scope.select(table.previous_state, table.state, contacts)
             .where(
@@ -195,7 +195,7 @@ class ChangeDetection:
     def _states(
         self, connection: AccountConnection, capability: str, outcome: str, contact_ids: Sequence[str]
     ) -> dict[str, Standing]:
-        table = LastStateTable
+        table = LastKnownStateTable
         found: dict[str, Standing] = {}
         for part in batches(contact_ids, BATCH):
             which = (table.contact_id.in_(part), table.capability == capability, table.outcome == outcome)

@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.contracts.identity import SHARED_BY, contact_hash
 from shared.contracts.rows import ALWAYS, AttributeRow, ContactRow, Microseconds
-from shared.store.change_detection import LastStateTable, StaleContactTable
+from shared.store.change_detection import LastKnownStateTable, StaleContactTable
 from shared.store.contact_facts import AttributeTable, ContactTable, Entry, consent_of, is_news, keep
 from shared.store.delivery_tables import (
     AttemptTable,
@@ -194,7 +194,7 @@ def forget_profile(connection: AccountConnection, contact_ids: Collection[str]) 
         contact_ids: any number.
     """
     for part in batches(sorted(set(contact_ids))):
-        for table in (LastStateTable, StaleContactTable):
+        for table in (LastKnownStateTable, StaleContactTable):
             connection.execute(connection.delete(table).where(table.contact_id.in_(part)))
         messages = connection.select(MessageTable.message_id).where(MessageTable.contact_id.in_(part))
         waiting = (

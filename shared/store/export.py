@@ -14,7 +14,7 @@ from shared.contracts.rows import ALWAYS, Microseconds
 from shared.errors import NotFound
 from shared.store.assignments import AssignmentTable
 from shared.store.audit import record
-from shared.store.change_detection import LastStateTable
+from shared.store.change_detection import LastKnownStateTable
 from shared.store.contact_facts import AttributeTable, ContactTable
 from shared.store.dead_letters import DeadLetterTable
 from shared.store.delivery_tables import MessageTable
@@ -36,7 +36,7 @@ SECTIONS: Final[Mapping[str, Any]] = {
     "identities": IdentityTable,
     "identity_merges": IdentityMergeTable,
     "assignments": AssignmentTable,
-    "standings": LastStateTable,
+    "standings": LastKnownStateTable,
     "messages": MessageTable,
     "dead_letters": DeadLetterTable,
     "events": EventTable,

@@ -9,7 +9,7 @@ from sqlalchemy.orm import aliased
 from shared.contracts.identity import contact_hash
 from shared.contracts.rows import Microseconds
 from shared.store.assignments import AssignmentTable
-from shared.store.change_detection import LastStateTable, StaleContactTable, touch
+from shared.store.change_detection import LastKnownStateTable, StaleContactTable, touch
 from shared.store.contact_facts import AttributeTable, ContactTable, consent_of
 from shared.store.contact_writes import forget_profile
 from shared.store.event_writes import EventTable
@@ -17,7 +17,7 @@ from shared.store.identities import IdentityMergeTable, IdentityTable
 from shared.store.statements import AccountConnection
 from shared.store.tombstones import CONTACT
 
-_MOVED = (EventTable, AttributeTable, AssignmentTable, LastStateTable)
+_MOVED = (EventTable, AttributeTable, AssignmentTable, LastKnownStateTable)
 """Tables whose rows change hands; where both have a row of the same key, that of the contact that stays is kept."""
 
 

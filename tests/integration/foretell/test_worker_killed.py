@@ -20,7 +20,7 @@ from foretell.opening import now_us
 from shared.contracts.rows import EventRow
 from shared.settings import Settings
 from shared.store import Database, migrate, open_database
-from shared.store.change_detection import LastStateTable
+from shared.store.change_detection import LastKnownStateTable
 from shared.store.delivery_tables import DeliveryTable, MessageTable, SubscriptionTable
 
 CONTACTS = [f"c-{number:04}" for number in range(3_000)]
@@ -118,7 +118,7 @@ def started(home: Path, service: Service) -> subprocess.Popen[bytes]:
 
 def stand(database: Database, state: str) -> bool:
     with database._store.reading() as connection:
-        return [*connection.scalars(select(LastStateTable.state))] == [state] * len(CONTACTS)
+        return [*connection.scalars(select(LastKnownStateTable.state))] == [state] * len(CONTACTS)
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
