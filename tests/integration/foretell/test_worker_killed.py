@@ -151,7 +151,7 @@ def test_every_change_is_told_once_however_often_the_worker_is_killed(
     wait_until(lambda: stand(store, "high") and not store.stale_accounts())
     ended(worker)
 
-    with store._scope.store.reading() as connection:
+    with store._store.reading() as connection:
         told = Counter(connection.scalars(select(MessageTable.contact_id)))
         causes = set(connection.scalars(select(MessageTable.cause)))
         due = len(connection.scalars(select(DeliveryTable.delivery_id)).all())
