@@ -11,7 +11,14 @@ from sqlalchemy import SelectBase, bindparam
 
 from shared.contracts.rows import DAY, ContactRow, Microseconds
 from shared.store.change_detection import touch
-from shared.store.contact_facts import ContactTable, StaticAttributeTable, StoredContact, facts_of, pages
+from shared.store.contact_facts import (
+    AttributeTable,
+    ContactTable,
+    StaticAttributeTable,
+    StoredContact,
+    facts_of,
+    pages,
+)
 from shared.store.contact_writes import denies, put_batch
 from shared.store.event_writes import EVENT_COLUMNS, EventTable
 from shared.store.merging import merge
@@ -128,6 +135,11 @@ class Contacts:
             for part in batches(ids, BATCH):
                 facts.update(facts_of(connection, part))
         return [_stored(contact_id, facts[contact_id]) for contact_id in ids]
+
+    def attribute_names(self) -> list[str]:
+        """List the names of the attributes that contacts have; reads all of them."""
+        with self._scope.reading() as connection:
+            return sorted(connection.scalars(self._scope.select(AttributeTable.name).distinct()))
 
     def static_attributes(self) -> frozenset[str] | Literal["all"]:
         """Return which attributes were declared to have held always."""

@@ -78,6 +78,7 @@ def everything(store: AccountStore) -> dict[str, object]:
         "keys.all": store.keys.all(),
         "contacts.find": store.contacts.find("a"),
         "contacts.page": store.contacts.page(10),
+        "contacts.attribute_names": store.contacts.attribute_names(),
         "events.counts": store.events.counts("a"),
         "events.types": store.events.types(),
         "events.newest_at": store.events.newest_at(),
