@@ -13,6 +13,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
+from shared.contracts.input_drift import InputDrift
 from shared.contracts.rows import Microseconds
 from shared.errors import Conflict
 from shared.store.audit import record
@@ -22,6 +23,7 @@ from shared.store.schema import (
     KeyText,
     LongText,
     OptionalKeyText,
+    OptionalLongText,
     StoreTable,
 )
 from shared.store.scope import Scope, take_turn
@@ -77,6 +79,8 @@ class VersionTable(StoreTable):
     figures: Mapped[LongText]
     report: Mapped[LongText]
     card: Mapped[LongText]
+    input_drift: Mapped[OptionalLongText]
+    """Counted over the last round of scoring, JSON; None: not counted yet."""
 
 
 class PlotTable(StoreTable):
@@ -135,6 +139,8 @@ class VersionRow:
     figures: Mapping[str, Any] = field(default_factory=dict)
     report: Mapping[str, Any] = field(default_factory=dict)
     card: str = ""
+    input_drift: InputDrift | None = None
+    """Counted over the last round of scoring; None: not counted yet."""
 
 
 COLUMNS = (
@@ -300,6 +306,14 @@ class Models:
             connection.upsert(VersionTable, [values])
             connection.upsert(PlotTable, pictures)
 
+    def put_input_drift(self, capability: str, outcome: str, version: str, drift: InputDrift) -> None:
+        """Keep what a round of scoring found, in place of what the one before found."""
+        table = VersionTable
+        mine = (table.capability == capability, table.outcome == outcome, table.version == version)
+        statement = self._scope.update(table).where(*mine)
+        with self._scope.writing() as connection:
+            connection.execute(statement.values(input_drift=json.dumps(drift._asdict())))
+
     def versions(self, capability: str | None = None, outcome: str | None = None) -> list[VersionRow]:
         """List versions, the newest training first; None: of all capabilities, of all outcomes."""
         conditions: list[ColumnElement[bool]] = []
@@ -350,6 +364,7 @@ class Models:
                 table.figures,
                 table.report,
                 table.card,
+                table.input_drift,
             )
             .where(*conditions)
             .order_by(table.trained_at.desc(), table.capability, table.outcome, table.version.desc())
@@ -369,4 +384,10 @@ def champion_rows(connection: AccountConnection | Connection, statement: AnySele
 
 
 def _version_row(fields: Mapping[str, Any]) -> VersionRow:
-    return VersionRow(**{**fields, "figures": json.loads(fields["figures"]), "report": json.loads(fields["report"])})
+    drift = fields["input_drift"]
+    read = {
+        "figures": json.loads(fields["figures"]),
+        "report": json.loads(fields["report"]),
+        "input_drift": None if drift is None else InputDrift.of(json.loads(drift)),
+    }
+    return VersionRow(**{**fields, **read})

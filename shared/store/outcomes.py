@@ -70,7 +70,7 @@ class Outcomes:
         row = {
             "capability": outcome.capability,
             "name": outcome.name,
-            "definition": outcome.model_dump_json(),
+            "definition": outcome.model_dump_json(exclude=_unsaid(outcome)),
         }
         with self._scope.writing() as connection:
             connection.upsert(OutcomeTable, [row])
@@ -112,3 +112,8 @@ class Outcomes:
             row = {"capability": capability, "outcome": name}
             connection.upsert(DefaultOutcomeTable, [row])
             record(connection, "outcome.made_default", f"{capability}.{name}")
+
+
+def _unsaid(outcome: Outcome) -> set[str]:
+    """Name the empty lists of answers: releases before them refuse a definition that names them."""
+    return {name for name in ("allowed", "forbidden") if not getattr(outcome, name)}

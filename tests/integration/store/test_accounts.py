@@ -162,7 +162,7 @@ WRITES = {
     "idempotency": "begin hold keep release delete_before add_received delete_received_before",
     "identities": "point erased shared",
     "keys": "create rotate revoke",
-    "models": "promote rollback add",
+    "models": "promote rollback add put_input_drift",
     "outbox": "publish delete_before",
     "outcomes": "put delete set_default",
     "predictions": "log delete_before forget_latest reached_since",
