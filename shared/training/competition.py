@@ -7,13 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.evaluation.metrics import auc, losses
+from shared.learners.blend import Blend
 from shared.learners.columns import Columns, Matrix, Vector, chance
 from shared.learners.logistic import Logistic
 from shared.learners.rule import Rule
 from shared.learners.trees import Trees, TreeShape
 from shared.ties import rounded
 from shared.timeline.splits import SEED
-from shared.training.candidates import Entry, logistic_entry, rule_entry, trees_entry
+from shared.training.candidates import Entry, blend_entry, logistic_entry, rule_entry, trees_entry
 from shared.training.choices import Progress, silent
 from shared.training.problem import Problem
 
@@ -31,7 +32,7 @@ SHAPES = (
 """The smallest first: what is served is read by every request."""
 RIDGES = (300.0, 30.0, 1.0)
 """The strongest first."""
-KINDS = (Rule.kind, Logistic.kind, Trees.kind)
+KINDS = (Rule.kind, Logistic.kind, Trees.kind, Blend.kind)
 """The simplest first."""
 
 
@@ -41,7 +42,7 @@ class Competition:
 
     winner: Entry
     entries: tuple[Entry, ...]
-    """Best of each kind: rule, logistic, lightgbm."""
+    """Best of each kind: rule, logistic, lightgbm, blend where there is one."""
     judged: NDArray[np.intp]
     """Rows that every figure comes from."""
     constant: Vector
@@ -83,17 +84,45 @@ def entered(
     ridges: Sequence[float] = RIDGES,
     progress: Progress = silent,
     seed: int = SEED,
+    blended: bool = False,
 ) -> list[Entry]:
-    """Run every candidate over the splits; see `compete`."""
-    entries = []
-    makers: list[tuple[str, Callable[[], Entry]]] = [("rule", lambda: rule_entry(problem))]
-    makers += [(f"logistic, ridge {ridge:g}", lambda ridge=ridge: logistic_entry(problem, ridge)) for ridge in ridges]  # type: ignore[misc]
-    makers += [(f"trees of {s.leaves} leaves", lambda s=s: trees_entry(problem, s, seed)) for s in shapes]  # type: ignore[misc]
-    for position, (label, make) in enumerate(makers):
-        progress(f"fitting {label}", position / len(makers))
+    """Run every candidate over the splits; see `compete`.
+
+    Args:
+        problem: rows and splits.
+        shapes: of the trees, the smallest first; a larger one is tried while the last one gained.
+        ridges: of the logistic regressions, the strongest first.
+        progress: told before each candidate.
+        seed: of the trees' samples.
+        blended: whether the logistic regression of the weakest ridge is also entered in halves with each shape.
+    """
+    count = 1 + len(ridges) + len(shapes)
+    entries: list[Entry] = []
+
+    def enter(label: str, make: Callable[[], Entry]) -> None:
+        progress(f"fitting {label}", len(entries) / count)
         entries.append(make())
+
+    enter("rule", lambda: rule_entry(problem))
+    for ridge in ridges:
+        enter(f"logistic, ridge {ridge:g}", lambda ridge=ridge: logistic_entry(problem, ridge))  # type: ignore[misc]
+    for number, shape in enumerate(shapes):
+        if number > 1 and not _gained(problem, entries[-2], entries[-1]):
+            break  # where twice the leaves brought nothing, four times as many have nothing to find
+        enter(f"trees of {shape.leaves} leaves", lambda shape=shape: trees_entry(problem, shape, seed))  # type: ignore[misc]
+    if blended:
+        line = entries[len(ridges)]  # the last ridge, which is the weakest
+        entries += [blend_entry(problem, line, trees) for trees in entries[len(ridges) + 1 :]]
     progress("chosen", 1.0)
     return entries
+
+
+def _gained(problem: Problem, smaller: Entry, larger: Entry) -> bool:
+    """Whether the larger of two candidates has the lower log loss on the rows that choose."""
+    rows = problem.choosing_rows
+    weight = problem.row_weights[rows]
+    losses_of = [float(np.average(entry.row_loss[rows], weights=weight)) for entry in (smaller, larger)]
+    return bool(rounded(losses_of[1]) < rounded(losses_of[0]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,8 @@ from shared.training.report import CHOSEN_BY_FOLDS, Report, report
 LEAVES = (7, 15)
 LEAST_CONTACTS = 10
 """How many contacts' worth of rows a leaf holds: one contact makes dozens of rows that say much the same."""
-RIDGES = (30.0, 300.0)
+RIDGES = (300.0, 30.0)
+"""The strongest first; the weakest is blended with trees."""
 VALUED = ("order_placed", "subscription_renewed", "subscription_started", "deal_won")
 """Types whose values are what a contact is worth, the first one that the account has with values."""
 
@@ -96,6 +97,7 @@ def _in_time(stuff: ChurnMaterial, chosen: Chosen, now: Microseconds, progress: 
         shapes=_shapes(rows.problem),
         ridges=RIDGES,
         progress=lambda text, part: progress(text, 0.15 + 0.6 * part),
+        blended=True,
     )
     progress("comparing curves", 0.78)
     found = curves(stuff, rows, entries)
