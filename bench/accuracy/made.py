@@ -46,7 +46,9 @@ def telephone(progress: Callable[[str], None]) -> Result:
     progress("made telephone company")
     columns, labels = table(LEARNED + ASKED, seed=0)
     columns["state"] = np.array([f"state {number}" for number in columns["state"]])
-    records = [dict(zip(columns, row, strict=True)) for row in zip(*(c.tolist() for c in columns.values()), strict=True)]
+    records = [
+        dict(zip(columns, row, strict=True)) for row in zip(*(c.tolist() for c in columns.values()), strict=True)
+    ]
     pasts = flat_pasts(records)
     whole = Frames(np.arange(len(labels), dtype=np.int32), np.full(len(labels), NEVER - 1), labels)
     learned, asked = whole.take(np.arange(LEARNED)), whole.take(np.arange(LEARNED, LEARNED + ASKED))
