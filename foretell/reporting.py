@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from foretell.reporting_columns import column_lines, summary
 from foretell.showing import aligned
 from shared.evaluation.bootstrap import Interval
 from shared.evaluation.grade import calibration_holds
@@ -77,6 +78,7 @@ def _found(report: Figures, capability: str) -> Iterator[str]:
     if lift is not None and rate is not None:
         top, does = f"{_in_a_hundred(min(lift * rate, 1.0))} in 100", "leave" if leaves else "reach the outcome"
         yield f"Of the tenth with the highest score, {top} {does}, against {_in_a_hundred(rate)} on average."
+    yield from summary(report)
     if report.get("importance") and capability != _SENDING:
         named = dict.fromkeys(column_in_words(one) for one, _ in report["importance"])
         yield f"It looks most at: {'; '.join([*named][:MOST_IMPORTANT])}."
@@ -158,9 +160,10 @@ def _details(report: Figures) -> list[str]:
         *aligned([["served by", report["winner"]]]),
         *aligned([[_words(name), _value(value)] for name, value in report["data"].items() if _is_plain(value)]),
         "",
+        *([*column_lines(report), ""] if report.get("columns") else []),
         *([*_candidates(report["candidates"]), ""] if report["candidates"] else []),
         *aligned([[_words(name), _value(value)] for name, value in report["figures"].items()]),
-        *(["", "left out", *aligned(left_out)] if left_out else []),
+        *(["", "left out", *aligned(left_out)] if left_out and not report.get("columns") else []),
     ]
 
 

@@ -14,6 +14,7 @@ from gateway.schemas import (
     CapabilityName,
     ContactPredictions,
     EmptyBecause,
+    InputDriftAnswer,
     ModelAnswer,
     ModelList,
     PredictionList,
@@ -21,9 +22,10 @@ from gateway.schemas import (
 )
 from shared.capabilities import capability as line_of
 from shared.contracts.contact import Instant
+from shared.contracts.input_drift import InputDrift
 from shared.contracts.instants import instant_of, microseconds
 from shared.contracts.outcome import OutcomeName
-from shared.contracts.prediction import Band, Status
+from shared.contracts.prediction import Band, DataQualityDetails, Status
 from shared.errors import NotFound, UnknownOutcome
 from shared.store import PredictionRow, VersionRow, Wanted
 
@@ -159,9 +161,15 @@ def _answer(row: PredictionRow) -> StoredPrediction:
         reasons=body.get("reasons", []),
         source=row.source,
         data_quality=body.get("data_quality", []),
+        data_quality_details=_details(body.get("data_quality_details")),
         cutoff=instant_of(row.cutoff),
         asked_at=instant_of(row.asked_at),
     )
+
+
+def _details(stored: dict[str, Any] | None) -> DataQualityDetails | None:
+    """Read stored details; those of before names were counted have none left out."""
+    return None if stored is None else DataQualityDetails(**{"further": 0, **stored})
 
 
 def _model(row: VersionRow, *, champion: bool) -> ModelAnswer:
@@ -175,4 +183,17 @@ def _model(row: VersionRow, *, champion: bool) -> ModelAnswer:
         trained_at=instant_of(row.trained_at),
         horizon_days=row.horizon_days,
         figures=dict(row.figures),
+        input_drift=None if row.input_drift is None else _drift(row.input_drift),
+    )
+
+
+def _drift(found: InputDrift) -> InputDriftAnswer:
+    return InputDriftAnswer(
+        has_drifted=found.has_drifted,
+        answered=found.answered,
+        insufficient=found.insufficient,
+        drifted_share=round(found.share, 4),
+        out_of_range=found.out_of_range,
+        unseen_categories=found.unseen_categories,
+        measured_at=instant_of(found.measured_at),
     )

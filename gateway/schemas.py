@@ -15,7 +15,7 @@ from shared.contracts.outcome import (
     Moment,
     OutcomeName,
 )
-from shared.contracts.prediction import Answer, Band, Grade, Reason, Source, Status, Trend
+from shared.contracts.prediction import Answer, Band, DataQualityDetails, Grade, Reason, Source, Status, Trend
 
 MAX_ITEMS = 1_000
 CapabilityName = Literal["scoring", "churn", "segmentation", "sendtime"]
@@ -179,6 +179,10 @@ class StoredPrediction(Answer):
     reasons: Annotated[list[Reason], Field(description="The strongest reasons first.")]
     source: Annotated[Source | None, Field(description="`model`, or the named fallback.")]
     data_quality: Annotated[list[str], Field(description="What was missing or stale.")]
+    data_quality_details: Annotated[
+        DataQualityDetails | None,
+        Field(description="The attributes behind `data_quality`; null where all of them are understood."),
+    ]
     cutoff: Annotated[datetime, Field(description="The instant it stands on, UTC.")]
     asked_at: Annotated[datetime, Field(description="When it was asked, UTC.")]
 
@@ -206,6 +210,20 @@ class ContactPredictions(Answer):
     predictions: Annotated[list[StoredPrediction], Field(description="One a capability and outcome.")]
 
 
+class InputDriftAnswer(Answer):
+    """What the last complete round of scoring found of the inputs of a version; a worker makes one a day."""
+
+    has_drifted: Annotated[
+        bool, Field(description="Whether the inputs have left what the version was shown: train it again.")
+    ]
+    answered: Annotated[int, Field(ge=0, description="Contacts that got an answer.")]
+    insufficient: Annotated[int, Field(ge=0, description="Contacts that got none: too little is known of them.")]
+    drifted_share: Annotated[float, Field(ge=0, le=1, description="Share of the answers with `drifted_inputs`.")]
+    out_of_range: Annotated[int, Field(ge=0, description="Answers with `out_of_range`.")]
+    unseen_categories: Annotated[int, Field(ge=0, description="Answers with `unseen_categories`.")]
+    measured_at: Annotated[datetime, Field(description="When the round ended, UTC.")]
+
+
 class ModelAnswer(Answer):
     """A registered version."""
 
@@ -218,6 +236,10 @@ class ModelAnswer(Answer):
     trained_at: Annotated[datetime, Field(description="When it was trained, UTC.")]
     horizon_days: Annotated[int | None, Field(description="How far after the cutoff the outcome may come.")]
     figures: Annotated[dict[str, Any], Field(description="Held-out figures of the training report.")]
+    input_drift: Annotated[
+        InputDriftAnswer | None,
+        Field(description="Whether the inputs still are what it was shown; null: not counted yet."),
+    ]
 
 
 class ModelList(Answer):

@@ -154,6 +154,7 @@ def fitted(
         importance=importance,
         leaks=chosen.suspects,
         left_out=chosen.left_out,
+        columns=chosen.columns,
         notes=[*order_notes(stuff), *questions(chosen)],
         auc_with_suspects=with_suspects,
         most=ONE_MOMENT_GRADE if stuff.one_moment else "A",

@@ -14,7 +14,7 @@ from shared.evaluation.bootstrap import Interval, of_figures, of_mean
 from shared.evaluation.grade import calibration_holds, grade, skill
 from shared.evaluation.leaks import Leak
 from shared.evaluation.signal import Signal, signal
-from shared.features import LeftOut
+from shared.features import ColumnRead, LeftOut
 from shared.learners.columns import Vector, chance
 from shared.learners.rule import Rule
 from shared.ties import falling, least
@@ -50,6 +50,8 @@ class Report:
     importance: Sequence[tuple[str, float]]
     leaks: Sequence[str] = ()
     left_out: Sequence[LeftOut] = ()
+    columns: Sequence[ColumnRead] = ()
+    """What each attribute was read as."""
     notes: Sequence[str] = field(default_factory=tuple)
     unusable_because: str = "the gain over the base rate is not above 0 with 95 % confidence"
     """What is missing where it is not usable, in words."""
@@ -72,6 +74,7 @@ class Report:
             "importance": [list(pair) for pair in self.importance],
             "leaks": list(self.leaks),
             "left_out": [{"name": left.name, "reason": left.reason, "remedy": left.remedy} for left in self.left_out],
+            "columns": [column.to_json() for column in self.columns],
             "notes": list(self.notes),
         }
 
@@ -83,6 +86,7 @@ def report(
     importance: Vector,
     leaks: Sequence[Leak] = (),
     left_out: Sequence[LeftOut] = (),
+    columns: Sequence[ColumnRead] = (),
     competed_on: Problem | None = None,
     notes: Sequence[str] = (),
     auc_with_suspects: float | None = None,
@@ -96,6 +100,7 @@ def report(
         importance: of each column for the refitted winner, shape (p,).
         leaks: columns left out because they give the outcome away.
         left_out: attributes left out for other reasons.
+        columns: what each attribute was read as.
         competed_on: what the candidates were chosen on, where it is not what is judged: the rows of a hazard.
         notes: what else is to be said of the data.
         most: the best grade that the data allows.
@@ -138,6 +143,7 @@ def report(
         importance=_most_important(problem.columns.names, importance),
         leaks=[str(leak) for leak in leaks],
         left_out=left_out,
+        columns=columns,
         notes=[*_notes(problem, competed_on or problem, positives), *notes, *_warnings(found, figures, winner.kind)],
         unusable_because=found.missing,
     )

@@ -8,7 +8,7 @@ import numpy as np
 
 from services.churn.features import churn_features
 from services.churn.model import ChurnModel, ChurnReference, Periods, cumulative_hazard
-from services.churn.model.periods import BOUNDS_DAYS, Vector
+from services.churn.model.periods import BOUNDS_DAYS, Matrix, Vector
 from services.churn.train.curves import curves
 from services.churn.train.figures import curve_groups, horizon_figures
 from services.churn.train.hazard import HazardRows, hazard_rows
@@ -20,6 +20,7 @@ from shared.evaluation.calibration import Calibrator
 from shared.features import Inputs, Kind, matrix
 from shared.learners.columns import Columns
 from shared.learners.trees import TreeShape
+from shared.timeline.splits import SEED
 from shared.training.candidates import Entry, Refitted, calibrated
 from shared.training.choices import Progress, silent
 from shared.training.columns import Chosen, chosen_columns, inputs_of, questions
@@ -31,6 +32,8 @@ from shared.training.report import CHOSEN_BY_FOLDS, Report, report
 LEAVES = (7, 15)
 LEAST_CONTACTS = 10
 """How many contacts' worth of rows a leaf holds: one contact makes dozens of rows that say much the same."""
+RANGE_FRAMES = 5_000
+"""Frames of which the range of the answers is taken, beside all that were judged."""
 RIDGES = (300.0, 30.0)
 """The strongest first; the weakest is blended with trees."""
 VALUED = ("order_placed", "subscription_renewed", "subscription_started", "deal_won")
@@ -111,6 +114,7 @@ def _in_time(stuff: ChurnMaterial, chosen: Chosen, now: Microseconds, progress: 
         importance=importance,
         leaks=chosen.suspects,
         left_out=chosen.left_out,
+        columns=chosen.columns,
         competed_on=rows.problem,
     )
     told = replace(
@@ -124,6 +128,7 @@ def _in_time(stuff: ChurnMaterial, chosen: Chosen, now: Microseconds, progress: 
     served = _served(rows.problem, found.served, refitted, reference, inputs.weighed(importance))
     time = {"periods": rows.periods, "seasonal": rows.seasonal, "value_types": _value_types(stuff)}
     model = _model(stuff, chosen, served, grade=told.grade, now=now, **time)
+    model = replace(model, curves=_curve_range(model, rows, found.winner))
     groups = curve_groups(rows, found, rows.periods)
     return Fit(model, told, found.graded, found.problem, groups, found.served, rows)
 
@@ -150,6 +155,7 @@ def _flat(stuff: ChurnMaterial, chosen: Chosen, now: Microseconds, progress: Pro
         importance=importance,
         leaks=chosen.suspects,
         left_out=chosen.left_out,
+        columns=chosen.columns,
         notes=[*order_notes(stuff.closed), *questions(chosen)],
     )
     hazard = cumulative_hazard(competed.winner.margin[competed.judged][:, None])
@@ -205,6 +211,19 @@ def _model(
         flag=stuff.outcome.flag,
         **time,
     )
+
+
+def _curve_range(model: ChurnModel, rows: HazardRows, held_out: Matrix) -> Matrix:
+    """Return the smallest and largest cumulative hazard at the end of each period, shape (2, n_periods).
+
+    Args:
+        model: without a range yet.
+        rows: the frames that it learned from; a sample of them answers.
+        held_out: cumulative hazards of the judged frames, shape (n, n_periods).
+    """
+    some = np.random.default_rng(SEED).permutation(len(rows.waits))[:RANGE_FRAMES]
+    answers = np.concatenate([held_out, model.hazard(rows.values[some], rows.waits.cutoff[some])])
+    return np.stack([answers.min(axis=0), answers.max(axis=0)])
 
 
 def _value_types(stuff: ChurnMaterial) -> tuple[str, ...]:

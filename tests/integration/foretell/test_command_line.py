@@ -11,6 +11,7 @@ import typer
 
 from foretell.cli import app
 from foretell.opening import opened_account
+from shared.contracts.input_drift import InputDrift
 from shared.contracts.key import digest_of
 from shared.settings import Settings
 from shared.store import VersionRow, open_database
@@ -283,3 +284,20 @@ def test_a_champion_that_mlflow_does_not_know_is_told(foretell, home_folder: Pat
 
     assert "acme.scoring.won  1        yes" in result.stdout
     assert "won: Version 1 answers, while MLflow's alias points to none" in result.stderr
+
+
+def test_a_champion_whose_inputs_have_drifted_is_told(foretell, home_folder: Path) -> None:
+    foretell("accounts", "create", "acme")
+    with opened_account("acme") as (_, _, store):
+        for number in ("1", "2"):
+            store.add_version(VersionRow("scoring", "won", number, "d" * 64, "rule", "C", 0, 30, "run"))
+            store.put_input_drift("scoring", "won", number, InputDrift(200, 30, 60, 0, 0, 9))
+        store.promote("scoring", "won", "2", "d" * 64, at=0, reason="tried")
+
+    listed = foretell("models", "list", "--account", "acme")
+    shown = foretell("models", "show", "won", "--account", "acme")
+
+    told = "15% of version 2's answers rest on inputs outside all that it was shown (30 of 200 contacts): train again."
+    assert f"won: {told}" in listed.stderr
+    assert "version 1's answers" not in listed.stderr
+    assert re.search(r"drifted_inputs +15.0% of the answers", shown.stdout)

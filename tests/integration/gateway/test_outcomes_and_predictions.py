@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from shared.contracts.input_drift import InputDrift
 from shared.contracts.rows import DAY, SECOND
 from shared.store import PredictionRow, VersionRow
 
@@ -134,6 +135,7 @@ async def test_the_ranked_list_goes_page_by_page_and_by_band(door) -> None:
         ],
         "source": "model",
         "data_quality": ["no_timezone"],
+        "data_quality_details": None,
         "cutoff": "2026-05-28T20:26:40Z",
         "asked_at": "2026-05-28T20:26:40Z",
     }
@@ -191,3 +193,39 @@ async def test_the_catalogue_tells_which_version_answers(door) -> None:
     assert status == 200
     assert [(one["version"], one["champion"]) for one in answer["models"]] == [("2", False), ("1", True)]
     assert answer["models"][0]["trained_at"] == "2026-05-28T20:26:40Z"
+    assert answer["models"][0]["input_drift"] is None
+
+
+async def test_the_catalogue_tells_whether_the_inputs_of_a_version_have_drifted(door) -> None:
+    store = door.store.of("acme")
+    store.add_version(version("1", NOW))
+    store.put_input_drift("scoring", "customer", "1", InputDrift(200, 30, 60, 5, 7, NOW))
+
+    _, answer, _ = await door.ask("GET", "/models", door.key())
+
+    assert answer["models"][0]["input_drift"] == {
+        "has_drifted": True,
+        "answered": 200,
+        "insufficient": 7,
+        "drifted_share": 0.15,
+        "out_of_range": 60,
+        "unseen_categories": 5,
+        "measured_at": "2026-05-28T20:26:40Z",
+    }
+
+
+async def test_a_stored_prediction_names_the_attributes_behind_its_data_quality(door) -> None:
+    key = door.key()
+    details = {"missing_attributes": ["plan"], "unknown_attributes": [], "unreadable_values": [],
+               "unseen_categories": [], "out_of_range": ["age", "spend"], "missing_weight": 0.3}  # fmt: skip
+    named = json.dumps({"data_quality": ["missing_attributes", "out_of_range"], "data_quality_details": details})
+    rows = [prediction("c-1", 90)._replace(body=named), prediction("c-2", 80)]
+    door.store.of("acme").log_predictions(rows)
+    query = "/predictions?capability=scoring&outcome=customer"
+
+    _, listed, _ = await door.ask("GET", query, key)
+    _, table, _ = await door.ask("GET", query, key, headers={"Accept": "text/csv"})
+
+    found = [one["data_quality_details"] for one in listed["predictions"]]
+    assert found == [{**details, "further": 0}, None]
+    assert b"missing_attributes: plan; out_of_range: age, spend" in table

@@ -8,6 +8,7 @@ from foretell.reporting import report_lines
 class FakeReport:
     leaks: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
+    columns: tuple[dict[str, Any], ...] = ()
     slope: dict[str, float] = field(default_factory=lambda: {"value": 1.0, "low": 0.9, "high": 1.1})
 
     def to_json(self) -> dict[str, Any]:
@@ -34,6 +35,7 @@ class FakeReport:
                 {"name": "name", "reason": "personal", "remedy": None},
                 *({"name": name, "reason": "tells the date", "remedy": None} for name in self.left),
             ],
+            "columns": list(self.columns),
             "notes": ["Figures come from 5 blocks."],
         }
 
@@ -126,3 +128,40 @@ def test_a_version_that_was_not_promoted_says_why() -> None:
     lines = report_lines(FakePublished(promoted=False, reason="no usable signal"), "acme.scoring.customer")
 
     assert "  Not promoted: no usable signal." in lines
+
+
+COLUMNS = (
+    {"name": "spend", "read_as": "number, decimal comma", "filled": 1_200, "unreadable": 13},
+    {"name": "size", "read_as": "whole number", "filled": 1_180, "unreadable": 0},
+    {"name": "since", "read_as": "date, day first (DD-MM-YYYY)", "filled": 1_200, "unreadable": 1},
+    {"name": "trial", "read_as": "yes/no", "filled": 1_200, "unreadable": 0},
+    {"name": "Lead: Tags", "read_as": "category of 12 values", "filled": 900, "unreadable": 0},
+)
+
+
+def test_what_the_columns_were_read_as_is_one_line() -> None:
+    lines = report_lines(FakePublished(report=FakeReport(columns=COLUMNS)), "acme.scoring.customer")
+
+    assert (
+        "  Columns read: 5 (2 numbers, 1 date, 1 yes/no, 1 category). "
+        "14 cells could not be read and count as missing (spend, since)." in lines
+    )
+    assert not any("decimal comma" in line for line in lines)
+
+
+def test_the_details_list_each_column_with_its_type_its_unreadable_cells_and_why_it_was_left_out() -> None:
+    suspect = ("Lead: Tags: its value alone predicts the outcome with an AUC of 0.97",)
+    published = FakePublished(report=FakeReport(suspect, columns=COLUMNS))
+
+    lines = [" ".join(line.split()) for line in report_lines(published, "acme.scoring.customer", details=True)]
+
+    assert "column read as values unreadable used" in lines
+    assert "spend number, decimal comma 1,200 13 yes" in lines
+    assert "since date, day first (DD-MM-YYYY) 1,200 1 yes" in lines
+    assert "size whole number 1,180 0 no: not dated" in lines
+    assert "age - - - no: not dated" in lines
+    assert "Lead: Tags category of 12 values 900 0 no: to be answered by you" in lines
+
+
+def test_a_report_of_before_columns_were_told_has_no_line_of_them() -> None:
+    assert not any("Columns read" in line for line in report_lines(FakePublished(), "acme.scoring.customer"))
