@@ -119,14 +119,6 @@ def inputs_of(stuff: Material, chosen: Chosen) -> Inputs:
     )
 
 
-def questions(chosen: Chosen) -> list[str]:
-    """Ask about the strong columns that were kept."""
-    return [
-        f"{leak}. Is it known before the outcome? If not, train again with --forbid '{leak.name}'."
-        for leak in chosen.questioned
-    ]
-
-
 def _suspects(stuff: Material, feature_set: FeatureSet, values: Matrix, allowed: Collection[str]) -> list[Leak]:
     """Find the attributes that nearly know the answer; event features are honest by construction."""
     attributes = [i for i, feature in enumerate(feature_set.features) if feature.part == "fit"]

@@ -15,7 +15,7 @@ from services.churn.train.hazard import HazardRows, hazard_rows
 from services.churn.train.material import ChurnMaterial, type_counts
 from shared.contracts.instants import instant_of
 from shared.contracts.prediction import Grade
-from shared.contracts.rows import Microseconds
+from shared.contracts.rows import DAY, Microseconds
 from shared.evaluation.calibration import Calibrator
 from shared.features import Inputs, Kind, matrix
 from shared.learners.columns import Columns
@@ -23,11 +23,12 @@ from shared.learners.trees import TreeShape
 from shared.timeline.splits import SEED
 from shared.training.candidates import Entry, Refitted, calibrated
 from shared.training.choices import Progress, silent
-from shared.training.columns import Chosen, chosen_columns, inputs_of, questions
+from shared.training.columns import Chosen, chosen_columns, inputs_of
 from shared.training.competition import Competition, compete, entered
 from shared.training.material import order_notes
 from shared.training.problem import Problem
 from shared.training.report import CHOSEN_BY_FOLDS, Report, report
+from shared.training.suspects import other_rankings
 
 LEAVES = (7, 15)
 LEAST_CONTACTS = 10
@@ -113,9 +114,11 @@ def _in_time(stuff: ChurnMaterial, chosen: Chosen, now: Microseconds, progress: 
         found.graded,
         importance=importance,
         leaks=chosen.suspects,
+        questioned=chosen.questioned,
         left_out=chosen.left_out,
         columns=chosen.columns,
         competed_on=rows.problem,
+        other_rankings=other_rankings(found.problem, chosen, _suspected(stuff, chosen, rows)),
     )
     told = replace(
         told,
@@ -154,15 +157,23 @@ def _flat(stuff: ChurnMaterial, chosen: Chosen, now: Microseconds, progress: Pro
         competed,
         importance=importance,
         leaks=chosen.suspects,
+        questioned=chosen.questioned,
         left_out=chosen.left_out,
         columns=chosen.columns,
-        notes=[*order_notes(stuff.closed), *questions(chosen)],
+        notes=order_notes(stuff.closed),
+        other_rankings=other_rankings(problem, chosen, chosen.suspected_values),
     )
     hazard = cumulative_hazard(competed.winner.margin[competed.judged][:, None])
     reference = ChurnReference.of(hazard, -np.expm1(-hazard), chosen.values[competed.judged])
     served = _served(problem, competed.winner, refitted, reference, inputs.weighed(importance))
     model = _model(stuff, chosen, served, grade=told.grade, now=now, periods=Periods((1.0,)), seasonal=False)
     return Fit(model, told, competed, problem, {}, competed.winner, None)
+
+
+def _suspected(stuff: ChurnMaterial, chosen: Chosen, rows: HazardRows) -> Matrix:
+    """Compute the suspected columns of the closed frames that are left after sampling."""
+    closed = rows.waits.take(rows.waits.closed(stuff.outcome.horizon_days * DAY))
+    return matrix(chosen.suspected, stuff.pasts, closed.contact, closed.cutoff)
 
 
 def _shapes(problem: Problem) -> list[TreeShape]:

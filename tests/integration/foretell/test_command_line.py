@@ -236,6 +236,34 @@ def test_training_without_data_is_exit_code_three_and_one_sentence(foretell) -> 
     assert "40" in result.stderr.splitlines()[-1]
 
 
+def test_an_answer_given_to_one_training_is_remembered_and_said(foretell) -> None:
+    trained = foretell("train", "scoring", "--outcome", "customer", "--allow", "Tags", "--forbid", "Stage")
+    again = foretell("train", "scoring", "--outcome", "customer", "--allow", "Tags")
+    rows = {row["outcome"]: row for row in json.loads(foretell("outcomes", "list", "--json").stdout)}
+
+    assert "Remembered for every training of customer: allowed Tags; forbidden Stage." in trained.stdout
+    assert "Remembered" not in again.stdout
+    assert (rows["customer"]["allowed"], rows["customer"]["forbidden"]) == (["Tags"], ["Stage"])
+    assert rows["customer"]["meaning"].startswith("deal_won or order_placed")
+
+
+def test_answers_alone_change_nothing_else_of_an_outcome_and_can_be_forgotten(foretell) -> None:
+    foretell("outcomes", "set", "won", "--attribute", "Converted", "--positive", "1")
+
+    answered = foretell("outcomes", "set", "won", "--allow", "Tags", "--forbid", "Lead Quality")
+    redefined = foretell("outcomes", "set", "won", "--attribute", "Converted")
+    forgotten = foretell("outcomes", "set", "won", "--ask-again")
+
+    said = "In every training: allowed Tags; forbidden Lead Quality."
+    assert answered.stdout == f"won: attribute Converted is 1. {said}\n"
+    assert redefined.stdout == f"won: attribute Converted is true. {said}\n"
+    assert forgotten.stdout == "won: attribute Converted is true.\n"
+
+
+def test_an_answer_about_an_unknown_outcome_is_refused(foretell) -> None:
+    assert foretell("outcomes", "set", "nope", "--allow", "Tags").exit_code == 1
+
+
 def test_training_an_unknown_outcome_lists_the_known_ones(foretell) -> None:
     result = foretell("train", "scoring", "--outcome", "nope")
 

@@ -86,10 +86,40 @@ async def test_a_redefined_built_in_becomes_what_it_was_when_deleted(door) -> No
     assert (await door.ask("GET", "/outcomes/customer", key))[1]["horizon_days"] == 90
 
 
+async def test_what_was_answered_about_attributes_stays_until_other_lists_are_given(door) -> None:
+    key, fields = door.key(), {"attribute": "converted"}
+
+    async def put(**lists: list[str]) -> tuple[list[str], list[str]]:
+        _, answer, _ = await door.ask("PUT", "/outcomes/won", key, json={**fields, **lists})
+        return answer["allowed"], answer["forbidden"]
+
+    first = await put(allowed=["tags"], forbidden=["stage"])
+    redefined = await put()
+    changed = await put(forbidden=["tags"])
+    cleared = await put(allowed=[], forbidden=[])
+
+    assert first == redefined == (["tags"], ["stage"])
+    assert changed == ([], ["tags"])
+    assert cleared == ([], [])
+
+
+async def test_an_answer_leaves_a_built_in_outcome_built_in_and_can_be_taken_back(door) -> None:
+    key = door.key()
+    fields = {"event_types": ["deal_won", "order_placed"], "allowed": ["plan"]}
+
+    _, answered, _ = await door.ask("PUT", "/outcomes/customer", key, json=fields)
+    deleted = await door.ask("DELETE", "/outcomes/customer", key)
+
+    assert (answered["built_in"], answered["allowed"]) == (True, ["plan"])
+    assert deleted[0] == 204
+    assert (await door.ask("GET", "/outcomes/customer", key))[1]["allowed"] == []
+
+
 @pytest.mark.parametrize(
     ("path", "fields"),
     [
         ("/outcomes/demo", {}),
+        ("/outcomes/demo", {"attribute": "b", "allowed": ["a"], "forbidden": ["a"]}),
         ("/outcomes/demo", {"event_types": ["a"], "attribute": "b"}),
         ("/outcomes/demo", {"event_types": ["Not Snake"]}),
         ("/outcomes/demo", {"event_types": ["a"], "horizon": 30}),

@@ -7,6 +7,8 @@ from foretell.reporting import report_lines
 @dataclass(frozen=True)
 class FakeReport:
     leaks: tuple[str, ...] = ()
+    questioned: tuple[str, ...] = ()
+    auc: float = 0.837
     left: tuple[str, ...] = ()
     columns: tuple[dict[str, Any], ...] = ()
     slope: dict[str, float] = field(default_factory=lambda: {"value": 1.0, "low": 0.9, "high": 1.1})
@@ -22,13 +24,15 @@ class FakeReport:
                 {"label": "trees of 7 leaves", "log_loss": 0.14571, "served": True},
             ],
             "figures": {
-                "auc": {"value": 0.837, "low": 0.8215, "high": None},
+                "auc": {"value": self.auc, "low": 0.8215, "high": None},
                 "lift_at_10_percent": {"value": 3.7, "low": 3.0, "high": 4.0},
                 "calibration_slope": self.slope,
                 "auc_with_suspects": 0.95,
+                "auc_without_questioned": 0.71,
             },
             "importance": [["email_clicked_30d", 0.5], ["country", 0.2]],
             "leaks": list(self.leaks),
+            "questioned": list(self.questioned),
             "left_out": [
                 {"name": "age", "reason": "not dated", "remedy": "--static age,size"},
                 {"name": "size", "reason": "not dated", "remedy": "--static age,size"},
@@ -75,9 +79,33 @@ def test_a_suspect_is_asked_about_with_both_commands_and_both_figures() -> None:
     assert lines[at + 2] == (
         "    It was left out. Yes: train again with --allow 'Lead: Tags'. No: --forbid 'Lead: Tags'."
     )
-    assert lines[at + 3] == (
-        "  Of two contacts the right one comes first in 84 of 100 without what is asked about, in 95 with it."
+    assert (
+        lines[at + 3]
+        == "  Of two contacts the right one comes first in 84 of 100 without what was left out, in 95 with it."
     )
+    assert lines[at + 4] == "  An answer counts for every later training of this outcome."
+
+
+def test_a_strong_column_that_was_kept_is_asked_about_among_the_questions() -> None:
+    report = FakeReport(questioned=("pages: its value alone predicts the outcome with an AUC of 0.90",))
+
+    lines = report_lines(FakePublished(report=report), "acme.scoring.customer")
+
+    at = lines.index("To be answered by you")
+    assert lines[at + 1].startswith("  Is pages known before the outcome? Its value alone")
+    assert lines[at + 2] == "    It was kept. No: train again with --forbid pages. Yes: --allow pages."
+    assert (
+        lines[at + 3]
+        == "  Of two contacts the right one comes first in 84 of 100 with what was kept, in 71 without it."
+    )
+
+
+def test_a_result_too_good_to_be_true_is_called_that_beside_its_grade() -> None:
+    good = report_lines(FakePublished(report=FakeReport(auc=0.96)), "acme.scoring.customer")
+    too_good = report_lines(FakePublished(report=FakeReport(auc=0.97)), "acme.scoring.customer")
+
+    assert not any("too good to be true" in line for line in good)
+    assert any("It is too good to be true, though" in line for line in too_good)
 
 
 def test_a_risk_is_reported_as_leaving() -> None:
@@ -121,7 +149,7 @@ def test_every_figure_follows_when_asked() -> None:
     assert "frames             77,570" in lines
     assert "label              log loss  served" in lines
     assert "trees of 7 leaves  0.1457    yes" in lines
-    assert "auc                 0.837 (0.8215 to -)" in lines
+    assert "auc                     0.837 (0.8215 to -)" in lines
 
 
 def test_a_version_that_was_not_promoted_says_why() -> None:
