@@ -19,7 +19,7 @@ from shared.capabilities import capability
 from shared.contracts.rows import Microseconds
 from shared.contracts.training import TrainingSpec
 from shared.serving.capability_spec import CapabilitySpec
-from shared.serving.reads import AccountReads
+from shared.store import AccountStore
 from shared.timeline import Pasts
 
 if TYPE_CHECKING:
@@ -41,11 +41,11 @@ def _answer(
 
 
 def _add_stored(
-    account: AccountReads, contact_ids: Sequence[str], scored: "Sequence[Scored]", cutoff: Microseconds
+    account: AccountStore, contact_ids: Sequence[str], scored: "Sequence[Scored]", cutoff: Microseconds
 ) -> "Sequence[Scored]":
     from services.segmentation.model import remembered
 
-    latest, names = account.latest_of(LINE.name, "", contact_ids), account.segment_names()
+    latest, names = account.predictions.latest_of(LINE.name, "", contact_ids), account.segments.names()
     return remembered(contact_ids, scored, latest, names, cutoff=cutoff)
 
 

@@ -47,7 +47,7 @@ class SegmentMaterial:
 
 def _material(run: SegmentRun, pasts: Pasts) -> SegmentMaterial:
     until = min(run.now, int(pasts.at.max()) + 1) if len(pasts.at) else run.now
-    return SegmentMaterial(pasts, until, _champion(run.settings, run.store), run.store.segment_names())
+    return SegmentMaterial(pasts, until, _champion(run.settings, run.store), run.store.segments.names())
 
 
 def _fit(run: SegmentRun, stuff: SegmentMaterial, progress: Progress) -> Fit:
@@ -60,7 +60,7 @@ def _fit(run: SegmentRun, stuff: SegmentMaterial, progress: Progress) -> Fit:
 
 def _champion(settings: Settings, store: AccountStore) -> SegmentationModel | None:
     """Load the version whose identities are to be kept; None where there is none, or none that can be read."""
-    row = store.champion(CAPABILITY, "")
+    row = store.models.champion(CAPABILITY, "")
     if row is None:
         return None
     try:

@@ -5,14 +5,46 @@ import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import orjson
 
 from shared.registry.digest import digest_of
-from shared.serving.reads import Row
 
 SWEEP_AFTER_SECONDS = 3_600.0
 """A younger folder is left alone: another process may have fetched it for a row not read here yet."""
+
+
+class Row(Protocol):
+    """A champion row of the store."""
+
+    @property
+    def account(self) -> str:
+        """Whose model it is."""
+
+    @property
+    def capability(self) -> str:
+        """Which question."""
+
+    @property
+    def outcome(self) -> str:
+        """Which outcome; empty when the capability has none."""
+
+    @property
+    def version(self) -> str:
+        """The version that answers."""
+
+    @property
+    def digest(self) -> str:
+        """Of its artifact."""
+
+    @property
+    def previous_version(self) -> str | None:
+        """The version before."""
+
+    @property
+    def previous_digest(self) -> str | None:
+        """Of the version before."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,6 @@ from shared.contracts.request import PredictionRequest
 from shared.contracts.rows import Microseconds
 from shared.contracts.training import TrainingSpec
 from shared.features import Feature
-from shared.serving.reads import AccountReads
 from shared.store import AccountStore
 from shared.timeline import Pasts
 
@@ -232,7 +231,7 @@ class CapabilitySpec(Generic[ModelT, RequestT, ResultT, PredictionT]):
     is_stored: Callable[[RequestT, ModelT], bool] = _always
     """Whether the answers become the latest predictions of their contacts. A question put another way than usual,
     about another horizon for instance, must not stand in the ranked list."""
-    add_stored: Callable[[AccountReads, Sequence[str], Sequence[ResultT], Microseconds], Sequence[ResultT]] | None = (
+    add_stored: Callable[[AccountStore, Sequence[str], Sequence[ResultT], Microseconds], Sequence[ResultT]] | None = (
         None
     )
     """Add to results what the store knows of the same contacts: the account's store, contact ids, results, cutoff →

@@ -11,11 +11,10 @@ from typing import Protocol
 
 from shared.capabilities import Capability
 from shared.errors import ModelNotReady, NoModelTrained, RegistryUnavailable, StoreUnavailable
-from shared.serving.artifacts import RememberedRows, sweep
+from shared.serving.artifacts import RememberedRows, Row, sweep
 from shared.serving.capability_spec import ServedModel
 from shared.serving.logs import trail
 from shared.serving.metrics import ServiceMetrics
-from shared.serving.reads import Row
 
 log = logging.getLogger(__name__)
 

@@ -13,8 +13,7 @@ from pydantic import ValidationError
 from shared.environment import granting
 from shared.errors import ArtifactRefused, RegistryUnavailable
 from shared.registry.fetch_messages import Fetched, Wanted
-from shared.serving.artifacts import is_intact
-from shared.serving.reads import Row
+from shared.serving.artifacts import Row, is_intact
 from shared.settings import Settings
 
 FETCH_SECONDS = 120.0

@@ -110,7 +110,7 @@ def train(
         InsufficientData: too few contacts or too short a time, in counts.
     """
     store = database.of(account)
-    wanted = store.require_outcome(recipe.capability, outcome) if recipe.per_outcome else None
+    wanted = store.outcomes.require(recipe.capability, outcome) if recipe.per_outcome else None
     choices = choices or recipe.choices()
     if wanted is not None:
         choices = choices.for_outcome(wanted)

@@ -39,7 +39,9 @@ def test_who_denied_profiling_never_reaches_a_recipe(simulated: Any) -> None:
         for number, (name, fact) in enumerate(world.facts.items())
     }
     store = SimpleNamespace(
-        account="demo", scan_contacts=lambda: (list(facts), facts), scan_events=lambda: [world.rows]
+        account="demo",
+        contacts=SimpleNamespace(scan=lambda: (list(facts), facts)),
+        events=SimpleNamespace(scan=lambda: [world.rows]),
     )
     seen: list[Any] = []
 
