@@ -97,9 +97,9 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Tree:
     before = digests(root)
     by_hand = with_the_toy(root)
     tree = Tree(root, by_hand, set(), set(), tmp_path_factory.mktemp("home") / "var", free_ports(8))
-    said = tree.python("-m", "foretell.derived").stdout
+    printed = tree.python("-m", "foretell.derived").stdout
     after = digests(root)
-    tree.written = {line.removeprefix("Wrote ").removesuffix(".") for line in said.splitlines()}
+    tree.written = {line.removeprefix("Wrote ").removesuffix(".") for line in printed.splitlines()}
     tree.changed = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
     return tree
 
