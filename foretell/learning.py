@@ -13,8 +13,8 @@ from foretell.opening import now_us
 from foretell.reporting import report_lines
 from foretell.showing import progress_bars
 from shared.capabilities import capability
+from shared.change_detection.account_messages import insufficient
 from shared.errors import InsufficientData
-from shared.standing.summing import insufficient
 from shared.training.choices import Choices, Progress
 
 if TYPE_CHECKING:

@@ -4,10 +4,10 @@ import logging
 import threading
 
 from foretell.background.calls import ServiceCalls
-from foretell.background.following import Following
+from foretell.background.detect_changes import Noticing, NoticingMetrics
 from foretell.background.health import health_door
 from foretell.background.loops import Loop, LoopMetrics, Loops
-from foretell.background.noticing import Noticing, NoticingMetrics
+from foretell.background.rescore_changed import Following
 from foretell.background.rescoring import Rescoring
 from foretell.background.retention import Retention, rules
 from foretell.ending import Ending
@@ -15,12 +15,12 @@ from foretell.opening import now_us
 from foretell.rejects import sweep
 from shared.contracts.rows import SECOND
 from shared.contracts.sealed import Seal
-from shared.delivery.courier import Courier, CourierMetrics
-from shared.delivery.sender import Sender
 from shared.serving import logs
 from shared.serving.metrics import shown_metrics
 from shared.settings import WorkerSettings
 from shared.store import Database, open_database
+from shared.webhooks_out.dispatcher import Courier, CourierMetrics
+from shared.webhooks_out.sender import Sender
 
 log = logging.getLogger(__name__)
 

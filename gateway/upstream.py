@@ -16,8 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.auth import Caller
-from gateway.bodies import body_of
-from gateway.breaker import Breaker
+from gateway.circuit_breaker import Breaker
 from gateway.metrics import GatewayMetrics
 from shared.capabilities import TABLE, Capability
 from shared.contracts.call import (
@@ -30,8 +29,20 @@ from shared.contracts.call import (
     signed,
     target_of,
 )
-from shared.errors import ClockSkew, UpstreamTimeout, UpstreamUnavailable
+from shared.errors import BadRequest, ClockSkew, UpstreamTimeout, UpstreamUnavailable
 from shared.settings import GatewaySettings
+
+
+async def body_of(request: Request) -> bytes:
+    """Read a request's body.
+
+    Raises:
+        BadRequest: it is compressed.
+    """
+    if request.headers.get("content-encoding", "identity") != "identity":
+        raise BadRequest("Send the body without Content-Encoding; compressed bodies are not read here.")
+    return await request.body()
+
 
 log = logging.getLogger(__name__)
 

@@ -11,10 +11,10 @@ from http.client import HTTPException
 
 from foretell.processes import directly, is_healthy
 from shared.capabilities import TABLE, capability
+from shared.change_detection.service_answers import Answered
 from shared.contracts.call import CALL_HEADER, REQUEST_ID_HEADER, Call, SignedRequest, signed
 from shared.errors import ClockSkew, UpstreamTimeout, UpstreamUnavailable
 from shared.settings import WorkerSettings
-from shared.standing.answered import Answered
 from shared.store import ChampionRow
 
 DEADLINE_SECONDS = 60.0

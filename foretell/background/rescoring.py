@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from foretell import home
+from foretell.background.detect_changes import BATCH, Noticing, subject_of
 from foretell.background.loops import LoopMetrics, Parts
-from foretell.background.noticing import BATCH, Noticing, subject_of
+from shared.change_detection.account_messages import completed, promoted, stale_events
+from shared.change_detection.service_answers import Answered
 from shared.contracts.message import Message
 from shared.contracts.rows import DAY, SECOND, Microseconds
 from shared.errors import ModelNotReady
-from shared.standing.answered import Answered
-from shared.standing.summing import completed, promoted, stale_events
 from shared.store import AccountStore, ChampionRow, Database
 
 log = logging.getLogger(__name__)

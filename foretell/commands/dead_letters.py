@@ -76,8 +76,8 @@ def retry(
 ) -> None:
     """Try letters again; those that are taken are gone, the others say why not."""
     from foretell.opening import identity_key, now_us, opened_account
+    from gateway.webhooks.intake import Retrying
     from gateway.webhooks.providers import PROVIDERS
-    from gateway.webhooks.receiving import Retrying
 
     if letter_id is None and not (every or source or reason):
         raise BadRequest("Name a letter, --source, --reason or --all.")

@@ -49,9 +49,9 @@ def add(
     from foretell.opening import identity_key, now_us, opened_account
     from foretell.showing import say
     from shared.contracts.sealed import Seal
-    from shared.delivery.guard import checked, resolve
-    from shared.delivery.subscribing import new_subscription
     from shared.settings import DeliverySettings, read
+    from shared.webhooks_out.ssrf_guard import checked, resolve
+    from shared.webhooks_out.subscriptions import new_subscription
 
     fields = _fields(
         url=url,
@@ -101,7 +101,7 @@ def show(subscription_id: SubscriptionArgument, *, account: AccountOption = DEFA
 
     from foretell.opening import now_us, opened_account
     from foretell.showing import instant
-    from shared.delivery.subscribing import header_names
+    from shared.webhooks_out.subscriptions import header_names
 
     with opened_account(account) as (_, _, store):
         row = _known(store, subscription_id)
@@ -161,8 +161,8 @@ def try_out(
     from foretell.opening import identity_key, now_us, opened_account
     from shared.contracts.message_data import EXAMPLES
     from shared.contracts.sealed import Seal
-    from shared.delivery.trial import tried
     from shared.settings import DeliverySettings, read
+    from shared.webhooks_out.test_send import tried
 
     if type not in EXAMPLES:
         raise BadRequest(f"'{type}' is no type of message: use {', '.join(EXAMPLES)}.")
@@ -192,7 +192,7 @@ def _fields(**said: Any) -> Any:
     from pydantic import ValidationError
 
     from shared.contracts.mistakes import mistakes
-    from shared.delivery.wishes import SubscriptionFields
+    from shared.webhooks_out.subscription_schemas import SubscriptionFields
 
     try:
         return SubscriptionFields.model_validate(said)

@@ -12,14 +12,14 @@ from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from gateway.contact_schemas import ContactChanges
+from gateway.contacts.schemas import ContactChanges, ContactsRequest
 from gateway.context import scope_of
+from gateway.events.schemas import EventsRequest
 from gateway.openapi.errors import OPEN_TAG, PROVEN_TAG, Place, add_errors
 from gateway.openapi.headers import add_headers
 from gateway.openapi.named_types import name_types
 from gateway.openapi.outgoing import webhooks
 from gateway.openapi.services import Document, add_services
-from gateway.schemas import ContactsRequest, EventsRequest
 from shared.contracts.contact import ContactFields
 from shared.contracts.key import Scope
 from shared.serving.openapi import PROBLEM_SCHEMA

@@ -9,11 +9,12 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, get_args
 
+from gateway.deliveries.schemas import DeliveryStateName
 from gateway.schemas import CapabilityName, WithOutcomes
-from gateway.subscriptions.schemas import DeliveryStateName, State
+from gateway.subscriptions.schemas import State
 from shared.contracts.message import TEST_TYPE, MessageType
 from shared.contracts.prediction import Band, Grade, Source, Status, Trend
-from shared.delivery.connectors import ConnectorName
+from shared.webhooks_out.connectors import ConnectorName
 
 Schema = dict[str, Any]
 

@@ -1,6 +1,7 @@
-"""Routes of subscriptions: made, listed, changed, tried out; their secrets."""
+"""Routes of subscriptions: created, listed, changed, tested; their secrets."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path
@@ -8,7 +9,6 @@ from starlette.responses import Response
 
 from gateway.context import Administering, Reading, Trying, Visit, created, json_of, now
 from gateway.idempotency import once
-from gateway.subscriptions.answers import seal_of, secret_answers, subscription_answers
 from gateway.subscriptions.schemas import (
     ID,
     NewSecret,
@@ -16,16 +16,20 @@ from gateway.subscriptions.schemas import (
     SubscriptionAnswer,
     SubscriptionCreated,
     SubscriptionList,
+    SubscriptionSecret,
     TrialRequest,
     TrialResponse,
+    WaitingCounts,
 )
+from shared.contracts.instants import instant_of, instant_or_none
 from shared.contracts.rows import HOUR
-from shared.delivery.guard import checked, resolve
-from shared.delivery.subscribing import changed, new_secret_of, new_subscription
-from shared.delivery.trial import tried
-from shared.delivery.wishes import SubscriptionChanges, SubscriptionFields
+from shared.contracts.sealed import Seal
 from shared.errors import NotFound
-from shared.store import SecretRow, SubscriptionRow
+from shared.store import SecretRow, SubscriptionCounts, SubscriptionRow
+from shared.webhooks_out.ssrf_guard import checked, resolve
+from shared.webhooks_out.subscription_schemas import SubscriptionChanges, SubscriptionFields
+from shared.webhooks_out.subscriptions import changed, header_names, new_secret_of, new_subscription
+from shared.webhooks_out.test_send import tried
 
 router = APIRouter(tags=["subscriptions"])
 
@@ -174,3 +178,51 @@ def _known(visit: Visit, subscription_id: str) -> SubscriptionRow:
 
 def _answer(visit: Visit, row: SubscriptionRow) -> SubscriptionAnswer:
     return subscription_answers(visit, [row])[0]
+
+
+def seal_of(visit: Visit) -> Seal:
+    """Take the seal of this installation."""
+    return Seal(visit.gateway.settings.identity_key.get_secret_value().encode())
+
+
+def subscription_answers(visit: Visit, rows: Sequence[SubscriptionRow]) -> list[SubscriptionAnswer]:
+    """Show subscriptions with their secrets and what waits."""
+    secrets, counts = visit.store.subscription_secrets(now()), visit.store.subscription_counts()
+    return [_subscription(row, secrets.get(row.subscription_id, []), counts.get(row.subscription_id)) for row in rows]
+
+
+def _subscription(
+    row: SubscriptionRow, secrets: Sequence[SecretRow], counts: SubscriptionCounts | None
+) -> SubscriptionAnswer:
+    pending, failed = counts or (0, 0)
+    return SubscriptionAnswer.model_validate(
+        {
+            "id": row.subscription_id,
+            "url": row.url,
+            "event_types": row.event_types,
+            "description": row.description,
+            "connector": row.connector,
+            "settings": row.settings,
+            "header_names": header_names(row),
+            "model_changes": row.model_changes,
+            "state": row.state,
+            "state_reason": row.state_reason,
+            "state_at": instant_of(row.state_at),
+            "failing_since": instant_or_none(row.failing_since),
+            "counts": WaitingCounts(pending=pending, failed=failed),
+            "secrets": secret_answers(secrets),
+            "created_at": instant_of(row.created_at),
+        }
+    )
+
+
+def secret_answers(secrets: Sequence[SecretRow]) -> list[SubscriptionSecret]:
+    """Show secrets without their texts."""
+    return [
+        SubscriptionSecret(
+            id=secret.secret_id,
+            created_at=instant_of(secret.created_at),
+            expires_at=instant_or_none(secret.expires_at),
+        )
+        for secret in secrets
+    ]

@@ -6,8 +6,7 @@ from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from gateway.webhooks.incoming import Refused
-from gateway.webhooks.provider import ItemRefused
+from gateway.webhooks.provider import ItemRefused, Refused
 from shared.values.addresses import NotAnAddress, read_address
 
 MAX_TEXT_CHARACTERS: Final = 200

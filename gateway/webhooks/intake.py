@@ -1,21 +1,23 @@
-"""A verified batch taken in: what is new of it, in one transaction, whatever is wrong with single items."""
+"""Store what is new of a verified batch, in one transaction; an item that is wrong becomes a dead letter."""
 
+import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Final
 
-from gateway.webhooks.incoming import Confirmation, IncomingErasure
-from gateway.webhooks.judging import by_their_messages, distinct, is_of_message
+from gateway.webhooks.batch_plan import ERASED, Became, Dead, Noted, Plan, planned
+from gateway.webhooks.bot_detection import by_their_messages, distinct, is_of_message
+from gateway.webhooks.identity_resolution import Directory, Person, Register
+from gateway.webhooks.normalize import Item, Preparation
 from gateway.webhooks.notes import LEFT_OUT
-from gateway.webhooks.people import Directory, Person, Register
-from gateway.webhooks.planning import ERASED, Became, Dead, Noted, Plan, planned
-from gateway.webhooks.preparing import Item
-from gateway.webhooks.redaction import hashes_in, payload
+from gateway.webhooks.provider import Confirmation, IncomingErasure, Provider
+from gateway.webhooks.redaction import hashes_in, redacted_json
+from shared.contracts.instants import instant_of
 from shared.contracts.rows import ContactRow, EventRow, Microseconds
-from shared.errors import StoreUnavailable
+from shared.errors import Conflict, StoreUnavailable
 from shared.store import AccountStore, DeadLetterRow, Identity, SourceRow
 
 NOTES: Final = frozenset(
@@ -184,16 +186,16 @@ class Intake:
         digest = blake2b(f"{self.source.source_id}\n{reason}\n{detail}".encode(), digest_size=12).hexdigest()
         # So that an erasure finds it by whom it names, as it finds the others.
         named = {"contact_ids": [{"contact_id": one} for one in noted.contact_ids]} if noted.contact_ids else None
-        text = payload(named, self.register.address_hash)
+        text = redacted_json(named, self.register.address_hash)
         if noted.item is not None and named is None:
-            text = payload(noted.item.raw, self.register.address_hash)
+            text = redacted_json(noted.item.raw, self.register.address_hash)
         recipient = noted.person.hash or None if noted.person is not None else next(hashes_in(text), None)
         source = self.source
         return DeadLetterRow(f"dl_{digest}", source.source_id, source.provider, reason, detail, text, recipient, at)
 
     def _letter(self, dead: Dead, at: Microseconds) -> DeadLetterRow:
         """Write the letter; the same item twice is the same letter."""
-        text = payload(dead.item.raw, self.register.address_hash)
+        text = redacted_json(dead.item.raw, self.register.address_hash)
         digest = blake2b(f"{self.source.source_id}\n{text}".encode(), digest_size=12).hexdigest()
         return DeadLetterRow(
             f"dl_{digest}",
@@ -231,3 +233,53 @@ def read_directory(store: AccountStore, persons: Iterable[Person], *, creates: b
     }
     directory.erased = frozenset(store.erased_identities(unknown))
     return directory
+
+
+PAGE: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Retrying:
+    """Dead letters of an account tried again; at the API and on the command line."""
+
+    store: AccountStore
+    providers: Mapping[str, Provider]
+    identity_key: bytes
+
+    def retry(self, letter: DeadLetterRow, *, at: Microseconds) -> bool:
+        """Take a letter once more; tell whether it was taken and is gone.
+
+        Raises:
+            Conflict: its source is no more.
+        """
+        source = self.store.source(letter.source_id)
+        if source is None or source.provider not in self.providers:
+            raise Conflict("The source of this dead letter was removed; it cannot be tried again.")
+        intake = intake_of(self.store, source, self.identity_key)
+        # What the provider says without an instant of its own happened when it came.
+        came = instant_of(letter.received_at)
+        preparation = Preparation(self.providers[source.provider], intake.register, came, at)
+        return not intake.retry(letter, preparation.item(json.loads(letter.payload)), at=at).letters
+
+    def retry_all(self, *, source_id: str | None, reason: str | None, at: Microseconds) -> tuple[int, int]:
+        """Take all letters once more, of one source or reason where given.
+
+        Returns:
+            How many were taken, and how many stay.
+        """
+        taken = stay = 0
+        after: tuple[Microseconds, str] | None = None
+        while page := self.store.dead_letters(PAGE, after=after, source_id=source_id, reason=reason):
+            after = page[-1].received_at, page[-1].dead_letter_id
+            for letter in page:
+                try:
+                    gone = self.retry(letter, at=at)
+                except Conflict:
+                    gone = False
+                taken, stay = taken + gone, stay + (not gone)
+        return taken, stay
+
+
+def intake_of(store: AccountStore, source: SourceRow, identity_key: bytes) -> Intake:
+    """Make the intake of a source."""
+    return Intake(store, source, Register(source.source_id, source.name, identity_key))

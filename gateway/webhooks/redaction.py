@@ -67,7 +67,7 @@ def redacted(item: Any, hashed: Hashed) -> Any:
     return None if kept is _DROPPED else kept
 
 
-def payload(item: Any, hashed: Hashed) -> str:
+def redacted_json(item: Any, hashed: Hashed) -> str:
     """Write a redacted item as JSON; one that is too large is left out altogether."""
     text = json.dumps(redacted(item, hashed), sort_keys=True, separators=(",", ":"), allow_nan=False)
     return text if len(text) <= MAX_CHARACTERS else "null"

@@ -5,8 +5,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
+from shared.change_detection.states import Move, Standing
 from shared.contracts.rows import Microseconds
-from shared.standing.rows import Move, Standing
 from shared.store.facts import consent_of
 from shared.store.scope import BATCH, Scope, batches
 from shared.store.statements import upsert

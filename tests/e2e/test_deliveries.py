@@ -19,10 +19,10 @@ from foretell.worker import run
 from shared.contracts.message import Message
 from shared.contracts.message_data import EXAMPLES
 from shared.contracts.sealed import Seal
-from shared.delivery.subscribing import new_subscription
-from shared.delivery.wishes import SubscriptionFields
 from shared.settings import Settings, WorkerSettings
 from shared.store import Database, migrate, open_database
+from shared.webhooks_out.subscription_schemas import SubscriptionFields
+from shared.webhooks_out.subscriptions import new_subscription
 
 KEY = "k" * 64
 KIND = "score.band_changed"

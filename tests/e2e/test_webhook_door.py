@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.webhook_door.sending import run
+from bench.webhooks_in.sending import run
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from foretell.doors import APPS
-from gateway.api import create_app
+from gateway.app import create_app
 from shared.settings import GatewaySettings, ServiceSettings
 from shared.store import Database, migrate, open_database
 from shared.store.migration import check

@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from foretell.background.following import Following
-from foretell.background.noticing import Noticing
+from foretell.background.detect_changes import Noticing
+from foretell.background.rescore_changed import Following
+from shared.change_detection.service_answers import Answered
 from shared.contracts.rows import SECOND, EventRow, Microseconds
 from shared.errors import UpstreamUnavailable
-from shared.standing.answered import Answered
 from shared.store import ChampionRow, Database
 
 

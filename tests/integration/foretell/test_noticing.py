@@ -12,11 +12,11 @@ import pytest
 from prometheus_client import CollectorRegistry
 from sqlalchemy import delete, insert, select
 
-from foretell.background.noticing import Noticing, NoticingMetrics
+from foretell.background.detect_changes import Noticing, NoticingMetrics
 from foretell.background.rescoring import Rescoring
+from shared.change_detection.service_answers import Answered
 from shared.contracts.rows import SECOND, ContactRow, EventRow
 from shared.errors import UpstreamUnavailable
-from shared.standing.answered import Answered
 from shared.store import ChampionRow, Database, VersionRow
 from shared.store.tables import ContactTable
 from shared.store.webhook_tables import DeliveryTable, MessageTable, SubscriptionTable

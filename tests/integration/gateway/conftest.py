@@ -15,7 +15,7 @@ from aiohttp.test_utils import TestServer
 from fastapi import FastAPI
 from prometheus_client import generate_latest
 
-from gateway.api import create_app
+from gateway.app import create_app
 from shared.contracts.key import new_key
 from shared.contracts.rows import SECOND
 from shared.errors import StoreUnavailable

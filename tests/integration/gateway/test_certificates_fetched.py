@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from gateway.webhooks.certificates import MAX_BYTES, fetched
+from gateway.webhooks.sns import MAX_BYTES, fetched
 from shared.errors import UpstreamUnavailable
 
 PEM = b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"

@@ -1,7 +1,7 @@
 import json
 from typing import Any
 
-from gateway.export_schemas import ContactExport
+from gateway.privacy.schemas import ContactExport
 from shared.store import PredictionRow
 
 EVENT = {"contact_id": "crm/7", "id": "e-1", "type": "order_placed", "occurred_at": "2026-05-03T10:15:00Z", "value": 9}

@@ -6,8 +6,8 @@ import pytest
 from standardwebhooks import Webhook
 
 from shared.contracts.sealed import Seal
-from shared.delivery.subscribing import new_subscription
-from shared.delivery.wishes import SubscriptionFields
+from shared.webhooks_out.subscription_schemas import SubscriptionFields
+from shared.webhooks_out.subscriptions import new_subscription
 
 ALL = ["score.band_changed", "batch.completed"]
 

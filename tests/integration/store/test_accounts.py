@@ -2,11 +2,11 @@ import json
 
 import pytest
 
+from shared.change_detection.states import Standing
 from shared.contracts.message import Message
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import AttributeRow, ContactRow, EventRow
 from shared.errors import Conflict, NotFound, UnknownOutcome
-from shared.standing.rows import Standing
 from shared.store import (
     AccountStore,
     AnswerRow,

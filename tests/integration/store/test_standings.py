@@ -1,7 +1,7 @@
 import pytest
 
+from shared.change_detection.states import Move, Standing
 from shared.contracts.rows import ContactRow
-from shared.standing.rows import Move, Standing
 from shared.store import AccountStore, Database
 
 

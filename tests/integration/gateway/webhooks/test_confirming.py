@@ -9,8 +9,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from gateway.webhooks.confirming import visited
-from gateway.webhooks.incoming import Confirmation
+from gateway.webhooks.provider import Confirmation
+from gateway.webhooks.receiver import visited
 from shared.errors import UpstreamUnavailable
 
 

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from gateway.webhooks.incoming import (
+from gateway.webhooks.intake import Retrying, Taken, intake_of
+from gateway.webhooks.normalize import Preparation
+from gateway.webhooks.provider import (
     Confirmation,
     Ignored,
     Incoming,
@@ -16,12 +18,9 @@ from gateway.webhooks.incoming import (
     IncomingErasure,
     IncomingEvent,
     IncomingMerge,
+    ItemRefused,
     Recipient,
 )
-from gateway.webhooks.intake import Taken
-from gateway.webhooks.preparing import Preparation
-from gateway.webhooks.provider import ItemRefused
-from gateway.webhooks.receiving import Retrying, intake_of
 from shared.contracts.instants import microseconds
 from shared.contracts.rows import ContactRow
 from shared.errors import NotFound

@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 import pytest
 
 from foretell import home
-from foretell.background.noticing import BATCH
+from foretell.background.detect_changes import BATCH
 from foretell.background.rescoring import Rescoring
+from shared.change_detection.service_answers import Answered, AnsweredBy, Foreseen
+from shared.change_detection.states import Move
 from shared.contracts.message import Message
 from shared.contracts.rows import DAY, Microseconds
 from shared.errors import ModelNotReady, StoreUnavailable, UpstreamUnavailable
-from shared.standing.answered import Answered, AnsweredBy, Foreseen
-from shared.standing.rows import Move
 from shared.store import ChampionRow, VersionRow
 
 

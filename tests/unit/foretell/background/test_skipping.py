@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from foretell.background.calls import Unanswerable
+from foretell.background.detect_changes import Noticing
 from foretell.background.loops import LoopMetrics, Parts
-from foretell.background.noticing import Noticing
-from shared.standing.answered import Answered, AnsweredBy, Foreseen
+from shared.change_detection.service_answers import Answered, AnsweredBy, Foreseen
 from shared.store import ChampionRow
 
 CHAMPION = ChampionRow("acme", "scoring", "customer", "1", "digest", 5, None, None)

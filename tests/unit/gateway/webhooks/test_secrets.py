@@ -4,9 +4,9 @@ import logging
 
 import pytest
 
-from gateway.webhooks.making import new_secret, new_source
 from gateway.webhooks.providers import PROVIDERS
-from gateway.webhooks.sourcebook import SourceBook, new_source_id
+from gateway.webhooks.source_cache import SourceBook, new_source_id
+from gateway.webhooks.sources import new_secret, new_source
 from shared.contracts.sealed import Seal
 from shared.errors import BadRequest
 from shared.store import SourceRow, SourceSecretRow

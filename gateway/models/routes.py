@@ -1,0 +1,43 @@
+"""Routes of models: the registered versions and which of them answer."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from gateway.context import Reading, json_of
+from gateway.models.schemas import ModelAnswer, ModelList
+from gateway.schemas import CapabilityName
+from shared.contracts.instants import instant_of
+from shared.store import VersionRow
+
+router = APIRouter()
+OnlyOf = Annotated[CapabilityName | None, Query(description="Only of this question; default: of all.")]
+
+
+@router.get("/models", response_model=ModelList, tags=["models"], operation_id="list_models", summary="List models")
+def list_models(visit: Reading, capability: OnlyOf = None) -> Response:
+    """List the registered versions of this account and which of them answer."""
+    versions = visit.store.versions(capability)
+    champions = {
+        pair: champion.version
+        for pair in {(one.capability, one.outcome) for one in versions}
+        if (champion := visit.store.champion(*pair)) is not None
+    }
+    ordered = sorted(versions, key=lambda one: (one.capability, one.outcome, -one.trained_at))
+    models = [_model(one, champion=champions.get((one.capability, one.outcome)) == one.version) for one in ordered]
+    return json_of(ModelList(models=models))
+
+
+def _model(row: VersionRow, *, champion: bool) -> ModelAnswer:
+    return ModelAnswer(
+        capability=row.capability,
+        outcome=row.outcome or None,
+        version=row.version,
+        champion=champion,
+        kind=row.kind,
+        grade=row.grade,
+        trained_at=instant_of(row.trained_at),
+        horizon_days=row.horizon_days,
+        figures=dict(row.figures),
+    )

@@ -1,0 +1,28 @@
+"""Answers of the routes of models."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from shared.contracts.prediction import Answer, Grade
+
+
+class ModelAnswer(Answer):
+    """A registered version."""
+
+    capability: Annotated[str, Field(description="Which question.")]
+    outcome: Annotated[str | None, Field(description="Which outcome; null where the capability has none.")]
+    version: Annotated[str, Field(description="The registered version.")]
+    champion: Annotated[bool, Field(description="Whether it is the one that answers.")]
+    kind: Annotated[str, Field(description="lightgbm, logistic or rule; for segments kmeans or rfm.")]
+    grade: Annotated[Grade, Field(description="A to D: how much it surely knows beyond the best plain rule.")]
+    trained_at: Annotated[datetime, Field(description="When it was trained, UTC.")]
+    horizon_days: Annotated[int | None, Field(description="How far after the cutoff the outcome may come.")]
+    figures: Annotated[dict[str, Any], Field(description="Held-out figures of the training report.")]
+
+
+class ModelList(Answer):
+    """The catalogue."""
+
+    models: Annotated[list[ModelAnswer], Field(description="Newest first within capability and outcome.")]

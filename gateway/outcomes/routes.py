@@ -1,0 +1,88 @@
+"""Routes of outcome definitions: what the account wants predicted."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query
+from pydantic import ValidationError
+from starlette.responses import Response
+
+from gateway.context import Administering, Reading, created, json_of
+from gateway.idempotency import once
+from gateway.outcomes.schemas import OutcomeAnswer, OutcomeFields, OutcomeList
+from gateway.schemas import WithOutcomes
+from shared.capabilities import TABLE
+from shared.contracts.outcome import BUILT_IN, Outcome, OutcomeName
+from shared.errors import Conflict, NotFound
+from shared.serving.problem import invalid
+
+router = APIRouter(tags=["outcomes"])
+PathName = Annotated[OutcomeName, Path(description="Lower-case letters, digits and _.")]
+OfCapability = Annotated[WithOutcomes, Query(description="Which question the outcome belongs to.")]
+CREATED: dict[int | str, dict[str, Any]] = {201: {"model": OutcomeAnswer, "description": "It is a new one."}}
+OnlyOf = Annotated[WithOutcomes | None, Query(description="Only of this question; default: of all.")]
+
+
+@router.get("/outcomes", response_model=OutcomeList, operation_id="list_outcomes", summary="List outcomes")
+def list_outcomes(visit: Reading, capability: OnlyOf = None) -> Response:
+    """List the outcomes of this account, the built-in ones among them."""
+    names = [capability] if capability else [line.name for line in TABLE if line.per_outcome]
+    found: list[OutcomeAnswer] = []
+    for name in sorted(names):
+        default = visit.store.default_outcome(name)
+        known = sorted(visit.store.outcomes(name), key=lambda outcome: outcome.name)
+        found.extend(_answer(outcome, default) for outcome in known)
+    return json_of(OutcomeList(outcomes=found))
+
+
+@router.get("/outcomes/{name}", response_model=OutcomeAnswer, operation_id="show_outcome", summary="Show an outcome")
+def show_outcome(visit: Reading, name: PathName, capability: OfCapability = "scoring") -> Response:
+    """Show how an outcome is defined."""
+    outcome = visit.store.outcome(capability, name)
+    if outcome is None:
+        raise _absent(name)
+    return json_of(_answer(outcome, visit.store.default_outcome(capability)))
+
+
+@router.put(
+    "/outcomes/{name}",
+    response_model=OutcomeAnswer,
+    responses=CREATED,
+    operation_id="put_outcome",
+    summary="Define an outcome",
+)
+@once
+def put_outcome(
+    visit: Administering, name: PathName, fields: OutcomeFields, capability: OfCapability = "scoring"
+) -> Response:
+    """Define an outcome, or redefine one; models trained on the old definition go on answering until retrained."""
+    given = fields.model_dump(exclude_unset=True)
+    try:
+        outcome = Outcome(name=name, capability=capability, **given)
+    except ValidationError as error:
+        raise invalid([{**entry} for entry in error.errors(include_url=False)], given) from error
+    is_new = visit.store.outcome(capability, name) is None
+    visit.store.put_outcome(outcome)
+    answer = _answer(outcome, visit.store.default_outcome(capability))
+    return created(visit, answer, f"/outcomes/{name}?capability={capability}") if is_new else json_of(answer)
+
+
+@router.delete("/outcomes/{name}", status_code=204, operation_id="delete_outcome", summary="Delete an outcome")
+@once
+def delete_outcome(visit: Administering, name: PathName, capability: OfCapability = "scoring") -> Response:
+    """Delete an outcome's definition; a redefined built-in one becomes what it was."""
+    outcome = visit.store.outcome(capability, name)
+    if outcome is None:
+        raise _absent(name)
+    if outcome in BUILT_IN:
+        raise Conflict("This outcome is built in and cannot be deleted; redefine it with PUT.")
+    visit.store.delete_outcome(capability, name)
+    return Response(status_code=204)
+
+
+def _answer(outcome: Outcome, default: str | None) -> OutcomeAnswer:
+    fields = outcome.model_dump()
+    return OutcomeAnswer(**fields, built_in=outcome in BUILT_IN, default=outcome.name == default)
+
+
+def _absent(name: str) -> NotFound:
+    return NotFound(f"There is no outcome {name} in this account; GET /outcomes lists those that there are.")

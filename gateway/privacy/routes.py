@@ -1,0 +1,108 @@
+"""Routes of a person's rights: export and erase everything held of a contact."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Final
+
+from fastapi import APIRouter
+from pydantic import TypeAdapter, ValidationError
+from starlette.responses import Response, StreamingResponse
+
+from gateway.contacts.schemas import PathId
+from gateway.context import Administering, json_of, now
+from gateway.idempotency import once_alone
+from gateway.privacy.schemas import ContactExport, EraseRequest, ErasureCounts, ErasureResponse, ErasureResult
+from shared.contracts.contact import ContactId
+from shared.contracts.mistakes import mistakes
+from shared.contracts.prediction import ProblemPointer
+from shared.contracts.rows import Microseconds
+from shared.errors import NotFound
+from shared.store import AccountStore
+
+router = APIRouter(tags=["privacy"])
+
+
+@router.get(
+    "/contacts/{contact_id:path}/export",
+    response_model=ContactExport,
+    operation_id="export_contact",
+    summary="Export a contact",
+)
+def export_contact(visit: Administering, contact_id: PathId) -> Response:
+    """Give everything held of a contact as one document: facts, events, and predictions with their reasons."""
+    pieces = visit.store.export_contact(contact_id, at=now())
+    return StreamingResponse(pieces, media_type="application/json")
+
+
+@router.post(
+    "/contacts/delete",
+    response_model=ErasureResponse,
+    operation_id="erase_contacts",
+    summary="Erase many contacts",
+)
+@once_alone
+def erase_contacts(visit: Administering, asked: EraseRequest) -> Response:
+    """Erase everything held of 1 to 1,000 contacts, each as `DELETE /contacts/{contact_id}` does.
+
+    What is answered as `erased` is gone. A call that ends with an error may have erased some: send it again.
+    """
+    answer = erased(visit.store, asked.contact_ids, at=now(), request_id=visit.request_id)
+    if visit.within is None:  # what is part of a transaction is scrubbed by the worker
+        visit.gateway.database.scrub()
+    return json_of(answer)
+
+
+@router.delete("/contacts/{contact_id:path}", status_code=204, operation_id="erase_contact", summary="Erase a contact")
+@once_alone
+def erase_contact(visit: Administering, contact_id: PathId) -> Response:
+    """Erase everything held of a contact, and keep late events out until it is explicitly put again."""
+    if not visit.store.erase_contact(contact_id, at=now()):
+        raise NotFound("There is no contact of this id in this account.")
+    return Response(status_code=204)
+
+
+TOGETHER: Final = 50
+"""How many are erased in one transaction."""
+_ID: Final[TypeAdapter[str]] = TypeAdapter(ContactId)
+
+
+def erased(store: AccountStore, contact_ids: Sequence[Any], *, at: Microseconds, request_id: str) -> ErasureResponse:
+    """Erase contacts.
+
+    Args:
+        store: of the caller's account.
+        contact_ids: as sent.
+        at: now.
+        request_id: repeated in the answer.
+
+    Returns:
+        One result an id, in order; they are committed a few at a time, so that others write in between.
+
+    Raises:
+        StoreUnavailable: those after some place were not erased.
+    """
+    judged = [_checked_id(place, given) for place, given in enumerate(contact_ids)]
+    gone: dict[int, bool] = {}
+    valid = [(place, one) for place, one in enumerate(judged) if isinstance(one, str)]
+    for start in range(0, len(valid), TOGETHER):
+        with store.transaction(alone=True) as together:
+            for place, contact_id in valid[start : start + TOGETHER]:
+                gone[place] = together.erase_contact(contact_id, at=at)
+    results = [
+        one
+        if isinstance(one, ErasureResult)
+        else ErasureResult(index=place, status="erased" if gone[place] else "unknown", errors=[])
+        for place, one in enumerate(judged)
+    ]
+    counted = Counter(result.status for result in results)
+    counts = ErasureCounts(erased=counted["erased"], unknown=counted["unknown"], invalid=counted["invalid"])
+    return ErasureResponse(results=results, counts=counts, request_id=request_id)
+
+
+def _checked_id(place: int, given: Any) -> str | ErasureResult:
+    try:
+        return _ID.validate_python(given)
+    except ValidationError as error:
+        details = [{**entry} for entry in error.errors(include_url=False, include_input=False)]
+        found = mistakes(details, given, f"/contact_ids/{place}")
+        return ErasureResult(index=place, status="invalid", errors=[ProblemPointer(**one) for one in found])

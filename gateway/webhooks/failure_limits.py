@@ -1,0 +1,88 @@
+"""Limit webhooks that fail verification: counted by source and address, in constant memory.
+
+Failures are limited, not successes: a request from an address that failed too often is still verified, one at a
+time and with a short queue, so that a provider behind the same address is heard; if it fails, it is answered 429.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from anyio import CapacityLimiter
+from limits import RateLimitItemPerMinute
+
+from gateway.rate_limits import MOST_ADDRESSES, Alone, Limits, neighbourhood
+from gateway.webhooks.provider import WebhookRefused
+from shared.errors import ForetellError, LimitReached
+
+POLICY: Final = "failed-webhooks"
+SUSPECTS_IN_LINE: Final = 8
+"""Looking at one takes less than a millisecond; bodies that wait take memory."""
+RETRY_SECONDS: Final = 60
+
+
+@dataclass(slots=True)
+class Failures:
+    """Counts failed proofs, and keeps those who fail too often in a line of their own."""
+
+    limits: Limits
+    """Counts addresses that name no source, together with wrong keys."""
+    a_minute: int
+    """How often a source may be failed from one address; 0: any number."""
+    thread: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
+    _failed: Alone = field(default_factory=Alone)
+
+    def is_suspect(self, source_id: str, address: str, *, remembered: bool) -> bool:
+        """Whether a request is to stand in the line of those who failed too often.
+
+        Args:
+            source_id: from the path.
+            address: of the caller.
+            remembered: the source is known to be one; others may call from an address that tried out many.
+        """
+        if not remembered and self.limits.is_shut(address):
+            return True
+        if not self.a_minute or not self._failed:
+            return False
+        return self._failed.is_used_up(self._policy, _place(source_id, address))
+
+    def require_room(self) -> None:
+        """Demand that the line of the suspects is short.
+
+        Raises:
+            LimitReached: it is not.
+        """
+        if self.thread.statistics().tasks_waiting >= SUSPECTS_IN_LINE:
+            raise self._refusal()
+
+    def count(self, error: ForetellError, source_id: str, address: str) -> None:
+        """Count what failed: a proof, or the name of a source.
+
+        Raises:
+            LimitReached: one too many.
+        """
+        if not isinstance(error, WebhookRefused):
+            self.limits.count_failure(address)
+            return
+        if not self.a_minute:
+            return
+        if len(self._failed) > MOST_ADDRESSES:
+            self._failed.forget()
+        if not self._failed.hit_now(self._policy, _place(source_id, address)):
+            raise self._refusal() from error
+
+    @property
+    def _policy(self) -> RateLimitItemPerMinute:
+        return RateLimitItemPerMinute(self.a_minute, namespace="foretell-webhooks")
+
+    def _refusal(self) -> LimitReached:
+        self.limits.refused(POLICY)
+        return LimitReached(
+            "Too many webhooks that prove nothing came to this source from this address; check its secret, then wait "
+            "a minute.",
+            policies=[POLICY],
+            retry_after_seconds=RETRY_SECONDS,
+        )
+
+
+def _place(source_id: str, address: str) -> str:
+    return f"{source_id} {neighbourhood(address)}"

@@ -1,0 +1,234 @@
+"""Receive a webhook: find its source, verify it in a thread, store it, confirm its URL where the provider asks it.
+
+Requests wait in a queue for each source, so that many webhooks of one source slow nothing else.
+"""
+
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final, TypeVar
+
+import aiohttp
+import yarl
+from anyio import CapacityLimiter, to_thread
+
+from gateway.metrics import GatewayMetrics
+from gateway.webhooks.failure_limits import Failures
+from gateway.webhooks.intake import Taken, intake_of
+from gateway.webhooks.normalize import Preparation
+from gateway.webhooks.provider import Confirmation, Provider, SignedRequest, WebhookRefused
+from gateway.webhooks.source_cache import KnownSource, SourceBook
+from shared.contracts.instants import microseconds
+from shared.contracts.rows import Microseconds
+from shared.contracts.sealed import Seal
+from shared.errors import BadRequest, ForetellError, NotFound, UpstreamUnavailable
+from shared.store import Database
+
+MAX_ITEMS: Final = 10_000
+_ABSENT: Final = "There is no such source: copy its address again, or list them with `foretell sources list`."
+
+
+@dataclass(frozen=True, slots=True)
+class Receiving:
+    """Everything between a request and the store; called from threads."""
+
+    database: Database
+    book: SourceBook
+    providers: Mapping[str, Provider]
+    identity_key: bytes
+    seal: Seal
+
+    def known(self, provider: str, source_id: str, at: Microseconds) -> KnownSource:
+        """Find a source by its whole address.
+
+        Raises:
+            NotFound: there is none, or it is another provider's; the same words for both.
+            StoreUnavailable: nobody can say.
+        """
+        known = self.book.source(source_id, at)
+        if known is None or known.row.provider != provider or provider not in self.providers:
+            raise NotFound(_ABSENT)
+        return known
+
+    def receive(self, known: KnownSource, request: SignedRequest) -> Taken:
+        """Verify a request and take what is new in it; committed when this returns.
+
+        Raises:
+            WebhookRefused: it does not come from the provider, or is stale.
+            BadRequest: it is verified and cannot be read.
+            StoreUnavailable: nothing was stored.
+        """
+        provider, at = self.providers[known.row.provider], microseconds(request.received_at)
+        provider.verify(request, known.credentials(at))
+        items = provider.items(request)
+        if len(items) > MAX_ITEMS:
+            raise BadRequest(f"A request carries at most {MAX_ITEMS:,} items; send it in several.")
+        intake = intake_of(self.database.of(known.row.account), known.row, self.identity_key)
+        preparation = Preparation(provider, intake.register, request.received_at, at)
+        return intake.take([preparation.item(item) for item in items], at=at)
+
+
+log = logging.getLogger(__name__)
+
+VISIT_SECONDS: Final = 10.0
+"""Amazon waits for 15 seconds in all."""
+_ENOUGH_BYTES: Final = 4_096
+
+
+async def visited(client: aiohttp.ClientSession, confirmation: Confirmation, source: str) -> None:
+    """Visit an address, before the request that named it is answered: what fails, the provider sends again.
+
+    Args:
+        client: makes the request.
+        confirmation: what the provider asked for; which hosts may be visited was checked by the provider's file.
+        source: name, for the log.
+
+    Raises:
+        UpstreamUnavailable: it does not answer, or with anything but 200.
+    """
+    limit = aiohttp.ClientTimeout(total=VISIT_SECONDS)
+    url = yarl.URL(confirmation.url, encoded=True)
+    try:
+        async with client.get(url, allow_redirects=False, timeout=limit) as answer:
+            await answer.content.read(_ENOUGH_BYTES)
+            failure = None if answer.status == 200 else f"HTTP {answer.status}"
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        failure = type(error).__name__
+    if failure is not None:
+        log.warning("webhooks.not_confirmed", extra={"source": source, "error": failure})
+        raise UpstreamUnavailable("The address that is to be confirmed does not answer as it should; send it again.")
+    log.info("webhooks.confirmed", extra={"source": source})
+
+
+VERIFYING_THREADS: Final = 8
+THREADS_OF_A_SOURCE: Final = 2
+"""Its batches take turns in the store anyway: one is stored while the next is verified."""
+MOST_WAITING: Final = 200
+"""Beyond that a provider is asked to come again: bodies that wait take memory."""
+MOST_WAITING_OF_A_SOURCE: Final = 50
+
+Found = TypeVar("Found")
+
+
+class TooBusy(ForetellError):
+    """More webhooks wait than this process holds; the provider sends it again."""
+
+    status = 503
+    code = "too-busy"
+    title = "Too busy"
+    retry_after_seconds = 5
+
+
+@dataclass(slots=True)
+class _Line:
+    """Those of one source who are served or wait; gone with the last of them."""
+
+    places: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(THREADS_OF_A_SOURCE))
+    inside: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reception:
+    """Takes requests one by one, some at a time, of each source a few."""
+
+    receiving: Receiving
+    client: aiohttp.ClientSession
+    """Visits addresses that are to be confirmed."""
+    metrics: GatewayMetrics
+    threads: CapacityLimiter
+    failures: Failures
+    most_waiting: int = MOST_WAITING
+    _lines: dict[str, _Line] = field(default_factory=dict)
+
+    def require_room(self, source_id: str, address: str) -> None:
+        """Send a caller away who failed too often where many such wait; asked before the body is read.
+
+        Raises:
+            LimitReached: wait.
+        """
+        if self._is_suspect(source_id, address):
+            self.failures.require_room()
+
+    async def take(
+        self, provider: str, source_id: str, request: SignedRequest, facts: dict[str, Any], *, address: str = ""
+    ) -> Taken:
+        """Verify and store a request; committed when this returns.
+
+        Args:
+            provider: from the path.
+            source_id: from the path.
+            request: as it came.
+            facts: of the log line; account and source are added.
+            address: who calls.
+
+        Raises:
+            NotFound: there is no such source.
+            WebhookRefused: the proof fails.
+            LimitReached: one of the two, too often.
+            TooBusy: it was not looked at.
+            UpstreamUnavailable: an address that is to be confirmed does not answer; sent again, it is tried again.
+        """
+        work = partial(self._take, provider, source_id, request, facts)
+        try:
+            taken = await self._served(source_id, address, work)
+        except WebhookRefused:
+            self.metrics.webhooks.labels(provider, "refused").inc()
+            raise
+        for became, number in taken.counts.items():
+            self.metrics.webhooks.labels(provider, became).inc(number)
+        for confirmation in taken.confirmations:
+            await visited(self.client, confirmation, facts["source"])
+        return taken
+
+    async def require(self, provider: str, source_id: str, at: int, *, address: str = "") -> None:
+        """Check that there is such a source.
+
+        Raises:
+            NotFound: there is none.
+            LimitReached: the caller asked for too many that there are not.
+        """
+        await self._served(source_id, address, partial(self.receiving.known, provider, source_id, at))
+
+    async def _served(self, source_id: str, address: str, work: Callable[[], Found]) -> Found:
+        """Work in a thread when it is this source's turn, and count what fails."""
+        try:
+            if self._is_suspect(source_id, address):
+                self.failures.require_room()
+                return await to_thread.run_sync(work, limiter=self.failures.thread)
+            async with self._turn(source_id):
+                return await to_thread.run_sync(work, limiter=self.threads)
+        except (WebhookRefused, NotFound) as error:
+            self.failures.count(error, source_id, address)
+            raise
+
+    def _is_suspect(self, source_id: str, address: str) -> bool:
+        remembered = self.receiving.book.remembers(source_id)
+        return self.failures.is_suspect(source_id, address, remembered=remembered)
+
+    @asynccontextmanager
+    async def _turn(self, source_id: str) -> AsyncIterator[None]:
+        """Wait for a place among those of the same source, so that it takes few of the threads.
+
+        Raises:
+            TooBusy: too many wait, of this source or of all.
+        """
+        line = self._lines.get(source_id) or _Line()
+        waiting = sum(one.inside for one in self._lines.values()) - int(self.threads.borrowed_tokens)
+        if waiting >= self.most_waiting or line.places.statistics().tasks_waiting >= MOST_WAITING_OF_A_SOURCE:
+            raise TooBusy("More webhooks wait here than can be held; send it again soon.")
+        self._lines[source_id] = line
+        line.inside += 1
+        try:
+            async with line.places:
+                yield
+        finally:
+            line.inside -= 1
+            if not line.inside:
+                self._lines.pop(source_id, None)
+
+    def _take(self, provider: str, source_id: str, request: SignedRequest, facts: dict[str, Any]) -> Taken:
+        known = self.receiving.known(provider, source_id, microseconds(request.received_at))
+        facts.update(account=known.row.account, source=known.row.name)
+        return self.receiving.receive(known, request)

@@ -1,0 +1,78 @@
+"""The parts of a service's answer that decide about a contact's state; other fields are not read."""
+
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from shared.contracts.prediction import Band, Grade, Reason, Trend
+
+
+class Heard(BaseModel):
+    """Base of what is read of an answer."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class HeardSegment(Heard):
+    """A segment."""
+
+    id: Annotated[str, Field(description="Its id.")]
+    name: Annotated[str, Field(description="As it is called.")]
+
+
+class HeardInstant(Heard):
+    """An instant, and how the contact's clock shows it."""
+
+    utc: Annotated[AwareDatetime, Field(description="The instant.")]
+    local: Annotated[AwareDatetime, Field(description="The same with the contact's offset.")]
+    timezone: Annotated[str, Field(description="IANA zone.")]
+
+    @property
+    def slot(self) -> int:
+        """Hour of the contact's local week."""
+        return self.local.weekday() * 24 + self.local.hour
+
+
+class HeardChoice(Heard):
+    """One of several segments or instants, and how much speaks for it."""
+
+    id: Annotated[str | None, Field(description="Of a segment.")] = None
+    name: Annotated[str | None, Field(description="Of a segment.")] = None
+    membership: Annotated[float | None, Field(description="Of a segment.")] = None
+    send_at: Annotated[HeardInstant | None, Field(description="Of an instant.")] = None
+    probability: Annotated[float | None, Field(description="Of an instant.")] = None
+    activity_share: Annotated[float | None, Field(description="Of an instant.")] = None
+
+    @property
+    def promise(self) -> float | None:
+        """What an instant promises: a chance, or where only activity is known its share."""
+        return self.activity_share if self.probability is None else self.probability
+
+
+class Foreseen(HeardChoice):
+    """The prediction of one contact."""
+
+    contact_id: Annotated[str | None, Field(description="Of whom.")]
+    status: Annotated[str, Field(description="Whether there is one.")]
+    score: Annotated[int | None, Field(description="Percentile.")] = None
+    band: Annotated[Band | None, Field(description="Where the probability falls.")] = None
+    trend: Annotated[Trend, Field(description="Against 30 days before.")] = "unknown"
+    reasons: Annotated[list[Reason], Field(description="The strongest first.")] = []
+    data_quality: Annotated[list[str], Field(description="What was missing or stale.")] = []
+    segment: Annotated[HeardSegment | None, Field(description="The surest one.")] = None
+    alternatives: Annotated[list[HeardChoice], Field(description="The next best.")] = []
+
+
+class AnsweredBy(Heard):
+    """Which version answered."""
+
+    version: Annotated[str, Field(description="The registered version.")]
+    grade: Annotated[Grade, Field(description="A to D.")]
+
+
+class Answered(Heard):
+    """A service's answer about some contacts."""
+
+    predictions: Annotated[list[Foreseen], Field(description="One a contact, in the order asked.")]
+    model: Annotated[AnsweredBy, Field(description="One for the whole call.")]
+    cutoff: Annotated[AwareDatetime, Field(description="What the predictions stand on.")]

@@ -1,0 +1,52 @@
+"""What connectors that write fields of a record share: which fact goes into which field."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from shared.contracts.message import MessageType
+from shared.webhooks_out.message import FACTS, NotTellable, Told, facts
+
+ABOUT_CONTACTS: Final[tuple[MessageType, ...]] = (
+    "score.band_changed",
+    "churn_risk.band_changed",
+    "segment.entered",
+    "segment.left",
+    "send_time.changed",
+)
+"""Types with a contact whose record can be written."""
+
+
+class ConnectorSettings(BaseModel):
+    """What a connector is told when a subscription is made."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _known(fields: dict[str, str]) -> dict[str, str]:
+    unknown = sorted(set(fields.values()) - set(FACTS))
+    if unknown:
+        raise ValueError(f"there is no fact of that name; known are {', '.join(FACTS)}")
+    return fields
+
+
+FieldName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,99}$")]
+Fields = Annotated[
+    dict[FieldName, str],
+    AfterValidator(_known),
+    Field(min_length=1, max_length=50, description="The fact by the name of the field that is to hold it."),
+]
+
+
+def filled(told: Told, fields: Mapping[str, str]) -> dict[str, Any]:
+    """Take the facts that a message has into the fields that are to hold them.
+
+    Raises:
+        NotTellable: it has none of them.
+    """
+    known = facts(told)
+    found = {field: known[fact] for field, fact in fields.items() if fact in known}
+    if not found:
+        raise NotTellable(f"A message of type {told.type} has none of the facts that the fields ask for.")
+    return found

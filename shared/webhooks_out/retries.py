@@ -1,0 +1,73 @@
+"""When the next attempt is due: the schedule of Standard Webhooks with jitter, and the receiver's `Retry-After`."""
+
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+from shared.contracts.rows import DAY, HOUR, SECOND, Microseconds
+
+MINUTE: Final = 60 * SECOND
+WAITS: Final[tuple[Microseconds, ...]] = (
+    5 * SECOND,
+    5 * MINUTE,
+    30 * MINUTE,
+    2 * HOUR,
+    5 * HOUR,
+    10 * HOUR,
+    14 * HOUR,
+    20 * HOUR,
+    24 * HOUR,
+)
+"""Between attempts; the first one is made at once. Ten attempts in 75.6 hours."""
+ATTEMPTS: Final = len(WAITS) + 1
+JITTER: Final = 0.2
+"""A wait is up to so much longer, so that what failed together does not come back together."""
+LONGEST_ASKED: Final = DAY
+"""A receiver may ask for no longer wait."""
+
+
+def wait_after(tries: int, *, draw: float, asked: Microseconds | None = None) -> Microseconds | None:
+    """Tell how long to wait before the next attempt.
+
+    Args:
+        tries: attempts made so far, at least 1.
+        draw: uniform from 0 to 1.
+        asked: what `Retry-After` said.
+
+    Returns:
+        The wait, at least what was asked for; None: that was the last attempt.
+
+    >>> wait_after(1, draw=0.5) == 5_500_000
+    True
+    >>> wait_after(10, draw=0.5) is None
+    True
+    """
+    if tries >= ATTEMPTS:
+        return None
+    wait = round(WAITS[tries - 1] * (1 + JITTER * draw))
+    return wait if asked is None else max(wait, asked)
+
+
+def asked_wait(header: str | None, now: Microseconds) -> Microseconds | None:
+    """Read a `Retry-After` header.
+
+    Args:
+        header: seconds or an HTTP date (RFC 9110); whatever else it says counts as nothing.
+        now: the time of the answer.
+
+    Returns:
+        A wait from 0 to a day; None: nothing was asked.
+
+    >>> asked_wait("120", 0), asked_wait("Thu, 01 Jan 1970 00:00:09 GMT", 2_000_000), asked_wait("soon", 0)
+    (120000000, 7000000, None)
+    """
+    text = (header or "").strip()
+    if text.isascii() and text.isdigit():
+        # A number of more digits than this is longer than a day, however long it is.
+        return min(int(text[-9:] if len(text.lstrip("0")) <= 9 else "999999999") * SECOND, LONGEST_ASKED)
+    try:
+        at = parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    seconds = (at if at.tzinfo is not None else at.replace(tzinfo=UTC)) - datetime.fromtimestamp(0, UTC)
+    return min(max(0, round(seconds.total_seconds() * SECOND) - now), LONGEST_ASKED)
