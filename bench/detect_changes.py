@@ -14,8 +14,8 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from foretell.background.detect_changes import BATCH, Noticing
-from shared.change_detection.service_answers import Answered
+from foretell.background.detect_changes import BATCH, ChangeDetector
+from shared.change_detection.service_answers import ServiceAnswer
 from shared.contracts.rows import ContactRow, EventRow
 from shared.settings import Settings
 from shared.store import AccountStore, ChampionRow, migrate, open_database
@@ -42,8 +42,8 @@ def main() -> None:
         store.bulk_contacts((ContactRow(one) for one in ids), recorded_at=NOW)
         for name, band in (("first sight", "low"), ("nothing changed", "low"), ("everybody changed", "high")):
             answers = iter([answered(ids[start : start + BATCH], band) for start in range(0, len(ids), BATCH)])
-            noticing = Noticing(database, lambda *_, **__: next(answers), 1.0, threading.Event(), lambda: NOW)  # noqa: B023
-            seconds = timed(lambda: [noticing.score(CHAMPION, (), stale=()) for _ in range(len(ids) // BATCH)])  # noqa: B023
+            detector = ChangeDetector(database, lambda *_, **__: next(answers), 1.0, threading.Event(), lambda: NOW)  # noqa: B023
+            seconds = timed(lambda: [detector.score(CHAMPION, (), stale=()) for _ in range(len(ids) // BATCH)])  # noqa: B023
             print(f"{name:<20} {len(ids) / seconds:>9,.0f} contacts/s")
         touches(store, ids)
         database.close()
@@ -70,14 +70,16 @@ def touches(store: AccountStore, ids: Sequence[str]) -> None:
 _HOURS = count()
 
 
-def answered(contact_ids: Sequence[str], band: str) -> Answered:
+def answered(contact_ids: Sequence[str], band: str) -> ServiceAnswer:
     """Make a service's answer."""
     seen = [
         {"contact_id": one, "status": "ok", "score": 10 if band == "low" else 90, "band": band, "reasons": [REASON] * 3}
         for one in contact_ids
     ]
     cutoff = datetime(2026, 6, 1, tzinfo=UTC) + timedelta(hours=next(_HOURS))
-    return Answered.model_validate({"predictions": seen, "model": {"version": "1", "grade": "B"}, "cutoff": cutoff})
+    return ServiceAnswer.model_validate(
+        {"predictions": seen, "model": {"version": "1", "grade": "B"}, "cutoff": cutoff}
+    )
 
 
 def timed(act: Callable[[], object]) -> float:

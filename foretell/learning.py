@@ -13,7 +13,7 @@ from foretell.opening import now_us
 from foretell.reporting import report_lines
 from foretell.showing import progress_bars
 from shared.capabilities import capability
-from shared.change_detection.account_messages import insufficient
+from shared.change_detection.account_messages import data_insufficient
 from shared.errors import InsufficientData
 from shared.training.choices import Choices, Progress
 
@@ -102,7 +102,7 @@ def told_if_insufficient(database: "Database", account: str, name: str, outcome:
         yield
     except InsufficientData as error:
         about, at = f"training {name} {outcome}", now_us()
-        message = insufficient(capability(name), outcome, error.detail, counts=error.members, at=at, about=about)
+        message = data_insufficient(capability(name), outcome, error.detail, counts=error.members, at=at, about=about)
         database.of(account).publish([message], at=at)
         raise
 

@@ -10,7 +10,7 @@ from anyio import CapacityLimiter
 from fastapi import FastAPI
 
 from gateway import audit, health, openapi, pages
-from gateway.auth import Keyring
+from gateway.auth import KeyCache
 from gateway.contacts import routes as contacts
 from gateway.context import Cursors, Gateway
 from gateway.cors import allow_origins
@@ -24,17 +24,17 @@ from gateway.models import routes as models
 from gateway.outcomes import routes as outcomes
 from gateway.predictions import routes as predictions
 from gateway.privacy import routes as privacy
-from gateway.rate_limits import Limits, QuotaHeaders
+from gateway.rate_limits import QuotaHeaders, RateLimits
 from gateway.segments import routes as segments
 from gateway.sources import routes as sources
 from gateway.subscriptions import routes as subscriptions
 from gateway.upstream import Upstreams, new_client
 from gateway.webhooks import routes as door
-from gateway.webhooks.failure_limits import Failures
+from gateway.webhooks.failure_limits import FailureLimits
 from gateway.webhooks.provider import Provider
 from gateway.webhooks.providers import PROVIDERS
-from gateway.webhooks.receiver import VERIFYING_THREADS, Receiving, Reception
-from gateway.webhooks.source_cache import SourceBook
+from gateway.webhooks.receiver import MAX_THREADS, WebhookQueue, WebhookReceiver
+from gateway.webhooks.source_cache import SourceCache
 from shared.contracts.sealed import Seal
 from shared.serving import problem
 from shared.serving.middleware import BodyLimit, RequestContext
@@ -107,23 +107,23 @@ def _lifespan(
     async def living(app: FastAPI) -> AsyncIterator[None]:
         store = open_database(settings) if database is None else database
         session = new_client() if client is None else client
-        keyring = Keyring(store, fresh_seconds=settings.key_cache_seconds, grace_seconds=settings.key_grace_seconds)
+        key_cache = KeyCache(store, fresh_seconds=settings.key_cache_seconds, grace_seconds=settings.key_grace_seconds)
         key = settings.signing_key.get_secret_value().encode()
-        limits = Limits(settings, metrics)
+        limits = RateLimits(settings, metrics)
         upstreams = Upstreams(settings, session, metrics)
-        failures = Failures(limits, settings.limits_failures)
-        receiving = _receiving(settings, store, providers)
-        reception = Reception(receiving, session, metrics, CapacityLimiter(VERIFYING_THREADS), failures)
-        parts = (settings, store, keyring, limits, upstreams, Cursors(key), metrics, reception, StoreLook(store))
+        failures = FailureLimits(limits, settings.limits_failures)
+        receiver = _webhook_receiver(settings, store, providers)
+        webhook_queue = WebhookQueue(receiver, session, metrics, CapacityLimiter(MAX_THREADS), failures)
+        parts = (settings, store, key_cache, limits, upstreams, Cursors(key), metrics, webhook_queue, StoreLook(store))
         app.state.gateway = Gateway(*parts)
-        writing = asyncio.create_task(_write_used_keys(keyring))
+        writing = asyncio.create_task(_write_used_keys(key_cache))
         try:
             yield
         finally:
             writing.cancel()
             with suppress(TimeoutError):
-                await asyncio.wait_for(keyring.write_used(), LAST_WRITE_SECONDS)
-            keyring.close()
+                await asyncio.wait_for(key_cache.write_used(), LAST_WRITE_SECONDS)
+            key_cache.close()
             await limits.close()
             if client is None:
                 await session.close()
@@ -133,14 +133,14 @@ def _lifespan(
     return living
 
 
-def _receiving(settings: GatewaySettings, store: Database, providers: Mapping[str, Provider]) -> Receiving:
+def _webhook_receiver(settings: GatewaySettings, store: Database, providers: Mapping[str, Provider]) -> WebhookReceiver:
     identity_key = settings.identity_key.get_secret_value().encode()
     seal = Seal(identity_key)
-    book = SourceBook(store, seal, fresh_seconds=settings.key_cache_seconds, providers=providers)
-    return Receiving(store, book, providers, identity_key, seal)
+    source_cache = SourceCache(store, seal, fresh_seconds=settings.key_cache_seconds, providers=providers)
+    return WebhookReceiver(store, source_cache, providers, identity_key, seal)
 
 
-async def _write_used_keys(keyring: Keyring) -> None:
+async def _write_used_keys(key_cache: KeyCache) -> None:
     while True:
         await asyncio.sleep(USED_KEYS_SECONDS)
-        await keyring.write_used()
+        await key_cache.write_used()

@@ -17,13 +17,13 @@ from shared.errors import UpstreamUnavailable
 
 log = logging.getLogger(__name__)
 
-FAILURES: Final = 3
+FAILURES_TO_OPEN: Final = 3
 """So many failures in a row open the circuit; a proven hang opens it at once."""
-REST_SECONDS: Final = 2.0
+OPEN_SECONDS: Final = 2.0
 """How long a service is left alone before its health is looked at."""
 
 
-class Breaker:
+class CircuitBreaker:
     """What is known of one service's being able to answer."""
 
     def __init__(
@@ -39,7 +39,7 @@ class Breaker:
         self._opened.set(0)
         self._is_alive = is_alive
         self._seconds = seconds
-        self._context = Context(name, FAILURES, REST_SECONDS)
+        self._context = Context(name, FAILURES_TO_OPEN, OPEN_SECONDS)
         self._rests_until = 0.0
         self._is_looking = False
 
@@ -83,7 +83,7 @@ class Breaker:
             alive = await self._is_alive()
         finally:
             self._is_looking = False
-            self._rests_until = self._seconds() + REST_SECONDS
+            self._rests_until = self._seconds() + OPEN_SECONDS
         return alive
 
     def _note(self) -> None:
@@ -93,7 +93,7 @@ class Breaker:
         for change in changes:
             self._opened.set(change.state == OPENED)
             if change.state == OPENED:
-                self._rests_until = self._seconds() + REST_SECONDS
+                self._rests_until = self._seconds() + OPEN_SECONDS
                 log.warning("upstream.left_alone", extra={"capability": self._name})
             elif change.state == "closed":
                 log.info("upstream.recovered", extra={"capability": self._name})

@@ -20,12 +20,12 @@ from fastapi.dependencies.models import Dependant
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from gateway.auth import Caller, Keyring, permit
+from gateway.auth import Caller, KeyCache, permit
 from gateway.metrics import GatewayMetrics
-from gateway.rate_limits import Limits, Quota
+from gateway.rate_limits import Quota, RateLimits
 from gateway.upstream import Upstreams, body_of
-from gateway.webhooks.intake import Retrying
-from gateway.webhooks.receiver import Reception
+from gateway.webhooks.intake import DeadLetterRetry
+from gateway.webhooks.receiver import WebhookQueue
 from shared import deadline
 from shared.contracts.instants import microseconds
 from shared.contracts.key import Scope
@@ -83,9 +83,9 @@ def _invalid_cursor() -> BadRequest:
     )
 
 
-WRITERS = 20
+MAX_WRITERS = 20
 _READS = ("GET", "HEAD")
-_SPENDING = ("predict", "ingest")
+_METERED_SCOPES = ("predict", "ingest")
 """Scopes of calls that are about contacts."""
 
 
@@ -95,14 +95,14 @@ class Gateway:
 
     settings: GatewaySettings
     database: Database
-    keyring: Keyring
-    limits: Limits
+    key_cache: KeyCache
+    limits: RateLimits
     upstreams: Upstreams
     cursors: Cursors
     metrics: GatewayMetrics
-    reception: Reception
-    look: StoreLook
-    writers: Semaphore = field(default_factory=lambda: Semaphore(WRITERS))
+    webhook_queue: WebhookQueue
+    store_probe: StoreLook
+    writers: Semaphore = field(default_factory=lambda: Semaphore(MAX_WRITERS))
     """Places of requests that write; fewer than there are threads."""
 
     @asynccontextmanager
@@ -122,14 +122,14 @@ class Gateway:
         finally:
             self.writers.release()
 
-    def retrying(self, store: AccountStore) -> Retrying:
+    def dead_letter_retry(self, store: AccountStore) -> DeadLetterRetry:
         """Make what tries the dead letters of an account again."""
-        receiving = self.reception.receiving
-        return Retrying(store, receiving.providers, receiving.identity_key)
+        receiver = self.webhook_queue.receiver
+        return DeadLetterRetry(store, receiver.providers, receiver.identity_key)
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class AuthenticatedRequest:
     """One authenticated request and the account that it belongs to."""
 
     gateway: Gateway
@@ -138,23 +138,23 @@ class Visit:
     quota: Quota
     facts: dict[str, Any] = field(default_factory=dict)
     """What the log tells of the request; `contacts` in it count against the quota."""
-    concerned: set[str] = field(default_factory=set)
+    mentioned_contacts: set[str] = field(default_factory=set)
     """Contacts of whom a kept answer speaks: an erasure must find them."""
-    within: AccountStore | None = None
+    transaction: AccountStore | None = None
     """A transaction that all reads and writes of the route are part of."""
 
     @property
     def store(self) -> AccountStore:
         """The caller's account; nothing of another one can be reached through it."""
-        if self.within is not None:
-            return self.within
+        if self.transaction is not None:
+            return self.transaction
         return self.gateway.database.of(self.caller.account).acting(self.caller.public_id, at=now())
 
-    def place(self, purpose: str, cursor: str | None) -> object:
+    def read_cursor(self, purpose: str, cursor: str | None) -> object:
         """Read a cursor that this account was given for this list; None: begin."""
         return None if cursor is None else self.gateway.cursors.read(self._purpose(purpose), cursor)
 
-    def cursor(self, purpose: str, place: object) -> str:
+    def next_cursor(self, purpose: str, place: object) -> str:
         """Write down where this list goes on for this account."""
         return self.gateway.cursors.made(self._purpose(purpose), place)
 
@@ -168,7 +168,7 @@ def gateway_of(request: Request) -> Gateway:
     return gateway
 
 
-async def visit(request: Request, scope: Scope) -> Visit:
+async def authenticate(request: Request, scope: Scope) -> AuthenticatedRequest:
     """Authenticate a request.
 
     Raises:
@@ -181,20 +181,20 @@ async def visit(request: Request, scope: Scope) -> Visit:
     caller = await _caller(gateway, request)
     facts: dict[str, Any] = {"account": caller.account, "key": caller.public_id}
     request.state.facts = facts
-    quota = await gateway.limits.admit(caller.public_id, spends=scope in _SPENDING, noted_in=request.state)
+    quota = await gateway.limits.admit(caller.public_id, spends=scope in _METERED_SCOPES, noted_in=request.state)
     permit(caller, scope)
     await refuse_unknown_query(request)
-    return Visit(gateway, caller, request.state.request_id, quota, facts)
+    return AuthenticatedRequest(gateway, caller, request.state.request_id, quota, facts)
 
 
 async def _caller(gateway: Gateway, request: Request) -> Caller:
     address = request.client.host if request.client is not None else ""
     authorization = request.headers.get("authorization")
     # Keys that are remembered go on working: others may come from the same address, through the same proxy.
-    if gateway.limits.is_shut(address) and not gateway.keyring.trusts(authorization):
+    if gateway.limits.is_shut(address) and not gateway.key_cache.is_known(authorization):
         raise gateway.limits.too_many_failures()
     try:
-        return await gateway.keyring.caller(authorization)
+        return await gateway.key_cache.caller(authorization)
     except NotAuthenticated:
         gateway.limits.count_failure(address)
         raise
@@ -206,7 +206,7 @@ def scope_of(dependant: Dependant) -> Scope | None:
     return found[0] if found else None
 
 
-def _with(scope: Scope, *, writes: bool = True) -> Callable[[Request], AsyncIterator[Visit]]:
+def _requires(scope: Scope, *, writes: bool = True) -> Callable[[Request], AsyncIterator[AuthenticatedRequest]]:
     """Make the dependency of a route.
 
     Args:
@@ -215,8 +215,8 @@ def _with(scope: Scope, *, writes: bool = True) -> Callable[[Request], AsyncIter
             and a place taken before it gets a thread: those who wait for a locked store leave threads to readers.
     """
 
-    async def allowed(request: Request) -> AsyncIterator[Visit]:
-        made = await visit(request, scope)
+    async def allowed(request: Request) -> AsyncIterator[AuthenticatedRequest]:
+        made = await authenticate(request, scope)
         if not writes or request.method in _READS:
             yield made
             return
@@ -228,30 +228,30 @@ def _with(scope: Scope, *, writes: bool = True) -> Callable[[Request], AsyncIter
     return allowed
 
 
-Reading = Annotated[Visit, Depends(_with("read"))]
-Ingesting = Annotated[Visit, Depends(_with("ingest"))]
-Administering = Annotated[Visit, Depends(_with("admin"))]
-Trying = Annotated[Visit, Depends(_with("admin", writes=False))]
+ReadScope = Annotated[AuthenticatedRequest, Depends(_requires("read"))]
+IngestScope = Annotated[AuthenticatedRequest, Depends(_requires("ingest"))]
+AdminScope = Annotated[AuthenticatedRequest, Depends(_requires("admin"))]
+AdminScopeNoWrites = Annotated[AuthenticatedRequest, Depends(_requires("admin", writes=False))]
 """Somebody who may change things, and changes nothing in the store."""
-Body = Annotated[bytes, Depends(body_of)]
-Limit = Annotated[int, Query(ge=1, le=1_000, description="How many at most.")]
-Cursor = Annotated[str | None, Query(max_length=4_000, description="`next_cursor` of the page before.")]
+RawBody = Annotated[bytes, Depends(body_of)]
+LimitParam = Annotated[int, Query(ge=1, le=1_000, description="How many at most.")]
+CursorParam = Annotated[str | None, Query(max_length=4_000, description="`next_cursor` of the page before.")]
 
 
-def json_of(answer: BaseModel) -> Response:
+def json_response(answer: BaseModel) -> Response:
     """Write an answer; called in the route's thread, so that long lists do not hold the event loop."""
     return Response(answer.model_dump_json(), media_type="application/json")
 
 
-def created(visit: Visit, answer: BaseModel, path: str) -> Response:
+def created_response(authenticated: AuthenticatedRequest, answer: BaseModel, path: str) -> Response:
     """Write the answer to a creation: 201, and in `Location` where it lies.
 
     Args:
-        visit: whose gateway is reached from outside under a public URL, where one is set.
+        authenticated: whose gateway is reached from outside under a public URL, where one is set.
         answer: what is shown of it.
         path: of what was made, percent-encoded.
     """
-    base = visit.gateway.settings.public_url or ""
+    base = authenticated.gateway.settings.public_url or ""
     return Response(answer.model_dump_json(), 201, media_type="application/json", headers={"Location": f"{base}{path}"})
 
 
@@ -260,8 +260,8 @@ def now() -> Microseconds:
     return microseconds(datetime.now(UTC))
 
 
-def count_ingested(visit: Visit, kind: str, counts: dict[str, int]) -> None:
+def count_ingested(authenticated: AuthenticatedRequest, kind: str, counts: dict[str, int]) -> None:
     """Count contacts or events that a request wrote, by status, for its log line, quota and metrics."""
-    visit.facts["contacts"] = sum(counts.values())
+    authenticated.facts["contacts"] = sum(counts.values())
     for status, number in counts.items():
-        visit.gateway.metrics.ingested.labels(kind, status).inc(number)
+        authenticated.gateway.metrics.ingested.labels(kind, status).inc(number)

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.context import Visit, visit
+from gateway.context import AuthenticatedRequest, authenticate
 from gateway.upstream import body_of
 from shared.capabilities import TABLE, Capability
 from shared.contracts.key import Scope
@@ -42,7 +42,7 @@ def forwarding(line: Capability) -> Callable[[Request], Awaitable[Response]]:
 
     async def forward(request: Request) -> Response:
         scope: Scope = "read" if request.method in _READS else "predict"
-        here = await visit(request, scope)
+        here = await authenticate(request, scope)
         left = here.quota.remaining_contacts
         body = await _body_with_ids(here, request) if request.scope["path"] == line.path else None
         answer = await here.gateway.upstreams.answer(
@@ -57,25 +57,25 @@ def forwarding(line: Capability) -> Callable[[Request], Awaitable[Response]]:
     return forward
 
 
-async def _body_with_ids(here: Visit, request: Request) -> bytes:
+async def _body_with_ids(here: AuthenticatedRequest, request: Request) -> bytes:
     """Read the body of a prediction request; contacts named by an e-mail address get their ids."""
     body = await body_of(request)
-    if not may_name_by_email(body):
+    if not may_contain_email(body):
         return body
     key = here.gateway.settings.identity_key.get_secret_value().encode()
-    return await run_in_threadpool(with_ids, body, here.store, key)
+    return await run_in_threadpool(replace_emails_by_ids, body, here.store, key)
 
 
 _MARK: Final = b'"email"'
 _KIND: Final = "email"
 
 
-def may_name_by_email(body: bytes) -> bool:
+def may_contain_email(body: bytes) -> bool:
     """Whether a body may hold a contact with an address; cheap, since nearly none does."""
     return _MARK in body
 
 
-def with_ids(body: bytes, store: AccountStore, key: bytes) -> bytes:
+def replace_emails_by_ids(body: bytes, store: AccountStore, key: bytes) -> bytes:
     """Put ids in the place of e-mail addresses, which are neither kept nor passed on.
 
     Args:

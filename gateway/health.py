@@ -51,10 +51,10 @@ async def healthz() -> HealthResponse:
 async def readyz(request: Request) -> Response:
     """Say whether keys can be checked (store reachable, or keys remembered); services are listed, not required."""
     gateway = gateway_of(request)
-    store, upstreams = await asyncio.gather(gateway.look.state(), gateway.upstreams.states())
+    store, upstreams = await asyncio.gather(gateway.store_probe.state(), gateway.upstreams.states())
     unready, degraded = list[str](), list[str]()
     if store == "away":
-        (degraded if gateway.keyring.remembers else unready).append("store-away")
+        (degraded if gateway.key_cache.has_usable_key else unready).append("store-away")
     if store == "not-writable":
         degraded.append("store-not-writable")
     if gateway.upstreams.clocks_differ:

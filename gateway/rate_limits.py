@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 TIDY_SECONDS: Final = 1.0
 
 
-class _Tidying:
+class _TidyTimer:
     """A timer that counts as alive for a second, so that the storage starts no other one meanwhile."""
 
     def __init__(self, timer: threading.Timer) -> None:
@@ -50,25 +50,25 @@ class _Tidying:
         return time.monotonic() < self._until
 
 
-class _Memory(MemoryStorage):
+class _TidiedMemoryStorage(MemoryStorage):
     """Drops what expired once a second; its own way is a new thread after 10 ms (measured: 20 us a request)."""
 
-    _tidying: _Tidying
+    _tidying: _TidyTimer
 
     @property  # type: ignore[override]
-    def timer(self) -> _Tidying:
+    def timer(self) -> _TidyTimer:
         return self._tidying
 
     @timer.setter
     def timer(self, timer: threading.Timer) -> None:
-        self._tidying = _Tidying(timer)
+        self._tidying = _TidyTimer(timer)
 
 
-class Alone:
+class InMemoryLimiter:
     """A limiter in memory; it takes microseconds, so it need not be waited for."""
 
     def __init__(self) -> None:
-        self._storage = _Memory()
+        self._storage = _TidiedMemoryStorage()
         self._limiter = SlidingWindowCounterRateLimiter(self._storage)
 
     def __len__(self) -> int:
@@ -83,7 +83,7 @@ class Alone:
         """Tell what is left."""
         return self._limiter.get_window_stats(item, *identifiers)
 
-    def hit_now(self, item: RateLimitItem, identifier: str) -> bool:
+    def hit_sync(self, item: RateLimitItem, identifier: str) -> bool:
         """Count, unless that is too much, without a turn of the event loop."""
         return self._limiter.hit(item, identifier)
 
@@ -91,7 +91,7 @@ class Alone:
         """Tell whether nothing is left."""
         return not self._limiter.test(item, identifier)
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Begin anew."""
         self._storage.reset()
 
@@ -100,13 +100,13 @@ log = logging.getLogger(__name__)
 
 Found = TypeVar("Found")
 REDIS_SECONDS: Final = 0.25
-REST_SECONDS: Final = 5.0
+REDIS_RETRY_SECONDS: Final = 5.0
 """How long Redis is left alone after it did not answer: not everybody waits for it."""
-MOST_ADDRESSES: Final = 2_000
+MAX_ADDRESSES: Final = 2_000
 """More that fail within two minutes are no single address's mistake: counting begins anew, memory stays small."""
 
 
-class Left(NamedTuple):
+class Remaining(NamedTuple):
     """What is left of a policy, and in how many seconds there is more."""
 
     remaining: int
@@ -121,7 +121,7 @@ class _Limiter(Protocol):
         """Tell what is left."""
 
 
-class Limits:
+class RateLimits:
     """Counts what keys and addresses do."""
 
     def __init__(
@@ -147,13 +147,13 @@ class Limits:
         policies = {"calls": self.calls, "contacts": self.contacts}
         self.policy_header = ", ".join(f'"{name}";q={one.amount};w=60' for name, one in policies.items() if one)
         self._failures = _policy(settings.limits_failures, "failures")
-        self._failed = Alone()
-        self._alone = Alone()
+        self._failed = InMemoryLimiter()
+        self._in_memory = InMemoryLimiter()
         url = settings.limits_redis_url
         self._pool = pool if pool or url is None else _connections(url.get_secret_value())
         self._shared = None if self._pool is None else _shared(self._pool)
         self._away = False
-        self._resting_until = 0.0
+        self._redis_retry_at = 0.0
 
     async def admit(self, key: str, *, spends: bool, noted_in: State) -> "Quota":
         """Count a call.
@@ -166,7 +166,7 @@ class Limits:
         Raises:
             LimitReached: too many calls, or no contacts left.
         """
-        counted, calls, contacts = await self._ask(lambda limiter: self._counted(limiter, key))
+        counted, calls, contacts = await self._counted_by(lambda limiter: self._counted(limiter, key))
         quota = Quota(self, key, calls, contacts)
         noted_in.quota = quota
         if not counted:
@@ -175,26 +175,26 @@ class Limits:
             raise quota.refused("contacts", "This key has asked about as many contacts as it may in a minute; wait.")
         return quota
 
-    async def charge(self, key: str, contacts: int) -> Left | None:
+    async def charge(self, key: str, contacts: int) -> Remaining | None:
         """Count the contacts of an answered call; more than are left take all that is left. Tell what is left then."""
         policy = self.contacts
         if policy is None:
             return None
 
-        async def charged(limiter: _Limiter) -> Left:
+        async def charged(limiter: _Limiter) -> Remaining:
             if not await limiter.hit(policy, key, cost=contacts):
                 left = (await limiter.get_window_stats(policy, key)).remaining
                 if left:
                     await limiter.hit(policy, key, cost=left)
-            return await _left(limiter, policy, key)
+            return await _remaining(limiter, policy, key)
 
-        return await self._ask(charged)
+        return await self._counted_by(charged)
 
     def is_shut(self, address: str) -> bool:
         """Tell whether an address has failed as often as it may; cheap while nobody fails."""
         if self._failures is None or not self._failed:
             return False
-        return self._failed.is_used_up(self._failures, neighbourhood(address))
+        return self._failed.is_used_up(self._failures, network_of(address))
 
     def count_failure(self, address: str) -> None:
         """Count a failed authentication.
@@ -204,9 +204,9 @@ class Limits:
         """
         if self._failures is None:
             return
-        if len(self._failed) > MOST_ADDRESSES:
-            self._failed.forget()
-        if not self._failed.hit_now(self._failures, neighbourhood(address)):
+        if len(self._failed) > MAX_ADDRESSES:
+            self._failed.reset()
+        if not self._failed.hit_sync(self._failures, network_of(address)):
             raise self.too_many_failures()
 
     def too_many_failures(self) -> LimitReached:
@@ -227,22 +227,22 @@ class Limits:
         if self._pool is not None:
             await self._pool.aclose()
 
-    async def _counted(self, limiter: _Limiter, key: str) -> tuple[bool, Left | None, Left | None]:
+    async def _counted(self, limiter: _Limiter, key: str) -> tuple[bool, Remaining | None, Remaining | None]:
         counted = self.calls is None or await limiter.hit(self.calls, key)
-        calls = None if self.calls is None else await _left(limiter, self.calls, key)
-        contacts = None if self.contacts is None else await _left(limiter, self.contacts, key)
+        calls = None if self.calls is None else await _remaining(limiter, self.calls, key)
+        contacts = None if self.contacts is None else await _remaining(limiter, self.contacts, key)
         return counted, calls, contacts
 
-    async def _ask(self, question: Callable[[_Limiter], Awaitable[Found]]) -> Found:
+    async def _counted_by(self, question: Callable[[_Limiter], Awaitable[Found]]) -> Found:
         """Ask Redis, or this process while Redis is away."""
         if self._shared is None:
-            return await question(self._alone)
-        if self._monotonic() >= self._resting_until:
+            return await question(self._in_memory)
+        if self._monotonic() >= self._redis_retry_at:
             try:
                 async with asyncio.timeout(REDIS_SECONDS):
                     found = await question(self._shared)
             except (StorageError, TimeoutError, OSError):
-                self._resting_until = self._monotonic() + REST_SECONDS
+                self._redis_retry_at = self._monotonic() + REDIS_RETRY_SECONDS
                 if not self._away:
                     log.warning("limits.alone")
                 self._away = True
@@ -252,17 +252,17 @@ class Limits:
                 self._away = False
                 return found
         self._metrics.limits_alone.inc()
-        return await question(self._alone)
+        return await question(self._in_memory)
 
 
 @dataclass(slots=True)
 class Quota:
     """What is left to a key, as told in the answer's headers."""
 
-    limits: Limits
+    limits: RateLimits
     key: str
-    calls: Left | None
-    contacts: Left | None
+    calls: Remaining | None
+    contacts: Remaining | None
 
     @property
     def remaining_contacts(self) -> int | None:
@@ -316,9 +316,9 @@ class QuotaHeaders:
         await self.app(scope, receive, send_settled if scope["type"] == "http" else send)
 
 
-async def _left(limiter: _Limiter, policy: RateLimitItem, key: str) -> Left:
+async def _remaining(limiter: _Limiter, policy: RateLimitItem, key: str) -> Remaining:
     stats = await limiter.get_window_stats(policy, key)
-    return Left(stats.remaining, max(1, math.ceil(stats.reset_time - time.time())))
+    return Remaining(stats.remaining, max(1, math.ceil(stats.reset_time - time.time())))
 
 
 def _policy(amount: int, name: str) -> RateLimitItem | None:
@@ -341,10 +341,10 @@ def _shared(pool: "ConnectionPool") -> SharedLimiter:
     return SharedLimiter(storage)
 
 
-def neighbourhood(address: str) -> str:
+def network_of(address: str) -> str:
     """Take the part of an address that one party holds: all of IPv4, the first half of IPv6.
 
-    >>> neighbourhood("203.0.113.7"), neighbourhood("2001:db8::1")
+    >>> neighbourhood("203.0.113.7"), network_of("2001:db8::1")
     ('203.0.113.7', '2001:db8::/64')
     """
     try:

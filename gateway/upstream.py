@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.auth import Caller
-from gateway.circuit_breaker import Breaker
+from gateway.circuit_breaker import CircuitBreaker
 from gateway.metrics import GatewayMetrics
 from shared.capabilities import TABLE, Capability
 from shared.contracts.call import (
@@ -47,7 +47,7 @@ async def body_of(request: Request) -> bytes:
 log = logging.getLogger(__name__)
 
 CONNECT_SECONDS: Final = 1.0
-_NOTHING_SENT: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+_NOT_CONNECTED: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 """No connection. On a busy machine it is this process that missed the answer: once is no proof that nobody is there."""
 PROBE_SECONDS: Final = 1.0
 """How long a service may take to say that it lives: its event loop computes nothing."""
@@ -82,12 +82,14 @@ class Upstreams:
     settings: GatewaySettings
     client: aiohttp.ClientSession
     metrics: GatewayMetrics
-    _breakers: dict[str, Breaker] = field(init=False)
+    _breakers: dict[str, CircuitBreaker] = field(init=False)
     _skews: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Make a breaker for each service."""
-        self._breakers = {line.name: Breaker(line.name, self.metrics, partial(self._is_alive, line)) for line in TABLE}
+        self._breakers = {
+            line.name: CircuitBreaker(line.name, self.metrics, partial(self._is_alive, line)) for line in TABLE
+        }
 
     async def answer(
         self,
@@ -242,8 +244,8 @@ class Upstreams:
         """Send once more where nothing was sent yet, or a pooled connection was dead and asking twice does no harm."""
         try:
             return await self._once(url, *sent)
-        except (*_NOTHING_SENT, aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-            if not (repeatable or isinstance(error, _NOTHING_SENT)):
+        except (*_NOT_CONNECTED, aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+            if not (repeatable or isinstance(error, _NOT_CONNECTED)):
                 raise
             return await self._once(url, *sent)
 

@@ -11,7 +11,7 @@ from http.client import HTTPException
 
 from foretell.processes import directly, is_healthy
 from shared.capabilities import TABLE, capability
-from shared.change_detection.service_answers import Answered
+from shared.change_detection.service_answers import ServiceAnswer
 from shared.contracts.call import CALL_HEADER, REQUEST_ID_HEADER, Call, SignedRequest, signed
 from shared.errors import ClockSkew, UpstreamTimeout, UpstreamUnavailable
 from shared.settings import WorkerSettings
@@ -32,7 +32,7 @@ class ServiceCalls:
 
     settings: WorkerSettings
 
-    def __call__(self, champion: ChampionRow, contact_ids: Sequence[str], *, reasons: int) -> Answered:
+    def __call__(self, champion: ChampionRow, contact_ids: Sequence[str], *, reasons: int) -> ServiceAnswer:
         """Ask about up to 1,000 contacts; what is answered lies in the store before it is.
 
         Returns:
@@ -70,12 +70,12 @@ class ServiceCalls:
         except (OSError, HTTPException) as error:
             raise UpstreamUnavailable(f"The service {line.name} does not answer.") from error
         try:
-            answered = Answered.model_validate_json(read)
+            answer = ServiceAnswer.model_validate_json(read)
         except ValueError as error:
             raise Unanswerable(f"The answer of the service {line.name} cannot be read.") from error
-        if [seen.contact_id for seen in answered.predictions] != list(contact_ids):
+        if [seen.contact_id for seen in answer.predictions] != list(contact_ids):
             raise Unanswerable(f"The service {line.name} answered about others than those asked about.")
-        return answered
+        return answer
 
     def all_ready(self) -> bool:
         """Tell whether every service is ready to be asked."""

@@ -11,8 +11,8 @@ from prometheus_client import CollectorRegistry, Counter
 
 from foretell.background.calls import Unanswerable
 from shared.capabilities import TABLE, capability
-from shared.change_detection.compare import Subject, compared
-from shared.change_detection.service_answers import Answered
+from shared.change_detection.compare import ComparedModel, compare
+from shared.change_detection.service_answers import ServiceAnswer
 from shared.contracts.rows import Microseconds
 from shared.serving.logs import trail
 from shared.store import AccountStore, ChampionRow, Database
@@ -21,18 +21,18 @@ log = logging.getLogger(__name__)
 
 BATCH = 1_000
 REASONS = 3
-MOST_SKIPPED = 10
+MAX_SKIPPED = 10
 """So many contacts skipped in a row before one is answered, and it is the service that is broken, not they."""
 
 
-class Asked(Protocol):
+class ServiceCaller(Protocol):
     """Asks a service about contacts on behalf of an account."""
 
-    def __call__(self, champion: ChampionRow, contact_ids: Sequence[str], *, reasons: int) -> Answered:
+    def __call__(self, champion: ChampionRow, contact_ids: Sequence[str], *, reasons: int) -> ServiceAnswer:
         """Ask, and hand back the answer."""
 
 
-class NoticingMetrics:
+class ChangeMetrics:
     """What the worker counts about what it noticed."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
@@ -57,20 +57,22 @@ class NoticingMetrics:
 
 
 @dataclass(frozen=True, slots=True)
-class Noticing:
+class ChangeDetector:
     """Scores contacts for a champion and notices who stands elsewhere than was told."""
 
     database: Database
-    ask: Asked
+    ask: ServiceCaller
     share: float
     """Of the time, for which a service may be kept busy."""
     stop: threading.Event
     now: Callable[[], Microseconds]
-    metrics: NoticingMetrics = field(default_factory=lambda: NoticingMetrics(CollectorRegistry()))
+    metrics: ChangeMetrics = field(default_factory=lambda: ChangeMetrics(CollectorRegistry()))
     _turns: dict[str, threading.Lock] = field(default_factory=lambda: {line.name: threading.Lock() for line in TABLE})
     """One a service: two loops that asked it at once would keep it busy for twice its share."""
 
-    def score(self, champion: ChampionRow, contact_ids: Sequence[str], *, stale: Collection[str]) -> list[Answered]:
+    def score(
+        self, champion: ChampionRow, contact_ids: Sequence[str], *, stale: Collection[str]
+    ) -> list[ServiceAnswer]:
         """Ask about up to 1,000 contacts, write what changed, and leave the service its rest.
 
         Where the service fails over the contacts themselves, the batch is halved again and again; who is left alone
@@ -88,7 +90,7 @@ class Noticing:
             Unanswerable: the service fails over everybody.
             ForetellError: the service or the store is away; what was answered until then is written.
         """
-        answers: list[Answered] = []
+        answers: list[ServiceAnswer] = []
         left, skipped = [list(contact_ids)], 0
         while left:
             batch = left.pop()
@@ -100,7 +102,7 @@ class Noticing:
                     continue
                 skipped += 1
                 self._skip(champion, error)
-                if skipped >= MOST_SKIPPED and not answers:
+                if skipped >= MAX_SKIPPED and not answers:
                     raise
         return answers
 
@@ -109,37 +111,37 @@ class Noticing:
         named = {"account": champion.account, "capability": champion.capability, "outcome": champion.outcome}
         log.warning("worker.contact_skipped", extra={**named, **trail(error)})
 
-    def _score(self, champion: ChampionRow, contact_ids: Sequence[str], *, stale: Collection[str]) -> Answered:
+    def _score(self, champion: ChampionRow, contact_ids: Sequence[str], *, stale: Collection[str]) -> ServiceAnswer:
         with self._turns[champion.capability]:
             asked_at = time.monotonic()
-            answered = self.ask(champion, contact_ids, reasons=REASONS)
+            answer = self.ask(champion, contact_ids, reasons=REASONS)
             busy = time.monotonic() - asked_at
             self.metrics.scored.labels(champion.capability).inc(len(contact_ids))
-            self._notice(champion, answered, stale)
+            self._notice(champion, answer, stale)
             self.stop.wait(busy * (1 / self.share - 1))
-        return answered
+        return answer
 
-    def _notice(self, champion: ChampionRow, answered: Answered, stale: Collection[str]) -> None:
-        store, subject = self.database.of(champion.account), subject_of(champion)
+    def _notice(self, champion: ChampionRow, answer: ServiceAnswer, stale: Collection[str]) -> None:
+        store, subject = self.database.of(champion.account), compared_model(champion)
         key = (champion.capability, champion.outcome)
-        ids = [seen.contact_id for seen in answered.predictions if seen.contact_id is not None]
+        ids = [seen.contact_id for seen in answer.predictions if seen.contact_id is not None]
         # Most answers change nothing, and then no writer has to wait for this one.
         known = {**dict.fromkeys(ids), **store.standings(*key, ids)}
-        moved = [row.contact_id for row in compared(known, answered, subject, stale).standings]
+        moved = [row.contact_id for row in compare(known, answer, subject, stale).standings]
         if not moved:
             return
-        named = subject_of(champion, _names(store, champion))
+        named = compared_model(champion, _names(store, champion))
         with store.transaction() as together:
-            changes = compared(together.held_standings(*key, moved), answered, named, stale)
+            changes = compare(together.held_standings(*key, moved), answer, named, stale)
             together.put_standings(changes.standings)
             together.publish(changes.messages, at=self.now())
         for cause in {one.contact_id: str(one.cause) for one in changes.messages}.values():
             self.metrics.changes.labels(champion.capability, cause).inc()
 
 
-def subject_of(champion: ChampionRow, names: dict[str, str] | None = None) -> Subject:
+def compared_model(champion: ChampionRow, names: dict[str, str] | None = None) -> ComparedModel:
     """Tell what is compared for a champion."""
-    return Subject(
+    return ComparedModel(
         capability(champion.capability), champion.outcome, champion.version, champion.promoted_at, names or {}
     )
 

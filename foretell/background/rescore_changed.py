@@ -5,23 +5,23 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from foretell.background.detect_changes import BATCH, Noticing
+from foretell.background.detect_changes import BATCH, ChangeDetector
 from foretell.background.loops import LoopMetrics, Parts
 from shared.contracts.rows import Microseconds
 from shared.store import ChampionRow, Database
 
-BATCHES_BY_TURNS = 20
+BATCHES_PER_TURN = 20
 """Batches of one account before another one has its turn."""
-LONGEST_REST = 60.0
+MAX_REST_SECONDS = 60.0
 """Seconds for which a champion whose service failed again and again is left alone."""
 
 
 @dataclass(frozen=True, slots=True)
-class Following:
+class RescoreChanged:
     """Scores contacts that are stale, for every champion of their account; only then they are stale no more."""
 
     database: Database
-    noticing: Noticing
+    detector: ChangeDetector
     debounce: Microseconds
     """Of silence before a contact is scored."""
     patience: Microseconds
@@ -54,7 +54,7 @@ class Following:
     def _follow(self, account: str, champions: Sequence[ChampionRow], parts: Parts) -> None:
         """Score some batches of an account; the next turn goes on after them, and begins anew at the end."""
         store, now = self.database.of(account), self.now()
-        for _ in range(BATCHES_BY_TURNS):
+        for _ in range(BATCHES_PER_TURN):
             after = self._places.pop(account, "")
             taken = {} if self.stop.is_set() else store.take_stale(
                 BATCH, quiet_since=now - self.debounce, waiting_since=now - self.patience, after=after
@@ -62,17 +62,17 @@ class Following:
             if not taken:
                 return
             self._places[account] = max(taken)
-            answered = [self._attempt(champion, taken, parts) for champion in champions]
-            if all(answered):
+            answer = [self._attempt(champion, taken, parts) for champion in champions]
+            if all(answer):
                 store.clear_stale(taken)
                 self._forget(champions, taken)
 
     def _attempt(self, champion: ChampionRow, taken: Mapping[str, Microseconds], parts: Parts) -> bool:
         named = {"account": champion.account, "capability": champion.capability, "outcome": champion.outcome}
-        answered = parts.attempt(self._has_answered, champion, taken, **named)
-        if answered is None:
+        answer = parts.attempt(self._has_answered, champion, taken, **named)
+        if answer is None:
             self._let_rest(champion)
-        return bool(answered)
+        return bool(answer)
 
     def _has_answered(self, champion: ChampionRow, taken: Mapping[str, Microseconds]) -> bool:
         scored = self._scored.setdefault(champion, {})
@@ -82,14 +82,14 @@ class Following:
         _, until = self._rests.get(champion, (0, 0.0))
         if self.stop.is_set() or self.seconds() < until:
             return False
-        self.noticing.score(champion, wanted, stale=taken)
+        self.detector.score(champion, wanted, stale=taken)
         scored.update((contact_id, taken[contact_id]) for contact_id in wanted)
         self._rests.pop(champion, None)
         return True
 
     def _let_rest(self, champion: ChampionRow) -> None:
         failures = self._rests.get(champion, (0, 0.0))[0] + 1
-        self._rests[champion] = failures, self.seconds() + min(LONGEST_REST, 2.0 ** min(failures, 20))
+        self._rests[champion] = failures, self.seconds() + min(MAX_REST_SECONDS, 2.0 ** min(failures, 20))
 
     def _forget(self, champions: Sequence[ChampionRow], taken: Mapping[str, Microseconds]) -> None:
         for champion in champions:

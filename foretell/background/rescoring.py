@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from foretell import home
-from foretell.background.detect_changes import BATCH, Noticing, subject_of
+from foretell.background.detect_changes import BATCH, ChangeDetector, compared_model
 from foretell.background.loops import LoopMetrics, Parts
-from shared.change_detection.account_messages import completed, promoted, stale_events
-from shared.change_detection.service_answers import Answered
+from shared.change_detection.account_messages import batch_completed, model_promoted, stale_events_message
+from shared.change_detection.service_answers import ServiceAnswer
 from shared.contracts.message import Message
 from shared.contracts.rows import DAY, SECOND, Microseconds
 from shared.errors import ModelNotReady
@@ -20,7 +20,7 @@ from shared.store import AccountStore, ChampionRow, Database
 
 log = logging.getLogger(__name__)
 
-BATCHES_BY_TURNS = 20
+BATCHES_PER_TURN = 20
 """Batches of one champion before another one has its turn."""
 
 
@@ -29,7 +29,7 @@ class Rescoring:
     """Scores every contact of an account when its champion changed, and again after a while."""
 
     database: Database
-    noticing: Noticing
+    detector: ChangeDetector
     progress: Path
     """Which version was scored when, and how far a round is; a small file, so that a restart goes on. Losing it costs
     a round."""
@@ -68,17 +68,17 @@ class Rescoring:
     def _score_some(self, champion: ChampionRow) -> bool:
         """Go on with a champion's round; whether it is over."""
         store, current = self.database.of(champion.account), self._round(champion)
-        for _ in range(BATCHES_BY_TURNS):
+        for _ in range(BATCHES_PER_TURN):
             batch = [contact.contact_id for contact in store.contacts(BATCH, current["after"])]
             if not batch:
                 self._complete(champion, store, current)
                 return True
-            answers = self.noticing.score(champion, batch, stale=store.stale_among(batch))
-            for answered in answers:
-                if answered.model.version != champion.version:
-                    raise ModelNotReady(f"The service still answers with version {answered.model.version}.")
+            answers = self.detector.score(champion, batch, stale=store.stale_among(batch))
+            for answer in answers:
+                if answer.model.version != champion.version:
+                    raise ModelNotReady(f"The service still answers with version {answer.model.version}.")
             current["after"] = batch[-1]
-            current["contacts"] += sum(len(answered.predictions) for answered in answers)
+            current["contacts"] += sum(len(answer.predictions) for answer in answers)
             current["stale_events"] = current["stale_events"] or any(map(_is_stale, answers))
             self._note(champion, round=current)
             if self.stop.is_set():
@@ -87,7 +87,7 @@ class Rescoring:
 
     def _complete(self, champion: ChampionRow, store: AccountStore, current: dict[str, Any]) -> None:
         seconds = self.unix_seconds() - current["began"]
-        store.publish(self._told(store, champion, current), at=self._now())
+        store.publish(self._messages(store, champion, current), at=self._now())
         done = {"at": current["began"], "contacts": current["contacts"], "round": None}
         self._note(champion, **_named(champion), **done)
         log.info(
@@ -108,19 +108,21 @@ class Rescoring:
         began = self.unix_seconds()
         return {**_named(champion), "began": began, "after": None, "contacts": 0, "stale_events": False}
 
-    def _told(self, store: AccountStore, champion: ChampionRow, current: dict[str, Any]) -> list[Message]:
+    def _messages(self, store: AccountStore, champion: ChampionRow, current: dict[str, Any]) -> list[Message]:
         """Tell that the round is complete; told again after a crash, these are the same messages."""
-        subject, contacts, now = subject_of(champion), current["contacts"], self._now()
-        told = [completed(subject, contacts=contacts, began=int(current["began"] * SECOND), ended=now)]
+        subject, contacts, now = compared_model(champion), current["contacts"], self._now()
+        told = [batch_completed(subject, contacts=contacts, began=int(current["began"] * SECOND), ended=now)]
         key = (champion.capability, champion.outcome, champion.version)
         version = store.version(*key)
         if self._is_news(champion, now) and version is not None:
             moves = store.moves(*key, since=champion.promoted_at)
             told.append(
-                promoted(subject, champion.previous_version, version.grade, contacts=contacts, moves=moves, at=now)
+                model_promoted(
+                    subject, champion.previous_version, version.grade, contacts=contacts, moves=moves, at=now
+                )
             )
         if current["stale_events"]:
-            told.append(stale_events(subject, store.newest_event_at(), at=now))
+            told.append(stale_events_message(subject, store.newest_event_at(), at=now))
         return told
 
     def _is_news(self, champion: ChampionRow, now: Microseconds) -> bool:
@@ -163,5 +165,5 @@ def _is_of(noted: dict[str, Any], champion: ChampionRow) -> bool:
     return (noted.get("digest"), promoted_at) == (champion.digest, champion.promoted_at)
 
 
-def _is_stale(answered: Answered) -> bool:
-    return any("stale_events" in seen.data_quality for seen in answered.predictions)
+def _is_stale(answer: ServiceAnswer) -> bool:
+    return any("stale_events" in seen.data_quality for seen in answer.predictions)

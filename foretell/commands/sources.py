@@ -51,7 +51,7 @@ def add(
     from foretell.opening import identity_key, now_us, opened_account
     from gateway.sources.schemas import SourceRequest
     from gateway.webhooks.providers import PROVIDERS
-    from gateway.webhooks.sources import address, new_source
+    from gateway.webhooks.sources import new_source, source_url
     from shared.contracts.sealed import Seal
 
     given = _secret(secret, from_stdin=secret_stdin)
@@ -69,7 +69,7 @@ def add(
             at=now_us(),
         )
         store.add_source(source)
-        typer.echo(address(settings.resolved_public_url(), source))
+        typer.echo(source_url(settings.resolved_public_url(), source))
     _say_what_to_do(PROVIDERS[provider], settings)
 
 
@@ -159,7 +159,7 @@ def _row(source: "SourceRow", settings: "Settings", letters: Mapping[str, int]) 
     from foretell.showing import instant
     from gateway.webhooks.providers import PROVIDERS
     from gateway.webhooks.secrets import stored_problems
-    from gateway.webhooks.sources import address
+    from gateway.webhooks.sources import source_url
     from shared.contracts.sealed import Seal
 
     key = known_identity_key(settings)
@@ -167,7 +167,7 @@ def _row(source: "SourceRow", settings: "Settings", letters: Mapping[str, int]) 
     return {
         "name": source.name,
         "provider": source.provider,
-        "url": address(settings.resolved_public_url(), source),
+        "url": source_url(settings.resolved_public_url(), source),
         "creates_contacts": "yes" if source.creates_contacts else "",
         "topics": source.settings.get("topics", []),
         "last_received_at": instant(source.last_received_at),

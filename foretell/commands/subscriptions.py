@@ -50,7 +50,7 @@ def add(
     from foretell.showing import say
     from shared.contracts.sealed import Seal
     from shared.settings import DeliverySettings, read
-    from shared.webhooks_out.ssrf_guard import checked, resolve
+    from shared.webhooks_out.ssrf_guard import check_addresses, checked_url
     from shared.webhooks_out.subscriptions import new_subscription
 
     fields = _fields(
@@ -65,7 +65,7 @@ def add(
     private = read(DeliverySettings).webhook_allow_private
     with opened_account(account) as (known, _, store):
         row, secret, text = new_subscription(fields, Seal(identity_key(known)), now_us(), allow_private=private)
-        asyncio.run(resolve(checked(row.url, allow_private=private), allow_private=private))
+        asyncio.run(check_addresses(checked_url(row.url, allow_private=private), allow_private=private))
         store.create_subscription(row, secret)
     say(f"Made {row.subscription_id}. Keep the secret safe: it is sealed here and cannot be shown again.")
     typer.echo(text)
@@ -162,7 +162,7 @@ def try_out(
     from shared.contracts.message_data import EXAMPLES
     from shared.contracts.sealed import Seal
     from shared.settings import DeliverySettings, read
-    from shared.webhooks_out.test_send import tried
+    from shared.webhooks_out.test_send import send_test
 
     if type not in EXAMPLES:
         raise BadRequest(f"'{type}' is no type of message: use {', '.join(EXAMPLES)}.")
@@ -171,7 +171,7 @@ def try_out(
         secrets = store.subscription_secrets(at).get(subscription_id, [])
         seal = Seal(identity_key(settings))
         trial = asyncio.run(
-            tried(row, secrets, seal, at, kind=type, contact_id=contact, settings=read(DeliverySettings))
+            send_test(row, secrets, seal, at, kind=type, contact_id=contact, settings=read(DeliverySettings))
         )
     answer = trial.answer
     came_back = f"status {answer.status}" if answer.status is not None else f"no answer ({answer.error})"

@@ -16,8 +16,19 @@ from gateway.contacts.schemas import (
     PathId,
     StoredContactResponse,
 )
-from gateway.context import Body, Cursor, Ingesting, Limit, Reading, Visit, count_ingested, created, json_of, now
-from gateway.idempotency import once
+from gateway.context import (
+    AuthenticatedRequest,
+    CursorParam,
+    IngestScope,
+    LimitParam,
+    RawBody,
+    ReadScope,
+    count_ingested,
+    created_response,
+    json_response,
+    now,
+)
+from gateway.idempotency import idempotent
 from shared.contracts.instants import instant_of
 from shared.contracts.rows import ALWAYS
 from shared.errors import NotFound
@@ -33,13 +44,13 @@ router = APIRouter()
     operation_id="put_contacts",
     summary="Create or update many contacts",
 )
-@once
-def put_contacts(visit: Ingesting, body: Body) -> Response:
+@idempotent
+def put_contacts(authenticated: IngestScope, body: RawBody) -> Response:
     """Create or update 1 to 1,000 contacts; each is judged alone, what is valid is stored before the answer."""
-    answer = contact_intake.put_many(visit.store, body, _arrival(visit))
-    visit.concerned.update(result.id for result in answer.results if result.id is not None)
-    count_ingested(visit, "contact", answer.counts.model_dump())
-    return json_of(answer)
+    answer = contact_intake.put_many(authenticated.store, body, _arrival(authenticated))
+    authenticated.mentioned_contacts.update(result.id for result in answer.results if result.id is not None)
+    count_ingested(authenticated, "contact", answer.counts.model_dump())
+    return json_response(answer)
 
 
 @router.put(
@@ -50,15 +61,15 @@ def put_contacts(visit: Ingesting, body: Body) -> Response:
     operation_id="put_contact",
     summary="Create or update a contact",
 )
-@once
-def put_contact(visit: Ingesting, contact_id: PathId, body: Body) -> Response:
+@idempotent
+def put_contact(authenticated: IngestScope, contact_id: PathId, body: RawBody) -> Response:
     """Say something about a contact; what is left out stays as it is."""
-    visit.concerned.add(contact_id)
-    answer = contact_intake.put(visit.store, contact_id, body, _arrival(visit))
-    count_ingested(visit, "contact", {answer.status: 1})
+    authenticated.mentioned_contacts.add(contact_id)
+    answer = contact_intake.put(authenticated.store, contact_id, body, _arrival(authenticated))
+    count_ingested(authenticated, "contact", {answer.status: 1})
     if answer.status == "created":
-        return created(visit, answer, f"/contacts/{quote(contact_id, safe='')}")
-    return json_of(answer)
+        return created_response(authenticated, answer, f"/contacts/{quote(contact_id, safe='')}")
+    return json_response(answer)
 
 
 @router.patch(
@@ -68,28 +79,30 @@ def put_contact(visit: Ingesting, contact_id: PathId, body: Body) -> Response:
     operation_id="change_contact",
     summary="Change a contact",
 )
-@once
-def change_contact(visit: Ingesting, contact_id: PathId, body: Body) -> Response:
+@idempotent
+def change_contact(authenticated: IngestScope, contact_id: PathId, body: RawBody) -> Response:
     """Change a known contact, as JSON Merge Patch (RFC 7396) says.
 
     What is left out stays as it is. `null` ends what is known: an attribute is unknown from now on (what it was before
     stays true of its time), a time zone is taken away. Consent is granted or denied, never taken back unsaid.
     """
-    visit.concerned.add(contact_id)
-    answer = contact_intake.change(visit.store, contact_id, body, _arrival(visit))
-    count_ingested(visit, "contact", {answer.status: 1})
-    return json_of(answer)
+    authenticated.mentioned_contacts.add(contact_id)
+    answer = contact_intake.change(authenticated.store, contact_id, body, _arrival(authenticated))
+    count_ingested(authenticated, "contact", {answer.status: 1})
+    return json_response(answer)
 
 
 @router.get(
     "/contacts", response_model=ContactList, tags=["contacts"], operation_id="list_contacts", summary="List contacts"
 )
-def list_contacts(visit: Reading, limit: Limit = 100, cursor: Cursor = None) -> Response:
+def list_contacts(authenticated: ReadScope, limit: LimitParam = 100, cursor: CursorParam = None) -> Response:
     """List contacts by id, a page at a time."""
-    place = visit.place("contacts", cursor)
-    page = visit.store.contacts(limit, after=str(place) if place is not None else None)
-    following = visit.cursor("contacts", page[-1].contact_id) if len(page) == limit else None
-    return json_of(ContactList(contacts=[ListedContact(id=one.contact_id) for one in page], next_cursor=following))
+    place = authenticated.read_cursor("contacts", cursor)
+    page = authenticated.store.contacts(limit, after=str(place) if place is not None else None)
+    following = authenticated.next_cursor("contacts", page[-1].contact_id) if len(page) == limit else None
+    return json_response(
+        ContactList(contacts=[ListedContact(id=one.contact_id) for one in page], next_cursor=following)
+    )
 
 
 @router.get(
@@ -99,17 +112,17 @@ def list_contacts(visit: Reading, limit: Limit = 100, cursor: Cursor = None) -> 
     operation_id="show_contact",
     summary="Show a contact",
 )
-def show_contact(visit: Reading, contact_id: PathId) -> Response:
+def show_contact(authenticated: ReadScope, contact_id: PathId) -> Response:
     """Show what is stored of a contact: attributes, time zone, consent, and its events by type."""
-    stored = visit.store.contact(contact_id)
+    stored = authenticated.store.contact(contact_id)
     if stored is None:
         raise NotFound("There is no contact of this id in this account.")
-    counts = visit.store.event_counts(contact_id)
+    counts = authenticated.store.event_counts(contact_id)
     events = [
         EventTypeCount(type=kind, count=events, first_at=instant_of(first), last_at=instant_of(last))
         for kind, (events, first, last) in sorted(counts.items())
     ]
-    return json_of(
+    return json_response(
         ContactAnswer(
             id=stored.contact_id,
             created_at=None if stored.created_at is None else instant_of(stored.created_at),
@@ -132,6 +145,6 @@ def _current(stored: StoredContact) -> dict[str, AttributeAnswer]:
     }
 
 
-def _arrival(visit: Visit) -> contact_intake.Arrival:
-    key = visit.gateway.settings.identity_key.get_secret_value().encode()
-    return contact_intake.Arrival(now(), key, visit.request_id)
+def _arrival(authenticated: AuthenticatedRequest) -> contact_intake.WriteContext:
+    key = authenticated.gateway.settings.identity_key.get_secret_value().encode()
+    return contact_intake.WriteContext(now(), key, authenticated.request_id)

@@ -28,7 +28,7 @@ EMAIL = "email"
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
+class WriteContext:
     """What is the same for every contact of a request."""
 
     now: Microseconds
@@ -40,7 +40,7 @@ class Arrival:
         return contact_row(contact, recorded_at=self.now, identity_key=self.identity_key)
 
 
-def put(store: AccountStore, contact_id: str, body: bytes, arrival: Arrival) -> StoredContactResponse:
+def put(store: AccountStore, contact_id: str, body: bytes, arrival: WriteContext) -> StoredContactResponse:
     """Store what is said of one contact.
 
     Args:
@@ -53,12 +53,12 @@ def put(store: AccountStore, contact_id: str, body: bytes, arrival: Arrival) -> 
         BadRequest: the body does not fit; says where.
         StoreUnavailable: nothing was stored.
     """
-    row = arrival.row(ContactInput(id=contact_id, **_said(contact_id, body, ContactFields)))
-    (stored,) = _stored(store, [row], arrival)
+    row = arrival.row(ContactInput(id=contact_id, **_read_fields(contact_id, body, ContactFields)))
+    (stored,) = _write(store, [row], arrival)
     return StoredContactResponse(id=contact_id, **stored, request_id=arrival.request_id)
 
 
-def change(store: AccountStore, contact_id: str, body: bytes, arrival: Arrival) -> StoredContactResponse:
+def change(store: AccountStore, contact_id: str, body: bytes, arrival: WriteContext) -> StoredContactResponse:
     """Change what is said of a contact that is known; null takes an attribute or the time zone away.
 
     Args:
@@ -72,20 +72,20 @@ def change(store: AccountStore, contact_id: str, body: bytes, arrival: Arrival) 
         NotFound: there is no such contact.
         StoreUnavailable: nothing was stored.
     """
-    said = _said(contact_id, body, ContactChanges)
+    said = _read_fields(contact_id, body, ContactChanges)
     if store.contact(contact_id) is None:
         raise _absent()
     row = arrival.row(ContactInput(id=contact_id, **said))
     if "timezone" in said and said["timezone"] is None:
         row = row._replace(timezone=TAKEN_AWAY)
     # One that is erased meanwhile does not come back by it.
-    (stored,) = _stored(store, [row], arrival, lifts=False)
+    (stored,) = _write(store, [row], arrival, lifts=False)
     if stored["status"] == "erased":
         raise _absent()
     return StoredContactResponse(id=contact_id, **stored, request_id=arrival.request_id)
 
 
-def _said(contact_id: str, body: bytes, kind: type[ContactFields]) -> dict[str, Any]:
+def _read_fields(contact_id: str, body: bytes, kind: type[ContactFields]) -> dict[str, Any]:
     """Read the fields of one contact, without its id.
 
     Raises:
@@ -107,7 +107,7 @@ def _absent() -> NotFound:
     return NotFound("There is no contact of this id in this account; PUT creates it.")
 
 
-def put_many(store: AccountStore, body: bytes, arrival: Arrival) -> ContactsResponse:
+def put_many(store: AccountStore, body: bytes, arrival: WriteContext) -> ContactsResponse:
     """Store the contacts of a request.
 
     Args:
@@ -122,9 +122,9 @@ def put_many(store: AccountStore, body: bytes, arrival: Arrival) -> ContactsResp
         BadRequest: the envelope does not fit.
         StoreUnavailable: nothing was stored.
     """
-    judged = [_judged(item, place, arrival) for place, item in enumerate(items(body, "contacts"))]
+    judged = [_checked(item, place, arrival) for place, item in enumerate(items(body, "contacts"))]
     rows = [one for one in judged if isinstance(one, ContactRow)]
-    stored = iter(_stored(store, rows, arrival))
+    stored = iter(_write(store, rows, arrival))
     results = [
         one
         if isinstance(one, ContactResult)
@@ -141,8 +141,8 @@ def put_many(store: AccountStore, body: bytes, arrival: Arrival) -> ContactsResp
     return ContactsResponse(results=results, counts=counts, request_id=arrival.request_id)
 
 
-def _stored(
-    store: AccountStore, rows: Sequence[ContactRow], arrival: Arrival, *, lifts: bool = True
+def _write(
+    store: AccountStore, rows: Sequence[ContactRow], arrival: WriteContext, *, lifts: bool = True
 ) -> list[dict[str, Any]]:
     """Store contacts, and say of each what became of it and whose its address was and is."""
     if not rows:
@@ -163,7 +163,7 @@ def _stored(
     return found
 
 
-def _judged(item: Any, place: int, arrival: Arrival) -> ContactRow | ContactResult:
+def _checked(item: Any, place: int, arrival: WriteContext) -> ContactRow | ContactResult:
     try:
         return arrival.row(ContactInput.model_validate(item))
     except ValidationError as error:

@@ -6,9 +6,9 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
-from gateway.context import Administering, Cursor, Limit, Visit, json_of, now
+from gateway.context import AdminScope, AuthenticatedRequest, CursorParam, LimitParam, json_response, now
 from gateway.dead_letters.schemas import DeadLetterAnswer, DeadLetterList, RetryAnswer, RetryRequest
-from gateway.idempotency import once_alone
+from gateway.idempotency import idempotent_exclusive
 from shared.contracts.instants import instant_of
 from shared.errors import BadRequest, NotFound
 from shared.store import DeadLetterRow
@@ -23,21 +23,21 @@ WithReason = Annotated[str | None, Query(description="Only with this reason.", m
     "/dead-letters", response_model=DeadLetterList, operation_id="list_dead_letters", summary="List dead letters"
 )
 def list_letters(
-    visit: Administering,
-    limit: Limit = 100,
-    cursor: Cursor = None,
+    authenticated: AdminScope,
+    limit: LimitParam = 100,
+    cursor: CursorParam = None,
     source_id: OfSource = None,
     reason: WithReason = None,
 ) -> Response:
     """List what could not be taken, oldest first, a page at a time."""
     purpose = f"dead-letters\n{source_id}\n{reason}"
-    place = visit.place(purpose, cursor)
+    place = authenticated.read_cursor(purpose, cursor)
     after = _after(place)
-    page = visit.store.dead_letters(limit, after=after, source_id=source_id, reason=reason)
+    page = authenticated.store.dead_letters(limit, after=after, source_id=source_id, reason=reason)
     following = None
     if len(page) == limit:
-        following = visit.cursor(purpose, [page[-1].received_at, page[-1].dead_letter_id])
-    return json_of(DeadLetterList(dead_letters=[_answer(letter) for letter in page], next_cursor=following))
+        following = authenticated.next_cursor(purpose, [page[-1].received_at, page[-1].dead_letter_id])
+    return json_response(DeadLetterList(dead_letters=[_answer(letter) for letter in page], next_cursor=following))
 
 
 @router.get(
@@ -46,9 +46,9 @@ def list_letters(
     operation_id="show_dead_letter",
     summary="Show a dead letter",
 )
-def show_letter(visit: Administering, dead_letter_id: LetterId) -> Response:
+def show_letter(authenticated: AdminScope, dead_letter_id: LetterId) -> Response:
     """Show an item that could not be taken, and why."""
-    return json_of(_answer(_known(visit, dead_letter_id)))
+    return json_response(_answer(_known(authenticated, dead_letter_id)))
 
 
 @router.post(
@@ -57,13 +57,13 @@ def show_letter(visit: Administering, dead_letter_id: LetterId) -> Response:
     operation_id="retry_dead_letters",
     summary="Retry dead letters",
 )
-@once_alone
-def retry_all(visit: Administering, asked: RetryRequest) -> Response:
+@idempotent_exclusive
+def retry_all(authenticated: AdminScope, body: RetryRequest) -> Response:
     """Try all again, of one source or with one reason where named: after the contacts were put, for example."""
-    taken, dead = visit.gateway.retrying(visit.store).retry_all(
-        source_id=asked.source_id, reason=asked.reason, at=now()
+    taken, dead = authenticated.gateway.dead_letter_retry(authenticated.store).retry_all(
+        source_id=body.source_id, reason=body.reason, at=now()
     )
-    return json_of(RetryAnswer(taken=taken, dead=dead))
+    return json_response(RetryAnswer(taken=taken, dead=dead))
 
 
 @router.post(
@@ -72,11 +72,13 @@ def retry_all(visit: Administering, asked: RetryRequest) -> Response:
     operation_id="retry_dead_letter",
     summary="Retry one",
 )
-@once_alone
-def retry_letter(visit: Administering, dead_letter_id: LetterId) -> Response:
+@idempotent_exclusive
+def retry_letter(authenticated: AdminScope, dead_letter_id: LetterId) -> Response:
     """Try a letter again: it goes when it is taken, else it stays and says why."""
-    taken = visit.gateway.retrying(visit.store).retry(_known(visit, dead_letter_id), at=now())
-    return json_of(RetryAnswer(taken=int(taken), dead=int(not taken)))
+    taken = authenticated.gateway.dead_letter_retry(authenticated.store).retry(
+        _known(authenticated, dead_letter_id), at=now()
+    )
+    return json_response(RetryAnswer(taken=int(taken), dead=int(not taken)))
 
 
 def _after(place: object) -> tuple[int, str] | None:
@@ -87,8 +89,8 @@ def _after(place: object) -> tuple[int, str] | None:
     raise BadRequest("This cursor is not of this list; begin without one.")
 
 
-def _known(visit: Visit, letter_id: str) -> DeadLetterRow:
-    letter = visit.store.dead_letter(letter_id)
+def _known(authenticated: AuthenticatedRequest, letter_id: str) -> DeadLetterRow:
+    letter = authenticated.store.dead_letter(letter_id)
     if letter is None:
         raise NotFound("There is no dead letter of this id in this account; GET /dead-letters lists those there are.")
     return letter

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
-from gateway.context import Administering, Cursor, Limit, Reading, Visit, json_of, now
+from gateway.context import AdminScope, AuthenticatedRequest, CursorParam, LimitParam, ReadScope, json_response, now
 from gateway.deliveries.schemas import (
     AttemptAnswer,
     DeliveryAnswer,
@@ -17,7 +17,7 @@ from gateway.deliveries.schemas import (
     Replayed,
     ReplayRequest,
 )
-from gateway.idempotency import once
+from gateway.idempotency import idempotent
 from gateway.subscriptions.schemas import ID
 from shared.contracts.instants import instant_of, instant_or_none, microseconds
 from shared.errors import NotFound
@@ -31,38 +31,38 @@ InState = Annotated[DeliveryStateName | None, Query(description="Only those in t
 
 @router.get("/deliveries", response_model=DeliveryList, operation_id="list_deliveries", summary="List deliveries")
 def list_deliveries(
-    visit: Reading, subscription_id: OfSubscription = None, state: InState = None, limit: Limit = 100,
-    cursor: Cursor = None,
+    authenticated: ReadScope, subscription_id: OfSubscription = None, state: InState = None, limit: LimitParam = 100,
+    cursor: CursorParam = None,
 ) -> Response:  # fmt: skip
     """List what was told to whom, newest first, a page at a time; kept for 30 days unless set otherwise."""
     purpose = f"deliveries\n{subscription_id}\n{state}"
-    place = visit.place(purpose, cursor)
+    place = authenticated.read_cursor(purpose, cursor)
     after = (int(place[0]), str(place[1])) if isinstance(place, list) else None
-    page = visit.store.deliveries(limit, subscription_id=subscription_id, state=state, after=after)
+    page = authenticated.store.deliveries(limit, subscription_id=subscription_id, state=state, after=after)
     last = page[-1] if len(page) == limit else None
-    following = None if last is None else visit.cursor(purpose, [last.created_at, last.delivery_id])
-    return json_of(DeliveryList(deliveries=[delivery_answer(row) for row in page], next_cursor=following))
+    following = None if last is None else authenticated.next_cursor(purpose, [last.created_at, last.delivery_id])
+    return json_response(DeliveryList(deliveries=[delivery_answer(row) for row in page], next_cursor=following))
 
 
 @router.get(
     "/deliveries/{delivery_id}", response_model=DeliveryDetail, operation_id="show_delivery", summary="Show a delivery"
 )
-def show_delivery(visit: Reading, delivery_id: DeliveryId) -> Response:
+def show_delivery(authenticated: ReadScope, delivery_id: DeliveryId) -> Response:
     """Show what is told, and what came back at each attempt."""
-    return json_of(_detail(visit, delivery_id))
+    return json_response(_detail(authenticated, delivery_id))
 
 
 @router.post(
     "/deliveries/replay", response_model=Replayed, operation_id="replay_deliveries", summary="Replay a stretch of time"
 )
-@once
-def replay_deliveries(visit: Administering, which: ReplayRequest) -> Response:
+@idempotent
+def replay_deliveries(authenticated: AdminScope, which: ReplayRequest) -> Response:
     """Deliver once more what was made in a stretch of time and has ended: same ids, from the first attempt on."""
     states = ENDED if which.state is None else (which.state,)
-    replayed = visit.store.replay_deliveries(
+    replayed = authenticated.store.replay_deliveries(
         which.subscription_id, microseconds(which.since), microseconds(which.until), states=states, at=now()
     )
-    return json_of(Replayed(replayed=replayed))
+    return json_response(Replayed(replayed=replayed))
 
 
 @router.post(
@@ -71,21 +71,21 @@ def replay_deliveries(visit: Administering, which: ReplayRequest) -> Response:
     operation_id="replay_delivery",
     summary="Replay a delivery",
 )
-@once
-def replay_delivery(visit: Administering, delivery_id: DeliveryId) -> Response:
+@idempotent
+def replay_delivery(authenticated: AdminScope, delivery_id: DeliveryId) -> Response:
     """Deliver one message once more; under the same id, from the first attempt on."""
-    visit.store.replay_delivery(delivery_id, at=now())
-    detail = _detail(visit, delivery_id)
+    authenticated.store.replay_delivery(delivery_id, at=now())
+    detail = _detail(authenticated, delivery_id)
     if detail.contact_id is not None:
-        visit.concerned.add(detail.contact_id)
-    return json_of(detail)
+        authenticated.mentioned_contacts.add(detail.contact_id)
+    return json_response(detail)
 
 
-def _detail(visit: Visit, delivery_id: str) -> DeliveryDetail:
-    row = visit.store.delivery(delivery_id)
+def _detail(authenticated: AuthenticatedRequest, delivery_id: str) -> DeliveryDetail:
+    row = authenticated.store.delivery(delivery_id)
     if row is None:
         raise NotFound("There is no delivery of this id in this account; GET /deliveries lists them.")
-    return delivery_detail(row, visit.store.attempts(delivery_id))
+    return delivery_detail(row, authenticated.store.attempts(delivery_id))
 
 
 def delivery_answer(row: DeliveryRow) -> DeliveryAnswer:

@@ -15,7 +15,7 @@ from shared.ingest import event_row
 from shared.serving.envelope import repeatable_id
 from shared.store import AccountStore
 
-FURTHEST_AHEAD: Final[Microseconds] = DAY
+MAX_AHEAD: Final[Microseconds] = DAY
 _STATUSES: Final[dict[bool | None, Literal["created", "duplicate", "erased"]]] = {
     True: "created",
     False: "duplicate",
@@ -24,8 +24,8 @@ _STATUSES: Final[dict[bool | None, Literal["created", "duplicate", "erased"]]] =
 """By what the store says."""
 
 
-def recorded(
-    store: AccountStore, body: bytes, *, now: Microseconds, request_id: str, concerned: set[str]
+def record(
+    store: AccountStore, body: bytes, *, now: Microseconds, request_id: str, mentioned_contacts: set[str]
 ) -> EventsResponse:
     """Store the events of a request.
 
@@ -34,7 +34,7 @@ def recorded(
         body: `{"events": [...]}`.
         now: when they arrived; an event more than a day ahead of it is a mistake.
         request_id: repeated in the answer.
-        concerned: gets the ids of the contacts whose events they are.
+        mentioned_contacts: gets the ids of the contacts whose events they are.
 
     Returns:
         One result an event, in order; all that are neither `invalid` nor `erased` are committed.
@@ -43,9 +43,9 @@ def recorded(
         BadRequest: the envelope does not fit.
         StoreUnavailable: nothing was stored.
     """
-    judged = [_judged(item, place, now) for place, item in enumerate(items(body, "events"))]
+    judged = [_checked(item, place, now) for place, item in enumerate(items(body, "events"))]
     rows = [one for one in judged if isinstance(one, EventRow)]
-    concerned.update(row.contact_id for row in rows)
+    mentioned_contacts.update(row.contact_id for row in rows)
     new = iter(store.add_events(rows) if rows else ())
     results = [
         one
@@ -63,13 +63,13 @@ def recorded(
     return EventsResponse(results=results, counts=counts, request_id=request_id)
 
 
-def _judged(item: Any, place: int, now: Microseconds) -> EventRow | EventResult:
+def _checked(item: Any, place: int, now: Microseconds) -> EventRow | EventResult:
     try:
         row = event_row(EventInput.model_validate(item), recorded_at=now)
     except ValidationError as error:
         details = [{**entry} for entry in error.errors(include_url=False, include_input=False)]
         return _invalid(item, place, mistakes(details, item, f"/events/{place}"))
-    if row.occurred_at > now + FURTHEST_AHEAD:
+    if row.occurred_at > now + MAX_AHEAD:
         detail = "This lies more than a day in the future; send an event once it has happened."
         return _invalid(item, place, [{"pointer": f"/events/{place}/occurred_at", "detail": detail}])
     return row

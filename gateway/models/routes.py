@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from gateway.context import Reading, json_of
+from gateway.context import ReadScope, json_response
 from gateway.models.schemas import ModelAnswer, ModelList
 from gateway.schemas import CapabilityName
 from shared.contracts.instants import instant_of
@@ -16,17 +16,17 @@ OnlyOf = Annotated[CapabilityName | None, Query(description="Only of this questi
 
 
 @router.get("/models", response_model=ModelList, tags=["models"], operation_id="list_models", summary="List models")
-def list_models(visit: Reading, capability: OnlyOf = None) -> Response:
+def list_models(authenticated: ReadScope, capability: OnlyOf = None) -> Response:
     """List the registered versions of this account and which of them answer."""
-    versions = visit.store.versions(capability)
+    versions = authenticated.store.versions(capability)
     champions = {
         pair: champion.version
         for pair in {(one.capability, one.outcome) for one in versions}
-        if (champion := visit.store.champion(*pair)) is not None
+        if (champion := authenticated.store.champion(*pair)) is not None
     }
     ordered = sorted(versions, key=lambda one: (one.capability, one.outcome, -one.trained_at))
     models = [_model(one, champion=champions.get((one.capability, one.outcome)) == one.version) for one in ordered]
-    return json_of(ModelList(models=models))
+    return json_response(ModelList(models=models))
 
 
 def _model(row: VersionRow, *, champion: bool) -> ModelAnswer:

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Path, Query
 from pydantic import ValidationError
 from starlette.responses import Response
 
-from gateway.context import Administering, Reading, created, json_of
-from gateway.idempotency import once
+from gateway.context import AdminScope, ReadScope, created_response, json_response
+from gateway.idempotency import idempotent
 from gateway.outcomes.schemas import OutcomeAnswer, OutcomeFields, OutcomeList
 from gateway.schemas import WithOutcomes
 from shared.capabilities import TABLE
@@ -23,24 +23,24 @@ OnlyOf = Annotated[WithOutcomes | None, Query(description="Only of this question
 
 
 @router.get("/outcomes", response_model=OutcomeList, operation_id="list_outcomes", summary="List outcomes")
-def list_outcomes(visit: Reading, capability: OnlyOf = None) -> Response:
+def list_outcomes(authenticated: ReadScope, capability: OnlyOf = None) -> Response:
     """List the outcomes of this account, the built-in ones among them."""
     names = [capability] if capability else [line.name for line in TABLE if line.per_outcome]
     found: list[OutcomeAnswer] = []
     for name in sorted(names):
-        default = visit.store.default_outcome(name)
-        known = sorted(visit.store.outcomes(name), key=lambda outcome: outcome.name)
+        default = authenticated.store.default_outcome(name)
+        known = sorted(authenticated.store.outcomes(name), key=lambda outcome: outcome.name)
         found.extend(_answer(outcome, default) for outcome in known)
-    return json_of(OutcomeList(outcomes=found))
+    return json_response(OutcomeList(outcomes=found))
 
 
 @router.get("/outcomes/{name}", response_model=OutcomeAnswer, operation_id="show_outcome", summary="Show an outcome")
-def show_outcome(visit: Reading, name: PathName, capability: OfCapability = "scoring") -> Response:
+def show_outcome(authenticated: ReadScope, name: PathName, capability: OfCapability = "scoring") -> Response:
     """Show how an outcome is defined."""
-    outcome = visit.store.outcome(capability, name)
+    outcome = authenticated.store.outcome(capability, name)
     if outcome is None:
         raise _absent(name)
-    return json_of(_answer(outcome, visit.store.default_outcome(capability)))
+    return json_response(_answer(outcome, authenticated.store.default_outcome(capability)))
 
 
 @router.put(
@@ -50,9 +50,9 @@ def show_outcome(visit: Reading, name: PathName, capability: OfCapability = "sco
     operation_id="put_outcome",
     summary="Define an outcome",
 )
-@once
+@idempotent
 def put_outcome(
-    visit: Administering, name: PathName, fields: OutcomeFields, capability: OfCapability = "scoring"
+    authenticated: AdminScope, name: PathName, fields: OutcomeFields, capability: OfCapability = "scoring"
 ) -> Response:
     """Define an outcome, or redefine one; models trained on the old definition go on answering until retrained."""
     given = fields.model_dump(exclude_unset=True)
@@ -60,22 +60,26 @@ def put_outcome(
         outcome = Outcome(name=name, capability=capability, **given)
     except ValidationError as error:
         raise invalid([{**entry} for entry in error.errors(include_url=False)], given) from error
-    is_new = visit.store.outcome(capability, name) is None
-    visit.store.put_outcome(outcome)
-    answer = _answer(outcome, visit.store.default_outcome(capability))
-    return created(visit, answer, f"/outcomes/{name}?capability={capability}") if is_new else json_of(answer)
+    is_new = authenticated.store.outcome(capability, name) is None
+    authenticated.store.put_outcome(outcome)
+    answer = _answer(outcome, authenticated.store.default_outcome(capability))
+    return (
+        created_response(authenticated, answer, f"/outcomes/{name}?capability={capability}")
+        if is_new
+        else json_response(answer)
+    )
 
 
 @router.delete("/outcomes/{name}", status_code=204, operation_id="delete_outcome", summary="Delete an outcome")
-@once
-def delete_outcome(visit: Administering, name: PathName, capability: OfCapability = "scoring") -> Response:
+@idempotent
+def delete_outcome(authenticated: AdminScope, name: PathName, capability: OfCapability = "scoring") -> Response:
     """Delete an outcome's definition; a redefined built-in one becomes what it was."""
-    outcome = visit.store.outcome(capability, name)
+    outcome = authenticated.store.outcome(capability, name)
     if outcome is None:
         raise _absent(name)
     if outcome in BUILT_IN:
         raise Conflict("This outcome is built in and cannot be deleted; redefine it with PUT.")
-    visit.store.delete_outcome(capability, name)
+    authenticated.store.delete_outcome(capability, name)
     return Response(status_code=204)
 
 

@@ -54,7 +54,7 @@ def page(store: AccountStore, wanted: Wanted, *, limit: int, after: Place | None
         limit: at most so many rows; fewer only at the end.
         after: where the page before ended.
     """
-    ending = _ending(store, wanted) if wanted.status == "ok" else None
+    ending = _outcome_end(store, wanted) if wanted.status == "ok" else None
     kept: list[PredictionRow] = []
     while True:
         size = max(limit, min(_BATCH, 2 * limit)) if after is None and not kept else _BATCH
@@ -81,7 +81,7 @@ def pages(store: AccountStore, wanted: Wanted, *, size: int = _BATCH) -> Iterato
         yield found.rows
 
 
-def _ending(store: AccountStore, wanted: Wanted) -> Ending | None:
+def _outcome_end(store: AccountStore, wanted: Wanted) -> Ending | None:
     """Say what ends the question: what the champion learned, else what the outcome is defined by."""
     if not line_of(wanted.capability).per_outcome:
         return None
@@ -98,7 +98,7 @@ def _ending(store: AccountStore, wanted: Wanted) -> Ending | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Emptiness:
+class EmptyReason:
     """Why a list holds nobody."""
 
     detail: str
@@ -106,7 +106,7 @@ class Emptiness:
     newest_event_at: Microseconds | None
 
 
-def emptiness(store: AccountStore, wanted: Wanted, *, now: Microseconds) -> Emptiness:
+def why_empty(store: AccountStore, wanted: Wanted, *, now: Microseconds) -> EmptyReason:
     """Say why a list holds nobody, in counts, and what can be done about it; reads all predictions of the question."""
     counts = store.statuses(wanted.capability, wanted.outcome)
     newest = store.newest_event_at()
@@ -115,21 +115,21 @@ def emptiness(store: AccountStore, wanted: Wanted, *, now: Microseconds) -> Empt
         what = "No prediction is stored: `foretell worker` fills the list once a model is promoted."
         if store.champion(wanted.capability, wanted.outcome) is None:
             what = "No prediction is stored, since no model is promoted for this question: train one first."
-        return Emptiness(what, counts, newest)
+        return EmptyReason(what, counts, newest)
     if counts.get(wanted.status):
         they = f"{counts[wanted.status]:,} of {total:,} contacts are {wanted.status}"
         what = "but none fits the filters, or each of them has reached the outcome since."
-        return Emptiness(f"{they}, {what}", counts, newest)
+        return EmptyReason(f"{they}, {what}", counts, newest)
     most = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
     if len(most) == 1:
         who = f"All {total:,} contacts are {most[0][0]}"
     else:
         who = f"No contact of {total:,} is {wanted.status}: " + ", ".join(f"{count:,} {name}" for name, count in most)
     if newest is None:
-        return Emptiness(f"{who}; there are no events. {_ADVICE.get(most[0][0], '')}".strip(), counts, newest)
+        return EmptyReason(f"{who}; there are no events. {_ADVICE.get(most[0][0], '')}".strip(), counts, newest)
     at = f"the newest event is of {instant_of(newest):%Y-%m-%d}"
     stale = "Import newer events, or ask with a cutoff of that time." if newest < now - STALE_DAYS * DAY else None
-    return Emptiness(f"{who}: {at}. {stale or _ADVICE.get(most[0][0], '')}".strip(), counts, newest)
+    return EmptyReason(f"{who}: {at}. {stale or _ADVICE.get(most[0][0], '')}".strip(), counts, newest)
 
 
 _ADVICE: Final = {

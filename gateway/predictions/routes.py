@@ -8,7 +8,7 @@ from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import Response
 
 from gateway.contacts.schemas import PathId
-from gateway.context import Cursor, Limit, Reading, Visit, json_of, now
+from gateway.context import AuthenticatedRequest, CursorParam, LimitParam, ReadScope, json_response, now
 from gateway.predictions import ranked_list
 from gateway.predictions.schemas import ContactPredictions, EmptyBecause, PredictionList, StoredPrediction
 from gateway.schemas import CapabilityName
@@ -32,7 +32,7 @@ router = APIRouter()
     responses={200: {"content": {"text/csv": {"schema": {"type": "string"}, "example": ranked_list.csv_text([])}}}},
 )
 def list_predictions(
-    visit: Reading,
+    authenticated: ReadScope,
     request: Request,
     capability: Annotated[CapabilityName, Query(description="Which question.")],
     outcome: Annotated[OutcomeName | None, Query(description="Which outcome; default: the account's.")] = None,
@@ -50,8 +50,8 @@ def list_predictions(
     sort: Annotated[
         Literal["-score", "score"], Query(description="`-score`: highest score first; `score`: lowest first.")
     ] = "-score",
-    limit: Limit = 100,
-    cursor: Cursor = None,
+    limit: LimitParam = 100,
+    cursor: CursorParam = None,
     accept: Annotated[str, Header(include_in_schema=False)] = "",
 ) -> Response:
     """List the latest prediction about each contact, by score: whom to call today, or whom to leave alone.
@@ -59,25 +59,27 @@ def list_predictions(
     Who has reached the outcome is left out, also when that happened after the prediction. With `Accept: text/csv` the
     page is a table, and `Link: <...>; rel="next"` says where it goes on.
     """
-    name = _outcome(visit, capability, outcome)
+    name = _outcome(authenticated, capability, outcome)
     ranked = status == "ok" and line_of(capability).per_outcome
     since = None if updated_since is None else microseconds(updated_since)
     wanted = Wanted(capability, name, status, ranked, sort == "score", band, min_score, segment, since)
     purpose = f"predictions {wanted}"
-    place: Any = visit.place(purpose, cursor)
-    found = ranked_list.page(visit.store, wanted, limit=limit, after=None if place is None else (place[0], place[1]))
-    following = None if found.place is None else visit.cursor(purpose, list(found.place))
+    place: Any = authenticated.read_cursor(purpose, cursor)
+    found = ranked_list.page(
+        authenticated.store, wanted, limit=limit, after=None if place is None else (place[0], place[1])
+    )
+    following = None if found.place is None else authenticated.next_cursor(purpose, list(found.place))
     if _wants_csv(accept):
         link = {} if following is None else {"Link": f'<?{_continued(request, following)}>; rel="next"'}
         text = ranked_list.csv_text(found.rows)
         return Response(text, media_type="text/csv", headers={**link, "Vary": "Accept"})
     because = None
     if not found.rows and place is None:
-        empty = ranked_list.emptiness(visit.store, wanted, now=now())
+        empty = ranked_list.why_empty(authenticated.store, wanted, now=now())
         newest = None if empty.newest_event_at is None else instant_of(empty.newest_event_at)
         because = EmptyBecause(detail=empty.detail, by_status=empty.by_status, newest_event_at=newest)
     answers = [_answer(row) for row in found.rows]
-    return json_of(PredictionList(predictions=answers, empty_because=because, next_cursor=following))
+    return json_response(PredictionList(predictions=answers, empty_because=because, next_cursor=following))
 
 
 def _wants_csv(accept: str) -> bool:
@@ -97,15 +99,15 @@ def _continued(request: Request, cursor: str) -> str:
     operation_id="show_contact_predictions",
     summary="Show a contact's predictions",
 )
-def show_predictions(visit: Reading, contact_id: PathId) -> Response:
+def show_predictions(authenticated: ReadScope, contact_id: PathId) -> Response:
     """Show the latest predictions about one contact, all capabilities at once."""
-    rows = visit.store.predictions_of(contact_id)
-    if not rows and visit.store.contact(contact_id) is None:
+    rows = authenticated.store.predictions_of(contact_id)
+    if not rows and authenticated.store.contact(contact_id) is None:
         raise NotFound("There is no contact of this id in this account.")
-    return json_of(ContactPredictions(contact_id=contact_id, predictions=[_answer(row) for row in rows]))
+    return json_response(ContactPredictions(contact_id=contact_id, predictions=[_answer(row) for row in rows]))
 
 
-def _outcome(visit: Visit, capability: str, given: str | None) -> str:
+def _outcome(authenticated: AuthenticatedRequest, capability: str, given: str | None) -> str:
     """Tell which outcome is meant, `""` where the capability has none.
 
     Raises:
@@ -113,8 +115,8 @@ def _outcome(visit: Visit, capability: str, given: str | None) -> str:
     """
     if not line_of(capability).per_outcome:
         return ""
-    known = sorted(outcome.name for outcome in visit.store.outcomes(capability))
-    name = given or visit.store.default_outcome(capability)
+    known = sorted(outcome.name for outcome in authenticated.store.outcomes(capability))
+    name = given or authenticated.store.default_outcome(capability)
     if name in known:
         return name
     told = "The outcome is not defined here" if given else "Name an outcome: this account has no default"

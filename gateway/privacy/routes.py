@@ -9,8 +9,8 @@ from pydantic import TypeAdapter, ValidationError
 from starlette.responses import Response, StreamingResponse
 
 from gateway.contacts.schemas import PathId
-from gateway.context import Administering, json_of, now
-from gateway.idempotency import once_alone
+from gateway.context import AdminScope, json_response, now
+from gateway.idempotency import idempotent_exclusive
 from gateway.privacy.schemas import ContactExport, EraseRequest, ErasureCounts, ErasureResponse, ErasureResult
 from shared.contracts.contact import ContactId
 from shared.contracts.mistakes import mistakes
@@ -28,9 +28,9 @@ router = APIRouter(tags=["privacy"])
     operation_id="export_contact",
     summary="Export a contact",
 )
-def export_contact(visit: Administering, contact_id: PathId) -> Response:
+def export_contact(authenticated: AdminScope, contact_id: PathId) -> Response:
     """Give everything held of a contact as one document: facts, events, and predictions with their reasons."""
-    pieces = visit.store.export_contact(contact_id, at=now())
+    pieces = authenticated.store.export_contact(contact_id, at=now())
     return StreamingResponse(pieces, media_type="application/json")
 
 
@@ -40,33 +40,33 @@ def export_contact(visit: Administering, contact_id: PathId) -> Response:
     operation_id="erase_contacts",
     summary="Erase many contacts",
 )
-@once_alone
-def erase_contacts(visit: Administering, asked: EraseRequest) -> Response:
+@idempotent_exclusive
+def erase_contacts(authenticated: AdminScope, body: EraseRequest) -> Response:
     """Erase everything held of 1 to 1,000 contacts, each as `DELETE /contacts/{contact_id}` does.
 
     What is answered as `erased` is gone. A call that ends with an error may have erased some: send it again.
     """
-    answer = erased(visit.store, asked.contact_ids, at=now(), request_id=visit.request_id)
-    if visit.within is None:  # what is part of a transaction is scrubbed by the worker
-        visit.gateway.database.scrub()
-    return json_of(answer)
+    answer = erase(authenticated.store, body.contact_ids, at=now(), request_id=authenticated.request_id)
+    if authenticated.transaction is None:  # what is part of a transaction is scrubbed by the worker
+        authenticated.gateway.database.scrub()
+    return json_response(answer)
 
 
 @router.delete("/contacts/{contact_id:path}", status_code=204, operation_id="erase_contact", summary="Erase a contact")
-@once_alone
-def erase_contact(visit: Administering, contact_id: PathId) -> Response:
+@idempotent_exclusive
+def erase_contact(authenticated: AdminScope, contact_id: PathId) -> Response:
     """Erase everything held of a contact, and keep late events out until it is explicitly put again."""
-    if not visit.store.erase_contact(contact_id, at=now()):
+    if not authenticated.store.erase_contact(contact_id, at=now()):
         raise NotFound("There is no contact of this id in this account.")
     return Response(status_code=204)
 
 
-TOGETHER: Final = 50
+ERASURES_PER_TRANSACTION: Final = 50
 """How many are erased in one transaction."""
 _ID: Final[TypeAdapter[str]] = TypeAdapter(ContactId)
 
 
-def erased(store: AccountStore, contact_ids: Sequence[Any], *, at: Microseconds, request_id: str) -> ErasureResponse:
+def erase(store: AccountStore, contact_ids: Sequence[Any], *, at: Microseconds, request_id: str) -> ErasureResponse:
     """Erase contacts.
 
     Args:
@@ -84,9 +84,9 @@ def erased(store: AccountStore, contact_ids: Sequence[Any], *, at: Microseconds,
     judged = [_checked_id(place, given) for place, given in enumerate(contact_ids)]
     gone: dict[int, bool] = {}
     valid = [(place, one) for place, one in enumerate(judged) if isinstance(one, str)]
-    for start in range(0, len(valid), TOGETHER):
+    for start in range(0, len(valid), ERASURES_PER_TRANSACTION):
         with store.transaction(alone=True) as together:
-            for place, contact_id in valid[start : start + TOGETHER]:
+            for place, contact_id in valid[start : start + ERASURES_PER_TRANSACTION]:
                 gone[place] = together.erase_contact(contact_id, at=at)
     results = [
         one

@@ -7,8 +7,8 @@ import orjson
 from fastapi import APIRouter, Path
 from starlette.responses import Response
 
-from gateway.context import Administering, Cursor, Limit, Reading, Visit, json_of, now
-from gateway.idempotency import once
+from gateway.context import AdminScope, AuthenticatedRequest, CursorParam, LimitParam, ReadScope, json_response, now
+from gateway.idempotency import idempotent
 from gateway.segments.schemas import (
     SegmentAnswer,
     SegmentContacts,
@@ -27,13 +27,13 @@ PathSegment = Annotated[str, Path(description="Id of a segment, `s3`.", pattern=
 
 
 @router.get("/segments", response_model=SegmentList, operation_id="list_segments", summary="List segments")
-def list_segments(visit: Reading) -> Response:
+def list_segments(authenticated: ReadScope) -> Response:
     """List the segments of the version that answers, the largest first."""
-    row = _champion(visit)
-    names = visit.store.segment_names()
+    row = _champion(authenticated)
+    names = authenticated.store.segment_names()
     listed = sorted(_listed(row), key=lambda one: -one["share"])
     segments = [SegmentAnswer(**_fields(one, names)) for one in listed]
-    return json_of(
+    return json_response(
         SegmentList(
             segments=segments,
             version=row.version,
@@ -47,9 +47,9 @@ def list_segments(visit: Reading) -> Response:
 @router.get(
     "/segments/{segment_id}", response_model=SegmentProfile, operation_id="show_segment", summary="Show a segment"
 )
-def show_segment(visit: Reading, segment_id: PathSegment) -> Response:
+def show_segment(authenticated: ReadScope, segment_id: PathSegment) -> Response:
     """Show a segment's profile: what its typical member does, and how that differs from all contacts."""
-    return json_of(_profile(visit, _champion(visit), segment_id))
+    return json_response(_profile(authenticated, _champion(authenticated), segment_id))
 
 
 @router.get(
@@ -59,46 +59,46 @@ def show_segment(visit: Reading, segment_id: PathSegment) -> Response:
     summary="List a segment's contacts",
 )
 def list_segment_contacts(
-    visit: Reading, segment_id: PathSegment, limit: Limit = 100, cursor: Cursor = None
+    authenticated: ReadScope, segment_id: PathSegment, limit: LimitParam = 100, cursor: CursorParam = None
 ) -> Response:
     """List who is in a segment by the latest stored prediction, by contact id."""
-    _known(_champion(visit), segment_id)
+    _known(_champion(authenticated), segment_id)
     purpose = f"segment {segment_id}"
-    place: Any = visit.place(purpose, cursor)
-    rows = visit.store.contacts_of_segment(segment_id, limit=limit, after=place)
-    following = visit.cursor(purpose, rows[-1].contact_id) if len(rows) == limit else None
-    return json_of(SegmentContacts(contacts=[_member(row) for row in rows], next_cursor=following))
+    place: Any = authenticated.read_cursor(purpose, cursor)
+    rows = authenticated.store.contacts_of_segment(segment_id, limit=limit, after=place)
+    following = authenticated.next_cursor(purpose, rows[-1].contact_id) if len(rows) == limit else None
+    return json_response(SegmentContacts(contacts=[_member(row) for row in rows], next_cursor=following))
 
 
 @router.patch(
     "/segments/{segment_id}", response_model=SegmentProfile, operation_id="rename_segment", summary="Rename a segment"
 )
-@once
-def rename_segment(visit: Administering, segment_id: PathSegment, fields: SegmentFields) -> Response:
+@idempotent
+def rename_segment(authenticated: AdminScope, segment_id: PathSegment, fields: SegmentFields) -> Response:
     """Call a segment by a name of your own; retraining keeps it as long as the id lives."""
-    row = _champion(visit)
+    row = _champion(authenticated)
     _known(row, segment_id)
-    names = visit.store.segment_names()
+    names = authenticated.store.segment_names()
     called = {one["id"]: names.get(one["id"], one["name"]) for one in _listed(row)}
     taken = next((at for at, name in called.items() if at != segment_id and _same(name, fields.name)), None)
     if taken is not None:
         raise Conflict(f"Segment {taken} is called so already; names tell segments apart.")
-    visit.store.name_segment(segment_id, fields.name, at=now())
-    return json_of(_profile(visit, row, segment_id))
+    authenticated.store.name_segment(segment_id, fields.name, at=now())
+    return json_response(_profile(authenticated, row, segment_id))
 
 
 def _same(name: str, other: str | None) -> bool:
     return other is not None and name.casefold() == other.casefold()
 
 
-def _champion(visit: Visit) -> VersionRow:
+def _champion(authenticated: AuthenticatedRequest) -> VersionRow:
     """Find the catalogue's row of the version that answers.
 
     Raises:
         NoModelTrained: none does.
     """
-    champion = visit.store.champion(CAPABILITY, "")
-    row = None if champion is None else visit.store.version(CAPABILITY, "", champion.version)
+    champion = authenticated.store.champion(CAPABILITY, "")
+    row = None if champion is None else authenticated.store.version(CAPABILITY, "", champion.version)
     if row is None:
         raise NoModelTrained("No segments were found yet. Find them with `foretell train segmentation`.")
     return row
@@ -135,10 +135,10 @@ def _fields(one: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _profile(visit: Visit, row: VersionRow, segment_id: str) -> SegmentProfile:
+def _profile(authenticated: AuthenticatedRequest, row: VersionRow, segment_id: str) -> SegmentProfile:
     one = _known(row, segment_id)
     return SegmentProfile(
-        **_fields(one, visit.store.segment_names()),
+        **_fields(one, authenticated.store.segment_names()),
         generated_name=one["name"],
         traits=one["traits"],
         version=row.version,

@@ -5,11 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from starlette.responses import Response
 
-from gateway.context import Administering, Visit, created, json_of, now
-from gateway.idempotency import once
+from gateway.context import AdminScope, AuthenticatedRequest, created_response, json_response, now
+from gateway.idempotency import idempotent
 from gateway.sources.schemas import SecretRequest, SourceAnswer, SourceList, SourceRequest, SourceSecret
 from gateway.webhooks.secrets import stored_problems
-from gateway.webhooks.sources import address, new_secret, new_source
+from gateway.webhooks.sources import new_secret, new_source, source_url
 from shared.contracts.instants import instant_of
 from shared.contracts.rows import HOUR
 from shared.errors import Conflict, NotFound
@@ -22,45 +22,47 @@ SourceId = Annotated[str, Path(description="The source's id.", max_length=200)]
 @router.post(
     "/sources", response_model=SourceAnswer, status_code=201, operation_id="add_source", summary="Make a source"
 )
-@once
-def add_source(visit: Administering, asked: SourceRequest) -> Response:
+@idempotent
+def add_source(authenticated: AdminScope, body: SourceRequest) -> Response:
     """Make a source; its `url` is what the provider is told. The secrets are kept sealed and never shown again."""
-    reception = visit.gateway.reception.receiving
+    receiver = authenticated.gateway.webhook_queue.receiver
     source = new_source(
-        visit.caller.account,
-        asked.name,
-        reception.providers,
-        asked.provider,
-        secrets=[secret.get_secret_value() for secret in asked.secrets],
-        topics=asked.topics,
-        creates_contacts=asked.creates_contacts,
-        seal=reception.seal,
+        authenticated.caller.account,
+        body.name,
+        receiver.providers,
+        body.provider,
+        secrets=[secret.get_secret_value() for secret in body.secrets],
+        topics=body.topics,
+        creates_contacts=body.creates_contacts,
+        seal=receiver.seal,
         at=now(),
     )
-    visit.store.add_source(source)
-    return created(visit, _answer(visit, source), f"/sources/{source.source_id}")
+    authenticated.store.add_source(source)
+    return created_response(authenticated, _answer(authenticated, source), f"/sources/{source.source_id}")
 
 
 @router.get("/sources", response_model=SourceList, operation_id="list_sources", summary="List sources")
-def list_sources(visit: Administering) -> Response:
+def list_sources(authenticated: AdminScope) -> Response:
     """List the sources of this account."""
-    counts = visit.store.letter_counts()
-    return json_of(SourceList(sources=[_answer(visit, source, counts) for source in visit.store.sources()]))
+    counts = authenticated.store.letter_counts()
+    return json_response(
+        SourceList(sources=[_answer(authenticated, source, counts) for source in authenticated.store.sources()])
+    )
 
 
 @router.get("/sources/{source_id}", response_model=SourceAnswer, operation_id="show_source", summary="Show a source")
-def show_source(visit: Administering, source_id: SourceId) -> Response:
+def show_source(authenticated: AdminScope, source_id: SourceId) -> Response:
     """Show a source: its address, its secrets without themselves, and when it sent something last."""
-    return json_of(_answer(visit, _known(visit, source_id)))
+    return json_response(_answer(authenticated, _known(authenticated, source_id)))
 
 
 @router.delete("/sources/{source_id}", status_code=204, operation_id="delete_source", summary="Remove a source")
-@once
-def delete_source(visit: Administering, source_id: SourceId) -> Response:
+@idempotent
+def delete_source(authenticated: AdminScope, source_id: SourceId) -> Response:
     """Remove a source: whatever it sends from now on is answered 404. Events that it brought stay."""
-    _known(visit, source_id)
-    visit.store.remove_source(source_id)
-    visit.gateway.reception.receiving.book.forget(source_id)
+    _known(authenticated, source_id)
+    authenticated.store.remove_source(source_id)
+    authenticated.gateway.webhook_queue.receiver.source_cache.forget(source_id)
     return Response(status_code=204)
 
 
@@ -71,34 +73,38 @@ def delete_source(visit: Administering, source_id: SourceId) -> Response:
     operation_id="add_source_secret",
     summary="Rotate a secret",
 )
-@once
-def add_secret(visit: Administering, source_id: SourceId, asked: SecretRequest) -> Response:
+@idempotent
+def add_secret(authenticated: AdminScope, source_id: SourceId, body: SecretRequest) -> Response:
     """Give a source a further secret; the older ones go on being good for as long as you say."""
-    source, receiving, at = _known(visit, source_id), visit.gateway.reception.receiving, now()
-    if source.provider not in receiving.providers:
+    source, receiver, at = _known(authenticated, source_id), authenticated.gateway.webhook_queue.receiver, now()
+    if source.provider not in receiver.providers:
         raise Conflict("The provider of this source is not known to this version; remove the source.")
-    secret = new_secret(receiving.providers[source.provider], asked.secret.get_secret_value(), receiving.seal, at=at)
-    visit.store.add_source_secret(source_id, secret, others_expire_at=at + round(asked.overlap_hours * HOUR))
-    visit.gateway.reception.receiving.book.forget(source_id)
-    return created(visit, _answer(visit, _known(visit, source_id)), f"/sources/{source_id}")
+    secret = new_secret(receiver.providers[source.provider], body.secret.get_secret_value(), receiver.seal, at=at)
+    authenticated.store.add_source_secret(source_id, secret, others_expire_at=at + round(body.overlap_hours * HOUR))
+    authenticated.gateway.webhook_queue.receiver.source_cache.forget(source_id)
+    return created_response(
+        authenticated, _answer(authenticated, _known(authenticated, source_id)), f"/sources/{source_id}"
+    )
 
 
-def _known(visit: Visit, source_id: str) -> SourceRow:
-    source = visit.store.source(source_id)
+def _known(authenticated: AuthenticatedRequest, source_id: str) -> SourceRow:
+    source = authenticated.store.source(source_id)
     if source is None:
         raise NotFound("There is no source of this id in this account; GET /sources lists those that there are.")
     return source
 
 
-def _answer(visit: Visit, source: SourceRow, counts: dict[str, dict[str, int]] | None = None) -> SourceAnswer:
-    receiving = visit.gateway.reception.receiving
-    problems = {one.secret_id: one.sentence for one in stored_problems(source, receiving.providers, receiving.seal)}
-    letters = visit.store.letter_counts() if counts is None else counts
+def _answer(
+    authenticated: AuthenticatedRequest, source: SourceRow, counts: dict[str, dict[str, int]] | None = None
+) -> SourceAnswer:
+    receiver = authenticated.gateway.webhook_queue.receiver
+    problems = {one.secret_id: one.sentence for one in stored_problems(source, receiver.providers, receiver.seal)}
+    letters = authenticated.store.letter_counts() if counts is None else counts
     return SourceAnswer(
         id=source.source_id,
         name=source.name,
         provider=source.provider,
-        url=address(visit.gateway.settings.resolved_public_url(), source),
+        url=source_url(authenticated.gateway.settings.resolved_public_url(), source),
         creates_contacts=source.creates_contacts,
         topics=list(source.settings.get("topics", ())),
         secrets=[

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from gateway.webhooks import notes
 from gateway.webhooks.addresses import MAX_TEXT_CHARACTERS
-from gateway.webhooks.payload import Fields
+from gateway.webhooks.payload import PayloadReader
 from gateway.webhooks.provider import ItemRefused, Recipient
 from shared.contracts.contact import Zone
 from shared.values.missing import is_missing
@@ -106,7 +106,7 @@ class Amount(NamedTuple):
     """As it stands beside the number (`49,90 EUR`), or in a field of its own, which counts first."""
 
 
-def amount(fields: Fields, *names: str, currencies: Sequence[str], type_: str) -> Amount:
+def amount(fields: PayloadReader, *names: str, currencies: Sequence[str], type_: str) -> Amount:
     """Read the first of some fields that is there, in any usual spelling of money, and its currency.
 
     Args:
@@ -148,7 +148,7 @@ def _money(value: Any) -> Number:
     return read
 
 
-def currency(fields: Fields, *names: str) -> str | None:
+def currency(fields: PayloadReader, *names: str) -> str | None:
     """Read the first of some fields that is there: a currency's code of three letters, in any case."""
     for name in names:
         value = fields.raw(name)
@@ -175,7 +175,7 @@ def event_type_of(name: str) -> str:
         raise ItemRefused(str(error)) from error
 
 
-def zone(fields: Fields, name: str) -> str | None:
+def zone(fields: PayloadReader, name: str) -> str | None:
     """Read an IANA time zone; None where it is missing or none."""
     value = fields.raw(name)
     if is_missing(value):
@@ -187,7 +187,7 @@ def zone(fields: Fields, name: str) -> str | None:
         return None
 
 
-def recipient(fields: Fields, own_id: str, *, email: str | None, **others: str | None) -> Recipient:
+def recipient(fields: PayloadReader, own_id: str, *, email: str | None, **others: str | None) -> Recipient:
     """Say who it is that the account itself calls by an id.
 
     An account may use addresses as ids: in a dead letter such an id is only a hash by now, and is the address.
@@ -208,7 +208,7 @@ def recipient(fields: Fields, own_id: str, *, email: str | None, **others: str |
     return found
 
 
-def maybe_address(fields: Fields, name: str) -> str | None:
+def maybe_address(fields: PayloadReader, name: str) -> str | None:
     """Read an e-mail address, or the hash of one; None where it is missing or neither."""
     if is_missing(fields.raw(name)):
         return None

@@ -5,13 +5,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
-from gateway.webhooks.identity_resolution import Directory, Person
-from gateway.webhooks.normalize import Item, Refusal, Said
+from gateway.webhooks.identity_resolution import IdentityDirectory, Person
+from gateway.webhooks.normalize import NormalizedChange, NormalizedItem, Refusal
 from gateway.webhooks.notes import Note
 from gateway.webhooks.provider import Confirmation, IncomingErasure
 from shared.contracts.rows import ContactRow, EventRow
 
-Became = Literal["new", "duplicate", "ignored", "dead"]
+ItemStatus = Literal["new", "duplicate", "ignored", "dead"]
 
 UNKNOWN: Final = Refusal(
     "unknown_contact",
@@ -32,37 +32,37 @@ PLACEHOLDER_LEFT_OUT: Final = Note(
 )
 
 
-class Dead(NamedTuple):
+class DeadItem(NamedTuple):
     """An item that goes to the dead letters."""
 
-    item: Item
+    item: NormalizedItem
     refusal: Refusal
     person: Person | None
 
 
-class Noted(NamedTuple):
+class NotedItem(NamedTuple):
     """A note that goes to the dead letters, with the item where it helps."""
 
     note: Note
-    item: Item | None = None
+    item: NormalizedItem | None = None
     person: Person | None = None
     contact_ids: tuple[str, ...] = ()
     """Whom the note names."""
 
 
 @dataclass(slots=True)
-class Plan:
+class BatchPlan:
     """What is to be written, beside what the directory says of identities."""
 
     events: list[EventRow] = field(default_factory=list)
     contacts: list[ContactRow] = field(default_factory=list)
-    dead: list[Dead] = field(default_factory=list)
-    noted: list[Noted] = field(default_factory=list)
+    dead: list[DeadItem] = field(default_factory=list)
+    noted: list[NotedItem] = field(default_factory=list)
     confirmations: list[Confirmation] = field(default_factory=list)
-    counts: Counter[Became] = field(default_factory=Counter)
+    counts: Counter[ItemStatus] = field(default_factory=Counter)
 
 
-def planned(items: Sequence[Item], fresh: Collection[str], directory: Directory) -> Plan:
+def plan_batch(items: Sequence[NormalizedItem], fresh: Collection[str], directory: IdentityDirectory) -> BatchPlan:
     """Go through a batch in its order.
 
     Args:
@@ -70,30 +70,30 @@ def planned(items: Sequence[Item], fresh: Collection[str], directory: Directory)
         fresh: receipts and tokens that are told for the first time.
         directory: of everybody whom the batch is about; is changed.
     """
-    plan, left = Plan(), set(fresh)
+    plan, left = BatchPlan(), set(fresh)
     for item in items:
         plan.counts["ignored"] += item.ignored
-        if not item.said and item.token is not None and item.token not in left:
+        if not item.changes and item.token is not None and item.token not in left:
             plan.counts["duplicate"] += len(item.refusals)
             continue
         mine = left.intersection(item.receipts)
         left -= mine
-        died = Dead(item, item.refusals[0], None) if item.refusals else None
+        died = DeadItem(item, item.refusals[0], None) if item.refusals else None
         plan.counts["dead"] += len(item.refusals)
         person: Person | None = None
-        for said in item.said:
-            if isinstance(said.incoming, Confirmation):
-                plan.confirmations.append(said.incoming)  # told again, too: the visit before it may have failed
-            became = _placed(said, item, plan, directory) if said.receipt in mine else "duplicate"
+        for change in item.changes:
+            if isinstance(change.incoming, Confirmation):
+                plan.confirmations.append(change.incoming)  # told again, too: the visit before it may have failed
+            became = _plan_change(change, item, plan, directory) if change.receipt in mine else "duplicate"
             if isinstance(became, Refusal):
-                died = died or Dead(item, became, said.person)
+                died = died or DeadItem(item, became, change.person)
                 became = "dead"
-            person = person or said.person
+            person = person or change.person
             plan.counts[became] += 1
         if died is not None:
             plan.dead.append(died)
-        if item.notes and (mine or not item.said):
-            plan.noted.extend(Noted(note, item, person) for note in item.notes)
+        if item.notes and (mine or not item.changes):
+            plan.noted.extend(NotedItem(note, item, person) for note in item.notes)
     if not directory.merged:
         return plan
     plan.events = [row._replace(contact_id=directory.final(row.contact_id)) for row in plan.events]
@@ -101,29 +101,31 @@ def planned(items: Sequence[Item], fresh: Collection[str], directory: Directory)
     return plan
 
 
-def _placed(said: Said, item: Item, plan: Plan, directory: Directory) -> Became | Refusal:
-    if isinstance(said.incoming, Confirmation):
+def _plan_change(
+    change: NormalizedChange, item: NormalizedItem, plan: BatchPlan, directory: IdentityDirectory
+) -> ItemStatus | Refusal:
+    if isinstance(change.incoming, Confirmation):
         return "new"  # visited afterwards
-    assert said.person is not None  # noqa: S101 - everything else is about somebody
-    if isinstance(said.incoming, IncomingErasure):  # carried out before
-        return SHARED if directory.is_shared(said.person) else "new"
-    contact = directory.resolve(said.person)
+    assert change.person is not None  # noqa: S101 - everything else is about somebody
+    if isinstance(change.incoming, IncomingErasure):  # carried out before
+        return SHARED if directory.is_shared(change.person) else "new"
+    contact = directory.resolve(change.person)
     for note, contact_ids in directory.notes:
-        plan.noted.append(Noted(note, item, said.person, contact_ids))
+        plan.noted.append(NotedItem(note, item, change.person, contact_ids))
     directory.notes.clear()
     if contact is None:
-        if directory.is_erased(said.person):
-            plan.noted.append(Noted(ERASED))
+        if directory.is_erased(change.person):
+            plan.noted.append(NotedItem(ERASED))
             return "ignored"
-        if directory.is_shared(said.person):
+        if directory.is_shared(change.person):
             return SHARED
-        return PLACEHOLDER if said.person.has_placeholder else UNKNOWN
-    if said.person.has_placeholder:
-        plan.noted.append(Noted(PLACEHOLDER_LEFT_OUT))
-    if said.event is not None:
-        plan.events.append(said.event._replace(contact_id=contact))
-    elif said.contact is not None:
-        plan.contacts.append(said.contact._replace(contact_id=contact))
-    elif said.former is not None:
-        directory.merge(said.former, contact)
+        return PLACEHOLDER if change.person.has_placeholder else UNKNOWN
+    if change.person.has_placeholder:
+        plan.noted.append(NotedItem(PLACEHOLDER_LEFT_OUT))
+    if change.event is not None:
+        plan.events.append(change.event._replace(contact_id=contact))
+    elif change.contact is not None:
+        plan.contacts.append(change.contact._replace(contact_id=contact))
+    elif change.former is not None:
+        directory.merge(change.former, contact)
     return "new"

@@ -82,7 +82,7 @@ class Verdict(NamedTuple):
     """Name of the rule; None where none applies."""
 
 
-class Sighting(NamedTuple):
+class MessageEvent(NamedTuple):
     """An event as the others of its message see it: one that comes in, or one that is stored."""
 
     event_id: str
@@ -105,14 +105,14 @@ TIMED_REASONS: Final = ("after_delivery", "after_sending", "links_at_once")
 """Reasons that come from other events; an earlier one is told rather than a later one."""
 
 
-def own_verdict(type_: str, signals: Signals) -> Verdict:
+def verdict_on_event(type_: str, signals: Signals) -> Verdict:
     """Judge an event by what came with it.
 
-    >>> own_verdict("email_clicked", Signals(method="HEAD"))
+    >>> verdict_on_event("email_clicked", Signals(method="HEAD"))
     Verdict(human=False, reason='head_request')
-    >>> own_verdict("order_placed", Signals(user_agent="python-requests/2.32"))
+    >>> verdict_on_event("order_placed", Signals(user_agent="python-requests/2.32"))
     Verdict(human=True, reason='deed')
-    >>> own_verdict("form_submitted", Signals(user_agent="python-requests/2.32"))
+    >>> verdict_on_event("form_submitted", Signals(user_agent="python-requests/2.32"))
     Verdict(human=False, reason='program_agent')
     """
     if signals.machine is not None:
@@ -142,7 +142,7 @@ def own_verdict(type_: str, signals: Signals) -> Verdict:
     return Verdict(True, "usual_agent")
 
 
-def corrected(sightings: Iterable[Sighting]) -> dict[str, Verdict]:
+def verdicts_by_message(sightings: Iterable[MessageEvent]) -> dict[str, Verdict]:
     """Judge events by the others of the same message to the same contact.
 
     A verdict only ever turns from human or unknown to machine, so it does not matter in which order, how often
@@ -154,14 +154,14 @@ def corrected(sightings: Iterable[Sighting]) -> dict[str, Verdict]:
     Returns:
         By event id the verdicts that are other than the sightings say, of stored events too.
     """
-    messages: dict[tuple[str, str], list[Sighting]] = defaultdict(list)
+    messages: dict[tuple[str, str], list[MessageEvent]] = defaultdict(list)
     for one in sightings:
         if one.message_id is not None:
             messages[one.contact_id, one.message_id].append(one)
     found: dict[str, Verdict] = {}
     for told in messages.values():
-        for one, reason in _timed(told):
-            if (verdict := _worse(one.verdict, reason)) != one.verdict:
+        for one, reason in _timed_reasons(told):
+            if (verdict := _combined(one.verdict, reason)) != one.verdict:
                 found[one.event_id] = verdict
     return found
 
@@ -198,7 +198,7 @@ def _is_apple(ip: str | None) -> bool:
         return False
 
 
-def _timed(told: Sequence[Sighting]) -> list[tuple[Sighting, str]]:
+def _timed_reasons(told: Sequence[MessageEvent]) -> list[tuple[MessageEvent, str]]:
     """Tell which events of one message other events show to be a machine's, and by which rule."""
     delivered = sorted(one.occurred_at for one in told if one.type == DELIVERED)
     sent = sorted(one.occurred_at for one in told if one.type == SENT)
@@ -208,28 +208,28 @@ def _timed(told: Sequence[Sighting]) -> list[tuple[Sighting, str]]:
     for one in told:
         if one.type not in SUSPECTED:
             continue
-        if _follows(one.occurred_at, delivered, AFTER_DELIVERY):
+        if _is_after(one.occurred_at, delivered, AFTER_DELIVERY):
             found.append((one, "after_delivery"))
-        elif _follows(one.occurred_at, sent, AFTER_SENDING):
+        elif _is_after(one.occurred_at, sent, AFTER_SENDING):
             found.append((one, "after_sending"))
-        elif one.event_id in at_once or (one.type not in CLICKS and _beside(one.occurred_at, burst)):
+        elif one.event_id in at_once or (one.type not in CLICKS and _is_beside(one.occurred_at, burst)):
             found.append((one, "links_at_once"))
     return found
 
 
-def _beside(at: Microseconds, burst: Sequence[Microseconds]) -> bool:
+def _is_beside(at: Microseconds, burst: Sequence[Microseconds]) -> bool:
     """Whether all links were followed about then: an open or an unsubscription of that moment is no human's."""
     place = bisect_left(burst, at - APART)
     return place < len(burst) and burst[place] <= at + APART
 
 
-def _follows(at: Microseconds, instants: Sequence[Microseconds], within: Microseconds) -> bool:
+def _is_after(at: Microseconds, instants: Sequence[Microseconds], within: Microseconds) -> bool:
     """Tell whether one of the sorted instants lies so near that no human was that quick."""
     place = bisect_left(instants, at - within)
     return place < len(instants) and instants[place] <= at + BEFORE
 
 
-def _at_once(clicks: Iterable[Sighting]) -> set[str]:
+def _at_once(clicks: Iterable[MessageEvent]) -> set[str]:
     """Find clicks on different links too near to each other for one hand."""
     forward = sorted(clicks, key=lambda one: (one.occurred_at, one.link))
     found: set[str] = set()
@@ -244,7 +244,7 @@ def _at_once(clicks: Iterable[Sighting]) -> set[str]:
     return found
 
 
-def _worse(verdict: Verdict, reason: str) -> Verdict:
+def _combined(verdict: Verdict, reason: str) -> Verdict:
     """Take a timed reason into a verdict; what the event's own signals prove, and what the provider says, stays."""
     if verdict.reason in (FLAG, ONE_CLICK) or (verdict.human is False and verdict.reason not in TIMED_REASONS):
         return verdict
@@ -258,12 +258,12 @@ _TIMED_TYPES = SUSPECTED | {DELIVERED, SENT}
 """Types whose instants tell something of the other events of their message."""
 
 
-def with_own_verdict(row: EventRow, signals: Signals) -> EventRow:
+def with_verdict(row: EventRow, signals: Signals) -> EventRow:
     """Judge an event by what came with it, which is dropped then."""
-    return _with(row, own_verdict(row.type, signals))
+    return _with_given_verdict(row, verdict_on_event(row.type, signals))
 
 
-def distinct(new: Sequence[EventRow], stored: Iterable[EventRow]) -> list[EventRow]:
+def without_repeats(new: Sequence[EventRow], stored: Iterable[EventRow]) -> list[EventRow]:
     """Leave out what was told before under another id: a provider that tries again may give the same event a new one.
 
     Args:
@@ -301,7 +301,7 @@ def _content(row: EventRow) -> tuple[Any, ...]:
     return row.contact_id, row.type, row.occurred_at, *told
 
 
-def by_their_messages(new: Sequence[EventRow], stored: Iterable[EventRow]) -> tuple[list[EventRow], list[EventRow]]:
+def judge_by_message(new: Sequence[EventRow], stored: Iterable[EventRow]) -> tuple[list[EventRow], list[EventRow]]:
     """Judge events by the others of their messages.
 
     Args:
@@ -313,19 +313,21 @@ def by_their_messages(new: Sequence[EventRow], stored: Iterable[EventRow]) -> tu
     """
     coming = {_key(row): row for row in new}
     there = {_key(row): row for row in stored if _key(row) not in coming}
-    verdicts = corrected(_sighting(key, row) for key, row in (there | coming).items() if row.type in _TIMED_TYPES)
-    judged = [_with(row, verdicts[_key(row)]) if _key(row) in verdicts else row for row in new]
-    return judged, [_with(there[key], verdict) for key, verdict in verdicts.items() if key in there]
+    verdicts = verdicts_by_message(
+        _message_event(key, row) for key, row in (there | coming).items() if row.type in _TIMED_TYPES
+    )
+    judged = [_with_given_verdict(row, verdicts[_key(row)]) if _key(row) in verdicts else row for row in new]
+    return judged, [_with_given_verdict(there[key], verdict) for key, verdict in verdicts.items() if key in there]
 
 
 def _key(row: EventRow) -> str:
     return f"{row.contact_id}\n{row.event_id}"
 
 
-def _sighting(key: str, row: EventRow) -> Sighting:
+def _message_event(key: str, row: EventRow) -> MessageEvent:
     human = None if row.human is None else bool(row.human)
     reason = json.loads(row.properties).get(REASON_PROPERTY) if row.properties else None
-    return Sighting(
+    return MessageEvent(
         key,
         row.contact_id,
         row.message_id,
@@ -336,7 +338,7 @@ def _sighting(key: str, row: EventRow) -> Sighting:
     )
 
 
-def _with(row: EventRow, verdict: Verdict) -> EventRow:
+def _with_given_verdict(row: EventRow, verdict: Verdict) -> EventRow:
     if verdict.human is None and verdict.reason is None:
         return row
     properties = {**(json.loads(row.properties) if row.properties else {}), REASON_PROPERTY: verdict.reason}

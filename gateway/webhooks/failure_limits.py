@@ -10,26 +10,26 @@ from typing import Final
 from anyio import CapacityLimiter
 from limits import RateLimitItemPerMinute
 
-from gateway.rate_limits import MOST_ADDRESSES, Alone, Limits, neighbourhood
+from gateway.rate_limits import MAX_ADDRESSES, InMemoryLimiter, RateLimits, network_of
 from gateway.webhooks.provider import WebhookRefused
 from shared.errors import ForetellError, LimitReached
 
 POLICY: Final = "failed-webhooks"
-SUSPECTS_IN_LINE: Final = 8
+MAX_WAITING_SUSPECTS: Final = 8
 """Looking at one takes less than a millisecond; bodies that wait take memory."""
 RETRY_SECONDS: Final = 60
 
 
 @dataclass(slots=True)
-class Failures:
+class FailureLimits:
     """Counts failed proofs, and keeps those who fail too often in a line of their own."""
 
-    limits: Limits
+    limits: RateLimits
     """Counts addresses that name no source, together with wrong keys."""
     a_minute: int
     """How often a source may be failed from one address; 0: any number."""
     thread: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
-    _failed: Alone = field(default_factory=Alone)
+    _failed: InMemoryLimiter = field(default_factory=InMemoryLimiter)
 
     def is_suspect(self, source_id: str, address: str, *, remembered: bool) -> bool:
         """Whether a request is to stand in the line of those who failed too often.
@@ -43,15 +43,15 @@ class Failures:
             return True
         if not self.a_minute or not self._failed:
             return False
-        return self._failed.is_used_up(self._policy, _place(source_id, address))
+        return self._failed.is_used_up(self._policy, _limit_key(source_id, address))
 
-    def require_room(self) -> None:
+    def require_capacity(self) -> None:
         """Demand that the line of the suspects is short.
 
         Raises:
             LimitReached: it is not.
         """
-        if self.thread.statistics().tasks_waiting >= SUSPECTS_IN_LINE:
+        if self.thread.statistics().tasks_waiting >= MAX_WAITING_SUSPECTS:
             raise self._refusal()
 
     def count(self, error: ForetellError, source_id: str, address: str) -> None:
@@ -65,9 +65,9 @@ class Failures:
             return
         if not self.a_minute:
             return
-        if len(self._failed) > MOST_ADDRESSES:
-            self._failed.forget()
-        if not self._failed.hit_now(self._policy, _place(source_id, address)):
+        if len(self._failed) > MAX_ADDRESSES:
+            self._failed.reset()
+        if not self._failed.hit_sync(self._policy, _limit_key(source_id, address)):
             raise self._refusal() from error
 
     @property
@@ -84,5 +84,5 @@ class Failures:
         )
 
 
-def _place(source_id: str, address: str) -> str:
-    return f"{source_id} {neighbourhood(address)}"
+def _limit_key(source_id: str, address: str) -> str:
+    return f"{source_id} {network_of(address)}"

@@ -42,7 +42,7 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class Register:
+class RecipientHasher:
     """Turns recipients of one source into persons."""
 
     source_id: str
@@ -98,7 +98,7 @@ def _is_placeholder(address: str) -> bool:
 
 
 @dataclass(slots=True)
-class Directory:
+class IdentityDirectory:
     """Which contact each identity leads to, and what a batch changes in it, in the order of its items."""
 
     pointing: dict[Identity, str]

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Final
 
-from gateway.webhooks.batch_plan import ERASED, Became, Dead, Noted, Plan, planned
-from gateway.webhooks.bot_detection import by_their_messages, distinct, is_of_message
-from gateway.webhooks.identity_resolution import Directory, Person, Register
-from gateway.webhooks.normalize import Item, Preparation
+from gateway.webhooks.batch_plan import ERASED, BatchPlan, DeadItem, ItemStatus, NotedItem, plan_batch
+from gateway.webhooks.bot_detection import is_of_message, judge_by_message, without_repeats
+from gateway.webhooks.identity_resolution import IdentityDirectory, Person, RecipientHasher
+from gateway.webhooks.normalize import NormalizedItem, Normalizer
 from gateway.webhooks.notes import LEFT_OUT
 from gateway.webhooks.provider import Confirmation, IncomingErasure, Provider
 from gateway.webhooks.redaction import hashes_in, redacted_json
@@ -20,21 +20,21 @@ from shared.contracts.rows import ContactRow, EventRow, Microseconds
 from shared.errors import Conflict, StoreUnavailable
 from shared.store import AccountStore, DeadLetterRow, Identity, SourceRow
 
-NOTES: Final = frozenset(
+NOTE_REASONS: Final = frozenset(
     {LEFT_OUT, "address_moved", "id_moved", "address_shared", "erased_contact", "placeholder_left_out"}
 )
 """Reasons of letters that say something of an item that was taken, or skipped."""
 
 
-class _Merges(Exception):
+class _MergeNeeded(Exception):
     """Contacts are to become one, which no other writer may disturb."""
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class IntakeResult:
     """What became of a batch."""
 
-    counts: Counter[Became]
+    counts: Counter[ItemStatus]
     letters: tuple[DeadLetterRow, ...]
     confirmations: tuple[Confirmation, ...]
     notes: Counter[str] = field(default_factory=Counter)
@@ -47,9 +47,9 @@ class Intake:
 
     store: AccountStore
     source: SourceRow
-    register: Register
+    recipient_hasher: RecipientHasher
 
-    def take(self, items: Sequence[Item], *, at: Microseconds) -> Taken:
+    def take(self, items: Sequence[NormalizedItem], *, at: Microseconds) -> IntakeResult:
         """Store what is new; committed when this returns.
 
         Args:
@@ -60,10 +60,10 @@ class Intake:
             NotFound: the source or its account was removed.
             StoreUnavailable: nothing was stored.
         """
-        self._erase_asked(items, at)
+        self._erase_requested(items, at)
         receipts = {receipt for item in items for receipt in item.receipts}
 
-        def work(together: AccountStore) -> tuple[Directory, Taken]:
+        def work(together: AccountStore) -> tuple[IdentityDirectory, IntakeResult]:
             together.hold_source(self.source.source_id, received_at=at)
             fresh = together.add_receipts(self.source.source_id, receipts, at=at)
             directory, taken = self._written(together, items, fresh, at)
@@ -72,7 +72,7 @@ class Intake:
 
         return self._committed(work)
 
-    def retry(self, letter: DeadLetterRow, item: Item, *, at: Microseconds) -> Taken:
+    def retry(self, letter: DeadLetterRow, item: NormalizedItem, *, at: Microseconds) -> IntakeResult:
         """Take a dead letter once more: it goes when it is taken, else it says why it is not.
 
         Args:
@@ -83,12 +83,12 @@ class Intake:
         Returns:
             With letters where it stays one.
         """
-        self._erase_asked([item], at)
+        self._erase_requested([item], at)
 
-        def work(together: AccountStore) -> tuple[Directory, Taken]:
+        def work(together: AccountStore) -> tuple[IdentityDirectory, IntakeResult]:
             # Its receipts were noted when it came first; its events are known by their ids.
             directory, taken = self._written(together, [item], item.receipts, at)
-            dead = next((one for one in taken.letters if one.reason not in NOTES), None)
+            dead = next((one for one in taken.letters if one.reason not in NOTE_REASONS), None)
             if dead is not None:
                 together.put_dead_letters([letter._replace(reason=dead.reason, detail=dead.detail, times=0)])
                 return directory, taken
@@ -100,28 +100,28 @@ class Intake:
 
         return self._committed(work)
 
-    def _committed(self, work: Callable[[AccountStore], tuple[Directory, Taken]]) -> Taken:
+    def _committed(self, work: Callable[[AccountStore], tuple[IdentityDirectory, IntakeResult]]) -> IntakeResult:
         """Do the work in one transaction; once more and alone where it turns out that contacts are to be merged."""
         try:
             with self.store.transaction() as together:
                 directory, taken = work(together)
-        except _Merges:
+        except _MergeNeeded:
             with self.store.transaction(alone=True) as together:
                 directory, taken = work(together)
         self._forget_merged(directory)
         return taken
 
-    def _erase_asked(self, items: Sequence[Item], at: Microseconds) -> None:
+    def _erase_requested(self, items: Sequence[NormalizedItem], at: Microseconds) -> None:
         """Erase before anything is noted: killed in between, it is told again and done again."""
-        asked = [said for item in items for said in item.said if isinstance(said.incoming, IncomingErasure)]
+        asked = [change for item in items for change in item.changes if isinstance(change.incoming, IncomingErasure)]
         if not asked:
             return
-        known = self.store.known_receipts(self.source.source_id, {said.receipt for said in asked})
-        persons = [said.person for said in asked if said.receipt not in known and said.person is not None]
+        known = self.store.known_receipts(self.source.source_id, {change.receipt for change in asked})
+        persons = [change.person for change in asked if change.receipt not in known and change.person is not None]
         directory = read_directory(self.store, persons, creates=False)
         found = [(directory.find(person), person) for person in persons if not directory.is_shared(person)]
         for contact in sorted({contact for contact, _ in found if contact is not None}):
-            self.store.erase_contact(contact, at=at, identity_key=self.register.key)
+            self.store.erase_contact(contact, at=at, identity_key=self.recipient_hasher.key)
         # What is told of the person in the same request, or comes late, would make somebody who is not known yet.
         lead_there = {
             identity
@@ -132,16 +132,16 @@ class Intake:
         self.store.forget_identities(lead_there, at=at)
 
     def _written(
-        self, together: AccountStore, items: Sequence[Item], fresh: Collection[str], at: Microseconds
-    ) -> tuple[Directory, Taken]:
-        told = [said for item in items for said in item.said if said.receipt in fresh]
-        persons = [person for said in told for person in (said.person, said.former) if person is not None]
+        self, together: AccountStore, items: Sequence[NormalizedItem], fresh: Collection[str], at: Microseconds
+    ) -> tuple[IdentityDirectory, IntakeResult]:
+        told = [change for item in items for change in item.changes if change.receipt in fresh]
+        persons = [person for change in told for person in (change.person, change.former) if person is not None]
         directory = read_directory(together, persons, creates=self.source.creates_contacts)
-        plan = planned(items, fresh, directory)
+        plan = plan_batch(items, fresh, directory)
         made = [ContactRow(contact) for contact in directory.created]
         if directory.merged:
             if not together.is_alone:
-                raise _Merges
+                raise _MergeNeeded
             together.put_contacts(made, recorded_at=at, lifts=False)
             for former, into in directory.merged:
                 together.merge_contacts(former, into, at=at)
@@ -158,7 +158,7 @@ class Intake:
         events = self._judged(together, plan.events)
         added = together.add_events(events)
         repeated, gone = len(plan.events) - len(events) + added.count(False), added.count(None)
-        plan.noted += [Noted(ERASED)] * (erased + gone)
+        plan.noted += [NotedItem(ERASED)] * (erased + gone)
         erased += gone
         plan.counts.update({"new": -repeated - erased, "duplicate": repeated, "ignored": erased})
         return directory, self._taken(plan, at)
@@ -168,34 +168,34 @@ class Intake:
         named = [row for row in rows if is_of_message(row)]
         contacts, messages = {row.contact_id for row in named}, {str(row.message_id) for row in named}
         stored = list(together.message_events(contacts, messages))
-        judged, corrected = by_their_messages(distinct(rows, stored), stored)
+        judged, corrected = judge_by_message(without_repeats(rows, stored), stored)
         together.correct_verdicts(corrected)
         return judged
 
-    def _taken(self, plan: Plan, at: Microseconds) -> Taken:
+    def _taken(self, plan: BatchPlan, at: Microseconds) -> IntakeResult:
         letters: dict[str, DeadLetterRow] = {}
         for letter in (*(self._letter(dead, at) for dead in plan.dead), *(self._note(one, at) for one in plan.noted)):
             before = letters.get(letter.dead_letter_id)
             letters[letter.dead_letter_id] = letter._replace(times=letter.times + (before.times if before else 0))
         notes = Counter(one.note.reason for one in plan.noted)
-        return Taken(plan.counts, tuple(letters.values()), tuple(plan.confirmations), notes)
+        return IntakeResult(plan.counts, tuple(letters.values()), tuple(plan.confirmations), notes)
 
-    def _note(self, noted: Noted, at: Microseconds) -> DeadLetterRow:
+    def _note(self, noted: NotedItem, at: Microseconds) -> DeadLetterRow:
         """Write a note: the same of another item is the same letter, with the newest item as its sample."""
         reason, detail = noted.note
         digest = blake2b(f"{self.source.source_id}\n{reason}\n{detail}".encode(), digest_size=12).hexdigest()
         # So that an erasure finds it by whom it names, as it finds the others.
         named = {"contact_ids": [{"contact_id": one} for one in noted.contact_ids]} if noted.contact_ids else None
-        text = redacted_json(named, self.register.address_hash)
+        text = redacted_json(named, self.recipient_hasher.address_hash)
         if noted.item is not None and named is None:
-            text = redacted_json(noted.item.raw, self.register.address_hash)
+            text = redacted_json(noted.item.raw, self.recipient_hasher.address_hash)
         recipient = noted.person.hash or None if noted.person is not None else next(hashes_in(text), None)
         source = self.source
         return DeadLetterRow(f"dl_{digest}", source.source_id, source.provider, reason, detail, text, recipient, at)
 
-    def _letter(self, dead: Dead, at: Microseconds) -> DeadLetterRow:
+    def _letter(self, dead: DeadItem, at: Microseconds) -> DeadLetterRow:
         """Write the letter; the same item twice is the same letter."""
-        text = redacted_json(dead.item.raw, self.register.address_hash)
+        text = redacted_json(dead.item.raw, self.recipient_hasher.address_hash)
         digest = blake2b(f"{self.source.source_id}\n{text}".encode(), digest_size=12).hexdigest()
         return DeadLetterRow(
             f"dl_{digest}",
@@ -208,14 +208,14 @@ class Intake:
             at,
         )
 
-    def _forget_merged(self, directory: Directory) -> None:
+    def _forget_merged(self, directory: IdentityDirectory) -> None:
         """Take contacts that are no more off the lists of predictions, which lie in another database."""
         if directory.merged:
             with suppress(StoreUnavailable):
                 self.store.forget_latest([former for former, _ in directory.merged])
 
 
-def read_directory(store: AccountStore, persons: Iterable[Person], *, creates: bool) -> Directory:
+def read_directory(store: AccountStore, persons: Iterable[Person], *, creates: bool) -> IdentityDirectory:
     """Read whom the store knows of some persons; joins an open transaction."""
     persons = list(persons)
     pointing = store.contacts_of({identity for person in persons for identity in person.hashes})
@@ -223,7 +223,7 @@ def read_directory(store: AccountStore, persons: Iterable[Person], *, creates: b
     contacts = store.known_contacts({name for name in named if name}) if named else set()
     claims = store.claims_on({identity for identity in pointing if identity[0] == "email"})
     living = store.known_contacts({contact for claimed in claims.values() for contact in claimed}) if claims else set()
-    directory = Directory({**pointing}, contacts, frozenset(), creates=creates)
+    directory = IdentityDirectory({**pointing}, contacts, frozenset(), creates=creates)
     directory.claims = {identity: claimed & living for identity, claimed in claims.items()}
     unknown: set[Identity] = {
         identity
@@ -239,7 +239,7 @@ PAGE: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Retrying:
+class DeadLetterRetry:
     """Dead letters of an account tried again; at the API and on the command line."""
 
     store: AccountStore
@@ -258,8 +258,8 @@ class Retrying:
         intake = intake_of(self.store, source, self.identity_key)
         # What the provider says without an instant of its own happened when it came.
         came = instant_of(letter.received_at)
-        preparation = Preparation(self.providers[source.provider], intake.register, came, at)
-        return not intake.retry(letter, preparation.item(json.loads(letter.payload)), at=at).letters
+        normalizer = Normalizer(self.providers[source.provider], intake.recipient_hasher, came, at)
+        return not intake.retry(letter, normalizer.item(json.loads(letter.payload)), at=at).letters
 
     def retry_all(self, *, source_id: str | None, reason: str | None, at: Microseconds) -> tuple[int, int]:
         """Take all letters once more, of one source or reason where given.
@@ -282,4 +282,4 @@ class Retrying:
 
 def intake_of(store: AccountStore, source: SourceRow, identity_key: bytes) -> Intake:
     """Make the intake of a source."""
-    return Intake(store, source, Register(source.source_id, source.name, identity_key))
+    return Intake(store, source, RecipientHasher(source.source_id, source.name, identity_key))

@@ -31,7 +31,7 @@ class _Unreadable(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Damaged:
+class DamagedItem:
     """An item that cannot be taken as it came."""
 
     reason: str
@@ -44,7 +44,7 @@ def items(body: bytes) -> list[Any]:
     """Take a body apart: an array of items, one item alone, or one item a line.
 
     Returns:
-        JSON values, and `Damaged` in the place of each that is none.
+        JSON values, and `DamagedItem` in the place of each that is none.
 
     Raises:
         BadRequest: nobody can tell where its items end.
@@ -91,11 +91,11 @@ def envelope(body: bytes, name: str) -> tuple[Mapping[str, Any], list[Any] | Non
     return (beside, found) if isinstance(found, list) else (read, None)
 
 
-def one(body: bytes) -> Any:
+def single_item(body: bytes) -> Any:
     """Read a body that is one item.
 
     Returns:
-        The value, or `Damaged`.
+        The value, or `DamagedItem`.
 
     Raises:
         BadRequest: it ends in the middle.
@@ -129,16 +129,16 @@ def lenient(body: bytes, *, keeps_damage: bool = False) -> Any:
         return None
 
 
-def applied(change: Callable[[Any], Any], item: Any) -> Any:
+def map_item(change: Callable[[Any], Any], item: Any) -> Any:
     """Change an item, or what is left of a damaged one."""
-    return Damaged(item.reason, change(item.readable)) if isinstance(item, Damaged) else change(item)
+    return DamagedItem(item.reason, change(item.readable)) if isinstance(item, DamagedItem) else change(item)
 
 
 def _item(raw: bytes) -> Any:
     try:
         return _read(raw)
     except _Unreadable as error:
-        return Damaged(str(error), lenient(raw))
+        return DamagedItem(str(error), lenient(raw))
 
 
 def _read(raw: bytes) -> Any:

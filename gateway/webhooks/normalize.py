@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from gateway.events.writes import FURTHEST_AHEAD
-from gateway.webhooks.bot_detection import with_own_verdict
-from gateway.webhooks.identity_resolution import Person, Register
-from gateway.webhooks.json_items import Damaged
+from gateway.events.writes import MAX_AHEAD
+from gateway.webhooks.bot_detection import with_verdict
+from gateway.webhooks.identity_resolution import Person, RecipientHasher
+from gateway.webhooks.json_items import DamagedItem
 from gateway.webhooks.notes import Note, collected
 from gateway.webhooks.provider import (
     Confirmation,
@@ -36,7 +36,7 @@ from shared.ingest import contact_row, event_row
 log = logging.getLogger(__name__)
 
 _MAX_KEY: Final = 200
-_SOMEBODY: Final = "?"
+_PLACEHOLDER_ID: Final = "?"
 """Stands for a contact that is not known yet."""
 _CONTACT_ID: TypeAdapter[str] = TypeAdapter(ContactId)
 
@@ -52,7 +52,7 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class NormalizedChange:
     """One thing that an item says."""
 
     receipt: str
@@ -64,12 +64,12 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class NormalizedItem:
     """An item and everything that it says."""
 
     raw: Any
     """As it was read."""
-    said: tuple[Said, ...] = ()
+    changes: tuple[NormalizedChange, ...] = ()
     ignored: int = 0
     """How much of it says nothing about a contact."""
     refusals: tuple[Refusal, ...] = ()
@@ -82,45 +82,45 @@ class Item:
     @property
     def receipts(self) -> set[str]:
         """List what is noted so that it is not taken twice."""
-        told = {said.receipt for said in self.said}
+        told = {change.receipt for change in self.changes}
         return told if self.token is None else {*told, self.token}
 
 
 @dataclass(frozen=True, slots=True)
-class Preparation:
+class Normalizer:
     """What is the same for all items of a request."""
 
     provider: Provider
-    register: Register
+    recipient_hasher: RecipientHasher
     received_at: datetime
     recorded_at: Microseconds
 
-    def item(self, raw: Any) -> Item:
+    def item(self, raw: Any) -> NormalizedItem:
         """Translate and check one item, each part alone; whatever is wrong with it, no other item is harmed."""
-        if isinstance(raw, Damaged):
+        if isinstance(raw, DamagedItem):
             refusal = Refusal("unreadable_item", raw.reason)
-            return Item(raw.readable, refusals=(refusal,), token=self._token(raw.readable))
+            return NormalizedItem(raw.readable, refusals=(refusal,), token=self._token(raw.readable))
         with collected() as noted:
             parts = self._parts(raw)
-        said = tuple(part for part in parts if isinstance(part, Said))
+        changes = tuple(part for part in parts if isinstance(part, NormalizedChange))
         refusals = tuple(part for part in parts if isinstance(part, Refusal))
-        ignored = len(parts) - len(said) - len(refusals)
-        return Item(raw, said, ignored, refusals, tuple(noted), self._token(raw))
+        ignored = len(parts) - len(changes) - len(refusals)
+        return NormalizedItem(raw, changes, ignored, refusals, tuple(noted), self._token(raw))
 
-    def _parts(self, raw: Any) -> list[Said | Refusal | Ignored]:
+    def _parts(self, raw: Any) -> list[NormalizedChange | Refusal | Ignored]:
         try:
             incoming = self.provider.translate(raw, received_at=self.received_at)
         except Exception as error:
             return [_refusal(error)]
         return [self._part(one) for one in incoming]
 
-    def _part(self, incoming: Incoming) -> Said | Refusal | Ignored:
+    def _part(self, incoming: Incoming) -> NormalizedChange | Refusal | Ignored:
         if isinstance(incoming, Ignored):
             return incoming
         if isinstance(incoming, Refused):
             return Refusal("item_refused", incoming.reason)
         try:
-            return self._said(incoming)
+            return self._change(incoming)
         except Exception as error:
             return _refusal(error)
 
@@ -129,19 +129,21 @@ class Preparation:
         token = raw.get(getattr(self.provider, "spends", None)) if isinstance(raw, dict) else None
         return short_key(token) if isinstance(token, str) else None
 
-    def _said(self, incoming: IncomingEvent | IncomingContact | IncomingMerge | IncomingErasure | Confirmation) -> Said:
+    def _change(
+        self, incoming: IncomingEvent | IncomingContact | IncomingMerge | IncomingErasure | Confirmation
+    ) -> NormalizedChange:
         receipt = short_key(incoming.receipt)
         if isinstance(incoming, Confirmation):
-            return Said(receipt, incoming)
-        person = self._person(incoming.recipient.contact_id, self.register.person(incoming.recipient))
+            return NormalizedChange(receipt, incoming)
+        person = self._person(incoming.recipient.contact_id, self.recipient_hasher.person(incoming.recipient))
         if isinstance(incoming, IncomingEvent):
-            return Said(receipt, incoming, person, event=self._event(incoming))
+            return NormalizedChange(receipt, incoming, person, event=self._event(incoming))
         if isinstance(incoming, IncomingContact):
-            return Said(receipt, incoming, person, contact=self._contact(incoming))
+            return NormalizedChange(receipt, incoming, person, contact=self._contact(incoming))
         if isinstance(incoming, IncomingMerge):
-            former = self._person(incoming.former.contact_id, self.register.person(incoming.former))
-            return Said(receipt, incoming, person, former)
-        return Said(receipt, incoming, person)
+            former = self._person(incoming.former.contact_id, self.recipient_hasher.person(incoming.former))
+            return NormalizedChange(receipt, incoming, person, former)
+        return NormalizedChange(receipt, incoming, person)
 
     def _person(self, contact_id: str | None, person: Person) -> Person:
         if contact_id is not None:
@@ -150,9 +152,9 @@ class Preparation:
 
     def _event(self, event: IncomingEvent) -> EventRow:
         given = EventInput(
-            contact_id=_SOMEBODY,
+            contact_id=_PLACEHOLDER_ID,
             # Not the provider's name: what is unique within one source may be told by another one of it, too.
-            id=short_key(f"{self.register.source_name}:{event.receipt}"),
+            id=short_key(f"{self.recipient_hasher.source_name}:{event.receipt}"),
             type=event.type,
             occurred_at=event.occurred_at,
             value=event.value,
@@ -164,23 +166,23 @@ class Preparation:
         )
         row = event_row(given, recorded_at=self.recorded_at)
         self._refuse_future(row.occurred_at)
-        return with_own_verdict(row, event.signals)
+        return with_verdict(row, event.signals)
 
     def _contact(self, contact: IncomingContact) -> ContactRow:
         since: Mapping[str, Any] = {"valid_from": contact.occurred_at}
         given = ContactInput.model_validate(
             {
-                "id": _SOMEBODY,
+                "id": _PLACEHOLDER_ID,
                 "attributes": {name: {"value": value, **since} for name, value in contact.attributes.items()},
                 "timezone": contact.timezone,
                 "created_at": contact.created_at,
             }
         )
         self._refuse_future(microseconds(contact.occurred_at))
-        return contact_row(given, recorded_at=self.recorded_at, identity_key=self.register.key)
+        return contact_row(given, recorded_at=self.recorded_at, identity_key=self.recipient_hasher.key)
 
     def _refuse_future(self, at: Microseconds) -> None:
-        if at > self.recorded_at + FURTHEST_AHEAD:
+        if at > self.recorded_at + MAX_AHEAD:
             raise ItemRefused("It lies more than a day in the future; is the clock right?")
 
 

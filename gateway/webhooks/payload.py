@@ -29,15 +29,15 @@ _LATEST_IN_SECONDS: Final = 100_000_000_000
 _LATEST_IN_MILLISECONDS: Final = 100_000_000_000_000
 
 
-def listed(read: Any) -> list[Any]:
+def as_list(read: Any) -> list[Any]:
     """Take a list of items, or one item alone, as a list."""
     return read if isinstance(read, list) else [read]
 
 
-class Fields:
+class PayloadReader:
     """An object of foreign JSON, read field by field.
 
-    >>> Fields({"id": 7, "tag": ""}).text("id"), Fields({"tag": ""}).maybe_text("tag")
+    >>> Fields({"id": 7, "tag": ""}).text("id"), PayloadReader({"tag": ""}).maybe_text("tag")
     ('7', None)
     """
 
@@ -65,7 +65,7 @@ class Fields:
         """Take a field as it is; None where it is missing."""
         return self._item.get(name)
 
-    def inner(self, name: str) -> "Fields":
+    def inner(self, name: str) -> "PayloadReader":
         """Read an object inside; where it is missing or null, an empty one.
 
         Raises:
@@ -73,7 +73,7 @@ class Fields:
         """
         value = self._item.get(name)
         # PHP writes an empty object as an empty list.
-        return Fields({} if value is None or value in ("", []) else value, f"{self._path}{name}.")
+        return PayloadReader({} if value is None or value in ("", []) else value, f"{self._path}{name}.")
 
     def mapping(self, name: str) -> Mapping[str, Any]:
         """Take an object inside as it is; where it is missing or null, an empty one.
@@ -250,7 +250,7 @@ class Fields:
         value = self._item.get(name)
         if isinstance(value, list) and len(value) > MAX_TAGS:
             self.left_out(name, f"lists more than {MAX_TAGS} tags")
-        read = [Fields({name: one}, self._path).fact(name) for one in listed(value)[:MAX_TAGS]]
+        read = [PayloadReader({name: one}, self._path).fact(name) for one in as_list(value)[:MAX_TAGS]]
         return [tag for tag in read if tag is not None]
 
     def _number(self, name: str) -> float:
@@ -279,10 +279,10 @@ def _is_web(text: str) -> bool:
     return text.strip().lower().startswith(("http:", "https:"))
 
 
-def known(**facts: Any) -> dict[str, Any]:
+def without_missing(**facts: Any) -> dict[str, Any]:
     """Leave out what was not told.
 
-    >>> known(status=None, tags=[], first=False)
+    >>> without_missing(status=None, tags=[], first=False)
     {'first': False}
     """
     return {name: fact for name, fact in facts.items() if fact is not None and fact != []}

@@ -15,11 +15,11 @@ import yarl
 from anyio import CapacityLimiter, to_thread
 
 from gateway.metrics import GatewayMetrics
-from gateway.webhooks.failure_limits import Failures
-from gateway.webhooks.intake import Taken, intake_of
-from gateway.webhooks.normalize import Preparation
+from gateway.webhooks.failure_limits import FailureLimits
+from gateway.webhooks.intake import IntakeResult, intake_of
+from gateway.webhooks.normalize import Normalizer
 from gateway.webhooks.provider import Confirmation, Provider, SignedRequest, WebhookRefused
-from gateway.webhooks.source_cache import KnownSource, SourceBook
+from gateway.webhooks.source_cache import CachedSource, SourceCache
 from shared.contracts.instants import microseconds
 from shared.contracts.rows import Microseconds
 from shared.contracts.sealed import Seal
@@ -31,28 +31,28 @@ _ABSENT: Final = "There is no such source: copy its address again, or list them 
 
 
 @dataclass(frozen=True, slots=True)
-class Receiving:
+class WebhookReceiver:
     """Everything between a request and the store; called from threads."""
 
     database: Database
-    book: SourceBook
+    source_cache: SourceCache
     providers: Mapping[str, Provider]
     identity_key: bytes
     seal: Seal
 
-    def known(self, provider: str, source_id: str, at: Microseconds) -> KnownSource:
+    def known(self, provider: str, source_id: str, at: Microseconds) -> CachedSource:
         """Find a source by its whole address.
 
         Raises:
             NotFound: there is none, or it is another provider's; the same words for both.
             StoreUnavailable: nobody can say.
         """
-        known = self.book.source(source_id, at)
+        known = self.source_cache.source(source_id, at)
         if known is None or known.row.provider != provider or provider not in self.providers:
             raise NotFound(_ABSENT)
         return known
 
-    def receive(self, known: KnownSource, request: SignedRequest) -> Taken:
+    def receive(self, known: CachedSource, request: SignedRequest) -> IntakeResult:
         """Verify a request and take what is new in it; committed when this returns.
 
         Raises:
@@ -66,18 +66,18 @@ class Receiving:
         if len(items) > MAX_ITEMS:
             raise BadRequest(f"A request carries at most {MAX_ITEMS:,} items; send it in several.")
         intake = intake_of(self.database.of(known.row.account), known.row, self.identity_key)
-        preparation = Preparation(provider, intake.register, request.received_at, at)
-        return intake.take([preparation.item(item) for item in items], at=at)
+        normalizer = Normalizer(provider, intake.recipient_hasher, request.received_at, at)
+        return intake.take([normalizer.item(item) for item in items], at=at)
 
 
 log = logging.getLogger(__name__)
 
-VISIT_SECONDS: Final = 10.0
+CONFIRM_SECONDS: Final = 10.0
 """Amazon waits for 15 seconds in all."""
 _ENOUGH_BYTES: Final = 4_096
 
 
-async def visited(client: aiohttp.ClientSession, confirmation: Confirmation, source: str) -> None:
+async def confirm_url(client: aiohttp.ClientSession, confirmation: Confirmation, source: str) -> None:
     """Visit an address, before the request that named it is answered: what fails, the provider sends again.
 
     Args:
@@ -88,7 +88,7 @@ async def visited(client: aiohttp.ClientSession, confirmation: Confirmation, sou
     Raises:
         UpstreamUnavailable: it does not answer, or with anything but 200.
     """
-    limit = aiohttp.ClientTimeout(total=VISIT_SECONDS)
+    limit = aiohttp.ClientTimeout(total=CONFIRM_SECONDS)
     url = yarl.URL(confirmation.url, encoded=True)
     try:
         async with client.get(url, allow_redirects=False, timeout=limit) as answer:
@@ -102,12 +102,12 @@ async def visited(client: aiohttp.ClientSession, confirmation: Confirmation, sou
     log.info("webhooks.confirmed", extra={"source": source})
 
 
-VERIFYING_THREADS: Final = 8
-THREADS_OF_A_SOURCE: Final = 2
+MAX_THREADS: Final = 8
+MAX_THREADS_PER_SOURCE: Final = 2
 """Its batches take turns in the store anyway: one is stored while the next is verified."""
-MOST_WAITING: Final = 200
+MAX_WAITING: Final = 200
 """Beyond that a provider is asked to come again: bodies that wait take memory."""
-MOST_WAITING_OF_A_SOURCE: Final = 50
+MAX_WAITING_PER_SOURCE: Final = 50
 
 Found = TypeVar("Found")
 
@@ -122,38 +122,38 @@ class TooBusy(ForetellError):
 
 
 @dataclass(slots=True)
-class _Line:
+class _SourceQueue:
     """Those of one source who are served or wait; gone with the last of them."""
 
-    places: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(THREADS_OF_A_SOURCE))
+    places: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(MAX_THREADS_PER_SOURCE))
     inside: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Reception:
+class WebhookQueue:
     """Takes requests one by one, some at a time, of each source a few."""
 
-    receiving: Receiving
+    receiver: WebhookReceiver
     client: aiohttp.ClientSession
     """Visits addresses that are to be confirmed."""
     metrics: GatewayMetrics
     threads: CapacityLimiter
-    failures: Failures
-    most_waiting: int = MOST_WAITING
-    _lines: dict[str, _Line] = field(default_factory=dict)
+    failures: FailureLimits
+    most_waiting: int = MAX_WAITING
+    _lines: dict[str, _SourceQueue] = field(default_factory=dict)
 
-    def require_room(self, source_id: str, address: str) -> None:
+    def require_capacity(self, source_id: str, address: str) -> None:
         """Send a caller away who failed too often where many such wait; asked before the body is read.
 
         Raises:
             LimitReached: wait.
         """
         if self._is_suspect(source_id, address):
-            self.failures.require_room()
+            self.failures.require_capacity()
 
     async def take(
         self, provider: str, source_id: str, request: SignedRequest, facts: dict[str, Any], *, address: str = ""
-    ) -> Taken:
+    ) -> IntakeResult:
         """Verify and store a request; committed when this returns.
 
         Args:
@@ -179,7 +179,7 @@ class Reception:
         for became, number in taken.counts.items():
             self.metrics.webhooks.labels(provider, became).inc(number)
         for confirmation in taken.confirmations:
-            await visited(self.client, confirmation, facts["source"])
+            await confirm_url(self.client, confirmation, facts["source"])
         return taken
 
     async def require(self, provider: str, source_id: str, at: int, *, address: str = "") -> None:
@@ -189,13 +189,13 @@ class Reception:
             NotFound: there is none.
             LimitReached: the caller asked for too many that there are not.
         """
-        await self._served(source_id, address, partial(self.receiving.known, provider, source_id, at))
+        await self._served(source_id, address, partial(self.receiver.known, provider, source_id, at))
 
     async def _served(self, source_id: str, address: str, work: Callable[[], Found]) -> Found:
         """Work in a thread when it is this source's turn, and count what fails."""
         try:
             if self._is_suspect(source_id, address):
-                self.failures.require_room()
+                self.failures.require_capacity()
                 return await to_thread.run_sync(work, limiter=self.failures.thread)
             async with self._turn(source_id):
                 return await to_thread.run_sync(work, limiter=self.threads)
@@ -204,7 +204,7 @@ class Reception:
             raise
 
     def _is_suspect(self, source_id: str, address: str) -> bool:
-        remembered = self.receiving.book.remembers(source_id)
+        remembered = self.receiver.source_cache.has_usable_key(source_id)
         return self.failures.is_suspect(source_id, address, remembered=remembered)
 
     @asynccontextmanager
@@ -214,9 +214,9 @@ class Reception:
         Raises:
             TooBusy: too many wait, of this source or of all.
         """
-        line = self._lines.get(source_id) or _Line()
+        line = self._lines.get(source_id) or _SourceQueue()
         waiting = sum(one.inside for one in self._lines.values()) - int(self.threads.borrowed_tokens)
-        if waiting >= self.most_waiting or line.places.statistics().tasks_waiting >= MOST_WAITING_OF_A_SOURCE:
+        if waiting >= self.most_waiting or line.places.statistics().tasks_waiting >= MAX_WAITING_PER_SOURCE:
             raise TooBusy("More webhooks wait here than can be held; send it again soon.")
         self._lines[source_id] = line
         line.inside += 1
@@ -228,7 +228,7 @@ class Reception:
             if not line.inside:
                 self._lines.pop(source_id, None)
 
-    def _take(self, provider: str, source_id: str, request: SignedRequest, facts: dict[str, Any]) -> Taken:
-        known = self.receiving.known(provider, source_id, microseconds(request.received_at))
+    def _take(self, provider: str, source_id: str, request: SignedRequest, facts: dict[str, Any]) -> IntakeResult:
+        known = self.receiver.known(provider, source_id, microseconds(request.received_at))
         facts.update(account=known.row.account, source=known.row.name)
-        return self.receiving.receive(known, request)
+        return self.receiver.receive(known, request)

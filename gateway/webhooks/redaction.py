@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from gateway.webhooks.addresses import link_of
 from shared.values.personal import by_header
 
-Hashed = Callable[[str], str]
+AddressHash = Callable[[str], str]
 """Turns an address into its keyed hash, 64 hexadecimal digits."""
 
 MAX_CHARACTERS: Final = 64_000
@@ -50,7 +50,7 @@ _PHONE = re.compile(r"\+\d[\d\s().-]{6,}")
 _HASH = re.compile(r"hash:([0-9a-f]{64})")
 
 
-def redacted(item: Any, hashed: Hashed) -> Any:
+def redacted(item: Any, hashed: AddressHash) -> Any:
     """Take what is personal out of an item.
 
     Addresses become `hash:` and their keyed hash, in keys as in values, also within JSON that travels as a text;
@@ -67,7 +67,7 @@ def redacted(item: Any, hashed: Hashed) -> Any:
     return None if kept is _DROPPED else kept
 
 
-def redacted_json(item: Any, hashed: Hashed) -> str:
+def redacted_json(item: Any, hashed: AddressHash) -> str:
     """Write a redacted item as JSON; one that is too large is left out altogether."""
     text = json.dumps(redacted(item, hashed), sort_keys=True, separators=(",", ":"), allow_nan=False)
     return text if len(text) <= MAX_CHARACTERS else "null"
@@ -78,7 +78,7 @@ def hashes_in(text: str) -> Iterator[str]:
     return (match[1] for match in _HASH.finditer(text))
 
 
-def _kept(value: Any, hashed: Hashed, depth: int) -> Any:
+def _kept(value: Any, hashed: AddressHash, depth: int) -> Any:
     if depth == 0:
         return _DROPPED
     if isinstance(value, dict):
@@ -95,14 +95,14 @@ def _kept(value: Any, hashed: Hashed, depth: int) -> Any:
     return value if isinstance(value, int) and abs(value) < _MAX_NUMBER else None
 
 
-def _object(value: dict[Any, Any], hashed: Hashed, depth: int) -> Any:
+def _object(value: dict[Any, Any], hashed: AddressHash, depth: int) -> Any:
     names = {_plain(str(name)) for name in value}
     if names == {"name", "value"}:  # a header of the message
         return _DROPPED
     kept = {}
     for name, inner in list(value.items())[:_MAX_ENTRIES]:
         plain = _plain(str(name))
-        if _tells(plain) or (plain == "propertyvalue" and _tells(_plain(str(value.get("propertyName"))))):
+        if _is_dropped(plain) or (plain == "propertyvalue" and _is_dropped(_plain(str(value.get("propertyName"))))):
             continue
         if plain in _ADDRESSES and isinstance(inner, str) and not (_ADDRESS.search(inner) or _HASH.search(inner)):
             continue
@@ -113,12 +113,12 @@ def _object(value: dict[Any, Any], hashed: Hashed, depth: int) -> Any:
     return kept
 
 
-def _tells(plain: str) -> bool:
+def _is_dropped(plain: str) -> bool:
     """Tell whether a field of this name is left out."""
     return plain in _PERSONAL or (by_header(plain) not in (None, "email") and plain not in _NEEDED)
 
 
-def _text(value: str, hashed: Hashed, depth: int) -> Any:
+def _text(value: str, hashed: AddressHash, depth: int) -> Any:
     if value[:1] in ("{", "["):
         return _document(value, hashed, depth)
     if len(value) > _MAX_TEXT or len(value.split()) > _MAX_WORDS or "mozilla/" in value.lower():
@@ -128,7 +128,7 @@ def _text(value: str, hashed: Hashed, depth: int) -> Any:
     return _without_addresses(value, hashed)
 
 
-def _document(value: str, hashed: Hashed, depth: int) -> Any:
+def _document(value: str, hashed: AddressHash, depth: int) -> Any:
     """Redact JSON within a text, such as the message of a notification."""
     try:
         read = json.loads(value)
@@ -138,7 +138,7 @@ def _document(value: str, hashed: Hashed, depth: int) -> Any:
     return _DROPPED if found is _DROPPED else json.dumps(found, separators=(",", ":"), allow_nan=False)
 
 
-def _without_addresses(value: str, hashed: Hashed) -> str:
+def _without_addresses(value: str, hashed: AddressHash) -> str:
     named = _NAMED_ADDRESS.fullmatch(value)
     if named is not None:
         value = named[1]

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
-from gateway.context import gateway_of, json_of, now
+from gateway.context import gateway_of, json_response, now
 from gateway.upstream import body_of
 from gateway.webhooks.provider import SignedRequest
 from gateway.webhooks.schemas import SourceReady, TakenAnswer
@@ -40,7 +40,7 @@ async def receive(request: Request, provider: ProviderName, source_id: SourceAdd
     facts: dict[str, Any] = {"provider": provider}
     request.state.facts = facts
     gateway, address = gateway_of(request), _address(request)
-    gateway.reception.require_room(source_id, address)
+    gateway.webhook_queue.require_capacity(source_id, address)
     signed = SignedRequest(
         body=await body_of(request),
         headers=_headers(request),
@@ -48,9 +48,9 @@ async def receive(request: Request, provider: ProviderName, source_id: SourceAdd
         method=request.method,
         received_at=datetime.now(UTC),
     )
-    taken = await gateway.reception.take(provider, source_id, signed, facts, address=address)
+    taken = await gateway.webhook_queue.take(provider, source_id, signed, facts, address=address)
     counts = taken.counts
-    return json_of(
+    return json_response(
         TakenAnswer(
             received=counts.total(),
             new=counts["new"],
@@ -70,8 +70,8 @@ async def receive(request: Request, provider: ProviderName, source_id: SourceAdd
 )
 async def check(request: Request, provider: ProviderName, source_id: SourceAddress) -> Response:
     """Tell that a source has this address, for providers that visit it before they send anything."""
-    await gateway_of(request).reception.require(provider, source_id, now(), address=_address(request))
-    return json_of(SourceReady(status="ready"))
+    await gateway_of(request).webhook_queue.require(provider, source_id, now(), address=_address(request))
+    return json_response(SourceReady(status="ready"))
 
 
 def _address(request: Request) -> str:

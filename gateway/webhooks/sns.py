@@ -64,7 +64,7 @@ class FetchedCertificates:
             fetch: reads an address; by default over HTTPS, redirects refused.
             monotonic: seconds that never go back.
         """
-        self._fetch = fetch or fetched
+        self._fetch = fetch or fetch_certificate
         self._monotonic = monotonic
         self._kept: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
         self._failed: OrderedDict[str, float] = OrderedDict()
@@ -152,7 +152,7 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def fetched(url: str) -> bytes:
+def fetch_certificate(url: str) -> bytes:
     """Read an address whose host was checked: no redirects, one whole certificate of at most 100 kB.
 
     Raises:

@@ -34,7 +34,7 @@ class SourceStore(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class KnownSource:
+class CachedSource:
     """A source and its secrets in the clear, with the instant from which each is no longer good."""
 
     row: SourceRow
@@ -56,7 +56,7 @@ def is_source_id(text: str) -> bool:
     return _SHAPE.fullmatch(text) is not None
 
 
-class SourceBook:
+class SourceCache:
     """Looks sources up; called from threads."""
 
     def __init__(
@@ -74,10 +74,10 @@ class SourceBook:
         self._providers = providers or {}
         self._warned = set[str]()
         self._monotonic = monotonic
-        self._known: OrderedDict[str, tuple[float, KnownSource | None]] = OrderedDict()
+        self._known: OrderedDict[str, tuple[float, CachedSource | None]] = OrderedDict()
         self._turn = threading.Lock()
 
-    def source(self, source_id: str, at: Microseconds) -> KnownSource | None:
+    def source(self, source_id: str, at: Microseconds) -> CachedSource | None:
         """Find a source; None: there is none.
 
         Raises:
@@ -98,7 +98,7 @@ class SourceBook:
                 self._known.popitem(last=False)
         return known
 
-    def remembers(self, source_id: str) -> bool:
+    def has_usable_key(self, source_id: str) -> bool:
         """Whether this was a source's address when it was last looked up; the store is not asked."""
         with self._turn:
             found = self._known.get(source_id)
@@ -109,7 +109,7 @@ class SourceBook:
         with self._turn:
             self._known.pop(source_id, None)
 
-    def _opened(self, row: SourceRow, at: Microseconds) -> KnownSource:
+    def _opened(self, row: SourceRow, at: Microseconds) -> CachedSource:
         try:
             opened = [(one, self._seal.opened(one.sealed)) for one in active_secrets(row, at)]
         except SettingsRefused as error:
@@ -119,7 +119,7 @@ class SourceBook:
             if secret.secret_id in weak:
                 self._warn(row, weak[secret.secret_id])
         believed = [one for one in opened if one[0].secret_id not in weak or weak[one[0].secret_id].believed]
-        return KnownSource(row, tuple((text, secret.expires_at) for secret, text in believed))
+        return CachedSource(row, tuple((text, secret.expires_at) for secret, text in believed))
 
     def _warn(self, row: SourceRow, problem: StoredProblem) -> None:
         """Name a weak secret in the log, once as long as the process lives."""

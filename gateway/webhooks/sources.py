@@ -66,7 +66,7 @@ def new_secret(provider: Provider, secret: str, seal: Seal, *, at: Microseconds)
     return SourceSecretRow(f"sec_{random_text(12)}", seal.seal(secret), at)
 
 
-def address(public_url: str, source: SourceRow) -> str:
+def source_url(public_url: str, source: SourceRow) -> str:
     """Tell what to paste at the provider.
 
     Args:

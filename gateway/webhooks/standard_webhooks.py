@@ -51,7 +51,7 @@ def items(request: SignedRequest, *, prefix: str) -> Sequence[Any]:
         BadRequest: the body ends in the middle.
     """
     message_id = request.headers.get(f"{prefix}-id", "")
-    return [json_items.applied(lambda read: {ID: message_id, MESSAGE: read}, json_items.one(request.body))]
+    return [json_items.map_item(lambda read: {ID: message_id, MESSAGE: read}, json_items.single_item(request.body))]
 
 
 def key_of(secret: str) -> bytes | None:

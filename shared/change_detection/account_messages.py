@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from shared.capabilities import Capability
-from shared.change_detection.compare import Subject, message_id
-from shared.change_detection.states import Move
+from shared.change_detection.compare import ComparedModel, message_id
+from shared.change_detection.states import StateMove
 from shared.contracts.message import Message
 from shared.contracts.message_data import (
     BatchCompleted,
@@ -18,7 +18,7 @@ STALE_DAYS = 14
 """So old is an account's newest event when answers say `stale_events`."""
 
 
-def completed(subject: Subject, *, contacts: int, began: Microseconds, ended: Microseconds) -> Message:
+def batch_completed(subject: ComparedModel, *, contacts: int, began: Microseconds, ended: Microseconds) -> Message:
     """Tell that every contact was scored.
 
     Args:
@@ -39,13 +39,13 @@ def completed(subject: Subject, *, contacts: int, began: Microseconds, ended: Mi
     return Message(name, "batch.completed", ended, as_data(data))
 
 
-def promoted(
-    subject: Subject,
+def model_promoted(
+    subject: ComparedModel,
     previous_version: str | None,
     grade: str,
     *,
     contacts: int,
-    moves: Sequence[Move],
+    moves: Sequence[StateMove],
     at: Microseconds,
 ) -> Message:
     """Tell that another version answers, and whom that alone moved.
@@ -74,7 +74,7 @@ def promoted(
     return Message(name, "model.promoted", at, as_data(data), cause="model")
 
 
-def insufficient(
+def data_insufficient(
     line: Capability, outcome: str, detail: str, *, counts: Mapping[str, object], at: Microseconds, about: str
 ) -> Message:
     """Tell that there is too little to learn from; once a day (UTC), however often it is found.
@@ -96,7 +96,7 @@ def insufficient(
     return Message(message_id("data.insufficient", about, at // DAY), "data.insufficient", at, as_data(data))
 
 
-def stale_events(subject: Subject, newest_event_at: Microseconds | None, *, at: Microseconds) -> Message:
+def stale_events_message(subject: ComparedModel, newest_event_at: Microseconds | None, *, at: Microseconds) -> Message:
     """Tell that nothing new came for so long that answers say `stale_events`; once a day for the account.
 
     Args:
@@ -110,4 +110,4 @@ def stale_events(subject: Subject, newest_event_at: Microseconds | None, *, at: 
         "Check that what sends events still runs."
     )
     counts = {"days_since_newest_event": days, "stale_after_days": STALE_DAYS}
-    return insufficient(subject.line, subject.outcome, detail, counts=counts, at=at, about="stale_events")
+    return data_insufficient(subject.line, subject.outcome, detail, counts=counts, at=at, about="stale_events")

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from shared.capabilities import Capability
-from shared.change_detection.service_answers import Answered, Foreseen
-from shared.change_detection.states import Standing
+from shared.change_detection.service_answers import ContactPrediction, ServiceAnswer
+from shared.change_detection.states import LastKnownState
 from shared.contracts.instants import microseconds
 from shared.contracts.message import Cause, Message
 from shared.contracts.message_data import (
@@ -33,88 +33,88 @@ _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class StateChange:
     """A contact whose state is another one now."""
 
     line: Capability
     outcome: str
-    before: Standing
-    seen: Foreseen
-    answered: Answered
+    before: LastKnownState
+    prediction: ContactPrediction
+    answer: ServiceAnswer
     cause: Cause
     old_name: str | None
     """What the state before is called, where states have names and it is known."""
 
 
-class Kind(Protocol):
+class StateKind(Protocol):
     """One way to stand."""
 
-    def state(self, seen: Foreseen) -> str | None:
+    def state(self, prediction: ContactPrediction) -> str | None:
         """Tell where a prediction puts its contact; None: nowhere."""
 
-    def moves(self, before: Standing, seen: Foreseen, *, same_version: bool) -> bool:
+    def moves(self, before: LastKnownState, prediction: ContactPrediction, *, same_version: bool) -> bool:
         """Tell whether another state lies far enough from the one before to be told."""
 
-    def data(self, change: Change) -> list[Answer]:
+    def data(self, change: StateChange) -> list[Answer]:
         """Tell a change: one for each type of message that the capability names, in that order."""
 
 
-class Band:
+class BandState:
     """The band of a score."""
 
-    def state(self, seen: Foreseen) -> str | None:
+    def state(self, prediction: ContactPrediction) -> str | None:
         """Tell the band."""
-        return seen.band
+        return prediction.band
 
-    def moves(self, before: Standing, seen: Foreseen, *, same_version: bool) -> bool:
+    def moves(self, before: LastKnownState, prediction: ContactPrediction, *, same_version: bool) -> bool:
         """Ask for two points; scores of two versions are percentiles of two references, and are not compared."""
-        if not same_version or before.score is None or seen.score is None:
+        if not same_version or before.score is None or prediction.score is None:
             return True
-        return abs(seen.score - before.score) >= LEAST_POINTS
+        return abs(prediction.score - before.score) >= LEAST_POINTS
 
-    def data(self, change: Change) -> list[Answer]:
+    def data(self, change: StateChange) -> list[Answer]:
         """Tell the band with what explains it."""
-        seen, before, model = change.seen, change.before, change.answered.model
+        prediction, before, model = change.prediction, change.before, change.answer.model
         told = BandChanged.model_validate(
             {
                 "contact_id": before.contact_id,
                 "capability": change.line.name,
                 "outcome": change.outcome,
                 "previous_band": before.state,
-                "band": seen.band,
-                "score": seen.score,
+                "band": prediction.band,
+                "score": prediction.score,
                 "previous_score": before.score,
-                "probability": seen.probability,
-                "reasons": seen.reasons[:MAX_REASONS],
-                "trend": seen.trend,
+                "probability": prediction.probability,
+                "reasons": prediction.reasons[:MAX_REASONS],
+                "trend": prediction.trend,
                 "model": MessageModel(version=model.version, grade=model.grade),
-                "cutoff": change.answered.cutoff,
+                "cutoff": change.answer.cutoff,
                 "cause": change.cause,
             }
         )
         return [told]
 
 
-class Segment:
+class SegmentState:
     """The surest segment."""
 
-    def state(self, seen: Foreseen) -> str | None:
+    def state(self, prediction: ContactPrediction) -> str | None:
         """Tell its id."""
-        return None if seen.segment is None else seen.segment.id
+        return None if prediction.segment is None else prediction.segment.id
 
-    def moves(self, before: Standing, seen: Foreseen, *, same_version: bool) -> bool:  # noqa: ARG002
+    def moves(self, before: LastKnownState, prediction: ContactPrediction, *, same_version: bool) -> bool:  # noqa: ARG002
         """Ask for two points of membership beyond the old one, where the answer still names that."""
-        old = next((one.membership for one in seen.alternatives if one.id == before.state), None)
-        if old is None or seen.membership is None:
+        old = next((one.membership for one in prediction.alternatives if one.id == before.state), None)
+        if old is None or prediction.membership is None:
             return True
-        return seen.membership - old >= LEAST_MEMBERSHIP - _ROUNDING
+        return prediction.membership - old >= LEAST_MEMBERSHIP - _ROUNDING
 
-    def data(self, change: Change) -> list[Answer]:
+    def data(self, change: StateChange) -> list[Answer]:
         """Tell which one was entered, and which one was left."""
-        before, seen = change.before, change.seen
-        named = {one.id: one.name for one in seen.alternatives}
+        before, prediction = change.before, change.prediction
+        named = {one.id: one.name for one in prediction.alternatives}
         old = MessageSegment(id=before.state, name=change.old_name or named.get(before.state) or before.state)
-        new = MessageSegment.model_validate(seen.segment, from_attributes=True)
+        new = MessageSegment.model_validate(prediction.segment, from_attributes=True)
         who, cause = before.contact_id, change.cause
         return [
             SegmentEntered(contact_id=who, segment=new, previous_segment=old, cause=cause),
@@ -122,25 +122,26 @@ class Segment:
         ]
 
 
-class Slot:
+class SlotState:
     """The best hour of the contact's local week."""
 
-    def state(self, seen: Foreseen) -> str | None:
+    def state(self, prediction: ContactPrediction) -> str | None:
         """Tell the hour, 0 to 167."""
-        return None if seen.send_at is None else str(seen.send_at.slot)
+        return None if prediction.send_at is None else str(prediction.send_at.slot)
 
-    def moves(self, before: Standing, seen: Foreseen, *, same_version: bool) -> bool:  # noqa: ARG002
+    def moves(self, before: LastKnownState, prediction: ContactPrediction, *, same_version: bool) -> bool:  # noqa: ARG002
         """Ask for two hundredths more than the old hour, where the answer still tells what that promises."""
         old = next(
-            (one.promise for one in seen.alternatives if one.send_at and str(one.send_at.slot) == before.state), None
+            (one.promise for one in prediction.alternatives if one.send_at and str(one.send_at.slot) == before.state),
+            None,
         )
-        if old is None or seen.promise is None:
+        if old is None or prediction.promise is None:
             return True
-        return seen.promise >= old * (1 + LEAST_GAIN) - _ROUNDING
+        return prediction.promise >= old * (1 + LEAST_GAIN) - _ROUNDING
 
-    def data(self, change: Change) -> list[Answer]:
+    def data(self, change: StateChange) -> list[Answer]:
         """Tell the next such hour."""
-        send_at = change.seen.send_at
+        send_at = change.prediction.send_at
         told = SendTimeChanged.model_validate(
             {
                 "contact_id": change.before.contact_id,
@@ -154,12 +155,12 @@ class Slot:
         return [told]
 
 
-KINDS: dict[str, Kind] = {"band": Band(), "segment": Segment(), "slot": Slot()}
+KINDS: dict[str, StateKind] = {"band": BandState(), "segment": SegmentState(), "slot": SlotState()}
 """By the name that a line of the capability table stands by."""
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class ComparedModel:
     """What is compared, and which version should answer."""
 
     line: Capability
@@ -171,16 +172,19 @@ class Subject:
     """What states are called, where they have names."""
 
 
-class Changes(NamedTuple):
+class DetectedChanges(NamedTuple):
     """What is to be written in one transaction."""
 
-    standings: list[Standing]
+    standings: list[LastKnownState]
     messages: list[Message]
 
 
-def compared(
-    standings: Mapping[str, Standing | None], answered: Answered, subject: Subject, stale: Collection[str]
-) -> Changes:
+def compare(
+    standings: Mapping[str, LastKnownState | None],
+    answer: ServiceAnswer,
+    subject: ComparedModel,
+    stale: Collection[str],
+) -> DetectedChanges:
     """Compare predictions with what was told last.
 
     A first sight is written and told to nobody. A status other than `ok` leaves the standing as it is, and so do an
@@ -188,35 +192,48 @@ def compared(
 
     Args:
         standings: of the contacts that exist; None: nothing was told yet.
-        answered: what a service said, about these contacts and maybe others.
+        answer: what a service said, about these contacts and maybe others.
         subject: capability, outcome and champion.
         stale: contacts with new events.
     """
-    changes = Changes([], [])
+    changes = DetectedChanges([], [])
     if not subject.line.stands_by:
         return changes
-    for seen in answered.predictions:
-        if seen.contact_id is None or seen.contact_id not in standings or seen.status != "ok":
+    for prediction in answer.predictions:
+        if prediction.contact_id is None or prediction.contact_id not in standings or prediction.status != "ok":
             continue
-        _compare(standings[seen.contact_id], seen, answered, subject, stale=seen.contact_id in stale, into=changes)
+        _compare(
+            standings[prediction.contact_id],
+            prediction,
+            answer,
+            subject,
+            stale=prediction.contact_id in stale,
+            into=changes,
+        )
     return changes
 
 
 def _compare(
-    before: Standing | None, seen: Foreseen, answered: Answered, subject: Subject, *, stale: bool, into: Changes
+    before: LastKnownState | None,
+    prediction: ContactPrediction,
+    answer: ServiceAnswer,
+    subject: ComparedModel,
+    *,
+    stale: bool,
+    into: DetectedChanges,
 ) -> None:
     kind = KINDS[subject.line.stands_by]
-    state, cutoff, version = kind.state(seen), microseconds(answered.cutoff), answered.model.version
-    if state is None or seen.contact_id is None:
+    state, cutoff, version = kind.state(prediction), microseconds(answer.cutoff), answer.model.version
+    if state is None or prediction.contact_id is None:
         return
     if before is None:
         into.standings.append(
-            Standing(
-                contact_id=seen.contact_id,
+            LastKnownState(
+                contact_id=prediction.contact_id,
                 capability=subject.line.name,
                 outcome=subject.outcome,
                 state=state,
-                score=seen.score,
+                score=prediction.score,
                 version=version,
                 cause="first",
                 previous_state=None,
@@ -227,23 +244,30 @@ def _compare(
     same_version = version == before.version
     if cutoff < before.changed_at or not (same_version or version == subject.version):
         return
-    if state == before.state or not kind.moves(before, seen, same_version=same_version):
+    if state == before.state or not kind.moves(before, prediction, same_version=same_version):
         if not same_version:
             # Its scores are percentiles of another reference: what moves from now on is measured in that.
-            into.standings.append(before._replace(version=version, score=seen.score))
+            into.standings.append(before._replace(version=version, score=prediction.score))
         return
     cause: Cause = ("events" if stale else "time") if same_version else "model"
     # A service's clock may lie behind the one that wrote the promotion, and is counted as of it all the same.
     at = cutoff if same_version else max(cutoff, subject.promoted_at)
     into.standings.append(
         before._replace(
-            state=state, score=seen.score, version=version, cause=cause, previous_state=before.state, changed_at=at
+            state=state,
+            score=prediction.score,
+            version=version,
+            cause=cause,
+            previous_state=before.state,
+            changed_at=at,
         )
     )
-    change = Change(subject.line, subject.outcome, before, seen, answered, cause, subject.names.get(before.state))
+    change = StateChange(
+        subject.line, subject.outcome, before, prediction, answer, cause, subject.names.get(before.state)
+    )
     for type_, data in zip(subject.line.tells, kind.data(change), strict=True):
-        name = message_id(type_, seen.contact_id, before.capability, before.outcome, before.state, state, cutoff)
-        into.messages.append(Message(name, type_, cutoff, as_data(data), seen.contact_id, cause))
+        name = message_id(type_, prediction.contact_id, before.capability, before.outcome, before.state, state, cutoff)
+        into.messages.append(Message(name, type_, cutoff, as_data(data), prediction.contact_id, cause))
 
 
 def message_id(*parts: str | int) -> str:

@@ -7,20 +7,20 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from shared.contracts.prediction import Band, Grade, Reason, Trend
 
 
-class Heard(BaseModel):
+class AnswerPart(BaseModel):
     """Base of what is read of an answer."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class HeardSegment(Heard):
+class AnsweredSegment(AnswerPart):
     """A segment."""
 
     id: Annotated[str, Field(description="Its id.")]
     name: Annotated[str, Field(description="As it is called.")]
 
 
-class HeardInstant(Heard):
+class AnsweredInstant(AnswerPart):
     """An instant, and how the contact's clock shows it."""
 
     utc: Annotated[AwareDatetime, Field(description="The instant.")]
@@ -33,13 +33,13 @@ class HeardInstant(Heard):
         return self.local.weekday() * 24 + self.local.hour
 
 
-class HeardChoice(Heard):
+class AnsweredChoice(AnswerPart):
     """One of several segments or instants, and how much speaks for it."""
 
     id: Annotated[str | None, Field(description="Of a segment.")] = None
     name: Annotated[str | None, Field(description="Of a segment.")] = None
     membership: Annotated[float | None, Field(description="Of a segment.")] = None
-    send_at: Annotated[HeardInstant | None, Field(description="Of an instant.")] = None
+    send_at: Annotated[AnsweredInstant | None, Field(description="Of an instant.")] = None
     probability: Annotated[float | None, Field(description="Of an instant.")] = None
     activity_share: Annotated[float | None, Field(description="Of an instant.")] = None
 
@@ -49,7 +49,7 @@ class HeardChoice(Heard):
         return self.activity_share if self.probability is None else self.probability
 
 
-class Foreseen(HeardChoice):
+class ContactPrediction(AnsweredChoice):
     """The prediction of one contact."""
 
     contact_id: Annotated[str | None, Field(description="Of whom.")]
@@ -59,20 +59,20 @@ class Foreseen(HeardChoice):
     trend: Annotated[Trend, Field(description="Against 30 days before.")] = "unknown"
     reasons: Annotated[list[Reason], Field(description="The strongest first.")] = []
     data_quality: Annotated[list[str], Field(description="What was missing or stale.")] = []
-    segment: Annotated[HeardSegment | None, Field(description="The surest one.")] = None
-    alternatives: Annotated[list[HeardChoice], Field(description="The next best.")] = []
+    segment: Annotated[AnsweredSegment | None, Field(description="The surest one.")] = None
+    alternatives: Annotated[list[AnsweredChoice], Field(description="The next best.")] = []
 
 
-class AnsweredBy(Heard):
+class AnsweringModel(AnswerPart):
     """Which version answered."""
 
     version: Annotated[str, Field(description="The registered version.")]
     grade: Annotated[Grade, Field(description="A to D.")]
 
 
-class Answered(Heard):
+class ServiceAnswer(AnswerPart):
     """A service's answer about some contacts."""
 
-    predictions: Annotated[list[Foreseen], Field(description="One a contact, in the order asked.")]
-    model: Annotated[AnsweredBy, Field(description="One for the whole call.")]
+    predictions: Annotated[list[ContactPrediction], Field(description="One a contact, in the order asked.")]
+    model: Annotated[AnsweringModel, Field(description="One for the whole call.")]
     cutoff: Annotated[AwareDatetime, Field(description="What the predictions stand on.")]

@@ -6,7 +6,7 @@ from shared.contracts.message import Cause
 from shared.contracts.rows import Microseconds
 
 
-class Standing(NamedTuple):
+class LastKnownState(NamedTuple):
     """Where a contact stands for one capability and outcome. Field order is the order of the store's columns."""
 
     contact_id: str
@@ -26,7 +26,7 @@ class Standing(NamedTuple):
     """Cutoff of the prediction that changed it."""
 
 
-class Move(NamedTuple):
+class StateMove(NamedTuple):
     """How many contacts went from one state to another."""
 
     before: str

@@ -16,15 +16,15 @@ from shared.contracts.rows import HOUR, SECOND, Microseconds
 from shared.contracts.sealed import Seal
 from shared.errors import NotFound, SettingsRefused, StoreUnavailable
 from shared.store import AttemptResult, Database, DueDelivery, SecretRow, SubscriptionRow
-from shared.webhooks_out.concurrency import Pace
-from shared.webhooks_out.message import NotTellable
-from shared.webhooks_out.payload import Receiver, judged, receiver_of, signed_call, told_of
-from shared.webhooks_out.retries import asked_wait
+from shared.webhooks_out.concurrency import ConcurrencyLimit
+from shared.webhooks_out.message import UnsupportedMessage
+from shared.webhooks_out.payload import Receiver, attempt_result, message_of, receiver_of, signed_call
+from shared.webhooks_out.retries import retry_after_wait
 from shared.webhooks_out.sender import ReceiverAnswer, Sender
 
 log = logging.getLogger(__name__)
 
-AT_ONCE: Final = 128
+MAX_CONCURRENT: Final = 128
 """Attempts under way, over all subscriptions."""
 ROUND_SECONDS: Final = 5.0
 """A busy round ends after so long, so that the worker shows that it lives; what is under way goes on in the next."""
@@ -36,19 +36,19 @@ PAUSE_AFTER: Final = 96 * HOUR
 UNEXPECTED: Final = "unexpected-error"
 """What is noted of an attempt that failed over a bug, or over what is stored of it."""
 
-_Who = tuple[str, str]
+_SubscriptionKey = tuple[str, str]
 """Account and subscription."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Flight:
-    who: _Who
+class _FinishedAttempt:
+    who: _SubscriptionKey
     result: AttemptResult
     retry_after: str | None
 
 
 @dataclass(slots=True)
-class CourierMetrics:
+class DispatcherMetrics:
     """What the courier counts."""
 
     registry: CollectorRegistry
@@ -71,7 +71,7 @@ class CourierMetrics:
 
 
 @dataclass(slots=True)
-class Courier:
+class Dispatcher:
     """Delivers from one thread; several workers share the work through leases."""
 
     database: Database
@@ -82,13 +82,13 @@ class Courier:
     """Longer than an attempt can take: what a killed worker had under way is due again after it."""
     poll_seconds: float
     stop: threading.Event
-    metrics: CourierMetrics
+    metrics: DispatcherMetrics
     now: Callable[[], Microseconds]
     draw: Callable[[], float] = random.random
     _runner: asyncio.Runner | None = None
     _open: Sender | None = None
-    _paces: dict[_Who, Pace] = field(default_factory=dict)
-    _flying: dict[asyncio.Task[_Flight], _Who] = field(default_factory=dict)
+    _limits: dict[_SubscriptionKey, ConcurrencyLimit] = field(default_factory=dict)
+    _running: dict[asyncio.Task[_FinishedAttempt], _SubscriptionKey] = field(default_factory=dict)
     _unwritten: dict[str, list[AttemptResult]] = field(default_factory=dict)
 
     def turn(self) -> None:
@@ -110,56 +110,56 @@ class Courier:
         deadline = time.monotonic() + ROUND_SECONDS
         while not self.stop.is_set() and time.monotonic() < deadline:
             await self._write()
-            await self._launch(self._open)
-            if not self._flying:
+            await self._start_attempts(self._open)
+            if not self._running:
                 await asyncio.sleep(self.poll_seconds)
                 return
-            await self._land(self.poll_seconds)
+            await self._collect(self.poll_seconds)
 
     async def _last_round(self) -> None:
         deadline = time.monotonic() + LAST_SECONDS
-        while self._flying and time.monotonic() < deadline:
-            await self._land(deadline - time.monotonic())
-        for task in self._flying:  # their leases end, and they are made again
+        while self._running and time.monotonic() < deadline:
+            await self._collect(deadline - time.monotonic())
+        for task in self._running:  # their leases end, and they are made again
             task.cancel()
-        await asyncio.gather(*self._flying, return_exceptions=True)
-        self._flying.clear()
+        await asyncio.gather(*self._running, return_exceptions=True)
+        self._running.clear()
         await self._write()
         if self._open is not None:
             await self._open.__aexit__(None, None, None)
 
-    async def _launch(self, sender: Sender) -> None:
+    async def _start_attempts(self, sender: Sender) -> None:
         """Take along what is due and has room."""
         now = self.now()
         due = await asyncio.to_thread(self.database.due_subscriptions, now)
-        room = self._room([(account, one) for account, ones in due.items() for one in ones])
+        capacity = self._capacity([(account, one) for account, ones in due.items() for one in ones])
         for account in due:
-            wanted = {one: room[account, one] for one in due[account] if room.get((account, one))}
+            wanted = {one: capacity[account, one] for one in due[account] if capacity.get((account, one))}
             if wanted:
                 await self._take(sender, account, wanted, now)
 
-    def _room(self, due: list[_Who]) -> dict[_Who, int]:
+    def _capacity(self, due: list[_SubscriptionKey]) -> dict[_SubscriptionKey, int]:
         """Share what may be under way among those who have something due; who comes first is drawn."""
-        left = AT_ONCE - len(self._flying)
-        flying, now = Tally(self._flying.values()), time.monotonic()
-        open_to = {who: self._pace(who).room(flying[who], now) for who in due}
-        waiting = [who for who, room in open_to.items() if room]
+        left = MAX_CONCURRENT - len(self._running)
+        running, now = Tally(self._running.values()), time.monotonic()
+        open_to = {who: self._limit(who).capacity(running[who], now) for who in due}
+        waiting = [who for who, capacity in open_to.items() if capacity]
         random.shuffle(waiting)
-        room: dict[_Who, int] = {}
+        capacity: dict[_SubscriptionKey, int] = {}
         for number, who in enumerate(waiting):
             if left <= 0:
                 break
-            room[who] = min(open_to[who], max(1, left // (len(waiting) - number)))
-            left -= room[who]
-        return room
+            capacity[who] = min(open_to[who], max(1, left // (len(waiting) - number)))
+            left -= capacity[who]
+        return capacity
 
-    async def _take(self, sender: Sender, account: str, room: dict[str, int], now: Microseconds) -> None:
+    async def _take(self, sender: Sender, account: str, capacity: dict[str, int], now: Microseconds) -> None:
         store = self.database.of(account)
 
         def taken() -> tuple[list[DueDelivery], dict[str, Receiver | None]]:
-            deliveries = store.take_deliveries(room, at=now, until=self.now() + self.lease)
+            deliveries = store.take_deliveries(capacity, at=now, until=self.now() + self.lease)
             secrets = store.subscription_secrets(now)
-            rows = [row for row in store.subscriptions() if row.subscription_id in room]
+            rows = [row for row in store.subscriptions() if row.subscription_id in capacity]
             return deliveries, {row.subscription_id: self._opened(row, secrets) for row in rows}
 
         try:
@@ -173,7 +173,7 @@ class Courier:
             return
         for one in deliveries:
             attempt = self._attempt(sender, account, one, receivers.get(one.subscription_id))
-            self._flying[asyncio.create_task(attempt)] = (account, one.subscription_id)
+            self._running[asyncio.create_task(attempt)] = (account, one.subscription_id)
 
     def _opened(self, row: SubscriptionRow, secrets: dict[str, list[SecretRow]]) -> Receiver | None:
         try:
@@ -186,48 +186,52 @@ class Courier:
             self._failed(error)
             return None
 
-    async def _attempt(self, sender: Sender, account: str, due: DueDelivery, receiver: Receiver | None) -> _Flight:
+    async def _attempt(
+        self, sender: Sender, account: str, due: DueDelivery, receiver: Receiver | None
+    ) -> _FinishedAttempt:
         at = self.now()
         final = False
         if receiver is None:
             answer = ReceiverAnswer(None, 0, SettingsRefused.code, None, None)
         else:
             try:
-                answer = await sender.send(signed_call(receiver, due.delivery_id, told_of(due), at))
-            except NotTellable as error:
+                answer = await sender.send(signed_call(receiver, due.delivery_id, message_of(due), at))
+            except UnsupportedMessage as error:
                 final = True
                 answer = ReceiverAnswer(None, 0, error.code, error.detail, None)
             except Exception as error:  # a failed attempt like others: else it would come back at every lease, unseen
                 self._failed(error)
                 answer = ReceiverAnswer(None, 0, UNEXPECTED, None, None)
-        result = judged(
+        result = attempt_result(
             due, answer, at=at, now=self.now(), draw=self.draw(), final=final,
             writes_records=receiver is not None and receiver.writes_records,
         )  # fmt: skip
-        return _Flight((account, due.subscription_id), result, answer.retry_after)
+        return _FinishedAttempt((account, due.subscription_id), result, answer.retry_after)
 
-    async def _land(self, within_seconds: float) -> None:
+    async def _collect(self, within_seconds: float) -> None:
         """Wait for what is under way, and take in what has landed."""
         landed, _ = await asyncio.wait(
-            self._flying, timeout=max(0.0, within_seconds), return_when=asyncio.FIRST_COMPLETED
+            self._running, timeout=max(0.0, within_seconds), return_when=asyncio.FIRST_COMPLETED
         )
         for task in landed:
-            del self._flying[task]
+            del self._running[task]
         for task in landed:
             if task.exception() is None:
                 self._note(task.result())
         for task in landed:
             task.result()  # a bug is this turn's failure, once the others are taken in
 
-    def _note(self, flight: _Flight) -> None:
-        result, pace = flight.result, self._pace(flight.who)
+    def _note(self, attempt: _FinishedAttempt) -> None:
+        result, limit = attempt.result, self._limit(attempt.who)
         if result.state == "delivered":
-            pace.succeeded()
+            limit.succeeded()
         elif result.blames:
-            asked = asked_wait(flight.retry_after, self.now())
-            pace.failed(result.status, time.monotonic(), asked_seconds=None if asked is None else asked / SECOND)
+            requested = retry_after_wait(attempt.retry_after, self.now())
+            limit.failed(
+                result.status, time.monotonic(), retry_after_seconds=None if requested is None else requested / SECOND
+            )
         self.metrics.attempts.labels("retried" if result.state == "pending" else result.state).inc()
-        self._unwritten.setdefault(flight.who[0], []).append(result)
+        self._unwritten.setdefault(attempt.who[0], []).append(result)
 
     async def _write(self) -> None:
         """Write down what has landed; what cannot be written now is kept for the next time."""
@@ -244,9 +248,9 @@ class Courier:
                 self._failed(error)
                 changed = {}
             del self._unwritten[account]
-            self._tell(account, changed.items())
+            self._log_stopped(account, changed.items())
 
-    def _tell(self, account: str, changed: Iterable[tuple[str, str]]) -> None:
+    def _log_stopped(self, account: str, changed: Iterable[tuple[str, str]]) -> None:
         for subscription_id, state in changed:
             log.warning(
                 "subscription.stopped", extra={"account": account, "subscription": subscription_id, "state": state}
@@ -256,5 +260,5 @@ class Courier:
         self.metrics.failures.inc()
         log.error("delivery.failed_unexpectedly", extra={"error": type(error).__name__})
 
-    def _pace(self, who: _Who) -> Pace:
-        return self._paces.setdefault(who, Pace())
+    def _limit(self, who: _SubscriptionKey) -> ConcurrencyLimit:
+        return self._limits.setdefault(who, ConcurrencyLimit())

@@ -13,7 +13,7 @@ MAX_BODY: Final = 20_000
 JSON: Final = "application/json"
 
 
-class NotTellable(ForetellError):
+class UnsupportedMessage(ForetellError):
     """A message cannot be written as the receiver wants it; trying again would change nothing."""
 
     status = 422
@@ -22,7 +22,7 @@ class NotTellable(ForetellError):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class OutboundMessage:
     """A message as it is told."""
 
     type: str
@@ -35,11 +35,11 @@ class Told:
         """Whom it is about.
 
         Raises:
-            NotTellable: it is about nobody.
+            UnsupportedMessage: it is about nobody.
         """
         found = self.data.get("contact_id")
         if not isinstance(found, str) or not found:
-            raise NotTellable(
+            raise UnsupportedMessage(
                 f"A message of type {self.type} is not about a contact, so there is no record to write to."
             )
         return found
@@ -60,14 +60,14 @@ def json_bytes(value: Any) -> bytes:
     """Write a body, compact.
 
     Raises:
-        NotTellable: it is too large, or not JSON.
+        UnsupportedMessage: it is too large, or not JSON.
     """
     try:
         body = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
     except ValueError as error:  # half a character, or not a number
-        raise NotTellable("A value of the message cannot be written as JSON.") from error
+        raise UnsupportedMessage("A value of the message cannot be written as JSON.") from error
     if len(body) > MAX_BODY:
-        raise NotTellable(f"The body has more than {MAX_BODY} bytes; let the template say less.")
+        raise UnsupportedMessage(f"The body has more than {MAX_BODY} bytes; let the template say less.")
     return body
 
 
@@ -80,22 +80,22 @@ def joined(url: str, path: str) -> str:
     return url.rstrip("/") + path
 
 
-def segment(value: str) -> str:
+def path_segment(value: str) -> str:
     """Write a value as one part of a path.
 
-    >>> segment("a/b c"), segment("..")
+    >>> segment("a/b c"), path_segment("..")
     ('a%2Fb%20c', '%2E%2E')
     """
     return quote(value, safe="") if value.strip(".") else value.replace(".", "%2E")
 
 
-def facts(told: Told) -> dict[str, str | int | float | None]:
+def facts(message: OutboundMessage) -> dict[str, str | int | float | None]:
     """Tell the scalar facts of a message by name: what a field of a CRM can hold.
 
     Returns:
         Only those that this type has. `segment` and `segment_id` are where the contact is now, also when it left one.
     """
-    data = told.data
+    data = message.data
     known: dict[str, Any] = {
         name: data[name]
         for name in ("capability", "outcome", "previous_band", "band", "score", "previous_score", "probability",
@@ -106,10 +106,10 @@ def facts(told: Told) -> dict[str, str | int | float | None]:
         known["reasons"] = "; ".join(reason["text"] for reason in data["reasons"])
     if "model" in data:
         known.update(version=data["model"]["version"], grade=data["model"]["grade"])
-    if told.type in ("segment.entered", "segment.left"):
-        now = data["segment"] if told.type == "segment.entered" else data["next_segment"]
+    if message.type in ("segment.entered", "segment.left"):
+        now = data["segment"] if message.type == "segment.entered" else data["next_segment"]
         known.update(segment=None if now is None else now["name"], segment_id=None if now is None else now["id"])
-    return {**known, "told_at": told.timestamp}
+    return {**known, "told_at": message.timestamp}
 
 
 FACTS: Final = (

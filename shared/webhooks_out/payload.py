@@ -11,8 +11,8 @@ from shared.contracts.sealed import Seal
 from shared.store import AttemptResult, DueDelivery, SecretRow, SubscriptionRow
 from shared.webhooks_out.connectors import CONNECTORS
 from shared.webhooks_out.connectors.fields import ConnectorSettings
-from shared.webhooks_out.message import HttpCall, Told
-from shared.webhooks_out.retries import asked_wait, wait_after
+from shared.webhooks_out.message import HttpCall, OutboundMessage
+from shared.webhooks_out.retries import retry_after_wait, wait_after
 from shared.webhooks_out.sender import ReceiverAnswer
 from shared.webhooks_out.signing import signatures
 from shared.webhooks_out.subscriptions import opened_headers
@@ -49,21 +49,21 @@ def receiver_of(row: SubscriptionRow, secrets: Sequence[SecretRow], seal: Seal) 
     return Receiver(row.url, row.connector, settings, opened_headers(row, seal), opened)
 
 
-def told_of(due: DueDelivery) -> Told:
+def message_of(due: DueDelivery) -> OutboundMessage:
     """Read a message from the store."""
-    return told(due.type, due.occurred_at, json.loads(due.data))
+    return outbound_message(due.type, due.occurred_at, json.loads(due.data))
 
 
-def told(kind: str, occurred_at: Microseconds, data: Mapping[str, Any]) -> Told:
+def outbound_message(kind: str, occurred_at: Microseconds, data: Mapping[str, Any]) -> OutboundMessage:
     """Say when something happened as receivers read it.
 
-    >>> told("batch.completed", 0, {}).timestamp
+    >>> outbound_message("batch.completed", 0, {}).timestamp
     '1970-01-01T00:00:00Z'
     """
-    return Told(kind, instant_of(occurred_at).isoformat().replace("+00:00", "Z"), data)
+    return OutboundMessage(kind, instant_of(occurred_at).isoformat().replace("+00:00", "Z"), data)
 
 
-def signed_call(receiver: Receiver, webhook_id: str, message: Told, at: Microseconds) -> HttpCall:
+def signed_call(receiver: Receiver, webhook_id: str, message: OutboundMessage, at: Microseconds) -> HttpCall:
     """Write the call of one attempt.
 
     Args:
@@ -90,7 +90,7 @@ def is_success(answer: ReceiverAnswer) -> bool:
     return answer.status is not None and 200 <= answer.status < 300
 
 
-def judged(
+def attempt_result(
     due: DueDelivery, answer: ReceiverAnswer, *, at: Microseconds, now: Microseconds, draw: float,
     writes_records: bool = False, final: bool = False,
 ) -> AttemptResult:  # fmt: skip
@@ -116,5 +116,5 @@ def judged(
         return result._replace(state="failed", blames=False)
     if answer.status == GONE:
         return result._replace(state="failed", gone=True)
-    wait = wait_after(tries, draw=draw, asked=asked_wait(answer.retry_after, now))
+    wait = wait_after(tries, draw=draw, requested=retry_after_wait(answer.retry_after, now))
     return result._replace(state="failed") if wait is None else result._replace(state="pending", due_at=now + wait)

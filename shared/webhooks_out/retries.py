@@ -22,17 +22,17 @@ WAITS: Final[tuple[Microseconds, ...]] = (
 ATTEMPTS: Final = len(WAITS) + 1
 JITTER: Final = 0.2
 """A wait is up to so much longer, so that what failed together does not come back together."""
-LONGEST_ASKED: Final = DAY
+MAX_RETRY_AFTER: Final = DAY
 """A receiver may ask for no longer wait."""
 
 
-def wait_after(tries: int, *, draw: float, asked: Microseconds | None = None) -> Microseconds | None:
+def wait_after(tries: int, *, draw: float, requested: Microseconds | None = None) -> Microseconds | None:
     """Tell how long to wait before the next attempt.
 
     Args:
         tries: attempts made so far, at least 1.
         draw: uniform from 0 to 1.
-        asked: what `Retry-After` said.
+        requested: what `Retry-After` said.
 
     Returns:
         The wait, at least what was asked for; None: that was the last attempt.
@@ -45,10 +45,10 @@ def wait_after(tries: int, *, draw: float, asked: Microseconds | None = None) ->
     if tries >= ATTEMPTS:
         return None
     wait = round(WAITS[tries - 1] * (1 + JITTER * draw))
-    return wait if asked is None else max(wait, asked)
+    return wait if requested is None else max(wait, requested)
 
 
-def asked_wait(header: str | None, now: Microseconds) -> Microseconds | None:
+def retry_after_wait(header: str | None, now: Microseconds) -> Microseconds | None:
     """Read a `Retry-After` header.
 
     Args:
@@ -58,16 +58,16 @@ def asked_wait(header: str | None, now: Microseconds) -> Microseconds | None:
     Returns:
         A wait from 0 to a day; None: nothing was asked.
 
-    >>> asked_wait("120", 0), asked_wait("Thu, 01 Jan 1970 00:00:09 GMT", 2_000_000), asked_wait("soon", 0)
+    >>> asked_wait("120", 0), asked_wait("Thu, 01 Jan 1970 00:00:09 GMT", 2_000_000), retry_after_wait("soon", 0)
     (120000000, 7000000, None)
     """
     text = (header or "").strip()
     if text.isascii() and text.isdigit():
         # A number of more digits than this is longer than a day, however long it is.
-        return min(int(text[-9:] if len(text.lstrip("0")) <= 9 else "999999999") * SECOND, LONGEST_ASKED)
+        return min(int(text[-9:] if len(text.lstrip("0")) <= 9 else "999999999") * SECOND, MAX_RETRY_AFTER)
     try:
         at = parsedate_to_datetime(text)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
     seconds = (at if at.tzinfo is not None else at.replace(tzinfo=UTC)) - datetime.fromtimestamp(0, UTC)
-    return min(max(0, round(seconds.total_seconds() * SECOND) - now), LONGEST_ASKED)
+    return min(max(0, round(seconds.total_seconds() * SECOND) - now), MAX_RETRY_AFTER)

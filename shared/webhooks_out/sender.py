@@ -9,7 +9,7 @@ import aiohttp
 import yarl
 
 from shared.webhooks_out.message import HttpCall
-from shared.webhooks_out.ssrf_guard import AddressRefused, PinnedResolver, SystemDns, checked
+from shared.webhooks_out.ssrf_guard import AddressRefused, PinnedResolver, SystemDns, checked_url
 
 SHOWN: Final = 500
 """Characters of an answer that are kept."""
@@ -93,8 +93,8 @@ class Sender:
         status: int | None = None
         error = response = retry_after = None
         try:
-            checked(call.url, allow_private=self._allow_private)
-            async with asyncio.timeout(self._timeout), self._asked(call) as answer:
+            checked_url(call.url, allow_private=self._allow_private)
+            async with asyncio.timeout(self._timeout), self._request(call) as answer:
                 status, retry_after = answer.status, answer.headers.get("Retry-After")
                 response = _shown(await answer.content.read(4 * SHOWN))
         except AddressRefused:
@@ -111,7 +111,7 @@ class Sender:
             error = None if status is not None else "bad-answer"
         return ReceiverAnswer(status, round((time.monotonic() - began) * 1_000), error, response, retry_after)
 
-    def _asked(self, call: HttpCall) -> "aiohttp.client._RequestContextManager":
+    def _request(self, call: HttpCall) -> "aiohttp.client._RequestContextManager":
         if self._session is None:
             raise RuntimeError("enter the sender first")
         return self._session.request(

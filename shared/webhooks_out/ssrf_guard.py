@@ -65,7 +65,7 @@ def is_public(address: str) -> bool:
     return found.is_global and not found.is_multicast
 
 
-def checked(url: str, *, allow_private: bool) -> yarl.URL:
+def checked_url(url: str, *, allow_private: bool) -> yarl.URL:
     """Check a URL as text.
 
     Args:
@@ -107,7 +107,7 @@ def _check_host(host: str) -> None:
         raise _private()
 
 
-async def resolve(url: yarl.URL, *, allow_private: bool) -> None:
+async def check_addresses(url: yarl.URL, *, allow_private: bool) -> None:
     """Check that a URL's host has addresses, and only such as a webhook may go to.
 
     Raises:

@@ -48,11 +48,11 @@ _HEADERS: Final = Field(description="Sent along, such as Authorization; kept sea
 _MODEL_CHANGES: Final = Field(description="Whether changes that only another model version caused are told one by one.")
 
 
-class _Said(BaseModel):
+class _RequestBody(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class SubscriptionFields(_Said):
+class SubscriptionFields(_RequestBody):
     """A subscription to make."""
 
     url: Annotated[Url, _URL]
@@ -66,7 +66,7 @@ class SubscriptionFields(_Said):
     model_changes: Annotated[bool, _MODEL_CHANGES] = False
 
 
-class SubscriptionChanges(_Said):
+class SubscriptionChanges(_RequestBody):
     """What is to be different about a subscription; what is left out stays."""
 
     url: Annotated[Url | None, _URL] = None

@@ -15,9 +15,9 @@ from shared.contracts.sealed import Seal
 from shared.errors import BadRequest
 from shared.store import SecretRow, SubscriptionRow
 from shared.webhooks_out.connectors import CONNECTORS
-from shared.webhooks_out.message import NotTellable, Told
+from shared.webhooks_out.message import OutboundMessage, UnsupportedMessage
 from shared.webhooks_out.signing import new_secret
-from shared.webhooks_out.ssrf_guard import checked
+from shared.webhooks_out.ssrf_guard import checked_url
 from shared.webhooks_out.subscription_schemas import SubscriptionChanges, SubscriptionFields
 
 MAX_DEPTH: Final = 12
@@ -44,7 +44,7 @@ def new_subscription(
     """
     row = SubscriptionRow(
         subscription_id=f"sub_{secrets.token_hex(8)}",
-        url=str(checked(fields.url, allow_private=allow_private)),
+        url=str(checked_url(fields.url, allow_private=allow_private)),
         event_types=tuple(fields.event_types),
         description=fields.description,
         connector=fields.connector,
@@ -67,7 +67,7 @@ def new_secret_of(subscription_id: str, seal: Seal, at: Microseconds) -> tuple[S
     return SecretRow(subscription_id, f"sec_{secrets.token_hex(6)}", seal.seal(text), at, None), text
 
 
-def changed(
+def changed_subscription(
     row: SubscriptionRow, changes: SubscriptionChanges, seal: Seal, at: Microseconds, *, allow_private: bool
 ) -> SubscriptionRow:
     """Apply changes to a subscription.
@@ -79,7 +79,7 @@ def changed(
     given = {name: value for name, value in changes if name in changes.model_fields_set and value is not None}
     headers, state = given.pop("headers", None), given.pop("state", None)
     if "url" in given:
-        given["url"] = str(checked(given["url"], allow_private=allow_private))
+        given["url"] = str(checked_url(given["url"], allow_private=allow_private))
     if "event_types" in given:
         given["event_types"] = tuple(given["event_types"])
     row = replace(row, **given)
@@ -140,8 +140,8 @@ def _checked(connector: str | None, event_types: Sequence[str], settings: Mappin
         raise _refused("/settings", "A value cannot be written as JSON.") from error
     for kind in event_types:
         try:
-            how.call("https://receiver.example", Told(kind, _EXAMPLE_AT, EXAMPLES[kind]), read)
-        except NotTellable as error:
+            how.call("https://receiver.example", OutboundMessage(kind, _EXAMPLE_AT, EXAMPLES[kind]), read)
+        except UnsupportedMessage as error:
             raise _refused("/settings", error.detail) from error
     return written
 

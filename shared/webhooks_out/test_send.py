@@ -11,12 +11,12 @@ from shared.contracts.sealed import Seal
 from shared.errors import SettingsRefused
 from shared.settings import DeliverySettings
 from shared.store import SecretRow, SubscriptionRow
-from shared.webhooks_out.message import NotTellable
-from shared.webhooks_out.payload import is_success, receiver_of, signed_call, told
+from shared.webhooks_out.message import UnsupportedMessage
+from shared.webhooks_out.payload import is_success, outbound_message, receiver_of, signed_call
 from shared.webhooks_out.sender import ReceiverAnswer, Sender
 
 
-class Trial(NamedTuple):
+class SentTest(NamedTuple):
     """What came of it."""
 
     webhook_id: str
@@ -24,10 +24,10 @@ class Trial(NamedTuple):
     delivered: bool
 
 
-async def tried(
+async def send_test(
     row: SubscriptionRow, secrets: Sequence[SecretRow], seal: Seal, at: Microseconds, *, kind: str,
     contact_id: str | None, settings: DeliverySettings,
-) -> Trial:  # fmt: skip
+) -> SentTest:  # fmt: skip
     """Deliver an example.
 
     Args:
@@ -46,11 +46,11 @@ async def tried(
         data["contact_id"] = contact_id
     webhook_id = f"test_{randomness.token_hex(12)}"
     try:
-        call = signed_call(receiver_of(row, secrets, seal), webhook_id, told(kind, at, data), at)
-    except (NotTellable, SettingsRefused) as error:
-        return Trial(webhook_id, ReceiverAnswer(None, 0, error.code, error.detail, None), delivered=False)
+        call = signed_call(receiver_of(row, secrets, seal), webhook_id, outbound_message(kind, at, data), at)
+    except (UnsupportedMessage, SettingsRefused) as error:
+        return SentTest(webhook_id, ReceiverAnswer(None, 0, error.code, error.detail, None), delivered=False)
     async with Sender(
         timeout_seconds=settings.webhook_timeout_seconds, allow_private=settings.webhook_allow_private
     ) as sender:
         answer = await sender.send(call)
-    return Trial(webhook_id, answer, delivered=is_success(answer))
+    return SentTest(webhook_id, answer, delivered=is_success(answer))

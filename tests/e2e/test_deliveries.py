@@ -56,7 +56,7 @@ class Receiver:
 
 @contextmanager
 def on_a_socket(receiver: Receiver) -> Iterator[str]:
-    class Door(BaseHTTPRequestHandler):
+    class RunningGateway(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             receiver.take({name.lower(): value for name, value in self.headers.items()}, body)
@@ -75,7 +75,7 @@ def on_a_socket(receiver: Receiver) -> Iterator[str]:
         def handle_error(self, request: object, client_address: object) -> None:
             """Killed workers leave broken connections behind."""
 
-    with Server(("127.0.0.1", 0), Door) as server:
+    with Server(("127.0.0.1", 0), RunningGateway) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield f"http://127.0.0.1:{server.server_address[1]}/in"

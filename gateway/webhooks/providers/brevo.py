@@ -71,7 +71,7 @@ class Brevo:
 
     def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Brevo tells
         """Say an event in our words."""
-        fields = payload.Fields(item)
+        fields = payload.PayloadReader(item)
         event = fields.text("event")
         if event in _OF_LISTS:
             return [Ignored("A change of Brevo's contacts or lists, not a happening to a message.")]
@@ -106,7 +106,7 @@ class Brevo:
                 message_id=message_id.strip("<>") or None if message_id else None,
                 campaign_id=campaign_id,
                 item=fields.link("link") if clicked else None,
-                properties=payload.known(bounce=_BOUNCES.get(event), tags=tags),
+                properties=payload.without_missing(bounce=_BOUNCES.get(event), tags=tags),
                 signals=Signals(
                     machine=PROXY_OPEN if event.endswith(PROXY_OPEN) else None,
                     user_agent=fields.long_text("user_agent"),
@@ -115,7 +115,7 @@ class Brevo:
         ]
 
 
-def _at(fields: payload.Fields) -> datetime:
+def _at(fields: payload.PayloadReader) -> datetime:
     """Read `ts_epoch`; `ts_event` where it is missing, as in Brevo's own samples of complaints.
 
     `ts` and `date` are never read: they follow the account's time zone.
@@ -125,19 +125,19 @@ def _at(fields: payload.Fields) -> datetime:
     return fields.at_seconds("ts_epoch")
 
 
-def _custom(fields: payload.Fields) -> payload.Fields:
+def _custom(fields: payload.PayloadReader) -> payload.PayloadReader:
     """Read the header X-Mailin-custom where it is a JSON object; other text of one's own says nothing to us."""
     text = fields.long_text("X-Mailin-custom")
     read = json_items.lenient(text.encode()) if text else {}
-    return payload.Fields(read if isinstance(read, dict) else {}, "X-Mailin-custom.")
+    return payload.PayloadReader(read if isinstance(read, dict) else {}, "X-Mailin-custom.")
 
 
-def _tags(fields: payload.Fields) -> list[str]:
+def _tags(fields: payload.PayloadReader) -> list[str]:
     """Read `tags`, or `tag`: a text, a list, or a list written as JSON."""
     listed = fields.tags("tags")
     if listed:
         return listed
     tag = fields.raw("tag")
     if isinstance(tag, str) and tag.lstrip().startswith("["):
-        return payload.Fields({"tag": json_items.lenient(tag.encode())}).tags("tag")
+        return payload.PayloadReader({"tag": json_items.lenient(tag.encode())}).tags("tag")
     return fields.tags("tag")

@@ -90,7 +90,7 @@ class CustomerIo:
 
     def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Customer.io tells
         """Say an event in our words."""
-        fields = payload.Fields(item)
+        fields = payload.PayloadReader(item)
         metric = fields.text("metric")
         about = fields.text("object_type")
         type_ = _type(about, metric)
@@ -110,7 +110,7 @@ class CustomerIo:
                 or data.fact("newsletter_id")
                 or data.fact("transactional_message_id"),
                 item=data.link("href") if clicked else None,
-                properties=payload.known(action_id=data.fact("action_id"), link_id=data.fact("link_id")),
+                properties=payload.without_missing(action_id=data.fact("action_id"), link_id=data.fact("link_id")),
                 signals=Signals(
                     machine=PREFETCHED if metric == "opened" and data.flag(PREFETCHED) else None,
                     human=metric if metric.startswith("human_") else None,
@@ -134,7 +134,7 @@ def _type(about: str, metric: str) -> str | Ignored:
     raise ItemRefused("object_type and metric are none that Customer.io documents.")
 
 
-def _recipient(data: payload.Fields, *, mailed: bool) -> Recipient:
+def _recipient(data: payload.PayloadReader, *, mailed: bool) -> Recipient:
     identifiers = data.inner("identifiers")
     told = ((identifiers, "email"), *([(data, "recipient")] if mailed else []))
     return attributes.recipient(

@@ -71,7 +71,7 @@ class HubSpot:
 
     def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - HubSpot tells
         """Say an event in our words."""
-        fields = payload.Fields(item)
+        fields = payload.PayloadReader(item)
         about, _, what = fields.text("subscriptionType").partition(".")
         if what == "associationChange":
             return [_associated(fields)]
@@ -82,7 +82,7 @@ class HubSpot:
         return _contact(what, fields)
 
 
-def _contact(what: str, fields: payload.Fields) -> Sequence[Incoming]:
+def _contact(what: str, fields: payload.PayloadReader) -> Sequence[Incoming]:
     at = fields.at_milliseconds("occurredAt")
     if what == "merge":
         return _merged(fields, at)
@@ -101,7 +101,7 @@ def _contact(what: str, fields: payload.Fields) -> Sequence[Incoming]:
     raise ItemRefused("subscriptionType is none that HubSpot documents for contacts.")
 
 
-def _property(fields: payload.Fields, receipt: str, recipient: Recipient, at: datetime) -> Incoming:
+def _property(fields: payload.PayloadReader, receipt: str, recipient: Recipient, at: datetime) -> Incoming:
     name, value = fields.text("propertyName"), fields.raw("propertyValue")
     if name == "email":
         address = attributes.maybe_address(fields, "propertyValue")
@@ -112,10 +112,12 @@ def _property(fields: payload.Fields, receipt: str, recipient: Recipient, at: da
     return IncomingContact(receipt, recipient, at, kept) if kept else Ignored("A property that is not kept.")
 
 
-def _merged(fields: payload.Fields, at: datetime) -> list[Incoming]:
+def _merged(fields: payload.PayloadReader, at: datetime) -> list[Incoming]:
     # A merge may give the contact a new id, which its later events carry.
     stays = fields.maybe_text("newObjectId") or fields.text("primaryObjectId")
-    gone = [payload.Fields({"id": one}, "mergedObjectIds.").text("id") for one in fields.entries("mergedObjectIds")]
+    gone = [
+        payload.PayloadReader({"id": one}, "mergedObjectIds.").text("id") for one in fields.entries("mergedObjectIds")
+    ]
     gone.append(fields.text("primaryObjectId"))
     receipt = _receipt(fields)
     return [
@@ -125,7 +127,7 @@ def _merged(fields: payload.Fields, at: datetime) -> list[Incoming]:
     ] or [Ignored("A merge of a contact with itself.")]
 
 
-def _associated(fields: payload.Fields) -> Incoming:
+def _associated(fields: payload.PayloadReader) -> Incoming:
     """Take a deal that is linked to a contact as an opportunity; both ends tell it, with one receipt."""
     kind = fields.maybe_text("associationType") or ""
     if kind not in _TO_DEAL or fields.flag("associationRemoved"):
@@ -140,7 +142,7 @@ def _associated(fields: payload.Fields) -> Incoming:
     )
 
 
-def _receipt(fields: payload.Fields) -> str:
+def _receipt(fields: payload.PayloadReader) -> str:
     # HubSpot does not promise that eventId alone is unique; attemptNumber differs between tellings of the same.
     told = (fields.text(name) for name in ("eventId", "occurredAt", "objectId"))
     return ":".join((*told, fields.maybe_text("subscriptionId") or ""))

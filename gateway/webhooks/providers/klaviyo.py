@@ -94,10 +94,10 @@ class Klaviyo:
 
     def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Klaviyo tells
         """Say an event in our words."""
-        fields = payload.Fields(item)
+        fields = payload.PayloadReader(item)
         type_ = _type(fields.text("topic"))
         sent = fields.inner("payload")
-        data = payload.Fields(sent.raw("data"), "payload.data.") if sent.raw("data") is not None else sent
+        data = payload.PayloadReader(sent.raw("data"), "payload.data.") if sent.raw("data") is not None else sent
         event = data.inner("attributes")
         facts = event.inner("event_properties")
         worth = attributes.amount(facts, "$value", "value", currencies=_CURRENCIES, type_=type_)
@@ -114,7 +114,9 @@ class Klaviyo:
                 item=facts.link("URL") if type_.endswith("_clicked") else facts.fact("ProductName"),
                 value=worth.value,
                 currency=worth.currency,
-                properties=payload.known(bounce=facts.fact("Bounce Type"), campaign=facts.fact("Campaign Name")),
+                properties=payload.without_missing(
+                    bounce=facts.fact("Bounce Type"), campaign=facts.fact("Campaign Name")
+                ),
                 signals=Signals(
                     machine=next((name for name in _MACHINE if facts.flag(name)), None),
                     user_agent=facts.long_text("$user_agent"),
@@ -151,7 +153,7 @@ def _type(topic: str) -> str:
     return _TYPES.get(name) or attributes.event_type_of(name)
 
 
-def _recipient(data: payload.Fields, facts: payload.Fields) -> Recipient:
+def _recipient(data: payload.PayloadReader, facts: payload.PayloadReader) -> Recipient:
     profile = data.inner("relationships").inner("profile").inner("data").maybe_text("id")
     found = Recipient(
         email=next((one for name in _ADDRESSES if (one := attributes.maybe_address(facts, name))), None),

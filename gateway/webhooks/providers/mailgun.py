@@ -72,11 +72,11 @@ class Mailgun:
         def kept(read: Any) -> Any:
             return {"receipt": token, "event-data": read.get("event-data") if isinstance(read, dict) else None}
 
-        return [json_items.applied(kept, json_items.one(request.body))]
+        return [json_items.map_item(kept, json_items.single_item(request.body))]
 
     def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Mailgun tells
         """Say an event in our words."""
-        outer = payload.Fields(item)
+        outer = payload.PayloadReader(item)
         fields = outer.inner("event-data")
         event = fields.text("event")
         variables = fields.inner("user-variables")
@@ -99,7 +99,7 @@ class Mailgun:
                 message_id=message_id.strip("<>") or None if message_id else None,
                 campaign_id=variables.fact("campaign_id") or next(iter(tags), None),
                 item=fields.link("url") if event == "clicked" else None,
-                properties=payload.known(
+                properties=payload.without_missing(
                     bounce=fields.fact("severity"),
                     reason=_reason(fields) if event == "failed" else None,
                     status=fields.inner("delivery-status").fact("code") if event == "failed" else None,
@@ -121,7 +121,7 @@ def _signature(body: bytes) -> tuple[str, str, str]:
         WebhookRefused: there is no such thing, as in the form-encoded webhooks of before 2018.
     """
     try:
-        fields = payload.Fields(json_items.lenient(body)).inner("signature")
+        fields = payload.PayloadReader(json_items.lenient(body)).inner("signature")
         return fields.text("timestamp"), fields.text("token"), fields.text("signature")
     except BadRequest as error:
         if b"token=" in body or b'name="token"' in body:
@@ -132,7 +132,7 @@ def _signature(body: bytes) -> tuple[str, str, str]:
         raise WebhookRefused("The body is not a Mailgun webhook: signature.timestamp, token and signature.") from error
 
 
-def _type(event: str, fields: payload.Fields) -> str:
+def _type(event: str, fields: payload.PayloadReader) -> str:
     if event == "failed":
         severity = fields.text("severity")
         if severity not in _FAILURES:
@@ -143,12 +143,12 @@ def _type(event: str, fields: payload.Fields) -> str:
     return _TYPES[event]
 
 
-def _reason(fields: payload.Fields) -> str | None:
+def _reason(fields: payload.PayloadReader) -> str | None:
     """Take Mailgun's word for the reason (bounce, greylisted); a sentence is left behind."""
     reason = fields.raw("reason")
     return reason if isinstance(reason, str) and _WORD.fullmatch(reason) else None
 
 
-def _bot(fields: payload.Fields) -> str | None:
+def _bot(fields: payload.PayloadReader) -> str | None:
     """Mailgun names the bot that it takes an open or a click for; an empty text is a person."""
     return BOT if fields.inner("client-info").fact("bot") else None

@@ -81,7 +81,7 @@ class Mandrill:
 
     def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Mandrill tells
         """Say an event in our words."""
-        fields = payload.Fields(item)
+        fields = payload.PayloadReader(item)
         if "event" not in item and fields.fact("type") in {"blacklist", "whitelist"}:
             return [Ignored("A change of Mandrill's own lists, not a happening to a message.")]
         event = fields.text("event")
@@ -104,7 +104,7 @@ class Mandrill:
                 message_id=message_id,
                 campaign_id=metadata.fact("campaign_id") or next(iter(tags), None),
                 item=fields.link("url") if clicked else None,
-                properties=payload.known(
+                properties=payload.without_missing(
                     bounce=_BOUNCES.get(event),
                     reason=message.fact("bounce_description") if event in _BOUNCES else None,
                     tags=tags,
@@ -143,7 +143,7 @@ def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def _is_robot(fields: payload.Fields) -> bool:
+def _is_robot(fields: payload.PayloadReader) -> bool:
     parsed = fields.raw("user_agent_parsed")
     kind = parsed.get("type") if isinstance(parsed, dict) else None
     return isinstance(kind, str) and kind.strip().lower() == "robot"

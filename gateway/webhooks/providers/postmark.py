@@ -68,7 +68,7 @@ class Postmark:
 
     def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Postmark tells
         """Say an event in our words."""
-        fields = payload.Fields(item)
+        fields = payload.PayloadReader(item)
         record = fields.text("RecordType")
         if record not in _TIMES:
             raise ItemRefused("RecordType is none that Postmark documents for outgoing messages.")
@@ -101,7 +101,7 @@ class Postmark:
                 message_id=message_id,
                 campaign_id=metadata.fact("campaign_id") or tag,
                 item=fields.link("OriginalLink") if clicked else None,
-                properties=payload.known(
+                properties=payload.without_missing(
                     bounce=fields.fact("Type") if record == "Bounce" else None,
                     stream=fields.fact("MessageStream"),
                     tags=[tag] if tag else [],
@@ -111,7 +111,7 @@ class Postmark:
         ]
 
 
-def _type(record: str, fields: payload.Fields) -> str | Ignored:
+def _type(record: str, fields: payload.PayloadReader) -> str | Ignored:
     if record == "Bounce":
         kind = fields.text("Type")
         if kind in _NO_BOUNCES:

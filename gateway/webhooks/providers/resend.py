@@ -56,13 +56,13 @@ class Resend:
 
     def items(self, request: SignedRequest) -> Sequence[Any]:
         """Take the one event with the id of its header; tags by name, as a dead letter can keep them."""
-        return [json_items.applied(_with_named_tags, one) for one in standard_webhooks.items(request, prefix=_PREFIX)]
+        return [json_items.map_item(_with_named_tags, one) for one in standard_webhooks.items(request, prefix=_PREFIX)]
 
     def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Resend tells
         """Say an event in our words."""
-        outer = payload.Fields(item)
+        outer = payload.PayloadReader(item)
         receipt = outer.text(standard_webhooks.ID)
-        message = payload.Fields(outer.raw(standard_webhooks.MESSAGE), "message.")
+        message = payload.PayloadReader(outer.raw(standard_webhooks.MESSAGE), "message.")
         kind = message.text("type")
         if kind in _OTHERS:
             return [Ignored("Nothing that happened to a message or is known of a contact.")]
@@ -83,7 +83,7 @@ def _with_named_tags(item: dict[str, Any]) -> dict[str, Any]:
     return item
 
 
-def _contact(receipt: str, message: payload.Fields) -> IncomingContact:
+def _contact(receipt: str, message: payload.PayloadReader) -> IncomingContact:
     data = message.inner("data")
     unsubscribed = data.maybe_flag("unsubscribed")
     return IncomingContact(
@@ -95,9 +95,9 @@ def _contact(receipt: str, message: payload.Fields) -> IncomingContact:
     )
 
 
-def _events(receipt: str, kind: str, message: payload.Fields) -> list[Incoming]:
+def _events(receipt: str, kind: str, message: payload.PayloadReader) -> list[Incoming]:
     data = message.inner("data")
-    to = payload.listed(data.raw("to"))
+    to = payload.as_list(data.raw("to"))
     if len(to) > 1 and kind != "email.sent":
         raise ItemRefused("The message went to several people, and Resend does not say whose event this is.")
     click = data.inner("click")
@@ -115,15 +115,15 @@ def _events(receipt: str, kind: str, message: payload.Fields) -> list[Incoming]:
             message_id=data.text("email_id"),
             campaign_id=tags.fact("campaign_id") or data.fact("broadcast_id"),
             item=click.link("link") if kind == "email.clicked" else None,
-            properties=payload.known(bounce=bounce.fact("type"), bounce_kind=bounce.fact("subType")),
+            properties=payload.without_missing(bounce=bounce.fact("type"), bounce_kind=bounce.fact("subType")),
             signals=signals,
         )
         for place, one in enumerate(addresses.addresses_of(to, "data.to"))
     ]
 
 
-def _tags(data: payload.Fields) -> payload.Fields:
+def _tags(data: payload.PayloadReader) -> payload.PayloadReader:
     """Read the tags by name."""
     raw = data.raw("tags")
     told: Mapping[str, Any] = raw if isinstance(raw, dict) else {}
-    return payload.Fields(told, "data.tags.")
+    return payload.PayloadReader(told, "data.tags.")

@@ -73,11 +73,11 @@ class Segment:
             beside, batch = {}, json_items.items(request.body)
         shared = {name: beside[name] for name in ("sentAt", "context", "integrations") if name in beside}
         noted = partial(_noted, shared=shared, received_at=request.received_at)
-        return [json_items.applied(noted, one) for one in batch]
+        return [json_items.map_item(noted, one) for one in batch]
 
     def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:
         """Say a message in our words."""
-        fields = payload.Fields(item)
+        fields = payload.PayloadReader(item)
         kind = fields.text("type").lower()
         if _is_withheld(fields.mapping("integrations")):
             return [Ignored("The message says that it is not for us.")]
@@ -114,7 +114,7 @@ def _is_withheld(integrations: Mapping[str, Any]) -> bool:
     return integrations.get(_OURS) is False or (integrations.get("All") is False and not allowed)
 
 
-def _occurred_at(fields: payload.Fields, received_at: datetime) -> datetime:
+def _occurred_at(fields: payload.PayloadReader, received_at: datetime) -> datetime:
     """Tell when it happened, with the sender's clock put right by how far it was off when it sent."""
     if fields.raw("timestamp") is not None:
         return fields.at_iso("timestamp")
@@ -131,14 +131,14 @@ def _occurred_at(fields: payload.Fields, received_at: datetime) -> datetime:
     return at
 
 
-def _recipient(fields: payload.Fields, *, person: bool = True) -> Recipient:
+def _recipient(fields: payload.PayloadReader, *, person: bool = True) -> Recipient:
     """Tell whom it is about, by everything the message knows.
 
     That a visitor is somebody known is said by both ids in one recipient, not by a merge: two people at one device
     share the visitor's id, and must not become one person. An address among the properties may be somebody else's.
     """
     told = (
-        fields.inner("traits") if person else payload.Fields({}),  # of a group the address is the company's
+        fields.inner("traits") if person else payload.PayloadReader({}),  # of a group the address is the company's
         fields.inner("context").inner("traits"),
     )
     addresses = (attributes.maybe_address(one, "email") for one in told)
@@ -150,7 +150,7 @@ def _recipient(fields: payload.Fields, *, person: bool = True) -> Recipient:
     )
 
 
-def _alias(fields: payload.Fields, at: datetime) -> IncomingMerge:
+def _alias(fields: payload.PayloadReader, at: datetime) -> IncomingMerge:
     previous = fields.text("previousId")
     return IncomingMerge(
         receipt=fields.text("messageId"),
@@ -161,7 +161,7 @@ def _alias(fields: payload.Fields, at: datetime) -> IncomingMerge:
     )
 
 
-def _contact(fields: payload.Fields, at: datetime) -> IncomingContact:
+def _contact(fields: payload.PayloadReader, at: datetime) -> IncomingContact:
     told = fields.mapping("traits")
     return IncomingContact(
         receipt=fields.text("messageId"),
@@ -173,17 +173,17 @@ def _contact(fields: payload.Fields, at: datetime) -> IncomingContact:
     )
 
 
-def _group(fields: payload.Fields, at: datetime) -> IncomingContact:
+def _group(fields: payload.PayloadReader, at: datetime) -> IncomingContact:
     kept = attributes.attributes_of(fields.mapping("traits"), prefix="group_")
     kept |= attributes.attributes_of({"group_id": fields.text("groupId")})
     return IncomingContact(fields.text("messageId"), _recipient(fields, person=False), at, kept)
 
 
-def _created_at(told: payload.Fields) -> datetime | None:
+def _created_at(told: payload.PayloadReader) -> datetime | None:
     return next((at for name in _BEGINNINGS if (at := told.maybe_at(name)) is not None), None)
 
 
-def _event(fields: payload.Fields, at: datetime, *, viewed: bool) -> IncomingEvent:
+def _event(fields: payload.PayloadReader, at: datetime, *, viewed: bool) -> IncomingEvent:
     told, context = fields.inner("properties"), fields.inner("context")
     type_ = "page_viewed" if viewed else attributes.event_type_of(fields.text("event"))
     worth = attributes.amount(told, "revenue", "total", "value", currencies=("currency",), type_=type_)
@@ -201,7 +201,7 @@ def _event(fields: payload.Fields, at: datetime, *, viewed: bool) -> IncomingEve
         item=link or next((one for one in (page if viewed else product) if one), None),
         value=worth.value,
         currency=worth.currency,
-        properties=payload.known(
+        properties=payload.without_missing(
             **_facts(told),
             # Segment says so of what the person did not do: it is no sign of life.
             active=False if context.raw("active") is False else None,
@@ -210,7 +210,7 @@ def _event(fields: payload.Fields, at: datetime, *, viewed: bool) -> IncomingEve
     )
 
 
-def _facts(told: payload.Fields) -> dict[str, attributes.Scalar]:
+def _facts(told: payload.PayloadReader) -> dict[str, attributes.Scalar]:
     """Keep the properties that are facts; a count is a number however it is written."""
     facts = attributes.attributes_of({name: told.raw(name) for name in _FACTS if told.raw(name) is not None})
     for name in _COUNTS:

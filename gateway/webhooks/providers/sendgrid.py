@@ -82,7 +82,7 @@ class SendGrid:
 
     def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - SendGrid tells
         """Say an event in our words."""
-        fields = payload.Fields(item)
+        fields = payload.PayloadReader(item)
         event = fields.text("event")
         if event not in _TYPES:
             raise ItemRefused("event is none that SendGrid documents for messages.")
@@ -101,7 +101,7 @@ class SendGrid:
                 or fields.fact("singlesend_id")
                 or next(iter(categories), None),
                 item=fields.link("url") if event == "click" else None,
-                properties=payload.known(
+                properties=payload.without_missing(
                     bounce=fields.fact("type") if event == "bounce" else None,
                     status=fields.fact("status"),
                     tags=categories,

@@ -88,18 +88,18 @@ class AmazonSes:
 
     def items(self, request: SignedRequest) -> Sequence[Any]:
         """Take the message out of its envelope; what signed it is left behind."""
-        envelope = json_items.one(request.body)
-        if isinstance(envelope, json_items.Damaged):
-            return [json_items.applied(_unwrapped, envelope)]
+        envelope = json_items.single_item(request.body)
+        if isinstance(envelope, json_items.DamagedItem):
+            return [json_items.map_item(_unwrapped, envelope)]
         item = _unwrapped(envelope)
         message = item.get("Message")
-        if isinstance(message, json_items.Damaged):
-            return [json_items.applied(lambda read: {**item, "Message": read}, message)]
+        if isinstance(message, json_items.DamagedItem):
+            return [json_items.map_item(lambda read: {**item, "Message": read}, message)]
         return [item]
 
     def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Amazon tells
         """Say a message in our words: one event for each recipient that it names."""
-        envelope = payload.Fields(item)
+        envelope = payload.PayloadReader(item)
         kind = envelope.text("Type")
         if kind == "SubscriptionConfirmation":
             return [_confirmation(envelope)]
@@ -121,11 +121,11 @@ def _unwrapped(envelope: Any) -> dict[str, Any]:
     if envelope.get("Type") == "Notification":
         # Amazon's own notices are sentences.
         is_json = isinstance(text, str) and text.lstrip()[:1] in ("{", "[")
-        item["Message"] = json_items.one(str(text).encode("utf-8", "surrogatepass")) if is_json else text
+        item["Message"] = json_items.single_item(str(text).encode("utf-8", "surrogatepass")) if is_json else text
     return item
 
 
-def _confirmation(envelope: payload.Fields) -> Confirmation:
+def _confirmation(envelope: payload.PayloadReader) -> Confirmation:
     url = envelope.long_text("SubscribeURL") or ""
     try:
         require_amazon(url)
@@ -134,7 +134,7 @@ def _confirmation(envelope: payload.Fields) -> Confirmation:
     return Confirmation(receipt=envelope.text("MessageId"), url=url)
 
 
-def _events(envelope: payload.Fields, message: payload.Fields) -> Sequence[Incoming]:
+def _events(envelope: payload.PayloadReader, message: payload.PayloadReader) -> Sequence[Incoming]:
     kind = message.maybe_text("eventType") or message.text("notificationType")
     if kind == "AmazonSnsSubscriptionSucceeded":
         return [Ignored("Amazon SES tried the topic out.")]
@@ -161,7 +161,7 @@ def _events(envelope: payload.Fields, message: payload.Fields) -> Sequence[Incom
             message_id=mail.text("messageId"),
             campaign_id=_tag(tags, "campaign_id").fact("value"),
             item=details.link("link") if kind == "Click" else None,
-            properties=payload.known(
+            properties=payload.without_missing(
                 bounce=details.fact("bounceType") if kind == "Bounce" else None,
                 bounce_detail=details.fact("bounceSubType") if kind == "Bounce" else None,
                 complaint=details.fact("complaintFeedbackType") if kind == "Complaint" else None,
@@ -176,7 +176,7 @@ def _events(envelope: payload.Fields, message: payload.Fields) -> Sequence[Incom
     return events
 
 
-def _recipients(kind: str, details: payload.Fields, mail: payload.Fields) -> list[str | Refused]:
+def _recipients(kind: str, details: payload.PayloadReader, mail: payload.PayloadReader) -> list[str | Refused]:
     """List whom an event is about; one of them that is no address costs no other.
 
     Raises:
@@ -194,12 +194,14 @@ def _recipients(kind: str, details: payload.Fields, mail: payload.Fields) -> lis
     return addresses.addresses_of(told, "the recipient")
 
 
-def _subscription(details: payload.Fields) -> str | None:
+def _subscription(details: payload.PayloadReader) -> str | None:
     preferences = details.inner("newTopicPreferences")
     return "email_unsubscribed" if preferences.flag("unsubscribeAll") else None
 
 
-def _at(kind: str, details: payload.Fields, mail: payload.Fields, envelope: payload.Fields) -> datetime:
+def _at(
+    kind: str, details: payload.PayloadReader, mail: payload.PayloadReader, envelope: payload.PayloadReader
+) -> datetime:
     """Read when it happened: as the event says, else as the message was sent, else as the notification was."""
     if details.raw("timestamp") is not None:
         return details.at_iso("timestamp")
@@ -208,8 +210,8 @@ def _at(kind: str, details: payload.Fields, mail: payload.Fields, envelope: payl
     return envelope.at_iso("Timestamp")
 
 
-def _tag(tags: payload.Fields, name: str) -> payload.Fields:
+def _tag(tags: payload.PayloadReader, name: str) -> payload.PayloadReader:
     """Find the one `value` of a message tag; Amazon lists it."""
     values = tags.raw(name)
     first = values[0] if isinstance(values, list) and values else values
-    return payload.Fields({"value": first}, f"mail.tags.{name}.")
+    return payload.PayloadReader({"value": first}, f"mail.tags.{name}.")

@@ -47,9 +47,9 @@ class StandardWebhooks:
 
     def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - the sender tells
         """Say a message in our words."""
-        outer = payload.Fields(item)
+        outer = payload.PayloadReader(item)
         receipt = outer.text(standard_webhooks.ID)
-        message = payload.Fields(outer.raw(standard_webhooks.MESSAGE), "message.")
+        message = payload.PayloadReader(outer.raw(standard_webhooks.MESSAGE), "message.")
         kind = message.text("type")
         data = message.inner("data")
         at = data.at_iso("occurred_at") if data.raw("occurred_at") is not None else message.at_iso("timestamp")
@@ -67,7 +67,7 @@ class StandardWebhooks:
         return [_event(receipt, recipient, at, message)]
 
 
-def _contact(receipt: str, recipient: Recipient, at: datetime, data: payload.Fields) -> IncomingContact:
+def _contact(receipt: str, recipient: Recipient, at: datetime, data: payload.PayloadReader) -> IncomingContact:
     return IncomingContact(
         receipt=receipt,
         recipient=recipient,
@@ -78,7 +78,7 @@ def _contact(receipt: str, recipient: Recipient, at: datetime, data: payload.Fie
     )
 
 
-def _event(receipt: str, recipient: Recipient, at: datetime, message: payload.Fields) -> IncomingEvent:
+def _event(receipt: str, recipient: Recipient, at: datetime, message: payload.PayloadReader) -> IncomingEvent:
     data = message.inner("data")
     type_ = attributes.event_type_of(message.text("type"))
     worth = attributes.amount(data, "value", currencies=("currency",), type_=type_)

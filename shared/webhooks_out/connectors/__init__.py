@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, get_args
 from shared.contracts.message import MESSAGE_TYPES, MessageType
 from shared.webhooks_out.connectors import dynamics, hubspot, klaviyo, salesforce, template
 from shared.webhooks_out.connectors.fields import ConnectorSettings
-from shared.webhooks_out.message import HttpCall, Told, json_bytes
+from shared.webhooks_out.message import HttpCall, OutboundMessage, json_bytes
 
 ConnectorName = Literal["dynamics", "hubspot", "klaviyo", "salesforce", "template"]
 
@@ -17,7 +17,7 @@ class Connector:
     """How a message is told to somebody."""
 
     settings: type[ConnectorSettings]
-    call: Callable[[str, Told, Any], HttpCall]
+    call: Callable[[str, OutboundMessage, Any], HttpCall]
     types: tuple[MessageType, ...]
     """That it can tell."""
 
@@ -26,8 +26,8 @@ class _NoSettings(ConnectorSettings):
     """Our own shape has nothing to set."""
 
 
-def _own_call(url: str, told: Told, settings: _NoSettings) -> HttpCall:  # noqa: ARG001 - nothing to set
-    body = {"type": told.type, "timestamp": told.timestamp, "data": dict(told.data)}
+def _own_call(url: str, message: OutboundMessage, settings: _NoSettings) -> HttpCall:  # noqa: ARG001 - nothing to set
+    body = {"type": message.type, "timestamp": message.timestamp, "data": dict(message.data)}
     return HttpCall("POST", url, json_bytes(body))
 
 

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from shared.contracts.message import MessageType
 from shared.webhooks_out.connectors.fields import ConnectorSettings
-from shared.webhooks_out.message import HttpCall, NotTellable, Told, joined, json_bytes
+from shared.webhooks_out.message import HttpCall, OutboundMessage, UnsupportedMessage, joined, json_bytes
 
 TYPES: Final[tuple[MessageType, ...]] = ("score.band_changed",)
 TRENDS: Final = {"improving": 0, "steady": 1, "declining": 2, "unknown": 3}
@@ -31,33 +31,33 @@ class DynamicsSettings(ConnectorSettings):
     api: Annotated[str, Field(pattern=r"^v\d{1,2}\.\d$", description="Version of the Web API.")] = "v9.0"
 
 
-def call(url: str, told: Told, settings: DynamicsSettings) -> HttpCall:
+def call(url: str, message: OutboundMessage, settings: DynamicsSettings) -> HttpCall:
     """Write the score of the record whose id is the contact's.
 
     Args:
         url: of the environment, such as https://contoso.crm.dynamics.com.
-        told: a changed band.
+        message: a changed band.
         settings: of the subscription.
 
     Raises:
-        NotTellable: there is no score.
+        UnsupportedMessage: there is no score.
     """
-    score = told.data.get("score")
+    score = message.data.get("score")
     if score is None:
-        raise NotTellable("A message without a score cannot become a predictive score.")
+        raise UnsupportedMessage("A message without a score cannot become a predictive score.")
     body = {
         "msdyn_score": score,
-        "msdyn_scoretrend": TRENDS[told.data["trend"]],
-        "msdyn_grade": GRADES[told.data["band"]],
+        "msdyn_scoretrend": TRENDS[message.data["trend"]],
+        "msdyn_grade": GRADES[message.data["band"]],
     }
     table = joined(url, f"/api/data/{settings.api}/msdyn_predictivescores")
     if settings.write == "create":
         return HttpCall(
             "POST",
             table,
-            json_bytes({**body, "msdyn_entityid": told.contact_id, "msdyn_entitytype": settings.entity}),
+            json_bytes({**body, "msdyn_entityid": message.contact_id, "msdyn_entitytype": settings.entity}),
             HEADERS,
         )
-    quoted = quote(f"'{told.contact_id.replace(chr(39), chr(39) * 2)}'", safe="")
+    quoted = quote(f"'{message.contact_id.replace(chr(39), chr(39) * 2)}'", safe="")
     key = f"(msdyn_entityid={quoted},msdyn_entitytype=%27{settings.entity}%27)"
     return HttpCall("PATCH", table + key, json_bytes(body), HEADERS)

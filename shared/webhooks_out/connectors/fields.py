@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from shared.contracts.message import MessageType
-from shared.webhooks_out.message import FACTS, NotTellable, Told, facts
+from shared.webhooks_out.message import FACTS, OutboundMessage, UnsupportedMessage, facts
 
 ABOUT_CONTACTS: Final[tuple[MessageType, ...]] = (
     "score.band_changed",
@@ -32,21 +32,21 @@ def _known(fields: dict[str, str]) -> dict[str, str]:
 
 
 FieldName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,99}$")]
-Fields = Annotated[
+FieldMapping = Annotated[
     dict[FieldName, str],
     AfterValidator(_known),
     Field(min_length=1, max_length=50, description="The fact by the name of the field that is to hold it."),
 ]
 
 
-def filled(told: Told, fields: Mapping[str, str]) -> dict[str, Any]:
+def filled_fields(message: OutboundMessage, fields: Mapping[str, str]) -> dict[str, Any]:
     """Take the facts that a message has into the fields that are to hold them.
 
     Raises:
-        NotTellable: it has none of them.
+        UnsupportedMessage: it has none of them.
     """
-    known = facts(told)
+    known = facts(message)
     found = {field: known[fact] for field, fact in fields.items() if fact in known}
     if not found:
-        raise NotTellable(f"A message of type {told.type} has none of the facts that the fields ask for.")
+        raise UnsupportedMessage(f"A message of type {message.type} has none of the facts that the fields ask for.")
     return found

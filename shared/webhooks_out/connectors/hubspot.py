@@ -8,8 +8,14 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field
 
-from shared.webhooks_out.connectors.fields import ABOUT_CONTACTS, ConnectorSettings, FieldName, Fields, filled
-from shared.webhooks_out.message import HttpCall, Told, joined, json_bytes, segment
+from shared.webhooks_out.connectors.fields import (
+    ABOUT_CONTACTS,
+    ConnectorSettings,
+    FieldMapping,
+    FieldName,
+    filled_fields,
+)
+from shared.webhooks_out.message import HttpCall, OutboundMessage, joined, json_bytes, path_segment
 
 TYPES: Final = ABOUT_CONTACTS
 DEFAULTS: Final = {
@@ -26,24 +32,24 @@ class HubspotSettings(ConnectorSettings):
     id_property: Annotated[
         FieldName | None, Field(description="A unique property that holds the contact's id; null: it is HubSpot's own.")
     ] = None
-    properties: Fields = DEFAULTS
+    properties: FieldMapping = DEFAULTS
 
 
-def call(url: str, told: Told, settings: HubspotSettings) -> HttpCall:
+def call(url: str, message: OutboundMessage, settings: HubspotSettings) -> HttpCall:
     """Write the properties of the contact.
 
     Args:
         url: https://api.hubapi.com.
-        told: something about a contact.
+        message: something about a contact.
         settings: of the subscription.
 
     Raises:
         NotTellable: none of the facts is in it.
     """
-    target = joined(url, f"/crm/v3/objects/contacts/{segment(told.contact_id)}")
+    target = joined(url, f"/crm/v3/objects/contacts/{path_segment(message.contact_id)}")
     if settings.id_property is not None:
         target += f"?idProperty={settings.id_property}"
-    properties = {name: _text(value) for name, value in filled(told, settings.properties).items()}
+    properties = {name: _text(value) for name, value in filled_fields(message, settings.properties).items()}
     return HttpCall("PATCH", target, json_bytes({"properties": properties}))
 
 

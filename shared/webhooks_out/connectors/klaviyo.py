@@ -7,8 +7,8 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from shared.webhooks_out.connectors.fields import ABOUT_CONTACTS, ConnectorSettings, Fields, filled
-from shared.webhooks_out.message import HttpCall, Told, joined, json_bytes, segment
+from shared.webhooks_out.connectors.fields import ABOUT_CONTACTS, ConnectorSettings, FieldMapping, filled_fields
+from shared.webhooks_out.message import HttpCall, OutboundMessage, joined, json_bytes, path_segment
 
 TYPES: Final = ABOUT_CONTACTS
 DEFAULTS: Final = {
@@ -26,21 +26,23 @@ class KlaviyoSettings(ConnectorSettings):
     revision: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}(\.[a-z]+)?$", description="Of Klaviyo's API.")] = (
         "2025-04-15"
     )
-    properties: Fields = DEFAULTS
+    properties: FieldMapping = DEFAULTS
 
 
-def call(url: str, told: Told, settings: KlaviyoSettings) -> HttpCall:
+def call(url: str, message: OutboundMessage, settings: KlaviyoSettings) -> HttpCall:
     """Write the properties of the profile whose id is the contact's.
 
     Args:
         url: https://a.klaviyo.com.
-        told: something about a contact.
+        message: something about a contact.
         settings: of the subscription.
 
     Raises:
         NotTellable: none of the facts is in it.
     """
-    attributes = {"properties": filled(told, settings.properties)}
-    body = {"data": {"type": "profile", "id": told.contact_id, "attributes": attributes}}
+    attributes = {"properties": filled_fields(message, settings.properties)}
+    body = {"data": {"type": "profile", "id": message.contact_id, "attributes": attributes}}
     headers = {"Content-Type": MEDIA_TYPE, "Accept": MEDIA_TYPE, "revision": settings.revision}
-    return HttpCall("PATCH", joined(url, f"/api/profiles/{segment(told.contact_id)}"), json_bytes(body), headers)
+    return HttpCall(
+        "PATCH", joined(url, f"/api/profiles/{path_segment(message.contact_id)}"), json_bytes(body), headers
+    )

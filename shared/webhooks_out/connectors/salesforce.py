@@ -9,8 +9,14 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from shared.webhooks_out.connectors.fields import ABOUT_CONTACTS, ConnectorSettings, FieldName, Fields, filled
-from shared.webhooks_out.message import HttpCall, Told, joined, json_bytes, segment
+from shared.webhooks_out.connectors.fields import (
+    ABOUT_CONTACTS,
+    ConnectorSettings,
+    FieldMapping,
+    FieldName,
+    filled_fields,
+)
+from shared.webhooks_out.message import HttpCall, OutboundMessage, joined, json_bytes, path_segment
 
 TYPES: Final = ABOUT_CONTACTS
 DEFAULTS: Final = {
@@ -30,20 +36,22 @@ class SalesforceSettings(ConnectorSettings):
         Field(description="External id field that holds the contact's id; null: it is Salesforce's own."),
     ] = None
     api: Annotated[str, Field(pattern=r"^v\d{2,3}\.\d$", description="Version of the REST API.")] = "v63.0"
-    fields: Fields = DEFAULTS
+    fields: FieldMapping = DEFAULTS
 
 
-def call(url: str, told: Told, settings: SalesforceSettings) -> HttpCall:
+def call(url: str, message: OutboundMessage, settings: SalesforceSettings) -> HttpCall:
     """Write the fields of the record.
 
     Args:
         url: of the org, such as https://acme.my.salesforce.com.
-        told: something about a contact.
+        message: something about a contact.
         settings: of the subscription.
 
     Raises:
         NotTellable: none of the facts is in it.
     """
     by = "" if settings.external_id is None else f"/{settings.external_id}"
-    target = joined(url, f"/services/data/{settings.api}/sobjects/{settings.object}{by}/{segment(told.contact_id)}")
-    return HttpCall("PATCH", target, json_bytes(filled(told, settings.fields)))
+    target = joined(
+        url, f"/services/data/{settings.api}/sobjects/{settings.object}{by}/{path_segment(message.contact_id)}"
+    )
+    return HttpCall("PATCH", target, json_bytes(filled_fields(message, settings.fields)))

@@ -8,7 +8,15 @@ from pydantic import AfterValidator, Field
 from shared.contracts.message import MESSAGE_TYPES
 from shared.webhooks_out.connectors.expressions import TemplateRefused, check, rendered
 from shared.webhooks_out.connectors.fields import ConnectorSettings
-from shared.webhooks_out.message import HttpCall, NotTellable, Told, facts, joined, json_bytes, segment
+from shared.webhooks_out.message import (
+    HttpCall,
+    OutboundMessage,
+    UnsupportedMessage,
+    facts,
+    joined,
+    json_bytes,
+    path_segment,
+)
 
 TYPES: Final = MESSAGE_TYPES
 MAX_DEPTH: Final = 8
@@ -53,25 +61,25 @@ class TemplateSettings(ConnectorSettings):
     ]
 
 
-def call(url: str, told: Told, settings: TemplateSettings) -> HttpCall:
+def call(url: str, message: OutboundMessage, settings: TemplateSettings) -> HttpCall:
     """Fill the template in.
 
     Args:
         url: where to.
-        told: what happened.
+        message: what happened.
         settings: of the subscription.
 
     Raises:
-        NotTellable: a name is not in the message, or what comes out is no JSON or too large.
+        UnsupportedMessage: a name is not in the message, or what comes out is no JSON or too large.
     """
-    names = {"type": told.type, "timestamp": told.timestamp, "data": told.data, "facts": facts(told)}
+    names = {"type": message.type, "timestamp": message.timestamp, "data": message.data, "facts": facts(message)}
     try:
         body = _filled(settings.body, names)
         path = str(rendered(settings.path, _encoded(names))) if settings.path else ""
     except TemplateRefused as error:
-        raise NotTellable(f"The template does not fit a message of type {told.type}: {error}.") from error
+        raise UnsupportedMessage(f"The template does not fit a message of type {message.type}: {error}.") from error
     if path and not path.startswith(("/", "?")):
-        raise NotTellable("The path of the template must begin with a slash.")
+        raise UnsupportedMessage("The path of the template must begin with a slash.")
     target = joined(url, path) if path else url
     return HttpCall(settings.method, target, json_bytes(body), {"Content-Type": settings.content_type})
 
@@ -92,7 +100,7 @@ def _filled(value: Any, names: dict[str, Any]) -> Any:
 def _encoded(value: Any) -> Any:
     """Percent-encode every text, so that an id with a slash in it stays one part of the path."""
     if isinstance(value, str):
-        return segment(value)
+        return path_segment(value)
     if isinstance(value, dict):
         return {name: _encoded(inner) for name, inner in value.items()}
     if isinstance(value, list):

@@ -8,24 +8,26 @@ from shared.ingest import contact_row
 from tests.integration.gateway.conftest import LONG_AGO, SIGNING_KEY
 
 
-def put(door: Any, contact_id: str, email: str) -> None:
+def put(gateway: Any, contact_id: str, email: str) -> None:
     given = ContactInput.model_validate({"id": contact_id, "email": email})
     row = contact_row(given, recorded_at=LONG_AGO + SECOND, identity_key=SIGNING_KEY.encode())
-    door.store.of("acme").put_contacts([row], recorded_at=LONG_AGO + SECOND)
+    gateway.store.of("acme").put_contacts([row], recorded_at=LONG_AGO + SECOND)
 
 
-async def forwarded(door: Any, upstream: Any, contacts: list[Any]) -> list[Any]:
-    status, answer, _ = await door.ask("POST", "/score", door.key(scopes=("predict",)), json={"contacts": contacts})
+async def forwarded(gateway: Any, upstream: Any, contacts: list[Any]) -> list[Any]:
+    status, answer, _ = await gateway.request(
+        "POST", "/score", gateway.key(scopes=("predict",)), json={"contacts": contacts}
+    )
     assert status == 200, answer
     return list(json.loads(upstream.seen[-1].body)["contacts"])
 
 
-async def test_a_contact_is_named_by_its_address(any_door, upstream) -> None:
-    put(any_door, "c-1", "ann@example.com")
-    put(any_door, "c-2", "bob@example.com")
+async def test_a_contact_is_named_by_its_address(any_gateway, upstream) -> None:
+    put(any_gateway, "c-1", "ann@example.com")
+    put(any_gateway, "c-2", "bob@example.com")
 
     seen = await forwarded(
-        any_door,
+        any_gateway,
         upstream,
         [
             {"email": " Ann <ANN@Example.com>", "attributes": {"plan": "pro"}},
@@ -51,26 +53,26 @@ async def test_a_contact_is_named_by_its_address(any_door, upstream) -> None:
     ]
 
 
-async def test_a_body_without_an_address_passes_byte_by_byte(door, upstream) -> None:
+async def test_a_body_without_an_address_passes_byte_by_byte(gateway, upstream) -> None:
     body = b'{ "contacts": [ {"id":"c-1", "attributes": {"x": 1.50, "email_x": "\\u0041"}} ],"reasons":0}'
 
-    await door.ask("POST", "/score", door.key(scopes=("predict",)), data=body)
+    await gateway.request("POST", "/score", gateway.key(scopes=("predict",)), data=body)
 
     assert upstream.seen[-1].body == body
 
 
-async def test_an_address_of_another_account_is_unknown(door, upstream) -> None:
-    put(door, "c-1", "ann@example.com")
+async def test_an_address_of_another_account_is_unknown(gateway, upstream) -> None:
+    put(gateway, "c-1", "ann@example.com")
 
-    await door.ask("POST", "/score", door.key("other"), json={"contacts": [{"email": "ann@example.com"}]})
+    await gateway.request("POST", "/score", gateway.key("other"), json={"contacts": [{"email": "ann@example.com"}]})
 
     assert json.loads(upstream.seen[-1].body)["contacts"] == [{"unresolved": "unknown"}]
 
 
-async def test_an_address_is_never_logged(door, upstream, caplog) -> None:
+async def test_an_address_is_never_logged(gateway, upstream, caplog) -> None:
     with caplog.at_level(logging.DEBUG):
-        await door.ask("POST", "/score", door.key(), json={"contacts": [{"email": "ann@example.com"}]})
-        await door.ask("POST", "/score", door.key(), data=b'{"contacts": [{"email": "ann@example.com"}')
+        await gateway.request("POST", "/score", gateway.key(), json={"contacts": [{"email": "ann@example.com"}]})
+        await gateway.request("POST", "/score", gateway.key(), data=b'{"contacts": [{"email": "ann@example.com"}')
 
     assert all("ann@" not in json.dumps(record.__dict__, default=str) for record in caplog.records)
     assert all(b"ann@" not in seen.body for seen in upstream.seen)

@@ -35,73 +35,73 @@ def put(store: Any, contact_id: str, **attributes: Any) -> None:
     store.put_contacts([contact_row(given, recorded_at=NOW, identity_key=KEY)], recorded_at=NOW)
 
 
-async def listed(door: Any, query: str = "", key: str | None = None) -> Any:
+async def listed(gateway: Any, query: str = "", key: str | None = None) -> Any:
     path = f"/predictions?capability=scoring&outcome=customer{query}"
-    return (await door.ask("GET", path, key or door.key(scopes=("read",))))[1]
+    return (await gateway.request("GET", path, key or gateway.key(scopes=("read",))))[1]
 
 
 def ids(answer: Any) -> list[str]:
     return [one["contact_id"] for one in answer["predictions"]]
 
 
-async def test_who_bought_after_the_prediction_is_not_in_the_list(any_door) -> None:
-    store = any_door.store.of("acme")
+async def test_who_bought_after_the_prediction_is_not_in_the_list(any_gateway) -> None:
+    store = any_gateway.store.of("acme")
     store.log_predictions([prediction("a", 99), prediction("b", 90), prediction("c", 80), prediction("d", 70)])
     store.add_events([
         event("a", "order_placed", 0.01), event("b", "email_clicked", 0.01), event("c", "deal_won", 1, human=False),
     ])  # fmt: skip
 
-    assert ids(await listed(any_door)) == ["b", "c", "d"]
+    assert ids(await listed(any_gateway)) == ["b", "c", "d"]
 
 
-async def test_whose_attribute_says_yes_is_not_in_the_list(any_door) -> None:
-    store = any_door.store.of("acme")
+async def test_whose_attribute_says_yes_is_not_in_the_list(any_gateway) -> None:
+    store = any_gateway.store.of("acme")
     store.put_outcome(Outcome(name="customer", capability="scoring", attribute="converted"))
     put(store, "a", converted=1)
     put(store, "b", converted="no")
     put(store, "c", converted="Yes")
     store.log_predictions([prediction(one, 90) for one in "abcd"])
 
-    assert ids(await listed(any_door)) == ["b", "d"]
+    assert ids(await listed(any_gateway)) == ["b", "d"]
 
 
-async def test_pages_are_full_and_complete_where_most_have_bought(any_door) -> None:
-    store = any_door.store.of("acme")
+async def test_pages_are_full_and_complete_where_most_have_bought(any_gateway) -> None:
+    store = any_gateway.store.of("acme")
     store.log_predictions([prediction(f"c-{number:02}", 50) for number in range(20)])
     store.add_events([event(f"c-{number:02}", "deal_won", 0.1) for number in range(20) if number % 4])
-    key = any_door.key(scopes=("read",))
+    key = any_gateway.key(scopes=("read",))
 
-    first = await listed(any_door, "&limit=2", key)
-    second = await listed(any_door, f"&limit=2&cursor={first['next_cursor']}", key)
-    third = await listed(any_door, f"&limit=2&cursor={second['next_cursor']}", key)
+    first = await listed(any_gateway, "&limit=2", key)
+    second = await listed(any_gateway, f"&limit=2&cursor={first['next_cursor']}", key)
+    third = await listed(any_gateway, f"&limit=2&cursor={second['next_cursor']}", key)
 
     assert ids(first) + ids(second) + ids(third) == ["c-00", "c-04", "c-08", "c-12", "c-16"]
     assert third["next_cursor"] is None
 
 
-async def test_the_list_is_filtered_and_sorted_both_ways(any_door) -> None:
-    store = any_door.store.of("acme")
+async def test_the_list_is_filtered_and_sorted_both_ways(any_gateway) -> None:
+    store = any_gateway.store.of("acme")
     store.log_predictions([
         prediction("a", 99), prediction("b", 60, band="low"), prediction("c", 40, asked_at=NOW + DAY, cutoff=NOW + DAY),
         prediction("d", None, status="outcome_reached", band=None), prediction("e", 99),
         prediction("c", None, capability="segmentation", outcome="", segment="s-1"),
     ])  # fmt: skip
 
-    assert ids(await listed(any_door, "&sort=score")) == ["c", "b", "a", "e"]
-    assert ids(await listed(any_door, "&min_score=60")) == ["a", "e", "b"]
-    assert ids(await listed(any_door, "&band=low")) == ["b"]
-    assert ids(await listed(any_door, "&segment=s-1")) == ["c"]
-    assert ids(await listed(any_door, "&status=outcome_reached")) == ["d"]
+    assert ids(await listed(any_gateway, "&sort=score")) == ["c", "b", "a", "e"]
+    assert ids(await listed(any_gateway, "&min_score=60")) == ["a", "e", "b"]
+    assert ids(await listed(any_gateway, "&band=low")) == ["b"]
+    assert ids(await listed(any_gateway, "&segment=s-1")) == ["c"]
+    assert ids(await listed(any_gateway, "&status=outcome_reached")) == ["d"]
     since = f"{instant_of(NOW + DAY):%Y-%m-%dT%H:%M:%SZ}"
-    assert ids(await listed(any_door, f"&updated_since={since}")) == ["c"]
+    assert ids(await listed(any_gateway, f"&updated_since={since}")) == ["c"]
 
 
-async def test_an_empty_list_says_why(door) -> None:
-    store = door.store.of("acme")
+async def test_an_empty_list_says_why(gateway) -> None:
+    store = gateway.store.of("acme")
     store.add_events([event("a", "order_placed", -6_000)])
     store.log_predictions([prediction(one, None, status="not_eligible", band=None) for one in "abc"])
 
-    because = (await listed(door))["empty_because"]
+    because = (await listed(gateway))["empty_because"]
 
     newest = f"{instant_of(NOW - 6_000 * DAY):%Y-%m-%d}"
     assert because["by_status"] == {"not_eligible": 3}
@@ -109,21 +109,21 @@ async def test_an_empty_list_says_why(door) -> None:
     assert because["newest_event_at"].startswith(newest)
 
 
-async def test_an_empty_list_of_an_account_without_a_model_says_so(door) -> None:
-    assert "train one first" in (await listed(door))["empty_because"]["detail"]
+async def test_an_empty_list_of_an_account_without_a_model_says_so(gateway) -> None:
+    assert "train one first" in (await listed(gateway))["empty_because"]["detail"]
 
 
-async def test_the_list_as_csv_runs_no_formula(door) -> None:
-    store = door.store.of("acme")
+async def test_the_list_as_csv_runs_no_formula(gateway) -> None:
+    store = gateway.store.of("acme")
     store.log_predictions([prediction("=cmd|' /C calc'!A0", 99), prediction("b", 90)])
-    key = door.key(scopes=("read",))
+    key = gateway.key(scopes=("read",))
 
     path = "/predictions?capability=scoring&outcome=customer&limit=1"
-    status, raw, headers = await door.ask("GET", path, key, headers={"Accept": "text/csv"})
+    status, raw, headers = await gateway.request("GET", path, key, headers={"Accept": "text/csv"})
 
     (row,) = csv.DictReader(io.StringIO(raw.decode()))
     assert (status, headers["Content-Type"].split(";")[0]) == (200, "text/csv")
     assert (row["contact_id"], row["reason_1"], row["score"]) == ("'=cmd|' /C calc'!A0", "'=Clicked 4 emails", "99")
     following = headers["Link"].split(">")[0].removeprefix("<")
-    _, rest, headers = await door.ask("GET", f"/predictions{following}", key, headers={"Accept": "text/csv"})
+    _, rest, headers = await gateway.request("GET", f"/predictions{following}", key, headers={"Accept": "text/csv"})
     assert [one["contact_id"] for one in csv.DictReader(io.StringIO(rest.decode()))] == ["b"]

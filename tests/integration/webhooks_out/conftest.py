@@ -16,7 +16,7 @@ from shared.contracts.message_data import EXAMPLES
 from shared.contracts.rows import SECOND
 from shared.contracts.sealed import Seal
 from shared.store import Database
-from shared.webhooks_out.dispatcher import Courier, CourierMetrics
+from shared.webhooks_out.dispatcher import Dispatcher, DispatcherMetrics
 from shared.webhooks_out.sender import Sender
 from shared.webhooks_out.subscription_schemas import SubscriptionFields
 from shared.webhooks_out.subscriptions import new_subscription
@@ -75,7 +75,7 @@ class Rounds:
     """A courier, its clock, and who receives."""
 
     database: Database
-    courier: Courier
+    dispatcher: Dispatcher
     stop: threading.Event
     at: int = field(default_factory=lambda: int(time.time()) * SECOND)
 
@@ -101,7 +101,7 @@ class Rounds:
         """Turn until something is so; ten seconds at most."""
         async with asyncio.timeout(10):
             while not reached():
-                await asyncio.to_thread(self.courier.turn)
+                await asyncio.to_thread(self.dispatcher.turn)
 
     async def until_ended(self) -> None:
         """Turn until nothing is pending."""
@@ -115,14 +115,14 @@ def rounds(database: Database) -> Iterator[Rounds]:
     stop = threading.Event()
     made = Rounds(
         database,
-        Courier(
+        Dispatcher(
             database,
             SEAL,
             lambda: Sender(timeout_seconds=2.0, allow_private=True),
             lease=30 * SECOND,
             poll_seconds=0.01,
             stop=stop,
-            metrics=CourierMetrics(CollectorRegistry()),
+            metrics=DispatcherMetrics(CollectorRegistry()),
             now=lambda: made.at,
             draw=lambda: 0.0,
         ),
@@ -130,7 +130,7 @@ def rounds(database: Database) -> Iterator[Rounds]:
     )
     yield made
     stop.set()
-    made.courier.end()
+    made.dispatcher.end()
 
 
 @pytest.fixture

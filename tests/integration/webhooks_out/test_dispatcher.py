@@ -12,7 +12,7 @@ from shared.contracts.rows import HOUR, SECOND
 from shared.contracts.sealed import Seal
 from shared.webhooks_out.sender import Sender
 from shared.webhooks_out.subscription_schemas import SubscriptionChanges
-from shared.webhooks_out.subscriptions import changed, new_secret_of
+from shared.webhooks_out.subscriptions import changed_subscription, new_secret_of
 
 SEAL = Seal(b"k" * 32)
 
@@ -32,9 +32,9 @@ async def test_a_receiver_verifies_what_it_gets_with_the_public_library(rounds: 
     await rounds.until_ended()
 
     (seen,) = receiver.seen
-    told = Webhook(secret).verify(seen.body, dict(seen.headers))
-    assert told["type"] == "score.band_changed"
-    assert told["data"] == EXAMPLES["score.band_changed"]
+    message = Webhook(secret).verify(seen.body, dict(seen.headers))
+    assert message["type"] == "score.band_changed"
+    assert message["data"] == EXAMPLES["score.band_changed"]
     assert (seen.method, seen.target, seen.headers["Authorization"]) == ("POST", "/in?key=1", "Bearer x")
 
 
@@ -82,7 +82,7 @@ async def test_ten_attempts_are_made_and_then_it_has_failed(rounds: Any, receive
         await rounds.until(lambda number=number: store.deliveries(1)[0].attempts == number)
         rounds.at = max(rounds.at, store.deliveries(1)[0].due_at)
     rounds.at += 200 * HOUR
-    await asyncio.to_thread(rounds.courier.turn)
+    await asyncio.to_thread(rounds.dispatcher.turn)
 
     assert store.deliveries(1)[0].state == "failed"
     assert len(receiver.seen) == 10
@@ -139,7 +139,7 @@ async def test_a_receiver_that_fails_for_days_is_paused_and_gets_what_waited_whe
     paused = len(receiver.seen)
     receiver.answer = answering(200)
     row = store.subscription(subscription_id)
-    resumed = changed(row, SubscriptionChanges(state="enabled"), SEAL, rounds.at, allow_private=True)
+    resumed = changed_subscription(row, SubscriptionChanges(state="enabled"), SEAL, rounds.at, allow_private=True)
     store.update_subscription(row, resumed)
     rounds.at += HOUR
     await rounds.until_ended()
@@ -182,7 +182,7 @@ async def test_nobody_there_is_told_as_such(rounds: Any, receiver: Any) -> None:
 
 
 async def test_an_address_inside_is_refused_at_the_delivery_too(rounds: Any, receiver: Any) -> None:
-    rounds.courier.sender = lambda: Sender(timeout_seconds=2.0, allow_private=False)
+    rounds.dispatcher.sender = lambda: Sender(timeout_seconds=2.0, allow_private=False)
     rounds.subscribe(receiver.url)
     rounds.publish("m1")
     store = rounds.database.of("default")
@@ -196,7 +196,7 @@ async def test_an_address_inside_is_refused_at_the_delivery_too(rounds: Any, rec
 async def test_another_identity_key_is_named_in_the_attempt(rounds: Any, receiver: Any) -> None:
     rounds.subscribe(receiver.url)
     rounds.publish("m1")
-    rounds.courier.seal = Seal(b"o" * 32)
+    rounds.dispatcher.seal = Seal(b"o" * 32)
     store = rounds.database.of("default")
 
     await rounds.until(lambda: store.deliveries(1)[0].attempts == 1)

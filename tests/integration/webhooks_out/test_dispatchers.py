@@ -9,7 +9,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from shared.contracts.rows import SECOND
-from shared.webhooks_out.dispatcher import CourierMetrics
+from shared.webhooks_out.dispatcher import DispatcherMetrics
 
 
 async def test_one_slow_receiver_does_not_stall_another(rounds: Any, listening_on: Any) -> None:
@@ -57,7 +57,7 @@ async def test_what_a_killed_worker_had_under_way_is_sent_once_its_lease_has_end
     store = rounds.database.of("default")
     (taken,) = store.take_deliveries({subscription_id: 1}, at=rounds.at, until=rounds.at + 30 * SECOND)
 
-    await asyncio.to_thread(rounds.courier.turn)
+    await asyncio.to_thread(rounds.dispatcher.turn)
     before = len(receiver.seen)
     rounds.at += 30 * SECOND
     await rounds.until_ended()
@@ -68,7 +68,7 @@ async def test_what_a_killed_worker_had_under_way_is_sent_once_its_lease_has_end
 
 async def test_two_workers_share_what_is_due_and_tell_nothing_twice(rounds: Any, receiver: Any) -> None:
     other = dataclasses.replace(
-        rounds.courier, metrics=CourierMetrics(CollectorRegistry()), _paces={}, _flying={}, _unwritten={}
+        rounds.dispatcher, metrics=DispatcherMetrics(CollectorRegistry()), _limits={}, _running={}, _unwritten={}
     )
     rounds.subscribe(receiver.url)
     rounds.publish(*(f"m{number}" for number in range(60)))
@@ -96,7 +96,7 @@ async def test_an_account_that_is_deleted_while_it_is_told_ends_nothing_else(rou
 
     gone.answer = deleting
     await rounds.until(lambda: not rounds.database.accounts())
-    await rounds.until(lambda: not rounds.courier._flying and not rounds.courier._unwritten)
+    await rounds.until(lambda: not rounds.dispatcher._running and not rounds.dispatcher._unwritten)
     rounds.database.create_account("default", created_at=1)
     rounds.subscribe(kept.url)
     rounds.publish("m2")
@@ -116,6 +116,6 @@ async def test_what_is_under_way_when_the_worker_stops_is_written_down(rounds: A
 
     receiver.answer = stopping
     await rounds.until(rounds.stop.is_set)
-    await asyncio.to_thread(rounds.courier.end)
+    await asyncio.to_thread(rounds.dispatcher.end)
 
     assert store.deliveries(1)[0].state == "delivered"

@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 
 from shared.webhooks_out.message import HttpCall
 from shared.webhooks_out.sender import ReceiverAnswer, Sender
-from shared.webhooks_out.ssrf_guard import AddressRefused, checked, resolve
+from shared.webhooks_out.ssrf_guard import AddressRefused, check_addresses, checked_url
 
 
 @dataclass
@@ -72,7 +72,7 @@ def certificate(folder: Path, name: str) -> tuple[ssl.SSLContext, ssl.SSLContext
 async def test_a_name_that_turns_inside_after_the_check_is_not_followed(receiver: Any) -> None:
     port = receiver.url.rsplit(":", 1)[1]
     url = f"https://rebound.example:{port}/"
-    checked(url, allow_private=False)
+    checked_url(url, allow_private=False)
 
     answer = await sent(url, allow_private=False, resolver=FakeDns([["127.0.0.1"]]))
 
@@ -177,4 +177,4 @@ async def test_a_name_without_an_address_is_told_as_such() -> None:
 
     assert answer.error == "no-address"
     with pytest.raises(AddressRefused, match="has no address"):
-        await resolve(checked("https://nowhere.invalid/", allow_private=False), allow_private=False)
+        await check_addresses(checked_url("https://nowhere.invalid/", allow_private=False), allow_private=False)

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.capabilities import TABLE, capability
-from shared.change_detection.compare import KINDS, Changes, Subject, compared
-from shared.change_detection.service_answers import Answered
-from shared.change_detection.states import Standing
+from shared.change_detection.compare import KINDS, ComparedModel, DetectedChanges, compare
+from shared.change_detection.service_answers import ServiceAnswer
+from shared.change_detection.states import LastKnownState
 from shared.contracts.message import MESSAGE_TYPES, Message
 from shared.contracts.message_data import MESSAGE_DATA
 
@@ -22,41 +22,45 @@ def band_of(score: int) -> str:
     return next(band for below, band in BANDS if score < below)
 
 
-def scored(score: int, *, version: str = "1", cutoff: datetime = JUNE, **more: Any) -> Answered:
-    seen = {
+def scored(score: int, *, version: str = "1", cutoff: datetime = JUNE, **more: Any) -> ServiceAnswer:
+    prediction = {
         "contact_id": "a", "status": "ok", "probability": 0.4, "score": score, "band": band_of(score),
         "trend": "improving", "reasons": [REASON] * 5, **more,
     }  # fmt: skip
-    return Answered.model_validate(
-        {"predictions": [seen], "model": {"version": version, "grade": "B"}, "cutoff": cutoff}
+    return ServiceAnswer.model_validate(
+        {"predictions": [prediction], "model": {"version": version, "grade": "B"}, "cutoff": cutoff}
     )
 
 
-def stood(score: int, **more: Any) -> Standing:
-    row = Standing("a", "scoring", "customer", band_of(score), score, "1", "first", None, JUNE_AT - 10)
+def stood(score: int, **more: Any) -> LastKnownState:
+    row = LastKnownState("a", "scoring", "customer", band_of(score), score, "1", "first", None, JUNE_AT - 10)
     return row._replace(**more)
 
 
-def subject(name: str = "scoring", version: str = "1") -> Subject:
+def subject(name: str = "scoring", version: str = "1") -> ComparedModel:
     line = capability(name)
-    return Subject(line, "customer" if line.per_outcome else "", version, JUNE_AT - 5)
+    return ComparedModel(line, "customer" if line.per_outcome else "", version, JUNE_AT - 5)
 
 
-def told(before: Standing | None, answered: Answered, *, version: str = "1", stale: bool = False) -> Changes:
-    return compared({"a": before}, answered, subject(version=version), {"a"} if stale else set())
+def told(
+    before: LastKnownState | None, answer: ServiceAnswer, *, version: str = "1", stale: bool = False
+) -> DetectedChanges:
+    return compare({"a": before}, answer, subject(version=version), {"a"} if stale else set())
 
 
 def test_a_first_sight_is_written_and_told_to_nobody() -> None:
     changes = told(None, scored(60))
 
-    assert changes.standings == [Standing("a", "scoring", "customer", "high", 60, "1", "first", None, JUNE_AT)]
+    assert changes.standings == [LastKnownState("a", "scoring", "customer", "high", 60, "1", "first", None, JUNE_AT)]
     assert changes.messages == []
 
 
 def test_another_band_moves_the_standing_and_is_told() -> None:
     changes = told(stood(40), scored(60), stale=True)
 
-    assert changes.standings == [Standing("a", "scoring", "customer", "high", 60, "1", "events", "medium", JUNE_AT)]
+    assert changes.standings == [
+        LastKnownState("a", "scoring", "customer", "high", 60, "1", "events", "medium", JUNE_AT)
+    ]
     assert [(one.type, one.contact_id, one.cause, one.occurred_at) for one in changes.messages] == [
         ("score.band_changed", "a", "events", JUNE_AT)
     ]
@@ -131,11 +135,11 @@ def test_a_status_other_than_ok_leaves_the_standing(status: str) -> None:
 
 
 def test_a_contact_that_does_not_exist_gets_no_standing() -> None:
-    assert compared({}, scored(60), subject(), set()) == ([], [])
+    assert compare({}, scored(60), subject(), set()) == ([], [])
 
 
 def test_the_same_change_has_the_same_id_and_another_one_has_another() -> None:
-    def name(changes: Changes) -> str:
+    def name(changes: DetectedChanges) -> str:
         return changes.messages[0].message_id
 
     first = name(told(stood(40), scored(60)))

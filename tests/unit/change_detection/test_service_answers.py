@@ -9,8 +9,8 @@ from services.scoring import schemas as scoring
 from services.segmentation import schemas as segmentation
 from services.sendtime import schemas as sendtime
 from shared.capabilities import TABLE
-from shared.change_detection.compare import Subject, compared
-from shared.change_detection.service_answers import Answered
+from shared.change_detection.compare import ComparedModel, compare
+from shared.change_detection.service_answers import ServiceAnswer
 
 EXAMPLES: dict[str, tuple[dict[str, Any], str]] = {
     "scoring": (scoring.RESPONSE_EXAMPLE, "high"),
@@ -24,8 +24,8 @@ EXAMPLES: dict[str, tuple[dict[str, Any], str]] = {
 def test_the_example_of_every_service_gives_a_standing_to_whom_it_answers_for(line: Any) -> None:
     example, state = EXAMPLES[line.name]
 
-    changes = compared(
-        dict.fromkeys(("c-42", "c-43")), Answered.model_validate(example), Subject(line, "", "7", 0), set()
+    changes = compare(
+        dict.fromkeys(("c-42", "c-43")), ServiceAnswer.model_validate(example), ComparedModel(line, "", "7", 0), set()
     )
 
     assert [(row.contact_id, row.state, row.cause) for row in changes.standings] == [("c-42", state, "first")]

@@ -6,27 +6,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.capabilities import capability
-from shared.change_detection.compare import Changes, Subject, compared
-from shared.change_detection.service_answers import Answered
-from shared.change_detection.states import Standing
+from shared.change_detection.compare import ComparedModel, DetectedChanges, compare
+from shared.change_detection.service_answers import ServiceAnswer
+from shared.change_detection.states import LastKnownState
 
 JUNE = datetime(2026, 6, 1, tzinfo=UTC)
 
 
-def answered(version: str = "1", **seen: Any) -> Answered:
-    told = {"contact_id": "a", "status": "ok", "reasons": [], **seen}
-    return Answered.model_validate({"predictions": [told], "model": {"version": version, "grade": "B"}, "cutoff": JUNE})
+def service_answer(version: str = "1", **prediction: Any) -> ServiceAnswer:
+    told = {"contact_id": "a", "status": "ok", "reasons": [], **prediction}
+    return ServiceAnswer.model_validate(
+        {"predictions": [told], "model": {"version": version, "grade": "B"}, "cutoff": JUNE}
+    )
 
 
-def changed(name: str, state: str, answer: Answered, **names: str) -> Changes:
-    before = Standing("a", name, "", state, None, "1", "first", None, 0)
-    return compared({"a": before}, answer, Subject(capability(name), "", answer.model.version, 0, names), {"a"})
+def changed(name: str, state: str, answer: ServiceAnswer, **names: str) -> DetectedChanges:
+    before = LastKnownState("a", name, "", state, None, "1", "first", None, 0)
+    return compare({"a": before}, answer, ComparedModel(capability(name), "", answer.model.version, 0, names), {"a"})
 
 
-def segmented(new: str, membership: float | None, **others: float) -> Answered:
+def segmented(new: str, membership: float | None, **others: float) -> ServiceAnswer:
     alternatives = [{"id": one, "name": f"Group {one}", "membership": share} for one, share in others.items()]
     segment = {"id": new, "name": f"Group {new}"}
-    return answered(segment=segment, membership=membership, alternatives=alternatives)
+    return service_answer(segment=segment, membership=membership, alternatives=alternatives)
 
 
 def test_a_move_to_another_segment_is_told_as_entered_and_as_left() -> None:
@@ -59,7 +61,7 @@ def test_another_segment_has_to_be_surer_by_two_points(old: float, moved: bool) 
 
 
 @pytest.mark.parametrize("answer", [segmented("s2", 0.5, s3=0.49), segmented("s2", None, s1=0.49)])
-def test_another_segment_counts_where_the_old_one_is_not_known(answer: Answered) -> None:
+def test_another_segment_counts_where_the_old_one_is_not_known(answer: ServiceAnswer) -> None:
     assert changed("segmentation", "s1", answer).standings[0].state == "s2"
 
 
@@ -71,7 +73,7 @@ def test_a_segment_that_the_answer_does_not_name_is_called_as_the_account_or_by_
 
 
 def test_another_version_has_to_be_surer_too() -> None:
-    answer = segmented("s2", 0.5, s1=0.49).model_copy(update={"model": answered("2").model})
+    answer = segmented("s2", 0.5, s1=0.49).model_copy(update={"model": service_answer("2").model})
 
     changes = changed("segmentation", "s1", answer)
 
@@ -86,9 +88,9 @@ def instant(day: int, hour: int) -> dict[str, str]:
     }
 
 
-def sendable(best: float, other: float, measure: str = "probability") -> Answered:
+def sendable(best: float, other: float, measure: str = "probability") -> ServiceAnswer:
     """Best on Tuesday at 18 local time, then on Monday at 9."""
-    return answered(
+    return service_answer(
         send_at=instant(2, 16), **{measure: best}, alternatives=[{"send_at": instant(1, 7), measure: other}]
     )
 
@@ -120,12 +122,12 @@ def test_another_hour_has_to_promise_two_hundredths_more(measure: str, best: flo
 
 def test_another_hour_counts_where_the_old_one_is_not_known() -> None:
     assert changed("sendtime", "100", sendable(0.1, 0.1)).standings[0].state == "42"
-    assert changed("sendtime", "9", answered(send_at=instant(2, 16))).standings[0].state == "42"
+    assert changed("sendtime", "9", service_answer(send_at=instant(2, 16))).standings[0].state == "42"
 
 
 def test_an_answer_without_a_state_changes_nothing() -> None:
-    assert changed("sendtime", "9", answered()) == ([], [])
-    assert changed("segmentation", "s1", answered()) == ([], [])
+    assert changed("sendtime", "9", service_answer()) == ([], [])
+    assert changed("segmentation", "s1", service_answer()) == ([], [])
 
 
 @given(st.lists(st.floats(0.4905, 0.5095), min_size=1, max_size=40))

@@ -3,7 +3,7 @@ import logging
 
 import pytest
 
-from gateway.circuit_breaker import Breaker
+from gateway.circuit_breaker import CircuitBreaker
 from gateway.metrics import GatewayMetrics
 from shared.errors import UpstreamUnavailable
 
@@ -42,11 +42,11 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def breaker(health: Health, clock: Clock) -> Breaker:
-    return Breaker("scoring", GatewayMetrics(), health, seconds=clock)
+def breaker(health: Health, clock: Clock) -> CircuitBreaker:
+    return CircuitBreaker("scoring", GatewayMetrics(), health, seconds=clock)
 
 
-async def is_admitted(breaker: Breaker) -> bool:
+async def is_admitted(breaker: CircuitBreaker) -> bool:
     try:
         await breaker.admit()
     except UpstreamUnavailable:
@@ -54,7 +54,7 @@ async def is_admitted(breaker: Breaker) -> bool:
     return True
 
 
-async def test_three_failures_in_a_row_open_it(breaker: Breaker) -> None:
+async def test_three_failures_in_a_row_open_it(breaker: CircuitBreaker) -> None:
     admitted = []
     for _ in range(4):
         admitted.append(await is_admitted(breaker))
@@ -63,7 +63,7 @@ async def test_three_failures_in_a_row_open_it(breaker: Breaker) -> None:
     assert admitted == [True, True, True, False]
 
 
-async def test_an_answer_between_them_counts_from_the_start(breaker: Breaker) -> None:
+async def test_an_answer_between_them_counts_from_the_start(breaker: CircuitBreaker) -> None:
     for _ in range(5):
         breaker.failed(OSError())
         breaker.failed(OSError())
@@ -72,13 +72,13 @@ async def test_an_answer_between_them_counts_from_the_start(breaker: Breaker) ->
     assert await is_admitted(breaker)
 
 
-async def test_a_proven_hang_opens_it_at_once(breaker: Breaker) -> None:
+async def test_a_proven_hang_opens_it_at_once(breaker: CircuitBreaker) -> None:
     breaker.failed(TimeoutError(), proven=True)
 
     assert not await is_admitted(breaker)
 
 
-async def test_while_it_rests_nobody_is_asked(breaker: Breaker, health: Health, clock: Clock) -> None:
+async def test_while_it_rests_nobody_is_asked(breaker: CircuitBreaker, health: Health, clock: Clock) -> None:
     breaker.failed(TimeoutError(), proven=True)
 
     for clock.now in (0.0, 1.0, 1.9):
@@ -87,7 +87,7 @@ async def test_while_it_rests_nobody_is_asked(breaker: Breaker, health: Health, 
 
 
 async def test_after_the_rest_its_health_decides_and_no_request_does(
-    breaker: Breaker, health: Health, clock: Clock
+    breaker: CircuitBreaker, health: Health, clock: Clock
 ) -> None:
     breaker.failed(TimeoutError(), proven=True)
     health.alive = False
@@ -101,7 +101,7 @@ async def test_after_the_rest_its_health_decides_and_no_request_does(
 
 
 async def test_one_request_looks_and_the_others_do_not_wait_for_it(
-    breaker: Breaker, health: Health, clock: Clock
+    breaker: CircuitBreaker, health: Health, clock: Clock
 ) -> None:
     breaker.failed(TimeoutError(), proven=True)
     clock.now, health.gate = 3.0, asyncio.Event()
@@ -114,7 +114,7 @@ async def test_one_request_looks_and_the_others_do_not_wait_for_it(
     assert (others, await first, health.asked) == ([False] * 3, True, 1)
 
 
-async def test_on_trial_one_failure_opens_it_again(breaker: Breaker, clock: Clock) -> None:
+async def test_on_trial_one_failure_opens_it_again(breaker: CircuitBreaker, clock: Clock) -> None:
     breaker.failed(TimeoutError(), proven=True)
     clock.now = 3.0
     await breaker.admit()
@@ -125,7 +125,7 @@ async def test_on_trial_one_failure_opens_it_again(breaker: Breaker, clock: Cloc
 
 
 async def test_it_says_when_it_opens_and_when_all_is_well(
-    breaker: Breaker, clock: Clock, caplog: pytest.LogCaptureFixture
+    breaker: CircuitBreaker, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO):
         breaker.failed(TimeoutError(), proven=True)

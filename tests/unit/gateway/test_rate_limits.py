@@ -6,7 +6,7 @@ from redis.asyncio import ConnectionPool
 from starlette.datastructures import State
 
 from gateway.metrics import GatewayMetrics
-from gateway.rate_limits import Limits
+from gateway.rate_limits import RateLimits
 from shared.errors import LimitReached
 from shared.settings import GatewaySettings
 
@@ -23,12 +23,12 @@ class Redis:
     def pool(self) -> ConnectionPool:
         return fakeredis.FakeAsyncRedis(server=self.server).connection_pool
 
-    def limits(self) -> Limits:
+    def limits(self) -> RateLimits:
         settings = GatewaySettings(signing_key="s" * 32, identity_key="i" * 32, limits_calls=3, limits_contacts=10)
-        return Limits(settings, GatewayMetrics(), pool=self.pool(), monotonic=lambda: self.now)
+        return RateLimits(settings, GatewayMetrics(), pool=self.pool(), monotonic=lambda: self.now)
 
 
-async def admitted(limits: Limits, *, spends: bool = False) -> State:
+async def admitted(limits: RateLimits, *, spends: bool = False) -> State:
     state = State()
     await limits.admit("key", spends=spends, noted_in=state)
     return state
@@ -75,7 +75,7 @@ async def test_redis_is_left_alone_for_a_while_and_then_asked_again(caplog: pyte
 
 def test_an_address_may_fail_as_often_as_the_setting_says() -> None:
     settings = GatewaySettings(signing_key="s" * 32, identity_key="i" * 32, limits_failures=2)
-    limits = Limits(settings, GatewayMetrics())
+    limits = RateLimits(settings, GatewayMetrics())
 
     limits.count_failure("2001:db8::1")
     limits.count_failure("2001:db8::2")
@@ -89,7 +89,7 @@ def test_an_address_may_fail_as_often_as_the_setting_says() -> None:
 
 def test_a_flood_from_everywhere_does_not_fill_the_memory() -> None:
     settings = GatewaySettings(signing_key="s" * 32, identity_key="i" * 32)
-    limits = Limits(settings, GatewayMetrics())
+    limits = RateLimits(settings, GatewayMetrics())
 
     for number in range(5_000):
         limits.count_failure(f"10.0.{number // 250}.{number % 250}")

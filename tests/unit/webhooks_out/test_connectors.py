@@ -8,24 +8,24 @@ from pydantic import ValidationError
 
 from shared.contracts.message_data import EXAMPLES
 from shared.webhooks_out.connectors import CONNECTORS, NAMES
-from shared.webhooks_out.message import FACTS, HttpCall, NotTellable, Told, facts, joined, json_bytes
+from shared.webhooks_out.message import FACTS, HttpCall, OutboundMessage, UnsupportedMessage, facts, joined, json_bytes
 
 AT = "2026-06-01T00:00:00Z"
-BAND = Told("score.band_changed", AT, EXAMPLES["score.band_changed"])
-LEFT = Told("segment.left", AT, EXAMPLES["segment.left"])
+BAND = OutboundMessage("score.band_changed", AT, EXAMPLES["score.band_changed"])
+LEFT = OutboundMessage("segment.left", AT, EXAMPLES["segment.left"])
 
 
-def called(name: str | None, url: str, told: Told = BAND, **settings: Any) -> HttpCall:
+def called(name: str | None, url: str, message: OutboundMessage = BAND, **settings: Any) -> HttpCall:
     connector = CONNECTORS[name]
-    return connector.call(url, told, connector.settings(**settings))
+    return connector.call(url, message, connector.settings(**settings))
 
 
 def body_of(call: HttpCall) -> Any:
     return json.loads(call.body)
 
 
-def about(contact_id: str, **more: Any) -> Told:
-    return Told(BAND.type, AT, {**BAND.data, "contact_id": contact_id, **more})
+def about(contact_id: str, **more: Any) -> OutboundMessage:
+    return OutboundMessage(BAND.type, AT, {**BAND.data, "contact_id": contact_id, **more})
 
 
 def test_our_own_shape_is_that_of_standard_webhooks() -> None:
@@ -68,7 +68,7 @@ def test_an_id_cannot_leave_its_place_in_a_dynamics_key() -> None:
 
 
 def test_dynamics_has_nothing_to_write_without_a_score() -> None:
-    with pytest.raises(NotTellable, match="without a score"):
+    with pytest.raises(UnsupportedMessage, match="without a score"):
         called("dynamics", "https://a.example", about("x", score=None))
 
 
@@ -93,9 +93,9 @@ def test_hubspot_finds_a_contact_by_a_property_of_ones_own() -> None:
 
 
 def test_what_is_null_clears_a_hubspot_property() -> None:
-    told = Told("segment.left", AT, {**LEFT.data, "next_segment": None})
+    message = OutboundMessage("segment.left", AT, {**LEFT.data, "next_segment": None})
 
-    assert body_of(called("hubspot", "https://a.example", told, properties={"group": "segment"})) == {
+    assert body_of(called("hubspot", "https://a.example", message, properties={"group": "segment"})) == {
         "properties": {"group": ""}
     }
 
@@ -139,8 +139,8 @@ def test_klaviyo_updates_a_profile_as_json_api_with_a_revision() -> None:
 
 @pytest.mark.parametrize("name", ["dynamics", "hubspot", "klaviyo", "salesforce"])
 def test_a_message_about_nobody_is_written_to_no_record(name: str) -> None:
-    with pytest.raises(NotTellable):
-        called(name, "https://a.example", Told("model.promoted", AT, EXAMPLES["model.promoted"]))
+    with pytest.raises(UnsupportedMessage):
+        called(name, "https://a.example", OutboundMessage("model.promoted", AT, EXAMPLES["model.promoted"]))
 
 
 @pytest.mark.parametrize("name", [None, *(name for name in NAMES if name != "template")])
@@ -149,7 +149,7 @@ def test_every_connector_tells_every_type_that_it_says_it_can(name: str | None) 
     more = {"salesforce": {"fields": wide}, "hubspot": {"properties": wide}, "klaviyo": {"properties": wide}}
 
     for kind in CONNECTORS[name].types:
-        call = called(name, "https://a.example", Told(kind, AT, EXAMPLES[kind]), **more.get(name or "", {}))
+        call = called(name, "https://a.example", OutboundMessage(kind, AT, EXAMPLES[kind]), **more.get(name or "", {}))
 
         assert body_of(call)
 
@@ -179,7 +179,7 @@ def test_settings_that_do_not_fit_are_refused(name: str, settings: dict[str, Any
 def test_a_body_of_more_than_20_kilobytes_is_refused() -> None:
     json_bytes({"a": "x" * 19_900})
 
-    with pytest.raises(NotTellable, match="20000 bytes"):
+    with pytest.raises(UnsupportedMessage, match="20000 bytes"):
         json_bytes({"a": "x" * 20_000})
 
 

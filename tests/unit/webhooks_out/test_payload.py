@@ -11,11 +11,11 @@ from shared.contracts.rows import DAY, SECOND
 from shared.contracts.sealed import Seal
 from shared.errors import BadRequest, SettingsRefused
 from shared.store import DueDelivery
-from shared.webhooks_out.payload import Receiver, is_success, judged, receiver_of, signed_call, told
+from shared.webhooks_out.payload import Receiver, attempt_result, is_success, outbound_message, receiver_of, signed_call
 from shared.webhooks_out.sender import ReceiverAnswer
 from shared.webhooks_out.signing import new_secret
 from shared.webhooks_out.subscription_schemas import SubscriptionChanges, SubscriptionFields
-from shared.webhooks_out.subscriptions import changed, new_subscription
+from shared.webhooks_out.subscriptions import changed_subscription, new_subscription
 
 SEAL = Seal(b"k" * 32)
 DUE = DueDelivery("dlv_1", "sub_1", "score.band_changed", 0, "{}", 0)
@@ -48,7 +48,7 @@ def test_a_secret_is_32_random_bytes_in_base64() -> None:
 
 def test_the_public_library_verifies_our_signature_with_either_secret() -> None:
     old, new, foreign = new_secret(), new_secret(), new_secret()
-    message = told("batch.completed", 0, {"name": "Zoë"})
+    message = outbound_message("batch.completed", 0, {"name": "Zoë"})
 
     # The library takes what is at most five minutes old; the suite may have begun before that.
     call = signed_call(receiver(new, old), "dlv_1", message, int(time.time() * SECOND))
@@ -62,7 +62,7 @@ def test_the_public_library_verifies_our_signature_with_either_secret() -> None:
 
 
 def test_an_id_stays_and_the_time_is_that_of_the_attempt() -> None:
-    message = told("batch.completed", 0, {})
+    message = outbound_message("batch.completed", 0, {})
     calls = [signed_call(receiver(new_secret()), "dlv_1", message, at * SECOND) for at in (100, 400)]
 
     assert [call.headers["webhook-id"] for call in calls] == ["dlv_1", "dlv_1"]
@@ -81,20 +81,20 @@ def test_only_2xx_is_success(status: int | None, succeeds: bool) -> None:
 
 
 def test_a_failure_is_tried_again_as_scheduled_or_as_asked() -> None:
-    plain = judged(DUE, answer(500), at=1, now=NOW, draw=0.0)
-    asked = judged(DUE, answer(429, "3600"), at=1, now=NOW, draw=0.0)
-    last = judged(DUE._replace(tries=9), answer(None), at=1, now=NOW, draw=0.0)
+    plain = attempt_result(DUE, answer(500), at=1, now=NOW, draw=0.0)
+    requested = attempt_result(DUE, answer(429, "3600"), at=1, now=NOW, draw=0.0)
+    last = attempt_result(DUE._replace(tries=9), answer(None), at=1, now=NOW, draw=0.0)
 
     assert (plain.state, plain.due_at, plain.tries) == ("pending", NOW + 5 * SECOND, 1)
-    assert (asked.state, asked.due_at) == ("pending", NOW + 3_600 * SECOND)
+    assert (requested.state, requested.due_at) == ("pending", NOW + 3_600 * SECOND)
     assert (last.state, last.tries, last.error) == ("failed", 10, "timeout")
 
 
 def test_gone_ends_the_subscription_but_not_that_of_a_crm_where_one_record_is() -> None:
-    ours = judged(DUE, answer(410), at=1, now=NOW, draw=0.0)
-    record = judged(DUE, answer(410), at=1, now=NOW, draw=0.0, writes_records=True)
-    missing = judged(DUE, answer(404), at=1, now=NOW, draw=0.0, writes_records=True)
-    token = judged(DUE, answer(401), at=1, now=NOW, draw=0.0, writes_records=True)
+    ours = attempt_result(DUE, answer(410), at=1, now=NOW, draw=0.0)
+    record = attempt_result(DUE, answer(410), at=1, now=NOW, draw=0.0, writes_records=True)
+    missing = attempt_result(DUE, answer(404), at=1, now=NOW, draw=0.0, writes_records=True)
+    token = attempt_result(DUE, answer(401), at=1, now=NOW, draw=0.0, writes_records=True)
 
     assert [(one.state, one.gone, one.blames) for one in (ours, record, missing, token)] == [
         ("failed", True, True), ("failed", False, False), ("failed", False, False), ("pending", False, True),
@@ -102,7 +102,7 @@ def test_gone_ends_the_subscription_but_not_that_of_a_crm_where_one_record_is() 
 
 
 def test_what_cannot_be_told_is_not_tried_again() -> None:
-    assert judged(DUE, answer(None), at=1, now=NOW, draw=0.0, final=True).state == "failed"
+    assert attempt_result(DUE, answer(None), at=1, now=NOW, draw=0.0, final=True).state == "failed"
 
 
 def test_a_subscription_sealed_with_another_key_says_so() -> None:
@@ -152,8 +152,10 @@ def test_a_deep_body_is_refused_and_not_a_crash() -> None:
 def test_only_what_is_said_changes() -> None:
     row, _, _ = new_subscription(fields(description="ours", headers={"X-A": "1"}), SEAL, 1, allow_private=False)
 
-    paused = changed(row, SubscriptionChanges(state="paused"), SEAL, 9, allow_private=False)
-    again = changed(paused, SubscriptionChanges(state="enabled", headers={}), SEAL, 2 * DAY, allow_private=False)
+    paused = changed_subscription(row, SubscriptionChanges(state="paused"), SEAL, 9, allow_private=False)
+    again = changed_subscription(
+        paused, SubscriptionChanges(state="enabled", headers={}), SEAL, 2 * DAY, allow_private=False
+    )
 
     assert (paused.state, paused.state_at, paused.description, paused.sealed_headers) == (
         "paused", 9, "ours", row.sealed_headers,

@@ -8,7 +8,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.webhooks_out.ssrf_guard import AddressRefused, PinnedResolver, checked, is_public
+from shared.webhooks_out.ssrf_guard import AddressRefused, PinnedResolver, checked_url, is_public
 
 INSIDE = [
     "0.0.0.1", "10.1.2.3", "100.64.0.1", "100.100.100.200", "127.0.0.1", "127.255.255.255", "168.63.129.16",
@@ -88,7 +88,7 @@ def test_an_address_in_another_one_is_judged_as_what_it_is(address: ipaddress.IP
 )
 def test_a_url_that_webhooks_do_not_go_to_is_refused(url: str) -> None:
     with pytest.raises(AddressRefused):
-        checked(url, allow_private=False)
+        checked_url(url, allow_private=False)
 
 
 @pytest.mark.parametrize(
@@ -102,11 +102,11 @@ def test_a_url_that_webhooks_do_not_go_to_is_refused(url: str) -> None:
     ],
 )
 def test_a_public_url_is_written_as_it_is_sent(url: str, written: str) -> None:
-    assert str(checked(url, allow_private=False)) == written
+    assert str(checked_url(url, allow_private=False)) == written
 
 
 def test_where_private_is_allowed_http_and_loopback_are() -> None:
-    assert checked("http://127.0.0.1:9/x", allow_private=True).host == "127.0.0.1"
+    assert checked_url("http://127.0.0.1:9/x", allow_private=True).host == "127.0.0.1"
 
 
 @dataclass
@@ -128,7 +128,7 @@ class FakeDns(AbstractResolver):
 
 
 def test_a_name_with_one_private_address_is_refused_at_every_question() -> None:
-    async def asked() -> list[str]:
+    async def requested() -> list[str]:
         resolver = PinnedResolver(
             allow_private=False, inner=FakeDns([["1.1.1.1"], ["1.1.1.1", "10.0.0.1"], ["127.0.0.1"]])
         )
@@ -140,4 +140,4 @@ def test_a_name_with_one_private_address_is_refused_at_every_question() -> None:
                 seen.append("refused")
         return seen
 
-    assert asyncio.run(asked()) == ["1.1.1.1", "refused", "refused"]
+    assert asyncio.run(requested()) == ["1.1.1.1", "refused", "refused"]

@@ -6,14 +6,14 @@ from pydantic import ValidationError
 
 from shared.contracts.message_data import EXAMPLES
 from shared.webhooks_out.connectors.template import TemplateSettings, call
-from shared.webhooks_out.message import HttpCall, NotTellable, Told
+from shared.webhooks_out.message import HttpCall, OutboundMessage, UnsupportedMessage
 
 AT = "2026-06-01T00:00:00Z"
-BAND = Told("score.band_changed", AT, EXAMPLES["score.band_changed"])
+BAND = OutboundMessage("score.band_changed", AT, EXAMPLES["score.band_changed"])
 
 
-def filled(body: Any, told: Told = BAND, **settings: Any) -> HttpCall:
-    return call("https://a.example", told, TemplateSettings(body=body, **settings))
+def filled(body: Any, message: OutboundMessage = BAND, **settings: Any) -> HttpCall:
+    return call("https://a.example", message, TemplateSettings(body=body, **settings))
 
 
 def test_a_text_that_is_an_expression_alone_keeps_its_type() -> None:
@@ -49,21 +49,21 @@ def test_filters_tests_and_facts_are_there() -> None:
 
 
 def test_a_value_that_looks_like_json_or_a_template_stays_a_text() -> None:
-    told = Told(BAND.type, AT, {**BAND.data, "contact_id": '"}, {{ data.score }} <b>'})
+    message = OutboundMessage(BAND.type, AT, {**BAND.data, "contact_id": '"}, {{ data.score }} <b>'})
 
-    assert json.loads(filled({"id": "{{ data.contact_id }}"}, told).body) == {"id": '"}, {{ data.score }} <b>'}
+    assert json.loads(filled({"id": "{{ data.contact_id }}"}, message).body) == {"id": '"}, {{ data.score }} <b>'}
 
 
 def test_what_is_filled_into_a_path_stays_one_part_of_it() -> None:
-    told = Told(BAND.type, AT, {**BAND.data, "contact_id": "../a?b=c#d"})
+    message = OutboundMessage(BAND.type, AT, {**BAND.data, "contact_id": "../a?b=c#d"})
 
-    sent = filled({}, told, path="/people/{{ data.contact_id }}/score", method="PUT")
+    sent = filled({}, message, path="/people/{{ data.contact_id }}/score", method="PUT")
 
     assert (sent.method, sent.url) == ("PUT", "https://a.example/people/..%2Fa%3Fb%3Dc%23d/score")
 
 
 def test_a_path_that_does_not_begin_with_a_slash_cannot_change_the_host() -> None:
-    with pytest.raises(NotTellable, match="slash"):
+    with pytest.raises(UnsupportedMessage, match="slash"):
         filled({}, path=".evil.example/{{ data.contact_id }}")
 
 
@@ -122,7 +122,7 @@ def test_what_could_run_long_or_grow_large_is_refused(text: str) -> None:
     ],
 )
 def test_what_cannot_be_filled_in_is_not_told(text: str) -> None:
-    with pytest.raises(NotTellable):
+    with pytest.raises(UnsupportedMessage):
         filled({"a": text})
 
 
@@ -135,5 +135,5 @@ def test_a_body_has_bounds() -> None:
         TemplateSettings(body=deep)
     with pytest.raises(ValidationError):
         TemplateSettings(body=["x"] * 100)
-    with pytest.raises(NotTellable, match="20000 bytes"):
+    with pytest.raises(UnsupportedMessage, match="20000 bytes"):
         filled(["y" * 1_900] * 12)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.webhooks.intake import Intake, intake_of
-from gateway.webhooks.normalize import Preparation
+from gateway.webhooks.normalize import Normalizer
 from gateway.webhooks.provider import Incoming, IncomingContact, IncomingEvent, Recipient
 from shared.contracts.instants import microseconds
 from shared.contracts.rows import ContactRow, EventRow
@@ -42,8 +42,8 @@ def intakes(store: AccountStore) -> list[Intake]:
 
 
 def take(intake: Intake, said: list[Any]) -> None:
-    preparation = Preparation(Plain(), intake.register, NOON, AT)  # type: ignore[arg-type]
-    intake.take([preparation.item(one) for one in said], at=AT)
+    normalizer = Normalizer(Plain(), intake.recipient_hasher, NOON, AT)  # type: ignore[arg-type]
+    intake.take([normalizer.item(one) for one in said], at=AT)
 
 
 def test_facts_and_events_of_the_same_people_in_other_orders_all_end(

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from gateway.webhooks.intake import intake_of
-from gateway.webhooks.normalize import Preparation
+from gateway.webhooks.normalize import Normalizer
 from gateway.webhooks.providers import PROVIDERS
 from shared.contracts.instants import microseconds
 from shared.store import AccountStore, Database, SourceRow
@@ -34,8 +34,8 @@ def take(store: AccountStore, *items: dict[str, object], creates: bool = True) -
     if not store.sources():
         store.add_source(source)
     intake = intake_of(store, source, KEY)
-    preparation = Preparation(PROVIDERS["hubspot"], intake.register, NOON, AT)
-    return dict(intake.take([preparation.item(item) for item in items], at=AT).counts)
+    normalizer = Normalizer(PROVIDERS["hubspot"], intake.recipient_hasher, NOON, AT)
+    return dict(intake.take([normalizer.item(item) for item in items], at=AT).counts)
 
 
 def test_who_is_created_and_erased_in_one_batch_is_not_kept(store: AccountStore) -> None:

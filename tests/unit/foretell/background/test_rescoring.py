@@ -10,8 +10,8 @@ import pytest
 from foretell import home
 from foretell.background.detect_changes import BATCH
 from foretell.background.rescoring import Rescoring
-from shared.change_detection.service_answers import Answered, AnsweredBy, Foreseen
-from shared.change_detection.states import Move
+from shared.change_detection.service_answers import AnsweringModel, ContactPrediction, ServiceAnswer
+from shared.change_detection.states import StateMove
 from shared.contracts.message import Message
 from shared.contracts.rows import DAY, Microseconds
 from shared.errors import ModelNotReady, StoreUnavailable, UpstreamUnavailable
@@ -48,8 +48,8 @@ class FakeDatabase:
     def version(self, capability: str, outcome: str, version: str) -> VersionRow:
         return VersionRow(capability, outcome, version, f"digest-{version}", "rule", "B", 1, 90, "run")
 
-    def moves(self, capability: str, outcome: str, version: str, *, since: Microseconds) -> list[Move]:
-        return [Move("low", "high", 3)]
+    def moves(self, capability: str, outcome: str, version: str, *, since: Microseconds) -> list[StateMove]:
+        return [StateMove("low", "high", 3)]
 
     def newest_event_at(self) -> Microseconds:
         return 5 * DAY
@@ -66,15 +66,17 @@ class FakeNoticing:
     asked: list[tuple[str, int]] = field(default_factory=list)
     stale: list[Collection[str]] = field(default_factory=list)
 
-    def score(self, row: ChampionRow, contact_ids: Sequence[str], *, stale: Collection[str]) -> list[Answered]:
+    def score(self, row: ChampionRow, contact_ids: Sequence[str], *, stale: Collection[str]) -> list[ServiceAnswer]:
         if row.account == self.away_for:
             raise UpstreamUnavailable("away")
         self.asked.append((row.account, len(contact_ids)))
         self.stale.append(stale)
         return [
-            Answered(
-                predictions=[Foreseen(contact_id=one, status="ok", data_quality=self.quality) for one in contact_ids],
-                model=AnsweredBy(version=self.version, grade="B"),
+            ServiceAnswer(
+                predictions=[
+                    ContactPrediction(contact_id=one, status="ok", data_quality=self.quality) for one in contact_ids
+                ],
+                model=AnsweringModel(version=self.version, grade="B"),
                 cutoff=datetime(2026, 6, 1, tzinfo=UTC),
             )
         ]
@@ -170,7 +172,7 @@ def test_a_round_that_was_stopped_goes_on_where_it_was(tmp_path: Path, ids: list
     stop = threading.Event()
 
     class Stopping(FakeNoticing):
-        def score(self, row: ChampionRow, contact_ids: Sequence[str], *, stale: Collection[str]) -> list[Answered]:
+        def score(self, row: ChampionRow, contact_ids: Sequence[str], *, stale: Collection[str]) -> list[ServiceAnswer]:
             stop.set()
             return super().score(row, contact_ids, stale=stale)
 

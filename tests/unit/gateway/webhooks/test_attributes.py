@@ -18,7 +18,7 @@ from gateway.webhooks.attributes import (
     zone,
 )
 from gateway.webhooks.notes import collected
-from gateway.webhooks.payload import Fields
+from gateway.webhooks.payload import PayloadReader
 from gateway.webhooks.provider import ItemRefused, Recipient
 from shared.contracts.contact import EventInput
 
@@ -72,7 +72,7 @@ def test_a_crms_text_is_read_as_what_it_is(text: str, value: Any) -> None:
 
 
 def test_the_first_field_that_is_an_amount_counts() -> None:
-    fields = Fields({"revenue": "n/a", "total": "25.00", "value": 7, "currency": "eur"})
+    fields = PayloadReader({"revenue": "n/a", "total": "25.00", "value": 7, "currency": "eur"})
 
     assert worth(fields, "revenue", "total", "value") == (25.0, "EUR")
 
@@ -91,7 +91,7 @@ def test_the_first_field_that_is_an_amount_counts() -> None:
     ],
 )
 def test_an_amount_is_read_in_its_usual_spellings(text: Any, found: Any) -> None:
-    assert worth(Fields({"value": text}), "value") == found
+    assert worth(PayloadReader({"value": text}), "value") == found
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_an_amount_is_read_in_its_usual_spellings(text: Any, found: Any) -> None
     ],
 )
 def test_what_is_no_amount_is_noted_and_of_an_order_refused(value: Any, what: str) -> None:
-    fields = Fields({"value": value}, "properties.")
+    fields = PayloadReader({"value": value}, "properties.")
 
     with collected() as notes:
         assert worth(fields, "value") == (None, None)
@@ -118,19 +118,19 @@ def test_what_is_no_amount_is_noted_and_of_an_order_refused(value: Any, what: st
         worth(fields, "value", type_="order_placed")
 
 
-def worth(fields: Fields, *names: str, type_: str = "survey_answered") -> tuple[float | None, str | None]:
+def worth(fields: PayloadReader, *names: str, type_: str = "survey_answered") -> tuple[float | None, str | None]:
     return amount(fields, *names, currencies=("currency",), type_=type_)
 
 
 @pytest.mark.parametrize(("value", "code"), [("eur", "EUR"), (" USD ", "USD"), ("euro", None), (978, None)])
 def test_a_currency_has_three_letters(value: Any, code: str | None) -> None:
-    assert currency(Fields({"currency": value}), "currency") == code
+    assert currency(PayloadReader({"currency": value}), "currency") == code
 
 
 @pytest.mark.parametrize(("value", "name"), [("Europe/Paris", "Europe/Paris"), ("Mars/Olympus", None), (1, None)])
 def test_a_zone_is_one_that_exists(value: Any, name: str | None) -> None:
     with collected() as notes:
-        assert zone(Fields({"timezone": value}), "timezone") == name
+        assert zone(PayloadReader({"timezone": value}), "timezone") == name
     assert len(notes) == (name is None)
 
 
@@ -147,21 +147,21 @@ HASHED = "hash:" + "5e" * 32
     ],
 )
 def test_an_id_that_is_only_a_hash_by_now_is_the_address_it_was(told: Any, found: Recipient) -> None:
-    assert recipient(Fields(told), "id", email=None) == found
+    assert recipient(PayloadReader(told), "id", email=None) == found
 
 
 def test_an_address_that_is_told_beside_a_hashed_id_is_taken() -> None:
-    assert recipient(Fields({"id": HASHED}), "id", email="b@b.example") == Recipient(email="b@b.example")
+    assert recipient(PayloadReader({"id": HASHED}), "id", email="b@b.example") == Recipient(email="b@b.example")
 
 
 def test_who_is_not_told_is_refused() -> None:
     with pytest.raises(ItemRefused):
-        recipient(Fields({}), "id", email=None, anonymous_id=None)
+        recipient(PayloadReader({}), "id", email=None, anonymous_id=None)
 
 
 def test_an_address_that_is_none_is_nothing() -> None:
     with collected() as notes:
-        assert maybe_address(Fields({"email": "nobody"}), "email") is None
+        assert maybe_address(PayloadReader({"email": "nobody"}), "email") is None
     assert [note.detail for note in notes] == ["email is not an e-mail address; the rest of the item was taken."]
 
 

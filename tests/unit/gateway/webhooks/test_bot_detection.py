@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.webhooks import bot_detection
-from gateway.webhooks.bot_detection import Sighting, Verdict, corrected, own_verdict
+from gateway.webhooks.bot_detection import MessageEvent, Verdict, verdict_on_event, verdicts_by_message
 from gateway.webhooks.provider import Signals
 
 PAGE = Path(__file__).parents[4] / "docs" / "webhooks.md"
@@ -55,7 +55,7 @@ HUMAN, UNKNOWN = Verdict(True, "usual_agent"), Verdict(None, None)
     ],
 )
 def test_an_event_is_judged_by_what_came_with_it(type_: str, signals: Signals, judged: Verdict) -> None:
-    assert own_verdict(type_, signals) == judged
+    assert verdict_on_event(type_, signals) == judged
 
 
 def test_the_documentation_has_a_row_for_every_reason() -> None:
@@ -85,13 +85,13 @@ def test_the_documentation_has_a_row_for_every_reason() -> None:
 )
 @pytest.mark.parametrize("type_", ["email_opened", "email_clicked"])
 def test_a_scanner_is_a_machine_whatever_it_fetches(type_: str, agent: str) -> None:
-    assert own_verdict(type_, Signals(user_agent=agent)) == Verdict(False, "scanner_agent")
+    assert verdict_on_event(type_, Signals(user_agent=agent)) == Verdict(False, "scanner_agent")
 
 
 def sighting(
     event_id: str, type_: str, seconds: float, link: str | None = None, *, judged: Verdict = UNKNOWN
-) -> Sighting:
-    return Sighting(event_id, "c-1", "m-1", type_, int(seconds * SECOND), link, judged)
+) -> MessageEvent:
+    return MessageEvent(event_id, "c-1", "m-1", type_, int(seconds * SECOND), link, judged)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def sighting(
 def test_nobody_clicks_within_seconds_of_delivery(before: str, clicked_after: float, reason: str | None) -> None:
     told = [sighting("d", before, 100), sighting("k", "email_clicked", 100 + clicked_after, "/a", judged=HUMAN)]
 
-    assert corrected(told) == ({} if reason is None else {"k": Verdict(False, reason)})
+    assert verdicts_by_message(told) == ({} if reason is None else {"k": Verdict(False, reason)})
 
 
 def test_clicks_on_different_links_at_once_are_all_a_machines() -> None:
@@ -119,19 +119,19 @@ def test_clicks_on_different_links_at_once_are_all_a_machines() -> None:
         sighting("k4", "email_clicked", 105.1, "/c", judged=HUMAN),
     ]
 
-    assert corrected(told) == {"k2": Verdict(False, "links_at_once"), "k3": Verdict(False, "links_at_once")}
+    assert verdicts_by_message(told) == {"k2": Verdict(False, "links_at_once"), "k3": Verdict(False, "links_at_once")}
 
 
 def test_clicking_one_link_twice_is_human() -> None:
     told = [sighting("k1", "email_clicked", 100, "/a", judged=HUMAN), sighting("k2", "email_clicked", 101, "/a")]
 
-    assert corrected(told) == {}
+    assert verdicts_by_message(told) == {}
 
 
 def test_clicks_on_unknown_links_are_not_called_different() -> None:
     told = [sighting("k1", "email_clicked", 100), sighting("k2", "email_clicked", 101, "/a")]
 
-    assert corrected(told) == {}
+    assert verdicts_by_message(told) == {}
 
 
 @pytest.mark.parametrize("other", [{"contact_id": "c-2"}, {"message_id": "m-2"}, {"message_id": None}])
@@ -141,7 +141,7 @@ def test_other_messages_and_other_contacts_do_not_count(other: dict[str, str | N
         sighting("k2", "email_clicked", 101, "/b")._replace(**other),  # type: ignore[arg-type]
     ]
 
-    assert corrected(told) == {}
+    assert verdicts_by_message(told) == {}
 
 
 @pytest.mark.parametrize(
@@ -150,14 +150,14 @@ def test_other_messages_and_other_contacts_do_not_count(other: dict[str, str | N
 def test_what_the_event_itself_proves_keeps_its_reason(flagged: Verdict) -> None:
     told = [sighting("d", "email_delivered", 100), sighting("k", "email_clicked", 101, "/a", judged=flagged)]
 
-    assert corrected(told) == {}
+    assert verdicts_by_message(told) == {}
 
 
 def test_an_order_right_after_delivery_stays_human() -> None:
     deed = Verdict(True, "deed")
     told = [sighting("d", "email_delivered", 100), sighting("o", "order_placed", 101, judged=deed)]
 
-    assert corrected(told) == {}
+    assert verdicts_by_message(told) == {}
 
 
 EVENTS = st.builds(
@@ -178,7 +178,7 @@ def test_any_order_of_arrival_ends_in_the_same_verdicts(
     size: int,
 ) -> None:
     events = [
-        Sighting(f"e-{number}", "c-1", "m-1", type_, at, link, own)
+        MessageEvent(f"e-{number}", "c-1", "m-1", type_, at, link, own)
         for number, (type_, at, link, own) in enumerate(drawn)
     ]
     shuffled = random.sample(events, len(events))
@@ -186,11 +186,11 @@ def test_any_order_of_arrival_ends_in_the_same_verdicts(
     assert arrived(events, size) == arrived(shuffled, 1) == arrived(shuffled, 13)
 
 
-def arrived(events: list[Sighting], size: int) -> dict[str, Verdict]:
+def arrived(events: list[MessageEvent], size: int) -> dict[str, Verdict]:
     """Take events in batches, as the door does: judge with what is stored, then store."""
-    stored: dict[str, Sighting] = {}
+    stored: dict[str, MessageEvent] = {}
     for start in range(0, len(events), size):
         stored |= {one.event_id: one for one in events[start : start + size]}
-        for event_id, judged in corrected(stored.values()).items():
+        for event_id, judged in verdicts_by_message(stored.values()).items():
             stored[event_id] = stored[event_id]._replace(verdict=judged)
     return {event_id: one.verdict for event_id, one in stored.items()}

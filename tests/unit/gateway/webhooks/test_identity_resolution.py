@@ -2,20 +2,20 @@
 
 import pytest
 
-from gateway.webhooks.identity_resolution import Directory, Register, born_id
+from gateway.webhooks.identity_resolution import IdentityDirectory, RecipientHasher, born_id
 from gateway.webhooks.provider import Recipient
 from shared.ingest import email_hash
 
 KEY = b"k" * 32
-REGISTER = Register("src_1", "shop", KEY)
+REGISTER = RecipientHasher("src_1", "shop", KEY)
 ANN = Recipient(email="ann@example.com")
 ANN_HASH = email_hash("ann@example.com", KEY)
 
 
 def directory(
     pointing: dict[tuple[str, str], str] | None = None, contacts: tuple[str, ...] = (), *, creates: bool = True
-) -> Directory:
-    return Directory(dict(pointing or {}), set(contacts), frozenset(), creates=creates)
+) -> IdentityDirectory:
+    return IdentityDirectory(dict(pointing or {}), set(contacts), frozenset(), creates=creates)
 
 
 def test_an_address_and_the_hash_that_stands_for_it_are_the_same_person() -> None:
@@ -34,7 +34,7 @@ def test_an_address_as_an_id_leads_to_the_same_identity_after_redaction(field: s
 
 def test_ids_of_two_sources_are_two_identities() -> None:
     here = REGISTER.person(Recipient(external_id="51"))
-    there = Register("src_2", "other", KEY).person(Recipient(external_id="51"))
+    there = RecipientHasher("src_2", "other", KEY).person(Recipient(external_id="51"))
 
     assert here.identities != there.identities
 
@@ -125,14 +125,14 @@ def test_merging_round_in_a_circle_loses_nobody() -> None:
 
 def test_who_was_erased_is_not_made_again() -> None:
     person = REGISTER.person(ANN)
-    known = Directory({}, set(), frozenset({("email", ANN_HASH)}), creates=True)
+    known = IdentityDirectory({}, set(), frozenset({("email", ANN_HASH)}), creates=True)
 
     assert known.resolve(person) is None
     assert known.is_erased(person)
 
 
 def test_no_two_sources_make_the_same_contact_of_two_people() -> None:
-    one = Register("src_1", "crm", b"k" * 32).person(Recipient(external_id="eu-51"))
-    other = Register("src_2", "crm-eu", b"k" * 32).person(Recipient(external_id="51"))
+    one = RecipientHasher("src_1", "crm", b"k" * 32).person(Recipient(external_id="eu-51"))
+    other = RecipientHasher("src_2", "crm-eu", b"k" * 32).person(Recipient(external_id="51"))
 
     assert (one.born_id, other.born_id) == ("crm:eu-51", "crm-eu:51")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.webhooks.json_items import Damaged, envelope, items, lenient, one
+from gateway.webhooks.json_items import DamagedItem, envelope, items, lenient, single_item
 from shared.errors import BadRequest
 
 GOOD = b'{"id":1}'
@@ -37,14 +37,14 @@ def test_a_damaged_item_costs_no_other(bad: bytes, why: str) -> None:
         assert listed is not None
         first, damaged, last = listed
         assert first == last == {"id": 1}
-        assert isinstance(damaged, Damaged)
+        assert isinstance(damaged, DamagedItem)
         assert why in damaged.reason
-    assert isinstance(one(bad), Damaged)
+    assert isinstance(single_item(bad), DamagedItem)
 
 
 @pytest.mark.parametrize("sound", [b'{"a":"\\ud83d\\ude00"}', b'{"a":"\\\\ud83d"}', b'{"a":1,"a":1}', b'{"a":NaN}'])
 def test_what_only_looks_like_damage_is_none(sound: bytes) -> None:
-    assert not isinstance(items(sound)[0], Damaged)
+    assert not isinstance(items(sound)[0], DamagedItem)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_what_is_left_of_a_damaged_item_is_text() -> None:
 
 @given(body=st.binary(max_size=80) | st.text(alphabet='{}[]",:\\u0d8 \n1', max_size=40).map(str.encode))
 def test_any_bytes_are_taken_apart_or_refused(body: bytes) -> None:
-    for read in (items, one, lambda body: envelope(body, "data")):
+    for read in (items, single_item, lambda body: envelope(body, "data")):
         try:
             read(body)
         except BadRequest:

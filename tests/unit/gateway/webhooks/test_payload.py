@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.webhooks.addresses import address_of, link_of
-from gateway.webhooks.payload import Fields, listed
+from gateway.webhooks.payload import PayloadReader, as_list
 from gateway.webhooks.provider import ItemRefused
 
 ANYTHING = st.recursive(
@@ -22,13 +22,13 @@ LENIENT = ("raw", "fact", "long_text", "flag", "link", "tags")
 
 
 def test_one_item_alone_is_a_list_of_one() -> None:
-    assert listed({"a": 1}) == [{"a": 1}]
-    assert listed([{"a": 1}, 2]) == [{"a": 1}, 2]
+    assert as_list({"a": 1}) == [{"a": 1}]
+    assert as_list([{"a": 1}, 2]) == [{"a": 1}, 2]
 
 
 @given(value=ANYTHING)
 def test_any_value_is_read_or_refused(value: Any) -> None:
-    fields = Fields({"field": value})
+    fields = PayloadReader({"field": value})
 
     for reader in READERS:
         with contextlib.suppress(ItemRefused):
@@ -37,7 +37,7 @@ def test_any_value_is_read_or_refused(value: Any) -> None:
 
 @given(value=ANYTHING)
 def test_what_nothing_hangs_on_is_never_refused(value: Any) -> None:
-    fields = Fields({"field": value})
+    fields = PayloadReader({"field": value})
 
     for reader in LENIENT:
         getattr(fields, reader)("field")
@@ -45,7 +45,7 @@ def test_what_nothing_hangs_on_is_never_refused(value: Any) -> None:
 
 def test_a_refusal_names_where_and_never_what() -> None:
     with pytest.raises(ItemRefused) as refused:
-        Fields({"message": {"id": ["ann@example.com"]}}).inner("message").text("id")
+        PayloadReader({"message": {"id": ["ann@example.com"]}}).inner("message").text("id")
 
     assert refused.value.detail == "message.id is not a text."
 
@@ -59,23 +59,25 @@ def test_a_refusal_names_where_and_never_what() -> None:
     ],
 )
 def test_seconds_are_read_from_numbers_and_text(value: object, expected: datetime) -> None:
-    assert Fields({"at": value}).at_seconds("at") == expected
+    assert PayloadReader({"at": value}).at_seconds("at") == expected
 
 
 @pytest.mark.parametrize("value", [True, None, "1e9", "", float("nan"), float("inf"), -1, 0, 10**40, "٣", [1]])
 def test_what_is_no_instant_is_refused(value: object) -> None:
     with pytest.raises(ItemRefused):
-        Fields({"at": value}).at_seconds("at")
+        PayloadReader({"at": value}).at_seconds("at")
 
 
 def test_iso_times_keep_their_zone_and_need_one() -> None:
-    assert Fields({"at": "2019-11-05T16:33:54.9070259Z"}).at_iso("at") == datetime(
+    assert PayloadReader({"at": "2019-11-05T16:33:54.9070259Z"}).at_iso("at") == datetime(
         2019, 11, 5, 16, 33, 54, 907_025, tzinfo=UTC
     )
-    assert Fields({"at": "2019-11-05T16:33:54-01:00"}).at_iso("at") == datetime(2019, 11, 5, 17, 33, 54, tzinfo=UTC)
+    assert PayloadReader({"at": "2019-11-05T16:33:54-01:00"}).at_iso("at") == datetime(
+        2019, 11, 5, 17, 33, 54, tzinfo=UTC
+    )
     for unzoned in ("2019-11-05T16:33:54", "2019-11-05", "now", "9999-12-31T23:59:59-12:00"):
         with pytest.raises(ItemRefused):
-            Fields({"at": unzoned}).at_iso("at")
+            PayloadReader({"at": unzoned}).at_iso("at")
 
 
 def test_an_address_is_taken_bare_named_or_hashed() -> None:
@@ -108,8 +110,8 @@ def test_a_link_loses_its_query_and_all_that_names_a_person(link: object, expect
 
 
 def test_tags_are_short_texts_without_addresses() -> None:
-    tags = Fields({"tags": ["welcome", 7, "ann@example.com", "x" * 300, None, {}]}).tags("tags")
+    tags = PayloadReader({"tags": ["welcome", 7, "ann@example.com", "x" * 300, None, {}]}).tags("tags")
 
     assert tags == ["welcome", "7"]
-    assert Fields({"tags": "one"}).tags("tags") == ["one"]
-    assert Fields({}).tags("tags") == []
+    assert PayloadReader({"tags": "one"}).tags("tags") == ["one"]
+    assert PayloadReader({}).tags("tags") == []

@@ -12,9 +12,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 from sqlalchemy import delete, insert, select
 
-from foretell.background.detect_changes import Noticing, NoticingMetrics
+from foretell.background.detect_changes import ChangeDetector, ChangeMetrics
 from foretell.background.rescoring import Rescoring
-from shared.change_detection.service_answers import Answered
+from shared.change_detection.service_answers import ServiceAnswer
 from shared.contracts.rows import SECOND, ContactRow, EventRow
 from shared.errors import UpstreamUnavailable
 from shared.store import ChampionRow, Database, VersionRow
@@ -35,10 +35,10 @@ class Service:
     hours: int = 0
     asked: list[list[str]] = field(default_factory=list)
 
-    def __call__(self, champion: ChampionRow, contact_ids: Sequence[str], *, reasons: int) -> Answered:
+    def __call__(self, champion: ChampionRow, contact_ids: Sequence[str], *, reasons: int) -> ServiceAnswer:
         self.asked.append(list(contact_ids))
         self.hours += 1
-        return Answered.model_validate(
+        return ServiceAnswer.model_validate(
             {
                 "predictions": [self._seen(one) for one in contact_ids],
                 "model": {"version": self.version, "grade": "B"},
@@ -58,8 +58,8 @@ def champion(version: str = "1", *, name: str = "scoring", outcome: str = "custo
     return ChampionRow("default", name, outcome, version, f"digest-{version}", 5, None, None)
 
 
-def noticing(database: Database, service: Callable[..., Answered]) -> Noticing:
-    return Noticing(database, service, 1.0, threading.Event(), lambda: 7)
+def detector(database: Database, service: Callable[..., ServiceAnswer]) -> ChangeDetector:
+    return ChangeDetector(database, service, 1.0, threading.Event(), lambda: 7)
 
 
 def subscribe(database: Database, **more: object) -> None:
@@ -72,7 +72,7 @@ def subscribe(database: Database, **more: object) -> None:
         connection.execute(insert(SubscriptionTable), {**values, **more})
 
 
-def told(database: Database) -> list[tuple[str, str | None, str | None]]:
+def message(database: Database) -> list[tuple[str, str | None, str | None]]:
     columns = select(MessageTable.type, MessageTable.contact_id, MessageTable.cause)
     with database._store.reading() as connection:
         return sorted((type_, who, cause) for type_, who, cause in connection.execute(columns))
@@ -93,7 +93,7 @@ def known(database: Database) -> Database:
 
 def test_the_first_answer_is_written_and_the_next_one_that_differs_is_told(known: Database) -> None:
     service = Service({"a": 10, "b": 40})
-    work = noticing(known, service)
+    work = detector(known, service)
     work.score(champion(), ["a", "b"], stale=())
     service.scores = {"a": 90, "b": 40}
 
@@ -101,12 +101,12 @@ def test_the_first_answer_is_written_and_the_next_one_that_differs_is_told(known
     work.score(champion(), ["a", "b"], stale={"a"})
 
     assert states(known, "a", "b") == {"a": "very_high", "b": "medium"}
-    assert told(known) == [("score.band_changed", "a", "events")]
+    assert message(known) == [("score.band_changed", "a", "events")]
 
 
 def test_what_is_scored_and_what_changes_is_counted(known: Database) -> None:
     registry, service = CollectorRegistry(), Service({"a": 10, "b": 40})
-    work = Noticing(known, service, 1.0, threading.Event(), lambda: 7, NoticingMetrics(registry))
+    work = ChangeDetector(known, service, 1.0, threading.Event(), lambda: 7, ChangeMetrics(registry))
     work.score(champion(), ["a", "b"], stale=())
     service.scores = {"a": 90, "b": 40}
 
@@ -119,24 +119,24 @@ def test_what_is_scored_and_what_changes_is_counted(known: Database) -> None:
 
 def test_a_message_that_cannot_be_written_leaves_the_standing_for_the_next_time(known: Database) -> None:
     service = Service({"a": 10})
-    work = noticing(known, service)
+    work = detector(known, service)
     work.score(champion(), ["a"], stale=())
     service.scores = {"a": 90}
     subscribe(known, subscription_id="damaged", event_types="[")
 
     with pytest.raises(ValueError, match="Expecting value"):
         work.score(champion(), ["a"], stale=())
-    assert (states(known, "a"), told(known)) == ({"a": "low"}, [])
+    assert (states(known, "a"), message(known)) == ({"a": "low"}, [])
 
     with known._store.writing() as connection:
         connection.execute(delete(SubscriptionTable).where(SubscriptionTable.subscription_id == "damaged"))
     work.score(champion(), ["a"], stale=())
-    assert (states(known, "a"), told(known)) == ({"a": "very_high"}, [("score.band_changed", "a", "time")])
+    assert (states(known, "a"), message(known)) == ({"a": "very_high"}, [("score.band_changed", "a", "time")])
 
 
 def test_what_no_service_answers_leaves_the_standing(known: Database) -> None:
     service = Service({"a": 10})
-    work = noticing(known, service)
+    work = detector(known, service)
     work.score(champion(), ["a"], stale=())
     service.scores = {}
 
@@ -147,36 +147,36 @@ def test_what_no_service_answers_leaves_the_standing(known: Database) -> None:
 
 def test_a_contact_that_was_erased_while_it_was_scored_leaves_nothing(known: Database) -> None:
     service = Service({"a": 10})
-    noticing(known, service).score(champion(), ["a"], stale=())
+    detector(known, service).score(champion(), ["a"], stale=())
     service.scores = {"a": 90, "b": 40}
 
-    def erasing(*given: Any, **named: Any) -> Answered:
+    def erasing(*given: Any, **named: Any) -> ServiceAnswer:
         answered = service(*given, **named)
         with known._store.writing() as connection:
             connection.execute(delete(ContactTable))
         return answered
 
-    noticing(known, erasing).score(champion(), ["a", "b"], stale=())
+    detector(known, erasing).score(champion(), ["a", "b"], stale=())
 
     assert states(known, "a", "b") == {"a": "low"}
-    assert told(known) == []
+    assert message(known) == []
 
 
 def test_who_refused_profiling_while_being_scored_is_told_of_no_more(known: Database) -> None:
     service = Service({"a": 10})
-    noticing(known, service).score(champion(), ["a"], stale=())
+    detector(known, service).score(champion(), ["a"], stale=())
     service.scores = {"a": 90, "b": 40}
     refusing = [ContactRow(one, consent={"profiling": "denied"}) for one in ("a", "b")]
 
-    def refused(*given: Any, **named: Any) -> Answered:
+    def refused(*given: Any, **named: Any) -> ServiceAnswer:
         answered = service(*given, **named)
         known.of("default").put_contacts(refusing, recorded_at=20)
         return answered
 
-    noticing(known, refused).score(champion(), ["a", "b"], stale=())
+    detector(known, refused).score(champion(), ["a", "b"], stale=())
 
     assert states(known, "a", "b") == {}
-    assert told(known) == []
+    assert message(known) == []
 
 
 def test_another_champion_is_summed_up_and_not_told_one_by_one(known: Database, tmp_path: Path) -> None:
@@ -185,14 +185,14 @@ def test_another_champion_is_summed_up_and_not_told_one_by_one(known: Database, 
         store.add_version(VersionRow("scoring", "customer", version, f"digest-{version}", "rule", "A", 1, 90, "run"))
     store.promote("scoring", "customer", "1", "digest-1", at=5, reason="first")
     service = Service({"a": 10, "b": 40})
-    work = Rescoring(known, noticing(known, service), tmp_path / "worker.json", 86_400.0, threading.Event(), 99_999)
+    work = Rescoring(known, detector(known, service), tmp_path / "worker.json", 86_400.0, threading.Event(), 99_999)
     work.turn()
     store.promote("scoring", "customer", "2", "digest-2", at=1_780_000_000 * SECOND, reason="better")
     service.scores, service.version = {"a": 90, "b": 40}, "2"
 
     work.turn()
 
-    assert told(known) == [
+    assert message(known) == [
         ("batch.completed", None, None),
         ("batch.completed", None, None),
         ("model.promoted", None, "model"),
@@ -210,7 +210,7 @@ def test_another_champion_is_summed_up_and_not_told_one_by_one(known: Database, 
 def test_those_who_asked_for_it_are_told_what_the_model_changed_one_by_one(known: Database) -> None:
     subscribe(known, subscription_id="all", model_changes=True)
     service = Service({"a": 10})
-    work = noticing(known, service)
+    work = detector(known, service)
     work.score(champion(), ["a"], stale=())
     service.scores, service.version = {"a": 90}, "2"
 
@@ -227,7 +227,7 @@ def test_segments_are_told_by_the_names_that_the_account_gave_them(known: Databa
     store.name_segment("s1", "Regulars", at=1)
     service = Service(segments={"a": "s1"})
     row = champion(name="segmentation", outcome="")
-    work = noticing(known, service)
+    work = detector(known, service)
     work.score(row, ["a"], stale=())
     service.segments = {"a": "s2"}
 
@@ -240,17 +240,17 @@ def test_segments_are_told_by_the_names_that_the_account_gave_them(known: Databa
 
 def test_two_workers_that_see_the_same_change_tell_it_once(known: Database) -> None:
     service = Service({"a": 10})
-    noticing(known, service).score(champion(), ["a"], stale=())
+    detector(known, service).score(champion(), ["a"], stale=())
     service.scores = {"a": 90}
     answered = service(champion(), ["a"], reasons=3)
     together = threading.Barrier(2)
 
-    def same(*given: Any, **named: Any) -> Answered:
+    def same(*given: Any, **named: Any) -> ServiceAnswer:
         together.wait(30)
         return answered
 
     threads = [
-        threading.Thread(target=noticing(known, same).score, args=(champion(), ["a"]), kwargs={"stale": ()})
+        threading.Thread(target=detector(known, same).score, args=(champion(), ["a"]), kwargs={"stale": ()})
         for _ in range(2)
     ]
     for thread in threads:
@@ -258,14 +258,14 @@ def test_two_workers_that_see_the_same_change_tell_it_once(known: Database) -> N
     for thread in threads:
         thread.join()
 
-    assert told(known) == [("score.band_changed", "a", "time")]
+    assert message(known) == [("score.band_changed", "a", "time")]
 
 
 def test_a_service_that_is_away_changes_nothing(known: Database) -> None:
-    def away(*given: Any, **named: Any) -> Answered:
+    def away(*given: Any, **named: Any) -> ServiceAnswer:
         raise UpstreamUnavailable("away")
 
     with pytest.raises(UpstreamUnavailable):
-        noticing(known, away).score(champion(), ["a"], stale=())
+        detector(known, away).score(champion(), ["a"], stale=())
 
     assert states(known, "a") == {}
