@@ -53,7 +53,7 @@ def create_app(
     client: aiohttp.ClientSession | None = None,
     providers: Mapping[str, Provider] = PROVIDERS,
 ) -> FastAPI:
-    """Make the gateway.
+    """Build the gateway's application.
 
     Args:
         settings: read once.
@@ -74,7 +74,7 @@ def create_app(
     app.state.draining = False
     app.state.metrics = metrics
     problem.install(app)
-    # First, since most requests are forwarded and routes are tried in order (a fifth of their cost, measured).
+    # First, because most requests are forwarded and routes are tried in order (a fifth of their cost, measured).
     add_forwarding(app)
     # A contact's id may hold slashes: the more specific path comes before it.
     specific = (predictions, privacy)
@@ -90,7 +90,7 @@ def create_app(
     app.add_middleware(pages.SecurityHeaders)
     app.add_middleware(EquivalentRequests)
     app.add_middleware(RequestContext, metrics=metrics, within_seconds=settings.request_timeout_seconds)
-    # Written when it is first asked for: that takes a second, which no start needs to wait for.
+    # Written at its first request: that takes a second, and the start need not wait for it.
     app.openapi = cache(partial(openapi.merged, app))  # type: ignore[method-assign]
     return app
 

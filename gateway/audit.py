@@ -39,7 +39,7 @@ def list_audit(authenticated: AdminScope, limit: LimitParam = 100, cursor: Curso
     """List who administered what: keys, outcomes, segments, promotions, exports and erasures, the newest first."""
     place: Any = authenticated.read_cursor("audit", cursor)
     rows = authenticated.store.audit(limit, before=place)
-    following = authenticated.next_cursor("audit", rows[-1].number) if len(rows) == limit else None
+    next_cursor = authenticated.next_cursor("audit", rows[-1].number) if len(rows) == limit else None
     entries = [
         AuditEntry(
             number=row.number,
@@ -51,4 +51,4 @@ def list_audit(authenticated: AdminScope, limit: LimitParam = 100, cursor: Curso
         )
         for row in rows
     ]
-    return json_response(AuditList(entries=entries, next_cursor=following))
+    return json_response(AuditList(entries=entries, next_cursor=next_cursor))

@@ -1,4 +1,4 @@
-"""Who asks and what they may do: keys, remembered for seconds, and for minutes while the store is away."""
+"""Authentication and scopes: keys are cached for seconds, and for minutes while the store is away."""
 
 import asyncio
 import logging
@@ -44,20 +44,20 @@ class Caller(NamedTuple):
 
 @dataclass(slots=True)
 class _CachedKey:
-    """What the store said of a public id, and when; `row` is None for one it does not know."""
+    """The store's answer about a public id, and when it came; `row` is None for an unknown id."""
 
     row: KeyRow | None
     verified_at: float
     refresh_at: float
     away: bool = False
-    """The last question went unanswered: ask on in the background, nobody waits for it."""
+    """The last lookup failed: the next one runs in the background, and no request waits for it."""
 
 
 class KeyCache:
-    """Remembers keys, so that most requests are authenticated without the store.
+    """A cache of keys, so that most requests are authenticated without the store.
 
-    A key is believed for `fresh_seconds`; while the store is away, one it vouched for within `grace_seconds`
-    goes on being believed. An unknown key is then answered 503, never 401: nobody can say that it is wrong.
+    A cached key is valid for `fresh_seconds`; while the store is away, a key that the store confirmed within
+    `grace_seconds` stays valid. An unknown key is then answered 503, never 401: it may be right.
     """
 
     def __init__(
@@ -81,14 +81,14 @@ class KeyCache:
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="keys")
 
     async def caller(self, authorization: str | None) -> Caller:
-        """Tell who asks.
+        """Return the caller that a key belongs to.
 
         Args:
             authorization: the header, `Bearer fk_...`.
 
         Raises:
             NotAuthenticated: no key, not one of ours, revoked or expired.
-            StoreUnavailable: the store is away and this key is not remembered.
+            StoreUnavailable: the store is away and this key is not cached.
         """
         text = _bearer(authorization)
         public_id = public_id_of(text)
@@ -97,7 +97,7 @@ class KeyCache:
         return Caller(row.account, SCOPES if "admin" in row.scopes else row.scopes, public_id)
 
     def is_known(self, authorization: str | None) -> bool:
-        """Tell whether a request names a key that is remembered as one of ours; the store is not asked."""
+        """Whether a request names a key that is cached as one of ours; the store is not read."""
         try:
             known = self._known.get(public_id_of(_bearer(authorization)))
         except NotAuthenticated:
@@ -106,11 +106,11 @@ class KeyCache:
 
     @property
     def has_usable_key(self) -> bool:
-        """Tell whether some key would be believed while the store is away."""
+        """Whether some key is valid while the store is away."""
         return any(self._in_grace(one) for one in self._known.values())
 
     async def write_used(self) -> None:
-        """Write when keys were last used; kept for the next time while the store is away."""
+        """Write when keys were last used; while the store is away, keep that for the next time."""
         used, self._used = self._used, {}
         if not used:
             return
@@ -120,11 +120,11 @@ class KeyCache:
             self._used = {**used, **self._used}
 
     def close(self) -> None:
-        """Let the threads go."""
+        """Stop the threads."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _in_thread(self, work: Callable[[Argument], Result], argument: Argument) -> Result:
-        """Ask the store from a thread, which a locked one does not hold for longer than anybody waits."""
+        """Read the store in a thread; a locked store does not hold it longer than a request waits."""
 
         def within() -> Result:
             with deadline.within(LOOKUP_TIMEOUT_SECONDS):
@@ -133,7 +133,7 @@ class KeyCache:
         return await asyncio.get_running_loop().run_in_executor(self._threads, within)
 
     def _valid(self, row: KeyRow | None, text: str) -> KeyRow:
-        """Refuse what the store does not vouch for; the same words for an unknown id and a wrong secret."""
+        """Refuse a key that the store does not confirm; an unknown id and a wrong secret get the same message."""
         if row is None or not matches(text, row.digest):
             raise NotAuthenticated("This key is not known here. Make one with: foretell keys create")
         now = int(self._now() * SECOND)
@@ -144,7 +144,7 @@ class KeyCache:
         return row
 
     async def _known_of(self, public_id: str) -> _CachedKey:
-        """Take what is remembered, or ask the store; requests with the same key share one question."""
+        """Return what is cached, or read the store; requests with the same key share one lookup."""
         known = self._known.get(public_id)
         if known is not None and self._monotonic() < known.refresh_at:
             return known
@@ -160,7 +160,7 @@ class KeyCache:
     def _looked_up(self, public_id: str, task: asyncio.Task[_CachedKey]) -> None:
         self._lookups.pop(public_id, None)
         if not task.cancelled():
-            task.exception()  # looked at here: perhaps nobody waits for this answer
+            task.exception()  # retrieved here: perhaps no request waits for this lookup
 
     def _in_grace(self, known: _CachedKey) -> bool:
         return known.row is not None and self._monotonic() - known.verified_at <= self._grace_seconds
@@ -191,7 +191,7 @@ class KeyCache:
 
 
 def permit(caller: Caller, scope: Scope) -> None:
-    """Let a caller do something.
+    """Check that a caller's key has a scope.
 
     Raises:
         NotAllowed: the key lacks the scope.

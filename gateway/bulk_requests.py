@@ -9,7 +9,7 @@ from shared.serving.envelope import parsed
 
 
 def document(body: bytes) -> dict[str, Any]:
-    """Read a body as a JSON object; what no field may hold makes one item invalid, not the whole call.
+    """Read a body as a JSON object; a value that no field may hold makes its item invalid, not the whole call.
 
     Raises:
         BadRequest: not JSON, or not an object.
@@ -21,7 +21,7 @@ def document(body: bytes) -> dict[str, Any]:
 
 
 def items(body: bytes, field: str) -> list[Any]:
-    """Read a bulk request's items, not yet judged.
+    """Return a bulk request's items, not yet checked.
 
     Args:
         body: as it came.

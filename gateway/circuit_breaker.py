@@ -1,7 +1,7 @@
-"""A circuit breaker for each service: after a few failures nobody waits for it any more, until it answers again.
+"""A circuit breaker for each service: after a few failures no request waits for it until it answers again.
 
-The states and their counting are purgatory's. When it may be asked again is decided here, by its health check and a
-clock that nobody sets: a client's request is never the one that finds out that a service still hangs.
+The library purgatory keeps the states and counts failures. When the circuit closes again is decided here, by the
+service's health check and a monotonic clock: no client's request has to find out that a service still hangs.
 """
 
 import logging
@@ -20,11 +20,11 @@ log = logging.getLogger(__name__)
 FAILURES_TO_OPEN: Final = 3
 """So many failures in a row open the circuit; a proven hang opens it at once."""
 OPEN_SECONDS: Final = 2.0
-"""How long a service is left alone before its health is looked at."""
+"""How long the circuit stays open before the service's health is checked."""
 
 
 class CircuitBreaker:
-    """What is known of one service's being able to answer."""
+    """The circuit of one service."""
 
     def __init__(
         self,
@@ -44,10 +44,10 @@ class CircuitBreaker:
         self._is_looking = False
 
     async def admit(self) -> None:
-        """Let a request pass, or not.
+        """Check that a request may be sent.
 
         Raises:
-            UpstreamUnavailable: the service is left alone, or does not answer its health check yet.
+            UpstreamUnavailable: the circuit is open, or the service does not answer its health check yet.
         """
         if self._context.state == OPENED:
             if self._is_looking or self._seconds() < self._rests_until or not await self._has_recovered():
@@ -65,7 +65,7 @@ class CircuitBreaker:
 
         Args:
             error: what went wrong.
-            proven: the next request would fail as well, and wait for it.
+            proven: the next request would fail too, after waiting.
         """
         if proven and self._context.state != OPENED:
             self._context.set_state(OpenedState(self._name))
@@ -74,7 +74,7 @@ class CircuitBreaker:
         self._note()
 
     def unavailable(self) -> UpstreamUnavailable:
-        """Make the error that a client is answered."""
+        """Return the error for the client."""
         return UpstreamUnavailable(f"The {self._name} service does not answer. Ask again soon.")
 
     async def _has_recovered(self) -> bool:
@@ -87,7 +87,7 @@ class CircuitBreaker:
         return alive
 
     def _note(self) -> None:
-        """Say what became of it."""
+        """Log and count changes of the state."""
         changes = [message for message in self._context.messages if isinstance(message, ContextChanged)]
         self._context.messages.clear()
         for change in changes:

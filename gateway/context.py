@@ -37,16 +37,23 @@ from shared.settings import GatewaySettings
 from shared.store import AccountStore, Database
 
 _MAC_BYTES = 12
+MAX_WRITERS = 20
+_READS = ("GET", "HEAD")
+_METERED_SCOPES = ("predict", "ingest")
+"""Scopes of calls that are about contacts."""
+RawBody = Annotated[bytes, Depends(body_of)]
+LimitParam = Annotated[int, Query(ge=1, le=1_000, description="How many at most.")]
+CursorParam = Annotated[str | None, Query(max_length=4_000, description="`next_cursor` of the page before.")]
 
 
 @dataclass(frozen=True, slots=True)
 class Cursors:
-    """Makes and reads cursors with one key."""
+    """Writes and reads cursors that are signed with one key."""
 
     key: bytes
 
     def made(self, purpose: str, place: Any) -> str:
-        """Write a place down.
+        """Return the cursor of a place in a list.
 
         Args:
             purpose: account, list and filters; a cursor is refused for any other.
@@ -56,10 +63,10 @@ class Cursors:
         return base64.urlsafe_b64encode(self._mac(purpose, payload) + payload).decode().rstrip("=")
 
     def read(self, purpose: str, text: str) -> Any:
-        """Read a place back.
+        """Return the place that a cursor was made of.
 
         Raises:
-            BadRequest: not one of ours, or made for another list.
+            BadRequest: the cursor is not ours, or was made for another list.
         """
         try:
             raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
@@ -83,12 +90,6 @@ def _invalid_cursor() -> BadRequest:
     )
 
 
-MAX_WRITERS = 20
-_READS = ("GET", "HEAD")
-_METERED_SCOPES = ("predict", "ingest")
-"""Scopes of calls that are about contacts."""
-
-
 @dataclass(frozen=True, slots=True)
 class Gateway:
     """The parts, made at start-up."""
@@ -103,14 +104,14 @@ class Gateway:
     webhook_queue: WebhookQueue
     store_probe: StoreLook
     writers: Semaphore = field(default_factory=lambda: Semaphore(MAX_WRITERS))
-    """Places of requests that write; fewer than there are threads."""
+    """Slots for requests that write; fewer than there are threads."""
 
     @asynccontextmanager
     async def writing(self, within_seconds: float | None) -> AsyncIterator[None]:
-        """Wait for one of the places of those who write.
+        """Wait for a slot for a request that writes.
 
         Raises:
-            StoreUnavailable: there was none in time.
+            StoreUnavailable: none became free in time.
         """
         try:
             with fail_after(within_seconds):
@@ -123,7 +124,7 @@ class Gateway:
             self.writers.release()
 
     def dead_letter_retry(self, store: AccountStore) -> DeadLetterRetry:
-        """Make what tries the dead letters of an account again."""
+        """Return what retries the dead letters of an account."""
         receiver = self.webhook_queue.receiver
         return DeadLetterRetry(store, receiver.providers, receiver.identity_key)
 
@@ -137,11 +138,11 @@ class AuthenticatedRequest:
     request_id: str
     quota: Quota
     facts: dict[str, Any] = field(default_factory=dict)
-    """What the log tells of the request; `contacts` in it count against the quota."""
+    """Fields of the request's log line; `contacts` among them counts against the quota."""
     mentioned_contacts: set[str] = field(default_factory=set)
-    """Contacts of whom a kept answer speaks: an erasure must find them."""
+    """Contacts that a kept answer is about: an erasure must find them."""
     transaction: AccountStore | None = None
-    """A transaction that all reads and writes of the route are part of."""
+    """The transaction of all reads and writes of the route, if there is one."""
 
     @property
     def store(self) -> AccountStore:
@@ -151,11 +152,11 @@ class AuthenticatedRequest:
         return self.gateway.database.of(self.caller.account).acting(self.caller.public_id, at=now())
 
     def read_cursor(self, purpose: str, cursor: str | None) -> object:
-        """Read a cursor that this account was given for this list; None: begin."""
+        """Read a cursor that was made for this account and list; None: begin."""
         return None if cursor is None else self.gateway.cursors.read(self._purpose(purpose), cursor)
 
     def next_cursor(self, purpose: str, place: object) -> str:
-        """Write down where this list goes on for this account."""
+        """Make the cursor at which this account's list goes on."""
         return self.gateway.cursors.made(self._purpose(purpose), place)
 
     def _purpose(self, purpose: str) -> str:
@@ -163,7 +164,7 @@ class AuthenticatedRequest:
 
 
 def gateway_of(request: Request) -> Gateway:
-    """Find the parts."""
+    """Return the parts of the process."""
     gateway: Gateway = request.app.state.gateway
     return gateway
 
@@ -190,7 +191,7 @@ async def authenticate(request: Request, scope: Scope) -> AuthenticatedRequest:
 async def _caller(gateway: Gateway, request: Request) -> Caller:
     address = request.client.host if request.client is not None else ""
     authorization = request.headers.get("authorization")
-    # Keys that are remembered go on working: others may come from the same address, through the same proxy.
+    # Keys that are cached still work: other clients may come from the same address, through the same proxy.
     if gateway.limits.is_shut(address) and not gateway.key_cache.is_known(authorization):
         raise gateway.limits.too_many_failures()
     try:
@@ -201,18 +202,18 @@ async def _caller(gateway: Gateway, request: Request) -> Caller:
 
 
 def scope_of(dependant: Dependant) -> Scope | None:
-    """Return the scope that a route needs; None: it is asked without a key."""
+    """Return the scope that a route needs; None: it needs no key."""
     found: list[Scope] = [scope for one in dependant.dependencies if (scope := getattr(one.call, "scope", None))]
     return found[0] if found else None
 
 
 def _requires(scope: Scope, *, writes: bool = True) -> Callable[[Request], AsyncIterator[AuthenticatedRequest]]:
-    """Make the dependency of a route.
+    """Return the dependency of a route that needs a scope.
 
     Args:
         scope: that the key needs.
-        writes: whether the route waits for the store's writers, unless its method only reads. Then its body is read
-            and a place taken before it gets a thread: those who wait for a locked store leave threads to readers.
+        writes: whether the route writes to the store, unless its method only reads. Then its body is read and a slot
+            taken before it gets a thread, so that requests that wait for a locked store leave threads to readers.
     """
 
     async def allowed(request: Request) -> AsyncIterator[AuthenticatedRequest]:
@@ -232,31 +233,28 @@ ReadScope = Annotated[AuthenticatedRequest, Depends(_requires("read"))]
 IngestScope = Annotated[AuthenticatedRequest, Depends(_requires("ingest"))]
 AdminScope = Annotated[AuthenticatedRequest, Depends(_requires("admin"))]
 AdminScopeNoWrites = Annotated[AuthenticatedRequest, Depends(_requires("admin", writes=False))]
-"""Somebody who may change things, and changes nothing in the store."""
-RawBody = Annotated[bytes, Depends(body_of)]
-LimitParam = Annotated[int, Query(ge=1, le=1_000, description="How many at most.")]
-CursorParam = Annotated[str | None, Query(max_length=4_000, description="`next_cursor` of the page before.")]
+"""For routes that need the scope admin and write nothing to the store."""
 
 
 def json_response(answer: BaseModel) -> Response:
-    """Write an answer; called in the route's thread, so that long lists do not hold the event loop."""
+    """Return an answer as JSON; called in the route's thread, so that long lists do not hold the event loop."""
     return Response(answer.model_dump_json(), media_type="application/json")
 
 
 def created_response(authenticated: AuthenticatedRequest, answer: BaseModel, path: str) -> Response:
-    """Write the answer to a creation: 201, and in `Location` where it lies.
+    """Return the answer to a creation: 201, with its path in `Location`.
 
     Args:
-        authenticated: whose gateway is reached from outside under a public URL, where one is set.
-        answer: what is shown of it.
-        path: of what was made, percent-encoded.
+        authenticated: the request; its gateway knows the public URL, where one is set.
+        answer: the body.
+        path: of what was created, percent-encoded.
     """
     base = authenticated.gateway.settings.public_url or ""
     return Response(answer.model_dump_json(), 201, media_type="application/json", headers={"Location": f"{base}{path}"})
 
 
 def now() -> Microseconds:
-    """Tell the time as the store keeps it."""
+    """Return the present time as the store keeps it."""
     return microseconds(datetime.now(UTC))
 
 

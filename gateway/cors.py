@@ -14,7 +14,7 @@ _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 def allow_origins(app: FastAPI, origins: str | None) -> None:
-    """Let pages of some origins call the app; keys travel in a header, so cookies are never allowed.
+    """Allow pages of some origins to call the app; keys are sent in a header, so cookies are never allowed.
 
     Args:
         app: the gateway.

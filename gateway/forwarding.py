@@ -38,7 +38,7 @@ def add_forwarding(app: FastAPI, table: tuple[Capability, ...] = TABLE) -> None:
 
 
 def forwarding(line: Capability) -> Callable[[Request], Awaitable[Response]]:
-    """Make the route of one capability: authenticate, then pass bytes on and back."""
+    """Return the route of one capability: authenticate, then forward the bytes and return the answer."""
 
     async def forward(request: Request) -> Response:
         scope: Scope = "read" if request.method in _READS else "predict"
@@ -48,7 +48,9 @@ def forwarding(line: Capability) -> Callable[[Request], Awaitable[Response]]:
         answer = await here.gateway.upstreams.answer(
             line, request, here.caller, here.request_id, quota_contacts=left, body=body
         )
-        if answer.status_code == TOO_MANY and left is not None:  # the service knows what is left, not for how long
+        if (
+            answer.status_code == TOO_MANY and left is not None
+        ):  # the service knows how many are left, but not until when
             raise here.quota.refused(
                 "contacts", f"This key may ask about {left:,} more contacts for now; ask about fewer, or wait."
             )
@@ -58,7 +60,7 @@ def forwarding(line: Capability) -> Callable[[Request], Awaitable[Response]]:
 
 
 async def _body_with_ids(here: AuthenticatedRequest, request: Request) -> bytes:
-    """Read the body of a prediction request; contacts named by an e-mail address get their ids."""
+    """Return the body of a prediction request, with ids in the place of e-mail addresses."""
     body = await body_of(request)
     if not may_contain_email(body):
         return body
@@ -71,25 +73,25 @@ _KIND: Final = "email"
 
 
 def may_contain_email(body: bytes) -> bool:
-    """Whether a body may hold a contact with an address; cheap, since nearly none does."""
+    """Whether a body may hold a contact with an address; cheap, because nearly none does."""
     return _MARK in body
 
 
 def replace_emails_by_ids(body: bytes, store: AccountStore, key: bytes) -> bytes:
-    """Put ids in the place of e-mail addresses, which are neither kept nor passed on.
+    """Replace e-mail addresses by ids; addresses are neither kept nor forwarded.
 
     Args:
         body: of a prediction request.
-        store: of the account; asked once for all contacts.
+        store: of the account; read once for all contacts.
         key: the installation's identity key.
 
     Returns:
-        The body as it came where no contact has an address. A contact whose address says nothing becomes one that the
-        service answers by its status, in its place.
+        The body as it came if no contact has an address. A contact whose address leads to nobody is marked as
+        `unresolved`; the service answers it by a status, in its place.
 
     Raises:
         MalformedJson: the body is not JSON.
-        StoreUnavailable: the store cannot be asked.
+        StoreUnavailable: the store cannot be read.
     """
     content = parsed(body)
     contacts = content.get("contacts") if isinstance(content, dict) else None
@@ -110,7 +112,7 @@ def _has_address(contact: Any) -> bool:
 
 
 def _address_hash(given: Any, key: bytes) -> str | None:
-    """Hash an address; "" for a placeholder, by which nobody is recognised, None where it is no address."""
+    """Return the hash of an address; "" for a placeholder, which identifies nobody; None if it is no address."""
     if not isinstance(given, str):
         return None
     try:

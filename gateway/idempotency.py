@@ -1,7 +1,7 @@
-"""Idempotency keys: a request that names one has its effect once, and its first answer is given again.
+"""Idempotency keys: a request with such a key has its effect once, and its first answer is replayed.
 
-A route gets all of it with one line, `@once`, below its own decorator. The answer is kept in the transaction of the
-effect: whoever dies in between has done neither.
+A route supports them with one line, `@idempotent`, below its own decorator. The answer is kept in the transaction of
+the effect: if the process dies, neither is stored.
 """
 
 import functools
@@ -29,17 +29,17 @@ from shared.store import AccountStore, AnswerRow
 HEADER: Final = "Idempotency-Key"
 REPLAYED_HEADER: Final = "Idempotency-Replayed"
 RELEASE_SECONDS: Final = 0.5
-"""What is left for giving a claim back where the request's own time is up."""
+"""How long releasing a claim may take once the request's own time is over."""
 LEASE: Final = 60 * SECOND
-"""How long a request may take before it counts as died; one that still lives is waited for."""
+"""How long a request may take before its claim counts as abandoned."""
 _NOT_KEPT: Final = (401, 403, 408, 425, 429)
-"""Answers that say nothing about the request itself: sent again, it may well succeed."""
+"""Statuses that do not depend on the request itself: sent again, it may succeed."""
 _KEPT_HEADERS: Final = ("content-type", "location")
 
 
 @dataclass(frozen=True, slots=True)
 class IdempotentRequest:
-    """The key that a request named, and what makes it the same request."""
+    """The idempotency key of a request, and what makes another request the same."""
 
     key: str
     """Its SHA-256."""
@@ -49,7 +49,7 @@ class IdempotentRequest:
 
 
 class BodyDigest:
-    """Feed a digest with the body of a request that names a key, as it streams in."""
+    """Compute a digest of the body of a request with an idempotency key, as it streams in."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -95,7 +95,7 @@ async def _read_key(
     if len(request.headers.getlist(HEADER)) > 1:
         raise BadRequest(f"Send one {HEADER}, not several.")
     await request.body()
-    # Hashed, and the route without its ids: a client's own text may speak of a person, and nothing here needs it.
+    # Hashed, and the route without its ids: a client's own text may name a person, and it is not needed.
     hashed = hashlib.sha256(key.encode()).hexdigest()
     return IdempotentRequest(
         hashed, f"{request.method} {request.scope['route'].path}", request.state.digest.hexdigest()
@@ -103,20 +103,20 @@ async def _read_key(
 
 
 def idempotent(route: Callable[..., Response]) -> Callable[..., Response]:
-    """Let a route that writes take idempotency keys.
+    """Make a route that writes support idempotency keys.
 
-    Everything that the route reads and writes through `visit.store` becomes one transaction, which also keeps the
-    answer; it must neither open another store nor do what a transaction cannot undo. It notes in `visit.concerned`
-    of whom its answer speaks.
+    Everything that the route reads and writes through `authenticated.store` becomes one transaction, which also keeps
+    the answer; the route must not open another store, nor do what a transaction cannot undo. It adds the contacts that
+    its answer is about to `authenticated.mentioned_contacts`.
 
     Args:
-        route: a plain function (it runs in a thread) with a parameter `authenticated`, that answers with a `Response`.
+        route: a plain function (it runs in a thread) with a parameter `authenticated`, that returns a `Response`.
     """
     return _idempotent(route, alone=False)
 
 
 def idempotent_exclusive(route: Callable[..., Response]) -> Callable[..., Response]:
-    """Do the same for a route during which nobody else may write of the account."""
+    """Make a route support idempotency keys whose transaction excludes other writers of the account."""
     return _idempotent(route, alone=True)
 
 
@@ -128,10 +128,10 @@ def _idempotent(route: Callable[..., Response], *, alone: bool) -> Callable[...,
         return _run_or_replay(authenticated, named, lambda within: route(authenticated=within, **given), alone=alone)
 
     signature = inspect.signature(route)
-    asked = inspect.Parameter(
+    parameter = inspect.Parameter(
         "named", inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[IdempotentRequest | None, Depends(_read_key)]
     )
-    wrapped.__signature__ = signature.replace(parameters=[*signature.parameters.values(), asked])  # type: ignore[attr-defined]
+    wrapped.__signature__ = signature.replace(parameters=[*signature.parameters.values(), parameter])  # type: ignore[attr-defined]
     return wrapped
 
 
@@ -142,12 +142,12 @@ def _run_or_replay(
     *,
     alone: bool,
 ) -> Response:
-    """Answer, or give the first answer again.
+    """Run the route, or replay the first answer.
 
     Raises:
         IdempotencyKeyReused: the key belongs to another request, or its answer is gone.
         IdempotencyInProgress: the first request is still being answered.
-        ForetellError: what the route says.
+        ForetellError: what the route raises.
     """
     store, at, claim = authenticated.store, now(), uuid4().hex
     first = AnswerRow(named.key, named.operation, named.fingerprint, claim, at)
@@ -165,7 +165,7 @@ def _run_or_replay(
         settled = keeps
         return given
     except ForetellError as error:
-        # One that says when to ask again is no last word.
+        # An error that says when to try again is not kept: the next try may succeed.
         if 400 <= error.status < 500 and error.status not in _NOT_KEPT and error.retry_after_seconds is None:
             with suppress(StoreUnavailable):
                 settled = _keep_answer(authenticated, first, store, problem.response(error, authenticated.request_id))
@@ -177,7 +177,7 @@ def _run_or_replay(
 
 
 def _keep_answer(authenticated: AuthenticatedRequest, first: AnswerRow, store: AccountStore, answer: Response) -> bool:
-    """Keep an answer; tell whether it is one to keep."""
+    """Keep an answer if it is one to replay; return whether it is."""
     if answer.status_code >= 500:
         return False
     headers = {name: answer.headers[name] for name in _KEPT_HEADERS if name in answer.headers}

@@ -32,10 +32,17 @@ if TYPE_CHECKING:
 
 
 TIDY_SECONDS: Final = 1.0
+log = logging.getLogger(__name__)
+Found = TypeVar("Found")
+REDIS_SECONDS: Final = 0.25
+REDIS_RETRY_SECONDS: Final = 5.0
+"""How long Redis is not called after it did not answer, so that not every request waits for it."""
+MAX_ADDRESSES: Final = 2_000
+"""If more addresses fail within two minutes, all counts are removed, so that memory stays small."""
 
 
 class _TidyTimer:
-    """A timer that counts as alive for a second, so that the storage starts no other one meanwhile."""
+    """A timer that counts as alive for a second, so that the storage starts no other timer meanwhile."""
 
     def __init__(self, timer: threading.Timer) -> None:
         self._timer = timer
@@ -51,7 +58,7 @@ class _TidyTimer:
 
 
 class _TidiedMemoryStorage(MemoryStorage):
-    """Drops what expired once a second; its own way is a new thread after 10 ms (measured: 20 us a request)."""
+    """Removes expired windows once a second; `limits` itself starts a thread each 10 ms (measured: 20 us a request)."""
 
     _tidying: _TidyTimer
 
@@ -65,49 +72,39 @@ class _TidiedMemoryStorage(MemoryStorage):
 
 
 class InMemoryLimiter:
-    """A limiter in memory; it takes microseconds, so it need not be waited for."""
+    """A limiter in the memory of this process; it takes microseconds, so it may run on the event loop."""
 
     def __init__(self) -> None:
         self._storage = _TidiedMemoryStorage()
         self._limiter = SlidingWindowCounterRateLimiter(self._storage)
 
     def __len__(self) -> int:
-        """Tell how many windows are kept."""
+        """Return how many windows are kept."""
         return len(self._storage.storage)
 
     async def hit(self, item: RateLimitItem, *identifiers: str, cost: int = 1) -> bool:
-        """Count, unless that is too much."""
+        """Count, unless the limit is reached; return whether it was counted."""
         return self._limiter.hit(item, *identifiers, cost=cost)
 
     async def get_window_stats(self, item: RateLimitItem, *identifiers: str) -> WindowStats:
-        """Tell what is left."""
+        """Return what is left."""
         return self._limiter.get_window_stats(item, *identifiers)
 
     def hit_sync(self, item: RateLimitItem, identifier: str) -> bool:
-        """Count, unless that is too much, without a turn of the event loop."""
+        """Count as `hit` does, without awaiting."""
         return self._limiter.hit(item, identifier)
 
     def is_used_up(self, item: RateLimitItem, identifier: str) -> bool:
-        """Tell whether nothing is left."""
+        """Whether nothing is left."""
         return not self._limiter.test(item, identifier)
 
     def reset(self) -> None:
-        """Begin anew."""
+        """Remove all counts."""
         self._storage.reset()
 
 
-log = logging.getLogger(__name__)
-
-Found = TypeVar("Found")
-REDIS_SECONDS: Final = 0.25
-REDIS_RETRY_SECONDS: Final = 5.0
-"""How long Redis is left alone after it did not answer: not everybody waits for it."""
-MAX_ADDRESSES: Final = 2_000
-"""More that fail within two minutes are no single address's mistake: counting begins anew, memory stays small."""
-
-
 class Remaining(NamedTuple):
-    """What is left of a policy, and in how many seconds there is more."""
+    """What is left of a policy, and after how many seconds there is more."""
 
     remaining: int
     seconds: int
@@ -115,14 +112,14 @@ class Remaining(NamedTuple):
 
 class _Limiter(Protocol):
     async def hit(self, item: RateLimitItem, *identifiers: str, cost: int = 1) -> bool:
-        """Count, unless that is too much."""
+        """Count, unless the limit is reached; return whether it was counted."""
 
     async def get_window_stats(self, item: RateLimitItem, *identifiers: str) -> WindowStats:
-        """Tell what is left."""
+        """Return what is left."""
 
 
 class RateLimits:
-    """Counts what keys and addresses do."""
+    """Limits of keys and addresses."""
 
     def __init__(
         self,
@@ -132,11 +129,11 @@ class RateLimits:
         pool: "ConnectionPool | None" = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Begin to count.
+        """Prepare the limiters.
 
         Args:
             settings: the policies, and where Redis is.
-            metrics: count what is refused.
+            metrics: counts refusals.
             pool: connections to Redis; None: made from the setting.
             monotonic: seconds that never go back.
         """
@@ -161,7 +158,7 @@ class RateLimits:
         Args:
             key: public id of the caller's key.
             spends: the call is about contacts: refused when none are left.
-            noted_in: state of the request, whose answer tells what is left even when it is refused.
+            noted_in: state of the request; its answer shows the quota in headers even when it is refused.
 
         Raises:
             LimitReached: too many calls, or no contacts left.
@@ -176,7 +173,7 @@ class RateLimits:
         return quota
 
     async def charge(self, key: str, contacts: int) -> Remaining | None:
-        """Count the contacts of an answered call; more than are left take all that is left. Tell what is left then."""
+        """Count the contacts of an answered call; if fewer are left, count those. Return what is left then."""
         policy = self.contacts
         if policy is None:
             return None
@@ -191,7 +188,7 @@ class RateLimits:
         return await self._counted_by(charged)
 
     def is_shut(self, address: str) -> bool:
-        """Tell whether an address has failed as often as it may; cheap while nobody fails."""
+        """Whether an address has failed as often as it may; cheap while no address fails."""
         if self._failures is None or not self._failed:
             return False
         return self._failed.is_used_up(self._failures, network_of(address))
@@ -210,7 +207,7 @@ class RateLimits:
             raise self.too_many_failures()
 
     def too_many_failures(self) -> LimitReached:
-        """Say that an address is to wait."""
+        """Return the error for an address that has to wait."""
         self.refused("failed-authentications")
         return LimitReached(
             "Too many requests without a valid key came from this address; check the key, then wait a minute.",
@@ -219,11 +216,11 @@ class RateLimits:
         )
 
     def refused(self, policy: str) -> None:
-        """Note that a request was refused."""
+        """Count a refused request."""
         self._metrics.refused_by_quota.labels(policy).inc()
 
     async def close(self) -> None:
-        """Let Redis go."""
+        """Close the connections to Redis."""
         if self._pool is not None:
             await self._pool.aclose()
 
@@ -233,14 +230,14 @@ class RateLimits:
         contacts = None if self.contacts is None else await _remaining(limiter, self.contacts, key)
         return counted, calls, contacts
 
-    async def _counted_by(self, question: Callable[[_Limiter], Awaitable[Found]]) -> Found:
-        """Ask Redis, or this process while Redis is away."""
+    async def _counted_by(self, work: Callable[[_Limiter], Awaitable[Found]]) -> Found:
+        """Run against Redis, or in this process while Redis is away."""
         if self._shared is None:
-            return await question(self._in_memory)
+            return await work(self._in_memory)
         if self._monotonic() >= self._redis_retry_at:
             try:
                 async with asyncio.timeout(REDIS_SECONDS):
-                    found = await question(self._shared)
+                    found = await work(self._shared)
             except (StorageError, TimeoutError, OSError):
                 self._redis_retry_at = self._monotonic() + REDIS_RETRY_SECONDS
                 if not self._away:
@@ -252,12 +249,12 @@ class RateLimits:
                 self._away = False
                 return found
         self._metrics.limits_alone.inc()
-        return await question(self._in_memory)
+        return await work(self._in_memory)
 
 
 @dataclass(slots=True)
 class Quota:
-    """What is left to a key, as told in the answer's headers."""
+    """What is left to a key, for the answer's headers."""
 
     limits: RateLimits
     key: str
@@ -266,7 +263,7 @@ class Quota:
 
     @property
     def remaining_contacts(self) -> int | None:
-        """Tell how many contacts the key may still ask about; None: any number."""
+        """How many contacts the key's quota still allows; None: any number."""
         return None if self.contacts is None else self.contacts.remaining
 
     def refused(self, policy: str, detail: str) -> LimitReached:
@@ -293,7 +290,7 @@ class Quota:
 
 
 class QuotaHeaders:
-    """Settle what an answer costs, and tell what is left in its headers (draft-ietf-httpapi-ratelimit-headers)."""
+    """Charge the contacts of an answer; write what is left into its headers (draft-ietf-httpapi-ratelimit-headers)."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -306,11 +303,11 @@ class QuotaHeaders:
                 state = scope["state"]
                 quota: Quota = state["quota"]
                 await quota.settle(state["facts"].get("contacts", 0))
-                told = quota.header()
-                if told:
+                remaining = quota.header()
+                if remaining:
                     headers = MutableHeaders(scope=message)
                     headers["RateLimit-Policy"] = quota.limits.policy_header
-                    headers["RateLimit"] = told
+                    headers["RateLimit"] = remaining
             await send(message)
 
         await self.app(scope, receive, send_settled if scope["type"] == "http" else send)
@@ -342,7 +339,7 @@ def _shared(pool: "ConnectionPool") -> SharedLimiter:
 
 
 def network_of(address: str) -> str:
-    """Take the part of an address that one party holds: all of IPv4, the first half of IPv6.
+    """Return the network that one party holds: the whole address of IPv4, the first half of IPv6.
 
     >>> neighbourhood("203.0.113.7"), network_of("2001:db8::1")
     ('203.0.113.7', '2001:db8::/64')

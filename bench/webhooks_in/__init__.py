@@ -1,1 +1,1 @@
-"""The webhook door under load while its process is killed again and again."""
+"""Incoming webhooks under load while the gateway's process is killed again and again."""

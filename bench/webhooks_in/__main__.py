@@ -1,4 +1,4 @@
-"""Events a second through the webhook door while it is killed: `python -m bench.webhooks_in --events 1000000`."""
+"""Incoming webhooks, events a second, while the gateway is killed: `python -m bench.webhooks_in --events 1000000`."""
 
 import argparse
 import asyncio

@@ -23,7 +23,7 @@ _LASTING = (400, 413, 422, 500)
 
 
 class Unanswerable(UpstreamUnavailable):
-    """A service cannot answer about some contact among these, now or later; others are answered."""
+    """A service cannot answer for some contact among these, now or later; it answers for others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class ServiceCalls:
     settings: WorkerSettings
 
     def __call__(self, champion: ChampionRow, contact_ids: Sequence[str], *, reasons: int) -> ServiceAnswer:
-        """Ask about up to 1,000 contacts; what is answered lies in the store before it is.
+        """Score up to 1,000 contacts; the predictions are in the store before the answer comes.
 
         Returns:
             What decides about standings.
@@ -78,7 +78,7 @@ class ServiceCalls:
         return answer
 
     def all_ready(self) -> bool:
-        """Tell whether every service is ready to be asked."""
+        """Whether every service is ready."""
         return all(is_healthy(f"{self.settings.upstream_of(line.name)}/readyz") for line in TABLE)
 
     def _headers(self, account: str, covered: SignedRequest) -> dict[str, str]:

@@ -22,18 +22,18 @@ log = logging.getLogger(__name__)
 BATCH = 1_000
 REASONS = 3
 MAX_SKIPPED = 10
-"""So many contacts skipped in a row before one is answered, and it is the service that is broken, not they."""
+"""If so many contacts are skipped before one is answered, the service is broken, not the contacts."""
 
 
 class ServiceCaller(Protocol):
-    """Asks a service about contacts on behalf of an account."""
+    """Sends contacts to a service on behalf of an account."""
 
     def __call__(self, champion: ChampionRow, contact_ids: Sequence[str], *, reasons: int) -> ServiceAnswer:
-        """Ask, and hand back the answer."""
+        """Return the service's answer."""
 
 
 class ChangeMetrics:
-    """What the worker counts about what it noticed."""
+    """The worker's metrics of changes."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.scored = Counter(
@@ -58,36 +58,36 @@ class ChangeMetrics:
 
 @dataclass(frozen=True, slots=True)
 class ChangeDetector:
-    """Scores contacts for a champion and notices who stands elsewhere than was told."""
+    """Scores contacts for a champion and detects whose state changed."""
 
     database: Database
-    ask: ServiceCaller
+    call_service: ServiceCaller
     share: float
-    """Of the time, for which a service may be kept busy."""
+    """Share of the time for which a service may be kept busy."""
     stop: threading.Event
     now: Callable[[], Microseconds]
     metrics: ChangeMetrics = field(default_factory=lambda: ChangeMetrics(CollectorRegistry()))
     _turns: dict[str, threading.Lock] = field(default_factory=lambda: {line.name: threading.Lock() for line in TABLE})
-    """One a service: two loops that asked it at once would keep it busy for twice its share."""
+    """One a service: two loops at the same time would keep it busy for twice its share."""
 
     def score(
         self, champion: ChampionRow, contact_ids: Sequence[str], *, stale: Collection[str]
     ) -> list[ServiceAnswer]:
-        """Ask about up to 1,000 contacts, write what changed, and leave the service its rest.
+        """Score up to 1,000 contacts, write what changed, and pause so that the service keeps its share of idle time.
 
-        Where the service fails over the contacts themselves, the batch is halved again and again; who is left alone
-        and still cannot be answered is skipped, counted and logged.
+        If the service fails because of the contacts themselves, the batch is halved again and again; a single contact
+        that still cannot be answered is skipped, counted and logged.
 
         Args:
-            champion: who is to answer.
-            contact_ids: about whom.
-            stale: those among them with something new; what changes for them is caused by it.
+            champion: the version that is to answer.
+            contact_ids: the contacts.
+            stale: those among them with new events, which then are the cause of changes.
 
         Returns:
             The answers, of all contacts but those skipped.
 
         Raises:
-            Unanswerable: the service fails over everybody.
+            Unanswerable: the service fails for every contact.
             ForetellError: the service or the store is away; what was answered until then is written.
         """
         answers: list[ServiceAnswer] = []
@@ -97,7 +97,7 @@ class ChangeDetector:
             try:
                 answers.append(self._score(champion, batch, stale=stale))
             except Unanswerable as error:
-                if len(batch) > 1:  # every other one: what lies together is taken apart
+                if len(batch) > 1:  # every other one: this separates neighbours
                     left += [batch[1::2], batch[::2]]
                     continue
                 skipped += 1
@@ -113,9 +113,9 @@ class ChangeDetector:
 
     def _score(self, champion: ChampionRow, contact_ids: Sequence[str], *, stale: Collection[str]) -> ServiceAnswer:
         with self._turns[champion.capability]:
-            asked_at = time.monotonic()
-            answer = self.ask(champion, contact_ids, reasons=REASONS)
-            busy = time.monotonic() - asked_at
+            began = time.monotonic()
+            answer = self.call_service(champion, contact_ids, reasons=REASONS)
+            busy = time.monotonic() - began
             self.metrics.scored.labels(champion.capability).inc(len(contact_ids))
             self._notice(champion, answer, stale)
             self.stop.wait(busy * (1 / self.share - 1))
@@ -125,29 +125,29 @@ class ChangeDetector:
         store, subject = self.database.of(champion.account), compared_model(champion)
         key = (champion.capability, champion.outcome)
         ids = [seen.contact_id for seen in answer.predictions if seen.contact_id is not None]
-        # Most answers change nothing, and then no writer has to wait for this one.
+        # Most answers change nothing: then no transaction is needed.
         known = {**dict.fromkeys(ids), **store.standings(*key, ids)}
-        moved = [row.contact_id for row in compare(known, answer, subject, stale).standings]
+        moved = [row.contact_id for row in compare(known, answer, subject, stale).states]
         if not moved:
             return
         named = compared_model(champion, _names(store, champion))
         with store.transaction() as together:
             changes = compare(together.held_standings(*key, moved), answer, named, stale)
-            together.put_standings(changes.standings)
+            together.put_standings(changes.states)
             together.publish(changes.messages, at=self.now())
         for cause in {one.contact_id: str(one.cause) for one in changes.messages}.values():
             self.metrics.changes.labels(champion.capability, cause).inc()
 
 
 def compared_model(champion: ChampionRow, names: dict[str, str] | None = None) -> ComparedModel:
-    """Tell what is compared for a champion."""
+    """Return what is compared for a champion."""
     return ComparedModel(
         capability(champion.capability), champion.outcome, champion.version, champion.promoted_at, names or {}
     )
 
 
 def _names(store: AccountStore, champion: ChampionRow) -> dict[str, str]:
-    """Tell what segments are called, those of the version before included."""
+    """Return the names of segments, those of the previous version included."""
     names: dict[str, str] = {}
     for version in (champion.previous_version, champion.version):
         row = version and store.version(champion.capability, champion.outcome, version)

@@ -11,34 +11,34 @@ from shared.contracts.rows import Microseconds
 from shared.store import ChampionRow, Database
 
 BATCHES_PER_TURN = 20
-"""Batches of one account before another one has its turn."""
+"""Batches of one account before the next account has its turn."""
 MAX_REST_SECONDS = 60.0
-"""Seconds for which a champion whose service failed again and again is left alone."""
+"""The longest pause for a champion whose service failed repeatedly."""
 
 
 @dataclass(frozen=True, slots=True)
 class RescoreChanged:
-    """Scores contacts that are stale, for every champion of their account; only then they are stale no more."""
+    """Scores stale contacts for every champion of their account; after that they are no longer stale."""
 
     database: Database
     detector: ChangeDetector
     debounce: Microseconds
-    """Of silence before a contact is scored."""
+    """How long a contact must have no new event before it is scored."""
     patience: Microseconds
-    """After which it is scored without that."""
+    """After this time it is scored in any case."""
     stop: threading.Event
     now: Callable[[], Microseconds]
     seconds: Callable[[], float] = time.monotonic
     metrics: LoopMetrics = field(default_factory=LoopMetrics)
     _scored: dict[ChampionRow, dict[str, Microseconds]] = field(default_factory=dict)
-    """For whom a champion answered while others did not: nobody is asked twice because another service is away."""
+    """Contacts that a champion answered while others did not: none is scored twice because another service is away."""
     _rests: dict[ChampionRow, tuple[int, float]] = field(default_factory=dict)
-    """How often a champion failed in a row, and until when it is left alone."""
+    """How often a champion failed in a row, and until when it is paused."""
     _places: dict[str, str] = field(default_factory=dict)
-    """After whom the next turn goes on, where one did not reach the end of an account."""
+    """The contact after which the next turn goes on, if a turn did not reach the end of an account."""
 
     def turn(self) -> None:
-        """Score who is due; one account's or champion's failure does not keep the others waiting.
+        """Score due contacts; a failure of one account or champion does not delay the others.
 
         Raises:
             Exception: the last failure, once every champion had its turn.

@@ -1,4 +1,4 @@
-"""Re-scoring: asks the services about every contact, for the ranked list and for what time alone changes."""
+"""Score every contact again: for the ranked list, and for changes that time alone causes."""
 
 import logging
 import threading
@@ -21,7 +21,7 @@ from shared.store import AccountStore, ChampionRow, Database
 log = logging.getLogger(__name__)
 
 BATCHES_PER_TURN = 20
-"""Batches of one champion before another one has its turn."""
+"""Batches of one champion before the next champion has its turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +36,17 @@ class Rescoring:
     every_seconds: float
     stop: threading.Event
     remembered_days: float
-    """How long messages are kept: of a promotion that is older, nobody knows here whether it was told."""
+    """How long messages are kept: for an older promotion it is not known here whether it was reported."""
     unix_seconds: Callable[[], float] = time.time
     metrics: LoopMetrics = field(default_factory=LoopMetrics)
     _done: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Take up where an earlier worker stopped."""
+        """Go on where an earlier worker stopped."""
         self._done.update(home.notes(self.progress))
 
     def turn(self) -> None:
-        """Score what is due, some batches of each champion by turns: no failure and no large account holds up others.
+        """Score what is due, some batches of each champion in turn: no failure and no large account delays others.
 
         Raises:
             Exception: what the last champion that failed raised, once every one had its turn.
@@ -101,7 +101,7 @@ class Rescoring:
         )
 
     def _round(self, champion: ChampionRow) -> dict[str, Any]:
-        """Take up the round that an earlier turn or worker left unfinished, or begin one."""
+        """Return the round that an earlier turn or worker left unfinished, or begin one."""
         current = self._done.get(_name(champion), {}).get("round")
         if current is not None and _is_of(current, champion):
             return dict(current)
@@ -109,26 +109,26 @@ class Rescoring:
         return {**_named(champion), "began": began, "after": None, "contacts": 0, "stale_events": False}
 
     def _messages(self, store: AccountStore, champion: ChampionRow, current: dict[str, Any]) -> list[Message]:
-        """Tell that the round is complete; told again after a crash, these are the same messages."""
+        """Return the messages of a complete round; after a crash they are made again, with the same ids."""
         subject, contacts, now = compared_model(champion), current["contacts"], self._now()
-        told = [batch_completed(subject, contacts=contacts, began=int(current["began"] * SECOND), ended=now)]
+        messages = [batch_completed(subject, contacts=contacts, began=int(current["began"] * SECOND), ended=now)]
         key = (champion.capability, champion.outcome, champion.version)
         version = store.version(*key)
         if self._is_news(champion, now) and version is not None:
             moves = store.moves(*key, since=champion.promoted_at)
-            told.append(
+            messages.append(
                 model_promoted(
                     subject, champion.previous_version, version.grade, contacts=contacts, moves=moves, at=now
                 )
             )
         if current["stale_events"]:
-            told.append(stale_events_message(subject, store.newest_event_at(), at=now))
-        return told
+            messages.append(stale_events_message(subject, store.newest_event_at(), at=now))
+        return messages
 
     def _is_news(self, champion: ChampionRow, now: Microseconds) -> bool:
-        """Tell whether it is to be told that a champion answers.
+        """Whether a message that a champion answers is due.
 
-        Without notes of it, because they were lost, the message itself says whether it was: as long as it is kept.
+        If the notes were lost, the message itself shows whether it was sent, as long as it is kept.
         """
         noted = self._done.get(_name(champion), {})
         if "digest" not in noted:
@@ -160,7 +160,7 @@ def _named(champion: ChampionRow) -> dict[str, Any]:
 
 
 def _is_of(noted: dict[str, Any], champion: ChampionRow) -> bool:
-    """Tell whether a note is about this promotion; one of the same version before another one answered is not."""
+    """Whether a note is about this promotion, and not about an earlier one of the same version."""
     promoted_at = noted.get("promoted_at", champion.promoted_at)  # earlier workers did not note it
     return (noted.get("digest"), promoted_at) == (champion.digest, champion.promoted_at)
 

@@ -99,9 +99,9 @@ def list_contacts(authenticated: ReadScope, limit: LimitParam = 100, cursor: Cur
     """List contacts by id, a page at a time."""
     place = authenticated.read_cursor("contacts", cursor)
     page = authenticated.store.contacts(limit, after=str(place) if place is not None else None)
-    following = authenticated.next_cursor("contacts", page[-1].contact_id) if len(page) == limit else None
+    next_cursor = authenticated.next_cursor("contacts", page[-1].contact_id) if len(page) == limit else None
     return json_response(
-        ContactList(contacts=[ListedContact(id=one.contact_id) for one in page], next_cursor=following)
+        ContactList(contacts=[ListedContact(id=one.contact_id) for one in page], next_cursor=next_cursor)
     )
 
 
@@ -136,7 +136,7 @@ def show_contact(authenticated: ReadScope, contact_id: PathId) -> Response:
 
 
 def _current(stored: StoredContact) -> dict[str, AttributeAnswer]:
-    """Take the newest value of each attribute; they come ordered by name and instant."""
+    """Return the newest value of each attribute; the rows are ordered by name and instant."""
     return {
         one.name: AttributeAnswer(
             value=one.value, valid_from=None if one.valid_from == ALWAYS else instant_of(one.valid_from)

@@ -148,7 +148,7 @@ class ContactAnswer(Answer):
 
 
 def _decoded(contact_id: str) -> str:
-    if "\ufffd" in contact_id:  # left by decoding what was not UTF-8: other ids would read the same
+    if "\ufffd" in contact_id:  # the path was not UTF-8: several ids would be decoded to the same text
         raise ValueError("percent-encode the id as UTF-8")
     return contact_id
 

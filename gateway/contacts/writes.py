@@ -41,7 +41,7 @@ class WriteContext:
 
 
 def put(store: AccountStore, contact_id: str, body: bytes, arrival: WriteContext) -> StoredContactResponse:
-    """Store what is said of one contact.
+    """Create or update one contact.
 
     Args:
         store: of the caller's account.
@@ -59,7 +59,7 @@ def put(store: AccountStore, contact_id: str, body: bytes, arrival: WriteContext
 
 
 def change(store: AccountStore, contact_id: str, body: bytes, arrival: WriteContext) -> StoredContactResponse:
-    """Change what is said of a contact that is known; null takes an attribute or the time zone away.
+    """Change a known contact; null removes an attribute or the time zone.
 
     Args:
         store: of the caller's account.
@@ -72,13 +72,13 @@ def change(store: AccountStore, contact_id: str, body: bytes, arrival: WriteCont
         NotFound: there is no such contact.
         StoreUnavailable: nothing was stored.
     """
-    said = _read_fields(contact_id, body, ContactChanges)
+    changes = _read_fields(contact_id, body, ContactChanges)
     if store.contact(contact_id) is None:
         raise _absent()
-    row = arrival.row(ContactInput(id=contact_id, **said))
-    if "timezone" in said and said["timezone"] is None:
+    row = arrival.row(ContactInput(id=contact_id, **changes))
+    if "timezone" in changes and changes["timezone"] is None:
         row = row._replace(timezone=TAKEN_AWAY)
-    # One that is erased meanwhile does not come back by it.
+    # If the contact is erased meanwhile, the change does not create it again.
     (stored,) = _write(store, [row], arrival, lifts=False)
     if stored["status"] == "erased":
         raise _absent()
@@ -144,7 +144,7 @@ def put_many(store: AccountStore, body: bytes, arrival: WriteContext) -> Contact
 def _write(
     store: AccountStore, rows: Sequence[ContactRow], arrival: WriteContext, *, lifts: bool = True
 ) -> list[dict[str, Any]]:
-    """Store contacts, and say of each what became of it and whose its address was and is."""
+    """Store contacts; return for each its status, and which contact its address belonged to and belongs to now."""
     if not rows:
         return []
     addresses = {(EMAIL, row.email_hash) for row in rows if row.email_hash is not None}

@@ -34,10 +34,10 @@ def list_letters(
     place = authenticated.read_cursor(purpose, cursor)
     after = _after(place)
     page = authenticated.store.dead_letters(limit, after=after, source_id=source_id, reason=reason)
-    following = None
+    next_cursor = None
     if len(page) == limit:
-        following = authenticated.next_cursor(purpose, [page[-1].received_at, page[-1].dead_letter_id])
-    return json_response(DeadLetterList(dead_letters=[_answer(letter) for letter in page], next_cursor=following))
+        next_cursor = authenticated.next_cursor(purpose, [page[-1].received_at, page[-1].dead_letter_id])
+    return json_response(DeadLetterList(dead_letters=[_answer(letter) for letter in page], next_cursor=next_cursor))
 
 
 @router.get(

@@ -40,8 +40,8 @@ def list_deliveries(
     after = (int(place[0]), str(place[1])) if isinstance(place, list) else None
     page = authenticated.store.deliveries(limit, subscription_id=subscription_id, state=state, after=after)
     last = page[-1] if len(page) == limit else None
-    following = None if last is None else authenticated.next_cursor(purpose, [last.created_at, last.delivery_id])
-    return json_response(DeliveryList(deliveries=[delivery_answer(row) for row in page], next_cursor=following))
+    next_cursor = None if last is None else authenticated.next_cursor(purpose, [last.created_at, last.delivery_id])
+    return json_response(DeliveryList(deliveries=[delivery_answer(row) for row in page], next_cursor=next_cursor))
 
 
 @router.get(
@@ -89,7 +89,7 @@ def _detail(authenticated: AuthenticatedRequest, delivery_id: str) -> DeliveryDe
 
 
 def delivery_answer(row: DeliveryRow) -> DeliveryAnswer:
-    """Show a delivery."""
+    """Return a delivery as it is listed."""
     return DeliveryAnswer(
         id=row.delivery_id,
         subscription_id=row.subscription_id,
@@ -105,7 +105,7 @@ def delivery_answer(row: DeliveryRow) -> DeliveryAnswer:
 
 
 def delivery_detail(row: DeliveryRow, attempts: Sequence[AttemptRow]) -> DeliveryDetail:
-    """Show a delivery with everything."""
+    """Return a delivery with its data and attempts."""
     tried = [
         AttemptAnswer(
             number=one.number,

@@ -21,7 +21,7 @@ _STATUSES: Final[dict[bool | None, Literal["created", "duplicate", "erased"]]] =
     False: "duplicate",
     None: "erased",
 }
-"""By what the store says."""
+"""By the store's result for an event."""
 
 
 def record(

@@ -126,7 +126,7 @@ def _alternative(part: Schema, named: dict[str, Schema], place: str) -> Schema:
 
 
 def _plain(schema: Schema) -> Schema:
-    """Say in the usual words what pydantic says in others."""
+    """Write in the usual form what pydantic writes in another."""
     match schema:
         case {"type": "object", "propertyNames": {"const": str(name)}, "additionalProperties": value, **rest}:
             return {

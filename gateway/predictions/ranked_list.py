@@ -1,4 +1,4 @@
-"""The list to call: ranked predictions without those who have reached the outcome meanwhile, also as a table."""
+"""The ranked list of contacts, without those that reached the outcome meanwhile; also as a table."""
 
 import csv
 import io
@@ -46,7 +46,7 @@ class Page:
 def page(store: AccountStore, wanted: Wanted, *, limit: int, after: Place | None = None) -> Page:
     """Read one page; contacts that reached the outcome after they were predicted are left out of what is `ok`.
 
-    The worker asks about them anew in its next round; until then their stored prediction does not know it.
+    The worker scores them again in its next round; until then their stored prediction is out of date.
 
     Args:
         store: whose predictions.
@@ -82,7 +82,7 @@ def pages(store: AccountStore, wanted: Wanted, *, size: int = _BATCH) -> Iterato
 
 
 def _outcome_end(store: AccountStore, wanted: Wanted) -> Ending | None:
-    """Say what ends the question: what the champion learned, else what the outcome is defined by."""
+    """Return which events reach the outcome: as the champion learned it, else as the outcome is defined."""
     if not line_of(wanted.capability).per_outcome:
         return None
     outcome = store.outcome(wanted.capability, wanted.outcome)
@@ -99,7 +99,7 @@ def _outcome_end(store: AccountStore, wanted: Wanted) -> Ending | None:
 
 @dataclass(frozen=True, slots=True)
 class EmptyReason:
-    """Why a list holds nobody."""
+    """Why a list is empty."""
 
     detail: str
     by_status: dict[str, int]
@@ -107,7 +107,7 @@ class EmptyReason:
 
 
 def why_empty(store: AccountStore, wanted: Wanted, *, now: Microseconds) -> EmptyReason:
-    """Say why a list holds nobody, in counts, and what can be done about it; reads all predictions of the question."""
+    """Explain in counts why a list is empty, and what can be done; reads all predictions of the question."""
     counts = store.statuses(wanted.capability, wanted.outcome)
     newest = store.newest_event_at()
     total = sum(counts.values())
@@ -141,7 +141,7 @@ _ADVICE: Final = {
 
 
 def cells(row: PredictionRow) -> list[str | int | float | None]:
-    """Write a prediction as cells in the order of COLUMNS."""
+    """Return a prediction as cells in the order of COLUMNS."""
     body: dict[str, Any] = orjson.loads(row.body)
     texts = [reason["text"] for reason in body.get("reasons", [])][:REASONS]
     return [
@@ -163,7 +163,7 @@ def cells(row: PredictionRow) -> list[str | int | float | None]:
 
 
 def csv_text(rows: Sequence[PredictionRow], *, header: bool = True) -> str:
-    """Write rows as CSV (RFC 4180); what a spreadsheet would run as a formula gets a leading apostrophe."""
+    """Return rows as CSV (RFC 4180); a text that a spreadsheet would run as a formula gets a leading apostrophe."""
     target = io.StringIO()
     writer = csv.writer(target)
     if header:
@@ -173,7 +173,7 @@ def csv_text(rows: Sequence[PredictionRow], *, header: bool = True) -> str:
 
 
 def _neutral(cell: str | int | float | None) -> str | int | float | None:
-    """Keep a text from being read as a formula.
+    """Return a cell that no spreadsheet reads as a formula.
 
     >>> _neutral("=1+1"), _neutral("ann"), _neutral(-1)
     ("'=1+1", 'ann', -1)

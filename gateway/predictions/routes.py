@@ -68,9 +68,9 @@ def list_predictions(
     found = ranked_list.page(
         authenticated.store, wanted, limit=limit, after=None if place is None else (place[0], place[1])
     )
-    following = None if found.place is None else authenticated.next_cursor(purpose, list(found.place))
+    next_cursor = None if found.place is None else authenticated.next_cursor(purpose, list(found.place))
     if _wants_csv(accept):
-        link = {} if following is None else {"Link": f'<?{_continued(request, following)}>; rel="next"'}
+        link = {} if next_cursor is None else {"Link": f'<?{_continued(request, next_cursor)}>; rel="next"'}
         text = ranked_list.csv_text(found.rows)
         return Response(text, media_type="text/csv", headers={**link, "Vary": "Accept"})
     because = None
@@ -79,7 +79,7 @@ def list_predictions(
         newest = None if empty.newest_event_at is None else instant_of(empty.newest_event_at)
         because = EmptyBecause(detail=empty.detail, by_status=empty.by_status, newest_event_at=newest)
     answers = [_answer(row) for row in found.rows]
-    return json_response(PredictionList(predictions=answers, empty_because=because, next_cursor=following))
+    return json_response(PredictionList(predictions=answers, empty_because=because, next_cursor=next_cursor))
 
 
 def _wants_csv(accept: str) -> bool:
@@ -108,7 +108,7 @@ def show_predictions(authenticated: ReadScope, contact_id: PathId) -> Response:
 
 
 def _outcome(authenticated: AuthenticatedRequest, capability: str, given: str | None) -> str:
-    """Tell which outcome is meant, `""` where the capability has none.
+    """Return the name of the outcome that is meant; `""` if the capability has none.
 
     Raises:
         UnknownOutcome: none of this name, or none named and no default; the known ones are listed.
@@ -119,8 +119,8 @@ def _outcome(authenticated: AuthenticatedRequest, capability: str, given: str | 
     name = given or authenticated.store.default_outcome(capability)
     if name in known:
         return name
-    told = "The outcome is not defined here" if given else "Name an outcome: this account has no default"
-    raise UnknownOutcome(f"{told}. Known: {', '.join(known)}.", outcomes=known)
+    cause = "The outcome is not defined here" if given else "Name an outcome: this account has no default"
+    raise UnknownOutcome(f"{cause}. Known: {', '.join(known)}.", outcomes=known)
 
 
 def _answer(row: PredictionRow) -> StoredPrediction:

@@ -47,7 +47,7 @@ def erase_contacts(authenticated: AdminScope, body: EraseRequest) -> Response:
     What is answered as `erased` is gone. A call that ends with an error may have erased some: send it again.
     """
     answer = erase(authenticated.store, body.contact_ids, at=now(), request_id=authenticated.request_id)
-    if authenticated.transaction is None:  # what is part of a transaction is scrubbed by the worker
+    if authenticated.transaction is None:  # inside a transaction, the worker scrubs later
         authenticated.gateway.database.scrub()
     return json_response(answer)
 
@@ -62,7 +62,7 @@ def erase_contact(authenticated: AdminScope, contact_id: PathId) -> Response:
 
 
 ERASURES_PER_TRANSACTION: Final = 50
-"""How many are erased in one transaction."""
+"""How many contacts are erased in one transaction."""
 _ID: Final[TypeAdapter[str]] = TypeAdapter(ContactId)
 
 
@@ -76,10 +76,10 @@ def erase(store: AccountStore, contact_ids: Sequence[Any], *, at: Microseconds, 
         request_id: repeated in the answer.
 
     Returns:
-        One result an id, in order; they are committed a few at a time, so that others write in between.
+        One result an id, in order; they are committed a few at a time, so that others can write in between.
 
     Raises:
-        StoreUnavailable: those after some place were not erased.
+        StoreUnavailable: some were erased, and those after them were not.
     """
     judged = [_checked_id(place, given) for place, given in enumerate(contact_ids)]
     gone: dict[int, bool] = {}

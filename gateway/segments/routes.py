@@ -66,8 +66,8 @@ def list_segment_contacts(
     purpose = f"segment {segment_id}"
     place: Any = authenticated.read_cursor(purpose, cursor)
     rows = authenticated.store.contacts_of_segment(segment_id, limit=limit, after=place)
-    following = authenticated.next_cursor(purpose, rows[-1].contact_id) if len(rows) == limit else None
-    return json_response(SegmentContacts(contacts=[_member(row) for row in rows], next_cursor=following))
+    next_cursor = authenticated.next_cursor(purpose, rows[-1].contact_id) if len(rows) == limit else None
+    return json_response(SegmentContacts(contacts=[_member(row) for row in rows], next_cursor=next_cursor))
 
 
 @router.patch(

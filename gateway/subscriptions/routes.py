@@ -43,7 +43,7 @@ router = APIRouter(tags=["subscriptions"])
 
 
 async def _made(authenticated: AdminScope, fields: SubscriptionFields) -> tuple[SubscriptionRow, SecretRow, str]:
-    """Make what was said; the name is resolved before the route and its transaction begin."""
+    """Create the subscription's rows; its host is resolved before the route and its transaction begin."""
     private = authenticated.gateway.settings.webhook_allow_private
     # In a thread: compiling a template takes a while.
     made = await asyncio.to_thread(new_subscription, fields, seal_of(authenticated), now(), allow_private=private)
@@ -52,7 +52,7 @@ async def _made(authenticated: AdminScope, fields: SubscriptionFields) -> tuple[
 
 
 async def _reachable(authenticated: AdminScope, changes: SubscriptionChanges) -> SubscriptionChanges:
-    """Check where another URL leads, before the route and its transaction begin."""
+    """Check the addresses of a new URL, before the route and its transaction begin."""
     private = authenticated.gateway.settings.webhook_allow_private
     if changes.url is not None:
         await check_addresses(checked_url(changes.url, allow_private=private), allow_private=private)
@@ -155,7 +155,7 @@ def rotate_secret(authenticated: AdminScope, subscription_id: SubscriptionId, ro
     summary="Try a subscription out",
 )
 async def test_subscription(
-    authenticated: AdminScopeNoWrites, subscription_id: SubscriptionId, trial: TrialRequest
+    authenticated: AdminScopeNoWrites, subscription_id: SubscriptionId, body: TrialRequest
 ) -> Response:
     """Deliver an example now, whatever the state, and answer what came back; it is not tried again."""
     row = await asyncio.to_thread(_known, authenticated, subscription_id)
@@ -165,8 +165,8 @@ async def test_subscription(
         secrets.get(subscription_id, []),
         seal_of(authenticated),
         now(),
-        kind=trial.type,
-        contact_id=trial.contact_id,
+        kind=body.type,
+        contact_id=body.contact_id,
         settings=authenticated.gateway.settings,
     )
     return json_response(
@@ -193,14 +193,14 @@ def _answer(authenticated: AuthenticatedRequest, row: SubscriptionRow) -> Subscr
 
 
 def seal_of(authenticated: AuthenticatedRequest) -> Seal:
-    """Take the seal of this installation."""
+    """Return the seal of this installation."""
     return Seal(authenticated.gateway.settings.identity_key.get_secret_value().encode())
 
 
 def subscription_answers(
     authenticated: AuthenticatedRequest, rows: Sequence[SubscriptionRow]
 ) -> list[SubscriptionAnswer]:
-    """Show subscriptions with their secrets and what waits."""
+    """Return subscriptions with their secrets and the counts of waiting deliveries."""
     secrets, counts = authenticated.store.subscription_secrets(now()), authenticated.store.subscription_counts()
     return [_subscription(row, secrets.get(row.subscription_id, []), counts.get(row.subscription_id)) for row in rows]
 
@@ -231,7 +231,7 @@ def _subscription(
 
 
 def secret_answers(secrets: Sequence[SecretRow]) -> list[SubscriptionSecret]:
-    """Show secrets without their texts."""
+    """Return secrets without their texts."""
     return [
         SubscriptionSecret(
             id=secret.secret_id,

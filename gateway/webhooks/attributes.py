@@ -21,7 +21,7 @@ from shared.values.unreadable import Ambiguous, Unreadable
 MAX_NAME_CHARACTERS: Final = 128
 MAX_AMOUNT: Final = 1e12
 WORTH: Final = frozenset({"order_placed", "order_refunded", "deal_won", "subscription_started", "subscription_renewed"})
-"""Types whose value is money that features add up."""
+"""Types whose value is money that features sum up."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _FOUND_BY = re.compile(r"@|%40|hash:[0-9a-f]{64}|\+\d[\d\s().-]{6,}|(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.])")
@@ -34,7 +34,7 @@ Scalar = str | int | float | bool | None
 
 
 def attributes_of(traits: Mapping[str, Any], *, prefix: str = "") -> dict[str, Scalar]:
-    """Keep the facts of a description: texts, numbers, true, false and null.
+    """Return the facts of a person record: texts, numbers, true, false and null.
 
     Args:
         traits: JSON as it was read.
@@ -45,25 +45,25 @@ def attributes_of(traits: Mapping[str, Any], *, prefix: str = "") -> dict[str, S
     """
     kept: dict[str, Scalar] = {}
     for name, value in traits.items():
-        told = f"{prefix}{name.strip()}"
+        full = f"{prefix}{name.strip()}"
         named = (
-            name.strip() and len(told) <= MAX_NAME_CHARACTERS and not (_CONTROL.search(told) or _FOUND_BY.search(told))
+            name.strip() and len(full) <= MAX_NAME_CHARACTERS and not (_CONTROL.search(full) or _FOUND_BY.search(full))
         )
         if not named:
-            if len(told) > MAX_NAME_CHARACTERS:
-                notes.left_out(told, "has too long a name")
+            if len(full) > MAX_NAME_CHARACTERS:
+                notes.left_out(full, "has too long a name")
             continue
         if by_header(name) is not None:
             continue
         if is_fact(value):
-            kept[told] = value
+            kept[full] = value
         elif (what := _fault(value)) is not None:
-            notes.left_out(told, what)
+            notes.left_out(full, what)
     return kept
 
 
 def is_fact(value: Any) -> bool:
-    """Tell whether a value may be kept: a short text that leads to nobody, a finite number, true, false or null."""
+    """Whether a value may be kept: a short text that identifies nobody, a finite number, true, false or null."""
     if isinstance(value, str):
         return len(value) <= MAX_TEXT_CHARACTERS and not (_CONTROL.search(value) or _FOUND_BY.search(value))
     if isinstance(value, float):
@@ -74,7 +74,7 @@ def is_fact(value: Any) -> bool:
 
 
 def _fault(value: Any) -> str | None:
-    """Say why a value is no fact; None: it leads to a person, which is left out by rule."""
+    """Return why a value is no fact; None: it identifies a person, and is left out by rule."""
     if isinstance(value, str):
         if _FOUND_BY.search(value):
             return None
@@ -85,7 +85,7 @@ def _fault(value: Any) -> str | None:
 
 
 def read_text(value: str) -> Scalar:
-    """Read what a CRM writes as text: numbers, true and false, and empty for null.
+    """Read a value that a CRM writes as text: numbers, true and false, and empty for null.
 
     >>> read_text("129.5"), read_text("true"), read_text("01234"), read_text("")
     (129.5, True, '01234', None)
@@ -103,7 +103,7 @@ class Amount(NamedTuple):
 
     value: float | None = None
     currency: str | None = None
-    """As it stands beside the number (`49,90 EUR`), or in a field of its own, which counts first."""
+    """From a field of its own, else from beside the number (`49,90 EUR`)."""
 
 
 def amount(fields: PayloadReader, *names: str, currencies: Sequence[str], type_: str) -> Amount:
@@ -111,10 +111,10 @@ def amount(fields: PayloadReader, *names: str, currencies: Sequence[str], type_:
 
     Args:
         fields: where they stand.
-        names: of the amount, the surest first.
+        names: of the amount, the most certain first.
         currencies: names of the currency's code.
-        type_: of the event. Where it is one that is worth money, an amount that cannot be read refuses the item;
-            elsewhere it is left out with a note, for it may be anything.
+        type_: of the event. If its value is money, an amount that cannot be read refuses the item; else the amount is
+            left out with a note.
 
     Raises:
         ItemRefused: see above.
@@ -161,13 +161,13 @@ def currency(fields: PayloadReader, *names: str) -> str | None:
 
 
 def event_type_of(name: str) -> str:
-    """Write a foreign event's name in our words.
+    """Return our event type for a foreign event's name.
 
     >>> event_type_of("Order Completed")
     'order_placed'
 
     Raises:
-        ItemRefused: nothing of it can be a name, or it names a person.
+        ItemRefused: it cannot be a name, or it names a person.
     """
     try:
         return event_type(name)
@@ -188,21 +188,21 @@ def zone(fields: PayloadReader, name: str) -> str | None:
 
 
 def recipient(fields: PayloadReader, own_id: str, *, email: str | None, **others: str | None) -> Recipient:
-    """Say who it is that the account itself calls by an id.
+    """Return the recipient that the account itself names by an id.
 
-    An account may use addresses as ids: in a dead letter such an id is only a hash by now, and is the address.
+    An account may use addresses as ids: in a dead letter only the hash of such an id is left.
 
     Args:
-        fields: where the id stands.
+        fields: with the id.
         own_id: the field's name.
-        email: the address that is told beside it.
+        email: the address beside it.
         others: what else is known, by the names of `Recipient`.
 
     Raises:
         ItemRefused: nothing is known.
     """
-    told, kept = fields.maybe_text(own_id), fields.own_id(own_id)
-    found = Recipient(contact_id=kept, email=email or (told if kept is None else None), **others)
+    text, kept = fields.maybe_text(own_id), fields.own_id(own_id)
+    found = Recipient(contact_id=kept, email=email or (text if kept is None else None), **others)
     if found == Recipient():
         raise ItemRefused("It names nobody: there is no id and no address.")
     return found

@@ -33,7 +33,7 @@ PLACEHOLDER_LEFT_OUT: Final = Note(
 
 
 class DeadItem(NamedTuple):
-    """An item that goes to the dead letters."""
+    """An item that becomes a dead letter."""
 
     item: NormalizedItem
     refusal: Refusal
@@ -41,18 +41,18 @@ class DeadItem(NamedTuple):
 
 
 class NotedItem(NamedTuple):
-    """A note that goes to the dead letters, with the item where it helps."""
+    """A note that is kept as a dead letter, with its item if that helps."""
 
     note: Note
     item: NormalizedItem | None = None
     person: Person | None = None
     contact_ids: tuple[str, ...] = ()
-    """Whom the note names."""
+    """Contacts that the note names."""
 
 
 @dataclass(slots=True)
 class BatchPlan:
-    """What is to be written, beside what the directory says of identities."""
+    """What is to be written, beside the identities in the directory."""
 
     events: list[EventRow] = field(default_factory=list)
     contacts: list[ContactRow] = field(default_factory=list)
@@ -63,12 +63,12 @@ class BatchPlan:
 
 
 def plan_batch(items: Sequence[NormalizedItem], fresh: Collection[str], directory: IdentityDirectory) -> BatchPlan:
-    """Go through a batch in its order.
+    """Plan a batch, in the order of its items.
 
     Args:
-        items: prepared.
-        fresh: receipts and tokens that are told for the first time.
-        directory: of everybody whom the batch is about; is changed.
+        items: normalized.
+        fresh: receipts and tokens that were not stored before.
+        directory: of all persons in the batch; it is changed.
     """
     plan, left = BatchPlan(), set(fresh)
     for item in items:
@@ -83,7 +83,9 @@ def plan_batch(items: Sequence[NormalizedItem], fresh: Collection[str], director
         person: Person | None = None
         for change in item.changes:
             if isinstance(change.incoming, Confirmation):
-                plan.confirmations.append(change.incoming)  # told again, too: the visit before it may have failed
+                plan.confirmations.append(
+                    change.incoming
+                )  # also when it is sent again: the first confirmation may have failed
             became = _plan_change(change, item, plan, directory) if change.receipt in mine else "duplicate"
             if isinstance(became, Refusal):
                 died = died or DeadItem(item, became, change.person)
@@ -105,9 +107,9 @@ def _plan_change(
     change: NormalizedChange, item: NormalizedItem, plan: BatchPlan, directory: IdentityDirectory
 ) -> ItemStatus | Refusal:
     if isinstance(change.incoming, Confirmation):
-        return "new"  # visited afterwards
-    assert change.person is not None  # noqa: S101 - everything else is about somebody
-    if isinstance(change.incoming, IncomingErasure):  # carried out before
+        return "new"  # confirmed afterwards
+    assert change.person is not None  # noqa: S101 - every other change has a recipient
+    if isinstance(change.incoming, IncomingErasure):  # done before
         return SHARED if directory.is_shared(change.person) else "new"
     contact = directory.resolve(change.person)
     for note, contact_ids in directory.notes:

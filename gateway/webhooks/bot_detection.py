@@ -25,26 +25,26 @@ UNSUBSCRIBED: Final = "email_unsubscribed"
 PAID: Final = frozenset(
     {"order_placed", "order_refunded", "email_replied", "subscription_started", "subscription_cancelled"}
 )
-"""What no machine does, whoever tells of it: it costs money or words."""
+"""What no machine does, because it costs money or needs words."""
 DEEDS: Final = PAID | {"form_submitted", "signed_up", "checkout_started"}
-"""What no prefetcher and no scanner does, only a program that is written for it."""
+"""What no prefetcher and no scanner does, only a program written for it."""
 DELIVERED: Final = "email_delivered"
 SENT: Final = "email_sent"
 
 MAX_AGENT_CHARACTERS: Final = 1_000
-"""Whoever fetches chooses how long it is."""
+"""The client chooses the length of its agent."""
 _SECOND: Final = 1_000_000
 AFTER_DELIVERY: Final = 2 * _SECOND
 AFTER_SENDING: Final = 3 * _SECOND // 2
 BEFORE: Final = 10 * _SECOND
-"""A mail server may look at the links while it still takes the message in: before the delivery is recorded."""
+"""A mail server may follow the links while it accepts the message, before the delivery is recorded."""
 APART: Final = 2 * _SECOND
 
 _APPLE: Final = IPv4Network("17.0.0.0/8")
 _BARE: Final = "Mozilla/5.0"
 _GMAIL_PREFETCH: Final = ("Chrome/42.0.2311.135", "Edge/12.246")
 _IMAGE_PROXY = re.compile(r"GoogleImageProxy|YahooMailProxy", re.IGNORECASE)
-# A Cubot is a telephone.
+# Cubot is a brand of telephones.
 _SCANNER = re.compile(
     r"barracuda|proofpoint|mimecast|safelinks|symantec|trendmicro|forcepoint|fireeye|sophos|urldefense|"
     r"messagelabs|ironport|cloudmark|bitdefender|kaspersky|zscaler|paloalto|checkpoint|avanan|vade ?secure|mailguard|"
@@ -58,32 +58,42 @@ _LIBRARY = re.compile(
     r"powershell|\bruby\b|faraday|mechanize|restsharp|winhttp|okhttp",
     re.IGNORECASE,
 )
-"""What programs call themselves that nobody looks at a page with."""
+"""Agents of programs with which nobody reads a page."""
 _OF_PHONES = re.compile(r"okhttp", re.IGNORECASE)
-"""An app's own library: what a person does in the app comes by it, though no mail is opened and no page is seen so."""
+"""An app's library: it sends what a person does in the app, but opens no mail and no page."""
 _OF_SENDERS = re.compile(
     r"analytics[-.](?:python|ruby|java|go|php|node|net|next|swift|kotlin|android|ios|rust|react)|@segment/|"
     r"rudder|jitsu|dittofeed|hubspot|customer\.?io|klaviyo|mailchimp|sendgrid|mailgun|posthog|snowplow|shopify|stripe",
     re.IGNORECASE,
 )
-"""Libraries of servers that pass on what a person did: they say nothing of who did it."""
+"""Libraries of servers that forward what a person did: they do not say whether it was a person."""
 _USUAL = re.compile(
     r"Mozilla/\d.*(?:AppleWebKit/|Gecko/|Trident/|MSIE )|Opera/\d|Microsoft Outlook|Outlook-|Thunderbird/",
     re.IGNORECASE,
 )
+SUSPECTED: Final = OPENS | CLICKS | {UNSUBSCRIBED}
+"""Types of events that a scanner makes which follows all links of a message."""
+FLAG: Final = "provider_flag"
+ONE_CLICK: Final = "one_click"
+TIMED_REASONS: Final = ("after_delivery", "after_sending", "links_at_once")
+"""Reasons that come from other events; the first that applies is kept."""
+REASON_PROPERTY = "verdict"
+"""The property of an event that names the rule of its verdict."""
+_TIMED_TYPES = SUSPECTED | {DELIVERED, SENT}
+"""Types whose instants matter for the verdicts on other events of their message."""
 
 
 class Verdict(NamedTuple):
-    """Who made an event, and by which rule that is known."""
+    """Whether a human made an event, and the rule that says so."""
 
     human: bool | None
-    """None: nobody can tell."""
+    """None: unknown."""
     reason: str | None
     """Name of the rule; None where none applies."""
 
 
 class MessageEvent(NamedTuple):
-    """An event as the others of its message see it: one that comes in, or one that is stored."""
+    """The parts of an event that other events of its message are judged by; incoming or stored."""
 
     event_id: str
     contact_id: str
@@ -93,16 +103,10 @@ class MessageEvent(NamedTuple):
     link: str | None
     """The `item` of a click."""
     verdict: Verdict
-    """By `own_verdict` of one that comes in; as stored of one that is."""
+    """From `verdict_on_event` for an incoming event; else as stored."""
 
 
-SUSPECTED: Final = OPENS | CLICKS | {UNSUBSCRIBED}
-"""What a scanner does that follows all links of a message."""
 UNKNOWN: Final = Verdict(None, None)
-FLAG: Final = "provider_flag"
-ONE_CLICK: Final = "one_click"
-TIMED_REASONS: Final = ("after_delivery", "after_sending", "links_at_once")
-"""Reasons that come from other events; an earlier one is told rather than a later one."""
 
 
 def verdict_on_event(type_: str, signals: Signals) -> Verdict:
@@ -122,7 +126,7 @@ def verdict_on_event(type_: str, signals: Signals) -> Verdict:
     if type_ in PAID:
         return Verdict(True, "deed")
     if type_.startswith(CHANNELS) and type_ not in SUSPECTED:
-        return UNKNOWN  # what servers do, or tell of each other
+        return UNKNOWN  # made by servers, about each other
     method = (signals.method or "").strip().upper()
     if method == "HEAD":
         return Verdict(False, "head_request")
@@ -142,32 +146,32 @@ def verdict_on_event(type_: str, signals: Signals) -> Verdict:
     return Verdict(True, "usual_agent")
 
 
-def verdicts_by_message(sightings: Iterable[MessageEvent]) -> dict[str, Verdict]:
+def verdicts_by_message(events: Iterable[MessageEvent]) -> dict[str, Verdict]:
     """Judge events by the others of the same message to the same contact.
 
     A verdict only ever turns from human or unknown to machine, so it does not matter in which order, how often
     or in which parts the events come, as long as the stored ones of a message are among them.
 
     Args:
-        sightings: those that come in and all that are stored of their messages.
+        events: incoming events and all stored events of their messages.
 
     Returns:
-        By event id the verdicts that are other than the sightings say, of stored events too.
+        Changed verdicts by event id, of stored events too.
     """
     messages: dict[tuple[str, str], list[MessageEvent]] = defaultdict(list)
-    for one in sightings:
+    for one in events:
         if one.message_id is not None:
             messages[one.contact_id, one.message_id].append(one)
     found: dict[str, Verdict] = {}
-    for told in messages.values():
-        for one, reason in _timed_reasons(told):
+    for events in messages.values():
+        for one, reason in _timed_reasons(events):
             if (verdict := _combined(one.verdict, reason)) != one.verdict:
                 found[one.event_id] = verdict
     return found
 
 
 def _program(type_: str, agent: str) -> Verdict | None:
-    """Judge an agent that is no browser and no mail program; None: it says nothing of the kind."""
+    """Return a verdict on an agent that is a program; None: it is not known as one."""
     if _OF_SENDERS.search(agent):
         return None
     if _SCANNER.search(agent):
@@ -176,7 +180,7 @@ def _program(type_: str, agent: str) -> Verdict | None:
         return None
     if type_ in OPENS | CLICKS | VISITS:
         return Verdict(False, "scanner_agent")
-    # A mailbox provider's server unsubscribes whom its user told it to, with a library of its own.
+    # A mailbox provider's server unsubscribes on behalf of its user, with a library of its own.
     if type_ == UNSUBSCRIBED or _OF_PHONES.search(agent):
         return None
     return Verdict(False, "program_agent")
@@ -187,7 +191,7 @@ def _prefetched(agent: str, ip: str | None) -> Verdict | None:
         return Verdict(False, "apple_privacy") if _is_apple(ip) else Verdict(False, "bare_agent")
     if all(part in agent for part in _GMAIL_PREFETCH):
         return Verdict(False, "gmail_prefetch")
-    # It fetches when the human opens, too.
+    # It also fetches when a human opens the mail.
     return Verdict(None, "image_proxy") if _IMAGE_PROXY.search(agent) else None
 
 
@@ -198,14 +202,14 @@ def _is_apple(ip: str | None) -> bool:
         return False
 
 
-def _timed_reasons(told: Sequence[MessageEvent]) -> list[tuple[MessageEvent, str]]:
-    """Tell which events of one message other events show to be a machine's, and by which rule."""
-    delivered = sorted(one.occurred_at for one in told if one.type == DELIVERED)
-    sent = sorted(one.occurred_at for one in told if one.type == SENT)
-    at_once = _at_once([one for one in told if one.type in CLICKS and one.link is not None])
-    burst = sorted(one.occurred_at for one in told if one.event_id in at_once)
+def _timed_reasons(events: Sequence[MessageEvent]) -> list[tuple[MessageEvent, str]]:
+    """Return events of one message that other events show to be a machine's, each with its rule."""
+    delivered = sorted(one.occurred_at for one in events if one.type == DELIVERED)
+    sent = sorted(one.occurred_at for one in events if one.type == SENT)
+    at_once = _at_once([one for one in events if one.type in CLICKS and one.link is not None])
+    burst = sorted(one.occurred_at for one in events if one.event_id in at_once)
     found = []
-    for one in told:
+    for one in events:
         if one.type not in SUSPECTED:
             continue
         if _is_after(one.occurred_at, delivered, AFTER_DELIVERY):
@@ -218,26 +222,26 @@ def _timed_reasons(told: Sequence[MessageEvent]) -> list[tuple[MessageEvent, str
 
 
 def _is_beside(at: Microseconds, burst: Sequence[Microseconds]) -> bool:
-    """Whether all links were followed about then: an open or an unsubscription of that moment is no human's."""
+    """Whether all links were followed about then: an open or an unsubscription at that time is a machine's."""
     place = bisect_left(burst, at - APART)
     return place < len(burst) and burst[place] <= at + APART
 
 
 def _is_after(at: Microseconds, instants: Sequence[Microseconds], within: Microseconds) -> bool:
-    """Tell whether one of the sorted instants lies so near that no human was that quick."""
+    """Whether an instant follows one of the sorted instants faster than a human could act."""
     place = bisect_left(instants, at - within)
     return place < len(instants) and instants[place] <= at + BEFORE
 
 
 def _at_once(clicks: Iterable[MessageEvent]) -> set[str]:
-    """Find clicks on different links too near to each other for one hand."""
+    """Return the ids of clicks on different links that follow each other faster than a human could click."""
     forward = sorted(clicks, key=lambda one: (one.occurred_at, one.link))
     found: set[str] = set()
     for ordered in (forward, forward[::-1]):
         previous = other = None
         for one in ordered:
             if previous is not None and previous.link != one.link:
-                other = previous  # the nearest before it on another link
+                other = previous  # the latest one on another link
             if other is not None and abs(one.occurred_at - other.occurred_at) <= APART:
                 found |= {one.event_id, other.event_id}
             previous = one
@@ -245,26 +249,20 @@ def _at_once(clicks: Iterable[MessageEvent]) -> set[str]:
 
 
 def _combined(verdict: Verdict, reason: str) -> Verdict:
-    """Take a timed reason into a verdict; what the event's own signals prove, and what the provider says, stays."""
+    """Combine a verdict with a timed reason; a verdict from the event's own signals or the provider's flag stays."""
     if verdict.reason in (FLAG, ONE_CLICK) or (verdict.human is False and verdict.reason not in TIMED_REASONS):
         return verdict
-    told = [one for one in TIMED_REASONS if one in (verdict.reason, reason)]
-    return Verdict(False, told[0])
-
-
-REASON_PROPERTY = "verdict"
-"""The property of an event that tells why it is believed to be made by whom."""
-_TIMED_TYPES = SUSPECTED | {DELIVERED, SENT}
-"""Types whose instants tell something of the other events of their message."""
+    reasons = [one for one in TIMED_REASONS if one in (verdict.reason, reason)]
+    return Verdict(False, reasons[0])
 
 
 def with_verdict(row: EventRow, signals: Signals) -> EventRow:
-    """Judge an event by what came with it, which is dropped then."""
+    """Set the verdict by the signals of the event; the signals are not kept."""
     return _with_given_verdict(row, verdict_on_event(row.type, signals))
 
 
 def without_repeats(new: Sequence[EventRow], stored: Iterable[EventRow]) -> list[EventRow]:
-    """Leave out what was told before under another id: a provider that tries again may give the same event a new one.
+    """Leave out events that are known under another id: a provider that retries may give the same event a new id.
 
     Args:
         new: of a batch.
@@ -286,30 +284,30 @@ def without_repeats(new: Sequence[EventRow], stored: Iterable[EventRow]) -> list
 
 
 def is_of_message(row: EventRow) -> bool:
-    """Whether an event happened to a message that is named, where one that is told twice is one.
+    """Whether an event belongs to a named message; two equal events of a message are one.
 
-    Beside these two equal facts may be two: a product that is put into the basket twice.
+    Other equal events may be two: a product that is put into the basket twice.
     """
     return row.message_id is not None and row.type.startswith(CHANNELS)
 
 
 def _content(row: EventRow) -> tuple[Any, ...]:
-    """Tell everything that makes an event what it is, without its id and who made it."""
+    """Return what identifies an event, without its id and its verdict."""
     properties = json.loads(row.properties) if row.properties else {}
     properties.pop(REASON_PROPERTY, None)
-    told = row.message_id, row.campaign_id, row.item, row.value, row.currency, canonical(properties)
-    return row.contact_id, row.type, row.occurred_at, *told
+    rest = row.message_id, row.campaign_id, row.item, row.value, row.currency, canonical(properties)
+    return row.contact_id, row.type, row.occurred_at, *rest
 
 
 def judge_by_message(new: Sequence[EventRow], stored: Iterable[EventRow]) -> tuple[list[EventRow], list[EventRow]]:
-    """Judge events by the others of their messages.
+    """Set verdicts by the other events of the same messages.
 
     Args:
-        new: of a batch, judged by what came with them.
+        new: of a batch, with verdicts by their own signals.
         stored: all of the same messages and contacts.
 
     Returns:
-        The new ones in their order, and those of the stored ones that must be corrected.
+        The new events in their order, and the stored events whose verdicts must be corrected.
     """
     coming = {_key(row): row for row in new}
     there = {_key(row): row for row in stored if _key(row) not in coming}

@@ -16,28 +16,28 @@ from shared.errors import ForetellError, LimitReached
 
 POLICY: Final = "failed-webhooks"
 MAX_WAITING_SUSPECTS: Final = 8
-"""Looking at one takes less than a millisecond; bodies that wait take memory."""
+"""Verifying one takes less than a millisecond; waiting bodies take memory."""
 RETRY_SECONDS: Final = 60
 
 
 @dataclass(slots=True)
 class FailureLimits:
-    """Counts failed proofs, and keeps those who fail too often in a line of their own."""
+    """Counts failed verifications; requests of callers that fail too often wait in a queue of their own."""
 
     limits: RateLimits
-    """Counts addresses that name no source, together with wrong keys."""
+    """Counts requests that name no source, together with wrong keys."""
     a_minute: int
-    """How often a source may be failed from one address; 0: any number."""
+    """How many verifications may fail for one source from one address; 0: any number."""
     thread: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
     _failed: InMemoryLimiter = field(default_factory=InMemoryLimiter)
 
     def is_suspect(self, source_id: str, address: str, *, remembered: bool) -> bool:
-        """Whether a request is to stand in the line of those who failed too often.
+        """Whether a request has to wait in the queue of callers that failed too often.
 
         Args:
             source_id: from the path.
             address: of the caller.
-            remembered: the source is known to be one; others may call from an address that tried out many.
+            remembered: the source is known to exist; its provider may share its address with an attacker.
         """
         if not remembered and self.limits.is_shut(address):
             return True
@@ -46,16 +46,16 @@ class FailureLimits:
         return self._failed.is_used_up(self._policy, _limit_key(source_id, address))
 
     def require_capacity(self) -> None:
-        """Demand that the line of the suspects is short.
+        """Check that the queue of suspects is short.
 
         Raises:
-            LimitReached: it is not.
+            LimitReached: it is full.
         """
         if self.thread.statistics().tasks_waiting >= MAX_WAITING_SUSPECTS:
             raise self._refusal()
 
     def count(self, error: ForetellError, source_id: str, address: str) -> None:
-        """Count what failed: a proof, or the name of a source.
+        """Count a failure: of the verification, or an unknown source.
 
         Raises:
             LimitReached: one too many.

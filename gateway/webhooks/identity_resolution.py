@@ -22,13 +22,13 @@ class Person:
     contact_id: str | None
     """The account's own id."""
     identities: tuple[Identity, ...]
-    """Those that lead to a contact, the surest first."""
+    """Identities that lead to a contact, the most certain first."""
     own_identity: Identity | None
-    """Hash of the account's own id: it leads to another contact after a merge."""
+    """Hash of the account's own id; after a merge it leads to another contact."""
     born_id: str
-    """What the contact is called if it has to be made."""
+    """The id of the contact if it has to be created."""
     has_placeholder: bool = False
-    """An address was told that stands for none; it is nobody's identity."""
+    """The address is a placeholder, which identifies nobody."""
 
     @property
     def hash(self) -> str:
@@ -37,13 +37,13 @@ class Person:
 
     @property
     def hashes(self) -> tuple[Identity, ...]:
-        """List all hashes."""
+        """All hashes."""
         return self.identities if self.own_identity is None else (*self.identities, self.own_identity)
 
 
 @dataclass(frozen=True, slots=True)
 class RecipientHasher:
-    """Turns recipients of one source into persons."""
+    """Hashes the recipients of one source into persons."""
 
     source_id: str
     source_name: str
@@ -79,7 +79,7 @@ class RecipientHasher:
         return hashed[1] if hashed else email_hash(address, self.key)
 
     def _hash(self, text: str) -> str:
-        if _ADDRESS.fullmatch(text):  # as it will read after redaction
+        if _ADDRESS.fullmatch(text):  # as it reads after redaction
             text = f"hash:{self.address_hash(text)}"
         return contact_hash(text, self.key)
 
@@ -87,9 +87,9 @@ class RecipientHasher:
         if contact_id is not None:
             return contact_id
         if external_id is not None and not (_ADDRESS.fullmatch(external_id) or _HASHED.fullmatch(external_id)):
-            told = f"{self.source_name}:{external_id}"  # no name holds a colon
-            if len(told) <= MAX_ID and told.isprintable():
-                return told
+            made = f"{self.source_name}:{external_id}"  # no name holds a colon
+            if len(made) <= MAX_ID and made.isprintable():
+                return made
         return born_id(found[0]) if found else ""
 
 
@@ -99,29 +99,29 @@ def _is_placeholder(address: str) -> bool:
 
 @dataclass(slots=True)
 class IdentityDirectory:
-    """Which contact each identity leads to, and what a batch changes in it, in the order of its items."""
+    """Which contact each identity leads to, and what a batch changes, in the order of its items."""
 
     pointing: dict[Identity, str]
     contacts: set[str]
-    """Those that exist, of all that the batch may be about."""
+    """Existing contacts that the batch may be about."""
     erased: frozenset[Identity]
     creates: bool
     """Whether unknown people become contacts."""
     claims: dict[Identity, set[str]] = field(default_factory=dict)
-    """Contacts of today to which an address ever led."""
+    """Existing contacts that an address ever led to."""
     notes: list[tuple[Note, tuple[str, ...]]] = field(default_factory=list)
-    """What the account should know of the last person that was resolved, and which contacts it names."""
+    """Notes about the person that was resolved last, with the contacts that each names."""
     created: list[str] = field(default_factory=list)
     merged: list[tuple[str, str]] = field(default_factory=list)
-    """Former and what it becomes, in order."""
+    """Former contact and the contact it becomes, in order."""
     pointed: dict[Identity, str] = field(default_factory=dict)
-    """What is to be written; each leads to a contact that stays."""
+    """Identities to write; each leads to a contact that exists after the batch."""
 
     def resolve(self, person: Person) -> str | None:
-        """Find or make the contact, and let all that is known of the person lead to it; None: unknown."""
+        """Find or create the contact, and point all identities of the person to it; None: unknown."""
         contact = self.find(person)
         if person.contact_id is not None and contact != person.contact_id and self._makes(person):
-            contact = None  # the account's own id says that it is another person
+            contact = None  # the account's own id shows that it is another person
         if contact is None:
             if not (self.creates and person.born_id) or self.is_erased(person) or self.is_shared(person):
                 return None
@@ -142,16 +142,16 @@ class IdentityDirectory:
         return person.born_id if person.born_id in self.contacts else None
 
     def is_erased(self, person: Person) -> bool:
-        """Tell whether the person asked to be forgotten, and was not put again."""
+        """Whether the person was erased, and not put again."""
         return any(identity in self.erased and not self._is_shared(identity) for identity in person.hashes)
 
     def is_shared(self, person: Person) -> bool:
-        """Whether nothing is known of a person but an address that many have."""
+        """Whether a person is known only by an address that several contacts share."""
         alone = person.contact_id is None and all(map(self._is_shared, person.identities))
         return alone and bool(person.identities) and self.find(person) is None
 
     def merge(self, former: Person, into: str) -> None:
-        """Let a person be another contact from now on; its own contact, if it has one, comes to that."""
+        """Point a person's identities to another contact; the person's own contact, if any, is merged into it."""
         contact = self.find(former)
         if contact is not None and contact != into:
             self._unite(contact, into)
@@ -171,7 +171,7 @@ class IdentityDirectory:
         if before is None or identity[0] == "contact":
             return
         if before == born_id(identity):
-            self._unite(before, contact)  # it was only ever this identity
+            self._unite(before, contact)  # that contact was created from this identity alone
         elif identity[0] == "email":
             self._claim(identity, before, contact)
         elif identity[0].startswith("external:"):
@@ -179,7 +179,7 @@ class IdentityDirectory:
             self.notes.append((Note("id_moved", detail), (before, contact)))
 
     def _claim(self, identity: Identity, before: str, contact: str) -> None:
-        """Note that an address leads to another contact than before, or that it is that of too many."""
+        """Note that an address leads to another contact than before, or that too many contacts share it."""
         self.claims.setdefault(identity, set()).update((before, contact))
         if self._is_shared(identity):
             detail = (
@@ -205,7 +205,7 @@ class IdentityDirectory:
                 claimed.add(into)
 
     def final(self, contact: str) -> str:
-        """Tell what a contact has become by the end of the batch."""
+        """Return the contact that a contact has become at the end of the batch."""
         for former, into in self.merged:
             contact = into if contact == former else contact
         return contact

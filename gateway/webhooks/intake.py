@@ -23,16 +23,17 @@ from shared.store import AccountStore, DeadLetterRow, Identity, SourceRow
 NOTE_REASONS: Final = frozenset(
     {LEFT_OUT, "address_moved", "id_moved", "address_shared", "erased_contact", "placeholder_left_out"}
 )
-"""Reasons of letters that say something of an item that was taken, or skipped."""
+"""Reasons of letters that are only notes: their item was taken, or skipped."""
+PAGE: Final = 200
 
 
 class _MergeNeeded(Exception):
-    """Contacts are to become one, which no other writer may disturb."""
+    """Contacts are to be merged, which needs a transaction without other writers."""
 
 
 @dataclass(frozen=True, slots=True)
 class IntakeResult:
-    """What became of a batch."""
+    """The result of a batch."""
 
     counts: Counter[ItemStatus]
     letters: tuple[DeadLetterRow, ...]
@@ -43,7 +44,7 @@ class IntakeResult:
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """Takes batches of one source."""
+    """Stores batches of one source."""
 
     store: AccountStore
     source: SourceRow
@@ -53,7 +54,7 @@ class Intake:
         """Store what is new; committed when this returns.
 
         Args:
-            items: prepared; one that is wrong becomes a dead letter, and the others are taken.
+            items: normalized; a wrong one becomes a dead letter, and the others are stored.
             at: now.
 
         Raises:
@@ -73,20 +74,20 @@ class Intake:
         return self._committed(work)
 
     def retry(self, letter: DeadLetterRow, item: NormalizedItem, *, at: Microseconds) -> IntakeResult:
-        """Take a dead letter once more: it goes when it is taken, else it says why it is not.
+        """Retry a dead letter: it is removed if its item is taken, else its reason is updated.
 
         Args:
             letter: as stored.
-            item: prepared from its payload.
+            item: normalized from its payload.
             at: now.
 
         Returns:
-            With letters where it stays one.
+            The result; it has letters if the item is still a dead letter.
         """
         self._erase_requested([item], at)
 
         def work(together: AccountStore) -> tuple[IdentityDirectory, IntakeResult]:
-            # Its receipts were noted when it came first; its events are known by their ids.
+            # Its receipts were stored when it came first; its events are deduplicated by their ids.
             directory, taken = self._written(together, [item], item.receipts, at)
             dead = next((one for one in taken.letters if one.reason not in NOTE_REASONS), None)
             if dead is not None:
@@ -101,7 +102,7 @@ class Intake:
         return self._committed(work)
 
     def _committed(self, work: Callable[[AccountStore], tuple[IdentityDirectory, IntakeResult]]) -> IntakeResult:
-        """Do the work in one transaction; once more and alone where it turns out that contacts are to be merged."""
+        """Run the work in one transaction; if contacts have to be merged, run it again without other writers."""
         try:
             with self.store.transaction() as together:
                 directory, taken = work(together)
@@ -112,30 +113,32 @@ class Intake:
         return taken
 
     def _erase_requested(self, items: Sequence[NormalizedItem], at: Microseconds) -> None:
-        """Erase before anything is noted: killed in between, it is told again and done again."""
-        asked = [change for item in items for change in item.changes if isinstance(change.incoming, IncomingErasure)]
-        if not asked:
+        """Erase before anything is stored: if the process dies, the provider sends it again and it is done again."""
+        requested = [
+            change for item in items for change in item.changes if isinstance(change.incoming, IncomingErasure)
+        ]
+        if not requested:
             return
-        known = self.store.known_receipts(self.source.source_id, {change.receipt for change in asked})
-        persons = [change.person for change in asked if change.receipt not in known and change.person is not None]
+        known = self.store.known_receipts(self.source.source_id, {change.receipt for change in requested})
+        persons = [change.person for change in requested if change.receipt not in known and change.person is not None]
         directory = read_directory(self.store, persons, creates=False)
         found = [(directory.find(person), person) for person in persons if not directory.is_shared(person)]
         for contact in sorted({contact for contact, _ in found if contact is not None}):
             self.store.erase_contact(contact, at=at, identity_key=self.recipient_hasher.key)
-        # What is told of the person in the same request, or comes late, would make somebody who is not known yet.
-        lead_there = {
+        # Other items about the person, in this request or later, would otherwise create a new contact.
+        led_to_it = {
             identity
             for contact, person in found
             for identity in person.hashes
             if directory.pointing.get(identity) in (None, contact)
         }
-        self.store.forget_identities(lead_there, at=at)
+        self.store.forget_identities(led_to_it, at=at)
 
     def _written(
         self, together: AccountStore, items: Sequence[NormalizedItem], fresh: Collection[str], at: Microseconds
     ) -> tuple[IdentityDirectory, IntakeResult]:
-        told = [change for item in items for change in item.changes if change.receipt in fresh]
-        persons = [person for change in told for person in (change.person, change.former) if person is not None]
+        new_changes = [change for item in items for change in item.changes if change.receipt in fresh]
+        persons = [person for change in new_changes for person in (change.person, change.former) if person is not None]
         directory = read_directory(together, persons, creates=self.source.creates_contacts)
         plan = plan_batch(items, fresh, directory)
         made = [ContactRow(contact) for contact in directory.created]
@@ -146,7 +149,7 @@ class Intake:
             for former, into in directory.merged:
                 together.merge_contacts(former, into, at=at)
             made = []
-        # Contacts, identities, the stale, events: each once and in order, or two sources would wait for each other.
+        # Contacts, identities, stale contacts, events: each once and in this order, or two sources would deadlock.
         rows = [*made, *plan.contacts]
         words = together.put_contacts(rows, recorded_at=at, lifts=False, touches=False)
         erased = words[len(made) :].count("erased")
@@ -164,7 +167,7 @@ class Intake:
         return directory, self._taken(plan, at)
 
     def _judged(self, together: AccountStore, rows: Sequence[EventRow]) -> list[EventRow]:
-        """Leave out what is known under another id, judge the rest, and correct the verdicts of what is stored."""
+        """Leave out events that are stored under another id, set verdicts, and correct verdicts of stored events."""
         named = [row for row in rows if is_of_message(row)]
         contacts, messages = {row.contact_id for row in named}, {str(row.message_id) for row in named}
         stored = list(together.message_events(contacts, messages))
@@ -181,10 +184,10 @@ class Intake:
         return IntakeResult(plan.counts, tuple(letters.values()), tuple(plan.confirmations), notes)
 
     def _note(self, noted: NotedItem, at: Microseconds) -> DeadLetterRow:
-        """Write a note: the same of another item is the same letter, with the newest item as its sample."""
+        """Return the letter of a note: the same note about several items is one letter."""
         reason, detail = noted.note
         digest = blake2b(f"{self.source.source_id}\n{reason}\n{detail}".encode(), digest_size=12).hexdigest()
-        # So that an erasure finds it by whom it names, as it finds the others.
+        # An erasure finds it by the contacts it names.
         named = {"contact_ids": [{"contact_id": one} for one in noted.contact_ids]} if noted.contact_ids else None
         text = redacted_json(named, self.recipient_hasher.address_hash)
         if noted.item is not None and named is None:
@@ -194,7 +197,7 @@ class Intake:
         return DeadLetterRow(f"dl_{digest}", source.source_id, source.provider, reason, detail, text, recipient, at)
 
     def _letter(self, dead: DeadItem, at: Microseconds) -> DeadLetterRow:
-        """Write the letter; the same item twice is the same letter."""
+        """Return the letter of an item; the same item again is the same letter."""
         text = redacted_json(dead.item.raw, self.recipient_hasher.address_hash)
         digest = blake2b(f"{self.source.source_id}\n{text}".encode(), digest_size=12).hexdigest()
         return DeadLetterRow(
@@ -209,14 +212,14 @@ class Intake:
         )
 
     def _forget_merged(self, directory: IdentityDirectory) -> None:
-        """Take contacts that are no more off the lists of predictions, which lie in another database."""
+        """Remove merged contacts from the lists of predictions, which are in another database."""
         if directory.merged:
             with suppress(StoreUnavailable):
                 self.store.forget_latest([former for former, _ in directory.merged])
 
 
 def read_directory(store: AccountStore, persons: Iterable[Person], *, creates: bool) -> IdentityDirectory:
-    """Read whom the store knows of some persons; joins an open transaction."""
+    """Read which contacts some persons lead to; joins an open transaction."""
     persons = list(persons)
     pointing = store.contacts_of({identity for person in persons for identity in person.hashes})
     named = {person.contact_id for person in persons} | {person.born_id for person in persons}
@@ -235,34 +238,31 @@ def read_directory(store: AccountStore, persons: Iterable[Person], *, creates: b
     return directory
 
 
-PAGE: Final = 200
-
-
 @dataclass(frozen=True, slots=True)
 class DeadLetterRetry:
-    """Dead letters of an account tried again; at the API and on the command line."""
+    """Retries dead letters of an account, for the API and the command line."""
 
     store: AccountStore
     providers: Mapping[str, Provider]
     identity_key: bytes
 
     def retry(self, letter: DeadLetterRow, *, at: Microseconds) -> bool:
-        """Take a letter once more; tell whether it was taken and is gone.
+        """Retry a letter; return whether it was taken and removed.
 
         Raises:
-            Conflict: its source is no more.
+            Conflict: its source was removed.
         """
         source = self.store.source(letter.source_id)
         if source is None or source.provider not in self.providers:
             raise Conflict("The source of this dead letter was removed; it cannot be tried again.")
         intake = intake_of(self.store, source, self.identity_key)
-        # What the provider says without an instant of its own happened when it came.
+        # An item without an instant of its own happened when it was received.
         came = instant_of(letter.received_at)
         normalizer = Normalizer(self.providers[source.provider], intake.recipient_hasher, came, at)
         return not intake.retry(letter, normalizer.item(json.loads(letter.payload)), at=at).letters
 
     def retry_all(self, *, source_id: str | None, reason: str | None, at: Microseconds) -> tuple[int, int]:
-        """Take all letters once more, of one source or reason where given.
+        """Retry all letters, of one source or reason if given.
 
         Returns:
             How many were taken, and how many stay.
@@ -281,5 +281,5 @@ class DeadLetterRetry:
 
 
 def intake_of(store: AccountStore, source: SourceRow, identity_key: bytes) -> Intake:
-    """Make the intake of a source."""
+    """Return the intake of a source."""
     return Intake(store, source, RecipientHasher(source.source_id, source.name, identity_key))

@@ -15,7 +15,7 @@ from typing import Any, Final
 from shared.errors import BadRequest
 
 _SUSPECT = re.compile(rb"\\u(?:0000|[dD][89abcdefABCDEF])")
-"""Escapes that may stand for what no text holds."""
+"""Escapes of characters that no text may hold."""
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|["\[\]{},]', re.DOTALL)
 _NAME = re.compile(r"[A-Za-z0-9_.$ -]{1,40}")
@@ -27,7 +27,7 @@ _CUT: Final = "The body is not JSON, or ends in the middle."
 
 
 class _Unreadable(ValueError):
-    """Why a document is none, as a sentence without any value of it."""
+    """Why a document cannot be read, as a sentence without any value of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +41,13 @@ class DamagedItem:
 
 
 def items(body: bytes) -> list[Any]:
-    """Take a body apart: an array of items, one item alone, or one item a line.
+    """Split a body into items: an array of items, one item alone, or one item a line.
 
     Returns:
-        JSON values, and `DamagedItem` in the place of each that is none.
+        JSON values, with `DamagedItem` in the place of each that cannot be read.
 
     Raises:
-        BadRequest: nobody can tell where its items end.
+        BadRequest: the ends of its items cannot be found.
     """
     try:
         found = _read(body)
@@ -60,17 +60,17 @@ def items(body: bytes) -> list[Any]:
 
 
 def envelope(body: bytes, name: str) -> tuple[Mapping[str, Any], list[Any] | None]:
-    """Take an object apart that holds its items in a list, beside what they share.
+    """Split an object that holds its items in a list, beside fields that they share.
 
     Args:
         body: as it came.
         name: of the list.
 
     Returns:
-        What stands beside the list, without its damage, and the items as `items` gives them; None: there is no list.
+        The fields beside the list, without damage, and the items as `items` returns them; None: there is no list.
 
     Raises:
-        BadRequest: it is no object, or nobody can tell where its parts end.
+        BadRequest: it is no object, or the ends of its parts cannot be found.
     """
     try:
         read = _read(body)
@@ -114,13 +114,13 @@ def single_item(body: bytes) -> Any:
 
 
 def lenient(body: bytes, *, keeps_damage: bool = False) -> Any:
-    """Read what can be read of a document; None: nothing.
+    """Return what can be read of a document; None: nothing.
 
-    For what has to be looked at before a request is believed, and for what is left of a damaged item.
+    For fields that are needed before a request is verified, and for what is left of a damaged item.
 
     Args:
         body: as it came.
-        keeps_damage: whether half characters stay as they are, since a signature is over them, and are not replaced.
+        keeps_damage: whether half characters are kept, because they are signed, and not replaced.
     """
     try:
         read = json.loads(body.removeprefix(_BOM).decode("utf-8", "replace"), strict=False)
@@ -176,13 +176,13 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         for name, value in pairs:
             if found[name] != value:
-                told = f"{name} stands" if _NAME.fullmatch(name) else "A name stands"
-                raise _Unreadable(f"{told} in it twice, with two values.")
+                subject = f"{name} stands" if _NAME.fullmatch(name) else "A name stands"
+                raise _Unreadable(f"{subject} in it twice, with two values.")
     return found
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """List all texts of a document, names too, without a call for each level."""
+    """Yield all texts of a document, names too, without recursion."""
     left = [value]
     while left:
         value = left.pop()
@@ -204,7 +204,7 @@ def _cleaned(value: Any) -> Any:
 
 
 def _tokens(raw: bytes) -> Iterator[tuple[bytes, int, int, int]]:
-    """Go through brackets and commas that stand in no text: the token, where it is, and the depth before it.
+    """Yield the brackets and commas outside of texts: the token, its start and end, and the depth before it.
 
     Raises:
         BadRequest: brackets or quotes are not closed, or closed by another one.
@@ -218,7 +218,7 @@ def _tokens(raw: bytes) -> Iterator[tuple[bytes, int, int, int]]:
             if not waiting or waiting.pop() != token:
                 raise BadRequest(_CUT)
             depth -= 1
-        elif token == b'"':  # no other one closes it
+        elif token == b'"':  # a quote that is not closed
             raise BadRequest(_CUT)
         elif token != b",":
             continue
@@ -228,7 +228,7 @@ def _tokens(raw: bytes) -> Iterator[tuple[bytes, int, int, int]]:
 
 
 def _parts(raw: bytes) -> Iterator[bytes]:
-    """Cut the inside of an array or an object at its commas."""
+    """Split the inside of an array or an object at its commas."""
     begin, last = 1, 0
     for token, start, end, depth in _tokens(raw):
         if depth == 1 and token == b",":
@@ -248,13 +248,13 @@ def _members(raw: bytes) -> Iterator[tuple[str, bytes]]:
     for part in _parts(raw):
         named = _TOKEN.match(part)
         name, rest = (b"", part) if named is None else (named[0], part[named.end() :].lstrip(_SPACE))
-        told = lenient(name)
-        if isinstance(told, str) and rest[:1] == b":":
-            yield told, rest[1:].strip(_SPACE)
+        key = lenient(name)
+        if isinstance(key, str) and rest[:1] == b":":
+            yield key, rest[1:].strip(_SPACE)
 
 
 def _documents(raw: bytes) -> Iterator[bytes]:
-    """Find objects that stand one after the other; on lines of their own, even where one of them is not closed."""
+    """Yield objects that follow each other; if each has a line of its own, also those that are not closed."""
     lines = [line.strip(_SPACE) for line in raw.split(b"\n") if line.strip(_SPACE)]
     if len(lines) > 1 and all(line[:1] == b"{" for line in lines):
         yield from lines

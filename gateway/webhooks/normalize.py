@@ -37,23 +37,23 @@ log = logging.getLogger(__name__)
 
 _MAX_KEY: Final = 200
 _PLACEHOLDER_ID: Final = "?"
-"""Stands for a contact that is not known yet."""
+"""Stands for a contact that is not resolved yet."""
 _CONTACT_ID: TypeAdapter[str] = TypeAdapter(ContactId)
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why an item is not taken."""
+    """Why an item is refused."""
 
     reason: str
     """A stable code."""
     detail: str
-    """What is wrong with it, never with a value of it."""
+    """A sentence that never repeats a value."""
 
 
 @dataclass(frozen=True, slots=True)
 class NormalizedChange:
-    """One thing that an item says."""
+    """One change that an item reports: an event, a contact, a merge, an erasure or a confirmation."""
 
     receipt: str
     incoming: IncomingEvent | IncomingContact | IncomingMerge | IncomingErasure | Confirmation
@@ -65,30 +65,30 @@ class NormalizedChange:
 
 @dataclass(frozen=True, slots=True)
 class NormalizedItem:
-    """An item and everything that it says."""
+    """An item and the changes that it reports."""
 
     raw: Any
-    """As it was read."""
+    """The item as it was read."""
     changes: tuple[NormalizedChange, ...] = ()
     ignored: int = 0
-    """How much of it says nothing about a contact."""
+    """How many parts of it say nothing about a contact."""
     refusals: tuple[Refusal, ...] = ()
-    """Why parts of it are not taken; they go to one dead letter."""
+    """Why parts of it are refused; they become one dead letter."""
     notes: tuple[Note, ...] = ()
-    """What is left out of it."""
+    """What was left out of it."""
     token: str | None = None
-    """What its request proved itself with and may prove nothing more with, where the provider has such a thing."""
+    """The single-use token that its request was signed with, if the provider has such tokens."""
 
     @property
     def receipts(self) -> set[str]:
-        """List what is noted so that it is not taken twice."""
-        told = {change.receipt for change in self.changes}
-        return told if self.token is None else {*told, self.token}
+        """Return the keys that are stored so that nothing is taken twice."""
+        found = {change.receipt for change in self.changes}
+        return found if self.token is None else {*found, self.token}
 
 
 @dataclass(frozen=True, slots=True)
 class Normalizer:
-    """What is the same for all items of a request."""
+    """Normalizes the items of one request."""
 
     provider: Provider
     recipient_hasher: RecipientHasher
@@ -96,7 +96,7 @@ class Normalizer:
     recorded_at: Microseconds
 
     def item(self, raw: Any) -> NormalizedItem:
-        """Translate and check one item, each part alone; whatever is wrong with it, no other item is harmed."""
+        """Translate and check one item, each part alone; an error concerns this item only."""
         if isinstance(raw, DamagedItem):
             refusal = Refusal("unreadable_item", raw.reason)
             return NormalizedItem(raw.readable, refusals=(refusal,), token=self._token(raw.readable))
@@ -125,7 +125,7 @@ class Normalizer:
             return _refusal(error)
 
     def _token(self, raw: Any) -> str | None:
-        """Find what a request spends by being sent, though nothing of it may be taken."""
+        """Return the single-use token of a request; it counts as used even if the item is refused."""
         token = raw.get(getattr(self.provider, "spends", None)) if isinstance(raw, dict) else None
         return short_key(token) if isinstance(token, str) else None
 
@@ -153,7 +153,7 @@ class Normalizer:
     def _event(self, event: IncomingEvent) -> EventRow:
         given = EventInput(
             contact_id=_PLACEHOLDER_ID,
-            # Not the provider's name: what is unique within one source may be told by another one of it, too.
+            # The source's name, not the provider's: an id is unique only within one source.
             id=short_key(f"{self.recipient_hasher.source_name}:{event.receipt}"),
             type=event.type,
             occurred_at=event.occurred_at,
@@ -187,7 +187,7 @@ class Normalizer:
 
 
 def short_key(text: str) -> str:
-    """Make a key of a provider's id: itself where it is short and printable, else a hash of it.
+    """Return a key for a provider's id: the id if it is short and printable, else its hash.
 
     >>> short_key("sendgrid:14c5d75ce93"), len(short_key("x" * 201))
     ('sendgrid:14c5d75ce93', 33)
@@ -203,7 +203,7 @@ def _refusal(error: Exception) -> Refusal:
     if isinstance(error, ValidationError):
         return Refusal("invalid_item", _sentence(error))
     place = traceback.extract_tb(error.__traceback__)[-1]
-    # A bug: its message may repeat what was sent, its place does not.
+    # A bug. Its message may repeat personal data, so only its place is logged.
     log.error("webhooks.item_failed", extra={"error": type(error).__name__, "at": f"{place.name}:{place.lineno}"})
     return Refusal("failed_item", "Foretell failed on this item, which is a mistake of its own; the log says where.")
 

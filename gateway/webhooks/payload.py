@@ -25,12 +25,12 @@ _NUMBER = re.compile(r"-?[0-9]{1,19}(?:\.[0-9]{1,20})?")
 _YES: Final = frozenset({"1", "true", "yes"})
 _NO: Final = frozenset({"0", "false", "no"})
 _LATEST_IN_SECONDS: Final = 100_000_000_000
-"""A greater number is milliseconds: as seconds it would be the year 5138."""
+"""A larger number is milliseconds: as seconds it would be the year 5138."""
 _LATEST_IN_MILLISECONDS: Final = 100_000_000_000_000
 
 
 def as_list(read: Any) -> list[Any]:
-    """Take a list of items, or one item alone, as a list."""
+    """Return a list of items, or one item alone, as a list."""
     return read if isinstance(read, list) else [read]
 
 
@@ -42,11 +42,11 @@ class PayloadReader:
     """
 
     def __init__(self, item: Any, path: str = "") -> None:
-        """Take an item.
+        """Wrap an item.
 
         Args:
             item: as it was read.
-            path: where it stands, for what is said of its fields: `event-data.`
+            path: of the item, put before the names of its fields in messages: `event-data.`
 
         Raises:
             ItemRefused: it is not an object.
@@ -58,11 +58,11 @@ class PayloadReader:
 
     @property
     def path(self) -> str:
-        """Where the object stands, as it is put before the names of its fields."""
+        """Path of the object, as it is put before the names of its fields."""
         return self._path
 
     def raw(self, name: str) -> Any:
-        """Take a field as it is; None where it is missing."""
+        """Return a field as it is; None if it is missing."""
         return self._item.get(name)
 
     def inner(self, name: str) -> "PayloadReader":
@@ -76,7 +76,7 @@ class PayloadReader:
         return PayloadReader({} if value is None or value in ("", []) else value, f"{self._path}{name}.")
 
     def mapping(self, name: str) -> Mapping[str, Any]:
-        """Take an object inside as it is; where it is missing or null, an empty one.
+        """Return an inner object as it is; an empty one if it is missing or null.
 
         Raises:
             ItemRefused: it is something else.
@@ -128,7 +128,7 @@ class PayloadReader:
         return value
 
     def fact(self, name: str) -> str | None:
-        """Read a small fact that nothing hangs on: None where it is not a short text, or holds an address."""
+        """Read an optional short text; None if it cannot be read (which is noted), or holds an address."""
         try:
             found = self.maybe_text(name)
         except ItemRefused as error:
@@ -137,14 +137,14 @@ class PayloadReader:
         return None if found is None or names_a_person(found) else found
 
     def long_text(self, name: str) -> str | None:
-        """Read a text of any length that is dropped once it was looked at, such as a user agent."""
+        """Read a text of any length that is used but not kept, such as a user agent."""
         value = self._item.get(name)
         if value is not None and not isinstance(value, str):
             self.left_out(name, "is not a text")
         return value if isinstance(value, str) and value else None
 
     def flag(self, name: str) -> bool:
-        """Tell whether a field says yes: true, 1, or these as text."""
+        """Whether a field says yes: true, 1, or these as text."""
         return self.maybe_flag(name) is True
 
     def maybe_flag(self, name: str) -> bool | None:
@@ -152,10 +152,10 @@ class PayloadReader:
         value = self._item.get(name)
         if value is None or isinstance(value, bool):
             return value
-        told = value.strip().lower() if isinstance(value, str) else _digit(value)
-        if told in _YES or told in _NO:
-            return told in _YES
-        if told:
+        text = value.strip().lower() if isinstance(value, str) else _digit(value)
+        if text in _YES or text in _NO:
+            return text in _YES
+        if text:
             self.left_out(name, "says neither true nor false")
         return None
 
@@ -171,7 +171,7 @@ class PayloadReader:
             return None
 
     def left_out(self, name: str, what: str) -> None:
-        """Note that a field is there and not taken."""
+        """Note that a field is there and was left out."""
         notes.left_out(f"{self._path}{name}", what)
 
     def address(self, name: str) -> str:
@@ -188,7 +188,7 @@ class PayloadReader:
     def at_seconds(self, name: str) -> datetime:
         """Read an instant in seconds since 1970, whole or not, as a number or as text.
 
-        Milliseconds, which no seconds are as many as, and a time with a zone are understood, too.
+        Milliseconds (no instant in seconds is so large) and a time with a zone are read, too.
 
         Raises:
             ItemRefused: missing, or no such instant.
@@ -229,7 +229,7 @@ class PayloadReader:
         return at.astimezone(UTC)
 
     def own_id(self, name: str) -> str | None:
-        """Read an id that the account gave the provider; None where it was an address that is only a hash by now.
+        """Read an id that the account gave the provider; None if it was an address, of which only the hash is left.
 
         Raises:
             ItemRefused: it is no short text.
@@ -262,7 +262,7 @@ class PayloadReader:
         raise self._refused(name, "is missing" if value is None else "is not a number")
 
     def _instant(self, name: str, seconds: float) -> datetime:
-        # Up to the year 2200: what lies beyond is milliseconds taken for seconds.
+        # Up to the year 2200: a later instant was given in other units.
         if not (math.isfinite(seconds) and 0 < seconds < 7_258_118_400):
             raise self._refused(name, "is not an instant")
         return datetime.fromtimestamp(seconds, UTC)
@@ -280,7 +280,7 @@ def _is_web(text: str) -> bool:
 
 
 def without_missing(**facts: Any) -> dict[str, Any]:
-    """Leave out what was not told.
+    """Return the facts that are there.
 
     >>> without_missing(status=None, tags=[], first=False)
     {'first': False}
@@ -289,10 +289,10 @@ def without_missing(**facts: Any) -> dict[str, Any]:
 
 
 def receipt_of(*parts: str | datetime | None) -> str:
-    """Make one id of several parts, for a provider that gives a happening none.
+    """Return an id made of several parts, for a provider that gives its events none.
 
     >>> receipt_of("a", None) == receipt_of("a", None), receipt_of("a", "b") == receipt_of("ab")
     (True, False)
     """
-    told = [part.isoformat() if isinstance(part, datetime) else part for part in parts]
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+    texts = [part.isoformat() if isinstance(part, datetime) else part for part in parts]
+    return hashlib.sha256(json.dumps(texts).encode()).hexdigest()

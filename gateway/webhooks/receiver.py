@@ -28,11 +28,22 @@ from shared.store import Database
 
 MAX_ITEMS: Final = 10_000
 _ABSENT: Final = "There is no such source: copy its address again, or list them with `foretell sources list`."
+log = logging.getLogger(__name__)
+CONFIRM_SECONDS: Final = 10.0
+"""Amazon waits for 15 seconds in all."""
+_ENOUGH_BYTES: Final = 4_096
+MAX_THREADS: Final = 8
+MAX_THREADS_PER_SOURCE: Final = 2
+"""Batches of a source are stored one after the other: one is stored while the next is verified."""
+MAX_WAITING: Final = 200
+"""If more wait, the provider is told to send again later: waiting bodies take memory."""
+MAX_WAITING_PER_SOURCE: Final = 50
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookReceiver:
-    """Everything between a request and the store; called from threads."""
+    """Verifies a request and stores what is new in it; called from threads."""
 
     database: Database
     source_cache: SourceCache
@@ -44,8 +55,8 @@ class WebhookReceiver:
         """Find a source by its whole address.
 
         Raises:
-            NotFound: there is none, or it is another provider's; the same words for both.
-            StoreUnavailable: nobody can say.
+            NotFound: there is none, or it is another provider's; both get the same message.
+            StoreUnavailable: the store cannot be read.
         """
         known = self.source_cache.source(source_id, at)
         if known is None or known.row.provider != provider or provider not in self.providers:
@@ -53,7 +64,7 @@ class WebhookReceiver:
         return known
 
     def receive(self, known: CachedSource, request: SignedRequest) -> IntakeResult:
-        """Verify a request and take what is new in it; committed when this returns.
+        """Verify a request and store what is new in it; committed when this returns.
 
         Raises:
             WebhookRefused: it does not come from the provider, or is stale.
@@ -70,19 +81,12 @@ class WebhookReceiver:
         return intake.take([normalizer.item(item) for item in items], at=at)
 
 
-log = logging.getLogger(__name__)
-
-CONFIRM_SECONDS: Final = 10.0
-"""Amazon waits for 15 seconds in all."""
-_ENOUGH_BYTES: Final = 4_096
-
-
 async def confirm_url(client: aiohttp.ClientSession, confirmation: Confirmation, source: str) -> None:
-    """Visit an address, before the request that named it is answered: what fails, the provider sends again.
+    """Get the URL that a provider wants confirmed, before its request is answered: if it fails, it is sent again.
 
     Args:
         client: makes the request.
-        confirmation: what the provider asked for; which hosts may be visited was checked by the provider's file.
+        confirmation: what the provider wants; the provider's module has checked the host.
         source: name, for the log.
 
     Raises:
@@ -102,18 +106,8 @@ async def confirm_url(client: aiohttp.ClientSession, confirmation: Confirmation,
     log.info("webhooks.confirmed", extra={"source": source})
 
 
-MAX_THREADS: Final = 8
-MAX_THREADS_PER_SOURCE: Final = 2
-"""Its batches take turns in the store anyway: one is stored while the next is verified."""
-MAX_WAITING: Final = 200
-"""Beyond that a provider is asked to come again: bodies that wait take memory."""
-MAX_WAITING_PER_SOURCE: Final = 50
-
-Found = TypeVar("Found")
-
-
 class TooBusy(ForetellError):
-    """More webhooks wait than this process holds; the provider sends it again."""
+    """More webhooks wait than this process accepts; the provider sends it again."""
 
     status = 503
     code = "too-busy"
@@ -123,7 +117,7 @@ class TooBusy(ForetellError):
 
 @dataclass(slots=True)
 class _SourceQueue:
-    """Those of one source who are served or wait; gone with the last of them."""
+    """The requests of one source that run or wait; removed with the last of them."""
 
     places: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(MAX_THREADS_PER_SOURCE))
     inside: int = 0
@@ -131,11 +125,11 @@ class _SourceQueue:
 
 @dataclass(frozen=True, slots=True)
 class WebhookQueue:
-    """Takes requests one by one, some at a time, of each source a few."""
+    """Runs requests in threads, a few of each source at a time."""
 
     receiver: WebhookReceiver
     client: aiohttp.ClientSession
-    """Visits addresses that are to be confirmed."""
+    """Gets URLs that are to be confirmed."""
     metrics: GatewayMetrics
     threads: CapacityLimiter
     failures: FailureLimits
@@ -143,7 +137,7 @@ class WebhookQueue:
     _lines: dict[str, _SourceQueue] = field(default_factory=dict)
 
     def require_capacity(self, source_id: str, address: str) -> None:
-        """Send a caller away who failed too often where many such wait; asked before the body is read.
+        """Refuse a caller that failed too often if many such requests wait; called before the body is read.
 
         Raises:
             LimitReached: wait.
@@ -160,15 +154,15 @@ class WebhookQueue:
             provider: from the path.
             source_id: from the path.
             request: as it came.
-            facts: of the log line; account and source are added.
+            facts: fields of the log line; account and source are added.
             address: who calls.
 
         Raises:
             NotFound: there is no such source.
-            WebhookRefused: the proof fails.
-            LimitReached: one of the two, too often.
-            TooBusy: it was not looked at.
-            UpstreamUnavailable: an address that is to be confirmed does not answer; sent again, it is tried again.
+            WebhookRefused: the verification fails.
+            LimitReached: one of the two happened too often.
+            TooBusy: it was not verified.
+            UpstreamUnavailable: a URL that is to be confirmed does not answer; the provider may send again.
         """
         work = partial(self._take, provider, source_id, request, facts)
         try:
@@ -187,12 +181,12 @@ class WebhookQueue:
 
         Raises:
             NotFound: there is none.
-            LimitReached: the caller asked for too many that there are not.
+            LimitReached: the caller named too many sources that do not exist.
         """
         await self._served(source_id, address, partial(self.receiver.known, provider, source_id, at))
 
     async def _served(self, source_id: str, address: str, work: Callable[[], Found]) -> Found:
-        """Work in a thread when it is this source's turn, and count what fails."""
+        """Run in a thread when this source has a free place, and count failures."""
         try:
             if self._is_suspect(source_id, address):
                 self.failures.require_capacity()
@@ -209,10 +203,10 @@ class WebhookQueue:
 
     @asynccontextmanager
     async def _turn(self, source_id: str) -> AsyncIterator[None]:
-        """Wait for a place among those of the same source, so that it takes few of the threads.
+        """Wait for a place of this source, so that one source uses few of the threads.
 
         Raises:
-            TooBusy: too many wait, of this source or of all.
+            TooBusy: too many requests wait, of this source or of all.
         """
         line = self._lines.get(source_id) or _SourceQueue()
         waiting = sum(one.inside for one in self._lines.values()) - int(self.threads.borrowed_tokens)

@@ -75,12 +75,12 @@ async def check(request: Request, provider: ProviderName, source_id: SourceAddre
 
 
 def _address(request: Request) -> str:
-    """Tell who calls; behind a proxy that is trusted, whom it names."""
+    """Return the caller's address; behind a trusted proxy, the address that it names."""
     return request.client.host if request.client is not None else ""
 
 
 def _headers(request: Request) -> dict[str, str]:
-    """Join what came twice: of two signatures none is the right one."""
+    """Join headers that came twice: of two signatures neither is accepted."""
     joined: dict[str, str] = {}
     for name, value in request.headers.items():
         joined[name] = f"{joined[name]}, {value}" if name in joined else value
@@ -88,7 +88,7 @@ def _headers(request: Request) -> dict[str, str]:
 
 
 def _called(request: Request, public_url: str | None) -> str:
-    """Tell the address as the provider called it, escapes as they were."""
+    """Return the URL as the provider called it, with its escapes unchanged."""
     path = called_path(request)
     query = request.scope["query_string"]
     rest = (path + (b"?" + query if query else b"")).decode("latin-1")

@@ -15,10 +15,10 @@ _MAX_SIGNATURE_CHARACTERS = 4_096
 
 
 def secrets_of(credentials: Credentials) -> Sequence[str]:
-    """Tell the active secrets.
+    """Return the active secrets.
 
     Raises:
-        WebhookRefused: there is none, so nothing could be proved.
+        WebhookRefused: there is none, so nothing can be verified.
     """
     found = [secret for secret in credentials.secrets if secret.strip()]
     if not found:
@@ -27,7 +27,7 @@ def secrets_of(credentials: Credentials) -> Sequence[str]:
 
 
 def header(request: SignedRequest, name: str) -> str:
-    """Read a header that the proof needs.
+    """Return a header that the verification needs.
 
     Args:
         request: as it came.
@@ -54,7 +54,7 @@ def same(given: str | bytes, expected: str | bytes) -> bool:
 
 
 def any_same(given: str | bytes, expected: Iterable[str | bytes]) -> bool:
-    """Compare with each of several; all are looked at, so that time does not tell which one it was."""
+    """Whether it equals one of several; all are compared, so that the time does not show which one it was."""
     found = False
     for one in expected:
         found |= same(given, one)
@@ -62,7 +62,7 @@ def any_same(given: str | bytes, expected: Iterable[str | bytes]) -> bool:
 
 
 def require_signature(given: str | bytes, expected: Iterable[str | bytes]) -> None:
-    """Demand that a signature is one of those that the active secrets make.
+    """Check that a signature is one that an active secret makes.
 
     Raises:
         WebhookRefused: it is none of them.
@@ -94,13 +94,13 @@ def require_fresh(
     behind_seconds: float = TOLERANCE_SECONDS,
     ahead_seconds: float = TOLERANCE_SECONDS,
 ) -> None:
-    """Demand that a signed instant is about now.
+    """Check that a signed instant is about now.
 
     Args:
         at: what was signed; aware.
         received_at: when the request came; aware.
         behind_seconds: how old it may be.
-        ahead_seconds: how far it may lie ahead, for clocks that go wrong.
+        ahead_seconds: how far it may lie ahead, for clocks that differ.
 
     Raises:
         WebhookRefused: it is not.
@@ -113,7 +113,7 @@ def require_fresh(
 
 
 def require_shared_secret(request: SignedRequest, credentials: Credentials) -> None:
-    """Demand a secret that travels with the request, for providers that sign nothing.
+    """Check a secret that is sent with the request, for providers that sign nothing.
 
     It may come as `Authorization: Basic` (the secret is `user:password`), as `Authorization: Bearer`, or in the
     header `X-Foretell-Secret`.

@@ -26,23 +26,33 @@ MAX_BYTES = 100_000
 KEPT = 16
 KEPT_SECONDS = 24 * 3_600.0
 FETCHES = 2
-"""At once: an address that hangs holds so many threads and no more."""
+"""Fetches at the same time: a URL that hangs holds no more threads."""
 WAIT_SECONDS = 1.0
-"""How long others wait for one that is being fetched."""
+"""How long a thread waits for a fetch to end."""
 REST_SECONDS = 30.0
-"""How long an address that failed is not asked again."""
+"""How long a URL that failed is not fetched again."""
 
 Value = TypeVar("Value")
 _END = b"-----END CERTIFICATE-----"
 _HOST = re.compile(r"sns\.[a-z]{2}(?:-[a-z]+)+-[0-9]{1,2}\.amazonaws\.com(?:\.cn)?")
 _PATH = re.compile(r"/SimpleNotificationService-[0-9A-Za-z]{1,64}\.pem")
+RETRIED_SECONDS: Final = 3_600
+"""Amazon tries again for an hour at most, and keeps the first timestamp."""
+_NOTIFICATION: Final = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
+_CONFIRMATION: Final = ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
+_SIGNED: Final = {
+    "Notification": _NOTIFICATION,
+    "SubscriptionConfirmation": _CONFIRMATION,
+    "UnsubscribeConfirmation": _CONFIRMATION,
+}
+_OPTIONAL: Final = "Subject"
 
 
 class CertificateSource(Protocol):
-    """Anything that knows the certificate behind an address of Amazon SNS."""
+    """A source of the certificates of Amazon SNS."""
 
     def certificate(self, url: str) -> bytes:
-        """Tell the certificate in PEM.
+        """Return the certificate in PEM.
 
         Args:
             url: as a request says it; its host was checked.
@@ -72,10 +82,10 @@ class FetchedCertificates:
         self._fetches = threading.BoundedSemaphore(FETCHES)
 
     def certificate(self, url: str) -> bytes:
-        """Tell the certificate in PEM; one that was fetched within a day is not fetched again.
+        """Return the certificate in PEM; one that was fetched within a day is not fetched again.
 
-        A few are fetched at once, and one that failed has a rest: who waits for an answer that does not come holds a
-        thread that other sources need.
+        Few fetches run at the same time, and after a failure none for a while: a fetch that hangs holds a thread that
+        other sources need.
         """
         if (found := self._found(url)) is not None:
             return found
@@ -119,7 +129,7 @@ def _keep(kept: OrderedDict[str, Value], url: str, value: Value) -> None:
 
 
 def require_amazon(url: str) -> None:
-    """Demand an address of Amazon SNS itself: https, `sns.<region>.amazonaws.com`, no port, no user.
+    """Check that a URL is Amazon SNS's: https, `sns.<region>.amazonaws.com`, no port, no user.
 
     Raises:
         WebhookRefused: it leads elsewhere.
@@ -130,13 +140,13 @@ def require_amazon(url: str) -> None:
     except ValueError:
         raise WebhookRefused("An address in the message is none.") from None
     plain = url.isascii() and url.isprintable() and " " not in url and "\\" not in url
-    # The netloc itself, not the host that is read out of it: nothing may stand before or behind it.
+    # The netloc itself, not the host parsed from it: nothing may stand before or behind it.
     if not (plain and parts.scheme == "https" and port is None and _HOST.fullmatch(parts.netloc)):
         raise WebhookRefused("An address in the message does not lead to https://sns.<region>.amazonaws.com.")
 
 
 def require_certificate_address(url: str) -> None:
-    """Demand the address of a signing certificate of Amazon SNS.
+    """Check that a URL is that of a signing certificate of Amazon SNS.
 
     Raises:
         WebhookRefused: it is none.
@@ -153,7 +163,7 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 
 def fetch_certificate(url: str) -> bytes:
-    """Read an address whose host was checked: no redirects, one whole certificate of at most 100 kB.
+    """Fetch a URL whose host was checked: no redirects, one whole certificate of at most 100 kB.
 
     Raises:
         UpstreamUnavailable: it cannot be read.
@@ -165,32 +175,19 @@ def fetch_certificate(url: str) -> bytes:
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise _unavailable() from error
     if len(pem) > MAX_BYTES or _END not in pem:
-        raise _unavailable()  # cut short, or something else: it must not be kept for a day
+        raise _unavailable()  # truncated, or no certificate: it must not be kept for a day
     return pem
 
 
 def _unavailable() -> UpstreamUnavailable:
-    # 503 and not 401: Amazon tries again after the one and gives up after the other.
+    # 503 and not 401: Amazon retries after a 503 and gives up after a 401.
     return UpstreamUnavailable("The certificate of Amazon SNS cannot be fetched now; send the notification again.")
 
 
-RETRIED_SECONDS: Final = 3_600
-"""Amazon tries again for an hour at most, and keeps the first timestamp."""
-
-_NOTIFICATION: Final = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
-_CONFIRMATION: Final = ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
-_SIGNED: Final = {
-    "Notification": _NOTIFICATION,
-    "SubscriptionConfirmation": _CONFIRMATION,
-    "UnsubscribeConfirmation": _CONFIRMATION,
-}
-_OPTIONAL: Final = "Subject"
-
-
 def require_sns(message: Any, topics: Sequence[str], certificates: CertificateSource, received_at: datetime) -> None:
-    """Demand a message that Amazon signed, of a listed topic, and fresh.
+    """Check that a message is signed by Amazon, of a listed topic, and fresh.
 
-    The topic and the age are looked at first, so that nothing is fetched for who does not know the topic.
+    The topic and the age are checked first, so that nothing is fetched for a sender that does not know the topic.
 
     Raises:
         WebhookRefused: it is none.
@@ -220,7 +217,7 @@ def require_sns(message: Any, topics: Sequence[str], certificates: CertificateSo
 
 
 def string_to_sign(message: dict[str, Any]) -> bytes:
-    r"""Write the signed fields of a message as Amazon does: each name and value on a line of its own.
+    r"""Return the signed fields of a message as Amazon writes them: each name and value on a line of its own.
 
     >>> string_to_sign({"Type": "Notification", "Message": "m", "MessageId": "1", "Timestamp": "t", "TopicArn": "a"})
     b'Message\nm\nMessageId\n1\nTimestamp\nt\nTopicArn\na\nType\nNotification\n'
@@ -231,15 +228,15 @@ def string_to_sign(message: dict[str, Any]) -> bytes:
     names = _SIGNED.get(_text(message, "Type"))
     if names is None:
         raise WebhookRefused("Type is none that Amazon SNS documents.")
-    told = [name for name in names if name != _OPTIONAL or message.get(name) is not None]
-    if any("\n" in _text(message, name) for name in told if name != "Message"):
-        # Else a subject moved into the id would be signed just as well, and the same message told twice.
+    signed = [name for name in names if name != _OPTIONAL or message.get(name) is not None]
+    if any("\n" in _text(message, name) for name in signed if name != "Message"):
+        # Otherwise part of the subject could be moved into the id under the same signature, and the message sent twice.
         raise WebhookRefused("A signed field beside Message has more than one line.")
-    return "".join(f"{name}\n{_text(message, name)}\n" for name in told).encode("utf-8", "surrogatepass")
+    return "".join(f"{name}\n{_text(message, name)}\n" for name in signed).encode("utf-8", "surrogatepass")
 
 
 def certificate_names(url: str) -> set[str]:
-    """Tell for which names Amazon makes the certificates of a region.
+    """Return the names that Amazon's certificates of a region may have.
 
     Source: `SnsHostProvider` of aws-sdk-java-v2 (sns-message-manager).
 
@@ -281,7 +278,7 @@ def _algorithm(version: str) -> HashAlgorithm:
 
 
 def _key(pem: bytes, expected: set[str], now: datetime) -> rsa.RSAPublicKey:
-    """Read the key of a certificate that is Amazon SNS's, and valid now.
+    """Return the key of a certificate, which must be Amazon SNS's and valid now.
 
     Raises:
         WebhookRefused: it is not.

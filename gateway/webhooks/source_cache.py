@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 PREFIX: Final = "src_"
 _LENGTH: Final = 22
-"""131 random bits: an address nobody guesses."""
+"""131 random bits: nobody can guess the id."""
 _SHAPE = re.compile(rf"{PREFIX}[0-9A-Za-z]{{{_LENGTH}}}")
 _REMEMBERED: Final = 10_000
 
@@ -35,29 +35,29 @@ class SourceStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CachedSource:
-    """A source and its secrets in the clear, with the instant from which each is no longer good."""
+    """A source and its opened secrets, each with the instant at which it expires."""
 
     row: SourceRow
     secrets: tuple[tuple[str, Microseconds | None], ...]
 
     def credentials(self, at: Microseconds) -> Credentials:
-        """Tell what a request at an instant may prove itself with."""
+        """Return the credentials that are valid at an instant."""
         good = [secret for secret, expires_at in self.secrets if expires_at is None or expires_at > at]
         return Credentials(good, self.row.settings)
 
 
 def new_source_id() -> str:
-    """Make an address."""
+    """Return a new random id of a source."""
     return PREFIX + random_text(_LENGTH)
 
 
 def is_source_id(text: str) -> bool:
-    """Tell whether a text could be an address at all."""
+    """Whether a text has the form of a source's id."""
     return _SHAPE.fullmatch(text) is not None
 
 
 class SourceCache:
-    """Looks sources up; called from threads."""
+    """Looks sources up by id; called from threads."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class SourceCache:
         """Find a source; None: there is none.
 
         Raises:
-            StoreUnavailable: nobody can say, or its secrets cannot be read; the provider tries again.
+            StoreUnavailable: the store or the secrets cannot be read; the provider tries again.
         """
         if not is_source_id(source_id):
             return None
@@ -99,13 +99,13 @@ class SourceCache:
         return known
 
     def has_usable_key(self, source_id: str) -> bool:
-        """Whether this was a source's address when it was last looked up; the store is not asked."""
+        """Whether this was the id of a source at its last lookup; the store is not read."""
         with self._turn:
             found = self._known.get(source_id)
         return found is not None and found[1] is not None
 
     def forget(self, source_id: str) -> None:
-        """Ask the store the next time: the source was changed here."""
+        """Read the store the next time, because the source was changed."""
         with self._turn:
             self._known.pop(source_id, None)
 
@@ -122,7 +122,7 @@ class SourceCache:
         return CachedSource(row, tuple((text, secret.expires_at) for secret, text in believed))
 
     def _warn(self, row: SourceRow, problem: StoredProblem) -> None:
-        """Name a weak secret in the log, once as long as the process lives."""
+        """Log a weak secret, once in the life of the process."""
         if problem.secret_id in self._warned or len(self._warned) >= _REMEMBERED:
             return
         self._warned.add(problem.secret_id)

@@ -28,10 +28,10 @@ def new_source(
     seal: Seal,
     at: Microseconds,
 ) -> SourceRow:
-    """Make a source that nobody can guess.
+    """Create a source with an id that nobody can guess.
 
     Raises:
-        BadRequest: there is no such provider, or nothing by which its requests could be told from forged ones.
+        BadRequest: there is no such provider, or nothing to verify its requests with.
     """
     if provider not in providers:
         raise BadRequest(f"There is no provider of that name: use {', '.join(sorted(providers))}.")
@@ -67,7 +67,7 @@ def new_secret(provider: Provider, secret: str, seal: Seal, *, at: Microseconds)
 
 
 def source_url(public_url: str, source: SourceRow) -> str:
-    """Tell what to paste at the provider.
+    """Return the URL to paste at the provider.
 
     Args:
         public_url: how the gateway is reached from outside.

@@ -13,7 +13,7 @@ PREFIX: Final = "whsec_"
 MIN_KEY_BYTES: Final = 24
 """By the specification: 24 to 64 random bytes."""
 ID, MESSAGE = "webhook_id", "message"
-"""Of an item: the id of the header beside the body, so that a dead letter keeps it."""
+"""Fields of an item: the id from the header beside the body, so that a dead letter keeps it."""
 
 
 def verify(request: SignedRequest, credentials: Credentials, *, prefix: str) -> None:
@@ -45,7 +45,7 @@ def verify(request: SignedRequest, credentials: Credentials, *, prefix: str) -> 
 
 
 def items(request: SignedRequest, *, prefix: str) -> Sequence[Any]:
-    """Put the id beside the body.
+    """Return the body as one item, with the id from the header beside it.
 
     Raises:
         BadRequest: the body ends in the middle.
@@ -55,13 +55,13 @@ def items(request: SignedRequest, *, prefix: str) -> Sequence[Any]:
 
 
 def key_of(secret: str) -> bytes | None:
-    """Read the key of a secret, whether its base64 is padded or not; None: it is none."""
+    """Return the key of a secret, whether its base64 is padded or not; None: it is not base64."""
     text = secret.strip().removeprefix(PREFIX).rstrip("=")
     return signatures.decoded_base64(text + "=" * (-len(text) % 4))
 
 
 def secret_problem(secret: str) -> SecretProblem | None:
-    """Say what is wrong with the form of a secret; None: nothing."""
+    """Return what is wrong with the form of a secret; None: nothing."""
     key = key_of(secret)
     if not key:
         return SecretProblem(f"It is not {PREFIX} and base64, as the sender shows it.", guessable=False)

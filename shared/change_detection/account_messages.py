@@ -15,11 +15,11 @@ from shared.contracts.message_data import (
 from shared.contracts.rows import DAY, Microseconds
 
 STALE_DAYS = 14
-"""So old is an account's newest event when answers say `stale_events`."""
+"""Answers say `stale_events` if the account's newest event is older."""
 
 
 def batch_completed(subject: ComparedModel, *, contacts: int, began: Microseconds, ended: Microseconds) -> Message:
-    """Tell that every contact was scored.
+    """Return the message that every contact was scored.
 
     Args:
         subject: capability, outcome and champion.
@@ -48,7 +48,7 @@ def model_promoted(
     moves: Sequence[StateMove],
     at: Microseconds,
 ) -> Message:
-    """Tell that another version answers, and whom that alone moved.
+    """Return the message that another version answers, with the contacts whose state it changed.
 
     Args:
         subject: capability, outcome and champion.
@@ -77,15 +77,15 @@ def model_promoted(
 def data_insufficient(
     line: Capability, outcome: str, detail: str, *, counts: Mapping[str, object], at: Microseconds, about: str
 ) -> Message:
-    """Tell that there is too little to learn from; once a day (UTC), however often it is found.
+    """Return the message that there is too little data to train; the same message for the whole day (UTC).
 
     Args:
         line: of the capability table.
         outcome: empty where the capability has none.
         detail: what is missing and what would help.
-        counts: what is counted; what is no whole number is left out.
+        counts: by name; only whole numbers are kept.
         at: now.
-        about: what makes it the same finding as an earlier one of the day.
+        about: the finding; the same finding on the same day is the same message.
     """
     data = DataInsufficient(
         capability=line.name,
@@ -97,10 +97,10 @@ def data_insufficient(
 
 
 def stale_events_message(subject: ComparedModel, newest_event_at: Microseconds | None, *, at: Microseconds) -> Message:
-    """Tell that nothing new came for so long that answers say `stale_events`; once a day for the account.
+    """Return the message that the newest event is so old that answers say `stale_events`; one a day for the account.
 
     Args:
-        subject: which answers said so.
+        subject: whose answers said so.
         newest_event_at: of the account.
         at: now.
     """

@@ -24,17 +24,17 @@ from shared.contracts.prediction import Answer
 from shared.contracts.rows import Microseconds
 
 LEAST_POINTS = 2
-"""A score has to move by so many points for another band to be told."""
+"""A score has to change by this many points before a new band is reported."""
 LEAST_MEMBERSHIP = 0.02
-"""By so much another segment has to be surer than the old one."""
+"""The membership of a new segment has to exceed that of the old one by this much."""
 LEAST_GAIN = 0.02
-"""By so much more, relatively, another hour has to promise than the old one."""
+"""A new hour has to be better than the old one by this share."""
 _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
 class StateChange:
-    """A contact whose state is another one now."""
+    """A contact with a new state."""
 
     line: Capability
     outcome: str
@@ -43,39 +43,39 @@ class StateChange:
     answer: ServiceAnswer
     cause: Cause
     old_name: str | None
-    """What the state before is called, where states have names and it is known."""
+    """The name of the previous state, if states have names and it is known."""
 
 
 class StateKind(Protocol):
-    """One way to stand."""
+    """A kind of state."""
 
     def state(self, prediction: ContactPrediction) -> str | None:
-        """Tell where a prediction puts its contact; None: nowhere."""
+        """Return the state of a prediction's contact; None: it has none."""
 
     def moves(self, before: LastKnownState, prediction: ContactPrediction, *, same_version: bool) -> bool:
-        """Tell whether another state lies far enough from the one before to be told."""
+        """Whether a new state differs enough from the previous one to be reported."""
 
     def data(self, change: StateChange) -> list[Answer]:
-        """Tell a change: one for each type of message that the capability names, in that order."""
+        """Return the data of a change: one for each type of message of the capability, in that order."""
 
 
 class BandState:
     """The band of a score."""
 
     def state(self, prediction: ContactPrediction) -> str | None:
-        """Tell the band."""
+        """Return the band."""
         return prediction.band
 
     def moves(self, before: LastKnownState, prediction: ContactPrediction, *, same_version: bool) -> bool:
-        """Ask for two points; scores of two versions are percentiles of two references, and are not compared."""
+        """Require two points; scores of two versions are percentiles of two references, and are not compared."""
         if not same_version or before.score is None or prediction.score is None:
             return True
         return abs(prediction.score - before.score) >= LEAST_POINTS
 
     def data(self, change: StateChange) -> list[Answer]:
-        """Tell the band with what explains it."""
+        """Return the band and its explanation."""
         prediction, before, model = change.prediction, change.before, change.answer.model
-        told = BandChanged.model_validate(
+        data = BandChanged.model_validate(
             {
                 "contact_id": before.contact_id,
                 "capability": change.line.name,
@@ -92,25 +92,25 @@ class BandState:
                 "cause": change.cause,
             }
         )
-        return [told]
+        return [data]
 
 
 class SegmentState:
-    """The surest segment."""
+    """The segment with the highest membership."""
 
     def state(self, prediction: ContactPrediction) -> str | None:
-        """Tell its id."""
+        """Return its id."""
         return None if prediction.segment is None else prediction.segment.id
 
     def moves(self, before: LastKnownState, prediction: ContactPrediction, *, same_version: bool) -> bool:  # noqa: ARG002
-        """Ask for two points of membership beyond the old one, where the answer still names that."""
+        """Require two points of membership more than the old segment, if the answer still names that."""
         old = next((one.membership for one in prediction.alternatives if one.id == before.state), None)
         if old is None or prediction.membership is None:
             return True
         return prediction.membership - old >= LEAST_MEMBERSHIP - _ROUNDING
 
     def data(self, change: StateChange) -> list[Answer]:
-        """Tell which one was entered, and which one was left."""
+        """Return the segment that was entered, and the one that was left."""
         before, prediction = change.before, change.prediction
         named = {one.id: one.name for one in prediction.alternatives}
         old = MessageSegment(id=before.state, name=change.old_name or named.get(before.state) or before.state)
@@ -126,11 +126,11 @@ class SlotState:
     """The best hour of the contact's local week."""
 
     def state(self, prediction: ContactPrediction) -> str | None:
-        """Tell the hour, 0 to 167."""
+        """Return the hour, 0 to 167."""
         return None if prediction.send_at is None else str(prediction.send_at.slot)
 
     def moves(self, before: LastKnownState, prediction: ContactPrediction, *, same_version: bool) -> bool:  # noqa: ARG002
-        """Ask for two hundredths more than the old hour, where the answer still tells what that promises."""
+        """Require two percent more than the old hour, if the answer still rates that."""
         old = next(
             (one.promise for one in prediction.alternatives if one.send_at and str(one.send_at.slot) == before.state),
             None,
@@ -140,9 +140,9 @@ class SlotState:
         return prediction.promise >= old * (1 + LEAST_GAIN) - _ROUNDING
 
     def data(self, change: StateChange) -> list[Answer]:
-        """Tell the next such hour."""
+        """Return the next such hour."""
         send_at = change.prediction.send_at
-        told = SendTimeChanged.model_validate(
+        data = SendTimeChanged.model_validate(
             {
                 "contact_id": change.before.contact_id,
                 "send_at": send_at and send_at.utc,
@@ -152,16 +152,16 @@ class SlotState:
                 "cause": change.cause,
             }
         )
-        return [told]
+        return [data]
 
 
 KINDS: dict[str, StateKind] = {"band": BandState(), "segment": SegmentState(), "slot": SlotState()}
-"""By the name that a line of the capability table stands by."""
+"""By the name in the capability table, `stands_by`."""
 
 
 @dataclass(frozen=True, slots=True)
 class ComparedModel:
-    """What is compared, and which version should answer."""
+    """The capability and outcome whose predictions are compared, and the champion."""
 
     line: Capability
     outcome: str
@@ -169,30 +169,30 @@ class ComparedModel:
     """The champion."""
     promoted_at: Microseconds
     names: Mapping[str, str] = field(default_factory=dict)
-    """What states are called, where they have names."""
+    """Names of states, if they have any."""
 
 
 class DetectedChanges(NamedTuple):
     """What is to be written in one transaction."""
 
-    standings: list[LastKnownState]
+    states: list[LastKnownState]
     messages: list[Message]
 
 
 def compare(
-    standings: Mapping[str, LastKnownState | None],
+    states: Mapping[str, LastKnownState | None],
     answer: ServiceAnswer,
     subject: ComparedModel,
     stale: Collection[str],
 ) -> DetectedChanges:
-    """Compare predictions with what was told last.
+    """Compare predictions with the last known states.
 
-    A first sight is written and told to nobody. A status other than `ok` leaves the standing as it is, and so do an
-    answer that stands on an earlier instant than the standing, and one of a version that is champion no more.
+    The first state of a contact is stored without a message. The state stays as it is if the status is not `ok`, if the
+    answer's cutoff is earlier than the state, or if the version is no longer champion.
 
     Args:
-        standings: of the contacts that exist; None: nothing was told yet.
-        answer: what a service said, about these contacts and maybe others.
+        states: last known states of existing contacts; None: none is known yet.
+        answer: of a service, about these contacts and maybe others.
         subject: capability, outcome and champion.
         stale: contacts with new events.
     """
@@ -200,10 +200,10 @@ def compare(
     if not subject.line.stands_by:
         return changes
     for prediction in answer.predictions:
-        if prediction.contact_id is None or prediction.contact_id not in standings or prediction.status != "ok":
+        if prediction.contact_id is None or prediction.contact_id not in states or prediction.status != "ok":
             continue
         _compare(
-            standings[prediction.contact_id],
+            states[prediction.contact_id],
             prediction,
             answer,
             subject,
@@ -227,7 +227,7 @@ def _compare(
     if state is None or prediction.contact_id is None:
         return
     if before is None:
-        into.standings.append(
+        into.states.append(
             LastKnownState(
                 contact_id=prediction.contact_id,
                 capability=subject.line.name,
@@ -246,13 +246,13 @@ def _compare(
         return
     if state == before.state or not kind.moves(before, prediction, same_version=same_version):
         if not same_version:
-            # Its scores are percentiles of another reference: what moves from now on is measured in that.
-            into.standings.append(before._replace(version=version, score=prediction.score))
+            # Its scores are percentiles of another reference: later changes are measured by that.
+            into.states.append(before._replace(version=version, score=prediction.score))
         return
     cause: Cause = ("events" if stale else "time") if same_version else "model"
-    # A service's clock may lie behind the one that wrote the promotion, and is counted as of it all the same.
+    # A service's clock may be behind the clock that wrote the promotion; the change still counts after it.
     at = cutoff if same_version else max(cutoff, subject.promoted_at)
-    into.standings.append(
+    into.states.append(
         before._replace(
             state=state,
             score=prediction.score,
@@ -271,10 +271,10 @@ def _compare(
 
 
 def message_id(*parts: str | int) -> str:
-    """Name a message by what it tells: the same happening has the same id.
+    """Return the id of a message, made from its content: the same change has the same id.
 
     >>> message_id("model.promoted", "7") == message_id("model.promoted", "7")
     True
     """
-    told = "\n".join(f"{len(str(part))}:{part}" for part in parts)
-    return f"msg_{hashlib.blake2b(told.encode(), digest_size=16).hexdigest()}"
+    text = "\n".join(f"{len(str(part))}:{part}" for part in parts)
+    return f"msg_{hashlib.blake2b(text.encode(), digest_size=16).hexdigest()}"

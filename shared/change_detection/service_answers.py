@@ -8,7 +8,7 @@ from shared.contracts.prediction import Band, Grade, Reason, Trend
 
 
 class AnswerPart(BaseModel):
-    """Base of what is read of an answer."""
+    """Base of the parts that are read of an answer."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -34,7 +34,7 @@ class AnsweredInstant(AnswerPart):
 
 
 class AnsweredChoice(AnswerPart):
-    """One of several segments or instants, and how much speaks for it."""
+    """One of several segments or instants, with its rating."""
 
     id: Annotated[str | None, Field(description="Of a segment.")] = None
     name: Annotated[str | None, Field(description="Of a segment.")] = None
@@ -45,7 +45,7 @@ class AnsweredChoice(AnswerPart):
 
     @property
     def promise(self) -> float | None:
-        """What an instant promises: a chance, or where only activity is known its share."""
+        """The rating of an instant: a probability, or the share of activity if only that is known."""
         return self.activity_share if self.probability is None else self.probability
 
 

@@ -7,7 +7,7 @@ from shared.contracts.rows import Microseconds
 
 
 class LastKnownState(NamedTuple):
-    """Where a contact stands for one capability and outcome. Field order is the order of the store's columns."""
+    """The last known state of a contact, for one capability and outcome. Fields in the order of the store's columns."""
 
     contact_id: str
     capability: str
@@ -16,11 +16,11 @@ class LastKnownState(NamedTuple):
     state: str
     """A band, the id of a segment, or an hour of the local week."""
     score: int | None
-    """When the state was told, or when another version confirmed it; None where the capability has none."""
+    """At the time of the state, or when another version confirmed it; None if the capability has no score."""
     version: str
     """The version that confirmed the state last."""
     cause: Cause | Literal["first"]
-    """Why the state is what it is; `first` for what was never different."""
+    """Why the state changed; `first` if it never did."""
     previous_state: str | None
     changed_at: Microseconds
     """Cutoff of the prediction that changed it."""

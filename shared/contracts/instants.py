@@ -27,5 +27,5 @@ def instant_of(at: Microseconds) -> datetime:
 
 
 def instant_or_none(at: Microseconds | None) -> datetime | None:
-    """Tell an instant, if there is one."""
+    """Return the instant, or None for none."""
     return None if at is None else instant_of(at)

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from typing import Final
 
 OVERLOADED: Final = frozenset({429, 502, 503, 504})
-"""Statuses that ask for a slower pace; no status at all (a timeout, a refused connection) counts the same."""
+"""Statuses of an overloaded receiver; no status at all (a timeout, a refused connection) counts the same."""
 MAX_CONCURRENT: Final = 8
 MAX_PAUSE_SECONDS: Final = 60.0
 
 
 @dataclass(slots=True)
 class ConcurrencyLimit:
-    """The pace of one subscription; forgotten when the worker ends."""
+    """The limit of one subscription; kept while the worker runs."""
 
     max_concurrent: int = MAX_CONCURRENT
     paused_until: float = 0.0
@@ -19,12 +19,12 @@ class ConcurrencyLimit:
     """Overloads since the last success."""
 
     def succeeded(self) -> None:
-        """Go a little faster."""
+        """Raise the limit by one."""
         self.max_concurrent = min(MAX_CONCURRENT, self.max_concurrent + 1)
         self.in_a_row = 0
 
     def failed(self, status: int | None, now: float, *, retry_after_seconds: float | None = None) -> None:
-        """Go slower, and rest if it is overloaded.
+        """Halve the limit, and pause if the receiver is overloaded.
 
         Args:
             status: what was answered; None: nothing.
@@ -41,10 +41,10 @@ class ConcurrencyLimit:
         self.paused_until = max(self.paused_until, now + rest)
 
     def capacity(self, running: int, now: float) -> int:
-        """Tell how many more may be sent now.
+        """Return how many more calls may start now.
 
         Args:
-            running: how many are under way.
+            running: how many run.
             now: monotonic seconds.
         """
         return 0 if now < self.paused_until else max(0, self.max_concurrent - running)

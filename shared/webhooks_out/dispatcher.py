@@ -25,16 +25,16 @@ from shared.webhooks_out.sender import ReceiverAnswer, Sender
 log = logging.getLogger(__name__)
 
 MAX_CONCURRENT: Final = 128
-"""Attempts under way, over all subscriptions."""
+"""Running attempts, over all subscriptions."""
 ROUND_SECONDS: Final = 5.0
-"""A busy round ends after so long, so that the worker shows that it lives; what is under way goes on in the next."""
+"""A busy round ends after this time, so that the worker reports that it is alive; attempts go on in the next round."""
 LAST_SECONDS: Final = 5.0
-"""What is under way when the worker is told to stop may take so much longer."""
+"""How long running attempts may take after the worker was told to stop."""
 PAUSE_AFTER: Final = 96 * HOUR
-"""A receiver that fails for so long without one success is paused: longer than the schedule of one message."""
+"""A receiver that fails for this long without a success is paused; longer than the retries of one message."""
 
 UNEXPECTED: Final = "unexpected-error"
-"""What is noted of an attempt that failed over a bug, or over what is stored of it."""
+"""The error of an attempt that failed because of a bug or a damaged row."""
 
 _SubscriptionKey = tuple[str, str]
 """Account and subscription."""
@@ -49,7 +49,7 @@ class _FinishedAttempt:
 
 @dataclass(slots=True)
 class DispatcherMetrics:
-    """What the courier counts."""
+    """The dispatcher's metrics."""
 
     registry: CollectorRegistry
     attempts: Counter = field(init=False)
@@ -72,14 +72,14 @@ class DispatcherMetrics:
 
 @dataclass(slots=True)
 class Dispatcher:
-    """Delivers from one thread; several workers share the work through leases."""
+    """Delivers from one thread; several workers share the deliveries through leases."""
 
     database: Database
     seal: Seal
     sender: Callable[[], Sender]
-    """Makes one, inside the courier's event loop."""
+    """Makes one, inside the dispatcher's event loop."""
     lease: Microseconds
-    """Longer than an attempt can take: what a killed worker had under way is due again after it."""
+    """Longer than an attempt can take: after it, the attempts of a killed worker are due again."""
     poll_seconds: float
     stop: threading.Event
     metrics: DispatcherMetrics
@@ -98,7 +98,7 @@ class Dispatcher:
         self._runner.run(self._round())
 
     def end(self) -> None:
-        """Wait a little for what is under way, write it down, close everything."""
+        """Wait a little for running attempts, record them, close everything."""
         if self._runner is not None:
             self._runner.run(self._last_round())
             self._runner.close()
@@ -120,7 +120,7 @@ class Dispatcher:
         deadline = time.monotonic() + LAST_SECONDS
         while self._running and time.monotonic() < deadline:
             await self._collect(deadline - time.monotonic())
-        for task in self._running:  # their leases end, and they are made again
+        for task in self._running:  # their leases end, and they are sent again
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
         self._running.clear()
@@ -129,7 +129,7 @@ class Dispatcher:
             await self._open.__aexit__(None, None, None)
 
     async def _start_attempts(self, sender: Sender) -> None:
-        """Take along what is due and has room."""
+        """Lease what is due and within the limits, and start its attempts."""
         now = self.now()
         due = await asyncio.to_thread(self.database.due_subscriptions, now)
         capacity = self._capacity([(account, one) for account, ones in due.items() for one in ones])
@@ -139,7 +139,7 @@ class Dispatcher:
                 await self._take(sender, account, wanted, now)
 
     def _capacity(self, due: list[_SubscriptionKey]) -> dict[_SubscriptionKey, int]:
-        """Share what may be under way among those who have something due; who comes first is drawn."""
+        """Divide the free attempts among subscriptions with due deliveries, in random order."""
         left = MAX_CONCURRENT - len(self._running)
         running, now = Tally(self._running.values()), time.monotonic()
         open_to = {who: self._limit(who).capacity(running[who], now) for who in due}
@@ -179,8 +179,8 @@ class Dispatcher:
         try:
             return receiver_of(row, secrets.get(row.subscription_id, []), self.seal)
         except (SettingsRefused, ValueError):
-            # Sealed with another identity key, or what it says fits no more: told at each attempt, for the owner to
-            # see, and no other subscription waits for it.
+            # Sealed with another identity key, or its settings no longer fit: each attempt shows it to the owner, no
+            # other subscription waits for it.
             return None
         except Exception as error:
             self._failed(error)
@@ -199,7 +199,9 @@ class Dispatcher:
             except UnsupportedMessage as error:
                 final = True
                 answer = ReceiverAnswer(None, 0, error.code, error.detail, None)
-            except Exception as error:  # a failed attempt like others: else it would come back at every lease, unseen
+            except (
+                Exception
+            ) as error:  # counts as a failed attempt: otherwise it would be leased again and again, unseen
                 self._failed(error)
                 answer = ReceiverAnswer(None, 0, UNEXPECTED, None, None)
         result = attempt_result(
@@ -209,17 +211,17 @@ class Dispatcher:
         return _FinishedAttempt((account, due.subscription_id), result, answer.retry_after)
 
     async def _collect(self, within_seconds: float) -> None:
-        """Wait for what is under way, and take in what has landed."""
-        landed, _ = await asyncio.wait(
+        """Wait for running attempts, and collect those that ended."""
+        ended, _ = await asyncio.wait(
             self._running, timeout=max(0.0, within_seconds), return_when=asyncio.FIRST_COMPLETED
         )
-        for task in landed:
+        for task in ended:
             del self._running[task]
-        for task in landed:
+        for task in ended:
             if task.exception() is None:
                 self._note(task.result())
-        for task in landed:
-            task.result()  # a bug is this turn's failure, once the others are taken in
+        for task in ended:
+            task.result()  # a bug fails this turn, once the other results are collected
 
     def _note(self, attempt: _FinishedAttempt) -> None:
         result, limit = attempt.result, self._limit(attempt.who)
@@ -234,7 +236,7 @@ class Dispatcher:
         self._unwritten.setdefault(attempt.who[0], []).append(result)
 
     async def _write(self) -> None:
-        """Write down what has landed; what cannot be written now is kept for the next time."""
+        """Record ended attempts; what cannot be written now is kept for the next time."""
         for account, results in list(self._unwritten.items()):
             now = self.now()
             record = self.database.of(account).record_attempts
@@ -244,7 +246,7 @@ class Dispatcher:
                 changed = {}
             except StoreUnavailable:
                 raise
-            except Exception as error:  # their leases end, and they are made again; other accounts do not wait
+            except Exception as error:  # their leases end, and they are sent again; other accounts do not wait
                 self._failed(error)
                 changed = {}
             del self._unwritten[account]

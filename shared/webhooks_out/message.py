@@ -14,7 +14,7 @@ JSON: Final = "application/json"
 
 
 class UnsupportedMessage(ForetellError):
-    """A message cannot be written as the receiver wants it; trying again would change nothing."""
+    """A message cannot be written for this receiver; a retry would change nothing."""
 
     status = 422
     code = "not-tellable"
@@ -23,7 +23,7 @@ class UnsupportedMessage(ForetellError):
 
 @dataclass(frozen=True, slots=True)
 class OutboundMessage:
-    """A message as it is told."""
+    """A message as receivers read it."""
 
     type: str
     timestamp: str
@@ -32,10 +32,10 @@ class OutboundMessage:
 
     @property
     def contact_id(self) -> str:
-        """Whom it is about.
+        """The contact that it is about.
 
         Raises:
-            UnsupportedMessage: it is about nobody.
+            UnsupportedMessage: it is not about a contact.
         """
         found = self.data.get("contact_id")
         if not isinstance(found, str) or not found:
@@ -51,13 +51,13 @@ class HttpCall:
 
     method: str
     url: str
-    """Percent-encoded already."""
+    """Already percent-encoded."""
     body: bytes
     headers: Mapping[str, str] = field(default_factory=lambda: {"Content-Type": JSON})
 
 
 def json_bytes(value: Any) -> bytes:
-    """Write a body, compact.
+    """Return a body as compact JSON.
 
     Raises:
         UnsupportedMessage: it is too large, or not JSON.
@@ -72,7 +72,7 @@ def json_bytes(value: Any) -> bytes:
 
 
 def joined(url: str, path: str) -> str:
-    """Put a path behind a URL that may have one itself.
+    """Append a path to a URL that may have a path itself.
 
     >>> joined("https://a.example/base/", "/crm/v3")
     'https://a.example/base/crm/v3'
@@ -81,7 +81,7 @@ def joined(url: str, path: str) -> str:
 
 
 def path_segment(value: str) -> str:
-    """Write a value as one part of a path.
+    """Encode a value as one segment of a path.
 
     >>> segment("a/b c"), path_segment("..")
     ('a%2Fb%20c', '%2E%2E')
@@ -90,10 +90,10 @@ def path_segment(value: str) -> str:
 
 
 def facts(message: OutboundMessage) -> dict[str, str | int | float | None]:
-    """Tell the scalar facts of a message by name: what a field of a CRM can hold.
+    """Return the scalar facts of a message by name: what a field of a CRM can hold.
 
     Returns:
-        Only those that this type has. `segment` and `segment_id` are where the contact is now, also when it left one.
+        Only the facts of this type. `segment` and `segment_id` are the contact's present segment.
     """
     data = message.data
     known: dict[str, Any] = {

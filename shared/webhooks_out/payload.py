@@ -19,7 +19,7 @@ from shared.webhooks_out.subscriptions import opened_headers
 
 GONE: Final = 410
 _HOPELESS: Final = frozenset({400, 404, 410, 422})
-"""What a CRM says of a record that it does not have or does not want: asking again changes nothing."""
+"""Statuses of a CRM about a record that it does not have or does not accept: a retry changes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Receiver:
 
     @property
     def writes_records(self) -> bool:
-        """Tell whether an answer speaks of one record of a CRM and not of the receiver."""
+        """Whether an answer is about one record of a CRM and not about the receiver."""
         return self.connector not in (None, "template")
 
 
@@ -55,7 +55,7 @@ def message_of(due: DueDelivery) -> OutboundMessage:
 
 
 def outbound_message(kind: str, occurred_at: Microseconds, data: Mapping[str, Any]) -> OutboundMessage:
-    """Say when something happened as receivers read it.
+    """Return a message with its time as receivers read it.
 
     >>> outbound_message("batch.completed", 0, {}).timestamp
     '1970-01-01T00:00:00Z'
@@ -64,7 +64,7 @@ def outbound_message(kind: str, occurred_at: Microseconds, data: Mapping[str, An
 
 
 def signed_call(receiver: Receiver, webhook_id: str, message: OutboundMessage, at: Microseconds) -> HttpCall:
-    """Write the call of one attempt.
+    """Return the signed call of one attempt.
 
     Args:
         receiver: to whom.
@@ -86,7 +86,7 @@ def signed_call(receiver: Receiver, webhook_id: str, message: OutboundMessage, a
 
 
 def is_success(answer: ReceiverAnswer) -> bool:
-    """Tell whether a receiver took it: 2xx and nothing else, a redirection neither."""
+    """Whether a receiver accepted it: only 2xx; a redirect is a failure."""
     return answer.status is not None and 200 <= answer.status < 300
 
 
@@ -94,7 +94,7 @@ def attempt_result(
     due: DueDelivery, answer: ReceiverAnswer, *, at: Microseconds, now: Microseconds, draw: float,
     writes_records: bool = False, final: bool = False,
 ) -> AttemptResult:  # fmt: skip
-    """Tell what an attempt means and what is next.
+    """Return the result of an attempt and when the next one is due.
 
     Args:
         due: the delivery.
@@ -103,7 +103,7 @@ def attempt_result(
         now: when it ended.
         draw: uniform from 0 to 1, for the jitter.
         writes_records: whether the receiver is a CRM, whose answers speak of one record.
-        final: whether trying again would change nothing.
+        final: whether a retry would change nothing.
     """
     tries = due.tries + 1
     result = AttemptResult(

@@ -21,21 +21,21 @@ WAITS: Final[tuple[Microseconds, ...]] = (
 """Between attempts; the first one is made at once. Ten attempts in 75.6 hours."""
 ATTEMPTS: Final = len(WAITS) + 1
 JITTER: Final = 0.2
-"""A wait is up to so much longer, so that what failed together does not come back together."""
+"""A wait is up to this share longer, so that messages that failed together are not retried together."""
 MAX_RETRY_AFTER: Final = DAY
-"""A receiver may ask for no longer wait."""
+"""The longest wait that a receiver may request."""
 
 
 def wait_after(tries: int, *, draw: float, requested: Microseconds | None = None) -> Microseconds | None:
-    """Tell how long to wait before the next attempt.
+    """Return how long to wait before the next attempt.
 
     Args:
         tries: attempts made so far, at least 1.
         draw: uniform from 0 to 1.
-        requested: what `Retry-After` said.
+        requested: from `Retry-After`.
 
     Returns:
-        The wait, at least what was asked for; None: that was the last attempt.
+        The wait, at least the requested one; None: that was the last attempt.
 
     >>> wait_after(1, draw=0.5) == 5_500_000
     True
@@ -52,18 +52,18 @@ def retry_after_wait(header: str | None, now: Microseconds) -> Microseconds | No
     """Read a `Retry-After` header.
 
     Args:
-        header: seconds or an HTTP date (RFC 9110); whatever else it says counts as nothing.
+        header: seconds or an HTTP date (RFC 9110); any other text is ignored.
         now: the time of the answer.
 
     Returns:
-        A wait from 0 to a day; None: nothing was asked.
+        A wait from 0 to a day; None: none was requested.
 
     >>> asked_wait("120", 0), asked_wait("Thu, 01 Jan 1970 00:00:09 GMT", 2_000_000), retry_after_wait("soon", 0)
     (120000000, 7000000, None)
     """
     text = (header or "").strip()
     if text.isascii() and text.isdigit():
-        # A number of more digits than this is longer than a day, however long it is.
+        # A number with more digits is always longer than a day.
         return min(int(text[-9:] if len(text.lstrip("0")) <= 9 else "999999999") * SECOND, MAX_RETRY_AFTER)
     try:
         at = parsedate_to_datetime(text)

@@ -15,7 +15,7 @@ SHOWN: Final = 500
 """Characters of an answer that are kept."""
 USER_AGENT: Final = "Foretell-Webhooks/1"
 LOOKUPS: Final = 128
-"""Names that are resolved at once: as many as a courier has under way."""
+"""Names that are resolved at the same time: as many as the dispatcher's running attempts."""
 
 
 class ReceiverAnswer(NamedTuple):
@@ -25,9 +25,9 @@ class ReceiverAnswer(NamedTuple):
     """None: no answer."""
     milliseconds: int
     error: str | None
-    """Why there is no answer, as a word; None: there is one."""
+    """Why there is no answer, as a code; None: there is one."""
     response: str | None
-    """The first characters of what the receiver said."""
+    """The first characters of the receiver's answer."""
     retry_after: str | None
     """The header, as it was sent."""
 
@@ -44,8 +44,8 @@ class Sender:
         Args:
             timeout_seconds: for a whole attempt: name, connection, request and answer.
             allow_private: also http, and receivers inside the network.
-            resolver: asks the DNS; None: the system's.
-            tls: trusts whom; None: the system's authorities.
+            resolver: queries the DNS; None: the system's.
+            tls: the trusted authorities; None: the system's.
         """
         self._timeout = timeout_seconds
         self._allow_private = allow_private
@@ -56,7 +56,7 @@ class Sender:
 
     async def __aenter__(self) -> Self:
         """Open the pool."""
-        # Every call gets a connection of its own, so that its address is checked, and none has died meanwhile.
+        # Every call gets a new connection, so that its address is checked, and no dead connection is used.
         self._pinned = PinnedResolver(allow_private=self._allow_private, inner=self._dns())
         connector = aiohttp.TCPConnector(
             resolver=self._pinned,
@@ -84,7 +84,7 @@ class Sender:
             await self._pinned.close()
 
     async def send(self, call: HttpCall) -> ReceiverAnswer:
-        """Send once; whatever a receiver or the network does becomes an answer.
+        """Send once; every failure of the receiver or the network is returned as an answer.
 
         Args:
             call: complete, headers and signature included.
@@ -116,7 +116,7 @@ class Sender:
             raise RuntimeError("enter the sender first")
         return self._session.request(
             call.method,
-            yarl.URL(call.url, encoded=True),  # as it was signed and checked, not as yarl would write it
+            yarl.URL(call.url, encoded=True),  # exactly as it was signed and checked
             data=call.body,
             headers=call.headers,
             allow_redirects=False,
@@ -124,6 +124,6 @@ class Sender:
         )
 
 
-def _shown(said: bytes) -> str:
+def _shown(body: bytes) -> str:
     """Keep the beginning of an answer as text; PostgreSQL takes no NUL."""
-    return said.decode("utf-8", "replace").replace("\x00", "\ufffd")[:SHOWN]
+    return body.decode("utf-8", "replace").replace("\x00", "\ufffd")[:SHOWN]

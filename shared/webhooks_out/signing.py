@@ -1,4 +1,4 @@
-"""Signatures of Standard Webhooks 1.0: what a receiver checks, and the secrets they are made with."""
+"""Signatures of Standard Webhooks 1.0, and the secrets for them."""
 
 import base64
 import hashlib
@@ -12,12 +12,12 @@ SECRET_BYTES: Final = 32
 
 
 def new_secret() -> str:
-    """Draw a secret: 256 random bits, in base64 behind `whsec_`."""
+    """Return a new secret: 256 random bits, in base64 behind `whsec_`."""
     return PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
 def signatures(webhook_id: str, timestamp: int, body: bytes, with_secrets: Sequence[str]) -> str:
-    """Sign a body with each secret; a receiver is content if one of them fits.
+    """Sign a body with each secret; one valid signature is enough for a receiver.
 
     Args:
         webhook_id: the same at every attempt.

@@ -1,7 +1,7 @@
-"""Where a webhook may go: no address inside the network that we run in, checked again at every attempt.
+"""A guard against SSRF: no webhook goes to an address inside the network that we run in; checked at every attempt.
 
-A URL is checked as text, its name is resolved, and the connection is made to an address that was checked: what the
-name means a moment later (DNS rebinding) changes nothing. TLS verifies the name all the same.
+A URL is checked as text, its name is resolved, and the connection is made to an address that was checked, so that
+a name that resolves to another address a moment later (DNS rebinding) has no effect. TLS still verifies the name.
 """
 
 import asyncio
@@ -38,14 +38,14 @@ _ODD_NUMBER: Final = re.compile(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+))*\
 
 
 class AddressRefused(BadRequest):
-    """A webhook may not go there."""
+    """A webhook may not be sent there."""
 
     code = "address-refused"
     title = "Address refused"
 
 
 def is_public(address: str) -> bool:
-    """Tell whether an address is on the internet, and nothing of ours.
+    """Whether an address is public, on the internet.
 
     >>> [is_public(one) for one in ("93.184.216.34", "10.0.0.1", "169.254.169.254", "::ffff:127.0.0.1", "100.64.0.1")]
     [True, False, False, False, False]
@@ -124,7 +124,7 @@ async def check_addresses(url: yarl.URL, *, allow_private: bool) -> None:
 
 
 class SystemDns(AbstractResolver):
-    """Asks the system in threads of its own: a name server that does not answer holds up nobody else."""
+    """Resolves by the system, in threads of its own: a name server that does not answer delays nothing else."""
 
     def __init__(self, *, lookups: int) -> None:
         """Prepare.
@@ -142,8 +142,8 @@ class SystemDns(AbstractResolver):
         Raises:
             OSError: it has none.
         """
-        ask = partial(socket.getaddrinfo, host, port, family=family, type=socket.SOCK_STREAM)
-        found = await asyncio.get_running_loop().run_in_executor(self._threads, ask)
+        lookup = partial(socket.getaddrinfo, host, port, family=family, type=socket.SOCK_STREAM)
+        found = await asyncio.get_running_loop().run_in_executor(self._threads, lookup)
         return [
             {
                 "hostname": host,
@@ -157,7 +157,7 @@ class SystemDns(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """Leave what is still being asked."""
+        """Stop waiting for open lookups."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
@@ -168,8 +168,8 @@ class PinnedResolver(AbstractResolver):
         """Prepare.
 
         Args:
-            allow_private: pass every address on.
-            inner: what asks the DNS.
+            allow_private: return every address.
+            inner: queries the DNS.
         """
         self._allow_private = allow_private
         self._inner = inner

@@ -27,11 +27,11 @@ _EXAMPLE_AT: Final = "2026-06-01T00:00:00Z"
 def new_subscription(
     fields: SubscriptionFields, seal: Seal, at: Microseconds, *, allow_private: bool
 ) -> tuple[SubscriptionRow, SecretRow, str]:
-    """Make a subscription and its first secret; the addresses of its host are for `guard.resolve` to check.
+    """Create a subscription and its first secret; `ssrf_guard.check_addresses` checks the addresses of its host.
 
     Args:
-        fields: what was said.
-        seal: closes secrets.
+        fields: as requested.
+        seal: encrypts secrets.
         at: now.
         allow_private: also http, and receivers inside the network.
 
@@ -62,7 +62,7 @@ def new_subscription(
 
 
 def new_secret_of(subscription_id: str, seal: Seal, at: Microseconds) -> tuple[SecretRow, str]:
-    """Draw another secret."""
+    """Return a new random secret."""
     text = new_secret()
     return SecretRow(subscription_id, f"sec_{secrets.token_hex(6)}", seal.seal(text), at, None), text
 
@@ -70,7 +70,7 @@ def new_secret_of(subscription_id: str, seal: Seal, at: Microseconds) -> tuple[S
 def changed_subscription(
     row: SubscriptionRow, changes: SubscriptionChanges, seal: Seal, at: Microseconds, *, allow_private: bool
 ) -> SubscriptionRow:
-    """Apply changes to a subscription.
+    """Return a subscription with changes applied.
 
     Raises:
         BadRequest: the connector cannot do that; says where.
@@ -96,12 +96,12 @@ def changed_subscription(
 
 
 def header_names(row: SubscriptionRow) -> list[str]:
-    """Name the headers whose values are kept sealed."""
+    """Return the names of the headers whose values are kept sealed."""
     return sorted(_kept_headers(row))
 
 
 def opened_headers(row: SubscriptionRow, seal: Seal) -> dict[str, str]:
-    """Open the headers that are sent along.
+    """Return the subscription's own headers, opened.
 
     Raises:
         SettingsRefused: they were sealed with another identity key.
@@ -119,7 +119,7 @@ def _sealed(headers: Mapping[str, str], seal: Seal) -> str | None:
 
 
 def _checked(connector: str | None, event_types: Sequence[str], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Check that a connector can tell those types with these settings, by telling an example of each."""
+    """Check that a connector can send those types with these settings, by writing an example of each."""
     how = CONNECTORS[connector]
     foreign = sorted(set(event_types) - set(how.types))
     if foreign:

@@ -17,7 +17,7 @@ from shared.webhooks_out.sender import ReceiverAnswer, Sender
 
 
 class SentTest(NamedTuple):
-    """What came of it."""
+    """The result of a test."""
 
     webhook_id: str
     answer: ReceiverAnswer
@@ -28,11 +28,11 @@ async def send_test(
     row: SubscriptionRow, secrets: Sequence[SecretRow], seal: Seal, at: Microseconds, *, kind: str,
     contact_id: str | None, settings: DeliverySettings,
 ) -> SentTest:  # fmt: skip
-    """Deliver an example.
+    """Send an example.
 
     Args:
         row: the subscription.
-        secrets: that sign.
+        secrets: for the signature.
         seal: opens them.
         at: now.
         kind: type of the example.

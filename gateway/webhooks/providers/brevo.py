@@ -58,7 +58,7 @@ class Brevo:
     )
 
     def secret_problem(self, secret: str) -> SecretProblem | None:
-        """Ask for a token, or a password, that nobody can guess."""
+        """Require a token, or a password, that nobody can guess."""
         return secrets.own_secret_problem(secret)
 
     def verify(self, request: SignedRequest, credentials: Credentials) -> None:
@@ -66,11 +66,11 @@ class Brevo:
         signatures.require_shared_secret(request, credentials)
 
     def items(self, request: SignedRequest) -> Sequence[Any]:
-        """Take the one event, or the array of a batched webhook."""
+        """Return the one event, or the array of a batched webhook."""
         return json_items.items(request.body)
 
-    def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Brevo tells
-        """Say an event in our words."""
+    def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Brevo sends the time
+        """Translate an event."""
         fields = payload.PayloadReader(item)
         event = fields.text("event")
         if event in _OF_LISTS:

@@ -70,7 +70,7 @@ class CustomerIo:
     )
 
     def secret_problem(self, secret: str) -> SecretProblem | None:
-        """Ask for a key that nobody can guess."""
+        """Require a key that nobody can guess."""
         return secrets.key_problem(secret)
 
     def verify(self, request: SignedRequest, credentials: Credentials) -> None:
@@ -85,11 +85,11 @@ class CustomerIo:
         )
 
     def items(self, request: SignedRequest) -> Sequence[Any]:
-        """Take the one event."""
+        """Return the one event."""
         return json_items.items(request.body)
 
-    def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Customer.io tells
-        """Say an event in our words."""
+    def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Customer.io sends the time
+        """Translate an event."""
         fields = payload.PayloadReader(item)
         metric = fields.text("metric")
         about = fields.text("object_type")
@@ -136,10 +136,10 @@ def _type(about: str, metric: str) -> str | Ignored:
 
 def _recipient(data: payload.PayloadReader, *, mailed: bool) -> Recipient:
     identifiers = data.inner("identifiers")
-    told = ((identifiers, "email"), *([(data, "recipient")] if mailed else []))
+    places = ((identifiers, "email"), *([(data, "recipient")] if mailed else []))
     return attributes.recipient(
         identifiers if identifiers.raw("id") else data,
         "id" if identifiers.raw("id") else "customer_id",
-        email=next((one for place in told if (one := attributes.maybe_address(*place))), None),
+        email=next((one for place in places if (one := attributes.maybe_address(*place))), None),
         external_id=identifiers.maybe_text("cio_id"),
     )

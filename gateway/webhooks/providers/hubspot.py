@@ -45,7 +45,7 @@ class HubSpot:
     )
 
     def secret_problem(self, secret: str) -> SecretProblem | None:
-        """Ask for a key that nobody can guess."""
+        """Require a key that nobody can guess."""
         return secrets.key_problem(secret)
 
     def verify(self, request: SignedRequest, credentials: Credentials) -> None:
@@ -66,11 +66,11 @@ class HubSpot:
         )
 
     def items(self, request: SignedRequest) -> Sequence[Any]:
-        """Take the array of events apart."""
+        """Return the events of the array."""
         return json_items.items(request.body)
 
-    def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - HubSpot tells
-        """Say an event in our words."""
+    def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - HubSpot sends the time
+        """Translate an event."""
         fields = payload.PayloadReader(item)
         about, _, what = fields.text("subscriptionType").partition(".")
         if what == "associationChange":
@@ -128,7 +128,7 @@ def _merged(fields: payload.PayloadReader, at: datetime) -> list[Incoming]:
 
 
 def _associated(fields: payload.PayloadReader) -> Incoming:
-    """Take a deal that is linked to a contact as an opportunity; both ends tell it, with one receipt."""
+    """Translate a deal that is linked to a contact; both ends report it, with one receipt."""
     kind = fields.maybe_text("associationType") or ""
     if kind not in _TO_DEAL or fields.flag("associationRemoved"):
         return Ignored("Not a deal that is linked to a contact.")
@@ -144,8 +144,8 @@ def _associated(fields: payload.PayloadReader) -> Incoming:
 
 def _receipt(fields: payload.PayloadReader) -> str:
     # HubSpot does not promise that eventId alone is unique; attemptNumber differs between tellings of the same.
-    told = (fields.text(name) for name in ("eventId", "occurredAt", "objectId"))
-    return ":".join((*told, fields.maybe_text("subscriptionId") or ""))
+    parts = (fields.text(name) for name in ("eventId", "occurredAt", "objectId"))
+    return ":".join((*parts, fields.maybe_text("subscriptionId") or ""))
 
 
 def _signature(secret: str, *signed: bytes) -> str:

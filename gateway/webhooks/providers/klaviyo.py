@@ -68,7 +68,7 @@ class Klaviyo:
     )
 
     def secret_problem(self, secret: str) -> SecretProblem | None:
-        """Ask for a key that nobody can guess."""
+        """Require a key that nobody can guess."""
         return secrets.key_problem(secret)
 
     def verify(self, request: SignedRequest, credentials: Credentials) -> None:
@@ -86,14 +86,14 @@ class Klaviyo:
             raise WebhookRefused(f"The header {WEBHOOK_ID} is not meta.klaviyo_webhook_id of the body.")
 
     def items(self, request: SignedRequest) -> Sequence[Any]:
-        """Take the events out of `data`."""
+        """Return the events of `data`."""
         _, events = json_items.envelope(request.body, "data")
         if events is None:
             raise BadRequest("The body is not Klaviyo's: data is not a list of events.")
         return events
 
-    def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Klaviyo tells
-        """Say an event in our words."""
+    def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Klaviyo sends the time
+        """Translate an event."""
         fields = payload.PayloadReader(item)
         type_ = _type(fields.text("topic"))
         sent = fields.inner("payload")

@@ -53,7 +53,7 @@ class Mailgun:
     )
 
     def secret_problem(self, secret: str) -> SecretProblem | None:
-        """Ask for a key that nobody can guess."""
+        """Require a key that nobody can guess."""
         return secrets.key_problem(secret)
 
     def verify(self, request: SignedRequest, credentials: Credentials) -> None:
@@ -74,8 +74,8 @@ class Mailgun:
 
         return [json_items.map_item(kept, json_items.single_item(request.body))]
 
-    def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Mailgun tells
-        """Say an event in our words."""
+    def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Mailgun sends the time
+        """Translate an event."""
         outer = payload.PayloadReader(item)
         fields = outer.inner("event-data")
         event = fields.text("event")
@@ -144,7 +144,7 @@ def _type(event: str, fields: payload.PayloadReader) -> str:
 
 
 def _reason(fields: payload.PayloadReader) -> str | None:
-    """Take Mailgun's word for the reason (bounce, greylisted); a sentence is left behind."""
+    """Return Mailgun's code for the reason (bounce, greylisted); a sentence is left out."""
     reason = fields.raw("reason")
     return reason if isinstance(reason, str) and _WORD.fullmatch(reason) else None
 

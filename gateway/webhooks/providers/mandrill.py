@@ -53,7 +53,7 @@ class Mandrill:
     )
 
     def secret_problem(self, secret: str) -> SecretProblem | None:
-        """Ask for a key that nobody can guess."""
+        """Require a key that nobody can guess."""
         return secrets.key_problem(secret)
 
     def verify(self, request: SignedRequest, credentials: Credentials) -> None:
@@ -71,7 +71,7 @@ class Mandrill:
         )
 
     def items(self, request: SignedRequest) -> Sequence[Any]:
-        """Take the events out of their form field."""
+        """Return the events of the form field."""
         events = _form(request.body).get(FIELD)
         if events is None:
             raise BadRequest(f"The form field {FIELD} is missing.")
@@ -79,8 +79,8 @@ class Mandrill:
             raise BadRequest(f"The form field {FIELD} is not a JSON array.")
         return json_items.items(_bytes(events))
 
-    def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Mandrill tells
-        """Say an event in our words."""
+    def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Mandrill sends the time
+        """Translate an event."""
         fields = payload.PayloadReader(item)
         if "event" not in item and fields.fact("type") in {"blacklist", "whitelist"}:
             return [Ignored("A change of Mandrill's own lists, not a happening to a message.")]

@@ -55,7 +55,7 @@ class Postmark:
     )
 
     def secret_problem(self, secret: str) -> SecretProblem | None:
-        """Ask for a token, or a password, that nobody can guess."""
+        """Require a token, or a password, that nobody can guess."""
         return secrets.own_secret_problem(secret)
 
     def verify(self, request: SignedRequest, credentials: Credentials) -> None:
@@ -63,11 +63,11 @@ class Postmark:
         signatures.require_shared_secret(request, credentials)
 
     def items(self, request: SignedRequest) -> Sequence[Any]:
-        """Take the one event."""
+        """Return the one event."""
         return json_items.items(request.body)
 
-    def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Postmark tells
-        """Say an event in our words."""
+    def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Postmark sends the time
+        """Translate an event."""
         fields = payload.PayloadReader(item)
         record = fields.text("RecordType")
         if record not in _TIMES:

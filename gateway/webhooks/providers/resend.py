@@ -47,7 +47,7 @@ class Resend:
     )
 
     def secret_problem(self, secret: str) -> SecretProblem | None:
-        """Ask for what the specification asks for."""
+        """Require what the specification requires."""
         return standard_webhooks.secret_problem(secret)
 
     def verify(self, request: SignedRequest, credentials: Credentials) -> None:
@@ -55,11 +55,11 @@ class Resend:
         standard_webhooks.verify(request, credentials, prefix=_PREFIX)
 
     def items(self, request: SignedRequest) -> Sequence[Any]:
-        """Take the one event with the id of its header; tags by name, as a dead letter can keep them."""
+        """Return the one event with the id from its header; tags by name, as a dead letter can keep them."""
         return [json_items.map_item(_with_named_tags, one) for one in standard_webhooks.items(request, prefix=_PREFIX)]
 
-    def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Resend tells
-        """Say an event in our words."""
+    def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Resend sends the time
+        """Translate an event."""
         outer = payload.PayloadReader(item)
         receipt = outer.text(standard_webhooks.ID)
         message = payload.PayloadReader(outer.raw(standard_webhooks.MESSAGE), "message.")
@@ -125,5 +125,5 @@ def _events(receipt: str, kind: str, message: payload.PayloadReader) -> list[Inc
 def _tags(data: payload.PayloadReader) -> payload.PayloadReader:
     """Read the tags by name."""
     raw = data.raw("tags")
-    told: Mapping[str, Any] = raw if isinstance(raw, dict) else {}
-    return payload.PayloadReader(told, "data.tags.")
+    tags: Mapping[str, Any] = raw if isinstance(raw, dict) else {}
+    return payload.PayloadReader(tags, "data.tags.")

@@ -47,7 +47,7 @@ class Segment:
     )
 
     def secret_problem(self, secret: str) -> SecretProblem | None:
-        """Ask for a key that nobody can guess."""
+        """Require a key that nobody can guess."""
         return secrets.key_problem(secret)
 
     def verify(self, request: SignedRequest, credentials: Credentials) -> None:
@@ -64,7 +64,7 @@ class Segment:
         )
 
     def items(self, request: SignedRequest) -> Sequence[Any]:
-        """Take a batch apart, and note when each message came: its clock is judged by that."""
+        """Return the messages of a batch, each with its time of arrival, by which its clock is corrected."""
         try:
             beside, batch = json_items.envelope(request.body, "batch")
         except BadRequest:
@@ -76,7 +76,7 @@ class Segment:
         return [json_items.map_item(noted, one) for one in batch]
 
     def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:
-        """Say a message in our words."""
+        """Translate a message."""
         fields = payload.PayloadReader(item)
         kind = fields.text("type").lower()
         if _is_withheld(fields.mapping("integrations")):
@@ -97,16 +97,16 @@ def _noted(message: Any, *, shared: Mapping[str, Any], received_at: datetime) ->
     """Write into a message what only its request knows, and what has to last."""
     if not isinstance(message, dict):
         return message
-    told = {**shared, **message}
-    if "receivedAt" not in told and "originalTimestamp" not in told and "timestamp" in told:
+    given = {**shared, **message}
+    if "receivedAt" not in given and "originalTimestamp" not in given and "timestamp" in given:
         # It comes from the sender itself, whose clock nobody has put right yet.
-        told["originalTimestamp"] = told.pop("timestamp")
+        given["originalTimestamp"] = given.pop("timestamp")
     # Where a dead letter keeps them: of what is called name it keeps nothing.
-    context = told.get("context")
+    context = given.get("context")
     campaign = context.get("campaign") if isinstance(context, dict) else None
-    told["campaign"] = campaign.get("name") if isinstance(campaign, dict) else None
-    told["page"] = told.get("name")
-    return {"receivedAt": received_at.astimezone(UTC).isoformat(), **told}
+    given["campaign"] = campaign.get("name") if isinstance(campaign, dict) else None
+    given["page"] = given.get("name")
+    return {"receivedAt": received_at.astimezone(UTC).isoformat(), **given}
 
 
 def _is_withheld(integrations: Mapping[str, Any]) -> bool:
@@ -115,7 +115,7 @@ def _is_withheld(integrations: Mapping[str, Any]) -> bool:
 
 
 def _occurred_at(fields: payload.PayloadReader, received_at: datetime) -> datetime:
-    """Tell when it happened, with the sender's clock put right by how far it was off when it sent."""
+    """Return when it happened, corrected by how far the sender's clock was off when it sent."""
     if fields.raw("timestamp") is not None:
         return fields.at_iso("timestamp")
     received = fields.at_iso("receivedAt") if fields.raw("receivedAt") is not None else received_at
@@ -132,16 +132,16 @@ def _occurred_at(fields: payload.PayloadReader, received_at: datetime) -> dateti
 
 
 def _recipient(fields: payload.PayloadReader, *, person: bool = True) -> Recipient:
-    """Tell whom it is about, by everything the message knows.
+    """Return the recipient, by all ids in the message.
 
     That a visitor is somebody known is said by both ids in one recipient, not by a merge: two people at one device
     share the visitor's id, and must not become one person. An address among the properties may be somebody else's.
     """
-    told = (
+    given = (
         fields.inner("traits") if person else payload.PayloadReader({}),  # of a group the address is the company's
         fields.inner("context").inner("traits"),
     )
-    addresses = (attributes.maybe_address(one, "email") for one in told)
+    addresses = (attributes.maybe_address(one, "email") for one in given)
     return attributes.recipient(
         fields,
         "userId",
@@ -162,12 +162,12 @@ def _alias(fields: payload.PayloadReader, at: datetime) -> IncomingMerge:
 
 
 def _contact(fields: payload.PayloadReader, at: datetime) -> IncomingContact:
-    told = fields.mapping("traits")
+    given = fields.mapping("traits")
     return IncomingContact(
         receipt=fields.text("messageId"),
         recipient=_recipient(fields),
         occurred_at=at,
-        attributes=attributes.attributes_of({name: value for name, value in told.items() if name not in _BEGINNINGS}),
+        attributes=attributes.attributes_of({name: value for name, value in given.items() if name not in _BEGINNINGS}),
         timezone=attributes.zone(fields.inner("context"), "timezone"),
         created_at=_created_at(fields.inner("traits")),
     )
@@ -179,30 +179,30 @@ def _group(fields: payload.PayloadReader, at: datetime) -> IncomingContact:
     return IncomingContact(fields.text("messageId"), _recipient(fields, person=False), at, kept)
 
 
-def _created_at(told: payload.PayloadReader) -> datetime | None:
-    return next((at for name in _BEGINNINGS if (at := told.maybe_at(name)) is not None), None)
+def _created_at(given: payload.PayloadReader) -> datetime | None:
+    return next((at for name in _BEGINNINGS if (at := given.maybe_at(name)) is not None), None)
 
 
 def _event(fields: payload.PayloadReader, at: datetime, *, viewed: bool) -> IncomingEvent:
-    told, context = fields.inner("properties"), fields.inner("context")
+    given, context = fields.inner("properties"), fields.inner("context")
     type_ = "page_viewed" if viewed else attributes.event_type_of(fields.text("event"))
-    worth = attributes.amount(told, "revenue", "total", "value", currencies=("currency",), type_=type_)
-    link = told.link("link_url")
-    page = (told.fact("path"), fields.fact("page"))
-    product = (told.fact("product_id"), told.fact("sku"))
-    email = told.maybe_text("email_id") if type_.startswith("email_") else None
+    worth = attributes.amount(given, "revenue", "total", "value", currencies=("currency",), type_=type_)
+    link = given.link("link_url")
+    page = (given.fact("path"), fields.fact("page"))
+    product = (given.fact("product_id"), given.fact("sku"))
+    email = given.maybe_text("email_id") if type_.startswith("email_") else None
     return IncomingEvent(
         receipt=fields.text("messageId"),
         recipient=_recipient(fields),
         type=type_,
         occurred_at=at,
         message_id=email,
-        campaign_id=(told.fact("campaign_id") if email else None) or fields.fact("campaign"),
+        campaign_id=(given.fact("campaign_id") if email else None) or fields.fact("campaign"),
         item=link or next((one for one in (page if viewed else product) if one), None),
         value=worth.value,
         currency=worth.currency,
         properties=payload.without_missing(
-            **_facts(told),
+            **_facts(given),
             # Segment says so of what the person did not do: it is no sign of life.
             active=False if context.raw("active") is False else None,
         ),
@@ -210,9 +210,9 @@ def _event(fields: payload.PayloadReader, at: datetime, *, viewed: bool) -> Inco
     )
 
 
-def _facts(told: payload.PayloadReader) -> dict[str, attributes.Scalar]:
+def _facts(given: payload.PayloadReader) -> dict[str, attributes.Scalar]:
     """Keep the properties that are facts; a count is a number however it is written."""
-    facts = attributes.attributes_of({name: told.raw(name) for name in _FACTS if told.raw(name) is not None})
+    facts = attributes.attributes_of({name: given.raw(name) for name in _FACTS if given.raw(name) is not None})
     for name in _COUNTS:
         value = facts.get(name)
         if isinstance(value, str):

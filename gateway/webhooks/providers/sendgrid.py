@@ -56,7 +56,7 @@ class SendGrid:
     )
 
     def secret_problem(self, secret: str) -> SecretProblem | None:
-        """Ask for a public key."""
+        """Require a public key."""
         if _public_key(secret) is None:
             return SecretProblem("It is not a P-256 public key in base64 or PEM.", guessable=False)
         return None
@@ -77,11 +77,11 @@ class SendGrid:
             raise WebhookRefused("The signature does not fit: the key is another one, or the body was changed.")
 
     def items(self, request: SignedRequest) -> Sequence[Any]:
-        """Take the array of events apart."""
+        """Return the events of the array."""
         return json_items.items(request.body)
 
-    def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - SendGrid tells
-        """Say an event in our words."""
+    def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - SendGrid sends the time
+        """Translate an event."""
         fields = payload.PayloadReader(item)
         event = fields.text("event")
         if event not in _TYPES:

@@ -72,7 +72,7 @@ class AmazonSes:
     )
 
     def __init__(self, certificates: CertificateSource | None = None) -> None:
-        """Take where certificates come from; by default from Amazon, kept for a day."""
+        """Set the source of certificates; by default Amazon, each kept for a day."""
         self._certificates = certificates or FetchedCertificates()
 
     def secret_problem(self, secret: str) -> SecretProblem | None:  # noqa: ARG002 - none is looked at
@@ -87,7 +87,7 @@ class AmazonSes:
         require_sns(read, listed, self._certificates, request.received_at)
 
     def items(self, request: SignedRequest) -> Sequence[Any]:
-        """Take the message out of its envelope; what signed it is left behind."""
+        """Return the message without its envelope and signature."""
         envelope = json_items.single_item(request.body)
         if isinstance(envelope, json_items.DamagedItem):
             return [json_items.map_item(_unwrapped, envelope)]
@@ -97,8 +97,8 @@ class AmazonSes:
             return [json_items.map_item(lambda read: {**item, "Message": read}, message)]
         return [item]
 
-    def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Amazon tells
-        """Say a message in our words: one event for each recipient that it names."""
+    def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Amazon sends the time
+        """Translate a message: one event for each recipient that it names."""
         envelope = payload.PayloadReader(item)
         kind = envelope.text("Type")
         if kind == "SubscriptionConfirmation":
@@ -190,8 +190,8 @@ def _recipients(kind: str, details: payload.PayloadReader, mail: payload.Payload
             raise ItemRefused("The message went to several recipients, and Amazon does not say which one it was.")
     if not entries:
         raise ItemRefused("No recipient is named.")
-    told = (entry.get("emailAddress") if isinstance(entry, dict) else entry for entry in entries)
-    return addresses.addresses_of(told, "the recipient")
+    given = (entry.get("emailAddress") if isinstance(entry, dict) else entry for entry in entries)
+    return addresses.addresses_of(given, "the recipient")
 
 
 def _subscription(details: payload.PayloadReader) -> str | None:

@@ -34,7 +34,7 @@ class StandardWebhooks:
     )
 
     def secret_problem(self, secret: str) -> SecretProblem | None:
-        """Ask for what the specification asks for."""
+        """Require what the specification requires."""
         return standard_webhooks.secret_problem(secret)
 
     def verify(self, request: SignedRequest, credentials: Credentials) -> None:
@@ -42,11 +42,11 @@ class StandardWebhooks:
         standard_webhooks.verify(request, credentials, prefix=_PREFIX)
 
     def items(self, request: SignedRequest) -> Sequence[Any]:
-        """Take the one message with the id of its header."""
+        """Return the one message with the id from its header."""
         return standard_webhooks.items(request, prefix=_PREFIX)
 
-    def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - the sender tells
-        """Say a message in our words."""
+    def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - the sender sends the time
+        """Translate a message."""
         outer = payload.PayloadReader(item)
         receipt = outer.text(standard_webhooks.ID)
         message = payload.PayloadReader(outer.raw(standard_webhooks.MESSAGE), "message.")

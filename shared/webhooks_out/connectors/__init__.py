@@ -1,4 +1,4 @@
-"""Connectors: subscriptions whose calls have another program's shape. One file a connector, one line in the table."""
+"""Connectors: subscriptions whose calls have the form of another API. One file a connector, one line in the table."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,19 +14,19 @@ ConnectorName = Literal["dynamics", "hubspot", "klaviyo", "salesforce", "templat
 
 @dataclass(frozen=True, slots=True)
 class Connector:
-    """How a message is told to somebody."""
+    """How a message is sent to one kind of receiver."""
 
     settings: type[ConnectorSettings]
     call: Callable[[str, OutboundMessage, Any], HttpCall]
     types: tuple[MessageType, ...]
-    """That it can tell."""
+    """The types of messages that it can send."""
 
 
 class _NoSettings(ConnectorSettings):
-    """Our own shape has nothing to set."""
+    """Standard Webhooks has no settings."""
 
 
-def _own_call(url: str, message: OutboundMessage, settings: _NoSettings) -> HttpCall:  # noqa: ARG001 - nothing to set
+def _own_call(url: str, message: OutboundMessage, settings: _NoSettings) -> HttpCall:  # noqa: ARG001 - no settings
     body = {"type": message.type, "timestamp": message.timestamp, "data": dict(message.data)}
     return HttpCall("POST", url, json_bytes(body))
 
@@ -39,5 +39,5 @@ CONNECTORS: Final[Mapping[str | None, Connector]] = {
     "salesforce": Connector(salesforce.SalesforceSettings, salesforce.call, salesforce.TYPES),
     "template": Connector(template.TemplateSettings, template.call, template.TYPES),
 }
-"""By name; None is our own shape, that of Standard Webhooks."""
+"""By name; None is Standard Webhooks."""
 NAMES: Final[tuple[str, ...]] = get_args(ConnectorName)

@@ -1,7 +1,7 @@
-"""The language of templates: jinja2's expressions and nothing that could run long or grow large.
+"""The language of templates: jinja2's expressions, without any that could run long or use much memory.
 
-jinja2's sandbox keeps a template from reaching Python, not from looping for ever (`{% for %}`) or from filling the
-memory (`"a" * 10**9`, `"%999999999d" % 1`). So only nodes and filters are let in whose work is bounded by the length
+jinja2's sandbox protects Python from a template, but does not stop endless loops (`{% for %}`) or texts that fill the
+memory (`"a" * 10**9`, `"%999999999d" % 1`). So only nodes and filters are allowed whose work is bounded by the length
 of the text.
 """
 
@@ -31,7 +31,7 @@ _ENVIRONMENT.globals.clear()
 
 
 class TemplateRefused(ValueError):
-    """A template says something that is not allowed, or cannot be read."""
+    """A template uses something that is not allowed, or cannot be read."""
 
 
 def check(text: str) -> None:
@@ -44,7 +44,7 @@ def check(text: str) -> None:
 
 
 def rendered(text: str, names: Mapping[str, Any]) -> Any:
-    """Fill in one text; one that is an expression alone keeps the type of its value.
+    """Return one text filled in; a text that is only an expression keeps the type of its value.
 
     Raises:
         TemplateRefused: it is not allowed, or a name in it is not there or does not fit.
@@ -61,7 +61,7 @@ def rendered(text: str, names: Mapping[str, Any]) -> Any:
 
 @lru_cache(maxsize=2_000)
 def _program(text: str) -> Callable[[Mapping[str, Any]], Any]:
-    """Check and compile a text; kept, since it is filled in at every attempt of every delivery."""
+    """Check and compile a text; cached, because every attempt of every delivery fills it in."""
     if len(text) > MAX_TEXT:
         raise TemplateRefused(f"a text has more than {MAX_TEXT} characters")
     try:

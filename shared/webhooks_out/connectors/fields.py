@@ -1,4 +1,4 @@
-"""What connectors that write fields of a record share: which fact goes into which field."""
+"""What connectors that write fields of a record share: which fact is written into which field."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
@@ -15,11 +15,11 @@ ABOUT_CONTACTS: Final[tuple[MessageType, ...]] = (
     "segment.left",
     "send_time.changed",
 )
-"""Types with a contact whose record can be written."""
+"""Types that are about a contact, whose record can be written."""
 
 
 class ConnectorSettings(BaseModel):
-    """What a connector is told when a subscription is made."""
+    """The settings of a connector, given when a subscription is created."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -40,10 +40,10 @@ FieldMapping = Annotated[
 
 
 def filled_fields(message: OutboundMessage, fields: Mapping[str, str]) -> dict[str, Any]:
-    """Take the facts that a message has into the fields that are to hold them.
+    """Return the values of the fields, from the facts of a message.
 
     Raises:
-        UnsupportedMessage: it has none of them.
+        UnsupportedMessage: it has none of the facts.
     """
     known = facts(message)
     found = {field: known[fact] for field, fact in fields.items() if fact in known}

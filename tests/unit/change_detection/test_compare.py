@@ -51,16 +51,14 @@ def told(
 def test_a_first_sight_is_written_and_told_to_nobody() -> None:
     changes = told(None, scored(60))
 
-    assert changes.standings == [LastKnownState("a", "scoring", "customer", "high", 60, "1", "first", None, JUNE_AT)]
+    assert changes.states == [LastKnownState("a", "scoring", "customer", "high", 60, "1", "first", None, JUNE_AT)]
     assert changes.messages == []
 
 
 def test_another_band_moves_the_standing_and_is_told() -> None:
     changes = told(stood(40), scored(60), stale=True)
 
-    assert changes.standings == [
-        LastKnownState("a", "scoring", "customer", "high", 60, "1", "events", "medium", JUNE_AT)
-    ]
+    assert changes.states == [LastKnownState("a", "scoring", "customer", "high", 60, "1", "events", "medium", JUNE_AT)]
     assert [(one.type, one.contact_id, one.cause, one.occurred_at) for one in changes.messages] == [
         ("score.band_changed", "a", "events", JUNE_AT)
     ]
@@ -81,18 +79,18 @@ def test_another_band_within_two_points_is_not_told(score: int, moved: bool) -> 
 
 
 def test_without_a_score_another_band_is_told() -> None:
-    assert told(stood(49)._replace(score=None), scored(50)).standings[0].state == "high"
+    assert told(stood(49)._replace(score=None), scored(50)).states[0].state == "high"
 
 
 def test_what_changes_without_new_events_is_caused_by_time() -> None:
-    assert told(stood(40), scored(60)).standings[0].cause == "time"
+    assert told(stood(40), scored(60)).states[0].cause == "time"
 
 
 def test_what_changes_with_the_version_is_caused_by_the_model_whatever_came_with_it() -> None:
     changes = told(stood(49), scored(50, version="2"), version="2", stale=True)
 
     assert [one.cause for one in changes.messages] == ["model"]
-    assert (changes.standings[0].cause, changes.standings[0].version) == ("model", "2")
+    assert (changes.states[0].cause, changes.states[0].version) == ("model", "2")
 
 
 def test_another_version_that_says_the_same_is_noted_and_not_told() -> None:
@@ -102,9 +100,9 @@ def test_another_version_that_says_the_same_is_noted_and_not_told() -> None:
 
 
 def test_scores_of_two_versions_are_not_compared() -> None:
-    (confirmed,) = told(stood(49), scored(26, version="2"), version="2").standings
+    (confirmed,) = told(stood(49), scored(26, version="2"), version="2").states
 
-    assert told(confirmed, scored(50, version="2"), version="2").standings[0].state == "high"
+    assert told(confirmed, scored(50, version="2"), version="2").states[0].state == "high"
     assert told(confirmed, scored(25, version="2"), version="2").messages == []
 
 
@@ -113,7 +111,7 @@ def test_a_service_whose_clock_is_behind_does_not_hide_a_move_from_its_promotion
 
     changes = told(before, scored(60, version="2", cutoff=JUNE - timedelta(seconds=1)), version="2")
 
-    assert changes.standings[0].changed_at == JUNE_AT - 5
+    assert changes.states[0].changed_at == JUNE_AT - 5
 
 
 def test_an_answer_of_a_version_that_is_champion_no_more_leaves_the_standing() -> None:
@@ -121,7 +119,7 @@ def test_an_answer_of_a_version_that_is_champion_no_more_leaves_the_standing() -
 
 
 def test_the_version_that_still_answers_is_noticed_until_the_champion_does() -> None:
-    assert told(stood(40), scored(60), version="2").standings[0].state == "high"
+    assert told(stood(40), scored(60), version="2").states[0].state == "high"
 
 
 def test_an_answer_on_an_earlier_instant_leaves_the_standing() -> None:
@@ -151,10 +149,10 @@ def test_the_same_change_has_the_same_id_and_another_one_has_another() -> None:
 
 def follow(scores: list[int]) -> list[tuple[int, Message]]:
     """Score one contact again and again; tell at which score something was told."""
-    standing, heard = told(None, scored(scores[0])).standings[0], []
+    standing, heard = told(None, scored(scores[0])).states[0], []
     for number, score in enumerate(scores[1:], start=1):
         changes = told(standing, scored(score, cutoff=JUNE + timedelta(days=number)))
-        standing = changes.standings[0] if changes.standings else standing
+        standing = changes.states[0] if changes.states else standing
         heard += [(score, message) for message in changes.messages]
     return heard
 

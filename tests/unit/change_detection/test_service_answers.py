@@ -28,4 +28,4 @@ def test_the_example_of_every_service_gives_a_standing_to_whom_it_answers_for(li
         dict.fromkeys(("c-42", "c-43")), ServiceAnswer.model_validate(example), ComparedModel(line, "", "7", 0), set()
     )
 
-    assert [(row.contact_id, row.state, row.cause) for row in changes.standings] == [("c-42", state, "first")]
+    assert [(row.contact_id, row.state, row.cause) for row in changes.states] == [("c-42", state, "first")]

@@ -57,12 +57,12 @@ def test_a_move_to_another_segment_is_told_as_entered_and_as_left() -> None:
 
 @pytest.mark.parametrize(("old", "moved"), [(0.49, False), (0.485, False), (0.48, True)])
 def test_another_segment_has_to_be_surer_by_two_points(old: float, moved: bool) -> None:
-    assert bool(changed("segmentation", "s1", segmented("s2", 0.5, s1=old)).standings) is moved
+    assert bool(changed("segmentation", "s1", segmented("s2", 0.5, s1=old)).states) is moved
 
 
 @pytest.mark.parametrize("answer", [segmented("s2", 0.5, s3=0.49), segmented("s2", None, s1=0.49)])
 def test_another_segment_counts_where_the_old_one_is_not_known(answer: ServiceAnswer) -> None:
-    assert changed("segmentation", "s1", answer).standings[0].state == "s2"
+    assert changed("segmentation", "s1", answer).states[0].state == "s2"
 
 
 def test_a_segment_that_the_answer_does_not_name_is_called_as_the_account_or_by_its_id() -> None:
@@ -77,7 +77,7 @@ def test_another_version_has_to_be_surer_too() -> None:
 
     changes = changed("segmentation", "s1", answer)
 
-    assert [(row.state, row.version) for row in changes.standings] == [("s1", "2")]
+    assert [(row.state, row.version) for row in changes.states] == [("s1", "2")]
 
 
 def instant(day: int, hour: int) -> dict[str, str]:
@@ -98,7 +98,7 @@ def sendable(best: float, other: float, measure: str = "probability") -> Service
 def test_another_hour_is_told_on_the_contacts_own_clock() -> None:
     changes = changed("sendtime", "9", sendable(0.08, 0.07))
 
-    assert changes.standings[0].state == "42"
+    assert changes.states[0].state == "42"
     assert [(one.type, one.data) for one in changes.messages] == [
         (
             "send_time.changed",
@@ -117,12 +117,12 @@ def test_another_hour_is_told_on_the_contacts_own_clock() -> None:
 @pytest.mark.parametrize("measure", ["probability", "activity_share"])
 @pytest.mark.parametrize(("best", "moved"), [(0.101, False), (0.102, True)])
 def test_another_hour_has_to_promise_two_hundredths_more(measure: str, best: float, moved: bool) -> None:
-    assert bool(changed("sendtime", "9", sendable(best, 0.1, measure)).standings) is moved
+    assert bool(changed("sendtime", "9", sendable(best, 0.1, measure)).states) is moved
 
 
 def test_another_hour_counts_where_the_old_one_is_not_known() -> None:
-    assert changed("sendtime", "100", sendable(0.1, 0.1)).standings[0].state == "42"
-    assert changed("sendtime", "9", service_answer(send_at=instant(2, 16))).standings[0].state == "42"
+    assert changed("sendtime", "100", sendable(0.1, 0.1)).states[0].state == "42"
+    assert changed("sendtime", "9", service_answer(send_at=instant(2, 16))).states[0].state == "42"
 
 
 def test_an_answer_without_a_state_changes_nothing() -> None:
