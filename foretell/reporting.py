@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from foretell.showing import aligned
 from shared.evaluation.bootstrap import Interval
 from shared.evaluation.grade import calibration_holds
+from shared.features.columns_in_words import column_in_words
+from shared.features.names_in_words import upper
 
 if TYPE_CHECKING:
     from shared.training.publish import Published
@@ -19,6 +21,12 @@ GRADES = {
     "C": "somewhat better than the best plain rule, or little data: use it to put contacts in order",
     "D": "not surely better than a plain rule: check it on a small group before you rely on it",
 }
+SENDTIME_GRADES = {
+    "A": "much better than one hour for everybody",
+    "B": "clearly better than one hour for everybody",
+    "C": "somewhat better than one hour for everybody, or little data",
+    "D": "not surely better than one hour for everybody: try it on a small group first",
+}
 SEGMENT_GRADES = {
     "A": "the groups hold, and tell much about what comes next",
     "B": "the groups hold, and tell something about what comes next",
@@ -26,7 +34,10 @@ SEGMENT_GRADES = {
     "D": "the groups are a rough cut: look at them before you rely on them",
 }
 MOST_IMPORTANT = 5
-_SUSPECT = re.compile(r"(?P<name>.*): (?:being filled in|its value) alone", re.DOTALL)
+MOST_LEFT_OUT = 5
+_SUSPECT = re.compile(r"(?P<name>.*): (?P<what>(?:being filled in|its value) alone .*)", re.DOTALL)
+_AREA = re.compile(r"predicts the outcome with an AUC of (?P<area>0\.\d+|1\.0+)")
+_LEAVING, _SENDING, _GROUPING = "churn", "sendtime", "segmentation"
 
 
 def report_lines(published: "Published", name: str, *, details: bool = False) -> list[str]:
@@ -38,65 +49,79 @@ def report_lines(published: "Published", name: str, *, details: bool = False) ->
         details: whether every figure and candidate follows.
     """
     report = published.report.to_json()
+    capability = [*name.split("."), ""][1]
     parts = [
-        ("What was found", [*_found(report)]),
-        ("Can it be trusted?", [*_trust(report)]),
+        ("What was found", [*_found(report, capability)]),
+        ("Can it be trusted?", [*_trust(report, capability)]),
         ("To be answered by you", [*_questions(report)]),
         ("Left out", _left_out(report.get("left_out", ()))),
         ("Notes", list(report.get("notes", ()))),
         ("What is next", [*_next(published, report, details=details)]),
     ]
-    lines = [f"{name} version {published.version}: grade {report['grade']}, served by {report['winner']}"]
+    lines = [f"{name} version {published.version}: grade {report['grade']}"]
     for heading, said in parts:
         if said:
             lines += ["", heading, *(f"  {line}" for line in said)]
     return [*lines, *(["", *_details(report)] if details else [])]
 
 
-def _found(report: Figures) -> Iterator[str]:
+def _found(report: Figures, capability: str) -> Iterator[str]:
     data, figures = report["data"], report["figures"]
+    leaves = capability == _LEAVING
     if "positive_contacts" in data:
-        yield f"{data['contacts']:,} contacts were looked at; {data['positive_contacts']:,} of them had the outcome."
+        had = "left, or fell silent so long, at least once" if leaves else "had the outcome"
+        yield f"{data['contacts']:,} contacts were looked at; {data['positive_contacts']:,} of them {had}."
     elif "contacts" in data:
         yield f"{data['contacts']:,} contacts were looked at."
     lift, rate = _middle(figures.get("lift_at_10_percent")), data.get("judged_base_rate")
     if lift is not None and rate is not None:
-        top = f"{_in_a_hundred(min(lift * rate, 1.0))} in 100"
-        yield f"Of the tenth with the highest score, {top} reach the outcome, against {_in_a_hundred(rate)} on average."
-    if report.get("importance"):
-        yield "It looks most at: " + ", ".join(one for one, _ in report["importance"][:MOST_IMPORTANT]) + "."
+        top, does = f"{_in_a_hundred(min(lift * rate, 1.0))} in 100", "leave" if leaves else "reach the outcome"
+        yield f"Of the tenth with the highest score, {top} {does}, against {_in_a_hundred(rate)} on average."
+    if report.get("importance") and capability != _SENDING:
+        named = dict.fromkeys(column_in_words(one) for one, _ in report["importance"])
+        yield f"It looks most at: {'; '.join([*named][:MOST_IMPORTANT])}."
     yield from (f"{one['id']}  {one['name']}: {one['description']}" for one in report.get("segments", ()))
 
 
-def _trust(report: Figures) -> Iterator[str]:
-    words = SEGMENT_GRADES if report.get("segments") else GRADES
+def _trust(report: Figures, capability: str) -> Iterator[str]:
+    words = {_GROUPING: SEGMENT_GRADES, _SENDING: SENDTIME_GRADES}.get(capability, GRADES)
     if report.get("usable", True):
         yield f"Grade {report['grade']}: {words[report['grade']]}."
     else:
         yield "No: there is no usable signal in this data."
-    ranking = report["figures"].get("auc_within_blocks") or report["figures"].get("auc")
-    if _middle(ranking) is not None:
-        pairs = _in_a_hundred(_middle(ranking) or 0.0)
-        yield f"Of two contacts, one with and one without the outcome, it puts the right one first in {pairs} of 100."
+    ranking = _middle(report["figures"].get("auc_within_blocks") or report["figures"].get("auc"))
+    if ranking is not None:
+        pair = {
+            _LEAVING: "contacts, one who leaves and one who stays",
+            _SENDING: "e-mails, one that is answered and one that is not",
+        }.get(capability, "contacts, one with and one without the outcome")
+        yield f"Of two {pair}, it puts the right one first in {_in_a_hundred(ranking)} of 100."
     slope = report["figures"].get("calibration_slope")
     if _is_interval(slope) and None not in (slope["low"], slope["high"]):
         yield (
-            "The chances are as exact as could be measured: of contacts with 20 %, about 20 in 100 reach it."
+            "The chances are as exact as could be measured: of those with 20 %, about 20 in 100 come true."
             if calibration_holds(Interval(slope["value"], slope["low"], slope["high"]))
             else "The order can be used; the chances are not exact: do not promise one as a number."
         )
 
 
 def _questions(report: Figures) -> Iterator[str]:
-    suspects = [(match["name"] if (match := _SUSPECT.match(leak)) else leak, leak) for leak in report.get("leaks", ())]
-    for column, leak in suspects:
+    for leak in report.get("leaks", ()):
+        match = _SUSPECT.match(leak)
+        column, what = (match["name"], match["what"]) if match else (leak, leak)
         named = shlex.quote(column)
-        yield f"Is {column} known before the outcome? {leak}."
+        yield f"Is {column} known before the outcome? {upper(_AREA.sub(_in_pairs, what))}."
         yield f"  It was left out. Yes: train again with --allow {named}. No: --forbid {named}."
     without, with_them = _middle(report["figures"].get("auc")), _middle(report["figures"].get("auc_with_suspects"))
-    if suspects and without is not None and with_them is not None:
-        both = f"{without:.2f} without, {with_them:.2f} with what is asked about"
-        yield f"Ranking (AUC; 0.5 is chance, 1 is perfect): {both}."
+    if report.get("leaks") and without is not None and with_them is not None:
+        yield (
+            f"Of two contacts the right one comes first in {_in_a_hundred(without)} of 100 without what is asked "
+            f"about, in {_in_a_hundred(with_them)} with it."
+        )
+
+
+def _in_pairs(found: re.Match[str]) -> str:
+    return f"puts the right one of two contacts first in {_in_a_hundred(float(found['area']))} of 100"
 
 
 def _next(published: "Published", report: Figures, *, details: bool) -> Iterator[str]:
@@ -112,22 +137,30 @@ def _next(published: "Published", report: Figures, *, details: bool) -> Iterator
 
 
 def _left_out(listed: Sequence[Figures]) -> list[str]:
-    """Name what was left out, one line a reason."""
+    """Name what was left out, one line a reason; many at once are counted, and named behind --details."""
     names: dict[tuple[str, str], list[str]] = {}
     for one in listed:
         names.setdefault((one["reason"], one["remedy"] or ""), []).append(one["name"])
-    return [
-        f"{', '.join(found)}: {reason}{f' ({remedy})' if remedy else ''}" for (reason, remedy), found in names.items()
-    ]
+    return [f"{_some(found)}: {reason}{f' ({remedy})' if remedy else ''}" for (reason, remedy), found in names.items()]
+
+
+def _some(names: Sequence[str]) -> str:
+    """Name columns: what commands take by its own name, what was made of events in words."""
+    told = [name if upper(words := column_in_words(name)) == words else words for name in names]
+    more = len(told) - MOST_LEFT_OUT
+    return ", ".join(told) if more <= 1 else f"{', '.join(told[:MOST_LEFT_OUT])} and {more} more"
 
 
 def _details(report: Figures) -> list[str]:
+    left_out = [[one["name"], one["reason"]] for one in report.get("left_out", ())]
     return [
         "Details",
+        *aligned([["served by", report["winner"]]]),
         *aligned([[_words(name), _value(value)] for name, value in report["data"].items() if _is_plain(value)]),
         "",
         *([*_candidates(report["candidates"]), ""] if report["candidates"] else []),
         *aligned([[_words(name), _value(value)] for name, value in report["figures"].items()]),
+        *(["", "left out", *aligned(left_out)] if left_out else []),
     ]
 
 

@@ -9,6 +9,7 @@ from shared.errors import BadRequest, Conflict, NotFound
 
 if TYPE_CHECKING:
     from shared.contracts.outcome import Outcome
+    from shared.store import AccountStore
 
 app = typer.Typer(no_args_is_help=True, help="Say what is to be predicted.", epilog=examples("foretell outcomes list"))
 NameArgument = Annotated[str, typer.Argument(help="1 to 63 of a-z, 0-9 and _.")]
@@ -110,10 +111,22 @@ def set_outcome(
     )
     with opened_account(account) as (_, _, store):
         store.put_outcome(outcome)
+        unknown = _unknown(store, outcome)
         becomes_default = default or store.default_outcome(capability, chosen=True) is None
         if becomes_default:
             store.set_default_outcome(capability, name)
     typer.echo(f"{name}: {described(outcome)}.{' It is the default outcome.' if becomes_default else ''}")
+    if unknown:
+        typer.echo(f"{unknown} Define it anew if the name is mistyped.", err=True)
+
+
+def _unknown(store: "AccountStore", outcome: "Outcome") -> str:
+    """Say that no contact has what an outcome names, where the account has anything of the kind at all."""
+    from shared.training.mistyped import mistyped
+
+    names = store.attribute_names() if outcome.attribute else []
+    types = [] if outcome.attribute else [one.type for one in store.event_types()]
+    return mistyped(outcome, attributes=names, types=types) if names or types else ""
 
 
 def _refuse_sources(

@@ -17,7 +17,19 @@ from shared.contracts.prediction import Band, Grade, Source, Status
 from shared.errors import ArtifactRefused
 from shared.evaluation.calibration import Calibrator
 from shared.evaluation.reference import Reference
-from shared.features import UNDERSTOOD, FeatureSet, InputQuality, Inputs, ReasonPart, Things, matrix, truncated
+from shared.features import (
+    UNDERSTOOD,
+    Expected,
+    FeatureSet,
+    InputQuality,
+    Inputs,
+    ReasonPart,
+    Things,
+    matrix,
+    truncated,
+    usual_values,
+)
+from shared.features.names_in_words import UNWELCOME
 from shared.learners import Learner, learner_from_json
 from shared.learners.columns import chance
 from shared.learners.trees import Trees
@@ -151,12 +163,19 @@ class ScoringModel:
         self, values: NDArray[np.float64], most: int
     ) -> list[tuple[list[ReasonPart], dict[str, float] | None]]:
         shares = self.contributions(values)
-        listed = self._things.reasons(values, shares, most)
+        listed = self._things.reasons(values, shares, most, expected=self._expected)
         return [(reasons, self._things.parts(share)) for reasons, share in zip(listed, shares, strict=True)]
 
     @cached_property
     def _things(self) -> Things:
         return Things.of(self.feature_set)
+
+    @cached_property
+    def _expected(self) -> Expected | None:
+        """What is expected of behaviour: nothing where the outcome is an attribute, or something nobody hopes for."""
+        if self.horizon_days is None or UNWELCOME & {*self.reached_by}:
+            return None
+        return Expected("reaching", usual_values(self.reference.edges, self.reference.shares))
 
     def require_whole(self) -> None:
         """Answer once, and check that learner, features and reference fit each other.

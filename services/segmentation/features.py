@@ -5,12 +5,13 @@ mailings, kinds of things, chosen attributes) counts a third as much: docs/adr/0
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.features import Feature, FeatureSet, LeftOut, learn
+from shared.features.names_in_words import SENT
 from shared.timeline import Pasts
 
 RECENCY, FREQUENCY, MONEY, EVIDENCE = "recency", "frequency", "money", "evidence"
@@ -23,8 +24,6 @@ MOST_TYPES = 5
 LEAST_SHARE = 0.02
 """Share of the contacts below which a type of event tells groups nothing."""
 PURCHASES = ("order_placed", "deal_won", "subscription_renewed", "subscription_started")
-SENT = frozenset({"email_sent", "email_delivered", "email_bounced", "campaign_mailed", "email_opened_unverified"})
-"""What is done to contacts, or by machines: never a sign of how they behave."""
 ANSWERS = (("email_opened", "email_delivered"), ("email_clicked", "email_delivered"), ("email_clicked", "email_sent"))
 
 
@@ -68,6 +67,8 @@ def segmentation_features(
     spread = _spread(pasts)
     leading = leading_type(pasts, spread)
     features = [*_leading_features(pasts, leading), *_manner_features(pasts, leading, spread)]
+    if leading is None and SENT & {*spread}:
+        features = [replace(feature, counts_mailings=feature.type is None) for feature in features]
     if not attributes:
         return Declared(FeatureSet(tuple(features)), leading)
     others = [name for name in pasts.attributes if name not in attributes]

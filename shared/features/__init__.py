@@ -1,16 +1,18 @@
 """The only place that turns a past into numbers: declared features, one vectorised engine, phrases."""
 
 from shared.features.engine import matrix, truncated
+from shared.features.expectations import usual_values
 from shared.features.feature import Feature, Kind
 from shared.features.feature_set import ENGINE_VERSION, FeatureSet
 from shared.features.inputs import UNDERSTOOD, InputQuality, Inputs
 from shared.features.learn import Learned, LeftOut, learn
 from shared.features.phrases import phrase, readable_value
-from shared.features.reasons import ReasonPart, Things
+from shared.features.reasons import Expected, ReasonPart, Things
 
 __all__ = [
     "ENGINE_VERSION",
     "UNDERSTOOD",
+    "Expected",
     "Feature",
     "FeatureSet",
     "InputQuality",
@@ -25,4 +27,5 @@ __all__ = [
     "phrase",
     "readable_value",
     "truncated",
+    "usual_values",
 ]

@@ -67,6 +67,8 @@ class Feature:
     """For a date: the order of day and month in this column; None: no value needed one."""
     prior: float = 0.0
     """For a rate: the population's rate, towards which small counts are drawn."""
+    counts_mailings: bool = False
+    """For a feature of every type: whether what was sent to the contact is among it."""
 
     @property
     def part(self) -> Literal["fit", "engagement"]:
@@ -90,7 +92,9 @@ class Feature:
         return {
             key: list(value) if isinstance(value, tuple) else value
             for key in self.__slots__
-            if (value := getattr(self, key)) not in (None, ()) and not (key == "prior" and value == 0.0)
+            if (value := getattr(self, key)) not in (None, ())
+            and not (key == "prior" and value == 0.0)
+            and not (key == "counts_mailings" and not value)
         }
 
     @classmethod

@@ -1,8 +1,8 @@
 """Learn which features the data can feed: event vocabulary, attributes with their kinds and categories."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from shared.features.attributes import as_boolean, as_number, as_text, entry_at
 from shared.features.engine import matrix
 from shared.features.feature import DAY_PARTS, Feature
 from shared.features.feature_set import FeatureSet
+from shared.features.names_in_words import SENT
 from shared.timeline.pasts import AttributeColumn, Pasts
 from shared.values.columns import decide
 from shared.values.missing import is_missing
@@ -69,7 +70,7 @@ def learn(
     attributes, left_out = _attribute_features(
         pasts, contact, cutoff, excluded=excluded, allowed=allowed, dated_only=dated_only
     )
-    declared = FeatureSet((*_event_features(pasts), *attributes))
+    declared = FeatureSet((*_of_every_type(pasts, _event_features(pasts)), *attributes))
     chosen = np.random.default_rng(0).permutation(len(contact))[:SAMPLE_FRAMES]
     values = matrix(declared, pasts, contact[chosen], cutoff[chosen])
     return Learned(declared.take(_telling_columns(values)), tuple(left_out))
@@ -86,6 +87,14 @@ def _telling_columns(values: NDArray[np.float64]) -> list[int]:
             seen.add(key)
             kept.append(column)
     return kept
+
+
+def _of_every_type(pasts: Pasts, features: Iterable[Feature]) -> Iterator[Feature]:
+    """Mark what counts every type, where what was sent to contacts is among them: it is not what they did."""
+    mailed = bool(SENT & {*pasts.types})
+    for feature in features:
+        of_all = mailed and feature.type is None and feature.kind not in ("known_days", "last_type")
+        yield replace(feature, counts_mailings=True) if of_all else feature
 
 
 def _event_features(pasts: Pasts) -> Iterator[Feature]:

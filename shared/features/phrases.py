@@ -1,73 +1,24 @@
-"""A feature and its value as a sentence that a salesperson understands."""
+"""A feature and its value as a sentence that a salesperson understands, and that is true of every such contact.
 
-import re
+What is not seen is not there "in the last two years", never "so far": no feature looks back further. A rate is an
+estimate, since it is drawn towards the average. An attribute stands before a colon, since nobody knows its grammar.
+"""
+
 from collections.abc import Callable
 
 import numpy as np
 
 from shared.features.feature import Feature, Kind
+from shared.features.names_in_words import VERBS, attribute_name, event_name, event_names, upper
+from shared.features.quantities import days, given_number, money, number, share, span
 
-_VERBS: dict[str, tuple[str, str, str]] = {
-    "email_sent": ("Was sent", "email", "emails"),
-    "email_delivered": ("Received", "email", "emails"),
-    "email_opened": ("Opened", "email", "emails"),
-    "email_opened_unverified": ("Opened (perhaps by a machine)", "email", "emails"),
-    "email_clicked": ("Clicked", "email", "emails"),
-    "email_replied": ("Replied to", "email", "emails"),
-    "email_bounced": ("Bounced", "email", "emails"),
-    "email_unsubscribed": ("Unsubscribed from", "list", "lists"),
-    "email_complained": ("Complained about", "email", "emails"),
-    "page_viewed": ("Viewed", "page", "pages"),
-    "form_submitted": ("Submitted", "form", "forms"),
-    "content_downloaded": ("Downloaded", "document", "documents"),
-    "webinar_registered": ("Registered for", "webinar", "webinars"),
-    "webinar_attended": ("Attended", "webinar", "webinars"),
-    "meeting_booked": ("Booked", "meeting", "meetings"),
-    "trial_started": ("Started", "trial", "trials"),
-    "product_used": ("Used the product", "time", "times"),
-    "order_placed": ("Placed", "order", "orders"),
-    "order_refunded": ("Returned", "order", "orders"),
-    "subscription_started": ("Started", "subscription", "subscriptions"),
-    "subscription_renewed": ("Renewed", "subscription", "subscriptions"),
-    "subscription_cancelled": ("Cancelled", "subscription", "subscriptions"),
-    "support_ticket_opened": ("Opened", "support ticket", "support tickets"),
-    "opportunity_created": ("Became", "opportunity", "opportunities"),
-    "deal_won": ("Won", "deal", "deals"),
-    "deal_lost": ("Lost", "deal", "deals"),
-    "coupon_redeemed": ("Redeemed", "coupon", "coupons"),
-    "campaign_mailed": ("Was mailed", "campaign", "campaigns"),
-}
-_EVENT_NAMES = {
-    "email_sent": "email to them",
-    "email_delivered": "delivered email",
-    "email_opened": "email open",
-    "email_opened_unverified": "email open (perhaps by a machine)",
-    "email_clicked": "email click",
-    "page_viewed": "page view",
-    "form_submitted": "form",
-    "content_downloaded": "download",
-    "product_used": "use of the product",
-    "order_placed": "order",
-    "order_refunded": "return",
-    "coupon_redeemed": "coupon redemption",
-    "campaign_mailed": "mailing",
-}
-_BREAK = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[\s_.\-/]+")
-_YEAR = re.compile(
-    r"\b(years?|yr|birthyear|yearbuilt|founded|founding|built|established|since|born|vintage|jahr|gegruendet)\b",
-    re.IGNORECASE,
-)
-_HOW_LONG = re.compile(r"\b(number|num|count|income|revenue|sales|age|tenure|per|total)\b", re.IGNORECASE)
 EVEN_TREND = 0.1
 """Log ratio up to which as many is said."""
-YEARS = (1000, 2200)
-RUN_TOGETHER = 13
-"""Letters from which one word in small letters is more likely several, unless it ends as long words do."""
-_LONG_WORD = re.compile(r"(tion|ment|ity|ness|ship|ions|ments|ities)$")
-SHORT_FORM = 5
-"""Capital letters up to which a word is a short form such as ID or VIP."""
-_EVENTS_NAMES = {"email_sent": "emails to them", "product_used": "uses of the product"}
-"""Plurals that are not made by an s at the end."""
+EVER = span(None)
+MANY_GAPS = 10
+"""Usual gaps from which nobody counts them."""
+JUST_DUE = (0.9, 1.1)
+"""Times the usual gap that are called just passed."""
 
 
 def phrase(feature: Feature, value: float) -> str:
@@ -91,212 +42,170 @@ def readable_value(feature: Feature, value: float) -> float | str | bool | None:
     if np.isnan(value):
         return None
     if feature.is_categorical:
-        code = int(value)
-        return feature.categories[code] if code < len(feature.categories) else "other"
+        return _category(feature, value) or "other"
     if feature.kind == "boolean":
         return bool(value)
     return round(float(value), 4)
 
 
-def event_name(name: str | None) -> str:
-    """Name one event of a type in a sentence.
-
-    >>> event_name("demo_watched")
-    '"demo watched"'
-    """
-    if name is None:
-        return "activity"
-    return _EVENT_NAMES.get(name, '"' + name.replace("_", " ").strip() + '"')
+def _category(feature: Feature, value: float) -> str | None:
+    """Name a category; None: one that few had, or none in training."""
+    code = int(value)
+    return feature.categories[code] if code < len(feature.categories) else None
 
 
-def event_names(name: str | None) -> str:
-    """Name several events of a type in a sentence.
-
-    >>> event_names("page_viewed"), event_names("demo_watched")
-    ('page views', '"demo watched" events')
-    """
-    if name is None:
-        return "activities"
-    if name not in _EVENT_NAMES:
-        return f"{event_name(name)} events"
-    one, bracket, rest = _EVENT_NAMES[name].partition(" (")
-    return _EVENTS_NAMES.get(name, f"{one}s{bracket}{rest}")
+def _one(feature: Feature) -> str:
+    return "activity or mailing" if feature.counts_mailings else event_name(feature.type)
 
 
-def _upper(words: str) -> str:
-    return words[0].upper() + words[1:]
-
-
-def _number(value: float) -> str:
-    if value >= 100 or value == int(value):
-        return f"{value:,.0f}"
-    return f"{value:.2g}" if abs(value) < 1 else f"{value:.1f}"
-
-
-def _days(value: float) -> str:
-    if value < 1:
-        hours = max(1, round(value * 24))
-        return "1 hour" if hours == 1 else f"{hours} hours"
-    return "1 day" if round(value) == 1 else f"{value:,.0f} days"
-
-
-def _span(days: int | None) -> str:
-    named = {None: "in the last two years", 730: "in the last two years", 365: "in the last year"}
-    return named.get(days, f"in the last {days} days")
+def _many(feature: Feature) -> str:
+    return "activities and mailings" if feature.counts_mailings else event_names(feature.type)
 
 
 def _count(feature: Feature, value: float) -> str:
-    span = _span(feature.window_days)
-    if feature.type is None and value:
-        return f"{_number(value)} activities {span}" if value != 1 else f"1 activity {span}"
+    when = span(feature.window_days)
     if value == 0:
-        return f"No {event_name(feature.type)} {span}"
-    if feature.type in _VERBS:
-        verb, one, many = _VERBS[feature.type]
-        return f"{verb} {_number(value)} {one if value == 1 else many} {span}"
-    times = "once" if value == 1 else f"{_number(value)} times"
-    return f"{event_name(feature.type).capitalize()} {times} {span}"
+        return f"No {_one(feature)} {when}"
+    if feature.type is None:
+        return f"{number(value)} {_one(feature) if value == 1 else _many(feature)} {when}"
+    if feature.type in VERBS:
+        verb, one, many = VERBS[feature.type]
+        return f"{verb} {number(value)} {one if value == 1 else many} {when}"
+    times = "once" if value == 1 else f"{number(value)} times"
+    return f"{upper(_one(feature))} {times} {when}"
 
 
-def _since(feature: Feature, value: float) -> str:
-    which = "Last" if feature.kind == "days_since_last" else "First"
+def _last(feature: Feature, value: float) -> str:
+    return f"No {_one(feature)} {EVER}" if np.isnan(value) else f"Last {_one(feature)} {days(value)} ago"
+
+
+def _first(feature: Feature, value: float) -> str:
+    # There may be earlier ones, which no feature sees.
     if np.isnan(value):
-        return f"No {event_name(feature.type)} so far"
-    return f"{which} {event_name(feature.type)} {_days(value)} ago"
+        return f"No {_one(feature)} {EVER}"
+    return f"First {_one(feature)} {EVER} was {days(value)} ago"
 
 
 def _value(feature: Feature, value: float) -> str:
-    what = event_name(feature.type)
+    what = _one(feature)
     if np.isnan(value) or (value == 0 and feature.kind == "value_sum"):
-        return f"No {what} with a value {_span(feature.window_days)}"
+        return f"No {what} with a value {span(feature.window_days)}"
     if feature.kind == "value_mean":
-        return f"Average value {_number(value)} per {what}"
+        return f"Average value {money(value)} per {what}"
     if feature.kind == "value_max":
-        return f"Highest value {_number(value)} of one {what}"
-    return f"{_upper(event_names(feature.type))} worth {_number(value)} {_span(feature.window_days)}"
+        return f"Highest value of one {what}: {money(value)}"
+    return f"{upper(_many(feature))} worth {money(value)} {span(feature.window_days)}"
 
 
 def _rate(feature: Feature, value: float) -> str:
     if np.isnan(value):
-        return f"No {event_name(feature.other)} so far"
-    return f"About {_number(round(value * 100, 1))} {event_names(feature.type)} per 100 {event_names(feature.other)}"
+        return f"No {event_name(feature.other)} {EVER}"
+    return f"Estimated {number(round(value * 100, 1))} {_many(feature)} per 100 {event_names(feature.other)}"
 
 
 def _trend(feature: Feature, value: float) -> str:
-    what = event_names(feature.type)
+    # Zero as before is no rise either: "as many as before" would make people look for them.
     if abs(value) <= EVEN_TREND:
-        return f"As many {what} in the last 30 days as before"
-    return f"{'More' if value > 0 else 'Fewer'} {what} in the last 30 days than before"
+        return f"No rise or fall in {_many(feature)} in the last 30 days"
+    return f"{'More' if value > 0 else 'Fewer'} {_many(feature)} in the last 30 days than before"
 
 
 def _active_days(feature: Feature, value: float) -> str:
     if value == 0:
-        return f"No {event_name(feature.type)} {_span(feature.window_days)}"
-    days = "1 day" if value == 1 else f"{_number(value)} days"
-    return f"{_upper(event_names(feature.type))} on {days} {_span(feature.window_days)}"
+        return f"No {_one(feature)} {span(feature.window_days)}"
+    on = "1 day" if value == 1 else f"{number(value)} days"
+    return f"{upper(_many(feature))} on {on} {span(feature.window_days)}"
 
 
 def _distinct(feature: Feature, value: float) -> str:
     thing = feature.other or "item"
-    things = f"1 {thing}" if value == 1 else f"{_number(value)} different {thing}s"
-    return f"{_upper(event_names(feature.type))}: {things} {_span(None)}"
+    things = f"no {thing}" if value == 0 else f"1 {thing}" if value == 1 else f"{number(value)} different {thing}s"
+    return f"{upper(_many(feature))}: {things} {EVER}"
 
 
 def _gap(feature: Feature, value: float) -> str:
     if np.isnan(value):
-        return f"Fewer than two {event_names(feature.type)} so far"
-    return f"One {event_name(feature.type)} every {_days(value)} on average"
+        return f"Fewer than two {_many(feature)} {EVER}"
+    return f"One {_one(feature)} every {days(value).removeprefix('1 ')} on average"
 
 
 def _overdue(feature: Feature, value: float) -> str:
     if np.isnan(value):
-        return f"No rhythm of {event_names(feature.type)} yet"
-    return f"Time since the last {event_name(feature.type)} is {_number(round(value, 1))} times the usual gap"
-
-
-def attribute_name(name: str) -> str:
-    """Write an attribute's name as words where its breaks can be known; a name run together stays as it is, quoted.
-
-    >>> attribute_name("AmtSpentOnShoes"), attribute_name("amt_spent_on_shoes"), attribute_name("VIP customer")
-    ('Amt spent on shoes', 'Amt spent on shoes', 'VIP customer')
-    >>> attribute_name("amtspentshoes"), attribute_name("plan"), attribute_name("customerID")
-    ('"amtspentshoes"', 'Plan', 'Customer ID')
-    """
-    words = [word for word in _BREAK.split(name) if word]
-    if not words:
-        return f'"{name}"'
-    if len(words) == 1 and words[0].islower() and len(words[0]) >= RUN_TOGETHER and not _LONG_WORD.search(words[0]):
-        return f'"{name}"'
-    told = " ".join(word if _is_short_form(word) else word.lower() for word in words)
-    return _upper(told)
-
-
-def _is_short_form(word: str) -> bool:
-    return word.isupper() and 1 < len(word) <= SHORT_FORM
+        return f"Fewer than two {_many(feature)} {EVER}, so no usual gap"
+    between = f"the usual gap between {_many(feature)}"
+    if JUST_DUE[0] <= value <= JUST_DUE[1]:
+        return f"{upper(between)} has just passed"
+    if value > MANY_GAPS:
+        return f"More than {MANY_GAPS} times {between} has passed"
+    if value > 1:
+        return f"{number(round(value, 1))} times {between} has passed"
+    # The gap counts as a day at least.
+    return (
+        share(value, f"{between} (a day at least)", "has passed") if value > 0 else f"{upper(between)} has only begun"
+    )
 
 
 def _hour_share(feature: Feature, value: float) -> str:
-    return _share(value, f"{'at' if feature.other == 'night' else 'in the'} {feature.other}")
+    return _part(feature, value, f"{'at' if feature.other == 'night' else 'in the'} {feature.other}")
 
 
-def _weekend(_: Feature, value: float) -> str:
-    return _share(value, "at weekends")
+def _weekend(feature: Feature, value: float) -> str:
+    return _part(feature, value, "at weekends")
 
 
-def _share(value: float, when: str) -> str:
+def _part(feature: Feature, value: float, when: str) -> str:
     if np.isnan(value):
-        return "No activity so far"
+        return f"No {_one(feature)} {EVER}"
     if value == 0:
-        return f"No activity {when}"
-    return f"All activity {when}" if value == 1 else f"{value:.0%} of activity {when}"
+        return f"No {_one(feature)} {when}"
+    many = _one(feature) if feature.type is None and not feature.counts_mailings else _many(feature)
+    return share(value, many, when)
 
 
 def _last_time(feature: Feature, value: float) -> str:
     if np.isnan(value):
-        return "No activity so far"
+        return f"No {_one(feature)} {EVER}"
     if feature.kind == "last_hour":
-        return f"Last activity between {int(value)}:00 and {int(value) + 1}:00"
-    return f"Last activity on a {readable_value(feature, value)}"
+        return f"Last {_one(feature)} between {int(value)}:00 and {int(value) + 1}:00"
+    return f"Last {_one(feature)} on a {readable_value(feature, value)}"
 
 
 def _last_category(feature: Feature, value: float) -> str:
     if np.isnan(value):
-        return f"No {event_name(feature.type)} so far"
-    named = str(readable_value(feature, value))
+        return f"No {_one(feature)} {EVER}"
+    named = _category(feature, value)
     if feature.kind == "last_type":
-        return f"Latest activity: {event_name(named)}"
-    return f"Latest {event_name(feature.type)}: {named}"
+        return f"Latest on record: {event_name(named) if named else 'something rare'}"
+    return f"Latest {_one(feature)}: {named or 'a rarer item'}"
 
 
 def _known(_: Feature, value: float) -> str:
-    return "Not known since when" if np.isnan(value) else f"Known for {_days(value)}"
+    return "Nothing says since when they are known" if np.isnan(value) else f"Known for {days(value)}"
 
 
 def _attribute(feature: Feature, value: float) -> str:
     name = attribute_name(feature.attribute or feature.name)
     if np.isnan(value):
-        return f"{name} is not filled in"
+        return f"{name}: not filled in"
     if feature.kind == "boolean":
         return f"{name}: {'yes' if value else 'no'}"
     if feature.kind == "date":
-        return f"{name} was {_days(value)} ago" if value >= 0 else f"{name} is in {_days(-value)}"
-    shown = readable_value(feature, value)
-    if not isinstance(shown, float):
-        return f"{name} is {shown}"
-    return f"{name} is {value:.0f}" if _is_year(name, value) else f"{name} is {_number(value)}"
+        return f"{name}: {_date(value)}"
+    if feature.kind == "categorical":
+        return f"{name}: {_category(feature, value) or 'a rare one'}"
+    return f"{name}: {given_number(name, value)}"
 
 
-def _is_year(name: str, value: float) -> bool:
-    """Whether a number is a year of the calendar: whole, of four digits, under a name that says so."""
-    return (
-        value.is_integer() and YEARS[0] <= value <= YEARS[1] and bool(_YEAR.search(name) and not _HOW_LONG.search(name))
-    )
+def _date(value: float) -> str:
+    if abs(value) < 1:
+        return "about today"
+    return f"{days(value)} ago" if value > 0 else f"in {days(-value)}"
 
 
 _PHRASES: dict[Kind, Callable[[Feature, float], str]] = {
     "count": _count,
-    "days_since_last": _since,
-    "days_since_first": _since,
+    "days_since_last": _last,
+    "days_since_first": _first,
     "value_sum": _value,
     "value_mean": _value,
     "value_max": _value,

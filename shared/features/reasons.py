@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.features.feature import Feature
+from shared.features.expectations import Hoped, aside, liveliness
 from shared.features.feature_set import FeatureSet
-from shared.features.phrases import EVEN_TREND, phrase, readable_value
+from shared.features.phrases import phrase, readable_value
 from shared.ties import in_words, rounded
 
 MOST_REASONS = 10
@@ -24,6 +24,15 @@ class ReasonPart(NamedTuple):
     value: float | str | bool | None
     contribution: float
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What everybody expects of behaviour, where the direction is known."""
+
+    hoped: Hoped
+    usual: NDArray[np.float64]
+    """From where to where each column is nothing special, shape (p, 2); NaN where nothing is expected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +63,7 @@ class Things:
         )
 
     def reasons(
-        self, values: NDArray[np.float64], shares: NDArray[np.float64], most: int, *, of_leaving: bool = False
+        self, values: NDArray[np.float64], shares: NDArray[np.float64], most: int, *, expected: Expected | None = None
     ) -> list[list[ReasonPart]]:
         """Sum the variants of each thing and list the strongest things of each row.
 
@@ -64,7 +73,7 @@ class Things:
             values: the matrix, shape (n, p).
             shares: of each column, shape (n, p) or wider; what stands behind the columns is not looked at.
             most: reasons a row, at most 10.
-            of_leaving: whether the quantity grows with the chance of leaving: then it is known what sounds wrong.
+            expected: what sounds as if it pushed the other way; None where nobody expects anything.
         """
         n, k, p = len(values), len(self.columns), len(self.place)
         cells = (np.arange(n)[:, None] * k + self.place).ravel()
@@ -76,7 +85,7 @@ class Things:
         least = np.take_along_axis(weight, order[:, [most - 1]], axis=1) if most else np.inf
         counts = ((weight >= least) & (weight > _NOTHING)).sum(axis=1)
         return [
-            self._listed(first[:count], row, (by_column, totals, weights), of_leaving=of_leaving)[:most]
+            _once(self._listed(first[:count], row, (by_column, totals, weights), expected)[:most])
             for row, by_column, totals, weights, first, count in zip(
                 values.tolist(),
                 rounded(shares).tolist(),
@@ -101,12 +110,11 @@ class Things:
         things: Sequence[int],
         row: Sequence[float],
         shares: tuple[Sequence[float], Sequence[float], Sequence[float]],
-        *,
-        of_leaving: bool,
+        expected: Expected | None,
     ) -> list[ReasonPart]:
         by_column, totals, weights = shares
         found = [
-            (-weights[thing], self._reason(self.columns[thing], totals[thing], row, by_column, of_leaving=of_leaving))
+            (-weights[thing], self._reason(self.columns[thing], totals[thing], row, by_column, expected))
             for thing in things
         ]
         return [reason for _, reason in sorted(found, key=lambda pair: (pair[0], pair[1].feature))]
@@ -117,8 +125,7 @@ class Things:
         total: float,
         row: Sequence[float],
         share: Sequence[float],
-        *,
-        of_leaving: bool,
+        expected: Expected | None,
     ) -> ReasonPart:
         """Speak for a thing through the variant that pushes hardest in its direction and is understood.
 
@@ -127,24 +134,36 @@ class Things:
         """
         sign = 1.0 if total > 0 else -1.0
         pushing = sorted(columns, key=lambda column: -sign * share[column])
-        features = self.feature_set.features
         plain = (
             column
             for column in pushing
-            if sign * share[column] > 0 and not (of_leaving and _sounds_wrong(features[column], row[column], total))
+            if sign * share[column] > 0 and not self._sounds_wrong(column, row[column], sign, expected)
         )
         chosen = next(plain, pushing[0])
-        feature, value = features[chosen], in_words(row[chosen])
+        feature, value = self.feature_set.features[chosen], in_words(row[chosen])
         text = phrase(feature, value)
-        if of_leaving and _sounds_wrong(feature, value, total):
-            text += f" (in your data, beside all else, a sign of {'leaving' if total > 0 else 'staying'})"
+        if expected is not None and self._sounds_wrong(chosen, value, sign, expected):
+            text += aside(expected.hoped, raises=total > 0)
         return ReasonPart(feature.name, readable_value(feature, value), total, text)
 
+    def _sounds_wrong(self, column: int, value: float, sign: float, expected: Expected | None) -> bool:
+        """Whether everybody would take a value for a sign of the opposite: an overdue order as one of staying."""
+        if expected is None:
+            return False
+        hopeful = -sign if expected.hoped == "staying" else sign
+        low, high = expected.usual[column].tolist()
+        found = liveliness(self.feature_set.features[column], value, (low, high))
+        return found * hopeful < 0
 
-def _sounds_wrong(feature: Feature, value: float, total: float) -> bool:
-    """Whether everybody would take a value for a sign of the opposite: an overdue order as one of staying."""
-    if feature.kind == "overdue":
-        return value > 1 if total < 0 else value < 1
-    if feature.kind == "trend":
-        return value < -EVEN_TREND if total < 0 else value > EVEN_TREND
-    return False
+
+def _once(listed: list[ReasonPart]) -> list[ReasonPart]:
+    """Say a sentence once: what several columns say in the same words is one reason, with the sum of their shares."""
+    if len({part.text for part in listed}) == len(listed):
+        return listed
+    together: dict[str, ReasonPart] = {}
+    for part in listed:
+        first = together.get(part.text)
+        together[part.text] = (
+            part if first is None else first._replace(contribution=first.contribution + part.contribution)
+        )
+    return sorted(together.values(), key=lambda part: -abs(part.contribution))

@@ -16,7 +16,7 @@ from shared.store.rows import BulkCounts, StoredContact
 from shared.store.scope import BATCH, Scope, batches
 from shared.store.stale import touch
 from shared.store.statements import insert_missing
-from shared.store.tables import AccountStateTable, StaticAttributeTable
+from shared.store.tables import AccountStateTable, AttributeTable, StaticAttributeTable
 from shared.timeline import ContactFacts
 
 CHANGED = ("created", "updated")
@@ -112,6 +112,12 @@ class Contacts(Scope):
             for part in batches(ids, BATCH):
                 facts.update(facts_of(connection, self.account, part))
         return [_stored(contact_id, facts[contact_id]) for contact_id in ids]
+
+    def attribute_names(self) -> list[str]:
+        """List the names of the attributes that contacts have; reads all of them."""
+        names = select(AttributeTable.name).where(AttributeTable.account_id == self.account).distinct()
+        with self._store.reading() as connection:
+            return sorted(connection.scalars(names))
 
     def static_attributes(self) -> frozenset[str] | Literal["all"]:
         """Tell which attributes were declared to have held always."""

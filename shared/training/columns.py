@@ -17,7 +17,7 @@ from shared.timeline.frames import Frames
 from shared.timeline.pasts import AttributeColumn
 from shared.training.material import Material
 
-TELLS_THE_CALENDAR = "looks back further than the early frames have a past, so it mostly tells the calendar"
+TELLS_THE_CALENDAR = "looks back further than the data goes for the earliest dates asked about: it would tell the date"
 ORDERS_THE_ROWS = "tells in which order the rows came; later ones lie outside all that it has seen"
 FOLLOWS_THE_CALENDAR = "rises or falls with time itself, so that what it taught would not hold later"
 LEAST_DATED = 20

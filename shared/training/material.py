@@ -19,6 +19,10 @@ from shared.training.ordering import Order, order_of
 
 LEAST_POSITIVE = LEAST_NEGATIVE = 40
 """Contacts of each kind without which nothing is trained."""
+HORIZONS_NEEDED = 4
+"""How many horizons the data must last to be judged over time: to look back, to learn from, and to be judged on."""
+SHORTEST_HORIZON_DAYS = 7
+"""A shorter horizon is not proposed."""
 MOST_FRAMES = 300_000
 ONE_MOMENT = (
     "All was asked at one moment: no later time could judge it, so that other contacts of the same day did (folds), "
@@ -113,7 +117,9 @@ def framed(
     splits: tuple[Split, ...] | None
     if until is not None:
         one_moment = is_one_moment(frames)
-        splits = tuple(contact_folds(frames.contact, frames.label)) if one_moment else splits_in_time(outcome, frames)
+        splits = (
+            tuple(contact_folds(frames.contact, frames.label)) if one_moment else splits_in_time(outcome, frames, pasts)
+        )
     else:
         splits = _flat_splits(frames, order)
     if splits is None:
@@ -137,15 +143,26 @@ def require_enough(outcome: Outcome, frames: Frames, pasts: Pasts) -> None:
     counts = contact_counts(frames)
     if counts["with_outcome"] < LEAST_POSITIVE or counts["without_outcome"] < LEAST_NEGATIVE:
         unknown = mistyped(outcome, attributes=pasts.attributes, types=pasts.types)
+        lasted = _days_of(pasts)
+        if unknown:
+            way = "Define it anew under the right name, or import what it needs."
+        elif not len(frames) and not outcome.attribute and 0 < lasted < 2 * outcome.horizon_days:
+            way = f"The data lasts {lasted} days, so that no horizon of {outcome.horizon_days} days is over. "
+            way += _way_out(outcome, lasted)
+        else:
+            way = "Import more contacts and events, or define the outcome more widely."
         raise InsufficientData(
             f"Outcome {outcome.name}: {unknown}{' ' if unknown else ''}"
             f"{counts['with_outcome']} contacts reached it and {counts['without_outcome']} did "
-            f"not; {LEAST_POSITIVE} and {LEAST_NEGATIVE} are needed. Import more contacts and events, or define the "
-            "outcome more widely.",
+            f"not; {LEAST_POSITIVE} and {LEAST_NEGATIVE} are needed. {way}",
             **counts,
             needed_with_outcome=LEAST_POSITIVE,
             needed_without_outcome=LEAST_NEGATIVE,
         )
+
+
+def _days_of(pasts: Pasts) -> int:
+    return int((pasts.at.max() - pasts.at.min()) // DAY) if len(pasts.at) else 0
 
 
 def order_notes(stuff: Material) -> list[str]:
@@ -170,19 +187,33 @@ def contact_counts(frames: Frames) -> dict[str, int]:
     }
 
 
-def splits_in_time(outcome: Outcome, frames: Frames) -> tuple[Split, ...]:
+def splits_in_time(outcome: Outcome, frames: Frames, pasts: Pasts) -> tuple[Split, ...]:
     """Cut time into blocks that have something to learn from, of both kinds."""
     splits = forward_chain(frames.cutoff, horizon=outcome.horizon_days * DAY)
     usable = tuple(split for split in splits if 0 < frames.label[split.train].sum() < len(split.train))
     if not usable:
         days = int((frames.cutoff.max() - frames.cutoff.min()) // DAY)
         raise InsufficientData(
-            f"Outcome {outcome.name}: closed frames span {days} days; with a horizon of {outcome.horizon_days} days "
-            "that leaves nothing to be judged on. Wait for more data, or choose a shorter horizon.",
+            f"Outcome {outcome.name}: the cases that are over span {days} days; with a horizon of "
+            f"{outcome.horizon_days} days that leaves nothing to be judged on. {_way_out(outcome, _days_of(pasts))}",
             span_days=days,
             horizon_days=outcome.horizon_days,
         )
     return usable
+
+
+def _way_out(outcome: Outcome, lasted: int) -> str:
+    """Say what would help where the data is too short to be judged over time: never what cannot."""
+    wait = "Import a longer past, or wait for more data"
+    shorter = min(lasted // HORIZONS_NEEDED, outcome.horizon_days - 1)
+    if shorter >= SHORTEST_HORIZON_DAYS:
+        option = "--for" if outcome.silence else "--within"
+        return f"{wait}; or ask about a horizon that {lasted} days can judge: {option} {shorter}d or less."
+    return (
+        f"{wait}. If there is no more, as after one campaign or in one export, say in a column of the contacts who "
+        f"reached it, and define it so: foretell outcomes set {outcome.name} --capability {outcome.capability} "
+        "--attribute COLUMN."
+    )
 
 
 def _flat_splits(frames: Frames, order: Order | None) -> tuple[Split, ...] | None:

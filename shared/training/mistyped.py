@@ -25,6 +25,12 @@ def mistyped(outcome: Outcome, *, attributes: Collection[str], types: Collection
         what, wanted, known = "an attribute", (outcome.attribute,), attributes
     else:
         what, wanted, known = "an event of type", outcome.event_types or outcome.silence, types
+    moments = [one.event_type for one in outcome.at]
+    found = [_unknown(what, wanted, known), *(_unknown("an event of type", (name,), types) for name in moments)]
+    return " ".join(dict.fromkeys(one for one in found if one))
+
+
+def _unknown(what: str, wanted: tuple[str, ...], known: Collection[str]) -> str:
     if not wanted or set(wanted) & set(known):
         return ""
     by_key = {same_name_key(name): name for name in sorted(known)}

@@ -234,13 +234,13 @@ def _notes(problem: Problem, competed_on: Problem, positives: int) -> list[str]:
     notes = []
     if problem.chained:
         notes.append(
-            f"Figures come from {len(problem.splits)} blocks of time, each judged by what was known when it began; "
-            "what is served was then fitted on all closed frames."
+            f"It was judged on {len(problem.splits)} stretches of time, each by what was known when it began; what "
+            "answers now has learned from all of them."
         )
     elif not problem.horizon:
         notes.append(
-            "Flat data without times: figures come from stratified folds, so seasons and drift are not tested. If a "
-            "column says when each row came, name it with --order-by."
+            "Flat data without times: it was judged on contacts kept aside at random, so that nobody knows whether it "
+            "holds in another season. If a column says when each row came, name it with --order-by."
         )
     if competed_on.chosen_by_folds:
         notes.append(CHOSEN_BY_FOLDS)

@@ -9,7 +9,7 @@ from services.churn.model.churn import ChurnModel, cumulative_hazard
 from services.churn.model.periods import Matrix
 from services.churn.model.value import value_rates
 from shared.contracts.prediction import Band, Source, Status
-from shared.features import UNDERSTOOD, InputQuality, ReasonPart, matrix, truncated
+from shared.features import UNDERSTOOD, Expected, InputQuality, ReasonPart, matrix, truncated, usual_values
 from shared.timeline import Pasts
 from shared.timeline.risk import recently_active
 
@@ -161,7 +161,9 @@ def _explained(
     # What stands in for a missing value is no reason: its share goes to the base.
     mean[:, :p][np.isnan(values) & ~np.isnan(model.filled(values))] = 0.0
     base = total - mean[:, :p].sum(axis=1)
-    return _Explained(total.tolist(), base.tolist(), model.things.reasons(values, mean, most, of_leaving=True))
+    return _Explained(
+        total.tolist(), base.tolist(), model.things.reasons(values, mean, most, expected=_expected(model))
+    )
 
 
 def _not_eligible(model: ChurnModel, answer: Scored) -> Scored:
@@ -173,6 +175,10 @@ def _not_eligible(model: ChurnModel, answer: Scored) -> Scored:
         else f"No {named} in the last {days} days; only contacts active so lately are asked about."
     )
     return answer._replace(status="not_eligible", detail=detail)
+
+
+def _expected(model: ChurnModel) -> Expected:
+    return Expected("staying", usual_values(model.reference.edges, model.reference.shares))
 
 
 class _Explained(NamedTuple):

@@ -229,7 +229,8 @@ def _notes(stuff: ChurnMaterial, rows: HazardRows) -> list[str]:
             f"The data follows 40 contacts or more for {rows.periods.last_day:g} days; nothing is answered beyond."
         )
     if rows.thinned_from > len(rows.waits):
-        notes.append(f"{len(rows.waits):,} of {rows.thinned_from:,} frames were drawn at random to learn from.")
+        drawn = f"{len(rows.waits):,} of {rows.thinned_from:,} cases (a contact at a date)"
+        notes.append(f"{drawn} were drawn at random to learn from.")
     if stuff.wanted.begun_by:
         notes.append(f"A contact is at risk from {' or '.join(stuff.wanted.begun_by)} on, again after a return.")
     return notes

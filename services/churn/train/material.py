@@ -58,15 +58,25 @@ def churn_material(outcome: Outcome, pasts: Pasts, *, now: Microseconds, order_b
     frames = every.frames(outcome.horizon_days * DAY, contractual=wanted.contractual)
     if outcome.is_automatic:
         raise InsufficientData(
-            f"Outcome {outcome.name}: the account has no event that could tell who stays. Import events first.",
+            f"Outcome {outcome.name}: the account has no event that could tell who stays. {_needed(outcome, pasts)}",
             with_outcome=0,
             without_outcome=0,
         )
     require_enough(outcome, frames, pasts)
-    splits = splits_in_time(outcome, frames)
+    splits = splits_in_time(outcome, frames, pasts)
     reached_by = wanted.waited_for if wanted.contractual else ()
     closed = Material(outcome, pasts, frames, splits, until, reached_by, len(frames))
     return ChurnMaterial(closed, wanted, every)
+
+
+def _needed(outcome: Outcome, pasts: Pasts) -> str:
+    """Say what to import, and why the events that there are do not count."""
+    if not len(pasts.at):
+        return "Import events first."
+    return (
+        f"Import orders, clicks or visits: {', '.join(sorted(type_counts(pasts)))} may be done by machines, or by the "
+        f"sender. Or name a type: foretell outcomes set {outcome.name} --capability churn --silence TYPE."
+    )
 
 
 def type_counts(pasts: Pasts) -> dict[str, tuple[int, int]]:

@@ -1,7 +1,7 @@
 """From pasts to a version with its evidence: no store, no registry."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -58,6 +58,8 @@ class Fit:
     described: tuple[Profile, ...]
     described_inside: tuple[tuple[Profile, ...], ...]
     """One tuple a segment; empty where there are no groups inside."""
+    renamed: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Id of a kept segment → its name before, which is no longer true, and its name now."""
 
     @property
     def served(self) -> Candidate | None:
@@ -111,6 +113,7 @@ def fitted(
     described = profiles(today.feature_set, today.transform, today.values, found.labels, k=len(found.grouping))
     inner = [None] * len(described) if served is None else _inner(today, found, wanted.seed)
     inside = [_inner_profiles(today, found.labels == at, one) for at, one in enumerate(inner)]
+    called = _names(today, described, kept, wanted, served)
     model = SegmentationModel(
         kind=RULES if served is None else FOUND,
         grade=grade_of(served),
@@ -118,10 +121,12 @@ def fitted(
         feature_set=today.feature_set,
         transform=today.transform,
         grouping=found.grouping,
-        segments=_segments(kept, _names(today, described, kept, wanted, served), inner, inside),
+        segments=_segments(kept, called, inner, inside),
         next_number=kept.next_number,
     )
-    return Fit(model, today, found.labels, candidates, before, kept.matching, tuple(described), tuple(inside))
+    renamed = {f"s{kept.numbers[at]}": (name, called[at]) for at, name in kept.names.items() if name != called[at]}
+    profiled = tuple(described), tuple(inside)
+    return Fit(model, today, found.labels, candidates, before, kept.matching, *profiled, renamed)
 
 
 def _served(candidates: Sequence[Candidate]) -> Candidate | None:

@@ -11,36 +11,24 @@ import numpy as np
 
 from services.segmentation.features import FREQUENCY, LEADING, MONEY, RECENCY
 from services.segmentation.train.profiles import Profile, Trait
-from services.segmentation.train.standing import CLEAR, LATELY_DAYS, LEAST_REGULAR, Standing, standings, typical
-from shared.features.phrases import attribute_name, event_name, event_names
+from services.segmentation.train.standing import (
+    CLEAR,
+    LATELY_DAYS,
+    LEAST_REGULAR,
+    LONG_DAYS,
+    MOST_OCCASIONAL,
+    Standing,
+    standings,
+    typical,
+)
+from services.segmentation.train.truth import still_true
+from services.segmentation.train.wording import comparison, manner, people
+from shared.features.names_in_words import event_name
 from shared.ties import least, rounded
 
-LONG_DAYS = 365.0
 MOST_MANNERS = 2
 RHYTHM_SHARE = 0.7
 """How far counts of one event follow those of another in a group, before it is worth a word."""
-_WHO = {
-    "order_placed": "buyers",
-    "deal_won": "buyers",
-    "subscription_renewed": "subscribers",
-    "subscription_started": "subscribers",
-    "page_viewed": "visitors",
-    "product_used": "users",
-    "email_opened": "readers",
-    "email_clicked": "clickers",
-    "coupon_redeemed": "coupon users",
-    "form_submitted": "askers",
-    "webinar_attended": "webinar guests",
-}
-_MANY_FEW: dict[str, tuple[str, str]] = {
-    "weekend_share": ("mostly at weekends", "on weekdays"),
-    "morning_share": ("in the morning", "seldom in the morning"),
-    "evening_share": ("in the evening", "seldom in the evening"),
-    "coupon_redeemed_365d": ("use coupons", "rarely use coupons"),
-    "order_refunded_365d": ("often return", "rarely return"),
-    "email_opened": ("often open e-mail", "rarely open e-mail"),
-    "email_clicked": ("often click e-mail", "rarely click e-mail"),
-}
 
 
 def names(
@@ -55,17 +43,16 @@ def names(
     Args:
         described: the groups.
         leading: the event type that recency and frequency are about.
-        taken: names that groups have already, by position; they stay.
+        taken: names that groups have already, by position; those that are still true stay.
         avoided: names that the account gave to others.
 
     Returns:
         One a group, in order, all different.
     """
-    kept = dict(taken or {})
-    parts = [
-        [*_parts(profile, standing, leading)] for profile, standing in zip(described, standings(described), strict=True)
-    ]
+    levels = standings(described)
+    parts = [[*_parts(profile, standing, leading)] for profile, standing in zip(described, levels, strict=True)]
     short = [_joined(listed[: 2 + MOST_MANNERS]) for listed in parts]
+    kept = still_true(taken or {}, short, described, levels, leading=leading)
     for _ in range(len(described)):
         chosen = [kept.get(at, name) for at, name in enumerate(short)]
         clashes = [name for name, count in Counter(chosen).items() if count > 1]
@@ -98,7 +85,7 @@ def inner_names(described: Sequence[Profile]) -> list[str]:
     told = [max(1, sum(abs(trait.difference) >= CLEAR for trait in listed[:MOST_MANNERS])) for listed in manners]
     for _ in range(max(map(len, manners))):
         chosen = [
-            _joined([_comparison(trait, trait.difference > 0) for trait in listed[:count]])
+            _joined([comparison(trait, more=trait.difference > 0) for trait in listed[:count]])
             for listed, count in zip(manners, told, strict=True)
         ]
         counts = Counter(chosen)
@@ -119,11 +106,6 @@ def _parts(profile: Profile, standing: Standing, leading: str | None) -> Iterato
     yield from _manners(profile)
 
 
-def people(leading: str | None) -> str:
-    """Name the people who do things of a type."""
-    return _WHO.get(leading or "", "contacts")
-
-
 def _rhythm(profile: Profile, standing: Standing, leading: str | None) -> str:
     """Say how often and how lately; whoever was not seen for longer than usual is never called regular."""
     who = people(leading)
@@ -136,7 +118,9 @@ def _rhythm(profile: Profile, standing: Standing, leading: str | None) -> str:
         return f"occasional {who}" if ago <= 0 and last_days(profile) <= LATELY_DAYS[1] else f"fading {who}"
     if standing.often > 0:
         return f"{'very ' if standing.often > 1 else ''}frequent {who}"
-    if typical(profile, FREQUENCY) >= LEAST_REGULAR and (often >= 0 or (ago <= -CLEAR / 2 and often > -CLEAR)):
+    count = typical(profile, FREQUENCY)
+    in_rhythm = often >= 0 or (ago <= -CLEAR / 2 and often > -CLEAR) or count >= MOST_OCCASIONAL
+    if count >= LEAST_REGULAR and in_rhythm:
         return f"regular {who}"
     return f"recent occasional {who}" if ago <= -CLEAR / 2 else f"occasional {who}"
 
@@ -163,7 +147,7 @@ def _manners(profile: Profile) -> Iterator[str]:
         beyond = float(rounded(trait.difference - RHYTHM_SHARE * rhythm))
         told = trait.feature.thing not in usual and beyond * trait.difference > 0 and abs(beyond) >= CLEAR
         if told and _seen_in_the_median(trait):
-            yield _manner(trait, beyond > 0)
+            yield manner(trait, more=beyond > 0)
 
 
 def _seen_in_the_median(trait: Trait) -> bool:
@@ -171,30 +155,6 @@ def _seen_in_the_median(trait: Trait) -> bool:
     if trait.feature.is_categorical or np.isnan(trait.typical) or np.isnan(trait.overall):
         return True
     return (trait.typical - trait.overall) * trait.difference > 0
-
-
-def _manner(trait: Trait, more: bool) -> str:
-    feature = trait.feature
-    listed = _MANY_FEW.get(feature.name) or _MANY_FEW.get(feature.type or "" if feature.kind == "rate" else "")
-    if listed is not None:
-        return listed[0] if more else listed[1]
-    if feature.kind == "distinct":
-        return f"{'many' if more else 'few'} kinds of {feature.other or 'item'}s"
-    if feature.attribute is not None:
-        return _attribute(trait, more)
-    return f"{'many' if more else 'few'} {event_names(feature.type)}"
-
-
-def _attribute(trait: Trait, more: bool) -> str:
-    name = attribute_name(trait.feature.attribute or "")
-    name = name if name[1:2].isupper() else name[:1].lower() + name[1:]
-    if trait.feature.is_categorical:
-        code = int(trait.typical)
-        shown = trait.feature.categories[code] if code < len(trait.feature.categories) else "other"
-        return f"{name} {'mostly' if more else 'seldom'} {shown}"
-    if trait.feature.kind == "boolean":
-        return name if more else f"not {name}"
-    return f"{'high' if more else 'low'} {name}"
 
 
 def _tell_apart(short: list[str], same: Sequence[int], described: Sequence[Profile]) -> None:
@@ -210,7 +170,7 @@ def _tell_apart(short: list[str], same: Sequence[int], described: Sequence[Profi
     middle = sum(described[at].difference(thing) for at in same) / len(same)
     for at in ordered:
         trait = next(trait for trait in described[at].telling if trait.feature.thing == thing)
-        short[at] = f"{short[at]}, {_comparison(trait, described[at].difference(thing) > middle)}"
+        short[at] = f"{short[at]}, {comparison(trait, more=described[at].difference(thing) > middle)}"
 
 
 def _agrees(same: Sequence[Profile], thing: str) -> bool:
@@ -221,16 +181,3 @@ def _agrees(same: Sequence[Profile], thing: str) -> bool:
     above = [typical(profile, thing) for profile in same if profile.difference(thing) > middle]
     below = [typical(profile, thing) for profile in same if not profile.difference(thing) > middle]
     return bool(above) and min(above) > max(below)
-
-
-def _comparison(trait: Trait, more: bool) -> str:
-    thing = trait.feature.thing
-    if thing == RECENCY:
-        return "longer ago" if more else "more lately"
-    if thing == FREQUENCY:
-        return "more often" if more else "less often"
-    if thing == MONEY:
-        return "higher spend" if more else "lower spend"
-    if thing == "size":
-        return "larger orders" if more else "smaller orders"
-    return _manner(trait, more)

@@ -30,8 +30,11 @@ class Trait:
 
     @property
     def text(self) -> str:
-        """Say what is typical, in the feature's own phrase."""
-        return phrase(self.feature, self.typical)
+        """Say what is typical, in the feature's own phrase; of a category, which one is had more often."""
+        told = phrase(self.feature, self.typical)
+        if not self.feature.is_categorical or not self.difference:
+            return told
+        return f"{told} {'more' if self.difference > 0 else 'less'} often than elsewhere"
 
     def to_json(self) -> dict[str, Any]:
         """Write as plain values."""

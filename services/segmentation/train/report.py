@@ -84,7 +84,7 @@ def report(fit: Fit, old_ids: Sequence[str] = ()) -> Report:
             _segment(segment, profile, inside)
             for segment, profile, inside in zip(model.segments, fit.described, fit.described_inside, strict=True)
         ],
-        matching=None if fit.matching is None else told(fit.matching, list(old_ids), ids),
+        matching=None if fit.matching is None else {**told(fit.matching, list(old_ids), ids), "renamed": _renamed(fit)},
         left_out=fit.today.declared.left_out,
         notes=_notes(fit, old_ids),
     )
@@ -130,10 +130,20 @@ def _notes(fit: Fit, old_ids: Sequence[str]) -> list[str]:
         notes.append("There is no next period to judge by yet: subsamples alone chose the number of segments.")
     else:
         notes.append(
-            f"The share explained is that of the {fit.before.days} days after {_data(fit)['judged_at']}, by segments "
-            "found from what was known then, beside a recency-frequency-money score cut into as many groups."
+            f"How much they tell was measured on the {fit.before.days} days after {_data(fit)['judged_at']}: by "
+            "segments found from what was known until then, against a plain score of how lately, how often and for "
+            "how much, cut into as many groups."
         )
     if fit.matching is not None and old_ids:
         kept = len(fit.matching.kept)
-        notes.append(f"{kept} of {len(old_ids)} segments of the version before keep their id and name.")
+        notes.append(f"{kept} of {len(old_ids)} segments of the version before are still there and keep their id.")
+        notes += [
+            f"{id_} was called '{one['was']}', which is no longer true of its members: it is '{one['is']}' now."
+            for id_, one in _renamed(fit).items()
+        ]
     return notes
+
+
+def _renamed(fit: Fit) -> dict[str, dict[str, str]]:
+    """Write which kept segments have another name, by id."""
+    return {id_: {"was": before, "is": now} for id_, (before, now) in fit.renamed.items()}

@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 from services.segmentation.features import FREQUENCY, MONEY, RECENCY
 from services.segmentation.model import Grouping, Transform
 from services.segmentation.train.finding import Found
-from services.segmentation.train.naming import last_days, people
+from services.segmentation.train.naming import last_days
 from services.segmentation.train.profiles import Profile
+from services.segmentation.train.standing import LATELY_DAYS
+from services.segmentation.train.wording import people
 from shared.features import FeatureSet
-from shared.features.phrases import event_name
+from shared.features.names_in_words import event_name
 
 Matrix = NDArray[np.float64]
 
@@ -22,6 +24,8 @@ SCHEME: tuple[tuple[str, float, float], ...] = (
     ("Lapsed {who}", 1.0, -1.0),
 )
 """Name, place in recency (higher is longer ago), and place in frequency and money, in standard deviations."""
+STILL_HERE = {"Good {who}, fading": "Good {who}, less recent", "Lapsed {who}": "Less recent {who}, less often"}
+"""What a group is called whose typical member was seen within 30 days: a rule compares, it does not know who left."""
 
 
 def scheme(feature_set: FeatureSet, transform: Transform, places: Matrix) -> Found:
@@ -53,6 +57,6 @@ def rule_names(described: Sequence[Profile], leading: str | None) -> list[str]:
     """
     who, never = people(leading), f"No {event_name(leading)} yet"
     return [
-        never if np.isnan(last_days(profile)) else name.format(who=who)
-        for (name, _, _), profile in zip(SCHEME, described, strict=True)
+        never if np.isnan(last) else (STILL_HERE.get(name, name) if last <= LATELY_DAYS[0] else name).format(who=who)
+        for (name, _, _), last in zip(SCHEME, map(last_days, described), strict=True)
     ]

@@ -13,12 +13,18 @@ CLEAR = 0.5
 STRONG = 1.5
 """The same for a stronger word."""
 YEAR_DAYS = 365.0
+LONG_DAYS = 365.0
+"""Since the last event, from which somebody lapsed is long lost."""
 LATELY_DAYS = (30.0, 180.0)
 """Who was seen so lately may be called regular, the second only with a rhythm as slow."""
 GAPS = 1.5
 """Usual gaps between events after which somebody is not regular any more."""
 LEAST_REGULAR = 2.0
 """Events a year without which there is no rhythm."""
+MOST_OCCASIONAL = 12.0
+"""Events a year from which nobody is called occasional, however often others come."""
+LEAST_FREQUENT = (6.0, 9.0)
+"""Events a year below which nobody is called frequent, and very frequent."""
 TWICE = 2.0
 """How many times the smallest median called high a median is called top."""
 
@@ -56,7 +62,11 @@ def standings(described: Sequence[Profile]) -> list[Standing]:
     lost = [last >= min(apart, default=np.inf) for last in ago]
     lately = [not gone and _lately(last, often) for gone, last, often in zip(lost, ago, count, strict=True)]
     active = [at for at, seen in enumerate(lately) if seen]
-    often = dict(zip(active, _levels([described[at] for at in active], FREQUENCY), strict=True))
+    levels = _levels([described[at] for at in active], FREQUENCY)
+    often = {
+        at: min(level, sum(count[at] >= least for least in LEAST_FREQUENT))
+        for at, level in zip(active, levels, strict=True)
+    }
     spend, size = _levels(described, MONEY), _levels(described, "size")
     return [Standing(lost[at], lately[at], often.get(at, -1), spend[at], size[at]) for at in range(len(described))]
 

@@ -106,7 +106,8 @@ def of_activity(stuff: Material, shares: Shares) -> Report:
         notes=[
             "Sends are not known, or too few carry a message id and were answered: what is learned is when contacts "
             "are active. That is a share of the week, not a chance, and it may follow past sending times.",
-            "Log loss of the slot, 0 to 167, of each later act, in nats; what is served was then fitted on all acts.",
+            "It was judged by the hours of the week at which contacts were active later; what answers now has learned "
+            "from all of them.",
         ],
     )
 
@@ -166,10 +167,10 @@ def _notes_of_answers(learned: Learned, positives: int) -> list[str]:
     timing, found = learned.timing, learned.judged
     hierarchy, trees = (float(loss_of(found, margins).mean()) for margins in (found.hierarchy, found.trees))
     notes = [
-        f"Trees on top of the hierarchy {'serve' if found.trees_serve else 'do not serve'}: log loss {trees:.4f} "
-        f"against {hierarchy:.4f} of the hierarchy alone, on the two judged blocks of time.",
-        "Each block was judged by what was known when it began, each contact by what lay before the send; what is "
-        "served was then fitted on all sends.",
+        f"Trees on top of averages (everybody, people alike, the contact) {'serve' if found.trees_serve else 'do not'}"
+        f"{'' if found.trees_serve else ' serve'}: log loss {trees:.4f}, averages alone {hierarchy:.4f}.",
+        "It was judged on two stretches of time, each by what was known when it began; what answers now has learned "
+        "from all sends.",
     ]
     if not timing.varied:
         notes.append(

@@ -160,6 +160,30 @@ def test_a_preview_counts_who_left_and_who_stayed_before_training(foretell) -> N
     ]
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--silence", "order_place"), "No contact has an event of type 'order_place'; near: 'order_placed'."),
+        (("--attribute", "gonne"), "No contact has an attribute 'gonne'; near: 'gone'."),
+    ],
+)
+def test_a_mistyped_name_is_told_when_it_is_defined_and_when_it_is_counted(
+    foretell, words: tuple[str, ...], said: str
+) -> None:
+    shop()
+
+    defined = foretell("outcomes", "set", "lapsed", *CHURN, *words)
+    counted = foretell("outcomes", "preview", "lapsed", *CHURN)
+
+    assert (defined.exit_code, counted.exit_code) == (0, 3)
+    assert said in defined.stderr
+    assert said in counted.stderr
+
+
+def test_a_name_is_not_called_mistyped_before_there_is_any_data(foretell) -> None:
+    assert foretell("outcomes", "set", "lapsed", *CHURN, "--silence", "order_placed").stderr == ""
+
+
 def test_a_preview_of_flat_churn_counts_the_column(foretell) -> None:
     shop()
     foretell("outcomes", "set", "gone", *CHURN, "--attribute", "gone")

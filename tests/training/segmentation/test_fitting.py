@@ -1,10 +1,11 @@
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 
+from services.segmentation.model import SegmentationModel
 from services.segmentation.train.card import card
 from services.segmentation.train.fitting import Fit, Wanted, fitted, grade_of
 from services.segmentation.train.plots import plots
@@ -73,18 +74,35 @@ def test_more_segments_than_before_get_numbers_that_were_never_used(shop: Any, f
     assert more.model.next_number > max(int(one[1:]) for one in ids(more))
 
 
-def test_a_kept_segment_keeps_its_name(shop: Any, fit: Fit) -> None:
-    called = dataclasses.replace(
-        fit.model,
-        segments=tuple(
-            dataclasses.replace(segment, named=segment.named._replace(name=f"Name {segment.named.id}"))
-            for segment in fit.model.segments
-        ),
+def named(fit: Fit, names: Sequence[str]) -> SegmentationModel:
+    pairs = zip(fit.model.segments, names, strict=True)
+    segments = tuple(dataclasses.replace(one, named=one.named._replace(name=name)) for one, name in pairs)
+    return dataclasses.replace(fit.model, segments=segments)
+
+
+def test_a_kept_segment_keeps_its_name_while_it_is_true(shop: Any, fit: Fit) -> None:
+    called = ["Lapsed buyers", "Regular buyers", "Frequent buyers"]
+    wanted = Wanted(segments=3, seed=5)
+
+    again = fitted(shop.pasts, until=shop.until, now=shop.until, wanted=wanted, previous=named(fit, called))
+
+    assert {segment.named.name for segment in again.model.segments} == {*called}
+    assert not again.renamed
+
+
+def test_a_kept_segment_whose_name_is_no_longer_true_is_renamed_and_that_is_said(shop: Any, fit: Fit) -> None:
+    called = ["Very frequent buyers", *NAMES[1:]]
+
+    again = fitted(shop.pasts, until=shop.until, now=shop.until, wanted=Wanted(segments=3), previous=named(fit, called))
+
+    told = report(again, ids(fit))
+    assert sorted(ids(again)) == sorted(ids(fit))
+    assert told.matching is not None
+    assert told.matching["renamed"] == {"s1": {"was": "Very frequent buyers", "is": NAMES[0]}}
+    assert (
+        f"s1 was called 'Very frequent buyers', which is no longer true of its members: it is '{NAMES[0]}' now."
+        in told.notes
     )
-
-    again = fitted(shop.pasts, until=shop.until, now=shop.until, wanted=Wanted(segments=3, seed=5), previous=called)
-
-    assert {segment.named.name for segment in again.model.segments} == {"Name s1", "Name s2", "Name s3"}
 
 
 def test_few_contacts_are_grouped_by_a_rule_that_says_so(simulated_shop: Callable[..., Any]) -> None:
@@ -97,7 +115,7 @@ def test_few_contacts_are_grouped_by_a_rule_that_says_so(simulated_shop: Callabl
     assert [segment.named.name for segment in fit.model.segments] == [
         "Best buyers",
         "Recent buyers, not often",
-        "Good buyers, fading",
+        "Good buyers, less recent",
         "Lapsed buyers",
     ]
     of_kind = {kind: set() for kind in small.kinds}  # type: ignore[var-annotated]

@@ -52,7 +52,7 @@ def test_the_report_says_which_model_serves_and_by_how_much(fit: Fit) -> None:
     report = fit.report.to_json()
 
     assert report["kind"] in {"hierarchy", "lightgbm"}
-    assert any("log loss" in note and "hierarchy alone" in note for note in report["notes"])
+    assert any("log loss" in note and "averages alone" in note for note in report["notes"])
     assert isinstance(fit.report.figures["gain_from_timing"], Interval)
     assert sum(bool(one["served"]) for one in report["candidates"]) == 1
 

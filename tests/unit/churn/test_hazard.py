@@ -158,7 +158,7 @@ def test_where_no_block_can_be_judged_it_is_told_in_days(laid_out: Any, shoppers
     few = rows.waits.cutoff <= rows.waits.cutoff.min() + 25 * DAY
     waits = rows.waits.take(few)
 
-    with pytest.raises(InsufficientData, match="Wait for more data, or choose a shorter horizon") as refused:
+    with pytest.raises(InsufficientData, match="wait for more data; or ask about a shorter horizon") as refused:
         hazard_rows(stuff, features, waits, rows.values[few])
 
     assert refused.value.members == {"span_days": 20, "horizon_days": 30}

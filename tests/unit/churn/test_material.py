@@ -110,7 +110,7 @@ def test_an_empty_account_is_refused_in_counts(outcome: Outcome) -> None:
 def test_an_account_that_only_sends_mails_has_nothing_to_be_silent_with(account: Any) -> None:
     pasts = account(*(("a", "email_sent", day, None) for day in range(300)))
 
-    with pytest.raises(InsufficientData, match=r"no event that could tell who stays\. Import events first"):
+    with pytest.raises(InsufficientData, match=r"who stays\. Import orders, clicks or visits: email_sent may be"):
         churn_material(AUTOMATIC, pasts, now=10**16)
 
 
@@ -132,8 +132,29 @@ def test_a_type_that_never_came_is_refused_in_counts(subscribers: Any) -> None:
         churn_material(never, world.pasts, now=world.until)
 
 
-def test_too_short_a_time_is_told_in_days(shoppers: Any) -> None:
+def test_too_short_a_time_is_told_in_days_with_a_horizon_that_it_can_judge(shoppers: Any) -> None:
     world = shoppers(400, 75)
 
-    with pytest.raises(InsufficientData, match="with a horizon of 30 days that leaves nothing to be judged on"):
+    with pytest.raises(InsufficientData, match=r"with a horizon of 30 days that leaves nothing.*--for 18d or less"):
         churn_material(LAPSED, world.pasts, now=world.until)
+
+    shorter = churn_material(LAPSED.model_copy(update={"horizon_days": 18}), world.pasts, now=world.until)
+    assert shorter.closed.splits
+
+
+@pytest.mark.parametrize(
+    ("lasts", "advice"),
+    [
+        (31.0, "--for 7d or less"),
+        (27.0, "foretell outcomes set lapsed --capability churn --attribute COLUMN"),
+    ],
+)
+def test_one_campaign_is_told_what_can_help(account: Any, lasts: float, advice: str) -> None:
+    bought = [(f"c{number}", "order_placed", 0.0, None) for number in range(100)]
+    again = [(f"c{number}", "order_placed", 20.0, None) for number in range(50)]
+    pasts = account(*bought, *again, ("c0", "order_placed", lasts, None))
+
+    with pytest.raises(InsufficientData, match=f"The data lasts {lasts:.0f} days, so that no horizon") as refused:
+        churn_material(LAPSED, pasts, now=10**16)
+
+    assert advice in refused.value.detail

@@ -7,6 +7,7 @@ from foretell.reporting import report_lines
 @dataclass(frozen=True)
 class FakeReport:
     leaks: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
     slope: dict[str, float] = field(default_factory=lambda: {"value": 1.0, "low": 0.9, "high": 1.1})
 
     def to_json(self) -> dict[str, Any]:
@@ -31,6 +32,7 @@ class FakeReport:
                 {"name": "age", "reason": "not dated", "remedy": "--static age,size"},
                 {"name": "size", "reason": "not dated", "remedy": "--static age,size"},
                 {"name": "name", "reason": "personal", "remedy": None},
+                *({"name": name, "reason": "tells the date", "remedy": None} for name in self.left),
             ],
             "notes": ["Figures come from 5 blocks."],
         }
@@ -47,13 +49,13 @@ class FakePublished:
 def test_the_first_page_says_in_words_what_was_found_whether_to_trust_it_and_what_to_do() -> None:
     lines = report_lines(FakePublished(), "acme.scoring.customer")
 
-    assert lines[0] == "acme.scoring.customer version 3: grade B, served by trees of 7 leaves"
+    assert lines[0] == "acme.scoring.customer version 3: grade B"
     assert "  8,124 contacts were looked at; 902 of them had the outcome." in lines
     assert "  Of the tenth with the highest score, 41 in 100 reach the outcome, against 11 on average." in lines
-    assert "  It looks most at: email_clicked_30d, country." in lines
+    assert "  It looks most at: email clicks in the last 30 days; Country." in lines
     assert "  Grade B: clearly better than the best plain rule." in lines
     assert "  Of two contacts, one with and one without the outcome, it puts the right one first in 84 of 100." in lines
-    assert "  The chances are as exact as could be measured: of contacts with 20 %, about 20 in 100 reach it." in lines
+    assert "  The chances are as exact as could be measured: of those with 20 %, about 20 in 100 come true." in lines
     assert "  age, size: not dated (--static age,size)" in lines
     assert "  name: personal" in lines
     assert "  Promoted: first version." in lines
@@ -64,13 +66,43 @@ def test_a_suspect_is_asked_about_with_both_commands_and_both_figures() -> None:
     lines = report_lines(FakePublished(), "acme.scoring.customer")
 
     at = lines.index("To be answered by you")
-    assert lines[at + 1].startswith("  Is Lead: Tags known before the outcome? Lead: Tags: its value alone predicts")
+    assert lines[at + 1] == (
+        "  Is Lead: Tags known before the outcome? "
+        "Its value alone puts the right one of two contacts first in 97 of 100."
+    )
     assert lines[at + 2] == (
         "    It was left out. Yes: train again with --allow 'Lead: Tags'. No: --forbid 'Lead: Tags'."
     )
     assert lines[at + 3] == (
-        "  Ranking (AUC; 0.5 is chance, 1 is perfect): 0.84 without, 0.95 with what is asked about."
+        "  Of two contacts the right one comes first in 84 of 100 without what is asked about, in 95 with it."
     )
+
+
+def test_a_risk_is_reported_as_leaving() -> None:
+    lines = report_lines(FakePublished(), "acme.churn.churn")
+
+    assert "  8,124 contacts were looked at; 902 of them left, or fell silent so long, at least once." in lines
+    assert "  Of the tenth with the highest score, 41 in 100 leave, against 11 on average." in lines
+    assert "  Of two contacts, one who leaves and one who stays, it puts the right one first in 84 of 100." in lines
+
+
+def test_send_time_is_not_graded_as_an_order_of_contacts() -> None:
+    lines = report_lines(FakePublished(), "acme.sendtime")
+
+    assert "  Grade B: clearly better than one hour for everybody." in lines
+    assert not any("looks most at" in line for line in lines)
+
+
+def test_many_columns_that_were_left_out_are_counted_and_named_in_the_details() -> None:
+    report = FakeReport(left=(*(f"order_placed_{days}d" for days in (7, 30, 90, 365, 730)), "days_known", "plan"))
+
+    short = report_lines(FakePublished(report=report), "acme.scoring.customer")
+    long = report_lines(FakePublished(report=report), "acme.scoring.customer", details=True)
+
+    (line,) = [line for line in short if "tells the date" in line]
+    assert line.startswith("  orders in the last 7 days, orders in the last 30 days")
+    assert line.endswith("and 2 more: tells the date")
+    assert "days_known         tells the date" in long
 
 
 def test_chances_that_are_not_exact_are_not_to_be_promised() -> None:

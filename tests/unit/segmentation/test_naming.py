@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from services.segmentation.train.naming import description, inner_names, names
 from services.segmentation.train.profiles import Profile, Trait
+from services.segmentation.train.wording import manner
 from shared.features import Feature
 
 ORDER = "order_placed"
@@ -71,7 +72,10 @@ def test_groups_without_any_difference_are_numbered() -> None:
 
 
 def test_a_name_that_a_group_has_stays_and_no_other_takes_it() -> None:
-    same = [profile(0.9, -0.9, spend=-0.9, size=0.2), profile(0.9, -0.9, spend=-0.9, size=-0.2)]
+    same = [
+        profile(0.9, -0.9, spend=-0.9, last=200.0, size=0.2),
+        profile(0.9, -0.9, spend=-0.9, last=200.0, size=-0.2),
+    ]
 
     found = names(same, leading=ORDER, taken={0: "Lapsed buyers"}, avoided=("Sleepers",))
 
@@ -98,7 +102,7 @@ def test_groups_inside_are_named_by_manner_alone_and_differ() -> None:
 
     found = inner_names(inside)
 
-    assert found == ["Mostly at weekends, larger orders", "On weekdays", "Smaller orders"]
+    assert found == ["Mostly at weekends, larger orders", "Less at weekends", "Smaller orders"]
 
 
 def test_the_description_says_share_money_and_what_is_typical() -> None:
@@ -106,7 +110,7 @@ def test_the_description_says_share_money_and_what_is_typical() -> None:
 
     assert told == (
         "25% of contacts, 50% of the money of the last year. "
-        "Typical: Placed 6.7 orders in the last year. 66% of activity at weekends."
+        "Typical: Placed 6.7 orders in the last year. 66% of orders at weekends."
     )
 
 
@@ -116,6 +120,38 @@ def test_the_same_groups_have_the_same_names() -> None:
 
     assert names(groups, leading=ORDER) == names(groups, leading=ORDER)
     assert len(set(names(groups, leading=ORDER))) == 8
+
+
+def test_nobody_is_occasional_who_comes_every_month() -> None:
+    monthly = of_medians(14.0, 17.0, 80.0, 0.1, -0.7, 0.0)
+
+    assert names([monthly], leading=ORDER) == ["Regular buyers"]
+
+
+def test_frequent_is_only_who_does_it_every_other_month() -> None:
+    often = of_medians(20.0, 5.0, 80.0, -0.3, 0.9, 0.0)
+
+    assert names([often], leading=ORDER) == ["Regular buyers"]
+
+
+@pytest.mark.parametrize(
+    ("share", "usual", "apart", "said"),
+    [
+        (0.66, 0.3, 0.9, "mostly at weekends"),
+        (0.4, 0.2, 0.9, "more at weekends"),
+        (0.2, 0.3, -0.9, "less at weekends"),
+        (0.0, 0.3, -0.9, "never at weekends"),
+    ],
+)
+def test_mostly_is_said_only_of_more_than_half(share: float, usual: float, apart: float, said: str) -> None:
+    assert manner(Trait(WEEKEND, share, usual, apart), more=apart > 0) == said
+
+
+def test_a_category_is_not_said_to_be_most_frequent() -> None:
+    country = Trait(Feature("c", "categorical", "", "", attribute="Country", categories=("DE", "FR")), 1.0, 0.0, 0.9)
+
+    assert manner(country, more=True) == "country more often FR"
+    assert country.text == "Country: FR more often than elsewhere"
 
 
 def of_medians(last: float, orders: float, spent: float, ago: float, often: float, spend: float) -> Profile:
@@ -150,6 +186,42 @@ def test_what_most_members_do_not_do_is_no_manner() -> None:
 
 AMOUNT = st.floats(0, 400)
 APART = st.floats(-2, 2)
+KEPT_NAMES = [
+    "Very frequent buyers, top spend",
+    "Frequent buyers, high spend",
+    "Frequent buyers",
+    "Regular buyers",
+    "Regular buyers, high spend",
+    "Occasional buyers, large orders",
+    "Lapsed buyers",
+    "Long-lost buyers",
+    "Fading buyers (2)",
+    "Best buyers",
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "group", "now"),
+    [
+        ("Frequent buyers", (20.0, 8.0, 80.0, -0.3, 0.3, 0.0), "Frequent buyers"),
+        ("Frequent buyers", (20.0, 4.0, 80.0, -0.3, 0.1, 0.0), "Regular buyers"),
+        ("Regular buyers", (249.0, 2.0, 80.0, 0.3, 0.1, 0.0), "Fading buyers"),
+        ("Regular buyers, high spend", (20.0, 4.0, 60.0, -0.3, 0.1, 0.0), "Regular buyers"),
+        ("Lapsed buyers", (20.0, 4.0, 60.0, -0.3, 0.1, 0.0), "Regular buyers"),
+        ("Best buyers", (20.0, 4.0, 60.0, -0.3, 0.1, 0.0), "Regular buyers"),
+    ],
+)
+def test_a_kept_name_stays_as_long_as_it_is_true(name: str, group: tuple[float, ...], now: str) -> None:
+    assert names([of_medians(*group)], leading=ORDER, taken={0: name}) == [now]
+
+
+def test_kept_names_whose_order_is_not_that_of_the_medians_are_given_up() -> None:
+    groups = [of_medians(9.0, 8.0, 90.0, -0.6, 1.2, 0.0), of_medians(9.0, 12.0, 187.0, -0.6, 1.4, 0.0)]
+
+    assert names(groups, leading=ORDER, taken={0: "Frequent buyers, high spend"}) == [
+        "Frequent buyers, less often",
+        "Frequent buyers, more often",
+    ]
 
 
 @given(
@@ -157,10 +229,12 @@ APART = st.floats(-2, 2)
         st.builds(of_medians, AMOUNT, st.integers(0, 30).map(float), AMOUNT, APART, APART, APART),
         min_size=2,
         max_size=8,
-    )
+    ),
+    st.lists(st.sampled_from(KEPT_NAMES), max_size=8, unique=True),
 )
-def test_names_follow_the_order_of_the_medians_they_name(groups: list[Profile]) -> None:
-    told = names(groups, leading=ORDER)
+def test_names_follow_the_order_of_the_medians_they_name_kept_ones_too(groups: list[Profile], drawn: list[str]) -> None:
+    taken = {at: name for at, name in enumerate(drawn) if at < len(groups)}
+    told = names(groups, leading=ORDER, taken=taken)
     last, orders, spent = ([group.traits[at].typical for group in groups] for at in range(3))
 
     high = [at for at, name in enumerate(told) if "high spend" in name or "top spend" in name]

@@ -41,6 +41,15 @@ def test_what_was_asked_within_one_day_is_one_moment() -> None:
             Outcome(name="a", capability="churn", silence=("zzz",)),
             "No contact has an event of type 'zzz', nor one with a similar name.",
         ),
+        (
+            Outcome(
+                name="a",
+                capability="scoring",
+                event_types=("order_placed",),
+                at=({"event_type": "page_viewd", "after_seconds": 3_600},),  # type: ignore[arg-type]
+            ),
+            "No contact has an event of type 'page_viewd'; near: 'page_viewed'.",
+        ),
         (Outcome(name="a", capability="scoring", event_types=("deal_won", "order_placed")), ""),
         (Outcome(name="a", capability="churn"), ""),
     ],
@@ -52,7 +61,7 @@ def test_a_mistyped_name_is_answered_with_near_ones(outcome: Outcome, said: str)
 def test_training_on_a_mistyped_attribute_says_so() -> None:
     outcome = Outcome(name="a", capability="scoring", attribute="Convertd")
 
-    with pytest.raises(InsufficientData, match="No contact has an attribute 'Convertd'"):
+    with pytest.raises(InsufficientData, match=r"No contact has an attribute 'Convertd'.*Define it anew"):
         framed(outcome, build([], {}, ()), now=NOON)
 
 
