@@ -11,7 +11,7 @@ from foretell.doors import training_of
 from foretell.failures import NotPromoted
 from foretell.opening import now_us
 from foretell.reporting import report_lines
-from foretell.showing import progress_bars
+from foretell.showing import answers_of, progress_bars
 from shared.capabilities import capability
 from shared.change_detection.account_messages import data_insufficient
 from shared.errors import InsufficientData
@@ -19,7 +19,7 @@ from shared.training.choices import Choices, Progress
 
 if TYPE_CHECKING:
     from shared.settings import Settings
-    from shared.store import Database
+    from shared.store import AccountStore, Database
     from shared.training.publish import Published
 
 
@@ -49,9 +49,24 @@ def train_outcome(
         NotPromoted: it was to be promoted and did not pass the gate.
     """
     choices = choices or Choices()
+    _remember(database.of(account), capability, outcome, choices)
     run = partial(training_of(capability), database, settings, account, outcome, choices=choices, now=now_us())
     with told_if_insufficient(database, account, capability, outcome):
         learned(f"{account}.{capability}.{outcome}", lambda progress: run(progress=progress), choices, details=details)
+
+
+def _remember(store: "AccountStore", capability: str, name: str, choices: Choices) -> None:
+    """Keep with the outcome which attributes may be learned from, and say so: nobody is to answer twice."""
+    if not choices.allowed and not choices.forbidden:
+        return
+    outcome = store.require_outcome(capability, name)
+    answered = outcome.answered(allowed=choices.allowed, forbidden=choices.forbidden)
+    if answered != outcome:
+        store.put_outcome(answered)
+        typer.echo(
+            f"Remembered for every training of {name}: {answers_of(answered)}. `foretell outcomes set {name}"
+            f"{'' if capability == 'scoring' else f' --capability {capability}'} --ask-again` forgets it."
+        )
 
 
 def train_account(

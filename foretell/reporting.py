@@ -5,9 +5,10 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from foretell.reporting_columns import column_lines, summary
 from foretell.showing import aligned
 from shared.evaluation.bootstrap import Interval
-from shared.evaluation.grade import calibration_holds
+from shared.evaluation.grade import TOO_GOOD_AUC, calibration_holds
 from shared.features.columns_in_words import column_in_words
 from shared.features.names_in_words import upper
 
@@ -77,6 +78,7 @@ def _found(report: Figures, capability: str) -> Iterator[str]:
     if lift is not None and rate is not None:
         top, does = f"{_in_a_hundred(min(lift * rate, 1.0))} in 100", "leave" if leaves else "reach the outcome"
         yield f"Of the tenth with the highest score, {top} {does}, against {_in_a_hundred(rate)} on average."
+    yield from summary(report)
     if report.get("importance") and capability != _SENDING:
         named = dict.fromkeys(column_in_words(one) for one, _ in report["importance"])
         yield f"It looks most at: {'; '.join([*named][:MOST_IMPORTANT])}."
@@ -96,6 +98,9 @@ def _trust(report: Figures, capability: str) -> Iterator[str]:
             _SENDING: "e-mails, one that is answered and one that is not",
         }.get(capability, "contacts, one with and one without the outcome")
         yield f"Of two {pair}, it puts the right one first in {_in_a_hundred(ranking)} of 100."
+    area = _middle(report["figures"].get("auc"))
+    if area is not None and area >= TOO_GOOD_AUC:
+        yield "It is too good to be true, though: a column may know the outcome; look at what it looks at most."
     slope = report["figures"].get("calibration_slope")
     if _is_interval(slope) and None not in (slope["low"], slope["high"]):
         yield (
@@ -106,18 +111,33 @@ def _trust(report: Figures, capability: str) -> Iterator[str]:
 
 
 def _questions(report: Figures) -> Iterator[str]:
-    for leak in report.get("leaks", ()):
-        match = _SUSPECT.match(leak)
-        column, what = (match["name"], match["what"]) if match else (leak, leak)
-        named = shlex.quote(column)
-        yield f"Is {column} known before the outcome? {upper(_AREA.sub(_in_pairs, what))}."
+    """Ask about each column that may know the future, say what was done, and what either answer is worth."""
+    left_out, kept = report.get("leaks", ()), report.get("questioned", ())
+    for leak in left_out:
+        question, named = _question(leak)
+        yield question
         yield f"  It was left out. Yes: train again with --allow {named}. No: --forbid {named}."
-    without, with_them = _middle(report["figures"].get("auc")), _middle(report["figures"].get("auc_with_suspects"))
-    if report.get("leaks") and without is not None and with_them is not None:
-        yield (
-            f"Of two contacts the right one comes first in {_in_a_hundred(without)} of 100 without what is asked "
-            f"about, in {_in_a_hundred(with_them)} with it."
-        )
+    for leak in kept:
+        question, named = _question(leak)
+        yield question
+        yield f"  It was kept. No: train again with --forbid {named}. Yes: --allow {named}."
+    figures = report["figures"]
+    now, more = _middle(figures.get("auc")), _middle(figures.get("auc_with_suspects"))
+    less = _middle(figures.get("auc_without_questioned"))
+    first = "Of two contacts the right one comes first in"
+    if left_out and now is not None and more is not None:
+        yield f"{first} {_in_a_hundred(now)} of 100 without what was left out, in {_in_a_hundred(more)} with it."
+    if kept and now is not None and less is not None:
+        yield f"{first} {_in_a_hundred(now)} of 100 with what was kept, in {_in_a_hundred(less)} without it."
+    if left_out or kept:
+        yield "An answer counts for every later training of this outcome."
+
+
+def _question(leak: str) -> tuple[str, str]:
+    """Write the question about a column, and its name as the command line takes it."""
+    match = _SUSPECT.match(leak)
+    column, what = (match["name"], match["what"]) if match else (leak, leak)
+    return f"Is {column} known before the outcome? {upper(_AREA.sub(_in_pairs, what))}.", shlex.quote(column)
 
 
 def _in_pairs(found: re.Match[str]) -> str:
@@ -158,9 +178,10 @@ def _details(report: Figures) -> list[str]:
         *aligned([["served by", report["winner"]]]),
         *aligned([[_words(name), _value(value)] for name, value in report["data"].items() if _is_plain(value)]),
         "",
+        *([*column_lines(report), ""] if report.get("columns") else []),
         *([*_candidates(report["candidates"]), ""] if report["candidates"] else []),
         *aligned([[_words(name), _value(value)] for name, value in report["figures"].items()]),
-        *(["", "left out", *aligned(left_out)] if left_out else []),
+        *(["", "left out", *aligned(left_out)] if left_out and not report.get("columns") else []),
     ]
 
 

@@ -13,6 +13,8 @@ from shared.contracts.rows import Microseconds
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from shared.contracts.outcome import Outcome
+
 
 def show_rows(rows: Sequence[dict[str, Any]], *, as_json: bool, empty: str) -> None:
     """Print rows as a table with one line a row, or as a JSON list.
@@ -47,11 +49,17 @@ def aligned(cells: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _text(value: Any) -> str:
-    if value is None or value == "":
+    if value in (None, "", [], ()):
         return "-"
     if isinstance(value, (list, tuple)):
         return ",".join(str(part) for part in value)
     return str(value)
+
+
+def answers_of(outcome: "Outcome") -> str:
+    """Write which attributes an outcome allows and forbids; empty where it says nothing."""
+    said = {"allowed": outcome.allowed, "forbidden": outcome.forbidden}
+    return "; ".join(f"{word} {', '.join(names)}" for word, names in said.items() if names)
 
 
 def instant(at: Microseconds | None) -> str | None:

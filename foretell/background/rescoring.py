@@ -3,7 +3,8 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from foretell.background.detect_changes import BATCH, ChangeDetector, compared_m
 from foretell.background.loops import LoopMetrics, Parts
 from shared.change_detection.account_messages import batch_completed, model_promoted, stale_events_message
 from shared.change_detection.service_answers import ServiceAnswer
+from shared.contracts.input_drift import InputDrift
 from shared.contracts.message import Message
 from shared.contracts.rows import DAY, SECOND, Microseconds
 from shared.errors import ModelNotReady
@@ -20,6 +22,7 @@ from shared.store import AccountStore, ChampionRow, Database
 
 log = logging.getLogger(__name__)
 
+_COUNTED = {"drifted_inputs": "drifted", "out_of_range": "out_of_range", "unseen_categories": "unseen_categories"}
 BATCHES_PER_TURN = 20
 """Batches of one champion before the next champion has its turn."""
 
@@ -80,6 +83,7 @@ class Rescoring:
             current["after"] = batch[-1]
             current["contacts"] += sum(len(answer.predictions) for answer in answers)
             current["stale_events"] = current["stale_events"] or any(map(_is_stale, answers))
+            current["inputs"] = _counted(current.get("inputs", {}), answers)
             self._note(champion, round=current)
             if self.stop.is_set():
                 return False
@@ -88,6 +92,8 @@ class Rescoring:
     def _complete(self, champion: ChampionRow, store: AccountStore, current: dict[str, Any]) -> None:
         seconds = self.unix_seconds() - current["began"]
         store.publish(self._messages(store, champion, current), at=self._now())
+        drift = InputDrift.of({**current.get("inputs", {}), "measured_at": self._now()})
+        store.put_input_drift(champion.capability, champion.outcome, champion.version, drift)
         done = {"at": current["began"], "contacts": current["contacts"], "round": None}
         self._note(champion, **_named(champion), **done)
         log.info(
@@ -96,6 +102,7 @@ class Rescoring:
                 **_labels(champion),
                 "version": champion.version,
                 "contacts": current["contacts"],
+                "drifted_share": round(drift.share, 4),
                 "seconds": round(seconds, 3),
             },
         )
@@ -106,7 +113,8 @@ class Rescoring:
         if current is not None and _is_of(current, champion):
             return dict(current)
         began = self.unix_seconds()
-        return {**_named(champion), "began": began, "after": None, "contacts": 0, "stale_events": False}
+        counts: dict[str, Any] = {"contacts": 0, "stale_events": False, "inputs": {}}
+        return {**_named(champion), "began": began, "after": None, **counts}
 
     def _messages(self, store: AccountStore, champion: ChampionRow, current: dict[str, Any]) -> list[Message]:
         """Return the messages of a complete round; after a crash they are made again, with the same ids."""
@@ -163,6 +171,18 @@ def _is_of(noted: dict[str, Any], champion: ChampionRow) -> bool:
     """Whether a note is about this promotion, and not about an earlier one of the same version."""
     promoted_at = noted.get("promoted_at", champion.promoted_at)  # earlier workers did not note it
     return (noted.get("digest"), promoted_at) == (champion.digest, champion.promoted_at)
+
+
+def _counted(before: Mapping[str, int], answers: Sequence[ServiceAnswer]) -> dict[str, int]:
+    """Add up how many contacts were answered, and how many answers rest on inputs that the training did not know."""
+    counts = Counter(before)
+    for seen in (seen for answer in answers for seen in answer.predictions):
+        if seen.status == "ok":
+            counts["answered"] += 1
+            counts.update(_COUNTED[code] for code in seen.data_quality if code in _COUNTED)
+        elif seen.status == "insufficient_data":
+            counts["insufficient"] += 1
+    return dict(counts)
 
 
 def _is_stale(answer: ServiceAnswer) -> bool:

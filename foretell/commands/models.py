@@ -48,11 +48,15 @@ def list_models(
                 "kind": row.kind,
                 "horizon_days": row.horizon_days,
                 "trained_at": instant(row.trained_at),
+                "drifted_inputs": None if row.input_drift is None else round(row.input_drift.share, 4),
             }
             for row in versions
         ]
         asked = sorted({row.outcome for row in versions} & {name for name, _ in champions})
-        differing = _mismatches(settings, store, capability, asked)
+        differing = [
+            *(said for row in versions if (row.outcome, row.version) in champions and (said := drift_sentence(row))),
+            *_mismatches(settings, store, capability, asked),
+        ]
     if not json:
         say(f"Looked at: {account}, capability {capability}, {f'outcome {outcome}' if outcome else 'all outcomes'}.")
     named = f" --outcome {outcome or 'NAME'}" if line_of(capability).per_outcome else ""
@@ -60,6 +64,17 @@ def list_models(
 
     for sentence in differing:
         say(sentence)
+
+
+def drift_sentence(row: "VersionRow") -> str:
+    """Say that the inputs of a version have drifted; empty: they have not, or nobody counted yet."""
+    drift = row.input_drift
+    if drift is None or not drift.has_drifted:
+        return ""
+    return (
+        f"{row.outcome or row.capability}: {drift.share:.0%} of version {row.version}'s answers rest on inputs outside "
+        f"all that it was shown ({drift.drifted:,} of {drift.answered:,} contacts): train again."
+    )
 
 
 def _mismatches(settings: "Settings", store: "AccountStore", capability: str, outcomes: list[str]) -> list[str]:
@@ -104,6 +119,7 @@ def show(
         "grade": row.grade,
         "kind": row.kind,
         "trained_at": instant(row.trained_at),
+        **({} if row.input_drift is None else {"drifted_inputs": f"{row.input_drift.share:.1%} of the answers"}),
         "digest": row.digest,
         **{name: value for name, value in row.figures.items() if isinstance(value, (int, float, str))},
     }

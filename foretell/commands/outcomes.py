@@ -1,6 +1,6 @@
 """`foretell outcomes`: what is predicted, as the account defines it."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -23,6 +23,7 @@ NameArgument = Annotated[str, typer.Argument(help="1 to 63 of a-z, 0-9 and _.")]
         "foretell outcomes set converted --attribute Converted --positive 1",
         "foretell outcomes set left --capability churn --event subscription_cancelled --within 60d",
         "foretell outcomes set lapsed --capability churn --silence order_placed --for 90d",
+        "foretell outcomes set converted --allow Tags --forbid 'Lead Quality'",
     ),
 )
 def set_outcome(
@@ -76,14 +77,30 @@ def set_outcome(
     positive: Annotated[
         str | None, typer.Option(help="The attribute's value that means yes. Default: 1, true or yes.", metavar="VALUE")
     ] = None,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(help="An attribute that is known before the outcome; repeat for several.", metavar="NAME"),
+    ] = None,
+    forbid: Annotated[
+        list[str] | None,
+        typer.Option(help="An attribute that no training uses or asks about; repeat for several.", metavar="NAME"),
+    ] = None,
+    ask_again: Annotated[
+        bool, typer.Option("--ask-again", help="Forget which attributes were allowed or forbidden.")
+    ] = False,
     default: Annotated[bool, typer.Option("--default", help="Answer with it when a request names none.")] = False,
 ) -> None:
-    """Define an outcome, or define it anew."""
+    """Define an outcome, or define it anew; alone, --allow, --forbid and --ask-again change nothing else of it."""
     from foretell.durations import moment, whole_days
     from foretell.opening import capability_name, opened_account
     from shared.contracts.outcome import LONGEST_ACTIVE_WITHIN_DAYS, Outcome
 
     silent = tuple(_listed(silence or ""))
+    answers = _Answers(tuple(allow or ()), tuple(forbid or ()), ask_again)
+    options = (within, silent_for, at, every, active_within, bands, positive)
+    if answers.given and not (event or silent or attribute or repeatable or any(options)):
+        _answer(account, capability, name, answers, default=default)
+        return
     _refuse_sources(capability, event=event, silence=silent, attribute=attribute)
     _refuse_lengths(silence=silent, within=within, silent_for=silent_for)
     if bands and capability != "churn":
@@ -110,14 +127,54 @@ def set_outcome(
         **{field: value for field, value in given.items() if value is not None},
     )
     with opened_account(account) as (_, _, store):
+        outcome = answers.kept_by(outcome, store.outcome(capability, name))
         store.put_outcome(outcome)
         unknown = _unknown(store, outcome)
         becomes_default = default or store.default_outcome(capability, chosen=True) is None
         if becomes_default:
             store.set_default_outcome(capability, name)
-    typer.echo(f"{name}: {described(outcome)}.{' It is the default outcome.' if becomes_default else ''}")
+    typer.echo(f"{_stated(outcome)}{' It is the default outcome.' if becomes_default else ''}")
     if unknown:
         typer.echo(f"{unknown} Define it anew if the name is mistyped.", err=True)
+
+
+class _Answers(NamedTuple):
+    """What is said about attributes."""
+
+    allowed: tuple[str, ...]
+    forbidden: tuple[str, ...]
+    ask_again: bool
+
+    @property
+    def given(self) -> bool:
+        """Whether anything is."""
+        return any(self)
+
+    def kept_by(self, outcome: "Outcome", before: "Outcome | None") -> "Outcome":
+        """Add them to an outcome, and what was answered before unless that is to be asked again."""
+        if before is not None and not self.ask_again:
+            outcome = outcome.answered(allowed=before.allowed, forbidden=before.forbidden)
+        return outcome.answered(allowed=self.allowed, forbidden=self.forbidden)
+
+
+def _answer(account: str, capability: str, name: str, answers: _Answers, *, default: bool) -> None:
+    """Change what is said about attributes, and nothing else of an outcome."""
+    from foretell.opening import capability_name, opened_account
+
+    with opened_account(account) as (_, _, store):
+        before = _known(store.outcome(capability_name(capability), name), name, account)
+        outcome = answers.kept_by(before.unanswered, before)
+        store.put_outcome(outcome)
+        if default:
+            store.set_default_outcome(capability, name)
+    typer.echo(f"{_stated(outcome)}{' It is the default outcome.' if default else ''}")
+
+
+def _stated(outcome: "Outcome") -> str:
+    from foretell.showing import answers_of
+
+    answers = answers_of(outcome)
+    return f"{outcome.name}: {described(outcome)}.{f' In every training: {answers}.' if answers else ''}"
 
 
 def _unknown(store: "AccountStore", outcome: "Outcome") -> str:
@@ -203,6 +260,8 @@ def list_outcomes(
                 {
                     "outcome": outcome.name,
                     "meaning": described(outcome),
+                    "allowed": list(outcome.allowed),
+                    "forbidden": list(outcome.forbidden),
                     "default": "yes" if outcome.name == default else "",
                     "champion": champion.version if champion else None,
                 }

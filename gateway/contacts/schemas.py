@@ -8,7 +8,10 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from gateway.schemas import REQUEST
 from shared.contracts.contact import ContactFields, ContactId, ContactInput, Instant, Zone
-from shared.contracts.prediction import Answer, ProblemPointer
+from shared.contracts.prediction import (
+    Answer,
+    ProblemPointer,
+)
 
 
 class ContactChanges(ContactFields):

@@ -6,7 +6,10 @@ from pydantic import BaseModel, Field
 
 from gateway.schemas import REQUEST
 from shared.contracts.contact import EventInput
-from shared.contracts.prediction import Answer, ProblemPointer
+from shared.contracts.prediction import (
+    Answer,
+    ProblemPointer,
+)
 
 
 class EventResult(Answer):

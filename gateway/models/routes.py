@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from gateway.context import ReadScope, json_response
 from gateway.models.schemas import ModelAnswer, ModelList
+from gateway.predictions.routes import _drift
 from gateway.schemas import CapabilityName
 from shared.contracts.instants import instant_of
 from shared.store import VersionRow
@@ -40,4 +41,5 @@ def _model(row: VersionRow, *, champion: bool) -> ModelAnswer:
         trained_at=instant_of(row.trained_at),
         horizon_days=row.horizon_days,
         figures=dict(row.figures),
+        input_drift=None if row.input_drift is None else _drift(row.input_drift),
     )

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from gateway.schemas import InputDriftAnswer
 from shared.contracts.prediction import Answer, Grade
 
 
@@ -20,6 +21,10 @@ class ModelAnswer(Answer):
     trained_at: Annotated[datetime, Field(description="When it was trained, UTC.")]
     horizon_days: Annotated[int | None, Field(description="How far after the cutoff the outcome may come.")]
     figures: Annotated[dict[str, Any], Field(description="Held-out figures of the training report.")]
+    input_drift: Annotated[
+        InputDriftAnswer | None,
+        Field(description="Whether the inputs still are what it was shown; null: not counted yet."),
+    ]
 
 
 class ModelList(Answer):

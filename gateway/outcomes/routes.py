@@ -54,13 +54,17 @@ def show_outcome(authenticated: ReadScope, name: PathName, capability: OfCapabil
 def put_outcome(
     authenticated: AdminScope, name: PathName, fields: OutcomeFields, capability: OfCapability = "scoring"
 ) -> Response:
-    """Define an outcome, or redefine one; models trained on the old definition go on answering until retrained."""
-    given = fields.model_dump(exclude_unset=True)
+    """Define an outcome, or redefine one; models trained on the old definition go on answering until retrained.
+
+    What was answered about attributes (`allowed`, `forbidden`) stays unless other lists are given.
+    """
+    before = authenticated.store.outcome(capability, name)
+    given = fields.model_dump(exclude_unset=True) | _answers(fields, before)
     try:
         outcome = Outcome(name=name, capability=capability, **given)
     except ValidationError as error:
         raise invalid([{**entry} for entry in error.errors(include_url=False)], given) from error
-    is_new = authenticated.store.outcome(capability, name) is None
+    is_new = before is None
     authenticated.store.put_outcome(outcome)
     answer = _answer(outcome, authenticated.store.default_outcome(capability))
     return (
@@ -83,9 +87,19 @@ def delete_outcome(authenticated: AdminScope, name: PathName, capability: OfCapa
     return Response(status_code=204)
 
 
+def _answers(fields: OutcomeFields, before: Outcome | None) -> dict[str, list[str]]:
+    """Return what is said about attributes: as given, else as answered before."""
+    allowed, forbidden = fields.allowed, fields.forbidden
+    if allowed is None:
+        allowed = [one for one in (before.allowed if before else ()) if one not in (forbidden or ())]
+    if forbidden is None:
+        forbidden = [one for one in (before.forbidden if before else ()) if one not in allowed]
+    return {"allowed": allowed, "forbidden": forbidden}
+
+
 def _answer(outcome: Outcome, default: str | None) -> OutcomeAnswer:
     fields = outcome.model_dump()
-    return OutcomeAnswer(**fields, built_in=outcome in BUILT_IN, default=outcome.name == default)
+    return OutcomeAnswer(**fields, built_in=outcome.unanswered in BUILT_IN, default=outcome.name == default)
 
 
 def _absent(name: str) -> NotFound:

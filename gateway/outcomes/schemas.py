@@ -8,6 +8,7 @@ from gateway.schemas import REQUEST
 from shared.contracts.outcome import (
     BAND_LIFTS,
     LONGEST_ACTIVE_WITHIN_DAYS,
+    MAX_ANSWERED,
     AttributeName,
     AttributeText,
     EventType,
@@ -64,6 +65,23 @@ class OutcomeFields(BaseModel):
             max_length=3,
         ),
     ] = [*BAND_LIFTS]
+    allowed: Annotated[
+        list[AttributeName] | None,
+        Field(
+            description=(
+                "Attributes that are known before the outcome, though they look as if they knew it: every training "
+                "uses them. Left out or null: as answered before."
+            ),
+            max_length=MAX_ANSWERED,
+        ),
+    ] = None
+    forbidden: Annotated[
+        list[AttributeName] | None,
+        Field(
+            description="Attributes that no training uses or asks about. Left out or null: as answered before.",
+            max_length=MAX_ANSWERED,
+        ),
+    ] = None
 
 
 class OutcomeAnswer(Answer):
@@ -82,6 +100,8 @@ class OutcomeAnswer(Answer):
     attribute: Annotated[str | None, Field(description="Flat data: the attribute that is predicted.")]
     positive: Annotated[str | None, Field(description="Which value counts as reached.")]
     band_lifts: Annotated[list[float], Field(description="Churn: where bands begin, in times the average odds.")]
+    allowed: Annotated[list[str], Field(description="Attributes that are known before it: every training uses them.")]
+    forbidden: Annotated[list[str], Field(description="Attributes that no training uses or asks about.")]
     built_in: Annotated[bool, Field(description="Whether it is one that every account has, not redefined.")]
     default: Annotated[bool, Field(description="Whether it is meant when a request names no outcome.")]
 

@@ -29,6 +29,7 @@ COLUMNS: Final = (
     "data_quality",
     "cutoff",
     "asked_at",
+    "data_quality_details",
 )
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 _BATCH: Final = 1_000
@@ -159,7 +160,18 @@ def cells(row: PredictionRow) -> list[str | int | float | None]:
         " ".join(body.get("data_quality", [])),
         instant_of(row.cutoff).isoformat(),
         instant_of(row.asked_at).isoformat(),
+        _named(body.get("data_quality_details")),
     ]
+
+
+def _named(details: dict[str, Any] | None) -> str:
+    """Write the attributes behind the data quality as text.
+
+    >>> _named({"missing_attributes": ["plan"], "out_of_range": ["age", "spend"], "missing_weight": 0.3})
+    'missing_attributes: plan; out_of_range: age, spend'
+    """
+    listed = {code: names for code, names in (details or {}).items() if isinstance(names, list) and names}
+    return "; ".join(f"{code}: {', '.join(names)}" for code, names in listed.items())
 
 
 def csv_text(rows: Sequence[PredictionRow], *, header: bool = True) -> str:

@@ -11,12 +11,13 @@ from gateway.contacts.schemas import PathId
 from gateway.context import AuthenticatedRequest, CursorParam, LimitParam, ReadScope, json_response, now
 from gateway.predictions import ranked_list
 from gateway.predictions.schemas import ContactPredictions, EmptyBecause, PredictionList, StoredPrediction
-from gateway.schemas import CapabilityName
+from gateway.schemas import CapabilityName, InputDriftAnswer
 from shared.capabilities import capability as line_of
 from shared.contracts.contact import Instant
+from shared.contracts.input_drift import InputDrift
 from shared.contracts.instants import instant_of, microseconds
 from shared.contracts.outcome import OutcomeName
-from shared.contracts.prediction import Band, Status
+from shared.contracts.prediction import Band, DataQualityDetails, Status
 from shared.errors import NotFound, UnknownOutcome
 from shared.store import PredictionRow, Wanted
 
@@ -139,6 +140,24 @@ def _answer(row: PredictionRow) -> StoredPrediction:
         reasons=body.get("reasons", []),
         source=row.source,
         data_quality=body.get("data_quality", []),
+        data_quality_details=_details(body.get("data_quality_details")),
         cutoff=instant_of(row.cutoff),
         asked_at=instant_of(row.asked_at),
+    )
+
+
+def _details(stored: dict[str, Any] | None) -> DataQualityDetails | None:
+    """Read stored details; those of before names were counted have none left out."""
+    return None if stored is None else DataQualityDetails(**{"further": 0, **stored})
+
+
+def _drift(found: InputDrift) -> InputDriftAnswer:
+    return InputDriftAnswer(
+        has_drifted=found.has_drifted,
+        answered=found.answered,
+        insufficient=found.insufficient,
+        drifted_share=round(found.share, 4),
+        out_of_range=found.out_of_range,
+        unseen_categories=found.unseen_categories,
+        measured_at=instant_of(found.measured_at),
     )

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shared.contracts.prediction import Answer, Band, Reason, Source, Status, Trend
+from shared.contracts.prediction import Answer, Band, DataQualityDetails, Reason, Source, Status, Trend
 
 
 class StoredPrediction(Answer):
@@ -24,6 +24,10 @@ class StoredPrediction(Answer):
     reasons: Annotated[list[Reason], Field(description="The strongest reasons first.")]
     source: Annotated[Source | None, Field(description="`model`, or the named fallback.")]
     data_quality: Annotated[list[str], Field(description="What was missing or stale.")]
+    data_quality_details: Annotated[
+        DataQualityDetails | None,
+        Field(description="The attributes behind `data_quality`; null where all of them are understood."),
+    ]
     cutoff: Annotated[datetime, Field(description="The instant it stands on, UTC.")]
     asked_at: Annotated[datetime, Field(description="When it was asked, UTC.")]
 

@@ -101,6 +101,11 @@ class ScoringModel:
         """Name the columns of a table that this version answers about without the store."""
         return self.feature_set.names
 
+    @property
+    def attribute_names(self) -> tuple[str, ...]:
+        """Return the attributes that its training saw; none for versions of before they were kept."""
+        return () if self.inputs is None else self.inputs.known
+
     def predict(self, pasts: Pasts, cutoffs: NDArray[np.int64], *, reasons: int) -> list[Scored]:
         """Score every contact of the pasts.
 

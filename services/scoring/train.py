@@ -21,14 +21,15 @@ from shared.store import Database, VersionRow
 from shared.training.candidates import calibrated
 from shared.training.card import card
 from shared.training.choices import Choices, Progress, silent
-from shared.training.columns import chosen_columns, inputs_of, questions
-from shared.training.competition import Competition, auc_with, compete
+from shared.training.columns import chosen_columns, inputs_of
+from shared.training.competition import Competition, compete
 from shared.training.gating import NO_NEWER_FRAMES, Newer, compared
 from shared.training.material import Material, material, order_notes
 from shared.training.plots import plots
 from shared.training.problem import Problem
 from shared.training.publish import Fitted, Published, SettingsRegistry, digest_of_data, publish
 from shared.training.report import Report, report
+from shared.training.suspects import other_rankings
 
 CAPABILITY = "scoring"
 ONE_MOMENT_GRADE: Grade = "C"
@@ -62,7 +63,7 @@ def train(
         settings: tell where the registry is.
         account: whose contacts and events.
         outcome_name: defined in the account or built in.
-        choices: promote or not; attributes that are allowed.
+        choices: promote or not; attributes that are allowed, beside those that the outcome allows.
         now: nothing after it exists.
         progress: told what is done and how far the run is.
 
@@ -73,6 +74,7 @@ def train(
     choices = choices or Choices()
     store = database.of(account)
     outcome = store.require_outcome(CAPABILITY, outcome_name)
+    choices = choices.for_outcome(outcome)
     progress("reading contacts and events", 0.0)
     stuff = material(store, outcome, now=now, order_by=choices.order_by)
     fit = fitted(
@@ -133,12 +135,7 @@ def fitted(
     )
     competition = compete(problem, progress=lambda text, part: progress(text, 0.2 + 0.55 * part))
     progress("comparing with the suspected columns", 0.78)
-    suspected = chosen.suspected
-    with_suspects = (
-        auc_with(problem, Columns(suspected.names, suspected.categorical), chosen.suspected_values)
-        if chosen.suspects
-        else None
-    )
+    rankings = other_rankings(problem, chosen, chosen.suspected_values)
     progress("fitting on all frames", 0.85)
     learner = competition.winner.refit().learner
     rows = competition.judged
@@ -153,9 +150,11 @@ def fitted(
         competition,
         importance=importance,
         leaks=chosen.suspects,
+        questioned=chosen.questioned,
         left_out=chosen.left_out,
-        notes=[*order_notes(stuff), *questions(chosen)],
-        auc_with_suspects=with_suspects,
+        columns=chosen.columns,
+        notes=order_notes(stuff),
+        other_rankings=rankings,
         most=ONE_MOMENT_GRADE if stuff.one_moment else "A",
     )
     model = ScoringModel(

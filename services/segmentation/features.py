@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.features import Feature, FeatureSet, LeftOut, learn
+from shared.features import ColumnRead, Feature, FeatureSet, LeftOut, learn
 from shared.features.names_in_words import SENT
 from shared.timeline import Pasts
 
@@ -35,6 +35,8 @@ class Declared:
     leading: str | None
     """The event type that recency, frequency and money are about; None: every event."""
     left_out: tuple[LeftOut, ...] = ()
+    columns: tuple[ColumnRead, ...] = ()
+    """What each attribute that counts was read as."""
 
 
 def weights(feature_set: FeatureSet) -> list[float]:
@@ -74,7 +76,7 @@ def segmentation_features(
     others = [name for name in pasts.attributes if name not in attributes]
     learned = learn(pasts, contact, cutoff, excluded=others, allowed=attributes)
     chosen = [feature for feature in learned.feature_set.features if feature.attribute is not None]
-    return Declared(FeatureSet((*features, *chosen)), leading, learned.left_out)
+    return Declared(FeatureSet((*features, *chosen)), leading, learned.left_out, learned.columns)
 
 
 def leading_type(pasts: Pasts, spread: dict[str, int] | None = None) -> str | None:

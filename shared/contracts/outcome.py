@@ -38,6 +38,8 @@ HORIZON_DAYS, ACTIVE_WITHIN_DAYS = 90, 180
 """Where nothing is said."""
 LONGEST_ACTIVE_WITHIN_DAYS = 3_650
 """How long a contact may have been silent and still be asked about; features look back two years all the same."""
+MAX_ANSWERED = 1_000
+"""Attributes that may be allowed or forbidden for one outcome."""
 BAND_LIFTS: Lifts = (1.0, 2.0, 4.0)
 """From how many times the average odds on a risk is medium, high and very high."""
 
@@ -113,6 +115,10 @@ class Outcome(BaseModel):
     positive: AttributeText | None = None
     band_lifts: Lifts = BAND_LIFTS
     """Churn: from how many times the average odds on a risk is medium, high, very high."""
+    allowed: Annotated[tuple[AttributeName, ...], Field(max_length=MAX_ANSWERED)] = ()
+    """Attributes that somebody said are known before the outcome: every training uses them."""
+    forbidden: Annotated[tuple[AttributeName, ...], Field(max_length=MAX_ANSWERED)] = ()
+    """Attributes that somebody said are not: no training uses them, or asks about them."""
 
     @model_validator(mode="before")
     @classmethod
@@ -137,12 +143,33 @@ class Outcome(BaseModel):
             raise ValueError("give either at (moments) or every_days (a grid)")
         if list(self.band_lifts) != sorted(set(self.band_lifts)):
             raise ValueError("give band_lifts in rising order")
+        if both := sorted({*self.allowed} & {*self.forbidden}):
+            raise ValueError(f"either allow or forbid {both[0]}")
         return self
 
     @property
     def flag(self) -> Flag | None:
         """Return the attribute after which nobody is asked about any more; None: an event, or it is reached again."""
         return None if self.attribute is None or self.repeatable else Flag(self.attribute, self.positive)
+
+    @property
+    def unanswered(self) -> "Outcome":
+        """Return the definition without what was answered about attributes."""
+        return self.model_copy(update={"allowed": (), "forbidden": ()})
+
+    def answered(self, *, allowed: Iterable[str] = (), forbidden: Iterable[str] = ()) -> "Outcome":
+        """Return the definition with further answers about attributes; the latest about an attribute counts.
+
+        >>> outcome = Outcome(name="won", capability="scoring", attribute="won", allowed=("tags",))
+        >>> outcome.answered(forbidden=["tags", "stage"]).forbidden
+        ('stage', 'tags')
+        """
+        yes, no = {*allowed} - {*forbidden}, {*forbidden}
+        fields = self.model_dump() | {
+            "allowed": tuple(sorted({*self.allowed} - no | yes)),
+            "forbidden": tuple(sorted({*self.forbidden} - yes | no)),
+        }
+        return Outcome.model_validate(fields)
 
     @property
     def is_automatic(self) -> bool:

@@ -61,6 +61,7 @@ class DataQualityDetails(Answer):
     unreadable_values: Annotated[list[str], Field(description="Their values are not of the kind the model learned.")]
     unseen_categories: Annotated[list[str], Field(description="Their values are new, or too rare to be learned from.")]
     out_of_range: Annotated[list[str], Field(description="Their numbers lie outside all that the model was shown.")]
+    further: Annotated[int, Field(ge=0, description="Names left out here: each list holds the first 20.")]
     missing_weight: Annotated[
         float, Field(ge=0, le=1, description="Share of the model's weight that lies in the missing attributes.")
     ]

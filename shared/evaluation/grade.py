@@ -11,6 +11,8 @@ A_SKILL, B_SKILL = 0.10, 0.05
 EXACT_SLOPE = (0.9, 1.1)
 """Calibration holds where the interval of its slope overlaps this."""
 SMALL_SAMPLE_POSITIVES = 200
+TOO_GOOD_AUC = 0.97
+"""From here on a result is more likely a leak than a fact about people."""
 
 
 def skill(loss: Vector, baseline: Vector, owner: NDArray[np.integer]) -> Interval:

@@ -13,10 +13,12 @@ from shared.ties import rounded
 
 Vector = NDArray[np.float64]
 Evidence = Literal["alone", "strong", "name", "after"]
-ALONE_AUC = 0.90
-"""From here on a column nearly knows the answer by itself."""
+ALONE_AUC = 0.95
+"""From here on a column's value nearly knows the answer by itself: what is known before rarely reaches it."""
+FILLED_AUC = 0.90
+"""The same for being filled in at all: what is filled in for those who reach the outcome is mostly written after it."""
 STRONG_AUC = 0.80
-"""From here on somebody has to say whether it is known before the outcome."""
+"""From here on somebody has to say whether it is known before the outcome; until then it is learned from."""
 NAMED_AUC = 0.65
 """The same for a column whose name speaks of what happens with the outcome."""
 _WORD_BREAK = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
@@ -84,14 +86,15 @@ def leaks(
         by_value = auc(labels[judged], margins[judged])
         by_value, by_missingness = (float(area) for area in rounded([by_value, by_missingness]))
         area = float(np.nanmax([by_value, by_missingness]))
-        evidence = _evidence(area, name, is_later=name in later)
+        alone = bool(by_value >= ALONE_AUC or by_missingness >= FILLED_AUC)
+        evidence = _evidence(area, name, is_alone=alone, is_later=name in later)
         if evidence is not None:
             found.append(Leak(name, area, not by_value > by_missingness, evidence))
     return found
 
 
-def _evidence(area: float, name: str, *, is_later: bool) -> Evidence | None:
-    if area >= ALONE_AUC:
+def _evidence(area: float, name: str, *, is_alone: bool, is_later: bool) -> Evidence | None:
+    if is_alone:
         return "alone"
     if is_later:
         return "after"

@@ -5,13 +5,14 @@ from shared.features.expectations import usual_values
 from shared.features.feature import Feature, Kind
 from shared.features.feature_set import ENGINE_VERSION, FeatureSet
 from shared.features.inputs import UNDERSTOOD, InputQuality, Inputs
-from shared.features.learn import Learned, LeftOut, learn
+from shared.features.learn import ColumnRead, Learned, LeftOut, learn
 from shared.features.phrases import phrase, readable_value
 from shared.features.reasons import Expected, ReasonPart, Things
 
 __all__ = [
     "ENGINE_VERSION",
     "UNDERSTOOD",
+    "ColumnRead",
     "Expected",
     "Feature",
     "FeatureSet",

@@ -13,7 +13,7 @@ from shared.features.feature import Feature
 from shared.timeline.pasts import AttributeColumn, Pasts
 from shared.values.instants import DateOrder, read_time
 from shared.values.missing import is_missing
-from shared.values.numbers import DecimalMark, read_number
+from shared.values.numbers import DecimalMark, absent_mark, read_number
 from shared.values.unreadable import Unreadable
 
 _TRUE = frozenset({"true", "yes", "y", "t", "1"})
@@ -61,20 +61,24 @@ def parser_of(feature: Feature) -> Callable[[Any], float]:
         place = {name: float(code) for code, name in enumerate(feature.categories)}
         return lambda value: as_category(value, place)
     if feature.kind == "numeric":
-        return lambda value: as_number(value, feature.decimal)
+        return lambda value: as_number(value, feature.decimal, is_whole=feature.is_whole)
     return as_boolean if feature.kind == "boolean" else lambda value: as_days(value, feature.date_order)
 
 
-def as_number(value: Any, decimal: DecimalMark | None = None) -> float:
+def as_number(value: Any, decimal: DecimalMark | None = None, *, is_whole: bool = False) -> float:
     """Read a number as its column wrote them; NaN when it is none, or a text of one that no attribute could be.
 
     >>> as_number("12.5"), as_number(3), as_number("1,234.50"), as_number("1.234,50", "comma"), as_number("1e300")
     (12.5, 3.0, 1234.5, 1234.5, nan)
+    >>> as_number("41,250"), as_number("41,250", is_whole=True), as_number(True)
+    (nan, 41250.0, nan)
     """
-    if is_missing(value):
+    if is_missing(value) or isinstance(value, bool):
         return np.nan
     try:
-        number = float(read_number(value, decimal=decimal).value if isinstance(value, str) else value)
+        if isinstance(value, str):
+            value = read_number(value, decimal=absent_mark(value) if is_whole else decimal).value
+        number = float(value)
     except (TypeError, ValueError, OverflowError):  # what does not read is a ValueError too
         return np.nan
     return number if abs(number) <= MAX_NUMBER else np.nan

@@ -63,6 +63,8 @@ class Feature:
     """For a category: the names in code order; a name not listed is `len(categories)`."""
     decimal: DecimalMark | None = None
     """For a number: the mark that begins decimals in this column; None: no value needed one."""
+    is_whole: bool = False
+    """For a number: whether its column has no decimals, so that a mark before three digits groups thousands."""
     date_order: DateOrder | None = None
     """For a date: the order of day and month in this column; None: no value needed one."""
     prior: float = 0.0
@@ -93,8 +95,7 @@ class Feature:
             key: list(value) if isinstance(value, tuple) else value
             for key in self.__slots__
             if (value := getattr(self, key)) not in (None, ())
-            and not (key == "prior" and value == 0.0)
-            and not (key == "counts_mailings" and not value)
+            and not (key in ("prior", "is_whole", "counts_mailings") and not value)
         }
 
     @classmethod

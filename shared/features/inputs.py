@@ -1,7 +1,7 @@
 """What a model was taught its inputs look like, and what of a contact it therefore cannot understand."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +23,8 @@ MOST_MISSING = 0.5
 """Share of the model's weight that may be missing and still give an answer."""
 DRIFTED = 0.2
 """Share of the model's weight in inputs outside all that was seen, from which on the answer is about another world."""
+USUALLY_RARE = 0.01
+"""Share of the training with a category too rare to be named, from which on one more such is no drift."""
 MOST_NAMES = 20
 CODES = ("missing_attributes", "unknown_attributes", "unreadable_values", "unseen_categories", "out_of_range")
 """In the order in which they are told; `unknown_attributes` is found by who reads the call."""
@@ -39,6 +41,8 @@ class InputQuality(NamedTuple):
     """Share of the model's weight that lies in attributes which this contact does not have, 0 to 1."""
     suffices: bool = True
     """Whether enough is known for an answer."""
+    further: int = 0
+    """How many names are left out, since a list holds the first 20."""
 
     def with_unknown(self, names: Collection[str]) -> "InputQuality":
         """Add attributes that the model never saw."""
@@ -46,7 +50,9 @@ class InputQuality(NamedTuple):
             return self
         listed = {**self.names, "unknown_attributes": tuple(sorted(names)[:MOST_NAMES])}
         codes = [code for code in CODES if code in listed]
-        return self._replace(codes=(*codes, *(code for code in self.codes if code not in CODES)), names=listed)
+        further = self.further + max(0, len(names) - MOST_NAMES)
+        others = (code for code in self.codes if code not in CODES)
+        return self._replace(codes=(*codes, *others), names=listed, further=further)
 
 
 UNDERSTOOD = InputQuality()
@@ -63,6 +69,8 @@ class Inputs:
     high: Vector
     weight: Vector
     """Share of the model's importance; sums to 1, or to 0 for a model that looks at nothing."""
+    other: Vector
+    """Share of the training that had a category too rare to be named; 0 for numbers."""
     known: tuple[str, ...]
     """Every attribute that the training saw, those it left out too."""
 
@@ -89,7 +97,7 @@ class Inputs:
             known: names of all attributes that the training saw.
         """
         p = values.shape[1]
-        fill, low, high = np.full(p, np.nan), np.full(p, np.nan), np.full(p, np.nan)
+        fill, low, high, other = np.full(p, np.nan), np.full(p, np.nan), np.full(p, np.nan), np.zeros(p)
         for column, feature in enumerate(feature_set.features):
             numbers = values[:, column]
             missing = np.isnan(numbers)
@@ -100,13 +108,22 @@ class Inputs:
                 fill[column] = _middle(present, is_category=feature.is_categorical or feature.kind == "boolean")
             if feature.kind in ("numeric", "date"):
                 low[column], high[column] = present.min(), present.max()
-        return cls(fill, low, high, np.zeros(p), tuple(sorted(known)))
+            elif feature.is_categorical:
+                other[column] = float(np.mean(present == len(feature.categories)))
+        return cls(fill, low, high, np.zeros(p), other, tuple(sorted(known)))
+
+    @classmethod
+    def without_ranges(cls, feature_set: FeatureSet) -> "Inputs":
+        """Return what a feature set alone says: which values are missing, do not read, or are of no known category."""
+        none = np.full(len(feature_set), np.nan)
+        zeros = np.zeros(len(feature_set))
+        return cls(none, none, none, zeros, zeros, ())
 
     def weighed(self, importance: Vector) -> "Inputs":
         """Add how much of the model each column is, any unit, shape (p,)."""
         total = float(importance.sum())
         weight = importance / total if total > 0 else np.zeros(len(self.fill))
-        return Inputs(self.fill, self.low, self.high, weight, self.known)
+        return replace(self, weight=weight)
 
     def filled(self, values: Matrix) -> Matrix:
         """Put in what stands in for missing values; the matrix itself is not changed."""
@@ -136,6 +153,8 @@ class Inputs:
             [len(features[column].categories) if features[column].is_categorical else -1 for column in columns]
         )
         unseen = (count >= 0) & (mine == count)
+        # A rare category is as strange as those that the training had plenty of.
+        strange = outside | (unseen & (self.other < USUALLY_RARE)[columns])
         for row in np.flatnonzero((missing | outside | unseen).any(axis=1)).tolist():
             names: dict[str, list[str]] = {}
             for place, column in enumerate(columns):
@@ -149,8 +168,18 @@ class Inputs:
                     code = "out_of_range"
                 if code:
                     names.setdefault(code, []).append(features[column].attribute or "")
-            found[row] = self._quality(names, columns, missing[row], (outside | unseen)[row], pasts, row)
+            found[row] = self._quality(names, columns, missing[row], strange[row], pasts, row)
         return found
+
+    def nothing(self, attributes: Sequence[str | None]) -> InputQuality:
+        """Name everything as missing, for a contact without any attribute that the model looks at, and any event.
+
+        Args:
+            attributes: of each column; None: it looks at none.
+        """
+        columns = [column for column, name in enumerate(attributes) if name]
+        names = [name for name in attributes if name]
+        return _named({"missing_attributes": names}, [], float(self.weight[columns].sum()), suffices=False)
 
     def _quality(
         self,
@@ -165,11 +194,8 @@ class Inputs:
         unknown = float(weight[missing].sum())
         untaught = float(weight[missing & ~np.isnan(self.fill[columns])].sum())
         nothing = bool(missing.all()) and pasts.offsets[row] == pasts.offsets[row + 1]
-        codes = [code for code in CODES if code in names]
-        if float(weight[strange].sum()) >= DRIFTED:
-            codes.append("drifted_inputs")
-        listed = {code: tuple(sorted(names[code])[:MOST_NAMES]) for code in CODES if code in names}
-        return InputQuality(tuple(codes), listed, round(unknown, 4), not nothing and untaught <= MOST_MISSING)
+        drifted = ["drifted_inputs"] if float(weight[strange].sum()) >= DRIFTED else []
+        return _named(names, drifted, unknown, suffices=not nothing and untaught <= MOST_MISSING)
 
     def to_json(self) -> dict[str, Any]:
         """Write as plain values; NaN as None."""
@@ -181,11 +207,22 @@ class Inputs:
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> "Inputs":
         """Read what `to_json` wrote."""
-        vectors = {name: np.array([np.nan if x is None else float(x) for x in fields[name]]) for name in _VECTORS}
+        zeros = [0.0] * len(fields["fill"])  # `other` came later than the rest
+        vectors = {
+            name: np.array([np.nan if x is None else float(x) for x in fields.get(name, zeros)]) for name in _VECTORS
+        }
         return cls(**vectors, known=tuple(fields["known"]))
 
 
-_VECTORS = ("fill", "low", "high", "weight")
+def _named(
+    names: Mapping[str, Collection[str]], more: Collection[str], missing: float, *, suffices: bool
+) -> InputQuality:
+    listed = {code: tuple(sorted(names[code])[:MOST_NAMES]) for code in CODES if names.get(code)}
+    further = sum(max(0, len(found) - MOST_NAMES) for found in names.values())
+    return InputQuality((*listed, *more), listed, round(missing, 4), suffices, further)
+
+
+_VECTORS = ("fill", "low", "high", "weight", "other")
 
 
 def _is_taught(missing: NDArray[np.bool_], labels: Vector, owner: NDArray[np.integer]) -> bool:

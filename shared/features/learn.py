@@ -13,7 +13,7 @@ from shared.features.feature import DAY_PARTS, Feature
 from shared.features.feature_set import FeatureSet
 from shared.features.names_in_words import SENT
 from shared.timeline.pasts import AttributeColumn, Pasts
-from shared.values.columns import decide
+from shared.values.columns import NEARLY_ALL, decide
 from shared.values.missing import is_missing
 from shared.values.personal import personal
 from shared.values.profile import ColumnProfile
@@ -38,11 +38,30 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True)
+class ColumnRead:
+    """What an attribute was read as."""
+
+    name: str
+    read_as: str
+    """In words."""
+    filled: int
+    """Values, each once a contact."""
+    unreadable: int
+    """Of those, the ones that are not of the kind and count as missing."""
+
+    def to_json(self) -> dict[str, str | int]:
+        """Write as plain values."""
+        return {"name": self.name, "read_as": self.read_as, "filled": self.filled, "unreadable": self.unreadable}
+
+
+@dataclass(frozen=True, slots=True)
 class Learned:
     """The feature set of a training, and what it does without."""
 
     feature_set: FeatureSet
     left_out: tuple[LeftOut, ...]
+    columns: tuple[ColumnRead, ...] = ()
+    """Of the attributes that were read, in order."""
 
 
 def learn(
@@ -67,26 +86,32 @@ def learn(
     Returns:
         Columns that take more than one value on the frames, no two of them equal; and the attributes left out.
     """
-    attributes, left_out = _attribute_features(
+    attributes, left_out, columns = _attribute_features(
         pasts, contact, cutoff, excluded=excluded, allowed=allowed, dated_only=dated_only
     )
     declared = FeatureSet((*_of_every_type(pasts, _event_features(pasts)), *attributes))
     chosen = np.random.default_rng(0).permutation(len(contact))[:SAMPLE_FRAMES]
     values = matrix(declared, pasts, contact[chosen], cutoff[chosen])
-    return Learned(declared.take(_telling_columns(values)), tuple(left_out))
+    kept, silent = _telling_columns(declared, values)
+    return Learned(declared.take(kept), (*left_out, *silent), tuple(columns))
 
 
-def _telling_columns(values: NDArray[np.float64]) -> list[int]:
-    """Keep columns that vary and are not the copy of an earlier one."""
-    kept, seen = [], set()
-    for column in range(values.shape[1]):
+def _telling_columns(declared: FeatureSet, values: NDArray[np.float64]) -> tuple[list[int], list[LeftOut]]:
+    """Keep columns that vary and are not the copy of an earlier one; of the others name the attributes."""
+    kept: list[int] = []
+    silent: list[LeftOut] = []
+    seen: dict[bytes, str] = {}
+    for column, feature in enumerate(declared.features):
         numbers = np.ascontiguousarray(values[:, column])
         key = numbers.tobytes()
         varies = len(numbers) > 0 and not (np.all(np.isnan(numbers)) or np.all(numbers == numbers[0]))
         if varies and key not in seen:
-            seen.add(key)
+            seen[key] = feature.name
             kept.append(column)
-    return kept
+        elif feature.attribute:
+            why = f"says the same as {seen[key]}" if varies else "the same for every contact"
+            silent.append(LeftOut(feature.attribute, why, ""))
+    return kept, silent
 
 
 def _of_every_type(pasts: Pasts, features: Iterable[Feature]) -> Iterator[Feature]:
@@ -204,8 +229,8 @@ def _attribute_features(
     excluded: Collection[str],
     allowed: Collection[str],
     dated_only: bool,
-) -> tuple[list[Feature], list[LeftOut]]:
-    features, left_out = [], []
+) -> tuple[list[Feature], list[LeftOut], list[ColumnRead]]:
+    features, left_out, columns = [], [], []
     for name, stored in pasts.attributes.items():
         if name in excluded:
             continue
@@ -219,12 +244,13 @@ def _attribute_features(
         if found is not None:
             left_out.append(LeftOut(name, f"personal: {found.why}", f"--allow {name}"))
             continue
-        read = _attribute_feature(name, values)
-        if isinstance(read, str):
-            left_out.append(LeftOut(name, read, ""))
+        read, unreadable = _attribute_feature(name, values)
+        if isinstance(read, LeftOut):
+            left_out.append(read)
         else:
             features.append(read)
-    return features, left_out
+            columns.append(ColumnRead(name, _read_as(read), len(values), unreadable))
+    return features, left_out, columns
 
 
 def _values_seen(stored: AttributeColumn, entry: NDArray[np.int64]) -> list[object]:
@@ -237,40 +263,62 @@ def _values_seen(stored: AttributeColumn, entry: NDArray[np.int64]) -> list[obje
     return list(held.values())
 
 
-def _attribute_feature(name: str, values: list[object]) -> Feature | str:
+_UNSAID = {
+    "decimal": ("; nobody said which mark begins decimals", "foretell import --decimal point, or comma"),
+    "date_order": (
+        "; nobody said whether the day or the month comes first",
+        "foretell import --date-order dmy, or mdy",
+    ),
+}
+_ORDERS = {"dmy": "day first (DD-MM-YYYY)", "mdy": "month first (MM-DD-YYYY)"}
+
+
+def _read_as(feature: Feature) -> str:
+    if feature.kind == "numeric":
+        commas = ", decimal comma" if feature.decimal == "comma" else ""
+        return f"{'whole number' if feature.is_whole else 'number'}{commas}"
+    if feature.kind == "date":
+        return f"date, {_ORDERS[feature.date_order]}" if feature.date_order else "date"
+    return "yes/no" if feature.kind == "boolean" else f"category of {len(feature.categories)} values"
+
+
+def _attribute_feature(name: str, values: list[object]) -> tuple[Feature | LeftOut, int]:
     """Choose how an attribute becomes a number: by what nearly all its values are.
 
     Returns:
-        The feature, or in words why it cannot tell contacts apart usefully.
+        The feature, or why it cannot tell contacts apart usefully; and how many values do not read as it.
     """
     if len(values) < MIN_CATEGORY_CONTACTS:
-        return f"only {len(values)} contacts have a value; {MIN_CATEGORY_CONTACTS} are needed"
+        return LeftOut(name, f"only {len(values)} contacts have a value; {MIN_CATEGORY_CONTACTS} are needed", ""), 0
     thing = f"attribute:{name}"
-    if all(not np.isnan(as_boolean(value)) for value in values):
-        return Feature(name, "boolean", "yes/no", thing, attribute=name)
     profile = ColumnProfile(name)
     profile.add_all(values, first_line=1)
     column = decide(profile)
     mark, order = column.decimal, column.order
+    truths = sum(not np.isnan(as_boolean(value)) for value in values)
+    if truths == len(values) or (column.kind == "boolean" and truths >= NEARLY_ALL * len(values)):
+        return Feature(name, "boolean", "yes/no", thing, attribute=name), len(values) - truths
     if column.kind in ("whole", "decimal"):
         if column.kind == "whole" and _is_running_number(values):
-            return "a running number: it names a row, and says nothing of a contact"
-        return Feature(name, "numeric", "as given", thing, attribute=name, decimal=mark)
+            return LeftOut(name, "a running number: it names a row, and says nothing of a contact", ""), 0
+        is_whole = column.kind == "whole"
+        read = Feature(name, "numeric", "as given", thing, attribute=name, decimal=mark, is_whole=is_whole)
+        return read, column.unreadable
     if column.kind in ("date", "instant"):
-        return Feature(name, "date", "days", thing, attribute=name, date_order=order)
+        return Feature(name, "date", "days", thing, attribute=name, date_order=order), column.unreadable
     counts = Counter(as_text(value) for value in values)
     ranked = sorted(counts, key=lambda text: (-counts[text], text))
     frequent = [text for text in ranked[:MAX_CATEGORIES] if counts[text] >= MIN_CATEGORY_CONTACTS]
     if len(counts) > len(values) / 2 or not frequent:
-        unsaid = {"decimal": "which mark begins decimals", "date_order": "whether the day or the month comes first"}
-        asked = f"; nobody said {unsaid[column.question]}" if column.question else ""
-        return f"nearly every contact has a value of its own ({len(counts):,} among {len(values):,}){asked}"
-    return Feature(name, "categorical", "category", thing, attribute=name, categories=tuple(sorted(frequent)))
+        why = f"nearly every contact has a value of its own ({len(counts):,} among {len(values):,})"
+        asked, remedy = _UNSAID[column.question] if column.question else ("", "")
+        return LeftOut(name, why + asked, remedy), 0
+    return Feature(name, "categorical", "category", thing, attribute=name, categories=tuple(sorted(frequent))), 0
 
 
 def _is_running_number(values: list[object]) -> bool:
     """Whether whole numbers are all different and nearly without gaps: rows were numbered as they came."""
-    numbers = np.array([as_number(value) for value in values])
+    numbers = np.array([as_number(value, is_whole=True) for value in values])
     numbers = numbers[np.isfinite(numbers)]
     span = float(numbers.max() - numbers.min()) + 1 if len(numbers) else 0.0
     return len(numbers) >= RUNNING_LEAST and len(np.unique(numbers)) == len(numbers) and span <= 2 * len(numbers)

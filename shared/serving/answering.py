@@ -154,10 +154,12 @@ class Answering:
                 stored = account.past_rows(ids, cutoff=cutoff, asked_at=asked_at, always=standing, lookback_days=back)
         except StoreUnavailable:
             away = True
-        contacts, unknown = _named(contacts, champion.model)
+        contacts, unknown, stored = _named(contacts, stored, champion.model)
         pasts = united(contacts, stored, cutoff=cutoff, lookback_days=champion.model.lookback_days)
         without_data = self._question.answers_without_data
         verdicts = judging.judged(contacts, pasts, champion.model, away=away, without_data=without_data)
+        if not away:
+            _name_what_is_missing(verdicts, champion.model)
         if away and contacts and all(verdict.status == "insufficient_data" for verdict in verdicts):
             raise StoreUnavailable(
                 "The store is away; send attributes or events and consent with the contacts, or ask again."
@@ -305,10 +307,34 @@ class Answering:
 
 
 def _named(
-    contacts: Sequence[InlineContact], model: ServedModel
-) -> tuple[Sequence[InlineContact], Sequence[frozenset[str]]]:
-    """Match inline attributes with those of the model's training; a model that kept none of them takes all as sent."""
-    inputs: Inputs | None = getattr(model, "inputs", None)
-    if inputs is None or not any(contact.attributes for contact in contacts):
-        return contacts, [frozenset()] * len(contacts)
-    return AttributeNames.of(inputs.known).matched(contacts)
+    contacts: Sequence[InlineContact], stored: PastRows, model: ServedModel
+) -> tuple[Sequence[InlineContact], Sequence[frozenset[str]], PastRows]:
+    """Match attributes with those that the model knows; one that knows none takes all as they are.
+
+    Returns:
+        The contacts, of each the inline names that the training never saw, and what is stored.
+    """
+    nobody: list[frozenset[str]] = [frozenset()] * len(contacts)
+    if not model.attribute_names:
+        return contacts, nobody, stored
+    names = AttributeNames.of(model.attribute_names)
+    stored = replace(stored, facts=names.matched_facts(stored.facts))
+    if not any(contact.attributes for contact in contacts):
+        return contacts, nobody, stored
+    contacts, unknown = names.matched(contacts)
+    # Without the inputs of its training a model knows only what it looks at, and not what else there was.
+    return contacts, unknown if _inputs(model) is not None else nobody, stored
+
+
+def _name_what_is_missing(verdicts: Sequence[Verdict], model: ServedModel) -> None:
+    """Tell those without data which attributes the model looks at."""
+    inputs, nobody = _inputs(model), [one for one in verdicts if one.status == "insufficient_data"]
+    if inputs is None or not nobody:
+        return
+    nothing = inputs.nothing([feature.attribute for feature in model.feature_set.features])
+    for verdict in nobody:
+        judging.inputs_judged(verdict, nothing)
+
+
+def _inputs(model: ServedModel) -> Inputs | None:
+    return getattr(model, "inputs", None)

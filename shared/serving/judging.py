@@ -15,6 +15,7 @@ from shared.serving.question import Scored, ServedModel
 from shared.serving.reads import AccountReads
 from shared.serving.uniting import United
 from shared.timeline import ContactFacts, Pasts, seen_type
+from shared.values.missing import is_missing
 
 STALE_AFTER = 14 * DAY
 NEW_WITHIN = 7 * DAY
@@ -102,8 +103,8 @@ def _standing(pasts: United, model: ServedModel) -> _Standing:
 
 
 def _has_any_of(facts: ContactFacts | None, looked_at: Collection[str]) -> bool:
-    """Whether a contact has an attribute that the model looks at: all others say nothing to it."""
-    return facts is not None and any(value.name in looked_at for value in facts.attributes)
+    """Whether a contact has an attribute that the model looks at, filled in: all others say nothing to it."""
+    return facts is not None and any(one.name in looked_at and not is_missing(one.value) for one in facts.attributes)
 
 
 def _brings_all(contact: InlineContact) -> bool:

@@ -127,6 +127,10 @@ class ServedModel(Protocol):
         """The attribute whose value says that a contact has reached the outcome; None: an event says it."""
 
     @property
+    def attribute_names(self) -> tuple[str, ...]:
+        """Attributes that it knows by name: others are matched with them; empty: none."""
+
+    @property
     def feature_set(self) -> FeatureColumns:
         """The columns of the model."""
 

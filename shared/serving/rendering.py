@@ -119,5 +119,6 @@ def _details(inputs: InputQuality) -> dict[str, Any] | None:
         return None
     return {
         **{code: list(inputs.names.get(code, ())) for code in CODES},
+        "further": inputs.further,
         "missing_weight": inputs.missing_weight,
     }

@@ -1,8 +1,8 @@
 """What the store knows of the contacts of a call, united with what the call itself says of them."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from shared.contracts.contact import InlineContact, InlineEvent
@@ -13,6 +13,9 @@ from shared.ingest.rows import canonical
 from shared.timeline import ContactFacts, DatedValue, EventTuple, PastRows
 from shared.timeline.frames import LOOKBACK_DAYS
 from shared.values.naming import same_name_key
+
+_key = lru_cache(maxsize=8_192)(same_name_key)
+"""Attributes that came after a training are asked about at every call."""
 
 
 @dataclass(slots=True)
@@ -48,6 +51,27 @@ class AttributeNames:
             frozenset(names), {same_name_key(name): name for name in names if keys[same_name_key(name)] == 1}
         )
 
+    def matched_facts(self, facts: Mapping[str, ContactFacts]) -> dict[str, ContactFacts]:
+        """Write stored attributes under the names that the model knows, where no stored one has such a name."""
+        return {contact_id: self._matched_fact(one) for contact_id, one in facts.items()}
+
+    def _matched_fact(self, facts: ContactFacts) -> ContactFacts:
+        names = {value.name for value in facts.attributes}
+        meant = self._meant(names - self.known, names)
+        if not meant:
+            return facts
+        renamed = tuple([value._replace(name=meant.get(value.name, value.name)) for value in facts.attributes])
+        return replace(facts, attributes=renamed)
+
+    def _meant(self, strangers: Collection[str], given: Collection[str]) -> dict[str, str]:
+        """Find what strangers mean; of two spellings of one name one counts."""
+        meant = {
+            known: name
+            for name in sorted(strangers, reverse=True)
+            if (known := self.by_key.get(_key(name))) is not None and known not in given
+        }
+        return {name: known for known, name in meant.items()}
+
     def matched(self, contacts: Sequence[InlineContact]) -> tuple[list[InlineContact], list[frozenset[str]]]:
         """Write inline attributes under the names that the model knows.
 
@@ -57,11 +81,7 @@ class AttributeNames:
         found, unknown = [], []
         for contact in contacts:
             strangers = contact.attributes.keys() - self.known
-            renamed = {
-                name: self.by_key[key]
-                for name in strangers
-                if (key := same_name_key(name)) in self.by_key and self.by_key[key] not in contact.attributes
-            }
+            renamed = self._meant(strangers, contact.attributes)
             if renamed:
                 attributes = {renamed.get(name, name): value for name, value in contact.attributes.items()}
                 contact = contact.model_copy(update={"attributes": attributes})

@@ -4,8 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, select, update
 
+from shared.contracts.input_drift import InputDrift
 from shared.store.rows import VersionRow
 from shared.store.scope import Scope
 from shared.store.statements import upsert
@@ -44,6 +45,14 @@ class Catalogue(Scope):
         with self._writing() as connection:
             upsert(connection, VersionTable, [values])
             upsert(connection, PlotTable, pictures)
+
+    def put_input_drift(self, capability: str, outcome: str, version: str, drift: InputDrift) -> None:
+        """Keep what a round of scoring found, in place of what the one before found."""
+        table = VersionTable
+        mine = (table.capability == capability, table.outcome == outcome, table.version == version)
+        statement = update(table).where(table.account_id == self.account, *mine)
+        with self._writing() as connection:
+            connection.execute(statement.values(input_drift=json.dumps(drift._asdict())))
 
     def versions(self, capability: str | None = None, outcome: str | None = None) -> list[VersionRow]:
         """List versions, the newest training first; None: of all capabilities, of all outcomes."""
@@ -96,6 +105,7 @@ class Catalogue(Scope):
                 table.figures,
                 table.report,
                 table.card,
+                table.input_drift,
             )
             .where(table.account_id == self.account, *conditions)
             .order_by(table.trained_at.desc(), table.capability, table.outcome, table.version.desc())
@@ -105,4 +115,10 @@ class Catalogue(Scope):
 
 
 def _version_row(fields: Mapping[str, Any]) -> VersionRow:
-    return VersionRow(**{**fields, "figures": json.loads(fields["figures"]), "report": json.loads(fields["report"])})
+    drift = fields["input_drift"]
+    read = {
+        "figures": json.loads(fields["figures"]),
+        "report": json.loads(fields["report"]),
+        "input_drift": None if drift is None else InputDrift.of(json.loads(drift)),
+    }
+    return VersionRow(**{**fields, **read})

@@ -46,7 +46,7 @@ class Outcomes(Scope):
             "account_id": self.account,
             "capability": outcome.capability,
             "name": outcome.name,
-            "definition": outcome.model_dump_json(),
+            "definition": outcome.model_dump_json(exclude=_unsaid(outcome)),
         }
         with self._writing() as connection:
             upsert(connection, OutcomeTable, [row])
@@ -89,3 +89,8 @@ class Outcomes(Scope):
             row = {"account_id": self.account, "capability": capability, "outcome": name}
             upsert(connection, DefaultOutcomeTable, [row])
             self._audit(connection, "outcome.made_default", f"{capability}.{name}")
+
+
+def _unsaid(outcome: Outcome) -> set[str]:
+    """Name the empty lists of answers: releases before them refuse a definition that names them."""
+    return {name for name in ("allowed", "forbidden") if not getattr(outcome, name)}

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from shared.contracts.input_drift import InputDrift
 from shared.contracts.rows import Microseconds
 from shared.timeline import DatedValue
 
@@ -154,6 +155,8 @@ class VersionRow:
     figures: Mapping[str, Any] = field(default_factory=dict)
     report: Mapping[str, Any] = field(default_factory=dict)
     card: str = ""
+    input_drift: InputDrift | None = None
+    """Counted over the last round of scoring; None: not counted yet."""
 
 
 class PredictionRow(NamedTuple):

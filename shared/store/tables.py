@@ -223,6 +223,8 @@ class VersionTable(StoreTable):
     figures: Mapped[LongText]
     report: Mapped[LongText]
     card: Mapped[LongText]
+    input_drift: Mapped[OptionalLongText]
+    """Counted over the last round of scoring, JSON; None: not counted yet."""
 
 
 class PlotTable(StoreTable):

@@ -1,7 +1,9 @@
 """What the caller decides about a run."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+from shared.contracts.outcome import Outcome
 
 Progress = Callable[[str, float], None]
 """Told what is done now and how far the whole is, 0 to 1."""
@@ -22,3 +24,8 @@ class Choices:
     """Attributes that are never features of this run, and about which nothing is asked."""
     order_by: str | None = None
     """What tells in which order the rows of flat data came: `created_at`, an attribute, `none`; None: what is found."""
+
+    def for_outcome(self, outcome: Outcome) -> "Choices":
+        """Add what was answered about attributes for an outcome before; what this run says counts first."""
+        answered = outcome.answered(allowed=self.allowed, forbidden=self.forbidden)
+        return replace(self, allowed=frozenset(answered.allowed), forbidden=frozenset(answered.forbidden))

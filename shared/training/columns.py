@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from shared.errors import InsufficientData
 from shared.evaluation.drift import CALENDAR_AUC, calendar_auc
 from shared.evaluation.leaks import Leak, leaks
-from shared.features import FeatureSet, Inputs, Kind, Learned, LeftOut, matrix
+from shared.features import ColumnRead, FeatureSet, Inputs, Kind, Learned, LeftOut, matrix
 from shared.features.attributes import entry_at
 from shared.learners.columns import Matrix, Vector
 from shared.learners.rule import single_column_margins
@@ -42,6 +42,8 @@ class Chosen:
     """The columns of the suspects."""
     suspected_values: Matrix
     """Of the material's frames, shape (n, number of suspected columns)."""
+    columns: tuple[ColumnRead, ...] = ()
+    """What each attribute was read as."""
 
 
 def chosen_columns(
@@ -106,6 +108,7 @@ def chosen_columns(
         tuple(leak for leak in found if leak.evidence == "strong"),
         learned.feature_set.take(suspected),
         values[:, suspected],
+        learned.columns,
     )
 
 
@@ -114,14 +117,6 @@ def inputs_of(stuff: Material, chosen: Chosen) -> Inputs:
     return Inputs.of(
         chosen.feature_set, chosen.values, stuff.frames.label, stuff.frames.contact, known=stuff.pasts.attributes
     )
-
-
-def questions(chosen: Chosen) -> list[str]:
-    """Ask about the strong columns that were kept."""
-    return [
-        f"{leak}. Is it known before the outcome? If not, train again with --forbid '{leak.name}'."
-        for leak in chosen.questioned
-    ]
 
 
 def _suspects(stuff: Material, feature_set: FeatureSet, values: Matrix, allowed: Collection[str]) -> list[Leak]:

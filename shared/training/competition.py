@@ -1,13 +1,13 @@
 """The competition: candidates are fitted on the past of each split, judged on what came after, and the best serves."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.evaluation.metrics import auc, losses
-from shared.learners.columns import Columns, Matrix, Vector, chance
+from shared.evaluation.metrics import losses
+from shared.learners.columns import Vector, chance
 from shared.learners.logistic import Logistic
 from shared.learners.rule import Rule
 from shared.learners.trees import Trees, TreeShape
@@ -174,24 +174,6 @@ def _worst(problem: Problem, entry: Entry, rows: NDArray[np.intp]) -> float:
             level = -(rate * np.log(rate) + (1 - rate) * np.log1p(-rate))
             worst = max(worst, float(entry.row_loss[mine].mean() - level))
     return float(worst)
-
-
-def auc_with(problem: Problem, suspected: Columns, values: Matrix, *, seed: int = SEED) -> float:
-    """Return the held-out AUC that small trees reach when the suspected columns are learned from as well.
-
-    Args:
-        problem: without them.
-        suspected: their names and which are categories.
-        values: of the same rows, shape (n, number of suspected columns).
-        seed: of the trees' samples.
-    """
-    width = len(problem.columns)
-    columns = Columns(
-        (*problem.columns.names, *suspected.names),
-        (*problem.columns.categorical, *(width + column for column in suspected.categorical)),
-    )
-    entry = trees_entry(replace(problem, matrix=np.hstack([problem.matrix, values]), columns=columns), SHAPES[0], seed)
-    return auc(problem.labels[problem.judged], entry.margin[problem.judged])
 
 
 def constant_margins(problem: Problem) -> Vector:

@@ -1,6 +1,6 @@
 """The report of a run: what was learned from, how good it is with intervals, what was left out. Plain values."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,10 +11,10 @@ from shared.contracts.instants import instant_of
 from shared.contracts.prediction import Grade
 from shared.evaluation import metrics
 from shared.evaluation.bootstrap import Interval, of_figures, of_mean
-from shared.evaluation.grade import calibration_holds, grade, skill
+from shared.evaluation.grade import TOO_GOOD_AUC, calibration_holds, grade, skill
 from shared.evaluation.leaks import Leak
 from shared.evaluation.signal import Signal, signal
-from shared.features import LeftOut
+from shared.features import ColumnRead, LeftOut
 from shared.learners.columns import Vector, chance
 from shared.learners.rule import Rule
 from shared.ties import falling, least
@@ -23,8 +23,6 @@ from shared.training.problem import Problem
 
 Figures = dict[str, Any]
 LIFT_SHARES = (0.05, 0.1, 0.2, 0.3, 0.5)
-TOO_GOOD_AUC = 0.97
-"""From here on a result is more likely a leak than a fact about people."""
 CHOSEN_BY_FOLDS = (
     "The judged frames span less than two horizons or hold fewer than 100 contacts with the outcome: folds of "
     "contacts over all frames chose the kind of model, time still judged it."
@@ -49,7 +47,12 @@ class Report:
     lift: Figures
     importance: Sequence[tuple[str, float]]
     leaks: Sequence[str] = ()
+    """Columns left out until somebody says that they are known before the outcome."""
+    questioned: Sequence[str] = ()
+    """Columns that were kept, though somebody should say whether they are known before the outcome."""
     left_out: Sequence[LeftOut] = ()
+    columns: Sequence[ColumnRead] = ()
+    """What each attribute was read as."""
     notes: Sequence[str] = field(default_factory=tuple)
     unusable_because: str = "the gain over the base rate is not above 0 with 95 % confidence"
     """What is missing where it is not usable, in words."""
@@ -71,7 +74,9 @@ class Report:
             "lift": self.lift,
             "importance": [list(pair) for pair in self.importance],
             "leaks": list(self.leaks),
+            "questioned": list(self.questioned),
             "left_out": [{"name": left.name, "reason": left.reason, "remedy": left.remedy} for left in self.left_out],
+            "columns": [column.to_json() for column in self.columns],
             "notes": list(self.notes),
         }
 
@@ -82,10 +87,12 @@ def report(
     *,
     importance: Vector,
     leaks: Sequence[Leak] = (),
+    questioned: Sequence[Leak] = (),
     left_out: Sequence[LeftOut] = (),
+    columns: Sequence[ColumnRead] = (),
     competed_on: Problem | None = None,
     notes: Sequence[str] = (),
-    auc_with_suspects: float | None = None,
+    other_rankings: Mapping[str, float] | None = None,
     most: Grade = "A",
 ) -> Report:
     """Judge what would have been served at the time, on rows that nobody learned or chose from.
@@ -95,11 +102,13 @@ def report(
         competition: how the candidates did.
         importance: of each column for the refitted winner, shape (p,).
         leaks: columns left out because they give the outcome away.
+        questioned: columns that were kept, and are asked about.
         left_out: attributes left out for other reasons.
+        columns: what each attribute was read as.
         competed_on: what the candidates were chosen on, where it is not what is judged: the rows of a hazard.
         notes: what else is to be said of the data.
+        other_rankings: what the ranking would be with `leaks`, and without `questioned`, by the name of the figure.
         most: the best grade that the data allows.
-        auc_with_suspects: what the ranking would be with the columns named in `leaks`.
     """
     rows = competition.judged
     labels, owner = problem.labels[rows], problem.owner[rows]
@@ -111,7 +120,7 @@ def report(
     best_other = least([constant, *others], lambda other: other.mean())
     over_rule = skill(loss, _plain_loss(competition, problem.labels, constant), owner)
     positives = len(np.unique(problem.owner[problem.labels == 1]))
-    found = signal(labels, margin, owner, problem.blocks)
+    found = signal(labels, margin, owner, problem.blocks, chained=problem.chained)
     figures = _figures(labels, margin, owner)
     slope = figures["calibration_slope"]
     assert isinstance(slope, Interval)  # noqa: S101 - resampled, as every figure of `_figures` is
@@ -131,13 +140,15 @@ def report(
             "skill_within_blocks": found.gain,
             "skill_over_plain_rule": over_rule,
             "skill_over_best_other": skill(loss, best_other, owner),
-            **({} if auc_with_suspects is None else {"auc_with_suspects": auc_with_suspects}),
+            **(other_rankings or {}),
         },
         reliability=_reliability(labels, margin),
         lift={"share": list(LIFT_SHARES), "lift": [_plain(metrics.lift(labels, margin, s)) for s in LIFT_SHARES]},
         importance=_most_important(problem.columns.names, importance),
         leaks=[str(leak) for leak in leaks],
+        questioned=[str(leak) for leak in questioned],
         left_out=left_out,
+        columns=columns,
         notes=[*_notes(problem, competed_on or problem, positives), *notes, *_warnings(found, figures, winner.kind)],
         unusable_because=found.missing,
     )

@@ -13,7 +13,7 @@ from shared.values.instants import DateOrder, is_iso, order_of_counts, read_time
 from shared.values.looks import Look
 from shared.values.missing import cleaned, is_missing
 from shared.values.naming import same_name_key
-from shared.values.numbers import DecimalMark, mark_of_counts, read_number
+from shared.values.numbers import DecimalMark, absent_mark, mark_of_counts, read_number
 from shared.values.profile import MAX_LINES, ColumnProfile
 from shared.values.truth import WRITTEN, read_truth
 from shared.values.unreadable import Unreadable
@@ -267,7 +267,7 @@ def _read_number(value: Any, column: ColumnType) -> Value:
         return value
     text = str(value)
     # Where no value has decimals, a mark before three digits is between thousands.
-    decimal = column.decimal or (("point" if "," in text else "comma") if column.kind == "whole" else None)
+    decimal = column.decimal or (absent_mark(text) if column.kind == "whole" else None)
     number = read_number(text, decimal=decimal)
     if number.percent and not column.percent:
         raise Unreadable("It is a percentage among plain numbers.")

@@ -84,6 +84,15 @@ def read_number(text: str, *, decimal: DecimalMark | None = None) -> Number:
     return Number(-value if parts.negative else value, parts.currency, parts.percent)
 
 
+def absent_mark(text: str) -> DecimalMark:
+    """Return the mark that would begin decimals in a column without any: what stands in this text groups thousands.
+
+    >>> absent_mark("41,250"), absent_mark("41.250")
+    ('point', 'comma')
+    """
+    return "point" if "," in text else "comma"
+
+
 def decimal_mark(texts: Iterable[str]) -> DecimalMark | None:
     """Find the mark that begins decimals over a column; None where nothing shows it, or the column shows both.
 

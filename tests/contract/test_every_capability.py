@@ -274,13 +274,37 @@ def test_nobody_is_learned_from_who_denies_profiling(subject: Any, refusing: str
         subject.trained(account=refusing)
 
 
-async def test_a_contact_of_whom_nothing_is_known_gets_no_chance_of_its_own(subject: Any, opened: Any) -> None:
-    stranger = {"id": "stranger", "attributes": {"Favourite opera": "Norma"}}
+@pytest.mark.parametrize(
+    "stranger",
+    [
+        {"attributes": {"Favourite opera": "Norma"}},
+        {"attributes": {"country": None}},
+        {"attributes": {"Country": " n/a "}},
+        {"timezone": "Europe/Paris"},
+        {"consent": {"profiling": "granted"}},
+    ],
+)
+async def test_a_contact_of_whom_nothing_is_known_gets_no_chance_of_its_own(
+    subject: Any, opened: Any, stranger: dict[str, Any]
+) -> None:
+    subject.database.of("demo").put_contacts([ContactRow("empty")], recorded_at=NOW_US - DAY)
     async with opened() as client:
-        (found,) = answers(await client.post(subject.capability.path, subject.asked(stranger)))
+        asked = subject.asked({"id": "stranger", **stranger}, "empty")
+        found = answers(await client.post(subject.capability.path, asked))
 
     # An answer, where there is one, comes from a named fallback and not from the model.
-    assert found["status"] == "insufficient_data" or found["source"] != "model"
+    assert all(one["status"] == "insufficient_data" or one["source"] not in (None, "model") for one in found)
+
+
+async def test_an_attribute_means_the_same_under_any_spelling_of_its_name(subject: Any, opened: Any) -> None:
+    events = [{"type": "page_viewed", "occurred_at": f"2026-05-{day}T10:00:00Z"} for day in (10, 20, 28)]
+    contacts = [
+        {"id": "stranger", "events": events, "attributes": {name: "US"}} for name in ("country", "\ufeffCOUNTRY ")
+    ]
+    async with opened() as client:
+        found = [answers(await client.post(subject.capability.path, subject.asked(one)))[0] for one in contacts]
+
+    assert close(found[0], found[1])
 
 
 async def test_an_attribute_that_the_training_never_saw_is_named(subject: Any, opened: Any) -> None:

@@ -12,7 +12,7 @@ from services.scoring.model import ScoringModel
 from services.scoring.train import Choices, Fit, _gate, fitted, train
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY, AttributeRow, ContactRow, EventRow, Microseconds
-from shared.errors import UnknownOutcome
+from shared.errors import InsufficientData, UnknownOutcome
 from shared.registry.fetch import artifacts
 from shared.settings import Settings
 from shared.store import AccountStore, Database, migrate, open_database
@@ -182,6 +182,18 @@ def test_noise_is_registered_and_never_promoted(
     assert [row.version for row in store.versions("scoring", "won")] == [published.version]
     assert told[-1] == ("done", 1.0)
     assert [part for _, part in told] == sorted(part for _, part in told)
+
+
+def test_what_an_outcome_forbids_is_learned_from_by_no_training(database: Database, settings: Settings) -> None:
+    database.create_account("forbidding", created_at=0)
+    store = database.of("forbidding")
+    values = [(AttributeRow("gone", str(n % 2), 0), AttributeRow("plan", "ab"[n % 2], 0)) for n in range(200)]
+    rows = [ContactRow(f"c-{n}", 0, attributes=value) for n, value in enumerate(values)]
+    store.bulk_contacts(rows, recorded_at=1)
+    store.put_outcome(Outcome(name="gone", capability="scoring", attribute="gone", forbidden=("plan",)))
+
+    with pytest.raises(InsufficientData, match="no attribute and no event tells contacts apart"):
+        train(database, settings, "forbidding", "gone", now=DAY)
 
 
 def test_an_unknown_outcome_is_refused_with_the_known_ones(

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from services.churn.model.churn import ChurnModel, cumulative_hazard
+from services.churn.model.churn import ChurnModel
 from services.churn.model.periods import Matrix
 from services.churn.model.value import value_rates
 from shared.contracts.prediction import Band, Source, Status
@@ -88,7 +88,7 @@ def _answers(model: ChurnModel, pasts: Pasts, values: Matrix, cutoffs: NDArray[n
     n, contact = len(values), np.arange(len(values), dtype=np.int32)
     rows = model.rows(values, cutoffs)
     margins = model.margins(rows).reshape(n, len(model.periods))
-    hazard = cumulative_hazard(margins)
+    hazard = model.cumulative(margins)
     days = asked.horizon_days or model.horizon_days
     marks = _marks(model, asked)
     known = model.is_flat or (days is not None and days <= model.periods.last_day)

@@ -60,6 +60,8 @@ class ChurnModel:
     """What the training saw; None for versions of before it was kept."""
     bounds: tuple[float, float] = (-np.inf, np.inf)
     """Smallest and largest calibrated margin of the training: no answer lies outside them."""
+    curves: Matrix | None = None
+    """Smallest and largest cumulative hazard of the training at the end of each period, shape (2, n_periods)."""
     flag: Flag | None = None
     """Flat data: the attribute that says who has left."""
 
@@ -88,6 +90,11 @@ class ChurnModel:
         """Name the columns of a table that this version answers about without the store."""
         return (*self.feature_set.names, CUTOFF_DAY) if self.seasonal else self.feature_set.names
 
+    @property
+    def attribute_names(self) -> tuple[str, ...]:
+        """Return the attributes that its training saw; none for versions of before they were kept."""
+        return () if self.inputs is None else self.inputs.known
+
     def predict_matrix(self, table: Matrix) -> Vector:
         """Tell the risk of leaving within the version's own horizon from a table with `columns`, shape (n,)."""
         values = table[:, : len(self.feature_set)]
@@ -95,8 +102,16 @@ class ChurnModel:
         return self.risk(self.hazard(values, (day * DAY).astype(np.int64)))
 
     def hazard(self, values: Matrix, cutoffs: NDArray[np.int64]) -> Matrix:
-        """Tell the cumulative hazard at the end of each period, shape (n, n_periods)."""
-        return cumulative_hazard(self.margins(self.rows(values, cutoffs)).reshape(len(values), len(self.periods)))
+        """Return the cumulative hazard at the end of each period, shape (n, n_periods)."""
+        return self.cumulative(self.margins(self.rows(values, cutoffs)).reshape(len(values), len(self.periods)))
+
+    def cumulative(self, margins: Matrix) -> Matrix:
+        """Return the cumulative hazard at the end of each period from margins, both of shape (n, n_periods).
+
+        No period leaves the range of the training; neither may all of them together.
+        """
+        hazard = cumulative_hazard(margins)
+        return hazard if self.curves is None else np.clip(hazard, *self.curves)
 
     def risk(self, hazard: Matrix, days: float | None = None) -> Vector:
         """Tell the chance of leaving within a horizon (default: the version's own), shape (n,)."""
@@ -210,6 +225,7 @@ def _described(model: ChurnModel) -> dict[str, Any]:
         "value_types": list(model.value_types),
         "band_lifts": list(model.band_lifts),
         **({} if model.inputs is None else {"inputs": model.inputs.to_json(), "bounds": list(model.bounds)}),
+        **({} if model.curves is None else {"curves": model.curves.tolist()}),
     }
 
 
@@ -238,6 +254,7 @@ def _read(described: Mapping[str, Any], text: str | None, reference: ChurnRefere
         band_lifts=tuple(described["band_lifts"]),
         inputs=Inputs.from_json(described["inputs"]) if "inputs" in described else None,
         bounds=tuple(described.get("bounds", (-np.inf, np.inf))),
+        curves=np.array(described["curves"], dtype=np.float64) if "curves" in described else None,
         flag=Flag(**described["flag"]) if "flag" in described else None,
     )
 
@@ -255,6 +272,8 @@ def _require_whole(model: ChurnModel) -> None:
     fits = shapes == ((k, 99), (k,), (p, 9), (p, 11)) and len(model.base) == k and len(model.band_lifts) == 3
     if not fits or getattr(model.learner, "width", width) != width:
         raise ValueError("learner, features, periods and reference do not fit each other")
+    if model.curves is not None and (model.curves.shape != (2, k) or not (np.diff(model.curves, axis=0) >= 0).all()):
+        raise ValueError("the range of the curves is none")
     numbers = (model.base, reference.hazards, reference.mean, [calibrator.slope, calibrator.intercept])
     rising = (np.diff([0.0, *model.periods.ends]), np.diff([0.0, *model.band_lifts]), np.array([calibrator.slope]))
     sound = all(np.isfinite(each).all() for each in numbers) and all((steps > 0).all() for steps in rising)

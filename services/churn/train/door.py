@@ -39,7 +39,7 @@ def train(
         settings: tell where the registry is.
         account: whose contacts and events.
         outcome_name: defined in the account or built in.
-        choices: promote or not; attributes that are allowed.
+        choices: promote or not; attributes that are allowed, beside those that the outcome allows.
         now: nothing after it exists.
         progress: told what is done and how far the run is.
 
@@ -50,6 +50,7 @@ def train(
     choices = choices or Choices()
     store = database.of(account)
     outcome = store.require_outcome(CAPABILITY, outcome_name)
+    choices = choices.for_outcome(outcome)
     progress("reading contacts and events", 0.0)
     pasts = scanned(store, with_events=not outcome.attribute)
     stuff = churn_material(outcome, pasts, now=now, order_by=choices.order_by)

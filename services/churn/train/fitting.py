@@ -8,29 +8,33 @@ import numpy as np
 
 from services.churn.features import churn_features
 from services.churn.model import ChurnModel, ChurnReference, Periods, cumulative_hazard
-from services.churn.model.periods import BOUNDS_DAYS, Vector
+from services.churn.model.periods import BOUNDS_DAYS, Matrix, Vector
 from services.churn.train.curves import curves
 from services.churn.train.figures import curve_groups, horizon_figures
 from services.churn.train.hazard import HazardRows, hazard_rows
 from services.churn.train.material import ChurnMaterial, type_counts
 from shared.contracts.instants import instant_of
 from shared.contracts.prediction import Grade
-from shared.contracts.rows import Microseconds
+from shared.contracts.rows import DAY, Microseconds
 from shared.evaluation.calibration import Calibrator
 from shared.features import Inputs, Kind, matrix
 from shared.learners.columns import Columns
 from shared.learners.trees import TreeShape
+from shared.timeline.splits import SEED
 from shared.training.candidates import Entry, Refitted, calibrated
 from shared.training.choices import Progress, silent
-from shared.training.columns import Chosen, chosen_columns, inputs_of, questions
+from shared.training.columns import Chosen, chosen_columns, inputs_of
 from shared.training.competition import Competition, compete, entered
 from shared.training.material import order_notes
 from shared.training.problem import Problem
 from shared.training.report import CHOSEN_BY_FOLDS, Report, report
+from shared.training.suspects import other_rankings
 
 LEAVES = (7, 15)
 LEAST_CONTACTS = 10
 """How many contacts' worth of rows a leaf holds: one contact makes dozens of rows that say much the same."""
+RANGE_FRAMES = 5_000
+"""Frames of which the range of the answers is taken, beside all that were judged."""
 RIDGES = (30.0, 300.0)
 VALUED = ("order_placed", "subscription_renewed", "subscription_started", "deal_won")
 """Types whose values are what a contact is worth, the first one that the account has with values."""
@@ -108,8 +112,11 @@ def _in_time(stuff: ChurnMaterial, chosen: Chosen, now: Microseconds, progress: 
         found.graded,
         importance=importance,
         leaks=chosen.suspects,
+        questioned=chosen.questioned,
         left_out=chosen.left_out,
+        columns=chosen.columns,
         competed_on=rows.problem,
+        other_rankings=other_rankings(found.problem, chosen, _suspected(stuff, chosen, rows)),
     )
     told = replace(
         told,
@@ -122,6 +129,7 @@ def _in_time(stuff: ChurnMaterial, chosen: Chosen, now: Microseconds, progress: 
     served = _served(rows.problem, found.served, refitted, reference, inputs.weighed(importance))
     time = {"periods": rows.periods, "seasonal": rows.seasonal, "value_types": _value_types(stuff)}
     model = _model(stuff, chosen, served, grade=told.grade, now=now, **time)
+    model = replace(model, curves=_curve_range(model, rows, found.winner))
     groups = curve_groups(rows, found, rows.periods)
     return Fit(model, told, found.graded, found.problem, groups, found.served, rows)
 
@@ -147,14 +155,23 @@ def _flat(stuff: ChurnMaterial, chosen: Chosen, now: Microseconds, progress: Pro
         competed,
         importance=importance,
         leaks=chosen.suspects,
+        questioned=chosen.questioned,
         left_out=chosen.left_out,
-        notes=[*order_notes(stuff.closed), *questions(chosen)],
+        columns=chosen.columns,
+        notes=order_notes(stuff.closed),
+        other_rankings=other_rankings(problem, chosen, chosen.suspected_values),
     )
     hazard = cumulative_hazard(competed.winner.margin[competed.judged][:, None])
     reference = ChurnReference.of(hazard, -np.expm1(-hazard), chosen.values[competed.judged])
     served = _served(problem, competed.winner, refitted, reference, inputs.weighed(importance))
     model = _model(stuff, chosen, served, grade=told.grade, now=now, periods=Periods((1.0,)), seasonal=False)
     return Fit(model, told, competed, problem, {}, competed.winner, None)
+
+
+def _suspected(stuff: ChurnMaterial, chosen: Chosen, rows: HazardRows) -> Matrix:
+    """Compute the suspected columns of the closed frames that are left after sampling."""
+    closed = rows.waits.take(rows.waits.closed(stuff.outcome.horizon_days * DAY))
+    return matrix(chosen.suspected, stuff.pasts, closed.contact, closed.cutoff)
 
 
 def _shapes(problem: Problem) -> list[TreeShape]:
@@ -203,6 +220,19 @@ def _model(
         flag=stuff.outcome.flag,
         **time,
     )
+
+
+def _curve_range(model: ChurnModel, rows: HazardRows, held_out: Matrix) -> Matrix:
+    """Return the smallest and largest cumulative hazard at the end of each period, shape (2, n_periods).
+
+    Args:
+        model: without a range yet.
+        rows: the frames that it learned from; a sample of them answers.
+        held_out: cumulative hazards of the judged frames, shape (n, n_periods).
+    """
+    some = np.random.default_rng(SEED).permutation(len(rows.waits))[:RANGE_FRAMES]
+    answers = np.concatenate([held_out, model.hazard(rows.values[some], rows.waits.cutoff[some])])
+    return np.stack([answers.min(axis=0), answers.max(axis=0)])
 
 
 def _value_types(stuff: ChurnMaterial) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from services.segmentation.model.transform import Transform
 from shared.contracts.prediction import Grade
 from shared.contracts.rows import DAY
 from shared.errors import ArtifactRefused
-from shared.features import FeatureSet, ReasonPart, Things, matrix, truncated
+from shared.features import FeatureSet, Inputs, ReasonPart, Things, matrix, truncated
 from shared.timeline import Pasts
 from shared.timeline.frames import LOOKBACK_DAYS, positions_before
 
@@ -64,6 +64,11 @@ class SegmentationModel:
         """Name the columns of a matrix, in order."""
         return self.feature_set.names
 
+    @property
+    def attribute_names(self) -> tuple[str, ...]:
+        """Return the attributes that it looks at."""
+        return tuple([feature.attribute for feature in self.feature_set.features if feature.attribute])
+
     def predict(self, pasts: Pasts, cutoffs: NDArray[np.int64], *, reasons: int) -> list[Scored]:
         """Assign every contact of the pasts.
 
@@ -85,6 +90,7 @@ class SegmentationModel:
         explained = self._reasons(values, shares, reasons) if reasons else [[] for _ in first]
         inside = self.inside(values, first)
         cut_off, lived = truncated(pasts, contact, cutoffs), seen(pasts, contact, cutoffs)
+        understood = self._readable.qualities(self.feature_set, pasts, cutoffs, values)
         return [
             Scored(
                 *self._memberships(row.tolist(), chosen),
@@ -95,8 +101,9 @@ class SegmentationModel:
                 source="rules" if self.kind == RULES else "model",
                 status="ok" if any_event else "insufficient_data",
                 detail=None if any_event else NOTHING_HAPPENED,
+                inputs=inputs,
             )
-            for row, chosen, micro, margin, listed, long, any_event in zip(
+            for row, chosen, micro, margin, listed, long, any_event, inputs in zip(
                 sure,
                 order.tolist(),
                 inside.tolist(),
@@ -104,6 +111,7 @@ class SegmentationModel:
                 explained,
                 cut_off.tolist(),
                 lived.tolist(),
+                understood,
                 strict=True,
             )
         ]
@@ -139,6 +147,10 @@ class SegmentationModel:
         for place, column in enumerate(self.transform.source):
             by_column[:, column] += shares[:, place]
         return self._things.reasons(values, by_column, most)
+
+    @cached_property
+    def _readable(self) -> Inputs:
+        return Inputs.without_ranges(self.feature_set)
 
     @cached_property
     def _things(self) -> Things:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from services.segmentation.model.segment import Named
 from shared.contracts.prediction import Source, Status
-from shared.features import ReasonPart
+from shared.features import UNDERSTOOD, InputQuality, ReasonPart
 
 
 class Membership(NamedTuple):
@@ -35,6 +35,7 @@ class Scored(NamedTuple):
     status: Status = "ok"
     detail: str | None = None
     data_quality: tuple[str, ...] = ()
+    inputs: InputQuality = UNDERSTOOD
     probability: None = None
     score: None = None
     band: None = None

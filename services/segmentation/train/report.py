@@ -12,7 +12,7 @@ from services.segmentation.train.profiles import Profile
 from shared.contracts.instants import instant_of
 from shared.contracts.prediction import Grade
 from shared.evaluation.bootstrap import Interval
-from shared.features import LeftOut
+from shared.features import ColumnRead, LeftOut
 
 Figures = dict[str, Any]
 
@@ -34,6 +34,8 @@ class Report:
     matching: Figures | None
     """What became of the groups of the version before, by id."""
     left_out: Sequence[LeftOut] = ()
+    columns: Sequence[ColumnRead] = ()
+    """What each attribute that counts was read as."""
     notes: Sequence[str] = ()
     usable: bool = True
     """Groups that do not hold are never found in the first place: there is always something to serve."""
@@ -55,6 +57,7 @@ class Report:
             "segments": list(self.segments),
             "matching": self.matching,
             "left_out": [{"name": left.name, "reason": left.reason, "remedy": left.remedy} for left in self.left_out],
+            "columns": [column.to_json() for column in self.columns],
             "notes": list(self.notes),
         }
 
@@ -86,6 +89,7 @@ def report(fit: Fit, old_ids: Sequence[str] = ()) -> Report:
         ],
         matching=None if fit.matching is None else {**told(fit.matching, list(old_ids), ids), "renamed": _renamed(fit)},
         left_out=fit.today.declared.left_out,
+        columns=fit.today.declared.columns,
         notes=_notes(fit, old_ids),
     )
 

@@ -144,6 +144,11 @@ class SendTimeModel:
         return ByActivity(stages, self.activity.pooling.strength, len(self.activity.group_share) > 1, tally)
 
     @property
+    def attribute_names(self) -> tuple[str, ...]:
+        """Return the attributes that say in which zone a contact is."""
+        return tuple(self.zones.by_attribute)
+
+    @property
     def columns(self) -> Sequence[str]:
         """Names of the columns of `predict_matrix`."""
         return NAMES

@@ -195,6 +195,18 @@ def test_noise_is_registered_and_never_promoted(database: Database, settings: Se
     assert [part for _, part in told] == sorted(part for _, part in told)
 
 
+def test_what_an_outcome_forbids_is_learned_from_by_no_training(database: Database, settings: Settings) -> None:
+    database.create_account("forbidding", created_at=0)
+    store = database.of("forbidding")
+    values = [(AttributeRow("gone", str(n % 2), 0), AttributeRow("plan", "ab"[n % 2], 0)) for n in range(200)]
+    rows = [ContactRow(f"c-{n}", 0, attributes=value) for n, value in enumerate(values)]
+    store.bulk_contacts(rows, recorded_at=1)
+    store.put_outcome(Outcome(name="gone", capability="churn", attribute="gone", forbidden=("plan",)))
+
+    with pytest.raises(InsufficientData, match="no attribute and no event tells contacts apart"):
+        train(database, settings, "forbidding", "gone", now=DAY)
+
+
 def test_an_unknown_outcome_is_refused_with_the_known_ones(
     database: Database, settings: Settings, store: AccountStore, world: Members
 ) -> None:

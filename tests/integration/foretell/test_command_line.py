@@ -11,6 +11,7 @@ import typer
 
 from foretell.cli import app
 from foretell.opening import opened_account
+from shared.contracts.input_drift import InputDrift
 from shared.contracts.key import digest_of
 from shared.settings import Settings
 from shared.store import VersionRow, open_database
@@ -235,6 +236,34 @@ def test_training_without_data_is_exit_code_three_and_one_sentence(foretell) -> 
     assert "40" in result.stderr.splitlines()[-1]
 
 
+def test_an_answer_given_to_one_training_is_remembered_and_said(foretell) -> None:
+    trained = foretell("train", "scoring", "--outcome", "customer", "--allow", "Tags", "--forbid", "Stage")
+    again = foretell("train", "scoring", "--outcome", "customer", "--allow", "Tags")
+    rows = {row["outcome"]: row for row in json.loads(foretell("outcomes", "list", "--json").stdout)}
+
+    assert "Remembered for every training of customer: allowed Tags; forbidden Stage." in trained.stdout
+    assert "Remembered" not in again.stdout
+    assert (rows["customer"]["allowed"], rows["customer"]["forbidden"]) == (["Tags"], ["Stage"])
+    assert rows["customer"]["meaning"].startswith("deal_won or order_placed")
+
+
+def test_answers_alone_change_nothing_else_of_an_outcome_and_can_be_forgotten(foretell) -> None:
+    foretell("outcomes", "set", "won", "--attribute", "Converted", "--positive", "1")
+
+    answered = foretell("outcomes", "set", "won", "--allow", "Tags", "--forbid", "Lead Quality")
+    redefined = foretell("outcomes", "set", "won", "--attribute", "Converted")
+    forgotten = foretell("outcomes", "set", "won", "--ask-again")
+
+    said = "In every training: allowed Tags; forbidden Lead Quality."
+    assert answered.stdout == f"won: attribute Converted is 1. {said}\n"
+    assert redefined.stdout == f"won: attribute Converted is true. {said}\n"
+    assert forgotten.stdout == "won: attribute Converted is true.\n"
+
+
+def test_an_answer_about_an_unknown_outcome_is_refused(foretell) -> None:
+    assert foretell("outcomes", "set", "nope", "--allow", "Tags").exit_code == 1
+
+
 def test_training_an_unknown_outcome_lists_the_known_ones(foretell) -> None:
     result = foretell("train", "scoring", "--outcome", "nope")
 
@@ -283,3 +312,22 @@ def test_a_champion_that_mlflow_does_not_know_is_told(foretell, home_folder: Pat
 
     assert "acme.scoring.won  1        yes" in result.stdout
     assert "won: Version 1 answers, while MLflow's alias points to none" in result.stderr
+
+
+def test_a_champion_whose_inputs_have_drifted_is_told(foretell, home_folder: Path) -> None:
+    foretell("accounts", "create", "acme")
+    with opened_account("acme") as (_, _, store):
+        for number in ("1", "2"):
+            store.add_version(VersionRow("scoring", "won", number, "d" * 64, "rule", "C", 0, 30, "run"))
+            store.put_input_drift("scoring", "won", number, InputDrift(200, 30, 60, 0, 0, 9))
+        store.promote("scoring", "won", "2", "d" * 64, at=0, reason="tried")
+
+    listed = foretell("models", "list", "--account", "acme")
+    shown = foretell("models", "show", "won", "--account", "acme")
+
+    message = (
+        "15% of version 2's answers rest on inputs outside all that it was shown (30 of 200 contacts): train again."
+    )
+    assert f"won: {message}" in listed.stderr
+    assert "version 1's answers" not in listed.stderr
+    assert re.search(r"drifted_inputs +15.0% of the answers", shown.stdout)

@@ -31,6 +31,8 @@ async def test_every_account_has_the_automatic_outcome_as_churn_s_default(gatewa
             "attribute": None,
             "positive": None,
             "band_lifts": [1.0, 2.0, 4.0],
+            "allowed": [],
+            "forbidden": [],
             "built_in": True,
             "default": True,
         }

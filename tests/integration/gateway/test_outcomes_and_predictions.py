@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from shared.contracts.input_drift import InputDrift
 from shared.contracts.rows import DAY, SECOND
 from shared.store import PredictionRow, VersionRow
 
@@ -85,10 +86,40 @@ async def test_a_redefined_built_in_becomes_what_it_was_when_deleted(gateway) ->
     assert (await gateway.request("GET", "/outcomes/customer", key))[1]["horizon_days"] == 90
 
 
+async def test_what_was_answered_about_attributes_stays_until_other_lists_are_given(gateway) -> None:
+    key, fields = gateway.key(), {"attribute": "converted"}
+
+    async def put(**lists: list[str]) -> tuple[list[str], list[str]]:
+        _, answer, _ = await gateway.request("PUT", "/outcomes/won", key, json={**fields, **lists})
+        return answer["allowed"], answer["forbidden"]
+
+    first = await put(allowed=["tags"], forbidden=["stage"])
+    redefined = await put()
+    changed = await put(forbidden=["tags"])
+    cleared = await put(allowed=[], forbidden=[])
+
+    assert first == redefined == (["tags"], ["stage"])
+    assert changed == ([], ["tags"])
+    assert cleared == ([], [])
+
+
+async def test_an_answer_leaves_a_built_in_outcome_built_in_and_can_be_taken_back(gateway) -> None:
+    key = gateway.key()
+    fields = {"event_types": ["deal_won", "order_placed"], "allowed": ["plan"]}
+
+    _, answered, _ = await gateway.request("PUT", "/outcomes/customer", key, json=fields)
+    deleted = await gateway.request("DELETE", "/outcomes/customer", key)
+
+    assert (answered["built_in"], answered["allowed"]) == (True, ["plan"])
+    assert deleted[0] == 204
+    assert (await gateway.request("GET", "/outcomes/customer", key))[1]["allowed"] == []
+
+
 @pytest.mark.parametrize(
     ("path", "fields"),
     [
         ("/outcomes/demo", {}),
+        ("/outcomes/demo", {"attribute": "b", "allowed": ["a"], "forbidden": ["a"]}),
         ("/outcomes/demo", {"event_types": ["a"], "attribute": "b"}),
         ("/outcomes/demo", {"event_types": ["Not Snake"]}),
         ("/outcomes/demo", {"event_types": ["a"], "horizon": 30}),
@@ -134,6 +165,7 @@ async def test_the_ranked_list_goes_page_by_page_and_by_band(gateway) -> None:
         ],
         "source": "model",
         "data_quality": ["no_timezone"],
+        "data_quality_details": None,
         "cutoff": "2026-05-28T20:26:40Z",
         "asked_at": "2026-05-28T20:26:40Z",
     }
@@ -191,3 +223,39 @@ async def test_the_catalogue_tells_which_version_answers(gateway) -> None:
     assert status == 200
     assert [(one["version"], one["champion"]) for one in answer["models"]] == [("2", False), ("1", True)]
     assert answer["models"][0]["trained_at"] == "2026-05-28T20:26:40Z"
+    assert answer["models"][0]["input_drift"] is None
+
+
+async def test_the_catalogue_tells_whether_the_inputs_of_a_version_have_drifted(gateway) -> None:
+    store = gateway.store.of("acme")
+    store.add_version(version("1", NOW))
+    store.put_input_drift("scoring", "customer", "1", InputDrift(200, 30, 60, 5, 7, NOW))
+
+    _, answer, _ = await gateway.request("GET", "/models", gateway.key())
+
+    assert answer["models"][0]["input_drift"] == {
+        "has_drifted": True,
+        "answered": 200,
+        "insufficient": 7,
+        "drifted_share": 0.15,
+        "out_of_range": 60,
+        "unseen_categories": 5,
+        "measured_at": "2026-05-28T20:26:40Z",
+    }
+
+
+async def test_a_stored_prediction_names_the_attributes_behind_its_data_quality(gateway) -> None:
+    key = gateway.key()
+    details = {"missing_attributes": ["plan"], "unknown_attributes": [], "unreadable_values": [],
+               "unseen_categories": [], "out_of_range": ["age", "spend"], "missing_weight": 0.3}  # fmt: skip
+    named = json.dumps({"data_quality": ["missing_attributes", "out_of_range"], "data_quality_details": details})
+    rows = [prediction("c-1", 90)._replace(body=named), prediction("c-2", 80)]
+    gateway.store.of("acme").log_predictions(rows)
+    query = "/predictions?capability=scoring&outcome=customer"
+
+    _, listed, _ = await gateway.request("GET", query, key)
+    _, table, _ = await gateway.request("GET", query, key, headers={"Accept": "text/csv"})
+
+    found = [one["data_quality_details"] for one in listed["predictions"]]
+    assert found == [{**details, "further": 0}, None]
+    assert b"missing_attributes: plan; out_of_range: age, spend" in table

@@ -30,9 +30,10 @@ def event(contact_id: str, type_: str, days: float, **more: Any) -> Any:
     return event_row(given, recorded_at=NOW + int(days * DAY) + SECOND)
 
 
-def put(store: Any, contact_id: str, **attributes: Any) -> None:
+def put(store: Any, contact_id: str, *, later: float = 0, **attributes: Any) -> None:
+    at = NOW + int(later * DAY)
     given = ContactInput.model_validate({"id": contact_id, "attributes": attributes})
-    store.put_contacts([contact_row(given, recorded_at=NOW, identity_key=KEY)], recorded_at=NOW)
+    store.put_contacts([contact_row(given, recorded_at=at, identity_key=KEY)], recorded_at=at)
 
 
 async def listed(gateway: Any, query: str = "", key: str | None = None) -> Any:
@@ -63,6 +64,64 @@ async def test_whose_attribute_says_yes_is_not_in_the_list(any_gateway) -> None:
     store.log_predictions([prediction(one, 90) for one in "abcd"])
 
     assert ids(await listed(any_gateway)) == ["b", "d"]
+
+
+async def test_whose_attribute_no_longer_says_yes_is_in_the_list_again(any_gateway) -> None:
+    store = any_gateway.store.of("acme")
+    store.put_outcome(Outcome(name="customer", capability="scoring", attribute="converted"))
+    store.log_predictions([prediction("a", 90)])
+    found = []
+    for later, answer in enumerate(("yes", "no", "yes", None)):
+        put(store, "a", later=later, converted=answer)
+        found.append(ids(await listed(any_gateway)))
+
+    assert found == [[], ["a"], [], ["a"]]
+
+
+async def test_who_bought_is_in_the_list_again_once_the_outcome_can_be_reached_again(any_gateway) -> None:
+    store = any_gateway.store.of("acme")
+    bought = Outcome(name="customer", capability="scoring", event_types=("order_placed",), horizon_days=30)
+    store.put_outcome(bought)
+    store.log_predictions([prediction("a", 90)])
+    store.add_events([event("a", "order_placed", 0.01)])
+    once = ids(await listed(any_gateway))
+
+    store.put_outcome(bought.model_copy(update={"repeatable": True}))
+
+    assert (once, ids(await listed(any_gateway))) == ([], ["a"])
+
+
+async def test_who_left_and_came_back_is_in_the_list_again(any_gateway) -> None:
+    store = any_gateway.store.of("acme")
+    store.put_outcome(
+        Outcome(name="left", capability="churn", event_types=("subscription_cancelled",), horizon_days=30)
+    )
+    store.log_predictions([prediction("a", 90, capability="churn", outcome="left")])
+    key = any_gateway.key(scopes=("read",))
+    found = []
+    for days, type_ in ((1, "subscription_cancelled"), (2, "subscription_started"), (3, "subscription_cancelled")):
+        store.add_events([event("a", type_, days)])
+        answer = (await any_gateway.request("GET", "/predictions?capability=churn&outcome=left", key))[1]
+        found.append(ids(answer))
+
+    assert found == [[], ["a"], []]
+
+
+async def test_a_stored_answer_that_the_outcome_was_reached_stays_until_the_contact_is_asked_about_anew(
+    gateway,
+) -> None:
+    store = gateway.store.of("acme")
+    store.put_outcome(Outcome(name="customer", capability="scoring", attribute="converted"))
+    store.log_predictions([prediction("a", None, status="outcome_reached", band=None)])
+    put(store, "a", converted="no")
+
+    before = ids(await listed(gateway)), ids(await listed(gateway, "&status=outcome_reached"))
+    stale = store.stale_among(["a"])
+    store.log_predictions([prediction("a", 70, asked_at=NOW + DAY, cutoff=NOW + DAY)])
+
+    assert before == ([], ["a"])
+    assert stale == {"a"}  # the worker asks within a minute
+    assert (ids(await listed(gateway)), ids(await listed(gateway, "&status=outcome_reached"))) == (["a"], [])
 
 
 async def test_pages_are_full_and_complete_where_most_have_bought(any_gateway) -> None:

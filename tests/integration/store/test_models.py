@@ -1,5 +1,6 @@
 import pytest
 
+from shared.contracts.input_drift import InputDrift
 from shared.contracts.outcome import BUILT_IN, Outcome
 from shared.contracts.rows import DAY
 from shared.errors import Conflict, UnknownOutcome
@@ -152,3 +153,17 @@ def test_old_predictions_are_deleted_and_the_latest_stays(database: Database) ->
     assert store.delete_predictions_before(5) == 1
     assert [row.contact_id for row in store.latest_predictions("scoring", "x", limit=9)] == ["a", "b"]
     assert store.past_scores("scoring", "x", ["a", "b"], around=5) == {"b": 50}
+
+
+def test_what_a_round_found_of_a_version_s_inputs_is_kept_with_it(database: Database) -> None:
+    store = database.of("default")
+    for number in ("1", "2"):
+        store.add_version(VersionRow("scoring", "redeem", number, "d", "rule", "C", int(number), 30, "run"))
+    for drifted in (5, 30):
+        store.put_input_drift("scoring", "redeem", "1", InputDrift(100, drifted, 40, 3, 2, 9))
+
+    store.add_version(VersionRow("scoring", "redeem", "1", "d", "rule", "B", 1, 30, "run"))
+
+    newest, oldest = store.versions("scoring", "redeem")
+    assert (newest.input_drift, oldest.input_drift) == (None, InputDrift(100, 30, 40, 3, 2, 9))
+    assert oldest.grade == "B"

@@ -8,7 +8,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from shared.evaluation.bootstrap import Interval
 from shared.evaluation.leaks import Leak
-from shared.features import LeftOut
+from shared.features import ColumnRead, LeftOut
 from shared.learners.columns import Columns, chance
 from shared.timeline.splits import stratified
 from shared.training.candidates import Entry
@@ -108,12 +108,19 @@ def test_a_figure_without_a_number_is_null_in_json_and_readable_on_the_card() ->
 
 def test_leaks_and_what_was_left_out_are_told(problem: Problem, competition: Competition) -> None:
     left = LeftOut("email", "a personal identifier", "--allow email")
+    tags = ColumnRead("tags", "category of 3 values", 900, 0)
 
     found = report(
-        problem, competition, importance=np.ones(3), leaks=[Leak("tags", 0.97, by_missingness=False)], left_out=[left]
+        problem,
+        competition,
+        importance=np.ones(3),
+        leaks=[Leak("tags", 0.97, by_missingness=False)],
+        left_out=[left],
+        columns=[tags],
     )
 
     told = found.to_json()
+    assert told["columns"] == [{"name": "tags", "read_as": "category of 3 values", "filled": 900, "unreadable": 0}]
     assert told["leaks"] == ["tags: its value alone predicts the outcome with an AUC of 0.97"]
     assert told["left_out"] == [{"name": "email", "reason": "a personal identifier", "remedy": "--allow email"}]
     text = card(found, name="demo.scoring.won", question="How likely?", horizon_days=30)

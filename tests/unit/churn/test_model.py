@@ -12,6 +12,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from services.churn.model import Asked, ChurnModel, _load_pyfunc, predict
 from shared.contracts.rows import DAY
+from shared.errors import ArtifactRefused
+from shared.features import Inputs
 from shared.timeline.risk import Episode
 
 EVERYTHING = Asked(horizon_days=20, horizons=(7, 30, 200, 365), survival=True, reasons=10)
@@ -196,3 +198,42 @@ def test_only_a_version_that_looks_at_the_season_answers_otherwise_half_a_year_l
 
     assert bool(np.abs(later - now).max() > 0.01) is trained.model.seasonal
     assert_allclose(again, now, rtol=1e-9)
+
+
+INPUTS = Inputs(np.array([3.0]), np.array([1.0]), np.array([9.0]), np.array([1.0]), np.array([0.0]), ("a", "b"))
+
+
+def test_what_its_training_saw_is_kept_with_a_version(tiny: Any, account: Any, day: Any, tmp_path: Path) -> None:
+    curves = np.array([[0.1, 0.2], [0.5, 0.9]])
+    model = tiny(weight=1.0, inputs=INPUTS, bounds=(-2.0, 1.0), curves=curves)
+    pasts = account(a={"c": 1e6, "d": float("nan"), "e": 2.0})
+    model.save(tmp_path)
+
+    again = ChurnModel.load(tmp_path)
+
+    assert again.inputs is not None
+    assert again.inputs.known == again.attribute_names == ("a", "b")
+    for name in ("fill", "low", "high", "weight", "other"):
+        assert_array_equal(getattr(again.inputs, name), getattr(INPUTS, name))
+    assert again.bounds == (-2.0, 1.0)
+    assert_array_equal(again.curves, curves)
+    answers = predict(again, pasts, day(0, 3), EVERYTHING)
+    assert answers == predict(model, pasts, day(0, 3), EVERYTHING)
+    assert [one.inputs.codes for one in answers] == [("out_of_range", "drifted_inputs"), ("missing_attributes",), ()]
+    assert [one.inputs.suffices for one in answers] == [True, False, True]
+
+
+def test_no_curve_leaves_the_range_of_those_of_the_training(tiny: Any) -> None:
+    highest, lowest = np.array([[50.0, 50.0]]), np.array([[-50.0, -50.0]])
+    model = tiny(curves=np.array([[0.1, 0.2], [0.5, 0.9]]))
+
+    assert_allclose(model.cumulative(highest), [[0.5, 0.9]])
+    assert_allclose(model.cumulative(lowest), [[0.1, 0.2]])
+
+
+@pytest.mark.parametrize("curves", [[[0.1, 0.2]], [[0.5, 0.9], [0.1, 0.2]], [[0.1], [0.2]]])
+def test_a_range_that_is_none_is_refused(tiny: Any, tmp_path: Path, curves: list[list[float]]) -> None:
+    tiny(curves=np.array(curves)).save(tmp_path)
+
+    with pytest.raises(ArtifactRefused):
+        ChurnModel.load(tmp_path)

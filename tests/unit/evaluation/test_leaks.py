@@ -55,6 +55,23 @@ def test_missingness_is_judged_where_no_value_can_be() -> None:
     assert leak == Leak("suspect", 1.0, by_missingness=True)
 
 
+def test_a_column_of_0_90_alone_is_strong_and_no_more() -> None:
+    leak = found(LABELS * 1.8 + np.random.default_rng(0).normal(size=N))[0]
+
+    assert 0.88 < leak.auc < 0.92
+    assert leak.evidence == "strong"
+
+
+def test_being_filled_in_gives_a_column_away_sooner_than_its_value() -> None:
+    draw = np.random.default_rng(0)
+    filled = np.where(draw.random(N) < np.where(LABELS == 1, 0.95, 0.1), 1.0, np.nan)
+
+    leak = found(filled)[0]
+
+    assert 0.90 < leak.auc < 0.95
+    assert (leak.evidence, leak.by_missingness) == ("alone", True)
+
+
 def test_an_honest_strong_column_is_kept() -> None:
     assert not found(LABELS + np.random.default_rng(0).normal(size=N))
 

@@ -82,3 +82,14 @@ def test_contacts_are_drawn_again_not_rows() -> None:
     repeated = signal(np.repeat(labels, 4), np.repeat(0.5 * own, 4), np.repeat(OWNER, 4), blocks).ranking
 
     assert repeated.high - repeated.low == pytest.approx(once.high - once.low, rel=0.15)
+
+
+def test_folds_have_to_rank_more_surely_than_blocks_of_time() -> None:
+    labels, own = world(0.2)
+
+    in_time = signal(labels, 0.2 * own, OWNER, BLOCKS)
+    in_folds = signal(labels, 0.2 * own, OWNER, BLOCKS, chained=False)
+
+    assert in_folds.ranking.value == in_time.ranking.value
+    assert in_folds.ranking.low < in_time.ranking.low - 0.01
+    assert in_folds.gain == in_time.gain

@@ -117,6 +117,8 @@ def attribute_number(feature: Feature, value: Any, cutoff: int) -> float:
         return NAN
     match feature.kind:
         case "numeric":
+            if isinstance(value, bool):
+                return NAN
             try:
                 number = float(value)
             except ValueError:

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from shared.contracts.rows import ALWAYS
-from shared.features import Feature, FeatureSet, Inputs, matrix
+from shared.features import UNDERSTOOD, Feature, FeatureSet, Inputs, matrix
 from shared.timeline import ContactFacts, build
 from shared.timeline.pasts import DatedValue
 
@@ -127,5 +127,41 @@ def test_what_was_taught_reads_back_the_same() -> None:
     read = Inputs.from_json(inputs.to_json())
 
     assert read.known == ("city", "plan", "spend")
-    for name in ("fill", "low", "high", "weight"):
+    for name in ("fill", "low", "high", "weight", "other"):
         assert_array_equal(getattr(read, name), getattr(inputs, name))
+
+
+def test_a_rare_category_is_no_drift_where_the_training_had_many() -> None:
+    values = np.column_stack([np.linspace(0, 100, 200), np.tile([0.0, 1.0, 2.0, 0.0], 50), np.zeros(200)])
+    inputs = Inputs.of(FEATURES, values, LABELS, OWNER, known=()).weighed(np.array([6.0, 3.0, 1.0]))
+
+    assert quality(inputs, spend=50, plan="gold")[0] == ("unseen_categories",)
+    assert quality(taught(), spend=50, plan="gold")[0] == ("unseen_categories", "drifted_inputs")
+
+
+def test_inputs_of_before_rare_categories_were_counted_are_read() -> None:
+    described = {name: value for name, value in taught().to_json().items() if name != "other"}
+
+    assert_array_equal(Inputs.from_json(described).other, [0.0, 0.0, 0.0])
+
+
+def test_more_names_than_a_list_holds_are_counted() -> None:
+    found = UNDERSTOOD.with_unknown({f"x{number:02d}" for number in range(25)})
+
+    assert len(found.names["unknown_attributes"]) == 20
+    assert found.further == 5
+
+
+def test_of_a_contact_without_anything_all_is_named_as_missing() -> None:
+    found = taught().nothing([feature.attribute for feature in FEATURES.features])
+
+    assert found.codes == ("missing_attributes",)
+    assert found.names == {"missing_attributes": ("plan", "spend")}
+    assert (found.missing_weight, found.suffices) == (0.9, False)
+
+
+def test_without_ranges_only_what_a_feature_set_says_is_known() -> None:
+    inputs = Inputs.without_ranges(FEATURES)
+
+    assert quality(inputs, spend=1e12, plan="gold") == (("unseen_categories",), {"unseen_categories": ("plan",)}, True)
+    assert quality(inputs, spend="a lot", plan="pro")[0] == ("unreadable_values",)

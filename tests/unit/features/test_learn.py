@@ -6,6 +6,7 @@ import pytest
 
 from shared.contracts.rows import ALWAYS, DAY
 from shared.features import Learned, learn
+from shared.features.attributes import parser_of
 from shared.timeline import ContactFacts, DatedValue, EventTuple, build
 
 CUTOFF = 20_000 * DAY
@@ -158,3 +159,51 @@ def test_the_order_of_rows_changes_nothing_that_is_learned() -> None:
     rows = [row for contact in range(40) for row in events(contact, "b", 3, item=f"i{contact % 3}", campaign="x")]
     rows += [row for contact in range(50) for row in events(contact, "a", 2, campaign="x", value=1.0 + contact)]
     assert learned(rows) == learned(rows[::-1])
+
+
+def test_one_dirty_cell_does_not_make_a_yes_no_column_a_category() -> None:
+    (feature,) = learned(attributes={"trial": [*["true", "false"] * 29, "true", "unknown"]}).feature_set.features
+
+    assert feature.kind == "boolean"
+
+
+def test_bits_among_larger_numbers_are_numbers() -> None:
+    (feature,) = learned(attributes={"children": [*["0", "1"] * 29, "2", "3"]}).feature_set.features
+
+    assert feature.kind == "numeric"
+
+
+def test_a_column_of_whole_numbers_reads_a_mark_as_one_between_thousands() -> None:
+    (whole,) = learned(attributes={"salary": [20_000 + 977 * n % 50_000 for n in range(60)]}).feature_set.features
+    (decimal,) = learned(attributes={"rate": [n / 8 for n in range(60)]}).feature_set.features
+
+    assert [parser_of(whole)(text) for text in ("41,250", "41.250", 41_250)] == [41_250.0] * 3
+    assert parser_of(decimal)("41.250") == 41.25
+
+
+def test_what_each_attribute_was_read_as_is_told_with_its_unreadable_cells() -> None:
+    dates = [f"{1 + n % 28:02}-{1 + n % 12:02}-2020" for n in range(60)]
+    found = learned(
+        attributes={
+            "spend": [*(f"{n},{n % 10}5" for n in range(58)), "unknown", "??"],
+            "seats": [str(n % 7) for n in range(60)],
+            "since": [*dates[:59], "some day"],
+            "trial": [*["true", "false"] * 29, "true", "perhaps"],
+            "country": ["DE", "FR", "IT"] * 20,
+        }
+    )
+
+    told = {one.name: (one.read_as, one.filled, one.unreadable) for one in found.columns}
+    assert told == {
+        "country": ("category of 3 values", 60, 0),
+        "seats": ("whole number", 60, 0),
+        "since": ("date, day first (DD-MM-YYYY)", 60, 1),
+        "spend": ("number, decimal comma", 60, 2),
+        "trial": ("yes/no", 60, 1),
+    }
+
+
+def test_an_attribute_that_says_nothing_is_named_with_the_true_reason() -> None:
+    found = learned(attributes={"a": ["yes", "no"] * 30, "b": ["yes", "no"] * 30, "c": ["yes"] * 60})
+
+    assert reasons(found) == {"b": "says the same as a", "c": "the same for every contact"}

@@ -7,7 +7,10 @@ from foretell.reporting import report_lines
 @dataclass(frozen=True)
 class FakeReport:
     leaks: tuple[str, ...] = ()
+    questioned: tuple[str, ...] = ()
+    auc: float = 0.837
     left: tuple[str, ...] = ()
+    columns: tuple[dict[str, Any], ...] = ()
     slope: dict[str, float] = field(default_factory=lambda: {"value": 1.0, "low": 0.9, "high": 1.1})
 
     def to_json(self) -> dict[str, Any]:
@@ -21,19 +24,22 @@ class FakeReport:
                 {"label": "trees of 7 leaves", "log_loss": 0.14571, "served": True},
             ],
             "figures": {
-                "auc": {"value": 0.837, "low": 0.8215, "high": None},
+                "auc": {"value": self.auc, "low": 0.8215, "high": None},
                 "lift_at_10_percent": {"value": 3.7, "low": 3.0, "high": 4.0},
                 "calibration_slope": self.slope,
                 "auc_with_suspects": 0.95,
+                "auc_without_questioned": 0.71,
             },
             "importance": [["email_clicked_30d", 0.5], ["country", 0.2]],
             "leaks": list(self.leaks),
+            "questioned": list(self.questioned),
             "left_out": [
                 {"name": "age", "reason": "not dated", "remedy": "--static age,size"},
                 {"name": "size", "reason": "not dated", "remedy": "--static age,size"},
                 {"name": "name", "reason": "personal", "remedy": None},
                 *({"name": name, "reason": "tells the date", "remedy": None} for name in self.left),
             ],
+            "columns": list(self.columns),
             "notes": ["Figures come from 5 blocks."],
         }
 
@@ -73,9 +79,33 @@ def test_a_suspect_is_asked_about_with_both_commands_and_both_figures() -> None:
     assert lines[at + 2] == (
         "    It was left out. Yes: train again with --allow 'Lead: Tags'. No: --forbid 'Lead: Tags'."
     )
-    assert lines[at + 3] == (
-        "  Of two contacts the right one comes first in 84 of 100 without what is asked about, in 95 with it."
+    assert (
+        lines[at + 3]
+        == "  Of two contacts the right one comes first in 84 of 100 without what was left out, in 95 with it."
     )
+    assert lines[at + 4] == "  An answer counts for every later training of this outcome."
+
+
+def test_a_strong_column_that_was_kept_is_asked_about_among_the_questions() -> None:
+    report = FakeReport(questioned=("pages: its value alone predicts the outcome with an AUC of 0.90",))
+
+    lines = report_lines(FakePublished(report=report), "acme.scoring.customer")
+
+    at = lines.index("To be answered by you")
+    assert lines[at + 1].startswith("  Is pages known before the outcome? Its value alone")
+    assert lines[at + 2] == "    It was kept. No: train again with --forbid pages. Yes: --allow pages."
+    assert (
+        lines[at + 3]
+        == "  Of two contacts the right one comes first in 84 of 100 with what was kept, in 71 without it."
+    )
+
+
+def test_a_result_too_good_to_be_true_is_called_that_beside_its_grade() -> None:
+    good = report_lines(FakePublished(report=FakeReport(auc=0.96)), "acme.scoring.customer")
+    too_good = report_lines(FakePublished(report=FakeReport(auc=0.97)), "acme.scoring.customer")
+
+    assert not any("too good to be true" in line for line in good)
+    assert any("It is too good to be true, though" in line for line in too_good)
 
 
 def test_a_risk_is_reported_as_leaving() -> None:
@@ -119,10 +149,47 @@ def test_every_figure_follows_when_asked() -> None:
     assert "frames             77,570" in lines
     assert "label              log loss  served" in lines
     assert "trees of 7 leaves  0.1457    yes" in lines
-    assert "auc                 0.837 (0.8215 to -)" in lines
+    assert "auc                     0.837 (0.8215 to -)" in lines
 
 
 def test_a_version_that_was_not_promoted_says_why() -> None:
     lines = report_lines(FakePublished(promoted=False, reason="no usable signal"), "acme.scoring.customer")
 
     assert "  Not promoted: no usable signal." in lines
+
+
+COLUMNS = (
+    {"name": "spend", "read_as": "number, decimal comma", "filled": 1_200, "unreadable": 13},
+    {"name": "size", "read_as": "whole number", "filled": 1_180, "unreadable": 0},
+    {"name": "since", "read_as": "date, day first (DD-MM-YYYY)", "filled": 1_200, "unreadable": 1},
+    {"name": "trial", "read_as": "yes/no", "filled": 1_200, "unreadable": 0},
+    {"name": "Lead: Tags", "read_as": "category of 12 values", "filled": 900, "unreadable": 0},
+)
+
+
+def test_what_the_columns_were_read_as_is_one_line() -> None:
+    lines = report_lines(FakePublished(report=FakeReport(columns=COLUMNS)), "acme.scoring.customer")
+
+    assert (
+        "  Columns read: 5 (2 numbers, 1 date, 1 yes/no, 1 category). "
+        "14 cells could not be read and count as missing (spend, since)." in lines
+    )
+    assert not any("decimal comma" in line for line in lines)
+
+
+def test_the_details_list_each_column_with_its_type_its_unreadable_cells_and_why_it_was_left_out() -> None:
+    suspect = ("Lead: Tags: its value alone predicts the outcome with an AUC of 0.97",)
+    published = FakePublished(report=FakeReport(suspect, columns=COLUMNS))
+
+    lines = [" ".join(line.split()) for line in report_lines(published, "acme.scoring.customer", details=True)]
+
+    assert "column read as values unreadable used" in lines
+    assert "spend number, decimal comma 1,200 13 yes" in lines
+    assert "since date, day first (DD-MM-YYYY) 1,200 1 yes" in lines
+    assert "size whole number 1,180 0 no: not dated" in lines
+    assert "age - - - no: not dated" in lines
+    assert "Lead: Tags category of 12 values 900 0 no: to be answered by you" in lines
+
+
+def test_a_report_of_before_columns_were_told_has_no_line_of_them() -> None:
+    assert not any("Columns read" in line for line in report_lines(FakePublished(), "acme.scoring.customer"))

@@ -7,6 +7,9 @@ import pytest
 from numpy.testing import assert_allclose
 
 from services.segmentation.model import SegmentationModel, _load_pyfunc
+from services.segmentation.train.fitting import Wanted, fitted
+from services.segmentation.train.report import report
+from shared.contracts.rows import ALWAYS
 from shared.errors import ArtifactRefused
 from shared.features import matrix
 from shared.timeline import ContactFacts, DatedValue, build
@@ -139,3 +142,29 @@ def test_an_artifact_with_nonsense_is_refused(model: SegmentationModel, tmp_path
 
     with pytest.raises(ArtifactRefused):
         SegmentationModel.load(tmp_path)
+
+
+def test_attributes_that_count_are_matched_by_name_and_what_is_not_understood_of_them_is_named(shop: Any) -> None:
+    plans = ("basic", "pro", "team")
+    facts = {
+        name: ContactFacts(timezone="UTC", attributes=(DatedValue("plan", ALWAYS, plans[row % 3]),))
+        for row, name in enumerate(shop.pasts.contact_ids)
+    }
+    events = [
+        (name, f"{row}-{at}", "order_placed", at, 40.0, None, None, None, None)
+        for row, name in enumerate(shop.pasts.contact_ids)
+        for at in shop.pasts.at[shop.pasts.offsets[row] : shop.pasts.offsets[row + 1]][:20].tolist()
+    ]
+    wanted = Wanted(segments=3, attributes=("plan",))
+    fit = fitted(build(list(facts), facts, [events]), until=shop.until, now=shop.until, wanted=wanted)
+    told = {"a": "pro", "b": "gold", "c": "n/a"}
+    named = {one: ContactFacts(attributes=(DatedValue("plan", ALWAYS, plan),)) for one, plan in told.items()}
+    bought = [(one, one, "order_placed", shop.until - 5, 40.0, None, None, None, None) for one in named]
+
+    found = fit.model.predict(build(list(named), named, [bought]), np.full(3, shop.until), reasons=0)
+
+    assert fit.model.attribute_names == ("plan",)
+    assert [one.inputs.codes for one in found] == [(), ("unseen_categories",), ("missing_attributes",)]
+    assert [one.status for one in found] == ["ok"] * 3
+    (column,) = report(fit).to_json()["columns"]
+    assert column == {"name": "plan", "read_as": "category of 3 values", "filled": 600, "unreadable": 0}

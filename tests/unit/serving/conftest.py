@@ -42,6 +42,7 @@ class FakeModel:
     begun_by: tuple[str, ...] = ()
     flag: Any = None
     lookback_days: int = 730
+    attribute_names: tuple[str, ...] = ()
     feature_set: Any = field(
         default_factory=lambda: SimpleNamespace(
             needs_local_time=True, names=("events",), features=(SimpleNamespace(attribute="country"),)

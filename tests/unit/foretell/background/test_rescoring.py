@@ -12,6 +12,7 @@ from foretell.background.detect_changes import BATCH
 from foretell.background.rescoring import Rescoring
 from shared.change_detection.service_answers import AnsweringModel, ContactPrediction, ServiceAnswer
 from shared.change_detection.states import StateMove
+from shared.contracts.input_drift import InputDrift
 from shared.contracts.message import Message
 from shared.contracts.rows import DAY, Microseconds
 from shared.errors import ModelNotReady, StoreUnavailable, UpstreamUnavailable
@@ -32,6 +33,7 @@ class FakeDatabase:
     contact_ids: list[str]
     stale: set[str] = field(default_factory=set)
     published: list[Message] = field(default_factory=list)
+    drift: dict[tuple[str, str, str], InputDrift] = field(default_factory=dict)
 
     def champions(self) -> list[ChampionRow]:
         return self.rows
@@ -53,6 +55,9 @@ class FakeDatabase:
 
     def newest_event_at(self) -> Microseconds:
         return 5 * DAY
+
+    def put_input_drift(self, capability: str, outcome: str, version: str, drift: InputDrift) -> None:
+        self.drift[capability, outcome, version] = drift
 
     def publish(self, messages: Sequence[Message], *, at: Microseconds) -> None:
         self.published += messages
@@ -278,3 +283,32 @@ def test_being_told_to_stop_ends_the_round_unfinished(tmp_path: Path, ids: list[
 
     assert service.asked == []
     assert home.notes(tmp_path / "worker.json") == {}
+
+
+def test_a_round_counts_the_answers_whose_inputs_the_training_did_not_know(ids: list[str], tmp_path: Path) -> None:
+    database = FakeDatabase([champion()], ids)
+    service = FakeNoticing(quality=["drifted_inputs", "out_of_range", "no_events"])
+
+    rescoring(database, service, tmp_path, unix_seconds=lambda: 7.0).turn()
+
+    counted = InputDrift(1_500, 1_500, 1_500, 0, 0, 7_000_000)
+    assert database.drift == {("scoring", "customer", "1"): counted}
+    assert counted.has_drifted
+
+
+def test_who_is_not_answered_is_not_counted_as_drifted(tmp_path: Path) -> None:
+    class Refusing(FakeNoticing):
+        def score(self, row: ChampionRow, contact_ids: Sequence[str], *, stale: Collection[str]) -> list[ServiceAnswer]:
+            (found,) = super().score(row, contact_ids, stale=stale)
+            statuses = ["ok", "insufficient_data", "outcome_reached"]
+            seen = [
+                one.model_copy(update={"status": status})
+                for one, status in zip(found.predictions, statuses, strict=True)
+            ]
+            return [found.model_copy(update={"predictions": seen})]
+
+    database = FakeDatabase([champion()], ["a", "b", "c"])
+
+    rescoring(database, Refusing(quality=["drifted_inputs"]), tmp_path, unix_seconds=lambda: 7.0).turn()
+
+    assert database.drift["scoring", "customer", "1"] == InputDrift(1, 1, 0, 0, 1, 7_000_000)
