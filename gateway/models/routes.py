@@ -6,9 +6,9 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from gateway.context import ReadScope, json_response
-from gateway.models.schemas import ModelAnswer, ModelList
-from gateway.predictions.routes import _drift
+from gateway.models.schemas import InputDriftAnswer, ModelAnswer, ModelList
 from gateway.schemas import CapabilityName
+from shared.contracts.input_drift import InputDrift
 from shared.contracts.instants import instant_of
 from shared.store import VersionRow
 
@@ -42,4 +42,16 @@ def _model(row: VersionRow, *, champion: bool) -> ModelAnswer:
         horizon_days=row.horizon_days,
         figures=dict(row.figures),
         input_drift=None if row.input_drift is None else _drift(row.input_drift),
+    )
+
+
+def _drift(found: InputDrift) -> InputDriftAnswer:
+    return InputDriftAnswer(
+        has_drifted=found.has_drifted,
+        answered=found.answered,
+        insufficient=found.insufficient,
+        drifted_share=round(found.share, 4),
+        out_of_range=found.out_of_range,
+        unseen_categories=found.unseen_categories,
+        measured_at=instant_of(found.measured_at),
     )

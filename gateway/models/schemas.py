@@ -5,8 +5,21 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from gateway.schemas import InputDriftAnswer
 from shared.contracts.prediction import Answer, Grade
+
+
+class InputDriftAnswer(Answer):
+    """What the last complete round of scoring found of the inputs of a version; a worker makes one a day."""
+
+    has_drifted: Annotated[
+        bool, Field(description="Whether the inputs have left what the version was shown: train it again.")
+    ]
+    answered: Annotated[int, Field(ge=0, description="Contacts that got an answer.")]
+    insufficient: Annotated[int, Field(ge=0, description="Contacts that got none: too little is known of them.")]
+    drifted_share: Annotated[float, Field(ge=0, le=1, description="Share of the answers with `drifted_inputs`.")]
+    out_of_range: Annotated[int, Field(ge=0, description="Answers with `out_of_range`.")]
+    unseen_categories: Annotated[int, Field(ge=0, description="Answers with `unseen_categories`.")]
+    measured_at: Annotated[datetime, Field(description="When the round ended, UTC.")]
 
 
 class ModelAnswer(Answer):

@@ -11,10 +11,9 @@ from gateway.contacts.schemas import PathId
 from gateway.context import AuthenticatedRequest, CursorParam, LimitParam, ReadScope, json_response, now
 from gateway.predictions import ranked_list
 from gateway.predictions.schemas import ContactPredictions, EmptyBecause, PredictionList, StoredPrediction
-from gateway.schemas import CapabilityName, InputDriftAnswer
+from gateway.schemas import CapabilityName
 from shared.capabilities import capability as line_of
 from shared.contracts.contact import Instant
-from shared.contracts.input_drift import InputDrift
 from shared.contracts.instants import instant_of, microseconds
 from shared.contracts.outcome import OutcomeName
 from shared.contracts.prediction import Band, DataQualityDetails, Status
@@ -149,15 +148,3 @@ def _answer(row: PredictionRow) -> StoredPrediction:
 def _details(stored: dict[str, Any] | None) -> DataQualityDetails | None:
     """Read stored details; those of before names were counted have none left out."""
     return None if stored is None else DataQualityDetails(**{"further": 0, **stored})
-
-
-def _drift(found: InputDrift) -> InputDriftAnswer:
-    return InputDriftAnswer(
-        has_drifted=found.has_drifted,
-        answered=found.answered,
-        insufficient=found.insufficient,
-        drifted_share=round(found.share, 4),
-        out_of_range=found.out_of_range,
-        unseen_categories=found.unseen_categories,
-        measured_at=instant_of(found.measured_at),
-    )
