@@ -38,7 +38,7 @@ class AuditList(Answer):
 def list_audit(authenticated: AdminScope, limit: LimitParam = 100, cursor: CursorParam = None) -> Response:
     """List who administered what: keys, outcomes, segments, promotions, exports and erasures, the newest first."""
     place: Any = authenticated.read_cursor("audit", cursor)
-    rows = authenticated.store.audit(limit, before=place)
+    rows = authenticated.store.audit.page(limit, before=place)
     next_cursor = authenticated.next_cursor("audit", rows[-1].number) if len(rows) == limit else None
     entries = [
         AuditEntry(

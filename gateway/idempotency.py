@@ -24,7 +24,7 @@ from shared.contracts.rows import HOUR, SECOND
 from shared.contracts.sealed import Seal
 from shared.errors import BadRequest, ForetellError, IdempotencyInProgress, IdempotencyKeyReused, StoreUnavailable
 from shared.serving import problem
-from shared.store import AccountStore, AnswerRow
+from shared.store import AccountStore, IdempotencyRow
 
 HEADER: Final = "Idempotency-Key"
 REPLAYED_HEADER: Final = "Idempotency-Replayed"
@@ -150,15 +150,15 @@ def _run_or_replay(
         ForetellError: what the route raises.
     """
     store, at, claim = authenticated.store, now(), uuid4().hex
-    first = AnswerRow(named.key, named.operation, named.fingerprint, claim, at)
+    first = IdempotencyRow(named.key, named.operation, named.fingerprint, claim, at)
     expired_before = at - int(authenticated.gateway.settings.idempotency_hours * HOUR)
-    row = store.begin_answer(first, stuck_before=at - LEASE, expired_before=expired_before)
+    row = store.idempotency.begin(first, stuck_before=at - LEASE, expired_before=expired_before)
     if row.claim != claim:
         return _replayed(authenticated, named, row)
     settled = False
     try:
         with store.transaction(alone=alone) as together:
-            if not together.hold_claim(named.key, claim):
+            if not together.idempotency.hold(named.key, claim):
                 raise _in_progress()
             given = answer(replace(authenticated, transaction=together))
             keeps = _keep_answer(authenticated, first, together, given)
@@ -173,10 +173,12 @@ def _run_or_replay(
     finally:
         if not settled:
             with suppress(StoreUnavailable), deadline.within(RELEASE_SECONDS):
-                store.release_claim(named.key, claim)
+                store.idempotency.release(named.key, claim)
 
 
-def _keep_answer(authenticated: AuthenticatedRequest, first: AnswerRow, store: AccountStore, answer: Response) -> bool:
+def _keep_answer(
+    authenticated: AuthenticatedRequest, first: IdempotencyRow, store: AccountStore, answer: Response
+) -> bool:
     """Keep an answer if it is one to replay; return whether it is."""
     if answer.status_code >= 500:
         return False
@@ -186,11 +188,13 @@ def _keep_answer(authenticated: AuthenticatedRequest, first: AnswerRow, store: A
         json.dumps(sorted(authenticated.mentioned_contacts)) if authenticated.mentioned_contacts else None
     )
     sealed = _seal(authenticated).seal(kept)
-    store.keep_answer(first.key, first.claim, status=answer.status_code, answer=sealed, contact_ids=mentioned_contacts)
+    store.idempotency.keep(
+        first.key, first.claim, status=answer.status_code, answer=sealed, contact_ids=mentioned_contacts
+    )
     return True
 
 
-def _replayed(authenticated: AuthenticatedRequest, named: IdempotentRequest, row: AnswerRow) -> Response:
+def _replayed(authenticated: AuthenticatedRequest, named: IdempotentRequest, row: IdempotencyRow) -> Response:
     repeats = authenticated.gateway.metrics.repeats
     if row.fingerprint != named.fingerprint:
         repeats.labels("reused").inc()

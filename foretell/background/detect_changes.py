@@ -126,15 +126,15 @@ class ChangeDetector:
         key = (champion.capability, champion.outcome)
         ids = [seen.contact_id for seen in answer.predictions if seen.contact_id is not None]
         # Most answers change nothing: then no transaction is needed.
-        known = {**dict.fromkeys(ids), **store.standings(*key, ids)}
+        known = {**dict.fromkeys(ids), **store.changes.states(*key, ids)}
         moved = [row.contact_id for row in compare(known, answer, subject, stale).states]
         if not moved:
             return
         named = compared_model(champion, _names(store, champion))
         with store.transaction() as together:
-            changes = compare(together.held_standings(*key, moved), answer, named, stale)
-            together.put_standings(changes.states)
-            together.publish(changes.messages, at=self.now())
+            changes = compare(together.changes.hold_states(*key, moved), answer, named, stale)
+            together.changes.put_states(changes.states)
+            together.outbox.publish(changes.messages, at=self.now())
         for cause in {one.contact_id: str(one.cause) for one in changes.messages}.values():
             self.metrics.changes.labels(champion.capability, cause).inc()
 
@@ -150,7 +150,7 @@ def _names(store: AccountStore, champion: ChampionRow) -> dict[str, str]:
     """Return the names of segments, those of the previous version included."""
     names: dict[str, str] = {}
     for version in (champion.previous_version, champion.version):
-        row = version and store.version(champion.capability, champion.outcome, version)
+        row = version and store.models.version(champion.capability, champion.outcome, version)
         if row:
             names |= {one["id"]: one["name"] for one in row.report.get("segments", ())}
-    return names | store.segment_names() if names else {}
+    return names | store.segments.names() if names else {}

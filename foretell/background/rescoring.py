@@ -72,11 +72,11 @@ class Rescoring:
         """Go on with a champion's round; whether it is over."""
         store, current = self.database.of(champion.account), self._round(champion)
         for _ in range(BATCHES_PER_TURN):
-            batch = [contact.contact_id for contact in store.contacts(BATCH, current["after"])]
+            batch = [contact.contact_id for contact in store.contacts.page(BATCH, current["after"])]
             if not batch:
                 self._complete(champion, store, current)
                 return True
-            answers = self.detector.score(champion, batch, stale=store.stale_among(batch))
+            answers = self.detector.score(champion, batch, stale=store.changes.stale_among(batch))
             for answer in answers:
                 if answer.model.version != champion.version:
                     raise ModelNotReady(f"The service still answers with version {answer.model.version}.")
@@ -91,9 +91,9 @@ class Rescoring:
 
     def _complete(self, champion: ChampionRow, store: AccountStore, current: dict[str, Any]) -> None:
         seconds = self.unix_seconds() - current["began"]
-        store.publish(self._messages(store, champion, current), at=self._now())
+        store.outbox.publish(self._messages(store, champion, current), at=self._now())
         drift = InputDrift.of({**current.get("inputs", {}), "measured_at": self._now()})
-        store.put_input_drift(champion.capability, champion.outcome, champion.version, drift)
+        store.models.put_input_drift(champion.capability, champion.outcome, champion.version, drift)
         done = {"at": current["began"], "contacts": current["contacts"], "round": None}
         self._note(champion, **_named(champion), **done)
         log.info(
@@ -121,16 +121,16 @@ class Rescoring:
         subject, contacts, now = compared_model(champion), current["contacts"], self._now()
         messages = [batch_completed(subject, contacts=contacts, began=int(current["began"] * SECOND), ended=now)]
         key = (champion.capability, champion.outcome, champion.version)
-        version = store.version(*key)
+        version = store.models.version(*key)
         if self._is_news(champion, now) and version is not None:
-            moves = store.moves(*key, since=champion.promoted_at)
+            moves = store.changes.moves(*key, since=champion.promoted_at)
             messages.append(
                 model_promoted(
                     subject, champion.previous_version, version.grade, contacts=contacts, moves=moves, at=now
                 )
             )
         if current["stale_events"]:
-            messages.append(stale_events_message(subject, store.newest_event_at(), at=now))
+            messages.append(stale_events_message(subject, store.events.newest_at(), at=now))
         return messages
 
     def _is_news(self, champion: ChampionRow, now: Microseconds) -> bool:

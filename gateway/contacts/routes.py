@@ -98,7 +98,7 @@ def change_contact(authenticated: IngestScope, contact_id: PathId, body: RawBody
 def list_contacts(authenticated: ReadScope, limit: LimitParam = 100, cursor: CursorParam = None) -> Response:
     """List contacts by id, a page at a time."""
     place = authenticated.read_cursor("contacts", cursor)
-    page = authenticated.store.contacts(limit, after=str(place) if place is not None else None)
+    page = authenticated.store.contacts.page(limit, after=str(place) if place is not None else None)
     next_cursor = authenticated.next_cursor("contacts", page[-1].contact_id) if len(page) == limit else None
     return json_response(
         ContactList(contacts=[ListedContact(id=one.contact_id) for one in page], next_cursor=next_cursor)
@@ -114,10 +114,10 @@ def list_contacts(authenticated: ReadScope, limit: LimitParam = 100, cursor: Cur
 )
 def show_contact(authenticated: ReadScope, contact_id: PathId) -> Response:
     """Show what is stored of a contact: attributes, time zone, consent, and its events by type."""
-    stored = authenticated.store.contact(contact_id)
+    stored = authenticated.store.contacts.find(contact_id)
     if stored is None:
         raise NotFound("There is no contact of this id in this account.")
-    counts = authenticated.store.event_counts(contact_id)
+    counts = authenticated.store.events.counts(contact_id)
     events = [
         EventTypeCount(type=kind, count=events, first_at=instant_of(first), last_at=instant_of(last))
         for kind, (events, first, last) in sorted(counts.items())

@@ -38,7 +38,7 @@ def list_deliveries(
     purpose = f"deliveries\n{subscription_id}\n{state}"
     place = authenticated.read_cursor(purpose, cursor)
     after = (int(place[0]), str(place[1])) if isinstance(place, list) else None
-    page = authenticated.store.deliveries(limit, subscription_id=subscription_id, state=state, after=after)
+    page = authenticated.store.deliveries.page(limit, subscription_id=subscription_id, state=state, after=after)
     last = page[-1] if len(page) == limit else None
     next_cursor = None if last is None else authenticated.next_cursor(purpose, [last.created_at, last.delivery_id])
     return json_response(DeliveryList(deliveries=[delivery_answer(row) for row in page], next_cursor=next_cursor))
@@ -59,7 +59,7 @@ def show_delivery(authenticated: ReadScope, delivery_id: DeliveryId) -> Response
 def replay_deliveries(authenticated: AdminScope, which: ReplayRequest) -> Response:
     """Deliver once more what was made in a stretch of time and has ended: same ids, from the first attempt on."""
     states = ENDED if which.state is None else (which.state,)
-    replayed = authenticated.store.replay_deliveries(
+    replayed = authenticated.store.deliveries.replay_many(
         which.subscription_id, microseconds(which.since), microseconds(which.until), states=states, at=now()
     )
     return json_response(Replayed(replayed=replayed))
@@ -74,7 +74,7 @@ def replay_deliveries(authenticated: AdminScope, which: ReplayRequest) -> Respon
 @idempotent
 def replay_delivery(authenticated: AdminScope, delivery_id: DeliveryId) -> Response:
     """Deliver one message once more; under the same id, from the first attempt on."""
-    authenticated.store.replay_delivery(delivery_id, at=now())
+    authenticated.store.deliveries.replay(delivery_id, at=now())
     detail = _detail(authenticated, delivery_id)
     if detail.contact_id is not None:
         authenticated.mentioned_contacts.add(detail.contact_id)
@@ -82,10 +82,10 @@ def replay_delivery(authenticated: AdminScope, delivery_id: DeliveryId) -> Respo
 
 
 def _detail(authenticated: AuthenticatedRequest, delivery_id: str) -> DeliveryDetail:
-    row = authenticated.store.delivery(delivery_id)
+    row = authenticated.store.deliveries.find(delivery_id)
     if row is None:
         raise NotFound("There is no delivery of this id in this account; GET /deliveries lists them.")
-    return delivery_detail(row, authenticated.store.attempts(delivery_id))
+    return delivery_detail(row, authenticated.store.deliveries.attempts(delivery_id))
 
 
 def delivery_answer(row: DeliveryRow) -> DeliveryAnswer:

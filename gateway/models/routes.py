@@ -19,11 +19,11 @@ OnlyOf = Annotated[CapabilityName | None, Query(description="Only of this questi
 @router.get("/models", response_model=ModelList, tags=["models"], operation_id="list_models", summary="List models")
 def list_models(authenticated: ReadScope, capability: OnlyOf = None) -> Response:
     """List the registered versions of this account and which of them answer."""
-    versions = authenticated.store.versions(capability)
+    versions = authenticated.store.models.versions(capability)
     champions = {
         pair: champion.version
         for pair in {(one.capability, one.outcome) for one in versions}
-        if (champion := authenticated.store.champion(*pair)) is not None
+        if (champion := authenticated.store.models.champion(*pair)) is not None
     }
     ordered = sorted(versions, key=lambda one: (one.capability, one.outcome, -one.trained_at))
     models = [_model(one, champion=champions.get((one.capability, one.outcome)) == one.version) for one in ordered]

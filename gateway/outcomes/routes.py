@@ -28,8 +28,8 @@ def list_outcomes(authenticated: ReadScope, capability: OnlyOf = None) -> Respon
     names = [capability] if capability else [line.name for line in TABLE if line.per_outcome]
     found: list[OutcomeAnswer] = []
     for name in sorted(names):
-        default = authenticated.store.default_outcome(name)
-        known = sorted(authenticated.store.outcomes(name), key=lambda outcome: outcome.name)
+        default = authenticated.store.outcomes.default(name)
+        known = sorted(authenticated.store.outcomes.of(name), key=lambda outcome: outcome.name)
         found.extend(_answer(outcome, default) for outcome in known)
     return json_response(OutcomeList(outcomes=found))
 
@@ -37,10 +37,10 @@ def list_outcomes(authenticated: ReadScope, capability: OnlyOf = None) -> Respon
 @router.get("/outcomes/{name}", response_model=OutcomeAnswer, operation_id="show_outcome", summary="Show an outcome")
 def show_outcome(authenticated: ReadScope, name: PathName, capability: OfCapability = "scoring") -> Response:
     """Show how an outcome is defined."""
-    outcome = authenticated.store.outcome(capability, name)
+    outcome = authenticated.store.outcomes.find(capability, name)
     if outcome is None:
         raise _absent(name)
-    return json_response(_answer(outcome, authenticated.store.default_outcome(capability)))
+    return json_response(_answer(outcome, authenticated.store.outcomes.default(capability)))
 
 
 @router.put(
@@ -58,15 +58,15 @@ def put_outcome(
 
     What was answered about attributes (`allowed`, `forbidden`) stays unless other lists are given.
     """
-    before = authenticated.store.outcome(capability, name)
+    before = authenticated.store.outcomes.find(capability, name)
     given = fields.model_dump(exclude_unset=True) | _answers(fields, before)
     try:
         outcome = Outcome(name=name, capability=capability, **given)
     except ValidationError as error:
         raise invalid([{**entry} for entry in error.errors(include_url=False)], given) from error
     is_new = before is None
-    authenticated.store.put_outcome(outcome)
-    answer = _answer(outcome, authenticated.store.default_outcome(capability))
+    authenticated.store.outcomes.put(outcome)
+    answer = _answer(outcome, authenticated.store.outcomes.default(capability))
     return (
         created_response(authenticated, answer, f"/outcomes/{name}?capability={capability}")
         if is_new
@@ -78,12 +78,12 @@ def put_outcome(
 @idempotent
 def delete_outcome(authenticated: AdminScope, name: PathName, capability: OfCapability = "scoring") -> Response:
     """Delete an outcome's definition; a redefined built-in one becomes what it was."""
-    outcome = authenticated.store.outcome(capability, name)
+    outcome = authenticated.store.outcomes.find(capability, name)
     if outcome is None:
         raise _absent(name)
     if outcome in BUILT_IN:
         raise Conflict("This outcome is built in and cannot be deleted; redefine it with PUT.")
-    authenticated.store.delete_outcome(capability, name)
+    authenticated.store.outcomes.delete(capability, name)
     return Response(status_code=204)
 
 

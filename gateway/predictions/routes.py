@@ -101,8 +101,8 @@ def _continued(request: Request, cursor: str) -> str:
 )
 def show_predictions(authenticated: ReadScope, contact_id: PathId) -> Response:
     """Show the latest predictions about one contact, all capabilities at once."""
-    rows = authenticated.store.predictions_of(contact_id)
-    if not rows and authenticated.store.contact(contact_id) is None:
+    rows = authenticated.store.predictions.of_contact(contact_id)
+    if not rows and authenticated.store.contacts.find(contact_id) is None:
         raise NotFound("There is no contact of this id in this account.")
     return json_response(ContactPredictions(contact_id=contact_id, predictions=[_answer(row) for row in rows]))
 
@@ -115,8 +115,8 @@ def _outcome(authenticated: AuthenticatedRequest, capability: str, given: str | 
     """
     if not line_of(capability).per_outcome:
         return ""
-    known = sorted(outcome.name for outcome in authenticated.store.outcomes(capability))
-    name = given or authenticated.store.default_outcome(capability)
+    known = sorted(outcome.name for outcome in authenticated.store.outcomes.of(capability))
+    name = given or authenticated.store.outcomes.default(capability)
     if name in known:
         return name
     cause = "The outcome is not defined here" if given else "Name an outcome: this account has no default"

@@ -30,7 +30,7 @@ router = APIRouter(tags=["privacy"])
 )
 def export_contact(authenticated: AdminScope, contact_id: PathId) -> Response:
     """Give everything held of a contact as one document: facts, events, and predictions with their reasons."""
-    pieces = authenticated.store.export_contact(contact_id, at=now())
+    pieces = authenticated.store.privacy.export(contact_id, at=now())
     return StreamingResponse(pieces, media_type="application/json")
 
 
@@ -56,7 +56,7 @@ def erase_contacts(authenticated: AdminScope, body: EraseRequest) -> Response:
 @idempotent_exclusive
 def erase_contact(authenticated: AdminScope, contact_id: PathId) -> Response:
     """Erase everything held of a contact, and keep late events out until it is explicitly put again."""
-    if not authenticated.store.erase_contact(contact_id, at=now()):
+    if not authenticated.store.privacy.erase(contact_id, at=now()):
         raise NotFound("There is no contact of this id in this account.")
     return Response(status_code=204)
 
@@ -87,7 +87,7 @@ def erase(store: AccountStore, contact_ids: Sequence[Any], *, at: Microseconds, 
     for start in range(0, len(valid), ERASURES_PER_TRANSACTION):
         with store.transaction(alone=True) as together:
             for place, contact_id in valid[start : start + ERASURES_PER_TRANSACTION]:
-                gone[place] = together.erase_contact(contact_id, at=at)
+                gone[place] = together.privacy.erase(contact_id, at=at)
     results = [
         one
         if isinstance(one, ErasureResult)

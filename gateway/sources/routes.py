@@ -37,16 +37,16 @@ def add_source(authenticated: AdminScope, body: SourceRequest) -> Response:
         seal=receiver.seal,
         at=now(),
     )
-    authenticated.store.add_source(source)
+    authenticated.store.sources.add(source)
     return created_response(authenticated, _answer(authenticated, source), f"/sources/{source.source_id}")
 
 
 @router.get("/sources", response_model=SourceList, operation_id="list_sources", summary="List sources")
 def list_sources(authenticated: AdminScope) -> Response:
     """List the sources of this account."""
-    counts = authenticated.store.letter_counts()
+    counts = authenticated.store.dead_letters.counts()
     return json_response(
-        SourceList(sources=[_answer(authenticated, source, counts) for source in authenticated.store.sources()])
+        SourceList(sources=[_answer(authenticated, source, counts) for source in authenticated.store.sources.all()])
     )
 
 
@@ -61,7 +61,7 @@ def show_source(authenticated: AdminScope, source_id: SourceId) -> Response:
 def delete_source(authenticated: AdminScope, source_id: SourceId) -> Response:
     """Remove a source: whatever it sends from now on is answered 404. Events that it brought stay."""
     _known(authenticated, source_id)
-    authenticated.store.remove_source(source_id)
+    authenticated.store.sources.remove(source_id)
     authenticated.gateway.webhook_queue.receiver.source_cache.forget(source_id)
     return Response(status_code=204)
 
@@ -80,7 +80,7 @@ def add_secret(authenticated: AdminScope, source_id: SourceId, body: SecretReque
     if source.provider not in receiver.providers:
         raise Conflict("The provider of this source is not known to this version; remove the source.")
     secret = new_secret(receiver.providers[source.provider], body.secret.get_secret_value(), receiver.seal, at=at)
-    authenticated.store.add_source_secret(source_id, secret, others_expire_at=at + round(body.overlap_hours * HOUR))
+    authenticated.store.sources.add_secret(source_id, secret, others_expire_at=at + round(body.overlap_hours * HOUR))
     authenticated.gateway.webhook_queue.receiver.source_cache.forget(source_id)
     return created_response(
         authenticated, _answer(authenticated, _known(authenticated, source_id)), f"/sources/{source_id}"
@@ -88,7 +88,7 @@ def add_secret(authenticated: AdminScope, source_id: SourceId, body: SecretReque
 
 
 def _known(authenticated: AuthenticatedRequest, source_id: str) -> SourceRow:
-    source = authenticated.store.source(source_id)
+    source = authenticated.store.sources.find(source_id)
     if source is None:
         raise NotFound("There is no source of this id in this account; GET /sources lists those that there are.")
     return source
@@ -99,7 +99,7 @@ def _answer(
 ) -> SourceAnswer:
     receiver = authenticated.gateway.webhook_queue.receiver
     problems = {one.secret_id: one.sentence for one in stored_problems(source, receiver.providers, receiver.seal)}
-    letters = authenticated.store.letter_counts() if counts is None else counts
+    letters = authenticated.store.dead_letters.counts() if counts is None else counts
     return SourceAnswer(
         id=source.source_id,
         name=source.name,

@@ -75,7 +75,7 @@ SubscriptionId = Annotated[str, Path(pattern=ID, description="Of the subscriptio
 def add_subscription(authenticated: AdminScope, made: Made) -> Response:
     """Have messages of some types delivered to a URL, signed; the secret is in this answer and in no other."""
     row, secret, text = made
-    authenticated.store.create_subscription(row, secret)
+    authenticated.store.subscriptions.create(row, secret)
     answer = SubscriptionCreated(**_answer(authenticated, row).model_dump(), secret=text)
     return created_response(authenticated, answer, f"/subscriptions/{row.subscription_id}")
 
@@ -86,7 +86,7 @@ def add_subscription(authenticated: AdminScope, made: Made) -> Response:
 def list_subscriptions(authenticated: ReadScope) -> Response:
     """List who is told what, and how that goes."""
     return json_response(
-        SubscriptionList(subscriptions=subscription_answers(authenticated, authenticated.store.subscriptions()))
+        SubscriptionList(subscriptions=subscription_answers(authenticated, authenticated.store.subscriptions.all()))
     )
 
 
@@ -113,7 +113,7 @@ def change_subscription(authenticated: AdminScope, subscription_id: Subscription
     known = _known(authenticated, subscription_id)
     private = authenticated.gateway.settings.webhook_allow_private
     row = changed_subscription(known, changes, seal_of(authenticated), now(), allow_private=private)
-    authenticated.store.update_subscription(known, row)
+    authenticated.store.subscriptions.update(known, row)
     return json_response(_answer(authenticated, row))
 
 
@@ -126,7 +126,7 @@ def change_subscription(authenticated: AdminScope, subscription_id: Subscription
 @idempotent
 def delete_subscription(authenticated: AdminScope, subscription_id: SubscriptionId) -> Response:
     """Delete a subscription with its secrets and deliveries; what waits is not delivered."""
-    authenticated.store.delete_subscription(subscription_id)
+    authenticated.store.subscriptions.delete(subscription_id)
     return Response(status_code=204)
 
 
@@ -142,8 +142,8 @@ def rotate_secret(authenticated: AdminScope, subscription_id: SubscriptionId, ro
     """Sign with another secret from now on, and with the old one beside it for a while: either verifies."""
     at = now()
     secret, text = new_secret_of(subscription_id, seal_of(authenticated), at)
-    authenticated.store.add_subscription_secret(secret, retire_at=at + round(rotation.overlap_hours * HOUR))
-    valid = authenticated.store.subscription_secrets(now()).get(subscription_id, [])
+    authenticated.store.subscriptions.add_secret(secret, retire_at=at + round(rotation.overlap_hours * HOUR))
+    valid = authenticated.store.subscriptions.secrets(now()).get(subscription_id, [])
     answer = NewSecret(secret=text, secrets=secret_answers(valid))
     return created_response(authenticated, answer, f"/subscriptions/{subscription_id}")
 
@@ -159,7 +159,7 @@ async def test_subscription(
 ) -> Response:
     """Deliver an example now, whatever the state, and answer what came back; it is not tried again."""
     row = await asyncio.to_thread(_known, authenticated, subscription_id)
-    secrets = await asyncio.to_thread(authenticated.store.subscription_secrets, now())
+    secrets = await asyncio.to_thread(authenticated.store.subscriptions.secrets, now())
     found = await send_test(
         row,
         secrets.get(subscription_id, []),
@@ -182,7 +182,7 @@ async def test_subscription(
 
 
 def _known(authenticated: AuthenticatedRequest, subscription_id: str) -> SubscriptionRow:
-    row = authenticated.store.subscription(subscription_id)
+    row = authenticated.store.subscriptions.find(subscription_id)
     if row is None:
         raise NotFound("There is no subscription of this id in this account; GET /subscriptions lists them.")
     return row
@@ -201,7 +201,7 @@ def subscription_answers(
     authenticated: AuthenticatedRequest, rows: Sequence[SubscriptionRow]
 ) -> list[SubscriptionAnswer]:
     """Return subscriptions with their secrets and the counts of waiting deliveries."""
-    secrets, counts = authenticated.store.subscription_secrets(now()), authenticated.store.subscription_counts()
+    secrets, counts = authenticated.store.subscriptions.secrets(now()), authenticated.store.subscriptions.counts()
     return [_subscription(row, secrets.get(row.subscription_id, []), counts.get(row.subscription_id)) for row in rows]
 
 

@@ -65,10 +65,10 @@ class Intake:
         receipts = {receipt for item in items for receipt in item.receipts}
 
         def work(together: AccountStore) -> tuple[IdentityDirectory, IntakeResult]:
-            together.hold_source(self.source.source_id, received_at=at)
-            fresh = together.add_receipts(self.source.source_id, receipts, at=at)
+            together.sources.hold(self.source.source_id, received_at=at)
+            fresh = together.idempotency.add_received(self.source.source_id, receipts, at=at)
             directory, taken = self._written(together, items, fresh, at)
-            together.put_dead_letters(taken.letters)
+            together.dead_letters.put(taken.letters)
             return directory, taken
 
         return self._committed(work)
@@ -91,12 +91,12 @@ class Intake:
             directory, taken = self._written(together, [item], item.receipts, at)
             dead = next((one for one in taken.letters if one.reason not in NOTE_REASONS), None)
             if dead is not None:
-                together.put_dead_letters([letter._replace(reason=dead.reason, detail=dead.detail, times=0)])
+                together.dead_letters.put([letter._replace(reason=dead.reason, detail=dead.detail, times=0)])
                 return directory, taken
             stays = [one for one in taken.letters if one.dead_letter_id == letter.dead_letter_id]
             if not stays:
-                together.remove_dead_letters([letter.dead_letter_id])
-                together.put_dead_letters(taken.letters)
+                together.dead_letters.remove([letter.dead_letter_id])
+                together.dead_letters.put(taken.letters)
             return directory, replace(taken, letters=tuple(stays))
 
         return self._committed(work)
@@ -119,12 +119,12 @@ class Intake:
         ]
         if not requested:
             return
-        known = self.store.known_receipts(self.source.source_id, {change.receipt for change in requested})
+        known = self.store.idempotency.received(self.source.source_id, {change.receipt for change in requested})
         persons = [change.person for change in requested if change.receipt not in known and change.person is not None]
         directory = read_directory(self.store, persons, creates=False)
         found = [(directory.find(person), person) for person in persons if not directory.is_shared(person)]
         for contact in sorted({contact for contact, _ in found if contact is not None}):
-            self.store.erase_contact(contact, at=at, identity_key=self.recipient_hasher.key)
+            self.store.privacy.erase(contact, at=at, identity_key=self.recipient_hasher.key)
         # Other items about the person, in this request or later, would otherwise create a new contact.
         led_to_it = {
             identity
@@ -132,7 +132,7 @@ class Intake:
             for identity in person.hashes
             if directory.pointing.get(identity) in (None, contact)
         }
-        self.store.forget_identities(led_to_it, at=at)
+        self.store.privacy.forget(led_to_it, at=at)
 
     def _written(
         self, together: AccountStore, items: Sequence[NormalizedItem], fresh: Collection[str], at: Microseconds
@@ -145,21 +145,21 @@ class Intake:
         if directory.merged:
             if not together.is_alone:
                 raise _MergeNeeded
-            together.put_contacts(made, recorded_at=at, lifts=False)
+            together.contacts.put(made, recorded_at=at, lifts=False)
             for former, into in directory.merged:
-                together.merge_contacts(former, into, at=at)
+                together.contacts.merge(former, into, at=at)
             made = []
         # Contacts, identities, stale contacts, events: each once and in this order, or two sources would deadlock.
         rows = [*made, *plan.contacts]
-        words = together.put_contacts(rows, recorded_at=at, lifts=False, touches=False)
+        words = together.contacts.put(rows, recorded_at=at, lifts=False, touches=False)
         erased = words[len(made) :].count("erased")
-        together.point(directory.pointed, at=at)
+        together.identities.point(directory.pointed, at=at)
         became = {row.contact_id: word for row, word in zip(rows, words, strict=True) if word != "unchanged"}
         if became:
             touched = {row.contact_id for row in plan.events}.union(became)
-            together.touch_contacts([one for one in touched if became.get(one) != "erased"], at=at)
+            together.changes.touch([one for one in touched if became.get(one) != "erased"], at=at)
         events = self._judged(together, plan.events)
-        added = together.add_events(events)
+        added = together.events.add(events)
         repeated, gone = len(plan.events) - len(events) + added.count(False), added.count(None)
         plan.noted += [NotedItem(ERASED)] * (erased + gone)
         erased += gone
@@ -170,9 +170,9 @@ class Intake:
         """Leave out events that are stored under another id, set verdicts, and correct verdicts of stored events."""
         named = [row for row in rows if is_of_message(row)]
         contacts, messages = {row.contact_id for row in named}, {str(row.message_id) for row in named}
-        stored = list(together.message_events(contacts, messages))
+        stored = list(together.events.of_messages(contacts, messages))
         judged, corrected = judge_by_message(without_repeats(rows, stored), stored)
-        together.correct_verdicts(corrected)
+        together.events.correct(corrected)
         return judged
 
     def _taken(self, plan: BatchPlan, at: Microseconds) -> IntakeResult:
@@ -215,17 +215,17 @@ class Intake:
         """Remove merged contacts from the lists of predictions, which are in another database."""
         if directory.merged:
             with suppress(StoreUnavailable):
-                self.store.forget_latest([former for former, _ in directory.merged])
+                self.store.predictions.forget_latest([former for former, _ in directory.merged])
 
 
 def read_directory(store: AccountStore, persons: Iterable[Person], *, creates: bool) -> IdentityDirectory:
     """Read which contacts some persons lead to; joins an open transaction."""
     persons = list(persons)
-    pointing = store.contacts_of({identity for person in persons for identity in person.hashes})
+    pointing = store.identities.contacts_of({identity for person in persons for identity in person.hashes})
     named = {person.contact_id for person in persons} | {person.born_id for person in persons}
-    contacts = store.known_contacts({name for name in named if name}) if named else set()
-    claims = store.claims_on({identity for identity in pointing if identity[0] == "email"})
-    living = store.known_contacts({contact for claimed in claims.values() for contact in claimed}) if claims else set()
+    contacts = store.contacts.known({name for name in named if name}) if named else set()
+    claims = store.identities.claims_on({identity for identity in pointing if identity[0] == "email"})
+    living = store.contacts.known({contact for claimed in claims.values() for contact in claimed}) if claims else set()
     directory = IdentityDirectory({**pointing}, contacts, frozenset(), creates=creates)
     directory.claims = {identity: claimed & living for identity, claimed in claims.items()}
     unknown: set[Identity] = {
@@ -234,7 +234,7 @@ def read_directory(store: AccountStore, persons: Iterable[Person], *, creates: b
         for identity in person.hashes
         if directory.find(person) is None or (person.contact_id is not None and person.contact_id not in contacts)
     }
-    directory.erased = frozenset(store.erased_identities(unknown))
+    directory.erased = frozenset(store.identities.erased(unknown))
     return directory
 
 
@@ -252,7 +252,7 @@ class DeadLetterRetry:
         Raises:
             Conflict: its source was removed.
         """
-        source = self.store.source(letter.source_id)
+        source = self.store.sources.find(letter.source_id)
         if source is None or source.provider not in self.providers:
             raise Conflict("The source of this dead letter was removed; it cannot be tried again.")
         intake = intake_of(self.store, source, self.identity_key)
@@ -269,7 +269,7 @@ class DeadLetterRetry:
         """
         taken = stay = 0
         after: tuple[Microseconds, str] | None = None
-        while page := self.store.dead_letters(PAGE, after=after, source_id=source_id, reason=reason):
+        while page := self.store.dead_letters.page(PAGE, after=after, source_id=source_id, reason=reason):
             after = page[-1].received_at, page[-1].dead_letter_id
             for letter in page:
                 try:

@@ -157,9 +157,9 @@ class Dispatcher:
         store = self.database.of(account)
 
         def taken() -> tuple[list[DueDelivery], dict[str, Receiver | None]]:
-            deliveries = store.take_deliveries(capacity, at=now, until=self.now() + self.lease)
-            secrets = store.subscription_secrets(now)
-            rows = [row for row in store.subscriptions() if row.subscription_id in capacity]
+            deliveries = store.deliveries.lease(capacity, at=now, until=self.now() + self.lease)
+            secrets = store.subscriptions.secrets(now)
+            rows = [row for row in store.subscriptions.all() if row.subscription_id in capacity]
             return deliveries, {row.subscription_id: self._opened(row, secrets) for row in rows}
 
         try:
@@ -239,7 +239,7 @@ class Dispatcher:
         """Record ended attempts; what cannot be written now is kept for the next time."""
         for account, results in list(self._unwritten.items()):
             now = self.now()
-            record = self.database.of(account).record_attempts
+            record = self.database.of(account).deliveries.record_attempts
             try:
                 changed = await asyncio.to_thread(record, results, at=now, pause_before=now - PAUSE_AFTER)
             except NotFound:  # the account was deleted meanwhile

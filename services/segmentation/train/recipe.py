@@ -66,7 +66,7 @@ def train(
         pasts,
         until=until,
         now=now,
-        wanted=Wanted(segments, choices.allowed, store.segment_names(), seed),
+        wanted=Wanted(segments, choices.allowed, store.segments.names(), seed),
         previous=previous,
         progress=lambda text, part: progress(text, 0.1 + 0.75 * part),
     )
@@ -87,14 +87,14 @@ def train(
 
 def profiled(store: AccountStore) -> Pasts:
     """Read the pasts of all contacts that did not deny profiling."""
-    ids, facts = store.scan_contacts()
+    ids, facts = store.contacts.scan()
     ids = [contact_id for contact_id in ids if facts[contact_id].consent.get("profiling") != "denied"]
-    return build(ids, facts, store.scan_events())
+    return build(ids, facts, store.events.scan())
 
 
 def _champion(settings: Settings, store: AccountStore) -> SegmentationModel | None:
     """Load the version whose identities are to be kept; None where there is none, or none that can be read."""
-    row = store.champion(CAPABILITY, "")
+    row = store.models.champion(CAPABILITY, "")
     if row is None:
         return None
     try:

@@ -11,9 +11,9 @@ from services.sendtime.model.history import ENGAGEMENTS, Acts, Sends, acts_of, c
 from services.sendtime.model.week import Matrix
 from services.sendtime.model.zones import Zones
 from shared.contracts.rows import DAY, Microseconds
+from shared.store import AccountStore
 from shared.timeline import Pasts, build
 from shared.timeline.splits import SEED
-from shared.training.material import Scans
 
 LEAST_ENGAGED = 40
 """Contacts who engaged, without whom the answers to sends teach nothing."""
@@ -60,16 +60,16 @@ class Material:
         return Activity.fit(self.counts(until, pooling.half_life_days, contact), pooling)
 
 
-def material(store: Scans, *, now: Microseconds) -> Material:
+def material(store: AccountStore, *, now: Microseconds) -> Material:
     """Read an account.
 
     Args:
         store: the account's store.
         now: nothing after it exists.
     """
-    ids, facts = store.scan_contacts()
+    ids, facts = store.contacts.scan()
     ids = [contact_id for contact_id in ids if facts[contact_id].consent.get("profiling") != "denied"]
-    return material_of(build(ids, facts, store.scan_events()), now=now)
+    return material_of(build(ids, facts, store.events.scan()), now=now)
 
 
 def material_of(pasts: Pasts, *, now: Microseconds) -> Material:

@@ -71,7 +71,7 @@ async def test_a_revoked_key_is_refused(gateway) -> None:
     key = gateway.key()
     assert (await gateway.request("GET", "/contacts", key))[0] == 200
 
-    gateway.store.of("acme").revoke_key(key.split("_")[1], int(time.time() * SECOND))
+    gateway.store.of("acme").keys.revoke(key.split("_")[1], int(time.time() * SECOND))
     status, problem, _ = await gateway.request("GET", "/contacts", key)
 
     assert status == 401

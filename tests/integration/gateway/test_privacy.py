@@ -16,7 +16,7 @@ async def known(gateway: Any, key: str) -> None:
     fields = {"attributes": {"country": "FR"}, "email": "ada@example.org", "timezone": "Europe/Paris"}
     await gateway.request("PUT", PATH, key, json=fields)
     await gateway.request("POST", "/events", key, json={"events": [EVENT]})
-    gateway.store.of("acme").log_predictions([PREDICTION])
+    gateway.store.of("acme").predictions.log([PREDICTION])
 
 
 async def test_an_erased_contact_is_gone_and_a_second_erasure_finds_nothing(gateway) -> None:
@@ -81,7 +81,7 @@ async def test_neither_export_nor_erasure_is_for_a_key_without_admin_nor_reaches
 
     assert [(await gateway.request(method, path, reader))[0] for method, path in asked] == [403, 403]
     assert [(await gateway.request(method, path, stranger))[0] for method, path in asked] == [404, 404]
-    assert gateway.store.of("acme").contact("crm/7") is not None
+    assert gateway.store.of("acme").contacts.find("crm/7") is not None
 
 
 async def test_the_audit_log_names_who_did_what_and_never_the_contact(gateway) -> None:
@@ -106,7 +106,7 @@ async def test_a_contact_that_denies_profiling_leaves_the_ranked_list_at_once(ga
     key = gateway.key()
     await known(gateway, key)
     # Who has ordered is a customer already, and in no list of those who may become one: another outcome is asked about.
-    gateway.store.of("acme").log_predictions([PREDICTION._replace(outcome="opportunity")])
+    gateway.store.of("acme").predictions.log([PREDICTION._replace(outcome="opportunity")])
     ranked = "/predictions?capability=scoring&outcome=opportunity"
 
     _, before, _ = await gateway.request("GET", ranked, key)

@@ -133,7 +133,7 @@ async def test_a_subscription_that_was_sealed_with_another_key_is_still_listed(g
     key = gateway.key()
     fields = SubscriptionFields(url=where, event_types=["batch.completed"], headers={"X-Token": "x"})
     row, secret, _ = new_subscription(fields, Seal(b"o" * 32), 1, allow_private=True)
-    gateway.store.of("acme").create_subscription(row, secret)
+    gateway.store.of("acme").subscriptions.create(row, secret)
 
     _, shown, _ = await gateway.request("GET", f"/subscriptions/{row.subscription_id}", key)
     status, trial, _ = await gateway.request("POST", f"/subscriptions/{row.subscription_id}/test", key, json={})

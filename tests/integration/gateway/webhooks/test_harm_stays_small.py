@@ -57,8 +57,8 @@ async def test_a_scanners_open_and_unsubscription_are_its_own_in_any_order(gatew
         await gateway.request("POST", path, **sendgrid.signed([one]))
 
     store = gateway.store.of("acme")
-    (person,) = (one.contact_id for one in store.contacts(9))
-    found = {row.event_id: row.human for row in store.message_events({person}, {"m"})}
+    (person,) = (one.contact_id for one in store.contacts.page(9))
+    found = {row.event_id: row.human for row in store.events.of_messages({person}, {"m"})}
     assert found == {"mail:u": 0, "mail:o": 0, "mail:c1": 0, "mail:c2": 0, "mail:later": 1}
 
 
@@ -103,8 +103,8 @@ async def test_an_address_that_moves_is_said_and_one_of_many_is_nobodys(gateway,
     moved, shared = {"address_moved": 1}, {"address_shared": 1}
     assert notes == [{}, moved, shared, {}, {}, {}]
     assert (nobody["new"], nobody["dead"]) == (0, 1)
-    assert [one.contact_id for one in store.contacts(9)] == [f"c-{number}" for number in range(1, 7)]
-    assert "c-1" in " ".join(letter.detail for letter in store.dead_letters(9) if letter.reason == "address_moved")
+    assert [one.contact_id for one in store.contacts.page(9)] == [f"c-{number}" for number in range(1, 7)]
+    assert "c-1" in " ".join(letter.detail for letter in store.dead_letters.page(9) if letter.reason == "address_moved")
 
 
 async def test_a_placeholder_is_nobodys_address_and_an_erasure_by_it_reaches_nobody(
@@ -129,7 +129,7 @@ async def test_items_of_the_erased_are_counted_and_not_kept(gateway, add_source,
 
     _, answer, _ = await gateway.request("POST", path, **sendgrid.signed([item(1)]))
 
-    (letter,) = gateway.store.of("acme").dead_letters(9)
+    (letter,) = gateway.store.of("acme").dead_letters.page(9)
     assert (answer["ignored"], answer["notes"]) == (1, {"erased_contact": 1})
     assert (letter.reason, letter.payload, letter.recipient) == ("erased_contact", "null", None)
 

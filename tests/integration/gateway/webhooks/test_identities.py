@@ -55,7 +55,7 @@ async def test_an_unknown_recipient_is_a_dead_letter_until_the_contact_is_put(
     assert (answer["dead"], letter["reason"]) == (2, "unknown_contact")
     assert "@" not in json.dumps(letter)
     assert retried == {"taken": 1, "dead": 1}
-    assert gateway.store.of("acme").event_counts("c-1").keys() == {"email_opened"}
+    assert gateway.store.of("acme").events.counts("c-1").keys() == {"email_opened"}
     assert len(await letters(gateway)) == 1
 
 
@@ -70,7 +70,7 @@ async def test_a_letter_that_is_taken_and_told_again_is_there_once(gateway, add_
 
     assert one[:2] == (200, {"taken": 1, "dead": 0})
     assert again[1]["duplicate"] == 1
-    assert gateway.store.of("acme").event_counts("c-1")["email_opened"].events == 1
+    assert gateway.store.of("acme").events.counts("c-1")["email_opened"].events == 1
     assert (await gateway.request("POST", f"/dead-letters/{letter['id']}/retry", gateway.key()))[0] == 404
 
 
@@ -116,9 +116,9 @@ async def test_a_visitors_past_comes_to_the_contact_who_says_who_they_are(gatewa
     await segment({**visit, "name": "Docs"})
 
     store = gateway.store.of("acme")
-    assert [one.contact_id for one in store.contacts(9)] == ["c-1"]
-    assert store.event_counts("c-1")["page_viewed"].events == 2
-    assert [(one.name, one.value) for one in store.contact("c-1").attributes] == [("plan", "pro")]
+    assert [one.contact_id for one in store.contacts.page(9)] == ["c-1"]
+    assert store.events.counts("c-1")["page_viewed"].events == 2
+    assert [(one.name, one.value) for one in store.contacts.find("c-1").attributes] == [("plan", "pro")]
 
 
 async def test_the_order_within_a_batch_does_not_matter_to_whose_it_is(gateway, segment) -> None:
@@ -128,8 +128,8 @@ async def test_the_order_within_a_batch_does_not_matter_to_whose_it_is(gateway, 
     await segment(visit, identify, {**visit, "name": "Docs"}, creates_contacts=True)
 
     store = gateway.store.of("acme")
-    assert [one.contact_id for one in store.contacts(9)] == ["c-1"]
-    assert store.event_counts("c-1")["page_viewed"].events == 2
+    assert [one.contact_id for one in store.contacts.page(9)] == ["c-1"]
+    assert store.events.counts("c-1")["page_viewed"].events == 2
 
 
 async def test_who_was_erased_stays_out_until_put_again(gateway, add_source, sendgrid, item) -> None:
@@ -144,7 +144,7 @@ async def test_who_was_erased_stays_out_until_put_again(gateway, add_source, sen
 
     assert erased[0] in (200, 204)
     assert (late[1]["ignored"], back[1]["new"]) == (1, 1)
-    assert gateway.store.of("acme").event_counts("c-1")["email_opened"].events == 1
+    assert gateway.store.of("acme").events.counts("c-1")["email_opened"].events == 1
 
 
 async def test_a_machine_is_told_from_a_human(gateway, add_source, sendgrid, item) -> None:
@@ -159,6 +159,6 @@ async def test_a_machine_is_told_from_a_human(gateway, add_source, sendgrid, ite
         await gateway.request("POST", path, **sendgrid.signed(batch))
 
     store = gateway.store.of("acme")
-    people = [one.contact_id for one in store.contacts(9)]
-    found = {row.event_id: row.human for row in store.message_events(people, {"message-1", "m"})}
+    people = [one.contact_id for one in store.contacts.page(9)]
+    found = {row.event_id: row.human for row in store.events.of_messages(people, {"message-1", "m"})}
     assert found == {"mail:event-1": 0, "mail:c-0": 0, "mail:c-1": 0}
