@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from services.sendtime.model.week import HOURS, Vector
 from services.sendtime.train.material import material_of
-from services.sendtime.train.run import Fit, fitted
+from services.sendtime.training import Fit, fitted
 from shared.contracts.rows import DAY, HOUR, SECOND
 from shared.learners.columns import chance
 from shared.timeline import ContactFacts, EventTuple, Pasts, build

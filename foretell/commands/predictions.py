@@ -46,7 +46,7 @@ def export(
     from foretell.opening import capability_name, now_us, opened_account
     from foretell.ranked_file import written
     from foretell.showing import say
-    from gateway.ranked_list import emptiness
+    from gateway.predictions.ranked_list import why_empty
     from shared.capabilities import capability as line_of
     from shared.contracts.instants import microseconds
     from shared.contracts.prediction import Band, Status
@@ -60,15 +60,15 @@ def export(
     per_outcome = line_of(capability_name(capability)).per_outcome
     since = None if updated_since is None else microseconds(updated_since.replace(tzinfo=UTC))
     with opened_account(account) as (_, _, store):
-        name = (outcome or store.default_outcome(capability)) if per_outcome else ""
+        name = (outcome or store.outcomes.default(capability)) if per_outcome else ""
         if name is None:
-            names = [one.name for one in store.outcomes(capability)]
+            names = [one.name for one in store.outcomes.of(capability)]
             raise UnknownOutcome(f"Name an outcome with --outcome: {', '.join(names)}.", outcomes=names)
         if per_outcome:
-            store.require_outcome(capability, name)
+            store.outcomes.require(capability, name)
         ranked = status == "ok" and per_outcome
         wanted = Wanted(capability, name, status, ranked, lowest_first, band, min_score, segment, since)
         count = written(store, wanted, out)
         say(f"{count:,} contacts written to {out}.")
         if not count:
-            say(emptiness(store, wanted, now=now_us()).detail)
+            say(why_empty(store, wanted, now=now_us()).detail)

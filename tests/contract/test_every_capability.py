@@ -1,4 +1,4 @@
-"""What every capability of the table promises, checked on a model trained through its own door."""
+"""What every capability of the table promises, checked on a model trained by its own recipe."""
 
 import asyncio
 import copy
@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from gateway.openapi import services
-from shared.contracts.outcome import BUILT_IN
 from shared.contracts.rows import DAY, ContactRow
 from shared.errors import InsufficientData, RegistryUnavailable
+from shared.serving.service import create_app
 from shared.timeline import build
 
 NOW_US = 1_780_272_000_000_000
@@ -25,7 +25,7 @@ def answers(reply: Any) -> list[Any]:
 
 
 def pasts_of(subject: Any, ids: list[str], **bounds: int) -> Any:
-    rows = subject.database.of("demo").past_rows(
+    rows = subject.database.of("demo").contacts.pasts(
         ids, cutoff=bounds.get("cutoff", NOW_US), asked_at=NOW_US, lookback_days=730
     )
     return rows, build(ids, rows.facts, [rows.events])
@@ -147,8 +147,9 @@ async def test_without_a_model_it_says_so(subject: Any, opened: Any) -> None:
     async with opened() as client:
         reply = await client.post(subject.capability.path, subject.asked("c-1"), account="nobody")
         if subject.capability.per_outcome:
-            untrained = next(outcome.name for outcome in BUILT_IN if outcome.capability == subject.capability.name)
-            payload = subject.asked("c-1", outcome=untrained)
+            untrained = subject.spec.training.example_outcome.model_copy(update={"name": "untrained"})
+            subject.database.of("demo").outcomes.put(untrained)
+            payload = subject.asked("c-1", outcome="untrained")
             reply = await client.post(subject.capability.path, payload)
 
     assert (reply.status, reply.json["code"]) == (409, "no-model-trained")
@@ -170,7 +171,7 @@ async def test_version_cutoff_and_horizon_are_echoed(subject: Any, opened: Any) 
     async with opened() as client:
         reply = await client.post(subject.capability.path, subject.asked("c-1", cutoff="2026-05-01T12:00:00+02:00"))
 
-    row = subject.database.of("demo").champion(subject.capability.name, subject.outcome or "")
+    row = subject.database.of("demo").models.champion(subject.capability.name, subject.outcome or "")
     assert reply.json["model"]["version"] == row.version
     assert reply.json["model"]["horizon_days"] == subject.model.horizon_days
     assert reply.json["cutoff"] == "2026-05-01T10:00:00Z"
@@ -195,7 +196,7 @@ def test_saved_and_loaded_it_answers_the_same(subject: Any, tmp_path: Path) -> N
     _, pasts = pasts_of(subject, IDS)
     subject.model.save(tmp_path)
 
-    again = subject.api.QUESTION.load(tmp_path)
+    again = subject.spec.load(tmp_path)
 
     asked_at = cutoffs(len(IDS))
     assert subject.predicted(pasts, asked_at, reasons=3, model=again) == subject.predicted(pasts, asked_at, reasons=3)
@@ -205,7 +206,7 @@ def test_saved_and_loaded_it_answers_the_same(subject: Any, tmp_path: Path) -> N
 def test_the_same_seed_makes_the_same_model(subject: Any) -> None:
     again = subject.trained()
 
-    assert again.digest == subject.database.of("demo").version(*subject.name, subject.version).digest
+    assert again.digest == subject.database.of("demo").models.version(*subject.name, subject.version).digest
 
 
 def test_the_artifact_holds_neither_code_nor_pickle(subject: Any) -> None:
@@ -239,7 +240,7 @@ async def test_several_calls_at_once_get_the_answers_they_would_get_alone(subjec
 
 async def test_the_api_document_is_the_published_one(subject: Any) -> None:
 
-    app = subject.api.create_app(subject.settings, subject.database)
+    app = create_app(subject.spec, subject.settings, subject.database)
 
     published = json.loads((services.FOLDER / f"{subject.capability.name}.json").read_text())
     assert services.own_paths(app.openapi(), subject.capability) == published, "publish it: foretell openapi"
@@ -247,20 +248,20 @@ async def test_the_api_document_is_the_published_one(subject: Any) -> None:
 
 async def test_the_example_of_the_api_document_is_answered(subject: Any, opened: Any) -> None:
     async with opened() as client:
-        example = dict(subject.api.QUESTION.examples["request"])
+        example = dict(subject.spec.request_example)
         if subject.outcome is not None:
             example["outcome"] = subject.outcome
         found = answers(await client.post(subject.capability.path, example))
 
     assert len(found) == len(example["contacts"])
-    subject.api.QUESTION.response.model_validate(subject.api.QUESTION.examples["response"])
+    subject.spec.response.model_validate(subject.spec.response_example)
 
 
 @pytest.mark.parametrize("said", ["stored", "inline"])
 async def test_who_denies_profiling_gets_no_prediction(subject: Any, opened: Any, said: str) -> None:
     denied = {"profiling": "denied"}
     store = subject.database.of("demo")
-    store.put_contacts([ContactRow("refuses", consent=denied)], recorded_at=NOW_US - DAY)
+    store.contacts.put([ContactRow("refuses", consent=denied)], recorded_at=NOW_US - DAY)
     asked: Any = "refuses" if said == "stored" else {"id": "c-1", "consent": denied, "attributes": {"country": "FR"}}
 
     async with opened() as client:
@@ -287,7 +288,7 @@ def test_nobody_is_learned_from_who_denies_profiling(subject: Any, refusing: str
 async def test_a_contact_of_whom_nothing_is_known_gets_no_chance_of_its_own(
     subject: Any, opened: Any, stranger: dict[str, Any]
 ) -> None:
-    subject.database.of("demo").put_contacts([ContactRow("empty")], recorded_at=NOW_US - DAY)
+    subject.database.of("demo").contacts.put([ContactRow("empty")], recorded_at=NOW_US - DAY)
     async with opened() as client:
         asked = subject.asked({"id": "stranger", **stranger}, "empty")
         found = answers(await client.post(subject.capability.path, asked))

@@ -5,7 +5,6 @@ the document. To repeat one: pytest tests/contract/test_schemathesis.py -k 'PATC
 request as curl and the answer.
 """
 
-import importlib
 import json
 import socket
 import threading
@@ -23,10 +22,12 @@ from pydantic import Field
 from schemathesis.config import SchemathesisConfig
 from schemathesis.specs.openapi import checks
 
-from gateway.api import create_app
+from gateway.app import create_app
+from services.specs import spec_of
 from shared.capabilities import TABLE
 from shared.contracts.key import new_key
 from shared.contracts.rows import SECOND, AttributeRow, ContactRow, EventRow
+from shared.serving.service import create_app as create_service
 from shared.settings import GatewaySettings, ServiceSettings
 from shared.store import AccountStore, Database, PredictionRow, VersionRow, migrate, open_database
 
@@ -135,7 +136,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 def service(name: str, settings: ServiceSettings) -> FastAPI:
-    app: FastAPI = importlib.import_module(f"services.{name}.api").create_app(settings)
+    app: FastAPI = create_service(spec_of(name), settings)
     return app
 
 
@@ -144,11 +145,11 @@ def filled(database: Database) -> str:
     database.create_account("demo", created_at=LONG_AGO)
     store = database.of("demo")
     attributes = (AttributeRow("country", "FR", LONG_AGO),)
-    store.put_contacts([ContactRow("c-42", LONG_AGO, attributes=attributes)], recorded_at=LONG_AGO)
-    store.add_events([EventRow("c-42", "e-1", "order_placed", LONG_AGO, LONG_AGO, 49.9)])
+    store.contacts.put([ContactRow("c-42", LONG_AGO, attributes=attributes)], recorded_at=LONG_AGO)
+    store.events.add([EventRow("c-42", "e-1", "order_placed", LONG_AGO, LONG_AGO, 49.9)])
     segments(store)
     key = new_key()
-    store.create_key("test", ("admin",), public_id=key.public_id, digest=key.digest, created_at=LONG_AGO)
+    store.keys.create("test", ("admin",), public_id=key.public_id, digest=key.digest, created_at=LONG_AGO)
     return key.text
 
 
@@ -165,12 +166,10 @@ def segments(store: AccountStore) -> None:
         "micro_segments": [],
     }
     report = {"segments": [one]}
-    store.add_version(
-        VersionRow("segmentation", "", "1", "d" * 64, "kmeans", "B", LONG_AGO, None, "run", report=report)
-    )
-    store.promote("segmentation", "", "1", "d" * 64, at=LONG_AGO, reason="first")
+    store.models.add(VersionRow("segmentation", "", "1", "d" * 64, "kmeans", "B", LONG_AGO, None, "run", report=report))
+    store.models.promote("segmentation", "", "1", "d" * 64, at=LONG_AGO, reason="first")
     body = json.dumps({"membership": 1.0, "previous_segment": None, "moved_at": None})
-    store.log_predictions(
+    store.predictions.log(
         [
             PredictionRow(
                 "c-42", "segmentation", "", "1", LONG_AGO, LONG_AGO, "r", "ok", None, None, None, "model", body, "s3"

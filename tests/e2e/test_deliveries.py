@@ -20,10 +20,10 @@ from foretell.worker import run
 from shared.contracts.message import Message
 from shared.contracts.message_data import EXAMPLES
 from shared.contracts.sealed import Seal
-from shared.delivery.subscribing import new_subscription
-from shared.delivery.wishes import SubscriptionFields
 from shared.settings import Settings, WorkerSettings
 from shared.store import Database, migrate, open_database
+from shared.webhooks_out.subscription_schemas import SubscriptionFields
+from shared.webhooks_out.subscriptions import new_subscription
 
 KEY = "k" * 64
 KIND = "score.band_changed"
@@ -57,7 +57,7 @@ class Receiver:
 
 @contextmanager
 def on_a_socket(receiver: Receiver) -> Iterator[str]:
-    class Door(BaseHTTPRequestHandler):
+    class RunningGateway(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             receiver.take({name.lower(): value for name, value in self.headers.items()}, body)
@@ -76,7 +76,7 @@ def on_a_socket(receiver: Receiver) -> Iterator[str]:
         def handle_error(self, request: object, client_address: object) -> None:
             """Killed workers leave broken connections behind."""
 
-    with Server(("127.0.0.1", 0), Door) as server:
+    with Server(("127.0.0.1", 0), RunningGateway) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield f"http://127.0.0.1:{server.server_address[1]}/in"
@@ -110,7 +110,7 @@ def worker(home: Path) -> Iterator[ForkServerProcess]:
 def subscribe(database: Database, url: str) -> str:
     fields = SubscriptionFields(url=url, event_types=[KIND])
     row, secret, text = new_subscription(fields, Seal(KEY.encode()), 1, allow_private=True)
-    database.of("default").create_subscription(row, secret)
+    database.of("default").subscriptions.create(row, secret)
     return text
 
 
@@ -120,7 +120,7 @@ def publish(database: Database, first: int, count: int) -> None:
         Message(f"m{number}", KIND, at, {**EXAMPLES[KIND], "contact_id": f"c-{number}"}, f"c-{number}", "events")
         for number in range(first, first + count)
     ]
-    database.of("default").publish(messages, at=at)
+    database.of("default").outbox.publish(messages, at=at)
 
 
 def wait_until(reached: "object", within_seconds: float) -> bool:
@@ -150,13 +150,13 @@ def killed_again_and_again(home: Path, kills: int, messages_a_life: int) -> tupl
                 in_the_middle += receiver.in_hand > 0
         with worker(home) as process:
             store = database.of("default")
-            ended = wait_until(lambda: not any(store.subscription_counts().values()), 30)
+            ended = wait_until(lambda: not any(store.subscriptions.counts().values()), 30)
             assert ended, process
     return receiver, database, in_the_middle
 
 
 def check(receiver: Receiver, database: Database, messages: int) -> None:
-    deliveries = database.of("default").deliveries(messages + 1)
+    deliveries = database.of("default").deliveries.page(messages + 1)
     bodies: dict[str, set[bytes]] = {}
     for webhook_id, body in receiver.taken:
         bodies.setdefault(webhook_id, set()).add(body)

@@ -9,14 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.segmentation.api import create_app
-from services.segmentation.train import train
+from services.segmentation.capability import CAPABILITY
+from services.segmentation.schemas import SegmentChoices
+from services.segmentation.training import RECIPE
 from shared.contracts.rows import DAY, ContactRow, EventRow
 from shared.errors import InsufficientData
 from shared.registry.fetch import artifacts
+from shared.serving.service import create_app
 from shared.settings import ServiceSettings
 from shared.store import AccountStore, Database, PredictionRow, migrate, open_database
-from shared.training.choices import Choices
+from shared.training.recipe import train
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 NOW_US = 1_780_272_000_000_000
@@ -54,14 +56,14 @@ def store(database: Database) -> AccountStore:
         days = since + np.cumsum(draw.exponential(rhythm, 60))
         events += orders(f"c-{number}", sorted(set(days[days < 400].round(3))), [90.0, 40.0, 35.0][number % 3])
     contacts = [ContactRow(f"c-{number}", NOW_US - 500 * DAY) for number in range(CONTACTS)]
-    store.put_contacts(contacts, recorded_at=NOW_US - DAY)
-    store.bulk_events(sorted(events, key=lambda row: (row.contact_id, row.event_id)))
+    store.contacts.put(contacts, recorded_at=NOW_US - DAY)
+    store.events.add_bulk(sorted(events, key=lambda row: (row.contact_id, row.event_id)))
     return store
 
 
 @pytest.fixture(scope="module")
 def first(database: Database, settings: ServiceSettings, store: AccountStore) -> Any:
-    return train(database, settings, "demo", segments=3, now=NOW_US)
+    return train(RECIPE, database, settings, "demo", choices=SegmentChoices(segments=3), now=NOW_US)
 
 
 @pytest.fixture
@@ -76,7 +78,7 @@ async def client(settings: ServiceSettings, database: Database, asgi: Any, first
     artifacts(
         settings, "demo", "segmentation", "", version=first.version, digest=first.digest, into=settings.cache_folder
     )
-    app = create_app(settings, Open(), now=lambda: NOW)
+    app = create_app(CAPABILITY, settings, Open(), now=lambda: NOW)
     async with app.router.lifespan_context(app):
         yield asgi(app)
 
@@ -89,20 +91,21 @@ async def asked(client: Any, *contacts: Any, **fields: Any) -> list[Any]:
 
 
 def test_the_first_version_is_promoted_with_its_report_and_plots(first: Any, store: AccountStore) -> None:
-    row = store.version("segmentation", "", first.version)
+    row = store.models.version("segmentation", "", first.version)
 
     assert (first.promoted, first.reason) == (True, "the first segments of this account")
     assert row is not None
     assert [one["id"] for one in row.report["segments"]] == ["s1", "s2", "s3"]
-    assert {"sizes", "profile", "map"} <= store.plots("segmentation", "", first.version).keys()
+    assert {"sizes", "profile", "map"} <= store.models.plots("segmentation", "", first.version).keys()
 
 
 def test_a_retraining_keeps_ids_names_and_says_so(
     first: Any, database: Database, settings: ServiceSettings, store: AccountStore
 ) -> None:
-    again = train(database, settings, "demo", segments=3, now=NOW_US, seed=7, choices=Choices(promote=False))
+    choices = SegmentChoices(promote=False, segments=3, seed=7)
+    again = train(RECIPE, database, settings, "demo", choices=choices, now=NOW_US)
 
-    rows = [store.version("segmentation", "", one.version) for one in (first, again)]
+    rows = [store.models.version("segmentation", "", one.version) for one in (first, again)]
     told = [{one["id"]: one["name"] for one in row.report["segments"]} for row in rows if row is not None]
     assert told[0] == told[1]
     assert again.reason.startswith("registered only, as asked (not surely worse than the champion")
@@ -119,7 +122,7 @@ async def test_a_contact_that_buys_again_moves_and_the_move_is_remembered(client
     at = NOW_US - 12 * DAY
     sent, number = json.dumps(before), before["segment"]["id"]
     stored = PredictionRow("c-2", "segmentation", "", "1", at, at, "r", "ok", None, None, None, "model", sent, number)
-    store.log_predictions([stored])
+    store.predictions.log([stored])
 
     (moved,) = await asked(client, {"id": "c-2", "events": recent})
 
@@ -130,19 +133,19 @@ async def test_a_contact_that_buys_again_moves_and_the_move_is_remembered(client
 
 async def test_the_account_s_name_is_told_at_once(client: Any, store: AccountStore) -> None:
     (plain,) = await asked(client, "c-0")
-    store.name_segment(plain["segment"]["id"], "Our best", at=NOW_US)
+    store.segments.rename(plain["segment"]["id"], "Our best", at=NOW_US)
 
     (named,) = await asked(client, "c-0")
 
     assert named["segment"] == {"id": plain["segment"]["id"], "name": "Our best"}
-    store.name_segment(plain["segment"]["id"], None, at=NOW_US)
+    store.segments.rename(plain["segment"]["id"], None, at=NOW_US)
 
 
 def test_an_account_with_nothing_to_learn_from_is_told_in_counts(database: Database, settings: ServiceSettings) -> None:
     database.create_account("empty", created_at=0)
 
     with pytest.raises(InsufficientData, match="0 contacts have an event"):
-        train(database, settings, "empty", now=NOW_US)
+        train(RECIPE, database, settings, "empty", now=NOW_US)
 
 
 def test_mlflow_s_folder_holds_json_and_arrays_alone(first: Any, settings: ServiceSettings) -> None:

@@ -1,7 +1,6 @@
-"""The door of training: from an account and an outcome to a version in the registry, and its report."""
+"""What a run of churn does: frames, hazard, figures, plots."""
 
-from services.churn.train.door import CAPABILITY, train
 from services.churn.train.fitting import Fit, fitted
 from services.churn.train.material import ChurnMaterial, churn_material
 
-__all__ = ["CAPABILITY", "ChurnMaterial", "Fit", "churn_material", "fitted", "train"]
+__all__ = ["ChurnMaterial", "Fit", "churn_material", "fitted"]

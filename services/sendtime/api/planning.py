@@ -14,7 +14,7 @@ from services.sendtime.model.week import slot_of
 from services.sendtime.schemas import PlanRequest
 from shared.contracts.instants import instant_of
 from shared.contracts.rows import HOUR, Microseconds
-from shared.timeline import build
+from shared.timeline import build, denies_profiling
 from shared.timeline.localtime import offsets
 
 BATCH = 1_000
@@ -56,7 +56,7 @@ class Planning:
         parts = []
         for start in range(0, len(ids), BATCH):
             part = ids[start : start + BATCH]
-            read = self.account.past_rows(part, cutoff=self.cutoff, asked_at=self.asked_at)
+            read = self.account.contacts.pasts(part, cutoff=self.cutoff, asked_at=self.asked_at)
             pasts = build(part, read.facts, [read.events])
             valued = self.model.valued(pasts, np.full(len(part), self.cutoff, dtype=np.int64), wish)
             for row, (known, consent) in enumerate(zip(pasts.known.tolist(), pasts.consents, strict=True)):
@@ -103,6 +103,6 @@ class Planning:
 def _status(*, known: bool, consent: Mapping[str, str], values: NDArray[np.float32]) -> str:
     if not known:
         return "unknown_contact"
-    if consent.get("profiling") == "denied":
+    if denies_profiling(consent):
         return "no_consent"
     return "ok" if (values >= 0).any() else "no_slot"

@@ -10,17 +10,17 @@ from services.sendtime.model.activity import Activity, Pooling
 from services.sendtime.model.history import ENGAGEMENTS, Acts, Sends, acts_of, counted, faded, seen_before, sends_of
 from services.sendtime.model.week import Matrix
 from services.sendtime.model.zones import Zones
+from shared.contracts.defaults import LEAST_CONTACTS
 from shared.contracts.rows import DAY, Microseconds
-from shared.timeline import Pasts, build
+from shared.timeline import Pasts
 from shared.timeline.splits import SEED
-from shared.training.material import Scans
 
-LEAST_ENGAGED = 40
+LEAST_ENGAGED = LEAST_CONTACTS
 """Contacts who engaged, without whom the answers to sends teach nothing."""
 LEAST_SENDS = 500
 MOST_CONTACTS = 10_000
 """Contacts from whom the population's activity is learned."""
-LEAST_ACTIVE = 40
+LEAST_ACTIVE = LEAST_CONTACTS
 """Contacts seen active, without whom nothing is trained."""
 
 
@@ -58,18 +58,6 @@ class Material:
         """Learn from the acts before an instant; a sample of contacts tells as much as all of many."""
         contact = self.sampled(MOST_CONTACTS)
         return Activity.fit(self.counts(until, pooling.half_life_days, contact), pooling)
-
-
-def material(store: Scans, *, now: Microseconds) -> Material:
-    """Read an account.
-
-    Args:
-        store: the account's store.
-        now: nothing after it exists.
-    """
-    ids, facts = store.scan_contacts()
-    ids = [contact_id for contact_id in ids if facts[contact_id].consent.get("profiling") != "denied"]
-    return material_of(build(ids, facts, store.scan_events()), now=now)
 
 
 def material_of(pasts: Pasts, *, now: Microseconds) -> Material:

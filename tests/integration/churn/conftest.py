@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.churn.api import create_app
+from services.churn.capability import CAPABILITY
 from services.churn.model import ChurnModel, ChurnReference, Periods
 from shared.contracts.rows import DAY, AttributeRow, ContactRow, EventRow
 from shared.evaluation.calibration import Calibrator
 from shared.features import Feature, FeatureSet
 from shared.learners import Logistic
+from shared.serving.service import create_app
 from shared.settings import ServiceSettings
 from shared.store import AccountStore, Database, migrate, open_database
 from shared.timeline.risk import Episode
@@ -87,7 +88,7 @@ def store(database: Database) -> AccountStore:
     database.create_account("demo", created_at=0)
     store = database.of("demo")
     plan = (AttributeRow("plan", "pro", 0),)
-    store.bulk_contacts(
+    store.contacts.put_bulk(
         [
             ContactRow("member", NOW_US - 400 * DAY, attributes=plan),
             ContactRow("left", NOW_US - 400 * DAY, attributes=plan),
@@ -102,7 +103,7 @@ def store(database: Database) -> AccountStore:
         recorded_at=NOW_US,
     )
     started = {"member": 399, "left": 399, "returned": 399, "newborn": 0.4, "busy": 399, "silent": 399}
-    store.bulk_events(
+    store.events.add_bulk(
         [
             *(event(name, "subscription_started", days) for name, days in started.items()),
             *(event(name, "page_viewed", 9) for name in ("member", "left", "returned", "never-began")),
@@ -118,7 +119,7 @@ def store(database: Database) -> AccountStore:
         ]
     )
     for name in ("left", "quiet"):
-        store.promote("churn", name, "1", name, at=NOW_US, reason="for the test")
+        store.models.promote("churn", name, "1", name, at=NOW_US, reason="for the test")
     return store
 
 
@@ -144,7 +145,7 @@ def running(settings: ServiceSettings, database: Database, store: AccountStore, 
 
     @asynccontextmanager
     async def opened() -> AsyncIterator[Any]:
-        app = create_app(settings, Open(database), now=lambda: NOW, fetch=here)  # type: ignore[arg-type]
+        app = create_app(CAPABILITY, settings, Open(database), now=lambda: NOW, fetch=here)  # type: ignore[arg-type]
         async with app.router.lifespan_context(app):
             yield asgi(app)
 

@@ -20,7 +20,8 @@ from foretell.opening import now_us
 from shared.contracts.rows import EventRow
 from shared.settings import Settings
 from shared.store import Database, migrate, open_database
-from shared.store.webhook_tables import DeliveryTable, MessageTable, StandingTable, SubscriptionTable
+from shared.store.change_detection import LastKnownStateTable
+from shared.store.delivery_tables import DeliveryTable, MessageTable, SubscriptionTable
 
 CONTACTS = [f"c-{number:04}" for number in range(3_000)]
 WITHIN_SECONDS = 60.0
@@ -83,7 +84,7 @@ def store(tmp_path: Path) -> Iterator[Database]:
     migrate(settings)
     database = open_database(settings)
     database.create_account("default", created_at=1)
-    database.of("default").promote("scoring", "customer", "1", "digest", at=1, reason="first")
+    database.of("default").models.promote("scoring", "customer", "1", "digest", at=1, reason="first")
     record(database, "first")
     values = {
         "account_id": "default", "subscription_id": "s", "url": "https://a.example", "description": "",
@@ -98,7 +99,7 @@ def store(tmp_path: Path) -> Iterator[Database]:
 
 def record(database: Database, name: str) -> None:
     at = now_us()
-    database.of("default").add_events([EventRow(one, name, "order_placed", at, at) for one in CONTACTS])
+    database.of("default").events.add([EventRow(one, name, "order_placed", at, at) for one in CONTACTS])
 
 
 def started(home: Path, service: Service) -> subprocess.Popen[bytes]:
@@ -116,7 +117,7 @@ def started(home: Path, service: Service) -> subprocess.Popen[bytes]:
 
 def stand(database: Database, state: str) -> bool:
     with database._store.reading() as connection:
-        return [*connection.scalars(select(StandingTable.state))] == [state] * len(CONTACTS)
+        return [*connection.scalars(select(LastKnownStateTable.state))] == [state] * len(CONTACTS)
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
@@ -151,9 +152,9 @@ def test_every_change_is_told_once_however_often_the_worker_is_killed(
     ended(worker)
 
     with store._store.reading() as connection:
-        told = Counter(connection.scalars(select(MessageTable.contact_id)))
+        message = Counter(connection.scalars(select(MessageTable.contact_id)))
         causes = set(connection.scalars(select(MessageTable.cause)))
         due = len(connection.scalars(select(DeliveryTable.delivery_id)).all())
-    assert told == dict.fromkeys(CONTACTS, 1)
+    assert message == dict.fromkeys(CONTACTS, 1)
     assert causes == {"events"}
     assert due == len(CONTACTS)

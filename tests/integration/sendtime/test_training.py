@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from services.sendtime.model.sendtime import SendTimeModel
-from services.sendtime.train import train
+from services.sendtime.training import RECIPE
 from shared.contracts.rows import DAY, HOUR, ContactRow, EventRow, Microseconds
 from shared.registry.fetch import artifacts
 from shared.settings import Settings
 from shared.store import AccountStore, Database, migrate, open_database
+from shared.training.recipe import train
 
 START: Microseconds = 1_736_121_600_000_000
 """6 January 2025, a Monday."""
@@ -59,8 +60,8 @@ def database(settings: Settings) -> Iterator[Database]:
 def filled(database: Database, name: str, events: list[EventRow]) -> AccountStore:
     database.create_account(name, created_at=0)
     store = database.of(name)
-    store.bulk_contacts([ContactRow(f"c{contact:03d}", START) for contact in range(CONTACTS)], recorded_at=END)
-    store.bulk_events(events)
+    store.contacts.put_bulk([ContactRow(f"c{contact:03d}", START) for contact in range(CONTACTS)], recorded_at=END)
+    store.events.add_bulk(events)
     return store
 
 
@@ -70,13 +71,13 @@ def test_a_challenger_is_compared_with_the_champion_on_what_came_since(
 ) -> None:
     store = filled(database, name, mailings() if default else orders())
 
-    first = train(database, settings, name, now=HALF)
-    second = train(database, settings, name, now=END)
+    first = train(RECIPE, database, settings, name, now=HALF)
+    second = train(RECIPE, database, settings, name, now=END)
 
     assert (first.promoted, first.version) == (True, "1")
     assert second.promoted
     assert "not worse than the champion" in second.reason
-    champion = store.champion("sendtime", "")
+    champion = store.models.champion("sendtime", "")
     assert champion is not None
     assert champion.version == second.version == "2"
     folder = artifacts(settings, name, "sendtime", "", version="2", digest=second.digest, into=tmp_path)
@@ -86,11 +87,11 @@ def test_a_challenger_is_compared_with_the_champion_on_what_came_since(
 def test_a_challenger_without_news_is_kept_and_not_promoted(database: Database, settings: Settings) -> None:
     store = filled(database, "still", mailings())
 
-    train(database, settings, "still", now=END)
-    again = train(database, settings, "still", now=END)
+    train(RECIPE, database, settings, "still", now=END)
+    again = train(RECIPE, database, settings, "still", now=END)
 
     assert not again.promoted
     assert "newer than both trainings" in again.reason
-    champion = store.champion("sendtime", "")
+    champion = store.models.champion("sendtime", "")
     assert champion is not None
     assert champion.version == "1"

@@ -14,7 +14,7 @@ from services.sendtime.model.sendtime import NOT_LEARNED
 from services.sendtime.model.windows import Rules
 from services.sendtime.train.material import material_of
 from services.sendtime.train.plots import plots
-from services.sendtime.train.run import Fit, fitted
+from services.sendtime.training import Fit, fitted
 from shared.contracts.rows import DAY, HOUR
 from shared.errors import InsufficientData
 from shared.evaluation.bootstrap import Interval

@@ -2,7 +2,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.scoring.schemas import REQUEST_EXAMPLE, RESPONSE_EXAMPLE, ScorePrediction, ScoreRequest, ScoreResponse
+from services.scoring.capability import CAPABILITY
 from shared.capabilities import capability
 from shared.contracts.outcome import BUILT_IN
 from shared.errors import ArtifactRefused, RegistryUnavailable, StoreUnavailable
 from shared.serving.artifacts import RememberedRow
 from shared.serving.champions import ChampionHolder
 from shared.serving.metrics import ServiceMetrics
-from shared.serving.question import Question
 from shared.serving.service import Service
 from shared.settings import ServiceSettings
 from shared.timeline import ContactFacts, DatedValue, PastRows
@@ -92,9 +91,9 @@ class FakeStore:
         self.statements = 0
         self.closed = False
 
-    def of(self, account: str) -> "FakeStore":
+    def of(self, account: str) -> "FakeAccount":
         self.reach()
-        return self if account == "demo" else FakeStore()
+        return FakeAccount(self if account == "demo" else FakeStore())
 
     def reach(self) -> None:
         pass
@@ -117,7 +116,7 @@ class FakeStore:
         self._read()
         return list(self.rows)
 
-    def past_rows(
+    def pasts(
         self,
         contact_ids: Sequence[str],
         *,
@@ -135,11 +134,13 @@ class FakeStore:
             [event for event in before if event[3] < since and event[2] in always],
         )
 
-    def newest_event_at(self) -> int | None:
+    def newest_at(self) -> int | None:
         self._read()
         return self.newest
 
-    def past_scores(self, capability: str, outcome: str, contact_ids: Sequence[str], *, around: int) -> dict[str, int]:
+    def scores_before(
+        self, capability: str, outcome: str, contact_ids: Sequence[str], *, around: int
+    ) -> dict[str, int]:
         self._read()
         return {name: score for name, score in self.before.items() if name in contact_ids}
 
@@ -160,12 +161,23 @@ class FakeStore:
             raise StoreUnavailable("The store is away.")
         return self.erased
 
-    def log_predictions(self, rows: Sequence[Any], *, since: int | None = None) -> int:
+    def log(self, rows: Sequence[Any], *, since: int | None = None) -> int:
         if self.log_away:
             raise StoreUnavailable("The store is away.")
         self.logged.extend(rows)
         self.logged_since.append(since)
         return 0
+
+
+class FakeAccount:
+    """The subjects of a fake store."""
+
+    def __init__(self, store: FakeStore) -> None:
+        self.contacts = SimpleNamespace(pasts=store.pasts)
+        self.events = SimpleNamespace(newest_at=store.newest_at, types=store.event_types)
+        self.outcomes = SimpleNamespace(of=store.outcomes, default=store.default_outcome)
+        self.predictions = SimpleNamespace(past_scores=store.scores_before, log=store.log)
+        self.privacy = SimpleNamespace(erasures=store.erasures)
 
 
 def champion_row(version: str = "7", digest: str = "d7", **fields: Any) -> RememberedRow:
@@ -230,18 +242,8 @@ def running(store: FakeStore, model: FakeModel, settings: ServiceSettings, tmp_p
         unix_seconds: Callable[[], float] = lambda: 0.0,
         **more: Any,
     ) -> AsyncIterator[Any]:
-        question = Question(
-            capability=capability("scoring"),
-            request=ScoreRequest,
-            prediction=ScorePrediction,
-            response=ScoreResponse,
-            load=load,
-            ask=lambda model, pasts, cutoffs, asked: model.predict(pasts, cutoffs, reasons=asked.reasons_asked),
-            additions=lambda scored: {"parts": None if scored is None else scored.parts},
-            examples={"request": REQUEST_EXAMPLE, "response": RESPONSE_EXAMPLE},
-            **more,
-        )
-        app = Service(question, settings, store, now=lambda: NOW, fetch=fetch, unix_seconds=unix_seconds).app()
+        spec = replace(CAPABILITY, load=load, **more)
+        app = Service(spec, settings, store, now=lambda: NOW, fetch=fetch, unix_seconds=unix_seconds).app()
         async with app.router.lifespan_context(app):
             yield asgi(app)
 
