@@ -19,8 +19,9 @@ from tests.e2e.installation import Installation, free_ports, train_in
 
 CONTACTS = 240
 DAYS = 400
-USED_DAYS = 200
-"""A churn training takes the longest of all, and twice as long on twice as many days."""
+USED_DAYS, GONE_DAYS = 240, 190
+"""How long the product was used (a churn training takes twice as long on twice as many days), and since when `c-42`,
+as the pages say, is gone."""
 NOW = datetime.now(UTC).replace(microsecond=0)
 BOUGHT = ("order_placed", "deal_won", "coupon_redeemed")
 
@@ -45,6 +46,8 @@ def write_files(folder: Path) -> None:
                 bought, value = (at + timedelta(minutes=1)).isoformat(), float(draw.randrange(10, 90))
                 events.extend([contact, kind, bought, value] for kind in BOUGHT)
         quit_after = using.randrange(USED_DAYS) if number % 3 == 0 else 0
+        if contact == "c-42":
+            quit_after = GONE_DAYS
         for day in range(USED_DAYS - 1, quit_after, -using.randrange(3, 9)):
             used = NOW - timedelta(days=day, minutes=using.randrange(1_000))
             events.append([contact, "product_used", used.isoformat(), None])
