@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from services.sendtime.model.history import Sends
-from services.sendtime.model.week import Vector
+from services.sendtime.model.local_week import Vector
 from services.sendtime.train.activity import chosen_pooling
 from services.sendtime.train.answers import SHARES, Block, block, candidates_on, chosen_pulling
 from services.sendtime.train.material import closed, material_of

@@ -27,10 +27,10 @@ def _load(folder: Path) -> ServedModel:
 
 
 def _ask(model: Any, pasts: Pasts, cutoffs: NDArray[np.int64], request: ChurnRequest) -> Sequence[Scored]:
-    from services.churn.model import Asked, predict
+    from services.churn.model import ChurnQuery, predict
 
-    asked = Asked(request.horizon_days, request.horizons, request.survival, request.reasons_asked)
-    return predict(model, pasts, cutoffs, asked)
+    query = ChurnQuery(request.horizon_days, request.horizons, request.survival, request.reasons_asked)
+    return predict(model, pasts, cutoffs, query)
 
 
 def _additions(scored: Any) -> Mapping[str, Any]:

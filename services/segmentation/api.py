@@ -43,10 +43,10 @@ def _ask(model: Any, pasts: Pasts, cutoffs: NDArray[np.int64], request: SegmentR
 def _remember(
     account: AccountReads, contact_ids: Sequence[str], scored: Sequence[Any], cutoff: Microseconds
 ) -> Sequence[Scored]:
-    from services.segmentation.model import remembered
+    from services.segmentation.model import with_history
 
     latest, names = account.latest_of(LINE.name, "", contact_ids), account.segment_names()
-    return remembered(contact_ids, scored, latest, names, cutoff=cutoff)
+    return with_history(contact_ids, scored, latest, names, cutoff=cutoff)
 
 
 def _additions(scored: Any) -> Mapping[str, Any]:

@@ -40,7 +40,7 @@ class Declared:
 
 
 def weights(feature_set: FeatureSet) -> list[float]:
-    """Tell how much each column counts in a distance; evidence only says how far a share can be trusted."""
+    """Return how much each column counts in a distance; evidence only says how far a share can be trusted."""
     return [
         0.0 if feature.thing == EVIDENCE else 1.0 if feature.thing in LEADING else MANNER_WEIGHT
         for feature in feature_set.features

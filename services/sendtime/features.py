@@ -17,13 +17,13 @@ NOWHERE = "UTC"
 
 
 def account_zone(pasts: Pasts) -> str:
-    """Tell the zone of most contacts; UTC where none has one."""
+    """Return the zone of most contacts; UTC where none has one."""
     known = Counter(zone for zone in pasts.zones if zone)
     return min(known, key=lambda zone: (-known[zone], zone)) if known else NOWHERE
 
 
 def zones_by_place(pasts: Pasts) -> dict[str, dict[str, str]]:
-    """Tell the zone of each place: of the account's own contacts there, else of the country by its ISO 3166 code.
+    """Return the zone of each place: of the account's own contacts there, else of the country by its ISO 3166 code.
 
     Returns:
         Zone by attribute and value in lower case, for the attributes that the account has.

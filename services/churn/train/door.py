@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from services.churn.model import ChurnModel
-from services.churn.train.fitting import Fit, fitted
+from services.churn.train.curves import curve_plot
+from services.churn.train.fitting import ChurnFit, fitted
 from services.churn.train.material import ChurnMaterial, churn_material
-from services.churn.train.plots import curve_plot
 from shared.contracts.rows import Microseconds
 from shared.evaluation.gate import Verdict
 from shared.features import matrix
@@ -73,7 +73,7 @@ def train(
     return published
 
 
-def _to_publish(stuff: ChurnMaterial, fit: Fit, name: str, now: Microseconds) -> Fitted:
+def _to_publish(stuff: ChurnMaterial, fit: ChurnFit, name: str, now: Microseconds) -> Fitted:
     frames = stuff.closed.frames
     drawn = plots(fit.report)
     if fit.curve:
@@ -102,7 +102,7 @@ def _question(stuff: ChurnMaterial) -> str:
 
 
 def _gate(
-    settings: Settings, account: str, stuff: ChurnMaterial, fit: Fit, row: VersionRow, now: Microseconds
+    settings: Settings, account: str, stuff: ChurnMaterial, fit: ChurnFit, row: VersionRow, now: Microseconds
 ) -> Verdict:
     """Compare at the graded horizon on the judged frames that are newer than what the champion learned from."""
     known_until, cutoff = row.report.get("trained_until"), fit.problem.cutoff
@@ -110,13 +110,13 @@ def _gate(
         return Verdict(False, False, NO_NEWER_FRAMES)
     rows = fit.graded.judged
     kept = rows[cutoff[rows] >= known_until]
-    contact, asked_at = fit.problem.owner[kept], cutoff[kept]
+    contact, cutoffs = fit.problem.owner[kept], cutoff[kept]
     newer = Newer(fit.problem.labels[kept], chance(fit.graded.nested[kept]), chance(fit.graded.constant[kept]), contact)
 
     def champion_on(folder: Path) -> Vector:
         champion = ChurnModel.load(folder)
-        values = matrix(champion.feature_set, stuff.pasts, contact, asked_at)
+        values = matrix(champion.feature_set, stuff.pasts, contact, cutoffs)
         days = min(float(stuff.outcome.horizon_days), champion.periods.last_day)
-        return champion.risk(champion.hazard(values, asked_at), None if champion.is_flat else days)
+        return champion.risk(champion.hazard(values, cutoffs), None if champion.is_flat else days)
 
     return compared(settings, account, row, newer, champion_on, now=now)

@@ -9,8 +9,7 @@ import numpy as np
 from services.churn.features import churn_features
 from services.churn.model import ChurnModel, ChurnReference, Periods, cumulative_hazard
 from services.churn.model.periods import BOUNDS_DAYS, Matrix, Vector
-from services.churn.train.curves import curves
-from services.churn.train.figures import curve_groups, horizon_figures
+from services.churn.train.curves import curve_groups, curves, horizon_figures
 from services.churn.train.hazard import HazardRows, hazard_rows
 from services.churn.train.material import ChurnMaterial, type_counts
 from shared.contracts.instants import instant_of
@@ -41,7 +40,7 @@ VALUED = ("order_placed", "subscription_renewed", "subscription_started", "deal_
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
+class ChurnFit:
     """A fitted model with the evidence behind it."""
 
     model: ChurnModel
@@ -65,7 +64,7 @@ def fitted(
     forbidden: Collection[str] = (),
     now: Microseconds,
     progress: Progress = silent,
-) -> Fit:
+) -> ChurnFit:
     """Fit one churn outcome.
 
     Args:
@@ -73,10 +72,10 @@ def fitted(
         allowed: attributes used although they are personal, not dated, or look like a leak.
         forbidden: attributes that are never features of this run.
         now: becomes `trained_at`.
-        progress: told what is done and how far, 0 to 1.
+        progress: called with what is done and how far, 0 to 1.
 
     Raises:
-        InsufficientData: nothing can be told apart by any feature, or there is too short a time.
+        InsufficientData: no feature distinguishes anything, or there is too short a time.
     """
     progress("computing features", 0.0)
     frames = stuff.closed.frames
@@ -89,7 +88,7 @@ def fitted(
     return run(stuff, chosen, now, progress)
 
 
-def _in_time(stuff: ChurnMaterial, chosen: Chosen, now: Microseconds, progress: Progress) -> Fit:
+def _in_time(stuff: ChurnMaterial, chosen: Chosen, now: Microseconds, progress: Progress) -> ChurnFit:
     assert stuff.waits is not None  # noqa: S101 - flat data has a way of its own
     waits = stuff.waits
     inputs = inputs_of(stuff.closed, chosen)
@@ -107,7 +106,7 @@ def _in_time(stuff: ChurnMaterial, chosen: Chosen, now: Microseconds, progress: 
     refitted = found.served.refit()
     importance = _padded(refitted.learner.importance(), len(rows.problem.columns))[: len(chosen.feature_set)]
     progress("judging", 0.88)
-    told = report(
+    full_report = report(
         found.problem,
         found.graded,
         importance=importance,
@@ -118,23 +117,23 @@ def _in_time(stuff: ChurnMaterial, chosen: Chosen, now: Microseconds, progress: 
         competed_on=rows.problem,
         other_rankings=other_rankings(found.problem, chosen, _suspected(stuff, chosen, rows)),
     )
-    told = replace(
-        told,
-        data={**told.data, **_told(stuff, rows)},
-        figures={**told.figures, **horizon_figures(stuff, rows, found)},
-        notes=[*_of_the_hazard(told.notes, rows.problem, found.problem), *_notes(stuff, rows)],
+    full_report = replace(
+        full_report,
+        data={**full_report.data, **_hazard_data(stuff, rows)},
+        figures={**full_report.figures, **horizon_figures(stuff, rows, found)},
+        notes=[*_of_the_hazard(full_report.notes, rows.problem, found.problem), *_notes(stuff, rows)],
     )
     risk = -np.expm1(-found.winner) if stuff.wanted.contractual else np.exp(-found.winner)
     reference = ChurnReference.of(found.winner, risk, rows.values[found.frames])
     served = _served(rows.problem, found.served, refitted, reference, inputs.weighed(importance))
     time = {"periods": rows.periods, "seasonal": rows.seasonal, "value_types": _value_types(stuff)}
-    model = _model(stuff, chosen, served, grade=told.grade, now=now, **time)
+    model = _model(stuff, chosen, served, grade=full_report.grade, now=now, **time)
     model = replace(model, curves=_curve_range(model, rows, found.winner))
     groups = curve_groups(rows, found, rows.periods)
-    return Fit(model, told, found.graded, found.problem, groups, found.served, rows)
+    return ChurnFit(model, full_report, found.graded, found.problem, groups, found.served, rows)
 
 
-def _flat(stuff: ChurnMaterial, chosen: Chosen, now: Microseconds, progress: Progress) -> Fit:
+def _flat(stuff: ChurnMaterial, chosen: Chosen, now: Microseconds, progress: Progress) -> ChurnFit:
     frames = stuff.closed.frames
     inputs = inputs_of(stuff.closed, chosen)
     problem = Problem(
@@ -150,7 +149,7 @@ def _flat(stuff: ChurnMaterial, chosen: Chosen, now: Microseconds, progress: Pro
     refitted = competed.winner.refit()
     progress("judging", 0.88)
     importance = _padded(refitted.learner.importance(), len(problem.columns))
-    told = report(
+    full_report = report(
         problem,
         competed,
         importance=importance,
@@ -164,8 +163,8 @@ def _flat(stuff: ChurnMaterial, chosen: Chosen, now: Microseconds, progress: Pro
     hazard = cumulative_hazard(competed.winner.margin[competed.judged][:, None])
     reference = ChurnReference.of(hazard, -np.expm1(-hazard), chosen.values[competed.judged])
     served = _served(problem, competed.winner, refitted, reference, inputs.weighed(importance))
-    model = _model(stuff, chosen, served, grade=told.grade, now=now, periods=Periods((1.0,)), seasonal=False)
-    return Fit(model, told, competed, problem, {}, competed.winner, None)
+    model = _model(stuff, chosen, served, grade=full_report.grade, now=now, periods=Periods((1.0,)), seasonal=False)
+    return ChurnFit(model, full_report, competed, problem, {}, competed.winner, None)
 
 
 def _suspected(stuff: ChurnMaterial, chosen: Chosen, rows: HazardRows) -> Matrix:
@@ -242,7 +241,7 @@ def _value_types(stuff: ChurnMaterial) -> tuple[str, ...]:
     return own or tuple(name for name in VALUED if name in valued)[:1]
 
 
-def _told(stuff: ChurnMaterial, rows: HazardRows) -> dict[str, Any]:
+def _hazard_data(stuff: ChurnMaterial, rows: HazardRows) -> dict[str, Any]:
     return {
         "waits_for": " or ".join(stuff.wanted.waited_for),
         "contractual": stuff.wanted.contractual,

@@ -53,7 +53,7 @@ def periods_known(periods: Periods, waits: Waits) -> Periods:
 
 
 def in_days(waits: Waits) -> tuple[Vector, Vector]:
-    """Tell how long each frame waited, infinite where nothing came, and how long it was followed, in days."""
+    """Return how long each frame waited, infinite where nothing came, and how long it was followed, in days."""
     wait = np.where(waits.wait == NEVER, np.inf, waits.wait / DAY)
     return wait, (waits.until - waits.cutoff) / DAY
 

@@ -28,12 +28,12 @@ class ChurnMaterial:
 
     @property
     def outcome(self) -> Outcome:
-        """Tell the outcome, an automatic one as it was chosen."""
+        """Return the outcome, an automatic one as it was chosen."""
         return self.closed.outcome
 
     @property
     def pasts(self) -> Pasts:
-        """Tell whose frames these are."""
+        """Return whose frames these are."""
         return self.closed.pasts
 
 

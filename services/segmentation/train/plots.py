@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.segmentation.train.choosing import STABLE
-from services.segmentation.train.fitting import Fit
+from services.segmentation.train.fitting import SegmentationFit
+from services.segmentation.train.selection import STABLE
 from shared.training.plots import as_percent, axes_of, png
 
 _COLOURS = ("#1f5fa8", "#e07b39", "#3f9b5d", "#c44e72", "#7a62b8", "#9c7a3c", "#3aa6b9", "#8a8f98")
@@ -14,7 +14,7 @@ _BLUE, _ORANGE, _GREY = "#1f5fa8", "#e07b39", "#8a8f98"
 MOST_POINTS = 3_000
 
 
-def plots(fit: Fit) -> dict[str, bytes]:
+def plots(fit: SegmentationFit) -> dict[str, bytes]:
     """Draw every plot of a fit.
 
     Args:
@@ -27,7 +27,7 @@ def plots(fit: Fit) -> dict[str, bytes]:
     return drawn | ({"stability": _stability(fit)} if len(fit.candidates) > 1 else {})
 
 
-def _labels(fit: Fit) -> list[str]:
+def _labels(fit: SegmentationFit) -> list[str]:
     return [f"{segment.named.name} ({segment.named.id})" for segment in fit.model.segments]
 
 
@@ -35,7 +35,7 @@ def _colour(number: int) -> str:
     return _COLOURS[number % len(_COLOURS)]
 
 
-def _sizes(fit: Fit) -> bytes:
+def _sizes(fit: SegmentationFit) -> bytes:
     counts = fit.sizes
     worth = [profile.value_share for profile in fit.described]
     rows = np.arange(len(counts))[::-1]
@@ -58,7 +58,7 @@ def _sizes(fit: Fit) -> bytes:
     return png(figure)
 
 
-def _profile(fit: Fit) -> bytes:
+def _profile(fit: SegmentationFit) -> bytes:
     features = [trait.feature for trait in fit.described[0].traits]
     table = np.array([[trait.difference for trait in profile.traits] for profile in fit.described])
     figure, axes = axes_of(0.75 * len(features) + 3.6, 0.5 * len(table) + 2.4)
@@ -85,8 +85,8 @@ def _profile(fit: Fit) -> bytes:
     return png(figure)
 
 
-def _map(fit: Fit) -> bytes:
-    flat, shares = _flattened(fit.today.places)
+def _map(fit: SegmentationFit) -> bytes:
+    flat, shares = _flattened(fit.snapshot.places)
     chosen = np.random.default_rng(0).permutation(len(flat))[:MOST_POINTS]
     figure, axes = axes_of(7.5, 5)
     for number, name in enumerate(_labels(fit)):
@@ -124,7 +124,7 @@ def _two(width: float, height: float) -> tuple[Any, Any]:
     return figure, above_and_below
 
 
-def _stability(fit: Fit) -> bytes:
+def _stability(fit: SegmentationFit) -> bytes:
     ks = [one.k for one in fit.candidates]
     figure, (above, below) = _two(6, 5.2)
     above.plot(ks, [one.agreement for one in fit.candidates], color=_BLUE, marker="o", markersize=5)

@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from services.segmentation.model import SegmentationModel
-from services.segmentation.train.card import card
-from services.segmentation.train.fitting import SEED, Fit, Wanted, fitted
+from services.segmentation.train.fitting import SEED, SegmentationFit, SegmentationOptions, fitted
 from services.segmentation.train.plots import plots
-from services.segmentation.train.report import Report, report
-from services.segmentation.train.today import assigned
-from services.segmentation.train.usefulness import squared_errors
+from services.segmentation.train.report import SegmentationReport, card, report
+from services.segmentation.train.selection import squared_errors
+from services.segmentation.train.snapshot import assigned
 from shared.contracts.rows import Microseconds
 from shared.errors import ArtifactRefused
 from shared.evaluation.bootstrap import of_mean
@@ -66,7 +65,7 @@ def train(
         pasts,
         until=until,
         now=now,
-        wanted=Wanted(segments, choices.allowed, store.segment_names(), seed),
+        wanted=SegmentationOptions(segments, choices.allowed, store.segment_names(), seed),
         previous=previous,
         progress=lambda text, part: progress(text, 0.1 + 0.75 * part),
     )
@@ -107,7 +106,9 @@ def _champion(settings: Settings, store: AccountStore) -> SegmentationModel | No
         return None
 
 
-def _to_publish(fit: Fit, found: Report, name: str, now: Microseconds, until: Microseconds) -> Fitted:
+def _to_publish(
+    fit: SegmentationFit, found: SegmentationReport, name: str, now: Microseconds, until: Microseconds
+) -> Fitted:
     return Fitted(
         capability=CAPABILITY,
         outcome="",
@@ -119,13 +120,13 @@ def _to_publish(fit: Fit, found: Report, name: str, now: Microseconds, until: Mi
         horizon_days=None,
         trained_at=now,
         trained_until=until,
-        data_digest=digest_of_data(fit.today.values, fit.labels.astype(np.float64), fit.today.cutoff),
+        data_digest=digest_of_data(fit.snapshot.values, fit.labels.astype(np.float64), fit.snapshot.cutoff),
         first="the first segments of this account",
-        params={"segments": len(fit.model.segments), "contacts": len(fit.today.contact)},
+        params={"segments": len(fit.model.segments), "contacts": len(fit.snapshot.contact)},
     )
 
 
-def _gate(fit: Fit, previous: SegmentationModel | None, pasts: Pasts, row: VersionRow) -> Verdict:
+def _gate(fit: SegmentationFit, previous: SegmentationModel | None, pasts: Pasts, row: VersionRow) -> Verdict:
     """Let a challenger through unless it surely knows less of the next period than the champion.
 
     Both assign the same contacts at the same earlier cutoff; neither has seen what came after as a label.
@@ -141,7 +142,7 @@ def _gate(fit: Fit, previous: SegmentationModel | None, pasts: Pasts, row: Versi
         scale = 2 * float(outcome.var())
         lost += (squared_errors(challenger, outcome)[0] - squared_errors(champion, outcome)[0]) / scale
     worse = of_mean(lost, contact)
-    told = f"share of the next period explained, champion less challenger: {worse}"
+    lost = f"share of the next period explained, champion less challenger: {worse}"
     if worse.low > WORSE_BY_AT_MOST:
-        return Verdict(False, True, f"the challenger explains less than the champion ({told})")
-    return Verdict(True, True, f"not surely worse than the champion ({told})")
+        return Verdict(False, True, f"the challenger explains less than the champion ({lost})")
+    return Verdict(True, True, f"not surely worse than the champion ({lost})")

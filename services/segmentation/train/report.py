@@ -1,12 +1,12 @@
-"""The report of a run: groups and what is told of them, how they were chosen, what became of those before."""
+"""The report of a run and its model card: groups, how they were chosen, what became of those before."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from services.segmentation.model import RULES, Segment
-from services.segmentation.train.fitting import FEW_CONTACTS, Fit
-from services.segmentation.train.matching import told
+from services.segmentation.model import RULES, SegmentDefinition
+from services.segmentation.train.fitting import FEW_CONTACTS, SegmentationFit
+from services.segmentation.train.identity import matching_json
 from services.segmentation.train.naming import description
 from services.segmentation.train.profiles import Profile
 from shared.contracts.instants import instant_of
@@ -18,7 +18,7 @@ Figures = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class SegmentationReport:
     """What one training found."""
 
     winner: str
@@ -30,7 +30,7 @@ class Report:
     """One a number of groups."""
     figures: Mapping[str, Interval | float]
     segments: Sequence[Figures]
-    """What `GET /segments` shows: id, name, description, share, profile, groups inside."""
+    """What `GET /segments` shows: id, name, description, share, profile, micro-segments."""
     matching: Figures | None
     """What became of the groups of the version before, by id."""
     left_out: Sequence[LeftOut] = ()
@@ -62,7 +62,7 @@ class Report:
         }
 
 
-def report(fit: Fit, old_ids: Sequence[str] = ()) -> Report:
+def report(fit: SegmentationFit, old_ids: Sequence[str] = ()) -> SegmentationReport:
     """Write down what a fit found.
 
     Args:
@@ -75,8 +75,8 @@ def report(fit: Fit, old_ids: Sequence[str] = ()) -> Report:
     if served is not None:
         figures["agreement"] = served.agreement
         figures |= served.usefulness.figures() if served.usefulness is not None else {}
-    figures["average_membership"] = float(model.grouping.membership(fit.today.places).max(axis=1).mean())
-    return Report(
+    figures["average_membership"] = float(model.grouping.membership(fit.snapshot.places).max(axis=1).mean())
+    return SegmentationReport(
         winner="a plain recency-frequency-money rule" if model.kind == RULES else f"k-means, {len(ids)} segments",
         kind=model.kind,
         grade=model.grade,
@@ -84,22 +84,24 @@ def report(fit: Fit, old_ids: Sequence[str] = ()) -> Report:
         candidates=[one.to_json() for one in fit.candidates],
         figures=figures,
         segments=[
-            _segment(segment, profile, inside)
-            for segment, profile, inside in zip(model.segments, fit.described, fit.described_inside, strict=True)
+            _segment(segment, profile, micro)
+            for segment, profile, micro in zip(model.segments, fit.described, fit.micro_profiles, strict=True)
         ],
-        matching=None if fit.matching is None else {**told(fit.matching, list(old_ids), ids), "renamed": _renamed(fit)},
-        left_out=fit.today.declared.left_out,
-        columns=fit.today.declared.columns,
+        matching=None
+        if fit.matching is None
+        else {**matching_json(fit.matching, list(old_ids), ids), "renamed": _renamed(fit)},
+        left_out=fit.snapshot.declared.left_out,
+        columns=fit.snapshot.declared.columns,
         notes=_notes(fit, old_ids),
     )
 
 
-def _data(fit: Fit) -> Figures:
+def _data(fit: SegmentationFit) -> Figures:
     counts: Figures = {
-        "contacts": len(fit.today.contact),
-        "features": len(fit.today.feature_set),
+        "contacts": len(fit.snapshot.contact),
+        "features": len(fit.snapshot.feature_set),
         "segments": len(fit.model.segments),
-        "cutoff": instant_of(int(fit.today.cutoff[0])).date().isoformat(),
+        "cutoff": instant_of(int(fit.snapshot.cutoff[0])).date().isoformat(),
     }
     if fit.before is not None:
         counts |= {
@@ -110,7 +112,7 @@ def _data(fit: Fit) -> Figures:
     return counts
 
 
-def _segment(segment: Segment, profile: Profile, inside: Sequence[Profile]) -> Figures:
+def _segment(segment: SegmentDefinition, profile: Profile, micro: Sequence[Profile]) -> Figures:
     return {
         "id": segment.named.id,
         "name": segment.named.name,
@@ -118,12 +120,12 @@ def _segment(segment: Segment, profile: Profile, inside: Sequence[Profile]) -> F
         **profile.to_json(),
         "micro_segments": [
             {"id": named.id, "name": named.name, "size": inner.size, "share_of_segment": round(inner.share, 4)}
-            for named, inner in zip(segment.micro, inside, strict=True)
+            for named, inner in zip(segment.micro, micro, strict=True)
         ],
     }
 
 
-def _notes(fit: Fit, old_ids: Sequence[str]) -> list[str]:
+def _notes(fit: SegmentationFit, old_ids: Sequence[str]) -> list[str]:
     notes = []
     if fit.model.kind == RULES:
         notes.append(
@@ -148,6 +150,54 @@ def _notes(fit: Fit, old_ids: Sequence[str]) -> list[str]:
     return notes
 
 
-def _renamed(fit: Fit) -> dict[str, dict[str, str]]:
+def _renamed(fit: SegmentationFit) -> dict[str, dict[str, str]]:
     """Write which kept segments have another name, by id."""
     return {id_: {"was": before, "is": now} for id_, (before, now) in fit.renamed.items()}
+
+
+_GRADES = {
+    "A": "explains at least 10 % more of the next period than a plain recency-frequency-money score, 95 % confidence",
+    "B": "explains at least 5 % more of the next period than a plain recency-frequency-money score, 95 % confidence",
+    "C": "explains more of the next period than a plain recency-frequency-money score, or subsamples agree poorly",
+    "D": "not proven to know more of the next period than a plain recency-frequency-money score",
+}
+
+
+def card(report: SegmentationReport, *, name: str) -> str:
+    """Write a run's card as Markdown.
+
+    Args:
+        report: the run.
+        name: `<account>.segmentation`.
+    """
+    return "\n".join(
+        [
+            f"# {name}",
+            "",
+            "**Question.** Which behaviour group does a contact belong to, how surely, and why?",
+            f"**Kind.** {report.winner}. **Grade {report.grade}**: {_GRADES[report.grade]}.",
+            "",
+            "## Segments",
+            *[f"- **{one['id']} {one['name']}**: {one['description']}" for one in report.segments],
+            "",
+            "## Learned from",
+            *[f"- {key.replace('_', ' ')}: {value}" for key, value in report.data.items()],
+            "",
+            "## How far they hold",
+            "| figure | value (95 % interval over contacts) |",
+            "|---|---|",
+            *[f"| {key.replace('_', ' ')} | {_shown(value)} |" for key, value in report.figures.items()],
+            "",
+            *[f"- {note}" for note in report.notes],
+            *[f"- Left out: {left.name}: {left.reason}" for left in report.left_out],
+            "",
+            "## Not for",
+            "Decisions about credit, employment, housing, insurance, health or the law; people who refused profiling.",
+            "A segment says how a contact behaves, not why, and not what contacting it would change.",
+            "",
+        ]
+    )
+
+
+def _shown(figure: Interval | float) -> str:
+    return str(figure) if isinstance(figure, Interval) else f"{figure:.3f}"

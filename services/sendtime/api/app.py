@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from services.sendtime.api.experiments import kept
 from services.sendtime.api.routes import BESIDE, add_routes
-from services.sendtime.api.wishing import additions, wish_of
+from services.sendtime.api.wishing import additions, query_of
 from services.sendtime.schemas import (
     REQUEST_EXAMPLE,
     RESPONSE_EXAMPLE,
@@ -35,7 +35,7 @@ def _load(folder: Path) -> ServedModel:
 
 
 def _ask(model: Any, pasts: Pasts, cutoffs: NDArray[np.int64], request: SendTimeRequest) -> Sequence[Scored]:
-    answers: Sequence[Scored] = model.advise(pasts, cutoffs, wish_of(request, int(cutoffs[0])))
+    answers: Sequence[Scored] = model.advise(pasts, cutoffs, query_of(request, int(cutoffs[0])))
     return answers
 
 

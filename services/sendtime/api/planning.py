@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.sendtime.api.wishing import allowed_by, send_at
-from services.sendtime.model.asking import Valued, When, Wish
-from services.sendtime.model.capacity import Plan, planned
-from services.sendtime.model.week import slot_of
+from services.sendtime.model.local_week import slot_of
+from services.sendtime.model.query import SendTimeQuery, Valued, When
+from services.sendtime.model.send_plan import SendPlan, planned
 from services.sendtime.schemas import PlanRequest
 from shared.contracts.instants import instant_of
 from shared.contracts.rows import HOUR, Microseconds
@@ -52,13 +52,13 @@ class Planning:
 
     def _values(self, ids: Sequence[str], statuses: list[str]) -> Valued:
         """Value all contacts, a batch at a time: memory holds one batch's pasts; note who cannot be asked about."""
-        wish = Wish(allowed_by(self.request, self.cutoff), self.request.engagement, self.request.campaign_id)
+        query = SendTimeQuery(allowed_by(self.request, self.cutoff), self.request.engagement, self.request.campaign_id)
         parts = []
         for start in range(0, len(ids), BATCH):
             part = ids[start : start + BATCH]
             read = self.account.past_rows(part, cutoff=self.cutoff, asked_at=self.asked_at)
             pasts = build(part, read.facts, [read.events])
-            valued = self.model.valued(pasts, np.full(len(part), self.cutoff, dtype=np.int64), wish)
+            valued = self.model.valued(pasts, np.full(len(part), self.cutoff, dtype=np.int64), query)
             for row, (known, consent) in enumerate(zip(pasts.known.tolist(), pasts.consents, strict=True)):
                 statuses[start + row] = _status(known=known, consent=consent, values=valued.value[row])
                 if statuses[start + row] != "ok":
@@ -73,7 +73,7 @@ class Planning:
         )
 
     def _assignment(
-        self, row: int, ids: Sequence[str], statuses: list[str], values: Valued, used: NDArray[np.intp], found: Plan
+        self, row: int, ids: Sequence[str], statuses: list[str], values: Valued, used: NDArray[np.intp], found: SendPlan
     ) -> dict[str, Any]:
         place = int(found.hour[row])
         if statuses[row] == "ok" and place < 0:
@@ -87,7 +87,7 @@ class Planning:
         value = float(values.value[row, column])
         return {"contact_id": ids[row], "status": "ok", "send_at": send_at(when), "value": value}
 
-    def _hours(self, values: Valued, used: NDArray[np.intp], found: Plan) -> list[dict[str, Any]]:
+    def _hours(self, values: Valued, used: NDArray[np.intp], found: SendPlan) -> list[dict[str, Any]]:
         count = np.bincount(found.hour[found.hour >= 0], minlength=len(used))
         return [
             {

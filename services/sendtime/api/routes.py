@@ -7,7 +7,7 @@ from fastapi import FastAPI, Query, Request
 from pydantic import ValidationError
 from starlette.responses import Response
 
-from services.sendtime.api.experiments import Report
+from services.sendtime.api.experiments import ExperimentReport
 from services.sendtime.api.planning import Planning
 from services.sendtime.schemas import (
     EXPERIMENT_RESPONSE_EXAMPLE,
@@ -57,21 +57,25 @@ def add_routes(app: FastAPI, service: Service) -> None:
     async def plan(request: Request) -> Response:
         call = request.state.call
         require_scope(call, "predict")
-        asked = _read(parsed(await request.body()))
+        plan_request = _read(parsed(await request.body()))
         now = service.now()
-        cutoff = now if asked.cutoff is None else asked.cutoff
+        cutoff = now if plan_request.cutoff is None else plan_request.cutoff
         if cutoff > now + CLOCK_SLACK:
             sentence = "The cutoff must not lie in the future; leave it out to plan from now."
             raise BadRequest(sentence, errors=[{"pointer": "/cutoff", "detail": sentence}])
         champion = await service.champions.of(call.account, "")
         planning = Planning(
-            service.store.of(call.account), champion.model, asked, microseconds(cutoff), microseconds(now)
+            service.store.of(call.account), champion.model, plan_request, microseconds(cutoff), microseconds(now)
         )
         members = await service.lanes.run(planning.members, contacts=MAX_CONTACTS)
         members |= {"model": _info(champion), "cutoff": cutoff, "request_id": call.request_id}
         body = await asyncio.to_thread(lambda: PlanResponse.model_validate(members).model_dump_json())
         served = sum(1 for one in members["assignments"] if one["status"] == "ok")
-        request.state.facts = {"account": call.account, "contacts": len(asked.contact_ids), "version": champion.version}
+        request.state.facts = {
+            "account": call.account,
+            "contacts": len(plan_request.contact_ids),
+            "version": champion.version,
+        }
         return Response(body, media_type="application/json", headers={SERVED_HEADER: str(served)})
 
     @app.get(
@@ -88,7 +92,7 @@ def add_routes(app: FastAPI, service: Service) -> None:
     ) -> Response:
         call = request.state.call
         require_scope(call, "read")
-        report = Report(service.store.of(call.account), campaign_id, microseconds(service.now()), lift)
+        report = ExperimentReport(service.store.of(call.account), campaign_id, microseconds(service.now()), lift)
         members = await service.lanes.run(report.members, contacts=MAX_CONTACTS)
         answer = ExperimentResponse.model_validate({**members, "request_id": call.request_id})
         request.state.facts = {"account": call.account}
@@ -97,14 +101,14 @@ def add_routes(app: FastAPI, service: Service) -> None:
 
 def _read(content: Any) -> PlanRequest:
     try:
-        asked = PlanRequest.model_validate(content)
+        plan_request = PlanRequest.model_validate(content)
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=False, include_input=False)
         raise problem.invalid([dict(entry) for entry in details], content) from None
-    if len(set(asked.contact_ids)) < len(asked.contact_ids):
+    if len(set(plan_request.contact_ids)) < len(plan_request.contact_ids):
         sentence = "A contact is named twice; name each once."
         raise BadRequest(sentence, errors=[{"pointer": "/contact_ids", "detail": sentence}])
-    return asked
+    return plan_request
 
 
 def _info(champion: Champion) -> dict[str, Any]:

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from services.sendtime.model.asking import Advice, Option, When, Wish
-from services.sendtime.model.windows import Rules as Allowed
-from services.sendtime.schemas import Rules, SendTimeRequest
+from services.sendtime.model.local_week import SendRules as Allowed
+from services.sendtime.model.query import Advice, SendOption, SendTimeQuery, When
+from services.sendtime.schemas import SendRulesRequest, SendTimeRequest
 from shared.contracts.instants import instant_of, microseconds
 from shared.contracts.rows import DAY, Microseconds
 from shared.errors import BadRequest
@@ -16,13 +16,13 @@ _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday",
 _MINUTES = {"hour": 60, "30min": 30, "15min": 15, "5min": 5}
 
 
-def wish_of(request: SendTimeRequest, cutoff: Microseconds) -> Wish:
+def query_of(request: SendTimeRequest, cutoff: Microseconds) -> SendTimeQuery:
     """Resolve a request at its cutoff.
 
     Raises:
         BadRequest: the window spans more than 14 days.
     """
-    return Wish(
+    return SendTimeQuery(
         rules=allowed_by(request, cutoff),
         engagement=request.engagement,
         campaign=request.campaign_id,
@@ -34,7 +34,7 @@ def wish_of(request: SendTimeRequest, cutoff: Microseconds) -> Wish:
     )
 
 
-def allowed_by(request: Rules, cutoff: Microseconds) -> Allowed:
+def allowed_by(request: SendRulesRequest, cutoff: Microseconds) -> Allowed:
     """Resolve window, quiet hours and weekdays; nothing is sent before the cutoff.
 
     Raises:
@@ -97,7 +97,7 @@ def _local(at: datetime, offset: Microseconds) -> datetime:
     return at.astimezone(timezone(timedelta(microseconds=offset)))
 
 
-def _option(option: Option) -> dict[str, Any]:
+def _option(option: SendOption) -> dict[str, Any]:
     return {
         "send_at": send_at(option.when),
         "probability": option.probability,

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.sendtime.model.activity import Activity, Pooling
-from services.sendtime.model.columns import activity_stages
-from services.sendtime.model.week import SLOTS, Vector
-from services.sendtime.train.material import Material
+from services.sendtime.model.local_week import SLOTS, Vector
+from services.sendtime.model.timing import activity_stages
+from services.sendtime.train.material import SendTimeMaterial
 from shared.contracts.rows import Microseconds
 from shared.ties import least
 
@@ -34,11 +34,11 @@ class Shares:
 
     @property
     def uniform(self) -> Vector:
-        """What is said without looking at anything."""
+        """The share of a slot that is expected without any data."""
         return np.full(len(self.personal), 1 / SLOTS)
 
 
-def chosen_pooling(stuff: Material) -> Pooling:
+def chosen_pooling(stuff: SendTimeMaterial) -> Pooling:
     """Choose strength, smoothing, half-life and groups by the log loss of acts after the choosing began."""
     begin, end = (_instant(stuff, share) for share in SHARES)
 
@@ -59,17 +59,17 @@ def chosen_pooling(stuff: Material) -> Pooling:
     return least([best, *finer], loss)
 
 
-def judged_shares(stuff: Material, pooling: Pooling, begin: Microseconds, end: Microseconds) -> Shares:
+def judged_shares(stuff: SendTimeMaterial, pooling: Pooling, begin: Microseconds, end: Microseconds) -> Shares:
     """Hold acts between two instants against what is learned before the first one."""
     return shares_under(stuff, stuff.activity(begin, pooling), begin, end)
 
 
-def shares_under(stuff: Material, activity: Activity, begin: Microseconds, end: Microseconds) -> Shares:
+def shares_under(stuff: SendTimeMaterial, activity: Activity, begin: Microseconds, end: Microseconds) -> Shares:
     """Hold acts between two instants against a model; acts of contacts never seen before are judged too."""
     everyone = np.repeat(np.arange(len(stuff.pasts)), np.diff(stuff.acts.offsets))
-    asked = np.zeros(len(stuff.pasts), dtype=bool)
-    asked[stuff.sampled(MOST_JUDGED)] = True
-    rows = np.flatnonzero((stuff.acts.at >= begin) & (stuff.acts.at < end) & asked[everyone])
+    judged = np.zeros(len(stuff.pasts), dtype=bool)
+    judged[stuff.sampled(MOST_JUDGED)] = True
+    rows = np.flatnonzero((stuff.acts.at >= begin) & (stuff.acts.at < end) & judged[everyone])
     owner = everyone[rows]
     who, place = np.unique(owner, return_inverse=True)
     stages = activity_stages(activity, stuff.acts, who.astype(np.int32), np.full(len(who), begin))
@@ -77,12 +77,12 @@ def shares_under(stuff: Material, activity: Activity, begin: Microseconds, end: 
     return Shares(stages.days[place, slot], activity.population[slot], owner, stuff.acts.at[rows])
 
 
-def judging_begins(stuff: Material) -> Microseconds:
-    """Tell when what is judged begins."""
+def judging_begins(stuff: SendTimeMaterial) -> Microseconds:
+    """Return when what is judged begins."""
     return _instant(stuff, SHARES[1])
 
 
-def _instant(stuff: Material, share: float) -> Microseconds:
+def _instant(stuff: SendTimeMaterial, share: float) -> Microseconds:
     return int(np.quantile(stuff.acts.at, share))
 
 

@@ -8,13 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.sendtime.model.activity import Activity, Pooling
-from services.sendtime.model.columns import COLUMNS, NAMES, PARTS, TIMING, known, matrix_of
 from services.sendtime.model.history import Sends, faded
-from services.sendtime.model.levels import Sent
-from services.sendtime.model.response import Pulling, Response
-from services.sendtime.model.timing import Timing, is_varied
-from services.sendtime.model.week import HOUR_OF, HOURS, Matrix, Vector, sums
-from services.sendtime.train.material import Material, closed
+from services.sendtime.model.local_week import HOUR_OF, HOURS, Matrix, Vector, sums
+from services.sendtime.model.response import Pulling, Response, Sent
+from services.sendtime.model.timing import COLUMNS, NAMES, PARTS, TIMING, Timing, is_varied, known, matrix_of
+from services.sendtime.train.material import SendTimeMaterial, closed
 from shared.contracts.rows import DAY, Microseconds
 from shared.evaluation.calibration import calibrate
 from shared.evaluation.metrics import log_loss, losses
@@ -72,7 +70,7 @@ class Judged:
     hierarchy: Vector
     trees: Vector
     without_timing: Vector
-    """Of the better of the two, not told when."""
+    """Of the better of the two, without knowing when."""
     slots: Vector
     """One profile of the week for everybody."""
     level: Vector
@@ -87,7 +85,7 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class Learned:
+class LearnedTiming:
     """A fitted timing with the evidence behind it."""
 
     timing: Timing
@@ -95,8 +93,8 @@ class Learned:
 
 
 def learned(
-    stuff: Material, engagement: str, pooling: Pooling, *, seed: int = SEED, progress: Progress = silent
-) -> Learned:
+    stuff: SendTimeMaterial, engagement: str, pooling: Pooling, *, seed: int = SEED, progress: Progress = silent
+) -> LearnedTiming:
     """Learn one engagement: choose strengths, judge hierarchy and trees, fit the better one on everything.
 
     Args:
@@ -104,7 +102,7 @@ def learned(
         engagement: one of its sends.
         pooling: of the activity.
         seed: of samples and trees.
-        progress: told what is done.
+        progress: called with what is done.
     """
     sends = stuff.sends[engagement]
     rows = closed(sends, stuff.until)
@@ -125,10 +123,12 @@ def learned(
     if found.trees_serve:
         values = np.concatenate([b.values for b in blocks])
         trees = _grown(values, labels, calibrator.margins(raw), COLUMNS, seed)
-    return Learned(Timing(engagement, response, calibrator, trees, varied), found)
+    return LearnedTiming(Timing(engagement, response, calibrator, trees, varied), found)
 
 
-def chosen_pulling(stuff: Material, sends: Sends, begin: Microseconds, end: Microseconds, pooling: Pooling) -> Pulling:
+def chosen_pulling(
+    stuff: SendTimeMaterial, sends: Sends, begin: Microseconds, end: Microseconds, pooling: Pooling
+) -> Pulling:
     """Choose half-life, strength and groups by the hierarchy's log loss on sends after the choosing began."""
     activity = stuff.activity(begin, pooling)
     rows = rows_between(stuff, sends, begin, end, most=MOST_ROWS // 3)
@@ -167,7 +167,7 @@ def fitted(
 
 
 def block(
-    stuff: Material,
+    stuff: SendTimeMaterial,
     sends: Sends,
     begin: Microseconds,
     end: Microseconds,
@@ -197,7 +197,7 @@ def block(
 
 
 def rows_between(
-    stuff: Material, sends: Sends, begin: Microseconds, end: Microseconds, *, most: int
+    stuff: SendTimeMaterial, sends: Sends, begin: Microseconds, end: Microseconds, *, most: int
 ) -> NDArray[np.intp]:
     """List the sends of a stretch whose day is over, in time order; a sample where there are too many."""
     rows = np.flatnonzero((sends.at >= begin) & (sends.at < end) & (sends.at + DAY <= stuff.until))
@@ -206,8 +206,10 @@ def rows_between(
     return rows[np.argsort(sends.at[rows], kind="stable")]
 
 
-def laid_out(stuff: Material, sends: Sends, rows: NDArray[np.intp], response: Response, activity: Activity) -> Matrix:
-    """Lay out sends as they would have been asked about: by what lay before each of them, shape (n, p)."""
+def laid_out(
+    stuff: SendTimeMaterial, sends: Sends, rows: NDArray[np.intp], response: Response, activity: Activity
+) -> Matrix:
+    """Lay out sends as a request would have seen them: by what lay before each of them, shape (n, p)."""
     code_of = response.codes_of(stuff.pasts.campaigns)
     owner = sends.owner
     values = []
@@ -247,7 +249,7 @@ def judged(blocks: Sequence[Block], *, seed: int, may_grow: bool = True) -> Judg
 
 
 def candidates_on(before: Sequence[Block], now: Block, seed: int = SEED) -> dict[str, Vector]:
-    """Tell the margins of every candidate on a block, calibrated on and grown from the blocks before it.
+    """Return the margins of every candidate on a block, calibrated on and grown from the blocks before it.
 
     Returns:
         `hierarchy` and `trees`; both with `_who`: without the columns that know the slot; `slots` and `level`.
@@ -261,9 +263,9 @@ def candidates_on(before: Sequence[Block], now: Block, seed: int = SEED) -> dict
         ("_who", who, [place for place in who if place < len(PARTS)]),
     ):
         base = 0.0 if not name else before[-1].constant
-        raw, asked = values[:, parts].sum(axis=1) + base, now.values[:, parts].sum(axis=1) + base
+        raw, raw_now = values[:, parts].sum(axis=1) + base, now.values[:, parts].sum(axis=1) + base
         calibrator = calibrate(labels, raw, steepest=STEEPEST)
-        start = calibrator.margins(asked)
+        start = calibrator.margins(raw_now)
         trees = _grown(
             values[:, columns], labels, calibrator.margins(raw), Columns(tuple(NAMES[c] for c in columns)), seed
         )
@@ -296,5 +298,5 @@ def _grown(values: Matrix, labels: Vector, start: Vector, columns: Columns, seed
 
 
 def loss_of(found: Judged, margins: Vector) -> Vector:
-    """Tell the log loss of margins on each judged send."""
+    """Return the log loss of margins on each judged send."""
     return losses(found.labels, chance(margins))

@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 from services.sendtime.features import account_zone, zones_by_place
 from services.sendtime.model.activity import Activity, Pooling
 from services.sendtime.model.history import ENGAGEMENTS, Acts, Sends, acts_of, counted, faded, seen_before, sends_of
-from services.sendtime.model.week import Matrix
-from services.sendtime.model.zones import Zones
+from services.sendtime.model.local_week import Matrix, Zones
 from shared.contracts.rows import DAY, Microseconds
 from shared.timeline import Pasts, build
 from shared.timeline.splits import SEED
@@ -25,7 +24,7 @@ LEAST_ACTIVE = 40
 
 
 @dataclass(frozen=True)
-class Material:
+class SendTimeMaterial:
     """An account's pasts as the send-time model sees them."""
 
     pasts: Pasts
@@ -60,7 +59,7 @@ class Material:
         return Activity.fit(self.counts(until, pooling.half_life_days, contact), pooling)
 
 
-def material(store: Scans, *, now: Microseconds) -> Material:
+def material(store: Scans, *, now: Microseconds) -> SendTimeMaterial:
     """Read an account.
 
     Args:
@@ -72,7 +71,7 @@ def material(store: Scans, *, now: Microseconds) -> Material:
     return material_of(build(ids, facts, store.scan_events()), now=now)
 
 
-def material_of(pasts: Pasts, *, now: Microseconds) -> Material:
+def material_of(pasts: Pasts, *, now: Microseconds) -> SendTimeMaterial:
     """See given pasts as the model does; events from now on are not looked at."""
     until = min(now, int(pasts.at.max()) + 1) if len(pasts.at) else now
     zones = Zones(account_zone(pasts), zones_by_place(pasts))
@@ -83,7 +82,7 @@ def material_of(pasts: Pasts, *, now: Microseconds) -> Material:
         answered = found.owner[found.engaged > 0]
         if len(found) >= LEAST_SENDS and len(np.unique(answered)) >= LEAST_ENGAGED:
             sends[engagement] = found
-    return Material(pasts, zones, acts_of(pasts, names).before(until), sends, until)
+    return SendTimeMaterial(pasts, zones, acts_of(pasts, names).before(until), sends, until)
 
 
 def closed(sends: Sends, until: Microseconds) -> np.ndarray:

@@ -5,15 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from services.sendtime.model.columns import NAMES
 from services.sendtime.model.history import ENGAGEMENTS
 from services.sendtime.model.sendtime import SendTimeModel
-from services.sendtime.model.timing import Timing
+from services.sendtime.model.timing import NAMES, Timing
 from services.sendtime.train.activity import Shares, chosen_pooling, judged_shares, judging_begins, shares_under
-from services.sendtime.train.answers import Learned, laid_out, learned
-from services.sendtime.train.material import LEAST_ACTIVE, Material, material
-from services.sendtime.train.plots import plots
-from services.sendtime.train.reporting import of_activity, of_answers
+from services.sendtime.train.answers import LearnedTiming, laid_out, learned
+from services.sendtime.train.material import LEAST_ACTIVE, SendTimeMaterial, material
+from services.sendtime.train.report import of_activity, of_answers, plots
 from shared.contracts.instants import instant_of
 from shared.contracts.rows import Microseconds
 from shared.errors import InsufficientData
@@ -32,12 +30,12 @@ QUESTION = "When should a contact's next message go out?"
 
 
 @dataclass(frozen=True)
-class Fit:
+class SendTimeFit:
     """A fitted model with the evidence behind it."""
 
     model: SendTimeModel
     report: Report
-    learned: dict[str, Learned]
+    learned: dict[str, LearnedTiming]
     shares: Shares
 
     @property
@@ -85,7 +83,7 @@ def train(
     return published
 
 
-def fitted(stuff: Material, *, now: Microseconds, progress: Progress = silent) -> Fit:
+def fitted(stuff: SendTimeMaterial, *, now: Microseconds, progress: Progress = silent) -> SendTimeFit:
     """Learn activity and answers, judge them, fit on everything: no store, no registry.
 
     Args:
@@ -106,7 +104,7 @@ def fitted(stuff: Material, *, now: Microseconds, progress: Progress = silent) -
     progress("activity: choosing how strongly to pool", 0.0)
     pooling = chosen_pooling(stuff)
     shares = judged_shares(stuff, pooling, judging_begins(stuff), stuff.until)
-    found: dict[str, Learned] = {}
+    found: dict[str, LearnedTiming] = {}
     for number, engagement in enumerate(stuff.sends):
         begin, width = 0.2 + 0.8 * number / len(stuff.sends), 0.8 / len(stuff.sends)
         found[engagement] = learned(
@@ -125,16 +123,16 @@ def fitted(stuff: Material, *, now: Microseconds, progress: Progress = silent) -
         timings={name: one.timing for name, one in found.items()},
         default=default,
     )
-    return Fit(model, report, found, shares)
+    return SendTimeFit(model, report, found, shares)
 
 
-def _default(found: dict[str, Learned]) -> str | None:
+def _default(found: dict[str, LearnedTiming]) -> str | None:
     """Choose the engagement meant when none is named: clicks before opens before orders, compared hours before none."""
     names = [name for name in ENGAGEMENTS if name in found]
     return next((name for name in names if found[name].timing.varied), names[0] if names else None)
 
 
-def _to_publish(stuff: Material, fit: Fit, name: str, now: Microseconds) -> Fitted:
+def _to_publish(stuff: SendTimeMaterial, fit: SendTimeFit, name: str, now: Microseconds) -> Fitted:
     sends = stuff.sends[fit.timing.engagement] if fit.timing is not None else None
     acts = np.column_stack([stuff.acts.at, stuff.acts.slot]).astype(np.float64)
     labels, at = (np.empty(0), np.empty(0, np.int64)) if sends is None else (sends.engaged, sends.at)
@@ -154,7 +152,9 @@ def _to_publish(stuff: Material, fit: Fit, name: str, now: Microseconds) -> Fitt
     )
 
 
-def _gate(settings: Settings, account: str, stuff: Material, fit: Fit, row: VersionRow, now: Microseconds) -> Verdict:
+def _gate(
+    settings: Settings, account: str, stuff: SendTimeMaterial, fit: SendTimeFit, row: VersionRow, now: Microseconds
+) -> Verdict:
     """Judge challenger and champion on sends (or acts) newer than what the champion learned from."""
     known_until = row.report.get("trained_until") or 0
     if fit.timing is None:
@@ -169,17 +169,23 @@ def _gate(settings: Settings, account: str, stuff: Material, fit: Fit, row: Vers
             return chance(found.constant[newer])
         return chance(timing.margins(laid_out(stuff, sends, found.rows[newer], timing.response, champion.activity)))
 
-    asked = Newer(
+    judged = Newer(
         found.labels[newer],
         chance(found.served[newer]),
         chance(found.constant[newer]),
         sends.owner[found.rows[newer]],
     )
-    return compared(settings, account, row, asked, champion_on, now=now)
+    return compared(settings, account, row, judged, champion_on, now=now)
 
 
 def _gate_of_activity(
-    settings: Settings, account: str, stuff: Material, fit: Fit, row: VersionRow, known_until: int, now: Microseconds
+    settings: Settings,
+    account: str,
+    stuff: SendTimeMaterial,
+    fit: SendTimeFit,
+    row: VersionRow,
+    known_until: int,
+    now: Microseconds,
 ) -> Verdict:
     shares = fit.shares
     newer = np.flatnonzero(shares.at >= known_until)
@@ -189,7 +195,7 @@ def _gate_of_activity(
         again = shares_under(stuff, champion.activity, judging_begins(stuff), stuff.until)
         return again.personal[newer]
 
-    asked = Newer(
+    judged = Newer(
         np.ones(len(newer)), shares.personal[newer], shares.uniform[newer], shares.owner[newer].astype(np.int32)
     )
-    return compared(settings, account, row, asked, champion_on, now=now)
+    return compared(settings, account, row, judged, champion_on, now=now)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from services.churn.model import ChurnModel
-from services.churn.train import ChurnMaterial, Fit, churn_material, fitted, train
+from services.churn.train import ChurnFit, ChurnMaterial, churn_material, fitted, train
 from services.churn.train.door import _gate
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY, AttributeRow, ContactRow, EventRow, Microseconds
@@ -89,12 +89,12 @@ def first(database: Database, settings: Settings, store: AccountStore, world: Me
 
 
 @pytest.fixture(scope="module")
-def later(store: AccountStore, world: Members) -> tuple[ChurnMaterial, Fit]:
+def later(store: AccountStore, world: Members) -> tuple[ChurnMaterial, ChurnFit]:
     stuff = churn_material(LEFT, scanned(store), now=world.until)
     return stuff, fitted(stuff, now=world.until)
 
 
-def judge(settings: Settings, later: tuple[ChurnMaterial, Fit], row: Any, now: Microseconds) -> Any:
+def judge(settings: Settings, later: tuple[ChurnMaterial, ChurnFit], row: Any, now: Microseconds) -> Any:
     return _gate(settings, "demo", *later, row, now)
 
 
@@ -127,7 +127,7 @@ def test_the_catalogue_knows_figures_card_and_until_when_was_learned(
 
 
 def test_the_gate_compares_on_frames_newer_than_the_champion_s(
-    settings: Settings, store: AccountStore, first: Published, later: tuple[ChurnMaterial, Fit], world: Members
+    settings: Settings, store: AccountStore, first: Published, later: tuple[ChurnMaterial, ChurnFit], world: Members
 ) -> None:
     _, fit = later
     newer = fit.problem.cutoff[fit.graded.judged] >= world.until - FIRST_ENDS
@@ -140,7 +140,7 @@ def test_the_gate_compares_on_frames_newer_than_the_champion_s(
 
 
 def test_frames_that_the_champion_has_seen_decide_nothing(
-    settings: Settings, store: AccountStore, first: Published, later: tuple[ChurnMaterial, Fit], world: Members
+    settings: Settings, store: AccountStore, first: Published, later: tuple[ChurnMaterial, ChurnFit], world: Members
 ) -> None:
     row = store.version("churn", "left", first.version)
     assert row is not None
@@ -153,7 +153,7 @@ def test_frames_that_the_champion_has_seen_decide_nothing(
 
 
 def test_a_champion_that_is_not_what_was_promoted_is_replaced(
-    settings: Settings, store: AccountStore, first: Published, later: tuple[ChurnMaterial, Fit], world: Members
+    settings: Settings, store: AccountStore, first: Published, later: tuple[ChurnMaterial, ChurnFit], world: Members
 ) -> None:
     row = store.version("churn", "left", first.version)
     assert row is not None
@@ -165,7 +165,7 @@ def test_a_champion_that_is_not_what_was_promoted_is_replaced(
 
 
 def test_a_champion_of_flat_data_has_nothing_newer_to_compare_on(
-    settings: Settings, store: AccountStore, first: Published, later: tuple[ChurnMaterial, Fit], world: Members
+    settings: Settings, store: AccountStore, first: Published, later: tuple[ChurnMaterial, ChurnFit], world: Members
 ) -> None:
     row = store.version("churn", "left", first.version)
     assert row is not None

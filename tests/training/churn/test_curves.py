@@ -9,8 +9,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from services.churn.model import Periods, cumulative_hazard
-from services.churn.train.curves import Curves, curves, leaving
-from services.churn.train.figures import curve_groups, horizon_figures
+from services.churn.train.curves import Curves, curve_groups, curves, horizon_figures, leaving
 from services.churn.train.hazard import HazardRows
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY

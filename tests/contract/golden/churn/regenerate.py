@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from services.churn.features import churn_features
-from services.churn.model import Asked, ChurnModel, ChurnReference, Periods, cumulative_hazard, predict
+from services.churn.model import ChurnModel, ChurnQuery, ChurnReference, Periods, cumulative_hazard, predict
 from services.churn.train import churn_material
 from services.churn.train.hazard import HazardRows, hazard_rows
 from shared.contracts.outcome import Outcome
@@ -35,7 +35,7 @@ LEAVING = Outcome(name="left", capability="churn", event_types=("subscription_ca
 FLAT = Outcome(name="gone", capability="churn", attribute="gone")
 KEPT = 14
 """Contacts whose pasts and answers are kept."""
-ASKED = Asked(horizons=(7, 60, 365), survival=True, reasons=5)
+ASKED = ChurnQuery(horizons=(7, 60, 365), survival=True, reasons=5)
 THINGS = ("recency:order_placed", "rhythm:order_placed", "value:order_placed", "activity:email_clicked", "tenure")
 
 

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.segmentation.train.matching import matched, means, told
+from services.segmentation.train.identity import matched, matching_json, means
 
 OLD = np.repeat([0, 1, 2], 100)
 
@@ -47,7 +47,7 @@ def test_groups_that_become_one_are_a_merger_and_neither_is_kept_for_certain() -
     new = np.where(OLD == 2, 1, 0)
 
     found = matched(OLD, new, old_centres=centres(3), new_centres=centres(2))
-    report = told(found, ["s1", "s2", "s3"], ["s7", "s3"])
+    report = matching_json(found, ["s1", "s2", "s3"], ["s7", "s3"])
 
     assert report["merged"] == {"s7": ["s1", "s2"]}
     assert len(report["retired"]) == 1

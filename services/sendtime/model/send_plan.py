@@ -2,7 +2,7 @@
 
 Hours get prices, and each contact weighs every hour by its value after its price, the softer the earlier: prices move
 until demand fits the capacity, then the temperature falls. Any prices give a bound that no plan can exceed; the plan is
-read off them, what does not fit is moved where least is lost, and the distance to the bound is the gap that is told.
+read off them, what does not fit is moved where least is lost, and the distance to the bound is the gap.
 Source: Lagrangian duality of the transportation problem, entropic smoothing as in Cuturi (2013).
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from services.sendtime.model.week import Vector
+from services.sendtime.model.local_week import Vector
 from shared.ties import rounded
 
 TEMPERATURES = (0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
@@ -26,7 +26,7 @@ Values = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SendPlan:
     """Who is sent to when."""
 
     hour: NDArray[np.int64]
@@ -42,7 +42,7 @@ class Plan:
         return max(0.0, 1 - self.value / self.bound) if self.bound > 0 else 0.0
 
 
-def planned(values: Values, capacity: NDArray[np.int64], *, seed: int = 0) -> Plan:
+def planned(values: Values, capacity: NDArray[np.int64], *, seed: int = 0) -> SendPlan:
     """Give each contact at most one hour, each hour at most its capacity of contacts.
 
     Args:
@@ -52,7 +52,7 @@ def planned(values: Values, capacity: NDArray[np.int64], *, seed: int = 0) -> Pl
     """
     n, hours = values.shape
     if not n or not hours or not capacity.any():
-        return Plan(np.full(n, -1), 0.0, 0.0)
+        return SendPlan(np.full(n, -1), 0.0, 0.0)
     values = rounded(values, bits=VALUE_BITS).astype(np.float32)
     scale = float(np.maximum(values.max(axis=1), 0).mean()) or 1.0
     prices, bound = np.zeros(hours), _bound(values, np.zeros(hours), capacity)
@@ -66,16 +66,16 @@ def planned(values: Values, capacity: NDArray[np.int64], *, seed: int = 0) -> Pl
         if dual < bound:
             bound, best = dual, prices
     noise = TEMPERATURES[-1] * scale * np.random.default_rng(seed).gumbel(size=values.shape).astype(np.float32)
-    wish = values - rounded(best, bits=VALUE_BITS).astype(np.float32) + noise
-    wish[values < 0] = -np.inf
-    hour = _improved(_placed(wish, values, capacity), values, capacity)
+    preferred = values - rounded(best, bits=VALUE_BITS).astype(np.float32) + noise
+    preferred[values < 0] = -np.inf
+    hour = _improved(_placed(preferred, values, capacity), values, capacity)
     found = hour >= 0
     value = float(values[found, hour[found]].sum(dtype=np.float64))
-    return Plan(hour, value, max(bound, value))
+    return SendPlan(hour, value, max(bound, value))
 
 
 def _soft_demand(values: Values, prices: Vector, temperature: float) -> Vector:
-    """Tell how many contacts want each hour when each spreads itself over the hours; staying away is worth nothing."""
+    """Return how many contacts want each hour, each spread over the hours; staying away is worth nothing."""
     demand = np.zeros(values.shape[1])
     cost = prices.astype(np.float32)
     for start in range(0, len(values), _AT_ONCE):
@@ -89,7 +89,7 @@ def _soft_demand(values: Values, prices: Vector, temperature: float) -> Vector:
 
 
 def _bound(values: Values, prices: Vector, capacity: NDArray[np.int64]) -> float:
-    """Tell the most that any plan within the capacity can be worth, by these prices."""
+    """Return the most that any plan within the capacity can be worth, by these prices."""
     gain = np.maximum(np.where(values < 0, -1.0, values - prices).max(axis=1), 0.0)
     return float(gain.sum() + prices @ capacity)
 
@@ -117,23 +117,23 @@ def _improved(hour: NDArray[np.int64], values: Values, capacity: NDArray[np.int6
     return hour
 
 
-def _placed(wish: Values, values: Values, capacity: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Let contacts take the hour they wish most; where it is full, those who lose least look elsewhere.
+def _placed(preferred: Values, values: Values, capacity: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Let contacts take the hour they prefer most; where it is full, those who lose least look elsewhere.
 
     Args:
-        wish: values after prices, shape (n, hours); -inf where not allowed.
+        preferred: values after prices, shape (n, hours); -inf where not allowed.
         values: before prices.
         capacity: contacts that each hour holds.
     """
-    n = len(wish)
+    n = len(preferred)
     hour, room = np.full(n, -1), capacity.astype(np.int64).copy()
-    waiting = np.flatnonzero(wish.max(axis=1) > 0)
-    late = np.flatnonzero(wish.max(axis=1) <= 0)
+    waiting = np.flatnonzero(preferred.max(axis=1) > 0)
+    late = np.flatnonzero(preferred.max(axis=1) <= 0)
     for group in (waiting, late):
         waiting = group
         while len(waiting) and room.any():
             open_ = np.flatnonzero(room > 0)
-            left = wish[np.ix_(waiting, open_)]
+            left = preferred[np.ix_(waiting, open_)]
             able = np.isfinite(left.max(axis=1))
             waiting, left = waiting[able], left[able]
             if not len(waiting):

@@ -2,24 +2,24 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from services.segmentation.model import Membership, Named, Scored, remembered
+from services.segmentation.model import Membership, ScoredSegment, SegmentRef, with_history
 
 HOUR = 3_600_000_000
-REGULAR, FREQUENT = Named("s1", "Regular buyers"), Named("s2", "Frequent buyers")
+REGULAR, FREQUENT = SegmentRef("s1", "Regular buyers"), SegmentRef("s2", "Frequent buyers")
 MOVED = "1970-01-01T02:00:00Z"
 
 
-def scored(segment: Named = FREQUENT) -> Scored:
-    return Scored(Membership(segment, 0.9), [Membership(REGULAR, 0.1)], None, 2.2, [], truncated=False)
+def scored(segment: SegmentRef = FREQUENT) -> ScoredSegment:
+    return ScoredSegment(Membership(segment, 0.9), [Membership(REGULAR, 0.1)], None, 2.2, [], truncated=False)
 
 
-def stored(segment: Named | None, previous: Named | None = None, moved_at: str | None = None) -> str:
+def stored(segment: SegmentRef | None, previous: SegmentRef | None = None, moved_at: str | None = None) -> str:
     as_sent = [None if one is None else one._asdict() for one in (segment, previous)]
     return json.dumps({"segment": as_sent[0], "previous_segment": as_sent[1], "moved_at": moved_at})
 
 
 def told(latest: dict[str, tuple[int, str]], *, cutoff: int = 5 * HOUR, names: dict[str, str] | None = None) -> Any:
-    return remembered(["c"], [scored()], latest, names or {}, cutoff=cutoff)[0]
+    return with_history(["c"], [scored()], latest, names or {}, cutoff=cutoff)[0]
 
 
 def test_a_contact_that_was_never_asked_about_came_from_nowhere() -> None:
@@ -57,4 +57,4 @@ def test_the_account_s_names_are_used_everywhere() -> None:
 
     assert one.first.segment.name == "Best friends"
     assert one.alternatives[0].segment.name == "Weekly shoppers"
-    assert one.previous == Named("s1", "Weekly shoppers")
+    assert one.previous == SegmentRef("s1", "Weekly shoppers")

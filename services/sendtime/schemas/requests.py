@@ -1,10 +1,10 @@
-"""The wire of what is asked: window, quiet hours, weekdays, experiment."""
+"""The requests of send time: window, quiet hours, weekdays, experiment, and the request of a plan."""
 
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from shared.contracts.contact import Instant, Text
+from shared.contracts.contact import ContactId, Instant, Text
 from shared.contracts.request import PredictionRequest
 
 MOST_DAYS = 14
@@ -23,13 +23,13 @@ REQUEST_EXAMPLE: dict[str, Any] = {
 }
 
 
-class Asked(BaseModel):
-    """Base of what is asked: frozen, and an unknown field is an error."""
+class RequestPart(BaseModel):
+    """Base of the parts of a request: frozen, and an unknown field is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Window(Asked):
+class Window(RequestPart):
     """Between which instants to send."""
 
     not_before: Annotated[
@@ -50,14 +50,14 @@ class Window(Asked):
         return self
 
 
-class QuietHours(Asked):
+class QuietHours(RequestPart):
     """When nobody is disturbed, on each contact's own clock."""
 
     from_: Annotated[Clock, Field(alias="from", description="Quiet from then on.", examples=["21:00"])] = "21:00"
     to: Annotated[Clock, Field(description="Not quiet any more; may be on the next morning.")] = "08:00"
 
 
-class Rules(Asked):
+class SendRulesRequest(RequestPart):
     """Which instants are allowed."""
 
     window: Annotated[Window, Field(default_factory=Window, description="Between which instants; up to 14 days.")]
@@ -72,7 +72,7 @@ class Rules(Asked):
     ] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 
 
-class SendTimeRequest(PredictionRequest, Rules):
+class SendTimeRequest(PredictionRequest, SendRulesRequest):
     """When to send to which contacts."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra={"examples": [REQUEST_EXAMPLE]})
@@ -116,3 +116,33 @@ class SendTimeRequest(PredictionRequest, Rules):
         if self.control_share + self.exploration_share > 1:
             raise ValueError("control_share and exploration_share are together at most 1")
         return self
+
+
+MOST_PLANNED = 100_000
+PLAN_REQUEST_EXAMPLE: dict[str, Any] = {
+    "contact_ids": ["c-42", "c-43"],
+    "capacity_per_hour": 5_000,
+    "window": {"not_before": "2026-06-01T00:00:00Z", "not_after": "2026-06-03T00:00:00Z"},
+    "cutoff": "2026-06-01T00:00:00Z",
+}
+
+
+class PlanRequest(SendRulesRequest):
+    """Whom to send to, and how many an hour may take."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra={"examples": [PLAN_REQUEST_EXAMPLE]})
+
+    contact_ids: Annotated[
+        list[ContactId],
+        Field(description="Ids of stored contacts, each once.", min_length=1, max_length=MOST_PLANNED),
+    ]
+    capacity_per_hour: Annotated[
+        int, Field(description="Sends that one hour (UTC) may take.", ge=1, le=10_000_000, strict=True)
+    ]
+    engagement: Annotated[
+        Engagement | None, Field(description="What counts as an answer; the version's default when omitted.")
+    ] = None
+    campaign_id: Annotated[Text | None, Field(description="The campaign to be sent.")] = None
+    cutoff: Annotated[
+        Instant | None, Field(description="Only what happened strictly before it is seen; now when omitted.")
+    ] = None

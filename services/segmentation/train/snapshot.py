@@ -21,7 +21,7 @@ LEAST_CONTACTS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Today:
+class Snapshot:
     """The contacts that groups are found among, at one cutoff."""
 
     pasts: Pasts
@@ -38,20 +38,20 @@ class Today:
 
     @property
     def feature_set(self) -> FeatureSet:
-        """Tell the columns."""
+        """Return the columns."""
         return self.declared.feature_set
 
     @property
     def leading(self) -> str | None:
-        """Tell which event type recency and frequency are about."""
+        """Return which event type recency and frequency are about."""
         return self.declared.leading
 
     def assigned(self, model: SegmentationModel) -> Labels:
-        """Tell the segment that a version gives everybody, as a position in its segments, shape (n,)."""
+        """Return the segment that a version gives everybody, as a position in its segments, shape (n,)."""
         return assigned(model, self.pasts, self.contact, self.cutoff)
 
     @classmethod
-    def of(cls, pasts: Pasts, until: Microseconds, attributes: Collection[str] = ()) -> "Today":
+    def of(cls, pasts: Pasts, until: Microseconds, attributes: Collection[str] = ()) -> "Snapshot":
         """Compute features and places.
 
         Args:
@@ -95,5 +95,5 @@ def learned_transform(feature_set: FeatureSet, values: Matrix) -> Transform:
 
 
 def assigned(model: SegmentationModel, pasts: Pasts, contact: NDArray[np.int32], cutoff: NDArray[np.int64]) -> Labels:
-    """Tell the segment that a version gives each frame, as a position in its segments, shape (n,)."""
+    """Return the segment that a version gives each frame, as a position in its segments, shape (n,)."""
     return model.assign(matrix(model.feature_set, pasts, contact, cutoff))

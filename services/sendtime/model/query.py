@@ -1,4 +1,4 @@
-"""What is asked of the model and what it answers: plain values, no wire types."""
+"""What the model is asked and what it answers: plain values, no wire types."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from services.sendtime.model.windows import Rules
+from services.sendtime.model.local_week import SendRules
 from shared.contracts.prediction import Source, Status
 from shared.contracts.rows import Microseconds
 from shared.features import ReasonPart
@@ -15,10 +15,10 @@ MOST_ALTERNATIVES = 24
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class SendTimeQuery:
     """What a caller wants to know; the same for all contacts of a call."""
 
-    rules: Rules
+    rules: SendRules
     engagement: str | None = None
     """`click`, `open` or `order`; None: the version's default."""
     campaign: str | None = None
@@ -41,7 +41,7 @@ class When(NamedTuple):
     slot: int
 
 
-class Option(NamedTuple):
+class SendOption(NamedTuple):
     """An instant with what it promises."""
 
     when: When
@@ -65,11 +65,11 @@ class Advice:
     status: Status
     detail: str | None = None
     source: Source = "model"
-    best: Option | None = None
+    best: SendOption | None = None
     """None where there is no slot."""
-    alternatives: tuple[Option, ...] = ()
+    alternatives: tuple[SendOption, ...] = ()
     """The next best instants, the best first."""
-    at_default: Option | None = None
+    at_default: SendOption | None = None
     """The caller's own time, where one was given."""
     lift: float | None = None
     """Relative gain over the population's best time in the same window: 0.1 is a tenth more."""

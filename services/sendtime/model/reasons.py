@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from services.sendtime.model.columns import NAMES
 from services.sendtime.model.history import Acts, Seen, Sends
-from services.sendtime.model.week import DAY_NAMES, DAY_OF, DAYS, HOUR_OF, HOURS, Matrix, around, table
+from services.sendtime.model.local_week import DAY_NAMES, DAY_OF, DAYS, HOUR_OF, HOURS, Matrix, around, table
+from services.sendtime.model.timing import NAMES
 from shared.features import ReasonPart
 from shared.ties import falling
 
@@ -40,7 +40,7 @@ _COLUMNS = {thing: [NAMES.index(name) for name in names] for thing, names in THI
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class EventCounts:
     """Plain counts behind the words."""
 
     verb: str
@@ -52,7 +52,7 @@ class Tally:
     days_engaged: Matrix
 
     @classmethod
-    def of_sends(cls, sends: Sends, seen: Seen, n: int, engagement: str) -> "Tally":
+    def of_sends(cls, sends: Sends, seen: Seen, n: int, engagement: str) -> "EventCounts":
         """Count what each frame was sent and answered."""
         hour, day = HOUR_OF[sends.slot[seen.row]], DAY_OF[sends.slot[seen.row]]
         engaged = sends.engaged[seen.row]
@@ -65,14 +65,14 @@ class Tally:
         )
 
     @classmethod
-    def of_acts(cls, acts: Acts, seen: Seen, n: int) -> "Tally":
+    def of_acts(cls, acts: Acts, seen: Seen, n: int) -> "EventCounts":
         """Count what each frame did."""
         hour, day = HOUR_OF[acts.slot[seen.row]], DAY_OF[acts.slot[seen.row]]
         hours, days = table(seen.frame, hour, 1.0, (n, HOURS)), table(seen.frame, day, 1.0, (n, DAYS))
         return cls("Active", hours, hours, days, days)
 
-    def said(self, thing: str, row: int, slot: int) -> tuple[float | None, str]:
-        """Tell a thing's value and its sentence for one contact and the chosen slot."""
+    def sentence(self, thing: str, row: int, slot: int) -> tuple[float | None, str]:
+        """Return a thing's value and its sentence for one contact and the chosen slot."""
         hour, day = int(HOUR_OF[slot]), int(DAY_OF[slot])
         near = [(hour - 1) % HOURS, hour, (hour + 1) % HOURS]
         whole, engaged = self.hours[row].sum(), self.hours_engaged[row].sum()
@@ -103,7 +103,7 @@ def by_thing(shares: Matrix) -> dict[str, NDArray[np.float64]]:
 
 def reasons(
     things: Mapping[str, NDArray[np.float64]],
-    tally: Tally,
+    counts: EventCounts,
     *,
     rows: NDArray[np.int64],
     slots: NDArray[np.int64],
@@ -113,7 +113,7 @@ def reasons(
 
     Args:
         things: signed shares by thing, each shape (len(rows),).
-        tally: counts behind the words.
+        counts: counts behind the words.
         rows: of the contacts in the tally.
         slots: chosen for each.
         most: reasons a contact.
@@ -127,7 +127,7 @@ def reasons(
         for place in strongest[number].tolist():
             share = float(values[number, place])
             if abs(share) > _NOTHING:
-                value, text = tally.said(names[place], row, slot)
+                value, text = counts.sentence(names[place], row, slot)
                 parts.append(ReasonPart(names[place], value, share, text))
         listed.append(parts)
     return listed

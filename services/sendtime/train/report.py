@@ -1,13 +1,18 @@
-"""The report of a run: how good the served model is on later time, against what a careful marketer would do anyway."""
+"""The report of a run and its plots: how good the model is on later time, beside what a careful marketer would do."""
+
+import io
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.sendtime.model.columns import NAMES
-from services.sendtime.model.timing import HIERARCHY
+from services.sendtime.model.activity import Activity
+from services.sendtime.model.local_week import DAY_NAMES, DAYS, HOURS, by_hour
+from services.sendtime.model.slot_choice import ENOUGH_SENDS
+from services.sendtime.model.timing import HIERARCHY, NAMES, Timing
 from services.sendtime.train.activity import Shares
-from services.sendtime.train.answers import Learned, loss_of
-from services.sendtime.train.material import Material
+from services.sendtime.train.answers import LearnedTiming, loss_of
+from services.sendtime.train.material import SendTimeMaterial
 from shared.contracts.instants import instant_of
 from shared.evaluation import metrics
 from shared.evaluation.bootstrap import Interval, of_figures, of_mean
@@ -23,7 +28,7 @@ _WORDS = {
 }
 
 
-def of_answers(stuff: Material, learned: Learned, others: Shares) -> Report:
+def of_answers(stuff: SendTimeMaterial, learned: LearnedTiming, others: Shares) -> Report:
     """Report on a model of how sends are answered.
 
     Args:
@@ -71,7 +76,7 @@ def of_answers(stuff: Material, learned: Learned, others: Shares) -> Report:
     )
 
 
-def of_activity(stuff: Material, shares: Shares) -> Report:
+def of_activity(stuff: SendTimeMaterial, shares: Shares) -> Report:
     """Report on a model of when contacts are active, where their sends are not known."""
     loss, population, uniform = (-np.log(part) for part in (shares.personal, shares.population, shares.uniform))
     plain = least((uniform, population), lambda other: other.mean())
@@ -112,11 +117,11 @@ def of_activity(stuff: Material, shares: Shares) -> Report:
     )
 
 
-def _contacts(stuff: Material) -> Figures:
+def _contacts(stuff: SendTimeMaterial) -> Figures:
     return {"contacts": len(stuff.pasts), "active_contacts": stuff.active, "account_zone": stuff.zones.account}
 
 
-def _candidates(learned: Learned) -> list[Figures]:
+def _candidates(learned: LearnedTiming) -> list[Figures]:
     found = learned.judged
     listed = (
         ("constant", "constant", found.constant, False),
@@ -153,7 +158,7 @@ def _reliability(labels: Vector, margins: Vector) -> Figures:
     return {"predicted": predicted.round(6).tolist(), "seen": seen.round(6).tolist(), "count": count.tolist()}
 
 
-def _importance(learned: Learned) -> list[tuple[str, float]]:
+def _importance(learned: LearnedTiming) -> list[tuple[str, float]]:
     trees = learned.timing.trees
     if trees is None:
         return []
@@ -163,7 +168,7 @@ def _importance(learned: Learned) -> list[tuple[str, float]]:
     return [(NAMES[column], round(float(gain[column]) / total, 4)) for column in order if gain[column] > 0]
 
 
-def _notes_of_answers(learned: Learned, positives: int) -> list[str]:
+def _notes_of_answers(learned: LearnedTiming, positives: int) -> list[str]:
     timing, found = learned.timing, learned.judged
     hierarchy, trees = (float(loss_of(found, margins).mean()) for margins in (found.hierarchy, found.trees))
     notes = [
@@ -188,3 +193,92 @@ def _day(at: int) -> str:
 
 def _plain(number: float) -> float | None:
     return None if not np.isfinite(number) else round(float(number), 6)
+
+
+_A = {"click": "a click", "open": "an open", "order": "an order"}
+_BLUE, _GREY, _ORANGE = "#1f5fa8", "#8a8f98", "#c8641b"
+
+
+def plots(report: Report, activity: Activity, timing: Timing | None) -> dict[str, bytes]:
+    """Draw every plot of a run.
+
+    Args:
+        report: of the run.
+        activity: of the population.
+        timing: of the default engagement; None where sends are not known.
+
+    Returns:
+        PNG bytes by name.
+    """
+    if timing is None:
+        return {"week": _week(activity.population, "share of activity", "When contacts are active")}
+    answers = chance(timing.population_margins())
+    tried = np.tile(by_hour(timing.response.sent) >= ENOUGH_SENDS, DAYS)
+    title = f"Chance of {_A[timing.engagement]} within a day, by the hour of sending (blank: hours never tried)"
+    return {
+        "week": _week(np.where(tried, answers, np.nan), "chance of an answer", title),
+        "exposure": _exposure(by_hour(timing.response.sent), answers.reshape(DAYS, HOURS).mean(axis=0)),
+        "reliability": _reliability_plot(report),
+    }
+
+
+def _axes(width: float, height: float) -> tuple[Any, Any]:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, figure.add_subplot()
+
+
+def _png(figure: Any) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110)
+    return buffer.getvalue()
+
+
+def _percent(share: float, _: object = None) -> str:
+    return f"{100 * share:.3g}%"
+
+
+def _week(values: Vector, unit: str, title: str) -> bytes:
+    figure, axes = _axes(8, 3.2)
+    image = axes.imshow(values.reshape(DAYS, HOURS), aspect="auto", cmap="Blues", vmin=0)
+    axes.set_yticks(range(DAYS), [name[:3] for name in DAY_NAMES])
+    axes.set_xticks(range(0, HOURS, 3), [f"{hour:02d}" for hour in range(0, HOURS, 3)])
+    axes.set_xlabel("local hour")
+    axes.set_title(title, loc="left", fontsize=11)
+    figure.colorbar(image, ax=axes, format=_percent, label=unit)
+    return _png(figure)
+
+
+def _exposure(sent: Vector, answers: Vector) -> bytes:
+    figure, axes = _axes(8, 3.6)
+    hours = np.arange(HOURS)
+    bars = axes.bar(hours, sent / max(sent.sum(), 1e-12), color=_GREY, alpha=0.5, width=0.8, label="share of sends")
+    axes.set(xlabel="local hour of sending", ylabel="share of all sends", ylim=(0, None))
+    axes.yaxis.set_major_formatter(_percent)
+    axes.set_xticks(range(0, HOURS, 3), [f"{hour:02d}" for hour in range(0, HOURS, 3)])
+    other = axes.twinx()
+    known = np.where(sent >= ENOUGH_SENDS, answers, np.nan)
+    line = other.plot(hours, known, color=_ORANGE, marker="o", markersize=3, label="chance of an answer")[0]
+    other.set_ylabel("chance of an answer")
+    other.set_ylim(0, max(float(answers.max()) * 1.15, 1e-6))
+    other.yaxis.set_major_formatter(_percent)
+    axes.legend(handles=[bars, line], frameon=False, loc="lower left", ncols=2, bbox_to_anchor=(-0.01, 0.99))
+    axes.set_title("When was sent, and what an average send would bring", loc="left", fontsize=11, pad=24)
+    return _png(figure)
+
+
+def _reliability_plot(report: Report) -> bytes:
+    figure, axes = _axes(5, 4.6)
+    predicted, seen = report.reliability["predicted"], report.reliability["seen"]
+    top = max([*predicted, *seen, 0.02]) * 1.08
+    axes.plot([0, top], [0, top], color=_GREY, linewidth=1, linestyle="--", label="perfect")
+    axes.plot(predicted, seen, color=_BLUE, marker="o", label="this version")
+    axes.set(xlim=(0, top), ylim=(0, top), xlabel="predicted chance", ylabel="share that engaged")
+    axes.xaxis.set_major_formatter(_percent)
+    axes.yaxis.set_major_formatter(_percent)
+    axes.set_title("Reliability: ten groups of equal size", loc="left", fontsize=11)
+    axes.legend(frameon=False)
+    return _png(figure)

@@ -1,4 +1,4 @@
-"""The version that answers: places, the surest group and the next one, and why the first rather than the second."""
+"""The model of a version: the surest group of a contact, the next ones, and the reasons; saved and loaded."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,10 +12,8 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from services.segmentation.model.grouping import Grouping
-from services.segmentation.model.scored import Membership, Scored
-from services.segmentation.model.segment import Named, Segment
-from services.segmentation.model.transform import Transform
+from services.segmentation.model.assignment import Membership, ScoredSegment, SegmentDefinition, SegmentRef
+from services.segmentation.model.grouping import Grouping, Transform
 from shared.contracts.prediction import Grade
 from shared.contracts.rows import DAY
 from shared.errors import ArtifactRefused
@@ -28,7 +26,7 @@ Labels = NDArray[np.intp]
 FORMAT = 1
 _UNREADABLE = (OSError, EOFError, KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeError)
 """What reading a damaged JSON or npz file raises."""
-_PLACES, _CENTRES, _INSIDE = "transform_", "centres", "inside_"
+_PLACES, _CENTRES, _MICRO_CENTRES = "transform_", "centres", "inside_"
 RULES, FOUND = "rfm", "kmeans"
 """Kinds: groups were set by a rule, or found."""
 MOST_ALTERNATIVES = 3
@@ -47,7 +45,7 @@ class SegmentationModel:
     feature_set: FeatureSet
     transform: Transform
     grouping: Grouping
-    segments: tuple[Segment, ...]
+    segments: tuple[SegmentDefinition, ...]
     """In the order of the grouping."""
     next_number: int
     """The number of the next new segment: a retired id never comes back for another group."""
@@ -69,7 +67,7 @@ class SegmentationModel:
         """Return the attributes that it looks at."""
         return tuple([feature.attribute for feature in self.feature_set.features if feature.attribute])
 
-    def predict(self, pasts: Pasts, cutoffs: NDArray[np.int64], *, reasons: int) -> list[Scored]:
+    def predict(self, pasts: Pasts, cutoffs: NDArray[np.int64], *, reasons: int) -> list[ScoredSegment]:
         """Assign every contact of the pasts.
 
         Args:
@@ -88,11 +86,11 @@ class SegmentationModel:
         first, second = order[:, 0], order[:, 1]
         shares = self.grouping.contributions(places, first, second)
         explained = self._reasons(values, shares, reasons) if reasons else [[] for _ in first]
-        inside = self.inside(values, first)
+        micro_rows = self.micro_labels(values, first)
         cut_off, lived = truncated(pasts, contact, cutoffs), seen(pasts, contact, cutoffs)
         understood = self._readable.qualities(self.feature_set, pasts, cutoffs, values)
         return [
-            Scored(
+            ScoredSegment(
                 *self._memberships(row.tolist(), chosen),
                 self._micro(chosen[0], micro),
                 margin,
@@ -106,7 +104,7 @@ class SegmentationModel:
             for row, chosen, micro, margin, listed, long, any_event, inputs in zip(
                 sure,
                 order.tolist(),
-                inside.tolist(),
+                micro_rows.tolist(),
                 shares.sum(axis=1).tolist(),
                 explained,
                 cut_off.tolist(),
@@ -117,20 +115,20 @@ class SegmentationModel:
         ]
 
     def assign(self, values: Matrix) -> Labels:
-        """Tell the segment of each row of a matrix, as a position in `segments`, shape (n,)."""
+        """Return the segment of each row of a matrix, as a position in `segments`, shape (n,)."""
         return self.grouping.nearest(self.transform.apply(values))
 
-    def inside(self, values: Matrix, first: Labels) -> Labels:
-        """Tell the group inside its segment of each row, shape (n,); -1 where there are none."""
+    def micro_labels(self, values: Matrix, first: Labels) -> Labels:
+        """Return the micro-segment of each row, shape (n,); -1 where there are none."""
         micro = np.full(len(values), -1, dtype=np.intp)
         for number, segment in enumerate(self.segments):
             mine = first == number
-            if segment.inside is not None and mine.any():
-                micro[mine] = segment.inside.nearest(self.transform.standardised(values[mine]))
+            if segment.micro_grouping is not None and mine.any():
+                micro[mine] = segment.micro_grouping.nearest(self.transform.standardised(values[mine]))
         return micro
 
     def predict_matrix(self, values: Matrix) -> Matrix:
-        """Tell the number in the id of each row's segment, shape (n,); what `mlflow models serve` answers."""
+        """Return the number in the id of each row's segment, shape (n,); what `mlflow models serve` answers."""
         numbers = np.array([float(segment.named.id[1:]) for segment in self.segments])
         return np.asarray(numbers[self.assign(values)])
 
@@ -138,7 +136,7 @@ class SegmentationModel:
         listed = [Membership(self.segments[at].named, sure[at]) for at in order[: MOST_ALTERNATIVES + 1]]
         return listed[0], [one for one in listed[1:] if one.membership >= LEAST_MEMBERSHIP]
 
-    def _micro(self, first: int, position: int) -> Named | None:
+    def _micro(self, first: int, position: int) -> SegmentRef | None:
         return None if position < 0 else self.segments[first].micro[position]
 
     def _reasons(self, values: Matrix, shares: Matrix, most: int) -> list[list[ReasonPart]]:
@@ -183,7 +181,7 @@ class SegmentationModel:
             raise ValueError("the model answers no number")
 
     def save(self, folder: Path) -> None:
-        """Write the version: JSON for what is said, npz for numbers; nothing that could run.
+        """Write the version: JSON for names and settings, npz for numbers; nothing executable.
 
         Args:
             folder: made when absent.
@@ -194,8 +192,8 @@ class SegmentationModel:
         }
         arrays[_CENTRES] = self.grouping.centres
         for number, segment in enumerate(self.segments):
-            if segment.inside is not None:
-                arrays[f"{_INSIDE}{number}"] = segment.inside.centres
+            if segment.micro_grouping is not None:
+                arrays[f"{_MICRO_CENTRES}{number}"] = segment.micro_grouping.centres
         np.savez(folder / "groups.npz", **arrays)
         (folder / "model.json").write_text(json.dumps(self._described(), indent=1, sort_keys=True), encoding="utf-8")
 
@@ -235,7 +233,7 @@ class SegmentationModel:
                 ),
                 grouping=Grouping(arrays[_CENTRES], described["spread"]),
                 segments=tuple(
-                    _segment(fields, arrays.get(f"{_INSIDE}{number}"))
+                    _segment(fields, arrays.get(f"{_MICRO_CENTRES}{number}"))
                     for number, fields in enumerate(described["segments"])
                 ),
                 next_number=described["next_number"],
@@ -246,20 +244,22 @@ class SegmentationModel:
         return model
 
 
-def _inner_fits(segment: Segment, q: int) -> bool:
-    if segment.inside is None:
+def _inner_fits(segment: SegmentDefinition, q: int) -> bool:
+    if segment.micro_grouping is None:
         return not segment.micro
-    return segment.inside.centres.shape == (len(segment.micro), q) and segment.inside.spread > 0
+    return segment.micro_grouping.centres.shape == (len(segment.micro), q) and segment.micro_grouping.spread > 0
 
 
 def seen(pasts: Pasts, contact: NDArray[np.int32], cutoffs: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Tell which contacts have an event in the lookback, shape (n,)."""
+    """Return which contacts have an event in the lookback, shape (n,)."""
     oldest = positions_before(pasts, contact, cutoffs - LOOKBACK_DAYS * DAY)
     return np.asarray(positions_before(pasts, contact, cutoffs) > oldest)
 
 
-def _segment(fields: Mapping[str, Any], centres: Any) -> Segment:
-    micro = tuple(Named(one["id"], one["name"]) for one in fields["micro"])
-    return Segment(
-        Named(fields["id"], fields["name"]), micro, None if centres is None else Grouping(centres, fields["spread"])
+def _segment(fields: Mapping[str, Any], centres: Any) -> SegmentDefinition:
+    micro = tuple(SegmentRef(one["id"], one["name"]) for one in fields["micro"])
+    return SegmentDefinition(
+        SegmentRef(fields["id"], fields["name"]),
+        micro,
+        None if centres is None else Grouping(centres, fields["spread"]),
     )

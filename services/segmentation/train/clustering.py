@@ -1,4 +1,4 @@
-"""Find groups: k-means from a fixed seed or from where the groups before lay, and how far subsamples agree."""
+"""Find groups by k-means, measure how far subsamples agree, and find the micro-segments of a large group."""
 
 from dataclasses import dataclass
 from itertools import combinations
@@ -6,7 +6,9 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from services.segmentation.model import Grouping
+from services.segmentation.features import LEADING
+from services.segmentation.model import Grouping, Transform
+from shared.features import FeatureSet
 from shared.ties import rounded
 
 Matrix = NDArray[np.float64]
@@ -63,7 +65,7 @@ def _k_means(places: Matrix, k: int, *, seed: int, start: Matrix | None) -> Matr
 
 
 def agreement(places: Matrix, k: int, *, seed: int) -> float:
-    """Tell how far groups found in 80 % subsamples agree: the mean adjusted Rand index over all pairs of six.
+    """Return how far groups found in 80 % subsamples agree: the mean adjusted Rand index over all pairs of six.
 
     Two subsamples are compared on the contacts that both have; 1 is the same groups, 0 what chance gives.
     Source: Hubert and Arabie (1985), Comparing partitions; Ben-Hur, Elisseeff and Guyon (2002).
@@ -86,3 +88,53 @@ def agreement(places: Matrix, k: int, *, seed: int) -> float:
         found.append(labels)
     both = [((a >= 0) & (b >= 0), a, b) for a, b in combinations(found, 2)]
     return float(np.mean([adjusted_rand_score(a[kept], b[kept]) for kept, a, b in both]))
+
+
+LARGE_SHARE = 0.15
+LARGE_SIZE = 300
+"""Members, and share of the contacts, from which a segment is looked into."""
+STABLE = 0.9
+"""Agreement of 80 % subsamples from which micro-segments are offered."""
+SMALLEST_SHARE = 0.1
+"""Of the segment, below which a group is no micro-segment."""
+MOST_INSIDE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class MicroSegments:
+    """The micro-segments of one segment."""
+
+    grouping: Grouping
+    """In unweighted standard deviations, all columns; those that lead agree in all centres."""
+    labels: Labels
+    """(n_members,) group of each member."""
+
+
+def micro_segments(
+    feature_set: FeatureSet, transform: Transform, standardised: Matrix, *, of_all: int, seed: int
+) -> MicroSegments | None:
+    """Find the micro-segments of a segment, the most that are stable; None where there are none.
+
+    Args:
+        feature_set: the columns.
+        transform: how they became places.
+        standardised: unweighted places of the members, shape (n_members, q).
+        of_all: how many contacts there are in all segments.
+        seed: of starts and subsamples.
+    """
+    n = len(standardised)
+    manner = np.array([feature.thing not in LEADING for feature in transform.columns_of(feature_set)])
+    if n < max(LARGE_SIZE, LARGE_SHARE * of_all) or not manner.any():
+        return None
+    places = standardised[:, manner]
+    for k in range(MOST_INSIDE, 1, -1):
+        found = find(places, k, seed=seed)
+        if (
+            np.bincount(found.labels, minlength=k).min() < SMALLEST_SHARE * n
+            or agreement(places, k, seed=seed) < STABLE
+        ):
+            continue
+        centres = np.zeros((k, transform.width))
+        centres[:, manner] = found.grouping.centres
+        return MicroSegments(found.grouping.with_centres(centres), found.labels)
+    return None

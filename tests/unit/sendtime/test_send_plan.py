@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
-from services.sendtime.model.capacity import planned
+from services.sendtime.model.send_plan import planned
 
 
 def optimum(values: np.ndarray, capacity: np.ndarray) -> float:

@@ -2,9 +2,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from services.segmentation.train.choosing import Candidate, chosen
-from services.segmentation.train.finding import agreement, find
-from services.segmentation.train.usefulness import Usefulness
+from services.segmentation.train.clustering import agreement, find
+from services.segmentation.train.selection import Candidate, Usefulness, chosen
 from shared.evaluation.bootstrap import Interval
 
 TRUE = np.repeat([0, 1, 2], [300, 200, 100])
