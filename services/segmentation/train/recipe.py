@@ -142,7 +142,7 @@ def _gate(fit: SegmentationFit, previous: SegmentationModel | None, pasts: Pasts
         scale = 2 * float(outcome.var())
         lost += (squared_errors(challenger, outcome)[0] - squared_errors(champion, outcome)[0]) / scale
     worse = of_mean(lost, contact)
-    lost = f"share of the next period explained, champion less challenger: {worse}"
+    comparison = f"share of the next period explained, champion less challenger: {worse}"
     if worse.low > WORSE_BY_AT_MOST:
-        return Verdict(False, True, f"the challenger explains less than the champion ({lost})")
-    return Verdict(True, True, f"not surely worse than the champion ({lost})")
+        return Verdict(False, True, f"the challenger explains less than the champion ({comparison})")
+    return Verdict(True, True, f"not surely worse than the champion ({comparison})")
