@@ -88,7 +88,7 @@ async def measured(requests: int, limits: int) -> None:
         database = open_database(settings)
         database.create_account("acme", created_at=0)
         key = new_key()
-        database.of("acme").create_key("b", ("admin",), public_id=key.public_id, digest=key.digest, created_at=0)
+        database.of("acme").keys.create("b", ("admin",), public_id=key.public_id, digest=key.digest, created_at=0)
         environment = {
             **os.environ,
             "FORETELL_HOME": folder,

@@ -26,7 +26,7 @@ def writer(home: str, begun: object, stop: object, waits: object) -> None:
     while not stop.is_set():
         rows = [EventRow(f"api-{number % 500}", f"e{number}-{i}", "page_viewed", NOW, NOW) for i in range(10)]
         before = time.perf_counter()
-        store.add_events(rows)
+        store.events.add(rows)
         longest, calls, number = max(longest, time.perf_counter() - before), calls + 1, number + 1
         time.sleep(0.02)
     waits.put((longest, calls))

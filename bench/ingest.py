@@ -81,7 +81,7 @@ def run(file: Path, store: AccountStore, rows: int) -> None:
         if batch is None:
             break
         assert not batch.rejects
-        new += store.bulk_events(batch.rows).new
+        new += store.events.add_bulk(batch.rows).new
         done += len(batch)
         if done - told >= 1_000_000 or (done == rows and told < done):
             now = time.perf_counter()

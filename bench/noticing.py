@@ -39,7 +39,7 @@ def main() -> None:
         database.create_account("bench", created_at=NOW)
         store = database.of("bench")
         ids = [f"c-{number:07}" for number in range(asked.contacts)]
-        store.bulk_contacts((ContactRow(one) for one in ids), recorded_at=NOW)
+        store.contacts.put_bulk((ContactRow(one) for one in ids), recorded_at=NOW)
         for name, band in (("first sight", "low"), ("nothing changed", "low"), ("everybody changed", "high")):
             answers = iter([answered(ids[start : start + BATCH], band) for start in range(0, len(ids), BATCH)])
             noticing = Noticing(database, lambda *_, **__: next(answers), 1.0, threading.Event(), lambda: NOW)  # noqa: B023
@@ -58,12 +58,12 @@ def touches(store: AccountStore, ids: Sequence[str]) -> None:
         rounds = [
             [EventRow(one, f"{size}-{turn}", "page_viewed", NOW, NOW) for one in ids[:size]] for turn in range(20)
         ]
-        seconds = timed(lambda: [store.add_events(rows) for rows in rounds])  # noqa: B023
-        print(f"add_events, {size:>5} contacts: {seconds / len(rounds) * 1e3:8.3f} ms")
-    taken = store.take_stale(BATCH, quiet_since=2 * NOW, waiting_since=0)
-    seconds = timed(lambda: store.take_stale(BATCH, quiet_since=2 * NOW, waiting_since=0))
+        seconds = timed(lambda: [store.events.add(rows) for rows in rounds])  # noqa: B023
+        print(f"events.add, {size:>5} contacts: {seconds / len(rounds) * 1e3:8.3f} ms")
+    taken = store.changes.due(BATCH, quiet_since=2 * NOW, waiting_since=0)
+    seconds = timed(lambda: store.changes.due(BATCH, quiet_since=2 * NOW, waiting_since=0))
     print(f"take_stale, {len(taken):>5} contacts: {seconds * 1e3:8.3f} ms")
-    seconds = timed(lambda: store.clear_stale(taken))
+    seconds = timed(lambda: store.changes.clear(taken))
     print(f"clear_stale, {len(taken):>4} contacts: {seconds * 1e3:8.3f} ms")
 
 

@@ -30,25 +30,25 @@ def main() -> None:
         ids = [f"c-{number}" for number in range(CONTACTS)]
         for n, repeats in ((1, 500), (100, 50), (1_000, 10)):
             chosen = ids[:n]
-            seconds = timed(lambda: store.past_rows(chosen, cutoff=NOW, asked_at=NOW), repeats)  # noqa: B023
-            events = len(store.past_rows(chosen, cutoff=NOW, asked_at=NOW).events)
-            print(f"past_rows, {n:>5} contacts, {events:>6} events: {seconds * 1e3:8.3f} ms")
-        seconds = timed(lambda: store.contact("c-0"), 500)
-        print(f"contact: {seconds * 1e3:.3f} ms")
+            seconds = timed(lambda: store.contacts.pasts(chosen, cutoff=NOW, asked_at=NOW), repeats)  # noqa: B023
+            events = len(store.contacts.pasts(chosen, cutoff=NOW, asked_at=NOW).events)
+            print(f"contacts.pasts, {n:>5} contacts, {events:>6} events: {seconds * 1e3:8.3f} ms")
+        seconds = timed(lambda: store.contacts.find("c-0"), 500)
+        print(f"contacts.find: {seconds * 1e3:.3f} ms")
         rows = [event(random.Random(1), "c-0", NOW + number) for number in range(1_000)]
         one_by_one = iter(rows)
-        seconds = timed(lambda: store.add_events([next(one_by_one)]), 100)
-        print(f"add_events, one, committed and synced: {seconds * 1e3:.3f} ms")
+        seconds = timed(lambda: store.events.add([next(one_by_one)]), 100)
+        print(f"events.add, one, committed and synced: {seconds * 1e3:.3f} ms")
         database.close()
 
 
 def fill(store: AccountStore, random_: random.Random) -> None:
     """Give every contact ten attributes and its events."""
     attributes = tuple(AttributeRow(f"attribute_{number}", number, NOW - DAY) for number in range(10))
-    store.bulk_contacts(
+    store.contacts.put_bulk(
         (ContactRow(f"c-{number}", attributes=attributes) for number in range(CONTACTS)), recorded_at=NOW
     )
-    store.bulk_events(
+    store.events.add_bulk(
         [
             event(random_, f"c-{number}", NOW - random_.randrange(700 * DAY))
             for number in range(CONTACTS)

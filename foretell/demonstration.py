@@ -50,18 +50,20 @@ def demonstrate(settings: Settings, database: Database, *, if_needed: bool, agai
     ensure_key(database, settings, ACCOUNT)
     store = database.of(ACCOUNT)
     for outcome in OUTCOMES:
-        champion = store.champion(outcome.capability, outcome.name)
+        champion = store.models.champion(outcome.capability, outcome.name)
         if not (fresh and if_needed and is_answered(settings, champion)):
             _define(store, outcome)
             _train(settings, database, outcome)
     for line in TABLE:
-        if not line.per_outcome and not (fresh and if_needed and is_answered(settings, store.champion(line.name, ""))):
+        if not line.per_outcome and not (
+            fresh and if_needed and is_answered(settings, store.models.champion(line.name, ""))
+        ):
             _train_account(settings, database, line.name)
 
 
 def _define(store: AccountStore, outcome: Outcome) -> None:
-    store.put_outcome(outcome)
-    store.set_default_outcome(outcome.capability, outcome.name)
+    store.outcomes.put(outcome)
+    store.outcomes.set_default(outcome.capability, outcome.name)
 
 
 def _train(settings: Settings, database: Database, outcome: Outcome) -> None:
@@ -149,14 +151,14 @@ def _write(database: Database, tables: sample.Tables, events: "Sequence[EventRow
     store, at = database.of(ACCOUNT), now_us()
     contacts = sample.contact_rows(tables, events)
     writing = progress.add_task("Writing contacts", total=len(contacts))
-    store.bulk_contacts(contacts, recorded_at=at)
+    store.contacts.put_bulk(contacts, recorded_at=at)
     progress.update(writing, completed=len(contacts))
     names = sorted({attribute.name for contact in contacts for attribute in contact.attributes})
-    store.declare_static(names)
+    store.contacts.declare_static(names)
     writing = progress.add_task("Writing events", total=len(events))
     for start in range(0, len(events), _CHUNK):
         chunk = events[start : start + _CHUNK]
-        store.bulk_events(chunk)
+        store.events.add_bulk(chunk)
         progress.advance(writing, len(chunk))
     for outcome in OUTCOMES:
         _define(store, outcome)

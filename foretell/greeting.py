@@ -71,10 +71,10 @@ def _contact(settings: Settings, database: Database, champion: ChampionRow) -> s
     store: AccountStore = database.of(champion.account)
     noted = home.notes(settings.home / NOTES).get("contacts", {}) if champion.account == DEMO else {}
     telling = noted.get(champion.capability)
-    if telling and store.contact(telling) is not None:
+    if telling and store.contacts.find(telling) is not None:
         return str(telling)
-    best = store.latest_predictions(champion.capability, champion.outcome, limit=1)
-    first = store.contacts(1, None)
+    best = store.predictions.ranked(champion.capability, champion.outcome, limit=1)
+    first = store.contacts.page(1, None)
     return best[0].contact_id if best else first[0].contact_id if first else None
 
 

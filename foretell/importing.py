@@ -182,7 +182,7 @@ class Import:
         pace = Pace()
 
         def contacts(batch: Batch[Any]) -> None:
-            counts = self.store.bulk_contacts(batch.rows, recorded_at=at, pace=pace)
+            counts = self.store.contacts.put_bulk(batch.rows, recorded_at=at, pace=pace)
             summary.new += counts.created
             summary.updated += counts.updated
             summary.unchanged += counts.unchanged
@@ -191,7 +191,7 @@ class Import:
         def events(batch: Batch[Any]) -> None:
             if batch.addresses:
                 owned(batch)
-            added = self.store.bulk_events(batch.rows, pace=pace)
+            added = self.store.events.add_bulk(batch.rows, pace=pace)
             summary.new += added.new
             summary.unchanged += len(batch.rows) - added.new - added.erased
             if added.erased_contacts:

@@ -59,10 +59,10 @@ def _remember(store: "AccountStore", capability: str, name: str, choices: Choice
     """Keep with the outcome which attributes may be learned from, and say so: nobody is to answer twice."""
     if not choices.allowed and not choices.forbidden:
         return
-    outcome = store.require_outcome(capability, name)
+    outcome = store.outcomes.require(capability, name)
     answered = outcome.answered(allowed=choices.allowed, forbidden=choices.forbidden)
     if answered != outcome:
-        store.put_outcome(answered)
+        store.outcomes.put(answered)
         typer.echo(
             f"Remembered for every training of {name}: {answers_of(answered)}. `foretell outcomes set {name}"
             f"{'' if capability == 'scoring' else f' --capability {capability}'} --ask-again` forgets it."
@@ -118,7 +118,7 @@ def told_if_insufficient(database: "Database", account: str, name: str, outcome:
     except InsufficientData as error:
         about, at = f"training {name} {outcome}", now_us()
         message = insufficient(capability(name), outcome, error.detail, counts=error.members, at=at, about=about)
-        database.of(account).publish([message], at=at)
+        database.of(account).outbox.publish([message], at=at)
         raise
 
 

@@ -160,6 +160,6 @@ def ensure_key(database: Database, settings: Settings, account: str) -> str:
 
 def register_key(database: Database, account: str, made: keys.NewKey, *, name: str, scopes: tuple[str, ...]) -> None:
     """Store what is kept of a key: its public id and its digest."""
-    database.of(account).acting(COMMAND_LINE, at=now_us()).create_key(
+    database.of(account).acting(COMMAND_LINE, at=now_us()).keys.create(
         name, scopes, public_id=made.public_id, digest=made.digest, created_at=now_us()
     )

@@ -33,7 +33,10 @@ def owners_of(store: "AccountStore", addresses: Mapping[str, str], *, at: Micros
         at: now.
     """
     identities = {made_id: ("email", hashed) for made_id, hashed in addresses.items()}
-    shared_identities, pointing = store.shared_of(identities.values()), store.contacts_of(identities.values())
+    shared_identities, pointing = (
+        store.identities.shared(identities.values()),
+        store.identities.contacts_of(identities.values()),
+    )
     shared = frozenset(made_id for made_id, identity in identities.items() if identity in shared_identities)
     contacts = {
         made_id: pointing[one] for made_id, one in identities.items() if one in pointing and made_id not in shared
@@ -43,7 +46,7 @@ def owners_of(store: "AccountStore", addresses: Mapping[str, str], *, at: Micros
         ContactRow(made_id, created_at=None, timezone=None, consent=None, email_hash=addresses[made_id], attributes=())
         for made_id in missing
     ]
-    counts = store.bulk_contacts(rows, recorded_at=at)
+    counts = store.contacts.put_bulk(rows, recorded_at=at)
     erased = frozenset(missing[place] for place in counts.erased_rows)
     contacts |= {made_id: made_id for made_id in missing if made_id not in erased}
     return Owners(contacts, shared, erased, counts.created)

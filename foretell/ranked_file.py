@@ -24,7 +24,7 @@ def written(store: "AccountStore", wanted: "Wanted", out: Path) -> int:
     Returns:
         How many contacts it holds.
     """
-    total = store.statuses(wanted.capability, wanted.outcome).get(wanted.status, 0)
+    total = store.predictions.statuses(wanted.capability, wanted.outcome).get(wanted.status, 0)
     with progress_bars() as progress, _replacing(out) as fresh:
         task = progress.add_task(f"Writing {out.name}", total=max(total, 1))
         count = 0

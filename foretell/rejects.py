@@ -121,7 +121,7 @@ def _without_erased(file: Path, store: "AccountStore", key: bytes | None) -> Non
     for word, number in _words_of(file):
         for identity in _identities(word, key):
             rows.setdefault(identity, set()).add(number)
-    _without_rows(file, set[int]().union(*(rows[identity] for identity in store.erased_identities(rows))))
+    _without_rows(file, set[int]().union(*(rows[identity] for identity in store.identities.erased(rows))))
 
 
 def _without_rows(file: Path, gone: set[int]) -> bool:

@@ -38,7 +38,7 @@ class AuditList(Answer):
 def list_audit(visit: Administering, limit: Limit = 100, cursor: Cursor = None) -> Response:
     """List who administered what: keys, outcomes, segments, promotions, exports and erasures, the newest first."""
     place: Any = visit.place("audit", cursor)
-    rows = visit.store.audit(limit, before=place)
+    rows = visit.store.audit.page(limit, before=place)
     following = visit.cursor("audit", rows[-1].number) if len(rows) == limit else None
     entries = [
         AuditEntry(

@@ -116,7 +116,7 @@ def add_events(visit: Ingesting, body: Body) -> Response:
 def list_contacts(visit: Reading, limit: Limit = 100, cursor: Cursor = None) -> Response:
     """List contacts by id, a page at a time."""
     place = visit.place("contacts", cursor)
-    page = visit.store.contacts(limit, after=str(place) if place is not None else None)
+    page = visit.store.contacts.page(limit, after=str(place) if place is not None else None)
     following = visit.cursor("contacts", page[-1].contact_id) if len(page) == limit else None
     return json_of(ContactList(contacts=[ListedContact(id=one.contact_id) for one in page], next_cursor=following))
 
@@ -130,10 +130,10 @@ def list_contacts(visit: Reading, limit: Limit = 100, cursor: Cursor = None) -> 
 )
 def show_contact(visit: Reading, contact_id: PathId) -> Response:
     """Show what is stored of a contact: attributes, time zone, consent, and its events by type."""
-    stored = visit.store.contact(contact_id)
+    stored = visit.store.contacts.find(contact_id)
     if stored is None:
         raise NotFound("There is no contact of this id in this account.")
-    counts = visit.store.event_counts(contact_id)
+    counts = visit.store.events.counts(contact_id)
     events = [
         EventTypeCount(type=kind, count=events, first_at=instant_of(first), last_at=instant_of(last))
         for kind, (events, first, last) in sorted(counts.items())

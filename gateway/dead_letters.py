@@ -33,7 +33,7 @@ def list_letters(
     purpose = f"dead-letters\n{source_id}\n{reason}"
     place = visit.place(purpose, cursor)
     after = _after(place)
-    page = visit.store.dead_letters(limit, after=after, source_id=source_id, reason=reason)
+    page = visit.store.dead_letters.page(limit, after=after, source_id=source_id, reason=reason)
     following = None
     if len(page) == limit:
         following = visit.cursor(purpose, [page[-1].received_at, page[-1].dead_letter_id])
@@ -88,7 +88,7 @@ def _after(place: object) -> tuple[int, str] | None:
 
 
 def _known(visit: Visit, letter_id: str) -> DeadLetterRow:
-    letter = visit.store.dead_letter(letter_id)
+    letter = visit.store.dead_letters.find(letter_id)
     if letter is None:
         raise NotFound("There is no dead letter of this id in this account; GET /dead-letters lists those there are.")
     return letter

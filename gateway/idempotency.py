@@ -24,7 +24,7 @@ from shared.contracts.rows import HOUR, SECOND
 from shared.contracts.sealed import Seal
 from shared.errors import BadRequest, ForetellError, IdempotencyInProgress, IdempotencyKeyReused, StoreUnavailable
 from shared.serving import problem
-from shared.store import AccountStore, AnswerRow
+from shared.store import AccountStore, IdempotencyRow
 
 HEADER: Final = "Idempotency-Key"
 REPLAYED_HEADER: Final = "Idempotency-Replayed"
@@ -142,15 +142,15 @@ def _answered(visit: Visit, named: Naming, answer: Callable[[Visit], Response], 
         ForetellError: what the route says.
     """
     store, at, claim = visit.store, now(), uuid4().hex
-    first = AnswerRow(named.key, named.operation, named.fingerprint, claim, at)
+    first = IdempotencyRow(named.key, named.operation, named.fingerprint, claim, at)
     expired_before = at - int(visit.gateway.settings.idempotency_hours * HOUR)
-    row = store.begin_answer(first, stuck_before=at - LEASE, expired_before=expired_before)
+    row = store.idempotency.begin(first, stuck_before=at - LEASE, expired_before=expired_before)
     if row.claim != claim:
         return _again(visit, named, row)
     settled = False
     try:
         with store.transaction(alone=alone) as together:
-            if not together.hold_claim(named.key, claim):
+            if not together.idempotency.hold(named.key, claim):
                 raise _in_progress()
             given = answer(replace(visit, within=together))
             keeps = _keep(visit, first, together, given)
@@ -165,10 +165,10 @@ def _answered(visit: Visit, named: Naming, answer: Callable[[Visit], Response], 
     finally:
         if not settled:
             with suppress(StoreUnavailable), deadline.within(RELEASE_SECONDS):
-                store.release_claim(named.key, claim)
+                store.idempotency.release(named.key, claim)
 
 
-def _keep(visit: Visit, first: AnswerRow, store: AccountStore, answer: Response) -> bool:
+def _keep(visit: Visit, first: IdempotencyRow, store: AccountStore, answer: Response) -> bool:
     """Keep an answer; tell whether it is one to keep."""
     if answer.status_code >= 500:
         return False
@@ -176,11 +176,11 @@ def _keep(visit: Visit, first: AnswerRow, store: AccountStore, answer: Response)
     kept = json.dumps({"headers": headers, "body": bytes(answer.body).decode()})
     concerned = json.dumps(sorted(visit.concerned)) if visit.concerned else None
     sealed = _seal(visit).seal(kept)
-    store.keep_answer(first.key, first.claim, status=answer.status_code, answer=sealed, contact_ids=concerned)
+    store.idempotency.keep(first.key, first.claim, status=answer.status_code, answer=sealed, contact_ids=concerned)
     return True
 
 
-def _again(visit: Visit, named: Naming, row: AnswerRow) -> Response:
+def _again(visit: Visit, named: Naming, row: IdempotencyRow) -> Response:
     repeats = visit.gateway.metrics.repeats
     if row.fingerprint != named.fingerprint:
         repeats.labels("reused").inc()

@@ -39,7 +39,7 @@ def with_ids(body: bytes, store: AccountStore, key: bytes) -> bytes:
     if not isinstance(contacts, list) or not any(isinstance(one, dict) and _KIND in one for one in contacts):
         return body
     hashes = {place: _hashed(one[_KIND], key) for place, one in enumerate(contacts) if _has_address(one)}
-    found = store.contacts_of({(_KIND, one) for one in hashes.values() if one})
+    found = store.identities.contacts_of({(_KIND, one) for one in hashes.values() if one})
     ids = {key_hash: contact_id for (_, key_hash), contact_id in found.items()}
     content["contacts"] = [
         _named(one, hashes.get(place), ids) if isinstance(one, dict) and _KIND in one else one

@@ -27,8 +27,8 @@ def list_outcomes(visit: Reading, capability: OnlyOf = None) -> Response:
     names = [capability] if capability else [line.name for line in TABLE if line.per_outcome]
     found: list[OutcomeAnswer] = []
     for name in sorted(names):
-        default = visit.store.default_outcome(name)
-        known = sorted(visit.store.outcomes(name), key=lambda outcome: outcome.name)
+        default = visit.store.outcomes.default(name)
+        known = sorted(visit.store.outcomes.of(name), key=lambda outcome: outcome.name)
         found.extend(_answer(outcome, default) for outcome in known)
     return json_of(OutcomeList(outcomes=found))
 
@@ -36,10 +36,10 @@ def list_outcomes(visit: Reading, capability: OnlyOf = None) -> Response:
 @router.get("/outcomes/{name}", response_model=OutcomeAnswer, operation_id="show_outcome", summary="Show an outcome")
 def show_outcome(visit: Reading, name: PathName, capability: OfCapability = "scoring") -> Response:
     """Show how an outcome is defined."""
-    outcome = visit.store.outcome(capability, name)
+    outcome = visit.store.outcomes.find(capability, name)
     if outcome is None:
         raise _absent(name)
-    return json_of(_answer(outcome, visit.store.default_outcome(capability)))
+    return json_of(_answer(outcome, visit.store.outcomes.default(capability)))
 
 
 @router.put(
@@ -57,15 +57,15 @@ def put_outcome(
 
     What was answered about attributes (`allowed`, `forbidden`) stays unless other lists are given.
     """
-    before = visit.store.outcome(capability, name)
+    before = visit.store.outcomes.find(capability, name)
     given = fields.model_dump(exclude_unset=True) | _answers(fields, before)
     try:
         outcome = Outcome(name=name, capability=capability, **given)
     except ValidationError as error:
         raise invalid([{**entry} for entry in error.errors(include_url=False)], given) from error
     is_new = before is None
-    visit.store.put_outcome(outcome)
-    answer = _answer(outcome, visit.store.default_outcome(capability))
+    visit.store.outcomes.put(outcome)
+    answer = _answer(outcome, visit.store.outcomes.default(capability))
     return created(visit, answer, f"/outcomes/{name}?capability={capability}") if is_new else json_of(answer)
 
 
@@ -73,12 +73,12 @@ def put_outcome(
 @once
 def delete_outcome(visit: Administering, name: PathName, capability: OfCapability = "scoring") -> Response:
     """Delete an outcome's definition; a redefined built-in one becomes what it was."""
-    outcome = visit.store.outcome(capability, name)
+    outcome = visit.store.outcomes.find(capability, name)
     if outcome is None:
         raise _absent(name)
     if outcome in BUILT_IN:
         raise Conflict("This outcome is built in and cannot be deleted; redefine it with PUT.")
-    visit.store.delete_outcome(capability, name)
+    visit.store.outcomes.delete(capability, name)
     return Response(status_code=204)
 
 

@@ -109,8 +109,8 @@ def _continued(request: Request, cursor: str) -> str:
 )
 def show_predictions(visit: Reading, contact_id: PathId) -> Response:
     """Show the latest predictions about one contact, all capabilities at once."""
-    rows = visit.store.predictions_of(contact_id)
-    if not rows and visit.store.contact(contact_id) is None:
+    rows = visit.store.predictions.of_contact(contact_id)
+    if not rows and visit.store.contacts.find(contact_id) is None:
         raise NotFound("There is no contact of this id in this account.")
     return json_of(ContactPredictions(contact_id=contact_id, predictions=[_answer(row) for row in rows]))
 
@@ -118,11 +118,11 @@ def show_predictions(visit: Reading, contact_id: PathId) -> Response:
 @router.get("/models", response_model=ModelList, tags=["models"], operation_id="list_models", summary="List models")
 def list_models(visit: Reading, capability: OnlyOf = None) -> Response:
     """List the registered versions of this account and which of them answer."""
-    versions = visit.store.versions(capability)
+    versions = visit.store.models.versions(capability)
     champions = {
         pair: champion.version
         for pair in {(one.capability, one.outcome) for one in versions}
-        if (champion := visit.store.champion(*pair)) is not None
+        if (champion := visit.store.models.champion(*pair)) is not None
     }
     ordered = sorted(versions, key=lambda one: (one.capability, one.outcome, -one.trained_at))
     models = [_model(one, champion=champions.get((one.capability, one.outcome)) == one.version) for one in ordered]
@@ -137,8 +137,8 @@ def _outcome(visit: Visit, capability: str, given: str | None) -> str:
     """
     if not line_of(capability).per_outcome:
         return ""
-    known = sorted(outcome.name for outcome in visit.store.outcomes(capability))
-    name = given or visit.store.default_outcome(capability)
+    known = sorted(outcome.name for outcome in visit.store.outcomes.of(capability))
+    name = given or visit.store.outcomes.default(capability)
     if name in known:
         return name
     told = "The outcome is not defined here" if given else "Name an outcome: this account has no default"

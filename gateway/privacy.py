@@ -22,7 +22,7 @@ router = APIRouter(tags=["privacy"])
 )
 def export_contact(visit: Administering, contact_id: PathId) -> Response:
     """Give everything held of a contact as one document: facts, events, and predictions with their reasons."""
-    pieces = visit.store.export_contact(contact_id, at=now())
+    pieces = visit.store.privacy.export(contact_id, at=now())
     return StreamingResponse(pieces, media_type="application/json")
 
 
@@ -48,6 +48,6 @@ def erase_contacts(visit: Administering, asked: EraseRequest) -> Response:
 @once_alone
 def erase_contact(visit: Administering, contact_id: PathId) -> Response:
     """Erase everything held of a contact, and keep late events out until it is explicitly put again."""
-    if not visit.store.erase_contact(contact_id, at=now()):
+    if not visit.store.privacy.erase(contact_id, at=now()):
         raise NotFound("There is no contact of this id in this account.")
     return Response(status_code=204)

@@ -59,8 +59,8 @@ def page(store: AccountStore, wanted: Wanted, *, limit: int, after: Place | None
     kept: list[PredictionRow] = []
     while True:
         size = max(limit, min(_BATCH, 2 * limit)) if after is None and not kept else _BATCH
-        rows = store.listed_predictions(wanted, limit=size, after=after)
-        gone = store.reached_since(rows, ending) if rows and ending is not None else set()
+        rows = store.predictions.page(wanted, limit=size, after=after)
+        gone = store.predictions.reached_since(rows, ending) if rows and ending is not None else set()
         for number, row in enumerate(rows):
             after = (row.score, row.contact_id)
             if row.contact_id in gone:
@@ -86,9 +86,9 @@ def _ending(store: AccountStore, wanted: Wanted) -> Ending | None:
     """Say what ends the question: what the champion learned, else what the outcome is defined by."""
     if not line_of(wanted.capability).per_outcome:
         return None
-    outcome = store.outcome(wanted.capability, wanted.outcome)
-    champion = store.champion(wanted.capability, wanted.outcome)
-    version = None if champion is None else store.version(wanted.capability, wanted.outcome, champion.version)
+    outcome = store.outcomes.find(wanted.capability, wanted.outcome)
+    champion = store.models.champion(wanted.capability, wanted.outcome)
+    version = None if champion is None else store.models.version(wanted.capability, wanted.outcome, champion.version)
     defined = () if outcome is None or outcome.repeatable else outcome.event_types
     learned = None if version is None else version.report.get("reached_by")
     types: Sequence[str] = defined if learned is None else tuple(learned)
@@ -109,12 +109,12 @@ class Emptiness:
 
 def emptiness(store: AccountStore, wanted: Wanted, *, now: Microseconds) -> Emptiness:
     """Say why a list holds nobody, in counts, and what can be done about it; reads all predictions of the question."""
-    counts = store.statuses(wanted.capability, wanted.outcome)
-    newest = store.newest_event_at()
+    counts = store.predictions.statuses(wanted.capability, wanted.outcome)
+    newest = store.events.newest_at()
     total = sum(counts.values())
     if not total:
         what = "No prediction is stored: `foretell worker` fills the list once a model is promoted."
-        if store.champion(wanted.capability, wanted.outcome) is None:
+        if store.models.champion(wanted.capability, wanted.outcome) is None:
             what = "No prediction is stored, since no model is promoted for this question: train one first."
         return Emptiness(what, counts, newest)
     if counts.get(wanted.status):

@@ -251,7 +251,7 @@ class ModelAnswer(Answer):
     outcome: Annotated[str | None, Field(description="Which outcome; null where the capability has none.")]
     version: Annotated[str, Field(description="The registered version.")]
     champion: Annotated[bool, Field(description="Whether it is the one that answers.")]
-    kind: Annotated[str, Field(description="lightgbm, logistic or rule; for segments kmeans or rfm.")]
+    kind: Annotated[str, Field(description="lightgbm, logistic, blend or rule; for segments kmeans or rfm.")]
     grade: Annotated[Grade, Field(description="A to D: how much it surely knows beyond the best plain rule.")]
     trained_at: Annotated[datetime, Field(description="When it was trained, UTC.")]
     horizon_days: Annotated[int | None, Field(description="How far after the cutoff the outcome may come.")]

@@ -30,7 +30,7 @@ PathSegment = Annotated[str, Path(description="Id of a segment, `s3`.", pattern=
 def list_segments(visit: Reading) -> Response:
     """List the segments of the version that answers, the largest first."""
     row = _champion(visit)
-    names = visit.store.segment_names()
+    names = visit.store.segments.names()
     listed = sorted(_listed(row), key=lambda one: -one["share"])
     segments = [SegmentAnswer(**_fields(one, names)) for one in listed]
     return json_of(
@@ -65,7 +65,7 @@ def list_segment_contacts(
     _known(_champion(visit), segment_id)
     purpose = f"segment {segment_id}"
     place: Any = visit.place(purpose, cursor)
-    rows = visit.store.contacts_of_segment(segment_id, limit=limit, after=place)
+    rows = visit.store.segments.members(segment_id, limit=limit, after=place)
     following = visit.cursor(purpose, rows[-1].contact_id) if len(rows) == limit else None
     return json_of(SegmentContacts(contacts=[_member(row) for row in rows], next_cursor=following))
 
@@ -78,12 +78,12 @@ def rename_segment(visit: Administering, segment_id: PathSegment, fields: Segmen
     """Call a segment by a name of your own; retraining keeps it as long as the id lives."""
     row = _champion(visit)
     _known(row, segment_id)
-    names = visit.store.segment_names()
+    names = visit.store.segments.names()
     called = {one["id"]: names.get(one["id"], one["name"]) for one in _listed(row)}
     taken = next((at for at, name in called.items() if at != segment_id and _same(name, fields.name)), None)
     if taken is not None:
         raise Conflict(f"Segment {taken} is called so already; names tell segments apart.")
-    visit.store.name_segment(segment_id, fields.name, at=now())
+    visit.store.segments.rename(segment_id, fields.name, at=now())
     return json_of(_profile(visit, row, segment_id))
 
 
@@ -97,8 +97,8 @@ def _champion(visit: Visit) -> VersionRow:
     Raises:
         NoModelTrained: none does.
     """
-    champion = visit.store.champion(CAPABILITY, "")
-    row = None if champion is None else visit.store.version(CAPABILITY, "", champion.version)
+    champion = visit.store.models.champion(CAPABILITY, "")
+    row = None if champion is None else visit.store.models.version(CAPABILITY, "", champion.version)
     if row is None:
         raise NoModelTrained("No segments were found yet. Find them with `foretell train segmentation`.")
     return row
@@ -138,7 +138,7 @@ def _fields(one: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
 def _profile(visit: Visit, row: VersionRow, segment_id: str) -> SegmentProfile:
     one = _known(row, segment_id)
     return SegmentProfile(
-        **_fields(one, visit.store.segment_names()),
+        **_fields(one, visit.store.segments.names()),
         generated_name=one["name"],
         traits=one["traits"],
         version=row.version,

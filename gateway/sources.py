@@ -37,15 +37,15 @@ def add_source(visit: Administering, asked: SourceRequest) -> Response:
         seal=reception.seal,
         at=now(),
     )
-    visit.store.add_source(source)
+    visit.store.sources.add(source)
     return created(visit, _answer(visit, source), f"/sources/{source.source_id}")
 
 
 @router.get("/sources", response_model=SourceList, operation_id="list_sources", summary="List sources")
 def list_sources(visit: Administering) -> Response:
     """List the sources of this account."""
-    counts = visit.store.letter_counts()
-    return json_of(SourceList(sources=[_answer(visit, source, counts) for source in visit.store.sources()]))
+    counts = visit.store.dead_letters.counts()
+    return json_of(SourceList(sources=[_answer(visit, source, counts) for source in visit.store.sources.all()]))
 
 
 @router.get("/sources/{source_id}", response_model=SourceAnswer, operation_id="show_source", summary="Show a source")
@@ -59,7 +59,7 @@ def show_source(visit: Administering, source_id: SourceId) -> Response:
 def delete_source(visit: Administering, source_id: SourceId) -> Response:
     """Remove a source: whatever it sends from now on is answered 404. Events that it brought stay."""
     _known(visit, source_id)
-    visit.store.remove_source(source_id)
+    visit.store.sources.remove(source_id)
     visit.gateway.reception.receiving.book.forget(source_id)
     return Response(status_code=204)
 
@@ -78,13 +78,13 @@ def add_secret(visit: Administering, source_id: SourceId, asked: SecretRequest) 
     if source.provider not in receiving.providers:
         raise Conflict("The provider of this source is not known to this version; remove the source.")
     secret = new_secret(receiving.providers[source.provider], asked.secret.get_secret_value(), receiving.seal, at=at)
-    visit.store.add_source_secret(source_id, secret, others_expire_at=at + round(asked.overlap_hours * HOUR))
+    visit.store.sources.add_secret(source_id, secret, others_expire_at=at + round(asked.overlap_hours * HOUR))
     visit.gateway.reception.receiving.book.forget(source_id)
     return created(visit, _answer(visit, _known(visit, source_id)), f"/sources/{source_id}")
 
 
 def _known(visit: Visit, source_id: str) -> SourceRow:
-    source = visit.store.source(source_id)
+    source = visit.store.sources.find(source_id)
     if source is None:
         raise NotFound("There is no source of this id in this account; GET /sources lists those that there are.")
     return source
@@ -93,7 +93,7 @@ def _known(visit: Visit, source_id: str) -> SourceRow:
 def _answer(visit: Visit, source: SourceRow, counts: dict[str, dict[str, int]] | None = None) -> SourceAnswer:
     receiving = visit.gateway.reception.receiving
     problems = {one.secret_id: one.sentence for one in stored_problems(source, receiving.providers, receiving.seal)}
-    letters = visit.store.letter_counts() if counts is None else counts
+    letters = visit.store.dead_letters.counts() if counts is None else counts
     return SourceAnswer(
         id=source.source_id,
         name=source.name,

@@ -109,11 +109,14 @@ class World:
         """The chance of a deal within so many days, at any cutoff before it: a constant hazard has no memory."""
         return -np.expm1(-self.hazard[contact] * days)
 
-    def scan_contacts(self) -> tuple[list[str], dict[str, ContactFacts]]:
-        return list(self.facts), self.facts
+    @property
+    def contacts(self) -> Any:
+        """As a store's: what training reads."""
+        return SimpleNamespace(scan=lambda: (list(self.facts), self.facts))
 
-    def scan_events(self) -> list[list[EventTuple]]:
-        return [self.rows]
+    @property
+    def events(self) -> Any:
+        return SimpleNamespace(scan=lambda: [self.rows])
 
 
 WORLD_STARTS: Microseconds = 1_700_000_000_000_000

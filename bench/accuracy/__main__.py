@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench.accuracy import events, flat
+from bench.accuracy import events, flat, made
 from bench.accuracy.judging import HEADER, Result
 
 BEGIN, END = "<!-- accuracy: made by python -m bench.accuracy -->", "<!-- /accuracy -->"
@@ -33,6 +33,7 @@ def main() -> int:
         "olist": lambda: [events.olist(given.folder, _progress)],
         "loan_funnel": lambda: events.loan_funnel(given.folder, _progress),
         "complete_journey": lambda: [events.complete_journey(_progress)],
+        "made": lambda: [made.telephone(_progress)],
     }
     results = [result for name, run in runs.items() if given.only in (None, name) for result in run()]
     table = "\n".join([HEADER, *(result.line() for result in results)])

@@ -259,7 +259,7 @@ def free_port() -> int:
 def targeted(home: Path, account: str, outcome: str, port: int) -> Target:
     """Read what a request needs from a home folder."""
     database = open_database(Settings(home=home))
-    contacts = sorted(database.of(account).scan_contacts()[0])
+    contacts = sorted(database.of(account).contacts.scan()[0])
     database.close()
     key, signing = (home / "keys" / account).read_text(), (home / "secrets" / "signing_key").read_text()
     return Target(port, account, outcome, key.strip(), signing.strip().encode(), contacts)

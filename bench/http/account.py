@@ -37,10 +37,10 @@ def fill(home: Path, account: str, outcome: str) -> None:
     store = database.of(account)
     choices, now = random.Random(0), now_us()
     keen = [choices.random() < 0.4 for _ in range(CONTACTS)]
-    store.bulk_contacts(
+    store.contacts.put_bulk(
         (_contact(choices, number, keen=keen[number], now=now) for number in range(CONTACTS)), recorded_at=now
     )
-    store.bulk_events(
+    store.events.add_bulk(
         [
             _event(choices, number, at=now - choices.randrange(DAYS * DAY), keen=keen[number])
             for number in range(CONTACTS)

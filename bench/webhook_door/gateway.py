@@ -50,7 +50,7 @@ class Installation:
             seal=Seal(KEY.encode()),
             at=LONG_AGO,
         )
-        database.of("default").add_source(source)
+        database.of("default").sources.add(source)
         database.close()
         with socket.create_server(("127.0.0.1", 0)) as probe:
             self.port = probe.getsockname()[1]

@@ -56,7 +56,7 @@ class Following:
         store, now = self.database.of(account), self.now()
         for _ in range(BATCHES_BY_TURNS):
             after = self._places.pop(account, "")
-            taken = {} if self.stop.is_set() else store.take_stale(
+            taken = {} if self.stop.is_set() else store.changes.due(
                 BATCH, quiet_since=now - self.debounce, waiting_since=now - self.patience, after=after
             )  # fmt: skip
             if not taken:
@@ -64,7 +64,7 @@ class Following:
             self._places[account] = max(taken)
             answered = [self._attempt(champion, taken, parts) for champion in champions]
             if all(answered):
-                store.clear_stale(taken)
+                store.changes.clear(taken)
                 self._forget(champions, taken)
 
     def _attempt(self, champion: ChampionRow, taken: Mapping[str, Microseconds], parts: Parts) -> bool:

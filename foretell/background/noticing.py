@@ -124,15 +124,15 @@ class Noticing:
         key = (champion.capability, champion.outcome)
         ids = [seen.contact_id for seen in answered.predictions if seen.contact_id is not None]
         # Most answers change nothing, and then no writer has to wait for this one.
-        known = {**dict.fromkeys(ids), **store.standings(*key, ids)}
+        known = {**dict.fromkeys(ids), **store.changes.states(*key, ids)}
         moved = [row.contact_id for row in compared(known, answered, subject, stale).standings]
         if not moved:
             return
         named = subject_of(champion, _names(store, champion))
         with store.transaction() as together:
-            changes = compared(together.held_standings(*key, moved), answered, named, stale)
-            together.put_standings(changes.standings)
-            together.publish(changes.messages, at=self.now())
+            changes = compared(together.changes.hold_states(*key, moved), answered, named, stale)
+            together.changes.put_states(changes.standings)
+            together.outbox.publish(changes.messages, at=self.now())
         for cause in {one.contact_id: str(one.cause) for one in changes.messages}.values():
             self.metrics.changes.labels(champion.capability, cause).inc()
 
@@ -148,7 +148,7 @@ def _names(store: AccountStore, champion: ChampionRow) -> dict[str, str]:
     """Tell what segments are called, those of the version before included."""
     names: dict[str, str] = {}
     for version in (champion.previous_version, champion.version):
-        row = version and store.version(champion.capability, champion.outcome, version)
+        row = version and store.models.version(champion.capability, champion.outcome, version)
         if row:
             names |= {one["id"]: one["name"] for one in row.report.get("segments", ())}
-    return names | store.segment_names() if names else {}
+    return names | store.segments.names() if names else {}

@@ -72,11 +72,11 @@ class Rescoring:
         """Go on with a champion's round; whether it is over."""
         store, current = self.database.of(champion.account), self._round(champion)
         for _ in range(BATCHES_BY_TURNS):
-            batch = [contact.contact_id for contact in store.contacts(BATCH, current["after"])]
+            batch = [contact.contact_id for contact in store.contacts.page(BATCH, current["after"])]
             if not batch:
                 self._complete(champion, store, current)
                 return True
-            answers = self.noticing.score(champion, batch, stale=store.stale_among(batch))
+            answers = self.noticing.score(champion, batch, stale=store.changes.stale_among(batch))
             for answered in answers:
                 if answered.model.version != champion.version:
                     raise ModelNotReady(f"The service still answers with version {answered.model.version}.")
@@ -91,9 +91,9 @@ class Rescoring:
 
     def _complete(self, champion: ChampionRow, store: AccountStore, current: dict[str, Any]) -> None:
         seconds = self.unix_seconds() - current["began"]
-        store.publish(self._told(store, champion, current), at=self._now())
+        store.outbox.publish(self._told(store, champion, current), at=self._now())
         drift = InputDrift.of({**current.get("inputs", {}), "measured_at": self._now()})
-        store.put_input_drift(champion.capability, champion.outcome, champion.version, drift)
+        store.models.put_input_drift(champion.capability, champion.outcome, champion.version, drift)
         done = {"at": current["began"], "contacts": current["contacts"], "round": None}
         self._note(champion, **_named(champion), **done)
         log.info(
@@ -121,14 +121,14 @@ class Rescoring:
         subject, contacts, now = subject_of(champion), current["contacts"], self._now()
         told = [completed(subject, contacts=contacts, began=int(current["began"] * SECOND), ended=now)]
         key = (champion.capability, champion.outcome, champion.version)
-        version = store.version(*key)
+        version = store.models.version(*key)
         if self._is_news(champion, now) and version is not None:
-            moves = store.moves(*key, since=champion.promoted_at)
+            moves = store.changes.moves(*key, since=champion.promoted_at)
             told.append(
                 promoted(subject, champion.previous_version, version.grade, contacts=contacts, moves=moves, at=now)
             )
         if current["stale_events"]:
-            told.append(stale_events(subject, store.newest_event_at(), at=now))
+            told.append(stale_events(subject, store.events.newest_at(), at=now))
         return told
 
     def _is_news(self, champion: ChampionRow, now: Microseconds) -> bool:

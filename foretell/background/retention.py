@@ -33,13 +33,27 @@ class Rule:
 def rules(settings: WorkerSettings) -> tuple[Rule, ...]:
     """List the rules; what depends on nothing but age comes first."""
     return (
-        Rule("predictions", settings.prediction_retention_days, repeated(AccountStore.delete_predictions_before)),
-        Rule("events", settings.event_retention_days, AccountStore.delete_events_before),
-        Rule("messages", settings.webhook_retention_days, repeated(AccountStore.erase_messages_before)),
-        Rule("audit", settings.audit_retention_days, repeated(AccountStore.delete_audit_before)),
-        Rule("dead_letters", settings.dead_letter_retention_days, repeated(AccountStore.delete_dead_letters_before)),
-        Rule("receipts", settings.receipt_retention_days, repeated(AccountStore.delete_receipts_before)),
-        Rule("answers", settings.idempotency_hours / 24, repeated(AccountStore.delete_answers_before)),
+        Rule(
+            "predictions",
+            settings.prediction_retention_days,
+            repeated(lambda store, at: store.predictions.delete_before(at)),
+        ),
+        Rule("events", settings.event_retention_days, lambda store, at: store.events.delete_before(at)),
+        Rule("messages", settings.webhook_retention_days, repeated(lambda store, at: store.outbox.delete_before(at))),
+        Rule("audit", settings.audit_retention_days, repeated(lambda store, at: store.audit.delete_before(at))),
+        Rule(
+            "dead_letters",
+            settings.dead_letter_retention_days,
+            repeated(lambda store, at: store.dead_letters.delete_before(at)),
+        ),
+        Rule(
+            "receipts",
+            settings.receipt_retention_days,
+            repeated(lambda store, at: store.idempotency.delete_received_before(at)),
+        ),
+        Rule(
+            "answers", settings.idempotency_hours / 24, repeated(lambda store, at: store.idempotency.delete_before(at))
+        ),
         Rule("late_predictions", 0, _late_predictions),
     )
 
@@ -55,7 +69,7 @@ def repeated(delete: Callable[[AccountStore, Microseconds], int]) -> Batches:
 
 
 def _late_predictions(store: AccountStore, _: Microseconds) -> Iterator[int]:
-    yield store.erase_late_predictions()
+    yield store.privacy.erase_late_predictions()
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,6 @@ def audit(
                 "target": row.target,
                 "detail": dict(row.detail) if json else ", ".join(f"{name}={row.detail[name]}" for name in row.detail),
             }
-            for row in store.audit(limit)
+            for row in store.audit.page(limit)
         ]
     show_rows(rows, as_json=json, empty=f"Nothing was administered in the account {account} yet.")

@@ -30,7 +30,7 @@ def export(
     from foretell.opening import now_us, opened_account
 
     with opened_account(account) as (_, _, store):
-        text = b"".join(store.export_contact(contact_id, at=now_us())).decode()
+        text = b"".join(store.privacy.export(contact_id, at=now_us())).decode()
     if output is None:
         typer.echo(text)
         return
@@ -47,7 +47,7 @@ def erase(contact_id: IdArgument, *, account: AccountOption = DEFAULT_ACCOUNT, y
     if not yes:
         raise Conflict("This erases everything held of the contact; add --yes to do it.")
     with opened_account(account) as (settings, database, store):
-        found = store.erase_contact(contact_id, at=now_us())
+        found = store.privacy.erase(contact_id, at=now_us())
         found |= rejects.erase(settings.home, account, contact_id)
         rejects.sweep(settings.home, database, known_identity_key(settings))
         if not found:

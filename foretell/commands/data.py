@@ -123,7 +123,7 @@ def import_files(
             return
         sweep(settings.home, database, key)
         if static is not None:
-            store.declare_static("all" if static == "all" else _names(static))
+            store.contacts.declare_static("all" if static == "all" else _names(static))
         summaries = [_loaded(run, path, subject) for path, subject in named]
     rows = [one.to_dict() if json else one.to_row() for one in summaries]
     show_rows(rows, as_json=json, empty="The attributes are declared static.")

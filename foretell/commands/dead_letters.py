@@ -31,8 +31,8 @@ def list_letters(
     from foretell.showing import instant, show_rows
 
     with opened_account(account) as (_, _, store):
-        names = {one.source_id: one.name for one in store.sources()}
-        found = store.dead_letters(limit, source_id=_source_id(names, source), reason=reason)
+        names = {one.source_id: one.name for one in store.sources.all()}
+        found = store.dead_letters.page(limit, source_id=_source_id(names, source), reason=reason)
     rows = [
         {
             "id": letter.dead_letter_id,
@@ -56,7 +56,7 @@ def show(letter_id: LetterArgument, *, account: AccountOption = DEFAULT_ACCOUNT)
     from foretell.showing import instant
 
     with opened_account(account) as (_, _, store):
-        letter = store.dead_letter(letter_id)
+        letter = store.dead_letters.find(letter_id)
     if letter is None:
         raise _absent(letter_id, account)
     told = {**letter._asdict(), "payload": json.loads(letter.payload), "received_at": instant(letter.received_at)}
@@ -84,13 +84,13 @@ def retry(
     with opened_account(account) as (settings, _, store):
         retrying = Retrying(store, PROVIDERS, identity_key(settings))
         if letter_id is not None:
-            letter = store.dead_letter(letter_id)
+            letter = store.dead_letters.find(letter_id)
             if letter is None:
                 raise _absent(letter_id, account)
             taken = int(retrying.retry(letter, at=now_us()))
             stay = 1 - taken
         else:
-            names = {one.source_id: one.name for one in store.sources()}
+            names = {one.source_id: one.name for one in store.sources.all()}
             chosen = _source_id(names, source)
             taken, stay = retrying.retry_all(source_id=chosen, reason=reason, at=now_us())
     typer.echo(f"Taken: {taken}. Still dead: {stay}.")

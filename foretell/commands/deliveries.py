@@ -32,7 +32,7 @@ def list_deliveries(
     from foretell.showing import instant, show_rows
 
     with opened_account(account) as (_, _, store):
-        found = store.deliveries(limit, subscription_id=subscription, state=_state(state))
+        found = store.deliveries.page(limit, subscription_id=subscription, state=_state(state))
         rows = [
             {
                 "id": row.delivery_id,
@@ -73,7 +73,7 @@ def replay(
         raise BadRequest("Name one delivery, or a subscription with --from and --until.")
     with opened_account(account) as (_, _, store):
         if delivery_id is not None:
-            store.replay_delivery(delivery_id, at=now_us())
+            store.deliveries.replay(delivery_id, at=now_us())
             count = 1
         else:
             chosen = _state(state)
@@ -81,7 +81,7 @@ def replay(
             if "pending" in states:
                 raise BadRequest("What is pending is delivered anyway: use delivered or failed.")
             first, last = _instant("--from", since), _instant("--until", until)
-            count = store.replay_deliveries(str(subscription), first, last, states=states, at=now_us())
+            count = store.deliveries.replay_many(str(subscription), first, last, states=states, at=now_us())
     typer.echo(f"{count} due once more.")
 
 

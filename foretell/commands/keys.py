@@ -37,7 +37,7 @@ def create(
     expires_at = None if expires_in is None else at + int(duration(expires_in).total_seconds() * 1_000_000)
     made = new_key()
     with opened_account(account) as (_, _, store):
-        store.create_key(
+        store.keys.create(
             name, scopes, public_id=made.public_id, digest=made.digest, created_at=at, expires_at=expires_at
         )
     say("Keep it safe: only its digest is stored, it cannot be shown again.")
@@ -51,7 +51,7 @@ def list_keys(*, account: AccountOption = DEFAULT_ACCOUNT, json: JsonOption = Fa
     from foretell.showing import instant, show_rows
 
     with opened_account(account) as (_, _, store):
-        known = store.keys()
+        known = store.keys.all()
         rows = [
             {
                 "id": row.public_id,
@@ -89,13 +89,13 @@ def rotate(
     old_until = at + int(kept.total_seconds() * 1_000_000)
     made = new_key()
     with opened_account(account) as (_, _, store):
-        known = store.keys()
+        known = store.keys.all()
         old = next((row for row in known if row.public_id == public_id), None)
         if old is None:
             raise NotFound(f"The account {account} has no key '{public_id}': `foretell keys list` shows them.")
         if old.revoked_at is not None or (old.expires_at is not None and old.expires_at <= at):
             raise Conflict(f"The key '{public_id}' is not valid any more: make a new one with `foretell keys create`.")
-        store.rotate_key(old, public_id=made.public_id, digest=made.digest, at=at, old_until=old_until)
+        store.keys.rotate(old, public_id=made.public_id, digest=made.digest, at=at, old_until=old_until)
         until = old_until if old.expires_at is None else min(old_until, old.expires_at)
     say(f"The old key works until {instant(until)}. Keep the new one safe: it cannot be shown again.")
     typer.echo(made.text)
@@ -112,10 +112,10 @@ def revoke(
     from foretell.opening import now_us, opened_account
 
     with opened_account(account) as (_, _, store):
-        known = store.keys()
+        known = store.keys.all()
         if public_id not in {row.public_id for row in known}:
             raise NotFound(f"The account {account} has no key '{public_id}': `foretell keys list` shows them.")
         if not yes:
             raise Conflict(f"Clients that use the key '{public_id}' will be refused; add --yes to revoke it.")
-        store.revoke_key(public_id, now_us())
+        store.keys.revoke(public_id, now_us())
     typer.echo(f"Revoked {public_id}.")

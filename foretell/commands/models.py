@@ -33,7 +33,7 @@ def list_models(
     from foretell.showing import instant, say, show_rows
 
     with opened_account(account) as (settings, database, store):
-        versions = store.versions(capability_name(capability), outcome)
+        versions = store.models.versions(capability_name(capability), outcome)
         champions = {
             (row.outcome, row.version)
             for row in database.champions()
@@ -135,10 +135,10 @@ def _number(value: object) -> str:
 
 def _version(store: "AccountStore", capability: str, outcome: str, version: str | None) -> "VersionRow":
     if version is None:
-        champion = store.champion(capability, outcome)
-        newest = store.versions(capability, outcome)
+        champion = store.models.champion(capability, outcome)
+        newest = store.models.versions(capability, outcome)
         version = champion.version if champion else newest[0].version if newest else None
-    found = None if version is None else store.version(capability, outcome, version)
+    found = None if version is None else store.models.version(capability, outcome, version)
     if found is None:
         which = f"version {version} of " if version else "version of "
         raise NotFound(f"There is no {which}'{outcome or capability}': `foretell models list` shows what there is.")

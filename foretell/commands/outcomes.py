@@ -127,12 +127,12 @@ def set_outcome(
         **{field: value for field, value in given.items() if value is not None},
     )
     with opened_account(account) as (_, _, store):
-        outcome = answers.kept_by(outcome, store.outcome(capability, name))
-        store.put_outcome(outcome)
+        outcome = answers.kept_by(outcome, store.outcomes.find(capability, name))
+        store.outcomes.put(outcome)
         unknown = _unknown(store, outcome)
-        becomes_default = default or store.default_outcome(capability, chosen=True) is None
+        becomes_default = default or store.outcomes.default(capability, chosen=True) is None
         if becomes_default:
-            store.set_default_outcome(capability, name)
+            store.outcomes.set_default(capability, name)
     typer.echo(f"{_stated(outcome)}{' It is the default outcome.' if becomes_default else ''}")
     if unknown:
         typer.echo(f"{unknown} Define it anew if the name is mistyped.", err=True)
@@ -162,11 +162,11 @@ def _answer(account: str, capability: str, name: str, answers: _Answers, *, defa
     from foretell.opening import capability_name, opened_account
 
     with opened_account(account) as (_, _, store):
-        before = _known(store.outcome(capability_name(capability), name), name, account)
+        before = _known(store.outcomes.find(capability_name(capability), name), name, account)
         outcome = answers.kept_by(before.unanswered, before)
-        store.put_outcome(outcome)
+        store.outcomes.put(outcome)
         if default:
-            store.set_default_outcome(capability, name)
+            store.outcomes.set_default(capability, name)
     typer.echo(f"{_stated(outcome)}{' It is the default outcome.' if default else ''}")
 
 
@@ -181,8 +181,8 @@ def _unknown(store: "AccountStore", outcome: "Outcome") -> str:
     """Say that no contact has what an outcome names, where the account has anything of the kind at all."""
     from shared.training.mistyped import mistyped
 
-    names = store.attribute_names() if outcome.attribute else []
-    types = [] if outcome.attribute else [one.type for one in store.event_types()]
+    names = store.contacts.attribute_names() if outcome.attribute else []
+    types = [] if outcome.attribute else [one.type for one in store.events.types()]
     return mistyped(outcome, attributes=names, types=types) if names or types else ""
 
 
@@ -252,10 +252,10 @@ def list_outcomes(
     from foretell.showing import show_rows
 
     with opened_account(account) as (_, _, store):
-        default = store.default_outcome(capability_name(capability))
+        default = store.outcomes.default(capability_name(capability))
         rows = []
-        for outcome in store.outcomes(capability):
-            champion = store.champion(capability, outcome.name)
+        for outcome in store.outcomes.of(capability):
+            champion = store.models.champion(capability, outcome.name)
             rows.append(
                 {
                     "outcome": outcome.name,
@@ -283,7 +283,7 @@ def preview(
     from foretell.showing import show_rows
 
     with opened_account(account) as (_, _, store):
-        outcome = _known(store.outcome(capability_name(capability), name), name, account)
+        outcome = _known(store.outcomes.find(capability_name(capability), name), name, account)
         counts = counted(store, outcome, now=now_us())
     show_rows(
         [
@@ -319,9 +319,9 @@ def delete(
     from foretell.opening import capability_name, opened_account
 
     with opened_account(account) as (_, _, store):
-        _known(store.outcome(capability_name(capability), name), name, account)
+        _known(store.outcomes.find(capability_name(capability), name), name, account)
         if not yes:
             raise Conflict(f"Requests that name '{name}' will be refused; add --yes to delete it.")
-        if not store.delete_outcome(capability, name):
+        if not store.outcomes.delete(capability, name):
             raise NotFound(f"'{name}' is built in and not redefined; there is nothing to delete.")
     typer.echo(f"Deleted the outcome {name}.")

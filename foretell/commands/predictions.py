@@ -60,12 +60,12 @@ def export(
     per_outcome = line_of(capability_name(capability)).per_outcome
     since = None if updated_since is None else microseconds(updated_since.replace(tzinfo=UTC))
     with opened_account(account) as (_, _, store):
-        name = (outcome or store.default_outcome(capability)) if per_outcome else ""
+        name = (outcome or store.outcomes.default(capability)) if per_outcome else ""
         if name is None:
-            names = [one.name for one in store.outcomes(capability)]
+            names = [one.name for one in store.outcomes.of(capability)]
             raise UnknownOutcome(f"Name an outcome with --outcome: {', '.join(names)}.", outcomes=names)
         if per_outcome:
-            store.require_outcome(capability, name)
+            store.outcomes.require(capability, name)
         ranked = status == "ok" and per_outcome
         wanted = Wanted(capability, name, status, ranked, lowest_first, band, min_score, segment, since)
         count = written(store, wanted, out)

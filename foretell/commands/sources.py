@@ -68,7 +68,7 @@ def add(
             seal=Seal(identity_key(settings)),
             at=now_us(),
         )
-        store.add_source(source)
+        store.sources.add(source)
         typer.echo(address(settings.resolved_public_url(), source))
     _say_what_to_do(PROVIDERS[provider], settings)
 
@@ -80,8 +80,8 @@ def list_sources(*, account: AccountOption = DEFAULT_ACCOUNT, json: JsonOption =
     from foretell.showing import show_rows
 
     with opened_account(account) as (settings, _, store):
-        counts = store.letter_counts()
-        rows = [_row(source, settings, counts.get(source.source_id, {})) for source in store.sources()]
+        counts = store.dead_letters.counts()
+        rows = [_row(source, settings, counts.get(source.source_id, {})) for source in store.sources.all()]
     show_rows(rows, as_json=json, empty=f"The account {account} has no sources: `foretell sources add` makes one.")
 
 
@@ -93,7 +93,7 @@ def show(name: NameArgument, *, account: AccountOption = DEFAULT_ACCOUNT, json: 
 
     with opened_account(account) as (settings, _, store):
         source = _known(store, name, account)
-        row = _row(source, settings, store.letter_counts().get(source.source_id, {}))
+        row = _row(source, settings, store.dead_letters.counts().get(source.source_id, {}))
         rows = [
             {
                 **row,
@@ -137,7 +137,7 @@ def rotate(
         ends = at + round(asked.overlap_hours * HOUR)
         provider = PROVIDERS[source.provider]
         made = new_secret(provider, asked.secret.get_secret_value(), Seal(identity_key(settings)), at=at)
-        store.add_source_secret(source.source_id, made, others_expire_at=ends)
+        store.sources.add_secret(source.source_id, made, others_expire_at=ends)
     typer.echo(f"{name} has a new secret; the older ones are good until {instant(ends)}.")
 
 
@@ -150,7 +150,7 @@ def remove(name: NameArgument, *, account: AccountOption = DEFAULT_ACCOUNT, yes:
         source = _known(store, name, account)
         if not yes:
             raise Conflict(f"What {source.provider} sends to '{name}' will be refused; add --yes to remove it.")
-        store.remove_source(source.source_id)
+        store.sources.remove(source.source_id)
     typer.echo(f"Removed the source {name}.")
 
 
@@ -177,7 +177,7 @@ def _row(source: "SourceRow", settings: "Settings", letters: Mapping[str, int]) 
 
 
 def _known(store: "AccountStore", name: str, account: str) -> "SourceRow":
-    for source in store.sources():
+    for source in store.sources.all():
         if source.name == name:
             return source
     raise NotFound(f"The account {account} has no source '{name}': `foretell sources list` shows them.")

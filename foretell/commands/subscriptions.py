@@ -66,7 +66,7 @@ def add(
     with opened_account(account) as (known, _, store):
         row, secret, text = new_subscription(fields, Seal(identity_key(known)), now_us(), allow_private=private)
         asyncio.run(resolve(checked(row.url, allow_private=private), allow_private=private))
-        store.create_subscription(row, secret)
+        store.subscriptions.create(row, secret)
     say(f"Made {row.subscription_id}. Keep the secret safe: it is sealed here and cannot be shown again.")
     typer.echo(text)
 
@@ -78,7 +78,7 @@ def list_subscriptions(*, account: AccountOption = DEFAULT_ACCOUNT, json: JsonOp
     from foretell.showing import instant, show_rows
 
     with opened_account(account) as (_, _, store):
-        counts = store.subscription_counts()
+        counts = store.subscriptions.counts()
         rows = [
             {
                 "id": row.subscription_id,
@@ -89,7 +89,7 @@ def list_subscriptions(*, account: AccountOption = DEFAULT_ACCOUNT, json: JsonOp
                 "pending": counts[row.subscription_id].pending if row.subscription_id in counts else 0,
                 "failed": counts[row.subscription_id].failed if row.subscription_id in counts else 0,
             }
-            for row in store.subscriptions()
+            for row in store.subscriptions.all()
         ]
     show_rows(rows, as_json=json, empty=f"The account {account} has none: `foretell subscriptions add` makes one.")
 
@@ -118,7 +118,7 @@ def show(subscription_id: SubscriptionArgument, *, account: AccountOption = DEFA
             "state_reason": row.state_reason,
             "state_at": instant(row.state_at),
             "failing_since": instant(row.failing_since),
-            "secrets": [secret.secret_id for secret in store.subscription_secrets(now_us()).get(subscription_id, [])],
+            "secrets": [secret.secret_id for secret in store.subscriptions.secrets(now_us()).get(subscription_id, [])],
             "created_at": instant(row.created_at),
         }
     typer.echo(json.dumps(shown, indent=2))
@@ -135,7 +135,7 @@ def remove(
         _known(store, subscription_id)
         if not yes:
             raise Conflict(f"What waits for '{subscription_id}' will not be delivered; add --yes to remove it.")
-        store.delete_subscription(subscription_id)
+        store.subscriptions.delete(subscription_id)
     typer.echo(f"Removed {subscription_id}.")
 
 
@@ -168,7 +168,7 @@ def try_out(
         raise BadRequest(f"'{type}' is no type of message: use {', '.join(EXAMPLES)}.")
     with opened_account(account) as (settings, _, store):
         row, at = _known(store, subscription_id), now_us()
-        secrets = store.subscription_secrets(at).get(subscription_id, [])
+        secrets = store.subscriptions.secrets(at).get(subscription_id, [])
         seal = Seal(identity_key(settings))
         trial = asyncio.run(
             tried(row, secrets, seal, at, kind=type, contact_id=contact, settings=read(DeliverySettings))
@@ -182,7 +182,7 @@ def try_out(
 
 
 def _known(store: "AccountStore", subscription_id: str) -> "SubscriptionRow":
-    row = store.subscription(subscription_id)
+    row = store.subscriptions.find(subscription_id)
     if row is None:
         raise NotFound(f"There is no subscription '{subscription_id}': `foretell subscriptions list` shows them.")
     return row

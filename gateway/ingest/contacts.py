@@ -68,7 +68,7 @@ def change(store: AccountStore, contact_id: str, body: bytes, arrival: Arrival) 
         StoreUnavailable: nothing was stored.
     """
     said = _said(contact_id, body, ContactChanges)
-    if store.contact(contact_id) is None:
+    if store.contacts.find(contact_id) is None:
         raise _absent()
     row = arrival.row(ContactInput(id=contact_id, **said))
     if "timezone" in said and said["timezone"] is None:
@@ -143,10 +143,10 @@ def _stored(
     if not rows:
         return []
     addresses = {(EMAIL, row.email_hash) for row in rows if row.email_hash is not None}
-    before = store.contacts_of(addresses)
-    statuses = store.put_contacts(rows, recorded_at=arrival.now, lifts=lifts)
-    after = store.contacts_of(addresses)
-    shared = store.shared_of(addresses)
+    before = store.identities.contacts_of(addresses)
+    statuses = store.contacts.put(rows, recorded_at=arrival.now, lifts=lifts)
+    after = store.identities.contacts_of(addresses)
+    shared = store.identities.shared(addresses)
     found = []
     for row, status in zip(rows, statuses, strict=True):
         identity = (EMAIL, row.email_hash or "")

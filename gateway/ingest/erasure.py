@@ -39,7 +39,7 @@ def erased(store: AccountStore, contact_ids: Sequence[Any], *, at: Microseconds,
     for start in range(0, len(valid), TOGETHER):
         with store.transaction(alone=True) as together:
             for place, contact_id in valid[start : start + TOGETHER]:
-                gone[place] = together.erase_contact(contact_id, at=at)
+                gone[place] = together.privacy.erase(contact_id, at=at)
     results = [
         one
         if isinstance(one, ErasureResult)

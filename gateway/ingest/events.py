@@ -46,7 +46,7 @@ def recorded(
     judged = [_judged(item, place, now) for place, item in enumerate(items(body, "events"))]
     rows = [one for one in judged if isinstance(one, EventRow)]
     concerned.update(row.contact_id for row in rows)
-    new = iter(store.add_events(rows) if rows else ())
+    new = iter(store.events.add(rows) if rows else ())
     results = [
         one
         if isinstance(one, EventResult)

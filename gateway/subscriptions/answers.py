@@ -27,7 +27,7 @@ def seal_of(visit: Visit) -> Seal:
 
 def subscription_answers(visit: Visit, rows: Sequence[SubscriptionRow]) -> list[SubscriptionAnswer]:
     """Show subscriptions with their secrets and what waits."""
-    secrets, counts = visit.store.subscription_secrets(now()), visit.store.subscription_counts()
+    secrets, counts = visit.store.subscriptions.secrets(now()), visit.store.subscriptions.counts()
     return [_subscription(row, secrets.get(row.subscription_id, []), counts.get(row.subscription_id)) for row in rows]
 
 

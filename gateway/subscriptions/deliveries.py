@@ -28,7 +28,7 @@ def list_deliveries(
     purpose = f"deliveries\n{subscription_id}\n{state}"
     place = visit.place(purpose, cursor)
     after = (int(place[0]), str(place[1])) if isinstance(place, list) else None
-    page = visit.store.deliveries(limit, subscription_id=subscription_id, state=state, after=after)
+    page = visit.store.deliveries.page(limit, subscription_id=subscription_id, state=state, after=after)
     last = page[-1] if len(page) == limit else None
     following = None if last is None else visit.cursor(purpose, [last.created_at, last.delivery_id])
     return json_of(DeliveryList(deliveries=[delivery_answer(row) for row in page], next_cursor=following))
@@ -49,7 +49,7 @@ def show_delivery(visit: Reading, delivery_id: DeliveryId) -> Response:
 def replay_deliveries(visit: Administering, which: ReplayRequest) -> Response:
     """Deliver once more what was made in a stretch of time and has ended: same ids, from the first attempt on."""
     states = ENDED if which.state is None else (which.state,)
-    replayed = visit.store.replay_deliveries(
+    replayed = visit.store.deliveries.replay_many(
         which.subscription_id, microseconds(which.since), microseconds(which.until), states=states, at=now()
     )
     return json_of(Replayed(replayed=replayed))
@@ -64,7 +64,7 @@ def replay_deliveries(visit: Administering, which: ReplayRequest) -> Response:
 @once
 def replay_delivery(visit: Administering, delivery_id: DeliveryId) -> Response:
     """Deliver one message once more; under the same id, from the first attempt on."""
-    visit.store.replay_delivery(delivery_id, at=now())
+    visit.store.deliveries.replay(delivery_id, at=now())
     detail = _detail(visit, delivery_id)
     if detail.contact_id is not None:
         visit.concerned.add(detail.contact_id)
@@ -72,7 +72,7 @@ def replay_delivery(visit: Administering, delivery_id: DeliveryId) -> Response:
 
 
 def _detail(visit: Visit, delivery_id: str) -> DeliveryDetail:
-    row = visit.store.delivery(delivery_id)
+    row = visit.store.deliveries.find(delivery_id)
     if row is None:
         raise NotFound("There is no delivery of this id in this account; GET /deliveries lists them.")
-    return delivery_detail(row, visit.store.attempts(delivery_id))
+    return delivery_detail(row, visit.store.deliveries.attempts(delivery_id))

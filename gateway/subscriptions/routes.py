@@ -63,7 +63,7 @@ SubscriptionId = Annotated[str, Path(pattern=ID, description="Of the subscriptio
 def add_subscription(visit: Administering, made: Made) -> Response:
     """Have messages of some types delivered to a URL, signed; the secret is in this answer and in no other."""
     row, secret, text = made
-    visit.store.create_subscription(row, secret)
+    visit.store.subscriptions.create(row, secret)
     answer = SubscriptionCreated(**_answer(visit, row).model_dump(), secret=text)
     return created(visit, answer, f"/subscriptions/{row.subscription_id}")
 
@@ -73,7 +73,7 @@ def add_subscription(visit: Administering, made: Made) -> Response:
 )
 def list_subscriptions(visit: Reading) -> Response:
     """List who is told what, and how that goes."""
-    return json_of(SubscriptionList(subscriptions=subscription_answers(visit, visit.store.subscriptions())))
+    return json_of(SubscriptionList(subscriptions=subscription_answers(visit, visit.store.subscriptions.all())))
 
 
 @router.get(
@@ -99,7 +99,7 @@ def change_subscription(visit: Administering, subscription_id: SubscriptionId, c
     known = _known(visit, subscription_id)
     private = visit.gateway.settings.webhook_allow_private
     row = changed(known, changes, seal_of(visit), now(), allow_private=private)
-    visit.store.update_subscription(known, row)
+    visit.store.subscriptions.update(known, row)
     return json_of(_answer(visit, row))
 
 
@@ -112,7 +112,7 @@ def change_subscription(visit: Administering, subscription_id: SubscriptionId, c
 @once
 def delete_subscription(visit: Administering, subscription_id: SubscriptionId) -> Response:
     """Delete a subscription with its secrets and deliveries; what waits is not delivered."""
-    visit.store.delete_subscription(subscription_id)
+    visit.store.subscriptions.delete(subscription_id)
     return Response(status_code=204)
 
 
@@ -128,8 +128,8 @@ def rotate_secret(visit: Administering, subscription_id: SubscriptionId, rotatio
     """Sign with another secret from now on, and with the old one beside it for a while: either verifies."""
     at = now()
     secret, text = new_secret_of(subscription_id, seal_of(visit), at)
-    visit.store.add_subscription_secret(secret, retire_at=at + round(rotation.overlap_hours * HOUR))
-    valid = visit.store.subscription_secrets(now()).get(subscription_id, [])
+    visit.store.subscriptions.add_secret(secret, retire_at=at + round(rotation.overlap_hours * HOUR))
+    valid = visit.store.subscriptions.secrets(now()).get(subscription_id, [])
     answer = NewSecret(secret=text, secrets=secret_answers(valid))
     return created(visit, answer, f"/subscriptions/{subscription_id}")
 
@@ -143,7 +143,7 @@ def rotate_secret(visit: Administering, subscription_id: SubscriptionId, rotatio
 async def test_subscription(visit: Trying, subscription_id: SubscriptionId, trial: TrialRequest) -> Response:
     """Deliver an example now, whatever the state, and answer what came back; it is not tried again."""
     row = await asyncio.to_thread(_known, visit, subscription_id)
-    secrets = await asyncio.to_thread(visit.store.subscription_secrets, now())
+    secrets = await asyncio.to_thread(visit.store.subscriptions.secrets, now())
     found = await tried(
         row,
         secrets.get(subscription_id, []),
@@ -166,7 +166,7 @@ async def test_subscription(visit: Trying, subscription_id: SubscriptionId, tria
 
 
 def _known(visit: Visit, subscription_id: str) -> SubscriptionRow:
-    row = visit.store.subscription(subscription_id)
+    row = visit.store.subscriptions.find(subscription_id)
     if row is None:
         raise NotFound("There is no subscription of this id in this account; GET /subscriptions lists them.")
     return row

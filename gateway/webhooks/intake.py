@@ -62,10 +62,10 @@ class Intake:
         receipts = {receipt for item in items for receipt in item.receipts}
 
         def work(together: AccountStore) -> tuple[Directory, Taken]:
-            together.hold_source(self.source.source_id, received_at=at)
-            fresh = together.add_receipts(self.source.source_id, receipts, at=at)
+            together.sources.hold(self.source.source_id, received_at=at)
+            fresh = together.idempotency.add_received(self.source.source_id, receipts, at=at)
             directory, taken = self._written(together, items, fresh, at)
-            together.put_dead_letters(taken.letters)
+            together.dead_letters.put(taken.letters)
             return directory, taken
 
         return self._committed(work)
@@ -88,12 +88,12 @@ class Intake:
             directory, taken = self._written(together, [item], item.receipts, at)
             dead = next((one for one in taken.letters if one.reason not in NOTES), None)
             if dead is not None:
-                together.put_dead_letters([letter._replace(reason=dead.reason, detail=dead.detail, times=0)])
+                together.dead_letters.put([letter._replace(reason=dead.reason, detail=dead.detail, times=0)])
                 return directory, taken
             stays = [one for one in taken.letters if one.dead_letter_id == letter.dead_letter_id]
             if not stays:
-                together.remove_dead_letters([letter.dead_letter_id])
-                together.put_dead_letters(taken.letters)
+                together.dead_letters.remove([letter.dead_letter_id])
+                together.dead_letters.put(taken.letters)
             return directory, replace(taken, letters=tuple(stays))
 
         return self._committed(work)
@@ -114,12 +114,12 @@ class Intake:
         asked = [said for item in items for said in item.said if isinstance(said.incoming, IncomingErasure)]
         if not asked:
             return
-        known = self.store.known_receipts(self.source.source_id, {said.receipt for said in asked})
+        known = self.store.idempotency.received(self.source.source_id, {said.receipt for said in asked})
         persons = [said.person for said in asked if said.receipt not in known and said.person is not None]
         directory = read_directory(self.store, persons, creates=False)
         found = [(directory.find(person), person) for person in persons if not directory.is_shared(person)]
         for contact in sorted({contact for contact, _ in found if contact is not None}):
-            self.store.erase_contact(contact, at=at, identity_key=self.register.key)
+            self.store.privacy.erase(contact, at=at, identity_key=self.register.key)
         # What is told of the person in the same request, or comes late, would make somebody who is not known yet.
         lead_there = {
             identity
@@ -127,7 +127,7 @@ class Intake:
             for identity in person.hashes
             if directory.pointing.get(identity) in (None, contact)
         }
-        self.store.forget_identities(lead_there, at=at)
+        self.store.privacy.forget(lead_there, at=at)
 
     def _written(
         self, together: AccountStore, items: Sequence[Item], fresh: Collection[str], at: Microseconds
@@ -140,21 +140,21 @@ class Intake:
         if directory.merged:
             if not together.is_alone:
                 raise _Merges
-            together.put_contacts(made, recorded_at=at, lifts=False)
+            together.contacts.put(made, recorded_at=at, lifts=False)
             for former, into in directory.merged:
-                together.merge_contacts(former, into, at=at)
+                together.contacts.merge(former, into, at=at)
             made = []
         # Contacts, identities, the stale, events: each once and in order, or two sources would wait for each other.
         rows = [*made, *plan.contacts]
-        words = together.put_contacts(rows, recorded_at=at, lifts=False, touches=False)
+        words = together.contacts.put(rows, recorded_at=at, lifts=False, touches=False)
         erased = words[len(made) :].count("erased")
-        together.point(directory.pointed, at=at)
+        together.identities.point(directory.pointed, at=at)
         became = {row.contact_id: word for row, word in zip(rows, words, strict=True) if word != "unchanged"}
         if became:
             touched = {row.contact_id for row in plan.events}.union(became)
-            together.touch_contacts([one for one in touched if became.get(one) != "erased"], at=at)
+            together.changes.touch([one for one in touched if became.get(one) != "erased"], at=at)
         events = self._judged(together, plan.events)
-        added = together.add_events(events)
+        added = together.events.add(events)
         repeated, gone = len(plan.events) - len(events) + added.count(False), added.count(None)
         plan.noted += [Noted(ERASED)] * (erased + gone)
         erased += gone
@@ -165,9 +165,9 @@ class Intake:
         """Leave out what is known under another id, judge the rest, and correct the verdicts of what is stored."""
         named = [row for row in rows if is_of_message(row)]
         contacts, messages = {row.contact_id for row in named}, {str(row.message_id) for row in named}
-        stored = list(together.message_events(contacts, messages))
+        stored = list(together.events.of_messages(contacts, messages))
         judged, corrected = by_their_messages(distinct(rows, stored), stored)
-        together.correct_verdicts(corrected)
+        together.events.correct(corrected)
         return judged
 
     def _taken(self, plan: Plan, at: Microseconds) -> Taken:
@@ -210,17 +210,17 @@ class Intake:
         """Take contacts that are no more off the lists of predictions, which lie in another database."""
         if directory.merged:
             with suppress(StoreUnavailable):
-                self.store.forget_latest([former for former, _ in directory.merged])
+                self.store.predictions.forget_latest([former for former, _ in directory.merged])
 
 
 def read_directory(store: AccountStore, persons: Iterable[Person], *, creates: bool) -> Directory:
     """Read whom the store knows of some persons; joins an open transaction."""
     persons = list(persons)
-    pointing = store.contacts_of({identity for person in persons for identity in person.hashes})
+    pointing = store.identities.contacts_of({identity for person in persons for identity in person.hashes})
     named = {person.contact_id for person in persons} | {person.born_id for person in persons}
-    contacts = store.known_contacts({name for name in named if name}) if named else set()
-    claims = store.claims_on({identity for identity in pointing if identity[0] == "email"})
-    living = store.known_contacts({contact for claimed in claims.values() for contact in claimed}) if claims else set()
+    contacts = store.contacts.known({name for name in named if name}) if named else set()
+    claims = store.identities.claims_on({identity for identity in pointing if identity[0] == "email"})
+    living = store.contacts.known({contact for claimed in claims.values() for contact in claimed}) if claims else set()
     directory = Directory({**pointing}, contacts, frozenset(), creates=creates)
     directory.claims = {identity: claimed & living for identity, claimed in claims.items()}
     unknown: set[Identity] = {
@@ -229,5 +229,5 @@ def read_directory(store: AccountStore, persons: Iterable[Person], *, creates: b
         for identity in person.hashes
         if directory.find(person) is None or (person.contact_id is not None and person.contact_id not in contacts)
     }
-    directory.erased = frozenset(store.erased_identities(unknown))
+    directory.erased = frozenset(store.identities.erased(unknown))
     return directory

@@ -75,7 +75,7 @@ class Retrying:
         Raises:
             Conflict: its source is no more.
         """
-        source = self.store.source(letter.source_id)
+        source = self.store.sources.find(letter.source_id)
         if source is None or source.provider not in self.providers:
             raise Conflict("The source of this dead letter was removed; it cannot be tried again.")
         intake = intake_of(self.store, source, self.identity_key)
@@ -92,7 +92,7 @@ class Retrying:
         """
         taken = stay = 0
         after: tuple[Microseconds, str] | None = None
-        while page := self.store.dead_letters(PAGE, after=after, source_id=source_id, reason=reason):
+        while page := self.store.dead_letters.page(PAGE, after=after, source_id=source_id, reason=reason):
             after = page[-1].received_at, page[-1].dead_letter_id
             for letter in page:
                 try:

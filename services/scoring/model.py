@@ -30,9 +30,8 @@ from shared.features import (
     usual_values,
 )
 from shared.features.names_in_words import UNWELCOME
-from shared.learners import Learner, learner_from_json
+from shared.learners import WITH_TEXT, Learner, learner_from_json, text_of
 from shared.learners.columns import chance
-from shared.learners.trees import Trees
 from shared.registry.pyfunc import FeatureTable
 from shared.timeline import Pasts
 from shared.timeline.frames import LOOKBACK_DAYS
@@ -203,8 +202,8 @@ class ScoringModel:
             folder: made when absent.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        if isinstance(self.learner, Trees):
-            (folder / "model.txt").write_text(self.learner.text, encoding="utf-8")
+        if (text := text_of(self.learner)) is not None:
+            (folder / "model.txt").write_text(text, encoding="utf-8")
         np.savez(
             folder / "reference.npz",
             margins=self.reference.margins,
@@ -241,7 +240,7 @@ class ScoringModel:
             described: Mapping[str, Any] = json.loads((folder / "model.json").read_text(encoding="utf-8"))
             if described["format"] != FORMAT or described["capability"] != "scoring":
                 raise ArtifactRefused("The artifact was made for another release or capability. Train it again.")
-            text = (folder / "model.txt").read_text(encoding="utf-8") if described["kind"] == Trees.kind else None
+            text = (folder / "model.txt").read_text(encoding="utf-8") if described["kind"] in WITH_TEXT else None
             with (folder / "reference.npz").open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 reference = Reference(arrays["margins"], arrays["edges"], arrays["shares"])
             model = ScoringModel(

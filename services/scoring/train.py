@@ -73,7 +73,7 @@ def train(
     """
     choices = choices or Choices()
     store = database.of(account)
-    outcome = store.require_outcome(CAPABILITY, outcome_name)
+    outcome = store.outcomes.require(CAPABILITY, outcome_name)
     choices = choices.for_outcome(outcome)
     progress("reading contacts and events", 0.0)
     stuff = material(store, outcome, now=now, order_by=choices.order_by)

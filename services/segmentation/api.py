@@ -19,10 +19,10 @@ from shared.capabilities import capability
 from shared.contracts.rows import Microseconds
 from shared.serving.process import run
 from shared.serving.question import Question, Scored, ServedModel
-from shared.serving.reads import AccountReads, Reads
+from shared.serving.reads import Reads
 from shared.serving.service import Service
 from shared.settings import ServiceSettings
-from shared.store import open_database
+from shared.store import AccountStore, open_database
 from shared.timeline import Pasts
 
 LINE = capability("segmentation")
@@ -41,12 +41,11 @@ def _ask(model: Any, pasts: Pasts, cutoffs: NDArray[np.int64], request: SegmentR
 
 
 def _remember(
-    account: AccountReads, contact_ids: Sequence[str], scored: Sequence[Any], cutoff: Microseconds
+    account: AccountStore, contact_ids: Sequence[str], scored: Sequence[Any], cutoff: Microseconds
 ) -> Sequence[Scored]:
-    from services.segmentation.model import with_history
 
-    latest, names = account.latest_of(LINE.name, "", contact_ids), account.segment_names()
-    return with_history(contact_ids, scored, latest, names, cutoff=cutoff)
+    latest, names = account.predictions.latest_of(LINE.name, "", contact_ids), account.segments.names()
+    return remembered(contact_ids, scored, latest, names, cutoff=cutoff)
 
 
 def _additions(scored: Any) -> Mapping[str, Any]:

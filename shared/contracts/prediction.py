@@ -21,7 +21,7 @@ Trend = Literal["improving", "steady", "declining", "unknown"]
 Source = Literal["model", "rules", "population", "default"]
 Effect = Literal["raises", "lowers"]
 Grade = Literal["A", "B", "C", "D"]
-ModelKind = Literal["lightgbm", "logistic", "rule", "kmeans", "rfm", "hierarchy", "activity"]
+ModelKind = Literal["lightgbm", "logistic", "rule", "blend", "kmeans", "rfm", "hierarchy", "activity"]
 
 
 class Answer(BaseModel):

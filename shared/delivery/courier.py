@@ -157,9 +157,9 @@ class Courier:
         store = self.database.of(account)
 
         def taken() -> tuple[list[DueDelivery], dict[str, Receiver | None]]:
-            deliveries = store.take_deliveries(room, at=now, until=self.now() + self.lease)
-            secrets = store.subscription_secrets(now)
-            rows = [row for row in store.subscriptions() if row.subscription_id in room]
+            deliveries = store.deliveries.lease(room, at=now, until=self.now() + self.lease)
+            secrets = store.subscriptions.secrets(now)
+            rows = [row for row in store.subscriptions.all() if row.subscription_id in room]
             return deliveries, {row.subscription_id: self._opened(row, secrets) for row in rows}
 
         try:
@@ -233,7 +233,7 @@ class Courier:
         """Write down what has landed; what cannot be written now is kept for the next time."""
         for account, results in list(self._unwritten.items()):
             now = self.now()
-            record = self.database.of(account).record_attempts
+            record = self.database.of(account).deliveries.record_attempts
             try:
                 changed = await asyncio.to_thread(record, results, at=now, pause_before=now - PAUSE_AFTER)
             except NotFound:  # the account was deleted meanwhile

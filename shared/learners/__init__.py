@@ -1,8 +1,20 @@
-"""The only place that fits a matrix to labels: trees, logistic regression, and the best single rule."""
+"""The only place that fits a matrix to labels: trees, logistic regression, both halves, and the best single rule."""
 
-from shared.learners.learner import Columns, Learner, learner_from_json
+from shared.learners.blend import Blend
+from shared.learners.learner import WITH_TEXT, Columns, Learner, learner_from_json, text_of
 from shared.learners.logistic import Logistic
 from shared.learners.rule import Rule
 from shared.learners.trees import Trees, TreeShape
 
-__all__ = ["Columns", "Learner", "Logistic", "Rule", "TreeShape", "Trees", "learner_from_json"]
+__all__ = [
+    "WITH_TEXT",
+    "Blend",
+    "Columns",
+    "Learner",
+    "Logistic",
+    "Rule",
+    "TreeShape",
+    "Trees",
+    "learner_from_json",
+    "text_of",
+]

@@ -4,12 +4,16 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from shared.errors import ArtifactRefused
+from shared.learners.blend import Blend
 from shared.learners.columns import Columns, Matrix, Vector
 from shared.learners.logistic import Logistic
 from shared.learners.rule import Rule
 from shared.learners.trees import Trees
 
-__all__ = ["Columns", "Learner", "learner_from_json"]
+__all__ = ["WITH_TEXT", "Columns", "Learner", "learner_from_json", "text_of"]
+
+WITH_TEXT = (Trees.kind, Blend.kind)
+"""Kinds whose artifact holds LightGBM's model text."""
 
 
 class Learner(Protocol):
@@ -17,7 +21,7 @@ class Learner(Protocol):
 
     @property
     def kind(self) -> str:
-        """lightgbm, logistic or rule."""
+        """lightgbm, logistic, blend or rule."""
 
     def margins(self, matrix: Matrix) -> Vector:
         """Log-odds, shape (n,)."""
@@ -32,19 +36,26 @@ class Learner(Protocol):
         """Plain values."""
 
 
+def text_of(learner: Learner) -> str | None:
+    """Return LightGBM's model text where the learner has one: its artifact keeps that in a file of its own."""
+    return learner.text if isinstance(learner, Trees | Blend) else None
+
+
 def learner_from_json(kind: str, fields: Mapping[str, Any], *, text: str | None) -> Learner:
     """Read a learner back.
 
     Args:
-        kind: lightgbm, logistic or rule.
+        kind: lightgbm, logistic, blend or rule.
         fields: what `to_json` wrote.
-        text: LightGBM's model text, for trees.
+        text: LightGBM's model text, for kinds in WITH_TEXT.
 
     Raises:
         ArtifactRefused: the kind is unknown, or its text is missing or damaged.
     """
     if kind == "lightgbm" and text is not None:
         return Trees.from_json(fields, text)
+    if kind == "blend" and text is not None:
+        return Blend.from_json(fields, text)
     if kind == "logistic":
         return Logistic.from_json(dict(fields))
     if kind == "rule":

@@ -118,14 +118,21 @@ class Rule:
 
 
 def _beyond(offset: Vector, labels: Vector, step: NDArray[np.intp], n_steps: int) -> Vector:
-    """Find how much each step lies above the offset: Newton's method, drawn to 0 by PULL imagined rows."""
+    """Find how much each step lies above the offset: Newton's method, drawn to 0 by PULL imagined rows.
+
+    Rows of one offset and one step are alike, so that they are counted once: a hazard has a dozen offsets.
+    """
+    known, place = np.unique(offset, return_inverse=True)
+    cell = place * n_steps + step
+    rows = np.bincount(cell, minlength=len(known) * n_steps).reshape(-1, n_steps)
+    hits = np.bincount(step, weights=labels, minlength=n_steps)
     above = np.zeros(n_steps)
     rate = float(np.mean(chance(offset))) if len(offset) else 0.5
     pull = PULL * rate * (1 - rate)
     for _ in range(NEWTON_STEPS):
-        p = chance(offset + above[step])
-        gap = np.bincount(step, weights=labels - p, minlength=n_steps) - pull * above
-        above += np.clip(gap / (np.bincount(step, weights=p * (1 - p), minlength=n_steps) + pull), -1.0, 1.0)
+        p = chance(known[:, None] + above)
+        gap = hits - (rows * p).sum(axis=0) - pull * above
+        above += np.clip(gap / ((rows * p * (1 - p)).sum(axis=0) + pull), -1.0, 1.0)
     return above
 
 

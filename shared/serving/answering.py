@@ -26,10 +26,10 @@ from shared.serving.metrics import ServiceMetrics
 from shared.serving.outcomes import Outcomes
 from shared.serving.prediction_log import PredictionLog
 from shared.serving.question import Keeping, Question, Scored, ServedModel
-from shared.serving.reads import AccountReads, Reads
+from shared.serving.reads import Reads
 from shared.serving.rendering import NOBODY, answered, trend_of, unanswered
 from shared.serving.uniting import AttributeNames, United, united
-from shared.store import PredictionRow
+from shared.store import AccountStore, PredictionRow
 from shared.timeline import PastRows, build
 
 INLINE_BYTES = 16_384
@@ -151,7 +151,9 @@ class Answering:
                 asked_at = microseconds(asked.asked_at)
                 standing = (*champion.model.reached_by, *champion.model.begun_by)
                 back = champion.model.lookback_days
-                stored = account.past_rows(ids, cutoff=cutoff, asked_at=asked_at, always=standing, lookback_days=back)
+                stored = account.contacts.pasts(
+                    ids, cutoff=cutoff, asked_at=asked_at, always=standing, lookback_days=back
+                )
         except StoreUnavailable:
             away = True
         contacts, unknown, stored = _named(contacts, stored, champion.model)
@@ -202,14 +204,14 @@ class Answering:
         return Keeping(account, asked.request, ids, scored, champion.version, asked_at, asked.erasures)
 
     def _put_trends(
-        self, asked: Asked, account: AccountReads, contacts: Sequence[InlineContact], verdicts: Sequence[Verdict]
+        self, asked: Asked, account: AccountStore, contacts: Sequence[InlineContact], verdicts: Sequence[Verdict]
     ) -> None:
         ids = [contact.id for contact, verdict in zip(contacts, verdicts, strict=True) if verdict.scored is not None]
         if not ids:
             return
         around: Microseconds = microseconds(asked.cutoff) - TREND_DAYS * DAY
         try:
-            before = account.past_scores(self._question.capability.name, asked.outcome, ids, around=around)
+            before = account.predictions.past_scores(self._question.capability.name, asked.outcome, ids, around=around)
         except StoreUnavailable:
             return
         for contact, verdict in zip(contacts, verdicts, strict=True):
@@ -217,7 +219,7 @@ class Answering:
                 verdict.trend = trend_of(verdict.scored.score, before.get(contact.id))
 
     def _remember(
-        self, asked: Asked, account: AccountReads, contacts: Sequence[InlineContact], verdicts: Sequence[Verdict]
+        self, asked: Asked, account: AccountStore, contacts: Sequence[InlineContact], verdicts: Sequence[Verdict]
     ) -> None:
         """Let the question add what the store knows of the contacts; without it the answers stay as they are."""
         answered_ones = [

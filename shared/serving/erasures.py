@@ -5,8 +5,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from shared.errors import StoreUnavailable
-from shared.serving.reads import AccountReads
-from shared.store import PredictionRow
+from shared.store import AccountStore, PredictionRow
 
 FRESH_SECONDS = 1.0
 """How long a count is taken for what it is; an old one only makes more rows be looked at when they are written."""
@@ -29,14 +28,14 @@ class ErasureCounts:
         self._monotonic = monotonic
         self._known: dict[str, tuple[int, float]] = {}
 
-    def of(self, name: str, account: AccountReads) -> int:
+    def of(self, name: str, account: AccountStore) -> int:
         """Count an account's erasures, as they were at most a second ago."""
         now = self._monotonic()
         count, until = self._known.get(name, (UNKNOWN, now))
         if now < until:
             return count
         try:
-            count = account.erasures()
+            count = account.privacy.erasures()
         except StoreUnavailable:
             return count
         self._known[name] = count, now + FRESH_SECONDS

@@ -12,8 +12,8 @@ from shared.contracts.rows import DAY, Microseconds
 from shared.errors import StoreUnavailable
 from shared.features import UNDERSTOOD, InputQuality
 from shared.serving.question import Scored, ServedModel
-from shared.serving.reads import AccountReads
 from shared.serving.uniting import United
+from shared.store import AccountStore
 from shared.timeline import ContactFacts, Pasts, seen_type
 from shared.values.missing import is_missing
 
@@ -160,14 +160,14 @@ class Freshness:
     def __init__(self) -> None:
         self._newest: dict[str, Microseconds] = {}
 
-    def noted(self, name: str, account: AccountReads, *, cutoff: Microseconds, away: bool) -> list[str]:
+    def noted(self, name: str, account: AccountStore, *, cutoff: Microseconds, away: bool) -> list[str]:
         """Tell `stale_events` when the account's newest event is older than 14 days at the cutoff."""
         if self._newest.get(name, -1) >= cutoff - STALE_AFTER:
             return []
         if away:
             return []
         try:
-            newest = account.newest_event_at()
+            newest = account.events.newest_at()
         except StoreUnavailable:
             return []
         if newest is None:

@@ -8,7 +8,8 @@ from typing import Any
 from shared.capabilities import Capability
 from shared.errors import BadRequest, StoreUnavailable, UnknownOutcome
 from shared.serving.champions import ChampionHolder
-from shared.serving.reads import AccountReads, Reads
+from shared.serving.reads import Reads
+from shared.store import AccountStore
 
 MINIMUM_CONTACTS = 40
 """Contacts with and without the outcome that training needs at least, each."""
@@ -45,9 +46,9 @@ class Outcomes:
         """
         rows = self._store.of(account)
         try:
-            name = rows.default_outcome(self._capability.name)
+            name = rows.outcomes.default(self._capability.name)
             if name is None:
-                known = sorted(outcome.name for outcome in rows.outcomes(self._capability.name))
+                known = sorted(outcome.name for outcome in rows.outcomes.of(self._capability.name))
                 raise BadRequest(
                     "Name an outcome; this account has no default one.",
                     outcomes=known,
@@ -73,7 +74,7 @@ class Outcomes:
         if not self._capability.per_outcome:
             return Missing(self._command(), {})
         rows = self._store.of(account)
-        defined = {entry.name: entry for entry in rows.outcomes(self._capability.name)}
+        defined = {entry.name: entry for entry in rows.outcomes.of(self._capability.name)}
         if outcome not in defined:
             raise UnknownOutcome(
                 "This outcome is not defined; define it, or use one of those listed.", outcomes=sorted(defined)
@@ -88,12 +89,12 @@ class Outcomes:
             counts["with_outcome"] = by_type.get(wanted, 0) if wanted is not None else 0
         return Missing(self._command(outcome), counts)
 
-    def _contacts_by_type(self, account: str, rows: AccountReads) -> dict[str, int]:
+    def _contacts_by_type(self, account: str, rows: AccountStore) -> dict[str, int]:
         """Count contacts by event type, at most once a minute an account: the store reads all events for it."""
         with self._counting:
             counted_at, counts = self._counted.get(account, (None, {}))
             if counted_at is None or time.monotonic() - counted_at > COUNTS_SECONDS:
-                counts = {entry.type: entry.contacts for entry in rows.event_types()}
+                counts = {entry.type: entry.contacts for entry in rows.events.types()}
                 self._counted[account] = (time.monotonic(), counts)
             return counts
 

@@ -1,61 +1,16 @@
 """The part of the store that answering needs; `shared.store.Database` fits it."""
 
-from collections.abc import Collection, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
-from shared.contracts.outcome import Outcome
 from shared.serving.artifacts import Row
-from shared.store import PredictionRow
-from shared.timeline import PastRows
-from shared.timeline.frames import LOOKBACK_DAYS
-
-
-class AccountReads(Protocol):
-    """One account's rows."""
-
-    def past_rows(
-        self,
-        contact_ids: Sequence[str],
-        *,
-        cutoff: int,
-        asked_at: int,
-        always: Collection[str] = (),
-        lookback_days: int = LOOKBACK_DAYS,
-    ) -> PastRows:
-        """Read what was known of these contacts."""
-
-    def newest_event_at(self) -> int | None:
-        """Tell when the account's newest event occurred."""
-
-    def past_scores(self, capability: str, outcome: str, contact_ids: Sequence[str], *, around: int) -> dict[str, int]:
-        """Read the scores stored nearest to an instant."""
-
-    def latest_of(self, capability: str, outcome: str, contact_ids: Sequence[str]) -> dict[str, tuple[int, str]]:
-        """Read the cutoff and the body of the latest prediction about contacts."""
-
-    def segment_names(self) -> dict[str, str]:
-        """Read what the account calls its segments, by id."""
-
-    def outcomes(self, capability: str) -> Sequence[Outcome]:
-        """List what is defined."""
-
-    def default_outcome(self, capability: str) -> str | None:
-        """Tell which outcome is meant when none is named."""
-
-    def event_types(self) -> Sequence[Any]:
-        """Count events and contacts by type."""
-
-    def erasures(self) -> int:
-        """Count the contacts that were erased."""
-
-    def log_predictions(self, rows: Sequence[PredictionRow], *, since: int | None = None) -> int:
-        """Store predictions, but those of who may have been erased since; tell how many were left out."""
+from shared.store import AccountStore
 
 
 class Reads(Protocol):
     """All accounts' rows."""
 
-    def of(self, account: str) -> AccountReads:
+    def of(self, account: str) -> AccountStore:
         """Open one account."""
 
     def champions(self) -> Sequence[Row]:

@@ -106,7 +106,7 @@ class Service:
 
     def _store_predictions(self, account: str, logged: Sequence[Logged]) -> None:
         since = min((one.since for one in logged), default=None)
-        left_out = self.store.of(account).log_predictions([one.row for one in logged], since=since)
+        left_out = self.store.of(account).predictions.log([one.row for one in logged], since=since)
         self.metrics.log_dropped.inc(left_out)
 
     @contextlib.asynccontextmanager

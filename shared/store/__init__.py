@@ -1,10 +1,17 @@
-"""The only place that imports sqlalchemy and alembic; opened as `open_database(settings).of(account)`."""
+"""The only place that imports sqlalchemy and alembic; opened as `open_database(settings).of(account)`.
+
+An `AccountStore` has one attribute a subject: `store.contacts.put(...)`, `store.events.add(...)`.
+"""
 
 from shared.store.account import AccountStore
-from shared.store.bulk import BULK_ROWS
+from shared.store.assignments import AssignmentRow
+from shared.store.audit import AuditRow
+from shared.store.contact_facts import StoredContact
+from shared.store.contacts import BulkCounts
 from shared.store.database import Database, open_database
+from shared.store.dead_letters import DeadLetterRow
 from shared.store.deliveries import ENDED
-from shared.store.delivery_rows import (
+from shared.store.delivery_tables import (
     AttemptResult,
     AttemptRow,
     DeliveryRow,
@@ -15,30 +22,18 @@ from shared.store.delivery_rows import (
     SubscriptionRow,
     SubscriptionState,
 )
+from shared.store.event_writes import BULK_ROWS, AddedEvents
+from shared.store.events import EventCount, EventTypeCount
+from shared.store.idempotency import IdempotencyRow
 from shared.store.identities import Identity
+from shared.store.keys import KeyRow
 from shared.store.migration import check, downgrade, is_migrated, migrate
+from shared.store.models import ChampionRow, PromotionRow, VersionRow
 from shared.store.pace import Pace
-from shared.store.ranking import Ending, Place, Wanted
-from shared.store.rows import (
-    Account,
-    AddedEvents,
-    AnswerRow,
-    AssignmentRow,
-    AuditRow,
-    BulkCounts,
-    ChampionRow,
-    DeadLetterRow,
-    EventCount,
-    EventTypeCount,
-    KeyRow,
-    PredictionRow,
-    PromotionRow,
-    SourceRow,
-    SourceSecretRow,
-    StoredContact,
-    VersionRow,
-)
-from shared.store.sources import active_secrets
+from shared.store.prediction_tables import PredictionRow
+from shared.store.predictions import Ending, Place, Wanted
+from shared.store.schema import Account
+from shared.store.sources import SourceRow, SourceSecretRow, active_secrets
 
 __all__ = [
     "BULK_ROWS",
@@ -46,7 +41,6 @@ __all__ = [
     "Account",
     "AccountStore",
     "AddedEvents",
-    "AnswerRow",
     "AssignmentRow",
     "AttemptResult",
     "AttemptRow",
@@ -61,6 +55,7 @@ __all__ = [
     "Ending",
     "EventCount",
     "EventTypeCount",
+    "IdempotencyRow",
     "Identity",
     "KeyRow",
     "Pace",

@@ -1,23 +1,68 @@
-"""Assignments of experiments: committed before anybody is told, never changed afterwards."""
+"""Assignments of experiments: committed before anybody is answered, never changed afterwards."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy.orm import Mapped, mapped_column
 
+from shared.contracts.rows import Microseconds
 from shared.errors import StoreUnavailable
-from shared.store.erasures import perhaps_erased
-from shared.store.rows import AssignmentRow
+from shared.store.schema import CLUSTERED, Instant, KeyText, StoreTable
 from shared.store.scope import BATCH, Scope, batches
-from shared.store.statements import insert_missing
-from shared.store.tables import AssignmentTable
+from shared.store.statements import AccountConnection
+from shared.store.tombstones import perhaps_erased
+
+
+class AssignmentTable(StoreTable):
+    """Which contact of an experiment got which arm and instant, with which chance; written once, before the answer."""
+
+    __tablename__ = "assignments"
+    __table_args__ = CLUSTERED
+
+    account_id: Mapped[KeyText] = mapped_column(primary_key=True)
+    campaign_id: Mapped[KeyText] = mapped_column(primary_key=True)
+    contact_id: Mapped[KeyText] = mapped_column(primary_key=True)
+    arm: Mapped[str]
+    propensity: Mapped[float]
+    send_at: Mapped[Instant]
+    policy_at: Mapped[Instant]
+    default_send_at: Mapped[Instant]
+    engagement: Mapped[str]
+    version: Mapped[str]
+    assigned_at: Mapped[Instant]
+
+
+class AssignmentRow(NamedTuple):
+    """One contact of an experiment. Field order is the order of the store's columns."""
+
+    campaign_id: str
+    contact_id: str
+    arm: str
+    """`treatment`, `control` or `exploration`."""
+    propensity: float
+    """Chance with which this instant was chosen for this contact, over all arms."""
+    send_at: Microseconds
+    """When the contact is sent to, or would have been: the control's is the default."""
+    policy_at: Microseconds
+    """What the model would have chosen."""
+    default_send_at: Microseconds
+    engagement: str
+    """What counts as an answer; empty where only activity is known."""
+    version: str
+    assigned_at: Microseconds
+
 
 _COLUMNS = tuple(getattr(AssignmentTable, name) for name in AssignmentRow._fields)
 
 
-class Assignments(Scope):
+@dataclass(frozen=True, slots=True)
+class Assignments:
     """The experiments of one account."""
 
-    def assign(
+    _scope: Scope
+
+    def add(
         self, campaign: str, rows: Sequence[AssignmentRow], *, since: int | None = None
     ) -> dict[str, AssignmentRow]:
         """Keep assignments in one transaction; a contact that has one keeps it.
@@ -37,31 +82,28 @@ class Assignments(Scope):
             return {}
         # Always in key order: two writers that wait for each other's keys would be a deadlock (PostgreSQL).
         ordered = sorted(rows, key=lambda row: row.contact_id)
-        with self._writing() as connection:
+        with self._scope.writing() as connection:
             ids = [row.contact_id for row in ordered]
-            if perhaps_erased(connection, self.account, ids, since=since):
+            if perhaps_erased(connection, ids, since=since):
                 raise StoreUnavailable("Contacts were erased while this was answered; ask again.")
-            insert_missing(
-                connection, AssignmentTable, [{"account_id": self.account, **row._asdict()} for row in ordered]
-            )
+            connection.insert_missing(AssignmentTable, [row._asdict() for row in ordered])
             held = self._of(connection, campaign, ids)
         return {row.contact_id: row for row in held}
 
-    def assignments(self, campaign: str) -> list[AssignmentRow]:
+    def of_campaign(self, campaign: str) -> list[AssignmentRow]:
         """List the assignments of a campaign by contact id."""
         statement = (
-            select(*_COLUMNS)
-            .where(AssignmentTable.account_id == self.account, AssignmentTable.campaign_id == campaign)
+            self._scope.select(*_COLUMNS)
+            .where(AssignmentTable.campaign_id == campaign)
             .order_by(AssignmentTable.contact_id)
         )
-        with self._store.reading() as connection:
+        with self._scope.reading() as connection:
             return [AssignmentRow(*row) for row in connection.execute(statement)]
 
-    def _of(self, connection: Connection, campaign: str, contact_ids: Sequence[str]) -> list[AssignmentRow]:
+    def _of(self, connection: AccountConnection, campaign: str, contact_ids: Sequence[str]) -> list[AssignmentRow]:
         found = []
         for part in batches(contact_ids, BATCH):
-            statement = select(*_COLUMNS).where(
-                AssignmentTable.account_id == self.account,
+            statement = self._scope.select(*_COLUMNS).where(
                 AssignmentTable.campaign_id == campaign,
                 AssignmentTable.contact_id.in_(part),
             )

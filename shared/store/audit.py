@@ -1,19 +1,86 @@
-"""The audit log, read and shortened; it is written by `Scope._audit`, in the transaction of each action."""
+"""The audit log: what was administered, when and with which key; written in the transaction of each action."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-from sqlalchemy import delete, select
+from sqlalchemy import func
+from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.contracts.rows import Microseconds
-from shared.store.conduct_tables import AuditTable
-from shared.store.rows import AuditRow
-from shared.store.scope import Scope, batches
+from shared.store.schema import (
+    Instant,
+    KeyText,
+    LongText,
+    StoreTable,
+)
+from shared.store.scope import Scope, batches, take_turn
+from shared.store.statements import AccountConnection
 
 
-class Audit(Scope):
+class AuditTable(StoreTable):
+    """What was administered, when, and with which key."""
+
+    __tablename__ = "audit"
+
+    account_id: Mapped[KeyText] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[Instant]
+    actor: Mapped[str]
+    """Public id of a key, or `command line`."""
+    action: Mapped[str]
+    target: Mapped[str]
+    detail: Mapped[LongText]
+    """JSON."""
+
+
+class AuditRow(NamedTuple):
+    """One administrative action."""
+
+    number: int
+    """1 for the account's first one."""
+    at: Microseconds
+    actor: str
+    action: str
+    target: str
+    detail: Mapping[str, Any]
+
+
+def record(
+    connection: AccountConnection, action: str, target: str, *, at: Microseconds | None = None, **detail: Any
+) -> None:
+    """Write an administrative action into the audit log, in the transaction of the action.
+
+    Args:
+        connection: of the transaction.
+        action: `key.created`.
+        target: what was acted on; of a contact only its hash.
+        at: now; None: when the actor acts, and where nobody does nothing is written.
+        detail: facts worth knowing later, JSON; no secret and nothing personal.
+    """
+    at = connection.acting_at if at is None else at
+    if at is None:
+        return
+    take_turn(connection)  # the entries of an account are numbered
+    entry = {
+        "number": (connection.scalar(connection.select(func.max(AuditTable.number), of=AuditTable)) or 0) + 1,
+        "at": at,
+        "actor": connection.actor,
+        "action": action,
+        "target": target,
+        "detail": json.dumps(detail, sort_keys=True, allow_nan=False),
+    }
+    connection.insert(AuditTable, [entry])
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
     """The audit log of one account."""
 
-    def audit(self, limit: int, *, before: int | None = None) -> list[AuditRow]:
+    _scope: Scope
+
+    def page(self, limit: int, *, before: int | None = None) -> list[AuditRow]:
         """List administrative actions, the newest first.
 
         Args:
@@ -21,27 +88,27 @@ class Audit(Scope):
             before: number of the last one seen.
         """
         table = AuditTable
-        statement = select(table.number, table.at, table.actor, table.action, table.target, table.detail).where(
-            table.account_id == self.account
-        )
+        statement = self._scope.select(table.number, table.at, table.actor, table.action, table.target, table.detail)
         if before is not None:
             statement = statement.where(table.number < before)
-        with self._store.reading() as connection:
+        with self._scope.reading() as connection:
             rows = connection.execute(statement.order_by(table.number.desc()).limit(limit))
-            return [AuditRow(*row[:-1], json.loads(row.detail)) for row in rows]
+            return [
+                AuditRow(row.number, row.at, row.actor, row.action, row.target, json.loads(row.detail)) for row in rows
+            ]
 
-    def delete_audit_before(self, at: Microseconds, *, limit: int = 5_000) -> int:
+    def delete_before(self, at: Microseconds, *, limit: int = 5_000) -> int:
         """Delete at most `limit` entries older than an instant, but never the newest, which numbers the next.
 
         Returns:
             How many were deleted.
         """
         table = AuditTable
-        old = select(table.number).where(table.account_id == self.account, table.at < at)
-        newest = select(table.number).where(table.account_id == self.account).order_by(table.number.desc()).limit(1)
-        with self._writing() as connection:
+        old = self._scope.select(table.number).where(table.at < at)
+        newest = self._scope.select(table.number).order_by(table.number.desc()).limit(1)
+        with self._scope.writing() as connection:
             last = connection.execute(newest).scalar()
             numbers = list(connection.scalars(old.where(table.number != last).order_by(table.number).limit(limit)))
             for part in batches(numbers):
-                connection.execute(delete(table).where(table.account_id == self.account, table.number.in_(part)))
+                connection.execute(self._scope.delete(table).where(table.number.in_(part)))
         return len(numbers)

@@ -5,18 +5,19 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, delete, select
-
 from shared.contracts.identity import SHARED_BY, contact_hash
 from shared.contracts.rows import ALWAYS, AttributeRow, ContactRow, Microseconds
-from shared.store.attributes import Entry, is_news, keep
-from shared.store.facts import consent_of
+from shared.store.change_detection import LastKnownStateTable, StaleContactTable
+from shared.store.contact_facts import AttributeTable, ContactTable, Entry, consent_of, is_news, keep
+from shared.store.delivery_tables import (
+    AttemptTable,
+    DeliveryTable,
+    MessageTable,
+)
 from shared.store.identities import point_identities
 from shared.store.scope import batches
-from shared.store.statements import insert, upsert
-from shared.store.tables import AttributeTable, ContactTable
+from shared.store.statements import AccountConnection
 from shared.store.tombstones import CONTACT, EMAIL, any_erased, buried, erased_among, lift
-from shared.store.withdrawal import forget_profile
 
 
 @dataclass(slots=True)
@@ -35,8 +36,7 @@ class _Changes:
 
 
 def put_batch(
-    connection: Connection,
-    account: str,
+    connection: AccountConnection,
     rows: Sequence[ContactRow],
     *,
     recorded_at: Microseconds,
@@ -46,7 +46,6 @@ def put_batch(
 
     Args:
         connection: inside a transaction that holds the account.
-        account: whose contacts.
         rows: at most 1,000.
         recorded_at: now.
         readmission: the identity key, and whether contacts that were erased come back.
@@ -55,25 +54,25 @@ def put_batch(
         For each row "created", "updated", "unchanged" or, where they do not come back, "erased".
     """
     key, lifts = readmission
-    known = _known_contacts(connection, account, sorted({row.contact_id for row in rows}))
+    known = _known_contacts(connection, sorted({row.contact_id for row in rows}))
     made = [row for row in rows if known[row.contact_id].created]
     # One look tells whether all the others can be spared, as nearly always.
-    careful = bool(made) and any_erased(connection, account)
-    erased = erased_among(connection, account, {row.contact_id for row in made}, key) if careful else frozenset()
+    careful = bool(made) and any_erased(connection)
+    erased = erased_among(connection, {row.contact_id for row in made}, key) if careful else frozenset()
     if erased and lifts and key is not None:
-        lift(connection, account, CONTACT, [contact_hash(contact_id, key) for contact_id in erased])
+        lift(connection, CONTACT, [contact_hash(contact_id, key) for contact_id in erased])
         erased = frozenset()
     if careful and not lifts:
-        erased |= _with_erased_address(connection, account, made)
+        erased |= _with_erased_address(connection, made)
     for part in batches(sorted(erased)):
-        mine = (ContactTable.account_id == account, ContactTable.contact_id.in_(part))
-        connection.execute(delete(ContactTable).where(*mine))
+        mine = ContactTable.contact_id.in_(part)
+        connection.execute(connection.delete(ContactTable).where(mine))
     pointed = set[str]()
     for turn, addresses in enumerate(_in_turn(rows, erased)):
-        pointed |= point_identities(connection, account, EMAIL, addresses, at=recorded_at + turn)
-    if pointed and lifts and any_erased(connection, account):
-        lift(connection, account, EMAIL, pointed)
-    forget_profile(connection, account, [row.contact_id for row in rows if denies(row)])
+        pointed |= point_identities(connection, EMAIL, addresses, at=recorded_at + turn)
+    if pointed and lifts and any_erased(connection):
+        lift(connection, EMAIL, pointed)
+    forget_profile(connection, [row.contact_id for row in rows if denies(row)])
     changes = _Changes()
     done = []
     for row in rows:
@@ -83,14 +82,13 @@ def put_batch(
         contact = known[row.contact_id]
         changed = _update_contact(contact, row)
         if changed:
-            changes.contacts[row.contact_id] = _values(account, row.contact_id, contact)
+            changes.contacts[row.contact_id] = _values(row.contact_id, contact)
         for attribute in row.attributes:
             entry = _entry(contact, attribute, recorded_at)
             if is_news(contact.attributes.get(attribute.name, ()), entry):
                 changed = True
                 keep(contact.attributes.setdefault(attribute.name, []), entry)
                 changes.attributes[row.contact_id, attribute.name, entry.valid_from] = {
-                    "account_id": account,
                     "contact_id": row.contact_id,
                     "name": attribute.name,
                     **entry._asdict(),
@@ -98,8 +96,8 @@ def put_batch(
         changed = changed or row.email_hash in pointed
         done.append("created" if contact.created else "updated" if changed else "unchanged")
         contact.created = False
-    upsert(connection, ContactTable, [changes.contacts[key] for key in sorted(changes.contacts)])
-    upsert(connection, AttributeTable, [changes.attributes[key] for key in sorted(changes.attributes)])
+    connection.upsert(ContactTable, [changes.contacts[key] for key in sorted(changes.contacts)])
+    connection.upsert(AttributeTable, [changes.attributes[key] for key in sorted(changes.attributes)])
     return done
 
 
@@ -120,25 +118,23 @@ def _in_turn(rows: Sequence[ContactRow], erased: Collection[str]) -> list[dict[s
 
 
 def denies(row: ContactRow) -> bool:
-    """Tell whether a row says that the contact does not want to be profiled."""
+    """Whether a row says that the contact does not want to be profiled."""
     return (row.consent or {}).get("profiling") == "denied"
 
 
-def _with_erased_address(connection: Connection, account: str, rows: Sequence[ContactRow]) -> frozenset[str]:
-    """Tell which contacts have an address that was erased, whatever their id."""
+def _with_erased_address(connection: AccountConnection, rows: Sequence[ContactRow]) -> frozenset[str]:
+    """Return which contacts have an address that was erased, whatever their id."""
     hashes = {row.email_hash for row in rows if row.email_hash is not None}
-    gone = buried(connection, account, EMAIL, hashes)
+    gone = buried(connection, EMAIL, hashes)
     return frozenset(row.contact_id for row in rows if row.email_hash in gone)
 
 
-def _known_contacts(connection: Connection, account: str, contact_ids: Sequence[str]) -> dict[str, _Known]:
-    new = insert(connection, ContactTable).on_conflict_do_nothing().returning(ContactTable.contact_id)
-    created = set(
-        connection.scalars(new, [{"account_id": account, "contact_id": contact_id} for contact_id in contact_ids])
-    )
+def _known_contacts(connection: AccountConnection, contact_ids: Sequence[str]) -> dict[str, _Known]:
+    new = [{"contact_id": contact_id} for contact_id in contact_ids]
+    created = set(connection.insert_new(ContactTable, new, ContactTable.contact_id).scalars())
     contacts = (
-        select(ContactTable.contact_id, ContactTable.created_at, ContactTable.timezone, ContactTable.consent)
-        .where(ContactTable.account_id == account, ContactTable.contact_id.in_(contact_ids))
+        connection.select(ContactTable.contact_id, ContactTable.created_at, ContactTable.timezone, ContactTable.consent)
+        .where(ContactTable.contact_id.in_(contact_ids))
         .order_by(ContactTable.contact_id)
         .with_for_update()
     )
@@ -147,7 +143,7 @@ def _known_contacts(connection: Connection, account: str, contact_ids: Sequence[
         for contact_id, created_at, timezone, consent in connection.execute(contacts)
     }
     attributes = (
-        select(
+        connection.select(
             AttributeTable.contact_id,
             AttributeTable.name,
             AttributeTable.valid_from,
@@ -155,7 +151,7 @@ def _known_contacts(connection: Connection, account: str, contact_ids: Sequence[
             AttributeTable.value,
             AttributeTable.dated,
         )
-        .where(AttributeTable.account_id == account, AttributeTable.contact_id.in_(contact_ids))
+        .where(AttributeTable.contact_id.in_(contact_ids))
         .order_by(*AttributeTable.__table__.primary_key)
     )
     for contact_id, name, valid_from, recorded, value, dated in connection.execute(attributes):
@@ -181,11 +177,39 @@ def _entry(contact: _Known, attribute: AttributeRow, recorded_at: Microseconds) 
     return Entry(since, recorded_at, value, dated=False)
 
 
-def _values(account: str, contact_id: str, contact: _Known) -> dict[str, Any]:
+def _values(contact_id: str, contact: _Known) -> dict[str, Any]:
     return {
-        "account_id": account,
         "contact_id": contact_id,
         "created_at": contact.created_at,
         "timezone": contact.timezone,
         "consent": json.dumps(contact.consent, sort_keys=True) if contact.consent else None,
     }
+
+
+def forget_profile(connection: AccountConnection, contact_ids: Collection[str]) -> None:
+    """Delete last known states of contacts, and deliveries about them that are still under way.
+
+    Args:
+        connection: inside a transaction that holds the account.
+        contact_ids: any number.
+    """
+    for part in batches(sorted(set(contact_ids))):
+        for table in (LastKnownStateTable, StaleContactTable):
+            connection.execute(connection.delete(table).where(table.contact_id.in_(part)))
+        messages = connection.select(MessageTable.message_id).where(MessageTable.contact_id.in_(part))
+        waiting = (
+            DeliveryTable.state == "pending",
+            DeliveryTable.message_id.in_(messages),
+        )
+        # Held first, so that no attempt is written meanwhile; in order, as everybody does (PostgreSQL).
+        held = (
+            connection.select(DeliveryTable.delivery_id)
+            .where(*waiting)
+            .order_by(DeliveryTable.delivery_id)
+            .with_for_update()
+        )
+        for gone in batches(list(connection.scalars(held))):
+            tried = AttemptTable.delivery_id.in_(gone)
+            connection.execute(connection.delete(AttemptTable).where(tried))
+            made = DeliveryTable.delivery_id.in_(gone)
+            connection.execute(connection.delete(DeliveryTable).where(made))

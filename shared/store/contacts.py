@@ -1,31 +1,58 @@
-"""Contacts of an account: put, read, listed; attributes declared static."""
+"""Contacts of an account: put, read with their pasts, listed, merged; attributes declared static."""
 
+import logging
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from itertools import islice
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import SelectBase, bindparam
 
-from shared.contracts.rows import ContactRow, Microseconds
+from shared.contracts.rows import DAY, ContactRow, Microseconds
+from shared.store.change_detection import touch
+from shared.store.contact_facts import (
+    AttributeTable,
+    ContactTable,
+    StaticAttributeTable,
+    StoredContact,
+    facts_of,
+    pages,
+)
 from shared.store.contact_writes import denies, put_batch
-from shared.store.facts import facts_of, pages
+from shared.store.event_writes import EVENT_COLUMNS, EventTable
+from shared.store.merging import merge
 from shared.store.pace import Pace
-from shared.store.prediction_tables import LatestPredictionTable
-from shared.store.rows import BulkCounts, StoredContact
+from shared.store.predictions import Predictions
+from shared.store.schema import AccountStateTable
 from shared.store.scope import BATCH, Scope, batches
-from shared.store.stale import touch
-from shared.store.statements import insert_missing
-from shared.store.tables import AccountStateTable, AttributeTable, StaticAttributeTable
-from shared.timeline import ContactFacts
+from shared.store.statements import IDS, Prepared, among_ids, select_by_parameter
+from shared.timeline import ContactFacts, EventTuple, PastRows
 
+
+class BulkCounts(NamedTuple):
+    """What an import changed."""
+
+    created: int
+    updated: int
+    unchanged: int
+    erased: int = 0
+    """Left out: these contacts were erased, and an import does not bring them back."""
+    erased_rows: tuple[int, ...] = ()
+    """Places of the rows that were left out."""
+
+
+log = logging.getLogger(__name__)
 CHANGED = ("created", "updated")
 
 
-class Contacts(Scope):
+@dataclass(frozen=True, slots=True)
+class Contacts:
     """The contacts of one account."""
 
-    def put_contacts(
+    _scope: Scope
+
+    def put(
         self, rows: Sequence[ContactRow], *, recorded_at: Microseconds, lifts: bool = True, touches: bool = True
     ) -> list[str]:
         """Create or update contacts in one transaction; what a row leaves out stays as it is.
@@ -42,29 +69,25 @@ class Contacts(Scope):
         # Always in the order of ids: two writers that wait for each other's rows would be a deadlock (PostgreSQL).
         order = sorted(range(len(rows)), key=lambda place: rows[place].contact_id)
         done = [""] * len(rows)
-        with self._writing() as connection:
+        with self._scope.writing() as connection:
             for places in batches(order, BATCH):
                 part = [rows[place] for place in places]
                 found = put_batch(
-                    connection, self.account, part, recorded_at=recorded_at, readmission=(self._identity_key, lifts)
+                    connection,
+                    part,
+                    recorded_at=recorded_at,
+                    readmission=(self._scope.identity_key, lifts),
                 )
                 for place, word in zip(places, found, strict=True):
                     done[place] = word
             # After all contacts: whoever holds some of them never waits for who holds a stale one (PostgreSQL).
             changed = [row.contact_id for row, word in zip(rows, done, strict=True) if word in CHANGED]
-            touch(connection, self.account, changed if touches else (), at=recorded_at)
-        self._forget_denied([row.contact_id for row in rows if denies(row)])
+            touch(connection, changed if touches else (), at=recorded_at)
+        # One that is being scored meanwhile goes out of the ranked lists when it is scored next.
+        Predictions(self._scope).forget_latest([row.contact_id for row in rows if denies(row)])
         return done
 
-    def _forget_denied(self, contact_ids: Sequence[str]) -> None:
-        """Take contacts out of the ranked lists; one that is being scored meanwhile goes when it is scored next."""
-        table = LatestPredictionTable
-        for part in batches(sorted(set(contact_ids))):
-            with self._predictions.writing() as connection:
-                mine = (table.account_id == self.account, table.contact_id.in_(part))
-                connection.execute(delete(table).where(*mine))
-
-    def bulk_contacts(
+    def put_bulk(
         self,
         rows: Iterable[ContactRow],
         *,
@@ -86,44 +109,43 @@ class Contacts(Scope):
         stream, pace, done = iter(rows), pace or Pace(), Counter[str]()
         at, erased = 0, list[int]()
         while held := list(islice(stream, chunk)):
-            for part in pace.parts(held, has_gaps=self._store.is_sqlite):
-                words = self.put_contacts(part, recorded_at=recorded_at, lifts=False, touches=False)
+            for part in pace.parts(held, has_gaps=self._scope.store.is_sqlite):
+                words = self.put(part, recorded_at=recorded_at, lifts=False, touches=False)
                 done.update(words)
                 erased += [at + place for place, word in enumerate(words) if word == "erased"]
                 at += len(part)
         return BulkCounts(done["created"], done["updated"], done["unchanged"], done["erased"], tuple(erased))
 
-    def contact(self, contact_id: str) -> StoredContact | None:
+    def find(self, contact_id: str) -> StoredContact | None:
         """Read one contact; None: it is not known."""
-        with self._store.reading() as connection:
-            facts = facts_of(connection, self.account, [contact_id]).get(contact_id)
+        with self._scope.reading() as connection:
+            facts = facts_of(connection, [contact_id]).get(contact_id)
         return None if facts is None else _stored(contact_id, facts)
 
-    def contacts(self, limit: int, after: str | None = None) -> list[StoredContact]:
+    def page(self, limit: int, after: str | None = None) -> list[StoredContact]:
         """List contacts in the order of their ids.
 
         Args:
             limit: at most so many.
             after: the last id seen; it need not exist.
         """
-        with self._store.reading() as connection:
-            ids = list(pages(connection, self.account, after=after, limit=limit))
+        with self._scope.reading() as connection:
+            ids = list(pages(connection, after=after, limit=limit))
             facts: dict[str, ContactFacts] = {}
             for part in batches(ids, BATCH):
-                facts.update(facts_of(connection, self.account, part))
+                facts.update(facts_of(connection, part))
         return [_stored(contact_id, facts[contact_id]) for contact_id in ids]
 
     def attribute_names(self) -> list[str]:
         """List the names of the attributes that contacts have; reads all of them."""
-        names = select(AttributeTable.name).where(AttributeTable.account_id == self.account).distinct()
-        with self._store.reading() as connection:
-            return sorted(connection.scalars(names))
+        with self._scope.reading() as connection:
+            return sorted(connection.scalars(self._scope.select(AttributeTable.name).distinct()))
 
     def static_attributes(self) -> frozenset[str] | Literal["all"]:
-        """Tell which attributes were declared to have held always."""
-        names = select(StaticAttributeTable.name).where(StaticAttributeTable.account_id == self.account)
-        state = select(AccountStateTable.all_static).where(AccountStateTable.account_id == self.account)
-        with self._store.reading() as connection:
+        """Return which attributes were declared to have held always."""
+        names = self._scope.select(StaticAttributeTable.name)
+        state = self._scope.select(AccountStateTable.all_static)
+        with self._scope.reading() as connection:
             if connection.execute(state).scalar():
                 return "all"
             return frozenset(connection.scalars(names))
@@ -134,16 +156,109 @@ class Contacts(Scope):
         Args:
             names: attribute names, or "all": every attribute of the account, later ones too.
         """
-        with self._writing() as connection:
+        with self._scope.writing() as connection:
             if names == "all":
-                mine = AccountStateTable.account_id == self.account
-                connection.execute(update(AccountStateTable).where(mine).values(all_static=True))
+                connection.execute(self._scope.update(AccountStateTable).values(all_static=True))
                 return
-            rows = [{"account_id": self.account, "name": name} for name in sorted(names)]
-            insert_missing(connection, StaticAttributeTable, rows)
+            rows = [{"name": name} for name in sorted(names)]
+            connection.insert_missing(StaticAttributeTable, rows)
+
+    def known(self, contact_ids: Collection[str]) -> set[str]:
+        """Return which contacts there are; joins an open transaction."""
+        known = set[str]()
+        with self._scope.reading() as connection:
+            for part in batches(sorted(contact_ids)):
+                mine = ContactTable.contact_id.in_(part)
+                known.update(connection.scalars(self._scope.select(ContactTable.contact_id).where(mine)))
+        return known
+
+    def pasts(
+        self,
+        contact_ids: Collection[str],
+        *,
+        cutoff: Microseconds,
+        asked_at: Microseconds,
+        always: Collection[str] = (),
+        lookback_days: int = 730,
+    ) -> PastRows:
+        """Read what existed before a cutoff and was known when it was asked.
+
+        Args:
+            contact_ids: up to 1,000 cost two statements (three with `always`), one snapshot.
+            cutoff: only events strictly before it, and attribute values valid from before it.
+            asked_at: only what was recorded until then, so that an answer can be replayed.
+            always: event types of which older events are read too, apart from the others.
+            lookback_days: older events are left out.
+        """
+        distinct: Sequence[str] = list(dict.fromkeys(contact_ids))
+        facts: dict[str, ContactFacts] = {}
+        events: list[EventTuple] = []
+        older: list[EventTuple] = []
+        since = cutoff - lookback_days * DAY
+        with self._scope.reading() as connection:
+            for part in batches(distinct, BATCH):
+                facts.update(facts_of(connection, part, cutoff=cutoff, asked_at=asked_at))
+                bounds = {IDS: part, "since": since, "asked_at": asked_at}
+                events.extend(connection.read(_EVENTS, {**bounds, "cutoff": cutoff}))
+                if always:
+                    older.extend(connection.read(_OLDER, {**bounds, "always": list(always)}))
+        return PastRows(facts=facts, events=events, older=older)
+
+    def scan(self) -> tuple[list[str], dict[str, ContactFacts]]:
+        """Read all contacts with all values of their attributes, for training.
+
+        Returns:
+            Their ids in order, and their facts by id.
+        """
+        with self._scope.reading() as connection:
+            facts = facts_of(connection, None)
+        unreadable = sum(1 for one in facts.values() if one.unreadable)
+        if unreadable:
+            log.warning("store.values_unreadable", extra={"account": self._scope.account, "contacts": unreadable})
+        return sorted(facts), facts
+
+    def merge(self, former: str, into: str, *, at: Microseconds) -> None:
+        """Give everything of a contact to another one, log it, and let the former go; joins an open transaction.
+
+        No other writer may add to the former meanwhile: open the transaction alone.
+
+        Args:
+            former: disappears; one that is not there changes nothing.
+            into: exists already.
+            at: now.
+
+        Raises:
+            SettingsRefused: no identity key is known.
+        """
+        with self._scope.writing(alone=True) as connection:
+            denied = merge(connection, former, into, at=at, key=self._scope.known_key)
+        if denied:
+            Predictions(self._scope).forget_latest([former, into])
 
 
 def _stored(contact_id: str, facts: ContactFacts) -> StoredContact:
     return StoredContact(
         contact_id, facts.created_at, facts.timezone, facts.consent, facts.attributes, facts.unreadable
     )
+
+
+def _events(sqlite: bool) -> SelectBase:
+    return select_by_parameter(*EVENT_COLUMNS).where(
+        among_ids(EventTable.contact_id, sqlite=sqlite),
+        EventTable.occurred_at < bindparam("cutoff"),
+        EventTable.occurred_at >= bindparam("since"),
+        EventTable.recorded_at <= bindparam("asked_at"),
+    )
+
+
+def _older(sqlite: bool) -> SelectBase:
+    return select_by_parameter(*EVENT_COLUMNS).where(
+        among_ids(EventTable.contact_id, sqlite=sqlite),
+        EventTable.occurred_at < bindparam("since"),
+        EventTable.recorded_at <= bindparam("asked_at"),
+        among_ids(EventTable.type, sqlite=sqlite, parameter="always"),
+    )
+
+
+_EVENTS = Prepared(_events)
+_OLDER = Prepared(_older)

@@ -8,18 +8,16 @@ from sqlalchemy.exc import IntegrityError
 from shared.contracts.rows import Microseconds
 from shared.errors import Conflict, NotFound
 from shared.settings import Settings
+from shared.store import keys, models, sources
 from shared.store.account import AccountStore
-from shared.store.champions import champion_rows
-from shared.store.columns import PredictionTable, StoreTable
-from shared.store.conduct_tables import AuditTable, IdempotencyTable, TombstoneTable  # noqa: F401 - part of the schema
-from shared.store.keys import key_rows
-from shared.store.rows import Account, ChampionRow, KeyRow, SourceRow
-from shared.store.scope import predictions_of, queue
-from shared.store.sources import source_rows
-from shared.store.sql import PATIENCE_SECONDS, Sql
-from shared.store.tables import AccountStateTable, AccountTable, KeyTable
-from shared.store.webhook_tables import DeliveryTable, SourceTable, StaleContactTable, SubscriptionTable
-from shared.store.writability import is_writable
+from shared.store.change_detection import StaleContactTable
+from shared.store.delivery_tables import DeliveryTable, SubscriptionTable
+from shared.store.keys import KeyRow, KeyTable, key_rows
+from shared.store.models import ChampionRow, champion_rows
+from shared.store.schema import Account, AccountStateTable, AccountTable, PredictionTable, StoreTable
+from shared.store.scope import Scope, predictions_of, queue
+from shared.store.sources import SourceRow, SourceTable, source_rows
+from shared.store.sql import PATIENCE_SECONDS, Sql, is_writable
 
 
 class Database:
@@ -49,7 +47,7 @@ class Database:
 
     def of(self, account: str) -> AccountStore:
         """Open the store of one account; whether it exists shows when something is written."""
-        return AccountStore(account, self._store, self._predictions).hashing(self._identity_key)
+        return AccountStore(Scope(account, self._store, self._predictions, self._identity_key))
 
     def ping(self) -> None:
         """Check that the store answers and is migrated.
@@ -111,7 +109,8 @@ class Database:
     def key(self, public_id: str) -> KeyRow | None:
         """Find a key by its public id; None: there is none. Whether it is still valid is the caller's question."""
         with self._store.reading() as connection:
-            return next(iter(key_rows(connection, KeyTable.public_id == public_id)), None)
+            statement = select(*keys.COLUMNS).where(KeyTable.public_id == public_id)
+            return next(iter(key_rows(connection, statement)), None)
 
     def touch_keys(self, used: Mapping[str, Microseconds]) -> None:
         """Note when keys were last used.
@@ -132,15 +131,17 @@ class Database:
     def source(self, source_id: str) -> SourceRow | None:
         """Find the source that has an address, in whichever account; None: there is none."""
         with self._store.reading() as connection:
-            return next(iter(source_rows(connection, SourceTable.source_id == source_id)), None)
+            found = select(*sources.COLUMNS).where(SourceTable.source_id == source_id)
+            secrets = select(*sources.SECRET_COLUMNS).where(SourceTable.source_id == source_id)
+            return next(iter(source_rows(connection, found, secrets)), None)
 
     def champions(self) -> list[ChampionRow]:
         """List the champions of all accounts: what a service polls."""
         with self._store.reading() as connection:
-            return champion_rows(connection)
+            return champion_rows(connection, select(*models.COLUMNS))
 
     def due_subscriptions(self, at: Microseconds) -> dict[str, list[str]]:
-        """List, by account, the enabled subscriptions with something due: what a courier polls."""
+        """List, by account, the enabled subscriptions with something due: what the dispatcher polls."""
         delivery, one = DeliveryTable, SubscriptionTable
         due = select(delivery.delivery_id).where(
             delivery.account_id == one.account_id,

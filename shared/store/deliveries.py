@@ -1,23 +1,38 @@
-"""Deliveries of an account: listed, shown, replayed, erased."""
+"""Deliveries of an account: leased and tried, listed, shown, replayed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy import ColumnElement
 
 from shared.contracts.rows import Microseconds
 from shared.errors import Conflict, NotFound
-from shared.store.delivery_rows import AttemptRow, DeliveryRow, DeliveryState
-from shared.store.scope import BATCH, Scope, batches
+from shared.store.delivery_tables import (
+    AttemptResult,
+    AttemptRow,
+    AttemptTable,
+    DeliveryRow,
+    DeliveryState,
+    DeliveryTable,
+    DueDelivery,
+    MessageTable,
+    SubscriptionState,
+    SubscriptionTable,
+)
+from shared.store.scope import Scope
+from shared.store.statements import AccountConnection
 from shared.store.subscriptions import absent
-from shared.store.webhook_tables import AttemptTable, DeliveryTable, MessageTable, SubscriptionTable
 
 ENDED: tuple[DeliveryState, ...] = ("delivered", "failed")
 
 
-class Deliveries(Scope):
+@dataclass(frozen=True, slots=True)
+class Deliveries:
     """The deliveries of one account."""
 
-    def deliveries(
+    _scope: Scope
+
+    def page(
         self,
         limit: int,
         *,
@@ -34,44 +49,46 @@ class Deliveries(Scope):
             after: `created_at` and id of the last one of the page before.
         """
         table = DeliveryTable
-        condition = table.account_id == self.account
+        which: list[ColumnElement[bool]] = []
         if subscription_id is not None:
-            condition &= table.subscription_id == subscription_id
+            which.append(table.subscription_id == subscription_id)
         if state is not None:
-            condition &= table.state == state
+            which.append(table.state == state)
         if after is not None:
             at, last = after
-            condition &= (table.created_at < at) | ((table.created_at == at) & (table.delivery_id < last))
-        return self._deliveries(condition, limit)
+            which.append((table.created_at < at) | ((table.created_at == at) & (table.delivery_id < last)))
+        return self._deliveries(which, limit)
 
-    def delivery(self, delivery_id: str) -> DeliveryRow | None:
+    def find(self, delivery_id: str) -> DeliveryRow | None:
         """Find a delivery."""
-        return next(iter(self._deliveries(self._delivery(delivery_id), 1)), None)
+        return next(iter(self._deliveries([DeliveryTable.delivery_id == delivery_id], 1)), None)
 
     def attempts(self, delivery_id: str) -> list[AttemptRow]:
         """List what was tried, oldest first."""
         table = AttemptTable
         statement = (
-            select(table.number, table.attempted_at, table.status, table.milliseconds, table.error, table.response)
-            .where(table.account_id == self.account, table.delivery_id == delivery_id)
+            self._scope.select(
+                table.number, table.attempted_at, table.status, table.milliseconds, table.error, table.response
+            )
+            .where(table.delivery_id == delivery_id)
             .order_by(table.number)
         )
-        with self._store.reading() as connection:
+        with self._scope.reading() as connection:
             return [AttemptRow(*row) for row in connection.execute(statement)]
 
-    def replay_delivery(self, delivery_id: str, *, at: Microseconds) -> None:
+    def replay(self, delivery_id: str, *, at: Microseconds) -> None:
         """Make a delivery due once more, at the beginning of the schedule.
 
         Raises:
             NotFound: there is none.
             Conflict: its subscription is disabled.
         """
-        found = self.delivery(delivery_id)
+        found = self.find(delivery_id)
         if found is None:
             raise NotFound(f"There is no delivery {delivery_id} in this account; GET /deliveries lists them.")
         self._replay(found.subscription_id, DeliveryTable.delivery_id == delivery_id, at)
 
-    def replay_deliveries(
+    def replay_many(
         self,
         subscription_id: str,
         since: Microseconds,
@@ -99,50 +116,81 @@ class Deliveries(Scope):
         made = (DeliveryTable.created_at >= since) & (DeliveryTable.created_at < until)
         return self._replay(subscription_id, made & DeliveryTable.state.in_(states), at)
 
-    def erase_messages_before(self, before: Microseconds) -> int:
-        """Erase messages that happened before an instant with their deliveries, whatever became of them.
+    def lease(self, room: Mapping[str, int], *, at: Microseconds, until: Microseconds) -> list[DueDelivery]:
+        """Lease deliveries that are due: nobody else gets them before the lease ends, and somebody does if it does.
+
+        Args:
+            room: how many to take at most, by subscription; a slow one's do not stand in front of another's.
+            at: now.
+            until: end of the lease.
 
         Returns:
-            How many messages; at most a batch, so call it until it is none.
+            What was taken, longest due first within a subscription; none of a subscription that is not enabled.
         """
-        mine = MessageTable.account_id == self.account
-        with self._writing() as connection:
-            old = select(MessageTable.message_id).where(mine, MessageTable.occurred_at < before).limit(BATCH)
-            messages = list(connection.scalars(old))
-            sent = (DeliveryTable.account_id == self.account) & DeliveryTable.message_id.in_(messages)
-            # Held first, so that no attempt is written meanwhile.
-            held = select(DeliveryTable.delivery_id).where(sent).order_by(DeliveryTable.delivery_id).with_for_update()
-            for deliveries in batches(list(connection.scalars(held))):
-                tried = AttemptTable.delivery_id.in_(deliveries)
-                connection.execute(delete(AttemptTable).where(AttemptTable.account_id == self.account, tried))
-            connection.execute(delete(DeliveryTable).where(sent))
-            connection.execute(delete(MessageTable).where(mine, MessageTable.message_id.in_(messages)))
-        return len(messages)
+        taken: list[str] = []
+        with self._scope.writing() as connection:
+            for subscription_id in sorted(room):
+                if room[subscription_id] > 0:
+                    taken += self._due(connection, subscription_id, room[subscription_id], at)
+            if taken:
+                connection.execute(
+                    self._scope.update(DeliveryTable).where(DeliveryTable.delivery_id.in_(taken)).values(due_at=until)
+                )
+            return self._leased(connection, taken)
+
+    def record_attempts(
+        self, results: Sequence[AttemptResult], *, at: Microseconds, pause_before: Microseconds
+    ) -> dict[str, SubscriptionState]:
+        """Write down what was tried and what is next, in one transaction.
+
+        A subscription whose receiver is gone is disabled; one that has failed for long is paused and keeps what waits.
+
+        Args:
+            results: of deliveries that were leased; one that was erased meanwhile is left out.
+            at: now.
+            pause_before: pause what fails since then or longer.
+
+        Returns:
+            Subscriptions that are now paused or disabled.
+        """
+        changed: dict[str, SubscriptionState] = {}
+        with self._scope.writing() as connection:
+            failing = self._held(connection, {result.subscription_id for result in results})
+            for result in sorted(results, key=lambda result: result.delivery_id):
+                self._record(connection, result, at)
+            for subscription_id in sorted(failing):
+                of_it = [result for result in results if result.subscription_id == subscription_id]
+                state = self._judge(connection, of_it, failing[subscription_id], at, pause_before)
+                if state is not None:
+                    changed[subscription_id] = state
+        return changed
 
     def _replay(self, subscription_id: str, which: ColumnElement[bool], at: Microseconds) -> int:
         table = SubscriptionTable
-        mine = (table.account_id == self.account) & (table.subscription_id == subscription_id)
-        with self._writing() as connection:
-            state = connection.scalar(select(table.state).where(mine).with_for_update(key_share=True))
+        mine = table.subscription_id == subscription_id
+        with self._scope.writing() as connection:
+            state = connection.scalar(self._scope.select(table.state).where(mine).with_for_update(key_share=True))
             if state is None:
                 raise absent(subscription_id)
             if state == "disabled":
                 raise Conflict("The subscription is disabled; enable it with PATCH /subscriptions/{id} first.")
             delivery = DeliveryTable
-            theirs = (delivery.account_id == self.account) & (delivery.subscription_id == subscription_id)
+            theirs = delivery.subscription_id == subscription_id
             # Locked in order, as retention does (PostgreSQL).
-            held = select(delivery.delivery_id).where(theirs, which).order_by(delivery.delivery_id).with_for_update()
-            again = update(delivery).where(theirs, delivery.delivery_id.in_(held))
+            held = (
+                self._scope.select(delivery.delivery_id)
+                .where(theirs, which)
+                .order_by(delivery.delivery_id)
+                .with_for_update()
+            )
+            again = self._scope.update(delivery).where(theirs, delivery.delivery_id.in_(held))
             return connection.execute(again.values(state="pending", due_at=at, tries=0, ended_at=None)).rowcount
 
-    def _delivery(self, delivery_id: str) -> ColumnElement[bool]:
-        return (DeliveryTable.account_id == self.account) & (DeliveryTable.delivery_id == delivery_id)
-
-    def _deliveries(self, condition: ColumnElement[bool], limit: int) -> list[DeliveryRow]:
+    def _deliveries(self, which: Sequence[ColumnElement[bool]], limit: int) -> list[DeliveryRow]:
         table, message = DeliveryTable, MessageTable
         same = (message.account_id == table.account_id) & (message.message_id == table.message_id)
         statement = (
-            select(
+            self._scope.select(
                 table.delivery_id,
                 table.subscription_id,
                 table.message_id,
@@ -154,11 +202,120 @@ class Deliveries(Scope):
                 table.created_at,
                 table.ended_at,
                 message.data,
+                of=table,
             )
             .join(message, same)
-            .where(condition)
+            .where(*which)
             .order_by(table.created_at.desc(), table.delivery_id.desc())
             .limit(limit)
         )
-        with self._store.reading() as connection:
+        with self._scope.reading() as connection:
             return [DeliveryRow(**row) for row in connection.execute(statement).mappings()]
+
+    def _due(self, connection: AccountConnection, subscription_id: str, limit: int, at: Microseconds) -> list[str]:
+        table, subscription = DeliveryTable, SubscriptionTable
+        enabled = self._scope.select(subscription.subscription_id).where(
+            subscription.subscription_id == subscription_id,
+            subscription.state == "enabled",
+        )
+        statement = (
+            self._scope.select(table.delivery_id)
+            .where(table.subscription_id == subscription_id)
+            .where(table.state == "pending", table.due_at <= at, enabled.exists())
+            .order_by(table.due_at, table.delivery_id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        return list(connection.scalars(statement))
+
+    def _leased(self, connection: AccountConnection, taken: Sequence[str]) -> list[DueDelivery]:
+        table, message = DeliveryTable, MessageTable
+        same = (message.account_id == table.account_id) & (message.message_id == table.message_id)
+        statement = (
+            self._scope.select(
+                table.delivery_id,
+                table.subscription_id,
+                message.type,
+                message.occurred_at,
+                message.data,
+                table.tries,
+                of=table,
+            )
+            .join(message, same)
+            .where(table.delivery_id.in_(taken))
+        )
+        found = {row.delivery_id: DueDelivery(*row) for row in connection.execute(statement)}
+        return [found[delivery_id] for delivery_id in taken]
+
+    def _held(self, connection: AccountConnection, subscription_ids: set[str]) -> dict[str, Microseconds | None]:
+        table = SubscriptionTable
+        statement = (
+            self._scope.select(table.subscription_id, table.failing_since)
+            .where(table.subscription_id.in_(sorted(subscription_ids)))
+            .order_by(table.subscription_id)
+            .with_for_update(key_share=True)
+        )
+        return {row.subscription_id: row.failing_since for row in connection.execute(statement)}
+
+    def _record(self, connection: AccountConnection, result: AttemptResult, at: Microseconds) -> None:
+        table = DeliveryTable
+        mine = table.delivery_id == result.delivery_id
+        row = connection.execute(self._scope.select(table.attempts, table.state).where(mine).with_for_update()).first()
+        if row is None:
+            return
+        number = row.attempts + 1
+        attempt = {
+            "delivery_id": result.delivery_id,
+            "number": number,
+            "attempted_at": result.attempted_at,
+            "status": result.status,
+            "milliseconds": result.milliseconds,
+            "error": result.error,
+            "response": result.response,
+        }
+        connection.insert(AttemptTable, [attempt])
+        values = {"attempts": number}
+        # After a lease that ran out somebody else may have delivered it: that stands.
+        if row.state == "pending" or result.state == "delivered":
+            ended = {"ended_at": None if result.state == "pending" else at}
+            next_up = {"state": result.state, "due_at": result.due_at, "tries": result.tries}
+            connection.execute(self._scope.update(table).where(mine).values(**values, **ended, **next_up))
+        else:
+            connection.execute(self._scope.update(table).where(mine).values(**values))
+
+    def _judge(
+        self,
+        connection: AccountConnection,
+        results: Sequence[AttemptResult],
+        failing_since: Microseconds | None,
+        at: Microseconds,
+        pause_before: Microseconds,
+    ) -> SubscriptionState | None:
+        """Write down how the subscription stands, and return its new state if that is another one."""
+        table = SubscriptionTable
+        mine = table.subscription_id == results[0].subscription_id
+        if any(result.state == "delivered" for result in results):
+            connection.execute(
+                self._scope.update(table).where(mine, table.failing_since.is_not(None)).values(failing_since=None)
+            )
+            return None
+        results = [result for result in results if result.blames]
+        if not results:
+            return None
+        first = min(result.attempted_at for result in results)
+        since = first if failing_since is None else failing_since
+        connection.execute(self._scope.update(table).where(mine).values(failing_since=since))
+        state: SubscriptionState
+        if any(result.gone for result in results):
+            state, reason = "disabled", "The receiver answered 410 Gone: it wants nothing more."
+        elif since <= pause_before:
+            state, reason = "paused", f"Every attempt has failed for days; the last one with {_cause(results[-1])}."
+        else:
+            return None
+        ended = self._scope.update(table).where(mine, table.state == "enabled")
+        changed = connection.execute(ended.values(state=state, state_reason=reason, state_at=at))
+        return state if changed.rowcount else None
+
+
+def _cause(result: AttemptResult) -> str:
+    return f"status {result.status}" if result.status is not None else f"{result.error}"

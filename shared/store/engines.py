@@ -146,7 +146,7 @@ def _limits(milliseconds: int, *, whole: str) -> str:
 
 
 def _milliseconds(seconds: float) -> int:
-    """Tell a time-out; none is left: the wait is over before it begins.
+    """Return a time-out; none is left: the wait is over before it begins.
 
     Raises:
         StoreUnavailable: nothing is left.

@@ -1,38 +1,56 @@
-"""Events of an account: added once, counted, streamed to training."""
+"""Events of an account: added once, counted, corrected, streamed to training."""
 
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import NamedTuple
 
-from sqlalchemy import Connection, SelectBase, bindparam, delete, func, or_, select, update
+from sqlalchemy import bindparam, func
 
 from shared.contracts.rows import EventRow, Microseconds
-from shared.store.facts import pages
-from shared.store.prepared import IDS, Prepared, among_ids
-from shared.store.rows import EventCount, EventTypeCount
+from shared.store.change_detection import touch
+from shared.store.contact_facts import pages
+from shared.store.event_writes import (
+    COLUMNS,
+    EVENT_COLUMNS,
+    AddedEvents,
+    EventTable,
+    add_missing_contacts,
+    event_key,
+    insert_many,
+    newest,
+    raise_newest_event,
+)
+from shared.store.pace import Pace
+from shared.store.schema import AccountStateTable
 from shared.store.scope import Scope, batches
-from shared.store.stale import touch
-from shared.store.statements import insert
-from shared.store.tables import AccountStateTable, ContactTable, EventTable
-from shared.store.tombstones import erased_among
 from shared.timeline import EventTuple
 
-EVENT_COLUMNS = (
-    EventTable.contact_id,
-    EventTable.event_id,
-    EventTable.type,
-    EventTable.occurred_at,
-    EventTable.value,
-    EventTable.message_id,
-    EventTable.campaign_id,
-    EventTable.item,
-    EventTable.human,
-)
-"""In the order of EventTuple."""
+
+class EventCount(NamedTuple):
+    """Events of one type of one contact."""
+
+    events: int
+    first_at: Microseconds
+    last_at: Microseconds
 
 
-class Events(Scope):
+class EventTypeCount(NamedTuple):
+    """How often an account uses an event type."""
+
+    type: str
+    events: int
+    contacts: int
+    with_value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
     """The events of one account."""
 
-    def add_events(self, rows: Sequence[EventRow]) -> list[bool | None]:
+    _scope: Scope
+
+    def add(self, rows: Sequence[EventRow]) -> list[bool | None]:
         """Add events in one transaction; contacts that are not known yet are created, those with news are stale.
 
         Args:
@@ -44,77 +62,87 @@ class Events(Scope):
         """
         if not rows:
             return []
-        with self._writing() as connection:
-            erased = add_missing_contacts(
-                connection, self.account, {row.contact_id for row in rows}, identity_key=self._identity_key
-            )
+        with self._scope.writing() as connection:
+            ids = {row.contact_id for row in rows}
+            erased = add_missing_contacts(connection, ids, identity_key=self._scope.identity_key)
             kept = [row for row in rows if row.contact_id not in erased]
             if not kept:
                 return [None] * len(rows)
             # Always in key order: two writers that wait for each other's keys would be a deadlock (PostgreSQL).
-            values = [{"account_id": self.account, **row._asdict()} for row in sorted(kept, key=event_key)]
-            added = (
-                insert(connection, EventTable)
-                .on_conflict_do_nothing()
-                .returning(EventTable.contact_id, EventTable.event_id)
-            )
-            new = {(contact_id, event_id) for contact_id, event_id in connection.execute(added, values)}
+            values = [row._asdict() for row in sorted(kept, key=event_key)]
+            added = connection.insert_new(EventTable, values, EventTable.contact_id, EventTable.event_id)
+            new = {(contact_id, event_id) for contact_id, event_id in added}
             recorded_at = max(row.recorded_at for row in kept)
-            touch(connection, self.account, {contact_id for contact_id, _ in new}, at=recorded_at)
-            raise_newest_event(connection, self.account, newest(kept))
+            touch(connection, {contact_id for contact_id, _ in new}, at=recorded_at)
+            raise_newest_event(connection, newest(kept))
         return [None if row.contact_id in erased else _taken(new, row) for row in rows]
 
-    def newest_event_at(self) -> Microseconds | None:
-        """Tell when the account's newest event happened (one that claims the future: when it was recorded)."""
-        statement = select(AccountStateTable.newest_event_at).where(AccountStateTable.account_id == self.account)
-        with self._store.reading() as connection:
+    def add_bulk(self, rows: Sequence[EventRow], *, pace: Pace | None = None) -> AddedEvents:
+        """Add many events in short transactions; contacts that are not known yet are created.
+
+        Interrupted and repeated, it adds what is missing.
+
+        Args:
+            rows: in any order; about BULK_ROWS of them. Those that are there already change nothing.
+            pace: of the import that they are part of.
+
+        Returns:
+            How many were new, and how many were left out, of whom.
+        """
+        pace = pace or Pace()
+        ordered = sorted(rows, key=itemgetter(0, 1))
+        new, left_out, of_erased = 0, 0, set[str]()
+        for part in pace.parts(ordered, has_gaps=self._scope.store.is_sqlite):
+            added = self._add_part(part)
+            new, left_out = new + added.new, left_out + added.erased
+            of_erased |= added.erased_contacts
+        return AddedEvents(new, left_out, frozenset(of_erased))
+
+    def newest_at(self) -> Microseconds | None:
+        """Return when the account's newest event happened (one that claims the future: when it was recorded)."""
+        statement = self._scope.select(AccountStateTable.newest_event_at)
+        with self._scope.reading() as connection:
             return connection.execute(statement).scalar()
 
-    def event_counts(self, contact_id: str) -> dict[str, EventCount]:
+    def counts(self, contact_id: str) -> dict[str, EventCount]:
         """Count one contact's events by type."""
         at = EventTable.occurred_at
         statement = (
-            select(EventTable.type, func.count(), func.min(at), func.max(at))
-            .where(EventTable.account_id == self.account, EventTable.contact_id == contact_id)
+            self._scope.select(EventTable.type, func.count(), func.min(at), func.max(at))
+            .where(EventTable.contact_id == contact_id)
             .group_by(EventTable.type)
             .order_by(EventTable.type)
         )
-        with self._store.reading() as connection:
+        with self._scope.reading() as connection:
             return {type_: EventCount(*counts) for type_, *counts in connection.execute(statement)}
 
-    def event_types(self) -> list[EventTypeCount]:
+    def types(self) -> list[EventTypeCount]:
         """Count the account's events by type, most frequent first; reads all of them."""
         statement = (
-            select(
+            self._scope.select(
                 EventTable.type,
                 func.count(),
                 func.count(EventTable.contact_id.distinct()),
                 func.count(EventTable.value),
             )
-            .where(EventTable.account_id == self.account)
             .group_by(EventTable.type)
             .order_by(func.count().desc(), EventTable.type)
         )
-        with self._store.reading() as connection:
+        with self._scope.reading() as connection:
             return [EventTypeCount(*row) for row in connection.execute(statement)]
 
-    def scan_events(self, chunk: int = 200_000) -> Iterator[list[EventTuple]]:
+    def scan(self, chunk: int = 200_000) -> Iterator[list[EventTuple]]:
         """Stream all events ordered by contact, one consistent state, bounded memory.
 
         Args:
             chunk: rows held at once.
         """
-        statement = (
-            select(*EVENT_COLUMNS)
-            .where(EventTable.account_id == self.account)
-            .order_by(EventTable.contact_id, EventTable.event_id)
-        )
-        with self._store.reading() as connection:
-            streamed = connection.execution_options(yield_per=chunk).execute(statement)
-            for part in streamed.partitions():
+        statement = self._scope.select(*EVENT_COLUMNS).order_by(EventTable.contact_id, EventTable.event_id)
+        with self._scope.reading() as connection:
+            for part in connection.stream(statement, chunk).partitions():
                 yield list(part)
 
-    def delete_events_before(self, at: Microseconds, *, contacts: int = 500) -> Iterator[int]:
+    def delete_before(self, at: Microseconds, *, contacts: int = 500) -> Iterator[int]:
         """Delete events that happened before an instant, the contacts in order, some at a time.
 
         Args:
@@ -126,71 +154,65 @@ class Events(Scope):
         """
         after: str | None = None
         while True:
-            with self._store.reading() as connection:
-                ids = list(pages(connection, self.account, after=after, limit=contacts))
+            with self._scope.reading() as connection:
+                ids = list(pages(connection, after=after, limit=contacts))
             if not ids:
                 return
             after = ids[-1]
             of_them = (EventTable.contact_id >= ids[0]) & (EventTable.contact_id <= after)
-            mine = (EventTable.account_id == self.account, of_them)
-            with self._writing() as connection:
-                gone = connection.execute(delete(EventTable).where(*mine, EventTable.occurred_at < at)).rowcount
+            with self._scope.writing() as connection:
+                gone = connection.execute(
+                    self._scope.delete(EventTable).where(of_them, EventTable.occurred_at < at)
+                ).rowcount
             yield gone
 
+    def of_messages(self, contact_ids: Collection[str], message_ids: Collection[str]) -> Iterator[EventRow]:
+        """Read the events of some contacts that belong to some messages; joins an open transaction."""
+        table = EventTable
+        with self._scope.reading() as connection:
+            for contacts in batches(sorted(contact_ids)):
+                for messages in batches(sorted(message_ids)):
+                    statement = self._scope.select(*COLUMNS).where(
+                        table.contact_id.in_(contacts),
+                        table.message_id.in_(messages),
+                    )
+                    for row in connection.execute(statement):
+                        yield EventRow(*row)
 
-def event_key(row: EventRow) -> tuple[str, str]:
-    """Tell the key by which events are clustered within an account."""
-    return row[:2]
+    def correct(self, rows: Sequence[EventRow]) -> None:
+        """Write who made stored events, and why that is known; joins an open transaction.
 
+        Args:
+            rows: as they are to be; nothing but `human` and `properties` is changed.
+        """
+        if not rows:
+            return
+        table = EventTable
+        statement = (
+            self._scope.update(table)
+            .where(
+                table.contact_id == bindparam("of_contact"),
+                table.event_id == bindparam("of_event"),
+            )
+            .values(human=bindparam("made_by"), properties=bindparam("stated"))
+        )
+        values = [
+            {"of_contact": row.contact_id, "of_event": row.event_id, "made_by": row.human, "stated": row.properties}
+            for row in sorted(rows, key=lambda row: row[:2])
+        ]
+        with self._scope.writing() as connection:
+            connection.execute(statement, values)
 
-def newest(rows: Collection[EventRow]) -> Microseconds:
-    """Tell when the newest of some events happened; the future counts as the instant of recording."""
-    return max(min(row.occurred_at, row.recorded_at) for row in rows)
-
-
-def add_missing_contacts(
-    connection: Connection, account: str, contact_ids: Collection[str], *, identity_key: bytes | None
-) -> frozenset[str]:
-    """Create contacts that are known by an event only, in key order.
-
-    Returns:
-        Those that were erased and therefore are not created: nothing may be stored of them. Only who is new is
-        looked up, since an erased contact is not there.
-
-    Raises:
-        SettingsRefused: somebody was erased, and there is no key to tell whom.
-    """
-    ids = sorted(contact_ids)
-    known = {row[0] for part in batches(ids) for row in _KNOWN.rows(connection, {"account": account, IDS: part})}
-    rows = [{"account_id": account, "contact_id": contact_id} for contact_id in ids if contact_id not in known]
-    if not rows:
-        return frozenset()
-    missing = insert(connection, ContactTable).on_conflict_do_nothing().returning(ContactTable.contact_id)
-    created = connection.scalars(missing, rows).all()
-    erased = erased_among(connection, account, created, identity_key)
-    for part in batches(sorted(erased)):
-        mine = (ContactTable.account_id == account, ContactTable.contact_id.in_(part))
-        connection.execute(delete(ContactTable).where(*mine))
-    return erased
-
-
-def _known(sqlite: bool) -> SelectBase:
-    return select(ContactTable.contact_id).where(
-        ContactTable.account_id == bindparam("account"), among_ids(ContactTable.contact_id, sqlite=sqlite)
-    )
-
-
-_KNOWN = Prepared(_known)
-
-
-def raise_newest_event(connection: Connection, account: str, at: Microseconds) -> None:
-    """Move the account's newest event forward; the last statement of a transaction, as all writers meet here."""
-    state = AccountStateTable
-    connection.execute(
-        update(state)
-        .where(state.account_id == account, or_(state.newest_event_at.is_(None), state.newest_event_at < at))
-        .values(newest_event_at=at)
-    )
+    def _add_part(self, rows: Sequence[EventRow]) -> AddedEvents:
+        contact_ids = {row.contact_id for row in rows}
+        with self._scope.writing() as connection:
+            erased = add_missing_contacts(connection, contact_ids, identity_key=self._scope.identity_key)
+            kept = [row for row in rows if row.contact_id not in erased] if erased else rows
+            if not kept:
+                return AddedEvents(0, len(rows), erased)
+            added = insert_many(connection, kept)
+            raise_newest_event(connection, newest(kept))
+        return AddedEvents(added, len(rows) - len(kept), erased)
 
 
 def _taken(new: set[tuple[str, str]], row: EventRow) -> bool:

@@ -1,28 +1,27 @@
 """Everything held of a contact as one JSON document, written piece by piece."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import ColumnElement, select, tuple_
+from sqlalchemy import ColumnElement, tuple_
 
 from shared.contracts.bounds import read_all
 from shared.contracts.identity import contact_hash
 from shared.contracts.instants import instant_of
 from shared.contracts.rows import ALWAYS, Microseconds
 from shared.errors import NotFound
-from shared.store.formers import ids_of
+from shared.store.assignments import AssignmentTable
+from shared.store.audit import record
+from shared.store.change_detection import LastKnownStateTable
+from shared.store.contact_facts import AttributeTable, ContactTable
+from shared.store.dead_letters import DeadLetterTable
+from shared.store.delivery_tables import MessageTable
+from shared.store.event_writes import EventTable
+from shared.store.identities import IdentityMergeTable, IdentityTable, merged_ids
 from shared.store.prediction_tables import LatestPredictionTable, PredictionLogTable
 from shared.store.scope import Scope
-from shared.store.tables import (
-    AssignmentTable,
-    AttributeTable,
-    ContactTable,
-    EventTable,
-    IdentityMergeTable,
-    IdentityTable,
-)
-from shared.store.webhook_tables import DeadLetterTable, MessageTable, StandingTable
 
 PAGE = 2_000
 """Rows read at once; between pages nothing is held open, however slowly somebody reads."""
@@ -37,7 +36,7 @@ SECTIONS: Final[Mapping[str, Any]] = {
     "identities": IdentityTable,
     "identity_merges": IdentityMergeTable,
     "assignments": AssignmentTable,
-    "standings": StandingTable,
+    "standings": LastKnownStateTable,
     "messages": MessageTable,
     "dead_letters": DeadLetterTable,
     "events": EventTable,
@@ -52,30 +51,21 @@ UNSAID_TABLES: Final = frozenset(
 """What says nothing of the person: that something waits, answers kept for a day, how messages travelled."""
 
 
-class Export(Scope):
+@dataclass(frozen=True, slots=True)
+class Export:
     """What is held of single contacts of one account."""
 
-    def export_contact(self, contact_id: str, *, at: Microseconds) -> Iterator[bytes]:
-        """Write down everything held of a contact.
+    _scope: Scope
 
-        Args:
-            contact_id: whom.
-            at: now.
-
-        Returns:
-            Pieces of one JSON document, read while they are taken.
-
-        Raises:
-            NotFound: nothing is held.
-            SettingsRefused: no identity key is known.
-        """
-        key = self._known_key()
-        with self._store.reading() as connection:
-            contact_ids = ids_of(connection, self.account, contact_id, key)
+    def export(self, contact_id: str, *, at: Microseconds) -> Iterator[bytes]:
+        """Write down everything held of a contact; see `Privacy.export`."""
+        key = self._scope.known_key()
+        with self._scope.reading() as connection:
+            contact_ids = merged_ids(connection, contact_id, key)
         if not any(self._page(section, contact_ids, None, limit=1) for section in SECTIONS):
             raise NotFound("There is no contact of this id in this account.")
-        with self._writing() as connection:
-            self._audit(connection, "contact.exported", contact_hash(contact_id, key), at=at)
+        with self._scope.writing() as connection:
+            record(connection, "contact.exported", contact_hash(contact_id, key), at=at)
         return self._document(contact_ids, at)
 
     def _document(self, contact_ids: Sequence[str], at: Microseconds) -> Iterator[bytes]:
@@ -85,7 +75,7 @@ class Export(Scope):
             yield b',"' + section.encode() + b'":'
             if section == "contact":
                 found = self._page(section, contact_ids, None, limit=1)
-                yield _json(_said(found[0]) if found else None)
+                yield _json(_stated(found[0]) if found else None)
             else:
                 yield from self._listed(section, contact_ids)
         yield b"}"
@@ -95,7 +85,7 @@ class Export(Scope):
         after, opened = None, b"["
         while rows := self._page(section, contact_ids, after, limit=PAGE):
             for row in rows:
-                yield opened + _json(_said(row))
+                yield opened + _json(_stated(row))
                 opened = b","
             after = tuple(rows[-1][name] for name in key)
         yield b"[]" if opened == b"[" else b"]"
@@ -105,11 +95,11 @@ class Export(Scope):
     ) -> list[dict[str, Any]]:
         table = SECTIONS[section].__table__
         key = list(table.primary_key)
-        statement = select(table).where(table.c.account_id == self.account, self._about(section, contact_ids))
+        statement = self._scope.select(table).where(self._about(section, contact_ids))
         if after is not None:
             statement = statement.where(tuple_(*key) > after)
-        sql = self._predictions if section in ("latest_predictions", "predictions") else self._store
-        with sql.reading() as connection:
+        predicted = section in ("latest_predictions", "predictions")
+        with self._scope.reading_predictions() if predicted else self._scope.reading() as connection:
             rows = connection.execute(statement.order_by(*key).limit(limit))
             return [dict(row._mapping) for row in rows]
 
@@ -118,10 +108,8 @@ class Export(Scope):
             merges = IdentityMergeTable
             return merges.to_contact_id.in_(contact_ids) | merges.from_contact_id.in_(contact_ids)
         if section == "dead_letters":
-            known = select(IdentityTable.key_hash).where(
-                IdentityTable.account_id == self.account, IdentityTable.contact_id == contact_ids[0]
-            )
-            own = contact_hash(contact_ids[0], self._known_key())
+            known = self._scope.select(IdentityTable.key_hash).where(IdentityTable.contact_id == contact_ids[0])
+            own = contact_hash(contact_ids[0], self._scope.known_key())
             return DeadLetterTable.recipient.in_(known) | (DeadLetterTable.recipient == own)
         about: ColumnElement[bool] = SECTIONS[section].__table__.c.contact_id.in_(contact_ids)
         return about
@@ -131,7 +119,7 @@ def _json(value: Any) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_UTC_Z)
 
 
-def _said(row: Mapping[str, Any]) -> dict[str, Any]:
+def _stated(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _value(name, value) for name, value in row.items() if name not in _UNSAID}
 
 

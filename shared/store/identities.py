@@ -1,56 +1,79 @@
 """What else a contact is known by; an identity that comes to another contact is re-pointed and logged."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ForeignKey, Index
+from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.contracts.identity import SHARED_BY
+from shared.contracts.identity import SHARED_BY, contact_hash
 from shared.contracts.rows import Microseconds
-from shared.store.conduct_tables import TombstoneTable
+from shared.store.contact_facts import ContactTable
+from shared.store.schema import CLUSTERED, KEY_TEXT, Instant, KeyText, StoreTable
 from shared.store.scope import Scope, batches
-from shared.store.statements import insert, upsert
-from shared.store.tables import ContactTable, IdentityMergeTable, IdentityTable
-from shared.store.tombstones import EMAIL
+from shared.store.statements import AccountConnection
+from shared.store.tombstones import CONTACT, EMAIL, TombstoneTable
+
+
+class IdentityTable(StoreTable):
+    """What else a contact is known by: a keyed hash, never the thing itself."""
+
+    __tablename__ = "identities"
+    # Two contacts that become one, and an erasure, ask by contact.
+    __table_args__: Any = (Index(None, "account_id", "contact_id"), CLUSTERED)
+
+    account_id: Mapped[str] = mapped_column(KEY_TEXT, ForeignKey("accounts.name"), primary_key=True)
+    kind: Mapped[KeyText] = mapped_column(primary_key=True)
+    key_hash: Mapped[KeyText] = mapped_column(primary_key=True)
+    contact_id: Mapped[KeyText]
+
+
+class IdentityMergeTable(StoreTable):
+    """When an identity began to point to another contact."""
+
+    __tablename__ = "identity_merges"
+
+    account_id: Mapped[str] = mapped_column(KEY_TEXT, ForeignKey("accounts.name"), primary_key=True)
+    kind: Mapped[KeyText] = mapped_column(primary_key=True)
+    key_hash: Mapped[KeyText] = mapped_column(primary_key=True)
+    merged_at: Mapped[Instant] = mapped_column(primary_key=True)
+    to_contact_id: Mapped[KeyText] = mapped_column(primary_key=True)
+    from_contact_id: Mapped[KeyText]
+
 
 Identity = tuple[str, str]
 """Kind and keyed hash."""
 
 
-class Identities(Scope):
+@dataclass(frozen=True, slots=True)
+class Identities:
     """What the contacts of one account are known by."""
 
+    _scope: Scope
+
     def contacts_of(self, identities: Collection[Identity]) -> dict[Identity, str]:
-        """Tell to whom identities point; joins an open transaction.
+        """Return to whom identities point; joins an open transaction.
 
         Args:
             identities: any number; one that is not known is left out of the answer.
         """
         return dict(self._hashed(IdentityTable, IdentityTable.contact_id, identities))
 
-    def erased_identities(self, identities: Collection[Identity]) -> set[Identity]:
-        """Tell which identities (or contacts, kind `contact`) are to be forgotten; joins an open transaction."""
+    def erased(self, identities: Collection[Identity]) -> set[Identity]:
+        """Return which identities (or contacts, kind `contact`) are to be forgotten; joins an open transaction."""
         return {identity for identity, _ in self._hashed(TombstoneTable, TombstoneTable.erased_at, identities)}
 
-    def known_contacts(self, contact_ids: Collection[str]) -> set[str]:
-        """Tell which contacts there are; joins an open transaction."""
-        known = set[str]()
-        with self._reading() as connection:
-            for part in batches(sorted(contact_ids)):
-                mine = (ContactTable.account_id == self.account) & ContactTable.contact_id.in_(part)
-                known.update(connection.scalars(select(ContactTable.contact_id).where(mine)))
-        return known
-
     def claims_on(self, identities: Collection[Identity]) -> dict[Identity, set[str]]:
-        """Tell to which contacts identities ever pointed, as far as it was logged; joins an open transaction."""
+        """Return to which contacts identities ever pointed, as far as it was logged; joins an open transaction."""
         table, found = IdentityMergeTable, dict[Identity, set[str]]()
         for column in (table.from_contact_id, table.to_contact_id):
             for identity, contact_id in self._hashed(table, column, identities):
                 found.setdefault(identity, set()).add(contact_id)
         return found
 
-    def shared_of(self, identities: Collection[Identity]) -> set[Identity]:
-        """Tell which identities are so many contacts' that by them nobody is recognised; joins an open transaction."""
+    def shared(self, identities: Collection[Identity]) -> set[Identity]:
+        """Return which identities are so many contacts' that they name nobody; joins an open transaction."""
         return {identity for identity, claims in self.claims_on(identities).items() if len(claims) >= SHARED_BY}
 
     def point(self, contacts: Mapping[Identity, str], *, at: Microseconds) -> None:
@@ -60,18 +83,20 @@ class Identities(Scope):
             contacts: contact id by identity.
             at: now.
         """
-        with self._writing() as connection:
+        with self._scope.writing() as connection:
             for kind, pointed in sorted(_by_kind(contacts).items()):
                 for part in batches(sorted(pointed)):
                     chosen = {key_hash: contacts[kind, key_hash] for key_hash in part}
-                    point_identities(connection, self.account, kind, chosen, at=at)
+                    point_identities(connection, kind, chosen, at=at)
 
-    def _hashed(self, table: type[Any], told: Any, identities: Collection[Identity]) -> Iterator[tuple[Identity, Any]]:
-        with self._reading() as connection:
+    def _hashed(
+        self, table: type[Any], column: Any, identities: Collection[Identity]
+    ) -> Iterator[tuple[Identity, Any]]:
+        with self._scope.reading() as connection:
             for kind, hashes in _by_kind(identities).items():
                 for part in batches(sorted(hashes)):
-                    mine = (table.account_id == self.account) & (table.kind == kind) & table.key_hash.in_(part)
-                    for key_hash, value in connection.execute(select(table.key_hash, told).where(mine)):
+                    mine = (table.kind == kind) & table.key_hash.in_(part)
+                    for key_hash, value in connection.execute(self._scope.select(table.key_hash, column).where(mine)):
                         yield (kind, key_hash), value
 
 
@@ -83,13 +108,12 @@ def _by_kind(identities: Collection[Identity]) -> dict[str, set[str]]:
 
 
 def point_identities(
-    connection: Connection, account: str, kind: str, contacts: Mapping[str, str], *, at: Microseconds
+    connection: AccountConnection, kind: str, contacts: Mapping[str, str], *, at: Microseconds
 ) -> set[str]:
     """Let identities point to contacts; an address that is shared already stays where it is.
 
     Args:
         connection: inside a transaction that holds the account.
-        account: whose contacts.
         kind: for example "email".
         contacts: contact id by keyed hash.
         at: now.
@@ -99,16 +123,11 @@ def point_identities(
     """
     if not contacts:
         return set()
-    rows = [
-        {"account_id": account, "kind": kind, "key_hash": key_hash, "contact_id": contacts[key_hash]}
-        for key_hash in sorted(contacts)
-    ]
-    new = insert(connection, IdentityTable).on_conflict_do_nothing().returning(IdentityTable.key_hash)
-    created = set(connection.scalars(new, rows))
+    rows = [{"kind": kind, "key_hash": key_hash, "contact_id": contacts[key_hash]} for key_hash in sorted(contacts)]
+    created = set(connection.insert_new(IdentityTable, rows, IdentityTable.key_hash).scalars())
     pointing = (
-        select(IdentityTable.key_hash, IdentityTable.contact_id)
+        connection.select(IdentityTable.key_hash, IdentityTable.contact_id)
         .where(
-            IdentityTable.account_id == account,
             IdentityTable.kind == kind,
             IdentityTable.key_hash.in_(sorted(contacts)),
         )
@@ -118,15 +137,13 @@ def point_identities(
     before = {row.key_hash: row.contact_id for row in connection.execute(pointing)}
     moved = [row for row in rows if before[row["key_hash"]] != row["contact_id"]]
     if kind == EMAIL and moved:
-        shared = _shared(connection, account, {row["key_hash"] for row in moved})
+        shared = _shared(connection, {row["key_hash"] for row in moved})
         moved = [row for row in moved if row["key_hash"] not in shared]
-    upsert(connection, IdentityTable, moved)
-    upsert(
-        connection,
+    connection.upsert(IdentityTable, moved)
+    connection.upsert(
         IdentityMergeTable,
         [
             {
-                "account_id": account,
                 "kind": kind,
                 "key_hash": row["key_hash"],
                 "merged_at": at,
@@ -139,11 +156,35 @@ def point_identities(
     return created | {row["key_hash"] for row in moved}
 
 
-def _shared(connection: Connection, account: str, hashes: Collection[str]) -> set[str]:
-    """Tell which addresses were told of so many contacts that by them nobody is recognised."""
+def _shared(connection: AccountConnection, hashes: Collection[str]) -> set[str]:
+    """Return which addresses are so many contacts' that they name nobody."""
     table, claims = IdentityMergeTable, dict[str, set[str]]()
-    told = select(table.key_hash, table.from_contact_id, table.to_contact_id)
-    mine = (table.account_id == account) & (table.kind == EMAIL) & table.key_hash.in_(sorted(hashes))
-    for key_hash, *contacts in connection.execute(told.where(mine)):
+    logged = connection.select(table.key_hash, table.from_contact_id, table.to_contact_id)
+    mine = (table.kind == EMAIL) & table.key_hash.in_(sorted(hashes))
+    for key_hash, *contacts in connection.execute(logged.where(mine)):
         claims.setdefault(key_hash, set()).update(contacts)
     return {key_hash for key_hash, contacts in claims.items() if len(contacts) >= SHARED_BY}
+
+
+def merged_ids(connection: AccountConnection, contact_id: str, key: bytes) -> Sequence[str]:
+    """List a contact's id, and those of the contacts that became it, in order.
+
+    What was sent and answered before a merge stays under the id of then; one that was put again since is somebody
+    of its own.
+
+    Args:
+        connection: any of the store.
+        contact_id: whom.
+        key: the identity key.
+    """
+    table, known, contact = IdentityMergeTable, IdentityTable, ContactTable
+    led_here = connection.select(known.key_hash).where(known.kind == CONTACT, known.contact_id == contact_id)
+    again = connection.select(contact.contact_id).where(contact.contact_id == table.from_contact_id).exists()
+    merged = (
+        connection.select(table.key_hash, table.from_contact_id)
+        .where(table.kind == CONTACT, table.key_hash.in_(led_here))
+        .where(~again)
+    )
+    # A later merge logs the ids of before once more, from the contact in between.
+    earlier = {former for key_hash, former in connection.execute(merged) if contact_hash(former, key) == key_hash}
+    return (contact_id, *sorted(earlier - {contact_id}))

@@ -1,21 +1,74 @@
-"""Keys of an account: made, listed, revoked."""
+"""Keys of an account: made, listed, rotated, revoked."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, insert, select, update
+from sqlalchemy import Connection, ForeignKey, UniqueConstraint
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.contracts.rows import Microseconds
 from shared.errors import Conflict, NotFound
-from shared.store.rows import KeyRow
+from shared.store.audit import record
+from shared.store.schema import KEY_TEXT, Instant, KeyText, OptionalInstant, StoreTable
 from shared.store.scope import Scope
-from shared.store.tables import KeyTable
+from shared.store.statements import AccountConnection, AnySelect
 
 
-class Keys(Scope):
+class KeyTable(StoreTable):
+    """Keys by public id; the secret itself is never kept, only its SHA-256."""
+
+    __tablename__ = "keys"
+    # The one key without the account in front: a key is what tells the account.
+    __table_args__ = (UniqueConstraint("public_id"),)
+
+    account_id: Mapped[str] = mapped_column(KEY_TEXT, ForeignKey("accounts.name"), primary_key=True)
+    public_id: Mapped[KeyText] = mapped_column(primary_key=True)
+    digest: Mapped[bytes]
+    scopes: Mapped[str]
+    name: Mapped[str]
+    created_at: Mapped[Instant]
+    last_used_at: Mapped[OptionalInstant]
+    revoked_at: Mapped[OptionalInstant]
+    expires_at: Mapped[OptionalInstant]
+
+
+class KeyRow(NamedTuple):
+    """A key as stored: its secret part is known by digest only."""
+
+    public_id: str
+    account: str
+    digest: bytes
+    """SHA-256 of the whole key."""
+    scopes: tuple[str, ...]
+    name: str
+    created_at: Microseconds
+    last_used_at: Microseconds | None
+    revoked_at: Microseconds | None
+    expires_at: Microseconds | None
+
+
+COLUMNS = (
+    KeyTable.public_id,
+    KeyTable.account_id,
+    KeyTable.digest,
+    KeyTable.scopes,
+    KeyTable.name,
+    KeyTable.created_at,
+    KeyTable.last_used_at,
+    KeyTable.revoked_at,
+    KeyTable.expires_at,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
     """The keys of one account."""
 
-    def create_key(
+    _scope: Scope
+
+    def create(
         self,
         name: str,
         scopes: Sequence[str],
@@ -39,7 +92,6 @@ class Keys(Scope):
             Conflict: the public id is taken.
         """
         values = {
-            "account_id": self.account,
             "public_id": public_id,
             "digest": digest,
             "scopes": " ".join(scopes),
@@ -48,20 +100,18 @@ class Keys(Scope):
             "expires_at": expires_at,
         }
         try:
-            with self._writing() as connection:
-                connection.execute(insert(KeyTable), values)
-                self._audit(connection, "key.created", public_id, scopes=list(scopes), name=name)
+            with self._scope.writing() as connection:
+                connection.insert(KeyTable, [values])
+                record(connection, "key.created", public_id, scopes=list(scopes), name=name)
         except IntegrityError as error:
             raise Conflict("A key with this public id exists already.") from error
 
-    def keys(self) -> list[KeyRow]:
+    def all(self) -> list[KeyRow]:
         """List the account's keys, revoked ones too, oldest first."""
-        with self._store.reading() as connection:
-            return key_rows(connection, KeyTable.account_id == self.account)
+        with self._scope.reading() as connection:
+            return key_rows(connection, self._scope.select(*COLUMNS))
 
-    def rotate_key(
-        self, old: KeyRow, *, public_id: str, digest: bytes, at: Microseconds, old_until: Microseconds
-    ) -> None:
+    def rotate(self, old: KeyRow, *, public_id: str, digest: bytes, at: Microseconds, old_until: Microseconds) -> None:
         """Keep a key that takes the place of another, with the same name, scopes and length of life.
 
         Args:
@@ -72,10 +122,10 @@ class Keys(Scope):
             old_until: end of the time in which both are valid.
         """
         lives = None if old.expires_at is None else old.expires_at - old.created_at
-        mine = (KeyTable.account_id == self.account) & (KeyTable.public_id == old.public_id)
+        mine = KeyTable.public_id == old.public_id
         later = KeyTable.expires_at.is_(None) | (KeyTable.expires_at > old_until)
-        with self.transaction() as together:
-            together.create_key(
+        with self._scope.transaction() as work:
+            Keys(work).create(
                 old.name,
                 old.scopes,
                 public_id=public_id,
@@ -83,42 +133,29 @@ class Keys(Scope):
                 created_at=at,
                 expires_at=None if lives is None else at + lives,
             )
-            with together._writing() as connection:
-                connection.execute(update(KeyTable).where(mine, later).values(expires_at=old_until))
-                together._audit(connection, "key.rotated", old.public_id, at=at, by=public_id)
+            with work.writing() as connection:
+                connection.execute(self._scope.update(KeyTable).where(mine, later).values(expires_at=old_until))
+                record(connection, "key.rotated", old.public_id, at=at, by=public_id)
 
-    def revoke_key(self, public_id: str, at: Microseconds) -> None:
+    def revoke(self, public_id: str, at: Microseconds) -> None:
         """Make a key invalid from now on; revoking twice keeps the first instant.
 
         Raises:
             NotFound: the account has no such key.
         """
-        mine = (KeyTable.account_id == self.account) & (KeyTable.public_id == public_id)
-        with self._writing() as connection:
-            if not key_rows(connection, mine):
+        mine = KeyTable.public_id == public_id
+        with self._scope.writing() as connection:
+            if not key_rows(connection, self._scope.select(*COLUMNS).where(mine)):
                 raise NotFound(f"The account has no key {public_id}; list them with `foretell keys list`.")
-            connection.execute(update(KeyTable).where(mine, KeyTable.revoked_at.is_(None)).values(revoked_at=at))
-            self._audit(connection, "key.revoked", public_id, at=at)
+            connection.execute(
+                self._scope.update(KeyTable).where(mine, KeyTable.revoked_at.is_(None)).values(revoked_at=at)
+            )
+            record(connection, "key.revoked", public_id, at=at)
 
 
-def key_rows(connection: Connection, condition: ColumnElement[bool]) -> list[KeyRow]:
-    """Read keys, oldest first."""
-    statement = (
-        select(
-            KeyTable.public_id,
-            KeyTable.account_id,
-            KeyTable.digest,
-            KeyTable.scopes,
-            KeyTable.name,
-            KeyTable.created_at,
-            KeyTable.last_used_at,
-            KeyTable.revoked_at,
-            KeyTable.expires_at,
-        )
-        .where(condition)
-        .order_by(KeyTable.created_at, KeyTable.public_id)
-    )
+def key_rows(connection: AccountConnection | Connection, statement: AnySelect) -> list[KeyRow]:
+    """Read keys, oldest first, by a statement that selects COLUMNS."""
     return [
         KeyRow(row.public_id, row.account_id, bytes(row.digest), tuple(row.scopes.split()), *row[4:])
-        for row in connection.execute(statement)
+        for row in connection.execute(statement.order_by(KeyTable.created_at, KeyTable.public_id))
     ]

@@ -3,21 +3,28 @@
 import hashlib
 import json
 from collections.abc import Sequence
-
-from sqlalchemy import Connection, select
+from dataclasses import dataclass
 
 from shared.contracts.message import Message
 from shared.contracts.rows import Microseconds
-from shared.store.scope import Scope
-from shared.store.statements import insert, insert_missing
-from shared.store.webhook_tables import DeliveryTable, MessageTable, SubscriptionTable
+from shared.store.delivery_tables import (
+    AttemptTable,
+    DeliveryTable,
+    MessageTable,
+    SubscriptionTable,
+)
+from shared.store.scope import BATCH, Scope, batches
+from shared.store.statements import AccountConnection
 
 WANTED = ("enabled", "paused")
 """States of subscriptions for which deliveries are kept; a paused one gets them once it goes on."""
 
 
-class Outbox(Scope):
-    """What is to be told of one account."""
+@dataclass(frozen=True, slots=True)
+class Outbox:
+    """What is to be sent of one account."""
+
+    _scope: Scope
 
     def publish(self, messages: Sequence[Message], *, at: Microseconds) -> int:
         """Write messages, with a delivery for each subscription that wants them; joins an open transaction.
@@ -31,16 +38,39 @@ class Outbox(Scope):
         """
         if not messages:
             return 0
-        with self._writing() as connection:
-            return publish(connection, self.account, messages, at=at)
+        with self._scope.writing() as connection:
+            return publish(connection, messages, at=at)
+
+    def delete_before(self, before: Microseconds) -> int:
+        """Delete messages that happened before an instant with their deliveries, whatever became of them.
+
+        Returns:
+            How many messages; at most a batch, so call it until it is none.
+        """
+        with self._scope.writing() as connection:
+            old = self._scope.select(MessageTable.message_id).where(MessageTable.occurred_at < before).limit(BATCH)
+            messages = list(connection.scalars(old))
+            sent = DeliveryTable.message_id.in_(messages)
+            # Held first, so that no attempt is written meanwhile.
+            held = (
+                self._scope.select(DeliveryTable.delivery_id)
+                .where(sent)
+                .order_by(DeliveryTable.delivery_id)
+                .with_for_update()
+            )
+            for deliveries in batches(list(connection.scalars(held))):
+                tried = AttemptTable.delivery_id.in_(deliveries)
+                connection.execute(self._scope.delete(AttemptTable).where(tried))
+            connection.execute(self._scope.delete(DeliveryTable).where(sent))
+            connection.execute(self._scope.delete(MessageTable).where(MessageTable.message_id.in_(messages)))
+        return len(messages)
 
 
-def publish(connection: Connection, account: str, messages: Sequence[Message], *, at: Microseconds) -> int:
+def publish(connection: AccountConnection, messages: Sequence[Message], *, at: Microseconds) -> int:
     """Do the same inside a transaction that holds the account."""
-    wanted = _subscribers(connection, account)
+    wanted = _subscribers(connection)
     rows = [
         {
-            "account_id": account,
             "message_id": message.message_id,
             "type": message.type,
             "occurred_at": message.occurred_at,
@@ -53,11 +83,9 @@ def publish(connection: Connection, account: str, messages: Sequence[Message], *
     ]
     if not rows:
         return 0
-    new_ones = insert(connection, MessageTable).on_conflict_do_nothing().returning(MessageTable.message_id)
-    new = set(connection.scalars(new_ones, rows))
+    new = set(connection.insert_new(MessageTable, rows, MessageTable.message_id).scalars())
     deliveries = [
         {
-            "account_id": account,
             "delivery_id": delivery_id(subscription_id, message.message_id),
             "subscription_id": subscription_id,
             "message_id": message.message_id,
@@ -73,7 +101,7 @@ def publish(connection: Connection, account: str, messages: Sequence[Message], *
         for subscription_id, types, model_changes in wanted
         if _wants((subscription_id, types, model_changes), message)
     ]
-    insert_missing(connection, DeliveryTable, sorted(deliveries, key=lambda row: str(row["delivery_id"])))
+    connection.insert_missing(DeliveryTable, sorted(deliveries, key=lambda row: str(row["delivery_id"])))
     return len(deliveries)
 
 
@@ -86,11 +114,11 @@ def delivery_id(subscription_id: str, message_id: str) -> str:
 _Subscriber = tuple[str, frozenset[str], bool]
 
 
-def _subscribers(connection: Connection, account: str) -> list[_Subscriber]:
+def _subscribers(connection: AccountConnection) -> list[_Subscriber]:
     table = SubscriptionTable
     statement = (
-        select(table.subscription_id, table.event_types, table.model_changes)
-        .where(table.account_id == account, table.state.in_(WANTED))
+        connection.select(table.subscription_id, table.event_types, table.model_changes)
+        .where(table.state.in_(WANTED))
         .order_by(table.subscription_id)
         .with_for_update(read=True, key_share=True)  # not deleted before its deliveries are written
     )

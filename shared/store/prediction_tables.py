@@ -1,11 +1,12 @@
 """The tables of the predictions database, apart from the store so that its writer never waits for this one."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.store.columns import CLUSTERED, Instant, KeyText, LongText, OptionalKeyText, PredictionTable
+from shared.contracts.rows import Microseconds
+from shared.store.schema import CLUSTERED, Instant, KeyText, LongText, OptionalKeyText, PredictionTable
 
 
 class PredictionLogTable(PredictionTable):
@@ -57,3 +58,24 @@ class LatestPredictionTable(PredictionTable):
     source: Mapped[str | None]
     body: Mapped[LongText]
     segment: Mapped[OptionalKeyText]
+
+
+class PredictionRow(NamedTuple):
+    """A prediction as it was answered."""
+
+    contact_id: str
+    capability: str
+    outcome: str
+    version: str
+    cutoff: Microseconds
+    asked_at: Microseconds
+    request_id: str
+    status: str
+    probability: float | None
+    score: int | None
+    band: str | None
+    source: str | None
+    body: str
+    """The prediction as it was sent, JSON."""
+    segment: str | None = None
+    """Id of the segment that it tells; None where the capability has none."""

@@ -1,26 +1,66 @@
-"""Predictions of an account: the log, and the latest of each contact."""
+"""Predictions of an account: the log, the latest of each contact, and these as a ranked list."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Select, SelectBase, bindparam, delete, select, tuple_
+from sqlalchemy import ColumnElement, SelectBase, bindparam, func, or_, tuple_
 
+from shared.contracts.outcome import Flag
 from shared.contracts.rows import DAY, Microseconds
-from shared.store.erasures import perhaps_erased
-from shared.store.prediction_tables import LatestPredictionTable, PredictionLogTable
-from shared.store.prepared import IDS, Prepared, among_ids
-from shared.store.rows import PredictionRow
-from shared.store.scope import BATCH, Scope, batches, predictions_of, queue
-from shared.store.statements import insert_missing, upsert
+from shared.store.contact_facts import facts_of
+from shared.store.event_writes import EventTable
+from shared.store.prediction_tables import LatestPredictionTable, PredictionLogTable, PredictionRow
+from shared.store.scope import BATCH, Scope, batches
+from shared.store.statements import IDS, Prepared, among_ids, select_by_parameter
+from shared.store.tombstones import perhaps_erased
 
 NEAR_DAYS = 7
 """How far a stored score may lie from the instant for which a past score is wanted."""
 
 
-class Predictions(Scope):
+COLUMNS = tuple(LatestPredictionTable.__table__.c[name] for name in PredictionRow._fields)
+Place = tuple[int | None, str]
+"""Score and contact id of the last row seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which of an account's latest predictions are listed."""
+
+    capability: str
+    outcome: str
+    """Its name, "" where the capability has none."""
+    status: str = "ok"
+    ranked: bool = True
+    """By score, then contact id; False: by contact id, for predictions without a score."""
+    ascending: bool = False
+    """Lowest score first."""
+    band: str | None = None
+    min_score: int | None = None
+    segment: str | None = None
+    """Only contacts whose latest segment it is."""
+    updated_since: Microseconds | None = None
+    """Only what was asked at this instant or later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What tells that a contact has reached an outcome after it was predicted."""
+
+    types: Sequence[str] = field(default_factory=tuple)
+    reopened_by: Sequence[str] = field(default_factory=tuple)
+    """Types that open the question again."""
+    flag: Flag | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
     """The predictions of one account."""
 
-    def log_predictions(self, rows: Sequence[PredictionRow], *, since: int | None = None) -> int:
+    _scope: Scope
+
+    def log(self, rows: Sequence[PredictionRow], *, since: int | None = None) -> int:
         """Log predictions and keep each contact's latest, in one transaction.
 
         An erasure deletes predictions once it is committed, and after whoever writes some: so it either is seen
@@ -36,34 +76,49 @@ class Predictions(Scope):
         """
         if not rows:
             return 0
-        with self._predictions.writing() as connection:
-            queue(connection, predictions_of(self.account), alone=False)
-            with self._store.reading() as store:
-                erased = perhaps_erased(store, self.account, [row.contact_id for row in rows], since=since)
-            values = [{"account_id": self.account, **row._asdict()} for row in rows if row.contact_id not in erased]
+        with self._scope.writing_predictions(alone=False) as connection:
+            with self._scope.reading() as store:
+                erased = perhaps_erased(store, [row.contact_id for row in rows], since=since)
+            values = [row._asdict() for row in rows if row.contact_id not in erased]
             latest: dict[tuple[str, str, str], dict[str, Any]] = {}
             for value in sorted(values, key=lambda value: (value["cutoff"], value["asked_at"])):
                 latest[value["contact_id"], value["capability"], value["outcome"]] = value
-            insert_missing(connection, PredictionLogTable, values)
+            connection.insert_missing(PredictionLogTable, values)
             in_key_order = [latest[key] for key in sorted(latest)]
-            upsert(connection, LatestPredictionTable, in_key_order, newer=("cutoff", "asked_at"))
+            connection.upsert(LatestPredictionTable, in_key_order, newer=("cutoff", "asked_at"))
         return len(rows) - len(values)
 
-    def predictions_of(self, contact_id: str) -> list[PredictionRow]:
+    def of_contact(self, contact_id: str) -> list[PredictionRow]:
         """List a contact's latest predictions, by capability and outcome."""
         table = LatestPredictionTable
         statement = (
-            _latest()
-            .where(table.account_id == self.account, table.contact_id == contact_id)
-            .order_by(table.capability, table.outcome)
+            self._scope.select(*COLUMNS).where(table.contact_id == contact_id).order_by(table.capability, table.outcome)
         )
-        with self._predictions.reading() as connection:
+        with self._scope.reading_predictions() as connection:
             return [PredictionRow(*row) for row in connection.execute(statement)]
+
+    def latest_of(
+        self, capability: str, outcome: str, contact_ids: Sequence[str]
+    ) -> dict[str, tuple[Microseconds, str]]:
+        """Return the cutoff and the body of the latest prediction about contacts; those never asked about are missing.
+
+        Args:
+            capability: a line of the capability table.
+            outcome: its name, "" where the capability has none.
+            contact_ids: whose.
+        """
+        values = {"capability": capability, "outcome": outcome}
+        found: dict[str, tuple[Microseconds, str]] = {}
+        with self._scope.reading_predictions() as connection:
+            for part in batches(contact_ids, BATCH):
+                for contact_id, cutoff, body in connection.read(_LATEST, {**values, IDS: part}):
+                    found[contact_id] = (cutoff, body)
+        return found
 
     def past_scores(
         self, capability: str, outcome: str, contact_ids: Sequence[str], *, around: Microseconds
     ) -> dict[str, int]:
-        """Tell what contacts scored about an instant: the logged cutoff nearest to it within 7 days.
+        """Return what contacts scored about an instant: the logged cutoff nearest to it within 7 days.
 
         Args:
             capability: a line of the capability table.
@@ -72,22 +127,28 @@ class Predictions(Scope):
             around: the instant.
         """
         values = {
-            "account": self.account,
             "capability": capability,
             "outcome": outcome,
             "earliest": around - NEAR_DAYS * DAY,
             "latest": around + NEAR_DAYS * DAY,
         }
         nearest: dict[str, tuple[int, int, int]] = {}
-        with self._predictions.reading() as connection:
+        with self._scope.reading_predictions() as connection:
             for part in batches(contact_ids, BATCH):
-                for contact_id, cutoff, asked_at, score in _SCORES.rows(connection, {**values, IDS: part}):
+                for contact_id, cutoff, asked_at, score in connection.read(_SCORES, {**values, IDS: part}):
                     if score is not None:
                         candidate = (abs(cutoff - around), -asked_at, score)
                         nearest[contact_id] = min(candidate, nearest.get(contact_id, candidate))
         return {contact_id: score for contact_id, (_, _, score) in nearest.items()}
 
-    def delete_predictions_before(self, at: Microseconds, *, limit: int = 5_000) -> int:
+    def forget_latest(self, contact_ids: Sequence[str]) -> None:
+        """Delete the latest predictions of contacts that are no more; what was answered once stays in the log."""
+        table = LatestPredictionTable
+        for part in batches(sorted(set(contact_ids))):
+            with self._scope.writing_predictions() as connection:
+                connection.execute(self._scope.delete(table).where(table.contact_id.in_(part)))
+
+    def delete_before(self, at: Microseconds, *, limit: int = 5_000) -> int:
         """Delete at most `limit` logged predictions asked before an instant; the latest of each contact stays.
 
         Returns:
@@ -96,19 +157,105 @@ class Predictions(Scope):
         table = PredictionLogTable
         key = tuple_(*table.__table__.primary_key)
         old = (
-            select(*table.__table__.primary_key)
-            .where(table.account_id == self.account, table.asked_at < at)
+            self._scope.select(*table.__table__.primary_key)
+            .where(table.asked_at < at)
             .order_by(table.asked_at)
             .limit(limit)
         )
-        with self._predictions.writing() as connection:
-            return connection.execute(delete(table).where(key.in_(old))).rowcount
+        with self._scope.writing_predictions() as connection:
+            return connection.execute(self._scope.delete(table).where(key.in_(old))).rowcount
+
+    def ranked(
+        self, capability: str, outcome: str, *, limit: int, band: str | None = None, after: Place | None = None
+    ) -> list[PredictionRow]:
+        """List the predictions with a score, highest first."""
+        return self.page(Wanted(capability, outcome, band=band), limit=limit, after=after)
+
+    def page(self, wanted: Wanted, *, limit: int, after: Place | None = None) -> list[PredictionRow]:
+        """List contacts' latest predictions; equal scores are ordered by contact id.
+
+        Args:
+            wanted: which, and in which order.
+            limit: at most so many.
+            after: where the page before ended.
+        """
+        table = LatestPredictionTable
+        listed = self._listed(wanted)
+        score: tuple[Any, ...] = ()
+        if wanted.ranked:
+            score = (table.score if wanted.ascending else table.score.desc(),)
+        statement = self._scope.select(*COLUMNS).where(*listed).order_by(*score, table.contact_id).limit(limit)
+        if after is not None:
+            statement = statement.where(*_beyond(after, wanted))
+        with self._scope.reading_predictions() as connection:
+            return [PredictionRow(*row) for row in connection.execute(statement)]
+
+    def statuses(self, capability: str, outcome: str) -> dict[str, int]:
+        """Count the latest predictions of a question by status; reads all of them."""
+        table = LatestPredictionTable
+        statement = self._scope.select(table.status, func.count()).where(*_question(capability, outcome))
+        with self._scope.reading_predictions() as connection:
+            return {row[0]: row[1] for row in connection.execute(statement.group_by(table.status))}
+
+    def reached_since(self, rows: Sequence[PredictionRow], ending: Ending) -> set[str]:
+        """Find the contacts that have reached the outcome, though their latest prediction does not know it yet.
+
+        Args:
+            rows: of one question, any number; two indexed reads a thousand.
+            ending: what tells it; a machine's event does not.
+        """
+        reached = set[str]()
+        for part in batches(rows, BATCH):
+            if ending.types:
+                reached |= self._ended(part, ending)
+            if ending.flag is not None:
+                reached |= self._flagged([row.contact_id for row in part], ending.flag)
+        return reached
+
+    def _ended(self, rows: Sequence[PredictionRow], ending: Ending) -> set[str]:
+        known = {row.contact_id: row for row in rows}
+        event = EventTable
+        statement = self._scope.select(event.contact_id, event.type, event.occurred_at, event.recorded_at).where(
+            event.contact_id.in_(list(known)),
+            event.type.in_([*ending.types, *ending.reopened_by]),
+            or_(event.human.is_(None), event.human != 0),
+        )
+        ended: dict[str, Microseconds] = {}
+        begun: dict[str, Microseconds] = {}
+        with self._scope.reading() as connection:
+            for contact_id, type_, at, recorded_at in connection.execute(statement):
+                row = known[contact_id]
+                if type_ not in ending.types:
+                    begun[contact_id] = max(at, begun.get(contact_id, at))
+                elif at >= row.cutoff or recorded_at > row.asked_at:  # the prediction knew of all others
+                    ended[contact_id] = max(at, ended.get(contact_id, at))
+        return {contact_id for contact_id, at in ended.items() if begun.get(contact_id, at) <= at}
+
+    def _flagged(self, contact_ids: Sequence[str], flag: Flag) -> set[str]:
+        with self._scope.reading() as connection:
+            facts = facts_of(connection, contact_ids)
+        return {contact_id for contact_id, one in facts.items() if flag.holds(one.attributes)}
+
+    def _listed(self, wanted: Wanted) -> list[ColumnElement[bool]]:
+        table = LatestPredictionTable
+        listed = [*_question(wanted.capability, wanted.outcome), table.status == wanted.status]
+        listed.append(table.score.is_not(None) if wanted.ranked else table.score.is_(None))
+        if wanted.band is not None:
+            listed.append(table.band == wanted.band)
+        if wanted.min_score is not None:
+            listed.append(table.score >= wanted.min_score)
+        if wanted.updated_since is not None:
+            listed.append(table.asked_at >= wanted.updated_since)
+        if wanted.segment is not None:
+            theirs = LatestPredictionTable.__table__.alias()
+            members = self._scope.select(theirs.c.contact_id).where(theirs.c.segment == wanted.segment)
+            listed.append(table.contact_id.in_(members))
+        return listed
 
 
 def _scores(sqlite: bool) -> SelectBase:
     table = PredictionLogTable
-    return select(table.contact_id, table.cutoff, table.asked_at, table.score).where(
-        table.account_id == bindparam("account"),
+    return select_by_parameter(table.contact_id, table.cutoff, table.asked_at, table.score).where(
         among_ids(table.contact_id, sqlite=sqlite),
         table.capability == bindparam("capability"),
         table.outcome == bindparam("outcome"),
@@ -116,8 +263,29 @@ def _scores(sqlite: bool) -> SelectBase:
     )
 
 
-_SCORES = Prepared(_scores)
+def _latest(sqlite: bool) -> SelectBase:
+    table = LatestPredictionTable
+    return select_by_parameter(table.contact_id, table.cutoff, table.body).where(
+        among_ids(table.contact_id, sqlite=sqlite),
+        table.capability == bindparam("capability"),
+        table.outcome == bindparam("outcome"),
+    )
 
 
-def _latest() -> Select[Any]:
-    return select(*(LatestPredictionTable.__table__.c[name] for name in PredictionRow._fields))
+_SCORES, _LATEST = Prepared(_scores), Prepared(_latest)
+
+
+def _question(capability: str, outcome: str) -> tuple[ColumnElement[bool], ...]:
+    table = LatestPredictionTable
+    return (table.capability == capability, table.outcome == outcome)
+
+
+def _beyond(after: Place, wanted: Wanted) -> tuple[ColumnElement[bool], ...]:
+    table = LatestPredictionTable
+    score, contact_id = after
+    if not wanted.ranked or score is None:
+        return (table.contact_id > contact_id,)
+    beyond, least = (
+        (table.score > score, table.score >= score) if wanted.ascending else (table.score < score, table.score <= score)
+    )
+    return (least, or_(beyond, table.contact_id > contact_id))

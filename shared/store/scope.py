@@ -1,18 +1,17 @@
-"""What every part of an account's store shares: whose it is, and transactions that hold the account in place."""
+"""One account bound once: its open transaction, who acts, and connections that reach its rows alone."""
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from copy import copy
-from typing import Any, Self, TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, Delete, Update, func, select
 
 from shared.contracts.rows import Microseconds
 from shared.errors import NotFound, SettingsRefused
-from shared.store.conduct_tables import AuditTable
-from shared.store.sql import Joined, Sql
-from shared.store.tables import AccountTable
+from shared.store.schema import AccountTable
+from shared.store.sql import Sql
+from shared.store.statements import AccountConnection, AnySelect, delete_of, select_of, update_of
 
 Item = TypeVar("Item")
 SYSTEM = "system"
@@ -21,55 +20,36 @@ BATCH = 1_000
 """Keys in one IN list."""
 
 
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """An open transaction of the store that holds the account."""
+
+    connection: Connection
+    alone: bool
+    """Whether every other writer of the account is kept out."""
+    last: list[Callable[[], None]]
+    """What is done once it is committed."""
+
+
+@dataclass(frozen=True, slots=True)
 class Scope:
     """One account's view of both databases."""
 
-    def __init__(self, account: str, store: Sql, predictions: Sql, connection: Connection | None = None) -> None:
-        """Bind the account; nothing is opened.
-
-        Args:
-            account: its name.
-            store: the database of contacts, events, outcomes and models.
-            predictions: the database of predictions.
-            connection: a transaction of the store that holds the account; writes join it. None: each has its own.
-        """
-        self.account = account
-        self._store = store
-        self._predictions = predictions
-        self._connection = connection
-        self._alone = False
-        self._actor = SYSTEM
-        self._acting_at: Microseconds | None = None
-        self._identity_key: bytes | None = None
-        self._last: list[Callable[[], None]] | None = None
-
-    def acting(self, actor: str, *, at: Microseconds) -> Self:
-        """Take the same store in somebody's hands: the audit log names them.
-
-        Args:
-            actor: public id of a key, or `command line`.
-            at: now.
-        """
-        theirs = copy(self)
-        theirs._actor, theirs._acting_at = actor, at
-        return theirs
-
-    def hashing(self, identity_key: bytes | None) -> Self:
-        """Take the same store, with the key under which it recognises who was erased.
-
-        Args:
-            identity_key: the installation's; None: it is not known here, and nobody new can be taken in where
-                somebody was erased.
-        """
-        theirs = copy(self)
-        theirs._identity_key = identity_key
-        return theirs
+    account: str
+    store: Sql
+    """The database of contacts, events, outcomes and models."""
+    predictions: Sql
+    """The database of predictions."""
+    identity_key: bytes | None = None
+    """Recognises who was erased; None: nobody new can be taken in where somebody was."""
+    actor: str = SYSTEM
+    acting_at: Microseconds | None = None
+    open: Transaction | None = None
+    """Reads see what it wrote, writes join it. None: each write has its own."""
 
     @contextmanager
-    def transaction(self, *, alone: bool = False) -> Iterator[Self]:
+    def transaction(self, *, alone: bool = False) -> Iterator["Scope"]:
         """Open one transaction for several writes: all are committed when the block ends, or none.
-
-        What is read of the store through the yielded one sees what was written so far.
 
         Args:
             alone: whether to wait for every other writer of the account and keep new ones out.
@@ -78,29 +58,29 @@ class Scope:
             NotFound: there is no such account.
         """
         last: list[Callable[[], None]] = []
-        with self._writing(alone=alone) as connection:
-            joined = copy(self)
-            joined._store, joined._connection = Joined(self._store, connection), connection
-            joined._alone = alone or self._alone
-            joined._last = last if self._last is None else self._last
-            yield joined
+        with self._holding(alone=alone) as connection:
+            if self.open is None:
+                opened = Transaction(connection, alone, last)
+            else:
+                opened = replace(self.open, alone=alone or self.open.alone)
+            yield replace(self, open=opened)
         for act in last:
             act()
 
-    def _when_committed(self, act: Callable[[], None]) -> None:
+    def when_committed(self, act: Callable[[], None]) -> None:
         """Do something once the open transaction is committed, and not if it is undone; at once where none is open."""
-        if self._last is None:
+        if self.open is None:
             act()
         else:
-            self._last.append(act)
+            self.open.last.append(act)
 
     @property
     def is_alone(self) -> bool:
-        """Tell whether nobody else writes of this account during the open transaction."""
-        return self._alone or self._store.is_sqlite
+        """Whether nobody else writes of this account during the open transaction."""
+        return self.store.is_sqlite or (self.open is not None and self.open.alone)
 
     @contextmanager
-    def _writing(self, *, alone: bool = False) -> Iterator[Connection]:
+    def writing(self, *, alone: bool = False) -> Iterator[AccountConnection]:
         """Open a transaction of the store during which the account cannot be deleted, or join the one that is open.
 
         Args:
@@ -110,67 +90,82 @@ class Scope:
         Raises:
             NotFound: there is no such account.
         """
-        held = select(AccountTable.name).where(AccountTable.name == self.account)
-        if self._connection is not None:
-            if alone and not self._alone:
-                self._connection.execute(held.with_for_update()).one()
-            yield self._connection
+        with self._holding(alone=alone) as connection:
+            yield self._bound(connection)
+
+    @contextmanager
+    def reading(self) -> Iterator[AccountConnection]:
+        """Read within the transaction that is open, where its own writes are seen, else the latest state."""
+        if self.open is not None:
+            yield self._bound(self.open.connection)
             return
-        with self._store.writing() as connection:
+        with self.store.reading() as connection:
+            yield self._bound(connection)
+
+    @contextmanager
+    def reading_predictions(self) -> Iterator[AccountConnection]:
+        """Read the latest state of the predictions."""
+        with self.predictions.reading() as connection:
+            yield self._bound(connection)
+
+    @contextmanager
+    def writing_predictions(self, *, alone: bool | None = None) -> Iterator[AccountConnection]:
+        """Open a transaction of the predictions; never part of one of the store.
+
+        Args:
+            alone: whether to come after all who write predictions of this account, or only after who is alone;
+                None: after nobody.
+        """
+        with self.predictions.writing() as connection:
+            if alone is not None:
+                queue(connection, predictions_of(self.account), alone=alone)
+            yield self._bound(connection)
+
+    def select(self, *columns: Any, of: Any = None) -> AnySelect:
+        """Begin a SELECT of this account's rows; see `select_of`."""
+        return select_of(self.account, *columns, of=of)
+
+    def update(self, table: Any) -> Update:
+        """Begin an UPDATE of this account's rows."""
+        return update_of(self.account, table)
+
+    def delete(self, table: Any) -> Delete:
+        """Begin a DELETE of this account's rows."""
+        return delete_of(self.account, table)
+
+    def known_key(self) -> bytes:
+        """Return the identity key.
+
+        Raises:
+            SettingsRefused: this process was not given it.
+        """
+        if self.identity_key is None:
+            raise SettingsRefused("FORETELL_IDENTITY_KEY is not set: without it nobody knows who was erased.")
+        return self.identity_key
+
+    def _bound(self, connection: Connection) -> AccountConnection:
+        return AccountConnection(connection, self.account, self.actor, self.acting_at)
+
+    @contextmanager
+    def _holding(self, *, alone: bool) -> Iterator[Connection]:
+        held = select(AccountTable.name).where(AccountTable.name == self.account)
+        if self.open is not None:
+            if alone and not self.open.alone:
+                self.open.connection.execute(held.with_for_update()).one()
+            yield self.open.connection
+            return
+        with self.store.writing() as connection:
             held = held.with_for_update() if alone else held.with_for_update(read=True, key_share=True)
             queue(connection, self.account, alone=alone)
             if connection.execute(held).first() is None:
                 raise NotFound(f"There is no account {self.account}; create it with `foretell accounts create`.")
             yield connection
 
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        """Read within the transaction that is open, where its own writes are seen, else the latest state."""
-        if self._connection is not None:
-            yield self._connection
-            return
-        with self._store.reading() as connection:
-            yield connection
 
-    def _audit(
-        self, connection: Connection, action: str, target: str, *, at: Microseconds | None = None, **detail: Any
-    ) -> None:
-        """Write an administrative action into the audit log, in the transaction of the action.
-
-        Args:
-            connection: of the transaction.
-            action: `key.created`.
-            target: what was acted on; of a contact only its hash.
-            at: now; None: when the actor acts, and where nobody does nothing is written.
-            detail: facts worth knowing later, JSON; no secret and nothing personal.
-        """
-        at = self._acting_at if at is None else at
-        if at is None:
-            return
-        # The entries are numbered, so those of an account take turns on its row.
-        turn = select(AccountTable.name).where(AccountTable.name == self.account).with_for_update(key_share=True)
-        connection.execute(turn).one()
-        last = select(func.max(AuditTable.number)).where(AuditTable.account_id == self.account)
-        entry = {
-            "account_id": self.account,
-            "number": (connection.execute(last).scalar() or 0) + 1,
-            "at": at,
-            "actor": self._actor,
-            "action": action,
-            "target": target,
-            "detail": json.dumps(detail, sort_keys=True, allow_nan=False),
-        }
-        connection.execute(insert(AuditTable), entry)
-
-    def _known_key(self) -> bytes:
-        """Tell the identity key.
-
-        Raises:
-            SettingsRefused: this process was not given it.
-        """
-        if self._identity_key is None:
-            raise SettingsRefused("FORETELL_IDENTITY_KEY is not set: without it nobody knows who was erased.")
-        return self._identity_key
+def take_turn(connection: AccountConnection) -> None:
+    """Wait for who numbers rows of the account: there may be no row yet to lock, so they take turns on its own."""
+    turn = select(AccountTable.name).where(AccountTable.name == connection.account)
+    connection.execute(turn.with_for_update(key_share=True)).one()
 
 
 def queue(connection: Connection, account: str, *, alone: bool) -> None:

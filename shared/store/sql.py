@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Protocol
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError, InterfaceError, OperationalError, ProgrammingError
 
 from shared import deadline
@@ -13,6 +13,10 @@ from shared.errors import StoreUnavailable
 from shared.store.engines import busy, new_engine, patience_of
 
 PATIENCE_SECONDS = 30.0
+_BROKEN = ("readonly", "disk is full", "disk I/O")
+_UNREACHED = ("unable to open", "not a database", "malformed")
+"""What SQLite says of a disk that takes no writes, and of a file that it cannot read."""
+_PROBE_SECONDS = 0.1
 SCRUB_SECONDS = 1.0
 """How long readers of older states are waited for before their part of the log is left for a later time."""
 READERS = 20
@@ -104,26 +108,6 @@ class Sql:
         self.writer.dispose()
 
 
-class Joined(Sql):
-    """An open transaction in the place of its database: reads see what it wrote, writes are part of it."""
-
-    def __init__(self, sql: Sql, connection: Connection) -> None:
-        self.engine = sql.engine
-        self.writer = sql.writer
-        self.is_sqlite = sql.is_sqlite
-        self._connection = connection
-
-    @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """Read through the transaction."""
-        yield self._connection
-
-    @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """Write as part of the transaction: whoever opened it commits."""
-        yield self._connection
-
-
 @contextmanager
 def _named_failures() -> Iterator[None]:
     try:
@@ -148,8 +132,32 @@ def _is_busy(error: DBAPIError) -> bool:
 
 
 def _is_unmigrated(error: DBAPIError) -> bool:
-    """Tell whether a table or a column is missing."""
+    """Whether a table or a column is missing."""
     if isinstance(error, ProgrammingError):
         return getattr(error.orig, "sqlstate", None) in _UNDEFINED
-    told = str(error.orig)
-    return told.startswith(("no such table", "no such column")) or "has no column named" in told
+    reason = str(error.orig)
+    return reason.startswith(("no such table", "no such column")) or "has no column named" in reason
+
+
+def is_writable(sql: Sql) -> bool:
+    """Whether a commit would succeed now; one that another writer keeps waiting does.
+
+    SQLite writes its own `user_version` again, which nobody else uses. PostgreSQL is asked whether it is a replica or
+    read-only: a full disk shows there when something is written, and it ends by itself.
+
+    Raises:
+        StoreUnavailable: it cannot be reached.
+    """
+    if not sql.is_sqlite:
+        with sql.reading() as connection:
+            return bool(connection.scalar(text("SELECT current_setting('transaction_read_only')")) == "off")
+    try:
+        with deadline.within(_PROBE_SECONDS), sql.writing() as connection:
+            version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+            connection.exec_driver_sql(f"PRAGMA user_version={int(version)}")
+    except StoreUnavailable as error:
+        reason = str(error.__cause__.orig) if isinstance(error.__cause__, DBAPIError) else str(error.__cause__)
+        if any(words in reason for words in _UNREACHED):
+            raise
+        return not any(words in reason for words in _BROKEN)
+    return True

@@ -2,52 +2,67 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    func,
+)
 
 from shared.contracts.rows import Microseconds
 from shared.errors import Conflict, NotFound
-from shared.store.delivery_rows import SecretRow, SubscriptionCounts, SubscriptionRow
+from shared.store.audit import record
+from shared.store.delivery_tables import (
+    AttemptTable,
+    DeliveryTable,
+    SecretRow,
+    SubscriptionCounts,
+    SubscriptionRow,
+    SubscriptionSecretTable,
+    SubscriptionTable,
+)
 from shared.store.scope import Scope
-from shared.store.webhook_tables import AttemptTable, DeliveryTable, SubscriptionSecretTable, SubscriptionTable
+from shared.store.statements import AccountConnection
 
 MAX_SUBSCRIPTIONS = 100
 MAX_SECRETS = 4
 """That are valid at once; each makes the list of signatures longer."""
 
 
-class Subscriptions(Scope):
+@dataclass(frozen=True, slots=True)
+class Subscriptions:
     """The subscriptions of one account."""
 
-    def create_subscription(self, row: SubscriptionRow, secret: SecretRow) -> None:
+    _scope: Scope
+
+    def create(self, row: SubscriptionRow, secret: SecretRow) -> None:
         """Keep a subscription and its first secret.
 
         Raises:
             Conflict: the account has too many.
         """
-        with self._writing() as connection:
-            known = select(func.count()).where(SubscriptionTable.account_id == self.account)
+        with self._scope.writing() as connection:
+            known = self._scope.select(func.count(), of=SubscriptionTable)
             if connection.execute(known).scalar_one() >= MAX_SUBSCRIPTIONS:
                 raise Conflict(
                     f"An account has at most {MAX_SUBSCRIPTIONS} subscriptions; delete one that is not used."
                 )
-            values = {"account_id": self.account, **_written(row)}
-            connection.execute(insert(SubscriptionTable), values)
-            self._add_secret(connection, secret)
-            self._audit(connection, "subscription.created", row.subscription_id, event_types=list(row.event_types))
+            connection.insert(SubscriptionTable, [_written(row)])
+            connection.insert(SubscriptionSecretTable, [secret._asdict()])
+            record(connection, "subscription.created", row.subscription_id, event_types=list(row.event_types))
 
-    def subscriptions(self) -> list[SubscriptionRow]:
+    def all(self) -> list[SubscriptionRow]:
         """List the account's subscriptions, oldest first."""
-        with self._store.reading() as connection:
-            return _rows(connection, SubscriptionTable.account_id == self.account)
+        with self._scope.reading() as connection:
+            return _rows(connection)
 
-    def subscription(self, subscription_id: str) -> SubscriptionRow | None:
+    def find(self, subscription_id: str) -> SubscriptionRow | None:
         """Find a subscription."""
-        with self._store.reading() as connection:
-            return next(iter(_rows(connection, self._subscription(subscription_id))), None)
+        with self._scope.reading() as connection:
+            return next(iter(_rows(connection, SubscriptionTable.subscription_id == subscription_id)), None)
 
-    def update_subscription(self, before: SubscriptionRow, after: SubscriptionRow) -> None:
+    def update(self, before: SubscriptionRow, after: SubscriptionRow) -> None:
         """Keep what is different about a subscription; once it goes on, what waits is due.
 
         Args:
@@ -59,57 +74,54 @@ class Subscriptions(Scope):
         """
         old, new = _written(before), _written(after)
         different = {name: value for name, value in new.items() if value != old[name]}
-        with self._writing() as connection:
-            mine = self._subscription(before.subscription_id)
-            held = select(SubscriptionTable.subscription_id).where(mine).with_for_update(key_share=True)
+        with self._scope.writing() as connection:
+            mine = SubscriptionTable.subscription_id == before.subscription_id
+            held = self._scope.select(SubscriptionTable.subscription_id).where(mine).with_for_update(key_share=True)
             if connection.execute(held).first() is None:
                 raise absent(before.subscription_id)
             if different:
-                connection.execute(update(SubscriptionTable).where(mine).values(**different))
+                connection.execute(self._scope.update(SubscriptionTable).where(mine).values(**different))
                 if different.get("state") == "enabled":
                     self._make_due(connection, before.subscription_id, after.state_at)
-                self._audit(connection, "subscription.changed", before.subscription_id, fields=sorted(different))
+                record(connection, "subscription.changed", before.subscription_id, fields=sorted(different))
 
-    def delete_subscription(self, subscription_id: str) -> None:
+    def delete(self, subscription_id: str) -> None:
         """Delete a subscription with its secrets and deliveries; what waits is not delivered.
 
         Raises:
             NotFound: there is none.
         """
-        with self._writing() as connection:
-            mine = self._subscription(subscription_id)
-            held = select(SubscriptionTable.subscription_id).where(mine).with_for_update()
+        with self._scope.writing() as connection:
+            mine = SubscriptionTable.subscription_id == subscription_id
+            held = self._scope.select(SubscriptionTable.subscription_id).where(mine).with_for_update()
             if connection.execute(held).first() is None:
                 raise absent(subscription_id)
-            deliveries = (DeliveryTable.account_id == self.account) & (DeliveryTable.subscription_id == subscription_id)
-            attempts = select(DeliveryTable.delivery_id).where(deliveries)
+            deliveries = DeliveryTable.subscription_id == subscription_id
+            attempts = self._scope.select(DeliveryTable.delivery_id).where(deliveries)
             # Locked in order, as retention does (PostgreSQL).
             connection.execute(attempts.order_by(DeliveryTable.delivery_id).with_for_update())
-            connection.execute(
-                delete(AttemptTable).where(
-                    AttemptTable.account_id == self.account, AttemptTable.delivery_id.in_(attempts)
-                )
-            )
-            connection.execute(delete(DeliveryTable).where(deliveries))
-            connection.execute(delete(SubscriptionSecretTable).where(self._secrets_of(subscription_id)))
-            connection.execute(delete(SubscriptionTable).where(mine))
-            self._audit(connection, "subscription.deleted", subscription_id)
+            connection.execute(self._scope.delete(AttemptTable).where(AttemptTable.delivery_id.in_(attempts)))
+            connection.execute(self._scope.delete(DeliveryTable).where(deliveries))
+            secrets = SubscriptionSecretTable.subscription_id == subscription_id
+            connection.execute(self._scope.delete(SubscriptionSecretTable).where(secrets))
+            connection.execute(self._scope.delete(SubscriptionTable).where(mine))
+            record(connection, "subscription.deleted", subscription_id)
 
-    def subscription_secrets(self, at: Microseconds) -> dict[str, list[SecretRow]]:
+    def secrets(self, at: Microseconds) -> dict[str, list[SecretRow]]:
         """List the secrets that are valid, newest first, by subscription."""
         table = SubscriptionSecretTable
         statement = (
-            select(table.subscription_id, table.secret_id, table.sealed, table.created_at, table.expires_at)
-            .where(table.account_id == self.account, table.expires_at.is_(None) | (table.expires_at > at))
+            self._scope.select(table.subscription_id, table.secret_id, table.sealed, table.created_at, table.expires_at)
+            .where(table.expires_at.is_(None) | (table.expires_at > at))
             .order_by(table.created_at.desc(), table.secret_id)
         )
         found: dict[str, list[SecretRow]] = {}
-        with self._store.reading() as connection:
+        with self._scope.reading() as connection:
             for row in connection.execute(statement):
                 found.setdefault(row.subscription_id, []).append(SecretRow(*row))
         return found
 
-    def add_subscription_secret(self, secret: SecretRow, *, retire_at: Microseconds) -> None:
+    def add_secret(self, secret: SecretRow, *, retire_at: Microseconds) -> None:
         """Sign with another secret from now on; those there are sign beside it until they expire.
 
         Args:
@@ -120,36 +132,41 @@ class Subscriptions(Scope):
             NotFound: there is no such subscription.
             Conflict: too many secrets are valid.
         """
-        with self._writing() as connection:
-            subscription = self._subscription(secret.subscription_id)
-            held = select(SubscriptionTable.subscription_id).where(subscription).with_for_update(key_share=True)
+        with self._scope.writing() as connection:
+            subscription = SubscriptionTable.subscription_id == secret.subscription_id
+            held = (
+                self._scope.select(SubscriptionTable.subscription_id)
+                .where(subscription)
+                .with_for_update(key_share=True)
+            )
             if connection.execute(held).first() is None:
                 raise absent(secret.subscription_id)
-            table, mine = SubscriptionSecretTable, self._secrets_of(secret.subscription_id)
-            connection.execute(delete(table).where(mine, table.expires_at <= secret.created_at))
+            table = SubscriptionSecretTable
+            mine = table.subscription_id == secret.subscription_id
+            connection.execute(self._scope.delete(table).where(mine, table.expires_at <= secret.created_at))
             outlives = table.expires_at.is_(None) | (table.expires_at > retire_at)
-            connection.execute(update(table).where(mine, outlives).values(expires_at=retire_at))
+            connection.execute(self._scope.update(table).where(mine, outlives).values(expires_at=retire_at))
             # Counted once they are retired: a secret that leaked is replaced at once, however many there are.
-            valid = select(func.count()).where(mine, table.expires_at > secret.created_at)
+            valid = self._scope.select(func.count(), of=table).where(mine, table.expires_at > secret.created_at)
             if connection.execute(valid).scalar_one() >= MAX_SECRETS:
                 raise Conflict(
                     f"{MAX_SECRETS} secrets are valid already; wait until one has expired, or overlap 0 hours."
                 )
-            self._add_secret(connection, secret)
-            self._audit(connection, "subscription.secret_rotated", secret.subscription_id, secret=secret.secret_id)
+            connection.insert(table, [secret._asdict()])
+            record(connection, "subscription.secret_rotated", secret.subscription_id, secret=secret.secret_id)
 
-    def subscription_counts(self) -> dict[str, SubscriptionCounts]:
+    def counts(self) -> dict[str, SubscriptionCounts]:
         """Count what waits and what was given up, by subscription; those without either are left out."""
         table, one = DeliveryTable, SubscriptionTable
         same = (table.account_id == one.account_id) & (table.subscription_id == one.subscription_id)
         statement = (  # by way of the subscriptions, so that what was delivered is not looked through
-            select(table.subscription_id, table.state, func.count())
+            self._scope.select(table.subscription_id, table.state, func.count(), of=one)
             .join_from(one, table, same)
-            .where(one.account_id == self.account, table.state.in_(("pending", "failed")))
+            .where(table.state.in_(("pending", "failed")))
             .group_by(table.subscription_id, table.state)
         )
         counted: dict[str, dict[str, int]] = {}
-        with self._store.reading() as connection:
+        with self._scope.reading() as connection:
             for subscription_id, state, count in connection.execute(statement):
                 counted.setdefault(subscription_id, {})[state] = count
         return {
@@ -157,25 +174,14 @@ class Subscriptions(Scope):
             for one, counts in counted.items()
         }
 
-    def _make_due(self, connection: Connection, subscription_id: str, at: Microseconds) -> None:
+    def _make_due(self, connection: AccountConnection, subscription_id: str, at: Microseconds) -> None:
         """Let what waits be delivered now: the schedule was for a receiver that was away."""
         table = DeliveryTable
-        mine = (table.account_id == self.account) & (table.subscription_id == subscription_id)
+        mine = table.subscription_id == subscription_id
         waiting = mine & (table.state == "pending") & (table.due_at > at)
         # Locked in order, as retention does (PostgreSQL).
-        held = select(table.delivery_id).where(waiting).order_by(table.delivery_id).with_for_update()
-        connection.execute(update(table).where(mine, table.delivery_id.in_(held)).values(due_at=at))
-
-    def _add_secret(self, connection: Connection, secret: SecretRow) -> None:
-        connection.execute(insert(SubscriptionSecretTable), {"account_id": self.account, **secret._asdict()})
-
-    def _subscription(self, subscription_id: str) -> ColumnElement[bool]:
-        table = SubscriptionTable
-        return (table.account_id == self.account) & (table.subscription_id == subscription_id)
-
-    def _secrets_of(self, subscription_id: str) -> ColumnElement[bool]:
-        table = SubscriptionSecretTable
-        return (table.account_id == self.account) & (table.subscription_id == subscription_id)
+        held = self._scope.select(table.delivery_id).where(waiting).order_by(table.delivery_id).with_for_update()
+        connection.execute(self._scope.update(table).where(mine, table.delivery_id.in_(held)).values(due_at=at))
 
 
 def absent(subscription_id: str) -> NotFound:
@@ -208,7 +214,7 @@ def _read(row: Mapping[str, Any]) -> SubscriptionRow:
     return SubscriptionRow(**values)
 
 
-def _rows(connection: Connection, condition: ColumnElement[bool]) -> list[SubscriptionRow]:
+def _rows(connection: AccountConnection, *which: ColumnElement[bool]) -> list[SubscriptionRow]:
     table = SubscriptionTable.__table__
-    statement = select(table).where(condition).order_by(table.c.created_at, table.c.subscription_id)
+    statement = connection.select(table).where(*which).order_by(table.c.created_at, table.c.subscription_id)
     return [_read(row) for row in connection.execute(statement).mappings()]  # type: ignore[arg-type]

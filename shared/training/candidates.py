@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from shared.evaluation.calibration import Calibrator, calibrate
 from shared.evaluation.metrics import losses
+from shared.learners.blend import Blend
 from shared.learners.columns import Matrix, Vector, chance
 from shared.learners.learner import Learner
 from shared.learners.logistic import Logistic
@@ -51,7 +52,7 @@ class Judge:
     calibrator: Calibrator
 
     def margins(self, matrix: Matrix, strata: NDArray[np.intp]) -> Vector:
-        """Tell calibrated margins of any rows, as this split would have, shape (n,)."""
+        """Return calibrated margins of any rows, as this split would have, shape (n,)."""
         return self.calibrator.margins(self.learned.margins(hidden(matrix, self.split), strata))
 
 
@@ -81,6 +82,8 @@ class Entry:
     judges: tuple[Judge, ...]
     """One a split, in order."""
     refit: Callable[[], Refitted]
+    by_folds: Vector | None = None
+    """Margins of folds of contacts, shape (n,), where those choose and not the blocks."""
 
 
 Fit = Callable[[Matrix, Vector, Vector | None], Learner]
@@ -125,8 +128,38 @@ def trees_entry(problem: Problem, shape: TreeShape, seed: int) -> Entry:
 
     by_folds = problem.chosen_by_folds
     learned = _fitted(problem, problem.splits, fit) if by_folds else chosen
-    chosen_on = _out_of_fold(problem, splits, chosen) if by_folds else None
-    return _entry(problem, Trees.kind, f"trees of {shape.leaves} leaves", learned, fit, chosen_on)
+    margins = _out_of_fold(problem, splits, chosen) if by_folds else None
+    return _entry(problem, Trees.kind, f"trees of {shape.leaves} leaves", learned, fit, margins)
+
+
+def blend_entry(problem: Problem, linear: Entry, trees: Entry) -> Entry:
+    """Enter the mean of a logistic regression and of trees, from what both have learned; nothing is fitted again."""
+
+    def both(one: Vector, other: Vector) -> Vector:
+        mean: Vector = (one + other) / 2
+        return mean
+
+    def learned(one: Based, other: Based) -> Based:
+        return Based(one.base, lambda matrix: both(one.beyond(matrix), other.beyond(matrix)))
+
+    def refit() -> Refitted:
+        halves = linear.refit(), trees.refit()
+        line, grown = (half.learner for half in halves)
+        assert isinstance(line, Logistic) and isinstance(grown, Trees)  # noqa: S101, PT018 - what was entered
+        return Refitted(Blend(line, grown), halves[0].base)
+
+    by_folds = None
+    if linear.by_folds is not None and trees.by_folds is not None:
+        by_folds = both(linear.by_folds, trees.by_folds)
+    pairs = zip(linear.judges, trees.judges, strict=True)
+    return _judged(
+        problem,
+        (Blend.kind, f"half {linear.label}, half {trees.label}"),
+        [learned(one.learned, other.learned) for one, other in pairs],
+        both(linear.raw, trees.raw),
+        by_folds,
+        refit,
+    )
 
 
 def informing(problem: Problem, position: int) -> list[int]:
@@ -172,10 +205,23 @@ def _entry(
     label: str,
     learned: Sequence[Based],
     fit: Fit,
-    chosen_on: Vector | None = None,
+    by_folds: Vector | None = None,
+) -> Entry:
+    raw = _out_of_fold(problem, problem.splits, learned)
+    if by_folds is None and problem.chosen_by_folds:
+        by_folds = _out_of_fold(problem, problem.choosing, _fitted(problem, problem.choosing, fit))
+    return _judged(problem, (kind, label), learned, raw, by_folds, lambda: _refit(problem, fit))
+
+
+def _judged(
+    problem: Problem,
+    named: tuple[str, str],
+    learned: Sequence[Based],
+    raw: Vector,
+    by_folds: Vector | None,
+    refit: Callable[[], Refitted],
 ) -> Entry:
     """Keep the calibration only where it helps on held-out rows: base rates that move make it worse than none."""
-    raw = _out_of_fold(problem, problem.splits, learned)
     found = calibrators(problem, raw)
     margin = np.full(len(raw), np.nan)
     for split, calibrator in zip(problem.splits, found, strict=True):
@@ -183,14 +229,12 @@ def _entry(
     labels = problem.labels[problem.judged]
     every = [losses(labels, chance(each[problem.judged])) for each in (margin, raw)]
     helps = bool(rounded(every[0].mean()) < rounded(every[1].mean()))
-    if chosen_on is None and problem.chosen_by_folds:
-        chosen_on = _out_of_fold(problem, problem.choosing, _fitted(problem, problem.choosing, fit))
-    row_loss = losses(problem.labels, chance((margin if helps else raw) if chosen_on is None else chosen_on))
+    row_loss = losses(problem.labels, chance((margin if helps else raw) if by_folds is None else by_folds))
     judges = tuple(
         Judge(split, based, calibrator if helps else Calibrator())
         for split, based, calibrator in zip(problem.splits, learned, found, strict=True)
     )
-    return Entry(kind, label, margin if helps else raw, raw, row_loss, helps, judges, lambda: _refit(problem, fit))
+    return Entry(*named, margin if helps else raw, raw, row_loss, helps, judges, refit, by_folds)
 
 
 def _refit(problem: Problem, fit: Fit) -> Refitted:

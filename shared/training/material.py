@@ -1,8 +1,6 @@
 """What a run learns from: an account's pasts and the frames of one outcome, with their labels and splits."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +9,8 @@ from shared.contracts.outcome import Flag, Outcome
 from shared.contracts.rows import DAY, Microseconds
 from shared.errors import InsufficientData
 from shared.features.attributes import entry_at
-from shared.timeline import NEVER, ContactFacts, EventTuple, Pasts, build
+from shared.store import AccountStore
+from shared.timeline import NEVER, Pasts, build
 from shared.timeline.frames import Frames, closed_frames, outcome_type
 from shared.timeline.splits import SEED, Split, contact_folds, forward_chain, stratified
 from shared.training.mistyped import mistyped
@@ -28,16 +27,6 @@ ONE_MOMENT = (
     "All was asked at one moment: no later time could judge it, so that other contacts of the same day did (folds), "
     "and the grade is C at most. Another season or campaign may differ: train again when the next one is over."
 )
-
-
-class Scans(Protocol):
-    """The part of the store that training reads."""
-
-    def scan_contacts(self) -> tuple[list[str], dict[str, ContactFacts]]:
-        """All contacts with all values of their attributes."""
-
-    def scan_events(self) -> Iterable[list[EventTuple]]:
-        """All events, in chunks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +66,7 @@ class Material:
         return self.until is None
 
 
-def material(store: Scans, outcome: Outcome, *, now: Microseconds, order_by: str | None = None) -> Material:
+def material(store: AccountStore, outcome: Outcome, *, now: Microseconds, order_by: str | None = None) -> Material:
     """Read an account and frame one outcome.
 
     Args:
@@ -92,11 +81,11 @@ def material(store: Scans, outcome: Outcome, *, now: Microseconds, order_by: str
     return framed(outcome, scanned(store, with_events=not outcome.attribute), now=now, order_by=order_by)
 
 
-def scanned(store: Scans, *, with_events: bool = True) -> Pasts:
+def scanned(store: AccountStore, *, with_events: bool = True) -> Pasts:
     """Read the pasts of everybody who may be learned from: all but those who denied profiling."""
-    ids, facts = store.scan_contacts()
+    ids, facts = store.contacts.scan()
     ids = [contact_id for contact_id in ids if facts[contact_id].consent.get("profiling") != "denied"]
-    return build(ids, facts, store.scan_events() if with_events else ())
+    return build(ids, facts, store.events.scan() if with_events else ())
 
 
 def framed(

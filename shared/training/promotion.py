@@ -64,12 +64,12 @@ def promote(
         NotFound: the catalogue has no such version; those it has are listed.
         RegistryUnavailable: the alias could not be set.
     """
-    found = store.version(model.capability, model.outcome, version)
+    found = store.models.version(model.capability, model.outcome, version)
     if found is None:
-        known = [row.version for row in store.versions(model.capability, model.outcome)]
+        known = [row.version for row in store.models.versions(model.capability, model.outcome)]
         raise NotFound(f"There is no version {version}; there are: {', '.join(known) or 'none'}.", versions=known)
     aliases.point(store.account, model, version)
-    return store.promote(model.capability, model.outcome, version, found.digest, at=at, reason=reason)
+    return store.models.promote(model.capability, model.outcome, version, found.digest, at=at, reason=reason)
 
 
 def rollback(store: AccountStore, aliases: Aliases, model: Model, *, at: Microseconds) -> ChampionRow:
@@ -78,13 +78,13 @@ def rollback(store: AccountStore, aliases: Aliases, model: Model, *, at: Microse
     Raises:
         Conflict: there is no version before.
     """
-    row = store.champion(model.capability, model.outcome)
+    row = store.models.champion(model.capability, model.outcome)
     if row is None or row.previous_version is None:
         raise Conflict("There is no earlier champion to return to; promote a version instead.")
     # Going back is for emergencies: the row decides, and a mismatch is reported until the alias is set.
     with contextlib.suppress(RegistryUnavailable):
         aliases.point(store.account, model, row.previous_version)
-    return store.rollback(model.capability, model.outcome, at=at)
+    return store.models.rollback(model.capability, model.outcome, at=at)
 
 
 def mismatch(store: AccountStore, aliases: Aliases, model: Model) -> str | None:
@@ -93,7 +93,7 @@ def mismatch(store: AccountStore, aliases: Aliases, model: Model) -> str | None:
     Raises:
         RegistryUnavailable: the alias cannot be read.
     """
-    row = store.champion(model.capability, model.outcome)
+    row = store.models.champion(model.capability, model.outcome)
     decided = None if row is None else row.version
     pointed = aliases.pointed(store.account, model)
     if decided == pointed:

@@ -140,7 +140,7 @@ def publish(registry: Registry, store: AccountStore, fitted: Fitted, *, gate: Ga
         fitted.model.save(folder)
         files = {name: _written(Path(scratch) / f"{name}.png", png) for name, png in fitted.plots.items()}
         registered = registry.register(store.account, fitted.named, folder, _record(fitted, files))
-    store.add_version(_row(fitted, registered), fitted.plots)
+    store.models.add(_row(fitted, registered), fitted.plots)
     verdict = _verdict(store, fitted, gate)
     if verdict.promote and may_promote:
         promote(store, registry, fitted.named, registered.version, at=fitted.trained_at, reason=verdict.reason)
@@ -151,10 +151,10 @@ def publish(registry: Registry, store: AccountStore, fitted: Fitted, *, gate: Ga
 def _verdict(store: AccountStore, fitted: Fitted, gate: Gate) -> Verdict:
     if not fitted.report.usable:
         return Verdict(False, True, f"no usable signal: {fitted.report.unusable_because}")
-    champion = store.champion(fitted.capability, fitted.outcome)
+    champion = store.models.champion(fitted.capability, fitted.outcome)
     if champion is None:
         return Verdict(True, True, fitted.first)
-    row = store.version(fitted.capability, fitted.outcome, champion.version)
+    row = store.models.version(fitted.capability, fitted.outcome, champion.version)
     if row is None:
         return Verdict(True, True, f"the champion, version {champion.version}, is not in the catalogue any more")
     return gate(row)

@@ -102,11 +102,11 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ServiceS
         facts = (AttributeRow("country", country, created_at),)
         contacts.append(ContactRow(f"c-{number}", created_at, zone, None, None, facts))
         rows += _events(draw, f"c-{number}", eagerness)
-    store.put_contacts(contacts, recorded_at=NOW_US - DAY)
-    store.bulk_events(rows)
+    store.contacts.put(contacts, recorded_at=NOW_US - DAY)
+    store.events.add_bulk(rows)
     rhythm = {"horizon_days": 14, "every_days": 14, "repeatable": True}
-    store.put_outcome(Outcome(name=OUTCOME, capability="scoring", event_types=("order_placed",), **rhythm))
-    store.put_outcome(Outcome(name=OUTCOME, capability="churn", silence=("page_viewed",), horizon_days=14))
+    store.outcomes.put(Outcome(name=OUTCOME, capability="scoring", event_types=("order_placed",), **rhythm))
+    store.outcomes.put(Outcome(name=OUTCOME, capability="churn", silence=("page_viewed",), horizon_days=14))
     yield settings, database
     database.close()
 
@@ -119,7 +119,7 @@ def subject(request: pytest.FixtureRequest, account: tuple[ServiceSettings, Data
     published = untrained.trained()
     version, digest = published.version, published.digest
     if not published.promoted:
-        database.of("demo").promote(*untrained.name, version, digest, at=NOW_US, reason="for the checks")
+        database.of("demo").models.promote(*untrained.name, version, digest, at=NOW_US, reason="for the checks")
     folder = artifacts(settings, "demo", *untrained.name, version=version, digest=digest, into=settings.cache_folder)
     return replace(untrained, version=version, model=untrained.api.QUESTION.load(folder), folder=folder)
 
@@ -132,11 +132,11 @@ def refusing(account: tuple[ServiceSettings, Database]) -> str:
     store, model = database.of("refusing"), database.of("demo")
     denied = {"profiling": "denied"}
     contacts = [ContactRow(f"c-{number}", NOW_US - DAYS * DAY, consent=denied) for number in range(CONTACTS)]
-    store.put_contacts(contacts, recorded_at=NOW_US - DAY)
-    for part in model.scan_events():
-        store.bulk_events([EventRow(*row[:4], NOW_US - DAY, row[4]) for row in part])
+    store.contacts.put(contacts, recorded_at=NOW_US - DAY)
+    for part in model.events.scan():
+        store.events.add_bulk([EventRow(*row[:4], NOW_US - DAY, row[4]) for row in part])
     for capability in ("scoring", "churn"):
-        store.put_outcome(model.require_outcome(capability, OUTCOME))
+        store.outcomes.put(model.outcomes.require(capability, OUTCOME))
     return "refusing"
 
 

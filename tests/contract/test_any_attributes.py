@@ -121,10 +121,10 @@ def served(
     account = f"{capability}{kind}"
     opened.create_account(account, created_at=NOW_US)
     store = opened.of(account)
-    store.put_outcome((FLAT if kind else OUTCOME)[capability])
+    store.outcomes.put((FLAT if kind else OUTCOME)[capability])
     folder: Path = tmp_path_factory.mktemp(account)
     fit.model.save(folder)
-    store.promote(capability, "won", "1", "d" * 64, at=NOW_US, reason="for the test")
+    store.models.promote(capability, "won", "1", "d" * 64, at=NOW_US, reason="for the test")
     door = importlib.import_module(f"services.{capability}.api")
 
     async def fetch(*_: Any) -> Path:

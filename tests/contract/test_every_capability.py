@@ -25,7 +25,7 @@ def answers(reply: Any) -> list[Any]:
 
 
 def pasts_of(subject: Any, ids: list[str], **bounds: int) -> Any:
-    rows = subject.database.of("demo").past_rows(
+    rows = subject.database.of("demo").contacts.pasts(
         ids, cutoff=bounds.get("cutoff", NOW_US), asked_at=NOW_US, lookback_days=730
     )
     return rows, build(ids, rows.facts, [rows.events])
@@ -170,7 +170,7 @@ async def test_version_cutoff_and_horizon_are_echoed(subject: Any, opened: Any) 
     async with opened() as client:
         reply = await client.post(subject.capability.path, subject.asked("c-1", cutoff="2026-05-01T12:00:00+02:00"))
 
-    row = subject.database.of("demo").champion(subject.capability.name, subject.outcome or "")
+    row = subject.database.of("demo").models.champion(subject.capability.name, subject.outcome or "")
     assert reply.json["model"]["version"] == row.version
     assert reply.json["model"]["horizon_days"] == subject.model.horizon_days
     assert reply.json["cutoff"] == "2026-05-01T10:00:00Z"
@@ -205,7 +205,7 @@ def test_saved_and_loaded_it_answers_the_same(subject: Any, tmp_path: Path) -> N
 def test_the_same_seed_makes_the_same_model(subject: Any) -> None:
     again = subject.trained()
 
-    assert again.digest == subject.database.of("demo").version(*subject.name, subject.version).digest
+    assert again.digest == subject.database.of("demo").models.version(*subject.name, subject.version).digest
 
 
 def test_the_artifact_holds_neither_code_nor_pickle(subject: Any) -> None:
@@ -260,7 +260,7 @@ async def test_the_example_of_the_api_document_is_answered(subject: Any, opened:
 async def test_who_denies_profiling_gets_no_prediction(subject: Any, opened: Any, said: str) -> None:
     denied = {"profiling": "denied"}
     store = subject.database.of("demo")
-    store.put_contacts([ContactRow("refuses", consent=denied)], recorded_at=NOW_US - DAY)
+    store.contacts.put([ContactRow("refuses", consent=denied)], recorded_at=NOW_US - DAY)
     asked: Any = "refuses" if said == "stored" else {"id": "c-1", "consent": denied, "attributes": {"country": "FR"}}
 
     async with opened() as client:
@@ -287,7 +287,7 @@ def test_nobody_is_learned_from_who_denies_profiling(subject: Any, refusing: str
 async def test_a_contact_of_whom_nothing_is_known_gets_no_chance_of_its_own(
     subject: Any, opened: Any, stranger: dict[str, Any]
 ) -> None:
-    subject.database.of("demo").put_contacts([ContactRow("empty")], recorded_at=NOW_US - DAY)
+    subject.database.of("demo").contacts.put([ContactRow("empty")], recorded_at=NOW_US - DAY)
     async with opened() as client:
         asked = subject.asked({"id": "stranger", **stranger}, "empty")
         found = answers(await client.post(subject.capability.path, asked))

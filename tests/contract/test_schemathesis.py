@@ -144,11 +144,11 @@ def filled(database: Database) -> str:
     database.create_account("demo", created_at=LONG_AGO)
     store = database.of("demo")
     attributes = (AttributeRow("country", "FR", LONG_AGO),)
-    store.put_contacts([ContactRow("c-42", LONG_AGO, attributes=attributes)], recorded_at=LONG_AGO)
-    store.add_events([EventRow("c-42", "e-1", "order_placed", LONG_AGO, LONG_AGO, 49.9)])
+    store.contacts.put([ContactRow("c-42", LONG_AGO, attributes=attributes)], recorded_at=LONG_AGO)
+    store.events.add([EventRow("c-42", "e-1", "order_placed", LONG_AGO, LONG_AGO, 49.9)])
     segments(store)
     key = new_key()
-    store.create_key("test", ("admin",), public_id=key.public_id, digest=key.digest, created_at=LONG_AGO)
+    store.keys.create("test", ("admin",), public_id=key.public_id, digest=key.digest, created_at=LONG_AGO)
     return key.text
 
 
@@ -165,12 +165,10 @@ def segments(store: AccountStore) -> None:
         "micro_segments": [],
     }
     report = {"segments": [one]}
-    store.add_version(
-        VersionRow("segmentation", "", "1", "d" * 64, "kmeans", "B", LONG_AGO, None, "run", report=report)
-    )
-    store.promote("segmentation", "", "1", "d" * 64, at=LONG_AGO, reason="first")
+    store.models.add(VersionRow("segmentation", "", "1", "d" * 64, "kmeans", "B", LONG_AGO, None, "run", report=report))
+    store.models.promote("segmentation", "", "1", "d" * 64, at=LONG_AGO, reason="first")
     body = json.dumps({"membership": 1.0, "previous_segment": None, "moved_at": None})
-    store.log_predictions(
+    store.predictions.log(
         [
             PredictionRow(
                 "c-42", "segmentation", "", "1", LONG_AGO, LONG_AGO, "r", "ok", None, None, None, "model", body, "s3"

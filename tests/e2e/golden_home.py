@@ -59,7 +59,7 @@ def golden_home(folder: Path, *, registered: bool) -> Path:
         for name in (line.name for line in TABLE):
             digest = digest_of(artifacts[name])
             artifacts[name].rename(settings.cache_folder / digest)
-            store.promote(name, MODELS[name][1], versions[name], digest, at=now_us(), reason="golden")
+            store.models.promote(name, MODELS[name][1], versions[name], digest, at=now_us(), reason="golden")
     finally:
         database.close()
     return folder

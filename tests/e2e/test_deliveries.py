@@ -109,7 +109,7 @@ def worker(home: Path) -> Iterator[ForkServerProcess]:
 def subscribe(database: Database, url: str) -> str:
     fields = SubscriptionFields(url=url, event_types=[KIND])
     row, secret, text = new_subscription(fields, Seal(KEY.encode()), 1, allow_private=True)
-    database.of("default").create_subscription(row, secret)
+    database.of("default").subscriptions.create(row, secret)
     return text
 
 
@@ -119,7 +119,7 @@ def publish(database: Database, first: int, count: int) -> None:
         Message(f"m{number}", KIND, at, {**EXAMPLES[KIND], "contact_id": f"c-{number}"}, f"c-{number}", "events")
         for number in range(first, first + count)
     ]
-    database.of("default").publish(messages, at=at)
+    database.of("default").outbox.publish(messages, at=at)
 
 
 def wait_until(reached: "object", within_seconds: float) -> bool:
@@ -149,13 +149,13 @@ def killed_again_and_again(home: Path, kills: int, messages_a_life: int) -> tupl
                 in_the_middle += receiver.in_hand > 0
         with worker(home) as process:
             store = database.of("default")
-            ended = wait_until(lambda: not any(store.subscription_counts().values()), 30)
+            ended = wait_until(lambda: not any(store.subscriptions.counts().values()), 30)
             assert ended, process
     return receiver, database, in_the_middle
 
 
 def check(receiver: Receiver, database: Database, messages: int) -> None:
-    deliveries = database.of("default").deliveries(messages + 1)
+    deliveries = database.of("default").deliveries.page(messages + 1)
     bodies: dict[str, set[bytes]] = {}
     for webhook_id, body in receiver.taken:
         bodies.setdefault(webhook_id, set()).add(body)

@@ -113,7 +113,7 @@ def opened(home: Path) -> Any:
 def subscribe(store: AccountStore, url: str) -> None:
     fields = SubscriptionFields(url=url, event_types=[KIND])
     row, secret, _ = new_subscription(fields, Seal(IDENTITY_KEY.encode()), 1, allow_private=True)
-    store.create_subscription(row, secret)
+    store.subscriptions.create(row, secret)
 
 
 async def publishing(store: AccountStore, ended: asyncio.Event) -> set[str]:
@@ -122,7 +122,7 @@ async def publishing(store: AccountStore, ended: asyncio.Event) -> set[str]:
     while not ended.is_set():
         contact, at = f"told-{len(published)}", time.time_ns() // 1_000
         message = Message(f"m-{contact}", KIND, at, {**EXAMPLES[KIND], "contact_id": contact}, contact, "events")
-        await asyncio.to_thread(store.publish, [message], at=at)
+        await asyncio.to_thread(store.outbox.publish, [message], at=at)
         published.add(contact)
         await asyncio.sleep(0.1)
     return published
@@ -139,7 +139,7 @@ async def caught_up(reached: Callable[[], bool]) -> bool:
 
 def answered_by(store: AccountStore, contacts: Sequence[str]) -> Counter[str]:
     """Count the contacts that each capability has answered about."""
-    return Counter(row.capability for contact in contacts for row in store.predictions_of(contact))
+    return Counter(row.capability for contact in contacts for row in store.predictions.of_contact(contact))
 
 
 async def test_replacing_a_gateway_and_a_service_fails_no_request(tmp_path: Path) -> None:

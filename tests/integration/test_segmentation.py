@@ -54,8 +54,8 @@ def store(database: Database) -> AccountStore:
         days = since + np.cumsum(draw.exponential(rhythm, 60))
         events += orders(f"c-{number}", sorted(set(days[days < 400].round(3))), [90.0, 40.0, 35.0][number % 3])
     contacts = [ContactRow(f"c-{number}", NOW_US - 500 * DAY) for number in range(CONTACTS)]
-    store.put_contacts(contacts, recorded_at=NOW_US - DAY)
-    store.bulk_events(sorted(events, key=lambda row: (row.contact_id, row.event_id)))
+    store.contacts.put(contacts, recorded_at=NOW_US - DAY)
+    store.events.add_bulk(sorted(events, key=lambda row: (row.contact_id, row.event_id)))
     return store
 
 
@@ -89,12 +89,12 @@ async def asked(client: Any, *contacts: Any, **fields: Any) -> list[Any]:
 
 
 def test_the_first_version_is_promoted_with_its_report_and_plots(first: Any, store: AccountStore) -> None:
-    row = store.version("segmentation", "", first.version)
+    row = store.models.version("segmentation", "", first.version)
 
     assert (first.promoted, first.reason) == (True, "the first segments of this account")
     assert row is not None
     assert [one["id"] for one in row.report["segments"]] == ["s1", "s2", "s3"]
-    assert {"sizes", "profile", "map"} <= store.plots("segmentation", "", first.version).keys()
+    assert {"sizes", "profile", "map"} <= store.models.plots("segmentation", "", first.version).keys()
 
 
 def test_a_retraining_keeps_ids_names_and_says_so(
@@ -102,7 +102,7 @@ def test_a_retraining_keeps_ids_names_and_says_so(
 ) -> None:
     again = train(database, settings, "demo", segments=3, now=NOW_US, seed=7, choices=Choices(promote=False))
 
-    rows = [store.version("segmentation", "", one.version) for one in (first, again)]
+    rows = [store.models.version("segmentation", "", one.version) for one in (first, again)]
     told = [{one["id"]: one["name"] for one in row.report["segments"]} for row in rows if row is not None]
     assert told[0] == told[1]
     assert again.reason.startswith("registered only, as asked (not surely worse than the champion")
@@ -119,7 +119,7 @@ async def test_a_contact_that_buys_again_moves_and_the_move_is_remembered(client
     at = NOW_US - 12 * DAY
     sent, number = json.dumps(before), before["segment"]["id"]
     stored = PredictionRow("c-2", "segmentation", "", "1", at, at, "r", "ok", None, None, None, "model", sent, number)
-    store.log_predictions([stored])
+    store.predictions.log([stored])
 
     (moved,) = await asked(client, {"id": "c-2", "events": recent})
 
@@ -130,12 +130,12 @@ async def test_a_contact_that_buys_again_moves_and_the_move_is_remembered(client
 
 async def test_the_account_s_name_is_told_at_once(client: Any, store: AccountStore) -> None:
     (plain,) = await asked(client, "c-0")
-    store.name_segment(plain["segment"]["id"], "Our best", at=NOW_US)
+    store.segments.rename(plain["segment"]["id"], "Our best", at=NOW_US)
 
     (named,) = await asked(client, "c-0")
 
     assert named["segment"] == {"id": plain["segment"]["id"], "name": "Our best"}
-    store.name_segment(plain["segment"]["id"], None, at=NOW_US)
+    store.segments.rename(plain["segment"]["id"], None, at=NOW_US)
 
 
 def test_an_account_with_nothing_to_learn_from_is_told_in_counts(database: Database, settings: ServiceSettings) -> None:

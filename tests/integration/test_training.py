@@ -31,9 +31,9 @@ def filled(database: Database, name: str, world: Any) -> AccountStore:
         ContactRow(contact_id, fact.created_at, attributes=(AttributeRow("plan", fact.attributes[0].value, 0),))
         for contact_id, fact in world.facts.items()
     ]
-    store.bulk_contacts(contacts, recorded_at=world.until)
-    store.bulk_events([EventRow(*row[:4], recorded_at=world.until) for row in world.rows])
-    store.put_outcome(WON)
+    store.contacts.put_bulk(contacts, recorded_at=world.until)
+    store.events.add_bulk([EventRow(*row[:4], recorded_at=world.until) for row in world.rows])
+    store.outcomes.put(WON)
     return store
 
 
@@ -78,7 +78,7 @@ def judge(settings: Settings, later: tuple[Material, Fit], row: Any, now: Micros
 def test_the_first_usable_version_is_registered_promoted_and_loads(
     settings: Settings, store: AccountStore, first: Published, tmp_path: Path
 ) -> None:
-    champion = store.champion("scoring", "won")
+    champion = store.models.champion("scoring", "won")
     assert champion is not None
     assert first.promoted
     assert (champion.version, champion.digest) == (first.version, first.digest)
@@ -92,7 +92,7 @@ def test_the_first_usable_version_is_registered_promoted_and_loads(
 def test_the_catalogue_knows_figures_card_and_until_when_was_learned(
     store: AccountStore, first: Published, world: Any
 ) -> None:
-    row = store.version("scoring", "won", first.version)
+    row = store.models.version("scoring", "won", first.version)
 
     assert row is not None
     assert row.grade == first.report.grade
@@ -107,7 +107,7 @@ def test_the_gate_compares_on_frames_newer_than_the_champion_s(
     newer = stuff.frames.cutoff[fit.competition.judged] >= world.until - FIRST_BLOCK_ENDS
     assert 200 <= np.count_nonzero(newer) < len(newer)
 
-    verdict = judge(settings, later, store.version("scoring", "won", first.version), world.until)
+    verdict = judge(settings, later, store.models.version("scoring", "won", first.version), world.until)
 
     assert verdict.decided
     assert "1 % of log loss" in verdict.reason
@@ -116,7 +116,7 @@ def test_the_gate_compares_on_frames_newer_than_the_champion_s(
 def test_frames_that_the_champion_has_seen_decide_nothing(
     settings: Settings, store: AccountStore, first: Published, later: tuple[Material, Fit], world: Any
 ) -> None:
-    row = store.version("scoring", "won", first.version)
+    row = store.models.version("scoring", "won", first.version)
     assert row is not None
     same = dataclasses.replace(row, report={**row.report, "trained_until": world.until})
 
@@ -129,7 +129,7 @@ def test_frames_that_the_champion_has_seen_decide_nothing(
 def test_a_registry_without_the_champion_leaves_it_where_it_is(
     store: AccountStore, first: Published, later: tuple[Material, Fit], world: Any, tmp_path: Path
 ) -> None:
-    verdict = judge(Settings(home=tmp_path), later, store.version("scoring", "won", first.version), world.until)
+    verdict = judge(Settings(home=tmp_path), later, store.models.version("scoring", "won", first.version), world.until)
 
     assert (verdict.promote, verdict.decided) == (False, False)
     assert "train again later, or promote by hand" in verdict.reason
@@ -138,7 +138,7 @@ def test_a_registry_without_the_champion_leaves_it_where_it_is(
 def test_a_champion_that_is_not_what_was_promoted_is_replaced(
     settings: Settings, store: AccountStore, first: Published, later: tuple[Material, Fit], world: Any
 ) -> None:
-    row = store.version("scoring", "won", first.version)
+    row = store.models.version("scoring", "won", first.version)
     assert row is not None
 
     verdict = judge(settings, later, dataclasses.replace(row, digest="0" * 64), world.until)
@@ -153,7 +153,7 @@ def test_flat_data_has_nothing_newer_to_compare_on(
     stuff, fit = later
     flat = dataclasses.replace(stuff, until=None)
 
-    verdict = judge(settings, (flat, fit), store.version("scoring", "won", first.version), world.until)
+    verdict = judge(settings, (flat, fit), store.models.version("scoring", "won", first.version), world.until)
 
     assert not verdict.promote
     assert "promote by hand" in verdict.reason
@@ -178,8 +178,8 @@ def test_noise_is_registered_and_never_promoted(
 
     assert not published.promoted
     assert published.reason.startswith("no usable signal")
-    assert store.champion("scoring", "won") is None
-    assert [row.version for row in store.versions("scoring", "won")] == [published.version]
+    assert store.models.champion("scoring", "won") is None
+    assert [row.version for row in store.models.versions("scoring", "won")] == [published.version]
     assert told[-1] == ("done", 1.0)
     assert [part for _, part in told] == sorted(part for _, part in told)
 
@@ -189,8 +189,8 @@ def test_what_an_outcome_forbids_is_learned_from_by_no_training(database: Databa
     store = database.of("forbidding")
     values = [(AttributeRow("gone", str(n % 2), 0), AttributeRow("plan", "ab"[n % 2], 0)) for n in range(200)]
     rows = [ContactRow(f"c-{n}", 0, attributes=value) for n, value in enumerate(values)]
-    store.bulk_contacts(rows, recorded_at=1)
-    store.put_outcome(Outcome(name="gone", capability="scoring", attribute="gone", forbidden=("plan",)))
+    store.contacts.put_bulk(rows, recorded_at=1)
+    store.outcomes.put(Outcome(name="gone", capability="scoring", attribute="gone", forbidden=("plan",)))
 
     with pytest.raises(InsufficientData, match="no attribute and no event tells contacts apart"):
         train(database, settings, "forbidding", "gone", now=DAY)

@@ -20,8 +20,7 @@ from shared.contracts.rows import DAY
 from shared.errors import ArtifactRefused
 from shared.evaluation.calibration import Calibrator
 from shared.features import FeatureSet, Inputs, Things
-from shared.learners import Learner, learner_from_json
-from shared.learners.trees import Trees
+from shared.learners import WITH_TEXT, Learner, learner_from_json, text_of
 from shared.timeline.frames import LOOKBACK_DAYS
 from shared.timeline.risk import Episode
 
@@ -167,8 +166,8 @@ class ChurnModel:
             folder: made when absent.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        if isinstance(self.learner, Trees):
-            (folder / "model.txt").write_text(self.learner.text, encoding="utf-8")
+        if (text := text_of(self.learner)) is not None:
+            (folder / "model.txt").write_text(text, encoding="utf-8")
         reference = self.reference
         np.savez(
             folder / "reference.npz",
@@ -190,7 +189,7 @@ class ChurnModel:
             described: Mapping[str, Any] = json.loads((folder / "model.json").read_text(encoding="utf-8"))
             if described["format"] != FORMAT or described["capability"] != CAPABILITY:
                 raise ArtifactRefused("The artifact was made for another release or capability. Train it again.")
-            text = (folder / "model.txt").read_text(encoding="utf-8") if described["kind"] == Trees.kind else None
+            text = (folder / "model.txt").read_text(encoding="utf-8") if described["kind"] in WITH_TEXT else None
             with (folder / "reference.npz").open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 reference = ChurnReference(**{name: arrays[name] for name in ("hazards", "mean", "edges", "shares")})
             model = _read(described, text, reference)

@@ -49,7 +49,7 @@ def train(
     """
     choices = choices or Choices()
     store = database.of(account)
-    outcome = store.require_outcome(CAPABILITY, outcome_name)
+    outcome = store.outcomes.require(CAPABILITY, outcome_name)
     choices = choices.for_outcome(outcome)
     progress("reading contacts and events", 0.0)
     pasts = scanned(store, with_events=not outcome.attribute)

@@ -34,7 +34,8 @@ LEAST_CONTACTS = 10
 """How many contacts' worth of rows a leaf holds: one contact makes dozens of rows that say much the same."""
 RANGE_FRAMES = 5_000
 """Frames of which the range of the answers is taken, beside all that were judged."""
-RIDGES = (30.0, 300.0)
+RIDGES = (300.0, 30.0)
+"""The strongest first; the weakest is blended with trees."""
 VALUED = ("order_placed", "subscription_renewed", "subscription_started", "deal_won")
 """Types whose values are what a contact is worth, the first one that the account has with values."""
 
@@ -99,6 +100,7 @@ def _in_time(stuff: ChurnMaterial, chosen: Chosen, now: Microseconds, progress: 
         shapes=_shapes(rows.problem),
         ridges=RIDGES,
         progress=lambda text, part: progress(text, 0.15 + 0.6 * part),
+        blended=True,
     )
     progress("comparing curves", 0.78)
     found = curves(stuff, rows, entries)

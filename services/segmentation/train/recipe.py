@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from services.segmentation.model import SegmentationModel
-from services.segmentation.train.fitting import SEED, SegmentationFit, SegmentationOptions, fitted
+from services.segmentation.train.fitting import SEED, SegmentationFit, fitted
 from services.segmentation.train.plots import plots
 from services.segmentation.train.report import SegmentationReport, card, report
 from services.segmentation.train.selection import squared_errors
@@ -65,7 +65,7 @@ def train(
         pasts,
         until=until,
         now=now,
-        wanted=SegmentationOptions(segments, choices.allowed, store.segment_names(), seed),
+        wanted=Wanted(segments, choices.allowed, store.segments.names(), seed),
         previous=previous,
         progress=lambda text, part: progress(text, 0.1 + 0.75 * part),
     )
@@ -86,14 +86,14 @@ def train(
 
 def profiled(store: AccountStore) -> Pasts:
     """Read the pasts of all contacts that did not deny profiling."""
-    ids, facts = store.scan_contacts()
+    ids, facts = store.contacts.scan()
     ids = [contact_id for contact_id in ids if facts[contact_id].consent.get("profiling") != "denied"]
-    return build(ids, facts, store.scan_events())
+    return build(ids, facts, store.events.scan())
 
 
 def _champion(settings: Settings, store: AccountStore) -> SegmentationModel | None:
     """Load the version whose identities are to be kept; None where there is none, or none that can be read."""
-    row = store.champion(CAPABILITY, "")
+    row = store.models.champion(CAPABILITY, "")
     if row is None:
         return None
     try:

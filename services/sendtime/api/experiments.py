@@ -45,7 +45,7 @@ def kept(keeping: Keeping) -> Sequence[Advice]:
         for name, advice in zip(keeping.contact_ids, keeping.scored, strict=True)
         if advice.best is not None
     }
-    held = keeping.account.assign(request.campaign_id, list(rows.values()), since=keeping.erasures)
+    held = keeping.account.assignments.add(request.campaign_id, list(rows.values()), since=keeping.erasures)
     return [
         _arm_json(advice, held[name]) if name in held else advice
         for name, advice in zip(keeping.contact_ids, keeping.scored, strict=True)
@@ -114,7 +114,7 @@ class ExperimentReport:
         Raises:
             NotFound: nobody was assigned to this campaign.
         """
-        rows: list[AssignmentRow] = self.account.assignments(self.campaign)
+        rows: list[AssignmentRow] = self.account.assignments.of_campaign(self.campaign)
         if not rows:
             raise NotFound("Nobody was assigned to this campaign; ask with `purpose: experiment` first.")
         due = [row for row in rows if row.send_at + DAY + HOUR <= self.now]
@@ -144,7 +144,7 @@ class ExperimentReport:
         for start in range(0, len(rows), BATCH):
             part = rows[start : start + BATCH]
             ids = [row.contact_id for row in part]
-            read = self.account.past_rows(ids, cutoff=self.now, asked_at=self.now)
+            read = self.account.contacts.pasts(ids, cutoff=self.now, asked_at=self.now)
             mine = [event for event in read.events if event[2] != SENT or event[6] == self.campaign]
             pasts = build(ids, read.facts, [mine])
             found = sends_of(pasts, ["UTC"] * len(ids), engagement)

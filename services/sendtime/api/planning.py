@@ -56,7 +56,7 @@ class Planning:
         parts = []
         for start in range(0, len(ids), BATCH):
             part = ids[start : start + BATCH]
-            read = self.account.past_rows(part, cutoff=self.cutoff, asked_at=self.asked_at)
+            read = self.account.contacts.pasts(part, cutoff=self.cutoff, asked_at=self.asked_at)
             pasts = build(part, read.facts, [read.events])
             valued = self.model.valued(pasts, np.full(len(part), self.cutoff, dtype=np.int64), query)
             for row, (known, consent) in enumerate(zip(pasts.known.tolist(), pasts.consents, strict=True)):

@@ -10,9 +10,9 @@ from services.sendtime.model.activity import Activity, Pooling
 from services.sendtime.model.history import ENGAGEMENTS, Acts, Sends, acts_of, counted, faded, seen_before, sends_of
 from services.sendtime.model.local_week import Matrix, Zones
 from shared.contracts.rows import DAY, Microseconds
+from shared.store import AccountStore
 from shared.timeline import Pasts, build
 from shared.timeline.splits import SEED
-from shared.training.material import Scans
 
 LEAST_ENGAGED = 40
 """Contacts who engaged, without whom the answers to sends teach nothing."""
@@ -59,16 +59,16 @@ class SendTimeMaterial:
         return Activity.fit(self.counts(until, pooling.half_life_days, contact), pooling)
 
 
-def material(store: Scans, *, now: Microseconds) -> SendTimeMaterial:
+def material(store: AccountStore, *, now: Microseconds) -> Material:
     """Read an account.
 
     Args:
         store: the account's store.
         now: nothing after it exists.
     """
-    ids, facts = store.scan_contacts()
+    ids, facts = store.contacts.scan()
     ids = [contact_id for contact_id in ids if facts[contact_id].consent.get("profiling") != "denied"]
-    return material_of(build(ids, facts, store.scan_events()), now=now)
+    return material_of(build(ids, facts, store.events.scan()), now=now)
 
 
 def material_of(pasts: Pasts, *, now: Microseconds) -> SendTimeMaterial:

@@ -87,7 +87,7 @@ def store(database: Database) -> AccountStore:
     database.create_account("demo", created_at=0)
     store = database.of("demo")
     plan = (AttributeRow("plan", "pro", 0),)
-    store.bulk_contacts(
+    store.contacts.put_bulk(
         [
             ContactRow("member", NOW_US - 400 * DAY, attributes=plan),
             ContactRow("left", NOW_US - 400 * DAY, attributes=plan),
@@ -102,7 +102,7 @@ def store(database: Database) -> AccountStore:
         recorded_at=NOW_US,
     )
     started = {"member": 399, "left": 399, "returned": 399, "newborn": 0.4, "busy": 399, "silent": 399}
-    store.bulk_events(
+    store.events.add_bulk(
         [
             *(event(name, "subscription_started", days) for name, days in started.items()),
             *(event(name, "page_viewed", 9) for name in ("member", "left", "returned", "never-began")),
@@ -118,7 +118,7 @@ def store(database: Database) -> AccountStore:
         ]
     )
     for name in ("left", "quiet"):
-        store.promote("churn", name, "1", name, at=NOW_US, reason="for the test")
+        store.models.promote("churn", name, "1", name, at=NOW_US, reason="for the test")
     return store
 
 

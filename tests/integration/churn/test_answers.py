@@ -155,7 +155,7 @@ async def test_an_answer_about_another_horizon_does_not_become_the_latest_one(
     other = (await answers(running, "member", horizon_days=7))["member"]["probability"]
     further = await answers(running, "member", horizon_days=30, horizons=[7], survival=True)
 
-    (row,) = (one for one in store.latest_predictions("churn", "left", limit=100) if one.contact_id == "member")
+    (row,) = (one for one in store.predictions.ranked("churn", "left", limit=100) if one.contact_id == "member")
     assert other != latest
     assert row.probability == latest == further["member"]["probability"]
 

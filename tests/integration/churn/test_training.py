@@ -54,9 +54,9 @@ def members(contacts: int = 350, days: int = 300, *, seed: int = 0, signal: bool
 def filled(database: Database, name: str, world: Members) -> AccountStore:
     database.create_account(name, created_at=0)
     store = database.of(name)
-    store.bulk_contacts(world.contacts, recorded_at=world.until)
-    store.bulk_events(world.events)
-    store.put_outcome(LEFT)
+    store.contacts.put_bulk(world.contacts, recorded_at=world.until)
+    store.events.add_bulk(world.events)
+    store.outcomes.put(LEFT)
     return store
 
 
@@ -101,7 +101,7 @@ def judge(settings: Settings, later: tuple[ChurnMaterial, ChurnFit], row: Any, n
 def test_the_first_usable_version_is_registered_promoted_and_loads(
     settings: Settings, store: AccountStore, first: Published, tmp_path: Path
 ) -> None:
-    champion = store.champion("churn", "left")
+    champion = store.models.champion("churn", "left")
     assert champion is not None
     assert first.promoted
     assert (champion.version, champion.digest) == (first.version, first.digest)
@@ -116,7 +116,7 @@ def test_the_first_usable_version_is_registered_promoted_and_loads(
 def test_the_catalogue_knows_figures_card_and_until_when_was_learned(
     store: AccountStore, first: Published, world: Members
 ) -> None:
-    row = store.version("churn", "left", first.version)
+    row = store.models.version("churn", "left", first.version)
 
     assert row is not None
     assert (row.grade, row.horizon_days) == (first.report.grade, 30)
@@ -133,7 +133,7 @@ def test_the_gate_compares_on_frames_newer_than_the_champion_s(
     newer = fit.problem.cutoff[fit.graded.judged] >= world.until - FIRST_ENDS
     assert 200 <= np.count_nonzero(newer) <= len(newer)
 
-    verdict = judge(settings, later, store.version("churn", "left", first.version), world.until)
+    verdict = judge(settings, later, store.models.version("churn", "left", first.version), world.until)
 
     assert verdict.decided
     assert "1 % of log loss" in verdict.reason
@@ -142,7 +142,7 @@ def test_the_gate_compares_on_frames_newer_than_the_champion_s(
 def test_frames_that_the_champion_has_seen_decide_nothing(
     settings: Settings, store: AccountStore, first: Published, later: tuple[ChurnMaterial, ChurnFit], world: Members
 ) -> None:
-    row = store.version("churn", "left", first.version)
+    row = store.models.version("churn", "left", first.version)
     assert row is not None
     same = dataclasses.replace(row, report={**row.report, "trained_until": world.until})
 
@@ -155,7 +155,7 @@ def test_frames_that_the_champion_has_seen_decide_nothing(
 def test_a_champion_that_is_not_what_was_promoted_is_replaced(
     settings: Settings, store: AccountStore, first: Published, later: tuple[ChurnMaterial, ChurnFit], world: Members
 ) -> None:
-    row = store.version("churn", "left", first.version)
+    row = store.models.version("churn", "left", first.version)
     assert row is not None
 
     verdict = judge(settings, later, dataclasses.replace(row, digest="0" * 64), world.until)
@@ -167,7 +167,7 @@ def test_a_champion_that_is_not_what_was_promoted_is_replaced(
 def test_a_champion_of_flat_data_has_nothing_newer_to_compare_on(
     settings: Settings, store: AccountStore, first: Published, later: tuple[ChurnMaterial, ChurnFit], world: Members
 ) -> None:
-    row = store.version("churn", "left", first.version)
+    row = store.models.version("churn", "left", first.version)
     assert row is not None
 
     verdict = judge(
@@ -189,8 +189,8 @@ def test_noise_is_registered_and_never_promoted(database: Database, settings: Se
 
     assert not published.promoted
     assert published.reason.startswith("no usable signal")
-    assert store.champion("churn", "left") is None
-    assert [row.version for row in store.versions("churn", "left")] == [published.version]
+    assert store.models.champion("churn", "left") is None
+    assert [row.version for row in store.models.versions("churn", "left")] == [published.version]
     assert told[-1] == ("done", 1.0)
     assert [part for _, part in told] == sorted(part for _, part in told)
 
@@ -200,8 +200,8 @@ def test_what_an_outcome_forbids_is_learned_from_by_no_training(database: Databa
     store = database.of("forbidding")
     values = [(AttributeRow("gone", str(n % 2), 0), AttributeRow("plan", "ab"[n % 2], 0)) for n in range(200)]
     rows = [ContactRow(f"c-{n}", 0, attributes=value) for n, value in enumerate(values)]
-    store.bulk_contacts(rows, recorded_at=1)
-    store.put_outcome(Outcome(name="gone", capability="churn", attribute="gone", forbidden=("plan",)))
+    store.contacts.put_bulk(rows, recorded_at=1)
+    store.outcomes.put(Outcome(name="gone", capability="churn", attribute="gone", forbidden=("plan",)))
 
     with pytest.raises(InsufficientData, match="no attribute and no event tells contacts apart"):
         train(database, settings, "forbidding", "gone", now=DAY)

@@ -83,17 +83,17 @@ class Rounds:
         """Make a subscription; tell its id and its secret."""
         said = SubscriptionFields.model_validate({"url": url, "event_types": [TYPE], **more})
         row, secret, text = new_subscription(said, SEAL, self.at, allow_private=True)
-        self.database.of("default").create_subscription(row, secret)
+        self.database.of("default").subscriptions.create(row, secret)
         return row.subscription_id, text
 
     def publish(self, *names: str, kind: MessageType = TYPE) -> None:
         """Let something happen."""
         messages = [Message(name, kind, self.at, EXAMPLES[kind], contact_id="c-42", cause="events") for name in names]
-        self.database.of("default").publish(messages, at=self.at)
+        self.database.of("default").outbox.publish(messages, at=self.at)
 
     def state(self, subscription_id: str) -> tuple[str, str | None]:
         """Tell how a subscription stands, and why."""
-        found = self.database.of("default").subscription(subscription_id)
+        found = self.database.of("default").subscriptions.find(subscription_id)
         assert found is not None
         return found.state, found.state_reason
 
@@ -106,7 +106,7 @@ class Rounds:
     async def until_ended(self) -> None:
         """Turn until nothing is pending."""
         store = self.database.of("default")
-        await self.until(lambda: not store.deliveries(1_000, state="pending"))
+        await self.until(lambda: not store.deliveries.page(1_000, state="pending"))
 
 
 @pytest.fixture

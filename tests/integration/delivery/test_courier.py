@@ -41,7 +41,7 @@ async def test_a_receiver_verifies_what_it_gets_with_the_public_library(rounds: 
 async def test_while_a_secret_is_replaced_either_one_verifies(rounds: Any, receiver: Any) -> None:
     subscription_id, old = rounds.subscribe(receiver.url)
     row, new = new_secret_of(subscription_id, SEAL, rounds.at)
-    rounds.database.of("default").add_subscription_secret(row, retire_at=rounds.at + HOUR)
+    rounds.database.of("default").subscriptions.add_secret(row, retire_at=rounds.at + HOUR)
     rounds.publish("m1")
 
     await rounds.until_ended()
@@ -56,8 +56,8 @@ async def test_a_failure_is_tried_again_under_the_same_id_with_its_own_time(roun
     store = rounds.database.of("default")
     receiver.answer = answering(500, "no\x00 thanks")
 
-    await rounds.until(lambda: len(store.attempts(store.deliveries(1)[0].delivery_id)) == 1)
-    first = store.deliveries(1)[0]
+    await rounds.until(lambda: len(store.deliveries.attempts(store.deliveries.page(1)[0].delivery_id)) == 1)
+    first = store.deliveries.page(1)[0]
     rounds.at += 6 * SECOND
     receiver.answer = answering(204)
     await rounds.until_ended()
@@ -67,7 +67,7 @@ async def test_a_failure_is_tried_again_under_the_same_id_with_its_own_time(roun
     assert one.headers["webhook-id"] == two.headers["webhook-id"] == first.delivery_id
     assert int(two.headers["webhook-timestamp"]) - int(one.headers["webhook-timestamp"]) == 6
     assert one.body == two.body
-    assert [(a.number, a.status, a.response) for a in store.attempts(first.delivery_id)] == [
+    assert [(a.number, a.status, a.response) for a in store.deliveries.attempts(first.delivery_id)] == [
         (1, 500, "no\ufffd thanks"), (2, 204, ""),
     ]  # fmt: skip
 
@@ -79,12 +79,12 @@ async def test_ten_attempts_are_made_and_then_it_has_failed(rounds: Any, receive
     receiver.answer = answering(400)
 
     for number in range(1, 11):
-        await rounds.until(lambda number=number: store.deliveries(1)[0].attempts == number)
-        rounds.at = max(rounds.at, store.deliveries(1)[0].due_at)
+        await rounds.until(lambda number=number: store.deliveries.page(1)[0].attempts == number)
+        rounds.at = max(rounds.at, store.deliveries.page(1)[0].due_at)
     rounds.at += 200 * HOUR
     await asyncio.to_thread(rounds.courier.turn)
 
-    assert store.deliveries(1)[0].state == "failed"
+    assert store.deliveries.page(1)[0].state == "failed"
     assert len(receiver.seen) == 10
 
 
@@ -94,10 +94,10 @@ async def test_a_redirection_is_a_failure_and_not_followed(rounds: Any, receiver
     store = rounds.database.of("default")
     receiver.answer = answering(307, Location="/b")
 
-    await rounds.until(lambda: store.deliveries(1)[0].attempts == 1)
+    await rounds.until(lambda: store.deliveries.page(1)[0].attempts == 1)
 
     assert [seen.target for seen in receiver.seen] == ["/a"]
-    assert store.deliveries(1)[0].state == "pending"
+    assert store.deliveries.page(1)[0].state == "pending"
 
 
 async def test_a_receiver_that_asks_for_time_gets_it(rounds: Any, receiver: Any) -> None:
@@ -106,9 +106,9 @@ async def test_a_receiver_that_asks_for_time_gets_it(rounds: Any, receiver: Any)
     store = rounds.database.of("default")
     receiver.answer = answering(503, Retry_After="3600")
 
-    await rounds.until(lambda: store.deliveries(1)[0].attempts == 1)
+    await rounds.until(lambda: store.deliveries.page(1)[0].attempts == 1)
 
-    assert store.deliveries(1)[0].due_at == rounds.at + HOUR
+    assert store.deliveries.page(1)[0].due_at == rounds.at + HOUR
 
 
 async def test_gone_disables_the_subscription(rounds: Any, receiver: Any) -> None:
@@ -130,7 +130,7 @@ async def test_a_receiver_that_fails_for_days_is_paused_and_gets_what_waited_whe
     rounds.publish("m1")
     store = rounds.database.of("default")
     receiver.answer = answering(500)
-    await rounds.until(lambda: store.deliveries(1)[0].attempts == 1)
+    await rounds.until(lambda: store.deliveries.page(1)[0].attempts == 1)
 
     rounds.at += 97 * HOUR
     rounds.publish("m2")
@@ -138,15 +138,15 @@ async def test_a_receiver_that_fails_for_days_is_paused_and_gets_what_waited_whe
     rounds.publish("m3")
     paused = len(receiver.seen)
     receiver.answer = answering(200)
-    row = store.subscription(subscription_id)
+    row = store.subscriptions.find(subscription_id)
     resumed = changed(row, SubscriptionChanges(state="enabled"), SEAL, rounds.at, allow_private=True)
-    store.update_subscription(row, resumed)
+    store.subscriptions.update(row, resumed)
     rounds.at += HOUR
     await rounds.until_ended()
 
     assert paused < len(receiver.seen)
-    assert {row.state for row in store.deliveries(9)} == {"delivered"}
-    assert store.subscription_counts() == {}
+    assert {row.state for row in store.deliveries.page(9)} == {"delivered"}
+    assert store.subscriptions.counts() == {}
 
 
 async def test_of_a_large_answer_only_the_beginning_is_read(rounds: Any, receiver: Any) -> None:
@@ -166,7 +166,7 @@ async def test_of_a_large_answer_only_the_beginning_is_read(rounds: Any, receive
     await rounds.until_ended()
 
     store = rounds.database.of("default")
-    (attempt,) = store.attempts(store.deliveries(1)[0].delivery_id)
+    (attempt,) = store.deliveries.attempts(store.deliveries.page(1)[0].delivery_id)
     assert (attempt.status, attempt.response) == (200, "x" * 500)
 
 
@@ -175,9 +175,9 @@ async def test_nobody_there_is_told_as_such(rounds: Any, receiver: Any) -> None:
     rounds.publish("m1")
     store = rounds.database.of("default")
 
-    await rounds.until(lambda: store.deliveries(1)[0].attempts == 1)
+    await rounds.until(lambda: store.deliveries.page(1)[0].attempts == 1)
 
-    (attempt,) = store.attempts(store.deliveries(1)[0].delivery_id)
+    (attempt,) = store.deliveries.attempts(store.deliveries.page(1)[0].delivery_id)
     assert (attempt.status, attempt.error) == (None, "connection-failed")
 
 
@@ -187,9 +187,9 @@ async def test_an_address_inside_is_refused_at_the_delivery_too(rounds: Any, rec
     rounds.publish("m1")
     store = rounds.database.of("default")
 
-    await rounds.until(lambda: store.deliveries(1)[0].attempts == 1)
+    await rounds.until(lambda: store.deliveries.page(1)[0].attempts == 1)
 
-    (attempt,) = store.attempts(store.deliveries(1)[0].delivery_id)
+    (attempt,) = store.deliveries.attempts(store.deliveries.page(1)[0].delivery_id)
     assert (receiver.seen, attempt.error) == ([], "address-refused")
 
 
@@ -199,7 +199,7 @@ async def test_another_identity_key_is_named_in_the_attempt(rounds: Any, receive
     rounds.courier.seal = Seal(b"o" * 32)
     store = rounds.database.of("default")
 
-    await rounds.until(lambda: store.deliveries(1)[0].attempts == 1)
+    await rounds.until(lambda: store.deliveries.page(1)[0].attempts == 1)
 
-    (attempt,) = store.attempts(store.deliveries(1)[0].delivery_id)
+    (attempt,) = store.deliveries.attempts(store.deliveries.page(1)[0].delivery_id)
     assert (receiver.seen, attempt.error) == ([], "settings-refused")

@@ -39,15 +39,15 @@ async def test_one_slow_receiver_does_not_stall_another(rounds: Any, listening_o
 async def test_a_subscription_whose_settings_fit_no_more_does_not_stall_another(rounds: Any, receiver: Any) -> None:
     store = rounds.database.of("default")
     broken, _ = rounds.subscribe(receiver.url, connector="template", settings={"body": {}})
-    before = store.subscription(broken)
-    store.update_subscription(before, dataclasses.replace(before, settings={"body": "{{ 5 | round(100000000) }}"}))
+    before = store.subscriptions.find(broken)
+    store.subscriptions.update(before, dataclasses.replace(before, settings={"body": "{{ 5 | round(100000000) }}"}))
     rounds.subscribe(receiver.url)
     rounds.publish("m1")
 
-    await rounds.until(lambda: all(one.attempts for one in store.deliveries(2)))
+    await rounds.until(lambda: all(one.attempts for one in store.deliveries.page(2)))
 
-    (refused,) = store.deliveries(2, subscription_id=broken)
-    assert [attempt.error for attempt in store.attempts(refused.delivery_id)] == ["settings-refused"]
+    (refused,) = store.deliveries.page(2, subscription_id=broken)
+    assert [attempt.error for attempt in store.deliveries.attempts(refused.delivery_id)] == ["settings-refused"]
     assert len(receiver.seen) == 1
 
 
@@ -55,7 +55,7 @@ async def test_what_a_killed_worker_had_under_way_is_sent_once_its_lease_has_end
     subscription_id, _ = rounds.subscribe(receiver.url)
     rounds.publish("m1")
     store = rounds.database.of("default")
-    (taken,) = store.take_deliveries({subscription_id: 1}, at=rounds.at, until=rounds.at + 30 * SECOND)
+    (taken,) = store.deliveries.lease({subscription_id: 1}, at=rounds.at, until=rounds.at + 30 * SECOND)
 
     await asyncio.to_thread(rounds.courier.turn)
     before = len(receiver.seen)
@@ -75,7 +75,7 @@ async def test_two_workers_share_what_is_due_and_tell_nothing_twice(rounds: Any,
     store = rounds.database.of("default")
 
     def worked() -> None:
-        while store.deliveries(60, state="pending"):
+        while store.deliveries.page(60, state="pending"):
             other.turn()
         other.end()
 
@@ -118,4 +118,4 @@ async def test_what_is_under_way_when_the_worker_stops_is_written_down(rounds: A
     await rounds.until(rounds.stop.is_set)
     await asyncio.to_thread(rounds.courier.end)
 
-    assert store.deliveries(1)[0].state == "delivered"
+    assert store.deliveries.page(1)[0].state == "delivered"

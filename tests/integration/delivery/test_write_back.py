@@ -85,7 +85,7 @@ async def test_a_changed_band_is_written_to_the_record(
     await rounds.until_ended()
 
     store = rounds.database.of("default")
-    (row,) = store.deliveries(9)
+    (row,) = store.deliveries.page(9)
     assert row.state == "delivered"
     assert receiver.seen[0].headers["Authorization"] == "Bearer of-the-crm"
 
@@ -117,5 +117,5 @@ async def test_a_record_that_is_not_there_is_given_up_and_the_next_one_is_writte
     rounds.publish("m2")
     await rounds.until_ended()
 
-    assert sorted(row.state for row in rounds.database.of("default").deliveries(9)) == ["delivered", "failed"]
+    assert sorted(row.state for row in rounds.database.of("default").deliveries.page(9)) == ["delivered", "failed"]
     assert rounds.state(subscription_id) == ("enabled", None)

@@ -17,7 +17,7 @@ NOW_DAY = 20_000
 
 def stored(home: Path, name: str) -> Outcome | None:
     database = open_database(Settings(home=home))
-    outcome = database.of("default").outcome("churn", name)
+    outcome = database.of("default").outcomes.find("churn", name)
     database.close()
     return outcome
 
@@ -139,13 +139,13 @@ def shop(*, contacts: int = 120, days: int = 200) -> None:
     with opened_account("default") as (_, _, store):
         start = (NOW_DAY - days) * DAY
         rows = [ContactRow(f"c{n}", start, attributes=(AttributeRow("gone", n % 2, start),)) for n in range(contacts)]
-        store.bulk_contacts(rows, recorded_at=NOW_DAY * DAY)
+        store.contacts.put_bulk(rows, recorded_at=NOW_DAY * DAY)
         events = [
             EventRow(f"c{n}", f"o{day}", "order_placed", start + day * DAY + n, NOW_DAY * DAY, 10.0)
             for n in range(contacts)
             for day in range(n % 10, days if n % 2 else days // 2, 10)
         ]
-        store.bulk_events(events)
+        store.events.add_bulk(events)
 
 
 def test_a_preview_counts_who_left_and_who_stayed_before_training(foretell) -> None:

@@ -161,7 +161,7 @@ def test_an_event_outcome_is_kept_as_it_was_given(foretell, home_folder: Path) -
     result = foretell(*words.split())
 
     database = open_database(Settings(home=home_folder))
-    outcome = database.of("default").outcome("scoring", "activated")
+    outcome = database.of("default").outcomes.find("scoring", "activated")
     database.close()
 
     assert result.stdout.startswith("activated: a_activated, within 30 days, asked 1 h after a_submitted")
@@ -305,8 +305,8 @@ def test_the_openapi_documents_are_written_one_a_capability(foretell, tmp_path: 
 def test_a_champion_that_mlflow_does_not_know_is_told(foretell, home_folder: Path) -> None:
     foretell("accounts", "create", "acme")
     with opened_account("acme") as (_, _, store):
-        store.add_version(VersionRow("scoring", "won", "1", "d" * 64, "rule", "C", 0, 30, "run"))
-        store.promote("scoring", "won", "1", "d" * 64, at=0, reason="tried")
+        store.models.add(VersionRow("scoring", "won", "1", "d" * 64, "rule", "C", 0, 30, "run"))
+        store.models.promote("scoring", "won", "1", "d" * 64, at=0, reason="tried")
 
     result = foretell("models", "list", "--account", "acme")
 
@@ -318,9 +318,9 @@ def test_a_champion_whose_inputs_have_drifted_is_told(foretell, home_folder: Pat
     foretell("accounts", "create", "acme")
     with opened_account("acme") as (_, _, store):
         for number in ("1", "2"):
-            store.add_version(VersionRow("scoring", "won", number, "d" * 64, "rule", "C", 0, 30, "run"))
-            store.put_input_drift("scoring", "won", number, InputDrift(200, 30, 60, 0, 0, 9))
-        store.promote("scoring", "won", "2", "d" * 64, at=0, reason="tried")
+            store.models.add(VersionRow("scoring", "won", number, "d" * 64, "rule", "C", 0, 30, "run"))
+            store.models.put_input_drift("scoring", "won", number, InputDrift(200, 30, 60, 0, 0, 9))
+        store.models.promote("scoring", "won", "2", "d" * 64, at=0, reason="tried")
 
     listed = foretell("models", "list", "--account", "acme")
     shown = foretell("models", "show", "won", "--account", "acme")

@@ -27,16 +27,16 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Settings,
 def test_every_household_basket_mailing_and_redemption_is_there(loaded: tuple[Settings, Database]) -> None:
     _, database = loaded
 
-    counts = {row.type: row.events for row in database.of(ACCOUNT).event_types()}
+    counts = {row.type: row.events for row in database.of(ACCOUNT).events.types()}
 
     assert counts == {"order_placed": 155_848, "campaign_mailed": 6_589, "coupon_redeemed": 2_102}
-    assert len(database.of(ACCOUNT).contacts(10_000, None)) == 2_469
+    assert len(database.of(ACCOUNT).contacts.page(10_000, None)) == 2_469
 
 
 def test_the_newest_event_lies_within_the_last_seven_days(loaded: tuple[Settings, Database]) -> None:
     _, database = loaded
 
-    newest = database.of(ACCOUNT).newest_event_at()
+    newest = database.of(ACCOUNT).events.newest_at()
 
     assert newest is not None
     assert (
@@ -47,14 +47,14 @@ def test_the_newest_event_lies_within_the_last_seven_days(loaded: tuple[Settings
 def test_its_outcomes_are_predicted_by_default(loaded: tuple[Settings, Database]) -> None:
     store = loaded[1].of(ACCOUNT)
 
-    assert store.default_outcome("scoring") == "redeem"
+    assert store.outcomes.default("scoring") == "redeem"
     for outcome in OUTCOMES:
-        assert store.default_outcome(outcome.capability) == outcome.name
-        assert store.outcome(outcome.capability, outcome.name) == outcome
+        assert store.outcomes.default(outcome.capability) == outcome.name
+        assert store.outcomes.find(outcome.capability, outcome.name) == outcome
 
 
 def test_demographics_are_static(loaded: tuple[Settings, Database]) -> None:
-    declared = loaded[1].of(ACCOUNT).static_attributes()
+    declared = loaded[1].of(ACCOUNT).contacts.static_attributes()
 
     assert {"age", "income", "household_size"} <= set(declared)
 
@@ -65,7 +65,7 @@ def test_the_move_is_written_down_with_a_contact_that_exists(loaded: tuple[Setti
 
     assert noted["shift_weeks"] > 400
     assert {"scoring", "churn"} <= set(noted["contacts"])
-    assert all(database.of(ACCOUNT).contact(contact) is not None for contact in noted["contacts"].values())
+    assert all(database.of(ACCOUNT).contacts.find(contact) is not None for contact in noted["contacts"].values())
 
 
 def test_it_is_fresh_for_seven_days_after_its_last_basket(loaded: tuple[Settings, Database]) -> None:
@@ -89,9 +89,9 @@ def test_a_key_that_clients_have_outlives_the_store(loaded: tuple[Settings, Data
 
     load(settings, database)
 
-    assert database.of(ACCOUNT).keys() == []
+    assert database.of(ACCOUNT).keys.all() == []
     assert ensure_key(database, settings, ACCOUNT) == text
-    known = database.of(ACCOUNT).keys()
+    known = database.of(ACCOUNT).keys.all()
     assert [row.public_id for row in known] == [text.split("_")[1]]
 
 

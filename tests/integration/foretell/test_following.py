@@ -63,7 +63,7 @@ def services() -> Services:
 def following(database: Database, services: Services, clock: Clock) -> Following:
     """An account with champions of two capabilities, and the loop that follows it."""
     for name, outcome in (("churn", "churn"), ("scoring", "customer")):
-        database.of("default").promote(name, outcome, "1", "digest", at=1, reason="first")
+        database.of("default").models.promote(name, outcome, "1", "digest", at=1, reason="first")
     stop = threading.Event()
     noticing = Noticing(database, services, 1.0, stop, clock.now)
     return Following(database, noticing, 5 * SECOND, 60 * SECOND, stop, clock.now, clock.monotonic)
@@ -71,7 +71,7 @@ def following(database: Database, services: Services, clock: Clock) -> Following
 
 def record(database: Database, clock: Clock, name: str = "1", *contact_ids: str) -> None:
     rows = [EventRow(one, name, "order_placed", clock.now(), clock.now()) for one in contact_ids or ("a",)]
-    database.of("default").add_events(rows)
+    database.of("default").events.add(rows)
 
 
 def test_a_contact_is_scored_for_every_champion_once_it_was_quiet(
@@ -171,7 +171,7 @@ def test_an_account_without_a_champion_has_nobody_to_wait_for(
     database: Database, following: Following, services: Services, clock: Clock
 ) -> None:
     database.create_account("new", created_at=1)
-    database.of("new").add_events([EventRow("a", "1", "order_placed", clock.now(), clock.now())])
+    database.of("new").events.add([EventRow("a", "1", "order_placed", clock.now(), clock.now())])
     clock.seconds += 5
 
     following.turn()

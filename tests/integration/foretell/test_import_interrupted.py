@@ -22,7 +22,7 @@ EVENTS = "contact_id,type,occurred_at,value\n" + "".join(
 def stored(home: Path) -> list[tuple[object, ...]]:
     """All events of a home."""
     database = open_database(Settings(home=home))
-    rows = [tuple(row) for part in database.of("default").scan_events() for row in part]
+    rows = [tuple(row) for part in database.of("default").events.scan() for row in part]
     database.close()
     return rows
 
@@ -30,7 +30,7 @@ def stored(home: Path) -> list[tuple[object, ...]]:
 def has_begun(store: AccountStore) -> bool:
     """Whether some events are stored already."""
     try:
-        return bool(store.event_types())
+        return bool(store.events.types())
     except Exception:  # it is being made
         return False
 

@@ -18,8 +18,8 @@ from shared.contracts.rows import SECOND, ContactRow, EventRow
 from shared.errors import UpstreamUnavailable
 from shared.standing.answered import Answered
 from shared.store import ChampionRow, Database, VersionRow
-from shared.store.tables import ContactTable
-from shared.store.webhook_tables import DeliveryTable, MessageTable, SubscriptionTable
+from shared.store.contact_facts import ContactTable
+from shared.store.delivery_tables import DeliveryTable, MessageTable, SubscriptionTable
 
 BANDS = {10: "low", 40: "medium", 60: "high", 90: "very_high"}
 TYPES = ("score.band_changed", "segment.entered", "segment.left", "model.promoted", "batch.completed")
@@ -79,14 +79,14 @@ def told(database: Database) -> list[tuple[str, str | None, str | None]]:
 
 
 def states(database: Database, *contact_ids: str, name: str = "scoring", outcome: str = "customer") -> dict[str, str]:
-    found = database.of("default").standings(name, outcome, contact_ids)
+    found = database.of("default").changes.states(name, outcome, contact_ids)
     return {contact_id: row.state for contact_id, row in found.items()}
 
 
 @pytest.fixture
 def known(database: Database) -> Database:
     """An account with two contacts and a subscription to everything."""
-    database.of("default").add_events([EventRow(one, "1", "order_placed", 10, 10) for one in ("a", "b")])
+    database.of("default").events.add([EventRow(one, "1", "order_placed", 10, 10) for one in ("a", "b")])
     subscribe(database)
     return database
 
@@ -170,7 +170,7 @@ def test_who_refused_profiling_while_being_scored_is_told_of_no_more(known: Data
 
     def refused(*given: Any, **named: Any) -> Answered:
         answered = service(*given, **named)
-        known.of("default").put_contacts(refusing, recorded_at=20)
+        known.of("default").contacts.put(refusing, recorded_at=20)
         return answered
 
     noticing(known, refused).score(champion(), ["a", "b"], stale=())
@@ -182,12 +182,12 @@ def test_who_refused_profiling_while_being_scored_is_told_of_no_more(known: Data
 def test_another_champion_is_summed_up_and_not_told_one_by_one(known: Database, tmp_path: Path) -> None:
     store = known.of("default")
     for version in ("1", "2"):
-        store.add_version(VersionRow("scoring", "customer", version, f"digest-{version}", "rule", "A", 1, 90, "run"))
-    store.promote("scoring", "customer", "1", "digest-1", at=5, reason="first")
+        store.models.add(VersionRow("scoring", "customer", version, f"digest-{version}", "rule", "A", 1, 90, "run"))
+    store.models.promote("scoring", "customer", "1", "digest-1", at=5, reason="first")
     service = Service({"a": 10, "b": 40})
     work = Rescoring(known, noticing(known, service), tmp_path / "worker.json", 86_400.0, threading.Event(), 99_999)
     work.turn()
-    store.promote("scoring", "customer", "2", "digest-2", at=1_780_000_000 * SECOND, reason="better")
+    store.models.promote("scoring", "customer", "2", "digest-2", at=1_780_000_000 * SECOND, reason="better")
     service.scores, service.version = {"a": 90, "b": 40}, "2"
 
     work.turn()
@@ -223,8 +223,8 @@ def test_those_who_asked_for_it_are_told_what_the_model_changed_one_by_one(known
 def test_segments_are_told_by_the_names_that_the_account_gave_them(known: Database) -> None:
     store = known.of("default")
     report = {"segments": [{"id": "s1", "name": "Few orders"}, {"id": "s2", "name": "Many orders"}]}
-    store.add_version(VersionRow("segmentation", "", "1", "digest-1", "kmeans", "A", 1, None, "run", report=report))
-    store.name_segment("s1", "Regulars", at=1)
+    store.models.add(VersionRow("segmentation", "", "1", "digest-1", "kmeans", "A", 1, None, "run", report=report))
+    store.segments.rename("s1", "Regulars", at=1)
     service = Service(segments={"a": "s1"})
     row = champion(name="segmentation", outcome="")
     work = noticing(known, service)

@@ -24,13 +24,13 @@ def test_a_key_file_is_made_once_for_its_owner_alone(opened: tuple[Settings, Dat
     assert path.read_text() == f"{text}\n"
     assert path.stat().st_mode & 0o777 == 0o600
     assert ensure_key(database, settings, "default") == text
-    assert len(database.of("default").keys()) == 1
+    assert len(database.of("default").keys.all()) == 1
 
 
 def test_a_revoked_key_stays_revoked(opened: tuple[Settings, Database]) -> None:
     settings, database = opened
     text = ensure_key(database, settings, "default")
-    database.of("default").revoke_key(text.split("_")[1], now_us())
+    database.of("default").keys.revoke(text.split("_")[1], now_us())
 
     with pytest.raises(Conflict, match="is revoked or another account's"):
         ensure_key(database, settings, "default")

@@ -15,7 +15,7 @@ NOW = 1_780_000_000 * SECOND
 def store_predictions(*scores: tuple[str, int]) -> None:
     reasons = [{"text": "=Opened 3 emails"}]
     with opened_account("default") as (_, _, store):
-        store.log_predictions(
+        store.predictions.log(
             [
                 PredictionRow(
                     contact_id, "scoring", "customer", "7", NOW, NOW, "r", "ok", score / 100, score, "high", "model",

@@ -68,7 +68,7 @@ def test_whoever_was_erased_elsewhere_goes_by_id_or_address_at_the_next_sweep(
     foretell("import", "--contacts", str(tmp_path / "bob.csv"))
     key = (home_folder / "secrets" / "identity_key").read_text().strip().encode()
     database = open_database(Settings(home=home_folder), key)
-    database.of("default").erase_contact("other", at=99)
+    database.of("default").privacy.erase("other", at=99)
 
     sweep(home_folder, database, key)
     database.close()

@@ -22,20 +22,20 @@ def test_one_turn_deletes_all_that_is_too_old_and_what_erased_contacts_left(
 ) -> None:
     opened = open_database(settings, KEY)
     store = opened.of("default")
-    store.put_contacts([ContactRow("gone")], recorded_at=NOW)
-    store.erase_contact("gone", at=NOW - 800 * DAY)
-    store.name_segment("s1", "Regulars", at=NOW - DAY)
-    store.add_events([EventRow("a", str(days), "x", NOW - days * DAY, NOW) for days in (1, 1_000)])
-    store.log_predictions([prediction("a", NOW - days * DAY) for days in (1, 500)])
-    store.log_predictions([prediction("gone", NOW - DAY)])
+    store.contacts.put([ContactRow("gone")], recorded_at=NOW)
+    store.privacy.erase("gone", at=NOW - 800 * DAY)
+    store.segments.rename("s1", "Regulars", at=NOW - DAY)
+    store.events.add([EventRow("a", str(days), "x", NOW - days * DAY, NOW) for days in (1, 1_000)])
+    store.predictions.log([prediction("a", NOW - days * DAY) for days in (1, 500)])
+    store.predictions.log([prediction("gone", NOW - DAY)])
     asked = WorkerSettings(
         home=tmp_path, signing_key=SecretStr("k" * 32), identity_key=SecretStr("k" * 32), event_retention_days=900
     )
 
     Retention(opened, rules(asked), lambda: NOW).turn()
 
-    assert store.event_counts("a")["x"].events == 1
-    assert store.past_scores("scoring", "x", ["a"], around=NOW - 500 * DAY) == {}
-    assert [row.contact_id for row in store.latest_predictions("scoring", "x", limit=9)] == ["a"]
-    assert [entry.action for entry in store.audit(9)] == ["segment.renamed"]
+    assert store.events.counts("a")["x"].events == 1
+    assert store.predictions.past_scores("scoring", "x", ["a"], around=NOW - 500 * DAY) == {}
+    assert [row.contact_id for row in store.predictions.ranked("scoring", "x", limit=9)] == ["a"]
+    assert [entry.action for entry in store.audit.page(9)] == ["segment.renamed"]
     opened.close()

@@ -66,11 +66,11 @@ def test_a_dead_letter_is_listed_shown_and_tried_again(foretell: Command) -> Non
         "ReceivedAt": "2026-06-01T09:30:00Z",
     }
     with opened_account("default") as (_, _, store):
-        (source,) = store.sources()
+        (source,) = store.sources.all()
         letter = DeadLetterRow(
             "dl_1", source.source_id, "postmark", "unknown_contact", "why", json.dumps(item), None, 1
         )
-        store.put_dead_letters([letter, letter._replace(dead_letter_id="dl_2", payload="null")])
+        store.dead_letters.put([letter, letter._replace(dead_letter_id="dl_2", payload="null")])
 
     listed = json.loads(foretell("dead-letters", "list", "--source", "mail", "--json").stdout)
     shown = json.loads(foretell("dead-letters", "show", "dl_1").stdout)

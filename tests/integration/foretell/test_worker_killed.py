@@ -20,7 +20,8 @@ from foretell.opening import now_us
 from shared.contracts.rows import EventRow
 from shared.settings import Settings
 from shared.store import Database, migrate, open_database
-from shared.store.webhook_tables import DeliveryTable, MessageTable, StandingTable, SubscriptionTable
+from shared.store.change_detection import LastKnownStateTable
+from shared.store.delivery_tables import DeliveryTable, MessageTable, SubscriptionTable
 
 CONTACTS = [f"c-{number:04}" for number in range(3_000)]
 KILLS = 4
@@ -84,7 +85,7 @@ def store(tmp_path: Path) -> Iterator[Database]:
     migrate(settings)
     database = open_database(settings)
     database.create_account("default", created_at=1)
-    database.of("default").promote("scoring", "customer", "1", "digest", at=1, reason="first")
+    database.of("default").models.promote("scoring", "customer", "1", "digest", at=1, reason="first")
     record(database, "first")
     values = {
         "account_id": "default", "subscription_id": "s", "url": "https://a.example", "description": "",
@@ -99,7 +100,7 @@ def store(tmp_path: Path) -> Iterator[Database]:
 
 def record(database: Database, name: str) -> None:
     at = now_us()
-    database.of("default").add_events([EventRow(one, name, "order_placed", at, at) for one in CONTACTS])
+    database.of("default").events.add([EventRow(one, name, "order_placed", at, at) for one in CONTACTS])
 
 
 def started(home: Path, service: Service) -> subprocess.Popen[bytes]:
@@ -117,7 +118,7 @@ def started(home: Path, service: Service) -> subprocess.Popen[bytes]:
 
 def stand(database: Database, state: str) -> bool:
     with database._store.reading() as connection:
-        return [*connection.scalars(select(StandingTable.state))] == [state] * len(CONTACTS)
+        return [*connection.scalars(select(LastKnownStateTable.state))] == [state] * len(CONTACTS)
 
 
 def wait_until(holds: Callable[[], bool]) -> None:

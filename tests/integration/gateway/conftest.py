@@ -72,7 +72,7 @@ class Door:
 
     def key(self, account: str = "acme", scopes: tuple[str, ...] = ("admin",), **more: Any) -> str:
         made = new_key()
-        self.store.of(account).create_key(
+        self.store.of(account).keys.create(
             "test", scopes, public_id=made.public_id, digest=made.digest, created_at=LONG_AGO, **more
         )
         return made.text

@@ -96,7 +96,7 @@ async def test_the_ranked_list_goes_either_way_and_page_by_page(door) -> None:
         PredictionRow(name, "scoring", "customer", "1", 10, 10, "r", "ok", 0.5, score, "high", "model", "{}")
         for name, score in (("a", 10), ("b", 50), ("c", 50), ("d", 90))
     ]
-    door.store.of("acme").log_predictions(rows)
+    door.store.of("acme").predictions.log(rows)
     key, path = door.key(), "/predictions?capability=scoring&outcome=customer&limit=3"
 
     found = {}

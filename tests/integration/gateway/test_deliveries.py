@@ -24,16 +24,16 @@ async def subscribed(door: Any, key: str) -> str:
 def happened(door: Any, count: int) -> None:
     for number in range(count):
         message = Message(f"m{number}", KIND, AT, EXAMPLES[KIND], contact_id="c-42", cause="events")
-        door.store.of("acme").publish([message], at=AT + number * SECOND)
+        door.store.of("acme").outbox.publish([message], at=AT + number * SECOND)
 
 
 def failed(door: Any, subscription_id: str) -> None:
     store = door.store.of("acme")
     results = [
         AttemptResult(due.delivery_id, subscription_id, AT, 500, 12, None, "no", "failed", AT, 10, False)
-        for due in store.take_deliveries({subscription_id: 99}, at=AT + 3_600 * SECOND, until=AT + 3_700 * SECOND)
+        for due in store.deliveries.lease({subscription_id: 99}, at=AT + 3_600 * SECOND, until=AT + 3_700 * SECOND)
     ]
-    store.record_attempts(results, at=AT, pause_before=0)
+    store.deliveries.record_attempts(results, at=AT, pause_before=0)
 
 
 async def test_deliveries_are_listed_a_page_at_a_time(door: Any) -> None:

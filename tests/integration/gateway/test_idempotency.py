@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from shared.contracts.rows import SECOND
-from shared.store import AnswerRow
+from shared.store import IdempotencyRow
 
 CONTACTS = {"contacts": [{"id": "c-1", "timezone": "Europe/Paris"}]}
 EVENT = {"contact_id": "c-1", "id": "e-1", "type": "order_placed", "occurred_at": "2026-05-01T00:00:00Z"}
@@ -203,8 +203,8 @@ async def test_a_claim_of_a_gateway_that_was_killed_holds_for_a_minute(
     hashed = hashlib.sha256(b"k-1").hexdigest()
     fingerprint = hashlib.sha256(b"POST\n/contacts\n\n" + body).hexdigest()
     begun_at = int((time.time() - seconds_ago) * SECOND)
-    died = AnswerRow(hashed, "POST /contacts", fingerprint, "died", begun_at)
-    any_door.store.of("acme").begin_answer(died, stuck_before=0, expired_before=0)
+    died = IdempotencyRow(hashed, "POST /contacts", fingerprint, "died", begun_at)
+    any_door.store.of("acme").idempotency.begin(died, stuck_before=0, expired_before=0)
 
     answer = await any_door.ask("POST", "/contacts", any_door.key(), data=body, headers=named())
 

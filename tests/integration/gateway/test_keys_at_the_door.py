@@ -71,7 +71,7 @@ async def test_a_revoked_key_is_refused(door) -> None:
     key = door.key()
     assert (await door.ask("GET", "/contacts", key))[0] == 200
 
-    door.store.of("acme").revoke_key(key.split("_")[1], int(time.time() * SECOND))
+    door.store.of("acme").keys.revoke(key.split("_")[1], int(time.time() * SECOND))
     status, problem, _ = await door.ask("GET", "/contacts", key)
 
     assert status == 401

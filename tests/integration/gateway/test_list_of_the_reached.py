@@ -109,10 +109,10 @@ def put(store: Any, case: Case, *, open_contacts: int, now: Microseconds) -> lis
         kinds += [("page_viewed", 5 + day + (case.silent_days if reached else 0)) for day in range(9 if reached else 2)]
         kinds += [(case.event, 1.0)] if reached and case.event else []
         events += [EventRow(name, f"{kind}-{ago}", kind, now - int(ago * DAY), now - SECOND) for kind, ago in kinds]
-    store.put_contacts(rows, recorded_at=now - 300 * DAY)
-    store.add_events(events)
-    store.put_outcome(case.outcome)
-    store.promote(case.outcome.capability, case.outcome.name, "1", "digest", at=now, reason="for the test")
+    store.contacts.put(rows, recorded_at=now - 300 * DAY)
+    store.events.add(events)
+    store.outcomes.put(case.outcome)
+    store.models.promote(case.outcome.capability, case.outcome.name, "1", "digest", at=now, reason="for the test")
     return names
 
 

@@ -33,7 +33,7 @@ def event(contact_id: str, type_: str, days: float, **more: Any) -> Any:
 def put(store: Any, contact_id: str, *, later: float = 0, **attributes: Any) -> None:
     at = NOW + int(later * DAY)
     given = ContactInput.model_validate({"id": contact_id, "attributes": attributes})
-    store.put_contacts([contact_row(given, recorded_at=at, identity_key=KEY)], recorded_at=at)
+    store.contacts.put([contact_row(given, recorded_at=at, identity_key=KEY)], recorded_at=at)
 
 
 async def listed(door: Any, query: str = "", key: str | None = None) -> Any:
@@ -47,8 +47,8 @@ def ids(answer: Any) -> list[str]:
 
 async def test_who_bought_after_the_prediction_is_not_in_the_list(any_door) -> None:
     store = any_door.store.of("acme")
-    store.log_predictions([prediction("a", 99), prediction("b", 90), prediction("c", 80), prediction("d", 70)])
-    store.add_events([
+    store.predictions.log([prediction("a", 99), prediction("b", 90), prediction("c", 80), prediction("d", 70)])
+    store.events.add([
         event("a", "order_placed", 0.01), event("b", "email_clicked", 0.01), event("c", "deal_won", 1, human=False),
     ])  # fmt: skip
 
@@ -57,19 +57,19 @@ async def test_who_bought_after_the_prediction_is_not_in_the_list(any_door) -> N
 
 async def test_whose_attribute_says_yes_is_not_in_the_list(any_door) -> None:
     store = any_door.store.of("acme")
-    store.put_outcome(Outcome(name="customer", capability="scoring", attribute="converted"))
+    store.outcomes.put(Outcome(name="customer", capability="scoring", attribute="converted"))
     put(store, "a", converted=1)
     put(store, "b", converted="no")
     put(store, "c", converted="Yes")
-    store.log_predictions([prediction(one, 90) for one in "abcd"])
+    store.predictions.log([prediction(one, 90) for one in "abcd"])
 
     assert ids(await listed(any_door)) == ["b", "d"]
 
 
 async def test_whose_attribute_no_longer_says_yes_is_in_the_list_again(any_door) -> None:
     store = any_door.store.of("acme")
-    store.put_outcome(Outcome(name="customer", capability="scoring", attribute="converted"))
-    store.log_predictions([prediction("a", 90)])
+    store.outcomes.put(Outcome(name="customer", capability="scoring", attribute="converted"))
+    store.predictions.log([prediction("a", 90)])
     found = []
     for later, answer in enumerate(("yes", "no", "yes", None)):
         put(store, "a", later=later, converted=answer)
@@ -81,26 +81,26 @@ async def test_whose_attribute_no_longer_says_yes_is_in_the_list_again(any_door)
 async def test_who_bought_is_in_the_list_again_once_the_outcome_can_be_reached_again(any_door) -> None:
     store = any_door.store.of("acme")
     bought = Outcome(name="customer", capability="scoring", event_types=("order_placed",), horizon_days=30)
-    store.put_outcome(bought)
-    store.log_predictions([prediction("a", 90)])
-    store.add_events([event("a", "order_placed", 0.01)])
+    store.outcomes.put(bought)
+    store.predictions.log([prediction("a", 90)])
+    store.events.add([event("a", "order_placed", 0.01)])
     once = ids(await listed(any_door))
 
-    store.put_outcome(bought.model_copy(update={"repeatable": True}))
+    store.outcomes.put(bought.model_copy(update={"repeatable": True}))
 
     assert (once, ids(await listed(any_door))) == ([], ["a"])
 
 
 async def test_who_left_and_came_back_is_in_the_list_again(any_door) -> None:
     store = any_door.store.of("acme")
-    store.put_outcome(
+    store.outcomes.put(
         Outcome(name="left", capability="churn", event_types=("subscription_cancelled",), horizon_days=30)
     )
-    store.log_predictions([prediction("a", 90, capability="churn", outcome="left")])
+    store.predictions.log([prediction("a", 90, capability="churn", outcome="left")])
     key = any_door.key(scopes=("read",))
     found = []
     for days, type_ in ((1, "subscription_cancelled"), (2, "subscription_started"), (3, "subscription_cancelled")):
-        store.add_events([event("a", type_, days)])
+        store.events.add([event("a", type_, days)])
         answer = (await any_door.ask("GET", "/predictions?capability=churn&outcome=left", key))[1]
         found.append(ids(answer))
 
@@ -109,13 +109,13 @@ async def test_who_left_and_came_back_is_in_the_list_again(any_door) -> None:
 
 async def test_a_stored_answer_that_the_outcome_was_reached_stays_until_the_contact_is_asked_about_anew(door) -> None:
     store = door.store.of("acme")
-    store.put_outcome(Outcome(name="customer", capability="scoring", attribute="converted"))
-    store.log_predictions([prediction("a", None, status="outcome_reached", band=None)])
+    store.outcomes.put(Outcome(name="customer", capability="scoring", attribute="converted"))
+    store.predictions.log([prediction("a", None, status="outcome_reached", band=None)])
     put(store, "a", converted="no")
 
     before = ids(await listed(door)), ids(await listed(door, "&status=outcome_reached"))
-    stale = store.stale_among(["a"])
-    store.log_predictions([prediction("a", 70, asked_at=NOW + DAY, cutoff=NOW + DAY)])
+    stale = store.changes.stale_among(["a"])
+    store.predictions.log([prediction("a", 70, asked_at=NOW + DAY, cutoff=NOW + DAY)])
 
     assert before == ([], ["a"])
     assert stale == {"a"}  # the worker asks within a minute
@@ -124,8 +124,8 @@ async def test_a_stored_answer_that_the_outcome_was_reached_stays_until_the_cont
 
 async def test_pages_are_full_and_complete_where_most_have_bought(any_door) -> None:
     store = any_door.store.of("acme")
-    store.log_predictions([prediction(f"c-{number:02}", 50) for number in range(20)])
-    store.add_events([event(f"c-{number:02}", "deal_won", 0.1) for number in range(20) if number % 4])
+    store.predictions.log([prediction(f"c-{number:02}", 50) for number in range(20)])
+    store.events.add([event(f"c-{number:02}", "deal_won", 0.1) for number in range(20) if number % 4])
     key = any_door.key(scopes=("read",))
 
     first = await listed(any_door, "&limit=2", key)
@@ -138,7 +138,7 @@ async def test_pages_are_full_and_complete_where_most_have_bought(any_door) -> N
 
 async def test_the_list_is_filtered_and_sorted_both_ways(any_door) -> None:
     store = any_door.store.of("acme")
-    store.log_predictions([
+    store.predictions.log([
         prediction("a", 99), prediction("b", 60, band="low"), prediction("c", 40, asked_at=NOW + DAY, cutoff=NOW + DAY),
         prediction("d", None, status="outcome_reached", band=None), prediction("e", 99),
         prediction("c", None, capability="segmentation", outcome="", segment="s-1"),
@@ -155,8 +155,8 @@ async def test_the_list_is_filtered_and_sorted_both_ways(any_door) -> None:
 
 async def test_an_empty_list_says_why(door) -> None:
     store = door.store.of("acme")
-    store.add_events([event("a", "order_placed", -6_000)])
-    store.log_predictions([prediction(one, None, status="not_eligible", band=None) for one in "abc"])
+    store.events.add([event("a", "order_placed", -6_000)])
+    store.predictions.log([prediction(one, None, status="not_eligible", band=None) for one in "abc"])
 
     because = (await listed(door))["empty_because"]
 
@@ -172,7 +172,7 @@ async def test_an_empty_list_of_an_account_without_a_model_says_so(door) -> None
 
 async def test_the_list_as_csv_runs_no_formula(door) -> None:
     store = door.store.of("acme")
-    store.log_predictions([prediction("=cmd|' /C calc'!A0", 99), prediction("b", 90)])
+    store.predictions.log([prediction("=cmd|' /C calc'!A0", 99), prediction("b", 90)])
     key = door.key(scopes=("read",))
 
     path = "/predictions?capability=scoring&outcome=customer&limit=1"

@@ -11,7 +11,7 @@ from tests.integration.gateway.conftest import LONG_AGO, SIGNING_KEY
 def put(door: Any, contact_id: str, email: str) -> None:
     given = ContactInput.model_validate({"id": contact_id, "email": email})
     row = contact_row(given, recorded_at=LONG_AGO + SECOND, identity_key=SIGNING_KEY.encode())
-    door.store.of("acme").put_contacts([row], recorded_at=LONG_AGO + SECOND)
+    door.store.of("acme").contacts.put([row], recorded_at=LONG_AGO + SECOND)
 
 
 async def forwarded(door: Any, upstream: Any, contacts: list[Any]) -> list[Any]:

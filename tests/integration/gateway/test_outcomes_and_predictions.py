@@ -139,7 +139,7 @@ async def test_the_ranked_list_goes_page_by_page_and_by_band(door) -> None:
     key = door.key()
     scores = {"c-1": 93, "c-2": 50, "c-3": 93, "c-4": 12}
     rows = [prediction(name, score, "high" if score > 60 else "low") for name, score in scores.items()]
-    door.store.of("acme").log_predictions(rows)
+    door.store.of("acme").predictions.log(rows)
     query = {"capability": "scoring", "outcome": "customer", "limit": "2", "sort": "-score"}
 
     first = (await door.ask("GET", "/predictions", key, params=query))[1]
@@ -173,7 +173,7 @@ async def test_the_ranked_list_goes_page_by_page_and_by_band(door) -> None:
 
 async def test_a_cursor_does_not_fit_other_filters(door) -> None:
     key = door.key()
-    door.store.of("acme").log_predictions([prediction("c-1", 9), prediction("c-2", 8)])
+    door.store.of("acme").predictions.log([prediction("c-1", 9), prediction("c-2", 8)])
     query = {"capability": "scoring", "outcome": "customer", "limit": "1"}
     cursor = (await door.ask("GET", "/predictions", key, params=query))[1]["next_cursor"]
 
@@ -193,7 +193,7 @@ async def test_an_unknown_outcome_lists_the_known_ones(door) -> None:
 async def test_a_contacts_predictions_come_all_at_once(door) -> None:
     key = door.key()
     rows = [prediction("c-1", 90), prediction("c-1", 20, outcome="opportunity"), prediction("c-2", 1)]
-    door.store.of("acme").log_predictions(rows)
+    door.store.of("acme").predictions.log(rows)
 
     status, answer, _ = await door.ask("GET", "/contacts/c-1/predictions", key)
 
@@ -202,7 +202,7 @@ async def test_a_contacts_predictions_come_all_at_once(door) -> None:
 
 
 async def test_predictions_stay_in_their_account(door) -> None:
-    door.store.of("acme").log_predictions([prediction("c-1", 90)])
+    door.store.of("acme").predictions.log([prediction("c-1", 90)])
     theirs = door.key("other")
 
     listed = await door.ask("GET", "/predictions?capability=scoring&outcome=customer", theirs)
@@ -215,8 +215,8 @@ async def test_predictions_stay_in_their_account(door) -> None:
 async def test_the_catalogue_tells_which_version_answers(door) -> None:
     store = door.store.of("acme")
     for number, trained_at in (("1", NOW - DAY), ("2", NOW)):
-        store.add_version(version(number, trained_at))
-    store.promote("scoring", "customer", "1", "d" * 64, at=NOW, reason="test")
+        store.models.add(version(number, trained_at))
+    store.models.promote("scoring", "customer", "1", "d" * 64, at=NOW, reason="test")
 
     status, answer, _ = await door.ask("GET", "/models", door.key())
 
@@ -228,8 +228,8 @@ async def test_the_catalogue_tells_which_version_answers(door) -> None:
 
 async def test_the_catalogue_tells_whether_the_inputs_of_a_version_have_drifted(door) -> None:
     store = door.store.of("acme")
-    store.add_version(version("1", NOW))
-    store.put_input_drift("scoring", "customer", "1", InputDrift(200, 30, 60, 5, 7, NOW))
+    store.models.add(version("1", NOW))
+    store.models.put_input_drift("scoring", "customer", "1", InputDrift(200, 30, 60, 5, 7, NOW))
 
     _, answer, _ = await door.ask("GET", "/models", door.key())
 
@@ -250,7 +250,7 @@ async def test_a_stored_prediction_names_the_attributes_behind_its_data_quality(
                "unseen_categories": [], "out_of_range": ["age", "spend"], "missing_weight": 0.3}  # fmt: skip
     named = json.dumps({"data_quality": ["missing_attributes", "out_of_range"], "data_quality_details": details})
     rows = [prediction("c-1", 90)._replace(body=named), prediction("c-2", 80)]
-    door.store.of("acme").log_predictions(rows)
+    door.store.of("acme").predictions.log(rows)
     query = "/predictions?capability=scoring&outcome=customer"
 
     _, listed, _ = await door.ask("GET", query, key)

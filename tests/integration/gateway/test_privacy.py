@@ -16,7 +16,7 @@ async def known(door: Any, key: str) -> None:
     fields = {"attributes": {"country": "FR"}, "email": "ada@example.org", "timezone": "Europe/Paris"}
     await door.ask("PUT", PATH, key, json=fields)
     await door.ask("POST", "/events", key, json={"events": [EVENT]})
-    door.store.of("acme").log_predictions([PREDICTION])
+    door.store.of("acme").predictions.log([PREDICTION])
 
 
 async def test_an_erased_contact_is_gone_and_a_second_erasure_finds_nothing(door) -> None:
@@ -79,7 +79,7 @@ async def test_neither_export_nor_erasure_is_for_a_key_without_admin_nor_reaches
 
     assert [(await door.ask(method, path, reader))[0] for method, path in asked] == [403, 403]
     assert [(await door.ask(method, path, stranger))[0] for method, path in asked] == [404, 404]
-    assert door.store.of("acme").contact("crm/7") is not None
+    assert door.store.of("acme").contacts.find("crm/7") is not None
 
 
 async def test_the_audit_log_names_who_did_what_and_never_the_contact(door) -> None:
@@ -104,7 +104,7 @@ async def test_a_contact_that_denies_profiling_leaves_the_ranked_list_at_once(do
     key = door.key()
     await known(door, key)
     # Who has ordered is a customer already, and in no list of those who may become one: another outcome is asked about.
-    door.store.of("acme").log_predictions([PREDICTION._replace(outcome="opportunity")])
+    door.store.of("acme").predictions.log([PREDICTION._replace(outcome="opportunity")])
     ranked = "/predictions?capability=scoring&outcome=opportunity"
 
     _, before, _ = await door.ask("GET", ranked, key)

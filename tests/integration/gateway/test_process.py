@@ -79,7 +79,7 @@ def made_key(home: Path) -> str:
     database = open_database(GatewaySettings(home=home, signing_key=SECRET, identity_key=SECRET))
     database.create_account("acme", created_at=0)
     key = new_key()
-    database.of("acme").create_key("t", ("admin",), public_id=key.public_id, digest=key.digest, created_at=0)
+    database.of("acme").keys.create("t", ("admin",), public_id=key.public_id, digest=key.digest, created_at=0)
     database.close()
     return key.text
 

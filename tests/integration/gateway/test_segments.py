@@ -37,10 +37,10 @@ def prediction(contact_id: str, segment_id: str) -> PredictionRow:
 @pytest.fixture
 def segmented(door: Any) -> Any:
     store = door.store.of("acme")
-    store.add_version(
+    store.models.add(
         VersionRow("segmentation", "", "7", "d" * 64, "kmeans", "B", NOW, None, "run", report={"segments": SEGMENTS})
     )
-    store.promote("segmentation", "", "7", "d" * 64, at=NOW, reason="first")
+    store.models.promote("segmentation", "", "7", "d" * 64, at=NOW, reason="first")
     return door
 
 
@@ -105,8 +105,8 @@ async def test_the_next_version_calls_a_kept_segment_by_its_own_name(segmented: 
     await segmented.ask("PATCH", "/segments/s4", key, json={"name": "Regulars"})
     store = segmented.store.of("acme")
     report = {"segments": [segment("s4", "Very frequent buyers", 1.0)]}
-    store.add_version(VersionRow("segmentation", "", "8", "e" * 64, "kmeans", "B", NOW + 1, None, "run", report=report))
-    store.promote("segmentation", "", "8", "e" * 64, at=NOW + 1, reason="newer")
+    store.models.add(VersionRow("segmentation", "", "8", "e" * 64, "kmeans", "B", NOW + 1, None, "run", report=report))
+    store.models.promote("segmentation", "", "8", "e" * 64, at=NOW + 1, reason="newer")
 
     answer = await segmented.ask("GET", "/segments", key)
 
@@ -134,7 +134,7 @@ async def test_only_an_admin_renames(segmented: Any) -> None:
 
 async def test_contacts_of_a_segment_come_in_pages(segmented: Any) -> None:
     store = segmented.store.of("acme")
-    store.log_predictions([prediction(f"c-{number}", "s4" if number else "s1") for number in range(5)])
+    store.predictions.log([prediction(f"c-{number}", "s4" if number else "s1") for number in range(5)])
     key = segmented.key(scopes=("read",))
 
     first = (await segmented.ask("GET", "/segments/s4/contacts?limit=3", key))[1]
@@ -148,8 +148,8 @@ async def test_contacts_of_a_segment_come_in_pages(segmented: Any) -> None:
 
 async def test_a_contact_that_moved_is_listed_once_where_it_is_now(segmented: Any) -> None:
     store = segmented.store.of("acme")
-    store.log_predictions([prediction("c-1", "s1")])
-    store.log_predictions([prediction("c-1", "s4")._replace(cutoff=NOW + 1)])
+    store.predictions.log([prediction("c-1", "s1")])
+    store.predictions.log([prediction("c-1", "s4")._replace(cutoff=NOW + 1)])
     key = segmented.key(scopes=("read",))
 
     before, now = [(await segmented.ask("GET", f"/segments/{one}/contacts", key))[1] for one in ("s1", "s4")]
@@ -160,8 +160,8 @@ async def test_a_contact_that_moved_is_listed_once_where_it_is_now(segmented: An
 async def test_a_cursor_of_another_segment_or_list_or_account_is_422(segmented: Any) -> None:
     key, other = segmented.key(), segmented.key("other")
     store = segmented.store.of("acme")
-    store.log_predictions([prediction("a", "s1"), prediction("b", "s1")])
-    store.put_contacts([ContactRow("a"), ContactRow("b")], recorded_at=NOW)
+    store.predictions.log([prediction("a", "s1"), prediction("b", "s1")])
+    store.contacts.put([ContactRow("a"), ContactRow("b")], recorded_at=NOW)
     cursor = (await segmented.ask("GET", "/segments/s1/contacts?limit=1", key))[1]["next_cursor"]
 
     asked = [(key, "/segments/s4/contacts"), (key, "/contacts"), (key, "/predictions"), (other, "/contacts")]

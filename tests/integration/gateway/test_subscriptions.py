@@ -129,7 +129,7 @@ async def test_a_subscription_that_was_sealed_with_another_key_is_still_listed(d
     key = door.key()
     fields = SubscriptionFields(url=where, event_types=["batch.completed"], headers={"X-Token": "x"})
     row, secret, _ = new_subscription(fields, Seal(b"o" * 32), 1, allow_private=True)
-    door.store.of("acme").create_subscription(row, secret)
+    door.store.of("acme").subscriptions.create(row, secret)
 
     _, shown, _ = await door.ask("GET", f"/subscriptions/{row.subscription_id}", key)
     status, trial, _ = await door.ask("POST", f"/subscriptions/{row.subscription_id}/test", key, json={})

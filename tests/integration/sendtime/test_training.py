@@ -59,8 +59,8 @@ def database(settings: Settings) -> Iterator[Database]:
 def filled(database: Database, name: str, events: list[EventRow]) -> AccountStore:
     database.create_account(name, created_at=0)
     store = database.of(name)
-    store.bulk_contacts([ContactRow(f"c{contact:03d}", START) for contact in range(CONTACTS)], recorded_at=END)
-    store.bulk_events(events)
+    store.contacts.put_bulk([ContactRow(f"c{contact:03d}", START) for contact in range(CONTACTS)], recorded_at=END)
+    store.events.add_bulk(events)
     return store
 
 
@@ -76,7 +76,7 @@ def test_a_challenger_is_compared_with_the_champion_on_what_came_since(
     assert (first.promoted, first.version) == (True, "1")
     assert second.promoted
     assert "not worse than the champion" in second.reason
-    champion = store.champion("sendtime", "")
+    champion = store.models.champion("sendtime", "")
     assert champion is not None
     assert champion.version == second.version == "2"
     folder = artifacts(settings, name, "sendtime", "", version="2", digest=second.digest, into=tmp_path)
@@ -91,6 +91,6 @@ def test_a_challenger_without_news_is_kept_and_not_promoted(database: Database, 
 
     assert not again.promoted
     assert "newer than both trainings" in again.reason
-    champion = store.champion("sendtime", "")
+    champion = store.models.champion("sendtime", "")
     assert champion is not None
     assert champion.version == "1"

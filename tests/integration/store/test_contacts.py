@@ -10,11 +10,11 @@ def attribute(value: object, valid_from: int | None = None, name: str = "plan") 
 
 
 def put(database: Database, *rows: ContactRow, at: int = 1_000) -> list[str]:
-    return database.of("default").put_contacts(rows, recorded_at=at)
+    return database.of("default").contacts.put(rows, recorded_at=at)
 
 
 def values(database: Database, contact_id: str = "a") -> list[tuple[str, int, object, bool]]:
-    contact = database.of("default").contact(contact_id)
+    contact = database.of("default").contacts.find(contact_id)
     assert contact is not None
     return [(value.name, value.valid_from, value.value, value.dated) for value in contact.attributes]
 
@@ -33,7 +33,7 @@ def test_what_a_row_leaves_out_stays(database: Database) -> None:
 
     put(database, ContactRow("a"))
 
-    contact = database.of("default").contact("a")
+    contact = database.of("default").contacts.find("a")
     assert contact is not None
     assert (contact.created_at, contact.timezone, contact.consent) == (5, "Europe/Paris", {"profiling": "denied"})
 
@@ -60,8 +60,8 @@ def test_a_correction_of_the_same_instant_wins_and_can_be_replayed(database: Dat
     put(database, ContactRow("a", attributes=(attribute("pro", 10),)), at=2_000)
     store = database.of("default")
 
-    before = store.past_rows(["a"], cutoff=99, asked_at=1_500).facts["a"].attributes
-    after = store.past_rows(["a"], cutoff=99, asked_at=2_500).facts["a"].attributes
+    before = store.contacts.pasts(["a"], cutoff=99, asked_at=1_500).facts["a"].attributes
+    after = store.contacts.pasts(["a"], cutoff=99, asked_at=2_500).facts["a"].attributes
 
     assert before == (DatedValue("plan", 10, "free"),)
     assert after == (DatedValue("plan", 10, "pro"),)
@@ -86,10 +86,10 @@ def test_a_static_attribute_has_its_newest_value_at_any_cutoff(database: Databas
     put(database, ContactRow("a", attributes=(attribute("pro"),)), at=2_000)
     store = database.of("default")
 
-    store.declare_static(["plan"])
+    store.contacts.declare_static(["plan"])
 
-    assert store.static_attributes() == {"plan"}
-    assert store.past_rows(["a"], cutoff=10, asked_at=9_000).facts["a"].attributes == (
+    assert store.contacts.static_attributes() == {"plan"}
+    assert store.contacts.pasts(["a"], cutoff=10, asked_at=9_000).facts["a"].attributes == (
         DatedValue("plan", ALWAYS, "pro", dated=True),
     )
 
@@ -98,9 +98,9 @@ def test_all_attributes_can_be_static(database: Database) -> None:
     put(database, ContactRow("a", 500, attributes=(attribute("free"), attribute(3, 600, "size"))))
     store = database.of("default")
 
-    store.declare_static("all")
+    store.contacts.declare_static("all")
 
-    assert store.static_attributes() == "all"
+    assert store.contacts.static_attributes() == "all"
     assert values(database) == [("plan", ALWAYS, "free", True), ("size", ALWAYS, 3, True)]
 
 
@@ -123,8 +123,8 @@ def test_contacts_are_listed_by_id_and_continue_after_one(database: Database) ->
     put(database, *(ContactRow(name) for name in ("b", "B", "a", "é", "10", "9")))
     store = database.of("default")
 
-    first = [contact.contact_id for contact in store.contacts(3)]
-    rest = [contact.contact_id for contact in store.contacts(10, after=first[-1])]
+    first = [contact.contact_id for contact in store.contacts.page(3)]
+    rest = [contact.contact_id for contact in store.contacts.page(10, after=first[-1])]
 
     assert first + rest == ["10", "9", "B", "a", "b", "é"]
 
@@ -140,12 +140,12 @@ def test_thousands_of_contacts_are_put_and_counted(database: Database) -> None:
     rows = [ContactRow(f"c-{number}", attributes=(attribute(number, 1),)) for number in range(2_500)]
     store = database.of("default")
 
-    first = store.bulk_contacts(iter(rows), recorded_at=1, chunk=2_000)
-    second = store.bulk_contacts(iter(rows), recorded_at=2)
+    first = store.contacts.put_bulk(iter(rows), recorded_at=1, chunk=2_000)
+    second = store.contacts.put_bulk(iter(rows), recorded_at=2)
 
     assert (first.created, first.updated, first.unchanged) == (2_500, 0, 0)
     assert (second.created, second.updated, second.unchanged) == (0, 0, 2_500)
-    assert len(store.contacts(2_500)) == 2_500
+    assert len(store.contacts.page(2_500)) == 2_500
 
 
 def test_writers_that_put_the_same_contacts_in_opposite_orders_both_finish(database: Database) -> None:

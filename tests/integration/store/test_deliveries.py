@@ -15,7 +15,7 @@ from shared.store import (
     SubscriptionRow,
     SubscriptionState,
 )
-from shared.store.webhook_tables import SubscriptionTable
+from shared.store.delivery_tables import SubscriptionTable
 
 TYPE = "score.band_changed"
 NEVER = -1
@@ -23,11 +23,13 @@ NEVER = -1
 
 def subscribe(store: AccountStore, name: str, state: SubscriptionState = "enabled") -> None:
     row = SubscriptionRow(name, "https://a.example", (TYPE,), "", None, {}, None, True, state, None, 1, None, 1)
-    store.create_subscription(row, SecretRow(name, "sec_1", "sealed", 1, None))
+    store.subscriptions.create(row, SecretRow(name, "sec_1", "sealed", 1, None))
 
 
 def publish(store: AccountStore, *names: str, at: int = 10) -> None:
-    store.publish([Message(name, TYPE, 5, {"band": "high"}, contact_id="a", cause="events") for name in names], at=at)
+    store.outbox.publish(
+        [Message(name, TYPE, 5, {"band": "high"}, contact_id="a", cause="events") for name in names], at=at
+    )
 
 
 def result(due: DueDelivery, state: DeliveryState = "delivered", **more: object) -> AttemptResult:
@@ -41,7 +43,7 @@ def result(due: DueDelivery, state: DeliveryState = "delivered", **more: object)
 
 
 def state_of(store: AccountStore, name: str) -> tuple[str, str | None, int | None]:
-    found = store.subscription(name)
+    found = store.subscriptions.find(name)
     assert found is not None
     return found.state, found.state_reason, found.failing_since
 
@@ -51,9 +53,9 @@ def test_what_is_leased_is_nobody_elses_until_the_lease_ends(database: Database)
     subscribe(store, "s1")
     publish(store, "m1", "m2")
 
-    first = store.take_deliveries({"s1": 10}, at=10, until=40)
-    second = store.take_deliveries({"s1": 10}, at=39, until=69)
-    third = store.take_deliveries({"s1": 10}, at=40, until=70)
+    first = store.deliveries.lease({"s1": 10}, at=10, until=40)
+    second = store.deliveries.lease({"s1": 10}, at=39, until=69)
+    third = store.deliveries.lease({"s1": 10}, at=40, until=70)
 
     assert [(due.type, due.occurred_at, due.data, due.tries) for due in first] == [(TYPE, 5, '{"band": "high"}', 0)] * 2
     assert (second, third) == ([], first)
@@ -66,7 +68,7 @@ def test_a_subscription_that_keeps_many_waiting_leaves_room_for_another(database
     subscribe(store, "quick")
     publish(store, "m9", at=11)
 
-    taken = store.take_deliveries({"slow": 3, "quick": 3}, at=20, until=40)
+    taken = store.deliveries.lease({"slow": 3, "quick": 3}, at=20, until=40)
 
     assert [due.subscription_id for due in taken] == ["quick", "slow", "slow", "slow"]
 
@@ -79,39 +81,39 @@ def test_only_what_is_enabled_and_due_is_polled_and_taken(database: Database) ->
 
     assert database.due_subscriptions(9) == {}
     assert database.due_subscriptions(10) == {"default": ["s1"]}
-    assert [one.subscription_id for one in store.take_deliveries({"s1": 5, "s2": 5}, at=10, until=40)] == ["s1"]
+    assert [one.subscription_id for one in store.deliveries.lease({"s1": 5, "s2": 5}, at=10, until=40)] == ["s1"]
 
 
 def test_an_attempt_and_what_is_next_are_written_together(database: Database) -> None:
     store = database.of("default")
     subscribe(store, "s1")
     publish(store, "m1")
-    (due,) = store.take_deliveries({"s1": 1}, at=10, until=40)
+    (due,) = store.deliveries.lease({"s1": 1}, at=10, until=40)
 
-    store.record_attempts([result(due, "pending", status=None, error="timeout")], at=21, pause_before=NEVER)
-    (again,) = store.take_deliveries({"s1": 1}, at=90, until=120)
-    store.record_attempts([result(again, attempted_at=91)], at=92, pause_before=NEVER)
+    store.deliveries.record_attempts([result(due, "pending", status=None, error="timeout")], at=21, pause_before=NEVER)
+    (again,) = store.deliveries.lease({"s1": 1}, at=90, until=120)
+    store.deliveries.record_attempts([result(again, attempted_at=91)], at=92, pause_before=NEVER)
 
-    shown = store.delivery(due.delivery_id)
+    shown = store.deliveries.find(due.delivery_id)
     assert shown is not None
     assert (again.tries, shown.state, shown.attempts, shown.ended_at) == (1, "delivered", 2, 92)
-    assert store.attempts(due.delivery_id) == [
+    assert store.deliveries.attempts(due.delivery_id) == [
         (1, 20, None, 3, "timeout", "ok"),
         (2, 91, 200, 3, None, "ok"),
     ]
-    assert store.take_deliveries({"s1": 1}, at=999, until=1_000) == []
+    assert store.deliveries.lease({"s1": 1}, at=999, until=1_000) == []
 
 
 def test_what_was_delivered_stays_delivered_when_a_lost_lease_reports_failure(database: Database) -> None:
     store = database.of("default")
     subscribe(store, "s1")
     publish(store, "m1")
-    (due,) = store.take_deliveries({"s1": 1}, at=10, until=40)
+    (due,) = store.deliveries.lease({"s1": 1}, at=10, until=40)
 
-    store.record_attempts([result(due)], at=21, pause_before=NEVER)
-    store.record_attempts([result(due, "failed")], at=22, pause_before=NEVER)
+    store.deliveries.record_attempts([result(due)], at=21, pause_before=NEVER)
+    store.deliveries.record_attempts([result(due, "failed")], at=22, pause_before=NEVER)
 
-    shown = store.delivery(due.delivery_id)
+    shown = store.deliveries.find(due.delivery_id)
     assert shown is not None
     assert (shown.state, shown.attempts, shown.ended_at) == ("delivered", 2, 21)
 
@@ -120,12 +122,12 @@ def test_the_first_failure_is_remembered_until_something_succeeds(database: Data
     store = database.of("default")
     subscribe(store, "s1")
     publish(store, "m1")
-    (due,) = store.take_deliveries({"s1": 1}, at=10, until=40)
+    (due,) = store.deliveries.lease({"s1": 1}, at=10, until=40)
 
-    store.record_attempts([result(due, "pending")], at=21, pause_before=NEVER)
-    store.record_attempts([result(due, "pending", attempted_at=50)], at=51, pause_before=NEVER)
+    store.deliveries.record_attempts([result(due, "pending")], at=21, pause_before=NEVER)
+    store.deliveries.record_attempts([result(due, "pending", attempted_at=50)], at=51, pause_before=NEVER)
     failing = state_of(store, "s1")
-    store.record_attempts([result(due)], at=61, pause_before=NEVER)
+    store.deliveries.record_attempts([result(due)], at=61, pause_before=NEVER)
 
     assert failing == ("enabled", None, 20)
     assert state_of(store, "s1") == ("enabled", None, None)
@@ -135,41 +137,41 @@ def test_sustained_failure_pauses_and_keeps_what_waits(database: Database) -> No
     store = database.of("default")
     subscribe(store, "s1")
     publish(store, "m1")
-    (due,) = store.take_deliveries({"s1": 1}, at=10, until=40)
+    (due,) = store.deliveries.lease({"s1": 1}, at=10, until=40)
 
-    changed = store.record_attempts([result(due, "pending")], at=21, pause_before=20)
-    again = store.record_attempts([result(due, "pending")], at=22, pause_before=20)
+    changed = store.deliveries.record_attempts([result(due, "pending")], at=21, pause_before=20)
+    again = store.deliveries.record_attempts([result(due, "pending")], at=22, pause_before=20)
     publish(store, "m2")
 
     assert (changed, again) == ({"s1": "paused"}, {})
     assert state_of(store, "s1") == (
         "paused", "Every attempt has failed for days; the last one with status 500.", 20,
     )  # fmt: skip
-    assert store.take_deliveries({"s1": 5}, at=99, until=120) == []
-    assert store.subscription_counts() == {"s1": (2, 0)}
+    assert store.deliveries.lease({"s1": 5}, at=99, until=120) == []
+    assert store.subscriptions.counts() == {"s1": (2, 0)}
 
 
 def test_what_waited_is_due_once_its_subscription_goes_on(database: Database) -> None:
     store = database.of("default")
     subscribe(store, "s1")
     publish(store, "m1", "m2")
-    (due,) = store.take_deliveries({"s1": 1}, at=10, until=15)
-    store.record_attempts([result(due, "pending")], at=20, pause_before=20)
-    paused = store.subscription("s1")
+    (due,) = store.deliveries.lease({"s1": 1}, at=10, until=15)
+    store.deliveries.record_attempts([result(due, "pending")], at=20, pause_before=20)
+    paused = store.subscriptions.find("s1")
     assert paused is not None
 
-    store.update_subscription(paused, replace(paused, state="enabled", state_at=50))
+    store.subscriptions.update(paused, replace(paused, state="enabled", state_at=50))
 
-    assert [one.tries for one in store.take_deliveries({"s1": 2}, at=50, until=60)] == [0, 1]
+    assert [one.tries for one in store.deliveries.lease({"s1": 2}, at=50, until=60)] == [0, 1]
 
 
 def test_a_failure_that_is_not_the_receivers_pauses_nobody(database: Database) -> None:
     store = database.of("default")
     subscribe(store, "s1")
     publish(store, "m1")
-    (due,) = store.take_deliveries({"s1": 1}, at=10, until=40)
+    (due,) = store.deliveries.lease({"s1": 1}, at=10, until=40)
 
-    changed = store.record_attempts([result(due, "failed", blames=False)], at=21, pause_before=20)
+    changed = store.deliveries.record_attempts([result(due, "failed", blames=False)], at=21, pause_before=20)
 
     assert (changed, state_of(store, "s1")) == ({}, ("enabled", None, None))
 
@@ -178,26 +180,28 @@ def test_a_receiver_that_is_gone_disables_its_subscription(database: Database) -
     store = database.of("default")
     subscribe(store, "s1")
     publish(store, "m1")
-    (due,) = store.take_deliveries({"s1": 1}, at=10, until=40)
+    (due,) = store.deliveries.lease({"s1": 1}, at=10, until=40)
 
-    changed = store.record_attempts([result(due, "failed", status=410, gone=True)], at=21, pause_before=NEVER)
+    changed = store.deliveries.record_attempts(
+        [result(due, "failed", status=410, gone=True)], at=21, pause_before=NEVER
+    )
     publish(store, "m2")
 
     assert changed == {"s1": "disabled"}
-    assert store.subscription_counts() == {"s1": (0, 1)}
+    assert store.subscriptions.counts() == {"s1": (0, 1)}
     with pytest.raises(Conflict, match="disabled"):
-        store.replay_delivery(due.delivery_id, at=30)
+        store.deliveries.replay(due.delivery_id, at=30)
 
 
 def test_an_attempt_of_a_delivery_that_was_erased_is_left_out(database: Database) -> None:
     store = database.of("default")
     subscribe(store, "s1")
     publish(store, "m1")
-    (due,) = store.take_deliveries({"s1": 1}, at=10, until=40)
-    store.delete_subscription("s1")
+    (due,) = store.deliveries.lease({"s1": 1}, at=10, until=40)
+    store.subscriptions.delete("s1")
 
-    assert store.record_attempts([result(due)], at=21, pause_before=NEVER) == {}
-    assert store.attempts(due.delivery_id) == []
+    assert store.deliveries.record_attempts([result(due)], at=21, pause_before=NEVER) == {}
+    assert store.deliveries.attempts(due.delivery_id) == []
 
 
 def test_one_or_a_stretch_of_time_is_replayed_under_the_same_id(database: Database) -> None:
@@ -205,16 +209,16 @@ def test_one_or_a_stretch_of_time_is_replayed_under_the_same_id(database: Databa
     subscribe(store, "s1")
     for number in range(4):
         publish(store, f"m{number}", at=10 + number)
-    taken = store.take_deliveries({"s1": 3}, at=20, until=40)
+    taken = store.deliveries.lease({"s1": 3}, at=20, until=40)
     ends: tuple[DeliveryState, ...] = ("delivered", "failed", "delivered")
-    store.record_attempts(
+    store.deliveries.record_attempts(
         [result(due, state) for due, state in zip(taken, ends, strict=True)], at=21, pause_before=NEVER
     )
 
-    store.replay_delivery(taken[0].delivery_id, at=30)
-    replayed = store.replay_deliveries("s1", 11, 13, states=("failed",), at=31)
+    store.deliveries.replay(taken[0].delivery_id, at=30)
+    replayed = store.deliveries.replay_many("s1", 11, 13, states=("failed",), at=31)
 
-    again = store.take_deliveries({"s1": 9}, at=31, until=60)
+    again = store.deliveries.lease({"s1": 9}, at=31, until=60)
     assert replayed == 1
     assert {due.delivery_id for due in again} >= {taken[0].delivery_id, taken[1].delivery_id}
     assert {due.tries for due in again} == {0}
@@ -225,9 +229,9 @@ def test_what_is_not_there_is_not_replayed(database: Database) -> None:
     store = database.of("default")
 
     with pytest.raises(NotFound, match="no delivery dlv_x"):
-        store.replay_delivery("dlv_x", at=1)
+        store.deliveries.replay("dlv_x", at=1)
     with pytest.raises(NotFound, match="no subscription s9"):
-        store.replay_deliveries("s9", 0, 9, at=1)
+        store.deliveries.replay_many("s9", 0, 9, at=1)
 
 
 def test_deliveries_are_listed_newest_first_a_page_at_a_time(database: Database) -> None:
@@ -237,27 +241,27 @@ def test_deliveries_are_listed_newest_first_a_page_at_a_time(database: Database)
     publish(store, "m1", at=10)
     publish(store, "m2", at=11)
 
-    everything = store.deliveries(10)
-    first = store.deliveries(3)
-    second = store.deliveries(3, after=(first[-1].created_at, first[-1].delivery_id))
+    everything = store.deliveries.page(10)
+    first = store.deliveries.page(3)
+    second = store.deliveries.page(3, after=(first[-1].created_at, first[-1].delivery_id))
 
     assert [row.created_at for row in everything] == [11, 11, 10, 10]
     assert first + second == everything
-    assert [row.message_id for row in store.deliveries(10, subscription_id="s2", state="pending")] == ["m2", "m1"]
-    assert store.deliveries(10, state="failed") == []
+    assert [row.message_id for row in store.deliveries.page(10, subscription_id="s2", state="pending")] == ["m2", "m1"]
+    assert store.deliveries.page(10, state="failed") == []
 
 
 def test_old_messages_are_erased_with_all_that_became_of_them(database: Database) -> None:
     store = database.of("default")
     subscribe(store, "s1")
     publish(store, "m1")
-    (due,) = store.take_deliveries({"s1": 1}, at=10, until=40)
-    store.record_attempts([result(due)], at=21, pause_before=NEVER)
+    (due,) = store.deliveries.lease({"s1": 1}, at=10, until=40)
+    store.deliveries.record_attempts([result(due)], at=21, pause_before=NEVER)
 
-    erased = [store.erase_messages_before(before) for before in (5, 6, 6)]
+    erased = [store.outbox.delete_before(before) for before in (5, 6, 6)]
 
     assert erased == [0, 1, 0]
-    assert (store.deliveries(10), store.attempts(due.delivery_id)) == ([], [])
+    assert (store.deliveries.page(10), store.deliveries.attempts(due.delivery_id)) == ([], [])
 
 
 def test_an_account_has_at_most_a_hundred_subscriptions(database: Database) -> None:

@@ -17,7 +17,7 @@ from shared.settings import Settings
 from shared.store import open_database
 
 store = open_database(Settings(home=Path(sys.argv[1]))).of("default")
-store.add_events([EventRow("a", str(number), "x", number, number) for number in range(1_000)])
+store.events.add([EventRow("a", str(number), "x", number, number) for number in range(1_000)])
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -33,7 +33,7 @@ def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
 
     database = open_database(settings)
     assert killed.returncode == -9
-    assert database.of("default").event_counts("a")["x"].events == 1_000
+    assert database.of("default").events.counts("a")["x"].events == 1_000
     database.close()
 
 
@@ -46,7 +46,7 @@ def test_a_store_that_is_away_is_unavailable(tmp_path: Path) -> None:
         with pytest.raises(StoreUnavailable):
             database.ping()
         with pytest.raises(StoreUnavailable):
-            database.of("default").contact("a")
+            database.of("default").contacts.find("a")
         database.close()
 
 
@@ -73,7 +73,7 @@ def test_a_thousand_contacts_cost_two_statements(tmp_path: Path) -> None:
     seen: list[str] = []
     event.listen(database._store.engine, "before_cursor_execute", lambda *given: seen.append(given[2]))
 
-    database.of("default").past_rows([f"c-{number}" for number in range(1_000)], cutoff=1, asked_at=1)
+    database.of("default").contacts.pasts([f"c-{number}" for number in range(1_000)], cutoff=1, asked_at=1)
 
     assert len([statement for statement in seen if not statement.startswith("BEGIN")]) == 2
     database.close()

@@ -15,9 +15,9 @@ from shared.errors import SettingsRefused
 from shared.ingest import email_hash
 from shared.settings import Settings
 from shared.store import AccountStore, AssignmentRow, Database, PredictionRow, open_database
-from shared.store.columns import PredictionTable, StoreTable
-from shared.store.erasure import BLANKED, HASHED, HIDDEN, is_direct
 from shared.store.export import SECTIONS, UNSAID_TABLES
+from shared.store.privacy import BLANKED, HASHED, HIDDEN, is_direct
+from shared.store.schema import PredictionTable, StoreTable
 
 KEY = b"an identity key of the tests, long enough"
 ID = "Ünal/0042 %_'\""
@@ -35,7 +35,7 @@ def store(settings: Settings, database: Database) -> Any:
 
 def put(store: AccountStore, contact_id: str = ID, address: str = ADDRESS) -> None:
     row = ContactRow(contact_id, 5, "Europe/Paris", None, email_hash(address, KEY), (AttributeRow("plan", "pro", 1),))
-    store.put_contacts([row], recorded_at=1)
+    store.contacts.put([row], recorded_at=1)
 
 
 def event(contact_id: str = ID, event_id: str = "1") -> EventRow:
@@ -50,12 +50,12 @@ def fill(store: AccountStore, contact_id: str = ID, address: str = ADDRESS) -> N
     """Keep something of a contact wherever something can be kept."""
     put(store, earlier(contact_id), address)
     put(store, contact_id, address)
-    store.add_events([event(contact_id)])
-    store.log_predictions([prediction(contact_id)])
-    store.assign("may", [AssignmentRow("may", contact_id, "control", 0.5, 9, 9, 9, "click", "1", 1)])
+    store.events.add([event(contact_id)])
+    store.predictions.log([prediction(contact_id)])
+    store.assignments.add("may", [AssignmentRow("may", contact_id, "control", 0.5, 9, 9, 9, "click", "1", 1)])
     subscribe(store, contact_id)
     told = Message(f"m {contact_id}", "segment.entered", 1, {"contact_id": contact_id}, contact_id, "events")
-    store.publish([told], at=1)
+    store.outbox.publish([told], at=1)
     others: dict[str, dict[str, Any]] = {
         "attempts": {"delivery_id": delivery(store, contact_id), "number": 1, "attempted_at": 1, "milliseconds": 1},
         "standings": {"contact_id": contact_id, "capability": "scoring", "outcome": "x", "state": "low",
@@ -67,7 +67,7 @@ def fill(store: AccountStore, contact_id: str = ID, address: str = ADDRESS) -> N
                              "answer": f"sealed {contact_id}",
                              "contact_ids": contacts_json(contact_id)},
     }  # fmt: skip
-    with store._store.writing() as connection:
+    with store._scope.store.writing() as connection:
         for name, values in others.items():
             connection.execute(insert(StoreTable.metadata.tables[name]), {"account_id": store.account, **values})
 
@@ -87,13 +87,13 @@ def subscribe(store: AccountStore, name: str) -> None:
         "event_types": '["segment.entered"]', "description": "", "settings": "{}", "model_changes": False,
         "state": "enabled", "state_at": 1, "created_at": 1,
     }  # fmt: skip
-    with store._store.writing() as connection:
+    with store._scope.store.writing() as connection:
         connection.execute(insert(StoreTable.metadata.tables["subscriptions"]), values)
 
 
 def delivery(store: AccountStore, contact_id: str) -> str:
     table = StoreTable.metadata.tables["deliveries"]
-    with store._store.reading() as connection:
+    with store._scope.store.reading() as connection:
         found = select(table.c.delivery_id).where(table.c.message_id == f"m {contact_id}").limit(1)
         return str(connection.execute(found).scalar_one())
 
@@ -101,7 +101,10 @@ def delivery(store: AccountStore, contact_id: str) -> str:
 def rows_with(store: AccountStore, *texts: str) -> dict[str, int]:
     """Count the rows of every table in which a text stands, in whatever column and spelling."""
     found: dict[str, int] = {}
-    for sql, metadata in ((store._store, StoreTable.metadata), (store._predictions, PredictionTable.metadata)):
+    for sql, metadata in (
+        (store._scope.store, StoreTable.metadata),
+        (store._scope.predictions, PredictionTable.metadata),
+    ):
         with sql.reading() as connection:
             for name, table in metadata.tables.items():
                 for row in connection.execute(select(table)):
@@ -141,7 +144,7 @@ def test_a_filled_contact_is_in_every_such_table(store: AccountStore) -> None:
 def test_an_erased_contact_leaves_nothing_but_the_hashes_that_keep_it_out(store: AccountStore, tmp_path: Path) -> None:
     fill(store)
 
-    assert store.erase_contact(ID, at=99)
+    assert store.privacy.erase(ID, at=99)
 
     assert rows_with(store, *spellings()) == {"tombstones": 2, "audit": 1}
     left = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
@@ -154,7 +157,7 @@ def test_of_another_contact_nothing_goes(store: AccountStore) -> None:
     before = rows_with(store, *spellings("other", "grace@example.org"))
     fill(store)
 
-    store.erase_contact(ID, at=99)
+    store.privacy.erase(ID, at=99)
 
     assert rows_with(store, *spellings("other", "grace@example.org")) == before
 
@@ -165,49 +168,49 @@ def test_of_the_same_contact_of_another_account_nothing_goes(store: AccountStore
     fill(theirs)
     before = rows_with(theirs, *spellings())
 
-    assert not store.erase_contact(ID, at=99)
+    assert not store.privacy.erase(ID, at=99)
     assert rows_with(theirs, *spellings()) == before
 
 
 def test_a_kept_answer_is_blanked_and_its_key_stays_used(store: AccountStore) -> None:
     fill(store)
 
-    store.erase_contact(ID, at=99)
+    store.privacy.erase(ID, at=99)
 
     table = StoreTable.metadata.tables["idempotency_keys"]
-    with store._store.reading() as connection:
+    with store._scope.store.reading() as connection:
         rows = connection.execute(select(table.c.status, table.c.answer, table.c.contact_ids)).all()
     assert [tuple(row) for row in rows] == [(200, None, None)]
 
 
 def test_late_events_stay_out_one_by_one_and_in_bulk(store: AccountStore) -> None:
     fill(store)
-    store.erase_contact(ID, at=99)
+    store.privacy.erase(ID, at=99)
 
-    assert store.add_events([event(), event("other")]) == [None, True]
-    assert store.bulk_events([event(), event("third")]) == (1, 1, {ID})
-    assert (store.contact(ID), store.event_counts(ID)) == (None, {})
+    assert store.events.add([event(), event("other")]) == [None, True]
+    assert store.events.add_bulk([event(), event("third")]) == (1, 1, {ID})
+    assert (store.contacts.find(ID), store.events.counts(ID)) == (None, {})
 
 
 def test_a_file_of_contacts_does_not_bring_back_who_was_erased(store: AccountStore) -> None:
     fill(store)
-    store.erase_contact(ID, at=99)
+    store.privacy.erase(ID, at=99)
 
-    counts = store.bulk_contacts(
+    counts = store.contacts.put_bulk(
         [ContactRow(ID), ContactRow("new"), ContactRow("alias", email_hash=email_hash(ADDRESS, KEY))], recorded_at=100
     )
 
     assert (counts.created, counts.erased) == (1, 2)
-    assert {contact.contact_id for contact in store.contacts(10)} == {earlier(ID), "new"}
+    assert {contact.contact_id for contact in store.contacts.page(10)} == {earlier(ID), "new"}
 
 
 def test_an_explicit_put_lifts_the_tombstones(store: AccountStore) -> None:
     fill(store)
-    store.erase_contact(ID, at=99)
+    store.privacy.erase(ID, at=99)
 
     put(store)
 
-    assert store.add_events([event()]) == [True]
+    assert store.events.add([event()]) == [True]
     assert "tombstones" not in rows_with(store, *spellings())
 
 
@@ -215,24 +218,24 @@ def test_without_the_key_nobody_new_is_taken_in_where_somebody_was_erased(
     store: AccountStore, database: Database
 ) -> None:
     put(store)
-    store.add_events([event("known")])
-    store.erase_contact(ID, at=99)
+    store.events.add([event("known")])
+    store.privacy.erase(ID, at=99)
     keyless = database.of("default")
 
     with pytest.raises(SettingsRefused, match="FORETELL_IDENTITY_KEY"):
-        keyless.add_events([event("new")])
+        keyless.events.add([event("new")])
 
-    assert keyless.add_events([event("known", "2")]) == [True]
+    assert keyless.events.add([event("known", "2")]) == [True]
 
 
 def test_a_prediction_logged_after_the_erasure_goes_with_the_next_turn(store: AccountStore) -> None:
     fill(store)
-    store.erase_contact(ID, at=99)
-    store.log_predictions([prediction(), replace_id(prediction(), "unknown")])
+    store.privacy.erase(ID, at=99)
+    store.predictions.log([prediction(), replace_id(prediction(), "unknown")])
 
-    assert store.erase_late_predictions() == 1
-    assert store.erase_late_predictions() == 0
-    assert (len(store.predictions_of(ID)), len(store.predictions_of("unknown"))) == (0, 1)
+    assert store.privacy.erase_late_predictions() == 1
+    assert store.privacy.erase_late_predictions() == 0
+    assert (len(store.predictions.of_contact(ID)), len(store.predictions.of_contact("unknown"))) == (0, 1)
 
 
 def replace_id(row: PredictionRow, contact_id: str) -> PredictionRow:
@@ -247,11 +250,11 @@ def test_an_erasure_that_is_undone_with_its_transaction_keeps_the_contact(store:
 
     def undone() -> None:
         with store.transaction() as together:
-            together.erase_contact(ID, at=99)
+            together.privacy.erase(ID, at=99)
             raise Undo
 
     with pytest.raises(Undo):
         undone()
 
-    assert store.contact(ID) is not None
+    assert store.contacts.find(ID) is not None
     assert "tombstones" not in rows_with(store, *spellings())

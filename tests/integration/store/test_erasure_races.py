@@ -17,7 +17,7 @@ KEY = b"an identity key of the tests, long enough"
 @pytest.fixture
 def store(settings: Settings, database: Database) -> Iterator[AccountStore]:
     opened = open_database(settings, KEY)
-    opened.of("default").put_contacts([ContactRow("a")], recorded_at=1)
+    opened.of("default").contacts.put([ContactRow("a")], recorded_at=1)
     yield opened.of("default")
     opened.close()
 
@@ -33,7 +33,7 @@ def event(number: int = 1) -> EventRow:
 
 
 def events_left(store: AccountStore) -> int:
-    with store._store.reading() as connection:
+    with store._scope.store.reading() as connection:
         return int(connection.execute(text("SELECT count(*) FROM events")).scalar_one())
 
 
@@ -41,24 +41,24 @@ def test_an_event_that_was_being_written_goes_with_its_contact(
     store: AccountStore, aside: Callable[..., Future]
 ) -> None:  # type: ignore[type-arg]
     with store.transaction() as writing:
-        writing.add_events([event()])
-        erasing = aside(store.erase_contact, "a", at=99)
+        writing.events.add([event()])
+        erasing = aside(store.privacy.erase, "a", at=99)
         wait_until_it_waits(erasing)
 
     assert erasing.result()
-    assert (store.contact("a"), events_left(store)) == (None, 0)
+    assert (store.contacts.find("a"), events_left(store)) == (None, 0)
 
 
 def test_an_event_that_comes_while_its_contact_is_erased_stays_out(
     store: AccountStore, aside: Callable[..., Future]
 ) -> None:  # type: ignore[type-arg]
     with store.transaction() as erasing:
-        erasing.erase_contact("a", at=99)
-        writing = aside(store.add_events, [event()])
+        erasing.privacy.erase("a", at=99)
+        writing = aside(store.events.add, [event()])
         wait_until_it_waits(writing)
 
     assert writing.result() == [None]
-    assert (store.contact("a"), events_left(store)) == (None, 0)
+    assert (store.contacts.find("a"), events_left(store)) == (None, 0)
 
 
 def test_many_writers_and_an_erasure_leave_no_event_of_nobody(
@@ -68,11 +68,11 @@ def test_many_writers_and_an_erasure_leave_no_event_of_nobody(
 
     def write(writer: int) -> list[bool | None]:
         begin.wait()
-        return [store.add_events([event(100 * writer + number)])[0] for number in range(20)]
+        return [store.events.add([event(100 * writer + number)])[0] for number in range(20)]
 
     def erase() -> bool:
         begin.wait()
-        return store.erase_contact("a", at=99)
+        return store.privacy.erase("a", at=99)
 
     writers = [aside(write, writer) for writer in range(4)]
     erased = aside(erase)
@@ -82,8 +82,8 @@ def test_many_writers_and_an_erasure_leave_no_event_of_nobody(
         words = writer.result()
         # Once the contact is gone it stays away: no writer sees it again.
         assert words == sorted(words, key=lambda word: word is None)
-    assert store.add_events([event(999)]) == [None]
-    assert (store.contact("a"), events_left(store)) == (None, 0)
+    assert store.events.add([event(999)]) == [None]
+    assert (store.contacts.find("a"), events_left(store)) == (None, 0)
 
 
 def wait_until_it_waits(future: "Future[object]") -> None:
@@ -100,7 +100,7 @@ def test_writers_that_never_rest_do_not_keep_an_erasure_waiting(
     def write(writer: int) -> None:
         number = 0
         while not over.is_set():
-            store.add_events([event(1_000 * writer + number)])
+            store.events.add([event(1_000 * writer + number)])
             if number == 0:
                 written.wait()
             number += 1
@@ -108,7 +108,7 @@ def test_writers_that_never_rest_do_not_keep_an_erasure_waiting(
     writers = [aside(write, writer) for writer in range(4)]
     written.wait()
     try:
-        assert aside(store.erase_contact, "a", at=99).result(timeout=30)
+        assert aside(store.privacy.erase, "a", at=99).result(timeout=30)
     finally:
         over.set()
     for writing in writers:
@@ -119,7 +119,7 @@ def test_writers_that_never_rest_do_not_keep_an_erasure_waiting(
 def test_many_erasures_at_once_do_not_wait_for_each_other_for_ever(
     store: AccountStore, aside: Callable[..., Future], joins: bool
 ) -> None:  # type: ignore[type-arg]
-    store.put_contacts([ContactRow(f"c-{number}") for number in range(24)], recorded_at=1)
+    store.contacts.put([ContactRow(f"c-{number}") for number in range(24)], recorded_at=1)
     begin = threading.Barrier(5)
 
     def erase(eraser: int) -> list[bool]:
@@ -128,14 +128,14 @@ def test_many_erasures_at_once_do_not_wait_for_each_other_for_ever(
 
     def erased(contact_id: str) -> bool:
         if not joins:
-            return store.erase_contact(contact_id, at=99)
+            return store.privacy.erase(contact_id, at=99)
         with store.transaction(alone=True) as together:
-            return together.erase_contact(contact_id, at=99)
+            return together.privacy.erase(contact_id, at=99)
 
     def write() -> None:
         begin.wait()
         for number in range(20):
-            store.acting("somebody", at=number).add_events([event(number)])
+            store.acting("somebody", at=number).events.add([event(number)])
 
     writing = aside(write)
     erasers = [aside(erase, eraser) for eraser in range(4)]

@@ -14,31 +14,31 @@ def test_an_event_is_added_once(database: Database) -> None:
     store = database.of("default")
     rows = [event("2"), event("1"), event("2"), event("2", "b")]
 
-    assert store.add_events(rows) == [True, True, False, True]
-    assert store.add_events(rows) == [False] * 4
-    assert store.event_counts("a")["order_placed"].events == 2
+    assert store.events.add(rows) == [True, True, False, True]
+    assert store.events.add(rows) == [False] * 4
+    assert store.events.counts("a")["order_placed"].events == 2
 
 
 def test_an_event_never_changes(database: Database) -> None:
     store = database.of("default")
-    store.add_events([event(value=1.0)])
+    store.events.add([event(value=1.0)])
 
-    store.add_events([event(value=2.0)])
+    store.events.add([event(value=2.0)])
 
-    assert store.past_rows(["a"], cutoff=AT + 1, asked_at=AT).events[0][4] == 1.0
+    assert store.contacts.pasts(["a"], cutoff=AT + 1, asked_at=AT).events[0][4] == 1.0
 
 
 def test_an_event_makes_its_contact_known(database: Database) -> None:
     store = database.of("default")
 
-    store.add_events([event(contact_id="new")])
+    store.events.add([event(contact_id="new")])
 
-    assert store.contact("new") is not None
+    assert store.contacts.find("new") is not None
 
 
 def test_a_past_has_only_what_was_before_the_cutoff_and_recorded_when_asked(database: Database) -> None:
     store = database.of("default")
-    store.add_events(
+    store.events.add(
         [
             event("before", at=AT - 1),
             event("at", at=AT),
@@ -47,8 +47,8 @@ def test_a_past_has_only_what_was_before_the_cutoff_and_recorded_when_asked(data
         ]
     )
 
-    asked_early = store.past_rows(["a"], cutoff=AT, asked_at=AT).events
-    asked_late = store.past_rows(["a"], cutoff=AT, asked_at=AT + 5).events
+    asked_early = store.contacts.pasts(["a"], cutoff=AT, asked_at=AT).events
+    asked_late = store.contacts.pasts(["a"], cutoff=AT, asked_at=AT + 5).events
 
     assert [row[1] for row in asked_early] == ["before"]
     assert {row[1] for row in asked_late} == {"before", "late"}
@@ -56,7 +56,7 @@ def test_a_past_has_only_what_was_before_the_cutoff_and_recorded_when_asked(data
 
 def test_events_of_chosen_types_are_found_whatever_their_age_and_apart(database: Database) -> None:
     store = database.of("default")
-    store.add_events(
+    store.events.add(
         [
             event("new", at=AT - 1),
             event("old", at=AT - 731 * DAY),
@@ -65,7 +65,7 @@ def test_events_of_chosen_types_are_found_whatever_their_age_and_apart(database:
         ]
     )
 
-    past = store.past_rows(["a"], cutoff=AT, asked_at=AT, always=["order_placed"])
+    past = store.contacts.pasts(["a"], cutoff=AT, asked_at=AT, always=["order_placed"])
 
     assert [row[1] for row in past.events] == ["new"]
     assert [row[1] for row in past.older] == ["old"]
@@ -74,9 +74,9 @@ def test_events_of_chosen_types_are_found_whatever_their_age_and_apart(database:
 def test_a_past_carries_every_column_that_features_need(database: Database) -> None:
     store = database.of("default")
     full = event(value=2.5, currency="EUR", message_id="m", campaign_id="c", item="i", properties="{}", human=0)
-    store.add_events([full])
+    store.events.add([full])
 
-    (row,) = store.past_rows(["a"], cutoff=AT + 1, asked_at=AT).events
+    (row,) = store.contacts.pasts(["a"], cutoff=AT + 1, asked_at=AT).events
 
     assert tuple(row) == ("a", "1", "order_placed", AT, 2.5, "m", "c", "i", 0)
 
@@ -84,9 +84,9 @@ def test_a_past_carries_every_column_that_features_need(database: Database) -> N
 def test_pasts_of_thousands_of_contacts_are_complete(database: Database) -> None:
     store = database.of("default")
     ids = [f"c-{number}" for number in range(2_100)]
-    store.add_events([event(contact_id=contact_id) for contact_id in ids])
+    store.events.add([event(contact_id=contact_id) for contact_id in ids])
 
-    past = store.past_rows([*ids, ids[0], "unknown"], cutoff=AT + 1, asked_at=AT)
+    past = store.contacts.pasts([*ids, ids[0], "unknown"], cutoff=AT + 1, asked_at=AT)
 
     assert len(past.events) == 2_100
     assert past.facts.keys() == set(ids)
@@ -97,40 +97,40 @@ def test_the_bulk_path_adds_what_the_other_adds(database: Database) -> None:
     database.create_account("other", created_at=1)
     one, other = database.of("default"), database.of("other")
 
-    new = sum(one.add_events(rows))
+    new = sum(one.events.add(rows))
 
-    assert other.bulk_events(rows).new == new
-    assert other.bulk_events(rows).new == 0
-    assert [list(map(tuple, part)) for part in other.scan_events()] == [
-        list(map(tuple, part)) for part in one.scan_events()
+    assert other.events.add_bulk(rows).new == new
+    assert other.events.add_bulk(rows).new == 0
+    assert [list(map(tuple, part)) for part in other.events.scan()] == [
+        list(map(tuple, part)) for part in one.events.scan()
     ]
-    assert other.newest_event_at() == one.newest_event_at()
+    assert other.events.newest_at() == one.events.newest_at()
 
 
 def test_the_newest_event_only_moves_forward_and_not_into_the_future(database: Database) -> None:
     store = database.of("default")
-    seen = [store.newest_event_at()]
+    seen = [store.events.newest_at()]
 
     for number, at in enumerate((AT - 5, AT - 9, AT + 900)):
-        store.add_events([event(str(number), at=at)])
-        seen.append(store.newest_event_at())
+        store.events.add([event(str(number), at=at)])
+        seen.append(store.events.newest_at())
 
     assert seen == [None, AT - 5, AT - 5, AT]
 
 
 def test_event_types_are_counted(database: Database) -> None:
     store = database.of("default")
-    store.add_events([event("1", value=1.0), event("2"), event("1", "b"), event("3", type="page_viewed")])
+    store.events.add([event("1", value=1.0), event("2"), event("1", "b"), event("3", type="page_viewed")])
 
-    assert [tuple(row) for row in store.event_types()] == [("order_placed", 3, 2, 1), ("page_viewed", 1, 1, 0)]
-    assert tuple(store.event_counts("a")["order_placed"]) == (2, AT, AT)
+    assert [tuple(row) for row in store.events.types()] == [("order_placed", 3, 2, 1), ("page_viewed", 1, 1, 0)]
+    assert tuple(store.events.counts("a")["order_placed"]) == (2, AT, AT)
 
 
 def test_training_streams_events_in_chunks_ordered_by_contact(database: Database) -> None:
     store = database.of("default")
-    store.add_events([event(str(number), f"c-{number % 3}") for number in range(10)])
+    store.events.add([event(str(number), f"c-{number % 3}") for number in range(10)])
 
-    chunks = list(store.scan_events(chunk=4))
+    chunks = list(store.events.scan(chunk=4))
 
     assert [len(chunk) for chunk in chunks] == [4, 4, 2]
     assert [row[0] for chunk in chunks for row in chunk] == ["c-0"] * 4 + ["c-1"] * 3 + ["c-2"] * 3
@@ -142,7 +142,7 @@ def test_two_writers_lose_nothing_and_do_not_wait_for_ever(database: Database) -
     def write(order: int) -> None:
         for start in range(0, 200, 20):
             rows = [event(str(number), f"c-{number % 11}") for number in range(start, start + 40)]
-            added.extend(database.of("default").add_events(rows[::order]))
+            added.extend(database.of("default").events.add(rows[::order]))
 
     writers = [threading.Thread(target=write, args=(order,)) for order in (1, -1)]
     for writer in writers:
@@ -151,4 +151,4 @@ def test_two_writers_lose_nothing_and_do_not_wait_for_ever(database: Database) -
         writer.join(60)
 
     assert sum(added) == 220
-    assert sum(len(chunk) for chunk in database.of("default").scan_events()) == 220
+    assert sum(len(chunk) for chunk in database.of("default").events.scan()) == 220

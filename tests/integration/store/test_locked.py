@@ -61,17 +61,17 @@ def event(number: int = 1) -> EventRow:
 
 def test_a_write_waits_until_its_deadline_and_leaves_nothing(store: AccountStore, locked: Locking) -> None:
     with locked():
-        waited = refused(lambda: store.add_events([event()]))
+        waited = refused(lambda: store.events.add([event()]))
 
     assert SHORT / 2 < waited < LATEST
-    assert store.contact("a") is None
-    assert store.add_events([event()]) == [True]
+    assert store.contacts.find("a") is None
+    assert store.events.add([event()]) == [True]
 
 
 def test_a_write_goes_on_when_the_lock_is_given_back_in_time(store: AccountStore, locked: Locking) -> None:
     with ThreadPoolExecutor(1) as pool:
         with locked():
-            writing = pool.submit(_with(LATEST, lambda: store.add_events([event()])))
+            writing = pool.submit(_with(LATEST, lambda: store.events.add([event()])))
             with suppress(TimeoutError):
                 writing.result(timeout=SHORT / 3)
 
@@ -88,33 +88,33 @@ def _with(seconds: float, work: Callable[[], Any]) -> Callable[[], Any]:
 
 def test_a_deadline_that_has_passed_waits_for_nothing(store: AccountStore, locked: Locking) -> None:
     with locked():
-        assert refused(lambda: store.add_events([event()]), seconds=0.0) < LATEST
+        assert refused(lambda: store.events.add([event()]), seconds=0.0) < LATEST
 
 
 def test_waits_one_after_another_share_one_deadline(store: AccountStore, settings: Settings, locked: Locking) -> None:
     def both() -> None:
         try:
-            store.add_events([event(1)])
+            store.events.add([event(1)])
         except StoreUnavailable:
-            store.add_events([event(2)])
+            store.events.add([event(2)])
 
     with locked():
         assert refused(both) < LATEST
 
 
 def test_reads_go_on_while_many_writers_wait(store: AccountStore, locked: Locking) -> None:
-    store.put_contacts([ContactRow("b")], recorded_at=1)
+    store.contacts.put([ContactRow("b")], recorded_at=1)
     with locked(), ThreadPoolExecutor(40) as pool:
         began = threading.Event()
 
         def write(number: int) -> None:
             began.set()
-            _with(1.0, lambda: store.add_events([event(number)]))()
+            _with(1.0, lambda: store.events.add([event(number)]))()
 
         writers = [pool.submit(write, number) for number in range(40)]
         began.wait()
         with deadline.within(SHORT):
-            found = store.contact("b")
+            found = store.contacts.find("b")
         still_waiting = [writer for writer in writers if not writer.done()]
 
     assert found is not None
@@ -125,22 +125,22 @@ def test_reads_go_on_while_many_writers_wait(store: AccountStore, locked: Lockin
 def test_a_change_of_many_writes_is_whole_or_nothing(store: AccountStore, locked: Locking) -> None:
     def change() -> None:
         with store.transaction() as together:
-            together.put_contacts([ContactRow("b")], recorded_at=1)
-            together.add_events([event()])
+            together.contacts.put([ContactRow("b")], recorded_at=1)
+            together.events.add([event()])
 
     with locked():
         refused(change)
 
-    assert (store.contact("a"), store.contact("b")) == (None, None)
+    assert (store.contacts.find("a"), store.contacts.find("b")) == (None, None)
 
 
 def test_an_erasure_that_comes_too_late_erases_nothing(store: AccountStore, locked: Locking) -> None:
-    store.add_events([event()])
+    store.events.add([event()])
 
     with locked():
-        refused(lambda: store.erase_contact("a", at=99))
+        refused(lambda: store.privacy.erase("a", at=99))
 
-    assert store.contact("a") is not None
+    assert store.contacts.find("a") is not None
 
 
 def test_without_a_request_the_process_s_own_patience_counts(
@@ -150,7 +150,7 @@ def test_without_a_request_the_process_s_own_patience_counts(
     began = time.monotonic()
 
     with locked(), pytest.raises(StoreUnavailable, match="busy"):
-        impatient.of("default").add_events([event()])
+        impatient.of("default").events.add([event()])
 
     assert SHORT / 2 < time.monotonic() - began < LATEST
     impatient.close()

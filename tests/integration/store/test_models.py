@@ -19,60 +19,60 @@ def test_built_in_outcomes_hold_until_redefined(database: Database) -> None:
     store = database.of("default")
     mine = Outcome(name="customer", capability="scoring", event_types=("contract_signed",), horizon_days=30)
 
-    built_in = store.outcomes("scoring")
-    store.put_outcome(mine)
-    redefined = store.outcome("scoring", "customer")
-    store.delete_outcome("scoring", "customer")
+    built_in = store.outcomes.of("scoring")
+    store.outcomes.put(mine)
+    redefined = store.outcomes.find("scoring", "customer")
+    store.outcomes.delete("scoring", "customer")
 
     assert {outcome.name for outcome in built_in} == {one.name for one in BUILT_IN if one.capability == "scoring"}
     assert redefined == mine
-    assert store.outcome("scoring", "customer") != mine
+    assert store.outcomes.find("scoring", "customer") != mine
 
 
 def test_an_outcome_is_put_replaced_and_deleted(database: Database) -> None:
     store = database.of("default")
-    store.put_outcome(REDEEM)
+    store.outcomes.put(REDEEM)
     longer = REDEEM.model_copy(update={"horizon_days": 60})
-    store.put_outcome(longer)
+    store.outcomes.put(longer)
 
-    assert store.outcome("scoring", "redeem") == longer
-    assert store.delete_outcome("scoring", "redeem")
-    assert not store.delete_outcome("scoring", "redeem")
-    assert store.outcome("scoring", "redeem") is None
+    assert store.outcomes.find("scoring", "redeem") == longer
+    assert store.outcomes.delete("scoring", "redeem")
+    assert not store.outcomes.delete("scoring", "redeem")
+    assert store.outcomes.find("scoring", "redeem") is None
 
 
 def test_an_outcome_that_is_required_and_unknown_is_refused_with_those_that_are_known(database: Database) -> None:
     store = database.of("default")
-    store.put_outcome(REDEEM)
+    store.outcomes.put(REDEEM)
 
-    assert store.require_outcome("scoring", "redeem") == REDEEM
+    assert store.outcomes.require("scoring", "redeem") == REDEEM
     with pytest.raises(UnknownOutcome, match="no scoring outcome 'redem'") as refused:
-        store.require_outcome("scoring", "redem")
-    assert refused.value.members["outcomes"] == [outcome.name for outcome in store.outcomes("scoring")]
+        store.outcomes.require("scoring", "redem")
+    assert refused.value.members["outcomes"] == [outcome.name for outcome in store.outcomes.of("scoring")]
 
 
 def test_a_deleted_outcome_is_no_longer_the_default(database: Database) -> None:
     store = database.of("default")
-    store.put_outcome(REDEEM)
-    store.set_default_outcome("scoring", "redeem")
+    store.outcomes.put(REDEEM)
+    store.outcomes.set_default("scoring", "redeem")
 
-    store.delete_outcome("scoring", "redeem")
+    store.outcomes.delete("scoring", "redeem")
 
-    assert store.default_outcome("scoring") is None
+    assert store.outcomes.default("scoring") is None
 
 
 def test_promote_and_rollback_move_the_champion_and_are_logged(database: Database) -> None:
     store = database.of("default")
 
-    store.promote("scoring", "x", "1", "one", at=1, reason="first")
-    store.promote("scoring", "x", "2", "two", at=2, reason="better")
-    store.promote("scoring", "x", "2", "two", at=3, reason="again")
-    back = store.rollback("scoring", "x", at=4)
+    store.models.promote("scoring", "x", "1", "one", at=1, reason="first")
+    store.models.promote("scoring", "x", "2", "two", at=2, reason="better")
+    store.models.promote("scoring", "x", "2", "two", at=3, reason="again")
+    back = store.models.rollback("scoring", "x", at=4)
 
     assert (back.version, back.digest, back.previous_version) == ("1", "one", "2")
-    assert store.champion("scoring", "x") == back
+    assert store.models.champion("scoring", "x") == back
     assert database.champions() == [back]
-    assert [(row.number, row.version, row.reason) for row in store.promotions("scoring", "x")] == [
+    assert [(row.number, row.version, row.reason) for row in store.models.promotions("scoring", "x")] == [
         (3, "1", "rollback"),
         (2, "2", "better"),
         (1, "1", "first"),
@@ -81,10 +81,10 @@ def test_promote_and_rollback_move_the_champion_and_are_logged(database: Databas
 
 def test_there_is_nothing_to_roll_back_to_before_the_second_promotion(database: Database) -> None:
     store = database.of("default")
-    store.promote("scoring", "x", "1", "one", at=1, reason="first")
+    store.models.promote("scoring", "x", "1", "one", at=1, reason="first")
 
     with pytest.raises(Conflict):
-        store.rollback("scoring", "x", at=2)
+        store.models.rollback("scoring", "x", at=2)
 
 
 def test_the_catalogue_returns_what_it_was_given_newest_first(database: Database) -> None:
@@ -92,28 +92,28 @@ def test_the_catalogue_returns_what_it_was_given_newest_first(database: Database
     old = VersionRow("scoring", "x", "1", "d", "rule", "C", 1, 90, "run-1", {"auc": 0.5}, {"rows": [1]}, "card")
     new = VersionRow("scoring", "x", "2", "e", "lightgbm", "A", 2, None, "run-2")
 
-    store.add_version(old, {"lift": b"\x89PNG"})
-    store.add_version(new)
+    store.models.add(old, {"lift": b"\x89PNG"})
+    store.models.add(new)
 
-    assert store.versions("scoring", "x") == [new, old]
-    assert store.versions("churn") == []
-    assert store.version("scoring", "x", "1") == old
-    assert store.version("scoring", "x", "9") is None
-    assert store.plots("scoring", "x", "1") == {"lift": b"\x89PNG"}
+    assert store.models.versions("scoring", "x") == [new, old]
+    assert store.models.versions("churn") == []
+    assert store.models.version("scoring", "x", "1") == old
+    assert store.models.version("scoring", "x", "9") is None
+    assert store.models.plots("scoring", "x", "1") == {"lift": b"\x89PNG"}
 
 
 def test_the_latest_prediction_is_the_one_with_the_latest_cutoff(database: Database) -> None:
     store = database.of("default")
 
-    store.log_predictions([prediction(cutoff=5, score=50), prediction(cutoff=9, score=90), prediction(cutoff=7)])
-    store.log_predictions([prediction(cutoff=8, score=80)])
+    store.predictions.log([prediction(cutoff=5, score=50), prediction(cutoff=9, score=90), prediction(cutoff=7)])
+    store.predictions.log([prediction(cutoff=8, score=80)])
 
-    assert store.predictions_of("a") == [prediction(cutoff=9, score=90)]
+    assert store.predictions.of_contact("a") == [prediction(cutoff=9, score=90)]
 
 
 def test_the_ranked_list_continues_after_a_row(database: Database) -> None:
     store = database.of("default")
-    store.log_predictions(
+    store.predictions.log(
         [
             prediction("a", score=10),
             prediction("b", score=90, band="high"),
@@ -123,9 +123,9 @@ def test_the_ranked_list_continues_after_a_row(database: Database) -> None:
         ]
     )
 
-    first = store.latest_predictions("scoring", "x", limit=2)
-    rest = store.latest_predictions("scoring", "x", limit=9, after=(50, "c"))
-    high = store.latest_predictions("scoring", "x", limit=9, band="high")
+    first = store.predictions.ranked("scoring", "x", limit=2)
+    rest = store.predictions.ranked("scoring", "x", limit=9, after=(50, "c"))
+    high = store.predictions.ranked("scoring", "x", limit=9, band="high")
 
     assert [row.contact_id for row in first] == ["b", "c"]
     assert [row.contact_id for row in rest] == ["d", "a"]
@@ -134,7 +134,7 @@ def test_the_ranked_list_continues_after_a_row(database: Database) -> None:
 
 def test_a_past_score_is_the_nearest_within_seven_days(database: Database) -> None:
     store = database.of("default")
-    store.log_predictions(
+    store.predictions.log(
         [
             prediction("a", cutoff=92 * DAY, score=92),
             prediction("a", cutoff=99 * DAY, score=99),
@@ -143,27 +143,27 @@ def test_a_past_score_is_the_nearest_within_seven_days(database: Database) -> No
         ]
     )
 
-    assert store.past_scores("scoring", "x", ["a", "b", "c"], around=100 * DAY) == {"a": 99}
+    assert store.predictions.past_scores("scoring", "x", ["a", "b", "c"], around=100 * DAY) == {"a": 99}
 
 
 def test_old_predictions_are_deleted_and_the_latest_stays(database: Database) -> None:
     store = database.of("default")
-    store.log_predictions([prediction("a", cutoff=1), prediction("b", cutoff=9)])
+    store.predictions.log([prediction("a", cutoff=1), prediction("b", cutoff=9)])
 
-    assert store.delete_predictions_before(5) == 1
-    assert [row.contact_id for row in store.latest_predictions("scoring", "x", limit=9)] == ["a", "b"]
-    assert store.past_scores("scoring", "x", ["a", "b"], around=5) == {"b": 50}
+    assert store.predictions.delete_before(5) == 1
+    assert [row.contact_id for row in store.predictions.ranked("scoring", "x", limit=9)] == ["a", "b"]
+    assert store.predictions.past_scores("scoring", "x", ["a", "b"], around=5) == {"b": 50}
 
 
 def test_what_a_round_found_of_a_version_s_inputs_is_kept_with_it(database: Database) -> None:
     store = database.of("default")
     for number in ("1", "2"):
-        store.add_version(VersionRow("scoring", "redeem", number, "d", "rule", "C", int(number), 30, "run"))
+        store.models.add(VersionRow("scoring", "redeem", number, "d", "rule", "C", int(number), 30, "run"))
     for drifted in (5, 30):
-        store.put_input_drift("scoring", "redeem", "1", InputDrift(100, drifted, 40, 3, 2, 9))
+        store.models.put_input_drift("scoring", "redeem", "1", InputDrift(100, drifted, 40, 3, 2, 9))
 
-    store.add_version(VersionRow("scoring", "redeem", "1", "d", "rule", "B", 1, 30, "run"))
+    store.models.add(VersionRow("scoring", "redeem", "1", "d", "rule", "B", 1, 30, "run"))
 
-    newest, oldest = store.versions("scoring", "redeem")
+    newest, oldest = store.models.versions("scoring", "redeem")
     assert (newest.input_drift, oldest.input_drift) == (None, InputDrift(100, 30, 40, 3, 2, 9))
     assert oldest.grade == "B"

@@ -5,7 +5,7 @@ from sqlalchemy import insert, select
 from shared.contracts.message import Message
 from shared.contracts.rows import EventRow
 from shared.store import Database
-from shared.store.webhook_tables import DeliveryTable, MessageTable, SubscriptionTable
+from shared.store.delivery_tables import DeliveryTable, MessageTable, SubscriptionTable
 
 
 def subscribe(database: Database, name: str, types: list[str], **more: object) -> None:
@@ -35,7 +35,7 @@ def test_a_message_goes_to_those_who_want_its_type_once(database: Database) -> N
     subscribe(database, "s4", ["segment.left"])
     store = database.of("default")
 
-    made = [store.publish([message("m1")], at=7), store.publish([message("m1")], at=8)]
+    made = [store.outbox.publish([message("m1")], at=7), store.outbox.publish([message("m1")], at=8)]
 
     assert made == [2, 0]
     assert deliveries(database) == [("s1", "m1"), ("s2", "m1")]
@@ -45,7 +45,7 @@ def test_what_only_a_new_model_changed_is_told_to_those_who_asked_for_it(databas
     subscribe(database, "s1", ["score.band_changed", "model.promoted"])
     subscribe(database, "s2", ["score.band_changed"], model_changes=True)
 
-    database.of("default").publish(
+    database.of("default").outbox.publish(
         [message("m1", cause="model"), Message("m2", "model.promoted", 5, {}, cause="model")], at=7
     )
 
@@ -53,7 +53,7 @@ def test_what_only_a_new_model_changed_is_told_to_those_who_asked_for_it(databas
 
 
 def test_a_message_that_nobody_wants_is_not_kept(database: Database) -> None:
-    database.of("default").publish([message("m1")], at=7)
+    database.of("default").outbox.publish([message("m1")], at=7)
 
     with database._store.reading() as connection:
         assert connection.execute(select(MessageTable)).all() == []
@@ -65,10 +65,10 @@ def test_writes_of_one_transaction_are_undone_together(database: Database) -> No
 
     try:
         with store.transaction() as together:
-            together.add_events([EventRow("a", "1", "order_placed", 10, 10)])
-            together.publish([message("m1")], at=7)
+            together.events.add([EventRow("a", "1", "order_placed", 10, 10)])
+            together.outbox.publish([message("m1")], at=7)
             raise LookupError
     except LookupError:
         pass
 
-    assert (store.contact("a"), deliveries(database)) == (None, [])
+    assert (store.contacts.find("a"), deliveries(database)) == (None, [])

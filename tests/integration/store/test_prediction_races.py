@@ -20,7 +20,7 @@ KEY = b"an identity key of the tests, long enough"
 @pytest.fixture
 def store(database: Database) -> AccountStore:
     opened = database.of("default").hashing(KEY)
-    opened.put_contacts([ContactRow("a"), ContactRow("b")], recorded_at=1)
+    opened.contacts.put([ContactRow("a"), ContactRow("b")], recorded_at=1)
     return opened
 
 
@@ -47,21 +47,21 @@ def assignment(contact_id: str) -> AssignmentRow:
 
 
 def test_what_was_asked_before_an_erasure_is_not_logged_after_it(store: AccountStore, service: AccountStore) -> None:
-    since = service.erasures()
-    store.erase_contact("a", at=99)
+    since = service.privacy.erasures()
+    store.privacy.erase("a", at=99)
 
-    left_out = service.log_predictions([prediction("a"), prediction("b")], since=since)
+    left_out = service.predictions.log([prediction("a"), prediction("b")], since=since)
 
-    assert (left_out, store.predictions_of("a"), len(store.predictions_of("b"))) == (1, [], 1)
+    assert (left_out, store.predictions.of_contact("a"), len(store.predictions.of_contact("b"))) == (1, [], 1)
 
 
 def test_what_is_asked_after_an_erasure_is_logged_also_of_who_is_no_contact(
     store: AccountStore, service: AccountStore
 ) -> None:
-    store.erase_contact("a", at=99)
+    store.privacy.erase("a", at=99)
 
-    assert service.log_predictions([prediction("inline only")], since=service.erasures()) == 0
-    assert len(store.predictions_of("inline only")) == 1
+    assert service.predictions.log([prediction("inline only")], since=service.privacy.erasures()) == 0
+    assert len(store.predictions.of_contact("inline only")) == 1
 
 
 def test_an_erasure_waits_for_who_is_writing_and_takes_what_was_written(
@@ -69,64 +69,64 @@ def test_an_erasure_waits_for_who_is_writing_and_takes_what_was_written(
 ) -> None:
     with database._predictions.writing() as writing:
         queue(writing, predictions_of("default"), alone=False)  # as a writer that has looked already
-        erasing = aside(store.erase_contact, "a", at=99)
+        erasing = aside(store.privacy.erase, "a", at=99)
         with suppress(TimeoutError):
             erasing.result(timeout=0.1)
         waits = not erasing.done()
         row = {"account_id": "default", **prediction("a")._asdict()}
         writing.execute(LatestPredictionTable.__table__.insert(), row)  # type: ignore[attr-defined]
 
-    assert (waits, erasing.result(), store.predictions_of("a")) == (True, True, [])
+    assert (waits, erasing.result(), store.predictions.of_contact("a")) == (True, True, [])
 
 
 def test_an_account_that_is_deleted_meanwhile_gets_no_prediction(database: Database) -> None:
     database.create_account("gone", created_at=1)
     service = database.of("gone")
-    since = service.erasures()
+    since = service.privacy.erasures()
     database.delete_account("gone")
 
-    assert service.log_predictions([prediction("a")], since=since) == 1
-    assert service.predictions_of("a") == []
+    assert service.predictions.log([prediction("a")], since=since) == 1
+    assert service.predictions.of_contact("a") == []
 
 
 def test_an_erasure_that_cannot_be_committed_leaves_predictions(store: AccountStore) -> None:
-    store.log_predictions([prediction("a")])
+    store.predictions.log([prediction("a")])
 
     with deadline.within(0.0), pytest.raises(StoreUnavailable):
-        store.erase_contact("a", at=99)
+        store.privacy.erase("a", at=99)
 
-    assert len(store.predictions_of("a")) == 1
-    assert store.contact("a") is not None
+    assert len(store.predictions.of_contact("a")) == 1
+    assert store.contacts.find("a") is not None
 
 
 def test_an_erasure_within_a_transaction_takes_predictions_once_it_is_committed(store: AccountStore) -> None:
-    store.log_predictions([prediction("a")])
+    store.predictions.log([prediction("a")])
     with store.transaction(alone=True) as together:
-        together.erase_contact("a", at=99)
-        before = len(store.predictions_of("a"))
+        together.privacy.erase("a", at=99)
+        before = len(store.predictions.of_contact("a"))
 
-    assert (before, store.predictions_of("a")) == (1, [])
+    assert (before, store.predictions.of_contact("a")) == (1, [])
 
 
 def test_what_an_interrupted_erasure_left_goes_with_the_next_turn(store: AccountStore) -> None:
-    store.erase_contact("a", at=99)
-    store.log_predictions([prediction("a")])  # as if the process had ended before it came to them
+    store.privacy.erase("a", at=99)
+    store.predictions.log([prediction("a")])  # as if the process had ended before it came to them
 
-    assert store.erase_late_predictions() == 1
-    assert store.predictions_of("a") == []
+    assert store.privacy.erase_late_predictions() == 1
+    assert store.predictions.of_contact("a") == []
 
 
 def test_nobody_is_assigned_who_was_erased_meanwhile(store: AccountStore, service: AccountStore) -> None:
-    since = service.erasures()
-    store.erase_contact("a", at=99)
+    since = service.privacy.erasures()
+    store.privacy.erase("a", at=99)
 
     with pytest.raises(StoreUnavailable, match="erased while"):
-        service.assign("spring", [assignment("a"), assignment("b")], since=since)
+        service.assignments.add("spring", [assignment("a"), assignment("b")], since=since)
 
-    assert service.assignments("spring") == []
-    assert set(service.assign("spring", [assignment("b")], since=since)) == {"b"}
+    assert service.assignments.of_campaign("spring") == []
+    assert set(service.assignments.add("spring", [assignment("b")], since=since)) == {"b"}
 
 
 def test_an_erasure_that_finds_nobody_is_not_counted(store: AccountStore) -> None:
-    assert not store.erase_contact("nobody", at=99)
-    assert store.erasures() == 0
+    assert not store.privacy.erase("nobody", at=99)
+    assert store.privacy.erasures() == 0

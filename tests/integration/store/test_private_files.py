@@ -30,8 +30,8 @@ def test_databases_and_the_files_beside_them_are_private(tmp_path: Path) -> None
 
     database = open_database(settings)
     database.create_account("default", created_at=1)
-    database.of("default").log_predictions([])
-    database.of("default").predictions_of("a")
+    database.of("default").predictions.log([])
+    database.of("default").predictions.of_contact("a")
     found = modes(tmp_path)
     database.close()
 

@@ -25,23 +25,23 @@ def aside() -> Iterator[Callable[..., "Future[Any]"]]:
 def test_an_event_of_a_contact_that_is_being_merged_is_of_a_contact(
     store: AccountStore, aside: Callable[..., "Future[Any]"]
 ) -> None:
-    store.put_contacts([ContactRow("former"), ContactRow("into")], recorded_at=1)
+    store.contacts.put([ContactRow("former"), ContactRow("into")], recorded_at=1)
 
     with store.transaction(alone=True) as together:
-        together.merge_contacts("former", "into", at=2)
-        adding = aside(store.add_events, [EventRow("former", "1", "order_placed", 10, 10)])
+        together.contacts.merge("former", "into", at=2)
+        adding = aside(store.events.add, [EventRow("former", "1", "order_placed", 10, 10)])
         with suppress(TimeoutError):
             adding.result(timeout=0.2)
 
     assert adding.result() == [True]
-    assert store.contact("former") is not None
+    assert store.contacts.find("former") is not None
 
 
 def test_many_erasures_at_once_all_end(store: AccountStore, aside: Callable[..., "Future[Any]"]) -> None:
     contact_ids = [f"c-{number}" for number in range(30)]
-    store.put_contacts([ContactRow(contact_id) for contact_id in contact_ids], recorded_at=1)
+    store.contacts.put([ContactRow(contact_id) for contact_id in contact_ids], recorded_at=1)
 
-    erasing = [aside(store.erase_contact, contact_id, at=2) for contact_id in contact_ids]
+    erasing = [aside(store.privacy.erase, contact_id, at=2) for contact_id in contact_ids]
 
     assert [one.result() for one in erasing] == [True] * 30
-    assert store.contacts(9) == []
+    assert store.contacts.page(9) == []

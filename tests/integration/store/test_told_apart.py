@@ -53,28 +53,28 @@ def rewrite(database: Database) -> None:
 def test_every_line_of_a_file_is_a_fact_and_is_one_however_often_it_comes(database: Database, rows) -> None:
     store = database.of("default")
 
-    assert [store.bulk_events(rows).new, store.bulk_events(rows).new] == [9, 0]
-    assert store.add_events(rows) == [False] * 9
+    assert [store.events.add_bulk(rows).new, store.events.add_bulk(rows).new] == [9, 0]
+    assert store.events.add(rows) == [False] * 9
 
 
 def test_a_fact_stored_by_the_earlier_rule_is_that_fact(database: Database, rows) -> None:
     store = database.of("default")
-    assert store.bulk_events([as_before(row) for row in rows]).new == 5  # what was dropped then
+    assert store.events.add_bulk([as_before(row) for row in rows]).new == 5  # what was dropped then
 
     rewrite(database)
 
-    assert store.add_events(rows) == [place in (1, 2, 5, 6) for place in range(9)]
-    assert store.bulk_events(rows).new == 0
+    assert store.events.add(rows) == [place in (1, 2, 5, 6) for place in range(9)]
+    assert store.events.add_bulk(rows).new == 0
 
 
 def test_rewriting_twice_or_page_by_page_changes_nothing_more(database: Database, rows, monkeypatch) -> None:
     store = database.of("default")
-    store.bulk_events([as_before(row) for row in rows])
+    store.events.add_bulk([as_before(row) for row in rows])
     rewrite(database)
-    once = sorted(event[:2] for part in store.scan_events() for event in part)
-    store.bulk_events([as_before(rows[0])])  # by a process of the earlier release
+    once = sorted(event[:2] for part in store.events.scan() for event in part)
+    store.events.add_bulk([as_before(rows[0])])  # by a process of the earlier release
 
     monkeypatch.setattr(MIGRATION, "AT_ONCE", 1)
     rewrite(database)
 
-    assert sorted(event[:2] for part in store.scan_events() for event in part) == once
+    assert sorted(event[:2] for part in store.events.scan() for event in part) == once

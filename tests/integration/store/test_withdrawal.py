@@ -8,8 +8,8 @@ from sqlalchemy import insert
 from shared.contracts.message import Message
 from shared.contracts.rows import ContactRow, EventRow
 from shared.store import AccountStore, AttemptResult, Database, PredictionRow
-from shared.store.columns import StoreTable
 from shared.store.outbox import delivery_id
+from shared.store.schema import StoreTable
 
 DENIED = {"profiling": "denied"}
 
@@ -26,7 +26,7 @@ def prediction(contact_id: str, asked_at: int = 10) -> PredictionRow:
 
 
 def row(store: AccountStore, table: str, **values: object) -> None:
-    with store._store.writing() as connection:
+    with store._scope.store.writing() as connection:
         connection.execute(insert(StoreTable.metadata.tables[table]), {"account_id": store.account, **values})
 
 
@@ -41,59 +41,61 @@ def told(store: AccountStore, *contact_ids: str) -> None:
             store, "standings", contact_id=contact_id, capability="scoring", outcome="x", state="low", version="1",
             cause="first", changed_at=1,
         )  # fmt: skip
-        store.publish([Message(f"m-{contact_id}", "segment.entered", 1, {}, contact_id, "events")], at=1)
+        store.outbox.publish([Message(f"m-{contact_id}", "segment.entered", 1, {}, contact_id, "events")], at=1)
         row(
             store, "attempts", delivery_id=delivery_id("s", f"m-{contact_id}"), number=1, attempted_at=1,
             milliseconds=1,
         )  # fmt: skip
-    store.log_predictions([prediction(contact_id) for contact_id in contact_ids])
+    store.predictions.log([prediction(contact_id) for contact_id in contact_ids])
 
 
 def contacts_in(store: AccountStore, table: str, column: str = "contact_id") -> list[str]:
     chosen = StoreTable.metadata.tables[table].c[column]
-    with store._store.reading() as connection:
+    with store._scope.store.reading() as connection:
         return sorted(connection.scalars(chosen.table.select().with_only_columns(chosen)))
 
 
-@pytest.mark.parametrize("way", ["put_contacts", "bulk_contacts"])
+@pytest.mark.parametrize("way", ["put", "put_bulk"])
 def test_who_denies_profiling_leaves_the_lists_and_is_told_of_no_more(store: AccountStore, way: str) -> None:
-    store.put_contacts([ContactRow("a"), ContactRow("b")], recorded_at=1)
+    store.contacts.put([ContactRow("a"), ContactRow("b")], recorded_at=1)
     told(store, "a", "b")
 
-    getattr(store, way)([ContactRow("a", consent=DENIED), ContactRow("b", timezone="Europe/Paris")], recorded_at=2)
+    getattr(store.contacts, way)(
+        [ContactRow("a", consent=DENIED), ContactRow("b", timezone="Europe/Paris")], recorded_at=2
+    )
 
-    assert [one.contact_id for one in store.latest_predictions("scoring", "x", limit=9)] == ["b"]
-    assert [one.contact_id for one in store.contacts_of_segment("s1", limit=9)] == ["b"]
+    assert [one.contact_id for one in store.predictions.ranked("scoring", "x", limit=9)] == ["b"]
+    assert [one.contact_id for one in store.segments.members("s1", limit=9)] == ["b"]
     assert contacts_in(store, "standings") == ["b"]
     assert contacts_in(store, "deliveries", "message_id") == ["m-b"]
     assert contacts_in(store, "attempts", "delivery_id") == [delivery_id("s", "m-b")]
 
 
 def test_events_older_than_an_instant_go_in_steps_and_contacts_stay(store: AccountStore) -> None:
-    store.add_events([EventRow(f"c{n}", str(at), "x", at, at) for n in range(5) for at in (5, 10, 15)])
+    store.events.add([EventRow(f"c{n}", str(at), "x", at, at) for n in range(5) for at in (5, 10, 15)])
 
-    gone = list(store.delete_events_before(10, contacts=2))
+    gone = list(store.events.delete_before(10, contacts=2))
 
     assert gone == [2, 2, 1]
-    assert len(store.contacts(10)) == 5
-    assert {event[3] for part in store.scan_events() for event in part} == {10, 15}
+    assert len(store.contacts.page(10)) == 5
+    assert {event[3] for part in store.events.scan() for event in part} == {10, 15}
 
 
 def test_predictions_older_than_an_instant_go_in_steps_and_the_latest_stay(store: AccountStore) -> None:
-    store.log_predictions([prediction(f"c{n}", at) for n in range(3) for at in (5, 10)])
+    store.predictions.log([prediction(f"c{n}", at) for n in range(3) for at in (5, 10)])
 
-    assert [store.delete_predictions_before(10, limit=2) for _ in range(3)] == [2, 1, 0]
-    assert len(store.latest_predictions("scoring", "x", limit=9)) == 3
+    assert [store.predictions.delete_before(10, limit=2) for _ in range(3)] == [2, 1, 0]
+    assert len(store.predictions.ranked("scoring", "x", limit=9)) == 3
 
 
 def test_audit_entries_older_than_an_instant_go_and_numbers_are_not_given_again(store: AccountStore) -> None:
     for at in (1, 2, 3):
-        store.name_segment("s1", f"Name {at}", at=at)
+        store.segments.rename("s1", f"Name {at}", at=at)
 
-    assert [store.delete_audit_before(99, limit=1) for _ in range(3)] == [1, 1, 0]
-    store.name_segment("s1", None, at=4)
+    assert [store.audit.delete_before(99, limit=1) for _ in range(3)] == [1, 1, 0]
+    store.segments.rename("s1", None, at=4)
 
-    assert [entry.number for entry in store.audit(9)] == [4, 3]
+    assert [entry.number for entry in store.audit.page(9)] == [4, 3]
 
 
 def test_an_undone_action_leaves_no_audit_entry(store: AccountStore) -> None:
@@ -102,19 +104,19 @@ def test_an_undone_action_leaves_no_audit_entry(store: AccountStore) -> None:
 
     def undone() -> None:
         with store.acting("7Kd02mPqXz", at=5).transaction() as together:
-            together.name_segment("s1", "Regulars", at=5)
+            together.segments.rename("s1", "Regulars", at=5)
             raise Undo
 
     with pytest.raises(Undo):
         undone()
 
-    assert store.audit(9) == []
+    assert store.audit.page(9) == []
 
 
 def test_an_audit_entry_says_who_did_what_and_when(store: AccountStore) -> None:
-    store.acting("7Kd02mPqXz", at=5).set_default_outcome("scoring", "customer")
+    store.acting("7Kd02mPqXz", at=5).outcomes.set_default("scoring", "customer")
 
-    (entry,) = store.audit(9)
+    (entry,) = store.audit.page(9)
 
     assert (entry.at, entry.actor, entry.action, entry.target) == (
         5,
@@ -125,15 +127,15 @@ def test_an_audit_entry_says_who_did_what_and_when(store: AccountStore) -> None:
 
 
 def test_who_denies_profiling_while_an_attempt_is_written_down_is_told_of_no_more(store: AccountStore) -> None:
-    store.put_contacts([ContactRow("a")], recorded_at=1)
+    store.contacts.put([ContactRow("a")], recorded_at=1)
     told(store)
-    store.publish([Message("m-a", "segment.entered", 1, {}, "a", "events")], at=1)
+    store.outbox.publish([Message("m-a", "segment.entered", 1, {}, "a", "events")], at=1)
     tried = AttemptResult(delivery_id("s", "m-a"), "s", 5, 500, 1, None, None, "pending", 9, 1, gone=False)
 
     with ThreadPoolExecutor() as pool:
         with store.transaction() as courier:
-            courier.record_attempts([tried], at=6, pause_before=0)
-            denying = pool.submit(store.put_contacts, [ContactRow("a", consent=DENIED)], recorded_at=7)
+            courier.deliveries.record_attempts([tried], at=6, pause_before=0)
+            denying = pool.submit(store.contacts.put, [ContactRow("a", consent=DENIED)], recorded_at=7)
             with pytest.raises(TimeoutError):
                 denying.result(timeout=0.2)
         denying.result()

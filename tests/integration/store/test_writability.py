@@ -4,8 +4,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import StoreUnavailable
-from shared.store.sql import Sql
-from shared.store.writability import is_writable
+from shared.store.sql import Sql, is_writable
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from shared.contracts.rows import DAY
 from shared.evaluation.metrics import log_loss
 from shared.learners.columns import Columns, chance
-from shared.timeline.splits import Split, forward_chain
+from shared.timeline.splits import Split, forward_chain, stratified
 from shared.training import candidates as room
 from shared.training.candidates import Entry, informing
 from shared.training.competition import RIDGES, SHAPES, Competition, compete, constant_margins
@@ -174,3 +174,22 @@ def test_few_positive_contacts_among_the_judged_leave_the_choice_to_folds(proble
     rare[::40] = 1.0
 
     assert dataclasses.replace(problem, labels=rare).chosen_by_folds
+
+
+def test_columns_that_only_matter_together_are_served_by_the_larger_trees() -> None:
+    draw = np.random.default_rng(1)
+    matrix = draw.normal(size=(2_500, 6))
+    corner = np.sign(matrix[:, 0] * matrix[:, 1] * matrix[:, 2])
+    labels = (draw.random(2_500) < chance(2 * corner - 1)).astype(float)
+    flat = Problem(
+        matrix, labels, np.arange(2_500, dtype=np.int32), Columns(tuple("abcdef")), tuple(stratified(labels))
+    )
+
+    competed = compete(flat, ridges=(30.0,))
+
+    assert competed.winner.label == "trees of 31 leaves"
+
+
+def test_a_weak_signal_is_served_by_no_larger_trees_than_it_needs(problem: Problem, competition: Competition) -> None:
+    assert len(problem.labels) == 900
+    assert competition.entries[-1].label == "trees of 7 leaves"

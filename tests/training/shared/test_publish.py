@@ -51,7 +51,11 @@ class Store:
         self.plots: dict[str, bytes] = {}
         self.row: Any = None
 
-    def add_version(self, row: Any, plots: dict[str, bytes]) -> None:
+    @property
+    def models(self) -> "Store":
+        return self
+
+    def add(self, row: Any, plots: dict[str, bytes]) -> None:
         self.rows[row.version] = row
         self.plots = plots
 

@@ -21,6 +21,7 @@ ENTRIES: dict[str, Callable[[Problem], Entry]] = {
     "rule": room.rule_entry,
     "logistic": lambda problem: room.logistic_entry(problem, 1.0),
     "trees": lambda problem: room.trees_entry(problem, SHAPE, 42),
+    "blend": lambda problem: room.blend_entry(problem, ENTRIES["logistic"](problem), ENTRIES["trees"](problem)),
 }
 RATES = np.array([0.05, 0.3, 0.6])
 

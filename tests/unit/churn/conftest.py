@@ -17,7 +17,7 @@ from shared.contracts.outcome import Outcome
 from shared.contracts.rows import ALWAYS, DAY, Microseconds
 from shared.evaluation.calibration import Calibrator
 from shared.features import Feature, FeatureSet, matrix
-from shared.learners import Learner, Logistic, Rule, Trees, TreeShape
+from shared.learners import Blend, Learner, Logistic, Rule, Trees, TreeShape
 from shared.timeline import ContactFacts, DatedValue, EventTuple, Pasts, build
 from shared.timeline.risk import Episode
 
@@ -139,6 +139,11 @@ def _learner(kind: str, rows: HazardRows, base: np.ndarray) -> Learner:
     problem = rows.problem
     assert problem.strata is not None
     offset = base[problem.strata]
+    if kind == "blend":
+        line, trees = _learner("logistic", rows, base), _learner("lightgbm", rows, base)
+        assert isinstance(line, Logistic)
+        assert isinstance(trees, Trees)
+        return Blend(line, trees)
     if kind == "lightgbm":
         shape = TreeShape(leaves=7, min_rows=20)
         return Trees.fit(problem.matrix, problem.labels, problem.columns, shape=shape, rounds=30, seed=1, offset=offset)
@@ -204,7 +209,7 @@ def _reference(p: int, periods: Periods, mean: float = 0.2) -> ChurnReference:
 
 @pytest.fixture(
     scope="session",
-    params=[*product(("leaving", "silence"), ("lightgbm", "logistic", "rule")), ("seasonal", "lightgbm")],
+    params=[*product(("leaving", "silence"), ("lightgbm", "logistic", "rule", "blend")), ("seasonal", "lightgbm")],
     ids="-".join,
 )
 def trained(request: pytest.FixtureRequest) -> Trained:

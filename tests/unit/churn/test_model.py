@@ -146,7 +146,11 @@ def test_text_json_and_plain_arrays_are_all_that_is_written(trained: Any, tmp_pa
     trained.model.save(tmp_path)
 
     names = {path.name for path in tmp_path.iterdir()}
-    assert names == {"model.json", "reference.npz", *(["model.txt"] if trained.model.kind == "lightgbm" else [])}
+    assert names == {
+        "model.json",
+        "reference.npz",
+        *(["model.txt"] if trained.model.kind in {"lightgbm", "blend"} else []),
+    }
     json.loads((tmp_path / "model.json").read_text(), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     with np.load(tmp_path / "reference.npz", allow_pickle=False) as arrays:
         assert {name: arrays[name].dtype for name in arrays.files} == dict.fromkeys(

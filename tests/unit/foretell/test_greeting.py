@@ -94,9 +94,9 @@ def trained(database: Database, account: str, *models: tuple[str, str], home_fol
     database.create_account(account, created_at=CREATED)
     home.write_private(home_folder / "keys" / account, "fk_secret\n")
     store = database.of(account)
-    store.bulk_contacts([ContactRow(f"{account}-{n}", CREATED) for n in range(contacts)], recorded_at=CREATED)
+    store.contacts.put_bulk([ContactRow(f"{account}-{n}", CREATED) for n in range(contacts)], recorded_at=CREATED)
     for capability, outcome in models:
-        store.promote(capability, outcome, "1", "d" * 64, at=CREATED, reason="tried")
+        store.models.promote(capability, outcome, "1", "d" * 64, at=CREATED, reason="tried")
 
 
 def asked(home_folder: Path) -> list[tuple[str, str, dict[str, object]]]:

@@ -15,6 +15,10 @@ class FakeDatabase:
     def of(self, account: str) -> "FakeDatabase":
         return self
 
+    @property
+    def outbox(self) -> "FakeDatabase":
+        return self
+
     def publish(self, messages: Sequence[Message], *, at: int) -> None:
         self.published += messages
 

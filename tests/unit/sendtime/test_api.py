@@ -32,12 +32,12 @@ def database(tmp_path: Path) -> Iterator[Database]:
     database.create_account("demo", created_at=1)
     store = database.of("demo")
     denied = {"profiling": "denied"}
-    store.put_contacts(
+    store.contacts.put(
         [ContactRow(name, NOW_US - 90 * DAY, "Europe/London", None) for name in IDS]
         + [ContactRow("denied", NOW_US - 90 * DAY, "Europe/London", denied)],
         recorded_at=NOW_US - 90 * DAY,
     )
-    store.promote("sendtime", "", "7", "d7", at=1, reason="for the test")
+    store.models.promote("sendtime", "", "7", "d7", at=1, reason="for the test")
     yield database
     database.close()
 
@@ -87,7 +87,7 @@ async def test_an_experiment_commits_every_arm_before_it_answers(opened: Opened,
     async with opened() as client:
         reply = await client.post(PATH, asked(*IDS, **EXPERIMENT))
 
-    held = {row.contact_id: row for row in database.of("demo").assignments("june")}
+    held = {row.contact_id: row for row in database.of("demo").assignments.of_campaign("june")}
     assert set(held) == set(IDS)
     for one in reply.json["predictions"]:
         row = held[one["contact_id"]]
@@ -121,14 +121,14 @@ async def test_a_question_without_an_experiment_assigns_nobody(opened: Opened, d
     async with opened() as client:
         await client.post(PATH, asked("c-1", campaign_id="june"))
 
-    assert database.of("demo").assignments("june") == []
+    assert database.of("demo").assignments.of_campaign("june") == []
 
 
 async def test_the_report_counts_by_assignment_what_really_happened(opened: Opened, database: Database) -> None:
     async with opened() as client:
         await client.post(PATH, asked(*IDS, **EXPERIMENT))
     store = database.of("demo")
-    rows = store.assignments("june")
+    rows = store.assignments.of_campaign("june")
     treated = [row for row in rows if row.arm == "treatment"]
     control = [row for row in rows if row.arm == "control"]
     events = []
@@ -141,7 +141,7 @@ async def test_the_report_counts_by_assignment_what_really_happened(opened: Open
             events.append(EventRow(row.contact_id, "k", "email_clicked", at, at, None, None, "m", "june"))
     other = treated[0].contact_id
     events.append(EventRow(other, "x", "email_sent", NOW_US + HOUR, NOW_US + HOUR, None, None, "n", "another"))
-    store.add_events(events)
+    store.events.add(events)
 
     async with opened(NOW + timedelta(days=20)) as client:
         reply = await report(client, "june")

@@ -92,9 +92,9 @@ class FakeStore:
         self.statements = 0
         self.closed = False
 
-    def of(self, account: str) -> "FakeStore":
+    def of(self, account: str) -> "FakeAccount":
         self.reach()
-        return self if account == "demo" else FakeStore()
+        return FakeAccount(self if account == "demo" else FakeStore())
 
     def reach(self) -> None:
         pass
@@ -117,7 +117,7 @@ class FakeStore:
         self._read()
         return list(self.rows)
 
-    def past_rows(
+    def pasts(
         self,
         contact_ids: Sequence[str],
         *,
@@ -135,11 +135,13 @@ class FakeStore:
             [event for event in before if event[3] < since and event[2] in always],
         )
 
-    def newest_event_at(self) -> int | None:
+    def newest_at(self) -> int | None:
         self._read()
         return self.newest
 
-    def past_scores(self, capability: str, outcome: str, contact_ids: Sequence[str], *, around: int) -> dict[str, int]:
+    def scores_before(
+        self, capability: str, outcome: str, contact_ids: Sequence[str], *, around: int
+    ) -> dict[str, int]:
         self._read()
         return {name: score for name, score in self.before.items() if name in contact_ids}
 
@@ -160,12 +162,23 @@ class FakeStore:
             raise StoreUnavailable("The store is away.")
         return self.erased
 
-    def log_predictions(self, rows: Sequence[Any], *, since: int | None = None) -> int:
+    def log(self, rows: Sequence[Any], *, since: int | None = None) -> int:
         if self.log_away:
             raise StoreUnavailable("The store is away.")
         self.logged.extend(rows)
         self.logged_since.append(since)
         return 0
+
+
+class FakeAccount:
+    """The subjects of a fake store."""
+
+    def __init__(self, store: FakeStore) -> None:
+        self.contacts = SimpleNamespace(pasts=store.pasts)
+        self.events = SimpleNamespace(newest_at=store.newest_at, types=store.event_types)
+        self.outcomes = SimpleNamespace(of=store.outcomes, default=store.default_outcome)
+        self.predictions = SimpleNamespace(past_scores=store.scores_before, log=store.log)
+        self.privacy = SimpleNamespace(erasures=store.erasures)
 
 
 def champion_row(version: str = "7", digest: str = "d7", **fields: Any) -> RememberedRow:

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -84,10 +85,15 @@ class Store:
     def __init__(self, facts: dict[str, ContactFacts], rows: list[EventTuple]) -> None:
         self.facts, self.rows, self.scanned = facts, rows, False
 
-    def scan_contacts(self) -> tuple[list[str], dict[str, ContactFacts]]:
-        return list(self.facts), self.facts
+    @property
+    def contacts(self) -> Any:
+        return SimpleNamespace(scan=lambda: (list(self.facts), self.facts))
 
-    def scan_events(self) -> list[list[EventTuple]]:
+    @property
+    def events(self) -> Any:
+        return SimpleNamespace(scan=self._scan)
+
+    def _scan(self) -> list[list[EventTuple]]:
         self.scanned = True
         return [self.rows]
 

@@ -32,6 +32,10 @@ class Store:
         self.journal = journal
         self.row: Any = None
 
+    @property
+    def models(self) -> "Store":
+        return self
+
     def version(self, capability: str, outcome: str, version: str) -> Any:
         return SimpleNamespace(digest=f"d{version}") if version in {"1", "2"} else None
 

@@ -19,8 +19,8 @@ async def test_a_signed_batch_becomes_events_of_new_contacts(door, add_source, s
 
     store = door.store.of("acme")
     assert (status, answer) == (200, counts(new=2))
-    assert len(store.contacts(10)) == 2
-    assert {kind for one in store.contacts(10) for kind in store.event_counts(one.contact_id)} == {
+    assert len(store.contacts.page(10)) == 2
+    assert {kind for one in store.contacts.page(10) for kind in store.events.counts(one.contact_id)} == {
         "email_opened",
         "email_bounced",
     }
@@ -43,7 +43,7 @@ async def test_the_same_batch_many_times_at_once_is_stored_once(door, add_source
 
     assert [status for status, _, _ in answers] == [200] * 10
     assert sum(answer["new"] for _, answer, _ in answers) == 20
-    assert [one.events for one in door.store.of("acme").event_types()] == [20]
+    assert [one.events for one in door.store.of("acme").events.types()] == [20]
 
 
 async def test_one_bad_item_among_a_hundred_spoils_no_other(door, add_source, sendgrid, item) -> None:
@@ -67,7 +67,7 @@ async def test_forged_is_401_and_nothing_is_stored(door, add_source, sendgrid, i
 
     assert (status, problem["code"]) == (401, "webhook-refused")
     assert headers["Content-Type"] == "application/problem+json"
-    assert door.store.of("acme").contacts(10) == []
+    assert door.store.of("acme").contacts.page(10) == []
 
 
 @pytest.mark.parametrize("age", [400, -400])
@@ -94,7 +94,7 @@ async def test_another_accounts_source_does_not_take_it(door, add_source, sendgr
     status, _, _ = await door.ask("POST", others, **sendgrid.signed([item(1)]))
 
     assert status == 401
-    assert door.store.of("other").contacts(10) == []
+    assert door.store.of("other").contacts.page(10) == []
 
 
 async def test_unknown_source_and_wrong_provider_are_the_same_404(door, add_source, sendgrid, item) -> None:

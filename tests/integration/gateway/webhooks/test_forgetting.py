@@ -31,8 +31,8 @@ def store(database: Database) -> AccountStore:
 
 def take(store: AccountStore, *items: dict[str, object], creates: bool = True) -> dict[str, int]:
     source = SourceRow("default", "src_1", "hubspot", "hubspot", creates, {}, 1)
-    if not store.sources():
-        store.add_source(source)
+    if not store.sources.all():
+        store.sources.add(source)
     intake = intake_of(store, source, KEY)
     preparation = Preparation(PROVIDERS["hubspot"], intake.register, NOON, AT)
     return dict(intake.take([preparation.item(item) for item in items], at=AT).counts)
@@ -41,7 +41,7 @@ def take(store: AccountStore, *items: dict[str, object], creates: bool = True) -
 def test_who_is_created_and_erased_in_one_batch_is_not_kept(store: AccountStore) -> None:
     take(store, hubspot("contact.creation", 1), hubspot("contact.privacyDeletion", 2))
 
-    assert store.contacts(9) == []
+    assert store.contacts.page(9) == []
 
 
 def test_who_is_told_of_after_the_erasure_stays_out(store: AccountStore) -> None:
@@ -49,14 +49,14 @@ def test_who_is_told_of_after_the_erasure_stays_out(store: AccountStore) -> None
 
     counts = take(store, hubspot("contact.creation", 1), hubspot("contact.creation", 3, 52))
 
-    assert [one.contact_id for one in store.contacts(9)] == ["hubspot:52"]
+    assert [one.contact_id for one in store.contacts.page(9)] == ["hubspot:52"]
     assert (counts["new"], counts["ignored"]) == (1, 1)
 
 
 def test_dead_letters_of_somebody_unknown_go_with_the_erasure(store: AccountStore) -> None:
     take(store, hubspot("contact.propertyChange", 1), hubspot("contact.propertyChange", 2, 52), creates=False)
-    assert len(store.dead_letters(9)) == 2
+    assert len(store.dead_letters.page(9)) == 2
 
     take(store, hubspot("contact.privacyDeletion", 3), creates=False)
 
-    assert [json.loads(letter.payload)["objectId"] for letter in store.dead_letters(9)] == [52]
+    assert [json.loads(letter.payload)["objectId"] for letter in store.dead_letters.page(9)] == [52]

@@ -55,8 +55,8 @@ async def test_a_scanners_open_and_unsubscription_are_its_own_in_any_order(door,
         await door.ask("POST", path, **sendgrid.signed([one]))
 
     store = door.store.of("acme")
-    (person,) = (one.contact_id for one in store.contacts(9))
-    found = {row.event_id: row.human for row in store.message_events({person}, {"m"})}
+    (person,) = (one.contact_id for one in store.contacts.page(9))
+    found = {row.event_id: row.human for row in store.events.of_messages({person}, {"m"})}
     assert found == {"mail:u": 0, "mail:o": 0, "mail:c1": 0, "mail:c2": 0, "mail:later": 1}
 
 
@@ -101,8 +101,8 @@ async def test_an_address_that_moves_is_said_and_one_of_many_is_nobodys(door, ad
     moved, shared = {"address_moved": 1}, {"address_shared": 1}
     assert notes == [{}, moved, shared, {}, {}, {}]
     assert (nobody["new"], nobody["dead"]) == (0, 1)
-    assert [one.contact_id for one in store.contacts(9)] == [f"c-{number}" for number in range(1, 7)]
-    assert "c-1" in " ".join(letter.detail for letter in store.dead_letters(9) if letter.reason == "address_moved")
+    assert [one.contact_id for one in store.contacts.page(9)] == [f"c-{number}" for number in range(1, 7)]
+    assert "c-1" in " ".join(letter.detail for letter in store.dead_letters.page(9) if letter.reason == "address_moved")
 
 
 async def test_a_placeholder_is_nobodys_address_and_an_erasure_by_it_reaches_nobody(
@@ -127,7 +127,7 @@ async def test_items_of_the_erased_are_counted_and_not_kept(door, add_source, se
 
     _, answer, _ = await door.ask("POST", path, **sendgrid.signed([item(1)]))
 
-    (letter,) = door.store.of("acme").dead_letters(9)
+    (letter,) = door.store.of("acme").dead_letters.page(9)
     assert (answer["ignored"], answer["notes"]) == (1, {"erased_contact": 1})
     assert (letter.reason, letter.payload, letter.recipient) == ("erased_contact", "null", None)
 

@@ -65,7 +65,7 @@ class Mail:
     def __init__(self, database: Database, source: SourceRow = SOURCE) -> None:
         self.plain = Plain()
         self.store = database.of("default").hashing(KEY)
-        self.store.add_source(source)
+        self.store.sources.add(source)
         self.intake = intake_of(self.store, source, KEY)
 
     def take(self, *said: Incoming) -> Taken:
@@ -86,7 +86,7 @@ def event(receipt: str, recipient: Recipient = ANN, kind: str = "email_opened", 
 
 
 def known(mail: Mail, contact_id: str = "c-1", address: str = "ann@example.com") -> None:
-    mail.store.put_contacts([ContactRow(contact_id, email_hash=email_hash(address, KEY))], recorded_at=1)
+    mail.store.contacts.put([ContactRow(contact_id, email_hash=email_hash(address, KEY))], recorded_at=1)
 
 
 def test_the_same_batch_from_many_threads_is_stored_once(database: Database) -> None:
@@ -99,7 +99,7 @@ def test_the_same_batch_from_many_threads_is_stored_once(database: Database) -> 
 
     assert sum(one.counts["new"] for one in taken) == 50
     assert sum(one.counts["duplicate"] for one in taken) == 15 * 50
-    assert [one.events for one in mail.store.event_types()] == [50]
+    assert [one.events for one in mail.store.events.types()] == [50]
 
 
 def test_two_sources_that_tell_of_the_same_people_in_other_orders_both_end(database: Database) -> None:
@@ -123,28 +123,28 @@ def test_an_item_that_says_several_things_is_taken_in_parts_and_tried_again_as_a
 
     taken = mail.take_items([{"id": "many"}])
     known(mail, "c-2", "bob@example.com")
-    (letter,) = mail.store.dead_letters(9)
+    (letter,) = mail.store.dead_letters.page(9)
     gone = Retrying(mail.store, {"plain": mail.plain}, KEY).retry(letter, at=AT + 1)  # type: ignore[dict-item]
 
     assert taken.counts == {"new": 1, "dead": 1, "ignored": 1, "duplicate": 0}
     assert letter.recipient == email_hash("bob@example.com", KEY)
     assert gone
-    assert mail.store.event_counts("c-1")["email_opened"].events == 1
-    assert mail.store.event_counts("c-2")["email_opened"].events == 1
-    assert mail.store.dead_letters(9) == []
+    assert mail.store.events.counts("c-1")["email_opened"].events == 1
+    assert mail.store.events.counts("c-2")["email_opened"].events == 1
+    assert mail.store.dead_letters.page(9) == []
 
 
 def test_a_letter_that_stays_says_why(database: Database) -> None:
     mail = Mail(database)
     mail.take_items([{"id": "strange"}])
-    (letter,) = mail.store.dead_letters(9)
+    (letter,) = mail.store.dead_letters.page(9)
     mail.plain.says["strange"] = [event("1", kind="No Such Type")]
 
     retried = Retrying(mail.store, {"plain": mail.plain}, KEY)  # type: ignore[dict-item]
 
     assert letter.reason == "item_refused"
     assert retried.retry_all(source_id=None, reason="item_refused", at=AT) == (0, 1)
-    assert [one.reason for one in mail.store.dead_letters(9)] == ["invalid_item"]
+    assert [one.reason for one in mail.store.dead_letters.page(9)] == ["invalid_item"]
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_attributes_hold_from_when_they_were_told(database: Database) -> None:
 
     mail.take(IncomingContact("1", ANN, NOON, attributes={"plan": "pro"}, timezone="Europe/Paris"))
 
-    contact = mail.store.contact("c-1")
+    contact = mail.store.contacts.find("c-1")
     assert contact is not None
     assert contact.timezone == "Europe/Paris"
     assert [(one.name, one.value, one.valid_from) for one in contact.attributes] == [("plan", "pro", AT)]
@@ -195,8 +195,8 @@ def test_a_merge_within_a_batch_holds_for_what_comes_before_and_after(database: 
 
     mail.take(event("1", old), event("2", new), IncomingMerge("3", old, new, NOON), event("4", old))
 
-    assert [one.contact_id for one in mail.store.contacts(9)] == ["new"]
-    assert mail.store.event_counts("new")["email_opened"].events == 3
+    assert [one.contact_id for one in mail.store.contacts.page(9)] == ["new"]
+    assert mail.store.events.counts("new")["email_opened"].events == 3
 
 
 def test_an_erasure_is_carried_out_and_a_replay_of_it_erases_nobody_who_was_put_again(database: Database) -> None:
@@ -205,13 +205,13 @@ def test_an_erasure_is_carried_out_and_a_replay_of_it_erases_nobody_who_was_put_
     erasure = IncomingErasure("forget", ANN, NOON)
 
     mail.take(event("1"), erasure)
-    gone = mail.store.contact("c-1")
+    gone = mail.store.contacts.find("c-1")
     known(mail)
     again = mail.take(erasure)
 
     assert gone is None
     assert again.counts["duplicate"] == 1
-    assert mail.store.contact("c-1") is not None
+    assert mail.store.contacts.find("c-1") is not None
 
 
 def test_a_confirmation_that_is_asked_for_again_is_made_again(database: Database) -> None:
@@ -223,11 +223,11 @@ def test_a_confirmation_that_is_asked_for_again_is_made_again(database: Database
 
 def test_a_source_that_was_removed_meanwhile_takes_nothing(database: Database) -> None:
     mail = Mail(database)
-    mail.store.remove_source("src_1")
+    mail.store.sources.remove("src_1")
 
     with pytest.raises(NotFound):
         mail.take(event("1"))
-    assert mail.store.contacts(9) == []
+    assert mail.store.contacts.page(9) == []
 
 
 def test_two_sources_that_number_alike_tell_of_two_happenings(database: Database) -> None:

@@ -38,7 +38,7 @@ def store(database: Database) -> AccountStore:
 def intakes(store: AccountStore) -> list[Intake]:
     sources = [SourceRow("default", f"src_{n}", f"s{n}", "plain", True, {}, 1) for n in range(2)]
     for source in sources:
-        store.add_source(source)
+        store.sources.add(source)
     return [intake_of(store, source, KEY) for source in sources]
 
 
@@ -50,7 +50,7 @@ def take(intake: Intake, said: list[Any]) -> None:
 def test_facts_and_events_of_the_same_people_in_other_orders_all_end(
     store: AccountStore, intakes: list[Intake]
 ) -> None:
-    store.put_contacts([ContactRow(f"c{place}") for place in range(40)], recorded_at=1)
+    store.contacts.put([ContactRow(f"c{place}") for place in range(40)], recorded_at=1)
 
     def send(number: int) -> None:
         halves = [range(20), range(20, 40)]
@@ -64,7 +64,7 @@ def test_facts_and_events_of_the_same_people_in_other_orders_all_end(
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(send, range(16)))
 
-    assert [one.events for one in store.event_types()] == [320]
+    assert [one.events for one in store.events.types()] == [320]
 
 
 def test_visitors_who_say_who_they_are_while_others_write_lose_nothing(
@@ -80,10 +80,10 @@ def test_visitors_who_say_who_they_are_while_others_write_lose_nothing(
             intakes[number % 2],
             [IncomingEvent(f"k{who}", Recipient(known, anonymous_id=who), "viewed", NOON) for known, who in visitors],
         )
-        store.add_events([EventRow(known, str(number), "viewed", 10, 10) for known, _ in visitors])
+        store.events.add([EventRow(known, str(number), "viewed", 10, 10) for known, _ in visitors])
 
     with ThreadPoolExecutor(6) as threads:
         list(threads.map(send, range(12)))
 
-    assert [one.contact_id for one in store.contacts(99)] == ["c0", "c1", "c2", "c3", "c4"]
-    assert sum(store.event_counts(f"c{place}")["viewed"].events for place in range(5)) == 180
+    assert [one.contact_id for one in store.contacts.page(99)] == ["c0", "c1", "c2", "c3", "c4"]
+    assert sum(store.events.counts(f"c{place}")["viewed"].events for place in range(5)) == 180

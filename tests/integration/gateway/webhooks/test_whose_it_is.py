@@ -51,7 +51,7 @@ async def test_an_unknown_recipient_is_a_dead_letter_until_the_contact_is_put(do
     assert (answer["dead"], letter["reason"]) == (2, "unknown_contact")
     assert "@" not in json.dumps(letter)
     assert retried == {"taken": 1, "dead": 1}
-    assert door.store.of("acme").event_counts("c-1").keys() == {"email_opened"}
+    assert door.store.of("acme").events.counts("c-1").keys() == {"email_opened"}
     assert len(await letters(door)) == 1
 
 
@@ -66,7 +66,7 @@ async def test_a_letter_that_is_taken_and_told_again_is_there_once(door, add_sou
 
     assert one[:2] == (200, {"taken": 1, "dead": 0})
     assert again[1]["duplicate"] == 1
-    assert door.store.of("acme").event_counts("c-1")["email_opened"].events == 1
+    assert door.store.of("acme").events.counts("c-1")["email_opened"].events == 1
     assert (await door.ask("POST", f"/dead-letters/{letter['id']}/retry", door.key()))[0] == 404
 
 
@@ -112,9 +112,9 @@ async def test_a_visitors_past_comes_to_the_contact_who_says_who_they_are(door, 
     await segment({**visit, "name": "Docs"})
 
     store = door.store.of("acme")
-    assert [one.contact_id for one in store.contacts(9)] == ["c-1"]
-    assert store.event_counts("c-1")["page_viewed"].events == 2
-    assert [(one.name, one.value) for one in store.contact("c-1").attributes] == [("plan", "pro")]
+    assert [one.contact_id for one in store.contacts.page(9)] == ["c-1"]
+    assert store.events.counts("c-1")["page_viewed"].events == 2
+    assert [(one.name, one.value) for one in store.contacts.find("c-1").attributes] == [("plan", "pro")]
 
 
 async def test_the_order_within_a_batch_does_not_matter_to_whose_it_is(door, segment) -> None:
@@ -124,8 +124,8 @@ async def test_the_order_within_a_batch_does_not_matter_to_whose_it_is(door, seg
     await segment(visit, identify, {**visit, "name": "Docs"}, creates_contacts=True)
 
     store = door.store.of("acme")
-    assert [one.contact_id for one in store.contacts(9)] == ["c-1"]
-    assert store.event_counts("c-1")["page_viewed"].events == 2
+    assert [one.contact_id for one in store.contacts.page(9)] == ["c-1"]
+    assert store.events.counts("c-1")["page_viewed"].events == 2
 
 
 async def test_who_was_erased_stays_out_until_put_again(door, add_source, sendgrid, item) -> None:
@@ -140,7 +140,7 @@ async def test_who_was_erased_stays_out_until_put_again(door, add_source, sendgr
 
     assert erased[0] in (200, 204)
     assert (late[1]["ignored"], back[1]["new"]) == (1, 1)
-    assert door.store.of("acme").event_counts("c-1")["email_opened"].events == 1
+    assert door.store.of("acme").events.counts("c-1")["email_opened"].events == 1
 
 
 async def test_a_machine_is_told_from_a_human(door, add_source, sendgrid, item) -> None:
@@ -155,6 +155,6 @@ async def test_a_machine_is_told_from_a_human(door, add_source, sendgrid, item) 
         await door.ask("POST", path, **sendgrid.signed(batch))
 
     store = door.store.of("acme")
-    people = [one.contact_id for one in store.contacts(9)]
-    found = {row.event_id: row.human for row in store.message_events(people, {"message-1", "m"})}
+    people = [one.contact_id for one in store.contacts.page(9)]
+    found = {row.event_id: row.human for row in store.events.of_messages(people, {"message-1", "m"})}
     assert found == {"mail:event-1": 0, "mail:c-0": 0, "mail:c-1": 0}

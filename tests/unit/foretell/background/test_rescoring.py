@@ -41,7 +41,14 @@ class FakeDatabase:
     def of(self, account: str) -> "FakeDatabase":
         return self
 
-    def contacts(self, limit: int, after: str | None) -> list[FakeContact]:
+    @property
+    def contacts(self) -> "FakeDatabase":
+        """Stands for its own subjects."""
+        return self
+
+    changes = events = models = outbox = contacts
+
+    def page(self, limit: int, after: str | None) -> list[FakeContact]:
         return [FakeContact(one) for one in self.contact_ids if after is None or one > after][:limit]
 
     def stale_among(self, contact_ids: Sequence[str]) -> set[str]:
@@ -53,7 +60,7 @@ class FakeDatabase:
     def moves(self, capability: str, outcome: str, version: str, *, since: Microseconds) -> list[Move]:
         return [Move("low", "high", 3)]
 
-    def newest_event_at(self) -> Microseconds:
+    def newest_at(self) -> Microseconds:
         return 5 * DAY
 
     def put_input_drift(self, capability: str, outcome: str, version: str, drift: InputDrift) -> None:

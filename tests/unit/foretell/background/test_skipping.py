@@ -33,16 +33,20 @@ class Service:
         )
 
 
-class NoStandings:
-    def of(self, account: str) -> "NoStandings":
+class NoStates:
+    def of(self, account: str) -> "NoStates":
         return self
 
-    def standings(self, capability: str, outcome: str, ids: Sequence[str]) -> dict[str, Any]:
+    @property
+    def changes(self) -> "NoStates":
+        return self
+
+    def states(self, capability: str, outcome: str, ids: Sequence[str]) -> dict[str, Any]:
         return {}
 
 
 def noticing(service: Service) -> Noticing:
-    return Noticing(NoStandings(), service, 1.0, threading.Event(), lambda: 0)  # type: ignore[arg-type]
+    return Noticing(NoStates(), service, 1.0, threading.Event(), lambda: 0)  # type: ignore[arg-type]
 
 
 def test_the_others_of_a_batch_are_answered_and_one_is_skipped() -> None:

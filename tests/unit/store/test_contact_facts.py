@@ -1,5 +1,5 @@
 from shared.contracts.rows import ALWAYS
-from shared.store.attributes import Entry, is_news, keep, values_seen
+from shared.store.contact_facts import Entry, is_news, keep, values_seen
 from shared.timeline import DatedValue
 
 

@@ -1,24 +1,36 @@
-"""Erasing a contact: everywhere it is kept, found by the tables themselves, and the few places that hide it."""
+"""Erasing a contact everywhere it is kept, found by the tables themselves, and writing down what is held."""
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Table,
+    or_,
+)
 
 from shared.contracts.identity import contact_hash
 from shared.contracts.rows import Microseconds
-from shared.store.columns import PredictionTable, StoreTable
-from shared.store.conduct_tables import IdempotencyTable
-from shared.store.erasures import count_one
-from shared.store.formers import ids_of
-from shared.store.named_letters import erase_named
+from shared.store.audit import record
+from shared.store.dead_letters import DeadLetterTable, erase_named
+from shared.store.delivery_tables import (
+    AttemptTable,
+    DeliveryTable,
+    MessageTable,
+)
+from shared.store.export import Export
+from shared.store.idempotency import IdempotencyTable
+from shared.store.identities import IdentityMergeTable, IdentityTable, merged_ids
 from shared.store.prediction_tables import LatestPredictionTable
-from shared.store.scope import BATCH, Scope, predictions_of, queue
-from shared.store.tables import IdentityMergeTable, IdentityTable
-from shared.store.tombstones import CONTACT, EMAIL, any_erased, bury, erased_among
-from shared.store.webhook_tables import AttemptTable, DeadLetterTable, DeliveryTable, MessageTable
+from shared.store.schema import (
+    PredictionTable,
+    StoreTable,
+)
+from shared.store.scope import BATCH, Scope
+from shared.store.statements import AccountConnection, select_of
+from shared.store.tombstones import CONTACT, EMAIL, any_erased, bury, count_erasure, erased_among, erasures_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +60,17 @@ def _merges(erased: Erased) -> ColumnElement[bool]:
 
 def _dead_letters(erased: Erased) -> ColumnElement[bool]:
     table = DeadLetterTable
-    told = [table.payload.contains(key_hash, autoescape=True) for key_hash in erased.hashes]
-    return or_(table.recipient.in_(erased.hashes), *told)
+    named = [table.payload.contains(key_hash, autoescape=True) for key_hash in erased.hashes]
+    return or_(table.recipient.in_(erased.hashes), *named)
 
 
 def _deliveries(erased: Erased) -> ColumnElement[bool]:
-    about = (MessageTable.account_id == erased.account, MessageTable.contact_id.in_(erased.contact_ids))
-    return DeliveryTable.message_id.in_(select(MessageTable.message_id).where(*about))
+    about = MessageTable.contact_id.in_(erased.contact_ids)
+    return DeliveryTable.message_id.in_(select_of(erased.account, MessageTable.message_id).where(about))
 
 
 def _attempts(erased: Erased) -> ColumnElement[bool]:
-    made = select(DeliveryTable.delivery_id).where(DeliveryTable.account_id == erased.account, _deliveries(erased))
+    made = select_of(erased.account, DeliveryTable.delivery_id).where(_deliveries(erased))
     return AttemptTable.delivery_id.in_(made)
 
 
@@ -78,14 +90,17 @@ HASHED: Final = frozenset({"tombstones", "audit"})
 
 
 def is_direct(table: Table) -> bool:
-    """Tell whether a table's rows belong to one contact, by the column of that name."""
+    """Whether a table's rows belong to one contact, by the column of that name."""
     return "contact_id" in table.c
 
 
-class Erasure(Scope):
-    """Contacts of one account that are to be forgotten."""
+@dataclass(frozen=True, slots=True)
+class Privacy:
+    """Contacts of one account that are to be forgotten, or want to know what is held of them."""
 
-    def erase_contact(self, contact_id: str, *, at: Microseconds, identity_key: bytes | None = None) -> bool:
+    _scope: Scope
+
+    def erase(self, contact_id: str, *, at: Microseconds, identity_key: bytes | None = None) -> bool:
         """Erase everything kept of a contact, and keep late events out until it is explicitly put again.
 
         Joins an open transaction, best one that is `alone`; then the write-ahead log is emptied by the worker.
@@ -105,26 +120,26 @@ class Erasure(Scope):
             NotFound: there is no such account.
             SettingsRefused: no identity key is known.
         """
-        key = identity_key or self._known_key()
-        with self._reading() as connection:
-            contact_ids = ids_of(connection, self.account, contact_id, key)
+        key = identity_key or self._scope.known_key()
+        with self._scope.reading() as connection:
+            contact_ids = merged_ids(connection, contact_id, key)
         predicted = self._is_predicted(contact_ids)
-        with self._writing(alone=True) as connection:  # no event can slip in between
-            contact_ids = ids_of(connection, self.account, contact_id, key)
-            identities = _identities(connection, self.account, contact_id, key)
-            erased = Erased(self.account, contact_ids, identities)
+        with self._scope.writing(alone=True) as connection:  # no event can slip in between
+            contact_ids = merged_ids(connection, contact_id, key)
+            identities = _identities(connection, contact_id, key)
+            erased = Erased(self._scope.account, contact_ids, identities)
             found = _erase(connection, erased) > 0 or predicted
             if found:
-                count_one(connection, self.account)
-                bury(connection, self.account, erased.identities, at=at)
-                self._audit(connection, "contact.erased", contact_hash(contact_id, key), at=at)
-        self._when_committed(lambda: self._erase_predictions(contact_ids))
-        if self._connection is None:
-            self._store.scrub()
-            self._predictions.scrub()
+                count_erasure(connection)
+                bury(connection, erased.identities, at=at)
+                record(connection, "contact.erased", contact_hash(contact_id, key), at=at)
+        self._scope.when_committed(lambda: self._erase_predictions(contact_ids))
+        if self._scope.open is None:
+            self._scope.store.scrub()
+            self._scope.predictions.scrub()
         return found
 
-    def forget_identities(self, identities: Collection[tuple[str, str]], *, at: Microseconds) -> None:
+    def forget(self, identities: Collection[tuple[str, str]], *, at: Microseconds) -> None:
         """Keep late events of somebody out who is no contact, and erase dead letters about them.
 
         Joins an open transaction.
@@ -135,11 +150,34 @@ class Erasure(Scope):
         """
         if not identities:
             return
-        erased = Erased(self.account, (), frozenset(identities))
-        with self._writing() as connection:
-            mine = (DeadLetterTable.account_id == self.account, _dead_letters(erased))
-            connection.execute(delete(DeadLetterTable).where(*mine))
-            bury(connection, self.account, erased.identities, at=at)
+        erased = Erased(self._scope.account, (), frozenset(identities))
+        with self._scope.writing() as connection:
+            connection.execute(self._scope.delete(DeadLetterTable).where(_dead_letters(erased)))
+            bury(connection, erased.identities, at=at)
+
+    def erasures(self) -> int:
+        """Count the contacts that were erased; -1: there is no such account.
+
+        Read it before a contact, and hand it to what is written of the contact later: an erasure in between shows.
+        """
+        with self._scope.reading() as connection:
+            return erasures_of(connection)
+
+    def export(self, contact_id: str, *, at: Microseconds) -> Iterator[bytes]:
+        """Write down everything held of a contact.
+
+        Args:
+            contact_id: whom.
+            at: now.
+
+        Returns:
+            Pieces of one JSON document, read while they are taken.
+
+        Raises:
+            NotFound: nothing is held.
+            SettingsRefused: no identity key is known.
+        """
+        return Export(self._scope).export(contact_id, at=at)
 
     def erase_late_predictions(self) -> int:
         """Erase predictions of erased contacts that a service was still working on when they were erased.
@@ -151,13 +189,13 @@ class Erasure(Scope):
         Returns:
             Of how many contacts.
         """
-        key, after, gone = self._identity_key, "", 0
-        with self._store.reading() as connection:
-            if not any_erased(connection, self.account):
+        key, after, gone = self._scope.identity_key, "", 0
+        with self._scope.reading() as connection:
+            if not any_erased(connection):
                 return 0
         while ids := self._predicted(after):
-            with self._store.reading() as connection:
-                late = erased_among(connection, self.account, ids, key)
+            with self._scope.reading() as connection:
+                late = erased_among(connection, ids, key)
             for contact_id in sorted(late):
                 self._erase_predictions([contact_id])
             after, gone = ids[-1], gone + len(late)
@@ -166,43 +204,37 @@ class Erasure(Scope):
     def _predicted(self, after: str) -> list[str]:
         table = LatestPredictionTable
         statement = (
-            select(table.contact_id)
+            self._scope.select(table.contact_id)
             .distinct()
-            .where(table.account_id == self.account, table.contact_id > after)
+            .where(table.contact_id > after)
             .order_by(table.contact_id)
             .limit(BATCH)
         )
-        with self._predictions.reading() as connection:
+        with self._scope.reading_predictions() as connection:
             return list(connection.scalars(statement))
 
     def _is_predicted(self, contact_ids: Sequence[str]) -> bool:
-        with self._predictions.reading() as connection:
+        with self._scope.reading_predictions() as connection:
             return any(
                 connection.execute(
-                    select(table.c.contact_id).where(*self._predicted_of(table, contact_ids)).limit(1)
+                    self._scope.select(table.c.contact_id).where(table.c.contact_id.in_(contact_ids)).limit(1)
                 ).first()
                 for table in _predicted_tables()
             )
 
     def _erase_predictions(self, contact_ids: Sequence[str]) -> None:
-        with self._predictions.writing() as connection:
-            queue(connection, predictions_of(self.account), alone=True)
+        with self._scope.writing_predictions(alone=True) as connection:
             for table in _predicted_tables():
-                connection.execute(delete(table).where(*self._predicted_of(table, contact_ids)))
-
-    def _predicted_of(
-        self, table: Table, contact_ids: Sequence[str]
-    ) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-        return table.c.account_id == self.account, table.c.contact_id.in_(contact_ids)
+                connection.execute(self._scope.delete(table).where(table.c.contact_id.in_(contact_ids)))
 
 
 def _predicted_tables() -> list[Table]:
     return [table for table in PredictionTable.metadata.sorted_tables if is_direct(table)]
 
 
-def _identities(connection: Connection, account: str, contact_id: str, key: bytes) -> frozenset[tuple[str, str]]:
+def _identities(connection: AccountConnection, contact_id: str, key: bytes) -> frozenset[tuple[str, str]]:
     table = IdentityTable
-    mine = select(table.kind, table.key_hash).where(table.account_id == account, table.contact_id == contact_id)
+    mine = connection.select(table.kind, table.key_hash).where(table.contact_id == contact_id)
     found = {(kind, key_hash) for kind, key_hash in connection.execute(mine)}
     found.add((CONTACT, contact_hash(contact_id, key)))
     if "@" in contact_id:  # an account may use addresses as ids: then it is known by both
@@ -210,8 +242,8 @@ def _identities(connection: Connection, account: str, contact_id: str, key: byte
     return frozenset(found)
 
 
-def _erase(connection: Connection, erased: Erased) -> int:
-    found = _blank_answers(connection, erased) + erase_named(connection, erased.account, erased.contact_ids)
+def _erase(connection: AccountConnection, erased: Erased) -> int:
+    found = _blank_kept_responses(connection, erased) + erase_named(connection, erased.contact_ids)
     for table in reversed(StoreTable.metadata.sorted_tables):
         condition: Any = None
         if table.name in HIDDEN:
@@ -219,19 +251,19 @@ def _erase(connection: Connection, erased: Erased) -> int:
         elif is_direct(table):
             condition = table.c.contact_id.in_(erased.contact_ids)
         if condition is not None:
-            mine = delete(table).where(table.c.account_id == erased.account, condition)
+            mine = connection.delete(table).where(condition)
             found += connection.execute(mine).rowcount
     return found
 
 
-def _blank_answers(connection: Connection, erased: Erased) -> int:
+def _blank_kept_responses(connection: AccountConnection, erased: Erased) -> int:
     """Take away kept answers that speak of the contact; their keys stay used."""
     table, keys = IdempotencyTable, set[str]()
     for contact_id in erased.contact_ids:
         about = table.contact_ids.contains(json.dumps(contact_id), autoescape=True)
-        likely = select(table.idempotency_key, table.contact_ids).where(table.account_id == erased.account, about)
+        likely = connection.select(table.idempotency_key, table.contact_ids).where(about)
         keys |= {key for key, named in connection.execute(likely) if contact_id in json.loads(named or "[]")}
     for key in sorted(keys):
-        mine = (table.account_id == erased.account, table.idempotency_key == key)
-        connection.execute(update(table).where(*mine).values(answer=None, contact_ids=None))
+        mine = table.idempotency_key == key
+        connection.execute(connection.update(table).where(mine).values(answer=None, contact_ids=None))
     return len(keys)

@@ -1,12 +1,14 @@
-"""The tables of the open door: what comes in by webhook, and what goes out by it."""
+"""The tables and records of webhooks that go out: subscriptions, messages, deliveries, attempts."""
 
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.store.columns import (
-    CLUSTERED,
+from shared.contracts.rows import Microseconds
+from shared.store.schema import (
     Instant,
     KeyText,
     LongText,
@@ -17,76 +19,8 @@ from shared.store.columns import (
 )
 
 
-class SourceTable(StoreTable):
-    """Where webhooks come from: an address of its own for each provider and account."""
-
-    __tablename__ = "sources"
-    # Without the account in front: the address is what tells the account.
-    __table_args__: Any = (UniqueConstraint("source_id"), UniqueConstraint("account_id", "name"))
-
-    account_id: Mapped[KeyText] = mapped_column(primary_key=True)
-    source_id: Mapped[KeyText] = mapped_column(primary_key=True)
-    name: Mapped[KeyText]
-    provider: Mapped[str]
-    creates_contacts: Mapped[bool]
-    settings: Mapped[LongText]
-    """JSON: what else the provider needs, such as the topics that may be confirmed."""
-    created_at: Mapped[Instant]
-    last_received_at: Mapped[OptionalInstant]
-
-
-class SourceSecretTable(StoreTable):
-    """Secrets of a source, sealed; several are active while one is being replaced."""
-
-    __tablename__ = "source_secrets"
-    __table_args__: Any = (
-        ForeignKeyConstraint(["account_id", "source_id"], ["sources.account_id", "sources.source_id"]),
-    )
-
-    account_id: Mapped[KeyText] = mapped_column(primary_key=True)
-    source_id: Mapped[KeyText] = mapped_column(primary_key=True)
-    secret_id: Mapped[KeyText] = mapped_column(primary_key=True)
-    sealed: Mapped[LongText]
-    created_at: Mapped[Instant]
-    expires_at: Mapped[OptionalInstant]
-
-
-class ReceiptTable(StoreTable):
-    """What a provider has told already: its own id of each event, so that the second telling changes nothing."""
-
-    __tablename__ = "receipts"
-    __table_args__: Any = (Index(None, "account_id", "received_at"), CLUSTERED)
-
-    account_id: Mapped[KeyText] = mapped_column(primary_key=True)
-    source_id: Mapped[KeyText] = mapped_column(primary_key=True)
-    receipt: Mapped[KeyText] = mapped_column(primary_key=True)
-    received_at: Mapped[Instant]
-
-
-class DeadLetterTable(StoreTable):
-    """Items of a verified webhook that could not be taken, without what is personal in them."""
-
-    __tablename__ = "dead_letters"
-    __table_args__: Any = (Index(None, "account_id", "received_at"),)
-
-    account_id: Mapped[KeyText] = mapped_column(primary_key=True)
-    dead_letter_id: Mapped[KeyText] = mapped_column(primary_key=True)
-    source_id: Mapped[KeyText]
-    provider: Mapped[str]
-    reason: Mapped[str]
-    detail: Mapped[LongText]
-    payload: Mapped[LongText]
-    """The item as JSON; addresses are keyed hashes, and what could tell a person or a device is left out."""
-    recipient: Mapped[OptionalKeyText]
-    """Keyed hash of whom it is about, so that an erasure finds it."""
-    received_at: Mapped[Instant]
-    """When it came last."""
-    times: Mapped[int] = mapped_column(server_default="1")
-    """How often it came."""
-
-
 class SubscriptionTable(StoreTable):
-    """Who wants to be told of what, and where."""
+    """Who wants which messages, and where."""
 
     __tablename__ = "subscriptions"
 
@@ -103,7 +37,7 @@ class SubscriptionTable(StoreTable):
     sealed_headers: Mapped[OptionalLongText]
     """JSON of headers that the receiver asks for (a token); each value is sealed."""
     model_changes: Mapped[bool]
-    """Whether changes that only a new model caused are told one by one."""
+    """Whether changes that only a new model caused are sent one by one."""
     state: Mapped[str]
     """`enabled`, `paused` or `disabled`."""
     state_reason: Mapped[str | None]
@@ -131,7 +65,7 @@ class SubscriptionSecretTable(StoreTable):
 
 
 class MessageTable(StoreTable):
-    """What happened and is to be told; written in the transaction in which it happened."""
+    """What happened and is to be sent; written in the transaction in which it happened."""
 
     __tablename__ = "messages"
     __table_args__: Any = (Index(None, "account_id", "occurred_at"), Index(None, "account_id", "contact_id"))
@@ -197,34 +131,103 @@ class AttemptTable(StoreTable):
     """The first characters of what the receiver said."""
 
 
-class StandingTable(StoreTable):
-    """What was last told of a contact: its band, segment or hour. What is told next is the difference to this."""
-
-    __tablename__ = "standings"
-    __table_args__ = CLUSTERED
-
-    account_id: Mapped[KeyText] = mapped_column(primary_key=True)
-    contact_id: Mapped[KeyText] = mapped_column(primary_key=True)
-    capability: Mapped[KeyText] = mapped_column(primary_key=True)
-    outcome: Mapped[KeyText] = mapped_column(primary_key=True)
-    state: Mapped[str]
-    score: Mapped[int | None]
-    version: Mapped[str]
-    cause: Mapped[str]
-    """`events`, `time` or `model`; `first` for what was never different."""
-    previous_state: Mapped[str | None]
-    changed_at: Mapped[Instant]
+SubscriptionState = Literal["enabled", "paused", "disabled"]
+DeliveryState = Literal["pending", "delivered", "failed"]
 
 
-class StaleContactTable(StoreTable):
-    """Contacts of whom something new was recorded since they were last scored."""
+@dataclass(frozen=True, slots=True)
+class SubscriptionRow:
+    """Who wants which messages, and where."""
 
-    __tablename__ = "stale_contacts"
-    __table_args__ = CLUSTERED
+    subscription_id: str
+    url: str
+    event_types: tuple[str, ...]
+    description: str
+    connector: str | None
+    """Whose shape the body has; None: our own."""
+    settings: Mapping[str, Any]
+    sealed_headers: str | None
+    model_changes: bool
+    state: SubscriptionState
+    state_reason: str | None
+    state_at: Microseconds
+    failing_since: Microseconds | None
+    """The first failure since the last success."""
+    created_at: Microseconds
 
-    account_id: Mapped[KeyText] = mapped_column(primary_key=True)
-    contact_id: Mapped[KeyText] = mapped_column(primary_key=True)
-    first_touched_at: Mapped[Instant]
-    """When it began to wait for being scored."""
-    touched_at: Mapped[Instant]
-    """When it was last touched; another value after every touch."""
+
+class SecretRow(NamedTuple):
+    """A secret that deliveries are signed with."""
+
+    subscription_id: str
+    secret_id: str
+    sealed: str
+    created_at: Microseconds
+    expires_at: Microseconds | None
+
+
+class SubscriptionCounts(NamedTuple):
+    """How many deliveries wait, and how many were given up."""
+
+    pending: int
+    failed: int
+
+
+class DueDelivery(NamedTuple):
+    """A delivery that is leased to a worker, with what it says."""
+
+    delivery_id: str
+    subscription_id: str
+    type: str
+    occurred_at: Microseconds
+    data: str
+    """JSON."""
+    tries: int
+
+
+class DeliveryRow(NamedTuple):
+    """One message on its way to one subscription."""
+
+    delivery_id: str
+    subscription_id: str
+    message_id: str
+    type: str
+    contact_id: str | None
+    state: DeliveryState
+    due_at: Microseconds
+    attempts: int
+    created_at: Microseconds
+    ended_at: Microseconds | None
+    data: str
+    """JSON."""
+
+
+class AttemptRow(NamedTuple):
+    """One try and what came back."""
+
+    number: int
+    attempted_at: Microseconds
+    status: int | None
+    milliseconds: int
+    error: str | None
+    response: str | None
+
+
+class AttemptResult(NamedTuple):
+    """What came of a leased delivery's try, and what is next for it."""
+
+    delivery_id: str
+    subscription_id: str
+    attempted_at: Microseconds
+    status: int | None
+    milliseconds: int
+    error: str | None
+    response: str | None
+    state: DeliveryState
+    due_at: Microseconds
+    """Of the next attempt, while pending."""
+    tries: int
+    gone: bool
+    """Whether the receiver said that it wants nothing more, ever."""
+    blames: bool = True
+    """Whether a failure speaks against the receiver; one record that a CRM does not have does not."""

@@ -5,16 +5,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 from shared.contracts.rows import ContactRow
 from shared.settings import Settings
-from shared.store import AnswerRow, Database, open_database
+from shared.store import Database, IdempotencyRow, open_database
 
 
-def first(claim: str = "mine", at: int = 100, fingerprint: str = "print") -> AnswerRow:
-    return AnswerRow("key", "POST /contacts", fingerprint, claim, at)
+def first(claim: str = "mine", at: int = 100, fingerprint: str = "print") -> IdempotencyRow:
+    return IdempotencyRow("key", "POST /contacts", fingerprint, claim, at)
 
 
-def begin(database: Database, row: AnswerRow, *, stuck_before: int = 0, expired_before: int = 0) -> AnswerRow:
+def begin(database: Database, row: IdempotencyRow, *, stuck_before: int = 0, expired_before: int = 0) -> IdempotencyRow:
     store = database.of("default")
-    return store.begin_answer(row, stuck_before=stuck_before, expired_before=expired_before)
+    return store.idempotency.begin(row, stuck_before=stuck_before, expired_before=expired_before)
 
 
 def test_of_many_claims_at_once_one_is_given(database: Database) -> None:
@@ -31,7 +31,7 @@ def test_a_claim_that_died_is_taken_over_by_the_same_request_only(database: Data
     same = begin(database, first("same", 200), stuck_before=150)
 
     assert (other.claim, same) == ("died", first("same", 200))
-    assert database.of("default").kept_answer("key") == first("same", 200)
+    assert database.of("default").idempotency.find("key") == first("same", 200)
 
 
 def test_a_living_claim_is_not_taken_over(database: Database) -> None:
@@ -43,12 +43,12 @@ def test_a_living_claim_is_not_taken_over(database: Database) -> None:
 def test_an_expired_answer_gives_its_key_back_to_any_request(database: Database) -> None:
     store = database.of("default")
     begin(database, first("old"))
-    store.keep_answer("key", "old", status=200, answer="sealed", contact_ids='["a"]')
+    store.idempotency.keep("key", "old", status=200, answer="sealed", contact_ids='["a"]')
 
     row = begin(database, first("new", 500, "another print"), expired_before=100)
 
     assert row == first("new", 500, "another print")
-    assert store.kept_answer("key") == row
+    assert store.idempotency.find("key") == row
 
 
 def test_whoever_lost_the_claim_keeps_and_releases_nothing(database: Database) -> None:
@@ -56,18 +56,18 @@ def test_whoever_lost_the_claim_keeps_and_releases_nothing(database: Database) -
     begin(database, first("died"))
     begin(database, first("same", 200), stuck_before=150)
 
-    store.keep_answer("key", "died", status=200, answer="sealed", contact_ids=None)
-    store.release_claim("key", "died")
+    store.idempotency.keep("key", "died", status=200, answer="sealed", contact_ids=None)
+    store.idempotency.release("key", "died")
 
-    assert not store.hold_claim("key", "died")
-    assert store.hold_claim("key", "same")
-    assert store.kept_answer("key") == first("same", 200)
+    assert not store.idempotency.hold("key", "died")
+    assert store.idempotency.hold("key", "same")
+    assert store.idempotency.find("key") == first("same", 200)
 
 
 def test_a_released_key_is_free(database: Database) -> None:
     begin(database, first("failed"))
 
-    database.of("default").release_claim("key", "failed")
+    database.of("default").idempotency.release("key", "failed")
 
     assert begin(database, first("again")).claim == "again"
 
@@ -75,31 +75,31 @@ def test_a_released_key_is_free(database: Database) -> None:
 def test_an_answer_is_deleted_after_its_time(database: Database) -> None:
     begin(database, first(at=100))
 
-    database.of("default").delete_answers_before(100)
-    assert database.of("default").kept_answer("key") is not None
+    database.of("default").idempotency.delete_before(100)
+    assert database.of("default").idempotency.find("key") is not None
 
-    database.of("default").delete_answers_before(101)
-    assert database.of("default").kept_answer("key") is None
+    database.of("default").idempotency.delete_before(101)
+    assert database.of("default").idempotency.find("key") is None
 
 
 def test_what_a_transaction_reads_is_what_it_wrote(database: Database) -> None:
     store = database.of("default")
 
     with store.transaction() as together:
-        together.put_contacts([ContactRow("a", timezone="Europe/Paris")], recorded_at=1)
-        seen = together.contact("a")
-        unseen = store.contact("a")
+        together.contacts.put([ContactRow("a", timezone="Europe/Paris")], recorded_at=1)
+        seen = together.contacts.find("a")
+        unseen = store.contacts.find("a")
 
     assert (seen is not None, unseen) == (True, None)
 
 
 def _die_between_effect_and_commit(settings: Settings) -> None:
     store = open_database(settings).of("default")
-    store.begin_answer(first("died"), stuck_before=0, expired_before=0)
+    store.idempotency.begin(first("died"), stuck_before=0, expired_before=0)
     with store.transaction() as together:
-        together.hold_claim("key", "died")
-        together.put_contacts([ContactRow("a")], recorded_at=1)
-        together.keep_answer("key", "died", status=200, answer="sealed", contact_ids=None)
+        together.idempotency.hold("key", "died")
+        together.contacts.put([ContactRow("a")], recorded_at=1)
+        together.idempotency.keep("key", "died", status=200, answer="sealed", contact_ids=None)
         os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -111,6 +111,6 @@ def test_a_process_killed_before_it_commits_has_done_nothing_and_its_key_can_be_
     dying.join(60)
 
     assert dying.exitcode == -signal.SIGKILL
-    assert database.of("default").contact("a") is None
-    assert database.of("default").kept_answer("key") == first("died")
+    assert database.of("default").contacts.find("a") is None
+    assert database.of("default").idempotency.find("key") == first("died")
     assert begin(database, first("same", 200), stuck_before=150).claim == "same"

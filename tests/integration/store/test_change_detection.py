@@ -13,35 +13,35 @@ def standing(contact_id: str = "a", **more: object) -> Standing:
 @pytest.fixture
 def store(database: Database) -> AccountStore:
     store = database.of("default")
-    store.put_contacts([ContactRow("a"), ContactRow("b")], recorded_at=1)
+    store.contacts.put([ContactRow("a"), ContactRow("b")], recorded_at=1)
     return store
 
 
 def test_a_standing_is_read_as_it_was_written_and_replaced_by_the_next(store: AccountStore) -> None:
-    store.put_standings([standing(score=None, previous_state=None), standing(capability="churn")])
-    store.put_standings([standing(state="low")])
+    store.changes.put_states([standing(score=None, previous_state=None), standing(capability="churn")])
+    store.changes.put_states([standing(state="low")])
 
-    assert store.standings_of("a") == [standing(capability="churn"), standing(state="low")]
-    assert store.standings("scoring", "x", ["a", "b"]) == {"a": standing(state="low")}
-    assert store.standings("scoring", "y", ["a"]) == {}
+    assert store.changes.states_of("a") == [standing(capability="churn"), standing(state="low")]
+    assert store.changes.states("scoring", "x", ["a", "b"]) == {"a": standing(state="low")}
+    assert store.changes.states("scoring", "y", ["a"]) == {}
 
 
 def test_held_standings_are_those_of_contacts_that_exist(store: AccountStore) -> None:
-    store.put_standings([standing(), standing("gone")])
+    store.changes.put_states([standing(), standing("gone")])
 
-    assert store.held_standings("scoring", "x", ["gone", "b", "a"]) == {"a": standing(), "b": None}
+    assert store.changes.hold_states("scoring", "x", ["gone", "b", "a"]) == {"a": standing(), "b": None}
 
 
 def test_a_transaction_sees_its_own_standings(store: AccountStore) -> None:
     with store.transaction() as together:
-        together.put_standings([standing()])
+        together.changes.put_states([standing()])
 
-        assert together.held_standings("scoring", "x", ["a"]) == {"a": standing()}
+        assert together.changes.hold_states("scoring", "x", ["a"]) == {"a": standing()}
 
 
 def test_moves_of_a_version_are_counted_since_its_promotion(store: AccountStore) -> None:
     model = {"cause": "model", "version": "2"}
-    store.put_standings(
+    store.changes.put_states(
         [
             *(standing(f"m{number}", **model) for number in range(3)),
             standing("l1", state="low", **model),
@@ -54,5 +54,5 @@ def test_moves_of_a_version_are_counted_since_its_promotion(store: AccountStore)
         ]
     )
 
-    assert store.moves("scoring", "x", "2", since=10) == [Move("medium", "high", 3), Move("medium", "low", 2)]
-    assert store.moves("scoring", "x", "2", since=10, limit=1) == [Move("medium", "high", 3)]
+    assert store.changes.moves("scoring", "x", "2", since=10) == [Move("medium", "high", 3), Move("medium", "low", 2)]
+    assert store.changes.moves("scoring", "x", "2", since=10, limit=1) == [Move("medium", "high", 3)]

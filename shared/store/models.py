@@ -1,0 +1,393 @@
+"""Models of an account: the catalogue of registered versions, and the row that decides which one answers."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    ForeignKey,
+    func,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.contracts.input_drift import InputDrift
+from shared.contracts.rows import Microseconds
+from shared.errors import Conflict
+from shared.store.audit import record
+from shared.store.schema import (
+    KEY_TEXT,
+    Instant,
+    KeyText,
+    LongText,
+    OptionalKeyText,
+    OptionalLongText,
+    StoreTable,
+)
+from shared.store.scope import Scope, take_turn
+from shared.store.statements import AccountConnection, AnySelect
+
+
+class ChampionTable(StoreTable):
+    """Which version answers: the one place that decides it."""
+
+    __tablename__ = "champions"
+
+    account_id: Mapped[str] = mapped_column(KEY_TEXT, ForeignKey("accounts.name"), primary_key=True)
+    capability: Mapped[KeyText] = mapped_column(primary_key=True)
+    outcome: Mapped[KeyText] = mapped_column(primary_key=True)
+    version: Mapped[str]
+    digest: Mapped[str]
+    promoted_at: Mapped[Instant]
+    previous_version: Mapped[str | None]
+    previous_digest: Mapped[str | None]
+
+
+class PromotionTable(StoreTable):
+    """Every promotion and rollback, in order."""
+
+    __tablename__ = "promotions"
+
+    account_id: Mapped[str] = mapped_column(KEY_TEXT, ForeignKey("accounts.name"), primary_key=True)
+    capability: Mapped[KeyText] = mapped_column(primary_key=True)
+    outcome: Mapped[KeyText] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    promoted_at: Mapped[Instant]
+    version: Mapped[str]
+    digest: Mapped[str]
+    replaced_version: Mapped[OptionalKeyText]
+    reason: Mapped[LongText]
+
+
+class VersionTable(StoreTable):
+    """The catalogue: what was trained, with figures and report, readable without the registry."""
+
+    __tablename__ = "versions"
+
+    account_id: Mapped[str] = mapped_column(KEY_TEXT, ForeignKey("accounts.name"), primary_key=True)
+    capability: Mapped[KeyText] = mapped_column(primary_key=True)
+    outcome: Mapped[KeyText] = mapped_column(primary_key=True)
+    version: Mapped[KeyText] = mapped_column(primary_key=True)
+    digest: Mapped[str]
+    kind: Mapped[str]
+    grade: Mapped[str]
+    trained_at: Mapped[Instant]
+    horizon_days: Mapped[int | None]
+    run_id: Mapped[str]
+    figures: Mapped[LongText]
+    report: Mapped[LongText]
+    card: Mapped[LongText]
+    input_drift: Mapped[OptionalLongText]
+    """Counted over the last round of scoring, JSON; None: not counted yet."""
+
+
+class PlotTable(StoreTable):
+    """Pictures of a version's report."""
+
+    __tablename__ = "plots"
+
+    account_id: Mapped[str] = mapped_column(KEY_TEXT, ForeignKey("accounts.name"), primary_key=True)
+    capability: Mapped[KeyText] = mapped_column(primary_key=True)
+    outcome: Mapped[KeyText] = mapped_column(primary_key=True)
+    version: Mapped[KeyText] = mapped_column(primary_key=True)
+    name: Mapped[KeyText] = mapped_column(primary_key=True)
+    content: Mapped[bytes]
+
+
+class ChampionRow(NamedTuple):
+    """Which version answers for an account, a capability and an outcome ("" when there is none)."""
+
+    account: str
+    capability: str
+    outcome: str
+    version: str
+    digest: str
+    promoted_at: Microseconds
+    previous_version: str | None
+    previous_digest: str | None
+
+
+class PromotionRow(NamedTuple):
+    """One promotion or rollback."""
+
+    capability: str
+    outcome: str
+    number: int
+    """1 for the first one."""
+    promoted_at: Microseconds
+    version: str
+    digest: str
+    replaced_version: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRow:
+    """A registered version in the catalogue."""
+
+    capability: str
+    outcome: str
+    version: str
+    digest: str
+    kind: str
+    grade: str
+    trained_at: Microseconds
+    horizon_days: int | None
+    run_id: str
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    report: Mapping[str, Any] = field(default_factory=dict)
+    card: str = ""
+    input_drift: InputDrift | None = None
+    """Counted over the last round of scoring; None: not counted yet."""
+
+
+COLUMNS = (
+    ChampionTable.account_id,
+    ChampionTable.capability,
+    ChampionTable.outcome,
+    ChampionTable.version,
+    ChampionTable.digest,
+    ChampionTable.promoted_at,
+    ChampionTable.previous_version,
+    ChampionTable.previous_digest,
+)
+"""Of a champion."""
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The champions and the registered versions of one account."""
+
+    _scope: Scope
+
+    def champion(self, capability: str, outcome: str) -> ChampionRow | None:
+        """Return which version answers; None: none was promoted.
+
+        Args:
+            capability: a line of the capability table.
+            outcome: its name, "" where the capability has none.
+        """
+        with self._scope.reading() as connection:
+            return self._champion(connection, capability, outcome)
+
+    def promote(
+        self,
+        capability: str,
+        outcome: str,
+        version: str,
+        digest: str,
+        *,
+        at: Microseconds,
+        reason: str,
+    ) -> ChampionRow:
+        """Make a version the champion and log it; promoting the champion again changes nothing.
+
+        Args:
+            capability: a line of the capability table.
+            outcome: its name, "" where the capability has none.
+            version: the registered version.
+            digest: of its artifacts; a service refuses others.
+            at: now.
+            reason: one sentence, for people.
+
+        Returns:
+            The champion as it stands afterwards.
+        """
+        with self._scope.writing() as connection:
+            old = self._locked(connection, capability, outcome)
+            if old is not None and (old.version, old.digest) == (version, digest):
+                return old
+            record(connection, "model.promoted", _model(capability, outcome), at=at, version=version)
+            return self._crown(connection, (capability, outcome, version, digest), old, at=at, reason=reason)
+
+    def rollback(self, capability: str, outcome: str, *, at: Microseconds) -> ChampionRow:
+        """Make the version before the champion answer again; a second rollback undoes the first.
+
+        Raises:
+            Conflict: there is no version before.
+        """
+        with self._scope.writing() as connection:
+            old = self._locked(connection, capability, outcome)
+            if old is None or old.previous_version is None or old.previous_digest is None:
+                raise Conflict("There is no earlier champion to return to; promote a version instead.")
+            new = (capability, outcome, old.previous_version, old.previous_digest)
+            record(connection, "model.rolled_back", _model(capability, outcome), at=at, version=new[2])
+            return self._crown(connection, new, old, at=at, reason="rollback")
+
+    def promotions(self, capability: str, outcome: str) -> list[PromotionRow]:
+        """List promotions and rollbacks, newest first."""
+        table = PromotionTable
+        statement = (
+            self._scope.select(
+                table.capability,
+                table.outcome,
+                table.number,
+                table.promoted_at,
+                table.version,
+                table.digest,
+                table.replaced_version,
+                table.reason,
+            )
+            .where(table.capability == capability, table.outcome == outcome)
+            .order_by(table.number.desc())
+        )
+        with self._scope.reading() as connection:
+            return [PromotionRow(*row) for row in connection.execute(statement)]
+
+    def _champion(self, connection: AccountConnection, capability: str, outcome: str) -> ChampionRow | None:
+        statement = self._scope.select(*COLUMNS).where(
+            ChampionTable.capability == capability, ChampionTable.outcome == outcome
+        )
+        return next(iter(champion_rows(connection, statement)), None)
+
+    def _locked(self, connection: AccountConnection, capability: str, outcome: str) -> ChampionRow | None:
+        take_turn(connection)  # there may be no champion yet that could be locked
+        return self._champion(connection, capability, outcome)
+
+    def _crown(
+        self,
+        connection: AccountConnection,
+        new: tuple[str, str, str, str],
+        old: ChampionRow | None,
+        *,
+        at: Microseconds,
+        reason: str,
+    ) -> ChampionRow:
+        capability, outcome, version, digest = new
+        row = ChampionRow(self._scope.account, *new, at, old and old.version, old and old.digest)
+        values = row._asdict()
+        del values["account"]
+        connection.upsert(ChampionTable, [values])
+        table = PromotionTable
+        last = self._scope.select(func.max(table.number), of=table).where(
+            table.capability == capability, table.outcome == outcome
+        )
+        entry = PromotionRow(
+            capability=capability,
+            outcome=outcome,
+            number=(connection.execute(last).scalar() or 0) + 1,
+            promoted_at=at,
+            version=version,
+            digest=digest,
+            replaced_version=row.previous_version,
+            reason=reason,
+        )
+        connection.insert(table, [entry._asdict()])
+        return row
+
+    def add(self, row: VersionRow, plots: Mapping[str, bytes] | None = None) -> None:
+        """Keep a version's figures, report, card and plots; adding it again replaces them.
+
+        Args:
+            row: figures and report must be JSON-serialisable.
+            plots: PNG bytes by name.
+        """
+        key = {
+            "capability": row.capability,
+            "outcome": row.outcome,
+            "version": row.version,
+        }
+        values = {
+            **key,
+            "digest": row.digest,
+            "kind": row.kind,
+            "grade": row.grade,
+            "trained_at": row.trained_at,
+            "horizon_days": row.horizon_days,
+            "run_id": row.run_id,
+            "figures": json.dumps(row.figures, allow_nan=False),
+            "report": json.dumps(row.report, allow_nan=False),
+            "card": row.card,
+        }
+        pictures = [{**key, "name": name, "content": content} for name, content in (plots or {}).items()]
+        with self._scope.writing() as connection:
+            connection.upsert(VersionTable, [values])
+            connection.upsert(PlotTable, pictures)
+
+    def put_input_drift(self, capability: str, outcome: str, version: str, drift: InputDrift) -> None:
+        """Keep what a round of scoring found, in place of what the one before found."""
+        table = VersionTable
+        mine = (table.capability == capability, table.outcome == outcome, table.version == version)
+        statement = self._scope.update(table).where(*mine)
+        with self._scope.writing() as connection:
+            connection.execute(statement.values(input_drift=json.dumps(drift._asdict())))
+
+    def versions(self, capability: str | None = None, outcome: str | None = None) -> list[VersionRow]:
+        """List versions, the newest training first; None: of all capabilities, of all outcomes."""
+        conditions: list[ColumnElement[bool]] = []
+        if capability is not None:
+            conditions.append(VersionTable.capability == capability)
+        if outcome is not None:
+            conditions.append(VersionTable.outcome == outcome)
+        return self._versions(conditions)
+
+    def version(self, capability: str, outcome: str, version: str) -> VersionRow | None:
+        """Find one version; None: the catalogue has no such."""
+        found = self._versions(
+            [
+                VersionTable.capability == capability,
+                VersionTable.outcome == outcome,
+                VersionTable.version == version,
+            ]
+        )
+        return found[0] if found else None
+
+    def plots(self, capability: str, outcome: str, version: str) -> dict[str, bytes]:
+        """Read a version's plots: PNG bytes by name."""
+        statement = (
+            self._scope.select(PlotTable.name, PlotTable.content)
+            .where(
+                PlotTable.capability == capability,
+                PlotTable.outcome == outcome,
+                PlotTable.version == version,
+            )
+            .order_by(PlotTable.name)
+        )
+        with self._scope.reading() as connection:
+            return {name: bytes(content) for name, content in connection.execute(statement)}
+
+    def _versions(self, conditions: list[ColumnElement[bool]]) -> list[VersionRow]:
+        table = VersionTable
+        statement = (
+            self._scope.select(
+                table.capability,
+                table.outcome,
+                table.version,
+                table.digest,
+                table.kind,
+                table.grade,
+                table.trained_at,
+                table.horizon_days,
+                table.run_id,
+                table.figures,
+                table.report,
+                table.card,
+                table.input_drift,
+            )
+            .where(*conditions)
+            .order_by(table.trained_at.desc(), table.capability, table.outcome, table.version.desc())
+        )
+        with self._scope.reading() as connection:
+            return [_version_row(dict(row)) for row in connection.execute(statement).mappings()]
+
+
+def _model(capability: str, outcome: str) -> str:
+    return f"{capability}.{outcome}".rstrip(".")
+
+
+def champion_rows(connection: AccountConnection | Connection, statement: AnySelect) -> list[ChampionRow]:
+    """Read champions by a statement that selects COLUMNS."""
+    ordered = statement.order_by(ChampionTable.account_id, ChampionTable.capability, ChampionTable.outcome)
+    return [ChampionRow(*row) for row in connection.execute(ordered)]
+
+
+def _version_row(fields: Mapping[str, Any]) -> VersionRow:
+    drift = fields["input_drift"]
+    read = {
+        "figures": json.loads(fields["figures"]),
+        "report": json.loads(fields["report"]),
+        "input_drift": None if drift is None else InputDrift.of(json.loads(drift)),
+    }
+    return VersionRow(**{**fields, **read})

@@ -1,0 +1,69 @@
+"""The store is composed of its subjects, and no subject can write a statement that forgets the account."""
+
+import ast
+from pathlib import Path
+
+from shared.store import AccountStore
+
+MOST_ATTRIBUTES = 25
+STATEMENTS = {"select", "insert", "update", "delete", "exists", "text", "Table", "literal_column"}
+UNBOUND = {
+    "statements": "adds the account",
+    "scope": "holds the account's row, and adds the account",
+    "database": "what is asked over all accounts",
+    "sql": "asks whether a database takes writes",
+    "migration": "knows no account",
+    "change_detection": "one statement made once, whose parameter is the account",
+    "contact_facts": "numbers as columns of a union; every part of it is made for an account",
+    "privacy": "tables as they are declared, to find everything kept of a contact",
+}
+"""Files of the store that may make statements of SQLAlchemy by themselves, and why."""
+
+
+def subjects() -> dict[str, type]:
+    """Return the classes of the attributes of an account's store that are subjects."""
+    found = {
+        name: member.fget.__annotations__["return"]
+        for name, member in vars(AccountStore).items()
+        if isinstance(member, property) and not name.startswith("_")
+    }
+    return {name: made for name, made in found.items() if made.__module__.startswith("shared.store.")}
+
+
+def test_a_store_and_its_subjects_inherit_nothing() -> None:
+    classes = [AccountStore, *subjects().values()]
+
+    assert {one.__name__: one.__bases__ for one in classes} == {one.__name__: (object,) for one in classes}
+
+
+def test_a_store_has_few_attributes() -> None:
+    names = [name for name in dir(AccountStore) if not name.startswith("_")]
+
+    assert len(names) <= MOST_ATTRIBUTES, names
+
+
+def test_a_subject_shows_nothing_of_what_binds_it_to_its_account() -> None:
+    shown = {
+        f"{name}.{field}"
+        for name, one in subjects().items()
+        for field in vars(one)
+        if not field.startswith("_") and not callable(getattr(one, field))
+    }
+
+    assert shown == set()
+
+
+def test_only_what_adds_the_account_makes_statements(sources: dict[Path, ast.Module]) -> None:
+    made = {
+        path.stem: {
+            name.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom) and node.module == "sqlalchemy"
+            for name in node.names
+        }
+        & STATEMENTS
+        for path, tree in sources.items()
+        if path.parent == Path("shared/store")
+    }
+
+    assert {name for name, statements in made.items() if statements} == UNBOUND.keys()

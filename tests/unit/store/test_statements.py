@@ -1,0 +1,42 @@
+import pytest
+from sqlalchemy import func
+from sqlalchemy.orm import aliased
+
+from shared.store.event_writes import EventTable
+from shared.store.keys import KeyTable
+from shared.store.statements import delete_of, select_of, update_of
+
+
+def text_of(statement: object) -> str:
+    return " ".join(str(statement).split())
+
+
+def test_every_table_of_the_columns_is_asked_for_the_account() -> None:
+    statement = select_of("acme", EventTable.type, KeyTable.name)
+
+    assert "events.account_id = :account_id_1 AND keys.account_id = :account_id_2" in text_of(statement)
+
+
+def test_another_name_of_a_table_is_asked_for_the_account_too() -> None:
+    there = aliased(EventTable)
+
+    assert text_of(select_of("acme", there.type)).endswith("WHERE events_1.account_id = :account_id_1")
+
+
+def test_a_table_that_only_a_function_names_is_asked_for_the_account() -> None:
+    statement = select_of("acme", KeyTable.name, func.max(EventTable.occurred_at))
+
+    assert "events.account_id" in text_of(statement)
+    assert "keys.account_id" in text_of(statement)
+
+
+def test_a_count_says_of_which_table() -> None:
+    with pytest.raises(ValueError, match="which table"):
+        select_of("acme", func.count())
+
+    assert text_of(select_of("acme", func.count(), of=KeyTable)).endswith("WHERE keys.account_id = :account_id_1")
+
+
+def test_changes_and_deletions_begin_with_the_account() -> None:
+    assert text_of(update_of("acme", KeyTable).values(name="x")).endswith("WHERE keys.account_id = :account_id_1")
+    assert text_of(delete_of("acme", KeyTable)) == "DELETE FROM keys WHERE keys.account_id = :account_id_1"
