@@ -44,8 +44,10 @@ def _remember(
     account: AccountStore, contact_ids: Sequence[str], scored: Sequence[Any], cutoff: Microseconds
 ) -> Sequence[Scored]:
 
+    from services.segmentation.model import with_history
+
     latest, names = account.predictions.latest_of(LINE.name, "", contact_ids), account.segments.names()
-    return remembered(contact_ids, scored, latest, names, cutoff=cutoff)
+    return with_history(contact_ids, scored, latest, names, cutoff=cutoff)
 
 
 def _additions(scored: Any) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from services.segmentation.model import SegmentationModel
-from services.segmentation.train.fitting import SEED, SegmentationFit, fitted
+from services.segmentation.train.fitting import SEED, SegmentationFit, SegmentationOptions, fitted
 from services.segmentation.train.plots import plots
 from services.segmentation.train.report import SegmentationReport, card, report
 from services.segmentation.train.selection import squared_errors
@@ -65,7 +65,7 @@ def train(
         pasts,
         until=until,
         now=now,
-        wanted=Wanted(segments, choices.allowed, store.segments.names(), seed),
+        wanted=SegmentationOptions(segments, choices.allowed, store.segments.names(), seed),
         previous=previous,
         progress=lambda text, part: progress(text, 0.1 + 0.75 * part),
     )

@@ -59,7 +59,7 @@ class SendTimeMaterial:
         return Activity.fit(self.counts(until, pooling.half_life_days, contact), pooling)
 
 
-def material(store: AccountStore, *, now: Microseconds) -> Material:
+def material(store: AccountStore, *, now: Microseconds) -> SendTimeMaterial:
     """Read an account.
 
     Args:
