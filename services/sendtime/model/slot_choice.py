@@ -97,7 +97,7 @@ class ByAnswers:
 
     @property
     def has_groups(self) -> bool:
-        """Whether look-alikes were told apart."""
+        """Whether there is more than one group of look-alikes."""
         return len(self.timing.response.group_share) > 1
 
     @property
@@ -137,7 +137,7 @@ class ByActivity:
 
     @property
     def tried(self) -> NDArray[np.bool_]:
-        """Nobody sent anything: every hour was open to activity."""
+        """All True: contacts may be active at any hour."""
         return np.ones(HOURS, dtype=bool)
 
     @property
@@ -219,7 +219,7 @@ def chosen(
     slots, place = np.unique(allowed.slot, return_inverse=True)
     margins = judge.margins(rows, slots)[:, place]
     hour = HOUR_OF[allowed.slot]
-    # What was never tried is only as good as the average because nothing is known of it.
+    # An hour without sends looks average only because nothing is known of it.
     untried = np.where(judge.tried[hour], 0.0, UNTRIED)
     preferred = margins + untried if fallback is None else fallback.preference(allowed, query.default_send_at)
     wanted = np.broadcast_to(preferred, margins.shape)
@@ -298,7 +298,7 @@ def basis_of(confidence: float, *, has_groups: bool) -> str:
 
 
 def _by_default(advice: Advice) -> Advice:
-    """Take back what cannot be known where all sends went out at one hour."""
+    """Remove what cannot be known where all sends went out at one hour."""
     return replace(
         advice,
         source="default",
