@@ -61,7 +61,7 @@ def status_of_score(home: Path, port: int, outcome: str) -> tuple[int, float]:
 def scoring_of(supervisor: int) -> int:
     """Find the scoring service's process."""
     for child in Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split():
-        if b"services.scoring.api" in Path(f"/proc/{child}/cmdline").read_bytes():
+        if b"services\0scoring\0" in Path(f"/proc/{child}/cmdline").read_bytes():
             return int(child)
     return 0
 

@@ -53,12 +53,12 @@ def demonstrate(settings: Settings, database: Database, *, if_needed: bool, agai
         champion = store.models.champion(outcome.capability, outcome.name)
         if not (fresh and if_needed and is_answered(settings, champion)):
             _define(store, outcome)
-            _train(settings, database, outcome)
+            _train(settings, database, outcome.capability, outcome.name)
     for line in TABLE:
         if not line.per_outcome and not (
             fresh and if_needed and is_answered(settings, store.models.champion(line.name, ""))
         ):
-            _train_account(settings, database, line.name)
+            _train(settings, database, line.name)
 
 
 def _define(store: AccountStore, outcome: Outcome) -> None:
@@ -66,16 +66,10 @@ def _define(store: AccountStore, outcome: Outcome) -> None:
     store.outcomes.set_default(outcome.capability, outcome.name)
 
 
-def _train(settings: Settings, database: Database, outcome: Outcome) -> None:
-    from foretell.learning import train_outcome
+def _train(settings: Settings, database: Database, capability: str, outcome: str = "") -> None:
+    from foretell.learning import train_model
 
-    train_outcome(settings, database, ACCOUNT, outcome.capability, outcome.name)
-
-
-def _train_account(settings: Settings, database: Database, capability: str) -> None:
-    from foretell.learning import train_account
-
-    train_account(settings, database, ACCOUNT, capability)
+    train_model(settings, database, ACCOUNT, capability, outcome)
 
 
 def is_fresh(settings: Settings, database: Database, *, now: datetime) -> bool:
@@ -90,7 +84,7 @@ def is_answered(settings: Settings, champion: ChampionRow | None) -> bool:
     """Tell whether there is a champion and this release reads it; one of another engine is trained anew."""
     if champion is None:
         return False
-    from foretell.doors import QUESTIONS
+    from services.specs import spec_of
     from shared.registry.fetch import artifacts
 
     try:
@@ -103,7 +97,7 @@ def is_answered(settings: Settings, champion: ChampionRow | None) -> bool:
             digest=champion.digest,
             into=settings.cache_folder,
         )
-        QUESTIONS[champion.capability].load(folder)
+        spec_of(champion.capability).load(folder)
     except (ArtifactRefused, RegistryUnavailable):
         return False
     return True

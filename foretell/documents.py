@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
-from foretell.doors import APPS
 from gateway.openapi import saved_service_document
+from services.specs import spec_of
+from shared.capabilities import TABLE
+from shared.serving.service import create_app
 from shared.settings import ServiceSettings
 
 
@@ -15,4 +17,5 @@ def write_documents(folder: Path) -> list[Path]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     settings = ServiceSettings(signing_key="0" * 64)  # no request is served with it
-    return [saved_service_document(name, make(settings).openapi(), folder) for name, make in APPS.items()]
+    apps = {line.name: create_app(spec_of(line.name), settings) for line in TABLE}
+    return [saved_service_document(name, app.openapi(), folder) for name, app in apps.items()]

@@ -7,40 +7,56 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from foretell.doors import training_of
 from foretell.failures import NotPromoted
 from foretell.opening import now_us
 from foretell.reporting import report_lines
 from foretell.showing import answers_of, progress_bars
+from services.specs import spec_of
 from shared.capabilities import capability
+from shared.contracts.training import Choices
 from shared.errors import InsufficientData
 from shared.standing.summing import insufficient
-from shared.training.choices import Choices, Progress
 
 if TYPE_CHECKING:
     from shared.settings import Settings
     from shared.store import AccountStore, Database
+    from shared.training.choices import Progress
     from shared.training.publish import Published
+    from shared.training.recipe import Recipe
 
 
-def train_outcome(
+def recipe_of(name: str) -> "Recipe[Any, Any, Any]":
+    """Import the training of a capability, and nothing of another one.
+
+    Raises:
+        TypeError: what its spec names is no recipe.
+    """
+    from shared.training.recipe import Recipe
+
+    recipe = spec_of(name).training.recipe()
+    if not isinstance(recipe, Recipe):
+        raise TypeError(f"the training of {name} is no recipe")
+    return recipe
+
+
+def train_model(
     settings: "Settings",
     database: "Database",
     account: str,
-    capability: str,
-    outcome: str,
+    name: str,
+    outcome: str = "",
     *,
     choices: Choices | None = None,
     details: bool = False,
 ) -> None:
-    """Train a capability for one outcome, register, promote when the gate allows it, and print the report.
+    """Train a capability, register, promote when the gate allows it, and print the report.
 
     Args:
         settings: where the registry is.
         database: the store.
         account: whose data.
-        capability: which question.
-        outcome: what is predicted.
+        name: of the capability.
+        outcome: what is predicted; empty where the capability has none.
         choices: what the caller decides about the run; None: promote, and everything else as found.
         details: whether every figure is printed.
 
@@ -48,56 +64,27 @@ def train_outcome(
         InsufficientData: there is too little to learn from.
         NotPromoted: it was to be promoted and did not pass the gate.
     """
-    choices = choices or Choices()
-    _remember(database.of(account), capability, outcome, choices)
-    run = partial(training_of(capability), database, settings, account, outcome, choices=choices, now=now_us())
-    with told_if_insufficient(database, account, capability, outcome):
-        learned(f"{account}.{capability}.{outcome}", lambda progress: run(progress=progress), choices, details=details)
+    from shared.training.recipe import train
+
+    choices = choices or spec_of(name).training.choices()
+    if outcome:
+        _remember(database.of(account), name, outcome, choices)
+    run = partial(train, recipe_of(name), database, settings, account, outcome, choices=choices, now=now_us())
+    with told_if_insufficient(database, account, name, outcome):
+        model_name = ".".join(part for part in (account, name, outcome) if part)
+        learned(model_name, lambda progress: run(progress=progress), choices, details=details)
 
 
 def _remember(store: "AccountStore", capability: str, name: str, choices: Choices) -> None:
     """Keep with the outcome which attributes may be learned from, and say so: nobody is to answer twice."""
-    if not choices.allowed and not choices.forbidden:
-        return
     outcome = store.outcomes.require(capability, name)
-    answered = outcome.answered(allowed=choices.allowed, forbidden=choices.forbidden)
+    answered = choices.kept_with(outcome)
     if answered != outcome:
         store.outcomes.put(answered)
         typer.echo(
             f"Remembered for every training of {name}: {answers_of(answered)}. `foretell outcomes set {name}"
             f"{'' if capability == 'scoring' else f' --capability {capability}'} --ask-again` forgets it."
         )
-
-
-def train_account(
-    settings: "Settings",
-    database: "Database",
-    account: str,
-    capability: str,
-    *,
-    choices: Choices | None = None,
-    details: bool = False,
-    **own: Any,
-) -> None:
-    """Train a capability without outcomes, register, promote when the gate allows it, and print the report.
-
-    Args:
-        settings: where the registry is.
-        database: the store.
-        account: whose data.
-        capability: which question.
-        choices: what the caller decides about the run; None: promote, and everything else as found.
-        details: whether every figure is printed.
-        own: what only this capability is told.
-
-    Raises:
-        InsufficientData: there is too little to learn from.
-        NotPromoted: it was to be promoted and did not pass the gate.
-    """
-    choices = choices or Choices()
-    run = partial(training_of(capability), database, settings, account, choices=choices, now=now_us(), **own)
-    with told_if_insufficient(database, account, capability, ""):
-        learned(f"{account}.{capability}", lambda progress: run(progress=progress), choices, details=details)
 
 
 @contextmanager
@@ -127,8 +114,8 @@ def learned(name: str, train: "Callable[[Progress], Published]", choices: Choice
 
     Args:
         name: of the model, for the report.
-        train: told where to report progress; returns what became of the run.
-        choices: tell whether a version that passes the gate answers.
+        train: is given where to report progress; returns what became of the run.
+        choices: whether a version that passes the gate answers.
         details: whether every figure is printed.
 
     Raises:

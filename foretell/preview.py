@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from services.churn.train import churn_material
-from shared.errors import InsufficientData
-from shared.training.material import LEAST_NEGATIVE, LEAST_POSITIVE, contact_counts, framed, scanned
+from foretell.learning import recipe_of
+from shared.errors import BadRequest, InsufficientData
+from shared.training.material import LEAST_NEGATIVE, LEAST_POSITIVE, contact_counts, scanned
 
 if TYPE_CHECKING:
     from shared.contracts.outcome import Outcome
@@ -36,11 +36,10 @@ def counted(store: "AccountStore", outcome: "Outcome", *, now: "Microseconds") -
     """
     try:
         pasts = scanned(store, with_events=not outcome.attribute)
-        if outcome.capability == "churn":
-            frames = churn_material(outcome, pasts, now=now).closed.frames
-        else:
-            frames = framed(outcome, pasts, now=now).frames
-        counts = contact_counts(frames)
+        frames = recipe_of(outcome.capability).frames
+        if frames is None:
+            raise BadRequest(f"{outcome.capability} is not asked about outcomes.")
+        counts = contact_counts(frames(outcome, pasts, now))
     except InsufficientData as error:
         return Counts(error.members.get("with_outcome"), error.members.get("without_outcome"), error)
     return Counts(counts["with_outcome"], counts["without_outcome"], None)

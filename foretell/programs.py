@@ -59,7 +59,7 @@ def programs(host: str, port: int, metrics_port: int | None = None) -> tuple[Pro
     services = [
         Program(
             line.name,
-            (f"services.{line.name}.api", "--port", str(service_port(port, line.name))),
+            ("services", line.name, "--port", str(service_port(port, line.name))),
             "127.0.0.1",
             service_port(port, line.name),
             after(metrics_port, 1 + place),

@@ -8,17 +8,17 @@ from starlette.responses import Response
 
 from gateway.context import Administering, Reading, created, json_of
 from gateway.idempotency import once
-from gateway.schemas import OutcomeAnswer, OutcomeFields, OutcomeList, WithOutcomes
-from shared.capabilities import TABLE
+from gateway.schemas import OutcomeAnswer, OutcomeFields, OutcomeList
+from shared.capabilities import TABLE, OutcomeCapabilityName
 from shared.contracts.outcome import BUILT_IN, Outcome, OutcomeName
 from shared.errors import Conflict, NotFound
 from shared.serving.problem import invalid
 
 router = APIRouter(tags=["outcomes"])
 PathName = Annotated[OutcomeName, Path(description="Lower-case letters, digits and _.")]
-OfCapability = Annotated[WithOutcomes, Query(description="Which question the outcome belongs to.")]
+OfCapability = Annotated[OutcomeCapabilityName, Query(description="Which question the outcome belongs to.")]
 CREATED: dict[int | str, dict[str, Any]] = {201: {"model": OutcomeAnswer, "description": "It is a new one."}}
-OnlyOf = Annotated[WithOutcomes | None, Query(description="Only of this question; default: of all.")]
+OnlyOf = Annotated[OutcomeCapabilityName | None, Query(description="Only of this question; default: of all.")]
 
 
 @router.get("/outcomes", response_model=OutcomeList, operation_id="list_outcomes", summary="List outcomes")

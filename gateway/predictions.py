@@ -11,7 +11,6 @@ from gateway import ranked_list
 from gateway.contacts import PathId
 from gateway.context import Cursor, Limit, Reading, Visit, json_of, now
 from gateway.schemas import (
-    CapabilityName,
     ContactPredictions,
     EmptyBecause,
     InputDriftAnswer,
@@ -20,6 +19,7 @@ from gateway.schemas import (
     PredictionList,
     StoredPrediction,
 )
+from shared.capabilities import CapabilityName
 from shared.capabilities import capability as line_of
 from shared.contracts.contact import Instant
 from shared.contracts.input_drift import InputDrift

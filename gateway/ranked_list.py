@@ -9,6 +9,7 @@ from typing import Any, Final
 import orjson
 
 from shared.capabilities import capability as line_of
+from shared.contracts.defaults import STALE_DAYS
 from shared.contracts.instants import instant_of
 from shared.contracts.outcome import STARTED
 from shared.contracts.rows import DAY, Microseconds
@@ -33,7 +34,6 @@ COLUMNS: Final = (
 )
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 _BATCH: Final = 1_000
-STALE_DAYS: Final = 14
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,6 @@ from shared.contracts.outcome import (
 from shared.contracts.prediction import Answer, Band, DataQualityDetails, Grade, Reason, Source, Status, Trend
 
 MAX_ITEMS = 1_000
-CapabilityName = Literal["scoring", "churn", "segmentation", "sendtime"]
-WithOutcomes = Literal["scoring", "churn"]
-"""Capabilities that are asked about named outcomes."""
 
 
 class _Asked(BaseModel):

@@ -1,6 +1,7 @@
 """THE TABLE: one line a capability; gateway routes, processes, manifests and tests are all read from it."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +69,24 @@ def capability(name: str) -> Capability:
         KeyError: there is no such line in the table.
     """
     return {line.name: line for line in TABLE}[name]
+
+
+def names_of(*, per_outcome: bool | None = None, stands_by: str | None = None) -> tuple[str, ...]:
+    """List the names of capabilities, in the order of the table.
+
+    Args:
+        per_outcome: only those that are asked about outcomes, or only the others; None: all.
+        stands_by: only those of this kind of change; None: all.
+    """
+    return tuple(
+        line.name for line in TABLE if per_outcome in (None, line.per_outcome) and stands_by in (None, line.stands_by)
+    )
+
+
+if TYPE_CHECKING:
+    CapabilityName = str
+    OutcomeCapabilityName = str
+else:
+    # Types of the wire that hold the table's names: only pydantic reads them, and a type checker sees plain text.
+    CapabilityName: Any = Literal[names_of()]
+    OutcomeCapabilityName: Any = Literal[names_of(per_outcome=True)]

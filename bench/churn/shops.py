@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from bench.baselines import ask
 from bench.churn.data import Shop
 from services.churn.model import ChurnModel
-from services.churn.train import ChurnFit, churn_material, fitted
+from services.churn.training import ChurnFit, churn_material, fitted
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY
 from shared.evaluation import metrics

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from bench.segments.data import DAY, Shop, before
 from services.segmentation.model import SegmentationModel, Transform
-from services.segmentation.train.clustering import agreement
-from services.segmentation.train.fitting import SegmentationFit, SegmentationOptions, fitted
-from services.segmentation.train.selection import Next, Usefulness, next_period, rfm_groups, usefulness
-from services.segmentation.train.snapshot import assigned, population
+from services.segmentation.training.clustering import agreement
+from services.segmentation.training.fitting import SegmentationFit, SegmentationOptions, fitted
+from services.segmentation.training.selection import Next, Usefulness, next_period, rfm_groups, usefulness
+from services.segmentation.training.snapshot import assigned, population
 from shared.features import matrix
 
 REFERENCE = {

@@ -9,9 +9,9 @@ import pandas as pd
 
 from services.sendtime.model.history import Sends
 from services.sendtime.model.local_week import Vector
-from services.sendtime.train.activity import chosen_pooling
-from services.sendtime.train.answers import SHARES, Block, block, candidates_on, chosen_pulling
-from services.sendtime.train.material import closed, material_of
+from services.sendtime.training.activity import chosen_pooling
+from services.sendtime.training.answers import SHARES, Block, block, candidates_on, chosen_pulling
+from services.sendtime.training.material import closed, material_of
 from shared.contracts.rows import DAY, SECOND
 from shared.evaluation.bootstrap import Interval, of_figures, of_mean
 from shared.evaluation.metrics import Ranking, losses

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from services.sendtime.model.history import SAME_ACT
 from services.sendtime.model.local_week import HOURS, Matrix, Vector, by_hour
 from services.sendtime.model.timing import activity_stages
-from services.sendtime.train.activity import chosen_pooling
-from services.sendtime.train.material import SendTimeMaterial, material_of
+from services.sendtime.training.activity import chosen_pooling
+from services.sendtime.training.material import SendTimeMaterial, material_of
 from shared.contracts.rows import SECOND
 from shared.evaluation.bootstrap import Interval, of_mean
 from shared.timeline import ContactFacts, EventTuple, build

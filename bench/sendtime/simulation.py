@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.sendtime.model.local_week import HOURS, Vector
-from services.sendtime.train.material import material_of
-from services.sendtime.train.run import SendTimeFit, fitted
+from services.sendtime.training import SendTimeFit, fitted
+from services.sendtime.training.material import material_of
 from shared.contracts.rows import DAY, HOUR, SECOND
 from shared.learners.columns import chance
 from shared.timeline import ContactFacts, EventTuple, Pasts, build

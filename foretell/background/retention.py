@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from foretell.background.loops import LoopMetrics, Parts
+from shared.contracts.defaults import LOOKBACK_DAYS
 from shared.contracts.rows import DAY, Microseconds
 from shared.settings import WorkerSettings
 from shared.store import AccountStore, Database
@@ -14,7 +15,6 @@ log = logging.getLogger(__name__)
 
 MOST_BATCHES = 200
 """Batches of one rule and account in one turn; the next turn goes on where this one stopped."""
-LOOKBACK_DAYS = 730
 
 Batches = Callable[[AccountStore, Microseconds], Iterator[int]]
 """Deletes what is older than an instant, a transaction at a time; each item says how many rows went."""

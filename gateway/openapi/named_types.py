@@ -9,9 +9,9 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, get_args
 
-from gateway.schemas import CapabilityName, WithOutcomes
 from gateway.subscriptions.schemas import DeliveryStateName, State
-from shared.contracts.message import TEST_TYPE, MessageType
+from shared.capabilities import names_of
+from shared.contracts.message import MESSAGE_TYPES, TEST_TYPE
 from shared.contracts.prediction import Band, Grade, Source, Status, Trend
 from shared.delivery.connectors import ConnectorName
 
@@ -21,7 +21,6 @@ _REF: Final = "#/components/schemas/"
 _NULL: Final[Schema] = {"type": "null"}
 _ABOUT: Final = ("title", "description", "default", "examples", "example")
 """What is said of the place and not of the type."""
-_MESSAGES: Final = get_args(MessageType)
 
 
 def _enum(*values: str) -> Schema:
@@ -34,19 +33,19 @@ def _any_of(*kinds: str) -> Schema:
 
 _SHARED: Final[Mapping[str, Schema]] = {
     "Band": _enum(*get_args(Band)),
-    "Capability": _enum(*get_args(CapabilityName)),
+    "Capability": _enum(*names_of()),
     "NoQuietHours": _enum("off"),
-    "OutcomeCapability": _enum(*get_args(WithOutcomes)),
+    "OutcomeCapability": _enum(*names_of(per_outcome=True)),
     "ChangeCause": _enum("events", "time", "model"),
     "Connector": _enum(*get_args(ConnectorName)),
     "DeliveryState": _enum(*get_args(DeliveryStateName)),
     "Engagement": _enum("click", "open", "order"),
     "Grade": _enum(*get_args(Grade)),
-    "MessageType": _enum(*_MESSAGES),
+    "MessageType": _enum(*MESSAGE_TYPES),
     "PredictionSource": _enum(*get_args(Source)),
     "PredictionStatus": _enum(*get_args(Status)),
     "SubscriptionState": _enum(*get_args(State)),
-    "TestMessageType": _enum(TEST_TYPE, *_MESSAGES),
+    "TestMessageType": _enum(TEST_TYPE, *MESSAGE_TYPES),
     "Trend": _enum(*get_args(Trend)),
     "Weekday": _enum("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"),
     "Consent": {

@@ -59,7 +59,7 @@ def _operation(kind: str, data: str) -> dict[str, Any]:
         # A call to the client: some generators would else write a method for it, and one that does not compile.
         "x-internal": True,
         "operationId": f"receive_{kind.replace('.', '_')}",
-        "summary": _SUMMARIES[kind],
+        "summary": _SUMMARIES.get(kind, "What was found out about a contact is something else now"),
         "security": [],
         "parameters": [
             {"name": name, "in": "header", "required": True, "description": text, "schema": {"type": "string"}}

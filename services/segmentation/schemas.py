@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field
 
 from shared.contracts.prediction import Answer, ModelInfo, Prediction
 from shared.contracts.request import PredictionRequest
+from shared.contracts.training import Choices, Flag
 
 REQUEST_EXAMPLE: dict[str, Any] = {
     "cutoff": "2026-06-01T00:00:00Z",
@@ -137,3 +138,20 @@ class SegmentResponse(Answer):
     model: Annotated[ModelInfo, Field(description="Which version answered; one for the whole call.")]
     cutoff: Annotated[datetime, Field(description="What was assumed: only what happened strictly before is seen.")]
     request_id: Annotated[str, Field(description="Finds the request in the log.")]
+
+
+class SegmentChoices(Choices):
+    """How many segments, and what counts beside behaviour."""
+
+    segments: Annotated[
+        int | None,
+        Field(description="How many; chosen by measurement when omitted.", ge=2, le=20),
+        Flag("--segments", "N"),
+    ] = None
+    attributes: Annotated[
+        frozenset[str],
+        Field(description="Let an attribute count beside behaviour; repeat for several."),
+        Flag("--attribute", "NAME"),
+    ] = frozenset()
+    seed: int | None = None
+    """Of starts and subsamples; None: always the same."""

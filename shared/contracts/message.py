@@ -1,20 +1,22 @@
 """What is told to those who subscribed: the types of messages and why one is told."""
 
-from typing import Any, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from shared.capabilities import TABLE
 from shared.contracts.rows import Microseconds
 
-MessageType = Literal[
-    "score.band_changed",
-    "churn_risk.band_changed",
-    "segment.entered",
-    "segment.left",
-    "send_time.changed",
+MESSAGE_TYPES: tuple[str, ...] = (
+    *(kind for line in TABLE for kind in line.tells),
     "batch.completed",
     "model.promoted",
     "data.insufficient",
-]
-MESSAGE_TYPES: tuple[MessageType, ...] = get_args(MessageType)
+)
+"""Of the capabilities, in the order of the table, and of the account as a whole."""
+if TYPE_CHECKING:
+    MessageType = str
+else:
+    # A type of the wire: only pydantic reads it, and a type checker sees plain text.
+    MessageType: Any = Literal[MESSAGE_TYPES]
 TEST_TYPE = "subscription.test"
 """Sent on demand only, to the one subscription that is tried out."""
 Cause = Literal["events", "time", "model"]

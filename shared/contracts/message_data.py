@@ -1,14 +1,20 @@
 """What each type of message carries as `data`: the contract with those who subscribed."""
 
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import Field
 
-from shared.contracts.message import TEST_TYPE, Cause, MessageType
+from shared.capabilities import TABLE, Capability, names_of
+from shared.contracts.message import TEST_TYPE, Cause
 from shared.contracts.prediction import Answer, Band, Grade, Reason, Trend
 
 MAX_REASONS: Final = 3
+if TYPE_CHECKING:
+    BandCapability = str
+else:
+    # A type of the wire: only pydantic reads it, and a type checker sees plain text.
+    BandCapability: Any = Literal[names_of(stands_by="band")]
 
 ContactIdField = Annotated[str, Field(description="Your own id of the contact.")]
 CauseField = Annotated[
@@ -29,7 +35,7 @@ class BandChanged(Answer):
     """A contact's band is another one: `score.band_changed` and `churn_risk.band_changed`."""
 
     contact_id: ContactIdField
-    capability: Annotated[Literal["scoring", "churn"], Field(description="Which question.")]
+    capability: Annotated[BandCapability, Field(description="Which question.")]
     outcome: Annotated[str, Field(description="Which outcome.")]
     previous_band: Annotated[Band | None, Field(description="What was told before; null: nothing was.")]
     band: Annotated[Band, Field(description="What holds now.")]
@@ -127,12 +133,19 @@ class SubscriptionTest(Answer):
     subscription_id: Annotated[str, Field(description="Which one.")]
 
 
-MESSAGE_DATA: Final[dict[MessageType, type[Answer]]] = {
-    "score.band_changed": BandChanged,
-    "churn_risk.band_changed": BandChanged,
-    "segment.entered": SegmentEntered,
-    "segment.left": SegmentLeft,
-    "send_time.changed": SendTimeChanged,
+_OF_KIND: Final[dict[str, tuple[type[Answer], ...]]] = {
+    "band": (BandChanged,),
+    "segment": (SegmentEntered, SegmentLeft),
+    "slot": (SendTimeChanged,),
+}
+"""By what a capability stands by, in the order of the types that its line in the table names."""
+MESSAGE_DATA: Final[dict[str, type[Answer]]] = {
+    **{
+        kind: shape
+        for line in TABLE
+        if line.stands_by
+        for kind, shape in zip(line.tells, _OF_KIND[line.stands_by], strict=True)
+    },
     "batch.completed": BatchCompleted,
     "model.promoted": ModelPromoted,
     "data.insufficient": DataInsufficient,
@@ -171,18 +184,38 @@ _BAND = {
 }
 _REGULARS = {"id": "seg_regulars", "name": "Regulars"}
 _FADING = {"id": "seg_fading", "name": "Fading"}
+_EXAMPLES_OF_KIND: Final[dict[str, tuple[dict[str, Any], ...]]] = {
+    "band": (_BAND,),
+    "segment": (
+        {"contact_id": "c-42", "segment": _FADING, "previous_segment": _REGULARS, "cause": "time"},
+        {"contact_id": "c-42", "segment": _REGULARS, "next_segment": _FADING, "cause": "time"},
+    ),
+    "slot": (
+        {
+            "contact_id": "c-42",
+            "send_at": "2026-06-02T16:00:00Z",
+            "slot": 42,
+            "previous_slot": 9,
+            "timezone": "Europe/Paris",
+            "cause": "events",
+        },
+    ),
+}
+_OF_CHURN: Final = {"outcome": "churn", "trend": "declining"}
+
+
+def _example(line: Capability, data: dict[str, Any]) -> dict[str, Any]:
+    """Return an example of a kind as one of a capability."""
+    named = {"capability": line.name} if "capability" in data else {}
+    return {**data, **named, **(_OF_CHURN if line.name == "churn" else {})}
+
+
 EXAMPLES: Final[dict[str, dict[str, Any]]] = {
-    "score.band_changed": _BAND,
-    "churn_risk.band_changed": {**_BAND, "capability": "churn", "outcome": "churn", "trend": "declining"},
-    "segment.entered": {"contact_id": "c-42", "segment": _FADING, "previous_segment": _REGULARS, "cause": "time"},
-    "segment.left": {"contact_id": "c-42", "segment": _REGULARS, "next_segment": _FADING, "cause": "time"},
-    "send_time.changed": {
-        "contact_id": "c-42",
-        "send_at": "2026-06-02T16:00:00Z",
-        "slot": 42,
-        "previous_slot": 9,
-        "timezone": "Europe/Paris",
-        "cause": "events",
+    **{
+        kind: _example(line, data)
+        for line in TABLE
+        if line.stands_by
+        for kind, data in zip(line.tells, _EXAMPLES_OF_KIND[line.stands_by], strict=True)
     },
     "batch.completed": {
         "capability": "scoring",

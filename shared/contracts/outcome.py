@@ -1,10 +1,11 @@
 """What is predicted: an event within a horizon, or an attribute; and when the question is asked."""
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal, NamedTuple, Protocol, Self
+from typing import Annotated, Any, NamedTuple, Protocol, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from shared.capabilities import OutcomeCapabilityName
 from shared.contracts.bounds import MAX_NAME_CHARACTERS, MAX_TEXT_CHARACTERS, no_control, readable
 from shared.values.missing import is_missing
 from shared.values.truth import read_truth
@@ -100,7 +101,7 @@ class Outcome(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: OutcomeName
-    capability: Literal["scoring", "churn"]
+    capability: OutcomeCapabilityName
     event_types: Annotated[tuple[EventType, ...], Field(max_length=10)] = ()
     silence: Annotated[tuple[EventType, ...], Field(max_length=10)] = ()
     horizon_days: Annotated[int, Field(ge=1, le=365)] = HORIZON_DAYS
@@ -131,7 +132,7 @@ class Outcome(BaseModel):
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         sources = [bool(self.event_types), bool(self.silence), bool(self.attribute)]
-        if self.capability == "scoring" and (self.silence or sum(sources) != 1):
+        if self.capability != "churn" and (self.silence or sum(sources) != 1):
             raise ValueError("give either event_types or attribute")
         if self.capability == "churn" and sum(sources) > 1:
             raise ValueError("give one of event_types, silence and attribute")

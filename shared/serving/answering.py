@@ -17,6 +17,7 @@ from shared.contracts.rows import DAY, Microseconds
 from shared.errors import LimitReached, NoModelTrained, StoreUnavailable, UpstreamTimeout
 from shared.features import UNDERSTOOD, Inputs
 from shared.serving import judging
+from shared.serving.capability_spec import AnySpec, ModelResult, PendingResponse, ServedModel
 from shared.serving.champions import Champion, ChampionHolder
 from shared.serving.envelope import InvalidContact, Slot, UnknownContact, envelope, slots
 from shared.serving.erasures import UNKNOWN, ErasureCounts, Logged
@@ -25,7 +26,6 @@ from shared.serving.lanes import Lanes
 from shared.serving.metrics import ServiceMetrics
 from shared.serving.outcomes import Outcomes
 from shared.serving.prediction_log import PredictionLog
-from shared.serving.question import Keeping, Question, Scored, ServedModel
 from shared.serving.reads import Reads
 from shared.serving.rendering import NOBODY, answered, trend_of, unanswered
 from shared.serving.uniting import AttributeNames, United, united
@@ -68,7 +68,7 @@ class Answering:
 
     def __init__(
         self,
-        question: Question,
+        spec: AnySpec,
         store: Reads,
         champions: ChampionHolder,
         *,
@@ -78,7 +78,7 @@ class Answering:
         now: Callable[[], datetime],
         unix_seconds: Callable[[], float] = time.time,
     ) -> None:
-        self._question = question
+        self._spec = spec
         self._store = store
         self._champions = champions
         self._predictions = predictions
@@ -86,7 +86,7 @@ class Answering:
         self._lanes = lanes
         self._now = now
         self._unix_seconds = unix_seconds
-        self._outcomes = Outcomes(question.capability, store, champions)
+        self._outcomes = Outcomes(spec.capability, store, champions)
         self._freshness = judging.Freshness()
         self._erasures = ErasureCounts()
 
@@ -107,16 +107,17 @@ class Answering:
         outcome = await self._outcome(call.account, read)
         asked = Asked(call, read, outcome, now, read.cutoff_or(now))
         champion = await self._champion(asked)
-        writes = call.committed or self._question.commits(read)
+        waits = self._spec.before_respond
+        writes = call.committed or (waits is not None and waits.applies(read))
         return await self._lanes.run(self._compute, asked, champion, contacts=len(read.contacts), writes=writes)
 
     async def _envelope(self, body: bytes, now: datetime) -> PredictionRequest:
         if len(body) <= INLINE_BYTES:
-            return envelope(body, self._question.request, now=now)
-        return await self._lanes.run(lambda: envelope(body, self._question.request, now=now), contacts=MAX_CONTACTS)
+            return envelope(body, self._spec.request, now=now)
+        return await self._lanes.run(lambda: envelope(body, self._spec.request, now=now), contacts=MAX_CONTACTS)
 
     async def _outcome(self, account: str, read: PredictionRequest) -> str:
-        if not self._question.capability.per_outcome:
+        if not self._spec.capability.per_outcome:
             return ""
         if read.outcome_asked is not None:
             return read.outcome_asked
@@ -158,7 +159,7 @@ class Answering:
             away = True
         contacts, unknown, stored = _named(contacts, stored, champion.model)
         pasts = united(contacts, stored, cutoff=cutoff, lookback_days=champion.model.lookback_days)
-        without_data = self._question.answers_without_data
+        without_data = self._spec.answers_without_data
         verdicts = judging.judged(contacts, pasts, champion.model, away=away, without_data=without_data)
         if not away:
             _name_what_is_missing(verdicts, champion.model)
@@ -173,7 +174,7 @@ class Answering:
                 judging.inputs_judged(verdict, verdict.inputs.with_unknown(names))
         if not away:
             self._put_trends(asked, account, contacts, verdicts)
-            self._remember(asked, account, contacts, verdicts)
+            self._add_stored(asked, account, contacts, verdicts)
         return verdicts
 
     def _score(
@@ -185,9 +186,10 @@ class Answering:
         columns = build([pasts.keys[row] for row in rows], pasts.facts, [pasts.events])
         cutoff = microseconds(asked.cutoff)
         cutoffs = np.full(len(rows), cutoff, dtype=np.int64)
-        scored: Sequence[Scored] = self._question.ask(champion.model, columns, cutoffs, asked.request)
-        if self._question.keep is not None:
-            scored = self._question.keep(self._keeping(asked, champion, [pasts.names[row] for row in rows], scored))
+        scored: Sequence[ModelResult] = self._spec.answer(champion.model, columns, cutoffs, asked.request)
+        if self._spec.before_respond is not None:
+            pending = self._pending(asked, champion, [pasts.names[row] for row in rows], scored)
+            scored = self._spec.before_respond.commit(pending)
         quality = judging.quality(columns, champion.model, cutoff=cutoff)
         for row, prediction, found in zip(rows, scored, quality, strict=True):
             verdict = verdicts[row]
@@ -199,9 +201,12 @@ class Answering:
             )
             judging.inputs_judged(verdict, getattr(prediction, "inputs", UNDERSTOOD))
 
-    def _keeping(self, asked: Asked, champion: Champion, ids: Sequence[str], scored: Sequence[Scored]) -> Keeping:
-        account, asked_at = self._store.of(asked.call.account), microseconds(asked.asked_at)
-        return Keeping(account, asked.request, ids, scored, champion.version, asked_at, asked.erasures)
+    def _pending(
+        self, asked: Asked, champion: Champion, ids: Sequence[str], scored: Sequence[ModelResult]
+    ) -> PendingResponse[Any, Any]:
+        account: Any = self._store.of(asked.call.account)
+        asked_at = microseconds(asked.asked_at)
+        return PendingResponse(account, asked.request, ids, scored, champion.version, asked_at, asked.erasures)
 
     def _put_trends(
         self, asked: Asked, account: AccountStore, contacts: Sequence[InlineContact], verdicts: Sequence[Verdict]
@@ -211,27 +216,27 @@ class Answering:
             return
         around: Microseconds = microseconds(asked.cutoff) - TREND_DAYS * DAY
         try:
-            before = account.predictions.past_scores(self._question.capability.name, asked.outcome, ids, around=around)
+            before = account.predictions.past_scores(self._spec.capability.name, asked.outcome, ids, around=around)
         except StoreUnavailable:
             return
         for contact, verdict in zip(contacts, verdicts, strict=True):
             if verdict.scored is not None:
                 verdict.trend = trend_of(verdict.scored.score, before.get(contact.id))
 
-    def _remember(
+    def _add_stored(
         self, asked: Asked, account: AccountStore, contacts: Sequence[InlineContact], verdicts: Sequence[Verdict]
     ) -> None:
-        """Let the question add what the store knows of the contacts; without it the answers stay as they are."""
+        """Let the capability add what the store knows of the contacts; without it the answers stay as they are."""
         answered_ones = [
             (contact.id, verdict)
             for contact, verdict in zip(contacts, verdicts, strict=True)
             if verdict.scored is not None
         ]
-        if self._question.remember is None or not answered_ones:
+        if self._spec.add_stored is None or not answered_ones:
             return
         ids, scored = [one for one, _ in answered_ones], [verdict.scored for _, verdict in answered_ones]
         try:
-            known = self._question.remember(account, ids, scored, microseconds(asked.cutoff))
+            known = self._spec.add_stored(account, ids, scored, microseconds(asked.cutoff))
         except StoreUnavailable:
             return
         for (_, verdict), again in zip(answered_ones, known, strict=True):
@@ -244,12 +249,12 @@ class Answering:
         predictions = []
         for slot in every:
             if isinstance(slot, InvalidContact):
-                predictions.append(unanswered(self._question, slot.contact_id, "invalid", slot.errors))
+                predictions.append(unanswered(self._spec, slot.contact_id, "invalid", slot.errors))
             elif isinstance(slot, UnknownContact):
-                predictions.append(unanswered(self._question, slot.contact_id, "unknown_contact", detail=NOBODY))
+                predictions.append(unanswered(self._spec, slot.contact_id, "unknown_contact", detail=NOBODY))
             else:
-                predictions.append(answered(self._question, slot.id, next(left)))
-        response = self._question.response.model_validate(
+                predictions.append(answered(self._spec, slot.id, next(left)))
+        response = self._spec.response.model_validate(
             {
                 "predictions": predictions,
                 "model": self._model_info(asked, champion),
@@ -267,7 +272,7 @@ class Answering:
     def _model_info(self, asked: Asked, champion: Champion) -> dict[str, Any]:
         model = champion.model
         return {
-            "capability": self._question.capability.name,
+            "capability": self._spec.capability.name,
             "outcome": asked.outcome or None,
             "version": champion.version,
             "kind": model.kind,
@@ -278,14 +283,14 @@ class Answering:
 
     def _log(self, asked: Asked, champion: Champion, predictions: Sequence[Any]) -> None:
         """Queue what was answered, or commit it when the call relies on it; an inline-only answer counts like any."""
-        if not self._question.is_kept(asked.request, champion.model):
+        if not self._spec.is_stored(asked.request, champion.model):
             return
         cutoff, asked_at = microseconds(asked.cutoff), microseconds(asked.asked_at)
         rows = [
             Logged(
                 PredictionRow(
                     contact_id=prediction.contact_id,
-                    capability=self._question.capability.name,
+                    capability=self._spec.capability.name,
                     outcome=asked.outcome,
                     version=champion.version,
                     cutoff=cutoff,
@@ -297,7 +302,7 @@ class Answering:
                     band=prediction.band,
                     source=prediction.source,
                     body=prediction.model_dump_json(),
-                    segment=self._question.segment_of(prediction),
+                    segment=self._spec.segment_of(prediction),
                 ),
                 asked.erasures,
             )

@@ -12,9 +12,9 @@ from typing import Protocol
 from shared.capabilities import Capability
 from shared.errors import ModelNotReady, NoModelTrained, RegistryUnavailable, StoreUnavailable
 from shared.serving.artifacts import RememberedRows, Row, sweep
+from shared.serving.capability_spec import ServedModel
 from shared.serving.logs import trail
 from shared.serving.metrics import ServiceMetrics
-from shared.serving.question import ServedModel
 
 log = logging.getLogger(__name__)
 

@@ -7,17 +7,18 @@ from itertools import chain
 import numpy as np
 
 from shared.contracts.contact import InlineContact
+from shared.contracts.defaults import STALE_DAYS
 from shared.contracts.prediction import Status, Trend
 from shared.contracts.rows import DAY, Microseconds
 from shared.errors import StoreUnavailable
 from shared.features import UNDERSTOOD, InputQuality
-from shared.serving.question import Scored, ServedModel
+from shared.serving.capability_spec import ModelResult, ServedModel
 from shared.serving.uniting import United
 from shared.store import AccountStore
-from shared.timeline import ContactFacts, Pasts, seen_type
+from shared.timeline import ContactFacts, Pasts, denies_profiling, seen_type
 from shared.values.missing import is_missing
 
-STALE_AFTER = 14 * DAY
+STALE_AFTER = STALE_DAYS * DAY
 NEW_WITHIN = 7 * DAY
 UNREADABLE = "unreadable_attributes"
 
@@ -27,7 +28,7 @@ class Verdict:
     """What is known of one valid contact's answer so far."""
 
     status: Status
-    scored: Scored | None = None
+    scored: ModelResult | None = None
     detail: str | None = None
     """What the model says of a status of its own."""
     trend: Trend = "unknown"
@@ -54,7 +55,7 @@ def judged(
     verdicts = []
     for contact, key in zip(contacts, pasts.keys, strict=True):
         facts = pasts.facts.get(key)
-        if facts is not None and facts.consent.get("profiling") == "denied":
+        if facts is not None and denies_profiling(facts.consent):
             status: Status = "no_consent"
         elif away and not _brings_all(contact):
             status = "insufficient_data"

@@ -24,7 +24,7 @@ from shared.errors import (
     UnknownOutcome,
 )
 from shared.serving import problem
-from shared.serving.question import Question
+from shared.serving.capability_spec import AnySpec
 
 EXAMPLE_REQUEST_ID = "3f0c9a4be0d94f53a6f1c2d7e8b9a012"
 
@@ -112,22 +112,22 @@ def problem_responses(line: Capability, *codes: str) -> dict[int | str, dict[str
     return responses
 
 
-def operation(question: Question) -> dict[str, Any]:
+def operation(spec: AnySpec) -> dict[str, Any]:
     """Tell FastAPI what it cannot see: the handler reads bytes and answers bytes."""
     return {
-        "operation_id": f"predict_{question.capability.path.strip('/').replace('-', '_')}",
-        "summary": question.capability.question,
-        "responses": {**_success(question), **problem_responses(question.capability)},
+        "operation_id": f"predict_{spec.capability.path.strip('/').replace('-', '_')}",
+        "summary": spec.capability.question,
+        "responses": {**_success(spec), **problem_responses(spec.capability)},
         "openapi_extra": {
             "requestBody": {
                 "required": True,
-                "content": _json(question.request, question.examples["request"]),
+                "content": _json(spec.request, spec.request_example),
             }
         },
     }
 
 
-def install(app: FastAPI, question: Question) -> None:
+def install(app: FastAPI, spec: AnySpec) -> None:
     """Make the app's API document, once, with the schemas that its handler does not declare."""
 
     def document() -> dict[str, Any]:
@@ -135,23 +135,23 @@ def install(app: FastAPI, question: Question) -> None:
             made = get_openapi(title=app.title, version="1", summary=app.summary, routes=app.routes)
             _, schemas = models_json_schema(
                 [
-                    (question.request, "validation"),
+                    (spec.request, "validation"),
                     (InlineContact, "validation"),
-                    (question.response, "serialization"),
-                    *[(one.request, "validation") for one in question.beside if one.request is not None],
-                    *[(one.response, "serialization") for one in question.beside],
+                    (spec.response, "serialization"),
+                    *[(one.request, "validation") for one in spec.extra_routes if one.request is not None],
+                    *[(one.response, "serialization") for one in spec.extra_routes],
                 ],
                 ref_template="#/components/schemas/{model}",
             )
             # FastAPI drops every null, from examples too: a null is part of what a client sees.
-            made["paths"][question.capability.path]["post"]["responses"]["200"]["content"] = _json(
-                question.response, question.examples["response"]
+            made["paths"][spec.capability.path]["post"]["responses"]["200"]["content"] = _json(
+                spec.response, spec.response_example
             )
-            for one in question.beside:
-                operation = made["paths"][one.path][one.method]
-                operation["responses"]["200"]["content"] = _json(one.response, one.answered)
-                if one.request is not None and one.asked is not None:
-                    operation["requestBody"] = {"required": True, "content": _json(one.request, one.asked)}
+            for one in spec.extra_routes:
+                operation = made["paths"][one.path.replace(":path}", "}")][one.method]
+                operation["responses"]["200"]["content"] = _json(one.response, one.response_example)
+                if one.request is not None and one.request_example is not None:
+                    operation["requestBody"] = {"required": True, "content": _json(one.request, one.request_example)}
             components = made.setdefault("components", {})
             own = components.get("schemas", {})  # of routes that a capability has beside its prediction path
             components["schemas"] = {**own, "Problem": PROBLEM_SCHEMA, **schemas["$defs"]}
@@ -161,7 +161,7 @@ def install(app: FastAPI, question: Question) -> None:
     app.openapi = document  # type: ignore[method-assign]
 
 
-def _success(question: Question) -> dict[int | str, dict[str, Any]]:
+def _success(spec: AnySpec) -> dict[int | str, dict[str, Any]]:
     return {
         200: {
             "description": "One prediction a contact, in the order asked; the `status` of each says how it went.",
@@ -171,7 +171,7 @@ def _success(question: Question) -> dict[int | str, dict[str, Any]]:
                     "schema": {"type": "integer"},
                 }
             },
-            "content": _json(question.response, question.examples["response"]),
+            "content": _json(spec.response, spec.response_example),
         }
     }
 

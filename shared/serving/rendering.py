@@ -6,8 +6,8 @@ from typing import Any
 from shared.contracts.prediction import Prediction, Status, Trend
 from shared.features import UNDERSTOOD, InputQuality
 from shared.features.inputs import CODES
+from shared.serving.capability_spec import AnySpec
 from shared.serving.judging import Verdict
-from shared.serving.question import Question
 
 TREND_POINTS = 5
 
@@ -39,7 +39,7 @@ def trend_of(score: int | None, before: int | None) -> Trend:
 
 
 def unanswered(
-    question: Question,
+    spec: AnySpec,
     contact_id: str | None,
     status: Status,
     errors: Sequence[dict[str, str]] = (),
@@ -52,29 +52,30 @@ def unanswered(
     detail = detail or DETAILS[status]
     if status == "insufficient_data" and "store_unavailable" in data_quality:
         detail = STORE_AWAY
-    return question.prediction.model_validate(
+    prediction: Prediction = spec.prediction.model_validate(
         {
             **_head(contact_id, status, data_quality, inputs),
             "detail": detail,
             "errors": list(errors),
-            **question.additions(None),
+            **spec.fields(None),
         }
     )
+    return prediction
 
 
-def answered(question: Question, contact_id: str, verdict: Verdict) -> Prediction:
+def answered(spec: AnySpec, contact_id: str, verdict: Verdict) -> Prediction:
     """Write one contact's answer."""
     scored = verdict.scored
     if scored is None:
         return unanswered(
-            question,
+            spec,
             contact_id,
             verdict.status,
             data_quality=verdict.data_quality,
             inputs=verdict.inputs,
             detail=verdict.detail,
         )
-    return question.prediction.model_validate(
+    prediction: Prediction = spec.prediction.model_validate(
         {
             **_head(contact_id, "ok", verdict.data_quality, verdict.inputs),
             "probability": scored.probability,
@@ -92,9 +93,10 @@ def answered(question: Question, contact_id: str, verdict: Verdict) -> Predictio
                 for part in scored.reasons
             ],
             "source": scored.source,
-            **question.additions(scored),
+            **spec.fields(scored),
         }
     )
+    return prediction
 
 
 def _head(contact_id: str | None, status: Status, data_quality: Sequence[str], inputs: InputQuality) -> dict[str, Any]:

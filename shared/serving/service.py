@@ -1,10 +1,11 @@
-"""The app round a capability: the same rooms for each, only the question differs."""
+"""The app round a capability: the same for each, only the spec differs."""
 
 import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from fastapi import Depends, FastAPI, Request
 from starlette.responses import JSONResponse, Response
@@ -13,6 +14,7 @@ from shared.contracts.call import SERVED_HEADER
 from shared.serving import openapi, problem
 from shared.serving.answering import Answering
 from shared.serving.calls import Clocks, SignedCalls, require_scope
+from shared.serving.capability_spec import AnySpec, ExtraRoute
 from shared.serving.champions import ChampionHolder, Fetch
 from shared.serving.erasures import Logged
 from shared.serving.lanes import Lanes
@@ -20,12 +22,12 @@ from shared.serving.metrics import ServiceMetrics
 from shared.serving.middleware import BodyLimit, RequestContext
 from shared.serving.prediction_log import PredictionLog
 from shared.serving.query import refuse_unknown_query
-from shared.serving.question import Question
 from shared.serving.readiness import Readiness, StoreLook, StoreState, judged
 from shared.serving.reads import Reads
 from shared.serving.registry_child import RegistryChild
 from shared.serving.routing import EquivalentRequests
 from shared.settings import ServiceSettings
+from shared.store import open_database
 
 
 def utc_now() -> datetime:
@@ -38,7 +40,7 @@ class Service:
 
     def __init__(
         self,
-        question: Question,
+        spec: AnySpec,
         settings: ServiceSettings,
         store: Reads,
         *,
@@ -46,7 +48,7 @@ class Service:
         fetch: Fetch | None = None,
         unix_seconds: Callable[[], float] = time.time,
     ) -> None:
-        self.question = question
+        self.spec = spec
         self.settings = settings
         self.store = store
         self.now = now
@@ -54,9 +56,9 @@ class Service:
         self.metrics = ServiceMetrics()
         self._started_at = time.monotonic()
         self.champions = ChampionHolder(
-            question.capability,
+            spec.capability,
             store,
-            question.load,
+            spec.load,
             fetch=fetch or RegistryChild(settings),
             cache=settings.cache_folder,
             metrics=self.metrics,
@@ -68,7 +70,7 @@ class Service:
         self.look = StoreLook(store)
         self.lanes = Lanes(settings.small_threads())
         self.answering = Answering(
-            question,
+            spec,
             store,
             self.champions,
             predictions=self.predictions,
@@ -80,7 +82,7 @@ class Service:
 
     def app(self) -> FastAPI:
         """Make the ASGI app."""
-        capability = self.question.capability
+        capability = self.spec.capability
         app = FastAPI(
             title=f"Foretell {capability.name}",
             summary=capability.question,
@@ -95,7 +97,9 @@ class Service:
         problem.install(app)
         self._open_routes(app)
         self._prediction_route(app)
-        openapi.install(app, self.question)
+        for route in self.spec.extra_routes:
+            self._add(app, route)
+        openapi.install(app, self.spec)
         # The last one added is the first one a request meets.
         key = self.settings.signing_key.get_secret_value().encode()
         app.add_middleware(SignedCalls, key=key, clocks=self.clocks, unix_seconds=self.unix_seconds)
@@ -161,8 +165,19 @@ class Service:
             answer = {"status": found.status, "causes": found.causes, "store": store}
             return JSONResponse(answer, found.http_status)
 
+    def _add(self, app: FastAPI, route: ExtraRoute) -> None:
+        app.add_api_route(
+            route.path,
+            route.handler,
+            methods=[route.method.upper()],
+            operation_id=route.operation_id,
+            summary=route.summary,
+            response_model=None,
+            responses=openapi.problem_responses(self.spec.capability, *route.problems),
+        )
+
     def _prediction_route(self, app: FastAPI) -> None:
-        @app.post(self.question.capability.path, **openapi.operation(self.question))
+        @app.post(self.spec.capability.path, **openapi.operation(self.spec))
         async def predict(request: Request) -> Response:
             call = request.state.call
             require_scope(call, "predict")
@@ -175,3 +190,15 @@ class Service:
             }
             served = str(answer.statuses.get("ok", 0))
             return Response(answer.body, media_type="application/json", headers={SERVED_HEADER: served})
+
+
+def create_app(spec: AnySpec, settings: ServiceSettings, store: Reads | None = None, **parts: Any) -> FastAPI:
+    """Make the service of a capability.
+
+    Args:
+        spec: what the capability declares.
+        settings: read once.
+        store: None: the one of the settings.
+        parts: replacements of `Service`'s clock and fetch, for tests.
+    """
+    return Service(spec, settings, store or open_database(settings), **parts).app()

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from shared.capabilities import Capability
+from shared.contracts.defaults import STALE_DAYS
 from shared.contracts.message import Message
 from shared.contracts.message_data import (
     BatchCompleted,
@@ -13,9 +14,6 @@ from shared.contracts.message_data import (
 from shared.contracts.rows import DAY, Microseconds
 from shared.standing.comparing import Subject, message_id
 from shared.standing.rows import Move
-
-STALE_DAYS = 14
-"""So old is an account's newest event when answers say `stale_events`."""
 
 
 def completed(subject: Subject, *, contacts: int, began: Microseconds, ended: Microseconds) -> Message:

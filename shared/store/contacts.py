@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 from sqlalchemy import SelectBase, bindparam
 
+from shared.contracts.defaults import LOOKBACK_DAYS
 from shared.contracts.rows import DAY, ContactRow, Microseconds
 from shared.store.change_detection import touch
 from shared.store.contact_facts import (
@@ -179,7 +180,7 @@ class Contacts:
         cutoff: Microseconds,
         asked_at: Microseconds,
         always: Collection[str] = (),
-        lookback_days: int = 730,
+        lookback_days: int = LOOKBACK_DAYS,
     ) -> PastRows:
         """Read what existed before a cutoff and was known when it was asked.
 

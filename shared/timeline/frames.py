@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.contracts import defaults
 from shared.contracts.outcome import Moment, Outcome
 from shared.contracts.rows import DAY, SECOND, Microseconds
 from shared.timeline.pasts import NEVER, Pasts
 
-LOOKBACK_DAYS = 730
-LOOKBACK_EVENTS = 5_000
+LOOKBACK_DAYS, LOOKBACK_EVENTS = defaults.LOOKBACK_DAYS, defaults.LOOKBACK_EVENTS
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.contracts.defaults import CHAMPION_MOST_DAYS
 from shared.contracts.rows import Microseconds
 from shared.errors import ArtifactRefused, RegistryUnavailable
 from shared.evaluation.gate import Verdict, judged
@@ -18,8 +19,6 @@ from shared.store import VersionRow
 from shared.training.publish import is_old
 
 Vector = NDArray[np.float64]
-CHAMPION_MOST_DAYS = 180
-"""Age past which a champion is replaced by a challenger that is only as good."""
 NO_NEWER_FRAMES = "flat data has no newer frames to compare on; promote by hand when it looks right"
 
 

@@ -5,18 +5,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.contracts.defaults import LEAST_CONTACTS
 from shared.contracts.outcome import Flag, Outcome
 from shared.contracts.rows import DAY, Microseconds
 from shared.errors import InsufficientData
 from shared.features.attributes import entry_at
 from shared.store import AccountStore
-from shared.timeline import NEVER, Pasts, build
+from shared.timeline import NEVER, Pasts, build, denies_profiling
 from shared.timeline.frames import Frames, closed_frames, outcome_type
 from shared.timeline.splits import SEED, Split, contact_folds, forward_chain, stratified
 from shared.training.mistyped import mistyped
 from shared.training.ordering import Order, order_of
 
-LEAST_POSITIVE = LEAST_NEGATIVE = 40
+LEAST_POSITIVE = LEAST_NEGATIVE = LEAST_CONTACTS
 """Contacts of each kind without which nothing is trained."""
 HORIZONS_NEEDED = 4
 """How many horizons the data must last to be judged over time: to look back, to learn from, and to be judged on."""
@@ -84,7 +85,7 @@ def material(store: AccountStore, outcome: Outcome, *, now: Microseconds, order_
 def scanned(store: AccountStore, *, with_events: bool = True) -> Pasts:
     """Read the pasts of everybody who may be learned from: all but those who denied profiling."""
     ids, facts = store.contacts.scan()
-    ids = [contact_id for contact_id in ids if facts[contact_id].consent.get("profiling") != "denied"]
+    ids = [contact_id for contact_id in ids if not denies_profiling(facts[contact_id].consent)]
     return build(ids, facts, store.events.scan() if with_events else ())
 
 

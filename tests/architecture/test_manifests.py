@@ -75,7 +75,7 @@ def test_a_service_runs_its_capability_where_the_gateway_looks_for_it(manifests:
     service = of_kind(manifests, "Service")[name]["spec"]
     gateway = {entry["name"]: entry.get("value") for entry in container(pods(manifests)["gateway"])["env"]}
 
-    assert command == ["python", "-m", f"services.{name}.api", "--host", "0.0.0.0", "--port", "8000"]  # noqa: S104
+    assert command == ["python", "-m", "services", name, "--host", "0.0.0.0", "--port", "8000"]  # noqa: S104
     assert service["selector"] == {"app.kubernetes.io/name": name}
     assert gateway["FORETELL_UPSTREAM"].format(name=name) == f"http://{name}:{service['ports'][0]['port']}"
 

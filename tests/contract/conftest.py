@@ -1,10 +1,9 @@
-"""One synthetic account, and every capability of the table trained on it through its own door.
+"""One synthetic account, and every capability of the table trained on it and served.
 
-A new capability gets all checks of this folder by its line in the table: its `train` door is called with the account
-below, its `api` door is asked. What differs between capabilities is read from the capability itself.
+A new capability gets all checks of this folder by its line in the table: what differs between capabilities is read
+from the spec that each declares.
 """
 
-import importlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -15,18 +14,23 @@ from typing import Any
 import numpy as np
 import pytest
 
+from foretell.learning import recipe_of
+from services.specs import spec_of
 from shared.capabilities import TABLE, Capability
-from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY, AttributeRow, ContactRow, EventRow
 from shared.registry.fetch import artifacts
+from shared.serving.capability_spec import AnySpec
+from shared.serving.service import create_app
 from shared.settings import ServiceSettings
 from shared.store import Database, migrate, open_database
+from shared.training.recipe import train
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 NOW_US = 1_780_272_000_000_000
-OUTCOME = "bought"
 CONTACTS = 200
 DAYS = 130
+OUTCOMES = {line.name: outcome for line in TABLE if (outcome := spec_of(line.name).training.example_outcome)}
+"""What each capability that is asked about outcomes is trained for."""
 
 
 @dataclass(frozen=True)
@@ -42,27 +46,25 @@ class Subject:
     folder: Path = Path()
 
     @property
-    def api(self) -> Any:
-        return importlib.import_module(f"services.{self.capability.name}.api")
+    def spec(self) -> AnySpec:
+        return spec_of(self.capability.name)
 
     @property
     def name(self) -> tuple[str, str]:
         return self.capability.name, self.outcome or ""
 
     def trained(self, account: str = "demo") -> Any:
-        door = importlib.import_module(f"services.{self.capability.name}.train")
-        named = [self.outcome] if self.outcome else []
-        return door.train(self.database, self.settings, account, *named, now=NOW_US)
+        recipe = recipe_of(self.capability.name)
+        return train(recipe, self.database, self.settings, account, self.outcome or "", now=NOW_US)
 
     def asked(self, *contacts: Any, **fields: Any) -> dict[str, Any]:
         named = {} if self.outcome is None else {"outcome": self.outcome}
         return {"contacts": [{"id": c} if isinstance(c, str) else c for c in contacts], **named, **fields}
 
     def predicted(self, pasts: Any, cutoffs: np.ndarray, *, reasons: int, model: Any = None) -> Any:
-        """Ask the model as the door does."""
-        question = self.api.QUESTION
-        asked = question.request.model_validate(self.asked(*pasts.contact_ids, reasons=reasons))
-        return question.ask(model or self.model, pasts, cutoffs, asked)
+        """Call the model as the service does."""
+        request = self.spec.request.model_validate(self.asked(*pasts.contact_ids, reasons=reasons))
+        return self.spec.answer(model or self.model, pasts, cutoffs, request)
 
 
 def _events(draw: np.random.Generator, contact: str, eagerness: float) -> list[EventRow]:
@@ -104,9 +106,8 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ServiceS
         rows += _events(draw, f"c-{number}", eagerness)
     store.contacts.put(contacts, recorded_at=NOW_US - DAY)
     store.events.add_bulk(rows)
-    rhythm = {"horizon_days": 14, "every_days": 14, "repeatable": True}
-    store.outcomes.put(Outcome(name=OUTCOME, capability="scoring", event_types=("order_placed",), **rhythm))
-    store.outcomes.put(Outcome(name=OUTCOME, capability="churn", silence=("page_viewed",), horizon_days=14))
+    for outcome in OUTCOMES.values():
+        store.outcomes.put(outcome)
     yield settings, database
     database.close()
 
@@ -115,13 +116,13 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ServiceS
 def subject(request: pytest.FixtureRequest, account: tuple[ServiceSettings, Database]) -> Subject:
     line: Capability = request.param
     settings, database = account
-    untrained = Subject(line, settings, database, OUTCOME if line.per_outcome else None)
+    untrained = Subject(line, settings, database, OUTCOMES[line.name].name if line.per_outcome else None)
     published = untrained.trained()
     version, digest = published.version, published.digest
     if not published.promoted:
         database.of("demo").models.promote(*untrained.name, version, digest, at=NOW_US, reason="for the checks")
     folder = artifacts(settings, "demo", *untrained.name, version=version, digest=digest, into=settings.cache_folder)
-    return replace(untrained, version=version, model=untrained.api.QUESTION.load(folder), folder=folder)
+    return replace(untrained, version=version, model=untrained.spec.load(folder), folder=folder)
 
 
 @pytest.fixture(scope="session")
@@ -135,8 +136,8 @@ def refusing(account: tuple[ServiceSettings, Database]) -> str:
     store.contacts.put(contacts, recorded_at=NOW_US - DAY)
     for part in model.events.scan():
         store.events.add_bulk([EventRow(*row[:4], NOW_US - DAY, row[4]) for row in part])
-    for capability in ("scoring", "churn"):
-        store.outcomes.put(model.outcomes.require(capability, OUTCOME))
+    for outcome in OUTCOMES.values():
+        store.outcomes.put(outcome)
     return "refusing"
 
 
@@ -163,7 +164,7 @@ def opened(subject: Subject, asgi: Any) -> Opened:
     @asynccontextmanager
     async def running(**parts: Any) -> AsyncIterator[Any]:
         store = parts.pop("store", Open(subject.database))
-        app = subject.api.create_app(subject.settings, store, now=lambda: NOW, **parts)
+        app = create_app(subject.spec, subject.settings, store, now=lambda: NOW, **parts)
         async with app.router.lifespan_context(app):
             yield asgi(app)
 

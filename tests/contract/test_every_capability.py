@@ -1,4 +1,4 @@
-"""What every capability of the table promises, checked on a model trained through its own door."""
+"""What every capability of the table promises, checked on a model trained by its own recipe."""
 
 import asyncio
 import copy
@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from gateway.openapi import services
-from shared.contracts.outcome import BUILT_IN
 from shared.contracts.rows import DAY, ContactRow
 from shared.errors import InsufficientData, RegistryUnavailable
+from shared.serving.service import create_app
 from shared.timeline import build
 
 NOW_US = 1_780_272_000_000_000
@@ -147,8 +147,9 @@ async def test_without_a_model_it_says_so(subject: Any, opened: Any) -> None:
     async with opened() as client:
         reply = await client.post(subject.capability.path, subject.asked("c-1"), account="nobody")
         if subject.capability.per_outcome:
-            untrained = next(outcome.name for outcome in BUILT_IN if outcome.capability == subject.capability.name)
-            payload = subject.asked("c-1", outcome=untrained)
+            untrained = subject.spec.training.example_outcome.model_copy(update={"name": "untrained"})
+            subject.database.of("demo").outcomes.put(untrained)
+            payload = subject.asked("c-1", outcome="untrained")
             reply = await client.post(subject.capability.path, payload)
 
     assert (reply.status, reply.json["code"]) == (409, "no-model-trained")
@@ -195,7 +196,7 @@ def test_saved_and_loaded_it_answers_the_same(subject: Any, tmp_path: Path) -> N
     _, pasts = pasts_of(subject, IDS)
     subject.model.save(tmp_path)
 
-    again = subject.api.QUESTION.load(tmp_path)
+    again = subject.spec.load(tmp_path)
 
     asked_at = cutoffs(len(IDS))
     assert subject.predicted(pasts, asked_at, reasons=3, model=again) == subject.predicted(pasts, asked_at, reasons=3)
@@ -239,7 +240,7 @@ async def test_several_calls_at_once_get_the_answers_they_would_get_alone(subjec
 
 async def test_the_api_document_is_the_published_one(subject: Any) -> None:
 
-    app = subject.api.create_app(subject.settings, subject.database)
+    app = create_app(subject.spec, subject.settings, subject.database)
 
     published = json.loads((services.FOLDER / f"{subject.capability.name}.json").read_text())
     assert services.own_paths(app.openapi(), subject.capability) == published, "publish it: foretell openapi"
@@ -247,13 +248,13 @@ async def test_the_api_document_is_the_published_one(subject: Any) -> None:
 
 async def test_the_example_of_the_api_document_is_answered(subject: Any, opened: Any) -> None:
     async with opened() as client:
-        example = dict(subject.api.QUESTION.examples["request"])
+        example = dict(subject.spec.request_example)
         if subject.outcome is not None:
             example["outcome"] = subject.outcome
         found = answers(await client.post(subject.capability.path, example))
 
     assert len(found) == len(example["contacts"])
-    subject.api.QUESTION.response.model_validate(subject.api.QUESTION.examples["response"])
+    subject.spec.response.model_validate(subject.spec.response_example)
 
 
 @pytest.mark.parametrize("said", ["stored", "inline"])

@@ -5,7 +5,6 @@ the document. To repeat one: pytest tests/contract/test_schemathesis.py -k 'PATC
 request as curl and the answer.
 """
 
-import importlib
 import json
 import socket
 import threading
@@ -24,9 +23,11 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.specs.openapi import checks
 
 from gateway.api import create_app
+from services.specs import spec_of
 from shared.capabilities import TABLE
 from shared.contracts.key import new_key
 from shared.contracts.rows import SECOND, AttributeRow, ContactRow, EventRow
+from shared.serving.service import create_app as create_service
 from shared.settings import GatewaySettings, ServiceSettings
 from shared.store import AccountStore, Database, PredictionRow, VersionRow, migrate, open_database
 
@@ -135,7 +136,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 def service(name: str, settings: ServiceSettings) -> FastAPI:
-    app: FastAPI = importlib.import_module(f"services.{name}.api").create_app(settings)
+    app: FastAPI = create_service(spec_of(name), settings)
     return app
 
 

@@ -36,7 +36,7 @@ class Replica:
 
     def command(self) -> list[str]:
         module = {"gateway": ["gateway"], "worker": ["foretell", "worker"]}
-        return [sys.executable, "-m", *module.get(self.name, [f"services.{self.name}.api"]), "--port", str(self.port)]
+        return [sys.executable, "-m", *module.get(self.name, ["services", self.name]), "--port", str(self.port)]
 
     def start(self) -> None:
         environment = {

@@ -9,14 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.segmentation.api import create_app
-from services.segmentation.train import train
+from services.segmentation.capability import CAPABILITY
+from services.segmentation.schemas import SegmentChoices
+from services.segmentation.training import RECIPE
 from shared.contracts.rows import DAY, ContactRow, EventRow
 from shared.errors import InsufficientData
 from shared.registry.fetch import artifacts
+from shared.serving.service import create_app
 from shared.settings import ServiceSettings
 from shared.store import AccountStore, Database, PredictionRow, migrate, open_database
-from shared.training.choices import Choices
+from shared.training.recipe import train
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 NOW_US = 1_780_272_000_000_000
@@ -61,7 +63,7 @@ def store(database: Database) -> AccountStore:
 
 @pytest.fixture(scope="module")
 def first(database: Database, settings: ServiceSettings, store: AccountStore) -> Any:
-    return train(database, settings, "demo", segments=3, now=NOW_US)
+    return train(RECIPE, database, settings, "demo", choices=SegmentChoices(segments=3), now=NOW_US)
 
 
 @pytest.fixture
@@ -76,7 +78,7 @@ async def client(settings: ServiceSettings, database: Database, asgi: Any, first
     artifacts(
         settings, "demo", "segmentation", "", version=first.version, digest=first.digest, into=settings.cache_folder
     )
-    app = create_app(settings, Open(), now=lambda: NOW)
+    app = create_app(CAPABILITY, settings, Open(), now=lambda: NOW)
     async with app.router.lifespan_context(app):
         yield asgi(app)
 
@@ -100,7 +102,8 @@ def test_the_first_version_is_promoted_with_its_report_and_plots(first: Any, sto
 def test_a_retraining_keeps_ids_names_and_says_so(
     first: Any, database: Database, settings: ServiceSettings, store: AccountStore
 ) -> None:
-    again = train(database, settings, "demo", segments=3, now=NOW_US, seed=7, choices=Choices(promote=False))
+    choices = SegmentChoices(promote=False, segments=3, seed=7)
+    again = train(RECIPE, database, settings, "demo", choices=choices, now=NOW_US)
 
     rows = [store.models.version("segmentation", "", one.version) for one in (first, again)]
     told = [{one["id"]: one["name"] for one in row.report["segments"]} for row in rows if row is not None]
@@ -142,7 +145,7 @@ def test_an_account_with_nothing_to_learn_from_is_told_in_counts(database: Datab
     database.create_account("empty", created_at=0)
 
     with pytest.raises(InsufficientData, match="0 contacts have an event"):
-        train(database, settings, "empty", now=NOW_US)
+        train(RECIPE, database, settings, "empty", now=NOW_US)
 
 
 def test_mlflow_s_folder_holds_json_and_arrays_alone(first: Any, settings: ServiceSettings) -> None:

@@ -27,7 +27,7 @@ def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     port = str(request.getfixturevalue("unused_tcp_port_factory")())
     with (home / "log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", f"services.{line.name}.api", "--port", port],
+            [sys.executable, "-m", "services", line.name, "--port", port],
             env={**os.environ, "FORETELL_HOME": str(home), "FORETELL_SIGNING_KEY": "k" * 32},
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from services.scoring.model import ScoringModel
-from services.scoring.train import Choices, Fit, _gate, fitted, train
+from services.scoring.train import Fit, fitted
+from services.scoring.training import RECIPE
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY, AttributeRow, ContactRow, EventRow, Microseconds
+from shared.contracts.training import ColumnChoices
 from shared.errors import InsufficientData, UnknownOutcome
 from shared.registry.fetch import artifacts
 from shared.settings import Settings
@@ -19,6 +21,7 @@ from shared.store import AccountStore, Database, migrate, open_database
 from shared.training.material import Material, material
 from shared.training.promotion import Model, RegistryAliases, mismatch
 from shared.training.publish import Published
+from shared.training.recipe import Run, train
 
 WON = Outcome(name="won", capability="scoring", event_types=("deal_won",), horizon_days=30, every_days=15)
 FIRST_BLOCK_ENDS = 160 * DAY
@@ -62,7 +65,7 @@ def store(database: Database, world: Any) -> AccountStore:
 
 @pytest.fixture(scope="module")
 def first(database: Database, settings: Settings, store: AccountStore, world: Any) -> Published:
-    return train(database, settings, "demo", "won", now=world.until - FIRST_BLOCK_ENDS)
+    return train(RECIPE, database, settings, "demo", "won", now=world.until - FIRST_BLOCK_ENDS)
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +74,8 @@ def later(store: AccountStore, world: Any) -> tuple[Material, Fit]:
     return stuff, fitted(stuff, now=world.until)
 
 
-def judge(settings: Settings, later: tuple[Material, Fit], row: Any, now: Microseconds) -> Any:
-    return _gate(settings, "demo", *later, row, now)
+def judge(settings: Settings, store: AccountStore, later: tuple[Material, Fit], row: Any, now: Microseconds) -> Any:
+    return RECIPE.gate(Run(settings, store, "scoring", WON, ColumnChoices(), now), *later, row)
 
 
 def test_the_first_usable_version_is_registered_promoted_and_loads(
@@ -107,7 +110,7 @@ def test_the_gate_compares_on_frames_newer_than_the_champion_s(
     newer = stuff.frames.cutoff[fit.competition.judged] >= world.until - FIRST_BLOCK_ENDS
     assert 200 <= np.count_nonzero(newer) < len(newer)
 
-    verdict = judge(settings, later, store.models.version("scoring", "won", first.version), world.until)
+    verdict = judge(settings, store, later, store.models.version("scoring", "won", first.version), world.until)
 
     assert verdict.decided
     assert "1 % of log loss" in verdict.reason
@@ -120,7 +123,7 @@ def test_frames_that_the_champion_has_seen_decide_nothing(
     assert row is not None
     same = dataclasses.replace(row, report={**row.report, "trained_until": world.until})
 
-    verdict = judge(settings, later, same, world.until)
+    verdict = judge(settings, store, later, same, world.until)
 
     assert (verdict.promote, verdict.decided) == (False, False)
     assert verdict.reason.startswith("only 0 frames are newer")
@@ -129,7 +132,9 @@ def test_frames_that_the_champion_has_seen_decide_nothing(
 def test_a_registry_without_the_champion_leaves_it_where_it_is(
     store: AccountStore, first: Published, later: tuple[Material, Fit], world: Any, tmp_path: Path
 ) -> None:
-    verdict = judge(Settings(home=tmp_path), later, store.models.version("scoring", "won", first.version), world.until)
+    verdict = judge(
+        Settings(home=tmp_path), store, later, store.models.version("scoring", "won", first.version), world.until
+    )
 
     assert (verdict.promote, verdict.decided) == (False, False)
     assert "train again later, or promote by hand" in verdict.reason
@@ -141,7 +146,7 @@ def test_a_champion_that_is_not_what_was_promoted_is_replaced(
     row = store.models.version("scoring", "won", first.version)
     assert row is not None
 
-    verdict = judge(settings, later, dataclasses.replace(row, digest="0" * 64), world.until)
+    verdict = judge(settings, store, later, dataclasses.replace(row, digest="0" * 64), world.until)
 
     assert verdict.promote
     assert "cannot be loaded any more" in verdict.reason
@@ -153,7 +158,7 @@ def test_flat_data_has_nothing_newer_to_compare_on(
     stuff, fit = later
     flat = dataclasses.replace(stuff, until=None)
 
-    verdict = judge(settings, (flat, fit), store.models.version("scoring", "won", first.version), world.until)
+    verdict = judge(settings, store, (flat, fit), store.models.version("scoring", "won", first.version), world.until)
 
     assert not verdict.promote
     assert "promote by hand" in verdict.reason
@@ -167,11 +172,12 @@ def test_noise_is_registered_and_never_promoted(
     told: list[tuple[str, float]] = []
 
     published = train(
+        RECIPE,
         database,
         settings,
         "noise",
         "won",
-        choices=Choices(promote=True),
+        choices=ColumnChoices(promote=True),
         now=world.until,
         progress=lambda text, part: told.append((text, part)),
     )
@@ -193,11 +199,11 @@ def test_what_an_outcome_forbids_is_learned_from_by_no_training(database: Databa
     store.outcomes.put(Outcome(name="gone", capability="scoring", attribute="gone", forbidden=("plan",)))
 
     with pytest.raises(InsufficientData, match="no attribute and no event tells contacts apart"):
-        train(database, settings, "forbidding", "gone", now=DAY)
+        train(RECIPE, database, settings, "forbidding", "gone", now=DAY)
 
 
 def test_an_unknown_outcome_is_refused_with_the_known_ones(
     database: Database, settings: Settings, store: AccountStore, world: Any
 ) -> None:
     with pytest.raises(UnknownOutcome, match="Known: customer, opportunity, won"):
-        train(database, settings, "demo", "wonn", now=world.until)
+        train(RECIPE, database, settings, "demo", "wonn", now=world.until)

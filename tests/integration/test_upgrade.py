@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, text
 
-from foretell.doors import APPS
 from gateway.api import create_app
+from services.specs import spec_of
+from shared.serving.service import create_app as create_service
 from shared.settings import GatewaySettings, ServiceSettings
 from shared.store import Database, migrate, open_database
 from shared.store.migration import check
@@ -157,7 +158,7 @@ def test_no_row_is_lost(home: Home) -> None:
 async def test_a_prediction_is_what_it_was(home: Home, asgi: Any, asked: dict[str, Any]) -> None:
     capability = CAPABILITIES[asked["path"]]
     settings = ServiceSettings(home=home.folder, signing_key="k" * 32)
-    app = APPS[capability](settings, KeptOpen(home.database), now=lambda: LATER)  # type: ignore[call-arg]
+    app = create_service(spec_of(capability), settings, KeptOpen(home.database), now=lambda: LATER)  # type: ignore[call-arg]
 
     async with app.router.lifespan_context(app):
         reply = await asgi(app).post(asked["path"], asked["request"], account="default")

@@ -8,8 +8,8 @@ import pytest
 
 from foretell import sample
 from services.segmentation.model import SegmentationModel
-from services.segmentation.train.fitting import SegmentationOptions, fitted
-from services.segmentation.train.snapshot import assigned
+from services.segmentation.training.fitting import SegmentationOptions, fitted
+from services.segmentation.training.snapshot import assigned
 from shared.contracts.rows import DAY
 from shared.features import matrix
 from shared.timeline import ContactFacts, Pasts, build

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from services.churn.model import ChurnReference, Periods
 from services.segmentation.model.grouping import Grouping
-from services.segmentation.train.selection import Candidate, chosen
+from services.segmentation.training.selection import Candidate, chosen
 from services.sendtime.model.reasons import EventCounts, reasons
 from services.sendtime.model.send_plan import planned
 from shared.evaluation.bootstrap import of_mean

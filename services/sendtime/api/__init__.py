@@ -1,5 +1,1 @@
-"""The door of send time: `python -m services.sendtime.api --port N`."""
-
-from services.sendtime.api.app import QUESTION, create_app
-
-__all__ = ["QUESTION", "create_app"]
+"""The paths beside the prediction, and what lies between the wire and the model."""

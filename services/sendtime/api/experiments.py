@@ -25,35 +25,36 @@ from services.sendtime.schemas import SendTimeRequest
 from shared.contracts.instants import instant_of, microseconds
 from shared.contracts.rows import DAY, HOUR, Microseconds
 from shared.errors import NotFound
-from shared.serving.question import Keeping
+from shared.serving.capability_spec import PendingResponse
 from shared.store import AssignmentRow
 from shared.timeline import build
 
 CONTROL_DETAIL = "Control of the experiment: send at your `default_send_at`."
 BATCH = 1_000
+Pending = PendingResponse[SendTimeRequest, Advice]
 
 
-def kept(keeping: Keeping) -> Sequence[Advice]:
+def kept(pending: Pending) -> Sequence[Advice]:
     """Draw and commit the arms of an experiment; other calls keep nothing."""
-    request: SendTimeRequest = keeping.request
+    request = pending.request
     if request.purpose != "experiment" or request.campaign_id is None or request.default_send_at is None:
-        return keeping.scored
+        return pending.results
     split = ArmShares(request.control_share, request.exploration_share)
     default = microseconds(request.default_send_at)
     rows = {
-        name: _row(request.campaign_id, name, advice, split, default, keeping)
-        for name, advice in zip(keeping.contact_ids, keeping.scored, strict=True)
+        name: _row(request.campaign_id, name, advice, split, default, pending)
+        for name, advice in zip(pending.contact_ids, pending.results, strict=True)
         if advice.best is not None
     }
-    held = keeping.account.assignments.add(request.campaign_id, list(rows.values()), since=keeping.erasures)
+    held = pending.account.assignments.add(request.campaign_id, list(rows.values()), since=pending.erasures)
     return [
         _arm_json(advice, held[name]) if name in held else advice
-        for name, advice in zip(keeping.contact_ids, keeping.scored, strict=True)
+        for name, advice in zip(pending.contact_ids, pending.results, strict=True)
     ]
 
 
 def _row(
-    campaign: str, contact_id: str, advice: Advice, split: ArmShares, default: Microseconds, keeping: Keeping
+    campaign: str, contact_id: str, advice: Advice, split: ArmShares, default: Microseconds, pending: Pending
 ) -> AssignmentRow:
     """Draw from the instants that were open to choice; spreading inside the hour stays with the model's choice."""
     instants = [when.at for when in advice.allowed]
@@ -71,8 +72,8 @@ def _row(
         policy_at=policy_at,
         default_send_at=default,
         engagement=advice.engagement or "",
-        version=keeping.version,
-        assigned_at=keeping.asked_at,
+        version=pending.version,
+        assigned_at=pending.asked_at,
     )
 
 

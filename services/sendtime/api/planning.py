@@ -14,7 +14,7 @@ from services.sendtime.model.send_plan import SendPlan, planned
 from services.sendtime.schemas import PlanRequest
 from shared.contracts.instants import instant_of
 from shared.contracts.rows import HOUR, Microseconds
-from shared.timeline import build
+from shared.timeline import build, denies_profiling
 from shared.timeline.localtime import offsets
 
 BATCH = 1_000
@@ -103,6 +103,6 @@ class Planning:
 def _status(*, known: bool, consent: Mapping[str, str], values: NDArray[np.float32]) -> str:
     if not known:
         return "unknown_contact"
-    if consent.get("profiling") == "denied":
+    if denies_profiling(consent):
         return "no_consent"
     return "ok" if (values >= 0).any() else "no_slot"

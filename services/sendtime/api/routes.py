@@ -3,7 +3,7 @@
 import asyncio
 from typing import Annotated, Any
 
-from fastapi import FastAPI, Query, Request
+from fastapi import Query, Request
 from pydantic import ValidationError
 from starlette.responses import Response
 
@@ -23,80 +23,10 @@ from shared.contracts.request import MAX_CONTACTS
 from shared.errors import BadRequest
 from shared.serving import problem
 from shared.serving.calls import require_scope
+from shared.serving.capability_spec import ExtraRoute
 from shared.serving.champions import Champion
 from shared.serving.envelope import CLOCK_SLACK, parsed
-from shared.serving.openapi import problem_responses
-from shared.serving.question import Beside
 from shared.serving.service import Service
-
-BESIDE = (
-    Beside("/best-send-time/plan", "post", PlanResponse, PLAN_RESPONSE_EXAMPLE, PlanRequest, PLAN_REQUEST_EXAMPLE),
-    Beside("/experiments/{campaign_id}", "get", ExperimentResponse, EXPERIMENT_RESPONSE_EXAMPLE),
-)
-"""Both, for the API document."""
-
-
-def add_routes(app: FastAPI, service: Service) -> None:
-    """Add both paths to a service's app."""
-
-    @app.post(
-        "/best-send-time/plan",
-        operation_id="plan_send_times",
-        summary="When should each of many contacts be sent to, within a capacity per hour?",
-        response_model=None,
-        responses=problem_responses(
-            service.question.capability,
-            "no-model-trained",
-            "body-too-large",
-            "invalid-request",
-            "malformed-json",
-            "model-not-ready",
-            "store-unavailable",
-        ),
-    )
-    async def plan(request: Request) -> Response:
-        call = request.state.call
-        require_scope(call, "predict")
-        plan_request = _read(parsed(await request.body()))
-        now = service.now()
-        cutoff = now if plan_request.cutoff is None else plan_request.cutoff
-        if cutoff > now + CLOCK_SLACK:
-            sentence = "The cutoff must not lie in the future; leave it out to plan from now."
-            raise BadRequest(sentence, errors=[{"pointer": "/cutoff", "detail": sentence}])
-        champion = await service.champions.of(call.account, "")
-        planning = Planning(
-            service.store.of(call.account), champion.model, plan_request, microseconds(cutoff), microseconds(now)
-        )
-        members = await service.lanes.run(planning.members, contacts=MAX_CONTACTS)
-        members |= {"model": _info(champion), "cutoff": cutoff, "request_id": call.request_id}
-        body = await asyncio.to_thread(lambda: PlanResponse.model_validate(members).model_dump_json())
-        served = sum(1 for one in members["assignments"] if one["status"] == "ok")
-        request.state.facts = {
-            "account": call.account,
-            "contacts": len(plan_request.contact_ids),
-            "version": champion.version,
-        }
-        return Response(body, media_type="application/json", headers={SERVED_HEADER: str(served)})
-
-    @app.get(
-        "/experiments/{campaign_id:path}",
-        operation_id="show_experiment",
-        summary="What did an experiment of sending times find out?",
-        response_model=None,
-        responses=problem_responses(service.question.capability, "store-unavailable"),
-    )
-    async def experiment(
-        request: Request,
-        campaign_id: str,
-        lift: Annotated[float, Query(gt=0, le=10, description="Relative lift that is to be proven.")] = 0.05,
-    ) -> Response:
-        call = request.state.call
-        require_scope(call, "read")
-        report = ExperimentReport(service.store.of(call.account), campaign_id, microseconds(service.now()), lift)
-        members = await service.lanes.run(report.members, contacts=MAX_CONTACTS)
-        answer = ExperimentResponse.model_validate({**members, "request_id": call.request_id})
-        request.state.facts = {"account": call.account}
-        return Response(answer.model_dump_json(), media_type="application/json")
 
 
 def _read(content: Any) -> PlanRequest:
@@ -122,3 +52,77 @@ def _info(champion: Champion) -> dict[str, Any]:
         "trained_at": model.trained_at,
         "grade": model.grade,
     }
+
+
+async def _plan(request: Request) -> Response:
+    service: Service = request.app.state.service
+    call = request.state.call
+    require_scope(call, "predict")
+    plan_request = _read(parsed(await request.body()))
+    now = service.now()
+    cutoff = now if plan_request.cutoff is None else plan_request.cutoff
+    if cutoff > now + CLOCK_SLACK:
+        sentence = "The cutoff must not lie in the future; leave it out to plan from now."
+        raise BadRequest(sentence, errors=[{"pointer": "/cutoff", "detail": sentence}])
+    champion = await service.champions.of(call.account, "")
+    planning = Planning(
+        service.store.of(call.account), champion.model, plan_request, microseconds(cutoff), microseconds(now)
+    )
+    members = await service.lanes.run(planning.members, contacts=MAX_CONTACTS)
+    members |= {"model": _info(champion), "cutoff": cutoff, "request_id": call.request_id}
+    body = await asyncio.to_thread(lambda: PlanResponse.model_validate(members).model_dump_json())
+    served = sum(1 for one in members["assignments"] if one["status"] == "ok")
+    request.state.facts = {
+        "account": call.account,
+        "contacts": len(plan_request.contact_ids),
+        "version": champion.version,
+    }
+    return Response(body, media_type="application/json", headers={SERVED_HEADER: str(served)})
+
+
+async def _experiment(
+    request: Request,
+    campaign_id: str,
+    lift: Annotated[float, Query(gt=0, le=10, description="Relative lift that is to be proven.")] = 0.05,
+) -> Response:
+    service: Service = request.app.state.service
+    call = request.state.call
+    require_scope(call, "read")
+    report = ExperimentReport(service.store.of(call.account), campaign_id, microseconds(service.now()), lift)
+    members = await service.lanes.run(report.members, contacts=MAX_CONTACTS)
+    answer = ExperimentResponse.model_validate({**members, "request_id": call.request_id})
+    request.state.facts = {"account": call.account}
+    return Response(answer.model_dump_json(), media_type="application/json")
+
+
+EXTRA_ROUTES = (
+    ExtraRoute(
+        path="/best-send-time/plan",
+        method="post",
+        operation_id="plan_send_times",
+        summary="When should each of many contacts be sent to, within a capacity per hour?",
+        handler=_plan,
+        problems=(
+            "no-model-trained",
+            "body-too-large",
+            "invalid-request",
+            "malformed-json",
+            "model-not-ready",
+            "store-unavailable",
+        ),
+        response=PlanResponse,
+        response_example=PLAN_RESPONSE_EXAMPLE,
+        request=PlanRequest,
+        request_example=PLAN_REQUEST_EXAMPLE,
+    ),
+    ExtraRoute(
+        path="/experiments/{campaign_id:path}",
+        method="get",
+        operation_id="show_experiment",
+        summary="What did an experiment of sending times find out?",
+        handler=_experiment,
+        problems=("store-unavailable",),
+        response=ExperimentResponse,
+        response_example=EXPERIMENT_RESPONSE_EXAMPLE,
+    ),
+)

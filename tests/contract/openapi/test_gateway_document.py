@@ -1,4 +1,3 @@
-import importlib
 import json
 import re
 from collections.abc import Iterator
@@ -13,7 +12,9 @@ from gateway.api import create_app
 from gateway.openapi import as_3_0, saved_service_document
 from gateway.openapi.document import operations
 from gateway.openapi.services import FOLDER
+from services.specs import spec_of
 from shared.capabilities import TABLE
+from shared.serving.service import create_app as create_service
 from shared.settings import GatewaySettings, ServiceSettings
 
 VERBS = {
@@ -146,8 +147,7 @@ def test_only_operations_for_operators_and_webhooks_are_open(document: dict[str,
 
 @pytest.mark.parametrize("name", [line.name for line in TABLE])
 def test_the_kept_document_equals_that_of_the_service(name: str, tmp_path: Path) -> None:
-    service = importlib.import_module(f"services.{name}.api")
-    app = service.create_app(ServiceSettings(home=tmp_path, signing_key="0" * 64))
+    app = create_service(spec_of(name), ServiceSettings(home=tmp_path, signing_key="0" * 64))
 
     written = saved_service_document(name, app.openapi(), tmp_path)
 

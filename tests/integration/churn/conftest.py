@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.churn.api import create_app
+from services.churn.capability import CAPABILITY
 from services.churn.model import ChurnModel, ChurnReference, Periods
 from shared.contracts.rows import DAY, AttributeRow, ContactRow, EventRow
 from shared.evaluation.calibration import Calibrator
 from shared.features import Feature, FeatureSet
 from shared.learners import Logistic
+from shared.serving.service import create_app
 from shared.settings import ServiceSettings
 from shared.store import AccountStore, Database, migrate, open_database
 from shared.timeline.risk import Episode
@@ -144,7 +145,7 @@ def running(settings: ServiceSettings, database: Database, store: AccountStore, 
 
     @asynccontextmanager
     async def opened() -> AsyncIterator[Any]:
-        app = create_app(settings, Open(database), now=lambda: NOW, fetch=here)  # type: ignore[arg-type]
+        app = create_app(CAPABILITY, settings, Open(database), now=lambda: NOW, fetch=here)  # type: ignore[arg-type]
         async with app.router.lifespan_context(app):
             yield asgi(app)
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from services.churn.model import ChurnModel
-from services.churn.train import ChurnFit, ChurnMaterial, churn_material, fitted, train
-from services.churn.train.door import _gate
+from services.churn.training import RECIPE, ChurnFit, ChurnMaterial, churn_material, fitted
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY, AttributeRow, ContactRow, EventRow, Microseconds
+from shared.contracts.training import ColumnChoices
 from shared.errors import InsufficientData, UnknownOutcome
 from shared.registry.fetch import artifacts
 from shared.settings import Settings
@@ -21,6 +21,7 @@ from shared.store import AccountStore, Database, migrate, open_database
 from shared.training.material import scanned
 from shared.training.promotion import Model, RegistryAliases, mismatch
 from shared.training.publish import Published
+from shared.training.recipe import Run, train
 
 LEFT = Outcome(name="left", capability="churn", event_types=("subscription_cancelled",), horizon_days=30, every_days=20)
 START: Microseconds = 1_700_000_000_000_000
@@ -85,7 +86,7 @@ def store(database: Database, world: Members) -> AccountStore:
 
 @pytest.fixture(scope="module")
 def first(database: Database, settings: Settings, store: AccountStore, world: Members) -> Published:
-    return train(database, settings, "demo", "left", now=world.until - FIRST_ENDS)
+    return train(RECIPE, database, settings, "demo", "left", now=world.until - FIRST_ENDS)
 
 
 @pytest.fixture(scope="module")
@@ -94,8 +95,10 @@ def later(store: AccountStore, world: Members) -> tuple[ChurnMaterial, ChurnFit]
     return stuff, fitted(stuff, now=world.until)
 
 
-def judge(settings: Settings, later: tuple[ChurnMaterial, ChurnFit], row: Any, now: Microseconds) -> Any:
-    return _gate(settings, "demo", *later, row, now)
+def judge(
+    settings: Settings, store: AccountStore, later: tuple[ChurnMaterial, ChurnFit], row: Any, now: Microseconds
+) -> Any:
+    return RECIPE.gate(Run(settings, store, "churn", LEFT, ColumnChoices(), now), *later, row)
 
 
 def test_the_first_usable_version_is_registered_promoted_and_loads(
@@ -133,7 +136,7 @@ def test_the_gate_compares_on_frames_newer_than_the_champion_s(
     newer = fit.problem.cutoff[fit.graded.judged] >= world.until - FIRST_ENDS
     assert 200 <= np.count_nonzero(newer) <= len(newer)
 
-    verdict = judge(settings, later, store.models.version("churn", "left", first.version), world.until)
+    verdict = judge(settings, store, later, store.models.version("churn", "left", first.version), world.until)
 
     assert verdict.decided
     assert "1 % of log loss" in verdict.reason
@@ -146,7 +149,7 @@ def test_frames_that_the_champion_has_seen_decide_nothing(
     assert row is not None
     same = dataclasses.replace(row, report={**row.report, "trained_until": world.until})
 
-    verdict = judge(settings, later, same, world.until)
+    verdict = judge(settings, store, later, same, world.until)
 
     assert (verdict.promote, verdict.decided) == (False, False)
     assert verdict.reason.startswith("only 0 frames are newer")
@@ -158,7 +161,7 @@ def test_a_champion_that_is_not_what_was_promoted_is_replaced(
     row = store.models.version("churn", "left", first.version)
     assert row is not None
 
-    verdict = judge(settings, later, dataclasses.replace(row, digest="0" * 64), world.until)
+    verdict = judge(settings, store, later, dataclasses.replace(row, digest="0" * 64), world.until)
 
     assert verdict.promote
     assert "cannot be loaded any more" in verdict.reason
@@ -171,7 +174,7 @@ def test_a_champion_of_flat_data_has_nothing_newer_to_compare_on(
     assert row is not None
 
     verdict = judge(
-        settings, later, dataclasses.replace(row, report={**row.report, "trained_until": None}), world.until
+        settings, store, later, dataclasses.replace(row, report={**row.report, "trained_until": None}), world.until
     )
 
     assert not verdict.promote
@@ -184,7 +187,13 @@ def test_noise_is_registered_and_never_promoted(database: Database, settings: Se
     told: list[tuple[str, float]] = []
 
     published = train(
-        database, settings, "noise", "left", now=world.until, progress=lambda text, part: told.append((text, part))
+        RECIPE,
+        database,
+        settings,
+        "noise",
+        "left",
+        now=world.until,
+        progress=lambda text, part: told.append((text, part)),
     )
 
     assert not published.promoted
@@ -204,20 +213,20 @@ def test_what_an_outcome_forbids_is_learned_from_by_no_training(database: Databa
     store.outcomes.put(Outcome(name="gone", capability="churn", attribute="gone", forbidden=("plan",)))
 
     with pytest.raises(InsufficientData, match="no attribute and no event tells contacts apart"):
-        train(database, settings, "forbidding", "gone", now=DAY)
+        train(RECIPE, database, settings, "forbidding", "gone", now=DAY)
 
 
 def test_an_unknown_outcome_is_refused_with_the_known_ones(
     database: Database, settings: Settings, store: AccountStore, world: Members
 ) -> None:
     with pytest.raises(UnknownOutcome, match="Known: churn, left"):
-        train(database, settings, "demo", "lefft", now=world.until)
+        train(RECIPE, database, settings, "demo", "lefft", now=world.until)
 
 
 def test_an_account_without_data_is_refused_in_counts(database: Database, settings: Settings) -> None:
     database.create_account("empty", created_at=0)
 
     with pytest.raises(InsufficientData) as refused:
-        train(database, settings, "empty", "churn", now=10**15)
+        train(RECIPE, database, settings, "empty", "churn", now=10**15)
 
     assert refused.value.members["with_outcome"] == 0

@@ -20,10 +20,9 @@ from aiohttp import web
 from python_calamine import CalamineWorkbook
 
 from foretell.ranked_file import written
-from services.churn.api import create_app as churn_app
 from services.churn.model import ChurnModel
-from services.scoring.api import create_app as scoring_app
 from services.scoring.model import ScoringModel
+from services.specs import spec_of
 from shared.contracts.contact import ContactInput
 from shared.contracts.instants import microseconds
 from shared.contracts.outcome import Outcome
@@ -33,6 +32,7 @@ from shared.evaluation.reference import Reference
 from shared.features import Feature, FeatureSet
 from shared.ingest import contact_row
 from shared.learners import Logistic
+from shared.serving.service import create_app
 from shared.settings import ServiceSettings
 from shared.store import Wanted
 from shared.timeline.risk import Episode
@@ -124,9 +124,8 @@ async def answering(door: Any, upstream: Any, asgi: Any, case: Case, folder: Pat
         case.model.save(folder)
         return folder
 
-    create = scoring_app if case.outcome.capability == "scoring" else churn_app
     settings = ServiceSettings(home=door.settings.home, signing_key=SIGNING_KEY)
-    app = create(settings, Open(door.store), fetch=fetched)  # type: ignore[arg-type]
+    app = create_app(spec_of(case.outcome.capability), settings, Open(door.store), fetch=fetched)  # type: ignore[arg-type]
 
     async def passed_on(request: web.Request) -> web.Response:
         reply = await asgi(app).send(request.method, request.path, await request.read(), request.headers)

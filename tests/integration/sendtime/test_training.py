@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from services.sendtime.model.sendtime import SendTimeModel
-from services.sendtime.train import train
+from services.sendtime.training import RECIPE
 from shared.contracts.rows import DAY, HOUR, ContactRow, EventRow, Microseconds
 from shared.registry.fetch import artifacts
 from shared.settings import Settings
 from shared.store import AccountStore, Database, migrate, open_database
+from shared.training.recipe import train
 
 START: Microseconds = 1_736_121_600_000_000
 """6 January 2025, a Monday."""
@@ -70,8 +71,8 @@ def test_a_challenger_is_compared_with_the_champion_on_what_came_since(
 ) -> None:
     store = filled(database, name, mailings() if default else orders())
 
-    first = train(database, settings, name, now=HALF)
-    second = train(database, settings, name, now=END)
+    first = train(RECIPE, database, settings, name, now=HALF)
+    second = train(RECIPE, database, settings, name, now=END)
 
     assert (first.promoted, first.version) == (True, "1")
     assert second.promoted
@@ -86,8 +87,8 @@ def test_a_challenger_is_compared_with_the_champion_on_what_came_since(
 def test_a_challenger_without_news_is_kept_and_not_promoted(database: Database, settings: Settings) -> None:
     store = filled(database, "still", mailings())
 
-    train(database, settings, "still", now=END)
-    again = train(database, settings, "still", now=END)
+    train(RECIPE, database, settings, "still", now=END)
+    again = train(RECIPE, database, settings, "still", now=END)
 
     assert not again.promoted
     assert "newer than both trainings" in again.reason

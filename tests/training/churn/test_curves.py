@@ -9,8 +9,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from services.churn.model import Periods, cumulative_hazard
-from services.churn.train.curves import Curves, curve_groups, curves, horizon_figures, leaving
-from services.churn.train.hazard import HazardRows
+from services.churn.training.curves import Curves, curve_groups, curves, horizon_figures, leaving
+from services.churn.training.hazard import HazardRows
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY
 from shared.evaluation.bootstrap import Interval

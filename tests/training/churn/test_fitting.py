@@ -9,9 +9,9 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from services.churn.model import ChurnQuery, predict
-from services.churn.train import ChurnFit, ChurnMaterial, churn_material, fitted
-from services.churn.train.curves import curve_plot
-from services.churn.train.fitting import _of_the_hazard, _value_types
+from services.churn.training import ChurnFit, ChurnMaterial, churn_material, fitted
+from services.churn.training.curves import curve_plot
+from services.churn.training.fitting import _of_the_hazard, _value_types
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import ALWAYS, DAY
 from shared.evaluation.bootstrap import Interval

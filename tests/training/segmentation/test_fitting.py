@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from services.segmentation.model import SegmentationModel
-from services.segmentation.train.fitting import SegmentationFit, SegmentationOptions, fitted, grade_of
-from services.segmentation.train.plots import plots
-from services.segmentation.train.report import card, report
+from services.segmentation.training.fitting import SegmentationFit, SegmentationOptions, fitted, grade_of
+from services.segmentation.training.plots import plots
+from services.segmentation.training.report import card, report
 from shared.errors import BadRequest, InsufficientData
 from shared.evaluation.bootstrap import Interval
 

@@ -12,9 +12,9 @@ from services.sendtime.model.local_week import SendRules
 from services.sendtime.model.query import SendTimeQuery
 from services.sendtime.model.sendtime import NOT_LEARNED
 from services.sendtime.model.timing import COLUMNS, NAMES
-from services.sendtime.train.material import material_of
-from services.sendtime.train.report import plots
-from services.sendtime.train.run import SendTimeFit, fitted
+from services.sendtime.training import SendTimeFit, fitted
+from services.sendtime.training.material import material_of
+from services.sendtime.training.report import plots
 from shared.contracts.rows import DAY, HOUR
 from shared.errors import InsufficientData
 from shared.evaluation.bootstrap import Interval

@@ -11,8 +11,8 @@ import pytest
 
 from services.churn.features import churn_features
 from services.churn.model import ChurnModel, ChurnReference, Periods, cumulative_hazard
-from services.churn.train import ChurnMaterial, churn_material
-from services.churn.train.hazard import HazardRows, hazard_rows
+from services.churn.training import ChurnMaterial, churn_material
+from services.churn.training.hazard import HazardRows, hazard_rows
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import ALWAYS, DAY, Microseconds
 from shared.evaluation.calibration import Calibrator

@@ -8,8 +8,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from services.churn.model import Periods
-from services.churn.train import hazard
-from services.churn.train.hazard import hazard_rows, in_days, periods_known
+from services.churn.training import hazard
+from services.churn.training.hazard import hazard_rows, in_days, periods_known
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY
 from shared.errors import InsufficientData

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.churn.train import churn_material
-from services.churn.train.material import type_counts
+from services.churn.training import churn_material
+from services.churn.training.material import type_counts
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY
 from shared.errors import InsufficientData

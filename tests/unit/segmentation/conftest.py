@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.segmentation.train.fitting import SegmentationFit, SegmentationOptions, fitted
+from services.segmentation.training.fitting import SegmentationFit, SegmentationOptions, fitted
 from shared.timeline import ContactFacts, EventTuple, Pasts, build
 
 DAY = 86_400_000_000

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from services.segmentation.train.clustering import agreement, find
-from services.segmentation.train.selection import Candidate, Usefulness, chosen
+from services.segmentation.training.clustering import agreement, find
+from services.segmentation.training.selection import Candidate, Usefulness, chosen
 from shared.evaluation.bootstrap import Interval
 
 TRUE = np.repeat([0, 1, 2], [300, 200, 100])

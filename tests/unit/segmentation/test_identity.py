@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.segmentation.train.identity import matched, matching_json, means
+from services.segmentation.training.identity import matched, matching_json, means
 
 OLD = np.repeat([0, 1, 2], 100)
 

@@ -7,8 +7,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from services.segmentation.model import SegmentationModel, _load_pyfunc
-from services.segmentation.train.fitting import SegmentationOptions, fitted
-from services.segmentation.train.report import report
+from services.segmentation.training.fitting import SegmentationOptions, fitted
+from services.segmentation.training.report import report
 from shared.contracts.rows import ALWAYS
 from shared.errors import ArtifactRefused
 from shared.features import matrix

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.segmentation.train.naming import description, manner, micro_names, names
-from services.segmentation.train.profiles import Profile, Trait
+from services.segmentation.training.naming import description, manner, micro_names, names
+from services.segmentation.training.profiles import Profile, Trait
 from shared.features import Feature
 
 ORDER = "order_placed"

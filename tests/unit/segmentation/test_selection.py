@@ -3,7 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.segmentation.train.selection import Next, next_period, rfm_groups, squared_errors, usefulness
+from services.segmentation.training.selection import Next, next_period, rfm_groups, squared_errors, usefulness
 from shared.timeline import EventTuple, build
 
 DAY = 86_400_000_000

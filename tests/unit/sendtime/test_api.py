@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from services.sendtime.api import create_app
+from services.sendtime.capability import CAPABILITY
 from services.sendtime.model.sendtime import SendTimeModel
 from shared.contracts.call import CALL_HEADER
 from shared.contracts.instants import microseconds
 from shared.contracts.rows import DAY, HOUR, ContactRow, EventRow
+from shared.serving.service import create_app
 from shared.settings import ServiceSettings
 from shared.store import Database, migrate, open_database
 
@@ -67,7 +68,7 @@ def opened(database: Database, model: SendTimeModel, tmp_path: Path, asgi: Any) 
             return tmp_path / "artifact"
 
         settings = ServiceSettings(home=tmp_path, signing_key="k" * 32)
-        app = create_app(settings, Open(database), now=lambda: now, fetch=fetch)
+        app = create_app(CAPABILITY, settings, Open(database), now=lambda: now, fetch=fetch)
         async with app.router.lifespan_context(app):
             yield asgi(app)
 

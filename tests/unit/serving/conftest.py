@@ -2,7 +2,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.scoring.schemas import REQUEST_EXAMPLE, RESPONSE_EXAMPLE, ScorePrediction, ScoreRequest, ScoreResponse
+from services.scoring.capability import CAPABILITY
 from shared.capabilities import capability
 from shared.contracts.outcome import BUILT_IN
 from shared.errors import ArtifactRefused, RegistryUnavailable, StoreUnavailable
 from shared.serving.artifacts import RememberedRow
 from shared.serving.champions import ChampionHolder
 from shared.serving.metrics import ServiceMetrics
-from shared.serving.question import Question
 from shared.serving.service import Service
 from shared.settings import ServiceSettings
 from shared.timeline import ContactFacts, DatedValue, PastRows
@@ -243,18 +242,8 @@ def running(store: FakeStore, model: FakeModel, settings: ServiceSettings, tmp_p
         unix_seconds: Callable[[], float] = lambda: 0.0,
         **more: Any,
     ) -> AsyncIterator[Any]:
-        question = Question(
-            capability=capability("scoring"),
-            request=ScoreRequest,
-            prediction=ScorePrediction,
-            response=ScoreResponse,
-            load=load,
-            ask=lambda model, pasts, cutoffs, asked: model.predict(pasts, cutoffs, reasons=asked.reasons_asked),
-            additions=lambda scored: {"parts": None if scored is None else scored.parts},
-            examples={"request": REQUEST_EXAMPLE, "response": RESPONSE_EXAMPLE},
-            **more,
-        )
-        app = Service(question, settings, store, now=lambda: NOW, fetch=fetch, unix_seconds=unix_seconds).app()
+        spec = replace(CAPABILITY, load=load, **more)
+        app = Service(spec, settings, store, now=lambda: NOW, fetch=fetch, unix_seconds=unix_seconds).app()
         async with app.router.lifespan_context(app):
             yield asgi(app)
 

@@ -20,7 +20,7 @@ async def test_answers_are_handed_to_the_question_s_memory_in_order(running: Any
         handed.append((list(ids), cutoff))
         return [SimpleNamespace(**{**vars(one), "score": 7}) for one in scored]
 
-    async with running(remember=remember) as client:
+    async with running(add_stored=remember) as client:
         reply = await client.post("/score", body("c-2", "nobody", "c-1"))
 
     assert handed == [(["c-2", "c-1"], 1_780_272_000_000_000)]
@@ -32,7 +32,7 @@ async def test_without_answers_nothing_is_remembered(running: Any, ids: tuple[st
     def remember(*_: Any) -> list[Any]:
         raise AssertionError("nothing to remember")
 
-    async with running(remember=remember) as client:
+    async with running(add_stored=remember) as client:
         reply = await client.post("/score", body(*ids))
 
     assert reply.status == 200
@@ -42,7 +42,7 @@ async def test_answers_stay_as_they_are_when_the_store_goes_away_meanwhile(runni
     def remember(*_: Any) -> list[Any]:
         raise StoreUnavailable("The store is away.")
 
-    async with running(remember=remember) as client:
+    async with running(add_stored=remember) as client:
         reply = await client.post("/score", body("c-1"))
 
     assert (reply.status, reply.json["predictions"][0]["status"]) == (200, "ok")

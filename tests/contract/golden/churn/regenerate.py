@@ -14,8 +14,8 @@ import numpy as np
 
 from services.churn.features import churn_features
 from services.churn.model import ChurnModel, ChurnQuery, ChurnReference, Periods, cumulative_hazard, predict
-from services.churn.train import churn_material
-from services.churn.train.hazard import HazardRows, hazard_rows
+from services.churn.training import churn_material
+from services.churn.training.hazard import HazardRows, hazard_rows
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import ALWAYS, DAY, HOUR
 from shared.evaluation.calibration import Calibrator

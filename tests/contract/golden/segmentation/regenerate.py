@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from services.segmentation.model import ScoredSegment, SegmentationModel
-from services.segmentation.train.fitting import SegmentationOptions, fitted
+from services.segmentation.training.fitting import SegmentationOptions, fitted
 from shared.timeline import ContactFacts, Pasts, build
 from shared.timeline.pasts import DatedValue
 

@@ -1,0 +1,73 @@
+"""Scoring: how likely is this contact to reach an outcome?"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.scoring.schemas import REQUEST_EXAMPLE, RESPONSE_EXAMPLE, ScorePrediction, ScoreRequest, ScoreResponse
+from shared.capabilities import capability
+from shared.contracts.outcome import Outcome
+from shared.contracts.training import ColumnChoices, TrainingSpec
+from shared.serving.capability_spec import CapabilitySpec
+from shared.timeline import Pasts
+
+if TYPE_CHECKING:
+    from services.scoring.model import Scored, ScoringModel
+
+
+def _load(folder: Path) -> "ScoringModel":
+    from services.scoring.model import ScoringModel
+
+    return ScoringModel.load(folder)
+
+
+def _answer(
+    model: "ScoringModel", pasts: Pasts, cutoffs: NDArray[np.int64], request: ScoreRequest
+) -> "Sequence[Scored]":
+    return model.predict(pasts, cutoffs, reasons=request.reasons_asked)
+
+
+def _fields(scored: "Scored | None") -> Mapping[str, object]:
+    return {"parts": None if scored is None else scored.parts}
+
+
+def _recipe() -> object:
+    from services.scoring.training import RECIPE
+
+    return RECIPE
+
+
+CAPABILITY = CapabilitySpec(
+    capability=capability("scoring"),
+    summary="probability within the horizon, score 1–99, band, trend, reasons, and what attributes (`fit`) and "
+    "behaviour (`engagement`) contribute",
+    request=ScoreRequest,
+    prediction=ScorePrediction,
+    response=ScoreResponse,
+    request_example=REQUEST_EXAMPLE,
+    response_example=RESPONSE_EXAMPLE,
+    load=_load,
+    answer=_answer,
+    fields=_fields,
+    training=TrainingSpec(
+        recipe=_recipe,
+        choices=ColumnChoices,
+        help="Train lead scoring; running services serve a promoted version within 30 s. Exit 3 when none is promoted.",
+        examples=(
+            "--outcome customer",
+            "--outcome converted --allow Tags --forbid LeadQuality --no-promote",
+            "--outcome converted --order-by created_at --details",
+        ),
+        example_outcome=Outcome(
+            name="bought",
+            capability="scoring",
+            event_types=("order_placed",),
+            horizon_days=14,
+            every_days=14,
+            repeatable=True,
+        ),
+    ),
+)

@@ -1,0 +1,75 @@
+"""Send time: when should this contact's next message go out?"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.sendtime.api.experiments import kept
+from services.sendtime.api.routes import EXTRA_ROUTES
+from services.sendtime.api.wishing import additions, query_of
+from services.sendtime.schemas import (
+    REQUEST_EXAMPLE,
+    RESPONSE_EXAMPLE,
+    SendTimePrediction,
+    SendTimeRequest,
+    SendTimeResponse,
+)
+from shared.capabilities import capability
+from shared.contracts.training import Choices, TrainingSpec
+from shared.serving.capability_spec import BeforeRespond, CapabilitySpec
+from shared.timeline import Pasts
+
+if TYPE_CHECKING:
+    from services.sendtime.model.query import Advice
+    from services.sendtime.model.sendtime import SendTimeModel
+
+
+def _load(folder: Path) -> "SendTimeModel":
+    from services.sendtime.model.sendtime import SendTimeModel
+
+    return SendTimeModel.load(folder)
+
+
+def _answer(
+    model: "SendTimeModel", pasts: Pasts, cutoffs: NDArray[np.int64], request: SendTimeRequest
+) -> "Sequence[Advice]":
+    return model.advise(pasts, cutoffs, query_of(request, int(cutoffs[0])))
+
+
+def _is_stored(request: SendTimeRequest, _: object) -> bool:
+    """Only what is asked by default stands beside other contacts' answers."""
+    return request.purpose == "best" and request.engagement is None and request.campaign_id is None
+
+
+def _recipe() -> object:
+    from services.sendtime.training import RECIPE
+
+    return RECIPE
+
+
+CAPABILITY = CapabilitySpec(
+    capability=capability("sendtime"),
+    summary="the instant on the contact's own clock within your window, chance of an answer, lift over the common best "
+    "time, alternatives, reasons; a send plan within a capacity, and experiments that prove it",
+    request=SendTimeRequest,
+    prediction=SendTimePrediction,
+    response=SendTimeResponse,
+    request_example=REQUEST_EXAMPLE,
+    response_example=RESPONSE_EXAMPLE,
+    load=_load,
+    answer=_answer,
+    fields=additions,
+    is_stored=_is_stored,
+    extra_routes=EXTRA_ROUTES,
+    answers_without_data=True,
+    before_respond=BeforeRespond(applies=lambda request: request.purpose == "experiment", commit=kept),
+    training=TrainingSpec(
+        recipe=_recipe,
+        choices=Choices,
+        help="Train send time; running services serve a promoted version within 30 s. Exit 3 when none is promoted.",
+        examples=("", "--no-promote"),
+    ),
+)

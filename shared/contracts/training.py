@@ -1,0 +1,91 @@
+"""How a capability is trained, as those who start trainings see it; nothing of training is imported here."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.contracts.outcome import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """How a choice is written on the command line."""
+
+    name: str
+    metavar: str
+
+
+class Choices(BaseModel):
+    """What the caller decides about a run; a capability adds its own, each with a `Flag`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    promote: bool = True
+    """Whether a version that passes the gate answers from then on."""
+
+    def for_outcome(self, _: Outcome) -> Self:
+        """Add what was answered for an outcome before; what this run says counts first."""
+        return self
+
+    def kept_with(self, outcome: Outcome) -> Outcome:
+        """Return an outcome with what of these choices holds for its later trainings too."""
+        return outcome
+
+
+class ColumnChoices(Choices):
+    """Which columns are learned from, and in which order of time."""
+
+    allowed: Annotated[
+        frozenset[str],
+        Field(description="Keep a column that looks as if it knew the future; repeat for several."),
+        Flag("--allow", "COLUMN"),
+    ] = frozenset()
+    """Attributes used although they are personal, not dated, or look like a leak."""
+    forbidden: Annotated[
+        frozenset[str],
+        Field(description="Never learn from a column, nor ask about it; repeat for several."),
+        Flag("--forbid", "COLUMN"),
+    ] = frozenset()
+    """Attributes that are never features of this run, and about which nothing is asked."""
+    order_by: Annotated[
+        str | None,
+        Field(
+            description="Flat data: the date by which rows follow each other; none: judge without an order. "
+            "Default: found."
+        ),
+        Flag("--order-by", "COLUMN|created_at|none"),
+    ] = None
+    """What tells in which order the rows of flat data came: `created_at`, an attribute, `none`; None: what is found."""
+
+    def for_outcome(self, outcome: Outcome) -> Self:
+        """Add what was answered about attributes for an outcome before; what this run says counts first."""
+        known = self.kept_with(outcome)
+        return self.model_copy(update={"allowed": frozenset(known.allowed), "forbidden": frozenset(known.forbidden)})
+
+    def kept_with(self, outcome: Outcome) -> Outcome:
+        """Return an outcome with what is allowed and forbidden: nobody is to answer twice."""
+        if not self.allowed and not self.forbidden:
+            return outcome
+        return outcome.answered(allowed=self.allowed, forbidden=self.forbidden)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingSpec:
+    """How a capability is trained: its recipe, and its command `foretell train <name>`."""
+
+    recipe: Callable[[], object]
+    """Import the capability's training and return its `shared.training.recipe.Recipe`; called when a run begins."""
+    choices: type[Choices]
+    """What the caller may decide; the options of the command."""
+    help: str
+    """One sentence for the command line."""
+    examples: tuple[str, ...]
+    """Options of the command, as somebody would type them; an empty one is the command alone."""
+    outcome_help: str = "What is to be predicted."
+    default_outcome: str | None = None
+    """The outcome meant where none is named; None: one must be named."""
+    example_outcome: Outcome | None = None
+    """Of a capability that is asked about outcomes: one over the types `order_placed` and `page_viewed`, with which
+    the contract checks train it."""

@@ -1,0 +1,130 @@
+"""One run of training, the same for every capability: read, fit, register, judge, promote."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from shared.contracts.outcome import Outcome
+from shared.contracts.rows import Microseconds
+from shared.contracts.training import Choices
+from shared.evaluation.gate import Verdict
+from shared.settings import Settings
+from shared.store import AccountStore, Database, VersionRow
+from shared.timeline import Pasts
+from shared.timeline.frames import Frames
+from shared.training.choices import Progress, silent
+from shared.training.material import scanned
+from shared.training.publish import Fitted, Published, SettingsRegistry, publish
+
+ChoicesT = TypeVar("ChoicesT", bound=Choices)
+MaterialT = TypeVar("MaterialT")
+FitT = TypeVar("FitT")
+
+READ, FITTED, REGISTERED = 0.1, 0.9, 0.92
+"""How far a run is, 0 to 1, when its material is read, the model is fitted, and it is to be registered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run(Generic[ChoicesT]):
+    """One training: whose data, what is predicted, and what the caller decided."""
+
+    settings: Settings
+    """Say where the registry is."""
+    store: AccountStore
+    capability: str
+    outcome: Outcome | None
+    """None: the capability is not asked about outcomes."""
+    choices: ChoicesT
+    now: Microseconds
+    """Nothing after it exists."""
+
+    @property
+    def model_name(self) -> str:
+        """Return the name of the model, as the registry and the command line show it."""
+        parts = (self.store.account, self.capability, *(() if self.outcome is None else (self.outcome.name,)))
+        return ".".join(parts)
+
+    @property
+    def required_outcome(self) -> Outcome:
+        """Return the outcome of a capability that is asked about outcomes.
+
+        Raises:
+            ValueError: the run has none: the table and the recipe disagree.
+        """
+        if self.outcome is None:
+            raise ValueError(f"{self.capability} was started without an outcome")
+        return self.outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe(Generic[ChoicesT, MaterialT, FitT]):
+    """What differs between the trainings of capabilities."""
+
+    capability: str
+    choices: type[ChoicesT]
+    """What its caller may decide."""
+    material: Callable[[Run[ChoicesT], Pasts], MaterialT]
+    """Frame what is learned from, over the pasts of everybody who may be learned from; InsufficientData, in counts,
+    when that is too little."""
+    fit: Callable[[Run[ChoicesT], MaterialT, Progress], FitT]
+    """Fit and judge: no store, no registry. Progress goes from 0 to 1."""
+    to_publish: Callable[[Run[ChoicesT], MaterialT, FitT], Fitted]
+    """Write down what is registered: model, report, card, plots."""
+    gate: Callable[[Run[ChoicesT], MaterialT, FitT, VersionRow], Verdict]
+    """Judge the challenger against the champion in this row of the catalogue."""
+    frames: Callable[[Outcome, Pasts, Microseconds], Frames] | None = None
+    """Of a capability that is asked about outcomes: frame an outcome at an instant, to count before anything is
+    trained; None: the capability trains one model for the account."""
+
+    @property
+    def per_outcome(self) -> bool:
+        """Whether one model is trained for each named outcome."""
+        return self.frames is not None
+
+
+def train(
+    recipe: Recipe[ChoicesT, MaterialT, FitT],
+    database: Database,
+    settings: Settings,
+    account: str,
+    outcome: str = "",
+    *,
+    choices: ChoicesT | None = None,
+    now: Microseconds,
+    progress: Progress = silent,
+) -> Published:
+    """Train a capability for one account, register the version, and promote it when the gate lets it through.
+
+    Args:
+        recipe: of the capability.
+        database: the store.
+        settings: say where the registry is.
+        account: whose contacts and events.
+        outcome: defined in the account or built in; empty where the capability is not asked about outcomes.
+        choices: what the caller decides, beside what the outcome allows; None: promote, all else as found.
+        now: nothing after it exists.
+        progress: called with what is done and how far the run is.
+
+    Raises:
+        UnknownOutcome: there is no such outcome; the known ones are listed.
+        InsufficientData: too few contacts or too short a time, in counts.
+    """
+    store = database.of(account)
+    wanted = store.outcomes.require(recipe.capability, outcome) if recipe.per_outcome else None
+    choices = choices or recipe.choices()
+    if wanted is not None:
+        choices = choices.for_outcome(wanted)
+    run = Run(settings, store, recipe.capability, wanted, choices, now)
+    progress("reading contacts and events", 0.0)
+    material = recipe.material(run, scanned(store, with_events=wanted is None or not wanted.attribute))
+    fit = recipe.fit(run, material, lambda text, part: progress(text, READ + (FITTED - READ) * part))
+    progress("registering the version", REGISTERED)
+    published = publish(
+        SettingsRegistry(settings),
+        store,
+        recipe.to_publish(run, material, fit),
+        gate=lambda row: recipe.gate(run, material, fit, row),
+        may_promote=run.choices.promote,
+    )
+    progress("done", 1.0)
+    return published
