@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from services.sendtime.api.experiments import kept
+from services.sendtime.api.experiments import assign_arms
+from services.sendtime.api.request_mapping import prediction_fields, query_of
 from services.sendtime.api.routes import EXTRA_ROUTES
-from services.sendtime.api.wishing import additions, query_of
 from services.sendtime.schemas import (
     REQUEST_EXAMPLE,
     RESPONSE_EXAMPLE,
@@ -61,11 +61,11 @@ CAPABILITY = CapabilitySpec(
     response_example=RESPONSE_EXAMPLE,
     load=_load,
     answer=_answer,
-    fields=additions,
+    fields=prediction_fields,
     is_stored=_is_stored,
     extra_routes=EXTRA_ROUTES,
     answers_without_data=True,
-    before_respond=BeforeRespond(applies=lambda request: request.purpose == "experiment", commit=kept),
+    before_respond=BeforeRespond(applies=lambda request: request.purpose == "experiment", commit=assign_arms),
     training=TrainingSpec(
         recipe=_recipe,
         choices=Choices,

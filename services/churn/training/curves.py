@@ -45,18 +45,18 @@ class Curves:
     """Places in `frames` of the graded rows, in their order."""
 
 
-def curves(stuff: ChurnMaterial, rows: HazardRows, entries: Sequence[Entry]) -> Curves:
+def curves(material: ChurnMaterial, rows: HazardRows, entries: Sequence[Entry]) -> Curves:
     """Ask every candidate, as each block's past had taught it, for whole curves, and choose at the graded horizon.
 
     A candidate that fits the rows of the hazard best need not be the best of what is asked: the chance of leaving
     within the horizon. That chance is what is judged, so that is what chooses.
 
     Args:
-        stuff: tells the outcome and what is waited for.
+        material: tells the outcome and what is waited for.
         rows: frames and periods.
         entries: the candidates on the rows of the hazard.
     """
-    horizon = stuff.outcome.horizon_days
+    horizon = material.outcome.horizon_days
     blocks = _blocks(rows)
     hazards = {entry.label: _hazards(rows, entry, blocks) for entry in entries}
     constant = _constant(rows, blocks)
@@ -68,7 +68,7 @@ def curves(stuff: ChurnMaterial, rows: HazardRows, entries: Sequence[Entry]) -> 
     closing = [number for number, split in enumerate(splits) if len(split.test)]
     problem = Problem(
         matrix=rows.values[closed],
-        labels=came if stuff.wanted.contractual else 1.0 - came,
+        labels=came if material.wanted.contractual else 1.0 - came,
         owner=rows.waits.contact[closed],
         columns=Columns(rows.problem.columns.names[: rows.values.shape[1]], rows.problem.columns.categorical),
         splits=tuple(splits[number] for number in closing),
@@ -77,7 +77,7 @@ def curves(stuff: ChurnMaterial, rows: HazardRows, entries: Sequence[Entry]) -> 
     )
 
     def margin_of(hazard: Matrix) -> Vector:
-        return log_odds(leaving(rows.periods, hazard[closed], horizon, contractual=stuff.wanted.contractual))
+        return log_odds(leaving(rows.periods, hazard[closed], horizon, contractual=material.wanted.contractual))
 
     at_horizon = [_graded(entry, problem, margin_of(hazards[entry.label])) for entry in entries]
     if problem.chosen_by_folds:  # too little time to choose on: folds of contacts chose among the rows of the hazard
@@ -154,7 +154,7 @@ HORIZONS = (30, 60, 90)
 GROUPS = 4
 
 
-def horizon_figures(stuff: ChurnMaterial, rows: HazardRows, found: Curves) -> dict[str, Interval | float]:
+def horizon_figures(material: ChurnMaterial, rows: HazardRows, found: Curves) -> dict[str, Interval | float]:
     """Judge the curve at several horizons and as a whole.
 
     Returns:
@@ -163,8 +163,8 @@ def horizon_figures(stuff: ChurnMaterial, rows: HazardRows, found: Curves) -> di
         Source: Graf and others (1999).
     """
     figures: dict[str, Interval | float] = {}
-    contractual = stuff.wanted.contractual
-    for days in sorted({*HORIZONS, stuff.outcome.horizon_days}):
+    contractual = material.wanted.contractual
+    for days in sorted({*HORIZONS, material.outcome.horizon_days}):
         closed = rows.waits.closed(days * DAY)[found.frames]
         if days > rows.periods.last_day or closed.sum() < 2:
             continue

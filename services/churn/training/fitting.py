@@ -59,7 +59,7 @@ class ChurnFit:
 
 
 def fitted(
-    stuff: ChurnMaterial,
+    material: ChurnMaterial,
     *,
     allowed: Collection[str] = (),
     forbidden: Collection[str] = (),
@@ -69,7 +69,7 @@ def fitted(
     """Fit one churn outcome.
 
     Args:
-        stuff: the frames.
+        material: the frames.
         allowed: attributes used although they are personal, not dated, or look like a leak.
         forbidden: attributes that are never features of this run.
         now: becomes `trained_at`.
@@ -79,22 +79,22 @@ def fitted(
         InsufficientData: no feature distinguishes anything, or there is too short a time.
     """
     progress("computing features", 0.0)
-    frames = stuff.closed.frames
+    frames = material.closed.frames
     learned = churn_features(
-        stuff.outcome, stuff.pasts, frames.contact, frames.cutoff, allowed=allowed, forbidden=forbidden
+        material.outcome, material.pasts, frames.contact, frames.cutoff, allowed=allowed, forbidden=forbidden
     )
-    tenure: tuple[Kind, ...] = ("known_days",) if stuff.wanted.contractual else ()
-    chosen = chosen_columns(stuff.closed, learned, allowed, ageless=tenure)
-    run = _flat if stuff.waits is None else _in_time
-    return run(stuff, chosen, now, progress)
+    tenure: tuple[Kind, ...] = ("known_days",) if material.wanted.contractual else ()
+    chosen = chosen_columns(material.closed, learned, allowed, ageless=tenure)
+    run = _flat if material.waits is None else _in_time
+    return run(material, chosen, now, progress)
 
 
-def _in_time(stuff: ChurnMaterial, chosen: Chosen, now: Microseconds, progress: Progress) -> ChurnFit:
-    assert stuff.waits is not None  # noqa: S101 - flat data has a way of its own
-    waits = stuff.waits
-    inputs = inputs_of(stuff.closed, chosen)
-    values = inputs.filled(matrix(chosen.feature_set, stuff.pasts, waits.contact, waits.cutoff))
-    rows = hazard_rows(stuff, chosen.feature_set, waits, values)
+def _in_time(material: ChurnMaterial, chosen: Chosen, now: Microseconds, progress: Progress) -> ChurnFit:
+    assert material.waits is not None  # noqa: S101 - flat data has a way of its own
+    waits = material.waits
+    inputs = inputs_of(material.closed, chosen)
+    values = inputs.filled(matrix(chosen.feature_set, material.pasts, waits.contact, waits.cutoff))
+    rows = hazard_rows(material, chosen.feature_set, waits, values)
     entries = entered(
         rows.problem,
         shapes=_shapes(rows.problem),
@@ -103,7 +103,7 @@ def _in_time(stuff: ChurnMaterial, chosen: Chosen, now: Microseconds, progress: 
         blended=True,
     )
     progress("comparing curves", 0.78)
-    found = curves(stuff, rows, entries)
+    found = curves(material, rows, entries)
     progress("fitting on all frames", 0.82)
     refitted = found.served.refit()
     importance = _padded(refitted.learner.importance(), len(rows.problem.columns))[: len(chosen.feature_set)]
@@ -117,34 +117,34 @@ def _in_time(stuff: ChurnMaterial, chosen: Chosen, now: Microseconds, progress: 
         left_out=chosen.left_out,
         columns=chosen.columns,
         competed_on=rows.problem,
-        other_rankings=other_rankings(found.problem, chosen, _suspected(stuff, chosen, rows)),
+        other_rankings=other_rankings(found.problem, chosen, _suspected(material, chosen, rows)),
     )
     full_report = replace(
         full_report,
-        data={**full_report.data, **_hazard_data(stuff, rows)},
-        figures={**full_report.figures, **horizon_figures(stuff, rows, found)},
-        notes=[*_of_the_hazard(full_report.notes, rows.problem, found.problem), *_notes(stuff, rows)],
+        data={**full_report.data, **_hazard_data(material, rows)},
+        figures={**full_report.figures, **horizon_figures(material, rows, found)},
+        notes=[*_of_the_hazard(full_report.notes, rows.problem, found.problem), *_notes(material, rows)],
     )
-    risk = -np.expm1(-found.winner) if stuff.wanted.contractual else np.exp(-found.winner)
+    risk = -np.expm1(-found.winner) if material.wanted.contractual else np.exp(-found.winner)
     reference = ChurnReference.of(found.winner, risk, rows.values[found.frames])
     served = _served(rows.problem, found.served, refitted, reference, inputs.weighed(importance))
-    time = {"periods": rows.periods, "seasonal": rows.seasonal, "value_types": _value_types(stuff)}
-    model = _model(stuff, chosen, served, grade=full_report.grade, now=now, **time)
+    time = {"periods": rows.periods, "seasonal": rows.seasonal, "value_types": _value_types(material)}
+    model = _model(material, chosen, served, grade=full_report.grade, now=now, **time)
     model = replace(model, curves=_curve_range(model, rows, found.winner))
     groups = curve_groups(rows, found, rows.periods)
     return ChurnFit(model, full_report, found.graded, found.problem, groups, found.served, rows)
 
 
-def _flat(stuff: ChurnMaterial, chosen: Chosen, now: Microseconds, progress: Progress) -> ChurnFit:
-    frames = stuff.closed.frames
-    inputs = inputs_of(stuff.closed, chosen)
+def _flat(material: ChurnMaterial, chosen: Chosen, now: Microseconds, progress: Progress) -> ChurnFit:
+    frames = material.closed.frames
+    inputs = inputs_of(material.closed, chosen)
     problem = Problem(
         matrix=inputs.filled(chosen.values),
         labels=frames.label,
         owner=frames.contact,
         columns=Columns(chosen.feature_set.names, chosen.feature_set.categorical),
-        splits=stuff.closed.splits,
-        cutoff=stuff.closed.times,
+        splits=material.closed.splits,
+        cutoff=material.closed.times,
     )
     competed = compete(problem, progress=lambda text, part: progress(text, 0.15 + 0.6 * part))
     progress("fitting on all frames", 0.8)
@@ -159,20 +159,20 @@ def _flat(stuff: ChurnMaterial, chosen: Chosen, now: Microseconds, progress: Pro
         questioned=chosen.questioned,
         left_out=chosen.left_out,
         columns=chosen.columns,
-        notes=order_notes(stuff.closed),
+        notes=order_notes(material.closed),
         other_rankings=other_rankings(problem, chosen, chosen.suspected_values),
     )
     hazard = cumulative_hazard(competed.winner.margin[competed.judged][:, None])
     reference = ChurnReference.of(hazard, -np.expm1(-hazard), chosen.values[competed.judged])
     served = _served(problem, competed.winner, refitted, reference, inputs.weighed(importance))
-    model = _model(stuff, chosen, served, grade=full_report.grade, now=now, periods=Periods((1.0,)), seasonal=False)
+    model = _model(material, chosen, served, grade=full_report.grade, now=now, periods=Periods((1.0,)), seasonal=False)
     return ChurnFit(model, full_report, competed, problem, {}, competed.winner, None)
 
 
-def _suspected(stuff: ChurnMaterial, chosen: Chosen, rows: HazardRows) -> Matrix:
+def _suspected(material: ChurnMaterial, chosen: Chosen, rows: HazardRows) -> Matrix:
     """Compute the suspected columns of the closed frames that are left after sampling."""
-    closed = rows.waits.take(rows.waits.closed(stuff.outcome.horizon_days * DAY))
-    return matrix(chosen.suspected, stuff.pasts, closed.contact, closed.cutoff)
+    closed = rows.waits.take(rows.waits.closed(material.outcome.horizon_days * DAY))
+    return matrix(chosen.suspected, material.pasts, closed.contact, closed.cutoff)
 
 
 def _shapes(problem: Problem) -> list[TreeShape]:
@@ -201,24 +201,24 @@ def _served(problem: Problem, entry: Entry, refitted: Refitted, reference: Churn
 
 
 def _model(
-    stuff: ChurnMaterial, chosen: Chosen, served: _Served, *, grade: Grade, now: Microseconds, **time: Any
+    material: ChurnMaterial, chosen: Chosen, served: _Served, *, grade: Grade, now: Microseconds, **time: Any
 ) -> ChurnModel:
     return ChurnModel(
-        outcome=stuff.outcome.name,
+        outcome=material.outcome.name,
         kind=served.refitted.learner.kind,
         grade=grade,
-        horizon_days=None if stuff.waits is None else stuff.outcome.horizon_days,
+        horizon_days=None if material.waits is None else material.outcome.horizon_days,
         trained_at=instant_of(now),
-        episode=stuff.wanted,
+        episode=material.wanted,
         feature_set=chosen.feature_set,
         learner=served.refitted.learner,
         calibrator=served.calibrator,
         base=served.refitted.base,
         reference=served.reference,
-        band_lifts=stuff.outcome.band_lifts,
+        band_lifts=material.outcome.band_lifts,
         inputs=served.inputs,
         bounds=served.bounds,
-        flag=stuff.outcome.flag,
+        flag=material.outcome.flag,
         **time,
     )
 
@@ -236,24 +236,24 @@ def _curve_range(model: ChurnModel, rows: HazardRows, held_out: Matrix) -> Matri
     return np.stack([answers.min(axis=0), answers.max(axis=0)])
 
 
-def _value_types(stuff: ChurnMaterial) -> tuple[str, ...]:
+def _value_types(material: ChurnMaterial) -> tuple[str, ...]:
     """Choose whose values a contact is worth: those of the activity waited for, else of the first type with any."""
-    valued = {name for name, (_, count) in type_counts(stuff.pasts).items() if count}
-    own = () if stuff.wanted.contractual else tuple(name for name in stuff.wanted.waited_for if name in valued)
+    valued = {name for name, (_, count) in type_counts(material.pasts).items() if count}
+    own = () if material.wanted.contractual else tuple(name for name in material.wanted.waited_for if name in valued)
     return own or tuple(name for name in VALUED if name in valued)[:1]
 
 
-def _hazard_data(stuff: ChurnMaterial, rows: HazardRows) -> dict[str, Any]:
+def _hazard_data(material: ChurnMaterial, rows: HazardRows) -> dict[str, Any]:
     return {
-        "waits_for": " or ".join(stuff.wanted.waited_for),
-        "contractual": stuff.wanted.contractual,
+        "waits_for": " or ".join(material.wanted.waited_for),
+        "contractual": material.wanted.contractual,
         "hazard_rows": len(rows.frame),
         "curve_days": rows.periods.last_day,
         "looks_at_season": rows.seasonal,
     }
 
 
-def _notes(stuff: ChurnMaterial, rows: HazardRows) -> list[str]:
+def _notes(material: ChurnMaterial, rows: HazardRows) -> list[str]:
     notes = []
     if rows.periods.last_day < BOUNDS_DAYS[-1]:
         notes.append(
@@ -262,8 +262,8 @@ def _notes(stuff: ChurnMaterial, rows: HazardRows) -> list[str]:
     if rows.thinned_from > len(rows.waits):
         drawn = f"{len(rows.waits):,} of {rows.thinned_from:,} cases (a contact at a date)"
         notes.append(f"{drawn} were drawn at random to learn from.")
-    if stuff.wanted.begun_by:
-        notes.append(f"A contact is at risk from {' or '.join(stuff.wanted.begun_by)} on, again after a return.")
+    if material.wanted.begun_by:
+        notes.append(f"A contact is at risk from {' or '.join(material.wanted.begun_by)} on, again after a return.")
     return notes
 
 

@@ -58,11 +58,11 @@ def in_days(waits: Waits) -> tuple[Vector, Vector]:
     return wait, (waits.until - waits.cutoff) / DAY
 
 
-def hazard_rows(stuff: ChurnMaterial, feature_set: FeatureSet, waits: Waits, values: Matrix) -> HazardRows:
+def hazard_rows(material: ChurnMaterial, feature_set: FeatureSet, waits: Waits, values: Matrix) -> HazardRows:
     """Lay the rows out.
 
     Args:
-        stuff: tells the outcome.
+        material: tells the outcome.
         feature_set: of the columns.
         waits: frames.
         values: their features, shape (n, p).
@@ -70,7 +70,7 @@ def hazard_rows(stuff: ChurnMaterial, feature_set: FeatureSet, waits: Waits, val
     Raises:
         InsufficientData: no block of time has something to learn from of both kinds.
     """
-    outcome, horizon = stuff.outcome, stuff.outcome.horizon_days * DAY
+    outcome, horizon = material.outcome, material.outcome.horizon_days * DAY
     periods = periods_known(Periods.of(outcome.horizon_days), waits)
     all_frames = len(waits)
     rows = len(periods.observed(*in_days(waits))[0])
@@ -87,7 +87,7 @@ def hazard_rows(stuff: ChurnMaterial, feature_set: FeatureSet, waits: Waits, val
         labels=came,
         owner=waits.contact[frame],
         columns=Columns(names, feature_set.categorical),
-        splits=_splits(stuff, waits, frame, came, known_at, seasonal=seasonal, width=len(names)),
+        splits=_splits(material, waits, frame, came, known_at, seasonal=seasonal, width=len(names)),
         cutoff=waits.cutoff[frame],
         horizon=horizon,
         known_at=known_at,
@@ -98,7 +98,7 @@ def hazard_rows(stuff: ChurnMaterial, feature_set: FeatureSet, waits: Waits, val
 
 
 def _splits(
-    stuff: ChurnMaterial,
+    material: ChurnMaterial,
     waits: Waits,
     frame: NDArray[np.intp],
     came: Vector,
@@ -108,7 +108,7 @@ def _splits(
     width: int,
 ) -> tuple[Split, ...]:
     """Chain blocks of time; one that began before each season was seen does not see the season."""
-    horizon, first = stuff.outcome.horizon_days * DAY, int(waits.cutoff.min())
+    horizon, first = material.outcome.horizon_days * DAY, int(waits.cutoff.min())
     cutoff = waits.cutoff[frame]
     usable = []
     for split in forward_chain(cutoff, horizon=horizon, blocks=BLOCKS, known_at=known_at):
@@ -119,9 +119,9 @@ def _splits(
     if not usable:
         days = int((waits.cutoff.max() - first) // DAY)
         raise InsufficientData(
-            f"Outcome {stuff.outcome.name}: the cases span {days} days, which leaves nothing to be judged on. Import a "
-            "longer past, or wait for more data; or ask about a shorter horizon.",
+            f"Outcome {material.outcome.name}: the cases span {days} days, which leaves nothing to be judged on. Import "
+            "a longer past, or wait for more data; or ask about a shorter horizon.",
             span_days=days,
-            horizon_days=stuff.outcome.horizon_days,
+            horizon_days=material.outcome.horizon_days,
         )
     return tuple(usable)

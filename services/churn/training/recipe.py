@@ -27,40 +27,40 @@ def _material(run: ChurnRun, pasts: Pasts) -> ChurnMaterial:
     return churn_material(run.required_outcome, pasts, now=run.now, order_by=run.choices.order_by)
 
 
-def _fit(run: ChurnRun, stuff: ChurnMaterial, progress: Progress) -> ChurnFit:
+def _fit(run: ChurnRun, material: ChurnMaterial, progress: Progress) -> ChurnFit:
     allowed, forbidden = run.choices.allowed, run.choices.forbidden
-    return fitted(stuff, allowed=allowed, forbidden=forbidden, now=run.now, progress=progress)
+    return fitted(material, allowed=allowed, forbidden=forbidden, now=run.now, progress=progress)
 
 
-def _to_publish(run: ChurnRun, stuff: ChurnMaterial, fit: ChurnFit) -> Fitted:
-    frames = stuff.closed.frames
+def _to_publish(run: ChurnRun, material: ChurnMaterial, fit: ChurnFit) -> Fitted:
+    frames = material.closed.frames
     drawn = plots(fit.report)
     if fit.curve:
-        drawn["curve"] = curve_plot(fit.curve, contractual=stuff.wanted.contractual)
+        drawn["curve"] = curve_plot(fit.curve, contractual=material.wanted.contractual)
     return Fitted(
         capability=CAPABILITY,
-        outcome=stuff.outcome.name,
+        outcome=material.outcome.name,
         model=fit.model,
         report=fit.report,
         plots=drawn,
-        card=card(fit.report, name=run.model_name, question=_question(stuff), horizon_days=fit.model.horizon_days),
+        card=card(fit.report, name=run.model_name, question=_question(material), horizon_days=fit.model.horizon_days),
         columns=fit.model.columns,
         horizon_days=fit.model.horizon_days,
         trained_at=run.now,
-        trained_until=stuff.closed.until,
+        trained_until=material.closed.until,
         data_digest=digest_of_data(fit.problem.matrix, fit.problem.labels, frames.cutoff),
-        params={"outcome": stuff.outcome.model_dump_json(), "frames": len(frames)},
+        params={"outcome": material.outcome.model_dump_json(), "frames": len(frames)},
     )
 
 
-def _question(stuff: ChurnMaterial) -> str:
-    if stuff.waits is None:
-        return f"How likely is a contact to leave, as {stuff.outcome.attribute} says?"
-    named = " or ".join(stuff.wanted.waited_for)
-    return f"How likely is {named}?" if stuff.wanted.contractual else f"How likely is it that no {named} comes?"
+def _question(material: ChurnMaterial) -> str:
+    if material.waits is None:
+        return f"How likely is a contact to leave, as {material.outcome.attribute} says?"
+    named = " or ".join(material.wanted.waited_for)
+    return f"How likely is {named}?" if material.wanted.contractual else f"How likely is it that no {named} comes?"
 
 
-def _gate(run: ChurnRun, stuff: ChurnMaterial, fit: ChurnFit, row: VersionRow) -> Verdict:
+def _gate(run: ChurnRun, material: ChurnMaterial, fit: ChurnFit, row: VersionRow) -> Verdict:
     """Compare at the graded horizon on the judged frames that are newer than what the champion learned from."""
     known_until, cutoff = row.report.get("trained_until"), fit.problem.cutoff
     if cutoff is None or known_until is None:
@@ -72,8 +72,8 @@ def _gate(run: ChurnRun, stuff: ChurnMaterial, fit: ChurnFit, row: VersionRow) -
 
     def champion_on(folder: Path) -> Vector:
         champion = ChurnModel.load(folder)
-        values = matrix(champion.feature_set, stuff.pasts, contact, cutoffs)
-        days = min(float(stuff.outcome.horizon_days), champion.periods.last_day)
+        values = matrix(champion.feature_set, material.pasts, contact, cutoffs)
+        days = min(float(material.outcome.horizon_days), champion.periods.last_day)
         return champion.risk(champion.hazard(values, cutoffs), None if champion.is_flat else days)
 
     return compared(run.settings, run.store.account, row, newer, champion_on, now=run.now)

@@ -49,11 +49,11 @@ def _material(run: SegmentRun, pasts: Pasts) -> SegmentMaterial:
     return SegmentMaterial(pasts, until, _champion(run.settings, run.store), run.store.segments.names())
 
 
-def _fit(run: SegmentRun, stuff: SegmentMaterial, progress: Progress) -> SegmentationFit:
+def _fit(run: SegmentRun, material: SegmentMaterial, progress: Progress) -> SegmentationFit:
     seed = SEED if run.choices.seed is None else run.choices.seed
-    wanted = SegmentationOptions(run.choices.segments, run.choices.attributes, stuff.names, seed)
+    wanted = SegmentationOptions(run.choices.segments, run.choices.attributes, material.names, seed)
     return fitted(
-        stuff.pasts, until=stuff.until, now=run.now, wanted=wanted, previous=stuff.previous, progress=progress
+        material.pasts, until=material.until, now=run.now, wanted=wanted, previous=material.previous, progress=progress
     )
 
 
@@ -72,8 +72,8 @@ def _champion(settings: Settings, store: AccountStore) -> SegmentationModel | No
         return None
 
 
-def _to_publish(run: SegmentRun, stuff: SegmentMaterial, fit: SegmentationFit) -> Fitted:
-    old_ids = [] if stuff.previous is None else [segment.named.id for segment in stuff.previous.segments]
+def _to_publish(run: SegmentRun, material: SegmentMaterial, fit: SegmentationFit) -> Fitted:
+    old_ids = [] if material.previous is None else [segment.named.id for segment in material.previous.segments]
     found = report(fit, old_ids)
     return Fitted(
         capability=CAPABILITY,
@@ -85,26 +85,26 @@ def _to_publish(run: SegmentRun, stuff: SegmentMaterial, fit: SegmentationFit) -
         columns=fit.model.feature_set.names,
         horizon_days=None,
         trained_at=run.now,
-        trained_until=stuff.until,
+        trained_until=material.until,
         data_digest=digest_of_data(fit.snapshot.values, fit.labels.astype(np.float64), fit.snapshot.cutoff),
         first="the first segments of this account",
         params={"segments": len(fit.model.segments), "contacts": len(fit.snapshot.contact)},
     )
 
 
-def _gate(_: SegmentRun, stuff: SegmentMaterial, fit: SegmentationFit, row: VersionRow) -> Verdict:
+def _gate(_: SegmentRun, material: SegmentMaterial, fit: SegmentationFit, row: VersionRow) -> Verdict:
     """Let a challenger through unless it surely knows less of the next period than the champion.
 
     Both assign the same contacts at the same earlier cutoff; neither has seen what came after as a label.
     """
-    previous = stuff.previous
+    previous = material.previous
     if previous is None:
         return Verdict(True, True, f"the champion, version {row.version}, cannot be loaded any more")
     if fit.before is None:
         return Verdict(True, True, "there is no next period to compare on yet; the newer segments answer")
     contact, cutoff, after = fit.before.contact, fit.before.cutoff, fit.before.after
     lost = np.zeros(len(contact))
-    challenger, champion = (assigned(model, stuff.pasts, contact, cutoff) for model in (fit.model, previous))
+    challenger, champion = (assigned(model, material.pasts, contact, cutoff) for model in (fit.model, previous))
     for outcome in after:
         scale = 2 * float(outcome.var())
         lost += (squared_errors(challenger, outcome)[0] - squared_errors(champion, outcome)[0]) / scale

@@ -34,7 +34,7 @@ BATCH = 1_000
 Pending = PendingResponse[SendTimeRequest, Advice]
 
 
-def kept(pending: Pending) -> Sequence[Advice]:
+def assign_arms(pending: Pending) -> Sequence[Advice]:
     """Draw and commit the arms of an experiment; other calls keep nothing."""
     request = pending.request
     if request.purpose != "experiment" or request.campaign_id is None or request.default_send_at is None:
@@ -48,7 +48,7 @@ def kept(pending: Pending) -> Sequence[Advice]:
     }
     held = pending.account.assignments.add(request.campaign_id, list(rows.values()), since=pending.erasures)
     return [
-        _arm_json(advice, held[name]) if name in held else advice
+        _with_arm(advice, held[name]) if name in held else advice
         for name, advice in zip(pending.contact_ids, pending.results, strict=True)
     ]
 
@@ -83,7 +83,7 @@ def _place(instants: Sequence[Microseconds], advice: Advice) -> int:
     return max(0, int(np.searchsorted(np.array(instants), at, side="right")) - 1)
 
 
-def _arm_json(advice: Advice, row: AssignmentRow) -> Advice:
+def _with_arm(advice: Advice, row: AssignmentRow) -> Advice:
     """Answer what was assigned, now or when the contact was first asked about."""
     draw = Draw(row.campaign_id, row.arm, row.propensity)
     if row.arm == CONTROL:

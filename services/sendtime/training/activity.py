@@ -38,12 +38,12 @@ class Shares:
         return np.full(len(self.personal), 1 / SLOTS)
 
 
-def chosen_pooling(stuff: SendTimeMaterial) -> Pooling:
+def chosen_pooling(material: SendTimeMaterial) -> Pooling:
     """Choose strength, smoothing, half-life and groups by the log loss of acts after the choosing began."""
-    begin, end = (_instant(stuff, share) for share in SHARES)
+    begin, end = (_instant(material, share) for share in SHARES)
 
     def loss(pooling: Pooling) -> float:
-        return _loss(judged_shares(stuff, pooling, begin, end))
+        return _loss(judged_shares(material, pooling, begin, end))
 
     simple = [
         Pooling(groups=1, half_life_days=half, strength=strength) for half in HALF_LIVES for strength in STRENGTHS
@@ -59,31 +59,31 @@ def chosen_pooling(stuff: SendTimeMaterial) -> Pooling:
     return least([best, *finer], loss)
 
 
-def judged_shares(stuff: SendTimeMaterial, pooling: Pooling, begin: Microseconds, end: Microseconds) -> Shares:
+def judged_shares(material: SendTimeMaterial, pooling: Pooling, begin: Microseconds, end: Microseconds) -> Shares:
     """Hold acts between two instants against what is learned before the first one."""
-    return shares_under(stuff, stuff.activity(begin, pooling), begin, end)
+    return shares_under(material, material.activity(begin, pooling), begin, end)
 
 
-def shares_under(stuff: SendTimeMaterial, activity: Activity, begin: Microseconds, end: Microseconds) -> Shares:
+def shares_under(material: SendTimeMaterial, activity: Activity, begin: Microseconds, end: Microseconds) -> Shares:
     """Hold acts between two instants against a model; acts of contacts never seen before are judged too."""
-    everyone = np.repeat(np.arange(len(stuff.pasts)), np.diff(stuff.acts.offsets))
-    judged = np.zeros(len(stuff.pasts), dtype=bool)
-    judged[stuff.sampled(MOST_JUDGED)] = True
-    rows = np.flatnonzero((stuff.acts.at >= begin) & (stuff.acts.at < end) & judged[everyone])
+    everyone = np.repeat(np.arange(len(material.pasts)), np.diff(material.acts.offsets))
+    judged = np.zeros(len(material.pasts), dtype=bool)
+    judged[material.sampled(MOST_JUDGED)] = True
+    rows = np.flatnonzero((material.acts.at >= begin) & (material.acts.at < end) & judged[everyone])
     owner = everyone[rows]
     who, place = np.unique(owner, return_inverse=True)
-    stages = activity_stages(activity, stuff.acts, who.astype(np.int32), np.full(len(who), begin))
-    slot = stuff.acts.slot[rows]
-    return Shares(stages.days[place, slot], activity.population[slot], owner, stuff.acts.at[rows])
+    stages = activity_stages(activity, material.acts, who.astype(np.int32), np.full(len(who), begin))
+    slot = material.acts.slot[rows]
+    return Shares(stages.days[place, slot], activity.population[slot], owner, material.acts.at[rows])
 
 
-def judging_begins(stuff: SendTimeMaterial) -> Microseconds:
+def judging_begins(material: SendTimeMaterial) -> Microseconds:
     """Return when what is judged begins."""
-    return _instant(stuff, SHARES[1])
+    return _instant(material, SHARES[1])
 
 
-def _instant(stuff: SendTimeMaterial, share: float) -> Microseconds:
-    return int(np.quantile(stuff.acts.at, share))
+def _instant(material: SendTimeMaterial, share: float) -> Microseconds:
+    return int(np.quantile(material.acts.at, share))
 
 
 def _loss(shares: Shares) -> float:

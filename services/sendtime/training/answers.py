@@ -93,30 +93,30 @@ class LearnedTiming:
 
 
 def learned(
-    stuff: SendTimeMaterial, engagement: str, pooling: Pooling, *, seed: int = SEED, progress: Progress = silent
+    material: SendTimeMaterial, engagement: str, pooling: Pooling, *, seed: int = SEED, progress: Progress = silent
 ) -> LearnedTiming:
     """Learn one engagement: choose strengths, judge hierarchy and trees, fit the better one on everything.
 
     Args:
-        stuff: the account.
+        material: the account.
         engagement: one of its sends.
         pooling: of the activity.
         seed: of samples and trees.
         progress: called with what is done.
     """
-    sends = stuff.sends[engagement]
-    rows = closed(sends, stuff.until)
+    sends = material.sends[engagement]
+    rows = closed(sends, material.until)
     ends = [int(at) for at in np.quantile(sends.at[rows], SHARES)]
     varied = is_varied(sums(HOUR_OF[sends.slot[rows]], 1.0, HOURS))
     progress(f"{engagement}: choosing how strongly to pool", 0.0)
-    pulling = chosen_pulling(stuff, sends, ends[0], ends[1], pooling) if varied else Pulling(groups=1)
+    pulling = chosen_pulling(material, sends, ends[0], ends[1], pooling) if varied else Pulling(groups=1)
     blocks = []
     for number, (begin, end) in enumerate(pairwise(ends)):
         progress(f"{engagement}: judging block {number + 1} of {len(ends) - 1}", 0.3 + 0.2 * number)
-        blocks.append(block(stuff, sends, begin, end + (number == len(ends) - 2), pulling=pulling, pooling=pooling))
+        blocks.append(block(material, sends, begin, end + (number == len(ends) - 2), pulling=pulling, pooling=pooling))
     found = judged(blocks, seed=seed, may_grow=varied)
     progress(f"{engagement}: fitting on all sends", 0.9)
-    response = fitted(sends, stuff.pasts.campaigns, pulling, stuff.until)
+    response = fitted(sends, material.pasts.campaigns, pulling, material.until)
     labels, raw = np.concatenate([b.labels for b in blocks]), np.concatenate([b.hierarchy for b in blocks])
     calibrator = calibrate(labels, raw, steepest=STEEPEST)
     trees = None
@@ -127,15 +127,15 @@ def learned(
 
 
 def chosen_pulling(
-    stuff: SendTimeMaterial, sends: Sends, begin: Microseconds, end: Microseconds, pooling: Pooling
+    material: SendTimeMaterial, sends: Sends, begin: Microseconds, end: Microseconds, pooling: Pooling
 ) -> Pulling:
     """Choose half-life, strength and groups by the hierarchy's log loss on sends after the choosing began."""
-    activity = stuff.activity(begin, pooling)
-    rows = rows_between(stuff, sends, begin, end, most=MOST_ROWS // 3)
+    activity = material.activity(begin, pooling)
+    rows = rows_between(material, sends, begin, end, most=MOST_ROWS // 3)
 
     def loss(pulling: Pulling) -> float:
-        response = fitted(sends, stuff.pasts.campaigns, pulling, begin, most=MOST_TO_CHOOSE)
-        values = laid_out(stuff, sends, rows, response, activity)
+        response = fitted(sends, material.pasts.campaigns, pulling, begin, most=MOST_TO_CHOOSE)
+        values = laid_out(material, sends, rows, response, activity)
         return log_loss(sends.engaged[rows], chance(values[:, : len(PARTS)].sum(axis=1)))
 
     grid = [
@@ -167,7 +167,7 @@ def fitted(
 
 
 def block(
-    stuff: SendTimeMaterial,
+    material: SendTimeMaterial,
     sends: Sends,
     begin: Microseconds,
     end: Microseconds,
@@ -179,7 +179,7 @@ def block(
     """Lay out the sends of a stretch: population as known when it began, contacts as known before each send.
 
     Args:
-        stuff: the account.
+        material: the account.
         sends: of one engagement.
         begin: start of the stretch, included.
         end: not included.
@@ -187,30 +187,30 @@ def block(
         pooling: strengths of the activity.
         most: sends looked at; a sample where there are more.
     """
-    rows = rows_between(stuff, sends, begin, end, most=most)
-    response = fitted(sends, stuff.pasts.campaigns, pulling, begin)
-    activity = stuff.activity(begin, pooling)
-    values = laid_out(stuff, sends, rows, response, activity)
+    rows = rows_between(material, sends, begin, end, most=most)
+    response = fitted(sends, material.pasts.campaigns, pulling, begin)
+    activity = material.activity(begin, pooling)
+    values = laid_out(material, sends, rows, response, activity)
     before = closed(sends, begin)
     rate = (sends.engaged[before].sum() + 0.5) / (len(before) + 1)
     return Block(values, sends.engaged[rows], rows, float(log_odds(rate)))
 
 
 def rows_between(
-    stuff: SendTimeMaterial, sends: Sends, begin: Microseconds, end: Microseconds, *, most: int
+    material: SendTimeMaterial, sends: Sends, begin: Microseconds, end: Microseconds, *, most: int
 ) -> NDArray[np.intp]:
     """List the sends of a stretch whose day is over, in time order; a sample where there are too many."""
-    rows = np.flatnonzero((sends.at >= begin) & (sends.at < end) & (sends.at + DAY <= stuff.until))
+    rows = np.flatnonzero((sends.at >= begin) & (sends.at < end) & (sends.at + DAY <= material.until))
     if len(rows) > most:
         rows = np.random.default_rng(SEED).permutation(rows)[:most]
     return rows[np.argsort(sends.at[rows], kind="stable")]
 
 
 def laid_out(
-    stuff: SendTimeMaterial, sends: Sends, rows: NDArray[np.intp], response: Response, activity: Activity
+    material: SendTimeMaterial, sends: Sends, rows: NDArray[np.intp], response: Response, activity: Activity
 ) -> Matrix:
     """Lay out sends as a request would have seen them: by what lay before each of them, shape (n, p)."""
-    code_of = response.codes_of(stuff.pasts.campaigns)
+    code_of = response.codes_of(material.pasts.campaigns)
     owner = sends.owner
     values = []
     for part in np.array_split(rows, max(1, -(-len(rows) // _FRAMES_AT_ONCE))):
@@ -218,7 +218,7 @@ def laid_out(
             response,
             activity,
             sends,
-            stuff.acts,
+            material.acts,
             contact=owner[part],
             cutoff=sends.at[part],
             campaign=code_of[sends.campaign[part]],

@@ -51,47 +51,47 @@ def _material(run: SendTimeRun, pasts: Pasts) -> SendTimeMaterial:
     return material_of(pasts, now=run.now)
 
 
-def _fit(run: SendTimeRun, stuff: SendTimeMaterial, progress: Progress) -> SendTimeFit:
-    return fitted(stuff, now=run.now, progress=progress)
+def _fit(run: SendTimeRun, material: SendTimeMaterial, progress: Progress) -> SendTimeFit:
+    return fitted(material, now=run.now, progress=progress)
 
 
-def fitted(stuff: SendTimeMaterial, *, now: Microseconds, progress: Progress = silent) -> SendTimeFit:
+def fitted(material: SendTimeMaterial, *, now: Microseconds, progress: Progress = silent) -> SendTimeFit:
     """Learn activity and answers, judge them, fit on everything: no store, no registry.
 
     Args:
-        stuff: the account.
+        material: the account.
         now: becomes `trained_at`.
         progress: told what is done and how far, 0 to 1.
 
     Raises:
         InsufficientData: too few contacts were ever seen active.
     """
-    if stuff.active < LEAST_ACTIVE:
+    if material.active < LEAST_ACTIVE:
         raise InsufficientData(
-            f"{stuff.active} contacts were ever seen active (clicks, opens by people, orders, visits); {LEAST_ACTIVE} "
-            "are needed. Import more events.",
-            active_contacts=stuff.active,
+            f"{material.active} contacts were ever seen active (clicks, opens by people, orders, visits); "
+            f"{LEAST_ACTIVE} are needed. Import more events.",
+            active_contacts=material.active,
             needed_active_contacts=LEAST_ACTIVE,
         )
     progress("activity: choosing how strongly to pool", 0.0)
-    pooling = chosen_pooling(stuff)
-    shares = judged_shares(stuff, pooling, judging_begins(stuff), stuff.until)
+    pooling = chosen_pooling(material)
+    shares = judged_shares(material, pooling, judging_begins(material), material.until)
     found: dict[str, LearnedTiming] = {}
-    for number, engagement in enumerate(stuff.sends):
-        begin, width = 0.2 + 0.8 * number / len(stuff.sends), 0.8 / len(stuff.sends)
+    for number, engagement in enumerate(material.sends):
+        begin, width = 0.2 + 0.8 * number / len(material.sends), 0.8 / len(material.sends)
         found[engagement] = learned(
-            stuff,
+            material,
             engagement,
             pooling,
             progress=lambda text, part, b=begin, w=width: progress(text, b + w * part),  # type: ignore[misc]
         )
     default = _default(found)
-    report = of_activity(stuff, shares) if default is None else of_answers(stuff, found[default], shares)
+    report = of_activity(material, shares) if default is None else of_answers(material, found[default], shares)
     model = SendTimeModel(
         grade=report.grade,
         trained_at=instant_of(now),
-        zones=stuff.zones,
-        activity=stuff.activity(stuff.until, pooling),
+        zones=material.zones,
+        activity=material.activity(material.until, pooling),
         timings={name: one.timing for name, one in found.items()},
         default=default,
     )
@@ -104,9 +104,9 @@ def _default(found: dict[str, LearnedTiming]) -> str | None:
     return next((name for name in names if found[name].timing.varied), names[0] if names else None)
 
 
-def _to_publish(run: SendTimeRun, stuff: SendTimeMaterial, fit: SendTimeFit) -> Fitted:
-    sends = stuff.sends[fit.timing.engagement] if fit.timing is not None else None
-    acts = np.column_stack([stuff.acts.at, stuff.acts.slot]).astype(np.float64)
+def _to_publish(run: SendTimeRun, material: SendTimeMaterial, fit: SendTimeFit) -> Fitted:
+    sends = material.sends[fit.timing.engagement] if fit.timing is not None else None
+    acts = np.column_stack([material.acts.at, material.acts.slot]).astype(np.float64)
     labels, at = (np.empty(0), np.empty(0, np.int64)) if sends is None else (sends.engaged, sends.at)
     return Fitted(
         capability=CAPABILITY,
@@ -118,18 +118,18 @@ def _to_publish(run: SendTimeRun, stuff: SendTimeMaterial, fit: SendTimeFit) -> 
         columns=NAMES,
         horizon_days=fit.model.horizon_days,
         trained_at=run.now,
-        trained_until=stuff.until,
+        trained_until=material.until,
         data_digest=digest_of_data(acts, labels, at),
-        params={"engagements": ", ".join(stuff.sends) or "none", "acts": len(stuff.acts.at)},
+        params={"engagements": ", ".join(material.sends) or "none", "acts": len(material.acts.at)},
     )
 
 
-def _gate(run: SendTimeRun, stuff: SendTimeMaterial, fit: SendTimeFit, row: VersionRow) -> Verdict:
+def _gate(run: SendTimeRun, material: SendTimeMaterial, fit: SendTimeFit, row: VersionRow) -> Verdict:
     """Judge challenger and champion on sends (or acts) newer than what the champion learned from."""
     known_until = row.report.get("trained_until") or 0
     if fit.timing is None:
-        return _gate_of_activity(run, stuff, fit, row, known_until)
-    found, sends = fit.learned[fit.timing.engagement].judged, stuff.sends[fit.timing.engagement]
+        return _gate_of_activity(run, material, fit, row, known_until)
+    found, sends = fit.learned[fit.timing.engagement].judged, material.sends[fit.timing.engagement]
     newer = np.flatnonzero(sends.at[found.rows] >= known_until)
 
     def champion_on(folder: Path) -> Vector:
@@ -137,7 +137,7 @@ def _gate(run: SendTimeRun, stuff: SendTimeMaterial, fit: SendTimeFit, row: Vers
         timing = champion.timings.get(fit.timing.engagement) if fit.timing is not None else None
         if timing is None:
             return chance(found.constant[newer])
-        return chance(timing.margins(laid_out(stuff, sends, found.rows[newer], timing.response, champion.activity)))
+        return chance(timing.margins(laid_out(material, sends, found.rows[newer], timing.response, champion.activity)))
 
     newer_frames = Newer(
         found.labels[newer],
@@ -149,14 +149,14 @@ def _gate(run: SendTimeRun, stuff: SendTimeMaterial, fit: SendTimeFit, row: Vers
 
 
 def _gate_of_activity(
-    run: SendTimeRun, stuff: SendTimeMaterial, fit: SendTimeFit, row: VersionRow, known_until: int
+    run: SendTimeRun, material: SendTimeMaterial, fit: SendTimeFit, row: VersionRow, known_until: int
 ) -> Verdict:
     shares = fit.shares
     newer = np.flatnonzero(shares.at >= known_until)
 
     def champion_on(folder: Path) -> Vector:
         champion = SendTimeModel.load(folder)
-        again = shares_under(stuff, champion.activity, judging_begins(stuff), stuff.until)
+        again = shares_under(material, champion.activity, judging_begins(material), material.until)
         return again.personal[newer]
 
     newer_frames = Newer(

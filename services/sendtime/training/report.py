@@ -28,16 +28,16 @@ _WORDS = {
 }
 
 
-def of_answers(stuff: SendTimeMaterial, learned: LearnedTiming, others: Shares) -> Report:
+def of_answers(material: SendTimeMaterial, learned: LearnedTiming, others: Shares) -> Report:
     """Report on a model of how sends are answered.
 
     Args:
-        stuff: the account.
+        material: the account.
         learned: the engagement that is meant by default.
         others: how well activity is foretold, beside it.
     """
     found, timing = learned.judged, learned.timing
-    sends = stuff.sends[timing.engagement]
+    sends = material.sends[timing.engagement]
     owner = sends.owner[found.rows]
     loss, constant = loss_of(found, found.served), loss_of(found, found.constant)
     plain = least((constant, loss_of(found, found.slots), loss_of(found, found.level)), lambda other: other.mean())
@@ -49,7 +49,7 @@ def of_answers(stuff: SendTimeMaterial, learned: LearnedTiming, others: Shares) 
         grade=grade(over_rule, positive_contacts=positives),
         usable=over_constant.low > 0 or not timing.varied,
         data={
-            **_contacts(stuff),
+            **_contacts(material),
             "sends": len(sends),
             "engaged_contacts": positives,
             "engagement": timing.engagement,
@@ -76,7 +76,7 @@ def of_answers(stuff: SendTimeMaterial, learned: LearnedTiming, others: Shares) 
     )
 
 
-def of_activity(stuff: SendTimeMaterial, shares: Shares) -> Report:
+def of_activity(material: SendTimeMaterial, shares: Shares) -> Report:
     """Report on a model of when contacts are active, where their sends are not known."""
     loss, population, uniform = (-np.log(part) for part in (shares.personal, shares.population, shares.uniform))
     plain = least((uniform, population), lambda other: other.mean())
@@ -84,11 +84,11 @@ def of_activity(stuff: SendTimeMaterial, shares: Shares) -> Report:
     return Report(
         winner=_WORDS["activity"],
         kind="activity",
-        grade=grade(over_rule, positive_contacts=stuff.active),
+        grade=grade(over_rule, positive_contacts=material.active),
         usable=over_uniform.low > 0,
         data={
-            **_contacts(stuff),
-            "acts": len(stuff.acts.at),
+            **_contacts(material),
+            "acts": len(material.acts.at),
             "judged_acts": len(shares.personal),
             "judged_from": _day(int(shares.at.min())),
             "judged_to": _day(int(shares.at.max())),
@@ -117,8 +117,8 @@ def of_activity(stuff: SendTimeMaterial, shares: Shares) -> Report:
     )
 
 
-def _contacts(stuff: SendTimeMaterial) -> Figures:
-    return {"contacts": len(stuff.pasts), "active_contacts": stuff.active, "account_zone": stuff.zones.account}
+def _contacts(material: SendTimeMaterial) -> Figures:
+    return {"contacts": len(material.pasts), "active_contacts": material.active, "account_zone": material.zones.account}
 
 
 def _candidates(learned: LearnedTiming) -> list[Figures]:

@@ -91,8 +91,8 @@ def first(database: Database, settings: Settings, store: AccountStore, world: Me
 
 @pytest.fixture(scope="module")
 def later(store: AccountStore, world: Members) -> tuple[ChurnMaterial, ChurnFit]:
-    stuff = churn_material(LEFT, scanned(store), now=world.until)
-    return stuff, fitted(stuff, now=world.until)
+    material = churn_material(LEFT, scanned(store), now=world.until)
+    return material, fitted(material, now=world.until)
 
 
 def judge(

@@ -33,30 +33,30 @@ def told() -> list[tuple[str, float]]:
 @pytest.fixture(scope="module")
 def shop(shoppers: Any, told: list[tuple[str, float]]) -> tuple[ChurnMaterial, ChurnFit]:
     world = shoppers(200, 240)
-    stuff = churn_material(LAPSED.model_copy(update={"band_lifts": (1.0, 3.0, 9.0)}), world.pasts, now=world.until)
-    return stuff, fitted(stuff, now=world.until, progress=lambda text, part: told.append((text, part)))
+    material = churn_material(LAPSED.model_copy(update={"band_lifts": (1.0, 3.0, 9.0)}), world.pasts, now=world.until)
+    return material, fitted(material, now=world.until, progress=lambda text, part: told.append((text, part)))
 
 
 @pytest.fixture(scope="module")
 def club(subscribers: Any) -> tuple[ChurnMaterial, ChurnFit]:
     world = subscribers(400, 300)
-    stuff = churn_material(LEFT.model_copy(update={"every_days": 20}), world.pasts, now=world.until)
-    return stuff, fitted(stuff, now=world.until)
+    material = churn_material(LEFT.model_copy(update={"every_days": 20}), world.pasts, now=world.until)
+    return material, fitted(material, now=world.until)
 
 
 @pytest.fixture(scope="module")
 def flat(flat_world: Any) -> tuple[ChurnMaterial, ChurnFit]:
     world = flat_world()
-    stuff = churn_material(FLAT, world.pasts, now=world.until)
-    return stuff, fitted(stuff, now=world.until)
+    material = churn_material(FLAT, world.pasts, now=world.until)
+    return material, fitted(material, now=world.until)
 
 
 def test_a_version_of_a_silence_knows_what_it_waits_for(shop: tuple[ChurnMaterial, ChurnFit]) -> None:
-    stuff, fit = shop
+    material, fit = shop
     model = fit.model
 
     assert (model.outcome, model.horizon_days, model.is_flat, model.seasonal) == ("lapsed", 30, False, False)
-    assert model.episode == stuff.wanted
+    assert model.episode == material.wanted
     assert model.band_lifts == (1.0, 3.0, 9.0)
     assert model.value_types == ("order_placed",)
     assert 30 <= model.periods.last_day < 240
@@ -187,8 +187,8 @@ def test_a_column_that_knows_who_left_is_named_and_left_out(flat_world: Any) -> 
         for name, fact in world.facts.items()
     }
 
-    stuff = churn_material(FLAT, replace(world, facts=facts).pasts, now=NOW)
-    kept, allowed = fitted(stuff, now=NOW), fitted(stuff, now=NOW, allowed={"closed_by"})
+    material = churn_material(FLAT, replace(world, facts=facts).pasts, now=NOW)
+    kept, allowed = fitted(material, now=NOW), fitted(material, now=NOW, allowed={"closed_by"})
 
     assert [leak.split(":")[0] for leak in kept.report.leaks] == ["closed_by"]
     assert kept.model.feature_set.names == ("spend",)
@@ -197,15 +197,15 @@ def test_a_column_that_knows_who_left_is_named_and_left_out(flat_world: Any) -> 
 
 def test_the_outcome_s_own_attribute_is_never_a_feature(flat_world: Any) -> None:
     world = flat_world()
-    stuff = churn_material(FLAT, world.pasts, now=NOW)
+    material = churn_material(FLAT, world.pasts, now=NOW)
 
-    assert "gone" not in fitted(stuff, now=NOW, allowed={"gone"}).model.feature_set.names
+    assert "gone" not in fitted(material, now=NOW, allowed={"gone"}).model.feature_set.names
 
 
 def test_the_same_seed_gives_the_same_version(flat: tuple[ChurnMaterial, ChurnFit]) -> None:
-    stuff, fit = flat
+    material, fit = flat
 
-    again = fitted(stuff, now=NOW)
+    again = fitted(material, now=NOW)
 
     assert again.report.to_json() == fit.report.to_json()
     assert_array_equal(again.model.predict_matrix(fit.problem.matrix), fit.model.predict_matrix(fit.problem.matrix))
@@ -213,9 +213,9 @@ def test_the_same_seed_gives_the_same_version(flat: tuple[ChurnMaterial, ChurnFi
 
 @pytest.mark.slow
 def test_the_same_seed_gives_the_same_curve(shop: tuple[ChurnMaterial, ChurnFit]) -> None:
-    stuff, fit = shop
+    material, fit = shop
 
-    again = fitted(stuff, now=NOW)
+    again = fitted(material, now=NOW)
 
     assert again.report.to_json() == fit.report.to_json()
     assert again.model.learner.to_json() == fit.model.learner.to_json()

@@ -1,10 +1,10 @@
-"""From the wire to what the model is asked, and from its advice back to the wire."""
+"""From the wire to the query of the model, and from its advice back to the wire."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from services.sendtime.model.local_week import SendRules as Allowed
+from services.sendtime.model.local_week import SendRules
 from services.sendtime.model.query import Advice, SendOption, SendTimeQuery, When
 from services.sendtime.schemas import SendRulesRequest, SendTimeRequest
 from shared.contracts.instants import instant_of, microseconds
@@ -34,7 +34,7 @@ def query_of(request: SendTimeRequest, cutoff: Microseconds) -> SendTimeQuery:
     )
 
 
-def allowed_by(request: SendRulesRequest, cutoff: Microseconds) -> Allowed:
+def allowed_by(request: SendRulesRequest, cutoff: Microseconds) -> SendRules:
     """Resolve window, quiet hours and weekdays; nothing is sent before the cutoff.
 
     Raises:
@@ -47,7 +47,7 @@ def allowed_by(request: SendRulesRequest, cutoff: Microseconds) -> Allowed:
         sentence = f"A window spans at most {MOST_DAYS} days from the cutoff."
         raise BadRequest(sentence, errors=[{"pointer": "/window", "detail": sentence}])
     quiet = request.quiet_hours
-    return Allowed(
+    return SendRules(
         not_before=not_before,
         not_after=not_after,
         quiet_from=None if quiet == "off" else _minute(quiet.from_),
@@ -56,7 +56,7 @@ def allowed_by(request: SendRulesRequest, cutoff: Microseconds) -> Allowed:
     )
 
 
-def additions(advice: Advice | None) -> Mapping[str, Any]:
+def prediction_fields(advice: Advice | None) -> Mapping[str, Any]:
     """Write the capability's own fields of one prediction; all empty where there is none."""
     if advice is None or advice.best is None:
         return {
