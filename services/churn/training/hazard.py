@@ -119,8 +119,8 @@ def _splits(
     if not usable:
         days = int((waits.cutoff.max() - first) // DAY)
         raise InsufficientData(
-            f"Outcome {material.outcome.name}: the cases span {days} days, which leaves nothing to be judged on. Import "
-            "a longer past, or wait for more data; or ask about a shorter horizon.",
+            f"Outcome {material.outcome.name}: the cases span {days} days, which leaves nothing to be judged on. "
+            "Import a longer past, or wait for more data; or ask about a shorter horizon.",
             span_days=days,
             horizon_days=material.outcome.horizon_days,
         )
