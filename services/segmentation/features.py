@@ -1,4 +1,4 @@
-"""Which features tell groups apart: few, declared, and each one a thing that a marketer talks about.
+"""Which features distinguish groups: few, declared, and each one a thing that a marketer talks about.
 
 What counts fully is how lately, how often and for how much; how a contact behaves beside that (hours, answers to
 mailings, kinds of things, chosen attributes) counts a third as much: docs/adr/0009 has the measurements.
@@ -22,7 +22,7 @@ MANNER_WEIGHT = 0.3
 MOST_TYPES = 5
 """Event types beside the leading one."""
 LEAST_SHARE = 0.02
-"""Share of the contacts below which a type of event tells groups nothing."""
+"""Share of the contacts below which a type of event is no feature."""
 PURCHASES = ("order_placed", "deal_won", "subscription_renewed", "subscription_started")
 ANSWERS = (("email_opened", "email_delivered"), ("email_clicked", "email_delivered"), ("email_clicked", "email_sent"))
 

@@ -9,10 +9,10 @@ from shared.features.attributes import as_text
 from shared.timeline import Pasts
 
 PLACES = ("city", "region", "state", "province", "country", "country_code")
-"""Attributes that tell where a contact is, the finest first."""
+"""Attributes that say where a contact is, the finest first."""
 COUNTRIES = ("country", "country_code")
 FEWEST_AT_A_PLACE = 3
-"""Contacts with a zone at a place before it tells the zone of others there."""
+"""Contacts with a zone at a place before it counts for others there."""
 NOWHERE = "UTC"
 
 

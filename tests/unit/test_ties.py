@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from services.churn.model import ChurnReference, Periods
 from services.segmentation.model.grouping import Grouping
 from services.segmentation.training.selection import Candidate, chosen
-from services.sendtime.model.reasons import EventCounts, reasons
+from services.sendtime.model.reasons import SlotCounts, reasons
 from services.sendtime.model.send_plan import planned
 from shared.evaluation.bootstrap import of_mean
 from shared.evaluation.metrics import auc, average_precision
@@ -93,7 +93,7 @@ def test_of_equal_variants_the_first_by_name_speaks(sign: float) -> None:
 
 
 def test_send_time_s_reasons_of_one_size_go_by_name() -> None:
-    tally = EventCounts("Active", *(np.ones((1, width)) for width in (24, 24, 7, 7)))
+    tally = SlotCounts("Active", *(np.ones((1, width)) for width in (24, 24, 7, 7)))
     at = np.array([0])
     for shares in bits_apart(np.array([0.2, -0.2, 0.2])):
         named = {"own_weekdays": shares[:1], "own_hours": shares[1:2], "lookalikes": shares[2:]}

@@ -52,7 +52,7 @@ def curves(material: ChurnMaterial, rows: HazardRows, entries: Sequence[Entry]) 
     within the horizon. That chance is what is judged, so that is what chooses.
 
     Args:
-        material: tells the outcome and what is waited for.
+        material: with the outcome and what is waited for.
         rows: frames and periods.
         entries: the candidates on the rows of the hazard.
     """

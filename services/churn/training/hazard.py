@@ -62,7 +62,7 @@ def hazard_rows(material: ChurnMaterial, feature_set: FeatureSet, waits: Waits, 
     """Lay the rows out.
 
     Args:
-        material: tells the outcome.
+        material: with the outcome.
         feature_set: of the columns.
         waits: frames.
         values: their features, shape (n, p).

@@ -44,7 +44,7 @@ def churn_material(outcome: Outcome, pasts: Pasts, *, now: Microseconds, order_b
         outcome: a cancellation, a silence, an attribute, or an automatic one.
         pasts: everybody who may be learned from.
         now: nothing after it exists.
-        order_by: what tells in which order the rows of flat data came.
+        order_by: the attribute that says in which order the rows of flat data came.
 
     Raises:
         InsufficientData: fewer than 40 contacts left or stayed, or too short a time; in counts.

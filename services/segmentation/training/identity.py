@@ -17,7 +17,7 @@ Matrix = NDArray[np.float64]
 KEPT_FROM = 0.5
 """Jaccard overlap from which a new group is the old one."""
 PART_FROM = 0.25
-"""Share of a group's members that makes a part worth telling of."""
+"""Share of a group's members that makes a part worth reporting."""
 NEARNESS = 1e-3
 """Weight of the distance of centres: it only decides between equal overlaps."""
 

@@ -255,7 +255,7 @@ def description(profile: Profile, *, most: int = 4) -> str:
 def micro_names(described: Sequence[Profile]) -> list[str]:
     """Name the micro-segments of a segment by the manners in which they differ most from its other members.
 
-    One manner, two where two are clear; groups that would be called the same get as many more as tell them apart.
+    One manner, two where two are clear; groups with equal names get more until they differ.
     """
     manners = [[trait for trait in profile.distinctive if trait.feature.thing not in LEADING] for profile in described]
     counted = [max(1, sum(abs(trait.difference) >= CLEAR for trait in listed[:MOST_MANNERS])) for listed in manners]

@@ -103,7 +103,7 @@ def _map(fit: SegmentationFit) -> bytes:
 
 
 def _flattened(places: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Look at the places from where they differ most, shape (n, 2), and tell the share of variance each side shows."""
+    """Project the places on their two main components, shape (n, 2), with the share of variance of each."""
     centred = places - places.mean(axis=0)
     spread, directions = np.linalg.eigh(centred.T @ centred)
     main = directions[:, ::-1][:, :2]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.segmentation.features import Declared
-from services.segmentation.training.clustering import agreement, find
+from services.segmentation.training.clustering import STABLE, agreement, find
 from services.segmentation.training.snapshot import Snapshot, learned_transform, population
 from shared.contracts.rows import DAY, Microseconds
 from shared.evaluation.bootstrap import Interval, of_figures
@@ -189,10 +189,8 @@ def usefulness(groups: Labels, plain: Labels, after: Next, owner: NDArray[np.int
 Matrix = NDArray[np.float64]
 
 FEWEST, MOST = 3, 8
-STABLE = 0.9
-"""Agreement of 80 % subsamples from which a number of groups is considered: excellent by Steinley (2004)."""
 HOLDING = 0.8
-"""The same for the number of groups that there were before; below it the grade is C at most."""
+"""Agreement from which the number of groups of the version before is considered; below it the grade is C at most."""
 LONGEST_DAYS, SHORTEST_DAYS = 90, 7
 """How long the next period is: a quarter of the data, within these."""
 LEAST_JUDGED = 100

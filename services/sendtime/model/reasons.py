@@ -40,7 +40,7 @@ _COLUMNS = {thing: [NAMES.index(name) for name in names] for thing, names in THI
 
 
 @dataclass(frozen=True, slots=True)
-class EventCounts:
+class SlotCounts:
     """Plain counts behind the words."""
 
     verb: str
@@ -52,7 +52,7 @@ class EventCounts:
     days_engaged: Matrix
 
     @classmethod
-    def of_sends(cls, sends: Sends, seen: Seen, n: int, engagement: str) -> "EventCounts":
+    def of_sends(cls, sends: Sends, seen: Seen, n: int, engagement: str) -> "SlotCounts":
         """Count what each frame was sent and answered."""
         hour, day = HOUR_OF[sends.slot[seen.row]], DAY_OF[sends.slot[seen.row]]
         engaged = sends.engaged[seen.row]
@@ -65,7 +65,7 @@ class EventCounts:
         )
 
     @classmethod
-    def of_acts(cls, acts: Acts, seen: Seen, n: int) -> "EventCounts":
+    def of_acts(cls, acts: Acts, seen: Seen, n: int) -> "SlotCounts":
         """Count what each frame did."""
         hour, day = HOUR_OF[acts.slot[seen.row]], DAY_OF[acts.slot[seen.row]]
         hours, days = table(seen.frame, hour, 1.0, (n, HOURS)), table(seen.frame, day, 1.0, (n, DAYS))
@@ -103,7 +103,7 @@ def by_thing(shares: Matrix) -> dict[str, NDArray[np.float64]]:
 
 def reasons(
     things: Mapping[str, NDArray[np.float64]],
-    counts: EventCounts,
+    counts: SlotCounts,
     *,
     rows: NDArray[np.int64],
     slots: NDArray[np.int64],

@@ -25,7 +25,7 @@ from services.sendtime.model.local_week import (
     zone_quality,
 )
 from services.sendtime.model.query import Advice, SendTimeQuery, Valued
-from services.sendtime.model.reasons import EventCounts
+from services.sendtime.model.reasons import SlotCounts
 from services.sendtime.model.response import Pulling, Response
 from services.sendtime.model.slot_choice import ByActivity, ByAnswers, FallbackHour, SlotJudge, chosen, spread
 from services.sendtime.model.timing import NAMES, Timing, activity_stages, known
@@ -259,13 +259,13 @@ class SendTimeModel:
             code_of=response.codes_of(campaigns),
         )
         seen = seen_before(sends, contact, cutoffs, closed=DAY)
-        return ByAnswers(timing, found, EventCounts.of_sends(sends, seen, n, timing.engagement))
+        return ByAnswers(timing, found, SlotCounts.of_sends(sends, seen, n, timing.engagement))
 
     def _by_activity(self, acts: Acts, cutoffs: NDArray[np.int64]) -> SlotJudge:
         n = len(cutoffs)
         contact = np.arange(n, dtype=np.int32)
         stages = activity_stages(self.activity, acts, contact, cutoffs)
-        counts = EventCounts.of_acts(acts, seen_before(acts, contact, cutoffs), n)
+        counts = SlotCounts.of_acts(acts, seen_before(acts, contact, cutoffs), n)
         return ByActivity(stages, self.activity.pooling.strength, len(self.activity.group_share) > 1, counts)
 
     @property

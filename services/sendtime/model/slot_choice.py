@@ -19,7 +19,7 @@ from services.sendtime.model.local_week import (
     slot_of,
 )
 from services.sendtime.model.query import Advice, SendOption, SendTimeQuery, When
-from services.sendtime.model.reasons import HOUR, LOOKALIKE, WEEKDAY, EventCounts, by_thing, reasons
+from services.sendtime.model.reasons import HOUR, LOOKALIKE, WEEKDAY, SlotCounts, by_thing, reasons
 from services.sendtime.model.timing import Known, Timing, matrix_of
 from shared.contracts.prediction import Source
 from shared.contracts.rows import Microseconds
@@ -81,7 +81,7 @@ class ByAnswers:
 
     timing: Timing
     known: Known
-    counts: EventCounts
+    counts: SlotCounts
     is_chance: bool = True
 
     @property
@@ -132,7 +132,7 @@ class ByActivity:
     stages: Stages
     strength: float
     has_groups: bool
-    counts: EventCounts
+    counts: SlotCounts
     is_chance: bool = False
 
     @property

@@ -54,7 +54,7 @@ class SendTimeMaterial:
         return counted(seen.frame, self.acts.slot[seen.row], weight, len(contact))
 
     def activity(self, until: Microseconds, pooling: Pooling) -> Activity:
-        """Learn from the acts before an instant; a sample of contacts tells as much as all of many."""
+        """Learn from the acts before an instant; a sample where there are many contacts."""
         contact = self.sampled(MOST_CONTACTS)
         return Activity.fit(self.counts(until, pooling.half_life_days, contact), pooling)
 

@@ -61,7 +61,7 @@ def fitted(material: SendTimeMaterial, *, now: Microseconds, progress: Progress 
     Args:
         material: the account.
         now: becomes `trained_at`.
-        progress: told what is done and how far, 0 to 1.
+        progress: called with what is done and how far, 0 to 1.
 
     Raises:
         InsufficientData: too few contacts were ever seen active.
