@@ -37,7 +37,12 @@ def bits_apart(values: Array) -> Iterator[Array]:
 
 def things(*names: str, of: str = "") -> Things:
     return Things.of(
-        FeatureSet(tuple(Feature(name, "count", "events", of or name, "page_viewed", window_days=30) for name in names))
+        FeatureSet(
+            tuple(
+                Feature(name, "count", "events", of or name, "page_viewed", window_days=days)
+                for days, name in enumerate(names, start=30)  # reasons of one text are listed once
+            )
+        )
     )
 
 
