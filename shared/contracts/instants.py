@@ -24,3 +24,8 @@ def instant_of(at: Microseconds) -> datetime:
     datetime.datetime(1970, 1, 1, 0, 0, 1, 1, tzinfo=datetime.timezone.utc)
     """
     return _EPOCH + timedelta(microseconds=at)
+
+
+def instant_or_none(at: Microseconds | None) -> datetime | None:
+    """Return the instant, or None for none."""
+    return None if at is None else instant_of(at)
