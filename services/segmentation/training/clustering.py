@@ -97,7 +97,7 @@ STABLE = 0.9
 """Agreement of 80 % subsamples from which groups are served: excellent by Steinley (2004)."""
 SMALLEST_SHARE = 0.1
 """Of the segment, below which a group is no micro-segment."""
-MOST_INSIDE = 4
+MOST_MICRO_SEGMENTS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ def micro_segments(
     if n < max(LARGE_SIZE, LARGE_SHARE * of_all) or not manner.any():
         return None
     places = standardised[:, manner]
-    for k in range(MOST_INSIDE, 1, -1):
+    for k in range(MOST_MICRO_SEGMENTS, 1, -1):
         found = find(places, k, seed=seed)
         if (
             np.bincount(found.labels, minlength=k).min() < SMALLEST_SHARE * n

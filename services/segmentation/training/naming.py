@@ -181,10 +181,10 @@ def _beside_all(profile: Profile, thing: str, *, more: bool) -> bool:
 
 def _true_manners(profile: Profile) -> set[str]:
     return {
-        say(trait, more=trait.difference > 0)
+        phrase_of(trait, more=trait.difference > 0)
         for trait in profile.traits
         if trait.difference
-        for say in (manner, comparison)
+        for phrase_of in (manner, comparison)
     }
 
 

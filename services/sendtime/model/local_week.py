@@ -232,7 +232,7 @@ def candidates(zone: str, rules: SendRules) -> Candidates:
     return Candidates(at[kept], local_at[kept], slot_of(local_at[kept]))
 
 
-def inside_hour(chosen: Microseconds, zone: str, rules: SendRules, *, contact_id: str, minutes: int) -> Microseconds:
+def within_hour(chosen: Microseconds, zone: str, rules: SendRules, *, contact_id: str, minutes: int) -> Microseconds:
     """Move an instant inside its local hour, the same for the same contact, so that not all leave at once.
 
     Args:

@@ -15,8 +15,8 @@ from services.sendtime.model.local_week import (
     Matrix,
     Vector,
     by_hour,
-    inside_hour,
     slot_of,
+    within_hour,
 )
 from services.sendtime.model.query import Advice, SendOption, SendTimeQuery, When
 from services.sendtime.model.reasons import HOUR, LOOKALIKE, WEEKDAY, SlotCounts, by_thing, reasons
@@ -338,7 +338,7 @@ def spread(advice: Advice, contact_id: str, query: SendTimeQuery) -> Advice:
 
     def moved(option: SendOption) -> SendOption:
         when = option.when
-        at = inside_hour(when.at, when.zone, query.rules, contact_id=contact_id, minutes=query.minutes)
+        at = within_hour(when.at, when.zone, query.rules, contact_id=contact_id, minutes=query.minutes)
         return option._replace(when=when._replace(at=at, local_at=when.local_at + at - when.at))
 
     return replace(

@@ -77,8 +77,8 @@ def shares_under(material: SendTimeMaterial, activity: Activity, begin: Microsec
     return Shares(stages.days[place, slot], activity.population[slot], owner, material.acts.at[rows])
 
 
-def judging_begins(material: SendTimeMaterial) -> Microseconds:
-    """Return when what is judged begins."""
+def judged_from(material: SendTimeMaterial) -> Microseconds:
+    """Return the instant from which acts are judged."""
     return _instant(material, SHARES[1])
 
 

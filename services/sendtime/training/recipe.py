@@ -8,7 +8,7 @@ import numpy as np
 from services.sendtime.model.history import ENGAGEMENTS
 from services.sendtime.model.sendtime import SendTimeModel
 from services.sendtime.model.timing import NAMES, Timing
-from services.sendtime.training.activity import Shares, chosen_pooling, judged_shares, judging_begins, shares_under
+from services.sendtime.training.activity import Shares, chosen_pooling, judged_from, judged_shares, shares_under
 from services.sendtime.training.answers import LearnedTiming, laid_out, learned
 from services.sendtime.training.material import LEAST_ACTIVE, SendTimeMaterial, material_of
 from services.sendtime.training.report import of_activity, of_answers, plots
@@ -75,7 +75,7 @@ def fitted(material: SendTimeMaterial, *, now: Microseconds, progress: Progress 
         )
     progress("activity: choosing how strongly to pool", 0.0)
     pooling = chosen_pooling(material)
-    shares = judged_shares(material, pooling, judging_begins(material), material.until)
+    shares = judged_shares(material, pooling, judged_from(material), material.until)
     found: dict[str, LearnedTiming] = {}
     for number, engagement in enumerate(material.sends):
         begin, width = 0.2 + 0.8 * number / len(material.sends), 0.8 / len(material.sends)
@@ -156,7 +156,7 @@ def _gate_of_activity(
 
     def champion_on(folder: Path) -> Vector:
         champion = SendTimeModel.load(folder)
-        again = shares_under(material, champion.activity, judging_begins(material), material.until)
+        again = shares_under(material, champion.activity, judged_from(material), material.until)
         return again.personal[newer]
 
     newer_frames = Newer(

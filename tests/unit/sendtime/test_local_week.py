@@ -20,10 +20,10 @@ from services.sendtime.model.local_week import (
     by_day,
     by_hour,
     candidates,
-    inside_hour,
     slot_of,
     smoothed,
     why_none,
+    within_hour,
 )
 from shared.contracts.instants import instant_of, microseconds
 from shared.contracts.rows import ALWAYS, DAY, HOUR
@@ -185,7 +185,7 @@ def test_what_is_sent_lies_in_the_window_outside_quiet_hours_and_exists(
 ) -> None:
     for instant in candidates(zone, rules).at.tolist():
         assert_allowed(instant, zone, rules)
-        assert_allowed(inside_hour(instant, zone, rules, contact_id="c-7", minutes=minutes), zone, rules)
+        assert_allowed(within_hour(instant, zone, rules, contact_id="c-7", minutes=minutes), zone, rules)
 
 
 def test_the_hour_that_summer_time_skips_never_comes_up() -> None:
@@ -248,7 +248,7 @@ def test_contacts_are_spread_inside_the_hour_and_each_always_alike() -> None:
     hour = at(2026, 6, 1, 9)
     rules = SendRules(hour, hour + DAY)
 
-    moved = [inside_hour(hour, "UTC", rules, contact_id=f"c-{n}", minutes=15) for n in range(40)]
+    moved = [within_hour(hour, "UTC", rules, contact_id=f"c-{n}", minutes=15) for n in range(40)]
 
     assert {one - hour for one in moved} == {0, 15 * MINUTE, 30 * MINUTE, 45 * MINUTE}
-    assert moved[0] == inside_hour(hour, "UTC", rules, contact_id="c-0", minutes=15)
+    assert moved[0] == within_hour(hour, "UTC", rules, contact_id="c-0", minutes=15)
