@@ -44,7 +44,7 @@ class Answers:
 
     @property
     def holds(self) -> bool:
-        """Tell whether the reference is reached."""
+        """Whether the reference is reached."""
         return max(row.auc.value for row in self.rows) >= REFERENCE_AUC
 
 
