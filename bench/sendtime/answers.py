@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from services.sendtime.model.history import Sends
-from services.sendtime.model.week import Vector
-from services.sendtime.train.activity import chosen_pooling
-from services.sendtime.train.answers import SHARES, Block, block, candidates_on, chosen_pulling
-from services.sendtime.train.material import closed, material_of
+from services.sendtime.model.local_week import Vector
+from services.sendtime.training.activity import chosen_pooling
+from services.sendtime.training.answers import SHARES, Block, block, candidates_on, chosen_pulling
+from services.sendtime.training.material import closed, material_of
 from shared.contracts.rows import DAY, SECOND
 from shared.evaluation.bootstrap import Interval, of_figures, of_mean
 from shared.evaluation.metrics import Ranking, losses
@@ -44,7 +44,7 @@ class Answers:
 
     @property
     def holds(self) -> bool:
-        """Tell whether the reference is reached."""
+        """Whether the reference is reached."""
         return max(row.auc.value for row in self.rows) >= REFERENCE_AUC
 
 

@@ -24,8 +24,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from foretell.cli import app
-from foretell.opening import opened_database
+from foretell.cli.app import app
+from foretell.cli.context import opened_database
 from shared.capabilities import TABLE
 from shared.registry.fetch import artifacts
 from shared.settings import Settings
