@@ -13,12 +13,12 @@ from foretell.background.retention import Retention, rules
 from foretell.ending import Ending
 from foretell.opening import now_us
 from foretell.rejects import sweep
+from shared.contracts.credentials import Seal
 from shared.contracts.rows import SECOND
-from shared.contracts.sealed import Seal
 from shared.delivery.courier import Courier, CourierMetrics
 from shared.delivery.sender import Sender
-from shared.serving import logs
-from shared.serving.metrics import shown_metrics
+from shared.http import telemetry
+from shared.http.telemetry import shown_metrics
 from shared.settings import WorkerSettings
 from shared.store import Database, open_database
 
@@ -91,7 +91,7 @@ def run(settings: WorkerSettings, *, host: str, port: int) -> None:
         host: address of `/healthz`.
         port: of the same.
     """
-    logs.configure(settings.log_level, "worker")
+    telemetry.configure(settings.log_level, "worker")
     ending = Ending()
     stop = threading.Event()
     database = open_database(settings)

@@ -20,8 +20,7 @@ from gateway.schemas import (
     ListedContact,
 )
 from shared.contracts.contact import ContactId
-from shared.contracts.instants import instant_of
-from shared.contracts.rows import ALWAYS
+from shared.contracts.rows import ALWAYS, instant_of
 from shared.errors import NotFound
 from shared.store import StoredContact
 

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from gateway.context import Administering, Cursor, Limit, Visit, json_of, now
 from gateway.idempotency import once_alone
 from gateway.webhook_schemas import DeadLetterAnswer, DeadLetterList, RetryAnswer, RetryRequest
-from shared.contracts.instants import instant_of
+from shared.contracts.rows import instant_of
 from shared.errors import BadRequest, NotFound
 from shared.store import DeadLetterRow
 

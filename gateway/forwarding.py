@@ -12,7 +12,7 @@ from gateway.bodies import body_of
 from gateway.context import Visit, visit
 from gateway.naming import may_name_by_email, with_ids
 from shared.capabilities import TABLE, Capability
-from shared.contracts.key import Scope
+from shared.contracts.credentials import Scope
 
 _READS = ("GET", "HEAD")
 TOO_MANY = 429

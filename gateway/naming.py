@@ -4,8 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from shared.contracts.prediction import Unresolved
+from shared.http.problem import parse_json
 from shared.ingest import email_hash
-from shared.serving.envelope import Unresolved, parsed
 from shared.store import AccountStore
 from shared.values.addresses import NotAnAddress, is_placeholder, read_address
 
@@ -34,7 +35,7 @@ def with_ids(body: bytes, store: AccountStore, key: bytes) -> bytes:
         MalformedJson: the body is not JSON.
         StoreUnavailable: the store cannot be asked.
     """
-    content = parsed(body)
+    content = parse_json(body)
     contacts = content.get("contacts") if isinstance(content, dict) else None
     if not isinstance(contacts, list) or not any(isinstance(one, dict) and _KIND in one for one in contacts):
         return body

@@ -23,9 +23,9 @@ from shared.capabilities import CapabilityName
 from shared.capabilities import capability as line_of
 from shared.contracts.contact import Instant
 from shared.contracts.input_drift import InputDrift
-from shared.contracts.instants import instant_of, microseconds
 from shared.contracts.outcome import OutcomeName
 from shared.contracts.prediction import Band, DataQualityDetails, Status
+from shared.contracts.rows import instant_of, microseconds
 from shared.errors import NotFound, UnknownOutcome
 from shared.store import PredictionRow, VersionRow, Wanted
 

@@ -10,9 +10,8 @@ import orjson
 
 from shared.capabilities import capability as line_of
 from shared.contracts.defaults import STALE_DAYS
-from shared.contracts.instants import instant_of
 from shared.contracts.outcome import STARTED
-from shared.contracts.rows import DAY, Microseconds
+from shared.contracts.rows import DAY, Microseconds, instant_of
 from shared.store import AccountStore, Ending, Place, PredictionRow, Wanted
 
 REASONS: Final = 3

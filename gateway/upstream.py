@@ -20,7 +20,7 @@ from gateway.bodies import body_of
 from gateway.breaker import Breaker
 from gateway.metrics import GatewayMetrics
 from shared.capabilities import TABLE, Capability
-from shared.contracts.call import (
+from shared.contracts.credentials import (
     CALL_HEADER,
     MAX_SKEW_SECONDS,
     REQUEST_ID_HEADER,

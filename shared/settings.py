@@ -1,4 +1,4 @@
-"""What a process needs to know of its surroundings: frozen, read once at a door, no default for a secret."""
+"""What a process needs to know of its surroundings: frozen, read once at an entry point, no default for a secret."""
 
 import re
 from pathlib import Path
@@ -139,7 +139,7 @@ class SigningSettings(Settings):
     """Largest request body, at the gateway and at a service."""
 
     max_connections: PositiveInt = 2_000
-    """How many connections a process takes; then the longest idle one makes room, or the new one gets 503."""
+    """How many connections a process takes; then the longest idle one gives way, or the new one gets 503."""
 
     max_connections_per_address: NonNegativeInt = 500
     """The same from one address, a proxy's included; 0: any number."""

@@ -10,7 +10,7 @@ import limits.storage.memory
 import numpy as np
 import pytest
 
-from shared.contracts.call import CALL_HEADER, Call, SignedRequest, signed
+from shared.contracts.credentials import CALL_HEADER, Call, SignedRequest, signed
 from shared.contracts.rows import ALWAYS, DAY, Microseconds
 from shared.timeline import ContactFacts, EventTuple, Pasts, build
 from shared.timeline.pasts import DatedValue

@@ -11,10 +11,10 @@ from services.scoring.train import Fit, fitted
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import ALWAYS, DAY
 from shared.evaluation import metrics
-from shared.evaluation.bootstrap import Interval, of_figures, of_mean
+from shared.evaluation.metrics import Interval, of_figures, of_mean
 from shared.learners.columns import log_odds
 from shared.timeline import NEVER, ContactFacts, DatedValue, EventTuple, Pasts, build
-from shared.timeline.frames import Frames
+from shared.timeline.pasts import Frames
 from shared.timeline.splits import forward_chain, stratified
 from shared.training.material import Material
 

@@ -13,8 +13,7 @@ from services.sendtime.train.activity import chosen_pooling
 from services.sendtime.train.answers import SHARES, Block, block, candidates_on, chosen_pulling
 from services.sendtime.train.material import closed, material_of
 from shared.contracts.rows import DAY, SECOND
-from shared.evaluation.bootstrap import Interval, of_figures, of_mean
-from shared.evaluation.metrics import Ranking, losses
+from shared.evaluation.metrics import Interval, Ranking, losses, of_figures, of_mean
 from shared.learners.columns import chance
 from shared.timeline import ContactFacts, EventTuple, build
 

@@ -14,7 +14,7 @@ from services.sendtime.model.week import HOURS, Matrix, Vector, by_hour
 from services.sendtime.train.activity import chosen_pooling
 from services.sendtime.train.material import Material, material_of
 from shared.contracts.rows import SECOND
-from shared.evaluation.bootstrap import Interval, of_mean
+from shared.evaluation.metrics import Interval, of_mean
 from shared.timeline import ContactFacts, EventTuple, build
 
 TRAIN_SHARE = 0.7

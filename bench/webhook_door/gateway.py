@@ -15,7 +15,7 @@ import aiohttp
 
 from gateway.webhooks.making import new_source
 from gateway.webhooks.providers import PROVIDERS
-from shared.contracts.sealed import Seal
+from shared.contracts.credentials import Seal
 from shared.settings import GatewaySettings
 from shared.store import migrate, open_database
 

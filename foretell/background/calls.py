@@ -11,7 +11,7 @@ from http.client import HTTPException
 
 from foretell.processes import directly, is_healthy
 from shared.capabilities import TABLE, capability
-from shared.contracts.call import CALL_HEADER, REQUEST_ID_HEADER, Call, SignedRequest, signed
+from shared.contracts.credentials import CALL_HEADER, REQUEST_ID_HEADER, Call, SignedRequest, signed
 from shared.errors import ClockSkew, UpstreamTimeout, UpstreamUnavailable
 from shared.settings import WorkerSettings
 from shared.standing.answered import Answered

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Counter
 from foretell.background.calls import Unanswerable
 from shared.capabilities import TABLE, capability
 from shared.contracts.rows import Microseconds
-from shared.serving.logs import trail
+from shared.http.telemetry import trail
 from shared.standing.answered import Answered
 from shared.standing.comparing import Subject, compared
 from shared.store import AccountStore, ChampionRow, Database

@@ -48,8 +48,8 @@ def export(
     from foretell.showing import say
     from gateway.ranked_list import emptiness
     from shared.capabilities import capability as line_of
-    from shared.contracts.instants import microseconds
     from shared.contracts.prediction import Band, Status
+    from shared.contracts.rows import microseconds
     from shared.store import Wanted
 
     if out.suffix.lower() not in (".csv", ".xlsx"):

@@ -48,7 +48,7 @@ def add(
 
     from foretell.opening import identity_key, now_us, opened_account
     from foretell.showing import say
-    from shared.contracts.sealed import Seal
+    from shared.contracts.credentials import Seal
     from shared.delivery.guard import checked, resolve
     from shared.delivery.subscribing import new_subscription
     from shared.settings import DeliverySettings, read
@@ -159,8 +159,8 @@ def try_out(
     import asyncio
 
     from foretell.opening import identity_key, now_us, opened_account
-    from shared.contracts.message_data import EXAMPLES
-    from shared.contracts.sealed import Seal
+    from shared.contracts.credentials import Seal
+    from shared.contracts.message import EXAMPLES
     from shared.delivery.trial import tried
     from shared.settings import DeliverySettings, read
 
@@ -191,7 +191,7 @@ def _known(store: "AccountStore", subscription_id: str) -> "SubscriptionRow":
 def _fields(**said: Any) -> Any:
     from pydantic import ValidationError
 
-    from shared.contracts.mistakes import mistakes
+    from shared.contracts.validation import mistakes
     from shared.delivery.wishes import SubscriptionFields
 
     try:

@@ -11,12 +11,11 @@ from gateway.contact_schemas import ContactChanges
 from gateway.ingest.envelope import document, items
 from gateway.ingest.schemas import ContactCounts, ContactResult, ContactsResponse, StoredContactResponse
 from shared.contracts.contact import ContactFields, ContactInput
-from shared.contracts.mistakes import mistakes
 from shared.contracts.prediction import ProblemPointer
 from shared.contracts.rows import TAKEN_AWAY, ContactRow, Microseconds
+from shared.contracts.validation import mistakes, repeatable_id
 from shared.errors import BadRequest, NotFound
 from shared.ingest import contact_row
-from shared.serving.envelope import repeatable_id
 from shared.store import AccountStore
 
 EMAIL = "email"

@@ -3,10 +3,9 @@
 from typing import Any
 
 from gateway.schemas import MAX_ITEMS
-from shared.contracts.bounds import NAMED_TWICE, REPEATED
-from shared.contracts.mistakes import escaped
+from shared.contracts.validation import NAMED_TWICE, REPEATED, escaped
 from shared.errors import BadRequest
-from shared.serving.envelope import parsed
+from shared.http.problem import parse_json
 
 
 def document(body: bytes) -> dict[str, Any]:
@@ -15,7 +14,7 @@ def document(body: bytes) -> dict[str, Any]:
     Raises:
         BadRequest: not JSON, or not an object.
     """
-    read = parsed(body)
+    read = parse_json(body)
     if not isinstance(read, dict):
         raise _refused("", "Send a JSON object.")
     return read

@@ -8,9 +8,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from gateway.contact_schemas import ErasureCounts, ErasureResponse, ErasureResult
 from shared.contracts.contact import ContactId
-from shared.contracts.mistakes import mistakes
 from shared.contracts.prediction import ProblemPointer
 from shared.contracts.rows import Microseconds
+from shared.contracts.validation import mistakes
 from shared.store import AccountStore
 
 TOGETHER: Final = 50

@@ -13,9 +13,8 @@ from gateway.subscriptions.schemas import (
     SubscriptionSecret,
     WaitingCounts,
 )
-from shared.contracts.instants import instant_of
-from shared.contracts.rows import Microseconds
-from shared.contracts.sealed import Seal
+from shared.contracts.credentials import Seal
+from shared.contracts.rows import Microseconds, instant_of
 from shared.delivery.subscribing import header_names
 from shared.store import AttemptRow, DeliveryRow, SecretRow, SubscriptionCounts, SubscriptionRow
 

@@ -9,7 +9,7 @@ from gateway.context import Administering, Cursor, Limit, Reading, Visit, json_o
 from gateway.idempotency import once
 from gateway.subscriptions.answers import delivery_answer, delivery_detail
 from gateway.subscriptions.schemas import ID, DeliveryDetail, DeliveryList, DeliveryStateName, Replayed, ReplayRequest
-from shared.contracts.instants import microseconds
+from shared.contracts.rows import microseconds
 from shared.errors import NotFound
 from shared.store import ENDED
 

@@ -10,7 +10,7 @@ from gateway.bodies import body_of
 from gateway.context import gateway_of, json_of, now
 from gateway.webhook_schemas import SourceReady, TakenAnswer
 from gateway.webhooks.provider import SignedRequest
-from shared.serving.routing import called_path
+from shared.http.middleware import called_path
 
 router = APIRouter(tags=["webhooks"])
 

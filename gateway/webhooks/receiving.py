@@ -10,9 +10,8 @@ from gateway.webhooks.people import Register
 from gateway.webhooks.preparing import Preparation
 from gateway.webhooks.provider import Provider, SignedRequest
 from gateway.webhooks.sourcebook import KnownSource, SourceBook
-from shared.contracts.instants import instant_of, microseconds
-from shared.contracts.rows import Microseconds
-from shared.contracts.sealed import Seal
+from shared.contracts.credentials import Seal
+from shared.contracts.rows import Microseconds, instant_of, microseconds
 from shared.errors import BadRequest, Conflict, NotFound
 from shared.store import AccountStore, Database, DeadLetterRow, SourceRow
 

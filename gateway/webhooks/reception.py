@@ -15,7 +15,7 @@ from gateway.webhooks.failures import Failures
 from gateway.webhooks.intake import Taken
 from gateway.webhooks.provider import SignedRequest, WebhookRefused
 from gateway.webhooks.receiving import Receiving
-from shared.contracts.instants import microseconds
+from shared.contracts.rows import microseconds
 from shared.errors import ForetellError, NotFound
 
 THREADS: Final = 8

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from shared.contracts.outcome import Flag
 from shared.contracts.prediction import Band, Grade, Source, Status
 from shared.errors import ArtifactRefused
-from shared.evaluation.calibration import Calibrator
-from shared.evaluation.reference import Reference
+from shared.evaluation.calibration import Calibrator, Reference
 from shared.features import (
     UNDERSTOOD,
     Expected,
@@ -34,7 +33,7 @@ from shared.learners import WITH_TEXT, Learner, learner_from_json, text_of
 from shared.learners.columns import chance
 from shared.registry.pyfunc import FeatureTable
 from shared.timeline import Pasts
-from shared.timeline.frames import LOOKBACK_DAYS
+from shared.timeline.pasts import LOOKBACK_DAYS
 
 FORMAT = 1
 BANDS: tuple[Band, ...] = ("low", "medium", "high", "very_high")

@@ -7,20 +7,16 @@ import numpy as np
 
 from services.scoring.features import scoring_features
 from services.scoring.model import ScoringModel
-from shared.contracts.instants import instant_of
 from shared.contracts.prediction import Grade
-from shared.contracts.rows import DAY, Microseconds
-from shared.evaluation.calibration import Calibrator
-from shared.evaluation.reference import Reference
+from shared.contracts.rows import DAY, Microseconds, instant_of
+from shared.contracts.training import Progress, silent
+from shared.evaluation.calibration import Calibrator, Reference
 from shared.learners.columns import Columns, Vector
-from shared.training.candidates import calibrated
-from shared.training.choices import Progress, silent
-from shared.training.columns import chosen_columns, inputs_of
+from shared.training.candidates import Problem, calibrated
+from shared.training.columns import chosen_columns, inputs_of, other_rankings
 from shared.training.competition import Competition, compete
 from shared.training.material import Material, order_notes
-from shared.training.problem import Problem
 from shared.training.report import Report, report
-from shared.training.suspects import other_rankings
 
 ONE_MOMENT_GRADE: Grade = "C"
 """The most that is given where only contacts of the same day could judge."""

@@ -4,18 +4,15 @@ from pathlib import Path
 
 from services.scoring.model import ScoringModel
 from services.scoring.train import Fit, fitted
-from shared.contracts.training import ColumnChoices
+from shared.contracts.training import ColumnChoices, Progress
 from shared.evaluation.gate import Verdict
 from shared.features import matrix
 from shared.learners.columns import Vector, chance
 from shared.store import VersionRow
 from shared.timeline import Pasts
-from shared.training.card import card
-from shared.training.choices import Progress
-from shared.training.gating import NO_NEWER_FRAMES, Newer, compared
+from shared.training.card import card, plots
 from shared.training.material import Material, framed
-from shared.training.plots import plots
-from shared.training.publish import Fitted, digest_of_data
+from shared.training.publish import NO_NEWER_FRAMES, Fitted, Newer, compared, digest_of_data
 from shared.training.recipe import Recipe, Run
 
 CAPABILITY = "scoring"

@@ -5,8 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
-from shared.contracts.prediction import Answer, ModelInfo, Prediction
-from shared.contracts.request import PredictionRequest
+from shared.contracts.prediction import Answer, ModelInfo, Prediction, PredictionRequest
 from shared.contracts.training import Choices, Flag
 
 REQUEST_EXAMPLE: dict[str, Any] = {

@@ -16,14 +16,14 @@ from services.segmentation.train.report import report
 from services.segmentation.train.today import assigned
 from services.segmentation.train.usefulness import squared_errors
 from shared.contracts.rows import Microseconds
+from shared.contracts.training import Progress
 from shared.errors import ArtifactRefused
-from shared.evaluation.bootstrap import of_mean
 from shared.evaluation.gate import Verdict
+from shared.evaluation.metrics import of_mean
 from shared.registry.fetch import artifacts
 from shared.settings import Settings
 from shared.store import AccountStore, VersionRow
 from shared.timeline import Pasts
-from shared.training.choices import Progress
 from shared.training.publish import Fitted, digest_of_data
 from shared.training.recipe import Recipe, Run
 

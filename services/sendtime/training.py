@@ -14,18 +14,15 @@ from services.sendtime.train.answers import Learned, laid_out, learned
 from services.sendtime.train.material import LEAST_ACTIVE, Material, material_of
 from services.sendtime.train.plots import plots
 from services.sendtime.train.reporting import of_activity, of_answers
-from shared.contracts.instants import instant_of
-from shared.contracts.rows import Microseconds
-from shared.contracts.training import Choices
+from shared.contracts.rows import Microseconds, instant_of
+from shared.contracts.training import Choices, Progress, silent
 from shared.errors import InsufficientData
 from shared.evaluation.gate import Verdict
 from shared.learners.columns import Vector, chance
 from shared.store import VersionRow
 from shared.timeline import Pasts
 from shared.training.card import card
-from shared.training.choices import Progress, silent
-from shared.training.gating import Newer, compared
-from shared.training.publish import Fitted, digest_of_data
+from shared.training.publish import Fitted, Newer, compared, digest_of_data
 from shared.training.recipe import Recipe, Run
 from shared.training.report import Report
 

@@ -89,3 +89,11 @@ class TrainingSpec:
     example_outcome: Outcome | None = None
     """Of a capability that is asked about outcomes: one over the types `order_placed` and `page_viewed`, with which
     the contract checks train it."""
+
+
+Progress = Callable[[str, float], None]
+"""Called with what is done now and how far the whole is, 0 to 1."""
+
+
+def silent(_: str, __: float) -> None:
+    """Say nothing."""

@@ -12,8 +12,8 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter
 
+from shared.contracts.credentials import Seal
 from shared.contracts.rows import HOUR, SECOND, Microseconds
-from shared.contracts.sealed import Seal
 from shared.delivery.call import NotTellable
 from shared.delivery.pace import Pace
 from shared.delivery.schedule import asked_wait

@@ -4,10 +4,9 @@ import secrets as randomness
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from shared.contracts.message import TEST_TYPE
-from shared.contracts.message_data import EXAMPLES
+from shared.contracts.credentials import Seal
+from shared.contracts.message import EXAMPLES, TEST_TYPE
 from shared.contracts.rows import Microseconds
-from shared.contracts.sealed import Seal
 from shared.delivery.call import NotTellable
 from shared.delivery.sender import ReceiverAnswer, Sender
 from shared.delivery.telling import is_success, receiver_of, signed_call, told

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from shared.contracts.identity import SHARED_BY
+from shared.contracts.rows import SHARED_BY
 from shared.errors import BadRequest, FileRefused
 from shared.ingest.cells import present
 from shared.ingest.files import open_table

@@ -13,8 +13,7 @@ from starlette.responses import Response
 
 from shared.capabilities import Capability
 from shared.contracts.outcome import Flag
-from shared.contracts.prediction import Answer, Prediction, Source, Status
-from shared.contracts.request import PredictionRequest
+from shared.contracts.prediction import Answer, Prediction, PredictionRequest, Source, Status
 from shared.contracts.rows import Microseconds
 from shared.contracts.training import TrainingSpec
 from shared.features import Feature

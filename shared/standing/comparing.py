@@ -6,10 +6,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from shared.capabilities import Capability
-from shared.contracts.instants import microseconds
-from shared.contracts.message import Cause, Message
-from shared.contracts.message_data import as_data
-from shared.contracts.rows import Microseconds
+from shared.contracts.message import Cause, Message, as_data
+from shared.contracts.rows import Microseconds, microseconds
 from shared.standing.answered import Answered, Foreseen
 from shared.standing.kinds import KINDS, Change
 from shared.standing.rows import Standing

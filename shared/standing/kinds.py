@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from shared.capabilities import Capability
-from shared.contracts.message import Cause
-from shared.contracts.message_data import (
+from shared.contracts.message import (
     MAX_REASONS,
     BandChanged,
+    Cause,
     MessageModel,
     MessageSegment,
     SegmentEntered,

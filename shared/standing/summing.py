@@ -4,13 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from shared.capabilities import Capability
 from shared.contracts.defaults import STALE_DAYS
-from shared.contracts.message import Message
-from shared.contracts.message_data import (
-    BatchCompleted,
-    DataInsufficient,
-    ModelPromoted,
-    as_data,
-)
+from shared.contracts.message import BatchCompleted, DataInsufficient, Message, ModelPromoted, as_data
 from shared.contracts.rows import DAY, Microseconds
 from shared.standing.comparing import Subject, message_id
 from shared.standing.rows import Move

@@ -23,8 +23,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.contracts.bounds import read_scalar
 from shared.contracts.rows import ALWAYS, Microseconds
+from shared.contracts.validation import read_scalar
 from shared.store.schema import (
     CLUSTERED,
     KEY_TEXT,

@@ -5,8 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.contracts.identity import SHARED_BY, contact_hash
-from shared.contracts.rows import ALWAYS, AttributeRow, ContactRow, Microseconds
+from shared.contracts.rows import ALWAYS, SHARED_BY, AttributeRow, ContactRow, Microseconds, contact_hash
 from shared.store.change_detection import LastKnownStateTable, StaleContactTable
 from shared.store.contact_facts import AttributeTable, ContactTable, Entry, consent_of, is_news, keep
 from shared.store.delivery_tables import (

@@ -7,10 +7,8 @@ from typing import Any, Final
 import orjson
 from sqlalchemy import ColumnElement, tuple_
 
-from shared.contracts.bounds import read_all
-from shared.contracts.identity import contact_hash
-from shared.contracts.instants import instant_of
-from shared.contracts.rows import ALWAYS, Microseconds
+from shared.contracts.rows import ALWAYS, Microseconds, contact_hash, instant_of
+from shared.contracts.validation import read_all
 from shared.errors import NotFound
 from shared.store.assignments import AssignmentTable
 from shared.store.audit import record

@@ -7,8 +7,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.contracts.identity import SHARED_BY, contact_hash
-from shared.contracts.rows import Microseconds
+from shared.contracts.rows import SHARED_BY, Microseconds, contact_hash
 from shared.store.contact_facts import ContactTable
 from shared.store.schema import CLUSTERED, KEY_TEXT, Instant, KeyText, StoreTable
 from shared.store.scope import Scope, batches

@@ -6,8 +6,7 @@ from typing import Any
 
 from sqlalchemy.orm import aliased
 
-from shared.contracts.identity import contact_hash
-from shared.contracts.rows import Microseconds
+from shared.contracts.rows import Microseconds, contact_hash
 from shared.store.assignments import AssignmentTable
 from shared.store.change_detection import LastKnownStateTable, StaleContactTable, touch
 from shared.store.contact_facts import AttributeTable, ContactTable, consent_of

@@ -11,8 +11,7 @@ from sqlalchemy import (
     or_,
 )
 
-from shared.contracts.identity import contact_hash
-from shared.contracts.rows import Microseconds
+from shared.contracts.rows import Microseconds, contact_hash
 from shared.store.audit import record
 from shared.store.dead_letters import DeadLetterTable, erase_named
 from shared.store.delivery_tables import (

@@ -5,8 +5,7 @@ from typing import Any
 
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.contracts.identity import contact_hash
-from shared.contracts.rows import Microseconds
+from shared.contracts.rows import Microseconds, contact_hash
 from shared.errors import SettingsRefused
 from shared.store.contact_facts import ContactTable
 from shared.store.schema import CLUSTERED, AccountStateTable, Instant, KeyText, StoreTable

@@ -8,8 +8,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.contracts.instants import microseconds
-from shared.contracts.rows import DAY, HOUR, SECOND
+from shared.contracts.rows import DAY, HOUR, SECOND, microseconds
 
 _FIRST_YEAR, _LAST_YEAR = 1990, 2060
 _STEP = timedelta(days=7)

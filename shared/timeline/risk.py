@@ -7,8 +7,7 @@ from numpy.typing import NDArray
 
 from shared.contracts.outcome import STARTED, Outcome
 from shared.contracts.rows import DAY, Microseconds
-from shared.timeline.frames import Frames, known_since, of_type, positions_before
-from shared.timeline.pasts import NEVER, Pasts
+from shared.timeline.pasts import NEVER, Frames, Pasts, known_since, of_type, positions_before
 
 MOSTLY = 0.9
 """Share of those who ended that must have begun before it for beginnings to count."""

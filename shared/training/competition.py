@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.contracts.training import Progress, silent
 from shared.evaluation.metrics import losses
 from shared.learners.blend import Blend
 from shared.learners.columns import Vector, chance
@@ -14,9 +15,7 @@ from shared.learners.rule import Rule
 from shared.learners.trees import Trees, TreeShape
 from shared.ties import rounded
 from shared.timeline.splits import SEED
-from shared.training.candidates import Entry, blend_entry, logistic_entry, rule_entry, trees_entry
-from shared.training.choices import Progress, silent
-from shared.training.problem import Problem
+from shared.training.candidates import Entry, Problem, blend_entry, logistic_entry, rule_entry, trees_entry
 
 TIE = 0.002
 """Relative difference of log loss below which the steadier candidate serves, and of equally steady ones the simpler."""

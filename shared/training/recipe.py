@@ -6,13 +6,12 @@ from typing import Generic, TypeVar
 
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import Microseconds
-from shared.contracts.training import Choices
+from shared.contracts.training import Choices, Progress, silent
 from shared.evaluation.gate import Verdict
 from shared.settings import Settings
 from shared.store import AccountStore, Database, VersionRow
 from shared.timeline import Pasts
-from shared.timeline.frames import Frames
-from shared.training.choices import Progress, silent
+from shared.timeline.pasts import Frames
 from shared.training.material import scanned
 from shared.training.publish import Fitted, Published, SettingsRegistry, publish
 

@@ -7,19 +7,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.contracts.instants import instant_of
 from shared.contracts.prediction import Grade
+from shared.contracts.rows import instant_of
 from shared.evaluation import metrics
-from shared.evaluation.bootstrap import Interval, of_figures, of_mean
-from shared.evaluation.grade import TOO_GOOD_AUC, calibration_holds, grade, skill
+from shared.evaluation.gate import TOO_GOOD_AUC, Signal, calibration_holds, grade, signal, skill
 from shared.evaluation.leaks import Leak
-from shared.evaluation.signal import Signal, signal
+from shared.evaluation.metrics import Interval, of_figures, of_mean
 from shared.features import ColumnRead, LeftOut
 from shared.learners.columns import Vector, chance
 from shared.learners.rule import Rule
 from shared.ties import falling, least
+from shared.training.candidates import Problem
 from shared.training.competition import Competition
-from shared.training.problem import Problem
 
 Figures = dict[str, Any]
 LIFT_SHARES = (0.05, 0.1, 0.2, 0.3, 0.5)

@@ -16,9 +16,8 @@ from pydantic import SecretStr
 from standardwebhooks import Webhook
 
 from foretell.worker import run
-from shared.contracts.message import Message
-from shared.contracts.message_data import EXAMPLES
-from shared.contracts.sealed import Seal
+from shared.contracts.credentials import Seal
+from shared.contracts.message import EXAMPLES, Message
 from shared.delivery.subscribing import new_subscription
 from shared.delivery.wishes import SubscriptionFields
 from shared.settings import Settings, WorkerSettings

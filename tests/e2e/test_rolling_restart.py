@@ -15,9 +15,8 @@ import pytest
 from aiohttp import web
 
 from shared.capabilities import TABLE
-from shared.contracts.message import Message
-from shared.contracts.message_data import EXAMPLES
-from shared.contracts.sealed import Seal
+from shared.contracts.credentials import Seal
+from shared.contracts.message import EXAMPLES, Message
 from shared.delivery.subscribing import new_subscription
 from shared.delivery.wishes import SubscriptionFields
 from shared.settings import Settings

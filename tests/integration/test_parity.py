@@ -16,8 +16,7 @@ import numpy as np
 import pytest
 
 from services.scoring.model import ScoringModel
-from shared.evaluation.calibration import Calibrator
-from shared.evaluation.reference import Reference
+from shared.evaluation.calibration import Calibrator, Reference
 from shared.features import Feature, FeatureSet
 from shared.learners.columns import Columns
 from shared.learners.trees import Trees, TreeShape

@@ -14,8 +14,7 @@ from shared.registry.digest import digest_of
 from shared.registry.fetch import artifacts
 from shared.registry.fetch_messages import Fetched, Wanted
 from shared.registry.registration import Record, Registered, register
-from shared.serving.artifacts import RememberedRow
-from shared.serving.registry_child import RegistryChild
+from shared.serving.artifacts import RegistryChild, RememberedRow
 from shared.settings import ServiceSettings, Settings
 
 MODEL = {"account": "demo", "capability": "scoring", "outcome": "customer"}

@@ -11,7 +11,7 @@ from services.scoring.features import scoring_features
 from services.scoring.train import Fit, fitted
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import ALWAYS
-from shared.evaluation.bootstrap import Interval
+from shared.evaluation.metrics import Interval
 from shared.features import Learned, matrix
 from shared.learners.columns import chance
 from shared.timeline import ContactFacts, build

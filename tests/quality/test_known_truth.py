@@ -11,9 +11,8 @@ from services.scoring.train import Fit, fitted
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import ALWAYS
 from shared.errors import InsufficientData
-from shared.evaluation.bootstrap import Interval
-from shared.evaluation.grade import calibration_holds
-from shared.evaluation.metrics import auc, log_loss
+from shared.evaluation.gate import calibration_holds
+from shared.evaluation.metrics import Interval, auc, log_loss
 from shared.learners.columns import chance
 from shared.learners.trees import Trees
 from shared.timeline import ContactFacts, build

@@ -6,7 +6,7 @@ from numpy.testing import assert_array_equal
 from services.churn.train import churn_material
 from services.churn.train import fitted as churn_fitted
 from services.scoring.train import Fit, fitted
-from shared.evaluation.bootstrap import Interval
+from shared.evaluation.metrics import Interval
 from shared.training.material import Material
 from tests.quality import made_tables as made
 

@@ -13,9 +13,8 @@ from services.segmentation.model.grouping import Grouping
 from services.segmentation.train.choosing import Candidate, chosen
 from services.sendtime.model import saying
 from services.sendtime.model.capacity import planned
-from shared.evaluation.bootstrap import of_mean
-from shared.evaluation.metrics import auc, average_precision
-from shared.evaluation.reference import placed
+from shared.evaluation.calibration import placed
+from shared.evaluation.metrics import auc, average_precision, of_mean
 from shared.features import Feature, FeatureSet, Things
 from shared.learners.columns import Columns
 from shared.learners.rule import Rule

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from shared.contracts.rows import DAY
 from shared.timeline import Pasts
-from shared.timeline.frames import known_since
+from shared.timeline.pasts import known_since
 
 LOOK_BACK_DAYS = 365
 LEAST_DAYS = 30

@@ -14,9 +14,8 @@ from shared.contracts.rows import DAY
 from shared.evaluation.metrics import losses
 from shared.learners.columns import Columns, Matrix, Vector, chance, log_odds
 from shared.timeline.splits import Split
-from shared.training.candidates import Entry, Judge
+from shared.training.candidates import Entry, Judge, Problem
 from shared.training.competition import Competition, choice, competition
-from shared.training.problem import Problem
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from services.churn.train.hazard import HazardRows, in_days
 from services.churn.train.material import ChurnMaterial
 from shared.contracts.rows import DAY
 from shared.evaluation import metrics
-from shared.evaluation.bootstrap import Interval, of_figures, of_mean
+from shared.evaluation.metrics import Interval, of_figures, of_mean
 from shared.evaluation.survival import brier_losses, kaplan_meier, over_time
 from shared.learners.columns import Vector, log_odds
 from shared.ties import falling

@@ -13,22 +13,19 @@ from services.churn.train.curves import curves
 from services.churn.train.figures import curve_groups, horizon_figures
 from services.churn.train.hazard import HazardRows, hazard_rows
 from services.churn.train.material import ChurnMaterial, type_counts
-from shared.contracts.instants import instant_of
 from shared.contracts.prediction import Grade
-from shared.contracts.rows import DAY, Microseconds
+from shared.contracts.rows import DAY, Microseconds, instant_of
+from shared.contracts.training import Progress, silent
 from shared.evaluation.calibration import Calibrator
 from shared.features import Inputs, Kind, matrix
 from shared.learners.columns import Columns
 from shared.learners.trees import TreeShape
 from shared.timeline.splits import SEED
-from shared.training.candidates import Entry, Refitted, calibrated
-from shared.training.choices import Progress, silent
-from shared.training.columns import Chosen, chosen_columns, inputs_of
+from shared.training.candidates import Entry, Problem, Refitted, calibrated
+from shared.training.columns import Chosen, chosen_columns, inputs_of, other_rankings
 from shared.training.competition import Competition, compete, entered
 from shared.training.material import order_notes
-from shared.training.problem import Problem
 from shared.training.report import CHOSEN_BY_FOLDS, Report, report
-from shared.training.suspects import other_rankings
 
 LEAVES = (7, 15)
 LEAST_CONTACTS = 10

@@ -8,8 +8,7 @@ import orjson
 
 from services.segmentation.model.scored import Membership, Scored
 from services.segmentation.model.segment import Named
-from shared.contracts.instants import instant_of
-from shared.contracts.rows import Microseconds
+from shared.contracts.rows import Microseconds, instant_of
 
 
 class Before(NamedTuple):

@@ -1,7 +1,7 @@
 """The model card of a version: its segments, how they were chosen, how far they hold, who should not use it."""
 
 from services.segmentation.train.report import Report
-from shared.evaluation.bootstrap import Interval
+from shared.evaluation.metrics import Interval
 
 _GRADES = {
     "A": "explains at least 10 % more of the next period than a plain recency-frequency-money score, 95 % confidence",

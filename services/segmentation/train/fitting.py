@@ -15,13 +15,12 @@ from services.segmentation.train.naming import inner_names, names
 from services.segmentation.train.profiles import Profile, profiles
 from services.segmentation.train.rules import rule_names, scheme
 from services.segmentation.train.today import Labels, Today
-from shared.contracts.instants import instant_of
 from shared.contracts.prediction import Grade
-from shared.contracts.rows import Microseconds
+from shared.contracts.rows import Microseconds, instant_of
+from shared.contracts.training import Progress, silent
 from shared.errors import BadRequest
-from shared.evaluation.grade import A_SKILL, B_SKILL
+from shared.evaluation.gate import A_SKILL, B_SKILL
 from shared.timeline import Pasts
-from shared.training.choices import Progress, silent
 
 SEED = 0
 FEW_CONTACTS = 300

@@ -9,9 +9,9 @@ from services.segmentation.train.fitting import FEW_CONTACTS, Fit
 from services.segmentation.train.matching import told
 from services.segmentation.train.naming import description
 from services.segmentation.train.profiles import Profile
-from shared.contracts.instants import instant_of
 from shared.contracts.prediction import Grade
-from shared.evaluation.bootstrap import Interval
+from shared.contracts.rows import instant_of
+from shared.evaluation.metrics import Interval
 from shared.features import ColumnRead, LeftOut
 
 Figures = dict[str, Any]

@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.contracts.rows import DAY
-from shared.evaluation.bootstrap import Interval, of_figures
+from shared.evaluation.metrics import Interval, of_figures
 from shared.features import Feature, FeatureSet, matrix
 from shared.ties import rounded, step_of
 from shared.timeline import Pasts
-from shared.timeline.frames import of_type, positions_before
+from shared.timeline.pasts import of_type, positions_before
 
 Vector = NDArray[np.float64]
 Labels = NDArray[np.intp]

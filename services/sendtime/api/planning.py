@@ -12,8 +12,7 @@ from services.sendtime.model.asking import Valued, When, Wish
 from services.sendtime.model.capacity import Plan, planned
 from services.sendtime.model.week import slot_of
 from services.sendtime.schemas import PlanRequest
-from shared.contracts.instants import instant_of
-from shared.contracts.rows import HOUR, Microseconds
+from shared.contracts.rows import HOUR, Microseconds, instant_of
 from shared.timeline import build, denies_profiling
 from shared.timeline.localtime import offsets
 

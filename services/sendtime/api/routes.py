@@ -17,16 +17,16 @@ from services.sendtime.schemas import (
     PlanRequest,
     PlanResponse,
 )
-from shared.contracts.call import SERVED_HEADER
-from shared.contracts.instants import microseconds
-from shared.contracts.request import MAX_CONTACTS
+from shared.contracts.credentials import SERVED_HEADER
+from shared.contracts.prediction import MAX_CONTACTS
+from shared.contracts.rows import microseconds
 from shared.errors import BadRequest
-from shared.serving import problem
-from shared.serving.calls import require_scope
+from shared.http import problem
+from shared.http.problem import parse_json
 from shared.serving.capability_spec import ExtraRoute
 from shared.serving.champions import Champion
-from shared.serving.envelope import CLOCK_SLACK, parsed
-from shared.serving.service import Service
+from shared.serving.request_contacts import CLOCK_SLACK
+from shared.serving.service import Service, require_scope
 
 
 def _read(content: Any) -> PlanRequest:
@@ -58,7 +58,7 @@ async def _plan(request: Request) -> Response:
     service: Service = request.app.state.service
     call = request.state.call
     require_scope(call, "predict")
-    asked = _read(parsed(await request.body()))
+    asked = _read(parse_json(await request.body()))
     now = service.now()
     cutoff = now if asked.cutoff is None else asked.cutoff
     if cutoff > now + CLOCK_SLACK:

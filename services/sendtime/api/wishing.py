@@ -7,8 +7,7 @@ from typing import Any
 from services.sendtime.model.asking import Advice, Option, When, Wish
 from services.sendtime.model.windows import Rules as Allowed
 from services.sendtime.schemas import Rules, SendTimeRequest
-from shared.contracts.instants import instant_of, microseconds
-from shared.contracts.rows import DAY, Microseconds
+from shared.contracts.rows import DAY, Microseconds, instant_of, microseconds
 from shared.errors import BadRequest
 
 DEFAULT_DAYS, MOST_DAYS = 7, 14

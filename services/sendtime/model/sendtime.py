@@ -25,7 +25,7 @@ from shared.contracts.rows import DAY, HOUR
 from shared.features import Feature, truncated
 from shared.learners.columns import chance
 from shared.timeline import Pasts
-from shared.timeline.frames import LOOKBACK_DAYS
+from shared.timeline.pasts import LOOKBACK_DAYS
 
 ACTIVITY = "activity"
 NOT_LEARNED = "engagement_not_learned"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.features.attributes import as_text, entry_at
+from shared.features.engine import as_text, entry_at
 from shared.timeline import Pasts
 
 CONTACT, ATTRIBUTE, ACCOUNT = "contact", "attribute", "account"

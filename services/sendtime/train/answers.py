@@ -16,13 +16,13 @@ from services.sendtime.model.timing import Timing, is_varied
 from services.sendtime.model.week import HOUR_OF, HOURS, Matrix, Vector, sums
 from services.sendtime.train.material import Material, closed
 from shared.contracts.rows import DAY, Microseconds
+from shared.contracts.training import Progress, silent
 from shared.evaluation.calibration import calibrate
 from shared.evaluation.metrics import log_loss, losses
 from shared.learners.columns import Columns, chance, log_odds
 from shared.learners.trees import Trees, TreeShape, grow
 from shared.ties import largest, least, rounded
 from shared.timeline.splits import SEED
-from shared.training.choices import Progress, silent
 
 SHARES = (0.4, 0.6, 0.8, 1.0)
 """Of all sends: the first block only chooses, the two after it judge."""

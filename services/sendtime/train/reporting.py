@@ -8,10 +8,10 @@ from services.sendtime.model.timing import HIERARCHY
 from services.sendtime.train.activity import Shares
 from services.sendtime.train.answers import Learned, loss_of
 from services.sendtime.train.material import Material
-from shared.contracts.instants import instant_of
+from shared.contracts.rows import instant_of
 from shared.evaluation import metrics
-from shared.evaluation.bootstrap import Interval, of_figures, of_mean
-from shared.evaluation.grade import grade, skill
+from shared.evaluation.gate import grade, skill
+from shared.evaluation.metrics import Interval, of_figures, of_mean
 from shared.learners.columns import Vector, chance
 from shared.ties import falling, least
 from shared.training.report import Figures, Report

@@ -11,10 +11,9 @@ import pytest
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from shared.contracts.message import Message, MessageType
-from shared.contracts.message_data import EXAMPLES
+from shared.contracts.credentials import Seal
+from shared.contracts.message import EXAMPLES, Message, MessageType
 from shared.contracts.rows import SECOND
-from shared.contracts.sealed import Seal
 from shared.delivery.courier import Courier, CourierMetrics
 from shared.delivery.sender import Sender
 from shared.delivery.subscribing import new_subscription

@@ -7,9 +7,9 @@ from typing import Any
 from aiohttp import web
 from standardwebhooks import Webhook
 
-from shared.contracts.message_data import EXAMPLES
+from shared.contracts.credentials import Seal
+from shared.contracts.message import EXAMPLES
 from shared.contracts.rows import HOUR, SECOND
-from shared.contracts.sealed import Seal
 from shared.delivery.sender import Sender
 from shared.delivery.subscribing import changed, new_secret_of
 from shared.delivery.wishes import SubscriptionChanges

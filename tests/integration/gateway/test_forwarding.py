@@ -10,7 +10,7 @@ from aiohttp import web
 
 from gateway.forwarding import add_forwarding
 from shared.capabilities import TABLE, Capability
-from shared.contracts.call import Call, SignedRequest, verified
+from shared.contracts.credentials import Call, SignedRequest, verified
 
 KEY = b"a signing key of the tests, long enough"
 

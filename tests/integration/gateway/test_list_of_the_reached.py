@@ -24,11 +24,9 @@ from services.churn.model import ChurnModel
 from services.scoring.model import ScoringModel
 from services.specs import spec_of
 from shared.contracts.contact import ContactInput
-from shared.contracts.instants import microseconds
 from shared.contracts.outcome import Outcome
-from shared.contracts.rows import DAY, SECOND, AttributeRow, EventRow, Microseconds
-from shared.evaluation.calibration import Calibrator
-from shared.evaluation.reference import Reference
+from shared.contracts.rows import DAY, SECOND, AttributeRow, EventRow, Microseconds, microseconds
+from shared.evaluation.calibration import Calibrator, Reference
 from shared.features import Feature, FeatureSet
 from shared.ingest import contact_row
 from shared.learners import Logistic

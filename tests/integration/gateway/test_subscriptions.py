@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook
 
-from shared.contracts.sealed import Seal
+from shared.contracts.credentials import Seal
 from shared.delivery.subscribing import new_subscription
 from shared.delivery.wishes import SubscriptionFields
 

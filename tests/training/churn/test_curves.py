@@ -14,14 +14,13 @@ from services.churn.train.figures import curve_groups, horizon_figures
 from services.churn.train.hazard import HazardRows
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY
-from shared.evaluation.bootstrap import Interval
+from shared.evaluation.metrics import Interval
 from shared.evaluation.survival import kaplan_meier
 from shared.learners.columns import chance
 from shared.learners.trees import TreeShape
 from shared.training import candidates as room
-from shared.training.candidates import Entry
+from shared.training.candidates import Entry, Problem
 from shared.training.competition import entered
-from shared.training.problem import Problem
 
 LAPSED = Outcome(name="lapsed", capability="churn", silence=("order_placed",), horizon_days=30)
 LEFT = Outcome(name="left", capability="churn", event_types=("subscription_cancelled",), horizon_days=30, every_days=20)

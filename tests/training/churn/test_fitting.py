@@ -14,7 +14,7 @@ from services.churn.train.fitting import _of_the_hazard, _value_types
 from services.churn.train.plots import curve_plot
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import ALWAYS, DAY
-from shared.evaluation.bootstrap import Interval
+from shared.evaluation.metrics import Interval
 from shared.learners.columns import chance
 from shared.timeline import ContactFacts, DatedValue, build
 from shared.training.report import CHOSEN_BY_FOLDS

@@ -11,7 +11,7 @@ from services.segmentation.train.fitting import Fit, Wanted, fitted, grade_of
 from services.segmentation.train.plots import plots
 from services.segmentation.train.report import report
 from shared.errors import BadRequest, InsufficientData
-from shared.evaluation.bootstrap import Interval
+from shared.evaluation.metrics import Interval
 
 DAY = 86_400_000_000
 NAMES = ["Lapsed buyers, small orders", "Regular buyers, small orders", "Frequent buyers, top spend"]

@@ -10,9 +10,8 @@ from shared.evaluation.metrics import log_loss
 from shared.learners.columns import Columns, chance
 from shared.timeline.splits import Split, forward_chain, stratified
 from shared.training import candidates as room
-from shared.training.candidates import Entry, informing
+from shared.training.candidates import Entry, Problem, informing
 from shared.training.competition import RIDGES, SHAPES, Competition, compete, constant_margins
-from shared.training.problem import Problem
 
 ENTRIES: dict[str, Callable[[Problem], Entry]] = {
     "rule": room.rule_entry,

@@ -10,7 +10,7 @@ from shared.contracts.rows import DAY
 from shared.errors import RegistryUnavailable
 from shared.evaluation.gate import Verdict
 from shared.registry.registration import Record, Registered
-from shared.training.plots import plots
+from shared.training.card import plots
 from shared.training.promotion import Model
 from shared.training.publish import Fitted, digest_of_data, is_old, publish, source_commit
 from shared.training.report import Report

@@ -6,16 +6,14 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from shared.evaluation.bootstrap import Interval
 from shared.evaluation.leaks import Leak
+from shared.evaluation.metrics import Interval
 from shared.features import ColumnRead, LeftOut
 from shared.learners.columns import Columns, chance
 from shared.timeline.splits import stratified
-from shared.training.candidates import Entry
-from shared.training.card import card
+from shared.training.candidates import Entry, Problem
+from shared.training.card import card, plots
 from shared.training.competition import Competition, compete
-from shared.training.plots import plots
-from shared.training.problem import Problem
 from shared.training.report import Report, report
 
 

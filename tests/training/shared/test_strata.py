@@ -12,9 +12,8 @@ from shared.learners.columns import Columns, chance, log_odds
 from shared.learners.trees import TreeShape
 from shared.timeline.splits import Split, forward_chain, stratified
 from shared.training import candidates as room
-from shared.training.candidates import Entry
+from shared.training.candidates import STRATUM_PULL, Entry, Problem, hidden
 from shared.training.competition import compete, constant_margins
-from shared.training.problem import STRATUM_PULL, Problem, hidden
 
 SHAPE = TreeShape(leaves=7, min_rows=20, max_rounds=60)
 ENTRIES: dict[str, Callable[[Problem], Entry]] = {

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from shared.contracts.message_data import EXAMPLES
+from shared.contracts.message import EXAMPLES
 from shared.delivery.call import FACTS, HttpCall, NotTellable, Told, facts, joined, json_bytes
 from shared.delivery.connectors import CONNECTORS, NAMES
 

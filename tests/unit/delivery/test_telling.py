@@ -7,8 +7,8 @@ import pytest
 from standardwebhooks import Webhook
 from standardwebhooks.webhooks import WebhookVerificationError
 
+from shared.contracts.credentials import Seal
 from shared.contracts.rows import DAY, SECOND
-from shared.contracts.sealed import Seal
 from shared.delivery.sender import ReceiverAnswer
 from shared.delivery.signing import new_secret
 from shared.delivery.subscribing import changed, new_subscription

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from shared.contracts.message_data import EXAMPLES
+from shared.contracts.message import EXAMPLES
 from shared.delivery.call import HttpCall, NotTellable, Told
 from shared.delivery.connectors.template import TemplateSettings, call
 

@@ -2,7 +2,7 @@ import pytest
 
 from shared.errors import ArtifactRefused
 from shared.features import ENGINE_VERSION, Feature, FeatureSet
-from shared.features.plan import Plan, types_of
+from shared.features.feature import Plan, types_of
 
 FEATURES = (
     Feature("clicks", "count", "events", "activity", "email_clicked", window_days=30),

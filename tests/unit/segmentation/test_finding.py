@@ -5,7 +5,7 @@ from sklearn.metrics import adjusted_rand_score
 from services.segmentation.train.choosing import Candidate, chosen
 from services.segmentation.train.finding import agreement, find
 from services.segmentation.train.usefulness import Usefulness
-from shared.evaluation.bootstrap import Interval
+from shared.evaluation.metrics import Interval
 
 TRUE = np.repeat([0, 1, 2], [300, 200, 100])
 PLACES = np.random.default_rng(0).normal(size=(600, 2)) * 0.4 + np.array([[0, 0], [3, 0], [0, 3]])[TRUE]

@@ -11,8 +11,7 @@ from services.sendtime.model.asking import Advice, Wish
 from services.sendtime.model.choosing import NO_VARIATION
 from services.sendtime.model.sendtime import SendTimeModel
 from services.sendtime.model.windows import Rules
-from shared.contracts.instants import microseconds
-from shared.contracts.rows import ALWAYS, DAY, HOUR
+from shared.contracts.rows import ALWAYS, DAY, HOUR, microseconds
 from shared.errors import ArtifactRefused
 from shared.learners.columns import chance
 from shared.timeline import ContactFacts, EventTuple, Pasts, build

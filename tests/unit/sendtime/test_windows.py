@@ -6,8 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.sendtime.model.windows import MINUTE, Rules, candidates, inside_hour, why_none
-from shared.contracts.instants import instant_of, microseconds
-from shared.contracts.rows import DAY, HOUR
+from shared.contracts.rows import DAY, HOUR, instant_of, microseconds
 
 ZONES = sorted(name for name in available_timezones() if "/" in name and not name.startswith(("posix", "right")))
 WEEKDAYS = frozenset(range(7))

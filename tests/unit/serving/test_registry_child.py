@@ -11,8 +11,8 @@ from shared.capabilities import capability
 from shared.errors import ArtifactRefused, RegistryUnavailable
 from shared.registry.digest import digest_of
 from shared.registry.fetch_messages import Fetched, Wanted
+from shared.serving.artifacts import RegistryChild
 from shared.serving.champions import ChampionHolder
-from shared.serving.registry_child import RegistryChild
 
 
 class Children:

@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.capabilities import TABLE, capability
-from shared.contracts.message import MESSAGE_TYPES, Message
-from shared.contracts.message_data import MESSAGE_DATA
+from shared.contracts.message import MESSAGE_DATA, MESSAGE_TYPES, Message
 from shared.standing.answered import Answered
 from shared.standing.comparing import Changes, Subject, compared
 from shared.standing.kinds import KINDS

@@ -10,9 +10,8 @@ from shared.contracts.rows import DAY
 from shared.evaluation.metrics import losses
 from shared.learners.columns import Columns, chance
 from shared.timeline.splits import forward_chain
-from shared.training.candidates import Entry
+from shared.training.candidates import Entry, Problem
 from shared.training.competition import choice, competition
-from shared.training.problem import Problem
 
 N = 1_200
 DRAW = np.random.default_rng(3)

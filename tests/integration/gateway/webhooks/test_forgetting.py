@@ -8,7 +8,7 @@ import pytest
 from gateway.webhooks.preparing import Preparation
 from gateway.webhooks.providers import PROVIDERS
 from gateway.webhooks.receiving import intake_of
-from shared.contracts.instants import microseconds
+from shared.contracts.rows import microseconds
 from shared.store import AccountStore, Database, SourceRow
 
 KEY = b"k" * 32

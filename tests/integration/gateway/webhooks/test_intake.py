@@ -22,8 +22,7 @@ from gateway.webhooks.intake import Taken
 from gateway.webhooks.preparing import Preparation
 from gateway.webhooks.provider import ItemRefused
 from gateway.webhooks.receiving import Retrying, intake_of
-from shared.contracts.instants import microseconds
-from shared.contracts.rows import ContactRow
+from shared.contracts.rows import ContactRow, microseconds
 from shared.errors import NotFound
 from shared.ingest import email_hash
 from shared.store import Database, SourceRow

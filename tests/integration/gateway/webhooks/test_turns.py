@@ -10,8 +10,7 @@ from gateway.webhooks.incoming import Incoming, IncomingContact, IncomingEvent, 
 from gateway.webhooks.intake import Intake
 from gateway.webhooks.preparing import Preparation
 from gateway.webhooks.receiving import intake_of
-from shared.contracts.instants import microseconds
-from shared.contracts.rows import ContactRow, EventRow
+from shared.contracts.rows import ContactRow, EventRow, microseconds
 from shared.store import AccountStore, Database, SourceRow
 
 KEY = b"k" * 32

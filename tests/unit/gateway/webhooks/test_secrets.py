@@ -7,7 +7,7 @@ import pytest
 from gateway.webhooks.making import new_secret, new_source
 from gateway.webhooks.providers import PROVIDERS
 from gateway.webhooks.sourcebook import SourceBook, new_source_id
-from shared.contracts.sealed import Seal
+from shared.contracts.credentials import Seal
 from shared.errors import BadRequest
 from shared.store import SourceRow, SourceSecretRow
 
