@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from foretell.documents import write_documents
-from gateway.api import create_app
+from gateway.app import create_app
 from services.specs import spec_of
 from shared.capabilities import TABLE, Capability
 from shared.settings import GatewaySettings

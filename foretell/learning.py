@@ -13,9 +13,9 @@ from foretell.reporting import report_lines
 from foretell.showing import answers_of, progress_bars
 from services.specs import spec_of
 from shared.capabilities import capability
+from shared.change_detection.account_messages import data_insufficient
 from shared.contracts.training import Choices
 from shared.errors import InsufficientData
-from shared.standing.summing import insufficient
 
 if TYPE_CHECKING:
     from shared.contracts.training import Progress
@@ -104,7 +104,7 @@ def told_if_insufficient(database: "Database", account: str, name: str, outcome:
         yield
     except InsufficientData as error:
         about, at = f"training {name} {outcome}", now_us()
-        message = insufficient(capability(name), outcome, error.detail, counts=error.members, at=at, about=about)
+        message = data_insufficient(capability(name), outcome, error.detail, counts=error.members, at=at, about=about)
         database.of(account).outbox.publish([message], at=at)
         raise
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from foretell.showing import progress_bars
-from gateway.ranked_list import COLUMNS, cells, csv_text, pages
+from gateway.predictions.ranked_list import COLUMNS, cells, csv_text, pages
 
 if TYPE_CHECKING:
     from shared.store import AccountStore, PredictionRow, Wanted

@@ -4,10 +4,10 @@ import logging
 import threading
 
 from foretell.background.calls import ServiceCalls
-from foretell.background.following import Following
-from foretell.background.health import health_door
+from foretell.background.detect_changes import ChangeDetector, ChangeMetrics
+from foretell.background.health import health_server
 from foretell.background.loops import Loop, LoopMetrics, Loops
-from foretell.background.noticing import Noticing, NoticingMetrics
+from foretell.background.rescore_changed import RescoreChanged
 from foretell.background.rescoring import Rescoring
 from foretell.background.retention import Retention, rules
 from foretell.ending import Ending
@@ -15,12 +15,12 @@ from foretell.opening import now_us
 from foretell.rejects import sweep
 from shared.contracts.credentials import Seal
 from shared.contracts.rows import SECOND
-from shared.delivery.courier import Courier, CourierMetrics
-from shared.delivery.sender import Sender
 from shared.http import telemetry
 from shared.http.telemetry import shown_metrics
 from shared.settings import WorkerSettings
 from shared.store import Database, open_database
+from shared.webhooks_out.dispatcher import Dispatcher, DispatcherMetrics
+from shared.webhooks_out.sender import Sender
 
 log = logging.getLogger(__name__)
 
@@ -45,14 +45,16 @@ def loops_of(settings: WorkerSettings, database: Database, stop: threading.Event
     metrics = LoopMetrics()
     retention = Retention(database, rules(settings), now_us, metrics)
     services = ServiceCalls(settings)
-    noticing = Noticing(database, services, settings.rescore_share, stop, now_us, NoticingMetrics(metrics.registry))
+    detector = ChangeDetector(database, services, settings.rescore_share, stop, now_us, ChangeMetrics(metrics.registry))
     progress = settings.home / "worker.json"
     every, remembered = settings.rescore_every_seconds, settings.webhook_retention_days
-    rescoring = Rescoring(database, noticing, progress, every, stop, remembered, metrics=metrics)
+    rescoring = Rescoring(database, detector, progress, every, stop, remembered, metrics=metrics)
     debounce = settings.rescore_debounce_seconds
     patience = int(settings.rescore_patience_seconds * SECOND)
-    following = Following(database, noticing, int(debounce * SECOND), patience, stop, now_us, metrics=metrics)
-    courier = _courier(settings, database, stop, CourierMetrics(metrics.registry))
+    rescore_changed = RescoreChanged(
+        database, detector, int(debounce * SECOND), patience, stop, now_us, metrics=metrics
+    )
+    dispatcher = _courier(settings, database, stop, DispatcherMetrics(metrics.registry))
 
     def sweep_rejects() -> None:
         sweep(settings.home, database, settings.identity_key.get_secret_value().encode())
@@ -62,16 +64,18 @@ def loops_of(settings: WorkerSettings, database: Database, stop: threading.Event
             Loop("retention", settings.retention_every_seconds, retention.turn),
             Loop("rejects", settings.retention_every_seconds, sweep_rejects),
             Loop("rescoring", settings.rescore_poll_seconds, rescoring.turn, services.all_ready),
-            Loop("following", debounce / LOOKS_A_DEBOUNCE, following.turn, services.all_ready),
-            Loop("deliveries", BREATH_SECONDS, courier.turn, end=courier.end, failing_seconds=FAILING_SECONDS),
+            Loop("following", debounce / LOOKS_A_DEBOUNCE, rescore_changed.turn, services.all_ready),
+            Loop("deliveries", BREATH_SECONDS, dispatcher.turn, end=dispatcher.end, failing_seconds=FAILING_SECONDS),
         ),
         stop,
         metrics,
     )
 
 
-def _courier(settings: WorkerSettings, database: Database, stop: threading.Event, metrics: CourierMetrics) -> Courier:
-    return Courier(
+def _courier(
+    settings: WorkerSettings, database: Database, stop: threading.Event, metrics: DispatcherMetrics
+) -> Dispatcher:
+    return Dispatcher(
         database,
         Seal(settings.identity_key.get_secret_value().encode()),
         lambda: Sender(timeout_seconds=settings.webhook_timeout_seconds, allow_private=settings.webhook_allow_private),
@@ -98,7 +102,7 @@ def run(settings: WorkerSettings, *, host: str, port: int) -> None:
     try:
         loops = loops_of(settings, database, stop)
         loops.start()
-        with health_door(loops, settings, host, port), shown_metrics(loops.metrics.registry, settings):
+        with health_server(loops, settings, host, port), shown_metrics(loops.metrics.registry, settings):
             log.info("worker.started", extra={"loops": [loop.name for loop in loops.loops]})
             ending.wait()
             stop.set()

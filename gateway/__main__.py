@@ -1,6 +1,6 @@
 """Entry point of the process: `python -m gateway --port 8000`."""
 
-from gateway.api import create_app
+from gateway.app import create_app
 from shared.http.process import run
 from shared.settings import GatewaySettings
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from pydantic import Field
 from starlette.responses import Response
 
-from gateway.context import Administering, Cursor, Limit, json_of
+from gateway.context import AdminScope, CursorParam, LimitParam, json_response
 from shared.contracts.prediction import Answer
 from shared.contracts.rows import instant_of
 
@@ -35,11 +35,11 @@ class AuditList(Answer):
 @router.get(
     "/audit", response_model=AuditList, operation_id="list_audit_entries", summary="List administrative actions"
 )
-def list_audit(visit: Administering, limit: Limit = 100, cursor: Cursor = None) -> Response:
+def list_audit(authenticated: AdminScope, limit: LimitParam = 100, cursor: CursorParam = None) -> Response:
     """List who administered what: keys, outcomes, segments, promotions, exports and erasures, the newest first."""
-    place: Any = visit.place("audit", cursor)
-    rows = visit.store.audit.page(limit, before=place)
-    following = visit.cursor("audit", rows[-1].number) if len(rows) == limit else None
+    place: Any = authenticated.read_cursor("audit", cursor)
+    rows = authenticated.store.audit.page(limit, before=place)
+    next_cursor = authenticated.next_cursor("audit", rows[-1].number) if len(rows) == limit else None
     entries = [
         AuditEntry(
             number=row.number,
@@ -51,4 +51,4 @@ def list_audit(visit: Administering, limit: Limit = 100, cursor: Cursor = None) 
         )
         for row in rows
     ]
-    return json_of(AuditList(entries=entries, next_cursor=following))
+    return json_response(AuditList(entries=entries, next_cursor=next_cursor))

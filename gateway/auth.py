@@ -1,4 +1,4 @@
-"""Who asks and what they may do: keys, remembered for seconds, and for minutes while the store is away."""
+"""Authentication and scopes: keys are cached for seconds, and for minutes while the store is away."""
 
 import asyncio
 import logging
@@ -18,7 +18,7 @@ from shared.store import KeyRow
 log = logging.getLogger(__name__)
 
 LOOKUP_TIMEOUT_SECONDS = 2.0
-REMEMBERED_KEYS = 10_000
+MAX_CACHED_KEYS = 10_000
 RETRY_SECONDS = 1.0
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
@@ -43,21 +43,21 @@ class Caller(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Known:
-    """What the store said of a public id, and when; `row` is None for one it does not know."""
+class _CachedKey:
+    """The store's answer about a public id, and when it came; `row` is None for an unknown id."""
 
     row: KeyRow | None
     verified_at: float
-    ask_again_at: float
+    refresh_at: float
     away: bool = False
-    """The last question went unanswered: ask on in the background, nobody waits for it."""
+    """The last lookup failed: the next one runs in the background, and no request waits for it."""
 
 
-class Keyring:
-    """Remembers keys, so that most requests are authenticated without the store.
+class KeyCache:
+    """A cache of keys, so that most requests are authenticated without the store.
 
-    A key is believed for `fresh_seconds`; while the store is away, one it vouched for within `grace_seconds`
-    goes on being believed. An unknown key is then answered 503, never 401: nobody can say that it is wrong.
+    A cached key is valid for `fresh_seconds`; while the store is away, a key that the store confirmed within
+    `grace_seconds` stays valid. An unknown key is then answered 503, never 401: it may be right.
     """
 
     def __init__(
@@ -74,21 +74,21 @@ class Keyring:
         self._grace_seconds = grace_seconds
         self._monotonic = monotonic
         self._now = now
-        self._known: OrderedDict[str, _Known] = OrderedDict()
-        self._asking: dict[str, asyncio.Task[_Known]] = {}
+        self._known: OrderedDict[str, _CachedKey] = OrderedDict()
+        self._lookups: dict[str, asyncio.Task[_CachedKey]] = {}
         self._used: dict[str, Microseconds] = {}
         # Threads of its own: a key is looked up even while every other thread is busy writing events.
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="keys")
 
     async def caller(self, authorization: str | None) -> Caller:
-        """Tell who asks.
+        """Return the caller that a key belongs to.
 
         Args:
             authorization: the header, `Bearer fk_...`.
 
         Raises:
             NotAuthenticated: no key, not one of ours, revoked or expired.
-            StoreUnavailable: the store is away and this key is not remembered.
+            StoreUnavailable: the store is away and this key is not cached.
         """
         text = _bearer(authorization)
         public_id = public_id_of(text)
@@ -96,8 +96,8 @@ class Keyring:
         self._used[public_id] = int(self._now() * SECOND)
         return Caller(row.account, SCOPES if "admin" in row.scopes else row.scopes, public_id)
 
-    def trusts(self, authorization: str | None) -> bool:
-        """Tell whether a request names a key that is remembered as one of ours; the store is not asked."""
+    def is_known(self, authorization: str | None) -> bool:
+        """Whether a request names a key that is cached as one of ours; the store is not read."""
         try:
             known = self._known.get(public_id_of(_bearer(authorization)))
         except NotAuthenticated:
@@ -105,12 +105,12 @@ class Keyring:
         return known is not None and known.row is not None
 
     @property
-    def remembers(self) -> bool:
-        """Tell whether some key would be believed while the store is away."""
+    def has_usable_key(self) -> bool:
+        """Whether some key is valid while the store is away."""
         return any(self._in_grace(one) for one in self._known.values())
 
     async def write_used(self) -> None:
-        """Write when keys were last used; kept for the next time while the store is away."""
+        """Write when keys were last used; while the store is away, keep that for the next time."""
         used, self._used = self._used, {}
         if not used:
             return
@@ -120,11 +120,11 @@ class Keyring:
             self._used = {**used, **self._used}
 
     def close(self) -> None:
-        """Let the threads go."""
+        """Stop the threads."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _in_thread(self, work: Callable[[Argument], Result], argument: Argument) -> Result:
-        """Ask the store from a thread, which a locked one does not hold for longer than anybody waits."""
+        """Read the store in a thread; a locked store does not hold it longer than a request waits."""
 
         def within() -> Result:
             with deadline.within(LOOKUP_TIMEOUT_SECONDS):
@@ -133,7 +133,7 @@ class Keyring:
         return await asyncio.get_running_loop().run_in_executor(self._threads, within)
 
     def _valid(self, row: KeyRow | None, text: str) -> KeyRow:
-        """Refuse what the store does not vouch for; the same words for an unknown id and a wrong secret."""
+        """Refuse a key that the store does not confirm; an unknown id and a wrong secret get the same message."""
         if row is None or not matches(text, row.digest):
             raise NotAuthenticated("This key is not known here. Make one with: foretell keys create")
         now = int(self._now() * SECOND)
@@ -143,55 +143,55 @@ class Keyring:
             raise NotAuthenticated("This key has expired. Make a new one with: foretell keys create")
         return row
 
-    async def _known_of(self, public_id: str) -> _Known:
-        """Take what is remembered, or ask the store; requests with the same key share one question."""
+    async def _known_of(self, public_id: str) -> _CachedKey:
+        """Return what is cached, or read the store; requests with the same key share one lookup."""
         known = self._known.get(public_id)
-        if known is not None and self._monotonic() < known.ask_again_at:
+        if known is not None and self._monotonic() < known.refresh_at:
             return known
-        asking = self._asking.get(public_id)
-        if asking is None:
-            asking = asyncio.create_task(self._ask(public_id))
-            self._asking[public_id] = asking
-            asking.add_done_callback(lambda task: self._asked(public_id, task))
+        lookup = self._lookups.get(public_id)
+        if lookup is None:
+            lookup = asyncio.create_task(self._look_up(public_id))
+            self._lookups[public_id] = lookup
+            lookup.add_done_callback(lambda task: self._looked_up(public_id, task))
         if known is not None and known.away and self._in_grace(known):
             return known
-        return await asyncio.shield(asking)
+        return await asyncio.shield(lookup)
 
-    def _asked(self, public_id: str, task: asyncio.Task[_Known]) -> None:
-        self._asking.pop(public_id, None)
+    def _looked_up(self, public_id: str, task: asyncio.Task[_CachedKey]) -> None:
+        self._lookups.pop(public_id, None)
         if not task.cancelled():
-            task.exception()  # looked at here: perhaps nobody waits for this answer
+            task.exception()  # retrieved here: perhaps no request waits for this lookup
 
-    def _in_grace(self, known: _Known) -> bool:
+    def _in_grace(self, known: _CachedKey) -> bool:
         return known.row is not None and self._monotonic() - known.verified_at <= self._grace_seconds
 
-    async def _ask(self, public_id: str) -> _Known:
+    async def _look_up(self, public_id: str) -> _CachedKey:
         try:
             async with asyncio.timeout(LOOKUP_TIMEOUT_SECONDS):
                 row = await self._in_thread(self._source.key, public_id)
         except (StoreUnavailable, TimeoutError) as error:
             return self._within_grace(public_id, error)
         now = self._monotonic()
-        known = _Known(row, verified_at=now, ask_again_at=now + self._fresh_seconds)
+        known = _CachedKey(row, verified_at=now, refresh_at=now + self._fresh_seconds)
         self._known[public_id] = known
         self._known.move_to_end(public_id)
-        while len(self._known) > REMEMBERED_KEYS:
+        while len(self._known) > MAX_CACHED_KEYS:
             self._known.popitem(last=False)
         return known
 
-    def _within_grace(self, public_id: str, error: Exception) -> _Known:
+    def _within_grace(self, public_id: str, error: Exception) -> _CachedKey:
         known = self._known.get(public_id)
         if known is None or not self._in_grace(known):
             raise StoreUnavailable("The store is away and this key is not remembered. Ask again soon.") from error
         if not known.away:
             log.warning("keys.grace", extra={"account": known.row.account if known.row else None})
         known.away = True
-        known.ask_again_at = min(self._monotonic() + RETRY_SECONDS, known.verified_at + self._grace_seconds)
+        known.refresh_at = min(self._monotonic() + RETRY_SECONDS, known.verified_at + self._grace_seconds)
         return known
 
 
 def permit(caller: Caller, scope: Scope) -> None:
-    """Let a caller do something.
+    """Check that a caller's key has a scope.
 
     Raises:
         NotAllowed: the key lacks the scope.

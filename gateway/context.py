@@ -1,5 +1,13 @@
-"""What the gateway's routes share: the parts that live as long as the process, and who is asking."""
+"""What the routes share: the parts that live as long as the process, the authenticated request, and cursors.
 
+A cursor says where a list goes on: opaque to clients, signed, and valid only for the list that it was made for.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,27 +20,73 @@ from fastapi.dependencies.models import Dependant
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from gateway.auth import Caller, Keyring, permit
-from gateway.bodies import body_of
-from gateway.cursor import Cursors
-from gateway.limits import Limits, Quota
+from gateway.auth import Caller, KeyCache, permit
 from gateway.metrics import GatewayMetrics
-from gateway.upstream import Upstreams
-from gateway.webhooks.receiving import Retrying
-from gateway.webhooks.reception import Reception
+from gateway.rate_limits import Quota, RateLimits
+from gateway.upstream import Upstreams, body_of
+from gateway.webhooks.intake import DeadLetterRetry
+from gateway.webhooks.receiver import WebhookQueue
 from shared import deadline
 from shared.contracts.credentials import Scope
 from shared.contracts.rows import Microseconds, microseconds
-from shared.errors import NotAuthenticated, StoreUnavailable
+from shared.errors import BadRequest, NotAuthenticated, StoreUnavailable
 from shared.http.middleware import refuse_unknown_query
 from shared.http.readiness import StoreLook
 from shared.settings import GatewaySettings
 from shared.store import AccountStore, Database
 
-WRITERS = 20
+_MAC_BYTES = 12
+MAX_WRITERS = 20
 _READS = ("GET", "HEAD")
-_SPENDING = ("predict", "ingest")
+_METERED_SCOPES = ("predict", "ingest")
 """Scopes of calls that are about contacts."""
+RawBody = Annotated[bytes, Depends(body_of)]
+LimitParam = Annotated[int, Query(ge=1, le=1_000, description="How many at most.")]
+CursorParam = Annotated[str | None, Query(max_length=4_000, description="`next_cursor` of the page before.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Cursors:
+    """Writes and reads cursors that are signed with one key."""
+
+    key: bytes
+
+    def made(self, purpose: str, place: Any) -> str:
+        """Return the cursor of a place in a list.
+
+        Args:
+            purpose: account, list and filters; a cursor is refused for any other.
+            place: JSON-serialisable, whatever the list needs to go on.
+        """
+        payload = json.dumps(place, separators=(",", ":")).encode()
+        return base64.urlsafe_b64encode(self._mac(purpose, payload) + payload).decode().rstrip("=")
+
+    def read(self, purpose: str, text: str) -> Any:
+        """Return the place that a cursor was made of.
+
+        Raises:
+            BadRequest: the cursor is not ours, or was made for another list.
+        """
+        try:
+            raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        except (binascii.Error, ValueError) as error:
+            raise _invalid_cursor() from error
+        mac, payload = raw[:_MAC_BYTES], raw[_MAC_BYTES:]
+        if not hmac.compare_digest(mac, self._mac(purpose, payload)):
+            raise _invalid_cursor()
+        return json.loads(payload)
+
+    def _mac(self, purpose: str, payload: bytes) -> bytes:
+        message = b"cursor\n" + purpose.encode() + b"\n" + payload
+        return hmac.new(self.key, message, hashlib.sha256).digest()[:_MAC_BYTES]
+
+
+def _invalid_cursor() -> BadRequest:
+    return BadRequest(
+        "The cursor is not valid for this list. Send next_cursor exactly as the last page gave it, with the same "
+        "filters, or leave it out to begin again.",
+        errors=[{"pointer": "/query/cursor", "detail": "not valid for this list"}],
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +95,22 @@ class Gateway:
 
     settings: GatewaySettings
     database: Database
-    keyring: Keyring
-    limits: Limits
+    key_cache: KeyCache
+    limits: RateLimits
     upstreams: Upstreams
     cursors: Cursors
     metrics: GatewayMetrics
-    reception: Reception
-    look: StoreLook
-    writers: Semaphore = field(default_factory=lambda: Semaphore(WRITERS))
-    """Places of requests that write; fewer than there are threads."""
+    webhook_queue: WebhookQueue
+    store_probe: StoreLook
+    writers: Semaphore = field(default_factory=lambda: Semaphore(MAX_WRITERS))
+    """Slots for requests that write; fewer than there are threads."""
 
     @asynccontextmanager
     async def writing(self, within_seconds: float | None) -> AsyncIterator[None]:
-        """Wait for one of the places of those who write.
+        """Wait for a slot for a request that writes.
 
         Raises:
-            StoreUnavailable: there was none in time.
+            StoreUnavailable: none became free in time.
         """
         try:
             with fail_after(within_seconds):
@@ -68,14 +122,14 @@ class Gateway:
         finally:
             self.writers.release()
 
-    def retrying(self, store: AccountStore) -> Retrying:
-        """Make what tries the dead letters of an account again."""
-        receiving = self.reception.receiving
-        return Retrying(store, receiving.providers, receiving.identity_key)
+    def dead_letter_retry(self, store: AccountStore) -> DeadLetterRetry:
+        """Return what retries the dead letters of an account."""
+        receiver = self.webhook_queue.receiver
+        return DeadLetterRetry(store, receiver.providers, receiver.identity_key)
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class AuthenticatedRequest:
     """One authenticated request and the account that it belongs to."""
 
     gateway: Gateway
@@ -83,25 +137,25 @@ class Visit:
     request_id: str
     quota: Quota
     facts: dict[str, Any] = field(default_factory=dict)
-    """What the log tells of the request; `contacts` in it count against the quota."""
-    concerned: set[str] = field(default_factory=set)
-    """Contacts of whom a kept answer speaks: an erasure must find them."""
-    within: AccountStore | None = None
-    """A transaction that all reads and writes of the route are part of."""
+    """Fields of the request's log line; `contacts` among them counts against the quota."""
+    mentioned_contacts: set[str] = field(default_factory=set)
+    """Contacts that a kept answer is about: an erasure must find them."""
+    transaction: AccountStore | None = None
+    """The transaction of all reads and writes of the route, if there is one."""
 
     @property
     def store(self) -> AccountStore:
         """The caller's account; nothing of another one can be reached through it."""
-        if self.within is not None:
-            return self.within
+        if self.transaction is not None:
+            return self.transaction
         return self.gateway.database.of(self.caller.account).acting(self.caller.public_id, at=now())
 
-    def place(self, purpose: str, cursor: str | None) -> object:
-        """Read a cursor that this account was given for this list; None: begin."""
+    def read_cursor(self, purpose: str, cursor: str | None) -> object:
+        """Read a cursor that was made for this account and list; None: begin."""
         return None if cursor is None else self.gateway.cursors.read(self._purpose(purpose), cursor)
 
-    def cursor(self, purpose: str, place: object) -> str:
-        """Write down where this list goes on for this account."""
+    def next_cursor(self, purpose: str, place: object) -> str:
+        """Make the cursor at which this account's list goes on."""
         return self.gateway.cursors.made(self._purpose(purpose), place)
 
     def _purpose(self, purpose: str) -> str:
@@ -109,12 +163,12 @@ class Visit:
 
 
 def gateway_of(request: Request) -> Gateway:
-    """Find the parts."""
+    """Return the parts of the process."""
     gateway: Gateway = request.app.state.gateway
     return gateway
 
 
-async def visit(request: Request, scope: Scope) -> Visit:
+async def authenticate(request: Request, scope: Scope) -> AuthenticatedRequest:
     """Authenticate a request.
 
     Raises:
@@ -127,42 +181,42 @@ async def visit(request: Request, scope: Scope) -> Visit:
     caller = await _caller(gateway, request)
     facts: dict[str, Any] = {"account": caller.account, "key": caller.public_id}
     request.state.facts = facts
-    quota = await gateway.limits.admit(caller.public_id, spends=scope in _SPENDING, noted_in=request.state)
+    quota = await gateway.limits.admit(caller.public_id, spends=scope in _METERED_SCOPES, noted_in=request.state)
     permit(caller, scope)
     await refuse_unknown_query(request)
-    return Visit(gateway, caller, request.state.request_id, quota, facts)
+    return AuthenticatedRequest(gateway, caller, request.state.request_id, quota, facts)
 
 
 async def _caller(gateway: Gateway, request: Request) -> Caller:
     address = request.client.host if request.client is not None else ""
     authorization = request.headers.get("authorization")
-    # Keys that are remembered go on working: others may come from the same address, through the same proxy.
-    if gateway.limits.is_shut(address) and not gateway.keyring.trusts(authorization):
+    # Keys that are cached still work: other clients may come from the same address, through the same proxy.
+    if gateway.limits.is_shut(address) and not gateway.key_cache.is_known(authorization):
         raise gateway.limits.too_many_failures()
     try:
-        return await gateway.keyring.caller(authorization)
+        return await gateway.key_cache.caller(authorization)
     except NotAuthenticated:
         gateway.limits.count_failure(address)
         raise
 
 
 def scope_of(dependant: Dependant) -> Scope | None:
-    """Return the scope that a route needs; None: it is asked without a key."""
+    """Return the scope that a route needs; None: it needs no key."""
     found: list[Scope] = [scope for one in dependant.dependencies if (scope := getattr(one.call, "scope", None))]
     return found[0] if found else None
 
 
-def _with(scope: Scope, *, writes: bool = True) -> Callable[[Request], AsyncIterator[Visit]]:
-    """Make the dependency of a route.
+def _requires(scope: Scope, *, writes: bool = True) -> Callable[[Request], AsyncIterator[AuthenticatedRequest]]:
+    """Return the dependency of a route that needs a scope.
 
     Args:
         scope: that the key needs.
-        writes: whether the route waits for the store's writers, unless its method only reads. Then its body is read
-            and a place taken before it gets a thread: those who wait for a locked store leave threads to readers.
+        writes: whether the route writes to the store, unless its method only reads. Then its body is read and a slot
+            taken before it gets a thread, so that requests that wait for a locked store leave threads to readers.
     """
 
-    async def allowed(request: Request) -> AsyncIterator[Visit]:
-        made = await visit(request, scope)
+    async def allowed(request: Request) -> AsyncIterator[AuthenticatedRequest]:
+        made = await authenticate(request, scope)
         if not writes or request.method in _READS:
             yield made
             return
@@ -174,33 +228,37 @@ def _with(scope: Scope, *, writes: bool = True) -> Callable[[Request], AsyncIter
     return allowed
 
 
-Reading = Annotated[Visit, Depends(_with("read"))]
-Ingesting = Annotated[Visit, Depends(_with("ingest"))]
-Administering = Annotated[Visit, Depends(_with("admin"))]
-Trying = Annotated[Visit, Depends(_with("admin", writes=False))]
-"""Somebody who may change things, and changes nothing in the store."""
-Body = Annotated[bytes, Depends(body_of)]
-Limit = Annotated[int, Query(ge=1, le=1_000, description="How many at most.")]
-Cursor = Annotated[str | None, Query(max_length=4_000, description="`next_cursor` of the page before.")]
+ReadScope = Annotated[AuthenticatedRequest, Depends(_requires("read"))]
+IngestScope = Annotated[AuthenticatedRequest, Depends(_requires("ingest"))]
+AdminScope = Annotated[AuthenticatedRequest, Depends(_requires("admin"))]
+AdminScopeNoWrites = Annotated[AuthenticatedRequest, Depends(_requires("admin", writes=False))]
+"""For routes that need the scope admin and write nothing to the store."""
 
 
-def json_of(answer: BaseModel) -> Response:
-    """Write an answer; called in the route's thread, so that long lists do not hold the event loop."""
+def json_response(answer: BaseModel) -> Response:
+    """Return an answer as JSON; called in the route's thread, so that long lists do not hold the event loop."""
     return Response(answer.model_dump_json(), media_type="application/json")
 
 
-def created(visit: Visit, answer: BaseModel, path: str) -> Response:
-    """Write the answer to a creation: 201, and in `Location` where it lies.
+def created_response(authenticated: AuthenticatedRequest, answer: BaseModel, path: str) -> Response:
+    """Return the answer to a creation: 201, with its path in `Location`.
 
     Args:
-        visit: whose gateway is reached from outside under a public URL, where one is set.
-        answer: what is shown of it.
-        path: of what was made, percent-encoded.
+        authenticated: the request; its gateway knows the public URL, where one is set.
+        answer: the body.
+        path: of what was created, percent-encoded.
     """
-    base = visit.gateway.settings.public_url or ""
+    base = authenticated.gateway.settings.public_url or ""
     return Response(answer.model_dump_json(), 201, media_type="application/json", headers={"Location": f"{base}{path}"})
 
 
 def now() -> Microseconds:
-    """Tell the time as the store keeps it."""
+    """Return the present time as the store keeps it."""
     return microseconds(datetime.now(UTC))
+
+
+def count_ingested(authenticated: AuthenticatedRequest, kind: str, counts: dict[str, int]) -> None:
+    """Count contacts or events that a request wrote, by status, for its log line, quota and metrics."""
+    authenticated.facts["contacts"] = sum(counts.values())
+    for status, number in counts.items():
+        authenticated.gateway.metrics.ingested.labels(kind, status).inc(number)

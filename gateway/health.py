@@ -1,13 +1,36 @@
 """Whether this process lives and whether it can serve; open to anybody who reaches it."""
 
 import asyncio
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Request
+from pydantic import Field
 from starlette.responses import Response
 
 from gateway.context import gateway_of
-from gateway.schemas import HealthResponse, ReadyResponse
+from shared.contracts.prediction import Answer
 from shared.http.readiness import readiness
+
+
+class HealthResponse(Answer):
+    """That the process lives."""
+
+    status: Annotated[Literal["alive"], Field(description="It answers.")]
+
+
+class ReadyResponse(Answer):
+    """Whether this gateway can serve, and what it sees behind it."""
+
+    status: Annotated[
+        Literal["ready", "degraded", "unready", "draining"],
+        Field(description="`ready`: keys can be checked; `degraded`: the same, and `causes` says what is wrong."),
+    ]
+    causes: Annotated[list[str], Field(description="`store-away`, `store-not-writable`, `clock-skew`.")]
+    store: Annotated[Literal["reachable", "not-writable", "away"], Field(description="The SQL store.")]
+    upstreams: Annotated[
+        dict[str, Literal["ready", "degraded", "not-ready", "away"]], Field(description="Listed, not required.")
+    ]
+
 
 router = APIRouter(tags=["operations"])
 
@@ -28,10 +51,10 @@ async def healthz() -> HealthResponse:
 async def readyz(request: Request) -> Response:
     """Say whether keys can be checked (store reachable, or keys remembered); services are listed, not required."""
     gateway = gateway_of(request)
-    store, upstreams = await asyncio.gather(gateway.look.state(), gateway.upstreams.states())
+    store, upstreams = await asyncio.gather(gateway.store_probe.state(), gateway.upstreams.states())
     unready, degraded = list[str](), list[str]()
     if store == "away":
-        (degraded if gateway.keyring.remembers else unready).append("store-away")
+        (degraded if gateway.key_cache.has_usable_key else unready).append("store-away")
     if store == "not-writable":
         degraded.append("store-not-writable")
     if gateway.upstreams.clocks_differ:

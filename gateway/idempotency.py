@@ -1,7 +1,7 @@
-"""Idempotency keys: a request that names one has its effect once, and its first answer is given again.
+"""Idempotency keys: a request with such a key has its effect once, and its first answer is replayed.
 
-A route gets all of it with one line, `@once`, below its own decorator. The answer is kept in the transaction of the
-effect: whoever dies in between has done neither.
+A route supports them with one line, `@idempotent`, below its own decorator. The answer is kept in the transaction of
+the effect: if the process dies, neither is stored.
 """
 
 import functools
@@ -18,7 +18,7 @@ from fastapi import Depends, Header, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.context import Visit, now
+from gateway.context import AuthenticatedRequest, now
 from shared import deadline
 from shared.contracts.credentials import Seal
 from shared.contracts.rows import HOUR, SECOND
@@ -29,17 +29,17 @@ from shared.store import AccountStore, IdempotencyRow
 HEADER: Final = "Idempotency-Key"
 REPLAYED_HEADER: Final = "Idempotency-Replayed"
 RELEASE_SECONDS: Final = 0.5
-"""What is left for giving a claim back where the request's own time is up."""
+"""How long releasing a claim may take once the request's own time is over."""
 LEASE: Final = 60 * SECOND
-"""How long a request may take before it counts as died; one that still lives is waited for."""
+"""How long a request may take before its claim counts as abandoned."""
 _NOT_KEPT: Final = (401, 403, 408, 425, 429)
-"""Answers that say nothing about the request itself: sent again, it may well succeed."""
+"""Statuses that do not depend on the request itself: sent again, it may succeed."""
 _KEPT_HEADERS: Final = ("content-type", "location")
 
 
 @dataclass(frozen=True, slots=True)
-class Naming:
-    """The key that a request named, and what makes it the same request."""
+class IdempotentRequest:
+    """The idempotency key of a request, and what makes another request the same."""
 
     key: str
     """Its SHA-256."""
@@ -49,7 +49,7 @@ class Naming:
 
 
 class BodyDigest:
-    """Feed a digest with the body of a request that names a key, as it streams in."""
+    """Compute a digest of the body of a request with an idempotency key, as it streams in."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -72,7 +72,7 @@ class BodyDigest:
         await self.app(scope, receive_fed, send)
 
 
-async def _named(
+async def _read_key(
     request: Request,
     key: Annotated[
         str | None,
@@ -84,7 +84,7 @@ async def _named(
             description="Any text of your own: the same request with the same key has its effect once.",
         ),
     ] = None,
-) -> Naming | None:
+) -> IdempotentRequest | None:
     """Read the key, and the body to its end, so that the digest is complete.
 
     Raises:
@@ -95,72 +95,80 @@ async def _named(
     if len(request.headers.getlist(HEADER)) > 1:
         raise BadRequest(f"Send one {HEADER}, not several.")
     await request.body()
-    # Hashed, and the route without its ids: a client's own text may speak of a person, and nothing here needs it.
+    # Hashed, and the route without its ids: a client's own text may name a person, and it is not needed.
     hashed = hashlib.sha256(key.encode()).hexdigest()
-    return Naming(hashed, f"{request.method} {request.scope['route'].path}", request.state.digest.hexdigest())
+    return IdempotentRequest(
+        hashed, f"{request.method} {request.scope['route'].path}", request.state.digest.hexdigest()
+    )
 
 
-def once(route: Callable[..., Response]) -> Callable[..., Response]:
-    """Let a route that writes take idempotency keys.
+def idempotent(route: Callable[..., Response]) -> Callable[..., Response]:
+    """Make a route that writes support idempotency keys.
 
-    Everything that the route reads and writes through `visit.store` becomes one transaction, which also keeps the
-    answer; it must neither open another store nor do what a transaction cannot undo. It notes in `visit.concerned`
-    of whom its answer speaks.
+    Everything that the route reads and writes through `authenticated.store` becomes one transaction, which also keeps
+    the answer; the route must not open another store, nor do what a transaction cannot undo. It adds the contacts that
+    its answer is about to `authenticated.mentioned_contacts`.
 
     Args:
-        route: a plain function (it runs in a thread) with a parameter `visit`, that answers with a `Response`.
+        route: a plain function (it runs in a thread) with a parameter `authenticated`, that returns a `Response`.
     """
-    return _once(route, alone=False)
+    return _idempotent(route, alone=False)
 
 
-def once_alone(route: Callable[..., Response]) -> Callable[..., Response]:
-    """Do the same for a route during which nobody else may write of the account."""
-    return _once(route, alone=True)
+def idempotent_exclusive(route: Callable[..., Response]) -> Callable[..., Response]:
+    """Make a route support idempotency keys whose transaction excludes other writers of the account."""
+    return _idempotent(route, alone=True)
 
 
-def _once(route: Callable[..., Response], *, alone: bool) -> Callable[..., Response]:
+def _idempotent(route: Callable[..., Response], *, alone: bool) -> Callable[..., Response]:
     @functools.wraps(route)
-    def wrapped(*, visit: Visit, named: Naming | None, **given: Any) -> Response:
+    def wrapped(*, authenticated: AuthenticatedRequest, named: IdempotentRequest | None, **given: Any) -> Response:
         if named is None:
-            return route(visit=visit, **given)
-        return _answered(visit, named, lambda within: route(visit=within, **given), alone=alone)
+            return route(authenticated=authenticated, **given)
+        return _run_or_replay(authenticated, named, lambda within: route(authenticated=within, **given), alone=alone)
 
     signature = inspect.signature(route)
-    asked = inspect.Parameter(
-        "named", inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[Naming | None, Depends(_named)]
+    parameter = inspect.Parameter(
+        "named", inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[IdempotentRequest | None, Depends(_read_key)]
     )
-    wrapped.__signature__ = signature.replace(parameters=[*signature.parameters.values(), asked])  # type: ignore[attr-defined]
+    wrapped.__signature__ = signature.replace(parameters=[*signature.parameters.values(), parameter])  # type: ignore[attr-defined]
     return wrapped
 
 
-def _answered(visit: Visit, named: Naming, answer: Callable[[Visit], Response], *, alone: bool) -> Response:
-    """Answer, or give the first answer again.
+def _run_or_replay(
+    authenticated: AuthenticatedRequest,
+    named: IdempotentRequest,
+    answer: Callable[[AuthenticatedRequest], Response],
+    *,
+    alone: bool,
+) -> Response:
+    """Run the route, or replay the first answer.
 
     Raises:
         IdempotencyKeyReused: the key belongs to another request, or its answer is gone.
         IdempotencyInProgress: the first request is still being answered.
-        ForetellError: what the route says.
+        ForetellError: what the route raises.
     """
-    store, at, claim = visit.store, now(), uuid4().hex
+    store, at, claim = authenticated.store, now(), uuid4().hex
     first = IdempotencyRow(named.key, named.operation, named.fingerprint, claim, at)
-    expired_before = at - int(visit.gateway.settings.idempotency_hours * HOUR)
+    expired_before = at - int(authenticated.gateway.settings.idempotency_hours * HOUR)
     row = store.idempotency.begin(first, stuck_before=at - LEASE, expired_before=expired_before)
     if row.claim != claim:
-        return _again(visit, named, row)
+        return _replayed(authenticated, named, row)
     settled = False
     try:
         with store.transaction(alone=alone) as together:
             if not together.idempotency.hold(named.key, claim):
                 raise _in_progress()
-            given = answer(replace(visit, within=together))
-            keeps = _keep(visit, first, together, given)
+            given = answer(replace(authenticated, transaction=together))
+            keeps = _keep_answer(authenticated, first, together, given)
         settled = keeps
         return given
     except ForetellError as error:
-        # One that says when to ask again is no last word.
+        # An error that says when to try again is not kept: the next try may succeed.
         if 400 <= error.status < 500 and error.status not in _NOT_KEPT and error.retry_after_seconds is None:
             with suppress(StoreUnavailable):
-                settled = _keep(visit, first, store, problem.response(error, visit.request_id))
+                settled = _keep_answer(authenticated, first, store, problem.response(error, authenticated.request_id))
         raise
     finally:
         if not settled:
@@ -168,20 +176,26 @@ def _answered(visit: Visit, named: Naming, answer: Callable[[Visit], Response], 
                 store.idempotency.release(named.key, claim)
 
 
-def _keep(visit: Visit, first: IdempotencyRow, store: AccountStore, answer: Response) -> bool:
-    """Keep an answer; tell whether it is one to keep."""
+def _keep_answer(
+    authenticated: AuthenticatedRequest, first: IdempotencyRow, store: AccountStore, answer: Response
+) -> bool:
+    """Keep an answer if it is one to replay; return whether it is."""
     if answer.status_code >= 500:
         return False
     headers = {name: answer.headers[name] for name in _KEPT_HEADERS if name in answer.headers}
     kept = json.dumps({"headers": headers, "body": bytes(answer.body).decode()})
-    concerned = json.dumps(sorted(visit.concerned)) if visit.concerned else None
-    sealed = _seal(visit).seal(kept)
-    store.idempotency.keep(first.key, first.claim, status=answer.status_code, answer=sealed, contact_ids=concerned)
+    mentioned_contacts = (
+        json.dumps(sorted(authenticated.mentioned_contacts)) if authenticated.mentioned_contacts else None
+    )
+    sealed = _seal(authenticated).seal(kept)
+    store.idempotency.keep(
+        first.key, first.claim, status=answer.status_code, answer=sealed, contact_ids=mentioned_contacts
+    )
     return True
 
 
-def _again(visit: Visit, named: Naming, row: IdempotencyRow) -> Response:
-    repeats = visit.gateway.metrics.repeats
+def _replayed(authenticated: AuthenticatedRequest, named: IdempotentRequest, row: IdempotencyRow) -> Response:
+    repeats = authenticated.gateway.metrics.repeats
     if row.fingerprint != named.fingerprint:
         repeats.labels("reused").inc()
         raise IdempotencyKeyReused(
@@ -194,7 +208,7 @@ def _again(visit: Visit, named: Naming, row: IdempotencyRow) -> Response:
         repeats.labels("reused").inc()
         raise IdempotencyKeyReused("This request was answered, and its answer erased since: nothing was done again.")
     repeats.labels("replayed").inc()
-    kept = json.loads(_seal(visit).opened(row.answer))
+    kept = json.loads(_seal(authenticated).opened(row.answer))
     return Response(kept["body"], row.status, {**kept["headers"], REPLAYED_HEADER: "true"})
 
 
@@ -202,5 +216,5 @@ def _in_progress() -> IdempotencyInProgress:
     return IdempotencyInProgress("The first request with this idempotency key is still being answered; ask again soon.")
 
 
-def _seal(visit: Visit) -> Seal:
-    return Seal(visit.gateway.settings.identity_key.get_secret_value().encode())
+def _seal(authenticated: AuthenticatedRequest) -> Seal:
+    return Seal(authenticated.gateway.settings.identity_key.get_secret_value().encode())

@@ -1,4 +1,4 @@
-"""What the gateway counts, beside what every process counts."""
+"""The gateway's own metrics, beside those of every process."""
 
 from prometheus_client import Counter, Gauge
 

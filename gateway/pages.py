@@ -19,7 +19,7 @@ ASSETS: Final = {
     "swagger-ui.css": "text/css",
     "favicon-32x32.png": "image/png",
 }
-"""Files of swagger-ui 5 that the package fastapi-swagger carries; nothing else of it is used."""
+"""Files of swagger-ui 5 in the package fastapi-swagger; nothing else of the package is used."""
 
 SECURITY_HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -56,7 +56,7 @@ _LINKS: Final = {
     "health": ("healthz", "Whether this process lives"),
     "readiness": ("readyz", "Whether it can serve"),
 }
-"""Relative, so that they hold below any prefix."""
+"""Relative, so that they work below any prefix."""
 _START_PAGE: Final = """<!doctype html>
 <html lang="en">
 <head>
@@ -84,7 +84,7 @@ _START: Final = """SwaggerUIBundle({
 
 
 class SecurityHeaders:
-    """Give every answer the strict headers, unless its route set its own."""
+    """Add the strict headers to every answer, unless its route set its own."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -104,7 +104,7 @@ class SecurityHeaders:
 
 @router.get("/")
 async def start_page(request: Request) -> Response:
-    """Say what this is and where to go on: to people as a page, to programs as JSON."""
+    """Describe the API and link to its documents: as a page for browsers, as JSON for programs."""
     if "text/html" in request.headers.get("accept", ""):
         links = "\n".join(f'<li><a href="{path}">{text}</a></li>' for path, text in _LINKS.values())
         return Response(_START_PAGE.format(links=links), media_type="text/html")
@@ -115,7 +115,7 @@ async def start_page(request: Request) -> Response:
 
 @router.get("/docs/")
 async def docs_below() -> Response:
-    """Lead to the page itself: what it loads lies beside it."""
+    """Redirect to the page itself: its files have paths relative to that."""
     return RedirectResponse("../docs", 308)
 
 
@@ -127,7 +127,7 @@ async def docs() -> Response:
 
 @router.get("/docs/start.js")
 async def start_script() -> Response:
-    """Start the page; a file of its own, so that no inline script need be allowed."""
+    """Return the script that starts the page; a file of its own, so that no inline script need be allowed."""
     return Response(_START, media_type="text/javascript")
 
 
@@ -141,13 +141,13 @@ def asset(name: str) -> Response:
 
 @router.get("/openapi.json")
 def openapi(request: Request) -> Response:
-    """Show the OpenAPI 3.1 document; in a thread, since the first time it is written."""
+    """Return the OpenAPI 3.1 document; in a thread, because it is written at the first request."""
     return JSONResponse(request.app.openapi())
 
 
 @router.get("/openapi-3.0.json")
 def openapi_3_0(request: Request) -> Response:
-    """Show the same in OpenAPI 3.0, for clients that import nothing newer (Salesforce Flow)."""
+    """Return the document as OpenAPI 3.0, for clients that import nothing newer (Salesforce Flow)."""
     return JSONResponse(as_3_0(request.app.openapi()))
 
 

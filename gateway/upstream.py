@@ -16,8 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.auth import Caller
-from gateway.bodies import body_of
-from gateway.breaker import Breaker
+from gateway.circuit_breaker import CircuitBreaker
 from gateway.metrics import GatewayMetrics
 from shared.capabilities import TABLE, Capability
 from shared.contracts.credentials import (
@@ -30,24 +29,34 @@ from shared.contracts.credentials import (
     signed,
     target_of,
 )
-from shared.errors import ClockSkew, UpstreamTimeout, UpstreamUnavailable
+from shared.errors import BadRequest, ClockSkew, UpstreamTimeout, UpstreamUnavailable
 from shared.settings import GatewaySettings
 
 log = logging.getLogger(__name__)
-
 CONNECT_SECONDS: Final = 1.0
-_NOTHING_SENT: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
-"""No connection. On a busy machine it is this process that missed the answer: once is no proof that nobody is there."""
+_NOT_CONNECTED: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+"""No connection was made. On a busy machine this process may have missed the answer: one failure proves nothing."""
 PROBE_SECONDS: Final = 1.0
-"""How long a service may take to say that it lives: its event loop computes nothing."""
+"""How long a service may take to answer its health check; its event loop computes nothing."""
 PASSED_BACK: Final = ("content-type", "retry-after", "allow", "cache-control")
 _AS_IT_IS: Final = "".join(map(chr, range(0x21, 0x7F)))
 """Characters of a target that are passed on as they came; any other byte is escaped."""
 _SAFE_TO_REPEAT: Final = ("GET", "HEAD", "PUT", "DELETE")
 
 
+async def body_of(request: Request) -> bytes:
+    """Read a request's body.
+
+    Raises:
+        BadRequest: it is compressed.
+    """
+    if request.headers.get("content-encoding", "identity") != "identity":
+        raise BadRequest("Send the body without Content-Encoding; compressed bodies are not read here.")
+    return await request.body()
+
+
 class _SignatureRefused(aiohttp.ClientError):
-    """The service does not believe that the call comes from this gateway."""
+    """The service refuses the signature of this gateway."""
 
 
 def new_client() -> aiohttp.ClientSession:
@@ -66,17 +75,19 @@ def new_client() -> aiohttp.ClientSession:
 
 @dataclass(slots=True)
 class Upstreams:
-    """The services as seen from here."""
+    """The services as the gateway sees them."""
 
     settings: GatewaySettings
     client: aiohttp.ClientSession
     metrics: GatewayMetrics
-    _breakers: dict[str, Breaker] = field(init=False)
+    _breakers: dict[str, CircuitBreaker] = field(init=False)
     _skews: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Make a breaker for each service."""
-        self._breakers = {line.name: Breaker(line.name, self.metrics, partial(self._is_alive, line)) for line in TABLE}
+        self._breakers = {
+            line.name: CircuitBreaker(line.name, self.metrics, partial(self._is_alive, line)) for line in TABLE
+        }
 
     async def answer(
         self,
@@ -93,14 +104,14 @@ class Upstreams:
         Args:
             capability: whose service.
             request: as it came; its body is read here.
-            caller: who asks, vouched for in the signed header.
+            caller: whose key; named in the signed header.
             request_id: the same from end to end.
-            quota_contacts: about how many contacts the caller may still ask; None: any number.
+            quota_contacts: how many contacts the caller's quota still allows; None: any number.
             body: sent instead of the one that came; None: that one.
 
         Raises:
             UpstreamUnavailable: the service does not answer, or hangs.
-            UpstreamTimeout: it lives, and did not answer in time.
+            UpstreamTimeout: it is alive, and did not answer in time.
             BadRequest: the body is compressed.
             BodyTooLarge: more bytes than allowed.
         """
@@ -127,15 +138,15 @@ class Upstreams:
         return response
 
     def _seconds(self, capability: Capability, request: Request) -> float:
-        """Tell how long a request may take: minutes on the few paths whose work does."""
+        """Return how long a request may take: minutes on the few paths with long work, else seconds."""
         path = request.scope["path"]
         long = any(path == one or path.startswith(f"{one}/") for one in capability.long_paths)
         return self.settings.long_request_timeout_seconds if long else self.settings.request_timeout_seconds
 
     async def states(self) -> dict[str, str]:
-        """Ask every service whether it is ready: `ready`, `not-ready` or `away`."""
-        asked = await asyncio.gather(*(self._state(line) for line in TABLE))
-        return {line.name: state for line, state in zip(TABLE, asked, strict=True)}
+        """Return the readiness of every service: `ready`, `degraded`, `not-ready` or `away`."""
+        states = await asyncio.gather(*(self._state(line) for line in TABLE))
+        return {line.name: state for line, state in zip(TABLE, states, strict=True)}
 
     async def _state(self, capability: Capability) -> str:
         url = f"{self.settings.upstream_of(capability.name)}/readyz"
@@ -165,12 +176,12 @@ class Upstreams:
         return any(abs(seconds) > MAX_SKEW_SECONDS for seconds in self._skews.values())
 
     def _note_clock(self, capability: Capability, date: str | None) -> None:
-        """Compare a service's clock, which its answers tell to the second."""
+        """Compare a service's clock by the `Date` of its answer, which is exact to the second."""
         try:
-            told = parsedate_to_datetime(date or "").timestamp()
+            service_time = parsedate_to_datetime(date or "").timestamp()
         except ValueError:
             return
-        self._note_skew(capability, told - time.time())
+        self._note_skew(capability, service_time - time.time())
 
     def _note_skew(self, capability: Capability, seconds: float) -> None:
         before = self._skews.get(capability.name, 0.0)
@@ -192,7 +203,7 @@ class Upstreams:
     async def _sent(
         self, capability: Capability, request: Request, url: yarl.URL, sent: tuple[SignedRequest, dict[str, str]]
     ) -> Response:
-        """Send, and tell the breaker how it went; whether a service that is late still lives is looked at meanwhile."""
+        """Send, and report the result to the circuit breaker; a late service's health is checked meanwhile."""
         seconds, loop = self._seconds(capability, request), asyncio.get_running_loop()
         breaker, looks = self._breakers[capability.name], list[asyncio.Task[bool]]()
         look = partial(self._is_alive, capability)
@@ -204,7 +215,7 @@ class Upstreams:
         except aiohttp.ClientError as error:
             if isinstance(error, _SignatureRefused):
                 breaker.succeeded()
-            else:  # a machine that is silent makes everybody wait
+            else:  # a machine that does not answer makes every request wait
                 breaker.failed(error, proven=isinstance(error, aiohttp.ConnectionTimeoutError))
             raise breaker.unavailable() from error
         except TimeoutError as error:
@@ -228,11 +239,11 @@ class Upstreams:
         return response
 
     async def _twice(self, url: yarl.URL, sent: tuple[SignedRequest, dict[str, str]], *, repeatable: bool) -> Response:
-        """Send once more where nothing was sent yet, or a pooled connection was dead and asking twice does no harm."""
+        """Send again if nothing was sent yet, or if a pooled connection was dead and the request is safe to repeat."""
         try:
             return await self._once(url, *sent)
-        except (*_NOTHING_SENT, aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-            if not (repeatable or isinstance(error, _NOTHING_SENT)):
+        except (*_NOT_CONNECTED, aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+            if not (repeatable or isinstance(error, _NOT_CONNECTED)):
                 raise
             return await self._once(url, *sent)
 
@@ -243,14 +254,14 @@ class Upstreams:
         ) as answer:
             content = await answer.read()
             if answer.status == 401:
-                # Not the client's key but ours: the signing keys differ between the processes.
+                # This concerns our signature, not the client's key: the signing keys differ between the processes.
                 log.error("upstream.refused_signature", extra={"path": url.path})
                 raise _SignatureRefused
             passed = {name: answer.headers[name] for name in (*PASSED_BACK, SERVED_HEADER) if name in answer.headers}
             return Response(content, answer.status, passed)
 
     def _note_refusal(self, capability: Capability, response: Response) -> None:
-        """Learn that clocks differ from a service that says so."""
+        """Note the clock skew that a service reports."""
         if response.status_code != ClockSkew.status:
             return
         try:

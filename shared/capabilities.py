@@ -21,7 +21,7 @@ class Capability:
     long_paths: tuple[str, ...] = ()
     """Paths among those above whose work may take minutes; they have a deadline of their own."""
     stands_by: str = ""
-    """What is noticed when it becomes another: a kind of `shared.standing`. Empty: nothing is."""
+    """What is noticed when it becomes another: a kind of `shared.change_detection`. Empty: nothing is."""
     tells: tuple[str, ...] = ()
     """Types of the messages that tell of it, in the order of that kind."""
 

@@ -11,10 +11,10 @@ from http.client import HTTPException
 
 from foretell.processes import directly, is_healthy
 from shared.capabilities import TABLE, capability
+from shared.change_detection.service_answers import ServiceAnswer
 from shared.contracts.credentials import CALL_HEADER, REQUEST_ID_HEADER, Call, SignedRequest, signed
 from shared.errors import ClockSkew, UpstreamTimeout, UpstreamUnavailable
 from shared.settings import WorkerSettings
-from shared.standing.answered import Answered
 from shared.store import ChampionRow
 
 DEADLINE_SECONDS = 60.0
@@ -23,7 +23,7 @@ _LASTING = (400, 413, 422, 500)
 
 
 class Unanswerable(UpstreamUnavailable):
-    """A service cannot answer about some contact among these, now or later; others are answered."""
+    """A service cannot answer for some contact among these, now or later; it answers for others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,8 @@ class ServiceCalls:
 
     settings: WorkerSettings
 
-    def __call__(self, champion: ChampionRow, contact_ids: Sequence[str], *, reasons: int) -> Answered:
-        """Ask about up to 1,000 contacts; what is answered lies in the store before it is.
+    def __call__(self, champion: ChampionRow, contact_ids: Sequence[str], *, reasons: int) -> ServiceAnswer:
+        """Score up to 1,000 contacts; the predictions are in the store before the answer comes.
 
         Returns:
             What decides about standings.
@@ -70,15 +70,15 @@ class ServiceCalls:
         except (OSError, HTTPException) as error:
             raise UpstreamUnavailable(f"The service {line.name} does not answer.") from error
         try:
-            answered = Answered.model_validate_json(read)
+            answer = ServiceAnswer.model_validate_json(read)
         except ValueError as error:
             raise Unanswerable(f"The answer of the service {line.name} cannot be read.") from error
-        if [seen.contact_id for seen in answered.predictions] != list(contact_ids):
+        if [seen.contact_id for seen in answer.predictions] != list(contact_ids):
             raise Unanswerable(f"The service {line.name} answered about others than those asked about.")
-        return answered
+        return answer
 
     def all_ready(self) -> bool:
-        """Tell whether every service is ready to be asked."""
+        """Whether every service is ready."""
         return all(is_healthy(f"{self.settings.upstream_of(line.name)}/readyz") for line in TABLE)
 
     def _headers(self, account: str, covered: SignedRequest) -> dict[str, str]:

@@ -32,7 +32,7 @@ def health_app(loops: Loops) -> Starlette:
     return app
 
 
-def health_door(loops: Loops, settings: SigningSettings, host: str, port: int) -> AbstractContextManager[int]:
+def health_server(loops: Loops, settings: SigningSettings, host: str, port: int) -> AbstractContextManager[int]:
     """Answer from a thread while the context is open.
 
     Args:

@@ -117,11 +117,11 @@ class Loops:
             self._threads.append(thread)
 
     def alive(self) -> bool:
-        """Tell whether no loop has ended."""
+        """Whether no loop has ended."""
         return all(thread.is_alive() for thread in self._threads)
 
     def causes(self) -> list[str]:
-        """Say which loops failed at their last turn, and why: `rescoring: clock-skew`."""
+        """Return which loops failed at their last turn, and why: `rescoring: clock-skew`."""
         return [f"{name}: {code}" for name, code in sorted(self._failing.items())]
 
     def join(self, *, within_seconds: float) -> None:
@@ -157,7 +157,7 @@ class Loops:
 
 
 def pause_seconds(every_seconds: float, failures: int) -> float:
-    """Tell how long to wait: the interval, or less after few failures in a row, since what is away often comes back.
+    """Return how long to wait: the interval, or less after few failures in a row, which often pass soon.
 
     >>> [pause_seconds(15, failures) for failures in range(6)]
     [15, 2, 4, 8, 15, 15]

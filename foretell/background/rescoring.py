@@ -1,4 +1,4 @@
-"""Re-scoring: asks the services about every contact, for the ranked list and for what time alone changes."""
+"""Score every contact again: for the ranked list, and for changes that time alone causes."""
 
 import logging
 import threading
@@ -10,21 +10,21 @@ from pathlib import Path
 from typing import Any
 
 from foretell import home
+from foretell.background.detect_changes import BATCH, ChangeDetector, compared_model
 from foretell.background.loops import LoopMetrics, Parts
-from foretell.background.noticing import BATCH, Noticing, subject_of
+from shared.change_detection.account_messages import batch_completed, model_promoted, stale_events_message
+from shared.change_detection.service_answers import ServiceAnswer
 from shared.contracts.input_drift import InputDrift
 from shared.contracts.message import Message
 from shared.contracts.rows import DAY, SECOND, Microseconds
 from shared.errors import ModelNotReady
-from shared.standing.answered import Answered
-from shared.standing.summing import completed, promoted, stale_events
 from shared.store import AccountStore, ChampionRow, Database
 
 log = logging.getLogger(__name__)
 
 _COUNTED = {"drifted_inputs": "drifted", "out_of_range": "out_of_range", "unseen_categories": "unseen_categories"}
-BATCHES_BY_TURNS = 20
-"""Batches of one champion before another one has its turn."""
+BATCHES_PER_TURN = 20
+"""Batches of one champion before the next champion has its turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,24 +32,24 @@ class Rescoring:
     """Scores every contact of an account when its champion changed, and again after a while."""
 
     database: Database
-    noticing: Noticing
+    detector: ChangeDetector
     progress: Path
     """Which version was scored when, and how far a round is; a small file, so that a restart goes on. Losing it costs
     a round."""
     every_seconds: float
     stop: threading.Event
     remembered_days: float
-    """How long messages are kept: of a promotion that is older, nobody knows here whether it was told."""
+    """How long messages are kept: for an older promotion it is not known here whether it was reported."""
     unix_seconds: Callable[[], float] = time.time
     metrics: LoopMetrics = field(default_factory=LoopMetrics)
     _done: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Take up where an earlier worker stopped."""
+        """Go on where an earlier worker stopped."""
         self._done.update(home.notes(self.progress))
 
     def turn(self) -> None:
-        """Score what is due, some batches of each champion by turns: no failure and no large account holds up others.
+        """Score what is due, some batches of each champion in turn: no failure and no large account delays others.
 
         Raises:
             Exception: what the last champion that failed raised, once every one had its turn.
@@ -71,17 +71,17 @@ class Rescoring:
     def _score_some(self, champion: ChampionRow) -> bool:
         """Go on with a champion's round; whether it is over."""
         store, current = self.database.of(champion.account), self._round(champion)
-        for _ in range(BATCHES_BY_TURNS):
+        for _ in range(BATCHES_PER_TURN):
             batch = [contact.contact_id for contact in store.contacts.page(BATCH, current["after"])]
             if not batch:
                 self._complete(champion, store, current)
                 return True
-            answers = self.noticing.score(champion, batch, stale=store.changes.stale_among(batch))
-            for answered in answers:
-                if answered.model.version != champion.version:
-                    raise ModelNotReady(f"The service still answers with version {answered.model.version}.")
+            answers = self.detector.score(champion, batch, stale=store.changes.stale_among(batch))
+            for answer in answers:
+                if answer.model.version != champion.version:
+                    raise ModelNotReady(f"The service still answers with version {answer.model.version}.")
             current["after"] = batch[-1]
-            current["contacts"] += sum(len(answered.predictions) for answered in answers)
+            current["contacts"] += sum(len(answer.predictions) for answer in answers)
             current["stale_events"] = current["stale_events"] or any(map(_is_stale, answers))
             current["inputs"] = _counted(current.get("inputs", {}), answers)
             self._note(champion, round=current)
@@ -91,7 +91,7 @@ class Rescoring:
 
     def _complete(self, champion: ChampionRow, store: AccountStore, current: dict[str, Any]) -> None:
         seconds = self.unix_seconds() - current["began"]
-        store.outbox.publish(self._told(store, champion, current), at=self._now())
+        store.outbox.publish(self._messages(store, champion, current), at=self._now())
         drift = InputDrift.of({**current.get("inputs", {}), "measured_at": self._now()})
         store.models.put_input_drift(champion.capability, champion.outcome, champion.version, drift)
         done = {"at": current["began"], "contacts": current["contacts"], "round": None}
@@ -108,7 +108,7 @@ class Rescoring:
         )
 
     def _round(self, champion: ChampionRow) -> dict[str, Any]:
-        """Take up the round that an earlier turn or worker left unfinished, or begin one."""
+        """Return the round that an earlier turn or worker left unfinished, or begin one."""
         current = self._done.get(_name(champion), {}).get("round")
         if current is not None and _is_of(current, champion):
             return dict(current)
@@ -116,25 +116,27 @@ class Rescoring:
         counts: dict[str, Any] = {"contacts": 0, "stale_events": False, "inputs": {}}
         return {**_named(champion), "began": began, "after": None, **counts}
 
-    def _told(self, store: AccountStore, champion: ChampionRow, current: dict[str, Any]) -> list[Message]:
-        """Tell that the round is complete; told again after a crash, these are the same messages."""
-        subject, contacts, now = subject_of(champion), current["contacts"], self._now()
-        told = [completed(subject, contacts=contacts, began=int(current["began"] * SECOND), ended=now)]
+    def _messages(self, store: AccountStore, champion: ChampionRow, current: dict[str, Any]) -> list[Message]:
+        """Return the messages of a complete round; after a crash they are made again, with the same ids."""
+        subject, contacts, now = compared_model(champion), current["contacts"], self._now()
+        messages = [batch_completed(subject, contacts=contacts, began=int(current["began"] * SECOND), ended=now)]
         key = (champion.capability, champion.outcome, champion.version)
         version = store.models.version(*key)
         if self._is_news(champion, now) and version is not None:
             moves = store.changes.moves(*key, since=champion.promoted_at)
-            told.append(
-                promoted(subject, champion.previous_version, version.grade, contacts=contacts, moves=moves, at=now)
+            messages.append(
+                model_promoted(
+                    subject, champion.previous_version, version.grade, contacts=contacts, moves=moves, at=now
+                )
             )
         if current["stale_events"]:
-            told.append(stale_events(subject, store.events.newest_at(), at=now))
-        return told
+            messages.append(stale_events_message(subject, store.events.newest_at(), at=now))
+        return messages
 
     def _is_news(self, champion: ChampionRow, now: Microseconds) -> bool:
-        """Tell whether it is to be told that a champion answers.
+        """Whether a message that a champion answers is due.
 
-        Without notes of it, because they were lost, the message itself says whether it was: as long as it is kept.
+        If the notes were lost, the message itself shows whether it was sent, as long as it is kept.
         """
         noted = self._done.get(_name(champion), {})
         if "digest" not in noted:
@@ -166,15 +168,15 @@ def _named(champion: ChampionRow) -> dict[str, Any]:
 
 
 def _is_of(noted: dict[str, Any], champion: ChampionRow) -> bool:
-    """Tell whether a note is about this promotion; one of the same version before another one answered is not."""
+    """Whether a note is about this promotion, and not about an earlier one of the same version."""
     promoted_at = noted.get("promoted_at", champion.promoted_at)  # earlier workers did not note it
     return (noted.get("digest"), promoted_at) == (champion.digest, champion.promoted_at)
 
 
-def _counted(before: Mapping[str, int], answers: Sequence[Answered]) -> dict[str, int]:
+def _counted(before: Mapping[str, int], answers: Sequence[ServiceAnswer]) -> dict[str, int]:
     """Add up how many contacts were answered, and how many answers rest on inputs that the training did not know."""
     counts = Counter(before)
-    for seen in (seen for answered in answers for seen in answered.predictions):
+    for seen in (seen for answer in answers for seen in answer.predictions):
         if seen.status == "ok":
             counts["answered"] += 1
             counts.update(_COUNTED[code] for code in seen.data_quality if code in _COUNTED)
@@ -183,5 +185,5 @@ def _counted(before: Mapping[str, int], answers: Sequence[Answered]) -> dict[str
     return dict(counts)
 
 
-def _is_stale(answered: Answered) -> bool:
-    return any("stale_events" in seen.data_quality for seen in answered.predictions)
+def _is_stale(answer: ServiceAnswer) -> bool:
+    return any("stale_events" in seen.data_quality for seen in answer.predictions)

@@ -76,13 +76,13 @@ def retry(
 ) -> None:
     """Try letters again; those that are taken are gone, the others say why not."""
     from foretell.opening import identity_key, now_us, opened_account
+    from gateway.webhooks.intake import DeadLetterRetry
     from gateway.webhooks.providers import PROVIDERS
-    from gateway.webhooks.receiving import Retrying
 
     if letter_id is None and not (every or source or reason):
         raise BadRequest("Name a letter, --source, --reason or --all.")
     with opened_account(account) as (settings, _, store):
-        retrying = Retrying(store, PROVIDERS, identity_key(settings))
+        retrying = DeadLetterRetry(store, PROVIDERS, identity_key(settings))
         if letter_id is not None:
             letter = store.dead_letters.find(letter_id)
             if letter is None:

@@ -46,7 +46,7 @@ def export(
     from foretell.opening import capability_name, now_us, opened_account
     from foretell.ranked_file import written
     from foretell.showing import say
-    from gateway.ranked_list import emptiness
+    from gateway.predictions.ranked_list import why_empty
     from shared.capabilities import capability as line_of
     from shared.contracts.prediction import Band, Status
     from shared.contracts.rows import microseconds
@@ -71,4 +71,4 @@ def export(
         count = written(store, wanted, out)
         say(f"{count:,} contacts written to {out}.")
         if not count:
-            say(emptiness(store, wanted, now=now_us()).detail)
+            say(why_empty(store, wanted, now=now_us()).detail)

@@ -49,9 +49,9 @@ def add(
 ) -> None:
     """Make a source and print the address to paste at the provider."""
     from foretell.opening import identity_key, now_us, opened_account
-    from gateway.webhook_schemas import SourceRequest
-    from gateway.webhooks.making import address, new_source
+    from gateway.sources.schemas import SourceRequest
     from gateway.webhooks.providers import PROVIDERS
+    from gateway.webhooks.sources import new_source, source_url
     from shared.contracts.credentials import Seal
 
     given = _secret(secret, from_stdin=secret_stdin)
@@ -69,7 +69,7 @@ def add(
             at=now_us(),
         )
         store.sources.add(source)
-        typer.echo(address(settings.resolved_public_url(), source))
+        typer.echo(source_url(settings.resolved_public_url(), source))
     _say_what_to_do(PROVIDERS[provider], settings)
 
 
@@ -121,9 +121,9 @@ def rotate(
     from foretell.durations import duration
     from foretell.opening import identity_key, now_us, opened_account
     from foretell.showing import instant
-    from gateway.webhook_schemas import SecretRequest
-    from gateway.webhooks.making import new_secret
+    from gateway.sources.schemas import SecretRequest
     from gateway.webhooks.providers import PROVIDERS
+    from gateway.webhooks.sources import new_secret
     from shared.contracts.credentials import Seal
     from shared.contracts.rows import HOUR
 
@@ -157,9 +157,9 @@ def remove(name: NameArgument, *, account: AccountOption = DEFAULT_ACCOUNT, yes:
 def _row(source: "SourceRow", settings: "Settings", letters: Mapping[str, int]) -> dict[str, Any]:
     from foretell.opening import known_identity_key
     from foretell.showing import instant
-    from gateway.webhooks.making import address
     from gateway.webhooks.providers import PROVIDERS
     from gateway.webhooks.secrets import stored_problems
+    from gateway.webhooks.sources import source_url
     from shared.contracts.credentials import Seal
 
     key = known_identity_key(settings)
@@ -167,7 +167,7 @@ def _row(source: "SourceRow", settings: "Settings", letters: Mapping[str, int]) 
     return {
         "name": source.name,
         "provider": source.provider,
-        "url": address(settings.resolved_public_url(), source),
+        "url": source_url(settings.resolved_public_url(), source),
         "creates_contacts": "yes" if source.creates_contacts else "",
         "topics": source.settings.get("topics", []),
         "last_received_at": instant(source.last_received_at),

@@ -49,9 +49,9 @@ def add(
     from foretell.opening import identity_key, now_us, opened_account
     from foretell.showing import say
     from shared.contracts.credentials import Seal
-    from shared.delivery.guard import checked, resolve
-    from shared.delivery.subscribing import new_subscription
     from shared.settings import DeliverySettings, read
+    from shared.webhooks_out.ssrf_guard import check_addresses, checked_url
+    from shared.webhooks_out.subscriptions import new_subscription
 
     fields = _fields(
         url=url,
@@ -65,7 +65,7 @@ def add(
     private = read(DeliverySettings).webhook_allow_private
     with opened_account(account) as (known, _, store):
         row, secret, text = new_subscription(fields, Seal(identity_key(known)), now_us(), allow_private=private)
-        asyncio.run(resolve(checked(row.url, allow_private=private), allow_private=private))
+        asyncio.run(check_addresses(checked_url(row.url, allow_private=private), allow_private=private))
         store.subscriptions.create(row, secret)
     say(f"Made {row.subscription_id}. Keep the secret safe: it is sealed here and cannot be shown again.")
     typer.echo(text)
@@ -101,7 +101,7 @@ def show(subscription_id: SubscriptionArgument, *, account: AccountOption = DEFA
 
     from foretell.opening import now_us, opened_account
     from foretell.showing import instant
-    from shared.delivery.subscribing import header_names
+    from shared.webhooks_out.subscriptions import header_names
 
     with opened_account(account) as (_, _, store):
         row = _known(store, subscription_id)
@@ -161,8 +161,8 @@ def try_out(
     from foretell.opening import identity_key, now_us, opened_account
     from shared.contracts.credentials import Seal
     from shared.contracts.message import EXAMPLES
-    from shared.delivery.trial import tried
     from shared.settings import DeliverySettings, read
+    from shared.webhooks_out.test_send import send_test
 
     if type not in EXAMPLES:
         raise BadRequest(f"'{type}' is no type of message: use {', '.join(EXAMPLES)}.")
@@ -171,7 +171,7 @@ def try_out(
         secrets = store.subscriptions.secrets(at).get(subscription_id, [])
         seal = Seal(identity_key(settings))
         trial = asyncio.run(
-            tried(row, secrets, seal, at, kind=type, contact_id=contact, settings=read(DeliverySettings))
+            send_test(row, secrets, seal, at, kind=type, contact_id=contact, settings=read(DeliverySettings))
         )
     answer = trial.answer
     came_back = f"status {answer.status}" if answer.status is not None else f"no answer ({answer.error})"
@@ -192,7 +192,7 @@ def _fields(**said: Any) -> Any:
     from pydantic import ValidationError
 
     from shared.contracts.validation import mistakes
-    from shared.delivery.wishes import SubscriptionFields
+    from shared.webhooks_out.subscription_schemas import SubscriptionFields
 
     try:
         return SubscriptionFields.model_validate(said)

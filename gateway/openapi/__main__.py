@@ -4,7 +4,7 @@ import json
 import sys
 from pathlib import Path
 
-from gateway.api import create_app
+from gateway.app import create_app
 from shared.settings import GatewaySettings, read
 
 

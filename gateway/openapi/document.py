@@ -12,14 +12,14 @@ from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from gateway.contact_schemas import ContactChanges
+from gateway.contacts.schemas import ContactChanges, ContactsRequest
 from gateway.context import scope_of
+from gateway.events.schemas import EventsRequest
 from gateway.openapi.errors import OPEN_TAG, PROVEN_TAG, Place, add_errors
 from gateway.openapi.headers import add_headers
 from gateway.openapi.named_types import name_types
 from gateway.openapi.outgoing import webhooks
 from gateway.openapi.services import Document, add_services
-from gateway.schemas import ContactsRequest, EventsRequest
 from shared.contracts.contact import ContactFields
 from shared.contracts.credentials import Scope
 from shared.http.problem import PROBLEM_SCHEMA
@@ -102,7 +102,7 @@ def operations(document: Document) -> Iterator[tuple[str, str, Document]]:
 
 
 def _name_by_email(schemas: Document) -> None:
-    """Say what the gateway alone understands: a contact named by an address, which becomes its id on the way."""
+    """Describe what only the gateway accepts: a contact named by an address, which the gateway replaces by its id."""
     named = deepcopy(schemas["InlineContact"])
     named["properties"]["email"] = {
         "anyOf": [{"type": "string", "maxLength": MAX_CELL_CHARACTERS}, {"type": "null"}],
@@ -172,14 +172,14 @@ def _add_security(document: Document) -> None:
 def _add_examples(document: Document) -> None:
     examples = _examples()
     for _, _, operation in operations(document):
-        told = examples.get(operation["operationId"], {})
-        if "request" in told:
-            _exemplify(operation["requestBody"]["content"], told["request"])
-        for status, answer in told.get("answers", {}).items():
+        shown = examples.get(operation["operationId"], {})
+        if "request" in shown:
+            _exemplify(operation["requestBody"]["content"], shown["request"])
+        for status, answer in shown.get("answers", {}).items():
             _exemplify(operation["responses"][status].setdefault("content", {"application/json": {}}), answer)
         for parameter in operation.get("parameters", ()):
-            if parameter["name"] in told.get("parameters", {}):
-                parameter["example"] = told["parameters"][parameter["name"]]
+            if parameter["name"] in shown.get("parameters", {}):
+                parameter["example"] = shown["parameters"][parameter["name"]]
 
 
 def _exemplify(content: Document, example: Any) -> None:

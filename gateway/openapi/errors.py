@@ -175,7 +175,7 @@ def _bodies() -> Iterator[ForetellError]:
 
 
 def _misfits(place: Place) -> Iterator[ForetellError]:
-    """Say how a request may not fit: every operation refuses what it does not know, in the query at least."""
+    """Add the answers to a request that does not fit: every operation refuses unknown query parameters."""
     known = [one["name"] for one in place.operation.get("parameters", ()) if one["in"] == "query"]
     field = _first_field(place)
     if field is not None:

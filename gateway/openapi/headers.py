@@ -53,7 +53,7 @@ def _problems(answer: Document) -> list[Document]:
 
 
 def is_repeatable(operation: Document) -> bool:
-    """Tell whether an operation takes an idempotency key."""
+    """Whether an operation takes an idempotency key."""
     return any(one.get("name", "").lower() == "idempotency-key" for one in operation.get("parameters", ()))
 
 

@@ -9,11 +9,12 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, get_args
 
-from gateway.subscriptions.schemas import DeliveryStateName, State
+from gateway.deliveries.schemas import DeliveryStateName
+from gateway.subscriptions.schemas import State
 from shared.capabilities import names_of
 from shared.contracts.message import MESSAGE_TYPES, TEST_TYPE
 from shared.contracts.prediction import Band, Grade, Source, Status, Trend
-from shared.delivery.connectors import ConnectorName
+from shared.webhooks_out.connectors import ConnectorName
 
 Schema = dict[str, Any]
 
@@ -124,7 +125,7 @@ def _alternative(part: Schema, named: dict[str, Schema], place: str) -> Schema:
 
 
 def _plain(schema: Schema) -> Schema:
-    """Say in the usual words what pydantic says in others."""
+    """Write in the usual form what pydantic writes in another."""
     match schema:
         case {"type": "object", "propertyNames": {"const": str(name)}, "additionalProperties": value, **rest}:
             return {

@@ -86,7 +86,7 @@ def _without_clashes(service: Document, taken: Mapping[str, Any], *, prefix: str
 
 
 def _as_seen_outside(operation: Document) -> None:
-    """Take out what only the gateway sees: refused signatures, the header for metering."""
+    """Remove what only the gateway sees: refused signatures, the header for metering."""
     for status in _BETWEEN_PROCESSES:
         operation["responses"].pop(status, None)
     for answer in operation["responses"].values():

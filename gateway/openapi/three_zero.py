@@ -114,7 +114,7 @@ def _reword_tuple(node: Node) -> None:
 
 
 def _reword_null(node: Node) -> None:
-    """Say `nullable` where 3.1 says the type null."""
+    """Replace the type null of 3.1 by `nullable`."""
     kinds = node.get("type")
     if isinstance(kinds, list):
         _set_kinds(node, [kind for kind in kinds if kind != "null"], nullable="null" in kinds)
@@ -132,7 +132,7 @@ def _reword_null(node: Node) -> None:
 
 
 def _let_null_in(node: Node, kept: list[Node]) -> None:
-    """Say `nullable` of one alternative: in 3.0 it counts only beside a `type`."""
+    """Set `nullable` on one alternative: in 3.0 it counts only beside a `type`."""
     if len(kept) > 1 and "type" in kept[0]:
         kept[0] = {**kept[0], "nullable": True}
     else:

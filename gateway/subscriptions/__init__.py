@@ -1,1 +1,1 @@
-"""Who is told what: subscriptions, their secrets, and every delivery with its attempts."""
+"""Subscriptions to messages: routes, schemas."""

@@ -1,14 +1,22 @@
-"""Routes of subscriptions: made, listed, changed, tried out; their secrets."""
+"""Routes of subscriptions: created, listed, changed, tested; their secrets."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path
 from starlette.responses import Response
 
-from gateway.context import Administering, Reading, Trying, Visit, created, json_of, now
-from gateway.idempotency import once
-from gateway.subscriptions.answers import seal_of, secret_answers, subscription_answers
+from gateway.context import (
+    AdminScope,
+    AdminScopeNoWrites,
+    AuthenticatedRequest,
+    ReadScope,
+    created_response,
+    json_response,
+    now,
+)
+from gateway.idempotency import idempotent
 from gateway.subscriptions.schemas import (
     ID,
     NewSecret,
@@ -16,34 +24,37 @@ from gateway.subscriptions.schemas import (
     SubscriptionAnswer,
     SubscriptionCreated,
     SubscriptionList,
+    SubscriptionSecret,
     TrialRequest,
     TrialResponse,
+    WaitingCounts,
 )
-from shared.contracts.rows import HOUR
-from shared.delivery.guard import checked, resolve
-from shared.delivery.subscribing import changed, new_secret_of, new_subscription
-from shared.delivery.trial import tried
-from shared.delivery.wishes import SubscriptionChanges, SubscriptionFields
+from shared.contracts.credentials import Seal
+from shared.contracts.rows import HOUR, instant_of, instant_or_none
 from shared.errors import NotFound
-from shared.store import SecretRow, SubscriptionRow
+from shared.store import SecretRow, SubscriptionCounts, SubscriptionRow
+from shared.webhooks_out.ssrf_guard import check_addresses, checked_url
+from shared.webhooks_out.subscription_schemas import SubscriptionChanges, SubscriptionFields
+from shared.webhooks_out.subscriptions import changed_subscription, header_names, new_secret_of, new_subscription
+from shared.webhooks_out.test_send import send_test
 
 router = APIRouter(tags=["subscriptions"])
 
 
-async def _made(visit: Administering, fields: SubscriptionFields) -> tuple[SubscriptionRow, SecretRow, str]:
-    """Make what was said; the name is resolved before the route and its transaction begin."""
-    private = visit.gateway.settings.webhook_allow_private
+async def _made(authenticated: AdminScope, fields: SubscriptionFields) -> tuple[SubscriptionRow, SecretRow, str]:
+    """Create the subscription's rows; its host is resolved before the route and its transaction begin."""
+    private = authenticated.gateway.settings.webhook_allow_private
     # In a thread: compiling a template takes a while.
-    made = await asyncio.to_thread(new_subscription, fields, seal_of(visit), now(), allow_private=private)
-    await resolve(checked(made[0].url, allow_private=private), allow_private=private)
+    made = await asyncio.to_thread(new_subscription, fields, seal_of(authenticated), now(), allow_private=private)
+    await check_addresses(checked_url(made[0].url, allow_private=private), allow_private=private)
     return made
 
 
-async def _reachable(visit: Administering, changes: SubscriptionChanges) -> SubscriptionChanges:
-    """Check where another URL leads, before the route and its transaction begin."""
-    private = visit.gateway.settings.webhook_allow_private
+async def _reachable(authenticated: AdminScope, changes: SubscriptionChanges) -> SubscriptionChanges:
+    """Check the addresses of a new URL, before the route and its transaction begin."""
+    private = authenticated.gateway.settings.webhook_allow_private
     if changes.url is not None:
-        await resolve(checked(changes.url, allow_private=private), allow_private=private)
+        await check_addresses(checked_url(changes.url, allow_private=private), allow_private=private)
     return changes
 
 
@@ -59,21 +70,23 @@ SubscriptionId = Annotated[str, Path(pattern=ID, description="Of the subscriptio
     operation_id="add_subscription",
     summary="Subscribe to what changes",
 )
-@once
-def add_subscription(visit: Administering, made: Made) -> Response:
+@idempotent
+def add_subscription(authenticated: AdminScope, made: Made) -> Response:
     """Have messages of some types delivered to a URL, signed; the secret is in this answer and in no other."""
     row, secret, text = made
-    visit.store.subscriptions.create(row, secret)
-    answer = SubscriptionCreated(**_answer(visit, row).model_dump(), secret=text)
-    return created(visit, answer, f"/subscriptions/{row.subscription_id}")
+    authenticated.store.subscriptions.create(row, secret)
+    answer = SubscriptionCreated(**_answer(authenticated, row).model_dump(), secret=text)
+    return created_response(authenticated, answer, f"/subscriptions/{row.subscription_id}")
 
 
 @router.get(
     "/subscriptions", response_model=SubscriptionList, operation_id="list_subscriptions", summary="List subscriptions"
 )
-def list_subscriptions(visit: Reading) -> Response:
+def list_subscriptions(authenticated: ReadScope) -> Response:
     """List who is told what, and how that goes."""
-    return json_of(SubscriptionList(subscriptions=subscription_answers(visit, visit.store.subscriptions.all())))
+    return json_response(
+        SubscriptionList(subscriptions=subscription_answers(authenticated, authenticated.store.subscriptions.all()))
+    )
 
 
 @router.get(
@@ -82,9 +95,9 @@ def list_subscriptions(visit: Reading) -> Response:
     operation_id="show_subscription",
     summary="Show a subscription",
 )
-def show_subscription(visit: Reading, subscription_id: SubscriptionId) -> Response:
+def show_subscription(authenticated: ReadScope, subscription_id: SubscriptionId) -> Response:
     """Show a subscription: its state and why, since when it fails, what waits."""
-    return json_of(_answer(visit, _known(visit, subscription_id)))
+    return json_response(_answer(authenticated, _known(authenticated, subscription_id)))
 
 
 @router.patch(
@@ -93,14 +106,14 @@ def show_subscription(visit: Reading, subscription_id: SubscriptionId) -> Respon
     operation_id="change_subscription",
     summary="Change, pause or resume a subscription",
 )
-@once
-def change_subscription(visit: Administering, subscription_id: SubscriptionId, changes: Changes) -> Response:
+@idempotent
+def change_subscription(authenticated: AdminScope, subscription_id: SubscriptionId, changes: Changes) -> Response:
     """Change what is said and leave the rest; `state: enabled` delivers what waited while it was paused."""
-    known = _known(visit, subscription_id)
-    private = visit.gateway.settings.webhook_allow_private
-    row = changed(known, changes, seal_of(visit), now(), allow_private=private)
-    visit.store.subscriptions.update(known, row)
-    return json_of(_answer(visit, row))
+    known = _known(authenticated, subscription_id)
+    private = authenticated.gateway.settings.webhook_allow_private
+    row = changed_subscription(known, changes, seal_of(authenticated), now(), allow_private=private)
+    authenticated.store.subscriptions.update(known, row)
+    return json_response(_answer(authenticated, row))
 
 
 @router.delete(
@@ -109,10 +122,10 @@ def change_subscription(visit: Administering, subscription_id: SubscriptionId, c
     operation_id="delete_subscription",
     summary="Delete a subscription",
 )
-@once
-def delete_subscription(visit: Administering, subscription_id: SubscriptionId) -> Response:
+@idempotent
+def delete_subscription(authenticated: AdminScope, subscription_id: SubscriptionId) -> Response:
     """Delete a subscription with its secrets and deliveries; what waits is not delivered."""
-    visit.store.subscriptions.delete(subscription_id)
+    authenticated.store.subscriptions.delete(subscription_id)
     return Response(status_code=204)
 
 
@@ -123,15 +136,15 @@ def delete_subscription(visit: Administering, subscription_id: SubscriptionId) -
     operation_id="add_subscription_secret",
     summary="Replace the secret of a subscription",
 )
-@once
-def rotate_secret(visit: Administering, subscription_id: SubscriptionId, rotation: RotateRequest) -> Response:
+@idempotent
+def rotate_secret(authenticated: AdminScope, subscription_id: SubscriptionId, rotation: RotateRequest) -> Response:
     """Sign with another secret from now on, and with the old one beside it for a while: either verifies."""
     at = now()
-    secret, text = new_secret_of(subscription_id, seal_of(visit), at)
-    visit.store.subscriptions.add_secret(secret, retire_at=at + round(rotation.overlap_hours * HOUR))
-    valid = visit.store.subscriptions.secrets(now()).get(subscription_id, [])
+    secret, text = new_secret_of(subscription_id, seal_of(authenticated), at)
+    authenticated.store.subscriptions.add_secret(secret, retire_at=at + round(rotation.overlap_hours * HOUR))
+    valid = authenticated.store.subscriptions.secrets(now()).get(subscription_id, [])
     answer = NewSecret(secret=text, secrets=secret_answers(valid))
-    return created(visit, answer, f"/subscriptions/{subscription_id}")
+    return created_response(authenticated, answer, f"/subscriptions/{subscription_id}")
 
 
 @router.post(
@@ -140,20 +153,22 @@ def rotate_secret(visit: Administering, subscription_id: SubscriptionId, rotatio
     operation_id="test_subscription",
     summary="Try a subscription out",
 )
-async def test_subscription(visit: Trying, subscription_id: SubscriptionId, trial: TrialRequest) -> Response:
+async def test_subscription(
+    authenticated: AdminScopeNoWrites, subscription_id: SubscriptionId, body: TrialRequest
+) -> Response:
     """Deliver an example now, whatever the state, and answer what came back; it is not tried again."""
-    row = await asyncio.to_thread(_known, visit, subscription_id)
-    secrets = await asyncio.to_thread(visit.store.subscriptions.secrets, now())
-    found = await tried(
+    row = await asyncio.to_thread(_known, authenticated, subscription_id)
+    secrets = await asyncio.to_thread(authenticated.store.subscriptions.secrets, now())
+    found = await send_test(
         row,
         secrets.get(subscription_id, []),
-        seal_of(visit),
+        seal_of(authenticated),
         now(),
-        kind=trial.type,
-        contact_id=trial.contact_id,
-        settings=visit.gateway.settings,
+        kind=body.type,
+        contact_id=body.contact_id,
+        settings=authenticated.gateway.settings,
     )
-    return json_of(
+    return json_response(
         TrialResponse(
             delivered=found.delivered,
             webhook_id=found.webhook_id,
@@ -165,12 +180,62 @@ async def test_subscription(visit: Trying, subscription_id: SubscriptionId, tria
     )
 
 
-def _known(visit: Visit, subscription_id: str) -> SubscriptionRow:
-    row = visit.store.subscriptions.find(subscription_id)
+def _known(authenticated: AuthenticatedRequest, subscription_id: str) -> SubscriptionRow:
+    row = authenticated.store.subscriptions.find(subscription_id)
     if row is None:
         raise NotFound("There is no subscription of this id in this account; GET /subscriptions lists them.")
     return row
 
 
-def _answer(visit: Visit, row: SubscriptionRow) -> SubscriptionAnswer:
-    return subscription_answers(visit, [row])[0]
+def _answer(authenticated: AuthenticatedRequest, row: SubscriptionRow) -> SubscriptionAnswer:
+    return subscription_answers(authenticated, [row])[0]
+
+
+def seal_of(authenticated: AuthenticatedRequest) -> Seal:
+    """Return the seal of this installation."""
+    return Seal(authenticated.gateway.settings.identity_key.get_secret_value().encode())
+
+
+def subscription_answers(
+    authenticated: AuthenticatedRequest, rows: Sequence[SubscriptionRow]
+) -> list[SubscriptionAnswer]:
+    """Return subscriptions with their secrets and the counts of waiting deliveries."""
+    secrets, counts = authenticated.store.subscriptions.secrets(now()), authenticated.store.subscriptions.counts()
+    return [_subscription(row, secrets.get(row.subscription_id, []), counts.get(row.subscription_id)) for row in rows]
+
+
+def _subscription(
+    row: SubscriptionRow, secrets: Sequence[SecretRow], counts: SubscriptionCounts | None
+) -> SubscriptionAnswer:
+    pending, failed = counts or (0, 0)
+    return SubscriptionAnswer.model_validate(
+        {
+            "id": row.subscription_id,
+            "url": row.url,
+            "event_types": row.event_types,
+            "description": row.description,
+            "connector": row.connector,
+            "settings": row.settings,
+            "header_names": header_names(row),
+            "model_changes": row.model_changes,
+            "state": row.state,
+            "state_reason": row.state_reason,
+            "state_at": instant_of(row.state_at),
+            "failing_since": instant_or_none(row.failing_since),
+            "counts": WaitingCounts(pending=pending, failed=failed),
+            "secrets": secret_answers(secrets),
+            "created_at": instant_of(row.created_at),
+        }
+    )
+
+
+def secret_answers(secrets: Sequence[SecretRow]) -> list[SubscriptionSecret]:
+    """Return secrets without their texts."""
+    return [
+        SubscriptionSecret(
+            id=secret.secret_id,
+            created_at=instant_of(secret.created_at),
+            expires_at=instant_or_none(secret.expires_at),
+        )
+        for secret in secrets
+    ]

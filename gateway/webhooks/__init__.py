@@ -1,1 +1,1 @@
-"""Webhooks that come in: verified as each provider signs them, translated into our events, judged human or machine."""
+"""Incoming webhooks: verified, translated into our events, checked for bots."""

@@ -6,8 +6,7 @@ from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from gateway.webhooks.incoming import Refused
-from gateway.webhooks.provider import ItemRefused
+from gateway.webhooks.provider import ItemRefused, Refused
 from shared.values.addresses import NotAnAddress, read_address
 
 MAX_TEXT_CHARACTERS: Final = 200
@@ -17,7 +16,7 @@ HASHED = re.compile(r"hash:[0-9a-f]{64}")
 
 
 def address_of(value: Any, name: str) -> str:
-    """Read an e-mail address as every entrance does, or the `hash:` that stands for one.
+    """Read an e-mail address as the API does, or the `hash:` that stands for one.
 
     >>> address_of("Ann <ann@example.com>", "to")
     'ann@example.com'
@@ -37,7 +36,7 @@ def address_of(value: Any, name: str) -> str:
 
 
 def addresses_of(values: Iterable[Any], name: str) -> list[str | Refused]:
-    """Read the addresses of recipients; one that is none costs no other.
+    """Read the addresses of recipients; a wrong one does not affect the others.
 
     Raises:
         ItemRefused: none of them is one.
@@ -54,7 +53,7 @@ def addresses_of(values: Iterable[Any], name: str) -> list[str | Refused]:
 
 
 def link_of(value: Any) -> str | None:
-    """Take the query, the fragment and any user name off a web address; with an address in its path, all but the host.
+    """Remove query, fragment and user name from a web address; if its path holds an e-mail address, keep only the host.
 
     >>> link_of("https://a@shop.example/sale?utm=1#top")
     'https://shop.example/sale'

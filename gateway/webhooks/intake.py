@@ -1,38 +1,40 @@
-"""A verified batch taken in: what is new of it, in one transaction, whatever is wrong with single items."""
+"""Store what is new of a verified batch, in one transaction; an item that is wrong becomes a dead letter."""
 
+import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Final
 
-from gateway.webhooks.incoming import Confirmation, IncomingErasure
-from gateway.webhooks.judging import by_their_messages, distinct, is_of_message
+from gateway.webhooks.batch_plan import ERASED, BatchPlan, DeadItem, ItemStatus, NotedItem, plan_batch
+from gateway.webhooks.bot_detection import is_of_message, judge_by_message, without_repeats
+from gateway.webhooks.identity_resolution import IdentityDirectory, Person, RecipientHasher
+from gateway.webhooks.normalize import NormalizedItem, Normalizer
 from gateway.webhooks.notes import LEFT_OUT
-from gateway.webhooks.people import Directory, Person, Register
-from gateway.webhooks.planning import ERASED, Became, Dead, Noted, Plan, planned
-from gateway.webhooks.preparing import Item
-from gateway.webhooks.redaction import hashes_in, payload
-from shared.contracts.rows import ContactRow, EventRow, Microseconds
-from shared.errors import StoreUnavailable
+from gateway.webhooks.provider import Confirmation, IncomingErasure, Provider
+from gateway.webhooks.redaction import hashes_in, redacted_json
+from shared.contracts.rows import ContactRow, EventRow, Microseconds, instant_of
+from shared.errors import Conflict, StoreUnavailable
 from shared.store import AccountStore, DeadLetterRow, Identity, SourceRow
 
-NOTES: Final = frozenset(
+NOTE_REASONS: Final = frozenset(
     {LEFT_OUT, "address_moved", "id_moved", "address_shared", "erased_contact", "placeholder_left_out"}
 )
-"""Reasons of letters that say something of an item that was taken, or skipped."""
+"""Reasons of letters that are only notes: their item was taken, or skipped."""
+PAGE: Final = 200
 
 
-class _Merges(Exception):
-    """Contacts are to become one, which no other writer may disturb."""
+class _MergeNeeded(Exception):
+    """Contacts are to be merged, which needs a transaction without other writers."""
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """What became of a batch."""
+class IntakeResult:
+    """The result of a batch."""
 
-    counts: Counter[Became]
+    counts: Counter[ItemStatus]
     letters: tuple[DeadLetterRow, ...]
     confirmations: tuple[Confirmation, ...]
     notes: Counter[str] = field(default_factory=Counter)
@@ -41,27 +43,27 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """Takes batches of one source."""
+    """Stores batches of one source."""
 
     store: AccountStore
     source: SourceRow
-    register: Register
+    recipient_hasher: RecipientHasher
 
-    def take(self, items: Sequence[Item], *, at: Microseconds) -> Taken:
+    def take(self, items: Sequence[NormalizedItem], *, at: Microseconds) -> IntakeResult:
         """Store what is new; committed when this returns.
 
         Args:
-            items: prepared; one that is wrong becomes a dead letter, and the others are taken.
+            items: normalized; a wrong one becomes a dead letter, and the others are stored.
             at: now.
 
         Raises:
             NotFound: the source or its account was removed.
             StoreUnavailable: nothing was stored.
         """
-        self._erase_asked(items, at)
+        self._erase_requested(items, at)
         receipts = {receipt for item in items for receipt in item.receipts}
 
-        def work(together: AccountStore) -> tuple[Directory, Taken]:
+        def work(together: AccountStore) -> tuple[IdentityDirectory, IntakeResult]:
             together.sources.hold(self.source.source_id, received_at=at)
             fresh = together.idempotency.add_received(self.source.source_id, receipts, at=at)
             directory, taken = self._written(together, items, fresh, at)
@@ -70,23 +72,23 @@ class Intake:
 
         return self._committed(work)
 
-    def retry(self, letter: DeadLetterRow, item: Item, *, at: Microseconds) -> Taken:
-        """Take a dead letter once more: it goes when it is taken, else it says why it is not.
+    def retry(self, letter: DeadLetterRow, item: NormalizedItem, *, at: Microseconds) -> IntakeResult:
+        """Retry a dead letter: it is removed if its item is taken, else its reason is updated.
 
         Args:
             letter: as stored.
-            item: prepared from its payload.
+            item: normalized from its payload.
             at: now.
 
         Returns:
-            With letters where it stays one.
+            The result; it has letters if the item is still a dead letter.
         """
-        self._erase_asked([item], at)
+        self._erase_requested([item], at)
 
-        def work(together: AccountStore) -> tuple[Directory, Taken]:
-            # Its receipts were noted when it came first; its events are known by their ids.
+        def work(together: AccountStore) -> tuple[IdentityDirectory, IntakeResult]:
+            # Its receipts were stored when it came first; its events are deduplicated by their ids.
             directory, taken = self._written(together, [item], item.receipts, at)
-            dead = next((one for one in taken.letters if one.reason not in NOTES), None)
+            dead = next((one for one in taken.letters if one.reason not in NOTE_REASONS), None)
             if dead is not None:
                 together.dead_letters.put([letter._replace(reason=dead.reason, detail=dead.detail, times=0)])
                 return directory, taken
@@ -98,53 +100,55 @@ class Intake:
 
         return self._committed(work)
 
-    def _committed(self, work: Callable[[AccountStore], tuple[Directory, Taken]]) -> Taken:
-        """Do the work in one transaction; once more and alone where it turns out that contacts are to be merged."""
+    def _committed(self, work: Callable[[AccountStore], tuple[IdentityDirectory, IntakeResult]]) -> IntakeResult:
+        """Run the work in one transaction; if contacts have to be merged, run it again without other writers."""
         try:
             with self.store.transaction() as together:
                 directory, taken = work(together)
-        except _Merges:
+        except _MergeNeeded:
             with self.store.transaction(alone=True) as together:
                 directory, taken = work(together)
         self._forget_merged(directory)
         return taken
 
-    def _erase_asked(self, items: Sequence[Item], at: Microseconds) -> None:
-        """Erase before anything is noted: killed in between, it is told again and done again."""
-        asked = [said for item in items for said in item.said if isinstance(said.incoming, IncomingErasure)]
-        if not asked:
+    def _erase_requested(self, items: Sequence[NormalizedItem], at: Microseconds) -> None:
+        """Erase before anything is stored: if the process dies, the provider sends it again and it is done again."""
+        requested = [
+            change for item in items for change in item.changes if isinstance(change.incoming, IncomingErasure)
+        ]
+        if not requested:
             return
-        known = self.store.idempotency.received(self.source.source_id, {said.receipt for said in asked})
-        persons = [said.person for said in asked if said.receipt not in known and said.person is not None]
+        known = self.store.idempotency.received(self.source.source_id, {change.receipt for change in requested})
+        persons = [change.person for change in requested if change.receipt not in known and change.person is not None]
         directory = read_directory(self.store, persons, creates=False)
         found = [(directory.find(person), person) for person in persons if not directory.is_shared(person)]
         for contact in sorted({contact for contact, _ in found if contact is not None}):
-            self.store.privacy.erase(contact, at=at, identity_key=self.register.key)
-        # What is told of the person in the same request, or comes late, would make somebody who is not known yet.
-        lead_there = {
+            self.store.privacy.erase(contact, at=at, identity_key=self.recipient_hasher.key)
+        # Other items about the person, in this request or later, would otherwise create a new contact.
+        led_to_it = {
             identity
             for contact, person in found
             for identity in person.hashes
             if directory.pointing.get(identity) in (None, contact)
         }
-        self.store.privacy.forget(lead_there, at=at)
+        self.store.privacy.forget(led_to_it, at=at)
 
     def _written(
-        self, together: AccountStore, items: Sequence[Item], fresh: Collection[str], at: Microseconds
-    ) -> tuple[Directory, Taken]:
-        told = [said for item in items for said in item.said if said.receipt in fresh]
-        persons = [person for said in told for person in (said.person, said.former) if person is not None]
+        self, together: AccountStore, items: Sequence[NormalizedItem], fresh: Collection[str], at: Microseconds
+    ) -> tuple[IdentityDirectory, IntakeResult]:
+        new_changes = [change for item in items for change in item.changes if change.receipt in fresh]
+        persons = [person for change in new_changes for person in (change.person, change.former) if person is not None]
         directory = read_directory(together, persons, creates=self.source.creates_contacts)
-        plan = planned(items, fresh, directory)
+        plan = plan_batch(items, fresh, directory)
         made = [ContactRow(contact) for contact in directory.created]
         if directory.merged:
             if not together.is_alone:
-                raise _Merges
+                raise _MergeNeeded
             together.contacts.put(made, recorded_at=at, lifts=False)
             for former, into in directory.merged:
                 together.contacts.merge(former, into, at=at)
             made = []
-        # Contacts, identities, the stale, events: each once and in order, or two sources would wait for each other.
+        # Contacts, identities, stale contacts, events: each once and in this order, or two sources would deadlock.
         rows = [*made, *plan.contacts]
         words = together.contacts.put(rows, recorded_at=at, lifts=False, touches=False)
         erased = words[len(made) :].count("erased")
@@ -156,44 +160,44 @@ class Intake:
         events = self._judged(together, plan.events)
         added = together.events.add(events)
         repeated, gone = len(plan.events) - len(events) + added.count(False), added.count(None)
-        plan.noted += [Noted(ERASED)] * (erased + gone)
+        plan.noted += [NotedItem(ERASED)] * (erased + gone)
         erased += gone
         plan.counts.update({"new": -repeated - erased, "duplicate": repeated, "ignored": erased})
         return directory, self._taken(plan, at)
 
     def _judged(self, together: AccountStore, rows: Sequence[EventRow]) -> list[EventRow]:
-        """Leave out what is known under another id, judge the rest, and correct the verdicts of what is stored."""
+        """Leave out events that are stored under another id, set verdicts, and correct verdicts of stored events."""
         named = [row for row in rows if is_of_message(row)]
         contacts, messages = {row.contact_id for row in named}, {str(row.message_id) for row in named}
         stored = list(together.events.of_messages(contacts, messages))
-        judged, corrected = by_their_messages(distinct(rows, stored), stored)
+        judged, corrected = judge_by_message(without_repeats(rows, stored), stored)
         together.events.correct(corrected)
         return judged
 
-    def _taken(self, plan: Plan, at: Microseconds) -> Taken:
+    def _taken(self, plan: BatchPlan, at: Microseconds) -> IntakeResult:
         letters: dict[str, DeadLetterRow] = {}
         for letter in (*(self._letter(dead, at) for dead in plan.dead), *(self._note(one, at) for one in plan.noted)):
             before = letters.get(letter.dead_letter_id)
             letters[letter.dead_letter_id] = letter._replace(times=letter.times + (before.times if before else 0))
         notes = Counter(one.note.reason for one in plan.noted)
-        return Taken(plan.counts, tuple(letters.values()), tuple(plan.confirmations), notes)
+        return IntakeResult(plan.counts, tuple(letters.values()), tuple(plan.confirmations), notes)
 
-    def _note(self, noted: Noted, at: Microseconds) -> DeadLetterRow:
-        """Write a note: the same of another item is the same letter, with the newest item as its sample."""
+    def _note(self, noted: NotedItem, at: Microseconds) -> DeadLetterRow:
+        """Return the letter of a note: the same note about several items is one letter."""
         reason, detail = noted.note
         digest = blake2b(f"{self.source.source_id}\n{reason}\n{detail}".encode(), digest_size=12).hexdigest()
-        # So that an erasure finds it by whom it names, as it finds the others.
+        # An erasure finds it by the contacts it names.
         named = {"contact_ids": [{"contact_id": one} for one in noted.contact_ids]} if noted.contact_ids else None
-        text = payload(named, self.register.address_hash)
+        text = redacted_json(named, self.recipient_hasher.address_hash)
         if noted.item is not None and named is None:
-            text = payload(noted.item.raw, self.register.address_hash)
+            text = redacted_json(noted.item.raw, self.recipient_hasher.address_hash)
         recipient = noted.person.hash or None if noted.person is not None else next(hashes_in(text), None)
         source = self.source
         return DeadLetterRow(f"dl_{digest}", source.source_id, source.provider, reason, detail, text, recipient, at)
 
-    def _letter(self, dead: Dead, at: Microseconds) -> DeadLetterRow:
-        """Write the letter; the same item twice is the same letter."""
-        text = payload(dead.item.raw, self.register.address_hash)
+    def _letter(self, dead: DeadItem, at: Microseconds) -> DeadLetterRow:
+        """Return the letter of an item; the same item again is the same letter."""
+        text = redacted_json(dead.item.raw, self.recipient_hasher.address_hash)
         digest = blake2b(f"{self.source.source_id}\n{text}".encode(), digest_size=12).hexdigest()
         return DeadLetterRow(
             f"dl_{digest}",
@@ -206,22 +210,22 @@ class Intake:
             at,
         )
 
-    def _forget_merged(self, directory: Directory) -> None:
-        """Take contacts that are no more off the lists of predictions, which lie in another database."""
+    def _forget_merged(self, directory: IdentityDirectory) -> None:
+        """Remove merged contacts from the lists of predictions, which are in another database."""
         if directory.merged:
             with suppress(StoreUnavailable):
                 self.store.predictions.forget_latest([former for former, _ in directory.merged])
 
 
-def read_directory(store: AccountStore, persons: Iterable[Person], *, creates: bool) -> Directory:
-    """Read whom the store knows of some persons; joins an open transaction."""
+def read_directory(store: AccountStore, persons: Iterable[Person], *, creates: bool) -> IdentityDirectory:
+    """Read which contacts some persons lead to; joins an open transaction."""
     persons = list(persons)
     pointing = store.identities.contacts_of({identity for person in persons for identity in person.hashes})
     named = {person.contact_id for person in persons} | {person.born_id for person in persons}
     contacts = store.contacts.known({name for name in named if name}) if named else set()
     claims = store.identities.claims_on({identity for identity in pointing if identity[0] == "email"})
     living = store.contacts.known({contact for claimed in claims.values() for contact in claimed}) if claims else set()
-    directory = Directory({**pointing}, contacts, frozenset(), creates=creates)
+    directory = IdentityDirectory({**pointing}, contacts, frozenset(), creates=creates)
     directory.claims = {identity: claimed & living for identity, claimed in claims.items()}
     unknown: set[Identity] = {
         identity
@@ -231,3 +235,50 @@ def read_directory(store: AccountStore, persons: Iterable[Person], *, creates: b
     }
     directory.erased = frozenset(store.identities.erased(unknown))
     return directory
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterRetry:
+    """Retries dead letters of an account, for the API and the command line."""
+
+    store: AccountStore
+    providers: Mapping[str, Provider]
+    identity_key: bytes
+
+    def retry(self, letter: DeadLetterRow, *, at: Microseconds) -> bool:
+        """Retry a letter; return whether it was taken and removed.
+
+        Raises:
+            Conflict: its source was removed.
+        """
+        source = self.store.sources.find(letter.source_id)
+        if source is None or source.provider not in self.providers:
+            raise Conflict("The source of this dead letter was removed; it cannot be tried again.")
+        intake = intake_of(self.store, source, self.identity_key)
+        # An item without an instant of its own happened when it was received.
+        came = instant_of(letter.received_at)
+        normalizer = Normalizer(self.providers[source.provider], intake.recipient_hasher, came, at)
+        return not intake.retry(letter, normalizer.item(json.loads(letter.payload)), at=at).letters
+
+    def retry_all(self, *, source_id: str | None, reason: str | None, at: Microseconds) -> tuple[int, int]:
+        """Retry all letters, of one source or reason if given.
+
+        Returns:
+            How many were taken, and how many stay.
+        """
+        taken = stay = 0
+        after: tuple[Microseconds, str] | None = None
+        while page := self.store.dead_letters.page(PAGE, after=after, source_id=source_id, reason=reason):
+            after = page[-1].received_at, page[-1].dead_letter_id
+            for letter in page:
+                try:
+                    gone = self.retry(letter, at=at)
+                except Conflict:
+                    gone = False
+                taken, stay = taken + gone, stay + (not gone)
+        return taken, stay
+
+
+def intake_of(store: AccountStore, source: SourceRow, identity_key: bytes) -> Intake:
+    """Return the intake of a source."""
+    return Intake(store, source, RecipientHasher(source.source_id, source.name, identity_key))

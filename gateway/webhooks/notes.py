@@ -1,6 +1,6 @@
-"""What of an item is left out though the rest is taken: said to the account by field, never with a value.
+"""Notes about fields that were left out of an item though the rest was taken: by field, never with a value.
 
-Every reader of `reading` and `attributes` notes what is there and cannot be read, wherever it is called from.
+Every function of `payload` and `attributes` notes a field that is there and cannot be read.
 """
 
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ from typing import Final, NamedTuple
 
 LEFT_OUT: Final = "value_left_out"
 MOST: Final = 10
-"""Of one item; an item with more is wrong as a whole."""
+"""Notes of one item; more are not kept."""
 _MAX_FIELD: Final = 100
 
 
 class Note(NamedTuple):
-    """Something the account should know of an item that was taken, or skipped."""
+    """What the account should know about an item that was taken or skipped."""
 
     reason: str
     """A stable code."""
@@ -28,7 +28,7 @@ _taken: ContextVar[list[Note] | None] = ContextVar("notes", default=None)
 
 @contextmanager
 def collected() -> Iterator[list[Note]]:
-    """Collect what is noted meanwhile."""
+    """Collect the notes that are made inside the `with` block."""
     notes: list[Note] = []
     token = _taken.set(notes)
     try:
@@ -41,7 +41,7 @@ def left_out(field: str, what: str) -> None:
     """Note that a field was left out.
 
     Args:
-        field: where it stands; one that may be an address is not repeated.
+        field: its path; one that may be an address is not repeated.
         what: is wrong with it: `is not a number`.
     """
     notes = _taken.get()

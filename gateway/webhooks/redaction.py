@@ -1,4 +1,4 @@
-"""What of an item may be kept in a dead letter: enough to try it again, nothing that names a person or a device.
+"""Redact an item for a dead letter: enough is kept to retry it, nothing that names a person or a device.
 
 Pure.
 """
@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from gateway.webhooks.addresses import link_of
 from shared.values.personal import by_header
 
-Hashed = Callable[[str], str]
+AddressHash = Callable[[str], str]
 """Turns an address into its keyed hash, 64 hexadecimal digits."""
 
 MAX_CHARACTERS: Final = 64_000
@@ -21,7 +21,7 @@ _MAX_DEPTH: Final = 40
 _MAX_ENTRIES: Final = 1_000
 _MAX_TEXT: Final = 1_000
 _MAX_WORDS: Final = 8
-"""More words than that are prose."""
+"""A text with more words is prose."""
 _MAX_NUMBER: Final = 10**30
 
 _DROPPED: Final = object()
@@ -34,14 +34,14 @@ _PERSONAL: Final = frozenset(
         """,
     )
 )
-"""Where and with what, and prose, beside what names or finds a person; spelled as `_plain` does."""
+"""Places, devices and prose, beside fields that name or find a person; spelled as by `_plain`."""
 _NEEDED: Final = frozenset({"message"})
-"""Fields that stay, for what they hold is redacted itself; so are those of addresses, which are hashed."""
+"""Fields that are kept, because their content is redacted itself."""
 _ADDRESSES: Final = frozenset({"email", "emailaddress", "recipient"})
-"""Fields that hold an address: what is none there may be a name."""
+"""Fields of addresses: if the value is no address, it may be a name."""
 _AT: Final = r"(?:@|%40)"
 _PART: Final = r"""(?:(?!%40)[^\s<>,;"@])+"""
-# Begun at the beginning of a word only: a long text without an address is gone through once, not once a letter.
+# A match starts only at the start of a word: a long text without an address is scanned once, not once a letter.
 _ADDRESS = re.compile(r"""(?:(?<![^\s<>,;"@])|(?<=%40))""" + _PART + _AT + _PART, re.IGNORECASE)
 _NAMED_ADDRESS = re.compile(rf".*<\s*({_PART}{_AT}{_PART})\s*>\s*", re.IGNORECASE | re.DOTALL)
 _IPV4 = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.])")
@@ -50,10 +50,10 @@ _PHONE = re.compile(r"\+\d[\d\s().-]{6,}")
 _HASH = re.compile(r"hash:([0-9a-f]{64})")
 
 
-def redacted(item: Any, hashed: Hashed) -> Any:
-    """Take what is personal out of an item.
+def redacted(item: Any, hashed: AddressHash) -> Any:
+    """Remove what is personal from an item.
 
-    Addresses become `hash:` and their keyed hash, in keys as in values, also within JSON that travels as a text;
+    Addresses become `hash:` and their keyed hash, in keys and values, also within JSON inside a text;
     addresses of networks, devices, names, phone numbers and prose are left out.
 
     Args:
@@ -67,18 +67,18 @@ def redacted(item: Any, hashed: Hashed) -> Any:
     return None if kept is _DROPPED else kept
 
 
-def payload(item: Any, hashed: Hashed) -> str:
-    """Write a redacted item as JSON; one that is too large is left out altogether."""
+def redacted_json(item: Any, hashed: AddressHash) -> str:
+    """Return the redacted item as JSON; `null` if it is too large."""
     text = json.dumps(redacted(item, hashed), sort_keys=True, separators=(",", ":"), allow_nan=False)
     return text if len(text) <= MAX_CHARACTERS else "null"
 
 
 def hashes_in(text: str) -> Iterator[str]:
-    """Find the hashes of addresses in a redacted payload."""
+    """Yield the hashes of addresses in a redacted payload."""
     return (match[1] for match in _HASH.finditer(text))
 
 
-def _kept(value: Any, hashed: Hashed, depth: int) -> Any:
+def _kept(value: Any, hashed: AddressHash, depth: int) -> Any:
     if depth == 0:
         return _DROPPED
     if isinstance(value, dict):
@@ -95,30 +95,30 @@ def _kept(value: Any, hashed: Hashed, depth: int) -> Any:
     return value if isinstance(value, int) and abs(value) < _MAX_NUMBER else None
 
 
-def _object(value: dict[Any, Any], hashed: Hashed, depth: int) -> Any:
+def _object(value: dict[Any, Any], hashed: AddressHash, depth: int) -> Any:
     names = {_plain(str(name)) for name in value}
     if names == {"name", "value"}:  # a header of the message
         return _DROPPED
     kept = {}
     for name, inner in list(value.items())[:_MAX_ENTRIES]:
         plain = _plain(str(name))
-        if _tells(plain) or (plain == "propertyvalue" and _tells(_plain(str(value.get("propertyName"))))):
+        if _is_dropped(plain) or (plain == "propertyvalue" and _is_dropped(_plain(str(value.get("propertyName"))))):
             continue
         if plain in _ADDRESSES and isinstance(inner, str) and not (_ADDRESS.search(inner) or _HASH.search(inner)):
             continue
-        told = _text(str(name), hashed, depth)
+        key = _text(str(name), hashed, depth)
         found = _kept(inner, hashed, depth)
-        if told is not _DROPPED and found is not _DROPPED:
-            kept[told] = found
+        if key is not _DROPPED and found is not _DROPPED:
+            kept[key] = found
     return kept
 
 
-def _tells(plain: str) -> bool:
-    """Tell whether a field of this name is left out."""
+def _is_dropped(plain: str) -> bool:
+    """Whether a field of this name is left out."""
     return plain in _PERSONAL or (by_header(plain) not in (None, "email") and plain not in _NEEDED)
 
 
-def _text(value: str, hashed: Hashed, depth: int) -> Any:
+def _text(value: str, hashed: AddressHash, depth: int) -> Any:
     if value[:1] in ("{", "["):
         return _document(value, hashed, depth)
     if len(value) > _MAX_TEXT or len(value.split()) > _MAX_WORDS or "mozilla/" in value.lower():
@@ -128,7 +128,7 @@ def _text(value: str, hashed: Hashed, depth: int) -> Any:
     return _without_addresses(value, hashed)
 
 
-def _document(value: str, hashed: Hashed, depth: int) -> Any:
+def _document(value: str, hashed: AddressHash, depth: int) -> Any:
     """Redact JSON within a text, such as the message of a notification."""
     try:
         read = json.loads(value)
@@ -138,7 +138,7 @@ def _document(value: str, hashed: Hashed, depth: int) -> Any:
     return _DROPPED if found is _DROPPED else json.dumps(found, separators=(",", ":"), allow_nan=False)
 
 
-def _without_addresses(value: str, hashed: Hashed) -> str:
+def _without_addresses(value: str, hashed: AddressHash) -> str:
     named = _NAMED_ADDRESS.fullmatch(value)
     if named is not None:
         value = named[1]

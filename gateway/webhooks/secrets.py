@@ -1,4 +1,4 @@
-"""What a secret of a source must look like, so that nobody can guess it: asked when it is set, told of stored ones."""
+"""The form that a source's secret must have, so that nobody can guess it: checked when it is set, and when stored."""
 
 from collections.abc import Mapping
 from typing import Final, NamedTuple
@@ -9,36 +9,36 @@ from shared.errors import BadRequest, SettingsRefused
 from shared.store import SourceRow, SourceSecretRow
 
 MIN_CHARACTERS: Final = 16
-"""What each provider's own key has at least; of `user:password` the password."""
+"""The least length of a provider's own key; of `user:password` the length of the password."""
 MIN_DIFFERENT: Final = 6
-"""Fewer different characters are a placeholder."""
+"""A secret with fewer different characters is a placeholder."""
 GUESSABLE: Final = 8
-"""Shorter ones are not believed even where they are stored: they can be tried out."""
+"""Shorter secrets are refused even if they are stored, because they can be guessed by trying."""
 
 
 class StoredProblem(NamedTuple):
-    """A stored secret that would not be taken today."""
+    """A stored secret that would be refused today."""
 
     secret_id: str
     detail: str
     believed: bool
-    """False: what it proves is refused."""
+    """False: requests that it signs are refused."""
 
     @property
     def sentence(self) -> str:
-        """Say it to the account."""
+        """The message for the account."""
         return f"{self.detail} {'Replace it.' if self.believed else 'It proves nothing any more: replace it.'}"
 
 
 def key_problem(secret: str, *, length: int | None = None) -> SecretProblem | None:
-    """Judge a key that a provider makes, or a secret of one's own.
+    """Return what is wrong with a provider's key or an own secret; None: nothing.
 
     >>> key_problem("0123456789abcdef"), key_problem("short").guessable
     (None, True)
 
     Args:
         secret: as given; space around it does not count.
-        length: of what it stands for, in bytes; None: its own, in characters.
+        length: of the decoded key, in bytes; None: of the secret itself, in characters.
     """
     text = secret.strip()
     held = len(text) if length is None else length
@@ -53,13 +53,13 @@ def key_problem(secret: str, *, length: int | None = None) -> SecretProblem | No
 
 
 def own_secret_problem(secret: str) -> SecretProblem | None:
-    """Judge a token of one's own, or `user:password`, of which the password counts."""
+    """Return what is wrong with an own token, or with the password of `user:password`."""
     user, colon, password = secret.strip().partition(":")
     return key_problem((password or user) if colon else secret)
 
 
 def require_secret(provider: Provider, secret: str) -> None:
-    """Demand a secret of the form that a provider's secrets have.
+    """Check that a secret has the form of the provider's secrets.
 
     Raises:
         BadRequest: it has not; says what is wrong, never the secret.
@@ -70,7 +70,7 @@ def require_secret(provider: Provider, secret: str) -> None:
 
 
 def stored_problems(source: SourceRow, providers: Mapping[str, Provider], seal: Seal) -> list[StoredProblem]:
-    """List the secrets of a source that would not be taken today, expired ones too."""
+    """Return the problems of a source's secrets, expired ones too."""
     provider = providers.get(source.provider)
     found = [_stored_problem(secret, provider, seal) for secret in source.secrets]
     return [problem for problem in found if problem is not None]

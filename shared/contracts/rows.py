@@ -87,6 +87,11 @@ def instant_of(at: Microseconds) -> datetime:
     return _EPOCH + timedelta(microseconds=at)
 
 
+def instant_or_none(at: Microseconds | None) -> datetime | None:
+    """Return the instant, or None for none."""
+    return None if at is None else instant_of(at)
+
+
 SHARED_BY = 3
 """An address that so many contacts were said to have is no person's: by it alone nobody is recognised."""
 _BORN = {"email": "e-", "external": "x-", "anonymous": "a-"}

@@ -11,8 +11,8 @@ from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
+from shared.change_detection.states import LastKnownState, StateMove
 from shared.contracts.rows import Microseconds
-from shared.standing.rows import Move, Standing
 from shared.store.contact_facts import ContactTable, consent_of
 from shared.store.schema import CLUSTERED, Instant, KeyText, StoreTable
 from shared.store.scope import BATCH, Scope, batches
@@ -52,7 +52,7 @@ class StaleContactTable(StoreTable):
     """When it was last touched; another value after every touch."""
 
 
-_COLUMNS: Any = tuple(LastKnownStateTable.__table__.c[name] for name in Standing._fields)
+_COLUMNS: Any = tuple(LastKnownStateTable.__table__.c[name] for name in LastKnownState._fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +121,12 @@ class ChangeDetection:
                 _forget(connection, scored)
                 _wait_anew(connection, again)
 
-    def states_of(self, contact_id: str) -> list[Standing]:
+    def states_of(self, contact_id: str) -> list[LastKnownState]:
         """List the last known states of one contact, by capability and outcome."""
         with self._scope.reading() as connection:
             return sorted(self._rows(connection, LastKnownStateTable.contact_id == contact_id))
 
-    def states(self, capability: str, outcome: str, contact_ids: Sequence[str]) -> dict[str, Standing]:
+    def states(self, capability: str, outcome: str, contact_ids: Sequence[str]) -> dict[str, LastKnownState]:
         """Return the last known states of contacts; those without one are missing.
 
         Args:
@@ -137,14 +137,16 @@ class ChangeDetection:
         with self._scope.reading() as connection:
             return self._states(connection, capability, outcome, contact_ids)
 
-    def hold_states(self, capability: str, outcome: str, contact_ids: Sequence[str]) -> dict[str, Standing | None]:
+    def hold_states(
+        self, capability: str, outcome: str, contact_ids: Sequence[str]
+    ) -> dict[str, LastKnownState | None]:
         """Return the same inside a transaction, and hold the contacts until it ends.
 
         Returns:
             By contact, None: no state is known; contacts that do not exist, or no more, or that do not want to be
             profiled, are missing.
         """
-        found: dict[str, Standing | None] = {}
+        found: dict[str, LastKnownState | None] = {}
         with self._scope.writing() as connection:
             for part in batches(sorted(contact_ids), BATCH):
                 mine = ContactTable.contact_id.in_(part)
@@ -156,7 +158,7 @@ class ChangeDetection:
                         found[contact_id] = None
             return found | self._states(connection, capability, outcome, sorted(found))
 
-    def put_states(self, rows: Sequence[Standing]) -> None:
+    def put_states(self, rows: Sequence[LastKnownState]) -> None:
         """Write last known states, in place of those that are there; joins an open transaction."""
         ordered = sorted(rows, key=lambda row: row.contact_id)
         with self._scope.writing() as connection:
@@ -164,7 +166,7 @@ class ChangeDetection:
 
     def moves(
         self, capability: str, outcome: str, version: str, *, since: Microseconds, limit: int = 100
-    ) -> list[Move]:
+    ) -> list[StateMove]:
         """Count whom a version moved by answering instead of another one, the most frequent moves first.
 
         Args:
@@ -190,21 +192,21 @@ class ChangeDetection:
             .limit(limit)
         )
         with self._scope.reading() as connection:
-            return [Move(str(before), after, number) for before, after, number in connection.execute(statement)]
+            return [StateMove(str(before), after, number) for before, after, number in connection.execute(statement)]
 
     def _states(
         self, connection: AccountConnection, capability: str, outcome: str, contact_ids: Sequence[str]
-    ) -> dict[str, Standing]:
+    ) -> dict[str, LastKnownState]:
         table = LastKnownStateTable
-        found: dict[str, Standing] = {}
+        found: dict[str, LastKnownState] = {}
         for part in batches(contact_ids, BATCH):
             which = (table.contact_id.in_(part), table.capability == capability, table.outcome == outcome)
             found |= {row.contact_id: row for row in self._rows(connection, *which)}
         return found
 
-    def _rows(self, connection: AccountConnection, *which: ColumnElement[bool]) -> list[Standing]:
+    def _rows(self, connection: AccountConnection, *which: ColumnElement[bool]) -> list[LastKnownState]:
         statement = self._scope.select(*_COLUMNS).where(*which)
-        return [Standing(*row) for row in connection.execute(statement)]
+        return [LastKnownState(*row) for row in connection.execute(statement)]
 
 
 def touch(connection: AccountConnection, contact_ids: Collection[str], *, at: Microseconds) -> None:

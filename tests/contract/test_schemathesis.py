@@ -22,7 +22,7 @@ from pydantic import Field
 from schemathesis.config import SchemathesisConfig
 from schemathesis.specs.openapi import checks
 
-from gateway.api import create_app
+from gateway.app import create_app
 from services.specs import spec_of
 from shared.capabilities import TABLE
 from shared.contracts.credentials import new_key

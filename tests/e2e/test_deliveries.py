@@ -18,10 +18,10 @@ from standardwebhooks import Webhook
 from foretell.worker import run
 from shared.contracts.credentials import Seal
 from shared.contracts.message import EXAMPLES, Message
-from shared.delivery.subscribing import new_subscription
-from shared.delivery.wishes import SubscriptionFields
 from shared.settings import Settings, WorkerSettings
 from shared.store import Database, migrate, open_database
+from shared.webhooks_out.subscription_schemas import SubscriptionFields
+from shared.webhooks_out.subscriptions import new_subscription
 
 KEY = "k" * 64
 KIND = "score.band_changed"
@@ -55,7 +55,7 @@ class Receiver:
 
 @contextmanager
 def on_a_socket(receiver: Receiver) -> Iterator[str]:
-    class Door(BaseHTTPRequestHandler):
+    class RunningGateway(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             receiver.take({name.lower(): value for name, value in self.headers.items()}, body)
@@ -74,7 +74,7 @@ def on_a_socket(receiver: Receiver) -> Iterator[str]:
         def handle_error(self, request: object, client_address: object) -> None:
             """Killed workers leave broken connections behind."""
 
-    with Server(("127.0.0.1", 0), Door) as server:
+    with Server(("127.0.0.1", 0), RunningGateway) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield f"http://127.0.0.1:{server.server_address[1]}/in"

@@ -36,7 +36,7 @@ class Receiver:
 
 @contextmanager
 def listening(receiver: Receiver) -> Iterator[str]:
-    class Door(BaseHTTPRequestHandler):
+    class RunningGateway(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             receiver.told.append(Webhook(receiver.secret).verify(body, dict(self.headers.items())))
@@ -46,7 +46,7 @@ def listening(receiver: Receiver) -> Iterator[str]:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Door) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), RunningGateway) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
         yield f"http://127.0.0.1:{server.server_address[1]}/in"

@@ -17,10 +17,10 @@ from aiohttp import web
 from shared.capabilities import TABLE
 from shared.contracts.credentials import Seal
 from shared.contracts.message import EXAMPLES, Message
-from shared.delivery.subscribing import new_subscription
-from shared.delivery.wishes import SubscriptionFields
 from shared.settings import Settings
 from shared.store import AccountStore, open_database
+from shared.webhooks_out.subscription_schemas import SubscriptionFields
+from shared.webhooks_out.subscriptions import new_subscription
 from tests.e2e.cluster import IDENTITY_KEY, SERVICES, Cluster, running
 from tests.e2e.golden_home import MODELS, golden_home
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, text
 
-from gateway.api import create_app
+from gateway.app import create_app
 from services.specs import spec_of
 from shared.serving.service import create_app as create_service
 from shared.settings import GatewaySettings, ServiceSettings

@@ -4,9 +4,18 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from gateway.webhooks import checking, documents, reading, secrets
-from gateway.webhooks.incoming import Ignored, Incoming, IncomingEvent, Recipient, Signals
-from gateway.webhooks.provider import Credentials, ItemRefused, SecretProblem, SignedRequest
+from gateway.webhooks import json_items, payload, secrets, signatures
+from gateway.webhooks.provider import (
+    Credentials,
+    Ignored,
+    Incoming,
+    IncomingEvent,
+    ItemRefused,
+    Recipient,
+    SecretProblem,
+    Signals,
+    SignedRequest,
+)
 
 PROXY_OPEN = "proxy_open"
 
@@ -49,20 +58,20 @@ class Brevo:
     )
 
     def secret_problem(self, secret: str) -> SecretProblem | None:
-        """Ask for a token, or a password, that nobody can guess."""
+        """Require a token, or a password, that nobody can guess."""
         return secrets.own_secret_problem(secret)
 
     def verify(self, request: SignedRequest, credentials: Credentials) -> None:
         """Check the secret that came along."""
-        checking.require_shared_secret(request, credentials)
+        signatures.require_shared_secret(request, credentials)
 
     def items(self, request: SignedRequest) -> Sequence[Any]:
-        """Take the one event, or the array of a batched webhook."""
-        return documents.items(request.body)
+        """Return the one event, or the array of a batched webhook."""
+        return json_items.items(request.body)
 
-    def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Brevo tells
-        """Say an event in our words."""
-        fields = reading.Fields(item)
+    def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Brevo sends the time
+        """Translate an event."""
+        fields = payload.PayloadReader(item)
         event = fields.text("event")
         if event in _OF_LISTS:
             return [Ignored("A change of Brevo's contacts or lists, not a happening to a message.")]
@@ -79,7 +88,7 @@ class Brevo:
         return [
             IncomingEvent(
                 # The recipient too: one message to several people is delivered to them in the same second.
-                receipt=reading.receipt_of(
+                receipt=payload.receipt_of(
                     message_id,
                     campaign_id,
                     event,
@@ -97,7 +106,7 @@ class Brevo:
                 message_id=message_id.strip("<>") or None if message_id else None,
                 campaign_id=campaign_id,
                 item=fields.link("link") if clicked else None,
-                properties=reading.known(bounce=_BOUNCES.get(event), tags=tags),
+                properties=payload.without_missing(bounce=_BOUNCES.get(event), tags=tags),
                 signals=Signals(
                     machine=PROXY_OPEN if event.endswith(PROXY_OPEN) else None,
                     user_agent=fields.long_text("user_agent"),
@@ -106,7 +115,7 @@ class Brevo:
         ]
 
 
-def _at(fields: reading.Fields) -> datetime:
+def _at(fields: payload.PayloadReader) -> datetime:
     """Read `ts_epoch`; `ts_event` where it is missing, as in Brevo's own samples of complaints.
 
     `ts` and `date` are never read: they follow the account's time zone.
@@ -116,19 +125,19 @@ def _at(fields: reading.Fields) -> datetime:
     return fields.at_seconds("ts_epoch")
 
 
-def _custom(fields: reading.Fields) -> reading.Fields:
+def _custom(fields: payload.PayloadReader) -> payload.PayloadReader:
     """Read the header X-Mailin-custom where it is a JSON object; other text of one's own says nothing to us."""
     text = fields.long_text("X-Mailin-custom")
-    read = documents.lenient(text.encode()) if text else {}
-    return reading.Fields(read if isinstance(read, dict) else {}, "X-Mailin-custom.")
+    read = json_items.lenient(text.encode()) if text else {}
+    return payload.PayloadReader(read if isinstance(read, dict) else {}, "X-Mailin-custom.")
 
 
-def _tags(fields: reading.Fields) -> list[str]:
+def _tags(fields: payload.PayloadReader) -> list[str]:
     """Read `tags`, or `tag`: a text, a list, or a list written as JSON."""
     listed = fields.tags("tags")
     if listed:
         return listed
     tag = fields.raw("tag")
     if isinstance(tag, str) and tag.lstrip().startswith("["):
-        return reading.Fields({"tag": documents.lenient(tag.encode())}).tags("tag")
+        return payload.PayloadReader({"tag": json_items.lenient(tag.encode())}).tags("tag")
     return fields.tags("tag")

@@ -6,9 +6,18 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from gateway.webhooks import checking, documents, reading, secrets, traits
-from gateway.webhooks.incoming import Ignored, Incoming, IncomingEvent, Recipient, Signals
-from gateway.webhooks.provider import Credentials, ItemRefused, SecretProblem, SignedRequest
+from gateway.webhooks import attributes, json_items, payload, secrets, signatures
+from gateway.webhooks.provider import (
+    Credentials,
+    Ignored,
+    Incoming,
+    IncomingEvent,
+    ItemRefused,
+    Recipient,
+    SecretProblem,
+    Signals,
+    SignedRequest,
+)
 
 SIGNATURE = "x-cio-signature"
 TIMESTAMP = "x-cio-timestamp"
@@ -61,27 +70,27 @@ class CustomerIo:
     )
 
     def secret_problem(self, secret: str) -> SecretProblem | None:
-        """Ask for a key that nobody can guess."""
+        """Require a key that nobody can guess."""
         return secrets.key_problem(secret)
 
     def verify(self, request: SignedRequest, credentials: Credentials) -> None:
         """Check the signature with each active key."""
-        active = checking.secrets_of(credentials)
-        timestamp = checking.header(request, TIMESTAMP)
-        given = checking.header(request, SIGNATURE).lower()
-        checking.require_fresh(checking.signed_at(timestamp), request.received_at)
+        active = signatures.secrets_of(credentials)
+        timestamp = signatures.header(request, TIMESTAMP)
+        given = signatures.header(request, SIGNATURE).lower()
+        signatures.require_fresh(signatures.signed_at(timestamp), request.received_at)
         signed = b"v0:" + timestamp.encode() + b":" + request.body
-        checking.require_signature(
+        signatures.require_signature(
             given, [hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest() for secret in active]
         )
 
     def items(self, request: SignedRequest) -> Sequence[Any]:
-        """Take the one event."""
-        return documents.items(request.body)
+        """Return the one event."""
+        return json_items.items(request.body)
 
-    def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Customer.io tells
-        """Say an event in our words."""
-        fields = reading.Fields(item)
+    def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Customer.io sends the time
+        """Translate an event."""
+        fields = payload.PayloadReader(item)
         metric = fields.text("metric")
         about = fields.text("object_type")
         type_ = _type(about, metric)
@@ -101,7 +110,7 @@ class CustomerIo:
                 or data.fact("newsletter_id")
                 or data.fact("transactional_message_id"),
                 item=data.link("href") if clicked else None,
-                properties=reading.known(action_id=data.fact("action_id"), link_id=data.fact("link_id")),
+                properties=payload.without_missing(action_id=data.fact("action_id"), link_id=data.fact("link_id")),
                 signals=Signals(
                     machine=PREFETCHED if metric == "opened" and data.flag(PREFETCHED) else None,
                     human=metric if metric.startswith("human_") else None,
@@ -125,12 +134,12 @@ def _type(about: str, metric: str) -> str | Ignored:
     raise ItemRefused("object_type and metric are none that Customer.io documents.")
 
 
-def _recipient(data: reading.Fields, *, mailed: bool) -> Recipient:
+def _recipient(data: payload.PayloadReader, *, mailed: bool) -> Recipient:
     identifiers = data.inner("identifiers")
-    told = ((identifiers, "email"), *([(data, "recipient")] if mailed else []))
-    return traits.recipient(
+    places = ((identifiers, "email"), *([(data, "recipient")] if mailed else []))
+    return attributes.recipient(
         identifiers if identifiers.raw("id") else data,
         "id" if identifiers.raw("id") else "customer_id",
-        email=next((one for place in told if (one := traits.maybe_address(*place))), None),
+        email=next((one for place in places if (one := attributes.maybe_address(*place))), None),
         external_id=identifiers.maybe_text("cio_id"),
     )

@@ -8,17 +8,20 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Final
 
-from gateway.webhooks import checking, documents, reading, secrets, traits
-from gateway.webhooks.incoming import (
+from gateway.webhooks import attributes, json_items, payload, secrets, signatures
+from gateway.webhooks.provider import (
+    Credentials,
     Ignored,
     Incoming,
     IncomingContact,
     IncomingErasure,
     IncomingEvent,
     IncomingMerge,
+    ItemRefused,
     Recipient,
+    SecretProblem,
+    SignedRequest,
 )
-from gateway.webhooks.provider import Credentials, ItemRefused, SecretProblem, SignedRequest
 
 SIGNATURE = "x-hubspot-signature-v3"
 TIMESTAMP = "x-hubspot-request-timestamp"
@@ -42,18 +45,18 @@ class HubSpot:
     )
 
     def secret_problem(self, secret: str) -> SecretProblem | None:
-        """Ask for a key that nobody can guess."""
+        """Require a key that nobody can guess."""
         return secrets.key_problem(secret)
 
     def verify(self, request: SignedRequest, credentials: Credentials) -> None:
         """Check the signature with each active client secret."""
-        active = checking.secrets_of(credentials)
-        timestamp = checking.header(request, TIMESTAMP)
-        given = checking.header(request, SIGNATURE)
-        checking.require_fresh(checking.signed_at(timestamp, milliseconds=True), request.received_at)
+        active = signatures.secrets_of(credentials)
+        timestamp = signatures.header(request, TIMESTAMP)
+        given = signatures.header(request, SIGNATURE)
+        signatures.require_fresh(signatures.signed_at(timestamp, milliseconds=True), request.received_at)
         # HubSpot's guide decodes the address, its libraries do not.
         addresses = {_ESCAPES.sub(lambda found: chr(int(found[1], 16)), request.url), request.url}
-        checking.require_signature(
+        signatures.require_signature(
             given,
             [
                 _signature(secret, f"{request.method}{address}".encode(), request.body, timestamp.encode())
@@ -63,12 +66,12 @@ class HubSpot:
         )
 
     def items(self, request: SignedRequest) -> Sequence[Any]:
-        """Take the array of events apart."""
-        return documents.items(request.body)
+        """Return the events of the array."""
+        return json_items.items(request.body)
 
-    def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - HubSpot tells
-        """Say an event in our words."""
-        fields = reading.Fields(item)
+    def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - HubSpot sends the time
+        """Translate an event."""
+        fields = payload.PayloadReader(item)
         about, _, what = fields.text("subscriptionType").partition(".")
         if what == "associationChange":
             return [_associated(fields)]
@@ -79,7 +82,7 @@ class HubSpot:
         return _contact(what, fields)
 
 
-def _contact(what: str, fields: reading.Fields) -> Sequence[Incoming]:
+def _contact(what: str, fields: payload.PayloadReader) -> Sequence[Incoming]:
     at = fields.at_milliseconds("occurredAt")
     if what == "merge":
         return _merged(fields, at)
@@ -98,21 +101,23 @@ def _contact(what: str, fields: reading.Fields) -> Sequence[Incoming]:
     raise ItemRefused("subscriptionType is none that HubSpot documents for contacts.")
 
 
-def _property(fields: reading.Fields, receipt: str, recipient: Recipient, at: datetime) -> Incoming:
+def _property(fields: payload.PayloadReader, receipt: str, recipient: Recipient, at: datetime) -> Incoming:
     name, value = fields.text("propertyName"), fields.raw("propertyValue")
     if name == "email":
-        address = traits.maybe_address(fields, "propertyValue")
+        address = attributes.maybe_address(fields, "propertyValue")
         if address is None:
             return Ignored("The address was taken off the contact.")
         return IncomingContact(receipt, Recipient(email=address, external_id=recipient.external_id), at)
-    kept = traits.attributes_of({name: traits.read_text(value) if isinstance(value, str) else value})
+    kept = attributes.attributes_of({name: attributes.read_text(value) if isinstance(value, str) else value})
     return IncomingContact(receipt, recipient, at, kept) if kept else Ignored("A property that is not kept.")
 
 
-def _merged(fields: reading.Fields, at: datetime) -> list[Incoming]:
+def _merged(fields: payload.PayloadReader, at: datetime) -> list[Incoming]:
     # A merge may give the contact a new id, which its later events carry.
     stays = fields.maybe_text("newObjectId") or fields.text("primaryObjectId")
-    gone = [reading.Fields({"id": one}, "mergedObjectIds.").text("id") for one in fields.entries("mergedObjectIds")]
+    gone = [
+        payload.PayloadReader({"id": one}, "mergedObjectIds.").text("id") for one in fields.entries("mergedObjectIds")
+    ]
     gone.append(fields.text("primaryObjectId"))
     receipt = _receipt(fields)
     return [
@@ -122,8 +127,8 @@ def _merged(fields: reading.Fields, at: datetime) -> list[Incoming]:
     ] or [Ignored("A merge of a contact with itself.")]
 
 
-def _associated(fields: reading.Fields) -> Incoming:
-    """Take a deal that is linked to a contact as an opportunity; both ends tell it, with one receipt."""
+def _associated(fields: payload.PayloadReader) -> Incoming:
+    """Translate a deal that is linked to a contact; both ends report it, with one receipt."""
     kind = fields.maybe_text("associationType") or ""
     if kind not in _TO_DEAL or fields.flag("associationRemoved"):
         return Ignored("Not a deal that is linked to a contact.")
@@ -137,10 +142,10 @@ def _associated(fields: reading.Fields) -> Incoming:
     )
 
 
-def _receipt(fields: reading.Fields) -> str:
+def _receipt(fields: payload.PayloadReader) -> str:
     # HubSpot does not promise that eventId alone is unique; attemptNumber differs between tellings of the same.
-    told = (fields.text(name) for name in ("eventId", "occurredAt", "objectId"))
-    return ":".join((*told, fields.maybe_text("subscriptionId") or ""))
+    parts = (fields.text(name) for name in ("eventId", "occurredAt", "objectId"))
+    return ":".join((*parts, fields.maybe_text("subscriptionId") or ""))
 
 
 def _signature(secret: str, *signed: bytes) -> str:

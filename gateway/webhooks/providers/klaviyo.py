@@ -7,9 +7,18 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar
 
-from gateway.webhooks import checking, documents, reading, secrets, traits
-from gateway.webhooks.incoming import Incoming, IncomingEvent, Recipient, Signals
-from gateway.webhooks.provider import Credentials, ItemRefused, SecretProblem, SignedRequest, WebhookRefused
+from gateway.webhooks import attributes, json_items, payload, secrets, signatures
+from gateway.webhooks.provider import (
+    Credentials,
+    Incoming,
+    IncomingEvent,
+    ItemRefused,
+    Recipient,
+    SecretProblem,
+    Signals,
+    SignedRequest,
+    WebhookRefused,
+)
 from shared.errors import BadRequest
 
 SIGNATURE = "klaviyo-signature"
@@ -59,53 +68,55 @@ class Klaviyo:
     )
 
     def secret_problem(self, secret: str) -> SecretProblem | None:
-        """Ask for a key that nobody can guess."""
+        """Require a key that nobody can guess."""
         return secrets.key_problem(secret)
 
     def verify(self, request: SignedRequest, credentials: Credentials) -> None:
         """Check the signature with each active secret, and that the webhook is the one it says."""
-        active = checking.secrets_of(credentials)
-        timestamp = checking.header(request, TIMESTAMP)
-        given = checking.header(request, SIGNATURE).lower()
-        webhook_id = checking.header(request, WEBHOOK_ID)
-        checking.require_fresh(_instant(timestamp), request.received_at)
+        active = signatures.secrets_of(credentials)
+        timestamp = signatures.header(request, TIMESTAMP)
+        given = signatures.header(request, SIGNATURE).lower()
+        webhook_id = signatures.header(request, WEBHOOK_ID)
+        signatures.require_fresh(_instant(timestamp), request.received_at)
         signed = request.body + timestamp.encode("utf-8", "surrogatepass")
-        checking.require_signature(
+        signatures.require_signature(
             given, [hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest() for secret in active]
         )
-        if not checking.same(webhook_id, _webhook_id(request.body)):
+        if not signatures.same(webhook_id, _webhook_id(request.body)):
             raise WebhookRefused(f"The header {WEBHOOK_ID} is not meta.klaviyo_webhook_id of the body.")
 
     def items(self, request: SignedRequest) -> Sequence[Any]:
-        """Take the events out of `data`."""
-        _, events = documents.envelope(request.body, "data")
+        """Return the events of `data`."""
+        _, events = json_items.envelope(request.body, "data")
         if events is None:
             raise BadRequest("The body is not Klaviyo's: data is not a list of events.")
         return events
 
-    def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Klaviyo tells
-        """Say an event in our words."""
-        fields = reading.Fields(item)
+    def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Klaviyo sends the time
+        """Translate an event."""
+        fields = payload.PayloadReader(item)
         type_ = _type(fields.text("topic"))
-        payload = fields.inner("payload")
-        data = reading.Fields(payload.raw("data"), "payload.data.") if payload.raw("data") is not None else payload
-        attributes = data.inner("attributes")
-        facts = attributes.inner("event_properties")
-        worth = traits.amount(facts, "$value", "value", currencies=_CURRENCIES, type_=type_)
+        sent = fields.inner("payload")
+        data = payload.PayloadReader(sent.raw("data"), "payload.data.") if sent.raw("data") is not None else sent
+        event = data.inner("attributes")
+        facts = event.inner("event_properties")
+        worth = attributes.amount(facts, "$value", "value", currencies=_CURRENCIES, type_=type_)
         return [
             IncomingEvent(
                 receipt=fields.text("external_id"),
                 recipient=_recipient(data, facts),
                 type=type_,
-                occurred_at=attributes.at_seconds("timestamp")
-                if attributes.raw("timestamp") is not None
-                else attributes.at_iso("datetime"),
+                occurred_at=event.at_seconds("timestamp")
+                if event.raw("timestamp") is not None
+                else event.at_iso("datetime"),
                 message_id=facts.maybe_text("$message"),
                 campaign_id=facts.fact("$flow") or facts.fact("$message"),
                 item=facts.link("URL") if type_.endswith("_clicked") else facts.fact("ProductName"),
                 value=worth.value,
                 currency=worth.currency,
-                properties=reading.known(bounce=facts.fact("Bounce Type"), campaign=facts.fact("Campaign Name")),
+                properties=payload.without_missing(
+                    bounce=facts.fact("Bounce Type"), campaign=facts.fact("Campaign Name")
+                ),
                 signals=Signals(
                     machine=next((name for name in _MACHINE if facts.flag(name)), None),
                     user_agent=facts.long_text("$user_agent"),
@@ -117,7 +128,7 @@ class Klaviyo:
 def _instant(text: str) -> datetime:
     """Read the timestamp: an HTTP date as documented, or ISO 8601, or seconds."""
     if text.isascii() and text.isdigit():
-        return checking.signed_at(text)
+        return signatures.signed_at(text)
     for read in (datetime.fromisoformat, parsedate_to_datetime):
         try:
             at = read(text)
@@ -129,7 +140,7 @@ def _instant(text: str) -> datetime:
 
 
 def _webhook_id(body: bytes) -> str:
-    read = documents.lenient(body)
+    read = json_items.lenient(body)
     meta = read.get("meta") if isinstance(read, dict) else None
     found = meta.get("klaviyo_webhook_id") if isinstance(meta, dict) else None
     return found if isinstance(found, str) else ""
@@ -139,13 +150,13 @@ def _type(topic: str) -> str:
     if not topic.startswith(_TOPIC):
         raise ItemRefused("topic is none of an event: it does not begin with event:")
     _, _, name = topic.removeprefix(_TOPIC).partition(".")
-    return _TYPES.get(name) or traits.event_type_of(name)
+    return _TYPES.get(name) or attributes.event_type_of(name)
 
 
-def _recipient(data: reading.Fields, facts: reading.Fields) -> Recipient:
+def _recipient(data: payload.PayloadReader, facts: payload.PayloadReader) -> Recipient:
     profile = data.inner("relationships").inner("profile").inner("data").maybe_text("id")
     found = Recipient(
-        email=next((one for name in _ADDRESSES if (one := traits.maybe_address(facts, name))), None),
+        email=next((one for name in _ADDRESSES if (one := attributes.maybe_address(facts, name))), None),
         external_id=profile or data.inner("attributes").maybe_text("profile_id"),
     )
     if found == Recipient():

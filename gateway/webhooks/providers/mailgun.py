@@ -6,9 +6,18 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from gateway.webhooks import checking, documents, reading, secrets
-from gateway.webhooks.incoming import Incoming, IncomingEvent, Recipient, Signals
-from gateway.webhooks.provider import Credentials, ItemRefused, SecretProblem, SignedRequest, WebhookRefused
+from gateway.webhooks import json_items, payload, secrets, signatures
+from gateway.webhooks.provider import (
+    Credentials,
+    Incoming,
+    IncomingEvent,
+    ItemRefused,
+    Recipient,
+    SecretProblem,
+    Signals,
+    SignedRequest,
+    WebhookRefused,
+)
 from shared.errors import BadRequest
 
 BOT = "client-info.bot"
@@ -44,17 +53,17 @@ class Mailgun:
     )
 
     def secret_problem(self, secret: str) -> SecretProblem | None:
-        """Ask for a key that nobody can guess."""
+        """Require a key that nobody can guess."""
         return secrets.key_problem(secret)
 
     def verify(self, request: SignedRequest, credentials: Credentials) -> None:
         """Check the signature in the body."""
-        active = checking.secrets_of(credentials)
+        active = signatures.secrets_of(credentials)
         timestamp, token, signature = _signature(request.body)
-        checking.require_fresh(checking.signed_at(timestamp), request.received_at, behind_seconds=RETRIED_SECONDS)
+        signatures.require_fresh(signatures.signed_at(timestamp), request.received_at, behind_seconds=RETRIED_SECONDS)
         signed = f"{timestamp}{token}".encode()
         expected = [hmac.new(secret.strip().encode(), signed, "sha256").hexdigest() for secret in active]
-        checking.require_signature(signature.lower(), expected)
+        signatures.require_signature(signature.lower(), expected)
 
     def items(self, request: SignedRequest) -> Sequence[Any]:
         """Keep of a request the event and the token, which is its receipt."""
@@ -63,11 +72,11 @@ class Mailgun:
         def kept(read: Any) -> Any:
             return {"receipt": token, "event-data": read.get("event-data") if isinstance(read, dict) else None}
 
-        return [documents.applied(kept, documents.one(request.body))]
+        return [json_items.map_item(kept, json_items.single_item(request.body))]
 
-    def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Mailgun tells
-        """Say an event in our words."""
-        outer = reading.Fields(item)
+    def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Mailgun sends the time
+        """Translate an event."""
+        outer = payload.PayloadReader(item)
         fields = outer.inner("event-data")
         event = fields.text("event")
         variables = fields.inner("user-variables")
@@ -90,7 +99,7 @@ class Mailgun:
                 message_id=message_id.strip("<>") or None if message_id else None,
                 campaign_id=variables.fact("campaign_id") or next(iter(tags), None),
                 item=fields.link("url") if event == "clicked" else None,
-                properties=reading.known(
+                properties=payload.without_missing(
                     bounce=fields.fact("severity"),
                     reason=_reason(fields) if event == "failed" else None,
                     status=fields.inner("delivery-status").fact("code") if event == "failed" else None,
@@ -112,7 +121,7 @@ def _signature(body: bytes) -> tuple[str, str, str]:
         WebhookRefused: there is no such thing, as in the form-encoded webhooks of before 2018.
     """
     try:
-        fields = reading.Fields(documents.lenient(body)).inner("signature")
+        fields = payload.PayloadReader(json_items.lenient(body)).inner("signature")
         return fields.text("timestamp"), fields.text("token"), fields.text("signature")
     except BadRequest as error:
         if b"token=" in body or b'name="token"' in body:
@@ -123,7 +132,7 @@ def _signature(body: bytes) -> tuple[str, str, str]:
         raise WebhookRefused("The body is not a Mailgun webhook: signature.timestamp, token and signature.") from error
 
 
-def _type(event: str, fields: reading.Fields) -> str:
+def _type(event: str, fields: payload.PayloadReader) -> str:
     if event == "failed":
         severity = fields.text("severity")
         if severity not in _FAILURES:
@@ -134,12 +143,12 @@ def _type(event: str, fields: reading.Fields) -> str:
     return _TYPES[event]
 
 
-def _reason(fields: reading.Fields) -> str | None:
-    """Take Mailgun's word for the reason (bounce, greylisted); a sentence is left behind."""
+def _reason(fields: payload.PayloadReader) -> str | None:
+    """Return Mailgun's code for the reason (bounce, greylisted); a sentence is left out."""
     reason = fields.raw("reason")
     return reason if isinstance(reason, str) and _WORD.fullmatch(reason) else None
 
 
-def _bot(fields: reading.Fields) -> str | None:
+def _bot(fields: payload.PayloadReader) -> str | None:
     """Mailgun names the bot that it takes an open or a click for; an empty text is a person."""
     return BOT if fields.inner("client-info").fact("bot") else None

@@ -7,9 +7,19 @@ from datetime import datetime
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl
 
-from gateway.webhooks import checking, documents, reading, secrets
-from gateway.webhooks.incoming import Ignored, Incoming, IncomingEvent, Recipient, Signals
-from gateway.webhooks.provider import Credentials, ItemRefused, SecretProblem, SignedRequest, WebhookRefused
+from gateway.webhooks import json_items, payload, secrets, signatures
+from gateway.webhooks.provider import (
+    Credentials,
+    Ignored,
+    Incoming,
+    IncomingEvent,
+    ItemRefused,
+    Recipient,
+    SecretProblem,
+    Signals,
+    SignedRequest,
+    WebhookRefused,
+)
 from shared.errors import BadRequest
 
 SIGNATURE = "x-mandrill-signature"
@@ -43,35 +53,35 @@ class Mandrill:
     )
 
     def secret_problem(self, secret: str) -> SecretProblem | None:
-        """Ask for a key that nobody can guess."""
+        """Require a key that nobody can guess."""
         return secrets.key_problem(secret)
 
     def verify(self, request: SignedRequest, credentials: Credentials) -> None:
         """Check the signature over the URL and the sorted form fields."""
-        active = checking.secrets_of(credentials)
-        signature = checking.header(request, SIGNATURE)
+        active = signatures.secrets_of(credentials)
+        signature = signatures.header(request, SIGNATURE)
         try:
             form = _form(request.body)
         except BadRequest as error:
             raise WebhookRefused(error.detail) from error
         signed = request.url.encode() + b"".join(_bytes(name + form[name]) for name in sorted(form))
-        checking.require_signature(
+        signatures.require_signature(
             signature,
             [base64.b64encode(hmac.digest(secret.strip().encode(), signed, "sha1")) for secret in active],
         )
 
     def items(self, request: SignedRequest) -> Sequence[Any]:
-        """Take the events out of their form field."""
+        """Return the events of the form field."""
         events = _form(request.body).get(FIELD)
         if events is None:
             raise BadRequest(f"The form field {FIELD} is missing.")
         if events.lstrip()[:1] != "[":
             raise BadRequest(f"The form field {FIELD} is not a JSON array.")
-        return documents.items(_bytes(events))
+        return json_items.items(_bytes(events))
 
-    def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Mandrill tells
-        """Say an event in our words."""
-        fields = reading.Fields(item)
+    def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Mandrill sends the time
+        """Translate an event."""
+        fields = payload.PayloadReader(item)
         if "event" not in item and fields.fact("type") in {"blacklist", "whitelist"}:
             return [Ignored("A change of Mandrill's own lists, not a happening to a message.")]
         event = fields.text("event")
@@ -87,14 +97,14 @@ class Mandrill:
         message_id = fields.text("_id")
         return [
             IncomingEvent(
-                receipt=reading.receipt_of(message_id, event, at, fields.long_text("url") if clicked else None),
+                receipt=payload.receipt_of(message_id, event, at, fields.long_text("url") if clicked else None),
                 recipient=Recipient(contact_id=metadata.own_id("contact_id"), email=message.address("email")),
                 type=_TYPES[event],
                 occurred_at=at,
                 message_id=message_id,
                 campaign_id=metadata.fact("campaign_id") or next(iter(tags), None),
                 item=fields.link("url") if clicked else None,
-                properties=reading.known(
+                properties=payload.without_missing(
                     bounce=_BOUNCES.get(event),
                     reason=message.fact("bounce_description") if event in _BOUNCES else None,
                     tags=tags,
@@ -133,7 +143,7 @@ def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def _is_robot(fields: reading.Fields) -> bool:
+def _is_robot(fields: payload.PayloadReader) -> bool:
     parsed = fields.raw("user_agent_parsed")
     kind = parsed.get("type") if isinstance(parsed, dict) else None
     return isinstance(kind, str) and kind.strip().lower() == "robot"

@@ -4,9 +4,18 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from gateway.webhooks import checking, documents, reading, secrets
-from gateway.webhooks.incoming import Ignored, Incoming, IncomingEvent, Recipient, Signals
-from gateway.webhooks.provider import Credentials, ItemRefused, SecretProblem, SignedRequest
+from gateway.webhooks import json_items, payload, secrets, signatures
+from gateway.webhooks.provider import (
+    Credentials,
+    Ignored,
+    Incoming,
+    IncomingEvent,
+    ItemRefused,
+    Recipient,
+    SecretProblem,
+    Signals,
+    SignedRequest,
+)
 
 _TIMES = {
     "Delivery": "DeliveredAt",
@@ -46,20 +55,20 @@ class Postmark:
     )
 
     def secret_problem(self, secret: str) -> SecretProblem | None:
-        """Ask for a token, or a password, that nobody can guess."""
+        """Require a token, or a password, that nobody can guess."""
         return secrets.own_secret_problem(secret)
 
     def verify(self, request: SignedRequest, credentials: Credentials) -> None:
         """Check the secret that came along."""
-        checking.require_shared_secret(request, credentials)
+        signatures.require_shared_secret(request, credentials)
 
     def items(self, request: SignedRequest) -> Sequence[Any]:
-        """Take the one event."""
-        return documents.items(request.body)
+        """Return the one event."""
+        return json_items.items(request.body)
 
-    def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Postmark tells
-        """Say an event in our words."""
-        fields = reading.Fields(item)
+    def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Postmark sends the time
+        """Translate an event."""
+        fields = payload.PayloadReader(item)
         record = fields.text("RecordType")
         if record not in _TIMES:
             raise ItemRefused("RecordType is none that Postmark documents for outgoing messages.")
@@ -75,7 +84,7 @@ class Postmark:
         return [
             IncomingEvent(
                 # The recipient too: a message to several people has one id, and reaches them in the same second.
-                receipt=reading.receipt_of(
+                receipt=payload.receipt_of(
                     message_id,
                     type_,
                     at,
@@ -92,7 +101,7 @@ class Postmark:
                 message_id=message_id,
                 campaign_id=metadata.fact("campaign_id") or tag,
                 item=fields.link("OriginalLink") if clicked else None,
-                properties=reading.known(
+                properties=payload.without_missing(
                     bounce=fields.fact("Type") if record == "Bounce" else None,
                     stream=fields.fact("MessageStream"),
                     tags=[tag] if tag else [],
@@ -102,7 +111,7 @@ class Postmark:
         ]
 
 
-def _type(record: str, fields: reading.Fields) -> str | Ignored:
+def _type(record: str, fields: payload.PayloadReader) -> str | Ignored:
     if record == "Bounce":
         kind = fields.text("Type")
         if kind in _NO_BOUNCES:

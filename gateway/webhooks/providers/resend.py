@@ -4,9 +4,20 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from gateway.webhooks import addresses, documents, reading, standard_scheme
-from gateway.webhooks.incoming import Ignored, Incoming, IncomingContact, IncomingEvent, Recipient, Refused, Signals
-from gateway.webhooks.provider import Credentials, ItemRefused, SecretProblem, SignedRequest
+from gateway.webhooks import addresses, json_items, payload, standard_webhooks
+from gateway.webhooks.provider import (
+    Credentials,
+    Ignored,
+    Incoming,
+    IncomingContact,
+    IncomingEvent,
+    ItemRefused,
+    Recipient,
+    Refused,
+    SecretProblem,
+    Signals,
+    SignedRequest,
+)
 
 _PREFIX = "svix"
 _TYPES = {
@@ -36,22 +47,22 @@ class Resend:
     )
 
     def secret_problem(self, secret: str) -> SecretProblem | None:
-        """Ask for what the specification asks for."""
-        return standard_scheme.secret_problem(secret)
+        """Require what the specification requires."""
+        return standard_webhooks.secret_problem(secret)
 
     def verify(self, request: SignedRequest, credentials: Credentials) -> None:
         """Check the signature with each active secret."""
-        standard_scheme.verify(request, credentials, prefix=_PREFIX)
+        standard_webhooks.verify(request, credentials, prefix=_PREFIX)
 
     def items(self, request: SignedRequest) -> Sequence[Any]:
-        """Take the one event with the id of its header; tags by name, as a dead letter can keep them."""
-        return [documents.applied(_with_named_tags, one) for one in standard_scheme.items(request, prefix=_PREFIX)]
+        """Return the one event with the id from its header; tags by name, as a dead letter can keep them."""
+        return [json_items.map_item(_with_named_tags, one) for one in standard_webhooks.items(request, prefix=_PREFIX)]
 
-    def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Resend tells
-        """Say an event in our words."""
-        outer = reading.Fields(item)
-        receipt = outer.text(standard_scheme.ID)
-        message = reading.Fields(outer.raw(standard_scheme.MESSAGE), "message.")
+    def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Resend sends the time
+        """Translate an event."""
+        outer = payload.PayloadReader(item)
+        receipt = outer.text(standard_webhooks.ID)
+        message = payload.PayloadReader(outer.raw(standard_webhooks.MESSAGE), "message.")
         kind = message.text("type")
         if kind in _OTHERS:
             return [Ignored("Nothing that happened to a message or is known of a contact.")]
@@ -63,7 +74,7 @@ class Resend:
 
 
 def _with_named_tags(item: dict[str, Any]) -> dict[str, Any]:
-    message = item[standard_scheme.MESSAGE]
+    message = item[standard_webhooks.MESSAGE]
     data = message.get("data") if isinstance(message, dict) else None
     if isinstance(data, dict) and isinstance(data.get("tags"), list):
         data["tags"] = {
@@ -72,7 +83,7 @@ def _with_named_tags(item: dict[str, Any]) -> dict[str, Any]:
     return item
 
 
-def _contact(receipt: str, message: reading.Fields) -> IncomingContact:
+def _contact(receipt: str, message: payload.PayloadReader) -> IncomingContact:
     data = message.inner("data")
     unsubscribed = data.maybe_flag("unsubscribed")
     return IncomingContact(
@@ -84,9 +95,9 @@ def _contact(receipt: str, message: reading.Fields) -> IncomingContact:
     )
 
 
-def _events(receipt: str, kind: str, message: reading.Fields) -> list[Incoming]:
+def _events(receipt: str, kind: str, message: payload.PayloadReader) -> list[Incoming]:
     data = message.inner("data")
-    to = reading.listed(data.raw("to"))
+    to = payload.as_list(data.raw("to"))
     if len(to) > 1 and kind != "email.sent":
         raise ItemRefused("The message went to several people, and Resend does not say whose event this is.")
     click = data.inner("click")
@@ -104,15 +115,15 @@ def _events(receipt: str, kind: str, message: reading.Fields) -> list[Incoming]:
             message_id=data.text("email_id"),
             campaign_id=tags.fact("campaign_id") or data.fact("broadcast_id"),
             item=click.link("link") if kind == "email.clicked" else None,
-            properties=reading.known(bounce=bounce.fact("type"), bounce_kind=bounce.fact("subType")),
+            properties=payload.without_missing(bounce=bounce.fact("type"), bounce_kind=bounce.fact("subType")),
             signals=signals,
         )
         for place, one in enumerate(addresses.addresses_of(to, "data.to"))
     ]
 
 
-def _tags(data: reading.Fields) -> reading.Fields:
+def _tags(data: payload.PayloadReader) -> payload.PayloadReader:
     """Read the tags by name."""
     raw = data.raw("tags")
-    told: Mapping[str, Any] = raw if isinstance(raw, dict) else {}
-    return reading.Fields(told, "data.tags.")
+    tags: Mapping[str, Any] = raw if isinstance(raw, dict) else {}
+    return payload.PayloadReader(tags, "data.tags.")

@@ -7,17 +7,20 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, ClassVar
 
-from gateway.webhooks import checking, documents, reading, secrets, traits
-from gateway.webhooks.incoming import (
+from gateway.webhooks import attributes, json_items, payload, secrets, signatures
+from gateway.webhooks.provider import (
+    Credentials,
     Ignored,
     Incoming,
     IncomingContact,
     IncomingEvent,
     IncomingMerge,
+    ItemRefused,
     Recipient,
+    SecretProblem,
     Signals,
+    SignedRequest,
 )
-from gateway.webhooks.provider import Credentials, ItemRefused, SecretProblem, SignedRequest
 from shared.errors import BadRequest
 
 SIGNATURE = "x-signature"
@@ -44,37 +47,37 @@ class Segment:
     )
 
     def secret_problem(self, secret: str) -> SecretProblem | None:
-        """Ask for a key that nobody can guess."""
+        """Require a key that nobody can guess."""
         return secrets.key_problem(secret)
 
     def verify(self, request: SignedRequest, credentials: Credentials) -> None:
         """Check the signature if there is one, else the secret that came along."""
-        active = checking.secrets_of(credentials)
+        active = signatures.secrets_of(credentials)
         if not request.headers.get(SIGNATURE, "").strip():
             # A write key is a user without a password.
             accepted = [*active, *(f"{secret}:" for secret in active)]
-            checking.require_shared_secret(request, Credentials(accepted))
+            signatures.require_shared_secret(request, Credentials(accepted))
             return
-        given = checking.header(request, SIGNATURE).lower().removeprefix("sha1=")
-        checking.require_signature(
+        given = signatures.header(request, SIGNATURE).lower().removeprefix("sha1=")
+        signatures.require_signature(
             given, [hmac.new(secret.encode(), request.body, hashlib.sha1).hexdigest() for secret in active]
         )
 
     def items(self, request: SignedRequest) -> Sequence[Any]:
-        """Take a batch apart, and note when each message came: its clock is judged by that."""
+        """Return the messages of a batch, each with its time of arrival, by which its clock is corrected."""
         try:
-            beside, batch = documents.envelope(request.body, "batch")
+            beside, batch = json_items.envelope(request.body, "batch")
         except BadRequest:
             batch = None  # a list, or a message a line
         if batch is None:
-            beside, batch = {}, documents.items(request.body)
+            beside, batch = {}, json_items.items(request.body)
         shared = {name: beside[name] for name in ("sentAt", "context", "integrations") if name in beside}
         noted = partial(_noted, shared=shared, received_at=request.received_at)
-        return [documents.applied(noted, one) for one in batch]
+        return [json_items.map_item(noted, one) for one in batch]
 
     def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:
-        """Say a message in our words."""
-        fields = reading.Fields(item)
+        """Translate a message."""
+        fields = payload.PayloadReader(item)
         kind = fields.text("type").lower()
         if _is_withheld(fields.mapping("integrations")):
             return [Ignored("The message says that it is not for us.")]
@@ -94,16 +97,16 @@ def _noted(message: Any, *, shared: Mapping[str, Any], received_at: datetime) ->
     """Write into a message what only its request knows, and what has to last."""
     if not isinstance(message, dict):
         return message
-    told = {**shared, **message}
-    if "receivedAt" not in told and "originalTimestamp" not in told and "timestamp" in told:
+    given = {**shared, **message}
+    if "receivedAt" not in given and "originalTimestamp" not in given and "timestamp" in given:
         # It comes from the sender itself, whose clock nobody has put right yet.
-        told["originalTimestamp"] = told.pop("timestamp")
+        given["originalTimestamp"] = given.pop("timestamp")
     # Where a dead letter keeps them: of what is called name it keeps nothing.
-    context = told.get("context")
+    context = given.get("context")
     campaign = context.get("campaign") if isinstance(context, dict) else None
-    told["campaign"] = campaign.get("name") if isinstance(campaign, dict) else None
-    told["page"] = told.get("name")
-    return {"receivedAt": received_at.astimezone(UTC).isoformat(), **told}
+    given["campaign"] = campaign.get("name") if isinstance(campaign, dict) else None
+    given["page"] = given.get("name")
+    return {"receivedAt": received_at.astimezone(UTC).isoformat(), **given}
 
 
 def _is_withheld(integrations: Mapping[str, Any]) -> bool:
@@ -111,8 +114,8 @@ def _is_withheld(integrations: Mapping[str, Any]) -> bool:
     return integrations.get(_OURS) is False or (integrations.get("All") is False and not allowed)
 
 
-def _occurred_at(fields: reading.Fields, received_at: datetime) -> datetime:
-    """Tell when it happened, with the sender's clock put right by how far it was off when it sent."""
+def _occurred_at(fields: payload.PayloadReader, received_at: datetime) -> datetime:
+    """Return when it happened, corrected by how far the sender's clock was off when it sent."""
     if fields.raw("timestamp") is not None:
         return fields.at_iso("timestamp")
     received = fields.at_iso("receivedAt") if fields.raw("receivedAt") is not None else received_at
@@ -128,18 +131,18 @@ def _occurred_at(fields: reading.Fields, received_at: datetime) -> datetime:
     return at
 
 
-def _recipient(fields: reading.Fields, *, person: bool = True) -> Recipient:
-    """Tell whom it is about, by everything the message knows.
+def _recipient(fields: payload.PayloadReader, *, person: bool = True) -> Recipient:
+    """Return the recipient, by all ids in the message.
 
     That a visitor is somebody known is said by both ids in one recipient, not by a merge: two people at one device
     share the visitor's id, and must not become one person. An address among the properties may be somebody else's.
     """
-    told = (
-        fields.inner("traits") if person else reading.Fields({}),  # of a group the address is the company's
+    given = (
+        fields.inner("traits") if person else payload.PayloadReader({}),  # of a group the address is the company's
         fields.inner("context").inner("traits"),
     )
-    addresses = (traits.maybe_address(one, "email") for one in told)
-    return traits.recipient(
+    addresses = (attributes.maybe_address(one, "email") for one in given)
+    return attributes.recipient(
         fields,
         "userId",
         email=next((one for one in addresses if one), None),
@@ -147,59 +150,59 @@ def _recipient(fields: reading.Fields, *, person: bool = True) -> Recipient:
     )
 
 
-def _alias(fields: reading.Fields, at: datetime) -> IncomingMerge:
+def _alias(fields: payload.PayloadReader, at: datetime) -> IncomingMerge:
     previous = fields.text("previousId")
     return IncomingMerge(
         receipt=fields.text("messageId"),
         # An id of either kind.
-        former=traits.recipient(fields, "previousId", email=None, anonymous_id=previous),
-        recipient=traits.recipient(fields, "userId", email=None),
+        former=attributes.recipient(fields, "previousId", email=None, anonymous_id=previous),
+        recipient=attributes.recipient(fields, "userId", email=None),
         occurred_at=at,
     )
 
 
-def _contact(fields: reading.Fields, at: datetime) -> IncomingContact:
-    told = fields.mapping("traits")
+def _contact(fields: payload.PayloadReader, at: datetime) -> IncomingContact:
+    given = fields.mapping("traits")
     return IncomingContact(
         receipt=fields.text("messageId"),
         recipient=_recipient(fields),
         occurred_at=at,
-        attributes=traits.attributes_of({name: value for name, value in told.items() if name not in _BEGINNINGS}),
-        timezone=traits.zone(fields.inner("context"), "timezone"),
+        attributes=attributes.attributes_of({name: value for name, value in given.items() if name not in _BEGINNINGS}),
+        timezone=attributes.zone(fields.inner("context"), "timezone"),
         created_at=_created_at(fields.inner("traits")),
     )
 
 
-def _group(fields: reading.Fields, at: datetime) -> IncomingContact:
-    attributes = traits.attributes_of(fields.mapping("traits"), prefix="group_")
-    attributes |= traits.attributes_of({"group_id": fields.text("groupId")})
-    return IncomingContact(fields.text("messageId"), _recipient(fields, person=False), at, attributes)
+def _group(fields: payload.PayloadReader, at: datetime) -> IncomingContact:
+    kept = attributes.attributes_of(fields.mapping("traits"), prefix="group_")
+    kept |= attributes.attributes_of({"group_id": fields.text("groupId")})
+    return IncomingContact(fields.text("messageId"), _recipient(fields, person=False), at, kept)
 
 
-def _created_at(told: reading.Fields) -> datetime | None:
-    return next((at for name in _BEGINNINGS if (at := told.maybe_at(name)) is not None), None)
+def _created_at(given: payload.PayloadReader) -> datetime | None:
+    return next((at for name in _BEGINNINGS if (at := given.maybe_at(name)) is not None), None)
 
 
-def _event(fields: reading.Fields, at: datetime, *, viewed: bool) -> IncomingEvent:
-    told, context = fields.inner("properties"), fields.inner("context")
-    type_ = "page_viewed" if viewed else traits.event_type_of(fields.text("event"))
-    worth = traits.amount(told, "revenue", "total", "value", currencies=("currency",), type_=type_)
-    link = told.link("link_url")
-    page = (told.fact("path"), fields.fact("page"))
-    product = (told.fact("product_id"), told.fact("sku"))
-    email = told.maybe_text("email_id") if type_.startswith("email_") else None
+def _event(fields: payload.PayloadReader, at: datetime, *, viewed: bool) -> IncomingEvent:
+    given, context = fields.inner("properties"), fields.inner("context")
+    type_ = "page_viewed" if viewed else attributes.event_type_of(fields.text("event"))
+    worth = attributes.amount(given, "revenue", "total", "value", currencies=("currency",), type_=type_)
+    link = given.link("link_url")
+    page = (given.fact("path"), fields.fact("page"))
+    product = (given.fact("product_id"), given.fact("sku"))
+    email = given.maybe_text("email_id") if type_.startswith("email_") else None
     return IncomingEvent(
         receipt=fields.text("messageId"),
         recipient=_recipient(fields),
         type=type_,
         occurred_at=at,
         message_id=email,
-        campaign_id=(told.fact("campaign_id") if email else None) or fields.fact("campaign"),
+        campaign_id=(given.fact("campaign_id") if email else None) or fields.fact("campaign"),
         item=link or next((one for one in (page if viewed else product) if one), None),
         value=worth.value,
         currency=worth.currency,
-        properties=reading.known(
-            **_facts(told),
+        properties=payload.without_missing(
+            **_facts(given),
             # Segment says so of what the person did not do: it is no sign of life.
             active=False if context.raw("active") is False else None,
         ),
@@ -207,11 +210,11 @@ def _event(fields: reading.Fields, at: datetime, *, viewed: bool) -> IncomingEve
     )
 
 
-def _facts(told: reading.Fields) -> dict[str, traits.Scalar]:
+def _facts(given: payload.PayloadReader) -> dict[str, attributes.Scalar]:
     """Keep the properties that are facts; a count is a number however it is written."""
-    facts = traits.attributes_of({name: told.raw(name) for name in _FACTS if told.raw(name) is not None})
+    facts = attributes.attributes_of({name: given.raw(name) for name in _FACTS if given.raw(name) is not None})
     for name in _COUNTS:
         value = facts.get(name)
         if isinstance(value, str):
-            facts[name] = traits.read_text(value)
+            facts[name] = attributes.read_text(value)
     return facts

@@ -9,9 +9,18 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from gateway.webhooks import checking, documents, reading
-from gateway.webhooks.incoming import Incoming, IncomingEvent, Recipient, Signals
-from gateway.webhooks.provider import Credentials, ItemRefused, SecretProblem, SignedRequest, WebhookRefused
+from gateway.webhooks import json_items, payload, signatures
+from gateway.webhooks.provider import (
+    Credentials,
+    Incoming,
+    IncomingEvent,
+    ItemRefused,
+    Recipient,
+    SecretProblem,
+    Signals,
+    SignedRequest,
+    WebhookRefused,
+)
 
 SIGNATURE = "x-twilio-email-event-webhook-signature"
 TIMESTAMP = "x-twilio-email-event-webhook-timestamp"
@@ -47,17 +56,17 @@ class SendGrid:
     )
 
     def secret_problem(self, secret: str) -> SecretProblem | None:
-        """Ask for a public key."""
+        """Require a public key."""
         if _public_key(secret) is None:
             return SecretProblem("It is not a P-256 public key in base64 or PEM.", guessable=False)
         return None
 
     def verify(self, request: SignedRequest, credentials: Credentials) -> None:
         """Check the signature with each active public key."""
-        secrets = checking.secrets_of(credentials)
-        timestamp = checking.header(request, TIMESTAMP)
-        signature = checking.decoded_base64(checking.header(request, SIGNATURE))
-        checking.require_fresh(checking.signed_at(timestamp), request.received_at)
+        secrets = signatures.secrets_of(credentials)
+        timestamp = signatures.header(request, TIMESTAMP)
+        signature = signatures.decoded_base64(signatures.header(request, SIGNATURE))
+        signatures.require_fresh(signatures.signed_at(timestamp), request.received_at)
         if signature is None:
             raise WebhookRefused(f"The header {SIGNATURE} is not base64.")
         signed = timestamp.encode() + request.body
@@ -68,12 +77,12 @@ class SendGrid:
             raise WebhookRefused("The signature does not fit: the key is another one, or the body was changed.")
 
     def items(self, request: SignedRequest) -> Sequence[Any]:
-        """Take the array of events apart."""
-        return documents.items(request.body)
+        """Return the events of the array."""
+        return json_items.items(request.body)
 
-    def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - SendGrid tells
-        """Say an event in our words."""
-        fields = reading.Fields(item)
+    def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - SendGrid sends the time
+        """Translate an event."""
+        fields = payload.PayloadReader(item)
         event = fields.text("event")
         if event not in _TYPES:
             raise ItemRefused("event is none that SendGrid documents for messages.")
@@ -92,7 +101,7 @@ class SendGrid:
                 or fields.fact("singlesend_id")
                 or next(iter(categories), None),
                 item=fields.link("url") if event == "click" else None,
-                properties=reading.known(
+                properties=payload.without_missing(
                     bounce=fields.fact("type") if event == "bounce" else None,
                     status=fields.fact("status"),
                     tags=categories,
@@ -110,7 +119,7 @@ class SendGrid:
 
 def _public_key(secret: str) -> ec.EllipticCurvePublicKey | None:
     lines = [line.strip() for line in secret.splitlines()]
-    der = checking.decoded_base64("".join("".join(line.split()) for line in lines if not line.startswith("-----")))
+    der = signatures.decoded_base64("".join("".join(line.split()) for line in lines if not line.startswith("-----")))
     if not der:
         return None
     try:

@@ -4,11 +4,22 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from gateway.webhooks import addresses, documents, reading
-from gateway.webhooks.certificates import CertificateSource, FetchedCertificates, require_amazon
-from gateway.webhooks.incoming import Confirmation, Ignored, Incoming, IncomingEvent, Recipient, Refused, Signals
-from gateway.webhooks.provider import Credentials, ItemRefused, SecretProblem, SignedRequest, WebhookRefused
-from gateway.webhooks.sns import require_sns
+from gateway.webhooks import addresses, json_items, payload
+from gateway.webhooks.provider import (
+    Confirmation,
+    Credentials,
+    Ignored,
+    Incoming,
+    IncomingEvent,
+    ItemRefused,
+    Recipient,
+    Refused,
+    SecretProblem,
+    Signals,
+    SignedRequest,
+    WebhookRefused,
+)
+from gateway.webhooks.sns import CertificateSource, FetchedCertificates, require_amazon, require_sns
 from shared.errors import BadRequest
 
 _KEPT_FIELDS = ("Type", "MessageId", "TopicArn", "Timestamp", "SubscribeURL")
@@ -61,7 +72,7 @@ class AmazonSes:
     )
 
     def __init__(self, certificates: CertificateSource | None = None) -> None:
-        """Take where certificates come from; by default from Amazon, kept for a day."""
+        """Set the source of certificates; by default Amazon, each kept for a day."""
         self._certificates = certificates or FetchedCertificates()
 
     def secret_problem(self, secret: str) -> SecretProblem | None:  # noqa: ARG002 - none is looked at
@@ -70,25 +81,25 @@ class AmazonSes:
 
     def verify(self, request: SignedRequest, credentials: Credentials) -> None:
         """Check the topic, the age, the certificate and the signature."""
-        read = documents.lenient(request.body, keeps_damage=True)
+        read = json_items.lenient(request.body, keeps_damage=True)
         topics = credentials.settings.get("topics")
         listed = [topic for topic in topics if isinstance(topic, str)] if isinstance(topics, (list, tuple)) else []
         require_sns(read, listed, self._certificates, request.received_at)
 
     def items(self, request: SignedRequest) -> Sequence[Any]:
-        """Take the message out of its envelope; what signed it is left behind."""
-        envelope = documents.one(request.body)
-        if isinstance(envelope, documents.Damaged):
-            return [documents.applied(_unwrapped, envelope)]
+        """Return the message without its envelope and signature."""
+        envelope = json_items.single_item(request.body)
+        if isinstance(envelope, json_items.DamagedItem):
+            return [json_items.map_item(_unwrapped, envelope)]
         item = _unwrapped(envelope)
         message = item.get("Message")
-        if isinstance(message, documents.Damaged):
-            return [documents.applied(lambda read: {**item, "Message": read}, message)]
+        if isinstance(message, json_items.DamagedItem):
+            return [json_items.map_item(lambda read: {**item, "Message": read}, message)]
         return [item]
 
-    def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Amazon tells
-        """Say a message in our words: one event for each recipient that it names."""
-        envelope = reading.Fields(item)
+    def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - Amazon sends the time
+        """Translate a message: one event for each recipient that it names."""
+        envelope = payload.PayloadReader(item)
         kind = envelope.text("Type")
         if kind == "SubscriptionConfirmation":
             return [_confirmation(envelope)]
@@ -110,11 +121,11 @@ def _unwrapped(envelope: Any) -> dict[str, Any]:
     if envelope.get("Type") == "Notification":
         # Amazon's own notices are sentences.
         is_json = isinstance(text, str) and text.lstrip()[:1] in ("{", "[")
-        item["Message"] = documents.one(str(text).encode("utf-8", "surrogatepass")) if is_json else text
+        item["Message"] = json_items.single_item(str(text).encode("utf-8", "surrogatepass")) if is_json else text
     return item
 
 
-def _confirmation(envelope: reading.Fields) -> Confirmation:
+def _confirmation(envelope: payload.PayloadReader) -> Confirmation:
     url = envelope.long_text("SubscribeURL") or ""
     try:
         require_amazon(url)
@@ -123,7 +134,7 @@ def _confirmation(envelope: reading.Fields) -> Confirmation:
     return Confirmation(receipt=envelope.text("MessageId"), url=url)
 
 
-def _events(envelope: reading.Fields, message: reading.Fields) -> Sequence[Incoming]:
+def _events(envelope: payload.PayloadReader, message: payload.PayloadReader) -> Sequence[Incoming]:
     kind = message.maybe_text("eventType") or message.text("notificationType")
     if kind == "AmazonSnsSubscriptionSucceeded":
         return [Ignored("Amazon SES tried the topic out.")]
@@ -150,7 +161,7 @@ def _events(envelope: reading.Fields, message: reading.Fields) -> Sequence[Incom
             message_id=mail.text("messageId"),
             campaign_id=_tag(tags, "campaign_id").fact("value"),
             item=details.link("link") if kind == "Click" else None,
-            properties=reading.known(
+            properties=payload.without_missing(
                 bounce=details.fact("bounceType") if kind == "Bounce" else None,
                 bounce_detail=details.fact("bounceSubType") if kind == "Bounce" else None,
                 complaint=details.fact("complaintFeedbackType") if kind == "Complaint" else None,
@@ -165,7 +176,7 @@ def _events(envelope: reading.Fields, message: reading.Fields) -> Sequence[Incom
     return events
 
 
-def _recipients(kind: str, details: reading.Fields, mail: reading.Fields) -> list[str | Refused]:
+def _recipients(kind: str, details: payload.PayloadReader, mail: payload.PayloadReader) -> list[str | Refused]:
     """List whom an event is about; one of them that is no address costs no other.
 
     Raises:
@@ -179,16 +190,18 @@ def _recipients(kind: str, details: reading.Fields, mail: reading.Fields) -> lis
             raise ItemRefused("The message went to several recipients, and Amazon does not say which one it was.")
     if not entries:
         raise ItemRefused("No recipient is named.")
-    told = (entry.get("emailAddress") if isinstance(entry, dict) else entry for entry in entries)
-    return addresses.addresses_of(told, "the recipient")
+    given = (entry.get("emailAddress") if isinstance(entry, dict) else entry for entry in entries)
+    return addresses.addresses_of(given, "the recipient")
 
 
-def _subscription(details: reading.Fields) -> str | None:
+def _subscription(details: payload.PayloadReader) -> str | None:
     preferences = details.inner("newTopicPreferences")
     return "email_unsubscribed" if preferences.flag("unsubscribeAll") else None
 
 
-def _at(kind: str, details: reading.Fields, mail: reading.Fields, envelope: reading.Fields) -> datetime:
+def _at(
+    kind: str, details: payload.PayloadReader, mail: payload.PayloadReader, envelope: payload.PayloadReader
+) -> datetime:
     """Read when it happened: as the event says, else as the message was sent, else as the notification was."""
     if details.raw("timestamp") is not None:
         return details.at_iso("timestamp")
@@ -197,8 +210,8 @@ def _at(kind: str, details: reading.Fields, mail: reading.Fields, envelope: read
     return envelope.at_iso("Timestamp")
 
 
-def _tag(tags: reading.Fields, name: str) -> reading.Fields:
+def _tag(tags: payload.PayloadReader, name: str) -> payload.PayloadReader:
     """Find the one `value` of a message tag; Amazon lists it."""
     values = tags.raw(name)
     first = values[0] if isinstance(values, list) and values else values
-    return reading.Fields({"value": first}, f"mail.tags.{name}.")
+    return payload.PayloadReader({"value": first}, f"mail.tags.{name}.")

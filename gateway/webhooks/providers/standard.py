@@ -4,9 +4,18 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from gateway.webhooks import reading, standard_scheme, traits
-from gateway.webhooks.incoming import Incoming, IncomingContact, IncomingErasure, IncomingEvent, Recipient, Signals
-from gateway.webhooks.provider import Credentials, SecretProblem, SignedRequest
+from gateway.webhooks import attributes, payload, standard_webhooks
+from gateway.webhooks.provider import (
+    Credentials,
+    Incoming,
+    IncomingContact,
+    IncomingErasure,
+    IncomingEvent,
+    Recipient,
+    SecretProblem,
+    Signals,
+    SignedRequest,
+)
 
 _PREFIX = "webhook"
 CONTACT_UPDATED = "contact.updated"
@@ -25,26 +34,26 @@ class StandardWebhooks:
     )
 
     def secret_problem(self, secret: str) -> SecretProblem | None:
-        """Ask for what the specification asks for."""
-        return standard_scheme.secret_problem(secret)
+        """Require what the specification requires."""
+        return standard_webhooks.secret_problem(secret)
 
     def verify(self, request: SignedRequest, credentials: Credentials) -> None:
         """Check the signature with each active secret."""
-        standard_scheme.verify(request, credentials, prefix=_PREFIX)
+        standard_webhooks.verify(request, credentials, prefix=_PREFIX)
 
     def items(self, request: SignedRequest) -> Sequence[Any]:
-        """Take the one message with the id of its header."""
-        return standard_scheme.items(request, prefix=_PREFIX)
+        """Return the one message with the id from its header."""
+        return standard_webhooks.items(request, prefix=_PREFIX)
 
-    def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - the sender tells
-        """Say a message in our words."""
-        outer = reading.Fields(item)
-        receipt = outer.text(standard_scheme.ID)
-        message = reading.Fields(outer.raw(standard_scheme.MESSAGE), "message.")
+    def translate(self, item: Any, *, received_at: datetime) -> Sequence[Incoming]:  # noqa: ARG002 - the sender sends the time
+        """Translate a message."""
+        outer = payload.PayloadReader(item)
+        receipt = outer.text(standard_webhooks.ID)
+        message = payload.PayloadReader(outer.raw(standard_webhooks.MESSAGE), "message.")
         kind = message.text("type")
         data = message.inner("data")
         at = data.at_iso("occurred_at") if data.raw("occurred_at") is not None else message.at_iso("timestamp")
-        recipient = traits.recipient(
+        recipient = attributes.recipient(
             data,
             "contact_id",
             email=data.address("email") if data.raw("email") else None,
@@ -58,21 +67,21 @@ class StandardWebhooks:
         return [_event(receipt, recipient, at, message)]
 
 
-def _contact(receipt: str, recipient: Recipient, at: datetime, data: reading.Fields) -> IncomingContact:
+def _contact(receipt: str, recipient: Recipient, at: datetime, data: payload.PayloadReader) -> IncomingContact:
     return IncomingContact(
         receipt=receipt,
         recipient=recipient,
         occurred_at=at,
-        attributes=traits.attributes_of(data.mapping("attributes")),
-        timezone=traits.zone(data, "timezone"),
+        attributes=attributes.attributes_of(data.mapping("attributes")),
+        timezone=attributes.zone(data, "timezone"),
         created_at=data.maybe_at("created_at"),
     )
 
 
-def _event(receipt: str, recipient: Recipient, at: datetime, message: reading.Fields) -> IncomingEvent:
+def _event(receipt: str, recipient: Recipient, at: datetime, message: payload.PayloadReader) -> IncomingEvent:
     data = message.inner("data")
-    type_ = traits.event_type_of(message.text("type"))
-    worth = traits.amount(data, "value", currencies=("currency",), type_=type_)
+    type_ = attributes.event_type_of(message.text("type"))
+    worth = attributes.amount(data, "value", currencies=("currency",), type_=type_)
     human = data.maybe_flag("human")
     return IncomingEvent(
         receipt=receipt,
@@ -84,7 +93,7 @@ def _event(receipt: str, recipient: Recipient, at: datetime, message: reading.Fi
         item=data.link("item") or data.fact("item"),
         value=worth.value,
         currency=worth.currency,
-        properties=traits.attributes_of(data.mapping("properties")),
+        properties=attributes.attributes_of(data.mapping("properties")),
         signals=Signals(
             machine="human_false" if human is False else None,
             human="human_true" if human is True else None,

@@ -8,7 +8,7 @@ import pytest
 from openapi_schema_validator import OAS30Validator, OAS31Validator
 from openapi_spec_validator import OpenAPIV30SpecValidator, OpenAPIV31SpecValidator, validate
 
-from gateway.api import create_app
+from gateway.app import create_app
 from gateway.openapi import as_3_0, saved_service_document
 from gateway.openapi.document import operations
 from gateway.openapi.services import FOLDER

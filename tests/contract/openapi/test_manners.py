@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.api import create_app
+from gateway.app import create_app
 from gateway.openapi.document import operations
 from gateway.openapi.headers import is_repeatable
 from shared.capabilities import TABLE

@@ -325,7 +325,9 @@ def test_a_champion_whose_inputs_have_drifted_is_told(foretell, home_folder: Pat
     listed = foretell("models", "list", "--account", "acme")
     shown = foretell("models", "show", "won", "--account", "acme")
 
-    told = "15% of version 2's answers rest on inputs outside all that it was shown (30 of 200 contacts): train again."
-    assert f"won: {told}" in listed.stderr
+    message = (
+        "15% of version 2's answers rest on inputs outside all that it was shown (30 of 200 contacts): train again."
+    )
+    assert f"won: {message}" in listed.stderr
     assert "version 1's answers" not in listed.stderr
     assert re.search(r"drifted_inputs +15.0% of the answers", shown.stdout)

@@ -40,7 +40,7 @@ def test_a_secret_may_come_by_standard_input(foretell: Command) -> None:
 
 
 def test_what_cannot_be_a_source_is_refused_with_a_sentence(foretell: Command) -> None:
-    for words, told in [
+    for words, message in [
         (("sources", "add", "mail", "--provider", "nobody", "--secret", "x"), "use brevo"),
         (ADD, "Give a secret"),
         (("sources", "add", "No Name", "--provider", "postmark", "--secret", "x"), "name does not fit"),
@@ -54,7 +54,7 @@ def test_what_cannot_be_a_source_is_refused_with_a_sentence(foretell: Command) -
         result = foretell(*words)
 
         assert result.exit_code != 0
-        assert told in result.output + str(getattr(result.exception, "detail", "")), words
+        assert message in result.output + str(getattr(result.exception, "detail", "")), words
 
 
 def test_a_dead_letter_is_listed_shown_and_tried_again(foretell: Command) -> None:

@@ -19,7 +19,7 @@ import pytest
 from prometheus_client import generate_latest
 
 from foretell.background.calls import ServiceCalls, Unanswerable
-from foretell.background.health import health_door
+from foretell.background.health import health_server
 from foretell.background.loops import Loop, Loops
 from shared.contracts.credentials import CALL_HEADER, SignedRequest, verified
 from shared.errors import ClockSkew, UpstreamUnavailable
@@ -145,7 +145,7 @@ def test_a_loop_that_fails_makes_the_worker_degraded_and_says_why() -> None:
     loops = Loops((one := Loop("rescoring", 60.0, turn),), threading.Event())
     loops.run_once(one)
 
-    with health_door(loops, SETTINGS, "127.0.0.1", 0) as port:
+    with health_server(loops, SETTINGS, "127.0.0.1", 0) as port:
         assert fetched(port, "/readyz") == (200, b'{"status":"degraded","causes":["rescoring: clock-skew"]}')
 
 
@@ -154,7 +154,7 @@ def test_the_door_tells_health_and_counts() -> None:
     loops = Loops((Loop("one", 60.0, lambda: None),), stop)
     loops.start()
 
-    with health_door(loops, SETTINGS, "127.0.0.1", 0) as port:
+    with health_server(loops, SETTINGS, "127.0.0.1", 0) as port:
         assert fetched(port, "/healthz") == (200, b'{"status":"ok"}')
         assert fetched(port, "/readyz")[0] == 200
         assert b'foretell_worker_turns_total{loop="one"} 1.0' in generate_latest(loops.metrics.registry)

@@ -152,9 +152,9 @@ def test_every_change_is_told_once_however_often_the_worker_is_killed(
     ended(worker)
 
     with store._store.reading() as connection:
-        told = Counter(connection.scalars(select(MessageTable.contact_id)))
+        message = Counter(connection.scalars(select(MessageTable.contact_id)))
         causes = set(connection.scalars(select(MessageTable.cause)))
         due = len(connection.scalars(select(DeliveryTable.delivery_id)).all())
-    assert told == dict.fromkeys(CONTACTS, 1)
+    assert message == dict.fromkeys(CONTACTS, 1)
     assert causes == {"events"}
     assert due == len(CONTACTS)

@@ -15,7 +15,7 @@ from aiohttp.test_utils import TestServer
 from fastapi import FastAPI
 from prometheus_client import generate_latest
 
-from gateway.api import create_app
+from gateway.app import create_app
 from shared.contracts.credentials import new_key
 from shared.contracts.rows import SECOND
 from shared.errors import StoreUnavailable
@@ -61,7 +61,7 @@ class Upstream:
 
 
 @dataclass
-class Door:
+class RunningGateway:
     """The gateway on a socket, and everything behind it."""
 
     url: str
@@ -81,7 +81,9 @@ class Door:
         """Read what was counted, as Prometheus would."""
         return generate_latest(self.app.state.metrics.registry)
 
-    async def ask(self, method: str, path: str | yarl.URL, key: str | None = None, **more: Any) -> tuple[int, Any, Any]:
+    async def request(
+        self, method: str, path: str | yarl.URL, key: str | None = None, **more: Any
+    ) -> tuple[int, Any, Any]:
         """Return status, body (JSON where it is) and headers."""
         headers = {**more.pop("headers", {}), **({"Authorization": f"Bearer {key}"} if key else {})}
         async with self.client.request(
@@ -144,9 +146,9 @@ def more_settings() -> dict[str, Any]:
 
 
 @pytest.fixture
-async def door(
+async def gateway(
     migrated: Path, tmp_path: Path, upstream: Upstream, more_settings: dict[str, Any]
-) -> AsyncIterator[Door]:
+) -> AsyncIterator[RunningGateway]:
     for file in migrated.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     async with opened(tmp_path, upstream, **more_settings) as made:
@@ -154,9 +156,9 @@ async def door(
 
 
 @pytest.fixture
-def door_with(
+def gateway_with(
     migrated: Path, tmp_path: Path, upstream: Upstream
-) -> Callable[..., contextlib.AbstractAsyncContextManager[Door]]:
+) -> Callable[..., contextlib.AbstractAsyncContextManager[RunningGateway]]:
     """Open a gateway with settings of one's own: `async with door_with(limits_calls=2) as door`."""
     for file in migrated.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
@@ -164,14 +166,14 @@ def door_with(
 
 
 @pytest.fixture
-async def any_door(database: Database, settings: Settings, upstream: Upstream) -> AsyncIterator[Door]:
+async def any_gateway(database: Database, settings: Settings, upstream: Upstream) -> AsyncIterator[RunningGateway]:
     """The same on SQLite and on PostgreSQL."""
     async with opened(settings.home, upstream, store_url=settings.store_url) as made:
         yield made
 
 
 @contextlib.asynccontextmanager
-async def opened(home: Path, upstream: Upstream, **more: Any) -> AsyncIterator[Door]:
+async def opened(home: Path, upstream: Upstream, **more: Any) -> AsyncIterator[RunningGateway]:
     given = {"key_cache_seconds": 0.001, "max_body_bytes": 1_000_000, "request_timeout_seconds": 2.0, **more}
     settings = GatewaySettings(
         home=home,
@@ -185,6 +187,6 @@ async def opened(home: Path, upstream: Upstream, **more: Any) -> AsyncIterator[D
         store.create_account(account, created_at=LONG_AGO)
     app = create_app(settings, database=store)  # type: ignore[arg-type]
     async with on_a_socket(app) as url, aiohttp.ClientSession() as client:
-        yield Door(url, settings, store, client, app)
+        yield RunningGateway(url, settings, store, client, app)
     store.away = False
     store.close()

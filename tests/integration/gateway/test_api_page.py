@@ -21,8 +21,8 @@ def fits(shown: Any, real: Any) -> bool:
     return bool(shown == real)
 
 
-async def test_every_example_of_the_page_is_answered_as_shown(door) -> None:
-    environment = {**os.environ, "FORETELL": door.url, "KEY": door.key()}
+async def test_every_example_of_the_page_is_answered_as_shown(gateway) -> None:
+    environment = {**os.environ, "FORETELL": gateway.url, "KEY": gateway.key()}
     examples = [(one["command"], one["answer"].strip()) for one in EXAMPLE.finditer(PAGE.read_text())]
 
     wrong = []

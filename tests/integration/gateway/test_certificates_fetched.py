@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from gateway.webhooks.certificates import MAX_BYTES, fetched
+from gateway.webhooks.sns import MAX_BYTES, fetch_certificate
 from shared.errors import UpstreamUnavailable
 
 PEM = b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
@@ -52,15 +52,15 @@ def address() -> Iterator[str]:
 
 
 def test_a_certificate_is_read(address: str) -> None:
-    assert fetched(f"{address}/pem") == PEM
+    assert fetch_certificate(f"{address}/pem") == PEM
 
 
 @pytest.mark.parametrize("path", ["/redirect", "/missing", "/huge", "/short", "/page", "/garbage"])
 def test_anything_else_is_told_as_unavailable(address: str, path: str) -> None:
     with pytest.raises(UpstreamUnavailable):
-        fetched(f"{address}{path}")
+        fetch_certificate(f"{address}{path}")
 
 
 def test_a_server_that_is_not_there_is_told_as_unavailable() -> None:
     with pytest.raises(UpstreamUnavailable):
-        fetched("http://127.0.0.1:1/pem")
+        fetch_certificate("http://127.0.0.1:1/pem")

@@ -7,13 +7,13 @@ import pytest
 OF_CHURN = {"capability": "churn"}
 
 
-async def put(door: Any, name: str, fields: dict[str, Any]) -> tuple[int, Any]:
-    status, answer, _ = await door.ask("PUT", f"/outcomes/{name}", door.key(), json=fields, params=OF_CHURN)
+async def put(gateway: Any, name: str, fields: dict[str, Any]) -> tuple[int, Any]:
+    status, answer, _ = await gateway.request("PUT", f"/outcomes/{name}", gateway.key(), json=fields, params=OF_CHURN)
     return status, answer
 
 
-async def test_every_account_has_the_automatic_outcome_as_churn_s_default(door) -> None:
-    status, answer, _ = await door.ask("GET", "/outcomes", door.key(scopes=("read",)), params=OF_CHURN)
+async def test_every_account_has_the_automatic_outcome_as_churn_s_default(gateway) -> None:
+    status, answer, _ = await gateway.request("GET", "/outcomes", gateway.key(scopes=("read",)), params=OF_CHURN)
 
     assert status == 200
     assert answer["outcomes"] == [
@@ -59,10 +59,10 @@ async def test_every_account_has_the_automatic_outcome_as_churn_s_default(door) 
         ({}, {"event_types": [], "silence": [], "horizon_days": 90}),
     ],
 )
-async def test_churn_is_defined_shown_and_listed(door, fields: dict[str, Any], expected: dict[str, Any]) -> None:
-    status, defined = await put(door, "lapsed", fields)
-    _, shown, _ = await door.ask("GET", "/outcomes/lapsed", door.key(), params=OF_CHURN)
-    _, listed, _ = await door.ask("GET", "/outcomes", door.key())
+async def test_churn_is_defined_shown_and_listed(gateway, fields: dict[str, Any], expected: dict[str, Any]) -> None:
+    status, defined = await put(gateway, "lapsed", fields)
+    _, shown, _ = await gateway.request("GET", "/outcomes/lapsed", gateway.key(), params=OF_CHURN)
+    _, listed, _ = await gateway.request("GET", "/outcomes", gateway.key())
 
     assert status == 201
     assert {name: defined[name] for name in expected} == expected
@@ -71,11 +71,11 @@ async def test_churn_is_defined_shown_and_listed(door, fields: dict[str, Any], e
     assert (defined["capability"], defined["built_in"], defined["default"]) == ("churn", False, False)
 
 
-async def test_a_redefined_churn_is_still_the_default_and_becomes_automatic_again(door) -> None:
-    _, mine = await put(door, "churn", {"silence": ["order_placed"]})
-    deleted, _, _ = await door.ask("DELETE", "/outcomes/churn", door.key(), params=OF_CHURN)
-    _, again, _ = await door.ask("GET", "/outcomes/churn", door.key(), params=OF_CHURN)
-    refused, problem, _ = await door.ask("DELETE", "/outcomes/churn", door.key(), params=OF_CHURN)
+async def test_a_redefined_churn_is_still_the_default_and_becomes_automatic_again(gateway) -> None:
+    _, mine = await put(gateway, "churn", {"silence": ["order_placed"]})
+    deleted, _, _ = await gateway.request("DELETE", "/outcomes/churn", gateway.key(), params=OF_CHURN)
+    _, again, _ = await gateway.request("GET", "/outcomes/churn", gateway.key(), params=OF_CHURN)
+    refused, problem, _ = await gateway.request("DELETE", "/outcomes/churn", gateway.key(), params=OF_CHURN)
 
     assert (mine["built_in"], mine["default"]) == (False, True)
     assert deleted == 204
@@ -83,10 +83,10 @@ async def test_a_redefined_churn_is_still_the_default_and_becomes_automatic_agai
     assert (refused, problem["code"]) == (409, "conflict")
 
 
-async def test_an_outcome_of_scoring_knows_nothing_of_churn_s_of_that_name(door) -> None:
-    await put(door, "lapsed", {"silence": ["order_placed"]})
+async def test_an_outcome_of_scoring_knows_nothing_of_churn_s_of_that_name(gateway) -> None:
+    await put(gateway, "lapsed", {"silence": ["order_placed"]})
 
-    status, problem, _ = await door.ask("GET", "/outcomes/lapsed", door.key())
+    status, problem, _ = await gateway.request("GET", "/outcomes/lapsed", gateway.key())
 
     assert (status, problem["code"]) == (404, "not-found")
 
@@ -110,9 +110,9 @@ async def test_an_outcome_of_scoring_knows_nothing_of_churn_s_of_that_name(door)
         {"event_types": [], "active_within_days": 30},
     ],
 )
-async def test_churn_that_makes_no_sense_is_422_and_nothing_is_stored(door, fields: dict[str, Any]) -> None:
-    status, problem = await put(door, "lapsed", fields)
-    shown, _, _ = await door.ask("GET", "/outcomes/lapsed", door.key(), params=OF_CHURN)
+async def test_churn_that_makes_no_sense_is_422_and_nothing_is_stored(gateway, fields: dict[str, Any]) -> None:
+    status, problem = await put(gateway, "lapsed", fields)
+    shown, _, _ = await gateway.request("GET", "/outcomes/lapsed", gateway.key(), params=OF_CHURN)
 
     assert (status, problem["code"]) == (422, "invalid-request")
     assert problem["errors"]
@@ -120,7 +120,7 @@ async def test_churn_that_makes_no_sense_is_422_and_nothing_is_stored(door, fiel
 
 
 @pytest.mark.parametrize("fields", [{"silence": ["order_placed"]}, {"event_types": ["a"], "silence": ["b"]}])
-async def test_scoring_takes_no_silence(door, fields: dict[str, Any]) -> None:
-    status, problem, _ = await door.ask("PUT", "/outcomes/quiet", door.key(), json=fields)
+async def test_scoring_takes_no_silence(gateway, fields: dict[str, Any]) -> None:
+    status, problem, _ = await gateway.request("PUT", "/outcomes/quiet", gateway.key(), json=fields)
 
     assert (status, problem["code"]) == (422, "invalid-request")

@@ -6,13 +6,13 @@ import pytest
 EVENT = {"contact_id": "c-1", "id": "e-1", "type": "order_placed", "occurred_at": "2026-05-03T10:15:00Z", "value": 49.9}
 
 
-async def test_a_contact_is_created_then_unchanged_then_updated(door) -> None:
-    key = door.key()
+async def test_a_contact_is_created_then_unchanged_then_updated(gateway) -> None:
+    key = gateway.key()
     fields = {"attributes": {"country": {"value": "FR", "valid_from": "2026-01-01T00:00:00Z"}}}
 
-    first = await door.ask("PUT", "/contacts/c-1", key, json=fields)
-    again = await door.ask("PUT", "/contacts/c-1", key, json=fields)
-    changed = await door.ask("PUT", "/contacts/c-1", key, json={"timezone": "Europe/Paris"})
+    first = await gateway.request("PUT", "/contacts/c-1", key, json=fields)
+    again = await gateway.request("PUT", "/contacts/c-1", key, json=fields)
+    changed = await gateway.request("PUT", "/contacts/c-1", key, json={"timezone": "Europe/Paris"})
 
     assert [(answer[0], answer[1]["status"]) for answer in (first, again, changed)] == [
         (201, "created"),
@@ -22,18 +22,18 @@ async def test_a_contact_is_created_then_unchanged_then_updated(door) -> None:
     assert first[1]["request_id"] == first[2]["X-Request-Id"]
 
 
-async def test_a_contact_is_shown_with_attributes_and_event_counts(door) -> None:
-    key = door.key()
+async def test_a_contact_is_shown_with_attributes_and_event_counts(gateway) -> None:
+    key = gateway.key()
     fields = {
         "attributes": {"country": {"value": "FR", "valid_from": "2026-01-01T00:00:00Z"}},
         "timezone": "Europe/Paris",
         "consent": {"profiling": "granted"},
         "created_at": "2025-11-03T09:00:00Z",
     }
-    await door.ask("PUT", "/contacts/c-1", key, json=fields)
-    await door.ask("POST", "/events", key, json={"events": [EVENT, {**EVENT, "id": "e-2"}]})
+    await gateway.request("PUT", "/contacts/c-1", key, json=fields)
+    await gateway.request("POST", "/events", key, json={"events": [EVENT, {**EVENT, "id": "e-2"}]})
 
-    status, contact, _ = await door.ask("GET", "/contacts/c-1", key)
+    status, contact, _ = await gateway.request("GET", "/contacts/c-1", key)
 
     assert status == 200
     assert contact == {
@@ -54,14 +54,14 @@ async def test_a_contact_is_shown_with_attributes_and_event_counts(door) -> None
     }
 
 
-async def test_an_id_with_slashes_and_accents_has_its_own_path(door) -> None:
-    key = door.key()
+async def test_an_id_with_slashes_and_accents_has_its_own_path(gateway) -> None:
+    key = gateway.key()
 
-    await door.ask("PUT", "/contacts/crm%2Fleads%2F%C3%A9va%20%3F", key, json={})
-    status, contact, _ = await door.ask("GET", "/contacts/crm%2Fleads%2F%C3%A9va%20%3F", key)
+    await gateway.request("PUT", "/contacts/crm%2Fleads%2F%C3%A9va%20%3F", key, json={})
+    status, contact, _ = await gateway.request("GET", "/contacts/crm%2Fleads%2F%C3%A9va%20%3F", key)
 
     assert (status, contact["id"]) == (200, "crm/leads/éva ?")
-    assert (await door.ask("GET", "/contacts/crm%2Fleads%2F%C3%A9va%20%3F/predictions", key))[0] == 200
+    assert (await gateway.request("GET", "/contacts/crm%2Fleads%2F%C3%A9va%20%3F/predictions", key))[0] == 200
 
 
 @pytest.mark.parametrize(
@@ -73,32 +73,32 @@ async def test_an_id_with_slashes_and_accents_has_its_own_path(door) -> None:
         ({"id": "c-2"}, "/id"),
     ],
 )
-async def test_a_contact_that_does_not_fit_is_422_with_a_pointer(door, fields: dict, pointer: str) -> None:
-    status, problem, _ = await door.ask("PUT", "/contacts/c-1", door.key(), json=fields)
+async def test_a_contact_that_does_not_fit_is_422_with_a_pointer(gateway, fields: dict, pointer: str) -> None:
+    status, problem, _ = await gateway.request("PUT", "/contacts/c-1", gateway.key(), json=fields)
 
     assert (status, problem["code"]) == (422, "invalid-request")
     assert [error["pointer"] for error in problem["errors"]] == [pointer]
 
 
-async def test_one_bad_contact_never_rejects_the_rest(door) -> None:
-    key = door.key()
+async def test_one_bad_contact_never_rejects_the_rest(gateway) -> None:
+    key = gateway.key()
     body = b'{"contacts": [{"id": "c-1"}, {"id": "c-2", "attributes": {"x": NaN}}, 7, {"id": "c-3"}]}'
 
-    status, answer, _ = await door.ask("POST", "/contacts", key, data=body)
+    status, answer, _ = await gateway.request("POST", "/contacts", key, data=body)
 
     assert status == 200
     assert [result["status"] for result in answer["results"]] == ["created", "invalid", "invalid", "created"]
     assert answer["results"][1]["errors"][0]["pointer"] == "/contacts/1/attributes/x"
     assert answer["counts"] == {"created": 2, "updated": 0, "unchanged": 0, "invalid": 2}
-    assert (await door.ask("GET", "/contacts", key))[1]["contacts"] == [{"id": "c-1"}, {"id": "c-3"}]
+    assert (await gateway.request("GET", "/contacts", key))[1]["contacts"] == [{"id": "c-1"}, {"id": "c-3"}]
 
 
-async def test_events_sent_twice_are_duplicates(door) -> None:
-    key = door.key()
+async def test_events_sent_twice_are_duplicates(gateway) -> None:
+    key = gateway.key()
     without_id = {name: value for name, value in EVENT.items() if name != "id"}
 
-    first = (await door.ask("POST", "/events", key, json={"events": [EVENT, without_id]}))[1]
-    again = (await door.ask("POST", "/events", key, json={"events": [without_id, EVENT, EVENT]}))[1]
+    first = (await gateway.request("POST", "/events", key, json={"events": [EVENT, without_id]}))[1]
+    again = (await gateway.request("POST", "/events", key, json={"events": [without_id, EVENT, EVENT]}))[1]
 
     assert [result["status"] for result in first["results"]] == ["created", "created"]
     assert [result["status"] for result in again["results"]] == ["duplicate", "duplicate", "duplicate"]
@@ -107,8 +107,8 @@ async def test_events_sent_twice_are_duplicates(door) -> None:
     assert first["results"][1]["id"].startswith("~")
 
 
-async def test_one_bad_event_never_rejects_the_rest(door) -> None:
-    key = door.key()
+async def test_one_bad_event_never_rejects_the_rest(gateway) -> None:
+    key = gateway.key()
     tomorrow_after = (datetime.now(UTC) + timedelta(days=2)).isoformat()
     events = [
         EVENT,
@@ -120,7 +120,7 @@ async def test_one_bad_event_never_rejects_the_rest(door) -> None:
         {**EVENT, "id": "e-6"},
     ]
 
-    status, answer, _ = await door.ask("POST", "/events", key, json={"events": events})
+    status, answer, _ = await gateway.request("POST", "/events", key, json={"events": events})
 
     assert status == 200
     assert [result["status"] for result in answer["results"]] == ["created", *["invalid"] * 5, "created"]
@@ -152,8 +152,8 @@ async def test_one_bad_event_never_rejects_the_rest(door) -> None:
         (json.dumps({"events": [{}] * 1_001}).encode(), "invalid-request", "/events"),
     ],
 )
-async def test_an_envelope_that_does_not_fit_is_422(door, body: bytes, code: str, pointer: str | None) -> None:
-    status, problem, _ = await door.ask("POST", "/events", door.key(), data=body)
+async def test_an_envelope_that_does_not_fit_is_422(gateway, body: bytes, code: str, pointer: str | None) -> None:
+    status, problem, _ = await gateway.request("POST", "/events", gateway.key(), data=body)
 
     assert (status, problem["code"]) == (422, code)
     assert [error["pointer"] for error in problem.get("errors", [])] == ([] if pointer is None else [pointer])
@@ -178,30 +178,30 @@ async def test_an_envelope_that_does_not_fit_is_422(door, body: bytes, code: str
         {"type": "x" * 65},
     ],
 )
-async def test_no_odd_event_is_a_500(door, item: dict) -> None:
-    status, answer, _ = await door.ask("POST", "/events", door.key(), json={"events": [{**EVENT, **item}]})
+async def test_no_odd_event_is_a_500(gateway, item: dict) -> None:
+    status, answer, _ = await gateway.request("POST", "/events", gateway.key(), json={"events": [{**EVENT, **item}]})
 
     assert status == 200
     assert answer["results"][0]["status"] in ("created", "invalid")
 
 
-async def test_nan_and_infinity_in_properties_are_no_500(door) -> None:
+async def test_nan_and_infinity_in_properties_are_no_500(gateway) -> None:
     body = json.dumps({"events": [{**EVENT, "properties": {"n": float("nan")}}]}).encode()
 
-    status, answer, _ = await door.ask("POST", "/events", door.key(), data=body)
+    status, answer, _ = await gateway.request("POST", "/events", gateway.key(), data=body)
 
     assert status == 200
     assert answer["counts"]["invalid"] == 1
 
 
-async def test_contacts_are_listed_a_page_at_a_time(door) -> None:
-    key = door.key()
-    await door.ask("POST", "/contacts", key, json={"contacts": [{"id": f"c-{n}"} for n in range(5)]})
+async def test_contacts_are_listed_a_page_at_a_time(gateway) -> None:
+    key = gateway.key()
+    await gateway.request("POST", "/contacts", key, json={"contacts": [{"id": f"c-{n}"} for n in range(5)]})
 
     seen, cursor = [], None
     while True:
         query = {"limit": "2", **({"cursor": cursor} if cursor else {})}
-        _, page, _ = await door.ask("GET", "/contacts", key, params=query)
+        _, page, _ = await gateway.request("GET", "/contacts", key, params=query)
         seen.append([contact["id"] for contact in page["contacts"]])
         cursor = page["next_cursor"]
         if cursor is None:
@@ -210,25 +210,25 @@ async def test_contacts_are_listed_a_page_at_a_time(door) -> None:
     assert seen == [["c-0", "c-1"], ["c-2", "c-3"], ["c-4"]]
 
 
-async def test_a_cursor_of_another_account_or_made_up_is_422(door) -> None:
-    mine, theirs = door.key("acme"), door.key("other")
-    await door.ask("POST", "/contacts", mine, json={"contacts": [{"id": "c-1"}, {"id": "c-2"}]})
-    cursor = (await door.ask("GET", "/contacts?limit=1", mine))[1]["next_cursor"]
+async def test_a_cursor_of_another_account_or_made_up_is_422(gateway) -> None:
+    mine, theirs = gateway.key("acme"), gateway.key("other")
+    await gateway.request("POST", "/contacts", mine, json={"contacts": [{"id": "c-1"}, {"id": "c-2"}]})
+    cursor = (await gateway.request("GET", "/contacts?limit=1", mine))[1]["next_cursor"]
 
     for key, given in ((theirs, cursor), (mine, "made-up"), (mine, cursor[:-2]), (mine, "é")):
-        status, problem, _ = await door.ask("GET", "/contacts", key, params={"cursor": given})
+        status, problem, _ = await gateway.request("GET", "/contacts", key, params={"cursor": given})
         assert (status, problem["code"]) == (422, "invalid-request")
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=1001", "limit=x", "cursor=" + "x" * 5_000])
-async def test_a_query_out_of_bounds_is_422(door, query: str) -> None:
-    assert (await door.ask("GET", f"/contacts?{query}", door.key()))[0] == 422
+async def test_a_query_out_of_bounds_is_422(gateway, query: str) -> None:
+    assert (await gateway.request("GET", f"/contacts?{query}", gateway.key()))[0] == 422
 
 
-async def test_while_the_store_is_away_ingestion_says_503_and_nothing_else(door) -> None:
-    key = door.key()
-    await door.ask("GET", "/contacts", key)
-    door.store.away = True
+async def test_while_the_store_is_away_ingestion_says_503_and_nothing_else(gateway) -> None:
+    key = gateway.key()
+    await gateway.request("GET", "/contacts", key)
+    gateway.store.away = True
 
     for method, path, body in (
         ("POST", "/events", {"events": [EVENT]}),
@@ -240,31 +240,31 @@ async def test_while_the_store_is_away_ingestion_says_503_and_nothing_else(door)
         ("GET", "/models", None),
         ("GET", "/predictions?capability=scoring&outcome=customer", None),
     ):
-        status, problem, _ = await door.ask(method, path, key, json=body)
+        status, problem, _ = await gateway.request(method, path, key, json=body)
         assert (status, problem["code"]) == (503, "store-unavailable"), path
 
 
-async def test_what_was_taken_in_is_counted(door) -> None:
-    key = door.key()
-    await door.ask("POST", "/events", key, json={"events": [EVENT, EVENT, {}]})
+async def test_what_was_taken_in_is_counted(gateway) -> None:
+    key = gateway.key()
+    await gateway.request("POST", "/events", key, json={"events": [EVENT, EVENT, {}]})
 
-    metrics = door.metrics()
+    metrics = gateway.metrics()
 
     assert b'foretell_ingested_total{kind="event",status="invalid"} 1.0' in metrics
     assert b'foretell_ingested_total{kind="event",status="duplicate"} 1.0' in metrics
 
 
-async def test_a_path_that_is_not_utf_8_is_nobody_s_id(door) -> None:
-    status, problem, _ = await door.ask("PUT", "/contacts/%FF%FE", door.key(), json={})
+async def test_a_path_that_is_not_utf_8_is_nobody_s_id(gateway) -> None:
+    status, problem, _ = await gateway.request("PUT", "/contacts/%FF%FE", gateway.key(), json={})
 
     assert (status, problem["errors"][0]["detail"]) == (422, "percent-encode the id as UTF-8")
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "/events"), ("POST", "/contacts"), ("PUT", "/contacts/c-1")])
-async def test_a_compressed_body_is_told_as_such(door, method: str, path: str) -> None:
+async def test_a_compressed_body_is_told_as_such(gateway, method: str, path: str) -> None:
     packed = {"Content-Encoding": "gzip"}
 
-    status, problem, _ = await door.ask(method, path, door.key(), data=b"\x1f\x8b", headers=packed)
+    status, problem, _ = await gateway.request(method, path, gateway.key(), data=b"\x1f\x8b", headers=packed)
 
     assert status == 422
     assert "without Content-Encoding" in problem["detail"]

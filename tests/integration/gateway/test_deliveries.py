@@ -12,21 +12,21 @@ KIND = "score.band_changed"
 AT = 1_780_315_200 * SECOND
 
 
-async def subscribed(door: Any, key: str) -> str:
-    _, body, _ = await door.ask(
+async def subscribed(gateway: Any, key: str) -> str:
+    _, body, _ = await gateway.request(
         "POST", "/subscriptions", key, json={"url": "https://1.1.1.1/in", "event_types": [KIND]}
     )
     return str(body["id"])
 
 
-def happened(door: Any, count: int) -> None:
+def happened(gateway: Any, count: int) -> None:
     for number in range(count):
         message = Message(f"m{number}", KIND, AT, EXAMPLES[KIND], contact_id="c-42", cause="events")
-        door.store.of("acme").outbox.publish([message], at=AT + number * SECOND)
+        gateway.store.of("acme").outbox.publish([message], at=AT + number * SECOND)
 
 
-def failed(door: Any, subscription_id: str) -> None:
-    store = door.store.of("acme")
+def failed(gateway: Any, subscription_id: str) -> None:
+    store = gateway.store.of("acme")
     results = [
         AttemptResult(due.delivery_id, subscription_id, AT, 500, 12, None, "no", "failed", AT, 10, False)
         for due in store.deliveries.lease({subscription_id: 99}, at=AT + 3_600 * SECOND, until=AT + 3_700 * SECOND)
@@ -34,31 +34,31 @@ def failed(door: Any, subscription_id: str) -> None:
     store.deliveries.record_attempts(results, at=AT, pause_before=0)
 
 
-async def test_deliveries_are_listed_a_page_at_a_time(door: Any) -> None:
-    key = door.key()
-    subscription_id = await subscribed(door, key)
-    happened(door, 5)
+async def test_deliveries_are_listed_a_page_at_a_time(gateway: Any) -> None:
+    key = gateway.key()
+    subscription_id = await subscribed(gateway, key)
+    happened(gateway, 5)
 
-    _, first, _ = await door.ask("GET", f"/deliveries?subscription_id={subscription_id}&limit=3", key)
-    _, second, _ = await door.ask(
+    _, first, _ = await gateway.request("GET", f"/deliveries?subscription_id={subscription_id}&limit=3", key)
+    _, second, _ = await gateway.request(
         "GET", f"/deliveries?subscription_id={subscription_id}&limit=3&cursor={first['next_cursor']}", key
     )
-    status, problem, _ = await door.ask("GET", f"/deliveries?limit=3&cursor={first['next_cursor']}", key)
+    status, problem, _ = await gateway.request("GET", f"/deliveries?limit=3&cursor={first['next_cursor']}", key)
 
     assert [one["message_id"] for one in first["deliveries"] + second["deliveries"]] == ["m4", "m3", "m2", "m1", "m0"]
     assert second["next_cursor"] is None
     assert (status, problem["code"]) == (422, "invalid-request")
 
 
-async def test_a_delivery_shows_what_it_says_and_every_attempt(door: Any) -> None:
-    key = door.key()
-    subscription_id = await subscribed(door, key)
-    happened(door, 1)
-    failed(door, subscription_id)
+async def test_a_delivery_shows_what_it_says_and_every_attempt(gateway: Any) -> None:
+    key = gateway.key()
+    subscription_id = await subscribed(gateway, key)
+    happened(gateway, 1)
+    failed(gateway, subscription_id)
 
-    _, listed, _ = await door.ask("GET", "/deliveries?state=failed", key)
-    _, shown, _ = await door.ask("GET", f"/deliveries/{listed['deliveries'][0]['id']}", key)
-    _, subscription, _ = await door.ask("GET", f"/subscriptions/{subscription_id}", key)
+    _, listed, _ = await gateway.request("GET", "/deliveries?state=failed", key)
+    _, shown, _ = await gateway.request("GET", f"/deliveries/{listed['deliveries'][0]['id']}", key)
+    _, subscription, _ = await gateway.request("GET", f"/subscriptions/{subscription_id}", key)
 
     assert (shown["state"], shown["due_at"], shown["contact_id"], shown["data"]) == (
         "failed", None, "c-42", EXAMPLES[KIND],
@@ -71,12 +71,12 @@ async def test_a_delivery_shows_what_it_says_and_every_attempt(door: Any) -> Non
     assert subscription["failing_since"] == "2026-06-01T12:00:00Z"
 
 
-async def test_one_delivery_or_a_stretch_of_time_is_replayed(door: Any) -> None:
-    key = door.key()
-    subscription_id = await subscribed(door, key)
-    happened(door, 4)
-    failed(door, subscription_id)
-    _, listed, _ = await door.ask("GET", "/deliveries", key)
+async def test_one_delivery_or_a_stretch_of_time_is_replayed(gateway: Any) -> None:
+    key = gateway.key()
+    subscription_id = await subscribed(gateway, key)
+    happened(gateway, 4)
+    failed(gateway, subscription_id)
+    _, listed, _ = await gateway.request("GET", "/deliveries", key)
     range_ = {
         "subscription_id": subscription_id,
         "since": instant_of(AT).isoformat(),
@@ -84,38 +84,38 @@ async def test_one_delivery_or_a_stretch_of_time_is_replayed(door: Any) -> None:
         "state": "failed",
     }
 
-    _, one, _ = await door.ask("POST", f"/deliveries/{listed['deliveries'][0]['id']}/replay", key)
-    _, many, _ = await door.ask("POST", "/deliveries/replay", key, json=range_)
-    _, none, _ = await door.ask("POST", "/deliveries/replay", key, json={**range_, "state": "delivered"})
+    _, one, _ = await gateway.request("POST", f"/deliveries/{listed['deliveries'][0]['id']}/replay", key)
+    _, many, _ = await gateway.request("POST", "/deliveries/replay", key, json=range_)
+    _, none, _ = await gateway.request("POST", "/deliveries/replay", key, json={**range_, "state": "delivered"})
 
     assert (one["state"], one["attempts"], one["id"]) == ("pending", 1, listed["deliveries"][0]["id"])
     assert (many, none) == ({"replayed": 2}, {"replayed": 0})
 
 
-async def test_nothing_is_replayed_to_a_disabled_subscription(door: Any) -> None:
-    key = door.key()
-    subscription_id = await subscribed(door, key)
-    happened(door, 1)
-    _, listed, _ = await door.ask("GET", "/deliveries", key)
-    await door.ask("PATCH", f"/subscriptions/{subscription_id}", key, json={"state": "disabled"})
+async def test_nothing_is_replayed_to_a_disabled_subscription(gateway: Any) -> None:
+    key = gateway.key()
+    subscription_id = await subscribed(gateway, key)
+    happened(gateway, 1)
+    _, listed, _ = await gateway.request("GET", "/deliveries", key)
+    await gateway.request("PATCH", f"/subscriptions/{subscription_id}", key, json={"state": "disabled"})
 
-    status, problem, _ = await door.ask("POST", f"/deliveries/{listed['deliveries'][0]['id']}/replay", key)
+    status, problem, _ = await gateway.request("POST", f"/deliveries/{listed['deliveries'][0]['id']}/replay", key)
 
     assert (status, problem["code"]) == (409, "conflict")
 
 
-async def test_another_accounts_deliveries_are_not_there(door: Any) -> None:
-    key, other = door.key(), door.key("other")
-    subscription_id = await subscribed(door, key)
-    happened(door, 1)
-    _, listed, _ = await door.ask("GET", "/deliveries", key)
+async def test_another_accounts_deliveries_are_not_there(gateway: Any) -> None:
+    key, other = gateway.key(), gateway.key("other")
+    subscription_id = await subscribed(gateway, key)
+    happened(gateway, 1)
+    _, listed, _ = await gateway.request("GET", "/deliveries", key)
     path = f"/deliveries/{listed['deliveries'][0]['id']}"
     range_ = {"subscription_id": subscription_id, "since": "2020-01-01T00:00:00Z", "until": "2030-01-01T00:00:00Z"}
 
     statuses = [
-        (await door.ask("GET", path, other))[0],
-        (await door.ask("POST", f"{path}/replay", other))[0],
-        (await door.ask("POST", "/deliveries/replay", other, json=range_))[0],
+        (await gateway.request("GET", path, other))[0],
+        (await gateway.request("POST", f"{path}/replay", other))[0],
+        (await gateway.request("POST", "/deliveries/replay", other, json=range_))[0],
     ]
 
     assert statuses == [404] * 3
@@ -133,8 +133,8 @@ async def test_another_accounts_deliveries_are_not_there(door: Any) -> None:
         {"subscription_id": "\x00", "since": "2026-01-01T00:00:00Z", "until": "2026-01-02T00:00:00Z"},
     ],
 )
-async def test_a_stretch_that_does_not_fit_is_refused(door: Any, body: Any) -> None:
-    status, problem, _ = await door.ask("POST", "/deliveries/replay", door.key(), json=body)
+async def test_a_stretch_that_does_not_fit_is_refused(gateway: Any, body: Any) -> None:
+    status, problem, _ = await gateway.request("POST", "/deliveries/replay", gateway.key(), json=body)
 
     assert (status, problem["code"]) in {(422, "invalid-request"), (422, "malformed-json")}
 
@@ -152,13 +152,13 @@ async def test_a_stretch_that_does_not_fit_is_refused(door: Any, body: Any) -> N
         "https://name.invalid/",
     ],
 )
-async def test_webhooks_do_not_go_inside_when_made_nor_when_changed(door: Any, url: str) -> None:
-    key = door.key()
-    path = f"/subscriptions/{await subscribed(door, key)}"
+async def test_webhooks_do_not_go_inside_when_made_nor_when_changed(gateway: Any, url: str) -> None:
+    key = gateway.key()
+    path = f"/subscriptions/{await subscribed(gateway, key)}"
 
-    made = await door.ask("POST", "/subscriptions", key, json={"url": url, "event_types": [KIND]})
-    changed = await door.ask("PATCH", path, key, json={"url": url})
-    _, shown, _ = await door.ask("GET", path, key)
+    made = await gateway.request("POST", "/subscriptions", key, json={"url": url, "event_types": [KIND]})
+    changed = await gateway.request("PATCH", path, key, json={"url": url})
+    _, shown, _ = await gateway.request("GET", path, key)
 
     assert [(status, problem["code"]) for status, problem, _ in (made, changed)] == [(422, "address-refused")] * 2
     assert shown["url"] == "https://1.1.1.1/in"

@@ -21,11 +21,11 @@ def call_of(sent) -> Call:
     return verified(sent.headers["Foretell-Call"], covered, KEY, now=time.time())
 
 
-async def test_a_request_is_passed_on_as_bytes_and_the_answer_back(door, upstream) -> None:
-    key = door.key(scopes=("predict",))
+async def test_a_request_is_passed_on_as_bytes_and_the_answer_back(gateway, upstream) -> None:
+    key = gateway.key(scopes=("predict",))
     body = b'{ "contacts" : [ {"id":"c-1"} ] }\n'
 
-    status, answer, headers = await door.ask(
+    status, answer, headers = await gateway.request(
         "POST", "/score?x=%20y", key, data=body, headers={"Content-Type": "application/json"}
     )
 
@@ -34,10 +34,10 @@ async def test_a_request_is_passed_on_as_bytes_and_the_answer_back(door, upstrea
     assert [(one.method, one.target, one.body) for one in upstream.seen] == [("POST", "/score?x=%20y", body)]
 
 
-async def test_the_service_learns_who_asks_from_a_signed_header(door, upstream) -> None:
-    key = door.key("acme", scopes=("predict",))
+async def test_the_service_learns_who_asks_from_a_signed_header(gateway, upstream) -> None:
+    key = gateway.key("acme", scopes=("predict",))
 
-    await door.ask("POST", "/score", key, data=b"{}", headers={"X-Request-Id": "mine-1"})
+    await gateway.request("POST", "/score", key, data=b"{}", headers={"X-Request-Id": "mine-1"})
 
     sent = upstream.seen[0].headers
     call = call_of(upstream.seen[0])
@@ -46,17 +46,17 @@ async def test_the_service_learns_who_asks_from_a_signed_header(door, upstream) 
     assert sent["X-Request-Id"] == "mine-1"
 
 
-async def test_an_admin_key_arrives_with_every_scope(door, upstream) -> None:
-    await door.ask("POST", "/score", door.key(scopes=("admin",)), data=b"{}")
+async def test_an_admin_key_arrives_with_every_scope(gateway, upstream) -> None:
+    await gateway.request("POST", "/score", gateway.key(scopes=("admin",)), data=b"{}")
 
     call = call_of(upstream.seen[0])
     assert "predict" in call.scopes
 
 
-async def test_a_call_header_from_outside_is_never_passed_on(door, upstream) -> None:
+async def test_a_call_header_from_outside_is_never_passed_on(gateway, upstream) -> None:
     forged = {"Foretell-Call": "forged", "Cookie": "a=b", "X-Forwarded-For": "1.2.3.4", "X-Other": "kept out"}
 
-    await door.ask("POST", "/score", door.key(), data=b"{}", headers=forged)
+    await gateway.request("POST", "/score", gateway.key(), data=b"{}", headers=forged)
 
     sent = upstream.seen[0].headers
     assert sent["Foretell-Call"] != "forged"
@@ -69,16 +69,16 @@ async def test_a_call_header_from_outside_is_never_passed_on(door, upstream) -> 
     }
 
 
-async def test_what_is_between_gateway_and_service_stays_there(door, upstream) -> None:
-    _, _, headers = await door.ask("POST", "/score", door.key(), data=b"{}")
+async def test_what_is_between_gateway_and_service_stays_there(gateway, upstream) -> None:
+    _, _, headers = await gateway.request("POST", "/score", gateway.key(), data=b"{}")
 
     assert "Foretell-Contacts-Served" not in headers
     assert "Server" not in headers
-    metrics = door.metrics()
+    metrics = gateway.metrics()
     assert b'foretell_contacts_served_total{capability="scoring"} 3.0' in metrics
 
 
-async def test_a_problem_of_the_service_is_passed_back(door, upstream) -> None:
+async def test_a_problem_of_the_service_is_passed_back(gateway, upstream) -> None:
     async def refused(request: web.Request) -> web.StreamResponse:
         return web.json_response(
             {"code": "model-not-ready"},
@@ -88,42 +88,42 @@ async def test_a_problem_of_the_service_is_passed_back(door, upstream) -> None:
         )
 
     upstream.answer = refused
-    status, problem, headers = await door.ask("POST", "/score", door.key(), data=b"{}")
+    status, problem, headers = await gateway.request("POST", "/score", gateway.key(), data=b"{}")
 
     assert (status, problem["code"], headers["Retry-After"]) == (503, "model-not-ready", "5")
     assert headers["Content-Type"].startswith("application/problem+json")
 
 
-async def test_a_service_that_is_down_is_503_at_once_and_only_for_its_path(door, upstream) -> None:
+async def test_a_service_that_is_down_is_503_at_once_and_only_for_its_path(gateway, upstream) -> None:
     await upstream.server.close()
-    key = door.key()
+    key = gateway.key()
 
     began = time.monotonic()
-    status, problem, headers = await door.ask("POST", "/score", key, data=b"{}")
+    status, problem, headers = await gateway.request("POST", "/score", key, data=b"{}")
 
     assert (status, problem["code"]) == (503, "service-unavailable")
     assert headers["Retry-After"] == "2"
     assert time.monotonic() - began < 1
-    assert (await door.ask("GET", "/contacts", key))[0] == 200
-    assert (await door.ask("GET", "/readyz"))[1]["upstreams"] == {line.name: "away" for line in TABLE}
+    assert (await gateway.request("GET", "/contacts", key))[0] == 200
+    assert (await gateway.request("GET", "/readyz"))[1]["upstreams"] == {line.name: "away" for line in TABLE}
 
 
-async def test_a_service_that_drops_a_pooled_connection_is_asked_once_more(door, upstream) -> None:
+async def test_a_service_that_drops_a_pooled_connection_is_asked_once_more(gateway, upstream) -> None:
     async def dropped_once(request: web.Request) -> web.StreamResponse:
         if len(upstream.seen) == 2:
             request.transport.close()
         return web.json_response({})
 
     upstream.answer = dropped_once
-    key = door.key()
-    await door.ask("POST", "/score", key, data=b"{}")
+    key = gateway.key()
+    await gateway.request("POST", "/score", key, data=b"{}")
 
-    status, _, _ = await door.ask("POST", "/score", key, data=b"{}")
+    status, _, _ = await gateway.request("POST", "/score", key, data=b"{}")
 
     assert (status, len(upstream.seen)) == (200, 3)
 
 
-async def test_a_slow_service_is_504_at_the_deadline(door, upstream) -> None:
+async def test_a_slow_service_is_504_at_the_deadline(gateway, upstream) -> None:
     async def at_work(request: web.Request) -> web.StreamResponse:
         if request.path == "/healthz":
             return web.json_response({})
@@ -131,7 +131,7 @@ async def test_a_slow_service_is_504_at_the_deadline(door, upstream) -> None:
         raise AssertionError
 
     upstream.answer = at_work
-    status, problem, _ = await door.ask("POST", "/score", door.key(), data=b"{}")
+    status, problem, _ = await gateway.request("POST", "/score", gateway.key(), data=b"{}")
 
     assert (status, problem["code"]) == (504, "deadline-exceeded")
     assert "is at work" in problem["detail"]
@@ -139,7 +139,7 @@ async def test_a_slow_service_is_504_at_the_deadline(door, upstream) -> None:
     assert problem["request_id"]
 
 
-async def test_a_service_that_hangs_is_left_alone_until_it_answers_its_health(door_with, upstream, caplog) -> None:
+async def test_a_service_that_hangs_is_left_alone_until_it_answers_its_health(gateway_with, upstream, caplog) -> None:
     hangs = True
 
     async def answer(request: web.Request) -> web.StreamResponse:
@@ -148,16 +148,16 @@ async def test_a_service_that_hangs_is_left_alone_until_it_answers_its_health(do
         return web.json_response({})
 
     upstream.answer = answer
-    async with door_with(request_timeout_seconds=0.3) as door:
-        key, breaker = door.key(), door.app.state.gateway.upstreams._breakers["scoring"]
-        first = await door.ask("POST", "/score", key, data=b"{}")
+    async with gateway_with(request_timeout_seconds=0.3) as gateway:
+        key, breaker = gateway.key(), gateway.app.state.gateway.upstreams._breakers["scoring"]
+        first = await gateway.request("POST", "/score", key, data=b"{}")
         asked = len(upstream.seen)
-        second = await door.ask("POST", "/score", key, data=b"{}")
+        second = await gateway.request("POST", "/score", key, data=b"{}")
         refused_without_asking = len(upstream.seen) == asked
-        metrics = door.metrics()
+        metrics = gateway.metrics()
         hangs = False
         breaker._rests_until = 0.0
-        third = await door.ask("POST", "/score", key, data=b"{}")
+        third = await gateway.request("POST", "/score", key, data=b"{}")
 
     assert (first[0], first[1]["code"], first[2]["Retry-After"]) == (503, "service-unavailable", "2")
     assert "it hangs" in first[1]["detail"]
@@ -169,20 +169,20 @@ async def test_a_service_that_hangs_is_left_alone_until_it_answers_its_health(do
     assert "upstream.left_alone" in events
 
 
-async def test_a_clock_that_differs_is_said_by_readiness_before_any_call(door, upstream, caplog) -> None:
+async def test_a_clock_that_differs_is_said_by_readiness_before_any_call(gateway, upstream, caplog) -> None:
     async def an_hour_ahead(request: web.Request) -> web.StreamResponse:
         return web.json_response({}, headers={"Date": formatdate(time.time() + 3_600, usegmt=True)})
 
     upstream.answer = an_hour_ahead
-    ready = await door.ask("GET", "/readyz")
-    metrics = door.metrics()
+    ready = await gateway.request("GET", "/readyz")
+    metrics = gateway.metrics()
 
     assert (ready[0], ready[1]["status"], ready[1]["causes"]) == (200, "degraded", ["clock-skew"])
     assert b'foretell_upstream_clock_skew_seconds{capability="scoring"} 3' in metrics
     assert "clock.skewed" in [record.getMessage() for record in caplog.records]
 
 
-async def test_a_call_refused_for_its_clock_says_so_to_the_client_and_to_readiness(door, upstream) -> None:
+async def test_a_call_refused_for_its_clock_says_so_to_the_client_and_to_readiness(gateway, upstream) -> None:
     async def skewed(request: web.Request) -> web.StreamResponse:
         if request.path == "/readyz":
             return web.json_response({}, headers={"Date": "nonsense"})
@@ -190,99 +190,99 @@ async def test_a_call_refused_for_its_clock_says_so_to_the_client_and_to_readine
         return web.json_response(problem, status=503, content_type="application/problem+json")
 
     upstream.answer = skewed
-    status, problem, _ = await door.ask("POST", "/score", door.key(), data=b"{}")
-    ready = await door.ask("GET", "/readyz")
+    status, problem, _ = await gateway.request("POST", "/score", gateway.key(), data=b"{}")
+    ready = await gateway.request("GET", "/readyz")
 
     assert (status, problem["code"]) == (503, "clock-skew")
     assert ready[1]["causes"] == ["clock-skew"]
 
 
 @pytest.mark.parametrize("target", ["/experiments/may?x=%C3%A9&y=a%2Fb&z=%27", "/experiments/a%2Fb%20c", "/score?"])
-async def test_what_is_signed_is_what_is_sent(door, upstream, target: str) -> None:
+async def test_what_is_signed_is_what_is_sent(gateway, upstream, target: str) -> None:
     method = "POST" if target.startswith("/score") else "GET"
 
-    await door.ask(method, yarl.URL(door.url + target, encoded=True), door.key(), data=b"{}")
+    await gateway.request(method, yarl.URL(gateway.url + target, encoded=True), gateway.key(), data=b"{}")
 
     assert call_of(upstream.seen[-1]).account == "acme"
 
 
 @pytest.mark.parametrize("path", ["/best-send-time/plan", "/experiments/may"])
-async def test_a_path_whose_work_takes_minutes_has_a_deadline_of_its_own(door, upstream, path: str) -> None:
+async def test_a_path_whose_work_takes_minutes_has_a_deadline_of_its_own(gateway, upstream, path: str) -> None:
     asked_at = time.time()
 
-    status, _, _ = await door.ask("POST", path, door.key(), data=b"{}")
+    status, _, _ = await gateway.request("POST", path, gateway.key(), data=b"{}")
 
     call = call_of(upstream.seen[-1])
     assert status == 200
     assert asked_at + 299 < call.deadline_at < time.time() + 301
 
 
-async def test_a_service_that_refuses_the_signature_is_not_the_clients_fault(door, upstream) -> None:
+async def test_a_service_that_refuses_the_signature_is_not_the_clients_fault(gateway, upstream) -> None:
     async def unsigned(request: web.Request) -> web.StreamResponse:
         return web.json_response({"code": "invalid-key"}, status=401)
 
     upstream.answer = unsigned
-    status, problem, _ = await door.ask("POST", "/score", door.key(), data=b"{}")
+    status, problem, _ = await gateway.request("POST", "/score", gateway.key(), data=b"{}")
 
     assert (status, problem["code"]) == (503, "service-unavailable")
 
 
-async def test_a_body_past_the_limit_is_413(door, upstream) -> None:
-    status, problem, _ = await door.ask("POST", "/score", door.key(), data=b"x" * 1_000_001)
+async def test_a_body_past_the_limit_is_413(gateway, upstream) -> None:
+    status, problem, _ = await gateway.request("POST", "/score", gateway.key(), data=b"x" * 1_000_001)
 
     assert (status, problem["code"]) == (413, "body-too-large")
     assert upstream.seen == []
 
 
-async def test_a_chunked_body_without_a_length_is_limited_too(door, upstream) -> None:
+async def test_a_chunked_body_without_a_length_is_limited_too(gateway, upstream) -> None:
     async def chunks() -> AsyncIterator[bytes]:
         for _ in range(20):
             yield b"x" * 100_000
 
-    status, problem, _ = await door.ask("POST", "/score", door.key(), data=chunks())
+    status, problem, _ = await gateway.request("POST", "/score", gateway.key(), data=chunks())
 
     assert (status, problem["code"]) == (413, "body-too-large")
     assert upstream.seen == []
 
 
-async def test_a_body_within_the_limit_arrives_whole(door, upstream) -> None:
+async def test_a_body_within_the_limit_arrives_whole(gateway, upstream) -> None:
     body = json.dumps({"x": "y" * 900_000}).encode()
 
-    status, _, _ = await door.ask("POST", "/score", door.key(), data=body)
+    status, _, _ = await gateway.request("POST", "/score", gateway.key(), data=body)
 
     assert (status, upstream.seen[0].body == body) == (200, True)
 
 
-async def test_a_compressed_body_is_refused_in_words(door, upstream) -> None:
-    status, problem, _ = await door.ask(
-        "POST", "/score", door.key(), data=b"\x1f\x8b", headers={"Content-Encoding": "gzip"}
+async def test_a_compressed_body_is_refused_in_words(gateway, upstream) -> None:
+    status, problem, _ = await gateway.request(
+        "POST", "/score", gateway.key(), data=b"\x1f\x8b", headers={"Content-Encoding": "gzip"}
     )
 
     assert (status, problem["code"]) == (422, "invalid-request")
 
 
-async def test_other_methods_and_unknown_paths_are_problems(door) -> None:
-    method = await door.ask("GET", "/score", door.key())
-    path = await door.ask("GET", "/nothing-here", door.key())
+async def test_other_methods_and_unknown_paths_are_problems(gateway) -> None:
+    method = await gateway.request("GET", "/score", gateway.key())
+    path = await gateway.request("GET", "/nothing-here", gateway.key())
 
     assert (method[0], method[1]["code"], method[2]["Allow"]) == (405, "method-not-allowed", "POST")
     assert (path[0], path[1]["code"]) == (404, "not-found")
 
 
-async def test_the_request_id_is_the_same_in_header_body_and_service(door, upstream) -> None:
-    _, _, headers = await door.ask("POST", "/score", door.key(), data=b"{}")
+async def test_the_request_id_is_the_same_in_header_body_and_service(gateway, upstream) -> None:
+    _, _, headers = await gateway.request("POST", "/score", gateway.key(), data=b"{}")
 
     assert upstream.seen[0].headers["X-Request-Id"] == headers["X-Request-Id"]
 
 
-async def test_everything_under_a_prefix_goes_to_its_service(door, upstream) -> None:
-    add_forwarding(door.app, (Capability("scoring", "/plan", "?", prefixes=("/plans",)),))
-    reader = door.key(scopes=("read",))
+async def test_everything_under_a_prefix_goes_to_its_service(gateway, upstream) -> None:
+    add_forwarding(gateway.app, (Capability("scoring", "/plan", "?", prefixes=("/plans",)),))
+    reader = gateway.key(scopes=("read",))
 
-    listed = await door.ask("GET", "/plans", reader)
-    shown = await door.ask("GET", "/plans/a%2Fb/members?limit=2", reader)
-    written = await door.ask("PUT", "/plans/a", reader, data=b"{}")
-    beside = await door.ask("GET", "/plansx", reader)
+    listed = await gateway.request("GET", "/plans", reader)
+    shown = await gateway.request("GET", "/plans/a%2Fb/members?limit=2", reader)
+    written = await gateway.request("PUT", "/plans/a", reader, data=b"{}")
+    beside = await gateway.request("GET", "/plansx", reader)
 
     assert [answer[0] for answer in (listed, shown, written, beside)] == [200, 200, 403, 404]
     assert [one.target for one in upstream.seen] == ["/plans", "/plans/a%2Fb/members?limit=2"]

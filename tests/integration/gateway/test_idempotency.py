@@ -18,11 +18,11 @@ def named(key: str = "k-1") -> dict[str, str]:
     return {"Idempotency-Key": key}
 
 
-async def test_the_first_answer_is_given_again(door) -> None:
-    key = door.key()
+async def test_the_first_answer_is_given_again(gateway) -> None:
+    key = gateway.key()
 
-    first = await door.ask("POST", "/contacts", key, json=CONTACTS, headers=named())
-    again = await door.ask("POST", "/contacts", key, json=CONTACTS, headers=named())
+    first = await gateway.request("POST", "/contacts", key, json=CONTACTS, headers=named())
+    again = await gateway.request("POST", "/contacts", key, json=CONTACTS, headers=named())
 
     assert first[1]["counts"] == {"created": 1, "updated": 0, "unchanged": 0, "invalid": 0}
     assert (again[0], again[1]) == (200, first[1])
@@ -32,20 +32,20 @@ async def test_the_first_answer_is_given_again(door) -> None:
     assert again[2]["X-Request-Id"] != first[1]["request_id"]
 
 
-async def test_another_key_is_another_request(door) -> None:
-    key = door.key()
+async def test_another_key_is_another_request(gateway) -> None:
+    key = gateway.key()
 
-    await door.ask("POST", "/contacts", key, json=CONTACTS, headers=named("k-1"))
-    other = await door.ask("POST", "/contacts", key, json=CONTACTS, headers=named("k-2"))
+    await gateway.request("POST", "/contacts", key, json=CONTACTS, headers=named("k-1"))
+    other = await gateway.request("POST", "/contacts", key, json=CONTACTS, headers=named("k-2"))
 
     assert other[1]["counts"]["unchanged"] == 1
 
 
-async def test_without_a_key_nothing_is_kept(door) -> None:
-    key = door.key()
+async def test_without_a_key_nothing_is_kept(gateway) -> None:
+    key = gateway.key()
 
-    await door.ask("POST", "/contacts", key, json=CONTACTS)
-    again = await door.ask("POST", "/contacts", key, json=CONTACTS)
+    await gateway.request("POST", "/contacts", key, json=CONTACTS)
+    again = await gateway.request("POST", "/contacts", key, json=CONTACTS)
 
     assert again[1]["counts"]["unchanged"] == 1
 
@@ -59,97 +59,97 @@ async def test_without_a_key_nothing_is_kept(door) -> None:
         ("PUT", "/contacts/c-1", CONTACTS),
     ],
 )
-async def test_a_key_is_refused_for_any_other_request(door, method: str, path: str, body: object) -> None:
-    key = door.key()
-    await door.ask("POST", "/contacts", key, json=CONTACTS, headers=named())
+async def test_a_key_is_refused_for_any_other_request(gateway, method: str, path: str, body: object) -> None:
+    key = gateway.key()
+    await gateway.request("POST", "/contacts", key, json=CONTACTS, headers=named())
 
-    status, problem, _ = await door.ask(method, path, key, json=body, headers=named())
+    status, problem, _ = await gateway.request(method, path, key, json=body, headers=named())
 
     assert (status, problem["code"]) == (422, "idempotency-key-reused")
     assert "POST /contacts" in problem["detail"]
 
 
-async def test_two_accounts_may_use_the_same_key(door) -> None:
-    await door.ask("POST", "/contacts", door.key("acme"), json=CONTACTS, headers=named())
+async def test_two_accounts_may_use_the_same_key(gateway) -> None:
+    await gateway.request("POST", "/contacts", gateway.key("acme"), json=CONTACTS, headers=named())
 
-    other = await door.ask("POST", "/contacts", door.key("other"), json=CONTACTS, headers=named())
+    other = await gateway.request("POST", "/contacts", gateway.key("other"), json=CONTACTS, headers=named())
 
     assert other[1]["counts"]["created"] == 1
     assert "Idempotency-Replayed" not in other[2]
 
 
-async def test_a_mistake_is_answered_the_same_again(door) -> None:
-    key = door.key()
+async def test_a_mistake_is_answered_the_same_again(gateway) -> None:
+    key = gateway.key()
 
-    first = await door.ask("POST", "/events", key, json={"event": []}, headers=named())
-    again = await door.ask("POST", "/events", key, json={"event": []}, headers=named())
+    first = await gateway.request("POST", "/events", key, json={"event": []}, headers=named())
+    again = await gateway.request("POST", "/events", key, json={"event": []}, headers=named())
 
     assert (first[0], again[0], again[1]) == (422, 422, first[1])
     assert again[2]["Content-Type"] == "application/problem+json"
     assert again[2]["Idempotency-Replayed"] == "true"
 
 
-async def test_a_key_is_free_again_after_the_store_was_away(door) -> None:
-    key = door.key()
-    await door.ask("GET", "/contacts", key)
-    door.store.away = True
-    failed = await door.ask("POST", "/contacts", key, json=CONTACTS, headers=named())
+async def test_a_key_is_free_again_after_the_store_was_away(gateway) -> None:
+    key = gateway.key()
+    await gateway.request("GET", "/contacts", key)
+    gateway.store.away = True
+    failed = await gateway.request("POST", "/contacts", key, json=CONTACTS, headers=named())
 
-    door.store.away = False
-    again = await door.ask("POST", "/contacts", key, json=CONTACTS, headers=named())
+    gateway.store.away = False
+    again = await gateway.request("POST", "/contacts", key, json=CONTACTS, headers=named())
 
     assert (failed[0], again[0], again[1]["counts"]["created"]) == (503, 200, 1)
 
 
 @pytest.mark.parametrize("text", ["", "k" * 256, "k\tk", "k\xe9"])
-async def test_a_key_is_1_to_255_printable_characters(door, text: str) -> None:
-    status, problem, _ = await door.ask("POST", "/contacts", door.key(), json=CONTACTS, headers=named(text))
+async def test_a_key_is_1_to_255_printable_characters(gateway, text: str) -> None:
+    status, problem, _ = await gateway.request("POST", "/contacts", gateway.key(), json=CONTACTS, headers=named(text))
 
     assert (status, problem["code"]) == (422, "invalid-request")
     assert problem["errors"][0]["pointer"] == "/header/Idempotency-Key"
 
 
-async def test_two_keys_in_one_request_are_refused(door) -> None:
-    headers = [("Idempotency-Key", "a"), ("Idempotency-Key", "b"), ("Authorization", f"Bearer {door.key()}")]
+async def test_two_keys_in_one_request_are_refused(gateway) -> None:
+    headers = [("Idempotency-Key", "a"), ("Idempotency-Key", "b"), ("Authorization", f"Bearer {gateway.key()}")]
 
-    async with door.client.post(f"{door.url}/contacts", json=CONTACTS, headers=headers) as answer:
+    async with gateway.client.post(f"{gateway.url}/contacts", json=CONTACTS, headers=headers) as answer:
         assert answer.status == 422
 
 
-async def test_a_body_that_comes_in_pieces_has_the_same_fingerprint(door) -> None:
-    key = door.key()
+async def test_a_body_that_comes_in_pieces_has_the_same_fingerprint(gateway) -> None:
+    key = gateway.key()
     whole = json.dumps(CONTACTS).encode()
 
     async def pieces():
         for byte in whole:
             yield bytes([byte])
 
-    await door.ask("POST", "/contacts", key, data=whole, headers=named())
-    again = await door.ask("POST", "/contacts", key, data=pieces(), headers=named())
+    await gateway.request("POST", "/contacts", key, data=whole, headers=named())
+    again = await gateway.request("POST", "/contacts", key, data=pieces(), headers=named())
 
     assert again[2]["Idempotency-Replayed"] == "true"
 
 
-async def test_routes_of_outcomes_take_keys_too(door) -> None:
-    key = door.key()
-    await door.ask("PUT", "/outcomes/demo", key, json=OUTCOME, headers=named("put"))
+async def test_routes_of_outcomes_take_keys_too(gateway) -> None:
+    key = gateway.key()
+    await gateway.request("PUT", "/outcomes/demo", key, json=OUTCOME, headers=named("put"))
 
-    first = await door.ask("DELETE", "/outcomes/demo", key, headers=named("delete"))
-    again = await door.ask("DELETE", "/outcomes/demo", key, headers=named("delete"))
+    first = await gateway.request("DELETE", "/outcomes/demo", key, headers=named("delete"))
+    again = await gateway.request("DELETE", "/outcomes/demo", key, headers=named("delete"))
 
     assert (first[0], again[0], again[1]) == (204, 204, b"")
     assert again[2]["Idempotency-Replayed"] == "true"
 
 
-async def test_what_is_kept_is_sealed_and_says_of_whom_it_speaks(door) -> None:
-    key = door.key()
+async def test_what_is_kept_is_sealed_and_says_of_whom_it_speaks(gateway) -> None:
+    key = gateway.key()
 
     person = {"contacts": [{"id": "somebody"}]}
-    await door.ask("POST", "/contacts", key, json=person, headers=named("about somebody"))
-    await door.ask("POST", "/events", key, json={"events": [EVENT]}, headers=named("event"))
-    await door.ask("PUT", "/contacts/somebody", key, json={}, headers=named("put"))
+    await gateway.request("POST", "/contacts", key, json=person, headers=named("about somebody"))
+    await gateway.request("POST", "/events", key, json={"events": [EVENT]}, headers=named("event"))
+    await gateway.request("PUT", "/contacts/somebody", key, json={}, headers=named("put"))
 
-    rows = kept(door)
+    rows = kept(gateway)
     assert sorted(row["contact_ids"] for row in rows) == ['["c-1"]', '["somebody"]', '["somebody"]']
     assert sorted(row["operation"] for row in rows) == [
         "POST /contacts",
@@ -159,31 +159,31 @@ async def test_what_is_kept_is_sealed_and_says_of_whom_it_speaks(door) -> None:
     assert not any("somebody" in f"{row | {'contact_ids': None}}" for row in rows)
 
 
-async def test_an_answer_that_was_erased_is_not_made_up(door) -> None:
-    key = door.key()
-    await door.ask("POST", "/contacts", key, json=CONTACTS, headers=named())
-    execute(door, "UPDATE idempotency_keys SET answer = NULL")
+async def test_an_answer_that_was_erased_is_not_made_up(gateway) -> None:
+    key = gateway.key()
+    await gateway.request("POST", "/contacts", key, json=CONTACTS, headers=named())
+    execute(gateway, "UPDATE idempotency_keys SET answer = NULL")
 
-    again = await door.ask("POST", "/contacts", key, json=CONTACTS, headers=named())
+    again = await gateway.request("POST", "/contacts", key, json=CONTACTS, headers=named())
 
     assert (again[0], again[1]["code"]) == (422, "idempotency-key-reused")
 
 
-async def test_predictions_ignore_the_key(door, upstream) -> None:
-    key = door.key()
+async def test_predictions_ignore_the_key(gateway, upstream) -> None:
+    key = gateway.key()
 
     for _ in range(2):
-        await door.ask("POST", "/score", key, json={"contacts": [{"id": "c-1"}]}, headers=named())
+        await gateway.request("POST", "/score", key, json={"contacts": [{"id": "c-1"}]}, headers=named())
 
     assert len(upstream.seen) == 2
-    assert kept(door) == []
+    assert kept(gateway) == []
 
 
-async def test_twenty_requests_at_once_have_one_effect(any_door) -> None:
-    key = any_door.key()
+async def test_twenty_requests_at_once_have_one_effect(any_gateway) -> None:
+    key = any_gateway.key()
 
     answers = await asyncio.gather(
-        *(any_door.ask("POST", "/events", key, json={"events": [EVENT]}, headers=named()) for _ in range(20))
+        *(any_gateway.request("POST", "/events", key, json={"events": [EVENT]}, headers=named()) for _ in range(20))
     )
 
     told = Counter(
@@ -197,28 +197,28 @@ async def test_twenty_requests_at_once_have_one_effect(any_door) -> None:
 
 @pytest.mark.parametrize(("seconds_ago", "status", "code"), [(30, 409, "idempotency-in-progress"), (61, 200, None)])
 async def test_a_claim_of_a_gateway_that_was_killed_holds_for_a_minute(
-    any_door, seconds_ago: int, status: int, code: str | None
+    any_gateway, seconds_ago: int, status: int, code: str | None
 ) -> None:
     body = json.dumps(CONTACTS).encode()
     hashed = hashlib.sha256(b"k-1").hexdigest()
     fingerprint = hashlib.sha256(b"POST\n/contacts\n\n" + body).hexdigest()
     begun_at = int((time.time() - seconds_ago) * SECOND)
     died = IdempotencyRow(hashed, "POST /contacts", fingerprint, "died", begun_at)
-    any_door.store.of("acme").idempotency.begin(died, stuck_before=0, expired_before=0)
+    any_gateway.store.of("acme").idempotency.begin(died, stuck_before=0, expired_before=0)
 
-    answer = await any_door.ask("POST", "/contacts", any_door.key(), data=body, headers=named())
+    answer = await any_gateway.request("POST", "/contacts", any_gateway.key(), data=body, headers=named())
 
     assert (answer[0], answer[1].get("code")) == (status, code)
     assert answer[2].get("Retry-After") == ("1" if status == 409 else None)
 
 
-def kept(door) -> list[dict[str, str]]:
-    return [dict(row) for row in execute(door, "SELECT * FROM idempotency_keys")]
+def kept(gateway) -> list[dict[str, str]]:
+    return [dict(row) for row in execute(gateway, "SELECT * FROM idempotency_keys")]
 
 
-def execute(door, statement: str):
+def execute(gateway, statement: str):
     from sqlalchemy import text
 
-    with door.store._store.writing() as connection:
+    with gateway.store._store.writing() as connection:
         result = connection.execute(text(statement))
         return result.mappings().all() if result.returns_rows else []

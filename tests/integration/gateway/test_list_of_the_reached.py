@@ -115,15 +115,15 @@ def put(store: Any, case: Case, *, open_contacts: int, now: Microseconds) -> lis
 
 
 @contextlib.asynccontextmanager
-async def answering(door: Any, upstream: Any, asgi: Any, case: Case, folder: Path) -> AsyncIterator[None]:
+async def answering(gateway: Any, upstream: Any, asgi: Any, case: Case, folder: Path) -> AsyncIterator[None]:
     """Put a real service behind the gateway; what it answered is stored at its end."""
 
     async def fetched(*_: Any) -> Path:
         case.model.save(folder)
         return folder
 
-    settings = ServiceSettings(home=door.settings.home, signing_key=SIGNING_KEY)
-    app = create_app(spec_of(case.outcome.capability), settings, Open(door.store), fetch=fetched)  # type: ignore[arg-type]
+    settings = ServiceSettings(home=gateway.settings.home, signing_key=SIGNING_KEY)
+    app = create_app(spec_of(case.outcome.capability), settings, Open(gateway.store), fetch=fetched)  # type: ignore[arg-type]
 
     async def passed_on(request: web.Request) -> web.Response:
         reply = await asgi(app).send(request.method, request.path, await request.read(), request.headers)
@@ -141,45 +141,45 @@ def more_settings() -> dict[str, Any]:
 
 
 @pytest.fixture
-def key(door: Any) -> str:
+def key(gateway: Any) -> str:
     """One key for a whole test: it is looked up once, and remembered from then on."""
-    return str(door.key(scopes=("predict", "read")))
+    return str(gateway.key(scopes=("predict", "read")))
 
 
 @pytest.fixture
-def asked(door: Any, key: str, upstream: Any, asgi: Any, tmp_path: Path) -> Callable[..., Any]:
+def asked(gateway: Any, key: str, upstream: Any, asgi: Any, tmp_path: Path) -> Callable[..., Any]:
     """Ask about everybody through the gateway, and return the statuses."""
 
     async def ask(case: Case, *, open_contacts: int, by_email: bool = False) -> dict[str, str]:
-        names = put(door.store.of("acme"), case, open_contacts=open_contacts, now=microseconds(datetime.now(UTC)))
+        names = put(gateway.store.of("acme"), case, open_contacts=open_contacts, now=microseconds(datetime.now(UTC)))
         path = "/score" if case.outcome.capability == "scoring" else "/churn-risk"
         contacts = [{"email": f"{name}@example.com"} if by_email else {"id": name} for name in names]
         payload = {"contacts": contacts, "outcome": case.outcome.name}
-        async with answering(door, upstream, asgi, case, tmp_path / "artifact"):
-            status, answer, _ = await door.ask("POST", path, key, json=payload)
+        async with answering(gateway, upstream, asgi, case, tmp_path / "artifact"):
+            status, answer, _ = await gateway.request("POST", path, key, json=payload)
         assert status == 200, answer
         return {one["contact_id"]: one["status"] for one in answer["predictions"]}
 
     return ask
 
 
-async def listed(door: Any, key: str, case: Case, query: str = "", **headers: str) -> Any:
+async def listed(gateway: Any, key: str, case: Case, query: str = "", **headers: str) -> Any:
     path = f"/predictions?capability={case.outcome.capability}&outcome={case.outcome.name}&sort=-score{query}"
-    return (await door.ask("GET", path, key, headers=headers))[1]
+    return (await gateway.request("GET", path, key, headers=headers))[1]
 
 
 @by_name
 async def test_nobody_who_has_reached_it_is_in_the_list_its_table_or_its_workbook(
-    door: Any, key: str, asked: Any, case: Case, tmp_path: Path
+    gateway: Any, key: str, asked: Any, case: Case, tmp_path: Path
 ) -> None:
     statuses = await asked(case, open_contacts=OPEN)
     still_open = {name for name in statuses if name.startswith("open")}
     assert {status for name, status in statuses.items() if name not in still_open} == {case.status}
 
-    first_hundred = await listed(door, key, case, "&limit=100")
-    table = await listed(door, key, case, Accept="text/csv")
+    first_hundred = await listed(gateway, key, case, "&limit=100")
+    table = await listed(gateway, key, case, Accept="text/csv")
     wanted = Wanted(case.outcome.capability, case.outcome.name)
-    count = written(door.store.of("acme"), wanted, tmp_path / "list.xlsx")
+    count = written(gateway.store.of("acme"), wanted, tmp_path / "list.xlsx")
     title, *rows = CalamineWorkbook.from_path(str(tmp_path / "list.xlsx")).get_sheet_by_index(0).to_python()
 
     assert {one["contact_id"] for one in first_hundred["predictions"]} == still_open
@@ -190,24 +190,24 @@ async def test_nobody_who_has_reached_it_is_in_the_list_its_table_or_its_workboo
 
 @by_name
 async def test_a_list_of_nobody_else_is_empty_and_says_why_in_counts(
-    door: Any, key: str, asked: Any, case: Case
+    gateway: Any, key: str, asked: Any, case: Case
 ) -> None:
     await asked(case, open_contacts=0)
 
-    answer = await listed(door, key, case)
+    answer = await listed(gateway, key, case)
 
     assert answer["predictions"] == []
     assert answer["empty_because"]["by_status"] == {case.status: REACHED}
     assert answer["empty_because"]["detail"].startswith(f"All {REACHED} contacts are {case.status}")
-    assert len((await listed(door, key, case, f"&status={case.status}"))["predictions"]) == REACHED
+    assert len((await listed(gateway, key, case, f"&status={case.status}"))["predictions"]) == REACHED
 
 
-async def test_contacts_named_by_their_address_are_kept_out_as_well(door: Any, key: str, asked: Any) -> None:
+async def test_contacts_named_by_their_address_are_kept_out_as_well(gateway: Any, key: str, asked: Any) -> None:
     case = CASES[0]
 
     statuses = await asked(case, open_contacts=OPEN, by_email=True)
 
     assert statuses["reached-000"] == "outcome_reached"
-    assert {one["contact_id"] for one in (await listed(door, key, case))["predictions"]} == {
+    assert {one["contact_id"] for one in (await listed(gateway, key, case))["predictions"]} == {
         name for name in statuses if name.startswith("open")
     }

@@ -9,7 +9,7 @@ from sqlalchemy import create_engine, text
 
 from shared.settings import Settings
 
-from .conftest import Door, Upstream, opened
+from .conftest import RunningGateway, Upstream, opened
 
 EVENT = {"contact_id": "c-1", "type": "order_placed", "occurred_at": "2026-01-01T00:00:00Z"}
 LATEST = 8.0
@@ -18,7 +18,7 @@ Locking = Callable[[], AbstractContextManager[None]]
 
 
 @pytest.fixture
-async def short_door(database: object, settings: Settings, upstream: Upstream) -> AsyncIterator[Door]:
+async def short_door(database: object, settings: Settings, upstream: Upstream) -> AsyncIterator[RunningGateway]:
     async with opened(settings.home, upstream, store_url=settings.store_url, request_timeout_seconds=0.4) as made:
         yield made
 
@@ -41,15 +41,15 @@ def locked(settings: Settings) -> Locking:
     return holding
 
 
-async def test_a_write_is_refused_in_time_and_may_be_sent_again(short_door: Door, locked: Locking) -> None:
+async def test_a_write_is_refused_in_time_and_may_be_sent_again(short_door: RunningGateway, locked: Locking) -> None:
     key = short_door.key()
     with locked():
         async with asyncio.timeout(LATEST):
-            status, problem, headers = await short_door.ask("POST", "/events", key, json={"events": [EVENT]})
+            status, problem, headers = await short_door.request("POST", "/events", key, json={"events": [EVENT]})
 
     assert (status, problem["code"], headers["Retry-After"]) == (503, "store-unavailable", "5")
-    assert (await short_door.ask("GET", "/contacts/c-1", key))[0] == 404
-    _, again, _ = await short_door.ask("POST", "/events", key, json={"events": [EVENT]})
+    assert (await short_door.request("GET", "/contacts/c-1", key))[0] == 404
+    _, again, _ = await short_door.request("POST", "/events", key, json={"events": [EVENT]})
     assert again["counts"]["created"] == 1
 
 
@@ -60,37 +60,42 @@ async def test_a_write_is_refused_in_time_and_may_be_sent_again(short_door: Door
         ("DELETE", "/contacts/c-1", None),
     ],
 )
-async def test_every_write_is(short_door: Door, locked: Locking, method: str, path: str, body: object) -> None:
+async def test_every_write_is(
+    short_door: RunningGateway, locked: Locking, method: str, path: str, body: object
+) -> None:
     key = short_door.key()
     with locked():
         async with asyncio.timeout(LATEST):
-            status, problem, headers = await short_door.ask(method, path, key, json=body)
+            status, problem, headers = await short_door.request(method, path, key, json=body)
 
     assert (status, problem["code"], "Retry-After" in headers) == (503, "store-unavailable", True)
 
 
-async def test_a_claimed_idempotency_key_is_free_again(short_door: Door, locked: Locking) -> None:
+async def test_a_claimed_idempotency_key_is_free_again(short_door: RunningGateway, locked: Locking) -> None:
     key, named = short_door.key(), {"Idempotency-Key": "once"}
     with locked():
-        refused = await short_door.ask("POST", "/events", key, json={"events": [EVENT]}, headers=named)
+        refused = await short_door.request("POST", "/events", key, json={"events": [EVENT]}, headers=named)
     async with asyncio.timeout(LATEST):
-        taken = await short_door.ask("POST", "/events", key, json={"events": [EVENT]}, headers=named)
+        taken = await short_door.request("POST", "/events", key, json={"events": [EVENT]}, headers=named)
         while taken[0] == 503:  # a busy machine may not even begin within so short a deadline
-            taken = await short_door.ask("POST", "/events", key, json={"events": [EVENT]}, headers=named)
+            taken = await short_door.request("POST", "/events", key, json={"events": [EVENT]}, headers=named)
 
     assert (refused[0], taken[0]) == (503, 200)
 
 
-async def test_reads_go_on_while_more_writers_wait_than_there_are_threads(short_door: Door, locked: Locking) -> None:
+async def test_reads_go_on_while_more_writers_wait_than_there_are_threads(
+    short_door: RunningGateway, locked: Locking
+) -> None:
     key = short_door.key()
-    await short_door.ask("POST", "/events", key, json={"events": [EVENT]})
+    await short_door.request("POST", "/events", key, json={"events": [EVENT]})
     with locked():
         async with asyncio.timeout(LATEST):
             writing = [
-                asyncio.create_task(short_door.ask("POST", "/events", key, json={"events": [EVENT]})) for _ in range(60)
+                asyncio.create_task(short_door.request("POST", "/events", key, json={"events": [EVENT]}))
+                for _ in range(60)
             ]
             await asyncio.wait(writing, timeout=0.1)
-            read = await short_door.ask("GET", "/contacts/c-1", key)
+            read = await short_door.request("GET", "/contacts/c-1", key)
             waiting = sum(not task.done() for task in writing)
             written = await asyncio.gather(*writing)
 

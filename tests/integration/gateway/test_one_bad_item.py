@@ -35,11 +35,11 @@ CONTACTS = {
 }
 
 
-async def test_an_attribute_that_nobody_can_read_costs_its_contact_alone(door) -> None:
+async def test_an_attribute_that_nobody_can_read_costs_its_contact_alone(gateway) -> None:
     items = [b'{"id": "b-%d", "attributes": {"x/y": %s}}' % (place, bad) for place, bad in enumerate(BAD.values())]
     body = b'{"contacts": [{"id": "first"}, ' + b", ".join(items) + b', {"id": "last"}]}'
 
-    status, answer, _ = await door.ask("POST", "/contacts", door.key(), data=body)
+    status, answer, _ = await gateway.request("POST", "/contacts", gateway.key(), data=body)
 
     first, *bad, last = answer["results"]
     assert (status, first["status"], last["status"]) == (200, "created", "created")
@@ -49,11 +49,13 @@ async def test_an_attribute_that_nobody_can_read_costs_its_contact_alone(door) -
     }
 
 
-async def test_a_property_that_nobody_can_read_costs_its_event_alone(door) -> None:
+async def test_a_property_that_nobody_can_read_costs_its_event_alone(gateway) -> None:
     kinds = {name: bad for name, bad in BAD.items() if name != "a list"}
     items = [EVENT % (place, bad) for place, bad in enumerate([b"1", *kinds.values(), b"1"])]
 
-    status, answer, _ = await door.ask("POST", "/events", door.key(), data=b'{"events": [' + b", ".join(items) + b"]}")
+    status, answer, _ = await gateway.request(
+        "POST", "/events", gateway.key(), data=b'{"events": [' + b", ".join(items) + b"]}"
+    )
 
     first, *bad, last = answer["results"]
     assert (status, first["status"], last["status"]) == (200, "created", "created")
@@ -62,10 +64,10 @@ async def test_a_property_that_nobody_can_read_costs_its_event_alone(door) -> No
     )} == {name: f"/events/{place}/properties/a" for place, name in enumerate(kinds, start=1)}  # fmt: skip
 
 
-async def test_every_field_of_a_contact_refuses_for_itself(door) -> None:
+async def test_every_field_of_a_contact_refuses_for_itself(gateway) -> None:
     body = b'{"contacts": [' + b", ".join(CONTACTS) + b', {"id": "other"}]}'
 
-    status, answer, _ = await door.ask("POST", "/contacts", door.key(), data=body)
+    status, answer, _ = await gateway.request("POST", "/contacts", gateway.key(), data=body)
 
     assert (status, answer["results"][-1]["status"]) == (200, "created")
     assert [error_at(result).replace(f"/{place}", "/0", 1) for place, result in enumerate(answer["results"][:-1])] == [
@@ -78,33 +80,35 @@ def error_at(result: Any) -> str:
     return str(result["errors"][0]["pointer"])
 
 
-async def test_999_of_1000_are_taken(door) -> None:
+async def test_999_of_1000_are_taken(gateway) -> None:
     items = [b'{"id": "c-%d"}' % number for number in range(1_000)]
     items[500] = b'{"id": "c-500", "attributes": {"a": "\\ud83d"}}'
 
-    _, answer, _ = await door.ask("POST", "/contacts", door.key(), data=b'{"contacts": [' + b",".join(items) + b"]}")
+    _, answer, _ = await gateway.request(
+        "POST", "/contacts", gateway.key(), data=b'{"contacts": [' + b",".join(items) + b"]}"
+    )
 
     assert answer["counts"] == {"created": 999, "updated": 0, "unchanged": 0, "invalid": 1}
 
 
-async def test_a_single_contact_is_refused_with_the_place(door) -> None:
-    status, problem, _ = await door.ask(
-        "PUT", "/contacts/b-2", door.key(), data=b'{"attributes": {"n": ' + b"9" * 309 + b"}}"
+async def test_a_single_contact_is_refused_with_the_place(gateway) -> None:
+    status, problem, _ = await gateway.request(
+        "PUT", "/contacts/b-2", gateway.key(), data=b'{"attributes": {"n": ' + b"9" * 309 + b"}}"
     )
 
     assert (status, problem["errors"][0]["pointer"]) == (422, "/attributes/n")
 
 
-async def test_a_value_of_earlier_days_harms_nobody(door) -> None:
-    key, stored = door.key(), {"big": "9" * 309, "long": "9" * 20, "half": '"\\ud83d"', "fine": "1"}
-    await door.ask("PUT", "/contacts/b-2", key, json={"attributes": dict.fromkeys(stored, 0)})
+async def test_a_value_of_earlier_days_harms_nobody(gateway) -> None:
+    key, stored = gateway.key(), {"big": "9" * 309, "long": "9" * 20, "half": '"\\ud83d"', "fine": "1"}
+    await gateway.request("PUT", "/contacts/b-2", key, json={"attributes": dict.fromkeys(stored, 0)})
     for name, value in stored.items():
-        _overwrite(door, name, value)
+        _overwrite(gateway, name, value)
 
-    shown = await door.ask("GET", "/contacts/b-2", key)
-    exported = await door.ask("GET", "/contacts/b-2/export", key)
-    mended = await door.ask("PUT", "/contacts/b-2", key, json={"attributes": dict.fromkeys(stored, 2)})
-    again = await door.ask("GET", "/contacts/b-2", key)
+    shown = await gateway.request("GET", "/contacts/b-2", key)
+    exported = await gateway.request("GET", "/contacts/b-2/export", key)
+    mended = await gateway.request("PUT", "/contacts/b-2", key, json={"attributes": dict.fromkeys(stored, 2)})
+    again = await gateway.request("GET", "/contacts/b-2", key)
 
     assert (shown[0], shown[1]["unreadable"]) == (200, ["big", "half", "long"])
     assert [shown[1]["attributes"][name]["value"] for name in stored] == [None, None, None, 1]
@@ -114,17 +118,17 @@ async def test_a_value_of_earlier_days_harms_nobody(door) -> None:
     assert (mended[1]["status"], again[1]["unreadable"]) == ("updated", [])
 
 
-def _overwrite(door: Any, name: str, value: str) -> None:
+def _overwrite(gateway: Any, name: str, value: str) -> None:
     from sqlalchemy import text
 
     sql = "UPDATE attributes SET value = :value WHERE name = :name"
-    with door.store._store.writing() as connection:
+    with gateway.store._store.writing() as connection:
         connection.execute(text(sql), {"name": name, "value": value})
 
 
-async def test_an_answer_repeats_no_half_of_a_pair(door) -> None:
+async def test_an_answer_repeats_no_half_of_a_pair(gateway) -> None:
     body = json.dumps({"contacts": [{"id": "\ud83d", "\ud83d": "\ud83d", "attributes": {"\ud83d": "\ud83d"}}]})
 
-    status, answer, _ = await door.ask("POST", "/contacts", door.key(), data=body.encode())
+    status, answer, _ = await gateway.request("POST", "/contacts", gateway.key(), data=body.encode())
 
     assert (status, answer["results"][0]["id"], answer["counts"]["invalid"]) == (200, None, 1)

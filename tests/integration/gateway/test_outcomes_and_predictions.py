@@ -49,8 +49,8 @@ def version(number: str, trained_at: int) -> VersionRow:
     )
 
 
-async def test_built_in_outcomes_are_there_from_the_start(door) -> None:
-    status, answer, _ = await door.ask("GET", "/outcomes", door.key(scopes=("read",)))
+async def test_built_in_outcomes_are_there_from_the_start(gateway) -> None:
+    status, answer, _ = await gateway.request("GET", "/outcomes", gateway.key(scopes=("read",)))
 
     assert status == 200
     listed = [(one["capability"], one["name"], one["built_in"], one["default"]) for one in answer["outcomes"]]
@@ -61,36 +61,36 @@ async def test_built_in_outcomes_are_there_from_the_start(door) -> None:
     ]
 
 
-async def test_an_outcome_is_defined_shown_and_deleted(door) -> None:
-    key = door.key()
+async def test_an_outcome_is_defined_shown_and_deleted(gateway) -> None:
+    key = gateway.key()
     fields = {"event_types": ["form_submitted"], "horizon_days": 30, "every_days": 7}
 
-    defined = await door.ask("PUT", "/outcomes/demo_request", key, json=fields, params={"capability": "scoring"})
-    shown = await door.ask("GET", "/outcomes/demo_request", key)
-    deleted = await door.ask("DELETE", "/outcomes/demo_request", key)
+    defined = await gateway.request("PUT", "/outcomes/demo_request", key, json=fields, params={"capability": "scoring"})
+    shown = await gateway.request("GET", "/outcomes/demo_request", key)
+    deleted = await gateway.request("DELETE", "/outcomes/demo_request", key)
 
     assert (defined[0], shown[0], deleted[0]) == (201, 200, 204)
     assert shown[1] == defined[1]
     assert (shown[1]["horizon_days"], shown[1]["built_in"]) == (30, False)
-    assert (await door.ask("GET", "/outcomes/demo_request", key))[1]["code"] == "not-found"
+    assert (await gateway.request("GET", "/outcomes/demo_request", key))[1]["code"] == "not-found"
 
 
-async def test_a_redefined_built_in_becomes_what_it_was_when_deleted(door) -> None:
-    key = door.key()
-    await door.ask("PUT", "/outcomes/customer", key, json={"event_types": ["order_placed"], "horizon_days": 10})
+async def test_a_redefined_built_in_becomes_what_it_was_when_deleted(gateway) -> None:
+    key = gateway.key()
+    await gateway.request("PUT", "/outcomes/customer", key, json={"event_types": ["order_placed"], "horizon_days": 10})
 
-    first = await door.ask("DELETE", "/outcomes/customer", key)
-    second = await door.ask("DELETE", "/outcomes/customer", key)
+    first = await gateway.request("DELETE", "/outcomes/customer", key)
+    second = await gateway.request("DELETE", "/outcomes/customer", key)
 
     assert (first[0], second[0], second[1]["code"]) == (204, 409, "conflict")
-    assert (await door.ask("GET", "/outcomes/customer", key))[1]["horizon_days"] == 90
+    assert (await gateway.request("GET", "/outcomes/customer", key))[1]["horizon_days"] == 90
 
 
-async def test_what_was_answered_about_attributes_stays_until_other_lists_are_given(door) -> None:
-    key, fields = door.key(), {"attribute": "converted"}
+async def test_what_was_answered_about_attributes_stays_until_other_lists_are_given(gateway) -> None:
+    key, fields = gateway.key(), {"attribute": "converted"}
 
     async def put(**lists: list[str]) -> tuple[list[str], list[str]]:
-        _, answer, _ = await door.ask("PUT", "/outcomes/won", key, json={**fields, **lists})
+        _, answer, _ = await gateway.request("PUT", "/outcomes/won", key, json={**fields, **lists})
         return answer["allowed"], answer["forbidden"]
 
     first = await put(allowed=["tags"], forbidden=["stage"])
@@ -103,16 +103,16 @@ async def test_what_was_answered_about_attributes_stays_until_other_lists_are_gi
     assert cleared == ([], [])
 
 
-async def test_an_answer_leaves_a_built_in_outcome_built_in_and_can_be_taken_back(door) -> None:
-    key = door.key()
+async def test_an_answer_leaves_a_built_in_outcome_built_in_and_can_be_taken_back(gateway) -> None:
+    key = gateway.key()
     fields = {"event_types": ["deal_won", "order_placed"], "allowed": ["plan"]}
 
-    _, answered, _ = await door.ask("PUT", "/outcomes/customer", key, json=fields)
-    deleted = await door.ask("DELETE", "/outcomes/customer", key)
+    _, answered, _ = await gateway.request("PUT", "/outcomes/customer", key, json=fields)
+    deleted = await gateway.request("DELETE", "/outcomes/customer", key)
 
     assert (answered["built_in"], answered["allowed"]) == (True, ["plan"])
     assert deleted[0] == 204
-    assert (await door.ask("GET", "/outcomes/customer", key))[1]["allowed"] == []
+    assert (await gateway.request("GET", "/outcomes/customer", key))[1]["allowed"] == []
 
 
 @pytest.mark.parametrize(
@@ -128,23 +128,23 @@ async def test_an_answer_leaves_a_built_in_outcome_built_in_and_can_be_taken_bac
         ("/outcomes/demo?capability=astrology", {"event_types": ["a"]}),
     ],
 )
-async def test_an_outcome_that_does_not_fit_is_422(door, path: str, fields: dict) -> None:
-    status, problem, _ = await door.ask("PUT", path, door.key(), json=fields)
+async def test_an_outcome_that_does_not_fit_is_422(gateway, path: str, fields: dict) -> None:
+    status, problem, _ = await gateway.request("PUT", path, gateway.key(), json=fields)
 
     assert (status, problem["code"]) == (422, "invalid-request")
     assert problem["errors"]
 
 
-async def test_the_ranked_list_goes_page_by_page_and_by_band(door) -> None:
-    key = door.key()
+async def test_the_ranked_list_goes_page_by_page_and_by_band(gateway) -> None:
+    key = gateway.key()
     scores = {"c-1": 93, "c-2": 50, "c-3": 93, "c-4": 12}
     rows = [prediction(name, score, "high" if score > 60 else "low") for name, score in scores.items()]
-    door.store.of("acme").predictions.log(rows)
+    gateway.store.of("acme").predictions.log(rows)
     query = {"capability": "scoring", "outcome": "customer", "limit": "2", "sort": "-score"}
 
-    first = (await door.ask("GET", "/predictions", key, params=query))[1]
-    second = (await door.ask("GET", "/predictions", key, params={**query, "cursor": first["next_cursor"]}))[1]
-    low = (await door.ask("GET", "/predictions", key, params={**query, "band": "low"}))[1]
+    first = (await gateway.request("GET", "/predictions", key, params=query))[1]
+    second = (await gateway.request("GET", "/predictions", key, params={**query, "cursor": first["next_cursor"]}))[1]
+    low = (await gateway.request("GET", "/predictions", key, params={**query, "band": "low"}))[1]
 
     assert [one["contact_id"] for one in first["predictions"]] == ["c-1", "c-3"]
     assert [one["contact_id"] for one in second["predictions"]] == ["c-2", "c-4"]
@@ -171,54 +171,54 @@ async def test_the_ranked_list_goes_page_by_page_and_by_band(door) -> None:
     }
 
 
-async def test_a_cursor_does_not_fit_other_filters(door) -> None:
-    key = door.key()
-    door.store.of("acme").predictions.log([prediction("c-1", 9), prediction("c-2", 8)])
+async def test_a_cursor_does_not_fit_other_filters(gateway) -> None:
+    key = gateway.key()
+    gateway.store.of("acme").predictions.log([prediction("c-1", 9), prediction("c-2", 8)])
     query = {"capability": "scoring", "outcome": "customer", "limit": "1"}
-    cursor = (await door.ask("GET", "/predictions", key, params=query))[1]["next_cursor"]
+    cursor = (await gateway.request("GET", "/predictions", key, params=query))[1]["next_cursor"]
 
-    status, _, _ = await door.ask("GET", "/predictions", key, params={**query, "band": "high", "cursor": cursor})
+    status, _, _ = await gateway.request("GET", "/predictions", key, params={**query, "band": "high", "cursor": cursor})
 
     assert status == 422
 
 
-async def test_an_unknown_outcome_lists_the_known_ones(door) -> None:
+async def test_an_unknown_outcome_lists_the_known_ones(gateway) -> None:
     query = {"capability": "scoring", "outcome": "nothing"}
 
-    status, problem, _ = await door.ask("GET", "/predictions", door.key(), params=query)
+    status, problem, _ = await gateway.request("GET", "/predictions", gateway.key(), params=query)
 
     assert (status, problem["code"], problem["outcomes"]) == (422, "unknown-outcome", ["customer", "opportunity"])
 
 
-async def test_a_contacts_predictions_come_all_at_once(door) -> None:
-    key = door.key()
+async def test_a_contacts_predictions_come_all_at_once(gateway) -> None:
+    key = gateway.key()
     rows = [prediction("c-1", 90), prediction("c-1", 20, outcome="opportunity"), prediction("c-2", 1)]
-    door.store.of("acme").predictions.log(rows)
+    gateway.store.of("acme").predictions.log(rows)
 
-    status, answer, _ = await door.ask("GET", "/contacts/c-1/predictions", key)
+    status, answer, _ = await gateway.request("GET", "/contacts/c-1/predictions", key)
 
     assert status == 200
     assert [(one["outcome"], one["score"]) for one in answer["predictions"]] == [("customer", 90), ("opportunity", 20)]
 
 
-async def test_predictions_stay_in_their_account(door) -> None:
-    door.store.of("acme").predictions.log([prediction("c-1", 90)])
-    theirs = door.key("other")
+async def test_predictions_stay_in_their_account(gateway) -> None:
+    gateway.store.of("acme").predictions.log([prediction("c-1", 90)])
+    theirs = gateway.key("other")
 
-    listed = await door.ask("GET", "/predictions?capability=scoring&outcome=customer", theirs)
-    shown = await door.ask("GET", "/contacts/c-1/predictions", theirs)
+    listed = await gateway.request("GET", "/predictions?capability=scoring&outcome=customer", theirs)
+    shown = await gateway.request("GET", "/contacts/c-1/predictions", theirs)
 
     assert listed[1]["predictions"] == []
     assert shown[0] == 404
 
 
-async def test_the_catalogue_tells_which_version_answers(door) -> None:
-    store = door.store.of("acme")
+async def test_the_catalogue_tells_which_version_answers(gateway) -> None:
+    store = gateway.store.of("acme")
     for number, trained_at in (("1", NOW - DAY), ("2", NOW)):
         store.models.add(version(number, trained_at))
     store.models.promote("scoring", "customer", "1", "d" * 64, at=NOW, reason="test")
 
-    status, answer, _ = await door.ask("GET", "/models", door.key())
+    status, answer, _ = await gateway.request("GET", "/models", gateway.key())
 
     assert status == 200
     assert [(one["version"], one["champion"]) for one in answer["models"]] == [("2", False), ("1", True)]
@@ -226,12 +226,12 @@ async def test_the_catalogue_tells_which_version_answers(door) -> None:
     assert answer["models"][0]["input_drift"] is None
 
 
-async def test_the_catalogue_tells_whether_the_inputs_of_a_version_have_drifted(door) -> None:
-    store = door.store.of("acme")
+async def test_the_catalogue_tells_whether_the_inputs_of_a_version_have_drifted(gateway) -> None:
+    store = gateway.store.of("acme")
     store.models.add(version("1", NOW))
     store.models.put_input_drift("scoring", "customer", "1", InputDrift(200, 30, 60, 5, 7, NOW))
 
-    _, answer, _ = await door.ask("GET", "/models", door.key())
+    _, answer, _ = await gateway.request("GET", "/models", gateway.key())
 
     assert answer["models"][0]["input_drift"] == {
         "has_drifted": True,
@@ -244,17 +244,17 @@ async def test_the_catalogue_tells_whether_the_inputs_of_a_version_have_drifted(
     }
 
 
-async def test_a_stored_prediction_names_the_attributes_behind_its_data_quality(door) -> None:
-    key = door.key()
+async def test_a_stored_prediction_names_the_attributes_behind_its_data_quality(gateway) -> None:
+    key = gateway.key()
     details = {"missing_attributes": ["plan"], "unknown_attributes": [], "unreadable_values": [],
                "unseen_categories": [], "out_of_range": ["age", "spend"], "missing_weight": 0.3}  # fmt: skip
     named = json.dumps({"data_quality": ["missing_attributes", "out_of_range"], "data_quality_details": details})
     rows = [prediction("c-1", 90)._replace(body=named), prediction("c-2", 80)]
-    door.store.of("acme").predictions.log(rows)
+    gateway.store.of("acme").predictions.log(rows)
     query = "/predictions?capability=scoring&outcome=customer"
 
-    _, listed, _ = await door.ask("GET", query, key)
-    _, table, _ = await door.ask("GET", query, key, headers={"Accept": "text/csv"})
+    _, listed, _ = await gateway.request("GET", query, key)
+    _, table, _ = await gateway.request("GET", query, key, headers={"Accept": "text/csv"})
 
     found = [one["data_quality_details"] for one in listed["predictions"]]
     assert found == [{**details, "further": 0}, None]

@@ -35,24 +35,24 @@ def prediction(contact_id: str, segment_id: str) -> PredictionRow:
 
 
 @pytest.fixture
-def segmented(door: Any) -> Any:
-    store = door.store.of("acme")
+def segmented(gateway: Any) -> Any:
+    store = gateway.store.of("acme")
     store.models.add(
         VersionRow("segmentation", "", "7", "d" * 64, "kmeans", "B", NOW, None, "run", report={"segments": SEGMENTS})
     )
     store.models.promote("segmentation", "", "7", "d" * 64, at=NOW, reason="first")
-    return door
+    return gateway
 
 
-async def test_without_a_version_it_says_what_to_run(door: Any) -> None:
-    status, problem, _ = await door.ask("GET", "/segments", door.key(scopes=("read",)))
+async def test_without_a_version_it_says_what_to_run(gateway: Any) -> None:
+    status, problem, _ = await gateway.request("GET", "/segments", gateway.key(scopes=("read",)))
 
     assert (status, problem["code"]) == (409, "no-model-trained")
     assert "foretell train segmentation" in problem["detail"]
 
 
 async def test_segments_are_listed_the_largest_first(segmented: Any) -> None:
-    status, answer, _ = await segmented.ask("GET", "/segments", segmented.key(scopes=("read",)))
+    status, answer, _ = await segmented.request("GET", "/segments", segmented.key(scopes=("read",)))
 
     assert status == 200
     assert [(one["id"], one["name"], one["share"]) for one in answer["segments"]] == [
@@ -63,7 +63,7 @@ async def test_segments_are_listed_the_largest_first(segmented: Any) -> None:
 
 
 async def test_a_segment_shows_its_typical_member(segmented: Any) -> None:
-    status, answer, _ = await segmented.ask("GET", "/segments/s1", segmented.key(scopes=("read",)))
+    status, answer, _ = await segmented.request("GET", "/segments/s1", segmented.key(scopes=("read",)))
 
     assert (status, answer["traits"][0]["text"]) == (200, "Placed 2 orders")
 
@@ -72,7 +72,7 @@ async def test_a_segment_shows_its_typical_member(segmented: Any) -> None:
     ("path", "status"), [("/segments/s9", 404), ("/segments/s9/contacts", 404), ("/segments/x", 422)]
 )
 async def test_a_segment_that_there_is_not_is_404(segmented: Any, path: str, status: int) -> None:
-    answer = await segmented.ask("GET", path, segmented.key(scopes=("read",)))
+    answer = await segmented.request("GET", path, segmented.key(scopes=("read",)))
 
     assert answer[0] == status
 
@@ -80,9 +80,9 @@ async def test_a_segment_that_there_is_not_is_404(segmented: Any, path: str, sta
 async def test_a_renamed_segment_is_called_so_until_its_name_is_taken_back(segmented: Any) -> None:
     key = segmented.key()
 
-    renamed = await segmented.ask("PATCH", "/segments/s1", key, json={"name": "Sleepers"})
-    listed = await segmented.ask("GET", "/segments", key)
-    back = await segmented.ask("PATCH", "/segments/s1", key, json={"name": None})
+    renamed = await segmented.request("PATCH", "/segments/s1", key, json={"name": "Sleepers"})
+    listed = await segmented.request("GET", "/segments", key)
+    back = await segmented.request("PATCH", "/segments/s1", key, json={"name": None})
 
     assert (renamed[0], renamed[1]["name"], renamed[1]["generated_name"]) == (200, "Sleepers", "Lapsed buyers")
     assert [(one["name"], one["renamed"]) for one in listed[1]["segments"]] == [
@@ -95,26 +95,30 @@ async def test_a_renamed_segment_is_called_so_until_its_name_is_taken_back(segme
 async def test_a_segment_renamed_under_an_idempotency_key_is_shown_as_renamed(segmented: Any) -> None:
     named = {"Idempotency-Key": "k-1"}
 
-    renamed = await segmented.ask("PATCH", "/segments/s1", segmented.key(), json={"name": "Sleepers"}, headers=named)
+    renamed = await segmented.request(
+        "PATCH", "/segments/s1", segmented.key(), json={"name": "Sleepers"}, headers=named
+    )
 
     assert (renamed[0], renamed[1]["name"]) == (200, "Sleepers")
 
 
 async def test_the_next_version_calls_a_kept_segment_by_its_own_name(segmented: Any) -> None:
     key = segmented.key()
-    await segmented.ask("PATCH", "/segments/s4", key, json={"name": "Regulars"})
+    await segmented.request("PATCH", "/segments/s4", key, json={"name": "Regulars"})
     store = segmented.store.of("acme")
     report = {"segments": [segment("s4", "Very frequent buyers", 1.0)]}
     store.models.add(VersionRow("segmentation", "", "8", "e" * 64, "kmeans", "B", NOW + 1, None, "run", report=report))
     store.models.promote("segmentation", "", "8", "e" * 64, at=NOW + 1, reason="newer")
 
-    answer = await segmented.ask("GET", "/segments", key)
+    answer = await segmented.request("GET", "/segments", key)
 
     assert [(one["id"], one["name"]) for one in answer[1]["segments"]] == [("s4", "Regulars")]
 
 
 async def test_two_segments_are_never_called_the_same(segmented: Any) -> None:
-    status, problem, _ = await segmented.ask("PATCH", "/segments/s1", segmented.key(), json={"name": "frequent BUYERS"})
+    status, problem, _ = await segmented.request(
+        "PATCH", "/segments/s1", segmented.key(), json={"name": "frequent BUYERS"}
+    )
 
     assert (status, problem["code"]) == (409, "conflict")
 
@@ -123,13 +127,13 @@ async def test_two_segments_are_never_called_the_same(segmented: Any) -> None:
     "body", [{}, {"name": ""}, {"name": "   "}, {"name": "x" * 81}, {"name": "a", "colour": 1}, {"name": 7}]
 )
 async def test_a_name_that_does_not_fit_is_422(segmented: Any, body: dict[str, Any]) -> None:
-    assert (await segmented.ask("PATCH", "/segments/s1", segmented.key(), json=body))[0] == 422
+    assert (await segmented.request("PATCH", "/segments/s1", segmented.key(), json=body))[0] == 422
 
 
 async def test_only_an_admin_renames(segmented: Any) -> None:
     key = segmented.key(scopes=("read", "predict", "ingest"))
 
-    assert (await segmented.ask("PATCH", "/segments/s1", key, json={"name": "a"}))[0] == 403
+    assert (await segmented.request("PATCH", "/segments/s1", key, json={"name": "a"}))[0] == 403
 
 
 async def test_contacts_of_a_segment_come_in_pages(segmented: Any) -> None:
@@ -137,9 +141,9 @@ async def test_contacts_of_a_segment_come_in_pages(segmented: Any) -> None:
     store.predictions.log([prediction(f"c-{number}", "s4" if number else "s1") for number in range(5)])
     key = segmented.key(scopes=("read",))
 
-    first = (await segmented.ask("GET", "/segments/s4/contacts?limit=3", key))[1]
-    second = (await segmented.ask("GET", f"/segments/s4/contacts?limit=3&cursor={first['next_cursor']}", key))[1]
-    elsewhere = await segmented.ask("GET", f"/segments/s1/contacts?limit=3&cursor={first['next_cursor']}", key)
+    first = (await segmented.request("GET", "/segments/s4/contacts?limit=3", key))[1]
+    second = (await segmented.request("GET", f"/segments/s4/contacts?limit=3&cursor={first['next_cursor']}", key))[1]
+    elsewhere = await segmented.request("GET", f"/segments/s1/contacts?limit=3&cursor={first['next_cursor']}", key)
 
     assert [one["contact_id"] for one in first["contacts"] + second["contacts"]] == ["c-1", "c-2", "c-3", "c-4"]
     assert second["next_cursor"] is None
@@ -152,7 +156,7 @@ async def test_a_contact_that_moved_is_listed_once_where_it_is_now(segmented: An
     store.predictions.log([prediction("c-1", "s4")._replace(cutoff=NOW + 1)])
     key = segmented.key(scopes=("read",))
 
-    before, now = [(await segmented.ask("GET", f"/segments/{one}/contacts", key))[1] for one in ("s1", "s4")]
+    before, now = [(await segmented.request("GET", f"/segments/{one}/contacts", key))[1] for one in ("s1", "s4")]
 
     assert (before["contacts"], [one["contact_id"] for one in now["contacts"]]) == ([], ["c-1"])
 
@@ -162,11 +166,11 @@ async def test_a_cursor_of_another_segment_or_list_or_account_is_422(segmented: 
     store = segmented.store.of("acme")
     store.predictions.log([prediction("a", "s1"), prediction("b", "s1")])
     store.contacts.put([ContactRow("a"), ContactRow("b")], recorded_at=NOW)
-    cursor = (await segmented.ask("GET", "/segments/s1/contacts?limit=1", key))[1]["next_cursor"]
+    cursor = (await segmented.request("GET", "/segments/s1/contacts?limit=1", key))[1]["next_cursor"]
 
     asked = [(key, "/segments/s4/contacts"), (key, "/contacts"), (key, "/predictions"), (other, "/contacts")]
     statuses = [
-        (await segmented.ask("GET", path, one, params={"cursor": cursor, "capability": "scoring"}))[0]
+        (await segmented.request("GET", path, one, params={"cursor": cursor, "capability": "scoring"}))[0]
         for one, path in asked
     ]
 

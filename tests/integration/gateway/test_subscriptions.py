@@ -6,8 +6,8 @@ import pytest
 from standardwebhooks import Webhook
 
 from shared.contracts.credentials import Seal
-from shared.delivery.subscribing import new_subscription
-from shared.delivery.wishes import SubscriptionFields
+from shared.webhooks_out.subscription_schemas import SubscriptionFields
+from shared.webhooks_out.subscriptions import new_subscription
 
 ALL = ["score.band_changed", "batch.completed"]
 
@@ -22,20 +22,20 @@ def where(upstream: Any) -> str:
     return f"{str(upstream.server.make_url('')).rstrip('/')}/in"
 
 
-async def made(door: Any, key: str, where: str, **more: Any) -> dict[str, Any]:
-    status, body, _ = await door.ask(
+async def made(gateway: Any, key: str, where: str, **more: Any) -> dict[str, Any]:
+    status, body, _ = await gateway.request(
         "POST", "/subscriptions", key, json={"url": where, "event_types": ALL, "description": "ours", **more}
     )
     assert status == 201, body
     return body  # type: ignore[no-any-return]
 
 
-async def test_a_secret_is_shown_once(door: Any, where: str) -> None:
-    key = door.key()
-    created = await made(door, key, where, headers={"Authorization": "Bearer x"})
+async def test_a_secret_is_shown_once(gateway: Any, where: str) -> None:
+    key = gateway.key()
+    created = await made(gateway, key, where, headers={"Authorization": "Bearer x"})
 
-    _, shown, _ = await door.ask("GET", f"/subscriptions/{created['id']}", key)
-    _, listed, _ = await door.ask("GET", "/subscriptions", key)
+    _, shown, _ = await gateway.request("GET", f"/subscriptions/{created['id']}", key)
+    _, listed, _ = await gateway.request("GET", "/subscriptions", key)
 
     secret = created.pop("secret")
     assert secret.startswith("whsec_")
@@ -46,13 +46,15 @@ async def test_a_secret_is_shown_once(door: Any, where: str) -> None:
     assert (shown["state"], shown["counts"], shown["failing_since"]) == ("enabled", {"pending": 0, "failed": 0}, None)
 
 
-async def test_what_is_said_is_changed_and_the_rest_stays(door: Any, where: str) -> None:
-    key = door.key()
-    created = await made(door, key, where)
+async def test_what_is_said_is_changed_and_the_rest_stays(gateway: Any, where: str) -> None:
+    key = gateway.key()
+    created = await made(gateway, key, where)
     path = f"/subscriptions/{created['id']}"
 
-    _, paused, _ = await door.ask("PATCH", path, key, json={"state": "paused", "event_types": ["batch.completed"]})
-    _, resumed, _ = await door.ask("PATCH", path, key, json={"state": "enabled", "model_changes": True})
+    _, paused, _ = await gateway.request(
+        "PATCH", path, key, json={"state": "paused", "event_types": ["batch.completed"]}
+    )
+    _, resumed, _ = await gateway.request("PATCH", path, key, json={"state": "enabled", "model_changes": True})
 
     assert (paused["state"], paused["state_reason"], paused["event_types"]) == (
         "paused", "Set by PATCH.", ["batch.completed"],
@@ -61,20 +63,20 @@ async def test_what_is_said_is_changed_and_the_rest_stays(door: Any, where: str)
     assert resumed["model_changes"] is True
 
 
-async def test_a_deleted_subscription_is_gone(door: Any, where: str) -> None:
-    key = door.key()
-    path = f"/subscriptions/{(await made(door, key, where))['id']}"
+async def test_a_deleted_subscription_is_gone(gateway: Any, where: str) -> None:
+    key = gateway.key()
+    path = f"/subscriptions/{(await made(gateway, key, where))['id']}"
 
-    statuses = [(await door.ask(method, path, key))[0] for method in ("DELETE", "GET", "DELETE")]
+    statuses = [(await gateway.request(method, path, key))[0] for method in ("DELETE", "GET", "DELETE")]
 
     assert statuses == [204, 404, 404]
 
 
-async def test_a_trial_is_signed_and_answers_what_came_back(door: Any, upstream: Any, where: str) -> None:
-    key = door.key()
-    created = await made(door, key, where)
+async def test_a_trial_is_signed_and_answers_what_came_back(gateway: Any, upstream: Any, where: str) -> None:
+    key = gateway.key()
+    created = await made(gateway, key, where)
 
-    _, body, _ = await door.ask("POST", f"/subscriptions/{created['id']}/test", key, json={})
+    _, body, _ = await gateway.request("POST", f"/subscriptions/{created['id']}/test", key, json={})
 
     seen = upstream.seen[-1]
     told = Webhook(created["secret"]).verify(seen.body, dict(seen.headers))
@@ -85,13 +87,13 @@ async def test_a_trial_is_signed_and_answers_what_came_back(door: Any, upstream:
     assert seen.headers["webhook-id"] == body["webhook_id"]
 
 
-async def test_either_secret_verifies_while_one_is_replaced(door: Any, upstream: Any, where: str) -> None:
-    key = door.key()
-    created = await made(door, key, where)
+async def test_either_secret_verifies_while_one_is_replaced(gateway: Any, upstream: Any, where: str) -> None:
+    key = gateway.key()
+    created = await made(gateway, key, where)
     path = f"/subscriptions/{created['id']}"
 
-    status, rotated, _ = await door.ask("POST", f"{path}/secrets", key, json={"overlap_hours": 1})
-    await door.ask("POST", f"{path}/test", key, json={})
+    status, rotated, _ = await gateway.request("POST", f"{path}/secrets", key, json={"overlap_hours": 1})
+    await gateway.request("POST", f"{path}/test", key, json={})
 
     seen = upstream.seen[-1]
     assert status == 201
@@ -100,47 +102,49 @@ async def test_either_secret_verifies_while_one_is_replaced(door: Any, upstream:
         Webhook(secret).verify(seen.body, dict(seen.headers))
 
 
-async def test_a_secret_without_overlap_signs_no_more(door: Any, upstream: Any, where: str) -> None:
-    key = door.key()
-    created = await made(door, key, where)
+async def test_a_secret_without_overlap_signs_no_more(gateway: Any, upstream: Any, where: str) -> None:
+    key = gateway.key()
+    created = await made(gateway, key, where)
     path = f"/subscriptions/{created['id']}"
 
-    _, rotated, _ = await door.ask("POST", f"{path}/secrets", key, json={"overlap_hours": 0})
-    await door.ask("POST", f"{path}/test", key, json={})
+    _, rotated, _ = await gateway.request("POST", f"{path}/secrets", key, json={"overlap_hours": 0})
+    await gateway.request("POST", f"{path}/test", key, json={})
 
     assert len(rotated["secrets"]) == 1
     assert len(upstream.seen[-1].headers["webhook-signature"].split(" ")) == 1
 
 
-async def test_a_connector_writes_the_record_of_the_contact_that_is_named(door: Any, upstream: Any, where: str) -> None:
-    key = door.key()
-    created = await made(door, key, where, connector="hubspot", event_types=["score.band_changed"])
+async def test_a_connector_writes_the_record_of_the_contact_that_is_named(
+    gateway: Any, upstream: Any, where: str
+) -> None:
+    key = gateway.key()
+    created = await made(gateway, key, where, connector="hubspot", event_types=["score.band_changed"])
     trial = {"type": "score.band_changed", "contact_id": "512"}
 
-    _, without, _ = await door.ask("POST", f"/subscriptions/{created['id']}/test", key, json={})
-    _, body, _ = await door.ask("POST", f"/subscriptions/{created['id']}/test", key, json=trial)
+    _, without, _ = await gateway.request("POST", f"/subscriptions/{created['id']}/test", key, json={})
+    _, body, _ = await gateway.request("POST", f"/subscriptions/{created['id']}/test", key, json=trial)
 
     assert (without["error"], without["delivered"]) == ("not-tellable", False)
     assert body["delivered"] is True
     assert (upstream.seen[-1].method, upstream.seen[-1].target) == ("PATCH", "/in/crm/v3/objects/contacts/512")
 
 
-async def test_a_subscription_that_was_sealed_with_another_key_is_still_listed(door: Any, where: str) -> None:
-    key = door.key()
+async def test_a_subscription_that_was_sealed_with_another_key_is_still_listed(gateway: Any, where: str) -> None:
+    key = gateway.key()
     fields = SubscriptionFields(url=where, event_types=["batch.completed"], headers={"X-Token": "x"})
     row, secret, _ = new_subscription(fields, Seal(b"o" * 32), 1, allow_private=True)
-    door.store.of("acme").subscriptions.create(row, secret)
+    gateway.store.of("acme").subscriptions.create(row, secret)
 
-    _, shown, _ = await door.ask("GET", f"/subscriptions/{row.subscription_id}", key)
-    status, trial, _ = await door.ask("POST", f"/subscriptions/{row.subscription_id}/test", key, json={})
+    _, shown, _ = await gateway.request("GET", f"/subscriptions/{row.subscription_id}", key)
+    status, trial, _ = await gateway.request("POST", f"/subscriptions/{row.subscription_id}/test", key, json={})
 
     assert shown["header_names"] == ["X-Token"]
     assert (status, trial["delivered"], trial["error"]) == (200, False, "settings-refused")
 
 
-async def test_another_account_sees_and_changes_nothing(door: Any, where: str) -> None:
-    created = await made(door, door.key(), where)
-    other = door.key("other")
+async def test_another_account_sees_and_changes_nothing(gateway: Any, where: str) -> None:
+    created = await made(gateway, gateway.key(), where)
+    other = gateway.key("other")
     path = f"/subscriptions/{created['id']}"
 
     asked = [
@@ -150,26 +154,26 @@ async def test_another_account_sees_and_changes_nothing(door: Any, where: str) -
         ("POST", f"{path}/test", {}),
         ("DELETE", path, None),
     ]
-    statuses = [(await door.ask(method, to, other, json=body))[0] for method, to, body in asked]
-    _, listed, _ = await door.ask("GET", "/subscriptions", other)
+    statuses = [(await gateway.request(method, to, other, json=body))[0] for method, to, body in asked]
+    _, listed, _ = await gateway.request("GET", "/subscriptions", other)
 
     assert statuses == [404] * 5
     assert listed == {"subscriptions": []}
 
 
-async def test_reading_needs_read_and_writing_admin(door: Any, where: str) -> None:
-    created = await made(door, door.key(), where)
-    reader, ingester = door.key(scopes=("read",)), door.key(scopes=("ingest", "predict"))
+async def test_reading_needs_read_and_writing_admin(gateway: Any, where: str) -> None:
+    created = await made(gateway, gateway.key(), where)
+    reader, ingester = gateway.key(scopes=("read",)), gateway.key(scopes=("ingest", "predict"))
     path = f"/subscriptions/{created['id']}"
 
-    allowed = [(await door.ask("GET", to, reader))[0] for to in ("/subscriptions", path, "/deliveries")]
+    allowed = [(await gateway.request("GET", to, reader))[0] for to in ("/subscriptions", path, "/deliveries")]
     refused = [
-        (await door.ask("POST", "/subscriptions", reader, json={"url": where, "event_types": ALL}))[0],
-        (await door.ask("PATCH", path, reader, json={"state": "paused"}))[0],
-        (await door.ask("POST", f"{path}/test", reader, json={}))[0],
-        (await door.ask("DELETE", path, reader))[0],
-        (await door.ask("GET", "/subscriptions", ingester))[0],
-        (await door.ask("GET", "/deliveries", ingester))[0],
+        (await gateway.request("POST", "/subscriptions", reader, json={"url": where, "event_types": ALL}))[0],
+        (await gateway.request("PATCH", path, reader, json={"state": "paused"}))[0],
+        (await gateway.request("POST", f"{path}/test", reader, json={}))[0],
+        (await gateway.request("DELETE", path, reader))[0],
+        (await gateway.request("GET", "/subscriptions", ingester))[0],
+        (await gateway.request("GET", "/deliveries", ingester))[0],
     ]
 
     assert (allowed, refused) == ([200] * 3, [403] * 6)
@@ -198,9 +202,9 @@ BROKEN = [
 
 
 @pytest.mark.parametrize("body", BROKEN, ids=range(len(BROKEN)))
-async def test_what_does_not_fit_is_refused_with_its_place(door: Any, body: bytes) -> None:
-    status, problem, _ = await door.ask(
-        "POST", "/subscriptions", door.key(), data=body, headers={"Content-Type": "application/json"}
+async def test_what_does_not_fit_is_refused_with_its_place(gateway: Any, body: bytes) -> None:
+    status, problem, _ = await gateway.request(
+        "POST", "/subscriptions", gateway.key(), data=body, headers={"Content-Type": "application/json"}
     )
 
     assert status == 422
@@ -209,9 +213,9 @@ async def test_what_does_not_fit_is_refused_with_its_place(door: Any, body: byte
 
 
 @pytest.mark.parametrize("id", ["a%00b", "%F0%9F%A6%8A", "x" * 65, "a%2Fb", "..%2F.."])
-async def test_an_id_that_cannot_be_one_is_refused(door: Any, id: str) -> None:
-    key = door.key()
+async def test_an_id_that_cannot_be_one_is_refused(gateway: Any, id: str) -> None:
+    key = gateway.key()
 
-    statuses = {(await door.ask("GET", f"/{what}/{id}", key))[0] for what in ("subscriptions", "deliveries")}
+    statuses = {(await gateway.request("GET", f"/{what}/{id}", key))[0] for what in ("subscriptions", "deliveries")}
 
     assert statuses <= {404, 422}

@@ -2,11 +2,11 @@ import json
 
 import pytest
 
+from shared.change_detection.states import LastKnownState
 from shared.contracts.message import Message
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import AttributeRow, ContactRow, EventRow
 from shared.errors import Conflict, NotFound, UnknownOutcome
-from shared.standing.rows import Standing
 from shared.store import (
     AccountStore,
     AssignmentRow,
@@ -29,7 +29,7 @@ EVENT = EventRow("a", "1", "order_placed", 10, 10, message_id="m")
 LETTER = DeadLetterRow("dl_1", "src_1", "sendgrid", "unknown_contact", "detail", "{}", "hash", 10)
 ASSIGNMENT = AssignmentRow("may", "a", "control", 0.5, 9, 9, 9, "click", "1", 1)
 ANSWER = IdempotencyRow("again", "PUT /contacts", "print", "claim", 5)
-STANDING = Standing("a", "scoring", "x", "high", 93, "1", "model", "medium", 10)
+STANDING = LastKnownState("a", "scoring", "x", "high", 93, "1", "model", "medium", 10)
 PREDICTION = PredictionRow("a", "scoring", "x", "1", 10, 10, "r", "ok", 0.5, 50, "low", "model", "{}", "s1")
 
 

@@ -1,12 +1,12 @@
 import pytest
 
+from shared.change_detection.states import LastKnownState, StateMove
 from shared.contracts.rows import ContactRow
-from shared.standing.rows import Move, Standing
 from shared.store import AccountStore, Database
 
 
-def standing(contact_id: str = "a", **more: object) -> Standing:
-    row = Standing(contact_id, "scoring", "x", "high", 93, "1", "events", "medium", 10)
+def standing(contact_id: str = "a", **more: object) -> LastKnownState:
+    row = LastKnownState(contact_id, "scoring", "x", "high", 93, "1", "events", "medium", 10)
     return row._replace(**more)  # type: ignore[arg-type]
 
 
@@ -54,5 +54,8 @@ def test_moves_of_a_version_are_counted_since_its_promotion(store: AccountStore)
         ]
     )
 
-    assert store.changes.moves("scoring", "x", "2", since=10) == [Move("medium", "high", 3), Move("medium", "low", 2)]
-    assert store.changes.moves("scoring", "x", "2", since=10, limit=1) == [Move("medium", "high", 3)]
+    assert store.changes.moves("scoring", "x", "2", since=10) == [
+        StateMove("medium", "high", 3),
+        StateMove("medium", "low", 2),
+    ]
+    assert store.changes.moves("scoring", "x", "2", since=10, limit=1) == [StateMove("medium", "high", 3)]

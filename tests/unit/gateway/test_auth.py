@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from gateway.auth import Caller, Keyring, permit
+from gateway.auth import Caller, KeyCache, permit
 from shared.contracts.credentials import NewKey, new_key
 from shared.contracts.rows import SECOND
 from shared.errors import NotAllowed, NotAuthenticated, StoreUnavailable
@@ -56,69 +56,69 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def keyring(store: FakeStore, clock: Clock) -> Keyring:
-    return Keyring(store, fresh_seconds=5, grace_seconds=600, monotonic=clock, now=lambda: NOW_SECONDS)
+def key_cache(store: FakeStore, clock: Clock) -> KeyCache:
+    return KeyCache(store, fresh_seconds=5, grace_seconds=600, monotonic=clock, now=lambda: NOW_SECONDS)
 
 
-async def test_a_key_is_looked_up_once_in_five_seconds(keyring: Keyring, store: FakeStore, clock: Clock) -> None:
+async def test_a_key_is_looked_up_once_in_five_seconds(key_cache: KeyCache, store: FakeStore, clock: Clock) -> None:
     key = new_key()
     store.holds(key)
 
     for at in (100, 101, 104.9, 105):
         clock.at = at
-        assert await keyring.caller(f"Bearer {key.text}") == Caller("acme", ("read",), key.public_id)
+        assert await key_cache.caller(f"Bearer {key.text}") == Caller("acme", ("read",), key.public_id)
 
     assert store.asked == 2
 
 
-async def test_requests_with_the_same_key_share_one_question(keyring: Keyring, store: FakeStore) -> None:
+async def test_requests_with_the_same_key_share_one_question(key_cache: KeyCache, store: FakeStore) -> None:
     key = new_key()
     store.holds(key)
 
-    await asyncio.gather(*(keyring.caller(f"Bearer {key.text}") for _ in range(20)))
+    await asyncio.gather(*(key_cache.caller(f"Bearer {key.text}") for _ in range(20)))
 
     assert store.asked == 1
 
 
-async def test_a_revocation_is_seen_after_five_seconds(keyring: Keyring, store: FakeStore, clock: Clock) -> None:
+async def test_a_revocation_is_seen_after_five_seconds(key_cache: KeyCache, store: FakeStore, clock: Clock) -> None:
     key = new_key()
     store.holds(key)
-    await keyring.caller(f"Bearer {key.text}")
+    await key_cache.caller(f"Bearer {key.text}")
 
     store.holds(key, revoked_at=1)
     clock.at += 5
 
     with pytest.raises(NotAuthenticated, match="revoked"):
-        await keyring.caller(f"Bearer {key.text}")
+        await key_cache.caller(f"Bearer {key.text}")
 
 
 async def test_while_the_store_is_away_a_known_key_lasts_ten_minutes(
-    keyring: Keyring, store: FakeStore, clock: Clock
+    key_cache: KeyCache, store: FakeStore, clock: Clock
 ) -> None:
     key = new_key()
     store.holds(key)
-    await keyring.caller(f"Bearer {key.text}")
+    await key_cache.caller(f"Bearer {key.text}")
     store.away = True
 
     clock.at = 100 + 600
-    assert (await keyring.caller(f"Bearer {key.text}")).account == "acme"
-    assert keyring.remembers
+    assert (await key_cache.caller(f"Bearer {key.text}")).account == "acme"
+    assert key_cache.has_usable_key
 
     clock.at = 100 + 600.1
-    assert not keyring.remembers
+    assert not key_cache.has_usable_key
     with pytest.raises(StoreUnavailable):
-        await keyring.caller(f"Bearer {key.text}")
+        await key_cache.caller(f"Bearer {key.text}")
 
 
 async def test_while_the_store_is_away_nobody_waits_for_it_twice(
-    keyring: Keyring, store: FakeStore, clock: Clock
+    key_cache: KeyCache, store: FakeStore, clock: Clock
 ) -> None:
     key = new_key()
     store.holds(key)
-    await keyring.caller(f"Bearer {key.text}")
+    await key_cache.caller(f"Bearer {key.text}")
     store.away = True
     clock.at = 110
-    await keyring.caller(f"Bearer {key.text}")
+    await key_cache.caller(f"Bearer {key.text}")
 
     answers = threading.Event()
 
@@ -129,88 +129,92 @@ async def test_while_the_store_is_away_nobody_waits_for_it_twice(
     store.key = blocked  # type: ignore[method-assign]
     clock.at = 120
 
-    caller = await keyring.caller(f"Bearer {key.text}")
+    caller = await key_cache.caller(f"Bearer {key.text}")
     answers.set()
 
     assert caller.account == "acme"
 
 
-async def test_when_the_store_comes_back_a_revocation_counts(keyring: Keyring, store: FakeStore, clock: Clock) -> None:
+async def test_when_the_store_comes_back_a_revocation_counts(
+    key_cache: KeyCache, store: FakeStore, clock: Clock
+) -> None:
     key = new_key()
     store.holds(key)
-    await keyring.caller(f"Bearer {key.text}")
+    await key_cache.caller(f"Bearer {key.text}")
     store.away = True
     clock.at = 110
-    await keyring.caller(f"Bearer {key.text}")
+    await key_cache.caller(f"Bearer {key.text}")
 
     store.away = False
     store.holds(key, revoked_at=1)
     clock.at = 120
-    await keyring.caller(f"Bearer {key.text}")
-    while keyring._asking:
+    await key_cache.caller(f"Bearer {key.text}")
+    while key_cache._lookups:
         await asyncio.sleep(0)
 
     with pytest.raises(NotAuthenticated):
-        await keyring.caller(f"Bearer {key.text}")
+        await key_cache.caller(f"Bearer {key.text}")
 
 
-async def test_an_unknown_key_is_not_called_wrong_while_the_store_is_away(keyring: Keyring, store: FakeStore) -> None:
+async def test_an_unknown_key_is_not_called_wrong_while_the_store_is_away(
+    key_cache: KeyCache, store: FakeStore
+) -> None:
     store.away = True
 
     with pytest.raises(StoreUnavailable):
-        await keyring.caller(f"Bearer {new_key().text}")
+        await key_cache.caller(f"Bearer {new_key().text}")
 
 
 async def test_an_expired_key_is_refused_though_it_is_remembered(store: FakeStore, clock: Clock) -> None:
     seconds = [NOW_SECONDS]
-    keyring = Keyring(store, fresh_seconds=5, grace_seconds=600, monotonic=clock, now=lambda: seconds[0])
+    key_cache = KeyCache(store, fresh_seconds=5, grace_seconds=600, monotonic=clock, now=lambda: seconds[0])
     key = new_key()
     store.holds(key, expires_at=int((NOW_SECONDS + 1) * SECOND))
-    await keyring.caller(f"Bearer {key.text}")
+    await key_cache.caller(f"Bearer {key.text}")
 
     seconds[0] += 1
 
     with pytest.raises(NotAuthenticated, match="expired"):
-        await keyring.caller(f"Bearer {key.text}")
+        await key_cache.caller(f"Bearer {key.text}")
 
 
 @pytest.mark.parametrize("header", [None, "", "Basic abc", "fk_without_scheme"])
-async def test_a_header_of_another_kind_is_told_so(keyring: Keyring, header: str | None) -> None:
+async def test_a_header_of_another_kind_is_told_so(key_cache: KeyCache, header: str | None) -> None:
     with pytest.raises(NotAuthenticated, match="Bearer fk_"):
-        await keyring.caller(header)
+        await key_cache.caller(header)
 
 
-async def test_a_missing_scope_is_named(keyring: Keyring, store: FakeStore) -> None:
+async def test_a_missing_scope_is_named(key_cache: KeyCache, store: FakeStore) -> None:
     key = new_key()
     store.holds(key, ("read", "predict"))
 
-    caller = await keyring.caller(f"bearer {key.text}")
+    caller = await key_cache.caller(f"bearer {key.text}")
     with pytest.raises(NotAllowed) as refused:
         permit(caller, "ingest")
 
     assert refused.value.members == {"scope": "ingest"}
 
 
-async def test_admin_is_written_out_as_every_scope(keyring: Keyring, store: FakeStore) -> None:
+async def test_admin_is_written_out_as_every_scope(key_cache: KeyCache, store: FakeStore) -> None:
     key = new_key()
     store.holds(key, ("admin",))
 
-    caller = await keyring.caller(f"Bearer {key.text}")
+    caller = await key_cache.caller(f"Bearer {key.text}")
 
     assert caller.scopes == ("predict", "ingest", "read", "admin")
 
 
 async def test_last_use_is_written_in_batches_and_kept_while_the_store_is_away(
-    keyring: Keyring, store: FakeStore
+    key_cache: KeyCache, store: FakeStore
 ) -> None:
     key = new_key()
     store.holds(key)
-    await keyring.caller(f"Bearer {key.text}")
+    await key_cache.caller(f"Bearer {key.text}")
     store.away = True
-    await keyring.write_used()
+    await key_cache.write_used()
     assert store.written == {}
 
     store.away = False
-    await keyring.write_used()
+    await key_cache.write_used()
 
     assert store.written == {key.public_id: int(NOW_SECONDS * SECOND)}

@@ -60,12 +60,12 @@ def sendgrid() -> Sender:
 
 
 @pytest.fixture
-def add_source(door: Any, sendgrid: Sender) -> Any:
+def add_source(gateway: Any, sendgrid: Sender) -> Any:
     """Make a source through the API; gives its path."""
 
     async def add(account: str = "acme", **more: Any) -> str:
         asked = {"name": "mail", "provider": "sendgrid", "secrets": [sendgrid.secret], **more}
-        status, source, _ = await door.ask("POST", "/sources", door.key(account), json=asked)
+        status, source, _ = await gateway.request("POST", "/sources", gateway.key(account), json=asked)
         assert status == 201, source
         return f"/webhooks/{source['provider']}/{source['id']}"
 

@@ -9,8 +9,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from gateway.webhooks.confirming import visited
-from gateway.webhooks.incoming import Confirmation
+from gateway.webhooks.provider import Confirmation
+from gateway.webhooks.receiver import confirm_url
 from shared.errors import UpstreamUnavailable
 
 
@@ -32,7 +32,7 @@ async def amazon() -> AsyncIterator[Any]:
 
 async def visit(server: TestServer, path: str) -> None:
     async with aiohttp.ClientSession() as client:
-        await visited(client, Confirmation("1", str(server.make_url("")).rstrip("/") + path), "mail")
+        await confirm_url(client, Confirmation("1", str(server.make_url("")).rstrip("/") + path), "mail")
 
 
 async def test_a_visit_is_logged_without_its_token(amazon, caplog) -> None:
@@ -59,4 +59,4 @@ async def test_a_visit_that_is_refused_or_sent_elsewhere_is_to_be_asked_for_agai
 async def test_an_address_that_does_not_answer_is_to_be_asked_for_again() -> None:
     async with aiohttp.ClientSession() as client:
         with pytest.raises(UpstreamUnavailable):
-            await visited(client, Confirmation("1", "http://127.0.0.1:1/"), "mail")
+            await confirm_url(client, Confirmation("1", "http://127.0.0.1:1/"), "mail")

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from gateway.webhooks.incoming import (
+from gateway.webhooks.intake import DeadLetterRetry, IntakeResult, intake_of
+from gateway.webhooks.normalize import Normalizer
+from gateway.webhooks.provider import (
     Confirmation,
     Ignored,
     Incoming,
@@ -16,12 +18,9 @@ from gateway.webhooks.incoming import (
     IncomingErasure,
     IncomingEvent,
     IncomingMerge,
+    ItemRefused,
     Recipient,
 )
-from gateway.webhooks.intake import Taken
-from gateway.webhooks.preparing import Preparation
-from gateway.webhooks.provider import ItemRefused
-from gateway.webhooks.receiving import Retrying, intake_of
 from shared.contracts.rows import ContactRow, microseconds
 from shared.errors import NotFound
 from shared.ingest import email_hash
@@ -67,7 +66,7 @@ class Mail:
         self.store.sources.add(source)
         self.intake = intake_of(self.store, source, KEY)
 
-    def take(self, *said: Incoming) -> Taken:
+    def take(self, *said: Incoming) -> IntakeResult:
         """Send one item for each."""
         items = []
         for number, one in enumerate(said):
@@ -75,9 +74,9 @@ class Mail:
             items.append({"id": f"{number}-{one!r}"})
         return self.take_items(items)
 
-    def take_items(self, items: list[Any]) -> Taken:
-        preparation = Preparation(self.plain, self.intake.register, NOON, AT)  # type: ignore[arg-type]
-        return self.intake.take([preparation.item(item) for item in items], at=AT)
+    def take_items(self, items: list[Any]) -> IntakeResult:
+        normalizer = Normalizer(self.plain, self.intake.recipient_hasher, NOON, AT)  # type: ignore[arg-type]
+        return self.intake.take([normalizer.item(item) for item in items], at=AT)
 
 
 def event(receipt: str, recipient: Recipient = ANN, kind: str = "email_opened", **more: Any) -> IncomingEvent:
@@ -123,7 +122,7 @@ def test_an_item_that_says_several_things_is_taken_in_parts_and_tried_again_as_a
     taken = mail.take_items([{"id": "many"}])
     known(mail, "c-2", "bob@example.com")
     (letter,) = mail.store.dead_letters.page(9)
-    gone = Retrying(mail.store, {"plain": mail.plain}, KEY).retry(letter, at=AT + 1)  # type: ignore[dict-item]
+    gone = DeadLetterRetry(mail.store, {"plain": mail.plain}, KEY).retry(letter, at=AT + 1)  # type: ignore[dict-item]
 
     assert taken.counts == {"new": 1, "dead": 1, "ignored": 1, "duplicate": 0}
     assert letter.recipient == email_hash("bob@example.com", KEY)
@@ -139,7 +138,7 @@ def test_a_letter_that_stays_says_why(database: Database) -> None:
     (letter,) = mail.store.dead_letters.page(9)
     mail.plain.says["strange"] = [event("1", kind="No Such Type")]
 
-    retried = Retrying(mail.store, {"plain": mail.plain}, KEY)  # type: ignore[dict-item]
+    retried = DeadLetterRetry(mail.store, {"plain": mail.plain}, KEY)  # type: ignore[dict-item]
 
     assert letter.reason == "item_refused"
     assert retried.retry_all(source_id=None, reason="item_refused", at=AT) == (0, 1)

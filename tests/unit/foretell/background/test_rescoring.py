@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 import pytest
 
 from foretell import home
-from foretell.background.noticing import BATCH
+from foretell.background.detect_changes import BATCH
 from foretell.background.rescoring import Rescoring
+from shared.change_detection.service_answers import AnsweringModel, ContactPrediction, ServiceAnswer
+from shared.change_detection.states import StateMove
 from shared.contracts.input_drift import InputDrift
 from shared.contracts.message import Message
 from shared.contracts.rows import DAY, Microseconds
 from shared.errors import ModelNotReady, StoreUnavailable, UpstreamUnavailable
-from shared.standing.answered import Answered, AnsweredBy, Foreseen
-from shared.standing.rows import Move
 from shared.store import ChampionRow, VersionRow
 
 
@@ -57,8 +57,8 @@ class FakeDatabase:
     def version(self, capability: str, outcome: str, version: str) -> VersionRow:
         return VersionRow(capability, outcome, version, f"digest-{version}", "rule", "B", 1, 90, "run")
 
-    def moves(self, capability: str, outcome: str, version: str, *, since: Microseconds) -> list[Move]:
-        return [Move("low", "high", 3)]
+    def moves(self, capability: str, outcome: str, version: str, *, since: Microseconds) -> list[StateMove]:
+        return [StateMove("low", "high", 3)]
 
     def newest_at(self) -> Microseconds:
         return 5 * DAY
@@ -78,15 +78,17 @@ class FakeNoticing:
     asked: list[tuple[str, int]] = field(default_factory=list)
     stale: list[Collection[str]] = field(default_factory=list)
 
-    def score(self, row: ChampionRow, contact_ids: Sequence[str], *, stale: Collection[str]) -> list[Answered]:
+    def score(self, row: ChampionRow, contact_ids: Sequence[str], *, stale: Collection[str]) -> list[ServiceAnswer]:
         if row.account == self.away_for:
             raise UpstreamUnavailable("away")
         self.asked.append((row.account, len(contact_ids)))
         self.stale.append(stale)
         return [
-            Answered(
-                predictions=[Foreseen(contact_id=one, status="ok", data_quality=self.quality) for one in contact_ids],
-                model=AnsweredBy(version=self.version, grade="B"),
+            ServiceAnswer(
+                predictions=[
+                    ContactPrediction(contact_id=one, status="ok", data_quality=self.quality) for one in contact_ids
+                ],
+                model=AnsweringModel(version=self.version, grade="B"),
                 cutoff=datetime(2026, 6, 1, tzinfo=UTC),
             )
         ]
@@ -182,7 +184,7 @@ def test_a_round_that_was_stopped_goes_on_where_it_was(tmp_path: Path, ids: list
     stop = threading.Event()
 
     class Stopping(FakeNoticing):
-        def score(self, row: ChampionRow, contact_ids: Sequence[str], *, stale: Collection[str]) -> list[Answered]:
+        def score(self, row: ChampionRow, contact_ids: Sequence[str], *, stale: Collection[str]) -> list[ServiceAnswer]:
             stop.set()
             return super().score(row, contact_ids, stale=stale)
 
@@ -303,7 +305,7 @@ def test_a_round_counts_the_answers_whose_inputs_the_training_did_not_know(ids: 
 
 def test_who_is_not_answered_is_not_counted_as_drifted(tmp_path: Path) -> None:
     class Refusing(FakeNoticing):
-        def score(self, row: ChampionRow, contact_ids: Sequence[str], *, stale: Collection[str]) -> list[Answered]:
+        def score(self, row: ChampionRow, contact_ids: Sequence[str], *, stale: Collection[str]) -> list[ServiceAnswer]:
             (found,) = super().score(row, contact_ids, stale=stale)
             statuses = ["ok", "insufficient_data", "outcome_reached"]
             seen = [

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from foretell.background.calls import Unanswerable
+from foretell.background.detect_changes import ChangeDetector
 from foretell.background.loops import LoopMetrics, Parts
-from foretell.background.noticing import Noticing
-from shared.standing.answered import Answered, AnsweredBy, Foreseen
+from shared.change_detection.service_answers import AnsweringModel, ContactPrediction, ServiceAnswer
 from shared.store import ChampionRow
 
 CHAMPION = ChampionRow("acme", "scoring", "customer", "1", "digest", 5, None, None)
@@ -22,13 +22,13 @@ class Service:
     bad: set[str]
     calls: int = 0
 
-    def __call__(self, champion: ChampionRow, contact_ids: Sequence[str], *, reasons: int) -> Answered:
+    def __call__(self, champion: ChampionRow, contact_ids: Sequence[str], *, reasons: int) -> ServiceAnswer:
         self.calls += 1
         if self.bad.intersection(contact_ids):
             raise Unanswerable("The service scoring answered 500.")
-        return Answered(
-            predictions=[Foreseen(contact_id=one, status="unknown_contact") for one in contact_ids],
-            model=AnsweredBy(version="1", grade="B"),
+        return ServiceAnswer(
+            predictions=[ContactPrediction(contact_id=one, status="unknown_contact") for one in contact_ids],
+            model=AnsweringModel(version="1", grade="B"),
             cutoff=datetime(2026, 6, 1, tzinfo=UTC),
         )
 
@@ -45,13 +45,13 @@ class NoStates:
         return {}
 
 
-def noticing(service: Service) -> Noticing:
-    return Noticing(NoStates(), service, 1.0, threading.Event(), lambda: 0)  # type: ignore[arg-type]
+def detector(service: Service) -> ChangeDetector:
+    return ChangeDetector(NoStates(), service, 1.0, threading.Event(), lambda: 0)  # type: ignore[arg-type]
 
 
 def test_the_others_of_a_batch_are_answered_and_one_is_skipped() -> None:
     service = Service({"c-007"})
-    work = noticing(service)
+    work = detector(service)
 
     answers = work.score(CHAMPION, [f"c-{number:03}" for number in range(1_000)], stale=())
 
@@ -65,7 +65,7 @@ def test_a_service_that_fails_over_everybody_is_not_asked_a_thousand_times() -> 
     service = Service(set(ids))
 
     with pytest.raises(Unanswerable):
-        noticing(service).score(CHAMPION, ids, stale=())
+        detector(service).score(CHAMPION, ids, stale=())
 
     assert service.calls < 40
 

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway.webhooks.incoming import Incoming
-from gateway.webhooks.provider import Credentials, Provider, SignedRequest, WebhookRefused
+from gateway.webhooks.provider import Credentials, Incoming, Provider, SignedRequest, WebhookRefused
 
 SAMPLES = Path(__file__).parent / "samples"
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)

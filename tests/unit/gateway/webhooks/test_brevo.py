@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway.webhooks.incoming import Ignored, IncomingEvent, Recipient, Signals
-from gateway.webhooks.provider import Credentials, ItemRefused
+from gateway.webhooks.provider import Credentials, Ignored, IncomingEvent, ItemRefused, Recipient, Signals
 from gateway.webhooks.providers.brevo import Brevo
 
 SECRET = "brevo-token-K2n8vQ"

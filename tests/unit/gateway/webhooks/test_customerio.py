@@ -8,8 +8,15 @@ from typing import Any
 
 import pytest
 
-from gateway.webhooks.incoming import Ignored, IncomingEvent, Recipient, Signals
-from gateway.webhooks.provider import Credentials, ItemRefused, SignedRequest
+from gateway.webhooks.provider import (
+    Credentials,
+    Ignored,
+    IncomingEvent,
+    ItemRefused,
+    Recipient,
+    Signals,
+    SignedRequest,
+)
 from gateway.webhooks.providers.customerio import CustomerIo
 
 # Customer.io publishes no vector: made with `openssl dgst -sha256 -hmac` over v0:TIMESTAMP:BODY.

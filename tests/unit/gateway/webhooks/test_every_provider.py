@@ -14,8 +14,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.webhooks.incoming import Confirmation, Ignored, Incoming, IncomingEvent, IncomingMerge, Refused
-from gateway.webhooks.provider import Credentials, ItemRefused, Provider, SignedRequest, WebhookRefused
+from gateway.webhooks.provider import (
+    Confirmation,
+    Credentials,
+    Ignored,
+    Incoming,
+    IncomingEvent,
+    IncomingMerge,
+    ItemRefused,
+    Provider,
+    Refused,
+    SignedRequest,
+    WebhookRefused,
+)
 from gateway.webhooks.providers import PROVIDERS
 from shared.errors import ForetellError
 

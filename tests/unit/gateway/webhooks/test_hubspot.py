@@ -9,15 +9,17 @@ from typing import Any
 
 import pytest
 
-from gateway.webhooks.incoming import (
+from gateway.webhooks.provider import (
+    Credentials,
     Ignored,
     IncomingContact,
     IncomingErasure,
     IncomingEvent,
     IncomingMerge,
+    ItemRefused,
     Recipient,
+    SignedRequest,
 )
-from gateway.webhooks.provider import Credentials, ItemRefused, SignedRequest
 from gateway.webhooks.providers.hubspot import HubSpot
 
 # The vector of HubSpot's own libraries (hubspot-api-python, tests/spec/utils/test_signature.py; the same in Ruby).

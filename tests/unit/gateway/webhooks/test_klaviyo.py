@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway.webhooks.incoming import IncomingEvent, Recipient, Signals
-from gateway.webhooks.provider import Credentials, ItemRefused, SignedRequest
+from gateway.webhooks.provider import Credentials, IncomingEvent, ItemRefused, Recipient, Signals, SignedRequest
 from gateway.webhooks.providers.klaviyo import Klaviyo
 from shared.errors import BadRequest
 

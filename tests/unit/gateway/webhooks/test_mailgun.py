@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from gateway.webhooks.incoming import IncomingEvent, Recipient, Signals
-from gateway.webhooks.provider import Credentials, ItemRefused, SignedRequest
+from gateway.webhooks.provider import Credentials, IncomingEvent, ItemRefused, Recipient, Signals, SignedRequest
 from gateway.webhooks.providers.mailgun import Mailgun
 
 KEY = "key-of-mailgun-0123456789"

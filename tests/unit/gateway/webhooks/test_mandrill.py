@@ -11,8 +11,15 @@ from urllib.parse import urlencode
 
 import pytest
 
-from gateway.webhooks.incoming import Ignored, IncomingEvent, Recipient, Signals
-from gateway.webhooks.provider import Credentials, ItemRefused, SignedRequest
+from gateway.webhooks.provider import (
+    Credentials,
+    Ignored,
+    IncomingEvent,
+    ItemRefused,
+    Recipient,
+    Signals,
+    SignedRequest,
+)
 from gateway.webhooks.providers.mandrill import Mandrill
 from shared.errors import BadRequest
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.webhooks.redaction import hashes_in, payload, redacted
+from gateway.webhooks.redaction import hashes_in, redacted, redacted_json
 
 
 def hashed(address: str) -> str:
@@ -76,7 +76,7 @@ def test_json_within_a_text_is_redacted_too() -> None:
 
 
 def test_what_cannot_be_written_as_json_is_none() -> None:
-    assert payload({"a": float("nan"), "b": 10**40}, hashed) == '{"a":null,"b":null}'
+    assert redacted_json({"a": float("nan"), "b": 10**40}, hashed) == '{"a":null,"b":null}'
 
 
 def test_a_payload_has_bounds() -> None:
@@ -84,12 +84,12 @@ def test_a_payload_has_bounds() -> None:
     for _ in range(1_000):
         deep = [deep]
 
-    assert len(payload(deep, hashed)) < 100
-    assert payload(["x" * 900] * 1_000, hashed) == "null"
+    assert len(redacted_json(deep, hashed)) < 100
+    assert redacted_json(["x" * 900] * 1_000, hashed) == "null"
 
 
 def test_the_hashes_of_a_payload_are_found() -> None:
-    assert list(hashes_in(payload({"to": ["ann@example.com"]}, hashed))) == [hashed("ann@example.com")]
+    assert list(hashes_in(redacted_json({"to": ["ann@example.com"]}, hashed))) == [hashed("ann@example.com")]
 
 
 def texts(value: Any) -> list[str]:

@@ -7,8 +7,16 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook
 
-from gateway.webhooks.incoming import Ignored, IncomingContact, IncomingEvent, Recipient, Signals
-from gateway.webhooks.provider import Credentials, ItemRefused, SignedRequest
+from gateway.webhooks.provider import (
+    Credentials,
+    Ignored,
+    IncomingContact,
+    IncomingEvent,
+    ItemRefused,
+    Recipient,
+    Signals,
+    SignedRequest,
+)
 from gateway.webhooks.providers.resend import Resend
 from shared.errors import BadRequest
 

@@ -4,9 +4,9 @@ import logging
 
 import pytest
 
-from gateway.webhooks.making import new_secret, new_source
 from gateway.webhooks.providers import PROVIDERS
-from gateway.webhooks.sourcebook import SourceBook, new_source_id
+from gateway.webhooks.source_cache import SourceCache, new_source_id
+from gateway.webhooks.sources import new_secret, new_source
 from shared.contracts.credentials import Seal
 from shared.errors import BadRequest
 from shared.store import SourceRow, SourceSecretRow
@@ -61,10 +61,10 @@ def test_stored_weak_secrets_are_named_once_and_guessable_ones_prove_nothing(cap
         def source(self, source_id: str) -> SourceRow:
             return row
 
-    book = SourceBook(Store(), SEAL, fresh_seconds=0, providers=PROVIDERS)
+    source_cache = SourceCache(Store(), SEAL, fresh_seconds=0, providers=PROVIDERS)
 
     with caplog.at_level(logging.WARNING):
-        known = [book.source(row.source_id, 2) for _ in range(2)][-1]
+        known = [source_cache.source(row.source_id, 2) for _ in range(2)][-1]
 
     assert known is not None
     assert known.credentials(2).secrets == ["user:password1", KEY]

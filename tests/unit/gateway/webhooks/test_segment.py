@@ -8,14 +8,16 @@ from typing import Any
 
 import pytest
 
-from gateway.webhooks.incoming import (
+from gateway.webhooks.provider import (
+    Credentials,
     Ignored,
     IncomingContact,
     IncomingEvent,
     IncomingMerge,
+    ItemRefused,
     Recipient,
+    SignedRequest,
 )
-from gateway.webhooks.provider import Credentials, ItemRefused, SignedRequest
 from gateway.webhooks.providers.segment import Segment
 
 # Segment publishes no vector: made with `openssl dgst -sha1 -hmac`.

@@ -10,8 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from gateway.webhooks.incoming import IncomingEvent, Recipient, Signals
-from gateway.webhooks.provider import Credentials, ItemRefused, SignedRequest
+from gateway.webhooks.provider import Credentials, IncomingEvent, ItemRefused, Recipient, Signals, SignedRequest
 from gateway.webhooks.providers.sendgrid import SendGrid
 
 # The vector of SendGrid's own libraries (sendgrid-python, test/unit/test_eventwebhook.py): key, signature, body.

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.webhooks.incoming import Confirmation, Ignored, IncomingEvent, Recipient, Signals
-from gateway.webhooks.provider import ItemRefused
+from gateway.webhooks.provider import Confirmation, Ignored, IncomingEvent, ItemRefused, Recipient, Signals
 from gateway.webhooks.providers.ses import AmazonSes
 from shared.errors import BadRequest
 

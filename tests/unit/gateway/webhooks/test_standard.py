@@ -7,8 +7,16 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook
 
-from gateway.webhooks.incoming import IncomingContact, IncomingErasure, IncomingEvent, Recipient, Signals
-from gateway.webhooks.provider import Credentials, ItemRefused, SignedRequest
+from gateway.webhooks.provider import (
+    Credentials,
+    IncomingContact,
+    IncomingErasure,
+    IncomingEvent,
+    ItemRefused,
+    Recipient,
+    Signals,
+    SignedRequest,
+)
 from gateway.webhooks.providers.standard import StandardWebhooks
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

@@ -1,1 +1,0 @@
-"""The webhook door under load while its process is killed again and again."""

@@ -1,0 +1,1 @@
+"""Contacts: routes, schemas, writes."""

@@ -1,0 +1,1 @@
+"""Deliveries of messages: routes, schemas."""

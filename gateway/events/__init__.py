@@ -1,0 +1,1 @@
+"""Events: routes, schemas, writes."""

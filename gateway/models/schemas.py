@@ -1,0 +1,46 @@
+"""Answers of the routes of models."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from shared.contracts.prediction import Answer, Grade
+
+
+class InputDriftAnswer(Answer):
+    """What the last complete round of scoring found of the inputs of a version; a worker makes one a day."""
+
+    has_drifted: Annotated[
+        bool, Field(description="Whether the inputs have left what the version was shown: train it again.")
+    ]
+    answered: Annotated[int, Field(ge=0, description="Contacts that got an answer.")]
+    insufficient: Annotated[int, Field(ge=0, description="Contacts that got none: too little is known of them.")]
+    drifted_share: Annotated[float, Field(ge=0, le=1, description="Share of the answers with `drifted_inputs`.")]
+    out_of_range: Annotated[int, Field(ge=0, description="Answers with `out_of_range`.")]
+    unseen_categories: Annotated[int, Field(ge=0, description="Answers with `unseen_categories`.")]
+    measured_at: Annotated[datetime, Field(description="When the round ended, UTC.")]
+
+
+class ModelAnswer(Answer):
+    """A registered version."""
+
+    capability: Annotated[str, Field(description="Which question.")]
+    outcome: Annotated[str | None, Field(description="Which outcome; null where the capability has none.")]
+    version: Annotated[str, Field(description="The registered version.")]
+    champion: Annotated[bool, Field(description="Whether it is the one that answers.")]
+    kind: Annotated[str, Field(description="lightgbm, logistic, blend or rule; for segments kmeans or rfm.")]
+    grade: Annotated[Grade, Field(description="A to D: how much it surely knows beyond the best plain rule.")]
+    trained_at: Annotated[datetime, Field(description="When it was trained, UTC.")]
+    horizon_days: Annotated[int | None, Field(description="How far after the cutoff the outcome may come.")]
+    figures: Annotated[dict[str, Any], Field(description="Held-out figures of the training report.")]
+    input_drift: Annotated[
+        InputDriftAnswer | None,
+        Field(description="Whether the inputs still are what it was shown; null: not counted yet."),
+    ]
+
+
+class ModelList(Answer):
+    """The catalogue."""
+
+    models: Annotated[list[ModelAnswer], Field(description="Newest first within capability and outcome.")]

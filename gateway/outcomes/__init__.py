@@ -1,0 +1,1 @@
+"""Outcomes: routes, schemas."""

@@ -1,0 +1,1 @@
+"""Stored predictions: routes, schemas, the ranked list."""

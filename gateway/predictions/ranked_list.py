@@ -1,0 +1,192 @@
+"""The ranked list of contacts, without those that reached the outcome meanwhile; also as a table."""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from shared.capabilities import capability as line_of
+from shared.contracts.defaults import STALE_DAYS
+from shared.contracts.outcome import STARTED
+from shared.contracts.rows import DAY, Microseconds, instant_of
+from shared.store import AccountStore, Ending, Place, PredictionRow, Wanted
+
+REASONS: Final = 3
+COLUMNS: Final = (
+    "contact_id",
+    "status",
+    "probability",
+    "score",
+    "band",
+    "trend",
+    *(f"reason_{number}" for number in range(1, REASONS + 1)),
+    "detail",
+    "source",
+    "version",
+    "data_quality",
+    "cutoff",
+    "asked_at",
+    "data_quality_details",
+)
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
+_BATCH: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows of the list, and where it goes on; None: it ends."""
+
+    rows: list[PredictionRow]
+    place: Place | None
+
+
+def page(store: AccountStore, wanted: Wanted, *, limit: int, after: Place | None = None) -> Page:
+    """Read one page; contacts that reached the outcome after they were predicted are left out of what is `ok`.
+
+    The worker scores them again in its next round; until then their stored prediction is out of date.
+
+    Args:
+        store: whose predictions.
+        wanted: which, and in which order.
+        limit: at most so many rows; fewer only at the end.
+        after: where the page before ended.
+    """
+    ending = _outcome_end(store, wanted) if wanted.status == "ok" else None
+    kept: list[PredictionRow] = []
+    while True:
+        size = max(limit, min(_BATCH, 2 * limit)) if after is None and not kept else _BATCH
+        rows = store.predictions.page(wanted, limit=size, after=after)
+        gone = store.predictions.reached_since(rows, ending) if rows and ending is not None else set()
+        for number, row in enumerate(rows):
+            after = (row.score, row.contact_id)
+            if row.contact_id in gone:
+                continue
+            kept.append(row)
+            if len(kept) == limit:
+                ends = number + 1 == len(rows) < size
+                return Page(kept, None if ends else after)
+        if len(rows) < size:
+            return Page(kept, None)
+
+
+def pages(store: AccountStore, wanted: Wanted, *, size: int = _BATCH) -> Iterator[list[PredictionRow]]:
+    """Read the whole list, page by page."""
+    found = page(store, wanted, limit=size)
+    yield found.rows
+    while found.place is not None:
+        found = page(store, wanted, limit=size, after=found.place)
+        yield found.rows
+
+
+def _outcome_end(store: AccountStore, wanted: Wanted) -> Ending | None:
+    """Return which events reach the outcome: as the champion learned it, else as the outcome is defined."""
+    if not line_of(wanted.capability).per_outcome:
+        return None
+    outcome = store.outcomes.find(wanted.capability, wanted.outcome)
+    champion = store.models.champion(wanted.capability, wanted.outcome)
+    version = None if champion is None else store.models.version(wanted.capability, wanted.outcome, champion.version)
+    defined = () if outcome is None or outcome.repeatable else outcome.event_types
+    learned = None if version is None else version.report.get("reached_by")
+    types: Sequence[str] = defined if learned is None else tuple(learned)
+    flag = None if outcome is None else outcome.flag
+    if not types and flag is None:
+        return None
+    return Ending(types, STARTED if wanted.capability == "churn" else (), flag)
+
+
+@dataclass(frozen=True, slots=True)
+class EmptyReason:
+    """Why a list is empty."""
+
+    detail: str
+    by_status: dict[str, int]
+    newest_event_at: Microseconds | None
+
+
+def why_empty(store: AccountStore, wanted: Wanted, *, now: Microseconds) -> EmptyReason:
+    """Explain in counts why a list is empty, and what can be done; reads all predictions of the question."""
+    counts = store.predictions.statuses(wanted.capability, wanted.outcome)
+    newest = store.events.newest_at()
+    total = sum(counts.values())
+    if not total:
+        what = "No prediction is stored: `foretell worker` fills the list once a model is promoted."
+        if store.models.champion(wanted.capability, wanted.outcome) is None:
+            what = "No prediction is stored, since no model is promoted for this question: train one first."
+        return EmptyReason(what, counts, newest)
+    if counts.get(wanted.status):
+        they = f"{counts[wanted.status]:,} of {total:,} contacts are {wanted.status}"
+        what = "but none fits the filters, or each of them has reached the outcome since."
+        return EmptyReason(f"{they}, {what}", counts, newest)
+    most = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
+    if len(most) == 1:
+        who = f"All {total:,} contacts are {most[0][0]}"
+    else:
+        who = f"No contact of {total:,} is {wanted.status}: " + ", ".join(f"{count:,} {name}" for name, count in most)
+    if newest is None:
+        return EmptyReason(f"{who}; there are no events. {_ADVICE.get(most[0][0], '')}".strip(), counts, newest)
+    at = f"the newest event is of {instant_of(newest):%Y-%m-%d}"
+    stale = "Import newer events, or ask with a cutoff of that time." if newest < now - STALE_DAYS * DAY else None
+    return EmptyReason(f"{who}: {at}. {stale or _ADVICE.get(most[0][0], '')}".strip(), counts, newest)
+
+
+_ADVICE: Final = {
+    "not_eligible": "The outcome's active_within_days says who is asked about.",
+    "outcome_reached": "Everybody has reached it; list them with status=outcome_reached.",
+    "no_consent": "They denied profiling.",
+    "insufficient_data": "Import attributes or events of them.",
+}
+
+
+def cells(row: PredictionRow) -> list[str | int | float | None]:
+    """Return a prediction as cells in the order of COLUMNS."""
+    body: dict[str, Any] = orjson.loads(row.body)
+    texts = [reason["text"] for reason in body.get("reasons", [])][:REASONS]
+    return [
+        row.contact_id,
+        row.status,
+        row.probability,
+        row.score,
+        row.band,
+        body.get("trend"),
+        *texts,
+        *[None] * (REASONS - len(texts)),
+        body.get("detail"),
+        row.source,
+        row.version,
+        " ".join(body.get("data_quality", [])),
+        instant_of(row.cutoff).isoformat(),
+        instant_of(row.asked_at).isoformat(),
+        _named(body.get("data_quality_details")),
+    ]
+
+
+def _named(details: dict[str, Any] | None) -> str:
+    """Write the attributes behind the data quality as text.
+
+    >>> _named({"missing_attributes": ["plan"], "out_of_range": ["age", "spend"], "missing_weight": 0.3})
+    'missing_attributes: plan; out_of_range: age, spend'
+    """
+    listed = {code: names for code, names in (details or {}).items() if isinstance(names, list) and names}
+    return "; ".join(f"{code}: {', '.join(names)}" for code, names in listed.items())
+
+
+def csv_text(rows: Sequence[PredictionRow], *, header: bool = True) -> str:
+    """Return rows as CSV (RFC 4180); a text that a spreadsheet would run as a formula gets a leading apostrophe."""
+    target = io.StringIO()
+    writer = csv.writer(target)
+    if header:
+        writer.writerow(COLUMNS)
+    writer.writerows([_neutral(cell) for cell in cells(row)] for row in rows)
+    return target.getvalue()
+
+
+def _neutral(cell: str | int | float | None) -> str | int | float | None:
+    """Return a cell that no spreadsheet reads as a formula.
+
+    >>> _neutral("=1+1"), _neutral("ann"), _neutral(-1)
+    ("'=1+1", 'ann', -1)
+    """
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell

@@ -1,0 +1,1 @@
+"""The only place that sends messages to subscriptions: signed, guarded, retried; also into CRMs."""
