@@ -83,7 +83,7 @@ def answered(contact_ids: Sequence[str], band: str) -> ServiceAnswer:
 
 
 def timed(act: Callable[[], object]) -> float:
-    """Tell the seconds it takes."""
+    """Return the seconds it takes."""
     start = time.perf_counter()
     act()
     return time.perf_counter() - start

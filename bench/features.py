@@ -192,7 +192,7 @@ class Duck:
 
 
 def timed(act: Callable[[], object], repeats: int) -> float:
-    """Tell the median of the seconds it takes, after one call that is not counted."""
+    """Return the median of the seconds it takes, after one call that is not counted."""
     act()
     seconds = []
     for _ in range(repeats):

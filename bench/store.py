@@ -63,7 +63,7 @@ def event(random_: random.Random, contact_id: str, at: int) -> EventRow:
 
 
 def timed(act: Callable[[], object], repeats: int) -> float:
-    """Tell the median of the seconds it takes."""
+    """Return the median of the seconds it takes."""
     seconds = []
     for _ in range(repeats):
         start = time.perf_counter()

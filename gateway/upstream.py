@@ -25,7 +25,7 @@ from shared.contracts.credentials import (
     REQUEST_ID_HEADER,
     SERVED_HEADER,
     Call,
-    SignedRequest,
+    SignedContent,
     signed,
     target_of,
 )
@@ -118,7 +118,7 @@ class Upstreams:
         body = await body_of(request) if body is None else body
         target = quote_from_bytes(target_of(request.scope), safe=_AS_IT_IS)
         url = yarl.URL(self.settings.upstream_of(capability.name).rstrip("/") + target, encoded=True)
-        covered = SignedRequest(request.method, target.encode(), body)
+        covered = SignedContent(request.method, target.encode(), body)
         try:
             await self._breakers[capability.name].admit()
             # Counted from when the body is there: a slow upload must not make the service refuse the call.
@@ -190,7 +190,7 @@ class Upstreams:
         if abs(before) <= MAX_SKEW_SECONDS < abs(seconds):
             log.error("clock.skewed", extra={"capability": capability.name, "skew_seconds": round(seconds, 1)})
 
-    def _headers(self, request: Request, call: Call, covered: SignedRequest) -> dict[str, str]:
+    def _headers(self, request: Request, call: Call, covered: SignedContent) -> dict[str, str]:
         key = self.settings.signing_key.get_secret_value().encode()
         headers = {
             CALL_HEADER: signed(call, covered, key, now=time.time()),
@@ -201,7 +201,7 @@ class Upstreams:
         return headers
 
     async def _sent(
-        self, capability: Capability, request: Request, url: yarl.URL, sent: tuple[SignedRequest, dict[str, str]]
+        self, capability: Capability, request: Request, url: yarl.URL, sent: tuple[SignedContent, dict[str, str]]
     ) -> Response:
         """Send, and report the result to the circuit breaker; a late service's health is checked meanwhile."""
         seconds, loop = self._seconds(capability, request), asyncio.get_running_loop()
@@ -238,7 +238,7 @@ class Upstreams:
         self._note_refusal(capability, response)
         return response
 
-    async def _twice(self, url: yarl.URL, sent: tuple[SignedRequest, dict[str, str]], *, repeatable: bool) -> Response:
+    async def _twice(self, url: yarl.URL, sent: tuple[SignedContent, dict[str, str]], *, repeatable: bool) -> Response:
         """Send again if nothing was sent yet, or if a pooled connection was dead and the request is safe to repeat."""
         try:
             return await self._once(url, *sent)
@@ -247,7 +247,7 @@ class Upstreams:
                 raise
             return await self._once(url, *sent)
 
-    async def _once(self, url: yarl.URL, covered: SignedRequest, headers: dict[str, str]) -> Response:
+    async def _once(self, url: yarl.URL, covered: SignedContent, headers: dict[str, str]) -> Response:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)
         async with self.client.request(
             covered.method, url, data=covered.body or None, headers=headers, timeout=timeout, allow_redirects=False

@@ -7,7 +7,7 @@ from time import time
 import numpy as np
 from numpy.typing import NDArray
 
-from services.scoring.train import Fit, fitted
+from services.scoring.train import ScoringFit, fitted
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import ALWAYS, DAY
 from shared.evaluation import metrics
@@ -42,7 +42,7 @@ class Result:
 
     @property
     def holds(self) -> bool:
-        """Tell whether no figure lies below its reference by more than our interval, and the constant is beaten."""
+        """Return whether no figure lies below its reference by more than our interval, and the constant is beaten."""
         auc = self.auc.high >= self.reference_auc
         loss = self.reference_log_loss is None or self.log_loss.low <= self.reference_log_loss
         return auc and loss and self.log_loss.value < self.constant
@@ -111,7 +111,7 @@ def result(
     )
 
 
-def fit_frames(outcome: Outcome, pasts: Pasts, frames: Frames, *, allowed: Sequence[str] | None = None) -> Fit:
+def fit_frames(outcome: Outcome, pasts: Pasts, frames: Frames, *, allowed: Sequence[str] | None = None) -> ScoringFit:
     """Train as the product does, on given frames; every attribute is allowed unless said otherwise."""
     flat = bool(outcome.attribute)
     horizon = outcome.horizon_days * DAY
@@ -138,7 +138,7 @@ def over_time(
     )
 
 
-def predicted(fit: Fit, pasts: Pasts, frames: Frames) -> Vector:
+def predicted(fit: ScoringFit, pasts: Pasts, frames: Frames) -> Vector:
     """Compute features and probabilities of frames with a fitted model."""
     from shared.features import matrix
 

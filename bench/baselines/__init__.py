@@ -60,7 +60,7 @@ def ask(verb: str, **arrays: ArrayLike) -> dict[str, NDArray[np.float64]]:
 
 
 def _python() -> Path:
-    """Tell the interpreter of the environment; make it when it is missing or of another lock file."""
+    """Return the interpreter of the environment; make it when it is missing or of another lock file."""
     python, installed = ENVIRONMENT / "bin" / "python", ENVIRONMENT / "installed.lock"
     if python.exists() and installed.exists() and installed.read_bytes() == LOCK.read_bytes():
         return python

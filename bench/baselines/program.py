@@ -39,7 +39,7 @@ def bgnbd(given: Arrays) -> dict[str, Vector]:
 
 
 def still_waiting(parameters: Vector, frequency: Vector, age: Vector, horizon: float) -> Vector:
-    """Tell the chance of no order in the horizon of a customer who is alive, shape (n,).
+    """Return the chance of no order in the horizon of a customer who is alive, shape (n,).
 
     Source: derived from the model of Fader, Hardie and Lee (2005), Marketing Science 24 (2), 275-284. There one drops
     out only at an order, so the likelihood of x orders by T and being alive is (1 - p)^x rate^x exp(-rate T): given
@@ -56,7 +56,7 @@ def still_waiting(parameters: Vector, frequency: Vector, age: Vector, horizon: f
 
 
 def kaplan_meier(given: Arrays) -> dict[str, Vector]:
-    """Tell everybody the share that stayed on, of those who had stayed as long as they."""
+    """Give everybody the share that stayed on, of those who had stayed as long as they."""
     from lifelines import KaplanMeierFitter
 
     fitted = KaplanMeierFitter().fit(given["durations"], given["events"])
@@ -92,7 +92,7 @@ def cox(given: Arrays) -> dict[str, Vector]:
 
 
 def _now_and_then(given: Arrays) -> tuple[Matrix, Matrix]:
-    """Tell the time each test person has reached, (n_test, 1), and those asked about, (n_test, n_later)."""
+    """Return the time each test person has reached, (n_test, 1), and those asked about, (n_test, n_later)."""
     now = given["test_survived"][:, None]
     return now, now + given["later"]
 

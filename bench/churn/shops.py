@@ -61,7 +61,7 @@ class ShopResult:
 
     @property
     def holds(self) -> bool:
-        """Tell whether nothing lies below the data page's figures by more than the paired interval."""
+        """Return whether nothing lies below the data page's figures by more than the paired interval."""
         ours, reference = self.rows[0], self.rows[1]
         assert ours.log_loss is not None
         assert reference.over_auc is not None

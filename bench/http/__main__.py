@@ -198,7 +198,7 @@ def cpu_seconds(processes: Mapping[str, int]) -> float:
 
 
 def memory(processes: Mapping[str, int]) -> str:
-    """Tell what each process holds: resident, and in brackets without the pages of mapped files."""
+    """Return what each process holds: resident, and in brackets without the pages of mapped files."""
     words = []
     for name, process in processes.items():
         status = dict(

@@ -56,7 +56,7 @@ class Result:
 
     @property
     def holds(self) -> bool:
-        """Tell whether nothing lies below the plain score or the reference, and who is who is kept."""
+        """Return whether nothing lies below the plain score or the reference, and who is who is kept."""
         known = REFERENCE[self.shop].get(self.holding.k)
         return (
             self.useful.gain_spend.high >= 0

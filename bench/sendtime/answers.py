@@ -43,7 +43,7 @@ class Answers:
 
     @property
     def holds(self) -> bool:
-        """Tell whether the reference is reached."""
+        """Return whether the reference is reached."""
         return max(row.auc.value for row in self.rows) >= REFERENCE_AUC
 
 

@@ -56,7 +56,7 @@ class Graded:
 
     @property
     def holds(self) -> bool:
-        """Tell whether the reference is reached and the global profile beaten."""
+        """Return whether the reference is reached and the global profile beaten."""
         return self.ours.value <= self.protocol.reference and self.ours.value <= self.losses["global"]
 
 
@@ -200,7 +200,7 @@ def _top(share: Matrix, who: NDArray[np.intp], hour: NDArray[np.int64]) -> tuple
 
 
 def _daily(share: Matrix, who: NDArray[np.intp], hour: NDArray[np.int64], ts: pd.Series, zone: str) -> float:
-    """Tell on which share of a person's active days the chosen hour sees an act."""
+    """Return on which share of a person's active days the chosen hour sees an act."""
     local = pd.DatetimeIndex(pd.to_datetime(ts.to_numpy(), unit="s", utc=True)).tz_convert(zone)
     hit = share.argmax(axis=1)[who] == hour
     days = pd.DataFrame({"who": who, "day": local.date, "hit": hit}).groupby(["who", "day"])["hit"].any()

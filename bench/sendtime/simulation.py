@@ -86,7 +86,7 @@ def learned(made: World) -> Fit:
 
 
 def believed(fit: Fit) -> Vector:
-    """Tell the chance of a click that the model gives the average contact by hour, shape (24,)."""
+    """Return the chance of a click that the model gives the average contact by hour, shape (24,)."""
     assert fit.timing is not None
     return chance(fit.timing.population_margins()).reshape(7, HOURS).mean(axis=0)
 

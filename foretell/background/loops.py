@@ -45,7 +45,7 @@ class LoopMetrics:
 
 
 @dataclass(slots=True)
-class Parts:
+class LoopParts:
     """The parts of one turn: whatever one of them raises is counted and logged, and the others have their turn."""
 
     loop: str

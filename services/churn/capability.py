@@ -27,7 +27,7 @@ def _load(folder: Path) -> "ChurnModel":
 def _answer(model: "ChurnModel", pasts: Pasts, cutoffs: NDArray[np.int64], request: ChurnRequest) -> "Sequence[Scored]":
     from services.churn.model import Asked, predict
 
-    asked = Asked(request.horizon_days, request.horizons, request.survival, request.reasons_asked)
+    asked = Asked(request.horizon_days, request.horizons, request.survival, request.reasons_requested)
     return predict(model, pasts, cutoffs, asked)
 
 

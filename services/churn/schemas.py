@@ -119,7 +119,7 @@ class ChurnRequest(PredictionRequest):
     ] = False
 
     @property
-    def outcome_asked(self) -> str | None:
+    def outcome_requested(self) -> str | None:
         """Which outcome was named."""
         return self.outcome
 

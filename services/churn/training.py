@@ -7,7 +7,7 @@ from services.churn.train.fitting import Fit, fitted
 from services.churn.train.material import ChurnMaterial, churn_material
 from services.churn.train.plots import curve_plot
 from shared.contracts.training import ColumnChoices, Progress
-from shared.evaluation.gate import Verdict
+from shared.evaluation.gate import GateDecision
 from shared.features import matrix
 from shared.learners.columns import Vector, chance
 from shared.store import VersionRow
@@ -57,11 +57,11 @@ def _question(stuff: ChurnMaterial) -> str:
     return f"How likely is {named}?" if stuff.wanted.contractual else f"How likely is it that no {named} comes?"
 
 
-def _gate(run: ChurnRun, stuff: ChurnMaterial, fit: Fit, row: VersionRow) -> Verdict:
+def _gate(run: ChurnRun, stuff: ChurnMaterial, fit: Fit, row: VersionRow) -> GateDecision:
     """Compare at the graded horizon on the judged frames that are newer than what the champion learned from."""
     known_until, cutoff = row.report.get("trained_until"), fit.problem.cutoff
     if cutoff is None or known_until is None:
-        return Verdict(False, False, NO_NEWER_FRAMES)
+        return GateDecision(False, False, NO_NEWER_FRAMES)
     rows = fit.graded.judged
     kept = rows[cutoff[rows] >= known_until]
     contact, asked_at = fit.problem.owner[kept], cutoff[kept]

@@ -93,7 +93,7 @@ class ScoreRequest(PredictionRequest):
     ] = None
 
     @property
-    def outcome_asked(self) -> str | None:
+    def outcome_requested(self) -> str | None:
         """Which outcome was named."""
         return self.outcome
 

@@ -23,7 +23,7 @@ ONE_MOMENT_GRADE: Grade = "C"
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
+class ScoringFit:
     """A fitted model with the evidence behind it."""
 
     model: ScoringModel
@@ -39,7 +39,7 @@ def fitted(
     forbidden: Collection[str] = (),
     now: Microseconds,
     progress: Progress = silent,
-) -> Fit:
+) -> ScoringFit:
     """Learn features, compete, judge, refit on everything: no store, no registry.
 
     Args:
@@ -107,7 +107,7 @@ def fitted(
         inputs=inputs.weighed(importance),
         bounds=(float(answers.min()), float(answers.max())),
     )
-    return Fit(model, found, problem, competition)
+    return ScoringFit(model, found, problem, competition)
 
 
 def _padded(importance: Vector, width: int) -> Vector:

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from services.scoring.model import ScoringModel
-from services.scoring.train import Fit, fitted
+from services.scoring.train import ScoringFit, fitted
 from shared.contracts.training import ColumnChoices, Progress
-from shared.evaluation.gate import Verdict
+from shared.evaluation.gate import GateDecision
 from shared.features import matrix
 from shared.learners.columns import Vector, chance
 from shared.store import VersionRow
@@ -23,12 +23,12 @@ def _material(run: ScoringRun, pasts: Pasts) -> Material:
     return framed(run.required_outcome, pasts, now=run.now, order_by=run.choices.order_by)
 
 
-def _fit(run: ScoringRun, stuff: Material, progress: Progress) -> Fit:
+def _fit(run: ScoringRun, stuff: Material, progress: Progress) -> ScoringFit:
     allowed, forbidden = run.choices.allowed, run.choices.forbidden
     return fitted(stuff, allowed=allowed, forbidden=forbidden, now=run.now, progress=progress)
 
 
-def _to_publish(run: ScoringRun, stuff: Material, fit: Fit) -> Fitted:
+def _to_publish(run: ScoringRun, stuff: Material, fit: ScoringFit) -> Fitted:
     question = f"How likely is a contact to reach {stuff.outcome.name}?"
     return Fitted(
         capability=CAPABILITY,
@@ -46,12 +46,12 @@ def _to_publish(run: ScoringRun, stuff: Material, fit: Fit) -> Fitted:
     )
 
 
-def _gate(run: ScoringRun, stuff: Material, fit: Fit, row: VersionRow) -> Verdict:
+def _gate(run: ScoringRun, stuff: Material, fit: ScoringFit, row: VersionRow) -> GateDecision:
     """Compare on the judged frames that are newer than what the champion learned from."""
     rows = fit.competition.judged
     known_until = row.report.get("trained_until")
     if stuff.flat or known_until is None:
-        return Verdict(False, False, NO_NEWER_FRAMES)
+        return GateDecision(False, False, NO_NEWER_FRAMES)
     kept = rows[stuff.frames.cutoff[rows] >= known_until]
     frames = stuff.frames.take(kept)
     newer = Newer(

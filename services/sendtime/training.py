@@ -17,7 +17,7 @@ from services.sendtime.train.reporting import of_activity, of_answers
 from shared.contracts.rows import Microseconds, instant_of
 from shared.contracts.training import Choices, Progress, silent
 from shared.errors import InsufficientData
-from shared.evaluation.gate import Verdict
+from shared.evaluation.gate import GateDecision
 from shared.learners.columns import Vector, chance
 from shared.store import VersionRow
 from shared.timeline import Pasts
@@ -123,7 +123,7 @@ def _to_publish(run: SendTimeRun, stuff: Material, fit: Fit) -> Fitted:
     )
 
 
-def _gate(run: SendTimeRun, stuff: Material, fit: Fit, row: VersionRow) -> Verdict:
+def _gate(run: SendTimeRun, stuff: Material, fit: Fit, row: VersionRow) -> GateDecision:
     """Judge challenger and champion on sends (or acts) newer than what the champion learned from."""
     known_until = row.report.get("trained_until") or 0
     if fit.timing is None:
@@ -147,7 +147,7 @@ def _gate(run: SendTimeRun, stuff: Material, fit: Fit, row: VersionRow) -> Verdi
     return compared(run.settings, run.store.account, row, newer_frames, champion_on, now=run.now)
 
 
-def _gate_of_activity(run: SendTimeRun, stuff: Material, fit: Fit, row: VersionRow, known_until: int) -> Verdict:
+def _gate_of_activity(run: SendTimeRun, stuff: Material, fit: Fit, row: VersionRow, known_until: int) -> GateDecision:
     shares = fit.shares
     newer = np.flatnonzero(shares.at >= known_until)
 

@@ -79,7 +79,7 @@ def matches(text: str, digest: bytes) -> bool:
 
 
 def allows(scopes: tuple[str, ...], scope: str) -> bool:
-    """Tell whether a key with these scopes may do what the scope covers; `admin` covers everything."""
+    """Return whether a key with these scopes may do what the scope covers; `admin` covers everything."""
     return scope in scopes or "admin" in scopes
 
 
@@ -122,7 +122,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class SignedRequest:
+class SignedContent:
     """What the signature covers beside the call."""
 
     method: str
@@ -139,7 +139,7 @@ def target_of(scope: Mapping[str, Any]) -> bytes:
     return path + b"?" + query if query else path
 
 
-def signed(call: Call, request: SignedRequest, key: bytes, *, now: float) -> str:
+def signed(call: Call, request: SignedContent, key: bytes, *, now: float) -> str:
     """Make the header value.
 
     Args:
@@ -162,7 +162,7 @@ def signed(call: Call, request: SignedRequest, key: bytes, *, now: float) -> str
     return f"{payload}.{_mac(payload, request, key)}"
 
 
-def verified(header: str | None, request: SignedRequest, key: bytes, *, now: float) -> Call:
+def verified(header: str | None, request: SignedContent, key: bytes, *, now: float) -> Call:
     """Check the header and read it.
 
     Args:
@@ -198,7 +198,7 @@ def verified(header: str | None, request: SignedRequest, key: bytes, *, now: flo
     return replace(call, deadline_at=call.deadline_at + ago, signed_seconds_ago=ago)
 
 
-def _mac(payload: str, request: SignedRequest, key: bytes) -> str:
+def _mac(payload: str, request: SignedContent, key: bytes) -> str:
     mac = hmac.new(key, digestmod=hashlib.sha256)
     # Neither a method, a target nor base64 holds a line feed: what follows the third one is the body.
     mac.update(b"%s\n%s\n%s\n" % (request.method.encode(), request.target, payload.encode()))

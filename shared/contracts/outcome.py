@@ -174,7 +174,7 @@ class Outcome(BaseModel):
 
     @property
     def is_automatic(self) -> bool:
-        """Tell whether what it means is chosen from the account's events."""
+        """Return whether what it means is chosen from the account's events."""
         return not (self.event_types or self.silence or self.attribute)
 
 

@@ -164,12 +164,12 @@ class PredictionRequest(BaseModel):
     ] = None
 
     @property
-    def outcome_asked(self) -> str | None:
+    def outcome_requested(self) -> str | None:
         """Which outcome was named; None where none was, or where the capability has none."""
         return None
 
     @property
-    def reasons_asked(self) -> int:
+    def reasons_requested(self) -> int:
         """How many reasons a contact gets."""
         return self.reasons if self.reasons is not None else (3 if len(self.contacts) <= 100 else 0)
 

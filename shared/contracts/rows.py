@@ -79,7 +79,7 @@ def microseconds(instant: datetime) -> Microseconds:
 
 
 def instant_of(at: Microseconds) -> datetime:
-    """Tell the aware instant; multiplication of integers, so nothing is rounded.
+    """Return the aware instant; multiplication of integers, so nothing is rounded.
 
     >>> instant_of(1_000_001)
     datetime.datetime(1970, 1, 1, 0, 0, 1, 1, tzinfo=datetime.timezone.utc)

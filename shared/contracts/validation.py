@@ -328,7 +328,7 @@ def _told_once(errors: Sequence[Mapping[str, Any]], within: Any) -> Iterator[tup
 
 
 def _place(entry: Mapping[str, Any], within: Any) -> tuple[str, Any]:
-    """Tell the pointer of a mistake and what lies there."""
+    """Return the pointer of a mistake and what lies there."""
     parts = []
     place: Sequence[int | str] = (*entry["loc"], *entry.get("ctx", {}).get("at", ()))
     for number, part in enumerate(place, start=1):

@@ -156,7 +156,7 @@ TOO_GOOD_AUC = 0.97
 
 
 def skill(loss: Vector, baseline: Vector, owner: NDArray[np.integer]) -> Interval:
-    """Tell the share of the baseline's log loss that the model saves, with its contact-bootstrap interval.
+    """Return the share of the baseline's log loss that the model saves, with its contact-bootstrap interval.
 
     Args:
         loss: the model's log loss of each row, shape (n,).
@@ -201,7 +201,7 @@ FEWEST_FRAMES = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class GateDecision:
     """What the gate decided and why, in one sentence."""
 
     promote: bool
@@ -212,7 +212,7 @@ class Verdict:
 
 def judged(
     challenger: Vector, champion: Vector, constant: Vector, owner: NDArray[np.integer], *, champion_is_old: bool = False
-) -> Verdict:
+) -> GateDecision:
     """Compare log losses of the same frames, newer than both trainings.
 
     The challenger passes when, with 95 % confidence over contacts, it loses at most 1 % of the champion's log loss,
@@ -226,17 +226,21 @@ def judged(
         champion_is_old: whether the champion is past its maximum age.
     """
     if len(challenger) < FEWEST_FRAMES:
-        return Verdict(
+        return GateDecision(
             False, False, f"only {len(challenger)} frames are newer than both trainings; {FEWEST_FRAMES} are needed"
         )
     if rounded(challenger.mean()) >= rounded(constant.mean()):
-        return Verdict(False, True, "the challenger is no better than predicting the base rate")
+        return GateDecision(False, True, "the challenger is no better than predicting the base rate")
     margin = WORSE_BY_AT_MOST * float(champion.mean())
     worse = of_mean(challenger - champion, owner)
     if worse.high <= margin:
-        return Verdict(True, True, f"not worse than the champion by more than 1 % of log loss (difference {worse})")
+        return GateDecision(
+            True, True, f"not worse than the champion by more than 1 % of log loss (difference {worse})"
+        )
     if champion_is_old and worse.value <= 0:
-        return Verdict(
+        return GateDecision(
             True, True, f"the champion is past its maximum age and the challenger is as good (difference {worse})"
         )
-    return Verdict(False, True, f"could be worse than the champion by more than 1 % of log loss (difference {worse})")
+    return GateDecision(
+        False, True, f"could be worse than the champion by more than 1 % of log loss (difference {worse})"
+    )

@@ -13,7 +13,7 @@ EPSILON = 1e-12
 
 
 def losses(labels: Vector, probability: Vector) -> Vector:
-    """Tell each row's log loss in nats, shape (n,).
+    """Return each row's log loss in nats, shape (n,).
 
     >>> losses(np.array([1.0]), np.array([1.0])).round(6).tolist()
     [0.0]
@@ -42,7 +42,7 @@ def brier(labels: Vector, probability: Vector) -> float:
 
 
 def auc(labels: Vector, margin: Vector) -> float:
-    """Tell how often a positive ranks above a negative; ties count half; NaN without both kinds.
+    """Return how often a positive ranks above a negative; ties count half; NaN without both kinds.
 
     Source: Mann and Whitney (1947); Hanley and McNeil (1982).
 
@@ -76,7 +76,7 @@ def average_precision(labels: Vector, margin: Vector) -> float:
 
 
 def lift(labels: Vector, margin: Vector, share: float = 0.1) -> float:
-    """Tell how many times the base rate the top share reaches; of a tie at the border, its mean.
+    """Return how many times the base rate the top share reaches; of a tie at the border, its mean.
 
     >>> lift(np.array([1.0, 0.0, 0.0, 0.0]), np.array([4.0, 3.0, 2.0, 1.0]), 0.25)
     4.0
@@ -96,7 +96,7 @@ class Ranking:
         self._steps = np.flatnonzero(np.concatenate([[True], ranked[1:] != ranked[:-1]]))
 
     def auc(self, weights: Vector) -> float:
-        """Tell the AUC when each row counts as often as its weight, shape (n,); NaN without both kinds."""
+        """Return the AUC when each row counts as often as its weight, shape (n,); NaN without both kinds."""
         positives, rows = self._counted(weights)
         negatives = rows - positives
         pairs = positives.sum() * negatives.sum()
@@ -104,7 +104,7 @@ class Ranking:
         return float(negatives @ above / pairs) if pairs else float("nan")
 
     def average_precision(self, weights: Vector) -> float:
-        """Tell the average precision when each row counts as often as its weight; NaN without positives."""
+        """Return the average precision when each row counts as often as its weight; NaN without positives."""
         positives, rows = self._counted(weights)
         if not positives.sum():
             return float("nan")
@@ -112,7 +112,7 @@ class Ranking:
         return float(positives @ precision / positives.sum())
 
     def lift(self, weights: Vector, share: float = 0.1) -> float:
-        """Tell the lift when each row counts as often as its weight; NaN without positives."""
+        """Return the lift when each row counts as often as its weight; NaN without positives."""
         positives, rows = self._counted(weights)
         total = rows.sum()
         if not positives.sum():
@@ -163,7 +163,7 @@ def calibration_line(
 
 
 def _overlap(labels: Vector, margin: Vector) -> bool:
-    """Tell whether some positive lies below some negative, and some above."""
+    """Return whether some positive lies below some negative, and some above."""
     positive, negative = margin[labels == 1], margin[labels == 0]
     if not len(positive) or not len(negative):
         return False
@@ -213,7 +213,7 @@ def calibration_error(labels: Vector, probability: Vector, bins: int = 10) -> fl
 
 
 def perfect_calibration_error(probability: Vector, *, bins: int = 10, draws: int = 200, seed: int = 0) -> float:
-    """Tell the ECE that a perfect model of this size would show by chance alone.
+    """Return the ECE that a perfect model of this size would show by chance alone.
 
     Labels are drawn from the probabilities themselves; the mean over the draws.
     """

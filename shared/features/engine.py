@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from shared.contracts.rows import DAY
 from shared.contracts.validation import MAX_NUMBER
 from shared.features import engine
-from shared.features.feature import ATTRIBUTE_KINDS, WINDOWS_DAYS, Feature, FeatureSet, Kind, Plan
+from shared.features.feature import ATTRIBUTE_KINDS, WINDOWS_DAYS, Feature, FeaturePlan, FeatureSet, Kind
 from shared.features.pairs import Basis, Pairs, share
 from shared.timeline.localtime import hour_of_day, weekday
 from shared.timeline.pasts import LOOKBACK_DAYS, LOOKBACK_EVENTS, NEVER, AttributeColumn, Pasts, positions_before
@@ -32,7 +32,7 @@ _LOOKBACK = len(WINDOWS_DAYS) - 1
 Columns = NDArray[np.float64]
 
 
-def fill(result: Columns, plan: Plan, pairs: Pairs) -> None:
+def fill(result: Columns, plan: FeaturePlan, pairs: Pairs) -> None:
     """Write every event column of a block of frames.
 
     Args:
@@ -55,7 +55,7 @@ def fill(result: Columns, plan: Plan, pairs: Pairs) -> None:
             result[:, column] = one(pairs, feature, plan)
 
 
-def _rate(pairs: Pairs, types: NDArray[np.intp], plan: Plan) -> Columns:
+def _rate(pairs: Pairs, types: NDArray[np.intp], plan: FeaturePlan) -> Columns:
     """Smooth a/b towards the prior: (a + 5 prior) / (b + 5); NaN when there was no b."""
     numerator = pairs.counts[_LOOKBACK, :, types].T
     denominator = pairs.counts[_LOOKBACK, :, plan.denominators].T
@@ -112,27 +112,27 @@ _BY_CELL: dict[Kind, Callable[[Pairs, NDArray[np.intp], NDArray[np.intp]], Colum
 }
 
 
-def _distinct(pairs: Pairs, feature: Feature, plan: Plan) -> Columns:
+def _distinct(pairs: Pairs, feature: Feature, plan: FeaturePlan) -> Columns:
     if feature.type is None:
         return (pairs.campaigns_of_any if feature.other == "campaign" else pairs.items_of_any)[:, 0]
     return (pairs.campaigns if feature.other == "campaign" else pairs.items)[:, plan.code(feature.type)]
 
 
-def _last_hour(pairs: Pairs, feature: Feature, plan: Plan) -> Columns:
+def _last_hour(pairs: Pairs, feature: Feature, plan: FeaturePlan) -> Columns:
     some, newest = pairs.newest_pair(plan.code(feature.type))
     hours = np.full(pairs.n, np.nan)
     hours[some] = hour_of_day(pairs.local_at[newest])
     return hours
 
 
-def _last_weekday(pairs: Pairs, feature: Feature, plan: Plan) -> Columns:
+def _last_weekday(pairs: Pairs, feature: Feature, plan: FeaturePlan) -> Columns:
     some, newest = pairs.newest_pair(plan.code(feature.type))
     days = np.full(pairs.n, np.nan)
     days[some] = weekday(pairs.local_at[newest])
     return days
 
 
-def _last_type(pairs: Pairs, feature: Feature, plan: Plan) -> Columns:
+def _last_type(pairs: Pairs, feature: Feature, plan: FeaturePlan) -> Columns:
     some, newest = pairs.newest_pair(plan.code(None))
     place = {name: code for code, name in enumerate(feature.categories)}
     category = np.array([*(place.get(name, len(place)) for name in plan.types), len(place)], dtype=np.float64)
@@ -141,7 +141,7 @@ def _last_type(pairs: Pairs, feature: Feature, plan: Plan) -> Columns:
     return types
 
 
-def _last_item(pairs: Pairs, feature: Feature, plan: Plan) -> Columns:
+def _last_item(pairs: Pairs, feature: Feature, plan: FeaturePlan) -> Columns:
     some, newest = pairs.newest_pair(plan.code(feature.type))
     place = {name: code for code, name in enumerate(feature.categories)}
     # Item -1, none, reads the last entry.
@@ -151,7 +151,7 @@ def _last_item(pairs: Pairs, feature: Feature, plan: Plan) -> Columns:
     return items
 
 
-_ONE_BY_ONE: dict[Kind, Callable[[Pairs, Feature, Plan], Columns]] = {
+_ONE_BY_ONE: dict[Kind, Callable[[Pairs, Feature, FeaturePlan], Columns]] = {
     "distinct": _distinct,
     "last_hour": _last_hour,
     "last_weekday": _last_weekday,
@@ -303,7 +303,7 @@ def matrix(feature_set: FeatureSet, pasts: Pasts, contact: NDArray[np.int32], cu
 
 
 def truncated(pasts: Pasts, contact: NDArray[np.int32], cutoff: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Tell which frames have more events before the cutoff than the engine looks at, shape (n,)."""
+    """Return which frames have more events before the cutoff than the engine looks at, shape (n,)."""
     end = positions_before(pasts, contact, cutoff)
     return _lookback_start(pasts, contact, cutoff, end) > pasts.offsets[contact]
 

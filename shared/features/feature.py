@@ -79,19 +79,19 @@ class Feature:
 
     @property
     def part(self) -> Literal["fit", "engagement"]:
-        """Tell whether it is who the contact is or what the contact does."""
+        """Return whether it is who the contact is or what the contact does."""
         return "fit" if self.kind in ATTRIBUTE_KINDS else "engagement"
 
     @property
     def reach_days(self) -> int:
-        """Tell how far back it looks: its window, or the whole lookback."""
+        """Return how far back it looks: its window, or the whole lookback."""
         if self.kind in ATTRIBUTE_KINDS:
             return 0
         return self.window_days or (90 if self.kind == "trend" else WINDOWS_DAYS[-1])
 
     @property
     def is_categorical(self) -> bool:
-        """Tell whether its numbers are codes without order."""
+        """Return whether its numbers are codes without order."""
         return self.kind in CATEGORICAL_KINDS
 
     def to_json(self) -> dict[str, Any]:
@@ -124,7 +124,7 @@ def types_of(features: Iterable[Feature]) -> tuple[str, ...]:
     return tuple(sorted(name for name in mentioned if name is not None))
 
 
-class Plan:
+class FeaturePlan:
     """The compiled form of a feature set; made once, used for every matrix."""
 
     def __init__(self, features: tuple[Feature, ...]) -> None:
@@ -146,11 +146,11 @@ class Plan:
         )
 
     def __contains__(self, kind: Kind) -> bool:
-        """Tell whether any column is of this kind."""
+        """Return whether any column is of this kind."""
         return kind in self.by_kind
 
     def code(self, name: str | None) -> int:
-        """Tell a type's place in the engine's cubes; -1, the last place, is the sum over all types."""
+        """Return a type's place in the engine's cubes; -1, the last place, is the sum over all types."""
         return -1 if name is None else self.types.index(name)
 
     def codes_of(self, present: tuple[str, ...]) -> NDArray[np.int64]:
@@ -195,9 +195,9 @@ class FeatureSet:
         return types_of(self.features)
 
     @cached_property
-    def plan(self) -> Plan:
+    def plan(self) -> FeaturePlan:
         """Sort the columns by kind, once, for the engine."""
-        return Plan(self.features)
+        return FeaturePlan(self.features)
 
     @cached_property
     def categorical(self) -> tuple[int, ...]:
@@ -206,7 +206,7 @@ class FeatureSet:
 
     @cached_property
     def needs_local_time(self) -> bool:
-        """Tell whether a contact's time zone changes any column."""
+        """Return whether a contact's time zone changes any column."""
         return any(feature.kind in LOCAL_KINDS for feature in self.features)
 
     def take(self, columns: Sequence[int]) -> "FeatureSet":

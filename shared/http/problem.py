@@ -113,7 +113,7 @@ def install(app: FastAPI) -> None:
 
 
 def request_id_of(request: Request) -> str | None:
-    """Tell the id that the request context gave to a request."""
+    """Return the id that the request context gave to a request."""
     return getattr(request.state, "request_id", None)
 
 

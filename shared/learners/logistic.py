@@ -88,7 +88,7 @@ class Logistic:
         return shares
 
     def importance(self) -> Vector:
-        """Tell the summed absolute weight of each column, shape (number of columns mentioned,)."""
+        """Return the summed absolute weight of each column, shape (number of columns mentioned,)."""
         width = max(self.source, default=-1) + 1
         importance = np.zeros(width)
         np.add.at(importance, list(self.source), np.abs(self.weight))

@@ -153,7 +153,7 @@ def single_column_margins(values: Vector, labels: Vector, splits: Sequence[Any],
 
 
 def _step(values: Vector, edges: Vector, *, is_categorical: bool) -> NDArray[np.intp]:
-    """Tell each value's step; the last but one of a category is one never seen, the last is missing."""
+    """Return each value's step; the last but one of a category is one never seen, the last is missing."""
     if is_categorical:
         place = np.minimum(np.searchsorted(edges, values), max(len(edges) - 1, 0))
         known = edges[place] == values if len(edges) else np.zeros(len(values), dtype=bool)

@@ -106,7 +106,7 @@ class Trees:
 
     @cached_property
     def width(self) -> int:
-        """Tell how many columns the matrix must have."""
+        """Return how many columns the matrix must have."""
         return int(self.booster.num_feature())
 
     def margins(self, matrix: Matrix) -> Vector:
@@ -129,7 +129,7 @@ class Trees:
         return shares
 
     def importance(self) -> Vector:
-        """Tell the total gain of each column's splits, shape (p,)."""
+        """Return the total gain of each column's splits, shape (p,)."""
         return np.asarray(self.booster.feature_importance("gain"), dtype=np.float64)
 
     def to_json(self) -> dict[str, Any]:

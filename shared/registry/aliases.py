@@ -23,7 +23,7 @@ def set_champion_alias(settings: Settings, account: str, capability: str, outcom
 
 
 def champion_alias(settings: Settings, account: str, capability: str, outcome: str) -> str | None:
-    """Tell the version the alias points to; None where there is none.
+    """Return the version the alias points to; None where there is none.
 
     Raises:
         RegistryUnavailable: the registry is away.

@@ -23,7 +23,7 @@ class Registered:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class RegisteredRun:
     """What is written beside the artifact."""
 
     report: Mapping[str, Any] = field(default_factory=dict)
@@ -37,7 +37,7 @@ class Record:
 
 
 def register(
-    settings: Settings, *, account: str, capability: str, outcome: str, folder: Path, record: Record
+    settings: Settings, *, account: str, capability: str, outcome: str, folder: Path, record: RegisteredRun
 ) -> Registered:
     """Log a run and register its artifact as a new version.
 
@@ -73,7 +73,7 @@ def register(
     return Registered(str(version.version), run_id, digest)
 
 
-def _write(record: Record) -> None:
+def _write(record: RegisteredRun) -> None:
     import mlflow
 
     mlflow.log_params(dict(record.params))

@@ -22,7 +22,7 @@ from shared.serving.capability_spec import AnySpec, ModelResult, PendingResponse
 from shared.serving.champions import Champion, ChampionHolder, ServingStore
 from shared.serving.eligibility import (
     NOBODY,
-    ContactResult,
+    ContactAnswer,
     Freshness,
     answered,
     contact_results,
@@ -90,7 +90,7 @@ LOGGED = frozenset({"ok", "no_consent", "outcome_reached", "insufficient_data", 
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ResolvedCall:
     """One call, resolved once: everything an answer depends on."""
 
     call: Call
@@ -104,7 +104,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class CallAnswer:
     """The body of an answer and what is worth a log field."""
 
     body: bytes
@@ -141,7 +141,7 @@ class Answering:
         self._freshness = Freshness()
         self._erasures = KnownErasures()
 
-    async def answer(self, body: bytes, call: Call) -> Answered:
+    async def answer(self, body: bytes, call: Call) -> CallAnswer:
         """Answer one call.
 
         Raises:
@@ -156,11 +156,11 @@ class Answering:
                 remaining_contacts=call.quota_contacts,
             )
         outcome = await self._outcome(call.account, read)
-        asked = Asked(call, read, outcome, now, read.cutoff_or(now))
-        champion = await self._champion(asked)
+        resolved = ResolvedCall(call, read, outcome, now, read.cutoff_or(now))
+        champion = await self._champion(resolved)
         waits = self._spec.before_respond
         writes = call.committed or (waits is not None and waits.applies(read))
-        return await self._lanes.run(self._compute, asked, champion, contacts=len(read.contacts), writes=writes)
+        return await self._lanes.run(self._compute, resolved, champion, contacts=len(read.contacts), writes=writes)
 
     async def _envelope(self, body: bytes, now: datetime) -> PredictionRequest:
         if len(body) <= INLINE_BYTES:
@@ -170,37 +170,39 @@ class Answering:
     async def _outcome(self, account: str, read: PredictionRequest) -> str:
         if not self._spec.capability.per_outcome:
             return ""
-        if read.outcome_asked is not None:
-            return read.outcome_asked
+        if read.outcome_requested is not None:
+            return read.outcome_requested
         return await self._lanes.run(self._outcomes.default, account, contacts=1)
 
-    async def _champion(self, asked: Asked) -> Champion:
+    async def _champion(self, resolved: ResolvedCall) -> Champion:
         try:
-            return await self._champions.of(asked.call.account, asked.outcome)
+            return await self._champions.of(resolved.call.account, resolved.outcome)
         except NoModelTrained as error:
             missing = await self._lanes.run(
-                self._outcomes.missing, asked.call.account, asked.outcome, contacts=MAX_CONTACTS
+                self._outcomes.missing, resolved.call.account, resolved.outcome, contacts=MAX_CONTACTS
             )
             raise NoModelTrained(f"{error.detail} {missing.sentence}", **error.members, **missing.counts) from None
 
-    def _compute(self, asked: Asked, champion: Champion) -> Answered:
-        if self._unix_seconds() > asked.call.deadline_at:
+    def _compute(self, resolved: ResolvedCall, champion: Champion) -> CallAnswer:
+        if self._unix_seconds() > resolved.call.deadline_at:
             raise UpstreamTimeout("The deadline passed before the call was answered; ask again or for fewer contacts.")
-        account = self._store.of(asked.call.account)
-        asked = replace(asked, erasures=self._erasures.of(asked.call.account, account))
-        every = slots(asked.request.contacts)
-        results = self._verdicts(asked, champion, [slot for slot in every if isinstance(slot, InlineContact)])
-        return self._rendered(asked, champion, every, results)
+        account = self._store.of(resolved.call.account)
+        resolved = replace(resolved, erasures=self._erasures.of(resolved.call.account, account))
+        every = slots(resolved.request.contacts)
+        results = self._results(resolved, champion, [slot for slot in every if isinstance(slot, InlineContact)])
+        return self._rendered(resolved, champion, every, results)
 
-    def _verdicts(self, asked: Asked, champion: Champion, contacts: Sequence[InlineContact]) -> list[ContactResult]:
-        """Judge and score the valid contacts, order kept."""
-        account = self._store.of(asked.call.account)
-        cutoff = microseconds(asked.cutoff)
+    def _results(
+        self, resolved: ResolvedCall, champion: Champion, contacts: Sequence[InlineContact]
+    ) -> list[ContactAnswer]:
+        """Decide for each valid contact whether it gets a prediction, and predict, order kept."""
+        account = self._store.of(resolved.call.account)
+        cutoff = microseconds(resolved.cutoff)
         ids = list(dict.fromkeys(contact.id for contact in contacts))
         stored, away = PastRows({}, []), False
         try:
             if ids:
-                asked_at = microseconds(asked.asked_at)
+                asked_at = microseconds(resolved.asked_at)
                 standing = (*champion.model.reached_by, *champion.model.begun_by)
                 back = champion.model.lookback_days
                 stored = account.contacts.pasts(
@@ -218,33 +220,33 @@ class Answering:
             raise StoreUnavailable(
                 "The store is away; send attributes or events and consent with the contacts, or ask again."
             )
-        noted = self._freshness.noted(asked.call.account, account, cutoff=cutoff, away=away)
-        self._score(asked, champion, pasts, results, noted)
+        noted = self._freshness.noted(resolved.call.account, account, cutoff=cutoff, away=away)
+        self._score(resolved, champion, pasts, results, noted)
         for result, names in zip(results, unknown, strict=True):
             if names and result.status in ("ok", "insufficient_data"):
                 inputs_judged(result, result.inputs.with_unknown(names))
         if not away:
-            self._put_trends(asked, account, contacts, results)
-            self._add_stored(asked, account, contacts, results)
+            self._put_trends(resolved, account, contacts, results)
+            self._add_stored(resolved, account, contacts, results)
         return results
 
     def _score(
         self,
-        asked: Asked,
+        resolved: ResolvedCall,
         champion: Champion,
         pasts: MergedPasts,
-        results: Sequence[ContactResult],
+        results: Sequence[ContactAnswer],
         noted: Sequence[str],
     ) -> None:
         rows = [row for row, result in enumerate(results) if result.status == "ok"]
         if not rows:
             return
         columns = build([pasts.keys[row] for row in rows], pasts.facts, [pasts.events])
-        cutoff = microseconds(asked.cutoff)
+        cutoff = microseconds(resolved.cutoff)
         cutoffs = np.full(len(rows), cutoff, dtype=np.int64)
-        scored: Sequence[ModelResult] = self._spec.answer(champion.model, columns, cutoffs, asked.request)
+        scored: Sequence[ModelResult] = self._spec.answer(champion.model, columns, cutoffs, resolved.request)
         if self._spec.before_respond is not None:
-            pending = self._pending(asked, champion, [pasts.names[row] for row in rows], scored)
+            pending = self._pending(resolved, champion, [pasts.names[row] for row in rows], scored)
             scored = self._spec.before_respond.commit(pending)
         noticed = quality(columns, champion.model, cutoff=cutoff)
         for row, prediction, found in zip(rows, scored, noticed, strict=True):
@@ -258,21 +260,25 @@ class Answering:
             inputs_judged(result, getattr(prediction, "inputs", UNDERSTOOD))
 
     def _pending(
-        self, asked: Asked, champion: Champion, ids: Sequence[str], scored: Sequence[ModelResult]
+        self, resolved: ResolvedCall, champion: Champion, ids: Sequence[str], scored: Sequence[ModelResult]
     ) -> PendingResponse[Any, Any]:
-        account: Any = self._store.of(asked.call.account)
-        asked_at = microseconds(asked.asked_at)
-        return PendingResponse(account, asked.request, ids, scored, champion.version, asked_at, asked.erasures)
+        account: Any = self._store.of(resolved.call.account)
+        asked_at = microseconds(resolved.asked_at)
+        return PendingResponse(account, resolved.request, ids, scored, champion.version, asked_at, resolved.erasures)
 
     def _put_trends(
-        self, asked: Asked, account: AccountStore, contacts: Sequence[InlineContact], results: Sequence[ContactResult]
+        self,
+        resolved: ResolvedCall,
+        account: AccountStore,
+        contacts: Sequence[InlineContact],
+        results: Sequence[ContactAnswer],
     ) -> None:
         ids = [contact.id for contact, result in zip(contacts, results, strict=True) if result.scored is not None]
         if not ids:
             return
-        around: Microseconds = microseconds(asked.cutoff) - TREND_DAYS * DAY
+        around: Microseconds = microseconds(resolved.cutoff) - TREND_DAYS * DAY
         try:
-            before = account.predictions.past_scores(self._spec.capability.name, asked.outcome, ids, around=around)
+            before = account.predictions.past_scores(self._spec.capability.name, resolved.outcome, ids, around=around)
         except StoreUnavailable:
             return
         for contact, result in zip(contacts, results, strict=True):
@@ -280,7 +286,11 @@ class Answering:
                 result.trend = trend_of(result.scored.score, before.get(contact.id))
 
     def _add_stored(
-        self, asked: Asked, account: AccountStore, contacts: Sequence[InlineContact], results: Sequence[ContactResult]
+        self,
+        resolved: ResolvedCall,
+        account: AccountStore,
+        contacts: Sequence[InlineContact],
+        results: Sequence[ContactAnswer],
     ) -> None:
         """Let the capability add what the store knows of the contacts; without it the answers stay as they are."""
         answered_ones = [
@@ -290,15 +300,15 @@ class Answering:
             return
         ids, scored = [one for one, _ in answered_ones], [result.scored for _, result in answered_ones]
         try:
-            known = self._spec.add_stored(account, ids, scored, microseconds(asked.cutoff))
+            known = self._spec.add_stored(account, ids, scored, microseconds(resolved.cutoff))
         except StoreUnavailable:
             return
         for (_, result), again in zip(answered_ones, known, strict=True):
             result.scored = again
 
     def _rendered(
-        self, asked: Asked, champion: Champion, every: Sequence[Slot], results: Sequence[ContactResult]
-    ) -> Answered:
+        self, resolved: ResolvedCall, champion: Champion, every: Sequence[Slot], results: Sequence[ContactAnswer]
+    ) -> CallAnswer:
         left = iter(results)
         predictions = []
         for slot in every:
@@ -311,23 +321,23 @@ class Answering:
         response = self._spec.response.model_validate(
             {
                 "predictions": predictions,
-                "model": self._model_info(asked, champion),
-                "cutoff": asked.cutoff,
-                "request_id": asked.call.request_id,
+                "model": self._model_info(resolved, champion),
+                "cutoff": resolved.cutoff,
+                "request_id": resolved.call.request_id,
             }
         )
         statuses = Counter(str(prediction.status) for prediction in predictions)
         for status, count in statuses.items():
             self._metrics.predictions.labels(status).inc(count)
-        self._log(asked, champion, predictions)
+        self._log(resolved, champion, predictions)
         body = response.model_dump_json().encode()
-        return Answered(body, statuses, len(every), asked.outcome, champion.version)
+        return CallAnswer(body, statuses, len(every), resolved.outcome, champion.version)
 
-    def _model_info(self, asked: Asked, champion: Champion) -> dict[str, Any]:
+    def _model_info(self, resolved: ResolvedCall, champion: Champion) -> dict[str, Any]:
         model = champion.model
         return {
             "capability": self._spec.capability.name,
-            "outcome": asked.outcome or None,
+            "outcome": resolved.outcome or None,
             "version": champion.version,
             "kind": model.kind,
             "horizon_days": model.horizon_days,
@@ -335,21 +345,21 @@ class Answering:
             "grade": model.grade,
         }
 
-    def _log(self, asked: Asked, champion: Champion, predictions: Sequence[Any]) -> None:
+    def _log(self, resolved: ResolvedCall, champion: Champion, predictions: Sequence[Any]) -> None:
         """Queue what was answered, or commit it when the call relies on it; an inline-only answer counts like any."""
-        if not self._spec.is_stored(asked.request, champion.model):
+        if not self._spec.is_stored(resolved.request, champion.model):
             return
-        cutoff, asked_at = microseconds(asked.cutoff), microseconds(asked.asked_at)
+        cutoff, asked_at = microseconds(resolved.cutoff), microseconds(resolved.asked_at)
         rows = [
             Logged(
                 PredictionRow(
                     contact_id=prediction.contact_id,
                     capability=self._spec.capability.name,
-                    outcome=asked.outcome,
+                    outcome=resolved.outcome,
                     version=champion.version,
                     cutoff=cutoff,
                     asked_at=asked_at,
-                    request_id=asked.call.request_id,
+                    request_id=resolved.call.request_id,
                     status=prediction.status,
                     probability=prediction.probability,
                     score=prediction.score,
@@ -358,13 +368,13 @@ class Answering:
                     body=prediction.model_dump_json(),
                     segment=self._spec.segment_of(prediction),
                 ),
-                asked.erasures,
+                resolved.erasures,
             )
             for prediction in predictions
             if prediction.status in LOGGED
         ]
-        keep = self._predictions.write if asked.call.committed else self._predictions.add
-        keep(asked.call.account, rows)
+        keep = self._predictions.write if resolved.call.committed else self._predictions.add
+        keep(resolved.call.account, rows)
 
 
 def _named(
@@ -387,8 +397,8 @@ def _named(
     return contacts, unknown if _inputs(model) is not None else nobody, stored
 
 
-def _name_what_is_missing(results: Sequence[ContactResult], model: ServedModel) -> None:
-    """Tell those without data which attributes the model looks at."""
+def _name_what_is_missing(results: Sequence[ContactAnswer], model: ServedModel) -> None:
+    """Name the attributes that the model looks at, for contacts without data."""
     inputs, nobody = _inputs(model), [one for one in results if one.status == "insufficient_data"]
     if inputs is None or not nobody:
         return

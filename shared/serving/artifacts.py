@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from shared.environment import granting
 from shared.errors import ArtifactRefused, RegistryUnavailable
 from shared.registry.digest import digest_of
-from shared.registry.fetch_messages import Fetched, Wanted
+from shared.registry.fetch_messages import ArtifactRequest, Fetched
 from shared.settings import Settings
 
 SWEEP_AFTER_SECONDS = 3_600.0
@@ -69,7 +69,7 @@ class RememberedRow:
 
 
 def is_intact(folder: Path, digest: str) -> bool:
-    """Tell whether the cache holds an artifact; a damaged one is taken away."""
+    """Return whether the cache holds an artifact; a damaged one is taken away."""
     if not folder.is_dir():
         return False
     if digest_of(folder) == digest:
@@ -125,12 +125,12 @@ FETCH_SECONDS = 120.0
 """How long one artifact may take; then the child is ended, and the others get another one."""
 MAX_CAUSE_CHARACTERS = 300
 
-Children = Callable[[Sequence[Wanted]], AsyncGenerator[Fetched]]
+Children = Callable[[Sequence[ArtifactRequest]], AsyncGenerator[Fetched]]
 """Run a child for some artifacts; yields one answer each, in order, fewer where it fails on the way."""
 
 
 class _Order(NamedTuple):
-    wanted: Wanted
+    wanted: ArtifactRequest
     answer: asyncio.Future[Fetched]
 
 
@@ -171,7 +171,7 @@ class RegistryChild:
         try:
             if await asyncio.to_thread(is_intact, folder, digest):
                 return folder
-            wanted = Wanted(
+            wanted = ArtifactRequest(
                 account=row.account, capability=row.capability, outcome=row.outcome, version=version, digest=digest
             )
             order = _Order(wanted, asyncio.get_running_loop().create_future())
@@ -237,7 +237,7 @@ class RegistryChild:
 def process_of(settings: Settings) -> Children:
     """Return what runs `python -m shared.registry.fetch` for some artifacts."""
 
-    async def answers(wanted: Sequence[Wanted]) -> AsyncGenerator[Fetched]:
+    async def answers(wanted: Sequence[ArtifactRequest]) -> AsyncGenerator[Fetched]:
         child = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "shared.registry.fetch",
             env=_environment(settings), stdin=asyncio.subprocess.PIPE,

@@ -24,7 +24,7 @@ Example = Mapping[str, Any]
 """JSON, as a client would send it or see it."""
 
 
-class ReasonPart(Protocol):
+class ReasonShare(Protocol):
     """One thing's share of the named quantity."""
 
     @property
@@ -72,7 +72,7 @@ class ModelResult(Protocol):
         """One of the bands of the contract."""
 
     @property
-    def reasons(self) -> Sequence[ReasonPart]:
+    def reasons(self) -> Sequence[ReasonShare]:
         """The strongest first, as many as were requested."""
 
     @property

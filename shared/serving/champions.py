@@ -45,7 +45,7 @@ class Champion:
     model: ServedModel
 
     def is_of(self, version: str, digest: str) -> bool:
-        """Tell whether this is what a row names."""
+        """Return whether this is what a row names."""
         return (self.version, self.digest) == (version, digest)
 
 

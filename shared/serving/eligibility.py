@@ -26,7 +26,7 @@ UNREADABLE = "unreadable_attributes"
 
 
 @dataclass(slots=True)
-class ContactResult:
+class ContactAnswer:
     """What is known of one valid contact's answer so far."""
 
     status: Status
@@ -40,7 +40,7 @@ class ContactResult:
 
 def contact_results(
     contacts: Sequence[InlineContact], pasts: MergedPasts, model: ServedModel, *, away: bool, without_data: bool = False
-) -> list[ContactResult]:
+) -> list[ContactAnswer]:
     """Give each contact a status before the model is asked.
 
     Args:
@@ -72,7 +72,7 @@ def contact_results(
         else:
             status = "ok"
         unreadable = [UNREADABLE] if facts is not None and facts.unreadable else []
-        results.append(ContactResult(status, data_quality=[*noted, *unreadable]))
+        results.append(ContactAnswer(status, data_quality=[*noted, *unreadable]))
     return results
 
 
@@ -143,7 +143,7 @@ def quality(pasts: Pasts, model: ServedModel, *, cutoff: Microseconds) -> list[l
     return found
 
 
-def inputs_judged(result: ContactResult, inputs: InputQuality) -> None:
+def inputs_judged(result: ContactAnswer, inputs: InputQuality) -> None:
     """Note what a model did not understand of a contact; too much of it leaves the contact without an answer."""
     result.inputs = inputs
     result.data_quality += [code for code in inputs.codes if code not in result.data_quality]
@@ -164,7 +164,7 @@ class Freshness:
         self._newest: dict[str, Microseconds] = {}
 
     def noted(self, name: str, account: AccountStore, *, cutoff: Microseconds, away: bool) -> list[str]:
-        """Tell `stale_events` when the account's newest event is older than 14 days at the cutoff."""
+        """Return `stale_events` when the account's newest event is older than 14 days at the cutoff."""
         if self._newest.get(name, -1) >= cutoff - STALE_AFTER:
             return []
         if away:
@@ -233,7 +233,7 @@ def unanswered(
     return prediction
 
 
-def answered(spec: AnySpec, contact_id: str, result: ContactResult) -> Prediction:
+def answered(spec: AnySpec, contact_id: str, result: ContactAnswer) -> Prediction:
     """Write one contact's answer."""
     scored = result.scored
     if scored is None:

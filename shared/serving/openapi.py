@@ -83,7 +83,7 @@ def problem_responses(line: Capability, *codes: str) -> dict[int | str, dict[str
 
 
 def operation(spec: AnySpec) -> dict[str, Any]:
-    """Tell FastAPI what it cannot see: the handler reads bytes and answers bytes."""
+    """Return what FastAPI cannot see: the handler reads bytes and answers bytes."""
     return {
         "operation_id": f"predict_{spec.capability.path.strip('/').replace('-', '_')}",
         "summary": spec.capability.question,

@@ -37,7 +37,7 @@ class OutcomeResolver:
         self._counting = threading.Lock()
 
     def default(self, account: str) -> str:
-        """Tell the account's default outcome; while the store is away, the last one seen or the only champion's.
+        """Return the account's default outcome; while the store is away, the last one seen or the only champion's.
 
         Raises:
             BadRequest: none was named and there is no default; the defined ones are listed.

@@ -19,7 +19,7 @@ from shared.contracts.credentials import (
     MAX_SKEW_SECONDS,
     SERVED_HEADER,
     Call,
-    SignedRequest,
+    SignedContent,
     target_of,
     verified,
 )
@@ -164,7 +164,7 @@ class Service:
     def _open_routes(self, app: FastAPI) -> None:
         @app.get("/healthz", include_in_schema=False)
         async def healthz() -> Response:
-            """Tell that the process lives."""
+            """Answer while the process lives."""
             return JSONResponse({"status": "ok"})
 
         @app.get("/readyz", include_in_schema=False)
@@ -278,7 +278,7 @@ class SignedCalls:
         if header is None:
             raise NotAuthenticated("This service answers only calls signed by the gateway.")
         body = await Request(scope, receive).body()
-        request, now = SignedRequest(scope["method"], target_of(scope), body), self.unix_seconds()
+        request, now = SignedContent(scope["method"], target_of(scope), body), self.unix_seconds()
         try:
             call = verified(header, request, self.key, now=now)
         except ClockSkew as error:

@@ -35,7 +35,7 @@ class EventCount(NamedTuple):
     last_at: Microseconds
 
 
-class EventTypeCount(NamedTuple):
+class EventTypeUse(NamedTuple):
     """How often an account uses an event type."""
 
     type: str
@@ -116,7 +116,7 @@ class Events:
         with self._scope.reading() as connection:
             return {type_: EventCount(*counts) for type_, *counts in connection.execute(statement)}
 
-    def types(self) -> list[EventTypeCount]:
+    def types(self) -> list[EventTypeUse]:
         """Count the account's events by type, most frequent first; reads all of them."""
         statement = (
             self._scope.select(
@@ -129,7 +129,7 @@ class Events:
             .order_by(func.count().desc(), EventTable.type)
         )
         with self._scope.reading() as connection:
-            return [EventTypeCount(*row) for row in connection.execute(statement)]
+            return [EventTypeUse(*row) for row in connection.execute(statement)]
 
     def scan(self, chunk: int = 200_000) -> Iterator[list[EventTuple]]:
         """Stream all events ordered by contact, one consistent state, bounded memory.

@@ -25,7 +25,7 @@ Place = tuple[int | None, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class PredictionFilter:
     """Which of an account's latest predictions are listed."""
 
     capability: str
@@ -45,7 +45,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class ReachedBy:
     """What tells that a contact has reached an outcome after it was predicted."""
 
     types: Sequence[str] = field(default_factory=tuple)
@@ -169,9 +169,9 @@ class Predictions:
         self, capability: str, outcome: str, *, limit: int, band: str | None = None, after: Place | None = None
     ) -> list[PredictionRow]:
         """List the predictions with a score, highest first."""
-        return self.page(Wanted(capability, outcome, band=band), limit=limit, after=after)
+        return self.page(PredictionFilter(capability, outcome, band=band), limit=limit, after=after)
 
-    def page(self, wanted: Wanted, *, limit: int, after: Place | None = None) -> list[PredictionRow]:
+    def page(self, wanted: PredictionFilter, *, limit: int, after: Place | None = None) -> list[PredictionRow]:
         """List contacts' latest predictions; equal scores are ordered by contact id.
 
         Args:
@@ -197,7 +197,7 @@ class Predictions:
         with self._scope.reading_predictions() as connection:
             return {row[0]: row[1] for row in connection.execute(statement.group_by(table.status))}
 
-    def reached_since(self, rows: Sequence[PredictionRow], ending: Ending) -> set[str]:
+    def reached_since(self, rows: Sequence[PredictionRow], ending: ReachedBy) -> set[str]:
         """Find the contacts that have reached the outcome, though their latest prediction does not know it yet.
 
         Args:
@@ -212,7 +212,7 @@ class Predictions:
                 reached |= self._flagged([row.contact_id for row in part], ending.flag)
         return reached
 
-    def _ended(self, rows: Sequence[PredictionRow], ending: Ending) -> set[str]:
+    def _ended(self, rows: Sequence[PredictionRow], ending: ReachedBy) -> set[str]:
         known = {row.contact_id: row for row in rows}
         event = EventTable
         statement = self._scope.select(event.contact_id, event.type, event.occurred_at, event.recorded_at).where(
@@ -236,7 +236,7 @@ class Predictions:
             facts = facts_of(connection, contact_ids)
         return {contact_id for contact_id, one in facts.items() if flag.holds(one.attributes)}
 
-    def _listed(self, wanted: Wanted) -> list[ColumnElement[bool]]:
+    def _listed(self, wanted: PredictionFilter) -> list[ColumnElement[bool]]:
         table = LatestPredictionTable
         listed = [*_question(wanted.capability, wanted.outcome), table.status == wanted.status]
         listed.append(table.score.is_not(None) if wanted.ranked else table.score.is_(None))
@@ -280,7 +280,7 @@ def _question(capability: str, outcome: str) -> tuple[ColumnElement[bool], ...]:
     return (table.capability == capability, table.outcome == outcome)
 
 
-def _beyond(after: Place, wanted: Wanted) -> tuple[ColumnElement[bool], ...]:
+def _beyond(after: Place, wanted: PredictionFilter) -> tuple[ColumnElement[bool], ...]:
     table = LatestPredictionTable
     score, contact_id = after
     if not wanted.ranked or score is None:

@@ -117,7 +117,7 @@ class AttributeColumn:
 
 
 def seen_type(event: EventTuple) -> str | None:
-    """Tell the type under which features and labels know an event; None where a machine made it.
+    """Return the type under which features and labels know an event; None where a machine made it.
 
     >>> seen_type(("c-1", "e-1", "email_opened", 0, None, None, None, None, None))
     'email_opened_unverified'
@@ -398,7 +398,7 @@ def closed_frames(outcome: Outcome, pasts: Pasts, *, until: Microseconds) -> Fra
 
 
 def known_since(pasts: Pasts) -> NDArray[np.int64]:
-    """Tell since when each contact can be asked about: `created_at`, else the first event, else NEVER."""
+    """Return since when each contact can be asked about: `created_at`, else the first event, else NEVER."""
     has_events = pasts.offsets[1:] > pasts.offsets[:-1]
     first = np.full(len(pasts), NEVER, dtype=np.int64)
     first[has_events] = pasts.at[pasts.offsets[:-1][has_events]]

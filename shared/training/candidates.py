@@ -56,7 +56,7 @@ class Problem:
 
     @property
     def chained(self) -> bool:
-        """Tell whether the splits follow each other in time."""
+        """Return whether the splits follow each other in time."""
         return self.cutoff is not None
 
     @property
@@ -71,7 +71,7 @@ class Problem:
 
     @cached_property
     def choosing(self) -> tuple[Split, ...]:
-        """Tell on which splits candidates and rounds are chosen.
+        """Return on which splits candidates and rounds are chosen.
 
         The judged rows themselves, by blocks. Where they span less than two horizons, or fewer than 100 contacts
         among them are positive, a choice would be chance made on models that saw a third of the data: then folds
@@ -88,7 +88,7 @@ class Problem:
 
     @property
     def chosen_by_folds(self) -> bool:
-        """Tell whether folds of contacts chose, because time left too little."""
+        """Return whether folds of contacts chose, because time left too little."""
         return self.choosing is not self.splits
 
     def weights_of(self, splits: tuple[Split, ...]) -> list[float]:
@@ -136,7 +136,7 @@ class Problem:
         return hidden(self.matrix[rows], split)
 
     def base(self, rows: NDArray[np.intp]) -> Vector:
-        """Tell the log-odds of each stratum as seen in some rows, shape (n_strata,).
+        """Return the log-odds of each stratum as seen in some rows, shape (n_strata,).
 
         A stratum with few rows is drawn towards the rate of all.
         """
@@ -149,7 +149,7 @@ class Problem:
         return log_odds((hits + STRATUM_PULL * rate) / (count + STRATUM_PULL))
 
     def strata_of(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Tell the stratum of each row."""
+        """Return the stratum of each row."""
         return np.zeros(len(rows), dtype=np.intp) if self.strata is None else self.strata[rows]
 
     @cached_property
@@ -196,7 +196,7 @@ class Based:
 
 
 @dataclass(frozen=True, slots=True)
-class Judge:
+class SplitJudge:
     """What one split learned, able to answer about other rows than its own."""
 
     split: Split
@@ -218,7 +218,7 @@ class Refitted:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CandidateEntry:
     """One candidate after the competition."""
 
     kind: str
@@ -231,7 +231,7 @@ class Entry:
     """Log loss of each row that may choose between candidates, shape (n,); NaN elsewhere."""
     calibrates: bool
     """Whether calibration helped; if not, `margin` is `raw`."""
-    judges: tuple[Judge, ...]
+    judges: tuple[SplitJudge, ...]
     """One a split, in order."""
     refit: Callable[[], Refitted]
     by_folds: Vector | None = None
@@ -242,7 +242,7 @@ Fit = Callable[[Matrix, Vector, Vector | None], Learner]
 """Matrix, labels and offset to a learner."""
 
 
-def rule_entry(problem: Problem) -> Entry:
+def rule_entry(problem: Problem) -> CandidateEntry:
     """Enter the best single rule."""
 
     def fit(matrix: Matrix, labels: Vector, offset: Vector | None) -> Learner:
@@ -251,7 +251,7 @@ def rule_entry(problem: Problem) -> Entry:
     return _entry(problem, Rule.kind, "rule", _fitted(problem, problem.splits, fit), fit)
 
 
-def logistic_entry(problem: Problem, ridge: float) -> Entry:
+def logistic_entry(problem: Problem, ridge: float) -> CandidateEntry:
     """Enter logistic regression of one strength."""
 
     def fit(matrix: Matrix, labels: Vector, offset: Vector | None) -> Learner:
@@ -261,7 +261,7 @@ def logistic_entry(problem: Problem, ridge: float) -> Entry:
     return _entry(problem, Logistic.kind, f"logistic, ridge {ridge:g}", learned, fit)
 
 
-def trees_entry(problem: Problem, shape: TreeShape, seed: int) -> Entry:
+def trees_entry(problem: Problem, shape: TreeShape, seed: int) -> CandidateEntry:
     """Enter trees of one shape; the rounds of each split are chosen by those that may inform it."""
     splits = problem.choosing
     grown = [_grown(problem, split, shape, seed) for split in splits]
@@ -284,7 +284,7 @@ def trees_entry(problem: Problem, shape: TreeShape, seed: int) -> Entry:
     return _entry(problem, Trees.kind, f"trees of {shape.leaves} leaves", learned, fit, margins)
 
 
-def blend_entry(problem: Problem, linear: Entry, trees: Entry) -> Entry:
+def blend_entry(problem: Problem, linear: CandidateEntry, trees: CandidateEntry) -> CandidateEntry:
     """Enter the mean of a logistic regression and of trees, from what both have learned; nothing is fitted again."""
 
     def both(one: Vector, other: Vector) -> Vector:
@@ -358,7 +358,7 @@ def _entry(
     learned: Sequence[Based],
     fit: Fit,
     by_folds: Vector | None = None,
-) -> Entry:
+) -> CandidateEntry:
     raw = _out_of_fold(problem, problem.splits, learned)
     if by_folds is None and problem.chosen_by_folds:
         by_folds = _out_of_fold(problem, problem.choosing, _fitted(problem, problem.choosing, fit))
@@ -372,7 +372,7 @@ def _judged(
     raw: Vector,
     by_folds: Vector | None,
     refit: Callable[[], Refitted],
-) -> Entry:
+) -> CandidateEntry:
     """Keep the calibration only where it helps on held-out rows: base rates that move make it worse than none."""
     found = calibrators(problem, raw)
     margin = np.full(len(raw), np.nan)
@@ -383,10 +383,10 @@ def _judged(
     helps = bool(rounded(every[0].mean()) < rounded(every[1].mean()))
     row_loss = losses(problem.labels, chance((margin if helps else raw) if by_folds is None else by_folds))
     judges = tuple(
-        Judge(split, based, calibrator if helps else Calibrator())
+        SplitJudge(split, based, calibrator if helps else Calibrator())
         for split, based, calibrator in zip(problem.splits, learned, found, strict=True)
     )
-    return Entry(*named, margin if helps else raw, raw, row_loss, helps, judges, refit, by_folds)
+    return CandidateEntry(*named, margin if helps else raw, raw, row_loss, helps, judges, refit, by_folds)
 
 
 def _refit(problem: Problem, fit: Fit) -> Refitted:
@@ -421,7 +421,7 @@ def _grown(problem: Problem, split: Split, shape: TreeShape, seed: int) -> tuple
 
 
 def _start(problem: Problem, rows: NDArray[np.intp]) -> tuple[Vector, Vector | None]:
-    """Tell from where a learner starts: the base of each stratum, and the offset of each row; one stratum has none."""
+    """Return from where a learner starts: the base of each stratum, and the offset of each row; one stratum has none."""
     if problem.strata is None:
         return np.zeros(1), None
     base = problem.base(rows)

@@ -125,7 +125,7 @@ def card(report: Report, *, name: str, question: str, horizon_days: int | None) 
         *([f"- {leak}" for leak in report.leaks] or ["- no suspicious column"]),
         *[f"- {left.name}: {left.reason}" for left in report.left_out],
         "",
-        *_asked(report),
+        *_open_questions(report),
         "## Not for",
         "Decisions about credit, employment, housing, insurance, health or the law; contacts who refused profiling.",
         "A probability is what happened to similar contacts of this account, not a cause.",
@@ -134,7 +134,7 @@ def card(report: Report, *, name: str, question: str, horizon_days: int | None) 
     return "\n".join(lines)
 
 
-def _asked(report: Report) -> list[str]:
+def _open_questions(report: Report) -> list[str]:
     if not report.questioned:
         return []
     return ["## Kept, though nobody has said that it is known before", *[f"- {one}" for one in report.questioned], ""]

@@ -189,7 +189,7 @@ class Material:
 
     @property
     def flat(self) -> bool:
-        """Tell whether there are no times, only a column with the outcome."""
+        """Return whether there are no times, only a column with the outcome."""
         return self.until is None
 
 

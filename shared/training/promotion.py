@@ -26,7 +26,7 @@ class Aliases(Protocol):
         """Point the alias to a version."""
 
     def pointed(self, account: str, model: Model) -> str | None:
-        """Tell where the alias points."""
+        """Return where the alias points."""
 
 
 class RegistryAliases:
@@ -40,7 +40,7 @@ class RegistryAliases:
         set_champion_alias(self._settings, account, model.capability, model.outcome, version=version)
 
     def pointed(self, account: str, model: Model) -> str | None:
-        """Tell where the alias points."""
+        """Return where the alias points."""
         return champion_alias(self._settings, account, model.capability, model.outcome)
 
 

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from shared.contracts.defaults import CHAMPION_MOST_DAYS
 from shared.contracts.rows import DAY, Microseconds
 from shared.errors import ArtifactRefused, RegistryUnavailable
-from shared.evaluation.gate import Verdict, judged
+from shared.evaluation.gate import GateDecision, judged
 from shared.evaluation.metrics import Interval, losses
 from shared.registry.fetch import artifacts
-from shared.registry.registration import Record, Registered, register
+from shared.registry.registration import Registered, RegisteredRun, register
 from shared.settings import Settings
 from shared.store import AccountStore, VersionRow
 from shared.training.promotion import Aliases, Model, RegistryAliases, promote
@@ -26,14 +26,14 @@ from shared.training.promotion import Aliases, Model, RegistryAliases, promote
 class Registry(Aliases, Protocol):
     """What publishing needs of the registry."""
 
-    def register(self, account: str, model: Model, folder: Path, record: Record) -> Registered:
+    def register(self, account: str, model: Model, folder: Path, record: RegisteredRun) -> Registered:
         """Register an artifact folder as a new version."""
 
 
 class SettingsRegistry(RegistryAliases):
     """The registry that the settings name."""
 
-    def register(self, account: str, model: Model, folder: Path, record: Record) -> Registered:
+    def register(self, account: str, model: Model, folder: Path, record: RegisteredRun) -> Registered:
         """Register an artifact folder as a new version."""
         return register(
             self._settings,
@@ -110,7 +110,7 @@ class Fitted:
 
     @property
     def named(self) -> Model:
-        """Tell which model this is a version of."""
+        """Return which model this is a version of."""
         return Model(self.capability, self.outcome)
 
 
@@ -125,7 +125,7 @@ class Published:
     report: AnyReport
 
 
-Gate = Callable[[VersionRow], Verdict]
+Gate = Callable[[VersionRow], GateDecision]
 """Judges the challenger against the version in this catalogue row."""
 
 
@@ -152,23 +152,23 @@ def publish(registry: Registry, store: AccountStore, fitted: Fitted, *, gate: Ga
     return Published(registered.version, registered.digest, verdict.promote and may_promote, reason, fitted.report)
 
 
-def _verdict(store: AccountStore, fitted: Fitted, gate: Gate) -> Verdict:
+def _verdict(store: AccountStore, fitted: Fitted, gate: Gate) -> GateDecision:
     if not fitted.report.usable:
-        return Verdict(False, True, f"no usable signal: {fitted.report.unusable_because}")
+        return GateDecision(False, True, f"no usable signal: {fitted.report.unusable_because}")
     champion = store.models.champion(fitted.capability, fitted.outcome)
     if champion is None:
-        return Verdict(True, True, fitted.first)
+        return GateDecision(True, True, fitted.first)
     row = store.models.version(fitted.capability, fitted.outcome, champion.version)
     if row is None:
-        return Verdict(True, True, f"the champion, version {champion.version}, is not in the catalogue any more")
+        return GateDecision(True, True, f"the champion, version {champion.version}, is not in the catalogue any more")
     return gate(row)
 
 
-def _record(fitted: Fitted, files: dict[str, Path]) -> Record:
+def _record(fitted: Fitted, files: dict[str, Path]) -> RegisteredRun:
     figures = {
         name: figure.value if isinstance(figure, Interval) else figure for name, figure in fitted.report.figures.items()
     }
-    return Record(
+    return RegisteredRun(
         report={**fitted.report.to_json(), "card": fitted.card},
         plots=files,
         params={"kind": fitted.report.kind, "winner": fitted.report.winner, **fitted.params},
@@ -215,7 +215,7 @@ def digest_of_data(matrix: NDArray[np.float64], labels: NDArray[np.float64], cut
 
 
 def source_commit() -> str:
-    """Tell the commit of the source tree; `unknown` for an installed package."""
+    """Return the commit of the source tree; `unknown` for an installed package."""
     try:
         found = subprocess.run(
             ["git", "rev-parse", "HEAD"],  # noqa: S607 - whichever git the machine has
@@ -231,7 +231,7 @@ def source_commit() -> str:
 
 
 def is_old(row: VersionRow, *, now: Microseconds, most_days: int) -> bool:
-    """Tell whether a version is past its maximum age."""
+    """Return whether a version is past its maximum age."""
     return now - row.trained_at > most_days * DAY
 
 
@@ -257,7 +257,7 @@ def compared(
     champion_on: Callable[[Path], Vector],
     *,
     now: Microseconds,
-) -> Verdict:
+) -> GateDecision:
     """Judge a challenger and the champion on the same newer frames.
 
     Args:
@@ -281,9 +281,9 @@ def compared(
             )
             champion_loss = losses(newer.labels, champion_on(folder))
     except ArtifactRefused:
-        return Verdict(True, True, f"the champion, version {row.version}, cannot be loaded any more")
+        return GateDecision(True, True, f"the champion, version {row.version}, cannot be loaded any more")
     except RegistryUnavailable:
-        return Verdict(
+        return GateDecision(
             False,
             False,
             f"the registry did not give the champion, version {row.version}, to compare with; train again later, or "

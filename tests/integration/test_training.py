@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from services.scoring.model import ScoringModel
-from services.scoring.train import Fit, fitted
+from services.scoring.train import ScoringFit, fitted
 from services.scoring.training import RECIPE
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY, AttributeRow, ContactRow, EventRow, Microseconds
@@ -69,12 +69,14 @@ def first(database: Database, settings: Settings, store: AccountStore, world: An
 
 
 @pytest.fixture(scope="module")
-def later(store: AccountStore, world: Any) -> tuple[Material, Fit]:
+def later(store: AccountStore, world: Any) -> tuple[Material, ScoringFit]:
     stuff = material(store, WON, now=world.until)
     return stuff, fitted(stuff, now=world.until)
 
 
-def judge(settings: Settings, store: AccountStore, later: tuple[Material, Fit], row: Any, now: Microseconds) -> Any:
+def judge(
+    settings: Settings, store: AccountStore, later: tuple[Material, ScoringFit], row: Any, now: Microseconds
+) -> Any:
     return RECIPE.gate(Run(settings, store, "scoring", WON, ColumnChoices(), now), *later, row)
 
 
@@ -104,7 +106,7 @@ def test_the_catalogue_knows_figures_card_and_until_when_was_learned(
 
 
 def test_the_gate_compares_on_frames_newer_than_the_champion_s(
-    settings: Settings, store: AccountStore, first: Published, later: tuple[Material, Fit], world: Any
+    settings: Settings, store: AccountStore, first: Published, later: tuple[Material, ScoringFit], world: Any
 ) -> None:
     stuff, fit = later
     newer = stuff.frames.cutoff[fit.competition.judged] >= world.until - FIRST_BLOCK_ENDS
@@ -117,7 +119,7 @@ def test_the_gate_compares_on_frames_newer_than_the_champion_s(
 
 
 def test_frames_that_the_champion_has_seen_decide_nothing(
-    settings: Settings, store: AccountStore, first: Published, later: tuple[Material, Fit], world: Any
+    settings: Settings, store: AccountStore, first: Published, later: tuple[Material, ScoringFit], world: Any
 ) -> None:
     row = store.models.version("scoring", "won", first.version)
     assert row is not None
@@ -130,7 +132,7 @@ def test_frames_that_the_champion_has_seen_decide_nothing(
 
 
 def test_a_registry_without_the_champion_leaves_it_where_it_is(
-    store: AccountStore, first: Published, later: tuple[Material, Fit], world: Any, tmp_path: Path
+    store: AccountStore, first: Published, later: tuple[Material, ScoringFit], world: Any, tmp_path: Path
 ) -> None:
     verdict = judge(
         Settings(home=tmp_path), store, later, store.models.version("scoring", "won", first.version), world.until
@@ -141,7 +143,7 @@ def test_a_registry_without_the_champion_leaves_it_where_it_is(
 
 
 def test_a_champion_that_is_not_what_was_promoted_is_replaced(
-    settings: Settings, store: AccountStore, first: Published, later: tuple[Material, Fit], world: Any
+    settings: Settings, store: AccountStore, first: Published, later: tuple[Material, ScoringFit], world: Any
 ) -> None:
     row = store.models.version("scoring", "won", first.version)
     assert row is not None
@@ -153,7 +155,7 @@ def test_a_champion_that_is_not_what_was_promoted_is_replaced(
 
 
 def test_flat_data_has_nothing_newer_to_compare_on(
-    settings: Settings, store: AccountStore, first: Published, later: tuple[Material, Fit], world: Any
+    settings: Settings, store: AccountStore, first: Published, later: tuple[Material, ScoringFit], world: Any
 ) -> None:
     stuff, fit = later
     flat = dataclasses.replace(stuff, until=None)

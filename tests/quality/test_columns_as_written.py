@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from services.scoring.features import scoring_features
-from services.scoring.train import Fit, fitted
+from services.scoring.train import ScoringFit, fitted
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import ALWAYS
 from shared.evaluation.metrics import Interval
@@ -83,7 +83,7 @@ def read(stuff: Material) -> tuple[Learned, dict[str, np.ndarray]]:
     return learned, dict(zip(learned.feature_set.names, values.T, strict=True))
 
 
-def auc(fit: Fit) -> float:
+def auc(fit: ScoringFit) -> float:
     figure = fit.report.figures["auc"]
     assert isinstance(figure, Interval)
     return figure.value

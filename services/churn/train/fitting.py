@@ -21,7 +21,7 @@ from shared.features import Inputs, Kind, matrix
 from shared.learners.columns import Columns
 from shared.learners.trees import TreeShape
 from shared.timeline.splits import SEED
-from shared.training.candidates import Entry, Problem, Refitted, calibrated
+from shared.training.candidates import CandidateEntry, Problem, Refitted, calibrated
 from shared.training.columns import Chosen, chosen_columns, inputs_of, other_rankings
 from shared.training.competition import Competition, compete, entered
 from shared.training.material import order_notes
@@ -50,7 +50,7 @@ class Fit:
     """Those frames."""
     curve: dict[str, Any]
     """Predicted and seen curves of four groups; empty for flat data."""
-    served: Entry
+    served: CandidateEntry
     """The candidate that serves, on the rows of the hazard; for flat data the winner of `graded`."""
     rows: HazardRows | None
     """None for flat data."""
@@ -189,7 +189,9 @@ class _Served:
     bounds: tuple[float, float]
 
 
-def _served(problem: Problem, entry: Entry, refitted: Refitted, reference: ChurnReference, inputs: Inputs) -> _Served:
+def _served(
+    problem: Problem, entry: CandidateEntry, refitted: Refitted, reference: ChurnReference, inputs: Inputs
+) -> _Served:
     """Calibrate on the hazard's own rows, never per horizon (one curve stays one curve), and bound the answers."""
     held_out = entry.raw[problem.judged]
     calibrator = calibrated(problem, entry.raw, problem.judged) if entry.calibrates else Calibrator()

@@ -28,7 +28,7 @@ def wish_of(request: SendTimeRequest, cutoff: Microseconds) -> Wish:
         default_send_at=None if request.default_send_at is None else microseconds(request.default_send_at),
         minutes=_MINUTES[request.granularity],
         alternatives=request.top - 1,
-        reasons=request.reasons_asked,
+        reasons=request.reasons_requested,
         week=request.week,
     )
 

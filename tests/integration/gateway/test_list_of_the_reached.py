@@ -32,7 +32,7 @@ from shared.ingest import contact_row
 from shared.learners import Logistic
 from shared.serving.service import create_app
 from shared.settings import ServiceSettings
-from shared.store import Wanted
+from shared.store import PredictionFilter
 from shared.timeline.risk import Episode
 from tests.integration.churn.conftest import Open, version
 from tests.integration.gateway.conftest import SIGNING_KEY
@@ -178,7 +178,7 @@ async def test_nobody_who_has_reached_it_is_in_the_list_its_table_or_its_workboo
 
     first_hundred = await listed(gateway, key, case, "&limit=100")
     table = await listed(gateway, key, case, Accept="text/csv")
-    wanted = Wanted(case.outcome.capability, case.outcome.name)
+    wanted = PredictionFilter(case.outcome.capability, case.outcome.name)
     count = written(gateway.store.of("acme"), wanted, tmp_path / "list.xlsx")
     title, *rows = CalamineWorkbook.from_path(str(tmp_path / "list.xlsx")).get_sheet_by_index(0).to_python()
 

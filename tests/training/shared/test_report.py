@@ -11,7 +11,7 @@ from shared.evaluation.metrics import Interval
 from shared.features import ColumnRead, LeftOut
 from shared.learners.columns import Columns, chance
 from shared.timeline.splits import stratified
-from shared.training.candidates import Entry, Problem
+from shared.training.candidates import CandidateEntry, Problem
 from shared.training.card import card, plots
 from shared.training.competition import Competition, compete
 from shared.training.report import Report, report
@@ -89,7 +89,9 @@ def separated() -> tuple[Problem, Competition]:
         np.zeros((120, 1)), labels, np.arange(120, dtype=np.int32), Columns(("a",)), tuple(stratified(labels))
     )
     margin = np.where(labels == 1, 3.0, -3.0)
-    entry = Entry("rule", "rule", margin, margin, margin, False, (), lambda: pytest.fail("nobody asked for it"))
+    entry = CandidateEntry(
+        "rule", "rule", margin, margin, margin, False, (), lambda: pytest.fail("nobody asked for it")
+    )
     return problem, Competition(entry, (entry,), np.arange(120), np.zeros(120), margin)
 
 

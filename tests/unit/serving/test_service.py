@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from prometheus_client import generate_latest
 
-from shared.contracts.credentials import CALL_HEADER, Call, SignedRequest, signed
+from shared.contracts.credentials import CALL_HEADER, Call, SignedContent, signed
 from shared.serving.service import Service
 
 KEY = b"k" * 32
@@ -43,7 +43,7 @@ BODY = b'{"contacts": [{"id": "c-1"}]}'
 def call_header(
     path: str = "/score", key: bytes = KEY, deadline_at: float = 4e9, body: bytes = BODY, at: float = 0.0
 ) -> str:
-    covered = SignedRequest("POST", path.encode(), body)
+    covered = SignedContent("POST", path.encode(), body)
     return signed(Call("demo", ("predict",), "r-1", deadline_at), covered, key, now=at)
 
 
