@@ -421,7 +421,7 @@ def _grown(problem: Problem, split: Split, shape: TreeShape, seed: int) -> tuple
 
 
 def _start(problem: Problem, rows: NDArray[np.intp]) -> tuple[Vector, Vector | None]:
-    """Return from where a learner starts: the base of each stratum, and the offset of each row; one stratum has none."""
+    """Return where a learner starts: the base of each stratum, and the offset of each row; one stratum has none."""
     if problem.strata is None:
         return np.zeros(1), None
     base = problem.base(rows)
