@@ -4,7 +4,7 @@ from typing import Any
 
 from shared.contracts.validation import NAMED_TWICE, REPEATED, escaped
 from shared.errors import BadRequest
-from shared.http.problem import parse_json
+from shared.http.middleware import parse_json
 
 
 def document(body: bytes) -> dict[str, Any]:

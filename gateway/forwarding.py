@@ -18,7 +18,7 @@ from gateway.upstream import body_of
 from shared.capabilities import TABLE, Capability
 from shared.contracts.credentials import Scope
 from shared.contracts.prediction import Unresolved
-from shared.http.problem import parse_json
+from shared.http.middleware import parse_json
 from shared.ingest import email_hash
 from shared.store import AccountStore
 from shared.values.addresses import NotAnAddress, is_placeholder, read_address

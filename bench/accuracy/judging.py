@@ -12,7 +12,7 @@ from shared.contracts.outcome import Outcome
 from shared.contracts.rows import ALWAYS, DAY
 from shared.evaluation import metrics
 from shared.evaluation.metrics import Interval, of_figures, of_mean
-from shared.learners.columns import log_odds
+from shared.learners.simple import log_odds
 from shared.timeline import NEVER, ContactFacts, DatedValue, EventTuple, Pasts, build
 from shared.timeline.pasts import Frames
 from shared.timeline.splits import forward_chain, stratified

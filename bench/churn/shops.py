@@ -17,7 +17,7 @@ from shared.evaluation import metrics
 from shared.evaluation.calibration import Calibrator
 from shared.evaluation.metrics import Interval, of_figures, of_mean
 from shared.features import learn, matrix
-from shared.learners.columns import chance, log_odds
+from shared.learners.simple import chance, log_odds
 from shared.timeline.pasts import of_type, positions_before
 from shared.timeline.risk import at_risk, episode, waited
 

@@ -14,7 +14,7 @@ from services.sendtime.train.answers import SHARES, Block, block, candidates_on,
 from services.sendtime.train.material import closed, material_of
 from shared.contracts.rows import DAY, SECOND
 from shared.evaluation.metrics import Interval, Ranking, losses, of_figures, of_mean
-from shared.learners.columns import chance
+from shared.learners.simple import chance
 from shared.timeline import ContactFacts, EventTuple, build
 
 REFERENCE_AUC, PUBLISHED_WITHOUT, PUBLISHED_TIME_ALONE = 0.840, 0.827, 0.586

@@ -30,7 +30,7 @@ from shared.features import (
 )
 from shared.features.names_in_words import UNWELCOME
 from shared.learners import WITH_TEXT, Learner, learner_from_json, text_of
-from shared.learners.columns import chance
+from shared.learners.simple import chance
 from shared.registry.pyfunc import FeatureTable
 from shared.timeline import Pasts
 from shared.timeline.pasts import LOOKBACK_DAYS

@@ -11,7 +11,7 @@ from shared.contracts.prediction import Grade
 from shared.contracts.rows import DAY, Microseconds, instant_of
 from shared.contracts.training import Progress, silent
 from shared.evaluation.calibration import Calibrator, Reference
-from shared.learners.columns import Columns, Vector
+from shared.learners.simple import Columns, Vector
 from shared.training.candidates import Problem, calibrated
 from shared.training.columns import chosen_columns, inputs_of, other_rankings
 from shared.training.competition import Competition, compete

@@ -7,13 +7,13 @@ from services.scoring.train import ScoringFit, fitted
 from shared.contracts.training import ColumnChoices, Progress
 from shared.evaluation.gate import GateDecision
 from shared.features import matrix
-from shared.learners.columns import Vector, chance
+from shared.learners.simple import Vector, chance
 from shared.store import VersionRow
 from shared.timeline import Pasts
-from shared.training.card import card, plots
 from shared.training.material import Material, framed
 from shared.training.publish import NO_NEWER_FRAMES, Fitted, Newer, compared, digest_of_data
 from shared.training.recipe import Recipe, Run
+from shared.training.report import card, plots
 
 CAPABILITY = "scoring"
 ScoringRun = Run[ColumnChoices]

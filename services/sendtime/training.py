@@ -18,13 +18,12 @@ from shared.contracts.rows import Microseconds, instant_of
 from shared.contracts.training import Choices, Progress, silent
 from shared.errors import InsufficientData
 from shared.evaluation.gate import GateDecision
-from shared.learners.columns import Vector, chance
+from shared.learners.simple import Vector, chance
 from shared.store import VersionRow
 from shared.timeline import Pasts
-from shared.training.card import card
 from shared.training.publish import Fitted, Newer, compared, digest_of_data
 from shared.training.recipe import Recipe, Run
-from shared.training.report import Report
+from shared.training.report import Report, card
 
 CAPABILITY = "sendtime"
 SendTimeRun = Run[Choices]

@@ -12,9 +12,9 @@ from shared.features.feature import DAY_PARTS, Feature, FeatureSet
 from shared.features.names_in_words import SENT
 from shared.timeline.pasts import AttributeColumn, Pasts
 from shared.values.columns import NEARLY_ALL, decide
+from shared.values.looks import ColumnProfile
 from shared.values.missing import is_missing
 from shared.values.personal import personal
-from shared.values.profile import ColumnProfile
 
 MAX_TYPES = 40
 MAX_CATEGORIES = 50

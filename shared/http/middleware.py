@@ -4,13 +4,14 @@ Plain ASGI, apart from the check of the query: nothing is buffered, and a reques
 """
 
 import asyncio
+import json
 import logging
 import re
 import time
 from collections import Counter
 from collections.abc import Iterator
 from difflib import get_close_matches
-from typing import Final
+from typing import Any, Final
 from uuid import uuid4
 
 from fastapi import Request
@@ -21,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import deadline
 from shared.contracts.credentials import REQUEST_ID_HEADER
-from shared.contracts.validation import MAX_MISTAKES, MAX_SEGMENT
+from shared.contracts.validation import MAX_MISTAKES, MAX_SEGMENT, read_json
 from shared.errors import BadRequest, BodyTooLarge, BodyTooSlow, ForetellError
 from shared.http import problem
 from shared.http.telemetry import RequestMetrics, trail
@@ -268,3 +269,15 @@ def _repeated() -> str:
 
 def _escaped(name: str) -> str:
     return name[:MAX_SEGMENT].replace("~", "~0").replace("/", "~1")
+
+
+def parse_json(body: bytes) -> Any:
+    """Read JSON; what no field may hold is let through, so that only the contact that holds it is refused.
+
+    Raises:
+        MalformedJson: the body is not JSON; the error has the position.
+    """
+    try:
+        return read_json(body)
+    except json.JSONDecodeError as error:
+        raise problem.malformed(error.pos) from None

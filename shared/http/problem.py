@@ -1,6 +1,5 @@
 """The only mapping of errors to RFC 9457 `application/problem+json`; used by the gateway and by every service."""
 
-import json
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -12,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
-from shared.contracts.validation import MAX_MISTAKES, mistakes, read_json
+from shared.contracts.validation import MAX_MISTAKES, mistakes
 from shared.errors import BadRequest, ForetellError
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
@@ -207,15 +206,3 @@ def invalid(errors: Sequence[Mapping[str, Any]], within: Any) -> BadRequest:
         "The request does not fit the contract; `errors` says where.",
         errors=mistakes(errors, within),
     )
-
-
-def parse_json(body: bytes) -> Any:
-    """Read JSON; what no field may hold is let through, so that only the contact that holds it is refused.
-
-    Raises:
-        MalformedJson: the body is not JSON; the error has the position.
-    """
-    try:
-        return read_json(body)
-    except json.JSONDecodeError as error:
-        raise malformed(error.pos) from None

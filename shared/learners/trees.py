@@ -13,7 +13,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # waiting threads must not 
 import lightgbm
 
 from shared.errors import ArtifactRefused
-from shared.learners.columns import Columns, Matrix, Vector
+from shared.learners.simple import Columns, Matrix, Vector
 
 MAX_BIN = 63
 """Steps a column is cut into: a quarter of LightGBM's default costs nothing we could measure and is far faster."""

@@ -19,9 +19,9 @@ from typing import IO
 from pydantic import ValidationError
 
 from shared.errors import ArtifactRefused, RegistryUnavailable
-from shared.registry.connection import connected, model_name
 from shared.registry.digest import digest_of
 from shared.registry.fetch_messages import ArtifactRequest, Fetched
+from shared.registry.registration import connected, model_name
 from shared.settings import Settings, read
 
 log = logging.getLogger(__name__)

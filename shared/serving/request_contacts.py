@@ -15,7 +15,7 @@ from shared.contracts.rows import ALWAYS, DAY, Microseconds, microseconds
 from shared.contracts.validation import mistakes, repeatable_id
 from shared.errors import BadRequest, TooManyContacts
 from shared.http import problem
-from shared.http.problem import parse_json
+from shared.http.middleware import parse_json
 from shared.ingest import event_identity
 from shared.ingest.rows import canonical
 from shared.timeline import ContactFacts, DatedValue, EventTuple, PastRows

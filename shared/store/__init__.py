@@ -22,16 +22,14 @@ from shared.store.delivery_tables import (
     SubscriptionRow,
     SubscriptionState,
 )
-from shared.store.event_writes import BULK_ROWS, AddedEvents
-from shared.store.events import EventCount, EventTypeUse
+from shared.store.events import BULK_ROWS, AddedEvents, EventCount, EventTypeUse
 from shared.store.idempotency import IdempotencyRow
 from shared.store.identities import Identity
 from shared.store.keys import KeyRow
 from shared.store.migration import check, downgrade, is_migrated, migrate
 from shared.store.models import ChampionRow, PromotionRow, VersionRow
 from shared.store.pace import Pace
-from shared.store.prediction_tables import PredictionRow
-from shared.store.predictions import Place, PredictionFilter, ReachedBy
+from shared.store.predictions import Place, PredictionFilter, PredictionRow, ReachedBy
 from shared.store.schema import Account
 from shared.store.sources import SourceRow, SourceSecretRow, active_secrets
 

@@ -36,7 +36,7 @@ from shared.store.schema import (
     OptionalLongText,
     StoreTable,
 )
-from shared.store.statements import IDS, AccountConnection, Prepared, among_ids, select_by_parameter
+from shared.store.scope import IDS, AccountConnection, Prepared, among_ids, select_by_parameter
 from shared.timeline import ContactFacts, DatedValue
 
 

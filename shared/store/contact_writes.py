@@ -13,10 +13,8 @@ from shared.store.delivery_tables import (
     DeliveryTable,
     MessageTable,
 )
-from shared.store.identities import point_identities
-from shared.store.scope import batches
-from shared.store.statements import AccountConnection
-from shared.store.tombstones import CONTACT, EMAIL, any_erased, buried, erased_among, lift
+from shared.store.identities import CONTACT, EMAIL, any_erased, buried, erased_among, lift, point_identities
+from shared.store.scope import AccountConnection, batches
 
 
 @dataclass(slots=True)

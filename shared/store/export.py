@@ -16,9 +16,9 @@ from shared.store.change_detection import LastKnownStateTable
 from shared.store.contact_facts import AttributeTable, ContactTable
 from shared.store.dead_letters import DeadLetterTable
 from shared.store.delivery_tables import MessageTable
-from shared.store.event_writes import EventTable
+from shared.store.events import EventTable
 from shared.store.identities import IdentityMergeTable, IdentityTable, merged_ids
-from shared.store.prediction_tables import LatestPredictionTable, PredictionLogTable
+from shared.store.predictions import LatestPredictionTable, PredictionLogTable
 from shared.store.scope import Scope
 
 PAGE = 2_000

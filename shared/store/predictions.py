@@ -2,18 +2,91 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, SelectBase, bindparam, func, or_, tuple_
+from sqlalchemy import ColumnElement, Index, SelectBase, bindparam, func, or_, tuple_
+from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.contracts.outcome import Flag
 from shared.contracts.rows import DAY, Microseconds
 from shared.store.contact_facts import facts_of
-from shared.store.event_writes import EventTable
-from shared.store.prediction_tables import LatestPredictionTable, PredictionLogTable, PredictionRow
-from shared.store.scope import BATCH, Scope, batches
-from shared.store.statements import IDS, Prepared, among_ids, select_by_parameter
-from shared.store.tombstones import perhaps_erased
+from shared.store.events import EventTable
+from shared.store.identities import perhaps_erased
+from shared.store.schema import CLUSTERED, Instant, KeyText, LongText, OptionalKeyText, PredictionTable
+from shared.store.scope import BATCH, IDS, Prepared, Scope, among_ids, batches, select_by_parameter
+
+
+class PredictionLogTable(PredictionTable):
+    """Every prediction that was answered; clustered so that a contact's past scores are one seek."""
+
+    __tablename__ = "prediction_log"
+    __table_args__: Any = (Index(None, "account_id", "asked_at"), CLUSTERED)
+
+    account_id: Mapped[KeyText] = mapped_column(primary_key=True)
+    capability: Mapped[KeyText] = mapped_column(primary_key=True)
+    outcome: Mapped[KeyText] = mapped_column(primary_key=True)
+    contact_id: Mapped[KeyText] = mapped_column(primary_key=True)
+    cutoff: Mapped[Instant] = mapped_column(primary_key=True)
+    asked_at: Mapped[Instant] = mapped_column(primary_key=True)
+    request_id: Mapped[KeyText] = mapped_column(primary_key=True)
+    version: Mapped[str]
+    status: Mapped[str]
+    probability: Mapped[float | None]
+    score: Mapped[int | None]
+    band: Mapped[str | None]
+    source: Mapped[str | None]
+    body: Mapped[LongText]
+    segment: Mapped[OptionalKeyText]
+    """Id of the segment that the prediction tells, where the capability has segments."""
+
+
+class LatestPredictionTable(PredictionTable):
+    """The newest prediction of each contact, kept whatever the retention of the log."""
+
+    __tablename__ = "latest_predictions"
+    __table_args__: Any = (
+        Index("ix_latest_predictions_ranked", "account_id", "capability", "outcome", "score", "contact_id"),
+        Index("ix_latest_predictions_segment", "account_id", "segment", "contact_id"),
+        CLUSTERED,
+    )
+
+    account_id: Mapped[KeyText] = mapped_column(primary_key=True)
+    contact_id: Mapped[KeyText] = mapped_column(primary_key=True)
+    capability: Mapped[KeyText] = mapped_column(primary_key=True)
+    outcome: Mapped[KeyText] = mapped_column(primary_key=True)
+    version: Mapped[str]
+    cutoff: Mapped[Instant]
+    asked_at: Mapped[Instant]
+    request_id: Mapped[KeyText]
+    status: Mapped[str]
+    probability: Mapped[float | None]
+    score: Mapped[int | None]
+    band: Mapped[str | None]
+    source: Mapped[str | None]
+    body: Mapped[LongText]
+    segment: Mapped[OptionalKeyText]
+
+
+class PredictionRow(NamedTuple):
+    """A prediction as it was answered."""
+
+    contact_id: str
+    capability: str
+    outcome: str
+    version: str
+    cutoff: Microseconds
+    asked_at: Microseconds
+    request_id: str
+    status: str
+    probability: float | None
+    score: int | None
+    band: str | None
+    source: str | None
+    body: str
+    """The prediction as it was sent, JSON."""
+    segment: str | None = None
+    """Id of the segment that it tells; None where the capability has none."""
+
 
 NEAR_DAYS = 7
 """How far a stored score may lie from the instant for which a past score is wanted."""

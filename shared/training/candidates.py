@@ -15,10 +15,8 @@ from shared.contracts.rows import Microseconds
 from shared.evaluation.calibration import Calibrator, calibrate
 from shared.evaluation.metrics import losses
 from shared.learners.blend import Blend
-from shared.learners.columns import Columns, Matrix, Vector, chance, log_odds
 from shared.learners.learner import Learner
-from shared.learners.logistic import Logistic
-from shared.learners.rule import Rule
+from shared.learners.simple import Columns, Logistic, Matrix, Rule, Vector, chance, log_odds
 from shared.learners.trees import Path, Trees, TreeShape, grow
 from shared.ties import largest, rounded
 from shared.timeline.splits import Split, contact_folds

@@ -11,8 +11,7 @@ from shared.evaluation.leaks import CALENDAR_AUC, Leak, calendar_auc, leaks
 from shared.evaluation.metrics import auc
 from shared.features import ColumnRead, FeatureSet, Inputs, Kind, Learned, LeftOut, matrix
 from shared.features.engine import entry_at
-from shared.learners.columns import Columns, Matrix, Vector
-from shared.learners.rule import single_column_margins
+from shared.learners.simple import Columns, Matrix, Vector, single_column_margins
 from shared.timeline.pasts import AttributeColumn, Frames
 from shared.timeline.splits import SEED
 from shared.training.candidates import Problem, trees_entry

@@ -9,9 +9,7 @@ from numpy.typing import NDArray
 from shared.contracts.training import Progress, silent
 from shared.evaluation.metrics import losses
 from shared.learners.blend import Blend
-from shared.learners.columns import Vector, chance
-from shared.learners.logistic import Logistic
-from shared.learners.rule import Rule
+from shared.learners.simple import Logistic, Rule, Vector, chance
 from shared.learners.trees import Trees, TreeShape
 from shared.ties import rounded
 from shared.timeline.splits import SEED

@@ -18,7 +18,7 @@ import pytest
 from services.scoring.model import ScoringModel
 from shared.evaluation.calibration import Calibrator, Reference
 from shared.features import Feature, FeatureSet
-from shared.learners.columns import Columns
+from shared.learners.simple import Columns
 from shared.learners.trees import Trees, TreeShape
 from shared.registry.registration import RegisteredRun, register
 from shared.settings import Settings

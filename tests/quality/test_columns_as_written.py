@@ -13,7 +13,7 @@ from shared.contracts.outcome import Outcome
 from shared.contracts.rows import ALWAYS
 from shared.evaluation.metrics import Interval
 from shared.features import Learned, matrix
-from shared.learners.columns import chance
+from shared.learners.simple import chance
 from shared.timeline import ContactFacts, build
 from shared.timeline.pasts import DatedValue
 from shared.training.material import Material, framed

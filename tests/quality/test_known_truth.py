@@ -13,7 +13,7 @@ from shared.contracts.rows import ALWAYS
 from shared.errors import InsufficientData
 from shared.evaluation.gate import calibration_holds
 from shared.evaluation.metrics import Interval, auc, log_loss
-from shared.learners.columns import chance
+from shared.learners.simple import chance
 from shared.learners.trees import Trees
 from shared.timeline import ContactFacts, build
 from shared.timeline.pasts import DatedValue

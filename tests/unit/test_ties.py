@@ -16,8 +16,7 @@ from services.sendtime.model.capacity import planned
 from shared.evaluation.calibration import placed
 from shared.evaluation.metrics import auc, average_precision, of_mean
 from shared.features import Feature, FeatureSet, Things
-from shared.learners.columns import Columns
-from shared.learners.rule import Rule
+from shared.learners.simple import Columns, Rule
 from shared.ties import falling, largest, least, rounded, step_of
 
 Array = np.ndarray

@@ -12,7 +12,7 @@ from services.churn.train.hazard import HazardRows
 from services.churn.train.material import ChurnMaterial
 from shared.contracts.rows import DAY
 from shared.evaluation.metrics import losses
-from shared.learners.columns import Columns, Matrix, Vector, chance, log_odds
+from shared.learners.simple import Columns, Matrix, Vector, chance, log_odds
 from shared.timeline.splits import Split
 from shared.training.candidates import CandidateEntry, Problem, SplitJudge
 from shared.training.competition import Competition, choice, competition

@@ -13,7 +13,7 @@ from shared.contracts.rows import DAY
 from shared.evaluation import metrics
 from shared.evaluation.metrics import Interval, of_figures, of_mean
 from shared.evaluation.survival import brier_losses, kaplan_meier, over_time
-from shared.learners.columns import Vector, log_odds
+from shared.learners.simple import Vector, log_odds
 from shared.ties import falling
 
 HORIZONS = (30, 60, 90)

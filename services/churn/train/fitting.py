@@ -18,7 +18,7 @@ from shared.contracts.rows import DAY, Microseconds, instant_of
 from shared.contracts.training import Progress, silent
 from shared.evaluation.calibration import Calibrator
 from shared.features import Inputs, Kind, matrix
-from shared.learners.columns import Columns
+from shared.learners.simple import Columns
 from shared.learners.trees import TreeShape
 from shared.timeline.splits import SEED
 from shared.training.candidates import CandidateEntry, Problem, Refitted, calibrated

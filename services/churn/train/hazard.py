@@ -10,7 +10,7 @@ from services.churn.train.material import ChurnMaterial
 from shared.contracts.rows import DAY
 from shared.errors import InsufficientData
 from shared.features import FeatureSet
-from shared.learners.columns import Columns, Matrix, Vector
+from shared.learners.simple import Columns, Matrix, Vector
 from shared.timeline.pasts import NEVER
 from shared.timeline.risk import Waits
 from shared.timeline.splits import SEED, Split, forward_chain

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from shared.training.card import as_percent, axes_of, png
+from shared.training.report import as_percent, axes_of, png
 
 _COLOURS = ("#0b3d91", "#1f77b4", "#7fb3d5", "#a9a9a9")
 

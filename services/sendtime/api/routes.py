@@ -22,7 +22,7 @@ from shared.contracts.prediction import MAX_CONTACTS
 from shared.contracts.rows import microseconds
 from shared.errors import BadRequest
 from shared.http import problem
-from shared.http.problem import parse_json
+from shared.http.middleware import parse_json
 from shared.serving.capability_spec import ExtraRoute
 from shared.serving.champions import Champion
 from shared.serving.request_contacts import CLOCK_SLACK

@@ -11,7 +11,7 @@ from services.sendtime.model.week import HOUR_OF, HOURS, Matrix, slot_of
 from services.sendtime.model.windows import Candidates, inside_hour
 from shared.contracts.prediction import Source
 from shared.contracts.rows import Microseconds
-from shared.learners.columns import chance
+from shared.learners.simple import chance
 from shared.ties import falling, largest
 from shared.timeline.localtime import offsets
 

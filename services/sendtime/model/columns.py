@@ -11,7 +11,7 @@ from services.sendtime.model.levels import Levels, Sent
 from services.sendtime.model.response import Response, effect
 from services.sendtime.model.week import DAY_OF, HOUR_OF, Matrix, Vector, sums
 from shared.contracts.rows import DAY
-from shared.learners.columns import Columns, chance
+from shared.learners.simple import Columns, chance
 from shared.timeline import NEVER
 
 PAIR_STRENGTH = 1.0

@@ -12,7 +12,7 @@ from services.sendtime.model.saying import HOUR, LOOKALIKE, WEEKDAY, Tally, by_t
 from services.sendtime.model.timing import Timing
 from services.sendtime.model.week import HOURS, SLOTS, Matrix, Vector, by_hour
 from shared.features import ReasonPart
-from shared.learners.columns import log_odds
+from shared.learners.simple import log_odds
 
 ENOUGH_SENDS = 20.0
 """Sends in an hour of the day, by weight, below which it is not recommended before hours that were tried."""

@@ -29,7 +29,7 @@ from services.sendtime.model.week import (
     sums,
     table,
 )
-from shared.learners.columns import chance, log_odds
+from shared.learners.simple import chance, log_odds
 
 ROUNDS = 8
 GROUP_ROUNDS = 12

@@ -23,7 +23,7 @@ from services.sendtime.model.zones import Zones, said_of
 from shared.contracts.prediction import Grade
 from shared.contracts.rows import DAY, HOUR
 from shared.features import Feature, truncated
-from shared.learners.columns import chance
+from shared.learners.simple import chance
 from shared.timeline import Pasts
 from shared.timeline.pasts import LOOKBACK_DAYS
 

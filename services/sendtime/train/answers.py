@@ -19,7 +19,7 @@ from shared.contracts.rows import DAY, Microseconds
 from shared.contracts.training import Progress, silent
 from shared.evaluation.calibration import calibrate
 from shared.evaluation.metrics import log_loss, losses
-from shared.learners.columns import Columns, chance, log_odds
+from shared.learners.simple import Columns, chance, log_odds
 from shared.learners.trees import Trees, TreeShape, grow
 from shared.ties import largest, least, rounded
 from shared.timeline.splits import SEED

@@ -9,7 +9,7 @@ from services.sendtime.model.activity import Activity
 from services.sendtime.model.judges import ENOUGH_SENDS
 from services.sendtime.model.timing import Timing
 from services.sendtime.model.week import DAY_NAMES, DAYS, HOURS, Vector, by_hour
-from shared.learners.columns import chance
+from shared.learners.simple import chance
 from shared.training.report import Report
 
 _A = {"click": "a click", "open": "an open", "order": "an order"}

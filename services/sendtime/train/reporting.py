@@ -12,7 +12,7 @@ from shared.contracts.rows import instant_of
 from shared.evaluation import metrics
 from shared.evaluation.gate import grade, skill
 from shared.evaluation.metrics import Interval, of_figures, of_mean
-from shared.learners.columns import Vector, chance
+from shared.learners.simple import Vector, chance
 from shared.ties import falling, least
 from shared.training.report import Figures, Report
 

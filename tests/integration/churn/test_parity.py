@@ -13,7 +13,7 @@ from services.churn.model import ChurnModel, ChurnReference, Periods
 from shared.contracts.rows import DAY
 from shared.evaluation.calibration import Calibrator
 from shared.features import Feature, FeatureSet
-from shared.learners.columns import Columns
+from shared.learners.simple import Columns
 from shared.learners.trees import Trees, TreeShape
 from shared.registry.registration import RegisteredRun, register
 from shared.settings import Settings

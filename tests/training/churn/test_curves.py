@@ -16,7 +16,7 @@ from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY
 from shared.evaluation.metrics import Interval
 from shared.evaluation.survival import kaplan_meier
-from shared.learners.columns import chance
+from shared.learners.simple import chance
 from shared.learners.trees import TreeShape
 from shared.training import candidates as room
 from shared.training.candidates import CandidateEntry, Problem

@@ -15,7 +15,7 @@ from services.churn.train.plots import curve_plot
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import ALWAYS, DAY
 from shared.evaluation.metrics import Interval
-from shared.learners.columns import chance
+from shared.learners.simple import chance
 from shared.timeline import ContactFacts, DatedValue, build
 from shared.training.report import CHOSEN_BY_FOLDS
 

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from shared.contracts.rows import DAY
-from shared.learners.columns import Columns, Vector, chance, log_odds
+from shared.learners.simple import Columns, Vector, chance, log_odds
 from shared.learners.trees import TreeShape
 from shared.timeline.splits import forward_chain
 from shared.training.candidates import CandidateEntry, Problem

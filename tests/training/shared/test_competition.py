@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from shared.contracts.rows import DAY
 from shared.evaluation.metrics import log_loss
-from shared.learners.columns import Columns, chance
+from shared.learners.simple import Columns, chance
 from shared.timeline.splits import Split, forward_chain, stratified
 from shared.training import candidates as room
 from shared.training.candidates import CandidateEntry, Problem, informing

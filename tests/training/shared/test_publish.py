@@ -10,10 +10,8 @@ from shared.contracts.rows import DAY
 from shared.errors import RegistryUnavailable
 from shared.evaluation.gate import GateDecision
 from shared.registry.registration import Registered, RegisteredRun
-from shared.training.card import plots
-from shared.training.promotion import Model
-from shared.training.publish import Fitted, digest_of_data, is_old, publish, source_commit
-from shared.training.report import Report
+from shared.training.publish import Fitted, Model, digest_of_data, is_old, publish, source_commit
+from shared.training.report import Report, plots
 
 NOW = 1_700_000_000_000_000
 

@@ -9,12 +9,11 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from shared.evaluation.leaks import Leak
 from shared.evaluation.metrics import Interval
 from shared.features import ColumnRead, LeftOut
-from shared.learners.columns import Columns, chance
+from shared.learners.simple import Columns, chance
 from shared.timeline.splits import stratified
 from shared.training.candidates import CandidateEntry, Problem
-from shared.training.card import card, plots
 from shared.training.competition import Competition, compete
-from shared.training.report import Report, report
+from shared.training.report import Report, card, plots, report
 
 
 def value(found: Report, name: str) -> float:

@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from shared.contracts.rows import DAY
-from shared.learners.columns import Columns, chance, log_odds
+from shared.learners.simple import Columns, chance, log_odds
 from shared.learners.trees import TreeShape
 from shared.timeline.splits import Split, forward_chain, stratified
 from shared.training import candidates as room

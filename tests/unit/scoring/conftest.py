@@ -13,7 +13,7 @@ from shared.contracts.outcome import Outcome
 from shared.evaluation.calibration import Calibrator, Reference
 from shared.features import matrix
 from shared.learners import Learner, Logistic, Rule, Trees, TreeShape
-from shared.learners.columns import Columns
+from shared.learners.simple import Columns
 from shared.training.material import framed
 
 WON = Outcome(name="won", capability="scoring", event_types=("deal_won",), horizon_days=30)

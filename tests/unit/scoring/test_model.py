@@ -15,7 +15,7 @@ from shared.contracts.outcome import Flag
 from shared.evaluation.calibration import Calibrator, Reference
 from shared.features import Feature, FeatureSet, matrix
 from shared.learners import Logistic, Rule
-from shared.learners.columns import Columns
+from shared.learners.simple import Columns
 
 
 def rows_of(model: ScoringModel, world: Any) -> np.ndarray:

@@ -13,7 +13,7 @@ from services.sendtime.model.timing import Timing
 from services.sendtime.model.week import HOURS, SLOTS
 from services.sendtime.model.zones import Zones
 from shared.evaluation.calibration import Calibrator
-from shared.learners.columns import chance
+from shared.learners.simple import chance
 
 CONTACTS, EACH = 300, 60
 

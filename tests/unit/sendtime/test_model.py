@@ -13,7 +13,7 @@ from services.sendtime.model.sendtime import SendTimeModel
 from services.sendtime.model.windows import Rules
 from shared.contracts.rows import ALWAYS, DAY, HOUR, microseconds
 from shared.errors import ArtifactRefused
-from shared.learners.columns import chance
+from shared.learners.simple import chance
 from shared.timeline import ContactFacts, EventTuple, Pasts, build
 from shared.timeline.pasts import DatedValue
 

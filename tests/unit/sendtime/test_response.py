@@ -5,7 +5,7 @@ from numpy.testing import assert_allclose
 from services.sendtime.model.levels import Sent
 from services.sendtime.model.response import Pulling, Response, effect
 from services.sendtime.model.week import HOURS
-from shared.learners.columns import chance
+from shared.learners.simple import chance
 
 
 def simulated(

@@ -18,7 +18,7 @@ from shared.contracts.rows import ALWAYS, DAY, HOUR
 from shared.evaluation.calibration import Calibrator, Reference
 from shared.features import matrix
 from shared.learners import Learner, Logistic, Rule, Trees, TreeShape
-from shared.learners.columns import Columns, chance
+from shared.learners.simple import Columns, chance
 from shared.timeline import ContactFacts, EventTuple, build
 from shared.timeline.pasts import DatedValue, closed_frames
 

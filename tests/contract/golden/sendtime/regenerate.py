@@ -19,7 +19,7 @@ from services.sendtime.model.timing import Timing
 from services.sendtime.model.week import HOURS, SLOTS
 from services.sendtime.model.zones import Zones
 from shared.evaluation.calibration import Calibrator
-from shared.learners.columns import chance
+from shared.learners.simple import chance
 
 HERE = Path(__file__).parent
 CONTACTS, EACH = 60, 40

@@ -64,7 +64,7 @@ def test_an_event_is_judged_by_what_came_with_it(type_: str, signals: Signals, j
 
 def test_the_documentation_has_a_row_for_every_reason() -> None:
     source = Path(bot_detection.__file__).read_text(encoding="utf-8")
-    reasons = set(re.findall(r'Verdict\((?:True|False|None), "(\w+)"', source)) | {
+    reasons = set(re.findall(r'BotAssessment\((?:True|False|None), "(\w+)"', source)) | {
         bot_detection.FLAG,
         *bot_detection.TIMED_REASONS,
     }
