@@ -249,7 +249,7 @@ def main() -> None:
 
 
 KEY_FILE = """
-from foretell.opening import ensure_key, opened_database
+from foretell.cli.context import ensure_key, opened_database
 with opened_database() as (settings, database):
     ensure_key(database, settings, "default")
 """

@@ -1,5 +1,5 @@
 """`python -m foretell` is the command `foretell`."""
 
-from foretell.cli import main
+from foretell.cli.app import main
 
 main()

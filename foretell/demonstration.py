@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from foretell import home, sample
-from foretell.opening import ensure_account, ensure_key, now_us
-from foretell.showing import progress_bars, say
+from foretell.cli.context import ensure_account, ensure_key, now_us
+from foretell.cli.output import progress_bars, say
 from shared.capabilities import TABLE
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY, EventRow
@@ -67,13 +67,13 @@ def _define(store: AccountStore, outcome: Outcome) -> None:
 
 
 def _train(settings: Settings, database: Database, capability: str, outcome: str = "") -> None:
-    from foretell.learning import train_model
+    from foretell.train import train_model
 
     train_model(settings, database, ACCOUNT, capability, outcome)
 
 
 def is_fresh(settings: Settings, database: Database, *, now: datetime) -> bool:
-    """Tell whether the sample is loaded whole and its last basket is at most 7 days old."""
+    """Whether the sample is loaded whole and its last basket is at most 7 days old."""
     noted = home.notes(settings.home / NOTES).get("last_basket_at")
     if noted is None or ACCOUNT not in {account.name for account in database.accounts()}:
         return False
@@ -81,7 +81,7 @@ def is_fresh(settings: Settings, database: Database, *, now: datetime) -> bool:
 
 
 def is_answered(settings: Settings, champion: ChampionRow | None) -> bool:
-    """Tell whether there is a champion and this release reads it; one of another engine is trained anew."""
+    """Whether there is a champion and this release reads it; one of another engine is trained anew."""
     if champion is None:
         return False
     from services.specs import spec_of

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from foretell.opening import now_us
+from foretell.cli.context import now_us
+from foretell.cli.output import progress_bars
 from foretell.owners import owners_of
 from foretell.rejects import Rejects
-from foretell.showing import progress_bars
 from shared.contracts.rows import SHARED_BY
 from shared.errors import FileRefused
 from shared.ingest import Batch, Findings, Options, Plan, Reject, contact_batches, event_batches, plan_file

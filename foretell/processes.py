@@ -201,7 +201,7 @@ class Supervisor:
 
 
 def is_healthy(url: str, *, timeout_seconds: float = 1.0) -> bool:
-    """Tell whether a process answers 200 there."""
+    """Whether a process answers 200 there."""
     try:
         with directly(url, timeout=timeout_seconds) as answer:
             return bool(answer.status == http.HTTPStatus.OK)

@@ -35,7 +35,7 @@ class Tables:
 
     @property
     def last_basket(self) -> datetime:
-        """Tell the local wall-clock time (naive) of the newest basket."""
+        """Return the local wall-clock time (naive) of the newest basket."""
         newest: datetime = self.baskets["local"].max().to_pydatetime()
         return newest
 
@@ -114,7 +114,7 @@ def weeks_to_shift(last_basket: datetime, now: datetime) -> int:
 
 
 def instant_of(last_basket: datetime, weeks: int) -> datetime:
-    """Tell when a local wall-clock time lies after the move, as an aware instant."""
+    """Return when a local wall-clock time lies after the move, as an aware instant."""
     return (last_basket + weeks * WEEK).replace(tzinfo=ZoneInfo(ZONE))
 
 

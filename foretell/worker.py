@@ -10,9 +10,9 @@ from foretell.background.loops import Loop, LoopMetrics, Loops
 from foretell.background.rescore_changed import RescoreChanged
 from foretell.background.rescoring import Rescoring
 from foretell.background.retention import Retention, rules
-from foretell.ending import Ending
-from foretell.opening import now_us
+from foretell.cli.context import now_us
 from foretell.rejects import sweep
+from foretell.signals import StopRequest
 from shared.contracts.credentials import Seal
 from shared.contracts.rows import SECOND
 from shared.http import telemetry
@@ -96,7 +96,7 @@ def run(settings: WorkerSettings, *, host: str, port: int) -> None:
         port: of the same.
     """
     telemetry.configure(settings.log_level, "worker")
-    ending = Ending()
+    request = StopRequest()
     stop = threading.Event()
     database = open_database(settings)
     try:
@@ -104,10 +104,10 @@ def run(settings: WorkerSettings, *, host: str, port: int) -> None:
         loops.start()
         with health_server(loops, settings, host, port), shown_metrics(loops.metrics.registry, settings):
             log.info("worker.started", extra={"loops": [loop.name for loop in loops.loops]})
-            ending.wait()
+            request.wait()
             stop.set()
             loops.join(within_seconds=STOP_SECONDS)
         log.info("worker.stopped")
     finally:
         database.close()
-        ending.close()
+        request.close()

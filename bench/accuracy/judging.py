@@ -42,7 +42,7 @@ class Result:
 
     @property
     def holds(self) -> bool:
-        """Return whether no figure lies below its reference by more than our interval, and the constant is beaten."""
+        """Whether no figure lies below its reference by more than our interval, and the constant is beaten."""
         auc = self.auc.high >= self.reference_auc
         loss = self.reference_log_loss is None or self.log_loss.low <= self.reference_log_loss
         return auc and loss and self.log_loss.value < self.constant

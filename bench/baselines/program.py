@@ -56,7 +56,7 @@ def still_waiting(parameters: Vector, frequency: Vector, age: Vector, horizon: f
 
 
 def kaplan_meier(given: Arrays) -> dict[str, Vector]:
-    """Give everybody the share that stayed on, of those who had stayed as long as they."""
+    """Return for everybody the share that stayed on, of those who had stayed as long as they."""
     from lifelines import KaplanMeierFitter
 
     fitted = KaplanMeierFitter().fit(given["durations"], given["events"])

@@ -11,8 +11,8 @@ from bench.accuracy.flat import _records
 from bench.accuracy.judging import Result, flat_pasts, result
 from bench.baselines import ask
 from bench.churn.data import MONTH, Contracts, encoded, telco_by_tenure
-from services.churn.train import ChurnMaterial, churn_material, fitted
-from services.churn.train.material import FLAT
+from services.churn.training import ChurnMaterial, churn_material, fitted
+from services.churn.training.material import FLAT
 from shared.contracts.outcome import Outcome
 from shared.evaluation.metrics import Interval, of_mean
 from shared.evaluation.survival import brier_losses, over_time

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from bench.baselines import ask
 from bench.churn.data import Shop
 from services.churn.model import ChurnModel
-from services.churn.train import Fit, churn_material, fitted
+from services.churn.training import ChurnFit, churn_material, fitted
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY
 from shared.evaluation import metrics
@@ -61,7 +61,7 @@ class ShopResult:
 
     @property
     def holds(self) -> bool:
-        """Return whether nothing lies below the data page's figures by more than the paired interval."""
+        """Whether nothing lies below the data page's figures by more than the paired interval."""
         ours, reference = self.rows[0], self.rows[1]
         assert ours.log_loss is not None
         assert reference.over_auc is not None
@@ -133,7 +133,7 @@ def risk_of(model: ChurnModel, shop: Shop, contact: NDArray[np.int32], cutoff: N
     return model.risk(model.hazard(matrix(model.feature_set, shop.pasts, contact, cutoff), cutoff))
 
 
-def recent_shift(fit: Fit, since: int) -> float:
+def recent_shift(fit: ChurnFit, since: int) -> float:
     """Find what must be added to the out-of-fold hazard margins of rows closed lately for their mean to hold."""
     assert fit.rows is not None
     problem, winner = fit.rows.problem, fit.served

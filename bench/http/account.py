@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from foretell.opening import ensure_account, ensure_key, now_us
+from foretell.cli.context import ensure_account, ensure_key, now_us
 from shared.contracts.rows import DAY, AttributeRow, ContactRow, EventRow, Microseconds
 from shared.settings import Settings
 from shared.store import migrate, open_database

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from bench.segments.data import DAY, Shop, before
 from services.segmentation.model import SegmentationModel, Transform
-from services.segmentation.train.finding import agreement
-from services.segmentation.train.fitting import Fit, Wanted, fitted
-from services.segmentation.train.today import assigned, population
-from services.segmentation.train.usefulness import Next, Usefulness, next_period, rfm_groups, usefulness
+from services.segmentation.training.clustering import agreement
+from services.segmentation.training.fitting import SegmentationFit, SegmentationOptions, fitted
+from services.segmentation.training.selection import Next, Usefulness, next_period, rfm_groups, usefulness
+from services.segmentation.training.snapshot import assigned, population
 from shared.features import matrix
 
 REFERENCE = {
@@ -56,7 +56,7 @@ class Result:
 
     @property
     def holds(self) -> bool:
-        """Return whether nothing lies below the plain score or the reference, and who is who is kept."""
+        """Whether nothing lies below the plain score or the reference, and who is who is kept."""
         known = REFERENCE[self.shop].get(self.holding.k)
         return (
             self.useful.gain_spend.high >= 0
@@ -133,7 +133,7 @@ def _holding(shop: Shop) -> Holding:
     )
 
 
-def _rfm_places(fit: Fit) -> NDArray[np.float64]:
+def _rfm_places(fit: SegmentationFit) -> NDArray[np.float64]:
     """Place contacts as the reference does: standardised logs of recency, frequency and money."""
     names = fit.today.feature_set.names
     lead = fit.today.leading
@@ -150,7 +150,7 @@ def _same_id(shop: Shop, seed: int) -> tuple[float, int, int]:
     """
     week_before = shop.end - 7 * DAY
     old = fitted(before(shop.pasts, week_before), until=week_before, now=week_before)
-    new = fitted(shop.pasts, until=shop.end, now=shop.end, wanted=Wanted(seed=seed), previous=old.model)
+    new = fitted(shop.pasts, until=shop.end, now=shop.end, wanted=SegmentationOptions(seed=seed), previous=old.model)
     everybody, cutoff = population(before(shop.pasts, week_before), week_before)
     then = _standardised(old.model, old.today.transform, shop, everybody, cutoff)
     now = _standardised(old.model, old.today.transform, shop, everybody, np.full(len(everybody), shop.end))

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.segments.data import Shop, before
-from services.segmentation.train.finding import find
-from services.segmentation.train.fitting import fitted
-from services.segmentation.train.usefulness import next_period, squared_errors
+from services.segmentation.training.clustering import find
+from services.segmentation.training.fitting import fitted
+from services.segmentation.training.selection import next_period, squared_errors
 
 Matrix = NDArray[np.float64]
 Labels = NDArray[np.intp]

@@ -5,7 +5,7 @@ from time import perf_counter
 import numpy as np
 
 from bench.segments.data import Shop
-from services.segmentation.train.fitting import fitted
+from services.segmentation.training.fitting import fitted
 
 MANY = 1_000_000
 

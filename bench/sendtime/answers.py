@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from services.sendtime.model.history import Sends
-from services.sendtime.model.week import Vector
-from services.sendtime.train.activity import chosen_pooling
-from services.sendtime.train.answers import SHARES, Block, block, candidates_on, chosen_pulling
-from services.sendtime.train.material import closed, material_of
+from services.sendtime.model.local_week import Vector
+from services.sendtime.training.activity import chosen_pooling
+from services.sendtime.training.answers import SHARES, Block, block, candidates_on, chosen_pulling
+from services.sendtime.training.material import closed, material_of
 from shared.contracts.rows import DAY, SECOND
 from shared.evaluation.metrics import Interval, Ranking, losses, of_figures, of_mean
 from shared.learners.simple import chance
@@ -43,7 +43,7 @@ class Answers:
 
     @property
     def holds(self) -> bool:
-        """Return whether the reference is reached."""
+        """Whether the reference is reached."""
         return max(row.auc.value for row in self.rows) >= REFERENCE_AUC
 
 

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from services.sendtime.model.columns import activity_stages
 from services.sendtime.model.history import SAME_ACT
-from services.sendtime.model.week import HOURS, Matrix, Vector, by_hour
-from services.sendtime.train.activity import chosen_pooling
-from services.sendtime.train.material import Material, material_of
+from services.sendtime.model.local_week import HOURS, Matrix, Vector, by_hour
+from services.sendtime.model.timing import activity_stages
+from services.sendtime.training.activity import chosen_pooling
+from services.sendtime.training.material import SendTimeMaterial, material_of
 from shared.contracts.rows import SECOND
 from shared.evaluation.metrics import Interval, of_mean
 from shared.timeline import ContactFacts, EventTuple, build
@@ -56,7 +56,7 @@ class Graded:
 
     @property
     def holds(self) -> bool:
-        """Return whether the reference is reached and the global profile beaten."""
+        """Whether the reference is reached and the global profile beaten."""
         return self.ours.value <= self.protocol.reference and self.ours.value <= self.losses["global"]
 
 
@@ -132,7 +132,7 @@ def graded(protocol: Protocol) -> Graded:
     )
 
 
-def _material(train: pd.DataFrame, zone: str, cut: int) -> Material:
+def _material(train: pd.DataFrame, zone: str, cut: int) -> SendTimeMaterial:
     events: list[EventTuple] = [
         (str(user), f"{user}-{at}", "order_placed", int(at) * SECOND, None, None, None, None, 1)
         for user, at in zip(train["user"], train["ts"], strict=True)

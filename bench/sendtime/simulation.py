@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from services.sendtime.model.week import HOURS, Vector
-from services.sendtime.train.material import material_of
-from services.sendtime.training import Fit, fitted
+from services.sendtime.model.local_week import HOURS, Vector
+from services.sendtime.training import SendTimeFit, fitted
+from services.sendtime.training.material import material_of
 from shared.contracts.rows import DAY, HOUR, SECOND
 from shared.learners.simple import chance
 from shared.timeline import ContactFacts, EventTuple, Pasts, build
@@ -80,12 +80,12 @@ def world(*, contacts: int = 500, elsewhere: float = 0.05, seed: int = 3) -> Wor
     return World(build(list(facts), facts, [events]), START + CAMPAIGNS * EVERY * DAY, clicks, sends, truth)
 
 
-def learned(made: World) -> Fit:
+def learned(made: World) -> SendTimeFit:
     """Train on a world as the product does."""
     return fitted(material_of(made.pasts, now=made.until), now=made.until)
 
 
-def believed(fit: Fit) -> Vector:
+def believed(fit: SendTimeFit) -> Vector:
     """Return the chance of a click that the model gives the average contact by hour, shape (24,)."""
     assert fit.timing is not None
     return chance(fit.timing.population_margins()).reshape(7, HOURS).mean(axis=0)

@@ -91,7 +91,7 @@ class Loop:
     turn: Callable[[], None]
     """Does one round; raises when it failed."""
     ready: Callable[[], bool] = lambda: True
-    """Tells whether what the first turn needs is there."""
+    """Whether what the first turn needs is there."""
     end: Callable[[], None] = lambda: None
     """Called in the loop's thread after its last turn."""
     failing_seconds: float = 0.0

@@ -15,7 +15,7 @@ from shared.serving.capability_spec import CapabilitySpec
 from shared.timeline import Pasts
 
 if TYPE_CHECKING:
-    from services.churn.model import ChurnModel, Scored
+    from services.churn.model import ChurnModel, ScoredChurn
 
 
 def _load(folder: Path) -> "ChurnModel":
@@ -24,14 +24,16 @@ def _load(folder: Path) -> "ChurnModel":
     return ChurnModel.load(folder)
 
 
-def _answer(model: "ChurnModel", pasts: Pasts, cutoffs: NDArray[np.int64], request: ChurnRequest) -> "Sequence[Scored]":
-    from services.churn.model import Asked, predict
+def _answer(
+    model: "ChurnModel", pasts: Pasts, cutoffs: NDArray[np.int64], request: ChurnRequest
+) -> "Sequence[ScoredChurn]":
+    from services.churn.model import ChurnQuery, predict
 
-    asked = Asked(request.horizon_days, request.horizons, request.survival, request.reasons_requested)
-    return predict(model, pasts, cutoffs, asked)
+    query = ChurnQuery(request.horizon_days, request.horizons, request.survival, request.reasons_requested)
+    return predict(model, pasts, cutoffs, query)
 
 
-def _fields(scored: "Scored | None") -> Mapping[str, object]:
+def _fields(scored: "ScoredChurn | None") -> Mapping[str, object]:
     if scored is None:
         names = ("horizon_days", "horizons", "survival", "days_to_leave", "days_to_next_activity", "value_at_risk")
         return dict.fromkeys(names)

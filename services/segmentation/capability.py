@@ -23,7 +23,7 @@ from shared.store import AccountStore
 from shared.timeline import Pasts
 
 if TYPE_CHECKING:
-    from services.segmentation.model import Scored, SegmentationModel
+    from services.segmentation.model import ScoredSegment, SegmentationModel
 
 LINE = capability("segmentation")
 
@@ -36,20 +36,20 @@ def _load(folder: Path) -> "SegmentationModel":
 
 def _answer(
     model: "SegmentationModel", pasts: Pasts, cutoffs: NDArray[np.int64], request: SegmentRequest
-) -> "Sequence[Scored]":
+) -> "Sequence[ScoredSegment]":
     return model.predict(pasts, cutoffs, reasons=request.reasons_requested)
 
 
 def _add_stored(
-    account: AccountStore, contact_ids: Sequence[str], scored: "Sequence[Scored]", cutoff: Microseconds
-) -> "Sequence[Scored]":
-    from services.segmentation.model import remembered
+    account: AccountStore, contact_ids: Sequence[str], scored: "Sequence[ScoredSegment]", cutoff: Microseconds
+) -> "Sequence[ScoredSegment]":
+    from services.segmentation.model import with_history
 
     latest, names = account.predictions.latest_of(LINE.name, "", contact_ids), account.segments.names()
-    return remembered(contact_ids, scored, latest, names, cutoff=cutoff)
+    return with_history(contact_ids, scored, latest, names, cutoff=cutoff)
 
 
-def _fields(scored: "Scored | None") -> Mapping[str, object]:
+def _fields(scored: "ScoredSegment | None") -> Mapping[str, object]:
     if scored is None:
         empty = dict.fromkeys(("segment", "membership", "micro_segment", "previous_segment", "moved_at"))
         return {**empty, "alternatives": []}

@@ -1,4 +1,4 @@
-"""Which features tell groups apart: few, declared, and each one a thing that a marketer talks about.
+"""Which features distinguish groups: few, declared, and each one a thing that a marketer talks about.
 
 What counts fully is how lately, how often and for how much; how a contact behaves beside that (hours, answers to
 mailings, kinds of things, chosen attributes) counts a third as much: docs/adr/0009 has the measurements.
@@ -22,7 +22,7 @@ MANNER_WEIGHT = 0.3
 MOST_TYPES = 5
 """Event types beside the leading one."""
 LEAST_SHARE = 0.02
-"""Share of the contacts below which a type of event tells groups nothing."""
+"""Share of the contacts below which a type of event is no feature."""
 PURCHASES = ("order_placed", "deal_won", "subscription_renewed", "subscription_started")
 ANSWERS = (("email_opened", "email_delivered"), ("email_clicked", "email_delivered"), ("email_clicked", "email_sent"))
 
@@ -40,7 +40,7 @@ class Declared:
 
 
 def weights(feature_set: FeatureSet) -> list[float]:
-    """Tell how much each column counts in a distance; evidence only says how far a share can be trusted."""
+    """Return how much each column counts in a distance; evidence only says how far a share can be trusted."""
     return [
         0.0 if feature.thing == EVIDENCE else 1.0 if feature.thing in LEADING else MANNER_WEIGHT
         for feature in feature_set.features

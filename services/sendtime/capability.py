@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from services.sendtime.api.experiments import kept
+from services.sendtime.api.experiments import assign_arms
+from services.sendtime.api.request_mapping import prediction_fields, query_of
 from services.sendtime.api.routes import EXTRA_ROUTES
-from services.sendtime.api.wishing import additions, wish_of
 from services.sendtime.schemas import (
     REQUEST_EXAMPLE,
     RESPONSE_EXAMPLE,
@@ -23,7 +23,7 @@ from shared.serving.capability_spec import BeforeRespond, CapabilitySpec
 from shared.timeline import Pasts
 
 if TYPE_CHECKING:
-    from services.sendtime.model.asking import Advice
+    from services.sendtime.model.query import Advice
     from services.sendtime.model.sendtime import SendTimeModel
 
 
@@ -36,7 +36,7 @@ def _load(folder: Path) -> "SendTimeModel":
 def _answer(
     model: "SendTimeModel", pasts: Pasts, cutoffs: NDArray[np.int64], request: SendTimeRequest
 ) -> "Sequence[Advice]":
-    return model.advise(pasts, cutoffs, wish_of(request, int(cutoffs[0])))
+    return model.advise(pasts, cutoffs, query_of(request, int(cutoffs[0])))
 
 
 def _is_stored(request: SendTimeRequest, _: object) -> bool:
@@ -61,11 +61,11 @@ CAPABILITY = CapabilitySpec(
     response_example=RESPONSE_EXAMPLE,
     load=_load,
     answer=_answer,
-    fields=additions,
+    fields=prediction_fields,
     is_stored=_is_stored,
     extra_routes=EXTRA_ROUTES,
     answers_without_data=True,
-    before_respond=BeforeRespond(applies=lambda request: request.purpose == "experiment", commit=kept),
+    before_respond=BeforeRespond(applies=lambda request: request.purpose == "experiment", commit=assign_arms),
     training=TrainingSpec(
         recipe=_recipe,
         choices=Choices,

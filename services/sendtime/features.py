@@ -9,21 +9,21 @@ from shared.features.engine import as_text
 from shared.timeline import Pasts
 
 PLACES = ("city", "region", "state", "province", "country", "country_code")
-"""Attributes that tell where a contact is, the finest first."""
+"""Attributes that say where a contact is, the finest first."""
 COUNTRIES = ("country", "country_code")
 FEWEST_AT_A_PLACE = 3
-"""Contacts with a zone at a place before it tells the zone of others there."""
+"""Contacts with a zone at a place before it counts for others there."""
 NOWHERE = "UTC"
 
 
 def account_zone(pasts: Pasts) -> str:
-    """Tell the zone of most contacts; UTC where none has one."""
+    """Return the zone of most contacts; UTC where none has one."""
     known = Counter(zone for zone in pasts.zones if zone)
     return min(known, key=lambda zone: (-known[zone], zone)) if known else NOWHERE
 
 
 def zones_by_place(pasts: Pasts) -> dict[str, dict[str, str]]:
-    """Tell the zone of each place: of the account's own contacts there, else of the country by its ISO 3166 code.
+    """Return the zone of each place: of the account's own contacts there, else of the country by its ISO 3166 code.
 
     Returns:
         Zone by attribute and value in lower case, for the attributes that the account has.

@@ -22,7 +22,7 @@ from shared.serving.capability_spec import AnySpec, ModelResult, PendingResponse
 from shared.serving.champions import Champion, ChampionHolder, ServingStore
 from shared.serving.eligibility import (
     NOBODY,
-    ContactAnswer,
+    EligibilityResult,
     Freshness,
     answered,
     contact_results,
@@ -194,7 +194,7 @@ class Answering:
 
     def _results(
         self, resolved: ResolvedCall, champion: Champion, contacts: Sequence[InlineContact]
-    ) -> list[ContactAnswer]:
+    ) -> list[EligibilityResult]:
         """Decide for each valid contact whether it gets a prediction, and predict, order kept."""
         account = self._store.of(resolved.call.account)
         cutoff = microseconds(resolved.cutoff)
@@ -235,7 +235,7 @@ class Answering:
         resolved: ResolvedCall,
         champion: Champion,
         pasts: MergedPasts,
-        results: Sequence[ContactAnswer],
+        results: Sequence[EligibilityResult],
         noted: Sequence[str],
     ) -> None:
         rows = [row for row, result in enumerate(results) if result.status == "ok"]
@@ -271,7 +271,7 @@ class Answering:
         resolved: ResolvedCall,
         account: AccountStore,
         contacts: Sequence[InlineContact],
-        results: Sequence[ContactAnswer],
+        results: Sequence[EligibilityResult],
     ) -> None:
         ids = [contact.id for contact, result in zip(contacts, results, strict=True) if result.scored is not None]
         if not ids:
@@ -290,7 +290,7 @@ class Answering:
         resolved: ResolvedCall,
         account: AccountStore,
         contacts: Sequence[InlineContact],
-        results: Sequence[ContactAnswer],
+        results: Sequence[EligibilityResult],
     ) -> None:
         """Let the capability add what the store knows of the contacts; without it the answers stay as they are."""
         answered_ones = [
@@ -307,7 +307,7 @@ class Answering:
             result.scored = again
 
     def _rendered(
-        self, resolved: ResolvedCall, champion: Champion, every: Sequence[Slot], results: Sequence[ContactAnswer]
+        self, resolved: ResolvedCall, champion: Champion, every: Sequence[Slot], results: Sequence[EligibilityResult]
     ) -> CallAnswer:
         left = iter(results)
         predictions = []
@@ -397,7 +397,7 @@ def _named(
     return contacts, unknown if _inputs(model) is not None else nobody, stored
 
 
-def _name_what_is_missing(results: Sequence[ContactAnswer], model: ServedModel) -> None:
+def _name_what_is_missing(results: Sequence[EligibilityResult], model: ServedModel) -> None:
     """Name the attributes that the model looks at, for contacts without data."""
     inputs, nobody = _inputs(model), [one for one in results if one.status == "insufficient_data"]
     if inputs is None or not nobody:

@@ -26,7 +26,7 @@ UNREADABLE = "unreadable_attributes"
 
 
 @dataclass(slots=True)
-class ContactAnswer:
+class EligibilityResult:
     """What is known of one valid contact's answer so far."""
 
     status: Status
@@ -40,7 +40,7 @@ class ContactAnswer:
 
 def contact_results(
     contacts: Sequence[InlineContact], pasts: MergedPasts, model: ServedModel, *, away: bool, without_data: bool = False
-) -> list[ContactAnswer]:
+) -> list[EligibilityResult]:
     """Give each contact a status before the model is asked.
 
     Args:
@@ -72,7 +72,7 @@ def contact_results(
         else:
             status = "ok"
         unreadable = [UNREADABLE] if facts is not None and facts.unreadable else []
-        results.append(ContactAnswer(status, data_quality=[*noted, *unreadable]))
+        results.append(EligibilityResult(status, data_quality=[*noted, *unreadable]))
     return results
 
 
@@ -143,7 +143,7 @@ def quality(pasts: Pasts, model: ServedModel, *, cutoff: Microseconds) -> list[l
     return found
 
 
-def inputs_judged(result: ContactAnswer, inputs: InputQuality) -> None:
+def inputs_judged(result: EligibilityResult, inputs: InputQuality) -> None:
     """Note what a model did not understand of a contact; too much of it leaves the contact without an answer."""
     result.inputs = inputs
     result.data_quality += [code for code in inputs.codes if code not in result.data_quality]
@@ -233,7 +233,7 @@ def unanswered(
     return prediction
 
 
-def answered(spec: AnySpec, contact_id: str, result: ContactAnswer) -> Prediction:
+def answered(spec: AnySpec, contact_id: str, result: EligibilityResult) -> Prediction:
     """Write one contact's answer."""
     scored = result.scored
     if scored is None:

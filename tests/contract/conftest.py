@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from foretell.learning import recipe_of
+from foretell.train import recipe_of
 from services.specs import spec_of
 from shared.capabilities import TABLE, Capability
 from shared.contracts.rows import DAY, AttributeRow, ContactRow, EventRow

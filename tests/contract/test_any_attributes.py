@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.churn.train import churn_material
-from services.churn.train import fitted as churn_fitted
+from services.churn.training import churn_material
+from services.churn.training import fitted as churn_fitted
 from services.scoring.train import fitted as scoring_fitted
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import ALWAYS, DAY

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from foretell import home as homes
-from foretell.opening import ensure_account, ensure_key, now_us
+from foretell.cli.context import ensure_account, ensure_key, now_us
 from shared.capabilities import TABLE
 from shared.registry.digest import digest_of
 from shared.settings import Settings

@@ -24,7 +24,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from foretell.cli import app
+from foretell.cli.app import app
 from shared.capabilities import TABLE
 
 ROOT = Path(__file__).parents[2]

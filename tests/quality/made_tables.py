@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from services.churn.train import ChurnMaterial, churn_material
+from services.churn.training import ChurnMaterial, churn_material
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import ALWAYS, DAY
 from shared.learners.simple import chance

@@ -7,7 +7,7 @@ import pytest
 from scipy.special import gammaincc, logit
 
 from services.churn.model import ChurnModel
-from services.churn.train import churn_material, fitted
+from services.churn.training import churn_material, fitted
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY
 from shared.features import matrix

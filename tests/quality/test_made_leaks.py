@@ -3,8 +3,8 @@
 import pytest
 from numpy.testing import assert_array_equal
 
-from services.churn.train import churn_material
-from services.churn.train import fitted as churn_fitted
+from services.churn.training import churn_material
+from services.churn.training import fitted as churn_fitted
 from services.scoring.train import ScoringFit, fitted
 from shared.evaluation.metrics import Interval
 from shared.training.material import Material

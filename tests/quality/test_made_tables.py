@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.churn.train import ChurnMaterial
-from services.churn.train import fitted as churn_fitted
+from services.churn.training import ChurnMaterial
+from services.churn.training import fitted as churn_fitted
 from services.scoring.train import fitted
 from shared.evaluation.metrics import auc
 from shared.training.material import Material

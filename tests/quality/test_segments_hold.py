@@ -8,8 +8,8 @@ import pytest
 
 from foretell import sample
 from services.segmentation.model import SegmentationModel
-from services.segmentation.train.fitting import Wanted, fitted
-from services.segmentation.train.today import assigned
+from services.segmentation.training.fitting import SegmentationOptions, fitted
+from services.segmentation.training.snapshot import assigned
 from shared.contracts.rows import DAY
 from shared.features import matrix
 from shared.timeline import ContactFacts, Pasts, build
@@ -52,7 +52,7 @@ def test_95_in_100_unmoved_households_keep_their_segment(pasts: Pasts, seed: int
     then = end - 7 * DAY
     old = fitted(known_at(pasts, then), until=then, now=then)
 
-    new = fitted(pasts, until=end, now=end, wanted=Wanted(seed=seed), previous=old.model)
+    new = fitted(pasts, until=end, now=end, wanted=SegmentationOptions(seed=seed), previous=old.model)
 
     contact = old.today.contact
     was, now = (

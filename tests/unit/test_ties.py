@@ -10,9 +10,9 @@ from hypothesis.extra.numpy import arrays
 
 from services.churn.model import ChurnReference, Periods
 from services.segmentation.model.grouping import Grouping
-from services.segmentation.train.choosing import Candidate, chosen
-from services.sendtime.model import saying
-from services.sendtime.model.capacity import planned
+from services.segmentation.training.selection import Candidate, chosen
+from services.sendtime.model.reasons import SlotCounts, reasons
+from services.sendtime.model.send_plan import planned
 from shared.evaluation.calibration import placed
 from shared.evaluation.metrics import auc, average_precision, of_mean
 from shared.features import Feature, FeatureSet, Things
@@ -35,7 +35,12 @@ def bits_apart(values: Array) -> Iterator[Array]:
 
 def things(*names: str, of: str = "") -> Things:
     return Things.of(
-        FeatureSet(tuple(Feature(name, "count", "events", of or name, "page_viewed", window_days=30) for name in names))
+        FeatureSet(
+            tuple(
+                Feature(name, "count", "events", of or name, "page_viewed", window_days=days)
+                for days, name in enumerate(names, start=30)  # reasons of one text are listed once
+            )
+        )
     )
 
 
@@ -91,11 +96,11 @@ def test_of_equal_variants_the_first_by_name_speaks(sign: float) -> None:
 
 
 def test_send_time_s_reasons_of_one_size_go_by_name() -> None:
-    tally = saying.Tally("Active", *(np.ones((1, width)) for width in (24, 24, 7, 7)))
+    tally = SlotCounts("Active", *(np.ones((1, width)) for width in (24, 24, 7, 7)))
     at = np.array([0])
     for shares in bits_apart(np.array([0.2, -0.2, 0.2])):
         named = {"own_weekdays": shares[:1], "own_hours": shares[1:2], "lookalikes": shares[2:]}
-        (listed,) = saying.reasons(named, tally, rows=at, slots=at, most=2)
+        (listed,) = reasons(named, tally, rows=at, slots=at, most=2)
 
         assert [reason.feature for reason in listed] == ["lookalikes", "own_hours"]
 

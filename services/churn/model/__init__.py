@@ -2,18 +2,18 @@
 
 from pathlib import Path
 
-from services.churn.model.answers import Asked, Scored, predict
+from services.churn.model.answers import ChurnQuery, ScoredChurn, predict
 from services.churn.model.churn import ChurnModel, cumulative_hazard
 from services.churn.model.periods import Periods, expanded, time_columns
 from services.churn.model.reference import ChurnReference
 from shared.registry.pyfunc import FeatureTable
 
 __all__ = [
-    "Asked",
     "ChurnModel",
+    "ChurnQuery",
     "ChurnReference",
     "Periods",
-    "Scored",
+    "ScoredChurn",
     "cumulative_hazard",
     "expanded",
     "predict",

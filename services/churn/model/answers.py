@@ -1,4 +1,4 @@
-"""What a version of churn says of contacts: horizons, curve, median, value at risk, and the reasons."""
+"""What a version of churn answers about contacts: horizons, curve, median, value at risk, and the reasons."""
 
 from typing import NamedTuple
 
@@ -7,11 +7,43 @@ from numpy.typing import NDArray
 
 from services.churn.model.churn import ChurnModel
 from services.churn.model.periods import Matrix
-from services.churn.model.value import value_rates
 from shared.contracts.prediction import Band, Source, Status
+from shared.contracts.rows import DAY
 from shared.features import UNDERSTOOD, Expected, InputQuality, ReasonPart, matrix, truncated, usual_values
 from shared.timeline import Pasts
+from shared.timeline.pasts import known_since
 from shared.timeline.risk import recently_active
+
+LOOK_BACK_DAYS = 365
+LEAST_DAYS = 30
+"""A contact known for a shorter time is taken to have spent over so many days: one order is no rhythm yet."""
+
+
+def value_rates(pasts: Pasts, cutoffs: NDArray[np.int64], types: tuple[str, ...]) -> NDArray[np.float64]:
+    """Return the value that each contact brought a day, over the last year or since it is known or was first seen.
+
+    Args:
+        pasts: one row a contact.
+        cutoffs: microseconds, shape (n,).
+        types: event types whose values count.
+
+    Returns:
+        Per day, shape (n,); NaN where there was no such event with a value.
+    """
+    codes = [pasts.type_code(name) for name in types if pasts.type_code(name) >= 0]
+    n = len(pasts)
+    owner = np.repeat(np.arange(n), np.diff(pasts.offsets))
+    before = pasts.at < cutoffs[owner]
+    recent = pasts.at >= cutoffs[owner] - LOOK_BACK_DAYS * DAY
+    rows = np.isin(pasts.type, codes) & before & recent & ~np.isnan(pasts.value)
+    total = np.bincount(owner[rows], weights=pasts.value[rows], minlength=n)
+    count = np.bincount(owner[rows], minlength=n)
+    since = np.minimum(known_since(pasts), cutoffs)
+    np.minimum.at(since, owner[before], pasts.at[before])  # a contact moved here from elsewhere ordered before
+    days = np.clip((cutoffs - since) / DAY, LEAST_DAYS, LOOK_BACK_DAYS)
+    rates: NDArray[np.float64] = np.where(count > 0, total / days, np.nan)
+    return rates
+
 
 MEDIAN = float(np.log(2))
 """The cumulative hazard at which half have had the event."""
@@ -20,7 +52,7 @@ BEYOND = "horizon_beyond_data"
 NO_HORIZON = "no_horizon"
 
 
-class Asked(NamedTuple):
+class ChurnQuery(NamedTuple):
     """What a request wants to know of each contact."""
 
     horizon_days: int | None = None
@@ -30,7 +62,7 @@ class Asked(NamedTuple):
     reasons: int = 0
 
 
-class Scored(NamedTuple):
+class ScoredChurn(NamedTuple):
     """What the model says of one contact."""
 
     probability: float | None
@@ -60,21 +92,21 @@ class Scored(NamedTuple):
     inputs: InputQuality = UNDERSTOOD
 
 
-def predict(model: ChurnModel, pasts: Pasts, cutoffs: NDArray[np.int64], asked: Asked) -> list[Scored]:
+def predict(model: ChurnModel, pasts: Pasts, cutoffs: NDArray[np.int64], query: ChurnQuery) -> list[ScoredChurn]:
     """Answer about every contact of the pasts.
 
     Args:
         model: the version.
         pasts: one row a contact.
         cutoffs: microseconds, shape (len(pasts),).
-        asked: horizons, curve and reasons.
+        query: horizons, curve and reasons.
 
     Returns:
         One Scored a contact, in order.
     """
     contact = np.arange(len(pasts), dtype=np.int32)
     values = matrix(model.feature_set, pasts, contact, cutoffs)
-    answers = _answers(model, pasts, values, cutoffs, asked)
+    answers = _answers(model, pasts, values, cutoffs, query)
     if model.inputs is not None:
         understood = model.inputs.qualities(model.feature_set, pasts, cutoffs, values)
         answers = [one._replace(inputs=inputs) for one, inputs in zip(answers, understood, strict=True)]
@@ -84,26 +116,28 @@ def predict(model: ChurnModel, pasts: Pasts, cutoffs: NDArray[np.int64], asked: 
     return [one if may else _not_eligible(model, one) for one, may in zip(answers, active, strict=True)]
 
 
-def _answers(model: ChurnModel, pasts: Pasts, values: Matrix, cutoffs: NDArray[np.int64], asked: Asked) -> list[Scored]:
+def _answers(
+    model: ChurnModel, pasts: Pasts, values: Matrix, cutoffs: NDArray[np.int64], query: ChurnQuery
+) -> list[ScoredChurn]:
     n, contact = len(values), np.arange(len(values), dtype=np.int32)
     rows = model.rows(values, cutoffs)
     margins = model.margins(rows).reshape(n, len(model.periods))
     hazard = model.cumulative(margins)
-    days = asked.horizon_days or model.horizon_days
-    marks = _marks(model, asked)
+    days = query.horizon_days or model.horizon_days
+    marks = _marks(model, query)
     known = model.is_flat or (days is not None and days <= model.periods.last_day)
     at = model.periods.last_day if model.is_flat else float(min(days or 0, model.periods.last_day))
     upto = model.periods.cumulative(hazard, [at])[:, 0]
     risk = model.leaving(upto)
     scores = model.reference.scores(model.periods, upto, at, contractual=model.episode.contractual)
     bands = model.reference.bands(model.periods, risk, at, model.band_lifts)
-    explained = _explained(model, values, rows, margins, at, asked.reasons) if asked.reasons and known else None
+    explained = _explained(model, values, rows, margins, at, query.reasons) if query.reasons and known else None
     medians = np.full(n, np.nan) if model.is_flat else model.periods.day_of(hazard, MEDIAN)
-    horizons, survival = _read(model, hazard, asked)
+    horizons, survival = _read(model, hazard, query)
     worth = value_rates(pasts, cutoffs, model.value_types) * (np.nan if model.is_flat else at)
     long = truncated(pasts, contact, cutoffs)
     return [
-        Scored(
+        ScoredChurn(
             probability=float(risk[i]) if known else None,
             horizon_days=None if model.is_flat else days,
             margin=None if explained is None else explained.margins[i],
@@ -123,23 +157,23 @@ def _answers(model: ChurnModel, pasts: Pasts, values: Matrix, cutoffs: NDArray[n
     ]
 
 
-def _marks(model: ChurnModel, asked: Asked) -> tuple[str, ...]:
-    """Name what was asked for and cannot be known."""
-    wanted = [asked.horizon_days or model.horizon_days or 0, *asked.horizons]
+def _marks(model: ChurnModel, query: ChurnQuery) -> tuple[str, ...]:
+    """Name what was requested and cannot be known."""
+    wanted = [query.horizon_days or model.horizon_days or 0, *query.horizons]
     if model.is_flat:
-        return (NO_HORIZON,) if asked.horizon_days or asked.horizons or asked.survival else ()
+        return (NO_HORIZON,) if query.horizon_days or query.horizons or query.survival else ()
     return (BEYOND,) if max(wanted) > model.periods.last_day else ()
 
 
 def _read(
-    model: ChurnModel, hazard: Matrix, asked: Asked
+    model: ChurnModel, hazard: Matrix, query: ChurnQuery
 ) -> tuple[list[list[tuple[int, float | None]]], list[list[tuple[int, float]]]]:
     """Read the further horizons and the curve of each contact; None beyond what the data can know."""
     n = len(hazard)
-    known = [day for day in asked.horizons if not model.is_flat and day <= model.periods.last_day]
+    known = [day for day in query.horizons if not model.is_flat and day <= model.periods.last_day]
     at = model.leaving(model.periods.cumulative(hazard, known)).tolist() if known else [[]] * n
-    horizons = [[(day, dict(zip(known, one, strict=True)).get(day)) for day in asked.horizons] for one in at]
-    if not asked.survival or model.is_flat:
+    horizons = [[(day, dict(zip(known, one, strict=True)).get(day)) for day in query.horizons] for one in at]
+    if not query.survival or model.is_flat:
         return horizons, [[] for _ in range(n)]
     steps = list(range(CURVE_STEP_DAYS, int(model.periods.last_day) + 1, CURVE_STEP_DAYS))
     curve = np.exp(-model.periods.cumulative(hazard, steps)).tolist()
@@ -151,13 +185,13 @@ def _explained(
 ) -> "_Explained":
     """Share the event-weighted mean log-odds up to the horizon among the features."""
     n, p, k = len(values), len(model.feature_set), len(model.periods)
-    asked = 1 if model.is_flat else int(np.count_nonzero(model.periods.starts < days))
-    weight = model.weights(margins, days)[:, :asked]
+    used = 1 if model.is_flat else int(np.count_nonzero(model.periods.starts < days))
+    weight = model.weights(margins, days)[:, :used]
     sign = 1.0 if model.episode.contractual else -1.0
-    within = rows.reshape(n, k, -1)[:, :asked].reshape(n * asked, -1)
-    shares = model.learner.contributions(within).reshape(n, asked, -1) * model.calibrator.slope
+    within = rows.reshape(n, k, -1)[:, :used].reshape(n * used, -1)
+    shares = model.learner.contributions(within).reshape(n, used, -1) * model.calibrator.slope
     mean = sign * np.einsum("nk,nkc->nc", weight, shares)
-    total = sign * np.einsum("nk,nk->n", weight, margins[:, :asked])
+    total = sign * np.einsum("nk,nk->n", weight, margins[:, :used])
     # What stands in for a missing value is no reason: its share goes to the base.
     mean[:, :p][np.isnan(values) & ~np.isnan(model.filled(values))] = 0.0
     base = total - mean[:, :p].sum(axis=1)
@@ -166,7 +200,7 @@ def _explained(
     )
 
 
-def _not_eligible(model: ChurnModel, answer: Scored) -> Scored:
+def _not_eligible(model: ChurnModel, answer: ScoredChurn) -> ScoredChurn:
     named = " or ".join(model.episode.waited_for) if not model.episode.contractual else "activity"
     days = model.episode.active_within_days
     detail = (

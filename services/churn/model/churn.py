@@ -66,7 +66,7 @@ class ChurnModel:
 
     @property
     def is_flat(self) -> bool:
-        """Tell whether there is no time, only who left and who did not."""
+        """Whether there is no time, only who left and who did not."""
         return self.horizon_days is None
 
     @property
@@ -95,7 +95,7 @@ class ChurnModel:
         return () if self.inputs is None else self.inputs.known
 
     def predict_matrix(self, table: Matrix) -> Vector:
-        """Tell the risk of leaving within the version's own horizon from a table with `columns`, shape (n,)."""
+        """Return the risk of leaving within the version's own horizon from a table with `columns`, shape (n,)."""
         values = table[:, : len(self.feature_set)]
         day = table[:, -1] if self.seasonal else np.zeros(len(table))
         return self.risk(self.hazard(values, (day * DAY).astype(np.int64)))
@@ -113,7 +113,7 @@ class ChurnModel:
         return hazard if self.curves is None else np.clip(hazard, *self.curves)
 
     def risk(self, hazard: Matrix, days: float | None = None) -> Vector:
-        """Tell the chance of leaving within a horizon (default: the version's own), shape (n,)."""
+        """Return the chance of leaving within a horizon (default: the version's own), shape (n,)."""
         if days is None:
             days = self.periods.last_day if self.horizon_days is None else float(self.horizon_days)
         return self.leaving(self.periods.cumulative(hazard, [days])[:, 0])
@@ -144,7 +144,7 @@ class ChurnModel:
         return left
 
     def weights(self, margins: Matrix, days: float) -> Matrix:
-        """Tell how likely the event is to come in each period up to a horizon, given that it comes, shape (n, k)."""
+        """Return how likely the event is to come in each period up to a horizon, given that it comes, shape (n, k)."""
         if self.is_flat:
             return np.ones_like(margins)
         ends = np.minimum(np.array(self.periods.ends), days)

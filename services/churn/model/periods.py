@@ -92,7 +92,7 @@ class Periods:
         return read
 
     def day_of(self, hazard: Matrix, level: float) -> Vector:
-        """Tell on which day the cumulative hazard reaches a level, shape (n,); NaN where it never does."""
+        """Return on which day the cumulative hazard reaches a level, shape (n,); NaN where it never does."""
         days = np.full(len(hazard), np.nan)
         reached = hazard[:, -1] >= level
         rows = hazard[reached]

@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
-from services.segmentation.model.grouping import Grouping
-from services.segmentation.model.memory import remembered
-from services.segmentation.model.model import FOUND, RULES, SegmentationModel, seen
-from services.segmentation.model.scored import Membership, Scored
-from services.segmentation.model.segment import Named, Segment
-from services.segmentation.model.transform import Transform
+from services.segmentation.model.assignment import (
+    Membership,
+    ScoredSegment,
+    SegmentDefinition,
+    SegmentRef,
+    with_history,
+)
+from services.segmentation.model.grouping import Grouping, Transform
+from services.segmentation.model.segmentation import FOUND, RULES, SegmentationModel, seen
 from shared.registry.pyfunc import FeatureTable
 
 __all__ = [
@@ -15,13 +18,13 @@ __all__ = [
     "RULES",
     "Grouping",
     "Membership",
-    "Named",
-    "Scored",
-    "Segment",
+    "ScoredSegment",
+    "SegmentDefinition",
+    "SegmentRef",
     "SegmentationModel",
     "Transform",
-    "remembered",
     "seen",
+    "with_history",
 ]
 
 

@@ -6,14 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from services.sendtime.model.asking import Advice, Draw, When
 from services.sendtime.model.experiment import (
     ARMS,
     CONTROL,
     TREATMENT,
-    Outcomes,
+    ArmOutcomes,
+    ArmShares,
     Rate,
-    Split,
     difference,
     drawn,
     inverse_propensity,
@@ -21,6 +20,7 @@ from services.sendtime.model.experiment import (
     wilson,
 )
 from services.sendtime.model.history import ENGAGEMENTS, SENT, sends_of
+from services.sendtime.model.query import Advice, Draw, When
 from services.sendtime.schemas import SendTimeRequest
 from shared.contracts.rows import DAY, HOUR, Microseconds, instant_of, microseconds
 from shared.errors import NotFound
@@ -33,12 +33,12 @@ BATCH = 1_000
 Pending = PendingResponse[SendTimeRequest, Advice]
 
 
-def kept(pending: Pending) -> Sequence[Advice]:
+def assign_arms(pending: Pending) -> Sequence[Advice]:
     """Draw and commit the arms of an experiment; other calls keep nothing."""
     request = pending.request
     if request.purpose != "experiment" or request.campaign_id is None or request.default_send_at is None:
         return pending.results
-    split = Split(request.control_share, request.exploration_share)
+    split = ArmShares(request.control_share, request.exploration_share)
     default = microseconds(request.default_send_at)
     rows = {
         name: _row(request.campaign_id, name, advice, split, default, pending)
@@ -47,13 +47,13 @@ def kept(pending: Pending) -> Sequence[Advice]:
     }
     held = pending.account.assignments.add(request.campaign_id, list(rows.values()), since=pending.erasures)
     return [
-        _told(advice, held[name]) if name in held else advice
+        _with_arm(advice, held[name]) if name in held else advice
         for name, advice in zip(pending.contact_ids, pending.results, strict=True)
     ]
 
 
 def _row(
-    campaign: str, contact_id: str, advice: Advice, split: Split, default: Microseconds, pending: Pending
+    campaign: str, contact_id: str, advice: Advice, split: ArmShares, default: Microseconds, pending: Pending
 ) -> AssignmentRow:
     """Draw from the instants that were open to choice; spreading inside the hour stays with the model's choice."""
     instants = [when.at for when in advice.allowed]
@@ -82,7 +82,7 @@ def _place(instants: Sequence[Microseconds], advice: Advice) -> int:
     return max(0, int(np.searchsorted(np.array(instants), at, side="right")) - 1)
 
 
-def _told(advice: Advice, row: AssignmentRow) -> Advice:
+def _with_arm(advice: Advice, row: AssignmentRow) -> Advice:
     """Answer what was assigned, now or when the contact was first asked about."""
     draw = Draw(row.campaign_id, row.arm, row.propensity)
     if row.arm == CONTROL:
@@ -99,7 +99,7 @@ def _told(advice: Advice, row: AssignmentRow) -> Advice:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ExperimentReport:
     """What is known of an experiment now."""
 
     account: Any
@@ -139,7 +139,7 @@ class Report:
             "reported_at": instant_of(self.now),
         }
 
-    def _outcomes(self, rows: Sequence[AssignmentRow], engagement: str) -> Outcomes:
+    def _outcomes(self, rows: Sequence[AssignmentRow], engagement: str) -> ArmOutcomes:
         sent, engaged, on_time = np.zeros(len(rows)), np.zeros(len(rows)), np.zeros(len(rows))
         for start in range(0, len(rows), BATCH):
             part = rows[start : start + BATCH]
@@ -155,7 +155,7 @@ class Report:
                     sent[start + row] = 1.0
                     engaged[start + row] = found.engaged[after:end].max()
                     on_time[start + row] = -HOUR < found.at[after] - assignment.send_at <= HOUR
-        return Outcomes(
+        return ArmOutcomes(
             arm=np.array([row.arm for row in rows], dtype=np.str_),
             engaged=engaged,
             sent=sent,
@@ -165,7 +165,7 @@ class Report:
             as_default=np.array([row.send_at == row.default_send_at for row in rows], dtype=bool),
         )
 
-    def _proof(self, outcomes: Outcomes, control: Rate) -> dict[str, Any]:
+    def _proof(self, outcomes: ArmOutcomes, control: Rate) -> dict[str, Any]:
         needed = needed_an_arm(control.value, self.lift)
         more = None
         if needed is not None:
@@ -173,12 +173,12 @@ class Report:
         return {"lift": self.lift, "needed_an_arm": needed, "more_sends": more}
 
 
-def _rate(outcomes: Outcomes, arm: str) -> Rate:
+def _rate(outcomes: ArmOutcomes, arm: str) -> Rate:
     rows = outcomes.of(arm)
     return wilson(float(outcomes.engaged[rows].sum()), int(rows.sum()))
 
 
-def _arm(outcomes: Outcomes, arm: str, rate: Rate) -> dict[str, Any]:
+def _arm(outcomes: ArmOutcomes, arm: str, rate: Rate) -> dict[str, Any]:
     rows = outcomes.of(arm)
     return {
         "arm": arm,

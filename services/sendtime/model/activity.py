@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from services.sendtime.model.week import (
+from services.sendtime.model.local_week import (
     DAY_OF,
     DAYS,
     HOUR_OF,
@@ -109,7 +109,7 @@ class Activity:
         return level
 
     def membership(self, counts: Matrix) -> Matrix:
-        """Tell how well each group explains each contact, shape (n, k), rows sum to 1."""
+        """Return how well each group explains each contact, shape (n, k), rows sum to 1."""
         if len(self.group_share) == 1:
             return np.ones((len(counts), 1))
         logs = (
@@ -143,7 +143,7 @@ class Activity:
         )
 
     def hours_of(self, counts: Matrix) -> Matrix:
-        """Tell each contact's share of the hours of the day, all weekdays together, shape (n, 24)."""
+        """Return each contact's share of the hours of the day, all weekdays together, shape (n, 24)."""
         return by_hour(self.stages(counts).days)
 
     def _week(self, hours: Matrix, days: Matrix) -> Matrix:
@@ -165,7 +165,7 @@ def _shares(values: Matrix) -> Matrix:
 
 
 def _log_evidence(counts: Matrix, prior: Matrix) -> Matrix:
-    """Tell the log of the Dirichlet-multinomial likelihood of each row under each prior, up to a term of the row.
+    """Return the log of the Dirichlet-multinomial likelihood of each row under each prior, up to a term of the row.
 
     Args:
         counts: shape (n, p).
@@ -183,7 +183,7 @@ def _log_evidence(counts: Matrix, prior: Matrix) -> Matrix:
 
 
 def log_gamma(x: Matrix) -> Matrix:
-    """Tell the logarithm of the gamma function for x > 0, to about 1e-10 (SciPy is not in a serving process).
+    """Return the logarithm of the gamma function for x > 0, to about 1e-10 (SciPy is not in a serving process).
 
     Source: Stirling's series after shifting x by 7; Abramowitz and Stegun (1964), 6.1.41.
 
@@ -200,5 +200,5 @@ def log_gamma(x: Matrix) -> Matrix:
 
 
 def uniform() -> Vector:
-    """Tell the population of an account that was never seen active: every slot alike."""
+    """Return the population of an account that was never seen active: every slot alike."""
     return np.full(SLOTS, 1 / (HOURS * DAYS))

@@ -7,7 +7,7 @@ from math import ceil, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from services.sendtime.model.week import Vector
+from services.sendtime.model.local_week import Vector
 
 TREATMENT, CONTROL, EXPLORATION = "treatment", "control", "exploration"
 ARMS = (TREATMENT, CONTROL, EXPLORATION)
@@ -16,7 +16,7 @@ Z_95, Z_POWER_80 = 1.959964, 0.841621
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
+class ArmShares:
     """Which share of the contacts gets what."""
 
     control: float = 0.475
@@ -39,7 +39,9 @@ class Assigned:
     """Chance of this very instant, over all arms."""
 
 
-def drawn(campaign: str, contact_id: str, split: Split, *, best: int, default: int | None, allowed: int) -> Assigned:
+def drawn(
+    campaign: str, contact_id: str, split: ArmShares, *, best: int, default: int | None, allowed: int
+) -> Assigned:
     """Draw a contact's arm and instant; the same names always draw the same.
 
     Args:
@@ -63,10 +65,10 @@ def drawn(campaign: str, contact_id: str, split: Split, *, best: int, default: i
     return Assigned(arm, place, chance)
 
 
-def arm_of(campaign: str, contact_id: str, split: Split) -> str:
+def arm_of(campaign: str, contact_id: str, split: ArmShares) -> str:
     """Choose an arm.
 
-    >>> arm_of("may", "c-1", Split(control=1.0, exploration=0.0))
+    >>> arm_of("may", "c-1", ArmShares(control=1.0, exploration=0.0))
     'control'
     """
     place = _uniform(campaign, contact_id, "arm")
@@ -90,7 +92,7 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcomes:
+class ArmOutcomes:
     """What became of the contacts whose day is over, one a row."""
 
     arm: NDArray[np.str_]
@@ -113,7 +115,7 @@ class Outcomes:
 
 
 def wilson(hits: float, n: int) -> Rate:
-    """Tell a share with its 95 % interval. Source: Wilson (1927).
+    """Return a share with its 95 % interval. Source: Wilson (1927).
 
     >>> wilson(0, 0)
     Rate(value=0.0, low=0.0, high=1.0)
@@ -129,7 +131,7 @@ def wilson(hits: float, n: int) -> Rate:
 
 
 def difference(treated: Rate, control: Rate) -> Rate:
-    """Tell the difference of two shares with its 95 % interval. Source: Newcombe (1998), method 10.
+    """Return the difference of two shares with its 95 % interval. Source: Newcombe (1998), method 10.
 
     >>> difference(Rate(0.5, 0.4, 0.6), Rate(0.5, 0.4, 0.6)).value
     0.0
@@ -140,7 +142,7 @@ def difference(treated: Rate, control: Rate) -> Rate:
     return Rate(gain, low, high)
 
 
-def inverse_propensity(outcomes: Outcomes, chosen: NDArray[np.bool_]) -> Rate | None:
+def inverse_propensity(outcomes: ArmOutcomes, chosen: NDArray[np.bool_]) -> Rate | None:
     """Estimate the engagement if everybody got the marked choice, from those who happened to get it.
 
     Self-normalised, with a linearised interval. Source: Swaminathan and Joachims (2015).
@@ -162,7 +164,7 @@ def inverse_propensity(outcomes: Outcomes, chosen: NDArray[np.bool_]) -> Rate | 
 
 
 def needed_an_arm(rate: float, lift: float) -> int | None:
-    """Tell how many contacts an arm needs to prove a relative lift: two-sided 5 %, power 80 %.
+    """Return how many contacts an arm needs to prove a relative lift: two-sided 5 %, power 80 %.
 
     Source: normal approximation of two shares (Fleiss, 1981).
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from services.sendtime.model.week import SLOTS, Matrix, Vector, slot_of, table
+from services.sendtime.model.local_week import SLOTS, Matrix, Vector, slot_of, table
 from shared.contracts.rows import DAY, SECOND
 from shared.timeline import NEVER, Pasts
 from shared.timeline.localtime import local
@@ -213,7 +213,7 @@ def _offsets(owner: NDArray[np.int64], n: int) -> NDArray[np.int64]:
 
 
 def _kept_offsets(offsets: NDArray[np.int64], kept: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Tell where each contact's rows lie once only some are kept."""
+    """Return where each contact's rows lie once only some are kept."""
     counted_to = np.zeros(len(kept) + 1, dtype=np.int64)
     np.cumsum(kept, out=counted_to[1:])
     return counted_to[offsets]
@@ -226,14 +226,14 @@ def _local(at: NDArray[np.int64], owner: NDArray[np.int64], zones: Sequence[str]
     return local(at, zone_of[owner] if len(owner) else np.empty(0, np.int32), names)
 
 
-def _first_of(key: NDArray[np.int64], at: NDArray[np.int64], asked: NDArray[np.int64]) -> NDArray[np.int64]:
+def _first_of(key: NDArray[np.int64], at: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
     """Find the earliest instant of each asked key; -1 where there is none."""
     order = np.lexsort((at, key))
     key, at = key[order], at[order]
-    place = np.searchsorted(key, asked, side="left")
+    place = np.searchsorted(key, wanted, side="left")
     inside = np.minimum(place, max(len(key) - 1, 0))
-    found = (place < len(key)) & (key[inside] == asked) if len(key) else np.zeros(len(asked), dtype=bool)
-    return np.where(found, at[inside], -1) if len(key) else np.full(len(asked), -1, dtype=np.int64)
+    found = (place < len(key)) & (key[inside] == wanted) if len(key) else np.zeros(len(wanted), dtype=bool)
+    return np.where(found, at[inside], -1) if len(key) else np.full(len(wanted), -1, dtype=np.int64)
 
 
 def _next_after(
@@ -241,14 +241,14 @@ def _next_after(
 ) -> NDArray[np.int64]:
     """Find each contact's next instant at or after another one; -1 where there is none."""
     both_owner, both_at = np.concatenate([owner, whose]), np.concatenate([at, since])
-    is_asked = np.concatenate([np.zeros(len(owner), dtype=np.int8), np.ones(len(whose), dtype=np.int8)])
+    is_wanted = np.concatenate([np.zeros(len(owner), dtype=np.int8), np.ones(len(whose), dtype=np.int8)])
     # Backwards: at one instant the engagement comes before the send that asks for it.
-    order = np.lexsort((is_asked, -both_at, both_owner))
-    place = np.where(is_asked[order] == 0, np.arange(len(order)), -1)
+    order = np.lexsort((is_wanted, -both_at, both_owner))
+    place = np.where(is_wanted[order] == 0, np.arange(len(order)), -1)
     latest = np.maximum.accumulate(place) if len(place) else place
-    asked = is_asked[order] == 1
-    source = order[np.maximum(latest[asked], 0)]
+    wanted = is_wanted[order] == 1
+    source = order[np.maximum(latest[wanted], 0)]
     answer = np.full(len(whose), -1, dtype=np.int64)
-    own = (latest[asked] >= 0) & (both_owner[source] == both_owner[order[asked]])
-    answer[order[asked] - len(owner)] = np.where(own, both_at[source], -1)
+    own = (latest[wanted] >= 0) & (both_owner[source] == both_owner[order[wanted]])
+    answer[order[wanted] - len(owner)] = np.where(own, both_at[source], -1)
     return answer

@@ -14,9 +14,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from services.sendtime.model.groups import dealt_groups
-from services.sendtime.model.levels import Levels, Sent
-from services.sendtime.model.week import (
+from services.sendtime.model.local_week import (
     DAY_OF,
     DAYS,
     HOUR_OF,
@@ -30,6 +28,74 @@ from services.sendtime.model.week import (
     table,
 )
 from shared.learners.simple import chance, log_odds
+from shared.ties import largest
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Messages and what came of them, one a row."""
+
+    who: NDArray[np.int64]
+    """(m,) contact or frame, 0 to n - 1."""
+    slot: NDArray[np.int64]
+    """(m,)"""
+    campaign: NDArray[np.int64]
+    """(m,) index into the response's campaigns, -1 for one not known."""
+    engaged: Vector
+    """(m,) 0.0 or 1.0."""
+    weight: Vector
+    """(m,) by age."""
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """What is known of n contacts, as log-odds that add up to the population's of each slot."""
+
+    contact: Vector
+    """(n,) engages more or less than the others, whenever."""
+    lookalike_hours: Matrix
+    """(n, 24)"""
+    lookalike_days: Matrix
+    """(n, 7)"""
+    hours: Matrix
+    """(n, 24) beyond the look-alikes."""
+    days: Matrix
+    """(n, 7) beyond the look-alikes."""
+    sends: Vector
+    """(n,) weighted by age."""
+    engaged: Vector
+    """(n,) weighted by age."""
+
+    def margins(self, population: Vector) -> Matrix:
+        """Add all up for every slot, shape (n, 168); the campaign's share is not in it."""
+        hours, days = self.lookalike_hours + self.hours, self.lookalike_days + self.days
+        summed: Matrix = population + self.contact[:, None] + hours[:, HOUR_OF] + days[:, DAY_OF]
+        return summed
+
+
+def dealt_groups(points: Matrix, k: int, seed: int) -> Matrix:
+    """Deal contacts into k groups by their own effects, where expectation-maximisation begins; shape (n, k).
+
+    Source: k-means++ (Arthur and Vassilvitskii, 2007), five rounds.
+    """
+    draw = np.random.default_rng(seed)
+    centres = points[[draw.integers(len(points))]]
+    while len(centres) < k:
+        away = _distances(points, centres).min(axis=1)
+        total = away.sum()
+        centres = np.vstack([centres, points[draw.choice(len(points), p=away / total if total > 0 else None)]])
+    for _ in range(5):
+        nearest = np.eye(k)[largest(-_distances(points, centres))]
+        sizes = nearest.sum(axis=0)[:, None]
+        centres = np.where(sizes > 0, nearest.T @ points / np.maximum(sizes, 1), centres)
+    dealt: Matrix = 0.8 * nearest + 0.2 / k
+    return dealt
+
+
+def _distances(points: Matrix, centres: Matrix) -> Matrix:
+    squared: Matrix = ((points[:, None, :] - centres[None]) ** 2).sum(axis=2)
+    return squared
+
 
 ROUNDS = 8
 GROUP_ROUNDS = 12
@@ -55,7 +121,7 @@ class Pulling:
 
 
 def effect(observed: Matrix, expected: Matrix, sends: Matrix, *, rate: Matrix | float, strength: float) -> Matrix:
-    """Tell by how much observed engagement differs from the expected, in log-odds, drawn to zero.
+    """Return by how much observed engagement differs from the expected, in log-odds, drawn to zero.
 
     Args:
         observed: engagements.
@@ -196,7 +262,7 @@ class Response:
         )
 
     def levels(self, sent: Sent, n: int) -> Levels:
-        """Tell what n contacts' own sends say of them.
+        """Return what n contacts' own sends say of them.
 
         Args:
             sent: their rows; contacts without rows are the population.
@@ -247,7 +313,7 @@ class Response:
         return effect(observed, expected, count, rate=self.rate, strength=self.pulling.contact)
 
     def _membership(self, sent: Sent, margin: Vector, n: int) -> Matrix:
-        """Tell how well each group explains each contact's answers, shape (n, k), rows sum to 1."""
+        """Return how well each group explains each contact's answers, shape (n, k), rows sum to 1."""
         k = len(self.group_share)
         if k == 1:
             return np.ones((n, 1))
@@ -263,7 +329,7 @@ class Response:
     def _own(
         self, sent: Sent, margin: Vector, n: int, place: NDArray[np.int64], size: int, *, strength: float, share: float
     ) -> Matrix:
-        """Tell the contact's own effect of each hour or weekday, shape (n, size)."""
+        """Return the contact's own effect of each hour or weekday, shape (n, size)."""
         observed, expected, count = (
             smoothed(table(sent.who, place, sent.weight * part, (n, size)), share)
             for part in (sent.engaged, chance(margin), 1.0)

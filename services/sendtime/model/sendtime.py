@@ -1,31 +1,149 @@
-"""The model of a version: from pasts and a wish to the best instant of each contact. Pure."""
+"""The model of a version: from pasts and a query to the best instant of each contact, saved and loaded."""
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.sendtime.model import storing
-from services.sendtime.model.activity import Activity
-from services.sendtime.model.asking import Advice, Valued, Wish
-from services.sendtime.model.choosing import Usual, chosen, spread
-from services.sendtime.model.columns import NAMES, activity_stages, known
+from services.sendtime.model.activity import Activity, Pooling
 from services.sendtime.model.history import Acts, Sends, acts_of, seen_before, sends_of
-from services.sendtime.model.judges import ByActivity, ByAnswers, Judge
-from services.sendtime.model.saying import Tally
-from services.sendtime.model.timing import Timing
-from services.sendtime.model.week import HOURS, Matrix, Vector
-from services.sendtime.model.windows import candidates, why_none
-from services.sendtime.model.zones import Zones, said_of
+from services.sendtime.model.local_week import (
+    DAYS,
+    HOURS,
+    SLOTS,
+    Matrix,
+    Vector,
+    Zones,
+    candidates,
+    why_none,
+    zone_quality,
+)
+from services.sendtime.model.query import Advice, SendTimeQuery, Valued
+from services.sendtime.model.reasons import SlotCounts
+from services.sendtime.model.response import Pulling, Response
+from services.sendtime.model.slot_choice import ByActivity, ByAnswers, FallbackHour, SlotJudge, chosen, spread
+from services.sendtime.model.timing import NAMES, Timing, activity_stages, known
 from shared.contracts.prediction import Grade
 from shared.contracts.rows import DAY, HOUR
+from shared.errors import ArtifactRefused
+from shared.evaluation.calibration import Calibrator
 from shared.features import Feature, truncated
 from shared.learners.simple import chance
+from shared.learners.trees import Trees
 from shared.timeline import Pasts
 from shared.timeline.pasts import LOOKBACK_DAYS
+
+FORMAT = 1
+Arrays = Mapping[str, NDArray[np.float64]]
+_OF_ACTIVITY = ("population", "group_share", "group_hours", "group_days")
+_OF_RESPONSE = ("campaign_effect", "slots", "sent", "group_share", "group_hours", "group_days")
+UNREADABLE = (OSError, EOFError, KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeError, BadZipFile)
+"""What reading a damaged JSON or npz file raises."""
+
+
+def _write_parts(folder: Path, described: Mapping[str, Any], activity: Activity, timings: Mapping[str, Timing]) -> None:
+    """Write a version.
+
+    Args:
+        folder: made when absent.
+        described: what is not an array of a part.
+        activity: of the population.
+        timings: by engagement.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays = {f"activity.{name}": getattr(activity, name) for name in _OF_ACTIVITY}
+    for engagement, timing in timings.items():
+        arrays |= {f"{engagement}.{name}": getattr(timing.response, name) for name in _OF_RESPONSE}
+        if timing.trees is not None:
+            (folder / f"{engagement}.txt").write_text(timing.trees.text, encoding="utf-8")
+    np.savez(folder / "model.npz", allow_pickle=False, **arrays)
+    whole = {
+        **described,
+        "format": FORMAT,
+        "capability": "sendtime",
+        "pooling": asdict(activity.pooling),
+        "timings": {name: _timing_described(timing) for name, timing in timings.items()},
+    }
+    (folder / "model.json").write_text(json.dumps(whole, indent=1, sort_keys=True), encoding="utf-8")
+
+
+def _timing_described(timing: Timing) -> dict[str, Any]:
+    response = timing.response
+    return {
+        "kind": timing.kind,
+        "varied": timing.varied,
+        "base": response.base,
+        "rate": response.rate,
+        "campaigns": response.campaigns,
+        "pulling": asdict(response.pulling),
+        "calibration": {"slope": float(timing.calibrator.slope), "intercept": float(timing.calibrator.intercept)},
+        "trees": None if timing.trees is None else timing.trees.to_json(),
+    }
+
+
+def _read_parts(folder: Path) -> tuple[Mapping[str, Any], Activity, dict[str, Timing]]:
+    """Read what `_write_parts` wrote.
+
+    Raises:
+        ArtifactRefused: a file is missing, damaged, or made for another release.
+    """
+    try:
+        described: Mapping[str, Any] = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        if described["format"] != FORMAT or described["capability"] != "sendtime":
+            raise ArtifactRefused("The artifact was made for another release or capability. Train it again.")
+        with (folder / "model.npz").open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+        activity = _activity(described["pooling"], arrays)
+        timings = {name: _timing(name, fields, arrays, folder) for name, fields in described["timings"].items()}
+        if described["default"] is not None and described["default"] not in timings:
+            raise ValueError("the default engagement is missing")
+    except UNREADABLE as error:
+        raise _damaged() from error
+    return described, activity, timings
+
+
+def _damaged() -> ArtifactRefused:
+    """Say that an artifact cannot be read."""
+    return ArtifactRefused("The artifact is damaged. Train it again.")
+
+
+def _activity(pooling: Mapping[str, Any], arrays: Arrays) -> Activity:
+    parts = [arrays[f"activity.{name}"] for name in _OF_ACTIVITY]
+    k = len(parts[1])
+    _require_shapes(parts, ((SLOTS,), (k,), (k, HOURS), (k, DAYS)))
+    return Activity(Pooling(**pooling), *parts)
+
+
+def _timing(name: str, fields: Mapping[str, Any], arrays: Arrays, folder: Path) -> Timing:
+    parts = [arrays[f"{name}.{part}"] for part in _OF_RESPONSE]
+    campaigns, k = tuple(fields["campaigns"]), len(parts[3])
+    _require_shapes(parts, ((len(campaigns),), (SLOTS,), (SLOTS,), (k,), (k, HOURS), (k, DAYS)))
+    trees = None
+    if fields["trees"] is not None:
+        trees = Trees.from_json(fields["trees"], (folder / f"{name}.txt").read_text(encoding="utf-8"))
+    calibrator = Calibrator(fields["calibration"]["slope"], fields["calibration"]["intercept"])
+    timing = Timing(
+        name,
+        Response(Pulling(**fields["pulling"]), fields["base"], fields["rate"], campaigns, *parts),
+        calibrator,
+        trees,
+        fields["varied"],
+    )
+    if calibrator.slope <= 0 or not np.isfinite(timing.population_margins()).all():
+        raise ValueError("the model answers no number")
+    return timing
+
+
+def _require_shapes(parts: list[NDArray[np.float64]], shapes: tuple[tuple[int, ...], ...]) -> None:
+    if any(part.shape != shape or not np.isfinite(part).all() for part, shape in zip(parts, shapes, strict=True)):
+        raise ValueError("an array has not the shape or the values it should have")
+
 
 ACTIVITY = "activity"
 NOT_LEARNED = "engagement_not_learned"
@@ -63,13 +181,13 @@ class SendTimeModel:
         """What kind of model answers by default."""
         return ACTIVITY if self.default is None else self.timings[self.default].kind
 
-    def advise(self, pasts: Pasts, cutoffs: NDArray[np.int64], wish: Wish) -> list[Advice]:
+    def advise(self, pasts: Pasts, cutoffs: NDArray[np.int64], query: SendTimeQuery) -> list[Advice]:
         """Choose for each contact when to send.
 
         Args:
             pasts: one row a contact.
             cutoffs: microseconds, shape (n,).
-            wish: window, rules and what is wanted of the answer.
+            query: window, rules and what is wanted of the answer.
 
         Returns:
             One answer a contact, in order; `no_slot` where nothing of the window is allowed.
@@ -77,39 +195,46 @@ class SendTimeModel:
         if not len(pasts):
             return []
         zones, sources = self.zones.of(pasts, cutoffs)
-        timing = self._timing(wish)
-        judge = self._judge(pasts, cutoffs, zones, timing, wish)
-        usual = None if timing is None or timing.varied else Usual(timing.usual_hour)
+        timing = self._timing(query)
+        judge = self._judge(pasts, cutoffs, zones, timing, query)
+        fallback = None if timing is None or timing.varied else FallbackHour(timing.usual_hour)
         advice: dict[int, Advice] = {}
         for zone in dict.fromkeys(zones):
             rows = np.array([row for row, name in enumerate(zones) if name == zone], dtype=np.int64)
-            allowed = candidates(zone, wish.rules)
+            allowed = candidates(zone, query.rules)
             if len(allowed):
-                found = chosen(judge, zone, rows, allowed, wish, usual=usual)
+                found = chosen(judge, zone, rows, allowed, query, fallback=fallback)
             else:
-                found = [Advice("no_slot", why_none(wish.rules, now=int(cutoffs[rows[0]])))] * len(rows)
+                found = [Advice("no_slot", why_none(query.rules, now=int(cutoffs[rows[0]])))] * len(rows)
             advice.update(zip(rows.tolist(), found, strict=True))
         long = truncated(pasts, np.arange(len(pasts), dtype=np.int32), cutoffs).tolist()
-        said = [NOT_LEARNED] if wish.engagement is not None and timing is None else []
+        not_learned = [NOT_LEARNED] if query.engagement is not None and timing is None else []
         engagement = None if timing is None else timing.engagement
         answers = []
-        for row, (noted, cut) in enumerate(zip(said_of(sources), long, strict=True)):
-            one = spread(advice[row], pasts.contact_ids[row], wish)
-            quality = (*said, *noted, *one.data_quality)
+        for row, (noted, cut) in enumerate(zip(zone_quality(sources), long, strict=True)):
+            one = spread(advice[row], pasts.contact_ids[row], query)
+            quality = (*not_learned, *noted, *one.data_quality)
             answers.append(replace(one, data_quality=quality, truncated=cut, engagement=engagement))
         return answers
 
-    def _timing(self, wish: Wish) -> Timing | None:
-        engagement = wish.engagement or self.default
+    def _timing(self, query: SendTimeQuery) -> Timing | None:
+        engagement = query.engagement or self.default
         return None if engagement is None else self.timings.get(engagement)
 
     def _judge(
-        self, pasts: Pasts, cutoffs: NDArray[np.int64], zones: Sequence[str], timing: Timing | None, wish: Wish
-    ) -> Judge:
+        self,
+        pasts: Pasts,
+        cutoffs: NDArray[np.int64],
+        zones: Sequence[str],
+        timing: Timing | None,
+        query: SendTimeQuery,
+    ) -> SlotJudge:
         acts = acts_of(pasts, zones)
         if timing is None:
             return self._by_activity(acts, cutoffs)
-        return self._by_answers(timing, sends_of(pasts, zones, timing.engagement), acts, pasts.campaigns, cutoffs, wish)
+        return self._by_answers(
+            timing, sends_of(pasts, zones, timing.engagement), acts, pasts.campaigns, cutoffs, query
+        )
 
     def _by_answers(
         self,
@@ -118,11 +243,11 @@ class SendTimeModel:
         acts: Acts,
         campaigns: Sequence[str],
         cutoffs: NDArray[np.int64],
-        wish: Wish,
-    ) -> Judge:
+        query: SendTimeQuery,
+    ) -> SlotJudge:
         n, response = len(cutoffs), timing.response
         contact = np.arange(n, dtype=np.int32)
-        asked = -1 if wish.campaign is None else response.campaign_code(wish.campaign)
+        campaign = -1 if query.campaign is None else response.campaign_code(query.campaign)
         found = known(
             response,
             self.activity,
@@ -130,18 +255,18 @@ class SendTimeModel:
             acts,
             contact=contact,
             cutoff=cutoffs,
-            campaign=np.full(n, asked, dtype=np.int64),
+            campaign=np.full(n, campaign, dtype=np.int64),
             code_of=response.codes_of(campaigns),
         )
         seen = seen_before(sends, contact, cutoffs, closed=DAY)
-        return ByAnswers(timing, found, Tally.of_sends(sends, seen, n, timing.engagement))
+        return ByAnswers(timing, found, SlotCounts.of_sends(sends, seen, n, timing.engagement))
 
-    def _by_activity(self, acts: Acts, cutoffs: NDArray[np.int64]) -> Judge:
+    def _by_activity(self, acts: Acts, cutoffs: NDArray[np.int64]) -> SlotJudge:
         n = len(cutoffs)
         contact = np.arange(n, dtype=np.int32)
         stages = activity_stages(self.activity, acts, contact, cutoffs)
-        tally = Tally.of_acts(acts, seen_before(acts, contact, cutoffs), n)
-        return ByActivity(stages, self.activity.pooling.strength, len(self.activity.group_share) > 1, tally)
+        counts = SlotCounts.of_acts(acts, seen_before(acts, contact, cutoffs), n)
+        return ByActivity(stages, self.activity.pooling.strength, len(self.activity.group_share) > 1, counts)
 
     @property
     def attribute_names(self) -> tuple[str, ...]:
@@ -173,7 +298,7 @@ class SendTimeModel:
             "default": self.default,
             "zones": {"account": self.zones.account, "by_attribute": self.zones.by_attribute},
         }
-        storing.save(folder, described, self.activity, self.timings)
+        _write_parts(folder, described, self.activity, self.timings)
 
     @staticmethod
     def load(folder: Path) -> "SendTimeModel":
@@ -182,7 +307,7 @@ class SendTimeModel:
         Raises:
             ArtifactRefused: a file is missing, damaged, or made for another release.
         """
-        described, activity, timings = storing.load(folder)
+        described, activity, timings = _read_parts(folder)
         try:
             return SendTimeModel(
                 grade=described["grade"],
@@ -192,26 +317,26 @@ class SendTimeModel:
                 timings=timings,
                 default=described["default"],
             )
-        except storing.UNREADABLE as error:
-            raise storing.damaged() from error
+        except UNREADABLE as error:
+            raise _damaged() from error
 
-    def valued(self, pasts: Pasts, cutoffs: NDArray[np.int64], wish: Wish) -> Valued:
-        """Tell what every allowed hour promises every contact, for a plan.
+    def valued(self, pasts: Pasts, cutoffs: NDArray[np.int64], query: SendTimeQuery) -> Valued:
+        """Return what every allowed hour promises every contact, for a plan.
 
         Args:
             pasts: one row a contact.
             cutoffs: microseconds, shape (n,).
-            wish: window and rules.
+            query: window and rules.
         """
         zones, _ = self.zones.of(pasts, cutoffs)
-        judge = self._judge(pasts, cutoffs, zones, self._timing(wish), wish)
-        first = wish.rules.not_before // HOUR
-        width = max(0, -(-wish.rules.not_after // HOUR) - first)
+        judge = self._judge(pasts, cutoffs, zones, self._timing(query), query)
+        first = query.rules.not_before // HOUR
+        width = max(0, -(-query.rules.not_after // HOUR) - first)
         value = np.full((len(pasts), width), -1.0, dtype=np.float32)
         at = np.zeros((len(pasts), width), dtype=np.int64)
         for zone in dict.fromkeys(zones):
             rows = np.array([row for row, name in enumerate(zones) if name == zone], dtype=np.int64)
-            allowed = candidates(zone, wish.rules)
+            allowed = candidates(zone, query.rules)
             if not len(allowed):
                 continue
             slots, place = np.unique(allowed.slot, return_inverse=True)

@@ -1,22 +1,30 @@
-"""The wire of send time: what is asked and answered, with descriptions, bounds and examples."""
+"""The wire of send time: requests and responses with descriptions, bounds and examples."""
 
-from services.sendtime.schemas.answered import (
+from services.sendtime.schemas.requests import (
+    PLAN_REQUEST_EXAMPLE,
+    REQUEST_EXAMPLE,
+    PlanRequest,
+    QuietHours,
+    SendRulesRequest,
+    SendTimeRequest,
+    Window,
+)
+from services.sendtime.schemas.responses import (
+    EXPERIMENT_RESPONSE_EXAMPLE,
+    PLAN_RESPONSE_EXAMPLE,
     RESPONSE_EXAMPLE,
+    Arm,
     ExperimentArm,
+    ExperimentResponse,
     Option,
+    PlannedContact,
+    PlannedHour,
+    PlanResponse,
+    Proof,
     SendAt,
     SendTimePrediction,
     SendTimeResponse,
-)
-from services.sendtime.schemas.asked import REQUEST_EXAMPLE, QuietHours, Rules, SendTimeRequest, Window
-from services.sendtime.schemas.experiments import EXPERIMENT_RESPONSE_EXAMPLE, Arm, ExperimentResponse, Proof, Share
-from services.sendtime.schemas.plans import (
-    PLAN_REQUEST_EXAMPLE,
-    PLAN_RESPONSE_EXAMPLE,
-    PlannedContact,
-    PlannedHour,
-    PlanRequest,
-    PlanResponse,
+    Share,
 )
 
 __all__ = [
@@ -35,8 +43,8 @@ __all__ = [
     "PlannedHour",
     "Proof",
     "QuietHours",
-    "Rules",
     "SendAt",
+    "SendRulesRequest",
     "SendTimePrediction",
     "SendTimeRequest",
     "SendTimeResponse",

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from services.churn.model import ChurnModel
-from services.churn.train import ChurnMaterial, Fit, churn_material, fitted
-from services.churn.training import RECIPE
+from services.churn.training import RECIPE, ChurnFit, ChurnMaterial, churn_material, fitted
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY, AttributeRow, ContactRow, EventRow, Microseconds
 from shared.contracts.training import ColumnChoices
@@ -90,13 +89,13 @@ def first(database: Database, settings: Settings, store: AccountStore, world: Me
 
 
 @pytest.fixture(scope="module")
-def later(store: AccountStore, world: Members) -> tuple[ChurnMaterial, Fit]:
-    stuff = churn_material(LEFT, scanned(store), now=world.until)
-    return stuff, fitted(stuff, now=world.until)
+def later(store: AccountStore, world: Members) -> tuple[ChurnMaterial, ChurnFit]:
+    material = churn_material(LEFT, scanned(store), now=world.until)
+    return material, fitted(material, now=world.until)
 
 
 def judge(
-    settings: Settings, store: AccountStore, later: tuple[ChurnMaterial, Fit], row: Any, now: Microseconds
+    settings: Settings, store: AccountStore, later: tuple[ChurnMaterial, ChurnFit], row: Any, now: Microseconds
 ) -> Any:
     return RECIPE.gate(Run(settings, store, "churn", LEFT, ColumnChoices(), now), *later, row)
 
@@ -130,7 +129,7 @@ def test_the_catalogue_knows_figures_card_and_until_when_was_learned(
 
 
 def test_the_gate_compares_on_frames_newer_than_the_champion_s(
-    settings: Settings, store: AccountStore, first: Published, later: tuple[ChurnMaterial, Fit], world: Members
+    settings: Settings, store: AccountStore, first: Published, later: tuple[ChurnMaterial, ChurnFit], world: Members
 ) -> None:
     _, fit = later
     newer = fit.problem.cutoff[fit.graded.judged] >= world.until - FIRST_ENDS
@@ -143,7 +142,7 @@ def test_the_gate_compares_on_frames_newer_than_the_champion_s(
 
 
 def test_frames_that_the_champion_has_seen_decide_nothing(
-    settings: Settings, store: AccountStore, first: Published, later: tuple[ChurnMaterial, Fit], world: Members
+    settings: Settings, store: AccountStore, first: Published, later: tuple[ChurnMaterial, ChurnFit], world: Members
 ) -> None:
     row = store.models.version("churn", "left", first.version)
     assert row is not None
@@ -156,7 +155,7 @@ def test_frames_that_the_champion_has_seen_decide_nothing(
 
 
 def test_a_champion_that_is_not_what_was_promoted_is_replaced(
-    settings: Settings, store: AccountStore, first: Published, later: tuple[ChurnMaterial, Fit], world: Members
+    settings: Settings, store: AccountStore, first: Published, later: tuple[ChurnMaterial, ChurnFit], world: Members
 ) -> None:
     row = store.models.version("churn", "left", first.version)
     assert row is not None
@@ -168,7 +167,7 @@ def test_a_champion_that_is_not_what_was_promoted_is_replaced(
 
 
 def test_a_champion_of_flat_data_has_nothing_newer_to_compare_on(
-    settings: Settings, store: AccountStore, first: Published, later: tuple[ChurnMaterial, Fit], world: Members
+    settings: Settings, store: AccountStore, first: Published, later: tuple[ChurnMaterial, ChurnFit], world: Members
 ) -> None:
     row = store.models.version("churn", "left", first.version)
     assert row is not None

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from foretell.cli import app
+from foretell.cli.app import app
 
 Command = Callable[..., Result]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from foretell.opening import opened_account
+from foretell.cli.context import opened_account
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY, AttributeRow, ContactRow, EventRow
 from shared.settings import Settings

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import typer
 
-from foretell.cli import app
-from foretell.opening import opened_account
+from foretell.cli.app import app
+from foretell.cli.context import opened_account
 from shared.contracts.credentials import digest_of
 from shared.contracts.input_drift import InputDrift
 from shared.settings import Settings
@@ -38,7 +38,7 @@ def test_every_command_has_help_with_an_example_and_the_exit_codes(foretell, wor
 
 
 def test_help_loads_nothing_heavy() -> None:
-    script = "import sys, foretell.cli; print([name for name in sys.argv[1:] if name in sys.modules])"
+    script = "import sys, foretell.cli.app; print([name for name in sys.argv[1:] if name in sys.modules])"
 
     ended = subprocess.run([sys.executable, "-c", script, *HEAVY], capture_output=True, text=True, check=True)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from python_calamine import CalamineWorkbook
 
-from foretell.opening import opened_account
+from foretell.cli.context import opened_account
 from shared.contracts.rows import SECOND
 from shared.store import PredictionRow
 

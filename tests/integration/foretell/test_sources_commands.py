@@ -6,8 +6,8 @@ from typing import Any
 
 from typer.testing import CliRunner
 
-from foretell.cli import app
-from foretell.opening import opened_account
+from foretell.cli.app import app
+from foretell.cli.context import opened_account
 from shared.store import DeadLetterRow
 
 Command = Callable[..., Any]

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, select
 
-from foretell.opening import now_us
+from foretell.cli.context import now_us
 from shared.contracts.rows import EventRow
 from shared.settings import Settings
 from shared.store import Database, migrate, open_database

@@ -9,9 +9,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from services.churn.model import Periods, cumulative_hazard
-from services.churn.train.curves import Curves, curves, leaving
-from services.churn.train.figures import curve_groups, horizon_figures
-from services.churn.train.hazard import HazardRows
+from services.churn.training.curves import Curves, curve_groups, curves, horizon_figures, leaving
+from services.churn.training.hazard import HazardRows
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY
 from shared.evaluation.metrics import Interval
@@ -41,8 +40,8 @@ def laid(request: pytest.FixtureRequest, laid_out: Any, subscribers: Any, shoppe
 
 @pytest.fixture(scope="module")
 def found(laid: Any) -> Curves:
-    stuff, _, rows = laid
-    return curves(stuff, rows, entered(rows.problem, shapes=(SHAPE,), ridges=(30.0,)))
+    material, _, rows = laid
+    return curves(material, rows, entered(rows.problem, shapes=(SHAPE,), ridges=(30.0,)))
 
 
 def blocks(rows: HazardRows) -> list[np.ndarray]:
@@ -70,7 +69,7 @@ def test_labels_of_a_block_change_neither_its_own_curves_nor_earlier_ones(
     laid: Any, make: Callable[[Problem], CandidateEntry], block: int
 ) -> None:
     """The sentinel: what is still open when a block begins may say whatever it likes."""
-    stuff, _, rows = laid
+    material, _, rows = laid
     problem = rows.problem
     begins = problem.cutoff[problem.splits[block].test].min()
     lying = problem.labels.copy()
@@ -80,8 +79,8 @@ def test_labels_of_a_block_change_neither_its_own_curves_nor_earlier_ones(
     lying[open_] = 1 - lying[open_]
     lied_problem = replace(problem, labels=lying)
 
-    honest = curves(stuff, rows, calibrated(problem, make))
-    lied = curves(stuff, replace(rows, problem=lied_problem), calibrated(lied_problem, make))
+    honest = curves(material, rows, calibrated(problem, make))
+    lied = curves(material, replace(rows, problem=lied_problem), calibrated(lied_problem, make))
 
     known = np.isin(honest.frames, np.concatenate(blocks(rows)[: block + 1]))
     assert known.any()
@@ -97,15 +96,15 @@ def test_labels_of_a_block_change_neither_its_own_curves_nor_earlier_ones(
 def test_features_of_later_frames_teach_earlier_curves_nothing(
     laid: Any, make: Callable[[Problem], CandidateEntry]
 ) -> None:
-    stuff, _, rows = laid
+    material, _, rows = laid
     later = np.concatenate(blocks(rows)[2:])
     garbage, wide = rows.values.copy(), rows.problem.matrix.copy()
     garbage[later] = 7.0
     wide[np.isin(rows.frame, later), :-1] = 7.0
     changed = replace(rows, values=garbage, problem=replace(rows.problem, matrix=wide))
 
-    honest = curves(stuff, rows, calibrated(rows.problem, make))
-    other = curves(stuff, changed, calibrated(changed.problem, make))
+    honest = curves(material, rows, calibrated(rows.problem, make))
+    other = curves(material, changed, calibrated(changed.problem, make))
 
     known = np.isin(honest.frames, np.concatenate(blocks(rows)[:2]))
     assert_array_equal(other.winner[known], honest.winner[known])
@@ -132,23 +131,23 @@ def test_the_first_block_only_chooses(laid: Any, found: Curves) -> None:
 
 
 def test_graded_rows_and_curves_are_about_the_same_frames(laid: Any, found: Curves) -> None:
-    stuff, _, rows = laid
+    material, _, rows = laid
     frames, judged = found.frames[found.judged_closed], found.graded.judged
 
     assert_array_equal(rows.waits.cutoff[frames], found.problem.cutoff[judged])
     assert_array_equal(rows.waits.contact[frames], found.problem.owner[judged])
     assert_array_equal(rows.values[frames], found.problem.matrix[judged])
     came = (rows.waits.wait[frames] < 30 * DAY).astype(float)
-    assert_array_equal(found.problem.labels[judged], came if stuff.wanted.contractual else 1 - came)
-    risk = leaving(rows.periods, found.winner[found.judged_closed], 30, contractual=stuff.wanted.contractual)
+    assert_array_equal(found.problem.labels[judged], came if material.wanted.contractual else 1 - came)
+    risk = leaving(rows.periods, found.winner[found.judged_closed], 30, contractual=material.wanted.contractual)
     assert_allclose(chance(found.graded.winner.margin[judged]), risk, atol=1e-8)
 
 
 def test_a_curve_is_the_judge_s_chances_of_the_periods_one_after_the_other(laid: Any) -> None:
-    stuff, _, rows = laid
+    material, _, rows = laid
     (entry,) = calibrated(rows.problem, ENTRIES["logistic"])
 
-    found = curves(stuff, rows, [entry])
+    found = curves(material, rows, [entry])
 
     place, last = len(found.frames) - 1, found.frames[-1]
     k = len(rows.periods)
@@ -158,11 +157,11 @@ def test_a_curve_is_the_judge_s_chances_of_the_periods_one_after_the_other(laid:
 
 
 def test_the_constant_is_the_curve_of_everybody_known_at_the_time(laid: Any, found: Curves) -> None:
-    stuff, _, rows = laid
+    material, _, rows = laid
     split = rows.problem.splits[-1]
     hazard = cumulative_hazard(rows.problem.base(split.train)[None])
 
-    expected = leaving(rows.periods, hazard, 30, contractual=stuff.wanted.contractual)
+    expected = leaving(rows.periods, hazard, 30, contractual=material.wanted.contractual)
 
     assert_allclose(chance(found.graded.constant[found.graded.judged[-1]]), expected[0], atol=1e-9)
 
@@ -175,9 +174,9 @@ def test_leaving_by_hand(contractual: bool, risk: float) -> None:
 
 
 def test_figures_are_those_of_closed_frames_at_each_horizon(laid: Any, found: Curves) -> None:
-    stuff, _, rows = laid
+    material, _, rows = laid
 
-    figures = horizon_figures(stuff, rows, found)
+    figures = horizon_figures(material, rows, found)
 
     for days in (30, 60):
         closed = rows.waits.cutoff[found.frames] + days * DAY <= rows.waits.until
@@ -197,10 +196,10 @@ def test_figures_are_those_of_closed_frames_at_each_horizon(laid: Any, found: Cu
 
 
 def test_horizons_beyond_the_curve_have_no_figure(laid: Any, found: Curves) -> None:
-    stuff, _, rows = laid
+    material, _, rows = laid
     sixty_days = replace(rows, periods=rows.periods.first(8))
 
-    figures = horizon_figures(stuff, sixty_days, found)
+    figures = horizon_figures(material, sixty_days, found)
 
     assert "brier_60d" in figures
     assert "brier_90d" not in figures

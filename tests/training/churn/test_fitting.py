@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from services.churn.model import Asked, predict
-from services.churn.train import ChurnMaterial, Fit, churn_material, fitted
-from services.churn.train.fitting import _of_the_hazard, _value_types
-from services.churn.train.plots import curve_plot
+from services.churn.model import ChurnQuery, predict
+from services.churn.training import ChurnFit, ChurnMaterial, churn_material, fitted
+from services.churn.training.curves import curve_plot
+from services.churn.training.fitting import _of_the_hazard, _value_types
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import ALWAYS, DAY
 from shared.evaluation.metrics import Interval
@@ -31,39 +31,41 @@ def told() -> list[tuple[str, float]]:
 
 
 @pytest.fixture(scope="module")
-def shop(shoppers: Any, told: list[tuple[str, float]]) -> tuple[ChurnMaterial, Fit]:
+def shop(shoppers: Any, told: list[tuple[str, float]]) -> tuple[ChurnMaterial, ChurnFit]:
     world = shoppers(200, 240)
-    stuff = churn_material(LAPSED.model_copy(update={"band_lifts": (1.0, 3.0, 9.0)}), world.pasts, now=world.until)
-    return stuff, fitted(stuff, now=world.until, progress=lambda text, part: told.append((text, part)))
+    material = churn_material(LAPSED.model_copy(update={"band_lifts": (1.0, 3.0, 9.0)}), world.pasts, now=world.until)
+    return material, fitted(material, now=world.until, progress=lambda text, part: told.append((text, part)))
 
 
 @pytest.fixture(scope="module")
-def club(subscribers: Any) -> tuple[ChurnMaterial, Fit]:
+def club(subscribers: Any) -> tuple[ChurnMaterial, ChurnFit]:
     world = subscribers(400, 300)
-    stuff = churn_material(LEFT.model_copy(update={"every_days": 20}), world.pasts, now=world.until)
-    return stuff, fitted(stuff, now=world.until)
+    material = churn_material(LEFT.model_copy(update={"every_days": 20}), world.pasts, now=world.until)
+    return material, fitted(material, now=world.until)
 
 
 @pytest.fixture(scope="module")
-def flat(flat_world: Any) -> tuple[ChurnMaterial, Fit]:
+def flat(flat_world: Any) -> tuple[ChurnMaterial, ChurnFit]:
     world = flat_world()
-    stuff = churn_material(FLAT, world.pasts, now=world.until)
-    return stuff, fitted(stuff, now=world.until)
+    material = churn_material(FLAT, world.pasts, now=world.until)
+    return material, fitted(material, now=world.until)
 
 
-def test_a_version_of_a_silence_knows_what_it_waits_for(shop: tuple[ChurnMaterial, Fit]) -> None:
-    stuff, fit = shop
+def test_a_version_of_a_silence_knows_what_it_waits_for(shop: tuple[ChurnMaterial, ChurnFit]) -> None:
+    material, fit = shop
     model = fit.model
 
     assert (model.outcome, model.horizon_days, model.is_flat, model.seasonal) == ("lapsed", 30, False, False)
-    assert model.episode == stuff.wanted
+    assert model.episode == material.wanted
     assert model.band_lifts == (1.0, 3.0, 9.0)
     assert model.value_types == ("order_placed",)
     assert 30 <= model.periods.last_day < 240
     assert model.grade == fit.report.grade
 
 
-def test_the_report_says_what_was_waited_for_and_how_far_the_curve_reaches(shop: tuple[ChurnMaterial, Fit]) -> None:
+def test_the_report_says_what_was_waited_for_and_how_far_the_curve_reaches(
+    shop: tuple[ChurnMaterial, ChurnFit],
+) -> None:
     _, fit = shop
     report = fit.report
 
@@ -92,7 +94,7 @@ def test_folds_are_named_only_where_neither_the_horizon_nor_the_hazard_could_cho
     assert "Figures come from 4 blocks." in notes
 
 
-def test_subscribers_are_told_to_be_at_risk_from_their_beginning_on(club: tuple[ChurnMaterial, Fit]) -> None:
+def test_subscribers_are_told_to_be_at_risk_from_their_beginning_on(club: tuple[ChurnMaterial, ChurnFit]) -> None:
     _, fit = club
 
     assert "A contact is at risk from subscription_started on, again after a return." in fit.report.notes
@@ -101,13 +103,13 @@ def test_subscribers_are_told_to_be_at_risk_from_their_beginning_on(club: tuple[
 
 
 def test_tenure_is_used_for_a_contract_though_it_tells_the_calendar(
-    shop: tuple[ChurnMaterial, Fit], club: tuple[ChurnMaterial, Fit]
+    shop: tuple[ChurnMaterial, ChurnFit], club: tuple[ChurnMaterial, ChurnFit]
 ) -> None:
     assert "days_known" in club[1].model.feature_set.names
     assert "days_known" not in shop[1].model.feature_set.names
 
 
-def test_the_figure_of_the_horizon_is_that_of_the_graded_frames(shop: tuple[ChurnMaterial, Fit]) -> None:
+def test_the_figure_of_the_horizon_is_that_of_the_graded_frames(shop: tuple[ChurnMaterial, ChurnFit]) -> None:
     _, fit = shop
     rows = fit.graded.judged
     gap = chance(fit.graded.nested[rows]) - fit.problem.labels[rows]
@@ -120,7 +122,7 @@ def test_the_figure_of_the_horizon_is_that_of_the_graded_frames(shop: tuple[Chur
     assert at_horizon.value == pytest.approx(judged.value, abs=1e-9)
 
 
-def test_the_served_curve_starts_from_the_base_rates_of_all_rows(club: tuple[ChurnMaterial, Fit]) -> None:
+def test_the_served_curve_starts_from_the_base_rates_of_all_rows(club: tuple[ChurnMaterial, ChurnFit]) -> None:
     _, fit = club
     model = fit.model
 
@@ -131,7 +133,7 @@ def test_the_served_curve_starts_from_the_base_rates_of_all_rows(club: tuple[Chu
     assert model.risk(hazard).mean() == pytest.approx(seen, rel=0.25)
 
 
-def test_the_reference_places_the_judged_frames_evenly(shop: tuple[ChurnMaterial, Fit]) -> None:
+def test_the_reference_places_the_judged_frames_evenly(shop: tuple[ChurnMaterial, ChurnFit]) -> None:
     _, fit = shop
     model, periods = fit.model, fit.model.periods
 
@@ -144,13 +146,15 @@ def test_the_reference_places_the_judged_frames_evenly(shop: tuple[ChurnMaterial
     assert (np.diff(model.reference.hazards, axis=0) >= 0).all()
 
 
-def test_what_the_curve_shows_can_be_drawn(shop: tuple[ChurnMaterial, Fit], flat: tuple[ChurnMaterial, Fit]) -> None:
+def test_what_the_curve_shows_can_be_drawn(
+    shop: tuple[ChurnMaterial, ChurnFit], flat: tuple[ChurnMaterial, ChurnFit]
+) -> None:
     for contractual in (True, False):
         assert curve_plot(shop[1].curve, contractual=contractual).startswith(b"\x89PNG")
     assert flat[1].curve == {}
 
 
-def test_progress_only_moves_forward(shop: tuple[ChurnMaterial, Fit], told: list[tuple[str, float]]) -> None:
+def test_progress_only_moves_forward(shop: tuple[ChurnMaterial, ChurnFit], told: list[tuple[str, float]]) -> None:
     parts = [part for _, part in told]
 
     assert parts == sorted(parts)
@@ -159,7 +163,7 @@ def test_progress_only_moves_forward(shop: tuple[ChurnMaterial, Fit], told: list
     assert {"computing features", "fitting rule", "fitting on all frames", "judging"} <= {text for text, _ in told}
 
 
-def test_flat_data_makes_a_version_without_time(flat: tuple[ChurnMaterial, Fit]) -> None:
+def test_flat_data_makes_a_version_without_time(flat: tuple[ChurnMaterial, ChurnFit]) -> None:
     _, fit = flat
     model = fit.model
 
@@ -183,8 +187,8 @@ def test_a_column_that_knows_who_left_is_named_and_left_out(flat_world: Any) -> 
         for name, fact in world.facts.items()
     }
 
-    stuff = churn_material(FLAT, replace(world, facts=facts).pasts, now=NOW)
-    kept, allowed = fitted(stuff, now=NOW), fitted(stuff, now=NOW, allowed={"closed_by"})
+    material = churn_material(FLAT, replace(world, facts=facts).pasts, now=NOW)
+    kept, allowed = fitted(material, now=NOW), fitted(material, now=NOW, allowed={"closed_by"})
 
     assert [leak.split(":")[0] for leak in kept.report.leaks] == ["closed_by"]
     assert kept.model.feature_set.names == ("spend",)
@@ -193,25 +197,25 @@ def test_a_column_that_knows_who_left_is_named_and_left_out(flat_world: Any) -> 
 
 def test_the_outcome_s_own_attribute_is_never_a_feature(flat_world: Any) -> None:
     world = flat_world()
-    stuff = churn_material(FLAT, world.pasts, now=NOW)
+    material = churn_material(FLAT, world.pasts, now=NOW)
 
-    assert "gone" not in fitted(stuff, now=NOW, allowed={"gone"}).model.feature_set.names
+    assert "gone" not in fitted(material, now=NOW, allowed={"gone"}).model.feature_set.names
 
 
-def test_the_same_seed_gives_the_same_version(flat: tuple[ChurnMaterial, Fit]) -> None:
-    stuff, fit = flat
+def test_the_same_seed_gives_the_same_version(flat: tuple[ChurnMaterial, ChurnFit]) -> None:
+    material, fit = flat
 
-    again = fitted(stuff, now=NOW)
+    again = fitted(material, now=NOW)
 
     assert again.report.to_json() == fit.report.to_json()
     assert_array_equal(again.model.predict_matrix(fit.problem.matrix), fit.model.predict_matrix(fit.problem.matrix))
 
 
 @pytest.mark.slow
-def test_the_same_seed_gives_the_same_curve(shop: tuple[ChurnMaterial, Fit]) -> None:
-    stuff, fit = shop
+def test_the_same_seed_gives_the_same_curve(shop: tuple[ChurnMaterial, ChurnFit]) -> None:
+    material, fit = shop
 
-    again = fitted(stuff, now=NOW)
+    again = fitted(material, now=NOW)
 
     assert again.report.to_json() == fit.report.to_json()
     assert again.model.learner.to_json() == fit.model.learner.to_json()
@@ -237,11 +241,11 @@ def test_values_are_those_of_the_activity_waited_for_else_of_the_first_type_with
     assert types(silent, club) == ("subscription_started",)
 
 
-def test_contacts_without_any_past_still_have_a_risk(club: tuple[ChurnMaterial, Fit]) -> None:
+def test_contacts_without_any_past_still_have_a_risk(club: tuple[ChurnMaterial, ChurnFit]) -> None:
     _, fit = club
     pasts = build(["new"], {"new": ContactFacts(created_at=NOW - DAY)}, ())
 
-    (scored,) = predict(fit.model, pasts, np.array([NOW]), Asked(horizons=(7,), survival=True, reasons=3))
+    (scored,) = predict(fit.model, pasts, np.array([NOW]), ChurnQuery(horizons=(7,), survival=True, reasons=3))
 
     assert scored.status == "ok"
     assert 0 < scored.probability < 1

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from services.segmentation.model import SegmentationModel
-from services.segmentation.train.card import card
-from services.segmentation.train.fitting import Fit, Wanted, fitted, grade_of
-from services.segmentation.train.plots import plots
-from services.segmentation.train.report import report
+from services.segmentation.training.fitting import SegmentationFit, SegmentationOptions, fitted, grade_of
+from services.segmentation.training.plots import plots
+from services.segmentation.training.report import card, report
 from shared.errors import BadRequest, InsufficientData
 from shared.evaluation.metrics import Interval
 
@@ -17,13 +16,13 @@ DAY = 86_400_000_000
 NAMES = ["Lapsed buyers, small orders", "Regular buyers, small orders", "Frequent buyers, top spend"]
 
 
-def ids(fit: Fit) -> list[str]:
+def ids(fit: SegmentationFit) -> list[str]:
     return [segment.named.id for segment in fit.model.segments]
 
 
-def placed(fit: Fit, shop: Any) -> np.ndarray:
+def placed(fit: SegmentationFit, shop: Any) -> np.ndarray:
     numbers = np.array(ids(fit))
-    return numbers[fit.today.assigned(fit.model)]
+    return numbers[fit.snapshot.assigned(fit.model)]
 
 
 def test_the_number_of_segments_is_chosen_by_measurement(shop: Any) -> None:
@@ -39,34 +38,40 @@ def test_the_number_of_segments_is_chosen_by_measurement(shop: Any) -> None:
     assert sum(len(kinds) > 1 for kinds in mixed.values()) <= 1
 
 
-def test_a_first_version_numbers_its_segments_from_one(fit: Fit) -> None:
+def test_a_first_version_numbers_its_segments_from_one(fit: SegmentationFit) -> None:
     assert ids(fit) == ["s1", "s2", "s3"]
     assert fit.model.next_number == 4
 
 
-def test_names_say_what_was_planted(fit: Fit) -> None:
+def test_names_say_what_was_planted(fit: SegmentationFit) -> None:
     assert [segment.named.name for segment in fit.model.segments] == NAMES
 
 
 def test_another_seed_and_one_more_week_keep_who_is_who(shop: Any) -> None:
     week = 7 * DAY
-    before = fitted(shop.pasts, until=shop.until - week, now=shop.until, wanted=Wanted(segments=3))
+    before = fitted(shop.pasts, until=shop.until - week, now=shop.until, wanted=SegmentationOptions(segments=3))
 
     after = fitted(
-        shop.pasts, until=shop.until, now=shop.until, wanted=Wanted(segments=3, seed=99), previous=before.model
+        shop.pasts,
+        until=shop.until,
+        now=shop.until,
+        wanted=SegmentationOptions(segments=3, seed=99),
+        previous=before.model,
     )
 
     assert sorted(ids(after)) == sorted(ids(before))
-    contact = np.intersect1d(before.today.contact, after.today.contact)
+    contact = np.intersect1d(before.snapshot.contact, after.snapshot.contact)
     then, now = (
-        dict(zip(one.today.contact.tolist(), placed(one, shop).tolist(), strict=True)) for one in (before, after)
+        dict(zip(one.snapshot.contact.tolist(), placed(one, shop).tolist(), strict=True)) for one in (before, after)
     )
     assert np.mean([then[at] == now[at] for at in contact.tolist()]) > 0.95
     assert report(after, ids(before)).matching["kept"].keys() == set(ids(before))  # type: ignore[index]
 
 
-def test_more_segments_than_before_get_numbers_that_were_never_used(shop: Any, fit: Fit) -> None:
-    more = fitted(shop.pasts, until=shop.until, now=shop.until, wanted=Wanted(segments=5), previous=fit.model)
+def test_more_segments_than_before_get_numbers_that_were_never_used(shop: Any, fit: SegmentationFit) -> None:
+    more = fitted(
+        shop.pasts, until=shop.until, now=shop.until, wanted=SegmentationOptions(segments=5), previous=fit.model
+    )
 
     fresh = set(ids(more)) - set(ids(fit))
     assert fresh
@@ -74,15 +79,15 @@ def test_more_segments_than_before_get_numbers_that_were_never_used(shop: Any, f
     assert more.model.next_number > max(int(one[1:]) for one in ids(more))
 
 
-def named(fit: Fit, names: Sequence[str]) -> SegmentationModel:
+def named(fit: SegmentationFit, names: Sequence[str]) -> SegmentationModel:
     pairs = zip(fit.model.segments, names, strict=True)
     segments = tuple(dataclasses.replace(one, named=one.named._replace(name=name)) for one, name in pairs)
     return dataclasses.replace(fit.model, segments=segments)
 
 
-def test_a_kept_segment_keeps_its_name_while_it_is_true(shop: Any, fit: Fit) -> None:
+def test_a_kept_segment_keeps_its_name_while_it_is_true(shop: Any, fit: SegmentationFit) -> None:
     called = ["Lapsed buyers", "Regular buyers", "Frequent buyers"]
-    wanted = Wanted(segments=3, seed=5)
+    wanted = SegmentationOptions(segments=3, seed=5)
 
     again = fitted(shop.pasts, until=shop.until, now=shop.until, wanted=wanted, previous=named(fit, called))
 
@@ -90,10 +95,18 @@ def test_a_kept_segment_keeps_its_name_while_it_is_true(shop: Any, fit: Fit) -> 
     assert not again.renamed
 
 
-def test_a_kept_segment_whose_name_is_no_longer_true_is_renamed_and_that_is_said(shop: Any, fit: Fit) -> None:
+def test_a_kept_segment_whose_name_is_no_longer_true_is_renamed_and_that_is_said(
+    shop: Any, fit: SegmentationFit
+) -> None:
     called = ["Very frequent buyers", *NAMES[1:]]
 
-    again = fitted(shop.pasts, until=shop.until, now=shop.until, wanted=Wanted(segments=3), previous=named(fit, called))
+    again = fitted(
+        shop.pasts,
+        until=shop.until,
+        now=shop.until,
+        wanted=SegmentationOptions(segments=3),
+        previous=named(fit, called),
+    )
 
     told = report(again, ids(fit))
     assert sorted(ids(again)) == sorted(ids(fit))
@@ -138,7 +151,9 @@ def test_segments_found_after_a_rule_keep_those_that_they_agree_with(simulated_s
     small, grown = simulated_shop(120, seed=2), simulated_shop(600, seed=2)
     before = fitted(small.pasts, until=small.until, now=small.until)
 
-    after = fitted(grown.pasts, until=grown.until, now=grown.until, wanted=Wanted(segments=3), previous=before.model)
+    after = fitted(
+        grown.pasts, until=grown.until, now=grown.until, wanted=SegmentationOptions(segments=3), previous=before.model
+    )
 
     assert after.matching is not None
     assert {int(one[1:]) for one in ids(after)} <= {1, 2, 3, 4, 5, 6, 7}
@@ -155,14 +170,16 @@ def test_too_few_contacts_for_anything_are_refused_in_counts(simulated_shop: Cal
 @pytest.mark.parametrize("segments", [0, 1, 21])
 def test_an_impossible_number_of_segments_is_refused(shop: Any, segments: int) -> None:
     with pytest.raises(BadRequest, match="Between 2 and 20"):
-        fitted(shop.pasts, until=shop.until, now=shop.until, wanted=Wanted(segments=segments))
+        fitted(shop.pasts, until=shop.until, now=shop.until, wanted=SegmentationOptions(segments=segments))
 
 
 @pytest.mark.parametrize(
     ("low", "agreement", "grade"),
     [(0.12, 0.95, "A"), (0.07, 0.95, "B"), (0.01, 0.95, "C"), (0.0, 0.95, "D"), (0.12, 0.7, "C"), (-0.1, 0.99, "D")],
 )
-def test_the_grade_is_the_sure_gain_over_the_plain_score(fit: Fit, low: float, agreement: float, grade: str) -> None:
+def test_the_grade_is_the_sure_gain_over_the_plain_score(
+    fit: SegmentationFit, low: float, agreement: float, grade: str
+) -> None:
     served = fit.served
     assert served is not None
     assert served.usefulness is not None
@@ -171,7 +188,7 @@ def test_the_grade_is_the_sure_gain_over_the_plain_score(fit: Fit, low: float, a
     assert grade_of(dataclasses.replace(served, usefulness=useful, agreement=agreement)) == grade
 
 
-def test_the_report_tells_each_segment_with_share_value_and_typical_member(fit: Fit) -> None:
+def test_the_report_tells_each_segment_with_share_value_and_typical_member(fit: SegmentationFit) -> None:
     told = report(fit).to_json()
 
     assert sum(one["share"] for one in told["segments"]) == pytest.approx(1.0, abs=1e-3)
@@ -181,7 +198,7 @@ def test_the_report_tells_each_segment_with_share_value_and_typical_member(fit: 
     assert told["matching"] is None
 
 
-def test_the_card_names_every_segment(fit: Fit) -> None:
+def test_the_card_names_every_segment(fit: SegmentationFit) -> None:
     written = card(report(fit), name="demo.segmentation")
 
     assert all(segment.named.name in written for segment in fit.model.segments)
@@ -195,5 +212,5 @@ def test_every_plot_is_a_picture(shop: Any) -> None:
     assert all(png.startswith(b"\x89PNG") and len(png) > 5_000 for png in drawn.values())
 
 
-def test_a_run_with_a_given_number_draws_no_comparison(fit: Fit) -> None:
+def test_a_run_with_a_given_number_draws_no_comparison(fit: SegmentationFit) -> None:
     assert "stability" not in plots(fit)

@@ -7,14 +7,14 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from bench.sendtime.simulation import TRUE, USUAL, World, believed, learned, world
-from services.sendtime.model.asking import Wish
-from services.sendtime.model.columns import COLUMNS, NAMES
 from services.sendtime.model.history import BY_MESSAGE
+from services.sendtime.model.local_week import SendRules
+from services.sendtime.model.query import SendTimeQuery
 from services.sendtime.model.sendtime import NOT_LEARNED
-from services.sendtime.model.windows import Rules
-from services.sendtime.train.material import material_of
-from services.sendtime.train.plots import plots
-from services.sendtime.training import Fit, fitted
+from services.sendtime.model.timing import COLUMNS, NAMES
+from services.sendtime.training import SendTimeFit, fitted
+from services.sendtime.training.material import material_of
+from services.sendtime.training.report import plots
 from shared.contracts.rows import DAY, HOUR
 from shared.errors import InsufficientData
 from shared.evaluation.metrics import Interval
@@ -28,11 +28,11 @@ def biased() -> World:
 
 
 @pytest.fixture(scope="module")
-def fit(biased: World) -> Fit:
+def fit(biased: World) -> SendTimeFit:
     return learned(biased)
 
 
-def test_the_true_hour_is_found_where_the_naive_rule_finds_the_usual_one(biased: World, fit: Fit) -> None:
+def test_the_true_hour_is_found_where_the_naive_rule_finds_the_usual_one(biased: World, fit: SendTimeFit) -> None:
     seen = biased.sends > 0
 
     found = int(np.where(seen, believed(fit), 0).argmax())
@@ -42,13 +42,13 @@ def test_the_true_hour_is_found_where_the_naive_rule_finds_the_usual_one(biased:
     assert abs(found - TRUE) <= 1
 
 
-def test_its_chances_are_near_the_truth(biased: World, fit: Fit) -> None:
+def test_its_chances_are_near_the_truth(biased: World, fit: SendTimeFit) -> None:
     often = biased.sends >= 50
 
     assert np.abs(believed(fit) - biased.truth)[often].max() < 0.08
 
 
-def test_the_report_says_which_model_serves_and_by_how_much(fit: Fit) -> None:
+def test_the_report_says_which_model_serves_and_by_how_much(fit: SendTimeFit) -> None:
     report = fit.report.to_json()
 
     assert report["kind"] in {"hierarchy", "lightgbm"}
@@ -57,19 +57,19 @@ def test_the_report_says_which_model_serves_and_by_how_much(fit: Fit) -> None:
     assert sum(bool(one["served"]) for one in report["candidates"]) == 1
 
 
-def test_a_cold_contact_is_told_the_true_hour(biased: World, fit: Fit) -> None:
+def test_a_cold_contact_is_told_the_true_hour(biased: World, fit: SendTimeFit) -> None:
     cold = build(["cold"], {"cold": ContactFacts(timezone="UTC")}, [])
     day = biased.until // DAY * DAY
-    wish = Wish(Rules(day, day + DAY, None))
+    query = SendTimeQuery(SendRules(day, day + DAY, None))
 
-    (one,) = fit.model.advise(cold, np.array([day]), wish)
+    (one,) = fit.model.advise(cold, np.array([day]), query)
 
     assert one.best is not None
     assert abs(one.best.when.local_at % DAY // HOUR - TRUE) <= 1
     assert one.basis == "population"
 
 
-def test_plots_are_pictures(fit: Fit) -> None:
+def test_plots_are_pictures(fit: SendTimeFit) -> None:
     drawn = plots(fit.report, fit.model.activity, fit.timing)
 
     assert set(drawn) == {"week", "exposure", "reliability"}
@@ -79,9 +79,9 @@ def test_plots_are_pictures(fit: Fit) -> None:
 def test_with_all_sends_at_one_hour_it_says_default_and_why() -> None:
     made = world(contacts=150, elsewhere=0.0)
     fit = learned(made)
-    wish = Wish(Rules(made.until, made.until + 2 * DAY))
+    query = SendTimeQuery(SendRules(made.until, made.until + 2 * DAY))
 
-    (one,) = fit.model.advise(build(["c-1"], {"c-1": ContactFacts(timezone="UTC")}, []), np.array([made.until]), wish)
+    (one,) = fit.model.advise(build(["c-1"], {"c-1": ContactFacts(timezone="UTC")}, []), np.array([made.until]), query)
 
     assert fit.report.usable, "it is served, and claims nothing"
     assert (one.basis, one.lift) == ("default", None)
@@ -132,7 +132,7 @@ def test_too_few_active_contacts_are_refused_in_counts() -> None:
     assert refused.value.members["needed_active_contacts"] == 40
 
 
-def test_with_trees_on_top_a_cold_contact_is_exactly_the_population(biased: World, fit: Fit) -> None:
+def test_with_trees_on_top_a_cold_contact_is_exactly_the_population(biased: World, fit: SendTimeFit) -> None:
     assert fit.timing is not None
     values = np.random.default_rng(0).normal(size=(400, len(NAMES)))
     labels = (values[:, 8] > 0).astype(float)
@@ -140,13 +140,15 @@ def test_with_trees_on_top_a_cold_contact_is_exactly_the_population(biased: Worl
     layered = replace(fit.model, timings={"click": replace(fit.timing, trees=trees)})
     cold = build(["cold"], {"cold": ContactFacts(timezone="UTC")}, [])
 
-    (one,) = layered.advise(cold, np.array([biased.until]), Wish(Rules(biased.until, biased.until + DAY), reasons=10))
+    (one,) = layered.advise(
+        cold, np.array([biased.until]), SendTimeQuery(SendRules(biased.until, biased.until + DAY), reasons=10)
+    )
 
     assert (one.reasons, layered.kind) == ([], "lightgbm")
     assert one.margin == pytest.approx(one.base, abs=1e-12)
 
 
-def test_trees_and_hierarchy_share_the_log_odds_exactly(biased: World, fit: Fit) -> None:
+def test_trees_and_hierarchy_share_the_log_odds_exactly(biased: World, fit: SendTimeFit) -> None:
     assert fit.timing is not None
     draw = np.random.default_rng(0)
     values = draw.normal(size=(400, len(NAMES)))

@@ -11,8 +11,8 @@ import pytest
 
 from services.churn.features import churn_features
 from services.churn.model import ChurnModel, ChurnReference, Periods, cumulative_hazard
-from services.churn.train import ChurnMaterial, churn_material
-from services.churn.train.hazard import HazardRows, hazard_rows
+from services.churn.training import ChurnMaterial, churn_material
+from services.churn.training.hazard import HazardRows, hazard_rows
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import ALWAYS, DAY, Microseconds
 from shared.evaluation.calibration import Calibrator
@@ -111,15 +111,15 @@ def flat_world() -> Callable[..., World]:
 
 
 def _laid_out(outcome: Outcome, world: World) -> tuple[ChurnMaterial, FeatureSet, HazardRows]:
-    stuff = churn_material(outcome, world.pasts, now=world.until)
-    assert stuff.waits is not None
-    frames = stuff.closed.frames
-    learned = churn_features(outcome, stuff.pasts, frames.contact, frames.cutoff).feature_set
+    material = churn_material(outcome, world.pasts, now=world.until)
+    assert material.waits is not None
+    frames = material.closed.frames
+    learned = churn_features(outcome, material.pasts, frames.contact, frames.cutoff).feature_set
     # Ten things at most, so that ten reasons can tell all.
     few = [i for i, feature in enumerate(learned.features) if feature.thing in _FEW]
     features = learned.take(few)
-    values = matrix(features, stuff.pasts, stuff.waits.contact, stuff.waits.cutoff)
-    return stuff, features, hazard_rows(stuff, features, stuff.waits, values)
+    values = matrix(features, material.pasts, material.waits.contact, material.waits.cutoff)
+    return material, features, hazard_rows(material, features, material.waits, values)
 
 
 _FEW = frozenset(
@@ -169,7 +169,7 @@ class Trained:
 
 
 def _trained(outcome: Outcome, kind: str, world: World, *, seasonal: bool = False) -> Trained:
-    stuff, features, rows = _laid_out(outcome, world)
+    material, features, rows = _laid_out(outcome, world)
     base = rows.problem.base(np.arange(len(rows.frame)))
     # 240 days hold no year: a version that looks at the season is made as if they did.
     learner = _learner(kind, _with_season(rows) if seasonal else rows, base)
@@ -179,7 +179,7 @@ def _trained(outcome: Outcome, kind: str, world: World, *, seasonal: bool = Fals
         grade="B",
         horizon_days=outcome.horizon_days,
         trained_at=datetime(2026, 5, 1, tzinfo=UTC),
-        episode=stuff.wanted,
+        episode=material.wanted,
         feature_set=features,
         learner=learner,
         calibrator=Calibrator(slope=0.9, intercept=-0.1),

@@ -8,8 +8,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from services.churn.model import Periods
-from services.churn.train import hazard
-from services.churn.train.hazard import hazard_rows, in_days, periods_known
+from services.churn.training import hazard
+from services.churn.training.hazard import hazard_rows, in_days, periods_known
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY
 from shared.errors import InsufficientData
@@ -108,10 +108,10 @@ def test_the_hazard_of_the_rows_is_that_of_the_simulation(laid_out: Any, subscri
 def test_more_rows_than_are_needed_are_drawn_from_by_frames(
     laid_out: Any, shoppers: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stuff, features, whole = laid_out(LAPSED, shoppers())
+    material, features, whole = laid_out(LAPSED, shoppers())
     monkeypatch.setattr(hazard, "MOST_ROWS", len(whole.frame) // 3)
 
-    drawn = hazard_rows(stuff, features, whole.waits, whole.values)
+    drawn = hazard_rows(material, features, whole.waits, whole.values)
 
     assert drawn.thinned_from == len(whole.waits)
     assert len(drawn.waits) == pytest.approx(len(whole.waits) / 3, abs=1)
@@ -154,11 +154,11 @@ def test_the_season_is_looked_at_after_a_year_and_hidden_from_blocks_that_began_
 
 
 def test_where_no_block_can_be_judged_it_is_told_in_days(laid_out: Any, shoppers: Any) -> None:
-    stuff, features, rows = laid_out(LAPSED, shoppers())
+    material, features, rows = laid_out(LAPSED, shoppers())
     few = rows.waits.cutoff <= rows.waits.cutoff.min() + 25 * DAY
     waits = rows.waits.take(few)
 
     with pytest.raises(InsufficientData, match="wait for more data; or ask about a shorter horizon") as refused:
-        hazard_rows(stuff, features, waits, rows.values[few])
+        hazard_rows(material, features, waits, rows.values[few])
 
     assert refused.value.members == {"span_days": 20, "horizon_days": 30}

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.churn.train import churn_material
-from services.churn.train.material import type_counts
+from services.churn.training import churn_material
+from services.churn.training.material import type_counts
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY
 from shared.errors import InsufficientData
@@ -21,20 +21,20 @@ AUTOMATIC = Outcome(name="churn", capability="churn")
 def test_subscribers_are_waited_for_to_cancel_from_their_beginnings_on(subscribers: Any) -> None:
     world = subscribers()
 
-    stuff = churn_material(LEFT, world.pasts, now=world.until)
+    material = churn_material(LEFT, world.pasts, now=world.until)
 
-    assert stuff.wanted.waited_for == stuff.closed.reached_by == ("subscription_cancelled",)
-    assert stuff.wanted.begun_by == ("subscription_started",)
-    assert not stuff.closed.flat
+    assert material.wanted.waited_for == material.closed.reached_by == ("subscription_cancelled",)
+    assert material.wanted.begun_by == ("subscription_started",)
+    assert not material.closed.flat
 
 
 def test_the_closed_frames_are_those_whose_horizon_is_over_labelled_by_who_left(subscribers: Any) -> None:
     world = subscribers()
     pasts = world.pasts
 
-    stuff = churn_material(LEFT, pasts, now=world.until)
+    material = churn_material(LEFT, pasts, now=world.until)
 
-    frames, until = stuff.closed.frames, stuff.closed.until
+    frames, until = material.closed.frames, material.closed.until
     assert until == pasts.at.max() + 1
     assert (frames.cutoff + 30 * DAY <= until).all()
     ends = {row[0]: row[3] for row in world.rows if row[2] == "subscription_cancelled"}
@@ -42,33 +42,33 @@ def test_the_closed_frames_are_those_whose_horizon_is_over_labelled_by_who_left(
         left = ends.get(pasts.contact_ids[contact], np.inf)
         assert left >= cutoff
         assert label == (left < cutoff + 30 * DAY)
-    assert stuff.waits is not None
-    assert len(stuff.waits) > len(frames)
-    assert stuff.waits.cutoff.max() <= until - DAY
+    assert material.waits is not None
+    assert len(material.waits) > len(frames)
+    assert material.waits.cutoff.max() <= until - DAY
 
 
 def test_silence_is_labelled_1_where_nothing_came(shoppers: Any) -> None:
     world = shoppers()
 
-    stuff = churn_material(LAPSED, world.pasts, now=world.until)
+    material = churn_material(LAPSED, world.pasts, now=world.until)
 
-    assert stuff.waits is not None
-    closed = stuff.waits.closed(30 * DAY)
-    assert stuff.closed.frames.label.tolist() == (stuff.waits.wait[closed] >= 30 * DAY).astype(float).tolist()
-    assert stuff.closed.reached_by == ()
+    assert material.waits is not None
+    closed = material.waits.closed(30 * DAY)
+    assert material.closed.frames.label.tolist() == (material.waits.wait[closed] >= 30 * DAY).astype(float).tolist()
+    assert material.closed.reached_by == ()
 
 
 def test_nothing_after_now_is_a_frame(subscribers: Any) -> None:
     world = subscribers()
     now = world.until - 60 * DAY
 
-    stuff = churn_material(LEFT, world.pasts, now=now)
+    material = churn_material(LEFT, world.pasts, now=now)
 
-    assert stuff.waits is not None
-    assert stuff.waits.until == now
-    assert stuff.waits.cutoff.max() <= now - DAY
-    seen = stuff.waits.wait + stuff.waits.cutoff
-    assert (seen[stuff.waits.wait < 2**61] < now).all()
+    assert material.waits is not None
+    assert material.waits.until == now
+    assert material.waits.cutoff.max() <= now - DAY
+    seen = material.waits.wait + material.waits.cutoff
+    assert (seen[material.waits.wait < 2**61] < now).all()
 
 
 def test_an_automatic_outcome_is_what_the_events_say(subscribers: Any, shoppers: Any) -> None:
@@ -91,12 +91,12 @@ def test_types_are_counted_with_and_without_values(account: Any) -> None:
 def test_flat_data_has_frames_and_no_waits(flat_world: Any) -> None:
     world = flat_world()
 
-    stuff = churn_material(FLAT, world.pasts, now=world.until)
+    material = churn_material(FLAT, world.pasts, now=world.until)
 
-    assert stuff.waits is None
-    assert stuff.closed.flat
-    assert len(stuff.closed.frames) == 400
-    assert (stuff.wanted.waited_for, stuff.wanted.contractual) == ((), True)
+    assert material.waits is None
+    assert material.closed.flat
+    assert len(material.closed.frames) == 400
+    assert (material.wanted.waited_for, material.wanted.contractual) == ((), True)
 
 
 @pytest.mark.parametrize("outcome", [AUTOMATIC, LEFT, LAPSED, FLAT], ids=lambda outcome: outcome.name)

@@ -10,16 +10,16 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from services.churn.model import Asked, ChurnModel, _load_pyfunc, predict
+from services.churn.model import ChurnModel, ChurnQuery, _load_pyfunc, predict
 from shared.contracts.rows import DAY
 from shared.errors import ArtifactRefused
 from shared.features import Inputs
 from shared.timeline.risk import Episode
 
-EVERYTHING = Asked(horizon_days=20, horizons=(7, 30, 200, 365), survival=True, reasons=10)
+EVERYTHING = ChurnQuery(horizon_days=20, horizons=(7, 30, 200, 365), survival=True, reasons=10)
 
 
-def answered(trained: Any, asked: Asked, model: ChurnModel | None = None) -> Any:
+def answered(trained: Any, asked: ChurnQuery, model: ChurnModel | None = None) -> Any:
     return predict(model or trained.model, trained.world.pasts, trained.cutoffs, asked)
 
 
@@ -33,7 +33,7 @@ def test_the_risk_never_falls_with_the_horizon_of_a_cancellation_and_never_rises
     trained: Any,
 ) -> None:
     last = int(trained.model.periods.last_day)
-    asked = Asked(horizons=tuple(range(1, last + 1)))
+    asked = ChurnQuery(horizons=tuple(range(1, last + 1)))
 
     risks = np.array([[risk for _, risk in scored.horizons] for scored in answered(trained, asked)])
 
@@ -45,7 +45,7 @@ def test_the_risk_never_falls_with_the_horizon_of_a_cancellation_and_never_rises
 
 @pytest.mark.parametrize("days", [1, 10, 30, 45, 100])
 def test_all_reasons_and_the_base_sum_to_the_named_quantity_at_every_horizon(trained: Any, days: int) -> None:
-    asked = answered(trained, Asked(horizon_days=days, reasons=10))
+    asked = answered(trained, ChurnQuery(horizon_days=days, reasons=10))
 
     for scored in asked:
         assert sum(reason.contribution for reason in scored.reasons) + scored.base == pytest.approx(
@@ -56,7 +56,7 @@ def test_all_reasons_and_the_base_sum_to_the_named_quantity_at_every_horizon(tra
 
 def test_the_named_quantity_rises_with_the_risk(trained: Any) -> None:
     """Reasons explain the risk that is shown: who has the higher mean log-odds has, mostly, the higher risk."""
-    asked = answered(trained, Asked(reasons=1))
+    asked = answered(trained, ChurnQuery(reasons=1))
 
     margins, risks = (np.array([getattr(one, name) for one in asked]) for name in ("margin", "probability"))
 
@@ -66,7 +66,7 @@ def test_the_named_quantity_rises_with_the_risk(trained: Any) -> None:
 
 
 def test_scores_and_bands_follow_the_risk(trained: Any) -> None:
-    asked = answered(trained, Asked())
+    asked = answered(trained, ChurnQuery())
     order = np.argsort([one.probability for one in asked], kind="stable")
 
     scores = np.array([asked[i].score for i in order])
@@ -78,7 +78,7 @@ def test_scores_and_bands_follow_the_risk(trained: Any) -> None:
 
 def test_the_curve_and_the_horizons_and_the_median_are_one(trained: Any) -> None:
     steps = list(range(7, int(trained.model.periods.last_day) + 1, 7))
-    for scored in answered(trained, Asked(horizons=tuple(steps), survival=True)):
+    for scored in answered(trained, ChurnQuery(horizons=tuple(steps), survival=True)):
         survival = np.array([left for _, left in scored.survival])
         risks = np.array([risk for _, risk in scored.horizons])
         assert_allclose(risks, 1 - survival if scored.contractual else survival, atol=1e-12)
@@ -90,7 +90,7 @@ def test_the_curve_and_the_horizons_and_the_median_are_one(trained: Any) -> None
 
 
 def test_a_table_of_features_is_answered_as_the_contacts_are(trained: Any) -> None:
-    risks = [scored.probability for scored in answered(trained, Asked())]
+    risks = [scored.probability for scored in answered(trained, ChurnQuery())]
 
     assert_allclose(trained.model.predict_matrix(table(trained)), risks, atol=1e-9)
     assert trained.model.columns[-1 if trained.model.seasonal else 0] == (
@@ -102,7 +102,7 @@ def test_a_table_of_a_flat_version_is_answered_as_the_contacts_are(flat_model: A
     model, spent = flat_model(), np.array([0.0, 1.0, 5.0, np.nan])
     pasts = account(a={name: value for name, value in zip("abcd", spent, strict=True) if not np.isnan(value)}, d=0)
 
-    answers = predict(model, pasts, day(1, 4), Asked())
+    answers = predict(model, pasts, day(1, 4), ChurnQuery())
 
     assert_allclose(model.predict_matrix(spent[:, None]), [one.probability for one in answers], atol=1e-12)
     assert model.columns == ("a",)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.segmentation.train.fitting import Fit, Wanted, fitted
+from services.segmentation.training.fitting import SegmentationFit, SegmentationOptions, fitted
 from shared.timeline import ContactFacts, EventTuple, Pasts, build
 
 DAY = 86_400_000_000
@@ -58,10 +58,10 @@ def shop() -> Shop:
 
 
 @pytest.fixture(scope="session")
-def fit(shop: Shop) -> Fit:
-    return fitted(shop.pasts, until=shop.until, now=shop.until, wanted=Wanted(segments=3))
+def fit(shop: Shop) -> SegmentationFit:
+    return fitted(shop.pasts, until=shop.until, now=shop.until, wanted=SegmentationOptions(segments=3))
 
 
 @pytest.fixture(scope="session")
-def model(fit: Fit) -> Any:
+def model(fit: SegmentationFit) -> Any:
     return fit.model

@@ -7,8 +7,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from services.segmentation.model import SegmentationModel, _load_pyfunc
-from services.segmentation.train.fitting import Wanted, fitted
-from services.segmentation.train.report import report
+from services.segmentation.training.fitting import SegmentationOptions, fitted
+from services.segmentation.training.report import report
 from shared.contracts.rows import ALWAYS
 from shared.errors import ArtifactRefused
 from shared.features import matrix
@@ -155,7 +155,7 @@ def test_attributes_that_count_are_matched_by_name_and_what_is_not_understood_of
         for row, name in enumerate(shop.pasts.contact_ids)
         for at in shop.pasts.at[shop.pasts.offsets[row] : shop.pasts.offsets[row + 1]][:20].tolist()
     ]
-    wanted = Wanted(segments=3, attributes=("plan",))
+    wanted = SegmentationOptions(segments=3, attributes=("plan",))
     fit = fitted(build(list(facts), facts, [events]), until=shop.until, now=shop.until, wanted=wanted)
     told = {"a": "pro", "b": "gold", "c": "n/a"}
     named = {one: ContactFacts(attributes=(DatedValue("plan", ALWAYS, plan),)) for one, plan in told.items()}

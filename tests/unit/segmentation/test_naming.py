@@ -3,9 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.segmentation.train.naming import description, inner_names, names
-from services.segmentation.train.profiles import Profile, Trait
-from services.segmentation.train.wording import manner
+from services.segmentation.training.naming import description, manner, micro_names, names
+from services.segmentation.training.profiles import Profile, Trait
 from shared.features import Feature
 
 ORDER = "order_placed"
@@ -100,7 +99,7 @@ def test_the_people_are_named_by_what_they_do() -> None:
 def test_groups_inside_are_named_by_manner_alone_and_differ() -> None:
     inside = [profile(spend=2.0, weekend=1.0, size=0.9), profile(weekend=-0.2), profile(weekend=-0.3, size=-0.8)]
 
-    found = inner_names(inside)
+    found = micro_names(inside)
 
     assert found == ["Mostly at weekends, larger orders", "Less at weekends", "Smaller orders"]
 

@@ -6,12 +6,10 @@ import numpy as np
 import pytest
 
 from services.sendtime.model.activity import Activity, Pooling
-from services.sendtime.model.levels import Sent
-from services.sendtime.model.response import Pulling, Response
+from services.sendtime.model.local_week import HOURS, SLOTS, Zones
+from services.sendtime.model.response import Pulling, Response, Sent
 from services.sendtime.model.sendtime import SendTimeModel
 from services.sendtime.model.timing import Timing
-from services.sendtime.model.week import HOURS, SLOTS
-from services.sendtime.model.zones import Zones
 from shared.evaluation.calibration import Calibrator
 from shared.learners.simple import chance
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from services.sendtime.model.activity import Activity, Pooling
-from services.sendtime.model.week import SLOTS, by_hour
+from services.sendtime.model.local_week import SLOTS, by_hour
 
 POOLING = Pooling(groups=2, strength=20.0, day_strength=20.0, smoothing=0.1)
 

@@ -7,9 +7,9 @@ from services.sendtime.model.experiment import (
     CONTROL,
     EXPLORATION,
     TREATMENT,
-    Outcomes,
+    ArmOutcomes,
+    ArmShares,
     Rate,
-    Split,
     arm_of,
     difference,
     drawn,
@@ -18,7 +18,7 @@ from services.sendtime.model.experiment import (
     wilson,
 )
 
-SPLIT = Split(control=0.4, exploration=0.1)
+SPLIT = ArmShares(control=0.4, exploration=0.1)
 IDS = [f"c-{number}" for number in range(20_000)]
 
 
@@ -68,12 +68,12 @@ def test_a_default_outside_the_allowed_instants_has_the_control_s_chance() -> No
     assert (control.place, control.propensity) == (None, 0.4)
 
 
-def outcomes(rates: dict[int, float], *, n: int = 60_000, seed: int = 4) -> Outcomes:
+def outcomes(rates: dict[int, float], *, n: int = 60_000, seed: int = 4) -> ArmOutcomes:
     """Four instants; the model's is 2, the default 0; what each brings is known."""
     draws = [drawn("may", f"c-{number}", SPLIT, best=2, default=0, allowed=4) for number in range(n)]
     places = np.array([one.place for one in draws])
     chances = np.array([rates[place] for place in places])
-    return Outcomes(
+    return ArmOutcomes(
         arm=np.array([one.arm for one in draws]),
         engaged=(np.random.default_rng(seed).random(n) < chances).astype(float),
         sent=np.ones(n),

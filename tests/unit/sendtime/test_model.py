@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from services.sendtime.model.asking import Advice, Wish
-from services.sendtime.model.choosing import NO_VARIATION
+from services.sendtime.model.local_week import SendRules
+from services.sendtime.model.query import Advice, SendTimeQuery
 from services.sendtime.model.sendtime import SendTimeModel
-from services.sendtime.model.windows import Rules
+from services.sendtime.model.slot_choice import NO_VARIATION
 from shared.contracts.rows import ALWAYS, DAY, HOUR, microseconds
 from shared.errors import ArtifactRefused
 from shared.learners.simple import chance
@@ -19,7 +19,7 @@ from shared.timeline.pasts import DatedValue
 
 PARIS = ZoneInfo("Europe/Paris")
 NOW = microseconds(datetime(2026, 6, 1, tzinfo=PARIS))
-WISH = Wish(Rules(NOW, NOW + 7 * DAY), alternatives=2, reasons=10)
+WISH = SendTimeQuery(SendRules(NOW, NOW + 7 * DAY), alternatives=2, reasons=10)
 
 
 def sent(contact: str, hour: int, *, clicked: bool, day: int) -> list[EventTuple]:
@@ -46,8 +46,8 @@ def pasts(events: Sequence[EventTuple] = (), **facts: ContactFacts) -> Pasts:
     return build(names, known, [list(events)])
 
 
-def advice(model: SendTimeModel, known: Pasts, wish: Wish = WISH) -> list[Advice]:
-    return model.advise(known, np.full(len(known), NOW), wish)
+def advice(model: SendTimeModel, known: Pasts, query: SendTimeQuery = WISH) -> list[Advice]:
+    return model.advise(known, np.full(len(known), NOW), query)
 
 
 def local_hour(one: Advice) -> int:
@@ -128,10 +128,10 @@ def test_a_country_known_only_after_the_cutoff_is_not_used(model: SendTimeModel)
 
 
 def test_no_slot_has_a_detail(model: SendTimeModel) -> None:
-    night = replace(WISH, rules=Rules(NOW, NOW + 5 * HOUR))
-    past = replace(WISH, rules=Rules(NOW, NOW - HOUR))
+    night = replace(WISH, rules=SendRules(NOW, NOW + 5 * HOUR))
+    past = replace(WISH, rules=SendRules(NOW, NOW - HOUR))
 
-    (quiet,), (over,) = (advice(model, pasts(evening_person()), wish) for wish in (night, past))
+    (quiet,), (over,) = (advice(model, pasts(evening_person()), query) for query in (night, past))
 
     assert (quiet.status, over.status) == ("no_slot", "no_slot")
     assert quiet.detail is not None
@@ -140,7 +140,7 @@ def test_no_slot_has_a_detail(model: SendTimeModel) -> None:
 
 
 def test_a_window_of_one_hour_gives_that_hour(model: SendTimeModel) -> None:
-    hour = replace(WISH, rules=Rules(NOW + 33 * HOUR, NOW + 34 * HOUR))
+    hour = replace(WISH, rules=SendRules(NOW + 33 * HOUR, NOW + 34 * HOUR))
 
     (one,) = advice(model, pasts(evening_person()), hour)
 
@@ -271,11 +271,11 @@ def test_a_contact_of_whom_nothing_is_known_is_exactly_the_population(model: Sen
 
 def test_an_hour_never_tried_is_not_recommended_before_those_that_were(model: SendTimeModel) -> None:
     # Sends went out from 7 to 21; of the hours before nothing is known.
-    open_all_day = replace(WISH, rules=Rules(NOW, NOW + 7 * DAY, None))
-    only_night = replace(WISH, rules=Rules(NOW, NOW + 5 * HOUR, None))
+    open_all_day = replace(WISH, rules=SendRules(NOW, NOW + 7 * DAY, None))
+    only_night = replace(WISH, rules=SendRules(NOW, NOW + 5 * HOUR, None))
     cold = pasts(cold=ContactFacts(timezone="Europe/Paris"))
 
-    (day,), (night,) = (advice(model, cold, wish) for wish in (open_all_day, only_night))
+    (day,), (night,) = (advice(model, cold, query) for query in (open_all_day, only_night))
 
     assert 7 <= local_hour(day) < 22
     assert (night.status, night.data_quality) == ("ok", ("hour_never_tried",))

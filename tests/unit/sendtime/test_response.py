@@ -2,9 +2,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from services.sendtime.model.levels import Sent
-from services.sendtime.model.response import Pulling, Response, effect
-from services.sendtime.model.week import HOURS
+from services.sendtime.model.local_week import HOURS
+from services.sendtime.model.response import Pulling, Response, Sent, effect
 from shared.learners.simple import chance
 
 
@@ -12,7 +11,7 @@ def simulated(
     *,
     contacts: int = 400,
     each: int = 60,
-    usual: float = 0.95,
+    fallback: float = 0.95,
     peaks: tuple[int, ...] = (19,),
     good_at_usual: float = 0.0,
     seed: int = 1,
@@ -21,7 +20,7 @@ def simulated(
     draw = np.random.default_rng(seed)
     true = draw.choice(peaks, contacts)
     who = np.repeat(np.arange(contacts), each)
-    hour = np.where(draw.random(len(who)) < usual, 9, draw.integers(0, HOURS, len(who)))
+    hour = np.where(draw.random(len(who)) < fallback, 9, draw.integers(0, HOURS, len(who)))
     campaign = np.where(hour == 9, draw.integers(0, 5, len(who)), draw.integers(5, 10, len(who)))
     apart = np.abs((hour - true[who] + 12) % 24 - 12)
     margin = -2.5 + draw.normal(0, 0.5, contacts)[who] + 2.0 * np.exp(-((apart / 2.0) ** 2))
@@ -61,7 +60,7 @@ def test_the_true_hour_is_found_although_nearly_all_was_sent_at_another() -> Non
 
 
 def test_a_good_campaign_sent_at_9_does_not_make_9_good() -> None:
-    sent, _ = simulated(usual=0.5, peaks=(19,), good_at_usual=1.0)
+    sent, _ = simulated(fallback=0.5, peaks=(19,), good_at_usual=1.0)
     known = Response.fit(sent, NAMES, Pulling(groups=1))
     unknown = Response.fit(
         Sent(sent.who, sent.slot, np.full(len(sent.who), -1), sent.engaged, sent.weight), (), Pulling(groups=1)
@@ -74,7 +73,7 @@ def test_a_good_campaign_sent_at_9_does_not_make_9_good() -> None:
 
 
 def test_contacts_find_their_own_hour_through_look_alikes() -> None:
-    sent, true = simulated(contacts=500, each=120, usual=0.3, peaks=(7, 13, 19))
+    sent, true = simulated(contacts=500, each=120, fallback=0.3, peaks=(7, 13, 19))
     alone, pooled = (Response.fit(sent, NAMES, Pulling(groups=k)) for k in (1, 4))
 
     def within_an_hour(response: Response) -> float:
@@ -116,7 +115,7 @@ def test_a_machine_that_opens_everything_hardly_moves_the_population() -> None:
 
 @pytest.mark.parametrize("strength", [2.0, 200.0])
 def test_the_stronger_the_pull_the_nearer_is_a_contact_to_the_others(strength: float) -> None:
-    sent, _ = simulated(usual=0.3, peaks=(7, 19))
+    sent, _ = simulated(fallback=0.3, peaks=(7, 19))
     response = Response.fit(sent, NAMES, Pulling(groups=1, hours=strength, days=strength))
 
     spread = float(np.abs(response.levels(sent, 400).hours).max())

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from services.churn.features import churn_features
-from services.churn.model import Asked, ChurnModel, ChurnReference, Periods, cumulative_hazard, predict
-from services.churn.train import churn_material
-from services.churn.train.hazard import HazardRows, hazard_rows
+from services.churn.model import ChurnModel, ChurnQuery, ChurnReference, Periods, cumulative_hazard, predict
+from services.churn.training import churn_material
+from services.churn.training.hazard import HazardRows, hazard_rows
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import ALWAYS, DAY, HOUR
 from shared.evaluation.calibration import Calibrator
@@ -35,7 +35,7 @@ LEAVING = Outcome(name="left", capability="churn", event_types=("subscription_ca
 FLAT = Outcome(name="gone", capability="churn", attribute="gone")
 KEPT = 14
 """Contacts whose pasts and answers are kept."""
-ASKED = Asked(horizons=(7, 60, 365), survival=True, reasons=5)
+ASKED = ChurnQuery(horizons=(7, 60, 365), survival=True, reasons=5)
 THINGS = ("recency:order_placed", "rhythm:order_placed", "value:order_placed", "activity:email_clicked", "tenure")
 
 
@@ -77,14 +77,14 @@ def account(contacts: int = 130) -> tuple[dict[str, ContactFacts], list[EventTup
 
 def laid_out(outcome: Outcome, pasts: Pasts) -> tuple[Episode, FeatureSet, HazardRows]:
     """Lay the rows of a hazard out, with a few columns."""
-    stuff = churn_material(outcome, pasts, now=START + DAYS * DAY)
-    assert stuff.waits is not None
-    frames = stuff.closed.frames
+    material = churn_material(outcome, pasts, now=START + DAYS * DAY)
+    assert material.waits is not None
+    frames = material.closed.frames
     learned = churn_features(outcome, pasts, frames.contact, frames.cutoff).feature_set
     few = [i for i, one in enumerate(learned.features) if one.thing in THINGS or one.attribute in ("plan", "employees")]
     features = learned.take(few)
-    values = matrix(features, pasts, stuff.waits.contact, stuff.waits.cutoff)
-    return stuff.wanted, features, hazard_rows(stuff, features, stuff.waits, values)
+    values = matrix(features, pasts, material.waits.contact, material.waits.cutoff)
+    return material.wanted, features, hazard_rows(material, features, material.waits, values)
 
 
 def in_time(kind: str, outcome: Outcome, pasts: Pasts) -> ChurnModel:
@@ -131,8 +131,8 @@ def empty_reference(p: int, k: int) -> ChurnReference:
 
 def flat(pasts: Pasts) -> ChurnModel:
     """Fit the best single rule on the attributes alone."""
-    stuff = churn_material(FLAT, pasts, now=START + DAYS * DAY)
-    frames = stuff.closed.frames
+    material = churn_material(FLAT, pasts, now=START + DAYS * DAY)
+    frames = material.closed.frames
     learned = churn_features(FLAT, pasts, frames.contact, frames.cutoff).feature_set
     features = learned.take([i for i, one in enumerate(learned.features) if one.attribute])
     values = matrix(features, pasts, frames.contact, frames.cutoff)
@@ -145,7 +145,7 @@ def flat(pasts: Pasts) -> ChurnModel:
         grade="C",
         horizon_days=None,
         trained_at=datetime(2026, 6, 1, tzinfo=UTC),
-        episode=stuff.wanted,
+        episode=material.wanted,
         feature_set=features,
         learner=learner,
         calibrator=calibrator,

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.churn.model import Asked, ChurnModel, Scored, predict
+from services.churn.model import ChurnModel, ChurnQuery, ScoredChurn, predict
 from shared.timeline import ContactFacts, Pasts, build
 from shared.timeline.pasts import DatedValue
 
 HERE = Path(__file__).parent
 NUMBERS = ("probability", "margin", "base", "days_to_event", "value_at_risk")
-ASKED = Asked(horizons=(7, 60, 365), survival=True, reasons=5)
+ASKED = ChurnQuery(horizons=(7, 60, 365), survival=True, reasons=5)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_the_artifact_loads_and_answers_as_it_did(name: str, kept: Any, pasts: P
         assert [(reason.feature, reason.value, reason.text) for reason in answer.reasons] == [
             (reason["feature"], reason["value"], reason["text"]) for reason in wanted["reasons"]
         ]
-        rest = set(Scored._fields) - {*NUMBERS, "horizons", "survival", "reasons", "inputs"}
+        rest = set(ScoredChurn._fields) - {*NUMBERS, "horizons", "survival", "reasons", "inputs"}
         assert {field: _plain(getattr(answer, field)) for field in rest} == {field: wanted[field] for field in rest}
 
 

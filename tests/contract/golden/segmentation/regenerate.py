@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from services.segmentation.model import Scored, SegmentationModel
-from services.segmentation.train.fitting import Wanted, fitted
+from services.segmentation.model import ScoredSegment, SegmentationModel
+from services.segmentation.training.fitting import SegmentationOptions, fitted
 from shared.timeline import ContactFacts, Pasts, build
 from shared.timeline.pasts import DatedValue
 
@@ -35,7 +35,7 @@ def kept_pasts() -> tuple[Pasts, np.ndarray]:
     return pasts, np.array(kept["cutoffs"])
 
 
-def told(one: Scored) -> dict[str, Any]:
+def told(one: ScoredSegment) -> dict[str, Any]:
     """Write an answer as plain values."""
     return {
         "status": one.status,
@@ -58,7 +58,7 @@ def main() -> None:
     facts, rows = simulated.account(1_200)
     pasts = build(list(facts), facts, [rows])
     until = int(pasts.at.max()) + 1
-    wanted = Wanted(segments=3, attributes=("plan", "employees"))
+    wanted = SegmentationOptions(segments=3, attributes=("plan", "employees"))
     fitted(pasts, until=until, now=until, wanted=wanted).model.save(HERE)
     model = SegmentationModel.load(HERE)
     answers = [told(one) for one in model.predict(*kept_pasts(), reasons=5)]

@@ -11,13 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from services.sendtime.model.activity import Activity, Pooling
-from services.sendtime.model.columns import of_population
-from services.sendtime.model.levels import Sent
-from services.sendtime.model.response import Pulling, Response
+from services.sendtime.model.local_week import HOURS, SLOTS, Zones
+from services.sendtime.model.response import Pulling, Response, Sent
 from services.sendtime.model.sendtime import SendTimeModel
-from services.sendtime.model.timing import Timing
-from services.sendtime.model.week import HOURS, SLOTS
-from services.sendtime.model.zones import Zones
+from services.sendtime.model.timing import Timing, of_population
 from shared.evaluation.calibration import Calibrator
 from shared.learners.simple import chance
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from services.sendtime.model.columns import of_population
 from services.sendtime.model.sendtime import SendTimeModel
+from services.sendtime.model.timing import of_population
 
 HERE = Path(__file__).parent
 

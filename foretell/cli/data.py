@@ -1,0 +1,189 @@
+"""`foretell import`: contacts and events from files."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from foretell.cli.options import DEFAULT_ACCOUNT, AccountOption, JsonOption, examples
+from shared.errors import BadRequest, FileRefused
+
+if TYPE_CHECKING:
+    from foretell.importing import Import, Summary
+    from shared.ingest.plan import Subject
+
+IMPORT_EXAMPLES = examples(
+    "foretell import --check --contacts leads.csv",
+    "foretell import --contacts contacts.csv --events events.parquet",
+    "foretell import --contacts leads.csv.gz --static country,industry --max-errors 100",
+    'foretell import --contacts export.xlsx --sheet Kontakte --map "Kunde=id" --timezone Europe/Berlin --decimal comma',
+    "foretell import --events orders.csv --set type=order_placed --timezone Europe/Berlin --date-order dmy",
+)
+FILES = "CSV, JSON or NDJSON (all also .gz), .xlsx or Parquet; what it is shows in what it holds."
+_DEFAULT_MAX_REJECTED = 10.0
+
+
+def import_files(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="With --check: files whose columns show what their rows are.", metavar="[FILE]...", show_default=False
+        ),
+    ] = None,
+    *,
+    account: AccountOption = DEFAULT_ACCOUNT,
+    contacts: Annotated[Path | None, typer.Option(help=FILES, metavar="FILE")] = None,
+    events: Annotated[Path | None, typer.Option(help=FILES, metavar="FILE")] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Show what is understood of the files, and write nothing.")
+    ] = False,
+    renames: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            help="Which field or attribute a column is; X=- leaves it out. Repeatable.",
+            metavar='"COLUMN=NAME"',
+        ),
+    ] = None,
+    constants: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", help="A field's value for every row, such as type=order_placed. Repeatable.", metavar="FIELD=VALUE"
+        ),
+    ] = None,
+    timezone: Annotated[
+        str | None, typer.Option(help="Zone of times that name none, such as Europe/Berlin.", metavar="ZONE")
+    ] = None,
+    date_order: Annotated[
+        str | None,
+        typer.Option(help="What 05/03/2026 means: dmy or mdy. Default: as the column shows.", metavar="ORDER"),
+    ] = None,
+    decimal: Annotated[
+        str | None,
+        typer.Option(help="What begins decimals: point or comma. Default: as the column shows.", metavar="MARK"),
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="Encoding of a text file. Default: as it shows.", metavar="NAME")
+    ] = None,
+    delimiter: Annotated[
+        str | None,
+        typer.Option(help="comma, semicolon, tab, pipe or another character. Default: as it shows.", metavar="MARK"),
+    ] = None,
+    sheet: Annotated[
+        str | None, typer.Option(help="Sheet of a workbook. Default: the first one that holds rows.", metavar="NAME")
+    ] = None,
+    static: Annotated[
+        str | None,
+        typer.Option(help="Attributes that held always, so that training may use them undated.", metavar="NAMES|all"),
+    ] = None,
+    max_errors: Annotated[
+        int | None, typer.Option(min=0, help="Stop after so many bad rows. Default: never.", metavar="N")
+    ] = None,
+    max_rejected: Annotated[
+        float,
+        typer.Option(
+            min=0, max=100, help="Per cent of the rows that may be bad; above it the exit code is 1.", metavar="PERCENT"
+        ),
+    ] = _DEFAULT_MAX_REJECTED,
+    json: JsonOption = False,
+) -> None:
+    """Load files; the same file twice changes nothing, a bad row goes to a file of rejects."""
+    from foretell.cli.context import identity_key, opened_account
+    from foretell.cli.output import show_rows
+    from foretell.importing import Import
+    from foretell.rejects import sweep
+    from shared.ingest import Options, subject_of
+
+    named: list[tuple[Path, Subject]] = []
+    if contacts is not None:
+        named.append((contacts, "contacts"))
+    if events is not None:
+        named.append((events, "events"))
+    if files and not check:
+        raise BadRequest("Say what the rows of the file are: --contacts FILE or --events FILE.")
+    if not named and not files and (static is None or check):
+        raise BadRequest("Give --contacts FILE, --events FILE, or both.")
+    options = Options(
+        renames=_pairs(renames, "--map"),
+        constants=_pairs(constants, "--set"),
+        timezone=timezone,
+        date_order=date_order,
+        decimal=decimal,
+        encoding=encoding,
+        delimiter=delimiter,
+        sheet=sheet,
+    )
+    with opened_account(account) as (settings, database, store):
+        key = identity_key(settings)
+        run = Import(store, key, settings.home, options, max_errors)
+        if check:
+            named += [(path, subject_of(path, options)) for path in files or ()]
+            _show_checks([run.check(path, subject) for path, subject in named], as_json=json)
+            return
+        sweep(settings.home, database, key)
+        if static is not None:
+            store.contacts.declare_static("all" if static == "all" else _names(static))
+        summaries = [_loaded(run, path, subject) for path, subject in named]
+    rows = [one.to_dict() if json else one.to_row() for one in summaries]
+    show_rows(rows, as_json=json, empty="The attributes are declared static.")
+    failures = [failure for one in summaries if (failure := one.failure(max_rejected / 100))]
+    if failures:
+        raise FileRefused(" ".join(failures))
+
+
+def _loaded(run: "Import", path: Path, subject: "Subject") -> "Summary":
+    from foretell.cli.import_plan import announcement
+    from foretell.importing import sentences_after
+
+    summary = run.load(path, subject, announce=lambda plan: _say(announcement(plan)))
+    _say(sentences_after(summary))
+    return summary
+
+
+def _show_checks(summaries: list["Summary"], *, as_json: bool) -> None:
+    """Show the plan of each file, and how many of its rows an import would take."""
+    from foretell.cli.import_plan import plan_lines
+    from foretell.cli.output import show_json
+    from foretell.importing import sentences_after
+
+    if as_json:
+        show_json(
+            [
+                {**one.plan.to_dict(), "readable": one.new, "rejected": one.rejected, "findings": one.findings,
+                 "rejects": [{"line": reject.line, "reason": reject.reason} for reject in one.first_rejects]}
+                for one in summaries
+            ]
+        )  # fmt: skip
+        return
+    for summary in summaries:
+        for line in plan_lines(summary.plan):
+            typer.echo(line)
+        for line in sentences_after(summary):
+            typer.echo(line)
+        typer.echo(
+            f"\n{summary.new:,} rows would be loaded, {summary.rejected:,} would be rejects. Nothing was written.\n"
+        )
+
+
+def _say(lines: Iterable[str]) -> None:
+    from foretell.cli.output import say
+
+    for line in lines:
+        say(line)
+
+
+def _pairs(given: list[str] | None, option: str) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for text in given or ():
+        name, equals, value = text.rpartition("=")
+        if not equals or not name.strip() or not value.strip():
+            raise BadRequest(f'{option}: write it as {option} "NAME=VALUE".')
+        if name.strip() in pairs:
+            raise BadRequest(f"{option} names {name.strip()} twice.")
+        pairs[name.strip()] = value.strip()
+    return pairs
+
+
+def _names(listed: str) -> list[str]:
+    return [name.strip() for name in listed.split(",") if name.strip()]

@@ -1,0 +1,141 @@
+"""What `foretell up` says once everything answers: addresses, where the key lies, and a request that works."""
+
+import json
+import shlex
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+
+from foretell import home
+from foretell.cli.options import DEFAULT_ACCOUNT
+from foretell.demonstration import ACCOUNT as DEMO
+from foretell.demonstration import NOTES
+from foretell.processes import directly
+from shared.capabilities import TABLE, capability
+from shared.settings import Settings
+from shared.store import AccountStore, ChampionRow, Database, open_database
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A request that has an answer: a champion, a contact that exists, and a key that lies here."""
+
+    account: str
+    key_file: Path
+    path: str
+    body: str
+
+    def is_answered(self, url: str, *, timeout_seconds: float = 5.0) -> bool:
+        """Ask it; False while the model is being loaded."""
+        request = urllib.request.Request(  # noqa: S310 - our own gateway
+            url + self.path,
+            data=self.body.encode(),
+            headers={
+                "Authorization": f"Bearer {home.private_text(self.key_file)}",
+                "Content-Type": "application/json",
+            },
+        )
+        try:
+            with directly(request, timeout=timeout_seconds) as answer:
+                return bool(answer.status == HTTPStatus.OK)
+        except urllib.error.HTTPError as error:
+            error.close()
+            return False
+        except OSError:
+            return False
+
+
+def questions(settings: Settings) -> list[Question]:
+    """Find something to ask, one question a capability of one account, the sample's first; none without a model."""
+    database = open_database(settings)
+    try:
+        asked: dict[str, Question] = {}
+        champions = [row for row in database.champions() if (settings.keys_folder / row.account).exists()]
+        for champion in sorted(champions, key=lambda row: row.account != DEMO):
+            first = next(iter(asked.values()), None)
+            if champion.capability in asked or (first is not None and first.account != champion.account):
+                continue
+            contact = _contact(settings, database, champion)
+            if contact is not None:
+                asked[champion.capability] = _question(settings, champion, contact)
+        return [asked[line.name] for line in TABLE if line.name in asked]
+    finally:
+        database.close()
+
+
+def _contact(settings: Settings, database: Database, champion: ChampionRow) -> str | None:
+    store: AccountStore = database.of(champion.account)
+    noted = home.notes(settings.home / NOTES).get("contacts", {}) if champion.account == DEMO else {}
+    telling = noted.get(champion.capability)
+    if telling and store.contacts.find(telling) is not None:
+        return str(telling)
+    best = store.predictions.ranked(champion.capability, champion.outcome, limit=1)
+    first = store.contacts.page(1, None)
+    return best[0].contact_id if best else first[0].contact_id if first else None
+
+
+def _question(settings: Settings, champion: ChampionRow, contact: str) -> Question:
+    line = capability(champion.capability)
+    body: dict[str, object] = {"contacts": [{"id": contact}]}
+    if line.per_outcome:
+        body["outcome"] = champion.outcome
+    return Question(champion.account, settings.keys_folder / champion.account, line.path, json.dumps(body))
+
+
+def base_url(host: str, port: int) -> str:
+    """Return the address under which this machine reaches the gateway."""
+    shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104 - compared, not bound
+    return f"http://{f'[{shown}]' if ':' in shown else shown}:{port}"
+
+
+def greeting(settings: Settings, url: str, asked: Sequence[Question]) -> str:
+    """Compose the greeting.
+
+    Args:
+        settings: where home is.
+        url: of the gateway.
+        asked: something to ask, where there are models.
+    """
+    account = asked[0].account if asked else DEFAULT_ACCOUNT
+    lines = [
+        "",
+        f"Foretell answers at   {url}",
+        f"Documentation         {url}/docs",
+        f"Key of {account:<14} {_key(settings.keys_folder / account)}",
+        f"Logs                  {settings.home / 'logs'}",
+        "",
+        *(_curls(url, asked) if asked else _what_next(account)),
+        "",
+        "Ctrl-C stops everything.",
+    ]
+    return "\n".join(lines)
+
+
+def _key(path: Path) -> str:
+    """Show the key itself to a person only: a terminal is not kept, a journal is."""
+    if not path.exists():
+        return "none yet: foretell keys create"
+    return f"{home.private_text(path)}  (in {path})" if sys.stdout.isatty() else f"in {path}"
+
+
+def _curls(url: str, asked: Sequence[Question]) -> list[str]:
+    return ["Try it in another terminal:", *(line for question in asked for line in _curl(url, question))]
+
+
+def _curl(url: str, question: Question) -> list[str]:
+    return [
+        f'  curl -s {url}{question.path} -H "Authorization: Bearer $(cat {shlex.quote(str(question.key_file))})" \\',
+        f"    -H 'Content-Type: application/json' -d {shlex.quote(question.body)}",
+    ]
+
+
+def _what_next(account: str) -> list[str]:
+    return [
+        f"No model is trained yet. `foretell demo` loads a sample, or bring your own data to the account {account}:",
+        "  foretell import --contacts contacts.csv --events events.csv",
+        "  foretell train scoring --outcome customer",
+    ]

@@ -1,0 +1,182 @@
+"""`foretell models`: registered versions, and which of them answers."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from foretell.cli.options import DEFAULT_ACCOUNT, AccountOption, CapabilityOption, JsonOption, examples
+from shared.capabilities import capability as line_of
+from shared.errors import NotFound, RegistryUnavailable
+
+if TYPE_CHECKING:
+    from shared.settings import Settings
+    from shared.store import AccountStore, VersionRow
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="List, show, promote and roll back model versions.",
+    epilog=examples("foretell models list", "foretell models promote customer 3"),
+)
+OutcomeArgument = Annotated[str, typer.Argument(help="The outcome that the model predicts, or the model as listed.")]
+
+
+@app.command("list", epilog=examples("foretell models list", "foretell models list --outcome redeem --account demo"))
+def list_models(
+    *,
+    account: AccountOption = DEFAULT_ACCOUNT,
+    capability: CapabilityOption = "scoring",
+    outcome: Annotated[str | None, typer.Option("--outcome", "-o", help="Only this one.", metavar="NAME")] = None,
+    json: JsonOption = False,
+) -> None:
+    """List versions, the newest first; the champion is marked, and MLflow's alias compared with it."""
+    from foretell.cli.context import capability_name, opened_account
+    from foretell.cli.output import instant, say, show_rows
+
+    with opened_account(account) as (settings, database, store):
+        versions = store.models.versions(capability_name(capability), outcome)
+        champions = {
+            (row.outcome, row.version)
+            for row in database.champions()
+            if row.account == account and row.capability == capability
+        }
+        rows = [
+            {
+                "model": f"{account}.{row.capability}.{row.outcome}".rstrip("."),
+                "version": row.version,
+                "champion": "yes" if (row.outcome, row.version) in champions else "",
+                "grade": row.grade,
+                "kind": row.kind,
+                "horizon_days": row.horizon_days,
+                "trained_at": instant(row.trained_at),
+                "drifted_inputs": None if row.input_drift is None else round(row.input_drift.share, 4),
+            }
+            for row in versions
+        ]
+        asked = sorted({row.outcome for row in versions} & {name for name, _ in champions})
+        differing = [
+            *(said for row in versions if (row.outcome, row.version) in champions and (said := drift_sentence(row))),
+            *_mismatches(settings, store, capability, asked),
+        ]
+    if not json:
+        say(f"Looked at: {account}, capability {capability}, {f'outcome {outcome}' if outcome else 'all outcomes'}.")
+    named = f" --outcome {outcome or 'NAME'}" if line_of(capability).per_outcome else ""
+    show_rows(rows, as_json=json, empty=f"Nothing of that is trained yet: `foretell train {capability}{named}`.")
+
+    for sentence in differing:
+        say(sentence)
+
+
+def drift_sentence(row: "VersionRow") -> str:
+    """Say that the inputs of a version have drifted; empty: they have not, or nobody counted yet."""
+    drift = row.input_drift
+    if drift is None or not drift.has_drifted:
+        return ""
+    return (
+        f"{row.outcome or row.capability}: {drift.share:.0%} of version {row.version}'s answers rest on inputs outside "
+        f"all that it was shown ({drift.drifted:,} of {drift.answered:,} contacts): train again."
+    )
+
+
+def _mismatches(settings: "Settings", store: "AccountStore", capability: str, outcomes: list[str]) -> list[str]:
+    """Return where MLflow's alias does not point to the version that answers."""
+    from shared.training.publish import Model, RegistryAliases, mismatch
+
+    aliases = RegistryAliases(settings)
+    try:
+        found = [mismatch(store, aliases, Model(capability, outcome)) for outcome in outcomes]
+    except RegistryUnavailable as error:
+        return [f"MLflow's aliases were not compared: {error.detail}"]
+    return [
+        f"{outcome or capability}: {told}" for outcome, told in zip(outcomes, found, strict=True) if told is not None
+    ]
+
+
+@app.command(epilog=examples("foretell models show redeem --account demo", "foretell models show customer 3 --json"))
+def show(
+    outcome: OutcomeArgument,
+    version: Annotated[str | None, typer.Argument(help="Which one. Default: the champion, else the newest.")] = None,
+    *,
+    account: AccountOption = DEFAULT_ACCOUNT,
+    capability: CapabilityOption = "scoring",
+    json: JsonOption = False,
+) -> None:
+    """Show a version's card and figures."""
+    import json as codec
+    from dataclasses import asdict
+
+    from foretell.cli.context import named_model, opened_account
+    from foretell.cli.output import aligned, instant
+
+    account, capability, outcome = named_model(outcome, account, capability)
+    with opened_account(account) as (_, _, store):
+        row = _version(store, capability, outcome, version)
+    if json:
+        typer.echo(codec.dumps(asdict(row), indent=2, default=dict))
+        return
+    facts = {
+        "model": f"{account}.{row.capability}.{row.outcome}".rstrip("."),
+        "version": row.version,
+        "grade": row.grade,
+        "kind": row.kind,
+        "trained_at": instant(row.trained_at),
+        **({} if row.input_drift is None else {"drifted_inputs": f"{row.input_drift.share:.1%} of the answers"}),
+        "digest": row.digest,
+        **{name: value for name, value in row.figures.items() if isinstance(value, (int, float, str))},
+    }
+    for line in aligned([[name, _number(value)] for name, value in facts.items()]):
+        typer.echo(line)
+    if row.card:
+        typer.echo(f"\n{row.card}")
+
+
+def _number(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _version(store: "AccountStore", capability: str, outcome: str, version: str | None) -> "VersionRow":
+    if version is None:
+        champion = store.models.champion(capability, outcome)
+        newest = store.models.versions(capability, outcome)
+        version = champion.version if champion else newest[0].version if newest else None
+    found = None if version is None else store.models.version(capability, outcome, version)
+    if found is None:
+        which = f"version {version} of " if version else "version of "
+        raise NotFound(f"There is no {which}'{outcome or capability}': `foretell models list` shows what there is.")
+    return found
+
+
+@app.command(epilog=examples("foretell models promote redeem 3 --account demo --reason 'fewer features'"))
+def promote(
+    outcome: OutcomeArgument,
+    version: Annotated[str, typer.Argument(help="The version that answers from now on.")],
+    *,
+    account: AccountOption = DEFAULT_ACCOUNT,
+    capability: CapabilityOption = "scoring",
+    reason: Annotated[str, typer.Option(help="Kept with the promotion.")] = "promoted by hand",
+) -> None:
+    """Let a version answer; running services take it within seconds."""
+    from foretell.cli.context import named_model, now_us, opened_account
+    from shared.training.publish import Model, RegistryAliases
+    from shared.training.publish import promote as promote_version
+
+    account, capability, outcome = named_model(outcome, account, capability)
+    with opened_account(account) as (settings, _, store):
+        model = Model(capability, outcome)
+        promote_version(store, RegistryAliases(settings), model, version, at=now_us(), reason=reason)
+    typer.echo(f"Version {version} of {outcome} answers from now on.")
+
+
+@app.command(epilog=examples("foretell models rollback redeem --account demo"))
+def rollback(
+    outcome: OutcomeArgument, *, account: AccountOption = DEFAULT_ACCOUNT, capability: CapabilityOption = "scoring"
+) -> None:
+    """Let the version before answer again; a second rollback undoes the first."""
+    from foretell.cli.context import named_model, now_us, opened_account
+    from shared.training.publish import Model, RegistryAliases
+    from shared.training.publish import rollback as roll_back
+
+    account, capability, outcome = named_model(outcome, account, capability)
+    with opened_account(account) as (settings, _, store):
+        model = Model(capability, outcome)
+        champion = roll_back(store, RegistryAliases(settings), model, at=now_us())
+    typer.echo(f"Version {champion.version} of {outcome} answers again.")

@@ -1,0 +1,74 @@
+"""`foretell predictions`: the ranked list as a file."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from foretell.cli.options import DEFAULT_ACCOUNT, AccountOption, CapabilityOption, examples
+from shared.errors import BadRequest, UnknownOutcome
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Take the ranked list out: whom to call today.",
+    epilog=examples("foretell predictions export --outcome customer --out leads.xlsx --band very_high"),
+)
+
+
+@app.command(
+    epilog=examples(
+        "foretell predictions export --outcome customer --out leads.csv",
+        "foretell predictions export --capability churn --outcome churn --out leavers.xlsx --min-score 80",
+    )
+)
+def export(
+    *,
+    account: AccountOption = DEFAULT_ACCOUNT,
+    capability: CapabilityOption = "scoring",
+    outcome: Annotated[
+        str | None, typer.Option("--outcome", "-o", help="Which outcome; default: the account's.", metavar="NAME")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="Where to: FILE.csv or FILE.xlsx; only you can read it.")],
+    status: Annotated[str, typer.Option(help="Only of this status.")] = "ok",
+    band: Annotated[str | None, typer.Option(help="Only this band: low, medium, high or very_high.")] = None,
+    min_score: Annotated[int | None, typer.Option(min=1, max=99, help="Only scores from this one on.")] = None,
+    segment: Annotated[str | None, typer.Option(help="Only contacts whose latest segment has this id.")] = None,
+    updated_since: Annotated[
+        datetime | None, typer.Option(help="Only predictions made at this instant (UTC) or later.")
+    ] = None,
+    lowest_first: Annotated[bool, typer.Option("--lowest-first", help="Lowest score first.")] = False,
+) -> None:
+    """Write the latest prediction about each contact, highest score first, without those who reached the outcome."""
+    from datetime import UTC
+    from typing import get_args
+
+    from foretell.cli.context import capability_name, now_us, opened_account
+    from foretell.cli.output import say
+    from foretell.cli.predictions_file import written
+    from gateway.predictions.ranked_list import why_empty
+    from shared.capabilities import capability as line_of
+    from shared.contracts.prediction import Band, Status
+    from shared.contracts.rows import microseconds
+    from shared.store import PredictionFilter
+
+    if out.suffix.lower() not in (".csv", ".xlsx"):
+        raise BadRequest("Name a file that ends in .csv or .xlsx.")
+    for given, known in ((status, get_args(Status)), (band, get_args(Band))):
+        if given is not None and given not in known:
+            raise BadRequest(f"'{given}' is none of {', '.join(known)}.")
+    per_outcome = line_of(capability_name(capability)).per_outcome
+    since = None if updated_since is None else microseconds(updated_since.replace(tzinfo=UTC))
+    with opened_account(account) as (_, _, store):
+        name = (outcome or store.outcomes.default(capability)) if per_outcome else ""
+        if name is None:
+            names = [one.name for one in store.outcomes.of(capability)]
+            raise UnknownOutcome(f"Name an outcome with --outcome: {', '.join(names)}.", outcomes=names)
+        if per_outcome:
+            store.outcomes.require(capability, name)
+        ranked = status == "ok" and per_outcome
+        wanted = PredictionFilter(capability, name, status, ranked, lowest_first, band, min_score, segment, since)
+        count = written(store, wanted, out)
+        say(f"{count:,} contacts written to {out}.")
+        if not count:
+            say(why_empty(store, wanted, now=now_us()).detail)

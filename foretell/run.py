@@ -1,0 +1,81 @@
+"""`foretell up`: from a home folder to running processes, a greeting, and a clean end."""
+
+import os
+import time
+
+import typer
+
+from foretell import home
+from foretell.cli.context import ensure_account, ensure_key
+from foretell.cli.greeting import base_url, greeting, questions
+from foretell.cli.options import DEFAULT_ACCOUNT
+from foretell.cli.output import say
+from foretell.processes import Supervisor
+from foretell.programs import environment, programs, refuse_taken_ports
+from foretell.signals import StopRequest
+from shared.settings import Settings
+from shared.store import migrate, open_database
+
+LOOK_SECONDS = 0.25
+WARM_SECONDS = 30.0
+"""How long the greeting waits for the first model; it comes all the same afterwards."""
+
+
+def run_all(settings: Settings, host: str, port: int) -> None:
+    """Run every process until SIGINT or SIGTERM.
+
+    Args:
+        settings: where home and store are.
+        host: where the gateway listens.
+        port: the gateway's.
+
+    Raises:
+        Conflict: home, lock or a port is not to be had, or a process does not start.
+    """
+    home.prepare(settings.home)
+    if settings.store_url is None:
+        home.refuse_lost_store(settings.home)
+    listed = programs(host, port, settings.metrics_port)
+    with home.locked(settings.home):
+        refuse_taken_ports(listed, settings.metrics_host)
+        _prepare_store(settings)
+        secrets = {name: home.secret(settings.home, name) for name in home.SECRETS}
+        children = environment(os.environ, settings.home, port, secrets)
+        supervisor = Supervisor(listed, children, settings.home / "logs", say, settings.hung_seconds)
+        stop = StopRequest()
+        try:
+            supervisor.start()
+            if supervisor.wait_until_healthy(stopped=stop):
+                _greet(settings, base_url(host, port), supervisor, stop)
+            while not stop.wait(LOOK_SECONDS):
+                supervisor.look()
+        finally:
+            say("Stopping.")
+            supervisor.stop()
+            say("Everything is stopped.")
+            stop.close()
+
+
+def _greet(settings: Settings, url: str, supervisor: Supervisor, stop: StopRequest) -> None:
+    """Greet once the requests that are shown have an answer: models are fetched in the first seconds."""
+    asked = questions(settings)
+    waiting = list(asked)
+    deadline = time.monotonic() + WARM_SECONDS
+    while waiting and time.monotonic() < deadline:
+        if waiting[0].is_answered(url):
+            waiting.pop(0)
+            continue
+        supervisor.look()
+        if stop.wait(LOOK_SECONDS):
+            return
+    typer.echo(greeting(settings, url, asked))
+
+
+def _prepare_store(settings: Settings) -> None:
+    migrate(settings)
+    database = open_database(settings)
+    try:
+        ensure_account(database, DEFAULT_ACCOUNT)
+        ensure_key(database, settings, DEFAULT_ACCOUNT)
+    finally:
+        database.close()

@@ -1,0 +1,130 @@
+"""`foretell train`: runs a training with a progress bar, and prints its report."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from foretell.cli.context import now_us
+from foretell.cli.failures import NotPromoted
+from foretell.cli.output import answers_of, progress_bars
+from foretell.cli.training_report import report_lines
+from services.specs import spec_of
+from shared.capabilities import capability
+from shared.change_detection.account_messages import data_insufficient
+from shared.contracts.training import Choices
+from shared.errors import InsufficientData
+
+if TYPE_CHECKING:
+    from shared.contracts.training import Progress
+    from shared.settings import Settings
+    from shared.store import AccountStore, Database
+    from shared.training.publish import Published
+    from shared.training.recipe import Recipe
+
+
+def recipe_of(name: str) -> "Recipe[Any, Any, Any]":
+    """Import the training of a capability, and nothing of another one.
+
+    Raises:
+        TypeError: what its spec names is no recipe.
+    """
+    from shared.training.recipe import Recipe
+
+    recipe = spec_of(name).training.recipe()
+    if not isinstance(recipe, Recipe):
+        raise TypeError(f"the training of {name} is no recipe")
+    return recipe
+
+
+def train_model(
+    settings: "Settings",
+    database: "Database",
+    account: str,
+    name: str,
+    outcome: str = "",
+    *,
+    choices: Choices | None = None,
+    details: bool = False,
+) -> None:
+    """Train a capability, register, promote when the gate allows it, and print the report.
+
+    Args:
+        settings: where the registry is.
+        database: the store.
+        account: whose data.
+        name: of the capability.
+        outcome: what is predicted; empty where the capability has none.
+        choices: what the caller decides about the run; None: promote, and everything else as found.
+        details: whether every figure is printed.
+
+    Raises:
+        InsufficientData: there is too little to learn from.
+        NotPromoted: it was to be promoted and did not pass the gate.
+    """
+    from shared.training.recipe import train
+
+    choices = choices or spec_of(name).training.choices()
+    if outcome:
+        _remember(database.of(account), name, outcome, choices)
+    run = partial(train, recipe_of(name), database, settings, account, outcome, choices=choices, now=now_us())
+    with published_if_insufficient(database, account, name, outcome):
+        model_name = ".".join(part for part in (account, name, outcome) if part)
+        learned(model_name, lambda progress: run(progress=progress), choices, details=details)
+
+
+def _remember(store: "AccountStore", capability: str, name: str, choices: Choices) -> None:
+    """Keep with the outcome which attributes may be learned from, and say so: nobody is to answer twice."""
+    outcome = store.outcomes.require(capability, name)
+    answered = choices.kept_with(outcome)
+    if answered != outcome:
+        store.outcomes.put(answered)
+        typer.echo(
+            f"Remembered for every training of {name}: {answers_of(answered)}. `foretell outcomes set {name}"
+            f"{'' if capability == 'scoring' else f' --capability {capability}'} --ask-again` forgets it."
+        )
+
+
+@contextmanager
+def published_if_insufficient(database: "Database", account: str, name: str, outcome: str) -> Iterator[None]:
+    """Publish to subscribers when there is too little to learn from, and fail all the same.
+
+    Args:
+        database: the store.
+        account: whose data.
+        name: of the capability.
+        outcome: empty where the capability has none.
+
+    Raises:
+        InsufficientData: what was raised inside.
+    """
+    try:
+        yield
+    except InsufficientData as error:
+        about, at = f"training {name} {outcome}", now_us()
+        message = data_insufficient(capability(name), outcome, error.detail, counts=error.members, at=at, about=about)
+        database.of(account).outbox.publish([message], at=at)
+        raise
+
+
+def learned(name: str, train: "Callable[[Progress], Published]", choices: Choices, *, details: bool) -> None:
+    """Run a training under a progress bar and print its report.
+
+    Args:
+        name: of the model, for the report.
+        train: is given where to report progress; returns what became of the run.
+        choices: whether a version that passes the gate answers.
+        details: whether every figure is printed.
+
+    Raises:
+        NotPromoted: it was to be promoted and did not pass the gate.
+    """
+    with progress_bars() as progress:
+        task = progress.add_task("training", total=1.0)
+        published = train(lambda text, part: progress.update(task, description=text, completed=part))
+    for line in report_lines(published, name, details=details):
+        typer.echo(line)
+    if choices.promote and not published.promoted:
+        raise NotPromoted(f"Version {published.version} is registered and was not promoted: {published.reason}.")

@@ -1,1 +1,0 @@
-"""What a run of segmentation does: find groups, keep their identities, name them, judge them."""

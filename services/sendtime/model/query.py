@@ -1,0 +1,121 @@
+"""What the model is asked and what it answers: plain values, no wire types."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.sendtime.model.local_week import SendRules
+from shared.contracts.prediction import Source, Status
+from shared.contracts.rows import Microseconds
+from shared.features import ReasonPart
+
+MOST_ALTERNATIVES = 24
+
+
+@dataclass(frozen=True, slots=True)
+class SendTimeQuery:
+    """What a caller wants to know; the same for all contacts of a call."""
+
+    rules: SendRules
+    engagement: str | None = None
+    """`click`, `open` or `order`; None: the version's default."""
+    campaign: str | None = None
+    default_send_at: Microseconds | None = None
+    """When the message would go out without us."""
+    minutes: int = 60
+    """60: at the top of the hour; finer values spread contacts inside it."""
+    alternatives: int = 3
+    reasons: int = 3
+    week: bool = False
+    """Whether all 168 values are wanted."""
+
+
+class When(NamedTuple):
+    """An instant and how it is read off the contact's clock."""
+
+    at: Microseconds
+    local_at: Microseconds
+    zone: str
+    slot: int
+
+
+class SendOption(NamedTuple):
+    """An instant with what it promises."""
+
+    when: When
+    probability: float | None
+    activity_share: float | None
+
+
+class Draw(NamedTuple):
+    """What an experiment drew for a contact."""
+
+    campaign: str
+    arm: str
+    propensity: float
+    """Chance with which this very instant was drawn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What the model says of one contact."""
+
+    status: Status
+    detail: str | None = None
+    source: Source = "model"
+    best: SendOption | None = None
+    """None where there is no slot."""
+    alternatives: tuple[SendOption, ...] = ()
+    """The next best instants, the best first."""
+    at_default: SendOption | None = None
+    """The caller's own time, where one was given."""
+    lift: float | None = None
+    """Relative gain over the population's best time in the same window: 0.1 is a tenth more."""
+    basis: str | None = None
+    """`individual`, `lookalike`, `population` or `default`."""
+    confidence: float | None = None
+    """How much of the answer the contact's own past decides, 0 to 1."""
+    engagement: str | None = None
+    margin: float = 0.0
+    """Log-odds at the chosen slot."""
+    base: float = 0.0
+    """Log-odds of the population at that slot; it and all reasons sum to the margin."""
+    reasons: list[ReasonPart] = field(default_factory=list)
+    data_quality: tuple[str, ...] = ()
+    truncated: bool = False
+    week: list[float] | None = None
+    """Of all 168 slots, Monday 00 first: chances, or shares where only activity is known."""
+    allowed: tuple[When, ...] = ()
+    """Every instant that was open to choice; what an experiment explores."""
+    draw: Draw | None = None
+    """What an experiment drew for the contact."""
+
+    @property
+    def probability(self) -> float | None:
+        """Chance of an answer at the chosen instant; None where only activity is known."""
+        return None if self.best is None else self.best.probability
+
+    @property
+    def score(self) -> None:
+        """There is no rank among contacts."""
+
+    @property
+    def band(self) -> None:
+        """There is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Valued:
+    """What every allowed hour promises every contact."""
+
+    value: NDArray[np.float32]
+    """(n, hours) chance or share; -1 where the hour is not allowed."""
+    at: NDArray[np.int64]
+    """(n, hours) the instant in that hour of UTC."""
+    zones: tuple[str, ...]
+    """(n,)"""
+    begins: Microseconds
+    """Start of the first hour."""
+    is_chance: bool
