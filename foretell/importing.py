@@ -11,7 +11,7 @@ from foretell.cli.context import now_us
 from foretell.cli.output import progress_bars
 from foretell.owners import owners_of
 from foretell.rejects import Rejects
-from shared.contracts.identity import SHARED_BY
+from shared.contracts.rows import SHARED_BY
 from shared.errors import FileRefused
 from shared.ingest import Batch, Findings, Options, Plan, Reject, contact_batches, event_batches, plan_file
 from shared.ingest.plan import Subject, lines_text

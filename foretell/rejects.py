@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from shared.contracts.identity import contact_hash
+from shared.contracts.rows import contact_hash
 from shared.ingest import Reject, email_hash
 from shared.values.addresses import maybe_address
 

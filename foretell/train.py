@@ -18,9 +18,9 @@ from shared.contracts.training import Choices
 from shared.errors import InsufficientData
 
 if TYPE_CHECKING:
+    from shared.contracts.training import Progress
     from shared.settings import Settings
     from shared.store import AccountStore, Database
-    from shared.training.choices import Progress
     from shared.training.publish import Published
     from shared.training.recipe import Recipe
 

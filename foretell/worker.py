@@ -13,10 +13,10 @@ from foretell.background.retention import Retention, rules
 from foretell.cli.context import now_us
 from foretell.rejects import sweep
 from foretell.signals import StopRequest
+from shared.contracts.credentials import Seal
 from shared.contracts.rows import SECOND
-from shared.contracts.sealed import Seal
-from shared.serving import logs
-from shared.serving.metrics import shown_metrics
+from shared.http import telemetry
+from shared.http.telemetry import shown_metrics
 from shared.settings import WorkerSettings
 from shared.store import Database, open_database
 from shared.webhooks_out.dispatcher import Dispatcher, DispatcherMetrics
@@ -95,7 +95,7 @@ def run(settings: WorkerSettings, *, host: str, port: int) -> None:
         host: address of `/healthz`.
         port: of the same.
     """
-    logs.configure(settings.log_level, "worker")
+    telemetry.configure(settings.log_level, "worker")
     request = StopRequest()
     stop = threading.Event()
     database = open_database(settings)

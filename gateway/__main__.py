@@ -1,7 +1,7 @@
 """Entry point of the process: `python -m gateway --port 8000`."""
 
 from gateway.app import create_app
-from shared.serving.process import run
+from shared.http.process import run
 from shared.settings import GatewaySettings
 
 

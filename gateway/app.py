@@ -35,11 +35,10 @@ from gateway.webhooks.provider import Provider
 from gateway.webhooks.providers import PROVIDERS
 from gateway.webhooks.receiver import MAX_THREADS, WebhookQueue, WebhookReceiver
 from gateway.webhooks.source_cache import SourceCache
-from shared.contracts.sealed import Seal
-from shared.serving import problem
-from shared.serving.middleware import BodyLimit, RequestContext
-from shared.serving.readiness import StoreLook
-from shared.serving.routing import EquivalentRequests
+from shared.contracts.credentials import Seal
+from shared.http import problem
+from shared.http.middleware import BodyLimit, EquivalentRequests, RequestContext
+from shared.http.readiness import StoreLook
 from shared.settings import GatewaySettings
 from shared.store import Database, open_database
 

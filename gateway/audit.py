@@ -8,8 +8,8 @@ from pydantic import Field
 from starlette.responses import Response
 
 from gateway.context import AdminScope, CursorParam, LimitParam, json_response
-from shared.contracts.instants import instant_of
 from shared.contracts.prediction import Answer
+from shared.contracts.rows import instant_of
 
 router = APIRouter(tags=["audit"])
 

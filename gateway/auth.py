@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeVar
 
 from shared import deadline
-from shared.contracts.key import SCOPES, Scope, allows, matches, public_id_of
+from shared.contracts.credentials import SCOPES, Scope, allows, matches, public_id_of
 from shared.contracts.rows import SECOND, Microseconds
 from shared.errors import NotAllowed, NotAuthenticated, StoreUnavailable
 from shared.store import KeyRow

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from shared.contracts.bounds import NAMED_TWICE, REPEATED
-from shared.contracts.mistakes import escaped
+from shared.contracts.validation import NAMED_TWICE, REPEATED, escaped
 from shared.errors import BadRequest
-from shared.serving.envelope import parsed
+from shared.http.middleware import parse_json
 
 
 def document(body: bytes) -> dict[str, Any]:
@@ -14,7 +13,7 @@ def document(body: bytes) -> dict[str, Any]:
     Raises:
         BadRequest: not JSON, or not an object.
     """
-    read = parsed(body)
+    read = parse_json(body)
     if not isinstance(read, dict):
         raise _refused("", "Send a JSON object.")
     return read

@@ -27,12 +27,11 @@ from gateway.upstream import Upstreams, body_of
 from gateway.webhooks.intake import DeadLetterRetry
 from gateway.webhooks.receiver import WebhookQueue
 from shared import deadline
-from shared.contracts.instants import microseconds
-from shared.contracts.key import Scope
-from shared.contracts.rows import Microseconds
+from shared.contracts.credentials import Scope
+from shared.contracts.rows import Microseconds, microseconds
 from shared.errors import BadRequest, NotAuthenticated, StoreUnavailable
-from shared.serving.query import refuse_unknown_query
-from shared.serving.readiness import StoreLook
+from shared.http.middleware import refuse_unknown_query
+from shared.http.readiness import StoreLook
 from shared.settings import GatewaySettings
 from shared.store import AccountStore, Database
 

@@ -16,9 +16,10 @@ from starlette.routing import Route
 from gateway.context import AuthenticatedRequest, authenticate
 from gateway.upstream import body_of
 from shared.capabilities import TABLE, Capability
-from shared.contracts.key import Scope
+from shared.contracts.credentials import Scope
+from shared.contracts.prediction import Unresolved
+from shared.http.middleware import parse_json
 from shared.ingest import email_hash
-from shared.serving.envelope import Unresolved, parsed
 from shared.store import AccountStore
 from shared.values.addresses import NotAnAddress, is_placeholder, read_address
 
@@ -93,7 +94,7 @@ def replace_emails_by_ids(body: bytes, store: AccountStore, key: bytes) -> bytes
         MalformedJson: the body is not JSON.
         StoreUnavailable: the store cannot be read.
     """
-    content = parsed(body)
+    content = parse_json(body)
     contacts = content.get("contacts") if isinstance(content, dict) else None
     if not isinstance(contacts, list) or not any(isinstance(one, dict) and _KIND in one for one in contacts):
         return body

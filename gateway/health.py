@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from gateway.context import gateway_of
 from shared.contracts.prediction import Answer
-from shared.serving.readiness import judged
+from shared.http.readiness import readiness
 
 
 class HealthResponse(Answer):
@@ -59,6 +59,6 @@ async def readyz(request: Request) -> Response:
         degraded.append("store-not-writable")
     if gateway.upstreams.clocks_differ:
         degraded.append("clock-skew")
-    found = judged(draining=request.app.state.draining, unready=unready, degraded=degraded)
+    found = readiness(draining=request.app.state.draining, unready=unready, degraded=degraded)
     answer = ReadyResponse(status=found.status, causes=list(found.causes), store=store, upstreams=upstreams)
     return Response(answer.model_dump_json(), status_code=found.http_status, media_type="application/json")

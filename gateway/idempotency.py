@@ -20,10 +20,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.context import AuthenticatedRequest, now
 from shared import deadline
+from shared.contracts.credentials import Seal
 from shared.contracts.rows import HOUR, SECOND
-from shared.contracts.sealed import Seal
 from shared.errors import BadRequest, ForetellError, IdempotencyInProgress, IdempotencyKeyReused, StoreUnavailable
-from shared.serving import problem
+from shared.http import problem
 from shared.store import AccountStore, IdempotencyRow
 
 HEADER: Final = "Idempotency-Key"

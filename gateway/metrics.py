@@ -2,7 +2,7 @@
 
 from prometheus_client import Counter, Gauge
 
-from shared.serving.metrics import RequestMetrics
+from shared.http.telemetry import RequestMetrics
 
 
 class GatewayMetrics(RequestMetrics):

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -12,20 +13,21 @@ from urllib.parse import quote_from_bytes
 import aiohttp
 import orjson
 import yarl
-from starlette.requests import Request
+from fastapi import Request
+from purgatory.domain.messages.events import ContextChanged
+from purgatory.domain.model import OPENED, Context, HalfOpenedState, OpenedState
 from starlette.responses import Response
 
 from gateway.auth import Caller
-from gateway.circuit_breaker import CircuitBreaker
 from gateway.metrics import GatewayMetrics
 from shared.capabilities import TABLE, Capability
-from shared.contracts.call import (
+from shared.contracts.credentials import (
     CALL_HEADER,
     MAX_SKEW_SECONDS,
     REQUEST_ID_HEADER,
     SERVED_HEADER,
     Call,
-    SignedRequest,
+    SignedContent,
     signed,
     target_of,
 )
@@ -33,6 +35,90 @@ from shared.errors import BadRequest, ClockSkew, UpstreamTimeout, UpstreamUnavai
 from shared.settings import GatewaySettings
 
 log = logging.getLogger(__name__)
+
+
+FAILURES_TO_OPEN: Final = 3
+"""So many failures in a row open the circuit; a proven hang opens it at once."""
+OPEN_SECONDS: Final = 2.0
+"""How long the circuit stays open before the service's health is checked."""
+
+
+class CircuitBreaker:
+    """The circuit of one service."""
+
+    def __init__(
+        self,
+        name: str,
+        metrics: GatewayMetrics,
+        is_alive: Callable[[], Awaitable[bool]],
+        *,
+        seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._name = name
+        self._opened = metrics.upstream_circuit.labels(name)
+        self._opened.set(0)
+        self._is_alive = is_alive
+        self._seconds = seconds
+        self._context = Context(name, FAILURES_TO_OPEN, OPEN_SECONDS)
+        self._rests_until = 0.0
+        self._is_looking = False
+
+    async def admit(self) -> None:
+        """Check that a request may be sent.
+
+        Raises:
+            UpstreamUnavailable: the circuit is open, or the service does not answer its health check yet.
+        """
+        if self._context.state == OPENED:
+            if self._is_looking or self._seconds() < self._rests_until or not await self._has_recovered():
+                raise self.unavailable()
+            self._context.set_state(HalfOpenedState())
+            self._note()
+
+    def succeeded(self) -> None:
+        """Count an answer, whatever it says."""
+        self._context.handle_end_request()
+        self._note()
+
+    def failed(self, error: Exception, *, proven: bool = False) -> None:
+        """Count a failure.
+
+        Args:
+            error: what went wrong.
+            proven: the next request would fail too, after waiting.
+        """
+        if proven and self._context.state != OPENED:
+            self._context.set_state(OpenedState(self._name))
+        else:
+            self._context.handle_exception(error)
+        self._note()
+
+    def unavailable(self) -> UpstreamUnavailable:
+        """Return the error for the client."""
+        return UpstreamUnavailable(f"The {self._name} service does not answer. Ask again soon.")
+
+    async def _has_recovered(self) -> bool:
+        self._is_looking = True
+        try:
+            alive = await self._is_alive()
+        finally:
+            self._is_looking = False
+            self._rests_until = self._seconds() + OPEN_SECONDS
+        return alive
+
+    def _note(self) -> None:
+        """Log and count changes of the state."""
+        changes = [message for message in self._context.messages if isinstance(message, ContextChanged)]
+        self._context.messages.clear()
+        for change in changes:
+            self._opened.set(change.state == OPENED)
+            if change.state == OPENED:
+                self._rests_until = self._seconds() + OPEN_SECONDS
+                log.warning("upstream.left_alone", extra={"capability": self._name})
+            elif change.state == "closed":
+                log.info("upstream.recovered", extra={"capability": self._name})
+
+
 CONNECT_SECONDS: Final = 1.0
 _NOT_CONNECTED: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 """No connection was made. On a busy machine this process may have missed the answer: one failure proves nothing."""
@@ -118,7 +204,7 @@ class Upstreams:
         body = await body_of(request) if body is None else body
         target = quote_from_bytes(target_of(request.scope), safe=_AS_IT_IS)
         url = yarl.URL(self.settings.upstream_of(capability.name).rstrip("/") + target, encoded=True)
-        covered = SignedRequest(request.method, target.encode(), body)
+        covered = SignedContent(request.method, target.encode(), body)
         try:
             await self._breakers[capability.name].admit()
             # Counted from when the body is there: a slow upload must not make the service refuse the call.
@@ -190,7 +276,7 @@ class Upstreams:
         if abs(before) <= MAX_SKEW_SECONDS < abs(seconds):
             log.error("clock.skewed", extra={"capability": capability.name, "skew_seconds": round(seconds, 1)})
 
-    def _headers(self, request: Request, call: Call, covered: SignedRequest) -> dict[str, str]:
+    def _headers(self, request: Request, call: Call, covered: SignedContent) -> dict[str, str]:
         key = self.settings.signing_key.get_secret_value().encode()
         headers = {
             CALL_HEADER: signed(call, covered, key, now=time.time()),
@@ -201,7 +287,7 @@ class Upstreams:
         return headers
 
     async def _sent(
-        self, capability: Capability, request: Request, url: yarl.URL, sent: tuple[SignedRequest, dict[str, str]]
+        self, capability: Capability, request: Request, url: yarl.URL, sent: tuple[SignedContent, dict[str, str]]
     ) -> Response:
         """Send, and report the result to the circuit breaker; a late service's health is checked meanwhile."""
         seconds, loop = self._seconds(capability, request), asyncio.get_running_loop()
@@ -238,7 +324,7 @@ class Upstreams:
         self._note_refusal(capability, response)
         return response
 
-    async def _twice(self, url: yarl.URL, sent: tuple[SignedRequest, dict[str, str]], *, repeatable: bool) -> Response:
+    async def _twice(self, url: yarl.URL, sent: tuple[SignedContent, dict[str, str]], *, repeatable: bool) -> Response:
         """Send again if nothing was sent yet, or if a pooled connection was dead and the request is safe to repeat."""
         try:
             return await self._once(url, *sent)
@@ -247,7 +333,7 @@ class Upstreams:
                 raise
             return await self._once(url, *sent)
 
-    async def _once(self, url: yarl.URL, covered: SignedRequest, headers: dict[str, str]) -> Response:
+    async def _once(self, url: yarl.URL, covered: SignedContent, headers: dict[str, str]) -> Response:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)
         async with self.client.request(
             covered.method, url, data=covered.body or None, headers=headers, timeout=timeout, allow_redirects=False

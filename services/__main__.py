@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from services.specs import spec_of
 from shared.capabilities import TABLE
-from shared.serving.process import run
+from shared.http.process import run
 from shared.serving.service import create_app
 from shared.settings import ServiceSettings
 

@@ -1,1 +1,1 @@
-"""What at least two processes need; each room says "the only place that ..."."""
+"""What at least two processes need; each package says "the only place that ..."."""

@@ -1,4 +1,4 @@
-"""The one tree of errors: rooms raise these, doors let them pass, `shared.serving.problem` maps them once.
+"""The one tree of errors: modules raise these, entry points let them pass, `shared.http.problem` maps them once.
 
 ForetellError
 ├── BadRequest              422  the payload is wrong

@@ -1,4 +1,4 @@
-"""What a process needs to know of its surroundings: frozen, read once at a door, no default for a secret."""
+"""What a process needs to know of its surroundings: frozen, read once at an entry point, no default for a secret."""
 
 import re
 from pathlib import Path
@@ -82,17 +82,17 @@ class Settings(BaseSettings):
     """DEBUG, INFO, WARNING or ERROR."""
 
     def resolved_store_url(self) -> str:
-        """Tell the store's URL, the embedded one when none was set."""
+        """Return the store's URL, the embedded one when none was set."""
         if self.store_url is not None:
             return self.store_url.get_secret_value()
         return f"sqlite:///{self.home.absolute() / 'store.sqlite'}"
 
     def resolved_public_url(self) -> str:
-        """Tell how the gateway is reached from outside; this machine alone when nothing was set."""
+        """Return how the gateway is reached from outside; this machine alone when nothing was set."""
         return self.public_url if self.public_url is not None else f"http://127.0.0.1:{self.port}"
 
     def resolved_predictions_url(self) -> str:
-        """Tell where predictions go: an own SQLite file, or beside the store on PostgreSQL."""
+        """Return where predictions go: an own SQLite file, or beside the store on PostgreSQL."""
         if self.predictions_url is not None:
             return self.predictions_url.get_secret_value()
         store = self.resolved_store_url()
@@ -101,13 +101,13 @@ class Settings(BaseSettings):
         return f"sqlite:///{self.home.absolute() / 'predictions.sqlite'}"
 
     def resolved_registry_url(self) -> str:
-        """Tell MLflow's tracking URI, the embedded one when none was set."""
+        """Return MLflow's tracking URI, the embedded one when none was set."""
         if self.registry_url is not None:
             return self.registry_url.get_secret_value()
         return f"sqlite:///{self.home.absolute() / 'mlflow.sqlite'}"
 
     def resolved_artifacts(self) -> str | None:
-        """Tell where new MLflow experiments keep artifacts; None leaves it to an MLflow server."""
+        """Return where new MLflow experiments keep artifacts; None leaves it to an MLflow server."""
         if self.registry_artifacts is not None:
             return self.registry_artifacts
         return None if self.registry_url is not None else (self.home.absolute() / "mlartifacts").as_uri()
@@ -139,7 +139,7 @@ class SigningSettings(Settings):
     """Largest request body, at the gateway and at a service."""
 
     max_connections: PositiveInt = 2_000
-    """How many connections a process takes; then the longest idle one makes room, or the new one gets 503."""
+    """How many connections a process takes; then the longest idle one gives way, or the new one gets 503."""
 
     max_connections_per_address: NonNegativeInt = 500
     """The same from one address, a proxy's included; 0: any number."""
@@ -167,7 +167,7 @@ class ServiceSettings(SigningSettings):
     """How many small requests are computed at once; None: 1 on SQLite, 4 on PostgreSQL."""
 
     def small_threads(self) -> int:
-        """Tell how many threads answer small requests: where all is computing, a second one only gets in the way."""
+        """Return how many threads answer small requests: where all is computing, a second one only gets in the way."""
         if self.threads is not None:
             return self.threads
         return 1 if self.resolved_store_url().startswith("sqlite") else 4
@@ -196,7 +196,7 @@ class UpstreamSettings(SigningSettings, DeliverySettings):
     """How long the answer to a request with an idempotency key is kept."""
 
     def upstream_of(self, name: str) -> str:
-        """Tell the base address of a capability's service."""
+        """Return the base address of a capability's service."""
         return self.upstream.format(name=name, port=service_port(self.port, name))
 
 
@@ -269,7 +269,7 @@ class WorkerSettings(UpstreamSettings):
 
 
 def service_port(gateway_port: int, name: str) -> int:
-    """Tell the port of a service in the embedded setup: those after the gateway's, in table order."""
+    """Return the port of a service in the embedded setup: those after the gateway's, in table order."""
     return gateway_port + 1 + [line.name for line in TABLE].index(name)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from _pytest.doctest import DoctestModule
 
-from shared.contracts.call import CALL_HEADER, Call, SignedRequest, signed
+from shared.contracts.credentials import CALL_HEADER, Call, SignedContent, signed
 from shared.contracts.rows import ALWAYS, DAY, Microseconds
 from shared.timeline import ContactFacts, EventTuple, Pasts, build
 from shared.timeline.pasts import DatedValue
@@ -75,7 +75,7 @@ class Client:
         """Sign a call by the clock of the service."""
         now = self.app.state.service.unix_seconds()
         fields = {"account": "demo", "scopes": ("predict",), "request_id": "r-1", "deadline_at": 4e9, **call}
-        return signed(Call(**fields), SignedRequest(method, path.encode(), body), KEY.encode(), now=now)
+        return signed(Call(**fields), SignedContent(method, path.encode(), body), KEY.encode(), now=now)
 
     async def get(self, path: str, **headers: str) -> Reply:
         return await self.send("GET", path, headers=headers)

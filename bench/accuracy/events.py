@@ -10,7 +10,7 @@ from bench.accuracy.judging import Result, over_time
 from shared.contracts.outcome import Moment, Outcome
 from shared.contracts.rows import ALWAYS, DAY, HOUR, SECOND
 from shared.timeline import ContactFacts, DatedValue, EventTuple, Pasts, build
-from shared.timeline.frames import Frames, closed_frames, of_type, positions_before
+from shared.timeline.pasts import Frames, closed_frames, of_type, positions_before
 
 LOAN_MOMENTS = (
     ("1 h after submission", "a_submitted", 1, (0.693, 0.517)),

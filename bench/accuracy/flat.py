@@ -9,7 +9,7 @@ import pandas as pd
 from bench.accuracy.judging import Result, cross_validated, fit_frames, flat_pasts
 from shared.contracts.outcome import Outcome
 from shared.timeline import NEVER
-from shared.timeline.frames import Frames
+from shared.timeline.pasts import Frames
 
 X_EDUCATION_LEAKS = (
     "Tags",

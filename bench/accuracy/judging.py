@@ -7,14 +7,14 @@ from time import time
 import numpy as np
 from numpy.typing import NDArray
 
-from services.scoring.train import Fit, fitted
+from services.scoring.train import ScoringFit, fitted
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import ALWAYS, DAY
 from shared.evaluation import metrics
-from shared.evaluation.bootstrap import Interval, of_figures, of_mean
-from shared.learners.columns import log_odds
+from shared.evaluation.metrics import Interval, of_figures, of_mean
+from shared.learners.simple import log_odds
 from shared.timeline import NEVER, ContactFacts, DatedValue, EventTuple, Pasts, build
-from shared.timeline.frames import Frames
+from shared.timeline.pasts import Frames
 from shared.timeline.splits import forward_chain, stratified
 from shared.training.material import Material
 
@@ -111,7 +111,7 @@ def result(
     )
 
 
-def fit_frames(outcome: Outcome, pasts: Pasts, frames: Frames, *, allowed: Sequence[str] | None = None) -> Fit:
+def fit_frames(outcome: Outcome, pasts: Pasts, frames: Frames, *, allowed: Sequence[str] | None = None) -> ScoringFit:
     """Train as the product does, on given frames; every attribute is allowed unless said otherwise."""
     flat = bool(outcome.attribute)
     horizon = outcome.horizon_days * DAY
@@ -138,7 +138,7 @@ def over_time(
     )
 
 
-def predicted(fit: Fit, pasts: Pasts, frames: Frames) -> Vector:
+def predicted(fit: ScoringFit, pasts: Pasts, frames: Frames) -> Vector:
     """Compute features and probabilities of frames with a fitted model."""
     from shared.features import matrix
 

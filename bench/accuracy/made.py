@@ -7,7 +7,7 @@ import numpy as np
 from bench.accuracy.judging import Result, fit_frames, flat_pasts, predicted, result
 from shared.contracts.outcome import Outcome
 from shared.timeline import NEVER
-from shared.timeline.frames import Frames
+from shared.timeline.pasts import Frames
 
 LEARNED, ASKED = 5_000, 20_000
 CATBOOST = (0.877, 0.228)

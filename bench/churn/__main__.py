@@ -14,7 +14,7 @@ from bench.accuracy.judging import Result
 from bench.churn import contracts, data, shops
 from bench.churn.contracts import TenureResult
 from bench.churn.shops import ShopResult
-from shared.evaluation.bootstrap import Interval
+from shared.evaluation.metrics import Interval
 
 BEGIN, END = "<!-- churn: made by python -m bench.churn -->", "<!-- /churn -->"
 SHOP_HEADER = (

@@ -14,11 +14,11 @@ from bench.churn.data import MONTH, Contracts, encoded, telco_by_tenure
 from services.churn.training import ChurnMaterial, churn_material, fitted
 from services.churn.training.material import FLAT
 from shared.contracts.outcome import Outcome
-from shared.evaluation.bootstrap import Interval, of_mean
+from shared.evaluation.metrics import Interval, of_mean
 from shared.evaluation.survival import brier_losses, over_time
 from shared.features import matrix
 from shared.timeline import NEVER
-from shared.timeline.frames import Frames
+from shared.timeline.pasts import Frames
 from shared.timeline.splits import stratified
 from shared.training.material import Material
 

@@ -14,11 +14,11 @@ from services.churn.training import ChurnFit, churn_material, fitted
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY
 from shared.evaluation import metrics
-from shared.evaluation.bootstrap import Interval, of_figures, of_mean
 from shared.evaluation.calibration import Calibrator
+from shared.evaluation.metrics import Interval, of_figures, of_mean
 from shared.features import learn, matrix
-from shared.learners.columns import chance, log_odds
-from shared.timeline.frames import of_type, positions_before
+from shared.learners.simple import chance, log_odds
+from shared.timeline.pasts import of_type, positions_before
 from shared.timeline.risk import at_risk, episode, waited
 
 Vector = NDArray[np.float64]

@@ -27,7 +27,7 @@ import numpy as np
 
 from bench.http.account import OUTCOME, fill
 from shared.capabilities import TABLE
-from shared.contracts.call import CALL_HEADER, Call, signed
+from shared.contracts.credentials import CALL_HEADER, Call, signed
 from shared.settings import Settings, service_port
 from shared.store import open_database
 

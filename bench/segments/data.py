@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from shared.contracts.instants import microseconds
-from shared.contracts.rows import DAY, Microseconds
+from shared.contracts.rows import DAY, Microseconds, microseconds
 from shared.timeline import ContactFacts, EventTuple, Pasts, build
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from bench.sendtime.answers import PUBLISHED_TIME_ALONE, PUBLISHED_WITHOUT, REFERENCE_AUC, Answers, office_answers
 from bench.sendtime.profiles import Graded, graded, journey, newsletter, office
 from bench.sendtime.simulation import TRUE, drawn
-from shared.evaluation.bootstrap import Interval
+from shared.evaluation.metrics import Interval
 
 BEGIN, END = "<!-- sendtime: made by python -m bench.sendtime -->", "<!-- /sendtime -->"
 DOCS = Path(__file__).parents[2] / "docs"

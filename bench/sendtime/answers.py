@@ -13,9 +13,8 @@ from services.sendtime.training.activity import chosen_pooling
 from services.sendtime.training.answers import SHARES, Block, block, candidates_on, chosen_pulling
 from services.sendtime.training.material import closed, material_of
 from shared.contracts.rows import DAY, SECOND
-from shared.evaluation.bootstrap import Interval, of_figures, of_mean
-from shared.evaluation.metrics import Ranking, losses
-from shared.learners.columns import chance
+from shared.evaluation.metrics import Interval, Ranking, losses, of_figures, of_mean
+from shared.learners.simple import chance
 from shared.timeline import ContactFacts, EventTuple, build
 
 REFERENCE_AUC, PUBLISHED_WITHOUT, PUBLISHED_TIME_ALONE = 0.840, 0.827, 0.586

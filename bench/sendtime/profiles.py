@@ -14,7 +14,7 @@ from services.sendtime.model.timing import activity_stages
 from services.sendtime.training.activity import chosen_pooling
 from services.sendtime.training.material import SendTimeMaterial, material_of
 from shared.contracts.rows import SECOND
-from shared.evaluation.bootstrap import Interval, of_mean
+from shared.evaluation.metrics import Interval, of_mean
 from shared.timeline import ContactFacts, EventTuple, build
 
 TRAIN_SHARE = 0.7

@@ -11,7 +11,7 @@ from services.sendtime.model.local_week import HOURS, Vector
 from services.sendtime.training import SendTimeFit, fitted
 from services.sendtime.training.material import material_of
 from shared.contracts.rows import DAY, HOUR, SECOND
-from shared.learners.columns import chance
+from shared.learners.simple import chance
 from shared.timeline import ContactFacts, EventTuple, Pasts, build
 
 START = 1_736_121_600_000_000

@@ -15,7 +15,7 @@ import aiohttp
 
 from gateway.webhooks.providers import PROVIDERS
 from gateway.webhooks.sources import new_source
-from shared.contracts.sealed import Seal
+from shared.contracts.credentials import Seal
 from shared.settings import GatewaySettings
 from shared.store import migrate, open_database
 

@@ -12,7 +12,7 @@ from http.client import HTTPException
 from foretell.processes import directly, is_healthy
 from shared.capabilities import TABLE, capability
 from shared.change_detection.service_answers import ServiceAnswer
-from shared.contracts.call import CALL_HEADER, REQUEST_ID_HEADER, Call, SignedRequest, signed
+from shared.contracts.credentials import CALL_HEADER, REQUEST_ID_HEADER, Call, SignedContent, signed
 from shared.errors import ClockSkew, UpstreamTimeout, UpstreamUnavailable
 from shared.settings import WorkerSettings
 from shared.store import ChampionRow
@@ -48,7 +48,7 @@ class ServiceCalls:
         body: dict[str, object] = {"contacts": [{"id": one} for one in contact_ids], "reasons": reasons}
         if line.per_outcome:
             body["outcome"] = champion.outcome
-        covered = SignedRequest("POST", line.path.encode(), json.dumps(body).encode())
+        covered = SignedContent("POST", line.path.encode(), json.dumps(body).encode())
         request = urllib.request.Request(  # noqa: S310 - our own services' address
             self.settings.upstream_of(line.name) + line.path,
             data=covered.body,
@@ -81,7 +81,7 @@ class ServiceCalls:
         """Whether every service is ready."""
         return all(is_healthy(f"{self.settings.upstream_of(line.name)}/readyz") for line in TABLE)
 
-    def _headers(self, account: str, covered: SignedRequest) -> dict[str, str]:
+    def _headers(self, account: str, covered: SignedContent) -> dict[str, str]:
         request_id = f"rescore-{uuid.uuid4().hex}"
         now = time.time()
         call = Call(

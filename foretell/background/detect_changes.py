@@ -14,7 +14,7 @@ from shared.capabilities import TABLE, capability
 from shared.change_detection.compare import ComparedModel, compare
 from shared.change_detection.service_answers import ServiceAnswer
 from shared.contracts.rows import Microseconds
-from shared.serving.logs import trail
+from shared.http.telemetry import trail
 from shared.store import AccountStore, ChampionRow, Database
 
 log = logging.getLogger(__name__)

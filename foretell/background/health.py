@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from foretell.background.loops import Loops
-from shared.serving.process import beside
+from shared.http.process import beside
 from shared.settings import SigningSettings
 
 

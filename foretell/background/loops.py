@@ -10,8 +10,7 @@ from typing import Any, TypeVar
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from shared.errors import ForetellError
-from shared.serving.logs import trail
-from shared.serving.metrics import ConnectionMetrics
+from shared.http.telemetry import ConnectionMetrics, trail
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -46,7 +45,7 @@ class LoopMetrics:
 
 
 @dataclass(slots=True)
-class Parts:
+class LoopParts:
     """The parts of one turn: whatever one of them raises is counted and logged, and the others have their turn."""
 
     loop: str

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from foretell.background.detect_changes import BATCH, ChangeDetector
-from foretell.background.loops import LoopMetrics, Parts
+from foretell.background.loops import LoopMetrics, LoopParts
 from shared.contracts.rows import Microseconds
 from shared.store import ChampionRow, Database
 
@@ -43,7 +43,7 @@ class RescoreChanged:
         Raises:
             Exception: the last failure, once every champion had its turn.
         """
-        parts = Parts("following", self.metrics)
+        parts = LoopParts("following", self.metrics)
         champions = self.database.champions()
         self._forget_all_but(champions)
         for account in self.database.stale_accounts():
@@ -51,7 +51,7 @@ class RescoreChanged:
             parts.attempt(self._follow, account, mine, parts, account=account)
         parts.end()
 
-    def _follow(self, account: str, champions: Sequence[ChampionRow], parts: Parts) -> None:
+    def _follow(self, account: str, champions: Sequence[ChampionRow], parts: LoopParts) -> None:
         """Score some batches of an account; the next turn goes on after them, and begins anew at the end."""
         store, now = self.database.of(account), self.now()
         for _ in range(BATCHES_PER_TURN):
@@ -67,7 +67,7 @@ class RescoreChanged:
                 store.changes.clear(taken)
                 self._forget(champions, taken)
 
-    def _attempt(self, champion: ChampionRow, taken: Mapping[str, Microseconds], parts: Parts) -> bool:
+    def _attempt(self, champion: ChampionRow, taken: Mapping[str, Microseconds], parts: LoopParts) -> bool:
         named = {"account": champion.account, "capability": champion.capability, "outcome": champion.outcome}
         answer = parts.attempt(self._has_answered, champion, taken, **named)
         if answer is None:

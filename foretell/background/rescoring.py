@@ -11,7 +11,7 @@ from typing import Any
 
 from foretell import home
 from foretell.background.detect_changes import BATCH, ChangeDetector, compared_model
-from foretell.background.loops import LoopMetrics, Parts
+from foretell.background.loops import LoopMetrics, LoopParts
 from shared.change_detection.account_messages import batch_completed, model_promoted, stale_events_message
 from shared.change_detection.service_answers import ServiceAnswer
 from shared.contracts.input_drift import InputDrift
@@ -54,7 +54,7 @@ class Rescoring:
         Raises:
             Exception: what the last champion that failed raised, once every one had its turn.
         """
-        parts, over = Parts("rescoring", self.metrics), set[ChampionRow]()
+        parts, over = LoopParts("rescoring", self.metrics), set[ChampionRow]()
         while due := [one for one in self.database.champions() if one not in over and self._is_due(one)]:
             for champion in due:
                 if self.stop.is_set():

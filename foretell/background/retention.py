@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
-from foretell.background.loops import LoopMetrics, Parts
+from foretell.background.loops import LoopMetrics, LoopParts
 from shared.contracts.defaults import LOOKBACK_DAYS
 from shared.contracts.rows import DAY, Microseconds
 from shared.settings import WorkerSettings
@@ -21,7 +21,7 @@ Batches = Callable[[AccountStore, Microseconds], Iterator[int]]
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class RetentionRule:
     """What is kept for how long."""
 
     name: str
@@ -30,31 +30,35 @@ class Rule:
     batches: Batches
 
 
-def rules(settings: WorkerSettings) -> tuple[Rule, ...]:
+def rules(settings: WorkerSettings) -> tuple[RetentionRule, ...]:
     """List the rules; what depends on nothing but age comes first."""
     return (
-        Rule(
+        RetentionRule(
             "predictions",
             settings.prediction_retention_days,
             repeated(lambda store, at: store.predictions.delete_before(at)),
         ),
-        Rule("events", settings.event_retention_days, lambda store, at: store.events.delete_before(at)),
-        Rule("messages", settings.webhook_retention_days, repeated(lambda store, at: store.outbox.delete_before(at))),
-        Rule("audit", settings.audit_retention_days, repeated(lambda store, at: store.audit.delete_before(at))),
-        Rule(
+        RetentionRule("events", settings.event_retention_days, lambda store, at: store.events.delete_before(at)),
+        RetentionRule(
+            "messages", settings.webhook_retention_days, repeated(lambda store, at: store.outbox.delete_before(at))
+        ),
+        RetentionRule(
+            "audit", settings.audit_retention_days, repeated(lambda store, at: store.audit.delete_before(at))
+        ),
+        RetentionRule(
             "dead_letters",
             settings.dead_letter_retention_days,
             repeated(lambda store, at: store.dead_letters.delete_before(at)),
         ),
-        Rule(
+        RetentionRule(
             "receipts",
             settings.receipt_retention_days,
             repeated(lambda store, at: store.idempotency.delete_received_before(at)),
         ),
-        Rule(
+        RetentionRule(
             "answers", settings.idempotency_hours / 24, repeated(lambda store, at: store.idempotency.delete_before(at))
         ),
-        Rule("late_predictions", 0, _late_predictions),
+        RetentionRule("late_predictions", 0, _late_predictions),
     )
 
 
@@ -77,7 +81,7 @@ class Retention:
     """Deletes what is old of every account."""
 
     database: Database
-    rules: tuple[Rule, ...]
+    rules: tuple[RetentionRule, ...]
     now: Callable[[], Microseconds]
     metrics: LoopMetrics = field(default_factory=LoopMetrics)
     _unfinished: dict[tuple[str, str], Iterator[int]] = field(default_factory=dict)
@@ -94,7 +98,7 @@ class Retention:
         Raises:
             Exception: what the last of them that failed raised, once all had their turn.
         """
-        at, parts = self.now(), Parts("retention", self.metrics)
+        at, parts = self.now(), LoopParts("retention", self.metrics)
         for account in self.database.accounts():
             store = self.database.of(account.name)
             for rule in self.rules:
@@ -104,7 +108,7 @@ class Retention:
         parts.attempt(self.database.scrub, rule="scrub")
         parts.end()
 
-    def _apply(self, rule: Rule, store: AccountStore, before: Microseconds) -> None:
+    def _apply(self, rule: RetentionRule, store: AccountStore, before: Microseconds) -> None:
         key = (store.account, rule.name)
         batches = self._unfinished.pop(key, None) or rule.batches(store, before)
         if sum(1 for _ in islice(batches, MOST_BATCHES)) == MOST_BATCHES:

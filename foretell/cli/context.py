@@ -8,9 +8,8 @@ from datetime import UTC, datetime
 from foretell import home
 from foretell.cli.options import DEFAULT_ACCOUNT
 from shared.capabilities import TABLE
-from shared.contracts import key as keys
-from shared.contracts.instants import microseconds
-from shared.contracts.rows import Microseconds
+from shared.contracts import credentials as keys
+from shared.contracts.rows import Microseconds, microseconds
 from shared.errors import BadRequest, Conflict, NotFound
 from shared.settings import Settings, read
 from shared.store import AccountStore, Database, migrate, open_database

@@ -95,7 +95,7 @@ def _state(text: str | None) -> Literal["pending", "delivered", "failed"] | None
 def _instant(option: str, text: str | None) -> "Microseconds":
     from datetime import UTC, datetime
 
-    from shared.contracts.instants import microseconds
+    from shared.contracts.rows import microseconds
 
     if text is None:
         raise BadRequest("A stretch of time needs --from and --until.")

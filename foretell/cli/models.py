@@ -79,7 +79,7 @@ def drift_sentence(row: "VersionRow") -> str:
 
 def _mismatches(settings: "Settings", store: "AccountStore", capability: str, outcomes: list[str]) -> list[str]:
     """Return where MLflow's alias does not point to the version that answers."""
-    from shared.training.promotion import Model, RegistryAliases, mismatch
+    from shared.training.publish import Model, RegistryAliases, mismatch
 
     aliases = RegistryAliases(settings)
     try:
@@ -156,8 +156,8 @@ def promote(
 ) -> None:
     """Let a version answer; running services take it within seconds."""
     from foretell.cli.context import named_model, now_us, opened_account
-    from shared.training.promotion import Model, RegistryAliases
-    from shared.training.promotion import promote as promote_version
+    from shared.training.publish import Model, RegistryAliases
+    from shared.training.publish import promote as promote_version
 
     account, capability, outcome = named_model(outcome, account, capability)
     with opened_account(account) as (settings, _, store):
@@ -172,8 +172,8 @@ def rollback(
 ) -> None:
     """Let the version before answer again; a second rollback undoes the first."""
     from foretell.cli.context import named_model, now_us, opened_account
-    from shared.training.promotion import Model, RegistryAliases
-    from shared.training.promotion import rollback as roll_back
+    from shared.training.publish import Model, RegistryAliases
+    from shared.training.publish import rollback as roll_back
 
     account, capability, outcome = named_model(outcome, account, capability)
     with opened_account(account) as (settings, _, store):

@@ -179,7 +179,7 @@ def _stated(outcome: "Outcome") -> str:
 
 def _unknown(store: "AccountStore", outcome: "Outcome") -> str:
     """Say that no contact has what an outcome names, where the account has anything of the kind at all."""
-    from shared.training.mistyped import mistyped
+    from shared.training.material import mistyped
 
     names = store.contacts.attribute_names() if outcome.attribute else []
     types = [] if outcome.attribute else [one.type for one in store.events.types()]

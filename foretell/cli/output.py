@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from shared.contracts.instants import instant_of
-from shared.contracts.rows import Microseconds
+from shared.contracts.rows import Microseconds, instant_of
 
 if TYPE_CHECKING:
     from rich.progress import Progress

@@ -48,9 +48,9 @@ def export(
     from foretell.cli.predictions_file import written
     from gateway.predictions.ranked_list import why_empty
     from shared.capabilities import capability as line_of
-    from shared.contracts.instants import microseconds
     from shared.contracts.prediction import Band, Status
-    from shared.store import Wanted
+    from shared.contracts.rows import microseconds
+    from shared.store import PredictionFilter
 
     if out.suffix.lower() not in (".csv", ".xlsx"):
         raise BadRequest("Name a file that ends in .csv or .xlsx.")
@@ -67,7 +67,7 @@ def export(
         if per_outcome:
             store.outcomes.require(capability, name)
         ranked = status == "ok" and per_outcome
-        wanted = Wanted(capability, name, status, ranked, lowest_first, band, min_score, segment, since)
+        wanted = PredictionFilter(capability, name, status, ranked, lowest_first, band, min_score, segment, since)
         count = written(store, wanted, out)
         say(f"{count:,} contacts written to {out}.")
         if not count:

@@ -10,10 +10,10 @@ from foretell.cli.output import progress_bars
 from gateway.predictions.ranked_list import COLUMNS, cells, csv_text, pages
 
 if TYPE_CHECKING:
-    from shared.store import AccountStore, PredictionRow, Wanted
+    from shared.store import AccountStore, PredictionFilter, PredictionRow
 
 
-def written(store: "AccountStore", wanted: "Wanted", out: Path) -> int:
+def written(store: "AccountStore", wanted: "PredictionFilter", out: Path) -> int:
     """Write the list; a file of that name is replaced once the new one is whole.
 
     Args:

@@ -52,7 +52,7 @@ def add(
     from gateway.sources.schemas import SourceRequest
     from gateway.webhooks.providers import PROVIDERS
     from gateway.webhooks.sources import new_source, source_url
-    from shared.contracts.sealed import Seal
+    from shared.contracts.credentials import Seal
 
     given = _secret(secret, from_stdin=secret_stdin)
     asked = _checked(SourceRequest, name=name, provider=provider, secrets=[given] if given else [], topics=topic or [])
@@ -124,8 +124,8 @@ def rotate(
     from gateway.sources.schemas import SecretRequest
     from gateway.webhooks.providers import PROVIDERS
     from gateway.webhooks.sources import new_secret
+    from shared.contracts.credentials import Seal
     from shared.contracts.rows import HOUR
-    from shared.contracts.sealed import Seal
 
     given = _secret(secret, from_stdin=secret_stdin)
     if given is None:
@@ -160,7 +160,7 @@ def _row(source: "SourceRow", settings: "Settings", letters: Mapping[str, int]) 
     from gateway.webhooks.providers import PROVIDERS
     from gateway.webhooks.secrets import stored_problems
     from gateway.webhooks.sources import source_url
-    from shared.contracts.sealed import Seal
+    from shared.contracts.credentials import Seal
 
     key = known_identity_key(settings)
     problems = [] if key is None else stored_problems(source, PROVIDERS, Seal(key))

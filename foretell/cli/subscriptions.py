@@ -48,7 +48,7 @@ def add(
 
     from foretell.cli.context import identity_key, now_us, opened_account
     from foretell.cli.output import say
-    from shared.contracts.sealed import Seal
+    from shared.contracts.credentials import Seal
     from shared.settings import DeliverySettings, read
     from shared.webhooks_out.ssrf_guard import check_addresses, checked_url
     from shared.webhooks_out.subscriptions import new_subscription
@@ -159,8 +159,8 @@ def try_out(
     import asyncio
 
     from foretell.cli.context import identity_key, now_us, opened_account
-    from shared.contracts.message_data import EXAMPLES
-    from shared.contracts.sealed import Seal
+    from shared.contracts.credentials import Seal
+    from shared.contracts.message import EXAMPLES
     from shared.settings import DeliverySettings, read
     from shared.webhooks_out.test_send import send_test
 
@@ -191,7 +191,7 @@ def _known(store: "AccountStore", subscription_id: str) -> "SubscriptionRow":
 def _fields(**said: Any) -> Any:
     from pydantic import ValidationError
 
-    from shared.contracts.mistakes import mistakes
+    from shared.contracts.validation import mistakes
     from shared.webhooks_out.subscription_schemas import SubscriptionFields
 
     try:

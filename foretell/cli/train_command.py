@@ -7,7 +7,7 @@ from typing import Annotated, Any, get_args
 import typer
 
 from foretell.cli.options import DEFAULT_ACCOUNT, AccountOption, examples
-from shared.contracts.training import Choices, Flag
+from shared.contracts.training import Choices, CliOption
 from shared.serving.capability_spec import AnySpec
 
 NoPromoteOption = Annotated[
@@ -61,7 +61,7 @@ def _own(choices: type[Choices]) -> list[inspect.Parameter]:
     """Make an option of each choice that has a flag: several of a set, else one."""
     made = []
     for field, info in choices.model_fields.items():
-        flag = next((one for one in info.metadata if isinstance(one, Flag)), None)
+        flag = next((one for one in info.metadata if isinstance(one, CliOption)), None)
         if flag is None:
             continue
         bounds = {key: getattr(one, bound) for one in info.metadata for key, bound in _BOUNDS if hasattr(one, bound)}

@@ -29,8 +29,7 @@ from gateway.context import (
     now,
 )
 from gateway.idempotency import idempotent
-from shared.contracts.instants import instant_of
-from shared.contracts.rows import ALWAYS
+from shared.contracts.rows import ALWAYS, instant_of
 from shared.errors import NotFound
 from shared.store import StoredContact
 

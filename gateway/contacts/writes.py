@@ -16,12 +16,11 @@ from gateway.contacts.schemas import (
     StoredContactResponse,
 )
 from shared.contracts.contact import ContactFields, ContactInput
-from shared.contracts.mistakes import mistakes
 from shared.contracts.prediction import ProblemPointer
 from shared.contracts.rows import TAKEN_AWAY, ContactRow, Microseconds
+from shared.contracts.validation import mistakes, repeatable_id
 from shared.errors import BadRequest, NotFound
 from shared.ingest import contact_row
-from shared.serving.envelope import repeatable_id
 from shared.store import AccountStore
 
 EMAIL = "email"

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from gateway.context import AdminScope, AuthenticatedRequest, CursorParam, LimitParam, json_response, now
 from gateway.dead_letters.schemas import DeadLetterAnswer, DeadLetterList, RetryAnswer, RetryRequest
 from gateway.idempotency import idempotent_exclusive
-from shared.contracts.instants import instant_of
+from shared.contracts.rows import instant_of
 from shared.errors import BadRequest, NotFound
 from shared.store import DeadLetterRow
 

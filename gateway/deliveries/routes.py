@@ -19,7 +19,7 @@ from gateway.deliveries.schemas import (
 )
 from gateway.idempotency import idempotent
 from gateway.subscriptions.schemas import ID
-from shared.contracts.instants import instant_of, instant_or_none, microseconds
+from shared.contracts.rows import instant_of, instant_or_none, microseconds
 from shared.errors import NotFound
 from shared.store import ENDED, AttemptRow, DeliveryRow
 

@@ -8,11 +8,10 @@ from pydantic import ValidationError
 from gateway.bulk_requests import items
 from gateway.events.schemas import EventCounts, EventResult, EventsResponse
 from shared.contracts.contact import EventInput
-from shared.contracts.mistakes import mistakes
 from shared.contracts.prediction import ProblemPointer
 from shared.contracts.rows import DAY, EventRow, Microseconds
+from shared.contracts.validation import mistakes, repeatable_id
 from shared.ingest import event_row
-from shared.serving.envelope import repeatable_id
 from shared.store import AccountStore
 
 MAX_AHEAD: Final[Microseconds] = DAY

@@ -9,7 +9,7 @@ from gateway.context import ReadScope, json_response
 from gateway.models.schemas import InputDriftAnswer, ModelAnswer, ModelList
 from shared.capabilities import CapabilityName
 from shared.contracts.input_drift import InputDrift
-from shared.contracts.instants import instant_of
+from shared.contracts.rows import instant_of
 from shared.store import VersionRow
 
 router = APIRouter()

@@ -21,8 +21,8 @@ from gateway.openapi.named_types import name_types
 from gateway.openapi.outgoing import webhooks
 from gateway.openapi.services import Document, add_services
 from shared.contracts.contact import ContactFields
-from shared.contracts.key import Scope
-from shared.serving.openapi import PROBLEM_SCHEMA
+from shared.contracts.credentials import Scope
+from shared.http.problem import PROBLEM_SCHEMA
 from shared.values.addresses import MAX_CELL_CHARACTERS
 
 TITLE: Final = "Foretell"

@@ -7,7 +7,7 @@ from typing import Any, Final
 from gateway.openapi.headers import is_repeatable
 from gateway.webhooks.provider import WebhookRefused
 from shared.capabilities import TABLE, Capability
-from shared.contracts.key import Scope
+from shared.contracts.credentials import Scope
 from shared.errors import (
     BadRequest,
     BodyTooLarge,
@@ -27,8 +27,8 @@ from shared.errors import (
     UpstreamTimeout,
     UpstreamUnavailable,
 )
-from shared.serving import problem
-from shared.serving.openapi import EXAMPLE_REQUEST_ID
+from shared.http import problem
+from shared.http.problem import EXAMPLE_REQUEST_ID
 
 Document = dict[str, Any]
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
-from shared.serving.problem import MEDIA_TYPE
+from shared.http.problem import MEDIA_TYPE
 
 Document = dict[str, Any]
 

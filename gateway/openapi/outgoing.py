@@ -5,8 +5,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from shared.contracts.message import TEST_TYPE
-from shared.contracts.message_data import EXAMPLES, MESSAGE_DATA, SubscriptionTest
+from shared.contracts.message import EXAMPLES, MESSAGE_DATA, TEST_TYPE, SubscriptionTest
 
 _REF: Final = "#/components/schemas/"
 _SUMMARIES: Final = {

@@ -12,7 +12,7 @@ from gateway.outcomes.schemas import OutcomeAnswer, OutcomeFields, OutcomeList
 from shared.capabilities import TABLE, OutcomeCapabilityName
 from shared.contracts.outcome import BUILT_IN, Outcome, OutcomeName
 from shared.errors import Conflict, NotFound
-from shared.serving.problem import invalid
+from shared.http.problem import invalid
 
 router = APIRouter(tags=["outcomes"])
 PathName = Annotated[OutcomeName, Path(description="Lower-case letters, digits and _.")]

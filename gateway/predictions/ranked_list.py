@@ -10,10 +10,9 @@ import orjson
 
 from shared.capabilities import capability as line_of
 from shared.contracts.defaults import STALE_DAYS
-from shared.contracts.instants import instant_of
 from shared.contracts.outcome import STARTED
-from shared.contracts.rows import DAY, Microseconds
-from shared.store import AccountStore, Ending, Place, PredictionRow, Wanted
+from shared.contracts.rows import DAY, Microseconds, instant_of
+from shared.store import AccountStore, Place, PredictionFilter, PredictionRow, ReachedBy
 
 REASONS: Final = 3
 COLUMNS: Final = (
@@ -44,7 +43,7 @@ class Page:
     place: Place | None
 
 
-def page(store: AccountStore, wanted: Wanted, *, limit: int, after: Place | None = None) -> Page:
+def page(store: AccountStore, wanted: PredictionFilter, *, limit: int, after: Place | None = None) -> Page:
     """Read one page; contacts that reached the outcome after they were predicted are left out of what is `ok`.
 
     The worker scores them again in its next round; until then their stored prediction is out of date.
@@ -73,7 +72,7 @@ def page(store: AccountStore, wanted: Wanted, *, limit: int, after: Place | None
             return Page(kept, None)
 
 
-def pages(store: AccountStore, wanted: Wanted, *, size: int = _BATCH) -> Iterator[list[PredictionRow]]:
+def pages(store: AccountStore, wanted: PredictionFilter, *, size: int = _BATCH) -> Iterator[list[PredictionRow]]:
     """Read the whole list, page by page."""
     found = page(store, wanted, limit=size)
     yield found.rows
@@ -82,7 +81,7 @@ def pages(store: AccountStore, wanted: Wanted, *, size: int = _BATCH) -> Iterato
         yield found.rows
 
 
-def _outcome_end(store: AccountStore, wanted: Wanted) -> Ending | None:
+def _outcome_end(store: AccountStore, wanted: PredictionFilter) -> ReachedBy | None:
     """Return which events reach the outcome: as the champion learned it, else as the outcome is defined."""
     if not line_of(wanted.capability).per_outcome:
         return None
@@ -95,7 +94,7 @@ def _outcome_end(store: AccountStore, wanted: Wanted) -> Ending | None:
     flag = None if outcome is None else outcome.flag
     if not types and flag is None:
         return None
-    return Ending(types, STARTED if wanted.capability == "churn" else (), flag)
+    return ReachedBy(types, STARTED if wanted.capability == "churn" else (), flag)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +106,7 @@ class EmptyReason:
     newest_event_at: Microseconds | None
 
 
-def why_empty(store: AccountStore, wanted: Wanted, *, now: Microseconds) -> EmptyReason:
+def why_empty(store: AccountStore, wanted: PredictionFilter, *, now: Microseconds) -> EmptyReason:
     """Explain in counts why a list is empty, and what can be done; reads all predictions of the question."""
     counts = store.predictions.statuses(wanted.capability, wanted.outcome)
     newest = store.events.newest_at()

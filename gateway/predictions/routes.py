@@ -14,11 +14,11 @@ from gateway.predictions.schemas import ContactPredictions, EmptyBecause, Predic
 from shared.capabilities import CapabilityName
 from shared.capabilities import capability as line_of
 from shared.contracts.contact import Instant
-from shared.contracts.instants import instant_of, microseconds
 from shared.contracts.outcome import OutcomeName
 from shared.contracts.prediction import Band, DataQualityDetails, Status
+from shared.contracts.rows import instant_of, microseconds
 from shared.errors import NotFound, UnknownOutcome
-from shared.store import PredictionRow, Wanted
+from shared.store import PredictionFilter, PredictionRow
 
 router = APIRouter()
 
@@ -62,7 +62,7 @@ def list_predictions(
     name = _outcome(authenticated, capability, outcome)
     ranked = status == "ok" and line_of(capability).per_outcome
     since = None if updated_since is None else microseconds(updated_since)
-    wanted = Wanted(capability, name, status, ranked, sort == "score", band, min_score, segment, since)
+    wanted = PredictionFilter(capability, name, status, ranked, sort == "score", band, min_score, segment, since)
     purpose = f"predictions {wanted}"
     place: Any = authenticated.read_cursor(purpose, cursor)
     found = ranked_list.page(

@@ -13,9 +13,9 @@ from gateway.context import AdminScope, json_response, now
 from gateway.idempotency import idempotent_exclusive
 from gateway.privacy.schemas import ContactExport, EraseRequest, ErasureCounts, ErasureResponse, ErasureResult
 from shared.contracts.contact import ContactId
-from shared.contracts.mistakes import mistakes
 from shared.contracts.prediction import ProblemPointer
 from shared.contracts.rows import Microseconds
+from shared.contracts.validation import mistakes
 from shared.errors import NotFound
 from shared.store import AccountStore
 

@@ -17,7 +17,7 @@ from gateway.segments.schemas import (
     SegmentMember,
     SegmentProfile,
 )
-from shared.contracts.instants import instant_of
+from shared.contracts.rows import instant_of
 from shared.errors import Conflict, NoModelTrained, NotFound
 from shared.store import PredictionRow, VersionRow
 

@@ -10,8 +10,7 @@ from gateway.idempotency import idempotent
 from gateway.sources.schemas import SecretRequest, SourceAnswer, SourceList, SourceRequest, SourceSecret
 from gateway.webhooks.secrets import stored_problems
 from gateway.webhooks.sources import new_secret, new_source, source_url
-from shared.contracts.instants import instant_of
-from shared.contracts.rows import HOUR
+from shared.contracts.rows import HOUR, instant_of
 from shared.errors import Conflict, NotFound
 from shared.store import SourceRow
 

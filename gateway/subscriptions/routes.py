@@ -29,9 +29,8 @@ from gateway.subscriptions.schemas import (
     TrialResponse,
     WaitingCounts,
 )
-from shared.contracts.instants import instant_of, instant_or_none
-from shared.contracts.rows import HOUR
-from shared.contracts.sealed import Seal
+from shared.contracts.credentials import Seal
+from shared.contracts.rows import HOUR, instant_of, instant_or_none
 from shared.errors import NotFound
 from shared.store import SecretRow, SubscriptionCounts, SubscriptionRow
 from shared.webhooks_out.ssrf_guard import check_addresses, checked_url

@@ -83,7 +83,7 @@ _TIMED_TYPES = SUSPECTED | {DELIVERED, SENT}
 """Types whose instants matter for the verdicts on other events of their message."""
 
 
-class Verdict(NamedTuple):
+class BotAssessment(NamedTuple):
     """Whether a human made an event, and the rule that says so."""
 
     human: bool | None
@@ -102,51 +102,51 @@ class MessageEvent(NamedTuple):
     occurred_at: Microseconds
     link: str | None
     """The `item` of a click."""
-    verdict: Verdict
+    verdict: BotAssessment
     """From `verdict_on_event` for an incoming event; else as stored."""
 
 
-UNKNOWN: Final = Verdict(None, None)
+UNKNOWN: Final = BotAssessment(None, None)
 
 
-def verdict_on_event(type_: str, signals: Signals) -> Verdict:
+def verdict_on_event(type_: str, signals: Signals) -> BotAssessment:
     """Judge an event by what came with it.
 
     >>> verdict_on_event("email_clicked", Signals(method="HEAD"))
-    Verdict(human=False, reason='head_request')
+    BotAssessment(human=False, reason='head_request')
     >>> verdict_on_event("order_placed", Signals(user_agent="python-requests/2.32"))
-    Verdict(human=True, reason='deed')
+    BotAssessment(human=True, reason='deed')
     >>> verdict_on_event("form_submitted", Signals(user_agent="python-requests/2.32"))
-    Verdict(human=False, reason='program_agent')
+    BotAssessment(human=False, reason='program_agent')
     """
     if signals.machine is not None:
-        return Verdict(False, FLAG)
+        return BotAssessment(False, FLAG)
     if signals.human is not None:
-        return Verdict(True, FLAG)
+        return BotAssessment(True, FLAG)
     if type_ in PAID:
-        return Verdict(True, "deed")
+        return BotAssessment(True, "deed")
     if type_.startswith(CHANNELS) and type_ not in SUSPECTED:
         return UNKNOWN  # made by servers, about each other
     method = (signals.method or "").strip().upper()
     if method == "HEAD":
-        return Verdict(False, "head_request")
+        return BotAssessment(False, "head_request")
     if type_ == UNSUBSCRIBED and method == "POST":
-        return Verdict(True, "one_click")
+        return BotAssessment(True, "one_click")
     agent = (signals.user_agent or "")[:MAX_AGENT_CHARACTERS].strip()
     if (machine := _program(type_, agent)) is not None:
         return machine
     if type_ in DEEDS:
-        return Verdict(True, "deed")
+        return BotAssessment(True, "deed")
     if type_ not in OPENS | CLICKS:
         return UNKNOWN
     if type_ in OPENS and (prefetched := _prefetched(agent, signals.ip)) is not None:
         return prefetched
     if _IMAGE_PROXY.search(agent) or not _USUAL.search(agent):
         return UNKNOWN
-    return Verdict(True, "usual_agent")
+    return BotAssessment(True, "usual_agent")
 
 
-def verdicts_by_message(events: Iterable[MessageEvent]) -> dict[str, Verdict]:
+def verdicts_by_message(events: Iterable[MessageEvent]) -> dict[str, BotAssessment]:
     """Judge events by the others of the same message to the same contact.
 
     A verdict only ever turns from human or unknown to machine, so it does not matter in which order, how often
@@ -162,7 +162,7 @@ def verdicts_by_message(events: Iterable[MessageEvent]) -> dict[str, Verdict]:
     for one in events:
         if one.message_id is not None:
             messages[one.contact_id, one.message_id].append(one)
-    found: dict[str, Verdict] = {}
+    found: dict[str, BotAssessment] = {}
     for events in messages.values():
         for one, reason in _timed_reasons(events):
             if (verdict := _combined(one.verdict, reason)) != one.verdict:
@@ -170,29 +170,29 @@ def verdicts_by_message(events: Iterable[MessageEvent]) -> dict[str, Verdict]:
     return found
 
 
-def _program(type_: str, agent: str) -> Verdict | None:
+def _program(type_: str, agent: str) -> BotAssessment | None:
     """Return a verdict on an agent that is a program; None: it is not known as one."""
     if _OF_SENDERS.search(agent):
         return None
     if _SCANNER.search(agent):
-        return Verdict(False, "scanner_agent")
+        return BotAssessment(False, "scanner_agent")
     if not _LIBRARY.search(agent):
         return None
     if type_ in OPENS | CLICKS | VISITS:
-        return Verdict(False, "scanner_agent")
+        return BotAssessment(False, "scanner_agent")
     # A mailbox provider's server unsubscribes on behalf of its user, with a library of its own.
     if type_ == UNSUBSCRIBED or _OF_PHONES.search(agent):
         return None
-    return Verdict(False, "program_agent")
+    return BotAssessment(False, "program_agent")
 
 
-def _prefetched(agent: str, ip: str | None) -> Verdict | None:
+def _prefetched(agent: str, ip: str | None) -> BotAssessment | None:
     if agent == _BARE:
-        return Verdict(False, "apple_privacy") if _is_apple(ip) else Verdict(False, "bare_agent")
+        return BotAssessment(False, "apple_privacy") if _is_apple(ip) else BotAssessment(False, "bare_agent")
     if all(part in agent for part in _GMAIL_PREFETCH):
-        return Verdict(False, "gmail_prefetch")
+        return BotAssessment(False, "gmail_prefetch")
     # It also fetches when a human opens the mail.
-    return Verdict(None, "image_proxy") if _IMAGE_PROXY.search(agent) else None
+    return BotAssessment(None, "image_proxy") if _IMAGE_PROXY.search(agent) else None
 
 
 def _is_apple(ip: str | None) -> bool:
@@ -248,12 +248,12 @@ def _at_once(clicks: Iterable[MessageEvent]) -> set[str]:
     return found
 
 
-def _combined(verdict: Verdict, reason: str) -> Verdict:
+def _combined(verdict: BotAssessment, reason: str) -> BotAssessment:
     """Combine a verdict with a timed reason; a verdict from the event's own signals or the provider's flag stays."""
     if verdict.reason in (FLAG, ONE_CLICK) or (verdict.human is False and verdict.reason not in TIMED_REASONS):
         return verdict
     reasons = [one for one in TIMED_REASONS if one in (verdict.reason, reason)]
-    return Verdict(False, reasons[0])
+    return BotAssessment(False, reasons[0])
 
 
 def with_verdict(row: EventRow, signals: Signals) -> EventRow:
@@ -332,11 +332,11 @@ def _message_event(key: str, row: EventRow) -> MessageEvent:
         row.type,
         row.occurred_at,
         row.item,
-        Verdict(human, reason if isinstance(reason, str) else None),
+        BotAssessment(human, reason if isinstance(reason, str) else None),
     )
 
 
-def _with_given_verdict(row: EventRow, verdict: Verdict) -> EventRow:
+def _with_given_verdict(row: EventRow, verdict: BotAssessment) -> EventRow:
     if verdict.human is None and verdict.reason is None:
         return row
     properties = {**(json.loads(row.properties) if row.properties else {}), REASON_PROPERTY: verdict.reason}

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from gateway.webhooks.notes import Note
 from gateway.webhooks.provider import Recipient
-from shared.contracts.identity import SHARED_BY, born_id, contact_hash
+from shared.contracts.rows import SHARED_BY, born_id, contact_hash
 from shared.ingest import email_hash
 from shared.store import Identity
 from shared.values.addresses import is_placeholder, normal_address

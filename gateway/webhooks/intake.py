@@ -15,8 +15,7 @@ from gateway.webhooks.normalize import NormalizedItem, Normalizer
 from gateway.webhooks.notes import LEFT_OUT
 from gateway.webhooks.provider import Confirmation, IncomingErasure, Provider
 from gateway.webhooks.redaction import hashes_in, redacted_json
-from shared.contracts.instants import instant_of
-from shared.contracts.rows import ContactRow, EventRow, Microseconds
+from shared.contracts.rows import ContactRow, EventRow, Microseconds, instant_of
 from shared.errors import Conflict, StoreUnavailable
 from shared.store import AccountStore, DeadLetterRow, Identity, SourceRow
 

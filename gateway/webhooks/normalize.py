@@ -28,9 +28,8 @@ from gateway.webhooks.provider import (
     Refused,
 )
 from shared.contracts.contact import ContactId, ContactInput, EventInput
-from shared.contracts.instants import microseconds
-from shared.contracts.mistakes import mistakes
-from shared.contracts.rows import ContactRow, EventRow, Microseconds
+from shared.contracts.rows import ContactRow, EventRow, Microseconds, microseconds
+from shared.contracts.validation import mistakes
 from shared.ingest import contact_row, event_row
 
 log = logging.getLogger(__name__)

@@ -20,9 +20,8 @@ from gateway.webhooks.intake import IntakeResult, intake_of
 from gateway.webhooks.normalize import Normalizer
 from gateway.webhooks.provider import Confirmation, Provider, SignedRequest, WebhookRefused
 from gateway.webhooks.source_cache import CachedSource, SourceCache
-from shared.contracts.instants import microseconds
-from shared.contracts.rows import Microseconds
-from shared.contracts.sealed import Seal
+from shared.contracts.credentials import Seal
+from shared.contracts.rows import Microseconds, microseconds
 from shared.errors import BadRequest, ForetellError, NotFound, UpstreamUnavailable
 from shared.store import Database
 

@@ -10,7 +10,7 @@ from gateway.context import gateway_of, json_response, now
 from gateway.upstream import body_of
 from gateway.webhooks.provider import SignedRequest
 from gateway.webhooks.schemas import SourceReady, TakenAnswer
-from shared.serving.routing import called_path
+from shared.http.middleware import called_path
 
 router = APIRouter(tags=["webhooks"])
 

@@ -7,9 +7,8 @@ from typing import Final
 from gateway.webhooks.provider import Provider
 from gateway.webhooks.secrets import require_secret
 from gateway.webhooks.source_cache import new_source_id
-from shared.contracts.key import random_text
+from shared.contracts.credentials import Seal, random_text
 from shared.contracts.rows import Microseconds
-from shared.contracts.sealed import Seal
 from shared.errors import BadRequest
 from shared.store import SourceRow, SourceSecretRow
 

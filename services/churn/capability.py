@@ -29,7 +29,7 @@ def _answer(
 ) -> "Sequence[ScoredChurn]":
     from services.churn.model import ChurnQuery, predict
 
-    query = ChurnQuery(request.horizon_days, request.horizons, request.survival, request.reasons_asked)
+    query = ChurnQuery(request.horizon_days, request.horizons, request.survival, request.reasons_requested)
     return predict(model, pasts, cutoffs, query)
 
 

@@ -15,7 +15,7 @@ from shared.serving.capability_spec import CapabilitySpec
 from shared.timeline import Pasts
 
 if TYPE_CHECKING:
-    from services.scoring.model import Scored, ScoringModel
+    from services.scoring.model import ScoredOutcome, ScoringModel
 
 
 def _load(folder: Path) -> "ScoringModel":
@@ -26,11 +26,11 @@ def _load(folder: Path) -> "ScoringModel":
 
 def _answer(
     model: "ScoringModel", pasts: Pasts, cutoffs: NDArray[np.int64], request: ScoreRequest
-) -> "Sequence[Scored]":
-    return model.predict(pasts, cutoffs, reasons=request.reasons_asked)
+) -> "Sequence[ScoredOutcome]":
+    return model.predict(pasts, cutoffs, reasons=request.reasons_requested)
 
 
-def _fields(scored: "Scored | None") -> Mapping[str, object]:
+def _fields(scored: "ScoredOutcome | None") -> Mapping[str, object]:
     return {"parts": None if scored is None else scored.parts}
 
 

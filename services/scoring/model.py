@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from shared.contracts.outcome import Flag
 from shared.contracts.prediction import Band, Grade, Source, Status
 from shared.errors import ArtifactRefused
-from shared.evaluation.calibration import Calibrator
-from shared.evaluation.reference import Reference
+from shared.evaluation.calibration import Calibrator, Reference
 from shared.features import (
     UNDERSTOOD,
     Expected,
@@ -31,10 +30,10 @@ from shared.features import (
 )
 from shared.features.names_in_words import UNWELCOME
 from shared.learners import WITH_TEXT, Learner, learner_from_json, text_of
-from shared.learners.columns import chance
+from shared.learners.simple import chance
 from shared.registry.pyfunc import FeatureTable
 from shared.timeline import Pasts
-from shared.timeline.frames import LOOKBACK_DAYS
+from shared.timeline.pasts import LOOKBACK_DAYS
 
 FORMAT = 1
 BANDS: tuple[Band, ...] = ("low", "medium", "high", "very_high")
@@ -44,7 +43,7 @@ _UNREADABLE = (OSError, EOFError, KeyError, TypeError, ValueError, IndexError, A
 """What reading a damaged JSON or npz file raises."""
 
 
-class Scored(NamedTuple):
+class ScoredOutcome(NamedTuple):
     """What the model says of one contact."""
 
     probability: float
@@ -105,7 +104,7 @@ class ScoringModel:
         """Return the attributes that its training saw; none for versions of before they were kept."""
         return () if self.inputs is None else self.inputs.known
 
-    def predict(self, pasts: Pasts, cutoffs: NDArray[np.int64], *, reasons: int) -> list[Scored]:
+    def predict(self, pasts: Pasts, cutoffs: NDArray[np.int64], *, reasons: int) -> list[ScoredOutcome]:
         """Score every contact of the pasts.
 
         Args:
@@ -114,7 +113,7 @@ class ScoringModel:
             reasons: how many reasons at most; 0 computes none and is many times faster.
 
         Returns:
-            One Scored a contact, in order.
+            One ScoredOutcome a contact, in order.
         """
         contact = np.arange(len(pasts), dtype=np.int32)
         values = matrix(self.feature_set, pasts, contact, cutoffs)
@@ -130,7 +129,7 @@ class ScoringModel:
             else self.inputs.qualities(self.feature_set, pasts, cutoffs, values)
         )
         return [
-            Scored(float(p), float(m), int(s), BANDS[b], listed, parts, bool(long), inputs=inputs)
+            ScoredOutcome(float(p), float(m), int(s), BANDS[b], listed, parts, bool(long), inputs=inputs)
             for p, m, s, b, (listed, parts), long, inputs in zip(
                 probabilities, margins, scores, bands, explained, cut_off, understood, strict=True
             )

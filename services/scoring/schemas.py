@@ -6,8 +6,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field
 
 from shared.contracts.outcome import OutcomeName
-from shared.contracts.prediction import Answer, ModelInfo, Prediction
-from shared.contracts.request import PredictionRequest
+from shared.contracts.prediction import Answer, ModelInfo, Prediction, PredictionRequest
 
 REQUEST_EXAMPLE: dict[str, Any] = {
     "outcome": "customer",
@@ -94,7 +93,7 @@ class ScoreRequest(PredictionRequest):
     ] = None
 
     @property
-    def outcome_asked(self) -> str | None:
+    def outcome_requested(self) -> str | None:
         """Which outcome was named."""
         return self.outcome
 

@@ -7,27 +7,23 @@ import numpy as np
 
 from services.scoring.features import scoring_features
 from services.scoring.model import ScoringModel
-from shared.contracts.instants import instant_of
 from shared.contracts.prediction import Grade
-from shared.contracts.rows import DAY, Microseconds
-from shared.evaluation.calibration import Calibrator
-from shared.evaluation.reference import Reference
-from shared.learners.columns import Columns, Vector
-from shared.training.candidates import calibrated
-from shared.training.choices import Progress, silent
-from shared.training.columns import chosen_columns, inputs_of
+from shared.contracts.rows import DAY, Microseconds, instant_of
+from shared.contracts.training import Progress, silent
+from shared.evaluation.calibration import Calibrator, Reference
+from shared.learners.simple import Columns, Vector
+from shared.training.candidates import Problem, calibrated
+from shared.training.columns import chosen_columns, inputs_of, other_rankings
 from shared.training.competition import Competition, compete
 from shared.training.material import Material, order_notes
-from shared.training.problem import Problem
 from shared.training.report import Report, report
-from shared.training.suspects import other_rankings
 
 ONE_MOMENT_GRADE: Grade = "C"
 """The most that is given where only contacts of the same day could judge."""
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
+class ScoringFit:
     """A fitted model with the evidence behind it."""
 
     model: ScoringModel
@@ -43,7 +39,7 @@ def fitted(
     forbidden: Collection[str] = (),
     now: Microseconds,
     progress: Progress = silent,
-) -> Fit:
+) -> ScoringFit:
     """Learn features, compete, judge, refit on everything: no store, no registry.
 
     Args:
@@ -111,7 +107,7 @@ def fitted(
         inputs=inputs.weighed(importance),
         bounds=(float(answers.min()), float(answers.max())),
     )
-    return Fit(model, found, problem, competition)
+    return ScoringFit(model, found, problem, competition)
 
 
 def _padded(importance: Vector, width: int) -> Vector:

@@ -3,20 +3,17 @@
 from pathlib import Path
 
 from services.scoring.model import ScoringModel
-from services.scoring.train import Fit, fitted
-from shared.contracts.training import ColumnChoices
-from shared.evaluation.gate import Verdict
+from services.scoring.train import ScoringFit, fitted
+from shared.contracts.training import ColumnChoices, Progress
+from shared.evaluation.gate import GateDecision
 from shared.features import matrix
-from shared.learners.columns import Vector, chance
+from shared.learners.simple import Vector, chance
 from shared.store import VersionRow
 from shared.timeline import Pasts
-from shared.training.card import card
-from shared.training.choices import Progress
-from shared.training.gating import NO_NEWER_FRAMES, Newer, compared
 from shared.training.material import Material, framed
-from shared.training.plots import plots
-from shared.training.publish import Fitted, digest_of_data
+from shared.training.publish import NO_NEWER_FRAMES, Fitted, Newer, compared, digest_of_data
 from shared.training.recipe import Recipe, Run
+from shared.training.report import card, plots
 
 CAPABILITY = "scoring"
 ScoringRun = Run[ColumnChoices]
@@ -26,12 +23,12 @@ def _material(run: ScoringRun, pasts: Pasts) -> Material:
     return framed(run.required_outcome, pasts, now=run.now, order_by=run.choices.order_by)
 
 
-def _fit(run: ScoringRun, stuff: Material, progress: Progress) -> Fit:
+def _fit(run: ScoringRun, stuff: Material, progress: Progress) -> ScoringFit:
     allowed, forbidden = run.choices.allowed, run.choices.forbidden
     return fitted(stuff, allowed=allowed, forbidden=forbidden, now=run.now, progress=progress)
 
 
-def _to_publish(run: ScoringRun, stuff: Material, fit: Fit) -> Fitted:
+def _to_publish(run: ScoringRun, stuff: Material, fit: ScoringFit) -> Fitted:
     question = f"How likely is a contact to reach {stuff.outcome.name}?"
     return Fitted(
         capability=CAPABILITY,
@@ -49,12 +46,12 @@ def _to_publish(run: ScoringRun, stuff: Material, fit: Fit) -> Fitted:
     )
 
 
-def _gate(run: ScoringRun, stuff: Material, fit: Fit, row: VersionRow) -> Verdict:
+def _gate(run: ScoringRun, stuff: Material, fit: ScoringFit, row: VersionRow) -> GateDecision:
     """Compare on the judged frames that are newer than what the champion learned from."""
     rows = fit.competition.judged
     known_until = row.report.get("trained_until")
     if stuff.flat or known_until is None:
-        return Verdict(False, False, NO_NEWER_FRAMES)
+        return GateDecision(False, False, NO_NEWER_FRAMES)
     kept = rows[stuff.frames.cutoff[rows] >= known_until]
     frames = stuff.frames.take(kept)
     newer = Newer(

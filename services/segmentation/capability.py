@@ -37,7 +37,7 @@ def _load(folder: Path) -> "SegmentationModel":
 def _answer(
     model: "SegmentationModel", pasts: Pasts, cutoffs: NDArray[np.int64], request: SegmentRequest
 ) -> "Sequence[ScoredSegment]":
-    return model.predict(pasts, cutoffs, reasons=request.reasons_asked)
+    return model.predict(pasts, cutoffs, reasons=request.reasons_requested)
 
 
 def _add_stored(

@@ -5,9 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
-from shared.contracts.prediction import Answer, ModelInfo, Prediction
-from shared.contracts.request import PredictionRequest
-from shared.contracts.training import Choices, Flag
+from shared.contracts.prediction import Answer, ModelInfo, Prediction, PredictionRequest
+from shared.contracts.training import Choices, CliOption
 
 REQUEST_EXAMPLE: dict[str, Any] = {
     "cutoff": "2026-06-01T00:00:00Z",
@@ -146,12 +145,12 @@ class SegmentChoices(Choices):
     segments: Annotated[
         int | None,
         Field(description="How many; chosen by measurement when omitted.", ge=2, le=20),
-        Flag("--segments", "N"),
+        CliOption("--segments", "N"),
     ] = None
     attributes: Annotated[
         frozenset[str],
         Field(description="Let an attribute count beside behaviour; repeat for several."),
-        Flag("--attribute", "NAME"),
+        CliOption("--attribute", "NAME"),
     ] = frozenset()
     seed: int | None = None
     """Of starts and subsamples; None: always the same."""

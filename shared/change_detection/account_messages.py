@@ -6,13 +6,7 @@ from shared.capabilities import Capability
 from shared.change_detection.compare import ComparedModel, message_id
 from shared.change_detection.states import StateMove
 from shared.contracts.defaults import STALE_DAYS
-from shared.contracts.message import Message
-from shared.contracts.message_data import (
-    BatchCompleted,
-    DataInsufficient,
-    ModelPromoted,
-    as_data,
-)
+from shared.contracts.message import BatchCompleted, DataInsufficient, Message, ModelPromoted, as_data
 from shared.contracts.rows import DAY, Microseconds
 
 

@@ -8,11 +8,11 @@ from typing import NamedTuple, Protocol
 from shared.capabilities import Capability
 from shared.change_detection.service_answers import ContactPrediction, ServiceAnswer
 from shared.change_detection.states import LastKnownState
-from shared.contracts.instants import microseconds
-from shared.contracts.message import Cause, Message
-from shared.contracts.message_data import (
+from shared.contracts.message import (
     MAX_REASONS,
     BandChanged,
+    Cause,
+    Message,
     MessageModel,
     MessageSegment,
     SegmentEntered,
@@ -21,7 +21,7 @@ from shared.contracts.message_data import (
     as_data,
 )
 from shared.contracts.prediction import Answer
-from shared.contracts.rows import Microseconds
+from shared.contracts.rows import Microseconds, microseconds
 
 LEAST_POINTS = 2
 """A score has to change by this many points before a new band is reported."""

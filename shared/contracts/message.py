@@ -1,8 +1,12 @@
 """What is told to those who subscribed: the types of messages and why one is told."""
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple
 
-from shared.capabilities import TABLE
+from pydantic import Field
+
+from shared.capabilities import TABLE, Capability, names_of
+from shared.contracts.prediction import Answer, Band, Grade, Reason, Trend
 from shared.contracts.rows import Microseconds
 
 MESSAGE_TYPES: tuple[str, ...] = (
@@ -34,3 +38,238 @@ class Message(NamedTuple):
     """JSON; what the receiver gets as `data`."""
     contact_id: str | None = None
     cause: Cause | None = None
+
+
+MAX_REASONS: Final = 3
+if TYPE_CHECKING:
+    BandCapability = str
+else:
+    # A type of the wire: only pydantic reads it, and a type checker sees plain text.
+    BandCapability: Any = Literal[names_of(stands_by="band")]
+
+ContactIdField = Annotated[str, Field(description="Your own id of the contact.")]
+CauseField = Annotated[
+    Cause, Field(description="`events`: something the contact did; `time`: it passed; `model`: another version.")
+]
+CapabilityField = Annotated[str, Field(description="Which question.")]
+OutcomeField = Annotated[str | None, Field(description="Which outcome; null where the capability has none.")]
+
+
+class MessageModel(Answer):
+    """Which version said so."""
+
+    version: Annotated[str, Field(description="The registered version.")]
+    grade: Annotated[Grade, Field(description="A to D: how much it surely knows beyond the best plain rule.")]
+
+
+class BandChanged(Answer):
+    """A contact's band is another one: `score.band_changed` and `churn_risk.band_changed`."""
+
+    contact_id: ContactIdField
+    capability: Annotated[BandCapability, Field(description="Which question.")]
+    outcome: Annotated[str, Field(description="Which outcome.")]
+    previous_band: Annotated[Band | None, Field(description="What was told before; null: nothing was.")]
+    band: Annotated[Band, Field(description="What holds now.")]
+    score: Annotated[int | None, Field(description="1-99: percentile in the reference population.", ge=1, le=99)]
+    previous_score: Annotated[
+        int | None, Field(description="When the previous band was told, or another version confirmed it.", ge=1, le=99)
+    ]
+    probability: Annotated[float | None, Field(description="Calibrated chance of the outcome.", ge=0, le=1)]
+    reasons: Annotated[list[Reason], Field(description="The strongest first.", max_length=MAX_REASONS)]
+    trend: Annotated[Trend, Field(description="Against the prediction of 30 days before.")]
+    model: Annotated[MessageModel, Field(description="The version that said so, and how good it is.")]
+    cutoff: Annotated[datetime, Field(description="The instant the prediction stands on, UTC.")]
+    cause: CauseField
+
+
+class MessageSegment(Answer):
+    """A group."""
+
+    id: Annotated[str, Field(description="Stable over trainings as long as half of the members are the same.")]
+    name: Annotated[str, Field(description="As shown; it may be renamed.")]
+
+
+class SegmentEntered(Answer):
+    """A contact belongs to a segment."""
+
+    contact_id: ContactIdField
+    segment: Annotated[MessageSegment, Field(description="The one entered.")]
+    previous_segment: Annotated[MessageSegment | None, Field(description="Where it was before; null: nowhere.")]
+    cause: CauseField
+
+
+class SegmentLeft(Answer):
+    """A contact belongs to a segment no longer."""
+
+    contact_id: ContactIdField
+    segment: Annotated[MessageSegment, Field(description="The one left.")]
+    next_segment: Annotated[MessageSegment | None, Field(description="Where it is now; null: nowhere.")]
+    cause: CauseField
+
+
+class SendTimeChanged(Answer):
+    """A contact's best hour is another one."""
+
+    contact_id: ContactIdField
+    send_at: Annotated[datetime, Field(description="The next such hour, UTC.")]
+    slot: Annotated[int, Field(description="Hour of the contact's local week, Monday 00 is 0.", ge=0, le=167)]
+    previous_slot: Annotated[int | None, Field(description="What was told before; null: nothing was.", ge=0, le=167)]
+    timezone: Annotated[str, Field(description="IANA zone the hour is in.")]
+    cause: CauseField
+
+
+class BatchCompleted(Answer):
+    """Every contact was scored by a champion."""
+
+    capability: CapabilityField
+    outcome: OutcomeField
+    contacts: Annotated[int, Field(description="How many.", ge=0)]
+    seconds: Annotated[float, Field(description="How long it took.", ge=0)]
+    version: Annotated[str, Field(description="The version that answered.")]
+
+
+class Moved(Answer):
+    """How many contacts went from one state to another."""
+
+    # `from` is a word of Python, so the field has another name here than on the wire.
+    before: Annotated[str | None, Field(alias="from", description="Band or segment before; null: none was told.")]
+    after: Annotated[str | None, Field(alias="to", description="Band or segment now; null: none.")]
+    contacts: Annotated[int, Field(description="How many.", ge=0)]
+
+
+class ModelPromoted(Answer):
+    """Another version answers; what changed through it alone is summed up here."""
+
+    capability: CapabilityField
+    outcome: OutcomeField
+    version: Annotated[str, Field(description="The one that answers now.")]
+    previous_version: Annotated[str | None, Field(description="The one before; null: it is the first.")]
+    grade: Annotated[Grade, Field(description="A to D.")]
+    contacts: Annotated[int, Field(description="How many were scored by it.", ge=0)]
+    moved: Annotated[list[Moved], Field(description="Who changed band or segment, counted.", max_length=100)]
+
+
+class DataInsufficient(Answer):
+    """There is too little to learn from."""
+
+    capability: CapabilityField
+    outcome: OutcomeField
+    detail: Annotated[str, Field(description="What is missing and what would help.")]
+    counts: Annotated[dict[str, int], Field(description="What there is and what is needed.")]
+
+
+class SubscriptionTest(Answer):
+    """Nothing happened: somebody tries out a subscription."""
+
+    subscription_id: Annotated[str, Field(description="Which one.")]
+
+
+_OF_KIND: Final[dict[str, tuple[type[Answer], ...]]] = {
+    "band": (BandChanged,),
+    "segment": (SegmentEntered, SegmentLeft),
+    "slot": (SendTimeChanged,),
+}
+"""By what a capability stands by, in the order of the types that its line in the table names."""
+MESSAGE_DATA: Final[dict[str, type[Answer]]] = {
+    **{
+        kind: shape
+        for line in TABLE
+        if line.stands_by
+        for kind, shape in zip(line.tells, _OF_KIND[line.stands_by], strict=True)
+    },
+    "batch.completed": BatchCompleted,
+    "model.promoted": ModelPromoted,
+    "data.insufficient": DataInsufficient,
+}
+"""The shape of `data` by type."""
+
+
+def as_data(answer: Answer) -> dict[str, Any]:
+    """Write a message's data as the JSON that `Message.data` takes."""
+    return answer.model_dump(mode="json", by_alias=True)
+
+
+_MODEL = {"version": "7", "grade": "A"}
+_BAND = {
+    "contact_id": "c-42",
+    "capability": "scoring",
+    "outcome": "customer",
+    "previous_band": "medium",
+    "band": "high",
+    "score": 93,
+    "previous_score": 71,
+    "probability": 0.41,
+    "reasons": [
+        {
+            "feature": "email_clicked_30d",
+            "value": 4.0,
+            "effect": "raises",
+            "contribution": 0.82,
+            "text": "Clicked 4 emails in the last 30 days",
+        }
+    ],
+    "trend": "improving",
+    "model": _MODEL,
+    "cutoff": "2026-06-01T00:00:00Z",
+    "cause": "events",
+}
+_REGULARS = {"id": "seg_regulars", "name": "Regulars"}
+_FADING = {"id": "seg_fading", "name": "Fading"}
+_EXAMPLES_OF_KIND: Final[dict[str, tuple[dict[str, Any], ...]]] = {
+    "band": (_BAND,),
+    "segment": (
+        {"contact_id": "c-42", "segment": _FADING, "previous_segment": _REGULARS, "cause": "time"},
+        {"contact_id": "c-42", "segment": _REGULARS, "next_segment": _FADING, "cause": "time"},
+    ),
+    "slot": (
+        {
+            "contact_id": "c-42",
+            "send_at": "2026-06-02T16:00:00Z",
+            "slot": 42,
+            "previous_slot": 9,
+            "timezone": "Europe/Paris",
+            "cause": "events",
+        },
+    ),
+}
+_OF_CHURN: Final = {"outcome": "churn", "trend": "declining"}
+
+
+def _example(line: Capability, data: dict[str, Any]) -> dict[str, Any]:
+    """Return an example of a kind as one of a capability."""
+    named = {"capability": line.name} if "capability" in data else {}
+    return {**data, **named, **(_OF_CHURN if line.name == "churn" else {})}
+
+
+EXAMPLES: Final[dict[str, dict[str, Any]]] = {
+    **{
+        kind: _example(line, data)
+        for line in TABLE
+        if line.stands_by
+        for kind, data in zip(line.tells, _EXAMPLES_OF_KIND[line.stands_by], strict=True)
+    },
+    "batch.completed": {
+        "capability": "scoring",
+        "outcome": "customer",
+        "contacts": 12000,
+        "seconds": 41.5,
+        "version": "7",
+    },
+    "model.promoted": {
+        "capability": "scoring",
+        "outcome": "customer",
+        "version": "8",
+        "previous_version": "7",
+        "grade": "A",
+        "contacts": 12000,
+        "moved": [{"from": "medium", "to": "high", "contacts": 310}],
+    },
+    "data.insufficient": {
+        "capability": "scoring",
+        "outcome": "customer",
+        "detail": "12 contacts reached customer; 40 are needed. Send more history.",
+        "counts": {"reached": 12, "needed": 40},
+    },
+    TEST_TYPE: {"subscription_id": "sub_5b1d0c6c5f0e4f3a"},
+}
+"""`data` of a message of each type."""

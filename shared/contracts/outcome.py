@@ -6,7 +6,7 @@ from typing import Annotated, Any, NamedTuple, Protocol, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from shared.capabilities import OutcomeCapabilityName
-from shared.contracts.bounds import MAX_NAME_CHARACTERS, MAX_TEXT_CHARACTERS, no_control, readable
+from shared.contracts.validation import MAX_NAME_CHARACTERS, MAX_TEXT_CHARACTERS, no_control, readable
 from shared.values.missing import is_missing
 from shared.values.truth import read_truth
 
@@ -174,7 +174,7 @@ class Outcome(BaseModel):
 
     @property
     def is_automatic(self) -> bool:
-        """Tell whether what it means is chosen from the account's events."""
+        """Return whether what it means is chosen from the account's events."""
         return not (self.event_types or self.silence or self.attribute)
 
 

@@ -1,9 +1,12 @@
-"""The head that every prediction has, whatever the capability (wire types of answers; no defaults)."""
+"""The request that every capability takes, and the prediction that it answers with."""
 
-from datetime import datetime
-from typing import Annotated, Literal
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+
+from shared.contracts.contact import InlineContact, Instant
 
 Status = Literal[
     "ok",
@@ -116,3 +119,68 @@ class ModelInfo(Answer):
     horizon_days: Annotated[int | None, Field(description="How far after the cutoff the outcome may come, days.")]
     trained_at: Annotated[datetime, Field(description="When it was trained, UTC.")]
     grade: Annotated[Grade, Field(description="A to D: how much it surely knows beyond the best plain rule.")]
+
+
+MAX_CONTACTS = 1_000
+MAX_REASONS = 10
+
+RawContacts = Annotated[
+    list[Any],
+    WithJsonSchema(
+        {
+            "type": "array",
+            "items": {"$ref": f"#/components/schemas/{InlineContact.__name__}"},
+            "minItems": 1,
+            "maxItems": MAX_CONTACTS,
+        }
+    ),
+]
+
+
+class PredictionRequest(BaseModel):
+    """Which contacts, at which cutoff, with how many reasons."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    contacts: Annotated[
+        RawContacts,
+        Field(description="1 to 1,000 contacts; the answers keep their order. Each is validated alone."),
+    ]
+    cutoff: Annotated[
+        Instant | None,
+        Field(
+            description="Only what happened strictly before it is seen; now when omitted.",
+            examples=["2026-06-01T00:00:00Z"],
+        ),
+    ] = None
+    reasons: Annotated[
+        int | None,
+        Field(
+            ge=0,
+            le=MAX_REASONS,
+            strict=True,
+            description="Reasons a contact; when omitted 3 up to 100 contacts and 0 above.",
+        ),
+    ] = None
+
+    @property
+    def outcome_requested(self) -> str | None:
+        """Which outcome was named; None where none was, or where the capability has none."""
+        return None
+
+    @property
+    def reasons_requested(self) -> int:
+        """How many reasons a contact gets."""
+        return self.reasons if self.reasons is not None else (3 if len(self.contacts) <= 100 else 0)
+
+    def cutoff_or(self, now: datetime) -> datetime:
+        """Resolve the cutoff in UTC, once for the whole call."""
+        return now if self.cutoff is None else self.cutoff.astimezone(UTC)
+
+
+class Unresolved(StrEnum):
+    """What the gateway writes in the place of a contact whose e-mail address leads to no id."""
+
+    UNKNOWN = "unknown"
+    MALFORMED = "malformed"
+    DIFFERS = "differs"

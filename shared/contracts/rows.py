@@ -4,6 +4,9 @@ Instants are integers: microseconds since 1970-01-01T00:00:00Z. They read into n
 the same on every database, and cannot be naive.
 """
 
+import hashlib
+import hmac
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 Microseconds = int
@@ -60,3 +63,58 @@ class ContactRow(NamedTuple):
     email_hash: str | None = None
     """Keyed hash of the normalised address; the address itself is never kept."""
     attributes: tuple[AttributeRow, ...] = ()
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def microseconds(instant: datetime) -> Microseconds:
+    """Count the microseconds since 1970.
+
+    >>> microseconds(datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC))
+    1000000
+    """
+    return (instant - _EPOCH) // _MICROSECOND
+
+
+def instant_of(at: Microseconds) -> datetime:
+    """Return the aware instant; multiplication of integers, so nothing is rounded.
+
+    >>> instant_of(1_000_001)
+    datetime.datetime(1970, 1, 1, 0, 0, 1, 1, tzinfo=datetime.timezone.utc)
+    """
+    return _EPOCH + timedelta(microseconds=at)
+
+
+def instant_or_none(at: Microseconds | None) -> datetime | None:
+    """Return the instant, or None for none."""
+    return None if at is None else instant_of(at)
+
+
+SHARED_BY = 3
+"""An address that so many contacts were said to have is no person's: by it alone nobody is recognised."""
+_BORN = {"email": "e-", "external": "x-", "anonymous": "a-"}
+
+
+def born_id(identity: tuple[str, str]) -> str:
+    """Make the id of a contact of whom only an identity is known.
+
+    >>> born_id(("email", "0123456789abcdef0123456789"))
+    'e-0123456789abcdef0123'
+    """
+    kind, key_hash = identity
+    return _BORN[kind.partition(":")[0]] + key_hash[:20]
+
+
+def contact_hash(contact_id: str, key: bytes) -> str:
+    """Hash a contact's id so that only who has the key can recognise it.
+
+    Args:
+        contact_id: letter by letter as it was sent.
+        key: the installation's identity key.
+
+    Returns:
+        HMAC-SHA256, 64 hexadecimal digits.
+    """
+    return hmac.new(key, contact_id.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()

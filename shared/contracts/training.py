@@ -10,7 +10,7 @@ from shared.contracts.outcome import Outcome
 
 
 @dataclass(frozen=True, slots=True)
-class Flag:
+class CliOption:
     """How a choice is written on the command line."""
 
     name: str
@@ -40,13 +40,13 @@ class ColumnChoices(Choices):
     allowed: Annotated[
         frozenset[str],
         Field(description="Keep a column that looks as if it knew the future; repeat for several."),
-        Flag("--allow", "COLUMN"),
+        CliOption("--allow", "COLUMN"),
     ] = frozenset()
     """Attributes used although they are personal, not dated, or look like a leak."""
     forbidden: Annotated[
         frozenset[str],
         Field(description="Never learn from a column, nor ask about it; repeat for several."),
-        Flag("--forbid", "COLUMN"),
+        CliOption("--forbid", "COLUMN"),
     ] = frozenset()
     """Attributes that are never features of this run, and about which nothing is asked."""
     order_by: Annotated[
@@ -55,7 +55,7 @@ class ColumnChoices(Choices):
             description="Flat data: the date by which rows follow each other; none: judge without an order. "
             "Default: found."
         ),
-        Flag("--order-by", "COLUMN|created_at|none"),
+        CliOption("--order-by", "COLUMN|created_at|none"),
     ] = None
     """What tells in which order the rows of flat data came: `created_at`, an attribute, `none`; None: what is found."""
 
@@ -89,3 +89,11 @@ class TrainingSpec:
     example_outcome: Outcome | None = None
     """Of a capability that is asked about outcomes: one over the types `order_placed` and `page_viewed`, with which
     the contract checks train it."""
+
+
+Progress = Callable[[str, float], None]
+"""Called with what is done now and how far the whole is, 0 to 1."""
+
+
+def silent(_: str, __: float) -> None:
+    """Say nothing."""

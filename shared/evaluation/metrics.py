@@ -1,5 +1,8 @@
 """How good probabilities are: log loss, Brier, ranking, lift, calibration. Each formula says where it comes from."""
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,7 +13,7 @@ EPSILON = 1e-12
 
 
 def losses(labels: Vector, probability: Vector) -> Vector:
-    """Tell each row's log loss in nats, shape (n,).
+    """Return each row's log loss in nats, shape (n,).
 
     >>> losses(np.array([1.0]), np.array([1.0])).round(6).tolist()
     [0.0]
@@ -39,7 +42,7 @@ def brier(labels: Vector, probability: Vector) -> float:
 
 
 def auc(labels: Vector, margin: Vector) -> float:
-    """Tell how often a positive ranks above a negative; ties count half; NaN without both kinds.
+    """Return how often a positive ranks above a negative; ties count half; NaN without both kinds.
 
     Source: Mann and Whitney (1947); Hanley and McNeil (1982).
 
@@ -73,7 +76,7 @@ def average_precision(labels: Vector, margin: Vector) -> float:
 
 
 def lift(labels: Vector, margin: Vector, share: float = 0.1) -> float:
-    """Tell how many times the base rate the top share reaches; of a tie at the border, its mean.
+    """Return how many times the base rate the top share reaches; of a tie at the border, its mean.
 
     >>> lift(np.array([1.0, 0.0, 0.0, 0.0]), np.array([4.0, 3.0, 2.0, 1.0]), 0.25)
     4.0
@@ -93,7 +96,7 @@ class Ranking:
         self._steps = np.flatnonzero(np.concatenate([[True], ranked[1:] != ranked[:-1]]))
 
     def auc(self, weights: Vector) -> float:
-        """Tell the AUC when each row counts as often as its weight, shape (n,); NaN without both kinds."""
+        """Return the AUC when each row counts as often as its weight, shape (n,); NaN without both kinds."""
         positives, rows = self._counted(weights)
         negatives = rows - positives
         pairs = positives.sum() * negatives.sum()
@@ -101,7 +104,7 @@ class Ranking:
         return float(negatives @ above / pairs) if pairs else float("nan")
 
     def average_precision(self, weights: Vector) -> float:
-        """Tell the average precision when each row counts as often as its weight; NaN without positives."""
+        """Return the average precision when each row counts as often as its weight; NaN without positives."""
         positives, rows = self._counted(weights)
         if not positives.sum():
             return float("nan")
@@ -109,7 +112,7 @@ class Ranking:
         return float(positives @ precision / positives.sum())
 
     def lift(self, weights: Vector, share: float = 0.1) -> float:
-        """Tell the lift when each row counts as often as its weight; NaN without positives."""
+        """Return the lift when each row counts as often as its weight; NaN without positives."""
         positives, rows = self._counted(weights)
         total = rows.sum()
         if not positives.sum():
@@ -160,7 +163,7 @@ def calibration_line(
 
 
 def _overlap(labels: Vector, margin: Vector) -> bool:
-    """Tell whether some positive lies below some negative, and some above."""
+    """Return whether some positive lies below some negative, and some above."""
     positive, negative = margin[labels == 1], margin[labels == 0]
     if not len(positive) or not len(negative):
         return False
@@ -210,7 +213,7 @@ def calibration_error(labels: Vector, probability: Vector, bins: int = 10) -> fl
 
 
 def perfect_calibration_error(probability: Vector, *, bins: int = 10, draws: int = 200, seed: int = 0) -> float:
-    """Tell the ECE that a perfect model of this size would show by chance alone.
+    """Return the ECE that a perfect model of this size would show by chance alone.
 
     Labels are drawn from the probabilities themselves; the mean over the draws.
     """
@@ -224,3 +227,90 @@ def perfect_calibration_error(probability: Vector, *, bins: int = 10, draws: int
         for _ in range(draws)
     ]
     return float(np.mean(gaps) / len(ranked))
+
+
+DRAWS = 1_000
+DECIMALS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A figure and its 95 % percentile interval."""
+
+    # Rounded by those who make it: a gain of nothing is 0, not what is left of a sum, for its sign decides things.
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        """Write as `0.712 (0.690 to 0.733)`."""
+        if not np.isfinite(self.value):
+            return "cannot be told"
+        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
+
+    def to_json(self) -> dict[str, float | None]:
+        """Write as plain values; None where there is no finite number."""
+        return {
+            name: round(float(number), 6) if np.isfinite(number) else None
+            for name, number in (("value", self.value), ("low", self.low), ("high", self.high))
+        }
+
+
+def of_mean(
+    values: Vector, owner: NDArray[np.integer], *, draws: int = DRAWS, seed: int = 0, share: float = 0.975
+) -> Interval:
+    """Bootstrap the mean of one value a row, by contact.
+
+    Args:
+        values: shape (n,).
+        owner: contact of each row, shape (n,).
+        draws: how many resamples.
+        seed: of the resampling.
+        share: of the resamples that lie below the upper bound, and above the lower one.
+    """
+    _, group = np.unique(owner, return_inverse=True)
+    n_groups = int(group.max()) + 1
+    sums = np.bincount(group, weights=values, minlength=n_groups)
+    sizes = np.bincount(group, minlength=n_groups).astype(np.float64)
+    generator = np.random.default_rng(seed)
+    means = np.empty(draws)
+    for draw in range(draws):
+        weight = np.bincount(generator.integers(0, n_groups, n_groups), minlength=n_groups)
+        means[draw] = (weight @ sums) / (weight @ sizes)
+    low, high = np.quantile(means, (1 - share, share))
+    return Interval(*(round(float(figure), DECIMALS) for figure in (values.mean(), low, high)))
+
+
+def of_figures(
+    figures: Callable[[Vector], Mapping[str, float]],
+    owner: NDArray[np.integer],
+    *,
+    draws: int = 200,
+    seed: int = 0,
+) -> dict[str, Interval]:
+    """Bootstrap several figures of a set of rows at once, by contact.
+
+    Args:
+        figures: takes how often each row counts, shape (n,), and returns numbers by name; NaN draws are left out.
+        owner: contact of each row, shape (n,).
+        draws: how many resamples.
+        seed: of the resampling.
+    """
+    _, group = np.unique(owner, return_inverse=True)
+    n_groups = int(group.max()) + 1
+    generator = np.random.default_rng(seed)
+    drawn: dict[str, list[float]] = {}
+    for _ in range(draws):
+        times = np.bincount(generator.integers(0, n_groups, n_groups), minlength=n_groups).astype(np.float64)
+        for name, value in figures(times[group]).items():
+            drawn.setdefault(name, []).append(value)
+    return {name: _interval(whole, np.array(drawn[name])) for name, whole in figures(np.ones(len(owner))).items()}
+
+
+def _interval(whole: float, values: Vector) -> Interval:
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return Interval(whole, float("nan"), float("nan"))
+    low, high = np.quantile(finite, (0.025, 0.975))
+    return Interval(whole, float(low), float(high))

@@ -21,12 +21,12 @@ class _Curve:
     values: Vector
 
     def at(self, times: Vector) -> Vector:
-        """Tell the share that remains just after each time; NaN where nothing is known."""
+        """Return the share that remains just after each time; NaN where nothing is known."""
         known = (times <= self.times[-1]) | (self.values[-1] == 0)
         return np.where(known, self._after(np.searchsorted(self.times, times, side="right")), np.nan)
 
     def before(self, times: Vector) -> Vector:
-        """Tell the share that remains just before each time, the last share after the last time."""
+        """Return the share that remains just before each time, the last share after the last time."""
         return self._after(np.searchsorted(self.times, times, side="left"))
 
     def _after(self, steps: NDArray[np.intp]) -> Vector:
@@ -70,7 +70,7 @@ def brier_losses(
     *,
     censoring_from: tuple[Vector, Vector] | None = None,
 ) -> Matrix:
-    """Tell each row's squared error at each time, weighted up for the rows that censoring hides.
+    """Return each row's squared error at each time, weighted up for the rows that censoring hides.
 
     With G the Kaplan-Meier curve of the censoring: a row whose event came at T, up to t, counts 1 / G(T-) times, a row
     seen for longer than t counts 1 / G(t) times, a row censored up to t not at all. Means over rows estimate the plain
@@ -112,7 +112,7 @@ def brier_losses(
 
 
 def _censoring(durations: Vector, events: Vector, times: Vector, ends: Vector) -> tuple[Vector, Vector]:
-    """Tell G(t) of each time and G(T-) of each end."""
+    """Return G(t) of each time and G(T-) of each end."""
     if np.all(events == 1):
         return np.ones(len(times)), np.ones(len(ends))
     curve = _product_limit(durations, events, censoring=True)

@@ -5,19 +5,269 @@ one `bincount` over (frame, type, age bin), because the windows are nested: a cu
 them all. What a feature set does not ask for is not computed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.contracts.rows import DAY
-from shared.features import columns
-from shared.features.attributes import attribute_column
-from shared.features.feature import ATTRIBUTE_KINDS
-from shared.features.feature_set import FeatureSet
-from shared.features.pairs import Basis, Pairs
-from shared.timeline.frames import LOOKBACK_DAYS, LOOKBACK_EVENTS, positions_before
-from shared.timeline.pasts import NEVER, Pasts
+from shared.contracts.validation import MAX_NUMBER
+from shared.features import engine
+from shared.features.feature import ATTRIBUTE_KINDS, WINDOWS_DAYS, Feature, FeaturePlan, FeatureSet, Kind
+from shared.features.pairs import Basis, Pairs, share
+from shared.timeline.localtime import hour_of_day, weekday
+from shared.timeline.pasts import LOOKBACK_DAYS, LOOKBACK_EVENTS, NEVER, AttributeColumn, Pasts, positions_before
+from shared.values.instants import DateOrder, read_time
+from shared.values.missing import is_missing
+from shared.values.numbers import DecimalMark, absent_mark, read_number
+from shared.values.unreadable import Unreadable
+
+RATE_STRENGTH = 5.0
+"""How many imagined events of the denominator pull a rate towards the population's."""
+_MONTH, _QUARTER = WINDOWS_DAYS.index(30), WINDOWS_DAYS.index(90)
+_LOOKBACK = len(WINDOWS_DAYS) - 1
+
+Columns = NDArray[np.float64]
+
+
+def fill(result: Columns, plan: FeaturePlan, pairs: Pairs) -> None:
+    """Write every event column of a block of frames.
+
+    Args:
+        result: rows of the matrix, shape (n, n_features), written in place.
+        plan: which engine there are.
+        pairs: the block's events.
+    """
+    for kind, formula in _BY_CELL.items():
+        if kind in plan:
+            engine, types, windows = plan.cells[kind]
+            result[:, engine] = formula(pairs, types, windows)
+    if "rate" in plan:
+        engine, types, _ = plan.cells["rate"]
+        result[:, engine] = _rate(pairs, types, plan)
+    if "hour_share" in plan:
+        engine, types, _ = plan.cells["hour_share"]
+        result[:, engine] = pairs.quarter_shares[plan.parts, :, types].T
+    for kind, one in _ONE_BY_ONE.items():
+        for column, feature in plan.by_kind.get(kind, ()):
+            result[:, column] = one(pairs, feature, plan)
+
+
+def _rate(pairs: Pairs, types: NDArray[np.intp], plan: FeaturePlan) -> Columns:
+    """Smooth a/b towards the prior: (a + 5 prior) / (b + 5); NaN when there was no b."""
+    numerator = pairs.counts[_LOOKBACK, :, types].T
+    denominator = pairs.counts[_LOOKBACK, :, plan.denominators].T
+    rate: Columns = (numerator + RATE_STRENGTH * plan.priors) / (denominator + RATE_STRENGTH)
+    return np.where(denominator > 0, rate, np.nan)
+
+
+def _value_mean(pairs: Pairs, types: NDArray[np.intp], windows: NDArray[np.intp]) -> Columns:
+    n = pairs.valued[windows, :, types].T
+    return share(pairs.sums[windows, :, types].T, n)
+
+
+def _trend(pairs: Pairs, types: NDArray[np.intp], _: NDArray[np.intp]) -> Columns:
+    """Compare the last 30 days with the 60 before: log((c30 + 1/2) / ((c90 - c30) / 2 + 1/2))."""
+    month = pairs.counts[_MONTH, :, types].T
+    before = pairs.counts[_QUARTER, :, types].T - month
+    trend: Columns = np.log((month + 0.5) / (before / 2 + 0.5))
+    return trend
+
+
+def _gap_mean(pairs: Pairs, types: NDArray[np.intp], _: NDArray[np.intp]) -> Columns:
+    n = pairs.counts[_LOOKBACK, :, types].T
+    span = pairs.first_age[:, types] - pairs.last_age[:, types]
+    return share(span, n - 1)
+
+
+def _active_days(pairs: Pairs, types: NDArray[np.intp], windows: NDArray[np.intp]) -> Columns:
+    any_type = types < 0
+    days = np.empty((pairs.n, len(types)))
+    if any_type.any():
+        days[:, any_type] = pairs.active_days_of_any[windows[any_type], :, 0].T
+    if not any_type.all():
+        days[:, ~any_type] = pairs.active_days[windows[~any_type], :, types[~any_type]].T
+    return days
+
+
+def _overdue(pairs: Pairs, types: NDArray[np.intp], windows: NDArray[np.intp]) -> Columns:
+    gap = _gap_mean(pairs, types, windows)
+    return pairs.last_age[:, types] / np.maximum(gap, 1.0)
+
+
+_BY_CELL: dict[Kind, Callable[[Pairs, NDArray[np.intp], NDArray[np.intp]], Columns]] = {
+    "count": lambda pairs, types, windows: pairs.counts[windows, :, types].T,
+    "days_since_last": lambda pairs, types, _: pairs.last_age[:, types],
+    "days_since_first": lambda pairs, types, _: pairs.first_age[:, types],
+    "value_sum": lambda pairs, types, windows: pairs.sums[windows, :, types].T,
+    "value_mean": _value_mean,
+    "value_max": lambda pairs, types, _: pairs.largest[:, types],
+    "trend": _trend,
+    "active_days": _active_days,
+    "weekend_share": lambda pairs, types, _: pairs.weekend_shares[1][:, types],
+    "gap_mean": _gap_mean,
+    "overdue": _overdue,
+}
+
+
+def _distinct(pairs: Pairs, feature: Feature, plan: FeaturePlan) -> Columns:
+    if feature.type is None:
+        return (pairs.campaigns_of_any if feature.other == "campaign" else pairs.items_of_any)[:, 0]
+    return (pairs.campaigns if feature.other == "campaign" else pairs.items)[:, plan.code(feature.type)]
+
+
+def _last_hour(pairs: Pairs, feature: Feature, plan: FeaturePlan) -> Columns:
+    some, newest = pairs.newest_pair(plan.code(feature.type))
+    hours = np.full(pairs.n, np.nan)
+    hours[some] = hour_of_day(pairs.local_at[newest])
+    return hours
+
+
+def _last_weekday(pairs: Pairs, feature: Feature, plan: FeaturePlan) -> Columns:
+    some, newest = pairs.newest_pair(plan.code(feature.type))
+    days = np.full(pairs.n, np.nan)
+    days[some] = weekday(pairs.local_at[newest])
+    return days
+
+
+def _last_type(pairs: Pairs, feature: Feature, plan: FeaturePlan) -> Columns:
+    some, newest = pairs.newest_pair(plan.code(None))
+    place = {name: code for code, name in enumerate(feature.categories)}
+    category = np.array([*(place.get(name, len(place)) for name in plan.types), len(place)], dtype=np.float64)
+    types = np.full(pairs.n, np.nan)
+    types[some] = category[pairs.code[newest]]
+    return types
+
+
+def _last_item(pairs: Pairs, feature: Feature, plan: FeaturePlan) -> Columns:
+    some, newest = pairs.newest_pair(plan.code(feature.type))
+    place = {name: code for code, name in enumerate(feature.categories)}
+    # Item -1, none, reads the last entry.
+    category = np.array([*(place.get(name, len(place)) for name in pairs.pasts.items), np.nan])
+    items = np.full(pairs.n, np.nan)
+    items[some] = category[pairs.of(pairs.pasts.item)[newest]]
+    return items
+
+
+_ONE_BY_ONE: dict[Kind, Callable[[Pairs, Feature, FeaturePlan], Columns]] = {
+    "distinct": _distinct,
+    "last_hour": _last_hour,
+    "last_weekday": _last_weekday,
+    "last_type": _last_type,
+    "last_item": _last_item,
+}
+
+
+_TRUE = frozenset({"true", "yes", "y", "t", "1"})
+_FALSE = frozenset({"false", "no", "n", "f", "0"})
+
+
+def attribute_column(
+    feature: Feature, pasts: Pasts, contact: NDArray[np.int32], cutoff: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Compute one attribute feature for each frame, shape (n,); NaN where nothing is known or it does not parse."""
+    stored = pasts.attributes.get(feature.attribute or "")
+    result = np.full(len(contact), np.nan)
+    if stored is None:
+        return result
+    entry = entry_at(stored, contact, cutoff)
+    found = entry >= 0
+    parse = parser_of(feature)
+    numbers = np.array([parse(value) for value in stored.value], dtype=np.float64)
+    result[found] = numbers[entry[found]]
+    if feature.kind == "date":
+        result = cutoff / DAY - result
+    return result
+
+
+def entry_at(stored: AttributeColumn, contact: NDArray[np.int32], cutoff: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Find the entry that is valid at each cutoff: the last one whose `valid_from` lies before it; -1: none."""
+    if len(contact) == 1:
+        begin, end = stored.contact.searchsorted([contact[0], contact[0] + 1]).tolist()
+        last = begin + stored.valid_from[begin:end].searchsorted(cutoff) - 1
+        return np.where(last >= begin, last, -1).astype(np.int64)
+    n = len(stored.contact)
+    # One searchable key: entries are sorted by contact, then valid_from; ranks keep it inside 64 bits.
+    instants, rank = np.unique(stored.valid_from, return_inverse=True)
+    width = len(instants) + 1
+    key = stored.contact.astype(np.int64) * width + rank
+    wanted = contact.astype(np.int64) * width + np.searchsorted(instants, cutoff, side="left") - 1
+    position = np.searchsorted(key, wanted, side="right") - 1
+    valid = (position >= 0) & (stored.contact[np.clip(position, 0, n - 1)] == contact)
+    return np.where(valid, position, -1).astype(np.int64)
+
+
+def parser_of(feature: Feature) -> Callable[[Any], float]:
+    """Choose how a stored value of this feature becomes a number."""
+    if feature.kind == "categorical":
+        place = {name: float(code) for code, name in enumerate(feature.categories)}
+        return lambda value: as_category(value, place)
+    if feature.kind == "numeric":
+        return lambda value: as_number(value, feature.decimal, is_whole=feature.is_whole)
+    return as_boolean if feature.kind == "boolean" else lambda value: as_days(value, feature.date_order)
+
+
+def as_number(value: Any, decimal: DecimalMark | None = None, *, is_whole: bool = False) -> float:
+    """Read a number as its column wrote them; NaN when it is none, or a text of one that no attribute could be.
+
+    >>> as_number("12.5"), as_number(3), as_number("1,234.50"), as_number("1.234,50", "comma"), as_number("1e300")
+    (12.5, 3.0, 1234.5, 1234.5, nan)
+    >>> as_number("41,250"), as_number("41,250", is_whole=True), as_number(True)
+    (nan, 41250.0, nan)
+    """
+    if is_missing(value) or isinstance(value, bool):
+        return np.nan
+    try:
+        if isinstance(value, str):
+            value = read_number(value, decimal=absent_mark(value) if is_whole else decimal).value
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):  # what does not read is a ValueError too
+        return np.nan
+    return number if abs(number) <= MAX_NUMBER else np.nan
+
+
+def as_boolean(value: Any) -> float:
+    """Read yes or no as 1 or 0; NaN when it is neither.
+
+    >>> as_boolean("Yes"), as_boolean(False)
+    (1.0, 0.0)
+    """
+    if isinstance(value, (bool, int, float)):
+        return float(value) if value in (0, 1) else np.nan
+    text = str(value).strip().lower()
+    return 1.0 if text in _TRUE else 0.0 if text in _FALSE else np.nan
+
+
+def as_days(value: Any, order: DateOrder | None = None) -> float:
+    """Read a date or instant as days since 1970-01-01, as its column wrote them; NaN when it is none.
+
+    >>> as_days("1970-01-03"), as_days("04.01.1970", "dmy")
+    (2.0, 3.0)
+    """
+    if not isinstance(value, str) or is_missing(value):
+        return np.nan
+    try:
+        instant = read_time(value, order=order)
+    except Unreadable:
+        return np.nan
+    aware = instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)
+    return aware.timestamp() / 86_400
+
+
+def as_text(value: Any) -> str:
+    """Name a category."""
+    return str(value).strip()
+
+
+def as_category(value: Any, place: dict[str, float]) -> float:
+    """Code a category; one never seen shares the code after the last; NaN when nothing is filled in."""
+    code = place.get(as_text(value))  # first: a model of before may have learned a word that means missing today
+    if code is not None:
+        return code
+    return np.nan if is_missing(value) else float(len(place))
+
 
 FloatMatrix = NDArray[np.float64]
 PAIRS_PER_BLOCK = 200_000
@@ -28,7 +278,7 @@ def matrix(feature_set: FeatureSet, pasts: Pasts, contact: NDArray[np.int32], cu
     """Compute the features of each frame from what lies strictly before its cutoff.
 
     Args:
-        feature_set: which columns.
+        feature_set: which engine.
         pasts: the contacts' events and attributes.
         contact: row in `pasts` of each frame, shape (n,).
         cutoff: microseconds, shape (n,).
@@ -43,7 +293,7 @@ def matrix(feature_set: FeatureSet, pasts: Pasts, contact: NDArray[np.int32], cu
     basis = Basis(pasts, plan.codes_of(pasts.types), plan.n_types)
     for rows in _blocks(end - start + plan.n_types):
         pairs = Pairs(basis, contact[rows], cutoff[rows], (start[rows], end[rows]))
-        columns.fill(result[rows], plan, pairs)
+        engine.fill(result[rows], plan, pairs)
     for column, _ in plan.by_kind.get("known_days", ()):
         result[:, column] = _known_days(pasts, contact, cutoff, (start, end))
     for kind in ATTRIBUTE_KINDS:
@@ -53,7 +303,7 @@ def matrix(feature_set: FeatureSet, pasts: Pasts, contact: NDArray[np.int32], cu
 
 
 def truncated(pasts: Pasts, contact: NDArray[np.int32], cutoff: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Tell which frames have more events before the cutoff than the engine looks at, shape (n,)."""
+    """Return which frames have more events before the cutoff than the engine looks at, shape (n,)."""
     end = positions_before(pasts, contact, cutoff)
     return _lookback_start(pasts, contact, cutoff, end) > pasts.offsets[contact]
 

@@ -1,9 +1,14 @@
 """What a feature is: a declaration that the engine evaluates and a person can read."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.errors import ArtifactRefused
 from shared.values.instants import DateOrder
 from shared.values.numbers import DecimalMark
 
@@ -74,19 +79,19 @@ class Feature:
 
     @property
     def part(self) -> Literal["fit", "engagement"]:
-        """Tell whether it is who the contact is or what the contact does."""
+        """Return whether it is who the contact is or what the contact does."""
         return "fit" if self.kind in ATTRIBUTE_KINDS else "engagement"
 
     @property
     def reach_days(self) -> int:
-        """Tell how far back it looks: its window, or the whole lookback."""
+        """Return how far back it looks: its window, or the whole lookback."""
         if self.kind in ATTRIBUTE_KINDS:
             return 0
         return self.window_days or (90 if self.kind == "trend" else WINDOWS_DAYS[-1])
 
     @property
     def is_categorical(self) -> bool:
-        """Tell whether its numbers are codes without order."""
+        """Return whether its numbers are codes without order."""
         return self.kind in CATEGORICAL_KINDS
 
     def to_json(self) -> dict[str, Any]:
@@ -102,3 +107,126 @@ class Feature:
     def from_json(cls, fields: Mapping[str, Any]) -> Self:
         """Read what `to_json` wrote."""
         return cls(**{**fields, "categories": tuple(fields.get("categories", ()))})
+
+
+Cells = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]
+
+
+def types_of(features: Iterable[Feature]) -> tuple[str, ...]:
+    """List the event types that any of the features looks at, sorted."""
+    mentioned: set[str | None] = set()
+    for feature in features:
+        mentioned.add(feature.type)
+        if feature.kind == "rate":
+            mentioned.add(feature.other)
+        if feature.kind == "last_type":
+            mentioned |= set(feature.categories)
+    return tuple(sorted(name for name in mentioned if name is not None))
+
+
+class FeaturePlan:
+    """The compiled form of a feature set; made once, used for every matrix."""
+
+    def __init__(self, features: tuple[Feature, ...]) -> None:
+        """Sort the columns by kind and prepare (column, type, window) for each."""
+        self.types = types_of(features)
+        self.n_types = len(self.types) + 1
+        """Named types and one code for all the others."""
+        self.by_kind: dict[Kind, list[tuple[int, Feature]]] = {}
+        for column, feature in enumerate(features):
+            self.by_kind.setdefault(feature.kind, []).append((column, feature))
+        self.cells: dict[Kind, Cells] = {kind: self._cells(kind) for kind in self.by_kind}
+        self.denominators: NDArray[np.intp] = np.array(
+            [self.code(feature.other) for _, feature in self.by_kind.get("rate", ())], dtype=np.intp
+        )
+        self.priors: NDArray[np.float64] = np.array([feature.prior for _, feature in self.by_kind.get("rate", ())])
+
+        self.parts: NDArray[np.intp] = np.array(
+            [DAY_PARTS.index(feature.other or "") for _, feature in self.by_kind.get("hour_share", ())], dtype=np.intp
+        )
+
+    def __contains__(self, kind: Kind) -> bool:
+        """Return whether any column is of this kind."""
+        return kind in self.by_kind
+
+    def code(self, name: str | None) -> int:
+        """Return a type's place in the engine's cubes; -1, the last place, is the sum over all types."""
+        return -1 if name is None else self.types.index(name)
+
+    def codes_of(self, present: tuple[str, ...]) -> NDArray[np.int64]:
+        """Map the pasts' type codes to this plan's; types that no feature names share the code after the named."""
+        place = {name: position for position, name in enumerate(self.types)}
+        return np.array([place.get(name, len(self.types)) for name in present] or [0], dtype=np.int64)
+
+    def _cells(self, kind: Kind) -> Cells:
+        listed = self.by_kind[kind]
+        return (
+            np.array([column for column, _ in listed], dtype=np.intp),
+            np.array([self.code(feature.type) for _, feature in listed], dtype=np.intp),
+            np.array(
+                [WINDOWS_DAYS.index(feature.window_days or WINDOWS_DAYS[-1]) for _, feature in listed], dtype=np.intp
+            ),
+        )
+
+
+ENGINE_VERSION = 1
+"""Raised when any feature would answer another number than before; artifacts say which one they need."""
+
+
+@dataclass(frozen=True)
+class FeatureSet:
+    """The columns of one model, learned from its training data and saved with it."""
+
+    features: tuple[Feature, ...]
+    engine_version: int = ENGINE_VERSION
+
+    def __len__(self) -> int:
+        """Count the columns."""
+        return len(self.features)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Name the columns, in matrix order."""
+        return tuple(feature.name for feature in self.features)
+
+    @cached_property
+    def types(self) -> tuple[str, ...]:
+        """List the event types that any feature looks at; their position is the engine's code."""
+        return types_of(self.features)
+
+    @cached_property
+    def plan(self) -> FeaturePlan:
+        """Sort the columns by kind, once, for the engine."""
+        return FeaturePlan(self.features)
+
+    @cached_property
+    def categorical(self) -> tuple[int, ...]:
+        """List the columns whose numbers are codes."""
+        return tuple(column for column, feature in enumerate(self.features) if feature.is_categorical)
+
+    @cached_property
+    def needs_local_time(self) -> bool:
+        """Return whether a contact's time zone changes any column."""
+        return any(feature.kind in LOCAL_KINDS for feature in self.features)
+
+    def take(self, columns: Sequence[int]) -> "FeatureSet":
+        """Keep some columns, in the order given."""
+        return FeatureSet(tuple(self.features[column] for column in columns), self.engine_version)
+
+    def to_json(self) -> dict[str, Any]:
+        """Write as plain values."""
+        return {"engine_version": self.engine_version, "features": [f.to_json() for f in self.features]}
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> "FeatureSet":
+        """Read what `to_json` wrote.
+
+        Raises:
+            ArtifactRefused: it was made for another engine.
+        """
+        if fields["engine_version"] != ENGINE_VERSION:
+            raise ArtifactRefused(
+                f"The model was trained for feature engine {fields['engine_version']}; this release has "
+                f"{ENGINE_VERSION}. Train it again."
+            )
+        return cls(tuple(Feature.from_json(feature) for feature in fields["features"]))

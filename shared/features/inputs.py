@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.features.attributes import entry_at
-from shared.features.feature_set import FeatureSet
+from shared.features.engine import entry_at
+from shared.features.feature import FeatureSet
 from shared.timeline.pasts import Pasts
 from shared.values.missing import is_missing
 

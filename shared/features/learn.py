@@ -7,16 +7,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.features.attributes import as_boolean, as_number, as_text, entry_at
-from shared.features.engine import matrix
-from shared.features.feature import DAY_PARTS, Feature
-from shared.features.feature_set import FeatureSet
+from shared.features.engine import as_boolean, as_number, as_text, entry_at, matrix
+from shared.features.feature import DAY_PARTS, Feature, FeatureSet
 from shared.features.names_in_words import SENT
 from shared.timeline.pasts import AttributeColumn, Pasts
 from shared.values.columns import NEARLY_ALL, decide
+from shared.values.looks import ColumnProfile
 from shared.values.missing import is_missing
 from shared.values.personal import personal
-from shared.values.profile import ColumnProfile
 
 MAX_TYPES = 40
 MAX_CATEGORIES = 50

@@ -98,7 +98,7 @@ class Pairs:
 
     @cached_property
     def window(self) -> NDArray[np.int8]:
-        """Tell the smallest window that reaches back to each pair's event."""
+        """Return the smallest window that reaches back to each pair's event."""
         window: NDArray[np.int8] = (self.age > _EDGES[0]).view(np.int8)
         for edge in _EDGES[1:-1]:
             window += (self.age > edge).view(np.int8)
@@ -172,12 +172,12 @@ class Pairs:
 
     @cached_property
     def last_age(self) -> NDArray[np.float64]:
-        """Tell the age of the newest event per frame and type in days, shape (n, n_types + 1); NaN without any."""
+        """Return the age of the newest event per frame and type in days, shape (n, n_types + 1); NaN without any."""
         return self._ages(slice(None), np.fmin)
 
     @cached_property
     def first_age(self) -> NDArray[np.float64]:
-        """Tell the age of the oldest event per frame and type in days, shape (n, n_types + 1); NaN without any."""
+        """Return the age of the oldest event per frame and type in days, shape (n, n_types + 1); NaN without any."""
         return self._ages(slice(None, None, -1), np.fmax)
 
     def _ages(self, direction: slice, over_types: np.ufunc) -> NDArray[np.float64]:
@@ -191,7 +191,7 @@ class Pairs:
 
     @cached_property
     def local_at(self) -> NDArray[np.int64]:
-        """Tell the local wall clock of each pair's event, microseconds."""
+        """Return the local wall clock of each pair's event, microseconds."""
         zones, zone_of = self._basis.zones
         at = self.of(self.pasts.at)
         of_pair = np.repeat(zone_of[self._contact], self.sizes) if len(zones) > 1 else zone_of[:1]
@@ -227,12 +227,12 @@ class Pairs:
 
     @cached_property
     def quarter_shares(self) -> NDArray[np.float64]:
-        """Tell the share of each quarter of the local day, shape (4, n, n_types + 1); NaN without any event."""
+        """Return the share of each quarter of the local day, shape (4, n, n_types + 1); NaN without any event."""
         return self._shares_of(self._quarter & 3, 4)
 
     @cached_property
     def weekend_shares(self) -> NDArray[np.float64]:
-        """Tell the shares of working days and of weekends, shape (2, n, n_types + 1); NaN without any event."""
+        """Return the shares of working days and of weekends, shape (2, n, n_types + 1); NaN without any event."""
         return self._shares_of(((self._quarter >> 2) + 3) % 7 >= 5, 2)
 
     def _shares_of(self, part: NDArray[np.int64] | NDArray[np.bool_], n_parts: int) -> NDArray[np.float64]:

@@ -4,13 +4,101 @@ What is not seen is not there "in the last two years", never "so far": no featur
 estimate, since it is drawn towards the average. An attribute stands before a colon, since nobody knows its grammar.
 """
 
+import re
 from collections.abc import Callable
 
 import numpy as np
 
 from shared.features.feature import Feature, Kind
-from shared.features.names_in_words import VERBS, attribute_name, event_name, event_names, upper
-from shared.features.quantities import days, given_number, money, number, share, span
+from shared.features.names_in_words import VERBS, attribute_name, event_name, event_names, is_known_type, upper
+
+YEARS = (1000, 2200)
+_YEAR = re.compile(
+    r"\b(years?|yr|birthyear|yearbuilt|founded|founding|built|established|since|born|vintage|jahr|gegruendet)\b",
+    re.IGNORECASE,
+)
+_HOW_LONG = re.compile(r"\b(number|num|count|income|revenue|sales|age|tenure|per|total)\b", re.IGNORECASE)
+_LABEL = re.compile(r"\b(id|zip|zipcode|postal|postcode|plz)\b|\b(code|no|nr|number)$", re.IGNORECASE)
+_AMOUNT_OF = re.compile(r"\b(number|no|nr) of\b", re.IGNORECASE)
+YEAR_DAYS = 365.25
+LONG_DAYS = 730
+"""Days from which years are said."""
+
+
+def number(value: float) -> str:
+    """Write a number with as many digits as anybody reads.
+
+    >>> number(1234.5), number(3.04), number(0.126), number(-2500.0), number(0.000031)
+    ('1,234', '3', '0.13', '-2,500', '0.000031')
+    """
+    if abs(value) >= 100 or value.is_integer():
+        return f"{value:,.0f}"
+    if abs(value) < 1:
+        return np.format_float_positional(float(f"{value:.2g}"), trim="-")
+    return f"{value:.1f}".removesuffix(".0")
+
+
+def money(value: float) -> str:
+    """Write an amount; whose currency it is, the values in the data say.
+
+    >>> money(12.5), money(0.126), money(80.0), money(1234.5)
+    ('12.50', '0.13', '80', '1,234')
+    """
+    return f"{value:,.0f}" if abs(value) >= 100 or value.is_integer() else f"{value:.2f}"
+
+
+def days(value: float) -> str:
+    """Write a length of time in its natural unit.
+
+    >>> days(0.01), days(0.5), days(1.2), days(400.0), days(1204.0), days(14600.0)
+    ('1 hour', '12 hours', '1 day', '400 days', '3.3 years', '40 years')
+    """
+    hours = round(value * 24)
+    if hours < 24:
+        return "1 hour" if hours <= 1 else f"{hours} hours"
+    if round(value) < LONG_DAYS:
+        return "1 day" if round(value) == 1 else f"{value:,.0f} days"
+    years = value / YEAR_DAYS
+    return f"{years:,.0f} years" if years >= 10 else f"{years:.1f} years".replace(".0 ", " ")
+
+
+def span(days: int | None) -> str:
+    """Name a window; None: the whole lookback."""
+    named = {None: "in the last two years", 730: "in the last two years", 365: "in the last year"}
+    return named.get(days, f"in the last {days} days")
+
+
+def share(value: float, many: str, when: str) -> str:
+    """Say which share of some things has a property; none, all and nearly so in words.
+
+    >>> share(0.384, "orders", "at night"), share(0.002, "orders", "at night"), share(1.0, "orders", "at night")
+    ('38% of orders at night', 'Less than 1% of orders at night', 'All orders at night')
+    """
+    if value == 0:
+        return f"No {many} {when}"
+    if value == 1:
+        return f"All {many} {when}"
+    if value < 0.005:
+        return f"Less than 1% of {many} {when}"
+    return f"More than 99% of {many} {when}" if value >= 0.995 else f"{value:.0%} of {many} {when}"
+
+
+def given_number(name: str, value: float) -> str:
+    """Write the number of an attribute: a year, and a number that only names something, without marks in it.
+
+    >>> given_number("Founded", 1998.0), given_number("Zip code", 10115.0), given_number("Lead number", 656729.0)
+    ('1998', '10115', '656729')
+    >>> given_number("Employees", 1998.0), given_number("Number of employees", 1998.0)
+    ('1,998', '1,998')
+    """
+    if value.is_integer() and (_is_year(name, value) or (_LABEL.search(name) and not _AMOUNT_OF.search(name))):
+        return f"{value:.0f}"
+    return number(value)
+
+
+def _is_year(name: str, value: float) -> bool:
+    return YEARS[0] <= value <= YEARS[1] and bool(_YEAR.search(name) and not _HOW_LONG.search(name))
+
 
 EVEN_TREND = 0.1
 """Log ratio up to which as many is said."""
@@ -227,3 +315,51 @@ _PHRASES: dict[Kind, Callable[[Feature, float], str]] = {
     "categorical": _attribute,
     "date": _attribute,
 }
+
+
+_EVERY = "any_event"
+_PATTERNS: tuple[tuple[str, str], ...] = (
+    (r"_value_(\d+)d", "value of {many} {when}"),
+    (r"_active_days_(\d+)d", "days with {many} {when}"),
+    (r"_(\d+)d", "{many} {when}"),
+    (r"_days_since_last", "time since the last of the {many}"),
+    (r"_days_since_first", "time since the first of the {many}"),
+    (r"_gap_days", "usual gap between {many}"),
+    (r"_overdue", "how far beyond the usual gap between {many}"),
+    (r"_trend", "rise or fall in {many}"),
+    (r"_value_mean", "average value of {many}"),
+    (r"_value_max", "highest value of {many}"),
+    (r"_campaigns", "different campaigns of {many}"),
+    (r"_items", "different items of {many}"),
+    (r"_last_item", "latest item of {many}"),
+)
+_WHOLE = {
+    "days_known": "how long they are known",
+    "weekend_share": "share of activity at weekends",
+    "last_hour": "hour of the last activity",
+    "last_weekday": "weekday of the last activity",
+    "last_type": "kind of the last activity",
+    **{f"{part}_share": f"share of activity in the {part}" for part in ("morning", "afternoon", "evening")},
+    "night_share": "share of activity at night",
+}
+
+
+def column_in_words(name: str) -> str:
+    """Say what a column is about; an attribute by its own name.
+
+    >>> column_in_words("order_placed_value_90d"), column_in_words("any_event_gap_days")
+    ('value of orders in the last 90 days', 'usual gap between activities')
+    >>> column_in_words("email_clicked_per_email_sent"), column_in_words("annual_revenue")
+    ('email clicks per 100 emails to them', 'Annual revenue')
+    """
+    if name in _WHOLE:
+        return _WHOLE[name]
+    for pattern, words in _PATTERNS:
+        found = re.fullmatch(f"(.+){pattern}", name)
+        if found and (found[1] == _EVERY or is_known_type(found[1])):
+            many = event_names(None if found[1] == _EVERY else found[1])
+            return words.format(many=many, when=span(int(found[2])) if "when" in words else "")
+    answer, per, sent = name.partition("_per_")
+    if per and is_known_type(answer) and is_known_type(sent):
+        return f"{event_names(answer)} per 100 {event_names(sent)}"
+    return upper(attribute_name(name))

@@ -11,11 +11,10 @@ import orjson
 
 from shared.ingest.plan import Findings, PlannedColumn
 from shared.values.addresses import NotAnAddress, read_address
-from shared.values.currencies import CODES, SIGNS
 from shared.values.instants import read_instant
 from shared.values.missing import cleaned, is_missing
 from shared.values.naming import own_event_type
-from shared.values.numbers import read_number
+from shared.values.numbers import CODES, SIGNS, read_number
 from shared.values.truth import read_truth
 from shared.values.unreadable import Ambiguous, NaiveTime, Unreadable
 from shared.values.zones import zone_of

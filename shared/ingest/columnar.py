@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
-from shared.contracts.bounds import MAX_NUMBER, MAX_PROPERTIES, MAX_PROPERTIES_CHARACTERS
 from shared.contracts.contact import ContactId, Currency, Text
-from shared.contracts.instants import microseconds
 from shared.contracts.outcome import AttributeName, EventType
-from shared.contracts.rows import EventRow, Microseconds
+from shared.contracts.rows import EventRow, Microseconds, microseconds
+from shared.contracts.validation import MAX_NUMBER, MAX_PROPERTIES, MAX_PROPERTIES_CHARACTERS
 from shared.ingest.identity import event_identity
 from shared.ingest.rows import canonical
 

@@ -17,9 +17,9 @@ from shared.ingest.plan import Findings, Plan, PlannedColumn, Use
 from shared.ingest.reading import Build
 from shared.ingest.spill import SAMPLE_EVERY, Piece, by_contact, contact_bytes
 from shared.ingest.table import Layout, Progress, Record, named_columns, no_progress
-from shared.values.currencies import CODES
 from shared.values.missing import cleaned, is_missing
 from shared.values.naming import own_event_type
+from shared.values.numbers import CODES
 from shared.values.unreadable import Unreadable
 
 _AT_ONCE = 20_000

@@ -1,6 +1,6 @@
 """What has to be said of a plan: warnings in plain sentences, and first rows with what is personal masked."""
 
-from shared.contracts.identity import SHARED_BY
+from shared.contracts.rows import SHARED_BY
 from shared.ingest.plan import KINDS, Plan, PlannedColumn, Use, lines_text
 from shared.ingest.roles import MAX_SHOWN
 from shared.ingest.table import Record

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from shared.contracts.identity import SHARED_BY
+from shared.contracts.rows import SHARED_BY
 from shared.errors import BadRequest, FileRefused
 from shared.ingest.cells import present
 from shared.ingest.files import open_table
@@ -105,7 +105,7 @@ class _Pass:
         return frozenset(addresses[contacts >= SHARED_BY].tolist())
 
     def repeated_ids(self) -> tuple[int, int, list[int]]:
-        """Tell how many ids stand in more than one row, in how many rows, and the lines of the most frequent."""
+        """Return how many ids stand in more than one row, in how many rows, and the lines of the most frequent."""
         if not self._ids:
             return 0, 0, []
         keys = np.frombuffer(self._ids, np.int64)
@@ -185,7 +185,7 @@ def _find_addresses(table: Table, roles: Roles, seen: _Pass) -> None:
     found = [
         name
         for name in table.header
-        if roles.said(name) is None
+        if roles.stated(name) is None
         and not roles.field_of(name)
         and (tally := seen.tallies.get(name)) is not None
         and (personal := tally.personal(name)) is not None
@@ -210,7 +210,7 @@ def _column(
         use, target = (Use.HASHED if field == "email" else Use.FIELD), field
         reason = "kept as a keyed hash only, to recognise the contact" if field == "email" else ""
     else:
-        use, target, reason = _fate(number, name, tally, roles.said(name), table)
+        use, target, reason = _fate(number, name, tally, roles.stated(name), table)
     return PlannedColumn(
         number=number,
         name=name,

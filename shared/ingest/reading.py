@@ -7,8 +7,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import ValidationError
 
 from shared.contracts.contact import ContactInput, EventInput
-from shared.contracts.identity import born_id
-from shared.contracts.rows import ContactRow, EventRow, Microseconds
+from shared.contracts.rows import ContactRow, EventRow, Microseconds, born_id
 from shared.ingest.batch import Batch
 from shared.ingest.cells import CellRefused, Cells, Reader, as_object, present
 from shared.ingest.facts import fact_reader

@@ -54,7 +54,7 @@ class Roles:
         """Find the field of a column; empty: it is none."""
         return self._fields.field_of.get(name, "")
 
-    def said(self, name: str) -> str | None:
+    def stated(self, name: str) -> str | None:
         """Find what the caller calls a column."""
         return self._said.get(name)
 

@@ -6,11 +6,10 @@ from typing import Any, Literal
 from shared.ingest.cells import present
 from shared.values.columns import ColumnType, decide
 from shared.values.instants import DateOrder, order_of_counts
-from shared.values.looks import Look, look_of
+from shared.values.looks import MAX_LINES, ColumnProfile, Look, look_of
 from shared.values.numbers import DecimalMark, mark_of_counts
 from shared.values.personal import MAX_SAMPLE, Personal, personal_of
 from shared.values.personal import look_of as personal_look_of
-from shared.values.profile import MAX_LINES, ColumnProfile
 
 MAX_KNOWN = 2_000
 """Texts whose look is remembered: most columns repeat themselves."""

@@ -1,9 +1,8 @@
 """The only place that fits a matrix to labels: trees, logistic regression, both halves, and the best single rule."""
 
 from shared.learners.blend import Blend
-from shared.learners.learner import WITH_TEXT, Columns, Learner, learner_from_json, text_of
-from shared.learners.logistic import Logistic
-from shared.learners.rule import Rule
+from shared.learners.learner import WITH_TEXT, Learner, learner_from_json, text_of
+from shared.learners.simple import Columns, Logistic, Rule
 from shared.learners.trees import Trees, TreeShape
 
 __all__ = [

@@ -6,8 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from shared.learners.columns import Matrix, Vector
-from shared.learners.logistic import Logistic
+from shared.learners.simple import Logistic, Matrix, Vector
 from shared.learners.trees import Trees
 
 

@@ -5,9 +5,7 @@ from typing import Any, Protocol
 
 from shared.errors import ArtifactRefused
 from shared.learners.blend import Blend
-from shared.learners.columns import Columns, Matrix, Vector
-from shared.learners.logistic import Logistic
-from shared.learners.rule import Rule
+from shared.learners.simple import Columns, Logistic, Matrix, Rule, Vector
 from shared.learners.trees import Trees
 
 __all__ = ["WITH_TEXT", "Columns", "Learner", "learner_from_json", "text_of"]

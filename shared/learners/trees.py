@@ -13,7 +13,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # waiting threads must not 
 import lightgbm
 
 from shared.errors import ArtifactRefused
-from shared.learners.columns import Columns, Matrix, Vector
+from shared.learners.simple import Columns, Matrix, Vector
 
 MAX_BIN = 63
 """Steps a column is cut into: a quarter of LightGBM's default costs nothing we could measure and is far faster."""
@@ -106,7 +106,7 @@ class Trees:
 
     @cached_property
     def width(self) -> int:
-        """Tell how many columns the matrix must have."""
+        """Return how many columns the matrix must have."""
         return int(self.booster.num_feature())
 
     def margins(self, matrix: Matrix) -> Vector:
@@ -129,7 +129,7 @@ class Trees:
         return shares
 
     def importance(self) -> Vector:
-        """Tell the total gain of each column's splits, shape (p,)."""
+        """Return the total gain of each column's splits, shape (p,)."""
         return np.asarray(self.booster.feature_importance("gain"), dtype=np.float64)
 
     def to_json(self) -> dict[str, Any]:

@@ -19,9 +19,9 @@ from typing import IO
 from pydantic import ValidationError
 
 from shared.errors import ArtifactRefused, RegistryUnavailable
-from shared.registry.connection import connected, model_name
 from shared.registry.digest import digest_of
-from shared.registry.fetch_messages import Fetched, Wanted
+from shared.registry.fetch_messages import ArtifactRequest, Fetched
+from shared.registry.registration import connected, model_name
 from shared.settings import Settings, read
 
 log = logging.getLogger(__name__)
@@ -108,7 +108,7 @@ def _put(found: Path, goal: Path, digest: str) -> None:
             raise
 
 
-def attempted(settings: Settings, wanted: Wanted) -> Fetched:
+def attempted(settings: Settings, wanted: ArtifactRequest) -> Fetched:
     """Bring one artifact; whatever is wrong with it keeps no other one from being brought."""
     facts = {"account": wanted.account, "outcome": wanted.outcome, "version": wanted.version}
     where = (wanted.account, wanted.capability, wanted.outcome)
@@ -127,7 +127,7 @@ def attempted(settings: Settings, wanted: Wanted) -> Fetched:
 def main(asked: IO[str], answers: IO[str]) -> int:
     """Bring what is asked for, one after the other; return the exit code."""
     try:
-        wanted = [Wanted.model_validate_json(line) for line in asked if line.strip()]
+        wanted = [ArtifactRequest.model_validate_json(line) for line in asked if line.strip()]
     except ValidationError:
         return 2
     settings = read(Settings)

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 
-class Wanted(BaseModel):
+class ArtifactRequest(BaseModel):
     """An artifact that is to be brought."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -1,13 +1,120 @@
 """Register an artifact as a new version: our files, a run with its figures, no code and no pickle."""
 
-from collections.abc import Mapping, Sequence
+import logging
+import os
+import re
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from shared.registry.connection import connected, model_name
+from shared.errors import BadRequest, RegistryUnavailable
 from shared.registry.digest import digest_of
 from shared.settings import Settings
+
+_QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_ENABLE_ASYNC_LOGGING": "false",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+_NAME = re.compile(r"[a-z0-9-]{1,39}\.[a-z]+(\.[a-z0-9_]{1,63})?")
+
+
+@contextmanager
+def connected(settings: Settings) -> Iterator[Any]:
+    """Open a client of the registry; MLflow is imported here and not before.
+
+    Yields:
+        An `mlflow.MlflowClient` of the settings' registry, which is made the process's own. Inside, the warnings of
+        MLflow and of what it imports, which are about its own code, are not shown.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield _client(settings)
+
+
+def _client(settings: Settings) -> Any:
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    import mlflow
+
+    for chatty in ("mlflow", "alembic", "alembic.runtime.migration"):
+        logging.getLogger(chatty).setLevel(logging.ERROR)
+    url = settings.resolved_registry_url()
+    if url.startswith("sqlite:///"):
+        settings.home.mkdir(parents=True, exist_ok=True)
+        file = Path(url.removeprefix("sqlite:///"))
+        if file.parent.is_dir():
+            file.touch(mode=0o600)  # MLflow would make it readable for all
+            file.chmod(0o600)
+    mlflow.set_tracking_uri(url)
+    return mlflow.MlflowClient(tracking_uri=url)
+
+
+def model_name(account: str, capability: str, outcome: str) -> str:
+    """Name a model in MLflow.
+
+    Args:
+        account: whose it is.
+        capability: which question.
+        outcome: which outcome; empty when the capability has none.
+
+    Raises:
+        BadRequest: a part holds what the contract does not allow.
+
+    >>> model_name("demo", "scoring", "customer")
+    'demo.scoring.customer'
+    """
+    name = ".".join(part for part in (account, capability, outcome) if part)
+    if not _NAME.fullmatch(name):
+        raise BadRequest(
+            "An account is [a-z0-9-]{1,39}, an outcome [a-z0-9_]{1,63}; correct the name.",
+        )
+    return name
+
+
+ALIAS = "champion"
+
+
+def set_champion_alias(settings: Settings, account: str, capability: str, outcome: str, *, version: str) -> None:
+    """Point the alias to a version.
+
+    Raises:
+        RegistryUnavailable: the registry is away or does not hold the version.
+    """
+    with connected(settings) as client:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            client.set_registered_model_alias(model_name(account, capability, outcome), ALIAS, version)
+        except MlflowException as error:
+            raise RegistryUnavailable(f"The registry did not take version {version} as champion.") from error
+
+
+def champion_alias(settings: Settings, account: str, capability: str, outcome: str) -> str | None:
+    """Return the version the alias points to; None where there is none.
+
+    Raises:
+        RegistryUnavailable: the registry is away.
+    """
+    with connected(settings) as client:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            model = client.get_registered_model(model_name(account, capability, outcome))
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return None
+            raise RegistryUnavailable("The registry cannot be read.") from error
+    version = model.aliases.get(ALIAS)
+    return None if version is None else str(version)
+
 
 REQUIREMENTS = ("lightgbm", "numpy")
 """What `mlflow models serve` needs besides Foretell itself."""
@@ -23,7 +130,7 @@ class Registered:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class RegisteredRun:
     """What is written beside the artifact."""
 
     report: Mapping[str, Any] = field(default_factory=dict)
@@ -37,7 +144,7 @@ class Record:
 
 
 def register(
-    settings: Settings, *, account: str, capability: str, outcome: str, folder: Path, record: Record
+    settings: Settings, *, account: str, capability: str, outcome: str, folder: Path, record: RegisteredRun
 ) -> Registered:
     """Log a run and register its artifact as a new version.
 
@@ -73,7 +180,7 @@ def register(
     return Registered(str(version.version), run_id, digest)
 
 
-def _write(record: Record) -> None:
+def _write(record: RegisteredRun) -> None:
     import mlflow
 
     mlflow.log_params(dict(record.params))

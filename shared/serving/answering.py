@@ -1,36 +1,87 @@
 """The flow that all capabilities share: envelope, contacts, pasts, statuses, model, answer."""
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from shared.contracts.call import Call
 from shared.contracts.contact import InlineContact
-from shared.contracts.instants import microseconds
-from shared.contracts.request import MAX_CONTACTS, PredictionRequest
-from shared.contracts.rows import DAY, Microseconds
+from shared.contracts.credentials import Call
+from shared.contracts.prediction import MAX_CONTACTS, PredictionRequest
+from shared.contracts.rows import DAY, Microseconds, microseconds
 from shared.errors import LimitReached, NoModelTrained, StoreUnavailable, UpstreamTimeout
 from shared.features import UNDERSTOOD, Inputs
-from shared.serving import judging
 from shared.serving.capability_spec import AnySpec, ModelResult, PendingResponse, ServedModel
-from shared.serving.champions import Champion, ChampionHolder
-from shared.serving.envelope import InvalidContact, Slot, UnknownContact, envelope, slots
-from shared.serving.erasures import UNKNOWN, ErasureCounts, Logged
-from shared.serving.judging import Verdict
-from shared.serving.lanes import Lanes
+from shared.serving.champions import Champion, ChampionHolder, ServingStore
+from shared.serving.eligibility import (
+    NOBODY,
+    EligibilityResult,
+    Freshness,
+    answered,
+    contact_results,
+    inputs_judged,
+    quality,
+    trend_of,
+    unanswered,
+)
 from shared.serving.metrics import ServiceMetrics
-from shared.serving.outcomes import Outcomes
-from shared.serving.prediction_log import PredictionLog
-from shared.serving.reads import Reads
-from shared.serving.rendering import NOBODY, answered, trend_of, unanswered
-from shared.serving.uniting import AttributeNames, United, united
+from shared.serving.outcomes import OutcomeResolver
+from shared.serving.prediction_log import UNKNOWN, KnownErasures, Logged, PredictionLog
+from shared.serving.request_contacts import (
+    AttributeNames,
+    InvalidContact,
+    MergedPasts,
+    Slot,
+    UnknownContact,
+    envelope,
+    merge_inline,
+    slots,
+)
 from shared.store import AccountStore, PredictionRow
 from shared.timeline import PastRows, build
+
+SMALL_CONTACTS = 20
+"""Calls of at most so many contacts take the small lane."""
+LARGE_THREADS = 2
+WRITING_THREADS = 4
+
+Result = TypeVar("Result")
+
+
+class ThreadPools:
+    """Threads for small calls, for large ones, and for those that wait until what they write is in the store."""
+
+    def __init__(self, small_threads: int) -> None:
+        """Start no thread before there is work.
+
+        Args:
+            small_threads: computing is bound to one interpreter lock, so that more threads only fight over it; a
+                few pay when each call waits for a store across the network.
+        """
+        self._small = ThreadPoolExecutor(small_threads, thread_name_prefix="small")
+        self._large = ThreadPoolExecutor(LARGE_THREADS, thread_name_prefix="large")
+        self._writing = ThreadPoolExecutor(WRITING_THREADS, thread_name_prefix="writing")
+
+    async def run(self, work: Callable[..., Result], *arguments: Any, contacts: int, writes: bool = False) -> Result:
+        """Do the work in the lane of a call of so many contacts, or of one that writes."""
+        lane = self._small if contacts <= SMALL_CONTACTS else self._large
+        lane = self._writing if writes else lane
+        here = copy_context()  # the deadline goes along
+        return await asyncio.get_running_loop().run_in_executor(lane, lambda: here.run(work, *arguments))
+
+    def close(self) -> None:
+        """Wait until all begun work is done."""
+        self._small.shutdown(wait=True)
+        self._large.shutdown(wait=True)
+        self._writing.shutdown(wait=True)
+
 
 INLINE_BYTES = 16_384
 """A smaller body is parsed on the event loop: a thread hop costs more."""
@@ -39,7 +90,7 @@ LOGGED = frozenset({"ok", "no_consent", "outcome_reached", "insufficient_data", 
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ResolvedCall:
     """One call, resolved once: everything an answer depends on."""
 
     call: Call
@@ -53,7 +104,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class CallAnswer:
     """The body of an answer and what is worth a log field."""
 
     body: bytes
@@ -69,12 +120,12 @@ class Answering:
     def __init__(
         self,
         spec: AnySpec,
-        store: Reads,
+        store: ServingStore,
         champions: ChampionHolder,
         *,
         predictions: PredictionLog,
         metrics: ServiceMetrics,
-        lanes: Lanes,
+        lanes: ThreadPools,
         now: Callable[[], datetime],
         unix_seconds: Callable[[], float] = time.time,
     ) -> None:
@@ -86,11 +137,11 @@ class Answering:
         self._lanes = lanes
         self._now = now
         self._unix_seconds = unix_seconds
-        self._outcomes = Outcomes(spec.capability, store, champions)
-        self._freshness = judging.Freshness()
-        self._erasures = ErasureCounts()
+        self._outcomes = OutcomeResolver(spec.capability, store, champions)
+        self._freshness = Freshness()
+        self._erasures = KnownErasures()
 
-    async def answer(self, body: bytes, call: Call) -> Answered:
+    async def answer(self, body: bytes, call: Call) -> CallAnswer:
         """Answer one call.
 
         Raises:
@@ -105,11 +156,11 @@ class Answering:
                 remaining_contacts=call.quota_contacts,
             )
         outcome = await self._outcome(call.account, read)
-        asked = Asked(call, read, outcome, now, read.cutoff_or(now))
-        champion = await self._champion(asked)
+        resolved = ResolvedCall(call, read, outcome, now, read.cutoff_or(now))
+        champion = await self._champion(resolved)
         waits = self._spec.before_respond
         writes = call.committed or (waits is not None and waits.applies(read))
-        return await self._lanes.run(self._compute, asked, champion, contacts=len(read.contacts), writes=writes)
+        return await self._lanes.run(self._compute, resolved, champion, contacts=len(read.contacts), writes=writes)
 
     async def _envelope(self, body: bytes, now: datetime) -> PredictionRequest:
         if len(body) <= INLINE_BYTES:
@@ -119,37 +170,39 @@ class Answering:
     async def _outcome(self, account: str, read: PredictionRequest) -> str:
         if not self._spec.capability.per_outcome:
             return ""
-        if read.outcome_asked is not None:
-            return read.outcome_asked
+        if read.outcome_requested is not None:
+            return read.outcome_requested
         return await self._lanes.run(self._outcomes.default, account, contacts=1)
 
-    async def _champion(self, asked: Asked) -> Champion:
+    async def _champion(self, resolved: ResolvedCall) -> Champion:
         try:
-            return await self._champions.of(asked.call.account, asked.outcome)
+            return await self._champions.of(resolved.call.account, resolved.outcome)
         except NoModelTrained as error:
             missing = await self._lanes.run(
-                self._outcomes.missing, asked.call.account, asked.outcome, contacts=MAX_CONTACTS
+                self._outcomes.missing, resolved.call.account, resolved.outcome, contacts=MAX_CONTACTS
             )
             raise NoModelTrained(f"{error.detail} {missing.sentence}", **error.members, **missing.counts) from None
 
-    def _compute(self, asked: Asked, champion: Champion) -> Answered:
-        if self._unix_seconds() > asked.call.deadline_at:
+    def _compute(self, resolved: ResolvedCall, champion: Champion) -> CallAnswer:
+        if self._unix_seconds() > resolved.call.deadline_at:
             raise UpstreamTimeout("The deadline passed before the call was answered; ask again or for fewer contacts.")
-        account = self._store.of(asked.call.account)
-        asked = replace(asked, erasures=self._erasures.of(asked.call.account, account))
-        every = slots(asked.request.contacts)
-        verdicts = self._verdicts(asked, champion, [slot for slot in every if isinstance(slot, InlineContact)])
-        return self._rendered(asked, champion, every, verdicts)
+        account = self._store.of(resolved.call.account)
+        resolved = replace(resolved, erasures=self._erasures.of(resolved.call.account, account))
+        every = slots(resolved.request.contacts)
+        results = self._results(resolved, champion, [slot for slot in every if isinstance(slot, InlineContact)])
+        return self._rendered(resolved, champion, every, results)
 
-    def _verdicts(self, asked: Asked, champion: Champion, contacts: Sequence[InlineContact]) -> list[Verdict]:
-        """Judge and score the valid contacts, order kept."""
-        account = self._store.of(asked.call.account)
-        cutoff = microseconds(asked.cutoff)
+    def _results(
+        self, resolved: ResolvedCall, champion: Champion, contacts: Sequence[InlineContact]
+    ) -> list[EligibilityResult]:
+        """Decide for each valid contact whether it gets a prediction, and predict, order kept."""
+        account = self._store.of(resolved.call.account)
+        cutoff = microseconds(resolved.cutoff)
         ids = list(dict.fromkeys(contact.id for contact in contacts))
         stored, away = PastRows({}, []), False
         try:
             if ids:
-                asked_at = microseconds(asked.asked_at)
+                asked_at = microseconds(resolved.asked_at)
                 standing = (*champion.model.reached_by, *champion.model.begun_by)
                 back = champion.model.lookback_days
                 stored = account.contacts.pasts(
@@ -158,94 +211,105 @@ class Answering:
         except StoreUnavailable:
             away = True
         contacts, unknown, stored = _named(contacts, stored, champion.model)
-        pasts = united(contacts, stored, cutoff=cutoff, lookback_days=champion.model.lookback_days)
+        pasts = merge_inline(contacts, stored, cutoff=cutoff, lookback_days=champion.model.lookback_days)
         without_data = self._spec.answers_without_data
-        verdicts = judging.judged(contacts, pasts, champion.model, away=away, without_data=without_data)
+        results = contact_results(contacts, pasts, champion.model, away=away, without_data=without_data)
         if not away:
-            _name_what_is_missing(verdicts, champion.model)
-        if away and contacts and all(verdict.status == "insufficient_data" for verdict in verdicts):
+            _name_what_is_missing(results, champion.model)
+        if away and contacts and all(result.status == "insufficient_data" for result in results):
             raise StoreUnavailable(
                 "The store is away; send attributes or events and consent with the contacts, or ask again."
             )
-        noted = self._freshness.noted(asked.call.account, account, cutoff=cutoff, away=away)
-        self._score(asked, champion, pasts, verdicts, noted)
-        for verdict, names in zip(verdicts, unknown, strict=True):
-            if names and verdict.status in ("ok", "insufficient_data"):
-                judging.inputs_judged(verdict, verdict.inputs.with_unknown(names))
+        noted = self._freshness.noted(resolved.call.account, account, cutoff=cutoff, away=away)
+        self._score(resolved, champion, pasts, results, noted)
+        for result, names in zip(results, unknown, strict=True):
+            if names and result.status in ("ok", "insufficient_data"):
+                inputs_judged(result, result.inputs.with_unknown(names))
         if not away:
-            self._put_trends(asked, account, contacts, verdicts)
-            self._add_stored(asked, account, contacts, verdicts)
-        return verdicts
+            self._put_trends(resolved, account, contacts, results)
+            self._add_stored(resolved, account, contacts, results)
+        return results
 
     def _score(
-        self, asked: Asked, champion: Champion, pasts: United, verdicts: Sequence[Verdict], noted: Sequence[str]
+        self,
+        resolved: ResolvedCall,
+        champion: Champion,
+        pasts: MergedPasts,
+        results: Sequence[EligibilityResult],
+        noted: Sequence[str],
     ) -> None:
-        rows = [row for row, verdict in enumerate(verdicts) if verdict.status == "ok"]
+        rows = [row for row, result in enumerate(results) if result.status == "ok"]
         if not rows:
             return
         columns = build([pasts.keys[row] for row in rows], pasts.facts, [pasts.events])
-        cutoff = microseconds(asked.cutoff)
+        cutoff = microseconds(resolved.cutoff)
         cutoffs = np.full(len(rows), cutoff, dtype=np.int64)
-        scored: Sequence[ModelResult] = self._spec.answer(champion.model, columns, cutoffs, asked.request)
+        scored: Sequence[ModelResult] = self._spec.answer(champion.model, columns, cutoffs, resolved.request)
         if self._spec.before_respond is not None:
-            pending = self._pending(asked, champion, [pasts.names[row] for row in rows], scored)
+            pending = self._pending(resolved, champion, [pasts.names[row] for row in rows], scored)
             scored = self._spec.before_respond.commit(pending)
-        quality = judging.quality(columns, champion.model, cutoff=cutoff)
-        for row, prediction, found in zip(rows, scored, quality, strict=True):
-            verdict = verdicts[row]
-            verdict.status, verdict.detail = prediction.status, prediction.detail
-            verdict.scored = prediction if prediction.status == "ok" else None
+        noticed = quality(columns, champion.model, cutoff=cutoff)
+        for row, prediction, found in zip(rows, scored, noticed, strict=True):
+            result = results[row]
+            result.status, result.detail = prediction.status, prediction.detail
+            result.scored = prediction if prediction.status == "ok" else None
             truncated = ["truncated_history"] if prediction.truncated else []
-            verdict.data_quality = list(
-                dict.fromkeys([*verdict.data_quality, *noted, *found, *truncated, *prediction.data_quality])
+            result.data_quality = list(
+                dict.fromkeys([*result.data_quality, *noted, *found, *truncated, *prediction.data_quality])
             )
-            judging.inputs_judged(verdict, getattr(prediction, "inputs", UNDERSTOOD))
+            inputs_judged(result, getattr(prediction, "inputs", UNDERSTOOD))
 
     def _pending(
-        self, asked: Asked, champion: Champion, ids: Sequence[str], scored: Sequence[ModelResult]
+        self, resolved: ResolvedCall, champion: Champion, ids: Sequence[str], scored: Sequence[ModelResult]
     ) -> PendingResponse[Any, Any]:
-        account: Any = self._store.of(asked.call.account)
-        asked_at = microseconds(asked.asked_at)
-        return PendingResponse(account, asked.request, ids, scored, champion.version, asked_at, asked.erasures)
+        account: Any = self._store.of(resolved.call.account)
+        asked_at = microseconds(resolved.asked_at)
+        return PendingResponse(account, resolved.request, ids, scored, champion.version, asked_at, resolved.erasures)
 
     def _put_trends(
-        self, asked: Asked, account: AccountStore, contacts: Sequence[InlineContact], verdicts: Sequence[Verdict]
+        self,
+        resolved: ResolvedCall,
+        account: AccountStore,
+        contacts: Sequence[InlineContact],
+        results: Sequence[EligibilityResult],
     ) -> None:
-        ids = [contact.id for contact, verdict in zip(contacts, verdicts, strict=True) if verdict.scored is not None]
+        ids = [contact.id for contact, result in zip(contacts, results, strict=True) if result.scored is not None]
         if not ids:
             return
-        around: Microseconds = microseconds(asked.cutoff) - TREND_DAYS * DAY
+        around: Microseconds = microseconds(resolved.cutoff) - TREND_DAYS * DAY
         try:
-            before = account.predictions.past_scores(self._spec.capability.name, asked.outcome, ids, around=around)
+            before = account.predictions.past_scores(self._spec.capability.name, resolved.outcome, ids, around=around)
         except StoreUnavailable:
             return
-        for contact, verdict in zip(contacts, verdicts, strict=True):
-            if verdict.scored is not None:
-                verdict.trend = trend_of(verdict.scored.score, before.get(contact.id))
+        for contact, result in zip(contacts, results, strict=True):
+            if result.scored is not None:
+                result.trend = trend_of(result.scored.score, before.get(contact.id))
 
     def _add_stored(
-        self, asked: Asked, account: AccountStore, contacts: Sequence[InlineContact], verdicts: Sequence[Verdict]
+        self,
+        resolved: ResolvedCall,
+        account: AccountStore,
+        contacts: Sequence[InlineContact],
+        results: Sequence[EligibilityResult],
     ) -> None:
         """Let the capability add what the store knows of the contacts; without it the answers stay as they are."""
         answered_ones = [
-            (contact.id, verdict)
-            for contact, verdict in zip(contacts, verdicts, strict=True)
-            if verdict.scored is not None
+            (contact.id, result) for contact, result in zip(contacts, results, strict=True) if result.scored is not None
         ]
         if self._spec.add_stored is None or not answered_ones:
             return
-        ids, scored = [one for one, _ in answered_ones], [verdict.scored for _, verdict in answered_ones]
+        ids, scored = [one for one, _ in answered_ones], [result.scored for _, result in answered_ones]
         try:
-            known = self._spec.add_stored(account, ids, scored, microseconds(asked.cutoff))
+            known = self._spec.add_stored(account, ids, scored, microseconds(resolved.cutoff))
         except StoreUnavailable:
             return
-        for (_, verdict), again in zip(answered_ones, known, strict=True):
-            verdict.scored = again
+        for (_, result), again in zip(answered_ones, known, strict=True):
+            result.scored = again
 
     def _rendered(
-        self, asked: Asked, champion: Champion, every: Sequence[Slot], verdicts: Sequence[Verdict]
-    ) -> Answered:
-        left = iter(verdicts)
+        self, resolved: ResolvedCall, champion: Champion, every: Sequence[Slot], results: Sequence[EligibilityResult]
+    ) -> CallAnswer:
+        left = iter(results)
         predictions = []
         for slot in every:
             if isinstance(slot, InvalidContact):
@@ -257,23 +321,23 @@ class Answering:
         response = self._spec.response.model_validate(
             {
                 "predictions": predictions,
-                "model": self._model_info(asked, champion),
-                "cutoff": asked.cutoff,
-                "request_id": asked.call.request_id,
+                "model": self._model_info(resolved, champion),
+                "cutoff": resolved.cutoff,
+                "request_id": resolved.call.request_id,
             }
         )
         statuses = Counter(str(prediction.status) for prediction in predictions)
         for status, count in statuses.items():
             self._metrics.predictions.labels(status).inc(count)
-        self._log(asked, champion, predictions)
+        self._log(resolved, champion, predictions)
         body = response.model_dump_json().encode()
-        return Answered(body, statuses, len(every), asked.outcome, champion.version)
+        return CallAnswer(body, statuses, len(every), resolved.outcome, champion.version)
 
-    def _model_info(self, asked: Asked, champion: Champion) -> dict[str, Any]:
+    def _model_info(self, resolved: ResolvedCall, champion: Champion) -> dict[str, Any]:
         model = champion.model
         return {
             "capability": self._spec.capability.name,
-            "outcome": asked.outcome or None,
+            "outcome": resolved.outcome or None,
             "version": champion.version,
             "kind": model.kind,
             "horizon_days": model.horizon_days,
@@ -281,21 +345,21 @@ class Answering:
             "grade": model.grade,
         }
 
-    def _log(self, asked: Asked, champion: Champion, predictions: Sequence[Any]) -> None:
+    def _log(self, resolved: ResolvedCall, champion: Champion, predictions: Sequence[Any]) -> None:
         """Queue what was answered, or commit it when the call relies on it; an inline-only answer counts like any."""
-        if not self._spec.is_stored(asked.request, champion.model):
+        if not self._spec.is_stored(resolved.request, champion.model):
             return
-        cutoff, asked_at = microseconds(asked.cutoff), microseconds(asked.asked_at)
+        cutoff, asked_at = microseconds(resolved.cutoff), microseconds(resolved.asked_at)
         rows = [
             Logged(
                 PredictionRow(
                     contact_id=prediction.contact_id,
                     capability=self._spec.capability.name,
-                    outcome=asked.outcome,
+                    outcome=resolved.outcome,
                     version=champion.version,
                     cutoff=cutoff,
                     asked_at=asked_at,
-                    request_id=asked.call.request_id,
+                    request_id=resolved.call.request_id,
                     status=prediction.status,
                     probability=prediction.probability,
                     score=prediction.score,
@@ -304,13 +368,13 @@ class Answering:
                     body=prediction.model_dump_json(),
                     segment=self._spec.segment_of(prediction),
                 ),
-                asked.erasures,
+                resolved.erasures,
             )
             for prediction in predictions
             if prediction.status in LOGGED
         ]
-        keep = self._predictions.write if asked.call.committed else self._predictions.add
-        keep(asked.call.account, rows)
+        keep = self._predictions.write if resolved.call.committed else self._predictions.add
+        keep(resolved.call.account, rows)
 
 
 def _named(
@@ -333,14 +397,14 @@ def _named(
     return contacts, unknown if _inputs(model) is not None else nobody, stored
 
 
-def _name_what_is_missing(verdicts: Sequence[Verdict], model: ServedModel) -> None:
-    """Tell those without data which attributes the model looks at."""
-    inputs, nobody = _inputs(model), [one for one in verdicts if one.status == "insufficient_data"]
+def _name_what_is_missing(results: Sequence[EligibilityResult], model: ServedModel) -> None:
+    """Name the attributes that the model looks at, for contacts without data."""
+    inputs, nobody = _inputs(model), [one for one in results if one.status == "insufficient_data"]
     if inputs is None or not nobody:
         return
     nothing = inputs.nothing([feature.attribute for feature in model.feature_set.features])
-    for verdict in nobody:
-        judging.inputs_judged(verdict, nothing)
+    for result in nobody:
+        inputs_judged(result, nothing)
 
 
 def _inputs(model: ServedModel) -> Inputs | None:

@@ -13,8 +13,7 @@ from starlette.responses import Response
 
 from shared.capabilities import Capability
 from shared.contracts.outcome import Flag
-from shared.contracts.prediction import Answer, Prediction, Source, Status
-from shared.contracts.request import PredictionRequest
+from shared.contracts.prediction import Answer, Prediction, PredictionRequest, Source, Status
 from shared.contracts.rows import Microseconds
 from shared.contracts.training import TrainingSpec
 from shared.features import Feature
@@ -25,7 +24,7 @@ Example = Mapping[str, Any]
 """JSON, as a client would send it or see it."""
 
 
-class ReasonPart(Protocol):
+class ReasonShare(Protocol):
     """One thing's share of the named quantity."""
 
     @property
@@ -73,7 +72,7 @@ class ModelResult(Protocol):
         """One of the bands of the contract."""
 
     @property
-    def reasons(self) -> Sequence[ReasonPart]:
+    def reasons(self) -> Sequence[ReasonShare]:
         """The strongest first, as many as were requested."""
 
     @property

@@ -11,12 +11,14 @@ from typing import Protocol
 
 from shared.capabilities import Capability
 from shared.errors import ModelNotReady, NoModelTrained, RegistryUnavailable, StoreUnavailable
+from shared.http.telemetry import trail
 from shared.serving.artifacts import RememberedRows, Row, sweep
 from shared.serving.capability_spec import ServedModel
-from shared.serving.logs import trail
 from shared.serving.metrics import ServiceMetrics
+from shared.store import AccountStore
 
 log = logging.getLogger(__name__)
+
 
 Key = tuple[str, str]
 """Account and outcome; the outcome is empty where the capability has none."""
@@ -43,7 +45,7 @@ class Champion:
     model: ServedModel
 
     def is_of(self, version: str, digest: str) -> bool:
-        """Tell whether this is what a row names."""
+        """Return whether this is what a row names."""
         return (self.version, self.digest) == (version, digest)
 
 
@@ -211,12 +213,12 @@ class ChampionHolder:
 
     def _load_wanted(self) -> None:
         """Start loading what changed, and what was never loaded as far as the bound allows."""
-        room = self._max_models - len(self._loaded)
+        free = self._max_models - len(self._loaded)
         for key, row in self._rows.items():
             held = self._loaded.get(key)
             if held is None:
-                room -= 1
-            if (held is None and room >= 0) or (held is not None and not held.is_of(row.version, row.digest)):
+                free -= 1
+            if (held is None and free >= 0) or (held is not None and not held.is_of(row.version, row.digest)):
                 self._begin(key)
 
     def _note_first(self) -> None:
@@ -289,3 +291,26 @@ def _cause(error: RegistryUnavailable | OSError) -> dict[str, object]:
     """Say why an artifact is not to be had, in words that hold no address and no secret."""
     cause = error.members.get("cause") if isinstance(error, RegistryUnavailable) else error.strerror
     return {"error": type(error).__name__, "cause": cause}
+
+
+class ServingStore(Protocol):
+    """All accounts' rows."""
+
+    def of(self, account: str) -> AccountStore:
+        """Open one account."""
+
+    def champions(self) -> Sequence[Row]:
+        """Read the champion rows of all accounts."""
+
+    def ping(self) -> None:
+        """Reach the store.
+
+        Raises:
+            StoreUnavailable: it is away.
+        """
+
+    def is_writable(self) -> bool:
+        """Whether something can be written now; a store that is busy is."""
+
+    def close(self) -> None:
+        """Give connections back."""

@@ -9,8 +9,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from shared.capabilities import Capability
-from shared.contracts.call import SERVED_HEADER
 from shared.contracts.contact import InlineContact
+from shared.contracts.credentials import SERVED_HEADER
 from shared.errors import (
     BadRequest,
     BodyTooLarge,
@@ -23,38 +23,8 @@ from shared.errors import (
     TooManyContacts,
     UnknownOutcome,
 )
-from shared.serving import problem
+from shared.http import problem
 from shared.serving.capability_spec import AnySpec
-
-EXAMPLE_REQUEST_ID = "3f0c9a4be0d94f53a6f1c2d7e8b9a012"
-
-PROBLEM_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "title": "Problem",
-    "description": "RFC 9457 problem document; `code` is stable, further members depend on it.",
-    "required": ["type", "title", "status", "detail", "code", "request_id"],
-    "properties": {
-        "type": {"type": "string", "description": "URI of the kind of problem."},
-        "title": {"type": "string", "description": "The kind of problem in words."},
-        "status": {"type": "integer", "description": "The HTTP status."},
-        "detail": {"type": "string", "description": "What happened and what to do."},
-        "code": {"type": "string", "description": "Stable name of the kind of problem."},
-        "request_id": {"type": ["string", "null"], "description": "Finds the request in the log."},
-        "errors": {
-            "type": "array",
-            "description": "Where the request does not fit.",
-            "items": {
-                "type": "object",
-                "required": ["pointer", "detail"],
-                "properties": {
-                    "pointer": {"type": "string", "description": "JSON pointer from the root of the body."},
-                    "detail": {"type": "string", "description": "What is wrong and what would be right."},
-                },
-            },
-        },
-    },
-    "additionalProperties": True,
-}
 
 PER_OUTCOME = ("unknown-outcome",)
 """Problems of those capabilities alone that are asked about named outcomes."""
@@ -107,13 +77,13 @@ def problem_responses(line: Capability, *codes: str) -> dict[int | str, dict[str
                 },
             },
         )
-        example = {"summary": summary, "value": problem.document(error, EXAMPLE_REQUEST_ID)}
+        example = {"summary": summary, "value": problem.document(error, problem.EXAMPLE_REQUEST_ID)}
         entry["content"][problem.MEDIA_TYPE]["examples"][error.code] = example
     return responses
 
 
 def operation(spec: AnySpec) -> dict[str, Any]:
-    """Tell FastAPI what it cannot see: the handler reads bytes and answers bytes."""
+    """Return what FastAPI cannot see: the handler reads bytes and answers bytes."""
     return {
         "operation_id": f"predict_{spec.capability.path.strip('/').replace('-', '_')}",
         "summary": spec.capability.question,
@@ -154,7 +124,7 @@ def install(app: FastAPI, spec: AnySpec) -> None:
                     operation["requestBody"] = {"required": True, "content": _json(one.request, one.request_example)}
             components = made.setdefault("components", {})
             own = components.get("schemas", {})  # of routes that a capability has beside its prediction path
-            components["schemas"] = {**own, "Problem": PROBLEM_SCHEMA, **schemas["$defs"]}
+            components["schemas"] = {**own, "Problem": problem.PROBLEM_SCHEMA, **schemas["$defs"]}
             app.openapi_schema = made
         return app.openapi_schema
 

@@ -7,8 +7,7 @@ from typing import Any
 
 from shared.capabilities import Capability
 from shared.errors import BadRequest, StoreUnavailable, UnknownOutcome
-from shared.serving.champions import ChampionHolder
-from shared.serving.reads import Reads
+from shared.serving.champions import ChampionHolder, ServingStore
 from shared.store import AccountStore
 
 MINIMUM_CONTACTS = 40
@@ -26,10 +25,10 @@ class Missing:
     counts: dict[str, Any]
 
 
-class Outcomes:
+class OutcomeResolver:
     """The outcomes of all accounts, as far as a service needs them."""
 
-    def __init__(self, capability: Capability, store: Reads, champions: ChampionHolder) -> None:
+    def __init__(self, capability: Capability, store: ServingStore, champions: ChampionHolder) -> None:
         self._capability = capability
         self._store = store
         self._champions = champions
@@ -38,7 +37,7 @@ class Outcomes:
         self._counting = threading.Lock()
 
     def default(self, account: str) -> str:
-        """Tell the account's default outcome; while the store is away, the last one seen or the only champion's.
+        """Return the account's default outcome; while the store is away, the last one seen or the only champion's.
 
         Raises:
             BadRequest: none was named and there is no default; the defined ones are listed.

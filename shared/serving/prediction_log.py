@@ -7,12 +7,15 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby, islice
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
-from shared.serving.logs import trail
+from shared.errors import StoreUnavailable
+from shared.http.telemetry import trail
 from shared.serving.metrics import ServiceMetrics
+from shared.store import AccountStore, PredictionRow
 
 log = logging.getLogger(__name__)
+
 
 BATCH = 2_000
 GATHER_SECONDS = 0.1
@@ -59,14 +62,14 @@ class PredictionLog:
     def add(self, account: str, rows: Iterable[Any]) -> None:
         """Queue rows; never waits, never fails: what does not fit is dropped and counted."""
         with self._changed:
-            room = 0 if self._closing else self._bound - len(self._waiting)
+            free = 0 if self._closing else self._bound - len(self._waiting)
             entries = [(account, row) for row in rows]
             waited = len(self._waiting)
-            self._waiting.extend(entries[:room])
+            self._waiting.extend(entries[:free])
             if not waited or len(self._waiting) >= BATCH:
                 self._changed.notify()
-        if len(entries) > room:
-            self._drop(len(entries) - room)
+        if len(entries) > free:
+            self._drop(len(entries) - free)
 
     def _drop(self, rows: int) -> None:
         self._metrics.log_dropped.inc(rows)
@@ -118,3 +121,38 @@ class PredictionLog:
             self._failing = True
         else:
             self._failing = False
+
+
+FRESH_SECONDS = 1.0
+"""How long a count is taken for what it is; an old one only makes more rows be looked at when they are written."""
+UNKNOWN = -2
+"""No count of any account: whatever is written is looked at."""
+
+
+class Logged(NamedTuple):
+    """A prediction on its way to the log."""
+
+    row: PredictionRow
+    since: int
+    """The account's count of erasures from before anything was read of the contact."""
+
+
+class KnownErasures:
+    """The erasures of each account, counted before a call reads anything."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._known: dict[str, tuple[int, float]] = {}
+
+    def of(self, name: str, account: AccountStore) -> int:
+        """Count an account's erasures, as they were at most a second ago."""
+        now = self._monotonic()
+        count, until = self._known.get(name, (UNKNOWN, now))
+        if now < until:
+            return count
+        try:
+            count = account.privacy.erasures()
+        except StoreUnavailable:
+            return count
+        self._known[name] = count, now + FRESH_SECONDS
+        return count

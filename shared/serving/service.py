@@ -1,33 +1,43 @@
-"""The app round a capability: the same for each, only the spec differs."""
+"""The app of a capability, the same for each: only the spec differs. It answers only calls that the gateway signed."""
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import Depends, FastAPI, Request
+from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.contracts.call import SERVED_HEADER
-from shared.serving import openapi, problem
-from shared.serving.answering import Answering
-from shared.serving.calls import Clocks, SignedCalls, require_scope
+from shared import deadline
+from shared.contracts.credentials import (
+    CALL_HEADER,
+    MAX_SKEW_SECONDS,
+    SERVED_HEADER,
+    Call,
+    SignedContent,
+    target_of,
+    verified,
+)
+from shared.errors import ClockSkew, NotAllowed, NotAuthenticated
+from shared.http import problem
+from shared.http.middleware import BodyLimit, EquivalentRequests, RequestContext, refuse_unknown_query, sane_request_id
+from shared.http.readiness import Readiness, StoreLook, StoreState, readiness
+from shared.serving import openapi
+from shared.serving.answering import Answering, ThreadPools
+from shared.serving.artifacts import RegistryChild
 from shared.serving.capability_spec import AnySpec, ExtraRoute
-from shared.serving.champions import ChampionHolder, Fetch
-from shared.serving.erasures import Logged
-from shared.serving.lanes import Lanes
+from shared.serving.champions import ChampionHolder, Fetch, ServingStore
 from shared.serving.metrics import ServiceMetrics
-from shared.serving.middleware import BodyLimit, RequestContext
-from shared.serving.prediction_log import PredictionLog
-from shared.serving.query import refuse_unknown_query
-from shared.serving.readiness import Readiness, StoreLook, StoreState, judged
-from shared.serving.reads import Reads
-from shared.serving.registry_child import RegistryChild
-from shared.serving.routing import EquivalentRequests
+from shared.serving.prediction_log import Logged, PredictionLog
 from shared.settings import ServiceSettings
 from shared.store import open_database
+
+log = logging.getLogger(__name__)
 
 
 def utc_now() -> datetime:
@@ -42,7 +52,7 @@ class Service:
         self,
         spec: AnySpec,
         settings: ServiceSettings,
-        store: Reads,
+        store: ServingStore,
         *,
         now: Callable[[], datetime] = utc_now,
         fetch: Fetch | None = None,
@@ -68,7 +78,7 @@ class Service:
         self.predictions = PredictionLog(self._store_predictions, bound=settings.prediction_queue, metrics=self.metrics)
         self.clocks = Clocks(self.metrics)
         self.look = StoreLook(store)
-        self.lanes = Lanes(settings.small_threads())
+        self.lanes = ThreadPools(settings.small_threads())
         self.answering = Answering(
             spec,
             store,
@@ -149,12 +159,12 @@ class Service:
             degraded.append("clock-skew")
         if self.predictions.is_dropping:
             degraded.append("predictions-dropped")
-        return judged(draining=draining, unready=unready, degraded=degraded)
+        return readiness(draining=draining, unready=unready, degraded=degraded)
 
     def _open_routes(self, app: FastAPI) -> None:
         @app.get("/healthz", include_in_schema=False)
         async def healthz() -> Response:
-            """Tell that the process lives."""
+            """Answer while the process lives."""
             return JSONResponse({"status": "ok"})
 
         @app.get("/readyz", include_in_schema=False)
@@ -192,7 +202,7 @@ class Service:
             return Response(answer.body, media_type="application/json", headers={SERVED_HEADER: served})
 
 
-def create_app(spec: AnySpec, settings: ServiceSettings, store: Reads | None = None, **parts: Any) -> FastAPI:
+def create_app(spec: AnySpec, settings: ServiceSettings, store: ServingStore | None = None, **parts: Any) -> FastAPI:
     """Make the service of a capability.
 
     Args:
@@ -202,3 +212,87 @@ def create_app(spec: AnySpec, settings: ServiceSettings, store: Reads | None = N
         parts: replacements of `Service`'s clock and fetch, for tests.
     """
     return Service(spec, settings, store or open_database(settings), **parts).app()
+
+
+ANSWERED_BY = 0.95
+"""Share of the time after which waiting ends: the answer that says so must reach the gateway before it gives up."""
+OPEN_PATHS = frozenset({"/healthz", "/readyz"})
+
+
+class Clocks:
+    """How far the clocks of those who call differ from this one, as their last call showed."""
+
+    def __init__(self, metrics: ServiceMetrics) -> None:
+        self._metrics = metrics
+        self._skew_seconds = 0.0
+
+    @property
+    def differ(self) -> bool:
+        """Whether by more than is tolerated."""
+        return abs(self._skew_seconds) > MAX_SKEW_SECONDS
+
+    def note(self, skew_seconds: float) -> None:
+        """Keep what a call showed; one log line when it becomes too much."""
+        differed, self._skew_seconds = self.differ, skew_seconds
+        self._metrics.clock_skew.set(skew_seconds)
+        if self.differ and not differed:
+            log.error("clock.skewed", extra={"skew_seconds": round(skew_seconds, 1)})
+
+
+class SignedCalls:
+    """Verify the call header of every request against its bytes and keep the call in its state."""
+
+    def __init__(
+        self, app: ASGIApp, *, key: bytes, clocks: Clocks, unix_seconds: Callable[[], float] = time.time
+    ) -> None:
+        self.app = app
+        self.key = key
+        self.clocks = clocks
+        self.unix_seconds = unix_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a vouched-for request on, refuse any other with 401, one of another time with 503."""
+        if scope["type"] != "http" or scope["path"] in OPEN_PATHS:
+            await self.app(scope, receive, send)
+            return
+        state = scope.setdefault("state", {})
+        try:
+            call, body, seconds = await self._verified(scope, receive)
+        except (NotAuthenticated, ClockSkew) as error:
+            await problem.response(error, state.get("request_id"))(scope, receive, send)
+            return
+        state["call"] = call
+        state["request_id"] = sane_request_id(call.request_id)
+        if (until := deadline.current()) is not None:
+            until.fix(ANSWERED_BY * seconds)
+        left: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def receive_again() -> Message:
+            return left.pop() if left else await receive()
+
+        await self.app(scope, receive_again, send)
+
+    async def _verified(self, scope: Scope, receive: Receive) -> tuple[Call, bytes, float]:
+        """Read the whole body, which the signature covers (`BodyLimit` stands before); count the seconds left."""
+        header = Headers(scope=scope).get(CALL_HEADER)
+        if header is None:
+            raise NotAuthenticated("This service answers only calls signed by the gateway.")
+        body = await Request(scope, receive).body()
+        request, now = SignedContent(scope["method"], target_of(scope), body), self.unix_seconds()
+        try:
+            call = verified(header, request, self.key, now=now)
+        except ClockSkew as error:
+            self.clocks.note(error.members["skew_seconds"])
+            raise
+        self.clocks.note(call.signed_seconds_ago)
+        return call, body, call.deadline_at - now
+
+
+def require_scope(call: Call, scope: str) -> None:
+    """Refuse a call whose key lacks a scope.
+
+    Raises:
+        NotAllowed: the scope is not among those of the call.
+    """
+    if scope not in call.scopes:
+        raise NotAllowed(f"This needs a key with the scope `{scope}`.", scope=scope)

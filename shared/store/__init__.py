@@ -22,16 +22,14 @@ from shared.store.delivery_tables import (
     SubscriptionRow,
     SubscriptionState,
 )
-from shared.store.event_writes import BULK_ROWS, AddedEvents
-from shared.store.events import EventCount, EventTypeCount
+from shared.store.events import BULK_ROWS, AddedEvents, EventCount, EventTypeUse
 from shared.store.idempotency import IdempotencyRow
 from shared.store.identities import Identity
 from shared.store.keys import KeyRow
 from shared.store.migration import check, downgrade, is_migrated, migrate
 from shared.store.models import ChampionRow, PromotionRow, VersionRow
 from shared.store.pace import Pace
-from shared.store.prediction_tables import PredictionRow
-from shared.store.predictions import Ending, Place, Wanted
+from shared.store.predictions import Place, PredictionFilter, PredictionRow, ReachedBy
 from shared.store.schema import Account
 from shared.store.sources import SourceRow, SourceSecretRow, active_secrets
 
@@ -52,16 +50,17 @@ __all__ = [
     "DeliveryRow",
     "DeliveryState",
     "DueDelivery",
-    "Ending",
     "EventCount",
-    "EventTypeCount",
+    "EventTypeUse",
     "IdempotencyRow",
     "Identity",
     "KeyRow",
     "Pace",
     "Place",
+    "PredictionFilter",
     "PredictionRow",
     "PromotionRow",
+    "ReachedBy",
     "SecretRow",
     "SourceRow",
     "SourceSecretRow",
@@ -70,7 +69,6 @@ __all__ = [
     "SubscriptionRow",
     "SubscriptionState",
     "VersionRow",
-    "Wanted",
     "active_secrets",
     "check",
     "downgrade",

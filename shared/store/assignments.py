@@ -8,10 +8,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.contracts.rows import Microseconds
 from shared.errors import StoreUnavailable
+from shared.store.identities import perhaps_erased
 from shared.store.schema import CLUSTERED, Instant, KeyText, StoreTable
-from shared.store.scope import BATCH, Scope, batches
-from shared.store.statements import AccountConnection
-from shared.store.tombstones import perhaps_erased
+from shared.store.scope import BATCH, AccountConnection, Scope, batches
 
 
 class AssignmentTable(StoreTable):

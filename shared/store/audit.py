@@ -15,8 +15,7 @@ from shared.store.schema import (
     LongText,
     StoreTable,
 )
-from shared.store.scope import Scope, batches, take_turn
-from shared.store.statements import AccountConnection
+from shared.store.scope import AccountConnection, Scope, batches, take_turn
 
 
 class AuditTable(StoreTable):

@@ -15,8 +15,7 @@ from shared.change_detection.states import LastKnownState, StateMove
 from shared.contracts.rows import Microseconds
 from shared.store.contact_facts import ContactTable, consent_of
 from shared.store.schema import CLUSTERED, Instant, KeyText, StoreTable
-from shared.store.scope import BATCH, Scope, batches
-from shared.store.statements import AccountConnection, Insert
+from shared.store.scope import BATCH, AccountConnection, Insert, Scope, batches
 
 
 class LastKnownStateTable(StoreTable):

@@ -23,8 +23,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.contracts.bounds import read_scalar
 from shared.contracts.rows import ALWAYS, Microseconds
+from shared.contracts.validation import read_scalar
 from shared.store.schema import (
     CLUSTERED,
     KEY_TEXT,
@@ -36,7 +36,7 @@ from shared.store.schema import (
     OptionalLongText,
     StoreTable,
 )
-from shared.store.statements import IDS, AccountConnection, Prepared, among_ids, select_by_parameter
+from shared.store.scope import IDS, AccountConnection, Prepared, among_ids, select_by_parameter
 from shared.timeline import ContactFacts, DatedValue
 
 

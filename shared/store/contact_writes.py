@@ -5,8 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.contracts.identity import SHARED_BY, contact_hash
-from shared.contracts.rows import ALWAYS, AttributeRow, ContactRow, Microseconds
+from shared.contracts.rows import ALWAYS, SHARED_BY, AttributeRow, ContactRow, Microseconds, contact_hash
 from shared.store.change_detection import LastKnownStateTable, StaleContactTable
 from shared.store.contact_facts import AttributeTable, ContactTable, Entry, consent_of, is_news, keep
 from shared.store.delivery_tables import (
@@ -14,10 +13,8 @@ from shared.store.delivery_tables import (
     DeliveryTable,
     MessageTable,
 )
-from shared.store.identities import point_identities
-from shared.store.scope import batches
-from shared.store.statements import AccountConnection
-from shared.store.tombstones import CONTACT, EMAIL, any_erased, buried, erased_among, lift
+from shared.store.identities import CONTACT, EMAIL, any_erased, buried, erased_among, lift, point_identities
+from shared.store.scope import AccountConnection, batches
 
 
 @dataclass(slots=True)

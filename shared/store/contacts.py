@@ -21,13 +21,12 @@ from shared.store.contact_facts import (
     pages,
 )
 from shared.store.contact_writes import denies, put_batch
-from shared.store.event_writes import EVENT_COLUMNS, EventTable
+from shared.store.events import EVENT_COLUMNS, EventTable
 from shared.store.merging import merge
 from shared.store.pace import Pace
 from shared.store.predictions import Predictions
 from shared.store.schema import AccountStateTable
-from shared.store.scope import BATCH, Scope, batches
-from shared.store.statements import IDS, Prepared, among_ids, select_by_parameter
+from shared.store.scope import BATCH, IDS, Prepared, Scope, among_ids, batches, select_by_parameter
 from shared.timeline import ContactFacts, EventTuple, PastRows
 
 

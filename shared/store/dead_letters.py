@@ -21,8 +21,7 @@ from shared.store.schema import (
     OptionalKeyText,
     StoreTable,
 )
-from shared.store.scope import BATCH, Scope, batches
-from shared.store.statements import AccountConnection
+from shared.store.scope import BATCH, AccountConnection, Scope, batches
 
 
 class DeadLetterTable(StoreTable):

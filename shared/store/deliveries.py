@@ -19,8 +19,7 @@ from shared.store.delivery_tables import (
     SubscriptionState,
     SubscriptionTable,
 )
-from shared.store.scope import Scope
-from shared.store.statements import AccountConnection
+from shared.store.scope import AccountConnection, Scope
 from shared.store.subscriptions import absent
 
 ENDED: tuple[DeliveryState, ...] = ("delivered", "failed")

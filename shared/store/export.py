@@ -7,10 +7,8 @@ from typing import Any, Final
 import orjson
 from sqlalchemy import ColumnElement, tuple_
 
-from shared.contracts.bounds import read_all
-from shared.contracts.identity import contact_hash
-from shared.contracts.instants import instant_of
-from shared.contracts.rows import ALWAYS, Microseconds
+from shared.contracts.rows import ALWAYS, Microseconds, contact_hash, instant_of
+from shared.contracts.validation import read_all
 from shared.errors import NotFound
 from shared.store.assignments import AssignmentTable
 from shared.store.audit import record
@@ -18,9 +16,9 @@ from shared.store.change_detection import LastKnownStateTable
 from shared.store.contact_facts import AttributeTable, ContactTable
 from shared.store.dead_letters import DeadLetterTable
 from shared.store.delivery_tables import MessageTable
-from shared.store.event_writes import EventTable
+from shared.store.events import EventTable
 from shared.store.identities import IdentityMergeTable, IdentityTable, merged_ids
-from shared.store.prediction_tables import LatestPredictionTable, PredictionLogTable
+from shared.store.predictions import LatestPredictionTable, PredictionLogTable
 from shared.store.scope import Scope
 
 PAGE = 2_000

@@ -9,8 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.contracts.rows import Microseconds
 from shared.store.schema import CLUSTERED, Instant, KeyText, OptionalLongText, StoreTable
-from shared.store.scope import BATCH, Scope, batches
-from shared.store.statements import AccountConnection
+from shared.store.scope import BATCH, AccountConnection, Scope, batches
 
 
 class IdempotencyTable(StoreTable):

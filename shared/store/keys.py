@@ -12,8 +12,7 @@ from shared.contracts.rows import Microseconds
 from shared.errors import Conflict, NotFound
 from shared.store.audit import record
 from shared.store.schema import KEY_TEXT, Instant, KeyText, OptionalInstant, StoreTable
-from shared.store.scope import Scope
-from shared.store.statements import AccountConnection, AnySelect
+from shared.store.scope import AccountConnection, AnySelect, Scope
 
 
 class KeyTable(StoreTable):

@@ -6,16 +6,14 @@ from typing import Any
 
 from sqlalchemy.orm import aliased
 
-from shared.contracts.identity import contact_hash
-from shared.contracts.rows import Microseconds
+from shared.contracts.rows import Microseconds, contact_hash
 from shared.store.assignments import AssignmentTable
 from shared.store.change_detection import LastKnownStateTable, StaleContactTable, touch
 from shared.store.contact_facts import AttributeTable, ContactTable, consent_of
 from shared.store.contact_writes import forget_profile
-from shared.store.event_writes import EventTable
-from shared.store.identities import IdentityMergeTable, IdentityTable
-from shared.store.statements import AccountConnection
-from shared.store.tombstones import CONTACT
+from shared.store.events import EventTable
+from shared.store.identities import CONTACT, IdentityMergeTable, IdentityTable
+from shared.store.scope import AccountConnection
 
 _MOVED = (EventTable, AttributeTable, AssignmentTable, LastKnownStateTable)
 """Tables whose rows change hands; where both have a row of the same key, that of the contact that stays is kept."""

@@ -26,8 +26,7 @@ from shared.store.schema import (
     OptionalLongText,
     StoreTable,
 )
-from shared.store.scope import Scope, take_turn
-from shared.store.statements import AccountConnection, AnySelect
+from shared.store.scope import AccountConnection, AnySelect, Scope, take_turn
 
 
 class ChampionTable(StoreTable):

@@ -13,8 +13,7 @@ from shared.store.delivery_tables import (
     MessageTable,
     SubscriptionTable,
 )
-from shared.store.scope import BATCH, Scope, batches
-from shared.store.statements import AccountConnection
+from shared.store.scope import BATCH, AccountConnection, Scope, batches
 
 WANTED = ("enabled", "paused")
 """States of subscriptions for which deliveries are kept; a paused one gets them once it goes on."""

@@ -2,18 +2,91 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, SelectBase, bindparam, func, or_, tuple_
+from sqlalchemy import ColumnElement, Index, SelectBase, bindparam, func, or_, tuple_
+from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.contracts.outcome import Flag
 from shared.contracts.rows import DAY, Microseconds
 from shared.store.contact_facts import facts_of
-from shared.store.event_writes import EventTable
-from shared.store.prediction_tables import LatestPredictionTable, PredictionLogTable, PredictionRow
-from shared.store.scope import BATCH, Scope, batches
-from shared.store.statements import IDS, Prepared, among_ids, select_by_parameter
-from shared.store.tombstones import perhaps_erased
+from shared.store.events import EventTable
+from shared.store.identities import perhaps_erased
+from shared.store.schema import CLUSTERED, Instant, KeyText, LongText, OptionalKeyText, PredictionTable
+from shared.store.scope import BATCH, IDS, Prepared, Scope, among_ids, batches, select_by_parameter
+
+
+class PredictionLogTable(PredictionTable):
+    """Every prediction that was answered; clustered so that a contact's past scores are one seek."""
+
+    __tablename__ = "prediction_log"
+    __table_args__: Any = (Index(None, "account_id", "asked_at"), CLUSTERED)
+
+    account_id: Mapped[KeyText] = mapped_column(primary_key=True)
+    capability: Mapped[KeyText] = mapped_column(primary_key=True)
+    outcome: Mapped[KeyText] = mapped_column(primary_key=True)
+    contact_id: Mapped[KeyText] = mapped_column(primary_key=True)
+    cutoff: Mapped[Instant] = mapped_column(primary_key=True)
+    asked_at: Mapped[Instant] = mapped_column(primary_key=True)
+    request_id: Mapped[KeyText] = mapped_column(primary_key=True)
+    version: Mapped[str]
+    status: Mapped[str]
+    probability: Mapped[float | None]
+    score: Mapped[int | None]
+    band: Mapped[str | None]
+    source: Mapped[str | None]
+    body: Mapped[LongText]
+    segment: Mapped[OptionalKeyText]
+    """Id of the segment that the prediction tells, where the capability has segments."""
+
+
+class LatestPredictionTable(PredictionTable):
+    """The newest prediction of each contact, kept whatever the retention of the log."""
+
+    __tablename__ = "latest_predictions"
+    __table_args__: Any = (
+        Index("ix_latest_predictions_ranked", "account_id", "capability", "outcome", "score", "contact_id"),
+        Index("ix_latest_predictions_segment", "account_id", "segment", "contact_id"),
+        CLUSTERED,
+    )
+
+    account_id: Mapped[KeyText] = mapped_column(primary_key=True)
+    contact_id: Mapped[KeyText] = mapped_column(primary_key=True)
+    capability: Mapped[KeyText] = mapped_column(primary_key=True)
+    outcome: Mapped[KeyText] = mapped_column(primary_key=True)
+    version: Mapped[str]
+    cutoff: Mapped[Instant]
+    asked_at: Mapped[Instant]
+    request_id: Mapped[KeyText]
+    status: Mapped[str]
+    probability: Mapped[float | None]
+    score: Mapped[int | None]
+    band: Mapped[str | None]
+    source: Mapped[str | None]
+    body: Mapped[LongText]
+    segment: Mapped[OptionalKeyText]
+
+
+class PredictionRow(NamedTuple):
+    """A prediction as it was answered."""
+
+    contact_id: str
+    capability: str
+    outcome: str
+    version: str
+    cutoff: Microseconds
+    asked_at: Microseconds
+    request_id: str
+    status: str
+    probability: float | None
+    score: int | None
+    band: str | None
+    source: str | None
+    body: str
+    """The prediction as it was sent, JSON."""
+    segment: str | None = None
+    """Id of the segment that it tells; None where the capability has none."""
+
 
 NEAR_DAYS = 7
 """How far a stored score may lie from the instant for which a past score is wanted."""
@@ -25,7 +98,7 @@ Place = tuple[int | None, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class PredictionFilter:
     """Which of an account's latest predictions are listed."""
 
     capability: str
@@ -45,7 +118,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class ReachedBy:
     """What tells that a contact has reached an outcome after it was predicted."""
 
     types: Sequence[str] = field(default_factory=tuple)
@@ -169,9 +242,9 @@ class Predictions:
         self, capability: str, outcome: str, *, limit: int, band: str | None = None, after: Place | None = None
     ) -> list[PredictionRow]:
         """List the predictions with a score, highest first."""
-        return self.page(Wanted(capability, outcome, band=band), limit=limit, after=after)
+        return self.page(PredictionFilter(capability, outcome, band=band), limit=limit, after=after)
 
-    def page(self, wanted: Wanted, *, limit: int, after: Place | None = None) -> list[PredictionRow]:
+    def page(self, wanted: PredictionFilter, *, limit: int, after: Place | None = None) -> list[PredictionRow]:
         """List contacts' latest predictions; equal scores are ordered by contact id.
 
         Args:
@@ -197,7 +270,7 @@ class Predictions:
         with self._scope.reading_predictions() as connection:
             return {row[0]: row[1] for row in connection.execute(statement.group_by(table.status))}
 
-    def reached_since(self, rows: Sequence[PredictionRow], ending: Ending) -> set[str]:
+    def reached_since(self, rows: Sequence[PredictionRow], ending: ReachedBy) -> set[str]:
         """Find the contacts that have reached the outcome, though their latest prediction does not know it yet.
 
         Args:
@@ -212,7 +285,7 @@ class Predictions:
                 reached |= self._flagged([row.contact_id for row in part], ending.flag)
         return reached
 
-    def _ended(self, rows: Sequence[PredictionRow], ending: Ending) -> set[str]:
+    def _ended(self, rows: Sequence[PredictionRow], ending: ReachedBy) -> set[str]:
         known = {row.contact_id: row for row in rows}
         event = EventTable
         statement = self._scope.select(event.contact_id, event.type, event.occurred_at, event.recorded_at).where(
@@ -236,7 +309,7 @@ class Predictions:
             facts = facts_of(connection, contact_ids)
         return {contact_id for contact_id, one in facts.items() if flag.holds(one.attributes)}
 
-    def _listed(self, wanted: Wanted) -> list[ColumnElement[bool]]:
+    def _listed(self, wanted: PredictionFilter) -> list[ColumnElement[bool]]:
         table = LatestPredictionTable
         listed = [*_question(wanted.capability, wanted.outcome), table.status == wanted.status]
         listed.append(table.score.is_not(None) if wanted.ranked else table.score.is_(None))
@@ -280,7 +353,7 @@ def _question(capability: str, outcome: str) -> tuple[ColumnElement[bool], ...]:
     return (table.capability == capability, table.outcome == outcome)
 
 
-def _beyond(after: Place, wanted: Wanted) -> tuple[ColumnElement[bool], ...]:
+def _beyond(after: Place, wanted: PredictionFilter) -> tuple[ColumnElement[bool], ...]:
     table = LatestPredictionTable
     score, contact_id = after
     if not wanted.ranked or score is None:

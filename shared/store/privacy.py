@@ -11,8 +11,7 @@ from sqlalchemy import (
     or_,
 )
 
-from shared.contracts.identity import contact_hash
-from shared.contracts.rows import Microseconds
+from shared.contracts.rows import Microseconds, contact_hash
 from shared.store.audit import record
 from shared.store.dead_letters import DeadLetterTable, erase_named
 from shared.store.delivery_tables import (
@@ -22,15 +21,24 @@ from shared.store.delivery_tables import (
 )
 from shared.store.export import Export
 from shared.store.idempotency import IdempotencyTable
-from shared.store.identities import IdentityMergeTable, IdentityTable, merged_ids
-from shared.store.prediction_tables import LatestPredictionTable
+from shared.store.identities import (
+    CONTACT,
+    EMAIL,
+    IdentityMergeTable,
+    IdentityTable,
+    any_erased,
+    bury,
+    count_erasure,
+    erased_among,
+    erasures_of,
+    merged_ids,
+)
+from shared.store.predictions import LatestPredictionTable
 from shared.store.schema import (
     PredictionTable,
     StoreTable,
 )
-from shared.store.scope import BATCH, Scope
-from shared.store.statements import AccountConnection, select_of
-from shared.store.tombstones import CONTACT, EMAIL, any_erased, bury, count_erasure, erased_among, erasures_of
+from shared.store.scope import BATCH, AccountConnection, Scope, select_of
 
 
 @dataclass(frozen=True, slots=True)

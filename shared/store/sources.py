@@ -25,8 +25,7 @@ from shared.store.schema import (
     OptionalInstant,
     StoreTable,
 )
-from shared.store.scope import Scope
-from shared.store.statements import AccountConnection, AnySelect
+from shared.store.scope import AccountConnection, AnySelect, Scope
 
 
 class SourceTable(StoreTable):

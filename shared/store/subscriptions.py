@@ -22,8 +22,7 @@ from shared.store.delivery_tables import (
     SubscriptionSecretTable,
     SubscriptionTable,
 )
-from shared.store.scope import Scope
-from shared.store.statements import AccountConnection
+from shared.store.scope import AccountConnection, Scope
 
 MAX_SUBSCRIPTIONS = 100
 MAX_SECRETS = 4

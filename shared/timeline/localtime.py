@@ -8,8 +8,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.contracts.instants import microseconds
-from shared.contracts.rows import DAY, HOUR, SECOND
+from shared.contracts.rows import DAY, HOUR, SECOND, microseconds
 
 _FIRST_YEAR, _LAST_YEAR = 1990, 2060
 _STEP = timedelta(days=7)
@@ -40,20 +39,20 @@ def local(at: NDArray[np.int64], zone_of: NDArray[np.int32], zones: Sequence[str
 
 
 def offsets(zone: str, at: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Tell the zone's offset from UTC at each instant, microseconds."""
+    """Return the zone's offset from UTC at each instant, microseconds."""
     starts, values = _table(zone)
     found: NDArray[np.int64] = values[np.maximum(np.searchsorted(starts, at, side="right") - 1, 0)]
     return found
 
 
 def hour_of_day(local_at: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Tell the local hour, 0-23."""
+    """Return the local hour, 0-23."""
     hours: NDArray[np.int64] = local_at % DAY // HOUR
     return hours
 
 
 def weekday(local_at: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Tell the local weekday, Monday 0.
+    """Return the local weekday, Monday 0.
 
     >>> int(weekday(np.array([4 * DAY]))[0])  # 5 January 1970
     0

@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.contracts.rows import Microseconds
+from shared.contracts import defaults
+from shared.contracts.outcome import Moment, Outcome
+from shared.contracts.rows import DAY, SECOND, Microseconds
 
 NEVER: Microseconds = 2**62
 """An instant that no cutoff reaches: `created_at` of a contact for whom it is not known."""
@@ -115,7 +117,7 @@ class AttributeColumn:
 
 
 def seen_type(event: EventTuple) -> str | None:
-    """Tell the type under which features and labels know an event; None where a machine made it.
+    """Return the type under which features and labels know an event; None where a machine made it.
 
     >>> seen_type(("c-1", "e-1", "email_opened", 0, None, None, None, None, None))
     'email_opened_unverified'
@@ -288,3 +290,149 @@ def _attribute_column(entries: list[tuple[int, Microseconds, Any, bool]]) -> Att
         tuple([value[place] for place in order.tolist()]),
         column.dated[order],
     )
+
+
+LOOKBACK_DAYS, LOOKBACK_EVENTS = defaults.LOOKBACK_DAYS, defaults.LOOKBACK_EVENTS
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """(contact, cutoff) pairs with their labels."""
+
+    contact: NDArray[np.int32]
+    """(n,) row in the pasts."""
+    cutoff: NDArray[np.int64]
+    """(n,) microseconds."""
+    label: NDArray[np.float64]
+    """(n,) 1.0 when the outcome came at `cutoff <= t < cutoff + horizon`, else 0.0."""
+
+    def __len__(self) -> int:
+        """Count the frames."""
+        return len(self.contact)
+
+    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> "Frames":
+        """Keep some of the frames, in the order given."""
+        return Frames(self.contact[rows], self.cutoff[rows], self.label[rows])
+
+
+def positions_before(pasts: Pasts, contact: NDArray[np.int32], instant: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Find for each (contact, instant) the row of the contact's first event at or after the instant.
+
+    Returns:
+        Rows into the event columns, shape (n,); events strictly before the instant end there.
+    """
+    if len(contact) == 1:
+        begin, end = pasts.offsets[contact[0] : contact[0] + 2].tolist()
+        row: NDArray[np.int64] = pasts.at[begin:end].searchsorted(instant)
+        row += begin
+        return row
+    low = pasts.offsets[contact]
+    high = pasts.offsets[contact + 1]
+    steps = int(np.max(high - low, initial=0)).bit_length()
+    for _ in range(steps):
+        open_ = low < high
+        middle = np.minimum((low + high) >> 1, len(pasts.at) - 1)
+        earlier = open_ & (pasts.at[middle] < instant)
+        low = np.where(earlier, middle + 1, low)
+        high = np.where(open_ & ~earlier, middle, high)
+    return low
+
+
+def outcome_type(outcome: Outcome, pasts: Pasts) -> int:
+    """Choose the event type that means the outcome: the first listed one that the account has; -1: none."""
+    return next((code for name in outcome.event_types if (code := pasts.type_code(name)) >= 0), -1)
+
+
+def of_type(pasts: Pasts, *codes: int) -> Pasts:
+    """Keep the events of some types, as a timeline to search in."""
+    keep = np.flatnonzero(np.isin(pasts.type, codes) if len(codes) > 1 else pasts.type == codes[0])
+    counts = np.zeros(len(pasts.offsets), dtype=np.int64)
+    np.cumsum(np.bincount(np.searchsorted(pasts.offsets, keep, side="right") - 1, minlength=len(pasts)), out=counts[1:])
+    return Pasts(
+        contact_ids=pasts.contact_ids,
+        known=pasts.known,
+        created_at=pasts.created_at,
+        zones=pasts.zones,
+        consents=pasts.consents,
+        offsets=counts,
+        at=pasts.at[keep],
+        type=pasts.type[keep],
+        value=pasts.value[keep],
+        message=pasts.message[keep],
+        campaign=pasts.campaign[keep],
+        item=pasts.item[keep],
+        types=pasts.types,
+        campaigns=pasts.campaigns,
+        items=pasts.items,
+        attributes={},
+    )
+
+
+def closed_frames(outcome: Outcome, pasts: Pasts, *, until: Microseconds) -> Frames:
+    """List every frame of an event outcome whose horizon is over.
+
+    Args:
+        outcome: an event outcome; its moments, or a grid of `every_days` (default a third of the horizon).
+        pasts: all contacts of the account.
+        until: the instant up to which the data is complete; horizons that reach past it are still open.
+
+    Returns:
+        Frames ordered by cutoff, then contact: contacts known before the cutoff, active within
+        `active_within_days`, who have not reached the outcome yet unless it is repeatable.
+    """
+    code = outcome_type(outcome, pasts)
+    if code < 0 or not len(pasts.at):
+        return Frames(np.empty(0, np.int32), np.empty(0, np.int64), np.empty(0))
+    horizon = outcome.horizon_days * DAY
+    contact, cutoff = _moments(outcome.at, pasts) if outcome.at else _grid(outcome, pasts, until - horizon)
+    at_risk = (cutoff + horizon <= until) & _at_risk(outcome, pasts, contact, cutoff)
+    contact, cutoff = contact[at_risk], cutoff[at_risk]
+    reached = of_type(pasts, code)
+    first = positions_before(reached, contact, cutoff)
+    if not outcome.repeatable:
+        fresh = first == reached.offsets[contact]
+        contact, cutoff, first = contact[fresh], cutoff[fresh], first[fresh]
+    label = (positions_before(reached, contact, cutoff + horizon) > first).astype(np.float64)
+    order = np.lexsort((contact, cutoff))
+    return Frames(contact[order], cutoff[order], label[order])
+
+
+def known_since(pasts: Pasts) -> NDArray[np.int64]:
+    """Return since when each contact can be asked about: `created_at`, else the first event, else NEVER."""
+    has_events = pasts.offsets[1:] > pasts.offsets[:-1]
+    first = np.full(len(pasts), NEVER, dtype=np.int64)
+    first[has_events] = pasts.at[pasts.offsets[:-1][has_events]]
+    return np.where(pasts.created_at == NEVER, first, pasts.created_at)
+
+
+def _at_risk(
+    outcome: Outcome, pasts: Pasts, contact: NDArray[np.int32], cutoff: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    latest = positions_before(pasts, contact, cutoff)
+    seen = latest > pasts.offsets[contact]
+    last_at = np.where(seen, pasts.at[np.maximum(latest - 1, 0)], -NEVER)
+    since = known_since(pasts)[contact]
+    active_at = np.maximum(last_at, np.where(since < cutoff, since, -NEVER))
+    if outcome.active_within_days is None:
+        return since < cutoff
+    return (since < cutoff) & (active_at >= cutoff - outcome.active_within_days * DAY)
+
+
+def _moments(moments: Sequence[Moment], pasts: Pasts) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    contacts, cutoffs = [], []
+    owner = np.repeat(np.arange(len(pasts), dtype=np.int32), np.diff(pasts.offsets))
+    for moment in moments:
+        rows = np.flatnonzero(pasts.type == pasts.type_code(moment.event_type))
+        contacts.append(owner[rows])
+        cutoffs.append(pasts.at[rows] + moment.after_seconds * SECOND)
+    contact, cutoff = np.concatenate(contacts), np.concatenate(cutoffs)
+    once = np.unique(np.stack([contact.astype(np.int64), cutoff]), axis=1)
+    return once[0].astype(np.int32), once[1]
+
+
+def _grid(outcome: Outcome, pasts: Pasts, last: Microseconds) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    every = (outcome.every_days or max(1, round(outcome.horizon_days / 3))) * DAY
+    earliest = int(pasts.at.min()) + min(outcome.horizon_days, 90) * DAY
+    cutoffs = np.arange(last, earliest - 1, -every, dtype=np.int64)[::-1]
+    contact = np.tile(np.arange(len(pasts), dtype=np.int32), len(cutoffs))
+    return contact, np.repeat(cutoffs, len(pasts))

@@ -7,8 +7,7 @@ from numpy.typing import NDArray
 
 from shared.contracts.outcome import STARTED, Outcome
 from shared.contracts.rows import DAY, Microseconds
-from shared.timeline.frames import Frames, known_since, of_type, positions_before
-from shared.timeline.pasts import NEVER, Pasts
+from shared.timeline.pasts import NEVER, Frames, Pasts, known_since, of_type, positions_before
 
 MOSTLY = 0.9
 """Share of those who ended that must have begun before it for beginnings to count."""
@@ -55,12 +54,12 @@ class Waits:
         return Waits(self.contact[rows], self.cutoff[rows], self.wait[rows], self.until)
 
     def closed(self, horizon: Microseconds) -> NDArray[np.bool_]:
-        """Tell whose horizon is over, shape (n,)."""
+        """Return whose horizon is over, shape (n,)."""
         over: NDArray[np.bool_] = self.cutoff + horizon <= self.until
         return over
 
     def came_within(self, horizon: Microseconds) -> NDArray[np.float64]:
-        """Tell for whom the event came at `cutoff <= t < cutoff + horizon`, shape (n,)."""
+        """Return for whom the event came at `cutoff <= t < cutoff + horizon`, shape (n,)."""
         return (self.wait < horizon).astype(np.float64)
 
     def frames(self, horizon: Microseconds, *, contractual: bool) -> Frames:
@@ -71,7 +70,7 @@ class Waits:
 
 
 def episode(outcome: Outcome, pasts: Pasts) -> Episode:
-    """Tell what is waited for in these pasts.
+    """Return what is waited for in these pasts.
 
     Beginnings (a subscription started or renewed) count where nearly all who ended had one before: an account that
     recorded its first cancellations before it recorded starts would otherwise lose them.
@@ -96,7 +95,7 @@ def _mostly_begun(pasts: Pasts, ended: tuple[str, ...], begun_by: tuple[str, ...
 
 
 def at_risk(wanted: Episode, pasts: Pasts, contact: NDArray[np.int32], cutoff: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Tell which frames may be asked about, shape (n,)."""
+    """Return which frames may be asked about, shape (n,)."""
     risk = recently_active(wanted, pasts, contact, cutoff)
     if not wanted.contractual:
         return risk
@@ -111,7 +110,7 @@ def at_risk(wanted: Episode, pasts: Pasts, contact: NDArray[np.int32], cutoff: N
 def recently_active(
     wanted: Episode, pasts: Pasts, contact: NDArray[np.int32], cutoff: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
-    """Tell whose last activity is recent enough to be asked about, shape (n,).
+    """Return whose last activity is recent enough to be asked about, shape (n,).
 
     For silence the activity is what is waited for, and there must have been some; otherwise it is any event, or
     having become known.
@@ -157,7 +156,7 @@ def waits(outcome: Outcome, wanted: Episode, pasts: Pasts, *, until: Microsecond
 def waited(
     ends: Pasts, contact: NDArray[np.int32], cutoff: NDArray[np.int64], *, until: Microseconds
 ) -> NDArray[np.int64]:
-    """Tell how long after each cutoff the contact's next event came, microseconds; NEVER: none before `until`."""
+    """Return how long after each cutoff the contact's next event came, microseconds; NEVER: none before `until`."""
     following = positions_before(ends, contact, cutoff)
     has_one = following < ends.offsets[contact + 1]
     at = np.where(has_one, ends.at[np.minimum(following, max(len(ends.at) - 1, 0))], NEVER)
@@ -178,7 +177,7 @@ def _grid(outcome: Outcome, first: Microseconds, until: Microseconds, last: Micr
 def _last(
     pasts: Pasts, types: tuple[str, ...], contact: NDArray[np.int32], cutoff: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Tell when each contact's last event of some types before the cutoff was; -NEVER where there was none."""
+    """Return when each contact's last event of some types before the cutoff was; -NEVER where there was none."""
     codes = _codes(pasts, types)
     if not codes:
         return np.full(len(contact), -NEVER)

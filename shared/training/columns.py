@@ -1,20 +1,21 @@
 """Which columns a run learns from: those that tell the calendar or give the outcome away are named and left out."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.errors import InsufficientData
-from shared.evaluation.drift import CALENDAR_AUC, calendar_auc
-from shared.evaluation.leaks import Leak, leaks
+from shared.evaluation.leaks import CALENDAR_AUC, Leak, calendar_auc, leaks
+from shared.evaluation.metrics import auc
 from shared.features import ColumnRead, FeatureSet, Inputs, Kind, Learned, LeftOut, matrix
-from shared.features.attributes import entry_at
-from shared.learners.columns import Matrix, Vector
-from shared.learners.rule import single_column_margins
-from shared.timeline.frames import Frames
-from shared.timeline.pasts import AttributeColumn
+from shared.features.engine import entry_at
+from shared.learners.simple import Columns, Matrix, Vector, single_column_margins
+from shared.timeline.pasts import AttributeColumn, Frames
+from shared.timeline.splits import SEED
+from shared.training.candidates import Problem, trees_entry
+from shared.training.competition import SHAPES
 from shared.training.material import Material
 
 TELLS_THE_CALENDAR = "looks back further than the data goes for the earliest dates asked about: it would tell the date"
@@ -156,3 +157,44 @@ def _valid_from(stored: AttributeColumn, frames: Frames) -> tuple[NDArray[np.int
     entry = entry_at(stored, frames.contact, frames.cutoff)
     held = np.maximum(entry, 0)
     return stored.valid_from[held], (entry >= 0) & stored.dated[held]
+
+
+def other_rankings(problem: Problem, chosen: Chosen, suspected_values: Matrix, *, seed: int = SEED) -> dict[str, float]:
+    """Measure what an answer would change: the held-out AUC of small trees, by the name of the figure.
+
+    Args:
+        problem: without the suspects.
+        chosen: its columns, what is suspected of them and what was left out.
+        suspected_values: of the suspects, in the rows of the problem, shape (n, number of suspected columns).
+        seed: of the trees' samples.
+    """
+    found = {}
+    if chosen.suspects:
+        found["auc_with_suspects"] = _auc_with(problem, chosen, suspected_values, seed)
+    asked = {leak.name for leak in chosen.questioned}
+    kept = [place for place, one in enumerate(chosen.feature_set.features) if one.attribute not in asked]
+    if asked and kept:
+        found["auc_without_questioned"] = _auc_of(problem, kept, seed)
+    return found
+
+
+def _auc_with(problem: Problem, chosen: Chosen, values: Matrix, seed: int) -> float:
+    width = len(problem.columns)
+    columns = Columns(
+        (*problem.columns.names, *chosen.suspected.names),
+        (*problem.columns.categorical, *(width + column for column in chosen.suspected.categorical)),
+    )
+    return _auc(replace(problem, matrix=np.hstack([problem.matrix, values]), columns=columns), seed)
+
+
+def _auc_of(problem: Problem, kept: Sequence[int], seed: int) -> float:
+    columns = Columns(
+        tuple(problem.columns.names[place] for place in kept),
+        tuple(new for new, place in enumerate(kept) if place in problem.columns.categorical),
+    )
+    return _auc(replace(problem, matrix=problem.matrix[:, list(kept)], columns=columns), seed)
+
+
+def _auc(problem: Problem, seed: int) -> float:
+    entry = trees_entry(problem, SHAPES[0], seed)
+    return auc(problem.labels[problem.judged], entry.margin[problem.judged])

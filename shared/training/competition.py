@@ -6,17 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.contracts.training import Progress, silent
 from shared.evaluation.metrics import losses
 from shared.learners.blend import Blend
-from shared.learners.columns import Vector, chance
-from shared.learners.logistic import Logistic
-from shared.learners.rule import Rule
+from shared.learners.simple import Logistic, Rule, Vector, chance
 from shared.learners.trees import Trees, TreeShape
 from shared.ties import rounded
 from shared.timeline.splits import SEED
-from shared.training.candidates import Entry, blend_entry, logistic_entry, rule_entry, trees_entry
-from shared.training.choices import Progress, silent
-from shared.training.problem import Problem
+from shared.training.candidates import CandidateEntry, Problem, blend_entry, logistic_entry, rule_entry, trees_entry
 
 TIE = 0.002
 """Relative difference of log loss below which the steadier candidate serves, and of equally steady ones the simpler."""
@@ -41,8 +38,8 @@ KINDS = (Rule.kind, Logistic.kind, Trees.kind, Blend.kind)
 class Competition:
     """The outcome: who serves, against whom, judged on which rows."""
 
-    winner: Entry
-    entries: tuple[Entry, ...]
+    winner: CandidateEntry
+    entries: tuple[CandidateEntry, ...]
     """Best of each kind: rule, logistic, lightgbm, blend where there is one."""
     judged: NDArray[np.intp]
     """Rows that every figure comes from."""
@@ -52,7 +49,7 @@ class Competition:
     """Margin of the candidate that would have served each row, chosen by what was known before it, shape (n,): no
     figure is flattered by the choice. NaN where nobody judged."""
 
-    def loss(self, entry: Entry, labels: Vector) -> Vector:
+    def loss(self, entry: CandidateEntry, labels: Vector) -> Vector:
         """Return the log loss of an entry on each judged row."""
         return losses(labels[self.judged], chance(entry.margin[self.judged]))
 
@@ -86,7 +83,7 @@ def entered(
     progress: Progress = silent,
     seed: int = SEED,
     blended: bool = False,
-) -> list[Entry]:
+) -> list[CandidateEntry]:
     """Run every candidate over the splits; see `compete`.
 
     Args:
@@ -98,9 +95,9 @@ def entered(
         blended: whether the logistic regression of the weakest ridge is also entered in halves with each shape.
     """
     count = 1 + len(ridges) + len(shapes)
-    entries: list[Entry] = []
+    entries: list[CandidateEntry] = []
 
-    def enter(label: str, make: Callable[[], Entry]) -> None:
+    def enter(label: str, make: Callable[[], CandidateEntry]) -> None:
         progress(f"fitting {label}", len(entries) / count)
         entries.append(make())
 
@@ -127,7 +124,7 @@ class Choice:
     """Who would have served each split, by what was known before it."""
 
 
-def choice(problem: Problem, entries: Sequence[Entry]) -> Choice:
+def choice(problem: Problem, entries: Sequence[CandidateEntry]) -> Choice:
     """Choose once for what is served, and for each split by what was known before it.
 
     Args:
@@ -140,7 +137,7 @@ def choice(problem: Problem, entries: Sequence[Entry]) -> Choice:
     return Choice(winner.label, tuple(one.label for one in best), tuple(one.label for one in by_split))
 
 
-def competition(problem: Problem, entries: Sequence[Entry], constant: Vector, made: Choice) -> Competition:
+def competition(problem: Problem, entries: Sequence[CandidateEntry], constant: Vector, made: Choice) -> Competition:
     """Judge what a choice among candidates serves.
 
     Args:
@@ -157,7 +154,9 @@ def competition(problem: Problem, entries: Sequence[Entry], constant: Vector, ma
     return Competition(named[made.served], best, problem.judged, constant, nested)
 
 
-def chosen(problem: Problem, entries: Sequence[Entry], rows: NDArray[np.intp]) -> tuple[Entry, tuple[Entry, ...]]:
+def chosen(
+    problem: Problem, entries: Sequence[CandidateEntry], rows: NDArray[np.intp]
+) -> tuple[CandidateEntry, tuple[CandidateEntry, ...]]:
     """Choose the candidate of the least log loss on some rows; of those that tie, the steadier, then the simpler.
 
     Args:
@@ -170,7 +169,7 @@ def chosen(problem: Problem, entries: Sequence[Entry], rows: NDArray[np.intp]) -
     """
     weight = problem.row_weights[rows]
 
-    def tied(among: Sequence[Entry], tie: float) -> list[Entry]:
+    def tied(among: Sequence[CandidateEntry], tie: float) -> list[CandidateEntry]:
         means = [float(np.average(entry.row_loss[rows], weights=weight)) for entry in among]
         enough = rounded(min(means) * (1 + tie))
         return [entry for entry, mean in zip(among, means, strict=True) if rounded(mean) <= enough]
@@ -182,7 +181,7 @@ def chosen(problem: Problem, entries: Sequence[Entry], rows: NDArray[np.intp]) -
     return next(entry for loss, entry in worst if rounded(loss) <= rounded(steadiest + AS_STEADY)), best
 
 
-def _worst(problem: Problem, entry: Entry, rows: NDArray[np.intp]) -> float:
+def _worst(problem: Problem, entry: CandidateEntry, rows: NDArray[np.intp]) -> float:
     """Return the largest mean loss of a split beyond that split's own level: how badly it once did."""
     among = np.zeros(len(problem.labels), dtype=bool)
     among[rows] = True

@@ -1,5 +1,6 @@
 """From a fitted model to a version that answers: artifact, registry, catalogue, gate, champion row."""
 
+import contextlib
 import hashlib
 import subprocess
 import tempfile
@@ -11,25 +12,121 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.contracts.defaults import CHAMPION_MOST_DAYS
 from shared.contracts.rows import DAY, Microseconds
-from shared.evaluation.bootstrap import Interval
-from shared.evaluation.gate import Verdict
-from shared.registry.registration import Record, Registered, register
-from shared.store import AccountStore, VersionRow
-from shared.training.promotion import Aliases, Model, RegistryAliases, promote
+from shared.errors import ArtifactRefused, Conflict, NotFound, RegistryUnavailable
+from shared.evaluation.gate import GateDecision, judged
+from shared.evaluation.metrics import Interval, losses
+from shared.registry.fetch import artifacts
+from shared.registry.registration import Registered, RegisteredRun, champion_alias, register, set_champion_alias
+from shared.settings import Settings
+from shared.store import AccountStore, ChampionRow, VersionRow
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Which model is meant: a capability and, where it has them, an outcome."""
+
+    capability: str
+    outcome: str = ""
+
+
+class Aliases(Protocol):
+    """The registry's aliases."""
+
+    def point(self, account: str, model: Model, version: str) -> None:
+        """Point the alias to a version."""
+
+    def pointed(self, account: str, model: Model) -> str | None:
+        """Return where the alias points."""
+
+
+class RegistryAliases:
+    """The aliases of the registry that the settings name."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def point(self, account: str, model: Model, version: str) -> None:
+        """Point the alias to a version."""
+        set_champion_alias(self._settings, account, model.capability, model.outcome, version=version)
+
+    def pointed(self, account: str, model: Model) -> str | None:
+        """Return where the alias points."""
+        return champion_alias(self._settings, account, model.capability, model.outcome)
+
+
+def promote(
+    store: AccountStore, aliases: Aliases, model: Model, version: str, *, at: Microseconds, reason: str
+) -> ChampionRow:
+    """Make a version of the catalogue the champion; services serve it at their next poll.
+
+    When the registry refuses, nothing changes; when the store fails afterwards, the alias is ahead of the row, the
+    row still decides, and doing it again mends it.
+
+    Args:
+        store: of the account.
+        aliases: of the registry.
+        model: which one.
+        version: to promote.
+        at: now.
+        reason: one sentence, for people.
+
+    Raises:
+        NotFound: the catalogue has no such version; those it has are listed.
+        RegistryUnavailable: the alias could not be set.
+    """
+    found = store.models.version(model.capability, model.outcome, version)
+    if found is None:
+        known = [row.version for row in store.models.versions(model.capability, model.outcome)]
+        raise NotFound(f"There is no version {version}; there are: {', '.join(known) or 'none'}.", versions=known)
+    aliases.point(store.account, model, version)
+    return store.models.promote(model.capability, model.outcome, version, found.digest, at=at, reason=reason)
+
+
+def rollback(store: AccountStore, aliases: Aliases, model: Model, *, at: Microseconds) -> ChampionRow:
+    """Make the version before the champion answer again; a registry that is away does not stand in the way.
+
+    Raises:
+        Conflict: there is no version before.
+    """
+    row = store.models.champion(model.capability, model.outcome)
+    if row is None or row.previous_version is None:
+        raise Conflict("There is no earlier champion to return to; promote a version instead.")
+    # Going back is for emergencies: the row decides, and a mismatch is reported until the alias is set.
+    with contextlib.suppress(RegistryUnavailable):
+        aliases.point(store.account, model, row.previous_version)
+    return store.models.rollback(model.capability, model.outcome, at=at)
+
+
+def mismatch(store: AccountStore, aliases: Aliases, model: Model) -> str | None:
+    """Say in one sentence how the registry's alias differs from the row; None when they agree.
+
+    Raises:
+        RegistryUnavailable: the alias cannot be read.
+    """
+    row = store.models.champion(model.capability, model.outcome)
+    decided = None if row is None else row.version
+    pointed = aliases.pointed(store.account, model)
+    if decided == pointed:
+        return None
+    return (
+        f"Version {decided or 'none'} answers, while MLflow's alias points to {pointed or 'none'}; "
+        "the store decides: promote again to set the alias."
+    )
 
 
 class Registry(Aliases, Protocol):
     """What publishing needs of the registry."""
 
-    def register(self, account: str, model: Model, folder: Path, record: Record) -> Registered:
+    def register(self, account: str, model: Model, folder: Path, record: RegisteredRun) -> Registered:
         """Register an artifact folder as a new version."""
 
 
 class SettingsRegistry(RegistryAliases):
     """The registry that the settings name."""
 
-    def register(self, account: str, model: Model, folder: Path, record: Record) -> Registered:
+    def register(self, account: str, model: Model, folder: Path, record: RegisteredRun) -> Registered:
         """Register an artifact folder as a new version."""
         return register(
             self._settings,
@@ -106,7 +203,7 @@ class Fitted:
 
     @property
     def named(self) -> Model:
-        """Tell which model this is a version of."""
+        """Return which model this is a version of."""
         return Model(self.capability, self.outcome)
 
 
@@ -121,7 +218,7 @@ class Published:
     report: AnyReport
 
 
-Gate = Callable[[VersionRow], Verdict]
+Gate = Callable[[VersionRow], GateDecision]
 """Judges the challenger against the version in this catalogue row."""
 
 
@@ -148,23 +245,23 @@ def publish(registry: Registry, store: AccountStore, fitted: Fitted, *, gate: Ga
     return Published(registered.version, registered.digest, verdict.promote and may_promote, reason, fitted.report)
 
 
-def _verdict(store: AccountStore, fitted: Fitted, gate: Gate) -> Verdict:
+def _verdict(store: AccountStore, fitted: Fitted, gate: Gate) -> GateDecision:
     if not fitted.report.usable:
-        return Verdict(False, True, f"no usable signal: {fitted.report.unusable_because}")
+        return GateDecision(False, True, f"no usable signal: {fitted.report.unusable_because}")
     champion = store.models.champion(fitted.capability, fitted.outcome)
     if champion is None:
-        return Verdict(True, True, fitted.first)
+        return GateDecision(True, True, fitted.first)
     row = store.models.version(fitted.capability, fitted.outcome, champion.version)
     if row is None:
-        return Verdict(True, True, f"the champion, version {champion.version}, is not in the catalogue any more")
+        return GateDecision(True, True, f"the champion, version {champion.version}, is not in the catalogue any more")
     return gate(row)
 
 
-def _record(fitted: Fitted, files: dict[str, Path]) -> Record:
+def _record(fitted: Fitted, files: dict[str, Path]) -> RegisteredRun:
     figures = {
         name: figure.value if isinstance(figure, Interval) else figure for name, figure in fitted.report.figures.items()
     }
-    return Record(
+    return RegisteredRun(
         report={**fitted.report.to_json(), "card": fitted.card},
         plots=files,
         params={"kind": fitted.report.kind, "winner": fitted.report.winner, **fitted.params},
@@ -211,7 +308,7 @@ def digest_of_data(matrix: NDArray[np.float64], labels: NDArray[np.float64], cut
 
 
 def source_commit() -> str:
-    """Tell the commit of the source tree; `unknown` for an installed package."""
+    """Return the commit of the source tree; `unknown` for an installed package."""
     try:
         found = subprocess.run(
             ["git", "rev-parse", "HEAD"],  # noqa: S607 - whichever git the machine has
@@ -227,5 +324,68 @@ def source_commit() -> str:
 
 
 def is_old(row: VersionRow, *, now: Microseconds, most_days: int) -> bool:
-    """Tell whether a version is past its maximum age."""
+    """Return whether a version is past its maximum age."""
     return now - row.trained_at > most_days * DAY
+
+
+Vector = NDArray[np.float64]
+NO_NEWER_FRAMES = "flat data has no newer frames to compare on; promote by hand when it looks right"
+
+
+@dataclass(frozen=True, slots=True)
+class Newer:
+    """Frames that neither side learned from; the challenger's probabilities are out of fold."""
+
+    labels: Vector
+    challenger: Vector
+    constant: Vector
+    owner: NDArray[np.int32]
+
+
+def compared(
+    settings: Settings,
+    account: str,
+    row: VersionRow,
+    newer: Newer,
+    champion_on: Callable[[Path], Vector],
+    *,
+    now: Microseconds,
+) -> GateDecision:
+    """Judge a challenger and the champion on the same newer frames.
+
+    Args:
+        settings: tell where the registry is.
+        account: whose champion.
+        row: the champion in the catalogue.
+        newer: the frames, with the challenger's probabilities.
+        champion_on: from the champion's artifact folder to its probabilities of the same frames.
+        now: to tell the champion's age.
+    """
+    try:
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = artifacts(
+                settings,
+                account,
+                row.capability,
+                row.outcome,
+                version=row.version,
+                digest=row.digest,
+                into=Path(scratch),
+            )
+            champion_loss = losses(newer.labels, champion_on(folder))
+    except ArtifactRefused:
+        return GateDecision(True, True, f"the champion, version {row.version}, cannot be loaded any more")
+    except RegistryUnavailable:
+        return GateDecision(
+            False,
+            False,
+            f"the registry did not give the champion, version {row.version}, to compare with; train again later, or "
+            "promote by hand",
+        )
+    return judged(
+        losses(newer.labels, newer.challenger),
+        champion_loss,
+        losses(newer.labels, newer.constant),
+        newer.owner,
+        champion_is_old=is_old(row, now=now, most_days=CHAMPION_MOST_DAYS),
+    )

@@ -6,13 +6,12 @@ from typing import Generic, TypeVar
 
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import Microseconds
-from shared.contracts.training import Choices
-from shared.evaluation.gate import Verdict
+from shared.contracts.training import Choices, Progress, silent
+from shared.evaluation.gate import GateDecision
 from shared.settings import Settings
 from shared.store import AccountStore, Database, VersionRow
 from shared.timeline import Pasts
-from shared.timeline.frames import Frames
-from shared.training.choices import Progress, silent
+from shared.timeline.pasts import Frames
 from shared.training.material import scanned
 from shared.training.publish import Fitted, Published, SettingsRegistry, publish
 
@@ -70,7 +69,7 @@ class Recipe(Generic[ChoicesT, MaterialT, FitT]):
     """Fit and judge: no store, no registry. Progress goes from 0 to 1."""
     to_publish: Callable[[Run[ChoicesT], MaterialT, FitT], Fitted]
     """Write down what is registered: model, report, card, plots."""
-    gate: Callable[[Run[ChoicesT], MaterialT, FitT, VersionRow], Verdict]
+    gate: Callable[[Run[ChoicesT], MaterialT, FitT, VersionRow], GateDecision]
     """Judge the challenger against the champion in this row of the catalogue."""
     frames: Callable[[Outcome, Pasts, Microseconds], Frames] | None = None
     """Of a capability that is asked about outcomes: frame an outcome at an instant, to count before anything is

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from shared.values.instants import DateOrder, is_iso, order_of_counts, read_time
-from shared.values.looks import Look
+from shared.values.looks import MAX_LINES, ColumnProfile, Look
 from shared.values.missing import cleaned, is_missing
 from shared.values.naming import same_name_key
 from shared.values.numbers import DecimalMark, absent_mark, mark_of_counts, read_number
-from shared.values.profile import MAX_LINES, ColumnProfile
 from shared.values.truth import WRITTEN, read_truth
 from shared.values.unreadable import Unreadable
 

@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from shared.contracts.instants import instant_of
-from shared.contracts.rows import SECOND, Microseconds
-from shared.contracts.sealed import Seal
+from shared.contracts.credentials import Seal
+from shared.contracts.rows import SECOND, Microseconds, instant_of
 from shared.store import AttemptResult, DueDelivery, SecretRow, SubscriptionRow
 from shared.webhooks_out.connectors import CONNECTORS
 from shared.webhooks_out.connectors.fields import ConnectorSettings

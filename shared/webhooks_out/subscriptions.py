@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from shared.contracts.message_data import EXAMPLES
-from shared.contracts.mistakes import mistakes
+from shared.contracts.credentials import Seal
+from shared.contracts.message import EXAMPLES
 from shared.contracts.rows import Microseconds
-from shared.contracts.sealed import Seal
+from shared.contracts.validation import mistakes
 from shared.errors import BadRequest
 from shared.store import SecretRow, SubscriptionRow
 from shared.webhooks_out.connectors import CONNECTORS

@@ -4,10 +4,9 @@ import secrets as randomness
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from shared.contracts.message import TEST_TYPE
-from shared.contracts.message_data import EXAMPLES
+from shared.contracts.credentials import Seal
+from shared.contracts.message import EXAMPLES, TEST_TYPE
 from shared.contracts.rows import Microseconds
-from shared.contracts.sealed import Seal
 from shared.errors import SettingsRefused
 from shared.settings import DeliverySettings
 from shared.store import SecretRow, SubscriptionRow

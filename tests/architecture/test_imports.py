@@ -89,25 +89,26 @@ def test_annotations_are_real_at_run_time(sources: dict[Path, ast.Module]) -> No
     assert [str(path) for path, tree in sources.items() if "__future__.annotations" in set(imported(tree))] == []
 
 
-def test_a_room_of_shared_serves_two_users_at_least(sources: dict[Path, ast.Module]) -> None:
-    """A room that one package alone uses belongs into that package; users are processes and other rooms."""
+def test_a_package_of_shared_serves_two_users_at_least(sources: dict[Path, ast.Module]) -> None:
+    """A package that one user alone imports belongs to that user; users are processes and other packages."""
     names = {module_of(path): set(imported(tree)) for path, tree in sources.items()}
-    rooms = {".".join(module.split(".")[:2]) for module in names if module.startswith("shared.")}
+    packages = {".".join(module.split(".")[:2]) for module in names if module.startswith("shared.")}
 
     users = {
-        room: {
+        package: {
             user
             for module, uses in names.items()
-            if (user := user_of(module)) != room and any(use == room or use.startswith(f"{room}.") for use in uses)
+            if (user := user_of(module)) != package
+            and any(use == package or use.startswith(f"{package}.") for use in uses)
         }
-        for room in rooms
+        for package in packages
     }
 
-    assert {room: sorted(by) for room, by in users.items() if len(by) < 2} == {}
+    assert {package: sorted(by) for package, by in users.items() if len(by) < 2} == {}
 
 
 def user_of(module: str) -> str:
-    """Name the process or the room that a module belongs to."""
+    """Name the process or the package that a module belongs to."""
     parts = module.split(".")
     if parts[0] == "foretell" or parts[0] == "gateway":
         return parts[0]

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from shared.capabilities import TABLE
-from shared.serving.process import SHUTDOWN_SECONDS
+from shared.http.process import SHUTDOWN_SECONDS
 from shared.settings import GatewaySettings, ServiceSettings
 
 ROOT = Path(__file__).parents[2]

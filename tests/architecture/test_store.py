@@ -8,8 +8,7 @@ from shared.store import AccountStore
 MOST_ATTRIBUTES = 25
 STATEMENTS = {"select", "insert", "update", "delete", "exists", "text", "Table", "literal_column"}
 UNBOUND = {
-    "statements": "adds the account",
-    "scope": "holds the account's row, and adds the account",
+    "scope": "adds the account to every statement, and holds its row",
     "database": "what is asked over all accounts",
     "sql": "asks whether a database takes writes",
     "migration": "knows no account",

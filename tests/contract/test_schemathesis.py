@@ -25,7 +25,7 @@ from schemathesis.specs.openapi import checks
 from gateway.app import create_app
 from services.specs import spec_of
 from shared.capabilities import TABLE
-from shared.contracts.key import new_key
+from shared.contracts.credentials import new_key
 from shared.contracts.rows import SECOND, AttributeRow, ContactRow, EventRow
 from shared.serving.service import create_app as create_service
 from shared.settings import GatewaySettings, ServiceSettings

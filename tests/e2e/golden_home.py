@@ -24,7 +24,7 @@ MODELS = {
 _REGISTER = """
 import json, sys
 from pathlib import Path
-from shared.registry.registration import Record, register
+from shared.registry.registration import RegisteredRun, register
 from shared.settings import Settings
 record = Record(report={"grade": "A"}, plots={}, params={}, metrics={}, columns=("a",))
 settings = Settings(home=Path(sys.argv[1]))

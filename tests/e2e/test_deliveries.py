@@ -17,9 +17,8 @@ from pydantic import SecretStr
 from standardwebhooks import Webhook
 
 from foretell.worker import run
-from shared.contracts.message import Message
-from shared.contracts.message_data import EXAMPLES
-from shared.contracts.sealed import Seal
+from shared.contracts.credentials import Seal
+from shared.contracts.message import EXAMPLES, Message
 from shared.settings import Settings, WorkerSettings
 from shared.store import Database, migrate, open_database
 from shared.webhooks_out.subscription_schemas import SubscriptionFields

@@ -15,9 +15,8 @@ import pytest
 from aiohttp import web
 
 from shared.capabilities import TABLE
-from shared.contracts.message import Message
-from shared.contracts.message_data import EXAMPLES
-from shared.contracts.sealed import Seal
+from shared.contracts.credentials import Seal
+from shared.contracts.message import EXAMPLES, Message
 from shared.settings import Settings
 from shared.store import AccountStore, open_database
 from shared.webhooks_out.subscription_schemas import SubscriptionFields

@@ -14,11 +14,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from shared.serving.bounded_http import bounded
-from shared.serving.connections import Limits
-from shared.serving.metrics import ConnectionMetrics
+from shared.http.connections import ConnectionLimits, bounded
+from shared.http.telemetry import ConnectionMetrics
 
-QUICK = Limits(
+QUICK = ConnectionLimits(
     connections=20, per_address=0, head_seconds=0.15, rest_seconds=0.1, write_seconds=0.2, linger_seconds=0.5
 )
 HEAD = b"GET /x HTTP/1.1\r\nhost: a\r\n"
@@ -98,7 +97,7 @@ class QuietServer(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def served(limits: Limits) -> AsyncIterator[Running]:
+async def served(limits: ConnectionLimits) -> AsyncIterator[Running]:
     registry, seen, gate = CollectorRegistry(), list[Any](), asyncio.Event()
     listener = socket.create_server(("127.0.0.1", 0))
     http = bounded(limits, ConnectionMetrics(registry))

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from shared.serving.connections import Limits
+from shared.http.connections import ConnectionLimits
 from tests.integration.bounded_server import HEAD, QUICK, Running, served
 
 
@@ -74,7 +74,7 @@ async def test_where_all_are_busy_a_new_one_is_told_to_come_later(running: Runni
 
 
 async def test_an_address_takes_no_more_than_its_share() -> None:
-    async with served(Limits(connections=20, per_address=3, linger_seconds=0.2)) as running:
+    async with served(ConnectionLimits(connections=20, per_address=3, linger_seconds=0.2)) as running:
         wires = [await running.connect() for _ in range(3)]
         for wire in wires:
             wire.writer.write(HEAD.replace(b"/x", b"/wait") + b"\r\n")

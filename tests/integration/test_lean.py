@@ -2,7 +2,7 @@ import subprocess
 import sys
 from types import ModuleType
 
-from shared.serving.lean import block_training_libraries
+from shared.http.process import block_training_libraries
 
 
 def test_libraries_of_training_look_absent_and_loaded_ones_stay() -> None:
@@ -16,7 +16,7 @@ def test_libraries_of_training_look_absent_and_loaded_ones_stay() -> None:
 
 def test_lightgbm_loads_without_them() -> None:
     script = (
-        "from shared.serving.lean import block_training_libraries as block; block(); import lightgbm, sys;"
+        "from shared.http.process import block_training_libraries as block; block(); import lightgbm, sys;"
         "sys.exit(any(sys.modules.get(name) for name in ('pandas', 'sklearn', 'pyarrow', 'dask')))"
     )
 
@@ -27,7 +27,7 @@ def test_scipy_is_there_by_name_only_and_lightgbm_predicts_the_same() -> None:
     script = (
         "import sys; from pathlib import Path\n"
         "if sys.argv[1] == 'lean':\n"
-        "    from shared.serving.lean import block_training_libraries; block_training_libraries()\n"
+        "    from shared.http.process import block_training_libraries; block_training_libraries()\n"
         "import numpy as np, lightgbm\n"
         "booster = lightgbm.Booster(model_file='tests/contract/golden/scoring/lightgbm/model.txt')\n"
         "values = np.arange(3.0 * booster.num_feature()).reshape(3, -1)\n"
@@ -46,7 +46,7 @@ def test_scipy_is_there_by_name_only_and_lightgbm_predicts_the_same() -> None:
 
 def test_a_process_with_rare_collections_frees_cycles_all_the_same() -> None:
     script = (
-        "import gc, weakref; from shared.serving.lean import collect_rarely, keep_memory_small\n"
+        "import gc, weakref; from shared.http.process import collect_rarely, keep_memory_small\n"
         "keep_memory_small(); collect_rarely()\n"
         "class Node: pass\n"
         "one = Node(); one.me = one; seen = weakref.ref(one); del one\n"

@@ -35,7 +35,7 @@ def test_a_spec_loads_neither_training_nor_a_library_of_models_nor_another_capab
 @pytest.mark.parametrize("name", NAMES)
 def test_a_service_loads_nothing_of_another_capability_nor_of_training(name: str) -> None:
     modules = loaded_by(
-        "from services.specs import spec_of; from shared.serving.lean import block_training_libraries\n"
+        "from services.specs import spec_of; from shared.http.process import block_training_libraries\n"
         "from shared.serving.service import create_app; from shared.settings import ServiceSettings\n"
         "block_training_libraries()\n"
         f"create_app(spec_of({name!r}), ServiceSettings(signing_key='0' * 64))\n"

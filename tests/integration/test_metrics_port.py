@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter
 
 from shared.errors import SettingsRefused
-from shared.serving.metrics import shown_metrics
+from shared.http.telemetry import shown_metrics
 from shared.settings import Settings
 
 

@@ -16,12 +16,11 @@ import numpy as np
 import pytest
 
 from services.scoring.model import ScoringModel
-from shared.evaluation.calibration import Calibrator
-from shared.evaluation.reference import Reference
+from shared.evaluation.calibration import Calibrator, Reference
 from shared.features import Feature, FeatureSet
-from shared.learners.columns import Columns
+from shared.learners.simple import Columns
 from shared.learners.trees import Trees, TreeShape
-from shared.registry.registration import Record, register
+from shared.registry.registration import RegisteredRun, register
 from shared.settings import Settings
 
 NAMES = ("spend", "visits", "plan")
@@ -77,7 +76,7 @@ def test_mlflow_models_serve_gives_the_same_probabilities(
         capability="scoring",
         outcome="parity",
         folder=tmp_path / "artifact",
-        record=Record(columns=NAMES),
+        record=RegisteredRun(columns=NAMES),
     ).version
     matrix = _matrix(60, seed=7)
     matrix[::7, 0] = np.nan

@@ -9,13 +9,11 @@ from pathlib import Path
 import pytest
 
 from shared.errors import ArtifactRefused, RegistryUnavailable
-from shared.registry.aliases import champion_alias, set_champion_alias
 from shared.registry.digest import digest_of
 from shared.registry.fetch import artifacts
-from shared.registry.fetch_messages import Fetched, Wanted
-from shared.registry.registration import Record, Registered, register
-from shared.serving.artifacts import RememberedRow
-from shared.serving.registry_child import RegistryChild
+from shared.registry.fetch_messages import ArtifactRequest, Fetched
+from shared.registry.registration import Registered, RegisteredRun, champion_alias, register, set_champion_alias
+from shared.serving.artifacts import RegistryChild, RememberedRow
 from shared.settings import ServiceSettings, Settings
 
 MODEL = {"account": "demo", "capability": "scoring", "outcome": "customer"}
@@ -40,7 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def registered(settings: Settings, folder: Path) -> Registered:
     plot = folder.parent / "lift.png"
     plot.write_bytes(b"png")
-    record = Record(
+    record = RegisteredRun(
         report={"grade": "A"}, plots={"lift": plot}, params={"trees": 3}, metrics={"log_loss": 0.3}, columns=("a", "b")
     )
     return register(settings, **MODEL, folder=folder, record=record)
@@ -62,7 +60,7 @@ def test_a_version_is_registered_without_code_or_pickle(settings: Settings, regi
 
 
 def test_the_next_one_gets_the_next_number(settings: Settings, registered: Registered, folder: Path) -> None:
-    again = register(settings, **MODEL, folder=folder, record=Record())
+    again = register(settings, **MODEL, folder=folder, record=RegisteredRun())
 
     assert int(again.version) == int(registered.version) + 1
     assert again.digest == registered.digest == digest_of(folder)
@@ -148,7 +146,7 @@ def fetch(home: Path, asked: str, **env: str) -> subprocess.CompletedProcess[str
 
 def wanted(version: str, digest: str) -> str:
     account, capability, outcome = WHERE
-    one = Wanted(account=account, capability=capability, outcome=outcome, version=version, digest=digest)
+    one = ArtifactRequest(account=account, capability=capability, outcome=outcome, version=version, digest=digest)
     return one.model_dump_json() + "\n"
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from services.scoring.model import ScoringModel
-from services.scoring.train import Fit, fitted
+from services.scoring.train import ScoringFit, fitted
 from services.scoring.training import RECIPE
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY, AttributeRow, ContactRow, EventRow, Microseconds
@@ -19,8 +19,7 @@ from shared.registry.fetch import artifacts
 from shared.settings import Settings
 from shared.store import AccountStore, Database, migrate, open_database
 from shared.training.material import Material, material
-from shared.training.promotion import Model, RegistryAliases, mismatch
-from shared.training.publish import Published
+from shared.training.publish import Model, Published, RegistryAliases, mismatch
 from shared.training.recipe import Run, train
 
 WON = Outcome(name="won", capability="scoring", event_types=("deal_won",), horizon_days=30, every_days=15)
@@ -69,12 +68,14 @@ def first(database: Database, settings: Settings, store: AccountStore, world: An
 
 
 @pytest.fixture(scope="module")
-def later(store: AccountStore, world: Any) -> tuple[Material, Fit]:
+def later(store: AccountStore, world: Any) -> tuple[Material, ScoringFit]:
     stuff = material(store, WON, now=world.until)
     return stuff, fitted(stuff, now=world.until)
 
 
-def judge(settings: Settings, store: AccountStore, later: tuple[Material, Fit], row: Any, now: Microseconds) -> Any:
+def judge(
+    settings: Settings, store: AccountStore, later: tuple[Material, ScoringFit], row: Any, now: Microseconds
+) -> Any:
     return RECIPE.gate(Run(settings, store, "scoring", WON, ColumnChoices(), now), *later, row)
 
 
@@ -104,7 +105,7 @@ def test_the_catalogue_knows_figures_card_and_until_when_was_learned(
 
 
 def test_the_gate_compares_on_frames_newer_than_the_champion_s(
-    settings: Settings, store: AccountStore, first: Published, later: tuple[Material, Fit], world: Any
+    settings: Settings, store: AccountStore, first: Published, later: tuple[Material, ScoringFit], world: Any
 ) -> None:
     stuff, fit = later
     newer = stuff.frames.cutoff[fit.competition.judged] >= world.until - FIRST_BLOCK_ENDS
@@ -117,7 +118,7 @@ def test_the_gate_compares_on_frames_newer_than_the_champion_s(
 
 
 def test_frames_that_the_champion_has_seen_decide_nothing(
-    settings: Settings, store: AccountStore, first: Published, later: tuple[Material, Fit], world: Any
+    settings: Settings, store: AccountStore, first: Published, later: tuple[Material, ScoringFit], world: Any
 ) -> None:
     row = store.models.version("scoring", "won", first.version)
     assert row is not None
@@ -130,7 +131,7 @@ def test_frames_that_the_champion_has_seen_decide_nothing(
 
 
 def test_a_registry_without_the_champion_leaves_it_where_it_is(
-    store: AccountStore, first: Published, later: tuple[Material, Fit], world: Any, tmp_path: Path
+    store: AccountStore, first: Published, later: tuple[Material, ScoringFit], world: Any, tmp_path: Path
 ) -> None:
     verdict = judge(
         Settings(home=tmp_path), store, later, store.models.version("scoring", "won", first.version), world.until
@@ -141,7 +142,7 @@ def test_a_registry_without_the_champion_leaves_it_where_it_is(
 
 
 def test_a_champion_that_is_not_what_was_promoted_is_replaced(
-    settings: Settings, store: AccountStore, first: Published, later: tuple[Material, Fit], world: Any
+    settings: Settings, store: AccountStore, first: Published, later: tuple[Material, ScoringFit], world: Any
 ) -> None:
     row = store.models.version("scoring", "won", first.version)
     assert row is not None
@@ -153,7 +154,7 @@ def test_a_champion_that_is_not_what_was_promoted_is_replaced(
 
 
 def test_flat_data_has_nothing_newer_to_compare_on(
-    settings: Settings, store: AccountStore, first: Published, later: tuple[Material, Fit], world: Any
+    settings: Settings, store: AccountStore, first: Published, later: tuple[Material, ScoringFit], world: Any
 ) -> None:
     stuff, fit = later
     flat = dataclasses.replace(stuff, until=None)

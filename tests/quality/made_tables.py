@@ -9,7 +9,7 @@ import numpy as np
 from services.churn.training import ChurnMaterial, churn_material
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import ALWAYS, DAY
-from shared.learners.columns import chance
+from shared.learners.simple import chance
 from shared.timeline import ContactFacts, EventTuple, build
 from shared.timeline.pasts import DatedValue, Pasts
 from shared.training.material import Material, framed

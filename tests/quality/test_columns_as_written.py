@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from services.scoring.features import scoring_features
-from services.scoring.train import Fit, fitted
+from services.scoring.train import ScoringFit, fitted
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import ALWAYS
-from shared.evaluation.bootstrap import Interval
+from shared.evaluation.metrics import Interval
 from shared.features import Learned, matrix
-from shared.learners.columns import chance
+from shared.learners.simple import chance
 from shared.timeline import ContactFacts, build
 from shared.timeline.pasts import DatedValue
 from shared.training.material import Material, framed
@@ -83,7 +83,7 @@ def read(stuff: Material) -> tuple[Learned, dict[str, np.ndarray]]:
     return learned, dict(zip(learned.feature_set.names, values.T, strict=True))
 
 
-def auc(fit: Fit) -> float:
+def auc(fit: ScoringFit) -> float:
     figure = fit.report.figures["auc"]
     assert isinstance(figure, Interval)
     return figure.value

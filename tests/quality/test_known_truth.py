@@ -7,14 +7,13 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from services.scoring.train import Fit, fitted
+from services.scoring.train import ScoringFit, fitted
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import ALWAYS
 from shared.errors import InsufficientData
-from shared.evaluation.bootstrap import Interval
-from shared.evaluation.grade import calibration_holds
-from shared.evaluation.metrics import auc, log_loss
-from shared.learners.columns import chance
+from shared.evaluation.gate import calibration_holds
+from shared.evaluation.metrics import Interval, auc, log_loss
+from shared.learners.simple import chance
 from shared.learners.trees import Trees
 from shared.timeline import ContactFacts, build
 from shared.timeline.pasts import DatedValue
@@ -35,17 +34,17 @@ def stuff(world: Any) -> Material:
 
 
 @pytest.fixture(scope="module")
-def fit(world: Any, stuff: Material) -> Fit:
+def fit(world: Any, stuff: Material) -> ScoringFit:
     return fitted(stuff, now=world.until)
 
 
-def interval(fit: Fit, name: str) -> Interval:
+def interval(fit: ScoringFit, name: str) -> Interval:
     figure = fit.report.figures[name]
     assert isinstance(figure, Interval)
     return figure
 
 
-def test_the_ranking_comes_close_to_the_oracle_s(fit: Fit, stuff: Material, world: Any) -> None:
+def test_the_ranking_comes_close_to_the_oracle_s(fit: ScoringFit, stuff: Material, world: Any) -> None:
     rows = fit.competition.judged
     labels = stuff.frames.label[rows]
     oracle = world.truth(stuff.frames.contact[rows], 30)
@@ -54,28 +53,28 @@ def test_the_ranking_comes_close_to_the_oracle_s(fit: Fit, stuff: Material, worl
     assert interval(fit, "auc").value == pytest.approx(auc(labels, oracle), abs=0.04)
 
 
-def test_no_log_loss_beats_the_oracle_s_by_more_than_chance(fit: Fit, stuff: Material, world: Any) -> None:
+def test_no_log_loss_beats_the_oracle_s_by_more_than_chance(fit: ScoringFit, stuff: Material, world: Any) -> None:
     rows = fit.competition.judged
     least = log_loss(stuff.frames.label[rows], world.truth(stuff.frames.contact[rows], 30))
 
     assert least - 0.002 < interval(fit, "log_loss").value < least + 0.012
 
 
-def test_the_calibration_holds(fit: Fit) -> None:
+def test_the_calibration_holds(fit: ScoringFit) -> None:
     slope = interval(fit, "calibration_slope")
 
     assert calibration_holds(slope)
     assert slope.high - slope.low < 1.0
 
 
-def test_probabilities_are_near_the_truth_on_average(fit: Fit, stuff: Material, world: Any) -> None:
+def test_probabilities_are_near_the_truth_on_average(fit: ScoringFit, stuff: Material, world: Any) -> None:
     rows = fit.competition.judged
     served = fit.model.predict_matrix(fit.problem.matrix[rows])
 
     assert served.mean() == pytest.approx(world.truth(stuff.frames.contact[rows], 30).mean(), rel=0.15)
 
 
-def test_the_report_calls_it_usable_and_names_the_causes(fit: Fit) -> None:
+def test_the_report_calls_it_usable_and_names_the_causes(fit: ScoringFit) -> None:
     names = " ".join(name for name, _ in fit.report.importance[:6])
 
     assert fit.report.usable
@@ -83,7 +82,7 @@ def test_the_report_calls_it_usable_and_names_the_causes(fit: Fit) -> None:
     assert "page_viewed" in names or "any_event" in names
 
 
-def test_the_reference_places_the_judged_frames_evenly(fit: Fit) -> None:
+def test_the_reference_places_the_judged_frames_evenly(fit: ScoringFit) -> None:
     entry = fit.competition.winner
     margins = fit.model.calibrator.margins(entry.raw[fit.competition.judged])
 
@@ -145,18 +144,18 @@ def flat_world(*, honest: bool = True) -> Material:
 
 
 @pytest.fixture(scope="module")
-def flat() -> Fit:
+def flat() -> ScoringFit:
     return fitted(flat_world(), now=NOW)
 
 
-def test_a_planted_leak_is_named_and_left_out(flat: Fit) -> None:
+def test_a_planted_leak_is_named_and_left_out(flat: ScoringFit) -> None:
     assert [leak.split(":")[0] for leak in flat.report.leaks] == ["closed_by", "tags"]
     assert "being filled in" in flat.report.leaks[0]
     assert flat.model.feature_set.names == ("spend",)
     assert 0.75 < interval(flat, "auc").value < 0.9
 
 
-def test_flat_data_says_that_time_was_not_tested(flat: Fit) -> None:
+def test_flat_data_says_that_time_was_not_tested(flat: ScoringFit) -> None:
     assert flat.model.horizon_days is None
     assert flat.report.notes[0].startswith("Flat data without times")
 

@@ -5,17 +5,17 @@ from numpy.testing import assert_array_equal
 
 from services.churn.training import churn_material
 from services.churn.training import fitted as churn_fitted
-from services.scoring.train import Fit, fitted
-from shared.evaluation.bootstrap import Interval
+from services.scoring.train import ScoringFit, fitted
+from shared.evaluation.metrics import Interval
 from shared.training.material import Material
 from tests.quality import made_tables as made
 
 
-def fit_of(stuff: Material, **answers: set[str]) -> Fit:
+def fit_of(stuff: Material, **answers: set[str]) -> ScoringFit:
     return fitted(stuff, now=made.NOW, **answers)
 
 
-def figure(fit: Fit, name: str) -> float:
+def figure(fit: ScoringFit, name: str) -> float:
     found = fit.report.figures[name]
     return found.value if isinstance(found, Interval) else found
 

@@ -13,12 +13,10 @@ from services.segmentation.model.grouping import Grouping
 from services.segmentation.training.selection import Candidate, chosen
 from services.sendtime.model.reasons import SlotCounts, reasons
 from services.sendtime.model.send_plan import planned
-from shared.evaluation.bootstrap import of_mean
-from shared.evaluation.metrics import auc, average_precision
-from shared.evaluation.reference import placed
+from shared.evaluation.calibration import placed
+from shared.evaluation.metrics import auc, average_precision, of_mean
 from shared.features import Feature, FeatureSet, Things
-from shared.learners.columns import Columns
-from shared.learners.rule import Rule
+from shared.learners.simple import Columns, Rule
 from shared.ties import falling, largest, least, rounded, step_of
 
 Array = np.ndarray

@@ -11,7 +11,7 @@ from shared.contracts.prediction import Band, Source, Status
 from shared.contracts.rows import DAY
 from shared.features import UNDERSTOOD, Expected, InputQuality, ReasonPart, matrix, truncated, usual_values
 from shared.timeline import Pasts
-from shared.timeline.frames import known_since
+from shared.timeline.pasts import known_since
 from shared.timeline.risk import recently_active
 
 LOOK_BACK_DAYS = 365

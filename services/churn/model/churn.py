@@ -21,7 +21,7 @@ from shared.errors import ArtifactRefused
 from shared.evaluation.calibration import Calibrator
 from shared.features import FeatureSet, Inputs, Things
 from shared.learners import WITH_TEXT, Learner, learner_from_json, text_of
-from shared.timeline.frames import LOOKBACK_DAYS
+from shared.timeline.pasts import LOOKBACK_DAYS
 from shared.timeline.risk import Episode
 
 FORMAT = 1

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from services.churn.model.periods import Matrix, Periods, Vector
 from shared.contracts.prediction import Band
-from shared.evaluation.reference import binned, percentiles, placed
-from shared.learners.columns import log_odds
+from shared.evaluation.calibration import binned, percentiles, placed
+from shared.learners.simple import log_odds
 from shared.ties import step_of
 
 BANDS: tuple[Band, ...] = ("low", "medium", "high", "very_high")

@@ -13,16 +13,14 @@ from services.churn.training.hazard import HazardRows, in_days
 from services.churn.training.material import ChurnMaterial
 from shared.contracts.rows import DAY
 from shared.evaluation import metrics
-from shared.evaluation.bootstrap import Interval, of_figures, of_mean
-from shared.evaluation.metrics import losses
+from shared.evaluation.metrics import Interval, losses, of_figures, of_mean
 from shared.evaluation.survival import brier_losses, kaplan_meier, over_time
-from shared.learners.columns import Columns, Matrix, Vector, chance, log_odds
+from shared.learners.simple import Columns, Matrix, Vector, chance, log_odds
 from shared.ties import falling
 from shared.timeline.splits import Split
-from shared.training.candidates import Entry, Judge
+from shared.training.candidates import CandidateEntry, Problem, SplitJudge
 from shared.training.competition import Competition, choice, competition
-from shared.training.plots import as_percent, axes_of, png
-from shared.training.problem import Problem
+from shared.training.report import as_percent, axes_of, png
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +33,7 @@ class Curves:
     """Of the served candidate, shape (n_judged, n_periods)."""
     nested: Matrix
     """Of the candidate that would have served each block, shape (n_judged, n_periods): every figure comes from it."""
-    served: Entry
+    served: CandidateEntry
     """The candidate that serves, on the rows of the hazard: the best at the graded horizon."""
     graded: Competition
     """All candidates on the closed frames at the graded horizon."""
@@ -45,7 +43,7 @@ class Curves:
     """Places in `frames` of the graded rows, in their order."""
 
 
-def curves(material: ChurnMaterial, rows: HazardRows, entries: Sequence[Entry]) -> Curves:
+def curves(material: ChurnMaterial, rows: HazardRows, entries: Sequence[CandidateEntry]) -> Curves:
     """Ask every candidate, as each block's past had taught it, for whole curves, and choose at the graded horizon.
 
     A candidate that fits the rows of the hazard best need not be the best of what is asked: the chance of leaving
@@ -114,14 +112,14 @@ def _blocks(rows: HazardRows) -> list[NDArray[np.intp]]:
     return [np.flatnonzero((frames >= start) & (frames < end)) for start, end in zip(starts, ends, strict=True)]
 
 
-def _hazards(rows: HazardRows, entry: Entry, blocks: list[NDArray[np.intp]]) -> Matrix:
+def _hazards(rows: HazardRows, entry: CandidateEntry, blocks: list[NDArray[np.intp]]) -> Matrix:
     found = np.full((len(rows.waits), len(rows.periods)), np.nan)
     for judge, block in zip(entry.judges, blocks, strict=True):
         found[block] = _curve(rows, judge, block)
     return found
 
 
-def _curve(rows: HazardRows, judge: Judge, block: NDArray[np.intp]) -> Matrix:
+def _curve(rows: HazardRows, judge: SplitJudge, block: NDArray[np.intp]) -> Matrix:
     k = len(rows.periods)
     frame, period = np.repeat(block, k), np.tile(np.arange(k), len(block))
     matrix = expanded(rows.values[frame], rows.waits.cutoff[frame], period, rows.periods, seasonal=rows.seasonal)
@@ -144,10 +142,10 @@ def _split(rows: HazardRows, block: NDArray[np.intp], place: NDArray[np.intp], h
     return Split(place[train], place[block][place[block] >= 0])
 
 
-def _graded(entry: Entry, problem: Problem, margin: Vector) -> Entry:
+def _graded(entry: CandidateEntry, problem: Problem, margin: Vector) -> CandidateEntry:
     """Enter a candidate by its chance of leaving within the graded horizon."""
     row_loss = losses(problem.labels, chance(margin))
-    return Entry(entry.kind, entry.label, margin, margin, row_loss, entry.calibrates, (), entry.refit)
+    return CandidateEntry(entry.kind, entry.label, margin, margin, row_loss, entry.calibrates, (), entry.refit)
 
 
 HORIZONS = (30, 60, 90)

@@ -12,22 +12,19 @@ from services.churn.model.periods import BOUNDS_DAYS, Matrix, Vector
 from services.churn.training.curves import curve_groups, curves, horizon_figures
 from services.churn.training.hazard import HazardRows, hazard_rows
 from services.churn.training.material import ChurnMaterial, type_counts
-from shared.contracts.instants import instant_of
 from shared.contracts.prediction import Grade
-from shared.contracts.rows import DAY, Microseconds
+from shared.contracts.rows import DAY, Microseconds, instant_of
+from shared.contracts.training import Progress, silent
 from shared.evaluation.calibration import Calibrator
 from shared.features import Inputs, Kind, matrix
-from shared.learners.columns import Columns
+from shared.learners.simple import Columns
 from shared.learners.trees import TreeShape
 from shared.timeline.splits import SEED
-from shared.training.candidates import Entry, Refitted, calibrated
-from shared.training.choices import Progress, silent
-from shared.training.columns import Chosen, chosen_columns, inputs_of
+from shared.training.candidates import CandidateEntry, Problem, Refitted, calibrated
+from shared.training.columns import Chosen, chosen_columns, inputs_of, other_rankings
 from shared.training.competition import Competition, compete, entered
 from shared.training.material import order_notes
-from shared.training.problem import Problem
 from shared.training.report import CHOSEN_BY_FOLDS, Report, report
-from shared.training.suspects import other_rankings
 
 LEAVES = (7, 15)
 LEAST_CONTACTS = 10
@@ -52,7 +49,7 @@ class ChurnFit:
     """Those frames."""
     curve: dict[str, Any]
     """Predicted and seen curves of four groups; empty for flat data."""
-    served: Entry
+    served: CandidateEntry
     """The candidate that serves, on the rows of the hazard; for flat data the winner of `graded`."""
     rows: HazardRows | None
     """None for flat data."""
@@ -191,7 +188,9 @@ class _Served:
     bounds: tuple[float, float]
 
 
-def _served(problem: Problem, entry: Entry, refitted: Refitted, reference: ChurnReference, inputs: Inputs) -> _Served:
+def _served(
+    problem: Problem, entry: CandidateEntry, refitted: Refitted, reference: ChurnReference, inputs: Inputs
+) -> _Served:
     """Calibrate on the hazard's own rows, never per horizon (one curve stays one curve), and bound the answers."""
     held_out = entry.raw[problem.judged]
     calibrator = calibrated(problem, entry.raw, problem.judged) if entry.calibrates else Calibrator()

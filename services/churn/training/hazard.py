@@ -10,12 +10,12 @@ from services.churn.training.material import ChurnMaterial
 from shared.contracts.rows import DAY
 from shared.errors import InsufficientData
 from shared.features import FeatureSet
-from shared.learners.columns import Columns, Matrix, Vector
+from shared.learners.simple import Columns, Matrix, Vector
 from shared.timeline.pasts import NEVER
 from shared.timeline.risk import Waits
 from shared.timeline.splits import SEED, Split, forward_chain
+from shared.training.candidates import Problem
 from shared.training.material import LEAST_POSITIVE
-from shared.training.problem import Problem
 
 MOST_ROWS = 200_000
 """Rows of a run; more frames are sampled down to them (measured: twice as many moved no figure by its interval)."""

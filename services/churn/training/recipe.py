@@ -6,18 +6,15 @@ from services.churn.model import ChurnModel
 from services.churn.training.curves import curve_plot
 from services.churn.training.fitting import ChurnFit, fitted
 from services.churn.training.material import ChurnMaterial, churn_material
-from shared.contracts.training import ColumnChoices
-from shared.evaluation.gate import Verdict
+from shared.contracts.training import ColumnChoices, Progress
+from shared.evaluation.gate import GateDecision
 from shared.features import matrix
-from shared.learners.columns import Vector, chance
+from shared.learners.simple import Vector, chance
 from shared.store import VersionRow
 from shared.timeline import Pasts
-from shared.training.card import card
-from shared.training.choices import Progress
-from shared.training.gating import NO_NEWER_FRAMES, Newer, compared
-from shared.training.plots import plots
-from shared.training.publish import Fitted, digest_of_data
+from shared.training.publish import NO_NEWER_FRAMES, Fitted, Newer, compared, digest_of_data
 from shared.training.recipe import Recipe, Run
+from shared.training.report import card, plots
 
 CAPABILITY = "churn"
 ChurnRun = Run[ColumnChoices]
@@ -60,11 +57,11 @@ def _question(material: ChurnMaterial) -> str:
     return f"How likely is {named}?" if material.wanted.contractual else f"How likely is it that no {named} comes?"
 
 
-def _gate(run: ChurnRun, material: ChurnMaterial, fit: ChurnFit, row: VersionRow) -> Verdict:
+def _gate(run: ChurnRun, material: ChurnMaterial, fit: ChurnFit, row: VersionRow) -> GateDecision:
     """Compare at the graded horizon on the judged frames that are newer than what the champion learned from."""
     known_until, cutoff = row.report.get("trained_until"), fit.problem.cutoff
     if cutoff is None or known_until is None:
-        return Verdict(False, False, NO_NEWER_FRAMES)
+        return GateDecision(False, False, NO_NEWER_FRAMES)
     rows = fit.graded.judged
     kept = rows[cutoff[rows] >= known_until]
     contact, cutoffs = fit.problem.owner[kept], cutoff[kept]

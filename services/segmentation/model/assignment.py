@@ -8,9 +8,8 @@ from typing import Any, NamedTuple
 import orjson
 
 from services.segmentation.model.grouping import Grouping
-from shared.contracts.instants import instant_of
 from shared.contracts.prediction import Source, Status
-from shared.contracts.rows import Microseconds
+from shared.contracts.rows import Microseconds, instant_of
 from shared.features import UNDERSTOOD, InputQuality, ReasonPart
 
 

@@ -19,7 +19,7 @@ from shared.contracts.rows import DAY
 from shared.errors import ArtifactRefused
 from shared.features import FeatureSet, Inputs, ReasonPart, Things, matrix, truncated
 from shared.timeline import Pasts
-from shared.timeline.frames import LOOKBACK_DAYS, positions_before
+from shared.timeline.pasts import LOOKBACK_DAYS, positions_before
 
 Matrix = NDArray[np.float64]
 Labels = NDArray[np.intp]

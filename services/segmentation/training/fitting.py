@@ -31,15 +31,14 @@ from services.segmentation.training.selection import (
     earlier,
 )
 from services.segmentation.training.snapshot import Labels, Snapshot
-from shared.contracts.instants import instant_of
 from shared.contracts.prediction import Grade
-from shared.contracts.rows import Microseconds
+from shared.contracts.rows import Microseconds, instant_of
+from shared.contracts.training import Progress, silent
 from shared.errors import BadRequest
-from shared.evaluation.grade import A_SKILL, B_SKILL
+from shared.evaluation.gate import A_SKILL, B_SKILL
 from shared.features import FeatureSet
 from shared.features.names_in_words import event_name
 from shared.timeline import Pasts
-from shared.training.choices import Progress, silent
 
 Matrix = NDArray[np.float64]
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from services.segmentation.training.clustering import STABLE
 from services.segmentation.training.fitting import SegmentationFit
-from shared.training.plots import as_percent, axes_of, png
+from shared.training.report import as_percent, axes_of, png
 
 _COLOURS = ("#1f5fa8", "#e07b39", "#3f9b5d", "#c44e72", "#7a62b8", "#9c7a3c", "#3aa6b9", "#8a8f98")
 _BLUE, _ORANGE, _GREY = "#1f5fa8", "#e07b39", "#8a8f98"

@@ -15,14 +15,14 @@ from services.segmentation.training.report import card, report
 from services.segmentation.training.selection import squared_errors
 from services.segmentation.training.snapshot import assigned
 from shared.contracts.rows import Microseconds
+from shared.contracts.training import Progress
 from shared.errors import ArtifactRefused
-from shared.evaluation.bootstrap import of_mean
-from shared.evaluation.gate import Verdict
+from shared.evaluation.gate import GateDecision
+from shared.evaluation.metrics import of_mean
 from shared.registry.fetch import artifacts
 from shared.settings import Settings
 from shared.store import AccountStore, VersionRow
 from shared.timeline import Pasts
-from shared.training.choices import Progress
 from shared.training.publish import Fitted, digest_of_data
 from shared.training.recipe import Recipe, Run
 
@@ -92,16 +92,16 @@ def _to_publish(run: SegmentRun, material: SegmentMaterial, fit: SegmentationFit
     )
 
 
-def _gate(_: SegmentRun, material: SegmentMaterial, fit: SegmentationFit, row: VersionRow) -> Verdict:
+def _gate(_: SegmentRun, material: SegmentMaterial, fit: SegmentationFit, row: VersionRow) -> GateDecision:
     """Let a challenger through unless it surely knows less of the next period than the champion.
 
     Both assign the same contacts at the same earlier cutoff; neither has seen what came after as a label.
     """
     previous = material.previous
     if previous is None:
-        return Verdict(True, True, f"the champion, version {row.version}, cannot be loaded any more")
+        return GateDecision(True, True, f"the champion, version {row.version}, cannot be loaded any more")
     if fit.before is None:
-        return Verdict(True, True, "there is no next period to compare on yet; the newer segments answer")
+        return GateDecision(True, True, "there is no next period to compare on yet; the newer segments answer")
     contact, cutoff, after = fit.before.contact, fit.before.cutoff, fit.before.after
     lost = np.zeros(len(contact))
     challenger, champion = (assigned(model, material.pasts, contact, cutoff) for model in (fit.model, previous))
@@ -111,8 +111,8 @@ def _gate(_: SegmentRun, material: SegmentMaterial, fit: SegmentationFit, row: V
     worse = of_mean(lost, contact)
     shares = f"share of the next period explained, champion less challenger: {worse}"
     if worse.low > WORSE_BY_AT_MOST:
-        return Verdict(False, True, f"the challenger explains less than the champion ({shares})")
-    return Verdict(True, True, f"not surely worse than the champion ({shares})")
+        return GateDecision(False, True, f"the challenger explains less than the champion ({shares})")
+    return GateDecision(True, True, f"not surely worse than the champion ({shares})")
 
 
 RECIPE = Recipe(

@@ -9,9 +9,9 @@ from services.segmentation.training.fitting import FEW_CONTACTS, SegmentationFit
 from services.segmentation.training.identity import matching_json
 from services.segmentation.training.naming import description
 from services.segmentation.training.profiles import Profile
-from shared.contracts.instants import instant_of
 from shared.contracts.prediction import Grade
-from shared.evaluation.bootstrap import Interval
+from shared.contracts.rows import instant_of
+from shared.evaluation.metrics import Interval
 from shared.features import ColumnRead, LeftOut
 
 Figures = dict[str, Any]

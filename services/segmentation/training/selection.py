@@ -11,11 +11,11 @@ from services.segmentation.features import Declared
 from services.segmentation.training.clustering import STABLE, agreement, find
 from services.segmentation.training.snapshot import Snapshot, learned_transform, population
 from shared.contracts.rows import DAY, Microseconds
-from shared.evaluation.bootstrap import Interval, of_figures
+from shared.evaluation.metrics import Interval, of_figures
 from shared.features import Feature, FeatureSet, matrix
 from shared.ties import least, rounded, step_of
 from shared.timeline import Pasts
-from shared.timeline.frames import of_type, positions_before
+from shared.timeline.pasts import of_type, positions_before
 
 Vector = NDArray[np.float64]
 Labels = NDArray[np.intp]

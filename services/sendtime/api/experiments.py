@@ -22,8 +22,7 @@ from services.sendtime.model.experiment import (
 from services.sendtime.model.history import ENGAGEMENTS, SENT, sends_of
 from services.sendtime.model.query import Advice, Draw, When
 from services.sendtime.schemas import SendTimeRequest
-from shared.contracts.instants import instant_of, microseconds
-from shared.contracts.rows import DAY, HOUR, Microseconds
+from shared.contracts.rows import DAY, HOUR, Microseconds, instant_of, microseconds
 from shared.errors import NotFound
 from shared.serving.capability_spec import PendingResponse
 from shared.store import AssignmentRow

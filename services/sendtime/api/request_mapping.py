@@ -7,8 +7,7 @@ from typing import Any
 from services.sendtime.model.local_week import SendRules
 from services.sendtime.model.query import Advice, SendOption, SendTimeQuery, When
 from services.sendtime.schemas import SendRulesRequest, SendTimeRequest
-from shared.contracts.instants import instant_of, microseconds
-from shared.contracts.rows import DAY, Microseconds
+from shared.contracts.rows import DAY, Microseconds, instant_of, microseconds
 from shared.errors import BadRequest
 
 DEFAULT_DAYS, MOST_DAYS = 7, 14
@@ -29,7 +28,7 @@ def query_of(request: SendTimeRequest, cutoff: Microseconds) -> SendTimeQuery:
         default_send_at=None if request.default_send_at is None else microseconds(request.default_send_at),
         minutes=_MINUTES[request.granularity],
         alternatives=request.top - 1,
-        reasons=request.reasons_asked,
+        reasons=request.reasons_requested,
         week=request.week,
     )
 

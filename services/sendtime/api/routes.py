@@ -24,17 +24,16 @@ from services.sendtime.schemas import (
     PlanRequest,
     PlanResponse,
 )
-from shared.contracts.call import SERVED_HEADER
-from shared.contracts.instants import instant_of, microseconds
-from shared.contracts.request import MAX_CONTACTS
-from shared.contracts.rows import HOUR, Microseconds
+from shared.contracts.credentials import SERVED_HEADER
+from shared.contracts.prediction import MAX_CONTACTS
+from shared.contracts.rows import HOUR, Microseconds, instant_of, microseconds
 from shared.errors import BadRequest
-from shared.serving import problem
-from shared.serving.calls import require_scope
+from shared.http import problem
+from shared.http.middleware import parse_json
 from shared.serving.capability_spec import ExtraRoute
 from shared.serving.champions import Champion
-from shared.serving.envelope import CLOCK_SLACK, parsed
-from shared.serving.service import Service
+from shared.serving.request_contacts import CLOCK_SLACK
+from shared.serving.service import Service, require_scope
 from shared.timeline import build, denies_profiling
 from shared.timeline.localtime import offsets
 
@@ -158,7 +157,7 @@ async def _plan(request: Request) -> Response:
     service: Service = request.app.state.service
     call = request.state.call
     require_scope(call, "predict")
-    plan_request = _read(parsed(await request.body()))
+    plan_request = _read(parse_json(await request.body()))
     now = service.now()
     cutoff = now if plan_request.cutoff is None else plan_request.cutoff
     if cutoff > now + CLOCK_SLACK:

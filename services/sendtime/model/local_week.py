@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.contracts.rows import DAY, HOUR, SECOND, Microseconds
-from shared.features.attributes import as_text, entry_at
+from shared.features.engine import as_text, entry_at
 from shared.timeline import Pasts
 from shared.timeline.localtime import offsets
 

@@ -27,7 +27,7 @@ from services.sendtime.model.local_week import (
     sums,
     table,
 )
-from shared.learners.columns import chance, log_odds
+from shared.learners.simple import chance, log_odds
 from shared.ties import largest
 
 

@@ -34,10 +34,10 @@ from shared.contracts.rows import DAY, HOUR
 from shared.errors import ArtifactRefused
 from shared.evaluation.calibration import Calibrator
 from shared.features import Feature, truncated
-from shared.learners.columns import chance
+from shared.learners.simple import chance
 from shared.learners.trees import Trees
 from shared.timeline import Pasts
-from shared.timeline.frames import LOOKBACK_DAYS
+from shared.timeline.pasts import LOOKBACK_DAYS
 
 FORMAT = 1
 Arrays = Mapping[str, NDArray[np.float64]]

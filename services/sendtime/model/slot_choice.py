@@ -24,7 +24,7 @@ from services.sendtime.model.timing import Known, Timing, matrix_of
 from shared.contracts.prediction import Source
 from shared.contracts.rows import Microseconds
 from shared.features import ReasonPart
-from shared.learners.columns import chance, log_odds
+from shared.learners.simple import chance, log_odds
 from shared.ties import falling, largest
 from shared.timeline.localtime import offsets
 

@@ -11,7 +11,7 @@ from services.sendtime.model.local_week import DAY_OF, HOUR_OF, SLOTS, Matrix, V
 from services.sendtime.model.response import Levels, Response, Sent, effect
 from shared.contracts.rows import DAY
 from shared.evaluation.calibration import Calibrator
-from shared.learners.columns import Columns, chance
+from shared.learners.simple import Columns, chance
 from shared.learners.trees import Trees
 from shared.ties import largest
 from shared.timeline import NEVER

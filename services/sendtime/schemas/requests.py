@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from shared.contracts.contact import ContactId, Instant, Text
-from shared.contracts.request import PredictionRequest
+from shared.contracts.prediction import PredictionRequest
 
 MOST_DAYS = 14
 Engagement = Literal["click", "open", "order"]

@@ -14,13 +14,13 @@ from services.sendtime.model.response import Pulling, Response, Sent
 from services.sendtime.model.timing import COLUMNS, NAMES, PARTS, TIMING, Timing, is_varied, known, matrix_of
 from services.sendtime.training.material import SendTimeMaterial, closed
 from shared.contracts.rows import DAY, Microseconds
+from shared.contracts.training import Progress, silent
 from shared.evaluation.calibration import calibrate
 from shared.evaluation.metrics import log_loss, losses
-from shared.learners.columns import Columns, chance, log_odds
+from shared.learners.simple import Columns, chance, log_odds
 from shared.learners.trees import Trees, TreeShape, grow
 from shared.ties import largest, least, rounded
 from shared.timeline.splits import SEED
-from shared.training.choices import Progress, silent
 
 SHARES = (0.4, 0.6, 0.8, 1.0)
 """Of all sends: the first block only chooses, the two after it judge."""

@@ -12,20 +12,16 @@ from services.sendtime.training.activity import Shares, chosen_pooling, judged_f
 from services.sendtime.training.answers import LearnedTiming, laid_out, learned
 from services.sendtime.training.material import LEAST_ACTIVE, SendTimeMaterial, material_of
 from services.sendtime.training.report import of_activity, of_answers, plots
-from shared.contracts.instants import instant_of
-from shared.contracts.rows import Microseconds
-from shared.contracts.training import Choices
+from shared.contracts.rows import Microseconds, instant_of
+from shared.contracts.training import Choices, Progress, silent
 from shared.errors import InsufficientData
-from shared.evaluation.gate import Verdict
-from shared.learners.columns import Vector, chance
+from shared.evaluation.gate import GateDecision
+from shared.learners.simple import Vector, chance
 from shared.store import VersionRow
 from shared.timeline import Pasts
-from shared.training.card import card
-from shared.training.choices import Progress, silent
-from shared.training.gating import Newer, compared
-from shared.training.publish import Fitted, digest_of_data
+from shared.training.publish import Fitted, Newer, compared, digest_of_data
 from shared.training.recipe import Recipe, Run
-from shared.training.report import Report
+from shared.training.report import Report, card
 
 CAPABILITY = "sendtime"
 SendTimeRun = Run[Choices]
@@ -124,7 +120,7 @@ def _to_publish(run: SendTimeRun, material: SendTimeMaterial, fit: SendTimeFit) 
     )
 
 
-def _gate(run: SendTimeRun, material: SendTimeMaterial, fit: SendTimeFit, row: VersionRow) -> Verdict:
+def _gate(run: SendTimeRun, material: SendTimeMaterial, fit: SendTimeFit, row: VersionRow) -> GateDecision:
     """Judge challenger and champion on sends (or acts) newer than what the champion learned from."""
     known_until = row.report.get("trained_until") or 0
     if fit.timing is None:
@@ -150,7 +146,7 @@ def _gate(run: SendTimeRun, material: SendTimeMaterial, fit: SendTimeFit, row: V
 
 def _gate_of_activity(
     run: SendTimeRun, material: SendTimeMaterial, fit: SendTimeFit, row: VersionRow, known_until: int
-) -> Verdict:
+) -> GateDecision:
     shares = fit.shares
     newer = np.flatnonzero(shares.at >= known_until)
 

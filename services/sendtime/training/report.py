@@ -13,11 +13,11 @@ from services.sendtime.model.timing import HIERARCHY, NAMES, Timing
 from services.sendtime.training.activity import Shares
 from services.sendtime.training.answers import LearnedTiming, loss_of
 from services.sendtime.training.material import SendTimeMaterial
-from shared.contracts.instants import instant_of
+from shared.contracts.rows import instant_of
 from shared.evaluation import metrics
-from shared.evaluation.bootstrap import Interval, of_figures, of_mean
-from shared.evaluation.grade import grade, skill
-from shared.learners.columns import Vector, chance
+from shared.evaluation.gate import grade, skill
+from shared.evaluation.metrics import Interval, of_figures, of_mean
+from shared.learners.simple import Vector, chance
 from shared.ties import falling, least
 from shared.training.report import Figures, Report
 

@@ -13,9 +13,9 @@ from services.churn.model import ChurnModel, ChurnReference, Periods
 from shared.contracts.rows import DAY
 from shared.evaluation.calibration import Calibrator
 from shared.features import Feature, FeatureSet
-from shared.learners.columns import Columns
+from shared.learners.simple import Columns
 from shared.learners.trees import Trees, TreeShape
-from shared.registry.registration import Record, register
+from shared.registry.registration import RegisteredRun, register
 from shared.settings import Settings
 from shared.timeline.risk import Episode
 
@@ -89,7 +89,7 @@ def test_a_registered_version_answers_a_table_in_any_order_as_it_was_registered(
         capability="churn",
         outcome="parity",
         folder=tmp_path / "artifact",
-        record=Record(columns=model.columns),
+        record=RegisteredRun(columns=model.columns),
     )
     values, day = drawn(60, seed=7), np.linspace(20_000, 20_360, 60)
     table: dict[str, Any] = dict(zip(FEATURES.names, values.T, strict=True))

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 from standardwebhooks import Webhook
 
-from shared.contracts.message import Message
-from shared.contracts.message_data import EXAMPLES
+from shared.contracts.message import EXAMPLES, Message
 from shared.contracts.rows import SECOND
 from shared.settings import Settings
 from shared.store import AttemptResult, open_database

@@ -21,7 +21,7 @@ from prometheus_client import generate_latest
 from foretell.background.calls import ServiceCalls, Unanswerable
 from foretell.background.health import health_server
 from foretell.background.loops import Loop, Loops
-from shared.contracts.call import CALL_HEADER, SignedRequest, verified
+from shared.contracts.credentials import CALL_HEADER, SignedContent, verified
 from shared.errors import ClockSkew, UpstreamUnavailable
 from shared.settings import Settings, WorkerSettings
 from shared.store import ChampionRow, migrate
@@ -76,7 +76,7 @@ def test_a_service_is_asked_as_the_gateway_would_ask_it() -> None:
     assert [(seen.contact_id, seen.band) for seen in answered.predictions] == [("a", "high"), ("b", None)]
     assert path == "/score"
     assert json.loads(body) == {"contacts": [{"id": "a"}, {"id": "b"}], "reasons": 3, "outcome": "customer"}
-    call = verified(header, SignedRequest("POST", b"/score", body), KEY.encode(), now=time.time())
+    call = verified(header, SignedContent("POST", b"/score", body), KEY.encode(), now=time.time())
     assert (call.account, call.committed) == ("acme", True)
 
 

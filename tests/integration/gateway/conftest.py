@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from prometheus_client import generate_latest
 
 from gateway.app import create_app
-from shared.contracts.key import new_key
+from shared.contracts.credentials import new_key
 from shared.contracts.rows import SECOND
 from shared.errors import StoreUnavailable
 from shared.settings import GatewaySettings, Settings

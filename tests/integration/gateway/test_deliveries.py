@@ -4,10 +4,8 @@ from typing import Any
 
 import pytest
 
-from shared.contracts.instants import instant_of
-from shared.contracts.message import Message
-from shared.contracts.message_data import EXAMPLES
-from shared.contracts.rows import SECOND
+from shared.contracts.message import EXAMPLES, Message
+from shared.contracts.rows import SECOND, instant_of
 from shared.store import AttemptResult
 
 KIND = "score.band_changed"

@@ -10,14 +10,14 @@ from aiohttp import web
 
 from gateway.forwarding import add_forwarding
 from shared.capabilities import TABLE, Capability
-from shared.contracts.call import Call, SignedRequest, verified
+from shared.contracts.credentials import Call, SignedContent, verified
 
 KEY = b"a signing key of the tests, long enough"
 
 
 def call_of(sent) -> Call:
     """Read the header of a request that arrived, as its service would."""
-    covered = SignedRequest(sent.method, sent.target.encode(), sent.body)
+    covered = SignedContent(sent.method, sent.target.encode(), sent.body)
     return verified(sent.headers["Foretell-Call"], covered, KEY, now=time.time())
 
 

@@ -24,17 +24,15 @@ from services.churn.model import ChurnModel
 from services.scoring.model import ScoringModel
 from services.specs import spec_of
 from shared.contracts.contact import ContactInput
-from shared.contracts.instants import microseconds
 from shared.contracts.outcome import Outcome
-from shared.contracts.rows import DAY, SECOND, AttributeRow, EventRow, Microseconds
-from shared.evaluation.calibration import Calibrator
-from shared.evaluation.reference import Reference
+from shared.contracts.rows import DAY, SECOND, AttributeRow, EventRow, Microseconds, microseconds
+from shared.evaluation.calibration import Calibrator, Reference
 from shared.features import Feature, FeatureSet
 from shared.ingest import contact_row
 from shared.learners import Logistic
 from shared.serving.service import create_app
 from shared.settings import ServiceSettings
-from shared.store import Wanted
+from shared.store import PredictionFilter
 from shared.timeline.risk import Episode
 from tests.integration.churn.conftest import Open, version
 from tests.integration.gateway.conftest import SIGNING_KEY
@@ -180,7 +178,7 @@ async def test_nobody_who_has_reached_it_is_in_the_list_its_table_or_its_workboo
 
     first_hundred = await listed(gateway, key, case, "&limit=100")
     table = await listed(gateway, key, case, Accept="text/csv")
-    wanted = Wanted(case.outcome.capability, case.outcome.name)
+    wanted = PredictionFilter(case.outcome.capability, case.outcome.name)
     count = written(gateway.store.of("acme"), wanted, tmp_path / "list.xlsx")
     title, *rows = CalamineWorkbook.from_path(str(tmp_path / "list.xlsx")).get_sheet_by_index(0).to_python()
 

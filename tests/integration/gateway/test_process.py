@@ -12,7 +12,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from shared.contracts.key import new_key
+from shared.contracts.credentials import new_key
 from shared.settings import GatewaySettings
 from shared.store import open_database
 

@@ -4,9 +4,8 @@ import json
 from typing import Any
 
 from shared.contracts.contact import ContactInput, EventInput
-from shared.contracts.instants import instant_of
 from shared.contracts.outcome import Outcome
-from shared.contracts.rows import DAY, SECOND
+from shared.contracts.rows import DAY, SECOND, instant_of
 from shared.ingest import contact_row, event_row
 from shared.store import PredictionRow
 

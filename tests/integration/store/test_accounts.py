@@ -22,7 +22,7 @@ from shared.store import (
     VersionRow,
 )
 from shared.store.outbox import delivery_id
-from shared.store.predictions import Wanted
+from shared.store.predictions import PredictionFilter
 from shared.store.schema import PredictionTable, StoreTable
 
 EVENT = EventRow("a", "1", "order_placed", 10, 10, message_id="m")
@@ -97,7 +97,7 @@ def everything(store: AccountStore) -> dict[str, object]:
         "models.version": store.models.version("scoring", "x", "1"),
         "models.plots": store.models.plots("scoring", "x", "1"),
         "predictions.ranked": store.predictions.ranked("scoring", "x", limit=10),
-        "predictions.page": store.predictions.page(Wanted("scoring", "x"), limit=10),
+        "predictions.page": store.predictions.page(PredictionFilter("scoring", "x"), limit=10),
         "predictions.statuses": store.predictions.statuses("scoring", "x"),
         "predictions.of_contact": store.predictions.of_contact("a"),
         "assignments.of_campaign": store.assignments.of_campaign("may"),

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select
 
-from shared.contracts.identity import contact_hash
 from shared.contracts.message import Message
-from shared.contracts.rows import AttributeRow, ContactRow, EventRow
+from shared.contracts.rows import AttributeRow, ContactRow, EventRow, contact_hash
 from shared.errors import SettingsRefused
 from shared.ingest import email_hash
 from shared.settings import Settings

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from shared.store.engines import new_engine, patience_of
+from shared.store.sql import new_engine, patience_of
 
 OPEN_AND_CLOSE = (
     "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT * FROM t').fetchall(); c.close()"

@@ -13,19 +13,18 @@ from services.churn.training.curves import Curves, curve_groups, curves, horizon
 from services.churn.training.hazard import HazardRows
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY
-from shared.evaluation.bootstrap import Interval
+from shared.evaluation.metrics import Interval
 from shared.evaluation.survival import kaplan_meier
-from shared.learners.columns import chance
+from shared.learners.simple import chance
 from shared.learners.trees import TreeShape
 from shared.training import candidates as room
-from shared.training.candidates import Entry
+from shared.training.candidates import CandidateEntry, Problem
 from shared.training.competition import entered
-from shared.training.problem import Problem
 
 LAPSED = Outcome(name="lapsed", capability="churn", silence=("order_placed",), horizon_days=30)
 LEFT = Outcome(name="left", capability="churn", event_types=("subscription_cancelled",), horizon_days=30, every_days=20)
 SHAPE = TreeShape(leaves=7, min_rows=200, max_rounds=60)
-ENTRIES: dict[str, Callable[[Problem], Entry]] = {
+ENTRIES: dict[str, Callable[[Problem], CandidateEntry]] = {
     "rule": room.rule_entry,
     "logistic": lambda problem: room.logistic_entry(problem, 30.0),
     "trees": lambda problem: room.trees_entry(problem, SHAPE, 42),
@@ -54,7 +53,7 @@ def blocks(rows: HazardRows) -> list[np.ndarray]:
     ]
 
 
-def calibrated(problem: Problem, make: Callable[[Problem], Entry]) -> list[Entry]:
+def calibrated(problem: Problem, make: Callable[[Problem], CandidateEntry]) -> list[CandidateEntry]:
     """One candidate alone, its calibration kept whether or not it helps: that choice looks at all blocks."""
     entry = make(problem)
     judges = tuple(
@@ -67,7 +66,7 @@ def calibrated(problem: Problem, make: Callable[[Problem], Entry]) -> list[Entry
 @pytest.mark.parametrize("make", ENTRIES.values(), ids=list(ENTRIES))
 @pytest.mark.parametrize("block", [1, 3])
 def test_labels_of_a_block_change_neither_its_own_curves_nor_earlier_ones(
-    laid: Any, make: Callable[[Problem], Entry], block: int
+    laid: Any, make: Callable[[Problem], CandidateEntry], block: int
 ) -> None:
     """The sentinel: what is still open when a block begins may say whatever it likes."""
     material, _, rows = laid
@@ -94,7 +93,9 @@ def test_labels_of_a_block_change_neither_its_own_curves_nor_earlier_ones(
 
 
 @pytest.mark.parametrize("make", ENTRIES.values(), ids=list(ENTRIES))
-def test_features_of_later_frames_teach_earlier_curves_nothing(laid: Any, make: Callable[[Problem], Entry]) -> None:
+def test_features_of_later_frames_teach_earlier_curves_nothing(
+    laid: Any, make: Callable[[Problem], CandidateEntry]
+) -> None:
     material, _, rows = laid
     later = np.concatenate(blocks(rows)[2:])
     garbage, wide = rows.values.copy(), rows.problem.matrix.copy()

@@ -14,8 +14,8 @@ from services.churn.training.curves import curve_plot
 from services.churn.training.fitting import _of_the_hazard, _value_types
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import ALWAYS, DAY
-from shared.evaluation.bootstrap import Interval
-from shared.learners.columns import chance
+from shared.evaluation.metrics import Interval
+from shared.learners.simple import chance
 from shared.timeline import ContactFacts, DatedValue, build
 from shared.training.report import CHOSEN_BY_FOLDS
 

@@ -7,12 +7,11 @@ import pytest
 from numpy.testing import assert_allclose
 
 from shared.contracts.rows import DAY
-from shared.learners.columns import Columns, Vector, chance, log_odds
+from shared.learners.simple import Columns, Vector, chance, log_odds
 from shared.learners.trees import TreeShape
 from shared.timeline.splits import forward_chain
-from shared.training.candidates import Entry
+from shared.training.candidates import CandidateEntry, Problem
 from shared.training.competition import choice, entered
-from shared.training.problem import Problem
 
 RATES = np.array([0.1, 0.2, 0.3])
 SHAPE = TreeShape(leaves=7, min_rows=30, max_rounds=200)
@@ -42,7 +41,7 @@ def hazard(effect: Callable[[np.ndarray], Vector], n: int = 6_000) -> Problem:
     return Problem(matrix, labels, owner, columns, splits, cutoff, 10 * DAY, strata=strata, recency=4.0)
 
 
-def entries(problem: Problem) -> list[Entry]:
+def entries(problem: Problem) -> list[CandidateEntry]:
     return entered(problem, shapes=(SHAPE,), ridges=(30.0,), blended=True)
 
 

@@ -10,7 +10,7 @@ from services.segmentation.training.fitting import SegmentationFit, Segmentation
 from services.segmentation.training.plots import plots
 from services.segmentation.training.report import card, report
 from shared.errors import BadRequest, InsufficientData
-from shared.evaluation.bootstrap import Interval
+from shared.evaluation.metrics import Interval
 
 DAY = 86_400_000_000
 NAMES = ["Lapsed buyers, small orders", "Regular buyers, small orders", "Frequent buyers, top spend"]

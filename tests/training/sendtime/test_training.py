@@ -17,7 +17,7 @@ from services.sendtime.training.material import material_of
 from services.sendtime.training.report import plots
 from shared.contracts.rows import DAY, HOUR
 from shared.errors import InsufficientData
-from shared.evaluation.bootstrap import Interval
+from shared.evaluation.metrics import Interval
 from shared.learners.trees import Trees, TreeShape
 from shared.timeline import ContactFacts, build
 

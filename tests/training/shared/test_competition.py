@@ -7,14 +7,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from shared.contracts.rows import DAY
 from shared.evaluation.metrics import log_loss
-from shared.learners.columns import Columns, chance
+from shared.learners.simple import Columns, chance
 from shared.timeline.splits import Split, forward_chain, stratified
 from shared.training import candidates as room
-from shared.training.candidates import Entry, informing
+from shared.training.candidates import CandidateEntry, Problem, informing
 from shared.training.competition import RIDGES, SHAPES, Competition, compete, constant_margins
-from shared.training.problem import Problem
 
-ENTRIES: dict[str, Callable[[Problem], Entry]] = {
+ENTRIES: dict[str, Callable[[Problem], CandidateEntry]] = {
     "rule": room.rule_entry,
     "logistic": lambda problem: room.logistic_entry(problem, 1.0),
     "trees": lambda problem: room.trees_entry(problem, SHAPES[0], 42),
@@ -22,7 +21,7 @@ ENTRIES: dict[str, Callable[[Problem], Entry]] = {
 
 
 @pytest.fixture(scope="module", params=list(ENTRIES))
-def entry_of(request: pytest.FixtureRequest) -> Callable[[Problem], Entry]:
+def entry_of(request: pytest.FixtureRequest) -> Callable[[Problem], CandidateEntry]:
     return ENTRIES[request.param]
 
 
@@ -35,7 +34,7 @@ def calibrated(problem: Problem, raw: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("block", [0, 2, 4])
 def test_a_block_s_own_labels_choose_nothing_for_it_or_for_earlier_ones(
-    problem: Problem, entry_of: Callable[[Problem], Entry], block: int
+    problem: Problem, entry_of: Callable[[Problem], CandidateEntry], block: int
 ) -> None:
     """The sentinel: whatever a block's labels say, its own answers and the earlier ones stay to the bit."""
     lying = problem.labels.copy()
@@ -51,7 +50,7 @@ def test_a_block_s_own_labels_choose_nothing_for_it_or_for_earlier_ones(
     )
 
 
-def test_rows_after_a_block_teach_it_nothing(problem: Problem, entry_of: Callable[[Problem], Entry]) -> None:
+def test_rows_after_a_block_teach_it_nothing(problem: Problem, entry_of: Callable[[Problem], CandidateEntry]) -> None:
     later = problem.splits[1].test.max() + 1
     garbage = problem.matrix.copy()
     garbage[later:] = 7.0

@@ -8,12 +8,10 @@ import pytest
 
 from shared.contracts.rows import DAY
 from shared.errors import RegistryUnavailable
-from shared.evaluation.gate import Verdict
-from shared.registry.registration import Record, Registered
-from shared.training.plots import plots
-from shared.training.promotion import Model
-from shared.training.publish import Fitted, digest_of_data, is_old, publish, source_commit
-from shared.training.report import Report
+from shared.evaluation.gate import GateDecision
+from shared.registry.registration import Registered, RegisteredRun
+from shared.training.publish import Fitted, Model, digest_of_data, is_old, publish, source_commit
+from shared.training.report import Report, plots
 
 NOW = 1_700_000_000_000_000
 
@@ -22,11 +20,11 @@ class Registry:
     """Keeps versions in a list."""
 
     def __init__(self) -> None:
-        self.versions: list[tuple[Model, Record, set[str]]] = []
+        self.versions: list[tuple[Model, RegisteredRun, set[str]]] = []
         self.alias: str | None = None
         self.away = False
 
-    def register(self, account: str, model: Model, folder: Path, record: Record) -> Registered:
+    def register(self, account: str, model: Model, folder: Path, record: RegisteredRun) -> Registered:
         if self.away:
             raise RegistryUnavailable("The registry is away.")
         assert all(path.read_bytes().startswith(b"\x89PNG") for path in record.plots.values())
@@ -106,7 +104,7 @@ def run(found: Report, **changes: Any) -> Fitted:
     )
 
 
-def never(row: Any) -> Verdict:
+def never(row: Any) -> GateDecision:
     raise AssertionError("there is no champion to compare with")
 
 
@@ -168,9 +166,9 @@ def test_registering_only_leaves_the_champion_alone_and_says_the_verdict(
 def test_with_a_champion_the_gate_decides_on_its_row(registry: Any, store: Any, found: Report, passes: bool) -> None:
     asked: list[str] = []
 
-    def gate(row: Any) -> Verdict:
+    def gate(row: Any) -> GateDecision:
         asked.append(row.version)
-        return Verdict(passes, True, "because")
+        return GateDecision(passes, True, "because")
 
     publish(registry, store, run(found), gate=never, may_promote=True)
     second = publish(registry, store, run(found), gate=gate, may_promote=True)

@@ -6,17 +6,14 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from shared.evaluation.bootstrap import Interval
 from shared.evaluation.leaks import Leak
+from shared.evaluation.metrics import Interval
 from shared.features import ColumnRead, LeftOut
-from shared.learners.columns import Columns, chance
+from shared.learners.simple import Columns, chance
 from shared.timeline.splits import stratified
-from shared.training.candidates import Entry
-from shared.training.card import card
+from shared.training.candidates import CandidateEntry, Problem
 from shared.training.competition import Competition, compete
-from shared.training.plots import plots
-from shared.training.problem import Problem
-from shared.training.report import Report, report
+from shared.training.report import Report, card, plots, report
 
 
 def value(found: Report, name: str) -> float:
@@ -91,7 +88,9 @@ def separated() -> tuple[Problem, Competition]:
         np.zeros((120, 1)), labels, np.arange(120, dtype=np.int32), Columns(("a",)), tuple(stratified(labels))
     )
     margin = np.where(labels == 1, 3.0, -3.0)
-    entry = Entry("rule", "rule", margin, margin, margin, False, (), lambda: pytest.fail("nobody asked for it"))
+    entry = CandidateEntry(
+        "rule", "rule", margin, margin, margin, False, (), lambda: pytest.fail("nobody asked for it")
+    )
     return problem, Competition(entry, (entry,), np.arange(120), np.zeros(120), margin)
 
 

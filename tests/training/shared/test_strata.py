@@ -8,16 +8,15 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from shared.contracts.rows import DAY
-from shared.learners.columns import Columns, chance, log_odds
+from shared.learners.simple import Columns, chance, log_odds
 from shared.learners.trees import TreeShape
 from shared.timeline.splits import Split, forward_chain, stratified
 from shared.training import candidates as room
-from shared.training.candidates import Entry
+from shared.training.candidates import STRATUM_PULL, CandidateEntry, Problem, hidden
 from shared.training.competition import compete, constant_margins
-from shared.training.problem import STRATUM_PULL, Problem, hidden
 
 SHAPE = TreeShape(leaves=7, min_rows=20, max_rounds=60)
-ENTRIES: dict[str, Callable[[Problem], Entry]] = {
+ENTRIES: dict[str, Callable[[Problem], CandidateEntry]] = {
     "rule": room.rule_entry,
     "logistic": lambda problem: room.logistic_entry(problem, 1.0),
     "trees": lambda problem: room.trees_entry(problem, SHAPE, 42),
@@ -155,7 +154,9 @@ def test_rounds_follow_the_last_block_the_more_it_counts() -> None:
 
 
 @pytest.mark.parametrize("make", ENTRIES.values(), ids=list(ENTRIES))
-def test_a_candidate_answers_with_base_and_learner_together(problem: Problem, make: Callable[[Problem], Entry]) -> None:
+def test_a_candidate_answers_with_base_and_learner_together(
+    problem: Problem, make: Callable[[Problem], CandidateEntry]
+) -> None:
     entry = make(problem)
     truth = log_odds(RATES[problem.strata]) + problem.matrix[:, 0]
     rows = problem.judged
@@ -170,7 +171,7 @@ def test_a_candidate_answers_with_base_and_learner_together(problem: Problem, ma
 
 @pytest.mark.parametrize("make", ENTRIES.values(), ids=list(ENTRIES))
 def test_a_judge_answers_about_its_own_block_as_it_did_in_the_competition(
-    problem: Problem, make: Callable[[Problem], Entry]
+    problem: Problem, make: Callable[[Problem], CandidateEntry]
 ) -> None:
     entry = make(problem)
 
@@ -180,7 +181,9 @@ def test_a_judge_answers_about_its_own_block_as_it_did_in_the_competition(
 
 
 @pytest.mark.parametrize("make", ENTRIES.values(), ids=list(ENTRIES))
-def test_what_a_split_does_not_see_changes_nothing_for_it(problem: Problem, make: Callable[[Problem], Entry]) -> None:
+def test_what_a_split_does_not_see_changes_nothing_for_it(
+    problem: Problem, make: Callable[[Problem], CandidateEntry]
+) -> None:
     blind = tuple(dataclasses.replace(split, hidden=(0,)) for split in problem.splits)
     garbage = problem.matrix.copy()
     garbage[:, 0] = np.random.default_rng(9).normal(size=len(garbage))
@@ -197,7 +200,7 @@ def test_what_a_split_does_not_see_changes_nothing_for_it(problem: Problem, make
 
 
 @pytest.mark.parametrize("make", ENTRIES.values(), ids=list(ENTRIES))
-def test_one_stratum_makes_the_answers_that_none_makes(make: Callable[[Problem], Entry]) -> None:
+def test_one_stratum_makes_the_answers_that_none_makes(make: Callable[[Problem], CandidateEntry]) -> None:
     one = dataclasses.replace(layered(), strata=np.zeros(1_500, dtype=np.intp))
 
     plain, alone = make(dataclasses.replace(one, strata=None)), make(one)

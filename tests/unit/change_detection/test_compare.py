@@ -9,8 +9,7 @@ from shared.capabilities import TABLE, capability
 from shared.change_detection.compare import KINDS, ComparedModel, DetectedChanges, compare
 from shared.change_detection.service_answers import ServiceAnswer
 from shared.change_detection.states import LastKnownState
-from shared.contracts.message import MESSAGE_TYPES, Message
-from shared.contracts.message_data import MESSAGE_DATA
+from shared.contracts.message import MESSAGE_DATA, MESSAGE_TYPES, Message
 
 JUNE = datetime(2026, 6, 1, tzinfo=UTC)
 JUNE_AT = 1_780_272_000_000_000

@@ -19,8 +19,8 @@ def request(**fields: Any) -> ChurnRequest:
 def test_without_a_word_the_version_s_own_horizon_is_asked_about() -> None:
     asked = request()
 
-    assert (asked.horizon_days, asked.horizons, asked.survival, asked.outcome_asked) == (None, (), False, None)
-    assert request(outcome="lapsed").outcome_asked == "lapsed"
+    assert (asked.horizon_days, asked.horizons, asked.survival, asked.outcome_requested) == (None, (), False, None)
+    assert request(outcome="lapsed").outcome_requested == "lapsed"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-from shared.contracts.identity import contact_hash
+from shared.contracts.rows import contact_hash
 from shared.ingest import email_hash
 
 KEY = b"k" * 32

@@ -2,8 +2,7 @@ import json
 
 import pytest
 
-from shared.contracts.message import MESSAGE_TYPES, TEST_TYPE
-from shared.contracts.message_data import EXAMPLES, MESSAGE_DATA, Moved, SubscriptionTest, as_data
+from shared.contracts.message import EXAMPLES, MESSAGE_DATA, MESSAGE_TYPES, TEST_TYPE, Moved, SubscriptionTest, as_data
 
 MODELS = {**MESSAGE_DATA, TEST_TYPE: SubscriptionTest}
 

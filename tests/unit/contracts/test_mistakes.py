@@ -2,7 +2,7 @@ import pytest
 from pydantic import ValidationError
 
 from shared.contracts.contact import ContactInput
-from shared.contracts.mistakes import mistakes
+from shared.contracts.validation import mistakes
 
 
 def test_mistakes_point_to_their_place_once_and_repeat_no_value() -> None:

@@ -4,8 +4,8 @@ import pytest
 from pydantic import ValidationError
 
 from shared.contracts.contact import EventInput
-from shared.contracts.mistakes import mistakes
 from shared.contracts.outcome import Outcome
+from shared.contracts.validation import mistakes
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from shared.evaluation.bootstrap import Interval, of_figures, of_mean
+from shared.evaluation.metrics import Interval, of_figures, of_mean
 
 
 def test_the_interval_of_a_mean_is_that_of_scipy_when_each_row_is_a_contact() -> None:

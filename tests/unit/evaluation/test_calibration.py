@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from shared.evaluation.calibration import SMALLEST_SLOPE, Calibrator, calibrate
 from shared.evaluation.metrics import log_loss
-from shared.learners.columns import chance
+from shared.learners.simple import chance
 
 
 def test_margins_twice_too_bold_are_halved() -> None:

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from shared.evaluation.bootstrap import Interval
-from shared.evaluation.grade import grade, skill
+from shared.evaluation.gate import grade, skill
+from shared.evaluation.metrics import Interval
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 import numpy as np
 
 from shared.evaluation.leaks import Leak, leaks
-from shared.learners.rule import single_column_margins
+from shared.learners.simple import single_column_margins
 from shared.timeline.splits import stratified
 
 N = 600

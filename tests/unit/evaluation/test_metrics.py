@@ -7,7 +7,7 @@ from sklearn import metrics as sk
 from sklearn.linear_model import LogisticRegression
 
 from shared.evaluation import metrics
-from shared.learners.columns import chance
+from shared.learners.simple import chance
 
 
 def drawn(seed: int, n: int, levels: int) -> tuple[np.ndarray, np.ndarray]:

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.evaluation.reference import Reference, percentiles, placed
+from shared.evaluation.calibration import Reference, percentiles, placed
 
 
 @settings(deadline=None)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from shared.evaluation.signal import signal
+from shared.evaluation.gate import signal
 
 BLOCKS = [np.arange(start, start + 500) for start in range(0, 2_000, 500)]
 OWNER = np.arange(2_000)

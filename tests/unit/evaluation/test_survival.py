@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from shared.evaluation import metrics, survival
-from shared.evaluation.bootstrap import of_mean
+from shared.evaluation.metrics import of_mean
 
 DURATIONS = np.array([1.5, 2.0, 3.5, 4.0, 5.0, 6.5, 8.0, 9.0])
 EVENTS = np.array([1.0, 0.0, 1.0, 1.0, 0.0, 1.0, 0.0, 1.0])

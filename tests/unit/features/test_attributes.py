@@ -6,7 +6,7 @@ import pytest
 
 from shared.contracts.rows import ALWAYS, DAY
 from shared.features import Feature
-from shared.features.attributes import as_boolean, as_days, as_number, attribute_column, entry_at
+from shared.features.engine import as_boolean, as_days, as_number, attribute_column, entry_at
 from shared.timeline import ContactFacts, DatedValue, Pasts, build
 from shared.values.missing import is_missing
 

@@ -2,7 +2,7 @@ import pytest
 
 from shared.errors import ArtifactRefused
 from shared.features import ENGINE_VERSION, Feature, FeatureSet
-from shared.features.plan import Plan, types_of
+from shared.features.feature import FeaturePlan, types_of
 
 FEATURES = (
     Feature("clicks", "count", "events", "activity", "email_clicked", window_days=30),
@@ -47,7 +47,7 @@ def test_a_feature_tells_how_far_it_reaches_back() -> None:
 
 
 def test_types_that_no_feature_names_share_the_last_code() -> None:
-    plan = Plan(FEATURES)
+    plan = FeaturePlan(FEATURES)
     assert plan.codes_of(("email_sent", "other", "another")).tolist() == [1, 3, 3]
     assert plan.codes_of(()).tolist() == [0]
     assert (plan.code(None), plan.code("email_clicked")) == (-1, 0)

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from shared.features import Expected, Feature, FeatureSet, Things, phrase
-from shared.features.expectations import Hoped, liveliness, usual_values
 from shared.features.names_in_words import attribute_name
+from shared.features.reasons import Hoped, liveliness, usual_values
 
 OVERDUE = Feature("overdue", "overdue", "ratio", "rhythm", "order_placed")
 GAP = Feature("gap", "gap_mean", "days", "rhythm", "order_placed")

@@ -3,8 +3,8 @@ import logging
 
 import pytest
 
-from gateway.circuit_breaker import CircuitBreaker
 from gateway.metrics import GatewayMetrics
+from gateway.upstream import CircuitBreaker
 from shared.errors import UpstreamUnavailable
 
 

@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from shared.contracts.contact import ContactInput, EventInput
-from shared.contracts.instants import microseconds
-from shared.contracts.rows import AttributeRow
+from shared.contracts.rows import AttributeRow, microseconds
 from shared.ingest import contact_row, email_hash, event_identity, event_row
 
 KEY = b"k" * 32

@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from shared.errors import ArtifactRefused
 from shared.learners import Blend, Logistic, Trees, TreeShape, learner_from_json, text_of
-from shared.learners.columns import Columns, chance
+from shared.learners.simple import Columns, chance
 
 COLUMNS = Columns(("visits", "spend", "plan"), (2,))
 

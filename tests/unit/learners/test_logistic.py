@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.linear_model import LogisticRegression
 
-from shared.learners.columns import Columns, chance
-from shared.learners.logistic import Logistic
+from shared.learners.simple import Columns, Logistic, chance
 
 NAMES = ("visits", "spend", "plan")
 

@@ -7,9 +7,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import minimize, minimize_scalar
 
-from shared.learners.columns import Columns, chance, log_odds
-from shared.learners.logistic import Logistic
-from shared.learners.rule import PULL, Rule
+from shared.learners.simple import PULL, Columns, Logistic, Rule, chance, log_odds
 from shared.learners.trees import Trees, TreeShape, grow
 
 COLUMNS = Columns(("visits", "spend", "plan"), (2,))

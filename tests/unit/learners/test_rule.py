@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from shared.learners.columns import Columns, log_odds
-from shared.learners.rule import Rule, single_column_margins
+from shared.learners.simple import Columns, Rule, log_odds, single_column_margins
 from shared.timeline.splits import Split
 
 

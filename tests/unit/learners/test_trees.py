@@ -5,7 +5,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from shared.errors import ArtifactRefused
 from shared.learners import learner_from_json
-from shared.learners.columns import Columns, chance
+from shared.learners.simple import Columns, chance
 from shared.learners.trees import Trees, TreeShape, grow
 
 COLUMNS = Columns(("visits", "spend", "plan"), (2,))

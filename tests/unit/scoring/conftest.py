@@ -10,11 +10,10 @@ import pytest
 from services.scoring.features import scoring_features
 from services.scoring.model import ScoringModel
 from shared.contracts.outcome import Outcome
-from shared.evaluation.calibration import Calibrator
-from shared.evaluation.reference import Reference
+from shared.evaluation.calibration import Calibrator, Reference
 from shared.features import matrix
 from shared.learners import Learner, Logistic, Rule, Trees, TreeShape
-from shared.learners.columns import Columns
+from shared.learners.simple import Columns
 from shared.training.material import framed
 
 WON = Outcome(name="won", capability="scoring", event_types=("deal_won",), horizon_days=30)

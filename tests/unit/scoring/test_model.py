@@ -12,11 +12,10 @@ from scipy.special import logit
 
 from services.scoring.model import BANDS, ScoringModel, _load_pyfunc
 from shared.contracts.outcome import Flag
-from shared.evaluation.calibration import Calibrator
-from shared.evaluation.reference import Reference
+from shared.evaluation.calibration import Calibrator, Reference
 from shared.features import Feature, FeatureSet, matrix
 from shared.learners import Logistic, Rule
-from shared.learners.columns import Columns
+from shared.learners.simple import Columns
 
 
 def rows_of(model: ScoringModel, world: Any) -> np.ndarray:

@@ -4,7 +4,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from services.segmentation.training.clustering import agreement, find
 from services.segmentation.training.selection import Candidate, Usefulness, chosen
-from shared.evaluation.bootstrap import Interval
+from shared.evaluation.metrics import Interval
 
 TRUE = np.repeat([0, 1, 2], [300, 200, 100])
 PLACES = np.random.default_rng(0).normal(size=(600, 2)) * 0.4 + np.array([[0, 0], [3, 0], [0, 3]])[TRUE]

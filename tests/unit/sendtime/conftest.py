@@ -11,7 +11,7 @@ from services.sendtime.model.response import Pulling, Response, Sent
 from services.sendtime.model.sendtime import SendTimeModel
 from services.sendtime.model.timing import Timing
 from shared.evaluation.calibration import Calibrator
-from shared.learners.columns import chance
+from shared.learners.simple import chance
 
 CONTACTS, EACH = 300, 60
 

@@ -25,8 +25,7 @@ from services.sendtime.model.local_week import (
     why_none,
     within_hour,
 )
-from shared.contracts.instants import instant_of, microseconds
-from shared.contracts.rows import ALWAYS, DAY, HOUR
+from shared.contracts.rows import ALWAYS, DAY, HOUR, instant_of, microseconds
 from shared.timeline import ContactFacts, Pasts, build
 from shared.timeline.pasts import DatedValue
 

@@ -11,10 +11,9 @@ from services.sendtime.model.local_week import SendRules
 from services.sendtime.model.query import Advice, SendTimeQuery
 from services.sendtime.model.sendtime import SendTimeModel
 from services.sendtime.model.slot_choice import NO_VARIATION
-from shared.contracts.instants import microseconds
-from shared.contracts.rows import ALWAYS, DAY, HOUR
+from shared.contracts.rows import ALWAYS, DAY, HOUR, microseconds
 from shared.errors import ArtifactRefused
-from shared.learners.columns import chance
+from shared.learners.simple import chance
 from shared.timeline import ContactFacts, EventTuple, Pasts, build
 from shared.timeline.pasts import DatedValue
 

@@ -4,7 +4,7 @@ from numpy.testing import assert_allclose
 
 from services.sendtime.model.local_week import HOURS
 from services.sendtime.model.response import Pulling, Response, Sent, effect
-from shared.learners.columns import chance
+from shared.learners.simple import chance
 
 
 def simulated(

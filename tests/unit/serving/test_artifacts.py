@@ -4,8 +4,7 @@ from typing import Any
 import pytest
 
 from shared.registry.digest import digest_of
-from shared.serving.artifacts import RememberedRows
-from shared.serving.registry_child import RegistryChild
+from shared.serving.artifacts import RegistryChild, RememberedRows
 
 
 async def test_an_artifact_in_the_cache_needs_no_registry(settings: Any, row: Any) -> None:

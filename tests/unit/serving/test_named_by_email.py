@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.serving.envelope import InvalidContact, UnknownContact, slots
+from shared.serving.request_contacts import InvalidContact, UnknownContact, slots
 
 
 def test_an_unknown_address_is_an_unknown_contact() -> None:

@@ -10,9 +10,9 @@ import pytest
 from shared.capabilities import capability
 from shared.errors import ArtifactRefused, RegistryUnavailable
 from shared.registry.digest import digest_of
-from shared.registry.fetch_messages import Fetched, Wanted
+from shared.registry.fetch_messages import ArtifactRequest, Fetched
+from shared.serving.artifacts import RegistryChild
 from shared.serving.champions import ChampionHolder
-from shared.serving.registry_child import RegistryChild
 
 
 class Children:
@@ -27,7 +27,7 @@ class Children:
         self.gate: asyncio.Event | None = None
         self.ended = 0
 
-    async def __call__(self, wanted: Sequence[Wanted]) -> AsyncGenerator[Fetched]:
+    async def __call__(self, wanted: Sequence[ArtifactRequest]) -> AsyncGenerator[Fetched]:
         self.asked.append([one.digest for one in wanted])
         try:
             for one in wanted:

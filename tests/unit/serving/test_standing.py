@@ -7,8 +7,8 @@ import pytest
 
 from shared.contracts.contact import InlineContact
 from shared.contracts.rows import DAY
-from shared.serving.judging import judged
-from shared.serving.uniting import united
+from shared.serving.eligibility import contact_results
+from shared.serving.request_contacts import merge_inline
 from shared.timeline import ContactFacts, PastRows
 
 NOW = 20_000 * DAY
@@ -30,7 +30,7 @@ def event(kind: str, days: float, human: int | None = None) -> Any:
 def status(*events: Any, model: Any = SUBSCRIBED, older: tuple[Any, ...] = (), **fields: Any) -> str:
     contact = InlineContact.model_validate({"id": "c-1", **fields})
     stored = PastRows({"c-1": ContactFacts()}, list(events), older=list(older))
-    (verdict,) = judged([contact], united([contact], stored, cutoff=NOW), model, away=False)
+    (verdict,) = contact_results([contact], merge_inline([contact], stored, cutoff=NOW), model, away=False)
     return verdict.status
 
 
@@ -91,6 +91,6 @@ def test_each_contact_of_a_call_stands_on_its_own() -> None:
     contacts = [InlineContact.model_validate({"id": name}) for name in ("c-1", "c-2", "c-1")]
     stored = PastRows({"c-1": ContactFacts(), "c-2": ContactFacts()}, [event(START, 9), ("c-2", *event(END, 1)[1:])])
 
-    verdicts = judged(contacts, united(contacts, stored, cutoff=NOW), SUBSCRIBED, away=False)
+    verdicts = contact_results(contacts, merge_inline(contacts, stored, cutoff=NOW), SUBSCRIBED, away=False)
 
     assert [verdict.status for verdict in verdicts] == ["ok", "outcome_reached", "ok"]

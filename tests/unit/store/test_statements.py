@@ -2,9 +2,9 @@ import pytest
 from sqlalchemy import func
 from sqlalchemy.orm import aliased
 
-from shared.store.event_writes import EventTable
+from shared.store.events import EventTable
 from shared.store.keys import KeyTable
-from shared.store.statements import delete_of, select_of, update_of
+from shared.store.scope import delete_of, select_of, update_of
 
 
 def text_of(statement: object) -> str:

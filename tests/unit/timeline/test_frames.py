@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from shared.contracts.outcome import Moment, Outcome
 from shared.contracts.rows import DAY, HOUR
 from shared.timeline import NEVER, ContactFacts, EventTuple, build
-from shared.timeline.frames import Frames, closed_frames, known_since, outcome_type, positions_before
+from shared.timeline.pasts import Frames, closed_frames, known_since, outcome_type, positions_before
 
 CONTACTS = ("a", "b", "c")
 START = 1_700_000_000_000_000

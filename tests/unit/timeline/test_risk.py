@@ -8,7 +8,7 @@ import pytest
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY
 from shared.timeline import NEVER, ContactFacts, EventTuple, build
-from shared.timeline.frames import of_type
+from shared.timeline.pasts import of_type
 from shared.timeline.risk import Episode, Waits, at_risk, episode, recently_active, waited, waits
 
 CONTACTS = ("a", "b", "c")

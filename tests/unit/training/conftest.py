@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from shared.contracts.rows import DAY
-from shared.learners.columns import Columns, chance
+from shared.learners.simple import Columns, chance
 from shared.timeline.splits import forward_chain, stratified
+from shared.training.candidates import Problem
 from shared.training.competition import Competition, compete
-from shared.training.problem import Problem
 from shared.training.report import Report, report
 
 

@@ -8,11 +8,10 @@ from numpy.testing import assert_array_equal
 
 from shared.contracts.rows import DAY
 from shared.evaluation.metrics import losses
-from shared.learners.columns import Columns, chance
+from shared.learners.simple import Columns, chance
 from shared.timeline.splits import forward_chain
-from shared.training.candidates import Entry
+from shared.training.candidates import CandidateEntry, Problem
 from shared.training.competition import choice, competition
-from shared.training.problem import Problem
 
 N = 1_200
 DRAW = np.random.default_rng(3)
@@ -23,11 +22,13 @@ SPLITS = tuple(forward_chain(CUTOFF, horizon=DAY))
 PROBLEM = Problem(np.zeros((N, 1)), LABELS, np.arange(N, dtype=np.int32), Columns(("a",)), SPLITS, CUTOFF, DAY)
 
 
-def entry(kind: str, label: str, margin: np.ndarray) -> Entry:
+def entry(kind: str, label: str, margin: np.ndarray) -> CandidateEntry:
     held = np.full(N, np.nan)
     for split in SPLITS:
         held[split.test] = margin[split.test]
-    return Entry(kind, label, held, held, losses(LABELS, chance(held)), False, (), lambda: pytest.fail("not asked for"))
+    return CandidateEntry(
+        kind, label, held, held, losses(LABELS, chance(held)), False, (), lambda: pytest.fail("not asked for")
+    )
 
 
 def good_in(*blocks: int) -> np.ndarray:
@@ -65,7 +66,7 @@ def test_labels_from_a_block_on_do_not_change_who_serves_it(block: int) -> None:
         problem = Problem(PROBLEM.matrix, labels, PROBLEM.owner, PROBLEM.columns, SPLITS, CUTOFF, DAY)
         entries = [entry("logistic", "one", good_in(0, 2, 4)), entry("lightgbm", "two", good_in(1, 3))]
         again = [
-            Entry(e.kind, e.label, e.margin, e.raw, losses(labels, chance(e.margin)), False, (), e.refit)
+            CandidateEntry(e.kind, e.label, e.margin, e.raw, losses(labels, chance(e.margin)), False, (), e.refit)
             for e in entries
         ]
         return choice(problem, again)

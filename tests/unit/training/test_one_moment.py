@@ -3,14 +3,12 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from shared.contracts.instants import microseconds
 from shared.contracts.outcome import Outcome
-from shared.contracts.rows import DAY
+from shared.contracts.rows import DAY, microseconds
 from shared.errors import InsufficientData
 from shared.timeline import build
-from shared.timeline.frames import Frames
-from shared.training.material import framed, is_one_moment
-from shared.training.mistyped import mistyped
+from shared.timeline.pasts import Frames
+from shared.training.material import framed, is_one_moment, mistyped
 
 NOON = microseconds(datetime(2026, 3, 1, 12, tzinfo=UTC))
 

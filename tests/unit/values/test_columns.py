@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.values.columns import ColumnType, decide, reader
-from shared.values.profile import MAX_DISTINCT, ColumnProfile
+from shared.values.looks import MAX_DISTINCT, ColumnProfile
 from shared.values.unreadable import Unreadable
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from shared.contracts.message_data import EXAMPLES
+from shared.contracts.message import EXAMPLES
 from shared.webhooks_out.connectors import CONNECTORS, NAMES
 from shared.webhooks_out.message import FACTS, HttpCall, OutboundMessage, UnsupportedMessage, facts, joined, json_bytes
 

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from shared.contracts.message_data import EXAMPLES
+from shared.contracts.message import EXAMPLES
 from shared.webhooks_out.connectors.template import TemplateSettings, call
 from shared.webhooks_out.message import HttpCall, OutboundMessage, UnsupportedMessage
 

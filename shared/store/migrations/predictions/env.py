@@ -1,6 +1,6 @@
 """Migrations of the predictions database."""
 
 from shared.store.migrations import environment
-from shared.store.prediction_tables import PredictionLogTable
+from shared.store.predictions import PredictionLogTable
 
 environment.run(PredictionLogTable.metadata, "predictions_revision")

@@ -21,7 +21,7 @@ from shared.contracts.rows import ALWAYS, DAY, HOUR
 from shared.evaluation.calibration import Calibrator
 from shared.features import FeatureSet, matrix
 from shared.learners import Learner, Logistic, Rule, Trees, TreeShape
-from shared.learners.columns import Columns
+from shared.learners.simple import Columns
 from shared.timeline import ContactFacts, EventTuple, Pasts, build
 from shared.timeline.pasts import DatedValue
 from shared.timeline.risk import Episode

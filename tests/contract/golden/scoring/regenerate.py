@@ -15,14 +15,12 @@ from services.scoring.features import scoring_features
 from services.scoring.model import ScoringModel
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import ALWAYS, DAY, HOUR
-from shared.evaluation.calibration import Calibrator
-from shared.evaluation.reference import Reference
+from shared.evaluation.calibration import Calibrator, Reference
 from shared.features import matrix
 from shared.learners import Learner, Logistic, Rule, Trees, TreeShape
-from shared.learners.columns import Columns, chance
+from shared.learners.simple import Columns, chance
 from shared.timeline import ContactFacts, EventTuple, build
-from shared.timeline.frames import closed_frames
-from shared.timeline.pasts import DatedValue
+from shared.timeline.pasts import DatedValue, closed_frames
 
 HERE = Path(__file__).parent
 START = 1_760_000_000_000_000

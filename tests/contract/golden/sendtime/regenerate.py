@@ -16,7 +16,7 @@ from services.sendtime.model.response import Pulling, Response, Sent
 from services.sendtime.model.sendtime import SendTimeModel
 from services.sendtime.model.timing import Timing, of_population
 from shared.evaluation.calibration import Calibrator
-from shared.learners.columns import chance
+from shared.learners.simple import chance
 
 HERE = Path(__file__).parent
 CONTACTS, EACH = 60, 40

@@ -9,8 +9,7 @@ import pytest
 from gateway.webhooks.intake import Intake, intake_of
 from gateway.webhooks.normalize import Normalizer
 from gateway.webhooks.provider import Incoming, IncomingContact, IncomingEvent, Recipient
-from shared.contracts.instants import microseconds
-from shared.contracts.rows import ContactRow, EventRow
+from shared.contracts.rows import ContactRow, EventRow, microseconds
 from shared.store import AccountStore, Database, SourceRow
 
 KEY = b"k" * 32

@@ -8,7 +8,7 @@ import pytest
 from gateway.webhooks.intake import intake_of
 from gateway.webhooks.normalize import Normalizer
 from gateway.webhooks.providers import PROVIDERS
-from shared.contracts.instants import microseconds
+from shared.contracts.rows import microseconds
 from shared.store import AccountStore, Database, SourceRow
 
 KEY = b"k" * 32

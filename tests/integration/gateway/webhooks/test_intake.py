@@ -21,8 +21,7 @@ from gateway.webhooks.provider import (
     ItemRefused,
     Recipient,
 )
-from shared.contracts.instants import microseconds
-from shared.contracts.rows import ContactRow
+from shared.contracts.rows import ContactRow, microseconds
 from shared.errors import NotFound
 from shared.ingest import email_hash
 from shared.store import Database, SourceRow

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from foretell.background.retention import MOST_BATCHES, Retention, Rule, repeated, rules
+from foretell.background.retention import MOST_BATCHES, Retention, RetentionRule, repeated, rules
 from shared.contracts.rows import DAY
 from shared.settings import WorkerSettings
 from shared.store import Account
@@ -35,7 +35,7 @@ def noted(store: Any, before: int) -> Iterator[int]:
 def test_what_is_older_than_the_setting_goes_in_every_account() -> None:
     database: Any = FakeDatabase()
 
-    Retention(database, (Rule("predictions", 400, noted),), lambda: 1_000 * DAY).turn()
+    Retention(database, (RetentionRule("predictions", 400, noted),), lambda: 1_000 * DAY).turn()
 
     assert database.deleted == [("acme", 600 * DAY), ("beta", 600 * DAY)]
 
@@ -43,7 +43,7 @@ def test_what_is_older_than_the_setting_goes_in_every_account() -> None:
 def test_what_has_no_setting_is_kept() -> None:
     database: Any = FakeDatabase()
 
-    Retention(database, (Rule("events", None, noted),), lambda: 1_000 * DAY).turn()
+    Retention(database, (RetentionRule("events", None, noted),), lambda: 1_000 * DAY).turn()
 
     assert database.deleted == []
 
@@ -74,7 +74,7 @@ def test_a_turn_stops_after_some_batches_and_the_next_goes_on() -> None:
             store.deleted.append((store.account, number))
             yield 1
 
-    retention = Retention(database, (Rule("events", 1, endless),), lambda: 0)
+    retention = Retention(database, (RetentionRule("events", 1, endless),), lambda: 0)
     retention.turn()
     after_one = len(database.deleted)
     retention.turn()
@@ -84,7 +84,7 @@ def test_a_turn_stops_after_some_batches_and_the_next_goes_on() -> None:
 
 
 def test_events_that_go_before_models_have_looked_at_them_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:
-    Retention(FakeDatabase(), (Rule("events", 90, noted),), lambda: 0)  # type: ignore[arg-type]
+    Retention(FakeDatabase(), (RetentionRule("events", 90, noted),), lambda: 0)  # type: ignore[arg-type]
 
     assert [record.message for record in caplog.records] == ["retention.shorter_than_lookback"]
 

@@ -10,7 +10,7 @@ import pytest
 
 from foretell.background.calls import Unanswerable
 from foretell.background.detect_changes import ChangeDetector
-from foretell.background.loops import LoopMetrics, Parts
+from foretell.background.loops import LoopMetrics, LoopParts
 from shared.change_detection.service_answers import AnsweringModel, ContactPrediction, ServiceAnswer
 from shared.store import ChampionRow
 
@@ -72,7 +72,7 @@ def test_a_service_that_fails_over_everybody_is_not_asked_a_thousand_times() -> 
 
 def test_whatever_a_part_raises_the_others_have_their_turn() -> None:
     metrics, done = LoopMetrics(), list[str]()
-    parts = Parts("following", metrics)
+    parts = LoopParts("following", metrics)
 
     assert parts.attempt(lambda: 1 / 0, account="bad") is None
     assert parts.attempt(lambda: done.append("good") or True, account="good") is True

@@ -11,14 +11,14 @@ from foretell.cli.train_command import command_of
 from foretell.cli.training import TrainGroup
 from services.specs import spec_of
 from shared.capabilities import TABLE
-from shared.contracts.training import Choices, Flag
+from shared.contracts.training import Choices, CliOption
 
 
 class TwoChoices(Choices):
     """One that may be given several times, and one with bounds."""
 
-    names: Annotated[frozenset[str], Field(description="Which."), Flag("--name", "NAME")] = frozenset()
-    count: Annotated[int | None, Field(description="How many.", ge=2, le=9), Flag("--count", "N")] = None
+    names: Annotated[frozenset[str], Field(description="Which."), CliOption("--name", "NAME")] = frozenset()
+    count: Annotated[int | None, Field(description="How many.", ge=2, le=9), CliOption("--count", "N")] = None
     seed: int | None = None
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.webhooks import bot_detection
-from gateway.webhooks.bot_detection import MessageEvent, Verdict, verdict_on_event, verdicts_by_message
+from gateway.webhooks.bot_detection import BotAssessment, MessageEvent, verdict_on_event, verdicts_by_message
 from gateway.webhooks.provider import Signals
 
 PAGE = Path(__file__).parents[4] / "docs" / "webhooks.md"
@@ -22,22 +22,22 @@ GMAIL_PREFETCH = (
 )
 GOOGLE_PROXY = "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)"
 YAHOO_PROXY = "YahooMailProxy; https://help.yahoo.com/kb/yahoo-mail-proxy-SLN28749.html"
-HUMAN, UNKNOWN = Verdict(True, "usual_agent"), Verdict(None, None)
+HUMAN, UNKNOWN = BotAssessment(True, "usual_agent"), BotAssessment(None, None)
 
 
 @pytest.mark.parametrize(
     ("type_", "signals", "judged"),
     [
-        ("email_opened", Signals(machine="sg_machine_open", user_agent=CHROME), Verdict(False, "provider_flag")),
-        ("email_opened", Signals(human="human_opened"), Verdict(True, "provider_flag")),
-        ("email_clicked", Signals(method="head", user_agent=CHROME), Verdict(False, "head_request")),
-        ("email_opened", Signals(user_agent="Mozilla/5.0", ip="17.58.97.1"), Verdict(False, "apple_privacy")),
-        ("email_opened", Signals(user_agent="Mozilla/5.0", ip="104.28.31.1"), Verdict(False, "bare_agent")),
-        ("email_opened", Signals(user_agent="Mozilla/5.0", ip="no address"), Verdict(False, "bare_agent")),
-        ("email_opened", Signals(user_agent="Mozilla/5.0", ip="2620:149::1"), Verdict(False, "bare_agent")),
-        ("email_opened", Signals(user_agent=GMAIL_PREFETCH), Verdict(False, "gmail_prefetch")),
-        ("email_opened", Signals(user_agent=GOOGLE_PROXY), Verdict(None, "image_proxy")),
-        ("email_opened", Signals(user_agent=YAHOO_PROXY), Verdict(None, "image_proxy")),
+        ("email_opened", Signals(machine="sg_machine_open", user_agent=CHROME), BotAssessment(False, "provider_flag")),
+        ("email_opened", Signals(human="human_opened"), BotAssessment(True, "provider_flag")),
+        ("email_clicked", Signals(method="head", user_agent=CHROME), BotAssessment(False, "head_request")),
+        ("email_opened", Signals(user_agent="Mozilla/5.0", ip="17.58.97.1"), BotAssessment(False, "apple_privacy")),
+        ("email_opened", Signals(user_agent="Mozilla/5.0", ip="104.28.31.1"), BotAssessment(False, "bare_agent")),
+        ("email_opened", Signals(user_agent="Mozilla/5.0", ip="no address"), BotAssessment(False, "bare_agent")),
+        ("email_opened", Signals(user_agent="Mozilla/5.0", ip="2620:149::1"), BotAssessment(False, "bare_agent")),
+        ("email_opened", Signals(user_agent=GMAIL_PREFETCH), BotAssessment(False, "gmail_prefetch")),
+        ("email_opened", Signals(user_agent=GOOGLE_PROXY), BotAssessment(None, "image_proxy")),
+        ("email_opened", Signals(user_agent=YAHOO_PROXY), BotAssessment(None, "image_proxy")),
         ("email_opened", Signals(user_agent=IPHONE), HUMAN),
         ("email_opened", Signals(user_agent="Microsoft Outlook 16.0.5"), HUMAN),
         ("email_opened", Signals(), UNKNOWN),
@@ -47,20 +47,24 @@ HUMAN, UNKNOWN = Verdict(True, "usual_agent"), Verdict(None, None)
         ("email_clicked", Signals(user_agent=GOOGLE_PROXY), UNKNOWN),
         ("email_clicked", Signals(ip="17.58.97.1"), UNKNOWN),
         ("page_viewed", Signals(user_agent=CHROME), UNKNOWN),
-        ("page_viewed", Signals(user_agent="Mozilla/5.0 (compatible; bingbot/2.0)"), Verdict(False, "scanner_agent")),
+        (
+            "page_viewed",
+            Signals(user_agent="Mozilla/5.0 (compatible; bingbot/2.0)"),
+            BotAssessment(False, "scanner_agent"),
+        ),
         ("email_delivered", Signals(user_agent="curl/8.5.0"), UNKNOWN),
-        ("order_placed", Signals(user_agent="python-requests/2.32.3"), Verdict(True, "deed")),
-        ("email_replied", Signals(), Verdict(True, "deed")),
-        ("form_submitted", Signals(), Verdict(True, "deed")),
+        ("order_placed", Signals(user_agent="python-requests/2.32.3"), BotAssessment(True, "deed")),
+        ("email_replied", Signals(), BotAssessment(True, "deed")),
+        ("form_submitted", Signals(), BotAssessment(True, "deed")),
     ],
 )
-def test_an_event_is_judged_by_what_came_with_it(type_: str, signals: Signals, judged: Verdict) -> None:
+def test_an_event_is_judged_by_what_came_with_it(type_: str, signals: Signals, judged: BotAssessment) -> None:
     assert verdict_on_event(type_, signals) == judged
 
 
 def test_the_documentation_has_a_row_for_every_reason() -> None:
     source = Path(bot_detection.__file__).read_text(encoding="utf-8")
-    reasons = set(re.findall(r'Verdict\((?:True|False|None), "(\w+)"', source)) | {
+    reasons = set(re.findall(r'BotAssessment\((?:True|False|None), "(\w+)"', source)) | {
         bot_detection.FLAG,
         *bot_detection.TIMED_REASONS,
     }
@@ -85,11 +89,11 @@ def test_the_documentation_has_a_row_for_every_reason() -> None:
 )
 @pytest.mark.parametrize("type_", ["email_opened", "email_clicked"])
 def test_a_scanner_is_a_machine_whatever_it_fetches(type_: str, agent: str) -> None:
-    assert verdict_on_event(type_, Signals(user_agent=agent)) == Verdict(False, "scanner_agent")
+    assert verdict_on_event(type_, Signals(user_agent=agent)) == BotAssessment(False, "scanner_agent")
 
 
 def sighting(
-    event_id: str, type_: str, seconds: float, link: str | None = None, *, judged: Verdict = UNKNOWN
+    event_id: str, type_: str, seconds: float, link: str | None = None, *, judged: BotAssessment = UNKNOWN
 ) -> MessageEvent:
     return MessageEvent(event_id, "c-1", "m-1", type_, int(seconds * SECOND), link, judged)
 
@@ -108,7 +112,7 @@ def sighting(
 def test_nobody_clicks_within_seconds_of_delivery(before: str, clicked_after: float, reason: str | None) -> None:
     told = [sighting("d", before, 100), sighting("k", "email_clicked", 100 + clicked_after, "/a", judged=HUMAN)]
 
-    assert verdicts_by_message(told) == ({} if reason is None else {"k": Verdict(False, reason)})
+    assert verdicts_by_message(told) == ({} if reason is None else {"k": BotAssessment(False, reason)})
 
 
 def test_clicks_on_different_links_at_once_are_all_a_machines() -> None:
@@ -119,7 +123,10 @@ def test_clicks_on_different_links_at_once_are_all_a_machines() -> None:
         sighting("k4", "email_clicked", 105.1, "/c", judged=HUMAN),
     ]
 
-    assert verdicts_by_message(told) == {"k2": Verdict(False, "links_at_once"), "k3": Verdict(False, "links_at_once")}
+    assert verdicts_by_message(told) == {
+        "k2": BotAssessment(False, "links_at_once"),
+        "k3": BotAssessment(False, "links_at_once"),
+    }
 
 
 def test_clicking_one_link_twice_is_human() -> None:
@@ -145,16 +152,21 @@ def test_other_messages_and_other_contacts_do_not_count(other: dict[str, str | N
 
 
 @pytest.mark.parametrize(
-    "flagged", [Verdict(False, "provider_flag"), Verdict(True, "provider_flag"), Verdict(False, "scanner_agent")]
+    "flagged",
+    [
+        BotAssessment(False, "provider_flag"),
+        BotAssessment(True, "provider_flag"),
+        BotAssessment(False, "scanner_agent"),
+    ],
 )
-def test_what_the_event_itself_proves_keeps_its_reason(flagged: Verdict) -> None:
+def test_what_the_event_itself_proves_keeps_its_reason(flagged: BotAssessment) -> None:
     told = [sighting("d", "email_delivered", 100), sighting("k", "email_clicked", 101, "/a", judged=flagged)]
 
     assert verdicts_by_message(told) == {}
 
 
 def test_an_order_right_after_delivery_stays_human() -> None:
-    deed = Verdict(True, "deed")
+    deed = BotAssessment(True, "deed")
     told = [sighting("d", "email_delivered", 100), sighting("o", "order_placed", 101, judged=deed)]
 
     assert verdicts_by_message(told) == {}
@@ -166,14 +178,20 @@ EVENTS = st.builds(
     st.integers(0, 40),
     st.sampled_from([None, "/a", "/b", "/c"]),
     st.sampled_from(
-        [HUMAN, UNKNOWN, Verdict(None, "image_proxy"), Verdict(False, "provider_flag"), Verdict(True, "provider_flag")]
+        [
+            HUMAN,
+            UNKNOWN,
+            BotAssessment(None, "image_proxy"),
+            BotAssessment(False, "provider_flag"),
+            BotAssessment(True, "provider_flag"),
+        ]
     ),
 )
 
 
 @given(st.lists(EVENTS, max_size=12), st.randoms(use_true_random=False), st.integers(1, 4))
 def test_any_order_of_arrival_ends_in_the_same_verdicts(
-    drawn: list[tuple[str, int, str | None, Verdict]],
+    drawn: list[tuple[str, int, str | None, BotAssessment]],
     random: Random,
     size: int,
 ) -> None:
@@ -186,7 +204,7 @@ def test_any_order_of_arrival_ends_in_the_same_verdicts(
     assert arrived(events, size) == arrived(shuffled, 1) == arrived(shuffled, 13)
 
 
-def arrived(events: list[MessageEvent], size: int) -> dict[str, Verdict]:
+def arrived(events: list[MessageEvent], size: int) -> dict[str, BotAssessment]:
     """Take events in batches, as the door does: judge with what is stored, then store."""
     stored: dict[str, MessageEvent] = {}
     for start in range(0, len(events), size):

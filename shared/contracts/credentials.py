@@ -1,0 +1,231 @@
+"""Who a request comes from: API keys, the header that the gateway signs for services, and secrets stored encrypted.
+
+`Foretell-Call: <base64url(JSON)>.<hex HMAC-SHA256>` covers the method, the path with its query, the JSON and the
+body: a header cannot be used for another request. It says when it was signed and how long an answer is wanted, so
+that clocks that differ a little change nothing; one signed too long ago, or in the future, is refused.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+import re
+import secrets
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NamedTuple, get_args
+
+from cryptography.fernet import Fernet, InvalidToken
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from shared.errors import ClockSkew, NotAuthenticated, SettingsRefused
+
+Scope = Literal["predict", "ingest", "read", "admin"]
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+PREFIX = "fk_"
+PUBLIC_ID_LENGTH = 10
+SECRET_LENGTH = 32
+CHECKSUM_LENGTH = 6
+
+_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_SHAPE = re.compile(rf"fk_([0-9A-Za-z]{{{PUBLIC_ID_LENGTH}}})_([0-9A-Za-z]{{{SECRET_LENGTH + CHECKSUM_LENGTH}}})")
+
+
+class NewKey(NamedTuple):
+    """A key that was just made; the text is shown once and then forgotten."""
+
+    text: str
+    public_id: str
+    digest: bytes
+
+
+def new_key() -> NewKey:
+    """Make a random key.
+
+    Returns:
+        The text for the client, the public id and the digest for the store.
+    """
+    public_id = random_text(PUBLIC_ID_LENGTH)
+    body = f"{PREFIX}{public_id}_{random_text(SECRET_LENGTH)}"
+    text = body + _checksum(body)
+    return NewKey(text, public_id, digest_of(text))
+
+
+def public_id_of(text: str) -> str:
+    """Read the public id, after a look at shape and checksum.
+
+    Raises:
+        NotAuthenticated: not shaped like a key, or mistyped; says which.
+    """
+    match = _SHAPE.fullmatch(text)
+    if match is None:
+        raise NotAuthenticated("This is not a Foretell key. One starts with fk_ and is 52 characters long.")
+    if not hmac.compare_digest(_checksum(text[:-CHECKSUM_LENGTH]), text[-CHECKSUM_LENGTH:]):
+        raise NotAuthenticated("This key is mistyped or cut short: its checksum does not fit. Copy it again.")
+    return match.group(1)
+
+
+def digest_of(text: str) -> bytes:
+    """Hash a key for the store (SHA-256; the key is random, so no slow hash is needed)."""
+    return hashlib.sha256(text.encode()).digest()
+
+
+def matches(text: str, digest: bytes) -> bool:
+    """Compare a key with a stored digest in constant time."""
+    return hmac.compare_digest(digest_of(text), digest)
+
+
+def allows(scopes: tuple[str, ...], scope: str) -> bool:
+    """Return whether a key with these scopes may do what the scope covers; `admin` covers everything."""
+    return scope in scopes or "admin" in scopes
+
+
+def random_text(length: int) -> str:
+    """Draw digits and letters, 5.95 bits each, from the system's source of chance."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(length))
+
+
+def _checksum(body: str) -> str:
+    number = zlib.crc32(body.encode())
+    digits = []
+    for _ in range(CHECKSUM_LENGTH):
+        number, digit = divmod(number, len(_ALPHABET))
+        digits.append(_ALPHABET[digit])
+    return "".join(digits)
+
+
+CALL_HEADER = "Foretell-Call"
+SERVED_HEADER = "Foretell-Contacts-Served"
+REQUEST_ID_HEADER = "X-Request-Id"
+MAX_SKEW_SECONDS = 60.0
+"""How far the clocks of two processes may differ; also how long a header can be used again, for the same request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Who asks, what they may do, until when an answer is wanted."""
+
+    account: str
+    scopes: tuple[str, ...]
+    request_id: str
+    deadline_at: float
+    """Unix seconds, by the clock of the process that holds the call: `verified` moves it to the service's."""
+    quota_contacts: int | None = None
+    """How many contacts this key may still ask about; None: unlimited."""
+    committed: bool = False
+    """The answer leaves only once its predictions are in the store: who reads them there next can rely on them."""
+    signed_seconds_ago: float = 0.0
+    """How long the way took and how far the two clocks differ, together; set by `verified`."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedContent:
+    """What the signature covers beside the call."""
+
+    method: str
+    """Upper case."""
+    target: bytes
+    """Path and query as they go over the wire."""
+    body: bytes = b""
+
+
+def target_of(scope: Mapping[str, Any]) -> bytes:
+    """Return path and query of an ASGI request as they came over the wire."""
+    path: bytes = scope["raw_path"].partition(b"?")[0]
+    query: bytes = scope["query_string"]
+    return path + b"?" + query if query else path
+
+
+def signed(call: Call, request: SignedContent, key: bytes, *, now: float) -> str:
+    """Make the header value.
+
+    Args:
+        call: what is vouched for.
+        request: with which it goes.
+        key: the signing key, at least 32 bytes.
+        now: Unix seconds, by the same clock as the deadline.
+    """
+    # Written out: `asdict` copies deeply and costs more than the HMAC.
+    fields = {
+        "account": call.account,
+        "scopes": call.scopes,
+        "request_id": call.request_id,
+        "signed_at": now,
+        "deadline_at": call.deadline_at,
+        "quota_contacts": call.quota_contacts,
+        "committed": call.committed,
+    }
+    payload = base64.urlsafe_b64encode(json.dumps(fields, separators=(",", ":")).encode()).decode()
+    return f"{payload}.{_mac(payload, request, key)}"
+
+
+def verified(header: str | None, request: SignedContent, key: bytes, *, now: float) -> Call:
+    """Check the header and read it.
+
+    Args:
+        header: as it came.
+        request: with which it came.
+        key: the signing key.
+        now: Unix seconds, by this process's clock.
+
+    Returns:
+        The call, its deadline by this process's clock.
+
+    Raises:
+        NotAuthenticated: absent, forged, for another request, or without time left.
+        ClockSkew: signed further from now than the clocks may differ.
+    """
+    payload, _, mac = (header or "").partition(".")
+    if not hmac.compare_digest(_mac(payload, request, key).encode(), mac.encode("ascii", "replace")):
+        raise NotAuthenticated("This service answers only calls signed by the gateway.")
+    try:
+        fields = json.loads(base64.urlsafe_b64decode(payload))
+        signed_at = float(fields.pop("signed_at"))
+        call = Call(**{**fields, "scopes": tuple(fields["scopes"])})
+    except (binascii.Error, ValueError, TypeError, KeyError) as error:
+        raise NotAuthenticated("This service answers only calls signed by the gateway.") from error
+    ago = now - signed_at
+    if abs(ago) > MAX_SKEW_SECONDS:
+        raise ClockSkew(
+            f"Clocks differ: by the service's, the call was signed {ago:.0f} s ago. Set the clocks of both machines.",
+            skew_seconds=round(ago, 1),
+        )
+    if call.deadline_at <= signed_at:
+        raise NotAuthenticated("The call is past its deadline.")
+    return replace(call, deadline_at=call.deadline_at + ago, signed_seconds_ago=ago)
+
+
+def _mac(payload: str, request: SignedContent, key: bytes) -> str:
+    mac = hmac.new(key, digestmod=hashlib.sha256)
+    # Neither a method, a target nor base64 holds a line feed: what follows the third one is the body.
+    mac.update(b"%s\n%s\n%s\n" % (request.method.encode(), request.target, payload.encode()))
+    mac.update(request.body)
+    return mac.hexdigest()
+
+
+class Seal:
+    """Seals and opens secrets with a key derived from the installation's identity key (HKDF-SHA256, RFC 5869)."""
+
+    def __init__(self, identity_key: bytes) -> None:
+        derived = HKDF(SHA256(), length=32, salt=None, info=b"foretell sealed secrets").derive(identity_key)
+        self._fernet = Fernet(base64.urlsafe_b64encode(derived))
+
+    def seal(self, secret: str) -> str:
+        """Encrypt a secret; the same one twice gives two texts."""
+        return self._fernet.encrypt(secret.encode()).decode()
+
+    def opened(self, sealed: str) -> str:
+        """Decrypt what `seal` made.
+
+        Raises:
+            SettingsRefused: it was sealed with another identity key.
+        """
+        try:
+            return self._fernet.decrypt(sealed.encode()).decode()
+        except InvalidToken as error:
+            raise SettingsRefused(
+                "A stored secret was sealed with another FORETELL_IDENTITY_KEY: set the one it was made with."
+            ) from error

@@ -1,0 +1,283 @@
+"""What happens to every request before and after its handler: id, log line, metrics, limits, path, query.
+
+Plain ASGI, apart from the check of the query: nothing is buffered, and a request costs microseconds.
+"""
+
+import asyncio
+import json
+import logging
+import re
+import time
+from collections import Counter
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Any, Final
+from uuid import uuid4
+
+from fastapi import Request
+from fastapi.dependencies.models import Dependant
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared import deadline
+from shared.contracts.credentials import REQUEST_ID_HEADER
+from shared.contracts.validation import MAX_MISTAKES, MAX_SEGMENT, read_json
+from shared.errors import BadRequest, BodyTooLarge, BodyTooSlow, ForetellError
+from shared.http import problem
+from shared.http.telemetry import RequestMetrics, trail
+
+log = logging.getLogger(__name__)
+
+
+_SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+QUIET_ROUTES = frozenset({"/healthz", "/readyz"})
+"""Asked every few seconds by machines: counted, not logged."""
+CLIENT_LEFT = 499
+"""What the log and the metrics say of a request whose client did not wait; no client ever sees it."""
+REQUEST_SECONDS = 10.0
+"""How long a request may wait for the store, where no setting says it."""
+BODY_SECONDS = 60.0
+"""How long a body may take to arrive: a client that sends a byte a minute would hold its connection for ever."""
+
+
+def sane_request_id(given: str | None) -> str:
+    """Take a client's request id when it is one, else make a new one."""
+    return given if given is not None and _SANE_ID.fullmatch(given) else uuid4().hex
+
+
+class RequestContext:
+    """Give each request an id, a deadline, a log line and its place in the metrics; turn a bug into a 500."""
+
+    def __init__(self, app: ASGIApp, *, metrics: RequestMetrics, within_seconds: float = REQUEST_SECONDS) -> None:
+        self.app = app
+        self.metrics = metrics
+        self.within_seconds = within_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        state = scope.setdefault("state", {})
+        state["request_id"] = sane_request_id(Headers(scope=scope).get(REQUEST_ID_HEADER))
+        status = 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                until.lift()  # what was begun is not broken off
+                MutableHeaders(scope=message)[REQUEST_ID_HEADER] = state["request_id"]
+            await send(message)
+
+        try:
+            with deadline.within(self.within_seconds) as until:
+                await self.app(scope, receive, send_with_id)
+        except ClientDisconnect:  # in the middle of its body: nobody is left to answer, and nothing is wrong here
+            status = status or CLIENT_LEFT
+        except Exception as error:  # the last resort: told without its message, which may hold a payload
+            log.error("request.failed", extra={"request_id": state["request_id"], **trail(error)})
+            if status == 0:
+                await problem.unexpected(state["request_id"])(scope, receive, send_with_id)
+        finally:
+            self._record(scope, status, time.perf_counter() - began)
+
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "unmatched")
+        self.metrics.requests.labels(scope["method"], route, status).inc()
+        self.metrics.seconds.labels(route).observe(seconds)
+        if route in QUIET_ROUTES:
+            return
+        state = scope["state"]
+        log.info(
+            "request.answered",
+            extra={
+                "request_id": state["request_id"],
+                "method": scope["method"],
+                "route": route,
+                "status": status,
+                "milliseconds": round(1_000 * seconds, 2),
+                **state.get("facts", {}),
+            },
+        )
+
+
+class BodyLimit:
+    """Refuse a body past the limit with 413, whether its length is announced or not, and one that dawdles with 408."""
+
+    def __init__(self, app: ASGIApp, *, max_bytes: int, within_seconds: float = BODY_SECONDS) -> None:
+        self.app = app
+        self.max_bytes = max_bytes
+        self.within_seconds = within_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on while its body stays within the limit."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        too_large = BodyTooLarge(
+            f"The body is larger than {self.max_bytes} bytes; send it in several calls.", max_bytes=self.max_bytes
+        )
+        request_id = scope.get("state", {}).get("request_id")
+        announced = Headers(scope=scope).get("content-length", "")
+        if announced.isdecimal() and int(announced[:20]) > self.max_bytes:
+            await problem.response(too_large, request_id)(scope, receive, send)
+            return
+        received, whole, answered = 0, False, False
+        refused: ForetellError | None = None
+        whole_by = asyncio.get_running_loop().time() + self.within_seconds
+
+        async def receive_within() -> Message:
+            nonlocal received, whole, refused
+            if whole:  # what comes now is the client's leaving
+                return await receive()
+            try:
+                async with asyncio.timeout_at(whole_by):
+                    message = await receive()
+            except TimeoutError:
+                refused = BodyTooSlow(f"The body did not arrive within {self.within_seconds:g} s; send it in one go.")
+                raise refused from None
+            whole = not message.get("more_body", False)
+            if whole and (until := deadline.current()) is not None:
+                until.restart()  # a slow upload takes nothing from the time for the answer
+            received += len(message.get("body", b""))
+            if received > self.max_bytes:
+                refused = too_large
+                raise refused
+            return message
+
+        async def send_unless_refused(message: Message) -> None:
+            # Whatever a framework makes of the interrupted body, the client is told 413.
+            nonlocal answered
+            if refused is None:
+                await send(message)
+            elif not answered:
+                answered = True
+                await problem.response(refused, request_id)(scope, receive, send)
+
+        try:
+            await self.app(scope, receive_within, send_unless_refused)
+        except ForetellError as error:  # raised where no framework stands between
+            if error is not refused:
+                raise
+        if refused is not None and not answered:
+            await problem.response(refused, request_id)(scope, receive, send)
+
+
+_KEPT: Final = frozenset({b"/", b"/docs/"})
+"""Paths that end with a slash of their own."""
+_CALLED: Final = "foretell.called_path"
+
+
+class EquivalentRequests:
+    """Answer HEAD as GET without the body, and `/contacts/` as `/contacts`.
+
+    The slash is taken off here and not by a redirection: many clients follow none, or lose the body on the way. Only
+    a literal one counts: the id `a/` of a contact is written `a%2F`.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        _take_slash_off(scope)
+        if scope["method"] != "HEAD":
+            await self.app(scope, receive, send)
+            return
+
+        async def send_without_body(message: Message) -> None:
+            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+        # A copy: the server keeps its own scope, by which it sends no body. What logs outside needs the route.
+        asked = {**scope, "method": "GET"}
+        try:
+            await self.app(asked, receive, send_without_body)
+        finally:
+            scope.update({name: asked[name] for name in ("route",) if name in asked})
+
+
+def called_path(request: Request) -> bytes:
+    """Return the path as the client wrote it, escapes and the slash at its end included."""
+    path: bytes = request.scope.get(_CALLED) or request.scope.get("raw_path") or request.url.path.encode()
+    return path
+
+
+def _take_slash_off(scope: Scope) -> None:
+    raw = scope.get("raw_path") or b""
+    if raw.endswith(b"/") and raw not in _KEPT:
+        scope[_CALLED] = raw
+        scope["raw_path"] = raw[:-1]
+        scope["path"] = scope["path"][:-1]
+
+
+_NEAR: Final = 3
+"""How many near names are suggested."""
+
+
+async def refuse_unknown_query(request: Request) -> None:
+    """Refuse a query parameter that the route does not declare, or one that is given twice.
+
+    Args:
+        request: already routed; a route that declares nothing to the framework is left to who answers it.
+
+    Raises:
+        BadRequest: names each such parameter, and those that are near.
+    """
+    if not request.scope["query_string"]:
+        return
+    dependant = getattr(request.scope.get("route"), "dependant", None)
+    if dependant is None:
+        return
+    known = sorted(set(_names(dependant)))
+    given = Counter(name for name, _ in request.query_params.multi_items())
+    errors = [
+        {"pointer": f"/{_escaped(name)}", "detail": _unknown(name, known) if name not in known else _repeated()}
+        for name, times in given.items()
+        if name not in known or times > 1
+    ]
+    if errors:
+        raise BadRequest(
+            "The query does not fit the contract; `errors` says where.", parameters=known, errors=errors[:MAX_MISTAKES]
+        )
+
+
+def _names(dependant: Dependant) -> Iterator[str]:
+    """List the query parameters that a route and what it depends on declare."""
+    yield from (field.alias for field in dependant.query_params)
+    for inner in dependant.dependencies:
+        yield from _names(inner)
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    near = get_close_matches(name[:MAX_SEGMENT].lower(), known, _NEAR, cutoff=0.5)
+    if near:
+        return f"This query parameter is not known here; did you mean {' or '.join(near)}?"
+    if known:
+        return f"This query parameter is not known here; known: {', '.join(known)}."
+    return "This query parameter is not known here; this path takes none."
+
+
+def _repeated() -> str:
+    return "This query parameter is given more than once; give it once."
+
+
+def _escaped(name: str) -> str:
+    return name[:MAX_SEGMENT].replace("~", "~0").replace("/", "~1")
+
+
+def parse_json(body: bytes) -> Any:
+    """Read JSON; what no field may hold is let through, so that only the contact that holds it is refused.
+
+    Raises:
+        MalformedJson: the body is not JSON; the error has the position.
+    """
+    try:
+        return read_json(body)
+    except json.JSONDecodeError as error:
+        raise problem.malformed(error.pos) from None
