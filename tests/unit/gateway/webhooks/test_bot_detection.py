@@ -205,7 +205,7 @@ def test_any_order_of_arrival_ends_in_the_same_verdicts(
 
 
 def arrived(events: list[MessageEvent], size: int) -> dict[str, BotAssessment]:
-    """Take events in batches, as the door does: judge with what is stored, then store."""
+    """Take events in batches, as the receiver does: judge with what is stored, then store."""
     stored: dict[str, MessageEvent] = {}
     for start in range(0, len(events), size):
         stored |= {one.event_id: one for one in events[start : start + size]}
