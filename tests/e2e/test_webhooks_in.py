@@ -1,4 +1,4 @@
-"""Everything that the webhook door answered 2xx is in the store exactly once, however often it is killed."""
+"""Everything that the webhook receiver answered 2xx is in the store exactly once, however often it is killed."""
 
 import asyncio
 from pathlib import Path
