@@ -22,7 +22,7 @@ class Capability:
     """Paths among those above whose work may take minutes; they have a deadline of their own."""
     stands_by: str = ""
     """What is noticed when it becomes another: a kind of `shared.change_detection`. Empty: nothing is."""
-    tells: tuple[str, ...] = ()
+    message_types: tuple[str, ...] = ()
     """Types of the messages that tell of it, in the order of that kind."""
 
 
@@ -33,7 +33,7 @@ TABLE: tuple[Capability, ...] = (
         "How likely is this contact to reach an outcome?",
         per_outcome=True,
         stands_by="band",
-        tells=("score.band_changed",),
+        message_types=("score.band_changed",),
     ),
     Capability(
         "churn",
@@ -41,14 +41,14 @@ TABLE: tuple[Capability, ...] = (
         "Who is about to leave, by when, and why?",
         per_outcome=True,
         stands_by="band",
-        tells=("churn_risk.band_changed",),
+        message_types=("churn_risk.band_changed",),
     ),
     Capability(
         "segmentation",
         "/segment",
         "Which behaviour group does this contact belong to?",
         stands_by="segment",
-        tells=("segment.entered", "segment.left"),
+        message_types=("segment.entered", "segment.left"),
     ),
     Capability(
         "sendtime",
@@ -57,7 +57,7 @@ TABLE: tuple[Capability, ...] = (
         prefixes=("/best-send-time/plan", "/experiments"),
         long_paths=("/best-send-time/plan", "/experiments"),
         stands_by="slot",
-        tells=("send_time.changed",),
+        message_types=("send_time.changed",),
     ),
 )
 

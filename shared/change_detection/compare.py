@@ -265,7 +265,7 @@ def _compare(
     change = StateChange(
         subject.line, subject.outcome, before, prediction, answer, cause, subject.names.get(before.state)
     )
-    for type_, data in zip(subject.line.tells, kind.data(change), strict=True):
+    for type_, data in zip(subject.line.message_types, kind.data(change), strict=True):
         name = message_id(type_, prediction.contact_id, before.capability, before.outcome, before.state, state, cutoff)
         into.messages.append(Message(name, type_, cutoff, as_data(data), prediction.contact_id, cause))
 

@@ -1,4 +1,4 @@
-"""What is told to those who subscribed: the types of messages and why one is told."""
+"""Messages to subscriptions: their types, their data, and why one is sent."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple
@@ -10,7 +10,7 @@ from shared.contracts.prediction import Answer, Band, Grade, Reason, Trend
 from shared.contracts.rows import Microseconds
 
 MESSAGE_TYPES: tuple[str, ...] = (
-    *(kind for line in TABLE for kind in line.tells),
+    *(kind for line in TABLE for kind in line.message_types),
     "batch.completed",
     "model.promoted",
     "data.insufficient",
@@ -28,7 +28,7 @@ Cause = Literal["events", "time", "model"]
 
 
 class Message(NamedTuple):
-    """Something that happened and is to be told."""
+    """Something that happened, to be sent to subscriptions."""
 
     message_id: str
     """Stable: the same happening has the same id, so that telling it twice in the store is telling it once."""
@@ -175,7 +175,7 @@ MESSAGE_DATA: Final[dict[str, type[Answer]]] = {
         kind: shape
         for line in TABLE
         if line.stands_by
-        for kind, shape in zip(line.tells, _OF_KIND[line.stands_by], strict=True)
+        for kind, shape in zip(line.message_types, _OF_KIND[line.stands_by], strict=True)
     },
     "batch.completed": BatchCompleted,
     "model.promoted": ModelPromoted,
@@ -246,7 +246,7 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
         kind: _example(line, data)
         for line in TABLE
         if line.stands_by
-        for kind, data in zip(line.tells, _EXAMPLES_OF_KIND[line.stands_by], strict=True)
+        for kind, data in zip(line.message_types, _EXAMPLES_OF_KIND[line.stands_by], strict=True)
     },
     "batch.completed": {
         "capability": "scoring",

@@ -309,8 +309,8 @@ def _attribute_feature(name: str, values: list[object]) -> tuple[Feature | LeftO
     frequent = [text for text in ranked[:MAX_CATEGORIES] if counts[text] >= MIN_CATEGORY_CONTACTS]
     if len(counts) > len(values) / 2 or not frequent:
         why = f"nearly every contact has a value of its own ({len(counts):,} among {len(values):,})"
-        asked, remedy = _UNSAID[column.question] if column.question else ("", "")
-        return LeftOut(name, why + asked, remedy), 0
+        question, remedy = _UNSAID[column.question] if column.question else ("", "")
+        return LeftOut(name, why + question, remedy), 0
     return Feature(name, "categorical", "category", thing, attribute=name, categories=tuple(sorted(frequent))), 0
 
 

@@ -77,7 +77,7 @@ class RequestContext:
                 await self.app(scope, receive, send_with_id)
         except ClientDisconnect:  # in the middle of its body: nobody is left to answer, and nothing is wrong here
             status = status or CLIENT_LEFT
-        except Exception as error:  # the last resort: told without its message, which may hold a payload
+        except Exception as error:  # the last resort: logged without its message, which may hold a payload
             log.error("request.failed", extra={"request_id": state["request_id"], **trail(error)})
             if status == 0:
                 await problem.unexpected(state["request_id"])(scope, receive, send_with_id)
@@ -149,7 +149,7 @@ class BodyLimit:
             return message
 
         async def send_unless_refused(message: Message) -> None:
-            # Whatever a framework makes of the interrupted body, the client is told 413.
+            # Whatever a framework makes of the interrupted body, the client gets a 413.
             nonlocal answered
             if refused is None:
                 await send(message)
@@ -195,11 +195,11 @@ class EquivalentRequests:
             await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
 
         # A copy: the server keeps its own scope, by which it sends no body. What logs outside needs the route.
-        asked = {**scope, "method": "GET"}
+        as_get = {**scope, "method": "GET"}
         try:
-            await self.app(asked, receive, send_without_body)
+            await self.app(as_get, receive, send_without_body)
         finally:
-            scope.update({name: asked[name] for name in ("route",) if name in asked})
+            scope.update({name: as_get[name] for name in ("route",) if name in as_get})
 
 
 def called_path(request: Request) -> bytes:

@@ -48,7 +48,7 @@ PROBLEM_SCHEMA: dict[str, Any] = {
 
 
 class MalformedJson(BadRequest):
-    """The body is not JSON; the position is told, never the content."""
+    """The body is not JSON; the position is sent, never the content."""
 
     code = "malformed-json"
     title = "Malformed JSON"
@@ -100,7 +100,7 @@ def response(error: ForetellError, request_id: str | None) -> Response:
 
 
 def unexpected(request_id: str | None) -> Response:
-    """Answer for a bug: nothing of what went wrong is told, the request id finds it in the log."""
+    """Answer for a bug: nothing of what went wrong is sent; the request id finds it in the log."""
     return response(ForetellError("An unexpected error; the request id finds it in the log."), request_id)
 
 
@@ -117,7 +117,7 @@ def request_id_of(request: Request) -> str | None:
 
 
 async def _foretell(request: Request, error: Exception) -> Response:
-    assert isinstance(error, ForetellError)  # noqa: S101 - told by the registration above
+    assert isinstance(error, ForetellError)  # noqa: S101 - the handler is registered for it
     return response(error, request_id_of(request))
 
 
@@ -148,11 +148,11 @@ async def _http(request: Request, error: Exception) -> Response:
     if error.status_code == HTTPStatus.BAD_REQUEST:  # the framework's word for a body that it could not parse
         return response(malformed(None), request_id_of(request))
     phrase = HTTPStatus(error.status_code).phrase
-    told = {
+    details = {
         404: "There is nothing at this path; the paths are listed in /openapi.json.",
         405: "This path does not answer that method; the methods are listed in /openapi.json.",
     }
-    answer = _Http(told.get(error.status_code, f"{phrase}."))
+    answer = _Http(details.get(error.status_code, f"{phrase}."))
     body = {
         **document(answer, request_id_of(request)),
         "status": error.status_code,
@@ -167,7 +167,7 @@ async def _http(request: Request, error: Exception) -> Response:
 
 
 def _allowed(request: Request) -> list[str]:
-    """List the methods of a path: the framework tells only those of the first route that matches it."""
+    """List the methods of a path: the framework lists only those of the first route that matches it."""
     routes = request.app.router.routes
 
     def answers(method: str) -> bool:

@@ -50,7 +50,7 @@ class Server(uvicorn.Server):
         self._drain_seconds = drain_seconds
 
     async def main_loop(self) -> None:
-        """Serve until told to stop, then until nobody comes any more."""
+        """Serve until a signal to stop, then for the time of draining."""
         await super().main_loop()
         self._app.state.draining = True
         loop = asyncio.get_running_loop()
@@ -88,7 +88,7 @@ def server(app: Starlette, settings: SigningSettings, *, host: str, port: int) -
 def run(
     name: str, kind: type[Kind], create_app: Callable[[Kind], FastAPI], *, arguments: Sequence[str] | None = None
 ) -> None:
-    """Serve until the process is told to stop.
+    """Serve until the process gets a signal to stop.
 
     Args:
         name: of the service, in every log line.

@@ -70,7 +70,7 @@ class StoreLook:
         self._looking: asyncio.Task[StoreState] | None = None
 
     async def state(self) -> StoreState:
-        """Return how the store is; whoever asks meanwhile is told the same, since a look may hang."""
+        """Return how the store is; calls that come meanwhile share one look, since a look may hang."""
         if self._looking is None:
             self._looking = asyncio.create_task(asyncio.to_thread(self._look))
             self._looking.add_done_callback(self._forget)
@@ -83,7 +83,7 @@ class StoreLook:
     def _forget(self, look: "asyncio.Task[Any]") -> None:
         self._looking = None
         if not look.cancelled():
-            look.exception()  # whoever waits for it was told
+            look.exception()  # those who wait for it get the error themselves
 
     def _look(self) -> StoreState:
         with deadline.within(PING_SECONDS):

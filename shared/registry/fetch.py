@@ -89,8 +89,8 @@ def cause_of(error: BaseException) -> str:
     named: list[str] = []
     seen: BaseException | None = error
     while seen is not None and len(named) < MAX_CAUSES:
-        told = getattr(seen, "error_code", None) or (seen.strerror if isinstance(seen, OSError) else None)
-        named.append(f"{type(seen).__name__} ({told})" if isinstance(told, str) else type(seen).__name__)
+        cause = getattr(seen, "error_code", None) or (seen.strerror if isinstance(seen, OSError) else None)
+        named.append(f"{type(seen).__name__} ({cause})" if isinstance(cause, str) else type(seen).__name__)
         seen = seen.__cause__ or seen.__context__
     return ", from ".join(dict.fromkeys(named))
 
@@ -124,10 +124,10 @@ def attempted(settings: Settings, wanted: ArtifactRequest) -> Fetched:
     return Fetched(result="fetched")
 
 
-def main(asked: IO[str], answers: IO[str]) -> int:
+def main(requests: IO[str], answers: IO[str]) -> int:
     """Bring what is asked for, one after the other; return the exit code."""
     try:
-        wanted = [ArtifactRequest.model_validate_json(line) for line in asked if line.strip()]
+        wanted = [ArtifactRequest.model_validate_json(line) for line in requests if line.strip()]
     except ValidationError:
         return 2
     settings = read(Settings)

@@ -48,7 +48,7 @@ from shared.store import AccountStore, PredictionRow
 from shared.timeline import PastRows, build
 
 SMALL_CONTACTS = 20
-"""Calls of at most so many contacts take the small lane."""
+"""Calls of at most so many contacts go to the small pool."""
 LARGE_THREADS = 2
 WRITING_THREADS = 4
 
@@ -70,11 +70,11 @@ class ThreadPools:
         self._writing = ThreadPoolExecutor(WRITING_THREADS, thread_name_prefix="writing")
 
     async def run(self, work: Callable[..., Result], *arguments: Any, contacts: int, writes: bool = False) -> Result:
-        """Do the work in the lane of a call of so many contacts, or of one that writes."""
-        lane = self._small if contacts <= SMALL_CONTACTS else self._large
-        lane = self._writing if writes else lane
+        """Run the work in the pool for calls of this size, or in the one for calls that write."""
+        pool = self._small if contacts <= SMALL_CONTACTS else self._large
+        pool = self._writing if writes else pool
         here = copy_context()  # the deadline goes along
-        return await asyncio.get_running_loop().run_in_executor(lane, lambda: here.run(work, *arguments))
+        return await asyncio.get_running_loop().run_in_executor(pool, lambda: here.run(work, *arguments))
 
     def close(self) -> None:
         """Wait until all begun work is done."""
@@ -125,7 +125,7 @@ class Answering:
         *,
         predictions: PredictionLog,
         metrics: ServiceMetrics,
-        lanes: ThreadPools,
+        pools: ThreadPools,
         now: Callable[[], datetime],
         unix_seconds: Callable[[], float] = time.time,
     ) -> None:
@@ -134,7 +134,7 @@ class Answering:
         self._champions = champions
         self._predictions = predictions
         self._metrics = metrics
-        self._lanes = lanes
+        self._pools = pools
         self._now = now
         self._unix_seconds = unix_seconds
         self._outcomes = OutcomeResolver(spec.capability, store, champions)
@@ -160,25 +160,25 @@ class Answering:
         champion = await self._champion(resolved)
         waits = self._spec.before_respond
         writes = call.committed or (waits is not None and waits.applies(read))
-        return await self._lanes.run(self._compute, resolved, champion, contacts=len(read.contacts), writes=writes)
+        return await self._pools.run(self._compute, resolved, champion, contacts=len(read.contacts), writes=writes)
 
     async def _envelope(self, body: bytes, now: datetime) -> PredictionRequest:
         if len(body) <= INLINE_BYTES:
             return envelope(body, self._spec.request, now=now)
-        return await self._lanes.run(lambda: envelope(body, self._spec.request, now=now), contacts=MAX_CONTACTS)
+        return await self._pools.run(lambda: envelope(body, self._spec.request, now=now), contacts=MAX_CONTACTS)
 
     async def _outcome(self, account: str, read: PredictionRequest) -> str:
         if not self._spec.capability.per_outcome:
             return ""
         if read.outcome_requested is not None:
             return read.outcome_requested
-        return await self._lanes.run(self._outcomes.default, account, contacts=1)
+        return await self._pools.run(self._outcomes.default, account, contacts=1)
 
     async def _champion(self, resolved: ResolvedCall) -> Champion:
         try:
             return await self._champions.of(resolved.call.account, resolved.outcome)
         except NoModelTrained as error:
-            missing = await self._lanes.run(
+            missing = await self._pools.run(
                 self._outcomes.missing, resolved.call.account, resolved.outcome, contacts=MAX_CONTACTS
             )
             raise NoModelTrained(f"{error.detail} {missing.sentence}", **error.members, **missing.counts) from None

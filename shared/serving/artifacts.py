@@ -208,16 +208,16 @@ class RegistryChild:
     async def _run(self) -> None:
         """Have one child bring what is missing now; an artifact over which it fails costs no other one its turn."""
         orders = self._orders = [order for order in self._orders if not order.answer.done()]
-        asked = list(orders)
+        pending = list(orders)
         cause = "the child ended without an answer"
         try:
-            async with contextlib.aclosing(self._children([order.wanted for order in asked])) as answers:
-                while asked:
+            async with contextlib.aclosing(self._children([order.wanted for order in pending])) as answers:
+                while pending:
                     async with asyncio.timeout(self._fetch_seconds):
                         fetched = await anext(answers)
-                    if len(asked) == 1:  # before the last one is handed over, nothing is left of the child
+                    if len(pending) == 1:  # before the last one is handed over, nothing is left of the child
                         await answers.aclose()
-                    self._settle(asked.pop(0), fetched)
+                    self._settle(pending.pop(0), fetched)
         except TimeoutError:
             cause = f"no answer within {self._fetch_seconds:.0f} s"
         except StopAsyncIteration:
@@ -225,8 +225,8 @@ class RegistryChild:
         except OSError as error:
             cause = f"{type(error).__name__} ({error.strerror})"
         finally:
-            if asked:
-                self._settle(asked[0], Fetched(result="unavailable", cause=cause))
+            if pending:
+                self._settle(pending[0], Fetched(result="unavailable", cause=cause))
 
     def _settle(self, order: _Order, fetched: Fetched) -> None:
         self._orders.remove(order)

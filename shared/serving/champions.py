@@ -25,7 +25,7 @@ Key = tuple[str, str]
 Fetch = Callable[[Row, str, str], Awaitable[Path]]
 """Row, version, digest → folder in the cache."""
 WAIT_SECONDS = 2.0
-"""How long a request waits for a model that is being loaded before it is told 503."""
+"""How long a request waits for a model that is being loaded before it gets a 503."""
 LONGEST_PAUSE_SECONDS = 60.0
 
 

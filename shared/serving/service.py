@@ -78,14 +78,14 @@ class Service:
         self.predictions = PredictionLog(self._store_predictions, bound=settings.prediction_queue, metrics=self.metrics)
         self.clocks = Clocks(self.metrics)
         self.look = StoreLook(store)
-        self.lanes = ThreadPools(settings.small_threads())
+        self.pools = ThreadPools(settings.small_threads())
         self.answering = Answering(
             spec,
             store,
             self.champions,
             predictions=self.predictions,
             metrics=self.metrics,
-            lanes=self.lanes,
+            pools=self.pools,
             now=now,
             unix_seconds=unix_seconds,
         )
@@ -134,7 +134,7 @@ class Service:
             polling.cancel()
             await asyncio.gather(polling, return_exceptions=True)
             await self.champions.close()
-            await asyncio.to_thread(self.lanes.close)
+            await asyncio.to_thread(self.pools.close)
             await asyncio.to_thread(self.predictions.close)
             self.store.close()
 

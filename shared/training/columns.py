@@ -171,9 +171,9 @@ def other_rankings(problem: Problem, chosen: Chosen, suspected_values: Matrix, *
     found = {}
     if chosen.suspects:
         found["auc_with_suspects"] = _auc_with(problem, chosen, suspected_values, seed)
-    asked = {leak.name for leak in chosen.questioned}
-    kept = [place for place, one in enumerate(chosen.feature_set.features) if one.attribute not in asked]
-    if asked and kept:
+    questioned = {leak.name for leak in chosen.questioned}
+    kept = [place for place, one in enumerate(chosen.feature_set.features) if one.attribute not in questioned]
+    if questioned and kept:
         found["auc_without_questioned"] = _auc_of(problem, kept, seed)
     return found
 

@@ -40,7 +40,7 @@ class Order:
     """`created_at`, or an attribute."""
     at: NDArray[np.int64]
     """Microseconds, shape (n,); NEVER where a row does not say."""
-    asked: bool
+    requested: bool
     """Whether somebody named it; otherwise it was found."""
 
     @property
@@ -49,15 +49,15 @@ class Order:
         return None if self.name == CREATED_AT else self.name
 
 
-def order_of(pasts: Pasts, frames: Frames, *, excluded: str | None, asked: str | None = None) -> Order | None:
+def order_of(pasts: Pasts, frames: Frames, *, excluded: str | None, requested: str | None = None) -> Order | None:
     """Find what tells in which order the rows of a flat table came.
 
     Args:
         pasts: the contacts.
         frames: of the flat table.
         excluded: the outcome's own attribute.
-        asked: `created_at`, an attribute, or `none`; None: `created_at` where nearly all contacts have one, else the
-            one attribute that is a date for nearly all and whose name does not speak of an end or of a birthday.
+        requested: `created_at`, an attribute, or `none`; None: `created_at` where nearly all contacts have one, else
+            the one attribute that is a date for nearly all and whose name does not speak of an end or of a birthday.
 
     Returns:
         None where nothing gives an order, several things could, or none was asked for.
@@ -65,26 +65,26 @@ def order_of(pasts: Pasts, frames: Frames, *, excluded: str | None, asked: str |
     Raises:
         BadRequest: what was asked for is no date for nearly all rows, or all of one day.
     """
-    if asked == NO_ORDER:
+    if requested == NO_ORDER:
         return None
-    if asked is not None:
-        at = _times(pasts, frames, asked)
+    if requested is not None:
+        at = _times(pasts, frames, requested)
         if at is None or not _orders(at):
             raise BadRequest(
-                f"The rows cannot be ordered by {asked}: at least {LEAST_DATED:.0%} of them must have a date there, on "
-                f"{LEAST_DAYS} days or more. Name another column, or --order-by {NO_ORDER}."
+                f"The rows cannot be ordered by {requested}: at least {LEAST_DATED:.0%} must have a date there, "
+                f"on {LEAST_DAYS} days or more. Name another column, or --order-by {NO_ORDER}."
             )
-        return Order(asked, at, asked=True)
+        return Order(requested, at, requested=True)
     created = _times(pasts, frames, CREATED_AT)
     if created is not None and _orders(created):
-        return Order(CREATED_AT, created, asked=False)
+        return Order(CREATED_AT, created, requested=False)
     found = [
         (name, at)
         for name in sorted(pasts.attributes)
         if name != excluded and not _NOT_A_BEGINNING.search(" ".join(_WORD_BREAK.split(name)).lower())
         if (at := _times(pasts, frames, name)) is not None and _orders(at)
     ]
-    return Order(*found[0], asked=False) if len(found) == 1 else None
+    return Order(*found[0], requested=False) if len(found) == 1 else None
 
 
 def _times(pasts: Pasts, frames: Frames, name: str) -> NDArray[np.int64] | None:
@@ -229,7 +229,7 @@ def framed(
     all_frames = len(frames)
     if all_frames > most:
         frames = frames.take(np.sort(np.random.default_rng(SEED).permutation(all_frames)[:most]))
-    order = order_of(pasts, frames, excluded=outcome.attribute, asked=order_by) if until is None else None
+    order = order_of(pasts, frames, excluded=outcome.attribute, requested=order_by) if until is None else None
     splits: tuple[Split, ...] | None
     if until is not None:
         one_moment = is_one_moment(frames)
@@ -288,7 +288,7 @@ def order_notes(stuff: Material) -> list[str]:
     if stuff.order is None:
         return []
     missing = int(np.count_nonzero(stuff.order.at >= NEVER))
-    how = "as asked" if stuff.order.asked else "found; another with --order-by COLUMN, none with --order-by none"
+    how = "as asked" if stuff.order.requested else "found; another with --order-by COLUMN, none with --order-by none"
     return [
         f"The rows were judged in the order of {stuff.order.name} ({how}); it is not a feature."
         + (f" {missing} rows have none and were learned from last." if missing else "")

@@ -167,7 +167,7 @@ async def _plan(request: Request) -> Response:
     planning = Planning(
         service.store.of(call.account), champion.model, plan_request, microseconds(cutoff), microseconds(now)
     )
-    members = await service.lanes.run(planning.members, contacts=MAX_CONTACTS)
+    members = await service.pools.run(planning.members, contacts=MAX_CONTACTS)
     members |= {"model": _info(champion), "cutoff": cutoff, "request_id": call.request_id}
     body = await asyncio.to_thread(lambda: PlanResponse.model_validate(members).model_dump_json())
     served = sum(1 for one in members["assignments"] if one["status"] == "ok")
@@ -188,7 +188,7 @@ async def _experiment(
     call = request.state.call
     require_scope(call, "read")
     report = ExperimentReport(service.store.of(call.account), campaign_id, microseconds(service.now()), lift)
-    members = await service.lanes.run(report.members, contacts=MAX_CONTACTS)
+    members = await service.pools.run(report.members, contacts=MAX_CONTACTS)
     answer = ExperimentResponse.model_validate({**members, "request_id": call.request_id})
     request.state.facts = {"account": call.account}
     return Response(answer.model_dump_json(), media_type="application/json")

@@ -181,5 +181,5 @@ def test_a_score_that_only_rises_is_never_told_to_fall(scores: list[int]) -> Non
 @pytest.mark.parametrize("line", TABLE, ids=lambda line: line.name)
 def test_every_capability_stands_by_something_and_tells_it_by_known_types(line: Any) -> None:
     assert line.stands_by in KINDS
-    assert set(line.tells) <= set(MESSAGE_TYPES)
-    assert set(line.tells) <= MESSAGE_DATA.keys()
+    assert set(line.message_types) <= set(MESSAGE_TYPES)
+    assert set(line.message_types) <= MESSAGE_DATA.keys()

@@ -45,7 +45,7 @@ def test_the_one_date_column_gives_the_order_and_is_said() -> None:
     stuff = table(first_contact=day)
 
     assert stuff.order is not None
-    assert (stuff.order.name, stuff.order.asked) == ("first_contact", False)
+    assert (stuff.order.name, stuff.order.requested) == ("first_contact", False)
     (note,) = order_notes(stuff)
     assert "in the order of first_contact (found;" in note
 
@@ -60,7 +60,7 @@ def test_two_dates_that_could_be_it_are_none_unless_one_is_named() -> None:
 
     named = table(first_contact=day, signed_up=lambda row: day(300 - row), order_by="signed_up")
     assert named.order is not None
-    assert (named.order.name, named.order.asked) == ("signed_up", True)
+    assert (named.order.name, named.order.requested) == ("signed_up", True)
     assert named.splits[0].train.min() > named.splits[0].test.max()
 
 
