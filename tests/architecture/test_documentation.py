@@ -1,6 +1,7 @@
 """What the documentation promises about the repository is so."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,22 @@ def test_paths_are_found_in_a_text() -> None:
     )
 
     assert paths_in(text) == ["shared/ties.py", "services/<name>/schemas.py", "tests/unit/", "foretell/cli"]
+
+
+def test_the_levels_of_the_map_are_those_that_import_linter_keeps() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    packages, inside = (
+        next(one["layers"] for one in contracts if one["type"] == "layers" and one.get("containers") == container)
+        for container in (None, ["shared"])
+    )
+    layers = [*packages[:-1], *(" | ".join(f"shared/{name}" for name in one.split(" | ")) for one in inside)]
+    page = (ROOT / "docs" / "architecture.md").read_text()
+
+    rows = re.findall(r"^\| (\d+) \| `([\w/]+?)(?:/|\.py)` \|", page, re.MULTILINE)
+
+    assert {name: int(level) for level, name in rows} == {
+        name: level for level, layer in enumerate(layers, start=1) for name in layer.split(" | ")
+    }
 
 
 @pytest.mark.parametrize("line", TABLE, ids=lambda line: line.name)
