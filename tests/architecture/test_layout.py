@@ -86,8 +86,8 @@ def test_two_classes_share_no_name(sources: dict[Path, ast.Module]) -> None:
     """A reader who finds a name in one package must not find another meaning of it in the next."""
     places: dict[str, set[str]] = {}
     for path, tree in sources.items():
-        for node in tree.body:
-            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
                 places.setdefault(node.name, set()).add(str(path))
 
     assert {name: sorted(paths) for name, paths in places.items() if len(paths) > 1} == {}

@@ -2,7 +2,6 @@
 
 import ast
 import re
-from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -134,16 +133,6 @@ def test_words_are_found_in_names_of_either_spelling() -> None:
         "Item": "normalized change",
         "Taskmaster": None,
     }
-
-
-def test_a_class_name_means_one_class(sources: dict[Path, ast.Module]) -> None:
-    found = defaultdict(list)
-    for path, tree in sources.items():
-        for name in names_in(path, tree):
-            if name.kind == "class":
-                found[name.text].append(str(path))
-
-    assert {name: paths for name, paths in found.items() if len(paths) > 1} == {}
 
 
 def test_no_docstring_begins_with_tell(sources: dict[Path, ast.Module]) -> None:
