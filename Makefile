@@ -7,6 +7,8 @@ FORETELL_HOME ?= var
 FORETELL_PORT ?= 8000
 export FORETELL_HOME FORETELL_PORT
 export MLFLOW_DISABLE_TELEMETRY := true
+# Many containers forbid it: then each process compiles all that it imports, which takes twice as long as to import it.
+export PYTHONDONTWRITEBYTECODE :=
 
 ACCOUNT ?= demo
 CAPABILITY ?= scoring

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from foretell import home, sample
 from foretell.cli.context import ensure_account, ensure_key, now_us
-from foretell.cli.output import progress_bars, say
+from foretell.cli.output import print_note, progress_bars
 from shared.capabilities import TABLE
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY, EventRow
@@ -44,7 +44,9 @@ def demonstrate(settings: Settings, database: Database, *, if_needed: bool, agai
     """
     fresh = not again and is_fresh(settings, database, now=datetime.now(UTC))
     if fresh:
-        say(f"The sample is loaded; its last basket was on {home.notes(settings.home / NOTES)['last_basket_at']}.")
+        print_note(
+            f"The sample is loaded; its last basket was on {home.notes(settings.home / NOTES)['last_basket_at']}."
+        )
     else:
         load(settings, database)
     ensure_key(database, settings, ACCOUNT)
@@ -138,7 +140,9 @@ def load(settings: Settings, database: Database) -> None:
             },
         },
     )
-    say(f"Loaded {len(events):,} events, moved forward by {weeks} weeks: the last basket was on {last:%Y-%m-%d}.")
+    print_note(
+        f"Loaded {len(events):,} events, moved forward by {weeks} weeks: the last basket was on {last:%Y-%m-%d}."
+    )
 
 
 def _write(database: Database, tables: sample.Tables, events: "Sequence[EventRow]", progress: "Progress") -> None:

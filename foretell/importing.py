@@ -177,12 +177,12 @@ class Import:
         return contact_batches(plan, findings, recorded_at=at, identity_key=self.identity_key, progress=progress)
 
     def _writer(self, subject: Subject, summary: Summary, rejects: Rejects, at: int) -> Callable[[Batch[Any]], None]:
-        from shared.store import Pace
+        from shared.store import BulkPacing
 
-        pace = Pace()
+        pacing = BulkPacing()
 
         def contacts(batch: Batch[Any]) -> None:
-            counts = self.store.contacts.put_bulk(batch.rows, recorded_at=at, pace=pace)
+            counts = self.store.contacts.put_bulk(batch.rows, recorded_at=at, pacing=pacing)
             summary.new += counts.created
             summary.updated += counts.updated
             summary.unchanged += counts.unchanged
@@ -191,7 +191,7 @@ class Import:
         def events(batch: Batch[Any]) -> None:
             if batch.addresses:
                 owned(batch)
-            added = self.store.events.add_bulk(batch.rows, pace=pace)
+            added = self.store.events.add_bulk(batch.rows, pacing=pacing)
             summary.new += added.new
             summary.unchanged += len(batch.rows) - added.new - added.erased
             if added.erased_contacts:

@@ -7,9 +7,9 @@ import typer
 
 from foretell import home
 from foretell.cli.context import ensure_account, ensure_key
-from foretell.cli.greeting import base_url, greeting, questions
+from foretell.cli.greeting import base_url, example_requests, greeting
 from foretell.cli.options import DEFAULT_ACCOUNT
-from foretell.cli.output import say
+from foretell.cli.output import print_note
 from foretell.processes import Supervisor
 from foretell.programs import environment, programs, refuse_taken_ports
 from foretell.signals import StopRequest
@@ -41,7 +41,7 @@ def run_all(settings: Settings, host: str, port: int) -> None:
         _prepare_store(settings)
         secrets = {name: home.secret(settings.home, name) for name in home.SECRETS}
         children = environment(os.environ, settings.home, port, secrets)
-        supervisor = Supervisor(listed, children, settings.home / "logs", say, settings.hung_seconds)
+        supervisor = Supervisor(listed, children, settings.home / "logs", print_note, settings.hung_seconds)
         stop = StopRequest()
         try:
             supervisor.start()
@@ -50,15 +50,15 @@ def run_all(settings: Settings, host: str, port: int) -> None:
             while not stop.wait(LOOK_SECONDS):
                 supervisor.look()
         finally:
-            say("Stopping.")
+            print_note("Stopping.")
             supervisor.stop()
-            say("Everything is stopped.")
+            print_note("Everything is stopped.")
             stop.close()
 
 
 def _greet(settings: Settings, url: str, supervisor: Supervisor, stop: StopRequest) -> None:
     """Greet once the requests that are shown have an answer: models are fetched in the first seconds."""
-    asked = questions(settings)
+    asked = example_requests(settings)
     waiting = list(asked)
     deadline = time.monotonic() + WARM_SECONDS
     while waiting and time.monotonic() < deadline:

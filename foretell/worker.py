@@ -54,7 +54,7 @@ def loops_of(settings: WorkerSettings, database: Database, stop: threading.Event
     rescore_changed = RescoreChanged(
         database, detector, int(debounce * SECOND), patience, stop, now_us, metrics=metrics
     )
-    dispatcher = _courier(settings, database, stop, DispatcherMetrics(metrics.registry))
+    dispatcher = _dispatcher(settings, database, stop, DispatcherMetrics(metrics.registry))
 
     def sweep_rejects() -> None:
         sweep(settings.home, database, settings.identity_key.get_secret_value().encode())
@@ -72,7 +72,7 @@ def loops_of(settings: WorkerSettings, database: Database, stop: threading.Event
     )
 
 
-def _courier(
+def _dispatcher(
     settings: WorkerSettings, database: Database, stop: threading.Event, metrics: DispatcherMetrics
 ) -> Dispatcher:
     return Dispatcher(

@@ -29,7 +29,7 @@ from gateway.segments import routes as segments
 from gateway.sources import routes as sources
 from gateway.subscriptions import routes as subscriptions
 from gateway.upstream import Upstreams, new_client
-from gateway.webhooks import routes as door
+from gateway.webhooks import routes as webhooks
 from gateway.webhooks.failure_limits import FailureLimits
 from gateway.webhooks.provider import Provider
 from gateway.webhooks.providers import PROVIDERS
@@ -77,7 +77,7 @@ def create_app(
     add_forwarding(app)
     # A contact's id may hold slashes: the more specific path comes before it.
     specific = (predictions, privacy)
-    incoming, outgoing = (door, sources, dead_letters), (subscriptions, deliveries)
+    incoming, outgoing = (webhooks, sources, dead_letters), (subscriptions, deliveries)
     general = (contacts, events, outcomes, models, segments, *incoming, *outgoing, audit, health, pages)
     for part in (*specific, *general):
         app.include_router(part.router)

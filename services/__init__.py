@@ -1,1 +1,1 @@
-"""One question each, the same few rooms in each."""
+"""One question each, the same few modules in each."""

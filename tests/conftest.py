@@ -1,7 +1,7 @@
 """What all tests may use: a client that calls an ASGI app in this process, and an account whose truth is known."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import limits.storage.memory
 import numpy as np
 import pytest
+from _pytest.doctest import DoctestModule
 
 from shared.contracts.credentials import CALL_HEADER, Call, SignedContent, signed
 from shared.contracts.rows import ALWAYS, DAY, Microseconds
@@ -149,6 +150,21 @@ def _simulated(contacts: int = 500, days: int = 360, *, seed: int = 0, signal: b
 def simulated() -> Callable[..., World]:
     """Make a world: `simulated(contacts, days, seed=..., signal=...)`."""
     return _simulated
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file() -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
+    """Look for examples in the product alone: to look through the tests takes each worker a second."""
+    return [one for one in (yield) if not isinstance(one, DoctestModule)]
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_pycollect_makeitem(collector: pytest.Collector, obj: object) -> Generator[None, Any, Any]:
+    """Leave out what is slow before it becomes items: to make those of the API document takes seconds."""
+    made = yield
+    marks = getattr(obj, "pytestmark", None)
+    slow = isinstance(marks, list) and any(mark.name == "slow" for mark in marks)
+    return [] if slow and collector.config.option.markexpr == "not slow" else made
 
 
 LONGEST_FIRST = ("e2e", "quality", "training", "integration", "contract")

@@ -10,8 +10,8 @@ import pandas as pd
 from services.sendtime.model.history import Sends
 from services.sendtime.model.local_week import Vector
 from services.sendtime.training.activity import chosen_pooling
-from services.sendtime.training.answers import SHARES, Block, block, candidates_on, chosen_pulling
 from services.sendtime.training.material import closed, material_of
+from services.sendtime.training.timing import SHARES, Block, block, candidates_on, chosen_pulling
 from shared.contracts.rows import DAY, SECOND
 from shared.evaluation.metrics import Interval, Ranking, losses, of_figures, of_mean
 from shared.learners.simple import chance

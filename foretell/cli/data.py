@@ -136,8 +136,8 @@ def _loaded(run: "Import", path: Path, subject: "Subject") -> "Summary":
     from foretell.cli.import_plan import announcement
     from foretell.importing import sentences_after
 
-    summary = run.load(path, subject, announce=lambda plan: _say(announcement(plan)))
-    _say(sentences_after(summary))
+    summary = run.load(path, subject, announce=lambda plan: _print_notes(announcement(plan)))
+    _print_notes(sentences_after(summary))
     return summary
 
 
@@ -166,11 +166,11 @@ def _show_checks(summaries: list["Summary"], *, as_json: bool) -> None:
         )
 
 
-def _say(lines: Iterable[str]) -> None:
-    from foretell.cli.output import say
+def _print_notes(lines: Iterable[str]) -> None:
+    from foretell.cli.output import print_note
 
     for line in lines:
-        say(line)
+        print_note(line)
 
 
 def _pairs(given: list[str] | None, option: str) -> dict[str, str]:

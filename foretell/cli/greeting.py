@@ -21,7 +21,7 @@ from shared.store import AccountStore, ChampionRow, Database, open_database
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ExampleRequest:
     """A request that has an answer: a champion, a contact that exists, and a key that lies here."""
 
     account: str
@@ -49,11 +49,11 @@ class Question:
             return False
 
 
-def questions(settings: Settings) -> list[Question]:
+def example_requests(settings: Settings) -> list[ExampleRequest]:
     """Find something to ask, one question a capability of one account, the sample's first; none without a model."""
     database = open_database(settings)
     try:
-        asked: dict[str, Question] = {}
+        asked: dict[str, ExampleRequest] = {}
         champions = [row for row in database.champions() if (settings.keys_folder / row.account).exists()]
         for champion in sorted(champions, key=lambda row: row.account != DEMO):
             first = next(iter(asked.values()), None)
@@ -61,7 +61,7 @@ def questions(settings: Settings) -> list[Question]:
                 continue
             contact = _contact(settings, database, champion)
             if contact is not None:
-                asked[champion.capability] = _question(settings, champion, contact)
+                asked[champion.capability] = _example_request(settings, champion, contact)
         return [asked[line.name] for line in TABLE if line.name in asked]
     finally:
         database.close()
@@ -78,12 +78,12 @@ def _contact(settings: Settings, database: Database, champion: ChampionRow) -> s
     return best[0].contact_id if best else first[0].contact_id if first else None
 
 
-def _question(settings: Settings, champion: ChampionRow, contact: str) -> Question:
+def _example_request(settings: Settings, champion: ChampionRow, contact: str) -> ExampleRequest:
     line = capability(champion.capability)
     body: dict[str, object] = {"contacts": [{"id": contact}]}
     if line.per_outcome:
         body["outcome"] = champion.outcome
-    return Question(champion.account, settings.keys_folder / champion.account, line.path, json.dumps(body))
+    return ExampleRequest(champion.account, settings.keys_folder / champion.account, line.path, json.dumps(body))
 
 
 def base_url(host: str, port: int) -> str:
@@ -92,7 +92,7 @@ def base_url(host: str, port: int) -> str:
     return f"http://{f'[{shown}]' if ':' in shown else shown}:{port}"
 
 
-def greeting(settings: Settings, url: str, asked: Sequence[Question]) -> str:
+def greeting(settings: Settings, url: str, asked: Sequence[ExampleRequest]) -> str:
     """Compose the greeting.
 
     Args:
@@ -122,11 +122,11 @@ def _key(path: Path) -> str:
     return f"{home.private_text(path)}  (in {path})" if sys.stdout.isatty() else f"in {path}"
 
 
-def _curls(url: str, asked: Sequence[Question]) -> list[str]:
+def _curls(url: str, asked: Sequence[ExampleRequest]) -> list[str]:
     return ["Try it in another terminal:", *(line for question in asked for line in _curl(url, question))]
 
 
-def _curl(url: str, question: Question) -> list[str]:
+def _curl(url: str, question: ExampleRequest) -> list[str]:
     return [
         f'  curl -s {url}{question.path} -H "Authorization: Bearer $(cat {shlex.quote(str(question.key_file))})" \\',
         f"    -H 'Content-Type: application/json' -d {shlex.quote(question.body)}",

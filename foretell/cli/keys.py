@@ -26,7 +26,7 @@ def create(
     """Make a key and print it, once."""
     from foretell.cli.context import now_us, opened_account
     from foretell.cli.durations import duration
-    from foretell.cli.output import say
+    from foretell.cli.output import print_note
     from shared.contracts.credentials import new_key
 
     scopes = tuple(dict.fromkeys(scope)) if scope else tuple(one for one in SCOPES if one != "admin")
@@ -40,7 +40,7 @@ def create(
         store.keys.create(
             name, scopes, public_id=made.public_id, digest=made.digest, created_at=at, expires_at=expires_at
         )
-    say("Keep it safe: only its digest is stored, it cannot be shown again.")
+    print_note("Keep it safe: only its digest is stored, it cannot be shown again.")
     typer.echo(made.text)
 
 
@@ -79,7 +79,7 @@ def rotate(
     """Make a key with the same scopes, print it once, and let the old one end."""
     from foretell.cli.context import now_us, opened_account
     from foretell.cli.durations import duration
-    from foretell.cli.output import instant, say
+    from foretell.cli.output import instant, print_note
     from shared.contracts.credentials import new_key
 
     kept = duration(keep_old_for)
@@ -97,7 +97,7 @@ def rotate(
             raise Conflict(f"The key '{public_id}' is not valid any more: make a new one with `foretell keys create`.")
         store.keys.rotate(old, public_id=made.public_id, digest=made.digest, at=at, old_until=old_until)
         until = old_until if old.expires_at is None else min(old_until, old.expires_at)
-    say(f"The old key works until {instant(until)}. Keep the new one safe: it cannot be shown again.")
+    print_note(f"The old key works until {instant(until)}. Keep the new one safe: it cannot be shown again.")
     typer.echo(made.text)
 
 

@@ -30,7 +30,7 @@ def list_models(
 ) -> None:
     """List versions, the newest first; the champion is marked, and MLflow's alias compared with it."""
     from foretell.cli.context import capability_name, opened_account
-    from foretell.cli.output import instant, say, show_rows
+    from foretell.cli.output import instant, print_note, show_rows
 
     with opened_account(account) as (settings, database, store):
         versions = store.models.versions(capability_name(capability), outcome)
@@ -58,12 +58,14 @@ def list_models(
             *_mismatches(settings, store, capability, asked),
         ]
     if not json:
-        say(f"Looked at: {account}, capability {capability}, {f'outcome {outcome}' if outcome else 'all outcomes'}.")
+        print_note(
+            f"Looked at: {account}, capability {capability}, {f'outcome {outcome}' if outcome else 'all outcomes'}."
+        )
     named = f" --outcome {outcome or 'NAME'}" if line_of(capability).per_outcome else ""
     show_rows(rows, as_json=json, empty=f"Nothing of that is trained yet: `foretell train {capability}{named}`.")
 
     for sentence in differing:
-        say(sentence)
+        print_note(sentence)
 
 
 def drift_sentence(row: "VersionRow") -> str:

@@ -96,7 +96,7 @@ def set_outcome(
     from shared.contracts.outcome import LONGEST_ACTIVE_WITHIN_DAYS, Outcome
 
     silent = tuple(_listed(silence or ""))
-    answers = _Answers(tuple(allow or ()), tuple(forbid or ()), ask_again)
+    answers = _AttributeRules(tuple(allow or ()), tuple(forbid or ()), ask_again)
     options = (within, silent_for, at, every, active_within, bands, positive)
     if answers.given and not (event or silent or attribute or repeatable or any(options)):
         _answer(account, capability, name, answers, default=default)
@@ -138,8 +138,8 @@ def set_outcome(
         typer.echo(f"{unknown} Define it anew if the name is mistyped.", err=True)
 
 
-class _Answers(NamedTuple):
-    """What is said about attributes."""
+class _AttributeRules(NamedTuple):
+    """What is stated about attributes."""
 
     allowed: tuple[str, ...]
     forbidden: tuple[str, ...]
@@ -157,7 +157,7 @@ class _Answers(NamedTuple):
         return outcome.answered(allowed=self.allowed, forbidden=self.forbidden)
 
 
-def _answer(account: str, capability: str, name: str, answers: _Answers, *, default: bool) -> None:
+def _answer(account: str, capability: str, name: str, answers: _AttributeRules, *, default: bool) -> None:
     """Change what is said about attributes, and nothing else of an outcome."""
     from foretell.cli.context import capability_name, opened_account
 

@@ -66,7 +66,7 @@ def instant(at: Microseconds | None) -> str | None:
     return None if at is None else f"{instant_of(at):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def say(sentence: str) -> None:
+def print_note(sentence: str) -> None:
     """Print something that is not a result, on stderr."""
     typer.echo(sentence, err=True)
 

@@ -44,7 +44,7 @@ def export(
     from typing import get_args
 
     from foretell.cli.context import capability_name, now_us, opened_account
-    from foretell.cli.output import say
+    from foretell.cli.output import print_note
     from foretell.cli.predictions_file import written
     from gateway.predictions.ranked_list import why_empty
     from shared.capabilities import capability as line_of
@@ -69,6 +69,6 @@ def export(
         ranked = status == "ok" and per_outcome
         wanted = PredictionFilter(capability, name, status, ranked, lowest_first, band, min_score, segment, since)
         count = written(store, wanted, out)
-        say(f"{count:,} contacts written to {out}.")
+        print_note(f"{count:,} contacts written to {out}.")
         if not count:
-            say(why_empty(store, wanted, now=now_us()).detail)
+            print_note(why_empty(store, wanted, now=now_us()).detail)

@@ -70,7 +70,7 @@ def add(
         )
         store.sources.add(source)
         typer.echo(source_url(settings.resolved_public_url(), source))
-    _say_what_to_do(PROVIDERS[provider], settings)
+    _print_next_steps(PROVIDERS[provider], settings)
 
 
 @app.command("list", epilog=examples("foretell sources list", "foretell sources list --json"))
@@ -201,9 +201,11 @@ def _checked(kind: Any, **fields: Any) -> Any:
         raise BadRequest(f"{first['loc'][0]} does not fit: {message}.") from None
 
 
-def _say_what_to_do(provider: "Provider", settings: "Settings") -> None:
-    from foretell.cli.output import say
+def _print_next_steps(provider: "Provider", settings: "Settings") -> None:
+    from foretell.cli.output import print_note
 
-    say(f"Paste this address at {provider.title}. The secret: {provider.secret_hint}")
+    print_note(f"Paste this address at {provider.title}. The secret: {provider.secret_hint}")
     if settings.public_url is None:
-        say("It is reached from this machine only; set FORETELL_PUBLIC_URL to how the gateway is reached from outside.")
+        print_note(
+            "It is reached from this machine only; set FORETELL_PUBLIC_URL to how the gateway is reached from outside."
+        )

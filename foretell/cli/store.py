@@ -53,7 +53,7 @@ def wait(
     import time
 
     from foretell.cli.durations import duration
-    from foretell.cli.output import say
+    from foretell.cli.output import print_note
     from shared.settings import Settings, read
     from shared.store import is_migrated
 
@@ -63,7 +63,7 @@ def wait(
         if time.monotonic() > until:
             raise StoreUnavailable(f"{reason} after {longest}; is `foretell store migrate` done?")
         if reason != said:
-            say(f"{reason}; waiting.")
+            print_note(f"{reason}; waiting.")
             said = reason
         time.sleep(WAIT_SECONDS)
     typer.echo("The store has this release's schema.")

@@ -47,7 +47,7 @@ def add(
     import asyncio
 
     from foretell.cli.context import identity_key, now_us, opened_account
-    from foretell.cli.output import say
+    from foretell.cli.output import print_note
     from shared.contracts.credentials import Seal
     from shared.settings import DeliverySettings, read
     from shared.webhooks_out.ssrf_guard import check_addresses, checked_url
@@ -67,7 +67,7 @@ def add(
         row, secret, text = new_subscription(fields, Seal(identity_key(known)), now_us(), allow_private=private)
         asyncio.run(check_addresses(checked_url(row.url, allow_private=private), allow_private=private))
         store.subscriptions.create(row, secret)
-    say(f"Made {row.subscription_id}. Keep the secret safe: it is sealed here and cannot be shown again.")
+    print_note(f"Made {row.subscription_id}. Keep the secret safe: it is sealed here and cannot be shown again.")
     typer.echo(text)
 
 

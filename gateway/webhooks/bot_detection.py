@@ -103,20 +103,20 @@ class MessageEvent(NamedTuple):
     link: str | None
     """The `item` of a click."""
     verdict: BotAssessment
-    """From `verdict_on_event` for an incoming event; else as stored."""
+    """From `assess_event` for an incoming event; else as stored."""
 
 
 UNKNOWN: Final = BotAssessment(None, None)
 
 
-def verdict_on_event(type_: str, signals: Signals) -> BotAssessment:
+def assess_event(type_: str, signals: Signals) -> BotAssessment:
     """Judge an event by what came with it.
 
-    >>> verdict_on_event("email_clicked", Signals(method="HEAD"))
+    >>> assess_event("email_clicked", Signals(method="HEAD"))
     BotAssessment(human=False, reason='head_request')
-    >>> verdict_on_event("order_placed", Signals(user_agent="python-requests/2.32"))
+    >>> assess_event("order_placed", Signals(user_agent="python-requests/2.32"))
     BotAssessment(human=True, reason='deed')
-    >>> verdict_on_event("form_submitted", Signals(user_agent="python-requests/2.32"))
+    >>> assess_event("form_submitted", Signals(user_agent="python-requests/2.32"))
     BotAssessment(human=False, reason='program_agent')
     """
     if signals.machine is not None:
@@ -146,7 +146,7 @@ def verdict_on_event(type_: str, signals: Signals) -> BotAssessment:
     return BotAssessment(True, "usual_agent")
 
 
-def verdicts_by_message(events: Iterable[MessageEvent]) -> dict[str, BotAssessment]:
+def assess_by_message(events: Iterable[MessageEvent]) -> dict[str, BotAssessment]:
     """Judge events by the others of the same message to the same contact.
 
     A verdict only ever turns from human or unknown to machine, so it does not matter in which order, how often
@@ -256,9 +256,9 @@ def _combined(verdict: BotAssessment, reason: str) -> BotAssessment:
     return BotAssessment(False, reasons[0])
 
 
-def with_verdict(row: EventRow, signals: Signals) -> EventRow:
+def with_assessment(row: EventRow, signals: Signals) -> EventRow:
     """Set the verdict by the signals of the event; the signals are not kept."""
-    return _with_given_verdict(row, verdict_on_event(row.type, signals))
+    return _with_given_assessment(row, assess_event(row.type, signals))
 
 
 def without_repeats(new: Sequence[EventRow], stored: Iterable[EventRow]) -> list[EventRow]:
@@ -299,7 +299,7 @@ def _content(row: EventRow) -> tuple[Any, ...]:
     return row.contact_id, row.type, row.occurred_at, *rest
 
 
-def judge_by_message(new: Sequence[EventRow], stored: Iterable[EventRow]) -> tuple[list[EventRow], list[EventRow]]:
+def assess_batch(new: Sequence[EventRow], stored: Iterable[EventRow]) -> tuple[list[EventRow], list[EventRow]]:
     """Set verdicts by the other events of the same messages.
 
     Args:
@@ -311,11 +311,11 @@ def judge_by_message(new: Sequence[EventRow], stored: Iterable[EventRow]) -> tup
     """
     coming = {_key(row): row for row in new}
     there = {_key(row): row for row in stored if _key(row) not in coming}
-    verdicts = verdicts_by_message(
+    verdicts = assess_by_message(
         _message_event(key, row) for key, row in (there | coming).items() if row.type in _TIMED_TYPES
     )
-    judged = [_with_given_verdict(row, verdicts[_key(row)]) if _key(row) in verdicts else row for row in new]
-    return judged, [_with_given_verdict(there[key], verdict) for key, verdict in verdicts.items() if key in there]
+    judged = [_with_given_assessment(row, verdicts[_key(row)]) if _key(row) in verdicts else row for row in new]
+    return judged, [_with_given_assessment(there[key], verdict) for key, verdict in verdicts.items() if key in there]
 
 
 def _key(row: EventRow) -> str:
@@ -336,7 +336,7 @@ def _message_event(key: str, row: EventRow) -> MessageEvent:
     )
 
 
-def _with_given_verdict(row: EventRow, verdict: BotAssessment) -> EventRow:
+def _with_given_assessment(row: EventRow, verdict: BotAssessment) -> EventRow:
     if verdict.human is None and verdict.reason is None:
         return row
     properties = {**(json.loads(row.properties) if row.properties else {}), REASON_PROPERTY: verdict.reason}

@@ -9,7 +9,7 @@ from hashlib import blake2b
 from typing import Final
 
 from gateway.webhooks.batch_plan import ERASED, BatchPlan, DeadItem, ItemStatus, NotedItem, plan_batch
-from gateway.webhooks.bot_detection import is_of_message, judge_by_message, without_repeats
+from gateway.webhooks.bot_detection import assess_batch, is_of_message, without_repeats
 from gateway.webhooks.identity_resolution import IdentityDirectory, Person, RecipientHasher
 from gateway.webhooks.normalize import NormalizedItem, Normalizer
 from gateway.webhooks.notes import LEFT_OUT
@@ -170,7 +170,7 @@ class Intake:
         named = [row for row in rows if is_of_message(row)]
         contacts, messages = {row.contact_id for row in named}, {str(row.message_id) for row in named}
         stored = list(together.events.of_messages(contacts, messages))
-        judged, corrected = judge_by_message(without_repeats(rows, stored), stored)
+        judged, corrected = assess_batch(without_repeats(rows, stored), stored)
         together.events.correct(corrected)
         return judged
 

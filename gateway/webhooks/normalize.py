@@ -11,7 +11,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter, ValidationError
 
 from gateway.events.writes import MAX_AHEAD
-from gateway.webhooks.bot_detection import with_verdict
+from gateway.webhooks.bot_detection import with_assessment
 from gateway.webhooks.identity_resolution import Person, RecipientHasher
 from gateway.webhooks.json_items import DamagedItem
 from gateway.webhooks.notes import Note, collected
@@ -165,7 +165,7 @@ class Normalizer:
         )
         row = event_row(given, recorded_at=self.recorded_at)
         self._refuse_future(row.occurred_at)
-        return with_verdict(row, event.signals)
+        return with_assessment(row, event.signals)
 
     def _contact(self, contact: IncomingContact) -> ContactRow:
         since: Mapping[str, Any] = {"valid_from": contact.occurred_at}

@@ -69,7 +69,7 @@ async def receive(request: Request, provider: ProviderName, source_id: SourceAdd
     summary="Is this a source's address?",
 )
 async def check(request: Request, provider: ProviderName, source_id: SourceAddress) -> Response:
-    """Tell that a source has this address, for providers that visit it before they send anything."""
+    """Confirm that a source has this address, for providers that visit it before they send anything."""
     await gateway_of(request).webhook_queue.require(provider, source_id, now(), address=_address(request))
     return json_response(SourceReady(status="ready"))
 

@@ -311,11 +311,11 @@ def mistakes(errors: Sequence[Mapping[str, Any]], within: Any, prefix: str = "")
     >>> mistakes([{"loc": ("size", "int"), "msg": "Not a number", "type": "int_parsing"}], {"size": "x"})
     [{'pointer': '/size', 'detail': 'Not a number'}]
     """
-    found = dict.fromkeys((prefix + pointer, sentence) for pointer, sentence in _named_once(errors, within))
+    found = dict.fromkeys((prefix + pointer, sentence) for pointer, sentence in _reported_once(errors, within))
     return [{"pointer": pointer, "detail": detail} for pointer, detail in found][:MAX_MISTAKES]
 
 
-def _named_once(errors: Sequence[Mapping[str, Any]], within: Any) -> Iterator[tuple[str, str]]:
+def _reported_once(errors: Sequence[Mapping[str, Any]], within: Any) -> Iterator[tuple[str, str]]:
     # An attribute is a bare or a dated value, and pydantic reports what is wrong with it as either.
     for entry in errors:
         pointer, value = _place(entry, within)

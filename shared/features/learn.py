@@ -90,11 +90,11 @@ def learn(
     declared = FeatureSet((*_of_every_type(pasts, _event_features(pasts)), *attributes))
     chosen = np.random.default_rng(0).permutation(len(contact))[:SAMPLE_FRAMES]
     values = matrix(declared, pasts, contact[chosen], cutoff[chosen])
-    kept, silent = _telling_columns(declared, values)
+    kept, silent = _varying_columns(declared, values)
     return Learned(declared.take(kept), (*left_out, *silent), tuple(columns))
 
 
-def _telling_columns(declared: FeatureSet, values: NDArray[np.float64]) -> tuple[list[int], list[LeftOut]]:
+def _varying_columns(declared: FeatureSet, values: NDArray[np.float64]) -> tuple[list[int], list[LeftOut]]:
     """Keep columns that vary and are not the copy of an earlier one; of the others name the attributes."""
     kept: list[int] = []
     silent: list[LeftOut] = []

@@ -4,7 +4,7 @@ from shared.ingest.batch import Batch, Reject
 from shared.ingest.identity import email_hash, event_identity
 from shared.ingest.plan import Findings, Plan, PlannedColumn, Use
 from shared.ingest.planning import plan_file, subject_of
-from shared.ingest.reading import contact_batches, event_batches
+from shared.ingest.row_batches import contact_batches, event_batches
 from shared.ingest.rows import canonical, contact_row, event_row
 from shared.ingest.table import Options
 

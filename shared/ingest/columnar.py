@@ -175,7 +175,7 @@ def _amounts(column: Any) -> _Column | None:
     return _Column([None if amount != amount else amount for amount in amounts.tolist()], good)
 
 
-def _verdicts(column: Any) -> _Column | None:
+def _human_flags(column: Any) -> _Column | None:
     import pyarrow as pa
 
     if not pa.types.is_boolean(column.type):
@@ -187,7 +187,7 @@ def _verdicts(column: Any) -> _Column | None:
 _READ: dict[str, Callable[[Any], _Column | None]] = {
     "occurred_at": _instants,
     "value": _amounts,
-    "human": _verdicts,
+    "human": _human_flags,
 }
 
 

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from shared.errors import FileRefused
+from shared.ingest.byte_streams import first_bytes
 from shared.ingest.delimited import DelimitedTable
 from shared.ingest.json_records import JsonTable
-from shared.ingest.opening import first_bytes
 from shared.ingest.table import Options, Table
 from shared.ingest.workbook import WorkbookTable
 

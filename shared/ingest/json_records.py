@@ -10,8 +10,8 @@ from typing import Any
 import orjson
 
 from shared.errors import FileRefused
+from shared.ingest.byte_streams import UNPACK_ERRORS, opened
 from shared.ingest.encodings import BROKEN, BROKEN_HANDLER, encoding_of
-from shared.ingest.opening import UNPACK_ERRORS, opened
 from shared.ingest.table import (
     MAX_COLUMNS,
     MAX_RECORD_CHARACTERS,

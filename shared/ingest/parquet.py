@@ -14,7 +14,7 @@ from shared.ingest.batch import Batch
 from shared.ingest.columnar import event_rows
 from shared.ingest.facts import text_fact
 from shared.ingest.plan import Findings, Plan, PlannedColumn, Use
-from shared.ingest.reading import Build
+from shared.ingest.row_batches import Build
 from shared.ingest.spill import SAMPLE_EVERY, Piece, by_contact, contact_bytes
 from shared.ingest.table import Layout, Progress, Record, named_columns, no_progress
 from shared.values.missing import cleaned, is_missing

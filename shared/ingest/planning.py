@@ -11,12 +11,12 @@ import numpy as np
 from shared.contracts.rows import SHARED_BY
 from shared.errors import BadRequest, FileRefused
 from shared.ingest.cells import present
+from shared.ingest.column_counts import ColumnCounts
 from shared.ingest.files import open_table
 from shared.ingest.plan import Plan, PlannedColumn, Subject, Use
 from shared.ingest.plan_notes import shown, warnings
 from shared.ingest.roles import FIELDS, Roles, found_names, is_data
 from shared.ingest.table import Options, Progress, Record, Table, no_progress
-from shared.ingest.tally import ColumnTally
 from shared.values.addresses import maybe_address
 from shared.values.headers import fields_of
 from shared.values.naming import same_name_key
@@ -38,7 +38,7 @@ class _Pass:
 
     def __init__(self, table: Table, roles: Roles, subject: Subject) -> None:
         self._table, self._roles, self._subject = table, roles, subject
-        self.tallies: dict[str, ColumnTally] = {}
+        self.tallies: dict[str, ColumnCounts] = {}
         self.rows = self.unreadable = 0
         self.first: list[Record] = []
         self._ids, self._lines = array("q"), array("Q")
@@ -74,7 +74,7 @@ class _Pass:
             self._roles.decide(self._table.header)
         for name in names:
             if name not in self.tallies:
-                self.tallies[name] = ColumnTally(name)
+                self.tallies[name] = ColumnCounts(name)
         self._id, self._email = self._roles.column_of("id"), self._roles.column_of("email")
         self._owner = self._id if self._subject == "contacts" else self._roles.column_of("contact_id") or self._email
 
@@ -163,7 +163,7 @@ def subject_of(path: Path, options: Options) -> Subject:
 
 def _planned(path: Path, subject: Subject, options: Options, table: Table, roles: Roles, seen: _Pass) -> Plan:
     columns = tuple(
-        _column(number, name, seen.tallies.get(name) or ColumnTally(name), table, roles, options, subject)
+        _column(number, name, seen.tallies.get(name) or ColumnCounts(name), table, roles, options, subject)
         for number, name in enumerate(table.header, start=1)
     )
     plan = Plan(
@@ -196,7 +196,7 @@ def _find_addresses(table: Table, roles: Roles, seen: _Pass) -> None:
 
 
 def _column(
-    number: int, name: str, tally: ColumnTally, table: Table, roles: Roles, options: Options, subject: Subject
+    number: int, name: str, tally: ColumnCounts, table: Table, roles: Roles, options: Options, subject: Subject
 ) -> PlannedColumn:
     decimal: Any = options.decimal
     order: Any = options.date_order if options.date_order != "ymd" else None
@@ -225,7 +225,7 @@ def _column(
     )
 
 
-def _fate(number: int, name: str, tally: ColumnTally, said: str | None, table: Table) -> tuple[Use, str, str]:
+def _fate(number: int, name: str, tally: ColumnCounts, said: str | None, table: Table) -> tuple[Use, str, str]:
     """Decide what becomes of a column that is no field: use, target and why."""
     personal = tally.personal(name)
     target = said or name

@@ -6,6 +6,7 @@ An `AccountStore` has one attribute a subject: `store.contacts.put(...)`, `store
 from shared.store.account import AccountStore
 from shared.store.assignments import AssignmentRow
 from shared.store.audit import AuditRow
+from shared.store.bulk_pacing import BulkPacing
 from shared.store.contact_facts import StoredContact
 from shared.store.contacts import BulkCounts
 from shared.store.database import Database, open_database
@@ -28,7 +29,6 @@ from shared.store.identities import Identity
 from shared.store.keys import KeyRow
 from shared.store.migration import check, downgrade, is_migrated, migrate
 from shared.store.models import ChampionRow, PromotionRow, VersionRow
-from shared.store.pace import Pace
 from shared.store.predictions import Place, PredictionFilter, PredictionRow, ReachedBy
 from shared.store.schema import Account
 from shared.store.sources import SourceRow, SourceSecretRow, active_secrets
@@ -44,6 +44,7 @@ __all__ = [
     "AttemptRow",
     "AuditRow",
     "BulkCounts",
+    "BulkPacing",
     "ChampionRow",
     "Database",
     "DeadLetterRow",
@@ -55,7 +56,6 @@ __all__ = [
     "IdempotencyRow",
     "Identity",
     "KeyRow",
-    "Pace",
     "Place",
     "PredictionFilter",
     "PredictionRow",

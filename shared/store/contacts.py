@@ -11,6 +11,7 @@ from sqlalchemy import SelectBase, bindparam
 
 from shared.contracts.defaults import LOOKBACK_DAYS
 from shared.contracts.rows import DAY, ContactRow, Microseconds
+from shared.store.bulk_pacing import BulkPacing
 from shared.store.change_detection import touch
 from shared.store.contact_facts import (
     AttributeTable,
@@ -23,7 +24,6 @@ from shared.store.contact_facts import (
 from shared.store.contact_writes import denies, put_batch
 from shared.store.events import EVENT_COLUMNS, EventTable
 from shared.store.merging import merge
-from shared.store.pace import Pace
 from shared.store.predictions import Predictions
 from shared.store.schema import AccountStateTable
 from shared.store.scope import BATCH, IDS, Prepared, Scope, among_ids, batches, select_by_parameter
@@ -93,7 +93,7 @@ class Contacts:
         *,
         recorded_at: Microseconds,
         chunk: int = 20_000,
-        pace: Pace | None = None,
+        pacing: BulkPacing | None = None,
     ) -> BulkCounts:
         """Put contacts in short transactions; interrupted and repeated, it changes nothing twice.
 
@@ -104,12 +104,12 @@ class Contacts:
             rows: any number; `chunk` of them are held at once.
             recorded_at: now.
             chunk: rows held at once.
-            pace: of the import that they are part of.
+            pacing: of the import that they are part of.
         """
-        stream, pace, done = iter(rows), pace or Pace(), Counter[str]()
+        stream, pacing, done = iter(rows), pacing or BulkPacing(), Counter[str]()
         at, erased = 0, list[int]()
         while held := list(islice(stream, chunk)):
-            for part in pace.parts(held, has_gaps=self._scope.store.is_sqlite):
+            for part in pacing.parts(held, has_gaps=self._scope.store.is_sqlite):
                 words = self.put(part, recorded_at=recorded_at, lifts=False, touches=False)
                 done.update(words)
                 erased += [at + place for place, word in enumerate(words) if word == "erased"]

@@ -115,11 +115,11 @@ class Deliveries:
         made = (DeliveryTable.created_at >= since) & (DeliveryTable.created_at < until)
         return self._replay(subscription_id, made & DeliveryTable.state.in_(states), at)
 
-    def lease(self, room: Mapping[str, int], *, at: Microseconds, until: Microseconds) -> list[DueDelivery]:
+    def lease(self, capacity: Mapping[str, int], *, at: Microseconds, until: Microseconds) -> list[DueDelivery]:
         """Lease deliveries that are due: nobody else gets them before the lease ends, and somebody does if it does.
 
         Args:
-            room: how many to take at most, by subscription; a slow one's do not stand in front of another's.
+            capacity: how many to take at most, by subscription; a slow one's do not stand in front of another's.
             at: now.
             until: end of the lease.
 
@@ -128,9 +128,9 @@ class Deliveries:
         """
         taken: list[str] = []
         with self._scope.writing() as connection:
-            for subscription_id in sorted(room):
-                if room[subscription_id] > 0:
-                    taken += self._due(connection, subscription_id, room[subscription_id], at)
+            for subscription_id in sorted(capacity):
+                if capacity[subscription_id] > 0:
+                    taken += self._due(connection, subscription_id, capacity[subscription_id], at)
             if taken:
                 connection.execute(
                     self._scope.update(DeliveryTable).where(DeliveryTable.delivery_id.in_(taken)).values(due_at=until)

@@ -9,10 +9,10 @@ from sqlalchemy import SelectBase, bindparam, func, or_
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.contracts.rows import EventRow, Microseconds
+from shared.store.bulk_pacing import BulkPacing
 from shared.store.change_detection import touch
 from shared.store.contact_facts import ContactTable, pages
 from shared.store.identities import erased_among
-from shared.store.pace import Pace
 from shared.store.schema import CLUSTERED, AccountStateTable, Instant, KeyText, OptionalLongText, StoreTable
 from shared.store.scope import IDS, AccountConnection, Prepared, Scope, among_ids, batches, select_by_parameter
 from shared.timeline import EventTuple
@@ -211,22 +211,22 @@ class Events:
             raise_newest_event(connection, newest(kept))
         return [None if row.contact_id in erased else _taken(new, row) for row in rows]
 
-    def add_bulk(self, rows: Sequence[EventRow], *, pace: Pace | None = None) -> AddedEvents:
+    def add_bulk(self, rows: Sequence[EventRow], *, pacing: BulkPacing | None = None) -> AddedEvents:
         """Add many events in short transactions; contacts that are not known yet are created.
 
         Interrupted and repeated, it adds what is missing.
 
         Args:
             rows: in any order; about BULK_ROWS of them. Those that are there already change nothing.
-            pace: of the import that they are part of.
+            pacing: of the import that they are part of.
 
         Returns:
             How many were new, and how many were left out, of whom.
         """
-        pace = pace or Pace()
+        pacing = pacing or BulkPacing()
         ordered = sorted(rows, key=itemgetter(0, 1))
         new, left_out, of_erased = 0, 0, set[str]()
-        for part in pace.parts(ordered, has_gaps=self._scope.store.is_sqlite):
+        for part in pacing.parts(ordered, has_gaps=self._scope.store.is_sqlite):
             added = self._add_part(part)
             new, left_out = new + added.new, left_out + added.erased
             of_erased |= added.erased_contacts

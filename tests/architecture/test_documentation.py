@@ -22,6 +22,12 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+def paths_in(text: str) -> list[str]:
+    """Return the paths of this repository that a text names between backticks, in order."""
+    top = "|".join(re.escape(path.name) for path in ROOT.iterdir() if path.is_dir())
+    return re.findall(rf"`((?:{top})/[\w./<>*-]*)`", FENCE.sub("", text))
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_within_the_repository_leads_somewhere(page: Path) -> None:
     targets = re.findall(r"\]\(([^)\s]+)\)", FENCE.sub("", page.read_text()))
@@ -76,6 +82,22 @@ def test_every_folder_is_on_the_picture() -> None:
     ]
 
     assert [name for name in folders if not re.search(rf"\b{re.escape(name.lstrip('.'))}\b", picture)] == []
+
+
+@pytest.mark.parametrize("page", ["docs/architecture.md", "CONTRIBUTING.md"])
+def test_every_file_that_a_map_names_is_there(page: str) -> None:
+    named = paths_in((ROOT / page).read_text())
+
+    assert len(named) > 40
+    assert [path for path in named if not any(ROOT.glob(re.sub(r"<\w+>", "*", path)))] == []
+
+
+def test_paths_are_found_in_a_text() -> None:
+    text = (
+        "`shared/ties.py` and `services/<name>/schemas.py`, `tests/unit/`, `Table`, `/score`, `foretell/cli` and `make`"
+    )
+
+    assert paths_in(text) == ["shared/ties.py", "services/<name>/schemas.py", "tests/unit/", "foretell/cli"]
 
 
 @pytest.mark.parametrize("line", TABLE, ids=lambda line: line.name)

@@ -24,8 +24,8 @@ def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
 def models_named(name: str, ending: str) -> set[type[BaseModel]]:
     """Collect the models of a capability's wire whose name ends so, with all that they contain."""
     schemas = vars(importlib.import_module(f"services.{name}.schemas"))
-    doors = [model for key, model in schemas.items() if key.endswith(ending) and isinstance(model, type)]
-    return {inner for door in doors for inner in models_in(door)}
+    outer = [model for key, model in schemas.items() if key.endswith(ending) and isinstance(model, type)]
+    return {inner for model in outer for inner in models_in(model)}
 
 
 @pytest.mark.parametrize("name", NAMES)

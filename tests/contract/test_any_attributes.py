@@ -2,7 +2,6 @@
 what was not understood is named, no more and no less."""
 
 import asyncio
-import importlib
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -16,8 +15,10 @@ from hypothesis import strategies as st
 from services.churn.training import churn_material
 from services.churn.training import fitted as churn_fitted
 from services.scoring.train import fitted as scoring_fitted
+from services.specs import spec_of
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import ALWAYS, DAY
+from shared.serving.service import create_app
 from shared.settings import ServiceSettings
 from shared.store import Database, migrate, open_database
 from shared.timeline import ContactFacts, Pasts, build
@@ -125,7 +126,7 @@ def served(
     folder: Path = tmp_path_factory.mktemp(account)
     fit.model.save(folder)
     store.models.promote(capability, "won", "1", "d" * 64, at=NOW_US, reason="for the test")
-    door = importlib.import_module(f"services.{capability}.api")
+    spec = spec_of(capability)
 
     async def fetch(*_: Any) -> Path:
         return folder
@@ -137,12 +138,12 @@ def served(
         def close(self) -> None:
             pass
 
-    app = door.create_app(configured, Open(), now=lambda: NOW, fetch=fetch)
+    app = create_app(spec, configured, Open(), now=lambda: NOW, fetch=fetch)  # type: ignore[arg-type]
     loop = asyncio.new_event_loop()
     running = app.router.lifespan_context(app)
     loop.run_until_complete(running.__aenter__())
     client = asgi(app)
-    path = door.QUESTION.capability.path
+    path = spec.capability.path
 
     def call(payload: Any) -> Any:
         return loop.run_until_complete(client.post(path, payload, account=account))

@@ -33,7 +33,7 @@ from shared.store import AccountStore, Database, PredictionRow, VersionRow, migr
 
 SECRET = "a secret of the tests, long enough"
 LONG_AGO = 1_750_000_000 * SECOND
-EXAMPLES, MANY_EXAMPLES = 12, 400
+EXAMPLES, MANY_EXAMPLES = 6, 400
 
 
 def no_server_error(_: schemathesis.CheckContext, response: schemathesis.Response, __: schemathesis.Case) -> None:

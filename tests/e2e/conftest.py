@@ -1,8 +1,11 @@
-"""A small account with a truth to learn, as files that the pages name."""
+"""A small account with a truth to learn, as files that the pages name; and one home that is trained once a run."""
 
 import csv
+import fcntl
 import gzip
+import os
 import random
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,8 +15,13 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
+from tests.e2e.installation import Installation, free_ports, train_in
+
 CONTACTS = 240
 DAYS = 400
+USED_DAYS, GONE_DAYS = 240, 190
+"""How long the product was used (a churn training takes twice as long on twice as many days), and since when `c-42`,
+as the pages say, is gone."""
 NOW = datetime.now(UTC).replace(microsecond=0)
 BOUGHT = ("order_placed", "deal_won", "coupon_redeemed")
 
@@ -37,8 +45,10 @@ def write_files(folder: Path) -> None:
             if draw.random() < (0.03 if keen else 0.003):
                 bought, value = (at + timedelta(minutes=1)).isoformat(), float(draw.randrange(10, 90))
                 events.extend([contact, kind, bought, value] for kind in BOUGHT)
-        quit_after = using.randrange(DAYS) if number % 3 == 0 else 0
-        for day in range(DAYS - 1, quit_after, -using.randrange(3, 9)):
+        quit_after = using.randrange(USED_DAYS) if number % 3 == 0 else 0
+        if contact == "c-42":
+            quit_after = GONE_DAYS
+        for day in range(USED_DAYS - 1, quit_after, -using.randrange(3, 9)):
             used = NOW - timedelta(days=day, minutes=using.randrange(1_000))
             events.append([contact, "product_used", used.isoformat(), None])
     facts = ["id", "country", "industry", "timezone", "created_at", "Tags", "Converted"]
@@ -62,3 +72,28 @@ def write_csv(path: Path, header: list[str], rows: list[list[Any]]) -> None:
 def own_files() -> Callable[[Path], None]:
     """What writes the reader's files into a folder."""
     return write_files
+
+
+@pytest.fixture(scope="session")
+def trained_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Train one home for all workers of this run: whoever comes first does it, the others wait."""
+    run = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        run = run.parent
+    folder, done = run / "trained-home", run / "trained-home.done"
+    with (run / "trained-home.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            train_in(folder)
+            done.touch()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(trained_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """A copy of the trained home: files imported, an outcome defined, a model trained and promoted."""
+    folder = tmp_path_factory.mktemp("foretell") / "copy"
+    shutil.copytree(trained_folder, folder)
+    return Installation(folder / "var", free_ports())

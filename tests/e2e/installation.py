@@ -125,7 +125,7 @@ def read_greeting(process: "subprocess.Popen[str]") -> str:
     raise AssertionError("".join(lines))
 
 
-def trained_in(folder: Path) -> Installation:
+def train_in(folder: Path) -> None:
     """Import files, define an outcome, train a model and promote it."""
     installation = Installation(folder / "var", free_ports())
     contacts, events = write_files(folder)
@@ -140,4 +140,3 @@ def trained_in(folder: Path) -> Installation:
     assert outcome.returncode == 0, outcome.stderr
     training = installation.foretell("train", "scoring", "--outcome", "order")
     assert training.returncode == 0, training.stderr + training.stdout
-    return installation

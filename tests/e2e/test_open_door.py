@@ -8,12 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 from standardwebhooks import Webhook
 
-from tests.e2e.installation import NOW, Installation, read_greeting, trained_in, until
+from tests.e2e.installation import NOW, Installation, read_greeting, until
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36"
 CLICKS = 90
@@ -86,8 +85,8 @@ def coldest(installation: Installation) -> dict[str, Any]:
     return last
 
 
-def test_a_click_at_the_platform_is_a_changed_band_at_the_receiver(tmp_path: Path) -> None:
-    installation, receiver = trained_in(tmp_path), Receiver()
+def test_a_click_at_the_platform_is_a_changed_band_at_the_receiver(trained: Installation) -> None:
+    installation, receiver = trained, Receiver()
     installation.more["FORETELL_WEBHOOK_ALLOW_PRIVATE"] = "true"
     with listening(receiver) as target:
         sources = ("sources", "add", "newsletter", "--provider", "postmark", "--secret", "postmark:Wg7rTzq2-mPx9Lc4")

@@ -25,7 +25,10 @@ import pytest
 from typer.testing import CliRunner
 
 from foretell.cli.app import app
+from foretell.cli.context import opened_database
 from shared.capabilities import TABLE
+from shared.registry.fetch import artifacts
+from shared.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```(?P<language>[a-z]*)(?P<mark> [a-z]+)?\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -169,9 +172,19 @@ def newcomer(tmp_path_factory: pytest.TempPathFactory, own_files: Callable[[Path
     return reader
 
 
+def fill_the_cache(home: Path) -> None:
+    """Fetch every model in this process, which has loaded MLflow; each service would load it for itself."""
+    settings = Settings(home=home)
+    with opened_database(settings) as (_, database):
+        for row in database.champions():
+            where = (row.account, row.capability, row.outcome)
+            artifacts(settings, *where, version=row.version, digest=row.digest, into=settings.cache_folder)
+
+
 @pytest.fixture(scope="module")
 def answering(newcomer: Reader) -> Iterator[Reader]:
     """The same with everything started, once the worker has scored every contact."""
+    fill_the_cache(newcomer.folder / "var")
     words = [sys.executable, "-m", "foretell", "up"]
     environment = {**newcomer.environment, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(

@@ -10,24 +10,44 @@ import psutil
 import pytest
 
 from shared.capabilities import TABLE
-from tests.e2e.installation import CONTACTS, Installation, free_ports, read_greeting, trained_in, until
+from tests.e2e.installation import CONTACTS, Installation, free_ports, read_greeting, until
+
+Process = subprocess.Popen[str]
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Installation:
-    return trained_in(tmp_path_factory.mktemp("foretell"))
+def started() -> Iterator[list[tuple[Process, str]]]:
+    """What was started, each with what it said; the last one may still run."""
+    started: list[tuple[Process, str]] = []
+    yield started
+    end(started)
+
+
+def end(started: list[tuple[Process, str]]) -> None:
+    for process, _ in started:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+    started.clear()
 
 
 @pytest.fixture
-def up(trained: Installation) -> Iterator[tuple[Installation, "subprocess.Popen[str]"]]:
-    process = trained.start()
-    yield trained, process
-    if process.poll() is None:
-        process.send_signal(signal.SIGINT)
-    process.communicate(timeout=30)
+def up(trained: Installation, started: list[tuple[Process, str]]) -> Process:
+    """Everything runs, and is left to the next test unless this one ends it."""
+    if not started or started[-1][0].poll() is not None:
+        process = trained.start()
+        started.append((process, read_greeting(process)))
+    return started[-1][0]
 
 
-def children(process: "subprocess.Popen[str]") -> dict[str, psutil.Process]:
+@pytest.fixture
+def down(trained: Installation, started: list[tuple[Process, str]]) -> Installation:
+    """Nothing runs."""
+    end(started)
+    return trained
+
+
+def children(process: Process) -> dict[str, psutil.Process]:
     """The processes of `up` by the module they run, services by their capability."""
     found = {}
     for child in psutil.Process(process.pid).children(recursive=True):
@@ -51,10 +71,9 @@ def test_a_bad_row_lies_in_the_rejects_file_and_the_same_files_again_change_noth
 
 
 def test_from_files_to_an_answer_through_a_killed_service_to_a_clean_end(
-    up: tuple[Installation, "subprocess.Popen[str]"],
+    trained: Installation, up: Process, started: list[tuple[Process, str]]
 ) -> None:
-    installation, process = up
-    said = read_greeting(process)
+    installation, process, said = trained, up, started[-1][1]
     before = children(process)
     assert "curl -s" in said
     assert set(before) == {*(line.name for line in TABLE), "foretell", "gateway"}
@@ -89,35 +108,30 @@ def test_from_files_to_an_answer_through_a_killed_service_to_a_clean_end(
     assert not any(child.is_running() for child in before.values())
 
 
-def test_a_second_one_on_the_same_home_is_refused(up: tuple[Installation, "subprocess.Popen[str]"]) -> None:
-    installation, process = up
-    read_greeting(process)
-
-    second = installation.foretell("up", "--port", str(free_ports()))
+def test_a_second_one_on_the_same_home_is_refused(trained: Installation, up: Process) -> None:
+    second = trained.foretell("up", "--port", str(free_ports()))
 
     assert second.returncode == 1
-    assert f"(process {process.pid}) already runs" in second.stderr
+    assert f"(process {up.pid}) already runs" in second.stderr
     assert second.stderr.count("\n") == 1
 
 
-def test_no_process_outlives_a_parent_that_was_killed(up: tuple[Installation, "subprocess.Popen[str]"]) -> None:
-    _, process = up
-    read_greeting(process)
-    before = children(process)
+def test_no_process_outlives_a_parent_that_was_killed(up: Process) -> None:
+    before = children(up)
 
-    process.kill()
+    up.kill()
 
     assert until(lambda: not any(child.is_running() for child in before.values()), seconds=20)
 
 
-def test_a_port_that_is_taken_is_one_sentence(trained: Installation) -> None:
+def test_a_port_that_is_taken_is_one_sentence(down: Installation) -> None:
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        taken.bind(("127.0.0.1", trained.port))
+        taken.bind(("127.0.0.1", down.port))
         taken.listen()
 
-        refused = trained.foretell("up")
+        refused = down.foretell("up")
 
     assert refused.returncode == 1
-    assert refused.stderr.startswith(f"foretell: Port {trained.port} (gateway) is taken")
+    assert refused.stderr.startswith(f"foretell: Port {down.port} (gateway) is taken")
     assert refused.stderr.count("\n") == 1

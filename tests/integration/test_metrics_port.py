@@ -29,12 +29,12 @@ def test_they_are_shown_on_their_own_port_while_the_process_lives(registry: Coll
     settings = Settings(metrics_port=free_port())
     url = f"http://127.0.0.1:{settings.metrics_port}/metrics"
 
-    with shown_metrics(registry, settings), urllib.request.urlopen(url, timeout=5) as answer:
+    with shown_metrics(registry, settings), urllib.request.urlopen(url, timeout=30) as answer:
         shown = answer.read()
 
     assert b"things_total 3.0" in shown
     with pytest.raises(urllib.error.URLError):
-        urllib.request.urlopen(url, timeout=5)
+        urllib.request.urlopen(url, timeout=30)
 
 
 def test_a_taken_port_is_a_sentence(registry: CollectorRegistry) -> None:

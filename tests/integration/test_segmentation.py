@@ -1,4 +1,4 @@
-"""Segments end to end: trained on a real store, asked through the real door, retrained, asked again."""
+"""Segments end to end: trained on a real store, asked through the real service, retrained, asked again."""
 
 import json
 from collections.abc import AsyncIterator, Iterator

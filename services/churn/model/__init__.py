@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from services.churn.model.answers import ChurnQuery, ScoredChurn, predict
 from services.churn.model.churn import ChurnModel, cumulative_hazard
 from services.churn.model.periods import Periods, expanded, time_columns
+from services.churn.model.predictions import ChurnQuery, ScoredChurn, predict
 from services.churn.model.reference import ChurnReference
 from shared.registry.pyfunc import FeatureTable
 

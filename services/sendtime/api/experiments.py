@@ -135,7 +135,7 @@ class ExperimentReport:
             "if_all_as_the_model": _share_or_none(inverse_propensity(outcomes, outcomes.as_policy)),
             "if_all_at_default": _share_or_none(inverse_propensity(outcomes, outcomes.as_default)),
             "to_prove": self._proof(outcomes, control),
-            "verdict": _verdict(gain),
+            "verdict": _conclusion(gain),
             "reported_at": instant_of(self.now),
         }
 
@@ -198,7 +198,7 @@ def _share_or_none(rate: Rate | None) -> dict[str, float] | None:
     return None if rate is None else _share(rate)
 
 
-def _verdict(gain: Rate | None) -> str:
+def _conclusion(gain: Rate | None) -> str:
     if gain is None:
         return "Nothing to compare yet: an arm has no contact whose day is over."
     if gain.low > 0:

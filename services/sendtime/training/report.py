@@ -11,8 +11,8 @@ from services.sendtime.model.local_week import DAY_NAMES, DAYS, HOURS, by_hour
 from services.sendtime.model.slot_choice import ENOUGH_SENDS
 from services.sendtime.model.timing import HIERARCHY, NAMES, Timing
 from services.sendtime.training.activity import Shares
-from services.sendtime.training.answers import LearnedTiming, loss_of
 from services.sendtime.training.material import SendTimeMaterial
+from services.sendtime.training.timing import LearnedTiming, loss_of
 from shared.contracts.rows import instant_of
 from shared.evaluation import metrics
 from shared.evaluation.gate import grade, skill

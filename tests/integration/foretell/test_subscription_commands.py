@@ -24,7 +24,7 @@ def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, list[tuple[
     monkeypatch.setenv("FORETELL_WEBHOOK_ALLOW_PRIVATE", "true")
     seen: list[tuple[dict[str, str], bytes]] = []
 
-    class Door(BaseHTTPRequestHandler):
+    class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             seen.append((dict(self.headers), self.rfile.read(int(self.headers["Content-Length"]))))
             self.send_response(500 if self.path == "/broken" else 200)
@@ -34,7 +34,7 @@ def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, list[tuple[
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Door) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield f"http://127.0.0.1:{server.server_address[1]}", seen

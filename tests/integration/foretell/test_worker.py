@@ -1,4 +1,4 @@
-"""The worker's calls and its door with real sockets, and the process itself."""
+"""The worker's calls and its health API with real sockets, and the process itself."""
 
 import json
 import os
@@ -45,7 +45,7 @@ def service(status: int, body: Any) -> Iterator[tuple[WorkerSettings, list[tuple
     """A service that answers the same to everything, and what it was asked."""
     seen: list[tuple[str, str | None, Any]] = []
 
-    class Door(BaseHTTPRequestHandler):
+    class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             asked = self.rfile.read(int(self.headers["Content-Length"]))
             seen.append((self.path, self.headers[CALL_HEADER], asked))
@@ -56,7 +56,7 @@ def service(status: int, body: Any) -> Iterator[tuple[WorkerSettings, list[tuple
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Door) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield (
@@ -131,7 +131,7 @@ def test_nobody_there_is_an_error() -> None:
 
 def fetched(port: int, path: str) -> tuple[int, bytes]:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as answer:
             return answer.status, answer.read()
     except urllib.error.HTTPError as error:
         with error:

@@ -24,7 +24,6 @@ from shared.store.change_detection import LastKnownStateTable
 from shared.store.delivery_tables import DeliveryTable, MessageTable, SubscriptionTable
 
 CONTACTS = [f"c-{number:04}" for number in range(3_000)]
-KILLS = 4
 WITHIN_SECONDS = 60.0
 
 
@@ -48,7 +47,7 @@ class Service:
 def service() -> Iterator[Service]:
     service = Service()
 
-    class Door(BaseHTTPRequestHandler):
+    class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
             self.end_headers()
@@ -69,7 +68,7 @@ def service() -> Iterator[Service]:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Door) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         service.port = server.server_address[1]
@@ -133,8 +132,9 @@ def ended(process: subprocess.Popen[bytes]) -> None:
     process.wait(WITHIN_SECONDS)
 
 
+@pytest.mark.parametrize("kills", [2, pytest.param(8, marks=pytest.mark.slow)])
 def test_every_change_is_told_once_however_often_the_worker_is_killed(
-    tmp_path: Path, store: Database, service: Service
+    tmp_path: Path, store: Database, service: Service, kills: int
 ) -> None:
     worker = started(tmp_path, service)
     wait_until(lambda: stand(store, "low") and not store.stale_accounts())
@@ -142,7 +142,7 @@ def test_every_change_is_told_once_however_often_the_worker_is_killed(
     service.score = 90
     record(store, "second")
 
-    for number in range(KILLS):
+    for number in range(kills):
         worker = started(tmp_path, service)
         setattr(service, "after" if number % 2 else "before", worker.kill)
         worker.wait(WITHIN_SECONDS)

@@ -159,7 +159,7 @@ async def gateway(
 def gateway_with(
     migrated: Path, tmp_path: Path, upstream: Upstream
 ) -> Callable[..., contextlib.AbstractAsyncContextManager[RunningGateway]]:
-    """Open a gateway with settings of one's own: `async with door_with(limits_calls=2) as door`."""
+    """Open a gateway with settings of one's own: `async with gateway_with(limits_calls=2) as gateway`."""
     for file in migrated.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     return lambda **more: opened(tmp_path, upstream, **more)

@@ -1,4 +1,4 @@
-"""Deliveries at the door, and where webhooks may not go."""
+"""Deliveries over the API, and where webhooks may not go."""
 
 from typing import Any
 

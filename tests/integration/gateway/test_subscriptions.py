@@ -1,4 +1,4 @@
-"""Subscriptions at the door, with a receiver on a socket inside the network."""
+"""Subscriptions over the API, with a receiver on a socket inside the network."""
 
 from typing import Any
 

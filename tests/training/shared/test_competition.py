@@ -9,14 +9,14 @@ from shared.contracts.rows import DAY
 from shared.evaluation.metrics import log_loss
 from shared.learners.simple import Columns, chance
 from shared.timeline.splits import Split, forward_chain, stratified
-from shared.training import candidates as room
+from shared.training import candidates
 from shared.training.candidates import CandidateEntry, Problem, informing
 from shared.training.competition import RIDGES, SHAPES, Competition, compete, constant_margins
 
 ENTRIES: dict[str, Callable[[Problem], CandidateEntry]] = {
-    "rule": room.rule_entry,
-    "logistic": lambda problem: room.logistic_entry(problem, 1.0),
-    "trees": lambda problem: room.trees_entry(problem, SHAPES[0], 42),
+    "rule": candidates.rule_entry,
+    "logistic": lambda problem: candidates.logistic_entry(problem, 1.0),
+    "trees": lambda problem: candidates.trees_entry(problem, SHAPES[0], 42),
 }
 
 
@@ -27,7 +27,7 @@ def entry_of(request: pytest.FixtureRequest) -> Callable[[Problem], CandidateEnt
 
 def calibrated(problem: Problem, raw: np.ndarray) -> np.ndarray:
     margin = np.full(len(raw), np.nan)
-    for split, calibrator in zip(problem.splits, room.calibrators(problem, raw), strict=True):
+    for split, calibrator in zip(problem.splits, candidates.calibrators(problem, raw), strict=True):
         margin[split.test] = calibrator.margins(raw[split.test])
     return margin
 
@@ -69,7 +69,7 @@ def test_a_block_is_informed_by_earlier_ones_a_fold_by_the_others(problem_of: Ca
 def test_labels_still_open_when_a_block_begins_do_not_calibrate_it(problem: Problem) -> None:
     assert problem.cutoff is not None
     for position, split in enumerate(problem.splits):
-        rows = room.usable_rows(problem, position)
+        rows = candidates.usable_rows(problem, position)
         assert np.all(problem.cutoff[rows] + problem.horizon <= problem.cutoff[split.test].min())
 
 
@@ -141,8 +141,8 @@ def test_calibration_is_kept_only_where_it_helps(problem: Problem) -> None:
 def test_rounds_are_the_best_of_the_mean_curve_weighted_by_rows() -> None:
     falling, rising = np.array([3.0, 2.0, 1.0]), np.array([1.0, 2.0, 3.0])
 
-    assert room.best_rounds([falling, rising], [10, 1]) == 3
-    assert room.best_rounds([falling, rising], [1, 10]) == 1
+    assert candidates.best_rounds([falling, rising], [10, 1]) == 3
+    assert candidates.best_rounds([falling, rising], [1, 10]) == 1
 
 
 def test_progress_is_told_before_each_candidate(problem: Problem) -> None:

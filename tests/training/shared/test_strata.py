@@ -11,16 +11,16 @@ from shared.contracts.rows import DAY
 from shared.learners.simple import Columns, chance, log_odds
 from shared.learners.trees import TreeShape
 from shared.timeline.splits import Split, forward_chain, stratified
-from shared.training import candidates as room
+from shared.training import candidates
 from shared.training.candidates import STRATUM_PULL, CandidateEntry, Problem, hidden
 from shared.training.competition import compete, constant_margins
 
 SHAPE = TreeShape(leaves=7, min_rows=20, max_rounds=60)
 ENTRIES: dict[str, Callable[[Problem], CandidateEntry]] = {
-    "rule": room.rule_entry,
-    "logistic": lambda problem: room.logistic_entry(problem, 1.0),
-    "trees": lambda problem: room.trees_entry(problem, SHAPE, 42),
-    "blend": lambda problem: room.blend_entry(problem, ENTRIES["logistic"](problem), ENTRIES["trees"](problem)),
+    "rule": candidates.rule_entry,
+    "logistic": lambda problem: candidates.logistic_entry(problem, 1.0),
+    "trees": lambda problem: candidates.trees_entry(problem, SHAPE, 42),
+    "blend": lambda problem: candidates.blend_entry(problem, ENTRIES["logistic"](problem), ENTRIES["trees"](problem)),
 }
 RATES = np.array([0.05, 0.3, 0.6])
 
@@ -149,8 +149,8 @@ def test_recency_is_for_blocks_not_for_folds(problem: Problem) -> None:
 def test_rounds_follow_the_last_block_the_more_it_counts() -> None:
     early, late = np.array([1.0, 2.0, 3.0]), np.array([3.0, 2.0, 1.5])
 
-    assert room.best_rounds([early, late], [10, 10]) == 1
-    assert room.best_rounds([early, late], [10, 40]) == 3
+    assert candidates.best_rounds([early, late], [10, 10]) == 1
+    assert candidates.best_rounds([early, late], [10, 40]) == 3
 
 
 @pytest.mark.parametrize("make", ENTRIES.values(), ids=list(ENTRIES))

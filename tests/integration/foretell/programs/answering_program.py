@@ -5,7 +5,7 @@ import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 
-class Door(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.send_response(200)
         self.end_headers()
@@ -17,4 +17,4 @@ if __name__ == "__main__":
         sys.exit("there is no such thing as luck")
     if "--deaf" in sys.argv:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    HTTPServer(("127.0.0.1", int(sys.argv[1])), Door).serve_forever()
+    HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()

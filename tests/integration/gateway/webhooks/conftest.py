@@ -25,7 +25,7 @@ class Sender:
         return base64.b64encode(self.key.public_key().public_bytes(*encoding)).decode()
 
     def signed(self, items: Sequence[Mapping[str, Any]] | bytes, *, age: int = 0) -> dict[str, Any]:
-        """Make body and headers, as `door.ask` takes them."""
+        """Make body and headers, as `gateway.ask` takes them."""
         body = items if isinstance(items, bytes) else json.dumps(items).encode()
         stamp = str(int(time.time()) - age)
         signature = self.key.sign(stamp.encode() + body, ec.ECDSA(hashes.SHA256()))

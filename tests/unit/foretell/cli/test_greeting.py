@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from foretell import home
-from foretell.cli.greeting import Question, base_url, greeting, questions
+from foretell.cli.greeting import ExampleRequest, base_url, example_requests, greeting
 from shared.contracts.rows import ContactRow
 from shared.settings import Settings
 from shared.store import Database, migrate, open_database
@@ -13,7 +13,7 @@ from shared.store import Database, migrate, open_database
 
 def test_the_greeting_holds_a_request_that_can_be_pasted(tmp_path: Path) -> None:
     home.write_private(tmp_path / "keys" / "demo", "fk_secret\n")
-    question = Question("demo", tmp_path / "keys" / "demo", "/score", '{"contacts": [{"id": "it\'s"}]}')
+    question = ExampleRequest("demo", tmp_path / "keys" / "demo", "/score", '{"contacts": [{"id": "it\'s"}]}')
 
     said = greeting(Settings(home=tmp_path), "http://127.0.0.1:8000", [question])
 
@@ -61,14 +61,18 @@ def test_the_address_is_one_that_this_machine_can_reach(host: str, url: str) -> 
 def test_a_question_nobody_answers_is_not_answered(tmp_path: Path) -> None:
     home.write_private(tmp_path / "keys" / "demo", "fk_secret\n")
 
-    assert not Question("demo", tmp_path / "keys" / "demo", "/score", "{}").is_answered("http://127.0.0.1:9")
+    assert not ExampleRequest("demo", tmp_path / "keys" / "demo", "/score", "{}").is_answered("http://127.0.0.1:9")
 
 
 def test_the_greeting_asks_every_capability_that_has_an_answer(tmp_path: Path) -> None:
     home.write_private(tmp_path / "keys" / "demo", "fk_secret\n")
     asked = [
-        Question("demo", tmp_path / "keys" / "demo", "/score", '{"contacts": [{"id": "a"}], "outcome": "redeem"}'),
-        Question("demo", tmp_path / "keys" / "demo", "/churn-risk", '{"contacts": [{"id": "a"}], "outcome": "lapse"}'),
+        ExampleRequest(
+            "demo", tmp_path / "keys" / "demo", "/score", '{"contacts": [{"id": "a"}], "outcome": "redeem"}'
+        ),
+        ExampleRequest(
+            "demo", tmp_path / "keys" / "demo", "/churn-risk", '{"contacts": [{"id": "a"}], "outcome": "lapse"}'
+        ),
     ]
 
     said = greeting(Settings(home=tmp_path), "http://127.0.0.1:8000", asked)
@@ -100,7 +104,7 @@ def trained(database: Database, account: str, *models: tuple[str, str], home_fol
 
 
 def asked(home_folder: Path) -> list[tuple[str, str, dict[str, object]]]:
-    return [(one.account, one.path, json.loads(one.body)) for one in questions(Settings(home=home_folder))]
+    return [(one.account, one.path, json.loads(one.body)) for one in example_requests(Settings(home=home_folder))]
 
 
 def test_each_capability_of_one_account_is_asked_once_in_the_order_of_the_table(

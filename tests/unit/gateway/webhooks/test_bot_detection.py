@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.webhooks import bot_detection
-from gateway.webhooks.bot_detection import BotAssessment, MessageEvent, verdict_on_event, verdicts_by_message
+from gateway.webhooks.bot_detection import BotAssessment, MessageEvent, assess_by_message, assess_event
 from gateway.webhooks.provider import Signals
 
 PAGE = Path(__file__).parents[4] / "docs" / "webhooks.md"
@@ -59,7 +59,7 @@ HUMAN, UNKNOWN = BotAssessment(True, "usual_agent"), BotAssessment(None, None)
     ],
 )
 def test_an_event_is_judged_by_what_came_with_it(type_: str, signals: Signals, judged: BotAssessment) -> None:
-    assert verdict_on_event(type_, signals) == judged
+    assert assess_event(type_, signals) == judged
 
 
 def test_the_documentation_has_a_row_for_every_reason() -> None:
@@ -89,7 +89,7 @@ def test_the_documentation_has_a_row_for_every_reason() -> None:
 )
 @pytest.mark.parametrize("type_", ["email_opened", "email_clicked"])
 def test_a_scanner_is_a_machine_whatever_it_fetches(type_: str, agent: str) -> None:
-    assert verdict_on_event(type_, Signals(user_agent=agent)) == BotAssessment(False, "scanner_agent")
+    assert assess_event(type_, Signals(user_agent=agent)) == BotAssessment(False, "scanner_agent")
 
 
 def sighting(
@@ -112,7 +112,7 @@ def sighting(
 def test_nobody_clicks_within_seconds_of_delivery(before: str, clicked_after: float, reason: str | None) -> None:
     told = [sighting("d", before, 100), sighting("k", "email_clicked", 100 + clicked_after, "/a", judged=HUMAN)]
 
-    assert verdicts_by_message(told) == ({} if reason is None else {"k": BotAssessment(False, reason)})
+    assert assess_by_message(told) == ({} if reason is None else {"k": BotAssessment(False, reason)})
 
 
 def test_clicks_on_different_links_at_once_are_all_a_machines() -> None:
@@ -123,7 +123,7 @@ def test_clicks_on_different_links_at_once_are_all_a_machines() -> None:
         sighting("k4", "email_clicked", 105.1, "/c", judged=HUMAN),
     ]
 
-    assert verdicts_by_message(told) == {
+    assert assess_by_message(told) == {
         "k2": BotAssessment(False, "links_at_once"),
         "k3": BotAssessment(False, "links_at_once"),
     }
@@ -132,13 +132,13 @@ def test_clicks_on_different_links_at_once_are_all_a_machines() -> None:
 def test_clicking_one_link_twice_is_human() -> None:
     told = [sighting("k1", "email_clicked", 100, "/a", judged=HUMAN), sighting("k2", "email_clicked", 101, "/a")]
 
-    assert verdicts_by_message(told) == {}
+    assert assess_by_message(told) == {}
 
 
 def test_clicks_on_unknown_links_are_not_called_different() -> None:
     told = [sighting("k1", "email_clicked", 100), sighting("k2", "email_clicked", 101, "/a")]
 
-    assert verdicts_by_message(told) == {}
+    assert assess_by_message(told) == {}
 
 
 @pytest.mark.parametrize("other", [{"contact_id": "c-2"}, {"message_id": "m-2"}, {"message_id": None}])
@@ -148,7 +148,7 @@ def test_other_messages_and_other_contacts_do_not_count(other: dict[str, str | N
         sighting("k2", "email_clicked", 101, "/b")._replace(**other),  # type: ignore[arg-type]
     ]
 
-    assert verdicts_by_message(told) == {}
+    assert assess_by_message(told) == {}
 
 
 @pytest.mark.parametrize(
@@ -162,14 +162,14 @@ def test_other_messages_and_other_contacts_do_not_count(other: dict[str, str | N
 def test_what_the_event_itself_proves_keeps_its_reason(flagged: BotAssessment) -> None:
     told = [sighting("d", "email_delivered", 100), sighting("k", "email_clicked", 101, "/a", judged=flagged)]
 
-    assert verdicts_by_message(told) == {}
+    assert assess_by_message(told) == {}
 
 
 def test_an_order_right_after_delivery_stays_human() -> None:
     deed = BotAssessment(True, "deed")
     told = [sighting("d", "email_delivered", 100), sighting("o", "order_placed", 101, judged=deed)]
 
-    assert verdicts_by_message(told) == {}
+    assert assess_by_message(told) == {}
 
 
 EVENTS = st.builds(
@@ -205,10 +205,10 @@ def test_any_order_of_arrival_ends_in_the_same_verdicts(
 
 
 def arrived(events: list[MessageEvent], size: int) -> dict[str, BotAssessment]:
-    """Take events in batches, as the door does: judge with what is stored, then store."""
+    """Take events in batches, as the receiver does: judge with what is stored, then store."""
     stored: dict[str, MessageEvent] = {}
     for start in range(0, len(events), size):
         stored |= {one.event_id: one for one in events[start : start + size]}
-        for event_id, judged in verdicts_by_message(stored.values()).items():
+        for event_id, judged in assess_by_message(stored.values()).items():
             stored[event_id] = stored[event_id]._replace(verdict=judged)
     return {event_id: one.verdict for event_id, one in stored.items()}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from services.churn.model import ChurnModel, ChurnQuery, predict
-from services.churn.model.answers import value_rates
+from services.churn.model.predictions import value_rates
 from shared.evaluation.calibration import Calibrator
 from shared.timeline.risk import Episode
 

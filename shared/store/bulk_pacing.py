@@ -15,7 +15,7 @@ MIN_ROWS, FIRST_ROWS, MAX_ROWS = 200, 2_000, 100_000
 
 
 @dataclass(slots=True)
-class Pace:
+class BulkPacing:
     """Learns from each part how many rows the next one may have; one for each import."""
 
     gap_seconds: float = GAP_SECONDS

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from shared.store import Pace
+from shared.store import BulkPacing
 
 
 class Clock:
@@ -20,15 +20,17 @@ class Clock:
         self.at += seconds
 
 
-def parts(pace: Pace, clock: Clock, items: int, seconds_a_row: float, *, has_gaps: bool = True) -> Iterator[int]:
+def parts(
+    pacing: BulkPacing, clock: Clock, items: int, seconds_a_row: float, *, has_gaps: bool = True
+) -> Iterator[int]:
     """Sizes of the parts, each of which takes its time."""
-    for part in pace.parts(range(items), has_gaps=has_gaps):
+    for part in pacing.parts(range(items), has_gaps=has_gaps):
         yield len(part)
         clock.at += len(part) * seconds_a_row
 
 
 def test_each_row_comes_once_and_in_order() -> None:
-    taken = [number for part in Pace(sleep=lambda _: None).parts(range(5_000), has_gaps=True) for number in part]
+    taken = [number for part in BulkPacing(sleep=lambda _: None).parts(range(5_000), has_gaps=True) for number in part]
 
     assert taken == list(range(5_000))
 
@@ -36,7 +38,7 @@ def test_each_row_comes_once_and_in_order() -> None:
 def test_parts_become_as_large_as_the_time_allows() -> None:
     clock = Clock()
 
-    sizes = list(parts(Pace(clock=clock.now, sleep=clock.sleep), clock, 100_000, 0.00001))
+    sizes = list(parts(BulkPacing(clock=clock.now, sleep=clock.sleep), clock, 100_000, 0.00001))
 
     assert sizes[:4] == [2_000, 4_000, 8_000, 16_000]
     assert max(sizes) == 20_000  # 0.2 s
@@ -45,7 +47,7 @@ def test_parts_become_as_large_as_the_time_allows() -> None:
 def test_parts_become_small_where_rows_take_long() -> None:
     clock = Clock()
 
-    sizes = list(parts(Pace(clock=clock.now, sleep=clock.sleep), clock, 4_000, 0.001))
+    sizes = list(parts(BulkPacing(clock=clock.now, sleep=clock.sleep), clock, 4_000, 0.001))
 
     assert sizes[0] == 2_000
     assert sizes[1:] == [200] * 10
@@ -53,11 +55,11 @@ def test_parts_become_small_where_rows_take_long() -> None:
 
 def test_the_lock_is_free_for_longer_than_a_waiting_writer_sleeps() -> None:
     clock = Clock()
-    pace = Pace(clock=clock.now, sleep=clock.sleep)
+    pacing = BulkPacing(clock=clock.now, sleep=clock.sleep)
 
-    list(parts(pace, clock, 6_000, 0.0))
+    list(parts(pacing, clock, 6_000, 0.0))
     clock.at += 0.1
-    list(parts(pace, clock, 10, 0.0))
+    list(parts(pacing, clock, 10, 0.0))
 
     assert clock.slept == [0.12, 0.02]
 
@@ -65,6 +67,6 @@ def test_the_lock_is_free_for_longer_than_a_waiting_writer_sleeps() -> None:
 def test_where_writers_do_not_take_turns_nothing_waits() -> None:
     clock = Clock()
 
-    list(parts(Pace(clock=clock.now, sleep=clock.sleep), clock, 10_000, 0.0, has_gaps=False))
+    list(parts(BulkPacing(clock=clock.now, sleep=clock.sleep), clock, 10_000, 0.0, has_gaps=False))
 
     assert clock.slept == []

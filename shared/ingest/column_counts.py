@@ -15,7 +15,7 @@ MAX_KNOWN = 2_000
 """Texts whose look is remembered: most columns repeat themselves."""
 
 
-class ColumnTally:
+class ColumnCounts:
     """Counts what the values of one column look like, and how many of them lead to a person."""
 
     __slots__ = ("_kinds", "_known", "has_numbers", "profile")
