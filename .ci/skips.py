@@ -23,7 +23,7 @@ def allowed(listed: Path) -> list[str]:
 
 
 def main(report: str, listed: str) -> int:
-    """Tell every skip that nobody announced; 1 when there is one, or no test at all."""
+    """Print every skip that nobody announced; 1 when there is one, or no test at all."""
     if not list(ElementTree.parse(report).getroot().iter("testcase")):  # noqa: S314 - as above
         sys.stderr.write(f"{report} holds no test at all\n")
         return 1

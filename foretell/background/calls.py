@@ -36,7 +36,7 @@ class ServiceCalls:
         """Score up to 1,000 contacts; the predictions are in the store before the answer comes.
 
         Returns:
-            What decides about standings.
+            What decides about last known states.
 
         Raises:
             Unanswerable: the service failed over these contacts; asked again it would fail again.

@@ -142,7 +142,7 @@ class Loops:
         loop.end()
 
     def run_once(self, loop: Loop) -> bool:
-        """Do one turn; whatever goes wrong is counted, and the loop lives on. Tell whether it went well."""
+        """Do one turn; whatever goes wrong is counted, and the loop lives on. Return whether it went well."""
         self.metrics.turns.labels(loop.name).inc()
         try:
             loop.turn()

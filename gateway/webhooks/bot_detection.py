@@ -1,7 +1,7 @@
 """Bot detection: whether a human or a machine made an event. Pure.
 
-An event is judged by what came with it, then by the other events of its message. The first verdict needs only the
-event itself, the second only instants and links: any order of arrival ends in the same verdicts, and nothing about a
+An event is judged by what came with it, then by the other events of its message. The first assessment needs only the
+event itself, the second only instants and links: any order of arrival ends in the same assessments, and nothing about a
 device has to be kept. docs/webhooks.md has a row for every reason.
 """
 
@@ -78,9 +78,9 @@ ONE_CLICK: Final = "one_click"
 TIMED_REASONS: Final = ("after_delivery", "after_sending", "links_at_once")
 """Reasons that come from other events; the first that applies is kept."""
 REASON_PROPERTY = "verdict"
-"""The property of an event that names the rule of its verdict."""
+"""The property of an event that names the rule of its assessment."""
 _TIMED_TYPES = SUSPECTED | {DELIVERED, SENT}
-"""Types whose instants matter for the verdicts on other events of their message."""
+"""Types whose instants matter for the assessments on other events of their message."""
 
 
 class BotAssessment(NamedTuple):
@@ -102,7 +102,7 @@ class MessageEvent(NamedTuple):
     occurred_at: Microseconds
     link: str | None
     """The `item` of a click."""
-    verdict: BotAssessment
+    assessment: BotAssessment
     """From `assess_event` for an incoming event; else as stored."""
 
 
@@ -149,14 +149,14 @@ def assess_event(type_: str, signals: Signals) -> BotAssessment:
 def assess_by_message(events: Iterable[MessageEvent]) -> dict[str, BotAssessment]:
     """Judge events by the others of the same message to the same contact.
 
-    A verdict only ever turns from human or unknown to machine, so it does not matter in which order, how often
+    An assessment only ever turns from human or unknown to machine, so it does not matter in which order, how often
     or in which parts the events come, as long as the stored ones of a message are among them.
 
     Args:
         events: incoming events and all stored events of their messages.
 
     Returns:
-        Changed verdicts by event id, of stored events too.
+        Changed assessments by event id, of stored events too.
     """
     messages: dict[tuple[str, str], list[MessageEvent]] = defaultdict(list)
     for one in events:
@@ -165,13 +165,13 @@ def assess_by_message(events: Iterable[MessageEvent]) -> dict[str, BotAssessment
     found: dict[str, BotAssessment] = {}
     for events in messages.values():
         for one, reason in _timed_reasons(events):
-            if (verdict := _combined(one.verdict, reason)) != one.verdict:
-                found[one.event_id] = verdict
+            if (assessment := _combined(one.assessment, reason)) != one.assessment:
+                found[one.event_id] = assessment
     return found
 
 
 def _program(type_: str, agent: str) -> BotAssessment | None:
-    """Return a verdict on an agent that is a program; None: it is not known as one."""
+    """Return an assessment on an agent that is a program; None: it is not known as one."""
     if _OF_SENDERS.search(agent):
         return None
     if _SCANNER.search(agent):
@@ -248,16 +248,16 @@ def _at_once(clicks: Iterable[MessageEvent]) -> set[str]:
     return found
 
 
-def _combined(verdict: BotAssessment, reason: str) -> BotAssessment:
-    """Combine a verdict with a timed reason; a verdict from the event's own signals or the provider's flag stays."""
-    if verdict.reason in (FLAG, ONE_CLICK) or (verdict.human is False and verdict.reason not in TIMED_REASONS):
-        return verdict
-    reasons = [one for one in TIMED_REASONS if one in (verdict.reason, reason)]
+def _combined(assessment: BotAssessment, reason: str) -> BotAssessment:
+    """Combine an assessment with a timed reason; one from the event's own signals or the provider's flag stays."""
+    if assessment.reason in (FLAG, ONE_CLICK) or (assessment.human is False and assessment.reason not in TIMED_REASONS):
+        return assessment
+    reasons = [one for one in TIMED_REASONS if one in (assessment.reason, reason)]
     return BotAssessment(False, reasons[0])
 
 
 def with_assessment(row: EventRow, signals: Signals) -> EventRow:
-    """Set the verdict by the signals of the event; the signals are not kept."""
+    """Set the assessment by the signals of the event; the signals are not kept."""
     return _with_given_assessment(row, assess_event(row.type, signals))
 
 
@@ -292,7 +292,7 @@ def is_of_message(row: EventRow) -> bool:
 
 
 def _content(row: EventRow) -> tuple[Any, ...]:
-    """Return what identifies an event, without its id and its verdict."""
+    """Return what identifies an event, without its id and its assessment."""
     properties = json.loads(row.properties) if row.properties else {}
     properties.pop(REASON_PROPERTY, None)
     rest = row.message_id, row.campaign_id, row.item, row.value, row.currency, canonical(properties)
@@ -300,22 +300,24 @@ def _content(row: EventRow) -> tuple[Any, ...]:
 
 
 def assess_batch(new: Sequence[EventRow], stored: Iterable[EventRow]) -> tuple[list[EventRow], list[EventRow]]:
-    """Set verdicts by the other events of the same messages.
+    """Set assessments by the other events of the same messages.
 
     Args:
-        new: of a batch, with verdicts by their own signals.
+        new: of a batch, with assessments by their own signals.
         stored: all of the same messages and contacts.
 
     Returns:
-        The new events in their order, and the stored events whose verdicts must be corrected.
+        The new events in their order, and the stored events whose assessments must be corrected.
     """
     coming = {_key(row): row for row in new}
     there = {_key(row): row for row in stored if _key(row) not in coming}
-    verdicts = assess_by_message(
+    assessments = assess_by_message(
         _message_event(key, row) for key, row in (there | coming).items() if row.type in _TIMED_TYPES
     )
-    judged = [_with_given_assessment(row, verdicts[_key(row)]) if _key(row) in verdicts else row for row in new]
-    return judged, [_with_given_assessment(there[key], verdict) for key, verdict in verdicts.items() if key in there]
+    judged = [_with_given_assessment(row, assessments[_key(row)]) if _key(row) in assessments else row for row in new]
+    return judged, [
+        _with_given_assessment(there[key], assessment) for key, assessment in assessments.items() if key in there
+    ]
 
 
 def _key(row: EventRow) -> str:
@@ -336,9 +338,9 @@ def _message_event(key: str, row: EventRow) -> MessageEvent:
     )
 
 
-def _with_given_assessment(row: EventRow, verdict: BotAssessment) -> EventRow:
-    if verdict.human is None and verdict.reason is None:
+def _with_given_assessment(row: EventRow, assessment: BotAssessment) -> EventRow:
+    if assessment.human is None and assessment.reason is None:
         return row
-    properties = {**(json.loads(row.properties) if row.properties else {}), REASON_PROPERTY: verdict.reason}
-    human = None if verdict.human is None else int(verdict.human)
+    properties = {**(json.loads(row.properties) if row.properties else {}), REASON_PROPERTY: assessment.reason}
+    human = None if assessment.human is None else int(assessment.human)
     return row._replace(human=human, properties=canonical(properties))

@@ -166,7 +166,7 @@ class Intake:
         return directory, self._taken(plan, at)
 
     def _judged(self, together: AccountStore, rows: Sequence[EventRow]) -> list[EventRow]:
-        """Leave out events that are stored under another id, set verdicts, and correct verdicts of stored events."""
+        """Leave out events that are stored under another id, assess the rest, and correct what is stored."""
         named = [row for row in rows if is_of_message(row)]
         contacts, messages = {row.contact_id for row in named}, {str(row.message_id) for row in named}
         stored = list(together.events.of_messages(contacts, messages))

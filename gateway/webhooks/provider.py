@@ -30,7 +30,7 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """Signals for bot detection; dropped once the verdict is made."""
+    """Signals for bot detection; dropped once the assessment is made."""
 
     machine: str | None = None
     """Name of the provider's own flag for a machine, such as `sg_machine_open`; None: not set."""

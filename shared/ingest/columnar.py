@@ -180,8 +180,8 @@ def _human_flags(column: Any) -> _Column | None:
 
     if not pa.types.is_boolean(column.type):
         return None
-    verdicts = [None if verdict is None else int(verdict) for verdict in column.to_pylist()]
-    return _Column(verdicts, np.ones(len(verdicts), dtype=bool))
+    flags = [None if flag is None else int(flag) for flag in column.to_pylist()]
+    return _Column(flags, np.ones(len(flags), dtype=bool))
 
 
 _READ: dict[str, Callable[[Any], _Column | None]] = {

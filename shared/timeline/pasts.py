@@ -250,8 +250,8 @@ def _columns(
     type_, human = column(2), column(8)
     if None in human and "email_opened" in type_:
         type_ = [
-            UNVERIFIED_OPEN if name == "email_opened" and verdict is None else name
-            for name, verdict in zip(type_, human, strict=True)
+            UNVERIFIED_OPEN if name == "email_opened" and is_human is None else name
+            for name, is_human in zip(type_, human, strict=True)
         ]
     return (
         np.fromiter(map(row_of.__getitem__, map(itemgetter(0), rows)), np.int32, n),

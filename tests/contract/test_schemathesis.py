@@ -68,7 +68,7 @@ class Placed(GatewaySettings):
     ports: dict[str, int] = Field(default_factory=dict)
 
     def upstream_of(self, name: str) -> str:
-        """Tell the address of a service."""
+        """Return the address of a service."""
         return f"http://127.0.0.1:{self.ports[name]}"
 
 

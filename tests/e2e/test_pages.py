@@ -93,7 +93,7 @@ class Reader:
 
 
 def known(command: str) -> bool:
-    """Tell whether the command exists and has each option that the line gives it."""
+    """Whether the command exists and has each option that the line gives it."""
     words = shlex.split(command, comments=True)
     words = words[words.index("foretell") + 1 :]
     if words[:1] == ["--account"]:

@@ -72,7 +72,7 @@ def question(name: str) -> Callable[[int], dict[str, Any]]:
 
 
 def news(number: int) -> dict[str, Any]:
-    """Tell an event of a contact of its own."""
+    """Make an event of a contact of its own."""
     return {"events": [{"contact_id": f"c-{number}", "type": "email_clicked", "occurred_at": _now()}]}
 
 

@@ -14,7 +14,7 @@ def store(database: Database) -> AccountStore:
 
 
 def erased(store: AccountStore, contact_id: str, payload: object) -> bool:
-    """Tell whether a letter of this payload goes with a contact."""
+    """Whether a letter of this payload goes with a contact."""
     text = json.dumps(payload, sort_keys=True, separators=(",", ":"))
     store.contacts.put([ContactRow(contact_id)], recorded_at=1)
     store.dead_letters.put([DeadLetterRow("dl_1", "src_1", "plain", "item_refused", "", text, None, 1)])

@@ -91,7 +91,7 @@ class Rounds:
         self.database.of("default").outbox.publish(messages, at=self.at)
 
     def state(self, subscription_id: str) -> tuple[str, str | None]:
-        """Tell how a subscription stands, and why."""
+        """Return how a subscription stands, and why."""
         found = self.database.of("default").subscriptions.find(subscription_id)
         assert found is not None
         return found.state, found.state_reason

@@ -54,7 +54,7 @@ def listed(found: Waits) -> list[tuple[int, str, int | None]]:
 
 
 def told_begun(events: Sequence[EventTuple]) -> bool:
-    """Tell whether nearly all who ended had begun before."""
+    """Whether nearly all who ended had begun before."""
     first_end: dict[str, int] = {}
     for row in events:
         if row[2] == ENDED:

@@ -210,5 +210,5 @@ def arrived(events: list[MessageEvent], size: int) -> dict[str, BotAssessment]:
     for start in range(0, len(events), size):
         stored |= {one.event_id: one for one in events[start : start + size]}
         for event_id, judged in assess_by_message(stored.values()).items():
-            stored[event_id] = stored[event_id]._replace(verdict=judged)
-    return {event_id: one.verdict for event_id, one in stored.items()}
+            stored[event_id] = stored[event_id]._replace(assessment=judged)
+    return {event_id: one.assessment for event_id, one in stored.items()}
