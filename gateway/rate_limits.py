@@ -341,7 +341,7 @@ def _shared(pool: "ConnectionPool") -> SharedLimiter:
 def network_of(address: str) -> str:
     """Return the network that one party holds: the whole address of IPv4, the first half of IPv6.
 
-    >>> neighbourhood("203.0.113.7"), network_of("2001:db8::1")
+    >>> network_of("203.0.113.7"), network_of("2001:db8::1")
     ('203.0.113.7', '2001:db8::/64')
     """
     try:

@@ -37,7 +37,7 @@ def as_list(read: Any) -> list[Any]:
 class PayloadReader:
     """An object of foreign JSON, read field by field.
 
-    >>> Fields({"id": 7, "tag": ""}).text("id"), PayloadReader({"tag": ""}).maybe_text("tag")
+    >>> PayloadReader({"id": 7, "tag": ""}).text("id"), PayloadReader({"tag": ""}).maybe_text("tag")
     ('7', None)
     """
 

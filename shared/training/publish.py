@@ -238,14 +238,14 @@ def publish(registry: Registry, store: AccountStore, fitted: Fitted, *, gate: Ga
         files = {name: _written(Path(scratch) / f"{name}.png", png) for name, png in fitted.plots.items()}
         registered = registry.register(store.account, fitted.named, folder, _record(fitted, files))
     store.models.add(_row(fitted, registered), fitted.plots)
-    decision = _decision(store, fitted, gate)
+    decision = _gate_decision(store, fitted, gate)
     if decision.promote and may_promote:
         promote(store, registry, fitted.named, registered.version, at=fitted.trained_at, reason=decision.reason)
     reason = decision.reason if may_promote else f"registered only, as asked ({decision.reason})"
     return Published(registered.version, registered.digest, decision.promote and may_promote, reason, fitted.report)
 
 
-def _decision(store: AccountStore, fitted: Fitted, gate: Gate) -> GateDecision:
+def _gate_decision(store: AccountStore, fitted: Fitted, gate: Gate) -> GateDecision:
     if not fitted.report.usable:
         return GateDecision(False, True, f"no usable signal: {fitted.report.unusable_because}")
     champion = store.models.champion(fitted.capability, fitted.outcome)

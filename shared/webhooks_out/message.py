@@ -83,7 +83,7 @@ def joined(url: str, path: str) -> str:
 def path_segment(value: str) -> str:
     """Encode a value as one segment of a path.
 
-    >>> segment("a/b c"), path_segment("..")
+    >>> path_segment("a/b c"), path_segment("..")
     ('a%2Fb%20c', '%2E%2E')
     """
     return quote(value, safe="") if value.strip(".") else value.replace(".", "%2E")

@@ -58,8 +58,9 @@ def retry_after_wait(header: str | None, now: Microseconds) -> Microseconds | No
     Returns:
         A wait from 0 to a day; None: none was requested.
 
-    >>> asked_wait("120", 0), asked_wait("Thu, 01 Jan 1970 00:00:09 GMT", 2_000_000), retry_after_wait("soon", 0)
-    (120000000, 7000000, None)
+    >>> retry_after_wait("120", 0), retry_after_wait("Thu, 01 Jan 1970 00:00:09 GMT", 2_000_000)
+    (120000000, 7000000)
+    >>> retry_after_wait("soon", 0)
     """
     text = (header or "").strip()
     if text.isascii() and text.isdigit():
