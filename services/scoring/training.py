@@ -1,22 +1,126 @@
 """Scoring's recipe: what one run reads, fits, registers, and compares with the champion."""
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
+from services.scoring.features import scoring_features
 from services.scoring.model import ScoringModel
-from services.scoring.train import ScoringFit, fitted
-from shared.contracts.training import ColumnChoices, Progress
+from shared.contracts.prediction import Grade
+from shared.contracts.rows import DAY, Microseconds, instant_of
+from shared.contracts.training import ColumnChoices, Progress, silent
+from shared.evaluation.calibration import Calibrator, Reference
 from shared.evaluation.gate import GateDecision
 from shared.features import matrix
-from shared.learners.simple import Vector, chance
+from shared.learners.simple import Columns, Vector, chance
 from shared.store import VersionRow
 from shared.timeline import Pasts
-from shared.training.material import Material, framed
+from shared.training.candidates import Problem, calibrated
+from shared.training.columns import chosen_columns, inputs_of, other_rankings
+from shared.training.competition import Competition, compete
+from shared.training.material import Material, framed, order_notes
 from shared.training.publish import NO_NEWER_FRAMES, Fitted, Newer, compared, digest_of_data
 from shared.training.recipe import Recipe, Run
-from shared.training.report import card, plots
+from shared.training.report import Report, card, plots, report
 
 CAPABILITY = "scoring"
+ONE_MOMENT_GRADE: Grade = "C"
+"""The most that is given where only contacts of the same day could judge."""
 ScoringRun = Run[ColumnChoices]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoringFit:
+    """A fitted model with the evidence behind it."""
+
+    model: ScoringModel
+    report: Report
+    problem: Problem
+    competition: Competition
+
+
+def fitted(
+    stuff: Material,
+    *,
+    allowed: Collection[str] = (),
+    forbidden: Collection[str] = (),
+    now: Microseconds,
+    progress: Progress = silent,
+) -> ScoringFit:
+    """Learn features, compete, judge, refit on everything: no store, no registry.
+
+    Args:
+        stuff: the frames.
+        allowed: attributes used although they are personal, not dated, or look like a leak.
+        forbidden: attributes that are never features of this run.
+        now: becomes `trained_at`.
+        progress: told what is done and how far, 0 to 1.
+
+    Raises:
+        InsufficientData: nothing can be told apart by any feature.
+    """
+    progress("computing features", 0.0)
+    learned = scoring_features(
+        stuff.outcome, stuff.pasts, stuff.frames.contact, stuff.frames.cutoff, allowed=allowed, forbidden=forbidden
+    )
+    chosen = chosen_columns(stuff, learned, allowed)
+    columns = Columns(chosen.feature_set.names, chosen.feature_set.categorical)
+    inputs = inputs_of(stuff, chosen)
+    problem = Problem(
+        matrix=inputs.filled(chosen.values),
+        labels=stuff.frames.label,
+        owner=stuff.frames.contact,
+        columns=columns,
+        splits=stuff.splits,
+        cutoff=stuff.times,
+        horizon=0 if stuff.flat else stuff.outcome.horizon_days * DAY,
+    )
+    competition = compete(problem, progress=lambda text, part: progress(text, 0.2 + 0.55 * part))
+    progress("comparing with the suspected columns", 0.78)
+    rankings = other_rankings(problem, chosen, chosen.suspected_values)
+    progress("fitting on all frames", 0.85)
+    learner = competition.winner.refit().learner
+    rows = competition.judged
+    out_of_fold = competition.winner.raw[rows]
+    winner = competition.winner
+    calibrator = calibrated(problem, winner.raw, rows) if winner.calibrates else Calibrator()
+    importance = _padded(learner.importance(), len(columns))
+    answers = calibrator.margins(np.concatenate([out_of_fold, learner.margins(problem.matrix)]))
+    progress("judging", 0.9)
+    found = report(
+        problem,
+        competition,
+        importance=importance,
+        leaks=chosen.suspects,
+        questioned=chosen.questioned,
+        left_out=chosen.left_out,
+        columns=chosen.columns,
+        notes=order_notes(stuff),
+        other_rankings=rankings,
+        most=ONE_MOMENT_GRADE if stuff.one_moment else "A",
+    )
+    model = ScoringModel(
+        outcome=stuff.outcome.name,
+        kind=learner.kind,
+        grade=found.grade,
+        horizon_days=None if stuff.flat else stuff.outcome.horizon_days,
+        trained_at=instant_of(now),
+        reached_by=stuff.reached_by,
+        flag=stuff.outcome.flag,
+        feature_set=chosen.feature_set,
+        learner=learner,
+        calibrator=calibrator,
+        reference=Reference.of(calibrator.margins(out_of_fold), chosen.values[rows]),
+        inputs=inputs.weighed(importance),
+        bounds=(float(answers.min()), float(answers.max())),
+    )
+    return ScoringFit(model, found, problem, competition)
+
+
+def _padded(importance: Vector, width: int) -> Vector:
+    return np.pad(importance, (0, width - len(importance)))
 
 
 def _material(run: ScoringRun, pasts: Pasts) -> Material:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from services.churn.training import churn_material
 from services.churn.training import fitted as churn_fitted
-from services.scoring.train import fitted as scoring_fitted
+from services.scoring.training import fitted as scoring_fitted
 from services.specs import spec_of
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import ALWAYS, DAY

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from services.scoring.model import ScoringModel
-from services.scoring.train import ScoringFit, fitted
-from services.scoring.training import RECIPE
+from services.scoring.training import RECIPE, ScoringFit, fitted
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY, AttributeRow, ContactRow, EventRow, Microseconds
 from shared.contracts.training import ColumnChoices

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from services.scoring.features import scoring_features
-from services.scoring.train import ScoringFit, fitted
+from services.scoring.training import ScoringFit, fitted
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import ALWAYS
 from shared.evaluation.metrics import Interval

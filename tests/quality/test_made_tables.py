@@ -8,7 +8,7 @@ import pytest
 
 from services.churn.training import ChurnMaterial
 from services.churn.training import fitted as churn_fitted
-from services.scoring.train import fitted
+from services.scoring.training import fitted
 from shared.evaluation.metrics import auc
 from shared.training.material import Material
 from shared.training.report import Report
