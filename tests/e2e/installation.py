@@ -22,9 +22,13 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 KNOWN_SINCE = NOW - timedelta(days=300)
 
 
-def free_ports(count: int = len(TABLE) + 2) -> int:
-    """Find the first of some neighbouring ports that are free."""
-    for port in range(random.Random(os.getpid()).randrange(20_000, 40_000), 60_000, count):
+def free_ports(count: int = len(TABLE) + 2, *, seed: int = 0) -> int:
+    """Find the first of some neighbouring ports that are free.
+
+    They lie below 32,768, where Linux begins to take the ports of outgoing connections: none is taken by chance
+    between this look and the start. Another seed gives others, while nothing listens yet.
+    """
+    for port in range(random.Random(os.getpid() + seed).randrange(10_000, 30_000), 32_700, count):
         try:
             for each in range(port, port + count):
                 with socket.socket() as probe:

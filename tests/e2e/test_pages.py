@@ -7,12 +7,10 @@ compared: keys, types, lengths, and every word that does not depend on what was 
 import itertools
 import json
 import os
-import random
 import re
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -29,6 +27,7 @@ from foretell.cli.context import opened_database
 from shared.capabilities import TABLE
 from shared.registry.fetch import artifacts
 from shared.settings import Settings
+from tests.e2e.installation import free_ports
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```(?P<language>[a-z]*)(?P<mark> [a-z]+)?\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -40,19 +39,6 @@ LEARNED = {
 """Fields whose words and whole numbers depend on what was learned, and when."""
 ASKS_TOO_MUCH = {"up", "demo", "worker", "openapi"}
 """Run until they are stopped, need the sample, or write into the sources: only their words are checked here."""
-
-
-def free_ports(count: int = len(TABLE) + 2) -> int:
-    """Find the first of some neighbouring ports that are free."""
-    for port in range(random.Random(os.getpid() + 1).randrange(40_000, 50_000), 60_000, count):
-        try:
-            for each in range(port, port + count):
-                with socket.socket() as probe:
-                    probe.bind(("127.0.0.1", each))
-        except OSError:
-            continue
-        return port
-    raise AssertionError("no free ports")
 
 
 @dataclass(frozen=True)
@@ -156,7 +142,7 @@ def looks_like(shown: str, real: str) -> bool:
 @pytest.fixture(scope="module")
 def newcomer(tmp_path_factory: pytest.TempPathFactory, own_files: Callable[[Path], None]) -> Reader:
     """Typed what the README says about one's own data; in the account `demo` something stands for the sample."""
-    reader = Reader(tmp_path_factory.mktemp("pages"), free_ports())
+    reader = Reader(tmp_path_factory.mktemp("pages"), free_ports(seed=1))
     own_files(reader.folder)
     for line, _ in commands("README.md"):
         reader.types(line)
