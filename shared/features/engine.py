@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from shared.contracts.rows import DAY
 from shared.contracts.validation import MAX_NUMBER
-from shared.features import engine
 from shared.features.feature import ATTRIBUTE_KINDS, WINDOWS_DAYS, Feature, FeaturePlan, FeatureSet, Kind
 from shared.features.pairs import Basis, Pairs, share
 from shared.timeline.localtime import hour_of_day, weekday
@@ -37,19 +36,19 @@ def fill(result: Columns, plan: FeaturePlan, pairs: Pairs) -> None:
 
     Args:
         result: rows of the matrix, shape (n, n_features), written in place.
-        plan: which engine there are.
+        plan: which columns there are.
         pairs: the block's events.
     """
     for kind, formula in _BY_CELL.items():
         if kind in plan:
-            engine, types, windows = plan.cells[kind]
-            result[:, engine] = formula(pairs, types, windows)
+            columns, types, windows = plan.cells[kind]
+            result[:, columns] = formula(pairs, types, windows)
     if "rate" in plan:
-        engine, types, _ = plan.cells["rate"]
-        result[:, engine] = _rate(pairs, types, plan)
+        columns, types, _ = plan.cells["rate"]
+        result[:, columns] = _rate(pairs, types, plan)
     if "hour_share" in plan:
-        engine, types, _ = plan.cells["hour_share"]
-        result[:, engine] = pairs.quarter_shares[plan.parts, :, types].T
+        columns, types, _ = plan.cells["hour_share"]
+        result[:, columns] = pairs.quarter_shares[plan.parts, :, types].T
     for kind, one in _ONE_BY_ONE.items():
         for column, feature in plan.by_kind.get(kind, ()):
             result[:, column] = one(pairs, feature, plan)
@@ -278,7 +277,7 @@ def matrix(feature_set: FeatureSet, pasts: Pasts, contact: NDArray[np.int32], cu
     """Compute the features of each frame from what lies strictly before its cutoff.
 
     Args:
-        feature_set: which engine.
+        feature_set: which columns.
         pasts: the contacts' events and attributes.
         contact: row in `pasts` of each frame, shape (n,).
         cutoff: microseconds, shape (n,).
@@ -293,7 +292,7 @@ def matrix(feature_set: FeatureSet, pasts: Pasts, contact: NDArray[np.int32], cu
     basis = Basis(pasts, plan.codes_of(pasts.types), plan.n_types)
     for rows in _blocks(end - start + plan.n_types):
         pairs = Pairs(basis, contact[rows], cutoff[rows], (start[rows], end[rows]))
-        engine.fill(result[rows], plan, pairs)
+        fill(result[rows], plan, pairs)
     for column, _ in plan.by_kind.get("known_days", ()):
         result[:, column] = _known_days(pasts, contact, cutoff, (start, end))
     for kind in ATTRIBUTE_KINDS:
