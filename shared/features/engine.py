@@ -5,8 +5,9 @@ one `bincount` over (frame, type, age bin), because the windows are nested: a cu
 them all. What a feature set does not ask for is not computed.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from shared.timeline.localtime import hour_of_day, weekday
 from shared.timeline.pasts import LOOKBACK_DAYS, LOOKBACK_EVENTS, NEVER, AttributeColumn, Pasts, positions_before
 from shared.values.instants import DateOrder, read_time
 from shared.values.missing import is_missing
+from shared.values.naming import same_value_key
 from shared.values.numbers import DecimalMark, absent_mark, read_number
 from shared.values.unreadable import Unreadable
 
@@ -202,7 +204,11 @@ def parser_of(feature: Feature) -> Callable[[Any], float]:
     """Choose how a stored value of this feature becomes a number."""
     if feature.kind == "categorical":
         place = {name: float(code) for code, name in enumerate(feature.categories)}
-        return lambda value: as_category(value, place)
+        if not feature.ignores_case:
+            return lambda value: as_category(value, place)
+        # Made for the first value that is spelled otherwise: most requests have none.
+        folded = cache(lambda: {same_value_key(name): code for name, code in place.items()})
+        return lambda value: as_category(value, place, folded)
     if feature.kind == "numeric":
         return lambda value: as_number(value, feature.decimal, is_whole=feature.is_whole)
     return as_boolean if feature.kind == "boolean" else lambda value: as_days(value, feature.date_order)
@@ -260,12 +266,22 @@ def as_text(value: Any) -> str:
     return str(value).strip()
 
 
-def as_category(value: Any, place: dict[str, float]) -> float:
-    """Code a category; one never seen shares the code after the last; NaN when nothing is filled in."""
-    code = place.get(as_text(value))  # first: a model of before may have learned a word that means missing today
+def as_category(value: Any, place: Mapping[str, float], folded: Callable[[], Mapping[str, float]] = dict) -> float:
+    """Code a category; one never seen shares the code after the last; NaN when nothing is filled in.
+
+    Args:
+        value: as stored or as a request brings it.
+        place: code by the spelling that training met most.
+        folded: gives the code by `same_value_key` of it; empty where case tells categories apart.
+
+    >>> as_category("PRO", {"Pro": 0.0}, lambda: {"pro": 0.0}), as_category("PRO", {"Pro": 0.0})
+    (0.0, 1.0)
+    """
+    text = as_text(value)
+    code = place.get(text)  # first: a model of before may have learned a word that means missing today
     if code is not None:
         return code
-    return np.nan if is_missing(value) else float(len(place))
+    return np.nan if is_missing(value) else folded().get(same_value_key(text), float(len(place)))
 
 
 FloatMatrix = NDArray[np.float64]

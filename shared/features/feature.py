@@ -66,6 +66,8 @@ class Feature:
     attribute: str | None = None
     categories: tuple[str, ...] = ()
     """For a category: the names in code order; a name not listed is `len(categories)`."""
+    ignores_case: bool = False
+    """For a category of an attribute: whether names that differ only in case and space are one."""
     decimal: DecimalMark | None = None
     """For a number: the mark that begins decimals in this column; None: no value needed one."""
     is_whole: bool = False
@@ -100,7 +102,7 @@ class Feature:
             key: list(value) if isinstance(value, tuple) else value
             for key in self.__slots__
             if (value := getattr(self, key)) not in (None, ())
-            and not (key in ("prior", "is_whole", "counts_mailings") and not value)
+            and not (key in ("prior", "is_whole", "ignores_case", "counts_mailings") and not value)
         }
 
     @classmethod

@@ -14,6 +14,7 @@ from shared.timeline.pasts import AttributeColumn, Pasts
 from shared.values.columns import NEARLY_ALL, decide
 from shared.values.looks import ColumnProfile
 from shared.values.missing import is_missing
+from shared.values.naming import same_value_key
 from shared.values.personal import personal
 
 MAX_TYPES = 40
@@ -304,14 +305,23 @@ def _attribute_feature(name: str, values: list[object]) -> tuple[Feature | LeftO
         return read, column.unreadable
     if column.kind in ("date", "instant"):
         return Feature(name, "date", "days", thing, attribute=name, date_order=order), column.unreadable
-    counts = Counter(as_text(value) for value in values)
+    counts = _counted_spellings(as_text(value) for value in values)
     ranked = sorted(counts, key=lambda text: (-counts[text], text))
     frequent = [text for text in ranked[:MAX_CATEGORIES] if counts[text] >= MIN_CATEGORY_CONTACTS]
     if len(counts) > len(values) / 2 or not frequent:
         why = f"nearly every contact has a value of its own ({len(counts):,} among {len(values):,})"
         question, remedy = _UNSAID[column.question] if column.question else ("", "")
         return LeftOut(name, why + question, remedy), 0
-    return Feature(name, "categorical", "category", thing, attribute=name, categories=tuple(sorted(frequent))), 0
+    categories = tuple(sorted(frequent))
+    return Feature(name, "categorical", "category", thing, attribute=name, categories=categories, ignores_case=True), 0
+
+
+def _counted_spellings(texts: Iterable[str]) -> Counter[str]:
+    """Count categories, those that differ only in case and space as one under its most frequent spelling."""
+    spellings: dict[str, Counter[str]] = {}
+    for text, count in Counter(texts).items():
+        spellings.setdefault(same_value_key(text), Counter())[text] = count
+    return Counter({min(found, key=lambda text: (-found[text], text)): found.total() for found in spellings.values()})
 
 
 def _is_running_number(values: list[object]) -> bool:

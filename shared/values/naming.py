@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from shared.values.missing import cleaned
@@ -98,6 +98,31 @@ def same_name_key(name: str) -> str:
     """
     plain = without_accents(unicodedata.normalize("NFKC", name).casefold())
     return "".join(filter(str.isalnum, plain)) or plain.strip()
+
+
+def spelled_as(known: Iterable[str], names: Iterable[str]) -> frozenset[str]:
+    """Replace names by those known of the same key; one that is unknown, or could be several, stays as it is.
+
+    >>> sorted(spelled_as(["Lead Quality", "plan", "Plan"], ["lead_quality", "PLAN", "plan", "tags"]))
+    ['Lead Quality', 'PLAN', 'plan', 'tags']
+    """
+    exact = {*known}
+    by_key: dict[str, list[str]] = {}
+    for name in exact:
+        by_key.setdefault(same_name_key(name), []).append(name)
+    return frozenset(
+        found[0] if name not in exact and len(found := by_key.get(same_name_key(name), [])) == 1 else name
+        for name in names
+    )
+
+
+def same_value_key(text: str) -> str:
+    """Bring texts of one column that differ only in case and space to one key; marks and accents may tell them apart.
+
+    >>> same_value_key(" Month-to-month "), same_value_key("MONTH-TO-MONTH"), same_value_key("C++")
+    ('month-to-month', 'month-to-month', 'c++')
+    """
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def without_accents(text: str) -> str:

@@ -166,7 +166,7 @@ UNDERSTOOD = {
     "salary": [41_250, 41_250.0, "41250", "41,250", " 41 250 ", "41'250", "$41,250", "41250.00", "4.125e4"],
     "rate": [2.5, "2.5", "2.50", " 2.5 ", "+2.5", "2,5"],
     "Total Charges": ["1234.50", 1234.5, "1,234.50", "1 234.5", "1.2345e3", "1.234,50"],
-    "contract": ["one year", " one year ", "one year\u00a0"],
+    "contract": ["one year", " one year ", "one year\u00a0", "One Year", "ONE  YEAR"],
     "news letter": ["yes", True, "Yes", "y", "1", 1, " TRUE "],
     "member_since": ["2024-03-05", "2024-03-05T00:00:00Z", "5 March 2024", "March 5, 2024", "20240305"],
 }

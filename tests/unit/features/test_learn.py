@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from shared.contracts.rows import ALWAYS, DAY
-from shared.features import Learned, learn
+from shared.features import Feature, Learned, learn
 from shared.features.engine import parser_of
 from shared.timeline import ContactFacts, DatedValue, EventTuple, build
 
@@ -207,3 +207,21 @@ def test_an_attribute_that_says_nothing_is_named_with_the_true_reason() -> None:
     found = learned(attributes={"a": ["yes", "no"] * 30, "b": ["yes", "no"] * 30, "c": ["yes"] * 60})
 
     assert reasons(found) == {"b": "says the same as a", "c": "the same for every contact"}
+
+
+def test_spellings_of_a_category_that_differ_in_case_and_space_are_one() -> None:
+    plans = [*["Pro"] * 25, *["PRO"] * 5, *["pro "] * 5, *["Basic"] * 25]
+    (feature,) = learned(attributes={"plan": plans}).feature_set.features
+    code = parser_of(feature)
+
+    assert feature.categories == ("Basic", "Pro")
+    assert [code(text) for text in ("Pro", " PRO ", "pro", "basic", "Gold")] == [1.0, 1.0, 1.0, 0.0, 2.0]
+
+
+def test_a_model_of_before_tells_categories_apart_by_case_as_it_learned_them() -> None:
+    old = Feature.from_json({"name": "plan", "kind": "categorical", "unit": "category", "thing": "attribute:plan",
+                             "attribute": "plan", "categories": ["PRO", "Pro"]})  # fmt: skip
+    code = parser_of(old)
+
+    assert [code(text) for text in ("PRO", "Pro", "pro")] == [0.0, 1.0, 2.0]
+    assert Feature.from_json(old.to_json()) == old
