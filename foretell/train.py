@@ -15,7 +15,7 @@ from services.specs import spec_of
 from shared.capabilities import capability
 from shared.change_detection.account_messages import data_insufficient
 from shared.contracts.training import Choices
-from shared.errors import InsufficientData
+from shared.errors import BadRequest, InsufficientData
 
 if TYPE_CHECKING:
     from shared.contracts.training import Progress
@@ -61,18 +61,33 @@ def train_model(
         details: whether every figure is printed.
 
     Raises:
+        BadRequest: an attribute is named that no contact has; near names are given.
         InsufficientData: there is too little to learn from.
         NotPromoted: it was to be promoted and did not pass the gate.
     """
     from shared.training.recipe import train
 
-    choices = choices or spec_of(name).training.choices()
+    choices = _known_choices(database.of(account), choices or spec_of(name).training.choices())
     if outcome:
         _remember(database.of(account), name, outcome, choices)
     run = partial(train, recipe_of(name), database, settings, account, outcome, choices=choices, now=now_us())
     with published_if_insufficient(database, account, name, outcome):
         model_name = ".".join(part for part in (account, name, outcome) if part)
         learned(model_name, lambda progress: run(progress=progress), choices, details=details)
+
+
+def _known_choices(store: "AccountStore", choices: Choices) -> Choices:
+    """Spell the attributes that are named as contacts have them; refuse one that none has."""
+    known = store.contacts.attribute_names() if choices.named_attributes else []
+    if not known:
+        return choices
+    from shared.training.material import no_contact_has
+
+    choices = choices.spelled_as(known)
+    unknown = [no_contact_has("an attribute", (name,), known) for name in sorted(choices.named_attributes)]
+    if any(unknown):
+        raise BadRequest(" ".join(filter(None, unknown)))
+    return choices
 
 
 def _remember(store: "AccountStore", capability: str, name: str, choices: Choices) -> None:

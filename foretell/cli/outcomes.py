@@ -133,9 +133,7 @@ def set_outcome(
         becomes_default = default or store.outcomes.default(capability, chosen=True) is None
         if becomes_default:
             store.outcomes.set_default(capability, name)
-    typer.echo(f"{_stated(outcome)}{' It is the default outcome.' if becomes_default else ''}")
-    if unknown:
-        typer.echo(f"{unknown} Define it anew if the name is mistyped.", err=True)
+    _echo_definition(outcome, unknown, is_default=becomes_default)
 
 
 class _AttributeRules(NamedTuple):
@@ -165,25 +163,35 @@ def _answer(account: str, capability: str, name: str, answers: _AttributeRules, 
         before = _known(store.outcomes.find(capability_name(capability), name), name, account)
         outcome = answers.kept_by(before.unanswered, before)
         store.outcomes.put(outcome)
+        unknown = _unknown(store, outcome)
         if default:
             store.outcomes.set_default(capability, name)
-    typer.echo(f"{_stated(outcome)}{' It is the default outcome.' if default else ''}")
+    _echo_definition(outcome, unknown, is_default=default)
 
 
-def _stated(outcome: "Outcome") -> str:
+def _echo_definition(outcome: "Outcome", unknown: str, *, is_default: bool) -> None:
     from foretell.cli.output import answers_of
 
     answers = answers_of(outcome)
-    return f"{outcome.name}: {described(outcome)}.{f' In every training: {answers}.' if answers else ''}"
+    rules = f" In every training: {answers}." if answers else ""
+    default = " It is the default outcome." if is_default else ""
+    typer.echo(f"{outcome.name}: {described(outcome)}.{rules}{default}")
+    if unknown:
+        typer.echo(f"{unknown} Define it anew if the name is mistyped.", err=True)
 
 
 def _unknown(store: "AccountStore", outcome: "Outcome") -> str:
     """Say that no contact has what an outcome names, where the account has anything of the kind at all."""
-    from shared.training.material import mistyped
+    from shared.training.material import mistyped, no_contact_has
+    from shared.values.naming import spelled_as
 
-    names = store.contacts.attribute_names() if outcome.attribute else []
+    names = store.contacts.attribute_names() if outcome.attribute or outcome.allowed or outcome.forbidden else []
     types = [] if outcome.attribute else [one.type for one in store.events.types()]
-    return mistyped(outcome, attributes=names, types=types) if names or types else ""
+    found = [mistyped(outcome, attributes=names, types=types) if (names if outcome.attribute else types) else ""]
+    if names:
+        ruled = spelled_as(names, (*outcome.allowed, *outcome.forbidden))
+        found += [no_contact_has("an attribute", (name,), names) for name in sorted(ruled)]
+    return " ".join(filter(None, found))
 
 
 def _refuse_sources(

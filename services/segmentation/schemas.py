@@ -1,12 +1,14 @@
 """The wire of `POST /segment`: request, response, descriptions, examples."""
 
+from collections.abc import Collection
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import ConfigDict, Field
 
 from shared.contracts.prediction import Answer, ModelInfo, Prediction, PredictionRequest
 from shared.contracts.training import Choices, CliOption
+from shared.values.naming import spelled_as
 
 REQUEST_EXAMPLE: dict[str, Any] = {
     "cutoff": "2026-06-01T00:00:00Z",
@@ -154,3 +156,12 @@ class SegmentChoices(Choices):
     ] = frozenset()
     seed: int | None = None
     """Of starts and subsamples; None: always the same."""
+
+    @property
+    def named_attributes(self) -> frozenset[str]:
+        """Return what counts beside behaviour."""
+        return self.attributes
+
+    def spelled_as(self, known: Collection[str]) -> Self:
+        """Spell what counts beside behaviour as the attributes that contacts have."""
+        return self.model_copy(update={"attributes": spelled_as(known, self.attributes)})

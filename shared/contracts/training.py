@@ -1,12 +1,13 @@
 """How a capability is trained, as those who start trainings see it; nothing of training is imported here."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.contracts.outcome import Outcome
+from shared.values.naming import spelled_as
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,15 @@ class Choices(BaseModel):
     def kept_with(self, outcome: Outcome) -> Outcome:
         """Return an outcome with what of these choices holds for its later trainings too."""
         return outcome
+
+    @property
+    def named_attributes(self) -> frozenset[str]:
+        """Return the attributes that are named in them."""
+        return frozenset()
+
+    def spelled_as(self, _: Collection[str]) -> Self:
+        """Spell the named attributes as those that contacts have."""
+        return self
 
 
 class ColumnChoices(Choices):
@@ -69,6 +79,16 @@ class ColumnChoices(Choices):
         if not self.allowed and not self.forbidden:
             return outcome
         return outcome.answered(allowed=self.allowed, forbidden=self.forbidden)
+
+    @property
+    def named_attributes(self) -> frozenset[str]:
+        """Return what is allowed or forbidden."""
+        return self.allowed | self.forbidden
+
+    def spelled_as(self, known: Collection[str]) -> Self:
+        """Spell what is allowed and forbidden as the attributes that contacts have."""
+        spelled = {"allowed": spelled_as(known, self.allowed), "forbidden": spelled_as(known, self.forbidden)}
+        return self.model_copy(update=spelled)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -126,11 +126,17 @@ def mistyped(outcome: Outcome, *, attributes: Collection[str], types: Collection
     else:
         what, wanted, known = "an event of type", outcome.event_types or outcome.silence, types
     moments = [one.event_type for one in outcome.at]
-    found = [_unknown(what, wanted, known), *(_unknown("an event of type", (name,), types) for name in moments)]
+    found = [no_contact_has(what, wanted, known)]
+    found += [no_contact_has("an event of type", (name,), types) for name in moments]
     return " ".join(dict.fromkeys(one for one in found if one))
 
 
-def _unknown(what: str, wanted: tuple[str, ...], known: Collection[str]) -> str:
+def no_contact_has(what: str, wanted: Collection[str], known: Collection[str]) -> str:
+    """Say that none of the names is known, with near ones; empty where one is.
+
+    >>> no_contact_has("an attribute", ["Pakt"], ["Paket", "Rabatt"])
+    "No contact has an attribute 'Pakt'; near: 'Paket'."
+    """
     if not wanted or set(wanted) & set(known):
         return ""
     by_key = {same_name_key(name): name for name in sorted(known)}

@@ -1,7 +1,7 @@
 """One run of training, the same for every capability: read, fit, register, judge, promote."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from shared.contracts.outcome import Outcome
@@ -115,7 +115,9 @@ def train(
         choices = choices.for_outcome(wanted)
     run = Run(settings, store, recipe.capability, wanted, choices, now)
     progress("reading contacts and events", 0.0)
-    material = recipe.material(run, scanned(store, with_events=wanted is None or not wanted.attribute))
+    pasts = scanned(store, with_events=wanted is None or not wanted.attribute)
+    run = replace(run, choices=choices.spelled_as(pasts.attributes))
+    material = recipe.material(run, pasts)
     fit = recipe.fit(run, material, lambda text, part: progress(text, READ + (FITTED - READ) * part))
     progress("registering the version", REGISTERED)
     published = publish(

@@ -260,6 +260,25 @@ def test_answers_alone_change_nothing_else_of_an_outcome_and_can_be_forgotten(fo
     assert forgotten.stdout == "won: attribute Converted is true.\n"
 
 
+def test_an_attribute_that_no_contact_has_is_named_with_near_ones(foretell, tmp_path: Path) -> None:
+    (tmp_path / "leads.csv").write_text("id,Lead Quality,Converted\n" + "".join(f"c{n},high,1\n" for n in range(50)))
+    foretell("import", "--contacts", str(tmp_path / "leads.csv"), "--static", "all")
+    foretell("outcomes", "set", "won", "--attribute", "Converted")
+
+    mistyped = foretell("train", "scoring", "--outcome", "won", "--forbid", "Lead Qualty")
+    ruled = foretell("outcomes", "set", "won", "--allow", "Lead Qualty")
+    spelled = foretell("outcomes", "set", "won", "--ask-again", "--allow", "lead_quality")
+    grouped = foretell("train", "segmentation", "--attribute", "Lead Qualty")
+
+    near = "No contact has an attribute 'Lead Qualty'; near: 'Lead Quality'."
+    assert (mistyped.exit_code, grouped.exit_code) == (2, 2)
+    assert near in mistyped.stderr
+    assert near in grouped.stderr
+    assert "Remembered" not in mistyped.stdout
+    assert near in ruled.stderr
+    assert spelled.stderr == ""
+
+
 def test_an_answer_about_an_unknown_outcome_is_refused(foretell) -> None:
     assert foretell("outcomes", "set", "nope", "--allow", "Tags").exit_code == 1
 

@@ -15,3 +15,11 @@ def test_what_a_run_says_itself_counts_first() -> None:
     choices = ColumnChoices(allowed={"stage"}, forbidden={"tags"}).for_outcome(WON)
 
     assert (choices.allowed, choices.forbidden) == ({"pages", "stage"}, {"tags"})
+
+
+def test_attributes_are_spelled_as_contacts_have_them() -> None:
+    choices = ColumnChoices(allowed={"lead_quality"}, forbidden={"TAGS", "nothing"}).spelled_as(
+        ["Lead Quality", "Tags"]
+    )
+
+    assert (choices.allowed, choices.forbidden) == ({"Lead Quality"}, {"Tags", "nothing"})
