@@ -145,7 +145,7 @@ class AccountConnection:
         self._connection.execute(upserting, self._owned(rows))
 
     def _owned(self, rows: Sequence[Row]) -> list[Row]:
-        return [{"account_id": self.account, **row} for row in rows]
+        return [{**row, "account_id": self.account} for row in rows]
 
 
 def select_of(account: str | BindParameter[str], *columns: Any, of: Any = None) -> AnySelect:

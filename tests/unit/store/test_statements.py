@@ -1,10 +1,11 @@
 import pytest
-from sqlalchemy import func
+from sqlalchemy import create_engine, func, select
 from sqlalchemy.orm import aliased
 
 from shared.store.events import EventTable
 from shared.store.keys import KeyTable
-from shared.store.scope import delete_of, select_of, update_of
+from shared.store.scope import AccountConnection, delete_of, select_of, update_of
+from shared.store.segments import SegmentNameTable
 
 
 def text_of(statement: object) -> str:
@@ -40,3 +41,18 @@ def test_a_count_says_of_which_table() -> None:
 def test_changes_and_deletions_begin_with_the_account() -> None:
     assert text_of(update_of("acme", KeyTable).values(name="x")).endswith("WHERE keys.account_id = :account_id_1")
     assert text_of(delete_of("acme", KeyTable)) == "DELETE FROM keys WHERE keys.account_id = :account_id_1"
+
+
+def test_no_row_is_written_into_another_account_whatever_it_says() -> None:
+    engine = create_engine("sqlite://")
+    SegmentNameTable.__table__.create(engine)
+    row = {"account_id": "globex", "segment_id": "s1", "name": "Regulars", "renamed_at": 1}
+
+    with engine.begin() as open_one:
+        connection = AccountConnection(open_one, "acme", "", None)
+        connection.insert(SegmentNameTable, [row])
+        connection.upsert(SegmentNameTable, [{**row, "name": "Frequent"}])
+        found = open_one.execute(select(SegmentNameTable.account_id, SegmentNameTable.name)).all()
+    engine.dispose()
+
+    assert found == [("acme", "Frequent")]
