@@ -38,7 +38,7 @@ def write_files(folder: Path) -> None:
     for number in range(CONTACTS):
         contact, keen = f"c-{number}", number % 2 == 1
         country, converted = "FR" if keen else "US", int(draw.random() < (0.7 if keen else 0.2))
-        contacts.append([contact, country, "retail", "Europe/Paris", since, number % 5, converted])
+        contacts.append([contact, country, "retail", "Europe/Paris", since, number % 5, "high", converted])
         for day in range(2, DAYS, 4 if keen else 13):
             at = NOW - timedelta(days=day, minutes=draw.randrange(1_000))
             events.append([contact, "page_viewed", at.isoformat(), None])
@@ -51,7 +51,7 @@ def write_files(folder: Path) -> None:
         for day in range(USED_DAYS - 1, quit_after, -using.randrange(3, 9)):
             used = NOW - timedelta(days=day, minutes=using.randrange(1_000))
             events.append([contact, "product_used", used.isoformat(), None])
-    facts = ["id", "country", "industry", "timezone", "created_at", "Tags", "Converted"]
+    facts = ["id", "country", "industry", "timezone", "created_at", "Tags", "Lead Quality", "Converted"]
     names = ["contact_id", "type", "occurred_at", "value"]
     households = {f"c-{number}": f"household-{number or 1795}" for number in range(CONTACTS)}
     write_csv(folder / "contacts.csv", facts, contacts)
