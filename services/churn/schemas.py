@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field
 
 from shared.contracts.outcome import OutcomeName
-from shared.contracts.prediction import Answer, ModelInfo, Prediction, PredictionRequest
+from shared.contracts.prediction import Answer, ModelInfo, PredictionRequest, PublishedPrediction
 
 MAX_HORIZON_DAYS = 365
 MAX_HORIZONS = 20
@@ -147,7 +147,7 @@ class SurvivalPoint(Answer):
     ]
 
 
-class ChurnPrediction(Prediction):
+class ChurnPrediction(PublishedPrediction):
     """The risk that one contact leaves."""
 
     horizon_days: Annotated[

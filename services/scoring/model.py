@@ -6,21 +6,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.contracts.outcome import Flag
-from shared.contracts.prediction import Band, Grade, Source, Status
+from shared.contracts.prediction import Band, Grade, Prediction, Source
 from shared.errors import ArtifactRefused
 from shared.evaluation.calibration import Calibrator, Reference
 from shared.features import (
     UNDERSTOOD,
     Expected,
     FeatureSet,
-    InputQuality,
     Inputs,
     ReasonPart,
     Things,
@@ -43,30 +42,13 @@ _UNREADABLE = (OSError, EOFError, KeyError, TypeError, ValueError, IndexError, A
 """What reading a damaged JSON or npz file raises."""
 
 
-class ScoredOutcome(NamedTuple):
-    """What the model says of one contact."""
+@dataclass(slots=True, kw_only=True)
+class ScoredOutcome(Prediction):
+    """What is answered about one contact; the margin is the log-odds of the probability."""
 
-    probability: float
-    margin: float
-    """Log-odds of the probability; base and all contributions sum to it."""
-    score: int
-    band: Band
-    reasons: list[ReasonPart]
-    """The strongest first; empty when none were asked for."""
+    source: Source | None = "model"
     parts: dict[str, float] | None
     """fit, engagement and base; None when no reasons were asked for."""
-    truncated: bool
-    """Whether the past was cut at the lookback or at the newest events."""
-    data_quality: tuple[str, ...] = ()
-    status: Status = "ok"
-    detail: str | None = None
-    source: Source = "model"
-    inputs: InputQuality = UNDERSTOOD
-
-    @property
-    def base(self) -> float | None:
-        """What the reasons stand on: with all of them it sums to the margin."""
-        return None if self.parts is None else self.parts["base"]
 
 
 @dataclass(frozen=True)
@@ -129,9 +111,26 @@ class ScoringModel:
             else self.inputs.qualities(self.feature_set, pasts, cutoffs, values)
         )
         return [
-            ScoredOutcome(float(p), float(m), int(s), BANDS[b], listed, parts, bool(long), inputs=inputs)
-            for p, m, s, b, (listed, parts), long, inputs in zip(
-                probabilities, margins, scores, bands, explained, cut_off, understood, strict=True
+            ScoredOutcome(
+                probability=probability,
+                margin=margin,
+                base=None if parts is None else parts["base"],
+                score=score,
+                band=BANDS[band],
+                reasons=listed,
+                parts=parts,
+                truncated=long,
+                inputs=inputs,
+            )
+            for probability, margin, score, band, (listed, parts), long, inputs in zip(
+                probabilities.tolist(),
+                margins.tolist(),
+                scores.tolist(),
+                bands.tolist(),
+                explained,
+                cut_off.tolist(),
+                understood,
+                strict=True,
             )
         ]
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field
 
 from shared.contracts.outcome import OutcomeName
-from shared.contracts.prediction import Answer, ModelInfo, Prediction, PredictionRequest
+from shared.contracts.prediction import Answer, ModelInfo, PredictionRequest, PublishedPrediction
 
 REQUEST_EXAMPLE: dict[str, Any] = {
     "outcome": "customer",
@@ -106,7 +106,7 @@ class Parts(Answer):
     base: Annotated[float, Field(description="The same for everybody; fit + engagement + base is the margin.")]
 
 
-class ScorePrediction(Prediction):
+class ScorePrediction(PublishedPrediction):
     """The score of one contact."""
 
     parts: Annotated[Parts | None, Field(description="Null without prediction, or when no reasons were asked for.")]

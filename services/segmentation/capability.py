@@ -51,8 +51,8 @@ def _add_stored(
 
 def _fields(scored: "ScoredSegment | None") -> Mapping[str, object]:
     if scored is None:
-        empty = dict.fromkeys(("segment", "membership", "micro_segment", "previous_segment", "moved_at"))
-        return {**empty, "alternatives": []}
+        names = ("segment", "membership", "alternatives", "micro_segment", "previous_segment", "moved_at")
+        return {**dict.fromkeys(names), "alternatives": []}
     return {
         "segment": scored.first.segment._asdict(),
         "membership": scored.first.membership,
@@ -63,8 +63,8 @@ def _fields(scored: "ScoredSegment | None") -> Mapping[str, object]:
     }
 
 
-def _segment_of(prediction: SegmentPrediction) -> str | None:
-    return None if prediction.segment is None else prediction.segment.id
+def _segment_of(scored: "ScoredSegment") -> str:
+    return scored.first.segment.id
 
 
 def _recipe() -> object:

@@ -2,11 +2,12 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.contracts.prediction import INPUT_CODES, MOST_INPUT_NAMES, UNDERSTOOD, InputQuality
 from shared.features.engine import entry_at
 from shared.features.feature import FeatureSet
 from shared.timeline.pasts import Pasts
@@ -25,37 +26,6 @@ DRIFTED = 0.2
 """Share of the model's weight in inputs outside all that was seen, from which on the answer is about another world."""
 USUALLY_RARE = 0.01
 """Share of the training with a category too rare to be named, from which on one more such is no drift."""
-MOST_NAMES = 20
-CODES = ("missing_attributes", "unknown_attributes", "unreadable_values", "unseen_categories", "out_of_range")
-"""In the order in which they are told; `unknown_attributes` is found by who reads the call."""
-
-
-class InputQuality(NamedTuple):
-    """What of a contact's inputs a model does not understand."""
-
-    codes: tuple[str, ...] = ()
-    """For `data_quality`."""
-    names: Mapping[str, tuple[str, ...]] = {}
-    """Attributes by code."""
-    missing_weight: float = 0.0
-    """Share of the model's weight that lies in attributes which this contact does not have, 0 to 1."""
-    suffices: bool = True
-    """Whether enough is known for an answer."""
-    further: int = 0
-    """How many names are left out, since a list holds the first 20."""
-
-    def with_unknown(self, names: Collection[str]) -> "InputQuality":
-        """Add attributes that the model never saw."""
-        if not names:
-            return self
-        listed = {**self.names, "unknown_attributes": tuple(sorted(names)[:MOST_NAMES])}
-        codes = [code for code in CODES if code in listed]
-        further = self.further + max(0, len(names) - MOST_NAMES)
-        others = (code for code in self.codes if code not in CODES)
-        return self._replace(codes=(*codes, *others), names=listed, further=further)
-
-
-UNDERSTOOD = InputQuality()
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,8 +187,8 @@ class Inputs:
 def _named(
     names: Mapping[str, Collection[str]], more: Collection[str], missing: float, *, suffices: bool
 ) -> InputQuality:
-    listed = {code: tuple(sorted(names[code])[:MOST_NAMES]) for code in CODES if names.get(code)}
-    further = sum(max(0, len(found) - MOST_NAMES) for found in names.values())
+    listed = {code: tuple(sorted(names[code])[:MOST_INPUT_NAMES]) for code in INPUT_CODES if names.get(code)}
+    further = sum(max(0, len(found) - MOST_INPUT_NAMES) for found in names.values())
     return InputQuality((*listed, *more), listed, round(missing, 4), suffices, further)
 
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.contracts.prediction import ReasonPart
 from shared.features.feature import Feature, FeatureSet, Kind
 from shared.features.names_in_words import SENT, UNWELCOME
 from shared.features.phrases import EVEN_TREND, JUST_DUE, phrase, readable_value
@@ -71,15 +72,6 @@ def aside(hoped: Hoped, *, raises: bool) -> str:
 MOST_REASONS = 10
 _NOTHING = 1e-9
 """A smaller share is no reason."""
-
-
-class ReasonPart(NamedTuple):
-    """A thing's signed share of the quantity that a capability explains."""
-
-    feature: str
-    value: float | str | bool | None
-    contribution: float
-    text: str
 
 
 @dataclass(frozen=True, slots=True)

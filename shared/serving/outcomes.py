@@ -13,6 +13,8 @@ from shared.store import AccountStore
 MINIMUM_CONTACTS = 40
 """Contacts with and without the outcome that training needs at least, each."""
 
+DEFAULT_SECONDS = 1.0
+"""How long an account's default outcome is taken for what it is."""
 COUNTS_SECONDS = 60.0
 """How long the counts of a refusal are repeated."""
 
@@ -32,9 +34,15 @@ class OutcomeResolver:
         self._capability = capability
         self._store = store
         self._champions = champions
-        self._defaults: dict[str, str] = {}
+        self._defaults: dict[str, tuple[str, float]] = {}
+        """Name, and until when it is taken for what it is."""
         self._counted: dict[str, tuple[float | None, dict[str, int]]] = {}
         self._counting = threading.Lock()
+
+    def recent_default(self, account: str) -> str | None:
+        """Return the default outcome as it was at most a second ago; None: read it."""
+        name, until = self._defaults.get(account, (None, 0.0))
+        return name if time.monotonic() < until else None
 
     def default(self, account: str) -> str:
         """Return the account's default outcome; while the store is away, the last one seen or the only champion's.
@@ -56,11 +64,11 @@ class OutcomeResolver:
         except StoreUnavailable:
             with_champion = self._champions.outcomes_of(account)
             if account in self._defaults:
-                return self._defaults[account]
+                return self._defaults[account][0]
             if len(with_champion) == 1:
                 return with_champion[0]
             raise
-        self._defaults[account] = name
+        self._defaults[account] = name, time.monotonic() + DEFAULT_SECONDS
         return name
 
     def missing(self, account: str, outcome: str) -> Missing:

@@ -1,5 +1,6 @@
 """What a version of churn answers about contacts: horizons, curve, median, value at risk, and the reasons."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -7,9 +8,9 @@ from numpy.typing import NDArray
 
 from services.churn.model.churn import ChurnModel
 from services.churn.model.periods import Matrix
-from shared.contracts.prediction import Band, Source, Status
+from shared.contracts.prediction import Prediction, Source
 from shared.contracts.rows import DAY
-from shared.features import UNDERSTOOD, Expected, InputQuality, ReasonPart, matrix, truncated, usual_values
+from shared.features import Expected, ReasonPart, matrix, truncated, usual_values
 from shared.timeline import Pasts
 from shared.timeline.pasts import known_since
 from shared.timeline.risk import recently_active
@@ -62,19 +63,17 @@ class ChurnQuery(NamedTuple):
     reasons: int = 0
 
 
-class ScoredChurn(NamedTuple):
-    """What the model says of one contact."""
+@dataclass(slots=True, kw_only=True)
+class ScoredChurn(Prediction):
+    """What is answered about one contact: the probability of leaving within the horizon, and what is read beside it.
 
-    probability: float | None
-    """Of leaving within the horizon; None beyond what the data can know."""
+    Probability, score and band are None beyond what the data can know. The margin is the mean log-odds of the periods
+    up to the horizon, each weighted by how likely the event is to come in it; for silence with its sign turned, so
+    that more is more likely to leave.
+    """
+
+    source: Source | None = "model"
     horizon_days: int | None
-    margin: float | None
-    """What the reasons and the base sum to: the mean log-odds of the periods up to the horizon, each weighted by how
-    likely the event is to come in it; for silence with its sign turned, so that more is more likely to leave."""
-    base: float | None
-    score: int | None
-    band: Band | None
-    reasons: list[ReasonPart]
     horizons: list[tuple[int, float | None]]
     """Day and probability of leaving."""
     survival: list[tuple[int, float]]
@@ -84,12 +83,6 @@ class ScoredChurn(NamedTuple):
     contractual: bool
     """Whether the event is that the contact leaves, or its next activity."""
     value_at_risk: float | None
-    truncated: bool
-    data_quality: tuple[str, ...] = ()
-    status: Status = "ok"
-    detail: str | None = None
-    source: Source = "model"
-    inputs: InputQuality = UNDERSTOOD
 
 
 def predict(model: ChurnModel, pasts: Pasts, cutoffs: NDArray[np.int64], query: ChurnQuery) -> list[ScoredChurn]:
@@ -102,18 +95,21 @@ def predict(model: ChurnModel, pasts: Pasts, cutoffs: NDArray[np.int64], query: 
         query: horizons, curve and reasons.
 
     Returns:
-        One Scored a contact, in order.
+        One ScoredChurn a contact, in order.
     """
     contact = np.arange(len(pasts), dtype=np.int32)
     values = matrix(model.feature_set, pasts, contact, cutoffs)
     answers = _answers(model, pasts, values, cutoffs, query)
     if model.inputs is not None:
         understood = model.inputs.qualities(model.feature_set, pasts, cutoffs, values)
-        answers = [one._replace(inputs=inputs) for one, inputs in zip(answers, understood, strict=True)]
+        for one, inputs in zip(answers, understood, strict=True):
+            one.inputs = inputs
     if model.is_flat:
         return answers
-    active = recently_active(model.episode, pasts, contact, cutoffs).tolist()
-    return [one if may else _not_eligible(model, one) for one, may in zip(answers, active, strict=True)]
+    for one, may in zip(answers, recently_active(model.episode, pasts, contact, cutoffs).tolist(), strict=True):
+        if not may:
+            one.status, one.detail = "not_eligible", _why_not_eligible(model)
+    return answers
 
 
 def _answers(
@@ -200,15 +196,12 @@ def _explained(
     )
 
 
-def _not_eligible(model: ChurnModel, answer: ScoredChurn) -> ScoredChurn:
+def _why_not_eligible(model: ChurnModel) -> str:
     named = " or ".join(model.episode.waited_for) if not model.episode.contractual else "activity"
     days = model.episode.active_within_days
-    detail = (
-        f"No {named} yet; only contacts with one are asked about."
-        if days is None
-        else f"No {named} in the last {days} days; only contacts active so lately are asked about."
-    )
-    return answer._replace(status="not_eligible", detail=detail)
+    if days is None:
+        return f"No {named} yet; only contacts with one are asked about."
+    return f"No {named} in the last {days} days; only contacts active so lately are asked about."
 
 
 def _expected(model: ChurnModel) -> Expected:

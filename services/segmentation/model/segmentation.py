@@ -76,7 +76,7 @@ class SegmentationModel:
             reasons: how many reasons at most; 0 computes none.
 
         Returns:
-            One Scored a contact, in order; `insufficient_data` for a contact without any event in the lookback.
+            One ScoredSegment a contact, in order; `insufficient_data` for a contact without any event in the lookback.
         """
         contact = np.arange(len(pasts), dtype=np.int32)
         values = matrix(self.feature_set, pasts, contact, cutoffs)
@@ -91,18 +91,19 @@ class SegmentationModel:
         understood = self._readable.qualities(self.feature_set, pasts, cutoffs, values)
         return [
             ScoredSegment(
-                *self._memberships(row.tolist(), chosen),
-                self._micro(chosen[0], micro),
-                margin,
-                listed,
-                long,
+                first=Membership(self.segments[chosen[0]].named, row[chosen[0]]),
+                alternatives=self._alternatives(row, chosen),
+                micro=self._micro(chosen[0], micro),
+                margin=margin,
+                reasons=listed,
+                truncated=long,
                 source="rules" if self.kind == RULES else "model",
                 status="ok" if any_event else "insufficient_data",
                 detail=None if any_event else NOTHING_HAPPENED,
                 inputs=inputs,
             )
             for row, chosen, micro, margin, listed, long, any_event, inputs in zip(
-                sure,
+                sure.tolist(),
                 order.tolist(),
                 micro_rows.tolist(),
                 shares.sum(axis=1).tolist(),
@@ -132,9 +133,12 @@ class SegmentationModel:
         numbers = np.array([float(segment.named.id[1:]) for segment in self.segments])
         return np.asarray(numbers[self.assign(values)])
 
-    def _memberships(self, sure: Sequence[float], order: Sequence[int]) -> tuple[Membership, list[Membership]]:
-        listed = [Membership(self.segments[at].named, sure[at]) for at in order[: MOST_ALTERNATIVES + 1]]
-        return listed[0], [one for one in listed[1:] if one.membership >= LEAST_MEMBERSHIP]
+    def _alternatives(self, sure: Sequence[float], order: Sequence[int]) -> list[Membership]:
+        return [
+            Membership(self.segments[at].named, sure[at])
+            for at in order[1 : MOST_ALTERNATIVES + 1]
+            if sure[at] >= LEAST_MEMBERSHIP
+        ]
 
     def _micro(self, first: int, position: int) -> SegmentRef | None:
         return None if position < 0 else self.segments[first].micro[position]
