@@ -17,21 +17,19 @@ from shared.contracts.prediction import Band, Grade, Prediction, Source
 from shared.errors import ArtifactRefused
 from shared.evaluation.calibration import Calibrator, Reference
 from shared.features import (
-    UNDERSTOOD,
     Expected,
     FeatureSet,
     Inputs,
     ReasonPart,
     Things,
-    matrix,
-    truncated,
+    observed,
     usual_values,
 )
 from shared.features.names_in_words import UNWELCOME
 from shared.learners import WITH_TEXT, Learner, learner_from_json, text_of
 from shared.learners.simple import chance
 from shared.registry.pyfunc import FeatureTable
-from shared.timeline import Pasts
+from shared.timeline import ContactPasts, Pasts
 from shared.timeline.pasts import LOOKBACK_DAYS
 
 FORMAT = 1
@@ -86,7 +84,7 @@ class ScoringModel:
         """Return the attributes that its training saw; none for versions of before they were kept."""
         return () if self.inputs is None else self.inputs.known
 
-    def predict(self, pasts: Pasts, cutoffs: NDArray[np.int64], *, reasons: int) -> list[ScoredOutcome]:
+    def predict(self, pasts: Pasts | ContactPasts, cutoffs: NDArray[np.int64], *, reasons: int) -> list[ScoredOutcome]:
         """Score every contact of the pasts.
 
         Args:
@@ -97,19 +95,12 @@ class ScoringModel:
         Returns:
             One ScoredOutcome a contact, in order.
         """
-        contact = np.arange(len(pasts), dtype=np.int32)
-        values = matrix(self.feature_set, pasts, contact, cutoffs)
+        values, cut_off, understood = observed(self.feature_set, self.inputs, pasts, cutoffs)
         margins = self.margins(values)
         probabilities = chance(margins)
         scores = self.reference.scores(margins)
         bands = np.searchsorted(BAND_PERCENTILES, scores, side="right")
-        explained = self._explanations(values, reasons) if reasons else [([], None)] * len(pasts)
-        cut_off = truncated(pasts, contact, cutoffs)
-        understood = (
-            [UNDERSTOOD] * len(pasts)
-            if self.inputs is None
-            else self.inputs.qualities(self.feature_set, pasts, cutoffs, values)
-        )
+        explained = self._explanations(values, margins, reasons) if reasons else [([], None)] * len(pasts)
         return [
             ScoredOutcome(
                 probability=probability,
@@ -128,7 +119,7 @@ class ScoringModel:
                 scores.tolist(),
                 bands.tolist(),
                 explained,
-                cut_off.tolist(),
+                cut_off,
                 understood,
                 strict=True,
             )
@@ -143,10 +134,16 @@ class ScoringModel:
         """Turn a matrix with the columns of the feature set into probabilities, shape (n,)."""
         return chance(self.margins(values))
 
-    def contributions(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def contributions(
+        self, values: NDArray[np.float64], margins: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float64]:
         """Share each calibrated margin among the columns, shape (n, p + 1); the last is the base; rows sum exactly.
 
         What stands in for a missing value is no reason: its share goes to the base, as does what the bounds cut off.
+
+        Args:
+            values: the matrix, shape (n, p).
+            margins: of these rows where they are known; None: computed.
         """
         filled = self._filled(values)
         shares = self.learner.contributions(filled) * self.calibrator.slope
@@ -155,16 +152,16 @@ class ScoringModel:
             stands_in = np.isnan(values) & ~np.isnan(filled)
             shares[:, -1] += np.where(stands_in, shares[:, :-1], 0.0).sum(axis=1)
             shares[:, :-1][stands_in] = 0.0
-            shares[:, -1] += self.margins(values) - shares.sum(axis=1)
+            shares[:, -1] += (self.margins(values) if margins is None else margins) - shares.sum(axis=1)
         return shares
 
     def _filled(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         return values if self.inputs is None else self.inputs.filled(values)
 
     def _explanations(
-        self, values: NDArray[np.float64], most: int
+        self, values: NDArray[np.float64], margins: NDArray[np.float64], most: int
     ) -> list[tuple[list[ReasonPart], dict[str, float] | None]]:
-        shares = self.contributions(values)
+        shares = self.contributions(values, margins)
         listed = self._things.reasons(values, shares, most, expected=self._expected)
         return [(reasons, self._things.parts(share)) for reasons, share in zip(listed, shares, strict=True)]
 

@@ -20,7 +20,7 @@ from shared.contracts.rows import Microseconds
 from shared.contracts.training import TrainingSpec
 from shared.serving.capability_spec import CapabilitySpec
 from shared.store import AccountStore
-from shared.timeline import Pasts
+from shared.timeline import ContactPasts
 
 if TYPE_CHECKING:
     from services.segmentation.model import ScoredSegment, SegmentationModel
@@ -35,7 +35,7 @@ def _load(folder: Path) -> "SegmentationModel":
 
 
 def _answer(
-    model: "SegmentationModel", pasts: Pasts, cutoffs: NDArray[np.int64], request: SegmentRequest
+    model: "SegmentationModel", pasts: ContactPasts, cutoffs: NDArray[np.int64], request: SegmentRequest
 ) -> "Sequence[ScoredSegment]":
     return model.predict(pasts, cutoffs, reasons=request.reasons_requested)
 

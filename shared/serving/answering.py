@@ -25,7 +25,6 @@ from shared.serving.eligibility import (
     contact_results,
     inputs_of,
     name_what_is_missing,
-    quality,
     told_why,
     trend_of,
     with_inputs,
@@ -42,7 +41,7 @@ from shared.serving.request_contacts import (
     slots,
 )
 from shared.store import AccountStore
-from shared.timeline import PastRows, build
+from shared.timeline import ContactPasts, PastRows, missing_in
 
 SMALL_CONTACTS = 20
 """Calls of at most so many contacts go to the small pool."""
@@ -306,13 +305,13 @@ class _ContactAnswers:
         rows = [row for row, one in enumerate(results) if one.status == "ok"]
         if not rows:
             return
-        columns = build([pasts.keys[row] for row in rows], pasts.facts, [pasts.events])
+        asked = ContactPasts([pasts.keys[row] for row in rows], pasts.facts, pasts.events)
         cutoffs = np.full(len(rows), self._cutoff, dtype=np.int64)
         request, before = self._resolved.request, self._spec.before_respond
-        answers: Sequence[Prediction] = self._spec.answer(self._model, columns, cutoffs, request)
+        answers: Sequence[Prediction] = self._spec.answer(self._model, asked, cutoffs, request)
         if before is not None:
             answers = before.commit(self._pending([pasts.names[row] for row in rows], answers))
-        found = quality(columns, pasts.facts, self._model, cutoff=self._cutoff)
+        found = missing_in(asked, self._cutoff, needs_zone=self._model.feature_set.needs_local_time)
         for row, one, marks in zip(rows, answers, found, strict=True):
             known = results[row]
             cut = ("truncated_history",) if one.truncated else ()

@@ -18,7 +18,7 @@ from shared.contracts.rows import Microseconds
 from shared.contracts.training import TrainingSpec
 from shared.features import Feature
 from shared.store import AccountStore
-from shared.timeline import Pasts
+from shared.timeline import ContactPasts
 
 Example = Mapping[str, Any]
 """JSON, as a client would send it or see it."""
@@ -159,7 +159,7 @@ class CapabilitySpec(Generic[ModelT, RequestT, PredictionT]):
     response_example: Example
     load: Callable[[Path], ModelT]
     """Read an artifact; ArtifactRefused when it does not fit."""
-    answer: Callable[[ModelT, Pasts, NDArray[np.int64], RequestT], Sequence[PredictionT]]
+    answer: Callable[[ModelT, ContactPasts, NDArray[np.int64], RequestT], Sequence[PredictionT]]
     """Hand what a request wants to know to the model: model, pasts, cutoffs, request → one result a contact, in
     order."""
     fields: Callable[[PredictionT | None], Mapping[str, object]]

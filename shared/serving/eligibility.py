@@ -13,11 +13,10 @@ from shared.features import Inputs
 from shared.serving.capability_spec import ServedModel
 from shared.serving.request_contacts import MergedPasts, RequestContact
 from shared.store import AccountStore
-from shared.timeline import ContactFacts, Pasts, denies_profiling, seen_type
+from shared.timeline import ContactFacts, denies_profiling, seen_type
 from shared.values.missing import is_missing
 
 STALE_AFTER = STALE_DAYS * DAY
-NEW_WITHIN = 7 * DAY
 UNREADABLE = "unreadable_attributes"
 
 
@@ -100,38 +99,6 @@ def _has_any_of(facts: ContactFacts | None, looked_at: Collection[str]) -> bool:
 
 def _brings_all(contact: RequestContact) -> bool:
     return bool(contact.attributes or contact.events) and (contact.consent or {}).get("profiling") == "granted"
-
-
-def quality(
-    columns: Pasts, facts: Mapping[str, ContactFacts], model: ServedModel, *, cutoff: Microseconds
-) -> list[list[str]]:
-    """Name what is missing in each past.
-
-    Args:
-        columns: one row a contact.
-        facts: what is known of each, by the same ids.
-        model: tells whether the zone matters.
-        cutoff: of the answer.
-
-    Returns:
-        One list a contact: `no_timezone`, `no_events`, `no_attributes`, `new_contact`.
-    """
-    local = model.feature_set.needs_local_time
-    offsets, created_at, found = columns.offsets.tolist(), columns.created_at.tolist(), []
-    for row, contact_id in enumerate(columns.contact_ids):
-        marks, known = [], facts.get(contact_id)
-        if local and columns.zones[row] is None:
-            marks.append("no_timezone")
-        if offsets[row] == offsets[row + 1]:
-            marks.append("no_events")
-        if known is None or not any(value.valid_from < cutoff for value in known.attributes):
-            marks.append("no_attributes")
-        if offsets[row] < offsets[row + 1]:
-            since = min(int(columns.at[offsets[row]]), created_at[row])
-            if cutoff - since < NEW_WITHIN:
-                marks.append("new_contact")
-        found.append(marks)
-    return found
 
 
 def with_inputs(one: Prediction, inputs: InputQuality) -> Prediction:

@@ -291,17 +291,18 @@ _COLONS_APART: Final = (b" :", b"\t:", b"\n:", b"\r:")
 def _read_at_once(body: bytes) -> Any:
     """Read JSON by a fast reader; None where it may differ from `parse_json` in a value that a field takes.
 
-    The fast reader takes a name that is given twice, so the names are counted: each stands before `":`, and where
-    such marks are more than the names that were read, a name came twice or a text holds that mark. A number too large
-    for one reader is out of bounds for both, and refused.
+    The fast reader takes a name that is given twice, so the names are counted. A colon follows each name in the text:
+    where there are more colons than names were read, a name came twice or a text holds a colon, and where no colon
+    stands apart, those right after a quote are counted. A number too large for one reader is out of bounds for both.
     """
-    if any(mark in body for mark in _COLONS_APART):
-        return None
     try:
         content = orjson.loads(body)
-        return content if _names(content) == body.count(b'":') else None
+        names = _names(content)
     except (ValueError, RecursionError):
         return None
+    if names == body.count(b":"):
+        return content
+    return content if names == body.count(b'":') and not any(mark in body for mark in _COLONS_APART) else None
 
 
 def _names(value: Any) -> int:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.specs import spec_of
@@ -52,6 +52,7 @@ def test_every_capability_says_every_status_as_its_schema_does(name: str, status
     assert rewritten(spec.prediction, sent) == sent
 
 
+@settings(deadline=None)
 @given(head=HEADS)
 def test_any_head_is_written_as_its_schema_does(head: Prediction) -> None:
     spec = spec_of("scoring")
@@ -61,6 +62,7 @@ def test_any_head_is_written_as_its_schema_does(head: Prediction) -> None:
     assert rewritten(spec.prediction, sent) == sent
 
 
+@settings(deadline=None)
 @given(moved_at=TIMES)
 def test_a_time_is_written_as_its_schema_does_whatever_its_zone(moved_at: datetime) -> None:
     spec = spec_of("segmentation")

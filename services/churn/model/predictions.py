@@ -10,8 +10,9 @@ from services.churn.model.churn import ChurnModel
 from services.churn.model.periods import Matrix
 from shared.contracts.prediction import Prediction, Source
 from shared.contracts.rows import DAY
-from shared.features import Expected, ReasonPart, matrix, truncated, usual_values
-from shared.timeline import Pasts
+from shared.features import Expected, ReasonPart, observed, usual_values
+from shared.features.inputs import Observed
+from shared.timeline import ContactPasts, Pasts
 from shared.timeline.pasts import known_since
 from shared.timeline.risk import recently_active
 
@@ -85,7 +86,9 @@ class ScoredChurn(Prediction):
     value_at_risk: float | None
 
 
-def predict(model: ChurnModel, pasts: Pasts, cutoffs: NDArray[np.int64], query: ChurnQuery) -> list[ScoredChurn]:
+def predict(
+    model: ChurnModel, pasts: Pasts | ContactPasts, cutoffs: NDArray[np.int64], query: ChurnQuery
+) -> list[ScoredChurn]:
     """Answer about every contact of the pasts.
 
     Args:
@@ -97,25 +100,22 @@ def predict(model: ChurnModel, pasts: Pasts, cutoffs: NDArray[np.int64], query: 
     Returns:
         One ScoredChurn a contact, in order.
     """
-    contact = np.arange(len(pasts), dtype=np.int32)
-    values = matrix(model.feature_set, pasts, contact, cutoffs)
-    answers = _answers(model, pasts, values, cutoffs, query)
-    if model.inputs is not None:
-        understood = model.inputs.qualities(model.feature_set, pasts, cutoffs, values)
-        for one, inputs in zip(answers, understood, strict=True):
-            one.inputs = inputs
+    seen = observed(model.feature_set, model.inputs, pasts, cutoffs)
+    columns = pasts.columns if isinstance(pasts, ContactPasts) else pasts
+    answers = _answers(model, columns, seen, cutoffs, query)
     if model.is_flat:
         return answers
-    for one, may in zip(answers, recently_active(model.episode, pasts, contact, cutoffs).tolist(), strict=True):
+    contact = np.arange(len(columns), dtype=np.int32)
+    for one, may in zip(answers, recently_active(model.episode, columns, contact, cutoffs).tolist(), strict=True):
         if not may:
             one.status, one.detail = "not_eligible", _why_not_eligible(model)
     return answers
 
 
 def _answers(
-    model: ChurnModel, pasts: Pasts, values: Matrix, cutoffs: NDArray[np.int64], query: ChurnQuery
+    model: ChurnModel, pasts: Pasts, seen: Observed, cutoffs: NDArray[np.int64], query: ChurnQuery
 ) -> list[ScoredChurn]:
-    n, contact = len(values), np.arange(len(values), dtype=np.int32)
+    values, n = seen.values, len(seen.values)
     rows = model.rows(values, cutoffs)
     margins = model.margins(rows).reshape(n, len(model.periods))
     hazard = model.cumulative(margins)
@@ -131,7 +131,6 @@ def _answers(
     medians = np.full(n, np.nan) if model.is_flat else model.periods.day_of(hazard, MEDIAN)
     horizons, survival = _read(model, hazard, query)
     worth = value_rates(pasts, cutoffs, model.value_types) * (np.nan if model.is_flat else at)
-    long = truncated(pasts, contact, cutoffs)
     return [
         ScoredChurn(
             probability=float(risk[i]) if known else None,
@@ -146,7 +145,8 @@ def _answers(
             days_to_event=None if np.isnan(medians[i]) else float(medians[i]),
             contractual=model.episode.contractual,
             value_at_risk=float(risk[i] * worth[i]) if known and np.isfinite(worth[i]) else None,
-            truncated=bool(long[i]),
+            truncated=seen.truncated[i],
+            inputs=seen.inputs[i],
             data_quality=marks,
         )
         for i in range(n)

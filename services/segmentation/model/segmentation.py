@@ -17,8 +17,8 @@ from services.segmentation.model.grouping import Grouping, Transform
 from shared.contracts.prediction import Grade
 from shared.contracts.rows import DAY
 from shared.errors import ArtifactRefused
-from shared.features import FeatureSet, Inputs, ReasonPart, Things, matrix, truncated
-from shared.timeline import Pasts
+from shared.features import FeatureSet, Inputs, ReasonPart, Things, observed
+from shared.timeline import ContactPasts, Pasts
 from shared.timeline.pasts import LOOKBACK_DAYS, positions_before
 
 Matrix = NDArray[np.float64]
@@ -67,7 +67,7 @@ class SegmentationModel:
         """Return the attributes that it looks at."""
         return tuple([feature.attribute for feature in self.feature_set.features if feature.attribute])
 
-    def predict(self, pasts: Pasts, cutoffs: NDArray[np.int64], *, reasons: int) -> list[ScoredSegment]:
+    def predict(self, pasts: Pasts | ContactPasts, cutoffs: NDArray[np.int64], *, reasons: int) -> list[ScoredSegment]:
         """Assign every contact of the pasts.
 
         Args:
@@ -79,7 +79,8 @@ class SegmentationModel:
             One ScoredSegment a contact, in order; `insufficient_data` for a contact without any event in the lookback.
         """
         contact = np.arange(len(pasts), dtype=np.int32)
-        values = matrix(self.feature_set, pasts, contact, cutoffs)
+        values, cut_off, understood = observed(self.feature_set, self._readable, pasts, cutoffs)
+        columns = pasts.columns if isinstance(pasts, ContactPasts) else pasts
         places = self.transform.apply(values)
         sure = self.grouping.membership(places)
         order = self.grouping.surest(places)
@@ -87,8 +88,7 @@ class SegmentationModel:
         shares = self.grouping.contributions(places, first, second)
         explained = self._reasons(values, shares, reasons) if reasons else [[] for _ in first]
         micro_rows = self.micro_labels(values, first)
-        cut_off, lived = truncated(pasts, contact, cutoffs), seen(pasts, contact, cutoffs)
-        understood = self._readable.qualities(self.feature_set, pasts, cutoffs, values)
+        lived = seen(columns, contact, cutoffs)
         return [
             ScoredSegment(
                 first=Membership(self.segments[chosen[0]].named, row[chosen[0]]),
@@ -108,7 +108,7 @@ class SegmentationModel:
                 micro_rows.tolist(),
                 shares.sum(axis=1).tolist(),
                 explained,
-                cut_off.tolist(),
+                cut_off,
                 lived.tolist(),
                 understood,
                 strict=True,

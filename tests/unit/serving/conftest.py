@@ -56,7 +56,7 @@ class FakeModel:
         self.entered.set()
         if self.gate is not None:
             assert self.gate.wait(10)
-        counts = np.diff(pasts.offsets)
+        counts = np.diff(pasts.columns.offsets)
         return [
             ScoredOutcome(
                 probability=1 / (2 + int(count)),

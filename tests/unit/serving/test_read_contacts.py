@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -36,6 +36,7 @@ def told(slot: Any) -> Any:
     return slot.id, repr(slot.attributes), slot.timezone, slot.consent, list(slot.events)
 
 
+@settings(deadline=None)
 @given(contacts=st.lists(CONTACTS, max_size=4))
 def test_a_contact_checked_fast_is_what_the_published_type_makes_of_it(contacts: list[Any]) -> None:
     for raw, slot in zip(contacts, slots(contacts), strict=True):
@@ -58,6 +59,7 @@ def read_twice(body: bytes) -> tuple[Any, Any]:
     return read(request_contacts._envelope(body, ScoreRequest).model_dump()), exact
 
 
+@settings(deadline=None)
 @given(contacts=st.lists(CONTACTS, max_size=4), indent=st.sampled_from([None, 1]), ascii_only=st.booleans())
 def test_a_body_read_fast_is_what_the_exact_reader_makes_of_it(
     contacts: list[Any], indent: int | None, ascii_only: bool
