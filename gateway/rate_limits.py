@@ -20,7 +20,6 @@ from limits.aio.strategies import SlidingWindowCounterRateLimiter as SharedLimit
 from limits.errors import StorageError
 from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
-from starlette.datastructures import MutableHeaders, State
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.metrics import GatewayMetrics
@@ -142,7 +141,8 @@ class RateLimits:
         self.calls = _policy(settings.limits_calls, "calls")
         self.contacts = _policy(settings.limits_contacts, "contacts")
         policies = {"calls": self.calls, "contacts": self.contacts}
-        self.policy_header = ", ".join(f'"{name}";q={one.amount};w=60' for name, one in policies.items() if one)
+        quotas = (f'"{name}";q={one.amount};w=60' for name, one in policies.items() if one)
+        self.policy_header = ", ".join(quotas).encode()
         self._failures = _policy(settings.limits_failures, "failures")
         self._failed = InMemoryLimiter()
         self._in_memory = InMemoryLimiter()
@@ -152,25 +152,14 @@ class RateLimits:
         self._away = False
         self._redis_retry_at = 0.0
 
-    async def admit(self, key: str, *, spends: bool, noted_in: State) -> "Quota":
-        """Count a call.
+    async def count(self, key: str) -> "Quota":
+        """Count a call, and return what is left to the key; `Quota.check` refuses.
 
         Args:
             key: public id of the caller's key.
-            spends: the call is about contacts: refused when none are left.
-            noted_in: state of the request; its answer shows the quota in headers even when it is refused.
-
-        Raises:
-            LimitReached: too many calls, or no contacts left.
         """
         counted, calls, contacts = await self._counted_by(lambda limiter: self._counted(limiter, key))
-        quota = Quota(self, key, calls, contacts)
-        noted_in.quota = quota
-        if not counted:
-            raise quota.refused("calls", "This key has made as many calls as it may in a minute; slow down.")
-        if spends and contacts is not None and contacts.remaining == 0:
-            raise quota.refused("contacts", "This key has asked about as many contacts as it may in a minute; wait.")
-        return quota
+        return Quota(self, key, calls, contacts, is_counted=counted)
 
     async def charge(self, key: str, contacts: int) -> Remaining | None:
         """Count the contacts of an answered call; if fewer are left, count those. Return what is left then."""
@@ -260,6 +249,22 @@ class Quota:
     key: str
     calls: Remaining | None
     contacts: Remaining | None
+    is_counted: bool
+    """Whether the call is within the limit."""
+
+    def check(self, *, spends: bool) -> None:
+        """Refuse a call that is too many.
+
+        Args:
+            spends: the call is about contacts: refused when none are left.
+
+        Raises:
+            LimitReached: too many calls, or no contacts left.
+        """
+        if not self.is_counted:
+            raise self.refused("calls", "This key has made as many calls as it may in a minute; slow down.")
+        if spends and self.contacts is not None and self.contacts.remaining == 0:
+            raise self.refused("contacts", "This key has asked about as many contacts as it may in a minute; wait.")
 
     @property
     def remaining_contacts(self) -> int | None:
@@ -283,14 +288,15 @@ class Quota:
         if contacts:
             self.contacts = await self.limits.charge(self.key, contacts)
 
-    def header(self) -> str:
-        """Write the header RateLimit."""
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """Write what is left (draft-ietf-httpapi-ratelimit-headers); nothing where nothing is limited."""
         policies = (("calls", self.calls), ("contacts", self.contacts))
-        return ", ".join(f'"{name}";r={left.remaining};t={left.seconds}' for name, left in policies if left is not None)
+        left = ", ".join(f'"{name}";r={one.remaining};t={one.seconds}' for name, one in policies if one is not None)
+        return [(b"ratelimit-policy", self.limits.policy_header), (b"ratelimit", left.encode())] if left else []
 
 
 class QuotaHeaders:
-    """Charge the contacts of an answer; write what is left into its headers (draft-ietf-httpapi-ratelimit-headers)."""
+    """Charge the contacts of an answer, and write what is left into its headers."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -303,11 +309,7 @@ class QuotaHeaders:
                 state = scope["state"]
                 quota: Quota = state["quota"]
                 await quota.settle(state["facts"].get("contacts", 0))
-                remaining = quota.header()
-                if remaining:
-                    headers = MutableHeaders(scope=message)
-                    headers["RateLimit-Policy"] = quota.limits.policy_header
-                    headers["RateLimit"] = remaining
+                message["headers"] = [*message.get("headers", ()), *quota.headers()]
             await send(message)
 
         await self.app(scope, receive, send_settled if scope["type"] == "http" else send)

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
 from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import deadline
@@ -42,6 +43,12 @@ class HttpAnswer(NamedTuple):
     status: int
     headers: RawHeaders
     body: bytes
+
+    def response(self) -> Response:
+        """Return it as the framework's."""
+        return Response(
+            self.body, self.status, {name.decode(): value.decode("latin-1") for name, value in self.headers}
+        )
 
 
 class BoundedBody:

@@ -3,10 +3,9 @@ from dataclasses import dataclass, field
 import fakeredis
 import pytest
 from redis.asyncio import ConnectionPool
-from starlette.datastructures import State
 
 from gateway.metrics import GatewayMetrics
-from gateway.rate_limits import RateLimits
+from gateway.rate_limits import Quota, RateLimits
 from shared.errors import LimitReached
 from shared.settings import GatewaySettings
 
@@ -28,28 +27,28 @@ class Redis:
         return RateLimits(settings, GatewayMetrics(), pool=self.pool(), monotonic=lambda: self.now)
 
 
-async def admitted(limits: RateLimits, *, spends: bool = False) -> State:
-    state = State()
-    await limits.admit("key", spends=spends, noted_in=state)
-    return state
+async def admitted(limits: RateLimits, *, spends: bool = False) -> Quota:
+    quota = await limits.count("key")
+    quota.check(spends=spends)
+    return quota
 
 
 async def test_gateways_that_share_redis_count_together() -> None:
     redis = Redis()
     one, two = redis.limits(), redis.limits()
 
-    await (await admitted(one)).quota.settle(4)
+    await (await admitted(one)).settle(4)
     second = await admitted(two)
 
-    assert (second.quota.calls.remaining, second.quota.contacts.remaining) == (1, 6)
+    assert (second.calls.remaining, second.contacts.remaining) == (1, 6)
 
 
 async def test_more_contacts_than_are_left_use_up_all_that_is_left() -> None:
     redis = Redis()
     one, two = redis.limits(), redis.limits()
 
-    await (await admitted(one)).quota.settle(4)
-    await (await admitted(one)).quota.settle(50)
+    await (await admitted(one)).settle(4)
+    await (await admitted(one)).settle(50)
     with pytest.raises(LimitReached) as refused:
         await admitted(two, spends=True)
 
@@ -63,11 +62,11 @@ async def test_redis_is_left_alone_for_a_while_and_then_asked_again(caplog: pyte
     await admitted(limits)
 
     redis.server.connected = False
-    away = [(await admitted(limits)).quota.calls.remaining for _ in range(2)]
+    away = [(await admitted(limits)).calls.remaining for _ in range(2)]
     redis.server.connected = True
-    resting = (await admitted(limits)).quota.calls.remaining
+    resting = (await admitted(limits)).calls.remaining
     redis.now = 106.0
-    back = (await admitted(limits)).quota.calls.remaining
+    back = (await admitted(limits)).calls.remaining
 
     assert (away, resting, back) == ([2, 1], 0, 1)
     assert [record.message for record in caplog.records] == ["limits.alone", "limits.shared"]
