@@ -25,8 +25,8 @@ from shared.serving.eligibility import (
     contact_results,
     inputs_of,
     name_what_is_missing,
-    told_why,
     trend_of,
+    with_detail,
     with_inputs,
 )
 from shared.serving.metrics import ServiceMetrics
@@ -190,7 +190,7 @@ class Answering:
         every = slots(resolved.request.contacts, lambda: parse_json(resolved.body)["contacts"])
         valid = [slot for slot in every if isinstance(slot, RequestContact)]
         answers = iter(_ContactAnswers(self._spec, account, resolved, erasures).of(valid, self._freshness))
-        predictions = [told_why(slot if isinstance(slot, Prediction) else next(answers)) for slot in every]
+        predictions = [with_detail(slot if isinstance(slot, Prediction) else next(answers)) for slot in every]
         return self._rendered(resolved, predictions, erasures)
 
     def _rendered(self, resolved: ResolvedCall, predictions: Sequence[Prediction], erasures: int) -> CallAnswer:

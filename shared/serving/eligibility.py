@@ -193,7 +193,7 @@ def trend_of(score: int | None, before: int | None) -> Trend:
     return "declining" if score - before <= -TREND_POINTS else "steady"
 
 
-def told_why(one: Prediction) -> Prediction:
+def with_detail(one: Prediction) -> Prediction:
     """Add the usual sentence of its status to an answer that has none."""
     if one.status == "insufficient_data" and "store_unavailable" in one.data_quality:
         one.detail = STORE_AWAY
