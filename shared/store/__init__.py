@@ -3,13 +3,11 @@
 An `AccountStore` has one attribute a subject: `store.contacts.put(...)`, `store.events.add(...)`.
 """
 
-from shared.store.account import AccountStore
 from shared.store.assignments import AssignmentRow
 from shared.store.audit import AuditRow
 from shared.store.bulk_pacing import BulkPacing
-from shared.store.contact_facts import StoredContact
-from shared.store.contacts import BulkCounts
-from shared.store.database import Database, open_database
+from shared.store.contacts import BulkCounts, StoredContact
+from shared.store.database import AccountStore, Database, open_database
 from shared.store.dead_letters import DeadLetterRow
 from shared.store.deliveries import ENDED
 from shared.store.delivery_tables import (
