@@ -27,7 +27,8 @@ from shared.store.identities import Identity
 from shared.store.keys import KeyRow
 from shared.store.migration import check, downgrade, is_migrated, migrate
 from shared.store.models import ChampionRow, PromotionRow, VersionRow
-from shared.store.predictions import Place, PredictionFilter, PredictionRow, ReachedBy
+from shared.store.pasts import PastsWanted
+from shared.store.predictions import Place, PredictionFilter, PredictionRow, ReachedBy, RequestReads
 from shared.store.schema import Account
 from shared.store.sources import SourceRow, SourceSecretRow, active_secrets
 
@@ -54,11 +55,13 @@ __all__ = [
     "IdempotencyRow",
     "Identity",
     "KeyRow",
+    "PastsWanted",
     "Place",
     "PredictionFilter",
     "PredictionRow",
     "PromotionRow",
     "ReachedBy",
+    "RequestReads",
     "SecretRow",
     "SourceRow",
     "SourceSecretRow",

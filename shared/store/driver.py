@@ -346,8 +346,8 @@ class Driver:
                 connection.execute("COMMIT")
             return found
         connection.autocommit = True
+        self._limit(held)  # before: a state can be asked for only where no query came first
         with connection.pipeline() if together else nullcontext():
-            self._limit(held)
             if together:
                 connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", prepare=True)
             cursors = [session.sent(prepared, values) for prepared, values in calls]

@@ -20,6 +20,7 @@ from sqlalchemy import (
     bindparam,
     delete,
     func,
+    literal_column,
     select,
     update,
 )
@@ -402,7 +403,7 @@ def queue(connection: Connection, account: str, *, alone: bool) -> None:
 def in_line(line: str | BindParameter[str], *, alone: bool) -> Select[Any]:
     """Write the statement of PostgreSQL that waits for a place in a line."""
     turn = func.pg_advisory_xact_lock if alone else func.pg_advisory_xact_lock_shared
-    return select(turn(func.hashtextextended(line, 0)))
+    return select(turn(func.hashtextextended(line, literal_column("0"))))
 
 
 def predictions_of(account: str) -> str:
