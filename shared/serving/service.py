@@ -204,10 +204,11 @@ class Service:
         )
 
     def _document_predictions(self, app: FastAPI) -> None:
+        """Name the prediction path to the app: for its document, and for methods other than POST."""
+
         @app.post(self.spec.capability.path, **openapi.operation(self.spec))
-        async def predict() -> Response:
-            """Stand in the document, and for other methods; every call is answered by `_predict`, before the app."""
-            raise NotImplementedError
+        async def predict() -> Response:  # its docstring would stand in the document
+            raise NotImplementedError  # `_predict` answers every call before the app sees it
 
     async def _predict(self, exchange: Exchange) -> HttpAnswer:
         """Answer a call for predictions."""
