@@ -118,11 +118,6 @@ class ChurnRequest(PredictionRequest):
         bool, Field(description="Whether to answer with the whole curve, in steps of 7 days.", strict=True)
     ] = False
 
-    @property
-    def outcome_requested(self) -> str | None:
-        """Which outcome was named."""
-        return self.outcome
-
 
 class HorizonRisk(Answer):
     """The risk within one further horizon."""

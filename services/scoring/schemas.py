@@ -92,11 +92,6 @@ class ScoreRequest(PredictionRequest):
         Field(description="Which outcome; the account's default when omitted.", examples=["customer"]),
     ] = None
 
-    @property
-    def outcome_requested(self) -> str | None:
-        """Which outcome was named."""
-        return self.outcome
-
 
 class Parts(Answer):
     """How the margin divides between who the contact is and what the contact does."""

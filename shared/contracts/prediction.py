@@ -297,7 +297,8 @@ class PredictionRequest(BaseModel):
     @property
     def outcome_requested(self) -> str | None:
         """Which outcome was named; None where none was, or where the capability has none."""
-        return None
+        named: str | None = getattr(self, "outcome", None)
+        return named
 
     @property
     def reasons_requested(self) -> int:

@@ -226,8 +226,8 @@ class Answering:
         self, resolved: ResolvedCall, predictions: Sequence[Prediction], bodies: Sequence[bytes], erasures: int
     ) -> None:
         """Queue what was answered, or commit it when the call relies on it; an inline-only answer counts like any."""
-        spec = self._spec
-        if not spec.is_stored(resolved.request, resolved.champion.model):
+        spec, segment_of = self._spec, self._spec.segment_of
+        if spec.is_stored is not None and not spec.is_stored(resolved.request, resolved.champion.model):
             return
         call = LoggedCall(
             capability=spec.capability.name,
@@ -239,7 +239,7 @@ class Answering:
             erasures=erasures,
         )
         rows = [
-            Logged(call, one, body, spec.segment_of(one) if one.status == "ok" else None)
+            Logged(call, one, body, None if segment_of is None or one.status != "ok" else segment_of(one))
             for one, body in zip(predictions, bodies, strict=True)
             if one.status in LOGGED
         ]

@@ -129,14 +129,6 @@ class BeforeRespond(Generic[RequestT, PredictionT]):
     """Commit what must outlive the response, and return the results that hold."""
 
 
-def _always(_: object, __: object) -> bool:
-    return True
-
-
-def _no_segment(_: object) -> str | None:
-    return None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CapabilitySpec(Generic[ModelT, RequestT, PredictionT]):
     """All that a capability declares; everything else follows from this and from its line in the table.
@@ -166,16 +158,16 @@ class CapabilitySpec(Generic[ModelT, RequestT, PredictionT]):
     """The capability's own fields of one answer, in the order of its schema; called with None where there is none."""
     training: TrainingSpec
     """How it is trained."""
-    is_stored: Callable[[RequestT, ModelT], bool] = _always
+    is_stored: Callable[[RequestT, ModelT], bool] | None = None
     """Whether the answers become the latest predictions of their contacts. A question put another way than usual,
-    about another horizon for instance, must not stand in the ranked list."""
+    about another horizon for instance, must not stand in the ranked list. None: they always do."""
     add_stored: (
         Callable[[AccountStore, Sequence[str], Sequence[PredictionT], Microseconds], Sequence[PredictionT]] | None
     ) = None
     """Add to results what the store knows of the same contacts: the account's store, contact ids, results, cutoff →
     the results again, in order; None: nothing."""
-    segment_of: Callable[[PredictionT], str | None] = _no_segment
-    """Under which segment an answer is filed."""
+    segment_of: Callable[[PredictionT], str | None] | None = None
+    """Under which segment an answer is filed; None: there are none."""
     extra_routes: Sequence[ExtraRoute] = ()
     """Further paths of the capability."""
     answers_without_data: bool = False
