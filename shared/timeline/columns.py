@@ -188,10 +188,11 @@ def _attribute_columns(facts: Sequence[ContactFacts | None]) -> dict[str, Attrib
     dated = np.fromiter(map(itemgetter(3), entries), bool, total)
     first = names[: len(own[0])] if own else []
     if len(set(first)) == len(first) and names == first * n:
-        # Contacts of one call mostly have the same attributes in the same order: nothing has to be gathered.
-        every = {name: slice(place, None, len(first)) for place, name in enumerate(first)}
+        # Contacts of one call mostly have the same attributes in the same order: nothing has to be gathered or sorted.
+        width = len(first)
+        every = {name: slice(place, None, width) for place, name in enumerate(first)}
         return {
-            name: _attribute_column(contact[rows], valid_from[rows], values[rows], dated[rows])
+            name: AttributeColumn(contact[rows], valid_from[rows], tuple(values[rows]), dated[rows])
             for name, rows in sorted(every.items())
         }
     codes = _Codes()
