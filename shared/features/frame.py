@@ -234,8 +234,11 @@ class Frame:
         return self._distinct(self.of(self.past.item))
 
     def _distinct(self, column: Sequence[str | None]) -> dict[Type, float]:
+        names = set(column) - {None}
+        if not names:  # many accounts have no campaigns, or no items
+            return {}
         together = set(zip(self.type, column, strict=True))
-        counter: Counter[Type] = Counter([name for name, one in together if one is not None])
-        found = {name: float(count) for name, count in counter.items()}
-        found[None] = float(len(set(column) - {None}))
+        counter: Counter[Type] = Counter([type_ for type_, name in together if name is not None])
+        found = {type_: float(count) for type_, count in counter.items()}
+        found[None] = float(len(names))
         return found
