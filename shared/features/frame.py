@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import Any
 
 from shared.contracts.rows import DAY, Microseconds
@@ -85,21 +85,30 @@ class Frame:
         return nested
 
     @cached_property
+    def _valued(self) -> list[list[tuple[str, float]]]:
+        """List type and value of the events that have one, by the smallest window that reaches back to them."""
+        values = self.of(self.past.value)
+        listed = []
+        end = len(values)
+        for begin in self.begins:
+            mine = zip(self.type[begin:end], values[begin:end], strict=True)
+            listed.append([pair for pair in mine if pair[1] == pair[1]])
+            end = begin
+        return listed
+
+    @cached_property
     def _values(self) -> tuple[dict[Type, list[float]], dict[Type, list[float]]]:
         """Sum and count the values by type, of each window; without a key where a type has none."""
-        values, named = self.of(self.past.value), self._types
+        named = self._types
         sums: dict[Type, list[float]] = {}
         counts: dict[Type, list[float]] = {}
-        end = len(values)
-        for window, begin in enumerate(self.begins):
-            for name, value in zip(self.type[begin:end], values[begin:end], strict=True):
-                if value == value:
-                    code = name if name in named else UNNAMED
-                    if code not in sums:
-                        sums[code], counts[code] = [0.0] * len(_EDGES), [0.0] * len(_EDGES)
-                    sums[code][window] += value
-                    counts[code][window] += 1.0
-            end = begin
+        for window, pairs in enumerate(self._valued):
+            for name, value in pairs:
+                code = name if name in named else UNNAMED
+                if code not in sums:
+                    sums[code], counts[code] = [0.0] * len(_EDGES), [0.0] * len(_EDGES)
+                sums[code][window] += value
+                counts[code][window] += 1.0
         for by_type in (sums, counts):
             nested = {code: list(accumulate(by_type[code])) for code in (*self._types, UNNAMED) if code in by_type}
             of_all = [list(accumulate(column))[-1] for column in zip(*nested.values(), strict=True)]
@@ -121,8 +130,8 @@ class Frame:
     def largest(self) -> dict[Type, float]:
         """Find the largest value of each type; without a key where there is none."""
         largest: dict[Type, float] = {}
-        for name, value in zip(self.type, self.of(self.past.value), strict=True):
-            if value == value and value > largest.get(name, _LOWEST):
+        for name, value in chain.from_iterable(self._valued):
+            if value > largest.get(name, _LOWEST):
                 largest[name] = value
         if largest:
             largest[None] = max(largest.values())
@@ -225,8 +234,11 @@ class Frame:
         return self._distinct(self.of(self.past.item))
 
     def _distinct(self, column: Sequence[str | None]) -> dict[Type, float]:
+        names = set(column) - {None}
+        if not names:  # many accounts have no campaigns, or no items
+            return {}
         together = set(zip(self.type, column, strict=True))
-        counter: Counter[Type] = Counter([name for name, one in together if one is not None])
-        found = {name: float(count) for name, count in counter.items()}
-        found[None] = float(len(set(column) - {None}))
+        counter: Counter[Type] = Counter([type_ for type_, name in together if name is not None])
+        found = {type_: float(count) for type_, count in counter.items()}
+        found[None] = float(len(names))
         return found

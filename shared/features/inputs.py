@@ -179,9 +179,10 @@ class Inputs:
         names: dict[str, list[str]] = {}
         missing: list[int] = []
         strange: list[int] = []
+        limits = self._limits
         for column, attribute, unlisted in watched:
             value = row[column]
-            low, high = self._limits[column]
+            low, high = limits[column]
             if value != value:
                 missing.append(column)
                 code = "unreadable_values" if holds(attribute) else "missing_attributes"
@@ -205,7 +206,13 @@ class Inputs:
         return _named(names, drifted, self._weight_of(missing), suffices=suffices)
 
     def _weight_of(self, columns: Sequence[int]) -> float:
-        return fsum([float(self.weight[column]) for column in columns])
+        weights = self._weights
+        return fsum([weights[column] for column in columns])
+
+    @cached_property
+    def _weights(self) -> list[float]:
+        listed: list[float] = self.weight.tolist()
+        return listed
 
     def nothing(self, attributes: Sequence[str | None]) -> InputQuality:
         """Name everything as missing, for a contact without any attribute that the model looks at, and any event.

@@ -163,8 +163,9 @@ class Things:
         most = min(most, MOST_REASONS, len(totals))
         if not most:
             return []
-        least = sorted(map(abs, totals), reverse=True)[most - 1]
-        near = {place: rounded_one(abs(total)) for place, total in enumerate(totals) if abs(total) >= least * _NEARLY}
+        sizes = list(map(abs, totals))
+        least = max(sorted(sizes, reverse=True)[most - 1], _NOTHING)
+        near = {place: rounded_one(size) for place, size in enumerate(sizes) if size >= least * _NEARLY}
         least = rounded_one(least)
         things = [place for place, weight in near.items() if weight >= least and weight > _NOTHING]
         by_column = {column: rounded_one(shares[column]) for place in things for column in self.columns[place]}

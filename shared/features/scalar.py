@@ -6,6 +6,7 @@ For one contact numpy's fixed costs are many times the work. Every number is the
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -64,7 +65,7 @@ def _value_max(frame: Frame, cells: Cells, row: Row) -> None:
         row[column] = largest.get(name, _NAN)
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=4_096)
 def _trend_of(month: float, quarter: float) -> float:
     """Compare as the engine does; numpy's logarithm, since another one may differ in its last bit."""
     return float(np.log((month + 0.5) / ((quarter - month) / 2 + 0.5)))
@@ -263,10 +264,16 @@ def _cells(listed: Sequence[tuple[int, Feature]]) -> Cells:
     ]
 
 
-@lru_cache(maxsize=512)
+_PLANS: WeakKeyDictionary[FeaturePlan, ScalarPlan] = WeakKeyDictionary()
+"""By the engine's plan, and gone with it: a model that is put away leaves nothing behind."""
+
+
 def scalar_plan(plan: FeaturePlan) -> ScalarPlan:
     """Return the plain form of an engine's plan, made once."""
-    return ScalarPlan(plan)
+    found = _PLANS.get(plan)
+    if found is None:
+        found = _PLANS[plan] = ScalarPlan(plan)
+    return found
 
 
 def covers(feature_set: FeatureSet) -> bool:

@@ -1,5 +1,6 @@
 """The only place that knows before from after: columns, frames, splits, local time."""
 
+from shared.timeline.columns import build
 from shared.timeline.contact_pasts import ContactPast, ContactPasts, missing_in
 from shared.timeline.pasts import (
     NEVER,
@@ -8,7 +9,6 @@ from shared.timeline.pasts import (
     EventTuple,
     PastRows,
     Pasts,
-    build,
     denies_profiling,
     seen_type,
 )

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 
 from shared.contracts.rows import DAY, Microseconds
-from shared.timeline.pasts import NEVER, UNVERIFIED_OPEN, ContactFacts, EventTuple, Pasts, build
+from shared.timeline.columns import build
+from shared.timeline.pasts import NEVER, UNVERIFIED_OPEN, ContactFacts, EventTuple, Pasts
 
-FEW_CONTACTS = 4
-FEW_EVENTS = 600
-"""Up to so many contacts and events all together, one by one is quicker than in columns: `python -m bench.features`
-measures where they cross."""
+FEW = 650
+CONTACT_EVENTS = 80
+"""One by one is quicker up to FEW events, where a contact counts as so many more. Measured with 168 learned features:
+the two ways cost the same at 1 contact with 600 events, 3 with 160, 4 or 5 with 50, 8 with none (`bench.features`)."""
 NEW_WITHIN = 7 * DAY
 """A contact known for less is new: little can be said of its habits."""
 
@@ -122,7 +123,7 @@ class ContactPasts:
     @property
     def are_few(self) -> bool:
         """Whether one by one is the quicker way."""
-        return len(self.contact_ids) <= FEW_CONTACTS and len(self._events) <= FEW_EVENTS
+        return CONTACT_EVENTS * len(self.contact_ids) + len(self._events) <= FEW
 
     @cached_property
     def one_by_one(self) -> tuple[ContactPast, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -60,6 +60,7 @@ def test_what_a_sum_of_nothing_leaves_is_nothing() -> None:
 
 
 @given(st.floats())
+@example(1.7976931348623157e308)
 def test_one_float_is_rounded_as_many_are(value: float) -> None:
     np.testing.assert_array_equal(rounded_one(value), rounded(value))
 

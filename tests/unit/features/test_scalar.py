@@ -1,5 +1,7 @@
 """Few contacts one by one: the same numbers as the engine's, and as the oracle's of both."""
 
+import gc
+import weakref
 from collections.abc import Callable
 from typing import cast, get_args
 
@@ -113,3 +115,13 @@ def test_a_kind_that_is_not_known_one_by_one_is_left_to_the_engine() -> None:
 
     assert not covers(FeatureSet((count, newer)))
     assert values_of(FeatureSet((count, newer)), ContactPasts(["a"], {}, rows), [CUTOFF])[0, 0] == 1.0
+
+
+def test_the_plain_form_of_a_plan_goes_with_it() -> None:
+    features = FEATURES.take(range(5))
+    plain = weakref.ref(scalar_plan(features.plan))
+
+    del features
+    gc.collect()
+
+    assert plain() is None
