@@ -1,6 +1,6 @@
 """From rows of events and facts to columns: strings become codes once, and everything after it is arithmetic."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from operator import itemgetter
 from typing import Any
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from shared.timeline.pasts import NEVER, UNVERIFIED_OPEN, AttributeColumn, ContactFacts, EventTuple, Pasts
 
 _NAN = float("nan")
+BLOCK = 1_024
+"""Rows read together: few enough to stay in the processor's cache while column after column is taken from them."""
 
 
 class _Codes(dict[str | None, int]):
@@ -60,7 +62,7 @@ def build(
     """
     row_of = {contact_id: row for row, contact_id in enumerate(contact_ids)}
     types, messages, campaigns, items = _Codes(), _Codes(), _Codes(), _Codes()
-    chunks = [_columns(chunk, row_of, types, messages, campaigns, items) for chunk in events if chunk] or [
+    chunks = [_columns(block, row_of, types, messages, campaigns, items) for block in _blocks(events)] or [
         _columns((), row_of, types, messages, campaigns, items)
     ]
     contact, at, type_, value, message, campaign, item = (
@@ -100,6 +102,15 @@ def build(
         items=item_names,
         attributes=_attribute_columns(known_facts),
     )
+
+
+def _blocks(events: Iterable[Sequence[EventTuple]]) -> Iterator[Sequence[EventTuple]]:
+    for chunk in events:
+        if len(chunk) <= BLOCK:
+            yield from (chunk,) if chunk else ()
+        else:
+            for begin in range(0, len(chunk), BLOCK):
+                yield chunk[begin : begin + BLOCK]
 
 
 def _time_order(
@@ -181,13 +192,14 @@ def _attribute_columns(facts: Sequence[ContactFacts | None]) -> dict[str, Attrib
     own = [() if fact is None else fact.attributes for fact in facts]
     entries = list(chain.from_iterable(own))
     n, total = len(own), len(entries)
-    contact = np.repeat(np.arange(n, dtype=np.int32), np.fromiter(map(len, own), np.int64, n))
+    counts = np.fromiter(map(len, own), np.int64, n)
+    contact = np.repeat(np.arange(n, dtype=np.int32), counts)
     names = list(map(itemgetter(0), entries))
     valid_from = np.fromiter(map(itemgetter(1), entries), np.int64, total)
     values = list(map(itemgetter(2), entries))
     dated = np.fromiter(map(itemgetter(3), entries), bool, total)
     first = names[: len(own[0])] if own else []
-    if len(set(first)) == len(first) and names == first * n:
+    if len(set(first)) == len(first) and (counts == len(first)).all() and names == first * n:
         # Contacts of one call mostly have the same attributes in the same order: nothing has to be gathered or sorted.
         width = len(first)
         every = {name: slice(place, None, width) for place, name in enumerate(first)}

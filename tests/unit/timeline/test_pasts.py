@@ -107,6 +107,42 @@ def test_each_contact_s_attributes_are_its_own_whoever_else_has_which(alike: boo
         assert found["plan"].valid_from.tolist() == [1, 2, 3]
 
 
+def test_as_many_values_as_contacts_may_still_be_one_contact_s() -> None:
+    twice = ContactFacts(attributes=(DatedValue("plan", 5, "pro"), DatedValue("plan", 3, "basic")))
+    once = ContactFacts(attributes=(DatedValue("plan", 1, "free"),))
+
+    plan = build(["a", "b", "c"], {"a": once, "b": twice}, []).attributes["plan"]
+
+    assert plan.contact.tolist() == [0, 1, 1]
+    assert plan.valid_from.tolist() == [1, 3, 5]
+    assert plan.value == ("free", "basic", "pro")
+
+
+@given(
+    held=st.lists(
+        st.lists(st.tuples(st.sampled_from(("plan", "size", "city")), st.integers(0, 3)), max_size=3), max_size=4
+    )
+)
+def test_every_attribute_has_each_contact_s_values_in_time_order(held: list[list[tuple[str, int]]]) -> None:
+    facts = {
+        f"c{row}": ContactFacts(
+            attributes=tuple(DatedValue(name, at, (row, place)) for place, (name, at) in enumerate(own))
+        )
+        for row, own in enumerate(held)
+    }
+
+    found = build(list(facts), facts, []).attributes
+
+    assert list(found) == sorted({name for own in held for name, _ in own})
+    for name, column in found.items():
+        wanted = sorted(
+            (row, at, place) for row, own in enumerate(held) for place, (other, at) in enumerate(own) if other == name
+        )
+        assert list(zip(column.contact.tolist(), column.valid_from.tolist(), column.value, strict=True)) == [
+            (row, at, (row, place)) for row, at, place in wanted
+        ]
+
+
 @given(
     rows=st.lists(
         st.tuples(
