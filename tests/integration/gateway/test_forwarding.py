@@ -139,6 +139,22 @@ async def test_a_slow_service_is_504_at_the_deadline(gateway, upstream) -> None:
     assert problem["request_id"]
 
 
+async def test_a_health_check_does_not_wait_behind_calls(gateway_with, upstream, monkeypatch) -> None:
+    async def at_work(request: web.Request) -> web.StreamResponse:
+        if request.path == "/healthz":
+            return web.json_response({})
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    upstream.answer = at_work
+    monkeypatch.setattr("gateway.service_client.MAX_CONNECTIONS", 1)
+    async with gateway_with(request_timeout_seconds=0.5) as gateway:
+        key = gateway.key()
+        answers = await asyncio.gather(*(gateway.request("POST", "/score", key, data=b"{}") for _ in range(3)))
+
+    assert [answer[1]["code"] for answer in answers] == ["deadline-exceeded"] * 3
+
+
 async def test_a_service_that_hangs_is_left_alone_until_it_answers_its_health(gateway_with, upstream, caplog) -> None:
     hangs = True
 
