@@ -53,7 +53,7 @@ class SlidingMinute:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._minute = 0
+        self._minute = 0.0
         self._present: dict[str, int] = {}
         self._before: dict[str, int] = {}
 
@@ -184,8 +184,8 @@ class RateLimits:
 
         async def counted(counts: _Counts) -> Quota:
             is_counted = "calls" not in self._policies or await counts.hit("calls", key)
-            left = [await counts.left(name, key) if name in self._policies else None for name in ("calls", "contacts")]
-            return Quota(self, key, *left, is_counted=is_counted)
+            left = {name: await counts.left(name, key) for name in self._policies}
+            return Quota(self, key, left.get("calls"), left.get("contacts"), is_counted)
 
         return await self._counted_by(counted)
 
@@ -204,7 +204,8 @@ class RateLimits:
 
     def is_shut(self, address: str) -> bool:
         """Whether an address has failed as often as it may; cheap while no address fails."""
-        return bool(self._failed) and not self._failed.left(network_of(address)).remaining
+        failed = self._failed
+        return failed is not None and len(failed) > 0 and not failed.left(network_of(address)).remaining
 
     def count_failure(self, address: str) -> None:
         """Count a failed authentication.
