@@ -78,6 +78,16 @@ async def test_what_is_between_gateway_and_service_stays_there(gateway, upstream
     assert b'foretell_contacts_served_total{capability="scoring"} 3.0' in metrics
 
 
+async def test_a_prediction_is_logged_with_its_route_and_whom_it_was_for(gateway, upstream, caplog) -> None:
+    caplog.set_level("INFO", "shared.http")
+    await gateway.request("POST", "/score/", gateway.key(), data=b"{}", headers={"X-Request-Id": "mine-1"})
+
+    [line] = [record for record in caplog.records if record.getMessage() == "request.answered"]
+    assert (line.request_id, line.method, line.route, line.status) == ("mine-1", "POST", "/score", 200)
+    assert (line.account, line.contacts, len(line.key)) == ("acme", 3, 10)
+    assert upstream.seen[0].target == "/score"
+
+
 async def test_a_problem_of_the_service_is_passed_back(gateway, upstream) -> None:
     async def refused(request: web.Request) -> web.StreamResponse:
         return web.json_response(
