@@ -20,7 +20,7 @@ from fastapi.dependencies.models import Dependant
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from gateway.auth import Caller, KeyCache, permit
+from gateway.auth import Caller, KeyCache, caller_of, permit
 from gateway.metrics import GatewayMetrics
 from gateway.rate_limits import Quota, RateLimits
 from gateway.upstream import Upstreams
@@ -29,7 +29,7 @@ from gateway.webhooks.receiver import WebhookQueue
 from shared import deadline
 from shared.contracts.credentials import Scope
 from shared.contracts.rows import Microseconds, microseconds
-from shared.errors import BadRequest, NotAuthenticated, StoreUnavailable
+from shared.errors import BadRequest, StoreUnavailable
 from shared.http.exchange import refuse_encoded
 from shared.http.middleware import refuse_unknown_query
 from shared.http.readiness import StoreLook
@@ -189,7 +189,7 @@ async def authenticate(request: Request, scope: Scope) -> AuthenticatedRequest:
     """
     gateway = gateway_of(request)
     address = request.client.host if request.client is not None else ""
-    caller = await caller_of(gateway, request.headers.get("authorization"), address)
+    caller = await caller_of(gateway.key_cache, gateway.limits, request.headers.get("authorization"), address)
     facts: dict[str, Any] = {"account": caller.account, "key": caller.public_id}
     request.state.facts = facts
     quota = request.state.quota = await gateway.limits.count(caller.public_id)
@@ -197,29 +197,6 @@ async def authenticate(request: Request, scope: Scope) -> AuthenticatedRequest:
     permit(caller, scope)
     await refuse_unknown_query(request)
     return AuthenticatedRequest(gateway, caller, request.state.request_id, quota, facts)
-
-
-async def caller_of(gateway: Gateway, authorization: str | None, address: str) -> Caller:
-    """Return who asks.
-
-    Args:
-        gateway: the parts of the process.
-        authorization: the header.
-        address: where the request comes from.
-
-    Raises:
-        NotAuthenticated: no valid key.
-        LimitReached: the address has failed too often.
-        StoreUnavailable: the store is away, and the key is not cached.
-    """
-    # Keys that are cached still work: other clients may come from the same address, through the same proxy.
-    if gateway.limits.is_shut(address) and not gateway.key_cache.is_known(authorization):
-        raise gateway.limits.too_many_failures()
-    try:
-        return await gateway.key_cache.caller(authorization)
-    except NotAuthenticated:
-        gateway.limits.count_failure(address)
-        raise
 
 
 RawBody = Annotated[bytes, Depends(body_of)]

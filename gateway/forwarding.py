@@ -15,8 +15,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Scope
 
-from gateway.auth import permit
-from gateway.context import AuthenticatedRequest, Gateway, authenticate, body_of, caller_of
+from gateway.auth import caller_of, permit
+from gateway.context import AuthenticatedRequest, Gateway, authenticate, body_of
 from gateway.upstream import ForwardedRequest
 from shared.capabilities import TABLE, Capability
 from shared.contracts.credentials import target_of
@@ -37,7 +37,8 @@ def prediction(line: Capability) -> Handler:
 
     async def answer(exchange: Exchange) -> HttpAnswer:
         gateway: Gateway = exchange.scope["app"].state.gateway
-        caller = await caller_of(gateway, exchange.header(b"authorization"), exchange.client_address)
+        key, address = exchange.header(b"authorization"), exchange.client_address
+        caller = await caller_of(gateway.key_cache, gateway.limits, key, address)
         exchange.facts.update(account=caller.account, key=caller.public_id)
         quota = await gateway.limits.count(caller.public_id)
         try:
