@@ -7,8 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from shared.capabilities import OutcomeCapabilityName
 from shared.contracts.validation import MAX_NAME_CHARACTERS, MAX_TEXT_CHARACTERS, no_control, readable
-from shared.values.missing import is_missing
-from shared.values.truth import read_truth
+from shared.values.words import is_missing, read_truth
 
 OutcomeName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,63}$")]
 EventType = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.contracts.outcome import Outcome
-from shared.values.naming import spelled_as
+from shared.values.words import spelled_as
 
 
 @dataclass(frozen=True, slots=True)

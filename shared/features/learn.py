@@ -13,9 +13,8 @@ from shared.features.names_in_words import SENT
 from shared.timeline.pasts import AttributeColumn, Pasts
 from shared.values.columns import NEARLY_ALL, decide
 from shared.values.looks import ColumnProfile
-from shared.values.missing import is_missing
-from shared.values.naming import same_value_key
 from shared.values.personal import personal
+from shared.values.words import is_missing, same_value_key
 
 MAX_TYPES = 40
 MAX_CATEGORIES = 50

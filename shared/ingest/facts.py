@@ -9,8 +9,8 @@ from shared.ingest.cells import APOSTROPHE, EXACT, MARKED_TEXT, CellRefused, Rea
 from shared.ingest.plan import Findings, PlannedColumn
 from shared.values.addresses import holds_address
 from shared.values.columns import reader
-from shared.values.missing import cleaned
 from shared.values.unreadable import Unreadable
+from shared.values.words import cleaned
 
 MAX_TEXT_CHARACTERS = 2_000
 TOO_LONG = f"longer than {MAX_TEXT_CHARACTERS:,} characters; left out"

@@ -17,10 +17,9 @@ from shared.ingest.plan import Findings, Plan, PlannedColumn, Use
 from shared.ingest.row_batches import Build
 from shared.ingest.spill import SAMPLE_EVERY, Piece, by_contact, contact_bytes
 from shared.ingest.table import Layout, Progress, Record, named_columns, no_progress
-from shared.values.missing import cleaned, is_missing
-from shared.values.naming import own_event_type
 from shared.values.numbers import CODES
 from shared.values.unreadable import Unreadable
+from shared.values.words import cleaned, is_missing, own_event_type
 
 _AT_ONCE = 20_000
 BROKEN_VALUE = "holds a value that is out of bounds or not UTF-8 text"

@@ -19,8 +19,8 @@ from shared.ingest.roles import FIELDS, Roles, found_names, is_data
 from shared.ingest.table import Options, Progress, Record, Table, no_progress
 from shared.values.addresses import maybe_address
 from shared.values.headers import fields_of
-from shared.values.naming import same_name_key
 from shared.values.unreadable import Unreadable
+from shared.values.words import same_name_key
 from shared.values.zones import zone_of
 
 FIRST_ROWS = 3

@@ -6,7 +6,7 @@ from shared.errors import FileRefused
 from shared.ingest.plan import Subject
 from shared.ingest.table import Options
 from shared.values.headers import Fields, fields_of
-from shared.values.naming import same_name_key
+from shared.values.words import same_name_key
 
 FIELDS: dict[Subject, tuple[str, ...]] = {
     "contacts": ("id", "email", "timezone", "created_at", "consent", "valid_from", "attributes"),

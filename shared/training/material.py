@@ -17,7 +17,7 @@ from shared.store import AccountStore
 from shared.timeline import NEVER, Pasts, build, denies_profiling
 from shared.timeline.pasts import Frames, closed_frames, outcome_type
 from shared.timeline.splits import SEED, Split, contact_folds, forward_chain, stratified
-from shared.values.naming import same_name_key
+from shared.values.words import same_name_key
 
 CREATED_AT = "created_at"
 NO_ORDER = "none"

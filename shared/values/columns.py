@@ -9,13 +9,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from shared.values.instants import DateOrder, is_iso, order_of_counts, read_time
+from shared.values.instants import DateOrder, is_iso, read_time
 from shared.values.looks import MAX_LINES, ColumnProfile, Look
-from shared.values.missing import cleaned, is_missing
-from shared.values.naming import same_name_key
-from shared.values.numbers import DecimalMark, absent_mark, mark_of_counts, read_number
-from shared.values.truth import WRITTEN, read_truth
+from shared.values.numbers import DecimalMark, absent_mark, read_number
 from shared.values.unreadable import Unreadable
+from shared.values.words import WRITTEN_TRUTHS, cleaned, is_missing, read_truth, same_name_key
 
 Kind = Literal["empty", "boolean", "whole", "decimal", "date", "instant", "text"]
 Question = Literal["decimal", "date_order"]
@@ -172,6 +170,28 @@ def _mark(profile: ColumnProfile) -> DecimalMark | None:
     return "comma" if points >= MIN_WHOLES and not commas and beside else None
 
 
+def mark_of_counts(points: int, commas: int) -> DecimalMark | None:
+    """Choose the mark that nearly all values show that show any: nine of ten, at least.
+
+    >>> mark_of_counts(99, 1), mark_of_counts(3, 2)
+    ('point', None)
+    """
+    if points >= 9 * commas and points:
+        return "point"
+    return "comma" if commas >= 9 * points and commas else None
+
+
+def order_of_counts(day_first: int, month_first: int) -> DateOrder | None:
+    """Choose the order that all dates show that show any.
+
+    >>> order_of_counts(3, 0), order_of_counts(3, 1)
+    ('dmy', None)
+    """
+    if day_first and not month_first:
+        return "dmy"
+    return "mdy" if month_first and not day_first else None
+
+
 def _share(profile: ColumnProfile, fitting: frozenset[Look]) -> float:
     return sum(profile.looks[look] for look in fitting) / profile.filled
 
@@ -254,8 +274,8 @@ def _read_boolean(value: Any) -> Value:
             raise Unreadable("It is neither yes nor no.")
         return bool(value)
     plain = value.strip().lower()
-    if plain in WRITTEN:
-        return WRITTEN[plain]
+    if plain in WRITTEN_TRUTHS:
+        return WRITTEN_TRUTHS[plain]
     if read_truth(plain) is None:
         raise Unreadable("It is neither yes nor no.")
     return value.strip()

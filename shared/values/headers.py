@@ -4,8 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from shared.values.naming import same_name_key
 from shared.values.personal import by_header
+from shared.values.words import same_name_key
 
 What = Literal["contacts", "events"]
 

@@ -8,10 +8,9 @@ from functools import lru_cache
 from typing import Any, Final, Literal
 
 from shared.values.instants import read_time, shown_order
-from shared.values.missing import cleaned, is_missing
 from shared.values.numbers import MAX_CHARACTERS, MAX_WHOLE, read_number, shown_mark
-from shared.values.truth import WRITTEN
 from shared.values.unreadable import Ambiguous, Unreadable
+from shared.values.words import WRITTEN_TRUTHS, cleaned, is_missing
 
 Look = Literal[
     "missing", "truth", "yes_no", "bit", "whole", "float", "point", "comma", "either_point", "either_comma",
@@ -74,7 +73,7 @@ def _look_of_text(text: str) -> Look:
     if not text:
         return "missing"
     plain = text.lower()
-    if plain in WRITTEN:
+    if plain in WRITTEN_TRUTHS:
         return "truth"
     if plain in _YES_NO:
         return "yes_no"

@@ -8,7 +8,7 @@ from shared.contracts.rows import ALWAYS, DAY
 from shared.features import Feature
 from shared.features.engine import as_boolean, as_days, as_number, attribute_column, entry_at
 from shared.timeline import ContactFacts, DatedValue, Pasts, build
-from shared.values.missing import is_missing
+from shared.values.words import is_missing
 
 CUTOFF = 20_000 * DAY
 

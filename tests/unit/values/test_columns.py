@@ -137,6 +137,37 @@ def test_what_the_column_does_not_show_is_asked_and_text_until_said(
     assert read(values[:1], said) == [first]
 
 
+@pytest.mark.parametrize(
+    ("values", "decimal", "order"),
+    [
+        (["1.299", "49,90"], "comma", None),
+        (["1,299", "0.5"], "point", None),
+        (["12.5"] * 99 + ["12,5"], "point", None),
+        (["05/03/2026", "13/03/2026"], None, "dmy"),
+        (["05/03/2026", "03/13/2026 09:00"], None, "mdy"),
+    ],
+)
+def test_a_column_shows_its_mark_and_its_order(values: list[str], decimal: str | None, order: str | None) -> None:
+    column = decide(profile(values))
+
+    assert (column.decimal, column.order) == (decimal, order)
+
+
+@pytest.mark.parametrize(
+    ("values", "question"),
+    [
+        (["49,90", "49.90", "1.299"], "decimal"),
+        (["13/03/2026", "03/13/2026", "05/03/2026"], "date_order"),
+        (["5", "x"], None),
+        (["2026-05-13", "x", "45/45/2026"], None),
+    ],
+)
+def test_a_column_that_shows_both_or_neither_is_text(values: list[str], question: str | None) -> None:
+    column = decide(profile(values))
+
+    assert (column.kind, column.question) == ("text", question)
+
+
 def test_ids_that_a_spreadsheet_rounded_are_counted() -> None:
     column = decide(profile(["1.23457E+14"] * 3, "id"))
 
