@@ -81,7 +81,7 @@ def _known_choices(store: "AccountStore", choices: Choices) -> Choices:
     known = store.contacts.attribute_names() if choices.named_attributes else []
     if not known:
         return choices
-    from shared.training.material import no_contact_has
+    from shared.contracts.outcome import no_contact_has
 
     choices = choices.spelled_as(known)
     unknown = [no_contact_has("an attribute", (name,), known) for name in sorted(choices.named_attributes)]

@@ -182,7 +182,7 @@ def _echo_definition(outcome: "Outcome", unknown: str, *, is_default: bool) -> N
 
 def _unknown(store: "AccountStore", outcome: "Outcome") -> str:
     """Say that no contact has what an outcome names, where the account has anything of the kind at all."""
-    from shared.training.material import mistyped, no_contact_has
+    from shared.contracts.outcome import mistyped, no_contact_has
     from shared.values.words import spelled_as
 
     names = store.contacts.attribute_names() if outcome.attribute or outcome.allowed or outcome.forbidden else []

@@ -1,13 +1,14 @@
 """What is predicted: an event within a horizon, or an attribute; and when the question is asked."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from difflib import get_close_matches
 from typing import Annotated, Any, NamedTuple, Protocol, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from shared.capabilities import OutcomeCapabilityName
 from shared.contracts.validation import MAX_NAME_CHARACTERS, MAX_TEXT_CHARACTERS, no_control, readable
-from shared.values.words import is_missing, read_truth
+from shared.values.words import is_missing, read_truth, same_name_key
 
 OutcomeName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,63}$")]
 EventType = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
@@ -222,3 +223,46 @@ def chosen(outcome: Outcome, counts: Mapping[str, tuple[int, int]]) -> Outcome:
     valued = {name: count for name, count in activity.items() if count[1]} or activity
     most = max(sorted(valued), key=lambda name: valued[name][0], default=None)
     return outcome if most is None else Outcome(**kept, silence=(most,), horizon_days=SILENCE_DAYS)
+
+
+MOST_NEAR = 3
+
+
+def mistyped(outcome: Outcome, *, attributes: Collection[str], types: Collection[str]) -> str:
+    """Say that no contact has what an outcome names, with near names; empty where some do.
+
+    Args:
+        outcome: as defined.
+        attributes: that contacts have.
+        types: of the events that contacts have.
+
+    >>> mistyped(Outcome(name="a", capability="scoring", attribute="Convertd"), attributes=["Converted"], types=[])
+    "No contact has an attribute 'Convertd'; near: 'Converted'."
+    """
+    wanted: tuple[str, ...]
+    if outcome.attribute:
+        what, wanted, known = "an attribute", (outcome.attribute,), attributes
+    else:
+        what, wanted, known = "an event of type", outcome.event_types or outcome.silence, types
+    moments = [one.event_type for one in outcome.at]
+    found = [no_contact_has(what, wanted, known)]
+    found += [no_contact_has("an event of type", (name,), types) for name in moments]
+    return " ".join(dict.fromkeys(one for one in found if one))
+
+
+def no_contact_has(what: str, wanted: Collection[str], known: Collection[str]) -> str:
+    """Say that none of the names is known, with near ones; empty where one is.
+
+    >>> no_contact_has("an attribute", ["Pakt"], ["Paket", "Rabatt"])
+    "No contact has an attribute 'Pakt'; near: 'Paket'."
+    """
+    if not wanted or set(wanted) & set(known):
+        return ""
+    by_key = {same_name_key(name): name for name in sorted(known)}
+    near = dict.fromkeys(
+        by_key[key] for name in wanted for key in get_close_matches(same_name_key(name), by_key, n=MOST_NEAR)
+    )
+    named = " or ".join(f"'{name}'" for name in wanted)
+    if near:
+        return f"No contact has {what} {named}; near: {', '.join(map(repr, [*near][:MOST_NEAR]))}."
+    return f"No contact has {what} {named}, nor one with a similar name."

@@ -19,7 +19,7 @@ from shared.learners.learner import Learner
 from shared.learners.simple import Columns, Logistic, Matrix, Rule, Vector, chance, log_odds
 from shared.learners.trees import Path, Trees, TreeShape, grow
 from shared.ties import largest, rounded
-from shared.timeline.splits import Split, contact_folds
+from shared.training.material import Split, contact_folds
 
 ENOUGH_TO_CHOOSE = 100
 """Positive contacts among the judged rows below which folds of contacts choose."""

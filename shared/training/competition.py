@@ -12,8 +12,8 @@ from shared.learners.blend import Blend
 from shared.learners.simple import Logistic, Rule, Vector, chance
 from shared.learners.trees import Trees, TreeShape
 from shared.ties import rounded
-from shared.timeline.splits import SEED
 from shared.training.candidates import CandidateEntry, Problem, blend_entry, logistic_entry, rule_entry, trees_entry
+from shared.training.material import SEED
 
 TIE = 0.002
 """Relative difference of log loss below which the steadier candidate serves, and of equally steady ones the simpler."""

@@ -12,12 +12,12 @@ from shared.contracts.prediction import Grade
 from shared.contracts.rows import instant_of
 from shared.evaluation import metrics
 from shared.evaluation.gate import TOO_GOOD_AUC, Signal, calibration_holds, grade, signal, skill
-from shared.evaluation.leaks import Leak
 from shared.evaluation.metrics import Interval, of_figures, of_mean
 from shared.features import ColumnRead, LeftOut
 from shared.learners.simple import Rule, Vector, chance
 from shared.ties import falling, least
 from shared.training.candidates import Problem
+from shared.training.columns import Leak
 from shared.training.competition import Competition
 
 Figures = dict[str, Any]

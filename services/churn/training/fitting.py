@@ -19,11 +19,10 @@ from shared.evaluation.calibration import Calibrator
 from shared.features import Inputs, Kind, matrix
 from shared.learners.simple import Columns
 from shared.learners.trees import TreeShape
-from shared.timeline.splits import SEED
 from shared.training.candidates import CandidateEntry, Problem, Refitted, calibrated
 from shared.training.columns import Chosen, chosen_columns, inputs_of, other_rankings
 from shared.training.competition import Competition, compete, entered
-from shared.training.material import order_notes
+from shared.training.material import SEED, order_notes
 from shared.training.report import CHOSEN_BY_FOLDS, Report, report
 
 LEAVES = (7, 15)

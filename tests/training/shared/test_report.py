@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from shared.evaluation.leaks import Leak
 from shared.evaluation.metrics import Interval
 from shared.features import ColumnRead, LeftOut
 from shared.learners.simple import Columns, chance
-from shared.timeline.splits import stratified
 from shared.training.candidates import CandidateEntry, Problem
+from shared.training.columns import Leak
 from shared.training.competition import Competition, compete
+from shared.training.material import stratified
 from shared.training.report import Report, card, plots, report
 
 

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from shared.learners.simple import Columns, Rule, log_odds, single_column_margins
-from shared.timeline.splits import Split
+from shared.training.material import Split
 
 
 def test_the_column_that_tells_most_is_chosen() -> None:

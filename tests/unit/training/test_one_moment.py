@@ -3,12 +3,12 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from shared.contracts.outcome import Outcome
+from shared.contracts.outcome import Outcome, mistyped
 from shared.contracts.rows import DAY, microseconds
 from shared.errors import InsufficientData
 from shared.timeline import build
 from shared.timeline.pasts import Frames
-from shared.training.material import framed, is_one_moment, mistyped
+from shared.training.material import framed, is_one_moment
 
 NOON = microseconds(datetime(2026, 3, 1, 12, tzinfo=UTC))
 
