@@ -29,7 +29,7 @@ from shared.features import (
     usual_values,
 )
 from shared.features.names_in_words import UNWELCOME
-from shared.learners import WITH_TEXT, Learner, learner_from_json, text_of
+from shared.learners import WITH_TEXT, Learner, learner_from_json
 from shared.learners.simple import chance
 from shared.registry.pyfunc import FeatureTable
 from shared.timeline import Pasts
@@ -201,7 +201,7 @@ class ScoringModel:
             folder: made when absent.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        if (text := text_of(self.learner)) is not None:
+        if (text := self.learner.text) is not None:
             (folder / "model.txt").write_text(text, encoding="utf-8")
         np.savez(
             folder / "reference.npz",

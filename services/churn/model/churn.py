@@ -20,7 +20,7 @@ from shared.contracts.rows import DAY
 from shared.errors import ArtifactRefused
 from shared.evaluation.calibration import Calibrator
 from shared.features import FeatureSet, Inputs, Things
-from shared.learners import WITH_TEXT, Learner, learner_from_json, text_of
+from shared.learners import WITH_TEXT, Learner, learner_from_json
 from shared.timeline.pasts import LOOKBACK_DAYS
 from shared.timeline.risk import Episode
 
@@ -166,7 +166,7 @@ class ChurnModel:
             folder: made when absent.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        if (text := text_of(self.learner)) is not None:
+        if (text := self.learner.text) is not None:
             (folder / "model.txt").write_text(text, encoding="utf-8")
         reference = self.reference
         np.savez(

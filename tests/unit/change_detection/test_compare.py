@@ -179,7 +179,7 @@ def test_a_score_that_only_rises_is_never_told_to_fall(scores: list[int]) -> Non
 
 
 @pytest.mark.parametrize("line", TABLE, ids=lambda line: line.name)
-def test_every_capability_stands_by_something_and_tells_it_by_known_types(line: Any) -> None:
-    assert line.stands_by in KINDS
+def test_every_capability_has_a_known_kind_of_change_and_its_message_types(line: Any) -> None:
+    assert line.change_kind in KINDS
     assert set(line.message_types) <= set(MESSAGE_TYPES)
     assert set(line.message_types) <= MESSAGE_DATA.keys()
