@@ -11,8 +11,7 @@ from shared.features.engine import as_boolean, as_number, as_text, entry_at, mat
 from shared.features.feature import DAY_PARTS, Feature, FeatureSet
 from shared.features.names_in_words import SENT
 from shared.timeline.pasts import AttributeColumn, Pasts
-from shared.values.columns import NEARLY_ALL, decide
-from shared.values.looks import ColumnProfile
+from shared.values.columns import NEARLY_ALL, ColumnProfile, decide
 from shared.values.personal import personal
 from shared.values.words import is_missing, same_value_key
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.values.columns import ColumnType, decide, reader
-from shared.values.looks import MAX_DISTINCT, ColumnProfile
+from shared.ingest.facts import typed_reader
+from shared.values.columns import MAX_DISTINCT, ColumnProfile, ColumnType, decide
 from shared.values.unreadable import Unreadable
 
 
@@ -19,7 +19,7 @@ def profile(values: Sequence[Any], name: str = "column", first_line: int = 2) ->
 
 
 def read(values: Sequence[Any], column: ColumnType) -> list[Any]:
-    return [reader(column)(value) for value in values]
+    return [typed_reader(column)(value) for value in values]
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_one_dirty_cell_costs_itself_alone(dirty: str) -> None:
 
     assert (column.kind, column.unreadable, column.unreadable_lines) == ("decimal", 1, (1202,))
     with pytest.raises(Unreadable):
-        reader(column)(dirty)
+        typed_reader(column)(dirty)
 
 
 def test_another_spelling_among_plain_numbers_is_read_and_counted() -> None:
@@ -197,7 +197,7 @@ def test_every_value_is_read_missing_or_counted_as_unreadable(values: list[Any])
     refused = 0
     for value in values:
         try:
-            reader(column)(value)
+            typed_reader(column)(value)
         except Unreadable:
             refused += 1
 
