@@ -9,7 +9,7 @@ from shared.contracts.rows import Microseconds
 from shared.contracts.training import Choices, Progress, silent
 from shared.evaluation.gate import GateDecision
 from shared.settings import Settings
-from shared.store import AccountStore, Database, VersionRow
+from shared.store import AccountStore, VersionRow
 from shared.timeline import Pasts
 from shared.timeline.pasts import Frames
 from shared.training.material import scanned
@@ -83,9 +83,8 @@ class Recipe(Generic[ChoicesT, MaterialT, FitT]):
 
 def train(
     recipe: Recipe[ChoicesT, MaterialT, FitT],
-    database: Database,
+    store: AccountStore,
     settings: Settings,
-    account: str,
     outcome: str = "",
     *,
     choices: ChoicesT | None = None,
@@ -96,9 +95,8 @@ def train(
 
     Args:
         recipe: of the capability.
-        database: the store.
+        store: of the account whose contacts and events are learned from.
         settings: say where the registry is.
-        account: whose contacts and events.
         outcome: defined in the account or built in; empty where the capability is not asked about outcomes.
         choices: what the caller decides, beside what the outcome allows; None: promote, all else as found.
         now: nothing after it exists.
@@ -108,7 +106,6 @@ def train(
         UnknownOutcome: there is no such outcome; the known ones are listed.
         InsufficientData: too few contacts or too short a time, in counts.
     """
-    store = database.of(account)
     wanted = store.outcomes.require(recipe.capability, outcome) if recipe.per_outcome else None
     choices = choices or recipe.choices()
     if wanted is not None:
