@@ -57,7 +57,7 @@ class Supervisor:
     programs: Sequence[Program]
     environment: Mapping[str, str]
     logs: Path
-    say: Callable[[str], None]
+    report: Callable[[str], None]
     hung_seconds: float = 15.0
     """How long a child that answered may leave its health check unanswered before it is started again."""
     clock: Callable[[], float] = time.monotonic
@@ -152,7 +152,7 @@ class Supervisor:
             raise Conflict(self._not_started(child.program.name, _ending(code)))
         seconds = min(0.5 * 2 ** (child.deaths - 1), MAX_BACKOFF_SECONDS)
         child.restart_at = now + seconds
-        self.say(
+        self.report(
             f"{child.program.name} {_ending(code)}; starting it again in {seconds:g} s "
             f"(log: {self._log(child.program.name)})."
         )
@@ -174,7 +174,7 @@ class Supervisor:
         child.silent_since = child.probed_at if child.silent_since is None else child.silent_since
         patience = self.hung_seconds if child.answers else max(self.hung_seconds, START_SECONDS)
         if now - child.silent_since >= patience:
-            self.say(f"{child.program.name} has not answered for {now - child.silent_since:.0f} s; killing it.")
+            self.report(f"{child.program.name} has not answered for {now - child.silent_since:.0f} s; killing it.")
             _end_group(child.process, signal.SIGKILL)
 
     def stop(self) -> None:
@@ -187,7 +187,7 @@ class Supervisor:
             try:
                 child.process.wait(max(0.0, deadline - self.clock()))
             except subprocess.TimeoutExpired:
-                self.say(f"{child.program.name} did not stop within {STOP_SECONDS:.0f} s and was killed.")
+                self.report(f"{child.program.name} did not stop within {STOP_SECONDS:.0f} s and was killed.")
             _end_group(child.process, signal.SIGKILL)
             child.process.wait()
         self._children.clear()

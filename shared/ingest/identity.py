@@ -11,7 +11,7 @@ PREFIX = "~"
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _CHARACTERS = 22
 """Of 16 bytes in base64, without padding."""
-_NOTHING_TOLD = (None, None, None, None)
+_NO_LATER_FIELDS = (None, None, None, None)
 
 
 def event_identity(
@@ -47,9 +47,9 @@ def event_identity(
     """
     amount = "" if value is None else repr(value + 0.0)
     encoded = f"{len(contact_id)}:{contact_id}{len(type_)}:{type_}{occurred_at};{amount};{properties or ''}"
-    told = (currency, message_id, campaign_id, item)
-    if told != _NOTHING_TOLD:  # else the id is that of the time before these four counted, and stored ids stay
-        encoded = "".join("-" if part is None else f"+{len(part)}:{part}" for part in told) + encoded
+    later = (currency, message_id, campaign_id, item)
+    if later != _NO_LATER_FIELDS:  # else the id is that of the time before these four counted, and stored ids stay
+        encoded = "".join("-" if part is None else f"+{len(part)}:{part}" for part in later) + encoded
     digest = hashlib.blake2b(encoded.encode(), digest_size=16).digest()
     return PREFIX + b2a_base64(digest)[:_CHARACTERS].translate(_URL_SAFE).decode()
 

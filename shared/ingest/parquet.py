@@ -200,16 +200,16 @@ def _tidied(values: Any, column: PlannedColumn, piece: Piece, findings: Findings
         distinct = encoded.dictionary.to_pylist()
     except UnicodeDecodeError:  # found out row by row
         return values
-    read, said = [], {}
+    read, sentences = [], {}
     for code, text in enumerate(distinct):
         value, sentence = _read_text(text, column)
         read.append(value)
         if sentence:
-            said[code] = sentence
+            sentences[code] = sentence
     if read == distinct:
         return values
     codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    for code, sentence in said.items():
+    for code, sentence in sentences.items():
         for place in np.flatnonzero(codes == code).tolist():
             findings.mark(column.name, sentence, int(piece.lines[place]))
     return pa.DictionaryArray.from_arrays(encoded.indices, pa.array(read, pa.string())).cast(pa.string())

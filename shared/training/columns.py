@@ -23,7 +23,7 @@ from shared.training.candidates import Problem, trees_entry
 from shared.training.competition import SHAPES
 from shared.training.material import SEED, Material
 
-TELLS_THE_CALENDAR = "looks back further than the data goes for the earliest dates asked about: it would tell the date"
+GIVES_THE_DATE_AWAY = "looks back further than the data goes for the earliest dates asked about: it would tell the date"
 ORDERS_THE_ROWS = "tells in which order the rows came; later ones lie outside all that it has seen"
 FOLLOWS_THE_CALENDAR = "rises or falls with time itself, so that what it taught would not hold later"
 LEAST_DATED = 20
@@ -150,7 +150,7 @@ def chosen_columns(
     left_out = (
         *learned.left_out,
         *dated,
-        *(LeftOut(features[i].name, TELLS_THE_CALENDAR, "more past data") for i in aging),
+        *(LeftOut(features[i].name, GIVES_THE_DATE_AWAY, "more past data") for i in aging),
     )
     suspected = [i for i, feature in enumerate(features) if feature.attribute in leaking]
     return Chosen(
