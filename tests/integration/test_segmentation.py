@@ -131,7 +131,7 @@ async def test_a_contact_that_buys_again_moves_and_the_move_is_remembered(client
     assert moved["moved_at"] == "2026-06-01T00:00:00Z"
 
 
-async def test_the_account_s_name_is_told_at_once(client: Any, store: AccountStore) -> None:
+async def test_the_account_s_name_is_printed_at_once(client: Any, store: AccountStore) -> None:
     (plain,) = await asked(client, "c-0")
     store.segments.rename(plain["segment"]["id"], "Our best", at=NOW_US)
 
@@ -141,7 +141,9 @@ async def test_the_account_s_name_is_told_at_once(client: Any, store: AccountSto
     store.segments.rename(plain["segment"]["id"], None, at=NOW_US)
 
 
-def test_an_account_with_nothing_to_learn_from_is_told_in_counts(database: Database, settings: ServiceSettings) -> None:
+def test_an_account_with_nothing_to_learn_from_is_refused_in_counts(
+    database: Database, settings: ServiceSettings
+) -> None:
     database.create_account("empty", created_at=0)
 
     with pytest.raises(InsufficientData, match="0 contacts have an event"):

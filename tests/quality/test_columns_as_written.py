@@ -119,7 +119,7 @@ def test_a_table_as_people_write_it_ranks_as_well_as_the_clean_one() -> None:
     assert found.report.left_out == ()
 
 
-def test_what_only_a_person_can_say_is_asked_and_not_guessed() -> None:
+def test_what_only_a_person_can_say_is_a_question_and_not_guessed() -> None:
     labels, table = clean()
     points = [f"{one:,}".replace(",", ".") for one in table["salary"]]
 

@@ -145,7 +145,7 @@ def test_rounds_are_the_best_of_the_mean_curve_weighted_by_rows() -> None:
     assert candidates.best_rounds([falling, rising], [1, 10]) == 1
 
 
-def test_progress_is_told_before_each_candidate(problem: Problem) -> None:
+def test_progress_is_reported_before_each_candidate(problem: Problem) -> None:
     told: list[tuple[str, float]] = []
 
     compete(problem, progress=lambda text, part: told.append((text, part)))

@@ -207,7 +207,7 @@ def test_contacts_are_read_from_parquet(tmp_path: Path) -> None:
     ]
 
 
-def test_columns_named_alike_are_told_apart_and_said(tmp_path: Path) -> None:
+def test_columns_named_alike_are_numbered_and_reported(tmp_path: Path) -> None:
     file = tmp_path / "c.parquet"
     pq.write_table(pa.Table.from_arrays([pa.array([1]), pa.array([2]), pa.array([3])], names=["id", "a", "a"]), file)
 

@@ -8,7 +8,7 @@ from shared.learners.simple import Columns, Rule, log_odds, single_column_margin
 from shared.training.material import Split
 
 
-def test_the_column_that_tells_most_is_chosen() -> None:
+def test_the_column_that_separates_most_is_chosen() -> None:
     generator = np.random.default_rng(0)
     matrix = generator.normal(size=(500, 3))
     labels = (matrix[:, 1] > 1).astype(float)

@@ -18,7 +18,7 @@ def frames(*cutoffs: int) -> Frames:
     return Frames(np.arange(len(at), dtype=np.int32), at, np.zeros(len(at)))
 
 
-def test_what_was_asked_within_one_day_is_one_moment() -> None:
+def test_what_is_framed_within_one_day_is_one_moment() -> None:
     assert is_one_moment(frames(NOON, NOON + DAY // 2))
     assert not is_one_moment(frames(NOON, NOON + DAY))
     assert not is_one_moment(frames())

@@ -127,7 +127,7 @@ def test_three_digits_behind_a_mark_throughout_are_thousands(values: list[str], 
         (["03/05/2026 9:00", "05/06/2026 9:00"], "date_order", {"order": "mdy"}, "2026-03-05T09:00:00"),
     ],
 )
-def test_what_the_column_does_not_show_is_asked_and_text_until_said(
+def test_what_the_column_does_not_show_is_a_question_and_text_until_answered(
     values: list[str], question: str, options: dict[str, Any], first: Any
 ) -> None:
     asked = decide(profile(values))

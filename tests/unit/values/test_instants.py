@@ -67,7 +67,7 @@ def test_a_date_is_a_date_and_the_midnight_of_a_zone(text: str) -> None:
     assert read_instant(text, zone=BERLIN) == datetime(2026, 5, 2, 22, tzinfo=UTC)
 
 
-def test_an_order_of_day_and_month_is_shown_given_or_asked_for() -> None:
+def test_an_order_of_day_and_month_is_shown_given_or_required() -> None:
     with pytest.raises(Ambiguous):
         read_time("05/03/2026")
 
