@@ -1,7 +1,7 @@
 """Run a module as a child that never outlives its parent: `python -m foretell.child FD MODULE [ARGUMENTS]`.
 
 FD is the reading end of a pipe whose writing end only the parent holds. However the parent ends, kill -9
-included, the pipe closes, and this process group is told to stop, then made to.
+included, the pipe closes, and this process group gets a signal to stop, then one that makes it.
 """
 
 import os

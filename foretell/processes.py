@@ -48,7 +48,7 @@ class _Child:
 
 @dataclass(slots=True)
 class Supervisor:
-    """Keeps one child a program alive until it is told to stop.
+    """Keeps one child a program alive until it is stopped.
 
     Children get a process group of their own, so that Ctrl-C reaches this process alone, and watch a pipe that
     only this process holds, so that none of them outlives it.
@@ -99,7 +99,7 @@ class Supervisor:
             within_seconds: for all of them together.
 
         Returns:
-            True when all answer; False when told to stop.
+            True when all answer; False when it was stopped before.
 
         Raises:
             Conflict: one died, or did not answer in time; says where its log lies and how that ends.

@@ -1,4 +1,4 @@
-"""Which features scoring uses: everything the past can feed, except what would tell the outcome itself."""
+"""Which features scoring uses: everything the past can feed, except what would give the outcome away."""
 
 from collections.abc import Collection
 

@@ -71,7 +71,7 @@ class ScoredOutcome(NamedTuple):
 
 @dataclass(frozen=True)
 class ScoringModel:
-    """A version: feature set, learner, calibration, reference and what a client is told about it."""
+    """A version: feature set, learner, calibration, reference and what a client reads about it."""
 
     outcome: str
     kind: str

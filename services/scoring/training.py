@@ -56,10 +56,10 @@ def fitted(
         allowed: attributes used although they are personal, not dated, or look like a leak.
         forbidden: attributes that are never features of this run.
         now: becomes `trained_at`.
-        progress: told what is done and how far, 0 to 1.
+        progress: called with what is done and how far, 0 to 1.
 
     Raises:
-        InsufficientData: nothing can be told apart by any feature.
+        InsufficientData: no feature distinguishes contacts.
     """
     progress("computing features", 0.0)
     learned = scoring_features(

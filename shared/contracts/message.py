@@ -31,7 +31,7 @@ class Message(NamedTuple):
     """Something that happened, to be sent to subscriptions."""
 
     message_id: str
-    """Stable: the same happening has the same id, so that telling it twice in the store is telling it once."""
+    """Stable: the same happening has the same id, so that publishing it twice is publishing it once."""
     type: str
     occurred_at: Microseconds
     data: dict[str, Any]

@@ -26,7 +26,7 @@ class EventRow(NamedTuple):
 
     contact_id: str
     event_id: str
-    """The given id, else `~` and a hash of everything that tells two facts apart; unique per contact."""
+    """The given id, else `~` and a hash of everything that distinguishes two facts; unique per contact."""
     type: str
     occurred_at: Microseconds
     recorded_at: Microseconds

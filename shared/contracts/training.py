@@ -67,7 +67,7 @@ class ColumnChoices(Choices):
         ),
         CliOption("--order-by", "COLUMN|created_at|none"),
     ] = None
-    """What tells in which order the rows of flat data came: `created_at`, an attribute, `none`; None: what is found."""
+    """What gives the order of the rows of flat data: `created_at`, an attribute, `none`; None: what is found."""
 
     def for_outcome(self, outcome: Outcome) -> Self:
         """Add what was answered about attributes for an outcome before; what this run says counts first."""

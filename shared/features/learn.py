@@ -283,7 +283,7 @@ def _attribute_feature(name: str, values: list[object]) -> tuple[Feature | LeftO
     """Choose how an attribute becomes a number: by what nearly all its values are.
 
     Returns:
-        The feature, or why it cannot tell contacts apart usefully; and how many values do not read as it.
+        The feature, or why it does not distinguish contacts usefully; and how many values do not read as it.
     """
     if len(values) < MIN_CATEGORY_CONTACTS:
         return LeftOut(name, f"only {len(values)} contacts have a value; {MIN_CATEGORY_CONTACTS} are needed", ""), 0

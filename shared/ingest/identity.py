@@ -28,7 +28,7 @@ def event_identity(
 ) -> str:
     """Derive the id of an event that was sent without one: the same fact again is the same event.
 
-    Everything that tells two facts apart counts: two lines of one order differ by `item`, two deliveries in one second
+    All that distinguishes two facts counts: two lines of one order differ by `item`, two deliveries in one second
     by `message_id`. Each part says its length or cannot contain the separator, so no two facts share an encoding.
 
     Args:

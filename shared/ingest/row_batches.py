@@ -38,7 +38,7 @@ class Build(Generic[Row]):
     """Column by field, for what is said of a row."""
     constants: Mapping[str, Any] = field(default_factory=dict)
     addresses: dict[str, str] = field(default_factory=dict)
-    """Keyed hash by contact id, of contacts that were told by address alone since the last batch."""
+    """Keyed hash by contact id, of contacts that were named by address alone since the last batch."""
 
     def take(self, batch: Batch[Row], record: Record) -> None:
         """Add a record to a batch: as a row, or as the reason why it is none."""

@@ -35,7 +35,7 @@ def artifacts(
     """Download an artifact, check it, and put it where it is looked for.
 
     Args:
-        settings: tell where the registry is.
+        settings: where the registry is.
         account: whose model it is.
         capability: which question.
         outcome: which outcome; empty when the capability has none.

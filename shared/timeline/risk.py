@@ -28,7 +28,7 @@ class Episode:
 
     @property
     def looked_up(self) -> tuple[str, ...]:
-        """List the types that tell whether a contact is at risk."""
+        """List the types that decide whether a contact is at risk."""
         return (*self.waited_for, *self.begun_by)
 
 
@@ -140,7 +140,7 @@ def waits(outcome: Outcome, wanted: Episode, pasts: Pasts, *, until: Microsecond
 
     Returns:
         Frames ordered by cutoff, then contact. The grid goes on beyond the last closed horizon: a frame that was
-        followed for a week tells of that week.
+        followed for a week counts for that week.
     """
     codes = _codes(pasts, wanted.waited_for)
     if not codes or not len(pasts.at):

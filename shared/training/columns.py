@@ -29,7 +29,7 @@ FOLLOWS_THE_CALENDAR = "rises or falls with time itself, so that what it taught 
 LEAST_DATED = 20
 """Contacts with a dated value without which nothing is said of when a column was filled in."""
 FOLLOWS_AUC = 0.90
-"""From here on an attribute of a flat table mostly tells when its row came."""
+"""From here on an attribute of a flat table mostly gives away when its row came."""
 
 Evidence = Literal["alone", "strong", "name", "after"]
 ALONE_AUC = 0.95
@@ -54,7 +54,7 @@ _NAMED = re.compile(
 _EARLIER = re.compile(r"\b(prev|previous|prior|earlier|past)\b")
 SAMPLE_ROWS = 5_000
 CALENDAR_AUC = 0.70
-"""From here on a column that looks far back mostly tells how old the data is."""
+"""From here on a column that looks far back mostly measures how old the data is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +112,10 @@ def chosen_columns(
         stuff: frames with labels and splits.
         learned: what the data can feed.
         allowed: attributes used although they look like a leak.
-        ageless: kinds of features that are used although they tell the calendar: what they measure is the question.
+        ageless: kinds of features that are used although they give the date away: what they measure is the question.
 
     Raises:
-        InsufficientData: nothing is left that tells contacts apart.
+        InsufficientData: nothing is left that distinguishes contacts.
     """
     values = matrix(learned.feature_set, stuff.pasts, stuff.frames.contact, stuff.frames.cutoff)
     found = _suspects(stuff, learned.feature_set, values, allowed)
@@ -247,7 +247,7 @@ def speaks_of_the_outcome(name: str) -> bool:
 
 
 def calendar_auc(values: NDArray[np.float64], cutoff: NDArray[np.int64], *, seed: int = 0) -> NDArray[np.float64]:
-    """Measure for each column how well it tells the last third of the frames from the first third.
+    """Measure for each column how well it separates the last third of the frames from the first third.
 
     A past that was not recorded yet looks like a past in which nothing happened; windows longer than the data
     behind the early frames therefore grow with the calendar, and what is learned from them does not hold later.

@@ -148,7 +148,7 @@ class Order:
 
 
 def order_of(pasts: Pasts, frames: Frames, *, excluded: str | None, requested: str | None = None) -> Order | None:
-    """Find what tells in which order the rows of a flat table came.
+    """Find what gives the order in which the rows of a flat table came.
 
     Args:
         pasts: the contacts.
@@ -232,7 +232,7 @@ class Material:
     thinned_from: int
     """How many frames there were before sampling."""
     order: Order | None = None
-    """Flat data: what tells in which order its rows came, where something does."""
+    """Flat data: what gives the order of its rows, where something does."""
 
     @property
     def times(self) -> NDArray[np.int64] | None:
@@ -261,7 +261,7 @@ def material(store: AccountStore, outcome: Outcome, *, now: Microseconds, order_
         store: the account's store.
         outcome: an event within a horizon, or an attribute.
         now: nothing after it exists.
-        order_by: what tells in which order the rows of flat data came; see `order_of`.
+        order_by: what gives the order of the rows of flat data; see `order_of`.
 
     Raises:
         InsufficientData: fewer than 40 contacts with or without the outcome, or too short a time; in counts.

@@ -300,7 +300,7 @@ def _written(path: Path, content: bytes) -> Path:
 
 
 def digest_of_data(matrix: NDArray[np.float64], labels: NDArray[np.float64], cutoff: NDArray[np.int64]) -> str:
-    """Fingerprint what was learned from, so that two runs can be told to have seen the same."""
+    """Fingerprint what was learned from, so that two runs can be compared."""
     digest = hashlib.sha256()
     for part in (matrix, labels, cutoff):
         digest.update(np.ascontiguousarray(part).tobytes())
@@ -354,12 +354,12 @@ def compared(
     """Judge a challenger and the champion on the same newer frames.
 
     Args:
-        settings: tell where the registry is.
+        settings: where the registry is.
         account: whose champion.
         row: the champion in the catalogue.
         newer: the frames, with the challenger's probabilities.
         champion_on: from the champion's artifact folder to its probabilities of the same frames.
-        now: to tell the champion's age.
+        now: to know the champion's age.
     """
     try:
         with tempfile.TemporaryDirectory() as scratch:

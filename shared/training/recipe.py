@@ -28,7 +28,7 @@ class Run(Generic[ChoicesT]):
     """One training: whose data, what is predicted, and what the caller decided."""
 
     settings: Settings
-    """Say where the registry is."""
+    """Where the registry is."""
     store: AccountStore
     capability: str
     outcome: Outcome | None
@@ -96,7 +96,7 @@ def train(
     Args:
         recipe: of the capability.
         store: of the account whose contacts and events are learned from.
-        settings: say where the registry is.
+        settings: where the registry is.
         outcome: defined in the account or built in; empty where the capability is not asked about outcomes.
         choices: what the caller decides, beside what the outcome allows; None: promote, all else as found.
         now: nothing after it exists.

@@ -219,7 +219,7 @@ def spelled_as(known: Iterable[str], names: Iterable[str]) -> frozenset[str]:
 
 
 def same_value_key(text: str) -> str:
-    """Bring texts of one column that differ only in case and space to one key; marks and accents may tell them apart.
+    """Bring texts of one column that differ only in case and space to one key; marks and accents may distinguish them.
 
     >>> same_value_key(" Month-to-month "), same_value_key("MONTH-TO-MONTH"), same_value_key("C++")
     ('month-to-month', 'month-to-month', 'c++')
