@@ -69,7 +69,7 @@ class Summary:
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """Lay it out as JSON, with what was said on the way."""
+        """Lay it out as JSON, with the notes and warnings on the way."""
         return {
             **self.to_row(),
             "not_read_from_line": self.plan.layout.unread_from,

@@ -95,7 +95,7 @@ class Supervisor:
         """Wait until each child answers `/healthz`.
 
         Args:
-            stopped: asked between looks; waiting ends when it says so.
+            stopped: called between looks; waiting ends when it returns True.
             within_seconds: for all of them together.
 
         Returns:

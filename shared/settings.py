@@ -64,7 +64,7 @@ class Settings(BaseSettings):
     """Port of the gateway; services of the embedded setup take the ports that follow."""
 
     public_url: PublicUrl | None = None
-    """How the gateway is reached from outside, such as https://foretell.example.com; None: as it is asked."""
+    """How the gateway is reached from outside, such as https://foretell.example.com; None: as requests name it."""
 
     metrics_port: Annotated[int, Field(ge=1, le=65_535)] | None = None
     """Port of `/metrics`, in the embedded setup the gateway's; None: metrics are shown nowhere."""

@@ -7,7 +7,7 @@ from shared.ingest import Plan, Use
 
 
 def plan_lines(plan: Plan) -> Iterator[str]:
-    """Lay a plan out: format, columns, first rows, what has to be said."""
+    """Lay a plan out: format, columns, first rows, warnings."""
     yield heading(plan)
     yield ""
     rows = [column.to_row() for column in plan.columns]

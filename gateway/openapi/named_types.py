@@ -21,7 +21,7 @@ Schema = dict[str, Any]
 _REF: Final = "#/components/schemas/"
 _NULL: Final[Schema] = {"type": "null"}
 _ABOUT: Final = ("title", "description", "default", "examples", "example")
-"""What is said of the place and not of the type."""
+"""Keywords that describe the place and not the type."""
 
 
 def _enum(*values: str) -> Schema:

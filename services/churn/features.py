@@ -19,7 +19,7 @@ def churn_features(
     allowed: Collection[str] = (),
     forbidden: Collection[str] = (),
 ) -> Learned:
-    """Learn the feature set of one outcome; features are frozen at the cutoff, whatever the period asked about.
+    """Learn the feature set of one outcome; features are frozen at the cutoff, whatever the predicted period.
 
     Args:
         outcome: its attribute, if it is one, is never a feature.

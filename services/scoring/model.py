@@ -52,9 +52,9 @@ class ScoredOutcome(NamedTuple):
     score: int
     band: Band
     reasons: list[ReasonPart]
-    """The strongest first; empty when none were asked for."""
+    """The strongest first; empty when none were requested."""
     parts: dict[str, float] | None
-    """fit, engagement and base; None when no reasons were asked for."""
+    """fit, engagement and base; None when no reasons were requested."""
     truncated: bool
     """Whether the past was cut at the lookback or at the newest events."""
     data_quality: tuple[str, ...] = ()
@@ -79,7 +79,7 @@ class ScoringModel:
     horizon_days: int | None
     trained_at: datetime
     reached_by: tuple[str, ...]
-    """Event types after which the contact is no longer asked about; empty when the outcome repeats."""
+    """Event types after which the contact has reached the outcome; empty when the outcome repeats."""
     feature_set: FeatureSet
     learner: Learner
     calibrator: Calibrator

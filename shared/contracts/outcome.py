@@ -1,4 +1,4 @@
-"""What is predicted: an event within a horizon, or an attribute; and when the question is asked."""
+"""What is predicted: an event within a horizon, or an attribute; and at which moments."""
 
 from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
@@ -36,9 +36,9 @@ Lifts = tuple[
 CANCELLED, STARTED = "subscription_cancelled", ("subscription_started", "subscription_renewed")
 CANCELLATION_DAYS, SILENCE_DAYS = 60, 90
 HORIZON_DAYS, ACTIVE_WITHIN_DAYS = 90, 180
-"""Where nothing is said."""
+"""Where none is given."""
 LONGEST_ACTIVE_WITHIN_DAYS = 3_650
-"""How long a contact may have been silent and still be asked about; features look back two years all the same."""
+"""How long a contact may have been silent and still be predicted; features look back two years all the same."""
 MAX_ANSWERED = 1_000
 """Attributes that may be allowed or forbidden for one outcome."""
 BAND_LIFTS: Lifts = (1.0, 2.0, 4.0)
@@ -111,15 +111,15 @@ class Outcome(BaseModel):
     at: Annotated[tuple[Moment, ...], Field(max_length=10)] = ()
     every_days: Annotated[int | None, Field(ge=1, le=365)] = None
     active_within_days: Annotated[int | None, Field(ge=1, le=LONGEST_ACTIVE_WITHIN_DAYS)] = ACTIVE_WITHIN_DAYS
-    """Asked about contacts active so lately; None: about all at risk (cancellations, unless said otherwise)."""
+    """Asked about contacts active so lately; None: about all at risk (cancellations, unless stated otherwise)."""
     attribute: AttributeName | None = None
     positive: AttributeText | None = None
     band_lifts: Lifts = BAND_LIFTS
     """Churn: from how many times the average odds on a risk is medium, high, very high."""
     allowed: Annotated[tuple[AttributeName, ...], Field(max_length=MAX_ANSWERED)] = ()
-    """Attributes that somebody said are known before the outcome: every training uses them."""
+    """Attributes that are confirmed as known before the outcome: every training uses them."""
     forbidden: Annotated[tuple[AttributeName, ...], Field(max_length=MAX_ANSWERED)] = ()
-    """Attributes that somebody said are not: no training uses them, or asks about them."""
+    """Attributes that are confirmed as not: no training uses them, or asks about them."""
 
     @model_validator(mode="before")
     @classmethod
@@ -150,7 +150,7 @@ class Outcome(BaseModel):
 
     @property
     def flag(self) -> Flag | None:
-        """Return the attribute after which nobody is asked about any more; None: an event, or it is reached again."""
+        """Return the attribute after which nobody is predicted any more; None: an event, or it is reached again."""
         return None if self.attribute is None or self.repeatable else Flag(self.attribute, self.positive)
 
     @property

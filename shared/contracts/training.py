@@ -58,7 +58,7 @@ class ColumnChoices(Choices):
         Field(description="Never learn from a column, nor ask about it; repeat for several."),
         CliOption("--forbid", "COLUMN"),
     ] = frozenset()
-    """Attributes that are never features of this run, and about which nothing is asked."""
+    """Attributes that are never features of this run, and about which no question is raised."""
     order_by: Annotated[
         str | None,
         Field(
@@ -107,7 +107,7 @@ class TrainingSpec:
     default_outcome: str | None = None
     """The outcome meant where none is named; None: one must be named."""
     example_outcome: Outcome | None = None
-    """Of a capability that is asked about outcomes: one over the types `order_placed` and `page_viewed`, with which
+    """Of a capability with outcomes: one over the types `order_placed` and `page_viewed`, with which
     the contract checks train it."""
 
 

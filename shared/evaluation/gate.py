@@ -16,7 +16,7 @@ DRAWS = 1_000
 SURE = 0.99
 """Confidence, on one side, with which the ranking must lie above chance when contacts are drawn again."""
 LIKELY = 0.80
-"""Confidence, on one side, of the gain: its noise is twice that of the ranking, which is asked first.
+"""Confidence, on one side, of the gain: its noise is twice that of the ranking, which is checked first.
 
 With 0.90, 13 of 20 weak worlds with dates (AUC 0.62, 400 positives) passed, and 17 do; not one table of noise more.
 """

@@ -1,4 +1,4 @@
-"""What has to be said of a plan: warnings in plain sentences, and first rows with what is personal masked."""
+"""The notes on a plan: warnings in plain sentences, and first rows with what is personal masked."""
 
 from shared.contracts.rows import SHARED_BY
 from shared.ingest.plan import KINDS, Plan, PlannedColumn, Use, lines_text

@@ -35,7 +35,7 @@ class Build(Generic[Row]):
     """`attributes` or `properties`."""
     row: Callable[[Mapping[str, Any]], Row]
     names: Mapping[str, str]
-    """Column by field, for what is said of a row."""
+    """Column by field, for the findings of a row."""
     constants: Mapping[str, Any] = field(default_factory=dict)
     addresses: dict[str, str] = field(default_factory=dict)
     """Keyed hash by contact id, of contacts that were named by address alone since the last batch."""

@@ -125,7 +125,7 @@ def attempted(settings: Settings, wanted: ArtifactRequest) -> Fetched:
 
 
 def main(requests: IO[str], answers: IO[str]) -> int:
-    """Bring what is asked for, one after the other; return the exit code."""
+    """Bring what is requested, one after the other; return the exit code."""
     try:
         wanted = [ArtifactRequest.model_validate_json(line) for line in requests if line.strip()]
     except ValidationError:

@@ -284,7 +284,7 @@ class Events:
             contacts: of one transaction.
 
         Yields:
-            How many events went with each transaction; nothing more is done until the next one is asked for.
+            How many events went with each transaction; nothing more is done until the next one is requested.
         """
         after: str | None = None
         while True:

@@ -55,7 +55,7 @@ class AccountTable(StoreTable):
 
 
 class AccountStateTable(StoreTable):
-    """What is asked so often of an account that it is not computed by a scan."""
+    """What is read so often of an account that it is not computed by a scan."""
 
     __tablename__ = "account_states"
 

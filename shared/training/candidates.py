@@ -1,4 +1,4 @@
-"""The candidates of a competition: each is fitted on the past of every split and asked about what came after.
+"""The candidates of a competition: each is fitted on the past of every split and predicts what came after.
 
 No number is judged on rows that chose it: the rounds and the calibration of a block come from the blocks before it
 (of a fold: from the other folds). The first block only chooses.

@@ -27,7 +27,7 @@ GIVES_THE_DATE_AWAY = "looks back further than the data goes for the earliest da
 ORDERS_THE_ROWS = "tells in which order the rows came; later ones lie outside all that it has seen"
 FOLLOWS_THE_CALENDAR = "rises or falls with time itself, so that what it taught would not hold later"
 LEAST_DATED = 20
-"""Contacts with a dated value without which nothing is said of when a column was filled in."""
+"""Contacts with a dated value without which it is not judged when a column was filled in."""
 FOLLOWS_AUC = 0.90
 """From here on an attribute of a flat table mostly gives away when its row came."""
 
@@ -296,7 +296,7 @@ def _later(stuff: Material, names: Collection[str]) -> set[str]:
 
 
 def _valid_from(stored: AttributeColumn, frames: Frames) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Return since when each frame's value holds, and whether anybody said so; both of shape (n,)."""
+    """Return since when each frame's value holds, and whether that is stated; both of shape (n,)."""
     entry = entry_at(stored, frames.contact, frames.cutoff)
     held = np.maximum(entry, 0)
     return stored.valid_from[held], (entry >= 0) & stored.dated[held]

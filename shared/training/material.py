@@ -158,10 +158,10 @@ def order_of(pasts: Pasts, frames: Frames, *, excluded: str | None, requested: s
             the one attribute that is a date for nearly all and whose name does not speak of an end or of a birthday.
 
     Returns:
-        None where nothing gives an order, several things could, or none was asked for.
+        None where nothing gives an order, several things could, or none is wanted.
 
     Raises:
-        BadRequest: what was asked for is no date for nearly all rows, or all of one day.
+        BadRequest: what was requested is no date for nearly all rows, or all of one day.
     """
     if requested == NO_ORDER:
         return None
@@ -228,7 +228,7 @@ class Material:
     until: Microseconds | None
     """The end of the data; None for flat data."""
     reached_by: tuple[str, ...]
-    """Event types after which a contact is no longer asked about."""
+    """Event types after which a contact has reached the outcome."""
     thinned_from: int
     """How many frames there were before sampling."""
     order: Order | None = None
@@ -245,7 +245,7 @@ class Material:
 
     @property
     def one_moment(self) -> bool:
-        """Whether all was asked at one moment of a time that goes on."""
+        """Whether all frames are of one moment of a time that goes on."""
         return not self.flat and is_one_moment(self.frames)
 
     @property
@@ -307,7 +307,7 @@ def framed(
 
 
 def is_one_moment(frames: Frames) -> bool:
-    """Whether all was asked within one day, as of one campaign: nothing later can judge it, folds of contacts do."""
+    """Whether all frames are of one day, as of one campaign: nothing later can judge it, folds of contacts do."""
     return bool(len(frames)) and int(frames.cutoff.max() - frames.cutoff.min()) < DAY
 
 
@@ -343,7 +343,7 @@ def _days_of(pasts: Pasts) -> int:
 
 
 def order_notes(stuff: Material) -> list[str]:
-    """Say by what the rows of a flat table were ordered, or that all was asked at one moment."""
+    """Say by what the rows of a flat table were ordered, or that all are of one moment."""
     if stuff.one_moment:
         return [ONE_MOMENT]
     if stuff.order is None:
@@ -404,7 +404,7 @@ def _flat_splits(frames: Frames, order: Order | None) -> tuple[Split, ...] | Non
 
 
 def _flat_frames(outcome: Outcome, pasts: Pasts, now: Microseconds) -> Frames:
-    """Frame flat data: all is asked now, so that a date attribute is as old here as it is when serving asks."""
+    """Frame flat data: all cutoffs are now, so that a date attribute is as old here as it is when serving asks."""
     stored = pasts.attributes.get(outcome.attribute or "")
     if stored is None:
         return Frames(np.empty(0, np.int32), np.empty(0, np.int64), np.empty(0))

@@ -146,7 +146,7 @@ class Savable(Protocol):
 
     @property
     def reached_by(self) -> tuple[str, ...]:
-        """Event types after which a contact is no longer asked about."""
+        """Event types after which a contact has reached the outcome."""
 
 
 class AnyReport(Protocol):
@@ -229,7 +229,7 @@ def publish(registry: Registry, store: AccountStore, fitted: Fitted, *, gate: Ga
         registry: where versions are kept.
         store: the account's store.
         fitted: the version.
-        gate: asked only when there is a champion.
+        gate: called only when there is a champion.
         may_promote: False registers only.
     """
     with tempfile.TemporaryDirectory() as scratch:

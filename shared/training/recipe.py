@@ -32,7 +32,7 @@ class Run(Generic[ChoicesT]):
     store: AccountStore
     capability: str
     outcome: Outcome | None
-    """None: the capability is not asked about outcomes."""
+    """None: the capability has no outcomes."""
     choices: ChoicesT
     now: Microseconds
     """Nothing after it exists."""
@@ -45,7 +45,7 @@ class Run(Generic[ChoicesT]):
 
     @property
     def required_outcome(self) -> Outcome:
-        """Return the outcome of a capability that is asked about outcomes.
+        """Return the outcome of a capability with outcomes.
 
         Raises:
             ValueError: the run has none: the table and the recipe disagree.
@@ -72,7 +72,7 @@ class Recipe(Generic[ChoicesT, MaterialT, FitT]):
     gate: Callable[[Run[ChoicesT], MaterialT, FitT, VersionRow], GateDecision]
     """Judge the challenger against the champion in this row of the catalogue."""
     frames: Callable[[Outcome, Pasts, Microseconds], Frames] | None = None
-    """Of a capability that is asked about outcomes: frame an outcome at an instant, to count before anything is
+    """Of a capability with outcomes: frame an outcome at an instant, to count before anything is
     trained; None: the capability trains one model for the account."""
 
     @property
@@ -97,7 +97,7 @@ def train(
         recipe: of the capability.
         store: of the account whose contacts and events are learned from.
         settings: where the registry is.
-        outcome: defined in the account or built in; empty where the capability is not asked about outcomes.
+        outcome: defined in the account or built in; empty where the capability has none.
         choices: what the caller decides, beside what the outcome allows; None: promote, all else as found.
         now: nothing after it exists.
         progress: called with what is done and how far the run is.

@@ -286,7 +286,7 @@ class ColumnType:
     """Values of which a spreadsheet kept the first digits only: `1.23457E+14`."""
     rounded_lines: tuple[int, ...] = ()
     question: Question | None = None
-    """Set where the column is text only because nobody said this."""
+    """Set where the column is text only because this is not known."""
 
 
 def decide(profile: ColumnProfile, *, decimal: DecimalMark | None = None, order: DateOrder | None = None) -> ColumnType:

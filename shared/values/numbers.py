@@ -75,7 +75,7 @@ SIGNS: Final[dict[str, str | None]] = {
     "rs": None,
     "£e": "EGP",
 }
-"""In small letters; None: several currencies are written so, and nobody said which."""
+"""In small letters; None: several currencies are written so."""
 
 SMALL_CODES: Final = frozenset(
     {"eur", "usd", "gbp", "chf", "cad", "aud", "nzd", "jpy", "pln", "czk", "sek", "nok", "dkk", "huf", "inr"}

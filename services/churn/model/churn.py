@@ -27,7 +27,7 @@ from shared.timeline.risk import Episode
 FORMAT = 1
 CAPABILITY = "churn"
 CUTOFF_DAY = "cutoff_day"
-"""Column of a table that `mlflow models serve` is asked with, for a model that looks at the season."""
+"""Column of a table that is sent to `mlflow models serve`, for a model that looks at the season."""
 _UNREADABLE = (OSError, EOFError, KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeError, BadZipFile)
 """What reading a damaged JSON or npz file raises."""
 
@@ -81,7 +81,7 @@ class ChurnModel:
 
     @property
     def lookback_days(self) -> int:
-        """Return how far back events are read: features look back two years, who may be asked about longer."""
+        """Return how far back events are read: features look back two years, eligibility may look back longer."""
         return max(LOOKBACK_DAYS, self.episode.active_within_days or 0)
 
     @property

@@ -46,7 +46,7 @@ class Curves:
 def curves(material: ChurnMaterial, rows: HazardRows, entries: Sequence[CandidateEntry]) -> Curves:
     """Ask every candidate, as each block's past had taught it, for whole curves, and choose at the graded horizon.
 
-    A candidate that fits the rows of the hazard best need not be the best of what is asked: the chance of leaving
+    A candidate that fits the rows of the hazard best need not be the best at the question: the chance of leaving
     within the horizon. That chance is what is judged, so that is what chooses.
 
     Args:
