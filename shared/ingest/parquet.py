@@ -10,11 +10,10 @@ import numpy as np
 
 from shared.contracts.rows import EventRow, Microseconds
 from shared.errors import FileRefused
-from shared.ingest.batch import Batch
+from shared.ingest.batch import Batch, Build
 from shared.ingest.columnar import event_rows
 from shared.ingest.facts import text_fact
 from shared.ingest.plan import Findings, Plan, PlannedColumn, Use
-from shared.ingest.row_batches import Build
 from shared.ingest.spill import SAMPLE_EVERY, Piece, by_contact, contact_bytes
 from shared.ingest.table import Layout, Progress, Record, named_columns, no_progress
 from shared.values.numbers import CODES

@@ -12,12 +12,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.contracts.outcome import Outcome
 from shared.errors import InsufficientData
 from shared.evaluation.metrics import auc
-from shared.features import ColumnRead, FeatureSet, Inputs, Kind, Learned, LeftOut, matrix
+from shared.features import ColumnRead, FeatureSet, Inputs, Kind, Learned, LeftOut, learn, matrix
 from shared.features.engine import entry_at
 from shared.learners.simple import Columns, Matrix, Vector, single_column_margins
 from shared.ties import rounded
+from shared.timeline import Pasts
 from shared.timeline.pasts import AttributeColumn, Frames
 from shared.training.candidates import Problem, trees_entry
 from shared.training.competition import SHAPES
@@ -97,6 +99,32 @@ class Chosen:
     """Of the material's frames, shape (n, number of suspected columns)."""
     columns: tuple[ColumnRead, ...] = ()
     """What each attribute was read as."""
+
+
+def outcome_features(
+    outcome: Outcome,
+    pasts: Pasts,
+    contact: NDArray[np.int32],
+    cutoff: NDArray[np.int64],
+    *,
+    allowed: Collection[str] = (),
+    forbidden: Collection[str] = (),
+) -> Learned:
+    """Learn the feature set of one outcome: everything the past can feed, but what would give the outcome away.
+
+    Args:
+        outcome: its attribute, if it is one, is never a feature.
+        pasts: the contacts that are trained on.
+        contact: row of each frame, shape (n,).
+        cutoff: microseconds, shape (n,).
+        allowed: attributes used although they are personal, not dated or suspicious.
+        forbidden: attributes that are never features.
+
+    Returns:
+        The feature set, and the attributes left out with the reason.
+    """
+    own = {outcome.attribute, *forbidden} if outcome.attribute else set(forbidden)
+    return learn(pasts, contact, cutoff, excluded=own, allowed=allowed, dated_only=outcome.attribute is None)
 
 
 def chosen_columns(
