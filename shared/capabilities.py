@@ -61,11 +61,6 @@ TABLE: tuple[Capability, ...] = (
     ),
 )
 
-NAMES = tuple(line.name for line in TABLE)
-"""Of all capabilities, in the order of the table."""
-OUTCOME_NAMES = tuple(line.name for line in TABLE if line.per_outcome)
-"""Of those that answer about an outcome."""
-
 
 def capability(name: str) -> Capability:
     """Look a capability up by name.
@@ -75,6 +70,11 @@ def capability(name: str) -> Capability:
     """
     return {line.name: line for line in TABLE}[name]
 
+
+NAMES = tuple(line.name for line in TABLE)
+"""Of all capabilities, in the order of the table."""
+OUTCOME_NAMES = tuple(line.name for line in TABLE if line.per_outcome)
+"""Of those that answer about an outcome."""
 
 if TYPE_CHECKING:
     CapabilityName = str
