@@ -6,6 +6,7 @@ import time
 import typer
 
 from foretell import home
+from foretell.child import preload
 from foretell.cli.context import ensure_account, ensure_key
 from foretell.cli.greeting import base_url, example_requests, greeting
 from foretell.cli.options import DEFAULT_ACCOUNT
@@ -38,6 +39,7 @@ def run_all(settings: Settings, host: str, port: int) -> None:
     listed = programs(host, port, settings.metrics_port)
     with home.locked(settings.home):
         refuse_taken_ports(listed, settings.metrics_host)
+        preload()
         _prepare_store(settings)
         secrets = {name: home.secret(settings.home, name) for name in home.SECRETS}
         children = environment(os.environ, settings.home, port, secrets)

@@ -53,8 +53,8 @@ def children() -> list[psutil.Process]:
 
 def is_ours(child: psutil.Process) -> bool:
     try:
-        return child.status() != psutil.STATUS_ZOMBIE and "foretell.child" in child.cmdline()
-    except psutil.NoSuchProcess:
+        return child.status() != psutil.STATUS_ZOMBIE and child.cmdline()[0].startswith("foretell: ")
+    except (psutil.NoSuchProcess, IndexError):
         return False
 
 
@@ -68,6 +68,12 @@ class Running:
 
     def healthy(self) -> bool:
         return is_healthy(self.program.health_url)
+
+
+@pytest.fixture(autouse=True)
+def _programs_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Children look for modules where their parent does."""
+    monkeypatch.syspath_prepend(str(PROGRAMS))
 
 
 @pytest.fixture
