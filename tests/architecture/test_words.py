@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+ROOT = Path(__file__).parents[2]
 RETIRED_PARTS = {
     **dict.fromkeys(("ask", "asked", "asking", "asks"), "request, requested"),
     **dict.fromkeys(("said", "say", "saying", "says"), "state, stated, reasons"),
@@ -124,6 +125,17 @@ def test_no_name_has_a_retired_word_in_it(sources: dict[Path, ast.Module]) -> No
     }
 
     assert offenders == {}
+
+
+def test_no_test_is_named_with_a_retired_verb() -> None:
+    names = [
+        f"{path.name}: {name}"
+        for path in sorted((ROOT / "tests").rglob("test_*.py"))
+        for name in re.findall(r"^ *(?:async )?def (test_\w+)", path.read_text(), re.MULTILINE)
+        if not {"asked", "said", "tally", "tells", "told"}.isdisjoint(words_of(name))
+    ]
+
+    assert names == []
 
 
 def test_every_exception_is_a_name_that_exists_and_has_a_retired_word(sources: dict[Path, ast.Module]) -> None:
