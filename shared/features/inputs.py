@@ -15,7 +15,7 @@ from shared.features.feature import FeatureSet
 from shared.features.scalar import truncated_of, values_of
 from shared.timeline.contact_pasts import ContactPasts
 from shared.timeline.pasts import Pasts
-from shared.values.missing import is_missing
+from shared.values.words import is_missing
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]

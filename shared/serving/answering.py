@@ -305,13 +305,13 @@ class _ContactAnswers:
         rows = [row for row, one in enumerate(results) if one.status == "ok"]
         if not rows:
             return
-        asked = ContactPasts([pasts.keys[row] for row in rows], pasts.facts, pasts.events)
+        answerable = ContactPasts([pasts.keys[row] for row in rows], pasts.facts, pasts.events)
         cutoffs = np.full(len(rows), self._cutoff, dtype=np.int64)
         request, before = self._resolved.request, self._spec.before_respond
-        answers: Sequence[Prediction] = self._spec.answer(self._model, asked, cutoffs, request)
+        answers: Sequence[Prediction] = self._spec.answer(self._model, answerable, cutoffs, request)
         if before is not None:
             answers = before.commit(self._pending([pasts.names[row] for row in rows], answers))
-        found = missing_in(asked, self._cutoff, needs_zone=self._model.feature_set.needs_local_time)
+        found = missing_in(answerable, self._cutoff, needs_zone=self._model.feature_set.needs_local_time)
         for row, one, marks in zip(rows, answers, found, strict=True):
             known = results[row]
             cut = ("truncated_history",) if one.truncated else ()

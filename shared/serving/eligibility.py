@@ -14,7 +14,7 @@ from shared.serving.capability_spec import ServedModel
 from shared.serving.request_contacts import MergedPasts, RequestContact
 from shared.store import AccountStore
 from shared.timeline import ContactFacts, denies_profiling, seen_type
-from shared.values.missing import is_missing
+from shared.values.words import is_missing
 
 STALE_AFTER = STALE_DAYS * DAY
 UNREADABLE = "unreadable_attributes"

@@ -1,4 +1,4 @@
-"""The only place that knows before from after: columns, frames, splits, local time."""
+"""The only place that knows before from after: columns, frames, local time."""
 
 from shared.timeline.columns import build
 from shared.timeline.contact_pasts import ContactPast, ContactPasts, missing_in
