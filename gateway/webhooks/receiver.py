@@ -39,7 +39,7 @@ MAX_THREADS_PER_SOURCE: Final = 1
 MAX_ITEMS_TOGETHER: Final = 2_000
 """Of requests that are stored with one commit: other writers wait for it."""
 MAX_WAITING: Final = 200
-"""If more wait, the provider is told to send again later: waiting bodies take memory."""
+"""If more wait, the provider has to send again later: waiting bodies take memory."""
 MAX_WAITING_PER_SOURCE: Final = 50
 Found = TypeVar("Found")
 
