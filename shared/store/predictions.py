@@ -182,7 +182,7 @@ class Predictions:
                 session.read(_IN_LINE, {"line": predictions_of(self._scope.account)})
             erased = perhaps_erased_now(self._scope.direct, [row.contact_id for row in rows], since=since)
             kept = [row for row in rows if row.contact_id not in erased] if erased else rows
-            latest = {(row.contact_id, row.capability, row.outcome): row for row in sorted(kept, key=_by_cutoff)}
+            latest = {(row.contact_id, row.capability, row.outcome): row for row in sorted(kept, key=_request_order)}
             session.write(_LOG, PredictionRow._fields, kept)
             session.write(_KEEP, PredictionRow._fields, [latest[key] for key in sorted(latest)])
         return len(rows) - len(kept)
@@ -391,7 +391,7 @@ _LOG = Prepared(
 )
 _KEEP = Prepared(_kept, columns=_COLUMN_NAMES)
 _IN_LINE = Prepared(lambda _: in_line(bindparam("line"), alone=False))
-_by_cutoff = attrgetter("cutoff", "asked_at")
+_request_order = attrgetter("cutoff", "asked_at")
 
 
 def _scores_around(
