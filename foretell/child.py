@@ -42,7 +42,7 @@ def launched(
         environment: all that it sees of one.
         log: what it writes to stdout and stderr is appended there.
         lifeline: reading end of a pipe whose writing end only this process holds. However this process ends, kill -9
-            included, the pipe closes, and the group of the child is told to stop, then made to.
+            included, the pipe closes, and the group of the child gets a signal to stop, then one that makes it.
     """
     preload()
     process = multiprocessing.get_context("forkserver").Process(

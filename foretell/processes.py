@@ -49,7 +49,7 @@ class _Child:
 
 @dataclass(slots=True)
 class Supervisor:
-    """Keeps one child a program alive until it is told to stop.
+    """Keeps one child a program alive until it is stopped.
 
     Children get a process group of their own, so that Ctrl-C reaches this process alone, and watch a pipe that
     only this process holds, so that none of them outlives it.
@@ -58,7 +58,7 @@ class Supervisor:
     programs: Sequence[Program]
     environment: Mapping[str, str]
     logs: Path
-    say: Callable[[str], None]
+    report: Callable[[str], None]
     hung_seconds: float = 15.0
     """How long a child that answered may leave its health check unanswered before it is started again."""
     clock: Callable[[], float] = time.monotonic
@@ -87,11 +87,11 @@ class Supervisor:
         """Wait until each child answers `/healthz`.
 
         Args:
-            stopped: asked between looks; waiting ends when it says so.
+            stopped: called between looks; waiting ends when it returns True.
             within_seconds: for all of them together.
 
         Returns:
-            True when all answer; False when told to stop.
+            True when all answer; False when it was stopped before.
 
         Raises:
             Conflict: one died, or did not answer in time; says where its log lies and how that ends.
@@ -144,7 +144,7 @@ class Supervisor:
             raise Conflict(self._not_started(child.program.name, _ending(code)))
         seconds = min(0.5 * 2 ** (child.deaths - 1), MAX_BACKOFF_SECONDS)
         child.restart_at = now + seconds
-        self.say(
+        self.report(
             f"{child.program.name} {_ending(code)}; starting it again in {seconds:g} s "
             f"(log: {self._log(child.program.name)})."
         )
@@ -166,7 +166,7 @@ class Supervisor:
         child.silent_since = child.probed_at if child.silent_since is None else child.silent_since
         patience = self.hung_seconds if child.answers else max(self.hung_seconds, START_SECONDS)
         if now - child.silent_since >= patience:
-            self.say(f"{child.program.name} has not answered for {now - child.silent_since:.0f} s; killing it.")
+            self.report(f"{child.program.name} has not answered for {now - child.silent_since:.0f} s; killing it.")
             _end_group(child.process, signal.SIGKILL)
 
     def stop(self) -> None:
@@ -178,7 +178,7 @@ class Supervisor:
         for child in self._children.values():
             child.process.join(max(0.0, deadline - self.clock()))
             if child.process.exitcode is None:
-                self.say(f"{child.program.name} did not stop within {STOP_SECONDS:.0f} s and was killed.")
+                self.report(f"{child.program.name} did not stop within {STOP_SECONDS:.0f} s and was killed.")
             _end_group(child.process, signal.SIGKILL)
             child.process.join()
         self._children.clear()

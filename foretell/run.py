@@ -60,8 +60,8 @@ def run_all(settings: Settings, host: str, port: int) -> None:
 
 def _greet(settings: Settings, url: str, supervisor: Supervisor, stop: StopRequest) -> None:
     """Greet once the requests that are shown have an answer: models are fetched in the first seconds."""
-    asked = example_requests(settings)
-    waiting = list(asked)
+    examples = example_requests(settings)
+    waiting = list(examples)
     deadline = time.monotonic() + WARM_SECONDS
     while waiting and time.monotonic() < deadline:
         if waiting[0].is_answered(url):
@@ -70,7 +70,7 @@ def _greet(settings: Settings, url: str, supervisor: Supervisor, stop: StopReque
         supervisor.look()
         if stop.wait(LOOK_SECONDS):
             return
-    typer.echo(greeting(settings, url, asked))
+    typer.echo(greeting(settings, url, examples))
 
 
 def _prepare_store(settings: Settings) -> None:

@@ -20,10 +20,9 @@ from shared.features.pairs import Basis, Pairs, share
 from shared.timeline.localtime import hour_of_day, weekday
 from shared.timeline.pasts import LOOKBACK_DAYS, LOOKBACK_EVENTS, NEVER, AttributeColumn, Pasts, positions_before
 from shared.values.instants import DateOrder, read_time
-from shared.values.missing import is_missing
-from shared.values.naming import same_value_key
 from shared.values.numbers import DecimalMark, absent_mark, read_number
 from shared.values.unreadable import Unreadable
+from shared.values.words import is_missing, same_value_key
 
 RATE_STRENGTH = 5.0
 """How many imagined events of the denominator pull a rate towards the population's."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from shared.features.engine import entry_at
 from shared.features.feature import FeatureSet
 from shared.timeline.pasts import Pasts
-from shared.values.missing import is_missing
+from shared.values.words import is_missing
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]

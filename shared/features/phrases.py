@@ -22,7 +22,7 @@ _LABEL = re.compile(r"\b(id|zip|zipcode|postal|postcode|plz)\b|\b(code|no|nr|num
 _AMOUNT_OF = re.compile(r"\b(number|no|nr) of\b", re.IGNORECASE)
 YEAR_DAYS = 365.25
 LONG_DAYS = 730
-"""Days from which years are said."""
+"""Days from which on years are written."""
 
 
 def number(value: float) -> str:
@@ -101,7 +101,7 @@ def _is_year(name: str, value: float) -> bool:
 
 
 EVEN_TREND = 0.1
-"""Log ratio up to which as many is said."""
+"""Log ratio up to which it is phrased as "as many"."""
 EVER = span(None)
 MANY_GAPS = 10
 """Usual gaps from which nobody counts them."""

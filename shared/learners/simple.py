@@ -56,6 +56,7 @@ class Rule:
     """A step function of one column."""
 
     kind: ClassVar[str] = "rule"
+    text: ClassVar[None] = None
     column: int
     edges: Vector
     """Ascending inner edges of the steps; for a category, its codes."""
@@ -213,6 +214,7 @@ class Logistic:
     """A linear margin; each encoded column belongs to one column of the matrix."""
 
     kind: ClassVar[str] = "logistic"
+    text: ClassVar[None] = None
     source: tuple[int, ...]
     """Column of the matrix that each encoded column comes from."""
     code: tuple[float, ...]

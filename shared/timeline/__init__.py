@@ -1,4 +1,4 @@
-"""The only place that knows before from after: columns, frames, splits, local time."""
+"""The only place that knows before from after: columns, frames, local time."""
 
 from shared.timeline.pasts import (
     NEVER,

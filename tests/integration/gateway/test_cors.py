@@ -50,7 +50,7 @@ async def test_a_prediction_and_its_refusal_have_the_headers_of_every_other_answ
     )
 
 
-async def test_a_wrong_method_is_told_all_that_the_path_answers(gateway) -> None:
+async def test_a_wrong_method_is_answered_with_all_that_the_path_answers(gateway) -> None:
     listed = await gateway.request("DELETE", "/contacts")
     one = await gateway.request("POST", "/outcomes/x")
     score = await gateway.request("GET", "/score")

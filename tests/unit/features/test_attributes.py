@@ -8,7 +8,7 @@ from shared.contracts.rows import ALWAYS, DAY
 from shared.features import Feature
 from shared.features.engine import as_boolean, as_days, as_number, attribute_column, entry_at
 from shared.timeline import ContactFacts, DatedValue, Pasts, build
-from shared.values.missing import is_missing
+from shared.values.words import is_missing
 
 CUTOFF = 20_000 * DAY
 
@@ -64,7 +64,7 @@ def test_a_date_is_read_as_days_or_is_missing(value: Any, days: float | None) ->
     assert as_days(value) == days if days is not None else math.isnan(as_days(value))
 
 
-def test_a_date_tells_how_long_ago_it_was() -> None:
+def test_a_date_becomes_how_long_ago_it_was() -> None:
     feature = Feature("since", "date", "days", "", attribute="since")
     pasts = pasts_of(DatedValue("since", ALWAYS, "1970-01-03"))
     assert attribute_column(feature, pasts, np.array([1], dtype=np.int32), np.array([10 * DAY])).tolist() == [8.0]

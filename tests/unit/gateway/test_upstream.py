@@ -46,7 +46,7 @@ async def test_a_silent_machine_is_left_alone_after_two_calls_of_one_request() -
     assert len(client.seen) == 2
 
 
-async def test_a_connection_that_was_not_made_is_tried_once_more_whatever_is_asked() -> None:
+async def test_a_connection_that_was_not_made_is_tried_once_more_whatever_the_request() -> None:
     client = Failing(NotConnected(timed_out=False))
 
     with pytest.raises(UpstreamUnavailable):
@@ -56,7 +56,7 @@ async def test_a_connection_that_was_not_made_is_tried_once_more_whatever_is_ask
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "begun", "asked"),
+    ("method", "path", "begun", "sent"),
     [
         ("POST", "/score", False, 2),
         ("POST", "/score", True, 1),
@@ -65,15 +65,15 @@ async def test_a_connection_that_was_not_made_is_tried_once_more_whatever_is_ask
         ("PATCH", "/segments", False, 1),
     ],
 )
-async def test_only_what_is_safe_to_repeat_and_was_not_answered_in_part_is_asked_twice(
-    method: str, path: str, *, begun: bool, asked: int
+async def test_only_what_is_safe_to_repeat_and_was_not_answered_in_part_is_sent_twice(
+    method: str, path: str, *, begun: bool, sent: int
 ) -> None:
     client = Failing(AnswerLost(begun=begun))
 
     with pytest.raises(UpstreamUnavailable):
         await upstreams_with(client).answer(TABLE[0], request(method, path))
 
-    assert len(client.seen) == asked
+    assert len(client.seen) == sent
 
 
 async def test_the_second_time_a_new_connection_is_used() -> None:
