@@ -69,9 +69,9 @@ class RequestContext:
         except ClientDisconnect:  # in the middle of its body: nobody is left to answer, and nothing is wrong here
             status = status or CLIENT_LEFT
         except Exception as error:  # the last resort
-            reported = unexpected(error, state["request_id"])
+            failure = unexpected(error, state["request_id"])
             if status == 0:
-                await problem.response(reported, state["request_id"])(scope, receive, send_with_id)
+                await problem.response(failure, state["request_id"])(scope, receive, send_with_id)
         finally:
             called = scope["method"], getattr(scope.get("route"), "path", "unmatched")
             seconds = time.perf_counter() - began

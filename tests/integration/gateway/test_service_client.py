@@ -62,7 +62,7 @@ async def client_of(service: Service, path: str = "") -> AsyncIterator[ServiceCl
         await server.wait_closed()
 
 
-async def asked(client: ServiceClient, body: bytes = b"{}") -> HttpAnswer:
+async def requested(client: ServiceClient, body: bytes = b"{}") -> HttpAnswer:
     async with asyncio.timeout(5):
         return await client.request("POST", b"/score", [(b"content-type", b"application/json")], body)
 
@@ -71,7 +71,7 @@ async def test_a_request_has_its_host_and_length_and_nothing_more() -> None:
     service = Service(OK)
 
     async with client_of(service, "/below") as client:
-        await asked(client)
+        await requested(client)
 
     [sent] = service.requests
     head, host, content_type, length, _, body = sent.split(b"\r\n")
@@ -95,7 +95,7 @@ async def test_answers_of_every_framing_are_read_and_the_connection_used_again(a
     service = Service(answer, answer)
 
     async with client_of(service) as client:
-        answers = [await asked(client) for _ in range(2)]
+        answers = [await requested(client) for _ in range(2)]
 
     assert [(one.status, one.body) for one in answers] == [(200, b"hi")] * 2
     assert service.connections == 1
@@ -103,7 +103,7 @@ async def test_answers_of_every_framing_are_read_and_the_connection_used_again(a
 
 async def test_of_a_header_that_comes_twice_the_first_counts_in_lower_case() -> None:
     async with client_of(Service(b"HTTP/1.1 204 No Content\r\nX-A: first\r\nX-A: second\r\n\r\n")) as client:
-        answer = await asked(client)
+        answer = await requested(client)
 
     assert answer == (204, [(b"x-a", b"first")], b"")
 
@@ -121,7 +121,7 @@ async def test_an_answer_in_single_bytes_is_read() -> None:
 
     service.serve = trickle  # type: ignore[method-assign]
     async with client_of(service) as client:
-        assert (await asked(client)).body == b"hi"
+        assert (await requested(client)).body == b"hi"
 
 
 async def test_a_body_without_an_end_of_its_own_ends_with_the_connection() -> None:
@@ -133,7 +133,7 @@ async def test_a_body_without_an_end_of_its_own_ends_with_the_connection() -> No
     service = Service()
     service.serve = serve  # type: ignore[method-assign]
     async with client_of(service) as client:
-        assert (await asked(client)).body == b"all of it"
+        assert (await requested(client)).body == b"all of it"
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ async def test_an_answer_that_is_not_whole_is_lost(answer: bytes, *, begun: bool
     service.serve = serve  # type: ignore[method-assign]
     async with client_of(service) as client:
         with pytest.raises(AnswerLost) as lost:
-            await asked(client)
+            await requested(client)
 
     assert lost.value.begun == begun
 
@@ -180,7 +180,7 @@ async def test_a_connection_that_is_reset_loses_its_answer() -> None:
     service.serve = serve  # type: ignore[method-assign]
     async with client_of(service) as client:
         with pytest.raises(AnswerLost):
-            await asked(client)
+            await requested(client)
 
 
 async def test_nobody_listens() -> None:
@@ -188,7 +188,7 @@ async def test_nobody_listens() -> None:
         port = listener.getsockname()[1]
 
     with pytest.raises(NotConnected) as failed:
-        await asked(ServiceClient(f"http://127.0.0.1:{port}"))
+        await requested(ServiceClient(f"http://127.0.0.1:{port}"))
 
     assert not failed.value.timed_out
 
@@ -204,7 +204,7 @@ async def test_a_machine_that_does_not_answer_is_given_up(monkeypatch: pytest.Mo
             other.connect_ex(listener.getsockname())
 
         with pytest.raises(NotConnected) as failed:
-            await asked(ServiceClient(f"http://127.0.0.1:{listener.getsockname()[1]}"))
+            await requested(ServiceClient(f"http://127.0.0.1:{listener.getsockname()[1]}"))
 
     assert failed.value.timed_out
 
@@ -222,7 +222,7 @@ async def test_a_connection_is_not_used_again_after_an_answer(answer: bytes) -> 
     service = Service(answer, answer)
 
     async with client_of(service) as client:
-        answers = [(await asked(client)).body for _ in range(2)]
+        answers = [(await requested(client)).body for _ in range(2)]
 
     assert (answers, service.connections) == ([b"hi", b"hi"], 2)
 
@@ -231,10 +231,10 @@ async def test_what_comes_while_nobody_asks_is_no_answer_to_the_next_request() -
     service = Service(OK, OK)
 
     async with client_of(service) as client:
-        await asked(client)
+        await requested(client)
         service.writers[0].write(b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\npoison")
         await until(lambda: not client._idle)
-        answer = await asked(client)
+        answer = await requested(client)
 
     assert (answer.body, service.connections) == (b"hi", 2)
 
@@ -243,10 +243,10 @@ async def test_a_connection_that_the_service_closed_is_forgotten() -> None:
     service = Service(OK, OK)
 
     async with client_of(service) as client:
-        await asked(client)
+        await requested(client)
         service.writers[0].close()
         await until(lambda: not client._idle)
-        answer = await asked(client)
+        answer = await requested(client)
 
     assert (answer.body, service.connections) == (b"hi", 2)
 
@@ -255,9 +255,9 @@ async def test_a_connection_that_waited_too_long_is_not_used_again(monkeypatch: 
     service = Service(OK, OK)
 
     async with client_of(service) as client:
-        await asked(client)
+        await requested(client)
         monkeypatch.setattr(service_client, "IDLE_SECONDS", 0.0)
-        await asked(client)
+        await requested(client)
 
     assert service.connections == 2
 
@@ -266,7 +266,7 @@ async def test_a_fresh_connection_is_made_when_wanted() -> None:
     service = Service(OK, OK)
 
     async with client_of(service) as client:
-        await asked(client)
+        await requested(client)
         await client.request("GET", b"/healthz", fresh=True)
 
     assert service.connections == 2
@@ -282,7 +282,7 @@ async def test_a_request_that_is_given_up_closes_its_connection() -> None:
                 await client.request("POST", b"/score")
         async with asyncio.timeout(5):
             await service.left.wait()
-        answer = await asked(client)
+        answer = await requested(client)
 
     assert (answer.body, service.connections) == (b"hi", 2)
 
@@ -292,7 +292,7 @@ async def test_more_requests_than_connections_are_allowed_wait(monkeypatch: pyte
     service = Service(*[OK] * 10)
 
     async with client_of(service) as client:
-        answers = await asyncio.gather(*(asked(client) for _ in range(10)))
+        answers = await asyncio.gather(*(requested(client) for _ in range(10)))
 
     assert [one.body for one in answers] == [b"hi"] * 10
     assert service.connections <= 2
@@ -303,7 +303,7 @@ async def test_a_large_body_arrives_whole() -> None:
     service = Service(OK)
 
     async with client_of(service) as client:
-        await asked(client, body)
+        await requested(client, body)
 
     assert service.requests[0].endswith(body)
 
@@ -318,7 +318,7 @@ async def test_an_early_answer_is_taken_and_ends_the_connection() -> None:
     service = Service()
     service.serve = serve  # type: ignore[method-assign]
     async with client_of(service) as client:
-        answer = await asked(client, b"x" * 50_000_000)
+        answer = await requested(client, b"x" * 50_000_000)
         waits = len(client._idle)
 
     assert (answer.status, waits) == (413, 0)

@@ -56,7 +56,7 @@ async def test_a_connection_that_was_not_made_is_tried_once_more_whatever_the_re
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "begun", "asked"),
+    ("method", "path", "begun", "sent"),
     [
         ("POST", "/score", False, 2),
         ("POST", "/score", True, 1),
@@ -66,14 +66,14 @@ async def test_a_connection_that_was_not_made_is_tried_once_more_whatever_the_re
     ],
 )
 async def test_only_what_is_safe_to_repeat_and_was_not_answered_in_part_is_sent_twice(
-    method: str, path: str, *, begun: bool, asked: int
+    method: str, path: str, *, begun: bool, sent: int
 ) -> None:
     client = Failing(AnswerLost(begun=begun))
 
     with pytest.raises(UpstreamUnavailable):
         await upstreams_with(client).answer(TABLE[0], request(method, path))
 
-    assert len(client.seen) == asked
+    assert len(client.seen) == sent
 
 
 async def test_the_second_time_a_new_connection_is_used() -> None:
