@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
-import limits.storage.memory
 import numpy as np
 import pytest
 from _pytest.doctest import DoctestModule
@@ -183,4 +182,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 def within_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the minute of the rate limits from ending in the middle of a test."""
-    monkeypatch.setattr(limits.storage.memory, "time", SimpleNamespace(time=lambda: 1_700_000_030.0))
+    monkeypatch.setattr("gateway.rate_limits.unix_seconds", lambda: 1_700_000_030.0)
