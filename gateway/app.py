@@ -7,7 +7,8 @@ from functools import cache, partial
 
 import aiohttp
 from anyio import CapacityLimiter
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
+from starlette.routing import BaseRoute
 
 from gateway import audit, health, openapi, pages
 from gateway.auth import KeyCache
@@ -75,12 +76,7 @@ def create_app(
     problem.install(app)
     # First, because most requests are forwarded and routes are tried in order (a fifth of their cost, measured).
     add_forwarding(app)
-    # A contact's id may hold slashes: the more specific path comes before it.
-    specific = (predictions, privacy)
-    incoming, outgoing = (webhooks, sources, dead_letters), (subscriptions, deliveries)
-    general = (contacts, events, outcomes, models, segments, *incoming, *outgoing, audit, health, pages)
-    for part in (*specific, *general):
-        app.include_router(part.router)
+    app.router.routes.extend(_routes())
     # The last one added comes first to a request.
     app.add_middleware(BodyDigest)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
@@ -92,6 +88,19 @@ def create_app(
     # Written at its first request: that takes a second, and the start need not wait for it.
     app.openapi = cache(partial(openapi.merged, app))  # type: ignore[method-assign]
     return app
+
+
+@cache
+def _routes() -> tuple[BaseRoute, ...]:
+    """Return the routes of all subjects; their parameters are analysed once a process, however many apps it builds."""
+    router = APIRouter()
+    # A contact's id may hold slashes: the more specific path comes before it.
+    specific = (predictions, privacy)
+    incoming, outgoing = (webhooks, sources, dead_letters), (subscriptions, deliveries)
+    general = (contacts, events, outcomes, models, segments, *incoming, *outgoing, audit, health, pages)
+    for part in (*specific, *general):
+        router.include_router(part.router)
+    return tuple(router.routes)
 
 
 def _lifespan(
