@@ -12,6 +12,7 @@ import limits.storage.memory
 import numpy as np
 import pytest
 from _pytest.doctest import DoctestModule
+from hypothesis import settings
 
 from shared.contracts.credentials import CALL_HEADER, Call, SignedContent, signed
 from shared.contracts.rows import ALWAYS, DAY, Microseconds
@@ -19,6 +20,11 @@ from shared.timeline import ContactFacts, EventTuple, Pasts, build
 from shared.timeline.pasts import DatedValue
 
 KEY = "k" * 32
+
+if settings.default is not None and settings.default.deadline is not None:
+    # A pause of a busy machine is no fault of the example that it hits.
+    settings.register_profile("untimed", deadline=None)
+    settings.load_profile("untimed")
 
 
 @dataclass

@@ -112,13 +112,13 @@ def schema_of(document: dict[str, Any], examples: int) -> Any:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_every_answer_is_one_that_the_document_tells(operation: str, few: Any, running: Running) -> None:
+def test_every_answer_is_one_that_the_document_describes(operation: str, few: Any, running: Running) -> None:
     ask_all(few, operation, running)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_every_answer_is_one_that_the_document_tells_at_length(operation: str, many: Any, running: Running) -> None:
+def test_every_answer_is_one_that_the_document_describes_at_length(operation: str, many: Any, running: Running) -> None:
     ask_all(many, operation, running)
 
 
