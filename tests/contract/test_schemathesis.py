@@ -122,7 +122,7 @@ def test_every_answer_is_one_that_the_document_describes_at_length(operation: st
     ask_all(many, operation, running)
 
 
-def test_the_operations_asked_are_those_of_the_document(few: Any) -> None:
+def test_the_operations_here_are_those_of_the_document(few: Any) -> None:
     assert sorted(one.ok().label for one in few.get_all_operations()) == OPERATIONS
 
 
