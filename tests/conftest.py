@@ -175,8 +175,10 @@ def pytest_pycollect_makeitem(collector: pytest.Collector, obj: object) -> Gener
     return [] if slow and collector.config.option.markexpr == "not slow" else made
 
 
-UNTRACED = ("architecture", "quality", "e2e", "test_schemathesis.py")
-"""What runs at length the lines that the tests of other folders run too: to count them takes a third of the time."""
+UNTRACED = ("architecture", "quality", "test_schemathesis.py")
+"""What runs at length the lines that the tests of other folders run too: to count them takes a third of the time.
+
+What loads a module only when it runs cannot be here: the module would be loaded uncounted."""
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
