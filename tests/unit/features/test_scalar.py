@@ -101,7 +101,7 @@ def test_many_contacts_are_answered_in_columns() -> None:
 
 
 @pytest.mark.parametrize("kind", get_args(Kind))
-def test_every_kind_of_feature_can_be_asked_of_one_contact(kind: Kind) -> None:
+def test_every_kind_of_feature_is_computed_for_one_contact(kind: Kind) -> None:
     attribute = "thing" if kind in ATTRIBUTE_KINDS else None
     part = "night" if kind == "hour_share" else "item"
 
