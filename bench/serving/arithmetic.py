@@ -10,6 +10,10 @@ class Void(Exception):
     """A figure that does not count, and why."""
 
 
+class NothingAnswered(Void):
+    """A run was over before the first answer came."""
+
+
 @dataclass(frozen=True, slots=True)
 class Load:
     """One run of load on one system."""
@@ -64,7 +68,7 @@ def require_clean(load: Load) -> Load:
     if load.errors:
         raise Void(f"{load.errors} of {load.requests} answers were errors")
     if not load.requests:
-        raise Void("nothing was answered")
+        raise NothingAnswered("nothing was answered")
     return load
 
 

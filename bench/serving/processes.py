@@ -20,6 +20,7 @@ from bench.serving.arithmetic import Void
 from shared.capabilities import TABLE
 
 START_SECONDS = 120.0
+SETTLE_SECONDS, SETTLED_OVER_SECONDS, IDLE_SHARE = 20.0, 0.1, 0.25
 ROOT = Path(__file__).parents[2]
 
 
@@ -35,6 +36,16 @@ class Running:
     def cpu_seconds(self) -> float:
         """Read how long all its processes have computed together."""
         return sum(_cpu(one) for pid in self.processes for one in family(pid))
+
+    def settle(self) -> None:
+        """Wait until it computes no more: a server goes on with what was asked after its client has left."""
+        before, deadline = self.cpu_seconds(), time.monotonic() + SETTLE_SECONDS
+        while time.monotonic() < deadline:
+            time.sleep(SETTLED_OVER_SECONDS)
+            now = self.cpu_seconds()
+            if now - before < IDLE_SHARE * SETTLED_OVER_SECONDS:
+                return
+            before = now
 
     def megabytes(self) -> float:
         """Read what all its processes hold, shared pages shared out."""

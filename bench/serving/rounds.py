@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.serving.arithmetic import Load, Spread, Void, ratios
+from bench.serving.arithmetic import Load, NothingAnswered, Spread, Void, ratios
 from bench.serving.load import closed_loop
 from bench.serving.processes import Running
 
 WARM_UP_SECONDS = 1.0
 BULK_SECONDS = 3.0
+PATIENCE = 5
+"""How many times longer a run lasts when the first one brought no answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +111,16 @@ def over_http(
 
     def run(seconds: float) -> Load:
         sent, before = requests(), system.cpu_seconds()
-        load = closed_loop(system.port, sent, folder, connections=connections, seconds=seconds)
-        return replace(load, cpu_seconds=system.cpu_seconds() - before)
+        try:
+            load = closed_loop(system.port, sent, folder, connections=connections, seconds=seconds)
+        except NothingAnswered:
+            system.settle()
+            load = closed_loop(system.port, sent, folder, connections=connections, seconds=PATIENCE * seconds)
+        finally:
+            system.settle()
+        # What was under way when the time was over has been computed too, and is not counted as answered.
+        share = load.requests / (load.requests + connections)
+        return replace(load, cpu_seconds=share * (system.cpu_seconds() - before))
 
     return Cell(name, run, rows, connections)
 
