@@ -1,74 +1,236 @@
-"""Every goal of serving speed, side by side in one run: `python -m bench.serving [--quick] [--only NAME]`.
+"""Every goal of serving speed, side by side in one run: `python -m bench.serving [--quick] [--only NAME] [--write]`.
 
 Needs wrk. The other model servers run in environments of their own, made from their released packages in `--cache`.
-`--quick` takes two minutes: goals 1 to 5, against MLServer and bare ASGI alone. `--home FOLDER` keeps the account.
+`--quick` takes two minutes: goals 1 to 5, against MLServer and bare ASGI alone. On a machine that others use, compare
+processor time a request, not rates.
 """
 
 import argparse
+import json
 import os
+import sys
 import tempfile
+import time
 from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from bench.serving import cells, goals, requests, systems, tables
-from bench.serving.account import Prepared, kept_or_prepared
+from bench.serving import cells, goals, layers, peers, reads, requests, separate, systems, tables
+from bench.serving.account import FEATURES, LEAVES, TREES, Prepared, kept_or_prepared
 from bench.serving.arithmetic import Void
+from bench.serving.goals import Verdict
 from bench.serving.load import require_wrk
-from bench.serving.rounds import Cell, Measured
+from bench.serving.rounds import Cell, Measured, over_http
+from shared.capabilities import TABLE
 
-MLSERVER = (systems.mlserver(0), systems.mlserver(1))
+MLSERVER = (peers.mlserver(0), peers.mlserver(1))
+BESIDE = (peers.mlflow(), peers.bentoml())
+APART = peers.ray()
+"""Its own processes compute when nobody asks: it runs when all else is ended, so that it disturbs nobody."""
+EVERY = (*MLSERVER, *BESIDE, APART)
+SECTIONS = ("requests", "fixed-rate", "layers", "webhooks", "training")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is measured, and for how long."""
+
+    prepared: Prepared
+    folder: Path
+    cache: Path
+    quick: bool
+    only: str | None
+    rounds: int
+    seconds: float
+
+    def has(self, section: str) -> bool:
+        """Whether a section is measured."""
+        return self.only == section or (self.only is None and (not self.quick or section == "requests"))
+
+
+@dataclass
+class Results:
+    """What all sections found."""
+
+    rounds: Measured = field(default_factory=Measured)
+    verdicts: list[Verdict] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    """Paragraphs and tables beside those of goals and loads."""
 
 
 def main() -> None:
     """Prepare, measure, print."""
+    given = options()
+    require_wrk()
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        contacts = given.contacts or (2_000 if given.quick else 5_000)
+        everything = not given.quick and given.only in (None, "requests")
+        said("preparing the account")
+        plan = Plan(
+            kept_or_prepared(given.home or folder / "home", contacts, everything=everything),
+            folder,
+            given.cache,
+            given.quick,
+            given.only,
+            given.rounds or (3 if given.quick else 5),
+            given.seconds or (2.0 if given.quick else 3.0),
+        )
+        results = Results()
+        with_foretell(plan, results)
+        apart(plan, results)
+        if plan.has("requests"):
+            measured_goals(results, quick=plan.quick)
+        if plan.has("webhooks"):
+            said("webhooks")
+            results.verdicts.append(separate.webhooks(folder))
+        if plan.has("training"):
+            said("training")
+            verdict, text = separate.training(folder)
+            results.verdicts.append(verdict)
+            results.texts.append(text)
+        minutes = (time.monotonic() - began) / 60
+        how = (
+            f"{contacts:,} contacts with 200 events each; one model of {TREES} trees, {LEAVES} leaves and {FEATURES} "
+            f"features in every system, whose answers were compared first; {plan.rounds} rounds, {minutes:.1f} "
+            f"minutes. {tables.released(MLSERVER if given.quick else EVERY, given.cache)}"
+        )
+        text = tables.report(results.rounds, results.verdicts, results.texts, said=how)
+    print(text)
+    if given.write:
+        tables.write(text)
+    if given.json is not None:
+        loads = {name: [asdict(load) for load in listed] for name, listed in results.rounds.loads.items()}
+        raw = {
+            "machine": tables.machine(),
+            "loads": loads,
+            "void": results.rounds.voids,
+            "goals": [asdict(one) for one in results.verdicts],
+        }
+        given.json.write_text(json.dumps(raw, indent=1))
+
+
+def options() -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="goals 1 to 5 against MLServer and bare ASGI, 2 minutes")
-    parser.add_argument(
-        "--home", type=Path, help="where the account is made, or was made before; default: anew each time"
-    )
+    parser.add_argument("--only", choices=SECTIONS, help="one section")
+    parser.add_argument("--home", type=Path, help="folder that keeps the account for the next run")
     cache = Path(os.environ.get("FORETELL_BENCH_CACHE") or Path(tempfile.gettempdir()) / "foretell-bench")
     parser.add_argument("--cache", type=Path, default=cache, help="environments of others (FORETELL_BENCH_CACHE)")
     parser.add_argument("--contacts", type=int, help="with 200 events each; default: 5,000, quick 2,000")
     parser.add_argument("--rounds", type=int, help="default: 5, quick 3")
-    parser.add_argument("--seconds", type=float, help="of each run; default: 4, quick 2")
+    parser.add_argument("--seconds", type=float, help="of each run; default: 3, quick 2")
+    parser.add_argument(
+        "--write", action="store_true", help="write the section of docs/benchmarks.md; a whole run only"
+    )
+    parser.add_argument("--json", type=Path, help="file for every run's figures")
     given = parser.parse_args()
-    require_wrk()
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        prepared = kept_or_prepared(given.home or folder / "home", given.contacts or (2_000 if given.quick else 5_000))
-        found = Measured()
-        with ExitStack() as stack:
-            listed = started(prepared, folder, given.cache, found, stack, quick=given.quick)
-            found.run(
-                listed,
-                rounds=given.rounds or (3 if given.quick else 5),
-                seconds=given.seconds or (2.0 if given.quick else 4.0),
-            )
-        names = [peer.name for peer in MLSERVER]
-        print(tables.machine())
-        print(tables.goal_table(goals.of_requests(found, names, names)))
-        print()
-        print(tables.load_table(found))
+    if given.write and (given.quick or given.only):
+        parser.error("--write wants a whole run: no --quick, no --only")
+    return given
 
 
-def started(
-    prepared: Prepared, folder: Path, cache: Path, found: Measured, stack: ExitStack, *, quick: bool
-) -> list[Cell]:
+def said(text: str) -> None:
+    """Show how far the run is."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def with_foretell(plan: Plan, results: Results) -> None:
+    """Measure what needs the product's processes."""
+    if not any(plan.has(section) for section in ("requests", "fixed-rate", "layers")):
+        return
+    names = [line.name for line in TABLE] if plan.has("requests") and not plan.quick else ["scoring"]
+    with ExitStack() as stack:
+        foretell = stack.enter_context(systems.foretell_running(plan.prepared, plan.folder, names))
+        for question in requests.checked(plan.prepared, names):
+            systems.require_answered(plan.prepared, foretell.gateway.port, question)
+        if plan.has("requests"):
+            said("starting what is compared")
+            listed = compared(plan, foretell, results.rounds, stack)
+            said(f"{plan.rounds} rounds of {len(listed)} loads")
+            results.rounds.run(listed, rounds=plan.rounds, seconds=plan.seconds)
+        if plan.has("fixed-rate"):
+            said("at a fixed rate")
+            where = plan.prepared, foretell.gateway, plan.cache, plan.folder
+            results.texts.append(separate.at_fixed_rate(*where, rounds=plan.rounds, seconds=plan.seconds))
+        if plan.has("layers"):
+            said("layers")
+            results.texts.append(layer_text(plan, foretell))
+
+
+def compared(plan: Plan, foretell: systems.Foretell, found: Measured, stack: ExitStack) -> list[Cell]:
     """Start what is compared round by round, and list the loads."""
-    foretell = stack.enter_context(systems.foretell_running(prepared, folder))
-    for question in (requests.by_id(prepared.contacts), requests.inline(1_000, 1), requests.many_by_id(prepared.few)):
-        systems.require_scored(prepared, foretell.whole.port, question.bodies[0])
-    listed = list(cells.of_foretell(prepared, foretell, folder, quick=quick))
-    for peer in MLSERVER:
+    prepared, folder = plan.prepared, plan.folder
+    listed = list(cells.of_foretell(prepared, foretell, folder, quick=plan.quick))
+    listed += cells.of_others(prepared, foretell, folder)
+    for peer in MLSERVER if plan.quick else (*MLSERVER, *BESIDE):
+        listed += started(peer, plan, found, stack)
+    listed += cells.of_booster(prepared)
+    for name, module in cells.PROGRAMS if not plan.quick else cells.PROGRAMS[:1]:
+        running = stack.enter_context(systems.program_running(module, folder))
+        listed.append(cells.of_program(name, running, prepared, folder))
+    if not plan.quick:
+        listed.append(stack.enter_context(reads.sqlite_reads(prepared)))
         try:
-            running = stack.enter_context(systems.peer_running(peer, prepared, cache, folder))
+            listed.append(stack.enter_context(reads.postgresql_reads(folder / "postgresql")))
         except Void as void:
-            for what in (cells.ROW, cells.ROWS):
-                found.voids[cells.named(peer.name, what)] = str(void)
-            continue
-        listed += cells.of_peer(peer, running, prepared, folder)
-    bare = stack.enter_context(systems.program_running("bare_asgi", folder))
-    return [*listed, *cells.of_booster(prepared), cells.of_bare_asgi(bare, prepared, folder)]
+            found.leave_out(reads.POSTGRESQL, str(void))
+    return listed
+
+
+def started(peer: peers.Peer, plan: Plan, found: Measured, stack: ExitStack) -> list[Cell]:
+    """Start another model server and list its loads; one that does not start is listed with the reason."""
+    try:
+        running = stack.enter_context(peers.peer_running(peer, plan.prepared, plan.cache, plan.folder))
+    except Void as void:
+        for what in (cells.ROW, cells.ROWS):
+            found.leave_out(cells.named(peer.name, what), str(void))
+        return []
+    return list(cells.of_peer(peer, running, plan.prepared, plan.folder))
+
+
+def apart(plan: Plan, results: Results) -> None:
+    """Measure the model server that disturbs the others, alone."""
+    if plan.quick or not plan.has("requests"):
+        return
+    said(APART.name)
+    with ExitStack() as stack:
+        listed = started(APART, plan, results.rounds, stack)
+        results.rounds.run(listed, rounds=plan.rounds, seconds=plan.seconds)
+
+
+def measured_goals(results: Results, *, quick: bool) -> None:
+    """Judge goals 1 to 6."""
+    listed = MLSERVER if quick else EVERY
+    results.verdicts += goals.of_requests(
+        results.rounds, [peer.name for peer in MLSERVER], [peer.name for peer in listed]
+    )
+    if not quick:
+        results.verdicts.append(goals.of_capabilities(results.rounds))
+
+
+def layer_text(plan: Plan, foretell: systems.Foretell) -> str:
+    """Sample both processes while ids are asked about, and write the layers of one call."""
+    whole = foretell.with_service("scoring")
+    sent = requests.through_gateway(plan.prepared, requests.by_id(plan.prepared.contacts))
+    cell = over_http("layers", whole, lambda: sent, plan.folder, connections=cells.CONNECTIONS)
+    seconds = max(plan.seconds, 5.0)
+    try:
+        found = layers.sampled(
+            [foretell.gateway, foretell.services["scoring"]],
+            lambda: cell.run(seconds + 3),
+            plan.cache,
+            plan.folder,
+            seconds=seconds,
+        )
+    except Void as void:
+        return f"Layers of one call: void ({void})."
+    return (
+        "Layers of one `/score` by id with 3 reasons, 8 connections: processor time, shared out by samples of what "
+        f"was at work (py-spy).\n\n{layers.table(found)}"
+    )
 
 
 if __name__ == "__main__":

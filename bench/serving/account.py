@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from bench.serving.arithmetic import Void
 from foretell.cli.context import ensure_account, ensure_key, now_us
+from foretell.train import recipe_of
 from services.scoring.training import RECIPE, ScoringFit, ScoringRun, fitted
+from shared.capabilities import TABLE
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY, AttributeRow, ContactRow, EventRow
 from shared.contracts.training import Progress
@@ -21,12 +23,12 @@ from shared.features import Inputs
 from shared.learners import Columns, Trees, TreeShape
 from shared.registry.fetch import artifacts
 from shared.settings import Settings
-from shared.store import AccountStore, migrate, open_database
+from shared.store import AccountStore, Database, migrate, open_database
 from shared.training.material import Material
 from shared.training.recipe import train
 
 Matrix = NDArray[np.float64]
-ACCOUNT, OUTCOME = "bench", "order"
+ACCOUNT, OUTCOME, SILENCE = "bench", "order", "silent"
 TREES, LEAVES, FEATURES = 200, 15, 60
 EVENTS, FEW_EVENTS, ATTRIBUTES = 200, 50, 20
 FEW = 1_000
@@ -57,22 +59,28 @@ class Prepared:
     """What the model is asked where nobody asks about contacts, shape (1000, FEATURES)."""
 
 
-def kept_or_prepared(home: Path, contacts: int) -> Prepared:
+def kept_or_prepared(home: Path, contacts: int, *, everything: bool) -> Prepared:
     """Return the account that a folder holds from an earlier run; make it where there is none.
 
     Raises:
-        Void: it was made with another count of contacts.
+        Void: it was made with another count of contacts, or with fewer models.
     """
     note, rows = home / NOTE, home / "rows.npy"
     if not note.exists():
-        prepared = prepare(home, contacts)
+        prepared = prepare(home, contacts, everything=everything)
         np.save(rows, prepared.rows)
-        said = {"contacts": contacts, "version": prepared.version, "text": str(prepared.model_text.relative_to(home))}
+        said = {
+            "contacts": contacts,
+            "everything": everything,
+            "version": prepared.version,
+            "text": str(prepared.model_text.relative_to(home)),
+        }
         note.write_text(json.dumps(said))
         return prepared
     said = json.loads(note.read_text())
-    if said["contacts"] != contacts:
-        raise Void(f"{home} holds {said['contacts']} contacts: give another folder, or --contacts {said['contacts']}")
+    if said["contacts"] != contacts or everything > said["everything"]:
+        models = "all models" if said["everything"] else "one model"
+        raise Void(f"{home} holds {said['contacts']} contacts and {models}: give another folder")
     text = home / said["text"]
     require_fixed(text)
     key = (home / "keys" / ACCOUNT).read_text().strip()
@@ -87,12 +95,13 @@ def _few() -> list[str]:
     return [f"few-{number:04}" for number in range(FEW)]
 
 
-def prepare(home: Path, contacts: int) -> Prepared:
+def prepare(home: Path, contacts: int, *, everything: bool) -> Prepared:
     """Make a home with contacts, events, an outcome and a promoted model.
 
     Args:
         home: an empty folder or none.
         contacts: how many have EVENTS events; FEW more have FEW_EVENTS.
+        everything: whether the other capabilities get a model as well.
 
     Raises:
         Void: the model is not the one that is measured everywhere.
@@ -106,9 +115,7 @@ def prepare(home: Path, contacts: int) -> Prepared:
     store = database.of(ACCOUNT)
     many, few = _many(contacts), _few()
     fill(store, many[:LEARNED_FROM], EVENTS, seed=1)
-    store.outcomes.put(
-        Outcome(name=OUTCOME, capability="scoring", event_types=("order_placed",), horizon_days=30, repeatable=True)
-    )
+    store.outcomes.put(outcome())
     rows: list[Matrix] = []
 
     def fit(run: ScoringRun, stuff: Material, progress: Progress) -> ScoringFit:
@@ -119,6 +126,8 @@ def prepare(home: Path, contacts: int) -> Prepared:
     published = train(replace(RECIPE, fit=fit), database, settings, ACCOUNT, OUTCOME, now=now_us())
     if not published.promoted:
         raise Void(f"the model does not answer: {published.reason}")
+    if everything:
+        train_others(database, settings)
     fill(store, many[LEARNED_FROM:], EVENTS, seed=2)
     fill(store, few, FEW_EVENTS, seed=3)
     named = {"version": published.version, "digest": published.digest}
@@ -126,6 +135,30 @@ def prepare(home: Path, contacts: int) -> Prepared:
     database.close()
     require_fixed(folder / "model.txt")
     return Prepared(home, key.strip(), many, few, published.version, folder / "model.txt", rows[0])
+
+
+def train_others(database: Database, settings: Settings) -> None:
+    """Train the other capabilities as the command line does, on the contacts that are there by now.
+
+    Raises:
+        Void: one got no model that answers.
+    """
+    silence = Outcome(
+        name=SILENCE, capability="churn", silence=("order_placed",), horizon_days=60, active_within_days=180
+    )
+    database.of(ACCOUNT).outcomes.put(silence)
+    for line in TABLE:
+        if line.name == "scoring":
+            continue
+        wanted = SILENCE if line.per_outcome else ""
+        published = train(recipe_of(line.name), database, settings, ACCOUNT, wanted, now=now_us())
+        if not published.promoted:
+            raise Void(f"{line.name} has no model that answers: {published.reason}")
+
+
+def outcome() -> Outcome:
+    """Return what is predicted."""
+    return Outcome(name=OUTCOME, capability="scoring", event_types=("order_placed",), horizon_days=30, repeatable=True)
 
 
 def fixed(stuff: Material, *, now: int, progress: Progress) -> ScoringFit:

@@ -7,6 +7,7 @@ from functools import partial
 from bench.serving import cells
 from bench.serving.arithmetic import Bound, Load, Spread, Void, shown
 from bench.serving.rounds import Measured
+from shared.capabilities import TABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,17 @@ def of_requests(found: Measured, mlserver: Sequence[str], peers: Sequence[str]) 
             [Part("p50", at_most(0.4), lambda: found.difference(cells.ALONE, cells.DIRECT_ALONE, p50), " ms more")],
         ),
     ]
+
+
+def of_capabilities(found: Measured) -> Verdict:
+    """Judge goal 6: `/score` answers at most 1.5 times as many requests a second as each other capability."""
+    bound = Bound(1.5, at_least=False)
+    parts = [
+        Part(line.path, bound, partial(found.ratio, cells.ONE, cells.other(line.path), rate))
+        for line in TABLE
+        if line.name != "scoring"
+    ]
+    return judged(6, "one contact by id of every other capability: at most 1.5 times `/score`", parts)
 
 
 def rate(load: Load) -> float:

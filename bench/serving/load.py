@@ -2,10 +2,13 @@
 
 import asyncio
 import itertools
+import json
 import shutil
 import subprocess
-from collections.abc import Sequence
+import urllib.request
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -115,3 +118,12 @@ async def answered(reader: asyncio.StreamReader) -> bool:
             await reader.readexactly(size + 2)
         await reader.readline()
     return head[9:10] == b"2"
+
+
+def asked(port: int, path: str, body: bytes, headers: Mapping[str, str]) -> Any:
+    """Send one request and decode its answer."""
+    sent = urllib.request.Request(
+        f"http://127.0.0.1:{port}{path}", body, {"Content-Type": "application/json", **headers}
+    )
+    with urllib.request.urlopen(sent, timeout=60) as answer:  # noqa: S310
+        return json.load(answer)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.serving.account import ACCOUNT, OUTCOME, Matrix, Prepared, attributes
+from bench.serving.account import ACCOUNT, OUTCOME, SILENCE, Matrix, Prepared, attributes
 from bench.serving.load import request
+from shared.capabilities import TABLE
 from shared.contracts.credentials import CALL_HEADER, Call, SignedContent, signed
 
 BULK = 1_000
@@ -33,6 +34,12 @@ def by_id(contacts: Sequence[str], *, reasons: int = 3, path: str = "/score") ->
     return Question(path, [_body([{"id": contacts[place]}], reasons, path) for place in order])
 
 
+def checked(prepared: Prepared, capabilities: Sequence[str]) -> list[Question]:
+    """List one question of each kind, to see that it is answered before anything is measured."""
+    listed = [by_id(prepared.contacts[:1], path=line.path) for line in TABLE if line.name in capabilities]
+    return [*listed, inline(1, 1), inline(BULK, 1), many_by_id(prepared.few)]
+
+
 def many_by_id(contacts: Sequence[str]) -> Question:
     """Ask about many stored contacts a call."""
     listed = [{"id": contact} for contact in contacts]
@@ -54,7 +61,8 @@ def inline(count: int, bodies: int) -> Question:
 
 
 def _body(contacts: Sequence[dict[str, object]], reasons: int, path: str) -> bytes:
-    outcome = {"outcome": OUTCOME} if path == "/score" else {}
+    outcomes = {"/score": OUTCOME, "/churn-risk": SILENCE}
+    outcome = {"outcome": outcomes[path]} if path in outcomes else {}
     return json.dumps({**outcome, "reasons": reasons, "contacts": contacts}, separators=(",", ":")).encode()
 
 
@@ -83,3 +91,11 @@ def tensor(rows: Matrix, count: int) -> list[bytes]:
         values = {"name": "x", "shape": list(part.shape), "datatype": "FP64", "data": part.ravel().tolist()}
         made.append(json.dumps({"inputs": [values]}, separators=(",", ":")).encode())
     return made
+
+
+def row_lists(rows: Matrix, count: int, name: str) -> list[bytes]:
+    """Write the rows as lists of numbers under a name."""
+    return [
+        json.dumps({name: rows[start : start + count].tolist()}, separators=(",", ":")).encode()
+        for start in range(0, len(rows) - count + 1, count)
+    ]

@@ -44,6 +44,10 @@ class Measured:
     voids: dict[str, str] = field(default_factory=dict)
     """Cells that do not count, and why."""
 
+    def leave_out(self, name: str, why: str) -> None:
+        """List a load that cannot be measured here."""
+        self.cells[name], self.voids[name] = Cell(name, _nothing), why
+
     def of(self, name: str) -> list[Load]:
         """Return the runs of a cell.
 
@@ -87,6 +91,10 @@ class Measured:
                     self.loads.setdefault(cell.name, []).append(load)
             print("." if place >= 0 else "  rounds: ", end="", file=sys.stderr, flush=True)
         print(file=sys.stderr)
+
+
+def _nothing(_: float) -> Load:
+    raise Void("it is left out")
 
 
 def over_http(

@@ -4,14 +4,19 @@ import os
 import platform
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
 import psutil
 
-from bench.serving.arithmetic import Load
+from bench.serving.arithmetic import Load, Void
 from bench.serving.goals import Verdict, p50, p99, rate
+from bench.serving.peers import Peer, versions
 from bench.serving.rounds import Measured
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
+OPENING, CLOSING = "<!-- serving: made by python -m bench.serving -->", "<!-- /serving -->"
 
 
 def goal_table(verdicts: Sequence[Verdict]) -> str:
@@ -65,6 +70,40 @@ def commit() -> str:
         for words in (["rev-parse", "--short=10", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
     ]
     return f"{said[0].strip() or 'unknown'}{' with changes' if said[1].strip() else ''}"
+
+
+def report(found: Measured, verdicts: Sequence[Verdict], texts: Sequence[str], *, said: str) -> str:
+    """Write the whole section.
+
+    Args:
+        found: by the rounds.
+        verdicts: in any order.
+        texts: paragraphs and tables that come after.
+        said: how it was measured.
+    """
+    parts = [f"{machine()} {said}"]
+    if verdicts:
+        parts.append(goal_table(sorted(verdicts, key=lambda one: one.number)))
+    if found.cells:
+        parts.append(load_table(found))
+    return "\n\n".join([*parts, *texts])
+
+
+def released(listed: Sequence[Peer], cache: Path) -> str:
+    """Say which releases the other model servers are."""
+    said = []
+    for peer in listed:
+        with suppress(Void, OSError):
+            said.append(versions(peer, cache))
+    return "; ".join(dict.fromkeys(said)) + "." if said else ""
+
+
+def write(text: str) -> None:
+    """Put the section in its place in docs/benchmarks.md."""
+    page = DOCUMENT.read_text(encoding="utf-8")
+    before, _, rest = page.partition(OPENING)
+    _, _, after = rest.partition(CLOSING)
+    DOCUMENT.write_text(f"{before}{OPENING}\n{text}\n{CLOSING}{after}", encoding="utf-8")
 
 
 def _lines(path: str) -> list[str]:
