@@ -28,14 +28,15 @@ BESIDE = (peers.mlflow(), peers.bentoml())
 APART = peers.ray()
 """Its own processes compute when nobody asks: it runs when all else is ended, so that it disturbs nobody."""
 EVERY = (*MLSERVER, *BESIDE, APART)
-SECTIONS = ("requests", "fixed-rate", "layers", "webhooks", "training")
+OF_FORETELL = ("requests", "fixed-rate", "layers")
+"""Sections that need the prepared account."""
+SECTIONS = (*OF_FORETELL, "webhooks", "training")
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What is measured, and for how long."""
 
-    prepared: Prepared
     folder: Path
     cache: Path
     quick: bool
@@ -63,52 +64,60 @@ def main() -> None:
     given = options()
     require_wrk()
     began = time.monotonic()
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        contacts = given.contacts or (2_000 if given.quick else 5_000)
-        everything = not given.quick and given.only in (None, "requests")
-        said("preparing the account")
-        plan = Plan(
-            kept_or_prepared(given.home or folder / "home", contacts, everything=everything),
-            folder,
-            given.cache,
-            given.quick,
-            given.only,
-            given.rounds or (3 if given.quick else 5),
-            given.seconds or (2.0 if given.quick else 3.0),
-        )
-        results = Results()
-        with_foretell(plan, results)
-        apart(plan, results)
-        if plan.has("requests"):
-            measured_goals(results, quick=plan.quick)
-        if plan.has("webhooks"):
-            said("webhooks")
-            results.verdicts.append(separate.webhooks(folder))
-        if plan.has("training"):
-            said("training")
-            verdict, text = separate.training(folder)
-            results.verdicts.append(verdict)
-            results.texts.append(text)
-        minutes = (time.monotonic() - began) / 60
-        how = (
-            f"{contacts:,} contacts with 200 events each; one model of {TREES} trees, {LEAVES} leaves and {FEATURES} "
-            f"features in every system, whose answers were compared first; {plan.rounds} rounds, {minutes:.1f} "
-            f"minutes. {tables.released(MLSERVER if given.quick else EVERY, given.cache)}"
-        )
-        text = tables.report(results.rounds, results.verdicts, results.texts, said=how)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            results = measured(given, Path(folder))
+        except Void as void:
+            raise SystemExit(f"nothing of this run counts: {void}") from void
+    how = (
+        f"{given.contacts:,} contacts with 200 events each; one model of {TREES} trees, {LEAVES} leaves and {FEATURES} "
+        f"features in every system, whose answers were compared first; {given.rounds} rounds of {given.seconds:.0f} s "
+        f"a load, {(time.monotonic() - began) / 60:.1f} minutes. "
+        f"{tables.released(MLSERVER if given.quick else EVERY, given.cache)}"
+    )
+    text = tables.report(results.rounds, results.verdicts, results.texts, said=how)
     print(text)
     if given.write:
         tables.write(text)
     if given.json is not None:
-        loads = {name: [asdict(load) for load in listed] for name, listed in results.rounds.loads.items()}
-        raw = {
-            "machine": tables.machine(),
-            "loads": loads,
-            "void": results.rounds.voids,
-            "goals": [asdict(one) for one in results.verdicts],
-        }
-        given.json.write_text(json.dumps(raw, indent=1))
+        given.json.write_text(json.dumps(raw(results), indent=1))
+
+
+def measured(given: argparse.Namespace, folder: Path) -> Results:
+    """Measure the sections that were asked for.
+
+    Raises:
+        Void: the account or the product's own answers are not what is to be measured.
+    """
+    plan = Plan(folder, given.cache, given.quick, given.only, given.rounds, given.seconds)
+    results = Results()
+    if any(plan.has(section) for section in OF_FORETELL):
+        said("preparing the account")
+        everything = plan.has("requests") and not plan.quick
+        prepared = kept_or_prepared(given.home or folder / "home", given.contacts, everything=everything)
+        with_foretell(plan, prepared, results)
+        apart(plan, prepared, results)
+    if plan.has("requests"):
+        measured_goals(results, quick=plan.quick)
+    if plan.has("webhooks"):
+        said("webhooks")
+        results.verdicts.append(separate.webhooks(folder))
+    if plan.has("training"):
+        said("training")
+        verdict, text = separate.training(folder)
+        results.verdicts.append(verdict)
+        results.texts.append(text)
+    return results
+
+
+def raw(results: Results) -> dict[str, object]:
+    """Return the figures of every run as plain values."""
+    return {
+        "machine": tables.machine(),
+        "loads": {name: [asdict(load) for load in loads] for name, loads in results.rounds.loads.items()},
+        "void": results.rounds.voids,
+        "goals": [asdict(one) for one in results.verdicts],
+    }
 
 
 def options() -> argparse.Namespace:
@@ -129,6 +138,9 @@ def options() -> argparse.Namespace:
     given = parser.parse_args()
     if given.write and (given.quick or given.only):
         parser.error("--write wants a whole run: no --quick, no --only")
+    for name, whole, quick in (("contacts", 5_000, 2_000), ("rounds", 5, 3), ("seconds", 3.0, 2.0)):
+        if getattr(given, name) is None:
+            setattr(given, name, quick if given.quick else whole)
     return given
 
 
@@ -137,36 +149,36 @@ def said(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def with_foretell(plan: Plan, results: Results) -> None:
+def with_foretell(plan: Plan, prepared: Prepared, results: Results) -> None:
     """Measure what needs the product's processes."""
-    if not any(plan.has(section) for section in ("requests", "fixed-rate", "layers")):
-        return
     names = [line.name for line in TABLE] if plan.has("requests") and not plan.quick else ["scoring"]
     with ExitStack() as stack:
-        foretell = stack.enter_context(systems.foretell_running(plan.prepared, plan.folder, names))
-        for question in requests.checked(plan.prepared, names):
-            systems.require_answered(plan.prepared, foretell.gateway.port, question)
+        foretell = stack.enter_context(systems.foretell_running(prepared, plan.folder, names))
+        for question in requests.checked(prepared, names):
+            systems.require_answered(prepared, foretell.gateway.port, question)
         if plan.has("requests"):
             said("starting what is compared")
-            listed = compared(plan, foretell, results.rounds, stack)
+            listed = compared(plan, prepared, foretell, results.rounds, stack)
             said(f"{plan.rounds} rounds of {len(listed)} loads")
             results.rounds.run(listed, rounds=plan.rounds, seconds=plan.seconds)
         if plan.has("fixed-rate"):
             said("at a fixed rate")
-            where = plan.prepared, foretell.gateway, plan.cache, plan.folder
+            where = prepared, foretell.gateway, plan.cache, plan.folder
             results.texts.append(separate.at_fixed_rate(*where, rounds=plan.rounds, seconds=plan.seconds))
         if plan.has("layers"):
             said("layers")
-            results.texts.append(layer_text(plan, foretell))
+            results.texts.append(layer_text(plan, prepared, foretell))
 
 
-def compared(plan: Plan, foretell: systems.Foretell, found: Measured, stack: ExitStack) -> list[Cell]:
+def compared(
+    plan: Plan, prepared: Prepared, foretell: systems.Foretell, found: Measured, stack: ExitStack
+) -> list[Cell]:
     """Start what is compared round by round, and list the loads."""
-    prepared, folder = plan.prepared, plan.folder
+    folder = plan.folder
     listed = list(cells.of_foretell(prepared, foretell, folder, quick=plan.quick))
     listed += cells.of_others(prepared, foretell, folder)
     for peer in MLSERVER if plan.quick else (*MLSERVER, *BESIDE):
-        listed += started(peer, plan, found, stack)
+        listed += started(peer, plan, prepared, found, stack)
     listed += cells.of_booster(prepared)
     for name, module in cells.PROGRAMS if not plan.quick else cells.PROGRAMS[:1]:
         running = stack.enter_context(systems.program_running(module, folder))
@@ -180,24 +192,24 @@ def compared(plan: Plan, foretell: systems.Foretell, found: Measured, stack: Exi
     return listed
 
 
-def started(peer: peers.Peer, plan: Plan, found: Measured, stack: ExitStack) -> list[Cell]:
+def started(peer: peers.Peer, plan: Plan, prepared: Prepared, found: Measured, stack: ExitStack) -> list[Cell]:
     """Start another model server and list its loads; one that does not start is listed with the reason."""
     try:
-        running = stack.enter_context(peers.peer_running(peer, plan.prepared, plan.cache, plan.folder))
+        running = stack.enter_context(peers.peer_running(peer, prepared, plan.cache, plan.folder))
     except Void as void:
         for what in (cells.ROW, cells.ROWS):
             found.leave_out(cells.named(peer.name, what), str(void))
         return []
-    return list(cells.of_peer(peer, running, plan.prepared, plan.folder))
+    return list(cells.of_peer(peer, running, prepared, plan.folder))
 
 
-def apart(plan: Plan, results: Results) -> None:
+def apart(plan: Plan, prepared: Prepared, results: Results) -> None:
     """Measure the model server that disturbs the others, alone."""
     if plan.quick or not plan.has("requests"):
         return
     said(APART.name)
     with ExitStack() as stack:
-        listed = started(APART, plan, results.rounds, stack)
+        listed = started(APART, plan, prepared, results.rounds, stack)
         results.rounds.run(listed, rounds=plan.rounds, seconds=plan.seconds)
 
 
@@ -211,10 +223,10 @@ def measured_goals(results: Results, *, quick: bool) -> None:
         results.verdicts.append(goals.of_capabilities(results.rounds))
 
 
-def layer_text(plan: Plan, foretell: systems.Foretell) -> str:
+def layer_text(plan: Plan, prepared: Prepared, foretell: systems.Foretell) -> str:
     """Sample both processes while ids are asked about, and write the layers of one call."""
     whole = foretell.with_service("scoring")
-    sent = requests.through_gateway(plan.prepared, requests.by_id(plan.prepared.contacts))
+    sent = requests.through_gateway(prepared, requests.by_id(prepared.contacts))
     cell = over_http("layers", whole, lambda: sent, plan.folder, connections=cells.CONNECTIONS)
     seconds = max(plan.seconds, 5.0)
     try:

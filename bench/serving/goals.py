@@ -34,7 +34,7 @@ class Part:
 
 def judged(number: int, goal: str, parts: Sequence[Part]) -> Verdict:
     """Hold figures against a goal: met when the median of every part is; void when one does not count."""
-    said, met = [], True
+    said, met = list[str](), True
     for part in parts:
         try:
             found = part.figure()

@@ -101,7 +101,7 @@ def sampled(
     def sample(one: Running) -> Counter[str]:
         into = folder / f"{one.name}.folded"
         options = ["--format", "raw", "--full-filenames", "--rate", str(RATE), "--duration", str(max(1, int(seconds)))]
-        command = [program, "record", *options, "--output", into, "--pid", str(one.processes[0])]
+        command = [str(program), "record", *options, "--output", str(into), "--pid", str(one.processes[0])]
         ran = subprocess.run(command, capture_output=True, text=True, check=False)
         if ran.returncode or not into.exists():
             raise Void(f"py-spy: {(ran.stderr.strip().splitlines() or ['no samples'])[-1]}")

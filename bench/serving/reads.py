@@ -71,10 +71,7 @@ def postgresql_reads(folder: Path) -> Iterator[Cell]:
 
             def read() -> None:
                 contact = next(turns)
-                counts = [
-                    len(connection.execute(statement, (ACCOUNT, contact)).fetchall())  # type: ignore[call-overload]
-                    for statement in written
-                ]
+                counts = [len(connection.execute(statement, (ACCOUNT, contact)).fetchall()) for statement in written]
                 require_whole(counts)
 
             yield in_this_process(POSTGRESQL, read)

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,7 +60,7 @@ def inline(count: int, bodies: int) -> Question:
     return Question("/score", made, count)
 
 
-def _body(contacts: Sequence[dict[str, object]], reasons: int, path: str) -> bytes:
+def _body(contacts: Sequence[Mapping[str, object]], reasons: int, path: str) -> bytes:
     outcomes = {"/score": OUTCOME, "/churn-risk": SILENCE}
     outcome = {"outcome": outcomes[path]} if path in outcomes else {}
     return json.dumps({**outcome, "reasons": reasons, "contacts": contacts}, separators=(",", ":")).encode()
