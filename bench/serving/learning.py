@@ -1,11 +1,12 @@
 """How long a training takes beside LightGBM's own fit on the same matrix."""
 
-import cProfile
-import pstats
+import sys
+import threading
 import time
-from collections.abc import Callable
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 from bench.serving.account import EVENTS, fill, outcome
 from bench.serving.arithmetic import Void
@@ -14,6 +15,7 @@ from services.scoring.training import fitted
 from shared.learners.trees import TreeShape, grow
 from shared.settings import Settings
 from shared.store import migrate, open_database
+from shared.training.candidates import Problem
 from shared.training.material import Material, framed, scanned
 
 ACCOUNT = "learner"
@@ -21,6 +23,7 @@ CONTACTS = 200
 BOOTSTRAPS = ("of_mean", "of_figures")
 """Functions of shared/evaluation/metrics.py that resample."""
 RUNS = 2
+LOOK_SECONDS = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,58 +55,74 @@ def material(folder: Path) -> Material:
     return found
 
 
+class Shares:
+    """What the calling thread is at while something runs: looked at every few milliseconds from another thread."""
+
+    def __init__(self) -> None:
+        self.seen: Counter[str] = Counter()
+        self._thread, self._over = threading.get_ident(), threading.Event()
+        self._looking = threading.Thread(target=self._look, daemon=True)
+
+    def __enter__(self) -> "Shares":
+        self._looking.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._looking.join()
+
+    def of(self, kind: str) -> float:
+        """Return the share of the time that was of a kind."""
+        return self.seen[kind] / max(1, self.seen.total())
+
+    def _look(self) -> None:
+        while not self._over.wait(LOOK_SECONDS):
+            self.seen[kind_of(sys._current_frames().get(self._thread))] += 1
+
+
+def kind_of(frame: FrameType | None) -> str:
+    """Return what a thread is at: bootstraps, lightgbm or other."""
+    kind = "other"
+    while frame is not None:
+        file, name = frame.f_code.co_filename, frame.f_code.co_name
+        if file.endswith("evaluation/metrics.py") and name in BOOTSTRAPS:
+            return "bootstraps"
+        if "/lightgbm/" in file:
+            kind = "lightgbm"
+        frame = frame.f_back
+    return kind
+
+
 def measured(stuff: Material) -> list[Training]:
     """Time trainings and LightGBM's own fits in turns.
 
     Raises:
-        Void: what resamples has another name now.
+        Void: what resamples, or LightGBM, has another name now.
     """
-    profile = cProfile.Profile()
-    found = profile.runcall(fitted, stuff, now=now_us())
-    shares = _shares(profile)
-    problem, split = found.problem, found.problem.splits[-1]
-    shape = TreeShape()
-
-    def own() -> object:
-        return grow(
-            problem.matrix[split.train],
-            problem.labels[split.train],
-            problem.columns,
-            shape=shape,
-            seed=1,
-            judge=(problem.matrix[split.test], problem.labels[split.test]),
-        )
-
     runs = []
     for _ in range(RUNS):
-        whole, alone = seconds_of(lambda: fitted(stuff, now=now_us())), seconds_of(own)
-        resampled, inside = (share * whole for share in shares)
-        runs.append(Training(whole - resampled, resampled, inside, alone, *problem.matrix.shape))
+        with Shares() as shares:
+            began = time.perf_counter()
+            found = fitted(stuff, now=now_us())
+            whole = time.perf_counter() - began
+        if not shares.seen["bootstraps"] or not shares.seen["lightgbm"]:
+            raise Void("no bootstrap or no LightGBM was seen at work: were they renamed?")
+        apart, inside = (shares.of(kind) * whole for kind in ("bootstraps", "lightgbm"))
+        alone = own_fit(found.problem)
+        runs.append(Training(whole - apart, apart, inside, alone, *found.problem.matrix.shape))
     return runs
 
 
-def _shares(profile: cProfile.Profile) -> tuple[float, float]:
-    """Return the shares of a profile that are bootstraps, and that are LightGBM's."""
-    stats = pstats.Stats(profile)
-    entries = stats.stats.items()  # type: ignore[attr-defined]
-    total = max(cumulative for _, (_, _, _, cumulative, _) in entries)
-    resampled = sum(
-        cumulative
-        for (file, _, name), (_, _, _, cumulative, _) in entries
-        if file.endswith("evaluation/metrics.py") and name in BOOTSTRAPS
-    )
-    inside = sum(
-        cumulative
-        for (file, _, name), (_, _, _, cumulative, _) in entries
-        if (file.endswith("lightgbm/engine.py") and name == "train")
-    )
-    if not resampled or not inside:
-        raise Void("the profile shows no bootstrap, or no LightGBM: were they renamed?")
-    return resampled / total, inside / total
-
-
-def seconds_of(act: Callable[[], object]) -> float:
-    """Return how long a call takes."""
+def own_fit(problem: Problem) -> float:
+    """Return how long LightGBM takes alone: one fit of the usual trees, stopped early on the last block."""
+    split = problem.splits[-1]
     began = time.perf_counter()
-    act()
+    grow(
+        problem.matrix[split.train],
+        problem.labels[split.train],
+        problem.columns,
+        shape=TreeShape(),
+        seed=1,
+        judge=(problem.matrix[split.test], problem.labels[split.test]),
+    )
     return time.perf_counter() - began
