@@ -30,6 +30,8 @@ RULES: Sequence[tuple[str, str]] = (
     (r"contracts/prediction|json/encoder|:dumps|:model_dump|:to_json|serialise|response", "serialise"),
     (r"uvicorn|starlette|fastapi|httptools|aiohttp|httpx|httpcore|asyncio|uvloop|anyio|shared/http/", "http"),
 )
+WAITING = re.compile(r"(\w+\.)?(_worker|wait|select|get|_wait_for_tstate_lock|_bootstrap) \(")
+"""Innermost frames of threads that have nothing to do: py-spy takes some of them for busy."""
 _FRAME = re.compile(r"(?P<function>.*) \((?P<file>[^()]*?)(?::\d+)?\)$")
 
 
@@ -49,7 +51,7 @@ def layer_of(stack: Sequence[str]) -> str:
 
 
 def counted(folded: str) -> Counter[str]:
-    """Count samples by layer; each line is a stack, its frames joined by semicolons, and how often it was seen.
+    """Count samples of threads at work by layer; each line is a stack, joined by semicolons, and how often it was seen.
 
     >>> counted("run (uvicorn/server.py:60);pasts (shared/store/contacts.py:200) 3")
     Counter({'read': 3})
@@ -59,7 +61,8 @@ def counted(folded: str) -> Counter[str]:
         stack, _, times = line.rpartition(" ")
         # The root may be in the path of every file: "reason" in its name would decide everything.
         frames = stack.replace(f"{ROOT}/", "").split(";")
-        found[layer_of(frames)] += int(times)
+        if not WAITING.match(frames[-1]):
+            found[layer_of(frames)] += int(times)
     return found
 
 

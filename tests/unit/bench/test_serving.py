@@ -157,6 +157,16 @@ def test_a_stack_belongs_to_what_its_frames_are_for(frames: str, layer: str) -> 
     assert layer_of(frames.split(";")) == layer
 
 
+def test_a_thread_that_waits_is_at_no_layer() -> None:
+    folded = (
+        "run (threading.py:982);_worker (concurrent/futures/thread.py:81) 9\n"
+        "work (shared/serving/prediction_log.py:90);Condition.wait (threading.py:331) 4\n"
+        "work (shared/serving/prediction_log.py:90) 1\n"
+    )
+
+    assert counted(folded) == {"log": 1}
+
+
 def test_samples_are_counted_by_layer() -> None:
     folded = "run (uvicorn/server.py:60) 2\nrun (uvicorn/server.py:60);pasts (shared/store/contacts.py:2) 5\n"
 
