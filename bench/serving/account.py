@@ -23,7 +23,7 @@ from shared.features import Inputs
 from shared.learners import Columns, Trees, TreeShape
 from shared.registry.fetch import artifacts
 from shared.settings import Settings
-from shared.store import AccountStore, Database, migrate, open_database
+from shared.store import AccountStore, migrate, open_database
 from shared.training.material import Material
 from shared.training.recipe import train
 
@@ -123,11 +123,11 @@ def prepare(home: Path, contacts: int, *, everything: bool) -> Prepared:
         rows.append(np.nan_to_num(found.problem.matrix[-1_000:]))
         return found
 
-    published = train(replace(RECIPE, fit=fit), database, settings, ACCOUNT, OUTCOME, now=now_us())
+    published = train(replace(RECIPE, fit=fit), store, settings, OUTCOME, now=now_us())
     if not published.promoted:
         raise Void(f"the model does not answer: {published.reason}")
     if everything:
-        train_others(database, settings)
+        train_others(store, settings)
     fill(store, many[LEARNED_FROM:], EVENTS, seed=2)
     fill(store, few, FEW_EVENTS, seed=3)
     named = {"version": published.version, "digest": published.digest}
@@ -137,7 +137,7 @@ def prepare(home: Path, contacts: int, *, everything: bool) -> Prepared:
     return Prepared(home, key.strip(), many, few, published.version, folder / "model.txt", rows[0])
 
 
-def train_others(database: Database, settings: Settings) -> None:
+def train_others(store: AccountStore, settings: Settings) -> None:
     """Train the other capabilities as the command line does, on the contacts that are there by now.
 
     Raises:
@@ -146,12 +146,12 @@ def train_others(database: Database, settings: Settings) -> None:
     silence = Outcome(
         name=SILENCE, capability="churn", silence=("order_placed",), horizon_days=60, active_within_days=180
     )
-    database.of(ACCOUNT).outcomes.put(silence)
+    store.outcomes.put(silence)
     for line in TABLE:
         if line.name == "scoring":
             continue
         wanted = SILENCE if line.per_outcome else ""
-        published = train(recipe_of(line.name), database, settings, ACCOUNT, wanted, now=now_us())
+        published = train(recipe_of(line.name), store, settings, wanted, now=now_us())
         if not published.promoted:
             raise Void(f"{line.name} has no model that answers: {published.reason}")
 
