@@ -14,6 +14,7 @@ from bench.serving.arithmetic import Void
 from foretell.cli.context import ensure_account, ensure_key, now_us
 from foretell.train import recipe_of
 from services.scoring.training import RECIPE, ScoringFit, ScoringRun, fitted
+from services.specs import spec_of
 from shared.capabilities import TABLE
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY, AttributeRow, ContactRow, EventRow
@@ -151,7 +152,7 @@ def train_others(store: AccountStore, settings: Settings) -> None:
         if line.name == "scoring":
             continue
         wanted = SILENCE if line.per_outcome else ""
-        published = train(recipe_of(line.name), store, settings, wanted, now=now_us())
+        published = train(recipe_of(spec_of(line.name)), store, settings, wanted, now=now_us())
         if not published.promoted:
             raise Void(f"{line.name} has no model that answers: {published.reason}")
 
