@@ -7,8 +7,8 @@ from functools import cache, partial
 
 import aiohttp
 from anyio import CapacityLimiter
-from fastapi import FastAPI
-from starlette.routing import Route
+from fastapi import APIRouter, FastAPI
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from gateway import audit, health, openapi, pages
@@ -81,12 +81,7 @@ def create_app(
     for path, route in flat.items():  # reached through `FlatRoutes`; here for who calls the path by another method
         app.router.routes.append(Route(path, route, methods=["POST"], include_in_schema=False))
     add_forwarding(app)
-    # A contact's id may hold slashes: the more specific path comes before it.
-    specific = (predictions, privacy)
-    incoming, outgoing = (webhooks, sources, dead_letters), (subscriptions, deliveries)
-    general = (contacts, events, outcomes, models, segments, *incoming, *outgoing, audit, health, pages)
-    for part in (*specific, *general):
-        app.include_router(part.router)
+    app.router.routes.extend(_routes())
     # The last one added comes first to a request.
     app.add_middleware(BodyDigest)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
@@ -111,6 +106,19 @@ def _prediction_route(line: Capability, settings: GatewaySettings, metrics: Gate
         headers=pages.RAW_SECURITY_HEADERS,
     )
     return with_cors(route, origins=settings.cors_origins)
+
+
+@cache
+def _routes() -> tuple[BaseRoute, ...]:
+    """Return the routes of all subjects; their parameters are analysed once a process, however many apps it builds."""
+    router = APIRouter()
+    # A contact's id may hold slashes: the more specific path comes before it.
+    specific = (predictions, privacy)
+    incoming, outgoing = (webhooks, sources, dead_letters), (subscriptions, deliveries)
+    general = (contacts, events, outcomes, models, segments, *incoming, *outgoing, audit, health, pages)
+    for part in (*specific, *general):
+        router.include_router(part.router)
+    return tuple(router.routes)
 
 
 def _lifespan(
