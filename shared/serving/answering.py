@@ -21,17 +21,17 @@ from shared.http.middleware import parse_json
 from shared.serving.capability_spec import AnySpec, PendingResponse, ServedModel
 from shared.serving.champions import Champion, ChampionHolder, ServingStore
 from shared.serving.eligibility import (
-    Freshness,
     contact_results,
     inputs_of,
     name_what_is_missing,
+    noted_of,
     trend_of,
     with_detail,
     with_inputs,
 )
 from shared.serving.metrics import ServiceMetrics
 from shared.serving.outcomes import OutcomeResolver
-from shared.serving.prediction_log import KnownErasures, Logged, LoggedCall, PredictionLog
+from shared.serving.prediction_log import UNKNOWN, Logged, LoggedCall, PredictionLog
 from shared.serving.request_contacts import (
     AttributeNames,
     MergedPasts,
@@ -40,7 +40,7 @@ from shared.serving.request_contacts import (
     merge_inline,
     slots,
 )
-from shared.store import AccountStore
+from shared.store import AccountStore, PastsWanted, RequestReads
 from shared.timeline import ContactPasts, PastRows, missing_in
 
 SMALL_CONTACTS = 20
@@ -134,8 +134,6 @@ class Answering:
         self._now = now
         self._unix_seconds = unix_seconds
         self._outcomes = OutcomeResolver(spec.capability, store, champions)
-        self._freshness = Freshness()
-        self._erasures = KnownErasures()
         self._fields_of_none: Mapping[str, object] = spec.fields(None)
 
     async def answer(self, body: bytes, call: Call) -> CallAnswer:
@@ -186,12 +184,37 @@ class Answering:
         if self._unix_seconds() > resolved.call.deadline_at:
             raise UpstreamTimeout("The deadline passed before the call was answered; ask again or for fewer contacts.")
         account = self._store.of(resolved.call.account)
-        erasures = self._erasures.of(resolved.call.account, account)
         every = slots(resolved.request.contacts, lambda: parse_json(resolved.body)["contacts"])
         valid = [slot for slot in every if isinstance(slot, RequestContact)]
-        answers = iter(_ContactAnswers(self._spec, account, resolved, erasures).of(valid, self._freshness))
+        reads = self._read(account, resolved, valid)
+        answers = iter(_ContactAnswers(self._spec, account, resolved, reads).of(valid))
         predictions = [with_detail(slot if isinstance(slot, Prediction) else next(answers)) for slot in every]
-        return self._rendered(resolved, predictions, erasures)
+        return self._rendered(resolved, predictions, _erasures(reads))
+
+    def _read(
+        self, account: AccountStore, resolved: ResolvedCall, contacts: Sequence[RequestContact]
+    ) -> RequestReads | None:
+        """Read in one snapshot what is stored of the contacts; None: nothing is, or the store is away."""
+        if not contacts:
+            return None
+        model = resolved.champion.model
+        ids = list(dict.fromkeys([contact.id for contact in contacts]))
+        wanted = PastsWanted(
+            ids,
+            cutoff=resolved.cutoff,
+            asked_at=resolved.asked_at,
+            always=(*model.reached_by, *model.begun_by),
+            lookback_days=model.lookback_days,
+            # Asked for only where events are united: those of a call, or of a contact that is named twice.
+            event_ids=len(ids) < len(contacts) or any(contact.events for contact in contacts),
+        )
+        around = resolved.cutoff - TREND_DAYS * DAY
+        try:
+            return account.predictions.request_reads(
+                self._spec.capability.name, resolved.outcome, wanted, around=around
+            )
+        except StoreUnavailable:
+            return None
 
     def _rendered(self, resolved: ResolvedCall, predictions: Sequence[Prediction], erasures: int) -> CallAnswer:
         """Write each prediction once: the same bytes are sent and logged."""
@@ -250,12 +273,14 @@ class Answering:
 class _ContactAnswers:
     """The answers of one call to its valid contacts, order kept."""
 
-    def __init__(self, spec: AnySpec, account: AccountStore, resolved: ResolvedCall, erasures: int) -> None:
-        self._spec, self._account, self._resolved, self._erasures = spec, account, resolved, erasures
+    def __init__(
+        self, spec: AnySpec, account: AccountStore, resolved: ResolvedCall, reads: RequestReads | None
+    ) -> None:
+        self._spec, self._account, self._resolved, self._reads = spec, account, resolved, reads
         self._model: ServedModel = resolved.champion.model
         self._cutoff = resolved.cutoff
 
-    def of(self, contacts: Sequence[RequestContact], freshness: Freshness) -> list[Prediction]:
+    def of(self, contacts: Sequence[RequestContact]) -> list[Prediction]:
         """Decide for each contact whether it gets a prediction, and predict.
 
         Raises:
@@ -263,9 +288,8 @@ class _ContactAnswers:
         """
         if not contacts:
             return []
-        stored = self._pasts([contact.id for contact in contacts])
-        away = stored is None
-        contacts, strangers, stored = _matched(contacts, stored or PastRows({}, []), self._model)
+        reads, away = self._reads, self._reads is None
+        contacts, strangers, stored = _matched(contacts, PastRows({}, []) if reads is None else reads.rows, self._model)
         pasts = merge_inline(contacts, stored, cutoff=self._cutoff, lookback_days=self._model.lookback_days)
         without_data = self._spec.answers_without_data
         results = contact_results(contacts, pasts, self._model, away=away, without_data=without_data)
@@ -275,30 +299,14 @@ class _ContactAnswers:
             raise StoreUnavailable(
                 "The store is away; send attributes or events and consent with the contacts, or ask again."
             )
-        account = self._resolved.call.account
-        noted = freshness.noted(account, self._account, cutoff=self._cutoff, away=away)
-        self._predict(pasts, results, noted)
+        self._predict(pasts, results, noted_of(None if reads is None else reads.newest_event_at, cutoff=self._cutoff))
         for place, names in enumerate(strangers):
             if names and results[place].status in ("ok", "insufficient_data"):
                 results[place] = with_inputs(results[place], results[place].inputs.with_unknown(names))
-        if not away:
-            self._put_trends(results)
+        if reads is not None:
+            _put_trends(results, reads.past_scores)
             self._add_stored(results)
         return results
-
-    def _pasts(self, contact_ids: Sequence[str]) -> PastRows | None:
-        """Read what is stored of the contacts; None while the store is away."""
-        model = self._model
-        try:
-            return self._account.contacts.pasts(
-                list(dict.fromkeys(contact_ids)),
-                cutoff=self._cutoff,
-                asked_at=self._resolved.asked_at,
-                always=(*model.reached_by, *model.begun_by),
-                lookback_days=model.lookback_days,
-            )
-        except StoreUnavailable:
-            return None
 
     def _predict(self, pasts: MergedPasts, results: list[Prediction], noted: Sequence[str]) -> None:
         """Put the model's answers in the place of those that are `ok`."""
@@ -320,23 +328,10 @@ class _ContactAnswers:
             results[row] = with_inputs(one, one.inputs)
 
     def _pending(self, ids: Sequence[str], answers: Sequence[Prediction]) -> PendingResponse[Any, Any]:
-        resolved = self._resolved
+        resolved, erasures = self._resolved, _erasures(self._reads)
         return PendingResponse(
-            self._account, resolved.request, ids, answers, resolved.champion.version, resolved.asked_at, self._erasures
+            self._account, resolved.request, ids, answers, resolved.champion.version, resolved.asked_at, erasures
         )
-
-    def _put_trends(self, results: Sequence[Prediction]) -> None:
-        ids = [one.contact_id for one in results if one.status == "ok" and one.contact_id is not None]
-        if not ids:
-            return
-        name, outcome = self._spec.capability.name, self._resolved.outcome
-        try:
-            before = self._account.predictions.past_scores(name, outcome, ids, around=self._cutoff - TREND_DAYS * DAY)
-        except StoreUnavailable:
-            return
-        for one in results if before else ():
-            if one.status == "ok" and one.contact_id is not None:
-                one.trend = trend_of(one.score, before.get(one.contact_id))
 
     def _add_stored(self, results: list[Prediction]) -> None:
         """Let the capability add what the store knows of the contacts; without it the answers stay as they are."""
@@ -351,6 +346,18 @@ class _ContactAnswers:
             return
         for row, one in zip(rows, again, strict=True):
             results[row] = one
+
+
+def _erasures(reads: RequestReads | None) -> int:
+    """Return the count of erasures with which the contacts were read."""
+    return UNKNOWN if reads is None else reads.erasures
+
+
+def _put_trends(results: Sequence[Prediction], before: Mapping[str, int]) -> None:
+    """Compare the scores of those who are answered with their past ones."""
+    for one in results if before else ():
+        if one.status == "ok" and one.contact_id is not None:
+            one.trend = trend_of(one.score, before.get(one.contact_id))
 
 
 def _matched(

@@ -8,11 +8,9 @@ from typing import Final
 from shared.contracts.defaults import STALE_DAYS
 from shared.contracts.prediction import InputQuality, Prediction, Status, Trend
 from shared.contracts.rows import DAY, Microseconds
-from shared.errors import StoreUnavailable
 from shared.features import Inputs
 from shared.serving.capability_spec import ServedModel
 from shared.serving.request_contacts import MergedPasts, RequestContact
-from shared.store import AccountStore
 from shared.timeline import ContactFacts, denies_profiling, seen_type
 from shared.values.words import is_missing
 
@@ -143,26 +141,13 @@ def _without_answer(one: Prediction) -> Prediction:
     )
 
 
-class Freshness:
-    """Whether an account's events are stale; the newest event only moves forward, so that most calls need no read."""
+def noted_of(newest_event_at: Microseconds | None, *, cutoff: Microseconds) -> list[str]:
+    """Return `stale_events` where the account's newest event is older than 14 days at the cutoff.
 
-    def __init__(self) -> None:
-        self._newest: dict[str, Microseconds] = {}
-
-    def noted(self, name: str, account: AccountStore, *, cutoff: Microseconds, away: bool) -> list[str]:
-        """Return `stale_events` when the account's newest event is older than 14 days at the cutoff."""
-        if self._newest.get(name, -1) >= cutoff - STALE_AFTER:
-            return []
-        if away:
-            return []
-        try:
-            newest = account.events.newest_at()
-        except StoreUnavailable:
-            return []
-        if newest is None:
-            return []
-        self._newest[name] = newest
-        return ["stale_events"] if newest < cutoff - STALE_AFTER else []
+    >>> noted_of(0, cutoff=15 * DAY), noted_of(DAY, cutoff=15 * DAY), noted_of(None, cutoff=15 * DAY)
+    (['stale_events'], [], [])
+    """
+    return ["stale_events"] if newest_event_at is not None and newest_event_at < cutoff - STALE_AFTER else []
 
 
 TREND_POINTS = 5

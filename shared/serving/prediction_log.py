@@ -11,10 +11,9 @@ from typing import Any, NamedTuple
 
 from shared.contracts.prediction import Prediction
 from shared.contracts.rows import Microseconds
-from shared.errors import StoreUnavailable
 from shared.http.telemetry import trail
 from shared.serving.metrics import ServiceMetrics
-from shared.store import AccountStore, PredictionRow
+from shared.store import PredictionRow
 
 log = logging.getLogger(__name__)
 
@@ -125,8 +124,6 @@ class PredictionLog:
             self._failing = False
 
 
-FRESH_SECONDS = 1.0
-"""How long a count is taken for what it is; an old one only makes more rows be looked at when they are written."""
 UNKNOWN = -2
 """No count of any account: whatever is written is looked at."""
 
@@ -173,24 +170,3 @@ class Logged(NamedTuple):
             body=self.body.decode(),
             segment=self.segment,
         )
-
-
-class KnownErasures:
-    """The erasures of each account, counted before a call reads anything."""
-
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._monotonic = monotonic
-        self._known: dict[str, tuple[int, float]] = {}
-
-    def of(self, name: str, account: AccountStore) -> int:
-        """Count an account's erasures, as they were at most a second ago."""
-        now = self._monotonic()
-        count, until = self._known.get(name, (UNKNOWN, now))
-        if now < until:
-            return count
-        try:
-            count = account.privacy.erasures()
-        except StoreUnavailable:
-            return count
-        self._known[name] = count, now + FRESH_SECONDS
-        return count

@@ -114,12 +114,6 @@ def facts_of(
     return _facts(rows, connection.read(attributes, values), _state(rows), cutoff=cutoff)
 
 
-def erasures_of(connection: AccountConnection) -> int:
-    """Count the erasures of an account; -1: there is no such account."""
-    found = connection.read(ERASURES, {})
-    return int(found[0][0]) if found else NO_ACCOUNT
-
-
 def perhaps_erased(connection: AccountConnection, contact_ids: Collection[str], *, since: int | None) -> frozenset[str]:
     """List contacts that may have been erased since something was read of them.
 
@@ -130,7 +124,7 @@ def perhaps_erased(connection: AccountConnection, contact_ids: Collection[str], 
         contact_ids: who is to be written of.
         since: the count of erasures from before it was read; None: nothing was read, nobody is meant.
     """
-    if since is None or erasures_of(connection) == since:
+    if since is None or _erasures(connection.read(_ERASURES, {})) == since:
         return frozenset()
     return _gone(contact_ids, connection.read(_EXISTING, {IDS: set(contact_ids)}))
 
@@ -139,11 +133,16 @@ def perhaps_erased_now(direct: AccountDriver, contact_ids: Collection[str], *, s
     """Do the same outside of any connection that is open."""
     if since is None:
         return frozenset()
-    (found,) = direct.read((ERASURES, {}))
-    if (int(found[0][0]) if found else NO_ACCOUNT) == since:
+    (found,) = direct.read((_ERASURES, {}))
+    if _erasures(found) == since:
         return frozenset()
     (existing,) = direct.read((_EXISTING, {IDS: set(contact_ids)}))
     return _gone(contact_ids, existing)
+
+
+def _erasures(found: Rows) -> int:
+    """Return the count of an account's erasures; -1: there is no such account."""
+    return int(found[0][0]) if found else NO_ACCOUNT
 
 
 def _gone(contact_ids: Collection[str], existing: Rows) -> frozenset[str]:
@@ -281,4 +280,4 @@ _CONTACTS, _ALL_CONTACTS = (Prepared(partial(_contacts, chosen=chosen)) for chos
 _ATTRIBUTES, _ALL_ATTRIBUTES = (Prepared(partial(_attributes, chosen=chosen)) for chosen in (True, False))
 _EVENTS, _EVENTS_WITHOUT_IDS = (Prepared(partial(_events, ids=ids)) for ids in (True, False))
 _OLDER, _EXISTING = Prepared(_older), Prepared(_existing)
-ERASURES = Prepared(lambda _: select_by_parameter(AccountStateTable.erasures))
+_ERASURES = Prepared(lambda _: select_by_parameter(AccountStateTable.erasures))

@@ -113,7 +113,7 @@ class RequestReads(NamedTuple):
     newest_event_at: Microseconds | None
     """Of the account, in the same snapshot."""
     past_scores: dict[str, int]
-    """By contact, see `Predictions.past_scores`."""
+    """By contact what was logged for the cutoff nearest to the instant asked about, at most 7 days from it."""
 
 
 NEAR_DAYS = 7
@@ -209,20 +209,6 @@ class Predictions:
         values = {"capability": capability, "outcome": outcome, IDS: contact_ids}
         (found,) = self._scope.direct_predictions.read((_LATEST, values))
         return {contact_id: (cutoff, body) for contact_id, cutoff, body in found}
-
-    def past_scores(
-        self, capability: str, outcome: str, contact_ids: Sequence[str], *, around: Microseconds
-    ) -> dict[str, int]:
-        """Return what contacts scored about an instant: the logged cutoff nearest to it within 7 days.
-
-        Args:
-            capability: a line of the capability table.
-            outcome: its name, "" where the capability has none.
-            contact_ids: whose; those without such a score are missing from the answer.
-            around: the instant.
-        """
-        (found,) = self._scope.direct_predictions.read(_scores_around(capability, outcome, contact_ids, around))
-        return _nearest(found, around)
 
     def request_reads(
         self, capability: str, outcome: str, wanted: PastsWanted, *, around: Microseconds

@@ -32,7 +32,6 @@ from shared.store.identities import (
     erased_among,
     merged_ids,
 )
-from shared.store.pasts import erasures_of
 from shared.store.predictions import LatestPredictionTable
 from shared.store.schema import (
     PredictionTable,
@@ -162,14 +161,6 @@ class Privacy:
         with self._scope.writing() as connection:
             connection.execute(self._scope.delete(DeadLetterTable).where(_dead_letters(erased)))
             bury(connection, erased.identities, at=at)
-
-    def erasures(self) -> int:
-        """Count the contacts that were erased; -1: there is no such account.
-
-        Read it before a contact, and hand it to what is written of the contact later: an erasure in between shows.
-        """
-        with self._scope.reading() as connection:
-            return erasures_of(connection)
 
     def export(self, contact_id: str, *, at: Microseconds) -> Iterator[bytes]:
         """Write down everything held of a contact.

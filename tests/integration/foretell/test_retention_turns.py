@@ -7,7 +7,7 @@ from pydantic import SecretStr
 from foretell.background.retention import Retention, rules
 from shared.contracts.rows import DAY, ContactRow, EventRow
 from shared.settings import Settings, WorkerSettings
-from shared.store import Database, PredictionRow, open_database
+from shared.store import Database, PastsWanted, PredictionRow, open_database
 
 KEY = b"an identity key of the tests, long enough"
 NOW = 20_000 * DAY
@@ -35,7 +35,8 @@ def test_one_turn_deletes_all_that_is_too_old_and_what_erased_contacts_left(
     Retention(opened, rules(asked), lambda: NOW).turn()
 
     assert store.events.counts("a")["x"].events == 1
-    assert store.predictions.past_scores("scoring", "x", ["a"], around=NOW - 500 * DAY) == {}
+    wanted = PastsWanted(["a"], cutoff=NOW, asked_at=NOW)
+    assert store.predictions.request_reads("scoring", "x", wanted, around=NOW - 500 * DAY).past_scores == {}
     assert [row.contact_id for row in store.predictions.ranked("scoring", "x", limit=9)] == ["a"]
     assert [entry.action for entry in store.audit.page(9)] == ["segment.renamed"]
     opened.close()

@@ -107,7 +107,6 @@ def everything(store: AccountStore) -> dict[str, object]:
         "predictions.statuses": store.predictions.statuses("scoring", "x"),
         "predictions.of_contact": store.predictions.of_contact("a"),
         "assignments.of_campaign": store.assignments.of_campaign("may"),
-        "predictions.past_scores": store.predictions.past_scores("scoring", "x", ["a"], around=10),
         "predictions.request_reads": found_of(store),
         "predictions.latest_of": store.predictions.latest_of("scoring", "x", ["a"]),
         "segments.members": store.segments.members("s1", limit=10),

@@ -36,6 +36,10 @@ def prediction(contact_id: str = "a", *, score: int = 50, request_id: str = "r")
     )
 
 
+def scores(store: AccountStore) -> dict[str, int]:
+    return store.predictions.request_reads("scoring", "x", wanted("a"), around=10).past_scores
+
+
 def cut_all(settings: Settings) -> None:
     """End every connection of others to a PostgreSQL database, as its restart does."""
     engine = create_engine(settings.resolved_store_url())
@@ -128,7 +132,7 @@ def test_a_connection_lost_in_the_midst_of_a_write_leaves_nothing(store: Account
     with pytest.raises(StoreUnavailable, match="cannot be reached"):
         write()
 
-    assert store.predictions.past_scores("scoring", "x", ["a"], around=10) == {}
+    assert scores(store) == {}
 
 
 @pytest.mark.parametrize("settings", ["postgresql"], indirect=True)
@@ -165,7 +169,7 @@ def test_a_log_waits_for_other_writers_until_its_deadline(store: AccountStore, s
 
     assert SHORT / 2 < refused < LATEST
     assert store.predictions.log([prediction()]) == 0
-    assert store.predictions.past_scores("scoring", "x", ["a"], around=10) == {"a": 50}
+    assert scores(store) == {"a": 50}
 
 
 def _refused(work: Callable[[], Any]) -> float:

@@ -4,7 +4,7 @@ from shared.contracts.input_drift import InputDrift
 from shared.contracts.outcome import BUILT_IN, Outcome
 from shared.contracts.rows import DAY
 from shared.errors import Conflict, UnknownOutcome
-from shared.store import Database, PredictionRow, VersionRow
+from shared.store import AccountStore, Database, PastsWanted, PredictionRow, VersionRow
 
 REDEEM = Outcome(name="redeem", capability="scoring", event_types=("coupon_redeemed",), horizon_days=30)
 
@@ -132,6 +132,11 @@ def test_the_ranked_list_continues_after_a_row(database: Database) -> None:
     assert [row.contact_id for row in high] == ["b", "d"]
 
 
+def past_scores(store: AccountStore, *, around: int) -> dict[str, int]:
+    wanted = PastsWanted(["a", "b", "c"], cutoff=around, asked_at=around)
+    return store.predictions.request_reads("scoring", "x", wanted, around=around).past_scores
+
+
 def test_a_past_score_is_the_nearest_within_seven_days(database: Database) -> None:
     store = database.of("default")
     store.predictions.log(
@@ -143,7 +148,7 @@ def test_a_past_score_is_the_nearest_within_seven_days(database: Database) -> No
         ]
     )
 
-    assert store.predictions.past_scores("scoring", "x", ["a", "b", "c"], around=100 * DAY) == {"a": 99}
+    assert past_scores(store, around=100 * DAY) == {"a": 99}
 
 
 def test_old_predictions_are_deleted_and_the_latest_stays(database: Database) -> None:
@@ -152,7 +157,7 @@ def test_old_predictions_are_deleted_and_the_latest_stays(database: Database) ->
 
     assert store.predictions.delete_before(5) == 1
     assert [row.contact_id for row in store.predictions.ranked("scoring", "x", limit=9)] == ["a", "b"]
-    assert store.predictions.past_scores("scoring", "x", ["a", "b"], around=5) == {"b": 50}
+    assert past_scores(store, around=5) == {"b": 50}
 
 
 def test_what_a_round_found_of_a_version_s_inputs_is_kept_with_it(database: Database) -> None:

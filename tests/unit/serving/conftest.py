@@ -1,6 +1,6 @@
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -22,6 +22,7 @@ from shared.serving.champions import ChampionHolder
 from shared.serving.metrics import ServiceMetrics
 from shared.serving.service import Service
 from shared.settings import ServiceSettings
+from shared.store import PastsWanted, RequestReads
 from shared.timeline import ContactFacts, DatedValue, PastRows
 
 KEY = "k" * 32
@@ -111,33 +112,20 @@ class FakeStore:
         self._read()
         return list(self.rows)
 
-    def pasts(
-        self,
-        contact_ids: Sequence[str],
-        *,
-        cutoff: int,
-        asked_at: int,
-        always: Collection[str] = (),
-        lookback_days: int = 730,
-    ) -> PastRows:
+    def request_reads(self, capability: str, outcome: str, wanted: PastsWanted, *, around: int) -> RequestReads:
         self._read()
-        wanted, since = set(contact_ids), cutoff - lookback_days * DAY
-        before = [event for event in self.events if event[0] in wanted and event[3] < cutoff]
-        return PastRows(
-            {name: facts for name, facts in self.facts.items() if name in wanted},
+        ids, since = set(wanted.contact_ids), wanted.cutoff - wanted.lookback_days * DAY
+        assert len(ids) == len(wanted.contact_ids)
+        before = [event for event in self.events if event[0] in ids and event[3] < wanted.cutoff]
+        if not wanted.event_ids:
+            before = [(contact_id, None, *rest) for contact_id, _, *rest in before]
+        rows = PastRows(
+            {name: facts for name, facts in self.facts.items() if name in ids},
             [event for event in before if event[3] >= since],
-            [event for event in before if event[3] < since and event[2] in always],
+            [event for event in before if event[3] < since and event[2] in wanted.always],
         )
-
-    def newest_at(self) -> int | None:
-        self._read()
-        return self.newest
-
-    def scores_before(
-        self, capability: str, outcome: str, contact_ids: Sequence[str], *, around: int
-    ) -> dict[str, int]:
-        self._read()
-        return {name: score for name, score in self.before.items() if name in contact_ids}
+        scores = {name: score for name, score in self.before.items() if name in ids}
+        return RequestReads(rows, self.erased, self.newest, scores)
 
     def outcomes(self, capability: str) -> Sequence[Any]:
         self._read()
@@ -151,11 +139,6 @@ class FakeStore:
         self._read()
         return [SimpleNamespace(type="order_placed", events=20, contacts=12, with_value=20)]
 
-    def erasures(self) -> int:
-        if self.away:
-            raise StoreUnavailable("The store is away.")
-        return self.erased
-
     def log(self, rows: Sequence[Any], *, since: int | None = None) -> int:
         if self.log_away:
             raise StoreUnavailable("The store is away.")
@@ -168,11 +151,9 @@ class FakeAccount:
     """The subjects of a fake store."""
 
     def __init__(self, store: FakeStore) -> None:
-        self.contacts = SimpleNamespace(pasts=store.pasts)
-        self.events = SimpleNamespace(newest_at=store.newest_at, types=store.event_types)
+        self.events = SimpleNamespace(types=store.event_types)
         self.outcomes = SimpleNamespace(of=store.outcomes, default=store.default_outcome)
-        self.predictions = SimpleNamespace(past_scores=store.scores_before, log=store.log)
-        self.privacy = SimpleNamespace(erasures=store.erasures)
+        self.predictions = SimpleNamespace(request_reads=store.request_reads, log=store.log)
 
 
 def champion_row(version: str = "7", digest: str = "d7", **fields: Any) -> RememberedRow:

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from shared.serving.prediction_log import UNKNOWN
+
+FULL = {"id": "c-1", "attributes": {"country": "FR"}, "consent": {"profiling": "granted"}}
 ASKED = {"contacts": [{"id": "c-1"}]}
 
 
@@ -25,14 +28,26 @@ async def test_a_call_that_relies_on_the_log_fails_with_it(running: Any, store: 
     assert (relying.status, usual.status) == (503, 200)
 
 
-async def test_predictions_are_logged_with_the_erasures_that_were_known_before_anything_was_read(
+async def test_predictions_are_logged_with_the_erasures_that_were_read_with_their_contacts(
     running: Any, store: Any
 ) -> None:
-    store.erased = 3
+    def reading_then_erased(*asked: Any, **more: Any) -> Any:
+        reads = type(store).request_reads(store, *asked, **more)
+        store.erased = 4
+        return reads
+
+    store.erased, store.request_reads = 3, reading_then_erased
 
     async with running() as client:
         await client.post("/score", ASKED, committed=True)
-        store.erased = 4  # known a moment ago: what is written is looked at once more
-        await client.post("/score", ASKED, committed=True)
 
-    assert store.logged_since == [3, 3]
+    assert (store.logged_since, store.erased) == ([3], 4)
+
+
+async def test_what_is_answered_without_the_store_is_looked_at_when_it_is_logged(running: Any, store: Any) -> None:
+    async with running() as client:
+        await client.post("/score", ASKED, committed=True)
+        store.away = True
+        await client.post("/score", {**ASKED, "contacts": [FULL]}, committed=True)
+
+    assert store.logged_since[-1] == UNKNOWN
