@@ -6,6 +6,7 @@ the same on every database, and cannot be naive.
 
 import hashlib
 import hmac
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -63,6 +64,11 @@ class ContactRow(NamedTuple):
     email_hash: str | None = None
     """Keyed hash of the normalised address; the address itself is never kept."""
     attributes: tuple[AttributeRow, ...] = ()
+
+
+def denies_profiling(consent: Mapping[str, str]) -> bool:
+    """Whether a contact refused to be learned from and predicted: the one rule, for training and for serving."""
+    return consent.get("profiling") == "denied"
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -14,8 +14,7 @@ from typing import Any
 from shared.contracts.rows import DAY, Microseconds
 from shared.features.feature import WINDOWS_DAYS
 from shared.features.pairs import QUARTER
-from shared.timeline.contact_pasts import ContactPast
-from shared.timeline.localtime import offset_runs
+from shared.timeline.contact_pasts import ContactPast, offset_runs
 from shared.timeline.pasts import LOOKBACK_DAYS, LOOKBACK_EVENTS
 
 _EDGES = tuple(days * DAY for days in WINDOWS_DAYS)

@@ -7,11 +7,11 @@ from typing import Final
 
 from shared.contracts.defaults import STALE_DAYS
 from shared.contracts.prediction import InputQuality, Prediction, Status, Trend
-from shared.contracts.rows import DAY, Microseconds
+from shared.contracts.rows import DAY, Microseconds, denies_profiling
 from shared.features import Inputs
 from shared.serving.capability_spec import ServedModel
 from shared.serving.request_contacts import MergedPasts, RequestContact
-from shared.timeline import ContactFacts, denies_profiling, seen_type
+from shared.timeline import ContactFacts, seen_type
 from shared.values.words import is_missing
 
 STALE_AFTER = STALE_DAYS * DAY

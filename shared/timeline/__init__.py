@@ -9,7 +9,6 @@ from shared.timeline.pasts import (
     EventTuple,
     PastRows,
     Pasts,
-    denies_profiling,
     seen_type,
 )
 
@@ -23,7 +22,6 @@ __all__ = [
     "PastRows",
     "Pasts",
     "build",
-    "denies_profiling",
     "missing_in",
     "seen_type",
 ]

@@ -4,9 +4,10 @@ The same rows and the same rules as `Pasts`: events made by machines are out, an
 what they are. Who needs columns asks for them: they are built at most once.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from operator import itemgetter
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from shared.contracts.rows import DAY, Microseconds
 from shared.timeline.columns import build
+from shared.timeline.localtime import clock_changes
 from shared.timeline.pasts import NEVER, UNVERIFIED_OPEN, ContactFacts, EventTuple, Pasts
 
 FEW = 650
@@ -88,6 +90,36 @@ class ContactPast:
                 since[name] = valid_from
                 held[name] = value
         return held
+
+
+def offset_runs(zone: str | None, at: Sequence[int]) -> list[tuple[int, int, int]]:
+    """List runs of one contact's instants between two changes of its clocks, in plain Python.
+
+    Args:
+        zone: IANA name; None counts as UTC.
+        at: microseconds since the epoch, ascending.
+
+    Returns:
+        First and one past the last of each run, and the zone's offset from UTC in it, as `offsets` gives it.
+    """
+    if not zone or zone == "UTC" or not at:
+        return [(0, len(at), 0)]
+    starts, values = _clock_changes(zone)
+    place = max(bisect_right(starts, at[0]) - 1, 0)
+    last = max(bisect_right(starts, at[-1]) - 1, 0)
+    runs = []
+    begin = 0
+    while place < last:
+        end = bisect_left(at, starts[place + 1], begin)
+        runs.append((begin, end, values[place]))
+        place, begin = place + 1, end
+    return [*runs, (begin, len(at), values[place])]
+
+
+@lru_cache(maxsize=600)
+def _clock_changes(zone: str) -> tuple[list[int], list[int]]:
+    starts, values = clock_changes(zone)
+    return starts.tolist(), values.tolist()
 
 
 def _place(row: EventTuple) -> tuple[Any, ...]:

@@ -1,6 +1,5 @@
 """Local wall-clock time of instants, vectorised: zones as sorted transition tables."""
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -41,33 +40,9 @@ def local(at: NDArray[np.int64], zone_of: NDArray[np.int32], zones: Sequence[str
 
 def offsets(zone: str, at: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the zone's offset from UTC at each instant, microseconds."""
-    starts, values = _table(zone)
+    starts, values = clock_changes(zone)
     found: NDArray[np.int64] = values[np.maximum(np.searchsorted(starts, at, side="right") - 1, 0)]
     return found
-
-
-def offset_runs(zone: str | None, at: Sequence[int]) -> list[tuple[int, int, int]]:
-    """List runs of one contact's instants between two changes of its clocks, in plain Python.
-
-    Args:
-        zone: IANA name; None counts as UTC.
-        at: microseconds since the epoch, ascending.
-
-    Returns:
-        First and one past the last of each run, and the zone's offset from UTC in it, as `offsets` gives it.
-    """
-    if not zone or zone == "UTC" or not at:
-        return [(0, len(at), 0)]
-    starts, values = _listed_table(zone)
-    place = max(bisect_right(starts, at[0]) - 1, 0)
-    last = max(bisect_right(starts, at[-1]) - 1, 0)
-    runs = []
-    begin = 0
-    while place < last:
-        end = bisect_left(at, starts[place + 1], begin)
-        runs.append((begin, end, values[place]))
-        place, begin = place + 1, end
-    return [*runs, (begin, len(at), values[place])]
 
 
 def hour_of_day(local_at: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -87,7 +62,7 @@ def weekday(local_at: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 @lru_cache(maxsize=600)
-def _table(zone: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def clock_changes(zone: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """List the instants at which the offset changes, and the offset from then on."""
     info = ZoneInfo(zone)
     moment = datetime(_FIRST_YEAR, 1, 1, tzinfo=UTC)
@@ -106,12 +81,6 @@ def _table(zone: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         np.array([microseconds(start) for start in starts], dtype=np.int64),
         np.array(values, dtype=np.int64),
     )
-
-
-@lru_cache(maxsize=600)
-def _listed_table(zone: str) -> tuple[list[int], list[int]]:
-    starts, values = _table(zone)
-    return starts.tolist(), values.tolist()
 
 
 def _offset(info: ZoneInfo, moment: datetime) -> int:

@@ -46,11 +46,6 @@ class ContactFacts:
     """Names of attributes whose last value could not be read, and is None."""
 
 
-def denies_profiling(consent: Mapping[str, str]) -> bool:
-    """Whether a contact refused to be learned from and predicted: the one rule, for training and for serving."""
-    return consent.get("profiling") == "denied"
-
-
 @dataclass(slots=True)
 class PastRows:
     """Rows as they come from the store or from a request, before they become columns."""

@@ -26,7 +26,7 @@ from services.sendtime.schemas import (
 )
 from shared.contracts.credentials import SERVED_HEADER
 from shared.contracts.prediction import MAX_CONTACTS
-from shared.contracts.rows import HOUR, Microseconds, instant_of, microseconds
+from shared.contracts.rows import HOUR, Microseconds, denies_profiling, instant_of, microseconds
 from shared.errors import BadRequest
 from shared.http import problem
 from shared.http.middleware import parse_json
@@ -34,7 +34,7 @@ from shared.serving.capability_spec import ExtraRoute
 from shared.serving.champions import Champion
 from shared.serving.request_contacts import CLOCK_SLACK
 from shared.serving.service import Service, require_scope
-from shared.timeline import build, denies_profiling
+from shared.timeline import build
 from shared.timeline.localtime import offsets
 
 BATCH = 1_000
