@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from importlib.resources import files
 
-from shared.features.engine import as_text
+from shared.features.feature import as_text
 from shared.timeline import Pasts
 
 PLACES = ("city", "region", "state", "province", "country", "country_code")

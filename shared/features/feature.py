@@ -1,16 +1,20 @@
-"""What a feature is: a declaration that the engine evaluates and a person can read."""
+"""What a feature is: a declaration that the engine evaluates and a person can read, and how it reads an attribute."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from datetime import UTC
+from functools import cache, cached_property
 from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.contracts.validation import MAX_NUMBER
 from shared.errors import ArtifactRefused
-from shared.values.instants import DateOrder
-from shared.values.numbers import DecimalMark
+from shared.values.instants import DateOrder, read_time
+from shared.values.numbers import DecimalMark, absent_mark, read_number
+from shared.values.unreadable import Unreadable
+from shared.values.words import is_missing, same_value_key
 
 WINDOWS_DAYS = (7, 30, 90, 365, 730)
 """Windows of counts and sums, nested; the last one is the lookback."""
@@ -109,6 +113,94 @@ class Feature:
     def from_json(cls, fields: Mapping[str, Any]) -> Self:
         """Read what `to_json` wrote."""
         return cls(**{**fields, "categories": tuple(fields.get("categories", ()))})
+
+
+_TRUE = frozenset({"true", "yes", "y", "t", "1"})
+_FALSE = frozenset({"false", "no", "n", "f", "0"})
+
+
+def parser_of(feature: Feature) -> Callable[[Any], float]:
+    """Choose how a stored value of this feature becomes a number."""
+    if feature.kind == "categorical":
+        place = {name: float(code) for code, name in enumerate(feature.categories)}
+        if not feature.ignores_case:
+            return lambda value: as_category(value, place)
+        # Made for the first value that is spelled otherwise: most requests have none.
+        folded = cache(lambda: {same_value_key(name): code for name, code in place.items()})
+        return lambda value: as_category(value, place, folded)
+    if feature.kind == "numeric":
+        return lambda value: as_number(value, feature.decimal, is_whole=feature.is_whole)
+    return as_boolean if feature.kind == "boolean" else lambda value: as_days(value, feature.date_order)
+
+
+def as_number(value: Any, decimal: DecimalMark | None = None, *, is_whole: bool = False) -> float:
+    """Read a number as its column wrote them; NaN when it is none, or a text of one that no attribute could be.
+
+    >>> as_number("12.5"), as_number(3), as_number("1,234.50"), as_number("1.234,50", "comma"), as_number("1e300")
+    (12.5, 3.0, 1234.5, 1234.5, nan)
+    >>> as_number("41,250"), as_number("41,250", is_whole=True), as_number(True)
+    (nan, 41250.0, nan)
+    """
+    if is_missing(value) or isinstance(value, bool):
+        return np.nan
+    try:
+        if isinstance(value, str):
+            value = read_number(value, decimal=absent_mark(value) if is_whole else decimal).value
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):  # what does not read is a ValueError too
+        return np.nan
+    return number if abs(number) <= MAX_NUMBER else np.nan
+
+
+def as_boolean(value: Any) -> float:
+    """Read yes or no as 1 or 0; NaN when it is neither.
+
+    >>> as_boolean("Yes"), as_boolean(False)
+    (1.0, 0.0)
+    """
+    if isinstance(value, (bool, int, float)):
+        return float(value) if value in (0, 1) else np.nan
+    text = str(value).strip().lower()
+    return 1.0 if text in _TRUE else 0.0 if text in _FALSE else np.nan
+
+
+def as_days(value: Any, order: DateOrder | None = None) -> float:
+    """Read a date or instant as days since 1970-01-01, as its column wrote them; NaN when it is none.
+
+    >>> as_days("1970-01-03"), as_days("04.01.1970", "dmy")
+    (2.0, 3.0)
+    """
+    if not isinstance(value, str) or is_missing(value):
+        return np.nan
+    try:
+        instant = read_time(value, order=order)
+    except Unreadable:
+        return np.nan
+    aware = instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)
+    return aware.timestamp() / 86_400
+
+
+def as_text(value: Any) -> str:
+    """Name a category."""
+    return str(value).strip()
+
+
+def as_category(value: Any, place: Mapping[str, float], folded: Callable[[], Mapping[str, float]] = dict) -> float:
+    """Code a category; one never seen shares the code after the last; NaN when nothing is filled in.
+
+    Args:
+        value: as stored or as a request brings it.
+        place: code by the spelling that training met most.
+        folded: gives the code by `same_value_key` of it; empty where case tells categories apart.
+
+    >>> as_category("PRO", {"Pro": 0.0}, lambda: {"pro": 0.0}), as_category("PRO", {"Pro": 0.0})
+    (0.0, 1.0)
+    """
+    text = as_text(value)
+    code = place.get(text)  # first: a model of before may have learned a word that means missing today
+    if code is not None:
+        return code
+    return np.nan if is_missing(value) else folded().get(same_value_key(text), float(len(place)))
 
 
 Cells = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.features.engine import as_boolean, as_number, as_text, entry_at, matrix
-from shared.features.feature import DAY_PARTS, Feature, FeatureSet
+from shared.features.engine import entry_at, matrix
+from shared.features.feature import DAY_PARTS, Feature, FeatureSet, as_boolean, as_number, as_text
 from shared.features.names_in_words import SENT
 from shared.timeline.pasts import AttributeColumn, Pasts
 from shared.values.columns import NEARLY_ALL, ColumnProfile, decide

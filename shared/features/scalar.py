@@ -1,30 +1,252 @@
 """The features of few contacts, evaluated once more from the same declarations, in plain Python.
 
 For one contact numpy's fixed costs are many times the work. Every number is the engine's exactly, except that 0.0 and
--0.0 are one: property tests hold both against each other and against their oracle.
+-0.0 are one: property tests hold both against each other and against their oracle. A frame counts each thing at most
+once, as `pairs` does for the engine; sums are added in the engine's order: events by time within a window and type,
+then windows, then types.
 """
 
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from itertools import accumulate, chain
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from shared.contracts.rows import DAY, HOUR, Microseconds
-from shared.features.engine import RATE_STRENGTH, FloatMatrix, matrix, parser_of, truncated
-from shared.features.feature import ATTRIBUTE_KINDS, DAY_PARTS, WINDOWS_DAYS, Feature, FeaturePlan, FeatureSet, Kind
-from shared.features.frame import NONE_OF_ANY, Frame, Type, lookback
-from shared.timeline.contact_pasts import ContactPast, ContactPasts
+from shared.features.engine import RATE_STRENGTH
+from shared.features.feature import ATTRIBUTE_KINDS, DAY_PARTS, WINDOWS_DAYS, Feature, FeaturePlan, Kind, parser_of
+from shared.features.pairs import QUARTER
+from shared.timeline.contact_pasts import ContactPast, offset_runs
 from shared.timeline.pasts import NEVER
 
+_EDGES = tuple(days * DAY for days in WINDOWS_DAYS)
+_LOWEST = float("-inf")
+UNNAMED = ""
+"""Stands for every type that no feature names."""
+NONE_OF_ANY = [0.0] * len(_EDGES)
+"""Of each window: nothing."""
+
+Type = str | None
+"""None: all types together."""
+Row = list[float]
+Cells = list[tuple[int, Type, int]]
+"""Column, event type and window of each feature of a kind."""
 _NAN = float("nan")
 _MONTH, _QUARTER = WINDOWS_DAYS.index(30), WINDOWS_DAYS.index(90)
 _LOOKBACK = len(WINDOWS_DAYS) - 1
 _WEEKEND = [quarter for quarter in range(28) if ((quarter >> 2) + 3) % 7 >= 5]
 
-Row = list[float]
-Cells = list[tuple[int, Type, int]]
-"""Column, event type and window of each feature of a kind."""
+
+class Frame:
+    """What lies before one cutoff of one contact; what several features ask for is counted once.
+
+    Mappings have a key for each type that occurs, and None for all types together where that is a count of its own.
+    """
+
+    def __init__(self, past: ContactPast, cutoff: Microseconds, types: Sequence[str]) -> None:
+        """Cut the past at the cutoff and at the lookback.
+
+        Args:
+            past: of the contact.
+            cutoff: microseconds.
+            types: that any feature names, sorted.
+        """
+        start, end = past.lookback(cutoff)
+        whole = start == 0 and end == len(past.at)
+        rows = slice(start, end)
+        self.past, self.cutoff, self._types, self._rows = past, cutoff, types, None if whole else rows
+        self.at = past.at if whole else past.at[rows]
+        self.type = past.type if whole else past.type[rows]
+        self.begins = [bisect_left(self.at, cutoff - edge) for edge in _EDGES[:-1]]
+        """The first event of each window; the last window holds all."""
+        self.begins.append(0)
+
+    def of(self, column: Sequence[Any]) -> Sequence[Any]:
+        """Read another column of the same events."""
+        return column if self._rows is None else column[self._rows]
+
+    @cached_property
+    def attributes(self) -> dict[str, Any]:
+        """Return the attributes that hold at the cutoff."""
+        return self.past.attributes_at(self.cutoff)
+
+    @cached_property
+    def counts(self) -> list[dict[Type, float]]:
+        """Count the events of each window by type."""
+        counter: Counter[Type] = Counter()
+        nested = []
+        end = len(self.at)
+        for begin in self.begins:
+            if begin < end:
+                counter.update(self.type[begin:end])
+                end = begin
+            found = {name: float(count) for name, count in counter.items()}
+            found[None] = float(len(self.at) - begin)
+            nested.append(found)
+        return nested
+
+    @cached_property
+    def _valued(self) -> list[list[tuple[str, float]]]:
+        """List type and value of the events that have one, by the smallest window that reaches back to them."""
+        values = self.of(self.past.value)
+        listed = []
+        end = len(values)
+        for begin in self.begins:
+            mine = zip(self.type[begin:end], values[begin:end], strict=True)
+            listed.append([pair for pair in mine if pair[1] == pair[1]])
+            end = begin
+        return listed
+
+    @cached_property
+    def _values(self) -> tuple[dict[Type, list[float]], dict[Type, list[float]]]:
+        """Sum and count the values by type, of each window; without a key where a type has none."""
+        named = self._types
+        sums: dict[Type, list[float]] = {}
+        counts: dict[Type, list[float]] = {}
+        for window, pairs in enumerate(self._valued):
+            for name, value in pairs:
+                code = name if name in named else UNNAMED
+                if code not in sums:
+                    sums[code], counts[code] = [0.0] * len(_EDGES), [0.0] * len(_EDGES)
+                sums[code][window] += value
+                counts[code][window] += 1.0
+        for by_type in (sums, counts):
+            nested = {code: list(accumulate(by_type[code])) for code in (*self._types, UNNAMED) if code in by_type}
+            of_all = [list(accumulate(column))[-1] for column in zip(*nested.values(), strict=True)]
+            by_type.update(nested)
+            by_type[None] = of_all or NONE_OF_ANY
+        return sums, counts
+
+    @property
+    def sums(self) -> dict[Type, list[float]]:
+        """Sum the values by type, of each window."""
+        return self._values[0]
+
+    @property
+    def valued(self) -> dict[Type, list[float]]:
+        """Count the events that have a value by type, of each window."""
+        return self._values[1]
+
+    @cached_property
+    def largest(self) -> dict[Type, float]:
+        """Find the largest value of each type; without a key where there is none."""
+        largest: dict[Type, float] = {}
+        for name, value in chain.from_iterable(self._valued):
+            if value > largest.get(name, _LOWEST):
+                largest[name] = value
+        if largest:
+            largest[None] = max(largest.values())
+        return largest
+
+    @cached_property
+    def newest(self) -> dict[Type, int]:
+        """Find the newest event of each type."""
+        newest: dict[Type, int] = dict(zip(self.type, range(len(self.type)), strict=True))
+        if newest:
+            newest[None] = len(self.type) - 1
+        return newest
+
+    @cached_property
+    def last_age(self) -> dict[Type, float]:
+        """Return the age of the newest event of each type in days."""
+        at, cutoff = self.at, self.cutoff
+        return {name: (cutoff - at[place]) / DAY for name, place in self.newest.items()}
+
+    @cached_property
+    def first_age(self) -> dict[Type, float]:
+        """Return the age of the oldest event of each type in days."""
+        cutoff = self.cutoff
+        oldest: dict[Type, int] = dict(zip(reversed(self.type), reversed(self.at), strict=True))
+        if oldest:
+            oldest[None] = self.at[0]
+        return {name: (cutoff - at) / DAY for name, at in oldest.items()}
+
+    @cached_property
+    def _runs(self) -> list[tuple[int, int, int]]:
+        return offset_runs(self.past.zone, self.at)
+
+    def local_at(self, place: int) -> Microseconds:
+        """Return the local wall clock of an event."""
+        return self.at[place] + next(offset for _, end, offset in self._runs if place < end)
+
+    @cached_property
+    def _quarters(self) -> list[int]:
+        """Count the quarters of local days since 1970-01-01: `>> 2` is the day, `& 3` the part of the day."""
+        return [(instant + offset) // QUARTER for begin, end, offset in self._runs for instant in self.at[begin:end]]
+
+    @cached_property
+    def _days(self) -> list[int]:
+        return [quarter >> 2 for quarter in self._quarters]
+
+    @cached_property
+    def active_days(self) -> list[dict[Type, float]]:
+        """Count the distinct local days with an event, of each window by type."""
+        days, types = self._days, self.type
+        seen: set[tuple[str, int]] = set()
+        counter: Counter[Type] = Counter()
+        nested = []
+        end = len(days)
+        for begin in self.begins:
+            if begin < end:
+                new = set(zip(types[begin:end], days[begin:end], strict=True)) - seen
+                seen |= new
+                counter.update([name for name, _ in new])
+                end = begin
+            nested.append({name: float(count) for name, count in counter.items()})
+        return nested
+
+    @cached_property
+    def active_days_of_any(self) -> list[float]:
+        """Count the distinct local days with any event, of each window."""
+        seen: set[int] = set()
+        nested = []
+        end = len(self.at)
+        for begin in self.begins:
+            seen.update(self._days[begin:end])
+            end = begin
+            nested.append(float(len(seen)))
+        return nested
+
+    @cached_property
+    def _weekly(self) -> dict[int, int]:
+        """Count the events of each quarter of the local week, Thursday night 0."""
+        return Counter([quarter % 28 for quarter in self._quarters])
+
+    @cached_property
+    def _weekly_by_type(self) -> dict[str, dict[int, int]]:
+        found: dict[str, dict[int, int]] = {}
+        quarters = [quarter % 28 for quarter in self._quarters]
+        for (name, quarter), count in Counter(zip(self.type, quarters, strict=True)).items():
+            found.setdefault(name, {})[quarter] = count
+        return found
+
+    def weekly(self, name: Type) -> dict[int, int]:
+        """Count the events of a type in each quarter of the local week: `& 3` is the part of the day."""
+        return self._weekly if name is None else self._weekly_by_type.get(name, {})
+
+    @cached_property
+    def campaigns(self) -> dict[Type, float]:
+        """Count the distinct campaigns by type."""
+        return self._distinct(self.of(self.past.campaign))
+
+    @cached_property
+    def items(self) -> dict[Type, float]:
+        """Count the distinct items by type."""
+        return self._distinct(self.of(self.past.item))
+
+    def _distinct(self, column: Sequence[str | None]) -> dict[Type, float]:
+        names = set(column) - {None}
+        if not names:  # many accounts have no campaigns, or no items
+            return {}
+        together = set(zip(self.type, column, strict=True))
+        counter: Counter[Type] = Counter([type_ for type_, name in together if name is not None])
+        found = {type_: float(count) for type_, count in counter.items()}
+        found[None] = float(len(names))
+        return found
 
 
 def _count(frame: Frame, cells: Cells, row: Row) -> None:
@@ -273,37 +495,4 @@ def scalar_plan(plan: FeaturePlan) -> ScalarPlan:
     found = _PLANS.get(plan)
     if found is None:
         found = _PLANS[plan] = ScalarPlan(plan)
-    return found
-
-
-def covers(feature_set: FeatureSet) -> bool:
-    """Whether every column can be evaluated one contact at a time; otherwise the engine answers for few as well."""
-    return scalar_plan(feature_set.plan).covers_all
-
-
-def values_of(feature_set: FeatureSet, pasts: ContactPasts, cutoffs: Sequence[Microseconds]) -> FloatMatrix:
-    """Compute the features of a call's contacts, the quicker way for their number.
-
-    Args:
-        feature_set: which columns.
-        pasts: one row a contact.
-        cutoffs: microseconds, one a contact.
-
-    Returns:
-        Shape (len(pasts), len(feature_set)); NaN where there is nothing to say.
-    """
-    plan = scalar_plan(feature_set.plan)
-    if pasts.are_few and plan.covers_all:
-        rows = [plan.row(past, int(cutoff)) for past, cutoff in zip(pasts.one_by_one, cutoffs, strict=True)]
-        return np.array(rows, dtype=np.float64).reshape(len(rows), len(feature_set))
-    contact = np.arange(len(pasts), dtype=np.int32)
-    return matrix(feature_set, pasts.columns, contact, np.asarray(cutoffs, dtype=np.int64))
-
-
-def truncated_of(pasts: ContactPasts, cutoffs: Sequence[Microseconds]) -> list[bool]:
-    """Return which contacts have more events before the cutoff than any feature looks at."""
-    if pasts.are_few:
-        return [lookback(past, int(cutoff))[0] > 0 for past, cutoff in zip(pasts.one_by_one, cutoffs, strict=True)]
-    contact = np.arange(len(pasts), dtype=np.int32)
-    found: list[bool] = truncated(pasts.columns, contact, np.asarray(cutoffs, dtype=np.int64)).tolist()
     return found

@@ -16,7 +16,15 @@ import numpy as np
 from shared.contracts.rows import DAY, Microseconds
 from shared.timeline.columns import build
 from shared.timeline.localtime import clock_changes
-from shared.timeline.pasts import NEVER, UNVERIFIED_OPEN, ContactFacts, EventTuple, Pasts
+from shared.timeline.pasts import (
+    LOOKBACK_DAYS,
+    LOOKBACK_EVENTS,
+    NEVER,
+    UNVERIFIED_OPEN,
+    ContactFacts,
+    EventTuple,
+    Pasts,
+)
 
 FEW = 650
 CONTACT_EVENTS = 80
@@ -80,6 +88,12 @@ class ContactPast:
     def zone(self) -> str | None:
         """Name the contact's time zone."""
         return None if self.facts is None else self.facts.timezone
+
+    def lookback(self, cutoff: Microseconds) -> tuple[int, int]:
+        """Return the first and one past the last event that a frame may look at."""
+        end = bisect_left(self.at, cutoff)
+        oldest = bisect_left(self.at, cutoff - LOOKBACK_DAYS * DAY, 0, end)
+        return max(oldest, end - LOOKBACK_EVENTS), end
 
     def attributes_at(self, cutoff: Microseconds) -> dict[str, Any]:
         """Return the attributes that hold at a cutoff: of each the last value that is valid from before it."""

@@ -10,7 +10,8 @@ from shared.contracts.defaults import LEAST_CONTACTS
 from shared.contracts.outcome import Flag, Outcome, mistyped
 from shared.contracts.rows import DAY, Microseconds, denies_profiling
 from shared.errors import BadRequest, InsufficientData
-from shared.features.engine import as_days, entry_at
+from shared.features.engine import entry_at
+from shared.features.feature import as_days
 from shared.store import AccountStore
 from shared.timeline import NEVER, Pasts, build
 from shared.timeline.pasts import Frames, closed_frames, outcome_type

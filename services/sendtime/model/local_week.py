@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.contracts.rows import DAY, HOUR, SECOND, Microseconds
-from shared.features.engine import as_text, entry_at
+from shared.features.engine import entry_at
+from shared.features.feature import as_text
 from shared.timeline import Pasts
 from shared.timeline.localtime import offsets
 

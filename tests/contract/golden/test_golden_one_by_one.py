@@ -9,7 +9,7 @@ import pytest
 
 from services.sendtime.model.sendtime import SendTimeModel
 from shared.features import FeatureSet, Inputs, matrix, values_of
-from shared.features.scalar import covers
+from shared.features.scalar import scalar_plan
 from shared.timeline import ContactFacts, ContactPasts, DatedValue, build
 
 HERE = Path(__file__).parent
@@ -41,7 +41,7 @@ def test_a_model_sees_one_contact_as_it_sees_many(path: Path) -> None:
     together = matrix(features, columns, np.arange(len(ids), dtype=np.int32), cutoffs)
     understood = inputs.qualities(features, columns, cutoffs, together)
 
-    assert covers(features)
+    assert scalar_plan(features.plan).covers_all
     for row, (name, cutoff) in enumerate(zip(ids, cutoffs.tolist(), strict=True)):
         alone = ContactPasts([name], facts, events)
         values = values_of(features, alone, [cutoff])

@@ -8,15 +8,8 @@ from hypothesis import strategies as st
 
 from shared.contracts.rows import ALWAYS, DAY
 from shared.features import Feature, Kind
-from shared.features.engine import (
-    as_boolean,
-    as_days,
-    as_number,
-    attribute_column,
-    entry_at,
-    numbers_of,
-    parser_of,
-)
+from shared.features.engine import attribute_column, entry_at, numbers_of
+from shared.features.feature import as_boolean, as_days, as_number, parser_of
 from shared.timeline import ContactFacts, DatedValue, Pasts, build
 from shared.values.words import is_missing
 

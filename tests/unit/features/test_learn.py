@@ -6,7 +6,7 @@ import pytest
 
 from shared.contracts.rows import ALWAYS, DAY
 from shared.features import Feature, Learned, learn
-from shared.features.engine import parser_of
+from shared.features.feature import parser_of
 from shared.timeline import ContactFacts, DatedValue, EventTuple, build
 
 CUTOFF = 20_000 * DAY

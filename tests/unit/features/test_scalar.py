@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from shared.contracts.rows import DAY, HOUR
 from shared.features import Feature, FeatureSet, Inputs, Kind, matrix, truncated, truncated_of, values_of
 from shared.features.feature import ATTRIBUTE_KINDS
-from shared.features.scalar import covers, scalar_plan
+from shared.features.scalar import scalar_plan
 from shared.timeline import ContactFacts, ContactPast, ContactPasts, build
 from tests.unit.features.worlds import CONTACTS, CUTOFF, FEATURES, ITEMS, TYPES, World, assert_same, lasting, worlds
 
@@ -104,8 +104,9 @@ def test_many_contacts_are_answered_in_columns() -> None:
 def test_every_kind_of_feature_is_computed_for_one_contact(kind: Kind) -> None:
     attribute = "thing" if kind in ATTRIBUTE_KINDS else None
     part = "night" if kind == "hour_share" else "item"
+    features = FeatureSet((Feature("it", kind, "", "it", "order_placed", part, attribute=attribute),))
 
-    assert covers(FeatureSet((Feature("it", kind, "", "it", "order_placed", part, attribute=attribute),)))
+    assert scalar_plan(features.plan).covers_all
 
 
 def test_a_kind_that_is_not_known_one_by_one_is_left_to_the_engine() -> None:
@@ -113,7 +114,7 @@ def test_a_kind_that_is_not_known_one_by_one_is_left_to_the_engine() -> None:
     newer = Feature("newer", cast("Kind", "of_a_later_release"), "", "newer")
     rows = [("a", "1", "order_placed", CUTOFF - DAY, None, None, None, None, 1)]
 
-    assert not covers(FeatureSet((count, newer)))
+    assert not scalar_plan(FeatureSet((count, newer)).plan).covers_all
     assert values_of(FeatureSet((count, newer)), ContactPasts(["a"], {}, rows), [CUTOFF])[0, 0] == 1.0
 
 
