@@ -1,9 +1,9 @@
 """How many files of ours one reader has to open: `python -m bench.walk [--list]`.
 
-Counts the files whose functions run for one `POST /score` (warm: the second call with its log, in the gateway and in the
-service; the server's own ticking is left out), and for one training of scoring (the command line apart: neither its
-files nor what only they call), and the files of other capabilities that either one loads. A file is grazed where no
-more than two of its functions run: a reader looks these up and goes on.
+Counts the files whose functions run for one `POST /score` (warm: the second call with its log, in the gateway and in
+the service; the server's own ticking is left out), and for one training of scoring (the command line apart: neither
+its files nor what only they call), and the files of other capabilities that either one loads. A file is grazed where
+no more than two of its functions run: a reader looks these up and goes on.
 """
 
 import argparse
