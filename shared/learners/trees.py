@@ -15,7 +15,7 @@ from shared.learners.simple import Columns, Matrix, Vector
 if TYPE_CHECKING:
     import lightgbm
 
-# LightGBM is imported where trees are grown or read: with what it brings it costs more than counting what to learn from.
+# LightGBM is imported where trees are grown or read: it brings pandas and more, which takes over a second.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # waiting threads must not spin: they share cores with servers
 MAX_BIN = 63
 """Steps a column is cut into: a quarter of LightGBM's default costs nothing we could measure and is far faster."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.timeline.columns import build
+from shared.timeline.columns import build, time_order
 from shared.timeline.pasts import UNVERIFIED_OPEN, ContactFacts, Pasts
 
 UNKNOWN_MAKER = -1
@@ -44,8 +44,10 @@ def build_times(
     codes: dict[str, int] = {"email_opened": 0, UNVERIFIED_OPEN: 1}
     chunks = [_columns([one for one in chunk if one.contact_id in row_of], row_of, codes) for chunk in events]
     contact, at, type_, value = _together(chunks)
-    order = np.lexsort((type_, at, contact))
-    names, recoded = _used(codes, type_)
+    names, type_ = _used(codes, type_)
+    order = time_order(contact, at, (type_, value))
+    if order is not None:
+        at, type_, value = at[order], type_[order], value[order]
     empty = build(contact_ids, facts, ())
     counts = np.bincount(contact, minlength=len(contact_ids))
     nothing = np.full(len(at), -1, dtype=np.int32)
@@ -56,9 +58,9 @@ def build_times(
         zones=empty.zones,
         consents=empty.consents,
         offsets=np.concatenate([[0], np.cumsum(counts)]),
-        at=at[order],
-        type=recoded[order],
-        value=value[order],
+        at=at,
+        type=type_,
+        value=value,
         message=nothing,
         campaign=nothing,
         item=nothing,
