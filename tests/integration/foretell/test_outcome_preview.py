@@ -92,8 +92,8 @@ def test_frames_labels_and_refusals_are_those_of_a_training(database: Database, 
     random_account(store, seed)
 
     whole = {one.name: plain(framed(store, one, whole=True)) for one in OUTCOMES}
-    lean = {one.name: plain(framed(store, one, whole=False)) for one in OUTCOMES}
+    fast = {one.name: plain(framed(store, one, whole=False)) for one in OUTCOMES}
 
-    assert lean == whole
+    assert fast == whole
     assert isinstance(framed(store, OUTCOMES[0], whole=False), Frames)
     assert sum(isinstance(framed(store, one, whole=False), InsufficientData) for one in OUTCOMES) >= 3
