@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import math
 import multiprocessing
 import shutil
 import tempfile
@@ -104,7 +105,7 @@ async def _polls(holder: ChampionHolder) -> float:
 
 
 def _median(values: Sequence[float]) -> float:
-    return sorted(values)[len(values) // 2] if values else 0.0
+    return sorted(values)[len(values) // 2] if values else math.nan
 
 
 def _resident() -> float:

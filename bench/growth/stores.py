@@ -148,7 +148,7 @@ def _features_of_one(columns: FeatureSet, contact_id: str, rows: PastRows) -> No
 def store_size(sizes: Sequence[int], per_contact: int, url: str | None = None) -> Table:
     """Measure what one stored prediction reads, by the number of events in the store."""
     timed = ("p50 ms of CPU", "p50 ms")
-    table = Table(f"Size of the store, {'SQLite' if url is None else 'PostgreSQL'}", "events", (*timed, "MB"), timed)
+    table = Table(f"Size of the store, {'SQLite' if url is None else 'PostgreSQL'}", "events", timed, timed)
     table.note = (
         f"`predictions.request_reads` of one contact with {per_contact} events, ids spread over all contacts; medians "
         f"of {READS} calls."
@@ -160,8 +160,7 @@ def store_size(sizes: Sequence[int], per_contact: int, url: str | None = None) -
             there = size // per_contact
             ids = [f"c-{chance.randrange(there):08}" for _ in range(READS)]
             cost = median_of([partial(_request_reads, store, one) for one in ids])
-            used = sum(file.stat().st_size for file in Path(folder).glob("*.sqlite*")) / 1e6
-            table.add(size, 1e3 * cost.cpu_seconds, 1e3 * cost.seconds, used)
+            table.add(size, 1e3 * cost.cpu_seconds, 1e3 * cost.seconds)
     return table
 
 

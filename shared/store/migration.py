@@ -80,15 +80,15 @@ def _is_at_head(name: str, url: str) -> bool:
     file = make_url(url).database
     if not url.startswith("sqlite") or not file or not Path(file).exists():
         return False
-    sql = Sql(url, durable=True)
+    sql, statement = Sql(url, durable=True), select(column("version_num")).select_from(table(f"{name}_revision"))
     try:
         with sql.reading() as connection:
-            found = connection.scalars(select(column("version_num")).select_from(table(f"{name}_revision"))).all()
+            found: list[Any] = list(connection.scalars(statement))
     except StoreUnavailable:
         return False
     finally:
         sql.close()
-    return list(found) == [newest_revision(name)]
+    return found == [newest_revision(name)]
 
 
 def _databases(settings: Settings) -> tuple[tuple[str, str], ...]:
