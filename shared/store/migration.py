@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import column, make_url, select, table, text
+from sqlalchemy import String, column, make_url, select, table, text
 
 from shared.errors import Conflict, StoreUnavailable
 from shared.settings import Settings
@@ -80,7 +80,8 @@ def _is_at_head(name: str, url: str) -> bool:
     file = make_url(url).database
     if not url.startswith("sqlite") or not file or not Path(file).exists():
         return False
-    sql, statement = Sql(url, durable=True), select(column("version_num")).select_from(table(f"{name}_revision"))
+    statement = select(column("version_num", String)).select_from(table(f"{name}_revision"))
+    sql = Sql(url, durable=True)
     try:
         with sql.reading() as connection:
             found: list[Any] = list(connection.scalars(statement))
