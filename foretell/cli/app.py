@@ -15,6 +15,7 @@ from foretell.cli import (
     keys,
     models,
     outcomes,
+    predict,
     predictions,
     running,
     sources,
@@ -46,6 +47,7 @@ app.command("import", epilog=data.IMPORT_EXAMPLES)(data.import_files)
 app.add_typer(outcomes.app, name="outcomes")
 app.add_typer(training.app, name="train")
 app.add_typer(models.app, name="models")
+app.command("predict", epilog=predict.PREDICT_EXAMPLES)(predict.predict)
 app.add_typer(predictions.app, name="predictions")
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(keys.app, name="keys")
