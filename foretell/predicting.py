@@ -12,12 +12,17 @@ from typing import Any
 
 from foretell.batch_models import loaded
 from foretell.cli.output import progress_bars
+from shared.batches.bucket_reader import read_bucket
+from shared.batches.buckets import BucketManifest
+from shared.batches.bulk_rows import write_part
 from shared.batches.files import replacing
 from shared.batches.formats import ResultRow, format_of, status_counts
 from shared.batches.request import ContactSelection
 from shared.batches.run import PART_CONTACTS
 from shared.batches.selection import lines_of
 from shared.contracts.rows import Microseconds
+from shared.serving.batch import PinnedModel
+from shared.serving.bulk import bulk_results
 from shared.settings import Settings
 from shared.store import AccountStore
 
@@ -41,6 +46,8 @@ class Predicting:
     reasons: int
     format: Any
     """Of the result."""
+    folder: Path | None = None
+    """An export of events, instead of the store; None: contacts are read from the store."""
 
 
 def written(run: Predicting, out: Path) -> dict[str, int]:
@@ -74,6 +81,25 @@ def written(run: Predicting, out: Path) -> dict[str, int]:
         with replacing(out) as target:
             into.join(target, parts)
         progress.update(task, completed=max(total, 1))
+    return dict(counts)
+
+
+def _from_export(run: Predicting, folder: Path, pinned: PinnedModel, out: Path) -> dict[str, int]:
+    """Predict for the contacts of an export, one bucket after the other."""
+    manifest, into, counts = BucketManifest.read(folder), format_of(run.format), Counter[str]()
+    with _beside(out) as beside, progress_bars() as progress:
+        task = progress.add_task(f"predicting {run.model['capability']}", total=manifest.buckets)
+        parts: list[Path] = []
+        for bucket in range(manifest.buckets):
+            bulk = read_bucket(folder, manifest, bucket)
+            results = bulk_results(pinned, bulk)
+            parts.append(beside / f"part-{bucket:05}")
+            with parts[-1].open("wb") as target:
+                write_part(target, run.format, pinned, bulk.contacts.ids, results)
+            counts.update(str(one.status) for one in results)
+            progress.update(task, advance=1)
+        with replacing(out) as target:
+            into.join(target, parts)
     return dict(counts)
 
 

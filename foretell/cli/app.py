@@ -12,6 +12,7 @@ from foretell.cli import (
     data,
     dead_letters,
     deliveries,
+    export,
     keys,
     models,
     outcomes,
@@ -44,6 +45,7 @@ app = typer.Typer(
 app.command("up", epilog=running.UP_EXAMPLES)(running.up)
 app.command("demo", epilog=running.DEMO_EXAMPLES)(running.demo)
 app.command("import", epilog=data.IMPORT_EXAMPLES)(data.import_files)
+app.add_typer(export.app, name="export")
 app.add_typer(outcomes.app, name="outcomes")
 app.add_typer(training.app, name="train")
 app.add_typer(models.app, name="models")

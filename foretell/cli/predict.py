@@ -17,6 +17,7 @@ PREDICT_EXAMPLES = examples(
     "foretell predict scoring --all --outcome customer --out scores.parquet",
     "foretell predict churn --segment s1 --out leavers.csv --reasons 3",
     "foretell predict segmentation --contacts contacts.csv --out segments.ndjson",
+    "foretell export events --to export && foretell predict scoring --from export --out scores.parquet",
 )
 _ENDINGS = {".parquet": "parquet", ".ndjson": "ndjson", ".jsonl": "ndjson", ".csv": "csv"}
 
@@ -33,22 +34,30 @@ def predict(
     contacts: Annotated[
         Path | None, typer.Option(help="The contacts of a file: NDJSON, CSV or Parquet.", metavar="FILE")
     ] = None,
+    export: Annotated[
+        Path | None,
+        typer.Option("--from", help="All contacts of a folder that `foretell export events` wrote.", metavar="FOLDER"),
+    ] = None,
     out: Annotated[Path, typer.Option("--out", help="Where to: .parquet, .ndjson or .csv; only you can read it.")],
     outcome: Annotated[
         str | None, typer.Option("--outcome", "-o", help="Which outcome; default: the account's.", metavar="NAME")
     ] = None,
     reasons: Annotated[int, typer.Option(min=0, max=10, help="Reasons a contact; they take many times longer.")] = 0,
     cutoff: Annotated[
-        datetime | None, typer.Option(help="Only what happened before this instant (UTC) is seen; default: now.")
+        datetime | None,
+        typer.Option(
+            help="Only what happened before this instant (UTC) is seen; default: now, or when it was exported."
+        ),
     ] = None,
 ) -> None:
     """Write predictions about many contacts into a file, a row each, in the order of their ids or of the file."""
     from foretell.cli.context import capability_name, now_us, opened_account
     from foretell.cli.output import print_note
     from foretell.predicting import Predicting, written
+    from shared.batches.buckets import BucketManifest
     from shared.contracts.rows import microseconds
 
-    chosen = _selection(every=every, segment=segment, contacts=contacts)
+    chosen = _selection(every=every, segment=segment, contacts=contacts, export=export)
     if out.suffix.lower() not in _ENDINGS:
         raise BadRequest("Name a file that ends in .parquet, .ndjson or .csv.")
     _require_writable(out)
@@ -57,18 +66,20 @@ def predict(
         model = _model(store, capability_name(capability), outcome)
         if segment is not None:
             chosen = _segment(store, segment)
-        at = now if cutoff is None else microseconds(_utc(cutoff))
-        run = Predicting(settings, store, model, chosen, contacts, at, now, reasons, _ENDINGS[out.suffix.lower()])
+        at = now if export is None else BucketManifest.read(export).exported_at
+        at = at if cutoff is None else microseconds(_utc(cutoff))
+        form = _ENDINGS[out.suffix.lower()]
+        run = Predicting(settings, store, model, chosen, contacts, at, now, reasons, form, export)
         counts = written(run, out)
     total = sum(counts.values())
     print_note(f"{total:,} contacts written to {out}: " + _in_words(counts) if total else "No contact fits.")
 
 
-def _selection(*, every: bool, segment: str | None, contacts: Path | None) -> "ContactSelection":
+def _selection(*, every: bool, segment: str | None, contacts: Path | None, export: Path | None) -> "ContactSelection":
     from shared.batches.request import ContactSelection
 
-    if sum((every, segment is not None, contacts is not None)) != 1:
-        raise BadRequest("Say which contacts: --all, --segment NAME or --contacts FILE.")
+    if sum((every, segment is not None, contacts is not None, export is not None)) != 1:
+        raise BadRequest("Say which contacts: --all, --segment NAME, --contacts FILE or --from FOLDER.")
     if contacts is None:
         return ContactSelection("all")
     if not contacts.is_file():

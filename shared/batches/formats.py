@@ -151,20 +151,23 @@ class _Csv:
         return [_neutral(cells[name]) for name in COLUMNS]
 
 
-class _Parquet:
+class ParquetFormat:
     """One group of rows a part, so that the file depends on nothing but its rows."""
 
     ending = "parquet"
 
     def write(self, target: IO[bytes], rows: Sequence[ResultRow]) -> None:
+        """Write the rows of one part."""
         cells = [row.to_cells() for row in rows]
         columns = {name: [one[name] for one in cells] for name in COLUMNS}
         self._written(target, [self._arrow.table(columns, schema=self._schema)])
 
     def join(self, target: IO[bytes], parts: Sequence[Path]) -> None:
+        """Write the rows of all parts, in order."""
         self._written(target, (self._pq.read_table(part, schema=self._schema) for part in parts))
 
     def without(self, target: IO[bytes], file: Path, gone: Holds) -> bool:
+        """Write a part or a result again without some contacts; return whether any was in it."""
         found = False
 
         def kept() -> Any:
@@ -179,6 +182,18 @@ class _Parquet:
 
         self._written(target, kept())
         return found
+
+    def write_columns(self, target: IO[bytes], columns: Mapping[str, Any]) -> None:
+        """Write the rows of one part from columns; a single text stands for the same in every row."""
+        n = len(columns["contact_id"])
+        arrays = []
+        for name in COLUMNS:
+            kind, given = self._schema.field(name).type, columns[name]
+            if isinstance(given, list):
+                arrays.append(self._arrow.array(given, kind))
+            else:
+                arrays.append(self._arrow.repeat(self._arrow.scalar(given, kind), n))
+        self._written(target, [self._arrow.Table.from_arrays(arrays, schema=self._schema)])
 
     def _written(self, target: IO[bytes], tables: Any) -> None:
         with self._pq.ParquetWriter(target, self._schema, compression="zstd", version="2.6") as writer:
@@ -212,7 +227,7 @@ class _Parquet:
         return pa.schema([(name, kinds.get(name, pa.string())) for name in COLUMNS])
 
 
-_FORMATS: Final[Mapping[str, ResultFormat]] = {"ndjson": _Ndjson(), "csv": _Csv(), "parquet": _Parquet()}
+_FORMATS: Final[Mapping[str, ResultFormat]] = {"ndjson": _Ndjson(), "csv": _Csv(), "parquet": ParquetFormat()}
 
 
 def format_of(name: Format) -> ResultFormat:

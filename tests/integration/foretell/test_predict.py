@@ -109,7 +109,8 @@ def member(contact_id: str, segment: str) -> PredictionRow:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (("predict", "scoring", "--out", "x.csv"), "Say which contacts: --all, --segment NAME or --contacts FILE."),
+        (("predict", "scoring", "--out", "x.csv"),
+         "Say which contacts: --all, --segment NAME, --contacts FILE or --from FOLDER."),
         (("predict", "weather", "--all", "--out", "x.csv"), "'weather' is no capability"),
         (("predict", "scoring", "--all", "--out", "x.xml"), "Name a file that ends in .parquet, .ndjson or .csv."),
         (("predict", "scoring", "--all", "--out", "/nowhere/x.csv"), "There is no folder /nowhere."),
