@@ -14,7 +14,7 @@ from foretell.batch_models import loaded
 from foretell.cli.output import progress_bars
 from shared.batches.bucket_reader import read_bucket
 from shared.batches.buckets import BucketManifest
-from shared.batches.bulk_rows import write_part
+from shared.batches.bulk_rows import write_answers
 from shared.batches.files import replacing
 from shared.batches.formats import ResultRow, format_of, status_counts
 from shared.batches.request import ContactSelection
@@ -22,7 +22,6 @@ from shared.batches.run import PART_CONTACTS
 from shared.batches.selection import lines_of
 from shared.contracts.rows import Microseconds
 from shared.serving.batch import PinnedModel
-from shared.serving.bulk import bulk_results
 from shared.settings import Settings
 from shared.store import AccountStore
 
@@ -92,11 +91,9 @@ def _from_export(run: Predicting, folder: Path, pinned: PinnedModel, out: Path) 
         parts: list[Path] = []
         for bucket in range(manifest.buckets):
             bulk = read_bucket(folder, manifest, bucket)
-            results = bulk_results(pinned, bulk)
             parts.append(beside / f"part-{bucket:05}")
             with parts[-1].open("wb") as target:
-                write_part(target, run.format, pinned, bulk.contacts.ids, results)
-            counts.update(str(one.status) for one in results)
+                counts.update(write_answers(target, run.format, pinned, bulk))
             progress.update(task, advance=1)
         with replacing(out) as target:
             into.join(target, parts)
