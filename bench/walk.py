@@ -1,7 +1,9 @@
 """How many files of ours one reader has to open: `python -m bench.walk [--list]`.
 
 Counts the files whose functions run for one `POST /score` (warm: the second call, in the gateway and in the service),
-and for one training of scoring (the command line apart), and the files of other capabilities that either one loads.
+and for one training of scoring (the command line apart: neither its files nor what only they call), and the files of
+other capabilities that either one loads. A file is grazed where no more than two of its functions run: a reader looks
+these up and goes on.
 """
 
 import argparse
@@ -17,11 +19,12 @@ import tempfile
 import threading
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 from shared.capabilities import TABLE
@@ -32,13 +35,16 @@ PACKAGES = ("foretell", "gateway", "services", "shared")
 CONTACTS = 240
 PORT = 18_940
 KNOWN_SINCE = timedelta(days=300)
+COMMAND_LINE = ROOT / "foretell" / "cli"
+GRAZED = 2
+"""So many functions of a file, at most, are looked up rather than read."""
 
 
 class Walk:
     """The files whose functions run in this process while it records."""
 
     def __init__(self, into: Path, *, recording: bool) -> None:
-        self.recording, self._into, self._seen = recording, into, set[str]()
+        self.recording, self._into, self._seen = recording, into, set[CodeType]()
 
     def install(self) -> None:
         """Watch every thread; SIGUSR1 begins to record, SIGUSR2 writes what was seen."""
@@ -53,17 +59,21 @@ class Walk:
         self._into.with_suffix(".recording").touch()
 
     def _note(self, frame: FrameType, event: str, _: Any) -> None:
-        if not self.recording or event != "call" or frame.f_code.co_filename in self._seen:
+        if not self.recording or event != "call" or frame.f_code in self._seen:
             return
         # Bodies of modules and classes run when a file is loaded, and so do their helpers: that is counted apart.
-        if frame.f_code.co_flags & inspect.CO_OPTIMIZED and not is_loading(frame):
-            self._seen.add(frame.f_code.co_filename)
+        if frame.f_code.co_flags & inspect.CO_OPTIMIZED and not is_loading(frame) and not is_command_line(frame):
+            self._seen.add(frame.f_code)
 
     def write(self, *_: Any) -> None:
         """Write the files that ran and those that are loaded, relative to the root."""
         self.recording = False
         loaded = {str(module.__file__) for module in list(sys.modules.values()) if getattr(module, "__file__", None)}
-        found = {"ran": sorted(ours(self._seen)), "loaded": sorted(ours(loaded))}
+        found = {
+            "ran": sorted(ours({code.co_filename for code in self._seen})),
+            "grazed": sorted(ours(grazed(self._seen))),
+            "loaded": sorted(ours(loaded)),
+        }
         self._into.with_suffix(".part").write_text(json.dumps(found))
         self._into.with_suffix(".part").rename(self._into)
 
@@ -76,6 +86,23 @@ def is_loading(frame: FrameType) -> bool:
             return True
         outer = outer.f_back
     return False
+
+
+def is_command_line(frame: FrameType) -> bool:
+    """Whether the last file of `foretell` on the way to a frame is one of the command line."""
+    outer: FrameType | None = frame
+    while outer is not None:
+        if outer.f_code.co_filename.startswith(f"{ROOT / 'foretell'}/"):
+            return outer.f_code.co_filename.startswith(f"{COMMAND_LINE}/")
+        outer = outer.f_back
+    return False
+
+
+def grazed(seen: set[CodeType]) -> set[str]:
+    """Keep the files of which only one or two functions run; what stands inside a function counts with it."""
+    ran = {(code.co_filename, code.co_qualname.partition(".<locals>")[0]) for code in seen}
+    by = Counter(name for name, _ in ran)
+    return {name for name, number in by.items() if number <= GRAZED}
 
 
 def ours(files: set[str]) -> Iterator[str]:
@@ -203,12 +230,13 @@ def called(folder: Path, environment: dict[str, str], service: list[str]) -> lis
         return [end_outside(), end()]
 
 
-def told(title: str, files: set[str], *, listed: bool) -> None:
-    """Print how many, by package, and which."""
+def show(title: str, files: set[str], grazed: set[str] | None = None, *, listed: bool) -> None:
+    """Print how many, by package, how many of these are grazed, and which."""
     by = {package: sum(name.startswith(f"{package}/") for name in files) for package in PACKAGES}
-    print(f"{title}: {len(files)} files ({', '.join(f'{name} {count}' for name, count in by.items() if count)})")
+    only = f"; {len(grazed & files)} of them grazed" if grazed else ""
+    print(f"{title}: {len(files)} files ({', '.join(f'{name} {count}' for name, count in by.items() if count)}{only})")
     for name in sorted(files) if listed else ():
-        print(f"  {name}")
+        print(f"  {name}{'  (grazed)' if grazed and name in grazed else ''}")
 
 
 def of_others(files: list[str]) -> set[str]:
@@ -239,13 +267,17 @@ def main() -> None:
         subprocess.run([sys.executable, "-c", KEY_FILE], env=environment, check=True, capture_output=True)
         generic = (ROOT / "services" / "__main__.py").exists()
         calls = called(folder, environment, ["services", "scoring"] if generic else ["services.scoring.api"])
-    told("POST /score, gateway and service", {name for one in calls for name in one["ran"]}, listed=listed)
-    told("  of it the gateway", set(calls[0]["ran"]), listed=False)
-    told("  of it the service", set(calls[1]["ran"]), listed=False)
-    told("  loaded of other capabilities", of_others(calls[1]["loaded"]), listed=listed)
+    gateway, service = calls
+    ran = {*gateway["ran"], *service["ran"]}
+    # A file that both processes run is grazed where neither one reads more of it.
+    only = {name for name in ran if all(name in one["grazed"] or name not in one["ran"] for one in calls)}
+    show("POST /score, gateway and service", ran, only, listed=listed)
+    show("  of it the gateway", set(gateway["ran"]), listed=False)
+    show("  of it the service", set(service["ran"]), listed=False)
+    show("  loaded of other capabilities", of_others(service["loaded"]), listed=listed)
     own = {name for name in training["ran"] if not name.startswith("foretell/")}
-    told("training of scoring, the command line apart", own, listed=listed)
-    told("  loaded of other capabilities", of_others(training["loaded"]), listed=listed)
+    show("training of scoring, the command line apart", own, set(training["grazed"]), listed=listed)
+    show("  loaded of other capabilities", of_others(training["loaded"]), listed=listed)
 
 
 KEY_FILE = """

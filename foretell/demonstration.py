@@ -70,8 +70,9 @@ def _define(store: AccountStore, outcome: Outcome) -> None:
 
 def _train(settings: Settings, database: Database, capability: str, outcome: str = "") -> None:
     from foretell.train import train_model
+    from services.specs import spec_of
 
-    train_model(settings, database, ACCOUNT, capability, outcome)
+    train_model(settings, database.of(ACCOUNT), spec_of(capability), outcome)
 
 
 def is_fresh(settings: Settings, database: Database, *, now: datetime) -> bool:

@@ -69,7 +69,7 @@ class Summary:
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """Lay it out as JSON, with what was said on the way."""
+        """Lay it out as JSON, with the notes and warnings on the way."""
         return {
             **self.to_row(),
             "not_read_from_line": self.plan.layout.unread_from,
@@ -201,10 +201,10 @@ class Import:
         def owned(batch: Batch[Any]) -> None:
             owners = owners_of(self.store, batch.addresses, at=at)
             summary.made += owners.made
-            told = list(zip(batch.rows, batch.lines, strict=True))
-            batch.rejects += [Reject(line, SHARED) for row, line in told if row.contact_id in owners.shared]
-            erased([line for row, line in told if row.contact_id in owners.erased])
-            kept = [(row, line) for row, line in told if row.contact_id in owners.contacts]
+            numbered = list(zip(batch.rows, batch.lines, strict=True))
+            batch.rejects += [Reject(line, SHARED) for row, line in numbered if row.contact_id in owners.shared]
+            erased([line for row, line in numbered if row.contact_id in owners.erased])
+            kept = [(row, line) for row, line in numbered if row.contact_id in owners.contacts]
             batch.rows = [row._replace(contact_id=owners.contacts[row.contact_id]) for row, _ in kept]
             batch.lines = [line for _, line in kept]
 
@@ -226,16 +226,16 @@ class Import:
 
 def sentences_after(summary: Summary) -> list[str]:
     """Say what reading the rows found: first rejects, rows of the erased, cells that were changed or left out."""
-    said = [*summary.findings]
+    notes = [*summary.findings]
     if summary.made:
-        said.append(f"{summary.made:,} contacts were made for addresses that nobody had.")
+        notes.append(f"{summary.made:,} contacts were made for addresses that nobody had.")
     if summary.erased:
         lines = lines_text(summary.erased_lines, summary.erased)
-        said.append(f"{summary.erased:,} rows were {ERASED} ({lines}).")
-    said += [f"Line {reject.line:,} is a reject: {reject.reason}." for reject in summary.first_rejects]
+        notes.append(f"{summary.erased:,} rows were {ERASED} ({lines}).")
+    notes += [f"Line {reject.line:,} is a reject: {reject.reason}." for reject in summary.first_rejects]
     if summary.rejected > len(summary.first_rejects):
-        said.append(f"{summary.rejected - len(summary.first_rejects):,} more rejects are in {summary.rejects_file}.")
-    return said
+        notes.append(f"{summary.rejected - len(summary.first_rejects):,} more rejects are in {summary.rejects_file}.")
+    return notes
 
 
 def one_ahead(batches: Iterator[Row]) -> Iterator[Row]:

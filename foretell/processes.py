@@ -4,16 +4,17 @@ import http.client
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
+from foretell.child import launched
 from foretell.programs import Program
 from shared.errors import Conflict
 
@@ -31,7 +32,7 @@ directly = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 @dataclass(slots=True)
 class _Child:
     program: Program
-    process: subprocess.Popen[bytes]
+    process: ForkServerProcess
     started_at: float
     deaths: int = 0
     """How many times in a row it died young."""
@@ -48,7 +49,7 @@ class _Child:
 
 @dataclass(slots=True)
 class Supervisor:
-    """Keeps one child a program alive until it is told to stop.
+    """Keeps one child a program alive until it is stopped.
 
     Children get a process group of their own, so that Ctrl-C reaches this process alone, and watch a pipe that
     only this process holds, so that none of them outlives it.
@@ -57,7 +58,7 @@ class Supervisor:
     programs: Sequence[Program]
     environment: Mapping[str, str]
     logs: Path
-    say: Callable[[str], None]
+    report: Callable[[str], None]
     hung_seconds: float = 15.0
     """How long a child that answered may leave its health check unanswered before it is started again."""
     clock: Callable[[], float] = time.monotonic
@@ -73,20 +74,11 @@ class Supervisor:
         for program in self.programs:
             self._children[program.name] = _Child(program, self._launched(program), self.clock())
 
-    def _launched(self, program: Program) -> subprocess.Popen[bytes]:
+    def _launched(self, program: Program) -> ForkServerProcess:
         if self._lifeline is None:
             raise RuntimeError("start() comes first")
-        descriptor = self._lifeline[0]
-        with self._log(program.name).open("ab") as log:
-            return subprocess.Popen(  # noqa: S603 - our own interpreter and module names
-                [sys.executable, "-m", "foretell.child", str(descriptor), *program.arguments],
-                env=program.environment(self.environment),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                pass_fds=(descriptor,),
-            )
+        environment, log = program.environment(self.environment), self._log(program.name)
+        return launched(program.arguments, environment=environment, log=log, lifeline=self._lifeline[0])
 
     def _log(self, name: str) -> Path:
         return self.logs / f"{name}.log"
@@ -95,11 +87,11 @@ class Supervisor:
         """Wait until each child answers `/healthz`.
 
         Args:
-            stopped: asked between looks; waiting ends when it says so.
+            stopped: called between looks; waiting ends when it returns True.
             within_seconds: for all of them together.
 
         Returns:
-            True when all answer; False when told to stop.
+            True when all answer; False when it was stopped before.
 
         Raises:
             Conflict: one died, or did not answer in time; says where its log lies and how that ends.
@@ -107,7 +99,7 @@ class Supervisor:
         deadline = self.clock() + within_seconds
         while not stopped():
             for child in self._children.values():
-                code = child.process.poll()
+                code = child.process.exitcode
                 if code is not None:
                     raise Conflict(self._not_started(child.program.name, _ending(code)))
                 if not child.seen_healthy:
@@ -143,7 +135,7 @@ class Supervisor:
                 child.answers, child.silent_since, child.probe = False, None, None
 
     def _notice_death(self, child: _Child, now: float) -> None:
-        code = child.process.poll()
+        code = child.process.exitcode
         if code is None:
             return
         _end_group(child.process, signal.SIGKILL)
@@ -152,7 +144,7 @@ class Supervisor:
             raise Conflict(self._not_started(child.program.name, _ending(code)))
         seconds = min(0.5 * 2 ** (child.deaths - 1), MAX_BACKOFF_SECONDS)
         child.restart_at = now + seconds
-        self.say(
+        self.report(
             f"{child.program.name} {_ending(code)}; starting it again in {seconds:g} s "
             f"(log: {self._log(child.program.name)})."
         )
@@ -174,7 +166,7 @@ class Supervisor:
         child.silent_since = child.probed_at if child.silent_since is None else child.silent_since
         patience = self.hung_seconds if child.answers else max(self.hung_seconds, START_SECONDS)
         if now - child.silent_since >= patience:
-            self.say(f"{child.program.name} has not answered for {now - child.silent_since:.0f} s; killing it.")
+            self.report(f"{child.program.name} has not answered for {now - child.silent_since:.0f} s; killing it.")
             _end_group(child.process, signal.SIGKILL)
 
     def stop(self) -> None:
@@ -184,12 +176,11 @@ class Supervisor:
             _end_group(child.process, signal.SIGCONT)  # one that was stopped hears it then
         deadline = self.clock() + STOP_SECONDS
         for child in self._children.values():
-            try:
-                child.process.wait(max(0.0, deadline - self.clock()))
-            except subprocess.TimeoutExpired:
-                self.say(f"{child.program.name} did not stop within {STOP_SECONDS:.0f} s and was killed.")
+            child.process.join(max(0.0, deadline - self.clock()))
+            if child.process.exitcode is None:
+                self.report(f"{child.program.name} did not stop within {STOP_SECONDS:.0f} s and was killed.")
             _end_group(child.process, signal.SIGKILL)
-            child.process.wait()
+            child.process.join()
         self._children.clear()
         if self._probes is not None:
             self._probes.shutdown(wait=True, cancel_futures=True)
@@ -228,11 +219,17 @@ def cut_log(log: Path, *, max_bytes: int = MAX_LOG_BYTES) -> None:
     os.truncate(log, 0)
 
 
-def _end_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+def _end_group(process: ForkServerProcess, number: signal.Signals) -> None:
+    if process.pid is None:
+        return
     try:
         os.killpg(process.pid, number)
-    except (ProcessLookupError, PermissionError):  # nobody is left in the group
+    except PermissionError:
         return
+    except ProcessLookupError:  # nobody is left in the group, or a newborn has not made it yet
+        if process.exitcode is None:
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, number)
 
 
 def _ending(code: int) -> str:

@@ -101,8 +101,8 @@ def _refuse_taken(name: str, host: str, port: int, setting: str) -> None:
         elif isinstance(error, OSError) and error.errno == errno.EACCES:
             way_out = f"needs more rights: set {setting} to one above 1023"
         else:
-            told = f"Cannot listen on {host}:{port} ({name}): give --host and --port of this machine."
-            raise Conflict(told) from error
+            message = f"Cannot listen on {host}:{port} ({name}): give --host and --port of this machine."
+            raise Conflict(message) from error
         raise Conflict(f"Port {port} ({name}) {way_out}.") from error
 
 

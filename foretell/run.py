@@ -6,6 +6,7 @@ import time
 import typer
 
 from foretell import home
+from foretell.child import preload
 from foretell.cli.context import ensure_account, ensure_key
 from foretell.cli.greeting import base_url, example_requests, greeting
 from foretell.cli.options import DEFAULT_ACCOUNT
@@ -38,6 +39,7 @@ def run_all(settings: Settings, host: str, port: int) -> None:
     listed = programs(host, port, settings.metrics_port)
     with home.locked(settings.home):
         refuse_taken_ports(listed, settings.metrics_host)
+        preload()
         _prepare_store(settings)
         secrets = {name: home.secret(settings.home, name) for name in home.SECRETS}
         children = environment(os.environ, settings.home, port, secrets)
@@ -58,8 +60,8 @@ def run_all(settings: Settings, host: str, port: int) -> None:
 
 def _greet(settings: Settings, url: str, supervisor: Supervisor, stop: StopRequest) -> None:
     """Greet once the requests that are shown have an answer: models are fetched in the first seconds."""
-    asked = example_requests(settings)
-    waiting = list(asked)
+    examples = example_requests(settings)
+    waiting = list(examples)
     deadline = time.monotonic() + WARM_SECONDS
     while waiting and time.monotonic() < deadline:
         if waiting[0].is_answered(url):
@@ -68,7 +70,7 @@ def _greet(settings: Settings, url: str, supervisor: Supervisor, stop: StopReque
         supervisor.look()
         if stop.wait(LOOK_SECONDS):
             return
-    typer.echo(greeting(settings, url, asked))
+    typer.echo(greeting(settings, url, examples))
 
 
 def _prepare_store(settings: Settings) -> None:

@@ -11,21 +11,21 @@ from foretell.cli.context import now_us
 from foretell.cli.failures import NotPromoted
 from foretell.cli.output import answers_of, progress_bars
 from foretell.cli.training_report import report_lines
-from services.specs import spec_of
-from shared.capabilities import capability
+from shared.capabilities import Capability
 from shared.change_detection.account_messages import data_insufficient
 from shared.contracts.training import Choices
 from shared.errors import BadRequest, InsufficientData
 
 if TYPE_CHECKING:
     from shared.contracts.training import Progress
+    from shared.serving.capability_spec import AnySpec
     from shared.settings import Settings
-    from shared.store import AccountStore, Database
+    from shared.store import AccountStore
     from shared.training.publish import Published
     from shared.training.recipe import Recipe
 
 
-def recipe_of(name: str) -> "Recipe[Any, Any, Any]":
+def recipe_of(spec: "AnySpec") -> "Recipe[Any, Any, Any]":
     """Import the training of a capability, and nothing of another one.
 
     Raises:
@@ -33,17 +33,16 @@ def recipe_of(name: str) -> "Recipe[Any, Any, Any]":
     """
     from shared.training.recipe import Recipe
 
-    recipe = spec_of(name).training.recipe()
+    recipe = spec.training.recipe()
     if not isinstance(recipe, Recipe):
-        raise TypeError(f"the training of {name} is no recipe")
+        raise TypeError(f"the training of {spec.capability.name} is no recipe")
     return recipe
 
 
 def train_model(
     settings: "Settings",
-    database: "Database",
-    account: str,
-    name: str,
+    store: "AccountStore",
+    spec: "AnySpec",
     outcome: str = "",
     *,
     choices: Choices | None = None,
@@ -53,9 +52,8 @@ def train_model(
 
     Args:
         settings: where the registry is.
-        database: the store.
-        account: whose data.
-        name: of the capability.
+        store: of the account whose data is learned from.
+        spec: of the capability.
         outcome: what is predicted; empty where the capability has none.
         choices: what the caller decides about the run; None: promote, and everything else as found.
         details: whether every figure is printed.
@@ -67,12 +65,13 @@ def train_model(
     """
     from shared.training.recipe import train
 
-    choices = _known_choices(database.of(account), choices or spec_of(name).training.choices())
+    name = spec.capability.name
+    choices = _known_choices(store, choices or spec.training.choices())
     if outcome:
-        _remember(database.of(account), name, outcome, choices)
-    run = partial(train, recipe_of(name), database, settings, account, outcome, choices=choices, now=now_us())
-    with published_if_insufficient(database, account, name, outcome):
-        model_name = ".".join(part for part in (account, name, outcome) if part)
+        _remember(store, name, outcome, choices)
+    run = partial(train, recipe_of(spec), store, settings, outcome, choices=choices, now=now_us())
+    with published_if_insufficient(store, spec.capability, outcome):
+        model_name = ".".join(part for part in (store.account, name, outcome) if part)
         learned(model_name, lambda progress: run(progress=progress), choices, details=details)
 
 
@@ -81,7 +80,7 @@ def _known_choices(store: "AccountStore", choices: Choices) -> Choices:
     known = store.contacts.attribute_names() if choices.named_attributes else []
     if not known:
         return choices
-    from shared.training.material import no_contact_has
+    from shared.contracts.outcome import no_contact_has
 
     choices = choices.spelled_as(known)
     unknown = [no_contact_has("an attribute", (name,), known) for name in sorted(choices.named_attributes)]
@@ -103,13 +102,12 @@ def _remember(store: "AccountStore", capability: str, name: str, choices: Choice
 
 
 @contextmanager
-def published_if_insufficient(database: "Database", account: str, name: str, outcome: str) -> Iterator[None]:
+def published_if_insufficient(store: "AccountStore", capability: Capability, outcome: str) -> Iterator[None]:
     """Publish to subscribers when there is too little to learn from, and fail all the same.
 
     Args:
-        database: the store.
-        account: whose data.
-        name: of the capability.
+        store: of the account.
+        capability: that is trained.
         outcome: empty where the capability has none.
 
     Raises:
@@ -118,9 +116,9 @@ def published_if_insufficient(database: "Database", account: str, name: str, out
     try:
         yield
     except InsufficientData as error:
-        about, at = f"training {name} {outcome}", now_us()
-        message = data_insufficient(capability(name), outcome, error.detail, counts=error.members, at=at, about=about)
-        database.of(account).outbox.publish([message], at=at)
+        about, at = f"training {capability.name} {outcome}", now_us()
+        message = data_insufficient(capability, outcome, error.detail, counts=error.members, at=at, about=about)
+        store.outbox.publish([message], at=at)
         raise
 
 

@@ -1,4 +1,4 @@
-"""The worker process: composes its loops, and lives until it is told to stop."""
+"""The worker process: composes its loops, and lives until it is stopped."""
 
 import logging
 import threading

@@ -6,7 +6,7 @@ from shared.settings import GatewaySettings
 
 
 def main() -> None:
-    """Serve until told to stop."""
+    """Serve until stopped."""
     run("gateway", GatewaySettings, create_app)
 
 

@@ -11,7 +11,7 @@ from shared.settings import ServiceSettings
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Serve until told to stop.
+    """Serve until stopped.
 
     Args:
         arguments: the name of a capability, then the options of every process.

@@ -20,10 +20,10 @@ class Capability:
     """Whether one model is kept for each named outcome."""
     long_paths: tuple[str, ...] = ()
     """Paths among those above whose work may take minutes; they have a deadline of their own."""
-    stands_by: str = ""
-    """What is noticed when it becomes another: a kind of `shared.change_detection`. Empty: nothing is."""
+    change_kind: str = ""
+    """Which changes are reported: `band`, `segment` or `slot`, a kind of `shared.change_detection`. Empty: none."""
     message_types: tuple[str, ...] = ()
-    """Types of the messages that tell of it, in the order of that kind."""
+    """Types of the messages that report them, in the order of that kind."""
 
 
 TABLE: tuple[Capability, ...] = (
@@ -32,7 +32,7 @@ TABLE: tuple[Capability, ...] = (
         "/score",
         "How likely is this contact to reach an outcome?",
         per_outcome=True,
-        stands_by="band",
+        change_kind="band",
         message_types=("score.band_changed",),
     ),
     Capability(
@@ -40,14 +40,14 @@ TABLE: tuple[Capability, ...] = (
         "/churn-risk",
         "Who is about to leave, by when, and why?",
         per_outcome=True,
-        stands_by="band",
+        change_kind="band",
         message_types=("churn_risk.band_changed",),
     ),
     Capability(
         "segmentation",
         "/segment",
         "Which behaviour group does this contact belong to?",
-        stands_by="segment",
+        change_kind="segment",
         message_types=("segment.entered", "segment.left"),
     ),
     Capability(
@@ -56,7 +56,7 @@ TABLE: tuple[Capability, ...] = (
         "When should this contact's next message go out?",
         prefixes=("/best-send-time/plan", "/experiments"),
         long_paths=("/best-send-time/plan", "/experiments"),
-        stands_by="slot",
+        change_kind="slot",
         message_types=("send_time.changed",),
     ),
 )
@@ -71,22 +71,15 @@ def capability(name: str) -> Capability:
     return {line.name: line for line in TABLE}[name]
 
 
-def names_of(*, per_outcome: bool | None = None, stands_by: str | None = None) -> tuple[str, ...]:
-    """List the names of capabilities, in the order of the table.
-
-    Args:
-        per_outcome: only those that are asked about outcomes, or only the others; None: all.
-        stands_by: only those of this kind of change; None: all.
-    """
-    return tuple(
-        line.name for line in TABLE if per_outcome in (None, line.per_outcome) and stands_by in (None, line.stands_by)
-    )
-
+NAMES = tuple(line.name for line in TABLE)
+"""Of all capabilities, in the order of the table."""
+OUTCOME_NAMES = tuple(line.name for line in TABLE if line.per_outcome)
+"""Of those that answer about an outcome."""
 
 if TYPE_CHECKING:
     CapabilityName = str
     OutcomeCapabilityName = str
 else:
     # Types of the wire that hold the table's names: only pydantic reads them, and a type checker sees plain text.
-    CapabilityName: Any = Literal[names_of()]
-    OutcomeCapabilityName: Any = Literal[names_of(per_outcome=True)]
+    CapabilityName: Any = Literal[NAMES]
+    OutcomeCapabilityName: Any = Literal[OUTCOME_NAMES]

@@ -36,7 +36,7 @@ from typing import Any, ClassVar
 
 
 class ForetellError(Exception):
-    """Anything a client or an operator can be told in one sentence."""
+    """Anything that can be explained to a client or an operator in one sentence."""
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal-error"

@@ -74,7 +74,7 @@ class Settings(BaseSettings):
     """Port of the gateway; services of the embedded setup take the ports that follow."""
 
     public_url: PublicUrl | None = None
-    """How the gateway is reached from outside, such as https://foretell.example.com; None: as it is asked."""
+    """How the gateway is reached from outside, such as https://foretell.example.com; None: as requests name it."""
 
     metrics_port: Annotated[int, Field(ge=1, le=65_535)] | None = None
     """Port of `/metrics`, in the embedded setup the gateway's; None: metrics are shown nowhere."""
@@ -160,7 +160,7 @@ class SigningSettings(Settings):
     """The same from one address, a proxy's included; 0: any number."""
 
     drain_seconds: Annotated[float, Field(ge=0)] = 0.0
-    """How long a process that is told to stop says so at `/readyz` before it stops to listen."""
+    """How long a process that is to stop reports it at `/readyz` before it stops to listen."""
 
 
 class ServiceSettings(SigningSettings):
@@ -231,7 +231,7 @@ class GatewaySettings(UpstreamSettings):
     """How many contacts a key may ask about or send a minute, events counted one each; 0: any number."""
 
     limits_failures: NonNegativeInt = 60
-    """How often a minute an address may fail to authenticate before it is told to wait; 0: any number."""
+    """How often a minute an address may fail to authenticate before it has to wait; 0: any number."""
 
     limits_redis_url: RedisUrl | None = None
     """Where several gateways count together; None: each counts alone, in memory."""
@@ -262,7 +262,7 @@ class WorkerSettings(UpstreamSettings):
     """How long items of webhooks that could not be taken are kept."""
 
     receipt_retention_days: PositiveInt = 30
-    """How long it is remembered what a provider has told; longer than any provider tries again."""
+    """How long what a provider sent is remembered; longer than any provider tries again."""
 
     audit_retention_days: PositiveInt = 730
     """How long the audit log is kept."""

@@ -15,8 +15,7 @@ from shared.evaluation.metrics import Interval, of_figures, of_mean
 from shared.learners.simple import log_odds
 from shared.timeline import NEVER, ContactFacts, DatedValue, EventTuple, Pasts, build
 from shared.timeline.pasts import Frames
-from shared.timeline.splits import forward_chain, stratified
-from shared.training.material import Material
+from shared.training.material import Material, forward_chain, stratified
 
 Vector = NDArray[np.float64]
 

@@ -19,8 +19,7 @@ from shared.evaluation.survival import brier_losses, over_time
 from shared.features import matrix
 from shared.timeline import NEVER
 from shared.timeline.pasts import Frames
-from shared.timeline.splits import stratified
-from shared.training.material import Material
+from shared.training.material import Material, stratified
 
 LANDMARKS = (1, 6, 12, 24, 36)
 """Months of tenure at which held-out customers are asked about."""

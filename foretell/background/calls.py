@@ -39,7 +39,7 @@ class ServiceCalls:
             What decides about last known states.
 
         Raises:
-            Unanswerable: the service failed over these contacts; asked again it would fail again.
+            Unanswerable: the service failed over these contacts; called again it would fail again.
             UpstreamUnavailable: nobody answers there, or with an error that passes.
             UpstreamTimeout: no answer before the deadline.
             ClockSkew: the service's clock differs by too much.

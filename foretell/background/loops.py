@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 READY_SECONDS = 60.0
-"""How long a first turn waits for what it needs; then it comes all the same, and tells of its failure."""
+"""How long a first turn waits for what it needs; then it comes all the same, and reports its failure."""
 LOOK_SECONDS = 0.25
 
 

@@ -124,7 +124,7 @@ def known_identity_key(settings: Settings) -> bytes | None:
 
 
 def ensure_account(database: Database, name: str) -> bool:
-    """Make an account unless it exists; tell whether it was made."""
+    """Make an account unless it exists; return whether it was made."""
     if name in {account.name for account in database.accounts()}:
         return False
     database.create_account(name, created_at=now_us())

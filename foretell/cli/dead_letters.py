@@ -59,8 +59,8 @@ def show(letter_id: LetterArgument, *, account: AccountOption = DEFAULT_ACCOUNT)
         letter = store.dead_letters.find(letter_id)
     if letter is None:
         raise _absent(letter_id, account)
-    told = {**letter._asdict(), "payload": json.loads(letter.payload), "received_at": instant(letter.received_at)}
-    typer.echo(json.dumps(told, indent=2))
+    shown = {**letter._asdict(), "payload": json.loads(letter.payload), "received_at": instant(letter.received_at)}
+    typer.echo(json.dumps(shown, indent=2))
 
 
 @app.command(

@@ -1,4 +1,4 @@
-"""`foretell deliveries`: what was told to whom, and telling it once more."""
+"""`foretell deliveries`: what was sent to whom, and sending it once more."""
 
 from typing import TYPE_CHECKING, Annotated, Literal
 

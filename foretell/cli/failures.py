@@ -12,7 +12,7 @@ from shared.errors import BadRequest, FileRefused, ForetellError, InsufficientDa
 
 
 class ExitCode(IntEnum):
-    """What a script can tell from the exit code."""
+    """What the exit code means to a script."""
 
     OK = 0
     FAILURE = 1

@@ -53,16 +53,16 @@ def example_requests(settings: Settings) -> list[ExampleRequest]:
     """Find something to ask, one question a capability of one account, the sample's first; none without a model."""
     database = open_database(settings)
     try:
-        asked: dict[str, ExampleRequest] = {}
+        examples: dict[str, ExampleRequest] = {}
         champions = [row for row in database.champions() if (settings.keys_folder / row.account).exists()]
         for champion in sorted(champions, key=lambda row: row.account != DEMO):
-            first = next(iter(asked.values()), None)
-            if champion.capability in asked or (first is not None and first.account != champion.account):
+            first = next(iter(examples.values()), None)
+            if champion.capability in examples or (first is not None and first.account != champion.account):
                 continue
             contact = _contact(settings, database, champion)
             if contact is not None:
-                asked[champion.capability] = _example_request(settings, champion, contact)
-        return [asked[line.name] for line in TABLE if line.name in asked]
+                examples[champion.capability] = _example_request(settings, champion, contact)
+        return [examples[line.name] for line in TABLE if line.name in examples]
     finally:
         database.close()
 
@@ -70,9 +70,9 @@ def example_requests(settings: Settings) -> list[ExampleRequest]:
 def _contact(settings: Settings, database: Database, champion: ChampionRow) -> str | None:
     store: AccountStore = database.of(champion.account)
     noted = home.notes(settings.home / NOTES).get("contacts", {}) if champion.account == DEMO else {}
-    telling = noted.get(champion.capability)
-    if telling and store.contacts.find(telling) is not None:
-        return str(telling)
+    contact_id = noted.get(champion.capability)
+    if contact_id and store.contacts.find(contact_id) is not None:
+        return str(contact_id)
     best = store.predictions.ranked(champion.capability, champion.outcome, limit=1)
     first = store.contacts.page(1, None)
     return best[0].contact_id if best else first[0].contact_id if first else None
@@ -92,15 +92,15 @@ def base_url(host: str, port: int) -> str:
     return f"http://{f'[{shown}]' if ':' in shown else shown}:{port}"
 
 
-def greeting(settings: Settings, url: str, asked: Sequence[ExampleRequest]) -> str:
+def greeting(settings: Settings, url: str, examples: Sequence[ExampleRequest]) -> str:
     """Compose the greeting.
 
     Args:
         settings: where home is.
         url: of the gateway.
-        asked: something to ask, where there are models.
+        examples: requests worth trying, where there are models.
     """
-    account = asked[0].account if asked else DEFAULT_ACCOUNT
+    account = examples[0].account if examples else DEFAULT_ACCOUNT
     lines = [
         "",
         f"Foretell answers at   {url}",
@@ -108,7 +108,7 @@ def greeting(settings: Settings, url: str, asked: Sequence[ExampleRequest]) -> s
         f"Key of {account:<14} {_key(settings.keys_folder / account)}",
         f"Logs                  {settings.home / 'logs'}",
         "",
-        *(_curls(url, asked) if asked else _what_next(account)),
+        *(_curls(url, examples) if examples else _what_next(account)),
         "",
         "Ctrl-C stops everything.",
     ]
@@ -122,8 +122,8 @@ def _key(path: Path) -> str:
     return f"{home.private_text(path)}  (in {path})" if sys.stdout.isatty() else f"in {path}"
 
 
-def _curls(url: str, asked: Sequence[ExampleRequest]) -> list[str]:
-    return ["Try it in another terminal:", *(line for question in asked for line in _curl(url, question))]
+def _curls(url: str, examples: Sequence[ExampleRequest]) -> list[str]:
+    return ["Try it in another terminal:", *(line for question in examples for line in _curl(url, question))]
 
 
 def _curl(url: str, question: ExampleRequest) -> list[str]:

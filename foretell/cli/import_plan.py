@@ -7,7 +7,7 @@ from shared.ingest import Plan, Use
 
 
 def plan_lines(plan: Plan) -> Iterator[str]:
-    """Lay a plan out: format, columns, first rows, what has to be said."""
+    """Lay a plan out: format, columns, first rows, warnings."""
     yield heading(plan)
     yield ""
     rows = [column.to_row() for column in plan.columns]
@@ -17,10 +17,10 @@ def plan_lines(plan: Plan) -> Iterator[str]:
         yield "First rows (what is not kept as it stands is masked):"
         names = [column.name for column in plan.columns]
         yield from aligned([names, *([_cell(row[name]) for name in names] for row in plan.first_rows)])
-    said = [*plan.notes, *plan.warnings]
-    if said:
+    lines = [*plan.notes, *plan.warnings]
+    if lines:
         yield ""
-        yield from said
+        yield from lines
 
 
 def heading(plan: Plan) -> str:

@@ -52,10 +52,14 @@ def list_models(
             }
             for row in versions
         ]
-        asked = sorted({row.outcome for row in versions} & {name for name, _ in champions})
+        answered = sorted({row.outcome for row in versions} & {name for name, _ in champions})
         differing = [
-            *(said for row in versions if (row.outcome, row.version) in champions and (said := drift_sentence(row))),
-            *_mismatches(settings, store, capability, asked),
+            *(
+                sentence
+                for row in versions
+                if (row.outcome, row.version) in champions and (sentence := drift_sentence(row))
+            ),
+            *_mismatches(settings, store, capability, answered),
         ]
     if not json:
         print_note(
@@ -89,7 +93,9 @@ def _mismatches(settings: "Settings", store: "AccountStore", capability: str, ou
     except RegistryUnavailable as error:
         return [f"MLflow's aliases were not compared: {error.detail}"]
     return [
-        f"{outcome or capability}: {told}" for outcome, told in zip(outcomes, found, strict=True) if told is not None
+        f"{outcome or capability}: {difference}"
+        for outcome, difference in zip(outcomes, found, strict=True)
+        if difference is not None
     ]
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from foretell.train import recipe_of
+from services.specs import spec_of
 from shared.errors import BadRequest, InsufficientData
 from shared.training.material import LEAST_NEGATIVE, LEAST_POSITIVE, contact_counts, scanned
 
@@ -36,7 +37,7 @@ def counted(store: "AccountStore", outcome: "Outcome", *, now: "Microseconds") -
     """
     try:
         pasts = scanned(store, with_events=not outcome.attribute)
-        frames = recipe_of(outcome.capability).frames
+        frames = recipe_of(spec_of(outcome.capability)).frames
         if frames is None:
             raise BadRequest(f"{outcome.capability} is not asked about outcomes.")
         counts = contact_counts(frames(outcome, pasts, now))

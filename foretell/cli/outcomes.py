@@ -149,14 +149,14 @@ class _AttributeRules(NamedTuple):
         return any(self)
 
     def kept_by(self, outcome: "Outcome", before: "Outcome | None") -> "Outcome":
-        """Add them to an outcome, and what was answered before unless that is to be asked again."""
+        """Add them to an outcome, and what was answered before unless that is open again."""
         if before is not None and not self.ask_again:
             outcome = outcome.answered(allowed=before.allowed, forbidden=before.forbidden)
         return outcome.answered(allowed=self.allowed, forbidden=self.forbidden)
 
 
 def _answer(account: str, capability: str, name: str, answers: _AttributeRules, *, default: bool) -> None:
-    """Change what is said about attributes, and nothing else of an outcome."""
+    """Change what is stated about attributes, and nothing else of an outcome."""
     from foretell.cli.context import capability_name, opened_account
 
     with opened_account(account) as (_, _, store):
@@ -182,8 +182,8 @@ def _echo_definition(outcome: "Outcome", unknown: str, *, is_default: bool) -> N
 
 def _unknown(store: "AccountStore", outcome: "Outcome") -> str:
     """Say that no contact has what an outcome names, where the account has anything of the kind at all."""
-    from shared.training.material import mistyped, no_contact_has
-    from shared.values.naming import spelled_as
+    from shared.contracts.outcome import mistyped, no_contact_has
+    from shared.values.words import spelled_as
 
     names = store.contacts.attribute_names() if outcome.attribute or outcome.allowed or outcome.forbidden else []
     types = [] if outcome.attribute else [one.type for one in store.events.types()]
@@ -234,7 +234,7 @@ def _refuse_event_options(given: dict[str, Any], *, attribute: str | None, repea
 
 
 def described(outcome: "Outcome") -> str:
-    """Say in a few words what an outcome means and when it is asked about."""
+    """Say in a few words what an outcome means and when it is predicted."""
     if outcome.attribute:
         return f"attribute {outcome.attribute}" + (f" is {outcome.positive}" if outcome.positive else " is true")
     if outcome.is_automatic:

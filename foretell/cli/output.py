@@ -57,8 +57,8 @@ def _text(value: Any) -> str:
 
 def answers_of(outcome: "Outcome") -> str:
     """Write which attributes an outcome allows and forbids; empty where it says nothing."""
-    said = {"allowed": outcome.allowed, "forbidden": outcome.forbidden}
-    return "; ".join(f"{word} {', '.join(names)}" for word, names in said.items() if names)
+    answers = {"allowed": outcome.allowed, "forbidden": outcome.forbidden}
+    return "; ".join(f"{word} {', '.join(names)}" for word, names in answers.items() if names)
 
 
 def instant(at: Microseconds | None) -> str | None:

@@ -46,7 +46,7 @@ def worker(
     host: Annotated[str, typer.Option(help="Where /healthz is.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Its port; 0 takes a free one.")] = 0,
 ) -> None:
-    """Re-score contacts, deliver webhooks and delete what is too old, until told to stop; `foretell up` starts one."""
+    """Re-score contacts, deliver webhooks and delete what is too old, until stopped; `foretell up` starts one."""
     from foretell.worker import run
     from shared.settings import WorkerSettings, read
 

@@ -55,15 +55,17 @@ def add(
     from shared.contracts.credentials import Seal
 
     given = _secret(secret, from_stdin=secret_stdin)
-    asked = _checked(SourceRequest, name=name, provider=provider, secrets=[given] if given else [], topics=topic or [])
+    request = _checked(
+        SourceRequest, name=name, provider=provider, secrets=[given] if given else [], topics=topic or []
+    )
     with opened_account(account) as (settings, _, store):
         source = new_source(
             account,
-            asked.name,
+            request.name,
             PROVIDERS,
-            asked.provider,
-            secrets=[one.get_secret_value() for one in asked.secrets],
-            topics=asked.topics,
+            request.provider,
+            secrets=[one.get_secret_value() for one in request.secrets],
+            topics=request.topics,
             creates_contacts=create_contacts,
             seal=Seal(identity_key(settings)),
             at=now_us(),
@@ -131,12 +133,12 @@ def rotate(
     if given is None:
         raise BadRequest("Give the new secret: --secret, or --secret-stdin.")
     hours = duration(keep_old_for).total_seconds() / 3_600
-    asked = _checked(SecretRequest, secret=given, overlap_hours=hours)
+    request = _checked(SecretRequest, secret=given, overlap_hours=hours)
     with opened_account(account) as (settings, _, store):
         source, at = _known(store, name, account), now_us()
-        ends = at + round(asked.overlap_hours * HOUR)
+        ends = at + round(request.overlap_hours * HOUR)
         provider = PROVIDERS[source.provider]
-        made = new_secret(provider, asked.secret.get_secret_value(), Seal(identity_key(settings)), at=at)
+        made = new_secret(provider, request.secret.get_secret_value(), Seal(identity_key(settings)), at=at)
         store.sources.add_secret(source.source_id, made, others_expire_at=ends)
     typer.echo(f"{name} has a new secret; the older ones are good until {instant(ends)}.")
 

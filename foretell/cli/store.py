@@ -58,13 +58,13 @@ def wait(
     from shared.store import is_migrated
 
     settings, until = read(Settings), time.monotonic() + duration(longest).total_seconds()
-    said = ""
+    printed = ""
     while (reason := _not_yet(settings, is_migrated)) is not None:
         if time.monotonic() > until:
             raise StoreUnavailable(f"{reason} after {longest}; is `foretell store migrate` done?")
-        if reason != said:
+        if reason != printed:
             print_note(f"{reason}; waiting.")
-            said = reason
+            printed = reason
         time.sleep(WAIT_SECONDS)
     typer.echo("The store has this release's schema.")
 

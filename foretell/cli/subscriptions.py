@@ -170,15 +170,15 @@ def try_out(
         row, at = _known(store, subscription_id), now_us()
         secrets = store.subscriptions.secrets(at).get(subscription_id, [])
         seal = Seal(identity_key(settings))
-        trial = asyncio.run(
+        sent = asyncio.run(
             send_test(row, secrets, seal, at, kind=type, contact_id=contact, settings=read(DeliverySettings))
         )
-    answer = trial.answer
+    answer = sent.answer
     came_back = f"status {answer.status}" if answer.status is not None else f"no answer ({answer.error})"
-    said = f": {answer.response}" if answer.response else "."
-    if not trial.delivered:
-        raise Conflict(f"Not delivered: {came_back} after {answer.milliseconds} ms{said}")
-    typer.echo(f"Delivered: {came_back} after {answer.milliseconds} ms{said}")
+    response = f": {answer.response}" if answer.response else "."
+    if not sent.delivered:
+        raise Conflict(f"Not delivered: {came_back} after {answer.milliseconds} ms{response}")
+    typer.echo(f"Delivered: {came_back} after {answer.milliseconds} ms{response}")
 
 
 def _known(store: "AccountStore", subscription_id: str) -> "SubscriptionRow":
@@ -188,16 +188,16 @@ def _known(store: "AccountStore", subscription_id: str) -> "SubscriptionRow":
     return row
 
 
-def _fields(**said: Any) -> Any:
+def _fields(**given: Any) -> Any:
     from pydantic import ValidationError
 
     from shared.contracts.validation import mistakes
     from shared.webhooks_out.subscription_schemas import SubscriptionFields
 
     try:
-        return SubscriptionFields.model_validate(said)
+        return SubscriptionFields.model_validate(given)
     except ValidationError as error:
-        first = mistakes([{**entry} for entry in error.errors(include_url=False)], said)[0]
+        first = mistakes([{**entry} for entry in error.errors(include_url=False)], given)[0]
         raise BadRequest(f"{first['pointer'].lstrip('/')}: {first['detail']}") from error
 
 

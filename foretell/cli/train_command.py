@@ -33,7 +33,7 @@ def command_of(spec: AnySpec) -> Any:
         own = {key: value for key, value in given.items() if value is not None and key != "no_promote"}
         choices = training.choices(promote=not given["no_promote"], **own)
         with opened_account(account) as (settings, database, _):
-            train_model(settings, database, account, name, outcome, choices=choices, details=details)
+            train_model(settings, database.of(account), spec, outcome, choices=choices, details=details)
 
     parameters = [
         *([_outcome(spec)] if spec.capability.per_outcome else []),

@@ -6,7 +6,7 @@ import typer
 from typer.core import TyperGroup
 
 from foretell.cli.options import examples
-from shared.capabilities import names_of
+from shared.capabilities import NAMES
 
 
 class TrainGroup(TyperGroup):
@@ -14,14 +14,14 @@ class TrainGroup(TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
         """List the capabilities of the table."""
-        return list(names_of())
+        return list(NAMES)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
         """Make the command of a capability; None where the table has no such line."""
         from foretell.cli.train_command import command_of
         from services.specs import spec_of
 
-        return command_of(spec_of(cmd_name)) if cmd_name in names_of() else None
+        return command_of(spec_of(cmd_name)) if cmd_name in NAMES else None
 
 
 app = typer.Typer(

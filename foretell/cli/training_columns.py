@@ -34,8 +34,8 @@ def column_lines(report: Figures) -> list[str]:
     rows = [["column", "read as", "values", "unreadable", "used"]]
     for name in sorted({*read, *(one["name"] for one in report.get("left_out", ()))}):
         one = read.get(name)
-        is_asked = any(leak.startswith(f"{name}: ") for leak in report.get("leaks", ()))
-        used = f"no: {why[name]}" if name in why else "no: to be answered by you" if is_asked else "yes"
+        is_questioned = any(leak.startswith(f"{name}: ") for leak in report.get("leaks", ()))
+        used = f"no: {why[name]}" if name in why else "no: to be answered by you" if is_questioned else "yes"
         filled = ["-", "-", "-"] if one is None else [one["read_as"], f"{one['filled']:,}", f"{one['unreadable']:,}"]
         rows.append([name, *filled, used])
     return aligned(rows)

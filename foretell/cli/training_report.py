@@ -60,9 +60,9 @@ def report_lines(published: "Published", name: str, *, details: bool = False) ->
         ("What is next", [*_next(published, report, details=details)]),
     ]
     lines = [f"{name} version {published.version}: grade {report['grade']}"]
-    for heading, said in parts:
-        if said:
-            lines += ["", heading, *(f"  {line}" for line in said)]
+    for heading, section in parts:
+        if section:
+            lines += ["", heading, *(f"  {line}" for line in section)]
     return [*lines, *(["", *_details(report)] if details else [])]
 
 
@@ -166,9 +166,9 @@ def _left_out(listed: Sequence[Figures]) -> list[str]:
 
 def _some(names: Sequence[str]) -> str:
     """Name columns: what commands take by its own name, what was made of events in words."""
-    told = [name if upper(words := column_in_words(name)) == words else words for name in names]
-    more = len(told) - MOST_LEFT_OUT
-    return ", ".join(told) if more <= 1 else f"{', '.join(told[:MOST_LEFT_OUT])} and {more} more"
+    shown = [name if upper(words := column_in_words(name)) == words else words for name in names]
+    more = len(shown) - MOST_LEFT_OUT
+    return ", ".join(shown) if more <= 1 else f"{', '.join(shown[:MOST_LEFT_OUT])} and {more} more"
 
 
 def _details(report: Figures) -> list[str]:

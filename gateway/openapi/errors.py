@@ -86,7 +86,7 @@ class Place:
     method: str
     operation: Document
     scope: Scope | None
-    """What a key needs; None: it is asked without one."""
+    """What a key needs; None: the path needs no key."""
     schemas: Document
     """The document's components."""
 

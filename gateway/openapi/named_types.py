@@ -11,7 +11,7 @@ from typing import Any, Final, get_args
 
 from gateway.deliveries.schemas import DeliveryStateName
 from gateway.subscriptions.schemas import State
-from shared.capabilities import names_of
+from shared.capabilities import NAMES, OUTCOME_NAMES
 from shared.contracts.message import MESSAGE_TYPES, TEST_TYPE
 from shared.contracts.prediction import Band, Grade, Source, Status, Trend
 from shared.webhooks_out.connectors import ConnectorName
@@ -21,7 +21,7 @@ Schema = dict[str, Any]
 _REF: Final = "#/components/schemas/"
 _NULL: Final[Schema] = {"type": "null"}
 _ABOUT: Final = ("title", "description", "default", "examples", "example")
-"""What is said of the place and not of the type."""
+"""Keywords that describe the place and not the type."""
 
 
 def _enum(*values: str) -> Schema:
@@ -34,9 +34,9 @@ def _any_of(*kinds: str) -> Schema:
 
 _SHARED: Final[Mapping[str, Schema]] = {
     "Band": _enum(*get_args(Band)),
-    "Capability": _enum(*names_of()),
+    "Capability": _enum(*NAMES),
     "NoQuietHours": _enum("off"),
-    "OutcomeCapability": _enum(*names_of(per_outcome=True)),
+    "OutcomeCapability": _enum(*OUTCOME_NAMES),
     "ChangeCause": _enum("events", "time", "model"),
     "Connector": _enum(*get_args(ConnectorName)),
     "DeliveryState": _enum(*get_args(DeliveryStateName)),

@@ -12,11 +12,10 @@ from gateway.webhooks.addresses import MAX_TEXT_CHARACTERS
 from gateway.webhooks.payload import PayloadReader
 from gateway.webhooks.provider import ItemRefused, Recipient
 from shared.contracts.contact import Zone
-from shared.values.missing import is_missing
-from shared.values.naming import event_type
 from shared.values.numbers import Number, read_number
 from shared.values.personal import by_header
 from shared.values.unreadable import Ambiguous, Unreadable
+from shared.values.words import event_type, is_missing
 
 MAX_NAME_CHARACTERS: Final = 128
 MAX_AMOUNT: Final = 1e12

@@ -19,7 +19,7 @@ from shared.ingest import canonical
 
 OPENS: Final = frozenset({"email_opened"})
 CLICKS: Final = frozenset({"email_clicked", "sms_clicked", "push_clicked"})
-VISITS: Final = frozenset({"page_viewed"})
+PAGE_VIEWS: Final = frozenset({"page_viewed"})
 CHANNELS: Final = ("email_", "sms_", "push_", "in_app_", "whatsapp_")
 UNSUBSCRIBED: Final = "email_unsubscribed"
 PAID: Final = frozenset(
@@ -178,7 +178,7 @@ def _program(type_: str, agent: str) -> BotAssessment | None:
         return BotAssessment(False, "scanner_agent")
     if not _LIBRARY.search(agent):
         return None
-    if type_ in OPENS | CLICKS | VISITS:
+    if type_ in OPENS | CLICKS | PAGE_VIEWS:
         return BotAssessment(False, "scanner_agent")
     # A mailbox provider's server unsubscribes on behalf of its user, with a library of its own.
     if type_ == UNSUBSCRIBED or _OF_PHONES.search(agent):

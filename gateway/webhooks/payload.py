@@ -16,8 +16,8 @@ from gateway.webhooks import notes
 from gateway.webhooks.addresses import CONTROL, HASHED, MAX_TEXT_CHARACTERS, address_of, link_of, names_a_person
 from gateway.webhooks.provider import ItemRefused
 from shared.values.instants import read_instant
-from shared.values.missing import is_missing
 from shared.values.unreadable import Unreadable
+from shared.values.words import is_missing
 
 MAX_TAGS: Final = 20
 

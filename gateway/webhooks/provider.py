@@ -25,7 +25,7 @@ class Recipient:
     external_id: str | None = None
     """The provider's own id of the person."""
     anonymous_id: str | None = None
-    """A visitor who has not said who they are."""
+    """A visitor who is not identified."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ MAX_THREADS: Final = 8
 MAX_THREADS_PER_SOURCE: Final = 2
 """Batches of a source are stored one after the other: one is stored while the next is verified."""
 MAX_WAITING: Final = 200
-"""If more wait, the provider is told to send again later: waiting bodies take memory."""
+"""If more wait, the provider has to send again later: waiting bodies take memory."""
 MAX_WAITING_PER_SOURCE: Final = 50
 Found = TypeVar("Found")
 

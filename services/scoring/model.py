@@ -29,7 +29,7 @@ from shared.features import (
     usual_values,
 )
 from shared.features.names_in_words import UNWELCOME
-from shared.learners import WITH_TEXT, Learner, learner_from_json, text_of
+from shared.learners import WITH_TEXT, Learner, learner_from_json
 from shared.learners.simple import chance
 from shared.registry.pyfunc import FeatureTable
 from shared.timeline import Pasts
@@ -52,9 +52,9 @@ class ScoredOutcome(NamedTuple):
     score: int
     band: Band
     reasons: list[ReasonPart]
-    """The strongest first; empty when none were asked for."""
+    """The strongest first; empty when none were requested."""
     parts: dict[str, float] | None
-    """fit, engagement and base; None when no reasons were asked for."""
+    """fit, engagement and base; None when no reasons were requested."""
     truncated: bool
     """Whether the past was cut at the lookback or at the newest events."""
     data_quality: tuple[str, ...] = ()
@@ -83,7 +83,7 @@ class PredictedColumns(NamedTuple):
 
 @dataclass(frozen=True)
 class ScoringModel:
-    """A version: feature set, learner, calibration, reference and what a client is told about it."""
+    """A version: feature set, learner, calibration, reference and what a client reads about it."""
 
     outcome: str
     kind: str
@@ -91,7 +91,7 @@ class ScoringModel:
     horizon_days: int | None
     trained_at: datetime
     reached_by: tuple[str, ...]
-    """Event types after which the contact is no longer asked about; empty when the outcome repeats."""
+    """Event types after which the contact has reached the outcome; empty when the outcome repeats."""
     feature_set: FeatureSet
     learner: Learner
     calibrator: Calibrator
@@ -230,7 +230,7 @@ class ScoringModel:
             folder: made when absent.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        if (text := text_of(self.learner)) is not None:
+        if (text := self.learner.text) is not None:
             (folder / "model.txt").write_text(text, encoding="utf-8")
         np.savez(
             folder / "reference.npz",

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from services.scoring.features import scoring_features
 from services.scoring.model import ScoringModel
 from shared.contracts.prediction import Grade
 from shared.contracts.rows import DAY, Microseconds, instant_of
@@ -18,7 +17,7 @@ from shared.learners.simple import Columns, Vector, chance
 from shared.store import VersionRow
 from shared.timeline import Pasts
 from shared.training.candidates import Problem, calibrated
-from shared.training.columns import chosen_columns, inputs_of, other_rankings
+from shared.training.columns import chosen_columns, inputs_of, other_rankings, outcome_features
 from shared.training.competition import Competition, compete
 from shared.training.material import Material, framed, order_notes
 from shared.training.publish import NO_NEWER_FRAMES, Fitted, Newer, compared, digest_of_data
@@ -56,13 +55,13 @@ def fitted(
         allowed: attributes used although they are personal, not dated, or look like a leak.
         forbidden: attributes that are never features of this run.
         now: becomes `trained_at`.
-        progress: told what is done and how far, 0 to 1.
+        progress: called with what is done and how far, 0 to 1.
 
     Raises:
-        InsufficientData: nothing can be told apart by any feature.
+        InsufficientData: no feature distinguishes contacts.
     """
     progress("computing features", 0.0)
-    learned = scoring_features(
+    learned = outcome_features(
         stuff.outcome, stuff.pasts, stuff.frames.contact, stuff.frames.cutoff, allowed=allowed, forbidden=forbidden
     )
     chosen = chosen_columns(stuff, learned, allowed)

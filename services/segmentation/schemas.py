@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 
 from shared.contracts.prediction import Answer, ModelInfo, Prediction, PredictionRequest
 from shared.contracts.training import Choices, CliOption
-from shared.values.naming import spelled_as
+from shared.values.words import spelled_as
 
 REQUEST_EXAMPLE: dict[str, Any] = {
     "cutoff": "2026-06-01T00:00:00Z",

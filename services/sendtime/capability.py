@@ -40,7 +40,7 @@ def _answer(
 
 
 def _is_stored(request: SendTimeRequest, _: object) -> bool:
-    """Only what is asked by default stands beside other contacts' answers."""
+    """Only answers to the default question stand beside other contacts' answers."""
     return request.purpose == "best" and request.engagement is None and request.campaign_id is None
 
 

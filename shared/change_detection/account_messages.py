@@ -129,7 +129,7 @@ def stale_events_message(subject: ComparedModel, newest_event_at: Microseconds |
     """Return the message that the newest event is so old that answers say `stale_events`; one a day for the account.
 
     Args:
-        subject: whose answers said so.
+        subject: whose answers show it.
         newest_event_at: of the account.
         at: now.
     """

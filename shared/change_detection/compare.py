@@ -156,7 +156,7 @@ class SlotState:
 
 
 KINDS: dict[str, StateKind] = {"band": BandState(), "segment": SegmentState(), "slot": SlotState()}
-"""By the name in the capability table, `stands_by`."""
+"""By the name in the capability table, `change_kind`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +197,7 @@ def compare(
         stale: contacts with new events.
     """
     changes = DetectedChanges([], [])
-    if not subject.line.stands_by:
+    if not subject.line.change_kind:
         return changes
     for prediction in answer.predictions:
         if prediction.contact_id is None or prediction.contact_id not in states or prediction.status != "ok":
@@ -222,7 +222,7 @@ def _compare(
     stale: bool,
     into: DetectedChanges,
 ) -> None:
-    kind = KINDS[subject.line.stands_by]
+    kind = KINDS[subject.line.change_kind]
     state, cutoff, version = kind.state(prediction), microseconds(answer.cutoff), answer.model.version
     if state is None or prediction.contact_id is None:
         return

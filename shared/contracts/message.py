@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple
 
 from pydantic import Field
 
-from shared.capabilities import TABLE, Capability, names_of
+from shared.capabilities import TABLE, Capability
 from shared.contracts.prediction import Answer, Band, Grade, Reason, Trend
 from shared.contracts.rows import Microseconds
 
@@ -32,7 +32,7 @@ class Message(NamedTuple):
     """Something that happened, to be sent to subscriptions."""
 
     message_id: str
-    """Stable: the same happening has the same id, so that telling it twice in the store is telling it once."""
+    """Stable: the same happening has the same id, so that publishing it twice is publishing it once."""
     type: str
     occurred_at: Microseconds
     data: dict[str, Any]
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     BandCapability = str
 else:
     # A type of the wire: only pydantic reads it, and a type checker sees plain text.
-    BandCapability: Any = Literal[names_of(stands_by="band")]
+    BandCapability: Any = Literal[tuple(line.name for line in TABLE if line.change_kind == "band")]
 
 ContactIdField = Annotated[str, Field(description="Your own id of the contact.")]
 CauseField = Annotated[
@@ -181,13 +181,13 @@ _OF_KIND: Final[dict[str, tuple[type[Answer], ...]]] = {
     "segment": (SegmentEntered, SegmentLeft),
     "slot": (SendTimeChanged,),
 }
-"""By what a capability stands by, in the order of the types that its line in the table names."""
+"""Data of the messages by kind of change, in the order of `message_types` in the table."""
 MESSAGE_DATA: Final[dict[str, type[Answer]]] = {
     **{
         kind: shape
         for line in TABLE
-        if line.stands_by
-        for kind, shape in zip(line.message_types, _OF_KIND[line.stands_by], strict=True)
+        if line.change_kind
+        for kind, shape in zip(line.message_types, _OF_KIND[line.change_kind], strict=True)
     },
     "batch.completed": BatchCompleted,
     "batch_job.completed": BatchJobCompleted,
@@ -258,8 +258,8 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     **{
         kind: _example(line, data)
         for line in TABLE
-        if line.stands_by
-        for kind, data in zip(line.message_types, _EXAMPLES_OF_KIND[line.stands_by], strict=True)
+        if line.change_kind
+        for kind, data in zip(line.message_types, _EXAMPLES_OF_KIND[line.change_kind], strict=True)
     },
     "batch.completed": {
         "capability": "scoring",

@@ -1,14 +1,14 @@
-"""What is predicted: an event within a horizon, or an attribute; and when the question is asked."""
+"""What is predicted: an event within a horizon, or an attribute; and at which moments."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from difflib import get_close_matches
 from typing import Annotated, Any, NamedTuple, Protocol, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from shared.capabilities import OutcomeCapabilityName
 from shared.contracts.validation import MAX_NAME_CHARACTERS, MAX_TEXT_CHARACTERS, no_control, readable
-from shared.values.missing import is_missing
-from shared.values.truth import read_truth
+from shared.values.words import is_missing, read_truth, same_name_key
 
 OutcomeName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,63}$")]
 EventType = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
@@ -36,9 +36,9 @@ Lifts = tuple[
 CANCELLED, STARTED = "subscription_cancelled", ("subscription_started", "subscription_renewed")
 CANCELLATION_DAYS, SILENCE_DAYS = 60, 90
 HORIZON_DAYS, ACTIVE_WITHIN_DAYS = 90, 180
-"""Where nothing is said."""
+"""Where none is given."""
 LONGEST_ACTIVE_WITHIN_DAYS = 3_650
-"""How long a contact may have been silent and still be asked about; features look back two years all the same."""
+"""How long a contact may have been silent and still be predicted; features look back two years all the same."""
 MAX_ANSWERED = 1_000
 """Attributes that may be allowed or forbidden for one outcome."""
 BAND_LIFTS: Lifts = (1.0, 2.0, 4.0)
@@ -111,15 +111,15 @@ class Outcome(BaseModel):
     at: Annotated[tuple[Moment, ...], Field(max_length=10)] = ()
     every_days: Annotated[int | None, Field(ge=1, le=365)] = None
     active_within_days: Annotated[int | None, Field(ge=1, le=LONGEST_ACTIVE_WITHIN_DAYS)] = ACTIVE_WITHIN_DAYS
-    """Asked about contacts active so lately; None: about all at risk (cancellations, unless said otherwise)."""
+    """Asked about contacts active so lately; None: about all at risk (cancellations, unless stated otherwise)."""
     attribute: AttributeName | None = None
     positive: AttributeText | None = None
     band_lifts: Lifts = BAND_LIFTS
     """Churn: from how many times the average odds on a risk is medium, high, very high."""
     allowed: Annotated[tuple[AttributeName, ...], Field(max_length=MAX_ANSWERED)] = ()
-    """Attributes that somebody said are known before the outcome: every training uses them."""
+    """Attributes that are confirmed as known before the outcome: every training uses them."""
     forbidden: Annotated[tuple[AttributeName, ...], Field(max_length=MAX_ANSWERED)] = ()
-    """Attributes that somebody said are not: no training uses them, or asks about them."""
+    """Attributes that are confirmed as not: no training uses them, or asks about them."""
 
     @model_validator(mode="before")
     @classmethod
@@ -150,7 +150,7 @@ class Outcome(BaseModel):
 
     @property
     def flag(self) -> Flag | None:
-        """Return the attribute after which nobody is asked about any more; None: an event, or it is reached again."""
+        """Return the attribute after which nobody is predicted any more; None: an event, or it is reached again."""
         return None if self.attribute is None or self.repeatable else Flag(self.attribute, self.positive)
 
     @property
@@ -223,3 +223,46 @@ def chosen(outcome: Outcome, counts: Mapping[str, tuple[int, int]]) -> Outcome:
     valued = {name: count for name, count in activity.items() if count[1]} or activity
     most = max(sorted(valued), key=lambda name: valued[name][0], default=None)
     return outcome if most is None else Outcome(**kept, silence=(most,), horizon_days=SILENCE_DAYS)
+
+
+MOST_NEAR = 3
+
+
+def mistyped(outcome: Outcome, *, attributes: Collection[str], types: Collection[str]) -> str:
+    """Say that no contact has what an outcome names, with near names; empty where some do.
+
+    Args:
+        outcome: as defined.
+        attributes: that contacts have.
+        types: of the events that contacts have.
+
+    >>> mistyped(Outcome(name="a", capability="scoring", attribute="Convertd"), attributes=["Converted"], types=[])
+    "No contact has an attribute 'Convertd'; near: 'Converted'."
+    """
+    wanted: tuple[str, ...]
+    if outcome.attribute:
+        what, wanted, known = "an attribute", (outcome.attribute,), attributes
+    else:
+        what, wanted, known = "an event of type", outcome.event_types or outcome.silence, types
+    moments = [one.event_type for one in outcome.at]
+    found = [no_contact_has(what, wanted, known)]
+    found += [no_contact_has("an event of type", (name,), types) for name in moments]
+    return " ".join(dict.fromkeys(one for one in found if one))
+
+
+def no_contact_has(what: str, wanted: Collection[str], known: Collection[str]) -> str:
+    """Say that none of the names is known, with near ones; empty where one is.
+
+    >>> no_contact_has("an attribute", ["Pakt"], ["Paket", "Rabatt"])
+    "No contact has an attribute 'Pakt'; near: 'Paket'."
+    """
+    if not wanted or set(wanted) & set(known):
+        return ""
+    by_key = {same_name_key(name): name for name in sorted(known)}
+    near = dict.fromkeys(
+        by_key[key] for name in wanted for key in get_close_matches(same_name_key(name), by_key, n=MOST_NEAR)
+    )
+    named = " or ".join(f"'{name}'" for name in wanted)
+    if near:
+        return f"No contact has {what} {named}; near: {', '.join(map(repr, [*near][:MOST_NEAR]))}."
+    return f"No contact has {what} {named}, nor one with a similar name."

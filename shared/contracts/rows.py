@@ -26,7 +26,7 @@ class EventRow(NamedTuple):
 
     contact_id: str
     event_id: str
-    """The given id, else `~` and a hash of everything that tells two facts apart; unique per contact."""
+    """The given id, else `~` and a hash of everything that distinguishes two facts; unique per contact."""
     type: str
     occurred_at: Microseconds
     recorded_at: Microseconds
@@ -93,7 +93,7 @@ def instant_or_none(at: Microseconds | None) -> datetime | None:
 
 
 SHARED_BY = 3
-"""An address that so many contacts were said to have is no person's: by it alone nobody is recognised."""
+"""An address that so many contacts have is no person's: by it alone nobody is recognised."""
 _BORN = {"email": "e-", "external": "x-", "anonymous": "a-"}
 
 

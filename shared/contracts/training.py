@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.contracts.outcome import Outcome
-from shared.values.naming import spelled_as
+from shared.values.words import spelled_as
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class ColumnChoices(Choices):
         Field(description="Never learn from a column, nor ask about it; repeat for several."),
         CliOption("--forbid", "COLUMN"),
     ] = frozenset()
-    """Attributes that are never features of this run, and about which nothing is asked."""
+    """Attributes that are never features of this run, and about which no question is raised."""
     order_by: Annotated[
         str | None,
         Field(
@@ -67,7 +67,7 @@ class ColumnChoices(Choices):
         ),
         CliOption("--order-by", "COLUMN|created_at|none"),
     ] = None
-    """What tells in which order the rows of flat data came: `created_at`, an attribute, `none`; None: what is found."""
+    """What gives the order of the rows of flat data: `created_at`, an attribute, `none`; None: what is found."""
 
     def for_outcome(self, outcome: Outcome) -> Self:
         """Add what was answered about attributes for an outcome before; what this run says counts first."""
@@ -107,7 +107,7 @@ class TrainingSpec:
     default_outcome: str | None = None
     """The outcome meant where none is named; None: one must be named."""
     example_outcome: Outcome | None = None
-    """Of a capability that is asked about outcomes: one over the types `order_placed` and `page_viewed`, with which
+    """Of a capability with outcomes: one over the types `order_placed` and `page_viewed`, with which
     the contract checks train it."""
 
 

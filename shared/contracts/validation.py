@@ -302,7 +302,7 @@ def mistakes(errors: Sequence[Mapping[str, Any]], within: Any, prefix: str = "")
 
     Args:
         errors: from `ValidationError.errors()`.
-        within: what was validated; tells names in the data from pydantic's own names of union members.
+        within: what was validated; distinguishes names in the data from pydantic's own names of union members.
         prefix: pointer of the validated part within the body, such as `/contacts/3`.
 
     Returns:

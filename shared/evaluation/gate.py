@@ -16,7 +16,7 @@ DRAWS = 1_000
 SURE = 0.99
 """Confidence, on one side, with which the ranking must lie above chance when contacts are drawn again."""
 LIKELY = 0.80
-"""Confidence, on one side, of the gain: its noise is twice that of the ranking, which is asked first.
+"""Confidence, on one side, of the gain: its noise is twice that of the ranking, which is checked first.
 
 With 0.90, 13 of 20 weak worlds with dates (AUC 0.62, 400 positives) passed, and 17 do; not one table of noise more.
 """
@@ -169,7 +169,7 @@ def skill(loss: Vector, baseline: Vector, owner: NDArray[np.integer]) -> Interva
 
 
 def calibration_holds(slope: Interval) -> bool:
-    """Whether the interval of the calibration slope overlaps 0.9 to 1.1; a slope that cannot be told does not hold.
+    """Whether the interval of the calibration slope overlaps 0.9 to 1.1; an unknown slope does not hold.
 
     >>> calibration_holds(Interval(1.3, 1.05, 1.5)), calibration_holds(Interval(1.3, 1.15, 1.5))
     (True, False)
@@ -206,7 +206,7 @@ class GateDecision:
 
     promote: bool
     decided: bool
-    """False: too few frames are newer than both trainings; nobody can tell yet."""
+    """False: too few frames are newer than both trainings to compare them yet."""
     reason: str
 
 

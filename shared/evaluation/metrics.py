@@ -142,7 +142,7 @@ def calibration_line(
 
     Returns:
         Slope and intercept; NaN where there is no finite answer: the labels or the margins are all alike, or the
-        margin tells the labels apart without any error.
+        margin separates the labels without any error.
     """
     if weights is not None:
         rows = weights > 0

@@ -11,11 +11,9 @@ from shared.features.engine import as_boolean, as_number, as_text, entry_at, mat
 from shared.features.feature import DAY_PARTS, Feature, FeatureSet
 from shared.features.names_in_words import SENT
 from shared.timeline.pasts import AttributeColumn, Pasts
-from shared.values.columns import NEARLY_ALL, decide
-from shared.values.looks import ColumnProfile
-from shared.values.missing import is_missing
-from shared.values.naming import same_value_key
+from shared.values.columns import NEARLY_ALL, ColumnProfile, decide
 from shared.values.personal import personal
+from shared.values.words import is_missing, same_value_key
 
 MAX_TYPES = 40
 MAX_CATEGORIES = 50
@@ -285,7 +283,7 @@ def _attribute_feature(name: str, values: list[object]) -> tuple[Feature | LeftO
     """Choose how an attribute becomes a number: by what nearly all its values are.
 
     Returns:
-        The feature, or why it cannot tell contacts apart usefully; and how many values do not read as it.
+        The feature, or why it does not distinguish contacts usefully; and how many values do not read as it.
     """
     if len(values) < MIN_CATEGORY_CONTACTS:
         return LeftOut(name, f"only {len(values)} contacts have a value; {MIN_CATEGORY_CONTACTS} are needed", ""), 0

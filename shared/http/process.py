@@ -183,6 +183,15 @@ def block_training_libraries(modules: MutableMapping[str, Any] = sys.modules) ->
         modules["scipy"], modules["scipy.sparse"] = scipy, sparse
 
 
+def unblock_training_libraries(modules: MutableMapping[str, Any] = sys.modules) -> None:
+    """Let a process that was forked from one without the libraries of training import them."""
+    absent = {name for name in BLOCKED if modules.get(name, ...) is None}
+    if getattr(modules.get("scipy"), "__spec__", None) is None:
+        absent |= {name for name in ("scipy", "scipy.sparse") if name in modules}
+    for name in absent:
+        del modules[name]
+
+
 def keep_memory_small() -> None:
     """Give freed memory back to the system: threads share two arenas of glibc; elsewhere nothing changes."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)

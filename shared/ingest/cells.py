@@ -12,11 +12,9 @@ import orjson
 from shared.ingest.plan import Findings, PlannedColumn
 from shared.values.addresses import NotAnAddress, read_address
 from shared.values.instants import read_instant
-from shared.values.missing import cleaned, is_missing
-from shared.values.naming import own_event_type
 from shared.values.numbers import CODES, SIGNS, read_number
-from shared.values.truth import read_truth
 from shared.values.unreadable import Ambiguous, NaiveTime, Unreadable
+from shared.values.words import cleaned, is_missing, own_event_type, read_truth
 from shared.values.zones import zone_of
 
 MARKED_TEXT = re.compile(r"'[0-9+=@-]")

@@ -4,10 +4,18 @@ from collections import Counter
 from typing import Any, Literal
 
 from shared.ingest.cells import present
-from shared.values.columns import ColumnType, decide
-from shared.values.instants import DateOrder, order_of_counts
-from shared.values.looks import MAX_LINES, ColumnProfile, Look, look_of
-from shared.values.numbers import DecimalMark, mark_of_counts
+from shared.values.columns import (
+    MAX_LINES,
+    ColumnProfile,
+    ColumnType,
+    Look,
+    decide,
+    look_of,
+    mark_of_counts,
+    order_of_counts,
+)
+from shared.values.instants import DateOrder
+from shared.values.numbers import DecimalMark
 from shared.values.personal import MAX_SAMPLE, Personal, personal_of
 from shared.values.personal import look_of as personal_look_of
 

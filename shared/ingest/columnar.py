@@ -108,7 +108,7 @@ def event_rows(table: Any, *, recorded_at: Microseconds) -> Columnar:
 
 
 def _columns(table: Any) -> dict[str, _Column] | None:
-    """Read all columns; None where one is of a kind that only the way row by row can tell about."""
+    """Read all columns; None where one is of a kind that only reading row by row can judge."""
     if not {"contact_id", "type", "occurred_at"} <= set(table.column_names):
         return None
     columns: dict[str, _Column] = {}

@@ -55,7 +55,7 @@ def encoding_of(stream: IO[bytes], given: str | None, layout: Layout) -> str:
     Args:
         stream: at the beginning of the file; it is read to the end if need be.
         given: by the caller, who knows it.
-        layout: takes the encoding and what has to be said of it.
+        layout: takes the encoding and its warnings.
 
     Raises:
         FileRefused: the given encoding is not known.

@@ -11,7 +11,7 @@ PREFIX = "~"
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _CHARACTERS = 22
 """Of 16 bytes in base64, without padding."""
-_NOTHING_TOLD = (None, None, None, None)
+_NO_LATER_FIELDS = (None, None, None, None)
 
 
 def event_identity(
@@ -28,7 +28,7 @@ def event_identity(
 ) -> str:
     """Derive the id of an event that was sent without one: the same fact again is the same event.
 
-    Everything that tells two facts apart counts: two lines of one order differ by `item`, two deliveries in one second
+    All that distinguishes two facts counts: two lines of one order differ by `item`, two deliveries in one second
     by `message_id`. Each part says its length or cannot contain the separator, so no two facts share an encoding.
 
     Args:
@@ -47,9 +47,9 @@ def event_identity(
     """
     amount = "" if value is None else repr(value + 0.0)
     encoded = f"{len(contact_id)}:{contact_id}{len(type_)}:{type_}{occurred_at};{amount};{properties or ''}"
-    told = (currency, message_id, campaign_id, item)
-    if told != _NOTHING_TOLD:  # else the id is that of the time before these four counted, and stored ids stay
-        encoded = "".join("-" if part is None else f"+{len(part)}:{part}" for part in told) + encoded
+    later = (currency, message_id, campaign_id, item)
+    if later != _NO_LATER_FIELDS:  # else the id is that of the time before these four counted, and stored ids stay
+        encoded = "".join("-" if part is None else f"+{len(part)}:{part}" for part in later) + encoded
     digest = hashlib.blake2b(encoded.encode(), digest_size=16).digest()
     return PREFIX + b2a_base64(digest)[:_CHARACTERS].translate(_URL_SAFE).decode()
 

@@ -96,7 +96,7 @@ class JsonTable:
         return record
 
     def _elements(self, text: io.TextIOWrapper) -> Iterator[Record]:
-        """Read the elements of an array one by one; after a broken one, nothing can be told apart any more."""
+        """Read the elements of an array one by one; after a broken one, no element can be found any more."""
         decoder = json.JSONDecoder(parse_constant=_constant)
         waiting, line, begun = text.read(_BLOCK), 1, False
         while True:

@@ -10,17 +10,15 @@ import numpy as np
 
 from shared.contracts.rows import EventRow, Microseconds
 from shared.errors import FileRefused
-from shared.ingest.batch import Batch
+from shared.ingest.batch import Batch, Build
 from shared.ingest.columnar import event_rows
 from shared.ingest.facts import text_fact
 from shared.ingest.plan import Findings, Plan, PlannedColumn, Use
-from shared.ingest.row_batches import Build
 from shared.ingest.spill import SAMPLE_EVERY, Piece, by_contact, contact_bytes
 from shared.ingest.table import Layout, Progress, Record, named_columns, no_progress
-from shared.values.missing import cleaned, is_missing
-from shared.values.naming import own_event_type
 from shared.values.numbers import CODES
 from shared.values.unreadable import Unreadable
+from shared.values.words import cleaned, is_missing, own_event_type
 
 _AT_ONCE = 20_000
 BROKEN_VALUE = "holds a value that is out of bounds or not UTF-8 text"
@@ -201,16 +199,16 @@ def _tidied(values: Any, column: PlannedColumn, piece: Piece, findings: Findings
         distinct = encoded.dictionary.to_pylist()
     except UnicodeDecodeError:  # found out row by row
         return values
-    read, said = [], {}
+    read, sentences = [], {}
     for code, text in enumerate(distinct):
         value, sentence = _read_text(text, column)
         read.append(value)
         if sentence:
-            said[code] = sentence
+            sentences[code] = sentence
     if read == distinct:
         return values
     codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    for code, sentence in said.items():
+    for code, sentence in sentences.items():
         for place in np.flatnonzero(codes == code).tolist():
             findings.mark(column.name, sentence, int(piece.lines[place]))
     return pa.DictionaryArray.from_arrays(encoded.indices, pa.array(read, pa.string())).cast(pa.string())

@@ -149,11 +149,11 @@ class Findings:
         Args:
             filled: how many values each column has.
         """
-        said = []
+        sentences = []
         for (column, sentence), (count, lines) in self.found.items():
             of = f" of {filled[column]:,}" if filled.get(column, 0) >= count else ""
-            said.append(f"{column}: {count:,}{of} values: {sentence} ({lines_text(lines, count)}).")
-        return said
+            sentences.append(f"{column}: {count:,}{of} values: {sentence} ({lines_text(lines, count)}).")
+        return sentences
 
 
 def lines_text(lines: list[int], count: int) -> str:

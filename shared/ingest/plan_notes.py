@@ -1,4 +1,4 @@
-"""What has to be said of a plan: warnings in plain sentences, and first rows with what is personal masked."""
+"""The notes on a plan: warnings in plain sentences, and first rows with what is personal masked."""
 
 from shared.contracts.rows import SHARED_BY
 from shared.ingest.plan import KINDS, Plan, PlannedColumn, Use, lines_text
@@ -34,50 +34,50 @@ def warnings(plan: Plan, repeated: tuple[int, int, list[int]]) -> list[str]:
         plan: of the file.
         repeated: how many ids stand in more than one row, in how many rows, and the lines of the most frequent.
     """
-    said = []
+    notes = []
     layout = plan.layout
     if layout.unread_from is not None:
-        said.append(f"Not read from line {layout.unread_from:,} on: {layout.unread_reason}.")
+        notes.append(f"Not read from line {layout.unread_from:,} on: {layout.unread_reason}.")
     for sentence, lines in layout.marks.items():
-        said.append(f"{lines_text(lines[:5], len(lines)).capitalize()}: {sentence}.")
+        notes.append(f"{lines_text(lines[:5], len(lines)).capitalize()}: {sentence}.")
     for column in plan.columns:
-        said += _column_warnings(column)
+        notes += _column_warnings(column)
     ids, rows, lines = repeated
     column_of_id = plan.column_of("id")
     if ids and column_of_id is not None:
         what = "one contact, and the last one counts" if plan.subject == "contacts" else "one event of a contact"
-        said.append(
+        notes.append(
             f"{column_of_id.name}: {rows:,} rows share {ids:,} id{'s' if ids > 1 else ''} with another row "
             f"({lines_text(lines, len(lines))}); rows with one id are {what}."
         )
     if plan.shared_addresses:
-        said.append(
+        notes.append(
             f"Addresses that stand at {SHARED_BY} contacts or more: {len(plan.shared_addresses):,}; "
             "they recognise nobody."
         )
-    return said
+    return notes
 
 
 def _column_warnings(column: PlannedColumn) -> list[str]:
-    said, kind = [], column.type
+    notes, kind = [], column.type
     filled = f"{column.filled:,}"
     if column.use is Use.LEFT_OUT:
         return []
     if kind.rounded and column.target in IDS:
-        said.append(
+        notes.append(
             f"{column.name}: {kind.rounded:,} of {filled} values look like long numbers that a spreadsheet rounded, as "
             f"1.23457E+14 ({lines_text(list(kind.rounded_lines), kind.rounded)}); different ids may have become one. "
             "Export the column as text."
         )
     if column.use is not Use.KEPT:
-        return said
+        return notes
     if kind.unreadable:
-        said.append(
+        notes.append(
             f"{column.name}: {kind.unreadable:,} of {filled} values are not {KINDS[kind.kind]} as the others are "
             f"({lines_text(list(kind.unreadable_lines), kind.unreadable)}); they are left out."
         )
     if kind.respelled:
-        said.append(
+        notes.append(
             f"{column.name}: {kind.respelled:,} of {filled} values are numbers written in another way than the others "
             f"({lines_text(list(kind.respelled_lines), kind.respelled)}); they are read as numbers."
         )
@@ -85,5 +85,5 @@ def _column_warnings(column: PlannedColumn) -> list[str]:
         option = {"decimal": "--decimal point or --decimal comma", "date_order": "--date-order dmy or mdy"}[
             kind.question
         ]
-        said.append(f"{column.name}: its values can be read two ways, so they stay text; say {option}.")
-    return said
+        notes.append(f"{column.name}: its values can be read two ways, so they stay text; say {option}.")
+    return notes

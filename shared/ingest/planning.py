@@ -19,8 +19,8 @@ from shared.ingest.roles import FIELDS, Roles, found_names, is_data
 from shared.ingest.table import Options, Progress, Record, Table, no_progress
 from shared.values.addresses import maybe_address
 from shared.values.headers import fields_of
-from shared.values.naming import same_name_key
 from shared.values.unreadable import Unreadable
+from shared.values.words import same_name_key
 from shared.values.zones import zone_of
 
 FIRST_ROWS = 3
@@ -34,11 +34,11 @@ LEAVE_OUT = "-"
 
 
 class _Pass:
-    """One reading of a whole file: tallies by column, ids and addresses by hash."""
+    """One reading of a whole file: counts by column, ids and addresses by hash."""
 
     def __init__(self, table: Table, roles: Roles, subject: Subject) -> None:
         self._table, self._roles, self._subject = table, roles, subject
-        self.tallies: dict[str, ColumnCounts] = {}
+        self.counts: dict[str, ColumnCounts] = {}
         self.rows = self.unreadable = 0
         self.first: list[Record] = []
         self._ids, self._lines = array("q"), array("Q")
@@ -57,15 +57,15 @@ class _Pass:
                 continue
             if len(self.first) < FIRST_ROWS:
                 self.first.append(record)
-            if not record.cells.keys() <= self.tallies.keys():
+            if not record.cells.keys() <= self.counts.keys():
                 self._meet(record.cells)
             self.rows += 1
             for name, cell in record.cells.items():
-                self.tallies[name].observe(cell, record.line)
+                self.counts[name].observe(cell, record.line)
             if self._id is not None:
                 self._note_id(record.cells, record.line)
-        for name, tally in self.tallies.items():  # JSON leaves out what is empty
-            tally.profile.looks["missing"] += self.rows - tally.profile.count
+        for name, counts in self.counts.items():  # JSON leaves out what is empty
+            counts.profile.looks["missing"] += self.rows - counts.profile.count
             _ = name
 
     def _meet(self, names: Iterable[str]) -> None:
@@ -73,8 +73,8 @@ class _Pass:
         if self._table.declares_types:
             self._roles.decide(self._table.header)
         for name in names:
-            if name not in self.tallies:
-                self.tallies[name] = ColumnCounts(name)
+            if name not in self.counts:
+                self.counts[name] = ColumnCounts(name)
         self._id, self._email = self._roles.column_of("id"), self._roles.column_of("email")
         self._owner = self._id if self._subject == "contacts" else self._roles.column_of("contact_id") or self._email
 
@@ -154,16 +154,16 @@ def subject_of(path: Path, options: Options) -> Subject:
     table = open_table(path, options)
     if not table.header:
         next(iter(table.records()), None)
-    said = {*options.renames.values(), *options.constants}
-    found = {*fields_of(table.header, "events").header_of, *said}
+    stated = {*options.renames.values(), *options.constants}
+    found = {*fields_of(table.header, "events").header_of, *stated}
     own = {same_name_key(name) for name in table.header}
-    named = bool({"contact_id", "type"} & said) or "occurred_at" in said or {"contactid", "occurredat"} & own
+    named = bool({"contact_id", "type"} & stated) or "occurred_at" in stated or {"contactid", "occurredat"} & own
     return "events" if {"type", "occurred_at"} <= found and (named or "contact_id" in found) else "contacts"
 
 
 def _planned(path: Path, subject: Subject, options: Options, table: Table, roles: Roles, seen: _Pass) -> Plan:
     columns = tuple(
-        _column(number, name, seen.tallies.get(name) or ColumnCounts(name), table, roles, options, subject)
+        _column(number, name, seen.counts.get(name) or ColumnCounts(name), table, roles, options, subject)
         for number, name in enumerate(table.header, start=1)
     )
     plan = Plan(
@@ -187,8 +187,8 @@ def _find_addresses(table: Table, roles: Roles, seen: _Pass) -> None:
         for name in table.header
         if roles.stated(name) is None
         and not roles.field_of(name)
-        and (tally := seen.tallies.get(name)) is not None
-        and (personal := tally.personal(name)) is not None
+        and (counts := seen.counts.get(name)) is not None
+        and (personal := counts.personal(name)) is not None
         and (personal.kind, personal.by) == ("email", "values")
     ]
     if len(found) == 1:
@@ -196,7 +196,7 @@ def _find_addresses(table: Table, roles: Roles, seen: _Pass) -> None:
 
 
 def _column(
-    number: int, name: str, tally: ColumnCounts, table: Table, roles: Roles, options: Options, subject: Subject
+    number: int, name: str, counts: ColumnCounts, table: Table, roles: Roles, options: Options, subject: Subject
 ) -> PlannedColumn:
     decimal: Any = options.decimal
     order: Any = options.date_order if options.date_order != "ymd" else None
@@ -210,34 +210,34 @@ def _column(
         use, target = (Use.HASHED if field == "email" else Use.FIELD), field
         reason = "kept as a keyed hash only, to recognise the contact" if field == "email" else ""
     else:
-        use, target, reason = _fate(number, name, tally, roles.stated(name), table)
+        use, target, reason = _fate(number, name, counts, roles.stated(name), table)
     return PlannedColumn(
         number=number,
         name=name,
         use=use,
         target=target,
-        type=tally.type(declared=table.declares_types, decimal=decimal, order=order),
+        type=counts.type(declared=table.declares_types, decimal=decimal, order=order),
         reason=reason,
-        decimal=decimal or tally.decimal,
-        order=order or tally.order,
-        counts=tally.epoch if field in TIMES else None,
+        decimal=decimal or counts.decimal,
+        order=order or counts.order,
+        counts=counts.epoch if field in TIMES else None,
         mixes_texts=not table.declares_types,
     )
 
 
-def _fate(number: int, name: str, tally: ColumnCounts, said: str | None, table: Table) -> tuple[Use, str, str]:
+def _fate(number: int, name: str, counts: ColumnCounts, stated: str | None, table: Table) -> tuple[Use, str, str]:
     """Decide what becomes of a column that is no field: use, target and why."""
-    personal = tally.personal(name)
-    target = said or name
-    if said == LEAVE_OUT:
+    personal = counts.personal(name)
+    target = stated or name
+    if stated == LEAVE_OUT:
         return Use.LEFT_OUT, "", "as you said"
-    if said is None and name == f"column {number}":
+    if stated is None and name == f"column {number}":
         return Use.LEFT_OUT, "", "it has no name"
-    if said is None and name in REJECT_COLUMNS and ".rejects." in table.layout.file:
+    if stated is None and name in REJECT_COLUMNS and ".rejects." in table.layout.file:
         return Use.LEFT_OUT, "", "it says why the row was a reject"
     if len(target) > MAX_NAME:
         return Use.LEFT_OUT, "", f"its name is longer than {MAX_NAME} characters"
-    if personal is not None and personal.treatment != "keep" and (said is None or personal.kind == "email"):
+    if personal is not None and personal.treatment != "keep" and (stated is None or personal.kind == "email"):
         return Use.LEFT_OUT, "", personal.why
     if personal is not None:
         return Use.KEPT, target, f"{personal.why}: never a feature unless it is allowed"

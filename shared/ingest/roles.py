@@ -6,7 +6,7 @@ from shared.errors import FileRefused
 from shared.ingest.plan import Subject
 from shared.ingest.table import Options
 from shared.values.headers import Fields, fields_of
-from shared.values.naming import same_name_key
+from shared.values.words import same_name_key
 
 FIELDS: dict[Subject, tuple[str, ...]] = {
     "contacts": ("id", "email", "timezone", "created_at", "consent", "valid_from", "attributes"),
@@ -26,7 +26,7 @@ class Roles:
     def __init__(self, subject: Subject, options: Options) -> None:
         self._subject: Subject = subject
         self._renames = options.renames
-        self._said: dict[str, str] = {}
+        self._stated: dict[str, str] = {}
         self._fields = Fields({}, ())
 
     def decide(self, header: list[str]) -> None:
@@ -35,11 +35,11 @@ class Roles:
         Raises:
             FileRefused: the caller names a column that is not there.
         """
-        self._said = {self._found(given, header): target for given, target in self._renames.items()}
-        if len(self._said) < len(self._renames):
+        self._stated = {self._found(given, header): target for given, target in self._renames.items()}
+        if len(self._stated) < len(self._renames):
             raise FileRefused("--map names a column twice.")
-        mapped = {name: target for name, target in self._said.items() if target in FIELDS[self._subject]}
-        free = [name for name in header if name in mapped or name not in self._said]
+        mapped = {name: target for name, target in self._stated.items() if target in FIELDS[self._subject]}
+        free = [name for name in header if name in mapped or name not in self._stated]
         self._fields = fields_of(free, self._subject, mapped=mapped)
 
     def _found(self, given: str, header: list[str]) -> str:
@@ -56,7 +56,7 @@ class Roles:
 
     def stated(self, name: str) -> str | None:
         """Find what the caller calls a column."""
-        return self._said.get(name)
+        return self._stated.get(name)
 
     def column_of(self, field: str) -> str | None:
         """Find the column of a field."""
@@ -73,10 +73,10 @@ class Roles:
 
     def missing(self, constants: Mapping[str, str]) -> list[str]:
         """List the fields without which no row can be one."""
-        said = {*self._fields.header_of, *constants}
-        if self._subject == "events" and "email" in said:  # the contact is found by the address
-            said.add("contact_id")
-        return [field for field in NEEDED[self._subject] if field not in said]
+        stated = {*self._fields.header_of, *constants}
+        if self._subject == "events" and "email" in stated:  # the contact is found by the address
+            stated.add("contact_id")
+        return [field for field in NEEDED[self._subject] if field not in stated]
 
 
 def found_names(header: list[str]) -> str:

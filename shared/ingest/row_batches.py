@@ -1,103 +1,23 @@
 """Rows of a planned file, in batches of bounded size: the same way for every format."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
-
-from pydantic import ValidationError
+from typing import Any, TypeVar
 
 from shared.contracts.contact import ContactInput, EventInput
 from shared.contracts.rows import ContactRow, EventRow, Microseconds, born_id
-from shared.ingest.batch import Batch
-from shared.ingest.cells import CellRefused, Cells, Reader, as_object, present
+from shared.ingest.batch import Batch, Build
+from shared.ingest.cells import CellRefused, Cells, Reader, as_object
 from shared.ingest.facts import fact_reader
 from shared.ingest.identity import email_hash
 from shared.ingest.plan import Findings, Plan, PlannedColumn, Use
-from shared.ingest.reasons import reasons
 from shared.ingest.rows import contact_row, event_row
-from shared.ingest.table import Progress, Record, no_progress
-from shared.values.numbers import Number
+from shared.ingest.table import Progress, no_progress
 from shared.values.zones import zone_of
 
 Row = TypeVar("Row")
 EVENTS_AT_ONCE = 250_000
 CONTACTS_AT_ONCE = 20_000
 _TEXTS = ("contact_id", "id", "message_id", "campaign_id", "item")
-
-
-@dataclass(slots=True)
-class Build(Generic[Row]):
-    """How the cells of a record become a row."""
-
-    columns: list[tuple[str, str, str, Reader]]
-    """Name, field (or empty), attribute or property (or empty), and reader of each column that is used."""
-    facts: str
-    """`attributes` or `properties`."""
-    row: Callable[[Mapping[str, Any]], Row]
-    names: Mapping[str, str]
-    """Column by field, for what is said of a row."""
-    constants: Mapping[str, Any] = field(default_factory=dict)
-    addresses: dict[str, str] = field(default_factory=dict)
-    """Keyed hash by contact id, of contacts that were told by address alone since the last batch."""
-
-    def take(self, batch: Batch[Row], record: Record) -> None:
-        """Add a record to a batch: as a row, or as the reason why it is none."""
-        if record.cells is None:
-            batch.refuse(record.line, record.reason, record.raw)
-            return
-        try:
-            batch.add(record.line, self.row(self.fields(record.cells, record.line)))
-        except ValidationError as error:
-            batch.refuse(record.line, reasons(error, self.names), record.cells)
-        except CellRefused as error:
-            batch.refuse(record.line, str(error), record.cells)
-
-    def fields(self, cells: Mapping[str, Any], line: int) -> dict[str, Any]:
-        """Arrange cells as the fields of the wire type.
-
-        Raises:
-            CellRefused: a cell because of which there is no row; all of them are named.
-        """
-        fields: dict[str, Any] = dict(self.constants)
-        facts: dict[str, Any] = {}
-        refused: list[str] = []
-        for name, target, fact, read in self.columns:
-            cell = cells.get(name)
-            if cell is None or not present(cell):
-                continue
-            try:
-                value = read(cell, line)
-            except CellRefused as error:
-                refused.append(str(error))
-                continue
-            if value is None:
-                continue
-            if target:
-                fields[target] = value
-            else:
-                facts[fact] = value
-        if refused:
-            raise CellRefused("; ".join(refused))
-        return self._completed(fields, facts)
-
-    def _completed(self, fields: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
-        amount = fields.get("value")
-        if isinstance(amount, Number):
-            fields["value"] = amount.value
-            if amount.currency is not None:
-                fields.setdefault("currency", amount.currency)
-        given = fields.pop(self.facts, None)
-        if given:
-            facts = {**given, **facts}
-        valid_from = fields.pop("valid_from", None)
-        if valid_from is not None:
-            facts = {
-                name: value if isinstance(value, dict) else {"value": value, "valid_from": valid_from}
-                for name, value in facts.items()
-            }
-        if facts:
-            fields[self.facts] = facts
-        return fields
 
 
 def contact_build(

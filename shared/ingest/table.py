@@ -67,7 +67,7 @@ class Layout:
     unread_reason: str = ""
 
     def note(self, sentence: str) -> None:
-        """Add a sentence unless it was said."""
+        """Add a sentence unless it is there."""
         if sentence not in self.notes:
             self.notes.append(sentence)
 
@@ -107,7 +107,7 @@ def named_columns(given: list[str], layout: Layout) -> list[str]:
 
     Args:
         given: as they stand in the file.
-        layout: takes what had to be said.
+        layout: takes the warnings.
 
     Raises:
         FileRefused: there are too many columns, or none has a name.

@@ -1,7 +1,7 @@
 """The only place that fits a matrix to labels: trees, logistic regression, both halves, and the best single rule."""
 
 from shared.learners.blend import Blend
-from shared.learners.learner import WITH_TEXT, Learner, learner_from_json, text_of
+from shared.learners.learner import WITH_TEXT, Learner, learner_from_json
 from shared.learners.simple import Columns, Logistic, Rule
 from shared.learners.trees import Trees, TreeShape
 
@@ -15,5 +15,4 @@ __all__ = [
     "TreeShape",
     "Trees",
     "learner_from_json",
-    "text_of",
 ]

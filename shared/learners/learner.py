@@ -8,7 +8,7 @@ from shared.learners.blend import Blend
 from shared.learners.simple import Columns, Logistic, Matrix, Rule, Vector
 from shared.learners.trees import Trees
 
-__all__ = ["WITH_TEXT", "Columns", "Learner", "learner_from_json", "text_of"]
+__all__ = ["WITH_TEXT", "Columns", "Learner", "learner_from_json"]
 
 WITH_TEXT = (Trees.kind, Blend.kind)
 """Kinds whose artifact holds LightGBM's model text."""
@@ -21,6 +21,10 @@ class Learner(Protocol):
     def kind(self) -> str:
         """lightgbm, logistic, blend or rule."""
 
+    @property
+    def text(self) -> str | None:
+        """LightGBM's model text, which the artifact keeps in a file of its own; None: the learner has none."""
+
     def margins(self, matrix: Matrix) -> Vector:
         """Log-odds, shape (n,)."""
 
@@ -32,11 +36,6 @@ class Learner(Protocol):
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
-
-
-def text_of(learner: Learner) -> str | None:
-    """Return LightGBM's model text where the learner has one: its artifact keeps that in a file of its own."""
-    return learner.text if isinstance(learner, Trees | Blend) else None
 
 
 def learner_from_json(kind: str, fields: Mapping[str, Any], *, text: str | None) -> Learner:

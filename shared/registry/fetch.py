@@ -35,7 +35,7 @@ def artifacts(
     """Download an artifact, check it, and put it where it is looked for.
 
     Args:
-        settings: tell where the registry is.
+        settings: where the registry is.
         account: whose model it is.
         capability: which question.
         outcome: which outcome; empty when the capability has none.
@@ -125,7 +125,7 @@ def attempted(settings: Settings, wanted: ArtifactRequest) -> Fetched:
 
 
 def main(requests: IO[str], answers: IO[str]) -> int:
-    """Bring what is asked for, one after the other; return the exit code."""
+    """Bring what is requested, one after the other; return the exit code."""
     try:
         wanted = [ArtifactRequest.model_validate_json(line) for line in requests if line.strip()]
     except ValidationError:

@@ -149,7 +149,7 @@ def register(
     """Log a run and register its artifact as a new version.
 
     Args:
-        settings: tell where the registry is.
+        settings: where the registry is.
         account: whose model it is.
         capability: which question; `services.<capability>.model` loads the artifact for MLflow.
         outcome: which outcome; empty when the capability has none.

@@ -203,10 +203,10 @@ class Answering:
         try:
             if ids:
                 asked_at = microseconds(resolved.asked_at)
-                standing = (*champion.model.reached_by, *champion.model.begun_by)
+                always = (*champion.model.reached_by, *champion.model.begun_by)
                 back = champion.model.lookback_days
                 stored = account.contacts.pasts(
-                    ids, cutoff=cutoff, asked_at=asked_at, always=standing, lookback_days=back
+                    ids, cutoff=cutoff, asked_at=asked_at, always=always, lookback_days=back
                 )
         except StoreUnavailable:
             away = True

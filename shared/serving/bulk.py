@@ -23,8 +23,7 @@ from shared.serving.request_contacts import AttributeNames
 from shared.timeline import Pasts, denies_profiling
 from shared.timeline.coded_pasts import MACHINE, ContactColumns, EventColumns, from_columns, seen_types
 from shared.timeline.pasts import AttributeColumn
-from shared.values.missing import is_missing
-from shared.values.naming import same_name_key
+from shared.values.words import is_missing, same_name_key
 
 Mask = NDArray[np.bool_]
 
@@ -130,7 +129,8 @@ def _marks(pasts: Pasts, model: ServedModel, cutoff: Microseconds, truncated: Ma
         without_zone = np.fromiter((zone is None for zone in pasts.zones), bool, len(pasts))
     new = some & (cutoff - np.minimum(first, pasts.created_at) < NEW_WITHIN)
     marks = (without_zone, ~some, ~with_attributes, new, truncated)
-    return np.sum([mask.astype(np.int64) << place for place, mask in enumerate(marks)], axis=0)
+    numbers: NDArray[np.int64] = np.sum([mask.astype(np.int64) << place for place, mask in enumerate(marks)], axis=0)
+    return numbers
 
 
 _MARKS = ("no_timezone", "no_events", "no_attributes", "new_contact", "truncated_history")
@@ -198,6 +198,7 @@ class _Seen:
 
     @property
     def at(self) -> NDArray[np.int64]:
+        """When each happened."""
         return self.events.at
 
     def taken(self, rows: Mask) -> EventColumns:

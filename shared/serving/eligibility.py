@@ -18,7 +18,7 @@ from shared.serving.capability_spec import AnySpec, ModelResult, ServedModel
 from shared.serving.request_contacts import MergedPasts
 from shared.store import AccountStore
 from shared.timeline import ContactFacts, Pasts, denies_profiling, seen_type
-from shared.values.missing import is_missing
+from shared.values.words import is_missing
 
 STALE_AFTER = STALE_DAYS * DAY
 NEW_WITHIN = 7 * DAY

@@ -20,7 +20,7 @@ from shared.ingest import event_identity
 from shared.ingest.rows import canonical
 from shared.timeline import ContactFacts, DatedValue, EventTuple, PastRows
 from shared.timeline.pasts import LOOKBACK_DAYS
-from shared.values.naming import same_name_key
+from shared.values.words import same_name_key
 
 _key = lru_cache(maxsize=8_192)(same_name_key)
 """Attributes that came after a training are asked about at every call."""

@@ -53,7 +53,7 @@ def put_batch(
     key, lifts = readmission
     known = _known_contacts(connection, sorted({row.contact_id for row in rows}))
     made = [row for row in rows if known[row.contact_id].created]
-    # One look tells whether all the others can be spared, as nearly always.
+    # One look shows whether all the others can be spared, as nearly always.
     careful = bool(made) and any_erased(connection)
     erased = erased_among(connection, {row.contact_id for row in made}, key) if careful else frozenset()
     if erased and lifts and key is not None:

@@ -37,7 +37,7 @@ class DeadLetterTable(StoreTable):
     reason: Mapped[str]
     detail: Mapped[LongText]
     payload: Mapped[LongText]
-    """The item as JSON; addresses are keyed hashes, and what could tell a person or a device is left out."""
+    """The item as JSON; addresses are keyed hashes, and what could identify a person or a device is left out."""
     recipient: Mapped[OptionalKeyText]
     """Keyed hash of whom it is about, so that an erasure finds it."""
     received_at: Mapped[Instant]

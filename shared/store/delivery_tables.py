@@ -128,7 +128,7 @@ class AttemptTable(StoreTable):
     milliseconds: Mapped[int]
     error: Mapped[str | None]
     response: Mapped[OptionalLongText]
-    """The first characters of what the receiver said."""
+    """The first characters of the receiver's response."""
 
 
 SubscriptionState = Literal["enabled", "paused", "disabled"]
@@ -228,6 +228,6 @@ class AttemptResult(NamedTuple):
     """Of the next attempt, while pending."""
     tries: int
     gone: bool
-    """Whether the receiver said that it wants nothing more, ever."""
+    """Whether the receiver answered that it wants nothing more, ever."""
     blames: bool = True
     """Whether a failure speaks against the receiver; one record that a CRM does not have does not."""

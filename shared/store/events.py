@@ -90,7 +90,7 @@ def add_missing_contacts(
         looked up, since an erased contact is not there.
 
     Raises:
-        SettingsRefused: somebody was erased, and there is no key to tell whom.
+        SettingsRefused: somebody was erased, and there is no key to recognise whom.
     """
     ids = sorted(contact_ids)
     known = {row[0] for part in batches(ids) for row in connection.read(_KNOWN, {IDS: part})}
@@ -284,7 +284,7 @@ class Events:
             contacts: of one transaction.
 
         Yields:
-            How many events went with each transaction; nothing more is done until the next one is asked for.
+            How many events went with each transaction; nothing more is done until the next one is requested.
         """
         after: str | None = None
         while True:

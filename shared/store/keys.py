@@ -19,7 +19,7 @@ class KeyTable(StoreTable):
     """Keys by public id; the secret itself is never kept, only its SHA-256."""
 
     __tablename__ = "keys"
-    # The one key without the account in front: a key is what tells the account.
+    # The one key without the account in front: the key leads to the account.
     __table_args__ = (UniqueConstraint("public_id"),)
 
     account_id: Mapped[str] = mapped_column(KEY_TEXT, ForeignKey("accounts.name"), primary_key=True)

@@ -194,7 +194,7 @@ class Privacy:
         """Erase predictions of erased contacts that a service was still working on when they were erased.
 
         A service answers from what it read before, and logs afterwards, into another database, without the key that
-        would tell it who was erased. So the worker looks, for accounts that erased somebody, at who has a latest
+        would show it who was erased. So the worker looks, for accounts that erased somebody, at who has a latest
         prediction and is no contact.
 
         Returns:

@@ -55,7 +55,7 @@ class AccountTable(StoreTable):
 
 
 class AccountStateTable(StoreTable):
-    """What is asked so often of an account that it is not computed by a scan."""
+    """What is read so often of an account that it is not computed by a scan."""
 
     __tablename__ = "account_states"
 
@@ -64,7 +64,7 @@ class AccountStateTable(StoreTable):
     all_static: Mapped[bool]
     """Every attribute of the account is declared static."""
     erasures: Mapped[int] = mapped_column(BigInteger, server_default="0")
-    """How many contacts were erased: one who read before an erasure and writes after it can tell."""
+    """How many contacts were erased: one who read before an erasure and writes after it can see that."""
 
 
 class Account(NamedTuple):

@@ -32,7 +32,7 @@ class SourceTable(StoreTable):
     """Where webhooks come from: an address of its own for each provider and account."""
 
     __tablename__ = "sources"
-    # Without the account in front: the address is what tells the account.
+    # Without the account in front: the address leads to the account.
     __table_args__: Any = (UniqueConstraint("source_id"), UniqueConstraint("account_id", "name"))
 
     account_id: Mapped[KeyText] = mapped_column(primary_key=True)

@@ -28,7 +28,7 @@ class Episode:
 
     @property
     def looked_up(self) -> tuple[str, ...]:
-        """List the types that tell whether a contact is at risk."""
+        """List the types that decide whether a contact is at risk."""
         return (*self.waited_for, *self.begun_by)
 
 
@@ -95,7 +95,7 @@ def _mostly_begun(pasts: Pasts, ended: tuple[str, ...], begun_by: tuple[str, ...
 
 
 def at_risk(wanted: Episode, pasts: Pasts, contact: NDArray[np.int32], cutoff: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return which frames may be asked about, shape (n,)."""
+    """Return which frames are at risk, shape (n,)."""
     risk = recently_active(wanted, pasts, contact, cutoff)
     if not wanted.contractual:
         return risk
@@ -110,7 +110,7 @@ def at_risk(wanted: Episode, pasts: Pasts, contact: NDArray[np.int32], cutoff: N
 def recently_active(
     wanted: Episode, pasts: Pasts, contact: NDArray[np.int32], cutoff: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
-    """Return whose last activity is recent enough to be asked about, shape (n,).
+    """Return whose last activity is recent enough to be at risk, shape (n,).
 
     For silence the activity is what is waited for, and there must have been some; otherwise it is any event, or
     having become known.
@@ -140,7 +140,7 @@ def waits(outcome: Outcome, wanted: Episode, pasts: Pasts, *, until: Microsecond
 
     Returns:
         Frames ordered by cutoff, then contact. The grid goes on beyond the last closed horizon: a frame that was
-        followed for a week tells of that week.
+        followed for a week counts for that week.
     """
     codes = _codes(pasts, wanted.waited_for)
     if not codes or not len(pasts.at):

@@ -1,4 +1,4 @@
-"""The candidates of a competition: each is fitted on the past of every split and asked about what came after.
+"""The candidates of a competition: each is fitted on the past of every split and predicts what came after.
 
 No number is judged on rows that chose it: the rounds and the calibration of a block come from the blocks before it
 (of a fold: from the other folds). The first block only chooses.
@@ -19,7 +19,7 @@ from shared.learners.learner import Learner
 from shared.learners.simple import Columns, Logistic, Matrix, Rule, Vector, chance, log_odds
 from shared.learners.trees import Path, Trees, TreeShape, grow
 from shared.ties import largest, rounded
-from shared.timeline.splits import Split, contact_folds
+from shared.training.material import Split, contact_folds
 
 ENOUGH_TO_CHOOSE = 100
 """Positive contacts among the judged rows below which folds of contacts choose."""

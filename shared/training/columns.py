@@ -1,30 +1,84 @@
-"""Which columns a run learns from: those that tell the calendar or give the outcome away are named and left out."""
+"""Which columns a run learns from.
 
-from collections.abc import Collection, Sequence
+Left out are columns that give the calendar away, and leaks: columns that know the answer because they were filled in,
+or changed, with it or after it.
+"""
+
+import re
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.contracts.outcome import Outcome
 from shared.errors import InsufficientData
-from shared.evaluation.leaks import CALENDAR_AUC, Leak, calendar_auc, leaks
 from shared.evaluation.metrics import auc
-from shared.features import ColumnRead, FeatureSet, Inputs, Kind, Learned, LeftOut, matrix
+from shared.features import ColumnRead, FeatureSet, Inputs, Kind, Learned, LeftOut, learn, matrix
 from shared.features.engine import entry_at
 from shared.learners.simple import Columns, Matrix, Vector, single_column_margins
+from shared.ties import rounded
+from shared.timeline import Pasts
 from shared.timeline.pasts import AttributeColumn, Frames
-from shared.timeline.splits import SEED
 from shared.training.candidates import Problem, trees_entry
 from shared.training.competition import SHAPES
-from shared.training.material import Material
+from shared.training.material import SEED, Material
 
-TELLS_THE_CALENDAR = "looks back further than the data goes for the earliest dates asked about: it would tell the date"
+GIVES_THE_DATE_AWAY = "looks back further than the data goes for the earliest dates asked about: it would tell the date"
 ORDERS_THE_ROWS = "tells in which order the rows came; later ones lie outside all that it has seen"
 FOLLOWS_THE_CALENDAR = "rises or falls with time itself, so that what it taught would not hold later"
 LEAST_DATED = 20
-"""Contacts with a dated value without which nothing is said of when a column was filled in."""
+"""Contacts with a dated value without which it is not judged when a column was filled in."""
 FOLLOWS_AUC = 0.90
-"""From here on an attribute of a flat table mostly tells when its row came."""
+"""From here on an attribute of a flat table mostly gives away when its row came."""
+
+Evidence = Literal["alone", "strong", "name", "after"]
+ALONE_AUC = 0.95
+"""From here on a column's value nearly knows the answer by itself: what is known before rarely reaches it."""
+FILLED_AUC = 0.90
+"""The same for being filled in at all: what is filled in for those who reach the outcome is mostly written after it."""
+STRONG_AUC = 0.80
+"""From here on somebody has to say whether it is known before the outcome; until then it is learned from."""
+NAMED_AUC = 0.65
+"""The same for a column whose name speaks of what happens with the outcome."""
+_WORD_BREAK = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
+_NAMED = re.compile(
+    r"\b(call|talk|last contact|conversation) ?(duration|length|time|seconds|minutes)\b"
+    r"|^duration\b|\bduration (of|in)\b|\blead profile\b"
+    r"|\blast (notable )?(activity|touch|interaction|action|step|status|engagement)\b"
+    r"|\b(lead|deal|sales|opportunity|account|pipeline|lifecycle|funnel) (quality|status|stage|state|rating|grade)\b"
+    r"|\b(close|closed|closing|won|lost|conversion|converted|signed) ?(date|on|at|day|time|by|reason)?$"
+    r"|\b(lost|win|won|loss|churn|cancell?ation|exit|leaving|closing) reason\b|\breason (for|of) "
+    r"|\b(tags?|disposition|follow ?up|next step|sales notes?)\b|\b(outcome|result)\b"
+    r"|\b(cancell?ed|churned|left|resigned|terminated) ?(date|on|at)?$"
+)
+_EARLIER = re.compile(r"\b(prev|previous|prior|earlier|past)\b")
+SAMPLE_ROWS = 5_000
+CALENDAR_AUC = 0.70
+"""From here on a column that looks far back mostly measures how old the data is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """A suspect column."""
+
+    name: str
+    auc: float
+    by_missingness: bool
+    """Whether being filled in at all, not the value, gives the answer away."""
+    evidence: Evidence = "alone"
+
+    def __str__(self) -> str:
+        """Say what was found."""
+        what = "being filled in" if self.by_missingness else "its value"
+        found = f"{self.name}: {what} alone predicts the outcome with an AUC of {self.auc:.2f}"
+        return found + {
+            "alone": "",
+            "strong": ", which is rare for what is known before",
+            "name": ", and its name speaks of something that happens with the outcome",
+            "after": ", and it was mostly filled in or changed after the outcome",
+        }.get(self.evidence, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +101,32 @@ class Chosen:
     """What each attribute was read as."""
 
 
+def outcome_features(
+    outcome: Outcome,
+    pasts: Pasts,
+    contact: NDArray[np.int32],
+    cutoff: NDArray[np.int64],
+    *,
+    allowed: Collection[str] = (),
+    forbidden: Collection[str] = (),
+) -> Learned:
+    """Learn the feature set of one outcome: everything the past can feed, but what would give the outcome away.
+
+    Args:
+        outcome: its attribute, if it is one, is never a feature.
+        pasts: the contacts that are trained on.
+        contact: row of each frame, shape (n,).
+        cutoff: microseconds, shape (n,).
+        allowed: attributes used although they are personal, not dated or suspicious.
+        forbidden: attributes that are never features.
+
+    Returns:
+        The feature set, and the attributes left out with the reason.
+    """
+    own = {outcome.attribute, *forbidden} if outcome.attribute else set(forbidden)
+    return learn(pasts, contact, cutoff, excluded=own, allowed=allowed, dated_only=outcome.attribute is None)
+
+
 def chosen_columns(
     stuff: Material,
     learned: Learned,
@@ -60,10 +140,10 @@ def chosen_columns(
         stuff: frames with labels and splits.
         learned: what the data can feed.
         allowed: attributes used although they look like a leak.
-        ageless: kinds of features that are used although they tell the calendar: what they measure is the question.
+        ageless: kinds of features that are used although they give the date away: what they measure is the question.
 
     Raises:
-        InsufficientData: nothing is left that tells contacts apart.
+        InsufficientData: nothing is left that distinguishes contacts.
     """
     values = matrix(learned.feature_set, stuff.pasts, stuff.frames.contact, stuff.frames.cutoff)
     found = _suspects(stuff, learned.feature_set, values, allowed)
@@ -98,7 +178,7 @@ def chosen_columns(
     left_out = (
         *learned.left_out,
         *dated,
-        *(LeftOut(features[i].name, TELLS_THE_CALENDAR, "more past data") for i in aging),
+        *(LeftOut(features[i].name, GIVES_THE_DATE_AWAY, "more past data") for i in aging),
     )
     suspected = [i for i, feature in enumerate(features) if feature.attribute in leaking]
     return Chosen(
@@ -136,6 +216,97 @@ def _suspects(stuff: Material, feature_set: FeatureSet, values: Matrix, allowed:
     return [leak for leak in found if leak.name not in allowed]
 
 
+def leaks(
+    matrix: NDArray[np.float64],
+    labels: Vector,
+    names: Sequence[str],
+    margins_of: Callable[[int], Vector],
+    *,
+    later: Collection[str] = (),
+) -> list[Leak]:
+    """Name every column about which somebody has to say whether it is known before the outcome.
+
+    Args:
+        matrix: shape (n, p).
+        labels: shape (n,).
+        names: of the columns.
+        margins_of: gives a column's out-of-fold margins, shape (n,); NaN where a row is not judged.
+        later: columns that were mostly filled in or changed after the outcome.
+    """
+    found = []
+    for column, name in enumerate(names):
+        missing = np.isnan(matrix[:, column])
+        by_missingness = 0.5
+        if 0 < missing.mean() < 1:
+            by_missingness = auc(labels, missing.astype(np.float64))
+            by_missingness = max(by_missingness, 1 - by_missingness)
+        margins = margins_of(column)
+        judged = ~np.isnan(margins)
+        by_value = auc(labels[judged], margins[judged])
+        by_value, by_missingness = (float(area) for area in rounded([by_value, by_missingness]))
+        area = float(np.nanmax([by_value, by_missingness]))
+        alone = bool(by_value >= ALONE_AUC or by_missingness >= FILLED_AUC)
+        evidence = _evidence(area, name, is_alone=alone, is_later=name in later)
+        if evidence is not None:
+            found.append(Leak(name, area, not by_value > by_missingness, evidence))
+    return found
+
+
+def _evidence(area: float, name: str, *, is_alone: bool, is_later: bool) -> Evidence | None:
+    if is_alone:
+        return "alone"
+    if is_later:
+        return "after"
+    if area >= NAMED_AUC and speaks_of_the_outcome(name):
+        return "name"
+    return "strong" if area >= STRONG_AUC else None
+
+
+def speaks_of_the_outcome(name: str) -> bool:
+    """Whether a column's name speaks of something that usually happens with the outcome, or after it.
+
+    >>> speaks_of_the_outcome("Last Notable Activity"), speaks_of_the_outcome("closeDate")
+    (True, True)
+    >>> speaks_of_the_outcome("previous_outcome"), speaks_of_the_outcome("marital status")
+    (False, False)
+    """
+    words = " ".join(_WORD_BREAK.split(name)).lower().strip()
+    return bool(_NAMED.search(words)) and not _EARLIER.search(words)
+
+
+def calendar_auc(values: NDArray[np.float64], cutoff: NDArray[np.int64], *, seed: int = 0) -> NDArray[np.float64]:
+    """Measure for each column how well it separates the last third of the frames from the first third.
+
+    A past that was not recorded yet looks like a past in which nothing happened; windows longer than the data
+    behind the early frames therefore grow with the calendar, and what is learned from them does not hold later.
+
+    Args:
+        values: matrix, shape (n, p).
+        cutoff: microseconds, shape (n,).
+        seed: of the sample.
+
+    Returns:
+        AUC of early against late by the column's numbers, folded to 0.5..1, shape (p,); 0.5 where the frames are
+        of one moment or the column has no numbers.
+    """
+    early_end, late_start = np.quantile(cutoff, (1 / 3, 2 / 3))
+    result = np.full(values.shape[1], 0.5)
+    if early_end >= late_start:
+        return result
+    generator = np.random.default_rng(seed)
+    early = generator.permutation(np.flatnonzero(cutoff <= early_end))[:SAMPLE_ROWS]
+    late = generator.permutation(np.flatnonzero(cutoff >= late_start))[:SAMPLE_ROWS]
+    rows = np.concatenate([early, late])
+    is_late = np.concatenate([np.zeros(len(early)), np.ones(len(late))])
+    for column in range(values.shape[1]):
+        numbers = values[rows, column]
+        present = ~np.isnan(numbers)
+        area = auc(is_late[present], numbers[present]) if present.any() else float("nan")
+        if np.isfinite(area):
+            result[column] = max(area, 1 - area)
+    return result
+
+
 def _later(stuff: Material, names: Collection[str]) -> set[str]:
     """Find the attributes of a flat table that most of those who reached the outcome got, or changed, after it."""
     outcome = stuff.pasts.attributes.get(stuff.outcome.attribute or "")
@@ -153,7 +324,7 @@ def _later(stuff: Material, names: Collection[str]) -> set[str]:
 
 
 def _valid_from(stored: AttributeColumn, frames: Frames) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Return since when each frame's value holds, and whether anybody said so; both of shape (n,)."""
+    """Return since when each frame's value holds, and whether that is stated; both of shape (n,)."""
     entry = entry_at(stored, frames.contact, frames.cutoff)
     held = np.maximum(entry, 0)
     return stored.valid_from[held], (entry >= 0) & stored.dated[held]

@@ -12,8 +12,8 @@ from shared.learners.blend import Blend
 from shared.learners.simple import Logistic, Rule, Vector, chance
 from shared.learners.trees import Trees, TreeShape
 from shared.ties import rounded
-from shared.timeline.splits import SEED
 from shared.training.candidates import CandidateEntry, Problem, blend_entry, logistic_entry, rule_entry, trees_entry
+from shared.training.material import SEED
 
 TIE = 0.002
 """Relative difference of log loss below which the steadier candidate serves, and of equally steady ones the simpler."""
@@ -68,7 +68,7 @@ def compete(
         problem: rows and splits.
         shapes: of the trees.
         ridges: of the logistic regressions.
-        progress: told before each candidate.
+        progress: called before each candidate.
         seed: of the trees' samples.
     """
     entries = entered(problem, shapes=shapes, ridges=ridges, progress=progress, seed=seed)
@@ -90,7 +90,7 @@ def entered(
         problem: rows and splits.
         shapes: of the trees, the smallest first.
         ridges: of the logistic regressions, the strongest first.
-        progress: told before each candidate.
+        progress: called before each candidate.
         seed: of the trees' samples.
         blended: whether the logistic regression of the weakest ridge is also entered in halves with each shape.
     """
@@ -160,7 +160,7 @@ def chosen(
     """Choose the candidate of the least log loss on some rows; of those that tie, the steadier, then the simpler.
 
     Args:
-        problem: tells how recent the rows are and to which split they belong.
+        problem: knows how recent the rows are and to which split they belong.
         entries: of all kinds.
         rows: those that choose.
 

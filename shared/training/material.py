@@ -1,23 +1,121 @@
 """What a run learns from: an account's pasts and the frames of one outcome, with their labels and splits."""
 
 import re
-from collections.abc import Collection
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.contracts.defaults import LEAST_CONTACTS
-from shared.contracts.outcome import Flag, Outcome
+from shared.contracts.outcome import Flag, Outcome, mistyped
 from shared.contracts.rows import DAY, Microseconds
 from shared.errors import BadRequest, InsufficientData
 from shared.features.engine import as_days, entry_at
 from shared.store import AccountStore
 from shared.timeline import NEVER, Pasts, build, denies_profiling
 from shared.timeline.pasts import Frames, closed_frames, outcome_type
-from shared.timeline.splits import SEED, Split, contact_folds, forward_chain, stratified
-from shared.values.naming import same_name_key
+
+SEED = 42
+CLOSED_SHARES = (0.3, 0.2, 0.1, 0.05)
+"""Shares of all frames that should be closed before anything is judged, the best first."""
+LEAST_JUDGED = 0.15
+"""Share of all frames that must be left to judge."""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Rows to learn from and rows to be judged on."""
+
+    train: NDArray[np.intp]
+    test: NDArray[np.intp]
+    hidden: tuple[int, ...] = ()
+    """Columns that this split does not see: what could not be learned yet at that time."""
+
+
+def forward_chain(
+    cutoff: NDArray[np.int64],
+    *,
+    horizon: Microseconds,
+    blocks: int = 5,
+    known_at: NDArray[np.int64] | None = None,
+) -> list[Split]:
+    """Cut time into blocks; each is judged by what was known when it began.
+
+    The first block begins as soon as a good share of all frames is closed, so that what is judged resembles
+    what will be served; where the horizon is long against the data, a smaller share has to do.
+
+    Args:
+        cutoff: microseconds, shape (n,).
+        horizon: length of the label window; a training frame's window ends before the test block begins.
+        blocks: how many test blocks at most, equal in frames.
+        known_at: when each frame's label was known, shape (n,); None: one horizon after its cutoff.
+
+    Returns:
+        Splits in time order; fewer where there are not enough distinct cutoffs; none where no frame is closed
+        before another begins.
+    """
+    if not len(cutoff):
+        return []
+    judged = np.sort(cutoff[cutoff >= _first_start(cutoff, horizon)])
+    if not len(judged):
+        return []
+    starts = np.unique(np.quantile(judged, np.arange(blocks) / blocks, method="higher"))
+    ends = [*starts[1:], np.iinfo(np.int64).max]
+    known = cutoff + horizon if known_at is None else known_at
+    splits = []
+    for start, end in zip(starts, ends, strict=True):
+        train = np.flatnonzero(known <= start)
+        test = np.flatnonzero((cutoff >= start) & (cutoff < end))
+        if len(train) and len(test):
+            splits.append(Split(train, test))
+    return splits
+
+
+def _first_start(cutoff: NDArray[np.int64], horizon: Microseconds) -> int:
+    """Choose where judging begins: the largest share of closed frames that leaves enough frames to judge."""
+    ordered = np.sort(cutoff)
+    for share in CLOSED_SHARES:
+        start = int(ordered[min(len(ordered) - 1, int(share * len(ordered)))]) + horizon
+        if np.count_nonzero(cutoff >= start) >= LEAST_JUDGED * len(cutoff):
+            return start
+    return int(ordered[0]) + horizon
+
+
+def stratified(label: NDArray[np.float64], *, folds: int = 5, seed: int = SEED) -> list[Split]:
+    """Deal rows into folds with equal shares of positives, for flat data without times.
+
+    Args:
+        label: 0.0 or 1.0, shape (n,).
+        folds: how many.
+        seed: of the shuffle.
+    """
+    generator = np.random.default_rng(seed)
+    fold = np.empty(len(label), dtype=np.int64)
+    for kind in (0.0, 1.0):
+        rows = np.flatnonzero(label == kind)
+        fold[generator.permutation(rows)] = np.arange(len(rows)) % folds
+    return [Split(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(folds)]
+
+
+def contact_folds(
+    owner: NDArray[np.int32], label: NDArray[np.float64], *, folds: int = 5, seed: int = SEED
+) -> list[Split]:
+    """Deal contacts into folds, so that no contact is on both sides, with equal shares of those ever positive.
+
+    Args:
+        owner: contact of each row, shape (n,).
+        label: 0.0 or 1.0, shape (n,).
+        folds: how many.
+        seed: of the shuffle.
+    """
+    _, group = np.unique(owner, return_inverse=True)
+    ever = (np.bincount(group, weights=label) > 0).astype(np.float64)
+    dealt = np.empty(len(ever), dtype=np.int64)
+    for fold, split in enumerate(stratified(ever, folds=folds, seed=seed)):
+        dealt[split.test] = fold
+    fold_of = dealt[group]
+    return [Split(np.flatnonzero(fold_of != k), np.flatnonzero(fold_of == k)) for k in range(folds)]
+
 
 CREATED_AT = "created_at"
 NO_ORDER = "none"
@@ -50,7 +148,7 @@ class Order:
 
 
 def order_of(pasts: Pasts, frames: Frames, *, excluded: str | None, requested: str | None = None) -> Order | None:
-    """Find what tells in which order the rows of a flat table came.
+    """Find what gives the order in which the rows of a flat table came.
 
     Args:
         pasts: the contacts.
@@ -60,10 +158,10 @@ def order_of(pasts: Pasts, frames: Frames, *, excluded: str | None, requested: s
             the one attribute that is a date for nearly all and whose name does not speak of an end or of a birthday.
 
     Returns:
-        None where nothing gives an order, several things could, or none was asked for.
+        None where nothing gives an order, several things could, or none is wanted.
 
     Raises:
-        BadRequest: what was asked for is no date for nearly all rows, or all of one day.
+        BadRequest: what was requested is no date for nearly all rows, or all of one day.
     """
     if requested == NO_ORDER:
         return None
@@ -106,49 +204,6 @@ def _orders(at: NDArray[np.int64]) -> bool:
     return len(known) >= LEAST_DATED * len(at) and len(np.unique(known // DAY)) >= LEAST_DAYS
 
 
-MOST_NEAR = 3
-
-
-def mistyped(outcome: Outcome, *, attributes: Collection[str], types: Collection[str]) -> str:
-    """Say that no contact has what an outcome names, with near names; empty where some do.
-
-    Args:
-        outcome: as defined.
-        attributes: that contacts have.
-        types: of the events that contacts have.
-
-    >>> mistyped(Outcome(name="a", capability="scoring", attribute="Convertd"), attributes=["Converted"], types=[])
-    "No contact has an attribute 'Convertd'; near: 'Converted'."
-    """
-    wanted: tuple[str, ...]
-    if outcome.attribute:
-        what, wanted, known = "an attribute", (outcome.attribute,), attributes
-    else:
-        what, wanted, known = "an event of type", outcome.event_types or outcome.silence, types
-    moments = [one.event_type for one in outcome.at]
-    found = [no_contact_has(what, wanted, known)]
-    found += [no_contact_has("an event of type", (name,), types) for name in moments]
-    return " ".join(dict.fromkeys(one for one in found if one))
-
-
-def no_contact_has(what: str, wanted: Collection[str], known: Collection[str]) -> str:
-    """Say that none of the names is known, with near ones; empty where one is.
-
-    >>> no_contact_has("an attribute", ["Pakt"], ["Paket", "Rabatt"])
-    "No contact has an attribute 'Pakt'; near: 'Paket'."
-    """
-    if not wanted or set(wanted) & set(known):
-        return ""
-    by_key = {same_name_key(name): name for name in sorted(known)}
-    near = dict.fromkeys(
-        by_key[key] for name in wanted for key in get_close_matches(same_name_key(name), by_key, n=MOST_NEAR)
-    )
-    named = " or ".join(f"'{name}'" for name in wanted)
-    if near:
-        return f"No contact has {what} {named}; near: {', '.join(map(repr, [*near][:MOST_NEAR]))}."
-    return f"No contact has {what} {named}, nor one with a similar name."
-
-
 LEAST_POSITIVE = LEAST_NEGATIVE = LEAST_CONTACTS
 """Contacts of each kind without which nothing is trained."""
 HORIZONS_NEEDED = 4
@@ -173,11 +228,11 @@ class Material:
     until: Microseconds | None
     """The end of the data; None for flat data."""
     reached_by: tuple[str, ...]
-    """Event types after which a contact is no longer asked about."""
+    """Event types after which a contact has reached the outcome."""
     thinned_from: int
     """How many frames there were before sampling."""
     order: Order | None = None
-    """Flat data: what tells in which order its rows came, where something does."""
+    """Flat data: what gives the order of its rows, where something does."""
 
     @property
     def times(self) -> NDArray[np.int64] | None:
@@ -190,7 +245,7 @@ class Material:
 
     @property
     def one_moment(self) -> bool:
-        """Whether all was asked at one moment of a time that goes on."""
+        """Whether all frames are of one moment of a time that goes on."""
         return not self.flat and is_one_moment(self.frames)
 
     @property
@@ -206,7 +261,7 @@ def material(store: AccountStore, outcome: Outcome, *, now: Microseconds, order_
         store: the account's store.
         outcome: an event within a horizon, or an attribute.
         now: nothing after it exists.
-        order_by: what tells in which order the rows of flat data came; see `order_of`.
+        order_by: what gives the order of the rows of flat data; see `order_of`.
 
     Raises:
         InsufficientData: fewer than 40 contacts with or without the outcome, or too short a time; in counts.
@@ -252,7 +307,7 @@ def framed(
 
 
 def is_one_moment(frames: Frames) -> bool:
-    """Whether all was asked within one day, as of one campaign: nothing later can judge it, folds of contacts do."""
+    """Whether all frames are of one day, as of one campaign: nothing later can judge it, folds of contacts do."""
     return bool(len(frames)) and int(frames.cutoff.max() - frames.cutoff.min()) < DAY
 
 
@@ -288,7 +343,7 @@ def _days_of(pasts: Pasts) -> int:
 
 
 def order_notes(stuff: Material) -> list[str]:
-    """Say by what the rows of a flat table were ordered, or that all was asked at one moment."""
+    """Say by what the rows of a flat table were ordered, or that all are of one moment."""
     if stuff.one_moment:
         return [ONE_MOMENT]
     if stuff.order is None:
@@ -349,7 +404,7 @@ def _flat_splits(frames: Frames, order: Order | None) -> tuple[Split, ...] | Non
 
 
 def _flat_frames(outcome: Outcome, pasts: Pasts, now: Microseconds) -> Frames:
-    """Frame flat data: all is asked now, so that a date attribute is as old here as it is when serving asks."""
+    """Frame flat data: all cutoffs are now, so that a date attribute is as old here as it is when serving asks."""
     stored = pasts.attributes.get(outcome.attribute or "")
     if stored is None:
         return Frames(np.empty(0, np.int32), np.empty(0, np.int64), np.empty(0))

@@ -146,7 +146,7 @@ class Savable(Protocol):
 
     @property
     def reached_by(self) -> tuple[str, ...]:
-        """Event types after which a contact is no longer asked about."""
+        """Event types after which a contact has reached the outcome."""
 
 
 class AnyReport(Protocol):
@@ -229,7 +229,7 @@ def publish(registry: Registry, store: AccountStore, fitted: Fitted, *, gate: Ga
         registry: where versions are kept.
         store: the account's store.
         fitted: the version.
-        gate: asked only when there is a champion.
+        gate: called only when there is a champion.
         may_promote: False registers only.
     """
     with tempfile.TemporaryDirectory() as scratch:
@@ -300,7 +300,7 @@ def _written(path: Path, content: bytes) -> Path:
 
 
 def digest_of_data(matrix: NDArray[np.float64], labels: NDArray[np.float64], cutoff: NDArray[np.int64]) -> str:
-    """Fingerprint what was learned from, so that two runs can be told to have seen the same."""
+    """Fingerprint what was learned from, so that two runs can be compared."""
     digest = hashlib.sha256()
     for part in (matrix, labels, cutoff):
         digest.update(np.ascontiguousarray(part).tobytes())
@@ -354,12 +354,12 @@ def compared(
     """Judge a challenger and the champion on the same newer frames.
 
     Args:
-        settings: tell where the registry is.
+        settings: where the registry is.
         account: whose champion.
         row: the champion in the catalogue.
         newer: the frames, with the challenger's probabilities.
         champion_on: from the champion's artifact folder to its probabilities of the same frames.
-        now: to tell the champion's age.
+        now: to know the champion's age.
     """
     try:
         with tempfile.TemporaryDirectory() as scratch:

@@ -9,7 +9,7 @@ from shared.contracts.rows import Microseconds
 from shared.contracts.training import Choices, Progress, silent
 from shared.evaluation.gate import GateDecision
 from shared.settings import Settings
-from shared.store import AccountStore, Database, VersionRow
+from shared.store import AccountStore, VersionRow
 from shared.timeline import Pasts
 from shared.timeline.pasts import Frames
 from shared.training.material import scanned
@@ -28,11 +28,11 @@ class Run(Generic[ChoicesT]):
     """One training: whose data, what is predicted, and what the caller decided."""
 
     settings: Settings
-    """Say where the registry is."""
+    """Where the registry is."""
     store: AccountStore
     capability: str
     outcome: Outcome | None
-    """None: the capability is not asked about outcomes."""
+    """None: the capability has no outcomes."""
     choices: ChoicesT
     now: Microseconds
     """Nothing after it exists."""
@@ -45,7 +45,7 @@ class Run(Generic[ChoicesT]):
 
     @property
     def required_outcome(self) -> Outcome:
-        """Return the outcome of a capability that is asked about outcomes.
+        """Return the outcome of a capability with outcomes.
 
         Raises:
             ValueError: the run has none: the table and the recipe disagree.
@@ -72,7 +72,7 @@ class Recipe(Generic[ChoicesT, MaterialT, FitT]):
     gate: Callable[[Run[ChoicesT], MaterialT, FitT, VersionRow], GateDecision]
     """Judge the challenger against the champion in this row of the catalogue."""
     frames: Callable[[Outcome, Pasts, Microseconds], Frames] | None = None
-    """Of a capability that is asked about outcomes: frame an outcome at an instant, to count before anything is
+    """Of a capability with outcomes: frame an outcome at an instant, to count before anything is
     trained; None: the capability trains one model for the account."""
 
     @property
@@ -83,9 +83,8 @@ class Recipe(Generic[ChoicesT, MaterialT, FitT]):
 
 def train(
     recipe: Recipe[ChoicesT, MaterialT, FitT],
-    database: Database,
+    store: AccountStore,
     settings: Settings,
-    account: str,
     outcome: str = "",
     *,
     choices: ChoicesT | None = None,
@@ -96,10 +95,9 @@ def train(
 
     Args:
         recipe: of the capability.
-        database: the store.
-        settings: say where the registry is.
-        account: whose contacts and events.
-        outcome: defined in the account or built in; empty where the capability is not asked about outcomes.
+        store: of the account whose contacts and events are learned from.
+        settings: where the registry is.
+        outcome: defined in the account or built in; empty where the capability has none.
         choices: what the caller decides, beside what the outcome allows; None: promote, all else as found.
         now: nothing after it exists.
         progress: called with what is done and how far the run is.
@@ -108,7 +106,6 @@ def train(
         UnknownOutcome: there is no such outcome; the known ones are listed.
         InsufficientData: too few contacts or too short a time, in counts.
     """
-    store = database.of(account)
     wanted = store.outcomes.require(recipe.capability, outcome) if recipe.per_outcome else None
     choices = choices or recipe.choices()
     if wanted is not None:

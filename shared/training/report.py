@@ -12,12 +12,12 @@ from shared.contracts.prediction import Grade
 from shared.contracts.rows import instant_of
 from shared.evaluation import metrics
 from shared.evaluation.gate import TOO_GOOD_AUC, Signal, calibration_holds, grade, signal, skill
-from shared.evaluation.leaks import Leak
 from shared.evaluation.metrics import Interval, of_figures, of_mean
 from shared.features import ColumnRead, LeftOut
 from shared.learners.simple import Rule, Vector, chance
 from shared.ties import falling, least
 from shared.training.candidates import Problem
+from shared.training.columns import Leak
 from shared.training.competition import Competition
 
 Figures = dict[str, Any]
@@ -101,11 +101,11 @@ def report(
         competition: how the candidates did.
         importance: of each column for the refitted winner, shape (p,).
         leaks: columns left out because they give the outcome away.
-        questioned: columns that were kept, and are asked about.
+        questioned: columns that were kept, about which a person is to decide.
         left_out: attributes left out for other reasons.
         columns: what each attribute was read as.
         competed_on: what the candidates were chosen on, where it is not what is judged: the rows of a hazard.
-        notes: what else is to be said of the data.
+        notes: further sentences about the data.
         other_rankings: what the ranking would be with `leaks`, and without `questioned`, by the name of the figure.
         most: the best grade that the data allows.
     """

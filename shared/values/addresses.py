@@ -7,8 +7,8 @@ from typing import Final, Literal
 
 from email_validator import EmailNotValidError, validate_email
 
-from shared.values.missing import cleaned, is_missing
 from shared.values.unreadable import Unreadable
+from shared.values.words import cleaned, is_missing
 
 Note = Literal["several", "named", "invisible", "link"]
 """What was taken away: further addresses, a name beside it, characters without width, `mailto:`."""

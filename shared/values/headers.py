@@ -4,8 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from shared.values.naming import same_name_key
 from shared.values.personal import by_header
+from shared.values.words import same_name_key
 
 What = Literal["contacts", "events"]
 
@@ -196,10 +196,10 @@ def titles_above(rows: Sequence[Sequence[str]], *, named: Collection[str] = ()) 
     >>> titles_above([["Kunde", "Land"], ["id", "DE"]]), titles_above([["id"], ["c-1"]])
     (0, 0)
     """
-    said = {same_name_key(name) for name in named}
+    keys = {same_name_key(name) for name in named}
     for place, row in enumerate(rows[: MAX_TITLES + 1]):
         names = [name for name in row if name.strip()]
-        if any(field_of(name, "contacts") or field_of(name, "events") or same_name_key(name) in said for name in names):
+        if any(field_of(name, "contacts") or field_of(name, "events") or same_name_key(name) in keys for name in names):
             above = max((sum(1 for cell in one if cell.strip()) for one in rows[:place]), default=0)
             return place if len(names) >= max(2, 2 * above) else 0
     return 0

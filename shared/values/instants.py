@@ -5,13 +5,11 @@ hour that is skipped) is as much later as the clock jumps. `zones.is_shifted` fi
 """
 
 import re
-from collections import Counter
-from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Final, Literal
 
-from shared.values.missing import cleaned
 from shared.values.unreadable import Ambiguous, NaiveTime, Unreadable
+from shared.values.words import cleaned
 from shared.values.zones import named_zone
 
 _FULL: Final = (
@@ -150,27 +148,6 @@ def read_date(text: str, *, order: DateOrder | None = None) -> date:
     if found.tzinfo is not None or (found.hour, found.minute, found.second, found.microsecond) != (0, 0, 0, 0):
         raise Unreadable("It is a time of day, not a date.")
     return found.date()
-
-
-def date_order(texts: Iterable[str]) -> DateOrder | None:
-    """Find the order of day and month over a column; None where no date shows it, or the column shows both.
-
-    >>> date_order(["05/03/2026", "13/03/2026"]), date_order(["05/03/2026"])
-    ('dmy', None)
-    """
-    shown = Counter(order for text in texts if (order := shown_order(text)) is not None)
-    return order_of_counts(shown["dmy"], shown["mdy"])
-
-
-def order_of_counts(day_first: int, month_first: int) -> DateOrder | None:
-    """Choose the order that all dates show that show any.
-
-    >>> order_of_counts(3, 0), order_of_counts(3, 1)
-    ('dmy', None)
-    """
-    if day_first and not month_first:
-        return "dmy"
-    return "mdy" if month_first and not day_first else None
 
 
 def shown_order(text: str) -> DateOrder | None:

@@ -5,14 +5,12 @@ Everything else says itself which it is: `49,90`, `1.299,00`, `0,125`, `1,299,00
 """
 
 import re
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 from unicodedata import decimal as digit_of
 
-from shared.values.missing import cleaned
 from shared.values.unreadable import Ambiguous, Unreadable
+from shared.values.words import cleaned
 
 CODES: Final = frozenset(
     re.findall(
@@ -77,7 +75,7 @@ SIGNS: Final[dict[str, str | None]] = {
     "rs": None,
     "£e": "EGP",
 }
-"""In small letters; None: several currencies are written so, and nobody said which."""
+"""In small letters; None: several currencies are written so."""
 
 SMALL_CODES: Final = frozenset(
     {"eur", "usd", "gbp", "chf", "cad", "aud", "nzd", "jpy", "pln", "czk", "sek", "nok", "dkk", "huf", "inr"}
@@ -167,27 +165,6 @@ def absent_mark(text: str) -> DecimalMark:
     ('point', 'comma')
     """
     return "point" if "," in text else "comma"
-
-
-def decimal_mark(texts: Iterable[str]) -> DecimalMark | None:
-    """Find the mark that begins decimals over a column; None where nothing shows it, or the column shows both.
-
-    >>> decimal_mark(["1,299", "49,90"]), decimal_mark(["1,299", "0.5"]), decimal_mark(["1,299"])
-    ('comma', 'point', None)
-    """
-    shown = Counter(mark for text in texts if (mark := shown_mark(text)) is not None)
-    return mark_of_counts(shown["point"], shown["comma"])
-
-
-def mark_of_counts(points: int, commas: int) -> DecimalMark | None:
-    """Choose the mark that nearly all values show that show any: nine of ten, at least.
-
-    >>> mark_of_counts(99, 1), mark_of_counts(3, 2)
-    ('point', None)
-    """
-    if points >= 9 * commas and points:
-        return "point"
-    return "comma" if commas >= 9 * points and commas else None
 
 
 def shown_mark(text: str) -> DecimalMark | None:

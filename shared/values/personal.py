@@ -11,9 +11,8 @@ from ipaddress import ip_address
 from typing import Any, Final, Literal
 
 from shared.values.addresses import holds_address, is_address
-from shared.values.naming import same_name_key
 from shared.values.personal_words import GIVEN_NAMES, TERMS
-from shared.values.truth import FALSE, TRUE
+from shared.values.words import FALSE, TRUE, same_name_key
 
 Kind = Literal[
     "email", "phone", "name", "street", "birth", "identity_number", "account_name", "network_address", "picture",

@@ -6,7 +6,7 @@ class Unreadable(ValueError):
 
 
 class Ambiguous(Unreadable):
-    """A text may say two things, and nobody said which; an option or the rest of the column decides."""
+    """A text has two readings; an option or the rest of the column decides."""
 
 
 class NaiveTime(Ambiguous):

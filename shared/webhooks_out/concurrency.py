@@ -29,7 +29,7 @@ class ConcurrencyLimit:
         Args:
             status: what was answered; None: nothing.
             now: monotonic seconds.
-            retry_after_seconds: what `Retry-After` said.
+            retry_after_seconds: the value of `Retry-After`.
         """
         self.max_concurrent = max(1, self.max_concurrent // 2)
         if status is not None and status not in OVERLOADED:

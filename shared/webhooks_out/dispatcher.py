@@ -29,7 +29,7 @@ MAX_CONCURRENT: Final = 128
 ROUND_SECONDS: Final = 5.0
 """A busy round ends after this time, so that the worker reports that it is alive; attempts go on in the next round."""
 LAST_SECONDS: Final = 5.0
-"""How long running attempts may take after the worker was told to stop."""
+"""How long running attempts may take after the worker was stopped."""
 PAUSE_AFTER: Final = 96 * HOUR
 """A receiver that fails for this long without a success is paused; longer than the retries of one message."""
 

@@ -17,7 +17,7 @@ IMPORTERS = {
     "run_path",
 }
 # Where a module is imported by a name that is not written out: what starts and what finds the lines of the table.
-COMPOSED = {"foretell.child", "services.specs"}
+COMPOSED = {"foretell.child", "foretell.preloaded", "services.specs"}
 
 
 def module_of(path: Path) -> str:

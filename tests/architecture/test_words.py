@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+ROOT = Path(__file__).parents[2]
 RETIRED_PARTS = {
     **dict.fromkeys(("ask", "asked", "asking", "asks"), "request, requested"),
     **dict.fromkeys(("said", "say", "saying", "says"), "state, stated, reasons"),
@@ -29,7 +30,7 @@ RETIRED_PARTS = {
     "trial": "test send",
     "uniting": "merge inline",
 }
-"""Words that no module, class or function has in its name, and what the field says instead."""
+"""Words that no name of ours holds, and what the field says instead."""
 
 RETIRED_NAMES = {
     "alone": "in-memory limiter",
@@ -67,6 +68,10 @@ EXCEPTIONS = {
     "TrialResponse": "the name of a schema in the published OpenAPI document",
     "0004_open_the_door": "a migration that was released keeps its name",
     "0007_tell_events_apart": "a migration that was released keeps its name",
+    "ask_again": "typer makes the option `--ask-again` of it",
+    "asked_at": "a column, and a field of the wire",
+    "standings": "a field of the wire",
+    "verdict": "a field of the wire",
 }
 """Names that keep a retired word, and why."""
 
@@ -76,19 +81,25 @@ class Name(NamedTuple):
 
     text: str
     kind: str
-    """`module`, `class` or `function`."""
+    """`module`, `class`, `function`, `parameter`, `variable` or `attribute`; a field is a variable of its class."""
     path: Path
     """Of its file, relative to the root."""
 
 
 def names_in(path: Path, tree: ast.Module) -> Iterator[Name]:
-    """Find the names that a file defines: its own, its classes, and its functions."""
+    """Find the names that a file defines; inside a migration that was released nothing is renamed any more."""
     yield Name(path.parent.name if path.stem == "__init__" else path.stem, "module", path)
-    for node in ast.walk(tree):
+    for node in ast.walk(tree) if "migrations" not in path.parts else ():
         if isinstance(node, ast.ClassDef):
             yield Name(node.name, "class", path)
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             yield Name(node.name, "function", path)
+        elif isinstance(node, ast.arg):
+            yield Name(node.arg, "parameter", path)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield Name(node.id, "variable", path)
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield Name(node.attr, "attribute", path)
 
 
 def words_of(name: str) -> list[str]:
@@ -99,12 +110,12 @@ def words_of(name: str) -> list[str]:
 def retired_in(name: Name) -> str | None:
     """Return what the field says instead of a retired word in a name; None where the name is fine."""
     words = words_of(name.text)
-    if name.kind != "function" and "_".join(words) in RETIRED_NAMES:
+    if name.kind in ("module", "class") and "_".join(words) in RETIRED_NAMES:
         return RETIRED_NAMES["_".join(words)]
     return next((RETIRED_PARTS[word] for word in words if word in RETIRED_PARTS), None)
 
 
-def test_no_module_class_or_function_has_a_retired_word_in_its_name(sources: dict[Path, ast.Module]) -> None:
+def test_no_name_has_a_retired_word_in_it(sources: dict[Path, ast.Module]) -> None:
     names = [name for path, tree in sources.items() for name in names_in(path, tree)]
 
     offenders = {
@@ -116,10 +127,41 @@ def test_no_module_class_or_function_has_a_retired_word_in_its_name(sources: dic
     assert offenders == {}
 
 
+def test_no_test_is_named_with_a_retired_verb() -> None:
+    names = [
+        f"{path.name}: {name}"
+        for path in sorted((ROOT / "tests").rglob("test_*.py"))
+        for name in re.findall(r"^ *(?:async )?def (test_\w+)", path.read_text(), re.MULTILINE)
+        if not {"asked", "said", "tally", "tells", "told"}.isdisjoint(words_of(name))
+    ]
+
+    assert names == []
+
+
 def test_every_exception_is_a_name_that_exists_and_has_a_retired_word(sources: dict[Path, ast.Module]) -> None:
     names = [name for path, tree in sources.items() for name in names_in(path, tree)]
 
     assert {name.text for name in names if retired_in(name)} >= set(EXCEPTIONS)
+
+
+def test_names_are_found_wherever_they_are_defined() -> None:
+    text = """
+class Row:
+    field: int
+
+    def method(self, parameter, *more, option=1, **rest):
+        self.attribute = parameter
+        for one, (two, *others) in more:
+            [item for item in others if (found := item)]
+"""
+
+    names = {(name.kind, name.text) for name in names_in(Path("shared/file.py"), ast.parse(text))}
+
+    assert names == {
+        *(("parameter", one) for one in ("self", "parameter", "more", "option", "rest")),
+        *(("variable", one) for one in ("field", "one", "two", "others", "item", "found")),
+        *(("module", "file"), ("class", "Row"), ("function", "method"), ("attribute", "attribute")),
+    }
 
 
 def test_words_are_found_in_names_of_either_spelling() -> None:

@@ -54,8 +54,8 @@ class Subject:
         return self.capability.name, self.outcome or ""
 
     def trained(self, account: str = "demo") -> Any:
-        recipe = recipe_of(self.capability.name)
-        return train(recipe, self.database, self.settings, account, self.outcome or "", now=NOW_US)
+        recipe = recipe_of(self.spec)
+        return train(recipe, self.database.of(account), self.settings, self.outcome or "", now=NOW_US)
 
     def asked(self, *contacts: Any, **fields: Any) -> dict[str, Any]:
         named = {} if self.outcome is None else {"outcome": self.outcome}

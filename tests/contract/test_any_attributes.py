@@ -24,7 +24,7 @@ from shared.store import Database, migrate, open_database
 from shared.timeline import ContactFacts, Pasts, build
 from shared.timeline.pasts import DatedValue
 from shared.training.material import framed
-from shared.values.naming import same_name_key
+from shared.values.words import same_name_key
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 NOW_US = 1_780_272_000_000_000

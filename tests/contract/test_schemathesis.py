@@ -96,13 +96,13 @@ short, long = schema_of(EXAMPLES), schema_of(MANY_EXAMPLES)
 
 
 @short.parametrize()
-def test_every_answer_is_one_that_the_document_tells(case: schemathesis.Case, running: Running) -> None:
+def test_every_answer_is_one_that_the_document_describes(case: schemathesis.Case, running: Running) -> None:
     ask(case, running)
 
 
 @pytest.mark.slow
 @long.parametrize()
-def test_every_answer_is_one_that_the_document_tells_at_length(case: schemathesis.Case, running: Running) -> None:
+def test_every_answer_is_one_that_the_document_describes_at_length(case: schemathesis.Case, running: Running) -> None:
     ask(case, running)
 
 

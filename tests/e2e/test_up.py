@@ -51,9 +51,9 @@ def children(process: Process) -> dict[str, psutil.Process]:
     """The processes of `up` by the module they run, services by their capability."""
     found = {}
     for child in psutil.Process(process.pid).children(recursive=True):
-        words = child.cmdline()
-        if "foretell.child" in words:
-            module, first = words[words.index("foretell.child") + 2 :][:2]
+        words = " ".join(child.cmdline()).split()
+        if words[:1] == ["foretell:"]:
+            module, first = words[1:3]
             found[first if module == "services" else module] = child
     return found
 

@@ -56,7 +56,7 @@ async def test_where_there_is_no_room_the_longest_idle_connection_makes_some(run
         await wire.aclose()
 
 
-async def test_where_all_are_busy_a_new_one_is_told_to_come_later(running: Running) -> None:
+async def test_where_all_are_busy_a_new_one_has_to_come_later(running: Running) -> None:
     wires = [await running.connect() for _ in range(20)]
     for wire in wires:
         wire.writer.write(HEAD.replace(b"/x", b"/wait") + b"\r\n")

@@ -2,7 +2,7 @@ import subprocess
 import sys
 from types import ModuleType
 
-from shared.http.process import block_training_libraries
+from shared.http.process import block_training_libraries, unblock_training_libraries
 
 
 def test_libraries_of_training_look_absent_and_loaded_ones_stay() -> None:
@@ -12,6 +12,15 @@ def test_libraries_of_training_look_absent_and_loaded_ones_stay() -> None:
 
     assert modules["dask"] is sys
     assert modules["pandas"] is modules["sklearn"] is modules["pyarrow"] is modules["mlflow"] is None
+
+
+def test_a_process_that_needs_them_can_have_them_back() -> None:
+    modules: dict[str, ModuleType | None] = {"dask": sys}
+    block_training_libraries(modules)
+
+    unblock_training_libraries(modules)
+
+    assert modules == {"dask": sys}
 
 
 def test_lightgbm_loads_without_them() -> None:

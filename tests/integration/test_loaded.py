@@ -50,10 +50,10 @@ def test_a_service_loads_nothing_of_another_capability_nor_of_training(name: str
 def test_a_training_loads_nothing_of_another_capability() -> None:
     name = NAMES[0]  # one is enough: what is loaded by name is the same code for each, the rest import-linter sees
     modules = loaded_by(
-        "import foretell.cli.app, foretell.train, shared.training.recipe, typer\n"
+        "import foretell.cli.app, foretell.train, services.specs, shared.training.recipe, typer\n"
         "group = typer.main.get_command(foretell.cli.app.app).commands['train']\n"
         f"assert group.get_command(None, {name!r})\n"
-        f"foretell.train.recipe_of({name!r})"
+        f"foretell.train.recipe_of(services.specs.spec_of({name!r}))"
     )
 
     assert f"services.{name}.training" in modules

@@ -150,7 +150,7 @@ def wanted(version: str, digest: str) -> str:
     return one.model_dump_json() + "\n"
 
 
-def test_the_child_answers_line_by_line_in_the_order_in_which_it_was_asked(
+def test_the_child_answers_line_by_line_in_the_order_in_which_requests_came(
     settings: Settings, registered: Registered
 ) -> None:
     child = fetch(

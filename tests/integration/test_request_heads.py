@@ -81,7 +81,7 @@ async def test_what_has_no_end_is_refused_after_some_kilobytes(running: Running,
 
 
 @pytest.mark.parametrize("begun", [HEAD, b"GET", b"GET /x HTTP/1.1\r\nhos", b"\r\n"])
-async def test_half_a_head_is_told_and_closed(running: Running, begun: bytes) -> None:
+async def test_half_a_head_is_refused_and_closed(running: Running, begun: bytes) -> None:
     wire = await running.connect()
     wire.writer.write(begun)
 
@@ -155,7 +155,7 @@ async def test_trailers_never_become_headers_of_the_request(running: Running) ->
     assert b"foretell-call" not in running.seen[0][1]
 
 
-async def test_who_waits_for_100_is_told_to_go_on(running: Running) -> None:
+async def test_who_waits_for_100_is_let_go_on(running: Running) -> None:
     wire = await running.connect()
     wire.writer.write(b"POST /read HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 3\r\n\r\n")
     told = await wire.reader.readuntil(b"\r\n\r\n")

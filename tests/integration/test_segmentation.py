@@ -63,7 +63,7 @@ def store(database: Database) -> AccountStore:
 
 @pytest.fixture(scope="module")
 def first(database: Database, settings: ServiceSettings, store: AccountStore) -> Any:
-    return train(RECIPE, database, settings, "demo", choices=SegmentChoices(segments=3), now=NOW_US)
+    return train(RECIPE, database.of("demo"), settings, choices=SegmentChoices(segments=3), now=NOW_US)
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_a_retraining_keeps_ids_names_and_says_so(
     first: Any, database: Database, settings: ServiceSettings, store: AccountStore
 ) -> None:
     choices = SegmentChoices(promote=False, segments=3, seed=7)
-    again = train(RECIPE, database, settings, "demo", choices=choices, now=NOW_US)
+    again = train(RECIPE, database.of("demo"), settings, choices=choices, now=NOW_US)
 
     rows = [store.models.version("segmentation", "", one.version) for one in (first, again)]
     told = [{one["id"]: one["name"] for one in row.report["segments"]} for row in rows if row is not None]
@@ -131,7 +131,7 @@ async def test_a_contact_that_buys_again_moves_and_the_move_is_remembered(client
     assert moved["moved_at"] == "2026-06-01T00:00:00Z"
 
 
-async def test_the_account_s_name_is_told_at_once(client: Any, store: AccountStore) -> None:
+async def test_the_account_s_name_is_printed_at_once(client: Any, store: AccountStore) -> None:
     (plain,) = await asked(client, "c-0")
     store.segments.rename(plain["segment"]["id"], "Our best", at=NOW_US)
 
@@ -141,11 +141,13 @@ async def test_the_account_s_name_is_told_at_once(client: Any, store: AccountSto
     store.segments.rename(plain["segment"]["id"], None, at=NOW_US)
 
 
-def test_an_account_with_nothing_to_learn_from_is_told_in_counts(database: Database, settings: ServiceSettings) -> None:
+def test_an_account_with_nothing_to_learn_from_is_refused_in_counts(
+    database: Database, settings: ServiceSettings
+) -> None:
     database.create_account("empty", created_at=0)
 
     with pytest.raises(InsufficientData, match="0 contacts have an event"):
-        train(RECIPE, database, settings, "empty", now=NOW_US)
+        train(RECIPE, database.of("empty"), settings, now=NOW_US)
 
 
 def test_mlflow_s_folder_holds_json_and_arrays_alone(first: Any, settings: ServiceSettings) -> None:

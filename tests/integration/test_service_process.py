@@ -77,7 +77,7 @@ def test_it_holds_no_library_of_training(service: Any) -> None:
     assert not [name for name in ("pandas", "pyarrow", "sklearn", "matplotlib") if f"/{name}/" in mapped]
 
 
-def test_it_ends_when_told_and_its_log_is_json(service: Any) -> None:
+def test_it_ends_when_stopped_and_its_log_is_json(service: Any) -> None:
     status(service, service.path, b"{}")
 
     service.send_signal(signal.SIGTERM)

@@ -63,7 +63,7 @@ def store(database: Database, world: Any) -> AccountStore:
 
 @pytest.fixture(scope="module")
 def first(database: Database, settings: Settings, store: AccountStore, world: Any) -> Published:
-    return train(RECIPE, database, settings, "demo", "won", now=world.until - FIRST_BLOCK_ENDS)
+    return train(RECIPE, database.of("demo"), settings, "won", now=world.until - FIRST_BLOCK_ENDS)
 
 
 @pytest.fixture(scope="module")
@@ -173,9 +173,8 @@ def test_noise_is_registered_and_never_promoted(
 
     published = train(
         RECIPE,
-        database,
+        database.of("noise"),
         settings,
-        "noise",
         "won",
         choices=ColumnChoices(promote=True),
         now=world.until,
@@ -199,11 +198,11 @@ def test_what_an_outcome_forbids_is_learned_from_by_no_training(database: Databa
     store.outcomes.put(Outcome(name="gone", capability="scoring", attribute="gone", forbidden=("plan",)))
 
     with pytest.raises(InsufficientData, match="no attribute and no event tells contacts apart"):
-        train(RECIPE, database, settings, "forbidding", "gone", now=DAY)
+        train(RECIPE, database.of("forbidding"), settings, "gone", now=DAY)
 
 
 def test_an_unknown_outcome_is_refused_with_the_known_ones(
     database: Database, settings: Settings, store: AccountStore, world: Any
 ) -> None:
     with pytest.raises(UnknownOutcome, match="Known: customer, opportunity, won"):
-        train(RECIPE, database, settings, "demo", "wonn", now=world.until)
+        train(RECIPE, database.of("demo"), settings, "wonn", now=world.until)

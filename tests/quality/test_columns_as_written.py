@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.scoring.features import scoring_features
 from services.scoring.training import ScoringFit, fitted
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import ALWAYS
@@ -16,6 +15,7 @@ from shared.features import Learned, matrix
 from shared.learners.simple import chance
 from shared.timeline import ContactFacts, build
 from shared.timeline.pasts import DatedValue
+from shared.training.columns import outcome_features
 from shared.training.material import Material, framed
 
 NOW = 1_790_000_000_000_000
@@ -78,7 +78,7 @@ def framed_table(labels: np.ndarray, columns: dict[str, Sequence[Any]]) -> Mater
 
 
 def read(stuff: Material) -> tuple[Learned, dict[str, np.ndarray]]:
-    learned = scoring_features(WON, stuff.pasts, stuff.frames.contact, stuff.frames.cutoff)
+    learned = outcome_features(WON, stuff.pasts, stuff.frames.contact, stuff.frames.cutoff)
     values = matrix(learned.feature_set, stuff.pasts, stuff.frames.contact, stuff.frames.cutoff)
     return learned, dict(zip(learned.feature_set.names, values.T, strict=True))
 
@@ -119,7 +119,7 @@ def test_a_table_as_people_write_it_ranks_as_well_as_the_clean_one() -> None:
     assert found.report.left_out == ()
 
 
-def test_what_only_a_person_can_say_is_asked_and_not_guessed() -> None:
+def test_what_only_a_person_can_say_is_a_question_and_not_guessed() -> None:
     labels, table = clean()
     points = [f"{one:,}".replace(",", ".") for one in table["salary"]]
 

@@ -176,7 +176,7 @@ def test_the_risk_of_silence_is_neither_too_bold_nor_too_shy(customers: Answers,
     assert 0.85 < customers.slope(days) < 1.3
 
 
-def test_what_hardly_ever_happens_is_said_to_hardly_ever_happen(customers: Answers) -> None:
+def test_what_hardly_ever_happens_is_predicted_to_hardly_ever_happen(customers: Answers) -> None:
     """Two months of silence happen to one in forty, and to none of those who come every week."""
     weekly = customers.truth[60] < 1e-4
 

@@ -29,14 +29,14 @@ def assert_left_out_and_asked_about(name: str, seed: int) -> None:
 
 
 @pytest.mark.parametrize("name", made.LEAKS)
-def test_a_column_that_knows_the_future_is_left_out_and_asked_about(name: str) -> None:
+def test_a_column_that_knows_the_future_is_left_out_and_questioned(name: str) -> None:
     assert_left_out_and_asked_about(name, seed=1)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", made.LEAKS)
 @pytest.mark.parametrize("seed", range(2, 12))
-def test_every_column_that_knows_the_future_is_left_out_and_asked_about(name: str, seed: int) -> None:
+def test_every_column_that_knows_the_future_is_left_out_and_questioned(name: str, seed: int) -> None:
     assert_left_out_and_asked_about(name, seed)
 
 
@@ -60,7 +60,7 @@ def test_a_churn_table_asks_the_same_question_with_both_figures() -> None:
     assert without.value < with_it - 0.03
 
 
-def test_a_contract_with_a_reason_for_leaving_is_asked_about_with_both_figures() -> None:
+def test_a_contract_with_a_reason_for_leaving_is_questioned_with_both_figures() -> None:
     stuff = made.contract_noise(1, contacts=500, reasoned=True)
     until = stuff.closed.until
     assert until is not None
@@ -75,7 +75,7 @@ def test_a_contract_with_a_reason_for_leaving_is_asked_about_with_both_figures()
 
 
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow), pytest.param(3, marks=pytest.mark.slow)])
-def test_a_strong_column_known_beforehand_is_kept_and_asked_about(seed: int) -> None:
+def test_a_strong_column_known_beforehand_is_kept_and_questioned(seed: int) -> None:
     fit = fit_of(made.with_strong_column(seed))
 
     assert not fit.report.leaks

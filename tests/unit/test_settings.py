@@ -21,7 +21,7 @@ def test_a_wrong_setting_is_named_without_its_value() -> None:
 
 
 @pytest.mark.parametrize("url", ["nonsense", "mysql://user:secret@host/db", "postgresql://user:secret@host/db"])
-def test_another_database_is_refused_without_telling_its_url(url: str) -> None:
+def test_another_database_is_refused_without_showing_its_url(url: str) -> None:
     with pytest.raises(SettingsRefused) as caught:
         read(Settings, store_url=url)
 

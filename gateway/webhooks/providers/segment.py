@@ -134,7 +134,7 @@ def _occurred_at(fields: payload.PayloadReader, received_at: datetime) -> dateti
 def _recipient(fields: payload.PayloadReader, *, person: bool = True) -> Recipient:
     """Return the recipient, by all ids in the message.
 
-    That a visitor is somebody known is said by both ids in one recipient, not by a merge: two people at one device
+    That a visitor is somebody known is stated by both ids in one recipient, not by a merge: two people at one device
     share the visitor's id, and must not become one person. An address among the properties may be somebody else's.
     """
     given = (

@@ -20,14 +20,14 @@ from shared.contracts.rows import DAY
 from shared.errors import ArtifactRefused
 from shared.evaluation.calibration import Calibrator
 from shared.features import FeatureSet, Inputs, Things
-from shared.learners import WITH_TEXT, Learner, learner_from_json, text_of
+from shared.learners import WITH_TEXT, Learner, learner_from_json
 from shared.timeline.pasts import LOOKBACK_DAYS
 from shared.timeline.risk import Episode
 
 FORMAT = 1
 CAPABILITY = "churn"
 CUTOFF_DAY = "cutoff_day"
-"""Column of a table that `mlflow models serve` is asked with, for a model that looks at the season."""
+"""Column of a table that is sent to `mlflow models serve`, for a model that looks at the season."""
 _UNREADABLE = (OSError, EOFError, KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeError, BadZipFile)
 """What reading a damaged JSON or npz file raises."""
 
@@ -81,7 +81,7 @@ class ChurnModel:
 
     @property
     def lookback_days(self) -> int:
-        """Return how far back events are read: features look back two years, who may be asked about longer."""
+        """Return how far back events are read: features look back two years, eligibility may look back longer."""
         return max(LOOKBACK_DAYS, self.episode.active_within_days or 0)
 
     @property
@@ -166,7 +166,7 @@ class ChurnModel:
             folder: made when absent.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        if (text := text_of(self.learner)) is not None:
+        if (text := self.learner.text) is not None:
             (folder / "model.txt").write_text(text, encoding="utf-8")
         reference = self.reference
         np.savez(

@@ -17,9 +17,9 @@ from shared.evaluation.metrics import Interval, losses, of_figures, of_mean
 from shared.evaluation.survival import brier_losses, kaplan_meier, over_time
 from shared.learners.simple import Columns, Matrix, Vector, chance, log_odds
 from shared.ties import falling
-from shared.timeline.splits import Split
 from shared.training.candidates import CandidateEntry, Problem, SplitJudge
 from shared.training.competition import Competition, choice, competition
+from shared.training.material import Split
 from shared.training.report import as_percent, axes_of, png
 
 
@@ -46,7 +46,7 @@ class Curves:
 def curves(material: ChurnMaterial, rows: HazardRows, entries: Sequence[CandidateEntry]) -> Curves:
     """Ask every candidate, as each block's past had taught it, for whole curves, and choose at the graded horizon.
 
-    A candidate that fits the rows of the hazard best need not be the best of what is asked: the chance of leaving
+    A candidate that fits the rows of the hazard best need not be the best at the question: the chance of leaving
     within the horizon. That chance is what is judged, so that is what chooses.
 
     Args:

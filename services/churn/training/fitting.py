@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from services.churn.features import churn_features
 from services.churn.model import ChurnModel, ChurnReference, Periods, cumulative_hazard
 from services.churn.model.periods import BOUNDS_DAYS, Matrix, Vector
 from services.churn.training.curves import curve_groups, curves, horizon_figures
@@ -19,11 +18,10 @@ from shared.evaluation.calibration import Calibrator
 from shared.features import Inputs, Kind, matrix
 from shared.learners.simple import Columns
 from shared.learners.trees import TreeShape
-from shared.timeline.splits import SEED
 from shared.training.candidates import CandidateEntry, Problem, Refitted, calibrated
-from shared.training.columns import Chosen, chosen_columns, inputs_of, other_rankings
+from shared.training.columns import Chosen, chosen_columns, inputs_of, other_rankings, outcome_features
 from shared.training.competition import Competition, compete, entered
-from shared.training.material import order_notes
+from shared.training.material import SEED, order_notes
 from shared.training.report import CHOSEN_BY_FOLDS, Report, report
 
 LEAVES = (7, 15)
@@ -77,7 +75,7 @@ def fitted(
     """
     progress("computing features", 0.0)
     frames = material.closed.frames
-    learned = churn_features(
+    learned = outcome_features(
         material.outcome, material.pasts, frames.contact, frames.cutoff, allowed=allowed, forbidden=forbidden
     )
     tenure: tuple[Kind, ...] = ("known_days",) if material.wanted.contractual else ()

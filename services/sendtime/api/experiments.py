@@ -83,7 +83,7 @@ def _place(instants: Sequence[Microseconds], advice: Advice) -> int:
 
 
 def _with_arm(advice: Advice, row: AssignmentRow) -> Advice:
-    """Answer what was assigned, now or when the contact was first asked about."""
+    """Answer what was assigned, now or when the contact first came."""
     draw = Draw(row.campaign_id, row.arm, row.propensity)
     if row.arm == CONTROL:
         return replace(advice, status="control", detail=CONTROL_DETAIL, draw=draw)

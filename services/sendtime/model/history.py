@@ -227,7 +227,7 @@ def _local(at: NDArray[np.int64], owner: NDArray[np.int64], zones: Sequence[str]
 
 
 def _first_of(key: NDArray[np.int64], at: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Find the earliest instant of each asked key; -1 where there is none."""
+    """Find the earliest instant of each requested key; -1 where there is none."""
     order = np.lexsort((at, key))
     key, at = key[order], at[order]
     place = np.searchsorted(key, wanted, side="left")

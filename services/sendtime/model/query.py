@@ -1,4 +1,4 @@
-"""What the model is asked and what it answers: plain values, no wire types."""
+"""What the model is given and what it answers: plain values, no wire types."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple

@@ -56,12 +56,12 @@ def planned(values: Values, capacity: NDArray[np.int64], *, seed: int = 0) -> Se
     values = rounded(values, bits=VALUE_BITS).astype(np.float32)
     scale = float(np.maximum(values.max(axis=1), 0).mean()) or 1.0
     prices, bound = np.zeros(hours), _bound(values, np.zeros(hours), capacity)
-    room = np.maximum(capacity, 1e-3)
+    free = np.maximum(capacity, 1e-3)
     best = prices
     for temperature in TEMPERATURES:
         for _ in range(ROUNDS):
             demand = _soft_demand(values, prices, temperature * scale)
-            prices = np.maximum(0.0, prices + temperature * scale * np.log(np.maximum(demand, 1e-9) / room))
+            prices = np.maximum(0.0, prices + temperature * scale * np.log(np.maximum(demand, 1e-9) / free))
         dual = _bound(values, prices, capacity)
         if dual < bound:
             bound, best = dual, prices
@@ -99,8 +99,8 @@ def _improved(hour: NDArray[np.int64], values: Values, capacity: NDArray[np.int6
     hour = hour.copy()
     now = np.where(hour >= 0, values[np.arange(len(hour)), hour], 0.0)
     for _ in range(PASSES):
-        room = capacity - np.bincount(hour[hour >= 0], minlength=len(capacity))
-        open_ = np.flatnonzero(room > 0)
+        free = capacity - np.bincount(hour[hour >= 0], minlength=len(capacity))
+        open_ = np.flatnonzero(free > 0)
         if not len(open_):
             break
         reach = values[:, open_]
@@ -111,7 +111,7 @@ def _improved(hour: NDArray[np.int64], values: Values, capacity: NDArray[np.int6
             break
         order = movers[np.lexsort((-gain[movers], best[movers]))]
         rank = np.arange(len(order)) - np.searchsorted(best[order], best[order], side="left")
-        moved = order[rank < room[open_][best[order]]]
+        moved = order[rank < free[open_][best[order]]]
         hour[moved] = open_[best[moved]]
         now[moved] += gain[moved]
     return hour
@@ -126,13 +126,13 @@ def _placed(preferred: Values, values: Values, capacity: NDArray[np.int64]) -> N
         capacity: contacts that each hour holds.
     """
     n = len(preferred)
-    hour, room = np.full(n, -1), capacity.astype(np.int64).copy()
+    hour, free = np.full(n, -1), capacity.astype(np.int64).copy()
     waiting = np.flatnonzero(preferred.max(axis=1) > 0)
     late = np.flatnonzero(preferred.max(axis=1) <= 0)
     for group in (waiting, late):
         waiting = group
-        while len(waiting) and room.any():
-            open_ = np.flatnonzero(room > 0)
+        while len(waiting) and free.any():
+            open_ = np.flatnonzero(free > 0)
             left = preferred[np.ix_(waiting, open_)]
             able = np.isfinite(left.max(axis=1))
             waiting, left = waiting[able], left[able]
@@ -145,8 +145,8 @@ def _placed(preferred: Values, values: Values, capacity: NDArray[np.int64]) -> N
             second = np.maximum(left.max(axis=1), most - values[waiting, open_[first]])
             order = np.lexsort((rounded(second - most, bits=VALUE_BITS), first))
             rank = np.arange(len(order)) - np.searchsorted(first[order], first[order], side="left")
-            taken = order[rank < room[open_][first[order]]]
+            taken = order[rank < free[open_][first[order]]]
             hour[waiting[taken]] = open_[first[taken]]
-            room -= np.bincount(open_[first[taken]], minlength=len(room))
+            free -= np.bincount(open_[first[taken]], minlength=len(free))
             waiting = np.delete(waiting, taken)
     return hour

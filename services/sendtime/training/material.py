@@ -12,7 +12,7 @@ from services.sendtime.model.local_week import Matrix, Zones
 from shared.contracts.defaults import LEAST_CONTACTS
 from shared.contracts.rows import DAY, Microseconds
 from shared.timeline import Pasts
-from shared.timeline.splits import SEED
+from shared.training.material import SEED
 
 LEAST_ENGAGED = LEAST_CONTACTS
 """Contacts who engaged, without whom the answers to sends teach nothing."""

@@ -20,7 +20,7 @@ from shared.evaluation.metrics import log_loss, losses
 from shared.learners.simple import Columns, chance, log_odds
 from shared.learners.trees import Trees, TreeShape, grow
 from shared.ties import largest, least, rounded
-from shared.timeline.splits import SEED
+from shared.training.material import SEED
 
 SHARES = (0.4, 0.6, 0.8, 1.0)
 """Of all sends: the first block only chooses, the two after it judge."""

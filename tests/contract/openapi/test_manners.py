@@ -42,14 +42,14 @@ def test_every_request_that_writes_takes_an_idempotency_key(document: dict[str, 
     assert missing == [], "put @once below the route's decorator (gateway/idempotency.py)"
 
 
-def test_every_request_with_a_key_may_be_told_to_wait(document: dict[str, Any]) -> None:
+def test_every_request_with_a_key_may_have_to_wait(document: dict[str, Any]) -> None:
     keyed = [(path, operation) for path, _, operation in operations(document) if operation.get("security") != []]
 
     silent = [path for path, operation in keyed if "429" not in operation["responses"] and "webhooks" not in path]
     assert silent == []
 
 
-def test_every_list_that_goes_on_is_asked_for_in_the_same_words(document: dict[str, Any]) -> None:
+def test_every_list_that_goes_on_is_requested_in_the_same_words(document: dict[str, Any]) -> None:
     lists = {
         path: ({one["name"]: one["schema"] for one in operation.get("parameters", ())}, schema_of(document, operation))
         for path, method, operation in operations(document)

@@ -139,7 +139,7 @@ async def test_a_silence_grows_less_likely_with_the_horizon(running: Any) -> Non
     assert len(set(risks)) == 5
 
 
-async def test_a_horizon_beyond_the_data_is_null_and_said(running: Any) -> None:
+async def test_a_horizon_beyond_the_data_is_null_and_noted(running: Any) -> None:
     one = (await answers(running, "busy", horizon_days=365))["busy"]
 
     assert one["status"] == "ok"

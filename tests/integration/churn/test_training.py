@@ -85,7 +85,7 @@ def store(database: Database, world: Members) -> AccountStore:
 
 @pytest.fixture(scope="module")
 def first(database: Database, settings: Settings, store: AccountStore, world: Members) -> Published:
-    return train(RECIPE, database, settings, "demo", "left", now=world.until - FIRST_ENDS)
+    return train(RECIPE, database.of("demo"), settings, "left", now=world.until - FIRST_ENDS)
 
 
 @pytest.fixture(scope="module")
@@ -187,9 +187,8 @@ def test_noise_is_registered_and_never_promoted(database: Database, settings: Se
 
     published = train(
         RECIPE,
-        database,
+        database.of("noise"),
         settings,
-        "noise",
         "left",
         now=world.until,
         progress=lambda text, part: told.append((text, part)),
@@ -212,20 +211,20 @@ def test_what_an_outcome_forbids_is_learned_from_by_no_training(database: Databa
     store.outcomes.put(Outcome(name="gone", capability="churn", attribute="gone", forbidden=("plan",)))
 
     with pytest.raises(InsufficientData, match="no attribute and no event tells contacts apart"):
-        train(RECIPE, database, settings, "forbidding", "gone", now=DAY)
+        train(RECIPE, database.of("forbidding"), settings, "gone", now=DAY)
 
 
 def test_an_unknown_outcome_is_refused_with_the_known_ones(
     database: Database, settings: Settings, store: AccountStore, world: Members
 ) -> None:
     with pytest.raises(UnknownOutcome, match="Known: churn, left"):
-        train(RECIPE, database, settings, "demo", "lefft", now=world.until)
+        train(RECIPE, database.of("demo"), settings, "lefft", now=world.until)
 
 
 def test_an_account_without_data_is_refused_in_counts(database: Database, settings: Settings) -> None:
     database.create_account("empty", created_at=0)
 
     with pytest.raises(InsufficientData) as refused:
-        train(RECIPE, database, settings, "empty", "churn", now=10**15)
+        train(RECIPE, database.of("empty"), settings, "churn", now=10**15)
 
     assert refused.value.members["with_outcome"] == 0

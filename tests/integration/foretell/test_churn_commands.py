@@ -167,7 +167,7 @@ def test_a_preview_counts_who_left_and_who_stayed_before_training(foretell) -> N
         (("--attribute", "gonne"), "No contact has an attribute 'gonne'; near: 'gone'."),
     ],
 )
-def test_a_mistyped_name_is_told_when_it_is_defined_and_when_it_is_counted(
+def test_a_mistyped_name_is_reported_when_it_is_defined_and_when_it_is_counted(
     foretell, words: tuple[str, ...], said: str
 ) -> None:
     shop()
@@ -210,7 +210,7 @@ def test_without_data_churn_is_exit_code_three_and_one_sentence(foretell, comman
     assert "Traceback" not in result.stderr
 
 
-def test_too_few_are_told_in_counts(foretell) -> None:
+def test_too_few_are_refused_in_counts(foretell) -> None:
     shop(contacts=50)
     foretell("outcomes", "set", "lapsed", *CHURN, "--silence", "order_placed", "--for", "30d")
 

@@ -170,7 +170,7 @@ def test_an_event_outcome_is_kept_as_it_was_given(foretell, home_folder: Path) -
     assert [one.after_seconds for one in outcome.at] == [3_600, 172_800]
 
 
-def test_the_first_outcome_becomes_the_default_and_another_only_when_asked(foretell) -> None:
+def test_the_first_outcome_becomes_the_default_and_another_only_when_requested(foretell) -> None:
     foretell("outcomes", "set", "one", "--event", "order_placed")
     foretell("outcomes", "set", "two", "--attribute", "Converted", "--positive", "1")
 
@@ -236,7 +236,7 @@ def test_training_without_data_is_exit_code_three_and_one_sentence(foretell) -> 
     assert "40" in result.stderr.splitlines()[-1]
 
 
-def test_an_answer_given_to_one_training_is_remembered_and_said(foretell) -> None:
+def test_an_answer_given_to_one_training_is_remembered_and_reported(foretell) -> None:
     trained = foretell("train", "scoring", "--outcome", "customer", "--allow", "Tags", "--forbid", "Stage")
     again = foretell("train", "scoring", "--outcome", "customer", "--allow", "Tags")
     rows = {row["outcome"]: row for row in json.loads(foretell("outcomes", "list", "--json").stdout)}
@@ -321,7 +321,7 @@ def test_the_openapi_documents_are_written_one_a_capability(foretell, tmp_path: 
     assert "/score" in json.loads((tmp_path / "documents" / "scoring.json").read_text())["paths"]
 
 
-def test_a_champion_that_mlflow_does_not_know_is_told(foretell, home_folder: Path) -> None:
+def test_a_champion_that_mlflow_does_not_know_is_reported(foretell, home_folder: Path) -> None:
     foretell("accounts", "create", "acme")
     with opened_account("acme") as (_, _, store):
         store.models.add(VersionRow("scoring", "won", "1", "d" * 64, "rule", "C", 0, 30, "run"))
@@ -333,7 +333,7 @@ def test_a_champion_that_mlflow_does_not_know_is_told(foretell, home_folder: Pat
     assert "won: Version 1 answers, while MLflow's alias points to none" in result.stderr
 
 
-def test_a_champion_whose_inputs_have_drifted_is_told(foretell, home_folder: Path) -> None:
+def test_a_champion_whose_inputs_have_drifted_is_reported(foretell, home_folder: Path) -> None:
     foretell("accounts", "create", "acme")
     with opened_account("acme") as (_, _, store):
         for number in ("1", "2"):

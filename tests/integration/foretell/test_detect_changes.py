@@ -91,7 +91,7 @@ def known(database: Database) -> Database:
     return database
 
 
-def test_the_first_answer_is_written_and_the_next_one_that_differs_is_told(known: Database) -> None:
+def test_the_first_answer_is_written_and_the_next_one_that_differs_is_reported(known: Database) -> None:
     service = Service({"a": 10, "b": 40})
     work = detector(known, service)
     work.score(champion(), ["a", "b"], stale=())
@@ -162,7 +162,7 @@ def test_a_contact_that_was_erased_while_it_was_scored_leaves_nothing(known: Dat
     assert message(known) == []
 
 
-def test_who_refused_profiling_while_being_scored_is_told_of_no_more(known: Database) -> None:
+def test_who_refused_profiling_while_being_scored_is_reported_no_more(known: Database) -> None:
     service = Service({"a": 10})
     detector(known, service).score(champion(), ["a"], stale=())
     service.scores = {"a": 90, "b": 40}
@@ -179,7 +179,7 @@ def test_who_refused_profiling_while_being_scored_is_told_of_no_more(known: Data
     assert message(known) == []
 
 
-def test_another_champion_is_summed_up_and_not_told_one_by_one(known: Database, tmp_path: Path) -> None:
+def test_another_champion_is_summed_up_and_not_reported_one_by_one(known: Database, tmp_path: Path) -> None:
     store = known.of("default")
     for version in ("1", "2"):
         store.models.add(VersionRow("scoring", "customer", version, f"digest-{version}", "rule", "A", 1, 90, "run"))
@@ -207,7 +207,7 @@ def test_another_champion_is_summed_up_and_not_told_one_by_one(known: Database, 
     ]
 
 
-def test_those_who_asked_for_it_are_told_what_the_model_changed_one_by_one(known: Database) -> None:
+def test_those_who_subscribed_to_it_get_what_the_model_changed_one_by_one(known: Database) -> None:
     subscribe(known, subscription_id="all", model_changes=True)
     service = Service({"a": 10})
     work = detector(known, service)
@@ -220,7 +220,7 @@ def test_those_who_asked_for_it_are_told_what_the_model_changed_one_by_one(known
         assert [*connection.scalars(select(DeliveryTable.subscription_id))] == ["all"]
 
 
-def test_segments_are_told_by_the_names_that_the_account_gave_them(known: Database) -> None:
+def test_segments_are_called_by_the_names_that_the_account_gave_them(known: Database) -> None:
     store = known.of("default")
     report = {"segments": [{"id": "s1", "name": "Few orders"}, {"id": "s2", "name": "Many orders"}]}
     store.models.add(VersionRow("segmentation", "", "1", "digest-1", "kmeans", "A", 1, None, "run", report=report))
@@ -238,7 +238,7 @@ def test_segments_are_told_by_the_names_that_the_account_gave_them(known: Databa
         assert json.loads(connection.scalars(found).one())["segment"] == {"id": "s1", "name": "Regulars"}
 
 
-def test_two_workers_that_see_the_same_change_tell_it_once(known: Database) -> None:
+def test_two_workers_that_see_the_same_change_report_it_once(known: Database) -> None:
     service = Service({"a": 10})
     detector(known, service).score(champion(), ["a"], stale=())
     service.scores = {"a": 90}

@@ -101,7 +101,7 @@ def test_a_contact_that_is_never_quiet_is_scored_all_the_same(
     assert services.asked == [("churn", ["a"]), ("scoring", ["a"])]
 
 
-def test_a_service_that_is_away_loses_nothing_and_nobody_else_is_asked_twice(
+def test_a_service_that_is_away_loses_nothing_and_nobody_else_is_scored_twice(
     database: Database, rescore_changed: RescoreChanged, services: Services, clock: Clock
 ) -> None:
     services.away = {"churn"}
@@ -120,7 +120,7 @@ def test_a_service_that_is_away_loses_nothing_and_nobody_else_is_asked_twice(
     assert database.stale_accounts() == []
 
 
-def test_a_service_that_fails_again_and_again_is_asked_less_often(
+def test_a_service_that_fails_again_and_again_is_called_less_often(
     database: Database, rescore_changed: RescoreChanged, services: Services, clock: Clock
 ) -> None:
     services.away = {"churn", "scoring"}
@@ -152,7 +152,7 @@ def test_what_comes_while_a_contact_is_scored_is_scored_too(
     ]  # fmt: skip
 
 
-def test_after_a_restart_a_contact_is_asked_about_again_for_every_champion(
+def test_after_a_restart_a_contact_is_scored_again_for_every_champion(
     database: Database, rescore_changed: RescoreChanged, services: Services, clock: Clock
 ) -> None:
     services.away = {"churn"}
@@ -179,7 +179,7 @@ def test_an_account_without_a_champion_has_nobody_to_wait_for(
     assert (services.asked, database.stale_accounts()) == ([], [])
 
 
-def test_being_told_to_stop_leaves_the_rest_for_the_next_worker(
+def test_a_stop_leaves_the_rest_for_the_next_worker(
     database: Database, rescore_changed: RescoreChanged, services: Services, clock: Clock
 ) -> None:
     record(database, clock)

@@ -53,8 +53,8 @@ def children() -> list[psutil.Process]:
 
 def is_ours(child: psutil.Process) -> bool:
     try:
-        return child.status() != psutil.STATUS_ZOMBIE and "foretell.child" in child.cmdline()
-    except psutil.NoSuchProcess:
+        return child.status() != psutil.STATUS_ZOMBIE and child.cmdline()[0].startswith("foretell: ")
+    except (psutil.NoSuchProcess, IndexError):
         return False
 
 
@@ -68,6 +68,12 @@ class Running:
 
     def healthy(self) -> bool:
         return is_healthy(self.program.health_url)
+
+
+@pytest.fixture(autouse=True)
+def _programs_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Children look for modules where their parent does."""
+    monkeypatch.syspath_prepend(str(PROGRAMS))
 
 
 @pytest.fixture
@@ -92,11 +98,11 @@ def test_it_waits_until_the_child_answers(running: Callable[..., Running]) -> No
     assert one.healthy()
 
 
-def test_waiting_ends_when_told_to_stop(running: Callable[..., Running]) -> None:
+def test_waiting_ends_when_stopped(running: Callable[..., Running]) -> None:
     assert not running().supervisor.wait_until_healthy(stopped=lambda: True)
 
 
-def test_a_child_that_was_killed_is_started_again_and_that_is_said(running: Callable[..., Running]) -> None:
+def test_a_child_that_was_killed_is_started_again_and_reported(running: Callable[..., Running]) -> None:
     one = running()
     one.supervisor.wait_until_healthy(stopped=lambda: False)
     before = children()
@@ -111,7 +117,7 @@ def test_a_child_that_was_killed_is_started_again_and_that_is_said(running: Call
     assert one.said[0].startswith("answering was killed by SIGKILL; starting it again in 0.5 s")
 
 
-def test_a_child_that_hangs_is_started_again_and_that_is_said(
+def test_a_child_that_hangs_is_started_again_and_reported(
     running: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(processes, "PROBE_EVERY_SECONDS", 0.05)

@@ -67,7 +67,7 @@ def service(status: int, body: Any) -> Iterator[tuple[WorkerSettings, list[tuple
         thread.join()
 
 
-def test_a_service_is_asked_as_the_gateway_would_ask_it() -> None:
+def test_a_service_is_called_as_the_gateway_would_call_it() -> None:
     with service(200, ANSWER) as (settings, seen):
         answered = ServiceCalls(settings)(CHAMPION, ["a", "b"], reasons=3)
 
@@ -80,7 +80,7 @@ def test_a_service_is_asked_as_the_gateway_would_ask_it() -> None:
     assert (call.account, call.committed) == ("acme", True)
 
 
-def test_a_proxy_of_the_environment_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     monkeypatch.delenv("no_proxy", raising=False)
 
@@ -149,7 +149,7 @@ def test_a_loop_that_fails_makes_the_worker_degraded_and_says_why() -> None:
         assert fetched(port, "/readyz") == (200, b'{"status":"degraded","causes":["rescoring: clock-skew"]}')
 
 
-def test_the_door_tells_health_and_counts() -> None:
+def test_the_bound_port_answers_health_and_counts() -> None:
     stop = threading.Event()
     loops = Loops((Loop("one", 60.0, lambda: None),), stop)
     loops.start()
@@ -165,7 +165,7 @@ def test_the_door_tells_health_and_counts() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_the_process_ends_cleanly_when_told(tmp_path: Path, number: signal.Signals) -> None:
+def test_the_process_ends_cleanly_when_stopped(tmp_path: Path, number: signal.Signals) -> None:
     migrate(Settings(home=tmp_path))
     environment = {
         **os.environ,

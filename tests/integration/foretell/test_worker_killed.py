@@ -133,7 +133,7 @@ def ended(process: subprocess.Popen[bytes]) -> None:
 
 
 @pytest.mark.parametrize("kills", [2, pytest.param(8, marks=pytest.mark.slow)])
-def test_every_change_is_told_once_however_often_the_worker_is_killed(
+def test_every_change_is_reported_once_however_often_the_worker_is_killed(
     tmp_path: Path, store: Database, service: Service, kills: int
 ) -> None:
     worker = started(tmp_path, service)

@@ -38,7 +38,7 @@ def new_key_with(public_id: str, like: str) -> str:
     return body + keys._checksum(body)
 
 
-async def test_a_mistyped_key_is_told_so(gateway) -> None:
+async def test_a_mistyped_key_is_named_as_such(gateway) -> None:
     key = gateway.key()
     typo = key[:-1] + ("A" if key[-1] != "A" else "B")
 
@@ -57,7 +57,7 @@ async def test_a_mistyped_key_is_told_so(gateway) -> None:
         ("DELETE", "/outcomes/demo", "admin"),
     ],
 )
-async def test_a_key_without_the_scope_is_403_and_told_which(gateway, method: str, path: str, scope: str) -> None:
+async def test_a_key_without_the_scope_is_403_and_named(gateway, method: str, path: str, scope: str) -> None:
     others = tuple({"predict", "ingest", "read"} - {scope})
     key = gateway.key(scopes=others)
 

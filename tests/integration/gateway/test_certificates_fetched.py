@@ -56,11 +56,11 @@ def test_a_certificate_is_read(address: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/redirect", "/missing", "/huge", "/short", "/page", "/garbage"])
-def test_anything_else_is_told_as_unavailable(address: str, path: str) -> None:
+def test_anything_else_is_reported_as_unavailable(address: str, path: str) -> None:
     with pytest.raises(UpstreamUnavailable):
         fetch_certificate(f"{address}{path}")
 
 
-def test_a_server_that_is_not_there_is_told_as_unavailable() -> None:
+def test_a_server_that_is_not_there_is_reported_as_unavailable() -> None:
     with pytest.raises(UpstreamUnavailable):
         fetch_certificate("http://127.0.0.1:1/pem")

@@ -34,7 +34,7 @@ async def test_a_page_reads_limits_and_errors_too(gateway_with) -> None:
     assert status == 401
 
 
-async def test_a_wrong_method_is_told_all_that_the_path_answers(gateway) -> None:
+async def test_a_wrong_method_is_answered_with_all_that_the_path_answers(gateway) -> None:
     listed = await gateway.request("DELETE", "/contacts")
     one = await gateway.request("POST", "/outcomes/x")
     score = await gateway.request("GET", "/score")

@@ -108,7 +108,7 @@ async def test_a_service_that_is_down_is_503_at_once_and_only_for_its_path(gatew
     assert (await gateway.request("GET", "/readyz"))[1]["upstreams"] == {line.name: "away" for line in TABLE}
 
 
-async def test_a_service_that_drops_a_pooled_connection_is_asked_once_more(gateway, upstream) -> None:
+async def test_a_service_that_drops_a_pooled_connection_is_called_once_more(gateway, upstream) -> None:
     async def dropped_once(request: web.Request) -> web.StreamResponse:
         if len(upstream.seen) == 2:
             request.transport.close()
@@ -169,7 +169,7 @@ async def test_a_service_that_hangs_is_left_alone_until_it_answers_its_health(ga
     assert "upstream.left_alone" in events
 
 
-async def test_a_clock_that_differs_is_said_by_readiness_before_any_call(gateway, upstream, caplog) -> None:
+async def test_a_clock_that_differs_is_reported_by_readiness_before_any_call(gateway, upstream, caplog) -> None:
     async def an_hour_ahead(request: web.Request) -> web.StreamResponse:
         return web.json_response({}, headers={"Date": formatdate(time.time() + 3_600, usegmt=True)})
 

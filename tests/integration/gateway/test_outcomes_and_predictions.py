@@ -212,7 +212,7 @@ async def test_predictions_stay_in_their_account(gateway) -> None:
     assert shown[0] == 404
 
 
-async def test_the_catalogue_tells_which_version_answers(gateway) -> None:
+async def test_the_catalogue_shows_which_version_answers(gateway) -> None:
     store = gateway.store.of("acme")
     for number, trained_at in (("1", NOW - DAY), ("2", NOW)):
         store.models.add(version(number, trained_at))
@@ -226,7 +226,7 @@ async def test_the_catalogue_tells_which_version_answers(gateway) -> None:
     assert answer["models"][0]["input_drift"] is None
 
 
-async def test_the_catalogue_tells_whether_the_inputs_of_a_version_have_drifted(gateway) -> None:
+async def test_the_catalogue_shows_whether_the_inputs_of_a_version_have_drifted(gateway) -> None:
     store = gateway.store.of("acme")
     store.models.add(version("1", NOW))
     store.models.put_input_drift("scoring", "customer", "1", InputDrift(200, 30, 60, 5, 7, NOW))

@@ -152,7 +152,7 @@ async def test_after_kill_9_a_request_sent_again_has_its_effect_once(home: Path,
     assert all(sent[number][1] == body for number, body in answered.items())
 
 
-async def test_it_stops_when_told_and_logs_json_without_ids_or_keys(home: Path, process: Process) -> None:
+async def test_it_stops_when_signalled_and_logs_json_without_ids_or_keys(home: Path, process: Process) -> None:
     key = made_key(home)
     async with aiohttp.ClientSession() as client:
         await process.ready(client)

@@ -14,7 +14,7 @@ def left(headers) -> dict[str, int]:
     }
 
 
-async def test_every_answer_to_a_key_tells_what_is_left(gateway_with) -> None:
+async def test_every_answer_to_a_key_states_what_is_left(gateway_with) -> None:
     async with gateway_with(limits_calls=10, limits_contacts=20) as gateway:
         key = gateway.key()
         reader = gateway.key(scopes=("read",))
@@ -48,7 +48,7 @@ async def test_one_call_too_many_is_refused_and_says_for_how_long(gateway_with) 
     assert left(headers)["calls"] == 0
 
 
-async def test_contacts_are_counted_as_the_service_tells(gateway_with) -> None:
+async def test_contacts_are_counted_as_the_service_reports(gateway_with) -> None:
     async with gateway_with(limits_contacts=5) as gateway:
         key = gateway.key()
 
@@ -63,7 +63,7 @@ async def test_contacts_are_counted_as_the_service_tells(gateway_with) -> None:
     assert read[0] == 200
 
 
-async def test_a_service_that_refuses_the_quota_is_told_with_the_time_to_wait(gateway_with, upstream) -> None:
+async def test_a_service_that_refuses_the_quota_is_reported_with_the_time_to_wait(gateway_with, upstream) -> None:
     async def refuse(request: web.Request) -> web.StreamResponse:
         return web.json_response({"code": "quota-exceeded"}, status=429)
 

@@ -106,7 +106,7 @@ async def test_who_left_and_came_back_is_in_the_list_again(any_gateway) -> None:
     assert found == [[], ["a"], []]
 
 
-async def test_a_stored_answer_that_the_outcome_was_reached_stays_until_the_contact_is_asked_about_anew(
+async def test_a_stored_answer_that_the_outcome_was_reached_stays_until_the_contact_is_scored_anew(
     gateway,
 ) -> None:
     store = gateway.store.of("acme")

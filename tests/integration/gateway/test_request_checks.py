@@ -28,7 +28,7 @@ async def test_an_unknown_query_parameter_is_refused_with_near_names(
     assert said in problem["errors"][0]["detail"]
 
 
-async def test_whoever_has_no_key_is_told_that_first(gateway) -> None:
+async def test_whoever_has_no_key_is_refused_first(gateway) -> None:
     assert (await gateway.request("GET", "/contacts?limt=5"))[0] == 401
 
 

@@ -7,7 +7,7 @@ def owners(result: dict[str, object]) -> tuple[object, object]:
     return result["email_contact_id"], result["previous_email_contact_id"]
 
 
-async def test_of_two_in_one_call_the_last_has_the_address_and_both_are_told(gateway) -> None:
+async def test_of_two_in_one_call_the_last_has_the_address_and_both_are_reported(gateway) -> None:
     _, answer, _ = await gateway.request(
         "POST", "/contacts", gateway.key(), json={"contacts": [FIRST, SECOND, {"id": "sh-3"}]}
     )

@@ -46,7 +46,7 @@ async def test_a_secret_is_shown_once(gateway: Any, where: str) -> None:
     assert (shown["state"], shown["counts"], shown["failing_since"]) == ("enabled", {"pending": 0, "failed": 0}, None)
 
 
-async def test_what_is_said_is_changed_and_the_rest_stays(gateway: Any, where: str) -> None:
+async def test_what_is_given_is_changed_and_the_rest_stays(gateway: Any, where: str) -> None:
     key = gateway.key()
     created = await made(gateway, key, where)
     path = f"/subscriptions/{created['id']}"

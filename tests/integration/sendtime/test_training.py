@@ -71,8 +71,8 @@ def test_a_challenger_is_compared_with_the_champion_on_what_came_since(
 ) -> None:
     store = filled(database, name, mailings() if default else orders())
 
-    first = train(RECIPE, database, settings, name, now=HALF)
-    second = train(RECIPE, database, settings, name, now=END)
+    first = train(RECIPE, database.of(name), settings, now=HALF)
+    second = train(RECIPE, database.of(name), settings, now=END)
 
     assert (first.promoted, first.version) == (True, "1")
     assert second.promoted
@@ -87,8 +87,8 @@ def test_a_challenger_is_compared_with_the_champion_on_what_came_since(
 def test_a_challenger_without_news_is_kept_and_not_promoted(database: Database, settings: Settings) -> None:
     store = filled(database, "still", mailings())
 
-    train(RECIPE, database, settings, "still", now=END)
-    again = train(RECIPE, database, settings, "still", now=END)
+    train(RECIPE, database.of("still"), settings, now=END)
+    again = train(RECIPE, database.of("still"), settings, now=END)
 
     assert not again.promoted
     assert "newer than both trainings" in again.reason

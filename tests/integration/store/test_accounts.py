@@ -297,7 +297,7 @@ def test_a_key_is_found_touched_and_revoked(database: Database) -> None:
     assert database.key("unknown") is None
 
 
-def test_a_rotated_key_is_valid_for_as_long_as_said_or_until_its_own_end(database: Database) -> None:
+def test_a_rotated_key_is_valid_for_as_long_as_stated_or_until_its_own_end(database: Database) -> None:
     store = database.of("default")
     store.keys.create("crm", ["read"], public_id="endless", digest=b"a", created_at=1)
     store.keys.create("crm", ["read"], public_id="short", digest=b"b", created_at=1, expires_at=11)

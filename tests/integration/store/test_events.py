@@ -36,7 +36,7 @@ def test_an_event_makes_its_contact_known(database: Database) -> None:
     assert store.contacts.find("new") is not None
 
 
-def test_a_past_has_only_what_was_before_the_cutoff_and_recorded_when_asked(database: Database) -> None:
+def test_a_past_has_only_what_was_before_the_cutoff_and_recorded_by_then(database: Database) -> None:
     store = database.of("default")
     store.events.add(
         [

@@ -48,7 +48,7 @@ def column(store: AccountStore, table: str, name: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("denying", ["former", "into"])
-def test_whoever_of_the_two_denied_profiling_nothing_is_told_of_either(store: AccountStore, denying: str) -> None:
+def test_whoever_of_the_two_denied_profiling_nothing_is_reported_of_either(store: AccountStore, denying: str) -> None:
     store.contacts.put([ContactRow("former"), ContactRow("into")], recorded_at=1)
     told(store, "former", "into")
     store.contacts.put([ContactRow(denying, consent=DENIED)], recorded_at=2)

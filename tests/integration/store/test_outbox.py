@@ -41,7 +41,7 @@ def test_a_message_goes_to_those_who_want_its_type_once(database: Database) -> N
     assert deliveries(database) == [("s1", "m1"), ("s2", "m1")]
 
 
-def test_what_only_a_new_model_changed_is_told_to_those_who_asked_for_it(database: Database) -> None:
+def test_what_only_a_new_model_changed_is_reported_to_those_who_subscribed_to_it(database: Database) -> None:
     subscribe(database, "s1", ["score.band_changed", "model.promoted"])
     subscribe(database, "s2", ["score.band_changed"], model_changes=True)
 

@@ -46,7 +46,9 @@ def assignment(contact_id: str) -> AssignmentRow:
     return AssignmentRow("spring", contact_id, "control", 0.5, 9, 9, 9, "email_clicked", "7", 1)
 
 
-def test_what_was_asked_before_an_erasure_is_not_logged_after_it(store: AccountStore, service: AccountStore) -> None:
+def test_what_was_predicted_before_an_erasure_is_not_logged_after_it(
+    store: AccountStore, service: AccountStore
+) -> None:
     since = service.privacy.erasures()
     store.privacy.erase("a", at=99)
 
@@ -55,7 +57,7 @@ def test_what_was_asked_before_an_erasure_is_not_logged_after_it(store: AccountS
     assert (left_out, store.predictions.of_contact("a"), len(store.predictions.of_contact("b"))) == (1, [], 1)
 
 
-def test_what_is_asked_after_an_erasure_is_logged_also_of_who_is_no_contact(
+def test_what_is_predicted_after_an_erasure_is_logged_also_of_who_is_no_contact(
     store: AccountStore, service: AccountStore
 ) -> None:
     store.privacy.erase("a", at=99)

@@ -52,7 +52,7 @@ def test_a_removed_source_cannot_be_held_or_rotated(database: Database) -> None:
         store.sources.add_secret("src_1", SourceSecretRow("s2", "sealed", 6), others_expire_at=20)
 
 
-def test_holding_a_source_tells_when_it_sent_last(database: Database) -> None:
+def test_holding_a_source_reports_when_it_sent_last(database: Database) -> None:
     store = database.of("default")
     store.sources.add(SOURCE)
     store.sources.hold("src_1", received_at=9)

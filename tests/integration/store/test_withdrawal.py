@@ -56,7 +56,7 @@ def contacts_in(store: AccountStore, table: str, column: str = "contact_id") -> 
 
 
 @pytest.mark.parametrize("way", ["put", "put_bulk"])
-def test_who_denies_profiling_leaves_the_lists_and_is_told_of_no_more(store: AccountStore, way: str) -> None:
+def test_who_denies_profiling_leaves_the_lists_and_is_reported_no_more(store: AccountStore, way: str) -> None:
     store.contacts.put([ContactRow("a"), ContactRow("b")], recorded_at=1)
     told(store, "a", "b")
 
@@ -126,7 +126,7 @@ def test_an_audit_entry_says_who_did_what_and_when(store: AccountStore) -> None:
     )
 
 
-def test_who_denies_profiling_while_an_attempt_is_written_down_is_told_of_no_more(store: AccountStore) -> None:
+def test_who_denies_profiling_while_an_attempt_is_written_down_is_reported_no_more(store: AccountStore) -> None:
     store.contacts.put([ContactRow("a")], recorded_at=1)
     told(store)
     store.outbox.publish([Message("m-a", "segment.entered", 1, {}, "a", "events")], at=1)

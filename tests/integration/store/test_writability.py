@@ -53,5 +53,5 @@ def test_a_store_that_is_not_there_is_away(tmp_path: Path) -> None:
         is_writable(sql)
 
 
-def test_both_databases_of_an_installation_are_asked(database) -> None:
+def test_both_databases_of_an_installation_are_read(database) -> None:
     assert database.is_writable()

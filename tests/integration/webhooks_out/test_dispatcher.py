@@ -170,7 +170,7 @@ async def test_of_a_large_answer_only_the_beginning_is_read(rounds: Any, receive
     assert (attempt.status, attempt.response) == (200, "x" * 500)
 
 
-async def test_nobody_there_is_told_as_such(rounds: Any, receiver: Any) -> None:
+async def test_nobody_there_is_reported_as_such(rounds: Any, receiver: Any) -> None:
     rounds.subscribe("http://127.0.0.1:9/")
     rounds.publish("m1")
     store = rounds.database.of("default")

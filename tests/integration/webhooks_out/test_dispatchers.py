@@ -66,7 +66,7 @@ async def test_what_a_killed_worker_had_under_way_is_sent_once_its_lease_has_end
     assert [seen.headers["webhook-id"] for seen in receiver.seen] == [taken.delivery_id]
 
 
-async def test_two_workers_share_what_is_due_and_tell_nothing_twice(rounds: Any, receiver: Any) -> None:
+async def test_two_workers_share_what_is_due_and_report_nothing_twice(rounds: Any, receiver: Any) -> None:
     other = dataclasses.replace(
         rounds.dispatcher, metrics=DispatcherMetrics(CollectorRegistry()), _limits={}, _running={}, _unwritten={}
     )
@@ -85,7 +85,9 @@ async def test_two_workers_share_what_is_due_and_tell_nothing_twice(rounds: Any,
     assert (len(ids), len(set(ids))) == (60, 60)
 
 
-async def test_an_account_that_is_deleted_while_it_is_told_ends_nothing_else(rounds: Any, listening_on: Any) -> None:
+async def test_an_account_that_is_deleted_while_it_is_reported_ends_nothing_else(
+    rounds: Any, listening_on: Any
+) -> None:
     gone, kept = await listening_on(), await listening_on()
     rounds.subscribe(gone.url)
     rounds.publish("m1")

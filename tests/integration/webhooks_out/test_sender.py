@@ -79,7 +79,7 @@ async def test_a_name_that_turns_inside_after_the_check_is_not_followed(receiver
     assert (answer.error, receiver.seen) == ("address-refused", [])
 
 
-async def test_the_connection_goes_to_the_address_that_was_checked_and_the_name_is_asked_once(receiver: Any) -> None:
+async def test_the_connection_goes_to_the_address_that_was_checked_and_the_name_is_resolved_once(receiver: Any) -> None:
     dns = FakeDns([["127.0.0.1"]])
     port = receiver.url.rsplit(":", 1)[1]
 
@@ -168,7 +168,7 @@ async def test_a_receiver_that_says_nothing_is_left_after_the_timeout() -> None:
     assert (answer.status, answer.error) == (None, "timeout")
 
 
-async def test_a_name_without_an_address_is_told_as_such() -> None:
+async def test_a_name_without_an_address_is_reported_as_such() -> None:
     class NoDns(FakeDns):
         async def resolve(self, host: str, port: int = 0, family: Any = 0) -> list[ResolveResult]:
             raise OSError("no such name")

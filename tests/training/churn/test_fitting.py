@@ -94,7 +94,7 @@ def test_folds_are_named_only_where_neither_the_horizon_nor_the_hazard_could_cho
     assert "Figures come from 4 blocks." in notes
 
 
-def test_subscribers_are_told_to_be_at_risk_from_their_beginning_on(club: tuple[ChurnMaterial, ChurnFit]) -> None:
+def test_subscribers_are_at_risk_from_their_beginning_on(club: tuple[ChurnMaterial, ChurnFit]) -> None:
     _, fit = club
 
     assert "A contact is at risk from subscription_started on, again after a return." in fit.report.notes
@@ -102,7 +102,7 @@ def test_subscribers_are_told_to_be_at_risk_from_their_beginning_on(club: tuple[
     assert fit.report.data["contractual"] is True
 
 
-def test_tenure_is_used_for_a_contract_though_it_tells_the_calendar(
+def test_tenure_is_used_for_a_contract_though_it_gives_the_date_away(
     shop: tuple[ChurnMaterial, ChurnFit], club: tuple[ChurnMaterial, ChurnFit]
 ) -> None:
     assert "days_known" in club[1].model.feature_set.names

@@ -95,9 +95,7 @@ def test_a_kept_segment_keeps_its_name_while_it_is_true(shop: Any, fit: Segmenta
     assert not again.renamed
 
 
-def test_a_kept_segment_whose_name_is_no_longer_true_is_renamed_and_that_is_said(
-    shop: Any, fit: SegmentationFit
-) -> None:
+def test_a_kept_segment_whose_name_is_no_longer_true_is_renamed_and_reported(shop: Any, fit: SegmentationFit) -> None:
     called = ["Very frequent buyers", *NAMES[1:]]
 
     again = fitted(
@@ -188,7 +186,7 @@ def test_the_grade_is_the_sure_gain_over_the_plain_score(
     assert grade_of(dataclasses.replace(served, usefulness=useful, agreement=agreement)) == grade
 
 
-def test_the_report_tells_each_segment_with_share_value_and_typical_member(fit: SegmentationFit) -> None:
+def test_the_report_shows_each_segment_with_share_value_and_typical_member(fit: SegmentationFit) -> None:
     told = report(fit).to_json()
 
     assert sum(one["share"] for one in told["segments"]) == pytest.approx(1.0, abs=1e-3)

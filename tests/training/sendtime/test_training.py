@@ -57,7 +57,7 @@ def test_the_report_says_which_model_serves_and_by_how_much(fit: SendTimeFit) ->
     assert sum(bool(one["served"]) for one in report["candidates"]) == 1
 
 
-def test_a_cold_contact_is_told_the_true_hour(biased: World, fit: SendTimeFit) -> None:
+def test_a_cold_contact_gets_the_true_hour(biased: World, fit: SendTimeFit) -> None:
     cold = build(["cold"], {"cold": ContactFacts(timezone="UTC")}, [])
     day = biased.until // DAY * DAY
     query = SendTimeQuery(SendRules(day, day + DAY, None))

@@ -8,10 +8,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from shared.contracts.rows import DAY
 from shared.evaluation.metrics import log_loss
 from shared.learners.simple import Columns, chance
-from shared.timeline.splits import Split, forward_chain, stratified
 from shared.training import candidates
 from shared.training.candidates import CandidateEntry, Problem, informing
 from shared.training.competition import RIDGES, SHAPES, Competition, compete, constant_margins
+from shared.training.material import Split, forward_chain, stratified
 
 ENTRIES: dict[str, Callable[[Problem], CandidateEntry]] = {
     "rule": candidates.rule_entry,
@@ -145,7 +145,7 @@ def test_rounds_are_the_best_of_the_mean_curve_weighted_by_rows() -> None:
     assert candidates.best_rounds([falling, rising], [1, 10]) == 1
 
 
-def test_progress_is_told_before_each_candidate(problem: Problem) -> None:
+def test_progress_is_reported_before_each_candidate(problem: Problem) -> None:
     told: list[tuple[str, float]] = []
 
     compete(problem, progress=lambda text, part: told.append((text, part)))

@@ -117,7 +117,7 @@ def test_a_first_usable_version_is_promoted(registry: Any, store: Any, found: Re
     assert store.row.version == "1"
 
 
-def test_the_catalogue_and_the_registry_are_told_everything(registry: Any, store: Any, found: Report) -> None:
+def test_the_catalogue_and_the_registry_are_given_everything(registry: Any, store: Any, found: Report) -> None:
     publish(registry, store, run(found), gate=never, may_promote=True)
 
     row, (model, record, files) = store.rows["1"], registry.versions[0]
@@ -198,7 +198,7 @@ def test_a_registry_that_is_away_changes_nothing(registry: Any, store: Any, foun
     assert store.row is None
 
 
-def test_the_data_digest_tells_one_changed_number() -> None:
+def test_the_data_digest_shows_one_changed_number() -> None:
     matrix, labels, cutoff = np.zeros((3, 2)), np.zeros(3), np.zeros(3, np.int64)
     changed = matrix.copy()
     changed[1, 1] = 1e-9

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from shared.evaluation.leaks import Leak
 from shared.evaluation.metrics import Interval
 from shared.features import ColumnRead, LeftOut
 from shared.learners.simple import Columns, chance
-from shared.timeline.splits import stratified
 from shared.training.candidates import CandidateEntry, Problem
+from shared.training.columns import Leak
 from shared.training.competition import Competition, compete
+from shared.training.material import stratified
 from shared.training.report import Report, card, plots, report
 
 
@@ -105,7 +105,7 @@ def test_a_figure_without_a_number_is_null_in_json_and_readable_on_the_card() ->
     assert found.importance == []
 
 
-def test_leaks_and_what_was_left_out_are_told(problem: Problem, competition: Competition) -> None:
+def test_leaks_and_what_was_left_out_are_reported(problem: Problem, competition: Competition) -> None:
     left = LeftOut("email", "a personal identifier", "--allow email")
     tags = ColumnRead("tags", "category of 3 values", 900, 0)
 
@@ -127,7 +127,7 @@ def test_leaks_and_what_was_left_out_are_told(problem: Problem, competition: Com
     assert "- email: a personal identifier" in text
 
 
-def test_few_contacts_are_said_and_cap_the_grade(problem_of: Callable[..., Problem]) -> None:
+def test_few_contacts_are_noted_and_cap_the_grade(problem_of: Callable[..., Problem]) -> None:
     few = problem_of(300, strength=3.0)
     competition = compete(few)
 
@@ -146,7 +146,7 @@ def test_flat_data_has_no_dates_and_says_so(problem_of: Callable[..., Problem]) 
     assert found.notes[0].startswith("Flat data without times")
 
 
-def test_the_card_tells_question_figures_and_limits(found: Report) -> None:
+def test_the_card_states_question_figures_and_limits(found: Report) -> None:
     text = card(found, name="demo.scoring.won", question="How likely is a deal?", horizon_days=30)
 
     assert text.startswith("# demo.scoring.won\n")

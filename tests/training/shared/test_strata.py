@@ -10,10 +10,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from shared.contracts.rows import DAY
 from shared.learners.simple import Columns, chance, log_odds
 from shared.learners.trees import TreeShape
-from shared.timeline.splits import Split, forward_chain, stratified
 from shared.training import candidates
 from shared.training.candidates import STRATUM_PULL, CandidateEntry, Problem, hidden
 from shared.training.competition import compete, constant_margins
+from shared.training.material import Split, forward_chain, stratified
 
 SHAPE = TreeShape(leaves=7, min_rows=20, max_rounds=60)
 ENTRIES: dict[str, Callable[[Problem], CandidateEntry]] = {

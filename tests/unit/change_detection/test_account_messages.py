@@ -8,7 +8,7 @@ from shared.contracts.rows import DAY
 SUBJECT = ComparedModel(capability("segmentation"), "", "8", 500)
 
 
-def test_a_complete_round_tells_how_many_and_how_long() -> None:
+def test_a_complete_round_reports_how_many_and_how_long() -> None:
     message = batch_completed(SUBJECT, contacts=12, began=1_000_000, ended=3_500_000)
 
     assert (message.type, message.contact_id, message.cause, message.occurred_at) == (
@@ -23,7 +23,7 @@ def test_a_clock_that_was_set_back_gives_no_negative_seconds() -> None:
     assert batch_completed(SUBJECT, contacts=1, began=9, ended=3).data["seconds"] == 0
 
 
-def test_a_version_tells_whom_it_moved_and_keeps_its_id_until_it_is_promoted_again() -> None:
+def test_a_version_records_whom_it_moved_and_keeps_its_id_until_it_is_promoted_again() -> None:
     message = model_promoted(SUBJECT, "7", "A", contacts=12, moves=[StateMove("s1", "s2", 3)], at=900)
 
     assert message.data == {
@@ -35,7 +35,7 @@ def test_a_version_tells_whom_it_moved_and_keeps_its_id_until_it_is_promoted_aga
     assert model_promoted(again, "7", "A", contacts=12, moves=[], at=950).message_id != message.message_id
 
 
-def test_too_little_data_is_told_in_counts_once_a_day() -> None:
+def test_too_little_data_is_reported_in_counts_once_a_day() -> None:
     def told(at: int) -> Message:
         counts = {"with_outcome": 12, "needed": 40, "names": ["x"], "flag": True}
         return data_insufficient(capability("scoring"), "customer", "Too few.", counts=counts, at=at, about="training")

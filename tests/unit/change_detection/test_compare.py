@@ -47,14 +47,14 @@ def told(
     return compare({"a": before}, answer, subject(version=version), {"a"} if stale else set())
 
 
-def test_a_first_sight_is_written_and_told_to_nobody() -> None:
+def test_a_first_sight_is_written_and_not_reported() -> None:
     changes = told(None, scored(60))
 
     assert changes.states == [LastKnownState("a", "scoring", "customer", "high", 60, "1", "first", None, JUNE_AT)]
     assert changes.messages == []
 
 
-def test_another_band_moves_the_standing_and_is_told() -> None:
+def test_another_band_changes_the_last_known_state_and_is_reported() -> None:
     changes = told(stood(40), scored(60), stale=True)
 
     assert changes.states == [LastKnownState("a", "scoring", "customer", "high", 60, "1", "events", "medium", JUNE_AT)]
@@ -73,11 +73,11 @@ def test_the_same_band_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize(("score", "moved"), [(50, False), (51, True)])
-def test_another_band_within_two_points_is_not_told(score: int, moved: bool) -> None:
+def test_another_band_within_two_points_is_not_reported(score: int, moved: bool) -> None:
     assert bool(told(stood(49), scored(score)).messages) is moved
 
 
-def test_without_a_score_another_band_is_told() -> None:
+def test_without_a_score_another_band_is_reported() -> None:
     assert told(stood(49)._replace(score=None), scored(50)).states[0].state == "high"
 
 
@@ -92,7 +92,7 @@ def test_what_changes_with_the_version_is_caused_by_the_model_whatever_came_with
     assert (changes.states[0].cause, changes.states[0].version) == ("model", "2")
 
 
-def test_another_version_that_says_the_same_is_noted_and_not_told() -> None:
+def test_another_version_that_says_the_same_is_noted_and_not_reported() -> None:
     before = stood(60, previous_state="low", cause="events")
 
     assert told(before, scored(70, version="2"), version="2") == ([before._replace(version="2", score=70)], [])
@@ -157,14 +157,14 @@ def follow(scores: list[int]) -> list[tuple[int, Message]]:
 
 
 @given(st.lists(st.integers(48, 52), min_size=2, max_size=60))
-def test_flapping_around_an_edge_is_never_told_twice_within_two_points(scores: list[int]) -> None:
+def test_flapping_around_an_edge_is_never_reported_twice_within_two_points(scores: list[int]) -> None:
     places = [scores[0], *(score for score, _ in follow(scores))]
 
     assert all(abs(places[i] - places[i + 1]) >= 2 for i in range(len(places) - 1))
 
 
 @given(st.lists(st.integers(1, 99), min_size=2, max_size=60))
-def test_what_is_told_follows_on_what_was_told(scores: list[int]) -> None:
+def test_a_report_follows_on_the_one_before(scores: list[int]) -> None:
     bands = [band_of(scores[0]), *(message.data["band"] for _, message in follow(scores))]
 
     assert [message.data["previous_band"] for _, message in follow(scores)] == bands[:-1]
@@ -172,14 +172,14 @@ def test_what_is_told_follows_on_what_was_told(scores: list[int]) -> None:
 
 
 @given(st.lists(st.integers(1, 99), min_size=2, max_size=60).map(sorted))
-def test_a_score_that_only_rises_is_never_told_to_fall(scores: list[int]) -> None:
+def test_a_score_that_only_rises_is_never_reported_to_fall(scores: list[int]) -> None:
     order = [name for _, name in BANDS]
 
     assert all(order.index(one.data["band"]) > order.index(one.data["previous_band"]) for _, one in follow(scores))
 
 
 @pytest.mark.parametrize("line", TABLE, ids=lambda line: line.name)
-def test_every_capability_stands_by_something_and_tells_it_by_known_types(line: Any) -> None:
-    assert line.stands_by in KINDS
+def test_every_capability_has_a_known_kind_of_change_and_its_message_types(line: Any) -> None:
+    assert line.change_kind in KINDS
     assert set(line.message_types) <= set(MESSAGE_TYPES)
     assert set(line.message_types) <= MESSAGE_DATA.keys()

@@ -31,7 +31,7 @@ def segmented(new: str, membership: float | None, **others: float) -> ServiceAns
     return service_answer(segment=segment, membership=membership, alternatives=alternatives)
 
 
-def test_a_move_to_another_segment_is_told_as_entered_and_as_left() -> None:
+def test_a_move_to_another_segment_is_reported_as_entered_and_as_left() -> None:
     entered, left = changed("segmentation", "s1", segmented("s2", 0.7, s1=0.3)).messages
 
     assert (entered.type, entered.data) == (
@@ -95,7 +95,7 @@ def sendable(best: float, other: float, measure: str = "probability") -> Service
     )
 
 
-def test_another_hour_is_told_on_the_contacts_own_clock() -> None:
+def test_another_hour_is_reported_on_the_contacts_own_clock() -> None:
     changes = changed("sendtime", "9", sendable(0.08, 0.07))
 
     assert changes.states[0].state == "42"
@@ -131,7 +131,7 @@ def test_an_answer_without_a_state_changes_nothing() -> None:
 
 
 @given(st.lists(st.floats(0.4905, 0.5095), min_size=1, max_size=40))
-def test_two_segments_that_take_turns_within_two_points_are_never_told(shares: list[float]) -> None:
+def test_two_segments_that_take_turns_within_two_points_are_never_reported(shares: list[float]) -> None:
     for share in shares:
         first, second = ("s1", "s2") if share >= 0.5 else ("s2", "s1")
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.churn.features import churn_features
 from services.churn.model import ChurnModel, ChurnReference, Periods, cumulative_hazard
 from services.churn.training import ChurnMaterial, churn_material
 from services.churn.training.hazard import HazardRows, hazard_rows
@@ -20,6 +19,7 @@ from shared.features import Feature, FeatureSet, matrix
 from shared.learners import Blend, Learner, Logistic, Rule, Trees, TreeShape
 from shared.timeline import ContactFacts, DatedValue, EventTuple, Pasts, build
 from shared.timeline.risk import Episode
+from shared.training.columns import outcome_features
 
 START: Microseconds = 1_700_000_000_000_000
 LEFT = Outcome(name="left", capability="churn", event_types=("subscription_cancelled",), horizon_days=30)
@@ -114,7 +114,7 @@ def _laid_out(outcome: Outcome, world: World) -> tuple[ChurnMaterial, FeatureSet
     material = churn_material(outcome, world.pasts, now=world.until)
     assert material.waits is not None
     frames = material.closed.frames
-    learned = churn_features(outcome, material.pasts, frames.contact, frames.cutoff).feature_set
+    learned = outcome_features(outcome, material.pasts, frames.contact, frames.cutoff).feature_set
     # Ten things at most, so that ten reasons can tell all.
     few = [i for i, feature in enumerate(learned.features) if feature.thing in _FEW]
     features = learned.take(few)

@@ -16,7 +16,7 @@ def request(**fields: Any) -> ChurnRequest:
     return ChurnRequest.model_validate({"contacts": [{"id": "c-1"}], **fields})
 
 
-def test_without_a_word_the_version_s_own_horizon_is_asked_about() -> None:
+def test_without_a_word_the_version_s_own_horizon_is_answered() -> None:
     asked = request()
 
     assert (asked.horizon_days, asked.horizons, asked.survival, asked.outcome_requested) == (None, (), False, None)
@@ -27,7 +27,7 @@ def test_without_a_word_the_version_s_own_horizon_is_asked_about() -> None:
     "fields",
     [{"horizon_days": 1}, {"horizon_days": 365}, {"horizons": [1, 365]}, {"horizons": [7] * 20}, {"survival": True}],
 )
-def test_horizons_of_1_to_365_days_may_be_asked_for(fields: dict[str, Any]) -> None:
+def test_horizons_of_1_to_365_days_may_be_requested(fields: dict[str, Any]) -> None:
     assert request(**fields).model_dump(include=set(fields), mode="json") == fields
 
 
@@ -69,7 +69,7 @@ def test_only_an_answer_about_the_version_s_own_horizon_becomes_the_latest_one(
     assert CAPABILITY.is_stored(request(horizon_days=asked, horizons=[7]), tiny(horizon_days=own)) is is_kept
 
 
-def test_the_request_reaches_the_model_as_it_was_asked(tiny: Any, account: Any, day: Any) -> None:
+def test_the_request_reaches_the_model_as_it_was_sent(tiny: Any, account: Any, day: Any) -> None:
     model, pasts = tiny(weight=1.0), account(("c", "order_placed", 99, 5.0), a={"c": 1.0})
     asked = request(horizon_days=10, horizons=[7, 30], survival=True, reasons=2)
 
@@ -98,7 +98,7 @@ def test_the_median_is_named_for_what_is_waited_for(
     assert added["value_at_risk"] == pytest.approx(0.5 * 0.5 * 10)
 
 
-def test_what_was_not_asked_for_is_null(tiny: Any, account: Any, day: Any) -> None:
+def test_what_was_not_requested_is_null(tiny: Any, account: Any, day: Any) -> None:
     (scored,) = predict(tiny(), account(a={"c": 1.0}), day(100), ChurnQuery())
 
     added = CAPABILITY.fields(scored)

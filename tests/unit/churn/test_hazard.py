@@ -153,7 +153,7 @@ def test_the_season_is_looked_at_after_a_year_and_hidden_from_blocks_that_began_
     assert_allclose(seen[:, :-2], long.problem.matrix[:5, :-2])
 
 
-def test_where_no_block_can_be_judged_it_is_told_in_days(laid_out: Any, shoppers: Any) -> None:
+def test_where_no_block_can_be_judged_it_is_refused_in_days(laid_out: Any, shoppers: Any) -> None:
     material, features, rows = laid_out(LAPSED, shoppers())
     few = rows.waits.cutoff <= rows.waits.cutoff.min() + 25 * DAY
     waits = rows.waits.take(few)

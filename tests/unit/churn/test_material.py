@@ -132,7 +132,7 @@ def test_a_type_that_never_came_is_refused_in_counts(subscribers: Any) -> None:
         churn_material(never, world.pasts, now=world.until)
 
 
-def test_too_short_a_time_is_told_in_days_with_a_horizon_that_it_can_judge(shoppers: Any) -> None:
+def test_too_short_a_time_is_refused_in_days_with_a_horizon_that_it_can_judge(shoppers: Any) -> None:
     world = shoppers(400, 75)
 
     with pytest.raises(InsufficientData, match=r"with a horizon of 30 days that leaves nothing.*--for 18d or less"):
@@ -149,7 +149,7 @@ def test_too_short_a_time_is_told_in_days_with_a_horizon_that_it_can_judge(shopp
         (27.0, "foretell outcomes set lapsed --capability churn --attribute COLUMN"),
     ],
 )
-def test_one_campaign_is_told_what_can_help(account: Any, lasts: float, advice: str) -> None:
+def test_one_campaign_is_shown_what_can_help(account: Any, lasts: float, advice: str) -> None:
     bought = [(f"c{number}", "order_placed", 0.0, None) for number in range(100)]
     again = [(f"c{number}", "order_placed", 20.0, None) for number in range(50)]
     pasts = account(*bought, *again, ("c0", "order_placed", lasts, None))

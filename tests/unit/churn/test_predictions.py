@@ -110,7 +110,7 @@ def test_without_a_horizon_the_version_s_own_is_meant(tiny: Any, somebody: Any, 
     assert (scored.horizons, scored.survival, scored.reasons, scored.margin, scored.base) == ([], [], [], None, None)
 
 
-def test_horizons_come_back_in_the_order_asked_the_same_one_twice(tiny: Any, somebody: Any, day: Any) -> None:
+def test_horizons_come_back_in_the_requested_order_the_same_one_twice(tiny: Any, somebody: Any, day: Any) -> None:
     scored = one(tiny(), somebody, day(100), horizons=(30, 10, 30))
 
     assert scored.horizons == [(30, pytest.approx(0.75)), (10, pytest.approx(0.5)), (30, pytest.approx(0.75))]
@@ -185,7 +185,7 @@ def test_a_further_horizon_beyond_is_flagged_and_the_answer_itself_stays(tiny: A
     assert one(tiny(), somebody, day(100), horizons=(30,)).data_quality == ()
 
 
-def test_flat_data_answers_without_a_horizon_and_flags_one_that_was_asked_for(
+def test_flat_data_answers_without_a_horizon_and_flags_one_that_was_requested(
     flat_model: Any, account: Any, day: Any
 ) -> None:
     who = account(a={"c": np.e - 1})
@@ -217,7 +217,7 @@ def test_a_flat_version_has_no_value_at_risk(flat_model: Any, account: Any, day:
 SILENT = Episode(("order_placed", "page_viewed"), contractual=False, active_within_days=30)
 
 
-def test_who_was_not_active_lately_is_not_eligible_and_told_why(tiny: Any, account: Any, day: Any) -> None:
+def test_who_was_not_active_lately_is_not_eligible_with_the_reason(tiny: Any, account: Any, day: Any) -> None:
     pasts = account(("a", "order_placed", 0, None), ("b", "page_viewed", 71, None), ("c", "clicked", 99, None))
 
     found = predict(tiny(episode=SILENT), pasts, day(100, 3), ChurnQuery())
@@ -242,7 +242,7 @@ def test_a_subscriber_is_eligible_however_quiet_unless_the_outcome_says_otherwis
     )
 
 
-def test_without_a_bound_who_was_never_active_is_told_so(tiny: Any, account: Any, day: Any) -> None:
+def test_without_a_bound_who_was_never_active_is_answered_so(tiny: Any, account: Any, day: Any) -> None:
     ever = Episode(("order_placed",), contractual=False)
     pasts = account(("a", "clicked", 0, None), ("b", "order_placed", 0, None))
 
@@ -305,7 +305,7 @@ def test_an_event_as_good_as_impossible_still_explains_itself(tiny: Any, account
     assert [part.contribution for part in scored.reasons] == [pytest.approx(1.0)]
 
 
-def test_long_pasts_are_said_to_be_cut(tiny: Any, account: Any, day: Any) -> None:
+def test_long_pasts_are_reported_as_cut(tiny: Any, account: Any, day: Any) -> None:
     pasts = account(("a", "order_placed", 0, None), ("b", "order_placed", 799, None))
 
     found = predict(tiny(), pasts, day(800, 2), ChurnQuery())

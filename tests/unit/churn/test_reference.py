@@ -29,7 +29,7 @@ def test_the_reference_keeps_percentiles_means_and_bins_of_each_period() -> None
 
 
 @pytest.mark.parametrize(("days", "times"), [(10, 1.0), (20, 2.0), (30, 3.0)])
-def test_a_score_is_the_percentile_at_the_horizon_asked_for(days: int, times: float) -> None:
+def test_a_score_is_the_percentile_at_the_requested_horizon(days: int, times: float) -> None:
     hazard = times * np.array([0.001, 0.0101, 0.5, 0.9, 7.0])
 
     leaving = reference().scores(TWO, hazard, days, contractual=True)

@@ -25,7 +25,7 @@ def test_two_keys_differ() -> None:
 
 
 @pytest.mark.parametrize("place", [3, 15, 20, -1])
-def test_a_typo_is_told_before_the_store_is_asked(place: int) -> None:
+def test_a_typo_is_reported_before_the_store_is_read(place: int) -> None:
     text = new_key().text
     typo = list(text)
     typo[place] = "A" if typo[place] != "A" else "B"
@@ -35,7 +35,7 @@ def test_a_typo_is_told_before_the_store_is_asked(place: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "fk_", "sk_1234", "fk_short_secret", "fk_" + "ä" * 49])
-def test_what_is_no_key_is_told_so(text: str) -> None:
+def test_what_is_no_key_is_named_as_such(text: str) -> None:
     with pytest.raises(NotAuthenticated, match="not a Foretell key"):
         public_id_of(text)
 

@@ -15,14 +15,14 @@ def churn(**fields: Any) -> Outcome:
 CANCELLED = {"event_types": ("subscription_cancelled",)}
 
 
-def test_a_cancellation_is_asked_about_sixty_days_ahead_of_everybody_at_risk() -> None:
+def test_a_cancellation_is_predicted_sixty_days_ahead_of_everybody_at_risk() -> None:
     left = churn(**CANCELLED)
 
     assert (left.horizon_days, left.active_within_days) == (60, None)
     assert (left.silence, left.attribute, left.band_lifts) == ((), None, (1.0, 2.0, 4.0))
 
 
-def test_what_is_said_of_a_cancellation_stays_as_it_was_said() -> None:
+def test_what_is_stated_of_a_cancellation_stays_as_it_was() -> None:
     left = churn(**CANCELLED, horizon_days=90, active_within_days=180)
 
     assert (left.horizon_days, left.active_within_days) == (90, 180)
@@ -153,5 +153,5 @@ def test_an_account_without_any_activity_leaves_it_open(counts: dict[str, tuple[
 
 
 @pytest.mark.parametrize("outcome", [churn(**CANCELLED), churn(silence=("seen",)), churn(attribute="Churn")])
-def test_what_was_said_is_never_chosen_anew(outcome: Outcome) -> None:
+def test_what_was_stated_is_never_chosen_anew(outcome: Outcome) -> None:
     assert chosen(outcome, {"order_placed": (9, 9)}) is outcome

@@ -145,7 +145,7 @@ def test_bins_hold_equal_counts_and_never_more_bins_than_rows() -> None:
     assert count.tolist() == [1, 1, 1]
 
 
-def test_a_perfect_model_shows_about_the_calibration_error_told_for_its_size() -> None:
+def test_a_perfect_model_shows_about_the_calibration_error_stated_for_its_size() -> None:
     generator = np.random.default_rng(1)
     probability = generator.beta(1, 8, 3_000)
     seen = [

@@ -42,7 +42,7 @@ def test_attributes_are_fit_and_behaviour_is_engagement() -> None:
     assert [feature.part for feature in FEATURES] == ["engagement"] * 4 + ["fit", "engagement"]
 
 
-def test_a_feature_tells_how_far_it_reaches_back() -> None:
+def test_a_feature_knows_how_far_it_reaches_back() -> None:
     assert [feature.reach_days for feature in FEATURES] == [30, 730, 730, 90, 0, 90]
 
 

@@ -63,7 +63,7 @@ def test_an_attribute_is_read_as_what_all_its_values_are() -> None:
     assert next(f for f in found.feature_set.features if f.name == "country").categories == ("DE", "FR", "IT")
 
 
-def test_a_value_of_its_own_for_every_contact_tells_nothing_however_many_frames_show_it() -> None:
+def test_a_value_of_its_own_for_every_contact_means_nothing_however_many_frames_show_it() -> None:
     found = learned(attributes={"code": [f"x{n}" for n in range(60)]})
     assert kinds(found) == {}
     assert "value of its own" in reasons(found)["code"]
@@ -181,7 +181,7 @@ def test_a_column_of_whole_numbers_reads_a_mark_as_one_between_thousands() -> No
     assert parser_of(decimal)("41.250") == 41.25
 
 
-def test_what_each_attribute_was_read_as_is_told_with_its_unreadable_cells() -> None:
+def test_what_each_attribute_was_read_as_is_reported_with_its_unreadable_cells() -> None:
     dates = [f"{1 + n % 28:02}-{1 + n % 12:02}-2020" for n in range(60)]
     found = learned(
         attributes={
@@ -218,7 +218,7 @@ def test_spellings_of_a_category_that_differ_in_case_and_space_are_one() -> None
     assert [code(text) for text in ("Pro", " PRO ", "pro", "basic", "Gold")] == [1.0, 1.0, 1.0, 0.0, 2.0]
 
 
-def test_a_model_of_before_tells_categories_apart_by_case_as_it_learned_them() -> None:
+def test_a_model_of_before_distinguishes_categories_by_case_as_it_learned_them() -> None:
     old = Feature.from_json({"name": "plan", "kind": "categorical", "unit": "category", "thing": "attribute:plan",
                              "attribute": "plan", "categories": ["PRO", "Pro"]})  # fmt: skip
     code = parser_of(old)

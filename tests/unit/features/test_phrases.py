@@ -96,7 +96,7 @@ def feature(kind: Kind, type_: str | None = None, other: str | None = None, **fi
         (feature("value_mean", "order_placed"), 3.04, "Average value 3.04 per order"),
     ],
 )
-def test_a_feature_is_said_as_a_salesperson_would(column: Feature, value: float, said: str) -> None:
+def test_a_feature_is_phrased_as_a_salesperson_would(column: Feature, value: float, said: str) -> None:
     assert phrase(column, value) == said
 
 

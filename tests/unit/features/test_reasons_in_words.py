@@ -46,7 +46,7 @@ def test_a_year_has_no_thousands_separator(name: str, value: float, said: str) -
 
 
 @pytest.mark.parametrize(("share", "said"), [(0.0, "No activity in the evening"), (1.0, "All activity in the evening")])
-def test_none_and_all_are_said_in_words(share: float, said: str) -> None:
+def test_none_and_all_are_written_in_words(share: float, said: str) -> None:
     assert phrase(Feature("e", "hour_share", "ratio", "", None, "evening"), share) == said
 
 

@@ -21,7 +21,7 @@ def test_only_the_gateway_leaves_loopback() -> None:
     assert {program.name for program in listed if program.host != "127.0.0.1"} == {"gateway"}
 
 
-def test_health_is_asked_on_loopback_when_the_gateway_listens_everywhere() -> None:
+def test_health_is_checked_on_loopback_when_the_gateway_listens_everywhere() -> None:
     assert programs(EVERYWHERE, 8000)[-1].health_url == "http://127.0.0.1:8000/healthz"
     assert Program("gateway", (), "::1", 80).health_url == "http://[::1]:80/healthz"
 

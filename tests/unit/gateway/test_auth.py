@@ -179,7 +179,7 @@ async def test_an_expired_key_is_refused_though_it_is_remembered(store: FakeStor
 
 
 @pytest.mark.parametrize("header", [None, "", "Basic abc", "fk_without_scheme"])
-async def test_a_header_of_another_kind_is_told_so(key_cache: KeyCache, header: str | None) -> None:
+async def test_a_header_of_another_kind_is_refused_as_such(key_cache: KeyCache, header: str | None) -> None:
     with pytest.raises(NotAuthenticated, match="Bearer fk_"):
         await key_cache.caller(header)
 

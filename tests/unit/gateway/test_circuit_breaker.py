@@ -78,7 +78,7 @@ async def test_a_proven_hang_opens_it_at_once(breaker: CircuitBreaker) -> None:
     assert not await is_admitted(breaker)
 
 
-async def test_while_it_rests_nobody_is_asked(breaker: CircuitBreaker, health: Health, clock: Clock) -> None:
+async def test_while_it_rests_nobody_is_called(breaker: CircuitBreaker, health: Health, clock: Clock) -> None:
     breaker.failed(TimeoutError(), proven=True)
 
     for clock.now in (0.0, 1.0, 1.9):

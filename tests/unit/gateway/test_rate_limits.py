@@ -56,7 +56,7 @@ async def test_more_contacts_than_are_left_use_up_all_that_is_left() -> None:
     assert refused.value.members == {"violated-policies": ["contacts"]}
 
 
-async def test_redis_is_left_alone_for_a_while_and_then_asked_again(caplog: pytest.LogCaptureFixture) -> None:
+async def test_redis_is_left_alone_for_a_while_and_then_used_again(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "gateway.rate_limits")
     redis = Redis()
     limits = redis.limits()

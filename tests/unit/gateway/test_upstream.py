@@ -64,7 +64,7 @@ async def test_a_silent_machine_is_left_alone_after_two_calls_of_one_request() -
     assert client.asked == 2
 
 
-async def test_a_connection_that_was_not_made_in_time_is_tried_once_more_whatever_is_asked() -> None:
+async def test_a_connection_that_was_not_made_in_time_is_tried_once_more_whatever_the_request() -> None:
     client = Failing(aiohttp.ConnectionTimeoutError("busy"))
     upstreams = Upstreams(SETTINGS, client, GatewayMetrics())  # type: ignore[arg-type]
 
@@ -74,7 +74,7 @@ async def test_a_connection_that_was_not_made_in_time_is_tried_once_more_whateve
     assert client.asked == 2
 
 
-async def test_what_may_have_been_done_is_not_asked_twice() -> None:
+async def test_what_may_have_been_done_is_not_sent_twice() -> None:
     client = Failing(aiohttp.ServerDisconnectedError())
     upstreams = Upstreams(SETTINGS, client, GatewayMetrics())  # type: ignore[arg-type]
 
@@ -84,7 +84,7 @@ async def test_what_may_have_been_done_is_not_asked_twice() -> None:
     assert client.asked == 1
 
 
-async def test_a_prediction_is_asked_once_more_after_a_dead_connection() -> None:
+async def test_a_prediction_is_requested_once_more_after_a_dead_connection() -> None:
     client = Failing(aiohttp.ServerDisconnectedError())
     upstreams = Upstreams(SETTINGS, client, GatewayMetrics())  # type: ignore[arg-type]
 

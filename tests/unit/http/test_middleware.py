@@ -12,7 +12,7 @@ from shared.http.middleware import BodyLimit, RequestContext
 from shared.http.telemetry import RequestMetrics
 
 
-async def test_a_body_that_dawdles_is_told_so_instead_of_holding_its_connection() -> None:
+async def test_a_body_that_dawdles_is_refused_instead_of_holding_its_connection() -> None:
     sent: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:

@@ -57,7 +57,9 @@ JSON = {"content-type": "application/json"}
         (b'{"weight": 1, "labels": {"a (b)": "secret"}}', "/labels/a (b)"),
     ],
 )
-async def test_a_body_that_does_not_fit_is_told_where_and_not_what(client: Any, body: bytes, pointer: str) -> None:
+async def test_a_body_that_does_not_fit_is_reported_by_place_without_its_value(
+    client: Any, body: bytes, pointer: str
+) -> None:
     reply = await client.send("POST", "/parcels", body, JSON)
 
     assert reply.status == 422
@@ -66,7 +68,7 @@ async def test_a_body_that_does_not_fit_is_told_where_and_not_what(client: Any, 
     assert b"secret" not in reply.body
 
 
-async def test_broken_json_is_told_by_its_position(client: Any) -> None:
+async def test_broken_json_is_reported_by_its_position(client: Any) -> None:
     reply = await client.send("POST", "/parcels", b'{"weight": secret}', JSON)
 
     assert (reply.status, reply.json["code"], reply.json["position"]) == (422, "malformed-json", 11)
@@ -105,7 +107,7 @@ async def test_a_body_past_the_limit_is_413_even_when_its_length_is_not_announce
     assert (reply.status, reply.json["code"], reply.json["max_bytes"]) == (413, "body-too-large", LIMIT)
 
 
-async def test_a_bug_is_a_500_that_tells_nothing_and_is_logged_once_without_its_message(
+async def test_a_bug_is_a_500_that_reveals_nothing_and_is_logged_once_without_its_message(
     client: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     reply = await client.get("/bug")
@@ -116,7 +118,7 @@ async def test_a_bug_is_a_500_that_tells_nothing_and_is_logged_once_without_its_
     assert "secret" not in str(vars(record)) + reply.body.decode()
 
 
-async def test_standard_members_win_and_waiting_is_said_in_header_and_body(client: Any) -> None:
+async def test_standard_members_win_and_waiting_is_stated_in_header_and_body(client: Any) -> None:
     reply = await client.get("/waiting")
 
     assert (reply.status, reply.json["status"], reply.json["outcome"]) == (503, 503, "customer")

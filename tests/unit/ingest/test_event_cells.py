@@ -9,7 +9,7 @@ from shared.errors import BadRequest
 EVENT = "contact_id,type,occurred_at"
 
 
-def test_times_without_a_zone_are_read_with_the_zone_that_is_said(read) -> None:
+def test_times_without_a_zone_are_read_with_the_zone_that_is_given(read) -> None:
     text = f"{EVENT}\nc,a,2026-05-03 10:15:00\nc,b,2026-05-03\nc,c,03.05.2026 10:15\nc,d,2026-05-03 10:15:00 +0200\n"
 
     without, said = read(text, "events"), read(text, "events", timezone="europe/berlin")

@@ -117,7 +117,7 @@ def test_ndjson_is_read_with_objects_as_they_are(events: Read) -> None:
     ]
 
 
-def test_gzip_is_unpacked_and_where_it_breaks_is_said(events: Read, tmp_path: Path) -> None:
+def test_gzip_is_unpacked_and_where_it_breaks_is_reported(events: Read, tmp_path: Path) -> None:
     def plan_of(name: str, content: bytes) -> Plan:
         (tmp_path / name).write_bytes(content)
         return plan_file(tmp_path / name, "events")

@@ -16,8 +16,7 @@ from shared.contracts.contact import EventInput
 from shared.contracts.rows import AttributeRow, EventRow
 from shared.ingest import Batch, Findings, contact_batches, event_batches, event_row, plan_file
 from shared.ingest.facts import text_fact
-from shared.values.missing import cleaned, is_missing
-from shared.values.naming import own_event_type
+from shared.values.words import cleaned, is_missing, own_event_type
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 UTC_MICROSECONDS = pa.timestamp("us", "UTC")
@@ -208,7 +207,7 @@ def test_contacts_are_read_from_parquet(tmp_path: Path) -> None:
     ]
 
 
-def test_columns_named_alike_are_told_apart_and_said(tmp_path: Path) -> None:
+def test_columns_named_alike_are_numbered_and_reported(tmp_path: Path) -> None:
     file = tmp_path / "c.parquet"
     pq.write_table(pa.Table.from_arrays([pa.array([1]), pa.array([2]), pa.array([3])], names=["id", "a", "a"]), file)
 

@@ -20,7 +20,7 @@ def test_every_encoding_that_shows_itself_is_read(read, encoding: str) -> None:
     ("text", "encoding"),
     [("Müllerweg, Straße", "cp1252"), ("Łódź, Gdańsk, Wrocław", "cp1250"), ("Москва, улица", "cp1251")],
 )
-def test_a_code_page_is_found_and_said(read, text: str, encoding: str) -> None:
+def test_a_code_page_is_found_and_reported(read, text: str, encoding: str) -> None:
     found = read(f'id,city\nc-1,"{text}"\n'.encode(encoding))
 
     assert found.attributes == {"c-1": {"city": text}}
@@ -86,7 +86,7 @@ def test_rows_of_another_width_are_rejects_and_empty_cells_at_the_end_are_none(r
     ]  # fmt: skip
 
 
-def test_columns_of_one_name_and_of_none_are_said(read) -> None:
+def test_columns_of_one_name_and_of_none_are_reported(read) -> None:
     found = read("id,plan,plan,\nc-1,a,b,c\n")
 
     assert found.attributes["c-1"] == {"plan": "a", "plan (2)": "b"}

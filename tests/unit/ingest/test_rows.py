@@ -78,11 +78,11 @@ def test_two_facts_never_share_an_identity(one: tuple[Any, Any], other: tuple[An
 
 
 @pytest.mark.parametrize("name", ["currency", "message_id", "campaign_id", "item", "properties"])
-def test_each_field_tells_facts_apart(name: str) -> None:
+def test_each_field_distinguishes_facts(name: str) -> None:
     assert len({identity(), identity(**{name: "1"}), identity(**{name: "2"})}) == 3
 
 
-def test_an_event_that_tells_none_of_the_later_fields_keeps_the_id_of_before() -> None:
+def test_an_event_that_has_none_of_the_later_fields_keeps_the_id_of_before() -> None:
     assert identity("c-1", "order_placed", 1, 9.99, properties='{"a":1}') == "~-B9hKnGC7e7skTi-1UmiNw"
 
 

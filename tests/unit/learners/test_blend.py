@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from shared.errors import ArtifactRefused
-from shared.learners import Blend, Logistic, Trees, TreeShape, learner_from_json, text_of
+from shared.learners import Blend, Logistic, Trees, TreeShape, learner_from_json
 from shared.learners.simple import Columns, chance
 
 COLUMNS = Columns(("visits", "spend", "plan"), (2,))
@@ -65,7 +65,7 @@ def test_one_row_answers_as_it_does_among_many(blend: Blend) -> None:
 def test_written_and_read_it_answers_to_the_bit(blend: Blend) -> None:
     matrix, _ = rows()
 
-    again = learner_from_json("blend", json.loads(json.dumps(blend.to_json())), text=text_of(blend))
+    again = learner_from_json("blend", json.loads(json.dumps(blend.to_json())), text=blend.text)
 
     assert again.kind == "blend"
     assert_array_equal(again.margins(matrix), blend.margins(matrix))
@@ -83,4 +83,4 @@ def test_halves_that_speak_of_other_columns_are_refused(blend: Blend) -> None:
     fields["linear"] = {**fields["linear"], "source": [9] * len(fields["linear"]["source"])}
 
     with pytest.raises(ValueError, match="do not fit each other"):
-        learner_from_json("blend", fields, text=text_of(blend))
+        learner_from_json("blend", fields, text=blend.text)

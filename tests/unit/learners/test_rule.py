@@ -5,10 +5,10 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from shared.learners.simple import Columns, Rule, log_odds, single_column_margins
-from shared.timeline.splits import Split
+from shared.training.material import Split
 
 
-def test_the_column_that_tells_most_is_chosen() -> None:
+def test_the_column_that_separates_most_is_chosen() -> None:
     generator = np.random.default_rng(0)
     matrix = generator.normal(size=(500, 3))
     labels = (matrix[:, 1] > 1).astype(float)

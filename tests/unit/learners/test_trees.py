@@ -55,14 +55,14 @@ def test_one_row_answers_as_it_does_among_many() -> None:
     assert_array_equal(alone, trees.margins(matrix)[:20])
 
 
-def test_importance_tells_what_was_split_on() -> None:
+def test_importance_shows_what_was_split_on() -> None:
     gain = fit().importance()
 
     assert gain.shape == (3,)
     assert gain[0] == gain.max()
 
 
-def test_a_path_sums_the_rounds_asked_for() -> None:
+def test_a_path_sums_the_requested_rounds() -> None:
     matrix, labels = problem()
     path = grow(matrix, labels, COLUMNS, shape=SMALL, seed=1, judge=problem(300, seed=9))
 

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.scoring.features import scoring_features
 from services.scoring.model import ScoringModel
 from shared.contracts.outcome import Outcome
 from shared.evaluation.calibration import Calibrator, Reference
 from shared.features import matrix
 from shared.learners import Learner, Logistic, Rule, Trees, TreeShape
 from shared.learners.simple import Columns
+from shared.training.columns import outcome_features
 from shared.training.material import framed
 
 WON = Outcome(name="won", capability="scoring", event_types=("deal_won",), horizon_days=30)
@@ -36,7 +36,7 @@ def world(simulated: Callable[..., Any]) -> Any:
 def model(request: pytest.FixtureRequest, world: Any) -> ScoringModel:
     pasts = world.pasts
     frames = framed(WON, pasts, now=world.until).frames
-    learned = scoring_features(WON, pasts, frames.contact, frames.cutoff).feature_set
+    learned = outcome_features(WON, pasts, frames.contact, frames.cutoff).feature_set
     # Ten things at most, so that ten reasons can tell all.
     few = [i for i, feature in enumerate(learned.features) if feature.thing not in {"tenure", "last_event"}]
     features = learned.take(few)

@@ -22,7 +22,7 @@ def told(latest: dict[str, tuple[int, str]], *, cutoff: int = 5 * HOUR, names: d
     return with_history(["c"], [scored()], latest, names or {}, cutoff=cutoff)[0]
 
 
-def test_a_contact_that_was_never_asked_about_came_from_nowhere() -> None:
+def test_a_contact_that_was_never_assigned_came_from_nowhere() -> None:
     assert (told({}).previous, told({}).moved_at) == (None, None)
 
 
@@ -33,7 +33,7 @@ def test_a_contact_that_was_elsewhere_has_moved_at_this_cutoff() -> None:
     assert one.moved_at == datetime(1970, 1, 1, 5, tzinfo=UTC)
 
 
-def test_a_contact_that_stayed_tells_the_move_that_was_stored() -> None:
+def test_a_contact_that_stayed_keeps_the_move_that_was_stored() -> None:
     one = told({"c": (3 * HOUR, stored(FREQUENT, REGULAR, MOVED))})
 
     assert one.previous == REGULAR

@@ -41,7 +41,7 @@ def test_reasons_sum_to_the_log_odds_of_the_first_against_the_second(model: Segm
             assert one.margin == pytest.approx(odds, abs=1e-9)
 
 
-def test_memberships_told_fall_and_sum_to_at_most_one(model: SegmentationModel, shop: Any) -> None:
+def test_memberships_fall_and_sum_to_at_most_one(model: SegmentationModel, shop: Any) -> None:
     for one in answers(model, shop, reasons=0):
         told = [one.first.membership, *(other.membership for other in one.alternatives)]
         assert told == sorted(told, reverse=True)
@@ -93,7 +93,7 @@ def test_json_and_plain_arrays_are_all_that_is_written(model: SegmentationModel,
         assert all(arrays[name].dtype.kind in "fi" for name in arrays.files)
 
 
-def test_mlflow_s_loader_tells_the_number_of_the_segment(model: SegmentationModel, shop: Any, tmp_path: Path) -> None:
+def test_mlflow_s_loader_returns_the_number_of_the_segment(model: SegmentationModel, shop: Any, tmp_path: Path) -> None:
     model.save(tmp_path)
     contact = np.arange(len(shop.pasts), dtype=np.int32)
     values = matrix(model.feature_set, shop.pasts, contact, np.full(len(contact), shop.until))

@@ -57,7 +57,7 @@ def test_counts_that_only_follow_the_rhythm_are_no_manner() -> None:
     assert names([beyond], leading=ORDER) == ["Frequent buyers, many page views"]
 
 
-def test_equal_names_are_told_apart_by_what_they_differ_in_most() -> None:
+def test_equal_names_are_distinguished_by_what_they_differ_in_most() -> None:
     assert names([profile(-0.3, 0.1, size=0.3), profile(-0.3, 0.1, size=-0.4)], leading=ORDER) == [
         "Regular buyers, larger orders",
         "Regular buyers, smaller orders",
@@ -142,11 +142,11 @@ def test_frequent_is_only_who_does_it_every_other_month() -> None:
         (0.0, 0.3, -0.9, "never at weekends"),
     ],
 )
-def test_mostly_is_said_only_of_more_than_half(share: float, usual: float, apart: float, said: str) -> None:
+def test_mostly_stands_only_for_more_than_half(share: float, usual: float, apart: float, said: str) -> None:
     assert manner(Trait(WEEKEND, share, usual, apart), more=apart > 0) == said
 
 
-def test_a_category_is_not_said_to_be_most_frequent() -> None:
+def test_a_category_is_not_described_as_most_frequent() -> None:
     country = Trait(Feature("c", "categorical", "", "", attribute="Country", categories=("DE", "FR")), 1.0, 0.0, 0.9)
 
     assert manner(country, more=True) == "country more often FR"
@@ -163,7 +163,7 @@ def of_medians(last: float, orders: float, spent: float, ago: float, often: floa
     return Profile(100, 0.25, spent, 0.5, traits)
 
 
-def test_high_spend_is_not_said_of_a_group_whose_median_is_below_that_of_others() -> None:
+def test_high_spend_is_not_claimed_of_a_group_whose_median_is_below_that_of_others() -> None:
     frequent = of_medians(9.0, 8.0, 63.0, -0.6, 1.2, 0.8)
     regular = of_medians(25.0, 4.0, 187.0, -0.4, 0.3, 0.6)
 

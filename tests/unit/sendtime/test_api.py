@@ -100,7 +100,7 @@ async def test_an_experiment_commits_every_arm_before_it_answers(opened: Opened,
     assert {row.arm for row in held.values()} == {"treatment", "control", "exploration"}
 
 
-async def test_asked_again_later_a_contact_keeps_its_arm_and_instant(opened: Opened) -> None:
+async def test_requested_again_later_a_contact_keeps_its_arm_and_instant(opened: Opened) -> None:
     async with opened() as client:
         first = (await client.post(PATH, asked(*IDS[:50], **EXPERIMENT))).json["predictions"]
     async with opened(NOW + timedelta(hours=3)) as client:
@@ -203,7 +203,7 @@ async def test_a_plan_keeps_to_the_capacity_and_says_how_near_the_best_it_is(ope
     assert [one["contact_id"] for one in found["assignments"]] == IDS
 
 
-async def test_a_plan_names_who_found_no_room_and_who_cannot_be_asked_about(opened: Opened) -> None:
+async def test_a_plan_names_who_found_no_place_and_who_cannot_be_planned(opened: Opened) -> None:
     window = {"not_before": "2026-06-01T09:00:00Z", "not_after": "2026-06-01T10:00:00Z"}
     payload = {"contact_ids": ["c-1", "c-2", "denied", "nobody"], "capacity_per_hour": 1, "window": window}
 

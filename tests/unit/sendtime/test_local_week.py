@@ -95,7 +95,7 @@ def test_the_account_s_own_contacts_know_better_than_the_table() -> None:
     assert zones_by_place(pasts(*west))["country"]["us"] == "America/Los_Angeles"
 
 
-def test_too_few_or_divided_contacts_tell_nothing() -> None:
+def test_too_few_or_divided_contacts_show_nothing() -> None:
     few = [("Europe/Rome", "Utopia", None)] * 2
     divided = (
         [("Europe/Rome", "Ruritania", None)] * 3
@@ -109,7 +109,7 @@ def test_too_few_or_divided_contacts_tell_nothing() -> None:
     assert "ruritania" not in zones
 
 
-def test_a_region_is_asked_before_the_country() -> None:
+def test_a_region_counts_before_the_country() -> None:
     found = zones_by_place(pasts(*[("America/Los_Angeles", "US", "California")] * 3))
 
     assert list(found) == ["region", "country"]
@@ -235,7 +235,7 @@ def test_a_window_of_one_weekday_across_midnight_keeps_only_that_day() -> None:
     }
 
 
-def test_why_there_is_none_is_said() -> None:
+def test_why_there_is_none_is_stated() -> None:
     past, reversed_, quiet = SendRules(0, HOUR), SendRules(3 * DAY, 2 * DAY), SendRules(DAY, DAY + MINUTE)
 
     assert why_none(past, now=DAY) == "The window lies in the past; give one that ends later."

@@ -187,7 +187,7 @@ def test_where_only_activity_is_known_a_share_is_given_and_no_chance(model: Send
     assert one.base + sum(reason.contribution for reason in one.reasons) == pytest.approx(one.margin, abs=1e-9)
 
 
-def test_an_engagement_that_was_not_learned_is_answered_by_activity_and_said(model: SendTimeModel) -> None:
+def test_an_engagement_that_was_not_learned_is_answered_by_activity_and_noted(model: SendTimeModel) -> None:
     (one,) = advice(model, pasts(evening_person()), replace(WISH, engagement="order"))
 
     assert "engagement_not_learned" in one.data_quality

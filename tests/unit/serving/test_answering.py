@@ -167,7 +167,7 @@ async def test_missing_and_stale_data_are_named(running: Any, store: Any) -> Non
 
 
 @pytest.mark.parametrize(("fields", "count", "expected"), [({}, 2, 1), ({"reasons": 0}, 2, 0), ({}, 101, 0)])
-async def test_reasons_are_as_many_as_asked(running: Any, fields: Any, count: int, expected: int) -> None:
+async def test_reasons_are_as_many_as_requested(running: Any, fields: Any, count: int, expected: int) -> None:
     async with running() as client:
         reply = await client.post("/score", asked(*["c-1"] * count, **fields))
 
@@ -263,7 +263,7 @@ async def test_while_the_store_is_away_data_with_consent_is_answered(running: An
     assert all("store_unavailable" in p["data_quality"] for p in reply.json["predictions"])
 
 
-async def test_while_the_store_is_away_a_call_without_data_is_told_to_come_back(running: Any, store: Any) -> None:
+async def test_while_the_store_is_away_a_call_without_data_has_to_come_back(running: Any, store: Any) -> None:
     async with running() as client:
         await client.post("/score", asked("c-1"))
         store.away = True

@@ -43,7 +43,7 @@ async def test_the_old_one_answers_while_the_new_one_is_loaded(make: Any, store:
 
 
 @pytest.mark.parametrize("digest", ["d8", "weird"])
-async def test_a_version_that_does_not_load_stays_refused_and_is_told_once(
+async def test_a_version_that_does_not_load_stays_refused_and_is_logged_once(
     make: Any, store: Any, row: Any, registry: Any, metrics: Any, caplog: Any, digest: str
 ) -> None:
     holder = await polled(make())
@@ -70,7 +70,7 @@ async def test_after_a_restart_the_version_before_answers_for_a_refused_one(
     assert await version_of(holder) == "7"
 
 
-async def test_a_registry_that_is_away_is_asked_again_ever_more_rarely(make: Any, registry: Any, clock: Any) -> None:
+async def test_a_registry_that_is_away_is_called_again_ever_more_rarely(make: Any, registry: Any, clock: Any) -> None:
     registry.away = {"d7"}
     holder = make()
     tried = []
@@ -99,7 +99,7 @@ async def test_while_loading_it_says_so(make: Any, registry: Any) -> None:
 
 
 @pytest.mark.parametrize(("trouble", "told"), [("away", "registry does not give out"), ("broken", "cannot be loaded")])
-async def test_why_a_version_does_not_answer_is_told(make: Any, registry: Any, trouble: str, told: str) -> None:
+async def test_why_a_version_does_not_answer_is_reported(make: Any, registry: Any, trouble: str, told: str) -> None:
     setattr(registry, trouble, {"d7"})
     holder = await polled(make())
 
@@ -212,7 +212,7 @@ async def test_artifacts_nobody_points_to_are_swept(make: Any, store: Any, row: 
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["churn", "d6", "d7"]
 
 
-async def test_a_poll_that_fails_unexpectedly_is_told_and_survived(
+async def test_a_poll_that_fails_unexpectedly_is_logged_and_survived(
     make: Any, store: Any, metrics: Any, caplog: Any
 ) -> None:
     store.rows = None

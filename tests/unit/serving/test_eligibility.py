@@ -39,7 +39,7 @@ def test_an_outcome_reached_years_before_the_lookback_is_reached() -> None:
     assert found == ["outcome_reached", "ok", "outcome_reached"]
 
 
-def test_an_outcome_that_the_call_itself_tells_of_is_reached_whatever_its_age() -> None:
+def test_an_outcome_that_the_call_itself_holds_is_reached_whatever_its_age() -> None:
     contact = inline("c-9", events=[{"type": "deal_won", "occurred_at": "1999-05-01T00:00:00Z"}])
 
     assert statuses([contact], PastRows({}, [])) == ["outcome_reached"]

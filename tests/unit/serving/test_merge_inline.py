@@ -18,7 +18,7 @@ def stored(*lines: dict[str, object]) -> PastRows:
     return PastRows({"c-1": ContactFacts()}, events)
 
 
-def test_an_inline_event_is_the_stored_one_only_where_all_that_tells_them_apart_is_equal() -> None:
+def test_an_inline_event_is_the_stored_one_only_where_all_that_distinguishes_them_is_equal() -> None:
     lines = [LINE, {**LINE, "item": "SKU-B"}, {**LINE, "currency": "USD"}, {**LINE, "campaign_id": "spring"}]
     contact = InlineContact.model_validate({"id": "c-1", "events": [*lines, *lines]})
 

@@ -58,7 +58,7 @@ def test_under_pressure_predictions_are_dropped_and_counted(written: Written, me
     assert metrics.log_dropped._value.get() == 2
 
 
-def test_a_store_that_fails_is_told_once_and_the_writer_lives(
+def test_a_store_that_fails_is_logged_once_and_the_writer_lives(
     written: Written, metrics: ServiceMetrics, caplog: pytest.LogCaptureFixture
 ) -> None:
     written.fails = 2

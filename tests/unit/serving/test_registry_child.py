@@ -134,7 +134,7 @@ async def test_what_the_cache_holds_does_not_wait_for_a_child(
     await missing
 
 
-async def test_what_is_asked_for_while_a_child_runs_shares_the_next_one(
+async def test_what_is_requested_while_a_child_runs_shares_the_next_one(
     child: RegistryChild, children: Children, row: Any
 ) -> None:
     children.gate = asyncio.Event()

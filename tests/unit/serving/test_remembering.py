@@ -48,7 +48,7 @@ async def test_answers_stay_as_they_are_when_the_store_goes_away_meanwhile(runni
     assert (reply.status, reply.json["predictions"][0]["status"]) == (200, "ok")
 
 
-async def test_predictions_are_filed_under_the_segment_that_they_tell(running: Any, store: Any) -> None:
+async def test_predictions_are_filed_under_the_segment_that_they_hold(running: Any, store: Any) -> None:
     async with running(segment_of=lambda prediction: f"s-{prediction.score}") as client:
         await client.post("/score", body("c-1"))
 

@@ -80,7 +80,7 @@ async def test_clocks_may_differ_by_a_minute(running: Any, at: float) -> None:
 
 
 @pytest.mark.parametrize(("at", "skew"), [(-61.0, 61.0), (61.0, -61.0)])
-async def test_clocks_that_differ_by_more_are_said_everywhere(
+async def test_clocks_that_differ_by_more_are_reported_everywhere(
     running: Any, caplog: pytest.LogCaptureFixture, at: float, skew: float
 ) -> None:
     headers = {CALL_HEADER: call_header(at=at, deadline_at=at + 10)}

@@ -12,19 +12,19 @@ def text_of(statement: object) -> str:
     return " ".join(str(statement).split())
 
 
-def test_every_table_of_the_columns_is_asked_for_the_account() -> None:
+def test_every_table_of_the_columns_is_filtered_by_the_account() -> None:
     statement = select_of("acme", EventTable.type, KeyTable.name)
 
     assert "events.account_id = :account_id_1 AND keys.account_id = :account_id_2" in text_of(statement)
 
 
-def test_another_name_of_a_table_is_asked_for_the_account_too() -> None:
+def test_another_name_of_a_table_is_filtered_by_the_account_too() -> None:
     there = aliased(EventTable)
 
     assert text_of(select_of("acme", there.type)).endswith("WHERE events_1.account_id = :account_id_1")
 
 
-def test_a_table_that_only_a_function_names_is_asked_for_the_account() -> None:
+def test_a_table_that_only_a_function_names_is_filtered_by_the_account() -> None:
     statement = select_of("acme", KeyTable.name, func.max(EventTable.occurred_at))
 
     assert "events.account_id" in text_of(statement)

@@ -97,7 +97,7 @@ SUBSCRIBED = Episode((ENDED,), contractual=True, begun_by=(STARTED, RENEWED))
 SILENT = Episode(("bought",), contractual=False, active_within_days=10)
 
 
-def test_who_cancelled_is_no_longer_asked_about() -> None:
+def test_who_cancelled_is_no_longer_at_risk() -> None:
     events = [("a", "seen", 0), ("b", "seen", 0), ("b", ENDED, 5 * DAY)]
 
     assert asked(LEAVING, events, 5) == ["a", "b"]  # at the cutoff itself it lies ahead

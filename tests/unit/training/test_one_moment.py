@@ -3,12 +3,12 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from shared.contracts.outcome import Outcome
+from shared.contracts.outcome import Outcome, mistyped
 from shared.contracts.rows import DAY, microseconds
 from shared.errors import InsufficientData
 from shared.timeline import build
 from shared.timeline.pasts import Frames
-from shared.training.material import framed, is_one_moment, mistyped
+from shared.training.material import framed, is_one_moment
 
 NOON = microseconds(datetime(2026, 3, 1, 12, tzinfo=UTC))
 
@@ -18,7 +18,7 @@ def frames(*cutoffs: int) -> Frames:
     return Frames(np.arange(len(at), dtype=np.int32), at, np.zeros(len(at)))
 
 
-def test_what_was_asked_within_one_day_is_one_moment() -> None:
+def test_what_is_framed_within_one_day_is_one_moment() -> None:
     assert is_one_moment(frames(NOON, NOON + DAY // 2))
     assert not is_one_moment(frames(NOON, NOON + DAY))
     assert not is_one_moment(frames())

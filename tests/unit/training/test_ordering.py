@@ -41,7 +41,7 @@ def test_created_at_gives_the_order_and_later_rows_judge_what_earlier_ones_taugh
         assert split.train.max() < split.test.min()
 
 
-def test_the_one_date_column_gives_the_order_and_is_said() -> None:
+def test_the_one_date_column_gives_the_order_and_is_reported() -> None:
     stuff = table(first_contact=day)
 
     assert stuff.order is not None
@@ -64,7 +64,7 @@ def test_two_dates_that_could_be_it_are_none_unless_one_is_named() -> None:
     assert named.splits[0].train.min() > named.splits[0].test.max()
 
 
-def test_none_is_taken_where_none_is_asked_for() -> None:
+def test_none_is_taken_where_none_is_requested() -> None:
     stuff = table(created=True, order_by="none")
 
     assert stuff.order is None
@@ -77,7 +77,7 @@ def test_the_day_of_one_import_is_no_order() -> None:
 
 
 @pytest.mark.parametrize("asked", ["plan", "nowhere", "imported_on"])
-def test_what_is_no_order_cannot_be_asked_for(asked: str) -> None:
+def test_what_is_no_order_cannot_be_requested(asked: str) -> None:
     with pytest.raises(BadRequest, match="Name another column, or --order-by none"):
         table(plan=lambda _: "pro", imported_on=lambda _: day(0), order_by=asked)
 

@@ -92,7 +92,7 @@ def test_an_unknown_version_is_refused_with_the_known_ones(store: Any, aliases: 
         promote(store, aliases, CUSTOMER, "9", at=1, reason="typo")
 
 
-def test_rollback_works_while_the_registry_is_away_and_the_mismatch_is_told(store: Any, aliases: Aliases) -> None:
+def test_rollback_works_while_the_registry_is_away_and_the_mismatch_is_reported(store: Any, aliases: Aliases) -> None:
     promote(store, aliases, CUSTOMER, "1", at=1, reason="first")
     promote(store, aliases, CUSTOMER, "2", at=2, reason="better")
     aliases.away = True

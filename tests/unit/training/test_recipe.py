@@ -58,6 +58,6 @@ def test_who_denied_profiling_never_reaches_a_recipe(simulated: Any) -> None:
         gate=lambda *_: None,  # type: ignore[arg-type, return-value]
     )
     with pytest.raises(Stop):
-        train(recipe, SimpleNamespace(of=lambda _: store), SimpleNamespace(), "demo", now=world.until)  # type: ignore[arg-type]
+        train(recipe, store, SimpleNamespace(), now=world.until)  # type: ignore[arg-type]
 
     assert seen == list(facts)[1:]

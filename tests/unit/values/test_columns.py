@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.values.columns import ColumnType, decide, reader
-from shared.values.looks import MAX_DISTINCT, ColumnProfile
+from shared.ingest.facts import typed_reader
+from shared.values.columns import MAX_DISTINCT, ColumnProfile, ColumnType, decide
 from shared.values.unreadable import Unreadable
 
 
@@ -19,7 +19,7 @@ def profile(values: Sequence[Any], name: str = "column", first_line: int = 2) ->
 
 
 def read(values: Sequence[Any], column: ColumnType) -> list[Any]:
-    return [reader(column)(value) for value in values]
+    return [typed_reader(column)(value) for value in values]
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_one_dirty_cell_costs_itself_alone(dirty: str) -> None:
 
     assert (column.kind, column.unreadable, column.unreadable_lines) == ("decimal", 1, (1202,))
     with pytest.raises(Unreadable):
-        reader(column)(dirty)
+        typed_reader(column)(dirty)
 
 
 def test_another_spelling_among_plain_numbers_is_read_and_counted() -> None:
@@ -127,7 +127,7 @@ def test_three_digits_behind_a_mark_throughout_are_thousands(values: list[str], 
         (["03/05/2026 9:00", "05/06/2026 9:00"], "date_order", {"order": "mdy"}, "2026-03-05T09:00:00"),
     ],
 )
-def test_what_the_column_does_not_show_is_asked_and_text_until_said(
+def test_what_the_column_does_not_show_is_a_question_and_text_until_answered(
     values: list[str], question: str, options: dict[str, Any], first: Any
 ) -> None:
     asked = decide(profile(values))
@@ -135,6 +135,37 @@ def test_what_the_column_does_not_show_is_asked_and_text_until_said(
 
     assert (asked.kind, asked.question, said.question) == ("text", question, None)
     assert read(values[:1], said) == [first]
+
+
+@pytest.mark.parametrize(
+    ("values", "decimal", "order"),
+    [
+        (["1.299", "49,90"], "comma", None),
+        (["1,299", "0.5"], "point", None),
+        (["12.5"] * 99 + ["12,5"], "point", None),
+        (["05/03/2026", "13/03/2026"], None, "dmy"),
+        (["05/03/2026", "03/13/2026 09:00"], None, "mdy"),
+    ],
+)
+def test_a_column_shows_its_mark_and_its_order(values: list[str], decimal: str | None, order: str | None) -> None:
+    column = decide(profile(values))
+
+    assert (column.decimal, column.order) == (decimal, order)
+
+
+@pytest.mark.parametrize(
+    ("values", "question"),
+    [
+        (["49,90", "49.90", "1.299"], "decimal"),
+        (["13/03/2026", "03/13/2026", "05/03/2026"], "date_order"),
+        (["5", "x"], None),
+        (["2026-05-13", "x", "45/45/2026"], None),
+    ],
+)
+def test_a_column_that_shows_both_or_neither_is_text(values: list[str], question: str | None) -> None:
+    column = decide(profile(values))
+
+    assert (column.kind, column.question) == ("text", question)
 
 
 def test_ids_that_a_spreadsheet_rounded_are_counted() -> None:
@@ -166,7 +197,7 @@ def test_every_value_is_read_missing_or_counted_as_unreadable(values: list[Any])
     refused = 0
     for value in values:
         try:
-            reader(column)(value)
+            typed_reader(column)(value)
         except Unreadable:
             refused += 1
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.values.instants import date_order, read_date, read_instant, read_time, shown_order
+from shared.values.instants import read_date, read_instant, read_time, shown_order
 from shared.values.unreadable import Ambiguous, NaiveTime, Unreadable
 from shared.values.zones import is_shifted, zone_name, zone_of
 
@@ -67,7 +67,7 @@ def test_a_date_is_a_date_and_the_midnight_of_a_zone(text: str) -> None:
     assert read_instant(text, zone=BERLIN) == datetime(2026, 5, 2, 22, tzinfo=UTC)
 
 
-def test_an_order_of_day_and_month_is_shown_given_or_asked_for() -> None:
+def test_an_order_of_day_and_month_is_shown_given_or_required() -> None:
     with pytest.raises(Ambiguous):
         read_time("05/03/2026")
 
@@ -75,20 +75,6 @@ def test_an_order_of_day_and_month_is_shown_given_or_asked_for() -> None:
     assert read_date("05/03/2026", order="mdy") == date(2026, 5, 3)
     assert read_date("13/03/2026") == read_date("03/13/2026") == date(2026, 3, 13)
     assert read_date("05-05-2026") == date(2026, 5, 5)
-
-
-@pytest.mark.parametrize(
-    ("texts", "order"),
-    [
-        (["05/03/2026", "13/03/2026"], "dmy"),
-        (["05/03/2026", "03/13/2026 09:00"], "mdy"),
-        (["13/03/2026", "03/13/2026"], None),
-        (["05/03/2026"], None),
-        (["2026-05-13", "x", "45/45/2026"], None),
-    ],
-)
-def test_a_column_shows_the_order(texts: list[str], order: str | None) -> None:
-    assert date_order(texts) == order
 
 
 @pytest.mark.parametrize(

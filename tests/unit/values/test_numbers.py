@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.values.numbers import MAX_WHOLE, decimal_mark, read_number, shown_mark
+from shared.values.numbers import MAX_WHOLE, read_number, shown_mark
 from shared.values.unreadable import Ambiguous, Unreadable
 
 
@@ -113,21 +113,6 @@ def test_any_text_is_a_finite_number_or_refused(text: str) -> None:
 @given(st.floats(allow_nan=False, allow_infinity=False, min_value=-1e12, max_value=1e12))
 def test_what_python_writes_is_read_back_where_a_point_begins_decimals(number: float) -> None:
     assert read_number(repr(number), decimal="point").value == number
-
-
-@pytest.mark.parametrize(
-    ("texts", "mark"),
-    [
-        (["1.299", "49,90"], "comma"),
-        (["1,299", "0.5"], "point"),
-        (["1.299"], None),
-        (["49,90", "49.90"], None),
-        (["5", "", "x"], None),
-        (["12.5"] * 99 + ["12,5"], "point"),
-    ],
-)
-def test_a_column_shows_the_mark(texts: list[str], mark: str | None) -> None:
-    assert decimal_mark(texts) == mark
 
 
 def test_a_long_text_shows_no_mark() -> None:

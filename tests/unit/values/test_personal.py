@@ -107,7 +107,7 @@ def test_female_as_a_column_of_its_own_is_a_fact_like_any_other() -> None:
     assert personal("female", [0, 1, 1, 0]) is None
 
 
-def test_what_is_done_and_why_is_said_in_plain_words() -> None:
+def test_what_is_done_and_why_is_stated_in_plain_words() -> None:
     phones = personal("Kontakt 2", ["+49 151 12345678"] * 3)
     email = personal("E-Mail", ["ann@example.com"])
 

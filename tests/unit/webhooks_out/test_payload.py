@@ -80,7 +80,7 @@ def test_only_2xx_is_success(status: int | None, succeeds: bool) -> None:
     assert is_success(answer(status)) is succeeds
 
 
-def test_a_failure_is_tried_again_as_scheduled_or_as_asked() -> None:
+def test_a_failure_is_tried_again_as_scheduled_or_as_requested() -> None:
     plain = attempt_result(DUE, answer(500), at=1, now=NOW, draw=0.0)
     requested = attempt_result(DUE, answer(429, "3600"), at=1, now=NOW, draw=0.0)
     last = attempt_result(DUE._replace(tries=9), answer(None), at=1, now=NOW, draw=0.0)
@@ -101,7 +101,7 @@ def test_gone_ends_the_subscription_but_not_that_of_a_crm_where_one_record_is() 
     ]  # fmt: skip
 
 
-def test_what_cannot_be_told_is_not_tried_again() -> None:
+def test_what_cannot_be_sent_is_not_tried_again() -> None:
     assert attempt_result(DUE, answer(None), at=1, now=NOW, draw=0.0, final=True).state == "failed"
 
 
@@ -149,7 +149,7 @@ def test_a_deep_body_is_refused_and_not_a_crash() -> None:
         new_subscription(fields(connector="template", settings={"body": deep}), SEAL, 1, allow_private=False)
 
 
-def test_only_what_is_said_changes() -> None:
+def test_only_what_is_given_changes() -> None:
     row, _, _ = new_subscription(fields(description="ours", headers={"X-A": "1"}), SEAL, 1, allow_private=False)
 
     paused = changed_subscription(row, SubscriptionChanges(state="paused"), SEAL, 9, allow_private=False)

@@ -19,7 +19,7 @@ def test_ten_attempts_take_three_days() -> None:
 
 
 @given(st.integers(1, 30), st.floats(0, 1), st.none() | st.integers(0, MAX_RETRY_AFTER))
-def test_a_wait_is_never_shorter_than_the_schedule_or_what_was_asked(
+def test_a_wait_is_never_shorter_than_the_schedule_or_what_was_requested(
     tries: int, draw: float, requested: int | None
 ) -> None:
     wait = wait_after(tries, draw=draw, requested=requested)
@@ -58,7 +58,7 @@ def test_what_is_no_wait_counts_as_nothing() -> None:
     ] * 7
 
 
-def test_a_receiver_that_fails_is_asked_less_at_once_and_more_again_when_it_succeeds() -> None:
+def test_a_receiver_that_fails_is_called_less_at_once_and_more_again_when_it_succeeds() -> None:
     limit = ConcurrencyLimit()
 
     limit.failed(500, now=0.0)

@@ -121,7 +121,7 @@ def test_what_could_run_long_or_grow_large_is_refused(text: str) -> None:
         "{{ data.reasons[7] }}",
     ],
 )
-def test_what_cannot_be_filled_in_is_not_told(text: str) -> None:
+def test_what_cannot_be_filled_in_is_not_sent(text: str) -> None:
     with pytest.raises(UnsupportedMessage):
         filled({"a": text})
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from services.churn.features import churn_features
 from services.churn.model import ChurnModel, ChurnQuery, ChurnReference, Periods, cumulative_hazard, predict
 from services.churn.training import churn_material
 from services.churn.training.hazard import HazardRows, hazard_rows
@@ -25,6 +24,7 @@ from shared.learners.simple import Columns
 from shared.timeline import ContactFacts, EventTuple, Pasts, build
 from shared.timeline.pasts import DatedValue
 from shared.timeline.risk import Episode
+from shared.training.columns import outcome_features
 
 HERE = Path(__file__).parent
 START = 1_740_000_000_000_000
@@ -80,7 +80,7 @@ def laid_out(outcome: Outcome, pasts: Pasts) -> tuple[Episode, FeatureSet, Hazar
     material = churn_material(outcome, pasts, now=START + DAYS * DAY)
     assert material.waits is not None
     frames = material.closed.frames
-    learned = churn_features(outcome, pasts, frames.contact, frames.cutoff).feature_set
+    learned = outcome_features(outcome, pasts, frames.contact, frames.cutoff).feature_set
     few = [i for i, one in enumerate(learned.features) if one.thing in THINGS or one.attribute in ("plan", "employees")]
     features = learned.take(few)
     values = matrix(features, pasts, material.waits.contact, material.waits.cutoff)
@@ -133,7 +133,7 @@ def flat(pasts: Pasts) -> ChurnModel:
     """Fit the best single rule on the attributes alone."""
     material = churn_material(FLAT, pasts, now=START + DAYS * DAY)
     frames = material.closed.frames
-    learned = churn_features(FLAT, pasts, frames.contact, frames.cutoff).feature_set
+    learned = outcome_features(FLAT, pasts, frames.contact, frames.cutoff).feature_set
     features = learned.take([i for i, one in enumerate(learned.features) if one.attribute])
     values = matrix(features, pasts, frames.contact, frames.cutoff)
     learner = Rule.fit(values, frames.label, Columns(features.names, features.categorical))

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 
-from services.scoring.features import scoring_features
 from services.scoring.model import ScoringModel
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import ALWAYS, DAY, HOUR
@@ -21,6 +20,7 @@ from shared.learners import Learner, Logistic, Rule, Trees, TreeShape
 from shared.learners.simple import Columns, chance
 from shared.timeline import ContactFacts, EventTuple, build
 from shared.timeline.pasts import DatedValue, closed_frames
+from shared.training.columns import outcome_features
 
 HERE = Path(__file__).parent
 START = 1_760_000_000_000_000
@@ -85,7 +85,7 @@ def fit(kind: str, facts: dict[str, ContactFacts], rows: list[EventTuple]) -> Sc
     """Fit a model of a kind on the whole account."""
     pasts = build(list(facts), facts, [rows])
     frames = closed_frames(OUTCOME, pasts, until=START + DAYS * DAY)
-    features = scoring_features(OUTCOME, pasts, frames.contact, frames.cutoff).feature_set
+    features = outcome_features(OUTCOME, pasts, frames.contact, frames.cutoff).feature_set
     values = matrix(features, pasts, frames.contact, frames.cutoff)
     learner = learner_of(kind, values, frames.label, Columns(features.names, features.categorical))
     calibrator = Calibrator(0.9, -0.1)

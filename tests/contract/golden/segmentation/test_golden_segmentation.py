@@ -40,7 +40,7 @@ def test_the_artifact_loads_and_answers_as_it_did(script: Any) -> None:
         )
 
 
-def test_the_kept_answers_tell_of_every_segment(script: Any) -> None:
+def test_the_kept_answers_cover_every_segment(script: Any) -> None:
     expected = json.loads((HERE / "answers.json").read_text())
 
     assert {one["segment"] for one in expected} == {"s1", "s2", "s3"}

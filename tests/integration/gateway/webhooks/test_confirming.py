@@ -46,7 +46,7 @@ async def test_a_visit_is_logged_without_its_token(amazon, caplog) -> None:
 
 
 @pytest.mark.parametrize("path", ["/no?Token=a", "/elsewhere"])
-async def test_a_visit_that_is_refused_or_sent_elsewhere_is_to_be_asked_for_again(amazon, caplog, path: str) -> None:
+async def test_a_visit_that_is_refused_or_sent_elsewhere_is_to_be_tried_again(amazon, caplog, path: str) -> None:
     server, seen = amazon
     with pytest.raises(UpstreamUnavailable):
         await visit(server, path)
@@ -56,7 +56,7 @@ async def test_a_visit_that_is_refused_or_sent_elsewhere_is_to_be_asked_for_agai
     assert "Token" not in str(vars(record))
 
 
-async def test_an_address_that_does_not_answer_is_to_be_asked_for_again() -> None:
+async def test_an_address_that_does_not_answer_is_to_be_tried_again() -> None:
     async with aiohttp.ClientSession() as client:
         with pytest.raises(UpstreamUnavailable):
             await confirm_url(client, Confirmation("1", "http://127.0.0.1:1/"), "mail")

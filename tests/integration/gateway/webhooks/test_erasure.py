@@ -44,7 +44,7 @@ def test_who_is_created_and_erased_in_one_batch_is_not_kept(store: AccountStore)
     assert store.contacts.page(9) == []
 
 
-def test_who_is_told_of_after_the_erasure_stays_out(store: AccountStore) -> None:
+def test_who_is_sent_after_the_erasure_stays_out(store: AccountStore) -> None:
     take(store, hubspot("contact.privacyDeletion", 2))
 
     counts = take(store, hubspot("contact.creation", 1), hubspot("contact.creation", 3, 52))

@@ -89,7 +89,9 @@ async def test_what_is_left_out_is_listed_by_field_with_its_number(gateway) -> N
     }
 
 
-async def test_an_address_that_moves_is_said_and_one_of_many_is_nobodys(gateway, add_source, sendgrid, item) -> None:
+async def test_an_address_that_moves_is_reported_and_one_of_many_is_nobodys(
+    gateway, add_source, sendgrid, item
+) -> None:
     path = await add_source(creates_contacts=True)
     store = gateway.store.of("acme")
 
@@ -139,7 +141,7 @@ def more_settings() -> dict[str, Any]:
     return {"limits_failures": 5}
 
 
-async def test_who_fails_too_often_is_told_to_wait_and_the_true_provider_beside_it_is_heard(
+async def test_who_fails_too_often_has_to_wait_and_the_true_provider_beside_it_is_heard(
     gateway, add_source, sendgrid, item
 ) -> None:
     path = await add_source(creates_contacts=True)
@@ -157,7 +159,7 @@ async def test_who_fails_too_often_is_told_to_wait_and_the_true_provider_beside_
     assert b'foretell_quota_refusals_total{policy="failed-webhooks"} 2.0' in metrics
 
 
-async def test_who_tries_addresses_out_is_told_to_wait_and_a_known_source_goes_on(
+async def test_who_tries_addresses_out_has_to_wait_and_a_known_source_goes_on(
     gateway, add_source, sendgrid, item
 ) -> None:
     path = await add_source(creates_contacts=True)

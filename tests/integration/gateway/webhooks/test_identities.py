@@ -59,7 +59,7 @@ async def test_an_unknown_recipient_is_a_dead_letter_until_the_contact_is_put(
     assert len(await letters(gateway)) == 1
 
 
-async def test_a_letter_that_is_taken_and_told_again_is_there_once(gateway, add_source, sendgrid, item) -> None:
+async def test_a_letter_that_is_taken_and_sent_again_is_there_once(gateway, add_source, sendgrid, item) -> None:
     path = await add_source()
     await gateway.request("POST", path, **sendgrid.signed([item(1)]))
     await gateway.request("PUT", "/contacts/c-1", gateway.key(), json={"email": "person1@example.com"})
@@ -147,7 +147,7 @@ async def test_who_was_erased_stays_out_until_put_again(gateway, add_source, sen
     assert gateway.store.of("acme").events.counts("c-1")["email_opened"].events == 1
 
 
-async def test_a_machine_is_told_from_a_human(gateway, add_source, sendgrid, item) -> None:
+async def test_a_machine_is_distinguished_from_a_human(gateway, add_source, sendgrid, item) -> None:
     path = await add_source(creates_contacts=True)
     opened = item(1, sg_machine_open=True)
     links = [

@@ -100,7 +100,7 @@ def test_the_same_batch_from_many_threads_is_stored_once(database: Database) -> 
     assert [one.events for one in mail.store.events.types()] == [50]
 
 
-def test_two_sources_that_tell_of_the_same_people_in_other_orders_both_end(database: Database) -> None:
+def test_two_sources_that_report_the_same_people_in_other_orders_both_end(database: Database) -> None:
     one = Mail(database)
     other = Mail(database, SOURCE._replace(source_id="src_2", name="more"))
     people = [Recipient(email=f"p{number}@example.com") for number in range(60)]
@@ -175,7 +175,7 @@ def test_any_text_is_a_receipt(database: Database, receipt: str) -> None:
     assert [mail.take(event(receipt)).counts["new"] for _ in range(2)] == [1, 0]
 
 
-def test_attributes_hold_from_when_they_were_told(database: Database) -> None:
+def test_attributes_hold_from_when_they_were_recorded(database: Database) -> None:
     mail = Mail(database)
     known(mail)
 
@@ -212,7 +212,7 @@ def test_an_erasure_is_carried_out_and_a_replay_of_it_erases_nobody_who_was_put_
     assert mail.store.contacts.find("c-1") is not None
 
 
-def test_a_confirmation_that_is_asked_for_again_is_made_again(database: Database) -> None:
+def test_a_confirmation_that_is_requested_again_is_made_again(database: Database) -> None:
     mail = Mail(database)
     asked = Confirmation("1", "https://sns.eu-west-1.amazonaws.com/?Action=ConfirmSubscription")
 
@@ -228,7 +228,7 @@ def test_a_source_that_was_removed_meanwhile_takes_nothing(database: Database) -
     assert mail.store.contacts.page(9) == []
 
 
-def test_two_sources_that_number_alike_tell_of_two_happenings(database: Database) -> None:
+def test_two_sources_that_number_alike_report_two_happenings(database: Database) -> None:
     one, other = Mail(database), Mail(database, SOURCE._replace(source_id="src_2", name="more"))
 
     first, second = one.take(event("1")), other.take(event("1", kind="order_placed"))

@@ -38,7 +38,7 @@ def test_a_failure_is_logged_by_event_and_without_its_message(caplog: pytest.Log
     assert "address" not in str(caplog.records[0].__dict__)
 
 
-def test_every_loop_lives_until_it_is_told_to_stop() -> None:
+def test_every_loop_lives_until_it_is_stopped() -> None:
     stop = threading.Event()
     loops = Loops((Loop("one", 60.0, lambda: None), Loop("two", 60.0, lambda: None)), stop)
     loops.start()

@@ -104,7 +104,7 @@ def rescoring(database: FakeDatabase, service: FakeNoticing, folder: Path, **giv
     return Rescoring(database, service, folder / "worker.json", **settings)
 
 
-def test_every_contact_is_asked_about_in_batches(tmp_path: Path, ids: list[str]) -> None:
+def test_every_contact_is_scored_in_batches(tmp_path: Path, ids: list[str]) -> None:
     service = FakeNoticing()
 
     rescoring(FakeDatabase([champion()], ids), service, tmp_path).turn()
@@ -112,7 +112,7 @@ def test_every_contact_is_asked_about_in_batches(tmp_path: Path, ids: list[str])
     assert service.asked == [("acme", 1000), ("acme", 500)]
 
 
-def test_the_same_champion_is_not_asked_again_before_its_time(tmp_path: Path, ids: list[str]) -> None:
+def test_the_same_champion_does_not_score_again_before_its_time(tmp_path: Path, ids: list[str]) -> None:
     service, clock = FakeNoticing(), [1_000.0]
     work = rescoring(FakeDatabase([champion()], ids), service, tmp_path, unix_seconds=lambda: clock[0])
     work.turn()
@@ -126,7 +126,7 @@ def test_the_same_champion_is_not_asked_again_before_its_time(tmp_path: Path, id
     assert len(service.asked) == 4
 
 
-def test_a_new_champion_is_asked_at_once(tmp_path: Path, ids: list[str]) -> None:
+def test_a_new_champion_scores_at_once(tmp_path: Path, ids: list[str]) -> None:
     service, database = FakeNoticing(), FakeDatabase([champion()], ids)
     work = rescoring(database, service, tmp_path)
     work.turn()
@@ -158,7 +158,7 @@ def test_a_folder_that_cannot_be_written_does_not_mean_asking_for_ever(tmp_path:
     assert len(service.asked) == 2
 
 
-def test_a_service_that_still_answers_with_the_old_version_is_asked_later(tmp_path: Path, ids: list[str]) -> None:
+def test_a_service_that_still_answers_with_the_old_version_is_called_later(tmp_path: Path, ids: list[str]) -> None:
     service = FakeNoticing(version="1")
     work = rescoring(FakeDatabase([champion(version="2")], ids), service, tmp_path)
 
@@ -201,7 +201,7 @@ def test_a_round_that_was_stopped_goes_on_where_it_was(tmp_path: Path, ids: list
     }  # fmt: skip
 
 
-def test_a_complete_round_is_told_and_a_version_only_the_first_time(tmp_path: Path) -> None:
+def test_a_complete_round_is_reported_and_a_version_only_the_first_time(tmp_path: Path) -> None:
     database, clock = FakeDatabase([champion()], ["a"]), [1_000.0]
     work = rescoring(database, FakeNoticing(), tmp_path, unix_seconds=lambda: clock[0])
     work.turn()
@@ -216,7 +216,7 @@ def test_a_complete_round_is_told_and_a_version_only_the_first_time(tmp_path: Pa
     }  # fmt: skip
 
 
-def test_a_worker_that_lost_its_notes_does_not_tell_of_an_old_promotion_again(tmp_path: Path) -> None:
+def test_a_worker_that_lost_its_notes_does_not_report_an_old_promotion_again(tmp_path: Path) -> None:
     database, clock = FakeDatabase([champion()], ["a"]), [40 * 86_400.0]
 
     rescoring(database, FakeNoticing(), tmp_path, unix_seconds=lambda: clock[0]).turn()
@@ -224,7 +224,7 @@ def test_a_worker_that_lost_its_notes_does_not_tell_of_an_old_promotion_again(tm
     assert [one.type for one in database.published] == ["batch.completed"]
 
 
-def test_a_champion_that_answers_again_is_asked_about_those_whom_another_one_moved(tmp_path: Path) -> None:
+def test_a_champion_that_answers_again_scores_those_whom_another_one_moved(tmp_path: Path) -> None:
     database, service = FakeDatabase([champion()], ["a"]), FakeNoticing()
     work = rescoring(database, service, tmp_path, unix_seconds=lambda: 1_000.0)
     work.turn()
@@ -239,7 +239,7 @@ def test_a_champion_that_answers_again_is_asked_about_those_whom_another_one_mov
     assert [one.type for one in database.published[2:]] == ["batch.completed", "model.promoted"]
 
 
-def test_the_end_of_a_round_is_told_with_the_same_ids_after_a_failure(tmp_path: Path) -> None:
+def test_the_end_of_a_round_is_reported_with_the_same_ids_after_a_failure(tmp_path: Path) -> None:
     class Broken(FakeDatabase):
         def publish(self, messages: Sequence[Message], *, at: Microseconds) -> None:
             super().publish(messages, at=at)
@@ -259,7 +259,7 @@ def test_the_end_of_a_round_is_told_with_the_same_ids_after_a_failure(tmp_path: 
     assert service.asked == [("acme", 1)]
 
 
-def test_answers_on_stale_events_are_told_once_a_day(tmp_path: Path) -> None:
+def test_answers_on_stale_events_are_reported_once_a_day(tmp_path: Path) -> None:
     database, clock = FakeDatabase([champion()], ["a"]), [20.5 * 86_400]
     service = FakeNoticing(quality=["stale_events"])
     work = rescoring(database, service, tmp_path, unix_seconds=lambda: clock[0], every_seconds=10)
@@ -273,7 +273,7 @@ def test_answers_on_stale_events_are_told_once_a_day(tmp_path: Path) -> None:
     assert found[0].data["counts"] == {"days_since_newest_event": 15, "stale_after_days": 14}
 
 
-def test_a_round_tells_who_had_something_new(tmp_path: Path) -> None:
+def test_a_round_reports_who_had_something_new(tmp_path: Path) -> None:
     service = FakeNoticing()
 
     rescoring(FakeDatabase([champion()], ["a", "b"], stale={"b", "c"}), service, tmp_path).turn()
@@ -281,7 +281,7 @@ def test_a_round_tells_who_had_something_new(tmp_path: Path) -> None:
     assert service.stale == [{"b"}]
 
 
-def test_being_told_to_stop_ends_the_round_unfinished(tmp_path: Path, ids: list[str]) -> None:
+def test_a_stop_ends_the_round_unfinished(tmp_path: Path, ids: list[str]) -> None:
     stop = threading.Event()
     stop.set()
     service = FakeNoticing()

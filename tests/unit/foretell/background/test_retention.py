@@ -89,7 +89,7 @@ def test_events_that_go_before_models_have_looked_at_them_are_warned_of(caplog: 
     assert [record.message for record in caplog.records] == ["retention.shorter_than_lookback"]
 
 
-def test_events_are_kept_for_ever_unless_said_otherwise() -> None:
+def test_events_are_kept_for_ever_unless_set_otherwise() -> None:
     settings = WorkerSettings(signing_key=SecretStr("k" * 32), identity_key=SecretStr("k" * 32))
 
     assert {rule.name: rule.days for rule in rules(settings)}["events"] is None

@@ -60,7 +60,7 @@ def test_the_others_of_a_batch_are_answered_and_one_is_skipped() -> None:
     assert work.metrics.skipped.labels("scoring")._value.get() == 1
 
 
-def test_a_service_that_fails_over_everybody_is_not_asked_a_thousand_times() -> None:
+def test_a_service_that_fails_over_everybody_is_not_called_a_thousand_times() -> None:
     ids = [f"c-{number:03}" for number in range(1_000)]
     service = Service(set(ids))
 

@@ -31,7 +31,7 @@ def command(error: Exception) -> typer.Typer:
         (OSError(), ExitCode.FAILURE),
     ],
 )
-def test_scripts_can_tell_why_it_failed(error: Exception, code: ExitCode) -> None:
+def test_scripts_can_see_why_it_failed(error: Exception, code: ExitCode) -> None:
     assert CliRunner().invoke(command(error), ["fail"]).exit_code == code
 
 

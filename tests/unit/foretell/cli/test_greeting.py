@@ -107,7 +107,7 @@ def asked(home_folder: Path) -> list[tuple[str, str, dict[str, object]]]:
     return [(one.account, one.path, json.loads(one.body)) for one in example_requests(Settings(home=home_folder))]
 
 
-def test_each_capability_of_one_account_is_asked_once_in_the_order_of_the_table(
+def test_each_capability_of_one_account_is_tried_once_in_the_order_of_the_table(
     database: Database, tmp_path: Path
 ) -> None:
     models = (("churn", "lapse"), ("scoring", "redeem"), ("scoring", "customer"))
@@ -119,16 +119,14 @@ def test_each_capability_of_one_account_is_asked_once_in_the_order_of_the_table(
     assert found[1][2] == {"contacts": [{"id": "acme-0"}], "outcome": "lapse"}
 
 
-def test_the_sample_is_asked_about_before_other_accounts_and_nobody_is_mixed_in(
-    database: Database, tmp_path: Path
-) -> None:
+def test_the_sample_is_shown_before_other_accounts_and_nobody_is_mixed_in(database: Database, tmp_path: Path) -> None:
     trained(database, "acme", ("scoring", "customer"), ("churn", "churn"), home_folder=tmp_path)
     trained(database, "demo", ("churn", "lapse"), home_folder=tmp_path)
 
     assert [(account, path) for account, path, _ in asked(tmp_path)] == [("demo", "/churn-risk")]
 
 
-def test_an_account_without_a_key_here_or_without_contacts_is_not_asked(database: Database, tmp_path: Path) -> None:
+def test_an_account_without_a_key_here_or_without_contacts_is_left_out(database: Database, tmp_path: Path) -> None:
     trained(database, "acme", ("churn", "churn"), home_folder=tmp_path, contacts=0)
     trained(database, "beta", ("churn", "churn"), home_folder=tmp_path)
     (tmp_path / "keys" / "beta").unlink()

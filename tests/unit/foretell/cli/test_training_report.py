@@ -68,7 +68,7 @@ def test_the_first_page_says_in_words_what_was_found_whether_to_trust_it_and_wha
     assert not any("log loss" in line or "frames" in line for line in lines)
 
 
-def test_a_suspect_is_asked_about_with_both_commands_and_both_figures() -> None:
+def test_a_suspect_is_questioned_with_both_commands_and_both_figures() -> None:
     lines = report_lines(FakePublished(), "acme.scoring.customer")
 
     at = lines.index("To be answered by you")
@@ -86,7 +86,7 @@ def test_a_suspect_is_asked_about_with_both_commands_and_both_figures() -> None:
     assert lines[at + 4] == "  An answer counts for every later training of this outcome."
 
 
-def test_a_strong_column_that_was_kept_is_asked_about_among_the_questions() -> None:
+def test_a_strong_column_that_was_kept_stands_among_the_questions() -> None:
     report = FakeReport(questioned=("pages: its value alone predicts the outcome with an AUC of 0.90",))
 
     lines = report_lines(FakePublished(report=report), "acme.scoring.customer")
@@ -143,7 +143,7 @@ def test_chances_that_are_not_exact_are_not_to_be_promised() -> None:
     assert "  The order can be used; the chances are not exact: do not promise one as a number." in lines
 
 
-def test_every_figure_follows_when_asked() -> None:
+def test_every_figure_follows_when_requested() -> None:
     lines = report_lines(FakePublished(), "acme.scoring.customer", details=True)
 
     assert "frames             77,570" in lines
@@ -191,5 +191,5 @@ def test_the_details_list_each_column_with_its_type_its_unreadable_cells_and_why
     assert "Lead: Tags category of 12 values 900 0 no: to be answered by you" in lines
 
 
-def test_a_report_of_before_columns_were_told_has_no_line_of_them() -> None:
+def test_a_report_of_before_columns_were_reported_has_no_line_of_them() -> None:
     assert not any("Columns read" in line for line in report_lines(FakePublished(), "acme.scoring.customer"))

@@ -150,11 +150,11 @@ def test_an_id_that_is_only_a_hash_by_now_is_the_address_it_was(told: Any, found
     assert recipient(PayloadReader(told), "id", email=None) == found
 
 
-def test_an_address_that_is_told_beside_a_hashed_id_is_taken() -> None:
+def test_an_address_that_is_sent_beside_a_hashed_id_is_taken() -> None:
     assert recipient(PayloadReader({"id": HASHED}), "id", email="b@b.example") == Recipient(email="b@b.example")
 
 
-def test_who_is_not_told_is_refused() -> None:
+def test_an_event_without_a_contact_is_refused() -> None:
     with pytest.raises(ItemRefused):
         recipient(PayloadReader({}), "id", email=None, anonymous_id=None)
 

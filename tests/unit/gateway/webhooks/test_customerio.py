@@ -103,7 +103,7 @@ def test_a_sent_message_is_an_event_of_the_accounts_own_contact(translated: Any)
     ]
 
 
-def test_a_click_tells_its_link_without_the_query(translated: Any) -> None:
+def test_a_click_keeps_its_link_without_the_query(translated: Any) -> None:
     (said,) = translated(CustomerIo(), "clicked")
 
     assert (said.type, said.item, said.campaign_id) == ("email_clicked", "https://www.customer.io/docs", "9")
@@ -117,7 +117,7 @@ def test_a_click_tells_its_link_without_the_query(translated: Any) -> None:
         ("human_opened", Signals(human="human_opened")),
     ],
 )
-def test_an_open_tells_what_customer_io_knows_of_machines(translated: Any, name: str, signals: Signals) -> None:
+def test_an_open_keeps_what_customer_io_knows_of_machines(translated: Any, name: str, signals: Signals) -> None:
     (said,) = translated(CustomerIo(), name)
 
     assert (said.type, said.signals) == ("email_opened", signals)
@@ -183,6 +183,6 @@ def test_what_reaches_no_contact_is_passed_over(translated: Any, name: str, chan
         {"data": {"identifiers": {"id": {"deep": 1}}}},
     ],
 )
-def test_an_item_that_cannot_be_said_is_refused(translated: Any, changes: dict[str, Any]) -> None:
+def test_an_item_that_cannot_be_normalized_is_refused(translated: Any, changes: dict[str, Any]) -> None:
     with pytest.raises(ItemRefused):
         translated(CustomerIo(), "sent", **changes)

@@ -208,6 +208,6 @@ def test_a_deal_linked_to_a_contact_is_one_opportunity_from_either_end(translate
     "changes",
     [{"subscriptionType": "contact.exploded"}, {"objectId": None}, {"occurredAt": "soon"}, {"eventId": [1]}],
 )
-def test_an_item_that_cannot_be_said_is_refused(translated: Any, changes: dict[str, Any]) -> None:
+def test_an_item_that_cannot_be_normalized_is_refused(translated: Any, changes: dict[str, Any]) -> None:
     with pytest.raises(ItemRefused):
         translated(HubSpot(), "creation", **changes)

@@ -49,7 +49,7 @@ def test_ids_of_two_sources_are_two_identities() -> None:
         (Recipient(anonymous_id="visitor"), None),
     ],
 )
-def test_a_contact_that_is_made_has_an_id_that_can_be_told_again(recipient: Recipient, born: str | None) -> None:
+def test_a_contact_that_is_made_has_an_id_that_can_be_made_again(recipient: Recipient, born: str | None) -> None:
     person = REGISTER.person(recipient)
 
     assert person.born_id == (born or born_id(person.identities[0]))

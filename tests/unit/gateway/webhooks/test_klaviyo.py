@@ -132,13 +132,13 @@ def test_a_delivered_message_is_an_event_of_the_profile(translated: Any) -> None
     ]
 
 
-def test_an_open_tells_klaviyos_own_verdict(translated: Any) -> None:
+def test_an_open_keeps_klaviyos_own_judgement(translated: Any) -> None:
     (said,) = translated(Klaviyo(), "opened")
 
     assert (said.type, said.campaign_id, said.signals) == ("email_opened", "XYZ", Signals(machine="machine_open"))
 
 
-def test_a_click_tells_its_link_without_the_query(translated: Any) -> None:
+def test_a_click_keeps_its_link_without_the_query(translated: Any) -> None:
     (said,) = translated(Klaviyo(), "clicked")
 
     assert (said.type, said.item, said.signals) == ("email_clicked", "https://shop.example/sale", Signals())
@@ -191,6 +191,6 @@ def test_topics_have_our_names(translated: Any, topic: str, type_: str) -> None:
         {"payload": {"data": {"attributes": {"timestamp": "soon"}, "relationships": 7}}},
     ],
 )
-def test_an_item_that_cannot_be_said_is_refused(translated: Any, changes: dict[str, Any]) -> None:
+def test_an_item_that_cannot_be_normalized_is_refused(translated: Any, changes: dict[str, Any]) -> None:
     with pytest.raises(ItemRefused):
         translated(Klaviyo(), "delivered", **changes)

@@ -165,7 +165,7 @@ def test_an_event_that_says_too_little_is_refused(translated: Any, change: dict[
         translated(Postmark(), "open", **change)
 
 
-def test_a_message_that_reaches_two_people_in_one_second_is_told_of_twice(translated: Any) -> None:
+def test_a_message_that_reaches_two_people_in_one_second_counts_twice(translated: Any) -> None:
     (first,) = translated(Postmark(), "delivery", Recipient="ann@example.com")
     (second,) = translated(Postmark(), "delivery", Recipient="bob@example.com")
 

@@ -15,7 +15,7 @@ from gateway.webhooks.receiver import TooBusy, WebhookQueue
 from shared.settings import GatewaySettings
 
 
-async def test_beyond_what_may_wait_a_provider_is_asked_to_come_again() -> None:
+async def test_beyond_what_may_wait_a_provider_has_to_come_again() -> None:
     nobody: Any = None
     metrics = GatewayMetrics()
     failures = FailureLimits(RateLimits(GatewaySettings(signing_key="k" * 32, identity_key="k" * 32), metrics), 60)

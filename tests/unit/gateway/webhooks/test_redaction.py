@@ -29,7 +29,7 @@ def test_an_address_is_recognised_as_it_is_written(written: str) -> None:
     assert redacted({"email": written}, hashed)["email"].strip() == ANN
 
 
-def test_what_tells_a_person_or_a_device_is_left_out() -> None:
+def test_what_identifies_a_person_or_a_device_is_left_out() -> None:
     item = {
         "firstName": "Ann", "last_name": "Example", "phone": "123", "ip": "10.0.0.1", "User-Agent": "x",
         "subject": "Hello", "client-info": {"os": "x"}, "propertyName": "firstname", "propertyValue": "Ann",

@@ -152,7 +152,7 @@ def test_a_click_has_its_own_instant_and_signals(translated: Any) -> None:
     ]
 
 
-def test_a_bounce_tells_its_kind_and_no_prose(translated: Any) -> None:
+def test_a_bounce_keeps_its_kind_and_no_prose(translated: Any) -> None:
     (said,) = translated(Resend(), "bounced")
 
     assert (said.type, said.campaign_id) == ("email_bounced", "8b146471-e88e-4322-86af-016cd36fd216")
@@ -213,6 +213,6 @@ def test_what_one_of_several_did_is_refused_since_nobody_says_who(samples: Any, 
         {"message": {"type": "email.sent", "created_at": "2024-11-24T05:00:57Z", "data": {"to": [7]}}},
     ],
 )
-def test_an_item_that_cannot_be_said_is_refused(translated: Any, changes: dict[str, Any]) -> None:
+def test_an_item_that_cannot_be_normalized_is_refused(translated: Any, changes: dict[str, Any]) -> None:
     with pytest.raises(ItemRefused):
         translated(Resend(), "opened", **changes)

@@ -265,6 +265,6 @@ def test_a_senders_clock_is_put_right(arrived: Any, told: dict[str, str], at: st
         {"integrations": [1]},
     ],
 )
-def test_an_item_that_cannot_be_said_is_refused(translated: Any, changes: dict[str, Any]) -> None:
+def test_an_item_that_cannot_be_normalized_is_refused(translated: Any, changes: dict[str, Any]) -> None:
     with pytest.raises(ItemRefused):
         translated(Segment(), "order", **changes)

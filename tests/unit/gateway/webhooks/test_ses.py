@@ -101,7 +101,7 @@ def test_what_one_of_several_recipients_did_is_refused(samples: Any, name: str) 
         AmazonSes().translate(item, received_at=NOON)
 
 
-def test_without_a_time_of_its_own_an_event_happened_when_it_was_told(samples: Any) -> None:
+def test_without_a_time_of_its_own_an_event_happened_when_it_was_sent(samples: Any) -> None:
     item = json.loads(json.dumps(samples["ses"]["delivery"]))
     del item["Message"]["delivery"]["timestamp"]
 

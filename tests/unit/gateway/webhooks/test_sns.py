@@ -278,7 +278,7 @@ def test_another_certificate_is_refused(signed: Signed, refused: Any, pem: bytes
     refused(AmazonSes(KnownCertificates(pem)), signed(), LISTED)
 
 
-def test_while_amazon_is_away_the_sender_is_told_to_try_again(signed: Signed) -> None:
+def test_while_amazon_is_away_the_sender_has_to_try_again(signed: Signed) -> None:
     with pytest.raises(UpstreamUnavailable):
         AmazonSes(NoCertificates()).verify(signed(), LISTED)
 

@@ -29,7 +29,7 @@ class Clock:
         return self.now
 
 
-def test_a_source_is_asked_for_once_in_a_while_and_an_unknown_one_too() -> None:
+def test_a_source_is_read_once_in_a_while_and_an_unknown_one_too() -> None:
     store, clock = Store(), Clock()
     source_cache = SourceCache(store, SEAL, fresh_seconds=5, monotonic=clock)
     unknown = new_source_id()

@@ -166,7 +166,7 @@ def test_a_contact_can_be_erased(translated: Any) -> None:
         {"type": "contact.updated", "timestamp": "2026-06-01T11:59:58Z", "data": {"contact_id": "c", "attributes": 7}},
     ],
 )
-def test_a_message_that_cannot_be_said_is_refused(message: Any) -> None:
+def test_a_message_that_cannot_be_normalized_is_refused(message: Any) -> None:
     with pytest.raises(ItemRefused):
         StandardWebhooks().translate({"webhook_id": "evt-1", "message": message}, received_at=NOON)
 

@@ -1,10 +1,10 @@
 import numpy as np
 
-from services.scoring.features import scoring_features
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import ALWAYS
 from shared.timeline import ContactFacts, build
 from shared.timeline.pasts import DatedValue
+from shared.training.columns import outcome_features
 
 
 def learned(outcome: Outcome, *, dated: bool, **choices: set[str]) -> list[str]:
@@ -19,7 +19,7 @@ def learned(outcome: Outcome, *, dated: bool, **choices: set[str]) -> list[str]:
     }
     pasts = build(list(facts), facts, ())
     contact = np.arange(100, dtype=np.int32)
-    return list(scoring_features(outcome, pasts, contact, np.zeros(100, np.int64), **choices).feature_set.names)
+    return list(outcome_features(outcome, pasts, contact, np.zeros(100, np.int64), **choices).feature_set.names)
 
 
 FLAT = Outcome(name="won", capability="scoring", attribute="won")

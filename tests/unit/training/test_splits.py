@@ -5,7 +5,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.timeline.splits import Split, contact_folds, forward_chain, stratified
+from shared.training.material import Split, contact_folds, forward_chain, stratified
 
 
 @given(cutoff=st.lists(st.integers(0, 400), max_size=60), horizon=st.integers(1, 90), blocks=st.integers(1, 6))

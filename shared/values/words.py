@@ -1,12 +1,114 @@
-"""Names as others write them, in our words: types of events, and names of columns and attributes compared."""
+"""Words as people write them: what means nothing, yes or no, and names brought to one spelling.
+
+One list of each for files, webhooks, requests, training and serving.
+"""
 
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Any, Final
 
-from shared.values.missing import cleaned
 from shared.values.unreadable import Unreadable
+
+MISSING: Final = frozenset(
+    {
+        "",
+        "na",
+        "n/a",
+        "n.a.",
+        "n.a",
+        "#n/a",
+        "#n/a n/a",
+        "#na",
+        "<na>",
+        "nan",
+        "-nan",
+        "#value!",
+        "#ref!",
+        "#name?",
+        "#div/0!",
+        "#null!",
+        "#num!",
+        "#nv",
+        "#wert!",
+        "#bezug!",
+        "none",
+        "null",
+        "(null)",
+        "<null>",
+        "nil",
+        "(none)",
+        "<none>",
+        "\\n",
+        "undefined",
+        "select",
+        "(blank)",
+        "(empty)",
+        "(leer)",
+        "(vide)",
+        "-",
+        "--",
+        "---",
+        ".",
+        "?",
+        "–",
+        "—",
+        "0000-00-00",
+        "0000-00-00 00:00:00",
+    }
+)
+"""In small letters. What people choose ("unknown", "no", "other", "not specified") is a value of its own and not
+here."""
+
+_WIDTHLESS: Final = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u00ad"))
+_LONGEST_MISSING: Final = max(map(len, MISSING))
+
+
+def is_missing(value: Any) -> bool:
+    r"""Whether a value stands for nothing at all: null, NaN, or one of the words.
+
+    >>> is_missing(" N/A "), is_missing("\\N"), is_missing(float("nan")), is_missing("no"), is_missing(0)
+    (True, True, True, False, False)
+    """
+    if isinstance(value, str):
+        plain = value.strip()
+        return len(plain) <= _LONGEST_MISSING and plain.lower() in MISSING
+    return value is None or value != value
+
+
+def cleaned(text: str) -> str:
+    r"""Take away what nobody sees: spaces round the text, and marks without width such as a byte order mark.
+
+    >>> cleaned("\ufeff c-1\u200b\u00a0")
+    'c-1'
+    """
+    plain = text.strip()
+    return plain if plain.isascii() else plain.translate(_WIDTHLESS).strip()
+
+
+TRUE: Final = frozenset(
+    {"true", "yes", "y", "t", "1", "wahr", "ja", "vrai", "oui", "verdadero", "si", "sí", "vero", "sì", "waar", "tak"}
+)
+FALSE: Final = frozenset(
+    {"false", "no", "n", "f", "0", "falsch", "nein", "faux", "non", "falso", "onwaar", "nee", "nie"}
+)
+"""In small letters; `on` and `off`, `in` and `out`, are states of a thing and words of their own."""
+WRITTEN_TRUTHS: Final = {
+    "true": True, "false": False, "wahr": True, "falsch": False, "vrai": True, "faux": False, "verdadero": True,
+    "vero": True, "falso": False, "waar": True, "onwaar": False,
+}  # fmt: skip
+"""What programs write for a value that is true or false; `Yes` and `No` are texts that people chose."""
+
+
+def read_truth(text: str) -> bool | None:
+    """Read yes or no; None where it is neither.
+
+    >>> read_truth(" Yes"), read_truth("FALSCH"), read_truth("maybe")
+    (True, False, None)
+    """
+    plain = text.strip().lower()
+    return True if plain in TRUE else False if plain in FALSE else None
+
 
 MAX_TYPE_CHARACTERS: Final = 64
 
@@ -117,7 +219,7 @@ def spelled_as(known: Iterable[str], names: Iterable[str]) -> frozenset[str]:
 
 
 def same_value_key(text: str) -> str:
-    """Bring texts of one column that differ only in case and space to one key; marks and accents may tell them apart.
+    """Bring texts of one column that differ only in case and space to one key; marks and accents may distinguish them.
 
     >>> same_value_key(" Month-to-month "), same_value_key("MONTH-TO-MONTH"), same_value_key("C++")
     ('month-to-month', 'month-to-month', 'c++')

@@ -6,9 +6,8 @@ from hypothesis import strategies as st
 
 from shared.contracts.contact import EventInput
 from shared.values.headers import field_of, fields_of
-from shared.values.missing import cleaned, is_missing
-from shared.values.naming import event_type, own_event_type, same_name_key
 from shared.values.unreadable import Unreadable
+from shared.values.words import cleaned, event_type, is_missing, own_event_type, same_name_key
 
 
 @pytest.mark.parametrize(
