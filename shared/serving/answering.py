@@ -205,8 +205,7 @@ class Answering:
             asked_at=resolved.asked_at,
             always=(*model.reached_by, *model.begun_by),
             lookback_days=model.lookback_days,
-            # Asked for only where events are united: those of a call, or of a contact that is named twice.
-            event_ids=len(ids) < len(contacts) or any(contact.events for contact in contacts),
+            event_ids=needs_event_ids(contacts),
         )
         around = resolved.cutoff - TREND_DAYS * DAY
         try:
@@ -289,7 +288,7 @@ class _ContactAnswers:
         if not contacts:
             return []
         reads, away = self._reads, self._reads is None
-        contacts, strangers, stored = _matched(contacts, PastRows({}, []) if reads is None else reads.rows, self._model)
+        contacts, strangers, stored = matched(contacts, PastRows({}, []) if reads is None else reads.rows, self._model)
         pasts = merge_inline(contacts, stored, cutoff=self._cutoff, lookback_days=self._model.lookback_days)
         without_data = self._spec.answers_without_data
         results = contact_results(contacts, pasts, self._model, away=away, without_data=without_data)
@@ -304,7 +303,7 @@ class _ContactAnswers:
             if names and results[place].status in ("ok", "insufficient_data"):
                 results[place] = with_inputs(results[place], results[place].inputs.with_unknown(names))
         if reads is not None:
-            _put_trends(results, reads.past_scores)
+            put_trends(results, reads.past_scores)
             self._add_stored(results)
         return results
 
@@ -353,14 +352,19 @@ def _erasures(reads: RequestReads | None) -> int:
     return UNKNOWN if reads is None else reads.erasures
 
 
-def _put_trends(results: Sequence[Prediction], before: Mapping[str, int]) -> None:
+def needs_event_ids(contacts: Sequence[RequestContact]) -> bool:
+    """Whether stored events are united with others: with those of a call, or where a contact is named twice."""
+    return any(contact.events for contact in contacts) or len({one.id for one in contacts}) < len(contacts)
+
+
+def put_trends(results: Sequence[Prediction], before: Mapping[str, int]) -> None:
     """Compare the scores of those who are answered with their past ones."""
     for one in results if before else ():
         if one.status == "ok" and one.contact_id is not None:
             one.trend = trend_of(one.score, before.get(one.contact_id))
 
 
-def _matched(
+def matched(
     contacts: Sequence[RequestContact], stored: PastRows, model: ServedModel
 ) -> tuple[Sequence[RequestContact], Sequence[frozenset[str]], PastRows]:
     """Match attributes with those that the model knows; one that knows none takes all as they are.
