@@ -192,10 +192,14 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
         measured.start()
 
 
-def pytest_collection_finish() -> None:
+def pytest_collection() -> None:
     """Keep the collector of garbage from going through the libraries and the list of tests again and again."""
-    gc.collect()
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
     gc.freeze()
+    gc.enable()
 
 
 LONGEST_FIRST = ("e2e", "quality", "training", "integration", "contract")
