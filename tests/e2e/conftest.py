@@ -1,9 +1,7 @@
 """A small account with a truth to learn, as files that the pages name; and one home that is trained once a run."""
 
 import csv
-import fcntl
 import gzip
-import os
 import random
 import shutil
 from collections.abc import Callable
@@ -16,6 +14,7 @@ import pyarrow.parquet
 import pytest
 
 from tests.e2e.installation import Installation, free_ports, train_in
+from tests.once import once
 
 CONTACTS = 240
 DAYS = 400
@@ -75,20 +74,15 @@ def own_files() -> Callable[[Path], None]:
 
 
 @pytest.fixture(scope="session")
-def trained_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Train one home for all workers of this run: whoever comes first does it, the others wait."""
-    run = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        run = run.parent
-    folder, done = run / "trained-home", run / "trained-home.done"
-    with (run / "trained-home.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not done.exists():
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir()
-            train_in(folder)
-            done.touch()
-    return folder
+def trained_folder(tmp_path_factory: pytest.TempPathFactory, with_registry: Callable[[Path], Path]) -> Path:
+    """Train one home for all workers of this run."""
+
+    def train(folder: Path) -> None:
+        (folder / "var").mkdir()
+        with_registry(folder / "var")
+        train_in(folder)
+
+    return once(tmp_path_factory, "trained-home", train)
 
 
 @pytest.fixture(scope="module")

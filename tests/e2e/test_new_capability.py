@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,7 +106,9 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Tree:
 
 
 @pytest.fixture(scope="module")
-def trained(tree: Tree) -> Tree:
+def trained(tree: Tree, with_registry: Callable[[Path], Path]) -> Tree:
+    tree.home.mkdir()
+    with_registry(tree.home)
     contacts, events = write_files(tree.home.parent)
     files = ("--contacts", str(contacts), "--events", str(events), "--static", "country")
     imported = tree.python("-m", "foretell", "import", *files, check=False)

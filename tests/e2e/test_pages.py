@@ -145,10 +145,14 @@ def looks_like(shown: str, real: str) -> bool:
 
 
 @pytest.fixture(scope="module")
-def newcomer(tmp_path_factory: pytest.TempPathFactory, own_files: Callable[[Path], None]) -> Reader:
+def newcomer(
+    tmp_path_factory: pytest.TempPathFactory, own_files: Callable[[Path], None], with_registry: Callable[[Path], Path]
+) -> Reader:
     """Typed what the README says about one's own data; in the account `demo` something stands for the sample."""
     reader = Reader(tmp_path_factory.mktemp("pages"), free_ports(seed=1))
     own_files(reader.folder)
+    (reader.folder / "var").mkdir()
+    with_registry(reader.folder / "var")
     for line, _ in commands("README.md"):
         reader.types(line)
     reader.types("foretell accounts create demo")
