@@ -18,9 +18,10 @@ from tests.once import once
 
 CONTACTS = 240
 DAYS = 400
-USED_DAYS, GONE_DAYS = 240, 190
-"""How long the product was used (a churn training takes twice as long on twice as many days), and since when `c-42`,
-as the pages say, is gone."""
+USED_DAYS = 240
+"""How long the product was used: a churn training takes twice as long on twice as many days."""
+GONE_DAYS = {"c-6": 20, "c-42": 190}
+"""Since when those whom the pages ask about did not use it any more."""
 NOW = datetime.now(UTC).replace(microsecond=0)
 BOUGHT = ("order_placed", "deal_won", "coupon_redeemed")
 
@@ -28,7 +29,7 @@ BOUGHT = ("order_placed", "deal_won", "coupon_redeemed")
 def write_files(folder: Path) -> None:
     """Write leads who look around now and then, as the pages name their files.
 
-    Those who look often buy; one in three stops to use the product some day.
+    Those who look often buy; one in three never uses the product, and one in three stops to use it some day.
     """
     draw, using = random.Random(7), random.Random(8)
     since = (NOW - timedelta(days=DAYS)).isoformat()
@@ -45,9 +46,10 @@ def write_files(folder: Path) -> None:
                 bought, value = (at + timedelta(minutes=1)).isoformat(), float(draw.randrange(10, 90))
                 events.extend([contact, kind, bought, value] for kind in BOUGHT)
         quit_after = using.randrange(USED_DAYS) if number % 3 == 0 else 0
-        if contact == "c-42":
-            quit_after = GONE_DAYS
-        for day in range(USED_DAYS - 1, quit_after, -using.randrange(3, 9)):
+        quit_after, day = GONE_DAYS.get(contact, quit_after), USED_DAYS
+        if number % 3 == 1:
+            continue
+        while (day := day - using.randrange(1, 15)) > quit_after:
             used = NOW - timedelta(days=day, minutes=using.randrange(1_000))
             events.append([contact, "product_used", used.isoformat(), None])
     facts = ["id", "country", "industry", "timezone", "created_at", "Tags", "Lead Quality", "Converted"]
