@@ -14,6 +14,7 @@ from gateway.auth import KeyCache
 from gateway.contacts import routes as contacts
 from gateway.context import Cursors, Gateway
 from gateway.cors import allow_origins
+from gateway.data_report import routes as data_report
 from gateway.dead_letters import routes as dead_letters
 from gateway.deliveries import routes as deliveries
 from gateway.events import routes as events
@@ -78,7 +79,7 @@ def create_app(
     # A contact's id may hold slashes: the more specific path comes before it.
     specific = (predictions, privacy)
     incoming, outgoing = (webhooks, sources, dead_letters), (subscriptions, deliveries)
-    general = (contacts, events, outcomes, models, segments, *incoming, *outgoing, audit, health, pages)
+    general = (contacts, events, outcomes, data_report, models, segments, *incoming, *outgoing, audit, health, pages)
     for part in (*specific, *general):
         app.include_router(part.router)
     # The last one added comes first to a request.

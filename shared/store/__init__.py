@@ -9,6 +9,7 @@ from shared.store.audit import AuditRow
 from shared.store.bulk_pacing import BulkPacing
 from shared.store.contact_facts import StoredContact
 from shared.store.contacts import BulkCounts
+from shared.store.data_report import ContactGroup, DailyCount
 from shared.store.database import Database, open_database
 from shared.store.dead_letters import DeadLetterRow
 from shared.store.deliveries import ENDED
@@ -46,6 +47,8 @@ __all__ = [
     "BulkCounts",
     "BulkPacing",
     "ChampionRow",
+    "ContactGroup",
+    "DailyCount",
     "Database",
     "DeadLetterRow",
     "DeliveryRow",

@@ -9,6 +9,7 @@ from shared.store.assignments import Assignments
 from shared.store.audit import Audit
 from shared.store.change_detection import ChangeDetection
 from shared.store.contacts import Contacts
+from shared.store.data_report import DataReportReads
 from shared.store.dead_letters import DeadLetters
 from shared.store.deliveries import Deliveries
 from shared.store.events import Events
@@ -100,6 +101,11 @@ class AccountStore:
     def contacts(self) -> Contacts:
         """People being marketed to, their attributes and pasts."""
         return Contacts(self._scope)
+
+    @property
+    def data_report(self) -> DataReportReads:
+        """Counts over contacts and events, for the data report."""
+        return DataReportReads(self._scope)
 
     @property
     def dead_letters(self) -> DeadLetters:
