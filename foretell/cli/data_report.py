@@ -104,9 +104,7 @@ def _model(capability: str, outcome: str | None) -> str:
 
 
 def _finding(one: "Finding") -> Iterator[str]:
-    models = ", ".join(
-        f"{model.capability}.{model.outcome}" if model.outcome else model.capability for model in one.affects
-    )
+    models = ", ".join(_model(model.capability, model.outcome) for model in one.affects)
     yield f"  {one.found}" + (f" [{models}]" if models else "")
     yield f"    {one.effect} {one.remedy}"
     if one.command:

@@ -120,6 +120,8 @@ def counted(data: AccountData, model: tuple[str, str | None], needed: Needed, co
         low, high = (round(scale * end) for end in count_interval(count))
         # What was seen is there, whatever is estimated.
         found, low = round(scale * count), max(low, count)
+        if needed != "sends":  # contacts, of whom there are no more
+            high = min(high, data.learnable)
     met = True if low >= least else False if high < least else None
     return Requirement(
         capability=model[0], outcome=model[1], needed=needed, minimum=least, found=found, low=low, high=high, met=met
