@@ -14,10 +14,10 @@ router = APIRouter()
     "/data-report",
     response_model=DataReport,
     tags=["models"],
-    operation_id="read_data_report",
+    operation_id="show_data_report",
     summary="Report whether the data suffices",
 )
-def read_data_report(authenticated: ReadScope) -> Response:
+def show_data_report(authenticated: ReadScope) -> Response:
     """Report whether the data suffices for each model, what is wrong with it, and what to do.
 
     Made when it is asked for, from all contacts and the events of up to 5,000 of them; says how many were looked at.

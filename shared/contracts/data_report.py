@@ -86,7 +86,7 @@ class DataReport(Answer):
     """Whether the data suffices for each model, and what to do about what it lacks."""
 
     reported_at: Annotated[datetime, Field(description="When, UTC; later events are not counted.")]
-    contacts: Annotated[ContactFigures, Field(description="Contacts, and what is known of them.")]
+    contacts: Annotated[ContactFigures, Field(description="How many there are, and of how many what is known.")]
     first_event_on: Annotated[date | None, Field(description="Day of the first event of the sample, UTC.")]
     last_event_on: Annotated[date | None, Field(description="Day of the last one.")]
     months_of_history: Annotated[float, Field(ge=0, description="Months from the first to the last event.")]

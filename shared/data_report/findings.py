@@ -255,7 +255,7 @@ def _of_drops(data: AccountData) -> Iterator[Finding]:
         since = "and stayed low" if drop.lasts else "and recovered"
         yield finding(
             "events_dropped", "warns" if drop.lasts else "informs",
-            f"{name} fell from {drop.before:g} a week to {drop.count} in the week of {begins}, {since}.",
+            f"{name} fell from {drop.before:g} a week to {drop.fallen_to} in the week of {begins}, {since}.",
             "If the tracking broke, contacts look quieter than they are; models learn that.",
             "Look at what sends this type; if there really are fewer, train again when that has lasted.",
             command=command(data, "sources", "list"), subject=name,

@@ -26,7 +26,7 @@ class Drop(NamedTuple):
     """Position in the series."""
     before: float
     """Median of the weeks before."""
-    count: int
+    fallen_to: int
     lasts: bool
     """Whether every later week stays at most at half of what was usual."""
 
@@ -42,7 +42,7 @@ def weekly(by_day: Mapping[int, int], *, last_day: int) -> list[int]:
     """Sum counts by weeks that end with the last day; the first week is left out unless it is whole.
 
     >>> weekly({1: 5, 2: 1, 9: 3, 15: 2}, last_day=15)
-    [4, 2]
+    [1, 5]
     """
     if not by_day:
         return []
@@ -66,7 +66,7 @@ def last_drop(weeks: Sequence[int]) -> Drop | None:
     at 50, and none at 100 and 1,000; a fall to a fifth it finds in its first week in 67 % at 20, 98 % at 50.
 
     >>> last_drop([100, 104, 97, 101, 99, 103, 98, 102, 20, 22])
-    Drop(week=8, before=100.5, count=20, lasts=True)
+    Drop(week=8, before=100.5, fallen_to=20, lasts=True)
     """
     found = None
     for week in range(WEEKS_BEFORE, len(weeks)):

@@ -3,7 +3,7 @@ from shared.contracts.rows import DAY, ContactRow, EventRow
 NOW = 1_780_000_000_000_000
 
 
-async def test_an_empty_account_is_told_what_to_import_first(gateway) -> None:
+async def test_an_empty_account_sees_what_to_import_first(gateway) -> None:
     status, report, _ = await gateway.request("GET", "/data-report", gateway.key(scopes=("read",)))
 
     assert status == 200

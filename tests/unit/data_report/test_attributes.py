@@ -54,7 +54,7 @@ def test_a_column_that_is_filled_in_for_those_who_reached_the_outcome_leaks() ->
     assert finding.command == "foretell outcomes set won --capability scoring --forbid seller"
 
 
-def test_a_column_whose_name_speaks_of_the_outcome_is_asked_about_until_it_was_answered() -> None:
+def test_a_column_whose_name_speaks_of_the_outcome_is_named_until_it_was_answered() -> None:
     attributes = {"won": WON_BY_HALF, "lost reason": ["price", "time", "time", "price"] * 25}
     answered = Outcome(name="won", capability="scoring", attribute="won", forbidden=("lost reason",))
 

@@ -7,7 +7,7 @@ from tests.unit.data_report.accounts import ORDERED, TODAY, WON, account, findin
 VISITS = [(owner, "page_viewed", TODAY - day) for owner in range(100) for day in range(owner % 7, 400, 7)]
 
 
-def test_an_empty_account_is_told_what_to_import_first_and_nothing_else() -> None:
+def test_an_empty_account_sees_what_to_import_first_and_nothing_else() -> None:
     report = reported(account(0))
 
     assert [(one.code, one.severity) for one in report.findings] == [("no_contacts", "blocks")]
@@ -75,7 +75,7 @@ def test_too_few_without_an_outcome_block_it() -> None:
     assert finding.severity == "blocks"
 
 
-def test_a_sample_that_leaves_a_minimum_open_says_so_and_only_warns() -> None:
+def test_a_sample_that_leaves_a_minimum_open_gives_its_interval_and_only_warns() -> None:
     sampled = account(attributes={"won": ["yes"] * 20 + ["no"] * 80}, outcomes=[WON], learnable=200)
 
     one = requirement(sampled, "scoring", "contacts_with_outcome")

@@ -23,8 +23,8 @@ def test_no_event_is_counted_in_two_weeks(by_day: dict[int, int]) -> None:
 def test_a_fall_to_a_fifth_is_a_drop_that_lasts_or_not() -> None:
     steady = [100, 104, 97, 101, 99, 103, 98, 102]
 
-    assert last_drop([*steady, 20, 22, 19]) == Drop(week=8, before=100.5, count=20, lasts=True)
-    assert last_drop([*steady, 20, 99, 101]) == Drop(week=8, before=100.5, count=20, lasts=False)
+    assert last_drop([*steady, 20, 22, 19]) == Drop(week=8, before=100.5, fallen_to=20, lasts=True)
+    assert last_drop([*steady, 20, 99, 101]) == Drop(week=8, before=100.5, fallen_to=20, lasts=False)
 
 
 def test_a_fall_by_a_third_and_a_noisy_series_are_no_drops() -> None:
@@ -43,7 +43,7 @@ def test_a_steady_series_of_two_years_rarely_shows_a_drop(rate: int) -> None:
 def test_a_drop_is_at_most_half_of_what_was_usual(weeks: list[int]) -> None:
     drop = last_drop(weeks)
 
-    assert drop is None or (weeks[drop.week] == drop.count <= drop.before / 2 and drop.week >= 8)
+    assert drop is None or (weeks[drop.week] == drop.fallen_to <= drop.before / 2 and drop.week >= 8)
 
 
 def test_a_week_without_events_is_a_gap() -> None:
