@@ -13,6 +13,7 @@ from shared.settings import Settings
 from shared.store import keys, models, sources
 from shared.store.assignments import Assignments
 from shared.store.audit import Audit
+from shared.store.batches import Batches, BatchTable, waiting
 from shared.store.change_detection import ChangeDetection, StaleContactTable
 from shared.store.contacts import Contacts
 from shared.store.data_report import DataReportReads
@@ -101,6 +102,11 @@ class AccountStore:
     def audit(self) -> Audit:
         """What was administered, when and with which key."""
         return Audit(self._scope)
+
+    @property
+    def batches(self) -> Batches:
+        """Predictions that are made in the background."""
+        return Batches(self._scope)
 
     @property
     def changes(self) -> ChangeDetection:
@@ -330,6 +336,13 @@ class Database:
             for account, subscription_id in connection.execute(statement):
                 found.setdefault(account, []).append(subscription_id)
         return found
+
+    def waiting_batches(self, at: Microseconds) -> list[tuple[str, str]]:
+        """List account and id of the batches that nobody works on, the oldest first."""
+        table = BatchTable
+        statement = select(table.account_id, table.batch_id).where(waiting(at)).order_by(table.created_at)
+        with self._store.reading() as connection:
+            return [(account, batch_id) for account, batch_id in connection.execute(statement)]
 
     def scrub(self) -> None:
         """Empty the write-ahead logs (SQLite), in which what was deleted could still be read."""
