@@ -19,9 +19,10 @@ from services.sendtime.model.experiment import (
     needed_an_arm,
     wilson,
 )
-from services.sendtime.model.history import ENGAGEMENTS, SENT, sends_of
+from services.sendtime.model.history import sends_of
 from services.sendtime.model.query import Advice, Draw, When
 from services.sendtime.schemas import SendTimeRequest
+from shared.contracts.engagement import ENGAGEMENTS, SENT
 from shared.contracts.rows import DAY, HOUR, Microseconds, instant_of, microseconds
 from shared.errors import NotFound
 from shared.serving.capability_spec import PendingResponse
@@ -95,7 +96,7 @@ def _with_arm(advice: Advice, row: AssignmentRow) -> Advice:
         when = When(row.send_at, row.send_at + offset, advice.best.when.zone, advice.best.when.slot)
     # What the drawn instant promises is not what the model would have chosen: nothing is claimed of it.
     best = advice.best._replace(when=when, probability=None, activity_share=None)
-    return replace(advice, best=best, lift=None, reasons=[], margin=advice.base, draw=draw)
+    return replace(advice, probability=None, best=best, lift=None, reasons=[], margin=advice.base, draw=draw)
 
 
 @dataclass(frozen=True, slots=True)
