@@ -11,6 +11,8 @@ from fastapi import FastAPI
 
 from gateway import audit, health, openapi, pages
 from gateway.auth import KeyCache
+from gateway.batches import routes as batches
+from gateway.batches.uploads import upload_bounds
 from gateway.contacts import routes as contacts
 from gateway.context import Cursors, Gateway
 from gateway.cors import allow_origins
@@ -78,12 +80,13 @@ def create_app(
     # A contact's id may hold slashes: the more specific path comes before it.
     specific = (predictions, privacy)
     incoming, outgoing = (webhooks, sources, dead_letters), (subscriptions, deliveries)
-    general = (contacts, events, outcomes, models, segments, *incoming, *outgoing, audit, health, pages)
+    predicted = (models, segments, batches)
+    general = (contacts, events, outcomes, *predicted, *incoming, *outgoing, audit, health, pages)
     for part in (*specific, *general):
         app.include_router(part.router)
     # The last one added comes first to a request.
     app.add_middleware(BodyDigest)
-    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, larger=upload_bounds(settings))
     app.add_middleware(QuotaHeaders)
     allow_origins(app, settings.cors_origins)
     app.add_middleware(pages.SecurityHeaders)

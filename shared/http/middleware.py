@@ -9,7 +9,7 @@ import logging
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from typing import Any, Final
 from uuid import uuid4
@@ -107,27 +107,44 @@ class RequestContext:
 class BodyLimit:
     """Refuse a body past the limit with 413, whether its length is announced or not, and one that dawdles with 408."""
 
-    def __init__(self, app: ASGIApp, *, max_bytes: int, within_seconds: float = BODY_SECONDS) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        max_bytes: int,
+        within_seconds: float = BODY_SECONDS,
+        larger: Callable[[Scope], tuple[int, float] | None] = lambda _: None,
+    ) -> None:
+        """Prepare the limits.
+
+        Args:
+            app: what is limited.
+            max_bytes: of a body.
+            within_seconds: how long it may take to arrive.
+            larger: bytes and seconds of a request whose body is a file; None: it is like any other.
+        """
         self.app = app
         self.max_bytes = max_bytes
         self.within_seconds = within_seconds
+        self.larger = larger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on while its body stays within the limit."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        max_bytes, within_seconds = self.larger(scope) or (self.max_bytes, self.within_seconds)
         too_large = BodyTooLarge(
-            f"The body is larger than {self.max_bytes} bytes; send it in several calls.", max_bytes=self.max_bytes
+            f"The body is larger than {max_bytes} bytes; send it in several calls.", max_bytes=max_bytes
         )
         request_id = scope.get("state", {}).get("request_id")
         announced = Headers(scope=scope).get("content-length", "")
-        if announced.isdecimal() and int(announced[:20]) > self.max_bytes:
+        if announced.isdecimal() and int(announced[:20]) > max_bytes:
             await problem.response(too_large, request_id)(scope, receive, send)
             return
         received, whole, answered = 0, False, False
         refused: ForetellError | None = None
-        whole_by = asyncio.get_running_loop().time() + self.within_seconds
+        whole_by = asyncio.get_running_loop().time() + within_seconds
 
         async def receive_within() -> Message:
             nonlocal received, whole, refused
@@ -137,13 +154,13 @@ class BodyLimit:
                 async with asyncio.timeout_at(whole_by):
                     message = await receive()
             except TimeoutError:
-                refused = BodyTooSlow(f"The body did not arrive within {self.within_seconds:g} s; send it in one go.")
+                refused = BodyTooSlow(f"The body did not arrive within {within_seconds:g} s; send it in one go.")
                 raise refused from None
             whole = not message.get("more_body", False)
             if whole and (until := deadline.current()) is not None:
                 until.restart()  # a slow upload takes nothing from the time for the answer
             received += len(message.get("body", b""))
-            if received > self.max_bytes:
+            if received > max_bytes:
                 refused = too_large
                 raise refused
             return message

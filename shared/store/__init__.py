@@ -6,6 +6,7 @@ An `AccountStore` has one attribute a subject: `store.contacts.put(...)`, `store
 from shared.store.account import AccountStore
 from shared.store.assignments import AssignmentRow
 from shared.store.audit import AuditRow
+from shared.store.batches import OPEN_STATES, Batches, BatchPartRow, BatchRow, BatchState, Lease
 from shared.store.bulk_pacing import BulkPacing
 from shared.store.contact_facts import StoredContact
 from shared.store.contacts import BulkCounts
@@ -36,6 +37,7 @@ from shared.store.sources import SourceRow, SourceSecretRow, active_secrets
 __all__ = [
     "BULK_ROWS",
     "ENDED",
+    "OPEN_STATES",
     "Account",
     "AccountStore",
     "AddedEvents",
@@ -43,6 +45,10 @@ __all__ = [
     "AttemptResult",
     "AttemptRow",
     "AuditRow",
+    "BatchPartRow",
+    "BatchRow",
+    "BatchState",
+    "Batches",
     "BulkCounts",
     "BulkPacing",
     "ChampionRow",
@@ -56,6 +62,7 @@ __all__ = [
     "IdempotencyRow",
     "Identity",
     "KeyRow",
+    "Lease",
     "Place",
     "PredictionFilter",
     "PredictionRow",

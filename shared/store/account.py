@@ -7,6 +7,7 @@ from dataclasses import replace
 from shared.contracts.rows import Microseconds
 from shared.store.assignments import Assignments
 from shared.store.audit import Audit
+from shared.store.batches import Batches
 from shared.store.change_detection import ChangeDetection
 from shared.store.contacts import Contacts
 from shared.store.dead_letters import DeadLetters
@@ -90,6 +91,11 @@ class AccountStore:
     def audit(self) -> Audit:
         """What was administered, when and with which key."""
         return Audit(self._scope)
+
+    @property
+    def batches(self) -> Batches:
+        """Predictions that are made in the background."""
+        return Batches(self._scope)
 
     @property
     def changes(self) -> ChangeDetection:

@@ -136,6 +136,11 @@ class Contacts:
                 facts.update(facts_of(connection, part))
         return [_stored(contact_id, facts[contact_id]) for contact_id in ids]
 
+    def ids(self, limit: int, after: str | None = None) -> list[str]:
+        """List ids in order; arguments as of `page`."""
+        with self._scope.reading() as connection:
+            return list(pages(connection, after=after, limit=limit))
+
     def attribute_names(self) -> list[str]:
         """List the names of the attributes that contacts have; reads all of them."""
         with self._scope.reading() as connection:

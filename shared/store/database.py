@@ -10,6 +10,7 @@ from shared.errors import Conflict, NotFound
 from shared.settings import Settings
 from shared.store import keys, models, sources
 from shared.store.account import AccountStore
+from shared.store.batches import BatchTable, waiting
 from shared.store.change_detection import StaleContactTable
 from shared.store.delivery_tables import DeliveryTable, SubscriptionTable
 from shared.store.keys import KeyRow, KeyTable, key_rows
@@ -159,6 +160,13 @@ class Database:
             for account, subscription_id in connection.execute(statement):
                 found.setdefault(account, []).append(subscription_id)
         return found
+
+    def waiting_batches(self, at: Microseconds) -> list[tuple[str, str]]:
+        """List account and id of the batches that nobody works on, the oldest first."""
+        table = BatchTable
+        statement = select(table.account_id, table.batch_id).where(waiting(at)).order_by(table.created_at)
+        with self._store.reading() as connection:
+            return [(account, batch_id) for account, batch_id in connection.execute(statement)]
 
     def scrub(self) -> None:
         """Empty the write-ahead logs (SQLite), in which what was deleted could still be read."""

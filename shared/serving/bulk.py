@@ -1,0 +1,263 @@
+"""Who of many contacts gets a prediction, and what it is, column by column: the rules of a call without its rows.
+
+`shared.serving.eligibility` decides about a contact by looking through its rows. Here the same is decided for all at
+once from columns; a test holds both to the same answers.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.contracts.prediction import Status
+from shared.contracts.rows import DAY, Microseconds, microseconds
+from shared.features import UNDERSTOOD
+from shared.features.engine import entry_at
+from shared.serving.answering import _inputs
+from shared.serving.batch import PinnedModel, _take
+from shared.serving.capability_spec import ModelResult, ServedModel
+from shared.serving.eligibility import STALE_AFTER, UNREADABLE, EligibilityResult, inputs_judged, quality
+from shared.serving.request_contacts import AttributeNames
+from shared.timeline import denies_profiling
+from shared.timeline.coded_pasts import MACHINE, ContactColumns, EventColumns, from_columns, seen_types
+from shared.timeline.pasts import AttributeColumn
+from shared.values.missing import is_missing
+from shared.values.naming import same_name_key
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class BulkContacts:
+    """All that is kept of some contacts, as columns."""
+
+    contacts: ContactColumns
+    unreadable: Mask
+    """(n,) whether the current value of an attribute could not be read."""
+    events: EventColumns
+    """Of all times, with what machines did; types as recorded."""
+    human: NDArray[np.int8]
+    """1 a person, 0 a machine, 2 nobody knows; one an event."""
+    newest_event_at: Microseconds | None
+    """Of the whole account."""
+
+
+def bulk_results(pinned: PinnedModel, bulk: BulkContacts) -> list[EligibilityResult]:
+    """Decide for each contact whether it gets a prediction, and predict, order kept.
+
+    What only the store knows (the trend, the segment before) is not added.
+
+    Args:
+        pinned: the version and the cutoff.
+        bulk: the contacts.
+    """
+    model, cutoff = pinned.champion.model, microseconds(pinned.cutoff)
+    contacts = replace(bulk.contacts, attributes=_seen_attributes(bulk.contacts.attributes, model, cutoff))
+    events = _seen_events(bulk, cutoff)
+    since = cutoff - model.lookback_days * DAY
+    within = events.at >= since
+    statuses = _statuses(pinned, contacts, events, within)
+    results = [
+        EligibilityResult(status, data_quality=[UNREADABLE] if unreadable else [])
+        for status, unreadable in zip(statuses, bulk.unreadable.tolist(), strict=True)
+    ]
+    _judge_nothing(results, model)
+    rows = np.array([status == "ok" for status in statuses], dtype=bool)
+    if rows.any():
+        newest = bulk.newest_event_at
+        noted = ["stale_events"] if newest is not None and newest < cutoff - STALE_AFTER else []
+        _predict(pinned, contacts, events.taken(within), rows, results, noted)
+    return results
+
+
+def _seen_events(bulk: BulkContacts, cutoff: Microseconds) -> "_Seen":
+    """Keep what happened before the cutoff, under the types that features know."""
+    before = bulk.events.at < cutoff
+    events = bulk.events.taken(before)
+    human = bulk.human if before.all() else bulk.human[before]
+    typed = replace(events, type=seen_types(events.type, human))
+    return _Seen(typed, human != MACHINE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """Events before the cutoff."""
+
+    events: EventColumns
+    by_person: Mask
+    """Whether no machine is known to have made it."""
+
+    @property
+    def at(self) -> NDArray[np.int64]:
+        return self.events.at
+
+    def taken(self, rows: Mask) -> EventColumns:
+        """Keep some, without what machines did."""
+        return self.events.taken(rows & self.by_person)
+
+
+def _statuses(pinned: PinnedModel, contacts: ContactColumns, seen: _Seen, within: Mask) -> list[Status]:
+    model, n = pinned.champion.model, len(contacts.ids)
+    owner = seen.events.contact
+    active = np.bincount(owner[within], minlength=n) > 0
+    reached, begun = _reached(model, contacts, seen, microseconds(pinned.cutoff))
+    denied = np.fromiter((denies_profiling(one) for one in contacts.consents), bool, n)
+    has_any = active | _has_any(contacts, model) if not active.all() else active
+    nothing = np.zeros(n, dtype=bool) if pinned.spec.answers_without_data else ~has_any
+    statuses: list[Status] = ["ok"] * n
+    rules: Sequence[tuple[Status, Mask]] = (
+        ("not_eligible", np.zeros(n, dtype=bool) if begun is None else ~begun),
+        ("insufficient_data", nothing),
+        ("outcome_reached", reached),
+        ("no_consent", denied),
+    )
+    for status, mask in rules:  # the strongest last
+        for row in np.flatnonzero(mask).tolist():
+            statuses[row] = status
+    return statuses
+
+
+def _reached(
+    model: ServedModel, contacts: ContactColumns, seen: _Seen, cutoff: Microseconds
+) -> tuple[Mask, Mask | None]:
+    """Find who reached the outcome before the cutoff, and for whom something had to begin, and did."""
+    n = len(contacts.ids)
+    never = np.iinfo(np.int64).min
+    ended, begun = np.full(n, never), np.full(n, never)
+    for types, last in ((model.reached_by, ended), (set(model.begun_by) - set(model.reached_by), begun)):
+        codes = [code for code, name in enumerate(seen.events.type.names) if name in types]
+        if codes:
+            mine = np.isin(seen.events.type.codes, codes) & seen.by_person
+            np.maximum.at(last, seen.events.contact[mine], seen.at[mine])
+    reached = (ended != never) & ((begun == never) | (begun <= ended))
+    if model.flag is not None and (column := contacts.attributes.get(model.flag.attribute)) is not None:
+        newest = entry_at(column, np.arange(n, dtype=np.int32), np.full(n, cutoff))
+        for row in np.flatnonzero(newest >= 0).tolist():
+            reached[row] |= model.flag.reached(column.value[newest[row]]) is True
+    return reached, (begun != never) if model.begun_by else None
+
+
+def _has_any(contacts: ContactColumns, model: ServedModel) -> Mask:
+    """Return who has an attribute that the model looks at, filled in."""
+    found = np.zeros(len(contacts.ids), dtype=bool)
+    for name in {feature.attribute for feature in model.feature_set.features if feature.attribute}:
+        column = contacts.attributes.get(name)
+        if column is not None:
+            filled = np.fromiter((not is_missing(value) for value in column.value), bool, len(column.value))
+            found[column.contact[filled]] = True
+    return found
+
+
+def _judge_nothing(results: Sequence[EligibilityResult], model: ServedModel) -> None:
+    inputs, nobody = _inputs(model), [one for one in results if one.status == "insufficient_data"]
+    if inputs is None or not nobody:
+        return
+    nothing = inputs.nothing([feature.attribute for feature in model.feature_set.features])
+    for result in nobody:
+        inputs_judged(result, nothing)
+
+
+def _predict(
+    pinned: PinnedModel,
+    contacts: ContactColumns,
+    events: EventColumns,
+    rows: Mask,
+    results: Sequence[EligibilityResult],
+    noted: Sequence[str],
+) -> None:
+    places = np.flatnonzero(rows)
+    if not rows.all():
+        contacts, events = _only(contacts, events, rows)
+    pasts, cutoff = from_columns(contacts, events), microseconds(pinned.cutoff)
+    cutoffs = np.full(len(pasts), cutoff, dtype=np.int64)
+    scored: Sequence[ModelResult] = pinned.spec.answer(pinned.champion.model, pasts, cutoffs, pinned.request)
+    found = quality(pasts, pinned.champion.model, cutoff=cutoff)
+    for row, prediction, marks in zip(places.tolist(), scored, found, strict=True):
+        result = results[row]
+        if result.data_quality or prediction.truncated or prediction.data_quality or _inputs_of(prediction).codes:
+            _take(result, prediction, noted, marks)
+        elif prediction.status == "ok":
+            result.scored, result.data_quality = prediction, [*noted, *marks]
+        else:
+            _take(result, prediction, noted, marks)
+
+
+def _inputs_of(prediction: ModelResult) -> Any:
+    return getattr(prediction, "inputs", UNDERSTOOD)
+
+
+def _only(contacts: ContactColumns, events: EventColumns, rows: Mask) -> tuple[ContactColumns, EventColumns]:
+    """Keep some contacts with what belongs to them."""
+    place = np.full(len(rows), -1, dtype=np.int32)
+    place[rows] = np.arange(int(rows.sum()), dtype=np.int32)
+    kept = events.taken(rows[events.contact])
+    listed = np.flatnonzero(rows).tolist()
+    attributes = {}
+    for name, column in contacts.attributes.items():
+        mine = np.flatnonzero(rows[column.contact])
+        if len(mine):
+            values = tuple([column.value[entry] for entry in mine.tolist()])
+            attributes[name] = AttributeColumn(
+                place[column.contact[mine]], column.valid_from[mine], values, column.dated[mine]
+            )
+    return (
+        ContactColumns(
+            [contacts.ids[row] for row in listed],
+            contacts.created_at[rows],
+            [contacts.zones[row] for row in listed],
+            [contacts.consents[row] for row in listed],
+            attributes,
+        ),
+        replace(kept, contact=place[kept.contact]),
+    )
+
+
+def _seen_attributes(
+    attributes: Mapping[str, AttributeColumn], model: ServedModel, cutoff: Microseconds
+) -> dict[str, AttributeColumn]:
+    """Keep values that hold before the cutoff, under the names that the model knows."""
+    seen = {name: column for name, one in attributes.items() if (column := _before(one, cutoff)) is not None}
+    if not model.attribute_names:
+        return seen
+    names = AttributeNames.of(model.attribute_names)
+    for stranger in sorted(seen.keys() - names.known):
+        known = names.by_key.get(same_name_key(stranger))
+        if known is not None:
+            _give(seen, stranger, known)
+    return {name: column for name, column in seen.items() if len(column.contact)}
+
+
+def _before(column: AttributeColumn, cutoff: Microseconds) -> AttributeColumn | None:
+    mine = column.valid_from < cutoff
+    if mine.all():
+        return column
+    if not mine.any():
+        return None
+    return _entries(column, mine)
+
+
+def _entries(column: AttributeColumn, mine: Mask) -> AttributeColumn:
+    values = tuple([column.value[entry] for entry in np.flatnonzero(mine).tolist()])
+    return AttributeColumn(column.contact[mine], column.valid_from[mine], values, column.dated[mine])
+
+
+def _give(seen: dict[str, AttributeColumn], stranger: str, known: str) -> None:
+    """Give the values of an attribute to the one that it means, of contacts that have no such one."""
+    own = seen.get(known)
+    column = seen[stranger]
+    moving = np.ones(len(column.contact), dtype=bool) if own is None else ~np.isin(column.contact, own.contact)
+    moved = _entries(column, moving)
+    seen[stranger] = _entries(column, ~moving)
+    if own is None:
+        seen[known] = moved
+        return
+    contact = np.concatenate([own.contact, moved.contact])
+    valid_from = np.concatenate([own.valid_from, moved.valid_from])
+    order = np.lexsort((valid_from, contact))
+    values = (*own.value, *moved.value)
+    dated = np.concatenate([own.dated, moved.dated])
+    seen[known] = AttributeColumn(
+        contact[order], valid_from[order], tuple([values[place] for place in order.tolist()]), dated[order]
+    )
