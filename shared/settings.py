@@ -39,6 +39,12 @@ def _folder(url: str) -> str:
     return path
 
 
+def _scheduler(url: str) -> str:
+    if not re.fullmatch(r"(tcp|tls)://[^\s/?#@]+:\d+", url):
+        raise ValueError("it must read like tcp://dask-scheduler:8786 or tls://dask-scheduler:8786")
+    return url
+
+
 PublicUrl = Annotated[str, AfterValidator(_address)]
 RedisUrl = Annotated[SecretStr, _beginning("redis://", "rediss://")]
 DatabaseUrl = Annotated[SecretStr, _beginning("sqlite:///", "postgresql+psycopg://")]
@@ -63,6 +69,10 @@ class Settings(BaseSettings):
 
     files: Annotated[str, AfterValidator(_folder)] | None = None
     """Folder of the files of batches, the same for gateway and worker; None: `files` in `home`."""
+
+    dask_scheduler: Annotated[str, AfterValidator(_scheduler)] | None = None
+    """Address of a Dask scheduler, such as tcp://dask-scheduler:8786, whose workers do what is done bucket by bucket;
+    None: this process does it."""
 
     registry_url: SecretStr | None = None
     """MLflow tracking URI; None: SQLite in `home`."""

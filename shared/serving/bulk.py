@@ -23,8 +23,7 @@ from shared.serving.request_contacts import AttributeNames
 from shared.timeline import denies_profiling
 from shared.timeline.coded_pasts import MACHINE, ContactColumns, EventColumns, from_columns, seen_types
 from shared.timeline.pasts import AttributeColumn
-from shared.values.missing import is_missing
-from shared.values.naming import same_name_key
+from shared.values.words import is_missing, same_name_key
 
 Mask = NDArray[np.bool_]
 

@@ -6,6 +6,7 @@ hashed and little is sorted. The same events give the same pasts, whichever way 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,7 +120,7 @@ def from_columns(contacts: ContactColumns, events: EventColumns) -> Pasts:
     counts = np.bincount(events.contact, minlength=n)
     offsets = np.zeros(n + 1, dtype=np.int64)
     np.cumsum(counts, out=offsets[1:])
-    columns = {
+    columns: dict[str, Any] = {
         "at": events.at,
         "type": type_.codes,
         "value": events.value,
