@@ -16,13 +16,12 @@ from services.specs import spec_of
 from shared.batches.bucket_map import mapped
 from shared.batches.bucket_reader import read_bucket
 from shared.batches.buckets import BucketManifest
-from shared.batches.bulk_rows import write_part
+from shared.batches.bulk_rows import write_answers
 from shared.batches.files import replacing
 from shared.batches.formats import format_of
 from shared.contracts.rows import Microseconds, instant_of
 from shared.errors import FileRefused
 from shared.serving.batch import PinnedModel
-from shared.serving.bulk import bulk_results
 from shared.serving.champions import Champion
 
 ARTIFACT = "artifact"
@@ -77,10 +76,8 @@ def predict_bucket(wanted: BucketPredictions, bucket: int) -> dict[str, int]:
     if not wanted.folder.is_dir():  # or the run is over, and nothing may be left behind it
         raise FileRefused(f"A worker does not see {wanted.folder}: all machines need the same folder under one path.")
     bulk = read_bucket(wanted.export, wanted.manifest, bucket)
-    results = bulk_results(wanted.pinned(), bulk)
     with replacing(wanted.part(bucket)) as target:
-        write_part(target, wanted.format, wanted.pinned(), bulk.contacts.ids, results)
-    return dict(Counter(str(one.status) for one in results))
+        return write_answers(target, wanted.format, wanted.pinned(), bulk)
 
 
 def predicted(

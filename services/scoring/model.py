@@ -1,7 +1,7 @@
 """The scoring model: a margin, calibrated into a probability, placed in its reference, shared among reasons. Pure."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -69,6 +69,18 @@ class ScoredOutcome(NamedTuple):
         return None if self.parts is None else self.parts["base"]
 
 
+class PredictedColumns(NamedTuple):
+    """What the model says of many contacts, one entry each."""
+
+    probability: NDArray[np.float64]
+    score: NDArray[np.int64]
+    band: NDArray[np.int64]
+    """Index into `bands`."""
+    bands: tuple[str, ...]
+    truncated: NDArray[np.bool_]
+    inputs: Sequence[InputQuality]
+
+
 @dataclass(frozen=True)
 class ScoringModel:
     """A version: feature set, learner, calibration, reference and what a client reads about it."""
@@ -134,6 +146,23 @@ class ScoringModel:
                 probabilities, margins, scores, bands, explained, cut_off, understood, strict=True
             )
         ]
+
+    def predict_columns(self, pasts: Pasts, cutoffs: NDArray[np.int64]) -> PredictedColumns:
+        """Score every contact of the pasts without reasons, column by column; arguments as of `predict`."""
+        contact = np.arange(len(pasts), dtype=np.int32)
+        values = matrix(self.feature_set, pasts, contact, cutoffs)
+        margins = self.margins(values)
+        scores = self.reference.scores(margins)
+        return PredictedColumns(
+            chance(margins),
+            scores,
+            np.searchsorted(BAND_PERCENTILES, scores, side="right"),
+            BANDS,
+            truncated(pasts, contact, cutoffs),
+            [UNDERSTOOD] * len(pasts)
+            if self.inputs is None
+            else self.inputs.qualities(self.feature_set, pasts, cutoffs, values),
+        )
 
     def margins(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the calibrated log-odds of a matrix with the columns of the feature set, shape (n,)."""

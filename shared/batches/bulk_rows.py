@@ -3,72 +3,97 @@
 from collections.abc import Sequence
 from typing import IO, Any
 
-from shared.batches.formats import COLUMNS, ParquetFormat, ResultRow, format_of
+import numpy as np
+
+from shared.batches.formats import ParquetFormat, ResultRow, format_of
 from shared.batches.request import Format, ModelName
 from shared.contracts.rows import microseconds
 from shared.serving.batch import PinnedModel
-from shared.serving.eligibility import EligibilityResult, answered
+from shared.serving.bulk import BulkColumns, BulkContacts, bulk_columns, bulk_results
+from shared.serving.eligibility import EligibilityResult, answered, unanswered
 
 
-def write_part(
-    target: IO[bytes], name: Format, pinned: PinnedModel, ids: Sequence[str], results: Sequence[EligibilityResult]
-) -> None:
-    """Write the answers about some contacts, in order, as single predictions would be written.
+def write_answers(target: IO[bytes], name: Format, pinned: PinnedModel, bulk: BulkContacts) -> dict[str, int]:
+    """Predict for contacts and write the answers, in order, as single predictions would be written.
 
     Args:
         target: of the part.
         name: of the format.
-        pinned: what answered.
-        ids: of the contacts.
-        results: one a contact.
+        pinned: what answers.
+        bulk: the contacts.
+
+    Returns:
+        How many of each status.
     """
-    written = format_of(name)
-    if not isinstance(written, ParquetFormat) or not results:
-        written.write(target, [_row(pinned, one, result) for one, result in zip(ids, results, strict=True)])
-        return
-    plain = _plain(pinned, results)
-    columns = _columns(pinned, ids, results)
-    if True in plain:
-        first = plain.index(True)
-        columns["answer"] = [_row(pinned, ids[first], results[first]).to_cells()["answer"]] * len(ids)
-    for row, is_plain in enumerate(plain):
-        if not is_plain:
-            cells = _row(pinned, ids[row], results[row]).to_cells()
-            for column in ("detail", "reasons", "answer", "errors"):
-                columns[column][row] = cells[column]
-    written.write_columns(target, columns)
+    written, ids = format_of(name), bulk.contacts.ids
+    columns = bulk_columns(pinned, bulk) if isinstance(written, ParquetFormat) and len(ids) else None
+    if columns is None or not isinstance(written, ParquetFormat):
+        results = bulk_results(pinned, bulk)
+        rows = [_row(pinned, one, result) for one, result in zip(ids, results, strict=True)]
+        written.write(target, rows)
+        statuses, counts = np.unique([one.prediction.status for one in rows], return_counts=True)
+        return dict(zip(statuses.tolist(), counts.tolist(), strict=True))
+    return _write_columns(target, written, pinned, ids, columns)
+
+
+def _write_columns(
+    target: IO[bytes], written: ParquetFormat, pinned: PinnedModel, ids: Sequence[str], columns: BulkColumns
+) -> dict[str, int]:
+    import pyarrow as pa
+
+    n, plain = len(ids), np.ones(len(ids), dtype=bool)
+    plain[list(columns.others)] = False
+    texts = [_row(pinned, ids[row], one).to_cells() for row, one in sorted(columns.others.items())]
+    cells: dict[str, Any] = {
+        "contact_id": list(ids),
+        "capability": pinned.spec.capability.name,
+        "outcome": pinned.outcome or None,
+        "trend": "unknown",
+        "version": pinned.champion.version,
+        "cutoff": microseconds(pinned.cutoff),
+        "status": _texts(pa, np.zeros(n, np.int64), ["ok"], plain),
+        "probability": pa.array(columns.probability, mask=~plain),
+        "score": pa.array(columns.score, pa.int16(), mask=~plain),
+        "band": _texts(pa, columns.band, list(columns.bands), plain),
+        "source": _texts(pa, np.zeros(n, np.int64), ["model"], plain),
+        "data_quality": pa.array(columns.qualities or [[]], pa.list_(pa.string())).take(pa.array(columns.quality)),
+        "answer": _empty(pinned),
+        **dict.fromkeys(("detail", "reasons", "errors")),
+    }
+    if texts:
+        places = pa.array(np.where(plain, -1, np.cumsum(~plain) - 1), mask=plain)
+        for name in ("status", "probability", "score", "band", "source", "data_quality", *_OWN):
+            kind = written.kind_of(name)
+            others = pa.array([one[name] for one in texts], kind).take(places)
+            usual = cells[name] if isinstance(cells[name], pa.Array) else pa.repeat(pa.scalar(cells[name], kind), n)
+            cells[name] = pa.compute.if_else(pa.array(plain), usual, others)
+    written.write_columns(target, cells)
+    return _counted(columns, int(plain.sum()))
+
+
+_OWN = ("answer", "detail", "reasons", "errors")
+
+
+def _counted(columns: BulkColumns, plain: int) -> dict[str, int]:
+    counts = {"ok": plain} if plain else {}
+    for one in columns.others.values():
+        counts[one.status] = counts.get(one.status, 0) + 1
+    return counts
+
+
+def _texts(pa: Any, codes: Any, names: list[str], there: Any) -> Any:
+    coded = pa.array(codes, pa.int32(), mask=~there)
+    return pa.DictionaryArray.from_arrays(coded, pa.array(names or [""])).cast(pa.string())
+
+
+def _empty(pinned: PinnedModel) -> Any:
+    """Return what stands in `answer` where there is nothing but the head."""
+    name = ModelName(pinned.spec.capability.name, pinned.outcome)
+    nothing = unanswered(pinned.spec, None, "unknown_contact")
+    return ResultRow(name, pinned.champion.version, 0, nothing).to_cells()["answer"]
 
 
 def _row(pinned: PinnedModel, contact_id: str, result: EligibilityResult) -> ResultRow:
     name = ModelName(pinned.spec.capability.name, pinned.outcome)
     prediction = answered(pinned.spec, contact_id, result)
     return ResultRow(name, pinned.champion.version, microseconds(pinned.cutoff), prediction)
-
-
-def _plain(pinned: PinnedModel, results: Sequence[EligibilityResult]) -> list[bool]:
-    """Return which answers hold nothing but their head, so that one stands for all."""
-    nothing, fields = pinned.spec.fields(None), pinned.spec.fields
-    return [
-        one.scored is not None and not one.scored.reasons and not one.inputs.names and fields(one.scored) == nothing
-        for one in results
-    ]
-
-
-def _columns(pinned: PinnedModel, ids: Sequence[str], results: Sequence[EligibilityResult]) -> dict[str, Any]:
-    n, scored = len(ids), [one.scored for one in results]
-    columns: dict[str, Any] = {name: [None] * n for name in COLUMNS}
-    columns |= {
-        "contact_id": list(ids),
-        "status": [one.status for one in results],
-        "probability": [None if one is None else one.probability for one in scored],
-        "score": [None if one is None else one.score for one in scored],
-        "band": [None if one is None else one.band for one in scored],
-        "source": [None if one is None else one.source for one in scored],
-        "trend": [one.trend for one in results],
-        "data_quality": [one.data_quality for one in results],
-        "capability": pinned.spec.capability.name,
-        "outcome": pinned.outcome or None,
-        "version": pinned.champion.version,
-        "cutoff": microseconds(pinned.cutoff),
-    }
-    return columns

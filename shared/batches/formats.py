@@ -184,16 +184,22 @@ class ParquetFormat:
         return found
 
     def write_columns(self, target: IO[bytes], columns: Mapping[str, Any]) -> None:
-        """Write the rows of one part from columns; a single text stands for the same in every row."""
+        """Write the rows of one part from columns: arrays, lists, or what is the same in every row."""
         n = len(columns["contact_id"])
         arrays = []
         for name in COLUMNS:
             kind, given = self._schema.field(name).type, columns[name]
-            if isinstance(given, list):
+            if isinstance(given, self._arrow.Array):
+                arrays.append(given)
+            elif isinstance(given, list):
                 arrays.append(self._arrow.array(given, kind))
             else:
                 arrays.append(self._arrow.repeat(self._arrow.scalar(given, kind), n))
         self._written(target, [self._arrow.Table.from_arrays(arrays, schema=self._schema)])
+
+    def kind_of(self, name: str) -> Any:
+        """Return the Arrow type of a column."""
+        return self._schema.field(name).type
 
     def _written(self, target: IO[bytes], tables: Any) -> None:
         with self._pq.ParquetWriter(target, self._schema, compression="zstd", version="2.6") as writer:
@@ -233,19 +239,6 @@ _FORMATS: Final[Mapping[str, ResultFormat]] = {"ndjson": _Ndjson(), "csv": _Csv(
 def format_of(name: Format) -> ResultFormat:
     """Return what writes a format."""
     return _FORMATS[name]
-
-
-def contacts_without(target: IO[bytes], file: Path, gone: Holds) -> bool:
-    """Write the contacts of a part again without some of them; return whether any was in it."""
-    found = False
-    with file.open("rb") as source:
-        for line in source:
-            contact_id = id_in(line)
-            if contact_id is not None and gone(contact_id):
-                found = True
-            else:
-                target.write(line)
-    return found
 
 
 def id_in(line: bytes) -> str | None:

@@ -18,9 +18,9 @@ from shared.features.engine import entry_at
 from shared.serving.answering import _inputs
 from shared.serving.batch import PinnedModel, _take
 from shared.serving.capability_spec import ModelResult, ServedModel
-from shared.serving.eligibility import STALE_AFTER, UNREADABLE, EligibilityResult, inputs_judged, quality
+from shared.serving.eligibility import NEW_WITHIN, STALE_AFTER, UNREADABLE, EligibilityResult, inputs_judged, quality
 from shared.serving.request_contacts import AttributeNames
-from shared.timeline import denies_profiling
+from shared.timeline import Pasts, denies_profiling
 from shared.timeline.coded_pasts import MACHINE, ContactColumns, EventColumns, from_columns, seen_types
 from shared.timeline.pasts import AttributeColumn
 from shared.values.words import is_missing, same_name_key
@@ -43,6 +43,119 @@ class BulkContacts:
     """Of the whole account."""
 
 
+@dataclass(slots=True)
+class BulkColumns:
+    """Answers about contacts, column by column; what is more than a head stands beside, by row."""
+
+    status: NDArray[np.int8]
+    """Index into STATUSES."""
+    probability: NDArray[np.float64]
+    """NaN without prediction, as are the others then of no meaning."""
+    score: NDArray[np.int64]
+    band: NDArray[np.int64]
+    bands: tuple[str, ...]
+    quality: NDArray[np.int64]
+    """Index into `qualities`."""
+    qualities: list[list[str]]
+    others: dict[int, EligibilityResult]
+    """Whoever has no prediction, or one of which there is more to say."""
+
+
+STATUSES: tuple[Status, ...] = (
+    "ok",
+    "not_eligible",
+    "insufficient_data",
+    "outcome_reached",
+    "no_consent",
+)
+"""The later one wins."""
+
+
+def bulk_columns(pinned: PinnedModel, bulk: BulkContacts) -> BulkColumns | None:
+    """Do the same as `bulk_results` column by column; None: the capability answers with more than a head.
+
+    Args:
+        pinned: the version and the cutoff.
+        bulk: the contacts.
+    """
+    answer = pinned.spec.answer_columns
+    if answer is None or pinned.reasons:
+        return None
+    model, cutoff = pinned.champion.model, microseconds(pinned.cutoff)
+    contacts, seen, within = _looked_at(pinned, bulk)
+    status = _status_codes(pinned, contacts, seen, within)
+    rows, n = (status == 0) & ~bulk.unreadable, len(status)
+    columns = BulkColumns(
+        status, np.full(n, np.nan), np.zeros(n, np.int64), np.zeros(n, np.int64), (), np.zeros(n, np.int64), [], {}
+    )
+    if rows.any():
+        events, mine = seen.taken(within), contacts
+        if not rows.all():
+            mine, events = _only(contacts, events, rows)
+        pasts = from_columns(mine, events)
+        found = answer(model, pasts, np.full(len(pasts), cutoff, dtype=np.int64))
+        columns.bands = found.bands
+        columns.probability[rows], columns.score[rows], columns.band[rows] = found[:3]
+        marks = _marks(pasts, model, cutoff, found.truncated)
+        columns.quality[rows] = marks
+        columns.qualities = _qualities(_noted(bulk, cutoff))
+        judged = [place for place, one in enumerate(found.inputs) if one is not UNDERSTOOD and one.codes]
+        rows[np.flatnonzero(rows)[judged]] = False
+    if not rows.all():
+        _add_others(columns, pinned, bulk, ~rows)
+    return columns
+
+
+def _add_others(columns: BulkColumns, pinned: PinnedModel, bulk: BulkContacts, rows: Mask) -> None:
+    """Look at single contacts again, as a call does."""
+    contacts, events = _only(bulk.contacts, bulk.events, rows)
+    kept = rows[bulk.events.contact]
+    few = BulkContacts(contacts, bulk.unreadable[rows], events, bulk.human[kept], bulk.newest_event_at)
+    for row, result in zip(np.flatnonzero(rows).tolist(), bulk_results(pinned, few), strict=True):
+        columns.others[row] = result
+
+
+def _marks(pasts: Pasts, model: ServedModel, cutoff: Microseconds, truncated: Mask) -> NDArray[np.int64]:
+    """Number what is missing in each past, as `quality` names it; `_qualities` has the names."""
+    counts = np.diff(pasts.offsets)
+    first = np.full(len(pasts), cutoff)
+    some = counts > 0
+    first[some] = pasts.at[pasts.offsets[:-1][some]]
+    with_attributes = np.zeros(len(pasts), dtype=bool)
+    for column in pasts.attributes.values():
+        with_attributes[column.contact] = True
+    without_zone = np.zeros(len(pasts), dtype=bool)
+    if model.feature_set.needs_local_time and None in pasts.zones:
+        without_zone = np.fromiter((zone is None for zone in pasts.zones), bool, len(pasts))
+    new = some & (cutoff - np.minimum(first, pasts.created_at) < NEW_WITHIN)
+    marks = (without_zone, ~some, ~with_attributes, new, truncated)
+    return np.sum([mask.astype(np.int64) << place for place, mask in enumerate(marks)], axis=0)
+
+
+_MARKS = ("no_timezone", "no_events", "no_attributes", "new_contact", "truncated_history")
+
+
+def _qualities(noted: Sequence[str]) -> list[list[str]]:
+    """List the names behind every number of `_marks`."""
+    return [
+        [*noted, *(name for place, name in enumerate(_MARKS) if number >> place & 1)]
+        for number in range(1 << len(_MARKS))
+    ]
+
+
+def _noted(bulk: BulkContacts, cutoff: Microseconds) -> list[str]:
+    newest = bulk.newest_event_at
+    return ["stale_events"] if newest is not None and newest < cutoff - STALE_AFTER else []
+
+
+def _looked_at(pinned: PinnedModel, bulk: BulkContacts) -> "tuple[ContactColumns, _Seen, Mask]":
+    """Return what a version sees of contacts: attributes, events before the cutoff, and which lie in the lookback."""
+    model, cutoff = pinned.champion.model, microseconds(pinned.cutoff)
+    contacts = replace(bulk.contacts, attributes=_seen_attributes(bulk.contacts.attributes, model, cutoff))
+    events = _seen_events(bulk, cutoff)
+    return contacts, events, events.at >= cutoff - model.lookback_days * DAY
+
+
 def bulk_results(pinned: PinnedModel, bulk: BulkContacts) -> list[EligibilityResult]:
     """Decide for each contact whether it gets a prediction, and predict, order kept.
 
@@ -52,22 +165,16 @@ def bulk_results(pinned: PinnedModel, bulk: BulkContacts) -> list[EligibilityRes
         pinned: the version and the cutoff.
         bulk: the contacts.
     """
-    model, cutoff = pinned.champion.model, microseconds(pinned.cutoff)
-    contacts = replace(bulk.contacts, attributes=_seen_attributes(bulk.contacts.attributes, model, cutoff))
-    events = _seen_events(bulk, cutoff)
-    since = cutoff - model.lookback_days * DAY
-    within = events.at >= since
-    statuses = _statuses(pinned, contacts, events, within)
+    contacts, events, within = _looked_at(pinned, bulk)
+    statuses = _status_codes(pinned, contacts, events, within)
     results = [
-        EligibilityResult(status, data_quality=[UNREADABLE] if unreadable else [])
-        for status, unreadable in zip(statuses, bulk.unreadable.tolist(), strict=True)
+        EligibilityResult(STATUSES[status], data_quality=[UNREADABLE] if unreadable else [])
+        for status, unreadable in zip(statuses.tolist(), bulk.unreadable.tolist(), strict=True)
     ]
-    _judge_nothing(results, model)
-    rows = np.array([status == "ok" for status in statuses], dtype=bool)
+    _judge_nothing(results, pinned.champion.model)
+    rows = statuses == 0
     if rows.any():
-        newest = bulk.newest_event_at
-        noted = ["stale_events"] if newest is not None and newest < cutoff - STALE_AFTER else []
-        _predict(pinned, contacts, events.taken(within), rows, results, noted)
+        _predict(pinned, contacts, events.taken(within), rows, results, _noted(bulk, microseconds(pinned.cutoff)))
     return results
 
 
@@ -97,25 +204,23 @@ class _Seen:
         return self.events.taken(rows & self.by_person)
 
 
-def _statuses(pinned: PinnedModel, contacts: ContactColumns, seen: _Seen, within: Mask) -> list[Status]:
+def _status_codes(pinned: PinnedModel, contacts: ContactColumns, seen: _Seen, within: Mask) -> NDArray[np.int8]:
     model, n = pinned.champion.model, len(contacts.ids)
     owner = seen.events.contact
-    active = np.bincount(owner[within], minlength=n) > 0
+    active = np.bincount(owner if within.all() else owner[within], minlength=n) > 0
     reached, begun = _reached(model, contacts, seen, microseconds(pinned.cutoff))
-    denied = np.fromiter((denies_profiling(one) for one in contacts.consents), bool, n)
-    has_any = active | _has_any(contacts, model) if not active.all() else active
-    nothing = np.zeros(n, dtype=bool) if pinned.spec.answers_without_data else ~has_any
-    statuses: list[Status] = ["ok"] * n
-    rules: Sequence[tuple[Status, Mask]] = (
-        ("not_eligible", np.zeros(n, dtype=bool) if begun is None else ~begun),
-        ("insufficient_data", nothing),
-        ("outcome_reached", reached),
-        ("no_consent", denied),
-    )
-    for status, mask in rules:  # the strongest last
-        for row in np.flatnonzero(mask).tolist():
-            statuses[row] = status
-    return statuses
+    nothing = np.zeros(n, dtype=bool)
+    if not (pinned.spec.answers_without_data or active.all()):
+        nothing = ~(active | _has_any(contacts, model))
+    codes = np.zeros(n, dtype=np.int8)
+    if begun is not None:
+        codes[~begun] = STATUSES.index("not_eligible")
+    codes[nothing] = STATUSES.index("insufficient_data")
+    codes[reached] = STATUSES.index("outcome_reached")
+    for row, consent in enumerate(contacts.consents):
+        if consent and denies_profiling(consent):
+            codes[row] = STATUSES.index("no_consent")
+    return codes
 
 
 def _reached(

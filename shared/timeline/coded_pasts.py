@@ -148,6 +148,9 @@ def from_columns(contacts: ContactColumns, events: EventColumns) -> Pasts:
 
 def _order(events: EventColumns, ties: tuple[NDArray[np.int32] | NDArray[np.float64], ...]) -> NDArray[np.intp] | None:
     """Return the order of the events; None: they are in it, as files that were written in order mostly are."""
+    further = events.contact[1:] > events.contact[:-1]
+    if (further | (events.at[1:] > events.at[:-1])).all() and (events.contact[1:] >= events.contact[:-1]).all():
+        return None
     same = events.contact[1:] == events.contact[:-1]
     later = events.at[1:] - events.at[:-1]
     if (same & (later < 0)).any() or (events.contact[1:] < events.contact[:-1]).any():

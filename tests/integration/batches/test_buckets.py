@@ -1,6 +1,7 @@
 """An export in buckets, and predictions from it: the same as from the store."""
 
 import io
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,11 +12,10 @@ import pytest
 from foretell.batch_models import loaded
 from shared.batches.bucket_reader import read_bucket
 from shared.batches.buckets import BucketManifest, bucket_file, bucket_of, export
-from shared.batches.bulk_rows import write_part
+from shared.batches.bulk_rows import write_answers
 from shared.batches.formats import format_of
 from shared.contracts.rows import DAY, AttributeRow, ContactRow, EventRow, microseconds
 from shared.errors import BadRequest, FileRefused
-from shared.serving.bulk import bulk_results
 from shared.store import AccountStore
 from shared.timeline import build
 from shared.timeline.coded_pasts import MACHINE, from_columns, seen_types
@@ -119,10 +119,11 @@ def test_predictions_from_buckets_are_those_from_the_store(
         bulk = read_bucket(tmp_path / "export", manifest, bucket)
         ids = bulk.contacts.ids
         fast, slow = io.BytesIO(), io.BytesIO()
-        write_part(fast, "parquet", predictor.models[0], ids, bulk_results(predictor.models[0], bulk))
+        counts = write_answers(fast, "parquet", predictor.models[0], bulk)
         format_of("parquet").write(slow, predictor.rows([b'{"id":"%s"}' % one.encode() for one in ids]))
 
         assert table(fast) == table(slow)
+        assert counts == Counter(row["status"] for row in table(slow))
 
 
 def table(written: io.BytesIO) -> list[dict]:

@@ -131,3 +131,29 @@ def test_what_cannot_be_is_said_in_one_sentence_before_anything_is_written(
     assert result.exit_code in (1, 2, 3)
     assert expected in result.output
     assert sorted(one.name for one in tmp_path.iterdir()) == ["var"]
+
+
+@pytest.mark.parametrize("ending", ["parquet", "ndjson"])
+def test_an_export_gives_the_same_predictions_but_for_the_trend(
+    foretell, filled: Path, tmp_path: Path, ending: str
+) -> None:
+    export, out, other = tmp_path / "export", tmp_path / f"some.{ending}", tmp_path / f"other.{ending}"
+    asked = ("predict", "scoring", "-o", "customer", *CUTOFF)
+
+    results = [
+        foretell("export", "events", "--to", str(export), "--buckets", "3"),
+        foretell(*asked, "--from", str(export), "--out", str(out)),
+        foretell(*asked, "--all", "--out", str(other)),
+    ]
+
+    assert [result.exit_code for result in results] == [0, 0, 0], results[1].output
+    assert "26 contacts and 100 events written" in results[0].output
+    assert rows_of(out) == rows_of(other)
+
+
+def rows_of(file: Path) -> list[dict]:
+    if file.suffix == ".parquet":
+        rows = pyarrow.parquet.read_table(file).to_pylist()
+    else:
+        rows = [json.loads(line) for line in file.read_bytes().splitlines()]
+    return sorted(rows, key=lambda row: row["contact_id"])
