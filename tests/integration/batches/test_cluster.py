@@ -16,9 +16,16 @@ from foretell.bucket_predictions import BucketPredictions, predict_bucket, predi
 from shared.batches.bucket_map import mapped
 from shared.batches.buckets import BucketManifest, export
 from shared.errors import FileRefused, SettingsRefused
+from shared.settings import Settings
 from tests.integration.batches.conftest import NOW, Batching
 
 BUCKETS = 6
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """SQLite alone: what is tested reads an export, whatever store wrote it."""
+    return Settings(home=tmp_path)
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +91,7 @@ def dying(died: Path, at: int, work, bucket: int):
     return work(bucket)
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_from_outside_changes_nothing(
     batching: Batching, cluster: LocalCluster, tmp_path: Path
 ) -> None:
