@@ -86,7 +86,7 @@ def written(run: Predicting, out: Path) -> dict[str, int]:
 def _from_export(run: Predicting, export: Path, out: Path) -> dict[str, int]:
     """Predict for the contacts of an export, bucket by bucket; on the workers of a scheduler where one is set."""
     artifact = artifact_of(run.settings, run.store.account, run.model, at=run.now)
-    manifest = BucketManifest.read(export)
+    manifest = BucketManifest.of_account(export, run.store.account)
     with _beside(out) as beside, progress_bars() as progress:
         task = progress.add_task(f"predicting {run.model['capability']}", total=max(manifest.buckets, 1))
         fixed = (run.model, run.cutoff, run.now, run.reasons, run.format)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
     from shared.serving.capability_spec import AnySpec
     from shared.settings import Settings
     from shared.store import AccountStore
+    from shared.timeline import Pasts
     from shared.training.publish import Published
-    from shared.training.recipe import Recipe
+    from shared.training.recipe import ReadPasts, Recipe
 
 
 def recipe_of(spec: "AnySpec") -> "Recipe[Any, Any, Any]":
@@ -46,6 +48,7 @@ def train_model(
     outcome: str = "",
     *,
     choices: Choices | None = None,
+    export: Path | None = None,
     details: bool = False,
 ) -> None:
     """Train a capability, register, promote when the gate allows it, and print the report.
@@ -56,6 +59,7 @@ def train_model(
         spec: of the capability.
         outcome: what is predicted; empty where the capability has none.
         choices: what the caller decides about the run; None: promote, and everything else as found.
+        export: a folder that `foretell export events` wrote, to learn from; None: from the store.
         details: whether every figure is printed.
 
     Raises:
@@ -69,10 +73,27 @@ def train_model(
     choices = _known_choices(store, choices or spec.training.choices())
     if outcome:
         _remember(store, name, outcome, choices)
-    run = partial(train, recipe_of(spec), store, settings, outcome, choices=choices, now=now_us())
+    read = None if export is None else _reading(settings, store, export)
+    run = partial(train, recipe_of(spec), store, settings, outcome, choices=choices, now=now_us(), read=read)
     with published_if_insufficient(store, spec.capability, outcome):
         model_name = ".".join(part for part in (store.account, name, outcome) if part)
         learned(model_name, lambda progress: run(progress=progress), choices, details=details)
+
+
+def _reading(settings: "Settings", store: "AccountStore", export: Path) -> "ReadPasts":
+    """Read from an export, on the workers of a scheduler where one is set."""
+    from foretell.bucket_training import pasts_of_export
+
+    def read(with_events: bool) -> "Pasts":
+        return pasts_of_export(
+            export,
+            account=store.account,
+            most_contacts=settings.training_contacts,
+            with_events=with_events,
+            scheduler=settings.dask_scheduler,
+        )
+
+    return read
 
 
 def _known_choices(store: "AccountStore", choices: Choices) -> Choices:

@@ -19,6 +19,9 @@ ChoicesT = TypeVar("ChoicesT", bound=Choices)
 MaterialT = TypeVar("MaterialT")
 FitT = TypeVar("FitT")
 
+ReadPasts = Callable[[bool], Pasts]
+"""Read the pasts of everybody who may be learned from: whether with events → pasts."""
+
 READ, FITTED, REGISTERED = 0.1, 0.9, 0.92
 """How far a run is, 0 to 1, when its material is read, the model is fitted, and it is to be registered."""
 
@@ -90,6 +93,7 @@ def train(
     choices: ChoicesT | None = None,
     now: Microseconds,
     progress: Progress = silent,
+    read: ReadPasts | None = None,
 ) -> Published:
     """Train a capability for one account, register the version, and promote it when the gate lets it through.
 
@@ -101,6 +105,7 @@ def train(
         choices: what the caller decides, beside what the outcome allows; None: promote, all else as found.
         now: nothing after it exists.
         progress: called with what is done and how far the run is.
+        read: reads the pasts of everybody who may be learned from; None: from the store.
 
     Raises:
         UnknownOutcome: there is no such outcome; the known ones are listed.
@@ -112,7 +117,8 @@ def train(
         choices = choices.for_outcome(wanted)
     run = Run(settings, store, recipe.capability, wanted, choices, now)
     progress("reading contacts and events", 0.0)
-    pasts = scanned(store, with_events=wanted is None or not wanted.attribute)
+    with_events = wanted is None or not wanted.attribute
+    pasts = scanned(store, with_events=with_events) if read is None else read(with_events)
     run = replace(run, choices=choices.spelled_as(pasts.attributes))
     material = recipe.material(run, pasts)
     fit = recipe.fit(run, material, lambda text, part: progress(text, READ + (FITTED - READ) * part))
