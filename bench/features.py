@@ -6,6 +6,9 @@ first have to give equal numbers. Everybody gets the most favourable form of the
 (columns in memory; event types coded, time in the type each likes best), sorted by contact and time; and then, for one
 contact, also from rows in memory as a request brings them, where building the table is part of the work. Polars and
 DuckDB use every core, our engine uses one.
+
+Then our two ways for few contacts, from rows in memory to a matrix of learned features: in columns, and one by one in
+plain Python. Both first have to give the same numbers. Processor time, so that a busy machine can be compared too.
 """
 
 import argparse
@@ -23,9 +26,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from shared.contracts.rows import DAY
-from shared.features import Feature, FeatureSet, matrix
+from shared.features import Feature, FeatureSet, learn, matrix
 from shared.features.feature import DAY_PARTS, WINDOWS_DAYS
-from shared.timeline import ContactFacts, EventTuple, Pasts, build
+from shared.features.scalar import scalar_plan
+from shared.timeline import ContactFacts, ContactPasts, DatedValue, EventTuple, Pasts, build
 
 CUTOFF = 1_780_000_000_000_000
 ZONE = "America/New_York"
@@ -191,14 +195,14 @@ class Duck:
         return np.column_stack([np.ma.filled(column.astype(np.float64), np.nan) for column in found.values()])
 
 
-def timed(act: Callable[[], object], repeats: int) -> float:
+def timed(act: Callable[[], object], repeats: int, clock: Callable[[], float] = time.perf_counter) -> float:
     """Return the median of the seconds it takes, after one call that is not counted."""
     act()
     seconds = []
     for _ in range(repeats):
-        start = time.perf_counter()
+        start = clock()
         act()
-        seconds.append(time.perf_counter() - start)
+        seconds.append(clock() - start)
     return median(seconds)
 
 
@@ -239,6 +243,67 @@ def measured(rows: list[EventTuple], repeats: tuple[int, int]) -> dict[str, tupl
     return figures
 
 
+FEW = ((1, 0), (1, 50), (1, 200), (1, 600), (3, 50), (5, 50), (8, 0), (20, 50))
+"""Contacts and events of each, round where the two ways cross."""
+ATTRIBUTES = 20
+
+
+def learned(rows: list[EventTuple]) -> FeatureSet:
+    """Learn what a model would look at, campaigns and local hours as well."""
+    pasts = built([(*row[:6], f"campaign {place % 9}", *row[7:]) for place, row in enumerate(rows)])
+    frames = np.arange(len(pasts), dtype=np.int32), np.full(len(pasts), CUTOFF)
+    return learn(pasts, *frames, excluded=(), allowed=(), dated_only=True).feature_set
+
+
+def both_ways(features: FeatureSet, contacts: int, events: int) -> tuple[float, float]:
+    """Return the seconds from rows to a matrix, in columns and one by one."""
+    rows = rows_of(contacts, events) if events else []
+    facts = {f"c{place:05}": ContactFacts(timezone=ZONE) for place in range(contacts)}
+    plan, cutoffs = scalar_plan(features.plan), np.full(contacts, CUTOFF)
+
+    def in_columns() -> Numbers:
+        return matrix(features, build(list(facts), facts, [rows]), np.arange(contacts, dtype=np.int32), cutoffs)
+
+    def one_by_one() -> Numbers:
+        return np.array([plan.row(past, CUTOFF) for past in ContactPasts(list(facts), facts, rows).one_by_one])
+
+    np.testing.assert_array_equal(one_by_one(), in_columns())
+    return timed(in_columns, 200, time.process_time), timed(one_by_one, 200, time.process_time)
+
+
+def inline(contacts: int) -> tuple[float, float]:
+    """Return the seconds that columns and matrix of contacts cost who bring attributes and no event."""
+    random = np.random.default_rng(7)
+    names = [f"attribute {place}" for place in range(ATTRIBUTES)]
+    facts = {
+        f"c{contact:05}": ContactFacts(attributes=tuple(map(DatedValue, names, [0] * ATTRIBUTES, values)))
+        for contact, values in enumerate(random.normal(size=(contacts, ATTRIBUTES)).tolist())
+    }
+    features = FeatureSet(tuple(Feature(name, "numeric", "", name, attribute=name) for name in names))
+    pasts = build(list(facts), facts, [])
+    frames = np.arange(contacts, dtype=np.int32), np.full(contacts, CUTOFF)
+    return (
+        timed(lambda: build(list(facts), facts, []), 50, time.process_time),
+        timed(lambda: matrix(features, pasts, *frames), 50, time.process_time),
+    )
+
+
+def report_few() -> None:
+    """Print what few contacts cost in both ways, and what a call of inline attributes costs."""
+    features = learned(rows_of(400, 60))
+    print(
+        f"\n{len(features)} learned features, from rows in memory; the same numbers both ways; ms of processor time\n"
+    )
+    print("| contacts x events | in columns | one by one | times |\n|---|---:|---:|---:|")
+    for contacts, events in FEW:
+        columns, single = both_ways(features, contacts, events)
+        print(f"| {contacts} x {events} | {columns * 1e3:.3f} | {single * 1e3:.3f} | {columns / single:.1f} |")
+    columns, numbers = inline(1_000)
+    print(
+        f"\n1,000 contacts with {ATTRIBUTES} attributes: columns {columns * 1e3:.2f} ms, matrix {numbers * 1e3:.2f} ms"
+    )
+
+
 def main() -> None:
     """Measure and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -254,6 +319,7 @@ def main() -> None:
                 f"| {contacts:,} x {events} | {form} | {mine * 1e3:,.2f} "
                 f"| {polars * 1e3:,.2f} ({polars / mine:.1f}) | {duck * 1e3:,.2f} ({duck / mine:.1f}) |"
             )
+    report_few()
 
 
 if __name__ == "__main__":

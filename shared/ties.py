@@ -4,6 +4,7 @@ Processors and releases of numpy add in another order and so differ in the last 
 choice or a step hangs on floats, they are rounded first, and what is equal then goes by its name or its place.
 """
 
+import math
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
@@ -33,6 +34,23 @@ def rounded(values: ArrayLike, *, bits: int = BITS) -> NDArray[np.float64]:
     mantissa, exponent = np.frexp(np.where(np.abs(floats) < NOTHING, 0.0, floats))
     with np.errstate(over="ignore"):  # the very largest floats become infinite
         return np.asarray(np.ldexp(np.rint(np.ldexp(mantissa, bits)), exponent - bits))
+
+
+def rounded_one(value: float) -> float:
+    """Round one float as `rounded` does, without an array's fixed cost.
+
+    >>> rounded_one(0.1 + 0.2) == rounded_one(0.3), rounded_one(1e-16), rounded_one(float("inf"))
+    (True, 0.0, inf)
+    """
+    if abs(value) < NOTHING:
+        return 0.0
+    if not math.isfinite(value):
+        return value
+    mantissa, exponent = math.frexp(value)
+    try:
+        return math.ldexp(round(math.ldexp(mantissa, BITS)), exponent - BITS)
+    except OverflowError:
+        return math.copysign(math.inf, value)
 
 
 def falling(values: ArrayLike) -> NDArray[np.intp]:

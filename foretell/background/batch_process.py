@@ -1,4 +1,7 @@
-"""The child process that works on one batch: `python -m foretell.background.batch_process ACCOUNT BATCH`."""
+"""The child process that works on one batch: `python -m foretell.background.batch_process ACCOUNT BATCH LIFELINE`.
+
+LIFELINE is the reading end of a pipe whose writing end only the worker holds: however that ends, so does this process.
+"""
 
 import logging
 import os
@@ -10,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
 from foretell.batch_models import loaded
+from foretell.child import end_with_parent
 from foretell.cli.context import now_us
 from shared.batches.files import BatchFiles
 from shared.batches.predict import BatchPredictor
@@ -86,6 +90,9 @@ def _renewed(batches: Batches, lease: Lease, seconds: float) -> Iterator[None]:
 def main() -> None:
     """Work on the batch that the command line names."""
     os.umask(0o077)
+    account, batch_id, lifeline = sys.argv[1:4]
+    os.set_inheritable(int(lifeline), False)
+    threading.Thread(target=end_with_parent, args=(int(lifeline),), daemon=True, name="parent-watch").start()
     os.nice(NICENESS)
     settings = read(WorkerSettings)
     telemetry.configure(settings.log_level, "batch")
@@ -94,7 +101,7 @@ def main() -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    work(settings, sys.argv[1], sys.argv[2], stop)
+    work(settings, account, batch_id, stop)
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ class BatchWorker:
         reading, writing = os.pipe()
         try:
             child = subprocess.Popen(  # noqa: S603 - our own interpreter and module names
-                [*self.command, "foretell.child", str(reading), MODULE, account, batch_id],
+                [*self.command, MODULE, account, batch_id, str(reading)],
                 env={**os.environ, **ONE_THREAD},
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,

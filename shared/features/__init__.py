@@ -6,6 +6,7 @@ from shared.features.inputs import UNDERSTOOD, InputQuality, Inputs
 from shared.features.learn import ColumnRead, Learned, LeftOut, learn
 from shared.features.phrases import phrase, readable_value
 from shared.features.reasons import Expected, ReasonPart, Things, usual_values
+from shared.features.scalar import truncated_of, values_of
 
 __all__ = [
     "ENGINE_VERSION",
@@ -26,5 +27,7 @@ __all__ = [
     "phrase",
     "readable_value",
     "truncated",
+    "truncated_of",
     "usual_values",
+    "values_of",
 ]

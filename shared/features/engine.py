@@ -5,9 +5,10 @@ one `bincount` over (frame, type, age bin), because the windows are nested: a cu
 them all. What a feature set does not ask for is not computed.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC
 from functools import cache
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -174,12 +175,30 @@ def attribute_column(
         return result
     entry = entry_at(stored, contact, cutoff)
     found = entry >= 0
-    parse = parser_of(feature)
-    numbers = np.array([parse(value) for value in stored.value], dtype=np.float64)
+    numbers = numbers_of(feature, stored.value)
     result[found] = numbers[entry[found]]
     if feature.kind == "date":
         result = cutoff / DAY - result
     return result
+
+
+_NUMBERS, _TEXTS = frozenset({int, float, NoneType}), frozenset({str, NoneType})
+
+
+def numbers_of(feature: Feature, values: Sequence[Any]) -> NDArray[np.float64]:
+    """Read all stored values of an attribute as `parser_of` reads each, shape (n,)."""
+    parse = parser_of(feature)
+    kinds = set(map(type, values))
+    if feature.kind == "numeric" and kinds <= _NUMBERS:
+        try:
+            numbers = np.array(values, dtype=np.float64)  # None becomes NaN
+        except OverflowError:
+            return np.array([parse(value) for value in values], dtype=np.float64)
+        return np.where(np.abs(numbers) <= MAX_NUMBER, numbers, np.nan)
+    if kinds <= _TEXTS:
+        read = {value: parse(value) for value in set(values)}
+        return np.fromiter(map(read.__getitem__, values), np.float64, len(values))
+    return np.array([parse(value) for value in values], dtype=np.float64)
 
 
 def entry_at(stored: AttributeColumn, contact: NDArray[np.int32], cutoff: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -189,6 +208,10 @@ def entry_at(stored: AttributeColumn, contact: NDArray[np.int32], cutoff: NDArra
         last = begin + stored.valid_from[begin:end].searchsorted(cutoff) - 1
         return np.where(last >= begin, last, -1).astype(np.int64)
     n = len(stored.contact)
+    if (stored.contact[1:] > stored.contact[:-1]).all():  # one value a contact: nothing to choose
+        place = np.minimum(np.searchsorted(stored.contact, contact), n - 1)
+        valid = (stored.contact[place] == contact) & (stored.valid_from[place] < cutoff)
+        return np.where(valid, place, -1).astype(np.int64)
     # One searchable key: entries are sorted by contact, then valid_from; ranks keep it inside 64 bits.
     instants, rank = np.unique(stored.valid_from, return_inverse=True)
     width = len(instants) + 1

@@ -207,6 +207,18 @@ class FeatureSet:
         return tuple(column for column, feature in enumerate(self.features) if feature.is_categorical)
 
     @cached_property
+    def attribute_columns(self) -> tuple[tuple[int, str, float], ...]:
+        """List the columns that look at an attribute: position, attribute, and the code of a name not listed.
+
+        The code is NaN where the attribute is no category.
+        """
+        return tuple(
+            (column, feature.attribute, float(len(feature.categories)) if feature.is_categorical else float("nan"))
+            for column, feature in enumerate(self.features)
+            if feature.attribute
+        )
+
+    @cached_property
     def needs_local_time(self) -> bool:
         """Return whether a contact's time zone changes any column."""
         return any(feature.kind in LOCAL_KINDS for feature in self.features)

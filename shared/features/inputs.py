@@ -1,7 +1,9 @@
 """What a model was taught its inputs look like, and what of a contact it therefore cannot understand."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from math import fsum
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,6 +11,7 @@ from numpy.typing import NDArray
 
 from shared.features.engine import entry_at
 from shared.features.feature import FeatureSet
+from shared.timeline.contact_pasts import ContactPasts
 from shared.timeline.pasts import Pasts
 from shared.values.words import is_missing
 
@@ -58,7 +61,7 @@ class InputQuality(NamedTuple):
 UNDERSTOOD = InputQuality()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Inputs:
     """The inputs of one version as its training saw them; all vectors have shape (p,)."""
 
@@ -125,9 +128,13 @@ class Inputs:
         weight = importance / total if total > 0 else np.zeros(len(self.fill))
         return replace(self, weight=weight)
 
+    @cached_property
+    def _stands_in(self) -> NDArray[np.bool_]:
+        return ~np.isnan(self.fill)
+
     def filled(self, values: Matrix) -> Matrix:
         """Put in what stands in for missing values; the matrix itself is not changed."""
-        return np.where(np.isnan(values) & ~np.isnan(self.fill), self.fill, values)
+        return np.where(np.isnan(values) & self._stands_in, self.fill, values)
 
     def qualities(
         self, feature_set: FeatureSet, pasts: Pasts, cutoffs: NDArray[np.int64], values: Matrix
@@ -141,35 +148,100 @@ class Inputs:
             values: the matrix as the engine gave it, shape (len(pasts), p).
         """
         found: list[InputQuality] = [UNDERSTOOD] * len(values)
-        columns = [column for column, feature in enumerate(feature_set.features) if feature.attribute]
-        if not columns:
+        watched = feature_set.attribute_columns
+        if not watched:
             return found
-        features = feature_set.features
+        columns = [column for column, _, _ in watched]
         mine = values[:, columns]
-        missing = np.isnan(mine)
-        reach = SLACK * (self.high - self.low)
-        outside = (mine < (self.low - reach)[columns]) | (mine > (self.high + reach)[columns])
-        count = np.array(
-            [len(features[column].categories) if features[column].is_categorical else -1 for column in columns]
-        )
-        unseen = (count >= 0) & (mine == count)
-        # A rare category is as strange as those that the training had plenty of.
-        strange = outside | (unseen & (self.other < USUALLY_RARE)[columns])
-        for row in np.flatnonzero((missing | outside | unseen).any(axis=1)).tolist():
-            names: dict[str, list[str]] = {}
-            for place, column in enumerate(columns):
-                code = ""
-                if missing[row, place]:
-                    is_there = _is_filled_in(pasts, features[column].attribute or "", row, int(cutoffs[row]))
-                    code = "unreadable_values" if is_there else "missing_attributes"
-                elif unseen[row, place]:
-                    code = "unseen_categories"
-                elif outside[row, place]:
-                    code = "out_of_range"
-                if code:
-                    names.setdefault(code, []).append(features[column].attribute or "")
-            found[row] = self._quality(names, columns, missing[row], strange[row], pasts, row)
+        low, high = np.array([self._limits[column] for column in columns]).T
+        unseen = mine == np.array([code for _, _, code in watched])
+        has_events = (np.diff(pasts.offsets) > 0).tolist()
+        holds = _filled_in(pasts, cutoffs)
+        for row in np.flatnonzero((np.isnan(mine) | (mine < low) | (mine > high) | unseen).any(axis=1)).tolist():
+            found[row] = self._quality(watched, values[row].tolist(), holds(row), has_events=has_events[row])
         return found
+
+    def qualities_of(
+        self, feature_set: FeatureSet, pasts: ContactPasts, cutoffs: Sequence[int], values: Matrix
+    ) -> list[InputQuality]:
+        """Name what a model does not understand of each of a call's contacts, the quicker way for their number.
+
+        Args:
+            feature_set: of the columns.
+            pasts: one row a contact.
+            cutoffs: microseconds, one a contact.
+            values: the matrix as `values_of` gave it, shape (len(pasts), p).
+        """
+        watched = feature_set.attribute_columns
+        if not watched:
+            return [UNDERSTOOD] * len(values)
+        if not pasts.are_few:
+            return self.qualities(feature_set, pasts.columns, np.asarray(cutoffs, dtype=np.int64), values)
+        found = []
+        for past, cutoff, row in zip(pasts.one_by_one, cutoffs, values.tolist(), strict=True):
+            held = past.attributes_at(int(cutoff))
+            found.append(self._quality(watched, row, _holds(held), has_events=bool(past.at)))
+        return found
+
+    @cached_property
+    def _limits(self) -> list[tuple[float, float]]:
+        """Return from where to where each column's numbers are nothing strange; NaN for what is no number."""
+        reach = SLACK * (self.high - self.low)
+        return list(zip((self.low - reach).tolist(), (self.high + reach).tolist(), strict=True))
+
+    def _quality(
+        self,
+        watched: Sequence[tuple[int, str, float]],
+        row: Sequence[float],
+        holds: Callable[[str], bool],
+        *,
+        has_events: bool,
+    ) -> InputQuality:
+        """Look at one contact's columns.
+
+        Args:
+            watched: columns that look at an attribute, with the code of a name not listed.
+            row: the contact's values of all columns.
+            holds: whether the contact has an attribute, filled in.
+            has_events: whether it has any event.
+        """
+        names: dict[str, list[str]] = {}
+        missing: list[int] = []
+        strange: list[int] = []
+        limits = self._limits
+        for column, attribute, unlisted in watched:
+            value = row[column]
+            low, high = limits[column]
+            if value != value:
+                missing.append(column)
+                code = "unreadable_values" if holds(attribute) else "missing_attributes"
+            elif value == unlisted:
+                code = "unseen_categories"
+                # A rare category is as strange as those that the training had plenty of.
+                if self.other[column] < USUALLY_RARE:
+                    strange.append(column)
+            elif value < low or value > high:
+                code = "out_of_range"
+                strange.append(column)
+            else:
+                continue
+            names.setdefault(code, []).append(attribute)
+        if not names:
+            return UNDERSTOOD
+        nothing = len(missing) == len(watched) and not has_events
+        drifted = ["drifted_inputs"] if self._weight_of(strange) >= DRIFTED else []
+        untaught = self._weight_of([column for column in missing if self._stands_in[column]])
+        suffices = not nothing and untaught <= MOST_MISSING
+        return _named(names, drifted, self._weight_of(missing), suffices=suffices)
+
+    def _weight_of(self, columns: Sequence[int]) -> float:
+        weights = self._weights
+        return fsum([weights[column] for column in columns])
+
+    @cached_property
+    def _weights(self) -> list[float]:
+        listed: list[float] = self.weight.tolist()
+        return listed
 
     def nothing(self, attributes: Sequence[str | None]) -> InputQuality:
         """Name everything as missing, for a contact without any attribute that the model looks at, and any event.
@@ -180,22 +252,6 @@ class Inputs:
         columns = [column for column, name in enumerate(attributes) if name]
         names = [name for name in attributes if name]
         return _named({"missing_attributes": names}, [], float(self.weight[columns].sum()), suffices=False)
-
-    def _quality(
-        self,
-        names: Mapping[str, list[str]],
-        columns: list[int],
-        missing: NDArray[np.bool_],
-        strange: NDArray[np.bool_],
-        pasts: Pasts,
-        row: int,
-    ) -> InputQuality:
-        weight = self.weight[columns]
-        unknown = float(weight[missing].sum())
-        untaught = float(weight[missing & ~np.isnan(self.fill[columns])].sum())
-        nothing = bool(missing.all()) and pasts.offsets[row] == pasts.offsets[row + 1]
-        drifted = ["drifted_inputs"] if float(weight[strange].sum()) >= DRIFTED else []
-        return _named(names, drifted, unknown, suffices=not nothing and untaught <= MOST_MISSING)
 
     def to_json(self) -> dict[str, Any]:
         """Write as plain values; NaN as None."""
@@ -241,9 +297,22 @@ def _middle(present: Vector, *, is_category: bool) -> float:
     return float(codes[np.argmax(counts)])
 
 
-def _is_filled_in(pasts: Pasts, attribute: str, row: int, cutoff: int) -> bool:
-    stored = pasts.attributes.get(attribute)
-    if stored is None:
-        return False
-    entry = int(entry_at(stored, np.array([row], dtype=np.int32), np.array([cutoff]))[0])
-    return entry >= 0 and not is_missing(stored.value[entry])
+def _holds(attributes: Mapping[str, Any]) -> Callable[[str], bool]:
+    return lambda name: not is_missing(attributes.get(name))
+
+
+def _filled_in(pasts: Pasts, cutoffs: NDArray[np.int64]) -> Callable[[int], Callable[[str], bool]]:
+    """Look up which attributes a row has at its cutoff, each attribute at most once for all rows."""
+    contact = np.arange(len(pasts), dtype=np.int32)
+    entries: dict[str, list[int]] = {}
+
+    def holds(row: int, attribute: str) -> bool:
+        stored = pasts.attributes.get(attribute)
+        if stored is None:
+            return False
+        if attribute not in entries:
+            entries[attribute] = entry_at(stored, contact, cutoffs).tolist()
+        entry = entries[attribute][row]
+        return entry >= 0 and not is_missing(stored.value[entry])
+
+    return lambda row: lambda attribute: holds(row, attribute)

@@ -6,6 +6,7 @@ estimate, since it is drawn towards the average. An attribute stands before a co
 
 import re
 from collections.abc import Callable
+from math import isnan
 
 import numpy as np
 
@@ -127,7 +128,7 @@ def phrase(feature: Feature, value: float) -> str:
 
 def readable_value(feature: Feature, value: float) -> float | str | bool | None:
     """Turn a matrix number into what the client sent or would understand: a category's name, yes or no."""
-    if np.isnan(value):
+    if isnan(value):
         return None
     if feature.is_categorical:
         return _category(feature, value) or "other"
@@ -164,19 +165,19 @@ def _count(feature: Feature, value: float) -> str:
 
 
 def _last(feature: Feature, value: float) -> str:
-    return f"No {_one(feature)} {EVER}" if np.isnan(value) else f"Last {_one(feature)} {days(value)} ago"
+    return f"No {_one(feature)} {EVER}" if isnan(value) else f"Last {_one(feature)} {days(value)} ago"
 
 
 def _first(feature: Feature, value: float) -> str:
     # There may be earlier ones, which no feature sees.
-    if np.isnan(value):
+    if isnan(value):
         return f"No {_one(feature)} {EVER}"
     return f"First {_one(feature)} {EVER} was {days(value)} ago"
 
 
 def _value(feature: Feature, value: float) -> str:
     what = _one(feature)
-    if np.isnan(value) or (value == 0 and feature.kind == "value_sum"):
+    if isnan(value) or (value == 0 and feature.kind == "value_sum"):
         return f"No {what} with a value {span(feature.window_days)}"
     if feature.kind == "value_mean":
         return f"Average value {money(value)} per {what}"
@@ -186,7 +187,7 @@ def _value(feature: Feature, value: float) -> str:
 
 
 def _rate(feature: Feature, value: float) -> str:
-    if np.isnan(value):
+    if isnan(value):
         return f"No {event_name(feature.other)} {EVER}"
     return f"Estimated {number(round(value * 100, 1))} {_many(feature)} per 100 {event_names(feature.other)}"
 
@@ -212,13 +213,13 @@ def _distinct(feature: Feature, value: float) -> str:
 
 
 def _gap(feature: Feature, value: float) -> str:
-    if np.isnan(value):
+    if isnan(value):
         return f"Fewer than two {_many(feature)} {EVER}"
     return f"One {_one(feature)} every {days(value).removeprefix('1 ')} on average"
 
 
 def _overdue(feature: Feature, value: float) -> str:
-    if np.isnan(value):
+    if isnan(value):
         return f"Fewer than two {_many(feature)} {EVER}, so no usual gap"
     between = f"the usual gap between {_many(feature)}"
     if JUST_DUE[0] <= value <= JUST_DUE[1]:
@@ -242,7 +243,7 @@ def _weekend(feature: Feature, value: float) -> str:
 
 
 def _part(feature: Feature, value: float, when: str) -> str:
-    if np.isnan(value):
+    if isnan(value):
         return f"No {_one(feature)} {EVER}"
     if value == 0:
         return f"No {_one(feature)} {when}"
@@ -251,7 +252,7 @@ def _part(feature: Feature, value: float, when: str) -> str:
 
 
 def _last_time(feature: Feature, value: float) -> str:
-    if np.isnan(value):
+    if isnan(value):
         return f"No {_one(feature)} {EVER}"
     if feature.kind == "last_hour":
         return f"Last {_one(feature)} between {int(value)}:00 and {int(value) + 1}:00"
@@ -259,7 +260,7 @@ def _last_time(feature: Feature, value: float) -> str:
 
 
 def _last_category(feature: Feature, value: float) -> str:
-    if np.isnan(value):
+    if isnan(value):
         return f"No {_one(feature)} {EVER}"
     named = _category(feature, value)
     if feature.kind == "last_type":
@@ -268,12 +269,12 @@ def _last_category(feature: Feature, value: float) -> str:
 
 
 def _known(_: Feature, value: float) -> str:
-    return "Nothing says since when they are known" if np.isnan(value) else f"Known for {days(value)}"
+    return "Nothing says since when they are known" if isnan(value) else f"Known for {days(value)}"
 
 
 def _attribute(feature: Feature, value: float) -> str:
     name = attribute_name(feature.attribute or feature.name)
-    if np.isnan(value):
+    if isnan(value):
         return f"{name}: not filled in"
     if feature.kind == "boolean":
         return f"{name}: {'yes' if value else 'no'}"

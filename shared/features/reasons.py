@@ -1,7 +1,9 @@
 """From a prediction's shares by column to reasons by thing, in a marketer's words."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from math import isnan
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 from shared.features.feature import Feature, FeatureSet, Kind
 from shared.features.names_in_words import SENT, UNWELCOME
 from shared.features.phrases import EVEN_TREND, JUST_DUE, phrase, readable_value
-from shared.ties import in_words, rounded
+from shared.ties import in_words, rounded, rounded_one
 
 Hoped = Literal["staying", "reaching"]
 """What a contact's own activity is hoped to lead to: that it stays, or that it reaches the outcome."""
@@ -37,9 +39,9 @@ def liveliness(feature: Feature, value: float, usual: tuple[float, float]) -> in
     """
     if feature.counts_mailings or feature.type in SENT or feature.type in UNWELCOME:
         return 0
-    if feature.kind not in (*_RISING, *_FALLING) or np.isnan(usual[0]):
+    if feature.kind not in (*_RISING, *_FALLING) or isnan(usual[0]):
         return 0
-    if np.isnan(value):
+    if isnan(value):
         return -1 if feature.kind in _FALLING else 0
     low, high = _FIXED.get(feature.kind, usual)
     beyond = int(value > high) - int(value < low)
@@ -71,6 +73,10 @@ def aside(hoped: Hoped, *, raises: bool) -> str:
 MOST_REASONS = 10
 _NOTHING = 1e-9
 """A smaller share is no reason."""
+_NEARLY = 1 - 1e-6
+"""What is smaller than the last one listed by more than this is not its equal after rounding either."""
+Numbers = Sequence[float] | Mapping[int, float]
+"""By position."""
 
 
 class ReasonPart(NamedTuple):
@@ -91,7 +97,7 @@ class Expected:
     """From where to where each column is nothing special, shape (p, 2); NaN where nothing is expected."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Things:
     """Which columns speak of the same thing; made once a model."""
 
@@ -132,6 +138,8 @@ class Things:
             expected: what sounds as if it pushed the other way; None where nobody expects anything.
         """
         n, k, p = len(values), len(self.columns), len(self.place)
+        if n == 1:
+            return [self._reasons_of_one(values[0].tolist(), shares[0, :p].tolist(), most, expected)]
         cells = (np.arange(n)[:, None] * k + self.place).ravel()
         of_thing = np.bincount(cells, weights=shares[:, :p].ravel(), minlength=n * k).reshape(n, k)
         weight = rounded(np.abs(of_thing))
@@ -153,6 +161,29 @@ class Things:
             )
         ]
 
+    def _reasons_of_one(
+        self, row: Sequence[float], shares: Sequence[float], most: int, expected: Expected | None
+    ) -> list[ReasonPart]:
+        """Do for one row what `reasons` does for many: only what may be listed is rounded."""
+        totals = [0.0] * len(self.columns)
+        for thing, share in zip(self._thing_of, shares, strict=True):
+            totals[thing] += share
+        most = min(most, MOST_REASONS, len(totals))
+        if not most:
+            return []
+        sizes = list(map(abs, totals))
+        least = max(sorted(sizes, reverse=True)[most - 1], _NOTHING)
+        near = {place: rounded_one(size) for place, size in enumerate(sizes) if size >= least * _NEARLY}
+        least = rounded_one(least)
+        things = [place for place, weight in near.items() if weight >= least and weight > _NOTHING]
+        by_column = {column: rounded_one(shares[column]) for place in things for column in self.columns[place]}
+        return _once(self._listed(things, row, (by_column, totals, near), expected)[:most])
+
+    @cached_property
+    def _thing_of(self) -> list[int]:
+        things: list[int] = self.place.tolist()
+        return things
+
     def parts(self, share: NDArray[np.float64]) -> dict[str, float]:
         """Divide one row's shares, shape (p + 1,), between attributes, behaviour and the base."""
         return {
@@ -165,7 +196,7 @@ class Things:
         self,
         things: Sequence[int],
         row: Sequence[float],
-        shares: tuple[Sequence[float], Sequence[float], Sequence[float]],
+        shares: tuple[Numbers, Sequence[float], Numbers],
         expected: Expected | None,
     ) -> list[ReasonPart]:
         by_column, totals, weights = shares
@@ -180,7 +211,7 @@ class Things:
         columns: tuple[int, ...],
         total: float,
         row: Sequence[float],
-        share: Sequence[float],
+        share: Numbers,
         expected: Expected | None,
     ) -> ReasonPart:
         """Speak for a thing through the variant that pushes hardest in its direction and is understood.

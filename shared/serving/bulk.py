@@ -129,7 +129,8 @@ def _marks(pasts: Pasts, model: ServedModel, cutoff: Microseconds, truncated: Ma
         without_zone = np.fromiter((zone is None for zone in pasts.zones), bool, len(pasts))
     new = some & (cutoff - np.minimum(first, pasts.created_at) < NEW_WITHIN)
     marks = (without_zone, ~some, ~with_attributes, new, truncated)
-    return np.sum([mask.astype(np.int64) << place for place, mask in enumerate(marks)], axis=0)
+    numbers: NDArray[np.int64] = np.sum([mask.astype(np.int64) << place for place, mask in enumerate(marks)], axis=0)
+    return numbers
 
 
 _MARKS = ("no_timezone", "no_events", "no_attributes", "new_contact", "truncated_history")
@@ -197,6 +198,7 @@ class _Seen:
 
     @property
     def at(self) -> NDArray[np.int64]:
+        """When each happened."""
         return self.events.at
 
     def taken(self, rows: Mask) -> EventColumns:

@@ -1,5 +1,7 @@
 """The only place that knows before from after: columns, frames, local time."""
 
+from shared.timeline.columns import build
+from shared.timeline.contact_pasts import ContactPast, ContactPasts, missing_in
 from shared.timeline.pasts import (
     NEVER,
     ContactFacts,
@@ -7,7 +9,6 @@ from shared.timeline.pasts import (
     EventTuple,
     PastRows,
     Pasts,
-    build,
     denies_profiling,
     seen_type,
 )
@@ -15,11 +16,14 @@ from shared.timeline.pasts import (
 __all__ = [
     "NEVER",
     "ContactFacts",
+    "ContactPast",
+    "ContactPasts",
     "DatedValue",
     "EventTuple",
     "PastRows",
     "Pasts",
     "build",
     "denies_profiling",
+    "missing_in",
     "seen_type",
 ]

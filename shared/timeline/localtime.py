@@ -1,5 +1,6 @@
 """Local wall-clock time of instants, vectorised: zones as sorted transition tables."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -45,6 +46,30 @@ def offsets(zone: str, at: NDArray[np.int64]) -> NDArray[np.int64]:
     return found
 
 
+def offset_runs(zone: str | None, at: Sequence[int]) -> list[tuple[int, int, int]]:
+    """List runs of one contact's instants between two changes of its clocks, in plain Python.
+
+    Args:
+        zone: IANA name; None counts as UTC.
+        at: microseconds since the epoch, ascending.
+
+    Returns:
+        First and one past the last of each run, and the zone's offset from UTC in it, as `offsets` gives it.
+    """
+    if not zone or zone == "UTC" or not at:
+        return [(0, len(at), 0)]
+    starts, values = _listed_table(zone)
+    place = max(bisect_right(starts, at[0]) - 1, 0)
+    last = max(bisect_right(starts, at[-1]) - 1, 0)
+    runs = []
+    begin = 0
+    while place < last:
+        end = bisect_left(at, starts[place + 1], begin)
+        runs.append((begin, end, values[place]))
+        place, begin = place + 1, end
+    return [*runs, (begin, len(at), values[place])]
+
+
 def hour_of_day(local_at: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the local hour, 0-23."""
     hours: NDArray[np.int64] = local_at % DAY // HOUR
@@ -81,6 +106,12 @@ def _table(zone: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         np.array([microseconds(start) for start in starts], dtype=np.int64),
         np.array(values, dtype=np.int64),
     )
+
+
+@lru_cache(maxsize=600)
+def _listed_table(zone: str) -> tuple[list[int], list[int]]:
+    starts, values = _table(zone)
+    return starts.tolist(), values.tolist()
 
 
 def _offset(info: ZoneInfo, moment: datetime) -> int:

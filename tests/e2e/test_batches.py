@@ -84,8 +84,8 @@ def working_on(batch: str) -> list[psutil.Process]:
 
 
 def worker_of(installation: Installation) -> psutil.Process:
-    words = {"worker", "--port", str(installation.port + 1 + len(TABLE))}
-    return next(one for one in psutil.process_iter(["cmdline"]) if words <= set(one.info["cmdline"] or ()))
+    title = f"foretell worker --port {installation.port + 1 + len(TABLE)}"
+    return next(one for one in psutil.process_iter(["cmdline"]) if title in " ".join(one.info["cmdline"] or ()))
 
 
 @pytest.mark.parametrize("victim", ["child", "worker"])

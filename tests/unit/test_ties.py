@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -13,11 +13,11 @@ from services.segmentation.model.grouping import Grouping
 from services.segmentation.training.selection import Candidate, chosen
 from services.sendtime.model.reasons import SlotCounts, reasons
 from services.sendtime.model.send_plan import planned
-from shared.evaluation.calibration import placed
+from shared.evaluation.calibration import Reference, placed
 from shared.evaluation.metrics import auc, average_precision, of_mean
 from shared.features import Feature, FeatureSet, Things
 from shared.learners.simple import Columns, Rule
-from shared.ties import falling, largest, least, rounded, step_of
+from shared.ties import falling, largest, least, rounded, rounded_one, step_of
 
 Array = np.ndarray
 
@@ -57,6 +57,38 @@ def test_what_is_no_number_stays_so() -> None:
 
 def test_what_a_sum_of_nothing_leaves_is_nothing() -> None:
     assert rounded([0.1 + 0.2 - 0.3, -5e-324, 2e-15]).tolist() == [0.0, 0.0, pytest.approx(2e-15)]
+
+
+@given(st.floats())
+@example(1.7976931348623157e308)
+def test_one_float_is_rounded_as_many_are(value: float) -> None:
+    np.testing.assert_array_equal(rounded_one(value), rounded(value))
+
+
+@given(arrays(np.float64, 99, elements=st.floats(-9, 9)), st.lists(st.floats(-10, 10), min_size=1, max_size=3))
+def test_a_few_margins_stand_where_many_would(edges: Array, margins: list[float]) -> None:
+    edges.sort()
+    nothing = np.empty(0)
+
+    few = Reference(edges, nothing, nothing).scores(np.array([*margins, edges[7]]))
+
+    assert few.tolist() == placed(edges, np.array([*margins, edges[7]])).tolist()
+
+
+@given(arrays(np.float64, (1, 6), elements=st.one_of(st.floats(-2, 2), st.sampled_from((0.0, 0.3, -0.3, 0.1 + 0.2)))))
+def test_one_contact_s_reasons_are_those_it_has_among_others(shares: Array) -> None:
+    grouped = Things.of(
+        FeatureSet(
+            tuple(
+                Feature(name, "count", "events", of, "page_viewed", window_days=days)
+                for days, (name, of) in enumerate(zip("cbadfe", "xyzzyw", strict=True), start=30)
+            )
+        )
+    )
+
+    alone = grouped.reasons(np.ones((1, 6)), shares, 3)
+
+    assert alone == grouped.reasons(np.ones((2, 6)), np.repeat(shares, 2, axis=0), 3)[:1]
 
 
 def test_an_order_is_the_same_a_bit_further() -> None:

@@ -3,10 +3,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shared.contracts.rows import ALWAYS, DAY
-from shared.features import Feature
-from shared.features.engine import as_boolean, as_days, as_number, attribute_column, entry_at
+from shared.features import Feature, Kind
+from shared.features.engine import (
+    as_boolean,
+    as_days,
+    as_number,
+    attribute_column,
+    entry_at,
+    numbers_of,
+    parser_of,
+)
 from shared.timeline import ContactFacts, DatedValue, Pasts, build
 from shared.values.words import is_missing
 
@@ -75,3 +85,21 @@ def test_a_date_becomes_how_long_ago_it_was() -> None:
 )
 def test_what_nobody_filled_in_is_missing(value: Any, missing: bool) -> None:
     assert is_missing(value) is missing
+
+
+NUMBERS = st.one_of(st.none(), st.floats(), st.integers(-(10**20), 10**20), st.just(10**400))
+TEXTS = st.one_of(st.none(), st.sampled_from(("12.5", "1e300", "n/a", "yes", "PRO ", "2010-03-01", "nan", "")))
+ANYTHING = st.one_of(NUMBERS, TEXTS, st.booleans())
+
+
+@given(
+    values=st.one_of(st.lists(NUMBERS), st.lists(TEXTS), st.lists(ANYTHING)),
+    kind=st.sampled_from(("numeric", "boolean", "categorical", "date")),
+)
+def test_a_column_is_read_as_each_of_its_values_is(values: list[Any], kind: Kind) -> None:
+    feature = Feature("it", kind, "", "", attribute="it", categories=("pro", "12.5"), ignores_case=True)
+    parse = parser_of(feature)
+
+    found = numbers_of(feature, values)
+
+    np.testing.assert_array_equal(found, np.array([parse(value) for value in values], dtype=np.float64))

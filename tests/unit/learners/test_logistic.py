@@ -105,9 +105,10 @@ def test_one_row_answers_as_it_does_among_many() -> None:
     matrix, labels = problem()
     fitted = Logistic.fit(matrix, labels, Columns(NAMES, (2,)))
 
-    alone = np.concatenate([fitted.margins(row.reshape(1, -1)) for row in matrix[:20]])
+    alone = [row.reshape(1, -1) for row in matrix[:20]]
 
-    assert_array_equal(alone, fitted.margins(matrix)[:20])
+    assert_array_equal(np.concatenate([fitted.margins(row) for row in alone]), fitted.margins(matrix)[:20])
+    assert_array_equal(np.concatenate([fitted.contributions(row) for row in alone]), fitted.contributions(matrix)[:20])
 
 
 def test_written_and_read_back_it_answers_to_the_bit() -> None:

@@ -2,6 +2,8 @@ from itertools import permutations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shared.contracts.rows import DAY
 from shared.timeline import NEVER, ContactFacts, DatedValue, EventTuple, build
@@ -82,3 +84,82 @@ def test_attributes_lie_by_contact_and_instant() -> None:
     assert column.contact.tolist() == [0, 1, 1]
     assert column.value == ("free", "free", "pro")
     assert column.dated.tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize("alike", [True, False])
+def test_each_contact_s_attributes_are_its_own_whoever_else_has_which(alike: bool) -> None:
+    one = ContactFacts(attributes=(DatedValue("plan", 1, "pro"), DatedValue("size", 2, 7, dated=False)))
+    other = ContactFacts(attributes=(DatedValue("plan", 3, "basic"), DatedValue("size", 4, 9)))
+    if not alike:
+        other = ContactFacts(attributes=(*reversed(other.attributes), DatedValue("plan", 2, "free")))
+
+    found = build(["a", "stranger", "b"] if not alike else ["a", "b"], {"a": one, "b": other}, []).attributes
+
+    assert list(found) == ["plan", "size"]
+    assert found["size"].value == (7, 9)
+    assert found["size"].dated.tolist() == [False, True]
+    if alike:
+        assert found["plan"].contact.tolist() == [0, 1]
+        assert found["plan"].value == ("pro", "basic")
+    else:
+        assert found["plan"].contact.tolist() == [0, 2, 2]
+        assert found["plan"].value == ("pro", "free", "basic")
+        assert found["plan"].valid_from.tolist() == [1, 2, 3]
+
+
+def test_as_many_values_as_contacts_may_still_be_one_contact_s() -> None:
+    twice = ContactFacts(attributes=(DatedValue("plan", 5, "pro"), DatedValue("plan", 3, "basic")))
+    once = ContactFacts(attributes=(DatedValue("plan", 1, "free"),))
+
+    plan = build(["a", "b", "c"], {"a": once, "b": twice}, []).attributes["plan"]
+
+    assert plan.contact.tolist() == [0, 1, 1]
+    assert plan.valid_from.tolist() == [1, 3, 5]
+    assert plan.value == ("free", "basic", "pro")
+
+
+@given(
+    held=st.lists(
+        st.lists(st.tuples(st.sampled_from(("plan", "size", "city")), st.integers(0, 3)), max_size=3), max_size=4
+    )
+)
+def test_every_attribute_has_each_contact_s_values_in_time_order(held: list[list[tuple[str, int]]]) -> None:
+    facts = {
+        f"c{row}": ContactFacts(
+            attributes=tuple(DatedValue(name, at, (row, place)) for place, (name, at) in enumerate(own))
+        )
+        for row, own in enumerate(held)
+    }
+
+    found = build(list(facts), facts, []).attributes
+
+    assert list(found) == sorted({name for own in held for name, _ in own})
+    for name, column in found.items():
+        wanted = sorted(
+            (row, at, place) for row, own in enumerate(held) for place, (other, at) in enumerate(own) if other == name
+        )
+        assert list(zip(column.contact.tolist(), column.valid_from.tolist(), column.value, strict=True)) == [
+            (row, at, (row, place)) for row, at, place in wanted
+        ]
+
+
+@given(
+    rows=st.lists(
+        st.tuples(
+            st.sampled_from("ab"), st.sampled_from("xy"), st.integers(0, 3), st.sampled_from((None, "pen", "ink"))
+        )
+    ),
+    data=st.data(),
+)
+def test_rows_in_order_and_rows_in_disorder_give_the_same_columns(
+    rows: list[tuple[str, str, int, str | None]], data: st.DataObject
+) -> None:
+    events = [event(contact, type_, at, item=item) for contact, type_, at, item in rows]
+    in_order = sorted(events, key=lambda row: (row[0] != "b", row[3]))
+
+    ordered = build(["b", "a"], {}, [in_order])
+    shuffled = build(["b", "a"], {}, [data.draw(st.permutations(events))])
+
+    for name in ("offsets", "at", "type", "item"):
+        assert getattr(ordered, name).tolist() == getattr(shuffled, name).tolist()
+    assert (ordered.types, ordered.items) == (shuffled.types, shuffled.items)

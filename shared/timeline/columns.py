@@ -1,0 +1,234 @@
+"""From rows of events and facts to columns: strings become codes once, and everything after it is arithmetic."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.timeline.pasts import NEVER, UNVERIFIED_OPEN, AttributeColumn, ContactFacts, EventTuple, Pasts
+
+_NAN = float("nan")
+BLOCK = 1_024
+"""Rows read together: few enough to stay in the processor's cache while column after column is taken from them."""
+
+
+class _Codes(dict[str | None, int]):
+    """Codes of names while rows are read, in order of first appearance; None is -1."""
+
+    def __init__(self) -> None:
+        super().__init__({None: -1})
+
+    def __missing__(self, name: str | None) -> int:
+        code = len(self) - 1
+        self[name] = code
+        return code
+
+    def of(self, column: Sequence[str | None]) -> NDArray[np.int32]:
+        """Code a column; many columns of a request hold nothing at all."""
+        n = len(column)
+        if n and column[0] is None and column.count(None) == n:
+            return np.full(n, -1, dtype=np.int32)
+        return np.fromiter(map(self.__getitem__, column), np.int32, n)
+
+    def settled(self, codes: NDArray[np.int32]) -> tuple[tuple[str, ...], NDArray[np.int32]]:
+        """List the names in their own order and recode a column: nothing may depend on who came first."""
+        first_seen = [name for name in self if name is not None]
+        names = tuple(sorted(first_seen))
+        if names == tuple(first_seen):
+            return names, codes
+        place = {name: code for code, name in enumerate(names)}
+        # Code -1 reads the last entry.
+        recoded = np.array([*(place[name] for name in first_seen), -1], dtype=np.int32)
+        return names, recoded[codes]
+
+
+def build(
+    contact_ids: Sequence[str],
+    facts: Mapping[str, ContactFacts],
+    events: Iterable[Sequence[EventTuple]],
+) -> Pasts:
+    """Turn rows into columns; events made by machines are taken out here, once, for everybody.
+
+    Args:
+        contact_ids: one per row, in the caller's order, each once.
+        facts: what is known of each; a missing one is an unknown contact.
+        events: chunks of event tuples in any order; contacts not in `contact_ids` are skipped.
+
+    Returns:
+        The pasts of these contacts, in the caller's order.
+    """
+    row_of = {contact_id: row for row, contact_id in enumerate(contact_ids)}
+    types, messages, campaigns, items = _Codes(), _Codes(), _Codes(), _Codes()
+    chunks = [_columns(block, row_of, types, messages, campaigns, items) for block in _blocks(events)] or [
+        _columns((), row_of, types, messages, campaigns, items)
+    ]
+    contact, at, type_, value, message, campaign, item = (
+        chunks[0][i] if len(chunks) == 1 else np.concatenate([chunk[i] for chunk in chunks]) for i in range(7)
+    )
+    del chunks
+    type_names, type_ = types.settled(type_)
+    campaign_names, campaign = campaigns.settled(campaign)
+    item_names, item = items.settled(item)
+    order = _time_order(contact, at, (type_, item, campaign, value))
+    if order is not None:
+        contact, at, value, message = contact[order], at[order], value[order], message[order]
+        type_, campaign, item = type_[order], campaign[order], item[order]
+    n = len(contact_ids)
+    counts = np.bincount(contact, minlength=n)
+    offsets = np.zeros(n + 1, dtype=np.int64)
+    np.cumsum(counts, out=offsets[1:])
+    known_facts = [facts.get(contact_id) for contact_id in contact_ids]
+    return Pasts(
+        contact_ids=tuple(contact_ids),
+        known=np.array([fact is not None for fact in known_facts], dtype=bool) | (counts > 0),
+        created_at=np.array(
+            [NEVER if fact is None or fact.created_at is None else fact.created_at for fact in known_facts],
+            dtype=np.int64,
+        ),
+        zones=tuple(None if fact is None else fact.timezone for fact in known_facts),
+        consents=tuple({} if fact is None else fact.consent for fact in known_facts),
+        offsets=offsets,
+        at=at,
+        type=type_,
+        value=value,
+        message=message,
+        campaign=campaign,
+        item=item,
+        types=type_names,
+        campaigns=campaign_names,
+        items=item_names,
+        attributes=_attribute_columns(known_facts),
+    )
+
+
+def _blocks(events: Iterable[Sequence[EventTuple]]) -> Iterator[Sequence[EventTuple]]:
+    for chunk in events:
+        if len(chunk) <= BLOCK:
+            yield from (chunk,) if chunk else ()
+        else:
+            for begin in range(0, len(chunk), BLOCK):
+                yield chunk[begin : begin + BLOCK]
+
+
+def _time_order(
+    contact: NDArray[np.int32], at: NDArray[np.int64], ties: tuple[NDArray[Any], ...]
+) -> NDArray[np.intp] | None:
+    """Order events by contact and time, and those of one instant by what they are, never by how the rows came.
+
+    The store gives each contact's events together and in time order: then hardly anything is left to do.
+
+    Args:
+        contact: shape (n,).
+        at: microseconds, shape (n,).
+        ties: columns that decide between events of one contact at one instant, the first one first.
+
+    Returns:
+        Shape (n,); None where they are in order as they came.
+    """
+    order = None
+    if (contact[1:] < contact[:-1]).any():
+        order = np.argsort(contact, kind="stable")  # quick, as what is together is found together
+        contact, at = contact[order], at[order]
+    same = contact[1:] == contact[:-1]
+    if (same & (at[1:] < at[:-1])).any():
+        again = np.lexsort((at, contact))
+        order = again if order is None else order[again]
+        contact, at = contact[again], at[again]
+        same = contact[1:] == contact[:-1]
+    equal = np.zeros(len(at) + 1, dtype=bool)
+    np.logical_and(same, at[1:] == at[:-1], out=equal[1:-1])
+    places = np.flatnonzero(equal[1:] | equal[:-1])
+    if len(places):
+        order = np.arange(len(at)) if order is None else order
+        rows = order[places]
+        keys = (*(column[rows] for column in reversed(ties)), at[places], contact[places])
+        order[places] = rows[np.lexsort(keys)]
+    return order
+
+
+def _columns(
+    chunk: Sequence[EventTuple],
+    row_of: Mapping[str, int],
+    types: _Codes,
+    messages: _Codes,
+    campaigns: _Codes,
+    items: _Codes,
+) -> tuple[NDArray[Any], ...]:
+    rows = chunk
+
+    # Column by column: `zip(*rows)` makes an iterator a row.
+    def column(place: int) -> list[Any]:
+        return list(map(itemgetter(place), rows))
+
+    if 0 in column(8):
+        rows = [row for row in chunk if row[8] != 0]
+    try:
+        contact = np.fromiter(map(row_of.__getitem__, column(0)), np.int32, len(rows))
+    except KeyError:  # others' rows are among them
+        rows = [row for row in rows if row[0] in row_of]
+        contact = np.fromiter(map(row_of.__getitem__, column(0)), np.int32, len(rows))
+    n = len(rows)
+    type_, human = column(2), column(8)
+    if None in human and "email_opened" in type_:
+        type_ = [
+            UNVERIFIED_OPEN if name == "email_opened" and is_human is None else name
+            for name, is_human in zip(type_, human, strict=True)
+        ]
+    return (
+        contact,
+        np.fromiter(column(3), np.int64, n),
+        types.of(type_),
+        np.fromiter([_NAN if one is None else one for one in column(4)], np.float64, n),
+        messages.of(column(5)),
+        campaigns.of(column(6)),
+        items.of(column(7)),
+    )
+
+
+def _attribute_columns(facts: Sequence[ContactFacts | None]) -> dict[str, AttributeColumn]:
+    own = [() if fact is None else fact.attributes for fact in facts]
+    entries = list(chain.from_iterable(own))
+    n, total = len(own), len(entries)
+    counts = np.fromiter(map(len, own), np.int64, n)
+    contact = np.repeat(np.arange(n, dtype=np.int32), counts)
+    names = list(map(itemgetter(0), entries))
+    valid_from = np.fromiter(map(itemgetter(1), entries), np.int64, total)
+    values = list(map(itemgetter(2), entries))
+    dated = np.fromiter(map(itemgetter(3), entries), bool, total)
+    first = names[: len(own[0])] if own else []
+    if len(set(first)) == len(first) and (counts == len(first)).all() and names == first * n:
+        # Contacts of one call mostly have the same attributes in the same order: nothing has to be gathered or sorted.
+        width = len(first)
+        every = {name: slice(place, None, width) for place, name in enumerate(first)}
+        return {
+            name: AttributeColumn(contact[rows], valid_from[rows], tuple(values[rows]), dated[rows])
+            for name, rows in sorted(every.items())
+        }
+    codes = _Codes()
+    code = codes.of(names)
+    order = np.argsort(code, kind="stable")
+    begins = np.searchsorted(code[order], np.arange(len(codes)))
+    found = {}
+    for name, place in codes.items():
+        if name is not None:
+            rows = order[begins[place] : begins[place + 1]]
+            mine = [values[row] for row in rows.tolist()]
+            found[name] = _attribute_column(contact[rows], valid_from[rows], mine, dated[rows])
+    return {name: found[name] for name in sorted(found)}
+
+
+def _attribute_column(
+    contact: NDArray[np.int32], valid_from: NDArray[np.int64], value: list[Any], dated: NDArray[np.bool_]
+) -> AttributeColumn:
+    later = valid_from[1:] < valid_from[:-1]
+    if not (later & (contact[1:] == contact[:-1])).any():
+        return AttributeColumn(
+            contact, valid_from, tuple(value), dated
+        )  # contacts come in order, and mostly values too
+    order = np.lexsort((valid_from, contact))
+    return AttributeColumn(
+        contact[order], valid_from[order], tuple([value[place] for place in order.tolist()]), dated[order]
+    )
