@@ -72,7 +72,7 @@ def compared(folder: Path, rounds: int) -> dict[str, dict[int, float]]:
         work: {number: [] for number in WORKERS} for work in ("predict", "read")
     }
     with ExitStack() as stack:
-        options = {"threads_per_worker": 1, "processes": True, "dashboard_address": None, "memory_limit": 0}
+        options = {"threads_per_worker": 1, "processes": True, "dashboard_address": ":0", "memory_limit": 0}
         clusters = {
             number: stack.enter_context(LocalCluster(n_workers=number, protocol="tcp://", **options))
             for number in WORKERS

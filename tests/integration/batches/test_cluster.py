@@ -32,7 +32,7 @@ def settings(tmp_path: Path) -> Settings:
 def cluster() -> Iterator[LocalCluster]:
     """Two worker processes of one thread each; one that dies is started again, as Kubernetes does."""
     with LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, memory_limit=0, protocol="tcp://"
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", memory_limit=0, protocol="tcp://"
     ) as started:
         yield started
 

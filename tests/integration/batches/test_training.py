@@ -39,7 +39,7 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture(scope="module")
 def scheduler() -> Iterator[str]:
     with LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None, memory_limit=0, protocol="tcp://"
+        n_workers=1, threads_per_worker=1, processes=True, dashboard_address=":0", memory_limit=0, protocol="tcp://"
     ) as started:
         yield started.scheduler_address
 
