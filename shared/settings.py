@@ -74,7 +74,7 @@ class Settings(BaseSettings):
     """Address of a Dask scheduler, such as tcp://dask-scheduler:8786, whose workers do what is done bucket by bucket;
     None: this process does it."""
 
-    training_contacts: PositiveInt = 2_000_000
+    training_contacts: PositiveInt = 500_000
     """From how many contacts of an export a training learns at most; of more, so many are drawn, each whole."""
 
     registry_url: SecretStr | None = None

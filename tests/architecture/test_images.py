@@ -77,7 +77,7 @@ def test_a_serving_image_carries_no_library_of_training(root: Path) -> None:
     assert {name for name, _ in pins(root, "requirements-serve.lock")} & TRAINING_ONLY == set()
 
 
-def test_dask_is_where_it_was_asked_for_alone(root: Path) -> None:
+def test_dask_is_in_the_image_for_several_machines_alone(root: Path) -> None:
     locks = ("requirements.lock", "requirements-serve.lock", "requirements-scale.lock")
 
     assert [{"dask", "distributed"} <= {name for name, _ in pins(root, lock)} for lock in locks] == [False, False, True]
