@@ -82,17 +82,17 @@ def add_batch(authenticated: ReceivedScope, received: Received) -> Response:
     Contacts of the store are chosen in JSON. A file of contacts (NDJSON, CSV or Parquet) is the body itself, with the
     rest in the query. The answer comes at once; `GET /batches/{batch_id}` says how far it is.
     """
-    asked, store, at = received.asked, authenticated.store, now()
-    cutoff = at if asked.cutoff is None else microseconds(asked.cutoff)
+    requested, store, at = received.requested, authenticated.store, now()
+    cutoff = at if requested.cutoff is None else microseconds(requested.cutoff)
     if cutoff > at + CLOCK_SLACK:
         raise BadRequest(
             "The cutoff must not lie in the future; leave it out to predict from now.",
             errors=[{"pointer": "/cutoff", "detail": "not in the future"}],
         )
-    models = tuple(_model(store, name, asked.outcome) for name in dict.fromkeys(asked.capabilities))
+    models = tuple(_model(store, name, requested.outcome) for name in dict.fromkeys(requested.capabilities))
     batch_id = f"bat_{uuid4().hex[:16]}"
     folder = _files(authenticated).of(store.account, batch_id)
-    request = BatchRequest(models, _choice(store, received), asked.reasons, asked.format)
+    request = BatchRequest(models, _choice(store, received), requested.reasons, requested.format)
     row = BatchRow(batch_id, "queued", request.to_json(), at, authenticated.caller.public_id, cutoff)
     try:
         _put_contacts(received, folder)
@@ -177,7 +177,7 @@ def delete_batch(authenticated: PredictScope, batch_id: BatchId) -> Response:
 
 
 def _model(store: AccountStore, name: str, outcome: str | None) -> ModelName:
-    """Find the outcome that a capability is asked about, and that a model answers.
+    """Find the outcome of a capability, and that a model answers.
 
     Raises:
         UnknownOutcome: it is not defined, or none was named and there is no default.
@@ -201,7 +201,7 @@ def _model(store: AccountStore, name: str, outcome: str | None) -> ModelName:
 def _choice(store: AccountStore, received: ReceivedBatch) -> ContactSelection:
     if received.upload is not None:
         return ContactSelection("upload", upload=received.ending)
-    chosen: Any = getattr(received.asked, "contacts", None)
+    chosen: Any = getattr(received.requested, "contacts", None)
     if not isinstance(chosen, ContactChoice):
         return ContactSelection("all")
     if chosen.segment is not None:
@@ -230,7 +230,7 @@ def _put_contacts(received: ReceivedBatch, folder: BatchFolder) -> None:
     if received.upload is not None:
         moved(received.upload, folder.upload(received.ending))
         return
-    chosen: Any = getattr(received.asked, "contacts", None)
+    chosen: Any = getattr(received.requested, "contacts", None)
     ids: Sequence[str] | None = chosen.ids if isinstance(chosen, ContactChoice) else None
     if ids is not None:
         with replacing(folder.upload("ndjson")) as target:

@@ -46,7 +46,7 @@ class ReceivedBatch:
     """A request for a batch whose body has come."""
 
     authenticated: AuthenticatedRequest
-    asked: NewBatch | UploadedBatch
+    requested: NewBatch | UploadedBatch
     upload: Path | None = None
     """Where the file of contacts lies for now; None: the body was JSON."""
     ending: str = ""
@@ -97,12 +97,12 @@ async def _received(
     if media not in UPLOADS:
         known = ", ".join(("application/json", *UPLOADS))
         raise UnsupportedMediaType(f"Name in Content-Type what the body is: {known}.")
-    asked = _from_query(given)
+    requested = _from_query(given)
     with _temporary(BatchFiles(gateway.settings.files_folder)) as upload:
         await _stream(request, upload)
         await asyncio.to_thread(_check, upload, UPLOADS[media])
         async with gateway.writing(deadline.seconds_left()):
-            yield ReceivedBatch(authenticated, asked, upload, UPLOADS[media])
+            yield ReceivedBatch(authenticated, requested, upload, UPLOADS[media])
 
 
 _received.scope = _SCOPE  # type: ignore[attr-defined]

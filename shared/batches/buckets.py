@@ -43,8 +43,8 @@ class BucketManifest:
 
     def write(self, folder: Path) -> None:
         """Write it last: a folder without one is not whole."""
-        said = {"format": FORMAT, **{name: getattr(self, name) for name in self.__dataclass_fields__}}
-        (folder / MANIFEST).write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
+        stated = {"format": FORMAT, **{name: getattr(self, name) for name in self.__dataclass_fields__}}
+        (folder / MANIFEST).write_text(json.dumps(stated, indent=1) + "\n", encoding="utf-8")
 
     @staticmethod
     def read(folder: Path) -> "BucketManifest":
@@ -54,10 +54,10 @@ class BucketManifest:
             FileRefused: it is no such folder, or not whole.
         """
         try:
-            said = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-            if said.pop("format") != FORMAT:
+            stated = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+            if stated.pop("format") != FORMAT:
                 raise ValueError("format")
-            return BucketManifest(**said)
+            return BucketManifest(**stated)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise FileRefused(f"{folder} is no whole export; write it with `foretell export events`.") from error
 

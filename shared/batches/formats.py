@@ -63,9 +63,9 @@ class ResultRow:
 
     def to_cells(self) -> dict[str, Any]:
         """Arrange it under COLUMNS; `cutoff` is a number of microseconds."""
-        said = self.prediction.model_dump(mode="json")
-        cells = {name: said.get(name) for name in COLUMNS}
-        cells["answer"] = {name: value for name, value in said.items() if name not in _HEAD and name != "errors"}
+        answer = self.prediction.model_dump(mode="json")
+        cells = {name: answer.get(name) for name in COLUMNS}
+        cells["answer"] = {name: value for name, value in answer.items() if name not in _HEAD and name != "errors"}
         cells |= {"capability": self.model.capability, "outcome": self.model.outcome or None}
         cells |= {"version": self.version, "cutoff": self.cutoff}
         for name in _AS_JSON:

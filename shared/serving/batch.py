@@ -56,8 +56,8 @@ class PinnedModel:
     def request(self) -> PredictionRequest:
         """Return what a call with these contacts would ask for."""
         named = {"outcome": self.outcome} if self.outcome else {}
-        asked = {"contacts": [], "reasons": self.reasons, "cutoff": self.cutoff, **named}
-        request: PredictionRequest = self.spec.request.model_validate(asked)
+        fields = {"contacts": [], "reasons": self.reasons, "cutoff": self.cutoff, **named}
+        request: PredictionRequest = self.spec.request.model_validate(fields)
         return request
 
     def answers(self, account: AccountStore, contacts: Sequence[Any], *, first: int = 0) -> list[Prediction]:
@@ -89,9 +89,9 @@ class PinnedModel:
     def _results(self, account: AccountStore, contacts: Sequence[InlineContact]) -> list[EligibilityResult]:
         model, cutoff = self.champion.model, microseconds(self.cutoff)
         ids = list(dict.fromkeys(contact.id for contact in contacts))
-        standing = (*model.reached_by, *model.begun_by)
+        always = (*model.reached_by, *model.begun_by)
         bounds = {"cutoff": cutoff, "asked_at": self.asked_at, "lookback_days": model.lookback_days}
-        stored = account.contacts.pasts(ids, always=standing, **bounds)
+        stored = account.contacts.pasts(ids, always=always, **bounds)
         contacts, unknown, stored = _named(contacts, stored, model)
         pasts = merge_inline(contacts, stored, cutoff=cutoff, lookback_days=model.lookback_days)
         results = contact_results(contacts, pasts, model, away=False, without_data=self.spec.answers_without_data)

@@ -38,7 +38,7 @@ def test_every_contact_has_a_row_in_the_order_of_ids(batching: Batching) -> None
     assert row.statuses == {"scoring": {"ok": CONTACTS - 1, "no_consent": 1, "insufficient_data": 1}}
 
 
-def test_no_reason_is_computed_when_none_was_asked_for(batching: Batching) -> None:
+def test_no_reason_is_computed_when_none_is_wanted(batching: Batching) -> None:
     batching.ask(asked(reasons=0))
 
     batching.work()
@@ -114,7 +114,7 @@ def test_what_a_killed_process_left_beside_the_result_is_removed(batching: Batch
     assert list(batching.folder.path.iterdir()) == [batching.result]
 
 
-def test_a_batch_that_is_told_to_stop_is_gone_on_with_by_the_next_process(batching: Batching) -> None:
+def test_a_batch_that_has_to_stop_is_gone_on_with_by_the_next_process(batching: Batching) -> None:
     batching.ask(asked())
     looks = iter([False, True])
 
@@ -261,7 +261,7 @@ def test_a_capability_whose_model_is_gone_fails_with_what_to_do(batching: Batchi
     assert (row.state, row.error and row.error["code"]) == ("failed", "no-model-trained")
 
 
-def test_subscriptions_are_told_of_the_end_once(batching: Batching) -> None:
+def test_subscriptions_get_one_message_of_the_end(batching: Batching) -> None:
     subscribe(batching)
     batching.ask(asked())
     die_at_every_step(batching)

@@ -121,7 +121,7 @@ def member(contact_id: str, segment: str) -> PredictionRow:
         (("predict", "scoring", "--contacts", "none.csv", "--out", "x.csv"), "There is no file none.csv."),
     ],
 )  # fmt: skip
-def test_what_cannot_be_is_said_in_one_sentence_before_anything_is_written(
+def test_what_cannot_be_gives_one_sentence_before_anything_is_written(
     foretell, filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], expected: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
