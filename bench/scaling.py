@@ -95,7 +95,8 @@ def _predict(folder: Path, scheduler: str) -> None:
 
 def _read(folder: Path, scheduler: str) -> None:
     export = folder / f"{EVENTS[0]}"
-    pasts_of_export(export, account="bench", most_contacts=20_000, with_events=True, scheduler=scheduler)
+    wanted = TrainingExport.of(export, account="bench", most_contacts=20_000)
+    pasts_of_export(wanted, with_events=True, scheduler=scheduler)
 
 
 def _wanted(export: Path, folder: Path) -> BucketPredictions:
@@ -121,7 +122,7 @@ def cpu_seconds(folder: Path, export: Path, work: str) -> float:
         manifest = BucketManifest.read(export)
         do: Callable[[int], object] = partial(predict_bucket, _wanted(export, Path(name)))
         if work == "read":
-            do = partial(read_part, TrainingExport(export, manifest, 0.02, with_events=True))
+            do = partial(read_part, TrainingExport(export, manifest, 0.02))
         do(0)
         began = time.process_time()
         for bucket in range(manifest.buckets):
@@ -162,14 +163,16 @@ def estimate(costs: dict[str, Costs], contacts: float, events: float, ratio: flo
         )
         + f"; {costs['predict'].event_bytes:.1f} bytes an event on the disk:",
         "",
-        "| cores | predictions, hours | reading for a training, hours | export read, MB/s in all |",
+        "| cores | predictions, minutes | reading for a training, minutes | export read, MB/s in all |",
         "|---|---|---|---|",
     ]
     size = events * costs["predict"].event_bytes
     for cores in (16, 64, 256):
         useful = cores * min(1.0, ratio / 2)
         read = size / (hours["predict"] / useful * 3_600) / 1e6
-        lines.append(f"| {cores} | {hours['predict'] / useful:,.1f} | {hours['read'] / useful:,.1f} | {read:,.0f} |")
+        lines.append(
+            f"| {cores} | {60 * hours['predict'] / useful:,.1f} | {60 * hours['read'] / useful:,.1f} | {read:,.0f} |"
+        )
     on_events = events * costs["predict"].event_seconds / 3_600 / hours["predict"]
     lines += [
         "",

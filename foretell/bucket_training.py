@@ -5,7 +5,6 @@ What is put together gives the pasts that the store gives, and everything after 
 """
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -33,55 +32,52 @@ class TrainingExport:
     manifest: BucketManifest
     share: float
     """Of the contacts, drawn by their ids; 1.0: all."""
-    with_events: bool
-    """Whether events are read at all."""
+
+    @staticmethod
+    def of(folder: Path, *, account: str, most_contacts: int) -> "TrainingExport":
+        """Take the export of an account.
+
+        Args:
+            folder: that was written.
+            account: whose it must be.
+            most_contacts: of more, about so many are drawn, each with its whole past: the same ones each time.
+
+        Raises:
+            FileRefused: it is no export of this account.
+        """
+        manifest = BucketManifest.of_account(folder, account)
+        return TrainingExport(folder.absolute(), manifest, min(1.0, most_contacts / max(manifest.contacts, 1)))
 
 
-def pasts_of_export(
-    folder: Path,
-    *,
-    account: str,
-    most_contacts: int,
-    with_events: bool,
-    scheduler: str | None,
-    progress: Callable[[float], None] = lambda _: None,
-) -> Pasts:
+def pasts_of_export(export: TrainingExport, *, with_events: bool, scheduler: str | None) -> Pasts:
     """Read the pasts of everybody who may be learned from, as `shared.training.material.scanned` does from the store.
 
     Args:
-        folder: of the export.
-        account: whose it must be.
-        most_contacts: of more, about so many are drawn, each with its whole past: the same ones each time.
+        export: what is read.
         with_events: whether events are read at all.
         scheduler: address of a Dask scheduler; None: this process reads.
-        progress: called with what share is read.
 
     Raises:
-        FileRefused: it is no export of this account, or a bucket cannot be read.
+        FileRefused: a bucket cannot be read.
         SettingsRefused: the scheduler or its workers cannot do it.
     """
-    manifest = BucketManifest.of_account(folder, account)
-    share = min(1.0, most_contacts / max(manifest.contacts, 1))
-    wanted = TrainingExport(folder.absolute(), manifest, share, with_events)
-    parts = []
-    for part in mapped(partial(read_part, wanted), range(manifest.buckets), scheduler=scheduler):
-        parts.append(part)
-        progress(len(parts) / manifest.buckets)
+    work = partial(read_part, export, with_events=with_events)
+    parts = list(mapped(work, range(export.manifest.buckets), scheduler=scheduler))
     return from_columns(*united(parts))
 
 
-def read_part(wanted: TrainingExport, bucket: int) -> Part:
+def read_part(export: TrainingExport, bucket: int, *, with_events: bool = True) -> Part:
     """Read from a bucket the contacts that may be learned from, with what people did.
 
     Raises:
         FileRefused: the bucket cannot be read.
     """
-    bulk = read_bucket(wanted.folder, wanted.manifest, bucket)
+    bulk = read_bucket(export.folder, export.manifest, bucket)
     events = replace(bulk.events, type=seen_types(bulk.events.type, bulk.human))
-    by_person = bulk.human != MACHINE if wanted.with_events else np.zeros(len(events), dtype=bool)
+    by_person = bulk.human != MACHINE if with_events else np.zeros(len(events), dtype=bool)
     kept = np.fromiter(
         (
-            not denies_profiling(consent) and is_drawn(contact_id, wanted.share)
+            not denies_profiling(consent) and is_drawn(contact_id, export.share)
             for contact_id, consent in zip(bulk.contacts.ids, bulk.contacts.consents, strict=True)
         ),
         bool,

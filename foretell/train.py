@@ -22,9 +22,8 @@ if TYPE_CHECKING:
     from shared.serving.capability_spec import AnySpec
     from shared.settings import Settings
     from shared.store import AccountStore
-    from shared.timeline import Pasts
     from shared.training.publish import Published
-    from shared.training.recipe import ReadPasts, Recipe
+    from shared.training.recipe import Recipe
 
 
 def recipe_of(spec: "AnySpec") -> "Recipe[Any, Any, Any]":
@@ -73,27 +72,22 @@ def train_model(
     choices = _known_choices(store, choices or spec.training.choices())
     if outcome:
         _remember(store, name, outcome, choices)
-    read = None if export is None else _reading(settings, store, export)
-    run = partial(train, recipe_of(spec), store, settings, outcome, choices=choices, now=now_us(), read=read)
+    ways = {} if export is None else _ways(settings, store, export)
+    run = partial(train, recipe_of(spec), store, settings, outcome, choices=choices, now=now_us(), **ways)
     with published_if_insufficient(store, spec.capability, outcome):
         model_name = ".".join(part for part in (store.account, name, outcome) if part)
         learned(model_name, lambda progress: run(progress=progress), choices, details=details)
 
 
-def _reading(settings: "Settings", store: "AccountStore", export: Path) -> "ReadPasts":
-    """Read from an export, on the workers of a scheduler where one is set."""
-    from foretell.bucket_training import pasts_of_export
+def _ways(settings: "Settings", store: "AccountStore", export: Path) -> dict[str, Any]:
+    """Return how to read an export, on the workers of a scheduler where one is set, and how to fit on all of it."""
+    from foretell.bucket_refit import BucketRefit
+    from foretell.bucket_training import TrainingExport, pasts_of_export
 
-    def read(with_events: bool) -> "Pasts":
-        return pasts_of_export(
-            export,
-            account=store.account,
-            most_contacts=settings.training_contacts,
-            with_events=with_events,
-            scheduler=settings.dask_scheduler,
-        )
-
-    return read
+    wanted = TrainingExport.of(export, account=store.account, most_contacts=settings.training_contacts)
+    scheduler, most = settings.dask_scheduler, settings.training_gathered_frames
+    refit = BucketRefit(scheduler, wanted, most) if scheduler is not None and most is not None else None
+    return {"read": partial(pasts_of_export, wanted, scheduler=scheduler), "refit": refit}
 
 
 def _known_choices(store: "AccountStore", choices: Choices) -> Choices:

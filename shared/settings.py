@@ -77,6 +77,10 @@ class Settings(BaseSettings):
     training_contacts: PositiveInt = 500_000
     """From how many contacts of an export a training learns at most; of more, so many are drawn, each whole."""
 
+    training_gathered_frames: PositiveInt | None = None
+    """Of more frames in an export than these, the trees that won are grown once more on all of them, on the workers of
+    the Dask scheduler; None: never."""
+
     registry_url: SecretStr | None = None
     """MLflow tracking URI; None: SQLite in `home`."""
 

@@ -42,7 +42,7 @@ def mapped(
     if scheduler is None:
         yield from map(work, tasks)
         return
-    with _connected(scheduler, connect_seconds) as client:
+    with connected(scheduler, connect_seconds) as client:
         yield from _in_order(client, work, tasks)
 
 
@@ -62,8 +62,16 @@ def _in_order(client: Any, work: Callable[[Task], Result], tasks: Sequence[Task]
 
 
 @contextmanager
-def _connected(scheduler: str, seconds: float) -> Iterator[Any]:
-    """Hold a connection to a scheduler that has a worker."""
+def connected(scheduler: str, seconds: float = CONNECT_SECONDS) -> Iterator[Any]:
+    """Hold a connection to a scheduler that has a worker.
+
+    Args:
+        scheduler: its address.
+        seconds: how long it may take to answer.
+
+    Raises:
+        SettingsRefused: Dask is not installed, or no scheduler or worker answers.
+    """
     try:
         from distributed import Client
     except ImportError as error:

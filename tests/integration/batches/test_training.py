@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from distributed import LocalCluster
 
-from foretell.bucket_training import pasts_of_export
+from foretell.bucket_refit import BucketRefit
+from foretell.bucket_training import TrainingExport, pasts_of_export
 from services.churn.training import churn_material
 from services.churn.training import fitted as churn_fitted
 from services.scoring.training import fitted
@@ -18,10 +19,13 @@ from shared.contracts.outcome import Outcome
 from shared.contracts.rows import AttributeRow, ContactRow, EventRow
 from shared.errors import FileRefused
 from shared.features import matrix
+from shared.learners.simple import Columns
+from shared.learners.trees import Trees, TreeShape
 from shared.settings import Settings
 from shared.store import AccountStore
 from shared.timeline import Pasts
 from shared.training.material import framed, scanned
+from shared.training.refit import RefitRequest
 from tests.integration.batches.conftest import Batching
 from tests.integration.batches.test_buckets import vary
 
@@ -39,14 +43,16 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture(scope="module")
 def scheduler() -> Iterator[str]:
     with LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=True, dashboard_address=":0", memory_limit=0, protocol="tcp://"
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", memory_limit=0, protocol="tcp://"
     ) as started:
         yield started.scheduler_address
 
 
-def read(folder: Path, **more: Any) -> Pasts:
-    wanted = {"account": "default", "most_contacts": 1_000_000, "with_events": True, "scheduler": None, **more}
-    return pasts_of_export(folder, **wanted)
+def read(
+    folder: Path, *, most_contacts: int = 1_000_000, with_events: bool = True, scheduler: str | None = None
+) -> Pasts:
+    wanted = TrainingExport.of(folder, account="default", most_contacts=most_contacts)
+    return pasts_of_export(wanted, with_events=with_events, scheduler=scheduler)
 
 
 def require_equal(found: Pasts, expected: Pasts) -> None:
@@ -97,7 +103,7 @@ def test_an_export_of_another_account_is_not_learned_from(batching: Batching, tm
     export(batching.store, tmp_path / "export", BUCKETS, at=0)
 
     with pytest.raises(FileRefused, match="of the account default, not of other"):
-        read(tmp_path / "export", account="other")
+        TrainingExport.of(tmp_path / "export", account="other", most_contacts=10)
 
 
 def fill(store: AccountStore, world: Any) -> None:
@@ -133,3 +139,40 @@ def learned(capability: str, pasts: Pasts, *, now: int) -> tuple[Any, Any]:
         return fit.problem.matrix, fit.model.margins(matrix(fit.model.feature_set, pasts, contact, cutoffs))
     fit = churn_fitted(churn_material(QUIET, pasts, now=now), now=now)
     return fit.problem.matrix, fit.model.hazard(matrix(fit.model.feature_set, pasts, contact, cutoffs), cutoffs)
+
+
+def test_trees_that_won_are_grown_on_all_frames_on_the_workers_that_made_them(
+    database: Any, tmp_path: Path, simulated: Callable[..., Any], scheduler: str
+) -> None:
+    world, store = simulated(300, 300), database.of("default")
+    fill(store, world)
+    export(store, tmp_path / "export", BUCKETS, at=world.until)
+    pasts = scanned(store)
+    stuff = framed(WON, pasts, now=world.until)
+    names = fitted(stuff, now=world.until).model
+    shape = TreeShape(leaves=7, min_rows=20)
+    request = RefitRequest(
+        WON,
+        int(stuff.frames.cutoff.min()),
+        world.until,
+        len(stuff.frames),
+        names.feature_set,
+        names.inputs,
+        shape,
+        30,
+        1,
+    )
+    half = TrainingExport.of(tmp_path / "export", account="default", most_contacts=150)
+    frames = len(stuff.frames)
+
+    grown = BucketRefit(scheduler, half, frames)(request)
+    few = BucketRefit(scheduler, half, 2 * frames)(request)
+
+    values = names.inputs.filled(matrix(names.feature_set, pasts, stuff.frames.contact, stuff.frames.cutoff))
+    columns = Columns(names.feature_set.names, names.feature_set.categorical)
+    here = Trees.fit(values, stuff.frames.label, columns, shape=shape, rounds=30, seed=1)
+    assert few is None
+    assert grown is not None
+    assert grown.frames == frames
+    assert "machines" not in grown.learner.text
+    assert np.corrcoef(grown.learner.margins(values), here.margins(values))[0, 1] > 0.9
