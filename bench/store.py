@@ -1,5 +1,10 @@
-"""How long the pasts of one contact and of a thousand take on SQLite: `python bench/store.py`."""
+"""How long what a prediction call reads and logs takes: `python -m bench.store [--postgres URL]`.
 
+The processor's time of this process, beside the clock's: on a busy machine only the first says much.
+"""
+
+import argparse
+import itertools
 import random
 import tempfile
 import time
@@ -7,9 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
+from pydantic import SecretStr
+
 from shared.contracts.rows import DAY, AttributeRow, ContactRow, EventRow
 from shared.settings import Settings
-from shared.store import AccountStore, migrate, open_database
+from shared.store import AccountStore, PastsWanted, PredictionRow, migrate, open_database
 
 NOW = 1_780_000_000_000_000
 CONTACTS = 10_000
@@ -19,9 +26,12 @@ TYPES = ("email_opened", "email_clicked", "page_viewed", "order_placed")
 
 
 def main() -> None:
-    """Fill a store and time its reads."""
+    """Fill a store and time its reads and its log."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--postgres", help="URL of an empty database, postgresql+psycopg://...; left out: SQLite")
+    postgres = parser.parse_args().postgres
     with tempfile.TemporaryDirectory() as folder:
-        settings = Settings(home=Path(folder))
+        settings = Settings(home=Path(folder), store_url=None if postgres is None else SecretStr(postgres))
         migrate(settings)
         database = open_database(settings)
         database.create_account("bench", created_at=NOW)
@@ -29,17 +39,42 @@ def main() -> None:
         fill(store, random.Random(0))
         ids = [f"c-{number}" for number in range(CONTACTS)]
         for n, repeats in ((1, 500), (100, 50), (1_000, 10)):
-            chosen = ids[:n]
-            seconds = timed(lambda: store.contacts.pasts(chosen, cutoff=NOW, asked_at=NOW), repeats)  # noqa: B023
-            events = len(store.contacts.pasts(chosen, cutoff=NOW, asked_at=NOW).events)
-            print(f"contacts.pasts, {n:>5} contacts, {events:>6} events: {seconds * 1e3:8.3f} ms")
-        seconds = timed(lambda: store.contacts.find("c-0"), 500)
-        print(f"contacts.find: {seconds * 1e3:.3f} ms")
+            measure_calls(store, ids[:n], repeats)
+        show("contacts.find", timed(lambda: store.contacts.find("c-0"), 500))
         rows = [event(random.Random(1), "c-0", NOW + number) for number in range(1_000)]
         one_by_one = iter(rows)
-        seconds = timed(lambda: store.events.add([next(one_by_one)]), 100)
-        print(f"events.add, one, committed and synced: {seconds * 1e3:.3f} ms")
+        show("events.add, one, committed and synced", timed(lambda: store.events.add([next(one_by_one)]), 100))
         database.close()
+
+
+def measure_calls(store: AccountStore, ids: list[str], repeats: int) -> None:
+    """Time what a call about some contacts reads and logs."""
+    n, numbers = len(ids), itertools.count()
+    events = len(store.contacts.pasts(ids, cutoff=NOW, asked_at=NOW).events)
+    wanted = PastsWanted(ids, NOW, NOW, event_ids=False)
+
+    def log() -> None:
+        k = next(numbers)
+        store.predictions.log([prediction(contact_id, k) for contact_id in ids], since=0)
+
+    show(
+        f"contacts.pasts, {n:>5} contacts, {events:>6} events",
+        timed(lambda: store.contacts.pasts(ids, cutoff=NOW, asked_at=NOW), repeats),
+    )
+    show(
+        f"predictions.request_reads, {n:>5} contacts",
+        timed(lambda: store.predictions.request_reads("scoring", "order", wanted, around=NOW - 30 * DAY), repeats),
+    )
+    show(f"predictions.log, {n:>5} rows", timed(log, repeats))
+
+
+def prediction(contact_id: str, number: int) -> PredictionRow:
+    """Make the log's row of an answer."""
+    body = '{"contact_id": "' + "x" * 600 + '"}'
+    at = NOW + number
+    return PredictionRow(
+        contact_id, "scoring", "order", "1", at, at, f"r-{number}", "ok", 0.5, 50, "high", "model", body
+    )
 
 
 def fill(store: AccountStore, random_: random.Random) -> None:
@@ -62,14 +97,20 @@ def event(random_: random.Random, contact_id: str, at: int) -> EventRow:
     return EventRow(contact_id, f"~{random_.getrandbits(128):032x}", random_.choice(TYPES), at, NOW, 12.5, "EUR", "m-1")
 
 
-def timed(act: Callable[[], object], repeats: int) -> float:
-    """Return the median of the seconds it takes."""
-    seconds = []
+def timed(act: Callable[[], object], repeats: int) -> tuple[float, float]:
+    """Return the medians of the seconds it takes, by this process's processor time and by the clock."""
+    spent, passed = [], []
     for _ in range(repeats):
-        start = time.perf_counter()
+        cpu, start = time.process_time(), time.perf_counter()
         act()
-        seconds.append(time.perf_counter() - start)
-    return median(seconds)
+        spent.append(time.process_time() - cpu)
+        passed.append(time.perf_counter() - start)
+    return median(spent), median(passed)
+
+
+def show(what: str, seconds: tuple[float, float]) -> None:
+    """Print a measurement."""
+    print(f"{what:<52} {seconds[0] * 1e3:9.3f} ms of CPU {seconds[1] * 1e3:9.3f} ms")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeVar
 
+from gateway.rate_limits import RateLimits
 from shared import deadline
 from shared.contracts.credentials import SCOPES, Scope, allows, matches, public_id_of
 from shared.contracts.rows import SECOND, Microseconds
@@ -188,6 +189,30 @@ class KeyCache:
         known.away = True
         known.refresh_at = min(self._monotonic() + RETRY_SECONDS, known.verified_at + self._grace_seconds)
         return known
+
+
+async def caller_of(key_cache: KeyCache, limits: RateLimits, authorization: str | None, address: str) -> Caller:
+    """Return who asks.
+
+    Args:
+        key_cache: knows the keys.
+        limits: how often an address may fail.
+        authorization: the header.
+        address: where the request comes from.
+
+    Raises:
+        NotAuthenticated: no valid key.
+        LimitReached: the address has failed too often.
+        StoreUnavailable: the store is away, and the key is not cached.
+    """
+    # Keys that are cached still work: other clients may come from the same address, through the same proxy.
+    if limits.is_shut(address) and not key_cache.is_known(authorization):
+        raise limits.too_many_failures()
+    try:
+        return await key_cache.caller(authorization)
+    except NotAuthenticated:
+        limits.count_failure(address)
+        raise
 
 
 def permit(caller: Caller, scope: Scope) -> None:

@@ -20,16 +20,17 @@ from fastapi.dependencies.models import Dependant
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from gateway.auth import Caller, KeyCache, permit
+from gateway.auth import Caller, KeyCache, caller_of, permit
 from gateway.metrics import GatewayMetrics
 from gateway.rate_limits import Quota, RateLimits
-from gateway.upstream import Upstreams, body_of
+from gateway.upstream import Upstreams
 from gateway.webhooks.intake import DeadLetterRetry
 from gateway.webhooks.receiver import WebhookQueue
 from shared import deadline
 from shared.contracts.credentials import Scope
 from shared.contracts.rows import Microseconds, microseconds
-from shared.errors import BadRequest, NotAuthenticated, StoreUnavailable
+from shared.errors import BadRequest, StoreUnavailable
+from shared.http.exchange import refuse_encoded
 from shared.http.middleware import refuse_unknown_query
 from shared.http.readiness import StoreLook
 from shared.settings import GatewaySettings
@@ -40,7 +41,6 @@ MAX_WRITERS = 20
 _READS = ("GET", "HEAD")
 _METERED_SCOPES = ("predict", "ingest")
 """Scopes of calls that are about contacts."""
-RawBody = Annotated[bytes, Depends(body_of)]
 LimitParam = Annotated[int, Query(ge=1, le=1_000, description="How many at most.")]
 CursorParam = Annotated[str | None, Query(max_length=4_000, description="`next_cursor` of the page before.")]
 
@@ -168,6 +168,16 @@ def gateway_of(request: Request) -> Gateway:
     return gateway
 
 
+async def body_of(request: Request) -> bytes:
+    """Read a request's body.
+
+    Raises:
+        BadRequest: it is compressed.
+    """
+    refuse_encoded(request.headers.get("content-encoding"))
+    return await request.body()
+
+
 async def authenticate(request: Request, scope: Scope) -> AuthenticatedRequest:
     """Authenticate a request.
 
@@ -178,26 +188,18 @@ async def authenticate(request: Request, scope: Scope) -> AuthenticatedRequest:
         BadRequest: a query parameter is not known here.
     """
     gateway = gateway_of(request)
-    caller = await _caller(gateway, request)
+    address = request.client.host if request.client is not None else ""
+    caller = await caller_of(gateway.key_cache, gateway.limits, request.headers.get("authorization"), address)
     facts: dict[str, Any] = {"account": caller.account, "key": caller.public_id}
     request.state.facts = facts
-    quota = await gateway.limits.admit(caller.public_id, spends=scope in _METERED_SCOPES, noted_in=request.state)
+    quota = request.state.quota = await gateway.limits.count(caller.public_id)
+    quota.check(spends=scope in _METERED_SCOPES)
     permit(caller, scope)
     await refuse_unknown_query(request)
     return AuthenticatedRequest(gateway, caller, request.state.request_id, quota, facts)
 
 
-async def _caller(gateway: Gateway, request: Request) -> Caller:
-    address = request.client.host if request.client is not None else ""
-    authorization = request.headers.get("authorization")
-    # Keys that are cached still work: other clients may come from the same address, through the same proxy.
-    if gateway.limits.is_shut(address) and not gateway.key_cache.is_known(authorization):
-        raise gateway.limits.too_many_failures()
-    try:
-        return await gateway.key_cache.caller(authorization)
-    except NotAuthenticated:
-        gateway.limits.count_failure(address)
-        raise
+RawBody = Annotated[bytes, Depends(body_of)]
 
 
 def scope_of(dependant: Dependant) -> Scope | None:

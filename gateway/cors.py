@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 
 from gateway.idempotency import HEADER, REPLAYED_HEADER
 from shared.contracts.credentials import REQUEST_ID_HEADER
@@ -13,20 +13,16 @@ _SHOWN: Final = ("RateLimit", "RateLimit-Policy", "Retry-After", REQUEST_ID_HEAD
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
-def allow_origins(app: FastAPI, origins: str | None) -> None:
-    """Allow pages of some origins to call the app; keys are sent in a header, so cookies are never allowed.
+def with_cors(app: ASGIApp, *, origins: str | None) -> ASGIApp:
+    """Allow pages of some origins to call an app; keys are sent in a header, so cookies are never allowed.
 
     Args:
-        app: the gateway.
+        app: the gateway, or a route of it.
         origins: separated by commas; `*` for any, None for none.
     """
     named = [origin.strip().rstrip("/") for origin in (origins or "").split(",") if origin.strip()]
-    if named:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=named,
-            allow_methods=_METHODS,
-            allow_headers=_SENT,
-            expose_headers=_SHOWN,
-            max_age=600,
-        )
+    if not named:
+        return app
+    return CORSMiddleware(
+        app, allow_origins=named, allow_methods=_METHODS, allow_headers=_SENT, expose_headers=_SHOWN, max_age=600
+    )

@@ -1,6 +1,7 @@
-"""Routes read from the capability table: each prediction path and prefix goes to its service.
+"""Prediction requests go to their services as bytes; so do all requests under the prefixes that services own.
 
-A contact may be named by its e-mail address: its id is put in the place of the address before a request is forwarded.
+Paths and prefixes are read from the capability table. A contact may be named by its e-mail address: its id is put in
+the place of the address before a request is forwarded.
 """
 
 import json
@@ -12,57 +13,86 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Scope
 
-from gateway.context import AuthenticatedRequest, authenticate
-from gateway.upstream import body_of
+from gateway.auth import caller_of, permit
+from gateway.context import AuthenticatedRequest, Gateway, authenticate, body_of
+from gateway.upstream import ForwardedRequest
 from shared.capabilities import TABLE, Capability
-from shared.contracts.credentials import Scope
+from shared.contracts.credentials import target_of
 from shared.contracts.prediction import Unresolved
+from shared.http.exchange import Exchange, Handler, HttpAnswer
 from shared.http.middleware import parse_json
 from shared.ingest import email_hash
 from shared.store import AccountStore
 from shared.values.addresses import NotAnAddress, is_placeholder, read_address
 
 _READS = ("GET", "HEAD")
-TOO_MANY = 429
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+TOO_MANY = 429
+
+
+def prediction(line: Capability) -> Handler:
+    """Return what answers the prediction path of a capability: key, quota, and then its service."""
+
+    async def answer(exchange: Exchange) -> HttpAnswer:
+        gateway: Gateway = exchange.scope["app"].state.gateway
+        key, address = exchange.header(b"authorization"), exchange.client_address
+        caller = await caller_of(gateway.key_cache, gateway.limits, key, address)
+        exchange.facts.update(account=caller.account, key=caller.public_id)
+        quota = await gateway.limits.count(caller.public_id)
+        try:
+            quota.check(spends=True)
+            permit(caller, "predict")
+            here = AuthenticatedRequest(gateway, caller, exchange.request_id, quota, exchange.facts)
+            body = await _body_with_ids(here, await exchange.body())
+            return await _forwarded(here, line, exchange.scope, exchange.header(b"content-type"), body)
+        finally:
+            await quota.settle(exchange.facts.get("contacts", 0))
+            exchange.answer_headers += quota.headers()
+
+    return answer
 
 
 def add_forwarding(app: FastAPI, table: tuple[Capability, ...] = TABLE) -> None:
-    """Add the routes of all capabilities."""
+    """Add the routes of all prefixes that services own."""
     for line in table:
-        forward = forwarding(line)
-        app.router.routes.append(Route(line.path, forward, methods=["POST"], include_in_schema=False))
         for prefix in line.prefixes:
             for path in (prefix, f"{prefix}/{{rest:path}}"):
-                app.router.routes.append(Route(path, forward, methods=list(_METHODS), include_in_schema=False))
+                route = Route(path, _forwarding(line), methods=list(_METHODS), include_in_schema=False)
+                app.router.routes.append(route)
 
 
-def forwarding(line: Capability) -> Callable[[Request], Awaitable[Response]]:
-    """Return the route of one capability: authenticate, then forward the bytes and return the answer."""
-
+def _forwarding(line: Capability) -> Callable[[Request], Awaitable[Response]]:
     async def forward(request: Request) -> Response:
-        scope: Scope = "read" if request.method in _READS else "predict"
-        here = await authenticate(request, scope)
-        left = here.quota.remaining_contacts
-        body = await _body_with_ids(here, request) if request.scope["path"] == line.path else None
-        answer = await here.gateway.upstreams.answer(
-            line, request, here.caller, here.request_id, quota_contacts=left, body=body
-        )
-        if (
-            answer.status_code == TOO_MANY and left is not None
-        ):  # the service knows how many are left, but not until when
-            raise here.quota.refused(
-                "contacts", f"This key may ask about {left:,} more contacts for now; ask about fewer, or wait."
-            )
-        return answer
+        here = await authenticate(request, "read" if request.method in _READS else "predict")
+        body = await body_of(request)
+        answer = await _forwarded(here, line, request.scope, request.headers.get("content-type"), body)
+        return answer.response()
 
     return forward
 
 
-async def _body_with_ids(here: AuthenticatedRequest, request: Request) -> bytes:
+async def _forwarded(
+    here: AuthenticatedRequest, line: Capability, scope: Scope, content_type: str | None, body: bytes
+) -> HttpAnswer:
+    """Let the service answer, and note about how many contacts."""
+    left = here.quota.remaining_contacts
+    request = ForwardedRequest(
+        scope["method"], scope["path"], target_of(scope), content_type, body, here.caller, here.request_id, left
+    )
+    answer, contacts = await here.gateway.upstreams.answer(line, request)
+    if answer.status == TOO_MANY and left is not None:  # the service knows how many are left, but not until when
+        raise here.quota.refused(
+            "contacts", f"This key may ask about {left:,} more contacts for now; ask about fewer, or wait."
+        )
+    if contacts is not None:
+        here.facts["contacts"] = contacts
+    return answer
+
+
+async def _body_with_ids(here: AuthenticatedRequest, body: bytes) -> bytes:
     """Return the body of a prediction request, with ids in the place of e-mail addresses."""
-    body = await body_of(request)
     if not may_contain_email(body):
         return body
     key = here.gateway.settings.identity_key.get_secret_value().encode()

@@ -1,6 +1,6 @@
 """Rate limits: how many calls and contacts a key may use a minute, and how often an address may fail to authenticate.
 
-Counted by `limits` in a sliding window: in memory, or in Redis, where several gateways count together. While Redis is
+Counted in a sliding window: in memory, or by `limits` in Redis, where several gateways count together. While Redis is
 away each gateway counts alone: no request is refused because Redis is down.
 """
 
@@ -8,19 +8,11 @@ import asyncio
 import ipaddress
 import logging
 import math
-import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeVar
 
-from limits import RateLimitItem, RateLimitItemPerMinute, WindowStats
-from limits.aio.storage import RedisStorage
-from limits.aio.strategies import SlidingWindowCounterRateLimiter as SharedLimiter
-from limits.errors import StorageError
-from limits.storage import MemoryStorage
-from limits.strategies import SlidingWindowCounterRateLimiter
-from starlette.datastructures import MutableHeaders, State
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.metrics import GatewayMetrics
@@ -30,77 +22,14 @@ from shared.settings import GatewaySettings
 if TYPE_CHECKING:
     from redis.asyncio import ConnectionPool
 
-
-TIDY_SECONDS: Final = 1.0
 log = logging.getLogger(__name__)
 Found = TypeVar("Found")
+MINUTE_SECONDS: Final = 60
 REDIS_SECONDS: Final = 0.25
 REDIS_RETRY_SECONDS: Final = 5.0
 """How long Redis is not called after it did not answer, so that not every request waits for it."""
 MAX_ADDRESSES: Final = 2_000
 """If more addresses fail within two minutes, all counts are removed, so that memory stays small."""
-
-
-class _TidyTimer:
-    """A timer that counts as alive for a second, so that the storage starts no other timer meanwhile."""
-
-    def __init__(self, timer: threading.Timer) -> None:
-        self._timer = timer
-        self._until = 0.0
-
-    def start(self) -> None:
-        self._until = time.monotonic() + TIDY_SECONDS
-        self._timer.daemon = True
-        self._timer.start()
-
-    def is_alive(self) -> bool:
-        return time.monotonic() < self._until
-
-
-class _TidiedMemoryStorage(MemoryStorage):
-    """Removes expired windows once a second; `limits` itself starts a thread each 10 ms (measured: 20 us a request)."""
-
-    _tidying: _TidyTimer
-
-    @property  # type: ignore[override]
-    def timer(self) -> _TidyTimer:
-        return self._tidying
-
-    @timer.setter
-    def timer(self, timer: threading.Timer) -> None:
-        self._tidying = _TidyTimer(timer)
-
-
-class InMemoryLimiter:
-    """A limiter in the memory of this process; it takes microseconds, so it may run on the event loop."""
-
-    def __init__(self) -> None:
-        self._storage = _TidiedMemoryStorage()
-        self._limiter = SlidingWindowCounterRateLimiter(self._storage)
-
-    def __len__(self) -> int:
-        """Return how many windows are kept."""
-        return len(self._storage.storage)
-
-    async def hit(self, item: RateLimitItem, *identifiers: str, cost: int = 1) -> bool:
-        """Count, unless the limit is reached; return whether it was counted."""
-        return self._limiter.hit(item, *identifiers, cost=cost)
-
-    async def get_window_stats(self, item: RateLimitItem, *identifiers: str) -> WindowStats:
-        """Return what is left."""
-        return self._limiter.get_window_stats(item, *identifiers)
-
-    def hit_sync(self, item: RateLimitItem, identifier: str) -> bool:
-        """Count as `hit` does, without awaiting."""
-        return self._limiter.hit(item, identifier)
-
-    def is_used_up(self, item: RateLimitItem, identifier: str) -> bool:
-        """Whether nothing is left."""
-        return not self._limiter.test(item, identifier)
-
-    def reset(self) -> None:
-        """Remove all counts."""
-        self._storage.reset()
 
 
 class Remaining(NamedTuple):
@@ -110,12 +39,108 @@ class Remaining(NamedTuple):
     seconds: int
 
 
-class _Limiter(Protocol):
-    async def hit(self, item: RateLimitItem, *identifiers: str, cost: int = 1) -> bool:
+def unix_seconds() -> float:
+    """Read the clock."""
+    return time.time()
+
+
+class SlidingMinute:
+    """Counts of the last minute by key, up to a limit.
+
+    The count of the clock's present minute, and that of the minute before in proportion to how much of it lies within
+    the last 60 s: as `limits` counts in Redis, of which the same in memory took a quarter of a forwarded call.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._minute = 0.0
+        self._present: dict[str, int] = {}
+        self._before: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        """Return how many counts are kept."""
+        return len(self._present) + len(self._before)
+
+    def hit(self, key: str, cost: int = 1) -> bool:
+        """Count, unless the limit is reached; return whether it was counted."""
+        if self._count(key) + cost > self._limit:
+            return False
+        self._present[key] = self._present.get(key, 0) + cost
+        return True
+
+    def left(self, key: str) -> Remaining:
+        """Return what is left."""
+        remaining = max(0, self._limit - self._count(key))
+        until_next = MINUTE_SECONDS - unix_seconds() % MINUTE_SECONDS
+        waits = [until_next] if key in self._present else []
+        if before := self._before.get(key):
+            waits.append(until_next % (MINUTE_SECONDS / before))
+        return Remaining(remaining, max(1, math.ceil(min(waits, default=0))))
+
+    def reset(self) -> None:
+        """Remove all counts."""
+        self._present, self._before = {}, {}
+
+    def _count(self, key: str) -> int:
+        minute, seconds = divmod(unix_seconds(), MINUTE_SECONDS)
+        if minute != self._minute:
+            self._before = self._present if minute == self._minute + 1 else {}
+            self._present, self._minute = {}, minute
+        before = self._before.get(key, 0) * (MINUTE_SECONDS - seconds) / MINUTE_SECONDS
+        return math.floor(before + self._present.get(key, 0))
+
+
+class _Counts(Protocol):
+    """Counts of both policies, in one place or another."""
+
+    async def hit(self, policy: str, key: str, cost: int = 1) -> bool:
         """Count, unless the limit is reached; return whether it was counted."""
 
-    async def get_window_stats(self, item: RateLimitItem, *identifiers: str) -> WindowStats:
+    async def left(self, policy: str, key: str) -> Remaining:
         """Return what is left."""
+
+
+class _CountsHere:
+    """In the memory of this process."""
+
+    def __init__(self, policies: Mapping[str, int]) -> None:
+        self._of = {name: SlidingMinute(limit) for name, limit in policies.items()}
+
+    async def hit(self, policy: str, key: str, cost: int = 1) -> bool:
+        return self._of[policy].hit(key, cost)
+
+    async def left(self, policy: str, key: str) -> Remaining:
+        return self._of[policy].left(key)
+
+
+class _CountsInRedis:
+    """Together with other gateways."""
+
+    def __init__(self, policies: Mapping[str, int], pool: "ConnectionPool") -> None:
+        # Here and not above: memory and a slower start, for those who set it.
+        from limits import RateLimitItemPerMinute
+        from limits.aio.storage import RedisStorage
+        from limits.aio.strategies import SlidingWindowCounterRateLimiter
+        from limits.errors import StorageError
+
+        storage = RedisStorage(
+            "async+redis://",  # not used: the pool knows the address
+            wrap_exceptions=True,
+            implementation="redispy",
+            connection_pool=pool,  # type: ignore[arg-type]  # documented, not declared
+        )
+        self.failures = (StorageError, TimeoutError, OSError)
+        self._limiter = SlidingWindowCounterRateLimiter(storage)
+        self._items = {
+            name: RateLimitItemPerMinute(limit, namespace=f"foretell-{name}") for name, limit in policies.items()
+        }
+
+    async def hit(self, policy: str, key: str, cost: int = 1) -> bool:
+        return await self._limiter.hit(self._items[policy], key, cost=cost)
+
+    async def left(self, policy: str, key: str) -> Remaining:
+        stats = await self._limiter.get_window_stats(self._items[policy], key)
+        return Remaining(stats.remaining, max(1, math.ceil(stats.reset_time - time.time())))
 
 
 class RateLimits:
@@ -139,59 +164,48 @@ class RateLimits:
         """
         self._metrics = metrics
         self._monotonic = monotonic
-        self.calls = _policy(settings.limits_calls, "calls")
-        self.contacts = _policy(settings.limits_contacts, "contacts")
-        policies = {"calls": self.calls, "contacts": self.contacts}
-        self.policy_header = ", ".join(f'"{name}";q={one.amount};w=60' for name, one in policies.items() if one)
-        self._failures = _policy(settings.limits_failures, "failures")
-        self._failed = InMemoryLimiter()
-        self._in_memory = InMemoryLimiter()
+        given = {"calls": settings.limits_calls, "contacts": settings.limits_contacts}
+        self._policies = {name: limit for name, limit in given.items() if limit}
+        self.policy_header = ", ".join(f'"{name}";q={one};w=60' for name, one in self._policies.items()).encode()
+        self._failed = SlidingMinute(settings.limits_failures) if settings.limits_failures else None
+        self._here = _CountsHere(self._policies)
         url = settings.limits_redis_url
         self._pool = pool if pool or url is None else _connections(url.get_secret_value())
-        self._shared = None if self._pool is None else _shared(self._pool)
+        self._shared = None if self._pool is None else _CountsInRedis(self._policies, self._pool)
         self._away = False
         self._redis_retry_at = 0.0
 
-    async def admit(self, key: str, *, spends: bool, noted_in: State) -> "Quota":
-        """Count a call.
+    async def count(self, key: str) -> "Quota":
+        """Count a call, and return what is left to the key; `Quota.check` refuses.
 
         Args:
             key: public id of the caller's key.
-            spends: the call is about contacts: refused when none are left.
-            noted_in: state of the request; its answer shows the quota in headers even when it is refused.
-
-        Raises:
-            LimitReached: too many calls, or no contacts left.
         """
-        counted, calls, contacts = await self._counted_by(lambda limiter: self._counted(limiter, key))
-        quota = Quota(self, key, calls, contacts)
-        noted_in.quota = quota
-        if not counted:
-            raise quota.refused("calls", "This key has made as many calls as it may in a minute; slow down.")
-        if spends and contacts is not None and contacts.remaining == 0:
-            raise quota.refused("contacts", "This key has asked about as many contacts as it may in a minute; wait.")
-        return quota
+
+        async def counted(counts: _Counts) -> Quota:
+            is_counted = "calls" not in self._policies or await counts.hit("calls", key)
+            left = {name: await counts.left(name, key) for name in self._policies}
+            return Quota(self, key, left.get("calls"), left.get("contacts"), is_counted)
+
+        return await self._counted_by(counted)
 
     async def charge(self, key: str, contacts: int) -> Remaining | None:
         """Count the contacts of an answered call; if fewer are left, count those. Return what is left then."""
-        policy = self.contacts
-        if policy is None:
+        if "contacts" not in self._policies:
             return None
 
-        async def charged(limiter: _Limiter) -> Remaining:
-            if not await limiter.hit(policy, key, cost=contacts):
-                left = (await limiter.get_window_stats(policy, key)).remaining
-                if left:
-                    await limiter.hit(policy, key, cost=left)
-            return await _remaining(limiter, policy, key)
+        async def charged(counts: _Counts) -> Remaining:
+            if not await counts.hit("contacts", key, contacts):
+                left = await counts.left("contacts", key)
+                await counts.hit("contacts", key, left.remaining)
+            return await counts.left("contacts", key)
 
         return await self._counted_by(charged)
 
     def is_shut(self, address: str) -> bool:
         """Whether an address has failed as often as it may; cheap while no address fails."""
-        if self._failures is None or not self._failed:
-            return False
-        return self._failed.is_used_up(self._failures, network_of(address))
+        failed = self._failed
+        return failed is not None and len(failed) > 0 and not failed.left(network_of(address)).remaining
 
     def count_failure(self, address: str) -> None:
         """Count a failed authentication.
@@ -199,11 +213,11 @@ class RateLimits:
         Raises:
             LimitReached: one too many.
         """
-        if self._failures is None:
+        if self._failed is None:
             return
         if len(self._failed) > MAX_ADDRESSES:
             self._failed.reset()
-        if not self._failed.hit_sync(self._failures, network_of(address)):
+        if not self._failed.hit(network_of(address)):
             raise self.too_many_failures()
 
     def too_many_failures(self) -> LimitReached:
@@ -224,21 +238,15 @@ class RateLimits:
         if self._pool is not None:
             await self._pool.aclose()
 
-    async def _counted(self, limiter: _Limiter, key: str) -> tuple[bool, Remaining | None, Remaining | None]:
-        counted = self.calls is None or await limiter.hit(self.calls, key)
-        calls = None if self.calls is None else await _remaining(limiter, self.calls, key)
-        contacts = None if self.contacts is None else await _remaining(limiter, self.contacts, key)
-        return counted, calls, contacts
-
-    async def _counted_by(self, work: Callable[[_Limiter], Awaitable[Found]]) -> Found:
+    async def _counted_by(self, work: Callable[[_Counts], Awaitable[Found]]) -> Found:
         """Run against Redis, or in this process while Redis is away."""
         if self._shared is None:
-            return await work(self._in_memory)
+            return await work(self._here)
         if self._monotonic() >= self._redis_retry_at:
             try:
                 async with asyncio.timeout(REDIS_SECONDS):
                     found = await work(self._shared)
-            except (StorageError, TimeoutError, OSError):
+            except self._shared.failures:
                 self._redis_retry_at = self._monotonic() + REDIS_RETRY_SECONDS
                 if not self._away:
                     log.warning("limits.alone")
@@ -249,7 +257,7 @@ class RateLimits:
                 self._away = False
                 return found
         self._metrics.limits_alone.inc()
-        return await work(self._in_memory)
+        return await work(self._here)
 
 
 @dataclass(slots=True)
@@ -260,6 +268,22 @@ class Quota:
     key: str
     calls: Remaining | None
     contacts: Remaining | None
+    is_counted: bool
+    """Whether the call is within the limit."""
+
+    def check(self, *, spends: bool) -> None:
+        """Refuse a call that is too many.
+
+        Args:
+            spends: the call is about contacts: refused when none are left.
+
+        Raises:
+            LimitReached: too many calls, or no contacts left.
+        """
+        if not self.is_counted:
+            raise self.refused("calls", "This key has made as many calls as it may in a minute; slow down.")
+        if spends and self.contacts is not None and self.contacts.remaining == 0:
+            raise self.refused("contacts", "This key has asked about as many contacts as it may in a minute; wait.")
 
     @property
     def remaining_contacts(self) -> int | None:
@@ -283,14 +307,15 @@ class Quota:
         if contacts:
             self.contacts = await self.limits.charge(self.key, contacts)
 
-    def header(self) -> str:
-        """Write the header RateLimit."""
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """Write what is left (draft-ietf-httpapi-ratelimit-headers); nothing where nothing is limited."""
         policies = (("calls", self.calls), ("contacts", self.contacts))
-        return ", ".join(f'"{name}";r={left.remaining};t={left.seconds}' for name, left in policies if left is not None)
+        left = ", ".join(f'"{name}";r={one.remaining};t={one.seconds}' for name, one in policies if one is not None)
+        return [(b"ratelimit-policy", self.limits.policy_header), (b"ratelimit", left.encode())] if left else []
 
 
 class QuotaHeaders:
-    """Charge the contacts of an answer; write what is left into its headers (draft-ietf-httpapi-ratelimit-headers)."""
+    """Charge the contacts of an answer, and write what is left into its headers."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -303,39 +328,16 @@ class QuotaHeaders:
                 state = scope["state"]
                 quota: Quota = state["quota"]
                 await quota.settle(state["facts"].get("contacts", 0))
-                remaining = quota.header()
-                if remaining:
-                    headers = MutableHeaders(scope=message)
-                    headers["RateLimit-Policy"] = quota.limits.policy_header
-                    headers["RateLimit"] = remaining
+                message["headers"] = [*message.get("headers", ()), *quota.headers()]
             await send(message)
 
         await self.app(scope, receive, send_settled if scope["type"] == "http" else send)
-
-
-async def _remaining(limiter: _Limiter, policy: RateLimitItem, key: str) -> Remaining:
-    stats = await limiter.get_window_stats(policy, key)
-    return Remaining(stats.remaining, max(1, math.ceil(stats.reset_time - time.time())))
-
-
-def _policy(amount: int, name: str) -> RateLimitItem | None:
-    return RateLimitItemPerMinute(amount, namespace=f"foretell-{name}") if amount else None
 
 
 def _connections(url: str) -> "ConnectionPool":
     from redis.asyncio import ConnectionPool  # here and not above: 14 MB, for those who set it
 
     return ConnectionPool.from_url(url)
-
-
-def _shared(pool: "ConnectionPool") -> SharedLimiter:
-    storage = RedisStorage(
-        "async+redis://",  # not used: the pool knows the address
-        wrap_exceptions=True,
-        implementation="redispy",
-        connection_pool=pool,  # type: ignore[arg-type]  # documented, not declared
-    )
-    return SharedLimiter(storage)
 
 
 def network_of(address: str) -> str:

@@ -4,22 +4,18 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from functools import partial
-from typing import Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote_from_bytes
 
-import aiohttp
 import orjson
-import yarl
-from fastapi import Request
 from purgatory.domain.messages.events import ContextChanged
 from purgatory.domain.model import OPENED, Context, HalfOpenedState, OpenedState
-from starlette.responses import Response
 
 from gateway.auth import Caller
 from gateway.metrics import GatewayMetrics
+from gateway.service_client import CONNECT_SECONDS, AnswerLost, NotConnected, ServiceClient
 from shared.capabilities import TABLE, Capability
 from shared.contracts.credentials import (
     CALL_HEADER,
@@ -29,9 +25,9 @@ from shared.contracts.credentials import (
     Call,
     SignedContent,
     signed,
-    target_of,
 )
-from shared.errors import BadRequest, ClockSkew, UpstreamTimeout, UpstreamUnavailable
+from shared.errors import ClockSkew, UpstreamTimeout, UpstreamUnavailable
+from shared.http.exchange import HttpAnswer, RawHeaders
 from shared.settings import GatewaySettings
 
 log = logging.getLogger(__name__)
@@ -119,193 +115,131 @@ class CircuitBreaker:
                 log.info("upstream.recovered", extra={"capability": self._name})
 
 
-CONNECT_SECONDS: Final = 1.0
-_NOT_CONNECTED: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
-"""No connection was made. On a busy machine this process may have missed the answer: one failure proves nothing."""
 PROBE_SECONDS: Final = 1.0
 """How long a service may take to answer its health check; its event loop computes nothing."""
-PASSED_BACK: Final = ("content-type", "retry-after", "allow", "cache-control")
+_PASSED_BACK: Final = frozenset({b"content-type", b"retry-after", b"allow", b"cache-control"})
+_SERVED: Final = SERVED_HEADER.lower().encode()
 _AS_IT_IS: Final = "".join(map(chr, range(0x21, 0x7F)))
 """Characters of a target that are passed on as they came; any other byte is escaped."""
 _SAFE_TO_REPEAT: Final = ("GET", "HEAD", "PUT", "DELETE")
 
 
-async def body_of(request: Request) -> bytes:
-    """Read a request's body.
-
-    Raises:
-        BadRequest: it is compressed.
-    """
-    if request.headers.get("content-encoding", "identity") != "identity":
-        raise BadRequest("Send the body without Content-Encoding; compressed bodies are not read here.")
-    return await request.body()
-
-
-class _SignatureRefused(aiohttp.ClientError):
+class _SignatureRefused(Exception):
     """The service refuses the signature of this gateway."""
 
 
-def new_client() -> aiohttp.ClientSession:
-    """Make the pooled client; call it inside a running loop.
+class ForwardedRequest(NamedTuple):
+    """A request as it goes to a service, and for whom."""
 
-    Idle connections are dropped before uvicorn (5 s) drops them, or every so often a request would meet a closed one.
-    """
-    connector = aiohttp.TCPConnector(limit=0, limit_per_host=256, keepalive_timeout=4, ttl_dns_cache=10)
-    return aiohttp.ClientSession(
-        connector=connector,
-        auto_decompress=False,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        skip_auto_headers=("Accept-Encoding", "User-Agent", "Accept", "Content-Type"),
-    )
+    method: str
+    path: str
+    target: bytes
+    """Path and query as they came over the wire."""
+    content_type: str | None
+    body: bytes
+    caller: Caller
+    request_id: str
+    """The same from end to end."""
+    quota_contacts: int | None = None
+    """How many contacts the caller's quota still allows; None: any number."""
+
+
+class ForwardedAnswer(NamedTuple):
+    """What a service answered, and about how many contacts; None: about none."""
+
+    answer: HttpAnswer
+    contacts: int | None
 
 
 @dataclass(slots=True)
+class _Upstream:
+    """One service: how it is reached, and how it did."""
+
+    capability: Capability
+    client: ServiceClient
+    probes: ServiceClient
+    """With connections of its own: a look must not wait behind calls."""
+    breaker: CircuitBreaker
+    skew_seconds: float = 0.0
+
+    async def is_alive(self) -> bool:
+        """Whether the service answers its health check."""
+        try:
+            async with asyncio.timeout(PROBE_SECONDS):
+                return (await self.probes.request("GET", b"/healthz")).status < 500
+        except (NotConnected, AnswerLost, TimeoutError):
+            return False
+
+
 class Upstreams:
     """The services as the gateway sees them."""
 
-    settings: GatewaySettings
-    client: aiohttp.ClientSession
-    metrics: GatewayMetrics
-    _breakers: dict[str, CircuitBreaker] = field(init=False)
-    _skews: dict[str, float] = field(default_factory=dict)
+    def __init__(self, settings: GatewaySettings, metrics: GatewayMetrics) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        self._key = settings.signing_key.get_secret_value().encode()
+        self._of = {line.name: self._upstream(line) for line in TABLE}
 
-    def __post_init__(self) -> None:
-        """Make a breaker for each service."""
-        self._breakers = {
-            line.name: CircuitBreaker(line.name, self.metrics, partial(self._is_alive, line)) for line in TABLE
-        }
+    def _upstream(self, line: Capability) -> _Upstream:
+        address = self._settings.upstream_of(line.name)
+        breaker = CircuitBreaker(line.name, self._metrics, lambda: self._of[line.name].is_alive())
+        return _Upstream(line, ServiceClient(address), ServiceClient(address), breaker)
 
-    async def answer(
-        self,
-        capability: Capability,
-        request: Request,
-        caller: Caller,
-        request_id: str,
-        *,
-        quota_contacts: int | None = None,
-        body: bytes | None = None,
-    ) -> Response:
-        """Forward a request and pass the answer back.
+    def close(self) -> None:
+        """Close the connections."""
+        for upstream in self._of.values():
+            upstream.client.close()
+            upstream.probes.close()
 
-        Args:
-            capability: whose service.
-            request: as it came; its body is read here.
-            caller: whose key; named in the signed header.
-            request_id: the same from end to end.
-            quota_contacts: how many contacts the caller's quota still allows; None: any number.
-            body: sent instead of the one that came; None: that one.
+    async def answer(self, capability: Capability, request: ForwardedRequest) -> ForwardedAnswer:
+        """Forward a request and return the answer.
 
         Raises:
             UpstreamUnavailable: the service does not answer, or hangs.
             UpstreamTimeout: it is alive, and did not answer in time.
-            BadRequest: the body is compressed.
-            BodyTooLarge: more bytes than allowed.
         """
-        body = await body_of(request) if body is None else body
-        target = quote_from_bytes(target_of(request.scope), safe=_AS_IT_IS)
-        url = yarl.URL(self.settings.upstream_of(capability.name).rstrip("/") + target, encoded=True)
-        covered = SignedContent(request.method, target.encode(), body)
+        name, upstream = capability.name, self._of[capability.name]
         try:
-            await self._breakers[capability.name].admit()
-            # Counted from when the body is there: a slow upload must not make the service refuse the call.
-            deadline_at = time.time() + self._seconds(capability, request)
-            call = Call(caller.account, caller.scopes, request_id, deadline_at, quota_contacts)
-            response = await self._sent(capability, request, url, (covered, self._headers(request, call, covered)))
+            await upstream.breaker.admit()
+            answer = await self._sent(upstream, request)
         except (UpstreamUnavailable, UpstreamTimeout) as error:
-            self.metrics.upstream_answers.labels(capability.name, error.code).inc()
-            log.warning("upstream.failed", extra={"capability": capability.name, "code": error.code})
+            self._metrics.upstream_answers.labels(name, error.code).inc()
+            log.warning("upstream.failed", extra={"capability": name, "code": error.code})
             raise
-        self.metrics.upstream_answers.labels(capability.name, f"{response.status_code // 100}xx").inc()
-        served = response.headers.get(SERVED_HEADER, "")
-        if served.isascii() and served.isdigit():
-            self.metrics.contacts_served.labels(capability.name).inc(int(served))
-            request.state.facts["contacts"] = int(served)
-            del response.headers[SERVED_HEADER]
-        return response
+        self._metrics.upstream_answers.labels(name, f"{answer.status // 100}xx").inc()
+        headers = dict(answer.headers)
+        served = headers.get(_SERVED, b"")
+        contacts = int(served) if served.isdigit() else None
+        if contacts is not None:
+            self._metrics.contacts_served.labels(name).inc(contacts)
+        passed = [(name, value) for name, value in headers.items() if name in _PASSED_BACK]
+        return ForwardedAnswer(HttpAnswer(answer.status, passed, answer.body), contacts)
 
-    def _seconds(self, capability: Capability, request: Request) -> float:
+    def _seconds(self, capability: Capability, path: str) -> float:
         """Return how long a request may take: minutes on the few paths with long work, else seconds."""
-        path = request.scope["path"]
         long = any(path == one or path.startswith(f"{one}/") for one in capability.long_paths)
-        return self.settings.long_request_timeout_seconds if long else self.settings.request_timeout_seconds
+        return self._settings.long_request_timeout_seconds if long else self._settings.request_timeout_seconds
 
-    async def states(self) -> dict[str, str]:
-        """Return the readiness of every service: `ready`, `degraded`, `not-ready` or `away`."""
-        states = await asyncio.gather(*(self._state(line) for line in TABLE))
-        return {line.name: state for line, state in zip(TABLE, states, strict=True)}
-
-    async def _state(self, capability: Capability) -> str:
-        url = f"{self.settings.upstream_of(capability.name)}/readyz"
-        try:
-            async with self.client.get(url, timeout=aiohttp.ClientTimeout(total=CONNECT_SECONDS)) as response:
-                self._note_clock(capability, response.headers.get("Date"))
-                if response.status != 200:
-                    return "not-ready"
-                answer = orjson.loads(await response.read())
-        except (aiohttp.ClientError, TimeoutError):
-            return "away"
-        except orjson.JSONDecodeError:
-            return "ready"
-        return "degraded" if isinstance(answer, dict) and answer.get("status") == "degraded" else "ready"
-
-    async def _is_alive(self, capability: Capability) -> bool:
-        url = f"{self.settings.upstream_of(capability.name)}/healthz"
-        try:
-            async with self.client.get(url, timeout=aiohttp.ClientTimeout(total=PROBE_SECONDS)) as response:
-                return response.status < 500
-        except (aiohttp.ClientError, TimeoutError):
-            return False
-
-    @property
-    def clocks_differ(self) -> bool:
-        """Whether a service's clock differs by more than its check of signatures tolerates."""
-        return any(abs(seconds) > MAX_SKEW_SECONDS for seconds in self._skews.values())
-
-    def _note_clock(self, capability: Capability, date: str | None) -> None:
-        """Compare a service's clock by the `Date` of its answer, which is exact to the second."""
-        try:
-            service_time = parsedate_to_datetime(date or "").timestamp()
-        except ValueError:
-            return
-        self._note_skew(capability, service_time - time.time())
-
-    def _note_skew(self, capability: Capability, seconds: float) -> None:
-        before = self._skews.get(capability.name, 0.0)
-        self._skews[capability.name] = seconds
-        self.metrics.upstream_skew.labels(capability.name).set(seconds)
-        if abs(before) <= MAX_SKEW_SECONDS < abs(seconds):
-            log.error("clock.skewed", extra={"capability": capability.name, "skew_seconds": round(seconds, 1)})
-
-    def _headers(self, request: Request, call: Call, covered: SignedContent) -> dict[str, str]:
-        key = self.settings.signing_key.get_secret_value().encode()
-        headers = {
-            CALL_HEADER: signed(call, covered, key, now=time.time()),
-            REQUEST_ID_HEADER: call.request_id,
-        }
-        if "content-type" in request.headers:
-            headers["Content-Type"] = request.headers["content-type"]
-        return headers
-
-    async def _sent(
-        self, capability: Capability, request: Request, url: yarl.URL, sent: tuple[SignedContent, dict[str, str]]
-    ) -> Response:
+    async def _sent(self, upstream: _Upstream, request: ForwardedRequest) -> HttpAnswer:
         """Send, and report the result to the circuit breaker; a late service's health is checked meanwhile."""
-        seconds, loop = self._seconds(capability, request), asyncio.get_running_loop()
-        breaker, looks = self._breakers[capability.name], list[asyncio.Task[bool]]()
-        look = partial(self._is_alive, capability)
-        timer = loop.call_later(max(0.0, seconds - PROBE_SECONDS), lambda: looks.append(loop.create_task(look())))
-        repeatable = request.scope["path"] == capability.path or request.method in _SAFE_TO_REPEAT
+        capability, breaker = upstream.capability, upstream.breaker
+        seconds, loop = self._seconds(capability, request.path), asyncio.get_running_loop()
+        looks = list[asyncio.Task[bool]]()
+        timer = loop.call_later(
+            max(0.0, seconds - PROBE_SECONDS), lambda: looks.append(loop.create_task(upstream.is_alive()))
+        )
         try:
             async with asyncio.timeout(seconds):
-                response = await self._twice(url, sent, repeatable=repeatable)
-        except aiohttp.ClientError as error:
-            if isinstance(error, _SignatureRefused):
-                breaker.succeeded()
-            else:  # a machine that does not answer makes every request wait
-                breaker.failed(error, proven=isinstance(error, aiohttp.ConnectionTimeoutError))
+                answer = await self._sent_twice(upstream, request, seconds)
+        except _SignatureRefused as error:
+            breaker.succeeded()
+            raise breaker.unavailable() from error
+        except (NotConnected, AnswerLost) as error:
+            # A machine that does not answer makes every request wait.
+            breaker.failed(error, proven=isinstance(error, NotConnected) and error.timed_out)
             raise breaker.unavailable() from error
         except TimeoutError as error:
-            if not (await looks[0] if looks else await look()):
+            if not (await looks[0] if looks else await upstream.is_alive()):
                 breaker.failed(error, proven=True)
                 raise UpstreamUnavailable(
                     f"The {capability.name} service did not answer within {seconds:g} s, nor does it answer its "
@@ -321,38 +255,87 @@ class Upstreams:
             for task in looks:
                 task.cancel()
         breaker.succeeded()
-        self._note_refusal(capability, response)
-        return response
+        self._note_refusal(upstream, answer)
+        return answer
 
-    async def _twice(self, url: yarl.URL, sent: tuple[SignedContent, dict[str, str]], *, repeatable: bool) -> Response:
-        """Send again if nothing was sent yet, or if a pooled connection was dead and the request is safe to repeat."""
+    async def _sent_twice(self, upstream: _Upstream, request: ForwardedRequest, seconds: float) -> HttpAnswer:
+        """Ask again if nothing was sent yet, or if nothing of an answer came and the request is safe to repeat."""
+        target = quote_from_bytes(request.target, safe=_AS_IT_IS).encode()
+        headers = self._headers(request, target, seconds)
+        sent = (request.method, target, headers, request.body)
         try:
-            return await self._once(url, *sent)
-        except (*_NOT_CONNECTED, aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-            if not (repeatable or isinstance(error, _NOT_CONNECTED)):
+            answer = await upstream.client.request(*sent)
+        except (NotConnected, AnswerLost) as error:
+            repeatable = request.path == upstream.capability.path or request.method in _SAFE_TO_REPEAT
+            if isinstance(error, AnswerLost) and (error.begun or not repeatable):
                 raise
-            return await self._once(url, *sent)
+            answer = await upstream.client.request(*sent, fresh=True)
+        if answer.status == 401:
+            # This concerns our signature, not the client's key: the signing keys differ between the processes.
+            log.error("upstream.refused_signature", extra={"path": request.path})
+            raise _SignatureRefused
+        return answer
 
-    async def _once(self, url: yarl.URL, covered: SignedContent, headers: dict[str, str]) -> Response:
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)
-        async with self.client.request(
-            covered.method, url, data=covered.body or None, headers=headers, timeout=timeout, allow_redirects=False
-        ) as answer:
-            content = await answer.read()
-            if answer.status == 401:
-                # This concerns our signature, not the client's key: the signing keys differ between the processes.
-                log.error("upstream.refused_signature", extra={"path": url.path})
-                raise _SignatureRefused
-            passed = {name: answer.headers[name] for name in (*PASSED_BACK, SERVED_HEADER) if name in answer.headers}
-            return Response(content, answer.status, passed)
+    def _headers(self, request: ForwardedRequest, target: bytes, seconds: float) -> RawHeaders:
+        """Vouch for the request; the deadline counts from now, since a slow upload must not use it up."""
+        now, caller = time.time(), request.caller
+        call = Call(caller.account, caller.scopes, request.request_id, now + seconds, request.quota_contacts)
+        signature = signed(call, SignedContent(request.method, target, request.body), self._key, now=now)
+        headers = [
+            (CALL_HEADER.encode(), signature.encode()),
+            (REQUEST_ID_HEADER.encode(), request.request_id.encode()),
+        ]
+        if request.content_type is not None:
+            headers.append((b"Content-Type", request.content_type.encode("latin-1")))
+        return headers
 
-    def _note_refusal(self, capability: Capability, response: Response) -> None:
-        """Note the clock skew that a service reports."""
-        if response.status_code != ClockSkew.status:
-            return
+    async def states(self) -> dict[str, str]:
+        """Return the readiness of every service: `ready`, `degraded`, `not-ready` or `away`."""
+        states = await asyncio.gather(*(self._state(one) for one in self._of.values()))
+        return dict(zip(self._of, states, strict=True))
+
+    async def _state(self, upstream: _Upstream) -> str:
         try:
-            problem = orjson.loads(response.body)
-        except orjson.JSONDecodeError:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                answer = await upstream.probes.request("GET", b"/readyz")
+        except (NotConnected, AnswerLost, TimeoutError):
+            return "away"
+        self._note_clock(upstream, dict(answer.headers).get(b"date", b""))
+        if answer.status != 200:
+            return "not-ready"
+        found = _json_object(answer.body)
+        return "degraded" if found.get("status") == "degraded" else "ready"
+
+    @property
+    def clocks_differ(self) -> bool:
+        """Whether a service's clock differs by more than its check of signatures tolerates."""
+        return any(abs(one.skew_seconds) > MAX_SKEW_SECONDS for one in self._of.values())
+
+    def _note_refusal(self, upstream: _Upstream, answer: HttpAnswer) -> None:
+        """Note the clock skew that a service reports."""
+        if answer.status == ClockSkew.status and (found := _json_object(answer.body)).get("code") == ClockSkew.code:
+            self._note_skew(upstream, float(found.get("skew_seconds", 0.0)))
+
+    def _note_clock(self, upstream: _Upstream, date: bytes) -> None:
+        """Compare a service's clock by the `Date` of its answer, which is exact to the second."""
+        try:
+            service_time = parsedate_to_datetime(date.decode("latin-1")).timestamp()
+        except ValueError:
             return
-        if isinstance(problem, dict) and problem.get("code") == ClockSkew.code:
-            self._note_skew(capability, float(problem.get("skew_seconds", 0.0)))
+        self._note_skew(upstream, service_time - time.time())
+
+    def _note_skew(self, upstream: _Upstream, seconds: float) -> None:
+        before, upstream.skew_seconds = upstream.skew_seconds, seconds
+        name = upstream.capability.name
+        self._metrics.upstream_skew.labels(name).set(seconds)
+        if abs(before) <= MAX_SKEW_SECONDS < abs(seconds):
+            log.error("clock.skewed", extra={"capability": name, "skew_seconds": round(seconds, 1)})
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    """Read a JSON object; whatever else a service sends is an empty one."""
+    try:
+        found = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return {}
+    return found if isinstance(found, dict) else {}

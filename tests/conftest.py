@@ -1,15 +1,17 @@
 """What all tests may use: a client that calls an ASGI app in this process, and an account whose truth is known."""
 
+import gc
 import json
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
-import limits.storage.memory
+import coverage
 import numpy as np
 import pytest
 from _pytest.doctest import DoctestModule
+from hypothesis import settings
 
 from shared.contracts.credentials import CALL_HEADER, Call, SignedContent, signed
 from shared.contracts.rows import ALWAYS, DAY, Microseconds
@@ -17,6 +19,11 @@ from shared.timeline import ContactFacts, EventTuple, Pasts, build
 from shared.timeline.pasts import DatedValue
 
 KEY = "k" * 32
+
+if settings.default is not None and settings.default.deadline is not None:
+    # A pause of a busy machine is no fault of the example that it hits.
+    settings.register_profile("untimed", deadline=None)
+    settings.load_profile("untimed")
 
 
 @dataclass
@@ -167,6 +174,30 @@ def pytest_pycollect_makeitem(collector: pytest.Collector, obj: object) -> Gener
     return [] if slow and collector.config.option.markexpr == "not slow" else made
 
 
+UNTRACED = ("architecture", "quality", "test_schemathesis.py")
+"""What runs at length the lines that the tests of other folders run too: to count them takes a third of the time.
+
+What loads a module only when it runs cannot be here: the module would be loaded uncounted."""
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
+    measured = coverage.Coverage.current()
+    if measured is None or not set(UNTRACED) & set(item.path.relative_to(item.config.rootpath).parts):
+        return (yield)
+    measured.stop()
+    try:
+        return (yield)
+    finally:
+        measured.start()
+
+
+def pytest_collection_finish() -> None:
+    """Keep the collector of garbage from going through the libraries and the list of tests again and again."""
+    gc.collect()
+    gc.freeze()
+
+
 LONGEST_FIRST = ("e2e", "quality", "training", "integration", "contract")
 
 
@@ -183,4 +214,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 def within_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the minute of the rate limits from ending in the middle of a test."""
-    monkeypatch.setattr(limits.storage.memory, "time", SimpleNamespace(time=lambda: 1_700_000_030.0))
+    monkeypatch.setattr("gateway.rate_limits.unix_seconds", lambda: 1_700_000_030.0)

@@ -7,7 +7,7 @@ from fastapi import Path
 from pydantic import AfterValidator, BaseModel, Field
 
 from gateway.schemas import REQUEST
-from shared.contracts.contact import ContactFields, ContactId, ContactInput, Instant, Zone
+from shared.contracts.contact import ContactFields, ContactId, ContactInput, GivenEmail, Instant, Zone
 from shared.contracts.prediction import (
     Answer,
     ProblemPointer,
@@ -33,8 +33,8 @@ class ContactChanges(ContactFields):
         Instant, Field(default_factory=lambda: cast(Any, None), description="Since when you know this contact.")
     ]
     email: Annotated[
-        str,
-        Field(default_factory=str, description="Kept only as a keyed hash, to recognise the contact.", max_length=320),
+        GivenEmail,
+        Field(default_factory=str, description="Kept only as a keyed hash, to recognise the contact."),
     ]
 
 

@@ -10,6 +10,7 @@ import re
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Network, ip_address
 from typing import Any, Final, NamedTuple
 
@@ -170,6 +171,7 @@ def assess_by_message(events: Iterable[MessageEvent]) -> dict[str, BotAssessment
     return found
 
 
+@lru_cache(maxsize=1_024)
 def _program(type_: str, agent: str) -> BotAssessment | None:
     """Return an assessment on an agent that is a program; None: it is not known as one."""
     if _OF_SENDERS.search(agent):

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from anyio import CapacityLimiter
-from limits import RateLimitItemPerMinute
 
-from gateway.rate_limits import MAX_ADDRESSES, InMemoryLimiter, RateLimits, network_of
+from gateway.rate_limits import MAX_ADDRESSES, RateLimits, SlidingMinute, network_of
 from gateway.webhooks.provider import WebhookRefused
 from shared.errors import ForetellError, LimitReached
 
@@ -29,7 +28,11 @@ class FailureLimits:
     a_minute: int
     """How many verifications may fail for one source from one address; 0: any number."""
     thread: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
-    _failed: InMemoryLimiter = field(default_factory=InMemoryLimiter)
+    _failed: SlidingMinute = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Count nothing yet."""
+        self._failed = SlidingMinute(self.a_minute)
 
     def is_suspect(self, source_id: str, address: str, *, remembered: bool) -> bool:
         """Whether a request has to wait in the queue of callers that failed too often.
@@ -43,7 +46,7 @@ class FailureLimits:
             return True
         if not self.a_minute or not self._failed:
             return False
-        return self._failed.is_used_up(self._policy, _limit_key(source_id, address))
+        return not self._failed.left(_limit_key(source_id, address)).remaining
 
     def require_capacity(self) -> None:
         """Check that the queue of suspects is short.
@@ -67,12 +70,8 @@ class FailureLimits:
             return
         if len(self._failed) > MAX_ADDRESSES:
             self._failed.reset()
-        if not self._failed.hit_sync(self._policy, _limit_key(source_id, address)):
+        if not self._failed.hit(_limit_key(source_id, address)):
             raise self._refusal() from error
-
-    @property
-    def _policy(self) -> RateLimitItemPerMinute:
-        return RateLimitItemPerMinute(self.a_minute, namespace="foretell-webhooks")
 
     def _refusal(self) -> LimitReached:
         self.limits.refused(POLICY)

@@ -16,7 +16,7 @@ from gateway.webhooks.notes import LEFT_OUT
 from gateway.webhooks.provider import Confirmation, IncomingErasure, Provider
 from gateway.webhooks.redaction import hashes_in, redacted_json
 from shared.contracts.rows import ContactRow, EventRow, Microseconds, instant_of
-from shared.errors import Conflict, StoreUnavailable
+from shared.errors import Conflict, ForetellError, StoreUnavailable
 from shared.store import AccountStore, DeadLetterRow, Identity, SourceRow
 
 NOTE_REASONS: Final = frozenset(
@@ -61,16 +61,18 @@ class Intake:
             StoreUnavailable: nothing was stored.
         """
         self._erase_requested(items, at)
+        return self._committed(lambda together: self.write(together, items, at))
+
+    def write(
+        self, together: AccountStore, items: Sequence[NormalizedItem], at: Microseconds
+    ) -> tuple[IdentityDirectory, IntakeResult]:
+        """Write what is new into an open transaction; whoever the items want erased is erased before."""
         receipts = {receipt for item in items for receipt in item.receipts}
-
-        def work(together: AccountStore) -> tuple[IdentityDirectory, IntakeResult]:
-            together.sources.hold(self.source.source_id, received_at=at)
-            fresh = together.idempotency.add_received(self.source.source_id, receipts, at=at)
-            directory, taken = self._written(together, items, fresh, at)
-            together.dead_letters.put(taken.letters)
-            return directory, taken
-
-        return self._committed(work)
+        together.sources.hold(self.source.source_id, received_at=at)
+        fresh = together.idempotency.add_received(self.source.source_id, receipts, at=at)
+        directory, taken = self._written(together, items, fresh, at)
+        together.dead_letters.put(taken.letters)
+        return directory, taken
 
     def retry(self, letter: DeadLetterRow, item: NormalizedItem, *, at: Microseconds) -> IntakeResult:
         """Retry a dead letter: it is removed if its item is taken, else its reason is updated.
@@ -108,7 +110,7 @@ class Intake:
         except _MergeNeeded:
             with self.store.transaction(alone=True) as together:
                 directory, taken = work(together)
-        self._forget_merged(directory)
+        self.forget_merged(directory)
         return taken
 
     def _erase_requested(self, items: Sequence[NormalizedItem], at: Microseconds) -> None:
@@ -210,11 +212,50 @@ class Intake:
             at,
         )
 
-    def _forget_merged(self, directory: IdentityDirectory) -> None:
+    def forget_merged(self, directory: IdentityDirectory) -> None:
         """Remove merged contacts from the lists of predictions, which are in another database."""
         if directory.merged:
             with suppress(StoreUnavailable):
                 self.store.predictions.forget_latest([former for former, _ in directory.merged])
+
+
+@dataclass(eq=False, slots=True)
+class VerifiedBatch:
+    """A batch that is verified and normalized, and its result once it is stored."""
+
+    intake: Intake
+    items: Sequence[NormalizedItem]
+    at: Microseconds
+    taken: IntakeResult | None = None
+
+    @property
+    def erases(self) -> bool:
+        """Whether somebody is to be erased, which has transactions of its own."""
+        return any(isinstance(change.incoming, IncomingErasure) for item in self.items for change in item.changes)
+
+    def take(self) -> IntakeResult:
+        """Store it alone; see `Intake.take`."""
+        return self.intake.take(self.items, at=self.at)
+
+
+def take_together(batches: Sequence[VerifiedBatch]) -> None:
+    """Store batches of one source with one commit, each as if it came alone.
+
+    Args:
+        batches: in the order in which they came. Those that have to be alone, and all where one of them fails, are
+            left as they are: taken alone, each says what is wrong with it.
+    """
+    joined = [batch for batch in batches if not batch.erases]
+    if len(joined) < 2:
+        return
+    try:
+        with joined[0].intake.store.transaction() as together:
+            written = [batch.intake.write(together, batch.items, batch.at) for batch in joined]
+    except (ForetellError, _MergeNeeded):
+        return
+    for batch, (directory, taken) in zip(joined, written, strict=True):
+        batch.taken = taken
+        batch.intake.forget_merged(directory)
 
 
 def read_directory(store: AccountStore, persons: Iterable[Person], *, creates: bool) -> IdentityDirectory:

@@ -1,9 +1,11 @@
 """Receive a webhook: find its source, verify it in a thread, store it, confirm its URL where the provider asks it.
 
-Requests wait in a queue for each source, so that many webhooks of one source slow nothing else.
+Requests wait in a queue for each source, so that many webhooks of one source slow nothing else. Each is verified by
+itself; what was verified while another one was stored is then stored together, with one commit.
 """
 
 import logging
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,7 +18,7 @@ from anyio import CapacityLimiter, to_thread
 
 from gateway.metrics import GatewayMetrics
 from gateway.webhooks.failure_limits import FailureLimits
-from gateway.webhooks.intake import IntakeResult, intake_of
+from gateway.webhooks.intake import IntakeResult, VerifiedBatch, intake_of, take_together
 from gateway.webhooks.normalize import Normalizer
 from gateway.webhooks.provider import Confirmation, Provider, SignedRequest, WebhookRefused
 from gateway.webhooks.source_cache import CachedSource, SourceCache
@@ -32,8 +34,10 @@ CONFIRM_SECONDS: Final = 10.0
 """Amazon waits for 15 seconds in all."""
 _ENOUGH_BYTES: Final = 4_096
 MAX_THREADS: Final = 8
-MAX_THREADS_PER_SOURCE: Final = 2
-"""Batches of a source are stored one after the other: one is stored while the next is verified."""
+MAX_THREADS_PER_SOURCE: Final = 1
+"""A second thread would only fight for the interpreter with each row that the first one writes."""
+MAX_ITEMS_TOGETHER: Final = 2_000
+"""Of requests that are stored with one commit: other writers wait for it."""
 MAX_WAITING: Final = 200
 """If more wait, the provider has to send again later: waiting bodies take memory."""
 MAX_WAITING_PER_SOURCE: Final = 50
@@ -62,13 +66,12 @@ class WebhookReceiver:
             raise NotFound(_ABSENT)
         return known
 
-    def receive(self, known: CachedSource, request: SignedRequest) -> IntakeResult:
-        """Verify a request and store what is new in it; committed when this returns.
+    def verified(self, known: CachedSource, request: SignedRequest) -> VerifiedBatch:
+        """Verify a request and read it; nothing is stored yet.
 
         Raises:
             WebhookRefused: it does not come from the provider, or is stale.
             BadRequest: it is verified and cannot be read.
-            StoreUnavailable: nothing was stored.
         """
         provider, at = self.providers[known.row.provider], microseconds(request.received_at)
         provider.verify(request, known.credentials(at))
@@ -77,7 +80,7 @@ class WebhookReceiver:
             raise BadRequest(f"A request carries at most {MAX_ITEMS:,} items; send it in several.")
         intake = intake_of(self.database.of(known.row.account), known.row, self.identity_key)
         normalizer = Normalizer(provider, intake.recipient_hasher, request.received_at, at)
-        return intake.take([normalizer.item(item) for item in items], at=at)
+        return VerifiedBatch(intake, [normalizer.item(item) for item in items], at)
 
 
 async def confirm_url(client: aiohttp.ClientSession, confirmation: Confirmation, source: str) -> None:
@@ -120,6 +123,27 @@ class _SourceQueue:
 
     places: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(MAX_THREADS_PER_SOURCE))
     inside: int = 0
+    verified: deque[VerifiedBatch] = field(default_factory=deque)
+    """Not stored yet, in the order in which they came."""
+
+    def store(self, batch: VerifiedBatch) -> IntakeResult:
+        """Store a batch, if nobody did so meanwhile, with what was verified since; called from a thread.
+
+        Raises:
+            NotFound: the source or its account was removed.
+            StoreUnavailable: nothing of the batch was stored.
+        """
+        if batch.taken is None and batch in self.verified:
+            take_together(self._next())
+        return batch.taken or batch.take()
+
+    def _next(self) -> list[VerifiedBatch]:
+        """Take those that are stored together out of the queue; the first one whatever its size."""
+        chosen = [self.verified.popleft()]
+        items = len(chosen[0].items)
+        while self.verified and (items := items + len(self.verified[0].items)) <= MAX_ITEMS_TOGETHER:
+            chosen.append(self.verified.popleft())
+        return chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +187,9 @@ class WebhookQueue:
             TooBusy: it was not verified.
             UpstreamUnavailable: a URL that is to be confirmed does not answer; the provider may send again.
         """
-        work = partial(self._take, provider, source_id, request, facts)
+        verify = partial(self._verified, provider, source_id, request, facts)
         try:
-            taken = await self._served(source_id, address, work)
+            taken = await self._stored(source_id, address, verify)
         except WebhookRefused:
             self.metrics.webhooks.labels(provider, "refused").inc()
             raise
@@ -186,12 +210,27 @@ class WebhookQueue:
 
     async def _served(self, source_id: str, address: str, work: Callable[[], Found]) -> Found:
         """Run in a thread when this source has a free place, and count failures."""
-        try:
-            if self._is_suspect(source_id, address):
-                self.failures.require_capacity()
+        async with self._counted(source_id, address), self._turn(source_id, address) as line:
+            if line is None:
                 return await to_thread.run_sync(work, limiter=self.failures.thread)
-            async with self._turn(source_id):
+            async with line.places:
                 return await to_thread.run_sync(work, limiter=self.threads)
+
+    async def _stored(self, source_id: str, address: str, verify: Callable[[], VerifiedBatch]) -> IntakeResult:
+        """Verify in a thread, then store with whatever was verified meanwhile; what is suspect is stored alone."""
+        async with self._counted(source_id, address), self._turn(source_id, address) as line:
+            if line is None:
+                return await to_thread.run_sync(lambda: verify().take(), limiter=self.failures.thread)
+            async with line.places:
+                batch = await to_thread.run_sync(verify, limiter=self.threads)
+            line.verified.append(batch)
+            async with line.places:
+                return await to_thread.run_sync(line.store, batch, limiter=self.threads)
+
+    @asynccontextmanager
+    async def _counted(self, source_id: str, address: str) -> AsyncIterator[None]:
+        try:
+            yield
         except (WebhookRefused, NotFound) as error:
             self.failures.count(error, source_id, address)
             raise
@@ -201,12 +240,16 @@ class WebhookQueue:
         return self.failures.is_suspect(source_id, address, remembered=remembered)
 
     @asynccontextmanager
-    async def _turn(self, source_id: str) -> AsyncIterator[None]:
-        """Wait for a place of this source, so that one source uses few of the threads.
+    async def _turn(self, source_id: str, address: str = "") -> AsyncIterator[_SourceQueue | None]:
+        """Join the queue of a source, so that one source uses few of the threads; None: a suspect joins none.
 
         Raises:
             TooBusy: too many requests wait, of this source or of all.
         """
+        if self._is_suspect(source_id, address):
+            self.failures.require_capacity()
+            yield None
+            return
         line = self._lines.get(source_id) or _SourceQueue()
         waiting = sum(one.inside for one in self._lines.values()) - int(self.threads.borrowed_tokens)
         if waiting >= self.most_waiting or line.places.statistics().tasks_waiting >= MAX_WAITING_PER_SOURCE:
@@ -214,14 +257,13 @@ class WebhookQueue:
         self._lines[source_id] = line
         line.inside += 1
         try:
-            async with line.places:
-                yield
+            yield line
         finally:
             line.inside -= 1
             if not line.inside:
                 self._lines.pop(source_id, None)
 
-    def _take(self, provider: str, source_id: str, request: SignedRequest, facts: dict[str, Any]) -> IntakeResult:
+    def _verified(self, provider: str, source_id: str, request: SignedRequest, facts: dict[str, Any]) -> VerifiedBatch:
         known = self.receiver.known(provider, source_id, microseconds(request.received_at))
         facts.update(account=known.row.account, source=known.row.name)
-        return self.receiver.receive(known, request)
+        return self.receiver.verified(known, request)

@@ -6,8 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
-from gateway.context import gateway_of, json_response, now
-from gateway.upstream import body_of
+from gateway.context import body_of, gateway_of, json_response, now
 from gateway.webhooks.provider import SignedRequest
 from gateway.webhooks.schemas import SourceReady, TakenAnswer
 from shared.http.middleware import called_path

@@ -94,6 +94,8 @@ def uploaded(file: Path, *, recorded_at: Microseconds) -> Iterator[bytes]:
     Raises:
         FileRefused: it cannot be read at all.
     """
+    if not file.exists():
+        raise FileRefused("The contacts do not lie in the folder FORETELL_FILES of this process; is it the gateway's?")
     if file.suffix.lower() not in (".ndjson", ".jsonl"):
         yield from _table_rows(file, recorded_at)
         return

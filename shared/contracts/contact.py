@@ -58,6 +58,8 @@ ContactId = Text
 Email = Annotated[
     Annotated[str, StringConstraints(max_length=MAX_CELL_CHARACTERS)] | None, AfterValidator(_normal_address)
 ]
+GivenEmail = Annotated[str, StringConstraints(max_length=320), AfterValidator(_normal_address)]
+"""Where null says nothing."""
 Zone = Annotated[str, AfterValidator(zone_name)]
 Instant = Annotated[AwareDatetime, BeforeValidator(_time), AfterValidator(_in_range)]
 Scalar = Annotated[str | int | float | bool | None, BeforeValidator(scalar)]

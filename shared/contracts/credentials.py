@@ -9,7 +9,6 @@ import base64
 import binascii
 import hashlib
 import hmac
-import json
 import re
 import secrets
 import zlib
@@ -17,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple, get_args
 
+import orjson
 from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -158,7 +158,7 @@ def signed(call: Call, request: SignedContent, key: bytes, *, now: float) -> str
         "quota_contacts": call.quota_contacts,
         "committed": call.committed,
     }
-    payload = base64.urlsafe_b64encode(json.dumps(fields, separators=(",", ":")).encode()).decode()
+    payload = base64.urlsafe_b64encode(orjson.dumps(fields)).decode()
     return f"{payload}.{_mac(payload, request, key)}"
 
 
@@ -182,7 +182,7 @@ def verified(header: str | None, request: SignedContent, key: bytes, *, now: flo
     if not hmac.compare_digest(_mac(payload, request, key).encode(), mac.encode("ascii", "replace")):
         raise NotAuthenticated("This service answers only calls signed by the gateway.")
     try:
-        fields = json.loads(base64.urlsafe_b64decode(payload))
+        fields = orjson.loads(base64.urlsafe_b64decode(payload))
         signed_at = float(fields.pop("signed_at"))
         call = Call(**{**fields, "scopes": tuple(fields["scopes"])})
     except (binascii.Error, ValueError, TypeError, KeyError) as error:

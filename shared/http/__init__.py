@@ -1,1 +1,1 @@
-"""What gateway and services share of HTTP: problem+json, middleware, connections, logs, metrics, process start."""
+"""What gateway and services share of HTTP: exchanges, problems, middleware, connections, logs, metrics, processes."""

@@ -3,16 +3,13 @@
 Plain ASGI, apart from the check of the query: nothing is buffered, and a request costs microseconds.
 """
 
-import asyncio
 import json
-import logging
-import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
 from typing import Any, Final
-from uuid import uuid4
+from urllib.parse import parse_qsl
 
 from fastapi import Request
 from fastapi.dependencies.models import Dependant
@@ -23,27 +20,21 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared import deadline
 from shared.contracts.credentials import REQUEST_ID_HEADER
 from shared.contracts.validation import MAX_MISTAKES, MAX_SEGMENT, read_json
-from shared.errors import BadRequest, BodyTooLarge, BodyTooSlow, ForetellError
+from shared.errors import BadRequest, BodyTooLarge, ForetellError
 from shared.http import problem
-from shared.http.telemetry import RequestMetrics, trail
-
-log = logging.getLogger(__name__)
-
-
-_SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
-QUIET_ROUTES = frozenset({"/healthz", "/readyz"})
-"""Asked every few seconds by machines: counted, not logged."""
-CLIENT_LEFT = 499
-"""What the log and the metrics say of a request whose client did not wait; no client ever sees it."""
-REQUEST_SECONDS = 10.0
-"""How long a request may wait for the store, where no setting says it."""
-BODY_SECONDS = 60.0
-"""How long a body may take to arrive: a client that sends a byte a minute would hold its connection for ever."""
-
-
-def sane_request_id(given: str | None) -> str:
-    """Take a client's request id when it is one, else make a new one."""
-    return given if given is not None and _SANE_ID.fullmatch(given) else uuid4().hex
+from shared.http.exchange import (
+    BODY_SECONDS,
+    CALLED_PATH,
+    CLIENT_LEFT,
+    REQUEST_SECONDS,
+    BoundedBody,
+    record,
+    refuse_announced,
+    sane_request_id,
+    take_slash_off,
+    unexpected,
+)
+from shared.http.telemetry import RequestMetrics
 
 
 class RequestContext:
@@ -77,31 +68,14 @@ class RequestContext:
                 await self.app(scope, receive, send_with_id)
         except ClientDisconnect:  # in the middle of its body: nobody is left to answer, and nothing is wrong here
             status = status or CLIENT_LEFT
-        except Exception as error:  # the last resort: logged without its message, which may hold a payload
-            log.error("request.failed", extra={"request_id": state["request_id"], **trail(error)})
+        except Exception as error:  # the last resort
+            failure = unexpected(error, state["request_id"])
             if status == 0:
-                await problem.unexpected(state["request_id"])(scope, receive, send_with_id)
+                await problem.response(failure, state["request_id"])(scope, receive, send_with_id)
         finally:
-            self._record(scope, status, time.perf_counter() - began)
-
-    def _record(self, scope: Scope, status: int, seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", "unmatched")
-        self.metrics.requests.labels(scope["method"], route, status).inc()
-        self.metrics.seconds.labels(route).observe(seconds)
-        if route in QUIET_ROUTES:
-            return
-        state = scope["state"]
-        log.info(
-            "request.answered",
-            extra={
-                "request_id": state["request_id"],
-                "method": scope["method"],
-                "route": route,
-                "status": status,
-                "milliseconds": round(1_000 * seconds, 2),
-                **state.get("facts", {}),
-            },
-        )
+            called = scope["method"], getattr(scope.get("route"), "path", "unmatched")
+            seconds = time.perf_counter() - began
+            record(self.metrics, called, status, seconds, state["request_id"], state.get("facts", {}))
 
 
 class BodyLimit:
@@ -134,65 +108,36 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         max_bytes, within_seconds = self.larger(scope) or (self.max_bytes, self.within_seconds)
-        too_large = BodyTooLarge(
-            f"The body is larger than {max_bytes} bytes; send it in several calls.", max_bytes=max_bytes
-        )
         request_id = scope.get("state", {}).get("request_id")
-        announced = Headers(scope=scope).get("content-length", "")
-        if announced.isdecimal() and int(announced[:20]) > max_bytes:
-            await problem.response(too_large, request_id)(scope, receive, send)
+        try:
+            refuse_announced(Headers(scope=scope).get("content-length"), max_bytes)
+        except BodyTooLarge as error:
+            await problem.response(error, request_id)(scope, receive, send)
             return
-        received, whole, answered = 0, False, False
-        refused: ForetellError | None = None
-        whole_by = asyncio.get_running_loop().time() + within_seconds
-
-        async def receive_within() -> Message:
-            nonlocal received, whole, refused
-            if whole:  # what comes now is the client's leaving
-                return await receive()
-            try:
-                async with asyncio.timeout_at(whole_by):
-                    message = await receive()
-            except TimeoutError:
-                refused = BodyTooSlow(f"The body did not arrive within {within_seconds:g} s; send it in one go.")
-                raise refused from None
-            whole = not message.get("more_body", False)
-            if whole and (until := deadline.current()) is not None:
-                until.restart()  # a slow upload takes nothing from the time for the answer
-            received += len(message.get("body", b""))
-            if received > max_bytes:
-                refused = too_large
-                raise refused
-            return message
+        body, answered = BoundedBody(receive, max_bytes=max_bytes, within_seconds=within_seconds), False
 
         async def send_unless_refused(message: Message) -> None:
             # Whatever a framework makes of the interrupted body, the client gets a 413.
             nonlocal answered
-            if refused is None:
+            if body.refused is None:
                 await send(message)
             elif not answered:
                 answered = True
-                await problem.response(refused, request_id)(scope, receive, send)
+                await problem.response(body.refused, request_id)(scope, receive, send)
 
         try:
-            await self.app(scope, receive_within, send_unless_refused)
+            await self.app(scope, body.receive, send_unless_refused)
         except ForetellError as error:  # raised where no framework stands between
-            if error is not refused:
+            if error is not body.refused:
                 raise
-        if refused is not None and not answered:
-            await problem.response(refused, request_id)(scope, receive, send)
-
-
-_KEPT: Final = frozenset({b"/", b"/docs/"})
-"""Paths that end with a slash of their own."""
-_CALLED: Final = "foretell.called_path"
+        if body.refused is not None and not answered:
+            await problem.response(body.refused, request_id)(scope, receive, send)
 
 
 class EquivalentRequests:
     """Answer HEAD as GET without the body, and `/contacts/` as `/contacts`.
 
-    The slash is taken off here and not by a redirection: many clients follow none, or lose the body on the way. Only
-    a literal one counts: the id `a/` of a contact is written `a%2F`.
+    The slash is taken off here and not by a redirection: many clients follow none, or lose the body on the way.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -203,7 +148,7 @@ class EquivalentRequests:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        _take_slash_off(scope)
+        take_slash_off(scope)
         if scope["method"] != "HEAD":
             await self.app(scope, receive, send)
             return
@@ -221,16 +166,8 @@ class EquivalentRequests:
 
 def called_path(request: Request) -> bytes:
     """Return the path as the client wrote it, escapes and the slash at its end included."""
-    path: bytes = request.scope.get(_CALLED) or request.scope.get("raw_path") or request.url.path.encode()
+    path: bytes = request.scope.get(CALLED_PATH) or request.scope.get("raw_path") or request.url.path.encode()
     return path
-
-
-def _take_slash_off(scope: Scope) -> None:
-    raw = scope.get("raw_path") or b""
-    if raw.endswith(b"/") and raw not in _KEPT:
-        scope[_CALLED] = raw
-        scope["raw_path"] = raw[:-1]
-        scope["path"] = scope["path"][:-1]
 
 
 _NEAR: Final = 3
@@ -251,8 +188,20 @@ async def refuse_unknown_query(request: Request) -> None:
     dependant = getattr(request.scope.get("route"), "dependant", None)
     if dependant is None:
         return
-    known = sorted(set(_names(dependant)))
-    given = Counter(name for name, _ in request.query_params.multi_items())
+    refuse_unknown_names(request.scope["query_string"], sorted(set(_names(dependant))))
+
+
+def refuse_unknown_names(query: bytes, known: Sequence[str] = ()) -> None:
+    """Refuse a parameter of a query that is not known, or one that is given twice.
+
+    Args:
+        query: as it came.
+        known: names of parameters, sorted.
+
+    Raises:
+        BadRequest: names each such parameter, and those that are near.
+    """
+    given = Counter(name for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True))
     errors = [
         {"pointer": f"/{_escaped(name)}", "detail": _unknown(name, known) if name not in known else _repeated()}
         for name, times in given.items()
@@ -260,7 +209,9 @@ async def refuse_unknown_query(request: Request) -> None:
     ]
     if errors:
         raise BadRequest(
-            "The query does not fit the contract; `errors` says where.", parameters=known, errors=errors[:MAX_MISTAKES]
+            "The query does not fit the contract; `errors` says where.",
+            parameters=list(known),
+            errors=errors[:MAX_MISTAKES],
         )
 
 
@@ -271,7 +222,7 @@ def _names(dependant: Dependant) -> Iterator[str]:
         yield from _names(inner)
 
 
-def _unknown(name: str, known: list[str]) -> str:
+def _unknown(name: str, known: Sequence[str]) -> str:
     near = get_close_matches(name[:MAX_SEGMENT].lower(), known, _NEAR, cutoff=0.5)
     if near:
         return f"This query parameter is not known here; did you mean {' or '.join(near)}?"

@@ -86,22 +86,23 @@ def document(error: ForetellError, request_id: str | None) -> dict[str, Any]:
     }
 
 
+def parts(error: ForetellError, request_id: str | None) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    """Return status, headers (but for the length) and body of the answer to an error."""
+    headers = [(b"content-type", MEDIA_TYPE.encode())]
+    if error.retry_after_seconds is not None:
+        headers.append((b"retry-after", str(error.retry_after_seconds).encode()))
+    if "scope" in error.members:
+        challenge = f'Bearer error="insufficient_scope", scope="{error.members["scope"]}"'
+        headers.append((b"www-authenticate", challenge.encode()))
+    elif error.status == HTTPStatus.UNAUTHORIZED:
+        headers.append((b"www-authenticate", b"Bearer"))
+    return error.status, headers, orjson.dumps(document(error, request_id), default=str)
+
+
 def response(error: ForetellError, request_id: str | None) -> Response:
     """Answer with an error."""
-    headers = {}
-    if error.retry_after_seconds is not None:
-        headers["Retry-After"] = str(error.retry_after_seconds)
-    if error.status == HTTPStatus.UNAUTHORIZED:
-        headers["WWW-Authenticate"] = "Bearer"
-    if "scope" in error.members:
-        headers["WWW-Authenticate"] = f'Bearer error="insufficient_scope", scope="{error.members["scope"]}"'
-    body = orjson.dumps(document(error, request_id), default=str)
-    return Response(body, status_code=error.status, headers=headers, media_type=MEDIA_TYPE)
-
-
-def unexpected(request_id: str | None) -> Response:
-    """Answer for a bug: nothing of what went wrong is sent; the request id finds it in the log."""
-    return response(ForetellError("An unexpected error; the request id finds it in the log."), request_id)
+    status, headers, body = parts(error, request_id)
+    return Response(body, status, {name.decode(): value.decode() for name, value in headers})
 
 
 def install(app: FastAPI) -> None:

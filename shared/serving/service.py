@@ -25,7 +25,8 @@ from shared.contracts.credentials import (
 )
 from shared.errors import ClockSkew, NotAllowed, NotAuthenticated
 from shared.http import problem
-from shared.http.middleware import BodyLimit, EquivalentRequests, RequestContext, refuse_unknown_query, sane_request_id
+from shared.http.exchange import sane_request_id
+from shared.http.middleware import BodyLimit, EquivalentRequests, RequestContext, refuse_unknown_query
 from shared.http.readiness import Readiness, StoreLook, StoreState, readiness
 from shared.serving import openapi
 from shared.serving.answering import Answering, ThreadPools

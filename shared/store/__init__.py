@@ -3,14 +3,12 @@
 An `AccountStore` has one attribute a subject: `store.contacts.put(...)`, `store.events.add(...)`.
 """
 
-from shared.store.account import AccountStore
 from shared.store.assignments import AssignmentRow
 from shared.store.audit import AuditRow
 from shared.store.batches import OPEN_STATES, Batches, BatchPartRow, BatchRow, BatchState, Lease
 from shared.store.bulk_pacing import BulkPacing
-from shared.store.contact_facts import StoredContact
-from shared.store.contacts import BulkCounts
-from shared.store.database import Database, open_database
+from shared.store.contacts import BulkCounts, StoredContact
+from shared.store.database import AccountStore, Database, open_database
 from shared.store.dead_letters import DeadLetterRow
 from shared.store.deliveries import ENDED
 from shared.store.delivery_tables import (
@@ -30,7 +28,8 @@ from shared.store.identities import Identity
 from shared.store.keys import KeyRow
 from shared.store.migration import check, downgrade, is_migrated, migrate
 from shared.store.models import ChampionRow, PromotionRow, VersionRow
-from shared.store.predictions import Place, PredictionFilter, PredictionRow, ReachedBy
+from shared.store.pasts import PastsWanted
+from shared.store.predictions import Place, PredictionFilter, PredictionRow, ReachedBy, RequestReads
 from shared.store.schema import Account
 from shared.store.sources import SourceRow, SourceSecretRow, active_secrets
 
@@ -63,11 +62,13 @@ __all__ = [
     "Identity",
     "KeyRow",
     "Lease",
+    "PastsWanted",
     "Place",
     "PredictionFilter",
     "PredictionRow",
     "PromotionRow",
     "ReachedBy",
+    "RequestReads",
     "SecretRow",
     "SourceRow",
     "SourceSecretRow",

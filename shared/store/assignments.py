@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.contracts.rows import Microseconds
 from shared.errors import StoreUnavailable
-from shared.store.identities import perhaps_erased
+from shared.store.pasts import perhaps_erased
 from shared.store.schema import CLUSTERED, Instant, KeyText, StoreTable
 from shared.store.scope import BATCH, AccountConnection, Scope, batches
 

@@ -2,32 +2,23 @@
 
 import logging
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Literal, NamedTuple
 
-from sqlalchemy import SelectBase, bindparam
-
 from shared.contracts.defaults import LOOKBACK_DAYS
-from shared.contracts.rows import DAY, ContactRow, Microseconds
+from shared.contracts.rows import ContactRow, Microseconds
 from shared.store.bulk_pacing import BulkPacing
 from shared.store.change_detection import touch
-from shared.store.contact_facts import (
-    AttributeTable,
-    ContactTable,
-    StaticAttributeTable,
-    StoredContact,
-    facts_of,
-    pages,
-)
+from shared.store.contact_facts import AttributeTable, ContactTable, StaticAttributeTable, pages
 from shared.store.contact_writes import denies, put_batch
-from shared.store.events import EVENT_COLUMNS, EventTable
 from shared.store.merging import merge
+from shared.store.pasts import PastsWanted, facts_of, read_pasts
 from shared.store.predictions import Predictions
 from shared.store.schema import AccountStateTable
-from shared.store.scope import BATCH, IDS, Prepared, Scope, among_ids, batches, select_by_parameter
-from shared.timeline import ContactFacts, EventTuple, PastRows
+from shared.store.scope import BATCH, Scope, batches
+from shared.timeline import ContactFacts, DatedValue, PastRows
 
 
 class BulkCounts(NamedTuple):
@@ -40,6 +31,20 @@ class BulkCounts(NamedTuple):
     """Left out: these contacts were erased, and an import does not bring them back."""
     erased_rows: tuple[int, ...] = ()
     """Places of the rows that were left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredContact:
+    """What is stored of a contact apart from events."""
+
+    contact_id: str
+    created_at: Microseconds | None
+    timezone: str | None
+    consent: Mapping[str, str]
+    attributes: tuple[DatedValue, ...]
+    """All values ever valid, by name and instant; the last of a name is the current one."""
+    unreadable: frozenset[str] = frozenset()
+    """Names of attributes whose current value could not be read, and is None."""
 
 
 log = logging.getLogger(__name__)
@@ -131,9 +136,7 @@ class Contacts:
         """
         with self._scope.reading() as connection:
             ids = list(pages(connection, after=after, limit=limit))
-            facts: dict[str, ContactFacts] = {}
-            for part in batches(ids, BATCH):
-                facts.update(facts_of(connection, part))
+            facts = facts_of(connection, ids)
         return [_stored(contact_id, facts[contact_id]) for contact_id in ids]
 
     def ids(self, limit: int, after: str | None = None) -> list[str]:
@@ -189,25 +192,14 @@ class Contacts:
         """Read what existed before a cutoff and was known when it was asked.
 
         Args:
-            contact_ids: up to 1,000 cost two statements (three with `always`), one snapshot.
+            contact_ids: any number; they cost three statements (four with `always`), one snapshot, one round trip.
             cutoff: only events strictly before it, and attribute values valid from before it.
             asked_at: only what was recorded until then, so that an answer can be replayed.
             always: event types of which older events are read too, apart from the others.
             lookback_days: older events are left out.
         """
-        distinct: Sequence[str] = list(dict.fromkeys(contact_ids))
-        facts: dict[str, ContactFacts] = {}
-        events: list[EventTuple] = []
-        older: list[EventTuple] = []
-        since = cutoff - lookback_days * DAY
-        with self._scope.reading() as connection:
-            for part in batches(distinct, BATCH):
-                facts.update(facts_of(connection, part, cutoff=cutoff, asked_at=asked_at))
-                bounds = {IDS: part, "since": since, "asked_at": asked_at}
-                events.extend(connection.read(_EVENTS, {**bounds, "cutoff": cutoff}))
-                if always:
-                    older.extend(connection.read(_OLDER, {**bounds, "always": list(always)}))
-        return PastRows(facts=facts, events=events, older=older)
+        wanted = PastsWanted(list(dict.fromkeys(contact_ids)), cutoff, asked_at, always, lookback_days)
+        return read_pasts(self._scope.direct, wanted).rows
 
     def scan(self) -> tuple[list[str], dict[str, ContactFacts]]:
         """Read all contacts with all values of their attributes, for training.
@@ -245,25 +237,3 @@ def _stored(contact_id: str, facts: ContactFacts) -> StoredContact:
     return StoredContact(
         contact_id, facts.created_at, facts.timezone, facts.consent, facts.attributes, facts.unreadable
     )
-
-
-def _events(sqlite: bool) -> SelectBase:
-    return select_by_parameter(*EVENT_COLUMNS).where(
-        among_ids(EventTable.contact_id, sqlite=sqlite),
-        EventTable.occurred_at < bindparam("cutoff"),
-        EventTable.occurred_at >= bindparam("since"),
-        EventTable.recorded_at <= bindparam("asked_at"),
-    )
-
-
-def _older(sqlite: bool) -> SelectBase:
-    return select_by_parameter(*EVENT_COLUMNS).where(
-        among_ids(EventTable.contact_id, sqlite=sqlite),
-        EventTable.occurred_at < bindparam("since"),
-        EventTable.recorded_at <= bindparam("asked_at"),
-        among_ids(EventTable.type, sqlite=sqlite, parameter="always"),
-    )
-
-
-_EVENTS = Prepared(_events)
-_OLDER = Prepared(_older)

@@ -1,6 +1,8 @@
-"""The store as a process holds it: opened once, asked per account."""
+"""The store as a process holds it: opened once, and asked per account, one attribute a subject."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 
 from sqlalchemy import Connection, Table, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -9,16 +11,181 @@ from shared.contracts.rows import Microseconds
 from shared.errors import Conflict, NotFound
 from shared.settings import Settings
 from shared.store import keys, models, sources
-from shared.store.account import AccountStore
-from shared.store.batches import BatchTable, waiting
-from shared.store.change_detection import StaleContactTable
+from shared.store.assignments import Assignments
+from shared.store.audit import Audit
+from shared.store.batches import Batches, BatchTable, waiting
+from shared.store.change_detection import ChangeDetection, StaleContactTable
+from shared.store.contacts import Contacts
+from shared.store.dead_letters import DeadLetters
+from shared.store.deliveries import Deliveries
 from shared.store.delivery_tables import DeliveryTable, SubscriptionTable
-from shared.store.keys import KeyRow, KeyTable, key_rows
-from shared.store.models import ChampionRow, champion_rows
+from shared.store.driver import AccountDriver
+from shared.store.events import Events
+from shared.store.idempotency import Idempotency
+from shared.store.identities import Identities
+from shared.store.keys import KeyRow, Keys, KeyTable, key_rows
+from shared.store.models import ChampionRow, Models, champion_rows
+from shared.store.outbox import Outbox
+from shared.store.outcomes import Outcomes
+from shared.store.predictions import Predictions
+from shared.store.privacy import Privacy
 from shared.store.schema import Account, AccountStateTable, AccountTable, PredictionTable, StoreTable
 from shared.store.scope import Scope, predictions_of, queue
-from shared.store.sources import SourceRow, SourceTable, source_rows
+from shared.store.segments import Segments
+from shared.store.sources import SourceRow, Sources, SourceTable, source_rows
 from shared.store.sql import PATIENCE_SECONDS, Sql, is_writable
+from shared.store.subscriptions import Subscriptions
+
+
+class AccountStore:
+    """One account's store: whatever is called, only this account's rows are seen or changed.
+
+    A subject holds nothing but the account, so each is made when it is asked for.
+    """
+
+    __slots__ = ("_scope",)
+
+    def __init__(self, scope: Scope) -> None:
+        """Bind the account; nothing is opened."""
+        self._scope = scope
+
+    @property
+    def account(self) -> str:
+        """The account's name."""
+        return self._scope.account
+
+    def acting(self, actor: str, *, at: Microseconds) -> "AccountStore":
+        """Take the same store in somebody's hands: the audit log names them.
+
+        Args:
+            actor: public id of a key, or `command line`.
+            at: now.
+        """
+        return AccountStore(replace(self._scope, actor=actor, acting_at=at))
+
+    def hashing(self, identity_key: bytes | None) -> "AccountStore":
+        """Take the same store, with the key under which it recognises who was erased.
+
+        Args:
+            identity_key: the installation's; None: it is not known here, and nobody new can be taken in where
+                somebody was erased.
+        """
+        return AccountStore(replace(self._scope, identity_key=identity_key))
+
+    @contextmanager
+    def transaction(self, *, alone: bool = False) -> Iterator["AccountStore"]:
+        """Open one transaction for several writes: all are committed when the block ends, or none.
+
+        What is read of the store through the yielded one sees what was written so far.
+
+        Args:
+            alone: whether to wait for every other writer of the account and keep new ones out.
+
+        Raises:
+            NotFound: there is no such account.
+        """
+        with self._scope.transaction(alone=alone) as scope:
+            yield AccountStore(scope)
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether nobody else writes of this account during the open transaction."""
+        return self._scope.is_alone
+
+    @property
+    def assignments(self) -> Assignments:
+        """Which contact of an experiment got which arm."""
+        return Assignments(self._scope)
+
+    @property
+    def audit(self) -> Audit:
+        """What was administered, when and with which key."""
+        return Audit(self._scope)
+
+    @property
+    def batches(self) -> Batches:
+        """Predictions that are made in the background."""
+        return Batches(self._scope)
+
+    @property
+    def changes(self) -> ChangeDetection:
+        """Who is to be scored again, and the last known states."""
+        return ChangeDetection(self._scope)
+
+    @property
+    def contacts(self) -> Contacts:
+        """People being marketed to, their attributes and pasts."""
+        return Contacts(self._scope)
+
+    @property
+    def dead_letters(self) -> DeadLetters:
+        """Items of webhooks that could not be taken."""
+        return DeadLetters(self._scope)
+
+    @property
+    def deliveries(self) -> Deliveries:
+        """Messages on their way to subscriptions."""
+        return Deliveries(self._scope)
+
+    @property
+    def events(self) -> Events:
+        """Dated facts about contacts."""
+        return Events(self._scope)
+
+    @property
+    def idempotency(self) -> Idempotency:
+        """Requests answered once, and providers' events received once."""
+        return Idempotency(self._scope)
+
+    @property
+    def identities(self) -> Identities:
+        """What else contacts are known by."""
+        return Identities(self._scope)
+
+    @property
+    def keys(self) -> Keys:
+        """Keys of the API."""
+        return Keys(self._scope)
+
+    @property
+    def models(self) -> Models:
+        """Registered versions, and which one answers."""
+        return Models(self._scope)
+
+    @property
+    def outbox(self) -> Outbox:
+        """Messages that are to be delivered."""
+        return Outbox(self._scope)
+
+    @property
+    def outcomes(self) -> Outcomes:
+        """What is predicted."""
+        return Outcomes(self._scope)
+
+    @property
+    def predictions(self) -> Predictions:
+        """What was predicted: the log, and the latest of each contact."""
+        return Predictions(self._scope)
+
+    @property
+    def privacy(self) -> Privacy:
+        """Erasure and export of single contacts."""
+        return Privacy(self._scope)
+
+    @property
+    def segments(self) -> Segments:
+        """Names and members of segments."""
+        return Segments(self._scope)
+
+    @property
+    def sources(self) -> Sources:
+        """Where webhooks come from."""
+        return Sources(self._scope)
+
+    @property
+    def subscriptions(self) -> Subscriptions:
+        """Who wants webhooks, and where."""
+        return Subscriptions(self._scope)
 
 
 class Database:
@@ -48,7 +215,10 @@ class Database:
 
     def of(self, account: str) -> AccountStore:
         """Open the store of one account; whether it exists shows when something is written."""
-        return AccountStore(Scope(account, self._store, self._predictions, self._identity_key))
+        store, predictions = self._store, self._predictions
+        direct = AccountDriver(account, store.reads, store.writes)
+        direct_predictions = AccountDriver(account, predictions.reads, predictions.writes)
+        return AccountStore(Scope(account, store, predictions, direct, direct_predictions, self._identity_key))
 
     def ping(self) -> None:
         """Check that the store answers and is migrated.

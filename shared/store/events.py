@@ -12,9 +12,10 @@ from shared.contracts.rows import EventRow, Microseconds
 from shared.store.bulk_pacing import BulkPacing
 from shared.store.change_detection import touch
 from shared.store.contact_facts import ContactTable, pages
+from shared.store.driver import Prepared
 from shared.store.identities import erased_among
 from shared.store.schema import CLUSTERED, AccountStateTable, Instant, KeyText, OptionalLongText, StoreTable
-from shared.store.scope import IDS, AccountConnection, Prepared, Scope, among_ids, batches, select_by_parameter
+from shared.store.scope import IDS, AccountConnection, Scope, among_ids, batches, select_by_parameter
 from shared.timeline import EventTuple
 
 

@@ -11,7 +11,7 @@ from shared.contracts.rows import SHARED_BY, Microseconds, contact_hash
 from shared.errors import SettingsRefused
 from shared.store.contact_facts import ContactTable
 from shared.store.schema import CLUSTERED, KEY_TEXT, AccountStateTable, Instant, KeyText, StoreTable
-from shared.store.scope import BATCH, IDS, AccountConnection, Prepared, Scope, among_ids, batches, select_by_parameter
+from shared.store.scope import AccountConnection, Scope, batches
 
 
 class TombstoneTable(StoreTable):
@@ -84,49 +84,10 @@ def any_erased(connection: AccountConnection) -> bool:
     return connection.execute(mine).first() is not None
 
 
-NO_ACCOUNT = -1
-
-
-def _count(sqlite: bool) -> Any:  # noqa: ARG001 - the same for both
-    return select_by_parameter(AccountStateTable.erasures)
-
-
-def _existing(sqlite: bool) -> Any:
-    return select_by_parameter(ContactTable.contact_id).where(among_ids(ContactTable.contact_id, sqlite=sqlite))
-
-
-_COUNT = Prepared(_count)
-_EXISTING = Prepared(_existing)
-
-
-def erasures_of(connection: AccountConnection) -> int:
-    """Count the erasures of an account; -1: there is no such account."""
-    found = connection.read(_COUNT, {})
-    return int(found[0][0]) if found else NO_ACCOUNT
-
-
 def count_erasure(connection: AccountConnection) -> None:
     """Count one more, in the transaction that erases."""
     table = AccountStateTable
     connection.execute(connection.update(table).values(erasures=table.erasures + 1))
-
-
-def perhaps_erased(connection: AccountConnection, contact_ids: Collection[str], *, since: int | None) -> frozenset[str]:
-    """List contacts that may have been erased since something was read of them.
-
-    Whoever is no contact now may be one that was erased; that it may be one that never was costs a row of a log.
-
-    Args:
-        connection: of the store.
-        contact_ids: who is to be written of.
-        since: the count of erasures from before it was read; None: nothing was read, nobody is meant.
-    """
-    if since is None or erasures_of(connection) == since:
-        return frozenset()
-    left: set[str] = set()
-    for part in batches(sorted(set(contact_ids)), BATCH):
-        left.update(contact_id for (contact_id,) in connection.read(_EXISTING, {IDS: part}))
-    return frozenset(contact_ids) - left
 
 
 class IdentityTable(StoreTable):

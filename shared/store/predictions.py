@@ -1,7 +1,8 @@
 """Predictions of an account: the log, the latest of each contact, and these as a ranked list."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Index, SelectBase, bindparam, func, or_, tuple_
@@ -9,11 +10,25 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.contracts.outcome import Flag
 from shared.contracts.rows import DAY, Microseconds
-from shared.store.contact_facts import facts_of
+from shared.errors import StoreUnavailable
+from shared.store.driver import Prepared, Rows, Values
 from shared.store.events import EventTable
-from shared.store.identities import perhaps_erased
+from shared.store.pasts import PastsWanted, facts_of, perhaps_erased_now, read_pasts
 from shared.store.schema import CLUSTERED, Instant, KeyText, LongText, OptionalKeyText, PredictionTable
-from shared.store.scope import BATCH, IDS, Prepared, Scope, among_ids, batches, select_by_parameter
+from shared.store.scope import (
+    BATCH,
+    IDS,
+    Insert,
+    Scope,
+    among_ids,
+    batches,
+    in_line,
+    insert_of,
+    predictions_of,
+    select_by_parameter,
+    upsert_of,
+)
+from shared.timeline import PastRows
 
 
 class PredictionLogTable(PredictionTable):
@@ -88,6 +103,19 @@ class PredictionRow(NamedTuple):
     """Id of the segment that it tells; None where the capability has none."""
 
 
+class RequestReads(NamedTuple):
+    """What a call reads of its contacts."""
+
+    rows: PastRows
+    """Facts and events."""
+    erasures: int
+    """The account's count of erasures in the same snapshot: what `log` takes as `since`."""
+    newest_event_at: Microseconds | None
+    """Of the account, in the same snapshot."""
+    past_scores: dict[str, int]
+    """By contact, see `Predictions.past_scores`."""
+
+
 NEAR_DAYS = 7
 """How far a stored score may lie from the instant for which a past score is wanted."""
 
@@ -149,17 +177,15 @@ class Predictions:
         """
         if not rows:
             return 0
-        with self._scope.writing_predictions(alone=False) as connection:
-            with self._scope.reading() as store:
-                erased = perhaps_erased(store, [row.contact_id for row in rows], since=since)
-            values = [row._asdict() for row in rows if row.contact_id not in erased]
-            latest: dict[tuple[str, str, str], dict[str, Any]] = {}
-            for value in sorted(values, key=lambda value: (value["cutoff"], value["asked_at"])):
-                latest[value["contact_id"], value["capability"], value["outcome"]] = value
-            connection.insert_missing(PredictionLogTable, values)
-            in_key_order = [latest[key] for key in sorted(latest)]
-            connection.upsert(LatestPredictionTable, in_key_order, newer=("cutoff", "asked_at"))
-        return len(rows) - len(values)
+        with self._scope.direct_predictions.writing() as session:
+            if not self._scope.predictions.is_sqlite:
+                session.read(_IN_LINE, {"line": predictions_of(self._scope.account)})
+            erased = perhaps_erased_now(self._scope.direct, [row.contact_id for row in rows], since=since)
+            kept = [row for row in rows if row.contact_id not in erased] if erased else rows
+            latest = {(row.contact_id, row.capability, row.outcome): row for row in sorted(kept, key=_request_order)}
+            session.write(_LOG, PredictionRow._fields, kept)
+            session.write(_KEEP, PredictionRow._fields, [latest[key] for key in sorted(latest)])
+        return len(rows) - len(kept)
 
     def of_contact(self, contact_id: str) -> list[PredictionRow]:
         """List a contact's latest predictions, by capability and outcome."""
@@ -180,13 +206,9 @@ class Predictions:
             outcome: its name, "" where the capability has none.
             contact_ids: whose.
         """
-        values = {"capability": capability, "outcome": outcome}
-        found: dict[str, tuple[Microseconds, str]] = {}
-        with self._scope.reading_predictions() as connection:
-            for part in batches(contact_ids, BATCH):
-                for contact_id, cutoff, body in connection.read(_LATEST, {**values, IDS: part}):
-                    found[contact_id] = (cutoff, body)
-        return found
+        values = {"capability": capability, "outcome": outcome, IDS: contact_ids}
+        (found,) = self._scope.direct_predictions.read((_LATEST, values))
+        return {contact_id: (cutoff, body) for contact_id, cutoff, body in found}
 
     def past_scores(
         self, capability: str, outcome: str, contact_ids: Sequence[str], *, around: Microseconds
@@ -199,20 +221,33 @@ class Predictions:
             contact_ids: whose; those without such a score are missing from the answer.
             around: the instant.
         """
-        values = {
-            "capability": capability,
-            "outcome": outcome,
-            "earliest": around - NEAR_DAYS * DAY,
-            "latest": around + NEAR_DAYS * DAY,
-        }
-        nearest: dict[str, tuple[int, int, int]] = {}
-        with self._scope.reading_predictions() as connection:
-            for part in batches(contact_ids, BATCH):
-                for contact_id, cutoff, asked_at, score in connection.read(_SCORES, {**values, IDS: part}):
-                    if score is not None:
-                        candidate = (abs(cutoff - around), -asked_at, score)
-                        nearest[contact_id] = min(candidate, nearest.get(contact_id, candidate))
-        return {contact_id: score for contact_id, (_, _, score) in nearest.items()}
+        (found,) = self._scope.direct_predictions.read(_scores_around(capability, outcome, contact_ids, around))
+        return _nearest(found, around)
+
+    def request_reads(
+        self, capability: str, outcome: str, wanted: PastsWanted, *, around: Microseconds
+    ) -> RequestReads:
+        """Read all that a call needs of its contacts: one round trip, and one more where predictions lie apart.
+
+        Args:
+            capability: a line of the capability table.
+            outcome: its name, "" where the capability has none.
+            wanted: the contacts, each once, and how much of their pasts.
+            around: the instant of which past scores are wanted.
+
+        Raises:
+            StoreUnavailable: the pasts could not be read; without past scores the rest is answered.
+        """
+        scores = _scores_around(capability, outcome, wanted.contact_ids, around)
+        if self._scope.predictions is self._scope.store and self._scope.open is None:
+            *found, scored = self._scope.direct.read(*wanted.calls(), scores)
+            return RequestReads(*wanted.read_from(found), _nearest(scored, around))
+        read = read_pasts(self._scope.direct, wanted)
+        try:
+            (scored,) = self._scope.direct_predictions.read(scores)
+        except StoreUnavailable:
+            scored = []
+        return RequestReads(*read, _nearest(scored, around))
 
     def forget_latest(self, contact_ids: Sequence[str]) -> None:
         """Delete the latest predictions of contacts that are no more; what was answered once stays in the log."""
@@ -345,7 +380,34 @@ def _latest(sqlite: bool) -> SelectBase:
     )
 
 
+def _kept(sqlite: bool) -> Insert:
+    return upsert_of(LatestPredictionTable, PredictionRow._fields, newer=("cutoff", "asked_at"), sqlite=sqlite)
+
+
+_COLUMN_NAMES = ("account_id", *PredictionRow._fields)
 _SCORES, _LATEST = Prepared(_scores), Prepared(_latest)
+_LOG = Prepared(
+    lambda sqlite: insert_of(PredictionLogTable, sqlite=sqlite).on_conflict_do_nothing(), columns=_COLUMN_NAMES
+)
+_KEEP = Prepared(_kept, columns=_COLUMN_NAMES)
+_IN_LINE = Prepared(lambda _: in_line(bindparam("line"), alone=False))
+_request_order = attrgetter("cutoff", "asked_at")
+
+
+def _scores_around(
+    capability: str, outcome: str, contact_ids: Collection[str], around: Microseconds
+) -> tuple[Prepared, Values]:
+    near = {"earliest": around - NEAR_DAYS * DAY, "latest": around + NEAR_DAYS * DAY}
+    return _SCORES, {"capability": capability, "outcome": outcome, IDS: contact_ids, **near}
+
+
+def _nearest(rows: Rows, around: Microseconds) -> dict[str, int]:
+    nearest: dict[str, tuple[int, int, int]] = {}
+    for contact_id, cutoff, asked_at, score in rows:
+        if score is not None:
+            candidate = (abs(cutoff - around), -asked_at, score)
+            nearest[contact_id] = min(candidate, nearest.get(contact_id, candidate))
+    return {contact_id: score for contact_id, (_, _, score) in nearest.items()}
 
 
 def _question(capability: str, outcome: str) -> tuple[ColumnElement[bool], ...]:

@@ -31,9 +31,9 @@ from shared.store.identities import (
     bury,
     count_erasure,
     erased_among,
-    erasures_of,
     merged_ids,
 )
+from shared.store.pasts import erasures_of
 from shared.store.predictions import LatestPredictionTable
 from shared.store.schema import (
     PredictionTable,

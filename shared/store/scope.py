@@ -5,36 +5,36 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-import orjson
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Connection,
     CursorResult,
     Delete,
-    Dialect,
     Executable,
     FromClause,
     ScalarResult,
     Select,
-    SelectBase,
     String,
     Update,
     bindparam,
     delete,
     func,
+    literal_column,
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from shared.contracts.rows import Microseconds
-from shared.errors import NotFound, SettingsRefused, StoreUnavailable
+from shared.errors import NotFound, SettingsRefused
+from shared.store.driver import AccountDriver, Prepared
 from shared.store.schema import AccountTable
 from shared.store.sql import Sql
 
-Insert = sqlite.Insert | postgresql.Insert
+Insert = sqlite_dialect.Insert | postgresql.Insert
 AnySelect = Select[*tuple[Any, ...]]
 Rows = CursorResult[*tuple[Any, ...]]
 Row = dict[str, Any]
@@ -99,7 +99,7 @@ class AccountConnection:
         """Read so many rows at a time."""
         return self._connection.execution_options(yield_per=rows).execute(statement)
 
-    def read(self, prepared: "Prepared", values: Mapping[str, Any]) -> Sequence[Any]:
+    def read(self, prepared: Prepared, values: Mapping[str, Any]) -> Sequence[Any]:
         """Read all rows of a prepared statement, whose parameter `account` is this one."""
         return prepared.rows(self._connection, {**values, "account": self.account})
 
@@ -110,16 +110,18 @@ class AccountConnection:
     def insert(self, table: Any, rows: Sequence[Row]) -> None:
         """Insert rows of this account."""
         if rows:
-            self._connection.execute(_insert(self._connection, table), self._owned(rows))
+            self._connection.execute(insert_of(table, sqlite=self.is_sqlite), self._owned(rows))
 
     def insert_missing(self, table: Any, rows: Sequence[Row]) -> None:
         """Insert rows whose key is not there yet."""
         if rows:
-            self._connection.execute(_insert(self._connection, table).on_conflict_do_nothing(), self._owned(rows))
+            self._connection.execute(
+                insert_of(table, sqlite=self.is_sqlite).on_conflict_do_nothing(), self._owned(rows)
+            )
 
     def insert_new(self, table: Any, rows: Sequence[Row], *returning: Any) -> Rows:
         """Insert rows, at least one, whose key is not there yet, and return columns of those that are new."""
-        statement = _insert(self._connection, table).on_conflict_do_nothing().returning(*returning)
+        statement = insert_of(table, sqlite=self.is_sqlite).on_conflict_do_nothing().returning(*returning)
         return self._connection.execute(statement, self._owned(rows))
 
     def upsert(
@@ -133,16 +135,9 @@ class AccountConnection:
             newer: replace only when these columns, compared in order, are not smaller than what is there.
             sums: columns of which the number that is there is added to the new one.
         """
-        if not rows:
-            return
-        statement = _insert(self._connection, table)
-        columns = table.__table__.c
-        keys = [column.name for column in table.__table__.primary_key]
-        given = {name: statement.excluded[name] for name in rows[0] if name not in keys}
-        given |= {name: columns[name] + statement.excluded[name] for name in sums}
-        condition = _not_older(table, statement, newer) if newer else None
-        upserting = statement.on_conflict_do_update(index_elements=keys, set_=given, where=condition)
-        self._connection.execute(upserting, self._owned(rows))
+        if rows:
+            upserting = upsert_of(table, list(rows[0]), newer=newer, sums=sums, sqlite=self.is_sqlite)
+            self._connection.execute(upserting, self._owned(rows))
 
     def _owned(self, rows: Sequence[Row]) -> list[Row]:
         return [{**row, "account_id": self.account} for row in rows]
@@ -178,9 +173,9 @@ def _tables(statement: AnySelect, columns: Sequence[Any]) -> Collection[FromClau
     return found
 
 
-def select_by_parameter(*columns: Any) -> AnySelect:
-    """Begin a SELECT for a prepared read: of the account in its parameter `account`."""
-    return select_of(bindparam("account"), *columns)
+def select_by_parameter(*columns: Any, of: Any = None) -> AnySelect:
+    """Begin a SELECT for a prepared read: of the account in its parameter `account`; see `select_of`."""
+    return select_of(bindparam("account"), *columns, of=of)
 
 
 def update_of(account: str, table: Any) -> Update:
@@ -198,9 +193,22 @@ def _table(table: Any) -> FromClause:
     return found
 
 
-def _insert(connection: Connection, table: Any) -> Insert:
-    """Begin an INSERT that can say ON CONFLICT."""
-    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+def insert_of(table: Any, *, sqlite: bool) -> Insert:
+    """Begin an INSERT that can say ON CONFLICT; whoever runs it adds the account to each row."""
+    return sqlite_dialect.insert(table) if sqlite else postgresql.insert(table)
+
+
+def upsert_of(
+    table: type[Any], names: Sequence[str], *, sqlite: bool, newer: Sequence[str] = (), sums: Collection[str] = ()
+) -> Insert:
+    """Write an INSERT that replaces what is there under the same key; see `AccountConnection.upsert`."""
+    statement = insert_of(table, sqlite=sqlite)
+    columns = table.__table__.c
+    keys = [column.name for column in table.__table__.primary_key]
+    given = {name: statement.excluded[name] for name in names if name not in keys}
+    given |= {name: columns[name] + statement.excluded[name] for name in sums}
+    condition = _not_older(table, statement, newer) if newer else None
+    return statement.on_conflict_do_update(index_elements=keys, set_=given, where=condition)
 
 
 def _not_older(table: type[Any], statement: Insert, newer: Sequence[str]) -> ColumnElement[bool]:
@@ -212,62 +220,12 @@ def _not_older(table: type[Any], statement: Insert, newer: Sequence[str]) -> Col
     return (theirs > mine) | ((theirs == mine) & _not_older(table, statement, others))
 
 
-class Prepared:
-    """A read of the request path: compiled once a dialect, sent as text, answered with the driver's own tuples.
-
-    SQLAlchemy writes it; left to run it too, it spends more on cache keys and Row objects than the database on the
-    rows.
-
-    Args:
-        write: make the statement, given whether it is for SQLite; its parameter `account` says whose rows.
-    """
-
-    def __init__(self, write: Callable[[bool], SelectBase]) -> None:
-        self._write = write
-        self._texts: dict[str, tuple[str, tuple[str, ...] | None]] = {}
-
-    def rows(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Any]:
-        """Read all rows, as the driver gives them: flags of SQLite are 0 and 1.
-
-        Args:
-            connection: open for reading.
-            values: every parameter by name; lists of keys are collections.
-
-        Raises:
-            StoreUnavailable: the connection broke while the rows were read.
-        """
-        dialect = connection.dialect
-        text, order = self._texts.get(dialect.name) or self._compiled(dialect)
-        if order is None:
-            result = connection.exec_driver_sql(text, dict(values))
-        else:
-            result = connection.exec_driver_sql(text, tuple(_sqlite_value(values[name]) for name in order))
-        if result.cursor is None:
-            raise RuntimeError("the statement returns no rows")
-        try:
-            rows: Sequence[Any] = result.cursor.fetchall()
-        except dialect.loaded_dbapi.Error as error:
-            raise StoreUnavailable("The connection to the store was lost; try again.") from error
-        result.close()
-        return rows
-
-    def _compiled(self, dialect: Dialect) -> tuple[str, tuple[str, ...] | None]:
-        compiled = self._write(dialect.name == "sqlite").compile(dialect=dialect)
-        order = compiled.positiontup
-        self._texts[dialect.name] = str(compiled), None if order is None else tuple(order)
-        return self._texts[dialect.name]
-
-
 def among_ids(column: Any, *, sqlite: bool, parameter: str = IDS) -> ColumnElement[bool]:
     """Say that a column holds one of the keys of a parameter."""
     condition: ColumnElement[bool] = column == func.any(bindparam(parameter, type_=ARRAY(String)))
     if sqlite:
         condition = column.in_(select(func.json_each(bindparam(parameter, type_=String)).table_valued("value").c.value))
     return condition
-
-
-def _sqlite_value(value: Any) -> Any:
-    return orjson.dumps(list(value)).decode() if isinstance(value, Collection) and not isinstance(value, str) else value
 
 
 Item = TypeVar("Item")
@@ -297,6 +255,10 @@ class Scope:
     """The database of contacts, events, outcomes and models."""
     predictions: Sql
     """The database of predictions."""
+    direct: AccountDriver
+    """Statements of the request path, of the store."""
+    direct_predictions: AccountDriver
+    """The same of the predictions, in a transaction of their own."""
     identity_key: bytes | None = None
     """Recognises who was erased; None: nobody new can be taken in where somebody was."""
     actor: str = SYSTEM
@@ -320,7 +282,7 @@ class Scope:
                 opened = Transaction(connection, alone, last)
             else:
                 opened = replace(self.open, alone=alone or self.open.alone)
-            yield replace(self, open=opened)
+            yield replace(self, open=opened, direct=self.direct.within(connection))
         for act in last:
             act()
 
@@ -435,8 +397,13 @@ def queue(connection: Connection, account: str, *, alone: bool) -> None:
     """
     if connection.dialect.name == "sqlite":
         return
+    connection.execute(in_line(account, alone=alone))
+
+
+def in_line(line: str | BindParameter[str], *, alone: bool) -> Select[Any]:
+    """Write the statement of PostgreSQL that waits for a place in a line."""
     turn = func.pg_advisory_xact_lock if alone else func.pg_advisory_xact_lock_shared
-    connection.execute(select(turn(func.hashtextextended(account, 0))))
+    return select(turn(func.hashtextextended(line, literal_column("0"))))
 
 
 def predictions_of(account: str) -> str:

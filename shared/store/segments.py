@@ -7,9 +7,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.contracts.rows import Microseconds
 from shared.store.audit import record
+from shared.store.driver import Prepared
 from shared.store.predictions import LatestPredictionTable, PredictionRow
 from shared.store.schema import KEY_TEXT, Instant, KeyText, StoreTable
-from shared.store.scope import Prepared, Scope, select_by_parameter
+from shared.store.scope import Scope, select_by_parameter
 
 
 class SegmentNameTable(StoreTable):

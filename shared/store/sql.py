@@ -2,51 +2,43 @@
 
 import math
 import os
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import (
-    DatabaseError,
-    DBAPIError,
-    DisconnectionError,
-    IntegrityError,
-    InterfaceError,
-    OperationalError,
-    ProgrammingError,
-)
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 
 from shared import deadline
 from shared.errors import StoreUnavailable
+from shared.store.driver import (
+    LONGEST_SECONDS,
+    SLACK,
+    Driver,
+    Patience,
+    Places,
+    failure_of,
+    milliseconds,
+    patience_of,
+    unreachable,
+)
 
 CACHE_KIB = 16 * 1024
 MMAP_BYTES = 1 << 30
 JOURNAL_BYTES = 64 << 20
-_SLACK = 0.9
-"""A limit is set anew within a transaction once less than this share of it is left: each time is a round trip."""
 _PRIVATE = 0o600
-_LONGEST_SECONDS = 3_600.0
 _LEAST_CONNECT_SECONDS = 2
 """libpq takes fewer for so many."""
-Patience = Callable[[], float]
-"""How many seconds anything may still wait."""
-
-
-def patience_of(seconds: float) -> Patience:
-    """Make what tells how long to wait: until the request's deadline, or so many seconds where there is no request."""
-
-    def left() -> float:
-        remaining = deadline.seconds_left()
-        return seconds if remaining is None else remaining
-
-    return left
-
-
-def busy() -> StoreUnavailable:
-    """Make the error of a wait that was too long."""
-    return StoreUnavailable("The store is busy: others hold what this needs; try again soon.")
+PATIENCE_SECONDS = 30.0
+_BROKEN = ("readonly", "disk is full", "disk I/O")
+_UNREACHED = ("unable to open", "not a database", "malformed")
+"""What SQLite says of a disk that takes no writes, and of a file that it cannot read."""
+_PROBE_SECONDS = 0.1
+SCRUB_SECONDS = 1.0
+"""How long readers of older states are waited for before their part of the log is left for a later time."""
+READERS = 20
+WRITERS = 10
+"""Connections to PostgreSQL; apart, so that writers that wait for each other leave readers theirs."""
 
 
 def new_engine(url: str, *, durable: bool, writes: bool, places: int, patience: Patience) -> Engine:
@@ -65,7 +57,11 @@ def new_engine(url: str, *, durable: bool, writes: bool, places: int, patience: 
         )
         _limit_sqlite(engine, patience, durable=durable, writes=writes)
     else:
-        engine = create_engine(url, pool_size=-(-places // 2), max_overflow=places // 2, pool_timeout=0)
+        # One state for all that a connection reads.
+        isolation: Any = "READ COMMITTED" if writes else "REPEATABLE READ"
+        engine = create_engine(
+            url, pool_size=-(-places // 2), max_overflow=places // 2, pool_timeout=0, isolation_level=isolation
+        )
         _limit_postgres(engine, patience)
     return engine
 
@@ -73,7 +69,7 @@ def new_engine(url: str, *, durable: bool, writes: bool, places: int, patience: 
 def _limit_sqlite(engine: Engine, patience: Patience, *, durable: bool, writes: bool) -> None:
     @event.listens_for(engine, "do_connect")
     def _wait_to_open(dialect: Any, record: Any, arguments: Any, named: dict[str, Any]) -> None:  # noqa: ARG001
-        named["timeout"] = min(patience(), _LONGEST_SECONDS)
+        named["timeout"] = min(patience(), LONGEST_SECONDS)
         _make_private(arguments[0])
 
     @event.listens_for(engine, "connect")
@@ -96,7 +92,7 @@ def _limit_sqlite(engine: Engine, patience: Patience, *, durable: bool, writes: 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         driver: Any = connection.connection.dbapi_connection
-        driver.execute(f"PRAGMA busy_timeout={_milliseconds(patience())}")
+        driver.execute(f"PRAGMA busy_timeout={milliseconds(patience())}")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
@@ -117,74 +113,37 @@ def _make_private(path: str) -> None:
 def _limit_postgres(engine: Engine, patience: Patience) -> None:
     @event.listens_for(engine, "do_connect")
     def _wait_to_open(dialect: Any, record: Any, arguments: Any, named: dict[str, Any]) -> None:  # noqa: ARG001
-        named.setdefault("connect_timeout", max(_LEAST_CONNECT_SECONDS, math.ceil(min(patience(), _LONGEST_SECONDS))))
+        named.setdefault("connect_timeout", max(_LEAST_CONNECT_SECONDS, math.ceil(min(patience(), LONGEST_SECONDS))))
 
     @event.listens_for(engine, "checkout")
     def _limit(connection: Any, record: Any, proxy: Any) -> None:  # noqa: ARG001
         # Outside a transaction, so that it lasts; it also shows whether the connection lives, as a ping would.
-        milliseconds = _milliseconds(patience())
+        left = milliseconds(patience())
         try:
             connection.autocommit = True
-            connection.execute(_limits(milliseconds, whole="SET"))
+            connection.execute(_limits(left, whole="SET"))
             connection.autocommit = False
         except engine.dialect.loaded_dbapi.Error as error:
             raise DisconnectionError from error
-        record.info[_SET] = milliseconds
+        record.info[_SET] = left
 
     @event.listens_for(engine, "before_cursor_execute")
     def _limit_again(connection: Connection, cursor: Any, *_: Any) -> None:
         if deadline.seconds_left() is None:
             return
-        milliseconds = _milliseconds(patience())
-        if milliseconds < _SLACK * connection.info[_SET]:
-            cursor.connection.execute(_limits(milliseconds, whole="SET LOCAL"))
-            connection.info[_SET] = milliseconds
+        left = milliseconds(patience())
+        if left < SLACK * connection.info[_SET]:
+            cursor.connection.execute(_limits(left, whole="SET LOCAL"))
+            connection.info[_SET] = left
 
 
 _SET = "foretell_milliseconds"
 
 
-def _limits(milliseconds: int, *, whole: str) -> str:
+def _limits(left: int, *, whole: str) -> str:
     """Write the limits of a connection; work behind which nobody waits may compute as long as it needs."""
-    statement = 0 if deadline.seconds_left() is None else milliseconds
-    return f"{whole} lock_timeout = {milliseconds}; {whole} statement_timeout = {statement}"
-
-
-def _milliseconds(seconds: float) -> int:
-    """Return a time-out; none is left: the wait is over before it begins.
-
-    Raises:
-        StoreUnavailable: nothing is left.
-    """
-    if seconds <= 0:
-        raise busy()
-    return math.ceil(1_000 * min(seconds, _LONGEST_SECONDS))
-
-
-PATIENCE_SECONDS = 30.0
-_BROKEN = ("readonly", "disk is full", "disk I/O")
-_UNREACHED = ("unable to open", "not a database", "malformed")
-"""What SQLite says of a disk that takes no writes, and of a file that it cannot read."""
-_PROBE_SECONDS = 0.1
-SCRUB_SECONDS = 1.0
-"""How long readers of older states are waited for before their part of the log is left for a later time."""
-READERS = 20
-WRITERS = 10
-"""Connections to PostgreSQL; apart, so that writers that wait for each other leave readers theirs."""
-_UNDEFINED = ("42P01", "42703")
-"""PostgreSQL's codes of a table and of a column that does not exist."""
-_WAITED = ("55P03", "57014", "40P01")
-"""Its codes of a lock that was not to be had, of a statement cut short, and of two that wait for each other."""
-
-
-class _Places(Protocol):
-    """A lock or a semaphore."""
-
-    def acquire(self, *, timeout: float) -> bool:
-        """Wait for a place at most so many seconds."""
-
-    def release(self) -> None:
-        """Give it back."""
+    statement = 0 if deadline.seconds_left() is None else left
+    return f"{whole} lock_timeout = {left}; {whole} statement_timeout = {statement}"
 
 
 class Sql:
@@ -203,9 +162,10 @@ class Sql:
         writers = 1 if self.is_sqlite else WRITERS
         self.engine = new_engine(url, durable=durable, writes=False, places=READERS, patience=self._patience)
         self.writer = new_engine(url, durable=durable, writes=True, places=writers, patience=self._patience)
-        self._readers: _Places = threading.BoundedSemaphore(READERS)
-        # SQLite has one writer; a lock hands over at once where its own busy handler would sleep.
-        self._writers: _Places = threading.Lock() if self.is_sqlite else threading.BoundedSemaphore(writers)
+        # SQLite has one writer.
+        self._readers, self._writers = Places(READERS, self._patience), Places(writers, self._patience)
+        self.reads = Driver(self.engine, self._readers, self._patience, idle=READERS // 2)
+        self.writes = Driver(self.writer, self._writers, self._patience, idle=-(-writers // 2))
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -214,7 +174,7 @@ class Sql:
         Raises:
             StoreUnavailable: it cannot be reached, or is busy until the deadline.
         """
-        with self._place(self._readers), _named_failures(), self.engine.connect() as connection:
+        with self._readers.one(), _named_failures(self.engine), self.engine.connect() as connection:
             yield connection
 
     @contextmanager
@@ -224,26 +184,15 @@ class Sql:
         Raises:
             StoreUnavailable: it cannot be reached, or is busy until the deadline.
         """
-        with self._place(self._writers), _named_failures(), self.writer.begin() as connection:
+        with self._writers.one(), _named_failures(self.writer), self.writer.begin() as connection:
             yield connection
-
-    @contextmanager
-    def _place(self, places: _Places) -> Iterator[None]:
-        """Wait for one of so many places, and give it back."""
-        seconds = min(self._patience(), threading.TIMEOUT_MAX)
-        if seconds <= 0 or not places.acquire(timeout=seconds):
-            raise busy()
-        try:
-            yield
-        finally:
-            places.release()
 
     def scrub(self) -> None:
         """Empty the write-ahead log (SQLite) as far as nobody needs it now; PostgreSQL sees to its own."""
         if not self.is_sqlite:
             return
         seconds = min(SCRUB_SECONDS, self._patience())
-        with suppress(StoreUnavailable), deadline.within(seconds), self._place(self._writers), _named_failures():
+        with suppress(StoreUnavailable), deadline.within(seconds), self._writers.one(), _named_failures(self.writer):
             connection = self.writer.raw_connection()
             try:
                 connection.execute(f"PRAGMA busy_timeout={round(1_000 * seconds)}")
@@ -253,39 +202,21 @@ class Sql:
 
     def close(self) -> None:
         """Close all pooled connections."""
+        self.reads.close()
+        self.writes.close()
         self.engine.dispose()
         self.writer.dispose()
 
 
 @contextmanager
-def _named_failures() -> Iterator[None]:
+def _named_failures(engine: Engine) -> Iterator[None]:
     try:
         yield
-    except IntegrityError:
-        raise
     except DBAPIError as error:
-        if _is_unmigrated(error):
-            raise StoreUnavailable("The store is not migrated yet: run `foretell store migrate`.") from error
-        if _is_busy(error):
-            raise busy() from error
-        if isinstance(error, (OperationalError, InterfaceError)) or error.connection_invalidated:
-            raise StoreUnavailable("The store cannot be reached or written; try again soon.") from error
-        if type(error) is DatabaseError:  # SQLite's word for a file that is none of its own, or a broken one
-            raise StoreUnavailable("The store's file is damaged: restore it from a backup.") from error
-        raise
-
-
-def _is_busy(error: DBAPIError) -> bool:
-    """Whether others held what was waited for, until the time was up."""
-    return getattr(error.orig, "sqlstate", None) in _WAITED or str(error.orig).endswith("is locked")
-
-
-def _is_unmigrated(error: DBAPIError) -> bool:
-    """Whether a table or a column is missing."""
-    if isinstance(error, ProgrammingError):
-        return getattr(error.orig, "sqlstate", None) in _UNDEFINED
-    reason = str(error.orig)
-    return reason.startswith(("no such table", "no such column")) or "has no column named" in reason
+        named = failure_of(error.orig, engine.dialect.loaded_dbapi)
+        if named is None and not error.connection_invalidated:
+            raise
+        raise named or unreachable() from error
 
 
 def is_writable(sql: Sql) -> bool:

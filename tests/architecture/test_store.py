@@ -13,7 +13,7 @@ UNBOUND = {
     "sql": "asks whether a database takes writes",
     "migration": "knows no account",
     "change_detection": "one statement made once, whose parameter is the account",
-    "contact_facts": "numbers as columns of a union; every part of it is made for an account",
+    "pasts": "numbers as columns of a union; every part of it is made for an account",
     "privacy": "tables as they are declared, to find everything kept of a contact",
 }
 """Files of the store that may make statements of SQLAlchemy by themselves, and why."""

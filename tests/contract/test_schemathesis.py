@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +21,10 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import Field
 from schemathesis.config import SchemathesisConfig
+from schemathesis.generation.feedback import FeedbackSources
+from schemathesis.generation.hypothesis.reporting import ignore_hypothesis_output
+from schemathesis.pytest._test_builder import build_operation_test
+from schemathesis.python._constants.orchestrator import make_constants_value_source
 from schemathesis.specs.openapi import checks
 
 from gateway.app import create_app
@@ -34,6 +39,8 @@ from shared.store import AccountStore, Database, PredictionRow, VersionRow, migr
 SECRET = "a secret of the tests, long enough"
 LONG_AGO = 1_750_000_000 * SECOND
 EXAMPLES, MANY_EXAMPLES = 6, 400
+PUBLISHED = json.loads((Path(__file__).parent / "openapi" / "gateway.json").read_text())
+OPERATIONS = sorted(f"{method.upper()} {path}" for path, methods in PUBLISHED["paths"].items() for method in methods)
 
 
 def no_server_error(_: schemathesis.CheckContext, response: schemathesis.Response, __: schemathesis.Case) -> None:
@@ -41,6 +48,9 @@ def no_server_error(_: schemathesis.CheckContext, response: schemathesis.Respons
     if response.status_code >= 500 and response.json().get("code") != "model-not-ready":
         raise AssertionError(f"{response.status_code}: {response.text}")
 
+
+for media in ("application/vnd.apache.parquet", "application/x-ndjson", "text/csv"):
+    schemathesis.serializer.alias(media, "application/octet-stream")
 
 CHECKS = [
     no_server_error,
@@ -80,30 +90,58 @@ class Running:
     key: str
 
 
+@pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
     settings = GatewaySettings(signing_key=SECRET, identity_key=SECRET)
-    return json.loads(json.dumps(create_app(settings).openapi()))
+    document: dict[str, Any] = json.loads(json.dumps(create_app(settings).openapi()))
+    return document
 
 
-def schema_of(examples: int) -> Any:
+@pytest.fixture(scope="module")
+def few(document: dict[str, Any]) -> Any:
+    return schema_of(document, EXAMPLES)
+
+
+@pytest.fixture(scope="module")
+def many(document: dict[str, Any]) -> Any:
+    return schema_of(document, MANY_EXAMPLES)
+
+
+def schema_of(document: dict[str, Any], examples: int) -> Any:
     config = SchemathesisConfig.from_dict(
         {"generation": {"max-examples": examples, "deterministic": True, "database": "none", "no-shrink": False}}
     )
-    return schemathesis.openapi.from_dict(document(), config=config)
+    return schemathesis.openapi.from_dict(document, config=config)
 
 
-short, long = schema_of(EXAMPLES), schema_of(MANY_EXAMPLES)
-
-
-@short.parametrize()
-def test_every_answer_is_one_that_the_document_describes(case: schemathesis.Case, running: Running) -> None:
-    ask(case, running)
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_every_answer_is_one_that_the_document_describes(operation: str, few: Any, running: Running) -> None:
+    ask_all(few, operation, running)
 
 
 @pytest.mark.slow
-@long.parametrize()
-def test_every_answer_is_one_that_the_document_describes_at_length(case: schemathesis.Case, running: Running) -> None:
-    ask(case, running)
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_every_answer_is_one_that_the_document_describes_at_length(operation: str, many: Any, running: Running) -> None:
+    ask_all(many, operation, running)
+
+
+def test_the_operations_here_are_those_of_the_document(few: Any) -> None:
+    assert sorted(one.ok().label for one in few.get_all_operations()) == OPERATIONS
+
+
+def ask_all(schema: Any, operation: str, running: Running) -> None:
+    """Ask one operation: its requests are made here, not while tests are listed, which each worker does for all."""
+    method, _, path = operation.partition(" ")
+    constants = make_constants_value_source(schema)
+    asking = build_operation_test(
+        config=schema.config,
+        operation=schema[path][method],
+        test_func=lambda case: ask(case, running),
+        given_kwargs={},
+        feedback=FeedbackSources(constants_value_source=constants),
+    )
+    with ignore_hypothesis_output():
+        asking()
 
 
 def ask(case: schemathesis.Case, running: Running) -> None:

@@ -26,7 +26,7 @@ import json, sys
 from pathlib import Path
 from shared.registry.registration import RegisteredRun, register
 from shared.settings import Settings
-record = Record(report={"grade": "A"}, plots={}, params={}, metrics={}, columns=("a",))
+record = RegisteredRun(report={"grade": "A"}, plots={}, params={}, metrics={}, columns=("a",))
 settings = Settings(home=Path(sys.argv[1]))
 versions = {
     capability: register(

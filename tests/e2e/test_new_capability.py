@@ -68,7 +68,8 @@ def digests(root: Path) -> dict[str, str]:
 
 
 def copied(root: Path) -> None:
-    ignored = shutil.ignore_patterns("__pycache__", "var")
+    # With what is compiled: to compile it all again takes seconds. A name with a number is being written.
+    ignored = shutil.ignore_patterns("*.pyc.*", "var")
     for folder in COPIED:
         shutil.copytree(ROOT / folder, root / folder, ignore=ignored)
     for path in ROOT.iterdir():

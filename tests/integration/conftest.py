@@ -5,11 +5,12 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import URL, create_engine, make_url, text
+from sqlalchemy import URL, Engine, NullPool, create_engine, make_url, text
 
 from shared.settings import Settings
 from shared.store import Database, migrate, open_database
@@ -37,22 +38,30 @@ def postgres() -> Iterator[URL]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+@cache
+def _engine(url: URL) -> Engine:
+    return create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+
+
 def _execute(url: URL, statement: str) -> None:
-    engine = create_engine(url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
+    with _engine(url).connect() as connection:
         connection.execute(text(statement))
-    engine.dispose()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings]:
-    """Settings of an installation whose databases are empty: not even migrated."""
+    """Settings of an installation whose databases are empty: migrated only where a test asks for `database` too."""
+    is_migrated = "database" in request.fixturenames
     if request.param == "sqlite":
+        if is_migrated:
+            for file in request.getfixturevalue("migrated_files").iterdir():
+                shutil.copy(file, tmp_path)
         yield Settings(home=tmp_path)
         return
     server: URL = request.getfixturevalue("postgres")
     name = f"test_{next(_NUMBERS)}"
-    _execute(server, f"CREATE DATABASE {name}")
+    template = f" TEMPLATE {request.getfixturevalue('migrated_template')}" if is_migrated else ""
+    _execute(server, f"CREATE DATABASE {name}{template}")
     url = server.set(database=name).render_as_string(hide_password=False)
     yield Settings(home=tmp_path, store_url=SecretStr(url))
     _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
@@ -76,22 +85,9 @@ def migrated_template(postgres: URL, tmp_path_factory: pytest.TempPathFactory) -
     return name
 
 
-def _begin_migrated(settings: Settings, request: pytest.FixtureRequest) -> None:
-    if settings.store_url is None:
-        for file in request.getfixturevalue("migrated_files").iterdir():
-            shutil.copy(file, settings.home)
-        return
-    server: URL = request.getfixturevalue("postgres")
-    template = request.getfixturevalue("migrated_template")
-    name = make_url(settings.store_url.get_secret_value()).database
-    _execute(server, f"DROP DATABASE {name}")
-    _execute(server, f"CREATE DATABASE {name} TEMPLATE {template}")
-
-
 @pytest.fixture
-def database(settings: Settings, request: pytest.FixtureRequest) -> Iterator[Database]:
+def database(settings: Settings) -> Iterator[Database]:
     """A migrated installation with the account `default`."""
-    _begin_migrated(settings, request)
     database = open_database(settings)
     database.create_account("default", created_at=CREATED_AT)
     yield database

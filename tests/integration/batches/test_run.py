@@ -261,6 +261,44 @@ def test_a_capability_whose_model_is_gone_fails_with_what_to_do(batching: Batchi
     assert (row.state, row.error and row.error["code"]) == ("failed", "no-model-trained")
 
 
+def test_contacts_that_lie_nowhere_fail_with_where_they_should_be(batching: Batching) -> None:
+    batching.ask(asked(choice=ContactSelection("upload", upload="ndjson")))
+
+    batching.work()
+
+    row = batching.row()
+    assert (row.state, row.error and row.error["code"]) == ("failed", "file-refused")
+    assert row.error is not None
+    assert "FORETELL_FILES" in row.error["detail"]
+
+
+def test_an_upload_is_gone_once_it_is_cut_into_parts(batching: Batching) -> None:
+    batching.ask(asked(choice=ContactSelection("upload", upload="csv")))
+    upload = batching.folder.upload("csv")
+    upload.parent.mkdir(parents=True)
+    upload.write_text("id,country\nc-009,FR\n,DE\nc-001,FR\n")
+
+    batching.work()
+
+    assert [(one["contact_id"], one["status"]) for one in lines(batching)] == [
+        ("c-009", "ok"), (None, "invalid"), ("c-001", "ok"),
+    ]  # fmt: skip
+    assert not upload.exists()
+
+
+def test_who_is_erased_before_the_batch_begins_is_not_in_its_parts(batching: Batching) -> None:
+    batching.ask(asked(choice=ContactSelection("upload", upload="ndjson")))
+    upload = batching.folder.upload("ndjson")
+    upload.parent.mkdir(parents=True)
+    upload.write_text('{"id": "c-009"}\n{"id": "nobody-knows"}\n{"id": "c-001"}\n')
+    batching.store.privacy.erase("nobody-knows", at=NOW)
+
+    batching.work()
+
+    assert ids(batching, "ndjson") == ["c-009", "c-001"]
+    assert batching.row().contacts == 2
+
+
 def test_subscriptions_get_one_message_of_the_end(batching: Batching) -> None:
     subscribe(batching)
     batching.ask(asked())

@@ -151,17 +151,8 @@ def test_trees_that_won_are_grown_on_all_frames_on_the_workers_that_made_them(
     stuff = framed(WON, pasts, now=world.until)
     names = fitted(stuff, now=world.until).model
     shape = TreeShape(leaves=7, min_rows=20)
-    request = RefitRequest(
-        WON,
-        int(stuff.frames.cutoff.min()),
-        world.until,
-        len(stuff.frames),
-        names.feature_set,
-        names.inputs,
-        shape,
-        30,
-        1,
-    )
+    since, features = int(stuff.frames.cutoff.min()), (names.feature_set, names.inputs)
+    request = RefitRequest(WON, since, world.until, len(stuff.frames), *features, shape, rounds=30, seed=1)
     half = TrainingExport.of(tmp_path / "export", account="default", most_contacts=150)
     frames = len(stuff.frames)
 

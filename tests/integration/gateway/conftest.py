@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 import uvicorn
+import uvloop
 import yarl
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -24,6 +25,13 @@ from shared.store import Database, migrate, open_database
 
 SIGNING_KEY = "a signing key of the tests, long enough"
 LONG_AGO = 1_700_000_000 * SECOND
+
+
+def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Tests run on asyncio's own loop, unless they name others."""
+    own = {"asyncio": asyncio.new_event_loop}
+    chosen = any("loop_factories" in mark.kwargs for mark in item.iter_markers("asyncio"))
+    return {**own, "uvloop": uvloop.new_event_loop} if chosen else own
 
 
 class Leavable:

@@ -43,6 +43,7 @@ async def test_a_patch_never_makes_a_contact_nor_brings_an_erased_one_back(gatew
 @pytest.mark.parametrize(
     ("body", "pointer"),
     [
+        ({"email": "{"}, "/email"),
         ({"attributes": None}, "/attributes"),
         ({"consent": None}, "/consent"),
         ({"consent": {"profiling": None}}, "/consent/profiling"),

@@ -34,6 +34,22 @@ async def test_a_page_reads_limits_and_errors_too(gateway_with) -> None:
     assert status == 401
 
 
+async def test_a_prediction_and_its_refusal_have_the_headers_of_every_other_answer(gateway_with) -> None:
+    async with gateway_with(cors_origins="https://app.example") as gateway:
+        listed = await gateway.request("GET", "/contacts", gateway.key(), headers=PAGE)
+        scored = await gateway.request("POST", "/score", gateway.key(), data=b"{}", headers=PAGE)
+        refused = await gateway.request("POST", "/score", headers=PAGE)
+
+    beside = {"RateLimit", "RateLimit-Policy"}
+    names = {name.title() for name in listed[2]} - {"Content-Length", "Date"}
+    assert (scored[0], refused[0]) == (200, 401)
+    assert names <= {name.title() for name in scored[2]}
+    assert names - {one.title() for one in beside} <= {name.title() for name in refused[2]}
+    assert (
+        scored[2]["Access-Control-Allow-Origin"] == refused[2]["Access-Control-Allow-Origin"] == "https://app.example"
+    )
+
+
 async def test_a_wrong_method_is_answered_with_all_that_the_path_answers(gateway) -> None:
     listed = await gateway.request("DELETE", "/contacts")
     one = await gateway.request("POST", "/outcomes/x")

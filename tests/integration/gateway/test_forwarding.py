@@ -78,6 +78,16 @@ async def test_what_is_between_gateway_and_service_stays_there(gateway, upstream
     assert b'foretell_contacts_served_total{capability="scoring"} 3.0' in metrics
 
 
+async def test_a_prediction_is_logged_with_its_route_and_whom_it_was_for(gateway, upstream, caplog) -> None:
+    caplog.set_level("INFO", "shared.http")
+    await gateway.request("POST", "/score/", gateway.key(), data=b"{}", headers={"X-Request-Id": "mine-1"})
+
+    [line] = [record for record in caplog.records if record.getMessage() == "request.answered"]
+    assert (line.request_id, line.method, line.route, line.status) == ("mine-1", "POST", "/score", 200)
+    assert (line.account, line.contacts, len(line.key)) == ("acme", 3, 10)
+    assert upstream.seen[0].target == "/score"
+
+
 async def test_a_problem_of_the_service_is_passed_back(gateway, upstream) -> None:
     async def refused(request: web.Request) -> web.StreamResponse:
         return web.json_response(
@@ -139,6 +149,22 @@ async def test_a_slow_service_is_504_at_the_deadline(gateway, upstream) -> None:
     assert problem["request_id"]
 
 
+async def test_a_health_check_does_not_wait_behind_calls(gateway_with, upstream, monkeypatch) -> None:
+    async def at_work(request: web.Request) -> web.StreamResponse:
+        if request.path == "/healthz":
+            return web.json_response({})
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    upstream.answer = at_work
+    monkeypatch.setattr("gateway.service_client.MAX_CONNECTIONS", 1)
+    async with gateway_with(request_timeout_seconds=0.5) as gateway:
+        key = gateway.key()
+        answers = await asyncio.gather(*(gateway.request("POST", "/score", key, data=b"{}") for _ in range(3)))
+
+    assert [answer[1]["code"] for answer in answers] == ["deadline-exceeded"] * 3
+
+
 async def test_a_service_that_hangs_is_left_alone_until_it_answers_its_health(gateway_with, upstream, caplog) -> None:
     hangs = True
 
@@ -149,7 +175,7 @@ async def test_a_service_that_hangs_is_left_alone_until_it_answers_its_health(ga
 
     upstream.answer = answer
     async with gateway_with(request_timeout_seconds=0.3) as gateway:
-        key, breaker = gateway.key(), gateway.app.state.gateway.upstreams._breakers["scoring"]
+        key, breaker = gateway.key(), gateway.app.state.gateway.upstreams._of["scoring"].breaker
         first = await gateway.request("POST", "/score", key, data=b"{}")
         asked = len(upstream.seen)
         second = await gateway.request("POST", "/score", key, data=b"{}")

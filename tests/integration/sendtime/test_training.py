@@ -85,7 +85,7 @@ def test_a_challenger_is_compared_with_the_champion_on_what_came_since(
 
 
 def test_a_challenger_without_news_is_kept_and_not_promoted(database: Database, settings: Settings) -> None:
-    store = filled(database, "still", mailings())
+    store = filled(database, "still", orders())
 
     train(RECIPE, database.of("still"), settings, now=END)
     again = train(RECIPE, database.of("still"), settings, now=END)

@@ -16,6 +16,7 @@ from shared.store import (
     DeadLetterRow,
     IdempotencyRow,
     Lease,
+    PastsWanted,
     PredictionRow,
     SecretRow,
     SourceRow,
@@ -86,6 +87,11 @@ def fill_deliveries(store: AccountStore) -> None:
         store.deliveries.record_attempts([failed], at=2, pause_before=0)
 
 
+def found_of(store: AccountStore) -> list[object]:
+    read = store.predictions.request_reads("scoring", "x", PastsWanted(["a"], cutoff=99, asked_at=99), around=10)
+    return [*read.rows.facts, *read.rows.events, *read.past_scores]
+
+
 def everything(store: AccountStore) -> dict[str, object]:
     return {
         "keys.all": store.keys.all(),
@@ -123,6 +129,7 @@ def everything(store: AccountStore) -> dict[str, object]:
         "predictions.of_contact": store.predictions.of_contact("a"),
         "assignments.of_campaign": store.assignments.of_campaign("may"),
         "predictions.past_scores": store.predictions.past_scores("scoring", "x", ["a"], around=10),
+        "predictions.request_reads": found_of(store),
         "predictions.latest_of": store.predictions.latest_of("scoring", "x", ["a"]),
         "segments.members": store.segments.members("s1", limit=10),
         "segments.names": store.segments.names(),

@@ -1,16 +1,12 @@
-from types import TracebackType
-from typing import Any
-
-import aiohttp
 import pytest
-from starlette.requests import Request
-from starlette.types import Message
 
 from gateway.auth import Caller
 from gateway.metrics import GatewayMetrics
-from gateway.upstream import Upstreams
+from gateway.service_client import AnswerLost, NotConnected
+from gateway.upstream import ForwardedRequest, Upstreams
 from shared.capabilities import TABLE
 from shared.errors import UpstreamUnavailable
+from shared.http.exchange import HttpAnswer
 from shared.settings import GatewaySettings
 
 SETTINGS = GatewaySettings(signing_key="s" * 32, identity_key="i" * 32, upstream="http://127.0.0.1:1")
@@ -22,73 +18,68 @@ class Failing:
 
     def __init__(self, error: Exception) -> None:
         self.error = error
-        self.asked = 0
+        self.seen: list[bool] = []
 
-    def request(self, *_: Any, **__: Any) -> "Failing":
-        self.asked += 1
-        return self
-
-    async def __aenter__(self) -> None:
+    async def request(self, *_: object, fresh: bool = False) -> HttpAnswer:
+        self.seen.append(fresh)
         raise self.error
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        return
+
+def upstreams_with(client: Failing) -> Upstreams:
+    upstreams = Upstreams(SETTINGS, GatewayMetrics())
+    upstreams._of["scoring"].client = upstreams._of["scoring"].probes = client  # type: ignore[assignment]
+    return upstreams
 
 
-def request(method: str, path: str) -> Request:
-    async def receive() -> Message:
-        return {"type": "http.request", "body": b"{}", "more_body": False}
-
-    scope = {
-        "type": "http",
-        "method": method,
-        "path": path,
-        "raw_path": path.encode(),
-        "query_string": b"",
-        "headers": [],
-        "state": {"facts": {}},
-    }
-    return Request(scope, receive)
+def request(method: str, path: str) -> ForwardedRequest:
+    return ForwardedRequest(method, path, path.encode(), "application/json", b"{}", CALLER, "r")
 
 
 async def test_a_silent_machine_is_left_alone_after_two_calls_of_one_request() -> None:
-    client = Failing(aiohttp.ConnectionTimeoutError("silent"))
-    upstreams = Upstreams(SETTINGS, client, GatewayMetrics())  # type: ignore[arg-type]
+    client = Failing(NotConnected(timed_out=True))
+    upstreams = upstreams_with(client)
 
     for _ in range(3):
         with pytest.raises(UpstreamUnavailable):
-            await upstreams.answer(TABLE[0], request("POST", "/score"), CALLER, "r")
+            await upstreams.answer(TABLE[0], request("POST", "/score"))
 
-    assert client.asked == 2
-
-
-async def test_a_connection_that_was_not_made_in_time_is_tried_once_more_whatever_the_request() -> None:
-    client = Failing(aiohttp.ConnectionTimeoutError("busy"))
-    upstreams = Upstreams(SETTINGS, client, GatewayMetrics())  # type: ignore[arg-type]
-
-    with pytest.raises(UpstreamUnavailable):
-        await upstreams.answer(TABLE[0], request("POST", "/segments"), CALLER, "r")
-
-    assert client.asked == 2
+    assert len(client.seen) == 2
 
 
-async def test_what_may_have_been_done_is_not_sent_twice() -> None:
-    client = Failing(aiohttp.ServerDisconnectedError())
-    upstreams = Upstreams(SETTINGS, client, GatewayMetrics())  # type: ignore[arg-type]
+async def test_a_connection_that_was_not_made_is_tried_once_more_whatever_the_request() -> None:
+    client = Failing(NotConnected(timed_out=False))
 
     with pytest.raises(UpstreamUnavailable):
-        await upstreams.answer(TABLE[0], request("POST", "/segments"), CALLER, "r")
+        await upstreams_with(client).answer(TABLE[0], request("POST", "/segments"))
 
-    assert client.asked == 1
+    assert len(client.seen) == 2
 
 
-async def test_a_prediction_is_requested_once_more_after_a_dead_connection() -> None:
-    client = Failing(aiohttp.ServerDisconnectedError())
-    upstreams = Upstreams(SETTINGS, client, GatewayMetrics())  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("method", "path", "begun", "sent"),
+    [
+        ("POST", "/score", False, 2),
+        ("POST", "/score", True, 1),
+        ("POST", "/segments", False, 1),
+        ("GET", "/segments", False, 2),
+        ("PATCH", "/segments", False, 1),
+    ],
+)
+async def test_only_what_is_safe_to_repeat_and_was_not_answered_in_part_is_sent_twice(
+    method: str, path: str, *, begun: bool, sent: int
+) -> None:
+    client = Failing(AnswerLost(begun=begun))
 
     with pytest.raises(UpstreamUnavailable):
-        await upstreams.answer(TABLE[0], request("POST", "/score"), CALLER, "r")
+        await upstreams_with(client).answer(TABLE[0], request(method, path))
 
-    assert client.asked == 2
+    assert len(client.seen) == sent
+
+
+async def test_the_second_time_a_new_connection_is_used() -> None:
+    client = Failing(AnswerLost(begun=False))
+
+    with pytest.raises(UpstreamUnavailable):
+        await upstreams_with(client).answer(TABLE[0], request("POST", "/score"))
+
+    assert client.seen == [False, True]

@@ -1,6 +1,5 @@
 from shared.contracts.rows import ALWAYS
-from shared.store.contact_facts import Entry, is_news, keep, values_seen
-from shared.timeline import DatedValue
+from shared.store.contact_facts import Entry, is_news, keep
 
 
 def entry(value: str, valid_from: int, *, recorded_at: int = 0, dated: bool = True) -> Entry:
@@ -37,25 +36,3 @@ def test_kept_entries_stay_in_order_and_replace_their_equals() -> None:
     keep(known, entry("4", 9))
 
     assert [(stored.valid_from, stored.value) for stored in known] == [(5, "1"), (7, "3"), (9, "4")]
-
-
-def test_a_cutoff_hides_values_valid_from_it_on() -> None:
-    entries = [("plan", entry('"a"', 5)), ("plan", entry('"b"', 9))]
-
-    seen, _ = values_seen(entries, static=(), all_static=False, cutoff=9)
-
-    assert seen == (DatedValue("plan", 5, "a"),)
-
-
-def test_the_last_recorded_value_of_an_instant_is_the_one() -> None:
-    entries = [("plan", entry('"new"', 5, recorded_at=2)), ("plan", entry('"old"', 5, recorded_at=1))]
-
-    assert values_seen(entries, static=(), all_static=False) == ((DatedValue("plan", 5, "new"),), frozenset())
-
-
-def test_a_static_name_has_one_value_that_always_held() -> None:
-    entries = [("plan", entry('"a"', 5)), ("plan", entry('"b"', 9, dated=False)), ("size", entry("1", 9))]
-
-    seen, _ = values_seen(entries, static=("plan",), all_static=False, cutoff=3)
-
-    assert seen == (DatedValue("plan", ALWAYS, "b", dated=True),)

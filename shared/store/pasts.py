@@ -1,0 +1,284 @@
+"""The pasts of contacts: facts and events as they were known at an instant, in one snapshot and one round trip."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+import orjson
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    CompoundSelect,
+    Integer,
+    SelectBase,
+    String,
+    bindparam,
+    cast,
+    literal_column,
+    null,
+    union_all,
+)
+
+from shared.contracts.defaults import LOOKBACK_DAYS
+from shared.contracts.rows import ALWAYS, DAY, Microseconds
+from shared.contracts.validation import read_scalar
+from shared.store.contact_facts import AttributeTable, ContactTable, StaticAttributeTable
+from shared.store.driver import AccountDriver, Prepared, Rows, Values
+from shared.store.events import EVENT_COLUMNS, EventTable
+from shared.store.schema import AccountStateTable
+from shared.store.scope import IDS, AccountConnection, among_ids, select_by_parameter
+from shared.timeline import ContactFacts, DatedValue, PastRows
+
+STATE, STATIC, CONTACT = range(3)
+NO_ACCOUNT = -1
+_FAR_AWAY: Microseconds = 2**62
+
+
+class ReadPasts(NamedTuple):
+    """What was read of contacts in one snapshot."""
+
+    rows: PastRows
+    erasures: int
+    """The account's count of erasures; -1: there is no such account."""
+    newest_event_at: Microseconds | None
+    """Of the account."""
+
+
+@dataclass(frozen=True, slots=True)
+class PastsWanted:
+    """Whose pasts, and how much of them."""
+
+    contact_ids: Collection[str]
+    """Any number."""
+    cutoff: Microseconds
+    """Only events strictly before it, and attribute values valid from before it."""
+    asked_at: Microseconds
+    """Only what was recorded until then, so that an answer can be replayed."""
+    always: Collection[str] = ()
+    """Event types of which older events are read too, apart from the others."""
+    lookback_days: int = LOOKBACK_DAYS
+    """Older events are left out."""
+    event_ids: bool = True
+    """Whether the ids of events are wanted; without, they are None, which is a fifth cheaper."""
+
+    def calls(self) -> list[tuple[Prepared, Values]]:
+        """List the statements that read them."""
+        since = self.cutoff - self.lookback_days * DAY
+        values = {IDS: self.contact_ids, "asked_at": self.asked_at, "cutoff": self.cutoff, "since": since}
+        found: list[tuple[Prepared, Values]] = [(one, values) for one in (_CONTACTS, _ATTRIBUTES)]
+        found.append((_EVENTS if self.event_ids else _EVENTS_WITHOUT_IDS, values))
+        if self.always:
+            found.append((_OLDER, {**values, "always": self.always}))
+        return found
+
+    def read_from(self, found: Sequence[Rows]) -> ReadPasts:
+        """Lay out what the statements found."""
+        contacts, attributes, events, *older = found
+        state = _state(contacts)
+        facts = _facts(contacts, attributes, state, cutoff=self.cutoff)
+        rows = PastRows(facts=facts, events=list(events), older=[row for rows in older for row in rows])
+        return ReadPasts(rows, state.erasures, state.newest_event_at)
+
+
+def read_pasts(direct: AccountDriver, wanted: PastsWanted) -> ReadPasts:
+    """Read facts and events of contacts, within the transaction that is open or else the latest state."""
+    return wanted.read_from(direct.read(*wanted.calls()))
+
+
+def facts_of(
+    connection: AccountConnection,
+    contact_ids: Collection[str] | None,
+    *,
+    cutoff: Microseconds | None = None,
+    asked_at: Microseconds = _FAR_AWAY,
+) -> dict[str, ContactFacts]:
+    """Read contacts with their attributes.
+
+    Args:
+        connection: open for reading.
+        contact_ids: any number; None: all of the account.
+        cutoff: attribute values valid from then on are left out; None: none is.
+        asked_at: values recorded later are left out.
+
+    Returns:
+        Facts by contact id, of contacts that are known.
+    """
+    values: dict[str, Any] = {"asked_at": asked_at}
+    contacts, attributes = _ALL_CONTACTS, _ALL_ATTRIBUTES
+    if contact_ids is not None:
+        values[IDS], contacts, attributes = contact_ids, _CONTACTS, _ATTRIBUTES
+    rows = connection.read(contacts, values)
+    return _facts(rows, connection.read(attributes, values), _state(rows), cutoff=cutoff)
+
+
+def erasures_of(connection: AccountConnection) -> int:
+    """Count the erasures of an account; -1: there is no such account."""
+    found = connection.read(ERASURES, {})
+    return int(found[0][0]) if found else NO_ACCOUNT
+
+
+def perhaps_erased(connection: AccountConnection, contact_ids: Collection[str], *, since: int | None) -> frozenset[str]:
+    """List contacts that may have been erased since something was read of them.
+
+    Whoever is no contact now may be one that was erased; that it may be one that never was costs a row of a log.
+
+    Args:
+        connection: of the store.
+        contact_ids: who is to be written of.
+        since: the count of erasures from before it was read; None: nothing was read, nobody is meant.
+    """
+    if since is None or erasures_of(connection) == since:
+        return frozenset()
+    return _gone(contact_ids, connection.read(_EXISTING, {IDS: set(contact_ids)}))
+
+
+def perhaps_erased_now(direct: AccountDriver, contact_ids: Collection[str], *, since: int | None) -> frozenset[str]:
+    """Do the same outside of any connection that is open."""
+    if since is None:
+        return frozenset()
+    (found,) = direct.read((ERASURES, {}))
+    if (int(found[0][0]) if found else NO_ACCOUNT) == since:
+        return frozenset()
+    (existing,) = direct.read((_EXISTING, {IDS: set(contact_ids)}))
+    return _gone(contact_ids, existing)
+
+
+def _gone(contact_ids: Collection[str], existing: Rows) -> frozenset[str]:
+    return frozenset(contact_ids).difference(map(itemgetter(0), existing))
+
+
+class _State(NamedTuple):
+    """What holds for all contacts of an account."""
+
+    static: frozenset[str]
+    """Names whose newest value holds at any cutoff."""
+    all_static: bool
+    """Every name is static."""
+    erasures: int
+    newest_event_at: Microseconds | None
+
+
+def _state(rows: Rows) -> _State:
+    static, all_static, erasures, newest = set[str](), False, NO_ACCOUNT, None
+    for kind, _, name, _, at, count, flag in rows:
+        if kind == STATIC:
+            static.add(name)
+        elif kind == STATE:
+            newest, erasures, all_static = at, int(count), bool(flag)
+    return _State(frozenset(static), all_static, erasures, newest)
+
+
+def _facts(contacts: Rows, attributes: Rows, state: _State, *, cutoff: Microseconds | None) -> dict[str, ContactFacts]:
+    values = values_by_contact(attributes, static=state.static, all_static=state.all_static, cutoff=cutoff)
+    return {
+        contact_id: ContactFacts(
+            created_at, timezone, orjson.loads(consent) if consent else {}, *values.get(contact_id, ((), frozenset()))
+        )
+        for kind, contact_id, timezone, consent, created_at, _, _ in contacts
+        if kind == CONTACT
+    }
+
+
+def values_by_contact(
+    rows: Iterable[tuple[str, str, Microseconds, Microseconds, str, Any]],
+    *,
+    static: Collection[str],
+    all_static: bool,
+    cutoff: Microseconds | None = None,
+) -> dict[str, tuple[tuple[DatedValue, ...], frozenset[str]]]:
+    """Return which values of contacts' attributes exist before a cutoff, by name and instant.
+
+    Args:
+        rows: contact_id, name, valid_from, recorded_at, value as JSON, and whether it is dated; in the order of the
+            first four.
+        static: names whose newest value holds at any cutoff.
+        all_static: every name is static.
+        cutoff: values valid from then on do not exist yet; None: all exist.
+
+    Returns:
+        By contact one value for each name and instant (the last recorded one); static names have one, valid ALWAYS.
+        And the names whose last one could not be read: taken in before there were bounds, it is None.
+    """
+    read: dict[str, tuple[Any, bool]] = {}
+    found: dict[str, tuple[list[DatedValue], set[str]]] = {}
+    values, unreadable, holder = list[DatedValue](), set[str](), None
+    for contact_id, name, valid_from, _, text, dated in rows:
+        if contact_id != holder:
+            values, unreadable = found[contact_id] = [], set()
+            holder = contact_id
+        if all_static or name in static:
+            valid_from, dated = ALWAYS, True
+        elif cutoff is not None and valid_from >= cutoff:
+            continue
+        known = read.get(text)
+        if known is None:
+            known = read[text] = read_scalar(text)
+        value, readable = known
+        if not readable:
+            unreadable.add(name)
+        elif unreadable:
+            unreadable.discard(name)
+        if values and values[-1].valid_from == valid_from and values[-1].name == name:
+            values.pop()
+        values.append(DatedValue(name, valid_from, value, bool(dated)))
+    return {contact_id: (tuple(kept), frozenset(unread)) for contact_id, (kept, unread) in found.items()}
+
+
+def _contacts(sqlite: bool, *, chosen: bool) -> CompoundSelect[Any]:
+    text, number, flag = cast(null(), String), cast(null(), BigInteger), cast(null(), Boolean)
+    contact, state = ContactTable, AccountStateTable
+    which = [among_ids(contact.contact_id, sqlite=sqlite)] if chosen else []
+    return union_all(
+        select_by_parameter(_kind(STATE), text, text, text, state.newest_event_at, state.erasures, state.all_static),
+        select_by_parameter(_kind(STATIC), text, StaticAttributeTable.name, text, number, number, flag),
+        select_by_parameter(
+            _kind(CONTACT), contact.contact_id, contact.timezone, contact.consent, contact.created_at, number, flag
+        ).where(*which),
+    )
+
+
+def _kind(number: int) -> ColumnElement[int]:
+    return literal_column(str(number), Integer)
+
+
+def _attributes(sqlite: bool, *, chosen: bool) -> SelectBase:
+    table = AttributeTable
+    keys = (table.contact_id, table.name, table.valid_from, table.recorded_at)
+    statement = select_by_parameter(*keys, table.value, table.dated).where(table.recorded_at <= bindparam("asked_at"))
+    if chosen:
+        statement = statement.where(among_ids(table.contact_id, sqlite=sqlite))
+    return statement.order_by(*keys)
+
+
+def _events(sqlite: bool, *, ids: bool) -> SelectBase:
+    contact_id, event_id, *others = EVENT_COLUMNS
+    columns = (contact_id, event_id if ids else null(), *others)
+    return select_by_parameter(*columns, of=EventTable).where(
+        among_ids(EventTable.contact_id, sqlite=sqlite),
+        EventTable.occurred_at < bindparam("cutoff"),
+        EventTable.occurred_at >= bindparam("since"),
+        EventTable.recorded_at <= bindparam("asked_at"),
+    )
+
+
+def _older(sqlite: bool) -> SelectBase:
+    return select_by_parameter(*EVENT_COLUMNS).where(
+        among_ids(EventTable.contact_id, sqlite=sqlite),
+        EventTable.occurred_at < bindparam("since"),
+        EventTable.recorded_at <= bindparam("asked_at"),
+        among_ids(EventTable.type, sqlite=sqlite, parameter="always"),
+    )
+
+
+def _existing(sqlite: bool) -> SelectBase:
+    return select_by_parameter(ContactTable.contact_id).where(among_ids(ContactTable.contact_id, sqlite=sqlite))
+
+
+_CONTACTS, _ALL_CONTACTS = (Prepared(partial(_contacts, chosen=chosen)) for chosen in (True, False))
+_ATTRIBUTES, _ALL_ATTRIBUTES = (Prepared(partial(_attributes, chosen=chosen)) for chosen in (True, False))
+_EVENTS, _EVENTS_WITHOUT_IDS = (Prepared(partial(_events, ids=ids)) for ids in (True, False))
+_OLDER, _EXISTING = Prepared(_older), Prepared(_existing)
+ERASURES = Prepared(lambda _: select_by_parameter(AccountStateTable.erasures))

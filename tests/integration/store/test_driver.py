@@ -1,0 +1,175 @@
+"""The driver's own connections: one state for all reads, limits that hold, and lost connections that are replaced."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, literal_column, select, text
+
+from shared import deadline
+from shared.contracts.rows import AttributeRow, ContactRow, EventRow
+from shared.errors import StoreUnavailable
+from shared.settings import Settings
+from shared.store import AccountStore, Database, PastsWanted, PredictionRow
+from shared.store.driver import Prepared
+from shared.store.predictions import _LOG
+
+CUTOFF = 100
+LATEST = 5.0
+SHORT = 0.3
+
+
+@pytest.fixture
+def store(database: Database) -> AccountStore:
+    return database.of("default").hashing(b"k" * 32)
+
+
+def wanted(*contact_ids: str, **given: Any) -> PastsWanted:
+    return PastsWanted(contact_ids, cutoff=CUTOFF, asked_at=CUTOFF, **given)
+
+
+def prediction(contact_id: str = "a", *, score: int = 50, request_id: str = "r") -> PredictionRow:
+    return PredictionRow(
+        contact_id, "scoring", "x", "1", 10, 10, request_id, "ok", 0.5, score, "high", "model", "{}", "s1"
+    )
+
+
+def cut_all(settings: Settings) -> None:
+    """End every connection of others to a PostgreSQL database, as its restart does."""
+    engine = create_engine(settings.resolved_store_url())
+    with engine.connect() as connection:
+        connection.execute(
+            text(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        )
+    engine.dispose()
+
+
+def test_a_call_reads_facts_events_scores_and_the_count_at_once(store: AccountStore) -> None:
+    store.contacts.put([ContactRow("a", attributes=(AttributeRow("plan", "pro", 5),)), ContactRow("b")], recorded_at=1)
+    store.contacts.put([ContactRow("gone")], recorded_at=1)
+    store.events.add([EventRow("a", "e", "order_placed", 10, 10)])
+    store.predictions.log([prediction(score=70)])
+    store.privacy.erase("gone", at=11)
+
+    read = store.predictions.request_reads("scoring", "x", wanted("a", "b", "c"), around=10)
+
+    assert list(read.rows.facts) == ["a", "b"]
+    assert [value[:3] for value in read.rows.facts["a"].attributes] == [("plan", 5, "pro")]
+    assert [event[:4] for event in read.rows.events] == [("a", "e", "order_placed", 10)]
+    assert (read.erasures, read.newest_event_at, read.past_scores) == (1, 10, {"a": 70})
+
+
+def test_ids_of_events_are_read_only_where_they_are_wanted(store: AccountStore) -> None:
+    store.events.add([EventRow("a", "e", "order_placed", 10, 10)])
+
+    read = store.predictions.request_reads("scoring", "x", wanted("a", event_ids=False), around=10)
+
+    assert [event[:4] for event in read.rows.events] == [("a", None, "order_placed", 10)]
+
+
+def test_what_is_written_between_two_statements_is_seen_by_both_or_none(
+    store: AccountStore, database: Database
+) -> None:
+    store.events.add([EventRow("a", "e", "order_placed", 10, 10)])
+
+    class Interleaved(dict[str, Any]):
+        """Values of the second statement; asked for them, somebody else erases the contact."""
+
+        def __getitem__(self, name: str) -> Any:
+            with ThreadPoolExecutor(1) as aside:
+                aside.submit(store.privacy.erase, "a", at=11).result(timeout=LATEST)
+            return super().__getitem__(name)
+
+    first, second = wanted("a").calls()[0], wanted("a").calls()[2]
+    values = {**first[1], "account": "default"}
+
+    contacts, events = database._store.reads.read([(first[0], values), (second[0], Interleaved(values))])
+
+    assert [row[1] for row in contacts if row[1] == "a"] == [row[0] for row in events]
+    assert store.contacts.find("a") is None
+
+
+def test_reads_within_a_transaction_see_what_it_wrote(store: AccountStore) -> None:
+    with store.transaction() as together:
+        together.events.add([EventRow("a", "e", "order_placed", 10, 10)])
+        inside = together.contacts.pasts(["a"], cutoff=CUTOFF, asked_at=CUTOFF)
+        outside = store.contacts.pasts(["a"], cutoff=CUTOFF, asked_at=CUTOFF)
+
+    assert (list(inside.facts), list(outside.facts)) == (["a"], [])
+
+
+@pytest.mark.parametrize("settings", ["postgresql"], indirect=True)
+def test_connections_that_were_lost_are_replaced(store: AccountStore, settings: Settings) -> None:
+    store.contacts.put([ContactRow("a")], recorded_at=1)
+    store.predictions.log([prediction()])
+    assert list(store.contacts.pasts(["a"], cutoff=CUTOFF, asked_at=CUTOFF).facts) == ["a"]
+
+    cut_all(settings)
+
+    assert list(store.contacts.pasts(["a"], cutoff=CUTOFF, asked_at=CUTOFF).facts) == ["a"]
+    assert store.predictions.log([prediction(score=80, request_id="later")]) == 0
+    assert [row.score for row in store.predictions.of_contact("a")] == [80]
+
+
+@pytest.mark.parametrize("settings", ["postgresql"], indirect=True)
+def test_a_connection_lost_in_the_midst_of_a_write_leaves_nothing(store: AccountStore, settings: Settings) -> None:
+    direct = store.predictions._scope.direct_predictions
+
+    def write() -> None:
+        with direct.writing() as session:
+            session.write(_LOG, PredictionRow._fields, [prediction()])
+            cut_all(settings)
+
+    with pytest.raises(StoreUnavailable, match="cannot be reached"):
+        write()
+
+    assert store.predictions.past_scores("scoring", "x", ["a"], around=10) == {}
+
+
+@pytest.mark.parametrize("settings", ["postgresql"], indirect=True)
+def test_a_statement_is_cut_short_at_the_deadline(database: Database) -> None:
+    slow = Prepared(lambda _: select(literal_column(f"pg_sleep({LATEST})")))
+    began = time.monotonic()
+
+    with deadline.within(SHORT), pytest.raises(StoreUnavailable, match="busy"):
+        database._store.reads.read([(slow, {}), (slow, {})])
+
+    assert SHORT / 2 < time.monotonic() - began < LATEST
+
+
+@pytest.mark.parametrize("settings", ["postgresql"], indirect=True)
+def test_work_without_a_deadline_is_not_cut_short_by_the_one_of_before(database: Database) -> None:
+    slow = Prepared(lambda _: select(literal_column(f"pg_sleep({SHORT})")))
+    with deadline.within(SHORT / 3), pytest.raises(StoreUnavailable, match="busy"):
+        database._store.reads.read([(slow, {})])
+
+    assert len(database._store.reads.read([(slow, {})])) == 1
+
+
+def test_a_log_waits_for_other_writers_until_its_deadline(store: AccountStore, settings: Settings) -> None:
+    engine = create_engine(settings.resolved_predictions_url())
+    with engine.connect() as connection:
+        if engine.dialect.name == "sqlite":
+            connection.connection.dbapi_connection.isolation_level = None  # type: ignore[union-attr]
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            connection.execute(text("LOCK TABLE prediction_log"))
+        refused = _refused(lambda: store.predictions.log([prediction()]))
+        connection.exec_driver_sql("ROLLBACK")
+    engine.dispose()
+
+    assert SHORT / 2 < refused < LATEST
+    assert store.predictions.log([prediction()]) == 0
+    assert store.predictions.past_scores("scoring", "x", ["a"], around=10) == {"a": 50}
+
+
+def _refused(work: Callable[[], Any]) -> float:
+    began = time.monotonic()
+    with deadline.within(SHORT), pytest.raises(StoreUnavailable, match="busy"):
+        work()
+    return time.monotonic() - began
