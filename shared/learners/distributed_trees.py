@@ -4,6 +4,7 @@ import re
 import warnings
 from collections.abc import Sequence
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from shared.learners.simple import Columns
 from shared.learners.trees import Trees, TreeShape
 
 _OF_THE_CLUSTER: Final = re.compile(r"^\[(machines|local_listen_port|machine_list_filename|num_machines): .*\]\n", re.M)
+PORT: Final = 12_400
+"""Where workers reach each other while trees grow, if each has a machine of its own; else any free one."""
 _OWN: Final = ("num_threads", "force_row_wise")
 """What each worker decides for itself."""
 
@@ -39,6 +42,9 @@ def fit_on_workers(
     rows = [dask.array.from_delayed(first(part), shape=(np.nan, width), dtype=np.float64) for part in parts]
     labels = [dask.array.from_delayed(second(part), shape=(np.nan,), dtype=np.float64) for part in parts]
     parameters = {name: value for name, value in shape.parameters(seed).items() if name not in _OWN}
+    hosts = [urlsplit(address).hostname for address in client.scheduler_info()["workers"]]
+    if len({*hosts}) == len(hosts):
+        parameters["local_listen_port"] = PORT
     model = DaskLGBMRegressor(client=client, n_estimators=max(1, rounds), tree_learner="data", **parameters)
     with client.as_current(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Parameter n_jobs will be ignored", UserWarning)
