@@ -21,7 +21,7 @@ MaterialT = TypeVar("MaterialT")
 FitT = TypeVar("FitT")
 
 
-class ReadPasts(Protocol):
+class PastsReader(Protocol):
     """Reads the pasts of everybody who may be learned from."""
 
     def __call__(self, *, with_events: bool) -> Pasts:
@@ -101,7 +101,7 @@ def train(
     choices: ChoicesT | None = None,
     now: Microseconds,
     progress: Progress = silent,
-    read: ReadPasts | None = None,
+    read: PastsReader | None = None,
     refit: RefitOnAll | None = None,
 ) -> Published:
     """Train a capability for one account, register the version, and promote it when the gate lets it through.

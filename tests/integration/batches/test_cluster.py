@@ -1,6 +1,7 @@
 """Predictions from an export on worker processes of Dask: the file of one machine, whoever dies meanwhile."""
 
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Iterator
@@ -23,8 +24,10 @@ BUCKETS = 6
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def settings(tmp_path: Path, migrated_files: Path) -> Settings:
     """SQLite alone: what is tested reads an export, whatever store wrote it."""
+    for file in migrated_files.iterdir():
+        shutil.copy(file, tmp_path)
     return Settings(home=tmp_path)
 
 

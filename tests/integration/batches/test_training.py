@@ -1,5 +1,6 @@
 """Training from an export in buckets: what is learned from is what the store gives, wherever it is read."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -35,8 +36,10 @@ QUIET = Outcome(name="quiet", capability="churn", silence=("page_viewed",), hori
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def settings(tmp_path: Path, migrated_files: Path) -> Settings:
     """SQLite alone: what is tested reads an export, whatever store wrote it."""
+    for file in migrated_files.iterdir():
+        shutil.copy(file, tmp_path)
     return Settings(home=tmp_path)
 
 
