@@ -12,7 +12,7 @@ from shared.capabilities import capability
 from shared.contracts.outcome import Outcome
 from shared.contracts.training import ColumnChoices, TrainingSpec
 from shared.serving.capability_spec import CapabilitySpec
-from shared.timeline import Pasts
+from shared.timeline import ContactPasts
 
 if TYPE_CHECKING:
     from services.churn.model import ChurnModel, ScoredChurn
@@ -25,7 +25,7 @@ def _load(folder: Path) -> "ChurnModel":
 
 
 def _answer(
-    model: "ChurnModel", pasts: Pasts, cutoffs: NDArray[np.int64], request: ChurnRequest
+    model: "ChurnModel", pasts: ContactPasts, cutoffs: NDArray[np.int64], request: ChurnRequest
 ) -> "Sequence[ScoredChurn]":
     from services.churn.model import ChurnQuery, predict
 

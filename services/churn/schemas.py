@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field
 
 from shared.contracts.outcome import OutcomeName
-from shared.contracts.prediction import Answer, ModelInfo, Prediction, PredictionRequest
+from shared.contracts.prediction import Answer, ModelInfo, PredictionRequest, PublishedPrediction
 
 MAX_HORIZON_DAYS = 365
 MAX_HORIZONS = 20
@@ -118,11 +118,6 @@ class ChurnRequest(PredictionRequest):
         bool, Field(description="Whether to answer with the whole curve, in steps of 7 days.", strict=True)
     ] = False
 
-    @property
-    def outcome_requested(self) -> str | None:
-        """Which outcome was named."""
-        return self.outcome
-
 
 class HorizonRisk(Answer):
     """The risk within one further horizon."""
@@ -147,7 +142,7 @@ class SurvivalPoint(Answer):
     ]
 
 
-class ChurnPrediction(Prediction):
+class ChurnPrediction(PublishedPrediction):
     """The risk that one contact leaves."""
 
     horizon_days: Annotated[

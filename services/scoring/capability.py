@@ -12,7 +12,7 @@ from shared.capabilities import capability
 from shared.contracts.outcome import Outcome
 from shared.contracts.training import ColumnChoices, TrainingSpec
 from shared.serving.capability_spec import AnswerColumns, CapabilitySpec
-from shared.timeline import Pasts
+from shared.timeline import ContactPasts, Pasts
 
 if TYPE_CHECKING:
     from services.scoring.model import ScoredOutcome, ScoringModel
@@ -25,7 +25,7 @@ def _load(folder: Path) -> "ScoringModel":
 
 
 def _answer(
-    model: "ScoringModel", pasts: Pasts, cutoffs: NDArray[np.int64], request: ScoreRequest
+    model: "ScoringModel", pasts: ContactPasts, cutoffs: NDArray[np.int64], request: ScoreRequest
 ) -> "Sequence[ScoredOutcome]":
     return model.predict(pasts, cutoffs, reasons=request.reasons_requested)
 

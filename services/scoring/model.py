@@ -13,26 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.contracts.outcome import Flag
-from shared.contracts.prediction import Band, Grade, Source, Status
+from shared.contracts.prediction import Band, Grade, InputQuality, Prediction, Source
 from shared.errors import ArtifactRefused
 from shared.evaluation.calibration import Calibrator, Reference
 from shared.features import (
-    UNDERSTOOD,
     Expected,
     FeatureSet,
-    InputQuality,
     Inputs,
     ReasonPart,
     Things,
-    matrix,
-    truncated,
+    observed,
     usual_values,
 )
 from shared.features.names_in_words import UNWELCOME
 from shared.learners import WITH_TEXT, Learner, learner_from_json
 from shared.learners.simple import chance
 from shared.registry.pyfunc import FeatureTable
-from shared.timeline import Pasts
+from shared.timeline import ContactPasts, Pasts
 from shared.timeline.pasts import LOOKBACK_DAYS
 
 FORMAT = 1
@@ -43,30 +40,13 @@ _UNREADABLE = (OSError, EOFError, KeyError, TypeError, ValueError, IndexError, A
 """What reading a damaged JSON or npz file raises."""
 
 
-class ScoredOutcome(NamedTuple):
-    """What the model says of one contact."""
+@dataclass(slots=True, kw_only=True)
+class ScoredOutcome(Prediction):
+    """What is answered about one contact; the margin is the log-odds of the probability."""
 
-    probability: float
-    margin: float
-    """Log-odds of the probability; base and all contributions sum to it."""
-    score: int
-    band: Band
-    reasons: list[ReasonPart]
-    """The strongest first; empty when none were requested."""
+    source: Source | None = "model"
     parts: dict[str, float] | None
     """fit, engagement and base; None when no reasons were requested."""
-    truncated: bool
-    """Whether the past was cut at the lookback or at the newest events."""
-    data_quality: tuple[str, ...] = ()
-    status: Status = "ok"
-    detail: str | None = None
-    source: Source = "model"
-    inputs: InputQuality = UNDERSTOOD
-
-    @property
-    def base(self) -> float | None:
-        """What the reasons stand on: with all of them it sums to the margin."""
-        return None if self.parts is None else self.parts["base"]
 
 
 class PredictedColumns(NamedTuple):
@@ -116,7 +96,7 @@ class ScoringModel:
         """Return the attributes that its training saw; none for versions of before they were kept."""
         return () if self.inputs is None else self.inputs.known
 
-    def predict(self, pasts: Pasts, cutoffs: NDArray[np.int64], *, reasons: int) -> list[ScoredOutcome]:
+    def predict(self, pasts: Pasts | ContactPasts, cutoffs: NDArray[np.int64], *, reasons: int) -> list[ScoredOutcome]:
         """Score every contact of the pasts.
 
         Args:
@@ -127,42 +107,43 @@ class ScoringModel:
         Returns:
             One ScoredOutcome a contact, in order.
         """
-        contact = np.arange(len(pasts), dtype=np.int32)
-        values = matrix(self.feature_set, pasts, contact, cutoffs)
+        values, cut_off, understood = observed(self.feature_set, self.inputs, pasts, cutoffs)
         margins = self.margins(values)
         probabilities = chance(margins)
         scores = self.reference.scores(margins)
         bands = np.searchsorted(BAND_PERCENTILES, scores, side="right")
-        explained = self._explanations(values, reasons) if reasons else [([], None)] * len(pasts)
-        cut_off = truncated(pasts, contact, cutoffs)
-        understood = (
-            [UNDERSTOOD] * len(pasts)
-            if self.inputs is None
-            else self.inputs.qualities(self.feature_set, pasts, cutoffs, values)
-        )
+        explained = self._explanations(values, margins, reasons) if reasons else [([], None)] * len(pasts)
         return [
-            ScoredOutcome(float(p), float(m), int(s), BANDS[b], listed, parts, bool(long), inputs=inputs)
-            for p, m, s, b, (listed, parts), long, inputs in zip(
-                probabilities, margins, scores, bands, explained, cut_off, understood, strict=True
+            ScoredOutcome(
+                probability=probability,
+                margin=margin,
+                base=None if parts is None else parts["base"],
+                score=score,
+                band=BANDS[band],
+                reasons=listed,
+                parts=parts,
+                truncated=long,
+                inputs=inputs,
+            )
+            for probability, margin, score, band, (listed, parts), long, inputs in zip(
+                probabilities.tolist(),
+                margins.tolist(),
+                scores.tolist(),
+                bands.tolist(),
+                explained,
+                cut_off,
+                understood,
+                strict=True,
             )
         ]
 
     def predict_columns(self, pasts: Pasts, cutoffs: NDArray[np.int64]) -> PredictedColumns:
         """Score every contact of the pasts without reasons, column by column; arguments as of `predict`."""
-        contact = np.arange(len(pasts), dtype=np.int32)
-        values = matrix(self.feature_set, pasts, contact, cutoffs)
+        values, cut_off, understood = observed(self.feature_set, self.inputs, pasts, cutoffs)
         margins = self.margins(values)
         scores = self.reference.scores(margins)
-        return PredictedColumns(
-            chance(margins),
-            scores,
-            np.searchsorted(BAND_PERCENTILES, scores, side="right"),
-            BANDS,
-            truncated(pasts, contact, cutoffs),
-            [UNDERSTOOD] * len(pasts)
-            if self.inputs is None
-            else self.inputs.qualities(self.feature_set, pasts, cutoffs, values),
-        )
+        bands = np.searchsorted(BAND_PERCENTILES, scores, side="right")
+        return PredictedColumns(chance(margins), scores, bands, BANDS, np.asarray(cut_off, dtype=bool), understood)
 
     def margins(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the calibrated log-odds of a matrix with the columns of the feature set, shape (n,)."""
@@ -173,10 +154,16 @@ class ScoringModel:
         """Turn a matrix with the columns of the feature set into probabilities, shape (n,)."""
         return chance(self.margins(values))
 
-    def contributions(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def contributions(
+        self, values: NDArray[np.float64], margins: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float64]:
         """Share each calibrated margin among the columns, shape (n, p + 1); the last is the base; rows sum exactly.
 
         What stands in for a missing value is no reason: its share goes to the base, as does what the bounds cut off.
+
+        Args:
+            values: the matrix, shape (n, p).
+            margins: of these rows where they are known; None: computed.
         """
         filled = self._filled(values)
         shares = self.learner.contributions(filled) * self.calibrator.slope
@@ -185,16 +172,16 @@ class ScoringModel:
             stands_in = np.isnan(values) & ~np.isnan(filled)
             shares[:, -1] += np.where(stands_in, shares[:, :-1], 0.0).sum(axis=1)
             shares[:, :-1][stands_in] = 0.0
-            shares[:, -1] += self.margins(values) - shares.sum(axis=1)
+            shares[:, -1] += (self.margins(values) if margins is None else margins) - shares.sum(axis=1)
         return shares
 
     def _filled(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         return values if self.inputs is None else self.inputs.filled(values)
 
     def _explanations(
-        self, values: NDArray[np.float64], most: int
+        self, values: NDArray[np.float64], margins: NDArray[np.float64], most: int
     ) -> list[tuple[list[ReasonPart], dict[str, float] | None]]:
-        shares = self.contributions(values)
+        shares = self.contributions(values, margins)
         listed = self._things.reasons(values, shares, most, expected=self._expected)
         return [(reasons, self._things.parts(share)) for reasons, share in zip(listed, shares, strict=True)]
 

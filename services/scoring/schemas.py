@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field
 
 from shared.contracts.outcome import OutcomeName
-from shared.contracts.prediction import Answer, ModelInfo, Prediction, PredictionRequest
+from shared.contracts.prediction import Answer, ModelInfo, PredictionRequest, PublishedPrediction
 
 REQUEST_EXAMPLE: dict[str, Any] = {
     "outcome": "customer",
@@ -92,11 +92,6 @@ class ScoreRequest(PredictionRequest):
         Field(description="Which outcome; the account's default when omitted.", examples=["customer"]),
     ] = None
 
-    @property
-    def outcome_requested(self) -> str | None:
-        """Which outcome was named."""
-        return self.outcome
-
 
 class Parts(Answer):
     """How the margin divides between who the contact is and what the contact does."""
@@ -106,7 +101,7 @@ class Parts(Answer):
     base: Annotated[float, Field(description="The same for everybody; fit + engagement + base is the margin.")]
 
 
-class ScorePrediction(Prediction):
+class ScorePrediction(PublishedPrediction):
     """The score of one contact."""
 
     parts: Annotated[Parts | None, Field(description="Null without prediction, or when no reasons were asked for.")]

@@ -20,7 +20,7 @@ from shared.contracts.rows import Microseconds
 from shared.contracts.training import TrainingSpec
 from shared.serving.capability_spec import CapabilitySpec
 from shared.store import AccountStore
-from shared.timeline import Pasts
+from shared.timeline import ContactPasts
 
 if TYPE_CHECKING:
     from services.segmentation.model import ScoredSegment, SegmentationModel
@@ -35,7 +35,7 @@ def _load(folder: Path) -> "SegmentationModel":
 
 
 def _answer(
-    model: "SegmentationModel", pasts: Pasts, cutoffs: NDArray[np.int64], request: SegmentRequest
+    model: "SegmentationModel", pasts: ContactPasts, cutoffs: NDArray[np.int64], request: SegmentRequest
 ) -> "Sequence[ScoredSegment]":
     return model.predict(pasts, cutoffs, reasons=request.reasons_requested)
 
@@ -51,8 +51,8 @@ def _add_stored(
 
 def _fields(scored: "ScoredSegment | None") -> Mapping[str, object]:
     if scored is None:
-        empty = dict.fromkeys(("segment", "membership", "micro_segment", "previous_segment", "moved_at"))
-        return {**empty, "alternatives": []}
+        names = ("segment", "membership", "alternatives", "micro_segment", "previous_segment", "moved_at")
+        return {**dict.fromkeys(names), "alternatives": []}
     return {
         "segment": scored.first.segment._asdict(),
         "membership": scored.first.membership,
@@ -63,8 +63,8 @@ def _fields(scored: "ScoredSegment | None") -> Mapping[str, object]:
     }
 
 
-def _segment_of(prediction: SegmentPrediction) -> str | None:
-    return None if prediction.segment is None else prediction.segment.id
+def _segment_of(scored: "ScoredSegment") -> str:
+    return scored.first.segment.id
 
 
 def _recipe() -> object:

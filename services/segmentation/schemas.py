@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import ConfigDict, Field
 
-from shared.contracts.prediction import Answer, ModelInfo, Prediction, PredictionRequest
+from shared.contracts.prediction import Answer, ModelInfo, PredictionRequest, PublishedPrediction
 from shared.contracts.training import Choices, CliOption
 from shared.values.words import spelled_as
 
@@ -108,7 +108,7 @@ class SegmentAlternative(SegmentName):
     membership: Annotated[float, Field(ge=0, le=1, description="How surely it belongs there.")]
 
 
-class SegmentPrediction(Prediction):
+class SegmentPrediction(PublishedPrediction):
     """The segment of one contact; its reasons sum to the log-odds of the first against the second segment."""
 
     segment: Annotated[SegmentName | None, Field(description="The surest one; null without prediction.")]

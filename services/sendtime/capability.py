@@ -20,7 +20,7 @@ from services.sendtime.schemas import (
 from shared.capabilities import capability
 from shared.contracts.training import Choices, TrainingSpec
 from shared.serving.capability_spec import BeforeRespond, CapabilitySpec
-from shared.timeline import Pasts
+from shared.timeline import ContactPasts
 
 if TYPE_CHECKING:
     from services.sendtime.model.query import Advice
@@ -34,9 +34,9 @@ def _load(folder: Path) -> "SendTimeModel":
 
 
 def _answer(
-    model: "SendTimeModel", pasts: Pasts, cutoffs: NDArray[np.int64], request: SendTimeRequest
+    model: "SendTimeModel", pasts: ContactPasts, cutoffs: NDArray[np.int64], request: SendTimeRequest
 ) -> "Sequence[Advice]":
-    return model.advise(pasts, cutoffs, query_of(request, int(cutoffs[0])))
+    return model.advise(pasts.columns, cutoffs, query_of(request, int(cutoffs[0])))
 
 
 def _is_stored(request: SendTimeRequest, _: object) -> bool:

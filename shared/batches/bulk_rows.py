@@ -5,12 +5,13 @@ from typing import IO, Any
 
 import numpy as np
 
-from shared.batches.formats import ParquetFormat, ResultRow, format_of
-from shared.batches.request import Format, ModelName
+from shared.batches.formats import ParquetFormat, format_of
+from shared.batches.predict import result_row
+from shared.batches.request import Format
+from shared.contracts.prediction import Prediction
 from shared.contracts.rows import microseconds
 from shared.serving.batch import PinnedModel
 from shared.serving.bulk import BulkColumns, BulkContacts, bulk_columns, bulk_results
-from shared.serving.eligibility import EligibilityResult, answered, unanswered
 
 
 def write_answers(target: IO[bytes], name: Format, pinned: PinnedModel, bulk: BulkContacts) -> dict[str, int]:
@@ -29,9 +30,9 @@ def write_answers(target: IO[bytes], name: Format, pinned: PinnedModel, bulk: Bu
     columns = bulk_columns(pinned, bulk) if isinstance(written, ParquetFormat) and len(ids) else None
     if columns is None or not isinstance(written, ParquetFormat):
         results = bulk_results(pinned, bulk)
-        rows = [_row(pinned, one, result) for one, result in zip(ids, results, strict=True)]
+        rows = [result_row(pinned, one) for one in results]
         written.write(target, rows)
-        statuses, counts = np.unique([one.prediction.status for one in rows], return_counts=True)
+        statuses, counts = np.unique([one.status for one in rows], return_counts=True)
         return dict(zip(statuses.tolist(), counts.tolist(), strict=True))
     return _write_columns(target, written, pinned, ids, columns)
 
@@ -43,7 +44,7 @@ def _write_columns(
 
     n, plain = len(ids), np.ones(len(ids), dtype=bool)
     plain[list(columns.others)] = False
-    texts = [_row(pinned, ids[row], one).to_cells() for row, one in sorted(columns.others.items())]
+    texts = [result_row(pinned, one).to_cells() for _, one in sorted(columns.others.items())]
     cells: dict[str, Any] = {
         "contact_id": list(ids),
         "capability": pinned.spec.capability.name,
@@ -88,12 +89,4 @@ def _texts(pa: Any, codes: Any, names: list[str], there: Any) -> Any:
 
 def _empty(pinned: PinnedModel) -> Any:
     """Return what stands in `answer` where there is nothing but the head."""
-    name = ModelName(pinned.spec.capability.name, pinned.outcome)
-    nothing = unanswered(pinned.spec, None, "unknown_contact")
-    return ResultRow(name, pinned.champion.version, 0, nothing).to_cells()["answer"]
-
-
-def _row(pinned: PinnedModel, contact_id: str, result: EligibilityResult) -> ResultRow:
-    name = ModelName(pinned.spec.capability.name, pinned.outcome)
-    prediction = answered(pinned.spec, contact_id, result)
-    return ResultRow(name, pinned.champion.version, microseconds(pinned.cutoff), prediction)
+    return result_row(pinned, Prediction(status="unknown_contact")).to_cells()["answer"]

@@ -10,8 +10,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, Final, Protocol
 
+import orjson
+
 from shared.batches.request import Format, ModelName
-from shared.contracts.prediction import Prediction
+from shared.contracts.prediction import Status
 from shared.contracts.rows import Microseconds, instant_of
 from shared.errors import FileRefused
 
@@ -48,7 +50,9 @@ class ResultRow:
     model: ModelName
     version: str
     cutoff: Microseconds
-    prediction: Prediction
+    status: Status
+    body: bytes
+    """The prediction as a single call sends it, JSON."""
 
     def to_line(self) -> bytes:
         """Write it as JSON: the prediction as a single call has it, and which model and version it is by."""
@@ -58,12 +62,11 @@ class ResultRow:
             "version": self.version,
             "cutoff": instant_of(self.cutoff).isoformat().replace("+00:00", "Z"),
         }
-        body = self.prediction.model_dump_json()
-        return (json.dumps(named, ensure_ascii=False)[:-1] + "," + body[1:] + "\n").encode()
+        return orjson.dumps(named)[:-1] + b"," + self.body[1:] + b"\n"
 
     def to_cells(self) -> dict[str, Any]:
         """Arrange it under COLUMNS; `cutoff` is a number of microseconds."""
-        answer = self.prediction.model_dump(mode="json")
+        answer = orjson.loads(self.body)
         cells = {name: answer.get(name) for name in COLUMNS}
         cells["answer"] = {name: value for name, value in answer.items() if name not in _HEAD and name != "errors"}
         cells |= {"capability": self.model.capability, "outcome": self.model.outcome or None}
@@ -260,7 +263,7 @@ def status_counts(rows: Collection[ResultRow]) -> dict[str, dict[str, int]]:
     counts: dict[str, dict[str, int]] = {}
     for row in rows:
         of_one = counts.setdefault(row.model.capability, {})
-        of_one[row.prediction.status] = of_one.get(row.prediction.status, 0) + 1
+        of_one[row.status] = of_one.get(row.status, 0) + 1
     return counts
 
 

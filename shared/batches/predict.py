@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from shared.batches.formats import ResultRow
 from shared.batches.request import ModelName
 from shared.batches.selection import contact_of
+from shared.contracts.prediction import Prediction
 from shared.contracts.rows import microseconds
 from shared.serving.batch import PinnedModel
 from shared.store import AccountStore
@@ -34,12 +35,12 @@ class BatchPredictor:
             answers = [one.answers(self.account, contacts, first=first + start) for one in self.models]
             for of_contact in zip(*answers, strict=True):
                 for model, prediction in zip(self.models, of_contact, strict=True):
-                    rows.append(
-                        ResultRow(
-                            ModelName(model.spec.capability.name, model.outcome),
-                            model.champion.version,
-                            microseconds(model.cutoff),
-                            prediction,
-                        )
-                    )
+                    rows.append(result_row(model, prediction))
         return rows
+
+
+def result_row(pinned: PinnedModel, prediction: Prediction) -> ResultRow:
+    """Return the row of one contact's answer."""
+    name = ModelName(pinned.spec.capability.name, pinned.outcome)
+    version, cutoff = pinned.champion.version, microseconds(pinned.cutoff)
+    return ResultRow(name, version, cutoff, prediction.status, pinned.body(prediction))

@@ -1,9 +1,12 @@
-"""The request that every capability takes, and the prediction that it answers with."""
+"""The request that every capability takes, and the prediction that it answers with: as a value, and as published."""
 
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
+import orjson
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from shared.contracts.contact import InlineContact, Instant
@@ -70,8 +73,8 @@ class DataQualityDetails(Answer):
     ]
 
 
-class Prediction(Answer):
-    """The answer for one contact."""
+class PublishedPrediction(Answer):
+    """The schema of the answer for one contact; what is sent is written by `Prediction.wire`."""
 
     contact_id: Annotated[str | None, Field(description="The id as sent; null when the contact carried none.")]
     status: Annotated[Status, Field(description="`ok`, or why there is no prediction.")]
@@ -107,6 +110,134 @@ class Prediction(Answer):
         DataQualityDetails | None,
         Field(description="The attributes behind `data_quality`; null where all of them are understood."),
     ]
+
+
+class ReasonPart(NamedTuple):
+    """A thing's signed share of the quantity that a capability explains."""
+
+    feature: str
+    """The strongest feature of this thing."""
+    value: float | str | bool | None
+    """Its value for this contact."""
+    contribution: float
+    text: str
+    """The reason as a sentence."""
+
+
+INPUT_CODES: Final = (
+    "missing_attributes",
+    "unknown_attributes",
+    "unreadable_values",
+    "unseen_categories",
+    "out_of_range",
+)
+"""In the order in which they are told; `unknown_attributes` is found by who reads the call."""
+MOST_INPUT_NAMES: Final = 20
+
+
+class InputQuality(NamedTuple):
+    """What of a contact's inputs a model does not understand."""
+
+    codes: tuple[str, ...] = ()
+    """For `data_quality`."""
+    names: Mapping[str, tuple[str, ...]] = {}
+    """Attributes by code."""
+    missing_weight: float = 0.0
+    """Share of the model's weight that lies in attributes which this contact does not have, 0 to 1."""
+    suffices: bool = True
+    """Whether enough is known for an answer."""
+    further: int = 0
+    """How many names are left out, since a list holds the first 20."""
+
+    def with_unknown(self, names: Collection[str]) -> "InputQuality":
+        """Add attributes that the model never saw."""
+        if not names:
+            return self
+        listed = {**self.names, "unknown_attributes": tuple(sorted(names)[:MOST_INPUT_NAMES])}
+        codes = [code for code in INPUT_CODES if code in listed]
+        further = self.further + max(0, len(names) - MOST_INPUT_NAMES)
+        others = (code for code in self.codes if code not in INPUT_CODES)
+        return self._replace(codes=(*codes, *others), names=listed, further=further)
+
+    def details(self) -> Mapping[str, object] | None:
+        """Write as `data_quality_details`; None where all is understood."""
+        if not self.names:
+            return None
+        listed = {code: self.names.get(code, ()) for code in INPUT_CODES}
+        return {**listed, "further": self.further, "missing_weight": self.missing_weight}
+
+
+UNDERSTOOD: Final = InputQuality()
+
+
+@dataclass(slots=True, kw_only=True)
+class Prediction:
+    """What is answered about one contact, from the model to the wire and the log: the head that all capabilities share.
+
+    A model returns its capability's own class, which adds fields to this head; a contact without an answer is a head
+    alone, with its status.
+    """
+
+    contact_id: str | None = None
+    """As sent."""
+    status: Status = "ok"
+    """`ok`, or why there is no answer for this contact."""
+    detail: str | None = None
+    """What to do when the status is not `ok`; None: the usual sentence of that status."""
+    errors: Sequence[Mapping[str, str]] = ()
+    """For `invalid`: pointer and detail of each mistake."""
+    probability: float | None = None
+    """Calibrated; None where the capability has none."""
+    score: int | None = None
+    """1-99; None where the capability has none."""
+    band: Band | None = None
+    trend: Trend = "unknown"
+    reasons: Sequence[ReasonPart] = ()
+    """The strongest first, as many as were requested."""
+    source: Source | None = None
+    """`model`, or the named fallback; None where there is no answer."""
+    data_quality: Sequence[str] = ()
+    """What was missing, stale or unknown."""
+    inputs: InputQuality = UNDERSTOOD
+    """What of the contact's inputs the model does not understand."""
+    margin: float | None = None
+    """What the base and all reasons sum to; not sent."""
+    base: float | None = None
+    """What the reasons stand on; not sent."""
+    truncated: bool = False
+    """Whether the past was cut at the lookback or at the newest events; sent in `data_quality`."""
+
+    def wire(self, own: Mapping[str, object]) -> bytes:
+        """Write as JSON, once: these bytes are sent, and kept in the log.
+
+        Args:
+            own: the capability's own fields, in the order of its published schema.
+        """
+        head = {
+            "contact_id": self.contact_id,
+            "status": self.status,
+            "detail": self.detail,
+            "errors": self.errors,
+            "probability": self.probability,
+            "score": self.score,
+            "band": self.band,
+            "trend": self.trend,
+            "reasons": [
+                {
+                    "feature": feature,
+                    "value": value,
+                    "effect": "raises" if contribution >= 0 else "lowers",
+                    "contribution": contribution,
+                    "text": text,
+                }
+                for feature, value, contribution, text in self.reasons
+            ],
+            "source": self.source,
+            "data_quality": self.data_quality,
+            "data_quality_details": self.inputs.details(),
+            **own,
+        }
+        return orjson.dumps(head, option=orjson.OPT_UTC_Z)
 
 
 class ModelInfo(Answer):
@@ -166,7 +297,8 @@ class PredictionRequest(BaseModel):
     @property
     def outcome_requested(self) -> str | None:
         """Which outcome was named; None where none was, or where the capability has none."""
-        return None
+        named: str | None = getattr(self, "outcome", None)
+        return named
 
     @property
     def reasons_requested(self) -> int:

@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.features.engine import entry_at
+from shared.contracts.prediction import INPUT_CODES, MOST_INPUT_NAMES, UNDERSTOOD, InputQuality
+from shared.features.engine import entry_at, matrix, truncated
 from shared.features.feature import FeatureSet
+from shared.features.scalar import truncated_of, values_of
 from shared.timeline.contact_pasts import ContactPasts
 from shared.timeline.pasts import Pasts
 from shared.values.words import is_missing
@@ -28,37 +30,6 @@ DRIFTED = 0.2
 """Share of the model's weight in inputs outside all that was seen, from which on the answer is about another world."""
 USUALLY_RARE = 0.01
 """Share of the training with a category too rare to be named, from which on one more such is no drift."""
-MOST_NAMES = 20
-CODES = ("missing_attributes", "unknown_attributes", "unreadable_values", "unseen_categories", "out_of_range")
-"""In the order in which they are told; `unknown_attributes` is found by who reads the call."""
-
-
-class InputQuality(NamedTuple):
-    """What of a contact's inputs a model does not understand."""
-
-    codes: tuple[str, ...] = ()
-    """For `data_quality`."""
-    names: Mapping[str, tuple[str, ...]] = {}
-    """Attributes by code."""
-    missing_weight: float = 0.0
-    """Share of the model's weight that lies in attributes which this contact does not have, 0 to 1."""
-    suffices: bool = True
-    """Whether enough is known for an answer."""
-    further: int = 0
-    """How many names are left out, since a list holds the first 20."""
-
-    def with_unknown(self, names: Collection[str]) -> "InputQuality":
-        """Add attributes that the model never saw."""
-        if not names:
-            return self
-        listed = {**self.names, "unknown_attributes": tuple(sorted(names)[:MOST_NAMES])}
-        codes = [code for code in CODES if code in listed]
-        further = self.further + max(0, len(names) - MOST_NAMES)
-        others = (code for code in self.codes if code not in CODES)
-        return self._replace(codes=(*codes, *others), names=listed, further=further)
-
-
-UNDERSTOOD = InputQuality()
 
 
 @dataclass(frozen=True)
@@ -273,8 +244,8 @@ class Inputs:
 def _named(
     names: Mapping[str, Collection[str]], more: Collection[str], missing: float, *, suffices: bool
 ) -> InputQuality:
-    listed = {code: tuple(sorted(names[code])[:MOST_NAMES]) for code in CODES if names.get(code)}
-    further = sum(max(0, len(found) - MOST_NAMES) for found in names.values())
+    listed = {code: tuple(sorted(names[code])[:MOST_INPUT_NAMES]) for code in INPUT_CODES if names.get(code)}
+    further = sum(max(0, len(found) - MOST_INPUT_NAMES) for found in names.values())
     return InputQuality((*listed, *more), listed, round(missing, 4), suffices, further)
 
 
@@ -316,3 +287,37 @@ def _filled_in(pasts: Pasts, cutoffs: NDArray[np.int64]) -> Callable[[int], Call
         return entry >= 0 and not is_missing(stored.value[entry])
 
     return lambda row: lambda attribute: holds(row, attribute)
+
+
+class Observed(NamedTuple):
+    """What a model sees of contacts, one entry each."""
+
+    values: Matrix
+    """Of the feature set, shape (n, p)."""
+    truncated: Sequence[bool]
+    inputs: Sequence[InputQuality]
+
+
+def observed(
+    feature_set: FeatureSet, inputs: Inputs | None, pasts: Pasts | ContactPasts, cutoffs: NDArray[np.int64]
+) -> Observed:
+    """Compute what a model sees: of a call's contacts the quicker way for their number, of columns by the engine.
+
+    Args:
+        feature_set: of the model.
+        inputs: as its training saw them; None: nothing is said of them.
+        pasts: one row a contact.
+        cutoffs: microseconds, shape (n,).
+    """
+    understood: Sequence[InputQuality] = [UNDERSTOOD] * len(pasts)
+    if isinstance(pasts, ContactPasts):
+        at = cutoffs.tolist()
+        values = values_of(feature_set, pasts, at)
+        if inputs is not None:
+            understood = inputs.qualities_of(feature_set, pasts, at, values)
+        return Observed(values, truncated_of(pasts, at), understood)
+    contact = np.arange(len(pasts), dtype=np.int32)
+    values = matrix(feature_set, pasts, contact, cutoffs)
+    if inputs is not None:
+        understood = inputs.qualities(feature_set, pasts, cutoffs, values)
+    return Observed(values, truncated(pasts, contact, cutoffs).tolist(), understood)

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import isnan
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.contracts.prediction import ReasonPart
 from shared.features.feature import Feature, FeatureSet, Kind
 from shared.features.names_in_words import SENT, UNWELCOME
 from shared.features.phrases import EVEN_TREND, JUST_DUE, phrase, readable_value
@@ -77,15 +78,6 @@ _NEARLY = 1 - 1e-6
 """What is smaller than the last one listed by more than this is not its equal after rounding either."""
 Numbers = Sequence[float] | Mapping[int, float]
 """By position."""
-
-
-class ReasonPart(NamedTuple):
-    """A thing's signed share of the quantity that a capability explains."""
-
-    feature: str
-    value: float | str | bool | None
-    contribution: float
-    text: str
 
 
 @dataclass(frozen=True, slots=True)

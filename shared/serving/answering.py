@@ -8,44 +8,40 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
+import orjson
 
-from shared.contracts.contact import InlineContact
 from shared.contracts.credentials import Call
-from shared.contracts.prediction import MAX_CONTACTS, PredictionRequest
+from shared.contracts.prediction import MAX_CONTACTS, Prediction, PredictionRequest, Status
 from shared.contracts.rows import DAY, Microseconds, microseconds
 from shared.errors import LimitReached, NoModelTrained, StoreUnavailable, UpstreamTimeout
-from shared.features import UNDERSTOOD, Inputs
-from shared.serving.capability_spec import AnySpec, ModelResult, PendingResponse, ServedModel
+from shared.http.middleware import parse_json
+from shared.serving.capability_spec import AnySpec, PendingResponse, ServedModel
 from shared.serving.champions import Champion, ChampionHolder, ServingStore
 from shared.serving.eligibility import (
-    NOBODY,
-    EligibilityResult,
     Freshness,
-    answered,
     contact_results,
-    inputs_judged,
-    quality,
+    inputs_of,
+    name_what_is_missing,
     trend_of,
-    unanswered,
+    with_detail,
+    with_inputs,
 )
 from shared.serving.metrics import ServiceMetrics
 from shared.serving.outcomes import OutcomeResolver
-from shared.serving.prediction_log import UNKNOWN, KnownErasures, Logged, PredictionLog
+from shared.serving.prediction_log import KnownErasures, Logged, LoggedCall, PredictionLog
 from shared.serving.request_contacts import (
     AttributeNames,
-    InvalidContact,
     MergedPasts,
-    Slot,
-    UnknownContact,
+    RequestContact,
     envelope,
     merge_inline,
     slots,
 )
-from shared.store import AccountStore, PredictionRow
-from shared.timeline import PastRows, build
+from shared.store import AccountStore
+from shared.timeline import ContactPasts, PastRows, missing_in
 
 SMALL_CONTACTS = 20
 """Calls of at most so many contacts go to the small pool."""
@@ -89,18 +85,18 @@ TREND_DAYS = 30
 LOGGED = frozenset({"ok", "no_consent", "outcome_reached", "insufficient_data", "not_eligible", "control", "no_slot"})
 
 
-@dataclass(frozen=True, slots=True)
-class ResolvedCall:
+class ResolvedCall(NamedTuple):
     """One call, resolved once: everything an answer depends on."""
 
     call: Call
+    body: bytes
     request: PredictionRequest
     outcome: str
     """Empty where the capability has none."""
-    asked_at: datetime
-    cutoff: datetime
-    erasures: int = UNKNOWN
-    """Of the account, counted before anything is read of a contact."""
+    champion: Champion
+    asked_at: Microseconds
+    cutoff: Microseconds
+    cutoff_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +104,7 @@ class CallAnswer:
     """The body of an answer and what is worth a log field."""
 
     body: bytes
-    statuses: Mapping[str, int]
+    statuses: Mapping[Status, int]
     contacts: int
     outcome: str
     version: str
@@ -140,27 +136,30 @@ class Answering:
         self._outcomes = OutcomeResolver(spec.capability, store, champions)
         self._freshness = Freshness()
         self._erasures = KnownErasures()
+        self._fields_of_none: Mapping[str, object] = spec.fields(None)
 
     async def answer(self, body: bytes, call: Call) -> CallAnswer:
-        """Answer one call.
+        """Answer one call; a small one whose outcome is known hops into a thread once.
 
         Raises:
             ForetellError: the call as a whole cannot be answered.
         """
         now = self._now()
         read = await self._envelope(body, now)
-        if call.quota_contacts is not None and len(read.contacts) > call.quota_contacts:
+        contacts = len(read.contacts)
+        if call.quota_contacts is not None and contacts > call.quota_contacts:
             raise LimitReached(
-                f"This key may still ask about {call.quota_contacts} contacts; this call has {len(read.contacts)}.",
+                f"This key may still ask about {call.quota_contacts} contacts; this call has {contacts}.",
                 policies=["contacts"],
                 remaining_contacts=call.quota_contacts,
             )
         outcome = await self._outcome(call.account, read)
-        resolved = ResolvedCall(call, read, outcome, now, read.cutoff_or(now))
-        champion = await self._champion(resolved)
+        champion = await self._champion(call.account, outcome)
+        cutoff = read.cutoff_or(now)
+        resolved = ResolvedCall(call, body, read, outcome, champion, microseconds(now), microseconds(cutoff), cutoff)
         waits = self._spec.before_respond
         writes = call.committed or (waits is not None and waits.applies(read))
-        return await self._pools.run(self._compute, resolved, champion, contacts=len(read.contacts), writes=writes)
+        return await self._pools.run(self._compute, resolved, contacts=contacts, writes=writes)
 
     async def _envelope(self, body: bytes, now: datetime) -> PredictionRequest:
         if len(body) <= INLINE_BYTES:
@@ -172,240 +171,200 @@ class Answering:
             return ""
         if read.outcome_requested is not None:
             return read.outcome_requested
+        if (recent := self._outcomes.recent_default(account)) is not None:
+            return recent
         return await self._pools.run(self._outcomes.default, account, contacts=1)
 
-    async def _champion(self, resolved: ResolvedCall) -> Champion:
+    async def _champion(self, account: str, outcome: str) -> Champion:
         try:
-            return await self._champions.of(resolved.call.account, resolved.outcome)
+            return await self._champions.of(account, outcome)
         except NoModelTrained as error:
-            missing = await self._pools.run(
-                self._outcomes.missing, resolved.call.account, resolved.outcome, contacts=MAX_CONTACTS
-            )
+            missing = await self._pools.run(self._outcomes.missing, account, outcome, contacts=MAX_CONTACTS)
             raise NoModelTrained(f"{error.detail} {missing.sentence}", **error.members, **missing.counts) from None
 
-    def _compute(self, resolved: ResolvedCall, champion: Champion) -> CallAnswer:
+    def _compute(self, resolved: ResolvedCall) -> CallAnswer:
         if self._unix_seconds() > resolved.call.deadline_at:
             raise UpstreamTimeout("The deadline passed before the call was answered; ask again or for fewer contacts.")
         account = self._store.of(resolved.call.account)
-        resolved = replace(resolved, erasures=self._erasures.of(resolved.call.account, account))
-        every = slots(resolved.request.contacts)
-        results = self._results(resolved, champion, [slot for slot in every if isinstance(slot, InlineContact)])
-        return self._rendered(resolved, champion, every, results)
+        erasures = self._erasures.of(resolved.call.account, account)
+        every = slots(resolved.request.contacts, lambda: parse_json(resolved.body)["contacts"])
+        valid = [slot for slot in every if isinstance(slot, RequestContact)]
+        answers = iter(_ContactAnswers(self._spec, account, resolved, erasures).of(valid, self._freshness))
+        predictions = [with_detail(slot if isinstance(slot, Prediction) else next(answers)) for slot in every]
+        return self._rendered(resolved, predictions, erasures)
 
-    def _results(
-        self, resolved: ResolvedCall, champion: Champion, contacts: Sequence[InlineContact]
-    ) -> list[EligibilityResult]:
-        """Decide for each valid contact whether it gets a prediction, and predict, order kept."""
-        account = self._store.of(resolved.call.account)
-        cutoff = microseconds(resolved.cutoff)
-        ids = list(dict.fromkeys(contact.id for contact in contacts))
-        stored, away = PastRows({}, []), False
-        try:
-            if ids:
-                asked_at = microseconds(resolved.asked_at)
-                always = (*champion.model.reached_by, *champion.model.begun_by)
-                back = champion.model.lookback_days
-                stored = account.contacts.pasts(
-                    ids, cutoff=cutoff, asked_at=asked_at, always=always, lookback_days=back
-                )
-        except StoreUnavailable:
-            away = True
-        contacts, unknown, stored = _named(contacts, stored, champion.model)
-        pasts = merge_inline(contacts, stored, cutoff=cutoff, lookback_days=champion.model.lookback_days)
-        without_data = self._spec.answers_without_data
-        results = contact_results(contacts, pasts, champion.model, away=away, without_data=without_data)
-        if not away:
-            _name_what_is_missing(results, champion.model)
-        if away and contacts and all(result.status == "insufficient_data" for result in results):
-            raise StoreUnavailable(
-                "The store is away; send attributes or events and consent with the contacts, or ask again."
-            )
-        noted = self._freshness.noted(resolved.call.account, account, cutoff=cutoff, away=away)
-        self._score(resolved, champion, pasts, results, noted)
-        for result, names in zip(results, unknown, strict=True):
-            if names and result.status in ("ok", "insufficient_data"):
-                inputs_judged(result, result.inputs.with_unknown(names))
-        if not away:
-            self._put_trends(resolved, account, contacts, results)
-            self._add_stored(resolved, account, contacts, results)
-        return results
-
-    def _score(
-        self,
-        resolved: ResolvedCall,
-        champion: Champion,
-        pasts: MergedPasts,
-        results: Sequence[EligibilityResult],
-        noted: Sequence[str],
-    ) -> None:
-        rows = [row for row, result in enumerate(results) if result.status == "ok"]
-        if not rows:
-            return
-        columns = build([pasts.keys[row] for row in rows], pasts.facts, [pasts.events])
-        cutoff = microseconds(resolved.cutoff)
-        cutoffs = np.full(len(rows), cutoff, dtype=np.int64)
-        scored: Sequence[ModelResult] = self._spec.answer(champion.model, columns, cutoffs, resolved.request)
-        if self._spec.before_respond is not None:
-            pending = self._pending(resolved, champion, [pasts.names[row] for row in rows], scored)
-            scored = self._spec.before_respond.commit(pending)
-        noticed = quality(columns, champion.model, cutoff=cutoff)
-        for row, prediction, found in zip(rows, scored, noticed, strict=True):
-            result = results[row]
-            result.status, result.detail = prediction.status, prediction.detail
-            result.scored = prediction if prediction.status == "ok" else None
-            truncated = ["truncated_history"] if prediction.truncated else []
-            result.data_quality = list(
-                dict.fromkeys([*result.data_quality, *noted, *found, *truncated, *prediction.data_quality])
-            )
-            inputs_judged(result, getattr(prediction, "inputs", UNDERSTOOD))
-
-    def _pending(
-        self, resolved: ResolvedCall, champion: Champion, ids: Sequence[str], scored: Sequence[ModelResult]
-    ) -> PendingResponse[Any, Any]:
-        account: Any = self._store.of(resolved.call.account)
-        asked_at = microseconds(resolved.asked_at)
-        return PendingResponse(account, resolved.request, ids, scored, champion.version, asked_at, resolved.erasures)
-
-    def _put_trends(
-        self,
-        resolved: ResolvedCall,
-        account: AccountStore,
-        contacts: Sequence[InlineContact],
-        results: Sequence[EligibilityResult],
-    ) -> None:
-        ids = [contact.id for contact, result in zip(contacts, results, strict=True) if result.scored is not None]
-        if not ids:
-            return
-        around: Microseconds = microseconds(resolved.cutoff) - TREND_DAYS * DAY
-        try:
-            before = account.predictions.past_scores(self._spec.capability.name, resolved.outcome, ids, around=around)
-        except StoreUnavailable:
-            return
-        for contact, result in zip(contacts, results, strict=True):
-            if result.scored is not None:
-                result.trend = trend_of(result.scored.score, before.get(contact.id))
-
-    def _add_stored(
-        self,
-        resolved: ResolvedCall,
-        account: AccountStore,
-        contacts: Sequence[InlineContact],
-        results: Sequence[EligibilityResult],
-    ) -> None:
-        """Let the capability add what the store knows of the contacts; without it the answers stay as they are."""
-        answered_ones = [
-            (contact.id, result) for contact, result in zip(contacts, results, strict=True) if result.scored is not None
-        ]
-        if self._spec.add_stored is None or not answered_ones:
-            return
-        ids, scored = [one for one, _ in answered_ones], [result.scored for _, result in answered_ones]
-        try:
-            known = self._spec.add_stored(account, ids, scored, microseconds(resolved.cutoff))
-        except StoreUnavailable:
-            return
-        for (_, result), again in zip(answered_ones, known, strict=True):
-            result.scored = again
-
-    def _rendered(
-        self, resolved: ResolvedCall, champion: Champion, every: Sequence[Slot], results: Sequence[EligibilityResult]
-    ) -> CallAnswer:
-        left = iter(results)
-        predictions = []
-        for slot in every:
-            if isinstance(slot, InvalidContact):
-                predictions.append(unanswered(self._spec, slot.contact_id, "invalid", slot.errors))
-            elif isinstance(slot, UnknownContact):
-                predictions.append(unanswered(self._spec, slot.contact_id, "unknown_contact", detail=NOBODY))
-            else:
-                predictions.append(answered(self._spec, slot.id, next(left)))
-        response = self._spec.response.model_validate(
-            {
-                "predictions": predictions,
-                "model": self._model_info(resolved, champion),
-                "cutoff": resolved.cutoff,
-                "request_id": resolved.call.request_id,
-            }
-        )
-        statuses = Counter(str(prediction.status) for prediction in predictions)
+    def _rendered(self, resolved: ResolvedCall, predictions: Sequence[Prediction], erasures: int) -> CallAnswer:
+        """Write each prediction once: the same bytes are sent and logged."""
+        fields, none = self._spec.fields, self._fields_of_none
+        bodies = [one.wire(fields(one) if one.status == "ok" else none) for one in predictions]
+        about = {
+            "model": self._model_info(resolved),
+            "cutoff": resolved.cutoff_at,
+            "request_id": resolved.call.request_id,
+        }
+        rest = orjson.dumps(about, option=orjson.OPT_UTC_Z)
+        statuses = Counter([one.status for one in predictions])
         for status, count in statuses.items():
             self._metrics.predictions.labels(status).inc(count)
-        self._log(resolved, champion, predictions)
-        body = response.model_dump_json().encode()
-        return CallAnswer(body, statuses, len(every), resolved.outcome, champion.version)
+        self._log(resolved, predictions, bodies, erasures)
+        body = b'{"predictions":[%b],%b' % (b",".join(bodies), rest[1:])
+        return CallAnswer(body, statuses, len(predictions), resolved.outcome, resolved.champion.version)
 
-    def _model_info(self, resolved: ResolvedCall, champion: Champion) -> dict[str, Any]:
-        model = champion.model
+    def _model_info(self, resolved: ResolvedCall) -> dict[str, object]:
+        model = resolved.champion.model
         return {
             "capability": self._spec.capability.name,
             "outcome": resolved.outcome or None,
-            "version": champion.version,
+            "version": resolved.champion.version,
             "kind": model.kind,
             "horizon_days": model.horizon_days,
             "trained_at": model.trained_at,
             "grade": model.grade,
         }
 
-    def _log(self, resolved: ResolvedCall, champion: Champion, predictions: Sequence[Any]) -> None:
+    def _log(
+        self, resolved: ResolvedCall, predictions: Sequence[Prediction], bodies: Sequence[bytes], erasures: int
+    ) -> None:
         """Queue what was answered, or commit it when the call relies on it; an inline-only answer counts like any."""
-        if not self._spec.is_stored(resolved.request, champion.model):
+        spec, segment_of = self._spec, self._spec.segment_of
+        if spec.is_stored is not None and not spec.is_stored(resolved.request, resolved.champion.model):
             return
-        cutoff, asked_at = microseconds(resolved.cutoff), microseconds(resolved.asked_at)
+        call = LoggedCall(
+            capability=spec.capability.name,
+            outcome=resolved.outcome,
+            version=resolved.champion.version,
+            cutoff=resolved.cutoff,
+            asked_at=resolved.asked_at,
+            request_id=resolved.call.request_id,
+            erasures=erasures,
+        )
         rows = [
-            Logged(
-                PredictionRow(
-                    contact_id=prediction.contact_id,
-                    capability=self._spec.capability.name,
-                    outcome=resolved.outcome,
-                    version=champion.version,
-                    cutoff=cutoff,
-                    asked_at=asked_at,
-                    request_id=resolved.call.request_id,
-                    status=prediction.status,
-                    probability=prediction.probability,
-                    score=prediction.score,
-                    band=prediction.band,
-                    source=prediction.source,
-                    body=prediction.model_dump_json(),
-                    segment=self._spec.segment_of(prediction),
-                ),
-                resolved.erasures,
-            )
-            for prediction in predictions
-            if prediction.status in LOGGED
+            Logged(call, one, body, None if segment_of is None or one.status != "ok" else segment_of(one))
+            for one, body in zip(predictions, bodies, strict=True)
+            if one.status in LOGGED
         ]
         keep = self._predictions.write if resolved.call.committed else self._predictions.add
         keep(resolved.call.account, rows)
 
 
-def _named(
-    contacts: Sequence[InlineContact], stored: PastRows, model: ServedModel
-) -> tuple[Sequence[InlineContact], Sequence[frozenset[str]], PastRows]:
+class _ContactAnswers:
+    """The answers of one call to its valid contacts, order kept."""
+
+    def __init__(self, spec: AnySpec, account: AccountStore, resolved: ResolvedCall, erasures: int) -> None:
+        self._spec, self._account, self._resolved, self._erasures = spec, account, resolved, erasures
+        self._model: ServedModel = resolved.champion.model
+        self._cutoff = resolved.cutoff
+
+    def of(self, contacts: Sequence[RequestContact], freshness: Freshness) -> list[Prediction]:
+        """Decide for each contact whether it gets a prediction, and predict.
+
+        Raises:
+            StoreUnavailable: the store is away, and no contact brought data.
+        """
+        if not contacts:
+            return []
+        stored = self._pasts([contact.id for contact in contacts])
+        away = stored is None
+        contacts, strangers, stored = matched(contacts, stored or PastRows({}, []), self._model)
+        pasts = merge_inline(contacts, stored, cutoff=self._cutoff, lookback_days=self._model.lookback_days)
+        without_data = self._spec.answers_without_data
+        results = contact_results(contacts, pasts, self._model, away=away, without_data=without_data)
+        if not away:
+            name_what_is_missing(results, self._model)
+        elif all(one.status == "insufficient_data" for one in results):
+            raise StoreUnavailable(
+                "The store is away; send attributes or events and consent with the contacts, or ask again."
+            )
+        account = self._resolved.call.account
+        noted = freshness.noted(account, self._account, cutoff=self._cutoff, away=away)
+        self._predict(pasts, results, noted)
+        for place, names in enumerate(strangers):
+            if names and results[place].status in ("ok", "insufficient_data"):
+                results[place] = with_inputs(results[place], results[place].inputs.with_unknown(names))
+        if not away:
+            self._put_trends(results)
+            self._add_stored(results)
+        return results
+
+    def _pasts(self, contact_ids: Sequence[str]) -> PastRows | None:
+        """Read what is stored of the contacts; None while the store is away."""
+        model = self._model
+        try:
+            return self._account.contacts.pasts(
+                list(dict.fromkeys(contact_ids)),
+                cutoff=self._cutoff,
+                asked_at=self._resolved.asked_at,
+                always=(*model.reached_by, *model.begun_by),
+                lookback_days=model.lookback_days,
+            )
+        except StoreUnavailable:
+            return None
+
+    def _predict(self, pasts: MergedPasts, results: list[Prediction], noted: Sequence[str]) -> None:
+        """Put the model's answers in the place of those that are `ok`."""
+        rows = [row for row, one in enumerate(results) if one.status == "ok"]
+        if not rows:
+            return
+        answerable = ContactPasts([pasts.keys[row] for row in rows], pasts.facts, pasts.events)
+        cutoffs = np.full(len(rows), self._cutoff, dtype=np.int64)
+        request, before = self._resolved.request, self._spec.before_respond
+        answers: Sequence[Prediction] = self._spec.answer(self._model, answerable, cutoffs, request)
+        if before is not None:
+            answers = before.commit(self._pending([pasts.names[row] for row in rows], answers))
+        found = missing_in(answerable, self._cutoff, needs_zone=self._model.feature_set.needs_local_time)
+        for row, one, marks in zip(rows, answers, found, strict=True):
+            known = results[row]
+            cut = ("truncated_history",) if one.truncated else ()
+            one.contact_id = known.contact_id
+            one.data_quality = list(dict.fromkeys([*known.data_quality, *noted, *marks, *cut, *one.data_quality]))
+            results[row] = with_inputs(one, one.inputs)
+
+    def _pending(self, ids: Sequence[str], answers: Sequence[Prediction]) -> PendingResponse[Any, Any]:
+        resolved = self._resolved
+        return PendingResponse(
+            self._account, resolved.request, ids, answers, resolved.champion.version, resolved.asked_at, self._erasures
+        )
+
+    def _put_trends(self, results: Sequence[Prediction]) -> None:
+        ids = [one.contact_id for one in results if one.status == "ok" and one.contact_id is not None]
+        if not ids:
+            return
+        name, outcome = self._spec.capability.name, self._resolved.outcome
+        try:
+            before = self._account.predictions.past_scores(name, outcome, ids, around=self._cutoff - TREND_DAYS * DAY)
+        except StoreUnavailable:
+            return
+        for one in results if before else ():
+            if one.status == "ok" and one.contact_id is not None:
+                one.trend = trend_of(one.score, before.get(one.contact_id))
+
+    def _add_stored(self, results: list[Prediction]) -> None:
+        """Let the capability add what the store knows of the contacts; without it the answers stay as they are."""
+        rows = [row for row, one in enumerate(results) if one.status == "ok"]
+        if self._spec.add_stored is None or not rows:
+            return
+        answered = [results[row] for row in rows]
+        ids = [one.contact_id or "" for one in answered]
+        try:
+            again = self._spec.add_stored(self._account, ids, answered, self._cutoff)
+        except StoreUnavailable:
+            return
+        for row, one in zip(rows, again, strict=True):
+            results[row] = one
+
+
+def matched(
+    contacts: Sequence[RequestContact], stored: PastRows, model: ServedModel
+) -> tuple[Sequence[RequestContact], Sequence[frozenset[str]], PastRows]:
     """Match attributes with those that the model knows; one that knows none takes all as they are.
 
     Returns:
         The contacts, of each the inline names that the training never saw, and what is stored.
     """
-    nobody: list[frozenset[str]] = [frozenset()] * len(contacts)
     if not model.attribute_names:
-        return contacts, nobody, stored
+        return contacts, (), stored
     names = AttributeNames.of(model.attribute_names)
     stored = replace(stored, facts=names.matched_facts(stored.facts))
-    if not any(contact.attributes for contact in contacts):
-        return contacts, nobody, stored
     contacts, unknown = names.matched(contacts)
     # Without the inputs of its training a model knows only what it looks at, and not what else there was.
-    return contacts, unknown if _inputs(model) is not None else nobody, stored
-
-
-def _name_what_is_missing(results: Sequence[EligibilityResult], model: ServedModel) -> None:
-    """Name the attributes that the model looks at, for contacts without data."""
-    inputs, nobody = _inputs(model), [one for one in results if one.status == "insufficient_data"]
-    if inputs is None or not nobody:
-        return
-    nothing = inputs.nothing([feature.attribute for feature in model.feature_set.features])
-    for result in nobody:
-        inputs_judged(result, nothing)
-
-
-def _inputs(model: ServedModel) -> Inputs | None:
-    return getattr(model, "inputs", None)
+    return contacts, unknown if inputs_of(model) is not None else (), stored

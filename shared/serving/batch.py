@@ -1,33 +1,28 @@
 """Many contacts of the store answered in this process: the rows that `POST /batches` and `foretell predict` write."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from shared.contracts.contact import InlineContact
 from shared.contracts.prediction import Prediction, PredictionRequest
 from shared.contracts.rows import DAY, Microseconds, microseconds
-from shared.features import UNDERSTOOD
-from shared.serving.answering import TREND_DAYS, _name_what_is_missing, _named
-from shared.serving.capability_spec import AnySpec, ModelResult
+from shared.serving.answering import TREND_DAYS, matched
+from shared.serving.capability_spec import AnySpec
 from shared.serving.champions import Champion
 from shared.serving.eligibility import (
-    NOBODY,
-    EligibilityResult,
     Freshness,
-    answered,
     contact_results,
-    inputs_judged,
-    quality,
+    name_what_is_missing,
     trend_of,
-    unanswered,
+    with_detail,
+    with_inputs,
 )
-from shared.serving.request_contacts import InvalidContact, MergedPasts, UnknownContact, merge_inline, slots
+from shared.serving.request_contacts import MergedPasts, RequestContact, merge_inline, slots
 from shared.store import AccountStore
-from shared.timeline import build
+from shared.timeline import ContactPasts, missing_in
 
 
 class RefusedRow(NamedTuple):
@@ -69,82 +64,87 @@ class PinnedModel:
                 up to some thousand.
             first: place of the first one in the batch, for the pointers of its mistakes.
         """
-        every = [one if isinstance(one, RefusedRow) else slots([one])[0] for one in contacts]
-        valid = [slot for slot in every if isinstance(slot, InlineContact)]
+        every = [_slot(one, first + place) for place, one in enumerate(contacts)]
+        valid = [slot for slot in every if isinstance(slot, RequestContact)]
         left = iter(self._results(account, valid) if valid else ())
-        predictions = []
-        for place, slot in enumerate(every):
-            if isinstance(slot, RefusedRow):
-                errors = [{"pointer": f"/contacts/{first + place}", "detail": slot.detail}]
-                predictions.append(unanswered(self.spec, None, "invalid", errors))
-            elif isinstance(slot, InvalidContact):
-                errors = [_moved(error, first + place) for error in slot.errors]
-                predictions.append(unanswered(self.spec, slot.contact_id, "invalid", errors))
-            elif isinstance(slot, UnknownContact):
-                predictions.append(unanswered(self.spec, slot.contact_id, "unknown_contact", detail=NOBODY))
-            else:
-                predictions.append(answered(self.spec, slot.id, next(left)))
-        return predictions
+        return [with_detail(slot if isinstance(slot, Prediction) else next(left)) for slot in every]
 
-    def _results(self, account: AccountStore, contacts: Sequence[InlineContact]) -> list[EligibilityResult]:
+    def body(self, prediction: Prediction) -> bytes:
+        """Write one answer as a single call sends it."""
+        return prediction.wire(self.spec.fields(prediction if prediction.status == "ok" else None))
+
+    def _results(self, account: AccountStore, contacts: Sequence[RequestContact]) -> list[Prediction]:
         model, cutoff = self.champion.model, microseconds(self.cutoff)
         ids = list(dict.fromkeys(contact.id for contact in contacts))
         always = (*model.reached_by, *model.begun_by)
         bounds = {"cutoff": cutoff, "asked_at": self.asked_at, "lookback_days": model.lookback_days}
         stored = account.contacts.pasts(ids, always=always, **bounds)
-        contacts, unknown, stored = _named(contacts, stored, model)
+        contacts, strangers, stored = matched(contacts, stored, model)
         pasts = merge_inline(contacts, stored, cutoff=cutoff, lookback_days=model.lookback_days)
         results = contact_results(contacts, pasts, model, away=False, without_data=self.spec.answers_without_data)
-        _name_what_is_missing(results, model)
+        name_what_is_missing(results, model)
         noted = self._freshness.noted(account.account, account, cutoff=cutoff, away=False)
         self._predict(pasts, results, noted)
-        for result, names in zip(results, unknown, strict=True):
-            if names and result.status in ("ok", "insufficient_data"):
-                inputs_judged(result, result.inputs.with_unknown(names))
-        self._add_stored(account, contacts, results)
+        for place, names in enumerate(strangers):
+            if names and results[place].status in ("ok", "insufficient_data"):
+                results[place] = with_inputs(results[place], results[place].inputs.with_unknown(names))
+        self._add_stored(account, results)
         return results
 
-    def _predict(self, pasts: MergedPasts, results: Sequence[EligibilityResult], noted: Sequence[str]) -> None:
-        rows = [row for row, result in enumerate(results) if result.status == "ok"]
+    def _predict(self, pasts: MergedPasts, results: list[Prediction], noted: Sequence[str]) -> None:
+        rows = [row for row, one in enumerate(results) if one.status == "ok"]
         if not rows:
             return
         model, cutoff = self.champion.model, microseconds(self.cutoff)
-        columns = build([pasts.keys[row] for row in rows], pasts.facts, [pasts.events])
+        answerable = ContactPasts([pasts.keys[row] for row in rows], pasts.facts, pasts.events)
         cutoffs = np.full(len(rows), cutoff, dtype=np.int64)
-        scored: Sequence[ModelResult] = self.spec.answer(model, columns, cutoffs, self.request)
-        for row, one, found in zip(rows, scored, quality(columns, model, cutoff=cutoff), strict=True):
-            _take(results[row], one, noted, found)
+        answers: Sequence[Prediction] = self.spec.answer(model, answerable, cutoffs, self.request)
+        found = missing_in(answerable, cutoff, needs_zone=model.feature_set.needs_local_time)
+        for row, one, marks in zip(rows, answers, found, strict=True):
+            results[row] = in_place_of(results[row], one, [*noted, *marks])
 
-    def _add_stored(
-        self, account: AccountStore, contacts: Sequence[InlineContact], results: Sequence[EligibilityResult]
-    ) -> None:
+    def _add_stored(self, account: AccountStore, results: list[Prediction]) -> None:
         """Add what the store knows of the same contacts: the trend, and what the capability adds."""
-        pairs = [(one.id, result) for one, result in zip(contacts, results, strict=True) if result.scored is not None]
-        if not pairs:
+        rows = [row for row, one in enumerate(results) if one.status == "ok"]
+        if not rows:
             return
-        ids, cutoff = [contact_id for contact_id, _ in pairs], microseconds(self.cutoff)
+        answered = [results[row] for row in rows]
+        ids, cutoff = [one.contact_id or "" for one in answered], microseconds(self.cutoff)
         name, around = self.spec.capability.name, cutoff - TREND_DAYS * DAY
         before = account.predictions.past_scores(name, self.outcome, ids, around=around)
-        for contact_id, result in pairs:
-            result.trend = trend_of(result.scored.score if result.scored else None, before.get(contact_id))
-        if self.spec.add_stored is None:
-            return
-        known = self.spec.add_stored(account, ids, [result.scored for _, result in pairs], cutoff)
-        for (_, result), again in zip(pairs, known, strict=True):
-            result.scored = again
+        for contact_id, one in zip(ids, answered, strict=True):
+            one.trend = trend_of(one.score, before.get(contact_id))
+        if self.spec.add_stored is not None:
+            for row, one in zip(rows, self.spec.add_stored(account, ids, answered, cutoff), strict=True):
+                results[row] = one
 
 
-def _take(result: EligibilityResult, prediction: ModelResult, noted: Sequence[str], found: Sequence[str]) -> None:
-    """Put what the model says of a contact into its result."""
-    result.status, result.detail = prediction.status, prediction.detail
-    result.scored = prediction if prediction.status == "ok" else None
-    truncated = ["truncated_history"] if prediction.truncated else []
-    every = [*result.data_quality, *noted, *found, *truncated, *prediction.data_quality]
-    result.data_quality = list(dict.fromkeys(every))
-    inputs_judged(result, getattr(prediction, "inputs", UNDERSTOOD))
+def in_place_of(known: Prediction, answer: Prediction, marks: Sequence[str]) -> Prediction:
+    """Put a model's answer in the place of what was known of a contact before.
+
+    Args:
+        known: its id and data quality so far.
+        answer: of the model.
+        marks: further data quality.
+    """
+    cut = ("truncated_history",) if answer.truncated else ()
+    answer.contact_id = known.contact_id
+    answer.data_quality = list(dict.fromkeys([*known.data_quality, *marks, *cut, *answer.data_quality]))
+    return with_inputs(answer, answer.inputs)
 
 
-def _moved(error: dict[str, str], place: int) -> dict[str, str]:
+def _slot(one: Any, place: int) -> RequestContact | Prediction:
+    """Check one contact of a batch; mistakes point from the root of the batch."""
+    if isinstance(one, RefusedRow):
+        errors = [{"pointer": f"/contacts/{place}", "detail": one.detail}]
+        return Prediction(status="invalid", errors=errors)
+    (slot,) = slots([one])
+    if isinstance(slot, Prediction):
+        slot.errors = [_moved(error, place) for error in slot.errors]
+    return slot
+
+
+def _moved(error: Mapping[str, str], place: int) -> Mapping[str, str]:
     """Point from the root of the batch, and not of the one contact.
 
     >>> _moved({"pointer": "/contacts/0/id", "detail": "too long"}, 1002)["pointer"]

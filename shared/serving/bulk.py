@@ -6,22 +6,20 @@ once from columns; a test holds both to the same answers.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.contracts.prediction import Status
+from shared.contracts.prediction import UNDERSTOOD, Prediction, Status
 from shared.contracts.rows import DAY, Microseconds, microseconds
-from shared.features import UNDERSTOOD
 from shared.features.engine import entry_at
-from shared.serving.answering import _inputs
-from shared.serving.batch import PinnedModel, _take
-from shared.serving.capability_spec import ModelResult, ServedModel
-from shared.serving.eligibility import NEW_WITHIN, STALE_AFTER, UNREADABLE, EligibilityResult, inputs_judged, quality
+from shared.serving.batch import PinnedModel, in_place_of
+from shared.serving.capability_spec import ServedModel
+from shared.serving.eligibility import STALE_AFTER, UNREADABLE, name_what_is_missing, with_detail
 from shared.serving.request_contacts import AttributeNames
-from shared.timeline import Pasts, denies_profiling
+from shared.timeline import ContactPasts, Pasts, denies_profiling, missing_in
 from shared.timeline.coded_pasts import MACHINE, ContactColumns, EventColumns, from_columns, seen_types
+from shared.timeline.contact_pasts import NEW_WITHIN
 from shared.timeline.pasts import AttributeColumn
 from shared.values.words import is_missing, same_name_key
 
@@ -57,7 +55,7 @@ class BulkColumns:
     quality: NDArray[np.int64]
     """Index into `qualities`."""
     qualities: list[list[str]]
-    others: dict[int, EligibilityResult]
+    others: dict[int, Prediction]
     """Whoever has no prediction, or one of which there is more to say."""
 
 
@@ -157,7 +155,7 @@ def _looked_at(pinned: PinnedModel, bulk: BulkContacts) -> "tuple[ContactColumns
     return contacts, events, events.at >= cutoff - model.lookback_days * DAY
 
 
-def bulk_results(pinned: PinnedModel, bulk: BulkContacts) -> list[EligibilityResult]:
+def bulk_results(pinned: PinnedModel, bulk: BulkContacts) -> list[Prediction]:
     """Decide for each contact whether it gets a prediction, and predict, order kept.
 
     What only the store knows (the trend, the segment before) is not added.
@@ -169,14 +167,16 @@ def bulk_results(pinned: PinnedModel, bulk: BulkContacts) -> list[EligibilityRes
     contacts, events, within = _looked_at(pinned, bulk)
     statuses = _status_codes(pinned, contacts, events, within)
     results = [
-        EligibilityResult(STATUSES[status], data_quality=[UNREADABLE] if unreadable else [])
-        for status, unreadable in zip(statuses.tolist(), bulk.unreadable.tolist(), strict=True)
+        Prediction(contact_id=contact_id, status=STATUSES[status], data_quality=(UNREADABLE,) if unreadable else ())
+        for contact_id, status, unreadable in zip(
+            contacts.ids, statuses.tolist(), bulk.unreadable.tolist(), strict=True
+        )
     ]
-    _judge_nothing(results, pinned.champion.model)
+    name_what_is_missing(results, pinned.champion.model)
     rows = statuses == 0
     if rows.any():
         _predict(pinned, contacts, events.taken(within), rows, results, _noted(bulk, microseconds(pinned.cutoff)))
-    return results
+    return [with_detail(one) for one in results]
 
 
 def _seen_events(bulk: BulkContacts, cutoff: Microseconds) -> "_Seen":
@@ -256,42 +256,24 @@ def _has_any(contacts: ContactColumns, model: ServedModel) -> Mask:
     return found
 
 
-def _judge_nothing(results: Sequence[EligibilityResult], model: ServedModel) -> None:
-    inputs, nobody = _inputs(model), [one for one in results if one.status == "insufficient_data"]
-    if inputs is None or not nobody:
-        return
-    nothing = inputs.nothing([feature.attribute for feature in model.feature_set.features])
-    for result in nobody:
-        inputs_judged(result, nothing)
-
-
 def _predict(
     pinned: PinnedModel,
     contacts: ContactColumns,
     events: EventColumns,
     rows: Mask,
-    results: Sequence[EligibilityResult],
+    results: list[Prediction],
     noted: Sequence[str],
 ) -> None:
     places = np.flatnonzero(rows)
     if not rows.all():
         contacts, events = only_contacts(contacts, events, rows)
-    pasts, cutoff = from_columns(contacts, events), microseconds(pinned.cutoff)
+    pasts, cutoff = ContactPasts.of_columns(from_columns(contacts, events)), microseconds(pinned.cutoff)
     cutoffs = np.full(len(pasts), cutoff, dtype=np.int64)
-    scored: Sequence[ModelResult] = pinned.spec.answer(pinned.champion.model, pasts, cutoffs, pinned.request)
-    found = quality(pasts, pinned.champion.model, cutoff=cutoff)
-    for row, prediction, marks in zip(places.tolist(), scored, found, strict=True):
-        result = results[row]
-        if result.data_quality or prediction.truncated or prediction.data_quality or _inputs_of(prediction).codes:
-            _take(result, prediction, noted, marks)
-        elif prediction.status == "ok":
-            result.scored, result.data_quality = prediction, [*noted, *marks]
-        else:
-            _take(result, prediction, noted, marks)
-
-
-def _inputs_of(prediction: ModelResult) -> Any:
-    return getattr(prediction, "inputs", UNDERSTOOD)
+    model = pinned.champion.model
+    answers: Sequence[Prediction] = pinned.spec.answer(model, pasts, cutoffs, pinned.request)
+    found = missing_in(pasts, cutoff, needs_zone=model.feature_set.needs_local_time)
+    for row, one, marks in zip(places.tolist(), answers, found, strict=True):
+        results[row] = in_place_of(results[row], one, [*noted, *marks])
 
 
 def only_contacts(contacts: ContactColumns, events: EventColumns, rows: Mask) -> tuple[ContactColumns, EventColumns]:

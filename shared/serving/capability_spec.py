@@ -13,75 +13,15 @@ from starlette.responses import Response
 
 from shared.capabilities import Capability
 from shared.contracts.outcome import Flag
-from shared.contracts.prediction import Answer, Prediction, PredictionRequest, Source, Status
+from shared.contracts.prediction import Answer, Prediction, PredictionRequest, PublishedPrediction
 from shared.contracts.rows import Microseconds
 from shared.contracts.training import TrainingSpec
 from shared.features import Feature, InputQuality
 from shared.store import AccountStore
-from shared.timeline import Pasts
+from shared.timeline import ContactPasts, Pasts
 
 Example = Mapping[str, Any]
 """JSON, as a client would send it or see it."""
-
-
-class ReasonShare(Protocol):
-    """One thing's share of the named quantity."""
-
-    @property
-    def feature(self) -> str:
-        """The strongest feature of this thing."""
-
-    @property
-    def value(self) -> float | str | bool | None:
-        """Its value for this contact."""
-
-    @property
-    def contribution(self) -> float:
-        """Signed share."""
-
-    @property
-    def text(self) -> str:
-        """The reason as a sentence."""
-
-
-class ModelResult(Protocol):
-    """What a model finds out about one contact: the head that all capabilities share; own fields lie beside it."""
-
-    @property
-    def status(self) -> Status:
-        """`ok`, or why the model has no answer for this contact."""
-
-    @property
-    def detail(self) -> str | None:
-        """What to do when the status is not `ok`; None: the usual sentence of that status."""
-
-    @property
-    def source(self) -> Source:
-        """`model`, or the named fallback."""
-
-    @property
-    def probability(self) -> float | None:
-        """Calibrated; None where the capability has none."""
-
-    @property
-    def score(self) -> int | None:
-        """1-99; None where the capability has none."""
-
-    @property
-    def band(self) -> str | None:
-        """One of the bands of the contract."""
-
-    @property
-    def reasons(self) -> Sequence[ReasonShare]:
-        """The strongest first, as many as were requested."""
-
-    @property
-    def data_quality(self) -> Sequence[str]:
-        """What the model found missing or unknown."""
-
-    @property
-    def truncated(self) -> bool:
-        """Whether the past was cut at the lookback or at the newest events."""
 
 
 class FeatureColumns(Protocol):
@@ -155,7 +95,6 @@ class AnswerColumns(NamedTuple):
 
 ModelT = TypeVar("ModelT", bound=ServedModel)
 RequestT = TypeVar("RequestT", bound=PredictionRequest)
-ResultT = TypeVar("ResultT", bound=ModelResult)
 PredictionT = TypeVar("PredictionT", bound=Prediction)
 
 
@@ -179,14 +118,14 @@ class ExtraRoute:
 
 
 @dataclass(frozen=True, slots=True)
-class PendingResponse(Generic[RequestT, ResultT]):
+class PendingResponse(Generic[RequestT, PredictionT]):
     """Results that have not left yet, with what is needed to commit something about them."""
 
     account: AccountStore
     request: RequestT
     contact_ids: Sequence[str]
     """One a result, as the client named them."""
-    results: Sequence[ResultT]
+    results: Sequence[PredictionT]
     version: str
     asked_at: Microseconds
     erasures: int
@@ -194,25 +133,17 @@ class PendingResponse(Generic[RequestT, ResultT]):
 
 
 @dataclass(frozen=True, slots=True)
-class BeforeRespond(Generic[RequestT, ResultT]):
+class BeforeRespond(Generic[RequestT, PredictionT]):
     """What must be committed before a response leaves."""
 
     applies: Callable[[RequestT], bool]
     """Whether a request has something to commit, and may have to wait for it."""
-    commit: Callable[[PendingResponse[RequestT, ResultT]], Sequence[ResultT]]
+    commit: Callable[[PendingResponse[RequestT, PredictionT]], Sequence[PredictionT]]
     """Commit what must outlive the response, and return the results that hold."""
 
 
-def _always(_: object, __: object) -> bool:
-    return True
-
-
-def _no_segment(_: object) -> str | None:
-    return None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CapabilitySpec(Generic[ModelT, RequestT, ResultT, PredictionT]):
+class CapabilitySpec(Generic[ModelT, RequestT, PredictionT]):
     """All that a capability declares; everything else follows from this and from its line in the table.
 
     `services/<name>/capability.py` holds one as `CAPABILITY`. Importing that file loads neither a model library nor
@@ -225,41 +156,41 @@ class CapabilitySpec(Generic[ModelT, RequestT, ResultT, PredictionT]):
     """What an answer holds, for the documentation."""
     request: type[RequestT]
     """The envelope."""
-    prediction: type[PredictionT]
-    """The head with what the capability adds."""
+    prediction: type[PublishedPrediction]
+    """The schema of one answer: the head with what the capability adds."""
     response: type[Answer]
     """`predictions`, `model`, `cutoff`, `request_id`."""
     request_example: Example
     response_example: Example
     load: Callable[[Path], ModelT]
     """Read an artifact; ArtifactRefused when it does not fit."""
-    answer: Callable[[ModelT, Pasts, NDArray[np.int64], RequestT], Sequence[ResultT]]
+    answer: Callable[[ModelT, ContactPasts, NDArray[np.int64], RequestT], Sequence[PredictionT]]
     """Hand what a request wants to know to the model: model, pasts, cutoffs, request → one result a contact, in
     order."""
-    fields: Callable[[ResultT | None], Mapping[str, object]]
-    """The capability's own fields of one prediction; called with None where there is no prediction."""
+    fields: Callable[[PredictionT | None], Mapping[str, object]]
+    """The capability's own fields of one answer, in the order of its schema; called with None where there is none."""
     training: TrainingSpec
     """How it is trained."""
     answer_columns: Callable[[ModelT, Pasts, NDArray[np.int64]], AnswerColumns] | None = None
     """The same as `answer` without reasons, column by column, for millions of contacts: model, pasts, cutoffs →
     columns. Only where the default request is answered by the head alone; None: `answer` is called."""
-    is_stored: Callable[[RequestT, ModelT], bool] = _always
+    is_stored: Callable[[RequestT, ModelT], bool] | None = None
     """Whether the answers become the latest predictions of their contacts. A question put another way than usual,
-    about another horizon for instance, must not stand in the ranked list."""
-    add_stored: Callable[[AccountStore, Sequence[str], Sequence[ResultT], Microseconds], Sequence[ResultT]] | None = (
-        None
-    )
+    about another horizon for instance, must not stand in the ranked list. None: they always do."""
+    add_stored: (
+        Callable[[AccountStore, Sequence[str], Sequence[PredictionT], Microseconds], Sequence[PredictionT]] | None
+    ) = None
     """Add to results what the store knows of the same contacts: the account's store, contact ids, results, cutoff →
     the results again, in order; None: nothing."""
-    segment_of: Callable[[PredictionT], str | None] = _no_segment
-    """Under which segment a prediction on the wire is filed."""
+    segment_of: Callable[[PredictionT], str | None] | None = None
+    """Under which segment an answer is filed; None: there are none."""
     extra_routes: Sequence[ExtraRoute] = ()
     """Further paths of the capability."""
     answers_without_data: bool = False
     """Whether a known contact without event and attribute is answered all the same."""
-    before_respond: BeforeRespond[RequestT, ResultT] | None = None
+    before_respond: BeforeRespond[RequestT, PredictionT] | None = None
     """What must be committed before a response leaves; None: nothing must."""
 
 
-AnySpec = CapabilitySpec[Any, Any, Any, Any]
+AnySpec = CapabilitySpec[Any, Any, Any]
 """A capability found by its name: its own types are checked where it is declared, and unknown here."""

@@ -1,47 +1,34 @@
-"""Who gets a prediction and why not, what is known of the data behind it, and the contact's result as it is sent."""
+"""Who gets a prediction and why not, and what is known of the data behind it."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import Final
 
-import numpy as np
-
-from shared.contracts.contact import InlineContact
 from shared.contracts.defaults import STALE_DAYS
-from shared.contracts.prediction import Prediction, Status, Trend
+from shared.contracts.prediction import InputQuality, Prediction, Status, Trend
 from shared.contracts.rows import DAY, Microseconds
 from shared.errors import StoreUnavailable
-from shared.features import UNDERSTOOD, InputQuality
-from shared.features.inputs import CODES
-from shared.serving.capability_spec import AnySpec, ModelResult, ServedModel
-from shared.serving.request_contacts import MergedPasts
+from shared.features import Inputs
+from shared.serving.capability_spec import ServedModel
+from shared.serving.request_contacts import MergedPasts, RequestContact
 from shared.store import AccountStore
-from shared.timeline import ContactFacts, Pasts, denies_profiling, seen_type
+from shared.timeline import ContactFacts, denies_profiling, seen_type
 from shared.values.words import is_missing
 
 STALE_AFTER = STALE_DAYS * DAY
-NEW_WITHIN = 7 * DAY
 UNREADABLE = "unreadable_attributes"
 
 
-@dataclass(slots=True)
-class EligibilityResult:
-    """What is known of one valid contact's answer so far."""
-
-    status: Status
-    scored: ModelResult | None = None
-    detail: str | None = None
-    """What the model says of a status of its own."""
-    trend: Trend = "unknown"
-    data_quality: list[str] = field(default_factory=list)
-    inputs: InputQuality = UNDERSTOOD
-
-
 def contact_results(
-    contacts: Sequence[InlineContact], pasts: MergedPasts, model: ServedModel, *, away: bool, without_data: bool = False
-) -> list[EligibilityResult]:
-    """Give each contact a status before the model is asked.
+    contacts: Sequence[RequestContact],
+    pasts: MergedPasts,
+    model: ServedModel,
+    *,
+    away: bool,
+    without_data: bool = False,
+) -> list[Prediction]:
+    """Give each contact a status before the model is asked; those that are `ok` get an answer in its place.
 
     Args:
         contacts: valid ones, in the caller's order.
@@ -71,8 +58,8 @@ def contact_results(
             status = "not_eligible"
         else:
             status = "ok"
-        unreadable = [UNREADABLE] if facts is not None and facts.unreadable else []
-        results.append(EligibilityResult(status, data_quality=[*noted, *unreadable]))
+        marks = [*noted, UNREADABLE] if facts is not None and facts.unreadable else noted
+        results.append(Prediction(contact_id=contact.id, status=status, data_quality=marks))
     return results
 
 
@@ -110,51 +97,50 @@ def _has_any_of(facts: ContactFacts | None, looked_at: Collection[str]) -> bool:
     return facts is not None and any(one.name in looked_at and not is_missing(one.value) for one in facts.attributes)
 
 
-def _brings_all(contact: InlineContact) -> bool:
+def _brings_all(contact: RequestContact) -> bool:
     return bool(contact.attributes or contact.events) and (contact.consent or {}).get("profiling") == "granted"
 
 
-def quality(pasts: Pasts, model: ServedModel, *, cutoff: Microseconds) -> list[list[str]]:
-    """Name what is missing in each past.
-
-    Returns:
-        One list a contact: `no_timezone`, `no_events`, `no_attributes`, `new_contact`.
-    """
-    counts = np.diff(pasts.offsets)
-    first = (
-        np.where(counts > 0, pasts.at[np.minimum(pasts.offsets[:-1], max(len(pasts.at) - 1, 0))], cutoff)
-        if len(pasts.at)
-        else np.full(len(pasts), cutoff)
-    )
-    since = np.minimum(first, pasts.created_at)
-    with_attributes = np.zeros(len(pasts), dtype=bool)
-    for column in pasts.attributes.values():
-        with_attributes[column.contact[column.valid_from < cutoff]] = True
-    local = model.feature_set.needs_local_time
-    found = []
-    for row, zone in enumerate(pasts.zones):
-        marks = {
-            "no_timezone": local and zone is None,
-            "no_events": counts[row] == 0,
-            "no_attributes": not with_attributes[row],
-            "new_contact": counts[row] > 0 and cutoff - since[row] < NEW_WITHIN,
-        }
-        found.append([mark for mark, holds in marks.items() if holds])
-    return found
-
-
-def inputs_judged(result: EligibilityResult, inputs: InputQuality) -> None:
+def with_inputs(one: Prediction, inputs: InputQuality) -> Prediction:
     """Note what a model did not understand of a contact; too much of it leaves the contact without an answer."""
-    result.inputs = inputs
-    result.data_quality += [code for code in inputs.codes if code not in result.data_quality]
-    if result.status == "ok" and not inputs.suffices:
+    one.inputs = inputs
+    if inputs.codes:
+        one.data_quality = list(dict.fromkeys([*one.data_quality, *inputs.codes]))
+    if one.status == "ok" and not inputs.suffices:
         missing = ", ".join(inputs.names.get("missing_attributes", ())[:5])
-        result.status, result.scored = "insufficient_data", None
-        result.detail = (
+        one.status = "insufficient_data"
+        one.detail = (
             f"Most of what the model looks at is missing ({inputs.missing_weight:.0%} of its weight"
             f"{f', for example {missing}' if missing else ''}); send those attributes, under the names they had in "
             "training."
         )
+    return one if one.status == "ok" else _without_answer(one)
+
+
+def name_what_is_missing(results: Sequence[Prediction], model: ServedModel) -> None:
+    """Name the attributes that the model looks at, for contacts without data."""
+    inputs, nobody = inputs_of(model), [one for one in results if one.status == "insufficient_data"]
+    if inputs is None or not nobody:
+        return
+    nothing = inputs.nothing([feature.attribute for feature in model.feature_set.features])
+    for one in nobody:
+        with_inputs(one, nothing)
+
+
+def inputs_of(model: ServedModel) -> Inputs | None:
+    """Return what the model's training saw; None for models that do not keep it."""
+    return getattr(model, "inputs", None)
+
+
+def _without_answer(one: Prediction) -> Prediction:
+    """Keep the head alone: of a contact without an answer nothing is said but why."""
+    return Prediction(
+        contact_id=one.contact_id,
+        status=one.status,
+        detail=one.detail,
+        data_quality=one.data_quality,
+        inputs=one.inputs,
+    )
 
 
 class Freshness:
@@ -181,7 +167,7 @@ class Freshness:
 
 TREND_POINTS = 5
 
-DETAILS: dict[Status, str] = {
+DETAILS: Final[Mapping[Status, str]] = {
     "unknown_contact": "Nothing is stored under this id; import the contact, or send attributes or events with it.",
     "invalid": "This contact does not fit the contract; `errors` says where.",
     "no_consent": "The contact denied profiling.",
@@ -191,7 +177,6 @@ DETAILS: dict[Status, str] = {
     "control": "The contact is in the control group.",
     "no_slot": "Nothing fits what was asked for.",
 }
-NOBODY = "No contact of this account has this e-mail address; import the contact with it, or send its id."
 STORE_AWAY = "The store is away: only contacts sent with data and with `consent.profiling: granted` are answered now."
 
 
@@ -208,89 +193,10 @@ def trend_of(score: int | None, before: int | None) -> Trend:
     return "declining" if score - before <= -TREND_POINTS else "steady"
 
 
-def unanswered(
-    spec: AnySpec,
-    contact_id: str | None,
-    status: Status,
-    errors: Sequence[dict[str, str]] = (),
-    *,
-    data_quality: Sequence[str] = (),
-    inputs: InputQuality = UNDERSTOOD,
-    detail: str | None = None,
-) -> Prediction:
-    """Say why there is no prediction."""
-    detail = detail or DETAILS[status]
-    if status == "insufficient_data" and "store_unavailable" in data_quality:
-        detail = STORE_AWAY
-    prediction: Prediction = spec.prediction.model_validate(
-        {
-            **_head(contact_id, status, data_quality, inputs),
-            "detail": detail,
-            "errors": list(errors),
-            **spec.fields(None),
-        }
-    )
-    return prediction
-
-
-def answered(spec: AnySpec, contact_id: str, result: EligibilityResult) -> Prediction:
-    """Write one contact's answer."""
-    scored = result.scored
-    if scored is None:
-        return unanswered(
-            spec,
-            contact_id,
-            result.status,
-            data_quality=result.data_quality,
-            inputs=result.inputs,
-            detail=result.detail,
-        )
-    prediction: Prediction = spec.prediction.model_validate(
-        {
-            **_head(contact_id, "ok", result.data_quality, result.inputs),
-            "probability": scored.probability,
-            "score": scored.score,
-            "band": scored.band,
-            "trend": result.trend,
-            "reasons": [
-                {
-                    "feature": part.feature,
-                    "value": part.value,
-                    "effect": "raises" if part.contribution >= 0 else "lowers",
-                    "contribution": part.contribution,
-                    "text": part.text,
-                }
-                for part in scored.reasons
-            ],
-            "source": scored.source,
-            **spec.fields(scored),
-        }
-    )
-    return prediction
-
-
-def _head(contact_id: str | None, status: Status, data_quality: Sequence[str], inputs: InputQuality) -> dict[str, Any]:
-    return {
-        "contact_id": contact_id,
-        "status": status,
-        "detail": None,
-        "errors": [],
-        "probability": None,
-        "score": None,
-        "band": None,
-        "trend": "unknown",
-        "reasons": [],
-        "source": None,
-        "data_quality": list(data_quality),
-        "data_quality_details": _details(inputs),
-    }
-
-
-def _details(inputs: InputQuality) -> dict[str, Any] | None:
-    if not inputs.names:
-        return None
-    return {
-        **{code: list(inputs.names.get(code, ())) for code in CODES},
-        "further": inputs.further,
-        "missing_weight": inputs.missing_weight,
-    }
+def with_detail(one: Prediction) -> Prediction:
+    """Add the usual sentence of its status to an answer that has none."""
+    if one.status == "insufficient_data" and "store_unavailable" in one.data_quality:
+        one.detail = STORE_AWAY
+    elif one.status != "ok" and one.detail is None:
+        one.detail = DETAILS[one.status]
+    return one

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,8 @@ from shared.store import AccountStore
 MINIMUM_CONTACTS = 40
 """Contacts with and without the outcome that training needs at least, each."""
 
+DEFAULT_SECONDS = 1.0
+"""How long an account's default outcome is taken for what it is."""
 COUNTS_SECONDS = 60.0
 """How long the counts of a refusal are repeated."""
 
@@ -28,13 +31,26 @@ class Missing:
 class OutcomeResolver:
     """The outcomes of all accounts, as far as a service needs them."""
 
-    def __init__(self, capability: Capability, store: ServingStore, champions: ChampionHolder) -> None:
+    def __init__(
+        self,
+        capability: Capability,
+        store: ServingStore,
+        champions: ChampionHolder,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._monotonic = monotonic
         self._capability = capability
         self._store = store
         self._champions = champions
-        self._defaults: dict[str, str] = {}
+        self._defaults: dict[str, tuple[str, float]] = {}
+        """Name, and until when it is taken for what it is."""
         self._counted: dict[str, tuple[float | None, dict[str, int]]] = {}
         self._counting = threading.Lock()
+
+    def recent_default(self, account: str) -> str | None:
+        """Return the default outcome as it was at most a second ago; None: read it."""
+        name, until = self._defaults.get(account, (None, 0.0))
+        return name if self._monotonic() < until else None
 
     def default(self, account: str) -> str:
         """Return the account's default outcome; while the store is away, the last one seen or the only champion's.
@@ -56,11 +72,11 @@ class OutcomeResolver:
         except StoreUnavailable:
             with_champion = self._champions.outcomes_of(account)
             if account in self._defaults:
-                return self._defaults[account]
+                return self._defaults[account][0]
             if len(with_champion) == 1:
                 return with_champion[0]
             raise
-        self._defaults[account] = name
+        self._defaults[account] = name, self._monotonic() + DEFAULT_SECONDS
         return name
 
     def missing(self, account: str, outcome: str) -> Missing:
@@ -92,9 +108,9 @@ class OutcomeResolver:
         """Count contacts by event type, at most once a minute an account: the store reads all events for it."""
         with self._counting:
             counted_at, counts = self._counted.get(account, (None, {}))
-            if counted_at is None or time.monotonic() - counted_at > COUNTS_SECONDS:
+            if counted_at is None or self._monotonic() - counted_at > COUNTS_SECONDS:
                 counts = {entry.type: entry.contacts for entry in rows.events.types()}
-                self._counted[account] = (time.monotonic(), counts)
+                self._counted[account] = (self._monotonic(), counts)
             return counts
 
     def _command(self, outcome: str = "") -> str:

@@ -9,6 +9,8 @@ from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+from shared.contracts.prediction import Prediction
+from shared.contracts.rows import Microseconds
 from shared.errors import StoreUnavailable
 from shared.http.telemetry import trail
 from shared.serving.metrics import ServiceMetrics
@@ -129,12 +131,48 @@ UNKNOWN = -2
 """No count of any account: whatever is written is looked at."""
 
 
-class Logged(NamedTuple):
-    """A prediction on its way to the log."""
+class LoggedCall(NamedTuple):
+    """What all predictions of one call have in common."""
 
-    row: PredictionRow
-    since: int
-    """The account's count of erasures from before anything was read of the contact."""
+    capability: str
+    outcome: str
+    version: str
+    cutoff: Microseconds
+    asked_at: Microseconds
+    request_id: str
+    erasures: int
+    """The account's count of erasures from before anything was read of the contacts."""
+
+
+class Logged(NamedTuple):
+    """A prediction on its way to the log; the writer makes its row, off the request path."""
+
+    call: LoggedCall
+    prediction: Prediction
+    body: bytes
+    """As it was sent."""
+    segment: str | None
+    """Under which it is filed."""
+
+    def row(self) -> PredictionRow:
+        """Make the row of the log."""
+        call, one = self.call, self.prediction
+        return PredictionRow(
+            contact_id=one.contact_id or "",
+            capability=call.capability,
+            outcome=call.outcome,
+            version=call.version,
+            cutoff=call.cutoff,
+            asked_at=call.asked_at,
+            request_id=call.request_id,
+            status=one.status,
+            probability=one.probability,
+            score=one.score,
+            band=one.band,
+            source=one.source,
+            body=self.body.decode(),
+            segment=self.segment,
+        )
 
 
 class KnownErasures:

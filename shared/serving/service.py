@@ -25,8 +25,14 @@ from shared.contracts.credentials import (
 )
 from shared.errors import ClockSkew, NotAllowed, NotAuthenticated
 from shared.http import problem
-from shared.http.exchange import sane_request_id
-from shared.http.middleware import BodyLimit, EquivalentRequests, RequestContext, refuse_unknown_query
+from shared.http.exchange import Exchange, FlatRoute, FlatRoutes, HttpAnswer, sane_request_id
+from shared.http.middleware import (
+    BodyLimit,
+    EquivalentRequests,
+    RequestContext,
+    refuse_unknown_names,
+    refuse_unknown_query,
+)
 from shared.http.readiness import Readiness, StoreLook, StoreState, readiness
 from shared.serving import openapi
 from shared.serving.answering import Answering, ThreadPools
@@ -78,6 +84,8 @@ class Service:
         )
         self.predictions = PredictionLog(self._store_predictions, bound=settings.prediction_queue, metrics=self.metrics)
         self.clocks = Clocks(self.metrics)
+        key = settings.signing_key.get_secret_value().encode()
+        self.signatures = Signatures(key, self.clocks, unix_seconds)
         self.look = StoreLook(store)
         self.pools = ThreadPools(settings.small_threads())
         self.answering = Answering(
@@ -107,21 +115,29 @@ class Service:
         app.state.draining = False
         problem.install(app)
         self._open_routes(app)
-        self._prediction_route(app)
+        self._document_predictions(app)
         for route in self.spec.extra_routes:
             self._add(app, route)
         openapi.install(app, self.spec)
         # The last one added is the first one a request meets.
-        key = self.settings.signing_key.get_secret_value().encode()
-        app.add_middleware(SignedCalls, key=key, clocks=self.clocks, unix_seconds=self.unix_seconds)
-        app.add_middleware(BodyLimit, max_bytes=self.settings.max_body_bytes)
+        limit, within_seconds = self.settings.max_body_bytes, self.settings.request_timeout_seconds
+        app.add_middleware(SignedCalls, signatures=self.signatures)
+        app.add_middleware(BodyLimit, max_bytes=limit)
         app.add_middleware(EquivalentRequests)
-        app.add_middleware(RequestContext, metrics=self.metrics, within_seconds=self.settings.request_timeout_seconds)
+        app.add_middleware(RequestContext, metrics=self.metrics, within_seconds=within_seconds)
+        predictions = FlatRoute(
+            capability.path,
+            self._predict,
+            metrics=self.metrics,
+            max_body_bytes=limit,
+            within_seconds=within_seconds,
+        )
+        app.add_middleware(FlatRoutes, routes={capability.path: predictions})
         return app
 
     def _store_predictions(self, account: str, logged: Sequence[Logged]) -> None:
-        since = min((one.since for one in logged), default=None)
-        left_out = self.store.of(account).predictions.log([one.row for one in logged], since=since)
+        since = min((one.call.erasures for one in logged), default=None)
+        left_out = self.store.of(account).predictions.log([one.row() for one in logged], since=since)
         self.metrics.log_dropped.inc(left_out)
 
     @contextlib.asynccontextmanager
@@ -187,20 +203,30 @@ class Service:
             responses=openapi.problem_responses(self.spec.capability, *route.problems),
         )
 
-    def _prediction_route(self, app: FastAPI) -> None:
+    def _document_predictions(self, app: FastAPI) -> None:
+        """Name the prediction path to the app: for its document, and for methods other than POST."""
+
         @app.post(self.spec.capability.path, **openapi.operation(self.spec))
-        async def predict(request: Request) -> Response:
-            call = request.state.call
-            require_scope(call, "predict")
-            answer = await self.answering.answer(await request.body(), call)
-            request.state.facts = {
-                "account": call.account,
-                "outcome": answer.outcome,
-                "version": answer.version,
-                "contacts": answer.contacts,
-            }
-            served = str(answer.statuses.get("ok", 0))
-            return Response(answer.body, media_type="application/json", headers={SERVED_HEADER: served})
+        async def predict() -> Response:  # its docstring would stand in the document
+            raise NotImplementedError  # `_predict` answers every call before the app sees it
+
+    async def _predict(self, exchange: Exchange) -> HttpAnswer:
+        """Answer a call for predictions."""
+        header = exchange.header(_CALL)
+        if header is None:
+            raise NotAuthenticated(UNSIGNED)
+        body = await exchange.body()
+        call = self.signatures.call_of(header, SignedContent("POST", target_of(exchange.scope), body))
+        exchange.request_id = sane_request_id(call.request_id)
+        if exchange.scope["query_string"]:
+            refuse_unknown_names(exchange.scope["query_string"])
+        require_scope(call, "predict")
+        answer = await self.answering.answer(body, call)
+        exchange.facts.update(
+            account=call.account, outcome=answer.outcome, version=answer.version, contacts=answer.contacts
+        )
+        served = b"%d" % answer.statuses.get("ok", 0)
+        return HttpAnswer(200, [(b"content-type", b"application/json"), (_SERVED, served)], answer.body)
 
 
 def create_app(spec: AnySpec, settings: ServiceSettings, store: ServingStore | None = None, **parts: Any) -> FastAPI:
@@ -218,6 +244,8 @@ def create_app(spec: AnySpec, settings: ServiceSettings, store: ServingStore | N
 ANSWERED_BY = 0.95
 """Share of the time after which waiting ends: the answer that says so must reach the gateway before it gives up."""
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
+UNSIGNED = "This service answers only calls signed by the gateway."
+_CALL, _SERVED = CALL_HEADER.lower().encode(), SERVED_HEADER.lower().encode()
 
 
 class Clocks:
@@ -240,16 +268,37 @@ class Clocks:
             log.error("clock.skewed", extra={"skew_seconds": round(skew_seconds, 1)})
 
 
-class SignedCalls:
-    """Verify the call header of every request against its bytes and keep the call in its state."""
+class Signatures:
+    """Reads calls that the gateway signed; what it read sets the request's deadline."""
 
-    def __init__(
-        self, app: ASGIApp, *, key: bytes, clocks: Clocks, unix_seconds: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, key: bytes, clocks: Clocks, unix_seconds: Callable[[], float]) -> None:
+        self._key, self._clocks, self._unix_seconds = key, clocks, unix_seconds
+
+    def call_of(self, header: str, request: SignedContent) -> Call:
+        """Verify the call header of a request against its bytes.
+
+        Raises:
+            ClockSkew: it was signed at another time than this one.
+            NotAuthenticated: it was not signed by the gateway, or for another request.
+        """
+        now = self._unix_seconds()
+        try:
+            call = verified(header, request, self._key, now=now)
+        except ClockSkew as error:
+            self._clocks.note(error.members["skew_seconds"])
+            raise
+        self._clocks.note(call.signed_seconds_ago)
+        if (until := deadline.current()) is not None:
+            until.fix(ANSWERED_BY * (call.deadline_at - now))
+        return call
+
+
+class SignedCalls:
+    """Verify the call header of every request and keep the call in its state."""
+
+    def __init__(self, app: ASGIApp, *, signatures: Signatures) -> None:
         self.app = app
-        self.key = key
-        self.clocks = clocks
-        self.unix_seconds = unix_seconds
+        self.signatures = signatures
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a vouched-for request on, refuse any other with 401, one of another time with 503."""
@@ -258,35 +307,22 @@ class SignedCalls:
             return
         state = scope.setdefault("state", {})
         try:
-            call, body, seconds = await self._verified(scope, receive)
+            header = Headers(scope=scope).get(CALL_HEADER)
+            if header is None:
+                raise NotAuthenticated(UNSIGNED)
+            body = await Request(scope, receive).body()  # all of it is covered; `BodyLimit` stands before
+            call = self.signatures.call_of(header, SignedContent(scope["method"], target_of(scope), body))
         except (NotAuthenticated, ClockSkew) as error:
             await problem.response(error, state.get("request_id"))(scope, receive, send)
             return
         state["call"] = call
         state["request_id"] = sane_request_id(call.request_id)
-        if (until := deadline.current()) is not None:
-            until.fix(ANSWERED_BY * seconds)
         left: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
         async def receive_again() -> Message:
             return left.pop() if left else await receive()
 
         await self.app(scope, receive_again, send)
-
-    async def _verified(self, scope: Scope, receive: Receive) -> tuple[Call, bytes, float]:
-        """Read the whole body, which the signature covers (`BodyLimit` stands before); count the seconds left."""
-        header = Headers(scope=scope).get(CALL_HEADER)
-        if header is None:
-            raise NotAuthenticated("This service answers only calls signed by the gateway.")
-        body = await Request(scope, receive).body()
-        request, now = SignedContent(scope["method"], target_of(scope), body), self.unix_seconds()
-        try:
-            call = verified(header, request, self.key, now=now)
-        except ClockSkew as error:
-            self.clocks.note(error.members["skew_seconds"])
-            raise
-        self.clocks.note(call.signed_seconds_ago)
-        return call, body, call.deadline_at - now
 
 
 def require_scope(call: Call, scope: str) -> None:

@@ -13,7 +13,7 @@ from gateway.openapi import services
 from shared.contracts.rows import DAY, ContactRow
 from shared.errors import InsufficientData, RegistryUnavailable
 from shared.serving.service import create_app
-from shared.timeline import build
+from shared.timeline import ContactPasts
 
 NOW_US = 1_780_272_000_000_000
 IDS = [f"c-{number}" for number in range(60)]
@@ -28,7 +28,7 @@ def pasts_of(subject: Any, ids: list[str], **bounds: int) -> Any:
     rows = subject.database.of("demo").contacts.pasts(
         ids, cutoff=bounds.get("cutoff", NOW_US), asked_at=NOW_US, lookback_days=730
     )
-    return rows, build(ids, rows.facts, [rows.events])
+    return rows, ContactPasts(ids, rows.facts, rows.events)
 
 
 def cutoffs(n: int) -> np.ndarray:
@@ -68,7 +68,7 @@ async def test_order_is_kept(subject: Any, opened: Any) -> None:
 def test_shuffled_events_change_nothing(subject: Any) -> None:
     rows, pasts = pasts_of(subject, IDS)
     shuffled = np.random.default_rng(5).permutation(len(rows.events))
-    mixed = build(IDS, rows.facts, [[rows.events[place] for place in shuffled]])
+    mixed = ContactPasts(IDS, rows.facts, [rows.events[place] for place in shuffled])
 
     assert close(
         subject.predicted(mixed, cutoffs(len(IDS)), reasons=3),
@@ -84,7 +84,7 @@ def test_events_after_the_cutoff_change_nothing(subject: Any) -> None:
         for kind in ("email_clicked", "order_placed", "page_viewed")
         for days in (0, 1, 5)
     ]
-    peeked = build(IDS, rows.facts, [[*rows.events, *later]])
+    peeked = ContactPasts(IDS, rows.facts, [*rows.events, *later])
 
     assert close(
         subject.predicted(peeked, cutoffs(len(IDS)), reasons=3),
@@ -217,13 +217,13 @@ def test_the_artifact_holds_neither_code_nor_pickle(subject: Any) -> None:
 
 def test_predicting_does_not_change_what_it_is_given(subject: Any) -> None:
     _, pasts = pasts_of(subject, IDS)
-    before = copy.deepcopy(pasts)
+    before = copy.deepcopy(pasts.columns)
     asked_at = cutoffs(len(IDS))
 
     subject.predicted(pasts, asked_at, reasons=3)
 
     assert all(
-        np.array_equal(getattr(pasts, name), getattr(before, name), equal_nan=name == "value")
+        np.array_equal(getattr(pasts.columns, name), getattr(before, name), equal_nan=name == "value")
         for name in ("at", "type", "value", "offsets", "created_at", "known")
     )
     assert np.array_equal(asked_at, cutoffs(len(IDS)))

@@ -1,5 +1,6 @@
 """What a version of churn answers about contacts: horizons, curve, median, value at risk, and the reasons."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -7,10 +8,11 @@ from numpy.typing import NDArray
 
 from services.churn.model.churn import ChurnModel
 from services.churn.model.periods import Matrix
-from shared.contracts.prediction import Band, Source, Status
+from shared.contracts.prediction import Prediction, Source
 from shared.contracts.rows import DAY
-from shared.features import UNDERSTOOD, Expected, InputQuality, ReasonPart, matrix, truncated, usual_values
-from shared.timeline import Pasts
+from shared.features import Expected, ReasonPart, observed, usual_values
+from shared.features.inputs import Observed
+from shared.timeline import ContactPasts, Pasts
 from shared.timeline.pasts import known_since
 from shared.timeline.risk import recently_active
 
@@ -62,19 +64,17 @@ class ChurnQuery(NamedTuple):
     reasons: int = 0
 
 
-class ScoredChurn(NamedTuple):
-    """What the model says of one contact."""
+@dataclass(slots=True, kw_only=True)
+class ScoredChurn(Prediction):
+    """What is answered about one contact: the probability of leaving within the horizon, and what is read beside it.
 
-    probability: float | None
-    """Of leaving within the horizon; None beyond what the data can know."""
+    Probability, score and band are None beyond what the data can know. The margin is the mean log-odds of the periods
+    up to the horizon, each weighted by how likely the event is to come in it; for silence with its sign turned, so
+    that more is more likely to leave.
+    """
+
+    source: Source | None = "model"
     horizon_days: int | None
-    margin: float | None
-    """What the reasons and the base sum to: the mean log-odds of the periods up to the horizon, each weighted by how
-    likely the event is to come in it; for silence with its sign turned, so that more is more likely to leave."""
-    base: float | None
-    score: int | None
-    band: Band | None
-    reasons: list[ReasonPart]
     horizons: list[tuple[int, float | None]]
     """Day and probability of leaving."""
     survival: list[tuple[int, float]]
@@ -84,15 +84,11 @@ class ScoredChurn(NamedTuple):
     contractual: bool
     """Whether the event is that the contact leaves, or its next activity."""
     value_at_risk: float | None
-    truncated: bool
-    data_quality: tuple[str, ...] = ()
-    status: Status = "ok"
-    detail: str | None = None
-    source: Source = "model"
-    inputs: InputQuality = UNDERSTOOD
 
 
-def predict(model: ChurnModel, pasts: Pasts, cutoffs: NDArray[np.int64], query: ChurnQuery) -> list[ScoredChurn]:
+def predict(
+    model: ChurnModel, pasts: Pasts | ContactPasts, cutoffs: NDArray[np.int64], query: ChurnQuery
+) -> list[ScoredChurn]:
     """Answer about every contact of the pasts.
 
     Args:
@@ -102,24 +98,24 @@ def predict(model: ChurnModel, pasts: Pasts, cutoffs: NDArray[np.int64], query: 
         query: horizons, curve and reasons.
 
     Returns:
-        One Scored a contact, in order.
+        One ScoredChurn a contact, in order.
     """
-    contact = np.arange(len(pasts), dtype=np.int32)
-    values = matrix(model.feature_set, pasts, contact, cutoffs)
-    answers = _answers(model, pasts, values, cutoffs, query)
-    if model.inputs is not None:
-        understood = model.inputs.qualities(model.feature_set, pasts, cutoffs, values)
-        answers = [one._replace(inputs=inputs) for one, inputs in zip(answers, understood, strict=True)]
+    seen = observed(model.feature_set, model.inputs, pasts, cutoffs)
+    columns = pasts.columns if isinstance(pasts, ContactPasts) else pasts
+    answers = _answers(model, columns, seen, cutoffs, query)
     if model.is_flat:
         return answers
-    active = recently_active(model.episode, pasts, contact, cutoffs).tolist()
-    return [one if may else _not_eligible(model, one) for one, may in zip(answers, active, strict=True)]
+    contact = np.arange(len(columns), dtype=np.int32)
+    for one, may in zip(answers, recently_active(model.episode, columns, contact, cutoffs).tolist(), strict=True):
+        if not may:
+            one.status, one.detail = "not_eligible", _why_not_eligible(model)
+    return answers
 
 
 def _answers(
-    model: ChurnModel, pasts: Pasts, values: Matrix, cutoffs: NDArray[np.int64], query: ChurnQuery
+    model: ChurnModel, pasts: Pasts, seen: Observed, cutoffs: NDArray[np.int64], query: ChurnQuery
 ) -> list[ScoredChurn]:
-    n, contact = len(values), np.arange(len(values), dtype=np.int32)
+    values, n = seen.values, len(seen.values)
     rows = model.rows(values, cutoffs)
     margins = model.margins(rows).reshape(n, len(model.periods))
     hazard = model.cumulative(margins)
@@ -135,7 +131,6 @@ def _answers(
     medians = np.full(n, np.nan) if model.is_flat else model.periods.day_of(hazard, MEDIAN)
     horizons, survival = _read(model, hazard, query)
     worth = value_rates(pasts, cutoffs, model.value_types) * (np.nan if model.is_flat else at)
-    long = truncated(pasts, contact, cutoffs)
     return [
         ScoredChurn(
             probability=float(risk[i]) if known else None,
@@ -150,7 +145,8 @@ def _answers(
             days_to_event=None if np.isnan(medians[i]) else float(medians[i]),
             contractual=model.episode.contractual,
             value_at_risk=float(risk[i] * worth[i]) if known and np.isfinite(worth[i]) else None,
-            truncated=bool(long[i]),
+            truncated=seen.truncated[i],
+            inputs=seen.inputs[i],
             data_quality=marks,
         )
         for i in range(n)
@@ -200,15 +196,12 @@ def _explained(
     )
 
 
-def _not_eligible(model: ChurnModel, answer: ScoredChurn) -> ScoredChurn:
+def _why_not_eligible(model: ChurnModel) -> str:
     named = " or ".join(model.episode.waited_for) if not model.episode.contractual else "activity"
     days = model.episode.active_within_days
-    detail = (
-        f"No {named} yet; only contacts with one are asked about."
-        if days is None
-        else f"No {named} in the last {days} days; only contacts active so lately are asked about."
-    )
-    return answer._replace(status="not_eligible", detail=detail)
+    if days is None:
+        return f"No {named} yet; only contacts with one are asked about."
+    return f"No {named} in the last {days} days; only contacts active so lately are asked about."
 
 
 def _expected(model: ChurnModel) -> Expected:

@@ -1,16 +1,15 @@
 """What is answered about one contact: its segment and the next ones, and where it was before."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import orjson
 
 from services.segmentation.model.grouping import Grouping
-from shared.contracts.prediction import Source, Status
+from shared.contracts.prediction import Prediction, Source
 from shared.contracts.rows import Microseconds, instant_of
-from shared.features import UNDERSTOOD, InputQuality, ReasonPart
 
 
 class SegmentRef(NamedTuple):
@@ -48,32 +47,25 @@ class Membership(NamedTuple):
     membership: float
 
 
-class ScoredSegment(NamedTuple):
-    """What the model says of one contact."""
+@dataclass(slots=True, kw_only=True)
+class ScoredSegment(Prediction):
+    """What is answered about one contact: its group and the next ones.
 
+    The margin is the log-odds of the first against the second group. Groups are equally likely before a contact is
+    looked at, so that the reasons stand on nothing.
+    """
+
+    source: Source | None = "model"
+    base: float | None = 0.0
     first: Membership
     alternatives: list[Membership]
     """The next surest, at most three."""
     micro: SegmentRef | None
     """The micro-segment inside the first one, where it has any."""
-    margin: float
-    """Log-odds of the first against the second group; all contributions sum to it."""
-    reasons: list[ReasonPart]
-    truncated: bool
-    source: Source = "model"
     previous: SegmentRef | None = None
     """The segment that the contact was in before, where stored answers know."""
     moved_at: datetime | None = None
     """The cutoff at which it was first seen here, where it came from elsewhere."""
-    status: Status = "ok"
-    detail: str | None = None
-    data_quality: tuple[str, ...] = ()
-    inputs: InputQuality = UNDERSTOOD
-    probability: None = None
-    score: None = None
-    band: None = None
-    base: float = 0.0
-    """Groups are equally likely before a contact is looked at: the reasons stand on nothing."""
 
 
 class StoredAssignment(NamedTuple):
@@ -138,7 +130,8 @@ def _remembered(
         stayed = before.segment.id == one.first.segment.id
         previous = before.previous if stayed else before.segment
         moved_at = before.moved_at if stayed else instant_of(cutoff)
-    return one._replace(
+    return replace(
+        one,
         first=_called(one.first, names),
         alternatives=[_called(other, names) for other in one.alternatives],
         previous=None if previous is None else _renamed(previous, names),

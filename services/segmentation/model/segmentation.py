@@ -17,8 +17,8 @@ from services.segmentation.model.grouping import Grouping, Transform
 from shared.contracts.prediction import Grade
 from shared.contracts.rows import DAY
 from shared.errors import ArtifactRefused
-from shared.features import FeatureSet, Inputs, ReasonPart, Things, matrix, truncated
-from shared.timeline import Pasts
+from shared.features import FeatureSet, Inputs, ReasonPart, Things, observed
+from shared.timeline import ContactPasts, Pasts
 from shared.timeline.pasts import LOOKBACK_DAYS, positions_before
 
 Matrix = NDArray[np.float64]
@@ -67,7 +67,7 @@ class SegmentationModel:
         """Return the attributes that it looks at."""
         return tuple([feature.attribute for feature in self.feature_set.features if feature.attribute])
 
-    def predict(self, pasts: Pasts, cutoffs: NDArray[np.int64], *, reasons: int) -> list[ScoredSegment]:
+    def predict(self, pasts: Pasts | ContactPasts, cutoffs: NDArray[np.int64], *, reasons: int) -> list[ScoredSegment]:
         """Assign every contact of the pasts.
 
         Args:
@@ -76,10 +76,11 @@ class SegmentationModel:
             reasons: how many reasons at most; 0 computes none.
 
         Returns:
-            One Scored a contact, in order; `insufficient_data` for a contact without any event in the lookback.
+            One ScoredSegment a contact, in order; `insufficient_data` for a contact without any event in the lookback.
         """
         contact = np.arange(len(pasts), dtype=np.int32)
-        values = matrix(self.feature_set, pasts, contact, cutoffs)
+        values, cut_off, understood = observed(self.feature_set, self._readable, pasts, cutoffs)
+        columns = pasts.columns if isinstance(pasts, ContactPasts) else pasts
         places = self.transform.apply(values)
         sure = self.grouping.membership(places)
         order = self.grouping.surest(places)
@@ -87,27 +88,27 @@ class SegmentationModel:
         shares = self.grouping.contributions(places, first, second)
         explained = self._reasons(values, shares, reasons) if reasons else [[] for _ in first]
         micro_rows = self.micro_labels(values, first)
-        cut_off, lived = truncated(pasts, contact, cutoffs), seen(pasts, contact, cutoffs)
-        understood = self._readable.qualities(self.feature_set, pasts, cutoffs, values)
+        lived = seen(columns, contact, cutoffs)
         return [
             ScoredSegment(
-                *self._memberships(row.tolist(), chosen),
-                self._micro(chosen[0], micro),
-                margin,
-                listed,
-                long,
+                first=Membership(self.segments[chosen[0]].named, row[chosen[0]]),
+                alternatives=self._alternatives(row, chosen),
+                micro=self._micro(chosen[0], micro),
+                margin=margin,
+                reasons=listed,
+                truncated=long,
                 source="rules" if self.kind == RULES else "model",
                 status="ok" if any_event else "insufficient_data",
                 detail=None if any_event else NOTHING_HAPPENED,
                 inputs=inputs,
             )
             for row, chosen, micro, margin, listed, long, any_event, inputs in zip(
-                sure,
+                sure.tolist(),
                 order.tolist(),
                 micro_rows.tolist(),
                 shares.sum(axis=1).tolist(),
                 explained,
-                cut_off.tolist(),
+                cut_off,
                 lived.tolist(),
                 understood,
                 strict=True,
@@ -132,9 +133,12 @@ class SegmentationModel:
         numbers = np.array([float(segment.named.id[1:]) for segment in self.segments])
         return np.asarray(numbers[self.assign(values)])
 
-    def _memberships(self, sure: Sequence[float], order: Sequence[int]) -> tuple[Membership, list[Membership]]:
-        listed = [Membership(self.segments[at].named, sure[at]) for at in order[: MOST_ALTERNATIVES + 1]]
-        return listed[0], [one for one in listed[1:] if one.membership >= LEAST_MEMBERSHIP]
+    def _alternatives(self, sure: Sequence[float], order: Sequence[int]) -> list[Membership]:
+        return [
+            Membership(self.segments[at].named, sure[at])
+            for at in order[1 : MOST_ALTERNATIVES + 1]
+            if sure[at] >= LEAST_MEMBERSHIP
+        ]
 
     def _micro(self, first: int, position: int) -> SegmentRef | None:
         return None if position < 0 else self.segments[first].micro[position]

@@ -95,7 +95,7 @@ def _with_arm(advice: Advice, row: AssignmentRow) -> Advice:
         when = When(row.send_at, row.send_at + offset, advice.best.when.zone, advice.best.when.slot)
     # What the drawn instant promises is not what the model would have chosen: nothing is claimed of it.
     best = advice.best._replace(when=when, probability=None, activity_share=None)
-    return replace(advice, best=best, lift=None, reasons=[], margin=advice.base, draw=draw)
+    return replace(advice, probability=None, best=best, lift=None, reasons=[], margin=advice.base, draw=draw)
 
 
 @dataclass(frozen=True, slots=True)

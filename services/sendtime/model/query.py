@@ -1,15 +1,14 @@
 """What the model is given and what it answers: plain values, no wire types."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.sendtime.model.local_week import SendRules
-from shared.contracts.prediction import Source, Status
+from shared.contracts.prediction import Prediction, Source
 from shared.contracts.rows import Microseconds
-from shared.features import ReasonPart
 
 MOST_ALTERNATIVES = 24
 
@@ -58,13 +57,14 @@ class Draw(NamedTuple):
     """Chance with which this very instant was drawn."""
 
 
-@dataclass(frozen=True, slots=True)
-class Advice:
-    """What the model says of one contact."""
+@dataclass(slots=True, kw_only=True)
+class Advice(Prediction):
+    """What is answered about one contact: the best instant; the probability is that of an answer then.
 
-    status: Status
-    detail: str | None = None
-    source: Source = "model"
+    The margin is the log-odds at the chosen slot, the base that of the population at the same slot.
+    """
+
+    source: Source | None = "model"
     best: SendOption | None = None
     """None where there is no slot."""
     alternatives: tuple[SendOption, ...] = ()
@@ -78,32 +78,12 @@ class Advice:
     confidence: float | None = None
     """How much of the answer the contact's own past decides, 0 to 1."""
     engagement: str | None = None
-    margin: float = 0.0
-    """Log-odds at the chosen slot."""
-    base: float = 0.0
-    """Log-odds of the population at that slot; it and all reasons sum to the margin."""
-    reasons: list[ReasonPart] = field(default_factory=list)
-    data_quality: tuple[str, ...] = ()
-    truncated: bool = False
     week: list[float] | None = None
     """Of all 168 slots, Monday 00 first: chances, or shares where only activity is known."""
     allowed: tuple[When, ...] = ()
     """Every instant that was open to choice; what an experiment explores."""
     draw: Draw | None = None
     """What an experiment drew for the contact."""
-
-    @property
-    def probability(self) -> float | None:
-        """Chance of an answer at the chosen instant; None where only activity is known."""
-        return None if self.best is None else self.best.probability
-
-    @property
-    def score(self) -> None:
-        """There is no rank among contacts."""
-
-    @property
-    def band(self) -> None:
-        """There is none."""
 
 
 @dataclass(frozen=True, slots=True)

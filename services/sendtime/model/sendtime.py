@@ -205,7 +205,7 @@ class SendTimeModel:
             if len(allowed):
                 found = chosen(judge, zone, rows, allowed, query, fallback=fallback)
             else:
-                found = [Advice("no_slot", why_none(query.rules, now=int(cutoffs[rows[0]])))] * len(rows)
+                found = [Advice(status="no_slot", detail=why_none(query.rules, now=int(cutoffs[rows[0]])))] * len(rows)
             advice.update(zip(rows.tolist(), found, strict=True))
         long = truncated(pasts, np.arange(len(pasts), dtype=np.int32), cutoffs).tolist()
         not_learned = [NOT_LEARNED] if query.engagement is not None and timing is None else []

@@ -270,8 +270,8 @@ class _AdviceParts:
         """Put one contact's answer together."""
         basis = basis_of(self.confidence[number], has_groups=judge.has_groups)
         return Advice(
-            status="ok",
             source=_SOURCES.get(basis, "model"),
+            probability=self.options[number][0].probability,
             best=self.options[number][0],
             alternatives=tuple(self.options[number][1:]),
             at_default=None if self.at_default is None else self.at_default[number],

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 
 from services.sendtime.schemas.requests import Engagement
-from shared.contracts.prediction import Answer, ModelInfo, Prediction
+from shared.contracts.prediction import Answer, ModelInfo, PublishedPrediction
 
 Basis = Literal["individual", "lookalike", "population", "default"]
 
@@ -123,7 +123,7 @@ class ExperimentArm(Answer):
     propensity: Annotated[float, Field(gt=0, le=1, description="Chance with which this very instant was drawn.")]
 
 
-class SendTimePrediction(Prediction):
+class SendTimePrediction(PublishedPrediction):
     """When to send to one contact."""
 
     send_at: Annotated[SendAt | None, Field(description="The best allowed instant; null without prediction.")]

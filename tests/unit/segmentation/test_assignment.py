@@ -10,7 +10,9 @@ MOVED = "1970-01-01T02:00:00Z"
 
 
 def scored(segment: SegmentRef = FREQUENT) -> ScoredSegment:
-    return ScoredSegment(Membership(segment, 0.9), [Membership(REGULAR, 0.1)], None, 2.2, [], truncated=False)
+    return ScoredSegment(
+        first=Membership(segment, 0.9), alternatives=[Membership(REGULAR, 0.1)], micro=None, margin=2.2
+    )
 
 
 def stored(segment: SegmentRef | None, previous: SegmentRef | None = None, moved_at: str | None = None) -> str:

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 
 from services.scoring.capability import CAPABILITY
+from services.scoring.model import ScoredOutcome
 from shared.capabilities import capability
 from shared.contracts.outcome import BUILT_IN
+from shared.contracts.prediction import ReasonPart
 from shared.errors import ArtifactRefused, RegistryUnavailable, StoreUnavailable
 from shared.serving.artifacts import RememberedRow
 from shared.serving.champions import ChampionHolder
@@ -54,22 +56,15 @@ class FakeModel:
         self.entered.set()
         if self.gate is not None:
             assert self.gate.wait(10)
-        counts = np.diff(pasts.offsets)
+        counts = np.diff(pasts.columns.offsets)
         return [
-            SimpleNamespace(
+            ScoredOutcome(
                 probability=1 / (2 + int(count)),
                 margin=float(-count),
                 score=50 + min(int(count), 49),
                 band="medium",
-                reasons=[
-                    SimpleNamespace(feature="events", value=float(count), contribution=-float(count), text="Events")
-                ][:reasons],
+                reasons=[ReasonPart("events", float(count), -float(count), "Events")][:reasons],
                 parts={"fit": 0.0, "engagement": -float(count), "base": 0.0},
-                data_quality=[],
-                truncated=False,
-                status="ok",
-                detail=None,
-                source="model",
             )
             for count in counts
         ]

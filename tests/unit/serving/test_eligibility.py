@@ -3,11 +3,10 @@ from typing import Any
 
 import pytest
 
-from shared.contracts.contact import InlineContact
 from shared.contracts.outcome import Flag
 from shared.contracts.rows import DAY
 from shared.serving.eligibility import contact_results
-from shared.serving.request_contacts import merge_inline
+from shared.serving.request_contacts import RequestContact, merge_inline, slots
 from shared.timeline import ContactFacts, DatedValue, PastRows
 
 NOW = 20_000 * DAY
@@ -20,15 +19,16 @@ def won(days: int, human: int | None = None) -> Any:
     return ("c-1", f"e-{days}", "deal_won", NOW - days * DAY, None, None, None, None, human)
 
 
-def statuses(contacts: list[InlineContact], stored: PastRows) -> list[str]:
+def statuses(contacts: list[RequestContact], stored: PastRows) -> list[str]:
     return [
         verdict.status
         for verdict in contact_results(contacts, merge_inline(contacts, stored, cutoff=NOW), MODEL, away=False)
     ]
 
 
-def inline(contact_id: str, **fields: Any) -> InlineContact:
-    return InlineContact.model_validate({"id": contact_id, "attributes": {"plan": "pro"}, **fields})
+def inline(contact_id: str, **fields: Any) -> Any:
+    (contact,) = slots([{"id": contact_id, "attributes": {"plan": "pro"}, **fields}])
+    return contact
 
 
 def test_an_outcome_reached_years_before_the_lookback_is_reached() -> None:
@@ -67,7 +67,7 @@ def test_a_contact_whose_attribute_says_yes_has_reached_the_outcome(value: Any, 
 def test_the_newest_value_of_the_attribute_counts() -> None:
     flat: Any = SimpleNamespace(reached_by=(), begun_by=(), flag=Flag("stage", "won"), feature_set=STAGES)
     values = (DatedValue("stage", 1, "won"), DatedValue("stage", 2, "lost"))
-    contact = InlineContact(id="c-1")
+    contact = RequestContact("c-1")
 
     stored = PastRows({"c-1": ContactFacts(attributes=values)}, [])
     (verdict,) = contact_results([contact], merge_inline([contact], stored, cutoff=NOW), flat, away=False)

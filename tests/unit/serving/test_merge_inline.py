@@ -1,13 +1,19 @@
 from dataclasses import replace
 
-from shared.contracts.contact import EventInput, InlineContact
+from shared.contracts.contact import EventInput
 from shared.ingest import event_row
-from shared.serving.request_contacts import AttributeNames, merge_inline
+from shared.serving.request_contacts import AttributeNames, RequestContact, merge_inline, slots
 from shared.timeline import ContactFacts, DatedValue, PastRows
 
 AT = "2026-05-03T10:00:00Z"
 LINE = {"type": "order_placed", "occurred_at": AT, "value": 9.99, "currency": "EUR", "item": "SKU-A"}
 CUTOFF = 1_780_272_000_000_000
+
+
+def valid(raw: dict[str, object]) -> RequestContact:
+    (contact,) = slots([raw])
+    assert isinstance(contact, RequestContact)
+    return contact
 
 
 def stored(*lines: dict[str, object]) -> PastRows:
@@ -20,7 +26,7 @@ def stored(*lines: dict[str, object]) -> PastRows:
 
 def test_an_inline_event_is_the_stored_one_only_where_all_that_distinguishes_them_is_equal() -> None:
     lines = [LINE, {**LINE, "item": "SKU-B"}, {**LINE, "currency": "USD"}, {**LINE, "campaign_id": "spring"}]
-    contact = InlineContact.model_validate({"id": "c-1", "events": [*lines, *lines]})
+    contact = valid({"id": "c-1", "events": [*lines, *lines]})
 
     assert len(merge_inline([contact], stored(LINE), cutoff=CUTOFF).events) == 4
     assert len(merge_inline([contact], stored(*lines), cutoff=CUTOFF).events) == 4
@@ -31,17 +37,14 @@ def test_a_value_that_could_not_be_read_is_named_until_the_call_brings_one() -> 
     past.facts["c-1"] = replace(past.facts["c-1"], unreadable=frozenset({"size"}))
     plain, brought = ({"id": "c-1", "attributes": given} for given in ({"plan": "pro"}, {"size": 3}))
 
-    facts = [
-        merge_inline([InlineContact.model_validate(one)], past, cutoff=CUTOFF).facts["c-1"].unreadable
-        for one in (plain, brought)
-    ]
+    facts = [merge_inline([valid(one)], past, cutoff=CUTOFF).facts["c-1"].unreadable for one in (plain, brought)]
 
     assert facts == [{"size"}, frozenset()]
 
 
 def test_names_are_matched_as_at_import_those_of_the_call_and_those_stored() -> None:
     names = AttributeNames.of(("contract", "Total Charges"))
-    contact = InlineContact.model_validate({"id": "c-1", "attributes": {"CONTRACT": "a", "total_charges": 1, "x": 2}})
+    contact = valid({"id": "c-1", "attributes": {"CONTRACT": "a", "total_charges": 1, "x": 2}})
     stored_one = ContactFacts(attributes=(DatedValue("totalCharges", 5, 1), DatedValue("y", 5, 2)))
 
     (matched,), unknown = names.matched([contact])
@@ -55,8 +58,8 @@ def test_names_are_matched_as_at_import_those_of_the_call_and_those_stored() -> 
 
 def test_of_several_spellings_of_one_name_one_counts_and_the_others_are_named() -> None:
     names = AttributeNames.of(("contract",))
-    own = InlineContact.model_validate({"id": "c-1", "attributes": {"Contract": "a", "contract": "b"}})
-    others = InlineContact.model_validate({"id": "c-2", "attributes": {"Contract": "a", "CONTRACT": "b"}})
+    own = valid({"id": "c-1", "attributes": {"Contract": "a", "contract": "b"}})
+    others = valid({"id": "c-2", "attributes": {"Contract": "a", "CONTRACT": "b"}})
 
     found, unknown = names.matched([own, others])
 
@@ -66,6 +69,6 @@ def test_of_several_spellings_of_one_name_one_counts_and_the_others_are_named() 
 
 def test_a_name_that_two_attributes_of_the_training_could_be_is_neither() -> None:
     names = AttributeNames.of(("net value", "net_value"))
-    contact = InlineContact.model_validate({"id": "c-1", "attributes": {"NetValue": 1}})
+    contact = valid({"id": "c-1", "attributes": {"NetValue": 1}})
 
     assert names.matched([contact])[1] == [{"NetValue"}]

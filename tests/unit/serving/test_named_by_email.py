@@ -2,13 +2,14 @@
 
 import pytest
 
-from shared.serving.request_contacts import InvalidContact, UnknownContact, slots
+from shared.contracts.prediction import Prediction
+from shared.serving.request_contacts import NOBODY, slots
 
 
 def test_an_unknown_address_is_an_unknown_contact() -> None:
     assert slots([{"unresolved": "unknown"}, {"id": "c-1", "unresolved": "unknown"}]) == [
-        UnknownContact(None),
-        UnknownContact("c-1"),
+        Prediction(status="unknown_contact", detail=NOBODY),
+        Prediction(contact_id="c-1", status="unknown_contact", detail=NOBODY),
     ]
 
 
@@ -16,8 +17,8 @@ def test_an_unknown_address_is_an_unknown_contact() -> None:
 def test_a_bad_address_is_invalid_where_it_stood(why: str) -> None:
     _, slot = slots([{"id": "a"}, {"id": "c-1", "unresolved": why}])
 
-    assert isinstance(slot, InvalidContact)
-    assert (slot.contact_id, slot.errors[0]["pointer"]) == ("c-1", "/contacts/1/email")
+    assert isinstance(slot, Prediction)
+    assert (slot.contact_id, slot.status, slot.errors[0]["pointer"]) == ("c-1", "invalid", "/contacts/1/email")
 
 
 async def test_the_place_in_the_answer_is_kept(running) -> None:

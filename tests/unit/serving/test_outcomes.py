@@ -2,6 +2,9 @@ from typing import Any
 
 import pytest
 
+from shared.capabilities import capability
+from shared.serving.outcomes import OutcomeResolver
+
 FULL = {"id": "c-1", "attributes": {"country": "FR"}, "consent": {"profiling": "granted"}}
 
 
@@ -45,3 +48,16 @@ async def test_an_account_without_any_event_is_not_stale(running: Any, store: An
         reply = await client.post("/score", {"contacts": [{"id": "c-1"}]})
 
     assert reply.json["predictions"][0]["data_quality"] == []
+
+
+def test_a_default_outcome_is_remembered_for_a_second(store: Any, make: Any, clock: Any) -> None:
+    outcomes = OutcomeResolver(capability("scoring"), store, make(), clock)
+    before = outcomes.recent_default("demo")
+
+    outcomes.default("demo")
+    clock.seconds = 0.9
+    soon = outcomes.recent_default("demo")
+    clock.seconds = 1.0
+    late = outcomes.recent_default("demo")
+
+    assert (before, soon, late) == (None, "customer", None)

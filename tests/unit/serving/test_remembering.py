@@ -1,7 +1,7 @@
 """What a question adds to its answers from stored ones, and where predictions are filed."""
 
 import json
-from types import SimpleNamespace
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,7 +18,7 @@ async def test_answers_are_handed_to_the_question_s_memory_in_order(running: Any
 
     def remember(account: Any, ids: Any, scored: Any, cutoff: int) -> list[Any]:
         handed.append((list(ids), cutoff))
-        return [SimpleNamespace(**{**vars(one), "score": 7}) for one in scored]
+        return [replace(one, score=7) for one in scored]
 
     async with running(add_stored=remember) as client:
         reply = await client.post("/score", body("c-2", "nobody", "c-1"))

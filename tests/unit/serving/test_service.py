@@ -251,3 +251,37 @@ async def test_a_process_that_is_about_to_end_sends_others_elsewhere(running: An
         status, answer = await ready_of(client)
 
     assert (status, answer["status"]) == (503, "draining")
+
+
+async def test_other_methods_of_the_prediction_path_are_left_to_the_app(running: Any) -> None:
+    async with running() as client:
+        reply = await client.send("GET", "/score", headers={CALL_HEADER: client.signed("GET", "/score")})
+
+    assert (reply.status, reply.headers["allow"]) == (405, "POST")
+
+
+async def test_a_query_parameter_is_refused_by_name(running: Any) -> None:
+    async with running() as client:
+        reply = await client.post("/score?cutof=x", {"contacts": [{"id": "c-1"}]})
+
+    assert (reply.status, reply.json["errors"][0]["pointer"], reply.json["parameters"]) == (422, "/cutof", [])
+
+
+async def test_a_slash_at_the_end_of_the_path_means_nothing(running: Any) -> None:
+    async with running() as client:
+        header = client.signed("POST", "/score", BODY)
+        reply = await client.send("POST", "/score/", BODY, {CALL_HEADER: header})
+
+    assert reply.status == 200
+
+
+async def test_an_unexpected_error_is_a_500_that_says_nothing(
+    running: Any, model: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    model.lookback_days = "secret"
+
+    async with running() as client:
+        reply = await client.post("/score", {"contacts": [{"id": "c-1"}]})
+
+    assert (reply.status, reply.json["code"]) == (500, "internal-error")
+    assert "secret" not in reply.body.decode() + caplog.text

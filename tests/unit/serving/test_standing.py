@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 
-from shared.contracts.contact import InlineContact
 from shared.contracts.rows import DAY
 from shared.serving.eligibility import contact_results
-from shared.serving.request_contacts import merge_inline
+from shared.serving.request_contacts import RequestContact, merge_inline, slots
 from shared.timeline import ContactFacts, PastRows
 
 NOW = 20_000 * DAY
@@ -28,7 +27,7 @@ def event(kind: str, days: float, human: int | None = None) -> Any:
 
 
 def status(*events: Any, model: Any = SUBSCRIBED, older: tuple[Any, ...] = (), **fields: Any) -> str:
-    contact = InlineContact.model_validate({"id": "c-1", **fields})
+    contact: Any = slots([{"id": "c-1", **fields}])[0]
     stored = PastRows({"c-1": ContactFacts()}, list(events), older=list(older))
     (verdict,) = contact_results([contact], merge_inline([contact], stored, cutoff=NOW), model, away=False)
     return verdict.status
@@ -88,7 +87,7 @@ def test_where_nothing_has_to_begin_nobody_is_held_back() -> None:
 
 
 def test_each_contact_of_a_call_stands_on_its_own() -> None:
-    contacts = [InlineContact.model_validate({"id": name}) for name in ("c-1", "c-2", "c-1")]
+    contacts = [RequestContact(name) for name in ("c-1", "c-2", "c-1")]
     stored = PastRows({"c-1": ContactFacts(), "c-2": ContactFacts()}, [event(START, 9), ("c-2", *event(END, 1)[1:])])
 
     verdicts = contact_results(contacts, merge_inline(contacts, stored, cutoff=NOW), SUBSCRIBED, away=False)

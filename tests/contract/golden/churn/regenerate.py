@@ -6,6 +6,7 @@ into the same commit as the reason for it.
 
 import json
 import shutil
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -188,7 +189,7 @@ def main() -> None:
         shutil.rmtree(HERE / name, ignore_errors=True)
         model.save(HERE / name)
         scored = predict(model, columns, np.array(cutoffs), ASKED)
-        answers = [{**one._asdict(), "reasons": [reason._asdict() for reason in one.reasons]} for one in scored]
+        answers = [{**asdict(one), "reasons": [reason._asdict() for reason in one.reasons]} for one in scored]
         written = json.dumps(answers, separators=(",", ":")).replace("},{", "},\n{")
         (HERE / name / "answers.json").write_text(written + "\n")
 

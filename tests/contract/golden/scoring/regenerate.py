@@ -6,6 +6,7 @@ into the same commit as the reason for it.
 
 import json
 import shutil
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -131,7 +132,7 @@ def main() -> None:
         model.save(HERE / kind)
         scored = model.predict(columns, np.array(cutoffs), reasons=5)
         assert all(abs(float(chance(np.array(one.margin))) - one.probability) < 1e-15 for one in scored)
-        answers = [{**one._asdict(), "reasons": [reason._asdict() for reason in one.reasons]} for one in scored]
+        answers = [{**asdict(one), "reasons": [reason._asdict() for reason in one.reasons]} for one in scored]
         (HERE / kind / "answers.json").write_text(json.dumps(answers, indent=1) + "\n")
 
 
