@@ -47,7 +47,7 @@ class Costs:
 def main() -> None:
     """Measure, print, perhaps write."""
     options = argparse.ArgumentParser(prog="python -m bench.scaling", description=__doc__)
-    options.add_argument("--contacts", type=int, default=80_000)
+    options.add_argument("--contacts", type=int, default=200_000)
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--write", action="store_true")
     given = options.parse_args()
