@@ -12,7 +12,6 @@ from shared.features.feature import DAY_PARTS, Feature, FeatureSet
 from shared.features.names_in_words import SENT
 from shared.timeline.pasts import AttributeColumn, Pasts
 from shared.values.columns import NEARLY_ALL, ColumnProfile, decide
-from shared.values.personal import personal
 from shared.values.words import is_missing, same_value_key
 
 MAX_TYPES = 40
@@ -227,6 +226,9 @@ def _attribute_features(
     allowed: Collection[str],
     dated_only: bool,
 ) -> tuple[list[Feature], list[LeftOut], list[ColumnRead]]:
+    # Only who learns needs its lists of words: they cost every other process a tenth of a second at its start.
+    from shared.values.personal import personal
+
     features, left_out, columns = [], [], []
     for name, stored in pasts.attributes.items():
         if name in excluded:

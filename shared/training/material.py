@@ -1,6 +1,7 @@
 """What a run learns from: an account's pasts and the frames of one outcome, with their labels and splits."""
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ from shared.contracts.rows import DAY, Microseconds
 from shared.errors import BadRequest, InsufficientData
 from shared.features.engine import as_days, entry_at
 from shared.store import AccountStore
-from shared.timeline import NEVER, Pasts, build, denies_profiling
+from shared.timeline import NEVER, ContactFacts, Pasts, build, build_times, denies_profiling
 from shared.timeline.pasts import Frames, closed_frames, outcome_type
 
 SEED = 42
@@ -271,9 +272,27 @@ def material(store: AccountStore, outcome: Outcome, *, now: Microseconds, order_
 
 def scanned(store: AccountStore, *, with_events: bool = True) -> Pasts:
     """Read the pasts of everybody who may be learned from: all but those who denied profiling."""
-    ids, facts = store.contacts.scan()
-    ids = [contact_id for contact_id in ids if not denies_profiling(facts[contact_id].consent)]
-    return build(ids, facts, store.events.scan() if with_events else ())
+    facts = _may_be_learned_from(*store.contacts.scan())
+    return build(list(facts), facts, store.events.scan() if with_events else ())
+
+
+def scanned_for_frames(store: AccountStore, outcome: Outcome) -> Pasts:
+    """Read of the same contacts only what the frames of an outcome are made of, at a small part of the cost.
+
+    Frames, labels and refusals are those over `scanned`; there are no features in it.
+    """
+    if outcome.attribute is None:
+        facts = _may_be_learned_from(*store.contacts.scan(attributes=()))
+        return build_times(list(facts), facts, store.events.scan_times())
+    facts = _may_be_learned_from(*store.contacts.scan(attributes=(outcome.attribute,)))
+    pasts = build(list(facts), facts, ())
+    if outcome.attribute in pasts.attributes:
+        return pasts
+    return scanned(store, with_events=False)  # the refusal names near attributes that somebody has
+
+
+def _may_be_learned_from(ids: Sequence[str], facts: Mapping[str, ContactFacts]) -> dict[str, ContactFacts]:
+    return {one: facts[one] for one in ids if not denies_profiling(facts[one].consent)}
 
 
 def framed(
