@@ -189,12 +189,16 @@ def test_trained_and_served_it_answers_through_the_gateway(with_its_model: Tree)
     with serving(tree, "services", "toy", port=service), serving(tree, "gateway", port=tree.port):
         url = f"http://127.0.0.1:{tree.port}/toy"
         answer = posted(url, key, {"outcome": "order", "reasons": 1, "contacts": [{"id": "c-000"}, {"id": "nobody"}]})
+        asked = {"contacts": [{"id": "c-000"}], "options": {"toy": {"outcome": "order"}}}
+        together = posted(f"http://127.0.0.1:{trained.port}/predict", key, asked)
 
     first, unknown = answer["predictions"]
     assert (first["status"], unknown["status"]) == ("ok", "unknown_contact")
     assert 0 < first["probability"] < 1
     assert first["reasons"][0]["value"] == first["recent_events"] > 0
     assert answer["model"]["capability"] == "toy"
+    assert together["problems"] == {}
+    assert together["answers"]["toy"]["predictions"][0]["probability"] == first["probability"]
 
 
 def test_every_contract_check_runs_on_it_and_the_house_is_in_order(tree: Tree) -> None:
