@@ -10,6 +10,7 @@ from foretell.cli import (
     audit,
     contacts,
     data,
+    data_report,
     dead_letters,
     deliveries,
     export,
@@ -46,6 +47,7 @@ app.command("up", epilog=running.UP_EXAMPLES)(running.up)
 app.command("demo", epilog=running.DEMO_EXAMPLES)(running.demo)
 app.command("import", epilog=data.IMPORT_EXAMPLES)(data.import_files)
 app.add_typer(export.app, name="export")
+app.add_typer(data_report.app, name="data")
 app.add_typer(outcomes.app, name="outcomes")
 app.add_typer(training.app, name="train")
 app.add_typer(models.app, name="models")

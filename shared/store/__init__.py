@@ -8,6 +8,7 @@ from shared.store.audit import AuditRow
 from shared.store.batches import OPEN_STATES, Batches, BatchPartRow, BatchRow, BatchState, Lease
 from shared.store.bulk_pacing import BulkPacing
 from shared.store.contacts import BulkCounts, StoredContact
+from shared.store.data_report import ContactGroup, DailyCount
 from shared.store.database import AccountStore, Database, open_database
 from shared.store.dead_letters import DeadLetterRow
 from shared.store.deliveries import ENDED
@@ -51,6 +52,8 @@ __all__ = [
     "BulkCounts",
     "BulkPacing",
     "ChampionRow",
+    "ContactGroup",
+    "DailyCount",
     "Database",
     "DeadLetterRow",
     "DeliveryRow",

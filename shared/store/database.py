@@ -16,6 +16,7 @@ from shared.store.audit import Audit
 from shared.store.batches import Batches, BatchTable, waiting
 from shared.store.change_detection import ChangeDetection, StaleContactTable
 from shared.store.contacts import Contacts
+from shared.store.data_report import DataReportReads
 from shared.store.dead_letters import DeadLetters
 from shared.store.deliveries import Deliveries
 from shared.store.delivery_tables import DeliveryTable, SubscriptionTable
@@ -116,6 +117,11 @@ class AccountStore:
     def contacts(self) -> Contacts:
         """People being marketed to, their attributes and pasts."""
         return Contacts(self._scope)
+
+    @property
+    def data_report(self) -> DataReportReads:
+        """Counts over contacts and events, for the data report."""
+        return DataReportReads(self._scope)
 
     @property
     def dead_letters(self) -> DeadLetters:

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.contracts.defaults import LEAST_CONTACTS
-from shared.contracts.outcome import Flag, Outcome, mistyped
+from shared.contracts.defaults import HORIZONS_NEEDED, LEAST_CONTACTS
+from shared.contracts.outcome import Outcome, mistyped
 from shared.contracts.rows import DAY, Microseconds, denies_profiling
 from shared.errors import BadRequest, InsufficientData
 from shared.features.engine import entry_at
 from shared.features.feature import as_days
+from shared.features.outcome_frames import contact_counts, flat_frames
 from shared.store import AccountStore
 from shared.timeline import NEVER, ContactFacts, Pasts, build, build_times
 from shared.timeline.pasts import Frames, closed_frames, outcome_type
@@ -208,8 +209,6 @@ def _orders(at: NDArray[np.int64]) -> bool:
 
 LEAST_POSITIVE = LEAST_NEGATIVE = LEAST_CONTACTS
 """Contacts of each kind without which nothing is trained."""
-HORIZONS_NEEDED = 4
-"""How many horizons the data must last to be judged over time: to look back, to learn from, and to be judged on."""
 SHORTEST_HORIZON_DAYS = 7
 """A shorter horizon is not proposed."""
 MOST_FRAMES = 300_000
@@ -302,7 +301,7 @@ def framed(
     """Frame one outcome over given pasts; see `material`."""
     until: Microseconds | None = None
     if outcome.attribute:
-        frames = _flat_frames(outcome, pasts, now)
+        frames = flat_frames(outcome, pasts, now)
     else:
         until = min(now, int(pasts.at.max()) + 1) if len(pasts.at) else now
         frames = closed_frames(outcome, pasts, until=until)
@@ -376,14 +375,6 @@ def order_notes(stuff: Material) -> list[str]:
     ]
 
 
-def contact_counts(frames: Frames) -> dict[str, int]:
-    """Count the contacts that have a frame with the outcome, and those that have one without it."""
-    return {
-        "with_outcome": len(np.unique(frames.contact[frames.label == 1])),
-        "without_outcome": len(np.unique(frames.contact[frames.label == 0])),
-    }
-
-
 def splits_in_time(outcome: Outcome, frames: Frames, pasts: Pasts) -> tuple[Split, ...]:
     """Cut time into blocks that have something to learn from, of both kinds."""
     splits = forward_chain(frames.cutoff, horizon=outcome.horizon_days * DAY)
@@ -421,22 +412,3 @@ def _flat_splits(frames: Frames, order: Order | None) -> tuple[Split, ...] | Non
     chain = [Split(dated[one.train], dated[one.test]) for one in forward_chain(order.at[dated], horizon=1)]
     usable = tuple(one for one in chain if 0 < frames.label[one.train].sum() < len(one.train))
     return usable if len(usable) > 2 else None
-
-
-def _flat_frames(outcome: Outcome, pasts: Pasts, now: Microseconds) -> Frames:
-    """Frame flat data: all cutoffs are now, so that a date attribute is as old here as it is when serving asks."""
-    stored = pasts.attributes.get(outcome.attribute or "")
-    if stored is None:
-        return Frames(np.empty(0, np.int32), np.empty(0, np.int64), np.empty(0))
-    contact = np.arange(len(pasts), dtype=np.int32)
-    cutoff = np.full(len(pasts), now)
-    entry = entry_at(stored, contact, cutoff)
-    flag = Flag(outcome.attribute or "", outcome.positive)
-    labels = np.array([_label(flag, stored.value[row] if row >= 0 else None) for row in entry])
-    known = ~np.isnan(labels)
-    return Frames(contact[known], cutoff[known], labels[known])
-
-
-def _label(flag: Flag, value: object) -> float:
-    reached = flag.reached(value)
-    return np.nan if reached is None else float(reached)
