@@ -190,7 +190,7 @@ def test_trained_and_served_it_answers_through_the_gateway(with_its_model: Tree)
         url = f"http://127.0.0.1:{tree.port}/toy"
         answer = posted(url, key, {"outcome": "order", "reasons": 1, "contacts": [{"id": "c-000"}, {"id": "nobody"}]})
         asked = {"contacts": [{"id": "c-000"}], "options": {"toy": {"outcome": "order"}}}
-        together = posted(f"http://127.0.0.1:{trained.port}/predict", key, asked)
+        together = posted(f"http://127.0.0.1:{tree.port}/predict", key, asked)
 
     first, unknown = answer["predictions"]
     assert (first["status"], unknown["status"]) == ("ok", "unknown_contact")
