@@ -94,7 +94,10 @@ def _reached(pasts: MergedPasts, model: ServedModel) -> _Reached:
 
 def _has_any_of(facts: ContactFacts | None, looked_at: Collection[str]) -> bool:
     """Whether a contact has an attribute that the model looks at, filled in: all others say nothing to it."""
-    return facts is not None and any(one.name in looked_at and not is_missing(one.value) for one in facts.attributes)
+    for name, _, value, _ in () if facts is None else facts.attributes:
+        if name in looked_at and not is_missing(value):
+            return True
+    return False
 
 
 def _brings_all(contact: RequestContact) -> bool:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.contracts.rows import DAY
-from shared.timeline import NEVER, ContactFacts, DatedValue, EventTuple, build
+from shared.timeline import NEVER, ContactFacts, DatedValue, EventTuple, GivenValues, build
 from shared.timeline.pasts import UNVERIFIED_OPEN
 
 
@@ -105,6 +105,28 @@ def test_each_contact_s_attributes_are_its_own_whoever_else_has_which(alike: boo
         assert found["plan"].contact.tolist() == [0, 2, 2]
         assert found["plan"].value == ("pro", "free", "basic")
         assert found["plan"].valid_from.tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("others", [("size", "plan"), ("plan", "size"), ("size",)])
+def test_values_that_a_call_brings_become_the_columns_of_values_made_one_by_one(others: tuple[str, ...]) -> None:
+    given = [GivenValues({"size": 1, "plan": "pro"}), GivenValues(dict.fromkeys(others, 2))]
+    listed = [tuple(values) for values in given]
+
+    columns, expected = (
+        build(["a", "b"], {name: ContactFacts(attributes=one) for name, one in zip("ab", held, strict=True)}, [])
+        for held in (given, listed)
+    )
+
+    assert list(columns.attributes) == list(expected.attributes) == ["plan", "size"]
+    for name, column in expected.attributes.items():
+        found = columns.attributes[name]
+        assert found.value == column.value
+        for one, other in zip(
+            (found.contact, found.valid_from, found.dated),
+            (column.contact, column.valid_from, column.dated),
+            strict=True,
+        ):
+            np.testing.assert_array_equal(one, other)
 
 
 def test_as_many_values_as_contacts_may_still_be_one_contact_s() -> None:
