@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from operator import itemgetter
 from typing import Final
 
 from shared.contracts.defaults import STALE_DAYS
@@ -37,7 +38,7 @@ def contact_results(
         away: the store could not be read: only a contact that brings data and a granted consent is answered.
         without_data: whether a known contact without event and attribute is asked about all the same.
     """
-    active = {event[0] for event in pasts.events}
+    active = set(map(itemgetter(0), pasts.events))
     found = _reached(pasts, model)
     noted = ["store_unavailable"] if away else []
     looked_at = {feature.attribute for feature in model.feature_set.features if feature.attribute}

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from operator import itemgetter
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from shared.timeline.pasts import (
 )
 
 _NAN = float("nan")
+EVENT_FIELDS = len(get_args(EventTuple))
 BLOCK = 1_024
 """Rows read together: few enough to stay in the processor's cache while column after column is taken from them."""
 
@@ -144,7 +145,7 @@ def _time_order(
         contact, at = contact[order], at[order]
     same = contact[1:] == contact[:-1]
     if (same & (at[1:] < at[:-1])).any():
-        again = np.lexsort((at, contact))
+        again = _by_contact_and_time(contact, at)
         order = again if order is None else order[again]
         contact, at = contact[again], at[again]
         same = contact[1:] == contact[:-1]
@@ -159,6 +160,15 @@ def _time_order(
     return order
 
 
+def _by_contact_and_time(contact: NDArray[np.int32], at: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Order events by contact, then time; one number of both is sorted in a fifth of the time of two."""
+    since, n_contacts = int(at.min()), int(contact.max()) + 1
+    span = int(at.max()) - since + 1
+    if n_contacts * span > np.iinfo(np.int64).max:
+        return np.lexsort((at, contact))
+    return np.argsort(contact.astype(np.int64) * span + (at - since), kind="stable")
+
+
 def _columns(
     chunk: Sequence[EventTuple],
     row_of: Mapping[str, int],
@@ -167,35 +177,31 @@ def _columns(
     campaigns: _Codes,
     items: _Codes,
 ) -> tuple[NDArray[Any], ...]:
-    rows = chunk
-
-    # Column by column: `zip(*rows)` makes an iterator a row.
-    def column(place: int) -> list[Any]:
-        return list(map(itemgetter(place), rows))
-
-    if 0 in column(8):
-        rows = [row for row in chunk if row[8] != 0]
-    try:
-        contact = np.fromiter(map(row_of.__getitem__, column(0)), np.int32, len(rows))
-    except KeyError:  # others' rows are among them
-        rows = [row for row in rows if row[0] in row_of]
-        contact = np.fromiter(map(row_of.__getitem__, column(0)), np.int32, len(rows))
-    n = len(rows)
-    type_, human = column(2), column(8)
+    ids, _, type_, at, value, message, campaign, item, human = _turned(chunk)
+    if 0 in human or not row_of.keys() >= set(ids):  # machines' rows, or others', are among them
+        kept = [row for row in chunk if row[8] != 0 and row[0] in row_of]
+        ids, _, type_, at, value, message, campaign, item, human = _turned(kept)
+    n = len(ids)
     if None in human and "email_opened" in type_:
         type_ = [
             UNVERIFIED_OPEN if name == "email_opened" and is_human is None else name
             for name, is_human in zip(type_, human, strict=True)
         ]
     return (
-        contact,
-        np.fromiter(column(3), np.int64, n),
+        np.fromiter(map(row_of.__getitem__, ids), np.int32, n),
+        np.fromiter(at, np.int64, n),
         types.of(type_),
-        np.fromiter([_NAN if one is None else one for one in column(4)], np.float64, n),
-        messages.of(column(5)),
-        campaigns.of(column(6)),
-        items.of(column(7)),
+        np.fromiter([_NAN if one is None else one for one in value], np.float64, n),
+        messages.of(message),
+        campaigns.of(campaign),
+        items.of(item),
     )
+
+
+def _turned(rows: Sequence[EventTuple]) -> list[list[Any]]:
+    """Turn rows into columns: strides of one list, as `zip(*rows)` would make an iterator a row."""
+    flat = list(chain.from_iterable(rows))
+    return [flat[place::EVENT_FIELDS] for place in range(EVENT_FIELDS)]
 
 
 def _attribute_columns(facts: Sequence[ContactFacts | None]) -> dict[str, AttributeColumn]:

@@ -37,6 +37,14 @@ def test_a_click_of_an_unknown_maker_counts_as_a_click() -> None:
     assert build(["a"], {}, [[event("a", "email_clicked", 1, human=None)]]).types == ("email_clicked",)
 
 
+def test_events_are_in_order_too_where_contact_and_instant_do_not_fit_in_one_number() -> None:
+    events = [event("b", "x", 2), event("a", "x", 2**62), event("b", "x", 1), event("a", "x", -(2**62))]
+
+    pasts = build(["a", "b"], {}, [events])
+
+    assert pasts.at.tolist() == [-(2**62), 2**62, 1, 2]
+
+
 def test_events_of_others_are_skipped() -> None:
     assert build(["a"], {}, [[event("b", "x", 1)]]).at.tolist() == []
 
