@@ -158,7 +158,8 @@ def merge_inline(
             result.events.extend(_rekeyed(own[contact.id], key, contact.id))
             for event in _inline(contact, key, {event[1] for event in own[contact.id]}, cutoff):
                 (result.events if event[3] >= cutoff - lookback_days * DAY else result.older).append(event)
-        result.older.extend(_rekeyed(older.get(contact.id, ()), key, contact.id))
+        if contact.id in older:
+            result.older.extend(_rekeyed(older[contact.id], key, contact.id))
     result.events.extend([event for event in stored.events if event[0] not in own] if own else stored.events)
     return result
 
