@@ -26,7 +26,7 @@ FROM python:3.13.7-slim-bookworm AS base
 # hadolint ignore=DL3008
 RUN apt-get update && apt-get install --yes --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin foretell \
-    && install --directory --owner 10001 --group 10001 /var/lib/foretell
+    && install --directory --owner 10001 --group 10001 /var/lib/foretell /var/lib/foretell-files
 ENV PATH=/opt/foretell/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \

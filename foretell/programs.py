@@ -70,7 +70,8 @@ def programs(host: str, port: int, metrics_port: int | None = None) -> tuple[Pro
     last = 1 + len(TABLE)
     working = ("foretell", "worker", "--port", str(port + last))
     known = _STORE | {"signing_key", "identity_key"}
-    worker = Program("worker", working, "127.0.0.1", port + last, after(metrics_port, last), known)
+    working_secrets = known | {"registry_url"}  # batches load models
+    worker = Program("worker", working, "127.0.0.1", port + last, after(metrics_port, last), working_secrets)
     serving = ("gateway", "--host", host, "--port", str(port))
     gateway = Program("gateway", serving, host, port, metrics_port, known | {"limits_redis_url"})
     return (*services, worker, gateway)

@@ -3,6 +3,7 @@
 import logging
 import threading
 
+from foretell.background.batches import BatchWorker, sweeping
 from foretell.background.calls import ServiceCalls
 from foretell.background.detect_changes import ChangeDetector, ChangeMetrics
 from foretell.background.health import health_server
@@ -30,6 +31,10 @@ BREATH_SECONDS = 0.05
 FAILING_SECONDS = 15.0
 LEASE_OF_TIMEOUT = 2
 """A delivery is leased for so many times what an attempt may take."""
+BATCH_SECONDS = 1.0
+"""How often it is looked for batches that wait."""
+BATCH_FILES_SECONDS = 10.0
+"""How often it is looked for whom to take out of the files of batches; until then no result with them is given out."""
 LOOKS_A_DEBOUNCE = 5
 """How often it is looked for stale contacts within the time of one debounce."""
 
@@ -65,6 +70,8 @@ def loops_of(settings: WorkerSettings, database: Database, stop: threading.Event
             Loop("rejects", settings.retention_every_seconds, sweep_rejects),
             Loop("rescoring", settings.rescore_poll_seconds, rescoring.turn, services.all_ready),
             Loop("following", debounce / LOOKS_A_DEBOUNCE, rescore_changed.turn, services.all_ready),
+            Loop("batches", BATCH_SECONDS, BatchWorker(database, stop, now_us).turn),
+            Loop("batch_files", BATCH_FILES_SECONDS, sweeping(settings, database, now_us)),
             Loop("deliveries", BREATH_SECONDS, dispatcher.turn, end=dispatcher.end, failing_seconds=FAILING_SECONDS),
         ),
         stop,

@@ -13,9 +13,12 @@ from starlette.types import ASGIApp
 
 from gateway import audit, health, openapi, pages
 from gateway.auth import KeyCache
+from gateway.batches import routes as batches
+from gateway.batches.uploads import upload_bounds
 from gateway.contacts import routes as contacts
 from gateway.context import Cursors, Gateway
 from gateway.cors import with_cors
+from gateway.data_report import routes as data_report
 from gateway.dead_letters import routes as dead_letters
 from gateway.deliveries import routes as deliveries
 from gateway.events import routes as events
@@ -84,7 +87,7 @@ def create_app(
     app.router.routes.extend(_routes())
     # The last one added comes first to a request.
     app.add_middleware(BodyDigest)
-    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, larger=upload_bounds(settings))
     app.add_middleware(QuotaHeaders)
     app.add_middleware(with_cors, origins=settings.cors_origins)
     app.add_middleware(pages.SecurityHeaders)
@@ -115,7 +118,8 @@ def _routes() -> tuple[BaseRoute, ...]:
     # A contact's id may hold slashes: the more specific path comes before it.
     specific = (predictions, privacy)
     incoming, outgoing = (webhooks, sources, dead_letters), (subscriptions, deliveries)
-    general = (contacts, events, outcomes, models, segments, *incoming, *outgoing, audit, health, pages)
+    predicted = (data_report, models, segments, batches)
+    general = (contacts, events, outcomes, *predicted, *incoming, *outgoing, audit, health, pages)
     for part in (*specific, *general):
         router.include_router(part.router)
     return tuple(router.routes)

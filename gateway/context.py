@@ -231,6 +231,7 @@ def _requires(scope: Scope, *, writes: bool = True) -> Callable[[Request], Async
 
 
 ReadScope = Annotated[AuthenticatedRequest, Depends(_requires("read"))]
+PredictScope = Annotated[AuthenticatedRequest, Depends(_requires("predict"))]
 IngestScope = Annotated[AuthenticatedRequest, Depends(_requires("ingest"))]
 AdminScope = Annotated[AuthenticatedRequest, Depends(_requires("admin"))]
 AdminScopeNoWrites = Annotated[AuthenticatedRequest, Depends(_requires("admin", writes=False))]

@@ -94,7 +94,8 @@ async def _read_key(
         return None
     if len(request.headers.getlist(HEADER)) > 1:
         raise BadRequest(f"Send one {HEADER}, not several.")
-    await request.body()
+    if not getattr(request.state, "body_is_read", False):  # a large one went into a file as it came
+        await request.body()
     # Hashed, and the route without its ids: a client's own text may name a person, and it is not needed.
     hashed = hashlib.sha256(key.encode()).hexdigest()
     return IdempotentRequest(

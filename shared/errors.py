@@ -14,6 +14,7 @@ ForetellError
 │   ├── NoModelTrained      409
 │   └── IdempotencyInProgress 409
 ├── BodyTooLarge            413
+├── UnsupportedMediaType    415
 ├── BodyTooSlow             408
 ├── MalformedRequest        400  not HTTP
 ├── HeadTooLarge            431
@@ -23,6 +24,7 @@ ForetellError
 ├── LimitReached            429
 ├── ModelNotReady           503  a champion exists and is being loaded
 ├── StoreUnavailable        503
+├── ResultNotReady          503  a result is being written again
 ├── RegistryUnavailable     503
 ├── UpstreamUnavailable     503
 ├── ClockSkew               503  the clocks of two processes differ too much
@@ -153,6 +155,14 @@ class BodyTooLarge(ForetellError):
     title = "Body too large"
 
 
+class UnsupportedMediaType(ForetellError):
+    """The body is of a kind that this path does not take."""
+
+    status = 415
+    code = "unsupported-media-type"
+    title = "Unsupported media type"
+
+
 class BodyTooSlow(ForetellError):
     """The body did not arrive in time."""
 
@@ -239,6 +249,15 @@ class StoreUnavailable(ForetellError):
     code = "store-unavailable"
     title = "Store unavailable"
     retry_after_seconds = 5
+
+
+class ResultNotReady(ForetellError):
+    """Somebody was erased, and the result is being written again without them."""
+
+    status = 503
+    code = "result-not-ready"
+    title = "Result not ready"
+    retry_after_seconds = 10
 
 
 class RegistryUnavailable(ForetellError):

@@ -32,6 +32,13 @@ def _address(url: str) -> str:
     return url.rstrip("/")
 
 
+def _folder(url: str) -> str:
+    path = url.removeprefix("file://")
+    if "://" in path or not path:
+        raise ValueError("it must be a folder, such as /var/lib/foretell/files")
+    return path
+
+
 PublicUrl = Annotated[str, AfterValidator(_address)]
 RedisUrl = Annotated[SecretStr, _beginning("redis://", "rediss://")]
 DatabaseUrl = Annotated[SecretStr, _beginning("sqlite:///", "postgresql+psycopg://")]
@@ -53,6 +60,9 @@ class Settings(BaseSettings):
 
     store_patience_seconds: PositiveFloat = 30.0
     """How long work behind which no client waits (worker, commands, polls) waits for a locked store."""
+
+    files: Annotated[str, AfterValidator(_folder)] | None = None
+    """Folder of the files of batches, the same for gateway and worker; None: `files` in `home`."""
 
     registry_url: SecretStr | None = None
     """MLflow tracking URI; None: SQLite in `home`."""
@@ -116,6 +126,11 @@ class Settings(BaseSettings):
     def keys_folder(self) -> Path:
         """Where the embedded setup keeps each account's key, one file an account, mode 0600."""
         return self.home / "keys"
+
+    @property
+    def files_folder(self) -> Path:
+        """Where the files of batches lie."""
+        return self.home / "files" if self.files is None else Path(self.files)
 
     @property
     def cache_folder(self) -> Path:
@@ -221,6 +236,15 @@ class GatewaySettings(UpstreamSettings):
     limits_redis_url: RedisUrl | None = None
     """Where several gateways count together; None: each counts alone, in memory."""
 
+    batch_upload_bytes: PositiveInt = 1_000_000_000
+    """Largest file of contacts that a batch may be given."""
+
+    batch_upload_seconds: PositiveFloat = 600.0
+    """How long such a file may take to arrive."""
+
+    batches_open: PositiveInt = 20
+    """How many batches of an account may wait or run at once."""
+
     cors_origins: str | None = None
     """Origins of browser pages that may call the API, separated by commas, `*` for any; None: of none."""
 
@@ -245,6 +269,12 @@ class WorkerSettings(UpstreamSettings):
 
     retention_every_seconds: PositiveFloat = 3_600.0
     """How often what is older is looked for."""
+
+    batch_retention_days: PositiveFloat = 7.0
+    """How long a batch is kept with its result after it has ended."""
+
+    batch_lease_seconds: Annotated[float, Field(ge=1)] = 30.0
+    """After how long without a sign of life a batch is taken over and gone on with."""
 
     webhook_retention_days: PositiveInt = 30
     """How long messages, deliveries and attempts are kept, whatever became of them."""

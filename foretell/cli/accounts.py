@@ -41,6 +41,7 @@ def delete(name: NameArgument, *, yes: YesOption = False) -> None:
     """Erase an account: its contacts, events, keys, predictions and champions; what MLflow holds stays."""
     from foretell.cli.context import account_name, known_identity_key, opened_database
     from foretell.rejects import sweep
+    from shared.batches.files import BatchFiles
 
     account_name(name)
     with opened_database() as (settings, database):
@@ -51,4 +52,5 @@ def delete(name: NameArgument, *, yes: YesOption = False) -> None:
         database.delete_account(name)
         (settings.keys_folder / name).unlink(missing_ok=True)
         sweep(settings.home, database, known_identity_key(settings))
+        BatchFiles(settings.files_folder).remove_account(name)
     typer.echo(f"Erased the account {name}.")

@@ -10,11 +10,14 @@ from foretell.cli import (
     audit,
     contacts,
     data,
+    data_report,
     dead_letters,
     deliveries,
+    export,
     keys,
     models,
     outcomes,
+    predict,
     predictions,
     running,
     sources,
@@ -43,9 +46,12 @@ app = typer.Typer(
 app.command("up", epilog=running.UP_EXAMPLES)(running.up)
 app.command("demo", epilog=running.DEMO_EXAMPLES)(running.demo)
 app.command("import", epilog=data.IMPORT_EXAMPLES)(data.import_files)
+app.add_typer(export.app, name="export")
+app.add_typer(data_report.app, name="data")
 app.add_typer(outcomes.app, name="outcomes")
 app.add_typer(training.app, name="train")
 app.add_typer(models.app, name="models")
+app.command("predict", epilog=predict.PREDICT_EXAMPLES)(predict.predict)
 app.add_typer(predictions.app, name="predictions")
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(keys.app, name="keys")

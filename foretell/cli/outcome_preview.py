@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 from foretell.train import recipe_of
 from services.specs import spec_of
 from shared.errors import BadRequest, InsufficientData
-from shared.training.material import LEAST_NEGATIVE, LEAST_POSITIVE, contact_counts, scanned
+from shared.features.outcome_frames import contact_counts
+from shared.training.material import LEAST_NEGATIVE, LEAST_POSITIVE, scanned_for_frames
 
 if TYPE_CHECKING:
     from shared.contracts.outcome import Outcome
@@ -36,7 +37,7 @@ def counted(store: "AccountStore", outcome: "Outcome", *, now: "Microseconds") -
         now: nothing after it exists.
     """
     try:
-        pasts = scanned(store, with_events=not outcome.attribute)
+        pasts = scanned_for_frames(store, outcome)
         frames = recipe_of(spec_of(outcome.capability)).frames
         if frames is None:
             raise BadRequest(f"{outcome.capability} is not asked about outcomes.")

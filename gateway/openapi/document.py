@@ -12,6 +12,7 @@ from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from gateway.batches.schemas import NewBatch
 from gateway.contacts.schemas import ContactChanges, ContactsRequest
 from gateway.context import scope_of
 from gateway.events.schemas import EventsRequest
@@ -36,6 +37,7 @@ _TAGS: Final = (
     ("contacts", "People being marketed to."),
     ("events", "Dated facts about contacts."),
     ("outcomes", "What is predicted."),
+    ("batches", "Predictions about any number of contacts, made in the background."),
     ("models", "What was trained."),
     ("segments", "Groups that behave alike."),
     ("subscriptions", "Who is told what by signed webhooks, and how that goes."),
@@ -51,6 +53,7 @@ _READ_AS_BYTES: Final[dict[str, type[BaseModel]]] = {
     "put_contact": ContactFields,
     "change_contact": ContactChanges,
     "add_events": EventsRequest,
+    "add_batch": NewBatch,
 }
 _PROBLEM: Final = {
     **PROBLEM_SCHEMA,
@@ -126,7 +129,9 @@ def _add_bodies(document: Document) -> None:
         model = _READ_AS_BYTES.get(operation["operationId"])
         if model is not None:
             schema = {"$ref": _REF + model.__name__}
-            operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+            files = operation.get("requestBody", {}).get("content", {})
+            content = {"application/json": {"schema": schema}, **files}
+            operation["requestBody"] = {"required": True, "content": content}
 
 
 def _add_errors(document: Document, scopes: Mapping[tuple[str, str], Scope]) -> None:

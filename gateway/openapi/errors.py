@@ -22,8 +22,10 @@ from shared.errors import (
     NotAllowed,
     NotAuthenticated,
     NotFound,
+    ResultNotReady,
     StoreUnavailable,
     UnknownOutcome,
+    UnsupportedMediaType,
     UpstreamTimeout,
     UpstreamUnavailable,
 )
@@ -43,12 +45,14 @@ _DESCRIPTIONS: Final = {
     408: "The body did not arrive in time.",
     409: "The state does not allow it.",
     413: "More bytes than one call may carry.",
+    415: "The body is of a kind that this path does not take.",
     422: "The request does not fit the contract; the mistakes are named with their places.",
     429: "A quota is used up; says which one, and for how long.",
     503: "Something behind the gateway is away; ask again soon.",
     504: "The service did not answer in time.",
 }
 _ABSENT: Final = {
+    "/batches": "There is no batch of this id in this account; GET /batches lists them.",
     "/contacts": "There is no contact of this id in this account.",
     "/dead-letters": "There is no dead letter of this id in this account; GET /dead-letters lists those there are.",
     "/deliveries": "There is no delivery of this id in this account; GET /deliveries lists them.",
@@ -62,6 +66,9 @@ _ABSENT: Final = {
 }
 """By the beginning of the path, the longest that fits."""
 _STATES: Final[dict[str, ForetellError]] = {
+    "add_batch": Conflict("20 batches wait or run already; wait until one has ended, or cancel one.", max_batches=20),
+    "cancel_batch": Conflict("This batch has ended: it is completed."),
+    "export_batch_result": Conflict("This batch has no result: it is running."),
     "delete_outcome": Conflict("This outcome is built in and cannot be deleted; redefine it with PUT."),
     "rename_segment": Conflict("Segment s2 is called so already; names tell segments apart."),
     "add_source": Conflict("There is a source named newsletter already; choose another name."),
@@ -141,6 +148,10 @@ def _possible(place: Place) -> Iterator[ForetellError]:
     yield from _misfits(place)
     if "requestBody" in place.operation:
         yield from _bodies()
+        if len(place.operation["requestBody"]["content"]) > 1:
+            yield UnsupportedMediaType("Name in Content-Type what the body is: application/json, text/csv.")
+    if place.operation["operationId"] == "export_batch_result":
+        yield ResultNotReady("A contact was erased; the result is being written again without them. Ask again soon.")
     if _may_be_absent(place):
         yield _absent(place.path)
     yield from _conflicts(place)
@@ -220,6 +231,11 @@ def _absent(path: str) -> NotFound:
 def _conflicts(place: Place) -> Iterator[ForetellError]:
     if place.operation["operationId"] in _STATES:
         yield _STATES[place.operation["operationId"]]
+    if place.operation["operationId"] == "add_batch":
+        yield NoModelTrained(
+            "No model has been trained for scoring yet. Train one with `foretell train scoring --outcome customer`.",
+            outcome="customer",
+        )
     if "segments" in place.tags:
         yield NoModelTrained("No segments were found yet. Find them with `foretell train segmentation`.")
     if is_repeatable(place.operation):

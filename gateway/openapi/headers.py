@@ -22,7 +22,7 @@ _HEADERS: Final = {
 }
 _OF_EVERY_KEY: Final = ("RateLimit-Policy", "RateLimit")
 _STATUS_OF_QUOTAS: Final = "429"
-_CREATED: Final = "201"
+_CREATED: Final = ("201", "202")
 
 
 def add_headers(document: Document, operations: Iterable[tuple[str, str, Document]]) -> None:
@@ -41,7 +41,7 @@ def add_headers(document: Document, operations: Iterable[tuple[str, str, Documen
         for status, answer in operation["responses"].items():
             if status.startswith("2") and _STATUS_OF_QUOTAS in operation["responses"]:
                 answer.setdefault("headers", {}).update(_named(*names))
-            if status == _CREATED:
+            if status in _CREATED:
                 answer["headers"].update(_named("Location"))
             if any("retry_after_seconds" in example for example in _problems(answer)):
                 answer.setdefault("headers", {}).update(_named("Retry-After"))

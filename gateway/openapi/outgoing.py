@@ -15,6 +15,7 @@ _SUMMARIES: Final = {
     "segment.left": "A contact belongs to a segment no longer",
     "send_time.changed": "A contact's best hour is another one",
     "batch.completed": "Every contact was scored",
+    "batch_job.completed": "A batch that was asked for has ended",
     "model.promoted": "Another version answers",
     "data.insufficient": "There is too little to learn from",
     TEST_TYPE: "Somebody tries the subscription out",

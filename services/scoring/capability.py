@@ -11,8 +11,8 @@ from services.scoring.schemas import REQUEST_EXAMPLE, RESPONSE_EXAMPLE, ScorePre
 from shared.capabilities import capability
 from shared.contracts.outcome import Outcome
 from shared.contracts.training import ColumnChoices, TrainingSpec
-from shared.serving.capability_spec import CapabilitySpec
-from shared.timeline import ContactPasts
+from shared.serving.capability_spec import AnswerColumns, CapabilitySpec
+from shared.timeline import ContactPasts, Pasts
 
 if TYPE_CHECKING:
     from services.scoring.model import ScoredOutcome, ScoringModel
@@ -28,6 +28,10 @@ def _answer(
     model: "ScoringModel", pasts: ContactPasts, cutoffs: NDArray[np.int64], request: ScoreRequest
 ) -> "Sequence[ScoredOutcome]":
     return model.predict(pasts, cutoffs, reasons=request.reasons_requested)
+
+
+def _answer_columns(model: "ScoringModel", pasts: Pasts, cutoffs: NDArray[np.int64]) -> AnswerColumns:
+    return AnswerColumns(*model.predict_columns(pasts, cutoffs))
 
 
 def _fields(scored: "ScoredOutcome | None") -> Mapping[str, object]:
@@ -51,6 +55,7 @@ CAPABILITY = CapabilitySpec(
     response_example=RESPONSE_EXAMPLE,
     load=_load,
     answer=_answer,
+    answer_columns=_answer_columns,
     fields=_fields,
     training=TrainingSpec(
         recipe=_recipe,

@@ -1,19 +1,19 @@
 """The scoring model: a margin, calibrated into a probability, placed in its reference, shared among reasons. Pure."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.contracts.outcome import Flag
-from shared.contracts.prediction import Band, Grade, Prediction, Source
+from shared.contracts.prediction import Band, Grade, InputQuality, Prediction, Source
 from shared.errors import ArtifactRefused
 from shared.evaluation.calibration import Calibrator, Reference
 from shared.features import (
@@ -47,6 +47,18 @@ class ScoredOutcome(Prediction):
     source: Source | None = "model"
     parts: dict[str, float] | None
     """fit, engagement and base; None when no reasons were requested."""
+
+
+class PredictedColumns(NamedTuple):
+    """What the model says of many contacts, one entry each."""
+
+    probability: NDArray[np.float64]
+    score: NDArray[np.int64]
+    band: NDArray[np.int64]
+    """Index into `bands`."""
+    bands: tuple[str, ...]
+    truncated: NDArray[np.bool_]
+    inputs: Sequence[InputQuality]
 
 
 @dataclass(frozen=True)
@@ -124,6 +136,14 @@ class ScoringModel:
                 strict=True,
             )
         ]
+
+    def predict_columns(self, pasts: Pasts, cutoffs: NDArray[np.int64]) -> PredictedColumns:
+        """Score every contact of the pasts without reasons, column by column; arguments as of `predict`."""
+        values, cut_off, understood = observed(self.feature_set, self.inputs, pasts, cutoffs)
+        margins = self.margins(values)
+        scores = self.reference.scores(margins)
+        bands = np.searchsorted(BAND_PERCENTILES, scores, side="right")
+        return PredictedColumns(chance(margins), scores, bands, BANDS, np.asarray(cut_off, dtype=bool), understood)
 
     def margins(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the calibrated log-odds of a matrix with the columns of the feature set, shape (n,)."""

@@ -6,7 +6,14 @@ from shared.capabilities import Capability
 from shared.change_detection.compare import ComparedModel, message_id
 from shared.change_detection.states import StateMove
 from shared.contracts.defaults import STALE_DAYS
-from shared.contracts.message import BatchCompleted, DataInsufficient, Message, ModelPromoted, as_data
+from shared.contracts.message import (
+    BatchCompleted,
+    BatchJobCompleted,
+    DataInsufficient,
+    Message,
+    ModelPromoted,
+    as_data,
+)
 from shared.contracts.rows import DAY, Microseconds
 
 
@@ -29,6 +36,36 @@ def batch_completed(subject: ComparedModel, *, contacts: int, began: Microsecond
     )
     name = message_id("batch.completed", line, outcome, subject.version, began)
     return Message(name, "batch.completed", ended, as_data(data))
+
+
+def batch_job_completed(
+    batch_id: str,
+    capabilities: Sequence[str],
+    *,
+    contacts: int,
+    began: Microseconds,
+    ended: Microseconds,
+    error: str | None = None,
+) -> Message:
+    """Return the message that a batch which was asked for has ended.
+
+    Args:
+        batch_id: which one.
+        capabilities: its questions.
+        contacts: how many were answered.
+        began: when work on it began.
+        ended: now.
+        error: code of why it failed; None: it did not.
+    """
+    data = BatchJobCompleted(
+        batch_id=batch_id,
+        status="completed" if error is None else "failed",
+        capabilities=list(capabilities),
+        contacts=contacts,
+        seconds=round(max(0, ended - began) / 1_000_000, 3),
+        error=error,
+    )
+    return Message(message_id("batch_job.completed", batch_id), "batch_job.completed", ended, as_data(data))
 
 
 def model_promoted(

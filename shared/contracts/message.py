@@ -12,6 +12,7 @@ from shared.contracts.rows import Microseconds
 MESSAGE_TYPES: tuple[str, ...] = (
     *(kind for line in TABLE for kind in line.message_types),
     "batch.completed",
+    "batch_job.completed",
     "model.promoted",
     "data.insufficient",
 )
@@ -128,6 +129,17 @@ class BatchCompleted(Answer):
     version: Annotated[str, Field(description="The version that answered.")]
 
 
+class BatchJobCompleted(Answer):
+    """A batch that was asked for has ended."""
+
+    batch_id: Annotated[str, Field(description="Which one; GET /batches/{batch_id} shows it.")]
+    status: Annotated[Literal["completed", "failed"], Field(description="How it ended.")]
+    capabilities: Annotated[list[str], Field(description="Which questions.", max_length=100)]
+    contacts: Annotated[int, Field(description="How many were answered.", ge=0)]
+    seconds: Annotated[float, Field(description="From its start to its end.", ge=0)]
+    error: Annotated[str | None, Field(description="The code of why it failed; null when it did not.")]
+
+
 class Moved(Answer):
     """How many contacts went from one state to another."""
 
@@ -178,6 +190,7 @@ MESSAGE_DATA: Final[dict[str, type[Answer]]] = {
         for kind, shape in zip(line.message_types, _OF_KIND[line.change_kind], strict=True)
     },
     "batch.completed": BatchCompleted,
+    "batch_job.completed": BatchJobCompleted,
     "model.promoted": ModelPromoted,
     "data.insufficient": DataInsufficient,
 }
@@ -254,6 +267,14 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
         "contacts": 12000,
         "seconds": 41.5,
         "version": "7",
+    },
+    "batch_job.completed": {
+        "batch_id": "bat_5b1d0c6c5f0e4f3a",
+        "status": "completed",
+        "capabilities": ["scoring"],
+        "contacts": 12000,
+        "seconds": 9.2,
+        "error": None,
     },
     "model.promoted": {
         "capability": "scoring",

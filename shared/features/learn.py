@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,6 @@ from shared.features.feature import DAY_PARTS, Feature, FeatureSet
 from shared.features.names_in_words import SENT
 from shared.timeline.pasts import AttributeColumn, Pasts
 from shared.values.columns import NEARLY_ALL, ColumnProfile, decide
-from shared.values.personal import personal
 from shared.values.words import is_missing, same_value_key
 
 MAX_TYPES = 40
@@ -25,6 +25,11 @@ SAMPLE_FRAMES = 20_000
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
+Unused = Literal["undated", "personal", "few_values", "running_number", "distinct", "constant", "copy"]
+"""Why an attribute is no feature: nobody said since when it holds, it finds a person, hardly anybody has it, it numbers
+rows, everybody has a value of their own, everybody has the same, or it says what another one says."""
+
+
 @dataclass(frozen=True, slots=True)
 class LeftOut:
     """An attribute that is not used, why, and what would include it."""
@@ -32,6 +37,8 @@ class LeftOut:
     name: str
     reason: str
     remedy: str
+    code: Unused | None = None
+    """The reason in one word; None for what only a training finds out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +114,7 @@ def _varying_columns(declared: FeatureSet, values: NDArray[np.float64]) -> tuple
             kept.append(column)
         elif feature.attribute:
             why = f"says the same as {seen[key]}" if varies else "the same for every contact"
-            silent.append(LeftOut(feature.attribute, why, ""))
+            silent.append(LeftOut(feature.attribute, why, "", "copy" if varies else "constant"))
     return kept, silent
 
 
@@ -227,19 +234,21 @@ def _attribute_features(
     allowed: Collection[str],
     dated_only: bool,
 ) -> tuple[list[Feature], list[LeftOut], list[ColumnRead]]:
+    # Only who learns needs its lists of words: they cost every other process a tenth of a second at its start.
+    from shared.values.personal import personal
+
     features, left_out, columns = [], [], []
     for name, stored in pasts.attributes.items():
         if name in excluded:
             continue
-        if dated_only and name not in allowed and not bool(stored.dated.all()):
-            left_out.append(
-                LeftOut(name, "not dated: nobody said since when it holds", f"foretell import --static {name}")
-            )
+        if dated_only and name not in allowed and not is_dated(stored):
+            why = "not dated: nobody said since when it holds"
+            left_out.append(LeftOut(name, why, f"foretell import --static {name}", "undated"))
             continue
         values = _values_seen(stored, entry_at(stored, contact, cutoff))
         found = None if name in allowed else personal(name, values)
         if found is not None:
-            left_out.append(LeftOut(name, f"personal: {found.why}", f"--allow {name}"))
+            left_out.append(LeftOut(name, f"personal: {found.why}", f"--allow {name}", "personal"))
             continue
         read, unreadable = _attribute_feature(name, values)
         if isinstance(read, LeftOut):
@@ -248,6 +257,11 @@ def _attribute_features(
             features.append(read)
             columns.append(ColumnRead(name, _read_as(read), len(values), unreadable))
     return features, left_out, columns
+
+
+def is_dated(stored: AttributeColumn) -> bool:
+    """Whether it is known of every value since when it holds."""
+    return bool(stored.dated.all())
 
 
 def _values_seen(stored: AttributeColumn, entry: NDArray[np.int64]) -> list[object]:
@@ -286,7 +300,8 @@ def _attribute_feature(name: str, values: list[object]) -> tuple[Feature | LeftO
         The feature, or why it does not distinguish contacts usefully; and how many values do not read as it.
     """
     if len(values) < MIN_CATEGORY_CONTACTS:
-        return LeftOut(name, f"only {len(values)} contacts have a value; {MIN_CATEGORY_CONTACTS} are needed", ""), 0
+        why = f"only {len(values)} contacts have a value; {MIN_CATEGORY_CONTACTS} are needed"
+        return LeftOut(name, why, "", "few_values"), 0
     thing = f"attribute:{name}"
     profile = ColumnProfile(name)
     profile.add_all(values, first_line=1)
@@ -297,7 +312,8 @@ def _attribute_feature(name: str, values: list[object]) -> tuple[Feature | LeftO
         return Feature(name, "boolean", "yes/no", thing, attribute=name), len(values) - truths
     if column.kind in ("whole", "decimal"):
         if column.kind == "whole" and _is_running_number(values):
-            return LeftOut(name, "a running number: it names a row, and says nothing of a contact", ""), 0
+            why = "a running number: it names a row, and says nothing of a contact"
+            return LeftOut(name, why, "", "running_number"), 0
         is_whole = column.kind == "whole"
         read = Feature(name, "numeric", "as given", thing, attribute=name, decimal=mark, is_whole=is_whole)
         return read, column.unreadable
@@ -309,7 +325,7 @@ def _attribute_feature(name: str, values: list[object]) -> tuple[Feature | LeftO
     if len(counts) > len(values) / 2 or not frequent:
         why = f"nearly every contact has a value of its own ({len(counts):,} among {len(values):,})"
         question, remedy = _UNSAID[column.question] if column.question else ("", "")
-        return LeftOut(name, why + question, remedy), 0
+        return LeftOut(name, why + question, remedy, "distinct"), 0
     categories = tuple(sorted(frequent))
     return Feature(name, "categorical", "category", thing, attribute=name, categories=categories, ignores_case=True), 0
 

@@ -6,7 +6,7 @@ Plain ASGI, apart from the check of the query: nothing is buffered, and a reques
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -81,23 +81,40 @@ class RequestContext:
 class BodyLimit:
     """Refuse a body past the limit with 413, whether its length is announced or not, and one that dawdles with 408."""
 
-    def __init__(self, app: ASGIApp, *, max_bytes: int, within_seconds: float = BODY_SECONDS) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        max_bytes: int,
+        within_seconds: float = BODY_SECONDS,
+        larger: Callable[[Scope], tuple[int, float] | None] = lambda _: None,
+    ) -> None:
+        """Prepare the limits.
+
+        Args:
+            app: what is limited.
+            max_bytes: of a body.
+            within_seconds: how long it may take to arrive.
+            larger: bytes and seconds of a request whose body is a file; None: it is like any other.
+        """
         self.app = app
         self.max_bytes = max_bytes
         self.within_seconds = within_seconds
+        self.larger = larger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on while its body stays within the limit."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        max_bytes, within_seconds = self.larger(scope) or (self.max_bytes, self.within_seconds)
         request_id = scope.get("state", {}).get("request_id")
         try:
-            refuse_announced(Headers(scope=scope).get("content-length"), self.max_bytes)
+            refuse_announced(Headers(scope=scope).get("content-length"), max_bytes)
         except BodyTooLarge as error:
             await problem.response(error, request_id)(scope, receive, send)
             return
-        body, answered = BoundedBody(receive, max_bytes=self.max_bytes, within_seconds=self.within_seconds), False
+        body, answered = BoundedBody(receive, max_bytes=max_bytes, within_seconds=within_seconds), False
 
         async def send_unless_refused(message: Message) -> None:
             # Whatever a framework makes of the interrupted body, the client gets a 413.

@@ -5,16 +5,18 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # waiting threads must not spin: they share cores with servers
-import lightgbm
 
 from shared.errors import ArtifactRefused
 from shared.learners.simple import Columns, Matrix, Vector
 
+if TYPE_CHECKING:
+    import lightgbm
+
+# LightGBM is imported where trees are grown or read: it brings pandas and more, which takes over a second.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # waiting threads must not spin: they share cores with servers
 MAX_BIN = 63
 """Steps a column is cut into: a quarter of LightGBM's default costs nothing we could measure and is far faster."""
 SMALL_REQUEST_ROWS = 200
@@ -87,18 +89,22 @@ class Trees:
             seed: of the row and column samples.
             offset: margins that the trees start from and do not hold, shape (n,); None: LightGBM's own start.
         """
+        import lightgbm
+
         booster = lightgbm.train(
             shape.parameters(seed), _dataset(matrix, labels, columns, offset), num_boost_round=max(1, rounds)
         )
         return cls(booster.model_to_string())
 
     @cached_property
-    def booster(self) -> lightgbm.Booster:
+    def booster(self) -> "lightgbm.Booster":
         """Load the text; once.
 
         Raises:
             ArtifactRefused: LightGBM cannot read it.
         """
+        import lightgbm
+
         try:
             return lightgbm.Booster(model_str=self.text)
         except lightgbm.basic.LightGBMError as error:
@@ -152,7 +158,7 @@ class Trees:
 class Path:
     """A booster with its log loss on other rows after each round; margins are without the offset."""
 
-    booster: lightgbm.Booster
+    booster: "lightgbm.Booster"
     loss: Vector
     """Shape (max_rounds,); after early stopping the last value is repeated."""
 
@@ -187,6 +193,8 @@ def grow(
         judge: matrix and labels of the rows to be judged on.
         offsets: margins that the trees start from, of the training and of the judged rows.
     """
+    import lightgbm
+
     train = _dataset(matrix, labels, columns, offsets[0])
     evaluated: dict[str, Any] = {}
     booster = lightgbm.train(
@@ -204,7 +212,9 @@ def grow(
     return Path(booster, padded)
 
 
-def _dataset(matrix: Matrix, labels: Vector, columns: Columns, offset: Vector | None) -> lightgbm.Dataset:
+def _dataset(matrix: Matrix, labels: Vector, columns: Columns, offset: Vector | None) -> "lightgbm.Dataset":
+    import lightgbm
+
     return lightgbm.Dataset(
         matrix,
         labels,

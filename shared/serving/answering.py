@@ -265,7 +265,7 @@ class _ContactAnswers:
             return []
         stored = self._pasts([contact.id for contact in contacts])
         away = stored is None
-        contacts, strangers, stored = _matched(contacts, stored or PastRows({}, []), self._model)
+        contacts, strangers, stored = matched(contacts, stored or PastRows({}, []), self._model)
         pasts = merge_inline(contacts, stored, cutoff=self._cutoff, lookback_days=self._model.lookback_days)
         without_data = self._spec.answers_without_data
         results = contact_results(contacts, pasts, self._model, away=away, without_data=without_data)
@@ -353,7 +353,7 @@ class _ContactAnswers:
             results[row] = one
 
 
-def _matched(
+def matched(
     contacts: Sequence[RequestContact], stored: PastRows, model: ServedModel
 ) -> tuple[Sequence[RequestContact], Sequence[frozenset[str]], PastRows]:
     """Match attributes with those that the model knows; one that knows none takes all as they are.

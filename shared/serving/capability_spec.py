@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +16,9 @@ from shared.contracts.outcome import Flag
 from shared.contracts.prediction import Answer, Prediction, PredictionRequest, PublishedPrediction
 from shared.contracts.rows import Microseconds
 from shared.contracts.training import TrainingSpec
-from shared.features import Feature
+from shared.features import Feature, InputQuality
 from shared.store import AccountStore
-from shared.timeline import ContactPasts
+from shared.timeline import ContactPasts, Pasts
 
 Example = Mapping[str, Any]
 """JSON, as a client would send it or see it."""
@@ -78,6 +78,19 @@ class ServedModel(Protocol):
     @property
     def feature_set(self) -> FeatureColumns:
         """The columns of the model."""
+
+
+class AnswerColumns(NamedTuple):
+    """What a model finds out about many contacts, where that is a probability and no more; arrays of one length."""
+
+    probability: NDArray[np.float64]
+    score: NDArray[np.int64]
+    band: NDArray[np.int64]
+    """Index into `bands`."""
+    bands: tuple[str, ...]
+    truncated: NDArray[np.bool_]
+    """Whether the past was cut at the lookback or at the newest events."""
+    inputs: Sequence[InputQuality]
 
 
 ModelT = TypeVar("ModelT", bound=ServedModel)
@@ -158,6 +171,9 @@ class CapabilitySpec(Generic[ModelT, RequestT, PredictionT]):
     """The capability's own fields of one answer, in the order of its schema; called with None where there is none."""
     training: TrainingSpec
     """How it is trained."""
+    answer_columns: Callable[[ModelT, Pasts, NDArray[np.int64]], AnswerColumns] | None = None
+    """The same as `answer` without reasons, column by column, for millions of contacts: model, pasts, cutoffs →
+    columns. Only where the default request is answered by the head alone; None: `answer` is called."""
     is_stored: Callable[[RequestT, ModelT], bool] | None = None
     """Whether the answers become the latest predictions of their contacts. A question put another way than usual,
     about another horizon for instance, must not stand in the ranked list. None: they always do."""

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.capabilities import Capability
+from shared.contracts.defaults import LEAST_CONTACTS
 from shared.errors import BadRequest, StoreUnavailable, UnknownOutcome
 from shared.serving.champions import ChampionHolder, ServingStore
 from shared.store import AccountStore
-
-MINIMUM_CONTACTS = 40
-"""Contacts with and without the outcome that training needs at least, each."""
 
 DEFAULT_SECONDS = 1.0
 """How long an account's default outcome is taken for what it is."""
@@ -97,8 +95,8 @@ class OutcomeResolver:
         by_type = self._contacts_by_type(account, rows)
         wanted = next((name for name in defined[outcome].event_types if name in by_type), None)
         counts: dict[str, Any] = {
-            "needed_with_outcome": MINIMUM_CONTACTS,
-            "needed_without_outcome": MINIMUM_CONTACTS,
+            "needed_with_outcome": LEAST_CONTACTS,
+            "needed_without_outcome": LEAST_CONTACTS,
         }
         if defined[outcome].event_types:
             counts["with_outcome"] = by_type.get(wanted, 0) if wanted is not None else 0

@@ -5,8 +5,10 @@ An `AccountStore` has one attribute a subject: `store.contacts.put(...)`, `store
 
 from shared.store.assignments import AssignmentRow
 from shared.store.audit import AuditRow
+from shared.store.batches import OPEN_STATES, Batches, BatchPartRow, BatchRow, BatchState, Lease
 from shared.store.bulk_pacing import BulkPacing
 from shared.store.contacts import BulkCounts, StoredContact
+from shared.store.data_report import ContactGroup, DailyCount
 from shared.store.database import AccountStore, Database, open_database
 from shared.store.dead_letters import DeadLetterRow
 from shared.store.deliveries import ENDED
@@ -35,6 +37,7 @@ from shared.store.sources import SourceRow, SourceSecretRow, active_secrets
 __all__ = [
     "BULK_ROWS",
     "ENDED",
+    "OPEN_STATES",
     "Account",
     "AccountStore",
     "AddedEvents",
@@ -42,9 +45,15 @@ __all__ = [
     "AttemptResult",
     "AttemptRow",
     "AuditRow",
+    "BatchPartRow",
+    "BatchRow",
+    "BatchState",
+    "Batches",
     "BulkCounts",
     "BulkPacing",
     "ChampionRow",
+    "ContactGroup",
+    "DailyCount",
     "Database",
     "DeadLetterRow",
     "DeliveryRow",
@@ -55,6 +64,7 @@ __all__ = [
     "IdempotencyRow",
     "Identity",
     "KeyRow",
+    "Lease",
     "PastsWanted",
     "Place",
     "PredictionFilter",

@@ -139,6 +139,11 @@ class Contacts:
             facts = facts_of(connection, ids)
         return [_stored(contact_id, facts[contact_id]) for contact_id in ids]
 
+    def ids(self, limit: int, after: str | None = None) -> list[str]:
+        """List ids in order; arguments as of `page`."""
+        with self._scope.reading() as connection:
+            return list(pages(connection, after=after, limit=limit))
+
     def attribute_names(self) -> list[str]:
         """List the names of the attributes that contacts have; reads all of them."""
         with self._scope.reading() as connection:
@@ -196,14 +201,17 @@ class Contacts:
         wanted = PastsWanted(list(dict.fromkeys(contact_ids)), cutoff, asked_at, always, lookback_days)
         return read_pasts(self._scope.direct, wanted).rows
 
-    def scan(self) -> tuple[list[str], dict[str, ContactFacts]]:
+    def scan(self, *, attributes: Collection[str] | None = None) -> tuple[list[str], dict[str, ContactFacts]]:
         """Read all contacts with all values of their attributes, for training.
+
+        Args:
+            attributes: only these; None: every one.
 
         Returns:
             Their ids in order, and their facts by id.
         """
         with self._scope.reading() as connection:
-            facts = facts_of(connection, None)
+            facts = facts_of(connection, None, names=attributes)
         unreadable = sum(1 for one in facts.values() if one.unreadable)
         if unreadable:
             log.warning("store.values_unreadable", extra={"account": self._scope.account, "contacts": unreadable})

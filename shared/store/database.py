@@ -13,8 +13,10 @@ from shared.settings import Settings
 from shared.store import keys, models, sources
 from shared.store.assignments import Assignments
 from shared.store.audit import Audit
+from shared.store.batches import Batches, BatchTable, waiting
 from shared.store.change_detection import ChangeDetection, StaleContactTable
 from shared.store.contacts import Contacts
+from shared.store.data_report import DataReportReads
 from shared.store.dead_letters import DeadLetters
 from shared.store.deliveries import Deliveries
 from shared.store.delivery_tables import DeliveryTable, SubscriptionTable
@@ -102,6 +104,11 @@ class AccountStore:
         return Audit(self._scope)
 
     @property
+    def batches(self) -> Batches:
+        """Predictions that are made in the background."""
+        return Batches(self._scope)
+
+    @property
     def changes(self) -> ChangeDetection:
         """Who is to be scored again, and the last known states."""
         return ChangeDetection(self._scope)
@@ -110,6 +117,11 @@ class AccountStore:
     def contacts(self) -> Contacts:
         """People being marketed to, their attributes and pasts."""
         return Contacts(self._scope)
+
+    @property
+    def data_report(self) -> DataReportReads:
+        """Counts over contacts and events, for the data report."""
+        return DataReportReads(self._scope)
 
     @property
     def dead_letters(self) -> DeadLetters:
@@ -324,6 +336,13 @@ class Database:
             for account, subscription_id in connection.execute(statement):
                 found.setdefault(account, []).append(subscription_id)
         return found
+
+    def waiting_batches(self, at: Microseconds) -> list[tuple[str, str]]:
+        """List account and id of the batches that nobody works on, the oldest first."""
+        table = BatchTable
+        statement = select(table.account_id, table.batch_id).where(waiting(at)).order_by(table.created_at)
+        with self._store.reading() as connection:
+            return [(account, batch_id) for account, batch_id in connection.execute(statement)]
 
     def scrub(self) -> None:
         """Empty the write-ahead logs (SQLite), in which what was deleted could still be read."""

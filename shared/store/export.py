@@ -44,7 +44,7 @@ SECTIONS: Final[Mapping[str, Any]] = {
 """Parts of the document in their order, and the tables that they come from."""
 
 UNSAID_TABLES: Final = frozenset(
-    {"stale_contacts", "idempotency_keys", "deliveries", "attempts", "tombstones", "audit"}
+    {"stale_contacts", "idempotency_keys", "deliveries", "attempts", "tombstones", "audit", "batch_erasures"}
 )
 """What says nothing of the person: that something waits, answers kept for a day, how messages travelled."""
 

@@ -94,6 +94,7 @@ def facts_of(
     *,
     cutoff: Microseconds | None = None,
     asked_at: Microseconds = _FAR_AWAY,
+    names: Collection[str] | None = None,
 ) -> dict[str, ContactFacts]:
     """Read contacts with their attributes.
 
@@ -102,16 +103,18 @@ def facts_of(
         contact_ids: any number; None: all of the account.
         cutoff: attribute values valid from then on are left out; None: none is.
         asked_at: values recorded later are left out.
+        names: of all contacts, only these attributes; None: every one.
 
     Returns:
         Facts by contact id, of contacts that are known.
     """
-    values: dict[str, Any] = {"asked_at": asked_at}
-    contacts, attributes = _ALL_CONTACTS, _ALL_ATTRIBUTES
+    values: dict[str, Any] = {"asked_at": asked_at, "names": names}
+    contacts, attributes = _ALL_CONTACTS, _ALL_ATTRIBUTES if names is None else _NAMED_ATTRIBUTES
     if contact_ids is not None:
         values[IDS], contacts, attributes = contact_ids, _CONTACTS, _ATTRIBUTES
     rows = connection.read(contacts, values)
-    return _facts(rows, connection.read(attributes, values), _state(rows), cutoff=cutoff)
+    found = () if names is not None and not names else connection.read(attributes, values)
+    return _facts(rows, found, _state(rows), cutoff=cutoff)
 
 
 def erasures_of(connection: AccountConnection) -> int:
@@ -248,12 +251,14 @@ def _kind(number: int) -> ColumnElement[int]:
     return literal_column(str(number), Integer)
 
 
-def _attributes(sqlite: bool, *, chosen: bool) -> SelectBase:
+def _attributes(sqlite: bool, *, chosen: bool = False, named: bool = False) -> SelectBase:
     table = AttributeTable
     keys = (table.contact_id, table.name, table.valid_from, table.recorded_at)
     statement = select_by_parameter(*keys, table.value, table.dated).where(table.recorded_at <= bindparam("asked_at"))
     if chosen:
         statement = statement.where(among_ids(table.contact_id, sqlite=sqlite))
+    if named:
+        statement = statement.where(among_ids(table.name, sqlite=sqlite, parameter="names"))
     return statement.order_by(*keys)
 
 
@@ -283,6 +288,7 @@ def _existing(sqlite: bool) -> SelectBase:
 
 _CONTACTS, _ALL_CONTACTS = (Prepared(partial(_contacts, chosen=chosen)) for chosen in (True, False))
 _ATTRIBUTES, _ALL_ATTRIBUTES = (Prepared(partial(_attributes, chosen=chosen)) for chosen in (True, False))
+_NAMED_ATTRIBUTES = Prepared(partial(_attributes, named=True))
 _EVENTS, _EVENTS_WITHOUT_IDS = (Prepared(partial(_events, ids=ids)) for ids in (True, False))
 _OLDER, _EXISTING = Prepared(_older), Prepared(_existing)
 ERASURES = Prepared(lambda _: select_by_parameter(AccountStateTable.erasures))

@@ -13,6 +13,7 @@ from sqlalchemy import (
 
 from shared.contracts.rows import Microseconds, contact_hash
 from shared.store.audit import record
+from shared.store.batches import note_erasure
 from shared.store.dead_letters import DeadLetterTable, erase_named
 from shared.store.delivery_tables import (
     AttemptTable,
@@ -93,8 +94,9 @@ HIDDEN: Final[Mapping[str, Callable[[Erased], ColumnElement[bool]]]] = {
 BLANKED: Final = frozenset({"idempotency_keys"})
 """Tables whose rows stay, without what they say of the contact."""
 
-HASHED: Final = frozenset({"tombstones", "audit"})
-"""Tables that keep the hash of who was erased, on purpose: to keep late events out, and to prove the erasure."""
+HASHED: Final = frozenset({"tombstones", "audit", "batch_erasures"})
+"""Tables that keep the hash of who was erased, on purpose: to keep late events out, to prove the erasure, and to take
+who was erased out of the files of batches."""
 
 
 def is_direct(table: Table) -> bool:
@@ -122,7 +124,7 @@ class Privacy:
             identity_key: the installation's; None: the one that the store was opened with.
 
         Returns:
-            Whether there was anything; if not, nothing is written.
+            Whether the store held anything; if not, nothing is written but whom to take out of the files of batches.
 
         Raises:
             NotFound: there is no such account.
@@ -137,6 +139,7 @@ class Privacy:
             identities = _identities(connection, contact_id, key)
             erased = Erased(self._scope.account, contact_ids, identities)
             found = _erase(connection, erased) > 0 or predicted
+            note_erasure(connection, [contact_hash(one, key) for one in contact_ids], at=at)
             if found:
                 count_erasure(connection)
                 bury(connection, erased.identities, at=at)

@@ -2,6 +2,7 @@
 
 from shared.timeline.columns import build
 from shared.timeline.contact_pasts import ContactPast, ContactPasts, missing_in
+from shared.timeline.event_times import UNKNOWN_MAKER, EventTimes, build_times
 from shared.timeline.pasts import (
     NEVER,
     ContactFacts,
@@ -16,15 +17,18 @@ from shared.timeline.pasts import (
 
 __all__ = [
     "NEVER",
+    "UNKNOWN_MAKER",
     "ContactFacts",
     "ContactPast",
     "ContactPasts",
     "DatedValue",
+    "EventTimes",
     "EventTuple",
     "GivenValues",
     "PastRows",
     "Pasts",
     "build",
+    "build_times",
     "denies_profiling",
     "missing_in",
     "seen_type",

@@ -83,7 +83,7 @@ def build(
     type_names, type_ = types.settled(type_)
     campaign_names, campaign = campaigns.settled(campaign)
     item_names, item = items.settled(item)
-    order = _time_order(contact, at, (type_, item, campaign, value))
+    order = time_order(contact, at, (type_, item, campaign, value))
     if order is not None:
         contact, at, value, message = contact[order], at[order], value[order], message[order]
         type_, campaign, item = type_[order], campaign[order], item[order]
@@ -124,7 +124,7 @@ def _blocks(events: Iterable[Sequence[EventTuple]]) -> Iterator[Sequence[EventTu
                 yield chunk[begin : begin + BLOCK]
 
 
-def _time_order(
+def time_order(
     contact: NDArray[np.int32], at: NDArray[np.int64], ties: tuple[NDArray[Any], ...]
 ) -> NDArray[np.intp] | None:
     """Order events by contact and time, and those of one instant by what they are, never by how the rows came.

@@ -115,6 +115,15 @@ class ContactPasts:
         self.contact_ids = tuple(contact_ids)
         self._facts = facts
         self._events = events if isinstance(events, list | tuple) else list(events)
+        self._built = False
+
+    @classmethod
+    def of_columns(cls, columns: Pasts) -> "ContactPasts":
+        """Take many contacts that are columns already; they are never looked at one by one."""
+        pasts = cls(columns.contact_ids, {}, ())
+        pasts._built = True
+        pasts.columns = columns
+        return pasts
 
     def __len__(self) -> int:
         """Count the contacts."""
@@ -123,7 +132,7 @@ class ContactPasts:
     @property
     def are_few(self) -> bool:
         """Whether one by one is the quicker way."""
-        return CONTACT_EVENTS * len(self.contact_ids) + len(self._events) <= FEW
+        return not self._built and CONTACT_EVENTS * len(self.contact_ids) + len(self._events) <= FEW
 
     @cached_property
     def one_by_one(self) -> tuple[ContactPast, ...]:

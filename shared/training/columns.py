@@ -4,7 +4,6 @@ Left out are columns that give the calendar away, and leaks: columns that know t
 or changed, with it or after it.
 """
 
-import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -12,6 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.contracts.defaults import FILLED_AUC
 from shared.contracts.outcome import Outcome
 from shared.errors import InsufficientData
 from shared.evaluation.metrics import auc
@@ -24,6 +24,7 @@ from shared.timeline.pasts import AttributeColumn, Frames
 from shared.training.candidates import Problem, trees_entry
 from shared.training.competition import SHAPES
 from shared.training.material import SEED, Material
+from shared.values.outcome_words import speaks_of_the_outcome
 
 GIVES_THE_DATE_AWAY = "looks back further than the data goes for the earliest dates asked about: it would tell the date"
 ORDERS_THE_ROWS = "tells in which order the rows came; later ones lie outside all that it has seen"
@@ -36,24 +37,10 @@ FOLLOWS_AUC = 0.90
 Evidence = Literal["alone", "strong", "name", "after"]
 ALONE_AUC = 0.95
 """From here on a column's value nearly knows the answer by itself: what is known before rarely reaches it."""
-FILLED_AUC = 0.90
-"""The same for being filled in at all: what is filled in for those who reach the outcome is mostly written after it."""
 STRONG_AUC = 0.80
 """From here on somebody has to say whether it is known before the outcome; until then it is learned from."""
 NAMED_AUC = 0.65
 """The same for a column whose name speaks of what happens with the outcome."""
-_WORD_BREAK = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
-_NAMED = re.compile(
-    r"\b(call|talk|last contact|conversation) ?(duration|length|time|seconds|minutes)\b"
-    r"|^duration\b|\bduration (of|in)\b|\blead profile\b"
-    r"|\blast (notable )?(activity|touch|interaction|action|step|status|engagement)\b"
-    r"|\b(lead|deal|sales|opportunity|account|pipeline|lifecycle|funnel) (quality|status|stage|state|rating|grade)\b"
-    r"|\b(close|closed|closing|won|lost|conversion|converted|signed) ?(date|on|at|day|time|by|reason)?$"
-    r"|\b(lost|win|won|loss|churn|cancell?ation|exit|leaving|closing) reason\b|\breason (for|of) "
-    r"|\b(tags?|disposition|follow ?up|next step|sales notes?)\b|\b(outcome|result)\b"
-    r"|\b(cancell?ed|churned|left|resigned|terminated) ?(date|on|at)?$"
-)
-_EARLIER = re.compile(r"\b(prev|previous|prior|earlier|past)\b")
 SAMPLE_ROWS = 5_000
 CALENDAR_AUC = 0.70
 """From here on a column that looks far back mostly measures how old the data is."""
@@ -260,18 +247,6 @@ def _evidence(area: float, name: str, *, is_alone: bool, is_later: bool) -> Evid
     if area >= NAMED_AUC and speaks_of_the_outcome(name):
         return "name"
     return "strong" if area >= STRONG_AUC else None
-
-
-def speaks_of_the_outcome(name: str) -> bool:
-    """Whether a column's name speaks of something that usually happens with the outcome, or after it.
-
-    >>> speaks_of_the_outcome("Last Notable Activity"), speaks_of_the_outcome("closeDate")
-    (True, True)
-    >>> speaks_of_the_outcome("previous_outcome"), speaks_of_the_outcome("marital status")
-    (False, False)
-    """
-    words = " ".join(_WORD_BREAK.split(name)).lower().strip()
-    return bool(_NAMED.search(words)) and not _EARLIER.search(words)
 
 
 def calendar_auc(values: NDArray[np.float64], cutoff: NDArray[np.int64], *, seed: int = 0) -> NDArray[np.float64]:

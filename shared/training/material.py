@@ -1,18 +1,20 @@
 """What a run learns from: an account's pasts and the frames of one outcome, with their labels and splits."""
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.contracts.defaults import LEAST_CONTACTS
-from shared.contracts.outcome import Flag, Outcome, mistyped
+from shared.contracts.defaults import HORIZONS_NEEDED, LEAST_CONTACTS
+from shared.contracts.outcome import Outcome, mistyped
 from shared.contracts.rows import DAY, Microseconds
 from shared.errors import BadRequest, InsufficientData
 from shared.features.engine import as_days, entry_at
+from shared.features.outcome_frames import contact_counts, flat_frames
 from shared.store import AccountStore
-from shared.timeline import NEVER, Pasts, build, denies_profiling
+from shared.timeline import NEVER, ContactFacts, Pasts, build, build_times, denies_profiling
 from shared.timeline.pasts import Frames, closed_frames, outcome_type
 
 SEED = 42
@@ -206,8 +208,6 @@ def _orders(at: NDArray[np.int64]) -> bool:
 
 LEAST_POSITIVE = LEAST_NEGATIVE = LEAST_CONTACTS
 """Contacts of each kind without which nothing is trained."""
-HORIZONS_NEEDED = 4
-"""How many horizons the data must last to be judged over time: to look back, to learn from, and to be judged on."""
 SHORTEST_HORIZON_DAYS = 7
 """A shorter horizon is not proposed."""
 MOST_FRAMES = 300_000
@@ -271,9 +271,27 @@ def material(store: AccountStore, outcome: Outcome, *, now: Microseconds, order_
 
 def scanned(store: AccountStore, *, with_events: bool = True) -> Pasts:
     """Read the pasts of everybody who may be learned from: all but those who denied profiling."""
-    ids, facts = store.contacts.scan()
-    ids = [contact_id for contact_id in ids if not denies_profiling(facts[contact_id].consent)]
-    return build(ids, facts, store.events.scan() if with_events else ())
+    facts = _may_be_learned_from(*store.contacts.scan())
+    return build(list(facts), facts, store.events.scan() if with_events else ())
+
+
+def scanned_for_frames(store: AccountStore, outcome: Outcome) -> Pasts:
+    """Read of the same contacts only what the frames of an outcome are made of, at a small part of the cost.
+
+    Frames, labels and refusals are those over `scanned`; there are no features in it.
+    """
+    if outcome.attribute is None:
+        facts = _may_be_learned_from(*store.contacts.scan(attributes=()))
+        return build_times(list(facts), facts, store.events.scan_times())
+    facts = _may_be_learned_from(*store.contacts.scan(attributes=(outcome.attribute,)))
+    pasts = build(list(facts), facts, ())
+    if outcome.attribute in pasts.attributes:
+        return pasts
+    return scanned(store, with_events=False)  # the refusal names near attributes that somebody has
+
+
+def _may_be_learned_from(ids: Sequence[str], facts: Mapping[str, ContactFacts]) -> dict[str, ContactFacts]:
+    return {one: facts[one] for one in ids if not denies_profiling(facts[one].consent)}
 
 
 def framed(
@@ -282,7 +300,7 @@ def framed(
     """Frame one outcome over given pasts; see `material`."""
     until: Microseconds | None = None
     if outcome.attribute:
-        frames = _flat_frames(outcome, pasts, now)
+        frames = flat_frames(outcome, pasts, now)
     else:
         until = min(now, int(pasts.at.max()) + 1) if len(pasts.at) else now
         frames = closed_frames(outcome, pasts, until=until)
@@ -356,14 +374,6 @@ def order_notes(stuff: Material) -> list[str]:
     ]
 
 
-def contact_counts(frames: Frames) -> dict[str, int]:
-    """Count the contacts that have a frame with the outcome, and those that have one without it."""
-    return {
-        "with_outcome": len(np.unique(frames.contact[frames.label == 1])),
-        "without_outcome": len(np.unique(frames.contact[frames.label == 0])),
-    }
-
-
 def splits_in_time(outcome: Outcome, frames: Frames, pasts: Pasts) -> tuple[Split, ...]:
     """Cut time into blocks that have something to learn from, of both kinds."""
     splits = forward_chain(frames.cutoff, horizon=outcome.horizon_days * DAY)
@@ -401,22 +411,3 @@ def _flat_splits(frames: Frames, order: Order | None) -> tuple[Split, ...] | Non
     chain = [Split(dated[one.train], dated[one.test]) for one in forward_chain(order.at[dated], horizon=1)]
     usable = tuple(one for one in chain if 0 < frames.label[one.train].sum() < len(one.train))
     return usable if len(usable) > 2 else None
-
-
-def _flat_frames(outcome: Outcome, pasts: Pasts, now: Microseconds) -> Frames:
-    """Frame flat data: all cutoffs are now, so that a date attribute is as old here as it is when serving asks."""
-    stored = pasts.attributes.get(outcome.attribute or "")
-    if stored is None:
-        return Frames(np.empty(0, np.int32), np.empty(0, np.int64), np.empty(0))
-    contact = np.arange(len(pasts), dtype=np.int32)
-    cutoff = np.full(len(pasts), now)
-    entry = entry_at(stored, contact, cutoff)
-    flag = Flag(outcome.attribute or "", outcome.positive)
-    labels = np.array([_label(flag, stored.value[row] if row >= 0 else None) for row in entry])
-    known = ~np.isnan(labels)
-    return Frames(contact[known], cutoff[known], labels[known])
-
-
-def _label(flag: Flag, value: object) -> float:
-    reached = flag.reached(value)
-    return np.nan if reached is None else float(reached)

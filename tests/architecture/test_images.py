@@ -82,9 +82,9 @@ def test_compose_hands_each_process_only_the_secrets_it_needs(compose: dict[str,
         f"FORETELL_{name}" for name in ("STORE_URL", "REGISTRY_URL", "SIGNING_KEY", "IDENTITY_KEY")
     )
 
-    no_secrets = {"FORETELL_UPSTREAM", "FORETELL_PUBLIC_URL", "FORWARDED_ALLOW_IPS"}
+    no_secrets = {"FORETELL_FILES", "FORETELL_UPSTREAM", "FORETELL_PUBLIC_URL", "FORWARDED_ALLOW_IPS"}
     assert set(services["gateway"]["environment"]) - no_secrets == {store, signing, identity}
-    assert set(services["worker"]["environment"]) - {"FORETELL_UPSTREAM"} == {store, registry, signing, identity}
+    assert set(services["worker"]["environment"]) - no_secrets == {store, registry, signing, identity}
     assert set(services["migrate"]["environment"]) == {store}
     for line in TABLE:
         assert set(services[line.name]["environment"]) == {store, registry, signing}

@@ -48,7 +48,7 @@ def golden_home(folder: Path, *, registered: bool) -> Path:
     homes.prepare(folder)
     settings = Settings(home=folder)
     migrate(settings)
-    artifacts = {name: _copied(GOLDEN / golden, folder.parent / name) for name, (golden, _) in MODELS.items()}
+    artifacts = {name: copied(GOLDEN / golden, folder.parent / name) for name, (golden, _) in MODELS.items()}
     versions = _registered(folder, artifacts) if registered else dict.fromkeys(artifacts, "1")
     settings.cache_folder.mkdir(exist_ok=True)
     database = open_database(settings, b"i" * 32)
@@ -65,7 +65,7 @@ def golden_home(folder: Path, *, registered: bool) -> Path:
     return folder
 
 
-def _copied(golden: Path, goal: Path) -> Path:
+def copied(golden: Path, goal: Path) -> Path:
     goal.mkdir()
     for file in golden.iterdir():
         if file.suffix in (".txt", ".npz") or file.name == "model.json":

@@ -58,3 +58,12 @@ def test_a_training_loads_nothing_of_another_capability() -> None:
 
     assert f"services.{name}.training" in modules
     assert of_others(name, modules) == []
+
+
+@pytest.mark.parametrize("name", ["scoring", "churn"])
+def test_counting_an_outcome_before_its_training_loads_no_library_of_models(name: str) -> None:
+    modules = loaded_by(
+        f"import foretell.cli.outcome_preview as preview\nassert preview.recipe_of(preview.spec_of({name!r})).frames"
+    )
+
+    assert [module for module in modules if module in {"mlflow", "pandas", "sklearn", "lightgbm", "matplotlib"}] == []

@@ -31,6 +31,7 @@ from services.segmentation.training.selection import (
     earlier,
 )
 from services.segmentation.training.snapshot import Labels, Snapshot
+from shared.contracts.defaults import LEAST_GROUPED
 from shared.contracts.prediction import Grade
 from shared.contracts.rows import Microseconds, instant_of
 from shared.contracts.training import Progress, silent
@@ -88,8 +89,6 @@ def rule_names(described: Sequence[Profile], leading: str | None) -> list[str]:
 
 
 SEED = 0
-FEW_CONTACTS = 300
-"""Contacts below which groups are set by a rule: found ones would be chance."""
 MOST_SEGMENTS = 20
 
 
@@ -201,10 +200,10 @@ def _candidates(
     snapshot: Snapshot, before: Earlier | None, wanted: SegmentationOptions, k_before: int | None, progress: Progress
 ) -> tuple[Candidate, ...]:
     """Measure every number of groups that is possible; none for few contacts, or for contacts that are all alike."""
-    different = len(np.unique(snapshot.places[: 100 * FEW_CONTACTS], axis=0))
+    different = len(np.unique(snapshot.places[: 100 * LEAST_GROUPED], axis=0))
     numbers = range(FEWEST, MOST + 1) if wanted.segments is None else [wanted.segments]
     possible = [k for k in numbers if k <= different]
-    if len(snapshot.contact) < FEW_CONTACTS or not possible:
+    if len(snapshot.contact) < LEAST_GROUPED or not possible:
         return ()
     listed = []
     for position, k in enumerate(possible):

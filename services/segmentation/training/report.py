@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.segmentation.model import RULES, SegmentDefinition
-from services.segmentation.training.fitting import FEW_CONTACTS, SegmentationFit
+from services.segmentation.training.fitting import SegmentationFit
 from services.segmentation.training.identity import matching_json
 from services.segmentation.training.naming import description
 from services.segmentation.training.profiles import Profile
+from shared.contracts.defaults import LEAST_GROUPED
 from shared.contracts.prediction import Grade
 from shared.contracts.rows import instant_of
 from shared.evaluation.metrics import Interval
@@ -129,7 +130,7 @@ def _notes(fit: SegmentationFit, old_ids: Sequence[str]) -> list[str]:
     notes = []
     if fit.model.kind == RULES:
         notes.append(
-            f"Fewer than {FEW_CONTACTS} contacts have events: the segments were set by recency, frequency and money, "
+            f"Fewer than {LEAST_GROUPED} contacts have events: the segments were set by recency, frequency and money, "
             "not found; answers say `source: rules`."
         )
     elif fit.before is None:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from services.segmentation.features import Declared, evidence, segmentation_features, weights
 from services.segmentation.model import SegmentationModel, Transform, seen
+from shared.contracts.defaults import LEAST_SEGMENTED
 from shared.contracts.rows import Microseconds
 from shared.errors import InsufficientData
 from shared.features import FeatureSet, matrix
@@ -15,9 +16,6 @@ from shared.timeline import Pasts
 
 Matrix = NDArray[np.float64]
 Labels = NDArray[np.intp]
-
-LEAST_CONTACTS = 20
-"""Contacts with events below which not even a rule can be set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +61,12 @@ class Snapshot:
             InsufficientData: fewer than 20 contacts have any event.
         """
         contact, cutoff = population(pasts, until)
-        if len(contact) < LEAST_CONTACTS:
+        if len(contact) < LEAST_SEGMENTED:
             raise InsufficientData(
-                f"{len(contact)} contacts have an event in the last two years; {LEAST_CONTACTS} are needed for the "
+                f"{len(contact)} contacts have an event in the last two years; {LEAST_SEGMENTED} are needed for the "
                 "plainest segments. Import more events.",
                 contacts_with_events=len(contact),
-                needed_contacts=LEAST_CONTACTS,
+                needed_contacts=LEAST_SEGMENTED,
             )
         declared = segmentation_features(pasts, contact, cutoff, attributes=attributes)
         values = matrix(declared.feature_set, pasts, contact, cutoff)

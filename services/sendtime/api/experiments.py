@@ -19,9 +19,10 @@ from services.sendtime.model.experiment import (
     needed_an_arm,
     wilson,
 )
-from services.sendtime.model.history import ENGAGEMENTS, SENT, sends_of
+from services.sendtime.model.history import sends_of
 from services.sendtime.model.query import Advice, Draw, When
 from services.sendtime.schemas import SendTimeRequest
+from shared.contracts.engagement import ENGAGEMENTS, SENT
 from shared.contracts.rows import DAY, HOUR, Microseconds, instant_of, microseconds
 from shared.errors import NotFound
 from shared.serving.capability_spec import PendingResponse

@@ -1,42 +1,17 @@
 """What a past says of sending: messages joined with what came of them within a day, and activity. Columns, pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.sendtime.model.local_week import SLOTS, Matrix, Vector, slot_of, table
+from shared.contracts.engagement import ACTIVITY, ANSWERS, BY_MESSAGE, ENGAGEMENT_WITHIN, SENT
 from shared.contracts.rows import DAY, SECOND
 from shared.timeline import NEVER, Pasts
 from shared.timeline.localtime import local
 
-ENGAGEMENT_WITHIN = DAY
-"""Engagement counts when it comes `sent <= t < sent + 24 h`."""
-SENT = "email_sent"
-BY_MESSAGE: Mapping[str, tuple[str, ...]] = {
-    "click": ("email_clicked", "email_replied"),
-    "open": ("email_opened", "email_clicked", "email_replied"),
-}
-"""Events that answer the message whose id they carry. Opens that may be a machine's have another type."""
-BY_TIME: Mapping[str, tuple[str, ...]] = {"order": ("order_placed",)}
-"""Events without a message: the first one within a day after the send counts."""
-ANSWERS: Mapping[str, tuple[str, ...]] = {**BY_MESSAGE, **BY_TIME}
-ENGAGEMENTS = tuple(ANSWERS)
-ACTIVITY: Mapping[str, float] = {
-    "email_clicked": 1.0,
-    "email_replied": 1.0,
-    "order_placed": 1.0,
-    "form_submitted": 1.0,
-    "content_downloaded": 1.0,
-    "meeting_booked": 1.0,
-    "trial_started": 1.0,
-    "subscription_started": 1.0,
-    "email_opened": 0.5,
-    "page_viewed": 0.5,
-    "product_used": 0.5,
-}
-"""What a contact does with own hands, and how much it weighs: clicks and purchases more than opens and views."""
 SAME_ACT = 600 * SECOND
 """Acts of one contact in the same ten minutes are one act."""
 

@@ -7,16 +7,16 @@ from numpy.typing import NDArray
 
 from services.sendtime.features import account_zone, zones_by_place
 from services.sendtime.model.activity import Activity, Pooling
-from services.sendtime.model.history import ENGAGEMENTS, Acts, Sends, acts_of, counted, faded, seen_before, sends_of
+from services.sendtime.model.history import Acts, Sends, acts_of, counted, faded, seen_before, sends_of
 from services.sendtime.model.local_week import Matrix, Zones
-from shared.contracts.defaults import LEAST_CONTACTS
+from shared.contracts.defaults import LEAST_CONTACTS, LEAST_SENDS
+from shared.contracts.engagement import ENGAGEMENTS
 from shared.contracts.rows import DAY, Microseconds
 from shared.timeline import Pasts
 from shared.training.material import SEED
 
 LEAST_ENGAGED = LEAST_CONTACTS
 """Contacts who engaged, without whom the answers to sends teach nothing."""
-LEAST_SENDS = 500
 MOST_CONTACTS = 10_000
 """Contacts from whom the population's activity is learned."""
 LEAST_ACTIVE = LEAST_CONTACTS

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from services.sendtime.model.history import ENGAGEMENTS
 from services.sendtime.model.sendtime import SendTimeModel
 from services.sendtime.model.timing import NAMES, Timing
 from services.sendtime.training.activity import Shares, chosen_pooling, judged_from, judged_shares, shares_under
 from services.sendtime.training.material import LEAST_ACTIVE, SendTimeMaterial, material_of
 from services.sendtime.training.report import of_activity, of_answers, plots
 from services.sendtime.training.timing import LearnedTiming, laid_out, learned
+from shared.contracts.engagement import ENGAGEMENTS
 from shared.contracts.rows import Microseconds, instant_of
 from shared.contracts.training import Choices, Progress, silent
 from shared.errors import InsufficientData

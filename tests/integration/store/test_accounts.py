@@ -11,9 +11,11 @@ from shared.store import (
     AccountStore,
     AssignmentRow,
     AttemptResult,
+    BatchRow,
     Database,
     DeadLetterRow,
     IdempotencyRow,
+    Lease,
     PastsWanted,
     PredictionRow,
     SecretRow,
@@ -54,11 +56,22 @@ def fill(store: AccountStore) -> None:
     store.idempotency.add_received("src_1", {"r"}, at=1)
     store.dead_letters.put([LETTER])
     store.idempotency.begin(ANSWER, stuck_before=0, expired_before=0)
+    fill_batches(store)
     store.contacts.put([ContactRow("gone")], recorded_at=3)
     store.hashing(b"k" * 32).privacy.erase("gone", at=4)
     store.changes.put_states([STANDING])
     store.keys.create("k", ["read"], public_id=f"of-{store.account}", digest=b"d", created_at=1)
     fill_deliveries(store)
+
+
+def fill_batches(store: AccountStore) -> None:
+    """Complete a batch; what is filled once stays as it is."""
+    if store.batches.find("b1") is None:
+        lease = Lease("b1", "claim")
+        store.batches.create(BatchRow("b1", "queued", {"a": 1}, 1, "key", 1), most_open=9)
+        store.batches.take(lease, at=1, until=9)
+        store.batches.plan(lease, [], [2], until=9)
+        store.batches.complete(lease, "result", Message("m0", "y", 1, {}), at=1, erased=())
 
 
 def fill_deliveries(store: AccountStore) -> None:
@@ -84,6 +97,14 @@ def everything(store: AccountStore) -> dict[str, object]:
         "keys.all": store.keys.all(),
         "contacts.find": store.contacts.find("a"),
         "contacts.page": store.contacts.page(10),
+        "contacts.ids": store.contacts.ids(10),
+        "batches.find": store.batches.find("b1"),
+        "batches.page": store.batches.page(10),
+        "batches.all_ids": store.batches.all_ids(),
+        "batches.parts": store.batches.parts("b1"),
+        "batches.ended_before": store.batches.ended_before(99),
+        "batches.erasures": store.batches.erasures("b1"),
+        "batches.with_erasures": store.batches.with_erasures(),
         "contacts.attribute_names": store.contacts.attribute_names(),
         "events.counts": store.events.counts("a"),
         "events.types": store.events.types(),
@@ -162,6 +183,7 @@ WRITES = {
     "assignments": "add",
     "audit": "delete_before",
     "changes": "put_states clear touch",
+    "batches": "create cancel delete take renew plan finish_part complete fail release forget_erasures",
     "contacts": "put put_bulk declare_static merge",
     "dead_letters": "put remove delete_before",
     "deliveries": "lease record_attempts replay replay_many",

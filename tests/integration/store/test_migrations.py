@@ -1,11 +1,15 @@
 from pathlib import Path
 
 import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 
+from shared import deadline
 from shared.errors import Conflict, StoreUnavailable
 from shared.settings import Settings
 from shared.store import check, downgrade, migrate, open_database
+from shared.store.migration import FOLDER, newest_revision
 
 
 def tables(settings: Settings) -> set[str]:
@@ -45,6 +49,27 @@ def test_migrating_twice_keeps_the_rows(settings: Settings) -> None:
 
     assert [account.name for account in database.accounts()] == ["default"]
     database.close()
+
+
+@pytest.mark.parametrize("name", ["store", "predictions"])
+def test_the_newest_file_is_the_head(name: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER / name))
+
+    assert ScriptDirectory.from_config(config).get_heads() == [newest_revision(name)]
+
+
+def test_files_of_this_release_are_found_so_while_somebody_writes(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    migrate(settings)
+    writer = create_engine(settings.resolved_store_url(), isolation_level="AUTOCOMMIT").connect()
+    writer.execute(text("BEGIN IMMEDIATE"))
+
+    with deadline.within(5.0):
+        migrate(settings)
+
+    writer.close()
+    writer.engine.dispose()
 
 
 def test_two_databases_can_live_in_one_postgresql(settings: Settings) -> None:

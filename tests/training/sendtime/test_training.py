@@ -7,7 +7,6 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from bench.sendtime.simulation import TRUE, USUAL, World, believed, learned, world
-from services.sendtime.model.history import BY_MESSAGE
 from services.sendtime.model.local_week import SendRules
 from services.sendtime.model.query import SendTimeQuery
 from services.sendtime.model.sendtime import NOT_LEARNED
@@ -15,6 +14,7 @@ from services.sendtime.model.timing import COLUMNS, NAMES
 from services.sendtime.training import SendTimeFit, fitted
 from services.sendtime.training.material import material_of
 from services.sendtime.training.report import plots
+from shared.contracts.engagement import BY_MESSAGE
 from shared.contracts.rows import DAY, HOUR
 from shared.errors import InsufficientData
 from shared.evaluation.metrics import Interval

@@ -62,7 +62,7 @@ def test_each_program_sees_the_secrets_that_it_needs_and_no_other() -> None:
     service = store | {"FORETELL_REGISTRY_URL", "MLFLOW_TRACKING_PASSWORD"}
     assert seen == {
         **{line.name: service for line in TABLE},
-        "worker": store | {"FORETELL_IDENTITY_KEY"},
+        "worker": service | {"FORETELL_IDENTITY_KEY"},
         "gateway": store | {"FORETELL_IDENTITY_KEY", "FORETELL_LIMITS_REDIS_URL"},
     }
 

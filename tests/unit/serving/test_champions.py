@@ -1,5 +1,6 @@
 import asyncio
 import os
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,52 @@ async def test_memory_is_bounded_and_what_was_dropped_is_loaded_again(make: Any,
 
     assert versions == ["1"] * 4
     assert len(holder._loaded) == 2
+
+
+async def test_the_least_used_makes_room(make: Any, store: Any, row: Any, registry: Any) -> None:
+    store.rows = [row("1", f"d{name}", outcome=name) for name in ("a", "b", "c")]
+    holder = await polled(make(max_models=2))
+
+    for name in ("a", "b", "a", "c", "a", "b"):
+        await version_of(holder, outcome=name)
+
+    assert registry.fetched == ["da", "db", "dc", "db"]
+
+
+async def test_the_memory_of_a_champion_that_made_room_is_given_back(
+    make: Any, store: Any, row: Any, registry: Any
+) -> None:
+    class Model:
+        """A thing that can be watched."""
+
+    loaded: list[weakref.ref[Model]] = []
+
+    def load(_: Path) -> Model:
+        model = Model()
+        loaded.append(weakref.ref(model))
+        return model
+
+    registry.load = load
+    store.rows = [row("1", f"d{number}", outcome=f"o{number}") for number in range(200)]
+    holder = await polled(make(max_models=2))
+
+    for number in range(200):
+        await version_of(holder, outcome=f"o{number}")
+
+    assert len(loaded) == 200
+    assert [number for number, model in enumerate(loaded) if model() is not None] == [198, 199]
+
+
+async def test_a_poll_leaves_those_that_made_room_where_they_are(
+    make: Any, store: Any, row: Any, registry: Any
+) -> None:
+    store.rows = [row("1", f"d{number}", outcome=f"o{number}") for number in range(200)]
+    holder = await polled(make(max_models=2))
+
+    await polled(holder)
+    await polled(holder)
+
+    assert registry.fetched == ["d0", "d1"]
 
 
 async def test_an_account_that_is_gone_has_no_model(make: Any, store: Any) -> None:

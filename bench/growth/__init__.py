@@ -1,0 +1,1 @@
+"""Cost against work: contacts, events, models, size of the store."""

@@ -1,0 +1,47 @@
+"""Versions of models loaded into this process, to answer about many contacts without any service."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from services.specs import spec_of
+from shared.batches.predict import BatchPredictor
+from shared.contracts.rows import Microseconds, instant_of
+from shared.serving.artifacts import RegistryChild
+from shared.serving.batch import PinnedModel
+from shared.serving.champions import Champion
+from shared.settings import Settings
+from shared.store import AccountStore, ChampionRow
+
+
+def loaded(
+    settings: Settings,
+    account: AccountStore,
+    models: Sequence[Mapping[str, str]],
+    *,
+    cutoff: Microseconds,
+    asked_at: Microseconds,
+    reasons: int,
+) -> BatchPredictor:
+    """Load versions, from the cache or from the registry.
+
+    Args:
+        settings: where both are.
+        account: whose.
+        models: capability, outcome, version and digest of each.
+        cutoff: of every answer.
+        asked_at: nothing recorded later is seen.
+        reasons: how many a contact.
+
+    Raises:
+        RegistryUnavailable: one is not in the cache, and the registry is away.
+        ArtifactRefused: one is damaged, or made for another release.
+    """
+    pinned = []
+    for model in models:
+        spec = spec_of(model["capability"])
+        named = (account.account, model["capability"], model["outcome"], model["version"], model["digest"])
+        row = ChampionRow(*named, asked_at, None, None)
+        folder = asyncio.run(RegistryChild(settings)(row, row.version, row.digest))
+        champion = Champion(row.version, row.digest, spec.load(folder))
+        pinned.append(PinnedModel(spec, champion, row.outcome, instant_of(cutoff), asked_at, reasons))
+    return BatchPredictor(account, pinned)

@@ -1,0 +1,1 @@
+"""Batches: routes, schemas, uploads."""

@@ -1,0 +1,146 @@
+"""Which contacts a batch is about, in a fixed order: ids of the store, or the rows of an uploaded file."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from shared.batches.request import ContactSelection
+from shared.contracts.rows import ContactRow, Microseconds
+from shared.contracts.validation import read_json
+from shared.errors import FileRefused
+from shared.ingest import Findings, Options, contact_batches, plan_file
+from shared.serving.batch import RefusedRow
+from shared.store import AccountStore, StoredContact
+
+PAGE: Final = 1_000
+MAX_LINE_BYTES: Final = 8_000_000
+"""As much as a call's body: one contact with 5,000 events fits."""
+REFUSED: Final = "refused"
+"""The one field of a line that stands for a row of a file which is no contact."""
+
+
+def lines_of(
+    account: AccountStore, choice: ContactSelection, upload: Path, *, cutoff: Microseconds, recorded_at: Microseconds
+) -> Iterator[bytes]:
+    """List the chosen contacts as lines of JSON, each as a contact in a request.
+
+    Args:
+        account: whose.
+        choice: which.
+        upload: where an uploaded file lies; not opened where none is chosen.
+        cutoff: attributes are compared as they were then.
+        recorded_at: now, for the rows of a file.
+
+    Raises:
+        FileRefused: the file cannot be read at all.
+    """
+    if choice.kind == "upload":
+        yield from uploaded(upload, recorded_at=recorded_at)
+        return
+    for ids in _pages(account, choice, cutoff):
+        for contact_id in ids:
+            yield orjson.dumps({"id": contact_id})
+
+
+def _pages(account: AccountStore, choice: ContactSelection, cutoff: Microseconds) -> Iterator[Sequence[str]]:
+    after: str | None = None
+    while True:
+        if choice.kind == "segment":
+            listed = [one.contact_id for one in account.segments.members(choice.segment, limit=PAGE, after=after)]
+            chosen: Sequence[str] = listed
+        elif choice.kind == "attributes":
+            contacts = account.contacts.page(PAGE, after)
+            listed = [one.contact_id for one in contacts]
+            chosen = [one.contact_id for one in contacts if fits(one, choice.attributes, cutoff=cutoff)]
+        else:
+            listed = account.contacts.ids(PAGE, after)
+            chosen = listed
+        if not listed:
+            return
+        yield chosen
+        after = listed[-1]
+
+
+def fits(contact: StoredContact, wanted: Mapping[str, Sequence[Any]], *, cutoff: Microseconds) -> bool:
+    """Whether of each attribute one of the wanted values held at the cutoff."""
+    held: dict[str, tuple[Microseconds, Any]] = {}
+    for name, valid_from, value, _ in contact.attributes:
+        if name in wanted and valid_from < cutoff and (name not in held or held[name][0] <= valid_from):
+            held[name] = valid_from, value
+    return all(
+        name in held and any(_is_same(held[name][1], value) for value in values) for name, values in wanted.items()
+    )
+
+
+def _is_same(held: Any, wanted: Any) -> bool:
+    """Whether two JSON values are the same; true is not 1.
+
+    >>> _is_same(1, 1.0), _is_same(True, 1), _is_same("DE", "DE")
+    (True, False, True)
+    """
+    return isinstance(held, bool) == isinstance(wanted, bool) and bool(held == wanted)
+
+
+def uploaded(file: Path, *, recorded_at: Microseconds) -> Iterator[bytes]:
+    """List the contacts of a file as lines of JSON.
+
+    Args:
+        file: NDJSON, each line a contact as in a request; or CSV or Parquet, read as `foretell import` reads contacts.
+        recorded_at: now.
+
+    Raises:
+        FileRefused: it cannot be read at all.
+    """
+    if not file.exists():
+        raise FileRefused("The contacts do not lie in the folder FORETELL_FILES of this process; is it the gateway's?")
+    if file.suffix.lower() not in (".ndjson", ".jsonl"):
+        yield from _table_rows(file, recorded_at)
+        return
+    with file.open("rb") as source:
+        while line := source.readline(MAX_LINE_BYTES + 1):
+            if len(line) > MAX_LINE_BYTES:
+                yield orjson.dumps({REFUSED: f"The line is longer than {MAX_LINE_BYTES} bytes."})
+                while line and not line.endswith(b"\n"):
+                    line = source.readline(MAX_LINE_BYTES)
+            elif bare := line.strip():
+                yield bare
+
+
+def _table_rows(file: Path, recorded_at: Microseconds) -> Iterator[bytes]:
+    plan = plan_file(file, "contacts", Options())
+    # No address is kept: whatever key hashes it, the hash is thrown away.
+    batches = contact_batches(plan, Findings(), recorded_at=recorded_at, identity_key=b"thrown away")
+    for batch in batches:
+        rows = dict(zip(batch.lines, map(_contact, batch.rows), strict=True))
+        rows |= {reject.line: {REFUSED: reject.reason} for reject in batch.rejects}
+        for line in sorted(rows):
+            yield orjson.dumps(rows[line])
+    if plan.layout.unread_from is not None:
+        raise FileRefused(
+            f"The file cannot be read from line {plan.layout.unread_from} on: {plan.layout.unread_reason}."
+        )
+
+
+def _contact(row: ContactRow) -> dict[str, Any]:
+    contact: dict[str, Any] = {"id": row.contact_id}
+    if row.attributes:
+        contact["attributes"] = {one.name: one.value for one in row.attributes}
+    if row.timezone:
+        contact["timezone"] = row.timezone
+    if row.consent:
+        contact["consent"] = row.consent
+    return contact
+
+
+def contact_of(line: bytes) -> Any:
+    """Read a line as a contact of a request; what is no JSON is refused with a sentence."""
+    try:
+        contact = read_json(line)
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        return RefusedRow("The line is not JSON.")
+    if isinstance(contact, dict) and contact.keys() == {REFUSED}:
+        return RefusedRow(str(contact[REFUSED]))
+    return contact

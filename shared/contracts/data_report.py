@@ -1,0 +1,95 @@
+"""The data report: whether an account's data suffices, what is wrong with it, and what to do. One object everywhere."""
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from shared.contracts.prediction import Answer
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+Severity = Literal["blocks", "warns", "informs"]
+Needed = Literal[
+    "contacts_with_outcome", "contacts_without_outcome", "months_of_history", "active_contacts", "sends",
+    "contacts_with_events",
+]  # fmt: skip
+FindingCode = Literal[
+    "no_contacts", "no_events", "nobody_may_be_learned_from",
+    "few_with_outcome", "few_without_outcome", "outcome_unknown", "outcome_unused",
+    "short_history", "few_active", "few_sends", "few_in_segments", "segments_by_rule", "stale_events", "few_timezones",
+    "profiling_denied", "few_created_at", "few_with_events", "machine_events", "days_without_events", "events_dropped",
+    "repeated_events", "shared_addresses", "attribute_empty", "attribute_rare", "attribute_constant", "attribute_copy",
+    "attribute_undated", "attribute_personal", "attribute_row_number", "attribute_distinct", "attribute_leaks",
+    "attribute_may_leak",
+]  # fmt: skip
+
+
+class ContactFigures(Answer):
+    """Contacts, and what is known of them."""
+
+    total: Annotated[Count, Field(description="All contacts of the account.")]
+    sampled: Annotated[Count, Field(description="Contacts whose events were counted.")]
+    read_whole: Annotated[Count, Field(description="Of those, the contacts who were read whole.")]
+    with_timezone: Annotated[Share, Field(description="Share with a time zone.")]
+    with_created_at: Annotated[Share, Field(description="Share of whom is known when they became a contact.")]
+    with_events: Annotated[Share, Field(description="Share of those read whole with an event by a person.")]
+    consent_granted: Annotated[Share, Field(description="Share that granted profiling.")]
+    consent_denied: Annotated[Share, Field(description="Share that denied profiling: not learned from, not predicted.")]
+    consent_none: Annotated[Share, Field(description="Share that said neither.")]
+
+
+class EventTypeFigures(Answer):
+    """One event type among the sampled contacts."""
+
+    type: Annotated[str, Field(description="As recorded.")]
+    events: Annotated[Count, Field(description="Events of the sampled contacts.")]
+    machine_share: Annotated[Share, Field(description="Share made by machines: not learned from.")]
+    first_on: Annotated[date, Field(description="Day of the first one, UTC.")]
+    last_on: Annotated[date, Field(description="Day of the last one, UTC.")]
+
+
+class Requirement(Answer):
+    """One minimum of a training, and what there is."""
+
+    capability: Annotated[str, Field(description="Which question.")]
+    outcome: Annotated[str | None, Field(description="Which outcome; null where the capability has none.")]
+    needed: Annotated[Needed, Field(description="What is counted.")]
+    minimum: Annotated[float, Field(ge=0, description="Training needs at least so many.")]
+    found: Annotated[float, Field(ge=0, description="So many there are; an estimate where contacts were sampled.")]
+    low: Annotated[float, Field(ge=0, description="Lower end of the 95 % interval of an estimate, else `found`.")]
+    high: Annotated[float, Field(ge=0, description="Upper end.")]
+    met: Annotated[bool | None, Field(description="Whether it is met; null: the sample cannot say.")]
+
+
+class Affected(Answer):
+    """A model that a finding is about."""
+
+    capability: Annotated[str, Field(description="Which question.")]
+    outcome: Annotated[str | None, Field(description="Which outcome; null where the capability has none.")]
+
+
+class Finding(Answer):
+    """Something about the data that somebody should know before training."""
+
+    code: Annotated[FindingCode, Field(description="What it is; stays the same.")]
+    severity: Annotated[Severity, Field(description="It blocks a training, warns of worse answers, or informs.")]
+    subject: Annotated[str | None, Field(description="The attribute or event type that it is about.")]
+    affects: Annotated[list[Affected], Field(description="Models that it concerns; empty: all of them.")]
+    found: Annotated[str, Field(description="What was found, in words.")]
+    effect: Annotated[str, Field(description="What it does.")]
+    remedy: Annotated[str, Field(description="What to do about it.")]
+    command: Annotated[str | None, Field(description="A command that does it, or shows more; null: there is none.")]
+
+
+class DataReport(Answer):
+    """Whether the data suffices for each model, and what to do about what it lacks."""
+
+    reported_at: Annotated[datetime, Field(description="When, UTC; later events are not counted.")]
+    contacts: Annotated[ContactFigures, Field(description="How many there are, and of how many what is known.")]
+    first_event_on: Annotated[date | None, Field(description="Day of the first event of the sample, UTC.")]
+    last_event_on: Annotated[date | None, Field(description="Day of the last one.")]
+    months_of_history: Annotated[float, Field(ge=0, description="Months from the first to the last event.")]
+    event_types: Annotated[list[EventTypeFigures], Field(description="The most frequent first.")]
+    requirements: Annotated[list[Requirement], Field(description="Every minimum, by capability and outcome.")]
+    findings: Annotated[list[Finding], Field(description="What blocks first, then what warns, then what informs.")]

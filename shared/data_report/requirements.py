@@ -1,0 +1,139 @@
+"""Minimums of the trainings, by the constants that trainings refuse with, and what an account has of each."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+
+from shared.contracts.data_report import Needed, Requirement
+from shared.contracts.defaults import (
+    HORIZONS_NEEDED,
+    LEAST_CONTACTS,
+    LEAST_GROUPED,
+    LEAST_SEGMENTED,
+    LEAST_SENDS,
+    LOOKBACK_DAYS,
+)
+from shared.contracts.engagement import ACTIVITY, SENT
+from shared.contracts.outcome import BUILT_IN, Outcome, chosen, mistyped
+from shared.contracts.rows import DAY
+from shared.data_report.account_data import AccountData
+from shared.data_report.series import count_interval
+from shared.features.outcome_frames import contact_counts, flat_frames
+from shared.timeline import Pasts
+from shared.timeline.pasts import Frames, closed_frames
+from shared.timeline.risk import episode, waits
+
+MONTH_DAYS: Final = 30.4375
+SENDTIME, SEGMENTATION = "sendtime", "segmentation"
+
+
+def requirements(data: AccountData) -> list[Requirement]:
+    """List every minimum of every model that the account could train."""
+    return [
+        *(one for outcome in used_outcomes(data) for one in _of_outcome(data, outcome)),
+        *_of_segmentation(data),
+        *_of_sendtime(data),
+    ]
+
+
+def meant(data: AccountData, outcome: Outcome) -> Outcome:
+    """Return an outcome as training would take it: an automatic one as it is chosen from the account's events."""
+    pasts = data.pasts
+    valued = pasts.type[~np.isnan(pasts.value)]
+    counts = {
+        name: (int(np.count_nonzero(pasts.type == code)), int(np.count_nonzero(valued == code)))
+        for code, name in enumerate(pasts.types)
+    }
+    return chosen(outcome, {name: count for name, count in counts.items() if count[0]})
+
+
+def used_outcomes(data: AccountData) -> list[Outcome]:
+    """List the outcomes that are defined, or built in and met in the data; as training would take them."""
+    every = [meant(data, outcome) for outcome in data.outcomes]
+    return [one for one in every if not is_unused(data, one)]
+
+
+def is_unused(data: AccountData, outcome: Outcome) -> bool:
+    """Whether an outcome is built in and the account has nothing that it is about."""
+    return outcome.unanswered in BUILT_IN and (outcome.is_automatic or bool(unknown_in(data, outcome)))
+
+
+def unknown_in(data: AccountData, outcome: Outcome) -> str:
+    """Say that no contact has what an outcome names; empty where some do."""
+    return mistyped(outcome, attributes=data.pasts.attributes, types=data.pasts.types)
+
+
+def outcome_frames(data: AccountData, outcome: Outcome) -> Frames:
+    """Frame an outcome as training does."""
+    if outcome.attribute:
+        return flat_frames(outcome, data.pasts, data.now)
+    if outcome.capability != "churn":
+        return closed_frames(outcome, data.pasts, until=data.until)
+    wanted = episode(outcome, data.pasts)
+    every = waits(outcome, wanted, data.pasts, until=data.until, least=DAY)
+    return every.frames(outcome.horizon_days * DAY, contractual=wanted.contractual)
+
+
+def _of_outcome(data: AccountData, outcome: Outcome) -> Iterator[Requirement]:
+    model = (outcome.capability, outcome.name)
+    counts = contact_counts(outcome_frames(data, outcome))
+    yield counted(data, model, "contacts_with_outcome", counts["with_outcome"], LEAST_CONTACTS)
+    yield counted(data, model, "contacts_without_outcome", counts["without_outcome"], LEAST_CONTACTS)
+    if not outcome.attribute:
+        months = round(history_days(data) / MONTH_DAYS, 1)
+        least = round(HORIZONS_NEEDED * outcome.horizon_days / MONTH_DAYS, 1)
+        yield Requirement(
+            capability=outcome.capability, outcome=outcome.name, needed="months_of_history", minimum=least,
+            found=months, low=months, high=months, met=months >= least,
+        )  # fmt: skip
+
+
+def _of_segmentation(data: AccountData) -> Iterator[Requirement]:
+    lately = data.pasts.at >= data.until - LOOKBACK_DAYS * DAY
+    found = len(np.unique(owners(data.pasts)[lately]))
+    for least in (LEAST_SEGMENTED, LEAST_GROUPED):
+        yield counted(data, (SEGMENTATION, None), "contacts_with_events", found, least)
+
+
+def _of_sendtime(data: AccountData) -> Iterator[Requirement]:
+    pasts = data.pasts
+    acts = np.isin(pasts.type, [code for code, name in enumerate(pasts.types) if name in ACTIVITY])
+    yield counted(data, (SENDTIME, None), "active_contacts", len(np.unique(owners(pasts)[acts])), LEAST_CONTACTS)
+    sends = int(np.count_nonzero((pasts.type == pasts.type_code(SENT)) & (pasts.message >= 0)))
+    yield counted(data, (SENDTIME, None), "sends", sends, LEAST_SENDS)
+
+
+def counted(data: AccountData, model: tuple[str, str | None], needed: Needed, count: int, least: int) -> Requirement:
+    """Compare a count with its minimum; a count of a sample is scaled, and judged by its interval.
+
+    Args:
+        data: says how many of how many contacts were read.
+        model: capability and outcome.
+        needed: what is counted.
+        count: among the contacts that were read.
+        least: the minimum.
+    """
+    found, low, high = float(count), float(count), float(count)
+    if not data.is_whole:
+        scale = data.learnable / len(data.pasts)
+        low, high = (round(scale * end) for end in count_interval(count))
+        # What was seen is there, whatever is estimated.
+        found, low = round(scale * count), max(low, count)
+        if needed != "sends":  # contacts, of whom there are no more
+            high = min(high, data.learnable)
+    met = True if low >= least else False if high < least else None
+    return Requirement(
+        capability=model[0], outcome=model[1], needed=needed, minimum=least, found=found, low=low, high=high, met=met
+    )
+
+
+def owners(pasts: Pasts) -> np.ndarray:
+    """Return the row of the contact of each event."""
+    return np.repeat(np.arange(len(pasts)), np.diff(pasts.offsets))
+
+
+def history_days(data: AccountData) -> int:
+    """Count the days from the first event to the last, machines' left out as in training."""
+    days = [one.day for one in data.daily if one.human is not False]
+    return max(days) - min(days) if days else 0

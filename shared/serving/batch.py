@@ -1,0 +1,153 @@
+"""Many contacts of the store answered in this process: the rows that `POST /batches` and `foretell predict` write."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from shared.contracts.prediction import Prediction, PredictionRequest
+from shared.contracts.rows import DAY, Microseconds, microseconds
+from shared.serving.answering import TREND_DAYS, matched
+from shared.serving.capability_spec import AnySpec
+from shared.serving.champions import Champion
+from shared.serving.eligibility import (
+    Freshness,
+    contact_results,
+    name_what_is_missing,
+    trend_of,
+    with_detail,
+    with_inputs,
+)
+from shared.serving.request_contacts import MergedPasts, RequestContact, merge_inline, slots
+from shared.store import AccountStore
+from shared.timeline import ContactPasts, missing_in
+
+
+class RefusedRow(NamedTuple):
+    """A row of a file that is no contact."""
+
+    detail: str
+    """Why; what stands there is not repeated."""
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedModel:
+    """A fixed version at a fixed cutoff: whatever is answered later is answered the same."""
+
+    spec: AnySpec
+    champion: Champion
+    outcome: str
+    """Empty where the capability has none."""
+    cutoff: datetime
+    asked_at: Microseconds
+    """Nothing recorded later is seen."""
+    reasons: int
+    """How many a contact; 0 computes none."""
+    _freshness: Freshness = field(default_factory=Freshness)
+
+    @property
+    def request(self) -> PredictionRequest:
+        """Return what a call with these contacts would ask for."""
+        named = {"outcome": self.outcome} if self.outcome else {}
+        fields = {"contacts": [], "reasons": self.reasons, "cutoff": self.cutoff, **named}
+        request: PredictionRequest = self.spec.request.model_validate(fields)
+        return request
+
+    def answers(self, account: AccountStore, contacts: Sequence[Any], *, first: int = 0) -> list[Prediction]:
+        """Answer about some contacts as a single call would, order kept.
+
+        Args:
+            account: of the contacts.
+            contacts: as in a request: `{"id": ...}`, with inline data or without, or rows of a file that are none;
+                up to some thousand.
+            first: place of the first one in the batch, for the pointers of its mistakes.
+        """
+        every = [_slot(one, first + place) for place, one in enumerate(contacts)]
+        valid = [slot for slot in every if isinstance(slot, RequestContact)]
+        left = iter(self._results(account, valid) if valid else ())
+        return [with_detail(slot if isinstance(slot, Prediction) else next(left)) for slot in every]
+
+    def body(self, prediction: Prediction) -> bytes:
+        """Write one answer as a single call sends it."""
+        return prediction.wire(self.spec.fields(prediction if prediction.status == "ok" else None))
+
+    def _results(self, account: AccountStore, contacts: Sequence[RequestContact]) -> list[Prediction]:
+        model, cutoff = self.champion.model, microseconds(self.cutoff)
+        ids = list(dict.fromkeys(contact.id for contact in contacts))
+        always = (*model.reached_by, *model.begun_by)
+        bounds = {"cutoff": cutoff, "asked_at": self.asked_at, "lookback_days": model.lookback_days}
+        stored = account.contacts.pasts(ids, always=always, **bounds)
+        contacts, strangers, stored = matched(contacts, stored, model)
+        pasts = merge_inline(contacts, stored, cutoff=cutoff, lookback_days=model.lookback_days)
+        results = contact_results(contacts, pasts, model, away=False, without_data=self.spec.answers_without_data)
+        name_what_is_missing(results, model)
+        noted = self._freshness.noted(account.account, account, cutoff=cutoff, away=False)
+        self._predict(pasts, results, noted)
+        for place, names in enumerate(strangers):
+            if names and results[place].status in ("ok", "insufficient_data"):
+                results[place] = with_inputs(results[place], results[place].inputs.with_unknown(names))
+        self._add_stored(account, results)
+        return results
+
+    def _predict(self, pasts: MergedPasts, results: list[Prediction], noted: Sequence[str]) -> None:
+        rows = [row for row, one in enumerate(results) if one.status == "ok"]
+        if not rows:
+            return
+        model, cutoff = self.champion.model, microseconds(self.cutoff)
+        answerable = ContactPasts([pasts.keys[row] for row in rows], pasts.facts, pasts.events)
+        cutoffs = np.full(len(rows), cutoff, dtype=np.int64)
+        answers: Sequence[Prediction] = self.spec.answer(model, answerable, cutoffs, self.request)
+        found = missing_in(answerable, cutoff, needs_zone=model.feature_set.needs_local_time)
+        for row, one, marks in zip(rows, answers, found, strict=True):
+            results[row] = in_place_of(results[row], one, [*noted, *marks])
+
+    def _add_stored(self, account: AccountStore, results: list[Prediction]) -> None:
+        """Add what the store knows of the same contacts: the trend, and what the capability adds."""
+        rows = [row for row, one in enumerate(results) if one.status == "ok"]
+        if not rows:
+            return
+        answered = [results[row] for row in rows]
+        ids, cutoff = [one.contact_id or "" for one in answered], microseconds(self.cutoff)
+        name, around = self.spec.capability.name, cutoff - TREND_DAYS * DAY
+        before = account.predictions.past_scores(name, self.outcome, ids, around=around)
+        for contact_id, one in zip(ids, answered, strict=True):
+            one.trend = trend_of(one.score, before.get(contact_id))
+        if self.spec.add_stored is not None:
+            for row, one in zip(rows, self.spec.add_stored(account, ids, answered, cutoff), strict=True):
+                results[row] = one
+
+
+def in_place_of(known: Prediction, answer: Prediction, marks: Sequence[str]) -> Prediction:
+    """Put a model's answer in the place of what was known of a contact before.
+
+    Args:
+        known: its id and data quality so far.
+        answer: of the model.
+        marks: further data quality.
+    """
+    cut = ("truncated_history",) if answer.truncated else ()
+    answer.contact_id = known.contact_id
+    answer.data_quality = list(dict.fromkeys([*known.data_quality, *marks, *cut, *answer.data_quality]))
+    return with_inputs(answer, answer.inputs)
+
+
+def _slot(one: Any, place: int) -> RequestContact | Prediction:
+    """Check one contact of a batch; mistakes point from the root of the batch."""
+    if isinstance(one, RefusedRow):
+        errors = [{"pointer": f"/contacts/{place}", "detail": one.detail}]
+        return Prediction(status="invalid", errors=errors)
+    (slot,) = slots([one])
+    if isinstance(slot, Prediction):
+        slot.errors = [_moved(error, place) for error in slot.errors]
+    return slot
+
+
+def _moved(error: Mapping[str, str], place: int) -> Mapping[str, str]:
+    """Point from the root of the batch, and not of the one contact.
+
+    >>> _moved({"pointer": "/contacts/0/id", "detail": "too long"}, 1002)["pointer"]
+    '/contacts/1002/id'
+    """
+    return {**error, "pointer": f"/contacts/{place}" + error["pointer"].removeprefix("/contacts/0")}

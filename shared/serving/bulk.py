@@ -1,0 +1,351 @@
+"""Who of many contacts gets a prediction, and what it is, column by column: the rules of a call without its rows.
+
+`shared.serving.eligibility` decides about a contact by looking through its rows. Here the same is decided for all at
+once from columns; a test holds both to the same answers.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.contracts.prediction import UNDERSTOOD, Prediction, Status
+from shared.contracts.rows import DAY, Microseconds, microseconds
+from shared.features.engine import entry_at
+from shared.serving.batch import PinnedModel, in_place_of
+from shared.serving.capability_spec import ServedModel
+from shared.serving.eligibility import STALE_AFTER, UNREADABLE, name_what_is_missing, with_detail
+from shared.serving.request_contacts import AttributeNames
+from shared.timeline import ContactPasts, Pasts, denies_profiling, missing_in
+from shared.timeline.coded_pasts import MACHINE, ContactColumns, EventColumns, from_columns, seen_types
+from shared.timeline.contact_pasts import NEW_WITHIN
+from shared.timeline.pasts import AttributeColumn
+from shared.values.words import is_missing, same_name_key
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class BulkContacts:
+    """All that is kept of some contacts, as columns."""
+
+    contacts: ContactColumns
+    unreadable: Mask
+    """(n,) whether the current value of an attribute could not be read."""
+    events: EventColumns
+    """Of all times, with what machines did; types as recorded."""
+    human: NDArray[np.int8]
+    """1 a person, 0 a machine, 2 nobody knows; one an event."""
+    newest_event_at: Microseconds | None
+    """Of the whole account."""
+
+
+@dataclass(slots=True)
+class BulkColumns:
+    """Answers about contacts, column by column; what is more than a head stands beside, by row."""
+
+    status: NDArray[np.int8]
+    """Index into STATUSES."""
+    probability: NDArray[np.float64]
+    """NaN without prediction, as are the others then of no meaning."""
+    score: NDArray[np.int64]
+    band: NDArray[np.int64]
+    bands: tuple[str, ...]
+    quality: NDArray[np.int64]
+    """Index into `qualities`."""
+    qualities: list[list[str]]
+    others: dict[int, Prediction]
+    """Whoever has no prediction, or one of which there is more to say."""
+
+
+STATUSES: tuple[Status, ...] = (
+    "ok",
+    "not_eligible",
+    "insufficient_data",
+    "outcome_reached",
+    "no_consent",
+)
+"""The later one wins."""
+
+
+def bulk_columns(pinned: PinnedModel, bulk: BulkContacts) -> BulkColumns | None:
+    """Do the same as `bulk_results` column by column; None: the capability answers with more than a head.
+
+    Args:
+        pinned: the version and the cutoff.
+        bulk: the contacts.
+    """
+    answer = pinned.spec.answer_columns
+    if answer is None or pinned.reasons:
+        return None
+    model, cutoff = pinned.champion.model, microseconds(pinned.cutoff)
+    contacts, seen, within = _looked_at(pinned, bulk)
+    status = _status_codes(pinned, contacts, seen, within)
+    rows, n = (status == 0) & ~bulk.unreadable, len(status)
+    columns = BulkColumns(
+        status, np.full(n, np.nan), np.zeros(n, np.int64), np.zeros(n, np.int64), (), np.zeros(n, np.int64), [], {}
+    )
+    if rows.any():
+        events, mine = seen.taken(within), contacts
+        if not rows.all():
+            mine, events = _only(contacts, events, rows)
+        pasts = from_columns(mine, events)
+        found = answer(model, pasts, np.full(len(pasts), cutoff, dtype=np.int64))
+        columns.bands = found.bands
+        columns.probability[rows], columns.score[rows], columns.band[rows] = found[:3]
+        marks = _marks(pasts, model, cutoff, found.truncated)
+        columns.quality[rows] = marks
+        columns.qualities = _qualities(_noted(bulk, cutoff))
+        judged = [place for place, one in enumerate(found.inputs) if one is not UNDERSTOOD and one.codes]
+        rows[np.flatnonzero(rows)[judged]] = False
+    if not rows.all():
+        _add_others(columns, pinned, bulk, ~rows)
+    return columns
+
+
+def _add_others(columns: BulkColumns, pinned: PinnedModel, bulk: BulkContacts, rows: Mask) -> None:
+    """Look at single contacts again, as a call does."""
+    contacts, events = _only(bulk.contacts, bulk.events, rows)
+    kept = rows[bulk.events.contact]
+    few = BulkContacts(contacts, bulk.unreadable[rows], events, bulk.human[kept], bulk.newest_event_at)
+    for row, result in zip(np.flatnonzero(rows).tolist(), bulk_results(pinned, few), strict=True):
+        columns.others[row] = result
+
+
+def _marks(pasts: Pasts, model: ServedModel, cutoff: Microseconds, truncated: Mask) -> NDArray[np.int64]:
+    """Number what is missing in each past, as `quality` names it; `_qualities` has the names."""
+    counts = np.diff(pasts.offsets)
+    first = np.full(len(pasts), cutoff)
+    some = counts > 0
+    first[some] = pasts.at[pasts.offsets[:-1][some]]
+    with_attributes = np.zeros(len(pasts), dtype=bool)
+    for column in pasts.attributes.values():
+        with_attributes[column.contact] = True
+    without_zone = np.zeros(len(pasts), dtype=bool)
+    if model.feature_set.needs_local_time and None in pasts.zones:
+        without_zone = np.fromiter((zone is None for zone in pasts.zones), bool, len(pasts))
+    new = some & (cutoff - np.minimum(first, pasts.created_at) < NEW_WITHIN)
+    marks = (without_zone, ~some, ~with_attributes, new, truncated)
+    numbers: NDArray[np.int64] = np.sum([mask.astype(np.int64) << place for place, mask in enumerate(marks)], axis=0)
+    return numbers
+
+
+_MARKS = ("no_timezone", "no_events", "no_attributes", "new_contact", "truncated_history")
+
+
+def _qualities(noted: Sequence[str]) -> list[list[str]]:
+    """List the names behind every number of `_marks`."""
+    return [
+        [*noted, *(name for place, name in enumerate(_MARKS) if number >> place & 1)]
+        for number in range(1 << len(_MARKS))
+    ]
+
+
+def _noted(bulk: BulkContacts, cutoff: Microseconds) -> list[str]:
+    newest = bulk.newest_event_at
+    return ["stale_events"] if newest is not None and newest < cutoff - STALE_AFTER else []
+
+
+def _looked_at(pinned: PinnedModel, bulk: BulkContacts) -> "tuple[ContactColumns, _Seen, Mask]":
+    """Return what a version sees of contacts: attributes, events before the cutoff, and which lie in the lookback."""
+    model, cutoff = pinned.champion.model, microseconds(pinned.cutoff)
+    contacts = replace(bulk.contacts, attributes=_seen_attributes(bulk.contacts.attributes, model, cutoff))
+    events = _seen_events(bulk, cutoff)
+    return contacts, events, events.at >= cutoff - model.lookback_days * DAY
+
+
+def bulk_results(pinned: PinnedModel, bulk: BulkContacts) -> list[Prediction]:
+    """Decide for each contact whether it gets a prediction, and predict, order kept.
+
+    What only the store knows (the trend, the segment before) is not added.
+
+    Args:
+        pinned: the version and the cutoff.
+        bulk: the contacts.
+    """
+    contacts, events, within = _looked_at(pinned, bulk)
+    statuses = _status_codes(pinned, contacts, events, within)
+    results = [
+        Prediction(contact_id=contact_id, status=STATUSES[status], data_quality=(UNREADABLE,) if unreadable else ())
+        for contact_id, status, unreadable in zip(
+            contacts.ids, statuses.tolist(), bulk.unreadable.tolist(), strict=True
+        )
+    ]
+    name_what_is_missing(results, pinned.champion.model)
+    rows = statuses == 0
+    if rows.any():
+        _predict(pinned, contacts, events.taken(within), rows, results, _noted(bulk, microseconds(pinned.cutoff)))
+    return [with_detail(one) for one in results]
+
+
+def _seen_events(bulk: BulkContacts, cutoff: Microseconds) -> "_Seen":
+    """Keep what happened before the cutoff, under the types that features know."""
+    before = bulk.events.at < cutoff
+    events = bulk.events.taken(before)
+    human = bulk.human if before.all() else bulk.human[before]
+    typed = replace(events, type=seen_types(events.type, human))
+    return _Seen(typed, human != MACHINE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """Events before the cutoff."""
+
+    events: EventColumns
+    by_person: Mask
+    """Whether no machine is known to have made it."""
+
+    @property
+    def at(self) -> NDArray[np.int64]:
+        """When each happened."""
+        return self.events.at
+
+    def taken(self, rows: Mask) -> EventColumns:
+        """Keep some, without what machines did."""
+        return self.events.taken(rows & self.by_person)
+
+
+def _status_codes(pinned: PinnedModel, contacts: ContactColumns, seen: _Seen, within: Mask) -> NDArray[np.int8]:
+    model, n = pinned.champion.model, len(contacts.ids)
+    owner = seen.events.contact
+    active = np.bincount(owner if within.all() else owner[within], minlength=n) > 0
+    reached, begun = _reached(model, contacts, seen, microseconds(pinned.cutoff))
+    nothing = np.zeros(n, dtype=bool)
+    if not (pinned.spec.answers_without_data or active.all()):
+        nothing = ~(active | _has_any(contacts, model))
+    codes = np.zeros(n, dtype=np.int8)
+    if begun is not None:
+        codes[~begun] = STATUSES.index("not_eligible")
+    codes[nothing] = STATUSES.index("insufficient_data")
+    codes[reached] = STATUSES.index("outcome_reached")
+    for row, consent in enumerate(contacts.consents):
+        if consent and denies_profiling(consent):
+            codes[row] = STATUSES.index("no_consent")
+    return codes
+
+
+def _reached(
+    model: ServedModel, contacts: ContactColumns, seen: _Seen, cutoff: Microseconds
+) -> tuple[Mask, Mask | None]:
+    """Find who reached the outcome before the cutoff, and for whom something had to begin, and did."""
+    n = len(contacts.ids)
+    never = np.iinfo(np.int64).min
+    ended, begun = np.full(n, never), np.full(n, never)
+    for types, last in ((model.reached_by, ended), (set(model.begun_by) - set(model.reached_by), begun)):
+        codes = [code for code, name in enumerate(seen.events.type.names) if name in types]
+        if codes:
+            mine = np.isin(seen.events.type.codes, codes) & seen.by_person
+            np.maximum.at(last, seen.events.contact[mine], seen.at[mine])
+    reached = (ended != never) & ((begun == never) | (begun <= ended))
+    if model.flag is not None and (column := contacts.attributes.get(model.flag.attribute)) is not None:
+        newest = entry_at(column, np.arange(n, dtype=np.int32), np.full(n, cutoff))
+        for row in np.flatnonzero(newest >= 0).tolist():
+            reached[row] |= model.flag.reached(column.value[newest[row]]) is True
+    return reached, (begun != never) if model.begun_by else None
+
+
+def _has_any(contacts: ContactColumns, model: ServedModel) -> Mask:
+    """Return who has an attribute that the model looks at, filled in."""
+    found = np.zeros(len(contacts.ids), dtype=bool)
+    for name in {feature.attribute for feature in model.feature_set.features if feature.attribute}:
+        column = contacts.attributes.get(name)
+        if column is not None:
+            filled = np.fromiter((not is_missing(value) for value in column.value), bool, len(column.value))
+            found[column.contact[filled]] = True
+    return found
+
+
+def _predict(
+    pinned: PinnedModel,
+    contacts: ContactColumns,
+    events: EventColumns,
+    rows: Mask,
+    results: list[Prediction],
+    noted: Sequence[str],
+) -> None:
+    places = np.flatnonzero(rows)
+    if not rows.all():
+        contacts, events = _only(contacts, events, rows)
+    pasts, cutoff = ContactPasts.of_columns(from_columns(contacts, events)), microseconds(pinned.cutoff)
+    cutoffs = np.full(len(pasts), cutoff, dtype=np.int64)
+    model = pinned.champion.model
+    answers: Sequence[Prediction] = pinned.spec.answer(model, pasts, cutoffs, pinned.request)
+    found = missing_in(pasts, cutoff, needs_zone=model.feature_set.needs_local_time)
+    for row, one, marks in zip(places.tolist(), answers, found, strict=True):
+        results[row] = in_place_of(results[row], one, [*noted, *marks])
+
+
+def _only(contacts: ContactColumns, events: EventColumns, rows: Mask) -> tuple[ContactColumns, EventColumns]:
+    """Keep some contacts with what belongs to them."""
+    place = np.full(len(rows), -1, dtype=np.int32)
+    place[rows] = np.arange(int(rows.sum()), dtype=np.int32)
+    kept = events.taken(rows[events.contact])
+    listed = np.flatnonzero(rows).tolist()
+    attributes = {}
+    for name, column in contacts.attributes.items():
+        mine = np.flatnonzero(rows[column.contact])
+        if len(mine):
+            values = tuple([column.value[entry] for entry in mine.tolist()])
+            attributes[name] = AttributeColumn(
+                place[column.contact[mine]], column.valid_from[mine], values, column.dated[mine]
+            )
+    return (
+        ContactColumns(
+            [contacts.ids[row] for row in listed],
+            contacts.created_at[rows],
+            [contacts.zones[row] for row in listed],
+            [contacts.consents[row] for row in listed],
+            attributes,
+        ),
+        replace(kept, contact=place[kept.contact]),
+    )
+
+
+def _seen_attributes(
+    attributes: Mapping[str, AttributeColumn], model: ServedModel, cutoff: Microseconds
+) -> dict[str, AttributeColumn]:
+    """Keep values that hold before the cutoff, under the names that the model knows."""
+    seen = {name: column for name, one in attributes.items() if (column := _before(one, cutoff)) is not None}
+    if not model.attribute_names:
+        return seen
+    names = AttributeNames.of(model.attribute_names)
+    for stranger in sorted(seen.keys() - names.known):
+        known = names.by_key.get(same_name_key(stranger))
+        if known is not None:
+            _give(seen, stranger, known)
+    return {name: column for name, column in seen.items() if len(column.contact)}
+
+
+def _before(column: AttributeColumn, cutoff: Microseconds) -> AttributeColumn | None:
+    mine = column.valid_from < cutoff
+    if mine.all():
+        return column
+    if not mine.any():
+        return None
+    return _entries(column, mine)
+
+
+def _entries(column: AttributeColumn, mine: Mask) -> AttributeColumn:
+    values = tuple([column.value[entry] for entry in np.flatnonzero(mine).tolist()])
+    return AttributeColumn(column.contact[mine], column.valid_from[mine], values, column.dated[mine])
+
+
+def _give(seen: dict[str, AttributeColumn], stranger: str, known: str) -> None:
+    """Give the values of an attribute to the one that it means, of contacts that have no such one."""
+    own = seen.get(known)
+    column = seen[stranger]
+    moving = np.ones(len(column.contact), dtype=bool) if own is None else ~np.isin(column.contact, own.contact)
+    moved = _entries(column, moving)
+    seen[stranger] = _entries(column, ~moving)
+    if own is None:
+        seen[known] = moved
+        return
+    contact = np.concatenate([own.contact, moved.contact])
+    valid_from = np.concatenate([own.valid_from, moved.valid_from])
+    order = np.lexsort((valid_from, contact))
+    values = (*own.value, *moved.value)
+    dated = np.concatenate([own.dated, moved.dated])
+    seen[known] = AttributeColumn(
+        contact[order], valid_from[order], tuple([values[place] for place in order.tolist()]), dated[order]
+    )

@@ -1,0 +1,128 @@
+"""What the data report reads: counts over all contacts, and counts of the events of some of them."""
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, and_, func, not_, or_
+from sqlalchemy.orm import aliased
+
+from shared.contracts.rows import DAY, Microseconds
+from shared.store.contact_facts import ContactTable, consent_of
+from shared.store.events import EventTable
+from shared.store.identities import EMAIL, IdentityMergeTable
+from shared.store.scope import BATCH, AnySelect, Scope, batches
+from shared.timeline import denies_profiling
+
+
+class ContactGroup(NamedTuple):
+    """Contacts of whom the same is known."""
+
+    consent: Mapping[str, str]
+    has_timezone: bool
+    has_created_at: bool
+    contacts: int
+
+
+class DailyCount(NamedTuple):
+    """Events of one type, of one day, made by people, by machines, or by who knows whom."""
+
+    type: str
+    day: int
+    """Days since 1970, UTC."""
+    human: bool | None
+    events: int
+
+
+@dataclass(frozen=True, slots=True)
+class DataReportReads:
+    """What the data report reads of one account."""
+
+    _scope: Scope
+
+    def contact_groups(self) -> list[ContactGroup]:
+        """Count the contacts by what is known of them; reads all contacts, and none of their events."""
+        zone, created = ContactTable.timezone.is_not(None), ContactTable.created_at.is_not(None)
+        statement = self._scope.select(ContactTable.consent, zone, created, func.count(), of=ContactTable)
+        with self._scope.reading() as connection:
+            rows = connection.execute(statement.group_by(ContactTable.consent, zone, created))
+            return [
+                ContactGroup(consent_of(consent), bool(zoned), bool(dated), count)
+                for consent, zoned, dated, count in rows
+            ]
+
+    def sample(self, most: int) -> list[str]:
+        """List contacts that may be learned from: all, or every so manieth of them in the order of their ids.
+
+        Args:
+            most: at most so many.
+        """
+        allowed = self._may_be_learned_from()
+        numbered = allowed.add_columns(func.row_number().over(order_by=ContactTable.contact_id).label("place"))
+        counting = self._scope.select(func.count(), of=ContactTable).where(*self._no_refusal())
+        with self._scope.reading() as connection:
+            step = max(1, -(-int(connection.scalar(counting)) // most))
+            if step == 1:
+                return list(connection.scalars(allowed.with_only_columns(ContactTable.contact_id)))
+            places = numbered.subquery()
+            every = self._scope.select(places.c.contact_id).where(places.c.place % step == 1)
+            return list(connection.scalars(every.order_by(places.c.contact_id)))
+
+    def _may_be_learned_from(self) -> AnySelect:
+        columns = (ContactTable.account_id, ContactTable.contact_id)
+        return self._scope.select(*columns).where(*self._no_refusal()).order_by(ContactTable.contact_id)
+
+    def _no_refusal(self) -> list[ColumnElement[bool]]:
+        """Leave out whoever denied profiling: there are few ways to write a consent, and many contacts."""
+        with self._scope.reading() as connection:
+            ways = connection.scalars(self._scope.select(ContactTable.consent).distinct()).all()
+        refusing = [text for text in ways if denies_profiling(consent_of(text))]
+        return [or_(ContactTable.consent.is_(None), ContactTable.consent.not_in(refusing))] if refusing else []
+
+    def daily_counts(self, contact_ids: Collection[str], *, until: Microseconds) -> list[DailyCount]:
+        """Count events of contacts by type, day, and who made them; only those before an instant."""
+        day = (EventTable.occurred_at // DAY).label("day")
+        columns = (EventTable.type, day, EventTable.human)
+        found = Counter[tuple[str, int, int | None]]()
+        for statement in self._of(contact_ids, *columns, func.count()):
+            with self._scope.reading() as connection:
+                grouped = statement.where(EventTable.occurred_at < until).group_by(*columns)
+                for type_, at, human, count in connection.execute(grouped):
+                    found[type_, at, human] += count
+        return [
+            DailyCount(type_, at, None if human is None else bool(human), count)
+            for (type_, at, human), count in found.items()
+        ]
+
+    def repeated_events(self, contact_ids: Collection[str]) -> int:
+        """Count the events that another one equals in all but its id."""
+        table = EventTable
+        alike = (
+            table.account_id, table.contact_id, table.type, table.occurred_at, table.value, table.currency,
+            table.message_id, table.campaign_id, table.item, table.properties,
+        )  # fmt: skip
+        total = 0
+        for statement in self._of(contact_ids, table.account_id, func.count().label("alike")):
+            groups = statement.group_by(*alike).having(func.count() > 1).subquery()
+            surplus = self._scope.select(func.sum(groups.c.alike - 1), of=groups)
+            with self._scope.reading() as connection:
+                total += int(connection.scalar(surplus) or 0)
+        return total
+
+    def shared_addresses(self) -> int:
+        """Count the e-mail addresses that came to another contact while the one before still exists."""
+        table, before, now = IdentityMergeTable, aliased(ContactTable), aliased(ContactTable)
+        statement = (
+            self._scope.select(func.count(table.key_hash.distinct()), of=table)
+            .join(before, and_(before.account_id == table.account_id, before.contact_id == table.from_contact_id))
+            .join(now, and_(now.account_id == table.account_id, now.contact_id == table.to_contact_id))
+            .where(table.kind == EMAIL, not_(table.from_contact_id == table.to_contact_id))
+        )
+        with self._scope.reading() as connection:
+            return int(connection.scalar(statement))
+
+    def _of(self, contact_ids: Collection[str], *columns: object) -> Iterator[AnySelect]:
+        """Begin a SELECT of the events of each thousand of some contacts."""
+        for part in batches(sorted(contact_ids), BATCH):
+            yield self._scope.select(*columns, of=EventTable).where(EventTable.contact_id.in_(part))

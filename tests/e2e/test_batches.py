@@ -1,0 +1,168 @@
+"""Batches with the processes that a user has: a worker killed with -9, and the file that it would have made."""
+
+import json
+import signal
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from shared.capabilities import TABLE
+from shared.contracts.rows import DAY, ContactRow, EventRow
+from shared.settings import Settings
+from shared.store import open_database
+from tests.e2e.golden_home import golden_home
+from tests.e2e.installation import Installation, free_ports, read_greeting, until
+
+CONTACTS = 8_000
+"""Two parts: enough for a kill between the first and the last."""
+CUTOFF = "2026-06-01T00:00:00Z"
+ASKED = {"capabilities": ["scoring"], "contacts": "all", "outcome": "customer", "cutoff": CUTOFF, "format": "ndjson"}
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """Everything on golden models and some thousand contacts."""
+    folder = golden_home(tmp_path_factory.mktemp("batches") / "var", registered=False)
+    fill(folder)
+    installation = Installation(folder, free_ports(), {"FORETELL_BATCH_LEASE_SECONDS": "2"})
+    process = installation.start()
+    read_greeting(process)
+    yield installation
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+
+
+def fill(home: Path) -> None:
+    database = open_database(Settings(home=home), b"i" * 32)
+    store = database.of("default")
+    since = 1_780_272_000_000_000 - 200 * DAY
+    store.contacts.put_bulk((ContactRow(f"c-{n:05}", since) for n in range(CONTACTS)), recorded_at=since)
+    kinds = ("email_sent", "email_opened", "email_clicked", "order_placed")
+    store.events.add_bulk(
+        EventRow(f"c-{n:05}", f"e{k}", kind, since + (n * (k + 1)) % 190 * DAY, since)
+        for n in range(CONTACTS)
+        for k, kind in enumerate(kinds)
+    )
+    database.close()
+
+
+def asked(installation: Installation, **changed: Any) -> str:
+    status, batch = installation.asked("/batches", {**ASKED, **changed})
+    assert status == 202, batch
+    return str(batch["id"])
+
+
+def shown(installation: Installation, batch: str) -> dict[str, Any]:
+    status, found = installation.asked(f"/batches/{batch}", method="GET")
+    assert status == 200, found
+    return dict(found)
+
+
+def ended(installation: Installation, batch: str) -> dict[str, Any]:
+    assert until(lambda: shown(installation, batch)["status"] in ("completed", "failed"), seconds=120)
+    return shown(installation, batch)
+
+
+def result(installation: Installation, batch: str) -> bytes:
+    key = (installation.home / "keys" / "default").read_text().strip()
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{installation.port}/batches/{batch}/result", headers={"Authorization": f"Bearer {key}"}
+    )
+    with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 - our own gateway
+        content: bytes = answer.read()
+    return content
+
+
+def working_on(batch: str) -> list[psutil.Process]:
+    """Find the processes that work on a batch."""
+    return [one for one in psutil.process_iter(["cmdline"]) if batch in (one.info["cmdline"] or ())]
+
+
+def worker_of(installation: Installation) -> psutil.Process:
+    title = f"foretell worker --port {installation.port + 1 + len(TABLE)}"
+    return next(one for one in psutil.process_iter(["cmdline"]) if title in " ".join(one.info["cmdline"] or ()))
+
+
+@pytest.mark.parametrize("victim", ["child", "worker"])
+def test_a_batch_killed_in_the_middle_ends_with_the_same_bytes(running: Installation, victim: str) -> None:
+    undisturbed = asked(running)
+    assert ended(running, undisturbed)["status"] == "completed"
+
+    killed = asked(running)
+    assert until(lambda: 0 < shown(running, killed)["progress"]["done"] < CONTACTS, seconds=60)
+    process = working_on(killed)[0] if victim == "child" else worker_of(running)
+    process.kill()
+    batch = ended(running, killed)
+
+    assert batch["status"] == "completed"
+    assert batch["progress"] == {"contacts": CONTACTS, "done": CONTACTS}
+    assert sum(batch["statuses"]["scoring"].values()) == CONTACTS
+    content = result(running, killed)
+    assert content == result(running, undisturbed)
+    assert content.count(b"\n") == CONTACTS
+
+
+def test_the_rows_of_a_batch_are_the_answers_of_a_call(running: Installation) -> None:
+    batch = asked(running, contacts={"ids": ["c-00007", "nobody", "c-00001"]}, reasons=2)
+    ended(running, batch)
+    contacts = [{"id": one} for one in ("c-00007", "nobody", "c-00001")]
+    body = {"contacts": contacts, "outcome": "customer", "cutoff": CUTOFF, "reasons": 2}
+
+    _, answered = running.asked("/score", body)
+
+    rows = [json.loads(line) for line in result(running, batch).splitlines()]
+    extra = {"capability", "outcome", "version", "cutoff"}
+    assert [{k: v for k, v in row.items() if k not in extra} for row in rows] == answered["predictions"]
+
+
+def test_who_is_erased_is_given_out_no_more(running: Installation) -> None:
+    batch = asked(running, contacts={"ids": ["c-00011", "c-00012"]})
+    ended(running, batch)
+    assert b"c-00011" in result(running, batch)
+
+    running.asked("/contacts/delete", {"contact_ids": ["c-00011"]})
+    status, problem = closed(running, batch)
+
+    assert (status, problem.get("code")) == (503, "result-not-ready")
+    assert until(lambda: closed(running, batch)[0] == 200)
+    assert [json.loads(line)["contact_id"] for line in result(running, batch).splitlines()] == ["c-00012"]
+
+
+def closed(installation: Installation, batch: str) -> tuple[int, Any]:
+    """Ask for a result; status, and the problem where there is one."""
+    try:
+        result(installation, batch)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.load(error)
+    return 200, {}
+
+
+def test_a_cancelled_batch_ends_its_process_and_leaves_no_file(running: Installation) -> None:
+    batch = asked(running)
+    assert until(lambda: shown(running, batch)["progress"]["done"] > 0)
+
+    status, cancelled = running.asked(f"/batches/{batch}/cancel", method="POST")
+
+    assert (status, cancelled["status"]) == (200, "cancelled")
+    assert until(lambda: not working_on(batch))
+    assert until(lambda: not (running.home / "files" / "batches" / "default" / batch).exists())
+    assert shown(running, batch)["progress"]["done"] < CONTACTS
+
+
+def test_the_command_line_writes_what_the_worker_does(running: Installation, tmp_path: Path) -> None:
+    batch, out, other = asked(running, format="parquet"), tmp_path / "scores.parquet", tmp_path / "other.parquet"
+    ended(running, batch)
+    other.write_bytes(result(running, batch))
+
+    done = running.foretell(
+        "predict", "scoring", "--all", "--outcome", "customer", "--out", str(out), "--cutoff", CUTOFF[:-1]
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert out.read_bytes() == other.read_bytes()

@@ -1,0 +1,114 @@
+"""An account with golden models in force, in an installation on SQLite and on PostgreSQL; nothing is trained."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from foretell.batch_models import loaded
+from shared.batches.files import BatchFiles, BatchFolder
+from shared.batches.request import BatchRequest, ContactSelection, ModelName
+from shared.batches.run import BatchRun
+from shared.contracts.rows import DAY, SECOND, AttributeRow, ContactRow, EventRow
+from shared.registry.digest import digest_of
+from shared.settings import Settings
+from shared.store import AccountStore, BatchRow, Database, Lease, open_database
+from tests.e2e.golden_home import GOLDEN, MODELS, copied
+
+KEY = b"an identity key of the tests, long enough"
+NOW = 1_780_272_000 * SECOND
+BATCH = "bat_0123456789abcdef"
+CONTACTS = 25
+ALL = ContactSelection("all")
+
+
+@dataclass
+class Batching:
+    """An account, and the means to work on a batch of it."""
+
+    settings: Settings
+    database: Database
+    store: AccountStore
+    files: BatchFiles
+    lives: list[str] = field(default_factory=list)
+
+    @property
+    def folder(self) -> BatchFolder:
+        return self.files.of("default", BATCH)
+
+    @property
+    def result(self) -> Path:
+        name = self.row().result
+        assert name is not None
+        return self.folder.result(name)
+
+    def ask(self, request: BatchRequest, *, batch_id: str = BATCH) -> None:
+        self.store.batches.create(BatchRow(batch_id, "queued", request.to_json(), NOW, "key", NOW), most_open=9)
+
+    def row(self, batch_id: str = BATCH) -> BatchRow:
+        found = self.store.batches.find(batch_id)
+        assert found is not None
+        return found
+
+    def life(
+        self, *, stop: Callable[[], bool] = lambda: False, at: int | None = None, part_contacts: int = 10
+    ) -> BatchRun:
+        """Take the batch, as a process that begins does."""
+        self.lives.append(f"life {len(self.lives)}")
+        lease, now = Lease(BATCH, self.lives[-1]), NOW + len(self.lives) * DAY if at is None else at
+        taken = self.store.batches.take(lease, at=now, until=now + SECOND)
+        assert taken is not None
+
+        def load(models, row):
+            reasons = BatchRequest.from_json(row.request).reasons
+            return loaded(
+                self.settings, self.store, models, cutoff=row.cutoff, asked_at=row.created_at, reasons=reasons
+            )
+
+        return BatchRun(self.store, self.folder, lease, load, KEY, lambda: now, SECOND, stop, part_contacts)
+
+    def work(self, **more) -> bool:
+        """Work on the batch in one life."""
+        return self.life(**more).run(self.row())
+
+
+def asked(*names: str, choice: ContactSelection = ALL, reasons: int = 0, format: str = "ndjson") -> BatchRequest:
+    models = tuple(ModelName(name, MODELS[name][1]) for name in names or ("scoring",))
+    return BatchRequest(models, choice, reasons, format)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def batching(settings: Settings, database: Database) -> Iterator[Batching]:
+    opened = open_database(settings, KEY)
+    store = opened.of("default")
+    settings.cache_folder.mkdir()
+    for name, (golden, outcome) in MODELS.items():
+        artifact = copied(GOLDEN / golden, settings.home / name)
+        digest = digest_of(artifact)
+        artifact.rename(settings.cache_folder / digest)
+        store.models.promote(name, outcome, "3", digest, at=NOW - DAY, reason="golden")
+    fill(store)
+    yield Batching(settings, opened, store, BatchFiles(settings.files_folder))
+    opened.close()
+
+
+def fill(store: AccountStore, contacts: int = CONTACTS) -> None:
+    """Keep some contacts with what they did, one who refused, and one of whom nothing is known."""
+    rows = [
+        ContactRow(
+            f"c-{number:03}",
+            NOW - 200 * DAY,
+            "Europe/Paris",
+            {"profiling": "denied"} if number == 3 else None,
+            None,
+            (AttributeRow("country", "FR" if number % 2 else "DE", NOW - 200 * DAY),),
+        )
+        for number in range(contacts)
+    ]
+    store.contacts.put([*rows, ContactRow("nothing-known")], recorded_at=NOW - DAY)
+    store.events.add_bulk(
+        EventRow(f"c-{number:03}", f"e{day}", kind, NOW - (day * (number % 7 + 1)) * DAY, NOW - DAY)
+        for number in range(contacts)
+        for day, kind in enumerate(("email_opened", "email_clicked", "page_viewed", "email_sent"), 1)
+    )
