@@ -1,6 +1,7 @@
-# Two images from one file:
+# Three images from one file:
 #   docker build --target serve -t foretell-serve .    the gateway and the prediction services
 #   docker build --target train -t foretell-train .    worker, command line, migrations, MLflow server
+#   docker build --target scale -t foretell-scale .    the same with Dask, for several machines (docs/scale.md)
 # Both run as uid 10001, write only to FORETELL_HOME and /tmp, and carry no secret.
 
 FROM python:3.13.7-slim-bookworm AS build
@@ -18,6 +19,12 @@ RUN pip install --no-deps --no-build-isolation . && pip uninstall --yes pip setu
 FROM build AS build-train
 COPY requirements.lock ./
 RUN pip install --no-deps --only-binary :all: --require-hashes -r requirements.lock
+COPY . .
+RUN pip install --no-deps --no-build-isolation . && pip uninstall --yes pip
+
+FROM build AS build-scale
+COPY requirements-scale.lock ./
+RUN pip install --no-deps --only-binary :all: --require-hashes -r requirements-scale.lock
 COPY . .
 RUN pip install --no-deps --no-build-isolation . && pip uninstall --yes pip
 
@@ -42,6 +49,10 @@ HEALTHCHECK --interval=10s --timeout=3s --start-period=30s \
 
 FROM base AS train
 COPY --from=build-train /opt/foretell /opt/foretell
+CMD ["foretell", "worker", "--host", "0.0.0.0", "--port", "8000"]
+
+FROM base AS scale
+COPY --from=build-scale /opt/foretell /opt/foretell
 CMD ["foretell", "worker", "--host", "0.0.0.0", "--port", "8000"]
 
 # The last stage is what `docker build .` makes.

@@ -82,7 +82,7 @@ def in_own_process(work: Callable[..., Any], *arguments: Any) -> Any:
         return pool.apply(work, arguments)
 
 
-def make_export(folder: Path, contacts: int) -> None:
+def make_export(folder: Path, contacts: int, events: int = EVENTS) -> None:
     """Write an export as `foretell export events` would, without a store."""
     draw, kinds = np.random.default_rng(0), schemas()
     buckets = max(1, contacts // CONTACTS_A_BUCKET)
@@ -90,7 +90,7 @@ def make_export(folder: Path, contacts: int) -> None:
         (folder / kind).mkdir(parents=True)
     for bucket in range(buckets):
         ids = [f"c-{bucket:04}-{number:06}" for number in range(contacts // buckets)]
-        n, rows = len(ids), len(ids) * EVENTS
+        n, rows = len(ids), len(ids) * events
         created = pa.array(np.full(n, NOW - 800 * DAY), pa.int64()).cast(kinds["contacts"].field("created_at").type)
         zones = pa.array(["Europe/Paris"] * n)
         consent = pa.nulls(n, pa.string())
@@ -105,21 +105,23 @@ def make_export(folder: Path, contacts: int) -> None:
             compression=COMPRESSION,
             use_dictionary=DICTIONARIES,
         )
-    manifest = BucketManifest("bench", buckets, contacts // buckets * buckets, contacts * EVENTS, NOW, NOW - DAY)
+    manifest = BucketManifest("bench", buckets, contacts // buckets * buckets, contacts * events, NOW, NOW - DAY)
     manifest.write(folder)
 
 
 def _events(draw: np.random.Generator, ids: list[str], rows: int, schema: Any) -> pa.Table:
-    at = np.sort(draw.integers(NOW - 700 * DAY, NOW - DAY, (len(ids), EVENTS)), axis=1).ravel()
+    at = np.sort(draw.integers(NOW - 700 * DAY, NOW - DAY, (len(ids), rows // len(ids))), axis=1).ravel()
     type_ = draw.integers(0, len(TYPES), rows).astype(np.int32)
-    owner = pa.DictionaryArray.from_arrays(np.repeat(np.arange(len(ids), dtype=np.int32), EVENTS), pa.array(ids))
+    owner = pa.DictionaryArray.from_arrays(
+        np.repeat(np.arange(len(ids), dtype=np.int32), rows // len(ids)), pa.array(ids)
+    )
     ordered = type_ == TYPES.index("order_placed")
     texts = [f"campaign-{number}" for number in range(50)]
     campaign = pa.DictionaryArray.from_arrays(draw.integers(0, 50, rows).astype(np.int32), pa.array(texts))
     columns = [
         owner.cast(pa.string()),
         pa.DictionaryArray.from_arrays(
-            np.arange(rows, dtype=np.int32) % EVENTS, pa.array([f"e{n}" for n in range(EVENTS)])
+            np.arange(rows, dtype=np.int32) % (rows // len(ids)), pa.array([f"e{n}" for n in range(rows // len(ids))])
         ).cast(pa.string()),
         pa.DictionaryArray.from_arrays(type_, pa.array(TYPES)).cast(pa.string()),
         pa.array(at, pa.int64()).cast(schema.field("occurred_at").type),

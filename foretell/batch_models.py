@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from services.specs import spec_of
 from shared.batches.predict import BatchPredictor
@@ -39,9 +40,14 @@ def loaded(
     pinned = []
     for model in models:
         spec = spec_of(model["capability"])
-        named = (account.account, model["capability"], model["outcome"], model["version"], model["digest"])
-        row = ChampionRow(*named, asked_at, None, None)
-        folder = asyncio.run(RegistryChild(settings)(row, row.version, row.digest))
-        champion = Champion(row.version, row.digest, spec.load(folder))
-        pinned.append(PinnedModel(spec, champion, row.outcome, instant_of(cutoff), asked_at, reasons))
+        folder = artifact_of(settings, account.account, model, at=asked_at)
+        champion = Champion(model["version"], model["digest"], spec.load(folder))
+        pinned.append(PinnedModel(spec, champion, model["outcome"], instant_of(cutoff), asked_at, reasons))
     return BatchPredictor(account, pinned)
+
+
+def artifact_of(settings: Settings, account: str, model: Mapping[str, str], *, at: Microseconds) -> Path:
+    """Return the folder of a version's artifact, from the cache or from the registry; refused as of `loaded`."""
+    named = (account, model["capability"], model["outcome"], model["version"], model["digest"])
+    row = ChampionRow(*named, at, None, None)
+    return asyncio.run(RegistryChild(settings)(row, row.version, row.digest))

@@ -10,18 +10,16 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from foretell.batch_models import loaded
+from foretell.batch_models import artifact_of, loaded
+from foretell.bucket_predictions import BucketPredictions, predicted
 from foretell.cli.output import progress_bars
-from shared.batches.bucket_reader import read_bucket
 from shared.batches.buckets import BucketManifest
-from shared.batches.bulk_rows import write_answers
 from shared.batches.files import replacing
 from shared.batches.formats import ResultRow, format_of, status_counts
 from shared.batches.request import ContactSelection
 from shared.batches.run import PART_CONTACTS
 from shared.batches.selection import lines_of
 from shared.contracts.rows import Microseconds
-from shared.serving.batch import PinnedModel
 from shared.settings import Settings
 from shared.store import AccountStore
 
@@ -45,7 +43,7 @@ class Predicting:
     reasons: int
     format: Any
     """Of the result."""
-    folder: Path | None = None
+    export: Path | None = None
     """An export of events, instead of the store; None: contacts are read from the store."""
 
 
@@ -59,6 +57,8 @@ def written(run: Predicting, out: Path) -> dict[str, int]:
     Raises:
         ForetellError: the model cannot be loaded, or the file of contacts cannot be read.
     """
+    if run.export is not None:
+        return _from_export(run, run.export, out)
     predictor = loaded(run.settings, run.store, [run.model], cutoff=run.cutoff, asked_at=run.now, reasons=run.reasons)
     into, counts, done = format_of(run.format), Counter[str](), 0
     with _beside(out) as folder, progress_bars() as progress:
@@ -83,21 +83,21 @@ def written(run: Predicting, out: Path) -> dict[str, int]:
     return dict(counts)
 
 
-def _from_export(run: Predicting, folder: Path, pinned: PinnedModel, out: Path) -> dict[str, int]:
-    """Predict for the contacts of an export, one bucket after the other."""
-    manifest, into, counts = BucketManifest.read(folder), format_of(run.format), Counter[str]()
+def _from_export(run: Predicting, export: Path, out: Path) -> dict[str, int]:
+    """Predict for the contacts of an export, bucket by bucket; on the workers of a scheduler where one is set."""
+    artifact = artifact_of(run.settings, run.store.account, run.model, at=run.now)
+    manifest = BucketManifest.of_account(export, run.store.account)
     with _beside(out) as beside, progress_bars() as progress:
-        task = progress.add_task(f"predicting {run.model['capability']}", total=manifest.buckets)
-        parts: list[Path] = []
-        for bucket in range(manifest.buckets):
-            bulk = read_bucket(folder, manifest, bucket)
-            parts.append(beside / f"part-{bucket:05}")
-            with parts[-1].open("wb") as target:
-                counts.update(write_answers(target, run.format, pinned, bulk))
-            progress.update(task, advance=1)
-        with replacing(out) as target:
-            into.join(target, parts)
-    return dict(counts)
+        task = progress.add_task(f"predicting {run.model['capability']}", total=max(manifest.buckets, 1))
+        fixed = (run.model, run.cutoff, run.now, run.reasons, run.format)
+        wanted = BucketPredictions(export.absolute(), manifest, beside.absolute(), *fixed)
+        return predicted(
+            wanted,
+            artifact,
+            out,
+            scheduler=run.settings.dask_scheduler,
+            progress=lambda done: progress.update(task, completed=done),
+        )
 
 
 def _gathered(run: Predicting, goal: Path) -> int:

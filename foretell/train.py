@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -46,6 +47,7 @@ def train_model(
     outcome: str = "",
     *,
     choices: Choices | None = None,
+    export: Path | None = None,
     details: bool = False,
 ) -> None:
     """Train a capability, register, promote when the gate allows it, and print the report.
@@ -56,6 +58,7 @@ def train_model(
         spec: of the capability.
         outcome: what is predicted; empty where the capability has none.
         choices: what the caller decides about the run; None: promote, and everything else as found.
+        export: a folder that `foretell export events` wrote, to learn from; None: from the store.
         details: whether every figure is printed.
 
     Raises:
@@ -69,10 +72,22 @@ def train_model(
     choices = _known_choices(store, choices or spec.training.choices())
     if outcome:
         _remember(store, name, outcome, choices)
-    run = partial(train, recipe_of(spec), store, settings, outcome, choices=choices, now=now_us())
+    ways = {} if export is None else _ways(settings, store, export)
+    run = partial(train, recipe_of(spec), store, settings, outcome, choices=choices, now=now_us(), **ways)
     with published_if_insufficient(store, spec.capability, outcome):
         model_name = ".".join(part for part in (store.account, name, outcome) if part)
         learned(model_name, lambda progress: run(progress=progress), choices, details=details)
+
+
+def _ways(settings: "Settings", store: "AccountStore", export: Path) -> dict[str, Any]:
+    """Return how to read an export, on the workers of a scheduler where one is set, and how to fit on all of it."""
+    from foretell.bucket_refit import BucketRefit
+    from foretell.bucket_training import TrainingExport, pasts_of_export
+
+    wanted = TrainingExport.of(export, account=store.account, most_contacts=settings.training_contacts)
+    scheduler, most = settings.dask_scheduler, settings.training_gathered_frames
+    refit = BucketRefit(scheduler, wanted, most) if scheduler is not None and most is not None else None
+    return {"read": partial(pasts_of_export, wanted, scheduler=scheduler), "refit": refit}
 
 
 def _known_choices(store: "AccountStore", choices: Choices) -> Choices:

@@ -22,11 +22,13 @@ from gateway.data_report import routes as data_report
 from gateway.dead_letters import routes as dead_letters
 from gateway.deliveries import routes as deliveries
 from gateway.events import routes as events
-from gateway.forwarding import add_forwarding, prediction
+from gateway.forwarding import add_forwarding, metered, prediction
 from gateway.idempotency import BodyDigest
 from gateway.metrics import GatewayMetrics
 from gateway.models import routes as models
 from gateway.outcomes import routes as outcomes
+from gateway.predict_all.routes import predict_all
+from gateway.predict_all.schemas import PATH as PREDICT_PATH
 from gateway.predictions import routes as predictions
 from gateway.privacy import routes as privacy
 from gateway.rate_limits import QuotaHeaders, RateLimits
@@ -40,10 +42,10 @@ from gateway.webhooks.provider import Provider
 from gateway.webhooks.providers import PROVIDERS
 from gateway.webhooks.receiver import MAX_THREADS, WebhookQueue, WebhookReceiver
 from gateway.webhooks.source_cache import SourceCache
-from shared.capabilities import TABLE, Capability
+from shared.capabilities import TABLE
 from shared.contracts.credentials import Seal
 from shared.http import problem
-from shared.http.exchange import FlatRoute, FlatRoutes
+from shared.http.exchange import FlatRoute, FlatRoutes, Handler
 from shared.http.middleware import BodyLimit, EquivalentRequests, RequestContext
 from shared.http.readiness import StoreLook
 from shared.settings import GatewaySettings
@@ -80,7 +82,8 @@ def create_app(
     app.state.draining = False
     app.state.metrics = metrics
     problem.install(app)
-    flat = {line.path: _prediction_route(line, settings, metrics) for line in TABLE}
+    handlers = {**{line.path: prediction(line) for line in TABLE}, PREDICT_PATH: metered(predict_all)}
+    flat = {path: _flat_route(path, handler, settings, metrics) for path, handler in handlers.items()}
     for path, route in flat.items():  # reached through `FlatRoutes`; here for who calls the path by another method
         app.router.routes.append(Route(path, route, methods=["POST"], include_in_schema=False))
     add_forwarding(app)
@@ -99,10 +102,10 @@ def create_app(
     return app
 
 
-def _prediction_route(line: Capability, settings: GatewaySettings, metrics: GatewayMetrics) -> ASGIApp:
+def _flat_route(path: str, handler: Handler, settings: GatewaySettings, metrics: GatewayMetrics) -> ASGIApp:
     route = FlatRoute(
-        line.path,
-        prediction(line),
+        path,
+        handler,
         metrics=metrics,
         max_body_bytes=settings.max_body_bytes,
         within_seconds=settings.request_timeout_seconds,

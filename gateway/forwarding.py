@@ -4,7 +4,6 @@ Paths and prefixes are read from the capability table. A contact may be named by
 the place of the address before a request is forwarded.
 """
 
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
@@ -21,6 +20,7 @@ from gateway.upstream import ForwardedRequest
 from shared.capabilities import TABLE, Capability
 from shared.contracts.credentials import target_of
 from shared.contracts.prediction import Unresolved
+from shared.contracts.validation import write_json
 from shared.http.exchange import Exchange, Handler, HttpAnswer
 from shared.http.middleware import parse_json
 from shared.ingest import email_hash
@@ -32,8 +32,22 @@ _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 TOO_MANY = 429
 
 
+Work = Callable[[AuthenticatedRequest, Exchange], Awaitable[HttpAnswer]]
+"""What is left to do for a request whose key may ask models."""
+
+
 def prediction(line: Capability) -> Handler:
-    """Return what answers the prediction path of a capability: key, quota, and then its service."""
+    """Return what answers the prediction path of a capability."""
+
+    async def forward(here: AuthenticatedRequest, exchange: Exchange) -> HttpAnswer:
+        body = await _body_with_ids(here, await exchange.body())
+        return await _forwarded(here, line, exchange.scope, exchange.header(b"content-type"), body)
+
+    return metered(forward)
+
+
+def metered(work: Work) -> Handler:
+    """Return a handler that checks key and quota, works, and then counts the contacts that the work noted."""
 
     async def answer(exchange: Exchange) -> HttpAnswer:
         gateway: Gateway = exchange.scope["app"].state.gateway
@@ -45,8 +59,7 @@ def prediction(line: Capability) -> Handler:
             quota.check(spends=True)
             permit(caller, "predict")
             here = AuthenticatedRequest(gateway, caller, exchange.request_id, quota, exchange.facts)
-            body = await _body_with_ids(here, await exchange.body())
-            return await _forwarded(here, line, exchange.scope, exchange.header(b"content-type"), body)
+            return await work(here, exchange)
         finally:
             await quota.settle(exchange.facts.get("contacts", 0))
             exchange.answer_headers += quota.headers()
@@ -92,11 +105,19 @@ async def _forwarded(
 
 
 async def _body_with_ids(here: AuthenticatedRequest, body: bytes) -> bytes:
-    """Return the body of a prediction request, with ids in the place of e-mail addresses."""
+    """Return the body of a prediction request, with ids in the place of e-mail addresses.
+
+    Raises:
+        MalformedJson: the body is not JSON, and may hold an address.
+    """
     if not may_contain_email(body):
         return body
-    key = here.gateway.settings.identity_key.get_secret_value().encode()
-    return await run_in_threadpool(replace_emails_by_ids, body, here.store, key)
+    return await run_in_threadpool(_replaced, body, here.store, identity_key(here))
+
+
+def identity_key(here: AuthenticatedRequest) -> bytes:
+    """Return the installation's key to the hashes of addresses."""
+    return here.gateway.settings.identity_key.get_secret_value().encode()
 
 
 _MARK: Final = b'"email"'
@@ -108,34 +129,39 @@ def may_contain_email(body: bytes) -> bool:
     return _MARK in body
 
 
-def replace_emails_by_ids(body: bytes, store: AccountStore, key: bytes) -> bytes:
+def _replaced(body: bytes, store: AccountStore, key: bytes) -> bytes:
+    content = parse_json(body)
+    contacts = content.get("contacts") if isinstance(content, dict) else None
+    if not isinstance(contacts, list):
+        return body
+    found = replace_emails_by_ids(contacts, store, key)
+    return body if found is contacts else write_json({**content, "contacts": found})
+
+
+def replace_emails_by_ids(contacts: list[Any], store: AccountStore, key: bytes) -> list[Any]:
     """Replace e-mail addresses by ids; addresses are neither kept nor forwarded.
 
     Args:
-        body: of a prediction request.
+        contacts: of a prediction request, as parsed.
         store: of the account; read once for all contacts.
         key: the installation's identity key.
 
     Returns:
-        The body as it came if no contact has an address. A contact whose address leads to nobody is marked as
+        The same list if no contact has an address. A contact whose address leads to nobody is marked as
         `unresolved`; the service answers it by a status, in its place.
 
     Raises:
-        MalformedJson: the body is not JSON.
         StoreUnavailable: the store cannot be read.
     """
-    content = parse_json(body)
-    contacts = content.get("contacts") if isinstance(content, dict) else None
-    if not isinstance(contacts, list) or not any(isinstance(one, dict) and _KIND in one for one in contacts):
-        return body
+    if not any(isinstance(one, dict) and _KIND in one for one in contacts):
+        return contacts
     hashes = {place: _address_hash(one[_KIND], key) for place, one in enumerate(contacts) if _has_address(one)}
     found = store.identities.contacts_of({(_KIND, one) for one in hashes.values() if one})
     ids = {key_hash: contact_id for (_, key_hash), contact_id in found.items()}
-    content["contacts"] = [
+    return [
         _with_id(one, hashes.get(place), ids) if isinstance(one, dict) and _KIND in one else one
         for place, one in enumerate(contacts)
     ]
-    return json.dumps(content, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
 def _has_address(contact: Any) -> bool:

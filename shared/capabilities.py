@@ -24,6 +24,9 @@ class Capability:
     """Which changes are reported: `band`, `segment` or `slot`, a kind of `shared.change_detection`. Empty: none."""
     message_types: tuple[str, ...] = ()
     """Types of the messages that report them, in the order of that kind."""
+    committing_fields: tuple[str, ...] = ()
+    """Fields of a request that make its answer commit something, such as an experiment; `POST /predict`, which asks
+    several capabilities and must be harmless to repeat, does not take them."""
 
 
 TABLE: tuple[Capability, ...] = (
@@ -58,6 +61,7 @@ TABLE: tuple[Capability, ...] = (
         long_paths=("/best-send-time/plan", "/experiments"),
         change_kind="slot",
         message_types=("send_time.changed",),
+        committing_fields=("purpose", "control_share", "exploration_share"),
     ),
 )
 

@@ -39,6 +39,12 @@ def _folder(url: str) -> str:
     return path
 
 
+def _scheduler(url: str) -> str:
+    if not re.fullmatch(r"(tcp|tls)://[^\s/?#@]+:\d+", url):
+        raise ValueError("it must read like tcp://dask-scheduler:8786 or tls://dask-scheduler:8786")
+    return url
+
+
 PublicUrl = Annotated[str, AfterValidator(_address)]
 RedisUrl = Annotated[SecretStr, _beginning("redis://", "rediss://")]
 DatabaseUrl = Annotated[SecretStr, _beginning("sqlite:///", "postgresql+psycopg://")]
@@ -63,6 +69,17 @@ class Settings(BaseSettings):
 
     files: Annotated[str, AfterValidator(_folder)] | None = None
     """Folder of the files of batches, the same for gateway and worker; None: `files` in `home`."""
+
+    dask_scheduler: Annotated[str, AfterValidator(_scheduler)] | None = None
+    """Address of a Dask scheduler, such as tcp://dask-scheduler:8786, whose workers do what is done bucket by bucket;
+    None: this process does it."""
+
+    training_contacts: PositiveInt = 500_000
+    """From how many contacts of an export a training learns at most; of more, so many are drawn, each whole."""
+
+    training_gathered_frames: PositiveInt | None = None
+    """Of more frames in an export than these, the trees that won are grown once more on all of them, on the workers of
+    the Dask scheduler; None: never."""
 
     registry_url: SecretStr | None = None
     """MLflow tracking URI; None: SQLite in `home`."""

@@ -2,8 +2,10 @@
 
 import gc
 import json
+import shutil
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,8 +17,11 @@ from hypothesis import settings
 
 from shared.contracts.credentials import CALL_HEADER, Call, SignedContent, signed
 from shared.contracts.rows import ALWAYS, DAY, Microseconds
+from shared.registry.registration import connected
+from shared.settings import Settings
 from shared.timeline import ContactFacts, EventTuple, Pasts, build
 from shared.timeline.pasts import DatedValue
+from tests.once import once
 
 KEY = "k" * 32
 
@@ -98,6 +103,24 @@ class Client:
 def asgi() -> type[Client]:
     """The client; `asgi(app)` calls an app."""
     return Client
+
+
+def _empty_registry(home: Path) -> None:
+    with connected(Settings(home=home)) as client:
+        client.search_experiments()
+
+
+@pytest.fixture(scope="session")
+def with_registry(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Path]:
+    """Put an empty registry into a home, and return that; MLflow takes more than a second to make its tables."""
+    made = once(tmp_path_factory, "empty-registry", _empty_registry)
+
+    def put(home: Path) -> Path:
+        for file in made.glob("*.sqlite"):
+            shutil.copy(file, home)
+        return home
+
+    return put
 
 
 @dataclass
@@ -193,10 +216,14 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
         measured.start()
 
 
-def pytest_collection_finish() -> None:
+def pytest_collection() -> None:
     """Keep the collector of garbage from going through the libraries and the list of tests again and again."""
-    gc.collect()
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
     gc.freeze()
+    gc.enable()
 
 
 LONGEST_FIRST = ("e2e", "quality", "training", "integration", "contract")

@@ -1,6 +1,7 @@
 """The command that trains one capability, made from what its spec declares."""
 
 import inspect
+from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, get_args
 
@@ -14,6 +15,10 @@ NoPromoteOption = Annotated[
     bool, typer.Option("--no-promote", help="Register the version, whatever the gate says, and leave it at that.")
 ]
 DetailsOption = Annotated[bool, typer.Option("--details", help="Print every figure and candidate as well.")]
+ExportOption = Annotated[
+    Path | None,
+    typer.Option("--from", help="Learn from a folder that `foretell export events` wrote.", metavar="FOLDER"),
+]
 _KEYWORD = inspect.Parameter.KEYWORD_ONLY
 
 
@@ -30,14 +35,16 @@ def command_of(spec: AnySpec) -> Any:
         from foretell.train import train_model
 
         account, details, outcome = given.pop("account"), given.pop("details"), given.pop("outcome", "")
+        export = given.pop("export")
         own = {key: value for key, value in given.items() if value is not None and key != "no_promote"}
         choices = training.choices(promote=not given["no_promote"], **own)
         with opened_account(account) as (settings, database, _):
-            train_model(settings, database.of(account), spec, outcome, choices=choices, details=details)
+            train_model(settings, database.of(account), spec, outcome, choices=choices, export=export, details=details)
 
     parameters = [
         *([_outcome(spec)] if spec.capability.per_outcome else []),
         inspect.Parameter("account", _KEYWORD, annotation=AccountOption, default=DEFAULT_ACCOUNT),
+        inspect.Parameter("export", _KEYWORD, annotation=ExportOption, default=None),
         inspect.Parameter("no_promote", _KEYWORD, annotation=NoPromoteOption, default=False),
         *_own(training.choices),
         inspect.Parameter("details", _KEYWORD, annotation=DetailsOption, default=False),

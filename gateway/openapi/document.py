@@ -20,6 +20,7 @@ from gateway.openapi.errors import OPEN_TAG, PROVEN_TAG, Place, add_errors
 from gateway.openapi.headers import add_headers
 from gateway.openapi.named_types import name_types
 from gateway.openapi.outgoing import webhooks
+from gateway.openapi.predict_all import add_predict_all
 from gateway.openapi.services import Document, add_services
 from shared.contracts.contact import ContactFields
 from shared.contracts.credentials import Scope
@@ -85,6 +86,7 @@ def merged(app: FastAPI) -> Document:
     document["components"]["schemas"]["Problem"] = PROBLEM_SCHEMA
     document["webhooks"] = webhooks(document["components"]["schemas"])
     add_services(document)
+    add_predict_all(document)
     document["components"]["schemas"]["Problem"] = _PROBLEM
     _name_by_email(document["components"]["schemas"])
     name_types(document)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from gateway.openapi.headers import is_repeatable
+from gateway.predict_all.schemas import MAX_TOGETHER, PATH
 from gateway.webhooks.provider import WebhookRefused
 from shared.capabilities import TABLE, Capability
 from shared.contracts.credentials import Scope
@@ -24,6 +25,7 @@ from shared.errors import (
     NotFound,
     ResultNotReady,
     StoreUnavailable,
+    TooManyContacts,
     UnknownOutcome,
     UnsupportedMediaType,
     UpstreamTimeout,
@@ -155,6 +157,8 @@ def _possible(place: Place) -> Iterator[ForetellError]:
     if _may_be_absent(place):
         yield _absent(place.path)
     yield from _conflicts(place)
+    if place.path == PATH:
+        yield from _together()
     line = place.capability
     if line is not None:
         yield UpstreamUnavailable(f"The {line.name} service does not answer. Ask again soon.")
@@ -163,6 +167,19 @@ def _possible(place: Place) -> Iterator[ForetellError]:
         )
         if place.method == "post":
             yield ModelNotReady("The model is being loaded. Ask again soon.")
+
+
+def _together() -> Iterator[ForetellError]:
+    """List what is answered when no capability could answer."""
+    yield UpstreamUnavailable("No service answers. Ask again soon.")
+    yield UpstreamTimeout("No service was done within 10 s. Ask about fewer contacts at once.")
+    yield ModelNotReady("The model is being loaded. Ask again soon.")
+    yield NoModelTrained("This account has no model that answers yet. Train one with `foretell train`.")
+    yield TooManyContacts(
+        f"A call for several capabilities carries at most {MAX_TOGETHER} contacts; this one has 120. Send them in "
+        "several calls.",
+        max_contacts=MAX_TOGETHER,
+    )
 
 
 def _at_a_source(place: Place) -> Iterator[ForetellError]:

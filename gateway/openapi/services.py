@@ -7,6 +7,7 @@ The gateway never imports a service. `foretell openapi` makes the service's app 
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,25 @@ def add_services(document: Document, folder: Path = FOLDER) -> None:
         path = folder / f"{line.name}.json"
         if path.exists():
             _add(document, json.loads(path.read_text(encoding="utf-8")), line)
+
+
+@cache
+def request_fields(name: str, folder: Path = FOLDER) -> frozenset[str]:
+    """Read which fields the request of a capability's prediction path has; none where no document is kept."""
+    path = folder / f"{name}.json"
+    if not path.exists():
+        return frozenset()
+    document = json.loads(path.read_text(encoding="utf-8"))
+    request, _ = prediction_schemas(document, capability(name))
+    return frozenset(document["components"]["schemas"][request]["properties"])
+
+
+def prediction_schemas(document: Document, line: Capability) -> tuple[str, str]:
+    """Return the names of the schemas of a capability's request and answer."""
+    operation = document["paths"][line.path]["post"]
+    bodies = (operation["requestBody"], operation["responses"]["200"])
+    request, response = (body["content"]["application/json"]["schema"]["$ref"].removeprefix(_REF) for body in bodies)
+    return request, response
 
 
 def _add(document: Document, service: Document, line: Capability) -> None:

@@ -12,21 +12,24 @@ from shared.contracts.rows import DAY, Microseconds, instant_of
 from shared.contracts.training import ColumnChoices, Progress, silent
 from shared.evaluation.calibration import Calibrator, Reference
 from shared.evaluation.gate import GateDecision
-from shared.features import matrix
+from shared.features import FeatureSet, Inputs, matrix
 from shared.learners.simple import Columns, Vector, chance
 from shared.store import VersionRow
 from shared.timeline import Pasts
+from shared.timeline.pasts import outcome_type
 from shared.training.candidates import Problem, calibrated
 from shared.training.columns import chosen_columns, inputs_of, other_rankings, outcome_features
 from shared.training.competition import Competition, compete
-from shared.training.material import Material, framed, order_notes
+from shared.training.material import SEED, Material, framed, order_notes
 from shared.training.publish import NO_NEWER_FRAMES, Fitted, Newer, compared, digest_of_data
 from shared.training.recipe import Recipe, Run
+from shared.training.refit import RefitOnAll, RefitRequest, RefittedOnAll
 from shared.training.report import Report, card, plots, report
 
 CAPABILITY = "scoring"
 ONE_MOMENT_GRADE: Grade = "C"
 """The most that is given where only contacts of the same day could judge."""
+ON_ALL = "The trees that won were grown once more on all {:,} frames; what is judged are those of the drawn ones."
 ScoringRun = Run[ColumnChoices]
 
 
@@ -47,6 +50,7 @@ def fitted(
     forbidden: Collection[str] = (),
     now: Microseconds,
     progress: Progress = silent,
+    refit: RefitOnAll | None = None,
 ) -> ScoringFit:
     """Learn features, compete, judge, refit on everything: no store, no registry.
 
@@ -56,6 +60,7 @@ def fitted(
         forbidden: attributes that are never features of this run.
         now: becomes `trained_at`.
         progress: called with what is done and how far, 0 to 1.
+        refit: grows trees that won on all frames, where `stuff` was drawn from more; None: they stay as they are.
 
     Raises:
         InsufficientData: no feature distinguishes contacts.
@@ -80,7 +85,8 @@ def fitted(
     progress("comparing with the suspected columns", 0.78)
     rankings = other_rankings(problem, chosen, chosen.suspected_values)
     progress("fitting on all frames", 0.85)
-    learner = competition.winner.refit().learner
+    on_all = None if refit is None else _on_all(stuff, chosen.feature_set, inputs, competition, refit)
+    learner = competition.winner.refit().learner if on_all is None else on_all.learner
     rows = competition.judged
     out_of_fold = competition.winner.raw[rows]
     winner = competition.winner
@@ -96,7 +102,7 @@ def fitted(
         questioned=chosen.questioned,
         left_out=chosen.left_out,
         columns=chosen.columns,
-        notes=order_notes(stuff),
+        notes=[*order_notes(stuff), *([] if on_all is None else [ON_ALL.format(on_all.frames)])],
         other_rankings=rankings,
         most=ONE_MOMENT_GRADE if stuff.one_moment else "A",
     )
@@ -118,6 +124,19 @@ def fitted(
     return ScoringFit(model, found, problem, competition)
 
 
+def _on_all(
+    stuff: Material, feature_set: FeatureSet, inputs: Inputs, competition: Competition, refit: RefitOnAll
+) -> RefittedOnAll | None:
+    """Grow the trees that won on all frames; None: no trees won, or there are no times or no more frames."""
+    grown, until = competition.winner.grown, stuff.until
+    if grown is None or until is None:
+        return None
+    code = outcome_type(stuff.outcome, stuff.pasts)
+    outcome = stuff.outcome.model_copy(update={"event_types": (stuff.pasts.types[code],)})
+    since, frames = int(stuff.frames.cutoff.min()), stuff.thinned_from
+    return refit(RefitRequest(outcome, since, until, frames, feature_set, inputs, *grown, SEED))
+
+
 def _padded(importance: Vector, width: int) -> Vector:
     return np.pad(importance, (0, width - len(importance)))
 
@@ -128,7 +147,7 @@ def _material(run: ScoringRun, pasts: Pasts) -> Material:
 
 def _fit(run: ScoringRun, stuff: Material, progress: Progress) -> ScoringFit:
     allowed, forbidden = run.choices.allowed, run.choices.forbidden
-    return fitted(stuff, allowed=allowed, forbidden=forbidden, now=run.now, progress=progress)
+    return fitted(stuff, allowed=allowed, forbidden=forbidden, now=run.now, progress=progress, refit=run.refit)
 
 
 def _to_publish(run: ScoringRun, stuff: Material, fit: ScoringFit) -> Fitted:

@@ -61,6 +61,18 @@ class BucketManifest:
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise FileRefused(f"{folder} is no whole export; write it with `foretell export events`.") from error
 
+    @staticmethod
+    def of_account(folder: Path, account: str) -> "BucketManifest":
+        """Read what an export of an account wrote.
+
+        Raises:
+            FileRefused: it is no such folder, not whole, or of another account.
+        """
+        found = BucketManifest.read(folder)
+        if found.account != account:
+            raise FileRefused(f"{folder} is an export of the account {found.account}, not of {account}.")
+        return found
+
 
 def bucket_of(contact_id: str, buckets: int) -> int:
     """Return in which bucket a contact lies: the same everywhere and always.

@@ -93,7 +93,8 @@ class BatchFiles:
 def replacing(goal: Path) -> Iterator[IO[bytes]]:
     """Write a file that is in its place whole or not at all, and lasts once it is there."""
     _made(goal.parent)
-    fresh = goal.with_name(f".{goal.name}.{os.getpid()}.new")
+    # Processes of several machines may have the same number, and may write the same file.
+    fresh = goal.with_name(f".{goal.name}.{uuid4().hex}.new")
     try:
         with open_private(fresh) as target:
             yield target

@@ -89,7 +89,7 @@ def bulk_columns(pinned: PinnedModel, bulk: BulkContacts) -> BulkColumns | None:
     if rows.any():
         events, mine = seen.taken(within), contacts
         if not rows.all():
-            mine, events = _only(contacts, events, rows)
+            mine, events = only_contacts(contacts, events, rows)
         pasts = from_columns(mine, events)
         found = answer(model, pasts, np.full(len(pasts), cutoff, dtype=np.int64))
         columns.bands = found.bands
@@ -106,7 +106,7 @@ def bulk_columns(pinned: PinnedModel, bulk: BulkContacts) -> BulkColumns | None:
 
 def _add_others(columns: BulkColumns, pinned: PinnedModel, bulk: BulkContacts, rows: Mask) -> None:
     """Look at single contacts again, as a call does."""
-    contacts, events = _only(bulk.contacts, bulk.events, rows)
+    contacts, events = only_contacts(bulk.contacts, bulk.events, rows)
     kept = rows[bulk.events.contact]
     few = BulkContacts(contacts, bulk.unreadable[rows], events, bulk.human[kept], bulk.newest_event_at)
     for row, result in zip(np.flatnonzero(rows).tolist(), bulk_results(pinned, few), strict=True):
@@ -266,7 +266,7 @@ def _predict(
 ) -> None:
     places = np.flatnonzero(rows)
     if not rows.all():
-        contacts, events = _only(contacts, events, rows)
+        contacts, events = only_contacts(contacts, events, rows)
     pasts, cutoff = ContactPasts.of_columns(from_columns(contacts, events)), microseconds(pinned.cutoff)
     cutoffs = np.full(len(pasts), cutoff, dtype=np.int64)
     model = pinned.champion.model
@@ -276,7 +276,7 @@ def _predict(
         results[row] = in_place_of(results[row], one, [*noted, *marks])
 
 
-def _only(contacts: ContactColumns, events: EventColumns, rows: Mask) -> tuple[ContactColumns, EventColumns]:
+def only_contacts(contacts: ContactColumns, events: EventColumns, rows: Mask) -> tuple[ContactColumns, EventColumns]:
     """Keep some contacts with what belongs to them."""
     place = np.full(len(rows), -1, dtype=np.int32)
     place[rows] = np.arange(int(rows.sum()), dtype=np.int32)

@@ -171,6 +171,11 @@ class Models:
         with self._scope.reading() as connection:
             return self._champion(connection, capability, outcome)
 
+    def answering(self) -> frozenset[str]:
+        """Return the capabilities that have a champion, for whichever outcome."""
+        with self._scope.reading() as connection:
+            return frozenset(connection.execute(self._scope.select(ChampionTable.capability).distinct()).scalars())
+
     def promote(
         self,
         capability: str,

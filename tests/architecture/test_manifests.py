@@ -21,9 +21,15 @@ SECRETS = {
 }
 OF_THE_SERVER = {"FORWARDED_ALLOW_IPS"}
 """Variables that uvicorn reads itself."""
+OF_THE_LIBRARIES = {"OMP_NUM_THREADS"}
+"""The same of LightGBM's."""
 OF_THE_OPERATOR = {"PodMonitor"}
 """Kinds that Kubernetes does not know by itself."""
 CAPABILITIES = [line.name for line in TABLE]
+DASK = {"dask-scheduler", "dask-worker"}
+"""What the component `dask` adds, in the overlay that has it."""
+SHARES_FILES = {"worker", "dask-worker"}
+"""Where that component mounts the folder of exports and results."""
 
 Manifest = dict[str, Any]
 
@@ -57,9 +63,16 @@ def test_every_manifest_is_valid_for_kubernetes(manifests: list[Manifest]) -> No
         kubernetes_validate.validate(manifest, "1.32", strict=True)
 
 
+def dask_of(manifests: list[Manifest]) -> set[str]:
+    """Name the deployments of Dask; none in an overlay without the component."""
+    return DASK if DASK & set(of_kind(manifests, "Deployment")) else set()
+
+
 def test_the_deployments_are_the_table_the_gateway_and_the_worker(manifests: list[Manifest]) -> None:
-    assert set(of_kind(manifests, "Deployment")) == {*CAPABILITIES, "gateway", "worker"}
-    assert set(of_kind(manifests, "Service")) == {*CAPABILITIES, "gateway"}
+    dask = dask_of(manifests)
+
+    assert set(of_kind(manifests, "Deployment")) == {*CAPABILITIES, "gateway", "worker", *dask}
+    assert set(of_kind(manifests, "Service")) == {*CAPABILITIES, "gateway", *(dask - {"dask-worker"})}
     assert set(of_kind(manifests, "PodDisruptionBudget")) == {*CAPABILITIES, "gateway"}
     assert set(pods(manifests)) - set(of_kind(manifests, "Deployment")) == {"migrate"}
 
@@ -107,12 +120,17 @@ def test_every_pod_keeps_to_the_restricted_profile(manifests: list[Manifest]) ->
 
 
 def test_nothing_but_memory_backed_or_passing_folders_is_writable(manifests: list[Manifest]) -> None:
-    for pod in pods(manifests).values():
+    with_files = SHARES_FILES if dask_of(manifests) else set()
+    for name, pod in pods(manifests).items():
         mounts = {mount["mountPath"] for mount in container(pod)["volumeMounts"]}
+        files = {"name": "files", "persistentVolumeClaim": {"claimName": "foretell-files"}}
+        passing = [volume for volume in pod["volumes"] if volume != files]
 
-        assert mounts == {"/var/lib/foretell", "/tmp"}  # noqa: S108
-        assert all(set(volume) == {"name", "emptyDir"} for volume in pod["volumes"])
-        assert all("sizeLimit" in volume["emptyDir"] for volume in pod["volumes"])
+        assert (files in pod["volumes"]) == (name in with_files)
+        assert mounts - {"/var/lib/foretell-files"} == {"/var/lib/foretell", "/tmp"}  # noqa: S108
+        assert ("/var/lib/foretell-files" in mounts) == (name in with_files)
+        assert all(set(volume) == {"name", "emptyDir"} for volume in passing)
+        assert all("sizeLimit" in volume["emptyDir"] for volume in passing)
 
 
 def test_every_secret_comes_by_reference(manifests: list[Manifest]) -> None:
@@ -136,6 +154,7 @@ def test_every_process_gets_the_secrets_it_needs_and_no_other(manifests: list[Ma
         "gateway": {store, signing, identity, redis},
         "worker": {store, registry, signing, identity},
         "migrate": {store},
+        **{name: set() for name in dask_of(manifests)},
     }
 
 
@@ -145,7 +164,7 @@ def test_every_variable_is_a_setting_that_is_read(manifests: list[Manifest]) -> 
 
     given = {entry["name"] for pod in pods(manifests).values() for entry in container(pod)["env"]}
 
-    assert given - OF_THE_SERVER <= known
+    assert given - OF_THE_SERVER - OF_THE_LIBRARIES <= known
 
 
 def test_every_process_is_probed_and_bounded(manifests: list[Manifest]) -> None:
@@ -154,7 +173,10 @@ def test_every_process_is_probed_and_bounded(manifests: list[Manifest]) -> None:
 
         assert {"cpu", "memory"} <= set(one["resources"]["requests"])
         assert "memory" in one["resources"]["limits"]
-        if name != "migrate":
+        if name in dask_of(manifests):
+            for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+                assert one[probe]["httpGet"] == {"path": "/health", "port": "http"}
+        elif name != "migrate":
             assert one["startupProbe"]["httpGet"] == {"path": "/healthz", "port": "http"}
             assert one["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "http"}
         if name in {*CAPABILITIES, "gateway", "worker"}:
@@ -192,3 +214,36 @@ def test_services_answer_the_gateway_and_the_worker_alone(manifests: list[Manife
         ]
     assert "ingress" not in policies["worker"]["spec"]
     assert "ingress" not in policies["migrate"]["spec"]
+
+
+def test_only_the_pod_of_commands_reaches_the_scheduler_and_dask_reaches_nothing_else(
+    render: Callable[[str], list[Manifest]],
+) -> None:
+    """Whoever reaches a Dask scheduler can run code on its workers."""
+    policies = of_kind(render("overlays/scaled"), "NetworkPolicy")
+    names = {
+        name: {
+            (way, next(iter(peer["podSelector"]["matchLabels"].values())))
+            for way, key in (("ingress", "from"), ("egress", "to"))
+            for rule in policies[name]["spec"][way]
+            for peer in rule[key]
+        }
+        for name in DASK
+    }
+
+    assert names == {
+        "dask-scheduler": {("ingress", "worker"), ("ingress", "dask-worker"), ("egress", "dask-worker")},
+        "dask-worker": {("ingress", "dask"), ("egress", "dask-scheduler"), ("egress", "dask-worker")},
+    }
+    assert {"port": 8786} in policies["worker"]["spec"]["egress"][-1]["ports"]
+
+
+def test_the_worker_of_an_overlay_with_dask_knows_where_its_scheduler_is(
+    render: Callable[[str], list[Manifest]],
+) -> None:
+    made = render("overlays/scaled")
+    given = {entry["name"]: entry.get("value") for entry in container(pods(made)["worker"])["env"]}
+    (port,) = of_kind(made, "Service")["dask-scheduler"]["spec"]["ports"]
+
+    assert given["FORETELL_DASK_SCHEDULER"] == f"tcp://dask-scheduler:{port['port']}"
+    assert "tcp://dask-scheduler:8786" in container(pods(made)["dask-worker"])["command"]

@@ -87,8 +87,10 @@ def _row(draw: np.random.Generator, contact: str, kind: str, day: int) -> EventR
 
 
 @pytest.fixture(scope="session")
-def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ServiceSettings, Database]]:
-    settings = ServiceSettings(home=tmp_path_factory.mktemp("contract"), signing_key="k" * 32)
+def account(
+    tmp_path_factory: pytest.TempPathFactory, with_registry: Callable[[Path], Path]
+) -> Iterator[tuple[ServiceSettings, Database]]:
+    settings = ServiceSettings(home=with_registry(tmp_path_factory.mktemp("contract")), signing_key="k" * 32)
     migrate(settings)
     database = open_database(settings)
     database.create_account("demo", created_at=NOW_US - DAYS * DAY)

@@ -1,9 +1,7 @@
 """A small account with a truth to learn, as files that the pages name; and one home that is trained once a run."""
 
 import csv
-import fcntl
 import gzip
-import os
 import random
 import shutil
 from collections.abc import Callable
@@ -16,12 +14,14 @@ import pyarrow.parquet
 import pytest
 
 from tests.e2e.installation import Installation, free_ports, train_in
+from tests.once import once
 
 CONTACTS = 240
 DAYS = 400
-USED_DAYS, GONE_DAYS = 240, 190
-"""How long the product was used (a churn training takes twice as long on twice as many days), and since when `c-42`,
-as the pages say, is gone."""
+USED_DAYS = 240
+"""How long the product was used: a churn training takes twice as long on twice as many days."""
+GONE_DAYS = {"c-6": 20, "c-42": 190}
+"""Since when those whom the pages ask about did not use it any more."""
 NOW = datetime.now(UTC).replace(microsecond=0)
 BOUGHT = ("order_placed", "deal_won", "coupon_redeemed")
 
@@ -29,7 +29,7 @@ BOUGHT = ("order_placed", "deal_won", "coupon_redeemed")
 def write_files(folder: Path) -> None:
     """Write leads who look around now and then, as the pages name their files.
 
-    Those who look often buy; one in three stops to use the product some day.
+    Those who look often buy; one in three never uses the product, and one in three stops to use it some day.
     """
     draw, using = random.Random(7), random.Random(8)
     since = (NOW - timedelta(days=DAYS)).isoformat()
@@ -46,9 +46,10 @@ def write_files(folder: Path) -> None:
                 bought, value = (at + timedelta(minutes=1)).isoformat(), float(draw.randrange(10, 90))
                 events.extend([contact, kind, bought, value] for kind in BOUGHT)
         quit_after = using.randrange(USED_DAYS) if number % 3 == 0 else 0
-        if contact == "c-42":
-            quit_after = GONE_DAYS
-        for day in range(USED_DAYS - 1, quit_after, -using.randrange(3, 9)):
+        quit_after, day = GONE_DAYS.get(contact, quit_after), USED_DAYS
+        if number % 3 == 1:
+            continue
+        while (day := day - using.randrange(1, 15)) > quit_after:
             used = NOW - timedelta(days=day, minutes=using.randrange(1_000))
             events.append([contact, "product_used", used.isoformat(), None])
     facts = ["id", "country", "industry", "timezone", "created_at", "Tags", "Lead Quality", "Converted"]
@@ -75,20 +76,15 @@ def own_files() -> Callable[[Path], None]:
 
 
 @pytest.fixture(scope="session")
-def trained_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Train one home for all workers of this run: whoever comes first does it, the others wait."""
-    run = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        run = run.parent
-    folder, done = run / "trained-home", run / "trained-home.done"
-    with (run / "trained-home.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not done.exists():
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir()
-            train_in(folder)
-            done.touch()
-    return folder
+def trained_folder(tmp_path_factory: pytest.TempPathFactory, with_registry: Callable[[Path], Path]) -> Path:
+    """Train one home for all workers of this run."""
+
+    def train(folder: Path) -> None:
+        (folder / "var").mkdir()
+        with_registry(folder / "var")
+        train_in(folder)
+
+    return once(tmp_path_factory, "trained-home", train)
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.e2e.installation import free_ports, until, write_files
+from tests.e2e.installation import Installation, free_ports, until
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "new-capability.md"
@@ -92,12 +92,12 @@ def with_the_toy(root: Path) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def tree(tmp_path_factory: pytest.TempPathFactory) -> Tree:
+def tree(tmp_path_factory: pytest.TempPathFactory, trained: Installation) -> Tree:
     root = tmp_path_factory.mktemp("tree")
     copied(root)
     before = digests(root)
     by_hand = with_the_toy(root)
-    tree = Tree(root, by_hand, set(), set(), tmp_path_factory.mktemp("home") / "var", free_ports(8))
+    tree = Tree(root, by_hand, set(), set(), trained.home, free_ports(8))
     printed = tree.python("-m", "foretell.derived").stdout
     after = digests(root)
     tree.written = {line.removeprefix("Wrote ").removesuffix(".") for line in printed.splitlines()}
@@ -106,11 +106,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Tree:
 
 
 @pytest.fixture(scope="module")
-def trained(tree: Tree) -> Tree:
-    contacts, events = write_files(tree.home.parent)
-    files = ("--contacts", str(contacts), "--events", str(events), "--static", "country")
-    imported = tree.python("-m", "foretell", "import", *files, check=False)
-    assert imported.returncode == 0, imported.stdout + imported.stderr
+def with_its_model(tree: Tree) -> Tree:
     outcome = ("order", "--capability", "toy", "--event", "order_placed", "--within", "30d", "--repeatable")
     tree.python("-m", "foretell", "outcomes", "set", *outcome)
     training = tree.python("-m", "foretell", "train", "toy", "--outcome", "order", check=False)
@@ -184,20 +180,25 @@ def test_it_is_in_the_rendered_manifests(tree: Tree) -> None:
     assert {one["kind"] for one in found} >= {"Service", "NetworkPolicy", "HorizontalPodAutoscaler"}
 
 
-def test_trained_and_served_it_answers_through_the_gateway(trained: Tree) -> None:
-    key = trained.python("-m", "foretell", "keys", "create").stdout.strip()
-    place = sorted(path.name for path in (trained.root / "services").iterdir() if (path / "capability.py").exists())
-    service = trained.port + len(place)
+def test_trained_and_served_it_answers_through_the_gateway(with_its_model: Tree) -> None:
+    tree = with_its_model
+    key = tree.python("-m", "foretell", "keys", "create").stdout.strip()
+    place = sorted(path.name for path in (tree.root / "services").iterdir() if (path / "capability.py").exists())
+    service = tree.port + len(place)
 
-    with serving(trained, "services", "toy", port=service), serving(trained, "gateway", port=trained.port):
-        url = f"http://127.0.0.1:{trained.port}/toy"
+    with serving(tree, "services", "toy", port=service), serving(tree, "gateway", port=tree.port):
+        url = f"http://127.0.0.1:{tree.port}/toy"
         answer = posted(url, key, {"outcome": "order", "reasons": 1, "contacts": [{"id": "c-000"}, {"id": "nobody"}]})
+        asked = {"contacts": [{"id": "c-000"}], "options": {"toy": {"outcome": "order"}}}
+        together = posted(f"http://127.0.0.1:{trained.port}/predict", key, asked)
 
     first, unknown = answer["predictions"]
     assert (first["status"], unknown["status"]) == ("ok", "unknown_contact")
     assert 0 < first["probability"] < 1
     assert first["reasons"][0]["value"] == first["recent_events"] > 0
     assert answer["model"]["capability"] == "toy"
+    assert together["problems"] == {}
+    assert together["answers"]["toy"]["predictions"][0]["probability"] == first["probability"]
 
 
 def test_every_contract_check_runs_on_it_and_the_house_is_in_order(tree: Tree) -> None:

@@ -16,11 +16,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from foretell.cli.app import app
 from foretell.cli.context import opened_database
@@ -88,8 +89,14 @@ def known(command: str) -> bool:
         words = words[2:]
     options = {word for word in words if word.startswith("--")} - {"--account", "--help", "--json", "--debug"}
     names = list(itertools.takewhile(lambda word: not word.startswith("--"), words))[:2]
-    helped = CliRunner().invoke(app, [*names, "--help"], env={"COLUMNS": "200"})
-    return helped.exit_code == 0 and all(option in helped.stdout for option in options)
+    found = helped(*names)
+    return found.exit_code == 0 and all(option in found.stdout for option in options)
+
+
+@cache
+def helped(*names: str) -> Result:
+    """Ask a command for its help, which many lines of the pages are compared with."""
+    return CliRunner().invoke(app, [*names, "--help"], env={"COLUMNS": "200"})
 
 
 def commands(page: str) -> list[tuple[str, str]]:
@@ -145,10 +152,14 @@ def looks_like(shown: str, real: str) -> bool:
 
 
 @pytest.fixture(scope="module")
-def newcomer(tmp_path_factory: pytest.TempPathFactory, own_files: Callable[[Path], None]) -> Reader:
+def newcomer(
+    tmp_path_factory: pytest.TempPathFactory, own_files: Callable[[Path], None], with_registry: Callable[[Path], Path]
+) -> Reader:
     """Typed what the README says about one's own data; in the account `demo` something stands for the sample."""
     reader = Reader(tmp_path_factory.mktemp("pages"), free_ports(seed=1))
     own_files(reader.folder)
+    (reader.folder / "var").mkdir()
+    with_registry(reader.folder / "var")
     for line, _ in commands("README.md"):
         reader.types(line)
     reader.types("foretell accounts create demo")

@@ -4,6 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,8 +22,8 @@ WHERE = ("demo", "scoring", "customer")
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> ServiceSettings:
-    return ServiceSettings(home=tmp_path_factory.mktemp("home"), signing_key="k" * 32)
+def settings(tmp_path_factory: pytest.TempPathFactory, with_registry: Callable[[Path], Path]) -> ServiceSettings:
+    return ServiceSettings(home=with_registry(tmp_path_factory.mktemp("home")), signing_key="k" * 32)
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """Segments end to end: trained on a real store, asked through the real service, retrained, asked again."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -33,8 +33,8 @@ def orders(contact: str, days: Any, value: float) -> list[EventRow]:
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> ServiceSettings:
-    return ServiceSettings(home=tmp_path_factory.mktemp("segments"), signing_key="k" * 32)
+def settings(tmp_path_factory: pytest.TempPathFactory, with_registry: Callable[[Path], Path]) -> ServiceSettings:
+    return ServiceSettings(home=with_registry(tmp_path_factory.mktemp("segments")), signing_key="k" * 32)
 
 
 @pytest.fixture(scope="module")

@@ -39,8 +39,8 @@ def filled(database: Database, name: str, world: Any) -> AccountStore:
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    return Settings(home=tmp_path_factory.mktemp("home"))
+def settings(tmp_path_factory: pytest.TempPathFactory, with_registry: Callable[[Path], Path]) -> Settings:
+    return Settings(home=with_registry(tmp_path_factory.mktemp("home")))
 
 
 @pytest.fixture(scope="module")
@@ -130,11 +130,16 @@ def test_frames_that_the_champion_has_seen_decide_nothing(
 
 
 def test_a_registry_without_the_champion_leaves_it_where_it_is(
-    store: AccountStore, first: Published, later: tuple[Material, ScoringFit], world: Any, tmp_path: Path
+    store: AccountStore,
+    first: Published,
+    later: tuple[Material, ScoringFit],
+    world: Any,
+    tmp_path: Path,
+    with_registry: Callable[[Path], Path],
 ) -> None:
-    verdict = judge(
-        Settings(home=tmp_path), store, later, store.models.version("scoring", "won", first.version), world.until
-    )
+    other = Settings(home=with_registry(tmp_path))
+
+    verdict = judge(other, store, later, store.models.version("scoring", "won", first.version), world.until)
 
     assert (verdict.promote, verdict.decided) == (False, False)
     assert "train again later, or promote by hand" in verdict.reason

@@ -238,7 +238,18 @@ def names(
             _distinguish(short, [at for at, name in enumerate(chosen) if name == clash], described)
     chosen = [kept.get(at, name) for at, name in enumerate(short)]
     counts = Counter([*chosen, *avoided])
-    return [name if at in kept or counts[name] == 1 else f"{name} ({at + 1})" for at, name in enumerate(chosen)]
+    used = {*avoided, *(name for at, name in enumerate(chosen) if at in kept or counts[name] == 1)}
+    return [
+        name if at in kept or counts[name] == 1 else _numbered(name, at + 1, used) for at, name in enumerate(chosen)
+    ]
+
+
+def _numbered(name: str, number: int, used: set[str]) -> str:
+    """Add a number to a name, the next free one, and note the name as used."""
+    while (numbered := f"{name} ({number})") in used:
+        number += 1
+    used.add(numbered)
+    return numbered
 
 
 def description(profile: Profile, *, most: int = 4) -> str:

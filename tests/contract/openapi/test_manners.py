@@ -8,11 +8,12 @@ import pytest
 from gateway.app import create_app
 from gateway.openapi.document import operations
 from gateway.openapi.headers import is_repeatable
+from gateway.predict_all.schemas import PATH
 from shared.capabilities import TABLE
 from shared.settings import GatewaySettings
 
 WRITES = ("post", "put", "patch", "delete")
-FORWARDED = tuple(path for line in TABLE for path in (line.path, *line.prefixes))
+FORWARDED = (PATH, *(path for line in TABLE for path in (line.path, *line.prefixes)))
 WITHOUT_A_KEY = ("/webhooks/", "/subscriptions/{subscription_id}/test")
 """The provider's own id of an event says what was sent before; a trial writes nothing."""
 

@@ -1,7 +1,7 @@
 """Churn end to end: from a real store to a registered version, and the gate between two of them."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,8 +61,8 @@ def filled(database: Database, name: str, world: Members) -> AccountStore:
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    return Settings(home=tmp_path_factory.mktemp("home"))
+def settings(tmp_path_factory: pytest.TempPathFactory, with_registry: Callable[[Path], Path]) -> Settings:
+    return Settings(home=with_registry(tmp_path_factory.mktemp("home")))
 
 
 @pytest.fixture(scope="module")

@@ -53,6 +53,16 @@ async def test_a_contact_is_named_by_its_address(any_gateway, upstream) -> None:
     ]
 
 
+async def test_a_name_given_twice_beside_an_address_is_passed_on_as_it_was_sent(gateway, upstream) -> None:
+    put(gateway, "c-1", "ann@example.com")
+    body = b'{"contacts": [{"email": "ann@example.com", "attributes": {"a": 1, "a": 2}}]}'
+
+    status, _, _ = await gateway.request("POST", "/score", gateway.key(scopes=("predict",)), data=body)
+
+    assert status == 200
+    assert upstream.seen[-1].body == b'{"contacts": [{"attributes": {"a": null, "a": null}, "id": "c-1"}]}'
+
+
 async def test_a_body_without_an_address_passes_byte_by_byte(gateway, upstream) -> None:
     body = b'{ "contacts": [ {"id":"c-1", "attributes": {"x": 1.50, "email_x": "\\u0041"}} ],"reasons":0}'
 

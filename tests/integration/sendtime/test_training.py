@@ -1,6 +1,6 @@
 """Send time end to end: from a real store to a registered version, and the gate between two of them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -45,8 +45,8 @@ def orders() -> list[EventRow]:
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    return Settings(home=tmp_path_factory.mktemp("home"))
+def settings(tmp_path_factory: pytest.TempPathFactory, with_registry: Callable[[Path], Path]) -> Settings:
+    return Settings(home=with_registry(tmp_path_factory.mktemp("home")))
 
 
 @pytest.fixture(scope="module")

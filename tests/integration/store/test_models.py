@@ -167,3 +167,13 @@ def test_what_a_round_found_of_a_version_s_inputs_is_kept_with_it(database: Data
     newest, oldest = store.models.versions("scoring", "redeem")
     assert (newest.input_drift, oldest.input_drift) == (None, InputDrift(100, 30, 40, 3, 2, 9))
     assert oldest.grade == "B"
+
+
+def test_capabilities_that_have_a_champion_are_those_of_this_account(database: Database) -> None:
+    database.create_account("other", created_at=0)
+    database.of("other").models.promote("churn", "churn", "1", "d", at=DAY, reason="r")
+    mine = database.of("default").models
+    mine.promote("scoring", "customer", "1", "d", at=DAY, reason="r")
+    mine.promote("scoring", "redeem", "1", "d", at=DAY, reason="r")
+
+    assert mine.answering() == {"scoring"}

@@ -5,7 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.contracts.validation import REPEATED, OutOfBounds, json_object, read_all, read_json, read_scalar, scalar
+from shared.contracts.validation import (
+    REPEATED,
+    OutOfBounds,
+    json_object,
+    read_all,
+    read_json,
+    read_scalar,
+    scalar,
+    write_json,
+)
 
 TEXTS = st.text(st.characters(codec=None, categories=None), max_size=20)
 NUMBERS = st.integers() | st.integers(min_value=-(10**400), max_value=10**400) | st.floats()
@@ -121,3 +130,16 @@ def test_one_bad_value_leaves_the_others_as_they_are(bad: bytes) -> None:
 def test_what_is_no_json_is_refused(text: bytes) -> None:
     with pytest.raises(json.JSONDecodeError):
         read_json(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        (b'[{"a": 1, "b": {"c": 1, "c": 2}}]', b'[{"a": 1, "b": {"c": null, "c": null}}]'),
+        (b'["\\ud83d", "\xc3\xa9"]', b'["\xed\xa0\xbd", "\xc3\xa9"]'),
+        (b"[NaN, 1e400, 1.0, 12345678901234567890]", b"[NaN, Infinity, 1.0, 12345678901234567890]"),
+    ],
+    ids=["a name given twice", "half a surrogate pair", "numbers"],
+)
+def test_what_was_read_is_written_so_that_another_reader_finds_the_same(text: bytes, written: bytes) -> None:
+    assert write_json(read_json(text)) == written

@@ -185,6 +185,17 @@ def test_what_most_members_do_not_do_is_no_manner() -> None:
 
 AMOUNT = st.floats(0, 400)
 APART = st.floats(-2, 2)
+
+
+def test_a_number_that_a_kept_name_has_already_is_given_to_nobody_else() -> None:
+    alike = [of_medians(250.0, 4.0, 100.0, 1.0, 1.0, 1.0)] * 3
+    (name,) = {one.removesuffix(f" ({place})") for place, one in enumerate(names(alike, leading=ORDER), start=1)}
+
+    found = names(alike, leading=ORDER, taken={0: f"{name} (2)"}, avoided=[f"{name} (3)"])
+
+    assert len({*found, f"{name} (3)"}) == 4
+
+
 KEPT_NAMES = [
     "Very frequent buyers, top spend",
     "Frequent buyers, high spend",

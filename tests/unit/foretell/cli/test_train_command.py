@@ -34,7 +34,7 @@ def shown(capsys: pytest.CaptureFixture[str]) -> str:
 
 def test_each_choice_with_a_flag_is_an_option_and_no_other(shown: str) -> None:
     assert re.findall(r"^  (?:-\w, )?(--[a-z-]+)", shown, re.MULTILINE) == [
-        "--account", "--no-promote", "--name", "--count", "--details", "--help",
+        "--account", "--from", "--no-promote", "--name", "--count", "--details", "--help",
     ]  # fmt: skip
 
 

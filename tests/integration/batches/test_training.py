@@ -1,0 +1,172 @@
+"""Training from an export in buckets: what is learned from is what the store gives, wherever it is read."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from distributed import LocalCluster
+
+from foretell.bucket_refit import BucketRefit
+from foretell.bucket_training import TrainingExport, pasts_of_export
+from services.churn.training import churn_material
+from services.churn.training import fitted as churn_fitted
+from services.scoring.training import fitted
+from shared.batches.buckets import export
+from shared.contracts.outcome import Outcome
+from shared.contracts.rows import AttributeRow, ContactRow, EventRow
+from shared.errors import FileRefused
+from shared.features import matrix
+from shared.learners.simple import Columns
+from shared.learners.trees import Trees, TreeShape
+from shared.settings import Settings
+from shared.store import AccountStore
+from shared.timeline import Pasts
+from shared.training.material import framed, scanned
+from shared.training.refit import RefitRequest
+from tests.integration.batches.conftest import Batching
+from tests.integration.batches.test_buckets import vary
+
+BUCKETS = 5
+WON = Outcome(name="won", capability="scoring", event_types=("deal_won",), horizon_days=30, every_days=15)
+QUIET = Outcome(name="quiet", capability="churn", silence=("page_viewed",), horizon_days=30)
+
+
+@pytest.fixture
+def settings(tmp_path: Path, migrated_files: Path) -> Settings:
+    """SQLite alone: what is tested reads an export, whatever store wrote it."""
+    for file in migrated_files.iterdir():
+        shutil.copy(file, tmp_path)
+    return Settings(home=tmp_path)
+
+
+@pytest.fixture(scope="module")
+def scheduler() -> Iterator[str]:
+    with LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", memory_limit=0, protocol="tcp://"
+    ) as started:
+        yield started.scheduler_address
+
+
+def read(
+    folder: Path, *, most_contacts: int = 1_000_000, with_events: bool = True, scheduler: str | None = None
+) -> Pasts:
+    wanted = TrainingExport.of(folder, account="default", most_contacts=most_contacts)
+    return pasts_of_export(wanted, with_events=with_events, scheduler=scheduler)
+
+
+def require_equal(found: Pasts, expected: Pasts) -> None:
+    for name in ("contact_ids", "zones", "consents", "types", "campaigns", "items"):
+        assert getattr(found, name) == getattr(expected, name), name
+    for name in ("known", "created_at", "offsets", "at", "type", "value", "campaign", "item"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), err_msg=name)
+    pairs = set(zip(found.message.tolist(), expected.message.tolist(), strict=True))
+    assert len({one for one, _ in pairs}) == len({other for _, other in pairs}) == len(pairs)
+    assert list(found.attributes) == list(expected.attributes)
+    for name, column in expected.attributes.items():
+        assert found.attributes[name].value == column.value
+        for part in ("contact", "valid_from", "dated"):
+            np.testing.assert_array_equal(getattr(found.attributes[name], part), getattr(column, part), err_msg=name)
+
+
+@pytest.mark.parametrize("with_events", [True, False])
+def test_pasts_read_by_a_worker_are_those_of_the_store(
+    batching: Batching, scheduler: str, tmp_path: Path, with_events: bool
+) -> None:
+    vary(batching.store)
+    export(batching.store, tmp_path / "export", BUCKETS, at=0)
+
+    here = read(tmp_path / "export", with_events=with_events)
+    there = read(tmp_path / "export", with_events=with_events, scheduler=scheduler)
+
+    require_equal(here, scanned(batching.store, with_events=with_events))
+    require_equal(there, here)
+
+
+def test_of_too_many_contacts_the_same_ones_are_drawn_each_with_its_whole_past(
+    batching: Batching, tmp_path: Path
+) -> None:
+    vary(batching.store)
+    export(batching.store, tmp_path / "five", 5, at=0)
+    export(batching.store, tmp_path / "two", 2, at=0)
+
+    drawn = read(tmp_path / "five", most_contacts=10)
+
+    every = scanned(batching.store)
+    counts = dict(zip(every.contact_ids, np.diff(every.offsets).tolist(), strict=True))
+    assert 0 < len(drawn) < len(every)
+    assert np.diff(drawn.offsets).tolist() == [counts[one] for one in drawn.contact_ids]
+    assert read(tmp_path / "two", most_contacts=10).contact_ids == drawn.contact_ids
+
+
+def test_an_export_of_another_account_is_not_learned_from(batching: Batching, tmp_path: Path) -> None:
+    export(batching.store, tmp_path / "export", BUCKETS, at=0)
+
+    with pytest.raises(FileRefused, match="of the account default, not of other"):
+        TrainingExport.of(tmp_path / "export", account="other", most_contacts=10)
+
+
+def fill(store: AccountStore, world: Any) -> None:
+    contacts = [
+        ContactRow(contact_id, fact.created_at, attributes=(AttributeRow("plan", fact.attributes[0].value, 0),))
+        for contact_id, fact in world.facts.items()
+    ]
+    store.contacts.put_bulk(contacts, recorded_at=world.until)
+    store.events.add_bulk([EventRow(*row[:4], recorded_at=world.until) for row in world.rows])
+
+
+@pytest.mark.parametrize("capability", ["scoring", "churn"])
+def test_a_model_learned_from_an_export_answers_as_one_learned_from_the_store(
+    database: Any, tmp_path: Path, simulated: Callable[..., Any], scheduler: str, capability: str
+) -> None:
+    world, store = simulated(300, 300), database.of("default")
+    fill(store, world)
+    export(store, tmp_path / "export", BUCKETS, at=world.until)
+    train = partial(learned, capability, now=world.until)
+
+    values, from_store = train(scanned(store))
+    again, from_export = train(read(tmp_path / "export", scheduler=scheduler))
+
+    np.testing.assert_allclose(again, values, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(from_export, from_store, rtol=0, atol=1e-9)
+
+
+def learned(capability: str, pasts: Pasts, *, now: int) -> tuple[Any, Any]:
+    """Train; return the matrix, and the margins or hazards of each contact at the end."""
+    contact, cutoffs = np.arange(len(pasts), dtype=np.int32), np.full(len(pasts), now, dtype=np.int64)
+    if capability == "scoring":
+        fit: Any = fitted(framed(WON, pasts, now=now), now=now)
+        return fit.problem.matrix, fit.model.margins(matrix(fit.model.feature_set, pasts, contact, cutoffs))
+    fit = churn_fitted(churn_material(QUIET, pasts, now=now), now=now)
+    return fit.problem.matrix, fit.model.hazard(matrix(fit.model.feature_set, pasts, contact, cutoffs), cutoffs)
+
+
+def test_trees_that_won_are_grown_on_all_frames_on_the_workers_that_made_them(
+    database: Any, tmp_path: Path, simulated: Callable[..., Any], scheduler: str
+) -> None:
+    world, store = simulated(300, 300), database.of("default")
+    fill(store, world)
+    export(store, tmp_path / "export", BUCKETS, at=world.until)
+    pasts = scanned(store)
+    stuff = framed(WON, pasts, now=world.until)
+    names = fitted(stuff, now=world.until).model
+    shape = TreeShape(leaves=7, min_rows=20)
+    since, features = int(stuff.frames.cutoff.min()), (names.feature_set, names.inputs)
+    request = RefitRequest(WON, since, world.until, len(stuff.frames), *features, shape, rounds=30, seed=1)
+    half = TrainingExport.of(tmp_path / "export", account="default", most_contacts=150)
+    frames = len(stuff.frames)
+
+    grown = BucketRefit(scheduler, half, frames)(request)
+    few = BucketRefit(scheduler, half, 2 * frames)(request)
+
+    values = names.inputs.filled(matrix(names.feature_set, pasts, stuff.frames.contact, stuff.frames.cutoff))
+    columns = Columns(names.feature_set.names, names.feature_set.categorical)
+    here = Trees.fit(values, stuff.frames.label, columns, shape=shape, rounds=30, seed=1)
+    assert few is None
+    assert grown is not None
+    assert grown.frames == frames
+    assert "machines" not in grown.learner.text
+    assert np.corrcoef(grown.learner.margins(values), here.margins(values))[0, 1] > 0.9

@@ -1,0 +1,67 @@
+"""Where trees win, they may be grown once more on all frames; whatever else wins stays as it is."""
+
+import numpy as np
+import pytest
+
+from services.scoring.training import fitted
+from shared.contracts.outcome import Outcome
+from shared.contracts.rows import DAY
+from shared.learners.trees import Trees
+from shared.timeline import build
+from shared.timeline.pasts import ContactFacts, DatedValue
+from shared.training.material import Material, framed
+from shared.training.refit import RefitRequest, RefittedOnAll
+
+STARTS = 1_700_000_000_000_000
+UNTIL = STARTS + 300 * DAY
+WON = Outcome(name="won", capability="scoring", event_types=("deal_lost", "deal_won"), horizon_days=30, every_days=15)
+
+
+def world(*, together: bool) -> Material:
+    """Make contacts with two attributes that matter only together, or each for itself."""
+    draw = np.random.default_rng(4)
+    facts, events = {}, []
+    for number in range(700):
+        name, (one, other) = f"c{number:03}", draw.normal(size=2)
+        attributes = tuple(DatedValue(key, 0, float(value)) for key, value in (("first", one), ("second", other)))
+        facts[name] = ContactFacts(created_at=STARTS, attributes=attributes)
+        hazard = 0.008 * (one * other > 0) + 0.0002 if together else 0.0015 * np.exp(one)
+        events.append((name, "seen", "page_viewed", STARTS + DAY, None, None, None, None, None))
+        events += [
+            (name, f"v{day}", "page_viewed", STARTS + day * DAY, None, None, None, None, None)
+            for day in range(number % 20, 300, 20)
+        ]
+        at = draw.exponential(1 / hazard)
+        if at < 300:
+            events.append((name, "won", "deal_won", STARTS + int(at * DAY), None, None, None, None, None))
+    return framed(WON, build(list(facts), facts, [events]), now=UNTIL)
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_trees_that_won_are_grown_on_all_frames_and_the_report_says_so(together: bool) -> None:
+    stuff, requests = world(together=together), []
+
+    def refit(request: RefitRequest) -> RefittedOnAll:
+        requests.append(request)
+        return RefittedOnAll(Trees(plain.model.learner.text), 12_345)  # type: ignore[attr-defined]
+
+    plain = fitted(stuff, now=UNTIL)
+    fit = fitted(stuff, now=UNTIL, refit=refit)
+
+    assert plain.model.kind == ("lightgbm" if together else "logistic")
+    assert [one.outcome.event_types for one in requests] == [("deal_won",)] * together
+    assert [note for note in fit.report.notes if "all 12,345 frames" in note] == fit.report.notes[-1:] * together
+    if together:
+        (request,) = requests
+        assert (request.since, request.until) == (int(stuff.frames.cutoff.min()), stuff.until)
+        assert request.frames == len(stuff.frames)
+        assert fit.model.learner.booster.num_trees() == request.rounds
+
+
+def test_trees_stay_as_they_are_where_there_are_no_more_frames() -> None:
+    stuff = world(together=True)
+
+    fit = fitted(stuff, now=UNTIL, refit=lambda _: None)
+
+    assert fit.model.learner == fitted(stuff, now=UNTIL).model.learner
+    assert not [note for note in fit.report.notes if "once more on all" in note]
