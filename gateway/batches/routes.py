@@ -31,7 +31,7 @@ from gateway.context import (
 )
 from gateway.idempotency import idempotent
 from shared.batches.files import BatchFiles, BatchFolder, moved, replacing
-from shared.batches.request import MEDIA_TYPES, BatchRequest, ContactSelection, ModelName
+from shared.batches.request import ANY_FILE, MEDIA_TYPES, BatchRequest, ContactSelection, ModelName
 from shared.capabilities import capability
 from shared.contracts.rows import Microseconds, instant_of, instant_or_none, microseconds
 from shared.errors import BadRequest, Conflict, NoModelTrained, NotFound, ResultNotReady, UnknownOutcome
@@ -40,20 +40,17 @@ from shared.store import AccountStore, BatchRow
 router = APIRouter(tags=["batches"])
 BatchId = Annotated[str, Path(pattern=ID, description="Of the batch.")]
 CHUNK_BYTES = 262_144
-_FILES = {
-    "application/x-ndjson": '{"id": "c-42"}\n{"id": "c-43", "attributes": {"country": "FR"}}\n',
-    "text/csv": "id,country\nc-42,\nc-43,FR\n",
-    "application/vnd.apache.parquet": "PAR1...PAR1",
-}
-"""What the document shows of each kind of file; NDJSON and Parquet have further names."""
 UPLOAD = {
     "requestBody": {
         "content": {
-            media: {"schema": {"type": "string", "format": "binary"}, "example": example}
-            for media, example in _FILES.items()
+            ANY_FILE: {
+                "schema": {"type": "string", "format": "binary"},
+                "example": '{"id": "c-42"}\n{"id": "c-43", "attributes": {"country": "FR"}}\n',
+            }
         }
     }
 }
+"""A file of contacts. Further media types are taken; generators of clients know this one."""
 RESULT = {
     "description": "The rows, one a contact and model, in the order of the contacts; as asked for in `format`.",
     "content": {
@@ -80,7 +77,9 @@ def add_batch(authenticated: ReceivedScope, received: Received) -> Response:
     """Have the worker predict for any number of contacts: all, a segment, some attributes' or ids', or a file's.
 
     Contacts of the store are chosen in JSON. A file of contacts (NDJSON, CSV or Parquet) is the body itself, with the
-    rest in the query. The answer comes at once; `GET /batches/{batch_id}` says how far it is.
+    rest in the query; its kind is seen from its beginning, or named in Content-Type (`application/x-ndjson`,
+    `text/csv`, `application/vnd.apache.parquet`). The answer comes at once; `GET /batches/{batch_id}` says how far it
+    is.
     """
     requested, store, at = received.requested, authenticated.store, now()
     cutoff = at if requested.cutoff is None else microseconds(requested.cutoff)

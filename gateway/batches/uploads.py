@@ -16,7 +16,7 @@ from gateway.batches.schemas import NewBatch, UploadedBatch
 from gateway.context import AuthenticatedRequest, authenticate, gateway_of
 from shared import deadline
 from shared.batches.files import BatchFiles, open_private
-from shared.batches.request import UPLOADS
+from shared.batches.request import ANY_FILE, UPLOADS
 from shared.contracts.credentials import Scope
 from shared.errors import BadRequest, UnsupportedMediaType
 from shared.http import problem
@@ -60,7 +60,8 @@ def upload_bounds(settings: GatewaySettings) -> Callable[[ASGIScope], tuple[int,
         if scope["method"] != "POST" or scope["path"] != PATH:
             return None
         media = _media_of(Headers(scope=scope))
-        return (settings.batch_upload_bytes, settings.batch_upload_seconds) if media in UPLOADS else None
+        is_file = media in UPLOADS or media == ANY_FILE
+        return (settings.batch_upload_bytes, settings.batch_upload_seconds) if is_file else None
 
     return bounds
 
@@ -94,15 +95,15 @@ async def _received(
         async with gateway.writing(deadline.seconds_left()):
             yield received
         return
-    if media not in UPLOADS:
-        known = ", ".join(("application/json", *UPLOADS))
+    if media not in UPLOADS and media != ANY_FILE:
+        known = ", ".join(("application/json", *UPLOADS, ANY_FILE))
         raise UnsupportedMediaType(f"Name in Content-Type what the body is: {known}.")
     requested = _from_query(given)
     with _temporary(BatchFiles(gateway.settings.files_folder)) as upload:
         await _stream(request, upload)
-        await asyncio.to_thread(_check, upload, UPLOADS[media])
+        ending = await asyncio.to_thread(_checked, upload, UPLOADS.get(media))
         async with gateway.writing(deadline.seconds_left()):
-            yield ReceivedBatch(authenticated, requested, upload, UPLOADS[media])
+            yield ReceivedBatch(authenticated, requested, upload, ending)
 
 
 _received.scope = _SCOPE  # type: ignore[attr-defined]
@@ -144,18 +145,34 @@ def _write(target: IO[bytes], content: bytes) -> None:
     target.write(content)
 
 
-def _check(upload: Path, ending: str) -> None:
-    """Refuse at once what can be no file of contacts; what is wrong further down, its rows and the batch say."""
+def _checked(upload: Path, ending: str | None) -> str:
+    """Refuse at once what can be no file of contacts; what is wrong further down, its rows and the batch say.
+
+    Args:
+        upload: the file.
+        ending: what it is said to be; None: what it begins as.
+
+    Returns:
+        The ending of such files.
+    """
     with upload.open("rb") as source:
         beginning = source.read(65_536)
         if not beginning.strip():
             raise _refused("The file is empty: send at least one contact.")
+        ending = ending or _ending_of(beginning)
         if ending == "parquet":
             source.seek(-min(4, len(beginning)), 2)
             if not beginning.startswith(_PARQUET) or source.read() != _PARQUET:
                 raise _refused("This is no whole Parquet file; write it again.")
         elif ending == "ndjson" and not beginning.lstrip().startswith(b"{"):
             raise _refused('Send one JSON object a line: {"id": "c-42"}.')
+    return ending
+
+
+def _ending_of(beginning: bytes) -> str:
+    if beginning.startswith(_PARQUET):
+        return "parquet"
+    return "ndjson" if beginning.lstrip().startswith(b"{") else "csv"
 
 
 def _refused(detail: str) -> BadRequest:

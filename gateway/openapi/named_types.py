@@ -35,6 +35,7 @@ def _any_of(*kinds: str) -> Schema:
 _SHARED: Final[Mapping[str, Schema]] = {
     "Band": _enum(*get_args(Band)),
     "Capability": _enum(*NAMES),
+    "AllContacts": _enum("all"),
     "NoQuietHours": _enum("off"),
     "OutcomeCapability": _enum(*OUTCOME_NAMES),
     "ChangeCause": _enum("events", "time", "model"),
@@ -136,8 +137,8 @@ def _plain(schema: Schema) -> Schema:
             }
         case {"type": "object", "maxLength": int(most), **rest}:
             return {**rest, "type": "object", "maxProperties": most}
-        case {"const": "off", "type": "string", **rest}:
-            return {**rest, **_enum("off")}
+        case {"const": "off" | "all" as only, "type": "string", **rest}:
+            return {**rest, **_enum(only)}
         case {"anyOf": [{"const": first, "type": "string"}, {"enum": [*others], "type": "string"}], **rest}:
             return {**rest, **_enum(first, *others)}
     return schema

@@ -14,6 +14,8 @@ UPLOADS: Final[Mapping[str, str]] = {
     "application/vnd.apache.parquet": "parquet",
 }
 """What may be uploaded: media type → ending of the file."""
+ANY_FILE: Final = "application/octet-stream"
+"""A file whose kind is seen from its beginning."""
 MEDIA_TYPES: Final[Mapping[str, str]] = {
     "parquet": "application/vnd.apache.parquet",
     "ndjson": "application/x-ndjson",

@@ -172,7 +172,7 @@ def attribute_column(
     return result
 
 
-_NUMBERS, _TEXTS = frozenset({int, float, NoneType}), frozenset({str, NoneType})
+_NUMBERS, _TEXTS, _TRUTHS = (frozenset({*kinds, NoneType}) for kinds in ((int, float), (str,), (bool,)))
 
 
 def numbers_of(feature: Feature, values: Sequence[Any]) -> NDArray[np.float64]:
@@ -185,7 +185,7 @@ def numbers_of(feature: Feature, values: Sequence[Any]) -> NDArray[np.float64]:
         except OverflowError:
             return np.array([parse(value) for value in values], dtype=np.float64)
         return np.where(np.abs(numbers) <= MAX_NUMBER, numbers, np.nan)
-    if kinds <= _TEXTS:
+    if kinds <= _TEXTS or kinds <= _TRUTHS:  # each value that comes is read once
         read = {value: parse(value) for value in set(values)}
         return np.fromiter(map(read.__getitem__, values), np.float64, len(values))
     return np.array([parse(value) for value in values], dtype=np.float64)

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from operator import itemgetter
 from typing import Final
 
 from shared.contracts.defaults import STALE_DAYS
@@ -35,7 +36,7 @@ def contact_results(
         away: the store could not be read: only a contact that brings data and a granted consent is answered.
         without_data: whether a known contact without event and attribute is asked about all the same.
     """
-    active = {event[0] for event in pasts.events}
+    active = set(map(itemgetter(0), pasts.events))
     found = _reached(pasts, model)
     noted = ["store_unavailable"] if away else []
     looked_at = {feature.attribute for feature in model.feature_set.features if feature.attribute}
@@ -92,7 +93,10 @@ def _reached(pasts: MergedPasts, model: ServedModel) -> _Reached:
 
 def _has_any_of(facts: ContactFacts | None, looked_at: Collection[str]) -> bool:
     """Whether a contact has an attribute that the model looks at, filled in: all others say nothing to it."""
-    return facts is not None and any(one.name in looked_at and not is_missing(one.value) for one in facts.attributes)
+    for name, _, value, _ in () if facts is None else facts.attributes:
+        if name in looked_at and not is_missing(value):
+            return True
+    return False
 
 
 def _brings_all(contact: RequestContact) -> bool:

@@ -238,5 +238,5 @@ class Contacts:
 
 def _stored(contact_id: str, facts: ContactFacts) -> StoredContact:
     return StoredContact(
-        contact_id, facts.created_at, facts.timezone, facts.consent, facts.attributes, facts.unreadable
+        contact_id, facts.created_at, facts.timezone, facts.consent, tuple(facts.attributes), facts.unreadable
     )

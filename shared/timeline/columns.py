@@ -1,16 +1,27 @@
 """From rows of events and facts to columns: strings become codes once, and everything after it is arithmetic."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from operator import itemgetter
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.timeline.pasts import NEVER, UNVERIFIED_OPEN, AttributeColumn, ContactFacts, EventTuple, Pasts
+from shared.contracts.rows import ALWAYS
+from shared.timeline.pasts import (
+    NEVER,
+    UNVERIFIED_OPEN,
+    AttributeColumn,
+    ContactFacts,
+    DatedValue,
+    EventTuple,
+    GivenValues,
+    Pasts,
+)
 
 _NAN = float("nan")
+EVENT_FIELDS = len(get_args(EventTuple))
 BLOCK = 1_024
 """Rows read together: few enough to stay in the processor's cache while column after column is taken from them."""
 
@@ -134,7 +145,7 @@ def time_order(
         contact, at = contact[order], at[order]
     same = contact[1:] == contact[:-1]
     if (same & (at[1:] < at[:-1])).any():
-        again = np.lexsort((at, contact))
+        again = _by_contact_and_time(contact, at)
         order = again if order is None else order[again]
         contact, at = contact[again], at[again]
         same = contact[1:] == contact[:-1]
@@ -149,6 +160,15 @@ def time_order(
     return order
 
 
+def _by_contact_and_time(contact: NDArray[np.int32], at: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Order events by contact, then time; one number of both is sorted in a fifth of the time of two."""
+    since, n_contacts = int(at.min()), int(contact.max()) + 1
+    span = int(at.max()) - since + 1
+    if n_contacts * span > np.iinfo(np.int64).max:
+        return np.lexsort((at, contact))
+    return np.argsort(contact.astype(np.int64) * span + (at - since), kind="stable")
+
+
 def _columns(
     chunk: Sequence[EventTuple],
     row_of: Mapping[str, int],
@@ -157,39 +177,37 @@ def _columns(
     campaigns: _Codes,
     items: _Codes,
 ) -> tuple[NDArray[Any], ...]:
-    rows = chunk
-
-    # Column by column: `zip(*rows)` makes an iterator a row.
-    def column(place: int) -> list[Any]:
-        return list(map(itemgetter(place), rows))
-
-    if 0 in column(8):
-        rows = [row for row in chunk if row[8] != 0]
-    try:
-        contact = np.fromiter(map(row_of.__getitem__, column(0)), np.int32, len(rows))
-    except KeyError:  # others' rows are among them
-        rows = [row for row in rows if row[0] in row_of]
-        contact = np.fromiter(map(row_of.__getitem__, column(0)), np.int32, len(rows))
-    n = len(rows)
-    type_, human = column(2), column(8)
+    ids, _, type_, at, value, message, campaign, item, human = _turned(chunk)
+    if 0 in human or not row_of.keys() >= set(ids):  # machines' rows, or others', are among them
+        kept = [row for row in chunk if row[8] != 0 and row[0] in row_of]
+        ids, _, type_, at, value, message, campaign, item, human = _turned(kept)
+    n = len(ids)
     if None in human and "email_opened" in type_:
         type_ = [
             UNVERIFIED_OPEN if name == "email_opened" and is_human is None else name
             for name, is_human in zip(type_, human, strict=True)
         ]
     return (
-        contact,
-        np.fromiter(column(3), np.int64, n),
+        np.fromiter(map(row_of.__getitem__, ids), np.int32, n),
+        np.fromiter(at, np.int64, n),
         types.of(type_),
-        np.fromiter([_NAN if one is None else one for one in column(4)], np.float64, n),
-        messages.of(column(5)),
-        campaigns.of(column(6)),
-        items.of(column(7)),
+        np.fromiter([_NAN if one is None else one for one in value], np.float64, n),
+        messages.of(message),
+        campaigns.of(campaign),
+        items.of(item),
     )
 
 
+def _turned(rows: Sequence[EventTuple]) -> list[list[Any]]:
+    """Turn rows into columns: strides of one list, as `zip(*rows)` would make an iterator a row."""
+    flat = list(chain.from_iterable(rows))
+    return [flat[place::EVENT_FIELDS] for place in range(EVENT_FIELDS)]
+
+
 def _attribute_columns(facts: Sequence[ContactFacts | None]) -> dict[str, AttributeColumn]:
-    own = [() if fact is None else fact.attributes for fact in facts]
+    own: list[Collection[DatedValue]] = [() if fact is None else fact.attributes for fact in facts]
+    if (alike := _given_columns(own)) is not None:
+        return alike
     entries = list(chain.from_iterable(own))
     n, total = len(own), len(entries)
     counts = np.fromiter(map(len, own), np.int64, n)
@@ -218,6 +236,17 @@ def _attribute_columns(facts: Sequence[ContactFacts | None]) -> dict[str, Attrib
             mine = [values[row] for row in rows.tolist()]
             found[name] = _attribute_column(contact[rows], valid_from[rows], mine, dated[rows])
     return {name: found[name] for name in sorted(found)}
+
+
+def _given_columns(own: Sequence[Collection[DatedValue]]) -> dict[str, AttributeColumn] | None:
+    """Take the columns of contacts that a call brings with the same names in the same order; None: they are others."""
+    given = [one.by_name for one in own if isinstance(one, GivenValues)]
+    if not given or len(given) < len(own) or len(set(map(tuple, given))) > 1:
+        return None
+    contact = np.arange(len(given), dtype=np.int32)
+    valid_from, dated = np.full(len(given), ALWAYS, dtype=np.int64), np.ones(len(given), dtype=bool)
+    columns = dict(zip(given[0], zip(*[one.values() for one in given], strict=True), strict=True))
+    return {name: AttributeColumn(contact, valid_from, columns[name], dated) for name in sorted(columns)}
 
 
 def _attribute_column(

@@ -3,7 +3,7 @@
 One contact is a batch of one. `shared.timeline.columns` builds them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from shared.contracts import defaults
 from shared.contracts.outcome import Moment, Outcome
-from shared.contracts.rows import DAY, SECOND, Microseconds
+from shared.contracts.rows import ALWAYS, DAY, SECOND, Microseconds
 
 NEVER: Microseconds = 2**62
 """An instant that no cutoff reaches: `created_at` of a contact for whom it is not known."""
@@ -34,6 +34,30 @@ class DatedValue(NamedTuple):
     """False: nobody said since when; only an attribute declared static may be trained on."""
 
 
+class GivenValues(Collection[DatedValue]):
+    """Values that a call brings of one contact: they hold at any cutoff.
+
+    Each is made when it is asked for: a call brings tens of thousands, and columns are built without them.
+    """
+
+    __slots__ = ("by_name",)
+
+    def __init__(self, by_name: Mapping[str, Any]) -> None:
+        self.by_name = by_name
+
+    def __len__(self) -> int:
+        """Count the values."""
+        return len(self.by_name)
+
+    def __iter__(self) -> Iterator[DatedValue]:
+        """Make one after the other."""
+        return (DatedValue(name, ALWAYS, value) for name, value in self.by_name.items())
+
+    def __contains__(self, value: object) -> bool:
+        """Whether it is one of them."""
+        return value in tuple(self)
+
+
 @dataclass(frozen=True, slots=True)
 class ContactFacts:
     """What is known of a contact apart from events."""
@@ -41,7 +65,7 @@ class ContactFacts:
     created_at: Microseconds | None = None
     timezone: str | None = None
     consent: Mapping[str, str] = field(default_factory=dict)
-    attributes: tuple[DatedValue, ...] = ()
+    attributes: Collection[DatedValue] = ()
     unreadable: frozenset[str] = frozenset()
     """Names of attributes whose last value could not be read, and is None."""
 

@@ -49,9 +49,6 @@ def no_server_error(_: schemathesis.CheckContext, response: schemathesis.Respons
         raise AssertionError(f"{response.status_code}: {response.text}")
 
 
-for media in ("application/vnd.apache.parquet", "application/x-ndjson", "text/csv"):
-    schemathesis.serializer.alias(media, "application/octet-stream")
-
 CHECKS = [
     no_server_error,
     checks.status_code_conformance,

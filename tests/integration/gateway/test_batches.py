@@ -119,6 +119,9 @@ async def test_a_batch_without_result_says_why(gateway: RunningGateway) -> None:
         ("application/x-ndjson", "ndjson", b'{"id": "a"}\n'),
         ("text/csv; charset=utf-8", "csv", b"id,country\na,FR\n"),
         ("application/vnd.apache.parquet", "parquet", None),
+        ("application/octet-stream", "ndjson", b' {"id": "a"}\n'),
+        ("application/octet-stream", "csv", b"id,country\na,FR\n"),
+        ("application/octet-stream", "parquet", None),
     ],
 )
 async def test_a_file_of_contacts_is_kept_for_the_worker(

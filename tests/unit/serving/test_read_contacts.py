@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -36,8 +36,23 @@ def told(slot: Any) -> Any:
     return slot.id, repr(slot.attributes), slot.timezone, slot.consent, list(slot.events)
 
 
+NAMES = st.lists(TEXT, max_size=3, unique=True)
+ALIKE = NAMES.flatmap(
+    lambda names: st.lists(
+        st.fixed_dictionaries({"id": TEXT, "attributes": st.fixed_dictionaries(dict.fromkeys(names, SCALARS))}),
+        min_size=2,
+        max_size=4,
+    )
+)
+"""Contacts with the same attributes in the same order: they are checked column by column."""
+
+
 @settings(deadline=None)
-@given(contacts=st.lists(CONTACTS, max_size=4))
+@given(contacts=st.lists(CONTACTS, max_size=4) | ALIKE)
+@example(contacts=[{"id": "a", "attributes": {"size": 1.0}}, {"id": "b", "attributes": {"size": float("nan")}}])
+@example(contacts=[{"id": "a", "attributes": {"size": 1.0}}, {"id": "b", "attributes": {"size": 2**53 + 2}}])
+@example(contacts=[{"id": "a", "attributes": {"size": None}}, {"id": "b", "attributes": {"size": "a\nb"}}])
+@example(contacts=[{"id": "a", "attributes": {"size": True}}, {"id": "", "attributes": {"size": None}}])
 def test_a_contact_checked_fast_is_what_the_published_type_makes_of_it(contacts: list[Any]) -> None:
     for raw, slot in zip(contacts, slots(contacts), strict=True):
         try:
@@ -47,6 +62,16 @@ def test_a_contact_checked_fast_is_what_the_published_type_makes_of_it(contacts:
         else:
             assert isinstance(slot, RequestContact)
             assert told(slot) == (read.id, repr(read.attributes), read.timezone, read.consent, list(read.events))
+
+
+def test_contacts_with_the_same_attributes_are_checked_without_a_look_at_each() -> None:
+    contacts = [
+        {"id": f"c-{row}", "attributes": {"size": size, "plan": "pro"}} for row, size in enumerate([1, None, 2.5])
+    ]
+
+    found = request_contacts._alike(contacts)
+
+    assert found == [RequestContact(raw["id"], raw["attributes"]) for raw in contacts]
 
 
 def read_twice(body: bytes) -> tuple[Any, Any]:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.contracts.rows import DAY
-from shared.timeline import NEVER, ContactFacts, DatedValue, EventTuple, build
+from shared.timeline import NEVER, ContactFacts, DatedValue, EventTuple, GivenValues, build
 from shared.timeline.pasts import UNVERIFIED_OPEN
 
 
@@ -35,6 +35,14 @@ def test_an_open_that_nobody_verified_is_a_type_of_its_own(human: int | None, ty
 
 def test_a_click_of_an_unknown_maker_counts_as_a_click() -> None:
     assert build(["a"], {}, [[event("a", "email_clicked", 1, human=None)]]).types == ("email_clicked",)
+
+
+def test_events_are_in_order_too_where_contact_and_instant_do_not_fit_in_one_number() -> None:
+    events = [event("b", "x", 2), event("a", "x", 2**62), event("b", "x", 1), event("a", "x", -(2**62))]
+
+    pasts = build(["a", "b"], {}, [events])
+
+    assert pasts.at.tolist() == [-(2**62), 2**62, 1, 2]
 
 
 def test_events_of_others_are_skipped() -> None:
@@ -105,6 +113,28 @@ def test_each_contact_s_attributes_are_its_own_whoever_else_has_which(alike: boo
         assert found["plan"].contact.tolist() == [0, 2, 2]
         assert found["plan"].value == ("pro", "free", "basic")
         assert found["plan"].valid_from.tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("others", [("size", "plan"), ("plan", "size"), ("size",)])
+def test_values_that_a_call_brings_become_the_columns_of_values_made_one_by_one(others: tuple[str, ...]) -> None:
+    given = [GivenValues({"size": 1, "plan": "pro"}), GivenValues(dict.fromkeys(others, 2))]
+    listed = [tuple(values) for values in given]
+
+    columns, expected = (
+        build(["a", "b"], {name: ContactFacts(attributes=one) for name, one in zip("ab", held, strict=True)}, [])
+        for held in (given, listed)
+    )
+
+    assert list(columns.attributes) == list(expected.attributes) == ["plan", "size"]
+    for name, column in expected.attributes.items():
+        found = columns.attributes[name]
+        assert found.value == column.value
+        for one, other in zip(
+            (found.contact, found.valid_from, found.dated),
+            (column.contact, column.valid_from, column.dated),
+            strict=True,
+        ):
+            np.testing.assert_array_equal(one, other)
 
 
 def test_as_many_values_as_contacts_may_still_be_one_contact_s() -> None:
