@@ -18,6 +18,7 @@ from anyio import Semaphore, fail_after
 from fastapi import Depends, Query, Request
 from fastapi.dependencies.models import Dependant
 from pydantic import BaseModel
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.responses import Response
 
 from gateway.auth import Caller, KeyCache, caller_of, permit
@@ -35,6 +36,15 @@ from shared.http.middleware import refuse_unknown_query
 from shared.http.readiness import StoreLook
 from shared.settings import GatewaySettings
 from shared.store import AccountStore, Database
+
+
+class _WholePath(PathConvertor):
+    """The rest of a path, line ends too: an id that holds one is refused by its own rule, not as an unknown path."""
+
+    regex = "(?s:.*)"
+
+
+register_url_convertor("path", _WholePath())
 
 _MAC_BYTES = 12
 MAX_WRITERS = 20

@@ -254,6 +254,14 @@ async def test_what_was_taken_in_is_counted(gateway) -> None:
     assert b'foretell_ingested_total{kind="event",status="duplicate"} 1.0' in metrics
 
 
+async def test_an_id_with_a_line_end_is_refused_as_an_id(gateway) -> None:
+    answers = [
+        (await gateway.request("PUT", f"/contacts/{place}", gateway.key(), json={}))[:2] for place in ("a%0Ab", "a%0A")
+    ]
+
+    assert [(status, problem["code"]) for status, problem in answers] == [(422, "invalid-request")] * 2
+
+
 async def test_a_path_that_is_not_utf_8_is_nobody_s_id(gateway) -> None:
     status, problem, _ = await gateway.request("PUT", "/contacts/%FF%FE", gateway.key(), json={})
 

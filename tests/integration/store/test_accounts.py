@@ -43,7 +43,7 @@ def fill(store: AccountStore) -> None:
     )
     store.contacts.put([ContactRow("b", email_hash="hash")], recorded_at=2)
     store.contacts.declare_static(["plan"])
-    store.events.add([EVENT])
+    store.events.add([EVENT, EVENT._replace(event_id="again")])
     store.outcomes.put(Outcome(name="x", capability="scoring", event_types=("order_placed",)))
     store.outcomes.set_default("scoring", "x")
     store.models.promote("scoring", "x", "1", "digest", at=1, reason="first")
@@ -113,11 +113,18 @@ def everything(store: AccountStore) -> dict[str, object]:
         "past events": store.contacts.pasts(["a"], cutoff=99, asked_at=99).events,
         "contacts.scan": store.contacts.scan()[0],
         "events.scan": list(store.events.scan()),
+        "events.scan_times": list(store.events.scan_times()),
+        "data_report.contact_groups": store.data_report.contact_groups(),
+        "data_report.sample": store.data_report.sample(10),
+        "data_report.daily_counts": store.data_report.daily_counts(["a"], until=99),
+        "data_report.repeated_events": store.data_report.repeated_events(["a"]),
+        "data_report.shared_addresses": store.data_report.shared_addresses(),
         "contacts.static_attributes": store.contacts.static_attributes(),
         "outcomes.of": [outcome for outcome in store.outcomes.of("scoring") if outcome.name == "x"],
         "outcomes.find": store.outcomes.find("scoring", "x"),
         "outcomes.require": required(store),
         "outcomes.default": store.outcomes.default("scoring"),
+        "models.answering": store.models.answering(),
         "models.champion": store.models.champion("scoring", "x"),
         "models.promotions": store.models.promotions("scoring", "x"),
         "models.versions": store.models.versions(),
