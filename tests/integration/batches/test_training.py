@@ -118,7 +118,7 @@ def fill(store: AccountStore, world: Any) -> None:
     store.events.add_bulk([EventRow(*row[:4], recorded_at=world.until) for row in world.rows])
 
 
-@pytest.mark.parametrize("capability", ["scoring", "churn"])
+@pytest.mark.parametrize("capability", ["scoring", pytest.param("churn", marks=pytest.mark.slow)])
 def test_a_model_learned_from_an_export_answers_as_one_learned_from_the_store(
     database: Any, tmp_path: Path, simulated: Callable[..., Any], scheduler: str, capability: str
 ) -> None:
