@@ -17,7 +17,7 @@ from services.scoring.training import RECIPE, ScoringFit, ScoringRun, fitted
 from services.specs import spec_of
 from shared.capabilities import TABLE
 from shared.contracts.outcome import Outcome
-from shared.contracts.rows import DAY, AttributeRow, ContactRow, EventRow
+from shared.contracts.rows import DAY, HOUR, AttributeRow, ContactRow, EventRow
 from shared.contracts.training import Progress
 from shared.evaluation.calibration import Calibrator, Reference
 from shared.features import Inputs
@@ -38,7 +38,7 @@ LEARNED_FROM = 400
 """Contacts that the model is trained on: the trees are fixed, more would only take longer."""
 DAYS = 500
 NOTE = "bench-serving.json"
-TYPES = ("email_sent", "email_opened", "email_clicked", "page_viewed")
+TYPES = ("content_downloaded", "email_opened", "email_clicked", "page_viewed")
 WORDS = ("free", "team", "company", "school")
 
 
@@ -245,7 +245,10 @@ def _events(
     draw: np.random.Generator, contacts: Sequence[str], keen: NDArray[np.bool_], each: int, now: int
 ) -> list[EventRow]:
     n = len(contacts) * each
-    at = (now - draw.integers(0, DAYS * DAY, n)).tolist()
+    # Most of what happens, happens in the evening: else nothing could be learned of when to send.
+    evening = draw.random(n) < 0.6
+    hours = np.where(evening, draw.normal(18.0, 1.5, n), draw.uniform(0.0, 24.0, n))
+    at = (now // DAY * DAY - draw.integers(1, DAYS, n) * DAY + (hours * HOUR).astype(np.int64)).tolist()
     is_order = draw.random(n) < np.repeat(np.where(keen, 0.1, 0.01), each)
     types = np.where(is_order, "order_placed", np.array(TYPES)[draw.integers(0, len(TYPES), n)]).tolist()
     values = np.round(draw.gamma(2.0, 30.0, n), 2).tolist()
