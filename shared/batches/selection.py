@@ -11,7 +11,7 @@ from shared.batches.request import ContactSelection
 from shared.contracts.rows import ContactRow, Microseconds
 from shared.contracts.validation import read_json
 from shared.errors import FileRefused
-from shared.ingest import Findings, Options, contact_batches, plan_file
+from shared.ingest import NOT_SCALAR, ColumnMissing, Findings, Options, Plan, contact_batches, plan_file
 from shared.serving.batch import RefusedRow
 from shared.store import AccountStore, StoredContact
 
@@ -110,18 +110,38 @@ def uploaded(file: Path, *, recorded_at: Microseconds) -> Iterator[bytes]:
 
 
 def _table_rows(file: Path, recorded_at: Microseconds) -> Iterator[bytes]:
-    plan = plan_file(file, "contacts", Options())
+    findings = Findings()
+    plan = _plan(file)
     # No address is kept: whatever key hashes it, the hash is thrown away.
-    batches = contact_batches(plan, Findings(), recorded_at=recorded_at, identity_key=b"thrown away")
-    for batch in batches:
-        rows = dict(zip(batch.lines, map(_contact, batch.rows), strict=True))
-        rows |= {reject.line: {REFUSED: reject.reason} for reject in batch.rejects}
-        for line in sorted(rows):
-            yield orjson.dumps(rows[line])
+    # One at a time: rows and rejects stay in the order of the file, whose rows may share a line.
+    key = b"thrown away"
+    for batch in contact_batches(plan, findings, recorded_at=recorded_at, identity_key=key, at_once=1):
+        for row in batch.rows:
+            yield orjson.dumps(_contact(row))
+        for reject in batch.rejects:
+            yield orjson.dumps({REFUSED: reject.reason})
     if plan.layout.unread_from is not None:
         raise FileRefused(
             f"The file cannot be read from line {plan.layout.unread_from} on: {plan.layout.unread_reason}."
         )
+    if ("events", NOT_SCALAR) in findings.found:
+        raise FileRefused("A table of contacts brings no events of its own; send NDJSON, one contact a line.")
+
+
+def _plan(file: Path) -> Plan:
+    """Decide how a table of contacts is read.
+
+    Raises:
+        FileRefused: it cannot be read at all.
+    """
+    try:
+        # Instants of the contact itself (since when values hold) count for nothing here: any zone does.
+        return plan_file(file, "contacts", Options(timezone="UTC"))
+    except ColumnMissing as error:
+        raise FileRefused(
+            f"The file has no column that names the contacts; found: {error.found}. Call the one with their ids `id`: "
+            "contacts are found by id, and not by e-mail address."
+        ) from None
 
 
 def _contact(row: ContactRow) -> dict[str, Any]:
