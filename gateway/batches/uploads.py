@@ -1,6 +1,7 @@
 """The body of a request for a batch: JSON in memory, or a file of contacts streamed to its place as it comes."""
 
 import asyncio
+import codecs
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -156,7 +157,7 @@ def _checked(upload: Path, ending: str | None) -> str:
         The ending of such files.
     """
     with upload.open("rb") as source:
-        beginning = source.read(65_536)
+        beginning = source.read(65_536).removeprefix(codecs.BOM_UTF8)
         if not beginning.strip():
             raise _refused("The file is empty: send at least one contact.")
         ending = ending or _ending_of(beginning)

@@ -1,5 +1,6 @@
 """Which contacts a batch is about, in a fixed order: ids of the store, or the rows of an uploaded file."""
 
+import codecs
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -20,6 +21,8 @@ MAX_LINE_BYTES: Final = 8_000_000
 """As much as a call's body: one contact with 5,000 events fits."""
 REFUSED: Final = "refused"
 """The one field of a line that stands for a row of a file which is no contact."""
+_REFUSED: Final = b'{"refused":'
+"""How such a line begins; no line of a file does."""
 
 
 def lines_of(
@@ -105,8 +108,9 @@ def uploaded(file: Path, *, recorded_at: Microseconds) -> Iterator[bytes]:
                 yield orjson.dumps({REFUSED: f"The line is longer than {MAX_LINE_BYTES} bytes."})
                 while line and not line.endswith(b"\n"):
                     line = source.readline(MAX_LINE_BYTES)
-            elif bare := line.strip():
-                yield bare
+            elif bare := line.removeprefix(codecs.BOM_UTF8).strip():
+                # Whoever sends our own mark says nothing with it.
+                yield b"{ " + bare[1:] if bare.startswith(_REFUSED) else bare
 
 
 def _table_rows(file: Path, recorded_at: Microseconds) -> Iterator[bytes]:
@@ -161,6 +165,6 @@ def contact_of(line: bytes) -> Any:
         contact = read_json(line)
     except (json.JSONDecodeError, UnicodeDecodeError):
         return RefusedRow("The line is not JSON.")
-    if isinstance(contact, dict) and contact.keys() == {REFUSED}:
+    if line.startswith(_REFUSED):
         return RefusedRow(str(contact[REFUSED]))
     return contact

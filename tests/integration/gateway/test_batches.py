@@ -117,6 +117,8 @@ async def test_a_batch_without_result_says_why(gateway: RunningGateway) -> None:
     ("media", "ending", "content"),
     [
         ("application/x-ndjson", "ndjson", b'{"id": "a"}\n'),
+        ("application/x-ndjson", "ndjson", b'\xef\xbb\xbf{"id": "a"}\n'),
+        ("application/octet-stream", "ndjson", b'\xef\xbb\xbf{"id": "a"}\n'),
         ("text/csv; charset=utf-8", "csv", b"id,country\na,FR\n"),
         ("application/vnd.apache.parquet", "parquet", None),
         ("application/octet-stream", "ndjson", b' {"id": "a"}\n'),

@@ -61,6 +61,20 @@ def test_contacts_of_an_array_in_one_line_are_all_there_in_its_order(tmp_path: P
     assert lines == [{"id": "b"}, RefusedRow("not a JSON object"), {"id": "a"}, {"id": "c"}]
 
 
+def test_a_byte_order_mark_costs_no_contact(tmp_path: Path) -> None:
+    file = tmp_path / "upload.ndjson"
+    file.write_text('{"id": "a"}\n{"id": "b"}\n', encoding="utf-8-sig")
+
+    assert [contact_of(line) for line in uploaded(file, recorded_at=1)] == [{"id": "a"}, {"id": "b"}]
+
+
+def test_a_line_that_says_to_be_refused_is_a_contact_that_does_not_fit(tmp_path: Path) -> None:
+    file = tmp_path / "upload.ndjson"
+    file.write_text('{"refused":"ann@example.com"}\n')
+
+    assert [contact_of(line) for line in uploaded(file, recorded_at=1)] == [{"refused": "ann@example.com"}]
+
+
 @pytest.mark.parametrize("header", ["email", "Mail;Land", "c-1"])
 def test_a_table_without_ids_is_refused_in_words_of_a_batch(tmp_path: Path, header: str) -> None:
     file = tmp_path / "upload.csv"
