@@ -2,7 +2,7 @@
 
 import codecs
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +19,8 @@ from shared.store import AccountStore, StoredContact
 PAGE: Final = 1_000
 MAX_LINE_BYTES: Final = 8_000_000
 """As much as a call's body: one contact with 5,000 events fits."""
+PART_BYTES: Final = 16_000_000
+"""About as much of lines is answered together: contacts with long pasts make smaller parts."""
 REFUSED: Final = "refused"
 """The one field of a line that stands for a row of a file which is no contact."""
 _REFUSED: Final = b'{"refused":'
@@ -157,6 +159,24 @@ def _contact(row: ContactRow) -> dict[str, Any]:
     if row.consent:
         contact["consent"] = row.consent
     return contact
+
+
+def parts_of(lines: Iterable[bytes], contacts: int, *, most_bytes: int = PART_BYTES) -> Iterator[list[bytes]]:
+    """Cut lines into parts of so many contacts, or fewer where they are long.
+
+    >>> [*parts_of([b"a", b"b", b"c", b"dddd", b"e"], 2, most_bytes=4)]
+    [[b'a', b'b'], [b'c'], [b'dddd'], [b'e']]
+    """
+    part: list[bytes] = []
+    size = 0
+    for line in lines:
+        if part and (len(part) == contacts or size + len(line) > most_bytes):
+            yield part
+            part, size = [], 0
+        part.append(line)
+        size += len(line)
+    if part:
+        yield part
 
 
 def contact_of(line: bytes) -> Any:

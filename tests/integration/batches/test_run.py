@@ -286,6 +286,43 @@ def test_an_upload_is_gone_once_it_is_cut_into_parts(batching: Batching) -> None
     assert not upload.exists()
 
 
+def upload(batching: Batching, text: str) -> None:
+    batching.ask(asked(choice=ContactSelection("upload", upload="ndjson")))
+    file = batching.folder.upload("ndjson")
+    file.parent.mkdir(parents=True)
+    file.write_bytes(text.encode())
+
+
+def test_a_carriage_return_within_a_line_makes_no_second_contact(batching: Batching) -> None:
+    upload(batching, '{"id":\r"c-009"}\r\n{"id": "c-001"}\r{"id": "c-002"}\n{"id": "c-004"}\n')
+
+    batching.work()
+
+    assert [(one["contact_id"], one["status"]) for one in lines(batching)] == [
+        ("c-009", "ok"), (None, "invalid"), ("c-004", "ok"),
+    ]  # fmt: skip
+    assert batching.row().contacts == batching.row().contacts_done == 3
+    assert sum(batching.row().statuses["scoring"].values()) == 3
+
+
+def test_nesting_without_end_costs_its_contact_alone_also_after_an_erasure(batching: Batching) -> None:
+    upload(batching, '{"id": "c-009", "attributes": {"a": ' + "[" * 100_000 + "]" * 100_000 + '}}\n{"id": "c-001"}\n')
+    batching.store.privacy.erase("c-002", at=NOW)
+
+    batching.work()
+
+    assert [(one["contact_id"], one["status"]) for one in lines(batching)] == [("c-009", "invalid"), ("c-001", "ok")]
+
+
+def test_contacts_with_long_lines_make_smaller_parts(batching: Batching) -> None:
+    upload(batching, "".join(f'{{"id": "{"x" * 7_000_000}{number}"}}\n' for number in range(5)))
+
+    batching.work()
+
+    assert [part.contacts for part in batching.store.batches.parts(BATCH)] == [2, 2, 1]
+    assert [one["status"] for one in lines(batching)] == ["invalid"] * 5
+
+
 def test_who_is_erased_before_the_batch_begins_is_not_in_its_parts(batching: Batching) -> None:
     batching.ask(asked(choice=ContactSelection("upload", upload="ndjson")))
     upload = batching.folder.upload("ndjson")
