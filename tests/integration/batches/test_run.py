@@ -13,6 +13,7 @@ from shared.batches.erasing import sweep, take_out
 from shared.batches.request import ContactSelection, ModelName
 from shared.contracts.credentials import Seal
 from shared.contracts.rows import ContactRow
+from shared.store import BatchRow
 from shared.webhooks_out.subscription_schemas import SubscriptionFields
 from shared.webhooks_out.subscriptions import new_subscription
 from tests.integration.batches.conftest import BATCH, CONTACTS, KEY, NOW, Batching, asked
@@ -231,6 +232,26 @@ def test_a_batch_is_kept_for_so_long_and_then_goes_with_its_files(batching: Batc
 
     assert batching.store.batches.find(BATCH) is None
     assert batching.store.batches.parts(BATCH) == []
+
+
+def test_a_result_that_cannot_be_written_again_holds_up_no_other(batching: Batching) -> None:
+    batching.ask(asked(format="parquet"))
+    batching.work()
+    batching.store.privacy.erase("c-002", at=NOW)
+    batching.result.write_bytes(b"damaged")
+    database, other = batching.database, "zeta"
+    database.create_account(other, created_at=NOW)
+    store = database.of(other)
+    store.batches.create(BatchRow(BATCH, "queued", asked().to_json(), NOW, "key", NOW), most_open=9)
+    store.batches.cancel(BATCH, at=NOW)
+    folder = batching.files.of(other, BATCH)
+    folder.path.mkdir(parents=True)
+
+    with pytest.raises(ValueError, match="Parquet"):
+        sweep(database, batching.files, KEY, ended_before=NOW, at=NOW)
+
+    assert not folder.path.exists()
+    assert len(batching.store.batches.erasures(BATCH)) == 1
 
 
 def test_the_files_of_an_account_go_with_it(batching: Batching) -> None:
