@@ -13,6 +13,8 @@ from shared.contracts.rows import ContactRow, Microseconds
 from shared.contracts.validation import read_json
 from shared.errors import FileRefused
 from shared.ingest import NOT_SCALAR, ColumnMissing, Findings, Options, Plan, contact_batches, plan_file
+from shared.ingest.files import open_table
+from shared.ingest.parquet import ParquetTable
 from shared.serving.batch import RefusedRow
 from shared.store import AccountStore, StoredContact
 
@@ -21,6 +23,8 @@ MAX_LINE_BYTES: Final = 8_000_000
 """As much as a call's body: one contact with 5,000 events fits."""
 PART_BYTES: Final = 16_000_000
 """About as much of lines is answered together: contacts with long pasts make smaller parts."""
+MAX_TEXT_BYTES: Final = 500_000_000
+"""As much text as 20,000 rows of a table may hold together; reading them takes four times that."""
 REFUSED: Final = "refused"
 """The one field of a line that stands for a row of a file which is no contact."""
 _REFUSED: Final = b'{"refused":'
@@ -140,6 +144,11 @@ def _plan(file: Path) -> Plan:
     Raises:
         FileRefused: it cannot be read at all.
     """
+    table = open_table(file, Options())
+    if isinstance(table, ParquetTable) and table.text_bytes() > MAX_TEXT_BYTES:
+        raise FileRefused(
+            f"Some rows of the file hold more than {MAX_TEXT_BYTES:,} bytes together; shorten their texts."
+        )
     try:
         # Instants of the contact itself (since when values hold) count for nothing here: any zone does.
         return plan_file(file, "contacts", Options(timezone="UTC"))

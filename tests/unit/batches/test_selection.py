@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from shared.batches.selection import contact_of, fits, uploaded
@@ -108,3 +110,13 @@ def test_an_address_as_id_is_asked_about_as_it_stands(tmp_path: Path) -> None:
     assert [contact_of(line) for line in uploaded(file, recorded_at=1)] == [
         {"id": "007", "attributes": {"Land": "DE"}}, {"id": "ann@example.com", "attributes": {"Land": "AT"}},
     ]  # fmt: skip
+
+
+def test_a_small_file_of_endless_texts_is_refused_before_it_fills_the_memory(tmp_path: Path) -> None:
+    file, rows = tmp_path / "upload.parquet", 1_000
+    one_text = pyarrow.DictionaryArray.from_arrays(pyarrow.array([0] * rows, pyarrow.int32()), ["x" * 1_000_000])
+    pyarrow.parquet.write_table(pyarrow.table({"id": [str(row) for row in range(rows)], "note": one_text}), file)
+
+    assert file.stat().st_size < 2_000_000
+    with pytest.raises(FileRefused, match="hold more than 500,000,000 bytes together"):
+        list(uploaded(file, recorded_at=1))
