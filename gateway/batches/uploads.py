@@ -16,7 +16,7 @@ from starlette.types import Scope as ASGIScope
 from gateway.batches.schemas import NewBatch, UploadedBatch
 from gateway.context import AuthenticatedRequest, authenticate, gateway_of
 from shared import deadline
-from shared.batches.files import BatchFiles, open_private
+from shared.batches.files import BatchFiles, needing_room, open_private
 from shared.batches.request import ANY_FILE, UPLOADS
 from shared.contracts.credentials import Scope
 from shared.errors import BadRequest, UnsupportedMediaType
@@ -85,6 +85,7 @@ async def _received(
         UnsupportedMediaType: neither JSON nor a file of contacts.
         BadRequest: it does not fit the contract.
         BodyTooLarge: more bytes than the settings allow.
+        StoreUnavailable: there is no room for the file.
     """
     authenticated = await authenticate(request, _SCOPE)
     query = {"capabilities": capabilities, "outcome": outcome, "reasons": reasons, "cutoff": cutoff}
@@ -132,7 +133,7 @@ def _temporary(files: BatchFiles) -> Iterator[Path]:
 async def _stream(request: Request, upload: Path) -> None:
     """Write a body to a file as it comes; no more than a buffer is held."""
     held = bytearray()
-    with open_private(upload) as target:
+    with needing_room(), open_private(upload) as target:
         async for chunk in request.stream():
             held += chunk
             if len(held) >= BUFFER_BYTES:

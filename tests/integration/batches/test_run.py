@@ -1,6 +1,7 @@
 """A batch from its beginning to its end: whatever happens on the way, the result is the same file."""
 
 import csv
+import errno
 import json
 from dataclasses import replace
 from functools import partial
@@ -13,6 +14,7 @@ from shared.batches.erasing import sweep, take_out
 from shared.batches.request import ContactSelection, ModelName
 from shared.contracts.credentials import Seal
 from shared.contracts.rows import ContactRow
+from shared.errors import StoreUnavailable
 from shared.store import BatchRow
 from shared.webhooks_out.subscription_schemas import SubscriptionFields
 from shared.webhooks_out.subscriptions import new_subscription
@@ -159,6 +161,25 @@ def test_a_batch_that_never_gets_further_fails(batching: Batching) -> None:
 
     row = batching.row()
     assert (row.state, row.error and row.error["code"]) == ("failed", "attempts-exhausted")
+
+
+def test_a_batch_waits_while_there_is_no_room_for_its_files(
+    batching: Batching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batching.ask(asked())
+    with monkeypatch.context() as full:
+        full.setattr("os.fsync", no_room)
+        for _ in range(6):
+            with pytest.raises(StoreUnavailable, match="no room left"):
+                batching.work()
+
+    assert batching.row().state == "running"
+    assert batching.work()
+    assert ids(batching, "ndjson") == every_id()
+
+
+def no_room(descriptor: int) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_a_promotion_in_between_changes_no_answer(batching: Batching) -> None:
