@@ -114,6 +114,9 @@ class BatchRun:
         for chunk in parts_of(kept, self.part_contacts):
             with replacing(self.folder.contacts(len(parts) + 1)) as target:
                 target.writelines(line + b"\n" for line in chunk)
+                # Just before the file gets its place: whoever took the batch over may have cut it otherwise.
+                if not self.store.batches.renew(self.lease, until=self._until()):
+                    raise LeaseLost
             parts.append(len(chunk))
         if not self.store.batches.plan(self.lease, models, parts, until=self._until()):
             raise LeaseLost

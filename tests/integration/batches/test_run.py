@@ -5,12 +5,14 @@ import errno
 import json
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet
 import pytest
 
 from shared.batches.erasing import sweep, take_out
+from shared.batches.files import BatchFolder
 from shared.batches.request import ContactSelection, ModelName
 from shared.contracts.credentials import Seal
 from shared.contracts.rows import ContactRow
@@ -150,6 +152,23 @@ def test_a_process_whose_lease_was_taken_over_changes_nothing(batching: Batching
     assert not ended
     assert batching.row().state == "completed"
     assert batching.result.read_bytes() == expected
+
+
+def test_who_is_overtaken_while_cutting_contacts_writes_over_nothing(batching: Batching) -> None:
+    class Overtaken(BatchFolder):
+        def contacts(self, number: int) -> Path:
+            if number == 2 and len(batching.lives) == 1:
+                batching.store.contacts.put([ContactRow("a-new")], recorded_at=NOW)
+                assert not batching.work(stop=lambda: True)
+            return BatchFolder(self.path).contacts(number)
+
+    batching.ask(asked())
+    first = replace(batching.life(at=NOW), folder=Overtaken(batching.folder.path))
+
+    assert not first.run(batching.row())
+    batching.work()
+
+    assert ids(batching, "ndjson") == ["a-new", *every_id()]
 
 
 def test_a_batch_that_never_gets_further_fails(batching: Batching) -> None:
