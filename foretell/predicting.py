@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from shared.batches.files import replacing
 from shared.batches.formats import ResultRow, format_of, status_counts
 from shared.batches.request import ContactSelection
 from shared.batches.run import PART_CONTACTS
-from shared.batches.selection import lines_of
+from shared.batches.selection import lines_of, parts_of
 from shared.contracts.rows import Microseconds
 from shared.settings import Settings
 from shared.store import AccountStore
@@ -66,7 +65,7 @@ def written(run: Predicting, out: Path) -> dict[str, int]:
         total = _gathered(run, folder / "contacts")
         progress.update(task, description=f"predicting {run.model['capability']}", total=max(total, 1))
         parts: list[Path] = []
-        for lines in _chunks(folder / "contacts", PART_CONTACTS):
+        for lines in parts_of(_lines(folder / "contacts"), PART_CONTACTS):
             rows: list[ResultRow] = []
             for start in range(0, len(lines), STEP_CONTACTS):
                 step = lines[start : start + STEP_CONTACTS]
@@ -110,10 +109,10 @@ def _gathered(run: Predicting, goal: Path) -> int:
     return count
 
 
-def _chunks(file: Path, size: int) -> Iterator[list[bytes]]:
+def _lines(file: Path) -> Iterator[bytes]:
     with file.open("rb") as source:
-        while lines := [line.rstrip(b"\n") for line in islice(source, size)]:
-            yield lines
+        for line in source:
+            yield line.removesuffix(b"\n")
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """`foretell predict`: many contacts answered in this process, into a file; no server need run."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -120,13 +121,29 @@ def _model(store: "AccountStore", capability: str, outcome: str | None) -> dict[
         known = [one.name for one in store.outcomes.of(capability)]
         name = outcome or store.outcomes.default(capability) or ""
         if name not in known:
-            cause = f"There is no outcome '{name}'" if name else "Name an outcome with --outcome"
-            raise UnknownOutcome(f"{cause}: {', '.join(known)}.", outcomes=known)
+            raise UnknownOutcome(_no_outcome(store.account, capability, name, known), outcomes=known)
     champion = store.models.champion(capability, name)
     if champion is None:
         command = f"foretell train {capability}" + (f" --outcome {name}" if name else "")
-        raise NoModelTrained(f"No model of {capability} answers yet. Train one with `{command}`.")
+        raise NoModelTrained(
+            f"No model of {capability} answers yet in the account {store.account}. Train one with `{command}`."
+        )
     return {"capability": capability, "outcome": name, "version": champion.version, "digest": champion.digest}
+
+
+def _no_outcome(account: str, capability: str, named: str, known: Sequence[str]) -> str:
+    """Say whose outcomes were looked at, and where others are.
+
+    >>> _no_outcome("default", "scoring", "redeem", ["customer"])
+    "The account default has no outcome 'redeem' of scoring; it has customer. Name another account with --account."
+    """
+    listed = f"it has {', '.join(known)}" if known else "it has none of this capability"
+    if not named:
+        return f"Name an outcome with --outcome: the account {account} has no default of {capability}; {listed}."
+    return (
+        f"The account {account} has no outcome '{named}' of {capability}; {listed}. "
+        "Name another account with --account."
+    )
 
 
 def _require_writable(out: Path) -> None:

@@ -1,6 +1,7 @@
 """The body of a request for a batch: JSON in memory, or a file of contacts streamed to its place as it comes."""
 
 import asyncio
+import codecs
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from starlette.types import Scope as ASGIScope
 from gateway.batches.schemas import NewBatch, UploadedBatch
 from gateway.context import AuthenticatedRequest, authenticate, gateway_of
 from shared import deadline
-from shared.batches.files import BatchFiles, open_private
+from shared.batches.files import BatchFiles, needing_room, open_private
 from shared.batches.request import ANY_FILE, UPLOADS
 from shared.contracts.credentials import Scope
 from shared.errors import BadRequest, UnsupportedMediaType
@@ -84,6 +85,7 @@ async def _received(
         UnsupportedMediaType: neither JSON nor a file of contacts.
         BadRequest: it does not fit the contract.
         BodyTooLarge: more bytes than the settings allow.
+        StoreUnavailable: there is no room for the file.
     """
     authenticated = await authenticate(request, _SCOPE)
     query = {"capabilities": capabilities, "outcome": outcome, "reasons": reasons, "cutoff": cutoff}
@@ -131,7 +133,7 @@ def _temporary(files: BatchFiles) -> Iterator[Path]:
 async def _stream(request: Request, upload: Path) -> None:
     """Write a body to a file as it comes; no more than a buffer is held."""
     held = bytearray()
-    with open_private(upload) as target:
+    with needing_room(), open_private(upload) as target:
         async for chunk in request.stream():
             held += chunk
             if len(held) >= BUFFER_BYTES:
@@ -156,7 +158,7 @@ def _checked(upload: Path, ending: str | None) -> str:
         The ending of such files.
     """
     with upload.open("rb") as source:
-        beginning = source.read(65_536)
+        beginning = source.read(65_536).removeprefix(codecs.BOM_UTF8)
         if not beginning.strip():
             raise _refused("The file is empty: send at least one contact.")
         ending = ending or _ending_of(beginning)

@@ -146,7 +146,7 @@ class _Writers:
         """Make every file, so that a bucket without rows has one too."""
         import pyarrow.parquet as pq
 
-        (self.folder / self.kind).mkdir()
+        (self.folder / self.kind).mkdir(mode=0o700)  # the folder itself may be one that was there
         for bucket in range(self.buckets):
             path = bucket_file(self.folder, self.kind, bucket)
             writer = pq.ParquetWriter(path, self.schema, compression=COMPRESSION, use_dictionary=DICTIONARIES)

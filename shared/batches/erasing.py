@@ -1,6 +1,7 @@
 """Taking who was erased out of the files of batches, and removing files that must not be kept any longer."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from shared.batches.files import BatchFiles, replacing, sync_folder
 from shared.batches.formats import ResultFormat, format_of, id_in
 from shared.batches.request import BatchRequest
 from shared.contracts.rows import Microseconds, contact_hash
+from shared.errors import ForetellError, NotFound
 from shared.store import AccountStore, Database
 
 
@@ -53,20 +55,33 @@ def sweep(
         identity_key: recognises who was erased.
         ended_before: batches that ended earlier go with their results.
         at: now.
+
+    Raises:
+        OSError, ValueError, ForetellError: a result cannot be written again; all others had their turn.
     """
     files.sweep_uploads()
     known = {account.name for account in database.accounts()}
+    # Removing comes first: writing a result again may need the room.
     for account in sorted(known):
         store = database.of(account)
         for batch_id in store.batches.ended_before(ended_before):
-            store.batches.delete(batch_id, at=at)
-        for batch_id in store.batches.with_erasures():
-            take_out(store, files, batch_id, identity_key)
+            with suppress(NotFound):  # somebody has just deleted it
+                store.batches.delete(batch_id, at=at)
     for account, batch_ids in list(files.accounts()):
         if account not in known:
             files.remove_account(account)
             continue
         _remove_dropped(database.of(account), files, batch_ids)
+    failed: Exception | None = None
+    for account in sorted(known):
+        store = database.of(account)
+        for batch_id in store.batches.with_erasures():
+            try:
+                take_out(store, files, batch_id, identity_key)
+            except (OSError, ValueError, ForetellError) as error:  # no room, or the file is damaged
+                failed = error
+    if failed is not None:
+        raise failed
 
 
 def take_out(store: AccountStore, files: BatchFiles, batch_id: str, identity_key: bytes) -> None:

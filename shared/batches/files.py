@@ -1,5 +1,6 @@
 """Where the files of batches lie, and how they get there: written beside their place, synced, and renamed into it."""
 
+import errno
 import os
 import shutil
 import time
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import IO
 from uuid import uuid4
 
-from shared.errors import SettingsRefused
+from shared.errors import SettingsRefused, StoreUnavailable
 
 ABANDONED_SECONDS = 86_400.0
 """An unfinished upload older than this is nobody's any more."""
@@ -18,6 +19,9 @@ ABANDONED_SECONDS = 86_400.0
 
 UNKNOWN_SECONDS = 600.0
 """A younger folder of a batch that the store does not know may be that of one which is just being made."""
+
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +94,38 @@ class BatchFiles:
 
 
 @contextmanager
+def needing_room() -> Iterator[None]:
+    """Say that there is no room on the disk, which passes, where something is written.
+
+    Raises:
+        StoreUnavailable: there is none.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        raise StoreUnavailable("There is no room left where the files of batches lie (FORETELL_FILES).") from error
+
+
+@contextmanager
 def replacing(goal: Path) -> Iterator[IO[bytes]]:
-    """Write a file that is in its place whole or not at all, and lasts once it is there."""
+    """Write a file that is in its place whole or not at all, and lasts once it is there.
+
+    Raises:
+        StoreUnavailable: there is no room for it.
+    """
     _made(goal.parent)
     # Processes of several machines may have the same number, and may write the same file.
     fresh = goal.with_name(f".{goal.name}.{uuid4().hex}.new")
     try:
-        with open_private(fresh) as target:
-            yield target
-            target.flush()
-            os.fsync(target.fileno())
-        fresh.replace(goal)
-        sync_folder(goal.parent)
+        with needing_room():
+            with open_private(fresh) as target:
+                yield target
+                target.flush()
+                os.fsync(target.fileno())
+            fresh.replace(goal)
+            sync_folder(goal.parent)
     finally:
         fresh.unlink(missing_ok=True)
 
@@ -115,8 +139,9 @@ def open_private(path: Path) -> IO[bytes]:
 def moved(upload: Path, goal: Path) -> None:
     """Put an uploaded file in its place, to last."""
     _made(goal.parent)
-    upload.replace(goal)
-    sync_folder(goal.parent)
+    with needing_room():
+        upload.replace(goal)
+        sync_folder(goal.parent)
 
 
 def sync_folder(folder: Path) -> None:
@@ -130,7 +155,8 @@ def sync_folder(folder: Path) -> None:
 
 def _made(folder: Path) -> Path:
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with needing_room():
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise SettingsRefused(f"FORETELL_FILES cannot be written ({error.strerror}): {folder}.") from error
     return folder

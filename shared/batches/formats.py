@@ -252,7 +252,7 @@ def id_in(line: bytes) -> str | None:
     """
     try:
         contact = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):  # also nesting without end, and a number of thousands of digits
         return None
     found = contact.get("id") if isinstance(contact, dict) else None
     return found if isinstance(found, str) else None

@@ -9,7 +9,6 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, Final
 
 from shared.batches.erasing import Forgotten, rewrite
@@ -17,7 +16,7 @@ from shared.batches.files import BatchFolder, replacing
 from shared.batches.formats import ResultRow, format_of, status_counts
 from shared.batches.predict import BatchPredictor
 from shared.batches.request import BatchRequest, ModelName
-from shared.batches.selection import lines_of
+from shared.batches.selection import lines_of, parts_of
 from shared.change_detection.account_messages import batch_job_completed
 from shared.contracts.rows import SECOND, Microseconds
 from shared.errors import ArtifactRefused, BadRequest, ForetellError, NoModelTrained, SettingsRefused, StoreUnavailable
@@ -112,9 +111,12 @@ class BatchRun:
         lines = lines_of(self.store, request.choice, upload, cutoff=row.cutoff, recorded_at=row.created_at)
         kept = (line for line in lines if not gone.is_in(line))
         parts: list[int] = []
-        while chunk := list(islice(kept, self.part_contacts)):
+        for chunk in parts_of(kept, self.part_contacts):
             with replacing(self.folder.contacts(len(parts) + 1)) as target:
                 target.writelines(line + b"\n" for line in chunk)
+                # Just before the file gets its place: whoever took the batch over may have cut it otherwise.
+                if not self.store.batches.renew(self.lease, until=self._until()):
+                    raise LeaseLost
             parts.append(len(chunk))
         if not self.store.batches.plan(self.lease, models, parts, until=self._until()):
             raise LeaseLost
@@ -130,7 +132,8 @@ class BatchRun:
 
     def _part(self, predictor: BatchPredictor, request: BatchRequest, number: int, *, first: int) -> None:
         written = format_of(request.format)
-        lines = self.folder.contacts(number).read_bytes().splitlines()
+        with self.folder.contacts(number).open("rb") as source:  # a carriage return ends no line
+            lines = [line.removesuffix(b"\n") for line in source]
         rows: list[ResultRow] = predictor.rows(lines, first=first)
         with replacing(self.folder.part(number, written.ending)) as target:
             written.write(target, rows)

@@ -1,7 +1,8 @@
 """Which contacts a batch is about, in a fixed order: ids of the store, or the rows of an uploaded file."""
 
+import codecs
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,15 +12,23 @@ from shared.batches.request import ContactSelection
 from shared.contracts.rows import ContactRow, Microseconds
 from shared.contracts.validation import read_json
 from shared.errors import FileRefused
-from shared.ingest import Findings, Options, contact_batches, plan_file
+from shared.ingest import NOT_SCALAR, ColumnMissing, Findings, Options, Plan, contact_batches, plan_file
+from shared.ingest.files import open_table
+from shared.ingest.parquet import ParquetTable
 from shared.serving.batch import RefusedRow
 from shared.store import AccountStore, StoredContact
 
 PAGE: Final = 1_000
 MAX_LINE_BYTES: Final = 8_000_000
 """As much as a call's body: one contact with 5,000 events fits."""
+PART_BYTES: Final = 16_000_000
+"""About as much of lines is answered together: contacts with long pasts make smaller parts."""
+MAX_TEXT_BYTES: Final = 500_000_000
+"""As much text as 20,000 rows of a table may hold together; reading them takes four times that."""
 REFUSED: Final = "refused"
 """The one field of a line that stands for a row of a file which is no contact."""
+_REFUSED: Final = b'{"refused":'
+"""How such a line begins; no line of a file does."""
 
 
 def lines_of(
@@ -105,23 +114,49 @@ def uploaded(file: Path, *, recorded_at: Microseconds) -> Iterator[bytes]:
                 yield orjson.dumps({REFUSED: f"The line is longer than {MAX_LINE_BYTES} bytes."})
                 while line and not line.endswith(b"\n"):
                     line = source.readline(MAX_LINE_BYTES)
-            elif bare := line.strip():
-                yield bare
+            elif bare := line.removeprefix(codecs.BOM_UTF8).strip():
+                # Whoever sends our own mark says nothing with it.
+                yield b"{ " + bare[1:] if bare.startswith(_REFUSED) else bare
 
 
 def _table_rows(file: Path, recorded_at: Microseconds) -> Iterator[bytes]:
-    plan = plan_file(file, "contacts", Options())
+    findings = Findings()
+    plan = _plan(file)
     # No address is kept: whatever key hashes it, the hash is thrown away.
-    batches = contact_batches(plan, Findings(), recorded_at=recorded_at, identity_key=b"thrown away")
-    for batch in batches:
-        rows = dict(zip(batch.lines, map(_contact, batch.rows), strict=True))
-        rows |= {reject.line: {REFUSED: reject.reason} for reject in batch.rejects}
-        for line in sorted(rows):
-            yield orjson.dumps(rows[line])
+    # One at a time: rows and rejects stay in the order of the file, whose rows may share a line.
+    key = b"thrown away"
+    for batch in contact_batches(plan, findings, recorded_at=recorded_at, identity_key=key, at_once=1):
+        for row in batch.rows:
+            yield orjson.dumps(_contact(row))
+        for reject in batch.rejects:
+            yield orjson.dumps({REFUSED: reject.reason})
     if plan.layout.unread_from is not None:
         raise FileRefused(
             f"The file cannot be read from line {plan.layout.unread_from} on: {plan.layout.unread_reason}."
         )
+    if ("events", NOT_SCALAR) in findings.found:
+        raise FileRefused("A table of contacts brings no events of its own; send NDJSON, one contact a line.")
+
+
+def _plan(file: Path) -> Plan:
+    """Decide how a table of contacts is read.
+
+    Raises:
+        FileRefused: it cannot be read at all.
+    """
+    table = open_table(file, Options())
+    if isinstance(table, ParquetTable) and table.text_bytes() > MAX_TEXT_BYTES:
+        raise FileRefused(
+            f"Some rows of the file hold more than {MAX_TEXT_BYTES:,} bytes together; shorten their texts."
+        )
+    try:
+        # Instants of the contact itself (since when values hold) count for nothing here: any zone does.
+        return plan_file(file, "contacts", Options(timezone="UTC"))
+    except ColumnMissing as error:
+        raise FileRefused(
+            f"The file has no column that names the contacts; found: {error.found}. Call the one with their ids `id`: "
+            "contacts are found by id, and not by e-mail address."
+        ) from None
 
 
 def _contact(row: ContactRow) -> dict[str, Any]:
@@ -135,12 +170,30 @@ def _contact(row: ContactRow) -> dict[str, Any]:
     return contact
 
 
+def parts_of(lines: Iterable[bytes], contacts: int, *, most_bytes: int = PART_BYTES) -> Iterator[list[bytes]]:
+    """Cut lines into parts of so many contacts, or fewer where they are long.
+
+    >>> [*parts_of([b"a", b"b", b"c", b"dddd", b"e"], 2, most_bytes=4)]
+    [[b'a', b'b'], [b'c'], [b'dddd'], [b'e']]
+    """
+    part: list[bytes] = []
+    size = 0
+    for line in lines:
+        if part and (len(part) == contacts or size + len(line) > most_bytes):
+            yield part
+            part, size = [], 0
+        part.append(line)
+        size += len(line)
+    if part:
+        yield part
+
+
 def contact_of(line: bytes) -> Any:
     """Read a line as a contact of a request; what is no JSON is refused with a sentence."""
     try:
         contact = read_json(line)
     except (json.JSONDecodeError, UnicodeDecodeError):
         return RefusedRow("The line is not JSON.")
-    if isinstance(contact, dict) and contact.keys() == {REFUSED}:
+    if line.startswith(_REFUSED):
         return RefusedRow(str(contact[REFUSED]))
     return contact

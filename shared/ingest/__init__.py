@@ -1,15 +1,18 @@
 """Rows from outside, from a request or a file, turned into the records that the store keeps."""
 
 from shared.ingest.batch import Batch, Reject
+from shared.ingest.facts import NOT_SCALAR
 from shared.ingest.identity import email_hash, event_identity
 from shared.ingest.plan import Findings, Plan, PlannedColumn, Use
-from shared.ingest.planning import plan_file, subject_of
+from shared.ingest.planning import ColumnMissing, plan_file, subject_of
 from shared.ingest.row_batches import contact_batches, event_batches
 from shared.ingest.rows import canonical, contact_row, event_row
 from shared.ingest.table import Options
 
 __all__ = [
+    "NOT_SCALAR",
     "Batch",
+    "ColumnMissing",
     "Findings",
     "Options",
     "Plan",

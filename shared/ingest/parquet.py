@@ -64,9 +64,25 @@ class ParquetTable:
                 done += file.metadata.row_group(number).num_rows
         progress(1.0)
 
+    def text_bytes(self) -> int:
+        """Return how many bytes of text stand together in the memory of who reads the file, at most.
+
+        A text of a megabyte that stands in each of many rows is kept once in the file, and here too.
+        """
+        with self.opened() as file:
+            schema = file.schema
+            leaves = [schema.column(number) for number in range(len(schema))]
+            coded = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
+        with self.opened(read_dictionary=coded) as file:
+            parts = file.iter_batches(batch_size=_AT_ONCE)
+            return max((sum(map(_text_bytes, part.columns)) for part in parts), default=0)
+
     @contextmanager
-    def opened(self) -> Iterator[Any]:
+    def opened(self, **more: Any) -> Iterator[Any]:
         """Open the file.
+
+        Args:
+            more: for pyarrow's ParquetFile.
 
         Raises:
             FileRefused: it cannot be read, or pyarrow is not installed.
@@ -77,7 +93,7 @@ class ParquetTable:
         except ImportError as error:
             raise FileRefused("Reading Parquet needs pyarrow: pip install 'foretell[train]'.") from error
         try:
-            with pq.ParquetFile(self.path) as file:
+            with pq.ParquetFile(self.path, **more) as file:
                 yield file
         except (pa.ArrowInvalid, OSError) as error:
             if isinstance(error, OSError) and error.errno is not None:  # the disk's own trouble, not the file's
@@ -240,6 +256,21 @@ def _collector_paused() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+def _text_bytes(column: Any) -> int:
+    """Count the bytes of a column's texts as if each row had its own."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        lengths = pc.binary_length(column.dictionary.cast(pa.large_binary()))
+        return pc.sum(lengths.cast(pa.int64()).take(column.indices)).as_py() or 0
+    if pa.types.is_nested(kind):
+        inner = column.flatten() if pa.types.is_struct(kind) else [column.values]
+        return sum(map(_text_bytes, inner))
+    return int(column.nbytes)
 
 
 def _simplified(table: Any) -> Any:

@@ -33,6 +33,15 @@ LEAVE_OUT = "-"
 """Target that leaves a column out: `--map "Notes=-"`."""
 
 
+class ColumnMissing(FileRefused):
+    """A file has no column of a field without which no row can be one; says which option names it."""
+
+    def __init__(self, detail: str, found: str) -> None:
+        """Keep the sentence, and the names of the columns that were found."""
+        super().__init__(detail)
+        self.found = found
+
+
 class _Pass:
     """One reading of a whole file: counts by column, ids and addresses by hash."""
 
@@ -256,9 +265,11 @@ def _refuse_without(roles: Roles, table: Table, options: Options) -> None:
         if (len(header) == 1 and table.layout.delimiter)
         else ""
     )
-    raise FileRefused(
-        f"{table.layout.file} has no column {' and no column '.join(missing)}; found: {found_names(header)}; "
-        f"say {' '.join(hints)}.{first}{one}"
+    found = found_names(header)
+    raise ColumnMissing(
+        f"{table.layout.file} has no column {' and no column '.join(missing)}; found: {found}; "
+        f"say {' '.join(hints)}.{first}{one}",
+        found,
     )
 
 

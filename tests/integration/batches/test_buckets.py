@@ -1,6 +1,7 @@
 """An export in buckets, and predictions from it: the same as from the store."""
 
 import io
+import stat
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -129,6 +130,16 @@ def test_predictions_from_buckets_are_those_from_the_store(
 def table(written: io.BytesIO) -> list[dict]:
     rows: list[dict] = pyarrow.parquet.read_table(io.BytesIO(written.getvalue())).to_pylist()
     return rows
+
+
+def test_only_the_owner_reads_an_export_into_a_folder_that_was_there(batching: Batching, tmp_path: Path) -> None:
+    folder = tmp_path / "shared"
+    folder.mkdir(mode=0o755)
+
+    exported(batching, folder)
+
+    modes = {one.name: stat.S_IMODE(one.stat().st_mode) for one in folder.iterdir() if one.is_dir()}
+    assert modes == {"attributes": 0o700, "contacts": 0o700, "events": 0o700}
 
 
 def test_a_folder_that_holds_something_is_not_written_into(batching: Batching, tmp_path: Path) -> None:

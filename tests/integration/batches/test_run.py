@@ -1,18 +1,23 @@
 """A batch from its beginning to its end: whatever happens on the way, the result is the same file."""
 
 import csv
+import errno
 import json
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet
 import pytest
 
 from shared.batches.erasing import sweep, take_out
+from shared.batches.files import BatchFolder
 from shared.batches.request import ContactSelection, ModelName
 from shared.contracts.credentials import Seal
 from shared.contracts.rows import ContactRow
+from shared.errors import StoreUnavailable
+from shared.store import BatchRow
 from shared.webhooks_out.subscription_schemas import SubscriptionFields
 from shared.webhooks_out.subscriptions import new_subscription
 from tests.integration.batches.conftest import BATCH, CONTACTS, KEY, NOW, Batching, asked
@@ -149,6 +154,23 @@ def test_a_process_whose_lease_was_taken_over_changes_nothing(batching: Batching
     assert batching.result.read_bytes() == expected
 
 
+def test_who_is_overtaken_while_cutting_contacts_writes_over_nothing(batching: Batching) -> None:
+    class Overtaken(BatchFolder):
+        def contacts(self, number: int) -> Path:
+            if number == 2 and len(batching.lives) == 1:
+                batching.store.contacts.put([ContactRow("a-new")], recorded_at=NOW)
+                assert not batching.work(stop=lambda: True)
+            return BatchFolder(self.path).contacts(number)
+
+    batching.ask(asked())
+    first = replace(batching.life(at=NOW), folder=Overtaken(batching.folder.path))
+
+    assert not first.run(batching.row())
+    batching.work()
+
+    assert ids(batching, "ndjson") == ["a-new", *every_id()]
+
+
 def test_a_batch_that_never_gets_further_fails(batching: Batching) -> None:
     batching.ask(asked())
     for _ in range(5):
@@ -158,6 +180,25 @@ def test_a_batch_that_never_gets_further_fails(batching: Batching) -> None:
 
     row = batching.row()
     assert (row.state, row.error and row.error["code"]) == ("failed", "attempts-exhausted")
+
+
+def test_a_batch_waits_while_there_is_no_room_for_its_files(
+    batching: Batching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batching.ask(asked())
+    with monkeypatch.context() as full:
+        full.setattr("os.fsync", no_room)
+        for _ in range(6):
+            with pytest.raises(StoreUnavailable, match="no room left"):
+                batching.work()
+
+    assert batching.row().state == "running"
+    assert batching.work()
+    assert ids(batching, "ndjson") == every_id()
+
+
+def no_room(descriptor: int) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_a_promotion_in_between_changes_no_answer(batching: Batching) -> None:
@@ -233,6 +274,26 @@ def test_a_batch_is_kept_for_so_long_and_then_goes_with_its_files(batching: Batc
     assert batching.store.batches.parts(BATCH) == []
 
 
+def test_a_result_that_cannot_be_written_again_holds_up_no_other(batching: Batching) -> None:
+    batching.ask(asked(format="parquet"))
+    batching.work()
+    batching.store.privacy.erase("c-002", at=NOW)
+    batching.result.write_bytes(b"damaged")
+    database, other = batching.database, "zeta"
+    database.create_account(other, created_at=NOW)
+    store = database.of(other)
+    store.batches.create(BatchRow(BATCH, "queued", asked().to_json(), NOW, "key", NOW), most_open=9)
+    store.batches.cancel(BATCH, at=NOW)
+    folder = batching.files.of(other, BATCH)
+    folder.path.mkdir(parents=True)
+
+    with pytest.raises(ValueError, match="Parquet"):
+        sweep(database, batching.files, KEY, ended_before=NOW, at=NOW)
+
+    assert not folder.path.exists()
+    assert len(batching.store.batches.erasures(BATCH)) == 1
+
+
 def test_the_files_of_an_account_go_with_it(batching: Batching) -> None:
     batching.ask(asked())
     batching.work()
@@ -284,6 +345,43 @@ def test_an_upload_is_gone_once_it_is_cut_into_parts(batching: Batching) -> None
         ("c-009", "ok"), (None, "invalid"), ("c-001", "ok"),
     ]  # fmt: skip
     assert not upload.exists()
+
+
+def upload(batching: Batching, text: str) -> None:
+    batching.ask(asked(choice=ContactSelection("upload", upload="ndjson")))
+    file = batching.folder.upload("ndjson")
+    file.parent.mkdir(parents=True)
+    file.write_bytes(text.encode())
+
+
+def test_a_carriage_return_within_a_line_makes_no_second_contact(batching: Batching) -> None:
+    upload(batching, '{"id":\r"c-009"}\r\n{"id": "c-001"}\r{"id": "c-002"}\n{"id": "c-004"}\n')
+
+    batching.work()
+
+    assert [(one["contact_id"], one["status"]) for one in lines(batching)] == [
+        ("c-009", "ok"), (None, "invalid"), ("c-004", "ok"),
+    ]  # fmt: skip
+    assert batching.row().contacts == batching.row().contacts_done == 3
+    assert sum(batching.row().statuses["scoring"].values()) == 3
+
+
+def test_nesting_without_end_costs_its_contact_alone_also_after_an_erasure(batching: Batching) -> None:
+    upload(batching, '{"id": "c-009", "attributes": {"a": ' + "[" * 100_000 + "]" * 100_000 + '}}\n{"id": "c-001"}\n')
+    batching.store.privacy.erase("c-002", at=NOW)
+
+    batching.work()
+
+    assert [(one["contact_id"], one["status"]) for one in lines(batching)] == [("c-009", "invalid"), ("c-001", "ok")]
+
+
+def test_contacts_with_long_lines_make_smaller_parts(batching: Batching) -> None:
+    upload(batching, "".join(f'{{"id": "{"x" * 7_000_000}{number}"}}\n' for number in range(5)))
+
+    batching.work()
+
+    assert [part.contacts for part in batching.store.batches.parts(BATCH)] == [2, 2, 1]
+    assert [one["status"] for one in lines(batching)] == ["invalid"] * 5
 
 
 def test_who_is_erased_before_the_batch_begins_is_not_in_its_parts(batching: Batching) -> None:

@@ -1,5 +1,6 @@
 """Batches over HTTP: asked for in JSON or with a file, followed, fetched, cancelled, deleted."""
 
+import errno
 import io
 import json
 from pathlib import Path
@@ -117,6 +118,8 @@ async def test_a_batch_without_result_says_why(gateway: RunningGateway) -> None:
     ("media", "ending", "content"),
     [
         ("application/x-ndjson", "ndjson", b'{"id": "a"}\n'),
+        ("application/x-ndjson", "ndjson", b'\xef\xbb\xbf{"id": "a"}\n'),
+        ("application/octet-stream", "ndjson", b'\xef\xbb\xbf{"id": "a"}\n'),
         ("text/csv; charset=utf-8", "csv", b"id,country\na,FR\n"),
         ("application/vnd.apache.parquet", "parquet", None),
         ("application/octet-stream", "ndjson", b' {"id": "a"}\n'),
@@ -143,6 +146,24 @@ def parquet() -> bytes:
     target = io.BytesIO()
     pyarrow.parquet.write_table(pyarrow.table({"id": ["a"]}), target)
     return target.getvalue()
+
+
+async def test_an_upload_for_which_there_is_no_room_may_be_sent_again(
+    gateway: RunningGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promote(gateway)
+
+    def no_room(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr("os.fsync", no_room)
+        status, problem, answered = await gateway.request(
+            "POST", ASKED, gateway.key(), data=b'{"id": "a"}', headers=NDJSON
+        )
+
+    assert (status, problem["code"], answered["Retry-After"]) == (503, "store-unavailable", "5")
+    assert left(gateway) == []
 
 
 async def test_ids_are_kept_in_a_file_and_not_in_the_store(gateway: RunningGateway) -> None:
