@@ -68,6 +68,7 @@ def _taken(handed: Any) -> _Lifeline:
 
 def _run(arguments: Sequence[str], environment: Mapping[str, str], log: Path, lifeline: _Lifeline) -> None:
     """Become the module, in the forked process."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # one that came since the fork is heard now
     os.setsid()
     with log.open("ab") as file:
         os.dup2(file.fileno(), sys.stdout.fileno())

@@ -7,6 +7,7 @@ to its own process.
 import gc
 import importlib
 import os
+import signal
 
 from shared.http.process import block_training_libraries
 
@@ -19,6 +20,9 @@ LOADED = (
     "foretell.child",
 )
 
+# A service manager sends its signal to all processes. It must not end this one, which says of the others when they
+# ended: they would be taken for dead, and killed while they finish. It ends with its parent.
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 # OpenBLAS would start threads when it is loaded, and answers are computed with one.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 block_training_libraries()

@@ -179,18 +179,30 @@ async def _answer(here: AuthenticatedRequest, line: Capability, body: bytes) -> 
         return CapabilityAnswer(line.name, b"", problem.document(error, here.request_id))
     if answer.status != HTTPStatus.OK:
         return CapabilityAnswer(line.name, b"", _problem(line, answer, here.request_id))
-    return CapabilityAnswer(line.name, without_request_id(answer.body, here.request_id), contacts=contacts or 0)
+    try:
+        own = without_request_id(answer.body, here.request_id)
+    except ValueError:
+        return CapabilityAnswer(line.name, b"", _no_answer(line, here.request_id))
+    return CapabilityAnswer(line.name, own, contacts=contacts or 0)
 
 
 def _problem(line: Capability, answer: HttpAnswer, request_id: str) -> dict[str, Any]:
-    """Read a service's problem document; the pointers of its own fields lead into the options."""
+    """Read a service's problem document; the pointers of its own fields lead into the options.
+
+    What has another media type comes from something on the way, such as a proxy, whatever it says.
+    """
+    if dict(answer.headers).get(b"content-type", b"").partition(b";")[0] != _PROBLEM[1]:
+        return _no_answer(line, request_id)
     try:
         found: dict[str, Any] = orjson.loads(answer.body)
-        code = found["code"]
-    except (orjson.JSONDecodeError, KeyError, TypeError):
-        return problem.document(UpstreamUnavailable(f"The {line.name} service gave no answer."), request_id)
+    except orjson.JSONDecodeError:
+        return _no_answer(line, request_id)
     errors = [{**entry, "pointer": _own_pointer(line, entry["pointer"])} for entry in found.get("errors", ())]
-    return {**found, "code": code, **({"errors": errors} if errors else {})}
+    return {**found, **({"errors": errors} if errors else {})}
+
+
+def _no_answer(line: Capability, request_id: str) -> dict[str, Any]:
+    return problem.document(UpstreamUnavailable(f"The {line.name} service gave no answer."), request_id)
 
 
 def _own_pointer(line: Capability, pointer: str) -> str:
@@ -201,6 +213,9 @@ def _own_pointer(line: Capability, pointer: str) -> str:
 def without_request_id(body: bytes, request_id: str) -> bytes:
     """Leave the request id out of an answer: it stands once for all of them.
 
+    Raises:
+        ValueError: this is no answer, which is a JSON object.
+
     >>> without_request_id(b'{"predictions":[],"request_id":"r-1"}', "r-1")
     b'{"predictions":[]}'
     """
@@ -208,6 +223,8 @@ def without_request_id(body: bytes, request_id: str) -> bytes:
     if body.endswith(last):
         return body[: -len(last)] + b"}"
     content = orjson.loads(body)
+    if not isinstance(content, dict):
+        raise ValueError("not an object")
     content.pop("request_id", None)
     return orjson.dumps(content)
 

@@ -16,7 +16,7 @@ from gateway.webhooks.notes import LEFT_OUT
 from gateway.webhooks.provider import Confirmation, IncomingErasure, Provider
 from gateway.webhooks.redaction import hashes_in, redacted_json
 from shared.contracts.rows import ContactRow, EventRow, Microseconds, instant_of
-from shared.errors import Conflict, ForetellError, StoreUnavailable
+from shared.errors import Conflict, StoreUnavailable
 from shared.store import AccountStore, DeadLetterRow, Identity, SourceRow
 
 NOTE_REASONS: Final = frozenset(
@@ -251,7 +251,7 @@ def take_together(batches: Sequence[VerifiedBatch]) -> None:
     try:
         with joined[0].intake.store.transaction() as together:
             written = [batch.intake.write(together, batch.items, batch.at) for batch in joined]
-    except (ForetellError, _MergeNeeded):
+    except Exception:  # whatever it is: the one to blame raises it again when it is taken alone, and no other may
         return
     for batch, (directory, taken) in zip(joined, written, strict=True):
         batch.taken = taken

@@ -371,7 +371,7 @@ class Driver:
             connection.execute(f"PRAGMA busy_timeout={left}")
             return
         # Work behind which nobody waits may compute as long as it needs.
-        limits = left, left if deadline.current() is not None else 0
+        limits = left, left if deadline.seconds_left() is not None else 0
         if any(
             new != old and not SLACK * old <= new <= old / SLACK for new, old in zip(limits, held.limits, strict=True)
         ):

@@ -190,6 +190,36 @@ def test_a_child_that_does_not_listen_is_killed(
     assert one.said == ["answering did not stop within 0 s and was killed."]
 
 
+def test_a_signal_to_all_processes_lets_children_finish(running: Callable[..., Running]) -> None:
+    one = running("--finishes")
+    one.supervisor.wait_until_healthy(stopped=lambda: False)
+
+    for process in psutil.Process().children(recursive=True):  # as a service manager stops a group
+        if process.status() != psutil.STATUS_ZOMBIE and "postgres" not in process.name():
+            process.terminate()
+    one.supervisor.stop()
+
+    assert processes.last_line(one.supervisor.logs / "answering.log") == "all is done"
+    assert children() == []
+
+
+def test_children_are_started_again_when_the_process_they_were_forked_from_was_killed(
+    running: Callable[..., Running],
+) -> None:
+    one = running()
+    one.supervisor.wait_until_healthy(stopped=lambda: False)
+    before = children()
+
+    psutil.Process(before[0].ppid()).kill()
+
+    def healthy_again() -> bool:
+        one.supervisor.look()
+        return one.healthy() and children() != before
+
+    assert until(healthy_again)
+    assert len(children()) == 1
+
+
 def test_a_child_does_not_outlive_a_parent_that_was_killed(tmp_path: Path) -> None:
     program = answering()
     script = (

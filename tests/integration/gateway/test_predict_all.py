@@ -228,14 +228,29 @@ async def test_when_none_can_answer_the_problem_that_may_pass_is_the_answer(trai
     assert (status, problem["code"], headers["Retry-After"]) == (503, "model-not-ready", "5")
 
 
-async def test_what_is_no_problem_document_is_a_service_that_is_away(trained, services) -> None:
-    async def nonsense(_: web.Request) -> web.StreamResponse:
-        return web.Response(status=502, text="<html>")
+@pytest.mark.parametrize(
+    ("status", "media_type", "body"),
+    [
+        (200, "text/html", "<html>"),
+        (200, "application/json", "[1]"),
+        (200, "application/json", '{"a": 1} and more'),
+        (502, "text/html", "<html>"),
+        (502, "application/json", '{"code": "bad-gateway", "message": "no healthy upstream"}'),
+        (502, "application/problem+json", "<html>"),
+    ],
+)
+async def test_what_a_proxy_answers_in_the_place_of_a_service_keeps_no_other_from_its_answer(
+    trained, services, status: int, media_type: str, body: str
+) -> None:
+    async def in_between(_: web.Request) -> web.StreamResponse:
+        return web.Response(status=status, content_type=media_type, text=body)
 
-    services.instead["churn"] = nonsense
-    _, answer, _ = await trained.request("POST", "/predict", trained.key(), json=ONE)
+    services.instead["churn"] = in_between
 
-    assert answer["problems"]["churn"]["code"] == "service-unavailable"
+    reached, answer, _ = await trained.request("POST", "/predict", trained.key(), json=ONE)
+
+    assert (reached, answer["problems"]["churn"]["code"]) == (200, "service-unavailable")
+    assert answer["answers"].keys() == set(NAMES) - {"churn"}
 
 
 async def test_a_mistake_that_a_service_names_is_found_in_the_callers_own_body(trained, services) -> None:

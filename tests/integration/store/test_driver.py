@@ -177,3 +177,16 @@ def _refused(work: Callable[[], Any]) -> float:
     with deadline.within(SHORT), pytest.raises(StoreUnavailable, match="busy"):
         work()
     return time.monotonic() - began
+
+
+@pytest.mark.parametrize("settings", ["postgresql"], indirect=True)
+def test_work_whose_answer_has_begun_may_compute_as_long_as_it_needs(settings: Settings) -> None:
+    impatient = Database(settings.resolved_store_url(), settings.resolved_predictions_url(), patience_seconds=SHORT / 3)
+    slow = Prepared(lambda _: select(literal_column(f"pg_sleep({SHORT})")))
+
+    with deadline.within(LATEST) as until:
+        until.lift()
+        rows = impatient._store.reads.read([(slow, {})])
+
+    impatient.close()
+    assert len(rows) == 1

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -94,3 +95,18 @@ async def test_where_storing_together_fails_nothing_is_stored_and_each_says_why(
     assert events_of(gateway) == 0
     with pytest.raises(NotFound):
         batches[0].take()
+
+
+async def test_one_that_cannot_be_stored_at_all_harms_none_that_waited_with_it(
+    gateway, add_source, sendgrid, item
+) -> None:
+    path = await add_source(creates_contacts=True)
+    sound = verified(gateway, path, sendgrid.signed([item(1)]))
+    broken = verified(gateway, path, sendgrid.signed([item(2)]))
+    broken.intake = replace(broken.intake, source=None)  # type: ignore[arg-type]  # a bug of ours
+
+    take_together([sound, broken])
+
+    assert sound.take().counts["new"] == 1
+    with pytest.raises(AttributeError):
+        broken.take()
