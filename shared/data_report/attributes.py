@@ -19,7 +19,7 @@ from shared.features.outcome_frames import flat_frames
 from shared.timeline import Pasts
 from shared.timeline.pasts import Frames
 from shared.values.outcome_words import speaks_of_the_outcome
-from shared.values.words import is_missing
+from shared.values.words import as_listed, is_missing
 
 _CODES: Final[dict[Unused, tuple[FindingCode, Severity]]] = {
     "undated": ("attribute_undated", "warns"),
@@ -93,7 +93,7 @@ def _undated(data: AccountData, name: str, outcomes: list[Outcome]) -> Finding:
         "attribute_undated", "warns", f"{name}: not dated: nobody said since when it holds.",
         "It is not learned from for outcomes that are events: it may have been written after them.",
         "If it has always held, as a country does, say so; else import it with a column valid_from.",
-        command=command(data, "import", "--static", name), subject=name,
+        command=command(data, "import", "--static", as_listed(name)), subject=name,
         affects=[(one.capability, one.name) for one in outcomes],
     )  # fmt: skip
 

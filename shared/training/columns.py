@@ -4,6 +4,7 @@ Left out are columns that give the calendar away, and leaks: columns that know t
 or changed, with it or after it.
 """
 
+import shlex
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -140,7 +141,11 @@ def chosen_columns(
     calendar = np.full(values.shape[1], 0.5) if times is None else calendar_auc(values, times)
     features = learned.feature_set.features
     dated = [
-        LeftOut(feature.name, ORDERS_THE_ROWS if mine else FOLLOWS_THE_CALENDAR, f"--allow {feature.attribute}")
+        LeftOut(
+            feature.name,
+            ORDERS_THE_ROWS if mine else FOLLOWS_THE_CALENDAR,
+            f"--allow {shlex.quote(feature.attribute or '')}",
+        )
         for feature, area in zip(features, calendar, strict=True)
         if stuff.flat
         and feature.attribute not in allowed

@@ -218,6 +218,15 @@ def spelled_as(known: Iterable[str], names: Iterable[str]) -> frozenset[str]:
     )
 
 
+def as_listed(name: str) -> str:
+    """Write a name as an option takes it that lists names with commas, or takes the word `all`.
+
+    >>> as_listed("country"), as_listed("Revenue, total"), as_listed("all")
+    ('country', '"Revenue, total"', '"all"')
+    """
+    return '"' + name.replace('"', '""') + '"' if name == "all" or {*name} & {*',"'} else name
+
+
 def same_value_key(text: str) -> str:
     """Bring texts of one column that differ only in case and space to one key; marks and accents may distinguish them.
 
