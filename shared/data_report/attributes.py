@@ -12,14 +12,11 @@ from shared.data_report.account_data import AccountData
 from shared.data_report.findings import command, finding, is_about
 from shared.data_report.requirements import used_outcomes
 from shared.features import LeftOut, learn
-from shared.features.engine import entry_at
 from shared.features.feature import as_text
 from shared.features.learn import Unused, is_dated
-from shared.features.outcome_frames import flat_frames
 from shared.timeline import Pasts
-from shared.timeline.pasts import Frames
-from shared.values.outcome_words import speaks_of_the_outcome
-from shared.values.words import as_listed, is_missing
+from shared.timeline.pasts import Frames, entry_at, flat_frames
+from shared.values.words import as_listed, is_missing, speaks_of_the_outcome
 
 _CODES: Final[dict[Unused, tuple[FindingCode, Severity]]] = {
     "undated": ("attribute_undated", "warns"),

@@ -9,10 +9,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.features.engine import entry_at, matrix
+from shared.features.engine import matrix
 from shared.features.feature import DAY_PARTS, Feature, FeatureSet, as_boolean, as_number, as_text
 from shared.features.names_in_words import SENT
-from shared.timeline.pasts import AttributeColumn, Pasts
+from shared.timeline.pasts import AttributeColumn, Pasts, entry_at
 from shared.values.columns import NEARLY_ALL, ColumnProfile, decide
 from shared.values.words import as_listed, is_missing, same_value_key
 

@@ -240,7 +240,7 @@ def test_figures_are_written_in_full() -> None:
     assert finding.found.startswith("email_sent fell from 1,234,567 a week to 20 in the week of ")
 
 
-def test_segments_that_are_refused_are_not_said_to_be_set_by_a_rule() -> None:
+def test_segments_that_are_refused_have_no_rule_that_sets_them() -> None:
     few = account(events=[(owner, "page_viewed", TODAY) for owner in range(19)])
 
     assert [one.minimum for one in reported(few).requirements if one.capability == "segmentation"] == [20, 300]
