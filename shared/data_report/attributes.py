@@ -76,7 +76,8 @@ def _unused(data: AccountData, left: LeftOut, outcomes: list[Outcome]) -> Findin
         remedy = f"Import it again with {left.remedy.removeprefix('foretell import ')}."
         runs = command(data, "import", "--check", "--contacts", "contacts.csv")
     return finding(
-        code, severity, f"{left.name}: {left.reason} (of {len(data.pasts):,} contacts looked at).", _LEFT_OUT, remedy,
+        code, severity, f"{left.name}: {left.reason} (of {len(data.pasts):,} contacts looked at).",
+        _LEFT_OUT if data.is_whole or left.code == "personal" else f"Perhaps: {_LEFT_OUT}", remedy,
         command=runs, subject=left.name, affects=[(one.capability, one.name) for one in about],
     )  # fmt: skip
 
