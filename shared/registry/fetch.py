@@ -19,8 +19,7 @@ from typing import IO
 from pydantic import ValidationError
 
 from shared.errors import ArtifactRefused, RegistryUnavailable
-from shared.registry.digest import digest_of
-from shared.registry.fetch_messages import ArtifactRequest, Fetched
+from shared.registry.artifact import ArtifactRequest, Fetched, digest_of
 from shared.registry.registration import connected, model_name
 from shared.settings import Settings, read
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.errors import BadRequest, RegistryUnavailable
-from shared.registry.digest import digest_of
+from shared.registry.artifact import digest_of
 from shared.settings import Settings
 
 _QUIET = {

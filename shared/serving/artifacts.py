@@ -15,8 +15,7 @@ from pydantic import ValidationError
 
 from shared.environment import granting
 from shared.errors import ArtifactRefused, RegistryUnavailable
-from shared.registry.digest import digest_of
-from shared.registry.fetch_messages import ArtifactRequest, Fetched
+from shared.registry.artifact import ArtifactRequest, Fetched, digest_of
 from shared.settings import Settings
 
 SWEEP_AFTER_SECONDS = 3_600.0

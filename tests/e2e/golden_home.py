@@ -9,7 +9,7 @@ from pathlib import Path
 from foretell import home as homes
 from foretell.cli.context import ensure_account, ensure_key, now_us
 from shared.capabilities import TABLE
-from shared.registry.digest import digest_of
+from shared.registry.artifact import digest_of
 from shared.settings import Settings
 from shared.store import migrate, open_database
 

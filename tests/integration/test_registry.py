@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from shared.errors import ArtifactRefused, RegistryUnavailable
-from shared.registry.digest import digest_of
+from shared.registry.artifact import ArtifactRequest, Fetched, digest_of
 from shared.registry.fetch import artifacts
-from shared.registry.fetch_messages import ArtifactRequest, Fetched
 from shared.registry.registration import Registered, RegisteredRun, champion_alias, register, set_champion_alias
 from shared.serving.artifacts import RegistryChild, RememberedRow
 from shared.settings import ServiceSettings, Settings

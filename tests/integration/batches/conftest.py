@@ -11,7 +11,7 @@ from shared.batches.files import BatchFiles, BatchFolder
 from shared.batches.request import BatchRequest, ContactSelection, ModelName
 from shared.batches.run import BatchRun
 from shared.contracts.rows import DAY, SECOND, AttributeRow, ContactRow, EventRow
-from shared.registry.digest import digest_of
+from shared.registry.artifact import digest_of
 from shared.settings import Settings
 from shared.store import AccountStore, BatchRow, Database, Lease, open_database
 from tests.e2e.golden_home import GOLDEN, MODELS, copied

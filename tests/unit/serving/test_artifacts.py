@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from shared.registry.digest import digest_of
+from shared.registry.artifact import digest_of
 from shared.serving.artifacts import RegistryChild, RememberedRows
 
 

@@ -9,8 +9,7 @@ import pytest
 
 from shared.capabilities import capability
 from shared.errors import ArtifactRefused, RegistryUnavailable
-from shared.registry.digest import digest_of
-from shared.registry.fetch_messages import ArtifactRequest, Fetched
+from shared.registry.artifact import ArtifactRequest, Fetched, digest_of
 from shared.serving.artifacts import RegistryChild
 from shared.serving.champions import ChampionHolder
 

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from shared.registry.digest import digest_of
+from shared.registry.artifact import digest_of
 
 
 def written(folder: Path, **files: str) -> Path:

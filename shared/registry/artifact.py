@@ -1,7 +1,10 @@
-"""The identity of an artifact: what was promoted is what is served."""
+"""What names an artifact, and what a service and the child that fetches for it say of one; no MLflow here."""
 
 from hashlib import sha256
 from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
 
 
 def digest_of(folder: Path) -> str:
@@ -19,3 +22,24 @@ def digest_of(folder: Path) -> str:
         content = path.read_bytes()
         whole.update(f"{len(name)} {len(content)}\n".encode() + name + content)
     return whole.hexdigest()
+
+
+class ArtifactRequest(BaseModel):
+    """An artifact that is to be brought."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    account: str
+    capability: str
+    outcome: str
+    version: str
+    digest: str
+
+
+class Fetched(BaseModel):
+    """What became of one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    result: Literal["fetched", "unavailable", "refused"]
+    cause: str = ""
