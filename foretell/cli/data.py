@@ -1,5 +1,6 @@
 """`foretell import`: contacts and events from files."""
 
+import csv
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -75,7 +76,11 @@ def import_files(
     ] = None,
     static: Annotated[
         str | None,
-        typer.Option(help="Attributes that held always, so that training may use them undated.", metavar="NAMES|all"),
+        typer.Option(
+            help="Attributes that held always, so that training may use them undated; a name that holds a comma in "
+            "double quotes.",
+            metavar="NAMES|all",
+        ),
     ] = None,
     max_errors: Annotated[
         int | None, typer.Option(min=0, help="Stop after so many bad rows. Default: never.", metavar="N")
@@ -186,4 +191,9 @@ def _pairs(given: list[str] | None, option: str) -> dict[str, str]:
 
 
 def _names(listed: str) -> list[str]:
-    return [name.strip() for name in listed.split(",") if name.strip()]
+    """Split a list of attributes: a line of CSV, for a column may be called `Revenue, total`.
+
+    >>> _names('country, "Revenue, total",')
+    ['country', 'Revenue, total']
+    """
+    return [name.strip() for name in next(csv.reader([listed], skipinitialspace=True), []) if name.strip()]

@@ -46,13 +46,15 @@ def report_lines(found: "DataReport", account: str) -> Iterator[str]:
         found: the report.
         account: whose.
     """
+    from shared.contracts.data_report import percent
+
     yield from _figures(found, account)
     if found.requirements:
         yield from ("", "Does it suffice?", *_table([_requirement(one) for one in found.requirements]))
     if found.event_types:
         types = [
             {
-                "event type": one.type, "events": f"{one.events:,}", "by machines": f"{one.machine_share:.0%}",
+                "event type": one.type, "events": f"{one.events:,}", "by machines": percent(one.machine_share),
                 "first": f"{one.first_on}", "last": f"{one.last_on}",
             }
             for one in found.event_types
@@ -69,19 +71,21 @@ def report_lines(found: "DataReport", account: str) -> Iterator[str]:
 
 
 def _figures(found: "DataReport", account: str) -> Iterator[str]:
+    from shared.contracts.data_report import in_words, percent
+
     contacts = found.contacts
-    yield f"{account}: {contacts.total:,} contacts, {found.months_of_history:g} months of events"
+    yield f"{account}: {contacts.total:,} contacts, {in_words(found.months_of_history)} months of events"
     if not contacts.total:
         return
     yield (
-        f"Of the contacts {contacts.with_timezone:.0%} have a time zone, "
-        f"{contacts.with_created_at:.0%} a creation date, {contacts.with_events:.0%} an event by a person;"
+        f"Of the contacts {percent(contacts.with_timezone)} have a time zone, "
+        f"{percent(contacts.with_created_at)} a creation date, {percent(contacts.with_events)} an event by a person;"
     )
     yield (
-        f"profiling is granted by {contacts.consent_granted:.0%}, denied by {contacts.consent_denied:.0%}, "
-        f"not spoken of by {contacts.consent_none:.0%}."
+        f"profiling is granted by {percent(contacts.consent_granted)}, denied by {percent(contacts.consent_denied)}, "
+        f"not spoken of by {percent(contacts.consent_none)}."
     )
-    if contacts.read_whole < contacts.total:
+    if contacts.read_whole < contacts.learnable:
         yield (
             f"Events were counted of {contacts.sampled:,} contacts, {contacts.read_whole:,} were read whole; "
             "what follows from a sample is an estimate."
@@ -89,12 +93,14 @@ def _figures(found: "DataReport", account: str) -> Iterator[str]:
 
 
 def _requirement(one: "Requirement") -> dict[str, str]:
-    interval = "" if one.low == one.high else f" ({one.low:,g} to {one.high:,g})"
+    from shared.contracts.data_report import in_words
+
+    interval = "" if one.low == one.high else f" ({in_words(one.low)} to {in_words(one.high)})"
     return {
         "model": _model(one.capability, one.outcome),
         "needed": one.needed.replace("_", " "),
-        "at least": f"{one.minimum:,g}",
-        "there are": f"{one.found:,g}{interval}",
+        "at least": in_words(one.minimum),
+        "there are": f"{in_words(one.found)}{interval}",
         "met": _MET[one.met],
     }
 

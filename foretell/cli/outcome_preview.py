@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from foretell.train import recipe_of
 from services.specs import spec_of
 from shared.errors import BadRequest, InsufficientData
-from shared.features.outcome_frames import contact_counts
+from shared.timeline.pasts import contact_counts
 from shared.training.material import LEAST_NEGATIVE, LEAST_POSITIVE, scanned_for_frames
 
 if TYPE_CHECKING:

@@ -87,7 +87,8 @@ def _found(report: Figures, capability: str) -> Iterator[str]:
 
 def _trust(report: Figures, capability: str) -> Iterator[str]:
     words = {_GROUPING: SEGMENT_GRADES, _SENDING: SENDTIME_GRADES}.get(capability, GRADES)
-    if report.get("usable", True):
+    usable = report.get("usable", True)
+    if usable:
         yield f"Grade {report['grade']}: {words[report['grade']]}."
     else:
         yield "No: there is no usable signal in this data."
@@ -106,7 +107,8 @@ def _trust(report: Figures, capability: str) -> Iterator[str]:
         yield (
             "The chances are as exact as could be measured: of those with 20 %, about 20 in 100 come true."
             if calibration_holds(Interval(slope["value"], slope["low"], slope["high"]))
-            else "The order can be used; the chances are not exact: do not promise one as a number."
+            else f"{'The order can be used; the' if usable else 'The'} chances are not exact: do not promise one as a "
+            "number."
         )
 
 

@@ -25,10 +25,38 @@ FindingCode = Literal[
 ]  # fmt: skip
 
 
+def in_words(figure: float) -> str:
+    """Write a figure in full.
+
+    >>> in_words(12_345_678.0), in_words(11.8)
+    ('12,345,678', '11.8')
+    """
+    return f"{figure:,.15g}"
+
+
+def percent(share: float, decimals: int = 0) -> str:
+    """Write a share so that only none is 0 % and only all are 100 %.
+
+    Args:
+        share: 0 to 1.
+        decimals: behind the point.
+
+    >>> percent(0.0), percent(0.004), percent(0.5), percent(0.997), percent(1.0)
+    ('0%', 'under 1%', '50%', 'over 99%', '100%')
+    >>> percent(0.0001, 1), percent(0.3, 1)
+    ('under 0.1%', '30.0%')
+    """
+    least = 10.0 ** -(2 + decimals)
+    if 0 < share < least:
+        return f"under {least:.{decimals}%}"
+    return f"over {1 - least:.{decimals}%}" if 1 - least < share < 1 else f"{share:.{decimals}%}"
+
+
 class ContactFigures(Answer):
     """Contacts, and what is known of them."""
 
     total: Annotated[Count, Field(description="All contacts of the account.")]
+    learnable: Annotated[Count, Field(description="Contacts who did not deny profiling: those whom a training sees.")]
     sampled: Annotated[Count, Field(description="Contacts whose events were counted.")]
     read_whole: Annotated[Count, Field(description="Of those, the contacts who were read whole.")]
     with_timezone: Annotated[Share, Field(description="Share with a time zone.")]

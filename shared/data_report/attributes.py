@@ -12,14 +12,11 @@ from shared.data_report.account_data import AccountData
 from shared.data_report.findings import command, finding, is_about
 from shared.data_report.requirements import used_outcomes
 from shared.features import LeftOut, learn
-from shared.features.engine import entry_at
 from shared.features.feature import as_text
 from shared.features.learn import Unused, is_dated
-from shared.features.outcome_frames import flat_frames
 from shared.timeline import Pasts
-from shared.timeline.pasts import Frames
-from shared.values.outcome_words import speaks_of_the_outcome
-from shared.values.words import is_missing
+from shared.timeline.pasts import Frames, entry_at, flat_frames
+from shared.values.words import as_listed, is_missing, speaks_of_the_outcome
 
 _CODES: Final[dict[Unused, tuple[FindingCode, Severity]]] = {
     "undated": ("attribute_undated", "warns"),
@@ -79,7 +76,8 @@ def _unused(data: AccountData, left: LeftOut, outcomes: list[Outcome]) -> Findin
         remedy = f"Import it again with {left.remedy.removeprefix('foretell import ')}."
         runs = command(data, "import", "--check", "--contacts", "contacts.csv")
     return finding(
-        code, severity, f"{left.name}: {left.reason} (of {len(data.pasts):,} contacts looked at).", _LEFT_OUT, remedy,
+        code, severity, f"{left.name}: {left.reason} (of {len(data.pasts):,} contacts looked at).",
+        _LEFT_OUT if data.is_whole or left.code == "personal" else f"Perhaps: {_LEFT_OUT}", remedy,
         command=runs, subject=left.name, affects=[(one.capability, one.name) for one in about],
     )  # fmt: skip
 
@@ -93,7 +91,7 @@ def _undated(data: AccountData, name: str, outcomes: list[Outcome]) -> Finding:
         "attribute_undated", "warns", f"{name}: not dated: nobody said since when it holds.",
         "It is not learned from for outcomes that are events: it may have been written after them.",
         "If it has always held, as a country does, say so; else import it with a column valid_from.",
-        command=command(data, "import", "--static", name), subject=name,
+        command=command(data, "import", "--static", as_listed(name)), subject=name,
         affects=[(one.capability, one.name) for one in outcomes],
     )  # fmt: skip
 

@@ -6,8 +6,17 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from shared.contracts.data_report import Affected, DataReport, Finding, FindingCode, Requirement, Severity
-from shared.contracts.defaults import LEAST_GROUPED, STALE_DAYS
+from shared.contracts.data_report import (
+    Affected,
+    DataReport,
+    Finding,
+    FindingCode,
+    Requirement,
+    Severity,
+    in_words,
+    percent,
+)
+from shared.contracts.defaults import LEAST_GROUPED, LEAST_SEGMENTED, STALE_DAYS
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY
 from shared.data_report.account_data import AccountData
@@ -19,6 +28,9 @@ LEAST_SHARE: Final = 0.5
 """Below this share of contacts with a time zone, a creation date or events, the report says so."""
 MACHINE_SHARE: Final = 0.5
 """From this share of machine-made events on, a type says little of people."""
+LONGEST_GAPS: Final = 3
+"""Gaps that are named, the longest ones; the others are counted."""
+SEGMENTED: Final = "contacts_with_events"
 LONG_GAP_DAYS: Final = 7
 """From here on a gap hides whole weeks from every window."""
 _IMPORT = "foretell import --contacts contacts.csv --events events.parquet"
@@ -70,28 +82,36 @@ def of_emptiness(data: AccountData) -> Iterator[Finding]:
             command=command(data, "import", "--contacts", "contacts.csv"),
         )  # fmt: skip
     elif not data.daily:
+        everybody = data.sampled == data.learnable
         yield finding(
-            "no_events", "warns", "No contact has an event.",
-            "Send times and segments cannot be trained; scoring and churn only for an outcome that is an attribute.",
+            "no_events", "warns",
+            "No contact has an event." if everybody
+            else f"None of the {data.sampled:,} contacts that were looked at has an event.",
+            f"{'' if everybody else 'Perhaps: '}Send times and segments cannot be trained; scoring and churn only for "
+            "an outcome that is an attribute.",
             "Import events: orders, clicks, visits.",
             command=command(data, "import", "--events", "events.parquet"),
         )  # fmt: skip
 
 
 def of_outcomes(data: AccountData) -> Iterator[Finding]:
-    """Name outcomes that nobody's data can answer."""
+    """Name outcomes that nobody's data can answer; what a sample does not show may be there all the same."""
+    among = "" if data.is_whole else f"Of the {len(data.pasts):,} contacts that were read: "
+    perhaps = "" if data.is_whole else "Perhaps: "
     for outcome in data.outcomes:
         taken = meant(data, outcome)
         model, unknown = (outcome.capability, outcome.name), unknown_in(data, taken)
         if is_unused(data, taken):
             yield finding(
-                "outcome_unused", "informs", f"Nothing in the data is about the built-in outcome {outcome.name}.",
-                "It cannot be trained, and need not be.", "Define an outcome on what you have, or leave it.",
+                "outcome_unused", "informs",
+                f"{among}Nothing in the data is about the built-in outcome {outcome.name}.",
+                f"{perhaps}It cannot be trained, and need not be.", "Define an outcome on what you have, or leave it.",
                 command=command(data, "outcomes", "list", "--capability", outcome.capability), affects=[model],
             )  # fmt: skip
         elif unknown:
             yield finding(
-                "outcome_unknown", "blocks", unknown, "Training is refused.",
+                "outcome_unknown", "warns" if perhaps else "blocks", f"{among}{unknown}",
+                f"{perhaps}Training is refused.",
                 "Define the outcome anew under the right name, or import what it needs.",
                 command=command(data, "outcomes", "list", "--capability", outcome.capability), affects=[model],
             )  # fmt: skip
@@ -126,14 +146,15 @@ _UNMET: Final[dict[str, tuple[FindingCode, Severity, str, str]]] = {
 
 def of_requirements(data: AccountData, listed: Sequence[Requirement]) -> Iterator[Finding]:
     """Turn every minimum that is not surely met into a finding; one that the sample leaves open only warns."""
+    no_rule = any(one.minimum == LEAST_SEGMENTED and one.met is False for one in listed if one.needed == SEGMENTED)
     for one in listed:
-        if one.met:
+        if one.met or (no_rule and one.needed == SEGMENTED and one.minimum == LEAST_GROUPED):
             continue
         code, severity, effect, remedy = _UNMET[one.needed]
-        if one.needed == "contacts_with_events" and one.minimum == LEAST_GROUPED:
+        if one.needed == SEGMENTED and one.minimum == LEAST_GROUPED:
             code, severity, effect = "segments_by_rule", "informs", "Segments are set by a plain rule instead of found."
-        count = f"{one.found:g} of the {one.minimum:g} {one.needed.replace('_', ' ')} that are needed"
-        unsure = "" if one.met is False else f" (estimated: {one.low:g} to {one.high:g})"
+        count = f"{in_words(one.found)} of the {in_words(one.minimum)} {one.needed.replace('_', ' ')} that are needed"
+        unsure = "" if one.met is False else f" (estimated: {in_words(one.low)} to {in_words(one.high)})"
         yield finding(
             code, "warns" if one.met is None and severity == "blocks" else severity, f"There are {count}{unsure}.",
             effect if one.met is False else f"Perhaps: {effect}", remedy,
@@ -152,25 +173,26 @@ def of_contacts(data: AccountData, report: DataReport) -> Iterator[Finding]:
     figures, again = report.contacts, command(data, "import", "--contacts", "contacts.csv")
     if figures.with_timezone < LEAST_SHARE:
         yield finding(
-            "few_timezones", "warns", f"{figures.with_timezone:.0%} of the contacts have a time zone.",
+            "few_timezones", "warns", f"{percent(figures.with_timezone)} of the contacts have a time zone.",
             "For the others send times are chosen on the account's usual clock.",
             "Import a column timezone, such as Europe/Berlin.", command=again, affects=[(SENDTIME, None)],
         )  # fmt: skip
     if figures.consent_denied:
         yield finding(
-            "profiling_denied", "informs", f"{figures.consent_denied:.1%} of the contacts denied profiling.",
+            "profiling_denied", "informs", f"{percent(figures.consent_denied, 1)} of the contacts denied profiling.",
             "They are neither learned from nor predicted.", "Nothing is to be done.",
         )  # fmt: skip
     if figures.with_created_at < LEAST_SHARE:
         yield finding(
             "few_created_at", "informs",
-            f"Of {figures.with_created_at:.0%} of the contacts is known since when they are contacts.",
+            f"Of {percent(figures.with_created_at)} of the contacts is known since when they are contacts.",
             "The others are asked about only from their first event on, and undated attributes hold from nowhere.",
             "Import a column created_at.", command=again,
         )  # fmt: skip
     if data.daily and figures.with_events < LEAST_SHARE:
         yield finding(
-            "few_with_events", "warns", f"{figures.with_events:.0%} of the contacts have an event made by a person.",
+            "few_with_events", "warns",
+            f"{percent(figures.with_events)} of the contacts have an event made by a person.",
             "Of the others only attributes are known; they get no segment and the usual send time.",
             "Import events, and compare their contact_id with the contacts' id.",
             command=command(data, "import", "--check", "--events", "events.parquet"),
@@ -193,7 +215,7 @@ def of_events(data: AccountData, report: DataReport) -> Iterator[Finding]:
     for one in report.event_types:
         if one.machine_share >= MACHINE_SHARE:
             yield finding(
-                "machine_events", "warns", f"{one.machine_share:.0%} of {one.events:,} {one.type} are machines'.",
+                "machine_events", "warns", f"{percent(one.machine_share)} of {one.events:,} {one.type} are machines'.",
                 "Those are not learned from; what is left may be little.",
                 "Nothing is to be done where scanners open and click; else import the field human.", subject=one.type,
             )  # fmt: skip
@@ -227,7 +249,8 @@ def _of_gaps(data: AccountData) -> Iterator[Finding]:
     if not found:
         return
     days, longest = sum(gap.days for gap in found), max(gap.days for gap in found)
-    shown = "; ".join(_days(gap) for gap in sorted(found, key=lambda gap: -gap.days)[:3])
+    shown = "; ".join(_days(gap) for gap in sorted(found, key=lambda gap: -gap.days)[:LONGEST_GAPS])
+    shown += f" and {len(found) - LONGEST_GAPS} more such stretches" if len(found) > LONGEST_GAPS else ""
     yield finding(
         "days_without_events", "warns" if longest >= LONG_GAP_DAYS else "informs",
         f"On {days:,} days nothing at all was recorded, more than chance and habit explain: {shown}.",
@@ -255,7 +278,7 @@ def _of_drops(data: AccountData) -> Iterator[Finding]:
         since = "and stayed low" if drop.lasts else "and recovered"
         yield finding(
             "events_dropped", "warns" if drop.lasts else "informs",
-            f"{name} fell from {drop.before:g} a week to {drop.fallen_to} in the week of {begins}, {since}.",
+            f"{name} fell from {in_words(drop.before)} a week to {drop.fallen_to:,} in the week of {begins}, {since}.",
             "If the tracking broke, contacts look quieter than they are; models learn that.",
             "Look at what sends this type; if there really are fewer, train again when that has lasted.",
             command=command(data, "sources", "list"), subject=name,

@@ -15,6 +15,7 @@ from shared.data_report.requirements import MONTH_DAYS, requirements
 from shared.store import AccountStore
 
 _ORDER: Final = ("blocks", "warns", "informs")
+_LEAST: Final = 0.0001
 
 
 def data_report(store: AccountStore, *, now: Microseconds) -> DataReport:
@@ -68,6 +69,7 @@ def _contacts(data: AccountData) -> ContactFigures:
     granted, denied = profiling["granted"], profiling["denied"]
     return ContactFigures(
         total=data.total,
+        learnable=data.learnable,
         sampled=data.sampled,
         read_whole=len(pasts),
         with_timezone=_share(sum(group.contacts for group in data.groups if group.has_timezone), data.total),
@@ -103,4 +105,7 @@ def _date(day: int) -> date:
 
 
 def _share(part: int, whole: int) -> float:
-    return round(part / whole, 4) if whole else 0.0
+    """Divide; rounded to four digits, but never to none or to all."""
+    if not whole or part in (0, whole):
+        return float(bool(part))
+    return min(max(round(part / whole, 4), _LEAST), 1 - _LEAST)

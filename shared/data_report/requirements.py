@@ -19,9 +19,8 @@ from shared.contracts.outcome import BUILT_IN, Outcome, chosen, mistyped
 from shared.contracts.rows import DAY
 from shared.data_report.account_data import AccountData
 from shared.data_report.series import count_interval
-from shared.features.outcome_frames import contact_counts, flat_frames
 from shared.timeline import Pasts
-from shared.timeline.pasts import Frames, closed_frames
+from shared.timeline.pasts import Frames, closed_frames, contact_counts, flat_frames
 from shared.timeline.risk import episode, waits
 
 MONTH_DAYS: Final = 30.4375

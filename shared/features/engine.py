@@ -17,7 +17,7 @@ from shared.contracts.validation import MAX_NUMBER
 from shared.features.feature import ATTRIBUTE_KINDS, WINDOWS_DAYS, Feature, FeaturePlan, FeatureSet, Kind, parser_of
 from shared.features.pairs import Basis, Pairs, share
 from shared.timeline.localtime import hour_of_day, weekday
-from shared.timeline.pasts import LOOKBACK_DAYS, LOOKBACK_EVENTS, NEVER, AttributeColumn, Pasts, positions_before
+from shared.timeline.pasts import LOOKBACK_DAYS, LOOKBACK_EVENTS, NEVER, Pasts, entry_at, positions_before
 
 RATE_STRENGTH = 5.0
 """How many imagined events of the denominator pull a rate towards the population's."""
@@ -189,27 +189,6 @@ def numbers_of(feature: Feature, values: Sequence[Any]) -> NDArray[np.float64]:
         read = {value: parse(value) for value in set(values)}
         return np.fromiter(map(read.__getitem__, values), np.float64, len(values))
     return np.array([parse(value) for value in values], dtype=np.float64)
-
-
-def entry_at(stored: AttributeColumn, contact: NDArray[np.int32], cutoff: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Find the entry that is valid at each cutoff: the last one whose `valid_from` lies before it; -1: none."""
-    if len(contact) == 1:
-        begin, end = stored.contact.searchsorted([contact[0], contact[0] + 1]).tolist()
-        last = begin + stored.valid_from[begin:end].searchsorted(cutoff) - 1
-        return np.where(last >= begin, last, -1).astype(np.int64)
-    n = len(stored.contact)
-    if (stored.contact[1:] > stored.contact[:-1]).all():  # one value a contact: nothing to choose
-        place = np.minimum(np.searchsorted(stored.contact, contact), n - 1)
-        valid = (stored.contact[place] == contact) & (stored.valid_from[place] < cutoff)
-        return np.where(valid, place, -1).astype(np.int64)
-    # One searchable key: entries are sorted by contact, then valid_from; ranks keep it inside 64 bits.
-    instants, rank = np.unique(stored.valid_from, return_inverse=True)
-    width = len(instants) + 1
-    key = stored.contact.astype(np.int64) * width + rank
-    wanted = contact.astype(np.int64) * width + np.searchsorted(instants, cutoff, side="left") - 1
-    position = np.searchsorted(key, wanted, side="right") - 1
-    valid = (position >= 0) & (stored.contact[np.clip(position, 0, n - 1)] == contact)
-    return np.where(valid, position, -1).astype(np.int64)
 
 
 FloatMatrix = NDArray[np.float64]

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from shared.contracts.prediction import INPUT_CODES, MOST_INPUT_NAMES, UNDERSTOOD, InputQuality
 from shared.contracts.rows import Microseconds
-from shared.features.engine import entry_at, matrix, truncated
+from shared.features.engine import matrix, truncated
 from shared.features.feature import FeatureSet
 from shared.features.scalar import scalar_plan
 from shared.timeline.contact_pasts import ContactPasts
-from shared.timeline.pasts import Pasts
+from shared.timeline.pasts import Pasts, entry_at
 from shared.values.words import is_missing
 
 Vector = NDArray[np.float64]

@@ -1,5 +1,6 @@
 """Learn which features the data can feed: event vocabulary, attributes with their kinds and categories."""
 
+import shlex
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -8,12 +9,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.features.engine import entry_at, matrix
+from shared.features.engine import matrix
 from shared.features.feature import DAY_PARTS, Feature, FeatureSet, as_boolean, as_number, as_text
 from shared.features.names_in_words import SENT
-from shared.timeline.pasts import AttributeColumn, Pasts
+from shared.timeline.pasts import AttributeColumn, Pasts, entry_at
 from shared.values.columns import NEARLY_ALL, ColumnProfile, decide
-from shared.values.words import is_missing, same_value_key
+from shared.values.words import as_listed, is_missing, same_value_key
 
 MAX_TYPES = 40
 MAX_CATEGORIES = 50
@@ -243,12 +244,14 @@ def _attribute_features(
             continue
         if dated_only and name not in allowed and not is_dated(stored):
             why = "not dated: nobody said since when it holds"
-            left_out.append(LeftOut(name, why, f"foretell import --static {name}", "undated"))
+            left_out.append(
+                LeftOut(name, why, shlex.join(("foretell", "import", "--static", as_listed(name))), "undated")
+            )
             continue
         values = _values_seen(stored, entry_at(stored, contact, cutoff))
         found = None if name in allowed else personal(name, values)
         if found is not None:
-            left_out.append(LeftOut(name, f"personal: {found.why}", f"--allow {name}", "personal"))
+            left_out.append(LeftOut(name, f"personal: {found.why}", f"--allow {shlex.quote(name)}", "personal"))
             continue
         read, unreadable = _attribute_feature(name, values)
         if isinstance(read, LeftOut):

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from shared.contracts.prediction import UNDERSTOOD, Prediction, Status
 from shared.contracts.rows import DAY, Microseconds, denies_profiling, microseconds
-from shared.features.engine import entry_at
 from shared.serving.batch import PinnedModel, in_place_of
 from shared.serving.capability_spec import ServedModel
 from shared.serving.eligibility import STALE_AFTER, UNREADABLE, name_what_is_missing, with_detail
@@ -20,7 +19,7 @@ from shared.serving.request_contacts import AttributeNames
 from shared.timeline import ContactPasts, Pasts, missing_in
 from shared.timeline.coded_pasts import MACHINE, ContactColumns, EventColumns, from_columns, seen_types
 from shared.timeline.contact_pasts import NEW_WITHIN
-from shared.timeline.pasts import AttributeColumn
+from shared.timeline.pasts import AttributeColumn, entry_at
 from shared.values.words import is_missing, same_name_key
 
 Mask = NDArray[np.bool_]

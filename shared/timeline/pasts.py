@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.contracts import defaults
-from shared.contracts.outcome import Moment, Outcome
+from shared.contracts.outcome import Flag, Moment, Outcome
 from shared.contracts.rows import ALWAYS, DAY, SECOND, Microseconds
 
 NEVER: Microseconds = 2**62
@@ -192,6 +192,27 @@ def positions_before(pasts: Pasts, contact: NDArray[np.int32], instant: NDArray[
     return low
 
 
+def entry_at(stored: AttributeColumn, contact: NDArray[np.int32], cutoff: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Find the entry that is valid at each cutoff: the last one whose `valid_from` lies before it; -1: none."""
+    if len(contact) == 1:
+        begin, end = stored.contact.searchsorted([contact[0], contact[0] + 1]).tolist()
+        last = begin + stored.valid_from[begin:end].searchsorted(cutoff) - 1
+        return np.where(last >= begin, last, -1).astype(np.int64)
+    n = len(stored.contact)
+    if (stored.contact[1:] > stored.contact[:-1]).all():  # one value a contact: nothing to choose
+        place = np.minimum(np.searchsorted(stored.contact, contact), n - 1)
+        valid = (stored.contact[place] == contact) & (stored.valid_from[place] < cutoff)
+        return np.where(valid, place, -1).astype(np.int64)
+    # One searchable key: entries are sorted by contact, then valid_from; ranks keep it inside 64 bits.
+    instants, rank = np.unique(stored.valid_from, return_inverse=True)
+    width = len(instants) + 1
+    key = stored.contact.astype(np.int64) * width + rank
+    wanted = contact.astype(np.int64) * width + np.searchsorted(instants, cutoff, side="left") - 1
+    position = np.searchsorted(key, wanted, side="right") - 1
+    valid = (position >= 0) & (stored.contact[np.clip(position, 0, n - 1)] == contact)
+    return np.where(valid, position, -1).astype(np.int64)
+
+
 def outcome_type(outcome: Outcome, pasts: Pasts) -> int:
     """Choose the event type that means the outcome: the first listed one that the account has; -1: none."""
     return next((code for name in outcome.event_types if (code := pasts.type_code(name)) >= 0), -1)
@@ -249,6 +270,33 @@ def closed_frames(outcome: Outcome, pasts: Pasts, *, until: Microseconds) -> Fra
     label = (positions_before(reached, contact, cutoff + horizon) > first).astype(np.float64)
     order = np.lexsort((contact, cutoff))
     return Frames(contact[order], cutoff[order], label[order])
+
+
+def flat_frames(outcome: Outcome, pasts: Pasts, now: Microseconds) -> Frames:
+    """Frame flat data: all cutoffs are now, so that a date attribute is as old here as it is when serving asks."""
+    stored = pasts.attributes.get(outcome.attribute or "")
+    if stored is None:
+        return Frames(np.empty(0, np.int32), np.empty(0, np.int64), np.empty(0))
+    contact = np.arange(len(pasts), dtype=np.int32)
+    cutoff = np.full(len(pasts), now)
+    entry = entry_at(stored, contact, cutoff)
+    flag = Flag(outcome.attribute or "", outcome.positive)
+    labels = np.array([_label(flag, stored.value[row] if row >= 0 else None) for row in entry])
+    known = ~np.isnan(labels)
+    return Frames(contact[known], cutoff[known], labels[known])
+
+
+def _label(flag: Flag, value: object) -> float:
+    reached = flag.reached(value)
+    return np.nan if reached is None else float(reached)
+
+
+def contact_counts(frames: Frames) -> dict[str, int]:
+    """Count the contacts that have a frame with the outcome, and those that have one without it."""
+    return {
+        "with_outcome": len(np.unique(frames.contact[frames.label == 1])),
+        "without_outcome": len(np.unique(frames.contact[frames.label == 0])),
+    }
 
 
 def known_since(pasts: Pasts) -> NDArray[np.int64]:

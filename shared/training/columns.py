@@ -4,6 +4,7 @@ Left out are columns that give the calendar away, and leaks: columns that know t
 or changed, with it or after it.
 """
 
+import shlex
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -16,15 +17,14 @@ from shared.contracts.outcome import Outcome
 from shared.errors import InsufficientData
 from shared.evaluation.metrics import auc
 from shared.features import ColumnRead, FeatureSet, Inputs, Kind, Learned, LeftOut, learn, matrix
-from shared.features.engine import entry_at
 from shared.learners.simple import Columns, Matrix, Vector, single_column_margins
 from shared.ties import rounded
 from shared.timeline import Pasts
-from shared.timeline.pasts import AttributeColumn, Frames
+from shared.timeline.pasts import AttributeColumn, Frames, entry_at
 from shared.training.candidates import Problem, trees_entry
 from shared.training.competition import SHAPES
 from shared.training.material import SEED, Material
-from shared.values.outcome_words import speaks_of_the_outcome
+from shared.values.words import speaks_of_the_outcome
 
 GIVES_THE_DATE_AWAY = "looks back further than the data goes for the earliest dates asked about: it would tell the date"
 ORDERS_THE_ROWS = "tells in which order the rows came; later ones lie outside all that it has seen"
@@ -140,7 +140,11 @@ def chosen_columns(
     calendar = np.full(values.shape[1], 0.5) if times is None else calendar_auc(values, times)
     features = learned.feature_set.features
     dated = [
-        LeftOut(feature.name, ORDERS_THE_ROWS if mine else FOLLOWS_THE_CALENDAR, f"--allow {feature.attribute}")
+        LeftOut(
+            feature.name,
+            ORDERS_THE_ROWS if mine else FOLLOWS_THE_CALENDAR,
+            f"--allow {shlex.quote(feature.attribute or '')}",
+        )
         for feature, area in zip(features, calendar, strict=True)
         if stuff.flat
         and feature.attribute not in allowed

@@ -11,12 +11,10 @@ from shared.contracts.defaults import HORIZONS_NEEDED, LEAST_CONTACTS
 from shared.contracts.outcome import Outcome, mistyped
 from shared.contracts.rows import DAY, Microseconds, denies_profiling
 from shared.errors import BadRequest, InsufficientData
-from shared.features.engine import entry_at
 from shared.features.feature import as_days
-from shared.features.outcome_frames import contact_counts, flat_frames
 from shared.store import AccountStore
 from shared.timeline import NEVER, ContactFacts, Pasts, build, build_times
-from shared.timeline.pasts import Frames, closed_frames, outcome_type
+from shared.timeline.pasts import Frames, closed_frames, contact_counts, entry_at, flat_frames, outcome_type
 
 SEED = 42
 CLOSED_SHARES = (0.3, 0.2, 0.1, 0.05)

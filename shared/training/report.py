@@ -265,8 +265,9 @@ def _warnings(found: Signal, figures: Figures, kind: str) -> list[str]:
     if isinstance(slope, Interval) and not calibration_holds(slope):
         way = "too close together" if slope.value > 1 else "too far apart"
         warnings.append(
-            f"The chances are not exact: they lie {way} (calibration slope {slope}; 1 is exact). The order of the "
-            "contacts is not touched by that; do not promise a chance as a number."
+            f"The chances are not exact: they lie {way} (calibration slope {slope}; 1 is exact). "
+            + ("The order of the contacts is not touched by that; do" if found.usable else "Do")
+            + " not promise a chance as a number."
         )
     backwards = [number for number, area_of_block in enumerate(found.by_block, 1) if area_of_block < 0.5]
     if found.usable and backwards:

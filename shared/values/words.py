@@ -1,4 +1,4 @@
-"""Words as people write them: what means nothing, yes or no, and names brought to one spelling.
+"""Words as people write them: what means nothing, yes or no, names in one spelling, and names that speak of an end.
 
 One list of each for files, webhooks, requests, training and serving.
 """
@@ -218,6 +218,15 @@ def spelled_as(known: Iterable[str], names: Iterable[str]) -> frozenset[str]:
     )
 
 
+def as_listed(name: str) -> str:
+    """Write a name as an option takes it that lists names with commas, or takes the word `all`.
+
+    >>> as_listed("country"), as_listed("Revenue, total"), as_listed("all")
+    ('country', '"Revenue, total"', '"all"')
+    """
+    return '"' + name.replace('"', '""') + '"' if name == "all" or {*name} & {*',"'} else name
+
+
 def same_value_key(text: str) -> str:
     """Bring texts of one column that differ only in case and space to one key; marks and accents may distinguish them.
 
@@ -237,3 +246,29 @@ def without_accents(text: str) -> str:
         return text
     spread = unicodedata.normalize("NFKD", unicodedata.normalize("NFC", text).translate(_UMLAUTS))
     return unicodedata.normalize("NFC", "".join(mark for mark in spread if not unicodedata.combining(mark)))
+
+
+_WORD_BREAK = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
+_OF_THE_OUTCOME = re.compile(
+    r"\b(call|talk|last contact|conversation) ?(duration|length|time|seconds|minutes)\b"
+    r"|^duration\b|\bduration (of|in)\b|\blead profile\b"
+    r"|\blast (notable )?(activity|touch|interaction|action|step|status|engagement)\b"
+    r"|\b(lead|deal|sales|opportunity|account|pipeline|lifecycle|funnel) (quality|status|stage|state|rating|grade)\b"
+    r"|\b(close|closed|closing|won|lost|conversion|converted|signed) ?(date|on|at|day|time|by|reason)?$"
+    r"|\b(lost|win|won|loss|churn|cancell?ation|exit|leaving|closing) reason\b|\breason (for|of) "
+    r"|\b(tags?|disposition|follow ?up|next step|sales notes?)\b|\b(outcome|result)\b"
+    r"|\b(cancell?ed|churned|left|resigned|terminated) ?(date|on|at)?$"
+)
+_BEFORE_IT = re.compile(r"\b(prev|previous|prior|earlier|past)\b")
+
+
+def speaks_of_the_outcome(name: str) -> bool:
+    """Whether a column's name speaks of something that usually happens with the outcome, or after it.
+
+    >>> speaks_of_the_outcome("Last Notable Activity"), speaks_of_the_outcome("closeDate")
+    (True, True)
+    >>> speaks_of_the_outcome("previous_outcome"), speaks_of_the_outcome("marital status")
+    (False, False)
+    """
+    words = " ".join(_WORD_BREAK.split(name)).lower().strip()
+    return bool(_OF_THE_OUTCOME.search(words)) and not _BEFORE_IT.search(words)

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.contracts.rows import DAY, HOUR, SECOND, Microseconds
-from shared.features.engine import entry_at
 from shared.features.feature import as_text
 from shared.timeline import Pasts
 from shared.timeline.localtime import offsets
+from shared.timeline.pasts import entry_at
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]

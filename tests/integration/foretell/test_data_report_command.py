@@ -70,3 +70,14 @@ def test_every_command_that_it_names_exists_with_its_options(foretell, tmp_path:
         shown = CliRunner().invoke(app, [words[0], *names, "--help"], env={"COLUMNS": "200"})
         assert shown.exit_code == 0, command
         assert all(option in shown.stdout for option in options), command
+
+
+def test_contacts_who_denied_profiling_make_no_sample_of_the_others(foretell, tmp_path: Path) -> None:
+    imported(foretell, tmp_path)
+    (tmp_path / "denied.csv").write_text("id,consent_profiling\nc-7,denied\n")
+    foretell("import", "--contacts", str(tmp_path / "denied.csv"))
+
+    report = foretell("data", "report")
+
+    assert "denied by under 1%" in report.stdout
+    assert "a sample" not in report.stdout

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,27 @@ def test_attributes_are_declared_static_by_name_or_all_at_once(foretell, files: 
 
     assert named.stdout == "The attributes are declared static.\n"
     assert foretell("import", "--contacts", str(files / "contacts.csv"), "--static", "all").exit_code == 0
+
+
+def test_the_command_that_declares_a_name_with_a_comma_static_does_so(foretell, files: Path) -> None:
+    (files / "wide.csv").write_text(
+        'id,"Revenue, total",all\n' + "".join(f"c-{n},{n % 3},{n % 2}\n" for n in range(60))
+    )
+    (files / "orders.csv").write_text(
+        "contact_id,type,occurred_at\n" + "".join(f"c-{n},order_placed,2026-05-01T08:00:00Z\n" for n in range(60))
+    )
+    foretell("import", "--contacts", str(files / "wide.csv"), "--events", str(files / "orders.csv"))
+    undated = [
+        one
+        for one in json.loads(foretell("data", "report", "--json").stdout)["findings"]
+        if one["code"] == "attribute_undated"
+    ]
+    first = next(one for one in undated if one["subject"] == "Revenue, total")
+
+    assert foretell(*shlex.split(first["command"])[1:]).exit_code == 0
+
+    left = json.loads(foretell("data", "report", "--json").stdout)["findings"]
+    assert [one["subject"] for one in left if one["code"] == "attribute_undated"] == ["all"]
 
 
 def test_nothing_to_import_is_wrong_usage(foretell) -> None:

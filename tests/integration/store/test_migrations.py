@@ -68,6 +68,7 @@ def test_files_of_this_release_are_found_so_while_somebody_writes(tmp_path: Path
     with deadline.within(5.0):
         migrate(settings)
 
+    assert writer.execute(text("SELECT version_num FROM store_revision")).scalar_one() == newest_revision("store")
     writer.close()
     writer.engine.dispose()
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from shared.contracts.outcome import Outcome
@@ -23,6 +25,17 @@ def test_an_attribute_that_training_leaves_out_is_named_with_its_reason(values: 
     (finding,) = findings(account(attributes={"won": WON_BY_HALF, "column": values}, outcomes=[WON]), code)
 
     assert (finding.subject, finding.severity, finding.affects[0].outcome) == ("column", "informs", "won")
+
+
+@pytest.mark.parametrize(
+    ("learnable", "effect"), [(100, "It is not learned from."), (60_000, "Perhaps: It is not learned from.")]
+)
+def test_an_attribute_that_few_of_a_sample_have_may_be_had_by_enough(learnable: int, effect: str) -> None:
+    rare = account(attributes={"won": WON_BY_HALF, "column": [None] * 91 + ["pro"] * 9}, outcomes=[WON])
+
+    (finding,) = findings(replace(rare, learnable=learnable), "attribute_rare")
+
+    assert finding.effect == effect
 
 
 def test_an_attribute_that_says_the_same_as_another_is_named() -> None:

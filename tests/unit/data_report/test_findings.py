@@ -171,6 +171,22 @@ def test_days_on_which_nothing_was_recorded_are_named() -> None:
     )
 
 
+def test_gaps_that_are_not_named_are_counted() -> None:
+    rests = {50 + 10 * week for week in range(60)}
+    silent = {100 * gap + day for gap in range(1, 6) for day in range(6)}
+    tracked = [
+        (owner, "page_viewed", TODAY - 600 + day)
+        for owner in range(20)
+        for day in range(600)
+        if day not in rests | silent
+    ]
+
+    (finding,) = findings(account(events=tracked), "days_without_events")
+
+    assert finding.found.endswith("; 2023-12-09 to 2023-12-14 and 2 more such stretches.")
+    assert finding.found.startswith("On 30 days nothing at all was recorded")
+
+
 def test_a_type_that_falls_is_named_with_the_week_in_which_it_fell() -> None:
     broken = [event for event in VISITS if event[0] < 10 or event[2] <= TODAY - 21]
 
@@ -185,3 +201,48 @@ def test_what_blocks_comes_first() -> None:
 
     assert severities == sorted(severities, key=["blocks", "warns", "informs"].index)
     assert "blocks" in severities
+
+
+def test_what_a_sample_does_not_show_is_no_refusal() -> None:
+    rare = Outcome(name="viewed", capability="scoring", event_types=("page_view",))
+    sampled = account(events=VISITS, outcomes=[rare], learnable=90_000, sampled=5_000)
+
+    (finding,) = findings(sampled, "outcome_unknown")
+    (silent,) = findings(account(learnable=90_000, sampled=5_000), "no_events")
+
+    assert (finding.severity, finding.effect) == ("warns", "Perhaps: Training is refused.")
+    assert finding.found.startswith("Of the 100 contacts that were read: No contact has an event")
+    assert silent.found == "None of the 5,000 contacts that were looked at has an event."
+    assert silent.effect.startswith("Perhaps: ")
+
+
+def test_a_few_among_many_are_neither_none_nor_all() -> None:
+    groups = (
+        ContactGroup({"profiling": "denied"}, True, False, 1),
+        ContactGroup({"profiling": "granted"}, False, True, 99_999),
+    )
+
+    report = reported(account(groups=groups))
+
+    assert (report.contacts.consent_denied, report.contacts.consent_granted) == (0.0001, 0.9999)
+    assert [one.found for one in report.findings if one.code in ("profiling_denied", "few_timezones")] == [
+        "under 1% of the contacts have a time zone.",
+        "under 0.1% of the contacts denied profiling.",
+    ]
+
+
+def test_figures_are_written_in_full() -> None:
+    weeks = [(TODAY - 7 * week - 3, 1_234_567 if week else 20) for week in range(10)]
+    data = account(events=VISITS, daily=[DailyCount("email_sent", day, True, count) for day, count in weeks])
+
+    (finding,) = findings(data, "events_dropped")
+
+    assert finding.found.startswith("email_sent fell from 1,234,567 a week to 20 in the week of ")
+
+
+def test_segments_that_are_refused_have_no_rule_that_sets_them() -> None:
+    few = account(events=[(owner, "page_viewed", TODAY) for owner in range(19)])
+
+    assert [one.minimum for one in reported(few).requirements if one.capability == "segmentation"] == [20, 300]
+    assert findings(few, "few_in_segments")
+    assert findings(few, "segments_by_rule") == []

@@ -27,6 +27,17 @@ def test_a_fall_to_a_fifth_is_a_drop_that_lasts_or_not() -> None:
     assert last_drop([*steady, 20, 99, 101]) == Drop(week=8, before=100.5, fallen_to=20, lasts=False)
 
 
+def test_a_break_that_lasts_is_found_soon_after_one_that_did_not() -> None:
+    weeks = [*[100] * 10, 0, *[100] * 4, 0, 0, 0]
+
+    assert last_drop(weeks) == Drop(week=15, before=100, fallen_to=0, lasts=True)
+
+
+@pytest.mark.parametrize("habit", [[100, 100, 0], [100, 100, 100, 0], [100, 0], [100, 0, 0, 0]])
+def test_mailings_that_leave_weeks_out_are_no_drops(habit: list[int]) -> None:
+    assert last_drop(habit * 8) is None
+
+
 def test_a_fall_by_a_third_and_a_noisy_series_are_no_drops() -> None:
     assert last_drop([100, 104, 97, 101, 99, 103, 98, 102, 67]) is None
     assert last_drop([100, 10, 180, 20, 140, 5, 160, 30, 12]) is None
@@ -55,6 +66,13 @@ def test_weekends_are_no_gaps_and_a_long_silence_among_them_is_one() -> None:
 
     assert gaps(dict.fromkeys(workdays, 10)) == []
     assert gaps({day: 10 for day in workdays if not 70 <= day < 84}) == [Gap(first_day=68, days=16)]
+
+
+def test_weekly_mailings_before_the_shop_opened_are_no_gaps() -> None:
+    mailings = dict.fromkeys([0, 7, 14], 300)
+    shop = dict.fromkeys([day for day in range(15, 400) if day % 30], 5)
+
+    assert gaps(mailings | shop) == []
 
 
 @pytest.mark.parametrize("rate", [0.5, 1, 3])

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from shared.contracts.rows import ALWAYS, DAY
 from shared.features import Feature, Kind
-from shared.features.engine import attribute_column, entry_at, numbers_of
+from shared.features.engine import attribute_column, numbers_of
 from shared.features.feature import as_boolean, as_days, as_number, parser_of
 from shared.timeline import ContactFacts, DatedValue, Pasts, build
+from shared.timeline.pasts import entry_at
 from shared.values.words import is_missing
 
 CUTOFF = 20_000 * DAY

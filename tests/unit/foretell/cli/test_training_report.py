@@ -11,13 +11,14 @@ class FakeReport:
     auc: float = 0.837
     left: tuple[str, ...] = ()
     columns: tuple[dict[str, Any], ...] = ()
+    usable: bool = True
     slope: dict[str, float] = field(default_factory=lambda: {"value": 1.0, "low": 0.9, "high": 1.1})
 
     def to_json(self) -> dict[str, Any]:
         return {
             "winner": "trees of 7 leaves",
             "grade": "B",
-            "usable": True,
+            "usable": self.usable,
             "data": {"frames": 77_570, "contacts": 8_124, "positive_contacts": 902, "judged_base_rate": 0.11},
             "candidates": [
                 {"label": "constant", "log_loss": 0.17812},
@@ -141,6 +142,16 @@ def test_chances_that_are_not_exact_are_not_to_be_promised() -> None:
     lines = report_lines(FakePublished(report=report), "acme.scoring.customer")
 
     assert "  The order can be used; the chances are not exact: do not promise one as a number." in lines
+
+
+def test_of_data_without_signal_not_even_the_order_is_to_be_used() -> None:
+    report = FakeReport(usable=False, slope={"value": -4.9, "low": -9.3, "high": -0.8})
+
+    lines = report_lines(FakePublished(promoted=False, report=report), "acme.scoring.customer")
+
+    assert "  No: there is no usable signal in this data." in lines
+    assert "  The chances are not exact: do not promise one as a number." in lines
+    assert not any("order can be used" in line for line in lines)
 
 
 def test_every_figure_follows_when_requested() -> None:
