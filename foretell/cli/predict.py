@@ -62,7 +62,11 @@ def predict(
     if out.suffix.lower() not in _ENDINGS:
         raise BadRequest("Name a file that ends in .parquet, .ndjson or .csv.")
     _require_writable(out)
+    if contacts is not None and out.exists() and out.samefile(contacts):
+        raise BadRequest(f"{out} holds the contacts; name another file for the answers.")
     now = now_us()
+    if cutoff is not None and microseconds(_utc(cutoff)) > now:
+        raise BadRequest("The cutoff must not lie in the future; leave it out to predict from now.")
     with opened_account(account) as (settings, _, store):
         model = _model(store, capability_name(capability), outcome)
         if segment is not None:

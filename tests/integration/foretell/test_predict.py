@@ -79,6 +79,17 @@ def test_a_table_of_contacts_is_read_as_an_import_reads_it(foretell, filled: Pat
     ]  # fmt: skip
 
 
+def test_the_file_of_contacts_is_not_replaced_by_the_answers(foretell, filled: Path, tmp_path: Path) -> None:
+    contacts = tmp_path / "contacts.csv"
+    contacts.write_text("id\nc-001\n")
+
+    result = foretell("predict", "scoring", "--contacts", str(contacts), "-o", "customer", "--out", str(contacts))
+
+    assert result.exit_code == 2
+    assert "holds the contacts; name another file for the answers." in result.output
+    assert contacts.read_text() == "id\nc-001\n"
+
+
 def test_a_segment_is_named_by_id_or_name(foretell, filled: Path, tmp_path: Path) -> None:
     out = tmp_path / "some.ndjson"
     with opened_account("default") as (_, _, store):
@@ -113,6 +124,8 @@ def member(contact_id: str, segment: str) -> PredictionRow:
          "Say which contacts: --all, --segment NAME, --contacts FILE or --from FOLDER."),
         (("predict", "weather", "--all", "--out", "x.csv"), "'weather' is no capability"),
         (("predict", "scoring", "--all", "--out", "x.xml"), "Name a file that ends in .parquet, .ndjson or .csv."),
+        (("predict", "scoring", "--all", "--cutoff", "2099-01-01", "--out", "x.csv"),
+         "The cutoff must not lie in the future; leave it out to predict from now."),
         (("predict", "scoring", "--all", "--out", "/nowhere/x.csv"), "There is no folder /nowhere."),
         (("predict", "scoring", "--all", "-o", "nothing", "--out", "x.csv"),
          "The account default has no outcome 'nothing' of scoring; it has "),
