@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from gateway.context import ReadScope, json_response
+from gateway.models.names import ModelName
 from gateway.models.schemas import InputDriftAnswer, ModelAnswer, ModelList
 from shared.capabilities import CapabilityName
 from shared.contracts.input_drift import InputDrift
@@ -32,6 +33,7 @@ def list_models(authenticated: ReadScope, capability: OnlyOf = None) -> Response
 
 def _model(row: VersionRow, *, champion: bool) -> ModelAnswer:
     return ModelAnswer(
+        name=ModelName(row.capability, row.outcome).text,
         capability=row.capability,
         outcome=row.outcome or None,
         version=row.version,

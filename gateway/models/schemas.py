@@ -25,6 +25,7 @@ class InputDriftAnswer(Answer):
 class ModelAnswer(Answer):
     """A registered version."""
 
+    name: Annotated[str, Field(description="Of the model, as in `/models/{name}`: `scoring.customer`.")]
     capability: Annotated[str, Field(description="Which question.")]
     outcome: Annotated[str | None, Field(description="Which outcome; null where the capability has none.")]
     version: Annotated[str, Field(description="The registered version.")]

@@ -1,0 +1,52 @@
+"""The name of a model in a path: a capability and, where it has them, an outcome."""
+
+from typing import Annotated, NamedTuple
+
+from fastapi import Depends, Path
+
+from shared.capabilities import NAMES, OUTCOME_NAMES
+from shared.errors import NotFound
+
+
+class ModelName(NamedTuple):
+    """Which model of an account is meant.
+
+    >>> ModelName("scoring", "customer").text, ModelName("segmentation", "").text
+    ('scoring.customer', 'segmentation')
+    """
+
+    capability: str
+    outcome: str
+    """Empty where the capability has none."""
+
+    @property
+    def text(self) -> str:
+        """Return the name as paths and lists have it."""
+        return f"{self.capability}.{self.outcome}" if self.outcome else self.capability
+
+
+def named(
+    name: Annotated[
+        str,
+        Path(
+            description="As `/models` lists it: `scoring.customer`, or the capability alone where it has no outcomes.",
+            pattern=r"^[a-z]+(\.[a-z0-9_]{1,63})?$",
+            examples=["scoring.customer"],
+        ),
+    ],
+) -> ModelName:
+    """Read the name of a model.
+
+    Raises:
+        NotFound: there can be no model of this name.
+    """
+    capability, _, outcome = name.partition(".")
+    if capability not in NAMES or (capability in OUTCOME_NAMES) != bool(outcome):
+        raise NotFound(
+            f"There is no model {name!r}; a name is {', '.join(f'{one}.OUTCOME' for one in OUTCOME_NAMES)}, "
+            f"{' or '.join(one for one in NAMES if one not in OUTCOME_NAMES)}. GET /models lists yours."
+        )
+    return ModelName(capability, outcome)
+
+
+NamedModel = Annotated[ModelName, Depends(named)]
