@@ -32,6 +32,7 @@ from shared.store.models import ChampionRow, PromotionRow, VersionRow
 from shared.store.pasts import PastsWanted
 from shared.store.predictions import Place, PredictionFilter, PredictionRow, ReachedBy, RequestReads
 from shared.store.schema import Account
+from shared.store.shadows import ShadowPrediction, ShadowRow
 from shared.store.sources import SourceRow, SourceSecretRow, active_secrets
 
 __all__ = [
@@ -73,6 +74,8 @@ __all__ = [
     "ReachedBy",
     "RequestReads",
     "SecretRow",
+    "ShadowPrediction",
+    "ShadowRow",
     "SourceRow",
     "SourceSecretRow",
     "StoredContact",

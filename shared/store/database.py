@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from shared.contracts.rows import Microseconds
 from shared.errors import Conflict, NotFound
 from shared.settings import Settings
-from shared.store import keys, models, sources
+from shared.store import keys, models, shadows, sources
 from shared.store.assignments import Assignments
 from shared.store.audit import Audit
 from shared.store.batches import Batches, BatchTable, waiting
@@ -33,6 +33,7 @@ from shared.store.privacy import Privacy
 from shared.store.schema import Account, AccountStateTable, AccountTable, PredictionTable, StoreTable
 from shared.store.scope import Scope, predictions_of, queue
 from shared.store.segments import Segments
+from shared.store.shadows import ShadowRow, Shadows, shadow_rows
 from shared.store.sources import SourceRow, Sources, SourceTable, source_rows
 from shared.store.sql import PATIENCE_SECONDS, Sql, is_writable
 from shared.store.subscriptions import Subscriptions
@@ -184,6 +185,11 @@ class AccountStore:
         return Segments(self._scope)
 
     @property
+    def shadows(self) -> Shadows:
+        """Versions that answer beside the champions, unseen."""
+        return Shadows(self._scope)
+
+    @property
     def sources(self) -> Sources:
         """Where webhooks come from."""
         return Sources(self._scope)
@@ -316,6 +322,11 @@ class Database:
         """List the champions of all accounts: what a service polls."""
         with self._store.reading() as connection:
             return champion_rows(connection, select(*models.COLUMNS))
+
+    def shadows(self) -> list[ShadowRow]:
+        """List the versions that shadow a model, of all accounts: what a service polls."""
+        with self._store.reading() as connection:
+            return shadow_rows(connection, select(*shadows.COLUMNS))
 
     def due_subscriptions(self, at: Microseconds) -> dict[str, list[str]]:
         """List, by account, the enabled subscriptions with something due: what the dispatcher polls."""

@@ -60,6 +60,22 @@ class PromotionTable(StoreTable):
     reason: Mapped[LongText]
 
 
+class ShadowTable(StoreTable):
+    """Which version answers beside the champion, unseen, and what was found when both were compared."""
+
+    __tablename__ = "shadows"
+
+    account_id: Mapped[str] = mapped_column(KEY_TEXT, ForeignKey("accounts.name"), primary_key=True)
+    capability: Mapped[KeyText] = mapped_column(primary_key=True)
+    outcome: Mapped[KeyText] = mapped_column(primary_key=True)
+    version: Mapped[str]
+    digest: Mapped[str]
+    share: Mapped[float]
+    since: Mapped[Instant]
+    comparison: Mapped[OptionalLongText]
+    """JSON; None: not compared yet."""
+
+
 class VersionTable(StoreTable):
     """The catalogue: what was trained, with figures and report, readable without the registry."""
 
@@ -264,6 +280,7 @@ class Models:
         values = row._asdict()
         del values["account"]
         connection.upsert(ChampionTable, [values])
+        end_shadow(connection, capability, outcome, at=at, reason="promoted", version=version)
         table = PromotionTable
         last = self._scope.select(func.max(table.number), of=table).where(
             table.capability == capability, table.outcome == outcome
@@ -379,6 +396,49 @@ class Models:
 
 def _model(capability: str, outcome: str) -> str:
     return f"{capability}.{outcome}".rstrip(".")
+
+
+def end_shadow(
+    connection: AccountConnection,
+    capability: str,
+    outcome: str,
+    *,
+    at: Microseconds,
+    reason: str,
+    version: str | None = None,
+) -> bool:
+    """Let no version shadow a model any more, and log it with what was found.
+
+    Args:
+        connection: of the transaction.
+        capability: of the model.
+        outcome: its name, "" where the capability has none.
+        at: now.
+        reason: why, for people.
+        version: only where it is this one; None: whichever it is.
+
+    Returns:
+        Whether one did.
+    """
+    table = ShadowTable
+    mine = [table.capability == capability, table.outcome == outcome]
+    if version is not None:
+        mine.append(table.version == version)
+    row = connection.execute(connection.select(table.version, table.comparison).where(*mine)).first()
+    if row is None:
+        return False
+    connection.execute(connection.delete(table).where(*mine))
+    found = {} if row.comparison is None else {"comparison": json.loads(row.comparison)}
+    record(
+        connection,
+        "model.shadow_ended",
+        _model(capability, outcome),
+        at=at,
+        version=row.version,
+        reason=reason,
+        **found,
+    )
+    return True
 
 
 def champion_rows(connection: AccountConnection | Connection, statement: AnySelect) -> list[ChampionRow]:
