@@ -110,6 +110,11 @@ class CallAnswer:
     version: str
 
 
+Offer = Callable[[ResolvedCall, Sequence[RequestContact], Sequence[Prediction], int], None]
+"""Takes what was answered for the version that shadows the champion: call, valid contacts, their answers, and the
+account's count of erasures."""
+
+
 class Answering:
     """Answers the calls of one capability; heavy work happens in threads."""
 
@@ -123,6 +128,7 @@ class Answering:
         metrics: ServiceMetrics,
         pools: ThreadPools,
         now: Callable[[], datetime],
+        offer: Offer,
         unix_seconds: Callable[[], float] = time.time,
     ) -> None:
         self._spec = spec
@@ -133,6 +139,7 @@ class Answering:
         self._pools = pools
         self._now = now
         self._unix_seconds = unix_seconds
+        self._offer = offer
         self._outcomes = OutcomeResolver(spec.capability, store, champions)
         self._fields_of_none: Mapping[str, object] = spec.fields(None)
 
@@ -187,9 +194,12 @@ class Answering:
         every = slots(resolved.request.contacts, lambda: parse_json(resolved.body)["contacts"])
         valid = [slot for slot in every if isinstance(slot, RequestContact)]
         reads = self._read(account, resolved, valid)
-        answers = iter(_ContactAnswers(self._spec, account, resolved, reads).of(valid))
+        answered = _ContactAnswers(self._spec, account, resolved, reads).of(valid)
+        answers = iter(answered)
         predictions = [with_detail(slot if isinstance(slot, Prediction) else next(answers)) for slot in every]
-        return self._rendered(resolved, predictions, _erasures(reads))
+        rendered = self._rendered(resolved, predictions, _erasures(reads))
+        self._offer(resolved, valid, answered, _erasures(reads))
+        return rendered
 
     def _read(
         self, account: AccountStore, resolved: ResolvedCall, contacts: Sequence[RequestContact]

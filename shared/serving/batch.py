@@ -64,14 +64,15 @@ class PinnedModel:
         """
         every = [_slot(one, first + place) for place, one in enumerate(contacts)]
         valid = [slot for slot in every if isinstance(slot, RequestContact)]
-        left = iter(self._results(account, valid) if valid else ())
+        left = iter(self.results(account, valid) if valid else ())
         return [with_detail(slot if isinstance(slot, Prediction) else next(left)) for slot in every]
 
     def body(self, prediction: Prediction) -> bytes:
         """Write one answer as a single call sends it."""
         return prediction.wire(self.spec.fields(prediction if prediction.status == "ok" else None))
 
-    def _results(self, account: AccountStore, contacts: Sequence[RequestContact]) -> list[Prediction]:
+    def results(self, account: AccountStore, contacts: Sequence[RequestContact]) -> list[Prediction]:
+        """Answer about contacts that were checked, at least one, order kept."""
         model, cutoff = self.champion.model, microseconds(self.cutoff)
         ids = list(dict.fromkeys(contact.id for contact in contacts))
         wanted = PastsWanted(

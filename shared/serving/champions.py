@@ -15,7 +15,7 @@ from shared.http.telemetry import trail
 from shared.serving.artifacts import RememberedRows, Row, sweep
 from shared.serving.capability_spec import ServedModel
 from shared.serving.metrics import ServiceMetrics
-from shared.store import AccountStore
+from shared.store import AccountStore, ShadowRow
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +73,7 @@ class ChampionHolder:
         max_models: int,
         seconds: Callable[[], float] = time.monotonic,
         unix_seconds: Callable[[], float] = time.time,
+        also_kept: Callable[[], frozenset[str]] = frozenset,
     ) -> None:
         self._capability = capability
         self._store = store
@@ -84,6 +85,7 @@ class ChampionHolder:
         self._max_models = max_models
         self._seconds = seconds
         self._unix_seconds = unix_seconds
+        self._also_kept = also_kept
         self._remembered = RememberedRows(cache, capability.name)
         self._rows: dict[Key, Row] = {}
         self._seen_store = False
@@ -157,6 +159,7 @@ class ChampionHolder:
         self._load_wanted()
         self._note_first()
         referenced = frozenset(digest for row in every for digest in (row.digest, row.previous_digest) if digest)
+        referenced |= self._also_kept()
         if referenced != self._swept:
             await asyncio.to_thread(sweep, self._cache, referenced, now=self._unix_seconds())
             self._swept = referenced
@@ -301,6 +304,9 @@ class ServingStore(Protocol):
 
     def champions(self) -> Sequence[Row]:
         """Read the champion rows of all accounts."""
+
+    def shadows(self) -> Sequence[ShadowRow]:
+        """Read which versions shadow a model, of all accounts."""
 
     def ping(self) -> None:
         """Reach the store.
