@@ -11,6 +11,7 @@ from foretell.background.loops import Loop, LoopMetrics, Loops
 from foretell.background.rescore_changed import RescoreChanged
 from foretell.background.rescoring import Rescoring
 from foretell.background.retention import Retention, rules
+from foretell.background.shadows import ShadowComparisons
 from foretell.cli.context import now_us
 from foretell.rejects import sweep
 from foretell.signals import StopRequest
@@ -35,6 +36,8 @@ BATCH_SECONDS = 1.0
 """How often it is looked for batches that wait."""
 BATCH_FILES_SECONDS = 10.0
 """How often it is looked for whom to take out of the files of batches; until then no result with them is given out."""
+SHADOW_SECONDS = 60.0
+"""How often it is looked for shadows to compare with their champions."""
 LOOKS_A_DEBOUNCE = 5
 """How often it is looked for stale contacts within the time of one debounce."""
 
@@ -70,6 +73,7 @@ def loops_of(settings: WorkerSettings, database: Database, stop: threading.Event
             Loop("rejects", settings.retention_every_seconds, sweep_rejects),
             Loop("rescoring", settings.rescore_poll_seconds, rescoring.turn, services.all_ready),
             Loop("following", debounce / LOOKS_A_DEBOUNCE, rescore_changed.turn, services.all_ready),
+            Loop("shadows", SHADOW_SECONDS, ShadowComparisons(database, now_us, metrics).turn),
             Loop("batches", BATCH_SECONDS, BatchWorker(database, stop, now_us).turn),
             Loop("batch_files", BATCH_FILES_SECONDS, sweeping(settings, database, now_us)),
             Loop("deliveries", BREATH_SECONDS, dispatcher.turn, end=dispatcher.end, failing_seconds=FAILING_SECONDS),

@@ -164,19 +164,18 @@ class Shadows:
             return end_shadow(connection, capability, outcome, at=at, reason=reason)
 
     def of(self, capability: str, outcome: str) -> ShadowRow | None:
-        """Return which version shadows a model; None: none does."""
+        """Return which version shadows a model; None: none does, or the catalogue has it no more."""
         with self._scope.reading() as connection:
             return self._found(connection, capability, outcome)
 
     def _found(self, connection: AccountConnection, capability: str, outcome: str) -> ShadowRow | None:
-        statement = self._scope.select(*COLUMNS, ShadowTable.comparison).where(
-            _of_model(ShadowTable, capability, outcome)
-        )
-        row = connection.execute(statement).first()
+        mine = connection.select(ShadowTable.comparison, *COLUMNS).where(_of_model(ShadowTable, capability, outcome))
+        row = connection.execute(mine.join(VersionTable, _listed())).first()
         if row is None:
             return None
-        *fields, comparison = row
-        return ShadowRow(*fields, None if comparison is None else ShadowComparison.of(json.loads(comparison)))
+        comparison, *fields = list[Any](row)
+        found = None if comparison is None else ShadowComparison.of(json.loads(comparison))
+        return ShadowRow(*fields)._replace(comparison=found)
 
     def put_comparison(self, row: ShadowRow, comparison: ShadowComparison) -> None:
         """Keep what was found, in place of what was found before; one that has ended meanwhile stays ended."""
@@ -259,10 +258,14 @@ class Shadows:
 
 def shadow_rows(connection: Connection, statement: AnySelect) -> list[ShadowRow]:
     """Read shadows by a statement that selects COLUMNS, without what was found; none whose version is gone."""
-    keys = ("account_id", "capability", "outcome", "version")
-    listed = and_(*(getattr(ShadowTable, name) == getattr(VersionTable, name) for name in keys))
     ordered = statement.order_by(ShadowTable.account_id, ShadowTable.capability, ShadowTable.outcome)
-    return [ShadowRow(*row) for row in connection.execute(ordered.join(VersionTable, listed))]
+    return [ShadowRow(*row) for row in connection.execute(ordered.join(VersionTable, _listed()))]
+
+
+def _listed() -> Any:
+    """Say that the catalogue still has a shadow's version."""
+    keys = ("account_id", "capability", "outcome", "version")
+    return and_(*(getattr(ShadowTable, name) == getattr(VersionTable, name) for name in keys))
 
 
 def _of_model(table: Any, capability: str, outcome: str) -> Any:

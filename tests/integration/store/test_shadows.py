@@ -6,6 +6,7 @@ from shared.contracts.rows import ContactRow, EventRow
 from shared.contracts.shadow import ShadowComparison
 from shared.errors import Conflict, NotFound
 from shared.store import AccountStore, Database, ShadowPrediction, VersionRow
+from shared.store.models import VersionTable
 from shared.store.shadows import ShadowPredictionTable
 
 MODEL = ("scoring", "customer")
@@ -102,6 +103,14 @@ def test_the_promotion_of_another_version_does_not(store: AccountStore) -> None:
     store.models.promote(*MODEL, "3", "d3", at=3, reason="better")
 
     assert store.shadows.of(*MODEL) is not None
+
+
+def test_a_version_that_the_catalogue_has_no_more_shadows_nothing(store: AccountStore, database: Database) -> None:
+    store.shadows.start(*MODEL, "2", 0.1, at=2)
+    with store._scope.writing() as connection:
+        connection.execute(connection.delete(VersionTable).where(VersionTable.version == "2"))
+
+    assert (store.shadows.of(*MODEL), database.shadows()) == (None, [])
 
 
 def test_what_was_found_is_not_kept_for_one_that_has_ended(store: AccountStore) -> None:
