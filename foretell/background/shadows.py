@@ -100,7 +100,7 @@ def _losses(store: AccountStore, row: ShadowRow, champion_version: str, *, now: 
             one for one in found if one.contact_id in known and None not in (one.probability, one.champion_probability)
         ]
     if not rows or horizon is None:
-        return _said(0, 0)
+        return _loss_fields(0, 0)
     earliest, ids = min(one.cutoff for one in rows), [one.contact_id for one in rows]
     events = store.shadows.event_times(ids, types, since=earliest)
     came = came_within([(one.contact_id, one.cutoff) for one in rows], events, horizon)
@@ -108,11 +108,11 @@ def _losses(store: AccountStore, row: ShadowRow, champion_version: str, *, now: 
     _, owner = np.unique(ids, return_inverse=True)
     loss = paired_loss(labels, *_probabilities(rows), owner)
     if loss is None:
-        return _said(len(rows), int(labels.sum()))
-    return _said(len(rows), int(labels.sum()), loss.shadow, loss.champion, loss.difference)
+        return _loss_fields(len(rows), int(labels.sum()))
+    return _loss_fields(len(rows), int(labels.sum()), loss.shadow, loss.champion, loss.difference)
 
 
-def _said(
+def _loss_fields(
     closed: int,
     reached: int,
     log_loss: float | None = None,

@@ -54,7 +54,7 @@ def is_in_share(contact_id: str, share: float) -> bool:
     return int.from_bytes(place, "big") < share * _WHOLE
 
 
-class _Asked(NamedTuple):
+class _CallFacts(NamedTuple):
     """What the champion was asked, without the request's bytes."""
 
     account: str
@@ -70,7 +70,7 @@ class _Asked(NamedTuple):
 
 
 class _Task(NamedTuple):
-    asked: _Asked
+    call: _CallFacts
     shadow: "_Shadow"
     contacts: Sequence[RequestContact]
     answers: Sequence[Prediction]
@@ -92,7 +92,7 @@ class _Shadow:
 
 
 @dataclass(slots=True)
-class _Attempts:
+class _Refetches:
     """Failed attempts to have a version that the registry could not give."""
 
     failed: int = 0
@@ -115,7 +115,7 @@ class ShadowModels:
     """Of the artifacts of all capabilities' shadows, as the last poll found them: the cache must keep them."""
     _loaded: Mapping[Key, _Shadow] = field(default_factory=dict)
     _refused: set[tuple[Key, str, str]] = field(default_factory=set)
-    _attempts: dict[tuple[Key, str, str], _Attempts] = field(default_factory=dict)
+    _attempts: dict[tuple[Key, str, str], _Refetches] = field(default_factory=dict)
 
     async def run(self) -> None:
         """Poll until cancelled."""
@@ -153,7 +153,7 @@ class ShadowModels:
     async def _attempt(self, key: Key, row: ShadowRow) -> _Shadow | None:
         """Fetch and load a version; None when it cannot be had, now or ever."""
         name = (key, row.version, row.digest)
-        attempts = self._attempts.get(name, _Attempts())
+        attempts = self._attempts.get(name, _Refetches())
         if name in self._refused or self.seconds() < attempts.not_before:
             return None
         facts = {"account": row.account, "outcome": row.outcome, "version": row.version}
@@ -163,7 +163,7 @@ class ShadowModels:
         except (RegistryUnavailable, OSError) as error:
             self.metrics.shadow_failures.labels("unavailable").inc()
             pause = min(LONGEST_PAUSE_SECONDS, self.poll_seconds * 2**attempts.failed)
-            self._attempts[name] = _Attempts(attempts.failed + 1, self.seconds() + pause)
+            self._attempts[name] = _Refetches(attempts.failed + 1, self.seconds() + pause)
             if not attempts.failed:
                 log.warning("shadow.not_loaded", extra={**facts, **trail(error)})
             return None
@@ -251,12 +251,12 @@ class Shadowing:
         ]
         if not chosen:
             return
-        asked = _Asked(
+        facts = _CallFacts(
             call.account, resolved.outcome, champion.version, resolved.cutoff_at, resolved.cutoff, resolved.asked_at,
             erasures,
         )  # fmt: skip
         weight = max(len(chosen), len(resolved.body) // BYTES_A_CONTACT)
-        self._add(_Task(asked, shadow, [one for one, _ in chosen], [one for _, one in chosen], weight))
+        self._add(_Task(facts, shadow, [one for one, _ in chosen], [one for _, one in chosen], weight))
 
     def _add(self, task: _Task) -> None:
         with self._changed:
@@ -305,25 +305,25 @@ class Shadowing:
             self._raised.add(row.digest)
 
     def _answer(self, task: _Task) -> None:
-        asked, champion = task.asked, task.shadow.champion
-        pinned = PinnedModel(self._spec, champion, asked.outcome, asked.cutoff_at, asked.asked_at, reasons=0)
-        account = self._store.of(asked.account)
+        call, champion = task.call, task.shadow.champion
+        pinned = PinnedModel(self._spec, champion, call.outcome, call.cutoff_at, call.asked_at, reasons=0)
+        account = self._store.of(call.account)
         found = pinned.results(account, task.contacts)
         rows = [self._row(task, one, its) for one, its in zip(task.answers, found, strict=True)]
-        left_out = account.shadows.keep(rows, since=asked.erasures)
+        left_out = account.shadows.keep(rows, since=call.erasures)
         self._metrics.shadow_predictions.inc(len(rows) - left_out)
 
     def _row(self, task: _Task, champions: Prediction, its: Prediction) -> ShadowPrediction:
-        asked = task.asked
+        call = task.call
         return ShadowPrediction(
             capability=self._spec.capability.name,
-            outcome=asked.outcome,
+            outcome=call.outcome,
             version=task.shadow.champion.version,
-            champion_version=asked.version,
+            champion_version=call.version,
             contact_id=champions.contact_id or "",
-            day=asked.cutoff // DAY,
-            cutoff=asked.cutoff,
-            asked_at=asked.asked_at,
+            day=call.cutoff // DAY,
+            cutoff=call.cutoff,
+            asked_at=call.asked_at,
             status=its.status,
             probability=its.probability,
             champion_probability=champions.probability,

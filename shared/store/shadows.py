@@ -128,8 +128,8 @@ class Shadows:
         """
         with self._scope.writing() as connection:
             take_turn(connection)
-            asked = _of_model(ChampionTable, capability, outcome)
-            champion = connection.scalar(connection.select(ChampionTable.version).where(asked))
+            answering = _of_model(ChampionTable, capability, outcome)
+            champion = connection.scalar(connection.select(ChampionTable.version).where(answering))
             mine = and_(_of_model(VersionTable, capability, outcome), VersionTable.version == version)
             digest = connection.scalar(connection.select(VersionTable.digest).where(mine))
             if digest is None:

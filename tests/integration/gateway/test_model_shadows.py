@@ -22,7 +22,7 @@ def modelled(gateway: Any) -> Any:
     return gateway
 
 
-async def test_a_version_shadows_until_it_is_told_to_end(modelled: Any) -> None:
+async def test_a_version_shadows_until_somebody_ends_it(modelled: Any) -> None:
     key = modelled.key()
 
     begun = await modelled.request("PUT", PATH, key, json={"version": "8", "share": 0.1})

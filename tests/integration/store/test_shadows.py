@@ -36,7 +36,7 @@ def audited(store: AccountStore) -> list[tuple[str, dict[str, Any]]]:
     return [(action, detail) for action, detail in reversed(entries) if action.startswith("model.shadow")]
 
 
-def test_a_version_shadows_until_it_is_told_to_end(store: AccountStore, database: Database) -> None:
+def test_a_version_shadows_until_somebody_ends_it(store: AccountStore, database: Database) -> None:
     store.shadows.start(*MODEL, "2", 0.1, at=2)
     polled = [(one.outcome, one.version, one.digest, one.share) for one in database.shadows()]
 

@@ -30,7 +30,7 @@ def test_losses_are_those_of_each_on_the_same_frames() -> None:
     assert (round(found.difference.value, 6), found.difference.low > 0.4) == (0.470004, True)
 
 
-def test_nothing_is_said_of_few_contacts_or_of_one_kind_of_end() -> None:
+def test_few_contacts_or_a_single_kind_of_end_show_no_loss() -> None:
     half, both = np.full(60, 0.5), np.array([1.0, 0.0] * 30)
 
     assert paired_loss(both, half, half, np.arange(60) % 39) is None

@@ -163,7 +163,7 @@ async def test_what_cannot_be_kept_is_counted(store: Any, challenger: Challenger
     assert counted(service.metrics.shadow_failures.labels("raised")) == 1
 
 
-async def test_no_shadow_of_its_own_is_asked(store: Any, challenger: Challenger, shadowed: Any) -> None:
+async def test_a_champion_shadows_nothing_of_its_own(store: Any, challenger: Challenger, shadowed: Any) -> None:
     async with shadowed(challenger, row=shadow("7", digest="d7")) as (client, service):
         await client.post("/score", ASKED)
         await asyncio.to_thread(service.shadowing.close)
@@ -171,9 +171,7 @@ async def test_no_shadow_of_its_own_is_asked(store: Any, challenger: Challenger,
     assert store.kept.empty()
 
 
-async def test_what_is_asked_in_another_way_than_usual_is_not_compared(
-    store: Any, challenger: Challenger, shadowed: Any
-) -> None:
+async def test_an_unusual_question_is_not_compared(store: Any, challenger: Challenger, shadowed: Any) -> None:
     async with shadowed(challenger, is_stored=lambda request, model: False) as (client, service):
         await client.post("/score", ASKED)
         await asyncio.to_thread(service.shadowing.close)
