@@ -12,7 +12,8 @@ from typing import IO, Any, Final, Protocol
 
 import orjson
 
-from shared.batches.request import Format, ModelName
+from shared.batches.request import Format
+from shared.contracts.model_name import ModelName
 from shared.contracts.prediction import Status
 from shared.contracts.rows import Microseconds, instant_of
 from shared.errors import FileRefused

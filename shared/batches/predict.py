@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.batches.formats import ResultRow
-from shared.batches.request import ModelName
 from shared.batches.selection import contact_of
+from shared.contracts.model_name import ModelName
 from shared.contracts.prediction import Prediction
 from shared.contracts.rows import microseconds
 from shared.serving.batch import PinnedModel

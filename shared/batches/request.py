@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from shared.contracts.model_name import ModelName
+
 Format = Literal["parquet", "ndjson", "csv"]
 Kind = Literal["all", "segment", "attributes", "upload"]
 UPLOADS: Final[Mapping[str, str]] = {
@@ -22,15 +24,6 @@ MEDIA_TYPES: Final[Mapping[str, str]] = {
     "csv": "text/csv; charset=utf-8",
 }
 """Of a result, by its format."""
-
-
-@dataclass(frozen=True, slots=True)
-class ModelName:
-    """A model by its name: a capability, and the outcome that it is asked about."""
-
-    capability: str
-    outcome: str = ""
-    """Empty where the capability has none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,10 @@ from shared.batches.erasing import Forgotten, rewrite
 from shared.batches.files import BatchFolder, replacing
 from shared.batches.formats import ResultRow, format_of, status_counts
 from shared.batches.predict import BatchPredictor
-from shared.batches.request import BatchRequest, ModelName
+from shared.batches.request import BatchRequest
 from shared.batches.selection import lines_of, parts_of
 from shared.change_detection.account_messages import batch_job_completed
+from shared.contracts.model_name import ModelName
 from shared.contracts.rows import SECOND, Microseconds
 from shared.errors import ArtifactRefused, BadRequest, ForetellError, NoModelTrained, SettingsRefused, StoreUnavailable
 from shared.store import AccountStore, BatchRow, Lease
