@@ -38,6 +38,10 @@ class BatchFolder:
         """Where the contacts of a part lie, one a line, as in a request."""
         return self.path / f"contacts-{number:05}.ndjson"
 
+    def values(self, number: int) -> Path:
+        """Where lies what the contacts of a part are worth in a plan, until all are decided about together."""
+        return self.path / f"values-{number:05}.npz"
+
     def part(self, number: int, ending: str) -> Path:
         """Where the rows of a part lie."""
         return self.path / f"part-{number:05}.{ending}"

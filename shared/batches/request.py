@@ -47,6 +47,8 @@ class BatchRequest:
     choice: ContactSelection
     reasons: int
     format: Format
+    plan: Mapping[str, Any] | None = None
+    """Options of a plan in which the contacts are decided together; None: each is answered by itself."""
 
     def to_json(self) -> dict[str, Any]:
         """Write it as the store keeps it."""
@@ -61,10 +63,12 @@ class BatchRequest:
             },
             "reasons": self.reasons,
             "format": self.format,
+            "plan": None if self.plan is None else dict(self.plan),
         }
 
     @staticmethod
     def from_json(stored: Mapping[str, Any]) -> "BatchRequest":
         """Read what `to_json` wrote."""
         models = tuple(ModelName(*one) for one in stored["models"])
-        return BatchRequest(models, ContactSelection(**stored["contacts"]), stored["reasons"], stored["format"])
+        choice = ContactSelection(**stored["contacts"])
+        return BatchRequest(models, choice, stored["reasons"], stored["format"], stored.get("plan"))

@@ -62,10 +62,9 @@ class Batching:
         assert taken is not None
 
         def load(models, row):
-            reasons = BatchRequest.from_json(row.request).reasons
-            return loaded(
-                self.settings, self.store, models, cutoff=row.cutoff, asked_at=row.created_at, reasons=reasons
-            )
+            request = BatchRequest.from_json(row.request)
+            asked = {"cutoff": row.cutoff, "asked_at": row.created_at, "reasons": request.reasons}
+            return loaded(self.settings, self.store, models, **asked, plan=request.plan)
 
         return BatchRun(self.store, self.folder, lease, load, KEY, lambda: now, SECOND, stop, part_contacts)
 
