@@ -14,6 +14,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.contracts.input_drift import InputDrift
+from shared.contracts.model_name import ModelName
 from shared.contracts.rows import Microseconds
 from shared.errors import Conflict
 from shared.store.audit import record
@@ -432,7 +433,7 @@ def end_shadow(
     record(
         connection,
         "model.shadow_ended",
-        _model(capability, outcome),
+        ModelName(capability, outcome).text,
         at=at,
         version=row.version,
         reason=reason,

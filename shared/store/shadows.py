@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Index, and_, bindparam, or_, tuple_
 from sqlalchemy.orm import Mapped, mapped_column
 
+from shared.contracts.model_name import ModelName
 from shared.contracts.rows import Microseconds
 from shared.contracts.shadow import ShadowComparison
 from shared.errors import Conflict, NotFound
@@ -145,7 +146,8 @@ class Shadows:
                 row = ShadowRow(self._scope.account, capability, outcome, version, digest, share, at)
             if row != old:
                 self._put(connection, row)
-                record(connection, "model.shadow_started", _name(row), at=at, version=version, share=share)
+                name = ModelName(capability, outcome).text
+                record(connection, "model.shadow_started", name, at=at, version=version, share=share)
         return row
 
     def _put(self, connection: AccountConnection, row: ShadowRow) -> None:
@@ -270,7 +272,3 @@ def _listed() -> Any:
 
 def _of_model(table: Any, capability: str, outcome: str) -> Any:
     return and_(table.capability == capability, table.outcome == outcome)
-
-
-def _name(row: ShadowRow) -> str:
-    return f"{row.capability}.{row.outcome}".rstrip(".")
