@@ -48,10 +48,14 @@ class PinnedModel:
     """How many a contact; 0 computes none."""
     plan: BaseModel | None = None
     """Options of a plan: contacts are valued for it, and not answered."""
+    given: PredictionRequest | None = None
+    """What a call wanted to know, without its contacts; None: what one wants that says nothing more."""
 
     @property
     def request(self) -> PredictionRequest:
         """Return what a call with these contacts would ask for."""
+        if self.given is not None:
+            return self.given
         named = {"outcome": self.outcome} if self.outcome else {}
         fields = {"contacts": [], "reasons": self.reasons, "cutoff": self.cutoff, **named}
         request: PredictionRequest = self.spec.request.model_validate(fields)

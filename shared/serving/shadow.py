@@ -15,7 +15,7 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import NamedTuple
 
-from shared.contracts.prediction import Prediction
+from shared.contracts.prediction import Prediction, PredictionRequest
 from shared.contracts.rows import DAY, Microseconds
 from shared.errors import RegistryUnavailable
 from shared.http.telemetry import trail
@@ -55,11 +55,13 @@ def is_in_share(contact_id: str, share: float) -> bool:
 
 
 class _CallFacts(NamedTuple):
-    """What the champion was asked, without the request's bytes."""
+    """What the champion was asked, without the request's bytes and contacts."""
 
     account: str
     outcome: str
     """Empty where the capability has none."""
+    request: PredictionRequest
+    """Without contacts, and without reasons."""
     version: str
     """The champion's."""
     cutoff_at: datetime
@@ -252,8 +254,8 @@ class Shadowing:
         if not chosen:
             return
         facts = _CallFacts(
-            call.account, resolved.outcome, champion.version, resolved.cutoff_at, resolved.cutoff, resolved.asked_at,
-            erasures,
+            call.account, resolved.outcome, resolved.request.model_copy(update={"contacts": [], "reasons": 0}),
+            champion.version, resolved.cutoff_at, resolved.cutoff, resolved.asked_at, erasures,
         )  # fmt: skip
         weight = max(len(chosen), len(resolved.body) // BYTES_A_CONTACT)
         self._add(_Task(facts, shadow, [one for one, _ in chosen], [one for _, one in chosen], weight))
@@ -306,7 +308,7 @@ class Shadowing:
 
     def _answer(self, task: _Task) -> None:
         call, champion = task.call, task.shadow.champion
-        pinned = PinnedModel(self._spec, champion, call.outcome, call.cutoff_at, call.asked_at, reasons=0)
+        pinned = PinnedModel(self._spec, champion, call.outcome, call.cutoff_at, call.asked_at, 0, given=call.request)
         account = self._store.of(call.account)
         found = pinned.results(account, task.contacts)
         rows = [self._row(task, one, its) for one, its in zip(task.answers, found, strict=True)]

@@ -179,6 +179,22 @@ async def test_an_unusual_question_is_not_compared(store: Any, challenger: Chall
     assert (store.kept.empty(), counted(service.metrics.shadow_dropped)) == (True, 0)
 
 
+async def test_a_shadow_answers_the_question_of_the_call_without_reasons(
+    store: Any, challenger: Challenger, shadowed: Any
+) -> None:
+    requests = []
+
+    def answer(model: Any, pasts: Any, cutoffs: Any, request: Any) -> Any:
+        requests.append(request)
+        return model.predict(pasts, cutoffs, reasons=request.reasons_requested)
+
+    async with shadowed(challenger, answer=answer) as (client, _):
+        await client.post("/score", {**ASKED, "outcome": "customer", "reasons": 5})
+        await kept(store)
+
+    assert [(one.outcome_requested, one.reasons_requested) for one in requests] == [("customer", 5), ("customer", 0)]
+
+
 async def test_segments_stand_in_the_place_of_bands(store: Any, challenger: Challenger, shadowed: Any) -> None:
     async with shadowed(challenger, segment_of=lambda one: f"s{one.band}") as (client, _):
         await client.post("/score", ASKED)
