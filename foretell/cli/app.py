@@ -14,6 +14,7 @@ from foretell.cli import (
     dead_letters,
     deliveries,
     export,
+    holdouts,
     keys,
     models,
     outcomes,
@@ -53,6 +54,7 @@ app.add_typer(training.app, name="train")
 app.add_typer(models.app, name="models")
 app.command("predict", epilog=predict.PREDICT_EXAMPLES)(predict.predict)
 app.add_typer(predictions.app, name="predictions")
+app.add_typer(holdouts.app, name="holdouts")
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(keys.app, name="keys")
 app.add_typer(subscriptions.app, name="subscriptions")

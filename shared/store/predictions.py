@@ -1,6 +1,6 @@
 """Predictions of an account: the log, the latest of each contact, and these as a ranked list."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -8,11 +8,14 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Index, SelectBase, bindparam, func, or_, tuple_
 from sqlalchemy.orm import Mapped, mapped_column
 
+from shared.contracts.holdout import Holdout, holding
 from shared.contracts.outcome import Flag
+from shared.contracts.prediction import Prediction
 from shared.contracts.rows import DAY, Microseconds
 from shared.errors import StoreUnavailable
 from shared.store.driver import Prepared, Rows, Values
 from shared.store.events import EventTable
+from shared.store.holdouts import Holdouts
 from shared.store.pasts import PastsWanted, facts_of, perhaps_erased_now, read_pasts
 from shared.store.schema import CLUSTERED, Instant, KeyText, LongText, OptionalKeyText, PredictionTable
 from shared.store.scope import (
@@ -53,6 +56,8 @@ class PredictionLogTable(PredictionTable):
     body: Mapped[LongText]
     segment: Mapped[OptionalKeyText]
     """Id of the segment that the prediction tells, where the capability has segments."""
+    withheld_probability: Mapped[float | None]
+    """Of a contact that is held out (status `control`); no route but reports and the person's own export reads it."""
 
 
 class LatestPredictionTable(PredictionTable):
@@ -101,6 +106,8 @@ class PredictionRow(NamedTuple):
     """The prediction as it was sent, JSON."""
     segment: str | None = None
     """Id of the segment that it tells; None where the capability has none."""
+    withheld_probability: float | None = None
+    """Of a contact that is held out; kept in the log alone, and never read back as part of a row."""
 
 
 class RequestReads(NamedTuple):
@@ -120,7 +127,9 @@ NEAR_DAYS = 7
 """How far a stored score may lie from the instant for which a past score is wanted."""
 
 
-COLUMNS = tuple(LatestPredictionTable.__table__.c[name] for name in PredictionRow._fields)
+LATEST_FIELDS = PredictionRow._fields[:-1]
+"""What is kept as a contact's latest prediction: nothing of what is withheld."""
+COLUMNS = tuple(LatestPredictionTable.__table__.c[name] for name in LATEST_FIELDS)
 Place = tuple[int | None, str]
 """Score and contact id of the last row seen."""
 
@@ -156,6 +165,54 @@ class ReachedBy:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldOut:
+    """Who is held out now: whatever was predicted before, or is still being logged, is read as if it were not there.
+
+    Services log `control` for them; this is for what is older than the holdout, and for the seconds until every
+    service knows it. All reads of latest predictions pass here.
+    """
+
+    holdouts: Sequence[Holdout]
+
+    @classmethod
+    def of(cls, scope: Scope) -> "HeldOut":
+        """Read the account's holdouts."""
+        return cls(Holdouts(scope).active())
+
+    def holdout_of(self, contact_id: str, capability: str, outcome: str) -> Holdout | None:
+        """Return what holds a contact out of a question; None: nothing does."""
+        return holding([one for one in self.holdouts if one.covers(capability, outcome)], contact_id)
+
+    def listed(self, rows: Sequence[PredictionRow], *, by_segment: bool) -> list[PredictionRow]:
+        """Leave out predictions about who is held out.
+
+        Args:
+            rows: as stored.
+            by_segment: whether they were chosen by the contacts' segments, which would tell those.
+        """
+        if not self.holdouts:
+            return list(rows)
+        return [row for row in rows if not self._is_hidden(row, by_segment=by_segment)]
+
+    def _is_hidden(self, row: PredictionRow, *, by_segment: bool) -> bool:
+        if by_segment and self.holdout_of(row.contact_id, "segmentation", "") is not None:
+            return True
+        return row.status == "ok" and self.holdout_of(row.contact_id, row.capability, row.outcome) is not None
+
+    def withheld(self, rows: Sequence[PredictionRow]) -> list[PredictionRow]:
+        """Put `control` in the place of predictions about who is held out."""
+        return [self._withheld(row) for row in rows]
+
+    def _withheld(self, row: PredictionRow) -> PredictionRow:
+        holdout = self.holdout_of(row.contact_id, row.capability, row.outcome)
+        if holdout is None or row.status != "ok":
+            return row
+        body = Prediction(contact_id=row.contact_id, status="control", detail=holdout.detail).wire({}).decode()
+        nothing = {"probability": None, "score": None, "band": None, "source": None, "segment": None}
+        return row._replace(status="control", body=body, **nothing)
+
+
+@dataclass(frozen=True, slots=True)
 class Predictions:
     """The predictions of one account."""
 
@@ -188,13 +245,14 @@ class Predictions:
         return len(rows) - len(kept)
 
     def of_contact(self, contact_id: str) -> list[PredictionRow]:
-        """List a contact's latest predictions, by capability and outcome."""
+        """List a contact's latest predictions, by capability and outcome; of one that is held out nothing but that."""
         table = LatestPredictionTable
         statement = (
             self._scope.select(*COLUMNS).where(table.contact_id == contact_id).order_by(table.capability, table.outcome)
         )
         with self._scope.reading_predictions() as connection:
-            return [PredictionRow(*row) for row in connection.execute(statement)]
+            rows = [PredictionRow(*row) for row in connection.execute(statement)]
+        return HeldOut.of(self._scope).withheld(rows) if rows else []
 
     def latest_of(
         self, capability: str, outcome: str, contact_ids: Sequence[str]
@@ -235,6 +293,32 @@ class Predictions:
             scored = []
         return RequestReads(*read, _nearest(scored, around))
 
+    def first_probabilities(
+        self, capability: str, outcome: str, window: tuple[Microseconds, Microseconds]
+    ) -> Iterator[Sequence[tuple[str, float | None]]]:
+        """Stream of each answer about a question the contact and the probability, told or withheld, the first first.
+
+        For reports alone, which say nothing of a single contact.
+
+        Args:
+            capability: a line of the capability table.
+            outcome: its name; empty: all outcomes.
+            window: asked from the first instant on and before the second.
+        """
+        table = PredictionLogTable
+        known = func.coalesce(table.probability, table.withheld_probability)
+        statement = self._scope.select(table.contact_id, known).where(
+            table.capability == capability,
+            table.asked_at >= window[0],
+            table.asked_at < window[1],
+            table.status.in_(("ok", "control")),
+        )
+        if outcome:
+            statement = statement.where(table.outcome == outcome)
+        with self._scope.reading_predictions() as connection:
+            for part in connection.stream(statement.order_by(table.asked_at), BATCH).partitions():
+                yield [(row[0], row[1]) for row in part]
+
     def forget_latest(self, contact_ids: Sequence[str]) -> None:
         """Delete the latest predictions of contacts that are no more; what was answered once stays in the log."""
         table = LatestPredictionTable
@@ -268,11 +352,23 @@ class Predictions:
     def page(self, wanted: PredictionFilter, *, limit: int, after: Place | None = None) -> list[PredictionRow]:
         """List contacts' latest predictions; equal scores are ordered by contact id.
 
+        Who is held out now is not listed, also where the prediction is older than the holdout.
+
         Args:
             wanted: which, and in which order.
-            limit: at most so many.
+            limit: at most so many; fewer only at the end.
             after: where the page before ended.
         """
+        held = HeldOut.of(self._scope)
+        kept: list[PredictionRow] = []
+        while True:
+            rows = self._read_page(wanted, limit=limit, after=after)
+            kept += held.listed(rows, by_segment=wanted.segment is not None)
+            if len(rows) < limit or len(kept) >= limit:
+                return kept[:limit]
+            after = (rows[-1].score, rows[-1].contact_id)
+
+    def _read_page(self, wanted: PredictionFilter, *, limit: int, after: Place | None) -> list[PredictionRow]:
         table = LatestPredictionTable
         listed = self._listed(wanted)
         score: tuple[Any, ...] = ()
@@ -367,7 +463,7 @@ def _latest(sqlite: bool) -> SelectBase:
 
 
 def _kept(sqlite: bool) -> Insert:
-    return upsert_of(LatestPredictionTable, PredictionRow._fields, newer=("cutoff", "asked_at"), sqlite=sqlite)
+    return upsert_of(LatestPredictionTable, LATEST_FIELDS, newer=("cutoff", "asked_at"), sqlite=sqlite)
 
 
 _COLUMN_NAMES = ("account_id", *PredictionRow._fields)
@@ -375,7 +471,7 @@ _SCORES, _LATEST = Prepared(_scores), Prepared(_latest)
 _LOG = Prepared(
     lambda sqlite: insert_of(PredictionLogTable, sqlite=sqlite).on_conflict_do_nothing(), columns=_COLUMN_NAMES
 )
-_KEEP = Prepared(_kept, columns=_COLUMN_NAMES)
+_KEEP = Prepared(_kept, columns=("account_id", *LATEST_FIELDS))
 _IN_LINE = Prepared(lambda _: in_line(bindparam("line"), alone=False))
 _request_order = attrgetter("cutoff", "asked_at")
 

@@ -25,6 +25,7 @@ from services.sendtime.schemas import (
     PlanResponse,
 )
 from shared.contracts.credentials import SERVED_HEADER
+from shared.contracts.holdout import Holdout, holding
 from shared.contracts.prediction import MAX_CONTACTS
 from shared.contracts.rows import HOUR, Microseconds, denies_profiling, instant_of, microseconds
 from shared.errors import BadRequest
@@ -51,6 +52,8 @@ class Planning:
     request: PlanRequest
     cutoff: Microseconds
     requested_at: Microseconds
+    holdouts: Sequence[Holdout] = ()
+    """Whoever is held out has no place in the plan."""
 
     def members(self) -> dict[str, Any]:
         """Plan, and write what the answer says of it."""
@@ -80,7 +83,7 @@ class Planning:
             pasts = build(part, read.facts, [read.events])
             valued = self.model.valued(pasts, np.full(len(part), self.cutoff, dtype=np.int64), query)
             for row, (known, consent) in enumerate(zip(pasts.known.tolist(), pasts.consents, strict=True)):
-                statuses[start + row] = _status(known=known, consent=consent, values=valued.value[row])
+                statuses[start + row] = self._status_of(part[row], known, consent, valued.value[row])
                 if statuses[start + row] != "ok":
                     valued.value[row] = -1.0
             parts.append(valued)
@@ -91,6 +94,10 @@ class Planning:
             parts[0].begins,
             parts[0].is_chance,
         )
+
+    def _status_of(self, contact_id: str, known: bool, consent: Mapping[str, str], values: NDArray[np.float32]) -> str:
+        status = _status(known=known, consent=consent, values=values)
+        return "control" if status == "ok" and holding(self.holdouts, contact_id) is not None else status
 
     def _assignment(
         self, row: int, ids: Sequence[str], statuses: list[str], values: Valued, used: NDArray[np.intp], found: SendPlan
@@ -164,9 +171,10 @@ async def _plan(request: Request) -> Response:
         sentence = "The cutoff must not lie in the future; leave it out to plan from now."
         raise BadRequest(sentence, errors=[{"pointer": "/cutoff", "detail": sentence}])
     champion = await service.champions.of(call.account, "")
-    planning = Planning(
-        service.store.of(call.account), champion.model, plan_request, microseconds(cutoff), microseconds(now)
-    )
+    asked_at = microseconds(now)
+    held = service.champions.holdouts.of(call.account, "sendtime", "", at=asked_at)
+    store = service.store.of(call.account)
+    planning = Planning(store, champion.model, plan_request, microseconds(cutoff), asked_at, held)
     members = await service.pools.run(planning.members, contacts=MAX_CONTACTS)
     members |= {"model": _info(champion), "cutoff": cutoff, "request_id": call.request_id}
     body = await asyncio.to_thread(lambda: PlanResponse.model_validate(members).model_dump_json())
