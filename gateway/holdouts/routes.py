@@ -10,7 +10,6 @@ from gateway.context import AdminScope, AuthenticatedRequest, ReadScope, created
 from gateway.holdouts.schemas import HoldoutAnswer, HoldoutContact, HoldoutFields, HoldoutList
 from gateway.idempotency import idempotent
 from shared.contracts.holdout import Holdout, HoldoutName, new_holdout
-from shared.contracts.outcome import EventType
 from shared.contracts.rows import Microseconds, instant_of, instant_or_none, microseconds
 from shared.errors import NotFound
 from shared.lift.holdout_report import measure_of, report_of
@@ -19,8 +18,11 @@ from shared.lift.report import HoldoutReport
 router = APIRouter(tags=["holdouts"])
 PathName = Annotated[HoldoutName, Path(description="Of the holdout.")]
 MeasureParam = Annotated[
-    list[EventType] | None,
-    Query(max_length=10, description="Types of events that count; default: what reaches the outcome held out."),
+    str | None,
+    Query(
+        pattern=r"^[a-z][a-z0-9_]{0,63}(,[a-z][a-z0-9_]{0,63}){0,9}$",
+        description="Types of events that count, separated by commas; default: what reaches the outcome held out.",
+    ),
 ]
 
 
@@ -102,7 +104,7 @@ def show_holdout_contact(authenticated: ReadScope, name: PathName, contact_id: P
 def show_holdout_report(authenticated: ReadScope, name: PathName, measure: MeasureParam = None) -> Response:
     """Compare contacts who got predictions with those held out: rates, difference and lift with 95 % intervals."""
     store, holdout = authenticated.store, _known(authenticated, name)
-    counted = measure_of(store, holdout, measure or ())
+    counted = measure_of(store, holdout, measure.split(",") if measure else ())
     return json_response(report_of(store, holdout, counted, now=now()))
 
 
