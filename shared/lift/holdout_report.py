@@ -63,7 +63,7 @@ def report_of(store: AccountStore, holdout: Holdout, measure: Measure, *, now: M
     currencies = _add_reached(store, measure, sides, counted, (holdout.created_at, until))
     ended = not holdout.is_active(now)
     if holdout.capability:
-        _add_asked(store, holdout, sides, (holdout.created_at, until), released=ended)
+        _add_predicted(store, holdout, sides, (holdout.created_at, until), released=ended)
     return compared(
         Counted(
             holdout.name,
@@ -118,7 +118,7 @@ def _add_reached(
     return frozenset(currencies)
 
 
-def _add_asked(
+def _add_predicted(
     store: AccountStore,
     holdout: Holdout,
     sides: _Sides,
@@ -128,14 +128,14 @@ def _add_asked(
 ) -> None:
     """Add about whom a prediction was logged, and, once nobody is held out any more, what it said at first."""
     first: tuple[dict[str, float], dict[str, float]] = ({}, {})
-    asked: tuple[set[str], set[str]] = (set(), set())
+    predicted: tuple[set[str], set[str]] = (set(), set())
     for rows in store.predictions.first_probabilities(holdout.capability, holdout.outcome, window):
         for contact_id, probability in rows:
             side = int(holdout.holds(contact_id))
-            asked[side].add(contact_id)
+            predicted[side].add(contact_id)
             if probability is not None:
                 first[side].setdefault(contact_id, probability)
     one_question = bool(holdout.outcome) or not line_of(holdout.capability).per_outcome
     for side, arm in enumerate((sides.treated, sides.control)):
-        arm.asked = len(asked[side])
+        arm.predicted = len(predicted[side])
         arm.mean_probability = mean_of(first[side]) if released and one_question else None

@@ -43,7 +43,7 @@ class ReportedArm(Answer):
     events: Annotated[int, Field(description="How often they did it, all together.")]
     value: Annotated[float | None, Field(description="Sum of the values; null without one, or in several currencies.")]
     value_per_contact: Annotated[float | None, Field(description="The same for each contact of this side.")]
-    asked: Annotated[
+    predicted: Annotated[
         int | None,
         Field(description="About how many a prediction is logged since; null where no one question is held out."),
     ]
@@ -111,7 +111,7 @@ class ArmCounts:
     reached: int = 0
     values: list[float] = field(default_factory=list)
     """Of those who reached it with a value."""
-    asked: int | None = None
+    predicted: int | None = None
     mean_probability: float | None = None
 
     @property
@@ -180,7 +180,7 @@ def _arm(arm: ArmCounts, *, valued: bool) -> ReportedArm:
         events=arm.events,
         value=sum(arm.values) if valued else None,
         value_per_contact=arm.mean.mean if valued and arm.contacts else None,
-        asked=arm.asked,
+        predicted=arm.predicted,
         mean_probability=arm.mean_probability,
     )
 

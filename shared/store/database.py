@@ -11,7 +11,7 @@ from shared.contracts.holdout import Holdout
 from shared.contracts.rows import Microseconds
 from shared.errors import Conflict, NotFound
 from shared.settings import Settings
-from shared.store import keys, models, sources
+from shared.store import holdouts, keys, models, sources
 from shared.store.assignments import Assignments
 from shared.store.audit import Audit
 from shared.store.batches import Batches, BatchTable, waiting
@@ -23,7 +23,7 @@ from shared.store.deliveries import Deliveries
 from shared.store.delivery_tables import DeliveryTable, SubscriptionTable
 from shared.store.driver import AccountDriver
 from shared.store.events import Events
-from shared.store.holdouts import Holdouts, unreleased_of_all
+from shared.store.holdouts import Holdouts, HoldoutTable
 from shared.store.idempotency import Idempotency
 from shared.store.identities import Identities
 from shared.store.keys import KeyRow, Keys, KeyTable, key_rows
@@ -326,8 +326,11 @@ class Database:
 
     def holdouts(self) -> dict[str, tuple[Holdout, ...]]:
         """List the holdouts of all accounts that were not released, by account: what a service polls."""
+        table = HoldoutTable
+        statement = select(table.account_id, *holdouts.COLUMNS).where(table.released_at.is_(None))
         with self._store.reading() as connection:
-            return unreleased_of_all(connection)
+            ordered = connection.execute(statement.order_by(table.account_id, table.name))
+            return holdouts.by_account(ordered.all())
 
     def due_subscriptions(self, at: Microseconds) -> dict[str, list[str]]:
         """List, by account, the enabled subscriptions with something due: what the dispatcher polls."""

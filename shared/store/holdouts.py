@@ -1,10 +1,10 @@
 """Holdouts of an account: made, released, and what a report of them counts."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, func, or_, select
+from sqlalchemy import ColumnElement, func, or_
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -39,7 +39,7 @@ class HoldoutTable(StoreTable):
     released_at: Mapped[OptionalInstant]
 
 
-_COLUMNS = tuple(getattr(HoldoutTable, name) for name in Holdout._fields)
+COLUMNS = tuple(getattr(HoldoutTable, name) for name in Holdout._fields)
 
 
 class ContactReached(NamedTuple):
@@ -78,13 +78,13 @@ class Holdouts:
 
     def all(self) -> list[Holdout]:
         """List all, the newest first."""
-        statement = self._scope.select(*_COLUMNS).order_by(HoldoutTable.created_at.desc(), HoldoutTable.name)
+        statement = self._scope.select(*COLUMNS).order_by(HoldoutTable.created_at.desc(), HoldoutTable.name)
         with self._scope.reading() as connection:
             return [Holdout(*row) for row in connection.execute(statement)]
 
     def find(self, name: str) -> Holdout | None:
         """Find one by its name, released or not."""
-        statement = self._scope.select(*_COLUMNS).where(HoldoutTable.name == name)
+        statement = self._scope.select(*COLUMNS).where(HoldoutTable.name == name)
         with self._scope.reading() as connection:
             row = connection.execute(statement).first()
         return None if row is None else Holdout(*row)
@@ -100,7 +100,7 @@ class Holdouts:
             released = self._scope.update(HoldoutTable).where(*mine).values(released_at=at)
             if connection.execute(released).rowcount:
                 record(connection, "holdout.released", name, at=at)
-            found = connection.execute(self._scope.select(*_COLUMNS).where(HoldoutTable.name == name)).first()
+            found = connection.execute(self._scope.select(*COLUMNS).where(HoldoutTable.name == name)).first()
         if found is None:
             raise NotFound("There is no holdout of this name in this account; GET /holdouts lists them.")
         return Holdout(*found)
@@ -117,7 +117,7 @@ class Holdouts:
                 count as well.
         """
         at = self._scope.acting_at if at is None else at
-        statement = self._scope.select(*_COLUMNS).where(_unreleased(at)).order_by(HoldoutTable.name)
+        statement = self._scope.select(*COLUMNS).where(_unreleased(at)).order_by(HoldoutTable.name)
         with self._scope.reading() as connection:
             found = [Holdout(*row) for row in connection.execute(statement)]
         return tuple(one for one in found if capability is None or one.covers(capability, outcome))
@@ -176,10 +176,9 @@ def _not_by_machine() -> ColumnElement[bool]:
     return or_(EventTable.human.is_(None), EventTable.human != 0)
 
 
-def unreleased_of_all(connection: Connection) -> dict[str, tuple[Holdout, ...]]:
-    """List the holdouts of all accounts that were not released, by account and name: what a service polls."""
-    table, found = HoldoutTable, dict[str, tuple[Holdout, ...]]()
-    statement = select(table.account_id, *_COLUMNS).where(table.released_at.is_(None))
-    for account, *row in connection.execute(statement.order_by(table.account_id, table.name)):
+def by_account(rows: Iterable[Sequence[Any]]) -> dict[str, tuple[Holdout, ...]]:
+    """Group holdouts by their account: rows of that and COLUMNS."""
+    found = dict[str, tuple[Holdout, ...]]()
+    for account, *row in rows:
         found[account] = (*found.get(account, ()), Holdout(*row))
     return found

@@ -8,14 +8,13 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Index, SelectBase, bindparam, func, or_, tuple_
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.contracts.holdout import Holdout, holding
 from shared.contracts.outcome import Flag
 from shared.contracts.prediction import Prediction
 from shared.contracts.rows import DAY, Microseconds
 from shared.errors import StoreUnavailable
 from shared.store.driver import Prepared, Rows, Values
 from shared.store.events import EventTable
-from shared.store.holdouts import Holdouts
+from shared.store.held_out import HeldOut
 from shared.store.pasts import PastsWanted, facts_of, perhaps_erased_now, read_pasts
 from shared.store.schema import CLUSTERED, Instant, KeyText, LongText, OptionalKeyText, PredictionTable
 from shared.store.scope import (
@@ -165,54 +164,6 @@ class ReachedBy:
 
 
 @dataclass(frozen=True, slots=True)
-class HeldOut:
-    """Who is held out now: whatever was predicted before, or is still being logged, is read as if it were not there.
-
-    Services log `control` for them; this is for what is older than the holdout, and for the seconds until every
-    service knows it. All reads of latest predictions pass here.
-    """
-
-    holdouts: Sequence[Holdout]
-
-    @classmethod
-    def of(cls, scope: Scope) -> "HeldOut":
-        """Read the account's holdouts."""
-        return cls(Holdouts(scope).active())
-
-    def holdout_of(self, contact_id: str, capability: str, outcome: str) -> Holdout | None:
-        """Return what holds a contact out of a question; None: nothing does."""
-        return holding([one for one in self.holdouts if one.covers(capability, outcome)], contact_id)
-
-    def listed(self, rows: Sequence[PredictionRow], *, by_segment: bool) -> list[PredictionRow]:
-        """Leave out predictions about who is held out.
-
-        Args:
-            rows: as stored.
-            by_segment: whether they were chosen by the contacts' segments, which would tell those.
-        """
-        if not self.holdouts:
-            return list(rows)
-        return [row for row in rows if not self._is_hidden(row, by_segment=by_segment)]
-
-    def _is_hidden(self, row: PredictionRow, *, by_segment: bool) -> bool:
-        if by_segment and self.holdout_of(row.contact_id, "segmentation", "") is not None:
-            return True
-        return row.status == "ok" and self.holdout_of(row.contact_id, row.capability, row.outcome) is not None
-
-    def withheld(self, rows: Sequence[PredictionRow]) -> list[PredictionRow]:
-        """Put `control` in the place of predictions about who is held out."""
-        return [self._withheld(row) for row in rows]
-
-    def _withheld(self, row: PredictionRow) -> PredictionRow:
-        holdout = self.holdout_of(row.contact_id, row.capability, row.outcome)
-        if holdout is None or row.status != "ok":
-            return row
-        body = Prediction(contact_id=row.contact_id, status="control", detail=holdout.detail).wire({}).decode()
-        nothing = {"probability": None, "score": None, "band": None, "source": None, "segment": None}
-        return row._replace(status="control", body=body, **nothing)
-
-
-@dataclass(frozen=True, slots=True)
 class Predictions:
     """The predictions of one account."""
 
@@ -252,7 +203,8 @@ class Predictions:
         )
         with self._scope.reading_predictions() as connection:
             rows = [PredictionRow(*row) for row in connection.execute(statement)]
-        return HeldOut.of(self._scope).withheld(rows) if rows else []
+        held = HeldOut.of(self._scope)
+        return [_withheld(row, held) for row in rows]
 
     def latest_of(
         self, capability: str, outcome: str, contact_ids: Sequence[str]
@@ -490,6 +442,16 @@ def _nearest(rows: Rows, around: Microseconds) -> dict[str, int]:
             candidate = (abs(cutoff - around), -asked_at, score)
             nearest[contact_id] = min(candidate, nearest.get(contact_id, candidate))
     return {contact_id: score for contact_id, (_, _, score) in nearest.items()}
+
+
+def _withheld(row: PredictionRow, held: HeldOut) -> PredictionRow:
+    """Put `control` in the place of a prediction about somebody who is held out."""
+    holdout = held.holdout_of(row)
+    if holdout is None or row.status != "ok":
+        return row
+    body = Prediction(contact_id=row.contact_id, status="control", detail=holdout.detail).wire({}).decode()
+    row = row._replace(status="control", body=body, probability=None, score=None)
+    return row._replace(band=None, source=None, segment=None)
 
 
 def _question(capability: str, outcome: str) -> tuple[ColumnElement[bool], ...]:

@@ -8,7 +8,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from shared.contracts.rows import Microseconds
 from shared.store.audit import record
 from shared.store.driver import Prepared
-from shared.store.predictions import COLUMNS, HeldOut, LatestPredictionTable, PredictionRow
+from shared.store.held_out import HeldOut
+from shared.store.predictions import COLUMNS, LatestPredictionTable, PredictionRow
 from shared.store.schema import KEY_TEXT, Instant, KeyText, StoreTable
 from shared.store.scope import Scope, select_by_parameter
 

@@ -5,6 +5,7 @@ import contextlib
 import io
 import json
 import logging
+import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,7 +27,7 @@ from shared.capabilities import TABLE
 from shared.contracts.rows import DAY, AttributeRow, ContactRow, EventRow
 from shared.serving.service import Service
 from shared.settings import GatewaySettings, ServiceSettings
-from shared.store import AccountStore, Database, open_database
+from shared.store import AccountStore, Database, VersionRow, open_database
 from tests.e2e.golden_home import MODELS, golden_home
 from tests.integration.gateway.conftest import on_a_socket
 
@@ -51,6 +52,17 @@ def write_contacts(store: AccountStore) -> None:
             events.append(EventRow(contact_id, f"e-{step}", kind, at, NOW - DAY, value))
     store.contacts.put(contacts, recorded_at=NOW - DAY)
     store.events.add_bulk(events)
+
+
+def list_segments_of(store: AccountStore, predictions: list[dict[str, Any]]) -> None:
+    """Write the catalogue's row of the segments, as training does."""
+    ids = sorted({one["segment"]["id"] for one in predictions if one["segment"]})
+    fields = {"description": "", "share": 0.5, "size": 9, "value_per_contact": None, "value_share": None}
+    segments = [{"id": one, "name": one, **fields, "traits": [], "micro_segments": []} for one in ids]
+    champion = store.models.champion("segmentation", "")
+    assert champion is not None
+    row = VersionRow("segmentation", "", champion.version, champion.digest, "kmeans", "B", NOW, None, "run")
+    store.models.add(replace(row, report={"segments": segments}))
 
 
 @dataclass
@@ -154,6 +166,7 @@ async def test_what_is_withheld_appears_nowhere_but_in_the_persons_own_export(
         write_contacts(here.store)
         async with serving(home):
             told = {line.name: await here.predictions(line.name, reasons=3) for line in TABLE}
+        list_segments_of(here.store, told["segmentation"])
         answer = json.loads(await here.asked("POST", "/holdouts", {"name": "spring", "share": 0.5}))
         (holdout,) = here.store.holdouts.all()
         held = [one for one in IDS if holdout.holds(one)]
@@ -163,8 +176,9 @@ async def test_what_is_withheld_appears_nowhere_but_in_the_persons_own_export(
         others = [one for name in told for one in told[name] if one["contact_id"] not in held]
         secrets -= set(secrets_of(others))
 
+        found = await _every_list(here, held)
         async with serving(home):
-            found = await _everything_asked(here, held)
+            found += await _everything_asked(here, held)
         found += await _every_list(here, held)
         found += await asyncio.to_thread(_every_file, here, tmp_path, held)
         log = "\n".join(f"{record.getMessage()} {record.__dict__}" for record in caplog.records)
@@ -226,19 +240,10 @@ async def _every_list(here: Installation, held: list[str]) -> list[tuple[str, st
         for where in _filled(path, names):
             asked = [where + query for query in _queries(operation, segments)]
             found += [(one, await here.asked("GET", one)) for one in asked]
-    listed = [(where, text) for where, text in found if where.startswith("/predictions?") or "/contacts?" in where]
-    assert any('"contact_id"' in text for _, text in listed)
-    for where, text in listed:
-        about = (
-            {
-                one["contact_id"]
-                for one in json.loads(text).get("predictions", json.loads(text).get("contacts", []))
-                if "id" not in one
-            }
-            if "status=" not in where
-            else set()
-        )
-        assert not about & set(held), where
+    listed = {where: text for where, text in found if where.startswith(("/predictions?", "/segments/"))}
+    about = {where: set(re.findall(r'"contact_id":"(.*?)"', text)) for where, text in listed.items()}
+    assert any(where.startswith("/segments/") and names for where, names in about.items())
+    assert {where: both for where, names in about.items() if "status=" not in where and (both := names & {*held})} == {}
     return found
 
 

@@ -90,4 +90,4 @@ async def test_the_report_compares_both_sides(gateway: Any) -> None:
     assert (report["control"]["contacts"], report["control"]["reached"]) == (len(held), 3)
     assert (report["treated"]["contacts"], report["treated"]["reached"]) == (40 - len(held), 0)
     assert report["control"]["value"] == 28.5
-    assert (report["treated"]["asked"], report["lift"]) == (None, None)
+    assert (report["treated"]["predicted"], report["lift"]) == (None, None)

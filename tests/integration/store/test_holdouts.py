@@ -157,7 +157,7 @@ def test_a_report_counts_everybody_on_the_side_where_they_were_drawn(store: Acco
     assert (treated.contacts, control.contacts) == (len(FREE), len(HELD))
     assert (treated.reached, treated.events, treated.value) == (2, 4, 30.0)
     assert (control.reached, control.events, control.value) == (1, 2, 20.0)
-    assert (treated.asked, control.asked) == (2, 1)
+    assert (treated.predicted, control.predicted) == (2, 1)
     assert (treated.mean_probability, control.mean_probability) == (pytest.approx(0.6), pytest.approx(0.2))
     assert (found.ended, found.left_out, found.since.day, found.until.day) == (True, 0, 11, 11)
     assert (running.ended, running.treated.mean_probability, running.treated.events) == (False, None, 3)
@@ -181,7 +181,7 @@ def test_by_default_what_reaches_the_outcome_counts_once(store: AccountStore) ->
 
 
 @pytest.mark.parametrize(("capability", "outcome"), [("", ""), ("sendtime", ""), ("churn", "lapsed"), ("scoring", "x")])
-def test_without_an_outcome_that_events_reach_a_measure_is_asked_for(
+def test_without_an_outcome_that_events_reach_a_measure_is_required(
     store: AccountStore, capability: str, outcome: str
 ) -> None:
     store.outcomes.put(Outcome(name="lapsed", capability="churn", silence=["order_placed"]))
