@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("prediction_log", sa.Column("withheld_probability", sa.Float(), nullable=True))
+    op.add_column("prediction_log", sa.Column("withheld_probability", sa.Double(), nullable=True))
 
 
 def downgrade() -> None:

@@ -17,7 +17,7 @@ def upgrade() -> None:
         sa.Column("account_id", KEY, nullable=False),
         sa.Column("name", KEY, nullable=False),
         sa.Column("salt", sa.String(), nullable=False),
-        sa.Column("share", sa.Float(), nullable=False),
+        sa.Column("share", sa.Double(), nullable=False),
         sa.Column("capability", sa.String(), nullable=False),
         sa.Column("outcome", sa.String(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
