@@ -159,11 +159,12 @@ def _to_publish(run: ScoringRun, stuff: Material, fit: ScoringFit) -> Fitted:
         report=fit.report,
         plots=plots(fit.report),
         card=card(fit.report, name=run.model_name, question=question, horizon_days=fit.model.horizon_days),
-        columns=fit.model.feature_set.names,
+        question=question,
         horizon_days=fit.model.horizon_days,
         trained_at=run.now,
         trained_until=stuff.until,
         data_digest=digest_of_data(fit.problem.matrix, fit.problem.labels, stuff.frames.cutoff),
+        rows=len(stuff.frames),
         params={"outcome": stuff.outcome.model_dump_json(), "frames": len(stuff.frames)},
     )
 

@@ -53,6 +53,8 @@ class Report:
     columns: Sequence[ColumnRead] = ()
     """What each attribute was read as."""
     notes: Sequence[str] = field(default_factory=tuple)
+    blocks: Sequence[Figures] = ()
+    """Figures of each stretch of time, or of each fold, in order."""
     unusable_because: str = "the gain over the base rate is not above 0 with 95 % confidence"
     """What is missing where it is not usable, in words."""
 
@@ -69,6 +71,7 @@ class Report:
                 name: figure.to_json() if isinstance(figure, Interval) else _plain(figure)
                 for name, figure in self.figures.items()
             },
+            "blocks": list(self.blocks),
             "reliability": self.reliability,
             "lift": self.lift,
             "importance": [list(pair) for pair in self.importance],
@@ -141,6 +144,7 @@ def report(
             "skill_over_best_other": skill(loss, best_other, owner),
             **(other_rankings or {}),
         },
+        blocks=_blocks(problem, loss, constant, found),
         reliability=_reliability(labels, margin),
         lift={"share": list(LIFT_SHARES), "lift": [_plain(metrics.lift(labels, margin, s)) for s in LIFT_SHARES]},
         importance=_most_important(problem.columns.names, importance),
@@ -221,6 +225,24 @@ def _candidates(problem: Problem, competition: Competition, constant: Vector) ->
                 "served": entry is competition.winner,
             }
         )
+    return listed
+
+
+def _blocks(problem: Problem, loss: Vector, constant: Vector, found: Signal) -> list[Figures]:
+    """Judge each stretch of time, or each fold, by itself."""
+    listed = []
+    for split, rows, area in zip(problem.counted, problem.blocks, found.by_block, strict=True):
+        block: Figures = {
+            "frames": len(rows),
+            "positive_frames": int(problem.labels[split.test].sum()),
+            "auc": _plain(area),
+            "log_loss": _plain(loss[rows].mean()),
+            "log_loss_constant": _plain(constant[rows].mean()),
+        }
+        if problem.cutoff is not None:
+            times = problem.cutoff[split.test]
+            block |= {"judged_from": _day(times.min()), "judged_to": _day(times.max())}
+        listed.append(block)
     return listed
 
 
