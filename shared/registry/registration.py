@@ -22,7 +22,7 @@ from shared.registry.runs import (
 )
 from shared.settings import Settings
 
-_QUIET = {
+QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_ENABLE_ASYNC_LOGGING": "false",
@@ -48,21 +48,27 @@ def connected(settings: Settings) -> Iterator[Any]:
 
 
 def _client(settings: Settings) -> Any:
-    for name, value in _QUIET.items():
+    for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     import mlflow
 
     for chatty in ("mlflow", "alembic", "alembic.runtime.migration"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
+    prepare_file(settings)
+    url = settings.resolved_registry_url()
+    mlflow.set_tracking_uri(url)
+    return mlflow.MlflowClient(tracking_uri=url)
+
+
+def prepare_file(settings: Settings) -> None:
+    """Make the file of a registry on SQLite, for its owner alone: MLflow would make it readable for all."""
     url = settings.resolved_registry_url()
     if url.startswith("sqlite:///"):
         settings.home.mkdir(parents=True, exist_ok=True)
         file = Path(url.removeprefix("sqlite:///"))
         if file.parent.is_dir():
-            file.touch(mode=0o600)  # MLflow would make it readable for all
+            file.touch(mode=0o600)
             file.chmod(0o600)
-    mlflow.set_tracking_uri(url)
-    return mlflow.MlflowClient(tracking_uri=url)
 
 
 def model_name(account: str, capability: str, outcome: str) -> str:

@@ -7,7 +7,6 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
-from mlflow.pyfunc.scoring_server import init
 
 from services.sendtime.model.local_week import DAY_NAMES
 from shared.features import matrix
@@ -88,10 +87,12 @@ SAME: dict[str, Callable[[pd.DataFrame, list[Any]], None]] = {
 }
 
 
-async def served(client: Any, table: pd.DataFrame) -> pd.DataFrame:
+async def served(asgi: Any, loaded: Any, table: pd.DataFrame) -> pd.DataFrame:
     """Ask the application that `mlflow models serve` runs."""
+    from mlflow.pyfunc.scoring_server import init  # it warns of its own code when it is loaded
+
     body = f'{{"dataframe_split": {table.to_json(orient="split", double_precision=15)}}}'.encode()
-    reply = await client.send("POST", "/invocations", body, {"Content-Type": "application/json"})
+    reply = await asgi(init(loaded)).send("POST", "/invocations", body, {"Content-Type": "application/json"})
     assert reply.status == 200, reply.body
     return pd.DataFrame(reply.json["predictions"])
 
@@ -113,7 +114,7 @@ async def test_a_table_is_answered_as_contacts_are(subject: Any, loaded: Any, as
 
     assert [*answers.columns] == [column.name for column in subject.model.table_outputs]
     SAME[subject.capability.name](answers, subject.predicted(pasts, np.full(len(IDS), NOW_US), reasons=0))
-    pd.testing.assert_frame_equal(await served(asgi(init(loaded)), table), answers)
+    pd.testing.assert_frame_equal(await served(asgi, loaded, table), answers)
 
 
 def test_the_example_is_answered_with_all_its_missing_cells(subject: Any, loaded: Any) -> None:
