@@ -208,7 +208,8 @@ def adopted(stuff: Material, manifest: Manifest, text: str, *, now: Microseconds
         problem,
         competition,
         importance=importance,
-        notes=[*order_notes(stuff), _note(manifest, rows)],
+        notes=order_notes(stuff),
+        how_judged=[_how_judged(manifest, rows)],
         most=ONE_MOMENT_GRADE if stuff.one_moment else "A",
     )
     model = ScoringModel(
@@ -252,7 +253,7 @@ def _only(problem: Problem, margin: Vector) -> Vector:
     return nested
 
 
-def _note(manifest: Manifest, rows: Rows) -> str:
+def _how_judged(manifest: Manifest, rows: Rows) -> str:
     since = manifest.held_back_since
     which = "of every fifth contact" if since is None else f"since {instant_of(since).date().isoformat()}"
     return (

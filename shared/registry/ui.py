@@ -5,7 +5,7 @@ import os
 import re
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,19 +34,26 @@ def remote_address(settings: Settings) -> str | None:
     return re.sub(r"//[^/@]*@", "//", url) if url.startswith(("http://", "https://")) else None
 
 
-def server(settings: Settings, *, port: int, environment: Mapping[str, str] = os.environ) -> Server:
+def server(
+    settings: Settings,
+    *,
+    port: int,
+    environment: Mapping[str, str] = os.environ,
+    packages: Sequence[str] = SERVER_PACKAGES,
+) -> Server:
     """Compose the server of the registry that the settings name, on loopback, which sends nothing anywhere.
 
     Args:
         settings: of a registry in a database: the embedded one, or one of your own.
         port: to listen on.
         environment: of this process.
+        packages: that the server needs.
 
     Raises:
         SettingsRefused: MLflow's server is not installed.
         Conflict: something else listens there.
     """
-    missing = next((name for name in SERVER_PACKAGES if importlib.util.find_spec(name) is None), None)
+    missing = next((name for name in packages if importlib.util.find_spec(name) is None), None)
     if missing is not None:
         raise SettingsRefused(
             f"MLflow's server is not installed ({missing} is missing): run `pip install 'foretell[train]'`."

@@ -103,6 +103,8 @@ def adopt(
     fitted = recipe.to_publish(run, material, fit)
     marked = replace(
         fitted,
+        rows=manifest.frames,
+        data_digest=manifest.data_digest,
         params={
             **fitted.params,
             "exported_frames": manifest.frames,

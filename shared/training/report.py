@@ -94,6 +94,7 @@ def report(
     columns: Sequence[ColumnRead] = (),
     competed_on: Problem | None = None,
     notes: Sequence[str] = (),
+    how_judged: Sequence[str] | None = None,
     other_rankings: Mapping[str, float] | None = None,
     most: Grade = "A",
 ) -> Report:
@@ -109,6 +110,7 @@ def report(
         columns: what each attribute was read as.
         competed_on: what the candidates were chosen on, where it is not what is judged: the rows of a hazard.
         notes: further sentences about the data.
+        how_judged: sentences about what judged it; None: splits did, and all frames taught what answers now.
         other_rankings: what the ranking would be with `leaks`, and without `questioned`, by the name of the figure.
         most: the best grade that the data allows.
     """
@@ -152,7 +154,12 @@ def report(
         questioned=[str(leak) for leak in questioned],
         left_out=left_out,
         columns=columns,
-        notes=[*_notes(problem, competed_on or problem, positives), *notes, *_warnings(found, figures, winner.kind)],
+        notes=[
+            *(_how_judged(problem, competed_on or problem) if how_judged is None else how_judged),
+            *_few(positives),
+            *notes,
+            *_warnings(found, figures, winner.kind),
+        ],
         unusable_because=found.missing,
     )
 
@@ -262,7 +269,7 @@ def _most_important(names: Sequence[str], importance: Vector, most: int = 20) ->
     return [(names[column], round(float(importance[column]) / total, 4)) for column in order if importance[column] > 0]
 
 
-def _notes(problem: Problem, competed_on: Problem, positives: int) -> list[str]:
+def _how_judged(problem: Problem, competed_on: Problem) -> list[str]:
     notes = []
     if problem.chained:
         notes.append(
@@ -276,9 +283,13 @@ def _notes(problem: Problem, competed_on: Problem, positives: int) -> list[str]:
         )
     if competed_on.chosen_by_folds:
         notes.append(CHOSEN_BY_FOLDS)
-    if positives < 200:
-        notes.append(f"Only {positives} contacts reached the outcome; with fewer than 200 the grade is C at most.")
     return notes
+
+
+def _few(positives: int) -> list[str]:
+    if positives >= 200:
+        return []
+    return [f"Only {positives} contacts reached the outcome; with fewer than 200 the grade is C at most."]
 
 
 def _warnings(found: Signal, figures: Figures, kind: str) -> list[str]:
