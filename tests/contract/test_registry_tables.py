@@ -113,7 +113,9 @@ async def test_a_table_is_answered_as_contacts_are(subject: Any, loaded: Any, as
     answers = loaded.predict(table[[*table.columns][::-1]])
 
     assert [*answers.columns] == [column.name for column in subject.model.table_outputs]
-    SAME.get(subject.capability.name, same_probability)(answers, subject.predicted(pasts, np.full(len(IDS), NOW_US), reasons=0))
+    SAME.get(subject.capability.name, same_probability)(
+        answers, subject.predicted(pasts, np.full(len(IDS), NOW_US), reasons=0)
+    )
     pd.testing.assert_frame_equal(await served(asgi, loaded, table), answers)
 
 
