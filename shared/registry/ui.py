@@ -19,7 +19,7 @@ SERVER_PACKAGES = ("mlflow", "flask", "uvicorn")
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class UiServer:
     """A process that shows the registry."""
 
     arguments: tuple[str, ...]
@@ -40,7 +40,7 @@ def server(
     port: int,
     environment: Mapping[str, str] = os.environ,
     packages: Sequence[str] = SERVER_PACKAGES,
-) -> Server:
+) -> UiServer:
     """Compose the server of the registry that the settings name, on loopback, which sends nothing anywhere.
 
     Args:
@@ -62,7 +62,7 @@ def server(
     url = settings.resolved_registry_url()
     prepare_file(settings)
     artifacts = settings.resolved_artifacts() or (Path.cwd() / "mlartifacts").as_uri()
-    return Server(
+    return UiServer(
         (sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"),
         {
             **{name: value for name, value in environment.items() if not name.startswith(("FORETELL_", "MLFLOW_"))},

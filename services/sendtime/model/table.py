@@ -71,8 +71,8 @@ def answers(timing: Timing | None, activity: Activity, values: Matrix) -> Mappin
 def _slots(values: Matrix) -> NDArray[np.int64]:
     """Read the slot of each row; -1 where it does not say one."""
     day, hour = values[:, _PLACE["weekday"]], values[:, _PLACE["hour"]]
-    said = np.isin(day, np.arange(len(DAY_NAMES))) & np.isin(hour, np.arange(HOURS))
-    return np.where(said, np.nan_to_num(day) * HOURS + np.nan_to_num(hour), -1).astype(np.int64)
+    stated = np.isin(day, np.arange(len(DAY_NAMES))) & np.isin(hour, np.arange(HOURS))
+    return np.where(stated, np.nan_to_num(day) * HOURS + np.nan_to_num(hour), -1).astype(np.int64)
 
 
 def _completed(timing: Timing | None, values: Matrix, slot: NDArray[np.int64]) -> Matrix:

@@ -128,10 +128,12 @@ def test_the_catalogue_and_the_registry_are_given_everything(registry: Any, stor
     row, (model, record, files) = store.rows["1"], registry.versions[0]
     assert model == Model("scoring", "won")
     assert files == {"model.json"}
-    assert record.columns == ("visits", "spend", "plan")
+    assert [column.name for column in (*record.inputs, *record.outputs)] == ["visits", "probability"]
+    assert (record.question, record.card, record.data.rows) == ("Who wins?", "# card", 900)
+    assert [fold["log_loss"] for fold in record.folds] == [block["log_loss"] for block in found.blocks] != []
     assert record.params == {"kind": found.kind, "winner": found.winner, "frames": 900}
     assert record.tags["foretell.data_digest"] == "abc"
-    assert record.report["card"] == row.card == "# card"
+    assert row.card == "# card"
     assert row.report["trained_until"] == NOW - DAY
     assert row.figures == found.to_json()["figures"]
     assert sorted(store.plots) == ["importance", "lift", "reliability"]
