@@ -159,7 +159,7 @@ def everything(store: AccountStore) -> dict[str, object]:
         "events.of_messages": list(store.events.of_messages({"a"}, {"m"})),
         "idempotency.find": store.idempotency.find("again"),
         "audit.page": [row for row in store.audit.page(10) if row.action != "contact.exported"],
-        "audit.about": store.audit.about("frames.exported", "scoring.x"),
+        "audit.about": store.audit.about("model.promoted", "scoring.x"),
         "privacy.export": exported(store),
         "changes.states_of": store.changes.states_of("a"),
         "changes.states": store.changes.states("scoring", "x", ["a"]),
