@@ -1,10 +1,12 @@
 """`foretell models`: registered versions, and which of them answers."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from foretell.cli.options import DEFAULT_ACCOUNT, AccountOption, CapabilityOption, JsonOption, examples
+from foretell.cli.shadow import shadow
 from shared.capabilities import capability as line_of
 from shared.errors import NotFound, RegistryUnavailable
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="List, show, promote, roll back and shadow model versions.",
+    help="List, show, promote, roll back, adopt and shadow model versions.",
     epilog=examples("foretell models list", "foretell models promote customer 3"),
 )
 OutcomeArgument = Annotated[str, typer.Argument(help="The outcome that the model predicts, or the model as listed.")]
@@ -192,44 +194,43 @@ def rollback(
 
 @app.command(
     epilog=examples(
+        "foretell models adopt scoring --outcome redeem --model model.txt --frames frames --account demo",
+        "foretell models adopt scoring --outcome redeem --model model.txt --frames frames --no-promote",
+    )
+)
+def adopt(
+    capability: Annotated[str, typer.Argument(help="Which question: scoring.")],
+    *,
+    outcome: Annotated[str, typer.Option("--outcome", "-o", help="What it predicts.", metavar="NAME")],
+    model: Annotated[Path, typer.Option("--model", help="LightGBM's text model.", metavar="FILE", exists=True)],
+    frames: Annotated[Path, typer.Option("--frames", help="What it was trained on.", metavar="FOLDER", exists=True)],
+    account: AccountOption = DEFAULT_ACCOUNT,
+    no_promote: Annotated[bool, typer.Option("--no-promote", help="Register it, whatever the gate says.")] = False,
+) -> None:
+    """Take in a model trained elsewhere on exported frames: judged on what was kept back, and through the same gate."""
+    from foretell.cli.context import capability_name, now_us, opened_account
+    from foretell.train import learned, recipe_of
+    from services.specs import spec_of
+    from shared.training.elsewhere import adopt as take_in
+
+    recipe = recipe_of(spec_of(capability_name(capability)))
+    choices = recipe.choices(promote=not no_promote)
+    with opened_account(account) as (settings, _, store):
+        learned(
+            f"{account}.{capability}.{outcome}",
+            lambda _: take_in(
+                recipe, store, settings, outcome, model=model, frames=frames, promote=choices.promote, now=now_us()
+            ),
+            choices,
+            details=False,
+        )
+
+
+app.command(
+    "shadow",
+    epilog=examples(
         "foretell models shadow redeem 3 --share 0.1 --account demo",
         "foretell models shadow redeem --account demo",
         "foretell models shadow redeem --off --account demo",
-    )
-)
-def shadow(
-    outcome: OutcomeArgument,
-    version: Annotated[str | None, typer.Argument(help="The version that answers unseen. Default: show it.")] = None,
-    *,
-    share: Annotated[float, typer.Option(min=0.0001, max=1, help="Of the contacts, always the same ones.")] = 0.1,
-    off: Annotated[bool, typer.Option("--off", help="End it.")] = False,
-    account: AccountOption = DEFAULT_ACCOUNT,
-    capability: CapabilityOption = "scoring",
-    json: JsonOption = False,
-) -> None:
-    """Let a version answer beside the champion, unseen, and show how the answers differ."""
-    import json as codec
-
-    from foretell.cli.context import named_model, now_us, opened_account
-    from foretell.cli.output import aligned, instant
-
-    account, capability, outcome = named_model(outcome, account, capability)
-    with opened_account(account) as (_, _, store):
-        if off:
-            ended = store.shadows.end(capability, outcome, at=now_us())
-            typer.echo("It ended." if ended else "No version shadows this model.")
-            return
-        if version is not None:
-            store.shadows.start(capability, outcome, version, share, at=now_us())
-        row = store.shadows.of(capability, outcome)
-    if row is None:
-        raise NotFound("No version shadows this model: `foretell models shadow NAME VERSION --share 0.1` lets one.")
-    found = {} if row.comparison is None else row.comparison._asdict()
-    facts = {"version": row.version, "share": row.share, "since": instant(row.since), **found}
-    if row.comparison is not None:
-        facts["compared_at"] = instant(row.comparison.compared_at)
-    if json:
-        typer.echo(codec.dumps(facts, indent=2))
-        return
-    for line in aligned([[name, _number(value)] for name, value in facts.items()]):
-        typer.echo(line)
+    ),
+)(shadow)
