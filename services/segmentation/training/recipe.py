@@ -23,10 +23,12 @@ from shared.registry.fetch import artifacts
 from shared.settings import Settings
 from shared.store import AccountStore, VersionRow
 from shared.timeline import Pasts
+from shared.training.evidence import people_counts, plain_evidence
 from shared.training.publish import Fitted, digest_of_data
 from shared.training.recipe import Recipe, Run
 
 CAPABILITY = "segmentation"
+QUESTION = "Which behaviour group does this contact belong to?"
 SegmentRun = Run[SegmentChoices]
 WORSE_BY_AT_MOST = 0.01
 """Share explained that a challenger may lose against the champion."""
@@ -89,6 +91,9 @@ def _to_publish(run: SegmentRun, material: SegmentMaterial, fit: SegmentationFit
         data_digest=digest_of_data(fit.snapshot.values, fit.labels.astype(np.float64), fit.snapshot.cutoff),
         first="the first segments of this account",
         params={"segments": len(fit.model.segments), "contacts": len(fit.snapshot.contact)},
+        evidence=plain_evidence(
+            QUESTION, (), people_counts(run.store, material.pasts, fit.snapshot.contact, material.until)
+        ),
     )
 
 
