@@ -24,7 +24,7 @@ from shared.features.phrases import column_in_words
 from shared.store import VersionRow
 
 Figures = Mapping[str, Any]
-RANGES: Final = ((96, 99), (81, 95), (51, 80), (1, 50))
+RANGES: Final = ((95, 99), (80, 94), (50, 79), (1, 49))
 """Scores of the top twentieth, the next 15 %, the next 30 %, and the lower half."""
 MOST_FEATURES = 10
 KINDS: Final = {
@@ -62,7 +62,7 @@ def card_of(row: VersionRow, *, name: str, champion: bool, now: Microseconds) ->
     """
     report, evidence = row.report, row.report.get("evidence", {})
     ranges = score_ranges(evidence.get("scores"))
-    figures = card_figures(row.figures)
+    figures = card_figures(row.figures, row.capability)
     groups = evidence.get("groups", {})
     return ModelCard(
         name=name,
@@ -177,12 +177,16 @@ def _learned_from(row: VersionRow) -> list[CardFact]:
         ("Features it may look at", _count(data, "features")),
         ("Asked about", _span(data, "first_cutoff", "last_cutoff") or data.get("cutoff")),
         ("Judged on", _judged(data)),
-        ("Horizon", None if row.horizon_days is None else f"{row.horizon_days} days"),
+        ("Horizon", None if row.horizon_days is None else _days(row.horizon_days)),
     ]
     until = row.report.get("trained_until")
     if until is not None:
         lines.append(("Data up to", instant_of(until).date().isoformat()))
     return [CardFact(label=label, value=value) for label, value in lines if value]
+
+
+def _days(number: int) -> str:
+    return "1 day" if number == 1 else f"{number} days"
 
 
 def _count(data: Figures, name: str) -> str | None:
@@ -202,7 +206,7 @@ def _judged(data: Figures) -> str | None:
     }
     number = next((f"{data[name]:,} {unit}" for name, unit in counted.items() if name in data), None)
     when = _span(data, "judged_from", "judged_to") or (
-        f"the days after {data['judged_at']}" if "judged_at" in data else None
+        f"{_days(data['judged_days'])} after {data['judged_at']}" if "judged_at" in data else None
     )
     return ", ".join(part for part in (number, when) if part) or None
 

@@ -14,7 +14,7 @@ from shared.cards.reading import DAY_NAMES, HOURS
 from shared.contracts.model_card import CalibrationGroup, CardWeek
 
 WIDTH, HEIGHT = 360, 300
-LEFT, RIGHT, TOP, BOTTOM = 46, 12, 12, 44
+LEFT, RIGHT, TOP, BOTTOM = 58, 14, 12, 44
 _CELL_WIDTH, _CELL_HEIGHT = 13, 15
 _PAST_NAMES, _PAST_HOURS = 34, 16
 STEPS: Final = (1, 2, 2.5, 5, 10)

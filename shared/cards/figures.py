@@ -50,8 +50,8 @@ def _three_decimals(value: float) -> str:
 
 def _saved(value: float, than: str) -> str:
     if value <= 0:
-        return f"Its chances are no closer to what happened than {than}."
-    return f"Its chances are {100 * value:.0f} % closer to what happened than {than}."
+        return f"Its answers are no closer to what happened than {than}."
+    return f"Its answers are {100 * value:.0f} % closer to what happened than {than}."
 
 
 def _slope(value: float) -> str:
@@ -76,7 +76,7 @@ def _beside(name: str, number: Callable[[float], str], unit: str, who: str) -> C
     return beside
 
 
-WORDS: Mapping[str, FigureWords] = {
+WORDS: dict[str, FigureWords] = {
     "auc": FigureWords(
         "Ranking",
         _hundredths,
@@ -164,10 +164,33 @@ WORDS: Mapping[str, FigureWords] = {
 }
 
 
-def card_figures(figures: Figures) -> list[CardFigure]:
-    """Put the figures that have words into words, in the order in which they matter."""
+OF_SEND_TIMES: dict[str, FigureWords] = {
+    "skill_over_plain_rule": FigureWords(
+        "Better than one week for everybody",
+        _tenths,
+        "%",
+        lambda value: _saved(value, "the same week for everybody"),
+        lambda _: "that week itself: 0 %",
+    ),
+    "skill_over_constant": FigureWords(
+        "Better than not looking at the hour",
+        _tenths,
+        "%",
+        lambda value: _saved(value, "if every hour were as good"),
+        lambda _: "any hour: 0 %",
+    ),
+}
+
+
+def card_figures(figures: Figures, capability: str) -> list[CardFigure]:
+    """Put the figures that have words into words, in the order in which they matter.
+
+    Args:
+        figures: of the row, by name.
+        capability: some figures have other words for send times.
+    """
     found = []
-    for name, words in WORDS.items():
+    for name, words in (WORDS | (OF_SEND_TIMES if capability == "sendtime" else {})).items():
         value = _number_of(figures, name)
         if value is None:
             continue

@@ -45,6 +45,9 @@ def in_short(
             f"Of 100 contacts with a score of {top.from_score} or more, {per_hundred(top.happened)} reached the "
             f"outcome; of 100 with {low.to_score} or less, {per_hundred(low.happened)}."
         )
+    week = row.report.get("evidence", {}).get("week")
+    if week is not None:
+        sentences.append(week_finding(week["unit"], week["values"]))
     return [state, *sentences]
 
 

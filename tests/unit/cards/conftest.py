@@ -56,7 +56,7 @@ def scored(world: World) -> VersionRow:
     evidence = {
         **plain_evidence("How likely is an order?", [("order_placed_90d", 0.6), (HOSTILE, 0.4)], {"too_new": 7}),
         "scores": world.counts,
-        "groups": {"from_score": 81, "attributes": [{"name": HOSTILE, "words": HOSTILE, "groups": groups}]},
+        "groups": {"from_score": 80, "attributes": [{"name": HOSTILE, "words": HOSTILE, "groups": groups}]},
     }
     return VersionRow(
         "scoring",

@@ -81,7 +81,7 @@ def test_limits_name_little_data_age_drift_and_the_end_of_the_data(scored: Versi
     assert "It learned nothing of what happened after 2024-10-01: a new season, offer or market" in limits[0]
     assert "trained 200 days ago" in limits[1]
     assert "only 90 contacts reached the outcome" in limits[2]
-    assert limits[3].startswith("Drift: 30% of its latest answers")
+    assert limits[3].startswith("Drift: 15% of its latest answers")
 
 
 def test_the_gap_is_of_groups_that_are_large_enough(scored: VersionRow) -> None:
@@ -97,7 +97,7 @@ def test_the_gap_is_of_groups_that_are_large_enough(scored: VersionRow) -> None:
 def test_score_ranges_hold_all_frames(scored: VersionRow) -> None:
     ranges = card(scored).score_ranges
 
-    assert [(one.from_score, one.to_score) for one in ranges] == [(96, 99), (81, 95), (51, 80), (1, 50)]
+    assert [(one.from_score, one.to_score) for one in ranges] == [(95, 99), (80, 94), (50, 79), (1, 49)]
     assert sum(one.share for one in ranges) == pytest.approx(1)
     assert [one.happened for one in ranges] == sorted((one.happened for one in ranges), reverse=True)
 
