@@ -67,17 +67,25 @@ def outcome_evidence(
         people: how many contacts were asked about, and how many not, by reason.
         excluded: the attribute that is the outcome itself.
     """
-    groups = attribute_groups(pasts, held_out.owner, held_out.cutoff, excluded=excluded)
     return {
         **plain_evidence(question, importance, people),
         "scores": score_counts(held_out.labels, chance(held_out.margin), held_out.scores, held_out.owner),
-        "groups": {
-            "from_score": TOP_FIFTH,
-            "attributes": figures_of_groups(
-                groups, held_out.labels, held_out.margin, held_out.scores >= TOP_FIFTH, held_out.owner
-            ),
-        },
+        "groups": group_evidence(pasts, held_out, excluded=excluded),
     }
+
+
+def group_evidence(pasts: Pasts, held_out: HeldOut, *, excluded: str | None = None) -> Figures:
+    """Judge groups of contacts by their attributes.
+
+    Args:
+        pasts: of the account.
+        held_out: the frames that figures come from.
+        excluded: the attribute that is the outcome itself.
+    """
+    groups = attribute_groups(pasts, held_out.owner, held_out.cutoff, excluded=excluded)
+    top = held_out.scores >= TOP_FIFTH
+    figures = figures_of_groups(groups, held_out.labels, held_out.margin, top, held_out.owner)
+    return {"from_score": TOP_FIFTH, "attributes": figures}
 
 
 def plain_evidence(question: str, importance: Sequence[tuple[str, float]], people: Mapping[str, int]) -> Figures:

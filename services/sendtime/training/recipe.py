@@ -20,7 +20,7 @@ from shared.evaluation.gate import GateDecision
 from shared.learners.simple import Vector, chance
 from shared.store import VersionRow
 from shared.timeline import Pasts
-from shared.training.evidence import people_counts, plain_evidence
+from shared.training.evidence import HeldOut, group_evidence, people_counts, plain_evidence
 from shared.training.publish import Fitted, Newer, compared, digest_of_data
 from shared.training.recipe import Recipe, Run
 from shared.training.report import Report, card
@@ -131,7 +131,12 @@ def _evidence(run: SendTimeRun, material: SendTimeMaterial, fit: SendTimeFit) ->
     people = people_counts(run.store, material.pasts, learned_from.astype(np.int32), material.until)
     unit = "activity" if fit.timing is None else fit.timing.engagement
     values = [round(one, 6) if np.isfinite(one) else None for one in week_values(fit.model.activity, fit.timing)]
-    return {**plain_evidence(QUESTION, fit.report.importance, people), "week": {"unit": unit, "values": values}}
+    found = {**plain_evidence(QUESTION, fit.report.importance, people), "week": {"unit": unit, "values": values}}
+    if fit.timing is None:
+        return found
+    judged, sends = fit.learned[fit.timing.engagement].judged, material.sends[fit.timing.engagement]
+    held_out = HeldOut(judged.labels, judged.served, sends.owner[judged.rows], sends.at[judged.rows])
+    return {**found, "groups": group_evidence(material.pasts, held_out)}
 
 
 def _gate(run: SendTimeRun, material: SendTimeMaterial, fit: SendTimeFit, row: VersionRow) -> GateDecision:
