@@ -1,7 +1,7 @@
 """`foretell models card` and `thresholds`: a version for people, and the score from which on it pays."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -42,10 +42,15 @@ def card(
     if out is None:
         typer.echo(as_markdown(made), nl=False)
         return
-    kinds = {".html": as_html, ".md": as_markdown, ".json": lambda one: one.model_dump_json(indent=2) + "\n"}
-    if out.suffix not in kinds:
+    if out.suffix == ".html":
+        text = as_html(made)
+    elif out.suffix == ".md":
+        text = as_markdown(made)
+    elif out.suffix == ".json":
+        text = made.model_dump_json(indent=2) + "\n"
+    else:
         raise BadRequest(f"A card is .html, .md or .json; {out.name} is none of them.")
-    out.write_text(kinds[out.suffix](made), encoding="utf-8")
+    out.write_text(text, encoding="utf-8")
     typer.echo(f"Wrote the card of version {row.version} to {out}.")
 
 
@@ -83,7 +88,7 @@ def thresholds(
 ) -> None:
     """Find the score from which on addressing contacts pays most."""
     from foretell.cli.context import named_model, opened_account
-    from shared.cards import Wish
+    from shared.cards import ThresholdQuery
     from shared.cards import thresholds as best_cut
 
     if value <= 0:
@@ -94,7 +99,7 @@ def thresholds(
         row = version_row(store, capability, outcome, version)
         stored = store.predictions.score_counts(capability, outcome, row.version)
     named = f"{capability}.{outcome}".rstrip(".")
-    found = best_cut(row, named, Wish(value, cost, number, share), stored)
+    found = best_cut(row, named, ThresholdQuery(value, cost, number, share), stored)
     if json:
         typer.echo(found.model_dump_json(indent=2))
     else:
@@ -119,8 +124,7 @@ def _capacity(text: str | None) -> tuple[int | None, float | None]:
 def _print(found: "Thresholds") -> None:
     from foretell.cli.output import print_note, show_rows
 
-    source: Literal["held_out", "latest_predictions"] | str = found.population.source
-    if source == "held_out":
+    if found.population.source == "held_out":
         print_note("No scores of this version are stored yet: counts are of 1,000 contacts.")
     best = found.best.from_score if found.best else None
     rows = [

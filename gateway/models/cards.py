@@ -6,7 +6,7 @@ from fastapi import APIRouter, Header, Path, Query
 from starlette.responses import Response
 
 from gateway.context import AuthenticatedRequest, CursorParam, LimitParam, ReadScope, json_response, now
-from gateway.models.answers import drift_answer, model_answer
+from gateway.models.catalogue import drift_answer, model_answer
 from gateway.models.names import ModelName, NamedModel
 from gateway.models.schemas import ModelDetail, VersionDetail
 from shared.cards import as_html, card_of

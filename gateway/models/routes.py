@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from gateway.context import ReadScope, json_response
 from gateway.models import cards, thresholds
-from gateway.models.answers import model_answer
+from gateway.models.catalogue import model_answer
 from gateway.models.schemas import ModelList
 from shared.capabilities import CapabilityName
 

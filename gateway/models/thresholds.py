@@ -8,7 +8,7 @@ from starlette.responses import Response
 from gateway.context import AuthenticatedRequest, ReadScope, json_response
 from gateway.models.cards import champion_version, version_row
 from gateway.models.names import ModelName, NamedModel
-from shared.cards import Wish, thresholds
+from shared.cards import ThresholdQuery, thresholds
 from shared.contracts.model_card import Thresholds
 from shared.errors import BadRequest, NoModelTrained
 
@@ -61,7 +61,7 @@ def show_thresholds(
     chosen = version or _answering(authenticated, model)
     row = version_row(authenticated, model, chosen)
     stored = authenticated.store.predictions.score_counts(model.capability, model.outcome, chosen)
-    return json_response(thresholds(row, model.text, Wish(value, cost, capacity, capacity_share), stored))
+    return json_response(thresholds(row, model.text, ThresholdQuery(value, cost, capacity, capacity_share), stored))
 
 
 def _answering(authenticated: AuthenticatedRequest, model: ModelName) -> str:

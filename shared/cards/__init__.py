@@ -3,6 +3,6 @@
 from shared.cards.card import card_of
 from shared.cards.html import as_html
 from shared.cards.markdown import as_markdown
-from shared.cards.thresholds import Wish, thresholds
+from shared.cards.thresholds import ThresholdQuery, thresholds
 
-__all__ = ["Wish", "as_html", "as_markdown", "card_of", "thresholds"]
+__all__ = ["ThresholdQuery", "as_html", "as_markdown", "card_of", "thresholds"]

@@ -5,7 +5,8 @@ from typing import Any, Final
 
 from shared.cards.figures import card_figures
 from shared.cards.groups import group_tables
-from shared.cards.reading import how_to_read, in_short, limits, misuse, week_finding
+from shared.cards.sentences import how_to_read, in_short, limits, misuse, week_finding
+from shared.capabilities import TABLE
 from shared.contracts.model_card import (
     CalibrationGroup,
     CardCandidate,
@@ -100,11 +101,11 @@ def card_of(row: VersionRow, *, name: str, champion: bool, now: Microseconds) ->
 def _question(row: VersionRow) -> str:
     """Say what a version of before kept no sentence of."""
     within = "" if row.horizon_days is None else f" within {row.horizon_days} days"
-    return {
-        "scoring": f"How likely is this contact to reach {row.outcome}{within}?",
-        "churn": f"How likely is this contact to leave ({row.outcome}){within}?",
-        "segmentation": "Which behaviour group does this contact belong to?",
-    }.get(row.capability, "When should this contact's next message go out?")
+    if row.capability == "scoring":
+        return f"How likely is this contact to reach {row.outcome}{within}?"
+    if row.capability == "churn":
+        return f"How likely is this contact to leave ({row.outcome}){within}?"
+    return next((line.question for line in TABLE if line.name == row.capability), f"{row.capability}?")
 
 
 def score_ranges(scores: Figures | None) -> list[ScoreRange]:

@@ -196,13 +196,12 @@ def card_figures(figures: Figures, capability: str) -> list[CardFigure]:
             continue
         stored = figures[name]
         low, high = (stored.get("low"), stored.get("high")) if isinstance(stored, Mapping) else (None, None)
-        known = low is not None and high is not None
         found.append(
             CardFigure(
                 name=name,
                 words=words.words,
                 text=words.text(value),
-                interval=words.interval(low, high) if known else None,
+                interval=words.interval(low, high) if low is not None and high is not None else None,
                 beside=words.beside(figures),
                 meaning=words.meaning(value),
                 value=value,

@@ -2,7 +2,7 @@
 
 import re
 
-from shared.cards.reading import per_hundred
+from shared.cards.sentences import per_hundred
 from shared.contracts.model_card import GroupFigures, ModelCard
 
 _SPECIAL = re.compile(r"([\\<>|*_\[\]#])")

@@ -22,7 +22,7 @@ Figures = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ThresholdQuery:
     """What a marketer gives."""
 
     value: float
@@ -35,13 +35,13 @@ class Wish:
     """The same as a share of the population, 0 to 1."""
 
 
-def thresholds(row: VersionRow, name: str, wish: Wish, stored: Mapping[int, int]) -> Thresholds:
+def thresholds(row: VersionRow, name: str, query: ThresholdQuery, stored: Mapping[int, int]) -> Thresholds:
     """Find the cut-off of the highest expected profit.
 
     Args:
         row: a version of scoring or churn.
         name: of the model.
-        wish: value, cost and capacity.
+        query: value, cost and capacity.
         stored: how many contacts have each score by this version's latest predictions; empty: none are stored.
 
     Raises:
@@ -50,28 +50,28 @@ def thresholds(row: VersionRow, name: str, wish: Wish, stored: Mapping[int, int]
     counts = _counts(row)
     current = [stored.get(score, 0) for score in range(1, SCORES + 1)]
     if not any(current):
-        if wish.capacity is not None:
+        if query.capacity is not None:
             raise Conflict(
                 f"No scores of version {row.version} are stored, so that a number of contacts says nothing: let the "
                 "worker score all contacts, make a batch, or give the capacity as a share."
             )
         frames = counts["frames"]
         current = [PER * n / sum(frames) for n in frames]
-    cuts = _cuts(current, _rates(counts), wish)
-    capacity = wish.capacity
-    if wish.capacity_share is not None:
-        capacity = int(wish.capacity_share * sum(current) + 1e-9)
+    cuts = _cuts(current, _rates(counts), query)
+    capacity = query.capacity
+    if query.capacity_share is not None:
+        capacity = int(query.capacity_share * sum(current) + 1e-9)
     source = "latest_predictions" if any(stored.values()) else "held_out"
     population = Population(contacts=round(sum(current)), source=source)
-    best = _best(cuts, counts, wish, capacity)
+    best = _best(cuts, counts, query, capacity)
     return Thresholds(
         name=name,
         version=row.version,
-        value=wish.value,
-        cost=wish.cost,
+        value=query.value,
+        cost=query.cost,
         capacity=capacity,
-        break_even_probability=wish.cost / wish.value,
-        break_even_score=_break_even(counts["chance"], wish.cost / wish.value),
+        break_even_probability=query.cost / query.value,
+        break_even_score=_break_even(counts["chance"], query.cost / query.value),
         population=population,
         best=best,
         everybody=cuts[-1],
@@ -99,7 +99,7 @@ def _rates(counts: Figures) -> list[float]:
     return list(accumulate(found, lambda before, rate: before if rate is None else rate, initial=first))[1:]
 
 
-def _cuts(current: Sequence[float], rates: Sequence[float], wish: Wish) -> list[Cut]:
+def _cuts(current: Sequence[float], rates: Sequence[float], query: ThresholdQuery) -> list[Cut]:
     """List every cut-off, the highest score first."""
     total = sum(current)
     all_hits = sum(n * rate for n, rate in zip(current, rates, strict=True))
@@ -116,40 +116,40 @@ def _cuts(current: Sequence[float], rates: Sequence[float], wish: Wish) -> list[
                 false_positives=round(addressed - hits, 4),
                 precision=min(1.0, hits / addressed) if addressed else 0.0,
                 recall=min(1.0, hits / all_hits) if all_hits else 0.0,
-                profit=round(wish.value * hits - wish.cost * addressed, 4),
+                profit=round(query.value * hits - query.cost * addressed, 4),
             )
         )
     return cuts
 
 
-def _best(cuts: Sequence[Cut], counts: Figures, wish: Wish, capacity: int | None) -> BestCut | None:
+def _best(cuts: Sequence[Cut], counts: Figures, query: ThresholdQuery, capacity: int | None) -> BestCut | None:
     """Choose the most profitable cut that the capacity holds; of equal ones the one with the fewest contacts."""
     somebody = [cut for cut in cuts if cut.contacts]
     within = [cut for cut in somebody if capacity is None or cut.contacts <= capacity]
     if within:
         best = max(within, key=lambda cut: cut.profit)
-        return _sure(best, counts, wish, only_first=False) if best.profit > 0 else None
+        return _sure(best, counts, query, only_first=False) if best.profit > 0 else None
     if not capacity or somebody[0].profit <= 0:
         return None
     # Not even all with the highest score fit: the list goes by score, and any of them is as good as the others.
     part = capacity / somebody[0].contacts
     shrunk = {name: getattr(somebody[0], name) * part for name in _OF_ALL}
     first = somebody[0].model_copy(update={**shrunk, "contacts": capacity})
-    return _sure(first, counts, wish, only_first=True)
+    return _sure(first, counts, query, only_first=True)
 
 
 _OF_ALL = ("share", "true_positives", "false_positives", "recall", "profit")
 
 
-def _sure(cut: Cut, counts: Figures, wish: Wish, *, only_first: bool) -> BestCut:
+def _sure(cut: Cut, counts: Figures, query: ThresholdQuery, *, only_first: bool) -> BestCut:
     half_low, half_high = precision_interval(counts, cut.from_score)
     low, high = max(0.0, cut.precision - half_low), min(1.0, cut.precision + half_high)
     return BestCut(
         **cut.model_dump(),
         precision_low=low,
         precision_high=high,
-        profit_low=cut.profit - wish.value * cut.contacts * (cut.precision - low),
-        profit_high=cut.profit + wish.value * cut.contacts * (high - cut.precision),
+        profit_low=cut.profit - query.value * cut.contacts * (cut.precision - low),
+        profit_high=cut.profit + query.value * cut.contacts * (high - cut.precision),
         only_first=only_first,
     )
 

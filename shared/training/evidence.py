@@ -146,15 +146,15 @@ def people_counts(store: AccountStore, pasts: Pasts, owner: NDArray[np.int32], l
         owner: contacts of all frames.
         last: the last cutoff asked about.
     """
-    asked_about = np.zeros(len(pasts), dtype=bool)
-    asked_about[owner] = True
-    too_new = ~asked_about & (known_since(pasts) >= last)
+    in_question = np.zeros(len(pasts), dtype=bool)
+    in_question[owner] = True
+    too_new = ~in_question & (known_since(pasts) >= last)
     refused = sum(group.contacts for group in store.data_report.contact_groups() if denies_profiling(group.consent))
     return {
-        "learned_from": int(asked_about.sum()),
+        "learned_from": int(in_question.sum()),
         "refused_profiling": refused,
         "too_new": int(too_new.sum()),
-        "not_in_question": int((~asked_about & ~too_new).sum()),
+        "not_in_question": int((~in_question & ~too_new).sum()),
     }
 
 

@@ -63,7 +63,7 @@ async def test_a_version_is_shown_with_report_and_plots(modelled: Any) -> None:
         ("?format=json", "text/html", "application/json"),
     ],
 )
-async def test_the_card_comes_in_the_form_that_is_asked_for(modelled: Any, query: str, accept: str, kind: str) -> None:
+async def test_the_card_comes_in_the_form_that_is_wanted(modelled: Any, query: str, accept: str, kind: str) -> None:
     url = f"{modelled.url}/models/scoring.customer/versions/2/card{query}"
     key = modelled.key(scopes=("read",))
 

@@ -4,16 +4,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shared.cards.thresholds import Wish, precision_interval, thresholds
+from shared.cards.thresholds import ThresholdQuery, precision_interval, thresholds
 from shared.errors import Conflict
 from shared.store import VersionRow
 
-WISH = Wish(value=50.0, cost=6.0)
+QUERY = ThresholdQuery(value=50.0, cost=6.0)
 TODAY = {10: 700, 60: 200, 90: 80, 99: 20}
 
 
 def test_every_cut_equals_brute_force_on_the_raw_predictions(scored: VersionRow, world: Any) -> None:
-    found = thresholds(scored, "scoring.customer", WISH, {})
+    found = thresholds(scored, "scoring.customer", QUERY, {})
 
     n, positives = len(world.labels), world.labels.sum()
     for cut in found.cuts:
@@ -44,7 +44,7 @@ def test_the_interval_is_as_wide_as_drawing_contacts_again_says(world: Any) -> N
 
 
 def test_counts_are_of_the_contacts_whose_scores_are_stored(scored: VersionRow, world: Any) -> None:
-    found = thresholds(scored, "scoring.customer", WISH, TODAY)
+    found = thresholds(scored, "scoring.customer", QUERY, TODAY)
 
     rate = {s: world.labels[world.scores == s].mean() for s in TODAY}
     cut = next(one for one in found.cuts if one.from_score == 90)
@@ -52,9 +52,9 @@ def test_counts_are_of_the_contacts_whose_scores_are_stored(scored: VersionRow, 
     assert cut.true_positives == pytest.approx(80 * rate[90] + 20 * rate[99], abs=1e-3)
 
 
-@pytest.mark.parametrize("wish", [{"capacity": 100}, {"capacity_share": 0.1}, {"capacity": 299}])
-def test_the_best_cut_lies_within_the_capacity(scored: VersionRow, wish: dict[str, Any]) -> None:
-    found = thresholds(scored, "scoring.customer", Wish(50.0, 0.5, **wish), TODAY)
+@pytest.mark.parametrize("query", [{"capacity": 100}, {"capacity_share": 0.1}, {"capacity": 299}])
+def test_the_best_cut_lies_within_the_capacity(scored: VersionRow, query: dict[str, Any]) -> None:
+    found = thresholds(scored, "scoring.customer", ThresholdQuery(50.0, 0.5, **query), TODAY)
 
     assert found.best is not None
     assert (found.best.from_score, found.best.contacts, found.best.only_first) == (90, 100, False)
@@ -62,8 +62,8 @@ def test_the_best_cut_lies_within_the_capacity(scored: VersionRow, wish: dict[st
 
 
 def test_where_not_even_the_highest_score_fits_the_first_of_the_list_are_addressed(scored: VersionRow) -> None:
-    whole = thresholds(scored, "scoring.customer", Wish(50.0, 0.5, capacity=20), TODAY).best
-    found = thresholds(scored, "scoring.customer", Wish(50.0, 0.5, capacity=5), TODAY)
+    whole = thresholds(scored, "scoring.customer", ThresholdQuery(50.0, 0.5, capacity=20), TODAY).best
+    found = thresholds(scored, "scoring.customer", ThresholdQuery(50.0, 0.5, capacity=5), TODAY)
 
     assert whole is not None
     assert found.best is not None
@@ -72,32 +72,34 @@ def test_where_not_even_the_highest_score_fits_the_first_of_the_list_are_address
     assert "the first 5 of the list" in found.sentence
 
 
-@pytest.mark.parametrize("wish", [Wish(1.0, 2.0), Wish(50.0, 0.5, capacity=0)])
-def test_nobody_is_addressed_where_nobody_pays_or_nothing_can_be_done(scored: VersionRow, wish: Wish) -> None:
-    found = thresholds(scored, "scoring.customer", wish, TODAY)
+@pytest.mark.parametrize("query", [ThresholdQuery(1.0, 2.0), ThresholdQuery(50.0, 0.5, capacity=0)])
+def test_nobody_is_addressed_where_nobody_pays_or_nothing_can_be_done(
+    scored: VersionRow, query: ThresholdQuery
+) -> None:
+    found = thresholds(scored, "scoring.customer", query, TODAY)
 
     assert found.best is None
     assert found.sentence.startswith("Address nobody")
 
 
 def test_the_break_even_is_where_the_chance_is_cost_by_value(scored: VersionRow, world: Any) -> None:
-    found = thresholds(scored, "scoring.customer", WISH, {})
+    found = thresholds(scored, "scoring.customer", QUERY, {})
 
     assert found.break_even_probability == 0.12
     assert found.break_even_score is not None
     chances = world.counts["chance"]
     assert chances[found.break_even_score - 1] >= 0.12 > chances[found.break_even_score - 2]
-    assert thresholds(scored, "scoring.customer", Wish(1.0, 2.0), {}).break_even_score is None
+    assert thresholds(scored, "scoring.customer", ThresholdQuery(1.0, 2.0), {}).break_even_score is None
 
 
 def test_a_number_of_contacts_without_stored_scores_is_refused(scored: VersionRow) -> None:
     with pytest.raises(Conflict, match="No scores of version 3 are stored"):
-        thresholds(scored, "scoring.customer", Wish(50.0, 6.0, capacity=100), {})
+        thresholds(scored, "scoring.customer", ThresholdQuery(50.0, 6.0, capacity=100), {})
 
 
 def test_a_version_without_counts_is_refused(scored: VersionRow) -> None:
     with pytest.raises(Conflict, match="keeps no counts by score"):
-        thresholds(dataclasses.replace(scored, report={}), "scoring.customer", WISH, {})
+        thresholds(dataclasses.replace(scored, report={}), "scoring.customer", QUERY, {})
 
 
 def test_a_score_that_nobody_had_takes_the_rate_of_the_next_lower_one(scored: VersionRow) -> None:
@@ -106,7 +108,7 @@ def test_a_score_that_nobody_had_takes_the_rate_of_the_next_lower_one(scored: Ve
     counts["frames"][9], counts["positives"][9], counts["chance"][9] = 4, 1, 0.25
     row = dataclasses.replace(scored, report={"evidence": {"scores": counts}})
 
-    found = thresholds(row, "scoring.customer", WISH, {5: 100, 50: 100})
+    found = thresholds(row, "scoring.customer", QUERY, {5: 100, 50: 100})
 
     assert [one.true_positives for one in found.cuts if one.from_score in (50, 5)] == [25.0, 50.0]
     assert precision_interval(counts, 50) == (1.0, 1.0)

@@ -101,7 +101,7 @@ def test_counts_by_score_hold_every_frame_once() -> None:
     assert found["chance"] == sorted(found["chance"])
 
 
-def test_questions_are_asked_in_words() -> None:
+def test_questions_are_put_in_words() -> None:
     flat = Outcome(name="won", capability="scoring", attribute="converted_at_fair")
     silent = Outcome(name="quiet", capability="churn", silence=("order_placed", "email_clicked"))
 

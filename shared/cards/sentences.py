@@ -77,6 +77,8 @@ def how_to_read(row: VersionRow, ranges: Sequence[ScoreRange]) -> list[str]:
             "The answer names hours of the contact's own local week, the best first.",
             "`basis` says whose habits it rests on: the contact's own, those of contacts alike, or everybody's.",
         ]
+    if not ranges and row.capability not in ("scoring", "churn"):
+        return []
     within = "" if row.horizon_days is None else f" within {row.horizon_days} days of the question"
     lines = [
         f"`probability` is a chance: of 100 contacts with 20 %, about 20 reach the outcome{within}, and 80 do not.",
@@ -122,7 +124,7 @@ def limits(row: VersionRow, *, now: Microseconds) -> list[str]:
 
 def misuse(capability: str) -> list[str]:
     """Say what a model must not be used for."""
-    return [*_NEVER, _NOT[capability]]
+    return [*_NEVER, _NOT.get(capability, "An answer is no cause: it says what happened to similar contacts.")]
 
 
 def week_finding(unit: str, values: Sequence[float | None]) -> str:
