@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from shared.capabilities import TABLE
 from shared.cards.figures import card_figures
 from shared.cards.groups import group_tables
 from shared.cards.sentences import how_to_read, in_short, limits, misuse, week_finding
-from shared.capabilities import TABLE
 from shared.contracts.model_card import (
     CalibrationGroup,
     CardCandidate,

@@ -102,7 +102,7 @@ def test_score_ranges_hold_all_frames(scored: VersionRow) -> None:
     assert [one.happened for one in ranges] == sorted((one.happened for one in ranges), reverse=True)
 
 
-@pytest.mark.parametrize("capability", ["scoring", "churn", "segmentation", "sendtime", "a_new_one"])
+@pytest.mark.parametrize("capability", ["scoring", "churn", "segmentation", "sendtime", "toy"])
 def test_a_version_that_kept_next_to_nothing_has_a_card(bare: Callable[[str], VersionRow], capability: str) -> None:
     made = card(bare(capability))
 
