@@ -6,7 +6,7 @@ import re
 from functools import cache
 from importlib.resources import files
 
-from jinja2 import Environment, StrictUndefined, select_autoescape
+from jinja2 import Environment, StrictUndefined, Template, select_autoescape
 from markupsafe import Markup, escape
 
 from shared.cards.charts import bar, calibration_chart, calibration_finding, week_chart
@@ -18,8 +18,7 @@ _CODE = re.compile(r"`([^`]+)`")
 
 def as_html(card: ModelCard) -> str:
     """Write a card as a page that needs nothing else."""
-    environment = _environment()
-    return environment.from_string(_text("card.html")).render(card=card, css=Markup(stylesheet()), policy=policy())  # noqa: S704
+    return _template().render(card=card, css=Markup(stylesheet()), policy=policy())  # noqa: S704 - our own file
 
 
 def policy() -> str:
@@ -35,7 +34,8 @@ def stylesheet() -> str:
 
 
 @cache
-def _environment() -> Environment:
+def _template() -> Template:
+    """Compile the template, once a process."""
     environment = Environment(
         autoescape=select_autoescape(default=True, default_for_string=True),
         undefined=StrictUndefined,
@@ -56,7 +56,7 @@ def _environment() -> Environment:
         "calibration_finding": calibration_finding,
         "week_chart": week_chart,
     }
-    return environment
+    return environment.from_string(_text("card.html"))
 
 
 def _with_code(text: str) -> Markup:

@@ -41,7 +41,7 @@ def _ranges(card: ModelCard) -> list[str]:
         f"| {one.from_score} to {one.to_score} | {one.share:.0%} | {per_hundred(one.happened)} of 100 |"
         for one in card.score_ranges
     ]
-    return ["| score | contacts | reached the outcome |", "|---|---|---|", *rows]
+    return ["| score | contacts | it came true for |", "|---|---|---|", *rows]
 
 
 def _figures(card: ModelCard) -> list[str]:

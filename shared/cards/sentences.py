@@ -42,8 +42,8 @@ def in_short(
     if ranges and ranges[0].from_score > ranges[-1].from_score:
         top, low = ranges[0], ranges[-1]
         sentences.append(
-            f"Of 100 contacts with a score of {top.from_score} or more, {per_hundred(top.happened)} reached the "
-            f"outcome; of 100 with {low.to_score} or less, {per_hundred(low.happened)}."
+            f"Of 100 contacts with a score of {top.from_score} or more, it came true for {per_hundred(top.happened)}; "
+            f"of 100 with {low.to_score} or less, for {per_hundred(low.happened)}."
         )
     week = row.report.get("evidence", {}).get("week")
     if week is not None:
@@ -81,7 +81,8 @@ def how_to_read(row: VersionRow, ranges: Sequence[ScoreRange]) -> list[str]:
         return []
     within = "" if row.horizon_days is None else f" within {row.horizon_days} days of the question"
     lines = [
-        f"`probability` is a chance: of 100 contacts with 20 %, about 20 reach the outcome{within}, and 80 do not.",
+        f"`probability` is the chance that the answer to the question is yes: of 100 contacts with 20 %, it comes true "
+        f"for about 20{within}, and not for 80. Below, these are said to reach the outcome.",
         "`score` is a rank from 1 to 99: with 90 a contact stands higher than 90 of 100 comparable ones. It is no "
         "chance: where few reach the outcome, even 99 may mean a small one.",
     ]
