@@ -32,13 +32,14 @@ def card(
     """Write a version's card: what it answers, how good it is, for whom, its limits; to show to anyone."""
     from foretell.cli.context import named_model, now_us, opened_account
     from shared.cards import as_html, as_markdown, card_of
+    from shared.contracts.model_name import ModelName
 
     account, capability, outcome = named_model(name, account, capability)
     with opened_account(account) as (_, _, store):
         row = version_row(store, capability, outcome, version)
         champion = store.models.champion(capability, outcome)
     answers = champion is not None and champion.version == row.version
-    made = card_of(row, name=f"{capability}.{outcome}".rstrip("."), champion=answers, now=now_us())
+    made = card_of(row, name=ModelName(capability, outcome).text, champion=answers, now=now_us())
     if out is None:
         typer.echo(as_markdown(made), nl=False)
         return
@@ -90,6 +91,7 @@ def thresholds(
     from foretell.cli.context import named_model, opened_account
     from shared.cards import ThresholdQuery
     from shared.cards import thresholds as best_cut
+    from shared.contracts.model_name import ModelName
 
     if value <= 0:
         raise BadRequest("--value must be above 0.")
@@ -98,7 +100,7 @@ def thresholds(
     with opened_account(account) as (_, _, store):
         row = version_row(store, capability, outcome, version)
         stored = store.predictions.score_counts(capability, outcome, row.version)
-    named = f"{capability}.{outcome}".rstrip(".")
+    named = ModelName(capability, outcome).text
     found = best_cut(row, named, ThresholdQuery(value, cost, number, share), stored)
     if json:
         typer.echo(found.model_dump_json(indent=2))

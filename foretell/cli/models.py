@@ -124,6 +124,7 @@ def show(
     from foretell.cli.context import named_model, now_us, opened_account
     from foretell.cli.output import aligned, instant
     from shared.cards import as_markdown, card_of
+    from shared.contracts.model_name import ModelName
 
     account, capability, outcome = named_model(outcome, account, capability)
     with opened_account(account) as (_, _, store):
@@ -145,7 +146,7 @@ def show(
     }
     for line in aligned([[name, _number(value)] for name, value in facts.items()]):
         typer.echo(line)
-    name = f"{row.capability}.{row.outcome}".rstrip(".")
+    name = ModelName(row.capability, row.outcome).text
     typer.echo(f"\n{as_markdown(card_of(row, name=name, champion=answers, now=now_us()))}", nl=False)
 
 

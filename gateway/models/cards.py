@@ -7,11 +7,12 @@ from starlette.responses import Response
 
 from gateway.context import AuthenticatedRequest, CursorParam, LimitParam, ReadScope, json_response, now
 from gateway.models.catalogue import drift_answer, model_answer
-from gateway.models.names import ModelName, NamedModel
+from gateway.models.names import NamedModel
 from gateway.models.schemas import ModelDetail, VersionDetail
 from shared.cards import as_html, card_of
 from shared.cards.html import policy
 from shared.contracts.model_card import ModelCard
+from shared.contracts.model_name import ModelName
 from shared.contracts.rows import instant_of
 from shared.errors import NotFound
 from shared.store import VersionRow

@@ -1,8 +1,8 @@
 """Rows of the catalogue as answers."""
 
-from gateway.models.names import ModelName
 from gateway.models.schemas import InputDriftAnswer, ModelAnswer
 from shared.contracts.input_drift import InputDrift
+from shared.contracts.model_name import ModelName
 from shared.contracts.rows import instant_of
 from shared.store import VersionRow
 
