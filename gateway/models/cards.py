@@ -31,7 +31,10 @@ _CARD_FORMATS: dict[int | str, dict[str, Any]] = {
     200: {"content": {"text/html": {"schema": {"type": "string"}, "example": "<!doctype html>..."}}}
 }
 _PNG: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}, "description": "The picture."}
+    200: {
+        "content": {"image/png": {"schema": {"type": "string", "format": "binary"}, "example": "(bytes of a picture)"}},
+        "description": "The picture.",
+    }
 }
 
 

@@ -232,7 +232,7 @@ class Thresholds(Answer):
     break_even_score: Annotated[
         int | None, Field(description="From which score on the predicted chance is that high; null: from none.")
     ]
-    population: Annotated[Population, Field(description="Whom the counts are of.")]
+    population: Annotated[Population, Field(description="Of whom contacts, positives and profit are counted.")]
     best: Annotated[BestCut | None, Field(description="null: addressing nobody loses least.")]
     everybody: Annotated[Cut, Field(description="What addressing all would bring.")]
     sentence: Annotated[str, Field(description="The advice in words.")]
