@@ -111,11 +111,11 @@ def _cuts(current: Sequence[float], rates: Sequence[float], query: ThresholdQuer
             Cut(
                 from_score=score,
                 contacts=round(addressed),
-                share=min(1.0, addressed / total),
+                share=round(min(1.0, addressed / total), 6),
                 true_positives=round(hits, 4),
                 false_positives=round(addressed - hits, 4),
-                precision=min(1.0, hits / addressed) if addressed else 0.0,
-                recall=min(1.0, hits / all_hits) if all_hits else 0.0,
+                precision=round(min(1.0, hits / addressed), 6) if addressed else 0.0,
+                recall=round(min(1.0, hits / all_hits), 6) if all_hits else 0.0,
                 profit=round(query.value * hits - query.cost * addressed, 4),
             )
         )
@@ -146,10 +146,10 @@ def _sure(cut: Cut, counts: Figures, query: ThresholdQuery, *, only_first: bool)
     low, high = max(0.0, cut.precision - half_low), min(1.0, cut.precision + half_high)
     return BestCut(
         **cut.model_dump(),
-        precision_low=low,
-        precision_high=high,
-        profit_low=cut.profit - query.value * cut.contacts * (cut.precision - low),
-        profit_high=cut.profit + query.value * cut.contacts * (high - cut.precision),
+        precision_low=round(low, 6),
+        precision_high=round(high, 6),
+        profit_low=round(cut.profit - query.value * cut.contacts * (cut.precision - low), 4),
+        profit_high=round(cut.profit + query.value * cut.contacts * (high - cut.precision), 4),
         only_first=only_first,
     )
 
