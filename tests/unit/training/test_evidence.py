@@ -115,3 +115,15 @@ def test_questions_are_put_in_words() -> None:
     assert churn_question(flat, (), None, contractual=True) == (
         "How likely is this contact to leave (Converted at fair: yes)?"
     )
+
+
+def test_values_that_are_not_plain_and_numbers_without_spread_are_no_groups() -> None:
+    pasts = pasts_with(tags=[["a"], ["b"]], same=["one"], score=[1.0, 2.0], tiny=[0.001 + n / 1e9 for n in range(40)])
+
+    assert [one.attribute for one in attribute_groups(pasts, ROWS, CUTOFF)] == ["score"]
+
+
+def test_at_most_six_attributes_are_compared() -> None:
+    pasts = pasts_with(**{f"plan_{number}": ["a", "b"] for number in range(8)})
+
+    assert [one.attribute for one in attribute_groups(pasts, ROWS, CUTOFF)] == [f"plan_{n}" for n in range(6)]
