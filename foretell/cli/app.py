@@ -15,6 +15,7 @@ from foretell.cli import (
     deliveries,
     export,
     frames,
+    holdouts,
     keys,
     models,
     outcomes,
@@ -57,6 +58,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(registry_pages.app, name="mlflow")
 app.command("predict", epilog=predict.PREDICT_EXAMPLES)(predict.predict)
 app.add_typer(predictions.app, name="predictions")
+app.add_typer(holdouts.app, name="holdouts")
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(keys.app, name="keys")
 app.add_typer(subscriptions.app, name="subscriptions")
