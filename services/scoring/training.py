@@ -20,7 +20,7 @@ from shared.timeline.pasts import outcome_type
 from shared.training.candidates import Problem, calibrated
 from shared.training.columns import chosen_columns, inputs_of, other_rankings, outcome_features
 from shared.training.competition import Competition, compete
-from shared.training.evidence import HeldOut, outcome_evidence, people_counts, scoring_question
+from shared.training.evidence import JudgedFrames, outcome_evidence, people_counts, scoring_question
 from shared.training.frames_folder import LearnableFrames, Manifest
 from shared.training.material import SEED, Material, framed, order_notes
 from shared.training.publish import NO_NEWER_FRAMES, Fitted, Newer, compared, digest_of_data
@@ -181,9 +181,9 @@ def _to_publish(run: ScoringRun, stuff: Material, fit: ScoringFit) -> Fitted:
     )
 
 
-def _held_out(stuff: Material, fit: ScoringFit) -> HeldOut:
+def _held_out(stuff: Material, fit: ScoringFit) -> JudgedFrames:
     rows, frames = fit.competition.judged, stuff.frames
-    return HeldOut(frames.label[rows], fit.competition.nested[rows], frames.contact[rows], frames.cutoff[rows])
+    return JudgedFrames(frames.label[rows], fit.competition.nested[rows], frames.contact[rows], frames.cutoff[rows])
 
 
 def _gate(run: ScoringRun, stuff: Material, fit: ScoringFit, row: VersionRow) -> GateDecision:

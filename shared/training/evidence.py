@@ -30,7 +30,7 @@ TOP_FIFTH: Final = 80
 
 
 @dataclass(frozen=True, slots=True)
-class HeldOut:
+class JudgedFrames:
     """The frames that every figure comes from, as the candidate that would have served answered them."""
 
     labels: Vector
@@ -50,7 +50,7 @@ class HeldOut:
 
 def outcome_evidence(
     pasts: Pasts,
-    held_out: HeldOut,
+    held_out: JudgedFrames,
     *,
     question: str,
     importance: Sequence[tuple[str, float]],
@@ -74,7 +74,7 @@ def outcome_evidence(
     }
 
 
-def group_evidence(pasts: Pasts, held_out: HeldOut, *, excluded: str | None = None) -> Figures:
+def group_evidence(pasts: Pasts, held_out: JudgedFrames, *, excluded: str | None = None) -> Figures:
     """Judge groups of contacts by their attributes.
 
     Args:

@@ -12,7 +12,7 @@ from shared.features import matrix
 from shared.learners.simple import Vector, chance
 from shared.store import VersionRow
 from shared.timeline import Pasts
-from shared.training.evidence import HeldOut, churn_question, outcome_evidence, people_counts
+from shared.training.evidence import JudgedFrames, churn_question, outcome_evidence, people_counts
 from shared.training.publish import NO_NEWER_FRAMES, Fitted, Newer, compared, digest_of_data
 from shared.training.recipe import Recipe, Run
 from shared.training.report import card, plots
@@ -66,10 +66,10 @@ def _question(material: ChurnMaterial, horizon_days: int | None) -> str:
     return churn_question(material.outcome, waited_for, horizon_days, contractual=material.wanted.contractual)
 
 
-def _held_out(material: ChurnMaterial, fit: ChurnFit) -> HeldOut:
+def _held_out(material: ChurnMaterial, fit: ChurnFit) -> JudgedFrames:
     rows, frames = fit.graded.judged, material.closed.frames
     cutoff = frames.cutoff if material.waits is None or fit.problem.cutoff is None else fit.problem.cutoff
-    return HeldOut(fit.problem.labels[rows], fit.graded.nested[rows], fit.problem.owner[rows], cutoff[rows])
+    return JudgedFrames(fit.problem.labels[rows], fit.graded.nested[rows], fit.problem.owner[rows], cutoff[rows])
 
 
 def _gate(run: ChurnRun, material: ChurnMaterial, fit: ChurnFit, row: VersionRow) -> GateDecision:

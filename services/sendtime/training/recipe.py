@@ -20,7 +20,7 @@ from shared.evaluation.gate import GateDecision
 from shared.learners.simple import Vector, chance
 from shared.store import VersionRow
 from shared.timeline import Pasts
-from shared.training.evidence import HeldOut, group_evidence, people_counts, plain_evidence
+from shared.training.evidence import JudgedFrames, group_evidence, people_counts, plain_evidence
 from shared.training.publish import Fitted, Newer, compared, digest_of_data
 from shared.training.recipe import Recipe, Run
 from shared.training.report import Report, card
@@ -136,7 +136,7 @@ def _evidence(run: SendTimeRun, material: SendTimeMaterial, fit: SendTimeFit) ->
     if fit.timing is None:
         return found
     judged, sends = fit.learned[fit.timing.engagement].judged, material.sends[fit.timing.engagement]
-    held_out = HeldOut(judged.labels, judged.served, sends.owner[judged.rows], sends.at[judged.rows])
+    held_out = JudgedFrames(judged.labels, judged.served, sends.owner[judged.rows], sends.at[judged.rows])
     return {**found, "groups": group_evidence(material.pasts, held_out)}
 
 

@@ -8,7 +8,7 @@ from shared.contracts.rows import ALWAYS, DAY
 from shared.learners.simple import log_odds
 from shared.timeline import ContactFacts, Pasts, build
 from shared.timeline.pasts import DatedValue
-from shared.training.evidence import HeldOut, churn_question, outcome_evidence, scoring_question
+from shared.training.evidence import JudgedFrames, churn_question, outcome_evidence, scoring_question
 from shared.training.group_figures import attribute_groups
 
 N = 600
@@ -28,7 +28,7 @@ def pasts_with(**attributes: list[Any]) -> Pasts:
 
 
 def evidence(pasts: Pasts, labels: Any, chances: Any) -> dict[str, Any]:
-    held_out = HeldOut(np.array(labels, dtype=float), log_odds(np.array(chances, dtype=float)), ROWS, CUTOFF)
+    held_out = JudgedFrames(np.array(labels, dtype=float), log_odds(np.array(chances, dtype=float)), ROWS, CUTOFF)
     return outcome_evidence(pasts, held_out, question="?", importance=[("plan", 1.0)], people={})
 
 
