@@ -32,6 +32,7 @@ from shared.store.predictions import Predictions
 from shared.store.privacy import Privacy
 from shared.store.schema import Account, AccountStateTable, AccountTable, PredictionTable, StoreTable
 from shared.store.scope import Scope, predictions_of, queue
+from shared.store.quality import Quality
 from shared.store.segments import Segments
 from shared.store.sources import SourceRow, Sources, SourceTable, source_rows
 from shared.store.sql import PATIENCE_SECONDS, Sql, is_writable
@@ -177,6 +178,11 @@ class AccountStore:
     def privacy(self) -> Privacy:
         """Erasure and export of single contacts."""
         return Privacy(self._scope)
+
+    @property
+    def quality(self) -> Quality:
+        """How models do on what happened afterwards, and how far their inputs have drifted."""
+        return Quality(self._scope)
 
     @property
     def segments(self) -> Segments:
