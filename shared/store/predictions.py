@@ -1,6 +1,6 @@
 """Predictions of an account: the log, the latest of each contact, and these as a ranked list."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -114,6 +114,18 @@ class RequestReads(NamedTuple):
     """Of the account, in the same snapshot."""
     past_scores: dict[str, int]
     """By contact what was logged for the cutoff nearest to the instant asked about, at most 7 days from it."""
+
+
+class LoggedPrediction(NamedTuple):
+    """What is needed of a logged prediction to compare it with what happened."""
+
+    contact_id: str
+    cutoff: Microseconds
+    asked_at: Microseconds
+    request_id: str
+    version: str
+    probability: float | None
+    segment: str | None
 
 
 NEAR_DAYS = 7
@@ -241,6 +253,40 @@ class Predictions:
         for part in batches(sorted(set(contact_ids))):
             with self._scope.writing_predictions() as connection:
                 connection.execute(self._scope.delete(table).where(table.contact_id.in_(part)))
+
+    def scan_log(
+        self, capability: str, outcome: str, *, since: Microseconds, rows: int = 5_000
+    ) -> Iterator[list[LoggedPrediction]]:
+        """Stream the logged predictions of a question, by contact, then cutoff, then when they were asked.
+
+        Args:
+            capability: a line of the capability table.
+            outcome: its name, "" where the capability has none.
+            since: cutoffs before it are left out.
+            rows: held at once.
+
+        Yields:
+            All rows of some contacts, those that were answered and those held back as controls; bounded memory.
+        """
+        table = PredictionLogTable
+        key = (table.contact_id, table.cutoff, table.asked_at, table.request_id)
+        statement = (
+            self._scope.select(*key, table.version, table.probability, table.segment)
+            .where(table.capability == capability, table.outcome == outcome, table.cutoff >= since)
+            .where(table.status.in_(("ok", "control")))
+            .order_by(*key)
+        )
+        held: list[LoggedPrediction] = []
+        with self._scope.reading_predictions() as connection:
+            for part in connection.stream(statement, rows).partitions():
+                held += [LoggedPrediction(*row) for row in part]
+                last = held[-1].contact_id
+                ended = next((place for place in range(len(held), 0, -1) if held[place - 1].contact_id != last), 0)
+                if ended:
+                    yield held[:ended]
+                    held = held[ended:]
+        if held:
+            yield held
 
     def delete_before(self, at: Microseconds, *, limit: int = 5_000) -> int:
         """Delete at most `limit` logged predictions asked before an instant; the latest of each contact stays.

@@ -66,9 +66,7 @@ class Quality:
         with self._scope.reading() as connection:
             return connection.execute(statement).scalar()
 
-    def put_drift(
-        self, capability: str, outcome: str, version: str, document: Document, *, at: Microseconds
-    ) -> None:
+    def put_drift(self, capability: str, outcome: str, version: str, document: Document, *, at: Microseconds) -> None:
         """Keep how far a version has drifted, in place of what the round before found."""
         key = {"capability": capability, "outcome": outcome, "version": version}
         self._put(ModelDriftTable, key, document, at)

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import json
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -289,6 +290,7 @@ def _row(fitted: Fitted, registered: Registered) -> VersionRow:
             "trained_until": fitted.trained_until,
             "data_digest": fitted.data_digest,
             "reached_by": list(fitted.model.reached_by),
+            **({"outcome": json.loads(fitted.params["outcome"])} if "outcome" in fitted.params else {}),
         },
         card=fitted.card,
     )
