@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from foretell.cli.model_quality import quality
 from foretell.cli.options import DEFAULT_ACCOUNT, AccountOption, CapabilityOption, JsonOption, examples
 from shared.capabilities import capability as line_of
 from shared.errors import NotFound, RegistryUnavailable
@@ -151,6 +152,11 @@ def _version(store: "AccountStore", capability: str, outcome: str, version: str 
         which = f"version {version} of " if version else "version of "
         raise NotFound(f"There is no {which}'{outcome or capability}': `foretell models list` shows what there is.")
     return found
+
+
+app.command("quality", epilog=examples("foretell models quality redeem", "foretell models quality redeem --again"))(
+    quality
+)
 
 
 @app.command(epilog=examples("foretell models promote redeem 3 --account demo --reason 'fewer features'"))

@@ -1,9 +1,9 @@
 """How a model does on what happened after its predictions, beside what the test of its training promised."""
 
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from shared.contracts.prediction import Answer
 
@@ -137,9 +137,18 @@ class ModelQuality(Answer):
     verdict: Annotated[
         Verdict, Field(description="Of the version that answers, else of the newest that can be judged.")
     ]
+    verdict_version: Annotated[str | None, Field(description="Of which version; null: of none.")]
     text: Annotated[str, Field(description="The same in words.")]
     all_versions: Annotated[QualityFigures | None, Field(description="All predictions that are over; null: none is.")]
     versions: Annotated[list[VersionQuality], Field(description="The newest first.")]
     weeks: Annotated[list[WeekQuality], Field(description="By week, then version; the last 53 weeks.")]
     segment_weeks: Annotated[list[SegmentWeek], Field(description="Segmentation only: by week.")]
     left_out: Annotated[LeftOut, Field(description="What was not compared, counted.")]
+
+
+def quality_of(document: Any) -> ModelQuality | None:
+    """Read what the store keeps of a model's quality; None: nothing, or what another release wrote."""
+    try:
+        return None if document is None else ModelQuality.model_validate(document["report"])
+    except (ValidationError, KeyError, TypeError):
+        return None

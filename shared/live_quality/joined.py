@@ -43,8 +43,14 @@ class Rows:
 
     def take(self, rows: NDArray[np.bool_]) -> "Rows":
         """Keep some of them."""
-        columns = (self.owner, self.week, self.version, self.probability, self.label, self.weight)
-        return Rows(*(column[rows] for column in columns))
+        return Rows(
+            self.owner[rows],
+            self.week[rows],
+            self.version[rows],
+            self.probability[rows],
+            self.label[rows],
+            self.weight[rows],
+        )
 
 
 @dataclass(slots=True)
@@ -90,7 +96,8 @@ def joined(
     return found
 
 
-_NOTHING = Rows(*(np.empty(0, np.int64) for _ in range(3)), *(np.empty(0) for _ in range(3)))
+_NO_NUMBERS, _NO_FLOATS = np.empty(0, np.int64), np.empty(0)
+_NOTHING = Rows(_NO_NUMBERS, _NO_NUMBERS, _NO_NUMBERS, _NO_FLOATS, _NO_FLOATS, _NO_FLOATS)
 
 
 @dataclass(slots=True)
@@ -223,9 +230,16 @@ class _Sample:
         """Return what was kept, weighted."""
         if not self.parts:
             return _NOTHING
-        columns = [np.concatenate([getattr(rows, name) for _, rows in self.parts]) for name in Rows.__slots__]
+        parts = [rows for _, rows in self.parts]
         weights = np.array([2.0**times for times in self.halvings])
-        return Rows(*columns[:-1], weights[columns[-1].astype(np.intp)])
+        return Rows(
+            np.concatenate([one.owner for one in parts]),
+            np.concatenate([one.week for one in parts]),
+            np.concatenate([one.version for one in parts]),
+            np.concatenate([one.probability for one in parts]),
+            np.concatenate([one.label for one in parts]),
+            weights[np.concatenate([one.weight for one in parts]).astype(np.intp)],
+        )
 
 
 def _thinned(unit: Vector, rows: Rows, halvings: Sequence[int]) -> tuple[Vector, Rows]:

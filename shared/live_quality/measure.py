@@ -12,7 +12,6 @@ from shared.contracts.model_quality import (
     LeftOut,
     ModelQuality,
     Promise,
-    Verdict,
     VersionQuality,
     WeekQuality,
 )
@@ -79,6 +78,7 @@ def _without_outcome(
         complete_until=instant_of(until) if until else None,
         horizon_days=versions[0].horizon_days if versions else None,
         verdict="not_measured",
+        verdict_version=None,
         text=_NO_OUTCOME.get(line.change_kind, "Nothing that happens says whether its answers were right."),
         all_versions=None,
         versions=[],
@@ -102,15 +102,16 @@ class _Measured:
         """Put it into figures and words."""
         constant = self._constant()
         versions = [self._version(name, constant) for name in self._named(champion)]
-        verdict, text = _of_model(versions, champion)
+        about, text = _of_model(versions, champion)
         weeks = self._weeks(constant)
         left = self.found.left_out
-        days = self.catalogue[champion].horizon_days if champion in self.catalogue else None
+        current = None if champion is None else self.catalogue.get(champion)
         return ModelQuality(
             measured_at=instant_of(self.now),
             complete_until=instant_of(self.until) if self.until else None,
-            horizon_days=days,
-            verdict=verdict,
+            horizon_days=None if current is None else current.horizon_days,
+            verdict="not_enough" if about is None else about.verdict,
+            verdict_version=None if about is None else about.version,
             text=text,
             all_versions=figures(self.found.rows, constant),
             versions=versions,
@@ -176,16 +177,16 @@ class _Measured:
         return weeks
 
 
-def _of_model(versions: Sequence[VersionQuality], champion: str | None) -> tuple[Verdict, str]:
-    """Return the verdict about the champion, else about the newest version that can be judged."""
+def _of_model(versions: Sequence[VersionQuality], champion: str | None) -> tuple[VersionQuality | None, str]:
+    """Return whose verdict is that of the model, and its text: the champion's, else the newest that can be judged."""
     current = next((one for one in versions if one.version == champion), None)
     judged_ones = [one for one in versions if one.verdict in ("holds", "chances_off", "worse")]
     if current in judged_ones or not judged_ones:
-        one = current or next(iter(versions), None)
-        return ("not_enough", "It has predicted nothing yet.") if one is None else (one.verdict, one.text)
-    before = judged_ones[0]
+        about = current or next(iter(versions), None)
+        return about, "It has predicted nothing yet." if about is None else about.text
+    about = judged_ones[0]
     now = "" if current is None else f" Version {champion}, which answers now: {current.text}"
-    return before.verdict, f"Version {before.version}: {before.text}{now}"
+    return about, f"Version {about.version}: {about.text}{now}"
 
 
 def promise(row: VersionRow) -> Promise:
@@ -204,6 +205,7 @@ def _estimate(figure: Any) -> Estimate | None:
     return None if figure is None else Estimate(value=float(figure), low=None, high=None)
 
 
-def dropped(quality: ModelQuality) -> list[VersionQuality]:
-    """List the versions that are worse than promised, beyond chance."""
-    return [one for one in quality.versions if one.verdict == "worse"]
+def dropped(quality: ModelQuality) -> VersionQuality | None:
+    """Return the version that decides the verdict, if it is worse than promised."""
+    about = next((one for one in quality.versions if one.version == quality.verdict_version), None)
+    return about if about is not None and about.verdict == "worse" else None

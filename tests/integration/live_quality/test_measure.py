@@ -96,7 +96,8 @@ def test_live_quality_is_what_the_logs_and_events_say(database: Database) -> Non
     found = measure(store, SCORING, "won", now=NOW)
 
     live = found.all_versions
-    assert live is not None and found.versions[0].live == live
+    assert live is not None
+    assert found.versions[0].live == live
     assert (live.predictions, live.contacts, live.positives) == (len(expected), 90, sum(labels))
     assert live.sampled_share == 1.0
     assert live.expected == pytest.approx(sum(chances), abs=1e-3)
@@ -128,7 +129,8 @@ def test_where_contacts_are_sampled_each_counts_as_many_as_it_stands_for(databas
     found = measure(store, SCORING, "won", now=NOW, most=400)
 
     live = found.all_versions
-    assert live is not None and live.sampled_share < 0.75
+    assert live is not None
+    assert live.sampled_share < 0.75
     kept = None
     for without, with_ in ((a, b) for a in range(5) for b in range(5)):
         limits = {False: 0.5**without, True: 0.5**with_}
