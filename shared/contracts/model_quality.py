@@ -111,6 +111,9 @@ class LeftOut(Answer):
     repeated: Annotated[Count, Field(description="Further ones of the same contact, week and version.")]
     not_stored: Annotated[Count, Field(description="Their contacts are not stored: answered from the call alone.")]
     without_probability: Annotated[Count, Field(description="They hold no probability.")]
+    learned_from: Annotated[
+        Count, Field(description="Cutoffs from before the end of what their version learned from: no test of it.")
+    ]
     reached_before: Annotated[Count, Field(description="The outcome had come before the cutoff, as is known by now.")]
 
 

@@ -153,6 +153,7 @@ class _Reader:
         pasts = pasts_of(ids, self.store.events.times_of(ids, types) if types else [])
         for version, rows in by_version.items():
             question = asked[version]
+            rows = self._tested(rows, kept, question)
             cutoff = np.array([kept[row].cutoff for row in rows], dtype=np.int64)
             if question.flag is not None:
                 labels[rows] = self._stated(version, question, [kept[row] for row in rows])
@@ -164,6 +165,12 @@ class _Reader:
             self._wait(version, cutoff[~closed & asked_rightly] + question.horizon)
             labels[rows] = np.where(closed, found, np.nan)
         return labels
+
+    def _tested(self, rows: list[int], kept: Sequence[LoggedPrediction], question: Question) -> list[int]:
+        """Leave out what was asked of a time that the version had learned from: that would be no test."""
+        tested = [row for row in rows if kept[row].cutoff >= question.since]
+        self.found.left_out["learned_from"] += len(rows) - len(tested)
+        return tested
 
     def _stated(self, version: str, question: Question, kept: Sequence[LoggedPrediction]) -> Vector:
         facts = self.store.quality.facts(sorted({one.contact_id for one in kept}))

@@ -84,7 +84,7 @@ def _without_outcome(
         versions=[],
         weeks=[],
         segment_weeks=weeks[-WEEKS:],
-        left_out=LeftOut(repeated=0, not_stored=0, without_probability=0, reached_before=0),
+        left_out=LeftOut(repeated=0, not_stored=0, without_probability=0, learned_from=0, reached_before=0),
     )
 
 
@@ -102,6 +102,7 @@ class _Measured:
         """Put it into figures and words."""
         constant = self._constant()
         versions = [self._version(name, constant) for name in self._named(champion)]
+        measured = [one.live for one in versions if one.live is not None]
         about, text = _of_model(versions, champion)
         weeks = self._weeks(constant)
         left = self.found.left_out
@@ -113,7 +114,7 @@ class _Measured:
             verdict="not_enough" if about is None else about.verdict,
             verdict_version=None if about is None else about.version,
             text=text,
-            all_versions=figures(self.found.rows, constant),
+            all_versions=measured[0] if len(measured) == 1 else figures(self.found.rows, constant),
             versions=versions,
             weeks=weeks,
             segment_weeks=[],

@@ -1,7 +1,7 @@
 """When a version's prediction is over and whether it came true: by the rules of the frames that it learned from."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,8 @@ class Question:
     repeatable: bool = False
     flag: Flag | None = None
     """The attribute that says whether the outcome was reached; None: events do."""
+    since: Microseconds = 0
+    """What happened before it the version learned from: only later cutoffs put it to the test."""
 
     @property
     def types(self) -> tuple[str, ...]:
@@ -97,13 +99,20 @@ def questions_of(store: AccountStore, defined: Outcome, versions: Sequence[Versi
     kept = {row.version: _kept(row, defined) for row in versions}
     needs_types = any(one.is_automatic or len(one.event_types) > 1 for one in (*kept.values(), defined))
     counts = {one.type: (one.events, one.with_value) for one in store.events.types()} if needs_types else {}
-    found = {row.version: _question(kept[row.version], row, counts) for row in versions}
+    found = {
+        row.version: replace(_question(kept[row.version], row, counts), since=_learned_until(row)) for row in versions
+    }
     return {"": _question(defined, None, counts), **found}
 
 
 def _kept(row: VersionRow, defined: Outcome) -> Outcome:
     stored = row.report.get("outcome")
     return defined if stored is None else Outcome.model_validate(stored)
+
+
+def _learned_until(row: VersionRow) -> Microseconds:
+    until: Microseconds | None = row.report.get("trained_until")
+    return row.trained_at if until is None else until
 
 
 def _question(outcome: Outcome, row: VersionRow | None, counts: Mapping[str, tuple[int, int]]) -> Question:
