@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.sendtime.api.experiments import assign_arms
+from services.sendtime.api.planning import assigned_parts, packed, value_hours
 from services.sendtime.api.request_mapping import prediction_fields, query_of
 from services.sendtime.api.routes import EXTRA_ROUTES
 from services.sendtime.schemas import (
@@ -18,8 +19,9 @@ from services.sendtime.schemas import (
     SendTimeResponse,
 )
 from shared.capabilities import capability
+from shared.contracts.send_rules import SendPlanOptions
 from shared.contracts.training import Choices, TrainingSpec
-from shared.serving.capability_spec import BeforeRespond, CapabilitySpec
+from shared.serving.capability_spec import BeforeRespond, CapabilitySpec, JointDecision
 from shared.timeline import ContactPasts
 
 if TYPE_CHECKING:
@@ -65,6 +67,7 @@ CAPABILITY = CapabilitySpec(
     is_stored=_is_stored,
     extra_routes=EXTRA_ROUTES,
     answers_without_data=True,
+    batch_plan=JointDecision(options=SendPlanOptions, value=value_hours, pack=packed, assign=assigned_parts),
     before_respond=BeforeRespond(applies=lambda request: request.purpose == "experiment", commit=assign_arms),
     training=TrainingSpec(
         recipe=_recipe,

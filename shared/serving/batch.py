@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel
 
 from shared.contracts.prediction import Prediction, PredictionRequest
 from shared.contracts.rows import DAY, Microseconds, microseconds
@@ -44,6 +46,8 @@ class PinnedModel:
     """Nothing recorded later is seen."""
     reasons: int
     """How many a contact; 0 computes none."""
+    plan: BaseModel | None = None
+    """Options of a plan: contacts are valued for it, and not answered."""
 
     @property
     def request(self) -> PredictionRequest:
@@ -103,15 +107,22 @@ class PinnedModel:
         model, cutoff = self.champion.model, microseconds(self.cutoff)
         answerable = ContactPasts([pasts.keys[row] for row in rows], pasts.facts, pasts.events)
         cutoffs = np.full(len(rows), cutoff, dtype=np.int64)
-        answers: Sequence[Prediction] = self.spec.answer(model, answerable, cutoffs, self.request)
+        answers = self._answers(answerable, cutoffs)
         found = missing_in(answerable, cutoff, needs_zone=model.feature_set.needs_local_time)
         for row, one, marks in zip(rows, answers, found, strict=True):
             results[row] = in_place_of(results[row], one, [*noted, *marks])
 
+    def _answers(self, pasts: ContactPasts, cutoffs: NDArray[np.int64]) -> Sequence[Prediction]:
+        model, planning = self.champion.model, self.spec.batch_plan
+        if self.plan is not None and planning is not None:
+            return planning.value(model, pasts, cutoffs, self.plan)
+        answers: Sequence[Prediction] = self.spec.answer(model, pasts, cutoffs, self.request)
+        return answers
+
     def _add_stored(self, account: AccountStore, results: list[Prediction]) -> None:
         """Let the capability add what the store knows of the same contacts."""
         rows = [row for row, one in enumerate(results) if one.status == "ok"]
-        if self.spec.add_stored is None or not rows:
+        if self.spec.add_stored is None or self.plan is not None or not rows:
             return
         answered = [results[row] for row in rows]
         ids, cutoff = [one.contact_id or "" for one in answered], microseconds(self.cutoff)
