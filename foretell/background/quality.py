@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from foretell.background.loops import LoopMetrics, LoopParts
+from foretell.live_quality.measure import dropped, measure
 from shared.capabilities import capability
 from shared.change_detection.account_messages import quality_dropped
 from shared.contracts.message import Message
 from shared.contracts.model_quality import ModelQuality
 from shared.contracts.rows import Microseconds
-from shared.live_quality.measure import dropped, measure
 from shared.store import AccountStore, ChampionRow, Database
 
 log = logging.getLogger(__name__)

@@ -12,13 +12,13 @@ from typing import Any
 from foretell import home
 from foretell.background.detect_changes import BATCH, ChangeDetector, compared_model
 from foretell.background.loops import LoopMetrics, LoopParts
+from foretell.live_quality.drift import DriftRound, counted, drift_message, reported
 from shared.change_detection.account_messages import batch_completed, model_promoted, stale_events_message
 from shared.change_detection.service_answers import ServiceAnswer
 from shared.contracts.input_drift import InputDrift
 from shared.contracts.message import Message
 from shared.contracts.rows import DAY, SECOND, Microseconds
 from shared.errors import ModelNotReady
-from shared.live_quality.drift import DriftRound, counted, drift_message, reported
 from shared.store import AccountStore, ChampionRow, Database
 
 log = logging.getLogger(__name__)

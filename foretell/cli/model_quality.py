@@ -61,7 +61,7 @@ def _show(found: "ModelQuality", drift: "ModelDrift | None") -> None:
 
     typer.echo(found.text)
     typer.echo(f"Drift: {'not looked at yet; a worker does once a day.' if drift is None else drift.text}")
-    about = next((one for one in found.versions if one.version == found.verdict_version), None)
+    about = next((one for one in found.versions if one.version == found.judged_version), None)
     if about is not None and about.live is not None:
         promised = about.promised
         names = ("auc", "log_loss", "skill_over_constant", "calibration_slope", "lift_at_10_percent")

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from shared.contracts.model_drift import ModelDrift
-from shared.contracts.model_quality import ModelQuality, Verdict
+from shared.contracts.model_quality import Assessment, ModelQuality
 from shared.contracts.prediction import Answer
 
 
@@ -14,7 +14,7 @@ class QualityAnswer(Answer):
 
     name: Annotated[str, Field(description="Of the model: `scoring.customer`.")]
     version: Annotated[str | None, Field(description="The one that answers; null: none was promoted.")]
-    verdict: Annotated[Verdict, Field(description="As in `quality`; `not_measured` before the first comparison.")]
+    verdict: Annotated[Assessment, Field(description="As in `quality`; `not_measured` before the first comparison.")]
     text: Annotated[str, Field(description="What was found, in words.")]
     quality: Annotated[
         ModelQuality | None, Field(description="Predictions against what happened; null: not compared yet.")

@@ -60,6 +60,7 @@ _ABSENT: Final = {
     "/deliveries": "There is no delivery of this id in this account; GET /deliveries lists them.",
     "/deliveries/replay": "There is no subscription of this id in this account; GET /subscriptions lists them.",
     "/experiments": "Nobody was assigned to this campaign; ask with `purpose: experiment` first.",
+    "/models": "There is no model scoring.demo_booked. GET /models lists yours.",
     "/outcomes": "There is no outcome demo_booked in this account; GET /outcomes lists those that there are.",
     "/segments": "There is no segment s9 any more, or yet; GET /segments lists those that there are.",
     "/sources": "There is no source of this id in this account; GET /sources lists those that there are.",

@@ -9,7 +9,7 @@ from shared.contracts.prediction import Answer
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
-Verdict = Literal["holds", "chances_off", "worse", "not_enough", "not_measured"]
+Assessment = Literal["holds", "chances_off", "worse", "not_enough", "not_measured"]
 LEAST_CLOSED = 40
 """Contacts with the outcome, and as many without, from which on a version is judged."""
 
@@ -90,7 +90,7 @@ class VersionQuality(Answer):
 
     version: Annotated[str, Field(description="The registered version.")]
     verdict: Annotated[
-        Verdict,
+        Assessment,
         Field(
             description="`holds`: as promised; `chances_off`: the order holds, but too many or too few reached the "
             "outcome; `worse`: than promised, beyond chance; `not_enough`: too few predictions are over; "
@@ -105,7 +105,7 @@ class VersionQuality(Answer):
     next_closes_at: Annotated[datetime | None, Field(description="When the next one is over; null: nobody knows.")]
 
 
-class LeftOut(Answer):
+class NotCompared(Answer):
     """Logged predictions that were not compared."""
 
     repeated: Annotated[Count, Field(description="Further ones of the same contact, week and version.")]
@@ -138,15 +138,15 @@ class ModelQuality(Answer):
     ]
     horizon_days: Annotated[int | None, Field(description="How far after the cutoff the outcome may come.")]
     verdict: Annotated[
-        Verdict, Field(description="Of the version that answers, else of the newest that can be judged.")
+        Assessment, Field(description="Of the version that answers, else of the newest that can be judged.")
     ]
-    verdict_version: Annotated[str | None, Field(description="Of which version; null: of none.")]
+    judged_version: Annotated[str | None, Field(description="Of which version; null: of none.")]
     text: Annotated[str, Field(description="The same in words.")]
     all_versions: Annotated[QualityFigures | None, Field(description="All predictions that are over; null: none is.")]
     versions: Annotated[list[VersionQuality], Field(description="The newest first.")]
     weeks: Annotated[list[WeekQuality], Field(description="By week, then version; the last 53 weeks.")]
     segment_weeks: Annotated[list[SegmentWeek], Field(description="Segmentation only: by week.")]
-    left_out: Annotated[LeftOut, Field(description="What was not compared, counted.")]
+    left_out: Annotated[NotCompared, Field(description="What was not compared, counted.")]
 
 
 def quality_of(document: Any) -> ModelQuality | None:

@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from foretell.live_quality.drift import DriftRound, counted
+from foretell.live_quality.measure import measure
 from shared.capabilities import capability
 from shared.contracts.rows import DAY, SECOND
-from shared.live_quality.drift import DriftRound, counted
-from shared.live_quality.measure import measure
 from shared.store import VersionRow
 
 NOW = 1_780_000_000 * SECOND
@@ -15,7 +15,7 @@ def version(number: str = "1") -> VersionRow:
     return VersionRow("scoring", "customer", number, "d" * 64, "lightgbm", "A", NOW - 9 * DAY, 90, "run")
 
 
-async def test_before_anything_was_compared_that_is_said(gateway: Any) -> None:
+async def test_before_anything_was_compared_that_is_stated(gateway: Any) -> None:
     gateway.store.of("acme").models.add(version())
 
     status, answer, _ = await gateway.request("GET", "/models/scoring.customer/quality", gateway.key())

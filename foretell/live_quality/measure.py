@@ -6,22 +6,22 @@ from typing import Any
 
 import numpy as np
 
+from foretell.live_quality.assessment import day, judged, waits
+from foretell.live_quality.figures import figures, reliability
+from foretell.live_quality.joined import MOST_ROWS, Joined, Vector, joined
+from foretell.live_quality.questions import Question, questions_of
+from foretell.live_quality.segment_weeks import counted
+from foretell.live_quality.weeks import named
 from shared.capabilities import Capability
 from shared.contracts.model_quality import (
     Estimate,
-    LeftOut,
     ModelQuality,
+    NotCompared,
     Promise,
     VersionQuality,
     WeekQuality,
 )
 from shared.contracts.rows import DAY, Microseconds, instant_of
-from shared.live_quality.figures import figures, reliability
-from shared.live_quality.joined import MOST_ROWS, Joined, Vector, joined
-from shared.live_quality.questions import Question, questions_of
-from shared.live_quality.segment_weeks import counted
-from shared.live_quality.verdict import day, judged, waits
-from shared.live_quality.weeks import named
 from shared.store import AccountStore, VersionRow
 
 WEEKS = 53
@@ -78,13 +78,13 @@ def _without_outcome(
         complete_until=instant_of(until) if until else None,
         horizon_days=versions[0].horizon_days if versions else None,
         verdict="not_measured",
-        verdict_version=None,
+        judged_version=None,
         text=_NO_OUTCOME.get(line.change_kind, "Nothing that happens says whether its answers were right."),
         all_versions=None,
         versions=[],
         weeks=[],
         segment_weeks=weeks[-WEEKS:],
-        left_out=LeftOut(repeated=0, not_stored=0, without_probability=0, learned_from=0, reached_before=0),
+        left_out=NotCompared(repeated=0, not_stored=0, without_probability=0, learned_from=0, reached_before=0),
     )
 
 
@@ -112,13 +112,13 @@ class _Measured:
             complete_until=instant_of(self.until) if self.until else None,
             horizon_days=None if current is None else current.horizon_days,
             verdict="not_enough" if about is None else about.verdict,
-            verdict_version=None if about is None else about.version,
+            judged_version=None if about is None else about.version,
             text=text,
             all_versions=measured[0] if len(measured) == 1 else figures(self.found.rows, constant),
             versions=versions,
             weeks=weeks,
             segment_weeks=[],
-            left_out=LeftOut(**{name: left[name] for name in LeftOut.model_fields}),
+            left_out=NotCompared(**{name: left[name] for name in NotCompared.model_fields}),
         )
 
     def _constant(self) -> Vector:
@@ -208,5 +208,5 @@ def _estimate(figure: Any) -> Estimate | None:
 
 def dropped(quality: ModelQuality) -> VersionQuality | None:
     """Return the version that decides the verdict, if it is worse than promised."""
-    about = next((one for one in quality.versions if one.version == quality.verdict_version), None)
+    about = next((one for one in quality.versions if one.version == quality.judged_version), None)
     return about if about is not None and about.verdict == "worse" else None

@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from foretell.live_quality.joined import Rows
 from shared.contracts.model_quality import Bin, Estimate, QualityFigures
 from shared.evaluation import metrics
 from shared.evaluation.metrics import Interval, Ranking, of_figures
-from shared.live_quality.joined import Rows
 
 DRAWS = 200
 BINS, GROUPS = 10, 500

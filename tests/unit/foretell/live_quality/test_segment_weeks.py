@@ -1,5 +1,5 @@
+from foretell.live_quality.segment_weeks import counted
 from shared.contracts.rows import DAY
-from shared.live_quality.segment_weeks import counted
 from shared.store import LoggedPrediction
 
 MONDAY = 1_772_409_600_000_000  # 2 March 2026

@@ -57,7 +57,7 @@ def test_a_version_that_is_worse_than_promised_is_reported_once(store: AccountSt
 
     (sent,) = store.deliveries.page(10)
     assert json.loads(sent.data)["live_skill"] == pytest.approx(0.0, abs=1e-6)
-    assert (found.verdict, found.verdict_version) == ("worse", "1")
+    assert (found.verdict, found.judged_version) == ("worse", "1")
     assert "Worse than promised: 100 of 200 predictions came true, 100 were expected" in found.text
     kept: Any = store.quality.find("scoring", "won")
     assert kept["reported"] == ["1"]
@@ -75,7 +75,7 @@ def test_one_that_holds_is_not_reported(store: AccountStore) -> None:
     assert (found.verdict, store.deliveries.page(10)) == ("holds", [])
 
 
-def test_what_is_not_over_waits_and_it_is_said_until_when(store: AccountStore) -> None:
+def test_what_is_not_over_waits_and_it_is_stated_until_when(store: AccountStore) -> None:
     answering(store)
     predicted(store, contacts=30, day=3)
 
@@ -112,12 +112,12 @@ def test_a_version_that_answered_before_stands_for_the_model_until_the_next_can_
     found = measured(store, "scoring", "won", now=NOW)
 
     assert [one.version for one in found.versions] == ["2", "1"]
-    assert (found.verdict, found.verdict_version) == ("holds", "1")
+    assert (found.verdict, found.judged_version) == ("holds", "1")
     assert "Version 1: Holds what it promised" in found.text
     assert "Version 2, which answers now: Not enough closed predictions yet" in found.text
 
 
-def test_models_without_an_outcome_are_counted_or_said_not_to_be_measured(store: AccountStore) -> None:
+def test_models_without_an_outcome_are_counted_or_stated_not_to_be_measured(store: AccountStore) -> None:
     rows = [
         PredictionRow(
             name, "segmentation", "", "1", NOW - day * DAY, NOW, "r", "ok", None, None, None, "model", "{}", seg

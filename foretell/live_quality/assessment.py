@@ -2,14 +2,14 @@
 
 from datetime import UTC, datetime
 
-from shared.contracts.model_quality import LEAST_CLOSED, Estimate, Promise, QualityFigures, Verdict
+from shared.contracts.model_quality import LEAST_CLOSED, Assessment, Estimate, Promise, QualityFigures
 
 FAR_OFF = 0.2
 """Share by which the outcome may come more or less often than expected before it is said."""
 BY_ATTRIBUTE = "They are over once the attribute says yes or no."
 
 
-def judged(promised: Promise | None, live: QualityFigures | None, *, waiting: str) -> tuple[Verdict, str]:
+def judged(promised: Promise | None, live: QualityFigures | None, *, waiting: str) -> tuple[Assessment, str]:
     """Compare what came with what was promised.
 
     Args:

@@ -1,6 +1,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from foretell.live_quality.drift import DriftRound, counted, drift_message, reported
 from shared.capabilities import capability
 from shared.change_detection.compare import ComparedModel
 from shared.change_detection.service_answers import (
@@ -13,7 +14,6 @@ from shared.change_detection.service_answers import (
 )
 from shared.contracts.model_drift import drift_of, drifted_since
 from shared.contracts.rows import DAY
-from shared.live_quality.drift import DriftRound, counted, drift_message, reported
 from shared.store import VersionRow
 
 EVEN = [0.1] * 10 + [0.0]
@@ -142,7 +142,7 @@ def test_segments_are_compared_with_their_shares_in_training() -> None:
     assert (report.has_drifted, report.answers.level) == (True, "drifted")
 
 
-def test_where_it_cannot_be_known_it_is_said_and_is_no_drift() -> None:
+def test_where_it_cannot_be_known_it_is_stated_and_is_no_drift() -> None:
     few = counted({}, [answer(feature([10] * 9 + [0, 99]))])
     first = judged(FIRST)
 

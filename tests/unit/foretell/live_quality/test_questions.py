@@ -4,9 +4,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from foretell.live_quality.questions import Question, pasts_of, questions_of
 from shared.contracts.outcome import CANCELLED, Flag, Outcome
 from shared.contracts.rows import DAY
-from shared.live_quality.questions import Question, pasts_of, questions_of
 from shared.store import EventTypeUse, VersionRow
 from shared.timeline import ContactFacts, DatedValue, EventTimes
 
@@ -99,7 +99,11 @@ def test_a_version_is_judged_by_what_it_was_trained_on() -> None:
     now = Outcome(name="x", capability="scoring", event_types=("deal_won",), horizon_days=90)
     before = now.model_copy(update={"event_types": ("order_placed",)})
 
-    found = asked(now, version("1", outcome=before.model_dump(mode="json")), version("2", reached_by=["deal_won"], trained_until=50 * DAY))
+    found = asked(
+        now,
+        version("1", outcome=before.model_dump(mode="json")),
+        version("2", reached_by=["deal_won"], trained_until=50 * DAY),
+    )
 
     assert found["1"] == Question(60 * DAY, ("order_placed",), since=1)
     assert found["2"] == Question(60 * DAY, ("deal_won",), since=50 * DAY)

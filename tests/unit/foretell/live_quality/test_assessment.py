@@ -1,8 +1,8 @@
 import pytest
 
+from foretell.live_quality.assessment import judged, waits
 from shared.contracts.model_quality import Estimate, Promise, QualityFigures
 from shared.contracts.rows import DAY
-from shared.live_quality.verdict import judged, waits
 
 UNKNOWN = Estimate(value=None, low=None, high=None)
 
@@ -44,7 +44,7 @@ def promised(low: float = 0.08, high: float = 0.16) -> Promise:
         (None, "not_enough", "Not enough closed predictions yet: 0 of 40 that came true. The next"),
     ],
 )
-def test_a_verdict_is_said_in_words(figures: QualityFigures | None, verdict: str, words: str) -> None:
+def test_a_verdict_is_put_in_words(figures: QualityFigures | None, verdict: str, words: str) -> None:
     found, text = judged(promised(), figures, waiting="The next ones close on 3 December 2026.")
 
     assert found == verdict
@@ -64,5 +64,5 @@ def test_without_a_promise_nothing_is_compared() -> None:
         (None, True, "They are over once the attribute says yes or no."),
     ],
 )
-def test_when_more_are_over_is_said(closes: int | None, by_attribute: bool, text: str) -> None:
+def test_when_more_are_over_is_stated(closes: int | None, by_attribute: bool, text: str) -> None:
     assert waits(closes, now=2 * DAY, newest="1 May 1969", by_attribute=by_attribute) == text

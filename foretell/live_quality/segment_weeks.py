@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from foretell.live_quality.weeks import named, week_of
 from shared.contracts.model_quality import SegmentWeek
-from shared.live_quality.weeks import named, week_of
 from shared.store import LoggedPrediction
 
 

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sklearn.metrics import log_loss, roc_auc_score
 
+from foretell.live_quality.joined import unit_of
+from foretell.live_quality.measure import measure
 from shared.capabilities import capability
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY, ContactRow, EventRow
-from shared.live_quality.joined import unit_of
-from shared.live_quality.measure import measure
 from shared.store import AccountStore, Database, PredictionRow, VersionRow
 
 START = 1_772_409_600_000_000  # Monday 2 March 2026

@@ -8,9 +8,9 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
+from foretell.live_quality.questions import Question, pasts_of
+from foretell.live_quality.weeks import week_of
 from shared.contracts.rows import Microseconds
-from shared.live_quality.questions import Question, pasts_of
-from shared.live_quality.weeks import week_of
 from shared.store import AccountStore, LoggedPrediction
 
 MOST_ROWS = 200_000
