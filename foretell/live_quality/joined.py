@@ -8,7 +8,7 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
-from foretell.live_quality.questions import Question, pasts_of
+from foretell.live_quality.outcome_rules import OutcomeRule, pasts_of
 from foretell.live_quality.weeks import week_of
 from shared.contracts.rows import Microseconds
 from shared.store import AccountStore, LoggedPrediction
@@ -69,7 +69,7 @@ class Joined:
 def joined(
     store: AccountStore,
     model: tuple[str, str],
-    questions: Mapping[str, Question],
+    rules: Mapping[str, OutcomeRule],
     *,
     since: Microseconds,
     until: Microseconds,
@@ -83,12 +83,12 @@ def joined(
     Args:
         store: of the account.
         model: capability and outcome.
-        questions: by version; under "" for versions that are not in the catalogue any more.
+        rules: by version; under "" for versions that are not in the catalogue any more.
         since: earlier cutoffs are left out.
         until: what happened before it is known.
         most: predictions held at once.
     """
-    reader = _Reader(store, questions, until, _Sample(most))
+    reader = _Reader(store, rules, until, _Sample(most))
     for part in store.predictions.scan_log(*model, since=since):
         reader.add(part)
     found = reader.found
@@ -105,7 +105,7 @@ class _Reader:
     """Joins one part of the log after the other."""
 
     store: AccountStore
-    questions: Mapping[str, Question]
+    rules: Mapping[str, OutcomeRule]
     until: Microseconds
     sample: "_Sample"
     versions: dict[str, int] = field(default_factory=dict)
@@ -148,34 +148,34 @@ class _Reader:
             by_version.setdefault(one.version, []).append(row)
         ids = sorted({one.contact_id for one in kept})
         place = {contact_id: row for row, contact_id in enumerate(ids)}
-        asked = {version: self.questions.get(version, self.questions[""]) for version in by_version}
-        types = {name for question in asked.values() for name in question.types}
+        rules = {version: self.rules.get(version, self.rules[""]) for version in by_version}
+        types = {name for rule in rules.values() for name in rule.types}
         pasts = pasts_of(ids, self.store.events.times_of(ids, types) if types else [])
         for version, rows in by_version.items():
-            question = asked[version]
-            rows = self._tested(rows, kept, question)
+            rule = rules[version]
+            rows = self._tested(rows, kept, rule)
             cutoff = np.array([kept[row].cutoff for row in rows], dtype=np.int64)
-            if question.flag is not None:
-                labels[rows] = self._stated(version, question, [kept[row] for row in rows])
+            if rule.flag is not None:
+                labels[rows] = self._stated(version, rule, [kept[row] for row in rows])
                 continue
             contact = np.array([place[kept[row].contact_id] for row in rows], dtype=np.int32)
-            found = question.labels(pasts, contact, cutoff)
-            closed, asked_rightly = question.closed(cutoff, self.until), ~np.isnan(found)
-            self.found.left_out["reached_before"] += int((~asked_rightly).sum())
-            self._wait(version, cutoff[~closed & asked_rightly] + question.horizon)
+            found = rule.labels(pasts, contact, cutoff)
+            closed, is_fresh = rule.closed(cutoff, self.until), ~np.isnan(found)
+            self.found.left_out["reached_before"] += int((~is_fresh).sum())
+            self._wait(version, cutoff[~closed & is_fresh] + rule.horizon)
             labels[rows] = np.where(closed, found, np.nan)
         return labels
 
-    def _tested(self, rows: list[int], kept: Sequence[LoggedPrediction], question: Question) -> list[int]:
+    def _tested(self, rows: list[int], kept: Sequence[LoggedPrediction], rule: OutcomeRule) -> list[int]:
         """Leave out what was asked of a time that the version had learned from: that would be no test."""
-        tested = [row for row in rows if kept[row].cutoff >= question.since]
+        tested = [row for row in rows if kept[row].cutoff >= rule.since]
         self.found.left_out["learned_from"] += len(rows) - len(tested)
         return tested
 
-    def _stated(self, version: str, question: Question, kept: Sequence[LoggedPrediction]) -> Vector:
+    def _stated(self, version: str, rule: OutcomeRule, kept: Sequence[LoggedPrediction]) -> Vector:
         facts = self.store.quality.facts(sorted({one.contact_id for one in kept}))
         of_rows = [facts.get(one.contact_id) for one in kept]
-        after, before = question.stated(of_rows, [one.cutoff for one in kept])
+        after, before = rule.stated(of_rows, [one.cutoff for one in kept])
         self.found.left_out["reached_before"] += int(before.sum())
         self.found.open[version] += int((np.isnan(after) & (before == 0)).sum())
         return np.where(before == 1, np.nan, after)

@@ -9,7 +9,7 @@ import numpy as np
 from foretell.live_quality.assessment import day, judged, waits
 from foretell.live_quality.figures import figures, reliability
 from foretell.live_quality.joined import MOST_ROWS, Joined, Vector, joined
-from foretell.live_quality.questions import Question, questions_of
+from foretell.live_quality.outcome_rules import OutcomeRule, outcome_rules_of
 from foretell.live_quality.segment_weeks import counted
 from foretell.live_quality.weeks import named
 from shared.capabilities import Capability
@@ -55,11 +55,11 @@ def measure(
     if not line.per_outcome:
         return _without_outcome(store, line, versions, since=since, until=until, now=now)
     # The longest horizon is looked back further, so that a year of predictions is over.
-    questions = questions_of(store, store.outcomes.require(line.name, outcome), versions)
-    since -= max(question.horizon for question in questions.values())
-    found = joined(store, (line.name, outcome), questions, since=since, until=until, most=most)
+    rules = outcome_rules_of(store, store.outcomes.require(line.name, outcome), versions)
+    since -= max(rule.horizon for rule in rules.values())
+    found = joined(store, (line.name, outcome), rules, since=since, until=until, most=most)
     champion = store.models.champion(line.name, outcome)
-    measured = _Measured(found, {row.version: row for row in versions}, questions, until, now)
+    measured = _Measured(found, {row.version: row for row in versions}, rules, until, now)
     return measured.quality(None if champion is None else champion.version)
 
 
@@ -94,7 +94,7 @@ class _Measured:
 
     found: Joined
     catalogue: Mapping[str, VersionRow]
-    questions: Mapping[str, Question]
+    rules: Mapping[str, OutcomeRule]
     until: Microseconds
     now: Microseconds
 
@@ -150,7 +150,7 @@ class _Measured:
         rows = found.rows.take(mine)
         live, promised = figures(rows, constant[mine]), None if row is None else promise(row)
         closes = found.next_closes.get(name)
-        by_attribute = self.questions.get(name, self.questions[""]).flag is not None
+        by_attribute = self.rules.get(name, self.rules[""]).flag is not None
         newest = day(self.until) if self.until else "no day"
         waiting = waits(closes, now=self.now, newest=newest, by_attribute=by_attribute)
         verdict, text = judged(promised, live, waiting=waiting)

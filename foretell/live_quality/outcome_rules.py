@@ -17,14 +17,14 @@ Labels = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class OutcomeRule:
     """What a version predicts."""
 
     horizon: Microseconds
     ends: tuple[str, ...] = ()
     """Event types any of which is the outcome, or, for a silence, the activity that is waited for."""
     begins: tuple[str, ...] = ()
-    """Types that open the question again."""
+    """Types that open the rule again."""
     is_silence: bool = False
     repeatable: bool = False
     flag: Flag | None = None
@@ -88,7 +88,7 @@ def pasts_of(contact_ids: Sequence[str], events: Sequence[EventTimes]) -> Pasts:
     return build_times(contact_ids, {one: ContactFacts() for one in contact_ids}, [events])
 
 
-def questions_of(store: AccountStore, defined: Outcome, versions: Sequence[VersionRow]) -> dict[str, Question]:
+def outcome_rules_of(store: AccountStore, defined: Outcome, versions: Sequence[VersionRow]) -> dict[str, OutcomeRule]:
     """Return what each version of a model predicts, and under "" what the outcome means by now.
 
     Args:
@@ -115,15 +115,15 @@ def _learned_until(row: VersionRow) -> Microseconds:
     return row.trained_at if until is None else until
 
 
-def _question(outcome: Outcome, row: VersionRow | None, counts: Mapping[str, tuple[int, int]]) -> Question:
+def _question(outcome: Outcome, row: VersionRow | None, counts: Mapping[str, tuple[int, int]]) -> OutcomeRule:
     outcome = chosen(outcome, counts)
     days = outcome.horizon_days if row is None or row.horizon_days is None else row.horizon_days
     horizon = days * DAY
     if outcome.attribute:
-        return Question(horizon, repeatable=outcome.repeatable, flag=Flag(outcome.attribute, outcome.positive))
+        return OutcomeRule(horizon, repeatable=outcome.repeatable, flag=Flag(outcome.attribute, outcome.positive))
     if outcome.silence or outcome.is_automatic:
-        return Question(horizon, outcome.silence, is_silence=True)
+        return OutcomeRule(horizon, outcome.silence, is_silence=True)
     known = tuple(row.report.get("reached_by", ())) if row is not None else ()
     ends = known or next(((name,) for name in outcome.event_types if name in counts), outcome.event_types[:1])
     begins = STARTED if outcome.capability == "churn" else ()
-    return Question(horizon, ends, begins, repeatable=outcome.repeatable)
+    return OutcomeRule(horizon, ends, begins, repeatable=outcome.repeatable)

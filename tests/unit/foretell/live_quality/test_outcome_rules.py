@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from foretell.live_quality.questions import Question, pasts_of, questions_of
+from foretell.live_quality.outcome_rules import OutcomeRule, outcome_rules_of, pasts_of
 from shared.contracts.outcome import CANCELLED, Flag, Outcome
 from shared.contracts.rows import DAY
 from shared.store import EventTypeUse, VersionRow
@@ -18,14 +18,14 @@ def did(*events: tuple[str, float]) -> EventTimes:
     return EventTimes("c", types, [int(days * DAY) for _, days in events], [1] * len(events), [0] * len(events))
 
 
-def label(question: Question, *events: tuple[str, float]) -> float:
+def label(question: OutcomeRule, *events: tuple[str, float]) -> float:
     pasts = pasts_of(["c"], [did(*events)] if events else [])
     return float(question.labels(pasts, np.zeros(1, np.int32), np.array([CUTOFF]))[0])
 
 
-WON = Question(30 * DAY, ("deal_won",))
-SILENT = Question(30 * DAY, ("order_placed", "page_viewed"), is_silence=True)
-LEFT = Question(30 * DAY, (CANCELLED,), ("subscription_started",))
+WON = OutcomeRule(30 * DAY, ("deal_won",))
+SILENT = OutcomeRule(30 * DAY, ("order_placed", "page_viewed"), is_silence=True)
+LEFT = OutcomeRule(30 * DAY, (CANCELLED,), ("subscription_started",))
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ LEFT = Question(30 * DAY, (CANCELLED,), ("subscription_started",))
         (WON, [("deal_won", 129.99)], 1.0),
         (WON, [("deal_won", 130)], 0.0),
         (WON, [("deal_won", 99.9), ("deal_won", 101)], None),
-        (Question(30 * DAY, ("deal_won",), repeatable=True), [("deal_won", 99.9), ("deal_won", 101)], 1.0),
+        (OutcomeRule(30 * DAY, ("deal_won",), repeatable=True), [("deal_won", 99.9), ("deal_won", 101)], 1.0),
         (SILENT, [], 1.0),
         (SILENT, [("order_placed", 99)], 1.0),
         (SILENT, [("page_viewed", 129)], 0.0),
@@ -48,7 +48,7 @@ LEFT = Question(30 * DAY, (CANCELLED,), ("subscription_started",))
     ],
 )
 def test_a_prediction_comes_true_by_the_rule_of_its_frames(
-    question: Question, events: list[tuple[str, float]], expected: float | None
+    question: OutcomeRule, events: list[tuple[str, float]], expected: float | None
 ) -> None:
     found = label(question, *events)
 
@@ -60,7 +60,7 @@ def test_a_prediction_is_over_with_its_horizon_and_one_by_an_attribute_never_by_
 
     assert WON.closed(cutoff, 130 * DAY).tolist() == [True]
     assert WON.closed(cutoff, 130 * DAY - 1).tolist() == [False]
-    assert Question(DAY, flag=Flag("won", None)).closed(cutoff, 500 * DAY).tolist() == [False]
+    assert OutcomeRule(DAY, flag=Flag("won", None)).closed(cutoff, 500 * DAY).tolist() == [False]
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_an_attribute_says_it_from_the_cutoff_on(
 ) -> None:
     facts = ContactFacts(attributes=[DatedValue("won", day * DAY, value) for day, value in values])
 
-    found, known = Question(30 * DAY, flag=Flag("won", None)).stated([facts], [CUTOFF])
+    found, known = OutcomeRule(30 * DAY, flag=Flag("won", None)).stated([facts], [CUTOFF])
 
     assert known[0] == before
     assert found[0] == after if after is not None else np.isnan(found[0])
@@ -89,10 +89,10 @@ def version(number: str, *, horizon_days: int | None = 60, **report: Any) -> Ver
     return VersionRow("scoring", "x", number, "d", "rule", "C", 1, horizon_days, "run", report=report)
 
 
-def asked(defined: Outcome, *versions: VersionRow, types: tuple[str, ...] = ()) -> dict[str, Question]:
+def asked(defined: Outcome, *versions: VersionRow, types: tuple[str, ...] = ()) -> dict[str, OutcomeRule]:
     uses = [EventTypeUse(name, 5, 5, 5) for name in types]
     store: Any = SimpleNamespace(events=SimpleNamespace(types=lambda: uses))
-    return questions_of(store, defined, versions)
+    return outcome_rules_of(store, defined, versions)
 
 
 def test_a_version_is_judged_by_what_it_was_trained_on() -> None:
@@ -105,9 +105,9 @@ def test_a_version_is_judged_by_what_it_was_trained_on() -> None:
         version("2", reached_by=["deal_won"], trained_until=50 * DAY),
     )
 
-    assert found["1"] == Question(60 * DAY, ("order_placed",), since=1)
-    assert found["2"] == Question(60 * DAY, ("deal_won",), since=50 * DAY)
-    assert found[""] == Question(90 * DAY, ("deal_won",))
+    assert found["1"] == OutcomeRule(60 * DAY, ("order_placed",), since=1)
+    assert found["2"] == OutcomeRule(60 * DAY, ("deal_won",), since=50 * DAY)
+    assert found[""] == OutcomeRule(90 * DAY, ("deal_won",))
 
 
 def test_of_several_types_the_first_that_the_account_has_is_meant() -> None:
