@@ -89,7 +89,7 @@ def joined(
         most: predictions held at once.
     """
     reader = _Reader(store, rules, until, _Sample(most))
-    for part in store.predictions.scan_log(*model, since=since):
+    for part in store.quality.logged_predictions(*model, since=since):
         reader.add(part)
     found = reader.found
     found.rows, found.versions = reader.sample.rows(), tuple(reader.versions)

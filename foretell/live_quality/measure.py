@@ -72,7 +72,9 @@ def _without_outcome(
     until: Microseconds,
     now: Microseconds,
 ) -> ModelQuality:
-    weeks = counted(store.predictions.scan_log(line.name, "", since=since)) if line.change_kind == "segment" else []
+    weeks = (
+        counted(store.quality.logged_predictions(line.name, "", since=since)) if line.change_kind == "segment" else []
+    )
     return ModelQuality(
         measured_at=instant_of(now),
         complete_until=instant_of(until) if until else None,

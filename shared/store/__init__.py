@@ -30,7 +30,8 @@ from shared.store.keys import KeyRow
 from shared.store.migration import check, downgrade, is_migrated, migrate
 from shared.store.models import ChampionRow, PromotionRow, VersionRow
 from shared.store.pasts import PastsWanted
-from shared.store.predictions import LoggedPrediction, Place, PredictionFilter, PredictionRow, ReachedBy, RequestReads
+from shared.store.predictions import Place, PredictionFilter, PredictionRow, ReachedBy, RequestReads
+from shared.store.quality import LoggedPrediction
 from shared.store.schema import Account
 from shared.store.sources import SourceRow, SourceSecretRow, active_secrets
 

@@ -1,20 +1,33 @@
 """How models do on what happened afterwards, and how far their inputs have drifted: the last of each is kept."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.contracts.rows import Microseconds
 from shared.store.pasts import facts_of
+from shared.store.predictions import PredictionLogTable
 from shared.store.schema import KEY_TEXT, Instant, KeyText, LongText, StoreTable
 from shared.store.scope import BATCH, Scope, batches
 from shared.timeline import ContactFacts
 
 Document = Mapping[str, Any]
+
+
+class LoggedPrediction(NamedTuple):
+    """What is needed of a logged prediction to compare it with what happened."""
+
+    contact_id: str
+    cutoff: Microseconds
+    asked_at: Microseconds
+    request_id: str
+    version: str
+    probability: float | None
+    segment: str | None
 
 
 class ModelQualityTable(StoreTable):
@@ -82,6 +95,40 @@ class Quality:
             for part in batches(sorted(contact_ids), BATCH):
                 found |= facts_of(connection, part)
         return found
+
+    def logged_predictions(
+        self, capability: str, outcome: str, *, since: Microseconds, rows: int = 5_000
+    ) -> Iterator[list[LoggedPrediction]]:
+        """Stream the logged predictions of a question, by contact, then cutoff, then when they were asked.
+
+        Args:
+            capability: a line of the capability table.
+            outcome: its name, "" where the capability has none.
+            since: cutoffs before it are left out.
+            rows: held at once.
+
+        Yields:
+            All rows of some contacts, those that were answered and those held back as controls; bounded memory.
+        """
+        table = PredictionLogTable
+        key = (table.contact_id, table.cutoff, table.asked_at, table.request_id)
+        statement = (
+            self._scope.select(*key, table.version, table.probability, table.segment)
+            .where(table.capability == capability, table.outcome == outcome, table.cutoff >= since)
+            .where(table.status.in_(("ok", "control")))
+            .order_by(*key)
+        )
+        held: list[LoggedPrediction] = []
+        with self._scope.reading_predictions() as connection:
+            for part in connection.stream(statement, rows).partitions():
+                held += [LoggedPrediction(*row) for row in part]
+                last = held[-1].contact_id
+                ended = next((place for place in range(len(held), 0, -1) if held[place - 1].contact_id != last), 0)
+                if ended:
+                    yield held[:ended]
+                    held = held[ended:]
+        if held:
+            yield held
 
     def _put(self, table: type[Any], key: Mapping[str, str], document: Document, at: Microseconds) -> None:
         row = {**key, "measured_at": at, "document": json.dumps(document, allow_nan=False)}

@@ -138,7 +138,7 @@ def everything(store: AccountStore) -> dict[str, object]:
         "quality.measured_at": store.quality.measured_at("scoring", "x"),
         "quality.drift": store.quality.drift("scoring", "x", "1"),
         "quality.facts": store.quality.facts(["a"]),
-        "predictions.scan_log": list(store.predictions.scan_log("scoring", "x", since=0)),
+        "quality.logged_predictions": list(store.quality.logged_predictions("scoring", "x", since=0)),
         "predictions.ranked": store.predictions.ranked("scoring", "x", limit=10),
         "predictions.page": store.predictions.page(PredictionFilter("scoring", "x"), limit=10),
         "predictions.statuses": store.predictions.statuses("scoring", "x"),
@@ -167,6 +167,7 @@ def everything(store: AccountStore) -> dict[str, object]:
         "events.of_messages": list(store.events.of_messages({"a"}, {"m"})),
         "idempotency.find": store.idempotency.find("again"),
         "audit.page": [row for row in store.audit.page(10) if row.action != "contact.exported"],
+        "audit.about": store.audit.about("model.promoted", "scoring.x"),
         "privacy.export": exported(store),
         "changes.states_of": store.changes.states_of("a"),
         "changes.states": store.changes.states("scoring", "x", ["a"]),
@@ -196,7 +197,7 @@ def required(store: AccountStore) -> Outcome | None:
 
 WRITES = {
     "assignments": "add",
-    "audit": "delete_before",
+    "audit": "add delete_before",
     "changes": "put_states clear touch",
     "batches": "create cancel delete take renew plan finish_part complete fail release forget_erasures",
     "contacts": "put put_bulk declare_static merge",
