@@ -8,7 +8,7 @@ from foretell.cli.options import DEFAULT_ACCOUNT, AccountOption, CapabilityOptio
 
 if TYPE_CHECKING:
     from shared.contracts.model_drift import ModelDrift
-    from shared.contracts.model_quality import Estimate, ModelQuality, QualityFigures
+    from shared.contracts.model_quality import LiveFigure, ModelQuality, QualityFigures
     from shared.store import AccountStore
 
 
@@ -111,7 +111,7 @@ def _row(named: dict[str, Any], figures: "QualityFigures") -> dict[str, Any]:
     }
 
 
-def shown(figure: "Estimate | None") -> str:
+def shown(figure: "LiveFigure | None") -> str:
     """Write a figure with its interval: `0.71 (0.69 to 0.73)`."""
     if figure is None or figure.value is None:
         return "-"

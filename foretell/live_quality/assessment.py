@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from shared.contracts.model_quality import LEAST_CLOSED, Assessment, Estimate, Promise, QualityFigures
+from shared.contracts.model_quality import LEAST_CLOSED, Assessment, LiveFigure, Promise, QualityFigures
 
 FAR_OFF = 0.2
 """Share by which the outcome may come more or less often than expected before it is said."""
@@ -84,7 +84,7 @@ def day(at: int) -> str:
     return f"{found.day} {found:%B %Y}"
 
 
-def _share(figure: Estimate) -> str:
+def _share(figure: LiveFigure) -> str:
     return _percent(figure.value)
 
 

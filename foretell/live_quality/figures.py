@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foretell.live_quality.joined import Rows
-from shared.contracts.model_quality import Bin, Estimate, QualityFigures
+from shared.contracts.model_quality import Bin, LiveFigure, QualityFigures
 from shared.evaluation import metrics
 from shared.evaluation.metrics import Interval, Ranking, of_figures
 
@@ -103,9 +103,9 @@ class _Groups:
         }
 
 
-def estimate(figure: Interval) -> Estimate:
+def estimate(figure: Interval) -> LiveFigure:
     """Write a figure for the wire."""
-    return Estimate.model_validate(figure.to_json())
+    return LiveFigure.model_validate(figure.to_json())
 
 
 def reliability(rows: Rows) -> list[Bin]:

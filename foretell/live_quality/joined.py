@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from foretell.live_quality.outcome_rules import OutcomeRule, pasts_of
 from foretell.live_quality.weeks import week_of
 from shared.contracts.rows import Microseconds
-from shared.store import AccountStore, LoggedPrediction
+from shared.store import AccountStore, LoggedProbability
 
 MOST_ROWS = 200_000
 """Predictions held at once, half of them of contacts with the outcome; beyond, contacts are sampled and weighted."""
@@ -111,7 +111,7 @@ class _Reader:
     versions: dict[str, int] = field(default_factory=dict)
     found: Joined = field(default_factory=lambda: Joined(_NOTHING, ()))
 
-    def add(self, part: Sequence[LoggedPrediction]) -> None:
+    def add(self, part: Sequence[LoggedProbability]) -> None:
         """Join all predictions of some contacts."""
         first = self._first(part)
         ids = list(dict.fromkeys(one.contact_id for one in first))
@@ -127,9 +127,9 @@ class _Reader:
             labels,
         )
 
-    def _first(self, part: Sequence[LoggedPrediction]) -> list[LoggedPrediction]:
+    def _first(self, part: Sequence[LoggedProbability]) -> list[LoggedProbability]:
         """Keep those with a probability, the first of each contact, week and version."""
-        chosen: dict[tuple[str, int, str], LoggedPrediction] = {}
+        chosen: dict[tuple[str, int, str], LoggedProbability] = {}
         without = 0
         for one in part:
             if one.probability is None:
@@ -140,7 +140,7 @@ class _Reader:
         self.found.left_out["repeated"] += len(part) - without - len(chosen)
         return list(chosen.values())
 
-    def _labels(self, kept: Sequence[LoggedPrediction]) -> Vector:
+    def _labels(self, kept: Sequence[LoggedProbability]) -> Vector:
         """Label predictions; NaN for those that are still open, or were never asked rightly."""
         labels = np.full(len(kept), np.nan)
         by_version: dict[str, list[int]] = {}
@@ -166,13 +166,13 @@ class _Reader:
             labels[rows] = np.where(closed, found, np.nan)
         return labels
 
-    def _tested(self, rows: list[int], kept: Sequence[LoggedPrediction], rule: OutcomeRule) -> list[int]:
+    def _tested(self, rows: list[int], kept: Sequence[LoggedProbability], rule: OutcomeRule) -> list[int]:
         """Leave out what was asked of a time that the version had learned from: that would be no test."""
         tested = [row for row in rows if kept[row].cutoff >= rule.since]
         self.found.left_out["learned_from"] += len(rows) - len(tested)
         return tested
 
-    def _stated(self, version: str, rule: OutcomeRule, kept: Sequence[LoggedPrediction]) -> Vector:
+    def _stated(self, version: str, rule: OutcomeRule, kept: Sequence[LoggedProbability]) -> Vector:
         facts = self.store.quality.facts(sorted({one.contact_id for one in kept}))
         of_rows = [facts.get(one.contact_id) for one in kept]
         after, before = rule.stated(of_rows, [one.cutoff for one in kept])

@@ -14,7 +14,7 @@ from foretell.live_quality.segment_weeks import counted
 from foretell.live_quality.weeks import named
 from shared.capabilities import Capability
 from shared.contracts.model_quality import (
-    Estimate,
+    LiveFigure,
     ModelQuality,
     NotCompared,
     Promise,
@@ -202,10 +202,10 @@ def promise(row: VersionRow) -> Promise:
     )
 
 
-def _estimate(figure: Any) -> Estimate | None:
+def _estimate(figure: Any) -> LiveFigure | None:
     if isinstance(figure, Mapping):
-        return Estimate.model_validate({name: figure.get(name) for name in Estimate.model_fields})
-    return None if figure is None else Estimate(value=float(figure), low=None, high=None)
+        return LiveFigure.model_validate({name: figure.get(name) for name in LiveFigure.model_fields})
+    return None if figure is None else LiveFigure(value=float(figure), low=None, high=None)
 
 
 def dropped(quality: ModelQuality) -> VersionQuality | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from foretell.live_quality.weeks import named, week_of
 from shared.contracts.model_quality import SegmentWeek
-from shared.store import LoggedPrediction
+from shared.store import LoggedProbability
 
 
 @dataclass(slots=True)
@@ -19,7 +19,7 @@ class SegmentCounts:
     """By week: contacts in the same segment as the week before."""
     moved: Counter[int] = field(default_factory=Counter)
 
-    def add(self, part: Sequence[LoggedPrediction]) -> None:
+    def add(self, part: Sequence[LoggedProbability]) -> None:
         """Count all predictions of some contacts."""
         first: dict[tuple[str, int], str] = {}
         for one in part:
@@ -49,7 +49,7 @@ class SegmentCounts:
         )
 
 
-def counted(parts: Iterable[Sequence[LoggedPrediction]]) -> list[SegmentWeek]:
+def counted(parts: Iterable[Sequence[LoggedProbability]]) -> list[SegmentWeek]:
     """Count logged predictions, all of some contacts at a time."""
     counts = SegmentCounts()
     for part in parts:

@@ -4,9 +4,10 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from gateway.context import ReadScope, json_response
-from gateway.models.names import ModelName, NamedModel
+from gateway.models.names import NamedModel
 from gateway.models.quality_schemas import QualityAnswer
 from shared.contracts.model_drift import ModelDrift, drift_of
+from shared.contracts.model_name import ModelName
 from shared.contracts.model_quality import ModelQuality, quality_of
 from shared.errors import NotFound
 from shared.store import AccountStore

@@ -14,7 +14,7 @@ LEAST_CLOSED = 40
 """Contacts with the outcome, and as many without, from which on a version is judged."""
 
 
-class Estimate(Answer):
+class LiveFigure(Answer):
     """A figure and its 95 % interval over contacts."""
 
     value: Annotated[float | None, Field(description="The figure; null where it cannot be told.")]
@@ -37,22 +37,22 @@ class QualityFigures(Answer):
     contacts: Annotated[Count, Field(description="Of how many contacts.")]
     positives: Annotated[Count, Field(description="How many of the predictions came true: the outcome was reached.")]
     expected: Annotated[float, Field(ge=0, description="How many were to come true by their probabilities.")]
-    base_rate: Annotated[Estimate, Field(description="Share that reached the outcome.")]
+    base_rate: Annotated[LiveFigure, Field(description="Share that reached the outcome.")]
     expected_rate: Annotated[Share, Field(description="Mean probability: what the share should have been.")]
-    auc: Annotated[Estimate, Field(description="How often one that reached it stood above one that did not.")]
-    log_loss: Annotated[Estimate, Field(description="Mean log loss, nats; less is better.")]
+    auc: Annotated[LiveFigure, Field(description="How often one that reached it stood above one that did not.")]
+    log_loss: Annotated[LiveFigure, Field(description="Mean log loss, nats; less is better.")]
     skill_over_constant: Annotated[
-        Estimate,
+        LiveFigure,
         Field(
             description="Share of the log loss saved against saying to everybody the rate among those whom the version "
             "learned from; 0 is worth nothing."
         ),
     ]
     calibration_slope: Annotated[
-        Estimate, Field(description="1: probabilities lie as far apart as they should; below: too far apart.")
+        LiveFigure, Field(description="1: probabilities lie as far apart as they should; below: too far apart.")
     ]
     lift_at_10_percent: Annotated[
-        Estimate, Field(description="How many times the base rate the tenth with the highest probabilities reached.")
+        LiveFigure, Field(description="How many times the base rate the tenth with the highest probabilities reached.")
     ]
     sampled_share: Annotated[
         float,
@@ -78,11 +78,11 @@ class Promise(Answer):
     """What the test of a version's training said; null where it said nothing of it."""
 
     base_rate: Annotated[float | None, Field(description="Share that reached the outcome among those tested on.")]
-    auc: Annotated[Estimate | None, Field(description="See the live figure.")]
-    log_loss: Annotated[Estimate | None, Field(description="See the live figure.")]
-    skill_over_constant: Annotated[Estimate | None, Field(description="See the live figure.")]
-    calibration_slope: Annotated[Estimate | None, Field(description="See the live figure.")]
-    lift_at_10_percent: Annotated[Estimate | None, Field(description="See the live figure.")]
+    auc: Annotated[LiveFigure | None, Field(description="See the live figure.")]
+    log_loss: Annotated[LiveFigure | None, Field(description="See the live figure.")]
+    skill_over_constant: Annotated[LiveFigure | None, Field(description="See the live figure.")]
+    calibration_slope: Annotated[LiveFigure | None, Field(description="See the live figure.")]
+    lift_at_10_percent: Annotated[LiveFigure | None, Field(description="See the live figure.")]
 
 
 class VersionQuality(Answer):

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import ForeignKey, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.contracts.rows import Microseconds
@@ -18,7 +18,7 @@ from shared.timeline import ContactFacts
 Document = Mapping[str, Any]
 
 
-class LoggedPrediction(NamedTuple):
+class LoggedProbability(NamedTuple):
     """What is needed of a logged prediction to compare it with what happened."""
 
     contact_id: str
@@ -98,7 +98,7 @@ class Quality:
 
     def logged_predictions(
         self, capability: str, outcome: str, *, since: Microseconds, rows: int = 5_000
-    ) -> Iterator[list[LoggedPrediction]]:
+    ) -> Iterator[list[LoggedProbability]]:
         """Stream the logged predictions of a question, by contact, then cutoff, then when they were asked.
 
         Args:
@@ -111,17 +111,18 @@ class Quality:
             All rows of some contacts, those that were answered and those held back as controls; bounded memory.
         """
         table = PredictionLogTable
+        known = func.coalesce(table.probability, table.withheld_probability)
         key = (table.contact_id, table.cutoff, table.asked_at, table.request_id)
         statement = (
-            self._scope.select(*key, table.version, table.probability, table.segment)
+            self._scope.select(*key, table.version, known, table.segment)
             .where(table.capability == capability, table.outcome == outcome, table.cutoff >= since)
             .where(table.status.in_(("ok", "control")))
             .order_by(*key)
         )
-        held: list[LoggedPrediction] = []
+        held: list[LoggedProbability] = []
         with self._scope.reading_predictions() as connection:
             for part in connection.stream(statement, rows).partitions():
-                held += [LoggedPrediction(*row) for row in part]
+                held += [LoggedProbability(*row) for row in part]
                 last = held[-1].contact_id
                 ended = next((place for place in range(len(held), 0, -1) if held[place - 1].contact_id != last), 0)
                 if ended:

@@ -1,10 +1,10 @@
 import pytest
 
 from foretell.live_quality.assessment import judged, waits
-from shared.contracts.model_quality import Estimate, Promise, QualityFigures
+from shared.contracts.model_quality import LiveFigure, Promise, QualityFigures
 from shared.contracts.rows import DAY
 
-UNKNOWN = Estimate(value=None, low=None, high=None)
+UNKNOWN = LiveFigure(value=None, low=None, high=None)
 
 
 def live(
@@ -16,14 +16,14 @@ def live(
     rate = positives / predictions
     return QualityFigures(
         predictions=predictions, contacts=predictions, positives=positives, expected=expected,
-        base_rate=Estimate(value=rate, low=rate * 0.9, high=rate * 1.1), expected_rate=expected / predictions,
+        base_rate=LiveFigure(value=rate, low=rate * 0.9, high=rate * 1.1), expected_rate=expected / predictions,
         auc=UNKNOWN, log_loss=UNKNOWN, calibration_slope=UNKNOWN, lift_at_10_percent=UNKNOWN,
-        skill_over_constant=Estimate(value=skill[0], low=skill[1], high=skill[2]), sampled_share=1.0,
+        skill_over_constant=LiveFigure(value=skill[0], low=skill[1], high=skill[2]), sampled_share=1.0,
     )  # fmt: skip
 
 
 def promised(low: float = 0.08, high: float = 0.16) -> Promise:
-    skill = Estimate(value=0.12, low=low, high=high)
+    skill = LiveFigure(value=0.12, low=low, high=high)
     return Promise(
         base_rate=0.1, auc=None, log_loss=None, skill_over_constant=skill, calibration_slope=None,
         lift_at_10_percent=None,

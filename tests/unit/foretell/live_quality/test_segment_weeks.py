@@ -1,12 +1,12 @@
 from foretell.live_quality.segment_weeks import counted
 from shared.contracts.rows import DAY
-from shared.store import LoggedPrediction
+from shared.store import LoggedProbability
 
 MONDAY = 1_772_409_600_000_000  # 2 March 2026
 
 
-def placed(contact_id: str, days: int, segment: str | None) -> LoggedPrediction:
-    return LoggedPrediction(contact_id, MONDAY + days * DAY, 0, "r", "1", None, segment)
+def placed(contact_id: str, days: int, segment: str | None) -> LoggedProbability:
+    return LoggedProbability(contact_id, MONDAY + days * DAY, 0, "r", "1", None, segment)
 
 
 def test_shares_are_of_the_first_of_each_week_and_moves_of_those_there_the_week_before() -> None:
