@@ -29,9 +29,13 @@ def version(number: str = "1", **figures: object) -> VersionRow:
 
 def logged(contact_id: str, cutoff: int, probability: float | None, *, request: str = "r", status: str = "ok",
            number: str = "1") -> PredictionRow:  # fmt: skip
-    return PredictionRow(
-        contact_id, "scoring", "won", number, cutoff, cutoff, request, status, probability, 50, "low", "model", "{}"
-    )
+    shown, withheld = (None, probability) if status == "control" else (probability, None)
+    row = (contact_id, "scoring", "won", number, cutoff, cutoff, request, status, shown, 50, "low", "model", "{}")
+    return PredictionRow(*row, withheld_probability=withheld)
+
+
+def chance_of(row: PredictionRow) -> float | None:
+    return row.probability if row.withheld_probability is None else row.withheld_probability
 
 
 def event(contact_id: str, at: int, *, human: int | None = 1) -> EventRow:
@@ -73,10 +77,10 @@ def naive(
     until = max(one.occurred_at for one in events) + 1
     first: dict[tuple[str, object], PredictionRow] = {}
     for row in sorted(rows, key=lambda row: (row.cutoff, row.asked_at, row.request_id)):
-        if row.probability is not None and row.contact_id != "stranger":
+        if chance_of(row) is not None and row.contact_id != "stranger":
             first.setdefault((row.contact_id, monday(row.cutoff)), row)
     return [
-        (name, week, row.probability or 0.0, int(any(
+        (name, week, chance_of(row) or 0.0, int(any(
             one.contact_id == name and one.human != 0 and row.cutoff <= one.occurred_at < row.cutoff + HORIZON
             for one in events
         )))
