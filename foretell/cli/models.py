@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from foretell.cli import model_cards
+from foretell.cli.model_quality import quality
 from foretell.cli.options import DEFAULT_ACCOUNT, AccountOption, CapabilityOption, JsonOption, examples
 from shared.capabilities import capability as line_of
 from shared.errors import RegistryUnavailable
@@ -153,6 +154,11 @@ def show(
 
 def _number(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+app.command("quality", epilog=examples("foretell models quality redeem", "foretell models quality redeem --again"))(
+    quality
+)
 
 
 @app.command(epilog=examples("foretell models promote redeem 3 --account demo --reason 'fewer features'"))

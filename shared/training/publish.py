@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import json
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -329,6 +330,7 @@ def _row(fitted: Fitted, registered: Registered) -> VersionRow:
             "data_digest": fitted.data_digest,
             "reached_by": list(fitted.model.reached_by),
             "evidence": dict(fitted.evidence),
+            **({"outcome": json.loads(fitted.params["outcome"])} if "outcome" in fitted.params else {}),
         },
         card=fitted.card,
     )
