@@ -31,6 +31,7 @@ from shared.serving.eligibility import (
     with_inputs,
 )
 from shared.serving.holdouts import withhold
+from shared.serving.input_counts import LEAST_COUNTED, input_counts
 from shared.serving.metrics import ServiceMetrics
 from shared.serving.outcomes import OutcomeResolver
 from shared.serving.prediction_log import UNKNOWN, Logged, LoggedCall, PredictionLog
@@ -200,10 +201,11 @@ class Answering:
         every = slots(resolved.request.contacts, lambda: parse_json(resolved.body)["contacts"])
         valid = [slot for slot in every if isinstance(slot, RequestContact)]
         reads = self._read(account, resolved, valid)
-        answered = _ContactAnswers(self._spec, account, resolved, reads).of(valid)
+        found = _ContactAnswers(self._spec, account, resolved, reads)
+        answered = found.of(valid)
         answers = iter(answered)
         predictions = [with_detail(slot if isinstance(slot, Prediction) else next(answers)) for slot in every]
-        rendered = self._rendered(resolved, predictions, _erasures(reads))
+        rendered = self._rendered(resolved, predictions, _erasures(reads), found.counted)
         self._offer(resolved, valid, answered, _erasures(reads))
         return rendered
 
@@ -231,7 +233,13 @@ class Answering:
         except StoreUnavailable:
             return None
 
-    def _rendered(self, resolved: ResolvedCall, predictions: Sequence[Prediction], erasures: int) -> CallAnswer:
+    def _rendered(
+        self,
+        resolved: ResolvedCall,
+        predictions: Sequence[Prediction],
+        erasures: int,
+        counted: Mapping[str, Any] | None,
+    ) -> CallAnswer:
         """Write each prediction once: the same bytes are sent and logged."""
         fields, none = self._spec.fields, self._fields_of_none
         bodies = [one.wire(fields(one) if one.status == "ok" else none) for one in predictions]
@@ -239,6 +247,7 @@ class Answering:
             "model": self._model_info(resolved),
             "cutoff": resolved.cutoff_at,
             "request_id": resolved.call.request_id,
+            **({} if counted is None else {"inputs": counted}),
         }
         rest = orjson.dumps(about, option=orjson.OPT_UTC_Z)
         statuses = Counter([one.status for one in predictions])
@@ -294,6 +303,8 @@ class _ContactAnswers:
         self._spec, self._account, self._resolved, self._reads = spec, account, resolved, reads
         self._model: ServedModel = resolved.champion.model
         self._cutoff = resolved.cutoff
+        self.counted: Mapping[str, Any] | None = None
+        """For the worker alone: what the model saw, in counts."""
 
     def of(self, contacts: Sequence[RequestContact]) -> list[Prediction]:
         """Decide for each contact whether it gets a prediction, and predict.
@@ -333,6 +344,8 @@ class _ContactAnswers:
         cutoffs = np.full(len(rows), self._cutoff, dtype=np.int64)
         request, before = self._resolved.request, self._spec.before_respond
         answers: Sequence[Prediction] = self._spec.answer(self._model, answerable, cutoffs, request)
+        if self._resolved.call.committed and len(rows) >= LEAST_COUNTED:
+            self.counted = input_counts(self._model, answerable, cutoffs)
         if before is not None:
             answers = self._committed(before, [pasts.names[row] for row in rows], answers)
         found = missing_in(answerable, self._cutoff, needs_zone=self._model.feature_set.needs_local_time)
