@@ -17,6 +17,7 @@ _SUMMARIES: Final = {
     "batch.completed": "Every contact was scored",
     "batch_job.completed": "A batch that was asked for has ended",
     "model.promoted": "Another version answers",
+    "model.training_failed": "A training failed, and nothing changed",
     "data.insufficient": "There is too little to learn from",
     TEST_TYPE: "Somebody tries the subscription out",
 }

@@ -12,6 +12,7 @@ from shared.contracts.message import (
     DataInsufficient,
     Message,
     ModelPromoted,
+    ModelTrainingFailed,
     as_data,
 )
 from shared.contracts.rows import DAY, Microseconds
@@ -101,6 +102,30 @@ def model_promoted(
     )
     name = message_id("model.promoted", line, outcome, subject.version, subject.promoted_at)
     return Message(name, "model.promoted", at, as_data(data), cause="model")
+
+
+def model_training_failed(
+    model: tuple[str, str], training_id: str, requested_by: str, error: Mapping[str, str], *, at: Microseconds
+) -> Message:
+    """Return the message that a training failed.
+
+    Args:
+        model: capability, and outcome, empty where the capability has none.
+        training_id: of its command; makes the id.
+        requested_by: who asked for it.
+        error: code and detail.
+        at: now.
+    """
+    capability, outcome = model
+    data = ModelTrainingFailed(
+        capability=capability,
+        outcome=outcome or None,
+        training_id=training_id,
+        requested_by=requested_by,
+        code=error["code"],
+        detail=error["detail"],
+    )
+    return Message(message_id("model.training_failed", training_id), "model.training_failed", at, as_data(data))
 
 
 def data_insufficient(

@@ -14,6 +14,7 @@ MESSAGE_TYPES: tuple[str, ...] = (
     "batch.completed",
     "batch_job.completed",
     "model.promoted",
+    "model.training_failed",
     "data.insufficient",
 )
 """Of the capabilities, in the order of the table, and of the account as a whole."""
@@ -161,6 +162,17 @@ class ModelPromoted(Answer):
     moved: Annotated[list[Moved], Field(description="Who changed band or segment, counted.", max_length=100)]
 
 
+class ModelTrainingFailed(Answer):
+    """A training failed; the version that answered before goes on."""
+
+    capability: CapabilityField
+    outcome: OutcomeField
+    training_id: Annotated[str, Field(description="Which one; GET /models/{name}/trainings/{training_id} shows it.")]
+    requested_by: Annotated[str, Field(description="Public id of a key, `command line`, `schedule` or `drift`.")]
+    code: Annotated[str, Field(description="As of a problem.")]
+    detail: Annotated[str, Field(description="What went wrong, and what to do.")]
+
+
 class DataInsufficient(Answer):
     """There is too little to learn from."""
 
@@ -192,6 +204,7 @@ MESSAGE_DATA: Final[dict[str, type[Answer]]] = {
     "batch.completed": BatchCompleted,
     "batch_job.completed": BatchJobCompleted,
     "model.promoted": ModelPromoted,
+    "model.training_failed": ModelTrainingFailed,
     "data.insufficient": DataInsufficient,
 }
 """The shape of `data` by type."""
@@ -284,6 +297,14 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
         "grade": "A",
         "contacts": 12000,
         "moved": [{"from": "medium", "to": "high", "contacts": 310}],
+    },
+    "model.training_failed": {
+        "capability": "scoring",
+        "outcome": "customer",
+        "training_id": "cmd_5b1d0c6c5f0e4f3a",
+        "requested_by": "schedule",
+        "code": "registry-unavailable",
+        "detail": "The registry cannot be reached.",
     },
     "data.insufficient": {
         "capability": "scoring",

@@ -18,7 +18,8 @@ from shared.registry.fetch import artifacts
 from shared.settings import Settings
 from shared.store import AccountStore, Database, migrate, open_database
 from shared.training.material import Material, material
-from shared.training.publish import Model, Published, RegistryAliases, mismatch
+from shared.training.promotion import Model, RegistryAliases, mismatch
+from shared.training.publish import Published
 from shared.training.recipe import Run, train
 
 WON = Outcome(name="won", capability="scoring", event_types=("deal_won",), horizon_days=30, every_days=15)
