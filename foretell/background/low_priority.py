@@ -11,7 +11,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from foretell.child import end_with_parent
 from shared.http import telemetry
@@ -24,6 +26,8 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1", "OMP_THREAD_LIMIT": "1", "OPENBLAS_NUM_THR
 """A second thread would be taken from those who answer requests."""
 NICENESS = 10
 """Requests come first."""
+AUTOGROUP = Path("/proc/self/autogroup")
+"""How nice the session of a process is (Linux). Source: sched(7)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +100,14 @@ def begin(name: str, interrupted: Callable[[BaseException], None]) -> tuple[Work
 
 
 def give_way() -> None:
-    """Let everything that answers requests have the processor first."""
+    """Let everything that answers requests have the processor first.
+
+    Linux with autogroups shares the processor between sessions, and heeds how nice processes are only within each: a
+    child has a session of its own, which is made nice too.
+    """
     os.nice(NICENESS)
+    with suppress(OSError):  # another system, or without autogroups
+        AUTOGROUP.write_text(str(NICENESS))
 
 
 def bound_memory(most_bytes: int | None) -> None:

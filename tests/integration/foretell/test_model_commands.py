@@ -1,5 +1,6 @@
 """What the worker's child does with a command: in this process, on a real store and a real registry."""
 
+import os
 import resource
 import subprocess
 import sys
@@ -218,3 +219,19 @@ def test_without_a_bound_memory_is_left_as_it_is() -> None:
     bound_memory(None)
 
     assert resource.getrlimit(resource.RLIMIT_DATA) == before
+
+
+def test_a_child_gives_way_and_so_does_its_session_where_linux_shares_the_processor_between_sessions() -> None:
+    program = (
+        "import os; from foretell.background.low_priority import AUTOGROUP, give_way; give_way(); "
+        "print(os.nice(0)); print(AUTOGROUP.read_text().strip() if AUTOGROUP.exists() else 'nice 10')"
+    )
+    before = os.nice(0)
+
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, start_new_session=True
+    )
+
+    niceness, session = ended.stdout.splitlines()
+    assert int(niceness) == min(19, before + 10)
+    assert session.endswith("nice 10")
