@@ -1,5 +1,6 @@
 """`foretell models`: registered versions, and which of them answers."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,12 +12,14 @@ from shared.errors import NotFound, RegistryUnavailable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from shared.contracts.training import Progress
     from shared.settings import Settings
     from shared.store import AccountStore, VersionRow
+    from shared.training.publish import Published
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="List, show, promote and roll back model versions; their history.",
+    help="List, show, promote, roll back and adopt model versions; their history.",
     epilog=examples("foretell models list", "foretell models promote customer 3"),
 )
 OutcomeArgument = Annotated[str, typer.Argument(help="The outcome that the model predicts, or the model as listed.")]
@@ -244,3 +247,41 @@ def _compared(figures: "Mapping[str, float]") -> dict[str, float | None]:
     """Return the figures of a comparison with the champion; None: nothing was compared."""
     names = ("challenger_loss", "champion_loss", "difference", "difference_low", "difference_high", "frames")
     return {name: round(figures[name], 5) if name in figures else None for name in names}
+
+
+@app.command(
+    epilog=examples(
+        "foretell models adopt scoring --outcome redeem --model model.txt --frames frames --account demo",
+        "foretell models adopt scoring --outcome redeem --model model.txt --frames frames --no-promote",
+    )
+)
+def adopt(
+    capability: Annotated[str, typer.Argument(help="Which question: scoring.")],
+    *,
+    outcome: Annotated[str, typer.Option("--outcome", "-o", help="What it predicts.", metavar="NAME")],
+    model: Annotated[Path, typer.Option("--model", help="LightGBM's text model.", metavar="FILE", exists=True)],
+    frames: Annotated[Path, typer.Option("--frames", help="What it was trained on.", metavar="FOLDER", exists=True)],
+    account: AccountOption = DEFAULT_ACCOUNT,
+    no_promote: Annotated[bool, typer.Option("--no-promote", help="Register it, whatever the gate says.")] = False,
+) -> None:
+    """Take in a model trained elsewhere on exported frames: judged on what was kept back, and through the same gate."""
+    from foretell.cli.context import capability_name, now_us, opened_account
+    from foretell.train import by_hand, learned, recipe_of
+    from services.specs import spec_of
+    from shared.contracts.model_name import ModelName
+    from shared.training.commands import recorded, training_result
+    from shared.training.elsewhere import adopt as take_in
+
+    recipe = recipe_of(spec_of(capability_name(capability)))
+    choices = recipe.choices(promote=not no_promote)
+    with opened_account(account) as (settings, _, store):
+        row = by_hand("train", ModelName(capability, outcome), {"promote": choices.promote}, reason="models adopt")
+
+        def work(_: "Progress") -> "Published":
+            with recorded(store, row, lease_seconds=settings.training_lease_seconds, now=now_us) as command:
+                wanted = (recipe, store, settings, outcome)
+                published = take_in(*wanted, model=model, frames=frames, promote=choices.promote, now=now_us())
+                command.result = training_result(published)
+            return published
+
+        learned(f"{account}.{capability}.{outcome}", work, choices, details=False)

@@ -14,11 +14,12 @@ import numpy as np
 import orjson
 
 from shared.contracts.credentials import Call
+from shared.contracts.holdout import Holdout, holding
 from shared.contracts.prediction import MAX_CONTACTS, Prediction, PredictionRequest, Status
 from shared.contracts.rows import DAY, Microseconds, microseconds
 from shared.errors import LimitReached, NoModelTrained, StoreUnavailable, UpstreamTimeout
 from shared.http.middleware import parse_json
-from shared.serving.capability_spec import AnySpec, PendingResponse, ServedModel
+from shared.serving.capability_spec import AnySpec, BeforeRespond, PendingResponse, ServedModel
 from shared.serving.champions import Champion, ChampionHolder, ServingStore
 from shared.serving.eligibility import (
     contact_results,
@@ -29,6 +30,7 @@ from shared.serving.eligibility import (
     with_detail,
     with_inputs,
 )
+from shared.serving.holdouts import withhold
 from shared.serving.metrics import ServiceMetrics
 from shared.serving.outcomes import OutcomeResolver
 from shared.serving.prediction_log import UNKNOWN, Logged, LoggedCall, PredictionLog
@@ -97,6 +99,8 @@ class ResolvedCall(NamedTuple):
     asked_at: Microseconds
     cutoff: Microseconds
     cutoff_at: datetime
+    holdouts: Sequence[Holdout]
+    """Who of the contacts gets no answer; nearly always empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +158,9 @@ class Answering:
         outcome = await self._outcome(call.account, read)
         champion = await self._champion(call.account, outcome)
         cutoff = read.cutoff_or(now)
-        resolved = ResolvedCall(call, body, read, outcome, champion, microseconds(now), microseconds(cutoff), cutoff)
+        asked_at = microseconds(now)
+        held = self._champions.holdouts.of(call.account, self._spec.capability.name, outcome, at=asked_at)
+        resolved = ResolvedCall(call, body, read, outcome, champion, asked_at, microseconds(cutoff), cutoff, held)
         waits = self._spec.before_respond
         writes = call.committed or (waits is not None and waits.applies(read))
         return await self._pools.run(self._compute, resolved, contacts=contacts, writes=writes)
@@ -305,6 +311,7 @@ class _ContactAnswers:
         if reads is not None:
             put_trends(results, reads.past_scores)
             self._add_stored(results)
+        withhold(results, self._resolved.holdouts)
         return results
 
     def _predict(self, pasts: MergedPasts, results: list[Prediction], noted: Sequence[str]) -> None:
@@ -317,7 +324,7 @@ class _ContactAnswers:
         request, before = self._resolved.request, self._spec.before_respond
         answers: Sequence[Prediction] = self._spec.answer(self._model, answerable, cutoffs, request)
         if before is not None:
-            answers = before.commit(self._pending([pasts.names[row] for row in rows], answers))
+            answers = self._committed(before, [pasts.names[row] for row in rows], answers)
         found = missing_in(answerable, self._cutoff, needs_zone=self._model.feature_set.needs_local_time)
         for row, one, marks in zip(rows, answers, found, strict=True):
             known = results[row]
@@ -325,6 +332,20 @@ class _ContactAnswers:
             one.contact_id = known.contact_id
             one.data_quality = list(dict.fromkeys([*known.data_quality, *noted, *marks, *cut, *one.data_quality]))
             results[row] = with_inputs(one, one.inputs)
+
+    def _committed(
+        self, before: BeforeRespond[Any, Any], ids: Sequence[str], answers: Sequence[Prediction]
+    ) -> Sequence[Prediction]:
+        """Commit what belongs to answers; about who is held out there is nothing to commit."""
+        held = self._resolved.holdouts
+        if not held:
+            return before.commit(self._pending(ids, answers))
+        free = [place for place, one in enumerate(ids) if holding(held, one) is None]
+        found = list(answers)
+        kept = before.commit(self._pending([ids[place] for place in free], [found[place] for place in free]))
+        for place, one in zip(free, kept, strict=True):
+            found[place] = one
+        return found
 
     def _pending(self, ids: Sequence[str], answers: Sequence[Prediction]) -> PendingResponse[Any, Any]:
         resolved, erasures = self._resolved, _erasures(self._reads)

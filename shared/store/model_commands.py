@@ -307,9 +307,9 @@ class ModelCommands:
         table = ModelCommandTable
         by_hand = (*_about(model), table.kind == "train", table.requested_by == BY_COMMAND_LINE)
         with self._scope.reading() as connection:
-            found = _rows(connection, *by_hand, table.state == "completed", limit=1)
-        choices: Mapping[str, Any] = found[0].payload.get("choices", {}) if found else {}
-        return choices
+            found = _rows(connection, *by_hand, table.state == "completed")
+        chosen: list[Mapping[str, Any]] = [row.payload["choices"] for row in found if "choices" in row.payload]
+        return chosen[0] if chosen else {}
 
     def delete_before(self, at: Microseconds, *, limit: int = 1_000) -> int:
         """Delete commands that ended before an instant; return how many, at most `limit`."""
