@@ -21,7 +21,7 @@ from shared.store.identities import IdentityMergeTable, IdentityTable, merged_id
 from shared.store.predictions import LatestPredictionTable, PredictionLogTable
 from shared.store.schema import PredictionTable
 from shared.store.scope import Scope
-from shared.store.shadows import ShadowPredictionTable
+from shared.store.shadow_tables import ShadowPredictionTable
 
 PAGE = 2_000
 """Rows read at once; between pages nothing is held open, however slowly somebody reads."""

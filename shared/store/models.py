@@ -18,6 +18,7 @@ from shared.contracts.model_name import ModelName
 from shared.contracts.rows import Microseconds
 from shared.errors import Conflict
 from shared.store.audit import record
+from shared.store.model_commands import ModelCommands
 from shared.store.schema import (
     KEY_TEXT,
     Instant,
@@ -28,6 +29,7 @@ from shared.store.schema import (
     StoreTable,
 )
 from shared.store.scope import AccountConnection, AnySelect, Scope, take_turn
+from shared.store.shadow_tables import end_shadow
 
 
 class ChampionTable(StoreTable):
@@ -59,22 +61,6 @@ class PromotionTable(StoreTable):
     digest: Mapped[str]
     replaced_version: Mapped[OptionalKeyText]
     reason: Mapped[LongText]
-
-
-class ShadowTable(StoreTable):
-    """Which version answers beside the champion, unseen, and what was found when both were compared."""
-
-    __tablename__ = "shadows"
-
-    account_id: Mapped[str] = mapped_column(KEY_TEXT, ForeignKey("accounts.name"), primary_key=True)
-    capability: Mapped[KeyText] = mapped_column(primary_key=True)
-    outcome: Mapped[KeyText] = mapped_column(primary_key=True)
-    version: Mapped[str]
-    digest: Mapped[str]
-    share: Mapped[float]
-    since: Mapped[Instant]
-    comparison: Mapped[OptionalLongText]
-    """JSON; None: not compared yet."""
 
 
 class VersionTable(StoreTable):
@@ -178,6 +164,10 @@ class Models:
 
     _scope: Scope
 
+    def commands(self) -> ModelCommands:
+        """Return what is to be done about models, and how far it is."""
+        return ModelCommands(self._scope)
+
     def champion(self, capability: str, outcome: str) -> ChampionRow | None:
         """Return which version answers; None: none was promoted.
 
@@ -202,6 +192,8 @@ class Models:
         *,
         at: Microseconds,
         reason: str,
+        figures: Mapping[str, float] | None = None,
+        unless_since: Microseconds | None = None,
     ) -> ChampionRow:
         """Make a version the champion and log it; promoting the champion again changes nothing.
 
@@ -212,19 +204,37 @@ class Models:
             digest: of its artifacts; a service refuses others.
             at: now.
             reason: one sentence, for people.
+            figures: of the comparison with the champion, for the audit log.
+            unless_since: refuse when the champion changed after this instant; None: never.
 
         Returns:
             The champion as it stands afterwards.
+
+        Raises:
+            Conflict: the champion changed meanwhile.
         """
         with self._scope.writing() as connection:
             old = self._locked(connection, capability, outcome)
             if old is not None and (old.version, old.digest) == (version, digest):
                 return old
-            record(connection, "model.promoted", _model(capability, outcome), at=at, version=version)
+            refuse_changed(old, unless_since)
+            facts = {
+                "version": version,
+                "replaced_version": old and old.version,
+                "reason": reason,
+                "figures": dict(figures or {}),
+            }
+            record(connection, "model.promoted", ModelName(capability, outcome).text, at=at, **facts)
             return self._crown(connection, (capability, outcome, version, digest), old, at=at, reason=reason)
 
-    def rollback(self, capability: str, outcome: str, *, at: Microseconds) -> ChampionRow:
+    def rollback(self, capability: str, outcome: str, *, at: Microseconds, reason: str = "rollback") -> ChampionRow:
         """Make the version before the champion answer again; a second rollback undoes the first.
+
+        Args:
+            capability: a line of the capability table.
+            outcome: its name, "" where the capability has none.
+            at: now.
+            reason: one sentence, for people.
 
         Raises:
             Conflict: there is no version before.
@@ -234,8 +244,21 @@ class Models:
             if old is None or old.previous_version is None or old.previous_digest is None:
                 raise Conflict("There is no earlier champion to return to; promote a version instead.")
             new = (capability, outcome, old.previous_version, old.previous_digest)
-            record(connection, "model.rolled_back", _model(capability, outcome), at=at, version=new[2])
-            return self._crown(connection, new, old, at=at, reason="rollback")
+            facts = {"version": new[2], "replaced_version": old.version, "reason": reason}
+            record(connection, "model.rolled_back", ModelName(capability, outcome).text, at=at, **facts)
+            return self._crown(connection, new, old, at=at, reason=reason)
+
+    def note(self, action: str, model: ModelName, *, at: Microseconds, **facts: Any) -> None:
+        """Write into the audit log what happened to a model beside promotions and rollbacks.
+
+        Args:
+            action: `trained`, `refused`.
+            model: which one.
+            at: now.
+            facts: version, reason, figures.
+        """
+        with self._scope.writing() as connection:
+            record(connection, f"model.{action}", model.text, at=at, **facts)
 
     def promotions(self, capability: str, outcome: str) -> list[PromotionRow]:
         """List promotions and rollbacks, newest first."""
@@ -403,51 +426,14 @@ class Models:
             return [_version_row(dict(row)) for row in connection.execute(statement).mappings()]
 
 
-def _model(capability: str, outcome: str) -> str:
-    return f"{capability}.{outcome}".rstrip(".")
+def refuse_changed(champion: ChampionRow | None, since: Microseconds | None) -> None:
+    """Refuse to replace a champion that was promoted after an instant; None: whenever it was.
 
-
-def end_shadow(
-    connection: AccountConnection,
-    capability: str,
-    outcome: str,
-    *,
-    at: Microseconds,
-    reason: str,
-    version: str | None = None,
-) -> bool:
-    """Let no version shadow a model any more, and log it with what was found.
-
-    Args:
-        connection: of the transaction.
-        capability: of the model.
-        outcome: its name, "" where the capability has none.
-        at: now.
-        reason: why, for people.
-        version: only where it is this one; None: whichever it is.
-
-    Returns:
-        Whether one did.
+    Raises:
+        Conflict: it was.
     """
-    table = ShadowTable
-    mine = [table.capability == capability, table.outcome == outcome]
-    if version is not None:
-        mine.append(table.version == version)
-    row = connection.execute(connection.select(table.version, table.comparison).where(*mine)).first()
-    if row is None:
-        return False
-    connection.execute(connection.delete(table).where(*mine))
-    found = {} if row.comparison is None else {"comparison": json.loads(row.comparison)}
-    record(
-        connection,
-        "model.shadow_ended",
-        ModelName(capability, outcome).text,
-        at=at,
-        version=row.version,
-        reason=reason,
-        **found,
-    )
-    return True
+    if champion is not None and since is not None and champion.promoted_at > since:
+        raise Conflict(f"Version {champion.version} was promoted meanwhile, and was not compared with.")
 
 
 def champion_rows(connection: AccountConnection | Connection, statement: AnySelect) -> list[ChampionRow]:

@@ -30,7 +30,7 @@ from shared.store.scope import (
     select_by_parameter,
     upsert_of,
 )
-from shared.store.shadows import ShadowPredictionTable
+from shared.store.shadow_tables import ShadowPredictionTable
 from shared.timeline import PastRows
 
 

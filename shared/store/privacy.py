@@ -39,7 +39,7 @@ from shared.store.schema import (
     StoreTable,
 )
 from shared.store.scope import BATCH, AccountConnection, Scope, select_of
-from shared.store.shadows import ShadowPredictionTable
+from shared.store.shadow_tables import ShadowPredictionTable
 
 
 @dataclass(frozen=True, slots=True)

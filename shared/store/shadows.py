@@ -5,8 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Index, and_, bindparam, or_, tuple_
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import Connection, and_, bindparam, or_, tuple_
 
 from shared.contracts.model_name import ModelName
 from shared.contracts.rows import Microseconds
@@ -15,9 +14,8 @@ from shared.errors import Conflict, NotFound
 from shared.store.audit import record
 from shared.store.driver import Prepared
 from shared.store.events import EventTable
-from shared.store.models import ChampionTable, ShadowTable, VersionTable, end_shadow
+from shared.store.models import ChampionTable, VersionTable
 from shared.store.pasts import perhaps_erased_now
-from shared.store.schema import CLUSTERED, Instant, KeyText, PredictionTable
 from shared.store.scope import (
     BATCH,
     AccountConnection,
@@ -29,30 +27,7 @@ from shared.store.scope import (
     predictions_of,
     take_turn,
 )
-
-
-class ShadowPredictionTable(PredictionTable):
-    """What a shadowing version and the champion answered about the same contact; once a contact and day."""
-
-    __tablename__ = "shadow_predictions"
-    __table_args__: Any = (Index(None, "account_id", "asked_at"), CLUSTERED)
-
-    account_id: Mapped[KeyText] = mapped_column(primary_key=True)
-    capability: Mapped[KeyText] = mapped_column(primary_key=True)
-    outcome: Mapped[KeyText] = mapped_column(primary_key=True)
-    version: Mapped[KeyText] = mapped_column(primary_key=True)
-    champion_version: Mapped[KeyText] = mapped_column(primary_key=True)
-    contact_id: Mapped[KeyText] = mapped_column(primary_key=True)
-    day: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    """Of the cutoff, since 1970."""
-    cutoff: Mapped[Instant]
-    asked_at: Mapped[Instant]
-    status: Mapped[str]
-    probability: Mapped[float | None]
-    champion_probability: Mapped[float | None]
-    band: Mapped[str | None]
-    """Where the capability has segments, the segment."""
-    champion_band: Mapped[str | None]
+from shared.store.shadow_tables import ShadowPredictionTable, ShadowTable, end_shadow
 
 
 class ShadowRow(NamedTuple):
