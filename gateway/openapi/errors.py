@@ -62,7 +62,6 @@ _ABSENT: Final = {
     "/experiments": "Nobody was assigned to this campaign; ask with `purpose: experiment` first.",
     "/models": "There is no model scoring.nothing here; GET /models lists yours.",
     "/holdouts": "There is no holdout of this name in this account; GET /holdouts lists them.",
-    "/models": "There is no version 9 of scoring.customer; GET /models/scoring.customer lists those there are.",
     "/outcomes": "There is no outcome demo_booked in this account; GET /outcomes lists those that there are.",
     "/segments": "There is no segment s9 any more, or yet; GET /segments lists those that there are.",
     "/sources": "There is no source of this id in this account; GET /sources lists those that there are.",
