@@ -14,11 +14,12 @@ import numpy as np
 import orjson
 
 from shared.contracts.credentials import Call
+from shared.contracts.holdout import Holdout, holding
 from shared.contracts.prediction import MAX_CONTACTS, Prediction, PredictionRequest, Status
 from shared.contracts.rows import DAY, Microseconds, microseconds
 from shared.errors import LimitReached, NoModelTrained, StoreUnavailable, UpstreamTimeout
 from shared.http.middleware import parse_json
-from shared.serving.capability_spec import AnySpec, PendingResponse, ServedModel
+from shared.serving.capability_spec import AnySpec, BeforeRespond, PendingResponse, ServedModel
 from shared.serving.champions import Champion, ChampionHolder, ServingStore
 from shared.serving.eligibility import (
     contact_results,
@@ -29,6 +30,8 @@ from shared.serving.eligibility import (
     with_detail,
     with_inputs,
 )
+from shared.serving.holdouts import withhold
+from shared.serving.input_counts import LEAST_COUNTED, input_counts
 from shared.serving.metrics import ServiceMetrics
 from shared.serving.outcomes import OutcomeResolver
 from shared.serving.prediction_log import UNKNOWN, Logged, LoggedCall, PredictionLog
@@ -97,6 +100,8 @@ class ResolvedCall(NamedTuple):
     asked_at: Microseconds
     cutoff: Microseconds
     cutoff_at: datetime
+    holdouts: Sequence[Holdout]
+    """Who of the contacts gets no answer; nearly always empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +159,9 @@ class Answering:
         outcome = await self._outcome(call.account, read)
         champion = await self._champion(call.account, outcome)
         cutoff = read.cutoff_or(now)
-        resolved = ResolvedCall(call, body, read, outcome, champion, microseconds(now), microseconds(cutoff), cutoff)
+        asked_at = microseconds(now)
+        held = self._champions.holdouts.of(call.account, self._spec.capability.name, outcome, at=asked_at)
+        resolved = ResolvedCall(call, body, read, outcome, champion, asked_at, microseconds(cutoff), cutoff, held)
         waits = self._spec.before_respond
         writes = call.committed or (waits is not None and waits.applies(read))
         return await self._pools.run(self._compute, resolved, contacts=contacts, writes=writes)
@@ -187,9 +194,10 @@ class Answering:
         every = slots(resolved.request.contacts, lambda: parse_json(resolved.body)["contacts"])
         valid = [slot for slot in every if isinstance(slot, RequestContact)]
         reads = self._read(account, resolved, valid)
-        answers = iter(_ContactAnswers(self._spec, account, resolved, reads).of(valid))
+        found = _ContactAnswers(self._spec, account, resolved, reads)
+        answers = iter(found.of(valid))
         predictions = [with_detail(slot if isinstance(slot, Prediction) else next(answers)) for slot in every]
-        return self._rendered(resolved, predictions, _erasures(reads))
+        return self._rendered(resolved, predictions, _erasures(reads), found.counted)
 
     def _read(
         self, account: AccountStore, resolved: ResolvedCall, contacts: Sequence[RequestContact]
@@ -215,7 +223,13 @@ class Answering:
         except StoreUnavailable:
             return None
 
-    def _rendered(self, resolved: ResolvedCall, predictions: Sequence[Prediction], erasures: int) -> CallAnswer:
+    def _rendered(
+        self,
+        resolved: ResolvedCall,
+        predictions: Sequence[Prediction],
+        erasures: int,
+        counted: Mapping[str, Any] | None,
+    ) -> CallAnswer:
         """Write each prediction once: the same bytes are sent and logged."""
         fields, none = self._spec.fields, self._fields_of_none
         bodies = [one.wire(fields(one) if one.status == "ok" else none) for one in predictions]
@@ -223,6 +237,7 @@ class Answering:
             "model": self._model_info(resolved),
             "cutoff": resolved.cutoff_at,
             "request_id": resolved.call.request_id,
+            **({} if counted is None else {"inputs": counted}),
         }
         rest = orjson.dumps(about, option=orjson.OPT_UTC_Z)
         statuses = Counter([one.status for one in predictions])
@@ -278,6 +293,8 @@ class _ContactAnswers:
         self._spec, self._account, self._resolved, self._reads = spec, account, resolved, reads
         self._model: ServedModel = resolved.champion.model
         self._cutoff = resolved.cutoff
+        self.counted: Mapping[str, Any] | None = None
+        """For the worker alone: what the model saw, in counts."""
 
     def of(self, contacts: Sequence[RequestContact]) -> list[Prediction]:
         """Decide for each contact whether it gets a prediction, and predict.
@@ -305,6 +322,7 @@ class _ContactAnswers:
         if reads is not None:
             put_trends(results, reads.past_scores)
             self._add_stored(results)
+        withhold(results, self._resolved.holdouts)
         return results
 
     def _predict(self, pasts: MergedPasts, results: list[Prediction], noted: Sequence[str]) -> None:
@@ -316,8 +334,10 @@ class _ContactAnswers:
         cutoffs = np.full(len(rows), self._cutoff, dtype=np.int64)
         request, before = self._resolved.request, self._spec.before_respond
         answers: Sequence[Prediction] = self._spec.answer(self._model, answerable, cutoffs, request)
+        if self._resolved.call.committed and len(rows) >= LEAST_COUNTED:
+            self.counted = input_counts(self._model, answerable, cutoffs)
         if before is not None:
-            answers = before.commit(self._pending([pasts.names[row] for row in rows], answers))
+            answers = self._committed(before, [pasts.names[row] for row in rows], answers)
         found = missing_in(answerable, self._cutoff, needs_zone=self._model.feature_set.needs_local_time)
         for row, one, marks in zip(rows, answers, found, strict=True):
             known = results[row]
@@ -325,6 +345,20 @@ class _ContactAnswers:
             one.contact_id = known.contact_id
             one.data_quality = list(dict.fromkeys([*known.data_quality, *noted, *marks, *cut, *one.data_quality]))
             results[row] = with_inputs(one, one.inputs)
+
+    def _committed(
+        self, before: BeforeRespond[Any, Any], ids: Sequence[str], answers: Sequence[Prediction]
+    ) -> Sequence[Prediction]:
+        """Commit what belongs to answers; about who is held out there is nothing to commit."""
+        held = self._resolved.holdouts
+        if not held:
+            return before.commit(self._pending(ids, answers))
+        free = [place for place, one in enumerate(ids) if holding(held, one) is None]
+        found = list(answers)
+        kept = before.commit(self._pending([ids[place] for place in free], [found[place] for place in free]))
+        for place, one in zip(free, kept, strict=True):
+            found[place] = one
+        return found
 
     def _pending(self, ids: Sequence[str], answers: Sequence[Prediction]) -> PendingResponse[Any, Any]:
         resolved, erasures = self._resolved, _erasures(self._reads)

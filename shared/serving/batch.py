@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
+from shared.contracts.holdout import Holdout
 from shared.contracts.prediction import Prediction, PredictionRequest
 from shared.contracts.rows import DAY, Microseconds, microseconds
 from shared.serving.answering import TREND_DAYS, matched, needs_event_ids, put_trends
@@ -21,6 +22,7 @@ from shared.serving.eligibility import (
     with_detail,
     with_inputs,
 )
+from shared.serving.holdouts import withhold
 from shared.serving.request_contacts import MergedPasts, RequestContact, merge_inline, slots
 from shared.store import AccountStore, PastsWanted
 from shared.timeline import ContactPasts, missing_in
@@ -48,6 +50,8 @@ class PinnedModel:
     """How many a contact; 0 computes none."""
     plan: BaseModel | None = None
     """Options of a plan: contacts are valued for it, and not answered."""
+    holdouts: Sequence[Holdout] = ()
+    """Who gets no answer, whatever the cutoff."""
 
     @property
     def request(self) -> PredictionRequest:
@@ -98,6 +102,7 @@ class PinnedModel:
                 results[place] = with_inputs(results[place], results[place].inputs.with_unknown(names))
         put_trends(results, reads.past_scores)
         self._add_stored(account, results)
+        withhold(results, self.holdouts)
         return results
 
     def _predict(self, pasts: MergedPasts, results: list[Prediction], noted: Sequence[str]) -> None:

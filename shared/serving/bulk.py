@@ -10,11 +10,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.contracts.holdout import holding
 from shared.contracts.prediction import UNDERSTOOD, Prediction, Status
 from shared.contracts.rows import DAY, Microseconds, denies_profiling, microseconds
 from shared.serving.batch import PinnedModel, in_place_of
 from shared.serving.capability_spec import ServedModel
 from shared.serving.eligibility import STALE_AFTER, UNREADABLE, name_what_is_missing, with_detail
+from shared.serving.holdouts import withhold
 from shared.serving.request_contacts import AttributeNames
 from shared.timeline import ContactPasts, Pasts, missing_in
 from shared.timeline.coded_pasts import MACHINE, ContactColumns, EventColumns, from_columns, seen_types
@@ -81,7 +83,7 @@ def bulk_columns(pinned: PinnedModel, bulk: BulkContacts) -> BulkColumns | None:
     model, cutoff = pinned.champion.model, microseconds(pinned.cutoff)
     contacts, seen, within = _looked_at(pinned, bulk)
     status = _status_codes(pinned, contacts, seen, within)
-    rows, n = (status == 0) & ~bulk.unreadable, len(status)
+    rows, n = (status == 0) & ~bulk.unreadable & ~_held_out(pinned, bulk), len(status)
     columns = BulkColumns(
         status, np.full(n, np.nan), np.zeros(n, np.int64), np.zeros(n, np.int64), (), np.zeros(n, np.int64), [], {}
     )
@@ -101,6 +103,14 @@ def bulk_columns(pinned: PinnedModel, bulk: BulkContacts) -> BulkColumns | None:
     if not rows.all():
         _add_others(columns, pinned, bulk, ~rows)
     return columns
+
+
+def _held_out(pinned: PinnedModel, bulk: BulkContacts) -> Mask:
+    """Return who gets no answer."""
+    ids = bulk.contacts.ids
+    if not pinned.holdouts:
+        return np.zeros(len(ids), dtype=bool)
+    return np.fromiter((holding(pinned.holdouts, one) is not None for one in ids), bool, len(ids))
 
 
 def _add_others(columns: BulkColumns, pinned: PinnedModel, bulk: BulkContacts, rows: Mask) -> None:
@@ -175,6 +185,7 @@ def bulk_results(pinned: PinnedModel, bulk: BulkContacts) -> list[Prediction]:
     rows = statuses == 0
     if rows.any():
         _predict(pinned, contacts, events.taken(within), rows, results, _noted(bulk, microseconds(pinned.cutoff)))
+    withhold(results, pinned.holdouts)
     return [with_detail(one) for one in results]
 
 

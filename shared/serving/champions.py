@@ -4,16 +4,18 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from shared.capabilities import Capability
+from shared.contracts.holdout import Holdout
 from shared.errors import ModelNotReady, NoModelTrained, RegistryUnavailable, StoreUnavailable
 from shared.http.telemetry import trail
 from shared.serving.artifacts import RememberedRows, Row, sweep
 from shared.serving.capability_spec import ServedModel
+from shared.serving.holdouts import KnownHoldouts
 from shared.serving.metrics import ServiceMetrics
 from shared.store import AccountStore
 
@@ -34,6 +36,9 @@ class ChampionRows(Protocol):
 
     def champions(self) -> Sequence[Row]:
         """Read the champion rows of all accounts."""
+
+    def holdouts(self) -> Mapping[str, tuple[Holdout, ...]]:
+        """Read the holdouts of all accounts that were not released, by account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,8 @@ class ChampionHolder:
         self._seconds = seconds
         self._unix_seconds = unix_seconds
         self._remembered = RememberedRows(cache, capability.name)
+        self.holdouts = KnownHoldouts(store.holdouts, cache, capability.name)
+        """Read whenever the rows are, before them: nothing is answered by a model before it is known for whom not."""
         self._rows: dict[Key, Row] = {}
         self._seen_store = False
         self._loaded: OrderedDict[Key, Champion] = OrderedDict()
@@ -119,6 +126,7 @@ class ChampionHolder:
 
     async def run(self) -> None:
         """Poll until cancelled; remembered rows serve until the store is reached."""
+        await asyncio.to_thread(self.holdouts.recall)
         remembered = await asyncio.to_thread(self._remembered.recall)
         if not self._seen_store:  # a request may have read the rows meanwhile
             self._rows = {(row.account, row.outcome): row for row in remembered}
@@ -194,6 +202,7 @@ class ChampionHolder:
 
     async def _read_rows(self) -> Sequence[Row]:
         async with self._one_read:
+            await asyncio.to_thread(self.holdouts.poll)
             every = await asyncio.to_thread(self._store.champions)
             mine = {(row.account, row.outcome): row for row in every if row.capability == self._capability.name}
             changed = mine != self._rows or not self._seen_store
@@ -301,6 +310,9 @@ class ServingStore(Protocol):
 
     def champions(self) -> Sequence[Row]:
         """Read the champion rows of all accounts."""
+
+    def holdouts(self) -> Mapping[str, tuple[Holdout, ...]]:
+        """Read the holdouts of all accounts that were not released, by account."""
 
     def ping(self) -> None:
         """Reach the store.

@@ -169,4 +169,5 @@ class Logged(NamedTuple):
             source=one.source,
             body=self.body.decode(),
             segment=self.segment,
+            withheld_probability=one.withheld_probability,
         )
