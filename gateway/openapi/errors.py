@@ -60,6 +60,7 @@ _ABSENT: Final = {
     "/deliveries": "There is no delivery of this id in this account; GET /deliveries lists them.",
     "/deliveries/replay": "There is no subscription of this id in this account; GET /subscriptions lists them.",
     "/experiments": "Nobody was assigned to this campaign; ask with `purpose: experiment` first.",
+    "/models": "There is no model scoring.nothing here; GET /models lists yours.",
     "/holdouts": "There is no holdout of this name in this account; GET /holdouts lists them.",
     "/models": "There is no version 9 of scoring.customer; GET /models/scoring.customer lists those there are.",
     "/outcomes": "There is no outcome demo_booked in this account; GET /outcomes lists those that there are.",
@@ -73,6 +74,9 @@ _STATES: Final[dict[str, ForetellError]] = {
     "add_batch": Conflict("20 batches wait or run already; wait until one has ended, or cancel one.", max_batches=20),
     "cancel_batch": Conflict("This batch has ended: it is completed."),
     "export_batch_result": Conflict("This batch has no result: it is running."),
+    "cancel_training": Conflict("It has ended: it is completed."),
+    "promote_model": Conflict("20 promotions and rollbacks of this model wait already; is there a worker?"),
+    "rollback_model": Conflict("There is no earlier champion to return to; promote a version instead."),
     "create_holdout": Conflict("There is a holdout spring already; names are used once."),
     "delete_outcome": Conflict("This outcome is built in and cannot be deleted; redefine it with PUT."),
     "show_model_thresholds": Conflict(
