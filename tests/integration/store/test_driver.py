@@ -17,7 +17,7 @@ from shared.store.driver import Prepared
 from shared.store.predictions import _LOG
 
 CUTOFF = 100
-LATEST = 5.0
+LATEST = 25.0
 SHORT = 0.3
 
 
