@@ -48,7 +48,7 @@ def rules(settings: WorkerSettings) -> tuple[RetentionRule, ...]:
         RetentionRule(
             "model_commands",
             settings.audit_retention_days,
-            repeated(lambda store, at: store.models.commands().delete_before(at)),
+            repeated(lambda store, at: store.models.commands.delete_before(at)),
         ),
         RetentionRule(
             "dead_letters",

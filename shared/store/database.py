@@ -13,7 +13,6 @@ from shared.contracts.rows import Microseconds
 from shared.errors import Conflict, NotFound
 from shared.settings import Settings
 from shared.store import holdouts, keys, models, sources
-from shared.store.assignments import Assignments
 from shared.store.audit import Audit
 from shared.store.batches import Batches, BatchTable, waiting
 from shared.store.change_detection import ChangeDetection, StaleContactTable
@@ -24,7 +23,8 @@ from shared.store.deliveries import Deliveries
 from shared.store.delivery_tables import DeliveryTable, SubscriptionTable
 from shared.store.driver import AccountDriver
 from shared.store.events import Events
-from shared.store.holdouts import Holdouts, HoldoutTable
+from shared.store.experiments import Experiments
+from shared.store.holdouts import HoldoutTable
 from shared.store.idempotency import Idempotency
 from shared.store.identities import Identities
 from shared.store.keys import KeyRow, Keys, KeyTable, key_rows
@@ -35,7 +35,6 @@ from shared.store.outbox import Outbox
 from shared.store.outcomes import Outcomes
 from shared.store.predictions import Predictions
 from shared.store.privacy import Privacy
-from shared.store.quality import Quality
 from shared.store.schema import Account, AccountStateTable, AccountTable, PredictionTable, StoreTable
 from shared.store.scope import Scope, predictions_of, queue
 from shared.store.segments import Segments
@@ -100,11 +99,6 @@ class AccountStore:
         return self._scope.is_alone
 
     @property
-    def assignments(self) -> Assignments:
-        """Which contact of an experiment got which arm."""
-        return Assignments(self._scope)
-
-    @property
     def audit(self) -> Audit:
         """What was administered, when and with which key."""
         return Audit(self._scope)
@@ -145,9 +139,9 @@ class AccountStore:
         return Events(self._scope)
 
     @property
-    def holdouts(self) -> Holdouts:
-        """Contacts for whom nothing is predicted aloud."""
-        return Holdouts(self._scope)
+    def experiments(self) -> Experiments:
+        """Return whom experiments of sending assigned to an arm, and whom holdouts keep out."""
+        return Experiments(self._scope)
 
     @property
     def idempotency(self) -> Idempotency:
@@ -188,11 +182,6 @@ class AccountStore:
     def privacy(self) -> Privacy:
         """Erasure and export of single contacts."""
         return Privacy(self._scope)
-
-    @property
-    def quality(self) -> Quality:
-        """How models do on what happened afterwards, and how far their inputs have drifted."""
-        return Quality(self._scope)
 
     @property
     def segments(self) -> Segments:

@@ -19,6 +19,7 @@ from shared.contracts.rows import Microseconds
 from shared.errors import Conflict
 from shared.store.audit import record
 from shared.store.model_commands import ModelCommands
+from shared.store.quality import Quality
 from shared.store.schema import (
     KEY_TEXT,
     Instant,
@@ -163,9 +164,15 @@ class Models:
 
     _scope: Scope
 
+    @property
     def commands(self) -> ModelCommands:
         """Return what is to be done about models, and how far it is."""
         return ModelCommands(self._scope)
+
+    @property
+    def quality(self) -> Quality:
+        """Return how models did on what happened, and what has drifted."""
+        return Quality(self._scope)
 
     def champion(self, capability: str, outcome: str) -> ChampionRow | None:
         """Return which version answers; None: none was promoted.

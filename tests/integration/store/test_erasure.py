@@ -51,7 +51,9 @@ def fill(store: AccountStore, contact_id: str = ID, address: str = ADDRESS) -> N
     put(store, contact_id, address)
     store.events.add([event(contact_id)])
     store.predictions.log([prediction(contact_id)])
-    store.assignments.add("may", [AssignmentRow("may", contact_id, "control", 0.5, 9, 9, 9, "click", "1", 1)])
+    store.experiments.assignments.add(
+        "may", [AssignmentRow("may", contact_id, "control", 0.5, 9, 9, 9, "click", "1", 1)]
+    )
     subscribe(store, contact_id)
     told = Message(f"m {contact_id}", "segment.entered", 1, {"contact_id": contact_id}, contact_id, "events")
     store.outbox.publish([told], at=1)

@@ -88,7 +88,7 @@ async def test_an_experiment_commits_every_arm_before_it_answers(opened: Opened,
     async with opened() as client:
         reply = await client.post(PATH, asked(*IDS, **EXPERIMENT))
 
-    held = {row.contact_id: row for row in database.of("demo").assignments.of_campaign("june")}
+    held = {row.contact_id: row for row in database.of("demo").experiments.assignments.of_campaign("june")}
     assert set(held) == set(IDS)
     for one in reply.json["predictions"]:
         row = held[one["contact_id"]]
@@ -122,14 +122,14 @@ async def test_a_question_without_an_experiment_assigns_nobody(opened: Opened, d
     async with opened() as client:
         await client.post(PATH, asked("c-1", campaign_id="june"))
 
-    assert database.of("demo").assignments.of_campaign("june") == []
+    assert database.of("demo").experiments.assignments.of_campaign("june") == []
 
 
 async def test_the_report_counts_by_assignment_what_really_happened(opened: Opened, database: Database) -> None:
     async with opened() as client:
         await client.post(PATH, asked(*IDS, **EXPERIMENT))
     store = database.of("demo")
-    rows = store.assignments.of_campaign("june")
+    rows = store.experiments.assignments.of_campaign("june")
     treated = [row for row in rows if row.arm == "treatment"]
     control = [row for row in rows if row.arm == "control"]
     events = []

@@ -145,7 +145,7 @@ def test_a_release_is_remembered_too_and_salts_are_for_nobody_else(tmp_path: Pat
     assert (mode, before, again.of("demo", "scoring", "customer", at=NOW_US)) == (0o600, (SPRING,), ())
 
 
-def test_what_the_store_said_is_not_replaced_by_what_was_remembered(tmp_path: Path) -> None:
+def test_what_the_store_holds_is_not_replaced_by_what_was_remembered(tmp_path: Path) -> None:
     read = Away()
     KnownHoldouts(read, tmp_path, "scoring").poll()
     known = KnownHoldouts(dict, tmp_path / "other", "scoring")
