@@ -207,11 +207,20 @@ class Prediction:
     truncated: bool = False
     """Whether the past was cut at the lookback or at the newest events; sent in `data_quality`."""
 
-    def wire(self, own: Mapping[str, object]) -> bytes:
+    @property
+    def segment_id(self) -> str | None:
+        """Under which segment it is filed; None where the capability has none."""
+        return None
+
+    def own_fields(self) -> Mapping[str, object]:
+        """Return what the capability adds to the head, in the order of its published schema; asked where it is `ok`."""
+        return {}
+
+    def wire(self, absent: Mapping[str, object]) -> bytes:
         """Write as JSON, once: these bytes are sent, and kept in the log.
 
         Args:
-            own: the capability's own fields, in the order of its published schema.
+            absent: the capability's own fields of a contact without an answer.
         """
         head = {
             "contact_id": self.contact_id,
@@ -235,7 +244,7 @@ class Prediction:
             "source": self.source,
             "data_quality": self.data_quality,
             "data_quality_details": self.inputs.details(),
-            **own,
+            **(self.own_fields() if self.status == "ok" else absent),
         }
         return orjson.dumps(head, option=orjson.OPT_UTC_Z)
 

@@ -12,9 +12,9 @@ from pydantic import ValidationError
 from starlette.responses import Response
 
 from services.sendtime.api.experiments import ExperimentReport
-from services.sendtime.api.request_mapping import allowed_by, send_at
 from services.sendtime.model.local_week import slot_of
 from services.sendtime.model.query import SendTimeQuery, Valued, When
+from services.sendtime.model.request_mapping import allowed_by
 from services.sendtime.model.send_plan import SendPlan, planned
 from services.sendtime.schemas import (
     EXPERIMENT_RESPONSE_EXAMPLE,
@@ -105,7 +105,7 @@ class Planning:
         local_at = at + offsets(values.zones[row], at)
         when = When(int(at[0]), int(local_at[0]), values.zones[row], int(slot_of(local_at)[0]))
         value = float(values.value[row, column])
-        return {"contact_id": ids[row], "status": "ok", "send_at": send_at(when), "value": value}
+        return {"contact_id": ids[row], "status": "ok", "send_at": when.fields(), "value": value}
 
     def _hours(self, values: Valued, used: NDArray[np.intp], found: SendPlan) -> list[dict[str, Any]]:
         count = np.bincount(found.hour[found.hour >= 0], minlength=len(used))
