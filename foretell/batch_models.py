@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from services.specs import spec_of
 from shared.batches.predict import BatchPredictor
@@ -22,6 +23,7 @@ def loaded(
     cutoff: Microseconds,
     asked_at: Microseconds,
     reasons: int,
+    plan: Mapping[str, Any] | None = None,
 ) -> BatchPredictor:
     """Load versions, from the cache or from the registry.
 
@@ -32,6 +34,7 @@ def loaded(
         cutoff: of every answer.
         asked_at: nothing recorded later is seen.
         reasons: how many a contact.
+        plan: options of a plan, as they were asked for; None: each contact is answered by itself.
 
     Raises:
         RegistryUnavailable: one is not in the cache, and the registry is away.
@@ -42,7 +45,9 @@ def loaded(
         spec = spec_of(model["capability"])
         folder = artifact_of(settings, account.account, model, at=asked_at)
         champion = Champion(model["version"], model["digest"], spec.load(folder))
-        pinned.append(PinnedModel(spec, champion, model["outcome"], instant_of(cutoff), asked_at, reasons))
+        fixed = (model["outcome"], instant_of(cutoff), asked_at, reasons)
+        options = None if plan is None or spec.batch_plan is None else spec.batch_plan.options.model_validate(plan)
+        pinned.append(PinnedModel(spec, champion, *fixed, options))
     return BatchPredictor(account, pinned)
 
 

@@ -56,8 +56,9 @@ def work(settings: WorkerSettings, account: str, batch_id: str, stop: threading.
             return False
 
         def load(models: Sequence[Mapping[str, str]], one: BatchRow) -> BatchPredictor:
-            reasons = BatchRequest.from_json(one.request).reasons
-            return loaded(settings, store, models, cutoff=one.cutoff, asked_at=one.created_at, reasons=reasons)
+            request = BatchRequest.from_json(one.request)
+            fixed = {"cutoff": one.cutoff, "asked_at": one.created_at, "reasons": request.reasons}
+            return loaded(settings, store, models, **fixed, plan=request.plan)
 
         key = settings.identity_key.get_secret_value().encode()
         folder = BatchFiles(settings.files_folder).of(account, batch_id)

@@ -17,6 +17,7 @@ from gateway.batches.schemas import (
     BatchModel,
     BatchProgress,
     ContactChoice,
+    NewBatch,
     values_of,
 )
 from gateway.batches.uploads import Received, ReceivedBatch, ReceivedScope
@@ -31,9 +32,11 @@ from gateway.context import (
 )
 from gateway.idempotency import idempotent
 from shared.batches.files import BatchFiles, BatchFolder, moved, replacing
-from shared.batches.request import ANY_FILE, MEDIA_TYPES, BatchRequest, ContactSelection, ModelName
+from shared.batches.request import ANY_FILE, MEDIA_TYPES, BatchRequest, ContactSelection
 from shared.capabilities import capability
+from shared.contracts.model_name import ModelName
 from shared.contracts.rows import Microseconds, instant_of, instant_or_none, microseconds
+from shared.contracts.send_rules import PlanSummary
 from shared.errors import BadRequest, Conflict, NoModelTrained, NotFound, ResultNotReady, UnknownOutcome
 from shared.store import AccountStore, BatchRow
 
@@ -91,7 +94,9 @@ def add_batch(authenticated: ReceivedScope, received: Received) -> Response:
     models = tuple(_model(store, name, requested.outcome) for name in dict.fromkeys(requested.capabilities))
     batch_id = f"bat_{uuid4().hex[:16]}"
     folder = _files(authenticated).of(store.account, batch_id)
-    request = BatchRequest(models, _choice(store, received), requested.reasons, requested.format)
+    plan = requested.plan if isinstance(requested, NewBatch) else None
+    options = None if plan is None else plan.model_dump(mode="json", by_alias=True)
+    request = BatchRequest(models, _choice(store, received), requested.reasons, requested.format, options)
     row = BatchRow(batch_id, "queued", request.to_json(), at, authenticated.caller.public_id, cutoff)
     try:
         _put_contacts(received, folder)
@@ -275,6 +280,7 @@ def _answer(authenticated: AuthenticatedRequest, row: BatchRow) -> BatchAnswer:
         format=request.format,
         progress=BatchProgress(contacts=row.contacts, done=row.contacts_done),
         statuses={name: dict(counts) for name, counts in row.statuses.items()},
+        plan=None if row.summary is None else PlanSummary(**row.summary),
         error=None if row.error is None else BatchError(**row.error),
         result=f"{base}/batches/{row.batch_id}/result" if row.result is not None else None,
         created_at=instant_of(row.created_at),

@@ -10,6 +10,7 @@ from shared.capabilities import CapabilityName
 from shared.contracts.contact import ContactId, Instant, Scalar
 from shared.contracts.outcome import AttributeName, OutcomeName
 from shared.contracts.prediction import MAX_REASONS, Answer
+from shared.contracts.send_rules import PlanSummary, SendPlanOptions
 
 BatchFormat = Literal["parquet", "ndjson", "csv"]
 BatchStatus = Literal["queued", "running", "completed", "failed", "cancelled"]
@@ -82,6 +83,19 @@ class NewBatch(BaseModel):
     reasons: Reasons = 0
     cutoff: Cutoff = None
     format: FormatField = "parquet"
+    plan: Annotated[
+        SendPlanOptions | None,
+        Field(
+            description="A send plan of `sendtime` alone: each contact gets at most one hour, each hour at most its "
+            "capacity; as `POST /best-send-time/plan`, for more contacts than a call waits for."
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _plan_alone(self) -> Self:
+        if self.plan is not None and (self.capabilities != ["sendtime"] or self.reasons):
+            raise ValueError('a plan is made by `capabilities: ["sendtime"]` alone, and has no reasons')
+        return self
 
 
 class UploadedBatch(BaseModel):
@@ -131,6 +145,7 @@ class BatchAnswer(Answer):
     statuses: Annotated[
         dict[str, dict[str, int]], Field(description="By capability, how many contacts got which status so far.")
     ]
+    plan: Annotated[PlanSummary | None, Field(description="Of a send plan that is completed; null otherwise.")]
     error: Annotated[BatchError | None, Field(description="Why it failed; null otherwise.")]
     result: Annotated[str | None, Field(description="Where the result lies; null before it is completed.")]
     created_at: Annotated[datetime, Field(description="When it was asked for; what is recorded later is not seen.")]

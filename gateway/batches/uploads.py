@@ -16,7 +16,7 @@ from starlette.types import Scope as ASGIScope
 from gateway.batches.schemas import NewBatch, UploadedBatch
 from gateway.context import AuthenticatedRequest, authenticate, gateway_of
 from shared import deadline
-from shared.batches.files import BatchFiles, needing_room, open_private
+from shared.batches.files import BatchFiles, needing_space, open_private
 from shared.batches.request import ANY_FILE, UPLOADS
 from shared.contracts.credentials import Scope
 from shared.errors import BadRequest, UnsupportedMediaType
@@ -133,7 +133,7 @@ def _temporary(files: BatchFiles) -> Iterator[Path]:
 async def _stream(request: Request, upload: Path) -> None:
     """Write a body to a file as it comes; no more than a buffer is held."""
     held = bytearray()
-    with needing_room(), open_private(upload) as target:
+    with needing_space(), open_private(upload) as target:
         async for chunk in request.stream():
             held += chunk
             if len(held) >= BUFFER_BYTES:

@@ -1,28 +1,12 @@
 """The name of a model in a path: a capability and, where it has them, an outcome."""
 
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 from fastapi import Depends, Path
 
 from shared.capabilities import NAMES, OUTCOME_NAMES
+from shared.contracts.model_name import ModelName
 from shared.errors import NotFound
-
-
-class ModelName(NamedTuple):
-    """Which model of an account is meant.
-
-    >>> ModelName("scoring", "customer").text, ModelName("segmentation", "").text
-    ('scoring.customer', 'segmentation')
-    """
-
-    capability: str
-    outcome: str
-    """Empty where the capability has none."""
-
-    @property
-    def text(self) -> str:
-        """Return the name as paths and lists have it."""
-        return f"{self.capability}.{self.outcome}" if self.outcome else self.capability
 
 
 def named(

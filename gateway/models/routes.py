@@ -6,10 +6,10 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from gateway.context import ReadScope, json_response
-from gateway.models.names import ModelName
 from gateway.models.schemas import InputDriftAnswer, ModelAnswer, ModelList
 from shared.capabilities import CapabilityName
 from shared.contracts.input_drift import InputDrift
+from shared.contracts.model_name import ModelName
 from shared.contracts.rows import instant_of
 from shared.store import VersionRow
 

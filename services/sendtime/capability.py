@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from services.sendtime.api.experiments import assign_arms
+from services.sendtime.api.planning import assigned_parts, packed, value_hours
 from services.sendtime.api.routes import EXTRA_ROUTES
 from services.sendtime.schemas import (
     REQUEST_EXAMPLE,
@@ -13,8 +14,9 @@ from services.sendtime.schemas import (
     SendTimeResponse,
 )
 from shared.capabilities import capability
+from shared.contracts.send_rules import SendPlanOptions
 from shared.contracts.training import Choices, TrainingSpec
-from shared.serving.capability_spec import BeforeRespond, CapabilitySpec
+from shared.serving.capability_spec import BeforeRespond, CapabilitySpec, JointDecision
 
 if TYPE_CHECKING:
     from services.sendtime.model.sendtime import SendTimeModel
@@ -50,6 +52,7 @@ CAPABILITY = CapabilitySpec(
     is_stored=_is_stored,
     extra_routes=EXTRA_ROUTES,
     answers_without_data=True,
+    batch_plan=JointDecision(options=SendPlanOptions, value=value_hours, pack=packed, assign=assigned_parts),
     before_respond=BeforeRespond(applies=lambda request: request.purpose == "experiment", commit=assign_arms),
     training=TrainingSpec(
         recipe=_recipe,

@@ -21,7 +21,7 @@ UNKNOWN_SECONDS = 600.0
 """A younger folder of a batch that the store does not know may be that of one which is just being made."""
 
 
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,10 @@ class BatchFolder:
     def contacts(self, number: int) -> Path:
         """Where the contacts of a part lie, one a line, as in a request."""
         return self.path / f"contacts-{number:05}.ndjson"
+
+    def values(self, number: int) -> Path:
+        """Where lies what the contacts of a part are worth in a plan, until all are decided about together."""
+        return self.path / f"values-{number:05}.npz"
 
     def part(self, number: int, ending: str) -> Path:
         """Where the rows of a part lie."""
@@ -94,7 +98,7 @@ class BatchFiles:
 
 
 @contextmanager
-def needing_room() -> Iterator[None]:
+def needing_space() -> Iterator[None]:
     """Say that there is no room on the disk, which passes, where something is written.
 
     Raises:
@@ -103,7 +107,7 @@ def needing_room() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _NO_ROOM:
+        if error.errno not in _NO_SPACE:
             raise
         raise StoreUnavailable("There is no room left where the files of batches lie (FORETELL_FILES).") from error
 
@@ -119,7 +123,7 @@ def replacing(goal: Path) -> Iterator[IO[bytes]]:
     # Processes of several machines may have the same number, and may write the same file.
     fresh = goal.with_name(f".{goal.name}.{uuid4().hex}.new")
     try:
-        with needing_room():
+        with needing_space():
             with open_private(fresh) as target:
                 yield target
                 target.flush()
@@ -139,7 +143,7 @@ def open_private(path: Path) -> IO[bytes]:
 def moved(upload: Path, goal: Path) -> None:
     """Put an uploaded file in its place, to last."""
     _made(goal.parent)
-    with needing_room():
+    with needing_space():
         upload.replace(goal)
         sync_folder(goal.parent)
 
@@ -155,7 +159,7 @@ def sync_folder(folder: Path) -> None:
 
 def _made(folder: Path) -> Path:
     try:
-        with needing_room():
+        with needing_space():
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise SettingsRefused(f"FORETELL_FILES cannot be written ({error.strerror}): {folder}.") from error

@@ -12,8 +12,8 @@ from typing import IO, Any, Final, Protocol
 
 import orjson
 
-from shared.batches.request import Format, ModelName
-from shared.contracts.prediction import Status
+from shared.batches.request import Format
+from shared.contracts.model_name import ModelName
 from shared.contracts.rows import Microseconds, instant_of
 from shared.errors import FileRefused
 
@@ -50,7 +50,7 @@ class ResultRow:
     model: ModelName
     version: str
     cutoff: Microseconds
-    status: Status
+    status: str
     body: bytes
     """The prediction as a single call sends it, JSON."""
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from shared.contracts.model_name import ModelName
+
 Format = Literal["parquet", "ndjson", "csv"]
 Kind = Literal["all", "segment", "attributes", "upload"]
 UPLOADS: Final[Mapping[str, str]] = {
@@ -22,15 +24,6 @@ MEDIA_TYPES: Final[Mapping[str, str]] = {
     "csv": "text/csv; charset=utf-8",
 }
 """Of a result, by its format."""
-
-
-@dataclass(frozen=True, slots=True)
-class ModelName:
-    """A model by its name: a capability, and the outcome that it is asked about."""
-
-    capability: str
-    outcome: str = ""
-    """Empty where the capability has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +47,8 @@ class BatchRequest:
     choice: ContactSelection
     reasons: int
     format: Format
+    plan: Mapping[str, Any] | None = None
+    """Options of a plan in which the contacts are decided together; None: each is answered by itself."""
 
     def to_json(self) -> dict[str, Any]:
         """Write it as the store keeps it."""
@@ -68,10 +63,12 @@ class BatchRequest:
             },
             "reasons": self.reasons,
             "format": self.format,
+            "plan": None if self.plan is None else dict(self.plan),
         }
 
     @staticmethod
     def from_json(stored: Mapping[str, Any]) -> "BatchRequest":
         """Read what `to_json` wrote."""
         models = tuple(ModelName(*one) for one in stored["models"])
-        return BatchRequest(models, ContactSelection(**stored["contacts"]), stored["reasons"], stored["format"])
+        choice = ContactSelection(**stored["contacts"])
+        return BatchRequest(models, choice, stored["reasons"], stored["format"], stored.get("plan"))

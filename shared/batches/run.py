@@ -6,6 +6,7 @@ done, does again what is not, and joins the same bytes.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,12 +16,13 @@ from shared.batches.erasing import Forgotten, rewrite
 from shared.batches.files import BatchFolder, replacing
 from shared.batches.formats import ResultRow, format_of, status_counts
 from shared.batches.predict import BatchPredictor
-from shared.batches.request import BatchRequest, ModelName
+from shared.batches.request import BatchRequest
 from shared.batches.selection import lines_of, parts_of
 from shared.change_detection.account_messages import batch_job_completed
+from shared.contracts.model_name import ModelName
 from shared.contracts.rows import SECOND, Microseconds
 from shared.errors import ArtifactRefused, BadRequest, ForetellError, NoModelTrained, SettingsRefused, StoreUnavailable
-from shared.store import AccountStore, BatchRow, Lease
+from shared.store import AccountStore, BatchEnd, BatchRow, FinishedPlan, Lease
 
 log = logging.getLogger(__name__)
 
@@ -92,14 +94,15 @@ class BatchRun:
             row = self._planned(row, request)
         parts = self.store.batches.parts(row.batch_id)
         left = [part for part in parts if part.finished_at is None]
-        if left:
-            predictor = self.load(row.models or (), row)
+        predictor = self.load(row.models or (), row) if left or request.plan is not None else None
+        if predictor is not None and left:
             done = sum(part.contacts for part in parts[: left[0].number - 1])
             for part in left:
                 self._require_going_on()
                 self._part(predictor, request, part.number, first=done)
                 done += part.contacts
-        self._joined(row, request, len(parts))
+        plan = None if predictor is None or request.plan is None else self._decided(predictor, request, len(parts))
+        self._joined(row, request, len(parts), plan)
         log.info("batch.completed", extra=self._facts(row, contacts=row.contacts))
         return True
 
@@ -134,16 +137,30 @@ class BatchRun:
         written = format_of(request.format)
         with self.folder.contacts(number).open("rb") as source:  # a carriage return ends no line
             lines = [line.removesuffix(b"\n") for line in source]
-        rows: list[ResultRow] = predictor.rows(lines, first=first)
-        with replacing(self.folder.part(number, written.ending)) as target:
-            written.write(target, rows)
-        noted = self.store.batches.finish_part(
-            self.lease, number, status_counts(rows), at=self.now(), until=self._until()
-        )
-        if not noted:
+        counts: Mapping[str, Mapping[str, int]] = {}
+        if request.plan is not None:
+            with replacing(self.folder.values(number)) as target:
+                predictor.write_values(target, lines, first=first)
+        else:
+            rows: list[ResultRow] = predictor.rows(lines, first=first)
+            with replacing(self.folder.part(number, written.ending)) as target:
+                written.write(target, rows)
+            counts = status_counts(rows)
+        if not self.store.batches.finish_part(self.lease, number, counts, at=self.now(), until=self._until()):
             raise LeaseLost
 
-    def _joined(self, row: BatchRow, request: BatchRequest, parts: int) -> None:
+    def _decided(self, predictor: BatchPredictor, request: BatchRequest, parts: int) -> FinishedPlan:
+        """Decide about all contacts of a plan together, and write the rows of each part."""
+        written = format_of(request.format)
+        found = predictor.planned([self.folder.values(number) for number in range(1, parts + 1)])
+        counts: Counter[str] = Counter()
+        for number, rows in enumerate(found.parts, 1):
+            with replacing(self.folder.part(number, written.ending)) as target:
+                written.write(target, rows)
+            counts.update(one.status for one in rows)
+        return FinishedPlan({request.models[0].capability: dict(counts)}, found.summary)
+
+    def _joined(self, row: BatchRow, request: BatchRequest, parts: int, plan: FinishedPlan | None) -> None:
         """Join the parts, without those who were erased meanwhile, and end the batch."""
         written = format_of(request.format)
         files = [self.folder.part(number, written.ending) for number in range(1, parts + 1)]
@@ -158,7 +175,8 @@ class BatchRun:
                 rewrite(result, written, gone)
             erased = gone.hashes
             message = self._message(row)
-            outcome = self.store.batches.complete(self.lease, result.name, message, at=self.now(), erased=erased)
+            end = BatchEnd(result.name, message, self.now(), plan)
+            outcome = self.store.batches.complete(self.lease, end, erased=erased)
             if outcome == "lost":
                 result.unlink(missing_ok=True)
                 raise LeaseLost

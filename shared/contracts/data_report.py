@@ -88,6 +88,7 @@ class Requirement(Answer):
     low: Annotated[float, Field(ge=0, description="Lower end of the 95 % interval of an estimate, else `found`.")]
     high: Annotated[float, Field(ge=0, description="Upper end.")]
     met: Annotated[bool | None, Field(description="Whether it is met; null: the sample cannot say.")]
+    otherwise: Annotated[str, Field(description="What becomes of the model where it is not met.")]
 
 
 class Affected(Answer):

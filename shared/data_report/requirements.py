@@ -25,6 +25,9 @@ from shared.timeline.risk import episode, waits
 
 MONTH_DAYS: Final = 30.4375
 SENDTIME, SEGMENTATION = "sendtime", "segmentation"
+REFUSED, UNSURE = "not trained", "not trained, or unsure figures"
+BY_RULE, BY_ACTIVITY = "a plain rule sets the segments", "learned from activity, not from sends"
+"""What becomes of a model where a minimum is not met."""
 
 
 def requirements(data: AccountData) -> list[Requirement]:
@@ -84,15 +87,15 @@ def _of_outcome(data: AccountData, outcome: Outcome) -> Iterator[Requirement]:
         least = round(HORIZONS_NEEDED * outcome.horizon_days / MONTH_DAYS, 1)
         yield Requirement(
             capability=outcome.capability, outcome=outcome.name, needed="months_of_history", minimum=least,
-            found=months, low=months, high=months, met=months >= least,
+            found=months, low=months, high=months, met=months >= least, otherwise=UNSURE,
         )  # fmt: skip
 
 
 def _of_segmentation(data: AccountData) -> Iterator[Requirement]:
     lately = data.pasts.at >= data.until - LOOKBACK_DAYS * DAY
     found = len(np.unique(owners(data.pasts)[lately]))
-    for least in (LEAST_SEGMENTED, LEAST_GROUPED):
-        yield counted(data, (SEGMENTATION, None), "contacts_with_events", found, least)
+    for least, otherwise in ((LEAST_SEGMENTED, REFUSED), (LEAST_GROUPED, BY_RULE)):
+        yield counted(data, (SEGMENTATION, None), "contacts_with_events", found, least, otherwise)
 
 
 def _of_sendtime(data: AccountData) -> Iterator[Requirement]:
@@ -100,10 +103,12 @@ def _of_sendtime(data: AccountData) -> Iterator[Requirement]:
     acts = np.isin(pasts.type, [code for code, name in enumerate(pasts.types) if name in ACTIVITY])
     yield counted(data, (SENDTIME, None), "active_contacts", len(np.unique(owners(pasts)[acts])), LEAST_CONTACTS)
     sends = int(np.count_nonzero((pasts.type == pasts.type_code(SENT)) & (pasts.message >= 0)))
-    yield counted(data, (SENDTIME, None), "sends", sends, LEAST_SENDS)
+    yield counted(data, (SENDTIME, None), "sends", sends, LEAST_SENDS, BY_ACTIVITY)
 
 
-def counted(data: AccountData, model: tuple[str, str | None], needed: Needed, count: int, least: int) -> Requirement:
+def counted(
+    data: AccountData, model: tuple[str, str | None], needed: Needed, count: int, least: int, otherwise: str = REFUSED
+) -> Requirement:
     """Compare a count with its minimum; a count of a sample is scaled, and judged by its interval.
 
     Args:
@@ -112,6 +117,7 @@ def counted(data: AccountData, model: tuple[str, str | None], needed: Needed, co
         needed: what is counted.
         count: among the contacts that were read.
         least: the minimum.
+        otherwise: what becomes of the model below it.
     """
     found, low, high = float(count), float(count), float(count)
     if not data.is_whole:
@@ -123,7 +129,15 @@ def counted(data: AccountData, model: tuple[str, str | None], needed: Needed, co
             high = min(high, data.learnable)
     met = True if low >= least else False if high < least else None
     return Requirement(
-        capability=model[0], outcome=model[1], needed=needed, minimum=least, found=found, low=low, high=high, met=met
+        capability=model[0],
+        outcome=model[1],
+        needed=needed,
+        minimum=least,
+        found=found,
+        low=low,
+        high=high,
+        met=met,
+        otherwise=otherwise,
     )
 
 

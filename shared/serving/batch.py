@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from pydantic import BaseModel
+
 from shared.contracts.prediction import Prediction, PredictionRequest
 from shared.contracts.rows import Microseconds, microseconds
 from shared.serving.capability_spec import AnySpec
@@ -34,6 +36,8 @@ class PinnedModel:
     """Nothing recorded later is seen."""
     reasons: int
     """How many a contact; 0 computes none."""
+    plan: BaseModel | None = None
+    """Options of a plan: contacts are valued for it, and not answered."""
 
     @property
     def request(self) -> PredictionRequest:
@@ -59,9 +63,12 @@ class PinnedModel:
 
     def _results(self, account: AccountStore, contacts: Sequence[RequestContact]) -> list[Prediction]:
         cutoff = microseconds(self.cutoff)
-        answers = ContactAnswers(self.spec, account, self.champion, self.request, self.outcome, cutoff, self.asked_at)
+        answers = ContactAnswers(
+            self.spec, account, self.champion, self.request, self.outcome, cutoff, self.asked_at, self.plan
+        )
         results = answers.of(contacts, answers.read(contacts))
-        answers.add_stored(results)
+        if self.plan is None:
+            answers.add_stored(results)
         return results
 
     def body(self, prediction: Prediction) -> bytes:

@@ -1,11 +1,11 @@
 """What a capability declares of itself, and what is needed of its models: the one contract of every capability."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar, get_origin, runtime_checkable
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar, get_origin, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -175,6 +175,43 @@ class BeforeRespond(Generic[RequestT, PredictionT]):
     """Commit what must outlive the response, and return the results that hold."""
 
 
+class PlannedRow(NamedTuple):
+    """What a plan says of one contact."""
+
+    status: str
+    body: bytes
+    """JSON."""
+
+
+class PlannedBatch(NamedTuple):
+    """A plan about all contacts of a batch."""
+
+    parts: Iterable[Sequence[PlannedRow]]
+    """The rows of each part, in order."""
+    summary: Mapping[str, Any]
+    """What is said of the plan as a whole; instants among plain values."""
+
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JointDecision(Generic[ModelT]):
+    """How contacts are answered who compete for something, such as the hours of a send plan.
+
+    They are valued part by part, and decided about together once all parts are there.
+    """
+
+    options: type[BaseModel]
+    """What is asked of a plan."""
+    value: Callable[[ModelT, ContactPasts, NDArray[np.int64], Any], Sequence[Prediction]]
+    """Value some contacts: model, pasts, cutoffs, options → one result a contact, in order."""
+    pack: Callable[[Sequence[Prediction]], Arrays]
+    """Lay the results of a part out as arrays without objects, as they are kept in a file."""
+    assign: Callable[[Sequence[Arrays], Any, Microseconds], PlannedBatch]
+    """Decide about all: the arrays of every part, options, cutoff → rows, part by part."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class CapabilitySpec(Generic[ModelT, RequestT, PredictionT]):
     """All that a capability declares; everything else follows from this and from its line in the table.
@@ -211,6 +248,8 @@ class CapabilitySpec(Generic[ModelT, RequestT, PredictionT]):
     """Further paths of the capability."""
     answers_without_data: bool = False
     """Whether a known contact without event and attribute is answered all the same."""
+    batch_plan: JointDecision[ModelT] | None = None
+    """How the contacts of a batch are decided together where `plan` asks for it; None: they never are."""
     before_respond: BeforeRespond[RequestT, PredictionT] | None = None
     """What must be committed before a response leaves; None: nothing must."""
 

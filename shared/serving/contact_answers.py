@@ -7,6 +7,7 @@ from operator import itemgetter
 from typing import Any, Final
 
 import numpy as np
+from pydantic import BaseModel
 
 from shared.contracts.defaults import STALE_DAYS
 from shared.contracts.prediction import InputQuality, Prediction, PredictionRequest, Status, Trend
@@ -41,6 +42,8 @@ class ContactAnswers:
     cutoff: Microseconds
     asked_at: Microseconds
     """Nothing recorded later is seen."""
+    plan: BaseModel | None = None
+    """Of a plan about all contacts of a batch: what each is worth to it is wanted in the place of an answer."""
 
     def read(self, contacts: Sequence[RequestContact]) -> RequestReads:
         """Read in one snapshot what is stored of contacts.
@@ -112,7 +115,11 @@ class ContactAnswers:
             return
         model = self.champion.model
         answerable = ContactPasts([pasts.keys[row] for row in rows], pasts.facts, pasts.events)
-        answers = model.answer(answerable, np.full(len(rows), self.cutoff, dtype=np.int64), self.request)
+        cutoffs = np.full(len(rows), self.cutoff, dtype=np.int64)
+        if self.plan is not None and self.spec.batch_plan is not None:
+            answers = self.spec.batch_plan.value(model, answerable, cutoffs, self.plan)
+        else:
+            answers = model.answer(answerable, cutoffs, self.request)
         if self.spec.before_respond is not None and self.spec.before_respond.applies(self.request):
             pending = self._pending([pasts.names[row] for row in rows], answers, reads)
             answers = self.spec.before_respond.commit(pending)

@@ -5,7 +5,7 @@ An `AccountStore` has one attribute a subject: `store.contacts.put(...)`, `store
 
 from shared.store.assignments import AssignmentRow
 from shared.store.audit import AuditRow
-from shared.store.batches import OPEN_STATES, Batches, BatchPartRow, BatchRow, BatchState, Lease
+from shared.store.batches import OPEN_STATES, BatchEnd, Batches, BatchPartRow, BatchRow, BatchState, FinishedPlan, Lease
 from shared.store.bulk_pacing import BulkPacing
 from shared.store.contacts import BulkCounts, StoredContact
 from shared.store.data_report import ContactGroup, DailyCount
@@ -45,6 +45,7 @@ __all__ = [
     "AttemptResult",
     "AttemptRow",
     "AuditRow",
+    "BatchEnd",
     "BatchPartRow",
     "BatchRow",
     "BatchState",
@@ -61,6 +62,7 @@ __all__ = [
     "DueDelivery",
     "EventCount",
     "EventTypeUse",
+    "FinishedPlan",
     "IdempotencyRow",
     "Identity",
     "KeyRow",

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
+import orjson
 from sqlalchemy import ColumnElement, Index, func, or_
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -65,6 +66,8 @@ class BatchTable(StoreTable):
     """JSON: code and detail of why it failed."""
     result: Mapped[str | None]
     """Name of the file that holds all rows; None before it is completed."""
+    summary: Mapped[OptionalLongText]
+    """JSON: what is said of a plan as a whole; None before it is completed, and of a batch that is no plan."""
 
 
 class BatchPartTable(StoreTable):
@@ -110,6 +113,28 @@ class BatchRow(NamedTuple):
     attempts: int = 0
     error: Mapping[str, str] | None = None
     result: str | None = None
+    summary: Mapping[str, Any] | None = None
+
+
+class FinishedPlan(NamedTuple):
+    """What became of a plan."""
+
+    statuses: Mapping[str, Mapping[str, int]]
+    """How many of each status, by capability; instead of what the parts counted."""
+    summary: Mapping[str, Any]
+    """Of the plan as a whole; instants among plain values."""
+
+
+class BatchEnd(NamedTuple):
+    """With what a batch ends."""
+
+    result: str
+    """Name of the file."""
+    message: Message
+    """That it has ended."""
+    at: Microseconds
+    """Now."""
+    plan: FinishedPlan | None = None
 
 
 class BatchPartRow(NamedTuple):
@@ -128,7 +153,7 @@ class Lease(NamedTuple):
     claim: str
 
 
-_JSON = ("request", "models", "statuses", "error")
+_JSON = ("request", "models", "statuses", "error", "summary")
 _COLUMNS = tuple(BatchTable.__table__.c[name] for name in BatchRow._fields)
 
 
@@ -306,15 +331,13 @@ class Batches:
         return True
 
     def complete(
-        self, lease: Lease, result: str, message: Message, *, at: Microseconds, erased: Collection[str]
+        self, lease: Lease, end: BatchEnd, *, erased: Collection[str]
     ) -> Literal["completed", "erasures", "lost"]:
         """End a batch whose result is in its place, and say so to subscriptions.
 
         Args:
             lease: of the batch.
-            result: name of the file.
-            message: that it has ended.
-            at: now.
+            end: its result, which is in its place, and what is said of it.
             erased: hashes of those who are not in it.
 
         Returns:
@@ -326,9 +349,14 @@ class Batches:
             if _erasures(connection, lease.batch_id) - set(erased):
                 return "erasures"
             _forget_erasures(connection, lease.batch_id, erased)
-            ended = {"state": "completed", "result": result, "finished_at": at, "claim": None, "leased_until": None}
-            _set(connection, lease.batch_id, **ended)
-            publish(connection, [message], at=at)
+            ended = {"state": "completed", "result": end.result, "finished_at": end.at, "claim": None}
+            if end.plan is not None:
+                ended |= {
+                    "statuses": json.dumps(end.plan.statuses, sort_keys=True),
+                    "summary": orjson.dumps(end.plan.summary, option=orjson.OPT_UTC_Z).decode(),
+                }
+            _set(connection, lease.batch_id, **ended, leased_until=None)
+            publish(connection, [end.message], at=end.at)
         return "completed"
 
     def fail(self, lease: Lease, error: Mapping[str, str], message: Message, *, at: Microseconds) -> bool:

@@ -7,15 +7,13 @@ from typing import Annotated, Any
 
 import numpy as np
 from fastapi import Query, Request
-from numpy.typing import NDArray
 from pydantic import ValidationError
 from starlette.responses import Response
 
 from services.sendtime.api.experiments import ExperimentReport
-from services.sendtime.model.local_week import slot_of
-from services.sendtime.model.query import SendTimeQuery, Valued, When
+from services.sendtime.api.planning import PlanValues, assigned, hours_of, values_of
+from services.sendtime.model.query import HourValues
 from services.sendtime.model.request_mapping import allowed_by
-from services.sendtime.model.send_plan import SendPlan, planned
 from services.sendtime.schemas import (
     EXPERIMENT_RESPONSE_EXAMPLE,
     PLAN_REQUEST_EXAMPLE,
@@ -26,7 +24,7 @@ from services.sendtime.schemas import (
 )
 from shared.contracts.credentials import SERVED_HEADER
 from shared.contracts.prediction import MAX_CONTACTS
-from shared.contracts.rows import HOUR, Microseconds, denies_profiling, instant_of, microseconds
+from shared.contracts.rows import Microseconds, denies_profiling, microseconds
 from shared.errors import BadRequest
 from shared.http import problem
 from shared.http.middleware import parse_json
@@ -35,7 +33,6 @@ from shared.serving.champions import Champion
 from shared.serving.request_contacts import CLOCK_SLACK
 from shared.serving.service import Service, require_scope
 from shared.timeline import build
-from shared.timeline.localtime import offsets
 
 BATCH = 1_000
 
@@ -54,78 +51,35 @@ class Planning:
 
     def members(self) -> dict[str, Any]:
         """Plan, and write what the answer says of it."""
-        ids = self.request.contact_ids
-        statuses = ["ok"] * len(ids)
-        values = self._values(ids, statuses)
-        used = np.flatnonzero((values.value >= 0).any(axis=0))
-        capacity = np.full(len(used), self.request.capacity_per_hour, dtype=np.int64)
-        found = planned(values.value[:, used], capacity)
-        return {
-            "assignments": [self._assignment(row, ids, statuses, values, used, found) for row in range(len(ids))],
-            "expected": found.value,
-            "bound": found.bound,
-            "gap": found.gap,
-            "measure": "engagements" if values.is_chance else "activity_shares",
-            "hours": self._hours(values, used, found),
-            "unplaced": statuses.count("no_capacity"),
-        }
+        ids, rules = self.request.contact_ids, allowed_by(self.request, self.cutoff)
+        found = assigned(self._values(ids), rules, self.request.capacity_per_hour)
+        rows = zip(ids, found.rows, strict=True)
+        return {"assignments": [{"contact_id": one, **row} for one, row in rows], **found.summary}
 
-    def _values(self, ids: Sequence[str], statuses: list[str]) -> Valued:
-        """Value all contacts, one batch in memory at a time; note in `statuses` who cannot be planned."""
-        query = SendTimeQuery(allowed_by(self.request, self.cutoff), self.request.engagement, self.request.campaign_id)
-        parts = []
+    def _values(self, ids: Sequence[str]) -> PlanValues:
+        """Value all contacts, one batch in memory at a time, and say who cannot be planned."""
+        status: list[str] = []
+        valued: list[HourValues] = []
         for start in range(0, len(ids), BATCH):
             part = ids[start : start + BATCH]
             read = self.account.contacts.pasts(part, cutoff=self.cutoff, asked_at=self.requested_at)
             pasts = build(part, read.facts, [read.events])
-            valued = self.model.valued(pasts, np.full(len(part), self.cutoff, dtype=np.int64), query)
-            for row, (known, consent) in enumerate(zip(pasts.known.tolist(), pasts.consents, strict=True)):
-                statuses[start + row] = _status(known=known, consent=consent, values=valued.value[row])
-                if statuses[start + row] != "ok":
-                    valued.value[row] = -1.0
-            parts.append(valued)
-        return Valued(
-            np.concatenate([part.value for part in parts]),
-            np.concatenate([part.at for part in parts]),
-            tuple(zone for part in parts for zone in part.zones),
-            parts[0].begins,
-            parts[0].is_chance,
-        )
-
-    def _assignment(
-        self, row: int, ids: Sequence[str], statuses: list[str], values: Valued, used: NDArray[np.intp], found: SendPlan
-    ) -> dict[str, Any]:
-        place = int(found.hour[row])
-        if statuses[row] == "ok" and place < 0:
-            statuses[row] = "no_capacity"
-        if place < 0:
-            return {"contact_id": ids[row], "status": statuses[row], "send_at": None, "value": None}
-        column = int(used[place])
-        at = values.at[row, column : column + 1]
-        local_at = at + offsets(values.zones[row], at)
-        when = When(int(at[0]), int(local_at[0]), values.zones[row], int(slot_of(local_at)[0]))
-        value = float(values.value[row, column])
-        return {"contact_id": ids[row], "status": "ok", "send_at": when.fields(), "value": value}
-
-    def _hours(self, values: Valued, used: NDArray[np.intp], found: SendPlan) -> list[dict[str, Any]]:
-        count = np.bincount(found.hour[found.hour >= 0], minlength=len(used))
-        return [
-            {
-                "utc": instant_of(values.begins + int(column) * HOUR),
-                "planned": int(count[place]),
-                "capacity": self.request.capacity_per_hour,
-            }
-            for place, column in enumerate(used.tolist())
-            if count[place]
-        ]
+            cutoffs = np.full(len(part), self.cutoff, dtype=np.int64)
+            valued += values_of(self.model, pasts, cutoffs, self.request)
+            status += [
+                _refused(known=known, consent=consent) or one.status
+                for one, known, consent in zip(valued[start:], pasts.known.tolist(), pasts.consents, strict=True)
+            ]
+        value = np.array([one.value for one in valued], dtype=np.float32)
+        value[[one != "ok" for one in status]] = -1.0
+        hours = hours_of(allowed_by(self.request, self.cutoff))
+        return PlanValues(status, [one.zone for one in valued], value, hours, valued[0].is_chance)
 
 
-def _status(*, known: bool, consent: Mapping[str, str], values: NDArray[np.float32]) -> str:
+def _refused(*, known: bool, consent: Mapping[str, str]) -> str | None:
     if not known:
         return "unknown_contact"
-    if denies_profiling(consent):
-        return "no_consent"
-    return "ok" if (values >= 0).any() else "no_slot"
+    return "no_consent" if denies_profiling(consent) else None
 
 
 def _read(content: Any) -> PlanRequest:

@@ -126,11 +126,17 @@ class Valued:
     """What every allowed hour promises every contact."""
 
     value: NDArray[np.float32]
-    """(n, hours) chance or share; -1 where the hour is not allowed."""
-    at: NDArray[np.int64]
-    """(n, hours) the instant in that hour of UTC."""
+    """(n, hours) chance or share; -1 where the hour is not allowed; hours of UTC, from that of the window's start."""
     zones: tuple[str, ...]
     """(n,)"""
-    begins: Microseconds
-    """Start of the first hour."""
+    is_chance: bool
+
+
+@dataclass(slots=True, kw_only=True)
+class HourValues(Prediction):
+    """What every hour of a plan's window promises one contact."""
+
+    value: NDArray[np.float32]
+    """(hours,) as in `Valued`."""
+    zone: str
     is_chance: bool

@@ -2,11 +2,12 @@
 
 from services.sendtime.model.local_week import SendRules
 from services.sendtime.model.query import SendTimeQuery
-from services.sendtime.schemas import SendRulesRequest, SendTimeRequest
+from services.sendtime.schemas import SendTimeRequest
 from shared.contracts.rows import DAY, Microseconds, microseconds
+from shared.contracts.send_rules import MOST_DAYS, SendRulesRequest
 from shared.errors import BadRequest
 
-DEFAULT_DAYS, MOST_DAYS = 7, 14
+DEFAULT_DAYS = 7
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _MINUTES = {"hour": 60, "30min": 30, "15min": 15, "5min": 5}
 

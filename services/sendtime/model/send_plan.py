@@ -6,7 +6,9 @@ read off them, what does not fit is moved where least is lost, and the distance 
 Source: Lagrangian duality of the transportation problem, entropic smoothing as in Cuturi (2013).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +55,7 @@ def planned(values: Values, capacity: NDArray[np.int64], *, seed: int = 0) -> Se
     n, hours = values.shape
     if not n or not hours or not capacity.any():
         return SendPlan(np.full(n, -1), 0.0, 0.0)
-    values = rounded(values, bits=VALUE_BITS).astype(np.float32)
+    values = _by_parts(values, lambda part: rounded(part, bits=VALUE_BITS))
     scale = float(np.maximum(values.max(axis=1), 0).mean()) or 1.0
     prices, bound = np.zeros(hours), _bound(values, np.zeros(hours), capacity)
     free = np.maximum(capacity, 1e-3)
@@ -65,13 +67,26 @@ def planned(values: Values, capacity: NDArray[np.int64], *, seed: int = 0) -> Se
         dual = _bound(values, prices, capacity)
         if dual < bound:
             bound, best = dual, prices
-    noise = TEMPERATURES[-1] * scale * np.random.default_rng(seed).gumbel(size=values.shape).astype(np.float32)
-    preferred = values - rounded(best, bits=VALUE_BITS).astype(np.float32) + noise
-    preferred[values < 0] = -np.inf
+    chance, least = np.random.default_rng(seed), np.float32(TEMPERATURES[-1] * scale)
+    cost = rounded(best, bits=VALUE_BITS).astype(np.float32)
+
+    def preferred_in(part: Values) -> Values:
+        noise = chance.gumbel(size=part.shape).astype(np.float32)
+        return np.where(part < 0, np.float32(-np.inf), part - cost + least * noise)
+
+    preferred = _by_parts(values, preferred_in)
     hour = _improved(_placed(preferred, values, capacity), values, capacity)
     found = hour >= 0
     value = float(values[found, hour[found]].sum(dtype=np.float64))
     return SendPlan(hour, value, max(bound, value))
+
+
+def _by_parts(values: Values, compute: Callable[[Values], NDArray[np.floating[Any]]]) -> Values:
+    """Compute some rows at a time, so that what lies in between takes little memory."""
+    found = np.empty_like(values)
+    for start in range(0, len(values), _AT_ONCE):
+        found[start : start + _AT_ONCE] = compute(values[start : start + _AT_ONCE])
+    return found
 
 
 def _soft_demand(values: Values, prices: Vector, temperature: float) -> Vector:

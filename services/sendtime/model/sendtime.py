@@ -339,14 +339,11 @@ class SendTimeModel:
         first = query.rules.not_before // HOUR
         width = max(0, -(-query.rules.not_after // HOUR) - first)
         value = np.full((len(pasts), width), -1.0, dtype=np.float32)
-        at = np.zeros((len(pasts), width), dtype=np.int64)
         for zone in dict.fromkeys(zones):
             rows = np.array([row for row, name in enumerate(zones) if name == zone], dtype=np.int64)
             allowed = candidates(zone, query.rules)
             if not len(allowed):
                 continue
             slots, place = np.unique(allowed.slot, return_inverse=True)
-            column = allowed.at // HOUR - first
-            value[np.ix_(rows, column)] = chance(judge.margins(rows, slots))[:, place]
-            at[np.ix_(rows, column)] = allowed.at
-        return Valued(value, at, tuple(zones), first * HOUR, judge.is_chance)
+            value[np.ix_(rows, allowed.at // HOUR - first)] = chance(judge.margins(rows, slots))[:, place]
+        return Valued(value, tuple(zones), judge.is_chance)

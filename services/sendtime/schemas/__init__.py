@@ -4,10 +4,7 @@ from services.sendtime.schemas.requests import (
     PLAN_REQUEST_EXAMPLE,
     REQUEST_EXAMPLE,
     PlanRequest,
-    QuietHours,
-    SendRulesRequest,
     SendTimeRequest,
-    Window,
 )
 from services.sendtime.schemas.responses import (
     EXPERIMENT_RESPONSE_EXAMPLE,
@@ -18,7 +15,6 @@ from services.sendtime.schemas.responses import (
     ExperimentResponse,
     Option,
     PlannedContact,
-    PlannedHour,
     PlanResponse,
     Proof,
     SendAt,
@@ -40,14 +36,10 @@ __all__ = [
     "PlanRequest",
     "PlanResponse",
     "PlannedContact",
-    "PlannedHour",
     "Proof",
-    "QuietHours",
     "SendAt",
-    "SendRulesRequest",
     "SendTimePrediction",
     "SendTimeRequest",
     "SendTimeResponse",
     "Share",
-    "Window",
 ]

@@ -2,16 +2,13 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from shared.contracts.contact import ContactId, Instant, Text
 from shared.contracts.prediction import PredictionRequest
+from shared.contracts.send_rules import Engagement, SendPlanOptions, SendRulesRequest
 
-MOST_DAYS = 14
-Engagement = Literal["click", "open", "order"]
-Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 Granularity = Literal["hour", "30min", "15min", "5min"]
-Clock = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 
 REQUEST_EXAMPLE: dict[str, Any] = {
     "window": {"not_before": "2026-06-01T00:00:00Z", "not_after": "2026-06-05T00:00:00Z"},
@@ -21,55 +18,6 @@ REQUEST_EXAMPLE: dict[str, Any] = {
     "cutoff": "2026-06-01T00:00:00Z",
     "contacts": [{"id": "c-42"}, {"id": "c-43", "timezone": "Europe/Paris"}],
 }
-
-
-class RequestPart(BaseModel):
-    """Base of the parts of a request: frozen, and an unknown field is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Window(RequestPart):
-    """Between which instants to send."""
-
-    not_before: Annotated[
-        Instant | None, Field(description="Earliest instant; the cutoff when omitted or earlier than that.")
-    ] = None
-    not_after: Annotated[
-        Instant | None, Field(description="Nothing at or after it; 7 days after the earliest when omitted.")
-    ] = None
-
-    @model_validator(mode="after")
-    def _not_too_long(self) -> Self:
-        if (
-            self.not_before
-            and self.not_after
-            and (self.not_after - self.not_before).total_seconds() > MOST_DAYS * 86_400
-        ):
-            raise ValueError(f"a window spans at most {MOST_DAYS} days")
-        return self
-
-
-class QuietHours(RequestPart):
-    """When nobody is disturbed, on each contact's own clock."""
-
-    from_: Annotated[Clock, Field(alias="from", description="Quiet from then on.", examples=["21:00"])] = "21:00"
-    to: Annotated[Clock, Field(description="Not quiet any more; may be on the next morning.")] = "08:00"
-
-
-class SendRulesRequest(RequestPart):
-    """Which instants are allowed."""
-
-    window: Annotated[Window, Field(default_factory=Window, description="Between which instants; up to 14 days.")]
-    quiet_hours: Annotated[
-        QuietHours | Literal["off"],
-        Field(
-            default_factory=QuietHours, description="Local hours without sends, 21:00 to 08:00 unless said; or `off`."
-        ),
-    ]
-    weekdays: Annotated[
-        list[Weekday], Field(description="Local weekdays to send on; all when omitted.", min_length=1, max_length=7)
-    ] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 
 
 class SendTimeRequest(PredictionRequest, SendRulesRequest):
@@ -127,7 +75,7 @@ PLAN_REQUEST_EXAMPLE: dict[str, Any] = {
 }
 
 
-class PlanRequest(SendRulesRequest):
+class PlanRequest(SendPlanOptions):
     """Whom to send to, and how many an hour may take."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra={"examples": [PLAN_REQUEST_EXAMPLE]})
@@ -136,13 +84,6 @@ class PlanRequest(SendRulesRequest):
         list[ContactId],
         Field(description="Ids of stored contacts, each once.", min_length=1, max_length=MOST_PLANNED),
     ]
-    capacity_per_hour: Annotated[
-        int, Field(description="Sends that one hour (UTC) may take.", ge=1, le=10_000_000, strict=True)
-    ]
-    engagement: Annotated[
-        Engagement | None, Field(description="What counts as an answer; the version's default when omitted.")
-    ] = None
-    campaign_id: Annotated[Text | None, Field(description="The campaign to be sent.")] = None
     cutoff: Annotated[
         Instant | None, Field(description="Only what happened strictly before it is seen; now when omitted.")
     ] = None

@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from services.sendtime.schemas.requests import Engagement
 from shared.contracts.prediction import Answer, ModelInfo, PublishedPrediction
+from shared.contracts.send_rules import Engagement, PlannedHour
 
 Basis = Literal["individual", "lookalike", "population", "default"]
 
@@ -206,14 +206,6 @@ class PlannedContact(Answer):
     ]
     send_at: Annotated[SendAt | None, Field(description="When; null without a place.")]
     value: Annotated[float | None, Field(description="Expected engagement (or activity share) at that instant.")]
-
-
-class PlannedHour(Answer):
-    """How full an hour is."""
-
-    utc: Annotated[datetime, Field(description="Start of the hour, UTC.")]
-    planned: Annotated[int, Field(description="Contacts in it.")]
-    capacity: Annotated[int, Field(description="Contacts that fit.")]
 
 
 class PlanResponse(Answer):

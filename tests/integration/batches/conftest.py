@@ -8,8 +8,9 @@ import pytest
 
 from foretell.batch_models import loaded
 from shared.batches.files import BatchFiles, BatchFolder
-from shared.batches.request import BatchRequest, ContactSelection, ModelName
+from shared.batches.request import BatchRequest, ContactSelection
 from shared.batches.run import BatchRun
+from shared.contracts.model_name import ModelName
 from shared.contracts.rows import DAY, SECOND, AttributeRow, ContactRow, EventRow
 from shared.registry.artifact import digest_of
 from shared.settings import Settings
@@ -61,10 +62,9 @@ class Batching:
         assert taken is not None
 
         def load(models, row):
-            reasons = BatchRequest.from_json(row.request).reasons
-            return loaded(
-                self.settings, self.store, models, cutoff=row.cutoff, asked_at=row.created_at, reasons=reasons
-            )
+            request = BatchRequest.from_json(row.request)
+            asked = {"cutoff": row.cutoff, "asked_at": row.created_at, "reasons": request.reasons}
+            return loaded(self.settings, self.store, models, **asked, plan=request.plan)
 
         return BatchRun(self.store, self.folder, lease, load, KEY, lambda: now, SECOND, stop, part_contacts)
 

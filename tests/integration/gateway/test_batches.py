@@ -12,7 +12,7 @@ import pytest
 
 from shared.batches.files import BatchFiles
 from shared.contracts.rows import SECOND, ContactRow
-from shared.store import Lease
+from shared.store import BatchEnd, Lease
 from tests.integration.gateway.conftest import LONG_AGO, RunningGateway
 
 NDJSON = {"Content-Type": "application/x-ndjson"}
@@ -50,7 +50,7 @@ def completed(gateway: RunningGateway, batch_id: str, content: bytes) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "result-1.csv").write_bytes(content)
     told = _message(batch_id)
-    assert store.batches.complete(lease, "result-1.csv", told, at=LONG_AGO + SECOND, erased=()) == "completed"
+    assert store.batches.complete(lease, BatchEnd("result-1.csv", told, LONG_AGO + SECOND), erased=()) == "completed"
 
 
 def _message(batch_id: str) -> Any:
@@ -87,6 +87,31 @@ async def test_a_completed_batch_shows_its_counts_and_gives_its_result(gateway: 
     assert (status, headers["Content-Type"]) == (200, "text/csv; charset=utf-8")
     assert headers["Content-Disposition"] == f'attachment; filename="{batch["id"]}.csv"'
     assert content == b"contact_id\r\na\r\n"
+
+
+async def test_a_plan_is_kept_with_the_rules_that_the_caller_gave(gateway: RunningGateway) -> None:
+    promote(gateway, ("sendtime", ""))
+    plan = {"capacity_per_hour": 5, "quiet_hours": {"from": "20:00", "to": "09:00"}}
+    body = {"capabilities": ["sendtime"], "contacts": "all", "plan": plan}
+
+    status, batch, _ = await gateway.request("POST", "/batches", gateway.key(), json=body)
+
+    kept = gateway.store.of("acme").batches.find(batch["id"])
+    assert (status, batch["plan"]) == (202, None)
+    assert kept is not None
+    assert kept.request["plan"]["quiet_hours"] == {"from": "20:00", "to": "09:00"}
+    assert kept.request["plan"]["capacity_per_hour"] == 5
+
+
+async def test_only_send_times_are_planned(gateway: RunningGateway) -> None:
+    promote(gateway)
+
+    status, problem, _ = await gateway.request(
+        "POST", "/batches", gateway.key(), json={**ALL, "plan": {"capacity_per_hour": 5}}
+    )
+
+    assert (status, problem["code"]) == (422, "invalid-request")
+    assert 'capabilities: ["sendtime"]' in problem["errors"][0]["detail"]
 
 
 async def test_a_result_is_not_given_out_before_the_erased_are_out_of_it(gateway: RunningGateway) -> None:

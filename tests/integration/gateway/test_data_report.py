@@ -24,6 +24,8 @@ async def test_the_report_is_about_what_was_recorded(gateway) -> None:
     assert needed["segmentation", "contacts_with_events", 20]["met"] is True
     assert needed["sendtime", "active_contacts", 40]["found"] == 25
     assert needed["scoring", "contacts_with_outcome", 40]["met"] is False
+    assert needed["segmentation", "contacts_with_events", 300]["otherwise"] == "a plain rule sets the segments"
+    assert needed["sendtime", "sends", 500]["otherwise"] == "learned from activity, not from sends"
 
 
 async def test_reading_the_report_takes_the_scope_read(gateway) -> None:

@@ -11,6 +11,7 @@ from shared.store import (
     AccountStore,
     AssignmentRow,
     AttemptResult,
+    BatchEnd,
     BatchRow,
     Database,
     DeadLetterRow,
@@ -71,7 +72,7 @@ def fill_batches(store: AccountStore) -> None:
         store.batches.create(BatchRow("b1", "queued", {"a": 1}, 1, "key", 1), most_open=9)
         store.batches.take(lease, at=1, until=9)
         store.batches.plan(lease, [], [2], until=9)
-        store.batches.complete(lease, "result", Message("m0", "y", 1, {}), at=1, erased=())
+        store.batches.complete(lease, BatchEnd("result", Message("m0", "y", 1, {}), 1), erased=())
 
 
 def fill_deliveries(store: AccountStore) -> None:

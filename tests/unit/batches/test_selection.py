@@ -103,7 +103,7 @@ def test_events_in_a_table_are_not_left_out_without_a_word(tmp_path: Path) -> No
         list(uploaded(file, recorded_at=1))
 
 
-def test_an_address_as_id_is_asked_about_as_it_stands(tmp_path: Path) -> None:
+def test_an_address_as_id_is_looked_up_as_it_stands(tmp_path: Path) -> None:
     file = tmp_path / "upload.csv"
     file.write_text("\ufeffID;Land\r\n 007 ;DE\r\nann@example.com;AT\r\n;;\r\n\r\n", encoding="utf-8")
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from gateway.models.names import ModelName, named
+from gateway.models.names import named
+from shared.contracts.model_name import ModelName
 from shared.errors import NotFound
 
 
