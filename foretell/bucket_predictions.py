@@ -7,7 +7,7 @@ nor the registry. What they run is what a single machine runs.
 import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from shared.batches.buckets import BucketManifest
 from shared.batches.bulk_rows import write_answers
 from shared.batches.files import replacing
 from shared.batches.formats import format_of
+from shared.contracts.holdout import Holdout
 from shared.contracts.rows import Microseconds, instant_of
 from shared.errors import FileRefused
 from shared.serving.batch import PinnedModel
@@ -43,6 +44,8 @@ class BucketPredictions:
     reasons: int
     format: Any
     """Of the result."""
+    holdouts: tuple[Holdout, ...] = ()
+    """Who gets no answer."""
 
     def part(self, bucket: int) -> Path:
         """Where the answers about a bucket lie."""
@@ -50,9 +53,9 @@ class BucketPredictions:
 
     def pinned(self) -> PinnedModel:
         """Load the version, once a process."""
-        return _pinned(
-            self.folder / ARTIFACT, tuple(sorted(self.model.items())), self.cutoff, self.asked_at, self.reasons
-        )
+        named = tuple(sorted(self.model.items()))
+        pinned = _pinned(self.folder / ARTIFACT, named, self.cutoff, self.asked_at, self.reasons)
+        return replace(pinned, holdouts=self.holdouts)
 
 
 @lru_cache(maxsize=2)

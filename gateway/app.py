@@ -23,6 +23,7 @@ from gateway.dead_letters import routes as dead_letters
 from gateway.deliveries import routes as deliveries
 from gateway.events import routes as events
 from gateway.forwarding import add_forwarding, metered, prediction
+from gateway.holdouts import routes as holdouts
 from gateway.idempotency import BodyDigest
 from gateway.metrics import GatewayMetrics
 from gateway.models import routes as models
@@ -121,7 +122,7 @@ def _routes() -> tuple[BaseRoute, ...]:
     # A contact's id may hold slashes: the more specific path comes before it.
     specific = (predictions, privacy)
     incoming, outgoing = (webhooks, sources, dead_letters), (subscriptions, deliveries)
-    predicted = (data_report, models, segments, batches)
+    predicted = (data_report, models, segments, batches, holdouts)
     general = (contacts, events, outcomes, *predicted, *incoming, *outgoing, audit, health, pages)
     for part in (*specific, *general):
         router.include_router(part.router)

@@ -81,6 +81,9 @@ class Settings(BaseSettings):
     """Of more frames in an export than these, the trees that won are grown once more on all of them, on the workers of
     the Dask scheduler; None: never."""
 
+    champion_poll_seconds: PositiveFloat = 5.0
+    """How often services read the champion rows and the holdouts; the gateway tells it to who creates a holdout."""
+
     registry_url: SecretStr | None = None
     """MLflow tracking URI; None: SQLite in `home`."""
 
@@ -185,9 +188,6 @@ class ServiceSettings(SigningSettings):
 
     ready_within_seconds: PositiveFloat = 120.0
     """How long a service that starts may be unready since it tries every champion once; then it is ready without."""
-
-    champion_poll_seconds: PositiveFloat = 5.0
-    """How often the champion rows are read."""
 
     max_models: PositiveInt = 50
     """How many models one process keeps in memory; the least recently used one is dropped."""

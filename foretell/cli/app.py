@@ -14,11 +14,14 @@ from foretell.cli import (
     dead_letters,
     deliveries,
     export,
+    frames,
+    holdouts,
     keys,
     models,
     outcomes,
     predict,
     predictions,
+    registry_pages,
     running,
     sources,
     store,
@@ -47,12 +50,15 @@ app.command("up", epilog=running.UP_EXAMPLES)(running.up)
 app.command("demo", epilog=running.DEMO_EXAMPLES)(running.demo)
 app.command("import", epilog=data.IMPORT_EXAMPLES)(data.import_files)
 app.add_typer(export.app, name="export")
+app.add_typer(frames.app, name="frames")
 app.add_typer(data_report.app, name="data")
 app.add_typer(outcomes.app, name="outcomes")
 app.add_typer(training.app, name="train")
 app.add_typer(models.app, name="models")
+app.add_typer(registry_pages.app, name="mlflow")
 app.command("predict", epilog=predict.PREDICT_EXAMPLES)(predict.predict)
 app.add_typer(predictions.app, name="predictions")
+app.add_typer(holdouts.app, name="holdouts")
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(keys.app, name="keys")
 app.add_typer(subscriptions.app, name="subscriptions")

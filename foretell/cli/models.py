@@ -1,5 +1,6 @@
 """`foretell models`: registered versions, and which of them answers."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="List, show, promote and roll back model versions.",
+    help="List, show, promote, roll back and adopt model versions.",
     epilog=examples("foretell models list", "foretell models promote customer 3"),
 )
 OutcomeArgument = Annotated[str, typer.Argument(help="The outcome that the model predicts, or the model as listed.")]
@@ -188,3 +189,37 @@ def rollback(
         model = Model(capability, outcome)
         champion = roll_back(store, RegistryAliases(settings), model, at=now_us())
     typer.echo(f"Version {champion.version} of {outcome} answers again.")
+
+
+@app.command(
+    epilog=examples(
+        "foretell models adopt scoring --outcome redeem --model model.txt --frames frames --account demo",
+        "foretell models adopt scoring --outcome redeem --model model.txt --frames frames --no-promote",
+    )
+)
+def adopt(
+    capability: Annotated[str, typer.Argument(help="Which question: scoring.")],
+    *,
+    outcome: Annotated[str, typer.Option("--outcome", "-o", help="What it predicts.", metavar="NAME")],
+    model: Annotated[Path, typer.Option("--model", help="LightGBM's text model.", metavar="FILE", exists=True)],
+    frames: Annotated[Path, typer.Option("--frames", help="What it was trained on.", metavar="FOLDER", exists=True)],
+    account: AccountOption = DEFAULT_ACCOUNT,
+    no_promote: Annotated[bool, typer.Option("--no-promote", help="Register it, whatever the gate says.")] = False,
+) -> None:
+    """Take in a model trained elsewhere on exported frames: judged on what was kept back, and through the same gate."""
+    from foretell.cli.context import capability_name, now_us, opened_account
+    from foretell.train import learned, recipe_of
+    from services.specs import spec_of
+    from shared.training.elsewhere import adopt as take_in
+
+    recipe = recipe_of(spec_of(capability_name(capability)))
+    choices = recipe.choices(promote=not no_promote)
+    with opened_account(account) as (settings, _, store):
+        learned(
+            f"{account}.{capability}.{outcome}",
+            lambda _: take_in(
+                recipe, store, settings, outcome, model=model, frames=frames, promote=choices.promote, now=now_us()
+            ),
+            choices,
+            details=False,
+        )

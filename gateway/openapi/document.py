@@ -41,6 +41,7 @@ _TAGS: Final = (
     ("batches", "Predictions about any number of contacts, made in the background."),
     ("models", "What was trained."),
     ("segments", "Groups that behave alike."),
+    ("holdouts", "Contacts without predictions, to find out what these are worth."),
     ("subscriptions", "Who is told what by signed webhooks, and how that goes."),
     ("messages", "What is sent to those who subscribed."),
     ("webhooks", "Where email platforms and CRMs send what happened."),

@@ -131,6 +131,14 @@ class ExportedPrediction(Answer):
     segment: Annotated[str | None, Field(description="Id of the segment that it tells.")]
 
 
+class LoggedPrediction(ExportedPrediction):
+    """A prediction in the log."""
+
+    withheld_probability: Annotated[
+        float | None, Field(description="Where the contact is held out: the chance that was computed and not told.")
+    ]
+
+
 class ContactExport(Answer):
     """Everything held of one contact."""
 
@@ -146,7 +154,7 @@ class ContactExport(Answer):
     dead_letters: Annotated[list[ExportedDeadLetter], Field(description="What could not be taken.")]
     events: Annotated[list[ExportedEvent], Field(description="All events.")]
     latest_predictions: Annotated[list[ExportedPrediction], Field(description="The newest of each question.")]
-    predictions: Annotated[list[ExportedPrediction], Field(description="All that are still logged.")]
+    predictions: Annotated[list[LoggedPrediction], Field(description="All that are still logged.")]
 
 
 class EraseRequest(BaseModel):

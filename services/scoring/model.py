@@ -26,6 +26,7 @@ from shared.features import (
     usual_values,
 )
 from shared.features.names_in_words import UNWELCOME
+from shared.features.table import InputColumn, OutputColumn, input_columns
 from shared.learners import WITH_TEXT, Learner, learner_from_json
 from shared.learners.simple import chance
 from shared.registry.pyfunc import FeatureTable
@@ -92,9 +93,14 @@ class ScoringModel:
     """The attribute that says who has reached the outcome; None: an event does."""
 
     @property
-    def columns(self) -> tuple[str, ...]:
-        """Name the columns of a table that this version answers about without the store."""
-        return self.feature_set.names
+    def table_inputs(self) -> tuple[InputColumn, ...]:
+        """Describe the table that this version answers without the store."""
+        return input_columns(self.feature_set)
+
+    @property
+    def table_outputs(self) -> tuple[OutputColumn, ...]:
+        """Describe what it answers to a table."""
+        return OutputColumn("probability", "double"), OutputColumn("score", "long"), OutputColumn("band", "string")
 
     @property
     def attribute_names(self) -> tuple[str, ...]:
@@ -164,6 +170,13 @@ class ScoringModel:
     def predict_matrix(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Turn a matrix with the columns of the feature set into probabilities, shape (n,)."""
         return chance(self.margins(values))
+
+    def answer_table(self, values: NDArray[np.float64]) -> dict[str, Any]:
+        """Answer a matrix with the columns of the feature set as the service answers contacts."""
+        margins = self.margins(values)
+        scores = self.reference.scores(margins)
+        bands = np.array(BANDS, dtype=object)[np.searchsorted(BAND_PERCENTILES, scores, side="right")]
+        return {"probability": chance(margins), "score": scores, "band": bands}
 
     def contributions(
         self, values: NDArray[np.float64], margins: NDArray[np.float64] | None = None

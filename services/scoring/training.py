@@ -20,9 +20,10 @@ from shared.timeline.pasts import outcome_type
 from shared.training.candidates import Problem, calibrated
 from shared.training.columns import chosen_columns, inputs_of, other_rankings, outcome_features
 from shared.training.competition import Competition, compete
+from shared.training.frames_folder import LearnableFrames, Manifest
 from shared.training.material import SEED, Material, framed, order_notes
 from shared.training.publish import NO_NEWER_FRAMES, Fitted, Newer, compared, digest_of_data
-from shared.training.recipe import Recipe, Run
+from shared.training.recipe import Elsewhere, Recipe, Run
 from shared.training.refit import RefitOnAll, RefitRequest, RefittedOnAll
 from shared.training.report import Report, card, plots, report
 
@@ -159,11 +160,12 @@ def _to_publish(run: ScoringRun, stuff: Material, fit: ScoringFit) -> Fitted:
         report=fit.report,
         plots=plots(fit.report),
         card=card(fit.report, name=run.model_name, question=question, horizon_days=fit.model.horizon_days),
-        columns=fit.model.feature_set.names,
+        question=question,
         horizon_days=fit.model.horizon_days,
         trained_at=run.now,
         trained_until=stuff.until,
         data_digest=digest_of_data(fit.problem.matrix, fit.problem.labels, stuff.frames.cutoff),
+        rows=len(stuff.frames),
         params={"outcome": stuff.outcome.model_dump_json(), "frames": len(stuff.frames)},
     )
 
@@ -190,6 +192,18 @@ def _gate(run: ScoringRun, stuff: Material, fit: ScoringFit, row: VersionRow) ->
     return compared(run.settings, run.store.account, row, newer, champion_on, now=run.now)
 
 
+def _frames(run: ScoringRun, stuff: Material) -> LearnableFrames:
+    from services.scoring.adoption import learnable_frames  # it builds on this module
+
+    return learnable_frames(stuff, allowed=run.choices.allowed, forbidden=run.choices.forbidden)
+
+
+def _adopted(run: ScoringRun, stuff: Material, manifest: Manifest, text: str) -> ScoringFit:
+    from services.scoring.adoption import adopted
+
+    return adopted(stuff, manifest, text, now=run.now)
+
+
 RECIPE = Recipe(
     capability=CAPABILITY,
     choices=ColumnChoices,
@@ -198,4 +212,5 @@ RECIPE = Recipe(
     fit=_fit,
     to_publish=_to_publish,
     gate=_gate,
+    elsewhere=Elsewhere(frames=_frames, adopted=_adopted),
 )

@@ -1,7 +1,7 @@
 """From lines of contacts to rows of a result: each contact's answers, one a model, order kept; or a plan about all."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -45,11 +45,16 @@ class BatchPredictor:
         rows: list[ResultRow] = []
         for start in range(0, len(lines), READ_AT_ONCE):
             contacts = [contact_of(line) for line in lines[start : start + READ_AT_ONCE]]
-            answers = [one.answers(self.account, contacts, first=first + start) for one in self.models]
+            answers = [self._held(one).answers(self.account, contacts, first=first + start) for one in self.models]
             for of_contact in zip(*answers, strict=True):
                 for model, prediction in zip(self.models, of_contact, strict=True):
                     rows.append(result_row(model, prediction))
         return rows
+
+    def _held(self, one: PinnedModel) -> PinnedModel:
+        """Read anew who is held out: a batch takes hours, and a holdout may begin meanwhile."""
+        name = one.spec.capability.name
+        return replace(one, holdouts=self.account.holdouts.active(name, one.outcome, at=one.asked_at))
 
     def write_values(self, target: IO[bytes], lines: Sequence[bytes], *, first: int = 0) -> None:
         """Value the contacts of some lines for a plan, and write that as arrays.
@@ -63,7 +68,7 @@ class BatchPredictor:
         answers: list[Prediction] = []
         for start in range(0, len(lines), READ_AT_ONCE):
             contacts = [contact_of(line) for line in lines[start : start + READ_AT_ONCE]]
-            answers += model.answers(self.account, contacts, first=first + start)
+            answers += self._held(model).answers(self.account, contacts, first=first + start)
         arrays: dict[str, Any] = dict(plan.pack(answers))
         np.savez_compressed(target, **arrays)
 

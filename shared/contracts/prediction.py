@@ -206,6 +206,8 @@ class Prediction:
     """What the reasons stand on; not sent."""
     truncated: bool = False
     """Whether the past was cut at the lookback or at the newest events; sent in `data_quality`."""
+    withheld_probability: float | None = None
+    """Of a contact that is held out; logged for reports, never sent."""
 
     @property
     def segment_id(self) -> str | None:

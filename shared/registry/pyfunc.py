@@ -1,39 +1,49 @@
 """What `mlflow models serve` calls: our model behind a table of features. No MLflow and no pandas in here."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.features.table import InputColumn, OutputColumn, matrix_of
 
-class MatrixModel(Protocol):
-    """A model that predicts from features."""
+
+class TableModel(Protocol):
+    """A model that answers a table without the store."""
 
     @property
-    def columns(self) -> Sequence[str]:
-        """Names of the columns it expects, in order."""
+    def table_inputs(self) -> Sequence[InputColumn]:
+        """Columns that it looks at, in the order of the matrix."""
 
-    def predict_matrix(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Predict probabilities, shape (n,), from features of shape (n, n_features)."""
+    @property
+    def table_outputs(self) -> Sequence[OutputColumn]:
+        """Columns that it answers, in order."""
+
+    def answer_table(self, values: NDArray[np.float64]) -> Mapping[str, Any]:
+        """Answer a matrix with a column for each of `table_inputs`: the columns of `table_outputs`, shape (n,) each."""
 
 
 class FeatureTable:
     """A loaded model as MLflow's `python_function` flavour wants it.
 
-    A capability's `model.py` offers it to MLflow by a function `_load_pyfunc(path)` that returns
+    A capability's `model` offers it to MLflow by a function `_load_pyfunc(path)` that returns
     `FeatureTable(<Model>.load(Path(path)))`; `register` names that module as the loader.
     """
 
-    def __init__(self, model: MatrixModel) -> None:
+    def __init__(self, model: TableModel) -> None:
         self._model = model
 
-    def predict(self, table: Any, params: dict[str, Any] | None = None) -> NDArray[np.float64]:  # noqa: ARG002
-        """Predict a probability for each row.
+    def predict(self, table: Any, params: dict[str, Any] | None = None) -> Any:  # noqa: ARG002
+        """Answer each row.
 
         Args:
-            table: a DataFrame with one column a feature, in any order.
+            table: a DataFrame with one column a feature, in any order; cells and whole columns may be missing.
             params: of the flavour's interface; none are known.
+
+        Returns:
+            A DataFrame with the same index and the model's `table_outputs`.
         """
-        ordered = table[list(self._model.columns)]
-        return self._model.predict_matrix(np.ascontiguousarray(ordered.to_numpy(dtype=np.float64, na_value=np.nan)))
+        answers = self._model.answer_table(matrix_of(table, self._model.table_inputs))
+        named = {column.name: answers[column.name] for column in self._model.table_outputs}
+        return type(table)(named, index=table.index)

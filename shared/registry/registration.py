@@ -4,17 +4,25 @@ import logging
 import os
 import re
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from shared.errors import BadRequest, RegistryUnavailable
 from shared.registry.artifact import digest_of
+from shared.registry.runs import (
+    RegisteredRun,
+    input_example,
+    model_description,
+    signature,
+    version_description,
+    write,
+)
 from shared.settings import Settings
 
-_QUIET = {
+QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_ENABLE_ASYNC_LOGGING": "false",
@@ -40,21 +48,27 @@ def connected(settings: Settings) -> Iterator[Any]:
 
 
 def _client(settings: Settings) -> Any:
-    for name, value in _QUIET.items():
+    for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     import mlflow
 
     for chatty in ("mlflow", "alembic", "alembic.runtime.migration"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
+    prepare_file(settings)
+    url = settings.resolved_registry_url()
+    mlflow.set_tracking_uri(url)
+    return mlflow.MlflowClient(tracking_uri=url)
+
+
+def prepare_file(settings: Settings) -> None:
+    """Make the file of a registry on SQLite, for its owner alone: MLflow would make it readable for all."""
     url = settings.resolved_registry_url()
     if url.startswith("sqlite:///"):
         settings.home.mkdir(parents=True, exist_ok=True)
         file = Path(url.removeprefix("sqlite:///"))
         if file.parent.is_dir():
-            file.touch(mode=0o600)  # MLflow would make it readable for all
+            file.touch(mode=0o600)
             file.chmod(0o600)
-    mlflow.set_tracking_uri(url)
-    return mlflow.MlflowClient(tracking_uri=url)
 
 
 def model_name(account: str, capability: str, outcome: str) -> str:
@@ -116,6 +130,7 @@ def champion_alias(settings: Settings, account: str, capability: str, outcome: s
     return None if version is None else str(version)
 
 
+MODEL_TAGS = ("foretell.account", "foretell.capability", "foretell.outcome")
 REQUIREMENTS = ("lightgbm", "numpy")
 """What `mlflow models serve` needs besides Foretell itself."""
 
@@ -127,20 +142,6 @@ class Registered:
     version: str
     run_id: str
     digest: str
-
-
-@dataclass(frozen=True, slots=True)
-class RegisteredRun:
-    """What is written beside the artifact."""
-
-    report: Mapping[str, Any] = field(default_factory=dict)
-    plots: Mapping[str, Path] = field(default_factory=dict)
-    """PNG files by name."""
-    params: Mapping[str, Any] = field(default_factory=dict)
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    tags: Mapping[str, str] = field(default_factory=dict)
-    columns: Sequence[str] = ()
-    """Feature names in matrix order: the signature, one double each."""
 
 
 def register(
@@ -158,36 +159,41 @@ def register(
     """
     digest = digest_of(folder)
     with connected(settings) as client:
-        import mlflow
-
         name = model_name(account, capability, outcome)
         experiment_id = _experiment(client, settings, f"{account}.{capability}")
-        tags = {**record.tags, "foretell.digest": digest}
-        with mlflow.start_run(experiment_id=experiment_id, tags=tags) as run:
-            _write(record)
-            logged = mlflow.pyfunc.log_model(
-                name="model",
-                loader_module=f"services.{capability}.model",
-                data_path=str(folder),
-                pip_requirements=list(REQUIREMENTS),
-                signature=_signature(record.columns),
-            )
-        run_id = str(run.info.run_id)
-        _make_model(client, name)
+        run_id, logged = _logged(client, capability, folder, record, experiment_id, name)
+        _make_model(client, name, record)
         version = client.create_model_version(
-            name, source=logged.model_uri, run_id=run_id, model_id=logged.model_id, tags={"digest": digest}
+            name,
+            source=logged.model_uri,
+            run_id=run_id,
+            model_id=logged.model_id,
+            tags={**record.tags, "foretell.digest": digest},
+            description=version_description(record, run_id=run_id),
         )
+        client.set_tag(run_id, "foretell.digest", digest)
+        client.update_run(run_id, name=f"{name} v{version.version}")
     return Registered(str(version.version), run_id, digest)
 
 
-def _write(record: RegisteredRun) -> None:
+def _logged(
+    client: Any, capability: str, folder: Path, record: RegisteredRun, experiment_id: str, name: str
+) -> tuple[str, Any]:
+    """Log a run with its model; return the run's id, and the model."""
     import mlflow
 
-    mlflow.log_params(dict(record.params))
-    mlflow.log_metrics(dict(record.metrics))
-    mlflow.log_dict(dict(record.report), "report.json")
-    for plot, path in record.plots.items():
-        mlflow.log_artifact(str(path), f"plots/{plot}")
+    with mlflow.start_run(experiment_id=experiment_id, run_name=f"{name} (being registered)", tags=record.tags) as run:
+        logged = mlflow.pyfunc.log_model(
+            name="model",
+            loader_module=f"services.{capability}.model",
+            data_path=str(folder),
+            pip_requirements=list(REQUIREMENTS),
+            signature=signature(record),
+            input_example=input_example(record),
+        )
+        run_id = str(run.info.run_id)
+        write(client, record, run_id=run_id, model_id=logged.model_id, name=name)
+    return run_id, logged
 
 
 def _experiment(client: Any, settings: Settings, name: str) -> str:
@@ -202,21 +208,20 @@ def _location(settings: Settings, name: str) -> str | None:
     return None if root is None else f"{root.rstrip('/')}/{name}"
 
 
-def _make_model(client: Any, name: str) -> None:
+def _make_model(client: Any, name: str, record: RegisteredRun) -> None:
+    """Make the registered model, or say anew what it answers."""
     from mlflow.exceptions import MlflowException
 
     try:
-        client.create_registered_model(name)
+        client.create_registered_model(name, tags=_of_the_model(record), description=model_description(record))
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
+        client.update_registered_model(name, description=model_description(record))
+        for key, value in _of_the_model(record).items():
+            client.set_registered_model_tag(name, key, value)
 
 
-def _signature(columns: Sequence[str]) -> Any:
-    if not columns:
-        return None
-    from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, Schema
-
-    inputs = Schema([ColSpec("double", name, required=False) for name in columns])
-    return ModelSignature(inputs=inputs, outputs=Schema([ColSpec("double", "probability")]))
+def _of_the_model(record: RegisteredRun) -> dict[str, str]:
+    """Keep the tags that hold for every version."""
+    return {key: value for key, value in record.tags.items() if key in MODEL_TAGS}

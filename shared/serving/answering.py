@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 import orjson
 
 from shared.contracts.credentials import Call
+from shared.contracts.holdout import Holdout
 from shared.contracts.prediction import MAX_CONTACTS, Prediction, PredictionRequest, Status
 from shared.contracts.rows import Microseconds, microseconds
 from shared.errors import LimitReached, NoModelTrained, StoreUnavailable, UpstreamTimeout
@@ -213,7 +214,8 @@ class Logged(NamedTuple):
             band=one.band,
             source=one.source,
             body=self.body.decode(),
-            segment=one.segment_id,
+            segment=one.segment_id if one.status == "ok" else None,
+            withheld_probability=one.withheld_probability,
         )
 
 
@@ -234,6 +236,8 @@ class ResolvedCall(NamedTuple):
     asked_at: Microseconds
     cutoff: Microseconds
     cutoff_at: datetime
+    holdouts: Sequence[Holdout]
+    """Who of the contacts gets no answer; nearly always empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +294,9 @@ class Answering:
         outcome = await self._outcome(call.account, read)
         champion = await self._champion(call.account, outcome)
         cutoff = read.cutoff_or(now)
-        resolved = ResolvedCall(call, body, read, outcome, champion, microseconds(now), microseconds(cutoff), cutoff)
+        asked_at = microseconds(now)
+        held = self._champions.holdouts.of(call.account, self._spec.capability.name, outcome, at=asked_at)
+        resolved = ResolvedCall(call, body, read, outcome, champion, asked_at, microseconds(cutoff), cutoff, held)
         waits = self._spec.before_respond
         writes = call.committed or (waits is not None and waits.applies(read))
         return await self._pools.run(self._compute, resolved, contacts=contacts, writes=writes)
@@ -330,16 +336,13 @@ class Answering:
             resolved.outcome,
             resolved.cutoff,
             resolved.asked_at,
+            holdouts=resolved.holdouts,
         )
         reads: RequestReads | None = None
         if valid:
             with suppress(StoreUnavailable):  # what a call brings itself is answered all the same
                 reads = answers.read(valid)
-        results = answers.of(valid, reads)
-        if reads is not None:
-            with suppress(StoreUnavailable):
-                answers.add_stored(results)
-        left = iter(results)
+        left = iter(answers.of(valid, reads))
         predictions = [with_detail(slot if isinstance(slot, Prediction) else next(left)) for slot in every]
         return self._rendered(resolved, predictions, erasures_of(reads))
 

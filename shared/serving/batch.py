@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
+from shared.contracts.holdout import Holdout
 from shared.contracts.prediction import Prediction, PredictionRequest
 from shared.contracts.rows import Microseconds, microseconds
 from shared.serving.capability_spec import AnySpec
@@ -38,6 +39,8 @@ class PinnedModel:
     """How many a contact; 0 computes none."""
     plan: BaseModel | None = None
     """Options of a plan: contacts are valued for it, and not answered."""
+    holdouts: Sequence[Holdout] = ()
+    """Who gets no answer, whatever the cutoff."""
 
     @property
     def request(self) -> PredictionRequest:
@@ -64,12 +67,18 @@ class PinnedModel:
     def _results(self, account: AccountStore, contacts: Sequence[RequestContact]) -> list[Prediction]:
         cutoff = microseconds(self.cutoff)
         answers = ContactAnswers(
-            self.spec, account, self.champion, self.request, self.outcome, cutoff, self.asked_at, self.plan
+            self.spec,
+            account,
+            self.champion,
+            self.request,
+            self.outcome,
+            cutoff,
+            self.asked_at,
+            plan=self.plan,
+            holdouts=self.holdouts,
+            whole=True,
         )
-        results = answers.of(contacts, answers.read(contacts))
-        if self.plan is None:
-            answers.add_stored(results)
-        return results
+        return answers.of(contacts, answers.read(contacts))
 
     def body(self, prediction: Prediction) -> bytes:
         """Write one answer as a single call sends it."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.contracts.holdout import holding
 from shared.contracts.prediction import UNDERSTOOD, Prediction, Status
 from shared.contracts.rows import DAY, Microseconds, denies_profiling, microseconds
 from shared.serving.batch import PinnedModel
@@ -20,6 +21,7 @@ from shared.serving.contact_answers import (
     name_what_is_missing,
     noted_of,
     with_detail,
+    withhold,
 )
 from shared.serving.request_contacts import AttributeNames
 from shared.timeline import ContactPasts, Pasts, missing_in
@@ -86,7 +88,7 @@ def bulk_columns(pinned: PinnedModel, bulk: BulkContacts) -> BulkColumns | None:
         return None
     contacts, seen, within = _looked_at(pinned, bulk)
     status = _status_codes(pinned, contacts, seen, within)
-    rows, n = (status == 0) & ~bulk.unreadable, len(status)
+    rows, n = (status == 0) & ~bulk.unreadable & ~_held_out(pinned, bulk), len(status)
     columns = BulkColumns(
         status, np.full(n, np.nan), np.zeros(n, np.int64), np.zeros(n, np.int64), (), np.zeros(n, np.int64), [], {}
     )
@@ -106,6 +108,14 @@ def bulk_columns(pinned: PinnedModel, bulk: BulkContacts) -> BulkColumns | None:
     if not rows.all():
         _add_others(columns, pinned, bulk, ~rows)
     return columns
+
+
+def _held_out(pinned: PinnedModel, bulk: BulkContacts) -> Mask:
+    """Return who gets no answer."""
+    ids = bulk.contacts.ids
+    if not pinned.holdouts:
+        return np.zeros(len(ids), dtype=bool)
+    return np.fromiter((holding(pinned.holdouts, one) is not None for one in ids), bool, len(ids))
 
 
 def _add_others(columns: BulkColumns, pinned: PinnedModel, bulk: BulkContacts, rows: Mask) -> None:
@@ -176,6 +186,7 @@ def bulk_results(pinned: PinnedModel, bulk: BulkContacts) -> list[Prediction]:
     if rows.any():
         noted = noted_of(bulk.newest_event_at, cutoff=microseconds(pinned.cutoff))
         _predict(pinned, contacts, events.taken(within), rows, results, noted)
+    withhold(results, pinned.holdouts)
     return [with_detail(one) for one in results]
 
 

@@ -2,14 +2,19 @@
 
 import asyncio
 import logging
+import os
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import orjson
+
 from shared.capabilities import Capability
+from shared.contracts.holdout import Holdout
+from shared.contracts.rows import Microseconds
 from shared.errors import ModelNotReady, NoModelTrained, RegistryUnavailable, StoreUnavailable
 from shared.http.telemetry import trail
 from shared.serving.artifacts import RememberedRows, Row, sweep
@@ -29,11 +34,70 @@ WAIT_SECONDS = 2.0
 LONGEST_PAUSE_SECONDS = 60.0
 
 
+ReadHoldouts = Callable[[], Mapping[str, tuple[Holdout, ...]]]
+
+
+class KnownHoldouts:
+    """The holdouts of all accounts; no model becomes known here before they are.
+
+    Args:
+        read: reads those of the store, by account.
+        cache: the folder where they are remembered.
+        name: of the capability; each service has a file of its own.
+    """
+
+    def __init__(self, read: ReadHoldouts, cache: Path, name: str) -> None:
+        self._read = read
+        self._path = cache / f"holdouts.{name}.json"
+        self._of: Mapping[str, tuple[Holdout, ...]] | None = None
+
+    def poll(self) -> None:
+        """Read them from the store, and remember them where they changed.
+
+        Raises:
+            StoreUnavailable: they could not be read; what is known stays.
+        """
+        found = self._read()
+        if found != self._of:
+            self._of = found
+            try:
+                self._remember(found)
+            except OSError as error:
+                log.warning("holdouts.not_remembered", extra={"cause": error.strerror})
+
+    def recall(self) -> None:
+        """Take those that were remembered, unless the store was read already."""
+        if self._of is not None:
+            return
+        try:
+            entries = orjson.loads(self._path.read_bytes())
+            self._of = {account: tuple(Holdout(*one) for one in listed) for account, listed in entries.items()}
+        except (OSError, ValueError, TypeError, AttributeError):
+            return
+
+    def _remember(self, found: Mapping[str, tuple[Holdout, ...]]) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        partial = self._path.with_suffix(f".{os.getpid()}.partial")
+        partial.touch(0o600)  # salts are nobody else's business
+        partial.write_bytes(orjson.dumps({account: [[*one] for one in listed] for account, listed in found.items()}))
+        partial.replace(self._path)
+
+    def of(self, account: str, capability: str, outcome: str, *, at: Microseconds) -> tuple[Holdout, ...]:
+        """Return those that hold contacts of an account out of a question now; nearly always none."""
+        mine = self._of.get(account) if self._of else None
+        if not mine:
+            return ()
+        return tuple(one for one in mine if one.is_active(at) and one.covers(capability, outcome))
+
+
 class ChampionRows(Protocol):
     """The part of the store that is polled."""
 
     def champions(self) -> Sequence[Row]:
         """Read the champion rows of all accounts."""
+
+    def holdouts(self) -> Mapping[str, tuple[Holdout, ...]]:
+        """Read the holdouts of all accounts that were not released, by account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +149,8 @@ class ChampionHolder:
         self._seconds = seconds
         self._unix_seconds = unix_seconds
         self._remembered = RememberedRows(cache, capability.name)
+        self.holdouts = KnownHoldouts(store.holdouts, cache, capability.name)
+        """Read whenever the rows are, before them: nothing is answered by a model before it is known for whom not."""
         self._rows: dict[Key, Row] = {}
         self._seen_store = False
         self._loaded: OrderedDict[Key, Champion] = OrderedDict()
@@ -119,6 +185,7 @@ class ChampionHolder:
 
     async def run(self) -> None:
         """Poll until cancelled; remembered rows serve until the store is reached."""
+        await asyncio.to_thread(self.holdouts.recall)
         remembered = await asyncio.to_thread(self._remembered.recall)
         if not self._seen_store:  # a request may have read the rows meanwhile
             self._rows = {(row.account, row.outcome): row for row in remembered}
@@ -194,6 +261,7 @@ class ChampionHolder:
 
     async def _read_rows(self) -> Sequence[Row]:
         async with self._one_read:
+            await asyncio.to_thread(self.holdouts.poll)
             every = await asyncio.to_thread(self._store.champions)
             mine = {(row.account, row.outcome): row for row in every if row.capability == self._capability.name}
             changed = mine != self._rows or not self._seen_store
@@ -301,6 +369,9 @@ class ServingStore(Protocol):
 
     def champions(self) -> Sequence[Row]:
         """Read the champion rows of all accounts."""
+
+    def holdouts(self) -> Mapping[str, tuple[Holdout, ...]]:
+        """Read the holdouts of all accounts that were not released, by account."""
 
     def ping(self) -> None:
         """Reach the store.

@@ -1,6 +1,6 @@
 """Answers about contacts, of a call or a batch: who gets a prediction and why not, and what is known of the data."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from operator import itemgetter
@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from shared.contracts.defaults import STALE_DAYS
+from shared.contracts.holdout import Holdout, holding, withheld
 from shared.contracts.prediction import InputQuality, Prediction, PredictionRequest, Status, Trend
 from shared.contracts.rows import DAY, Microseconds, denies_profiling
 from shared.errors import StoreUnavailable
@@ -44,6 +45,10 @@ class ContactAnswers:
     """Nothing recorded later is seen."""
     plan: BaseModel | None = None
     """Of a plan about all contacts of a batch: what each is worth to it is wanted in the place of an answer."""
+    holdouts: Sequence[Holdout] = ()
+    """Who of the contacts gets no answer; nearly always empty."""
+    whole: bool = False
+    """Whether answers without what the store adds to them are none."""
 
     def read(self, contacts: Sequence[RequestContact]) -> RequestReads:
         """Read in one snapshot what is stored of contacts.
@@ -92,20 +97,24 @@ class ContactAnswers:
                 results[place] = with_inputs(results[place], results[place].inputs.with_unknown(names))
         if reads is not None:
             _put_trends(results, reads.past_scores)
+            self._add_stored(results)
+        withhold(results, self.holdouts)
         return results
 
-    def add_stored(self, results: list[Prediction]) -> None:
-        """Let the capability add what the store knows of the same contacts.
-
-        Raises:
-            StoreUnavailable: the answers stay as they are.
-        """
+    def _add_stored(self, results: list[Prediction]) -> None:
+        """Let the capability add what the store knows of the same contacts."""
         rows = [row for row, one in enumerate(results) if one.status == "ok"]
-        if self.spec.add_stored is None or not rows:
+        if self.spec.add_stored is None or self.plan is not None or not rows:
             return
         answered = [results[row] for row in rows]
         ids = [one.contact_id or "" for one in answered]
-        for row, one in zip(rows, self.spec.add_stored(self.account, ids, answered, self.cutoff), strict=True):
+        try:
+            again = self.spec.add_stored(self.account, ids, answered, self.cutoff)
+        except StoreUnavailable:
+            if self.whole:
+                raise
+            return
+        for row, one in zip(rows, again, strict=True):
             results[row] = one
 
     def _predict(self, pasts: MergedPasts, results: list[Prediction], reads: RequestReads | None) -> None:
@@ -121,19 +130,44 @@ class ContactAnswers:
         else:
             answers = model.answer(answerable, cutoffs, self.request)
         if self.spec.before_respond is not None and self.spec.before_respond.applies(self.request):
-            pending = self._pending([pasts.names[row] for row in rows], answers, reads)
-            answers = self.spec.before_respond.commit(pending)
+            commit = self.spec.before_respond.commit
+            answers = self._committed(commit, [pasts.names[row] for row in rows], answers, reads)
         noted = noted_of(None if reads is None else reads.newest_event_at, cutoff=self.cutoff)
         found = missing_in(answerable, self.cutoff, needs_zone=model.feature_set.needs_local_time)
         for row, one, marks in zip(rows, answers, found, strict=True):
             results[row] = in_place_of(results[row], one, [*noted, *marks])
 
-    def _pending(
-        self, ids: Sequence[str], answers: Sequence[Prediction], reads: RequestReads | None
-    ) -> PendingResponse[Any, Any]:
-        return PendingResponse(
-            self.account, self.request, ids, answers, self.champion.version, self.asked_at, erasures_of(reads)
+    def _committed(
+        self,
+        commit: Callable[[PendingResponse[Any, Any]], Sequence[Prediction]],
+        ids: Sequence[str],
+        answers: Sequence[Prediction],
+        reads: RequestReads | None,
+    ) -> Sequence[Prediction]:
+        """Commit what belongs to answers; about who is held out there is nothing to commit."""
+        free = [place for place, one in enumerate(ids) if holding(self.holdouts, one) is None]
+        pending = PendingResponse[Any, Any](
+            self.account,
+            self.request,
+            [ids[place] for place in free],
+            [answers[place] for place in free],
+            self.champion.version,
+            self.asked_at,
+            erasures_of(reads),
         )
+        found = list(answers)
+        for place, one in zip(free, commit(pending), strict=True):
+            found[place] = one
+        return found
+
+
+def withhold(results: list[Prediction], holdouts: Sequence[Holdout]) -> None:
+    """Put `control` in the place of the answers about who is held out; other statuses say nothing of a model."""
+    if not holdouts:
+        return
+    for place, one in enumerate(results):
+        if one.status == "ok" and (holdout := holding(holdouts, one.contact_id)) is not None:
+            results[place] = withheld(one, holdout)
 
 
 def erasures_of(reads: RequestReads | None) -> int:

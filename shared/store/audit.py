@@ -79,6 +79,21 @@ class Audit:
 
     _scope: Scope
 
+    def add(self, action: str, target: str, *, at: Microseconds, **detail: Any) -> None:
+        """Write an action that is not written of by the transaction of its own subject; see `record`."""
+        with self._scope.writing() as connection:
+            record(connection, action, target, at=at, **detail)
+
+    def about(self, action: str, target: str) -> list[AuditRow]:
+        """List every entry of one action on one target, the newest first."""
+        table = AuditTable
+        statement = self._scope.select(table.number, table.at, table.actor, table.action, table.target, table.detail)
+        with self._scope.reading() as connection:
+            rows = connection.execute(
+                statement.where(table.action == action, table.target == target).order_by(table.number.desc())
+            )
+            return [_row(row) for row in rows]
+
     def page(self, limit: int, *, before: int | None = None) -> list[AuditRow]:
         """List administrative actions, the newest first.
 
@@ -92,9 +107,7 @@ class Audit:
             statement = statement.where(table.number < before)
         with self._scope.reading() as connection:
             rows = connection.execute(statement.order_by(table.number.desc()).limit(limit))
-            return [
-                AuditRow(row.number, row.at, row.actor, row.action, row.target, json.loads(row.detail)) for row in rows
-            ]
+            return [_row(row) for row in rows]
 
     def delete_before(self, at: Microseconds, *, limit: int = 5_000) -> int:
         """Delete at most `limit` entries older than an instant, but never the newest, which numbers the next.
@@ -111,3 +124,7 @@ class Audit:
             for part in batches(numbers):
                 connection.execute(self._scope.delete(table).where(table.number.in_(part)))
         return len(numbers)
+
+
+def _row(row: Any) -> AuditRow:
+    return AuditRow(row.number, row.at, row.actor, row.action, row.target, json.loads(row.detail))

@@ -7,10 +7,11 @@ from dataclasses import replace
 from sqlalchemy import Connection, Table, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from shared.contracts.holdout import Holdout
 from shared.contracts.rows import Microseconds
 from shared.errors import Conflict, NotFound
 from shared.settings import Settings
-from shared.store import keys, models, sources
+from shared.store import holdouts, keys, models, sources
 from shared.store.assignments import Assignments
 from shared.store.audit import Audit
 from shared.store.batches import Batches, BatchTable, waiting
@@ -22,6 +23,7 @@ from shared.store.deliveries import Deliveries
 from shared.store.delivery_tables import DeliveryTable, SubscriptionTable
 from shared.store.driver import AccountDriver
 from shared.store.events import Events
+from shared.store.holdouts import Holdouts, HoldoutTable
 from shared.store.idempotency import Idempotency
 from shared.store.identities import Identities
 from shared.store.keys import KeyRow, Keys, KeyTable, key_rows
@@ -137,6 +139,11 @@ class AccountStore:
     def events(self) -> Events:
         """Dated facts about contacts."""
         return Events(self._scope)
+
+    @property
+    def holdouts(self) -> Holdouts:
+        """Contacts for whom nothing is predicted aloud."""
+        return Holdouts(self._scope)
 
     @property
     def idempotency(self) -> Idempotency:
@@ -316,6 +323,14 @@ class Database:
         """List the champions of all accounts: what a service polls."""
         with self._store.reading() as connection:
             return champion_rows(connection, select(*models.COLUMNS))
+
+    def holdouts(self) -> dict[str, tuple[Holdout, ...]]:
+        """List the holdouts of all accounts that were not released, by account: what a service polls."""
+        table = HoldoutTable
+        statement = select(table.account_id, *holdouts.COLUMNS).where(table.released_at.is_(None))
+        with self._store.reading() as connection:
+            ordered = connection.execute(statement.order_by(table.account_id, table.name))
+            return holdouts.by_account(ordered.all())
 
     def due_subscriptions(self, at: Microseconds) -> dict[str, list[str]]:
         """List, by account, the enabled subscriptions with something due: what the dispatcher polls."""

@@ -1,6 +1,6 @@
 """Predictions of an account: the log, the latest of each contact, and these as a ranked list."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -9,10 +9,12 @@ from sqlalchemy import ColumnElement, Index, SelectBase, bindparam, func, or_, t
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.contracts.outcome import Flag
+from shared.contracts.prediction import Prediction
 from shared.contracts.rows import DAY, Microseconds
 from shared.errors import StoreUnavailable
 from shared.store.driver import Prepared, Rows, Values
 from shared.store.events import EventTable
+from shared.store.held_out import HeldOut
 from shared.store.pasts import PastsWanted, facts_of, perhaps_erased_now, read_pasts
 from shared.store.schema import CLUSTERED, Instant, KeyText, LongText, OptionalKeyText, PredictionTable
 from shared.store.scope import (
@@ -53,6 +55,8 @@ class PredictionLogTable(PredictionTable):
     body: Mapped[LongText]
     segment: Mapped[OptionalKeyText]
     """Id of the segment that the prediction tells, where the capability has segments."""
+    withheld_probability: Mapped[float | None]
+    """Of a contact that is held out (status `control`); no route but reports and the person's own export reads it."""
 
 
 class LatestPredictionTable(PredictionTable):
@@ -101,6 +105,8 @@ class PredictionRow(NamedTuple):
     """The prediction as it was sent, JSON."""
     segment: str | None = None
     """Id of the segment that it tells; None where the capability has none."""
+    withheld_probability: float | None = None
+    """Of a contact that is held out; kept in the log alone, and never read back as part of a row."""
 
 
 class RequestReads(NamedTuple):
@@ -120,7 +126,9 @@ NEAR_DAYS = 7
 """How far a stored score may lie from the instant for which a past score is wanted."""
 
 
-COLUMNS = tuple(LatestPredictionTable.__table__.c[name] for name in PredictionRow._fields)
+LATEST_FIELDS = PredictionRow._fields[:-1]
+"""What is kept as a contact's latest prediction: nothing of what is withheld."""
+COLUMNS = tuple(LatestPredictionTable.__table__.c[name] for name in LATEST_FIELDS)
 Place = tuple[int | None, str]
 """Score and contact id of the last row seen."""
 
@@ -188,13 +196,15 @@ class Predictions:
         return len(rows) - len(kept)
 
     def of_contact(self, contact_id: str) -> list[PredictionRow]:
-        """List a contact's latest predictions, by capability and outcome."""
+        """List a contact's latest predictions, by capability and outcome; of one that is held out nothing but that."""
         table = LatestPredictionTable
         statement = (
             self._scope.select(*COLUMNS).where(table.contact_id == contact_id).order_by(table.capability, table.outcome)
         )
         with self._scope.reading_predictions() as connection:
-            return [PredictionRow(*row) for row in connection.execute(statement)]
+            rows = [PredictionRow(*row) for row in connection.execute(statement)]
+        held = HeldOut.of(self._scope)
+        return [_withheld(row, held) for row in rows]
 
     def latest_of(
         self, capability: str, outcome: str, contact_ids: Sequence[str]
@@ -235,6 +245,32 @@ class Predictions:
             scored = []
         return RequestReads(*read, _nearest(scored, around))
 
+    def first_probabilities(
+        self, capability: str, outcome: str, window: tuple[Microseconds, Microseconds]
+    ) -> Iterator[Sequence[tuple[str, float | None]]]:
+        """Stream of each answer about a question the contact and the probability, told or withheld, the first first.
+
+        For reports alone, which say nothing of a single contact.
+
+        Args:
+            capability: a line of the capability table.
+            outcome: its name; empty: all outcomes.
+            window: asked from the first instant on and before the second.
+        """
+        table = PredictionLogTable
+        known = func.coalesce(table.probability, table.withheld_probability)
+        statement = self._scope.select(table.contact_id, known).where(
+            table.capability == capability,
+            table.asked_at >= window[0],
+            table.asked_at < window[1],
+            table.status.in_(("ok", "control")),
+        )
+        if outcome:
+            statement = statement.where(table.outcome == outcome)
+        with self._scope.reading_predictions() as connection:
+            for part in connection.stream(statement.order_by(table.asked_at), BATCH).partitions():
+                yield [(row[0], row[1]) for row in part]
+
     def forget_latest(self, contact_ids: Sequence[str]) -> None:
         """Delete the latest predictions of contacts that are no more; what was answered once stays in the log."""
         table = LatestPredictionTable
@@ -268,11 +304,23 @@ class Predictions:
     def page(self, wanted: PredictionFilter, *, limit: int, after: Place | None = None) -> list[PredictionRow]:
         """List contacts' latest predictions; equal scores are ordered by contact id.
 
+        Who is held out now is not listed, also where the prediction is older than the holdout.
+
         Args:
             wanted: which, and in which order.
-            limit: at most so many.
+            limit: at most so many; fewer only at the end.
             after: where the page before ended.
         """
+        held = HeldOut.of(self._scope)
+        kept: list[PredictionRow] = []
+        while True:
+            rows = self._read_page(wanted, limit=limit, after=after)
+            kept += held.listed(rows, by_segment=wanted.segment is not None)
+            if len(rows) < limit or len(kept) >= limit:
+                return kept[:limit]
+            after = (rows[-1].score, rows[-1].contact_id)
+
+    def _read_page(self, wanted: PredictionFilter, *, limit: int, after: Place | None) -> list[PredictionRow]:
         table = LatestPredictionTable
         listed = self._listed(wanted)
         score: tuple[Any, ...] = ()
@@ -367,7 +415,7 @@ def _latest(sqlite: bool) -> SelectBase:
 
 
 def _kept(sqlite: bool) -> Insert:
-    return upsert_of(LatestPredictionTable, PredictionRow._fields, newer=("cutoff", "asked_at"), sqlite=sqlite)
+    return upsert_of(LatestPredictionTable, LATEST_FIELDS, newer=("cutoff", "asked_at"), sqlite=sqlite)
 
 
 _COLUMN_NAMES = ("account_id", *PredictionRow._fields)
@@ -375,7 +423,7 @@ _SCORES, _LATEST = Prepared(_scores), Prepared(_latest)
 _LOG = Prepared(
     lambda sqlite: insert_of(PredictionLogTable, sqlite=sqlite).on_conflict_do_nothing(), columns=_COLUMN_NAMES
 )
-_KEEP = Prepared(_kept, columns=_COLUMN_NAMES)
+_KEEP = Prepared(_kept, columns=("account_id", *LATEST_FIELDS))
 _IN_LINE = Prepared(lambda _: in_line(bindparam("line"), alone=False))
 _request_order = attrgetter("cutoff", "asked_at")
 
@@ -394,6 +442,16 @@ def _nearest(rows: Rows, around: Microseconds) -> dict[str, int]:
             candidate = (abs(cutoff - around), -asked_at, score)
             nearest[contact_id] = min(candidate, nearest.get(contact_id, candidate))
     return {contact_id: score for contact_id, (_, _, score) in nearest.items()}
+
+
+def _withheld(row: PredictionRow, held: HeldOut) -> PredictionRow:
+    """Put `control` in the place of a prediction about somebody who is held out."""
+    holdout = held.holdout_of(row)
+    if holdout is None or row.status != "ok":
+        return row
+    body = Prediction(contact_id=row.contact_id, status="control", detail=holdout.detail).wire({}).decode()
+    row = row._replace(status="control", body=body, probability=None, score=None)
+    return row._replace(band=None, source=None, segment=None)
 
 
 def _question(capability: str, outcome: str) -> tuple[ColumnElement[bool], ...]:

@@ -8,7 +8,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from shared.contracts.rows import Microseconds
 from shared.store.audit import record
 from shared.store.driver import Prepared
-from shared.store.predictions import LatestPredictionTable, PredictionRow
+from shared.store.held_out import HeldOut
+from shared.store.predictions import COLUMNS, LatestPredictionTable, PredictionRow
 from shared.store.schema import KEY_TEXT, Instant, KeyText, StoreTable
 from shared.store.scope import Scope, select_by_parameter
 
@@ -54,19 +55,26 @@ class Segments:
             record(connection, "segment.renamed", segment_id, at=at, name=name)
 
     def members(self, segment_id: str, *, limit: int, after: str | None = None) -> list[PredictionRow]:
-        """List who is in a segment by the latest prediction, by contact id.
+        """List who is in a segment by the latest prediction, by contact id, without who is held out now.
 
         Args:
             segment_id: its id.
-            limit: at most so many.
+            limit: at most so many; fewer only at the end.
             after: contact id of the last row seen.
         """
+        held = HeldOut.of(self._scope)
+        kept: list[PredictionRow] = []
+        while True:
+            rows = self._read_members(segment_id, limit=limit, after=after)
+            kept += held.listed(rows, by_segment=True)
+            if len(rows) < limit or len(kept) >= limit:
+                return kept[:limit]
+            after = rows[-1].contact_id
+
+    def _read_members(self, segment_id: str, *, limit: int, after: str | None) -> list[PredictionRow]:
         table = LatestPredictionTable
         statement = (
-            self._scope.select(*(table.__table__.c[name] for name in PredictionRow._fields))
-            .where(table.segment == segment_id)
-            .order_by(table.contact_id)
-            .limit(limit)
+            self._scope.select(*COLUMNS).where(table.segment == segment_id).order_by(table.contact_id).limit(limit)
         )
         if after is not None:
             statement = statement.where(table.contact_id > after)

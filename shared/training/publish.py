@@ -17,8 +17,10 @@ from shared.contracts.rows import DAY, Microseconds
 from shared.errors import ArtifactRefused, Conflict, NotFound, RegistryUnavailable
 from shared.evaluation.gate import GateDecision, judged
 from shared.evaluation.metrics import Interval, losses
+from shared.features.table import InputColumn, OutputColumn
 from shared.registry.fetch import artifacts
-from shared.registry.registration import Registered, RegisteredRun, champion_alias, register, set_champion_alias
+from shared.registry.registration import Registered, champion_alias, register, set_champion_alias
+from shared.registry.runs import RegisteredRun, TrainingData
 from shared.settings import Settings
 from shared.store import AccountStore, ChampionRow, VersionRow
 
@@ -148,6 +150,14 @@ class Savable(Protocol):
     def reached_by(self) -> tuple[str, ...]:
         """Event types after which a contact has reached the outcome."""
 
+    @property
+    def table_inputs(self) -> Sequence[InputColumn]:
+        """Columns of the table that it answers without the store."""
+
+    @property
+    def table_outputs(self) -> Sequence[OutputColumn]:
+        """Columns of what it answers to a table."""
+
 
 class AnyReport(Protocol):
     """What publishing reads of a report, whatever the capability."""
@@ -191,13 +201,18 @@ class Fitted:
     plots: Mapping[str, bytes]
     """PNG bytes by name."""
     card: str
-    columns: Sequence[str]
+    question: str
+    """What the model answers, in a sentence."""
     horizon_days: int | None
     trained_at: Microseconds
     trained_until: Microseconds | None
     """The last instant that any training label could know; None for flat data."""
     data_digest: str
+    rows: int
+    """How many it learned from: frames, sends, acts or contacts."""
     params: dict[str, Any] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    """Beside those that every version has."""
     first: str = "first version; it ranks surely better than chance, and better than the base rate"
     """Why a usable version is promoted where none answers yet."""
 
@@ -236,7 +251,7 @@ def publish(registry: Registry, store: AccountStore, fitted: Fitted, *, gate: Ga
         folder = Path(scratch) / "artifact"
         fitted.model.save(folder)
         files = {name: _written(Path(scratch) / f"{name}.png", png) for name, png in fitted.plots.items()}
-        registered = registry.register(store.account, fitted.named, folder, _record(fitted, files))
+        registered = registry.register(store.account, fitted.named, folder, _record(store.account, fitted, files))
     store.models.add(_row(fitted, registered), fitted.plots)
     decision = _gate_decision(store, fitted, gate)
     if decision.promote and may_promote:
@@ -257,18 +272,40 @@ def _gate_decision(store: AccountStore, fitted: Fitted, gate: Gate) -> GateDecis
     return gate(row)
 
 
-def _record(fitted: Fitted, files: dict[str, Path]) -> RegisteredRun:
+def _record(account: str, fitted: Fitted, files: dict[str, Path]) -> RegisteredRun:
     figures = {
         name: figure.value if isinstance(figure, Interval) else figure for name, figure in fitted.report.figures.items()
     }
+    report = fitted.report.to_json()
     return RegisteredRun(
-        report={**fitted.report.to_json(), "card": fitted.card},
+        question=fitted.question,
+        card=fitted.card,
+        report=report,
         plots=files,
         params={"kind": fitted.report.kind, "winner": fitted.report.winner, **fitted.params},
         metrics={name: float(value) for name, value in figures.items() if np.isfinite(value)},
-        tags={"foretell.data_digest": fitted.data_digest, "foretell.commit": source_commit()},
-        columns=fitted.columns,
+        folds=[_numbers(block) for block in report.get("blocks", ())],
+        tags={**_tags(account, fitted), **fitted.tags},
+        data=TrainingData(fitted.data_digest, fitted.rows, report["data"]),
+        inputs=fitted.model.table_inputs,
+        outputs=fitted.model.table_outputs,
     )
+
+
+def _numbers(block: Mapping[str, Any]) -> dict[str, float]:
+    return {name: float(value) for name, value in block.items() if isinstance(value, int | float)}
+
+
+def _tags(account: str, fitted: Fitted) -> dict[str, str]:
+    return {
+        "foretell.account": account,
+        "foretell.capability": fitted.capability,
+        **({"foretell.outcome": fitted.outcome} if fitted.outcome else {}),
+        "foretell.grade": fitted.report.grade,
+        "foretell.kind": fitted.report.kind,
+        "foretell.data_digest": fitted.data_digest,
+        "foretell.commit": source_commit(),
+    }
 
 
 def _row(fitted: Fitted, registered: Registered) -> VersionRow:

@@ -12,6 +12,7 @@ from shared.settings import Settings
 from shared.store import AccountStore, VersionRow
 from shared.timeline import Pasts
 from shared.timeline.pasts import Frames
+from shared.training.frames_folder import LearnableFrames, Manifest
 from shared.training.material import scanned
 from shared.training.publish import Fitted, Published, SettingsRegistry, publish
 from shared.training.refit import RefitOnAll
@@ -67,6 +68,16 @@ class Run(Generic[ChoicesT]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Elsewhere(Generic[ChoicesT, MaterialT, FitT]):
+    """How frames are handed out, and a model that somebody trained on them is taken in."""
+
+    frames: Callable[[Run[ChoicesT], MaterialT], LearnableFrames]
+    """Choose and compute what may leave; what judges a model later stays."""
+    adopted: Callable[[Run[ChoicesT], MaterialT, Manifest, str], FitT]
+    """Judge and calibrate a checked text model on what was kept back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe(Generic[ChoicesT, MaterialT, FitT]):
     """What differs between the trainings of capabilities."""
 
@@ -85,6 +96,8 @@ class Recipe(Generic[ChoicesT, MaterialT, FitT]):
     frames: Callable[[Outcome, Pasts, Microseconds], Frames] | None = None
     """Of a capability with outcomes: frame an outcome at an instant, to count before anything is
     trained; None: the capability trains one model for the account."""
+    elsewhere: Elsewhere[ChoicesT, MaterialT, FitT] | None = None
+    """None: its models cannot be trained elsewhere."""
 
     @property
     def per_outcome(self) -> bool:

@@ -53,6 +53,8 @@ class Report:
     columns: Sequence[ColumnRead] = ()
     """What each attribute was read as."""
     notes: Sequence[str] = field(default_factory=tuple)
+    blocks: Sequence[Figures] = ()
+    """Figures of each stretch of time, or of each fold, in order."""
     unusable_because: str = "the gain over the base rate is not above 0 with 95 % confidence"
     """What is missing where it is not usable, in words."""
 
@@ -69,6 +71,7 @@ class Report:
                 name: figure.to_json() if isinstance(figure, Interval) else _plain(figure)
                 for name, figure in self.figures.items()
             },
+            "blocks": list(self.blocks),
             "reliability": self.reliability,
             "lift": self.lift,
             "importance": [list(pair) for pair in self.importance],
@@ -91,6 +94,7 @@ def report(
     columns: Sequence[ColumnRead] = (),
     competed_on: Problem | None = None,
     notes: Sequence[str] = (),
+    how_judged: Sequence[str] | None = None,
     other_rankings: Mapping[str, float] | None = None,
     most: Grade = "A",
 ) -> Report:
@@ -106,6 +110,7 @@ def report(
         columns: what each attribute was read as.
         competed_on: what the candidates were chosen on, where it is not what is judged: the rows of a hazard.
         notes: further sentences about the data.
+        how_judged: sentences about what judged it; None: splits did, and all frames taught what answers now.
         other_rankings: what the ranking would be with `leaks`, and without `questioned`, by the name of the figure.
         most: the best grade that the data allows.
     """
@@ -141,6 +146,7 @@ def report(
             "skill_over_best_other": skill(loss, best_other, owner),
             **(other_rankings or {}),
         },
+        blocks=_blocks(problem, loss, constant, found),
         reliability=_reliability(labels, margin),
         lift={"share": list(LIFT_SHARES), "lift": [_plain(metrics.lift(labels, margin, s)) for s in LIFT_SHARES]},
         importance=_most_important(problem.columns.names, importance),
@@ -148,7 +154,12 @@ def report(
         questioned=[str(leak) for leak in questioned],
         left_out=left_out,
         columns=columns,
-        notes=[*_notes(problem, competed_on or problem, positives), *notes, *_warnings(found, figures, winner.kind)],
+        notes=[
+            *(_how_judged(problem, competed_on or problem) if how_judged is None else how_judged),
+            *_few(positives),
+            *notes,
+            *_warnings(found, figures, winner.kind),
+        ],
         unusable_because=found.missing,
     )
 
@@ -224,6 +235,24 @@ def _candidates(problem: Problem, competition: Competition, constant: Vector) ->
     return listed
 
 
+def _blocks(problem: Problem, loss: Vector, constant: Vector, found: Signal) -> list[Figures]:
+    """Judge each stretch of time, or each fold, by itself."""
+    listed = []
+    for split, rows, area in zip(problem.counted, problem.blocks, found.by_block, strict=True):
+        block: Figures = {
+            "frames": len(rows),
+            "positive_frames": int(problem.labels[split.test].sum()),
+            "auc": _plain(area),
+            "log_loss": _plain(loss[rows].mean()),
+            "log_loss_constant": _plain(constant[rows].mean()),
+        }
+        if problem.cutoff is not None:
+            times = problem.cutoff[split.test]
+            block |= {"judged_from": _day(times.min()), "judged_to": _day(times.max())}
+        listed.append(block)
+    return listed
+
+
 def _reliability(labels: Vector, margin: Vector) -> Figures:
     predicted, seen, count = metrics.reliability(labels, chance(margin))
     return {
@@ -240,7 +269,7 @@ def _most_important(names: Sequence[str], importance: Vector, most: int = 20) ->
     return [(names[column], round(float(importance[column]) / total, 4)) for column in order if importance[column] > 0]
 
 
-def _notes(problem: Problem, competed_on: Problem, positives: int) -> list[str]:
+def _how_judged(problem: Problem, competed_on: Problem) -> list[str]:
     notes = []
     if problem.chained:
         notes.append(
@@ -254,9 +283,13 @@ def _notes(problem: Problem, competed_on: Problem, positives: int) -> list[str]:
         )
     if competed_on.chosen_by_folds:
         notes.append(CHOSEN_BY_FOLDS)
-    if positives < 200:
-        notes.append(f"Only {positives} contacts reached the outcome; with fewer than 200 the grade is C at most.")
     return notes
+
+
+def _few(positives: int) -> list[str]:
+    if positives >= 200:
+        return []
+    return [f"Only {positives} contacts reached the outcome; with fewer than 200 the grade is C at most."]
 
 
 def _warnings(found: Signal, figures: Figures, kind: str) -> list[str]:

@@ -266,7 +266,7 @@ def test_commands_of_the_command_line_page_do_what_it_says(newcomer: Reader, tmp
 
 
 PAGES = ["README.md", "CONTRIBUTING.md", "docs/api.md", "docs/cli.md", "docs/operations.md", "docs/quickstart.md",
-         "docs/webhooks-out.md", "docs/connectors.md"]  # fmt: skip
+         "docs/webhooks-out.md", "docs/connectors.md", "docs/mlflow.md"]  # fmt: skip
 
 
 @pytest.mark.parametrize("page", [*PAGES, *(f"services/{line.name}/README.md" for line in TABLE)])

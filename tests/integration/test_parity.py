@@ -20,7 +20,8 @@ from shared.evaluation.calibration import Calibrator, Reference
 from shared.features import Feature, FeatureSet
 from shared.learners.simple import Columns
 from shared.learners.trees import Trees, TreeShape
-from shared.registry.registration import RegisteredRun, register
+from shared.registry.registration import register
+from shared.registry.runs import RegisteredRun
 from shared.settings import Settings
 
 NAMES = ("spend", "visits", "plan")
@@ -76,7 +77,7 @@ def test_mlflow_models_serve_gives_the_same_probabilities(
         capability="scoring",
         outcome="parity",
         folder=tmp_path / "artifact",
-        record=RegisteredRun(columns=NAMES),
+        record=RegisteredRun(inputs=model.table_inputs, outputs=model.table_outputs),
     ).version
     matrix = _matrix(60, seed=7)
     matrix[::7, 0] = np.nan
@@ -89,6 +90,8 @@ def test_mlflow_models_serve_gives_the_same_probabilities(
 def _served(settings: Settings, uri: str, port: int, matrix: np.ndarray) -> np.ndarray:
     """Ask `mlflow models serve`, with the columns in another order than the model's."""
     rows = [[None if np.isnan(value) else value for value in row[::-1]] for row in matrix.tolist()]
+    for row in rows:
+        row[0] = None if row[0] is None else (*PLANS, "never seen")[int(row[0])]
     body = json.dumps({"dataframe_split": {"columns": NAMES[::-1], "data": rows}}).encode()
     environment = {
         "MLFLOW_TRACKING_URI": settings.resolved_registry_url(),
@@ -103,7 +106,8 @@ def _served(settings: Settings, uri: str, port: int, matrix: np.ndarray) -> np.n
         start_new_session=True,
     )
     try:
-        return np.array(_answer(server, f"http://127.0.0.1:{port}/invocations", body))
+        answers = _answer(server, f"http://127.0.0.1:{port}/invocations", body)
+        return np.array([answer["probability"] for answer in answers])
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(server.pid, signal.SIGTERM)

@@ -12,7 +12,8 @@ import pytest
 from shared.errors import ArtifactRefused, RegistryUnavailable
 from shared.registry.artifact import ArtifactRequest, Fetched, digest_of
 from shared.registry.fetch import artifacts
-from shared.registry.registration import Registered, RegisteredRun, champion_alias, register, set_champion_alias
+from shared.registry.registration import Registered, champion_alias, register, set_champion_alias
+from shared.registry.runs import RegisteredRun
 from shared.serving.artifacts import RegistryChild, RememberedRow
 from shared.settings import ServiceSettings, Settings
 
@@ -38,9 +39,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def registered(settings: Settings, folder: Path) -> Registered:
     plot = folder.parent / "lift.png"
     plot.write_bytes(b"png")
-    record = RegisteredRun(
-        report={"grade": "A"}, plots={"lift": plot}, params={"trees": 3}, metrics={"log_loss": 0.3}, columns=("a", "b")
-    )
+    record = RegisteredRun(report={"grade": "A"}, plots={"lift": plot}, params={"trees": 3}, metrics={"log_loss": 0.3})
     return register(settings, **MODEL, folder=folder, record=record)
 
 

@@ -5,18 +5,24 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import lightgbm
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
+from services.churn.training import RECIPE as CHURN
 from services.scoring.model import ScoringModel
 from services.scoring.training import RECIPE, ScoringFit, fitted
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY, AttributeRow, ContactRow, EventRow, Microseconds
 from shared.contracts.training import ColumnChoices
-from shared.errors import InsufficientData, UnknownOutcome
+from shared.errors import BadRequest, FileRefused, InsufficientData, UnknownOutcome
 from shared.registry.fetch import artifacts
+from shared.registry.registration import connected
 from shared.settings import Settings
 from shared.store import AccountStore, Database, migrate, open_database
+from shared.training.elsewhere import adopt, export_frames
+from shared.training.frames_folder import Manifest
 from shared.training.material import Material, material
 from shared.training.publish import Model, Published, RegistryAliases, mismatch
 from shared.training.recipe import Run, train
@@ -211,3 +217,86 @@ def test_an_unknown_outcome_is_refused_with_the_known_ones(
 ) -> None:
     with pytest.raises(UnknownOutcome, match="Known: customer, opportunity, won"):
         train(RECIPE, database.of("demo"), settings, "wonn", now=world.until)
+
+
+Handed = tuple[Path, Manifest]
+
+
+@pytest.fixture(scope="module")
+def exported(
+    store: AccountStore, settings: Settings, world: Any, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Manifest]:
+    folder = tmp_path_factory.mktemp("elsewhere") / "frames"
+    return folder, export_frames(RECIPE, store, settings, "won", folder, now=world.until)
+
+
+def trained_elsewhere(exported: Handed, path: Path, *, shuffled: bool = False) -> Path:
+    """Train on the table alone, as somebody without Foretell would."""
+    folder, manifest = exported
+    table = pq.read_table(folder / "frames.parquet").to_pandas()
+    labels = np.random.default_rng(3).permutation(table["label"]) if shuffled else table["label"]
+    codes = [column.name for column in manifest.columns if column.categories is not None]
+    data = lightgbm.Dataset(table[manifest.names], labels, categorical_feature=codes)
+    parameters = {"objective": "binary", "num_leaves": 7, "learning_rate": 0.05, "num_threads": 1, "verbosity": -1}
+    lightgbm.train(parameters, data, 60).save_model(path)
+    return path
+
+
+def test_nothing_that_judges_leaves_with_the_frames(exported: Handed, world: Any) -> None:
+    folder, manifest = exported
+    table = pq.read_table(folder / "frames.parquet").to_pandas()
+    ends = table["cutoff"].astype("datetime64[us, UTC]").astype("int64") + WON.horizon_days * DAY
+
+    assert manifest.held_back_since is not None
+    assert manifest.held_back_frames >= 200
+    assert ends.max() <= manifest.held_back_since < world.until - WON.horizon_days * DAY
+    assert table["contact"].nunique() == manifest.contacts
+    assert [*table.columns] == ["contact", "cutoff", "label", "fold", *manifest.names]
+
+
+def test_a_model_trained_elsewhere_passes_the_same_gate(
+    settings: Settings, store: AccountStore, first: Published, exported: Handed, world: Any, tmp_path: Path
+) -> None:
+    text = trained_elsewhere(exported, tmp_path / "model.txt")
+
+    published = adopt(RECIPE, store, settings, "won", model=text, frames=exported[0], promote=False, now=world.until)
+
+    row = store.models.version("scoring", "won", published.version)
+    assert row is not None
+    assert "1 % of log loss" in published.reason
+    assert (row.kind, row.report["usable"]) == ("lightgbm", True)
+    assert row.report["data"]["judged_frames"] == exported[1].held_back_frames
+    assert row.report["notes"][0].startswith("It was trained elsewhere on")
+    folder = artifacts(settings, "demo", "scoring", "won", version=row.version, digest=row.digest, into=tmp_path)
+    assert (folder / "model.txt").read_text() == text.read_text()
+    with connected(settings) as client:
+        assert client.get_model_version("demo.scoring.won", row.version).tags["foretell.adopted"] == "true"
+
+
+def test_a_model_of_shuffled_labels_never_answers(
+    settings: Settings, store: AccountStore, first: Published, exported: Handed, world: Any, tmp_path: Path
+) -> None:
+    text = trained_elsewhere(exported, tmp_path / "model.txt", shuffled=True)
+
+    published = adopt(RECIPE, store, settings, "won", model=text, frames=exported[0], now=world.until)
+
+    assert not published.promoted
+    assert published.reason.startswith("no usable signal")
+
+
+def test_a_manifest_that_was_changed_is_refused(
+    settings: Settings, store: AccountStore, exported: Handed, world: Any, tmp_path: Path
+) -> None:
+    later = exported[1].model_copy(update={"held_back_since": (exported[1].held_back_since or 0) - 30 * DAY})
+    (tmp_path / "manifest.json").write_text(later.model_dump_json())
+    text = trained_elsewhere(exported, tmp_path / "model.txt")
+
+    with pytest.raises(FileRefused, match="or was changed"):
+        adopt(RECIPE, store, settings, "won", model=text, frames=tmp_path, now=world.until)
+
+
+def test_churn_says_why_it_cannot_be_trained_elsewhere(
+    settings: Settings, store: AccountStore, world: Any, tmp_path: Path
+) -> None:
+    with pytest.raises(BadRequest, match="a curve over periods after the cutoff"):
+        export_frames(CHURN, store, settings, "churn", tmp_path / "frames", now=world.until)

@@ -21,6 +21,7 @@ from shared.contracts.rows import DAY
 from shared.errors import ArtifactRefused
 from shared.evaluation.calibration import Calibrator
 from shared.features import FeatureSet, Inputs, Things
+from shared.features.table import InputColumn, OutputColumn, input_columns, number_column
 from shared.learners import WITH_TEXT, Learner, learner_from_json
 from shared.timeline import ContactPasts
 from shared.timeline.pasts import LOOKBACK_DAYS
@@ -93,6 +94,25 @@ class ChurnModel:
     def columns(self) -> tuple[str, ...]:
         """Name the columns of a table that this version answers about without the store."""
         return (*self.feature_set.names, CUTOFF_DAY) if self.seasonal else self.feature_set.names
+
+    @property
+    def table_inputs(self) -> tuple[InputColumn, ...]:
+        """Describe that table."""
+        day = (number_column(CUTOFF_DAY, example=20_605.0, required=True),) if self.seasonal else ()
+        return (*input_columns(self.feature_set), *day)
+
+    @property
+    def table_outputs(self) -> tuple[OutputColumn, ...]:
+        """Describe what it answers to a table; the name says the horizon."""
+        within = "" if self.horizon_days is None else f"_within_{self.horizon_days}_days"
+        return (OutputColumn(f"risk{within}", "double"),)
+
+    def answer_table(self, values: Matrix) -> dict[str, Vector]:
+        """Answer a matrix with `columns`; a row that does not say its day has no season, and no answer."""
+        risk = np.full(len(values), np.nan)
+        dated = ~np.isnan(values[:, -1]) if self.seasonal else np.ones(len(values), dtype=bool)
+        risk[dated] = self.predict_matrix(values[dated])
+        return {self.table_outputs[0].name: risk}
 
     @property
     def attribute_names(self) -> tuple[str, ...]:

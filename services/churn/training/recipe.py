@@ -41,11 +41,12 @@ def _to_publish(run: ChurnRun, material: ChurnMaterial, fit: ChurnFit) -> Fitted
         report=fit.report,
         plots=drawn,
         card=card(fit.report, name=run.model_name, question=_question(material), horizon_days=fit.model.horizon_days),
-        columns=fit.model.columns,
+        question=_question(material),
         horizon_days=fit.model.horizon_days,
         trained_at=run.now,
         trained_until=material.closed.until,
         data_digest=digest_of_data(fit.problem.matrix, fit.problem.labels, frames.cutoff),
+        rows=len(frames),
         params={"outcome": material.outcome.model_dump_json(), "frames": len(frames)},
     )
 

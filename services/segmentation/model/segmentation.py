@@ -18,6 +18,7 @@ from shared.contracts.prediction import Grade, PredictionRequest
 from shared.contracts.rows import DAY
 from shared.errors import ArtifactRefused
 from shared.features import FeatureSet, Inputs, ReasonPart, Things, observed
+from shared.features.table import InputColumn, OutputColumn, input_columns
 from shared.timeline import ContactPasts, Pasts
 from shared.timeline.pasts import LOOKBACK_DAYS, positions_before
 
@@ -58,9 +59,18 @@ class SegmentationModel:
     outcome: str = ""
 
     @property
-    def columns(self) -> tuple[str, ...]:
-        """Name the columns of a matrix, in order."""
-        return self.feature_set.names
+    def table_inputs(self) -> tuple[InputColumn, ...]:
+        """Describe the table that this version answers without the store."""
+        return input_columns(self.feature_set)
+
+    @property
+    def table_outputs(self) -> tuple[OutputColumn, ...]:
+        """Describe what it answers to a table."""
+        return (
+            OutputColumn("segment_id", "string"),
+            OutputColumn("segment", "string"),
+            OutputColumn("membership", "double"),
+        )
 
     @property
     def attribute_names(self) -> tuple[str, ...]:
@@ -134,10 +144,17 @@ class SegmentationModel:
                 micro[mine] = segment.micro_grouping.nearest(self.transform.standardised(values[mine]))
         return micro
 
-    def predict_matrix(self, values: Matrix) -> Matrix:
-        """Return the number in the id of each row's segment, shape (n,); what `mlflow models serve` answers."""
-        numbers = np.array([float(segment.named.id[1:]) for segment in self.segments])
-        return np.asarray(numbers[self.assign(values)])
+    def answer_table(self, values: Matrix) -> dict[str, Any]:
+        """Answer a matrix with the columns of the feature set: the surest segment, and how surely."""
+        places = self.transform.apply(values)
+        first = self.grouping.nearest(places)
+        names = [self.segments[number].named for number in first]
+        sure = self.grouping.membership(places)[np.arange(len(values)), first]
+        return {
+            "segment_id": np.array([one.id for one in names], dtype=object),
+            "segment": np.array([one.name for one in names], dtype=object),
+            "membership": sure,
+        }
 
     def _alternatives(self, sure: Sequence[float], order: Sequence[int]) -> list[Membership]:
         return [

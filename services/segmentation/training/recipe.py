@@ -11,7 +11,7 @@ from services.segmentation.model import SegmentationModel
 from services.segmentation.schemas import SegmentChoices
 from services.segmentation.training.fitting import SEED, SegmentationFit, SegmentationOptions, fitted
 from services.segmentation.training.plots import plots
-from services.segmentation.training.report import card, report
+from services.segmentation.training.report import QUESTION, card, report
 from services.segmentation.training.selection import squared_errors
 from services.segmentation.training.snapshot import assigned
 from shared.contracts.rows import Microseconds
@@ -82,12 +82,13 @@ def _to_publish(run: SegmentRun, material: SegmentMaterial, fit: SegmentationFit
         report=found,
         plots=plots(fit),
         card=card(found, name=run.model_name),
-        columns=fit.model.feature_set.names,
+        question=QUESTION,
         horizon_days=None,
         trained_at=run.now,
         trained_until=material.until,
         data_digest=digest_of_data(fit.snapshot.values, fit.labels.astype(np.float64), fit.snapshot.cutoff),
         first="the first segments of this account",
+        rows=len(fit.snapshot.contact),
         params={"segments": len(fit.model.segments), "contacts": len(fit.snapshot.contact)},
     )
 

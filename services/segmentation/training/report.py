@@ -164,6 +164,9 @@ _GRADES = {
 }
 
 
+QUESTION = "Which behaviour group does a contact belong to, how surely, and why?"
+
+
 def card(report: SegmentationReport, *, name: str) -> str:
     """Write a run's card as Markdown.
 
@@ -175,7 +178,7 @@ def card(report: SegmentationReport, *, name: str) -> str:
         [
             f"# {name}",
             "",
-            "**Question.** Which behaviour group does a contact belong to, how surely, and why?",
+            f"**Question.** {QUESTION}",
             f"**Kind.** {report.winner}. **Grade {report.grade}**: {_GRADES[report.grade]}.",
             "",
             "## Segments",

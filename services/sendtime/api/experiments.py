@@ -12,12 +12,8 @@ from services.sendtime.model.experiment import (
     TREATMENT,
     ArmOutcomes,
     ArmShares,
-    Rate,
-    difference,
     drawn,
     inverse_propensity,
-    needed_an_arm,
-    wilson,
 )
 from services.sendtime.model.history import sends_of
 from services.sendtime.model.query import Advice, Draw, When
@@ -25,6 +21,7 @@ from services.sendtime.schemas import SendTimeRequest
 from shared.contracts.engagement import ENGAGEMENTS, SENT
 from shared.contracts.rows import DAY, HOUR, Microseconds, instant_of, microseconds
 from shared.errors import NotFound
+from shared.lift.intervals import Rate, difference, needed_an_arm, wilson
 from shared.serving.capability_spec import PendingResponse
 from shared.store import AssignmentRow
 from shared.timeline import build

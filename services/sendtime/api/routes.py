@@ -23,6 +23,7 @@ from services.sendtime.schemas import (
     PlanResponse,
 )
 from shared.contracts.credentials import SERVED_HEADER
+from shared.contracts.holdout import Holdout, holding
 from shared.contracts.prediction import MAX_CONTACTS
 from shared.contracts.rows import Microseconds, denies_profiling, microseconds
 from shared.errors import BadRequest
@@ -48,6 +49,8 @@ class Planning:
     request: PlanRequest
     cutoff: Microseconds
     requested_at: Microseconds
+    holdouts: Sequence[Holdout] = ()
+    """Whoever is held out has no place in the plan."""
 
     def members(self) -> dict[str, Any]:
         """Plan, and write what the answer says of it."""
@@ -70,10 +73,15 @@ class Planning:
                 _refused(known=known, consent=consent) or one.status
                 for one, known, consent in zip(valued[start:], pasts.known.tolist(), pasts.consents, strict=True)
             ]
+        if self.holdouts:
+            status = [self._unless_held_out(*pair) for pair in zip(ids, status, strict=True)]
         value = np.array([one.value for one in valued], dtype=np.float32)
         value[[one != "ok" for one in status]] = -1.0
         hours = hours_of(allowed_by(self.request, self.cutoff))
         return PlanValues(status, [one.zone for one in valued], value, hours, valued[0].is_chance)
+
+    def _unless_held_out(self, contact_id: str, status: str) -> str:
+        return "control" if status == "ok" and holding(self.holdouts, contact_id) is not None else status
 
 
 def _refused(*, known: bool, consent: Mapping[str, str]) -> str | None:
@@ -118,9 +126,10 @@ async def _plan(request: Request) -> Response:
         sentence = "The cutoff must not lie in the future; leave it out to plan from now."
         raise BadRequest(sentence, errors=[{"pointer": "/cutoff", "detail": sentence}])
     champion = await service.champions.of(call.account, "")
-    planning = Planning(
-        service.store.of(call.account), champion.model, plan_request, microseconds(cutoff), microseconds(now)
-    )
+    asked_at = microseconds(now)
+    held = service.champions.holdouts.of(call.account, "sendtime", "", at=asked_at)
+    store = service.store.of(call.account)
+    planning = Planning(store, champion.model, plan_request, microseconds(cutoff), asked_at, held)
     members = await service.pools.run(planning.members, contacts=MAX_CONTACTS)
     members |= {"model": _info(champion), "cutoff": cutoff, "request_id": call.request_id}
     body = await asyncio.to_thread(lambda: PlanResponse.model_validate(members).model_dump_json())

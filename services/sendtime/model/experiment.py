@@ -2,17 +2,16 @@
 
 import hashlib
 from dataclasses import dataclass
-from math import ceil, sqrt
+from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.sendtime.model.local_week import Vector
+from shared.lift.intervals import Z_95, Rate
 
 TREATMENT, CONTROL, EXPLORATION = "treatment", "control", "exploration"
 ARMS = (TREATMENT, CONTROL, EXPLORATION)
-Z_95, Z_POWER_80 = 1.959964, 0.841621
-"""Quantiles of the normal distribution: two-sided 5 %, power 80 %."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +82,6 @@ def _uniform(campaign: str, contact_id: str, purpose: str) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
-    """A share with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True)
 class ArmOutcomes:
     """What became of the contacts whose day is over, one a row."""
 
@@ -114,34 +104,6 @@ class ArmOutcomes:
         return marked
 
 
-def wilson(hits: float, n: int) -> Rate:
-    """Return a share with its 95 % interval. Source: Wilson (1927).
-
-    >>> wilson(0, 0)
-    Rate(value=0.0, low=0.0, high=1.0)
-    >>> round(wilson(5, 10).low, 3)
-    0.237
-    """
-    if not n:
-        return Rate(0.0, 0.0, 1.0)
-    share, spread = hits / n, Z_95**2 / n
-    middle = (share + spread / 2) / (1 + spread)
-    half = Z_95 * sqrt(share * (1 - share) / n + spread / (4 * n)) / (1 + spread)
-    return Rate(share, max(0.0, middle - half), min(1.0, middle + half))
-
-
-def difference(treated: Rate, control: Rate) -> Rate:
-    """Return the difference of two shares with its 95 % interval. Source: Newcombe (1998), method 10.
-
-    >>> difference(Rate(0.5, 0.4, 0.6), Rate(0.5, 0.4, 0.6)).value
-    0.0
-    """
-    gain = treated.value - control.value
-    low = gain - sqrt((treated.value - treated.low) ** 2 + (control.high - control.value) ** 2)
-    high = gain + sqrt((treated.high - treated.value) ** 2 + (control.value - control.low) ** 2)
-    return Rate(gain, low, high)
-
-
 def inverse_propensity(outcomes: ArmOutcomes, chosen: NDArray[np.bool_]) -> Rate | None:
     """Estimate the engagement if everybody got the marked choice, from those who happened to get it.
 
@@ -161,18 +123,3 @@ def inverse_propensity(outcomes: ArmOutcomes, chosen: NDArray[np.bool_]) -> Rate
     value = float(weight @ outcomes.engaged) / total
     error = sqrt(float((weight**2) @ (outcomes.engaged - value) ** 2)) / total
     return Rate(value, max(0.0, value - Z_95 * error), min(1.0, value + Z_95 * error))
-
-
-def needed_an_arm(rate: float, lift: float) -> int | None:
-    """Return how many contacts an arm needs to prove a relative lift: two-sided 5 %, power 80 %.
-
-    Source: normal approximation of two shares (Fleiss, 1981).
-
-    >>> needed_an_arm(0.03, 0.05)
-    207936
-    """
-    treated = rate * (1 + lift)
-    if not 0 < rate < 1 or not 0 < treated < 1 or not lift:
-        return None
-    spread = rate * (1 - rate) + treated * (1 - treated)
-    return ceil((Z_95 + Z_POWER_80) ** 2 * spread / (treated - rate) ** 2)

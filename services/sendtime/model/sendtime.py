@@ -18,7 +18,6 @@ from services.sendtime.model.local_week import (
     HOURS,
     SLOTS,
     Matrix,
-    Vector,
     Zones,
     candidates,
     why_none,
@@ -29,13 +28,15 @@ from services.sendtime.model.reasons import SlotCounts
 from services.sendtime.model.request_mapping import query_of
 from services.sendtime.model.response import Pulling, Response
 from services.sendtime.model.slot_choice import ByActivity, ByAnswers, FallbackHour, SlotJudge, chosen, spread
-from services.sendtime.model.timing import NAMES, Timing, activity_stages, known
+from services.sendtime.model.table import answers, table_inputs, table_outputs
+from services.sendtime.model.timing import Timing, activity_stages, known
 from services.sendtime.schemas import SendTimeRequest
 from shared.contracts.prediction import Grade
 from shared.contracts.rows import DAY, HOUR
 from shared.errors import ArtifactRefused
 from shared.evaluation.calibration import Calibrator
 from shared.features import Feature, truncated
+from shared.features.table import InputColumn, OutputColumn
 from shared.learners.simple import chance
 from shared.learners.trees import Trees
 from shared.timeline import ContactPasts, Pasts
@@ -280,17 +281,22 @@ class SendTimeModel:
         return tuple(self.zones.by_attribute)
 
     @property
-    def columns(self) -> Sequence[str]:
-        """Names of the columns of `predict_matrix`."""
-        return NAMES
+    def table_inputs(self) -> tuple[InputColumn, ...]:
+        """Describe the table that this version answers without the store: a row is a contact and an hour."""
+        return table_inputs()
 
-    def predict_matrix(self, values: Matrix) -> Vector:
-        """Turn rows laid out by `matrix_of` into chances, or shares where only activity is known, shape (n,)."""
-        if self.default is not None:
-            return chance(self.timings[self.default].margins(values))
-        slot = (values[:, NAMES.index("weekday")] * HOURS + values[:, NAMES.index("hour")]).astype(np.int64)
-        share: Vector = self.activity.population[slot] * np.exp(values[:, NAMES.index("active_then")])
-        return share
+    @property
+    def table_outputs(self) -> tuple[OutputColumn, ...]:
+        """Describe what it answers to a table."""
+        return table_outputs(self._default_timing)
+
+    def answer_table(self, values: Matrix) -> Mapping[str, Any]:
+        """Answer rows with the columns of `table_inputs`, by the default engagement."""
+        return answers(self._default_timing, self.activity, values)
+
+    @property
+    def _default_timing(self) -> Timing | None:
+        return None if self.default is None else self.timings[self.default]
 
     def save(self, folder: Path) -> None:
         """Write the version: LightGBM text, JSON, npz; nothing that could run.

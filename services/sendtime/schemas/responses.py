@@ -201,8 +201,11 @@ class PlannedContact(Answer):
 
     contact_id: Annotated[str, Field(description="As sent.")]
     status: Annotated[
-        Literal["ok", "unknown_contact", "no_consent", "no_slot", "no_capacity"],
-        Field(description="`no_capacity`: every allowed hour is full; others gain more."),
+        Literal["ok", "unknown_contact", "no_consent", "no_slot", "no_capacity", "control"],
+        Field(
+            description="`no_capacity`: every allowed hour is full; others gain more. `control`: held out, send as if "
+            "there were no plan."
+        ),
     ]
     send_at: Annotated[SendAt | None, Field(description="When; null without a place.")]
     value: Annotated[float | None, Field(description="Expected engagement (or activity share) at that instant.")]

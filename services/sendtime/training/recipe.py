@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from services.sendtime.model.sendtime import SendTimeModel
-from services.sendtime.model.timing import NAMES, Timing
+from services.sendtime.model.timing import Timing
 from services.sendtime.training.activity import Shares, chosen_pooling, judged_from, judged_shares, shares_under
 from services.sendtime.training.material import LEAST_ACTIVE, SendTimeMaterial, material_of
 from services.sendtime.training.report import of_activity, of_answers, plots
@@ -111,11 +111,12 @@ def _to_publish(run: SendTimeRun, material: SendTimeMaterial, fit: SendTimeFit) 
         report=fit.report,
         plots=plots(fit.report, fit.model.activity, fit.timing),
         card=card(fit.report, name=run.model_name, question=QUESTION, horizon_days=fit.model.horizon_days),
-        columns=NAMES,
+        question=QUESTION,
         horizon_days=fit.model.horizon_days,
         trained_at=run.now,
         trained_until=material.until,
         data_digest=digest_of_data(acts, labels, at),
+        rows=len(at) if len(at) else len(acts),
         params={"engagements": ", ".join(material.sends) or "none", "acts": len(material.acts.at)},
     )
 

@@ -15,7 +15,8 @@ from shared.evaluation.calibration import Calibrator
 from shared.features import Feature, FeatureSet
 from shared.learners.simple import Columns
 from shared.learners.trees import Trees, TreeShape
-from shared.registry.registration import RegisteredRun, register
+from shared.registry.registration import register
+from shared.registry.runs import RegisteredRun
 from shared.settings import Settings
 from shared.timeline.risk import Episode
 
@@ -89,16 +90,17 @@ def test_a_registered_version_answers_a_table_in_any_order_as_it_was_registered(
         capability="churn",
         outcome="parity",
         folder=tmp_path / "artifact",
-        record=RegisteredRun(columns=model.columns),
+        record=RegisteredRun(inputs=model.table_inputs, outputs=model.table_outputs),
     )
     values, day = drawn(60, seed=7), np.linspace(20_000, 20_360, 60)
-    table: dict[str, Any] = dict(zip(FEATURES.names, values.T, strict=True))
+    plans = [None if np.isnan(code) else (*PLANS, "never seen")[int(code)] for code in values[:, 2]]
+    table: dict[str, Any] = {"spend": values[:, 0], "visits": values[:, 1], "plan": pd.Series(plans, dtype=object)}
     if seasonal:
         table["cutoff_day"] = day
     monkeypatch.setenv("MLFLOW_TRACKING_URI", settings.resolved_registry_url())
 
     loaded = mlflow.pyfunc.load_model(f"models:/demo.churn.parity/{registered.version}")
-    found = loaded.predict(pd.DataFrame(table)[[*table][::-1]])
+    found = loaded.predict(pd.DataFrame(table)[[*table][::-1]])["risk_within_30_days"]
 
     expected = model.risk(model.hazard(values, (day * DAY).astype(np.int64)))
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)

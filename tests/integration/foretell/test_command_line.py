@@ -350,3 +350,29 @@ def test_a_champion_whose_inputs_have_drifted_is_reported(foretell, home_folder:
     assert f"won: {message}" in listed.stderr
     assert "version 1's answers" not in listed.stderr
     assert re.search(r"drifted_inputs +15.0% of the answers", shown.stdout)
+
+
+def test_frames_of_churn_are_not_exported_and_the_sentence_says_why(foretell, tmp_path: Path) -> None:
+    result = foretell("frames", "export", "churn", "--outcome", "churn", "--out", str(tmp_path / "frames"))
+
+    assert result.exit_code == 2
+    assert "a curve over periods after the cutoff" in result.stderr
+    assert not (tmp_path / "frames").exists()
+
+
+def test_a_model_without_its_manifest_is_not_adopted(foretell, tmp_path: Path) -> None:
+    (tmp_path / "model.txt").write_text("tree\n")
+
+    given = ("--model", str(tmp_path / "model.txt"), "--frames", str(tmp_path))
+    result = foretell("models", "adopt", "scoring", "--outcome", "customer", *given)
+
+    assert result.exit_code == 1
+    assert "name the folder that `foretell frames export` wrote" in result.stderr
+
+
+def test_a_registry_server_s_own_pages_are_named(foretell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORETELL_REGISTRY_URL", "http://anna:secret@mlflow:5000")
+
+    assert foretell("mlflow", "ui").stdout == (
+        "The registry is a server and shows its own pages: open http://mlflow:5000\n"
+    )

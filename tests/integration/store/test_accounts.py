@@ -159,6 +159,7 @@ def everything(store: AccountStore) -> dict[str, object]:
         "events.of_messages": list(store.events.of_messages({"a"}, {"m"})),
         "idempotency.find": store.idempotency.find("again"),
         "audit.page": [row for row in store.audit.page(10) if row.action != "contact.exported"],
+        "audit.about": store.audit.about("model.promoted", "scoring.x"),
         "privacy.export": exported(store),
         "changes.states_of": store.changes.states_of("a"),
         "changes.states": store.changes.states("scoring", "x", ["a"]),
@@ -188,7 +189,7 @@ def required(store: AccountStore) -> Outcome | None:
 
 WRITES = {
     "assignments": "add",
-    "audit": "delete_before",
+    "audit": "add delete_before",
     "changes": "put_states clear touch",
     "batches": "create cancel delete take renew plan finish_part complete fail release forget_erasures",
     "contacts": "put put_bulk declare_static merge",

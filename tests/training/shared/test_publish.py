@@ -9,7 +9,9 @@ import pytest
 from shared.contracts.rows import DAY
 from shared.errors import RegistryUnavailable
 from shared.evaluation.gate import GateDecision
-from shared.registry.registration import Registered, RegisteredRun
+from shared.features.table import OutputColumn, number_column
+from shared.registry.registration import Registered
+from shared.registry.runs import RegisteredRun
 from shared.training.publish import Fitted, Model, digest_of_data, is_old, publish, source_commit
 from shared.training.report import Report, plots
 
@@ -70,6 +72,8 @@ class Store:
 
 class Saved:
     reached_by: tuple[str, ...] = ()
+    table_inputs = (number_column("visits", example=1.0),)
+    table_outputs = (OutputColumn("probability", "double"),)
 
     def save(self, folder: Path) -> None:
         folder.mkdir()
@@ -95,11 +99,12 @@ def run(found: Report, **changes: Any) -> Fitted:
         report=report,
         plots=plots(report),
         card="# card",
-        columns=("visits", "spend", "plan"),
+        question="Who wins?",
         horizon_days=30,
         trained_at=NOW,
         trained_until=NOW - DAY,
         data_digest="abc",
+        rows=900,
         params={"frames": 900},
     )
 
@@ -123,10 +128,12 @@ def test_the_catalogue_and_the_registry_are_given_everything(registry: Any, stor
     row, (model, record, files) = store.rows["1"], registry.versions[0]
     assert model == Model("scoring", "won")
     assert files == {"model.json"}
-    assert record.columns == ("visits", "spend", "plan")
+    assert [column.name for column in (*record.inputs, *record.outputs)] == ["visits", "probability"]
+    assert (record.question, record.card, record.data.rows) == ("Who wins?", "# card", 900)
+    assert [fold["log_loss"] for fold in record.folds] == [block["log_loss"] for block in found.blocks] != []
     assert record.params == {"kind": found.kind, "winner": found.winner, "frames": 900}
     assert record.tags["foretell.data_digest"] == "abc"
-    assert record.report["card"] == row.card == "# card"
+    assert row.card == "# card"
     assert row.report["trained_until"] == NOW - DAY
     assert row.figures == found.to_json()["figures"]
     assert sorted(store.plots) == ["importance", "lift", "reliability"]

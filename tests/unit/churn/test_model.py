@@ -114,7 +114,18 @@ def test_mlflow_s_loader_answers_a_table_in_any_order(trained: Any, tmp_path: Pa
 
     found = _load_pyfunc(str(tmp_path)).predict(given[given.columns[::-1]])
 
-    assert_array_equal(found, trained.model.predict_matrix(table(trained)))
+    (output,) = trained.model.table_outputs
+    assert output.name == f"risk_within_{trained.model.horizon_days}_days"
+    assert_array_equal(found[output.name], trained.model.predict_matrix(table(trained)))
+
+
+def test_a_row_without_its_day_has_no_season_and_no_answer(trained: Any) -> None:
+    given = table(trained)[:2].copy()
+    given[0, -1] = np.nan
+
+    (risk,) = trained.model.answer_table(given).values()
+
+    assert np.isnan(risk).tolist() == [trained.model.seasonal, False]
 
 
 def test_saved_and_loaded_it_answers_to_the_bit(trained: Any, tmp_path: Path) -> None:

@@ -1,28 +1,28 @@
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.testing import assert_array_equal
 
+from shared.features.table import OutputColumn, number_column
 from shared.registry.pyfunc import FeatureTable
 
-
-class Table:
-    """As much of a DataFrame as is used."""
-
-    def __init__(self, columns: dict[str, list[float]]) -> None:
-        self.columns = columns
-
-    def __getitem__(self, names: list[str]) -> "Table":
-        return Table({name: self.columns[name] for name in names})
-
-    def to_numpy(self, dtype: Any, na_value: float) -> np.ndarray:
-        return np.array(list(self.columns.values()), dtype=dtype).T
+MODEL = SimpleNamespace(
+    table_inputs=(number_column("a", example=1.0), number_column("b", example=2.0)),
+    table_outputs=(OutputColumn("sum", "double"),),
+    answer_table=lambda values: {"sum": np.nan_to_num(values[:, 0]) * 10 + values[:, 1]},
+)
 
 
-def test_columns_are_put_in_the_model_s_order() -> None:
-    model = SimpleNamespace(columns=("a", "b"), predict_matrix=lambda matrix: matrix[:, 0] * 10 + matrix[:, 1])
+def test_columns_in_any_order_are_answered_by_name_under_the_same_index() -> None:
+    table = pd.DataFrame({"b": [1.0, 2.0], "extra": ["x", "y"], "a": [3.0, None]}, index=["first", "second"])
 
-    answers = FeatureTable(model).predict(Table({"b": [1.0, 2.0], "extra": [0.0, 0.0], "a": [3.0, 4.0]}))
+    answers = FeatureTable(MODEL).predict(table)
 
-    assert_array_equal(answers, [31.0, 42.0])
+    assert answers.to_dict() == {"sum": {"first": 31.0, "second": 2.0}}
+
+
+def test_a_column_that_is_not_there_is_missing() -> None:
+    answers = FeatureTable(MODEL).predict(pd.DataFrame({"b": [1.0, 2.0]}))
+
+    assert_array_equal(answers["sum"], [1.0, 2.0])

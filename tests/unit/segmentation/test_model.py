@@ -93,14 +93,19 @@ def test_json_and_plain_arrays_are_all_that_is_written(model: SegmentationModel,
         assert all(arrays[name].dtype.kind in "fi" for name in arrays.files)
 
 
-def test_mlflow_s_loader_returns_the_number_of_the_segment(model: SegmentationModel, shop: Any, tmp_path: Path) -> None:
+def test_mlflow_s_loader_names_the_segment_and_says_how_surely(
+    model: SegmentationModel, shop: Any, tmp_path: Path
+) -> None:
     model.save(tmp_path)
     contact = np.arange(len(shop.pasts), dtype=np.int32)
     values = matrix(model.feature_set, shop.pasts, contact, np.full(len(contact), shop.until))
 
-    numbers = _load_pyfunc(str(tmp_path))._model.predict_matrix(values)
+    found = _load_pyfunc(str(tmp_path))._model.answer_table(values)
 
-    assert_allclose(numbers, [float(one.first.segment.id[1:]) for one in answers(model, shop, reasons=0)])
+    expected = [one.first for one in answers(model, shop, reasons=0)]
+    assert found["segment_id"].tolist() == [one.segment.id for one in expected]
+    assert found["segment"].tolist() == [one.segment.name for one in expected]
+    assert_allclose(found["membership"], [one.membership for one in expected])
 
 
 @pytest.mark.parametrize("cut", [None, 0.0, 0.5, 0.98], ids=str)

@@ -9,14 +9,11 @@ from services.sendtime.model.experiment import (
     TREATMENT,
     ArmOutcomes,
     ArmShares,
-    Rate,
     arm_of,
-    difference,
     drawn,
     inverse_propensity,
-    needed_an_arm,
-    wilson,
 )
+from shared.lift.intervals import Rate, difference, needed_an_arm, wilson
 
 SPLIT = ArmShares(control=0.4, exploration=0.1)
 IDS = [f"c-{number}" for number in range(20_000)]

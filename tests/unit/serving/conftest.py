@@ -14,6 +14,7 @@ import pytest
 from services.scoring.capability import CAPABILITY
 from services.scoring.model import ScoredOutcome
 from shared.capabilities import capability
+from shared.contracts.holdout import Holdout
 from shared.contracts.outcome import BUILT_IN
 from shared.contracts.prediction import ReasonPart
 from shared.errors import ArtifactRefused, RegistryUnavailable, StoreUnavailable
@@ -86,6 +87,7 @@ class FakeStore:
         self.erased = 0
         self.statements = 0
         self.closed = False
+        self.held: dict[str, tuple[Holdout, ...]] = {}
 
     def of(self, account: str) -> "FakeAccount":
         self.reach()
@@ -111,6 +113,9 @@ class FakeStore:
     def champions(self) -> Sequence[RememberedRow]:
         self._read()
         return list(self.rows)
+
+    def holdouts(self) -> dict[str, tuple[Holdout, ...]]:
+        return self.held
 
     def request_reads(self, capability: str, outcome: str, wanted: PastsWanted, *, around: int) -> RequestReads:
         self._read()

@@ -56,7 +56,8 @@ def fit() -> SendTimeModel:
 
 def answers(model: SendTimeModel) -> list[float]:
     """Return the chance of a click in each hour of the week, for somebody of whom nothing is known, shape (168,)."""
-    return model.predict_matrix(of_population(model.timings["click"].response, np.arange(SLOTS))).tolist()
+    timing = model.timings["click"]
+    return chance(timing.margins(of_population(timing.response, np.arange(SLOTS)))).tolist()
 
 
 def main() -> None:

@@ -1,0 +1,127 @@
+"""A version's features as columns of a table that people fill in: names, types, how cells become numbers, made-up rows.
+
+A table of the registry holds what a person would write: the name of a category, true or false, a number, or nothing.
+Numbers in the column of a category are its codes, as tables of versions before had them.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.features.feature import Feature, FeatureSet, as_boolean, as_category, parser_of
+from shared.values.words import is_missing
+
+Matrix = NDArray[np.float64]
+CellType = Literal["double", "long", "string", "boolean", "any"]
+"""As MLflow names them; `any` for true, false or nothing: its server reads nothing in a `boolean` column as false."""
+Cell = str | float | bool | None
+
+_MADE_UP = {"events": 3.0, "days": 12.0, "amount": 49.9, "ratio": 0.25, "hour": 9.0, "campaigns": 2.0, "items": 2.0}
+"""What stands in an example for a number of a unit."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputColumn:
+    """A column of the table that a version answers."""
+
+    name: str
+    type: CellType
+    read: Callable[[Any], float]
+    """From a cell to the number that the model looks at; NaN where nothing stands in it."""
+    example: Cell
+    """Made up."""
+    required: bool = False
+    """Whether a row says nothing without it."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputColumn:
+    """A column of what a version answers."""
+
+    name: str
+    type: CellType
+
+
+def input_columns(feature_set: FeatureSet) -> tuple[InputColumn, ...]:
+    """Describe each feature as a column, in matrix order."""
+    return tuple(_column(feature) for feature in feature_set.features)
+
+
+def number_column(name: str, *, example: float, required: bool = False) -> InputColumn:
+    """Describe a column of numbers."""
+    return InputColumn(name, "double", as_float, example, required)
+
+
+def category_column(name: str, categories: Sequence[str], *, required: bool = False) -> InputColumn:
+    """Describe a column with one of some names, coded by their order."""
+    place = {category: float(code) for code, category in enumerate(categories)}
+    return InputColumn(name, "string", lambda value: as_category(value, place), categories[0], required)
+
+
+def _column(feature: Feature) -> InputColumn:
+    if feature.kind == "categorical":
+        return InputColumn(feature.name, "string", parser_of(feature), (*feature.categories, "other")[0])
+    if feature.is_categorical:
+        return category_column(feature.name, feature.categories or ("other",))
+    if feature.kind == "boolean":
+        return InputColumn(feature.name, "any", _truth, True)
+    return number_column(feature.name, example=_MADE_UP.get(feature.unit, 1.0))
+
+
+def as_float(value: Any) -> float:
+    """Read a number; NaN where there is none.
+
+    >>> as_float(2), as_float(None)
+    (2.0, nan)
+    """
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return math.nan
+
+
+def _truth(value: Any) -> float:
+    return math.nan if is_missing(value) else as_boolean(value)
+
+
+def matrix_of(table: Any, columns: Sequence[InputColumn]) -> Matrix:
+    """Read a table.
+
+    Args:
+        table: a DataFrame with the columns in any order; one that is not there is missing in every row.
+        columns: those that a model looks at.
+
+    Returns:
+        Shape (len(table), len(columns)); NaN where a cell says nothing.
+    """
+    values = np.full((len(table), len(columns)), np.nan)
+    present = set(table.columns)
+    for place, column in enumerate(columns):
+        if column.name in present:
+            values[:, place] = _numbers(table[column.name], column)
+    return values
+
+
+def _numbers(cells: Any, column: InputColumn) -> NDArray[np.float64]:
+    if cells.dtype.kind in "iuf":
+        return np.asarray(cells.to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)
+    read = lru_cache(maxsize=None, typed=True)(column.read)  # a category comes again and again; 1 is not True
+    return np.array([math.nan if _is_nothing(cell) else read(cell) for cell in cells.tolist()], dtype=np.float64)
+
+
+def _is_nothing(cell: Any) -> bool:
+    """Whether a cell is None, NaN, or what pandas writes for a missing value: none of these equals itself."""
+    return cell is None or type(cell).__name__ in ("NAType", "NaTType") or cell != cell
+
+
+def example_rows(columns: Sequence[InputColumn]) -> list[dict[str, Cell]]:
+    """Make two rows up: one with everything, one with only what has to be there."""
+    return [
+        {column.name: column.example for column in columns},
+        {column.name: column.example if column.required else None for column in columns},
+    ]

@@ -1,0 +1,198 @@
+"""Holdouts in the store, what is read past them, and their report counted by hand."""
+
+import json
+
+import pytest
+
+from shared.contracts.holdout import Holdout
+from shared.contracts.outcome import Outcome
+from shared.contracts.rows import DAY, ContactRow, EventRow
+from shared.errors import BadRequest, Conflict, NotFound
+from shared.lift.holdout_report import measure_of, report_of
+from shared.store import AccountStore, Database, PredictionFilter, PredictionRow
+from shared.store.holdouts import MAX_ACTIVE
+
+BEGUN = 100 * DAY
+SPRING = Holdout("spring", "0f" * 16, 0.5, "scoring", "customer", BEGUN, None)
+IDS = [f"c-{number:02}" for number in range(20)]
+HELD = [one for one in IDS if SPRING.holds(one)]
+FREE = [one for one in IDS if one not in HELD]
+
+
+@pytest.fixture
+def store(database: Database) -> AccountStore:
+    return database.of("default").acting("command line", at=BEGUN)
+
+
+def prediction(contact_id: str, *, at: int = BEGUN - 1, **more: object) -> PredictionRow:
+    body = json.dumps({"contact_id": contact_id, "membership": 0.7})
+    row = PredictionRow(contact_id, "scoring", "customer", "1", at, at, "r", "ok", 0.5, 50, "high", "model", body, None)
+    return row._replace(**more)  # type: ignore[arg-type]
+
+
+def test_a_holdout_is_listed_until_it_is_released_and_found_ever_after(database: Database, store: AccountStore) -> None:
+    store.holdouts.create(SPRING)
+    polled = database.holdouts()
+    released = store.holdouts.release("spring", at=BEGUN + 5)
+    again = store.holdouts.release("spring", at=BEGUN + 9)
+
+    assert polled == {"default": (SPRING,)}
+    assert released == again == SPRING._replace(released_at=BEGUN + 5)
+    assert (store.holdouts.find("spring"), store.holdouts.all(), database.holdouts()) == (released, [released], {})
+    assert [(one.action, one.target) for one in store.audit.page(10)] == [
+        ("holdout.released", "spring"),
+        ("holdout.created", "spring"),
+    ]
+
+
+def test_a_name_is_used_once_and_of_another_name_there_is_nothing(store: AccountStore) -> None:
+    store.holdouts.create(SPRING)
+
+    with pytest.raises(Conflict, match="used once"):
+        store.holdouts.create(SPRING._replace(salt="00"))
+    with pytest.raises(NotFound):
+        store.holdouts.release("autumn", at=BEGUN)
+    assert store.holdouts.find("autumn") is None
+
+
+def test_only_so_many_are_active_at_once(store: AccountStore) -> None:
+    for number in range(MAX_ACTIVE):
+        store.holdouts.create(SPRING._replace(name=f"h-{number}"))
+
+    with pytest.raises(Conflict, match="release one first"):
+        store.holdouts.create(SPRING)
+
+
+def test_one_that_is_over_by_itself_holds_nobody_out(store: AccountStore) -> None:
+    store.holdouts.create(SPRING._replace(until=BEGUN + 5))
+
+    assert [len(store.holdouts.active("scoring", "customer", at=at)) for at in (BEGUN + 4, BEGUN + 5)] == [1, 0]
+    assert store.holdouts.active("churn", "churn", at=BEGUN) == ()
+
+
+def test_predictions_older_than_the_holdout_are_not_read_any_more(store: AccountStore) -> None:
+    store.predictions.log([prediction(one, score=number + 1) for number, one in enumerate(IDS)])
+    store.holdouts.create(SPRING)
+
+    listed, after = [], None
+    wanted = PredictionFilter("scoring", "customer")
+    while page := store.predictions.page(wanted, limit=3, after=after):
+        listed += [row.contact_id for row in page]
+        after = (page[-1].score, page[-1].contact_id)
+    (held,), (free,) = (store.predictions.of_contact(one) for one in (HELD[0], FREE[0]))
+
+    assert listed == FREE[::-1]
+    assert (held.status, held.probability, held.score, held.band, held.source) == ("control", *[None] * 4)
+    assert json.loads(held.body)["status"] == "control"
+    assert (free.status, free.probability) == ("ok", 0.5)
+
+
+def test_a_segment_does_not_tell_who_of_it_is_held_out(store: AccountStore) -> None:
+    filed = {"capability": "segmentation", "outcome": "", "segment": "s1", "score": None}
+    store.predictions.log([prediction(one, **filed) for one in IDS] + [prediction(one) for one in IDS])
+    store.holdouts.create(SPRING._replace(capability="segmentation", outcome=""))
+
+    members = [row.contact_id for row in store.segments.members("s1", limit=6)]
+    rest = [row.contact_id for row in store.segments.members("s1", limit=20, after=members[-1])]
+    scored = store.predictions.page(PredictionFilter("scoring", "customer", segment="s1"), limit=20)
+    every = store.predictions.page(PredictionFilter("scoring", "customer"), limit=20)
+
+    assert members + rest == FREE
+    assert [row.contact_id for row in scored] == FREE
+    assert len(every) == 20
+
+
+def test_what_is_withheld_is_kept_in_the_log_alone_and_erased_with_the_contact(database: Database) -> None:
+    store = database.of("default").hashing(b"an identity key of the tests, long enough")
+    store.contacts.put([ContactRow("c-1")], recorded_at=1)
+    nothing = {"status": "control", "probability": None, "score": None, "band": None, "source": None}
+    store.predictions.log([prediction("c-1", withheld_probability=0.4321, **nothing)])
+
+    exported = json.loads(b"".join(store.privacy.export("c-1", at=BEGUN)))
+    (latest,) = store.predictions.of_contact("c-1")
+    store.privacy.erase("c-1", at=BEGUN)
+
+    assert [one["withheld_probability"] for one in exported["predictions"]] == [0.4321]
+    assert "0.4321" not in json.dumps(exported["latest_predictions"])
+    assert (latest.status, latest.withheld_probability) == ("control", None)
+    assert list(store.predictions.first_probabilities("scoring", "customer", (0, 2 * BEGUN))) == []
+
+
+def orders(contact_id: str, *days: float, value: float | None = 10.0, human: int | None = 1) -> list[EventRow]:
+    return [
+        EventRow(contact_id, f"o-{day}", "order_placed", BEGUN + round(day * DAY), BEGUN, value, human=human)
+        for day in days
+    ]
+
+
+def test_a_report_counts_everybody_on_the_side_where_they_were_drawn(store: AccountStore) -> None:
+    store.contacts.put([ContactRow(one, 1) for one in IDS], recorded_at=1)
+    store.contacts.put([ContactRow("c-99", BEGUN + 40 * DAY)], recorded_at=1)  # came after the end
+    store.events.add(
+        [
+            *orders(HELD[0], 1, 2),
+            *orders(HELD[1], -1),  # before
+            *orders(HELD[2], 30),  # after the end
+            *orders(HELD[3], 3, human=0),  # a machine's
+            *orders(FREE[0], 0, 5, 29.9),
+            *orders(FREE[1], 4, value=None),
+            *orders("c-99", 3),
+        ]
+    )
+    store.predictions.log(
+        [
+            prediction(HELD[0], at=BEGUN + DAY, status="control", probability=None, withheld_probability=0.2),
+            prediction(HELD[0], at=BEGUN + 2 * DAY, status="control", probability=None, withheld_probability=0.6),
+            prediction(FREE[0], at=BEGUN + DAY, probability=0.4),
+            prediction(FREE[1], at=BEGUN + DAY, probability=0.8),
+            prediction(FREE[2], at=BEGUN - DAY),
+        ]
+    )
+    holdout = SPRING._replace(until=BEGUN + 30 * DAY)
+
+    found = report_of(store, holdout, measure_of(store, holdout, ["order_placed"]), now=BEGUN + 60 * DAY)
+    running = report_of(store, holdout, measure_of(store, holdout, ["order_placed"]), now=BEGUN + 20 * DAY)
+
+    treated, control = found.treated, found.control
+    assert (treated.contacts, control.contacts) == (len(FREE), len(HELD))
+    assert (treated.reached, treated.events, treated.value) == (2, 4, 30.0)
+    assert (control.reached, control.events, control.value) == (1, 2, 20.0)
+    assert (treated.predicted, control.predicted) == (2, 1)
+    assert (treated.mean_probability, control.mean_probability) == (pytest.approx(0.6), pytest.approx(0.2))
+    assert (found.ended, found.left_out, found.since.day, found.until.day) == (True, 0, 11, 11)
+    assert (running.ended, running.treated.mean_probability, running.treated.events) == (False, None, 3)
+
+
+def test_by_default_what_reaches_the_outcome_counts_once(store: AccountStore) -> None:
+    store.contacts.put([ContactRow(one, 1) for one in IDS], recorded_at=1)
+    won = [(HELD[0], -1), (HELD[1], 1), (FREE[0], 2)]
+    store.events.add([EventRow(one, "w", "deal_won", BEGUN + day * DAY, BEGUN) for one, day in won])
+
+    measure = measure_of(store, SPRING, ())
+    found = report_of(store, SPRING, measure, now=BEGUN + 10 * DAY)
+
+    assert measure == (("deal_won",), True)
+    assert (found.left_out, found.control.contacts, found.control.reached, found.treated.reached) == (
+        1,
+        len(HELD) - 1,
+        1,
+        1,
+    )
+
+
+@pytest.mark.parametrize(("capability", "outcome"), [("", ""), ("sendtime", ""), ("churn", "lapsed"), ("scoring", "x")])
+def test_without_an_outcome_that_events_reach_a_measure_is_required(
+    store: AccountStore, capability: str, outcome: str
+) -> None:
+    store.outcomes.put(Outcome(name="lapsed", capability="churn", silence=["order_placed"]))
+
+    with pytest.raises(BadRequest, match="event type"):
+        measure_of(store, SPRING._replace(capability=capability, outcome=outcome), ())
+
+
+def test_an_account_that_goes_takes_its_holdouts_along(database: Database, store: AccountStore) -> None:
+    store.holdouts.create(SPRING)
+
+    database.delete_account("default")
+
+    assert database.holdouts() == {}
