@@ -146,7 +146,7 @@ class ContactAnswers:
     ) -> Sequence[Prediction]:
         """Commit what belongs to answers; about who is held out there is nothing to commit."""
         free = [place for place, one in enumerate(ids) if holding(self.holdouts, one) is None]
-        pending = PendingResponse[Any, Any](
+        pending: PendingResponse[Any, Any] = PendingResponse(
             self.account,
             self.request,
             [ids[place] for place in free],
