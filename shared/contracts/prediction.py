@@ -246,7 +246,8 @@ class Prediction:
             "source": self.source,
             "data_quality": self.data_quality,
             "data_quality_details": self.inputs.details(),
-            **(self.own_fields() if self.status == "ok" else absent),
+            **absent,
+            **(self.own_fields() if self.status == "ok" else {}),
         }
         return orjson.dumps(head, option=orjson.OPT_UTC_Z)
 
