@@ -8,6 +8,7 @@ from foretell.background.calls import ServiceCalls
 from foretell.background.detect_changes import ChangeDetector, ChangeMetrics
 from foretell.background.health import health_server
 from foretell.background.loops import Loop, LoopMetrics, Loops
+from foretell.background.quality import QualityRounds
 from foretell.background.rescore_changed import RescoreChanged
 from foretell.background.rescoring import Rescoring
 from foretell.background.retention import Retention, rules
@@ -33,6 +34,8 @@ LEASE_OF_TIMEOUT = 2
 """A delivery is leased for so many times what an attempt may take."""
 BATCH_SECONDS = 1.0
 """How often it is looked for batches that wait."""
+QUALITY_SECONDS = 60.0
+"""How often it is looked for models whose predictions are to be compared with what happened."""
 BATCH_FILES_SECONDS = 10.0
 """How often it is looked for whom to take out of the files of batches; until then no result with them is given out."""
 LOOKS_A_DEBOUNCE = 5
@@ -59,6 +62,7 @@ def loops_of(settings: WorkerSettings, database: Database, stop: threading.Event
     rescore_changed = RescoreChanged(
         database, detector, int(debounce * SECOND), patience, stop, now_us, metrics=metrics
     )
+    quality = QualityRounds(database, int(settings.quality_every_seconds * SECOND), stop, now_us, metrics)
     dispatcher = _dispatcher(settings, database, stop, DispatcherMetrics(metrics.registry))
 
     def sweep_rejects() -> None:
@@ -70,6 +74,7 @@ def loops_of(settings: WorkerSettings, database: Database, stop: threading.Event
             Loop("rejects", settings.retention_every_seconds, sweep_rejects),
             Loop("rescoring", settings.rescore_poll_seconds, rescoring.turn, services.all_ready),
             Loop("following", debounce / LOOKS_A_DEBOUNCE, rescore_changed.turn, services.all_ready),
+            Loop("quality", QUALITY_SECONDS, quality.turn),
             Loop("batches", BATCH_SECONDS, BatchWorker(database, stop, now_us).turn),
             Loop("batch_files", BATCH_FILES_SECONDS, sweeping(settings, database, now_us)),
             Loop("deliveries", BREATH_SECONDS, dispatcher.turn, end=dispatcher.end, failing_seconds=FAILING_SECONDS),

@@ -305,6 +305,9 @@ class WorkerSettings(UpstreamSettings):
     rescore_every_seconds: PositiveFloat = 86_400.0
     """After how long every contact is scored again though the champion is the same."""
 
+    quality_every_seconds: PositiveFloat = 86_400.0
+    """How often a model's predictions are compared with what happened afterwards."""
+
     rescore_debounce_seconds: PositiveFloat = 5.0
     """A contact with something new is scored once nothing more came for so long."""
 

@@ -12,6 +12,7 @@ from typing import Any
 from foretell import home
 from foretell.background.detect_changes import BATCH, ChangeDetector, compared_model
 from foretell.background.loops import LoopMetrics, LoopParts
+from foretell.live_quality.drift import DriftRound, counted, drift_message, reported
 from shared.change_detection.account_messages import batch_completed, model_promoted, stale_events_message
 from shared.change_detection.service_answers import ServiceAnswer
 from shared.contracts.input_drift import InputDrift
@@ -84,6 +85,7 @@ class Rescoring:
             current["contacts"] += sum(len(answer.predictions) for answer in answers)
             current["stale_events"] = current["stale_events"] or any(map(_is_stale, answers))
             current["inputs"] = _counted(current.get("inputs", {}), answers)
+            current["drift"] = counted(current.get("drift", {}), answers)
             self._note(champion, round=current)
             if self.stop.is_set():
                 return False
@@ -92,6 +94,7 @@ class Rescoring:
     def _complete(self, champion: ChampionRow, store: AccountStore, current: dict[str, Any]) -> None:
         seconds = self.unix_seconds() - current["began"]
         store.outbox.publish(self._messages(store, champion, current), at=self._now())
+        self._keep_drift(store, champion, current)
         drift = InputDrift.of({**current.get("inputs", {}), "measured_at": self._now()})
         store.models.put_input_drift(champion.capability, champion.outcome, champion.version, drift)
         done = {"at": current["began"], "contacts": current["contacts"], "round": None}
@@ -106,6 +109,18 @@ class Rescoring:
                 "seconds": round(seconds, 3),
             },
         )
+
+    def _keep_drift(self, store: AccountStore, champion: ChampionRow, current: dict[str, Any]) -> None:
+        """Keep how far the version has drifted, and report what was not reported yet."""
+        key = (champion.capability, champion.outcome, champion.version)
+        version = store.models.version(*key)
+        if version is None:
+            return
+        kept = store.quality.drift(*key)
+        found = DriftRound(current.get("drift", {}), version, kept, bool(current["stale_events"]), self._now()).judged()
+        message = drift_message(found, compared_model(champion), at=self._now())
+        store.outbox.publish([] if message is None else [message], at=self._now())
+        store.quality.put_drift(*key, reported(found), at=self._now())
 
     def _round(self, champion: ChampionRow) -> dict[str, Any]:
         """Return the round that an earlier turn or worker left unfinished, or begin one."""

@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from foretell.cli import model_cards
+from foretell.cli.model_quality import quality
 from foretell.cli.options import DEFAULT_ACCOUNT, AccountOption, CapabilityOption, JsonOption, examples
 from shared.capabilities import capability as line_of
-from shared.errors import NotFound, RegistryUnavailable
+from shared.errors import RegistryUnavailable
 
 if TYPE_CHECKING:
     from shared.settings import Settings
@@ -17,6 +19,14 @@ app = typer.Typer(
     no_args_is_help=True,
     help="List, show, promote, roll back and adopt model versions.",
     epilog=examples("foretell models list", "foretell models promote customer 3"),
+)
+app.command(
+    epilog=examples(
+        "foretell models card scoring.redeem --account demo --out card.html", "foretell models card segmentation"
+    )
+)(model_cards.card)
+app.command(epilog=examples("foretell models thresholds redeem --account demo --value 100 --cost 2 --capacity 500"))(
+    model_cards.thresholds
 )
 OutcomeArgument = Annotated[str, typer.Argument(help="The outcome that the model predicts, or the model as listed.")]
 
@@ -113,12 +123,16 @@ def show(
     import json as codec
     from dataclasses import asdict
 
-    from foretell.cli.context import named_model, opened_account
+    from foretell.cli.context import named_model, now_us, opened_account
     from foretell.cli.output import aligned, instant
+    from shared.cards import as_markdown, card_of
+    from shared.contracts.model_name import ModelName
 
     account, capability, outcome = named_model(outcome, account, capability)
     with opened_account(account) as (_, _, store):
-        row = _version(store, capability, outcome, version)
+        champion = store.models.champion(capability, outcome)
+        row = model_cards.version_row(store, capability, outcome, version)
+    answers = champion is not None and champion.version == row.version
     if json:
         typer.echo(codec.dumps(asdict(row), indent=2, default=dict))
         return
@@ -134,24 +148,17 @@ def show(
     }
     for line in aligned([[name, _number(value)] for name, value in facts.items()]):
         typer.echo(line)
-    if row.card:
-        typer.echo(f"\n{row.card}")
+    name = ModelName(row.capability, row.outcome).text
+    typer.echo(f"\n{as_markdown(card_of(row, name=name, champion=answers, now=now_us()))}", nl=False)
 
 
 def _number(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _version(store: "AccountStore", capability: str, outcome: str, version: str | None) -> "VersionRow":
-    if version is None:
-        champion = store.models.champion(capability, outcome)
-        newest = store.models.versions(capability, outcome)
-        version = champion.version if champion else newest[0].version if newest else None
-    found = None if version is None else store.models.version(capability, outcome, version)
-    if found is None:
-        which = f"version {version} of " if version else "version of "
-        raise NotFound(f"There is no {which}'{outcome or capability}': `foretell models list` shows what there is.")
-    return found
+app.command("quality", epilog=examples("foretell models quality redeem", "foretell models quality redeem --again"))(
+    quality
+)
 
 
 @app.command(epilog=examples("foretell models promote redeem 3 --account demo --reason 'fewer features'"))

@@ -45,3 +45,41 @@ class ModelList(Answer):
     """The catalogue."""
 
     models: Annotated[list[ModelAnswer], Field(description="Newest first within capability and outcome.")]
+
+
+class ModelDetail(Answer):
+    """A model: what it answers, the version that does, and all versions."""
+
+    name: Annotated[str, Field(description="As in `/models/{name}`.")]
+    capability: Annotated[str, Field(description="Which question.")]
+    outcome: Annotated[str | None, Field(description="Which outcome; null where the capability has none.")]
+    question: Annotated[str, Field(description="What it answers, in words.")]
+    champion: Annotated[str | None, Field(description="The version that answers; null: none does.")]
+    described: Annotated[
+        str, Field(description="The version that the next fields are of: the champion, else the newest.")
+    ]
+    grade: Annotated[Grade, Field(description="A to D: how much it surely knows beyond the best plain rule.")]
+    grade_in_words: Annotated[str, Field(description="What the grade means.")]
+    trained_at: Annotated[datetime, Field(description="When it was trained, UTC.")]
+    age_days: Annotated[int, Field(ge=0, description="Full days since.")]
+    in_short: Annotated[list[str], Field(description="What to know first, as on the card.")]
+    limits: Annotated[list[str], Field(description="What to beware of, as on the card.")]
+    input_drift: Annotated[
+        InputDriftAnswer | None,
+        Field(description="Whether the inputs still are what it was shown; null: not counted yet."),
+    ]
+    versions: Annotated[list[ModelAnswer], Field(description="Newest first.")]
+    next_cursor: Annotated[str | None, Field(description="Where the list of versions goes on; null: it ends here.")]
+
+
+class VersionDetail(ModelAnswer):
+    """A registered version with its whole report."""
+
+    digest: Annotated[str, Field(description="Of its artifacts.")]
+    trained_until: Annotated[
+        datetime | None, Field(description="The last instant that it could know; null: flat data without times.")
+    ]
+    report: Annotated[
+        dict[str, Any], Field(description="Of the training: data, candidates, groups, what was left out.")
+    ]
+    plots: Annotated[list[str], Field(description="Names of the pictures in `/plots/{plot}`.")]

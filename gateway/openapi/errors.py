@@ -61,6 +61,7 @@ _ABSENT: Final = {
     "/deliveries/replay": "There is no subscription of this id in this account; GET /subscriptions lists them.",
     "/experiments": "Nobody was assigned to this campaign; ask with `purpose: experiment` first.",
     "/holdouts": "There is no holdout of this name in this account; GET /holdouts lists them.",
+    "/models": "There is no version 9 of scoring.customer; GET /models/scoring.customer lists those there are.",
     "/outcomes": "There is no outcome demo_booked in this account; GET /outcomes lists those that there are.",
     "/segments": "There is no segment s9 any more, or yet; GET /segments lists those that there are.",
     "/sources": "There is no source of this id in this account; GET /sources lists those that there are.",
@@ -74,6 +75,10 @@ _STATES: Final[dict[str, ForetellError]] = {
     "export_batch_result": Conflict("This batch has no result: it is running."),
     "create_holdout": Conflict("There is a holdout spring already; names are used once."),
     "delete_outcome": Conflict("This outcome is built in and cannot be deleted; redefine it with PUT."),
+    "show_model_thresholds": Conflict(
+        "No scores of version 7 are stored, so that a number of contacts says nothing: let the worker score all "
+        "contacts, make a batch, or give the capacity as a share."
+    ),
     "rename_segment": Conflict("Segment s2 is called so already; names tell segments apart."),
     "add_source": Conflict("There is a source named newsletter already; choose another name."),
     "replay_delivery": Conflict("The subscription is disabled; enable it with PATCH /subscriptions/{id} first."),

@@ -17,6 +17,8 @@ _SUMMARIES: Final = {
     "batch.completed": "Every contact was scored",
     "batch_job.completed": "A batch that was asked for has ended",
     "model.promoted": "Another version answers",
+    "model.drift_detected": "What a version sees is no longer what it was trained on",
+    "model.quality_dropped": "A version is worse than it promised",
     "data.insufficient": "There is too little to learn from",
     TEST_TYPE: "Somebody tries the subscription out",
 }

@@ -20,6 +20,7 @@ from shared.timeline.pasts import outcome_type
 from shared.training.candidates import Problem, calibrated
 from shared.training.columns import chosen_columns, inputs_of, other_rankings, outcome_features
 from shared.training.competition import Competition, compete
+from shared.training.evidence import JudgedFrames, outcome_evidence, people_counts, scoring_question
 from shared.training.frames_folder import LearnableFrames, Manifest
 from shared.training.material import SEED, Material, framed, order_notes
 from shared.training.publish import NO_NEWER_FRAMES, Fitted, Newer, compared, digest_of_data
@@ -152,7 +153,9 @@ def _fit(run: ScoringRun, stuff: Material, progress: Progress) -> ScoringFit:
 
 
 def _to_publish(run: ScoringRun, stuff: Material, fit: ScoringFit) -> Fitted:
-    question = f"How likely is a contact to reach {stuff.outcome.name}?"
+    code = outcome_type(stuff.outcome, stuff.pasts)
+    event_type = None if stuff.flat else stuff.pasts.types[code]
+    question = scoring_question(stuff.outcome, event_type, fit.model.horizon_days)
     return Fitted(
         capability=CAPABILITY,
         outcome=stuff.outcome.name,
@@ -167,7 +170,20 @@ def _to_publish(run: ScoringRun, stuff: Material, fit: ScoringFit) -> Fitted:
         data_digest=digest_of_data(fit.problem.matrix, fit.problem.labels, stuff.frames.cutoff),
         rows=len(stuff.frames),
         params={"outcome": stuff.outcome.model_dump_json(), "frames": len(stuff.frames)},
+        evidence=outcome_evidence(
+            stuff.pasts,
+            _held_out(stuff, fit),
+            question=question,
+            importance=fit.report.importance,
+            people=people_counts(run.store, stuff.pasts, stuff.frames.contact, int(stuff.frames.cutoff.max(initial=0))),
+            excluded=stuff.outcome.attribute,
+        ),
     )
+
+
+def _held_out(stuff: Material, fit: ScoringFit) -> JudgedFrames:
+    rows, frames = fit.competition.judged, stuff.frames
+    return JudgedFrames(frames.label[rows], fit.competition.nested[rows], frames.contact[rows], frames.cutoff[rows])
 
 
 def _gate(run: ScoringRun, stuff: Material, fit: ScoringFit, row: VersionRow) -> GateDecision:

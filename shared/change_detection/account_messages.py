@@ -10,11 +10,17 @@ from shared.contracts.message import (
     BatchCompleted,
     BatchJobCompleted,
     DataInsufficient,
+    DriftFinding,
     Message,
+    ModelDriftDetected,
     ModelPromoted,
+    ModelQualityDropped,
     as_data,
 )
+from shared.contracts.model_quality import VersionQuality
 from shared.contracts.rows import DAY, Microseconds
+
+MOST_FINDINGS = 100
 
 
 def batch_completed(subject: ComparedModel, *, contacts: int, began: Microseconds, ended: Microseconds) -> Message:
@@ -101,6 +107,60 @@ def model_promoted(
     )
     name = message_id("model.promoted", line, outcome, subject.version, subject.promoted_at)
     return Message(name, "model.promoted", at, as_data(data), cause="model")
+
+
+def drift_detected(
+    subject: ComparedModel, detail: str, *, findings: Sequence[DriftFinding], contacts: int, at: Microseconds
+) -> Message:
+    """Return the message that the version that answers has drifted; the same findings are the same message.
+
+    Args:
+        subject: capability, outcome and champion.
+        detail: what has drifted, in a sentence.
+        findings: that were not reported before.
+        contacts: how many were looked at.
+        at: now.
+    """
+    line, outcome = subject.line.name, subject.outcome
+    data = ModelDriftDetected(
+        capability=line,
+        outcome=outcome or None,
+        version=subject.version,
+        detail=detail,
+        findings=list(findings[:MOST_FINDINGS]),
+        contacts=contacts,
+    )
+    named = [one.feature or "" for one in findings]
+    name = message_id("model.drift_detected", line, outcome, subject.version, *named)
+    return Message(name, "model.drift_detected", at, as_data(data))
+
+
+def quality_dropped(
+    line: str, outcome: str, measured: VersionQuality, *, promised: float, at: Microseconds
+) -> Message | None:
+    """Return the message that a version is worse than promised; None: nothing was compared.
+
+    Args:
+        line: name of the capability.
+        outcome: empty where the capability has none.
+        measured: of the version.
+        promised: the skill of its test.
+        at: now.
+    """
+    live = measured.live
+    if live is None or live.skill_over_constant.value is None:
+        return None
+    data = ModelQualityDropped(
+        capability=line,
+        outcome=outcome or None,
+        version=measured.version,
+        detail=measured.text,
+        predictions=live.predictions,
+        promised_skill=promised,
+        live_skill=live.skill_over_constant.value,
+    )
+    name = message_id("model.quality_dropped", line, outcome, measured.version)
+    return Message(name, "model.quality_dropped", at, as_data(data))
 
 
 def data_insufficient(

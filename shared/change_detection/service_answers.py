@@ -63,6 +63,25 @@ class ContactPrediction(AnsweredChoice):
     alternatives: Annotated[list[AnsweredChoice], Field(description="The next best.")] = []
 
 
+class FeatureCounts(AnswerPart):
+    """One feature of the contacts of a call, counted in the bins of its reference."""
+
+    name: Annotated[str, Field(description="Of the feature.")]
+    counts: Annotated[list[int], Field(description="Contacts in each of ten bins, then without a value.")]
+    unseen: Annotated[int | None, Field(description="Contacts of a category that training did not name.")]
+    reference_shares: Annotated[list[float], Field(description="The shares of the same bins in the reference.")]
+    reference_unseen: Annotated[float | None, Field(description="Share of such a category in the reference.")]
+    weight: Annotated[float, Field(description="Share of the model that the feature is.")]
+
+
+class InputCounts(AnswerPart):
+    """What the model saw of the contacts of a call."""
+
+    contacts: Annotated[int, Field(description="How many.")]
+    features: Annotated[list[FeatureCounts], Field(description="In the order of the model.")]
+    reference_scores: Annotated[list[float], Field(description="Shares of the reference by tenth of the score.")] = []
+
+
 class AnsweringModel(AnswerPart):
     """Which version answered."""
 
@@ -76,3 +95,4 @@ class ServiceAnswer(AnswerPart):
     predictions: Annotated[list[ContactPrediction], Field(description="One a contact, in the order asked.")]
     model: Annotated[AnsweringModel, Field(description="One for the whole call.")]
     cutoff: Annotated[AwareDatetime, Field(description="What the predictions stand on.")]
+    inputs: Annotated[InputCounts | None, Field(description="Of a larger call of a worker.")] = None

@@ -14,6 +14,8 @@ MESSAGE_TYPES: tuple[str, ...] = (
     "batch.completed",
     "batch_job.completed",
     "model.promoted",
+    "model.drift_detected",
+    "model.quality_dropped",
     "data.insufficient",
 )
 """Of the capabilities, in the order of the table, and of the account as a whole."""
@@ -161,6 +163,38 @@ class ModelPromoted(Answer):
     moved: Annotated[list[Moved], Field(description="Who changed band or segment, counted.", max_length=100)]
 
 
+class DriftFinding(Answer):
+    """Something of a version that has drifted."""
+
+    feature: Annotated[str | None, Field(description="Which one; null: the answers themselves.")]
+    psi: Annotated[float | None, Field(ge=0, description="Population stability index against training; null: unknown.")]
+    psi_since_start: Annotated[float | None, Field(ge=0, description="Against the version's first complete round.")]
+    weight: Annotated[float | None, Field(ge=0, le=1, description="Share of the model; null: the answers themselves.")]
+
+
+class ModelDriftDetected(Answer):
+    """What a version sees is no longer what it was trained on; sent once for each thing that has drifted."""
+
+    capability: CapabilityField
+    outcome: OutcomeField
+    version: Annotated[str, Field(description="The version that answers.")]
+    detail: Annotated[str, Field(description="What has drifted, in a sentence.")]
+    findings: Annotated[list[DriftFinding], Field(description="What was not reported before.", max_length=100)]
+    contacts: Annotated[int, Field(description="How many were looked at.", ge=0)]
+
+
+class ModelQualityDropped(Answer):
+    """What happened shows that a version is worse than its test promised, beyond chance; sent once a version."""
+
+    capability: CapabilityField
+    outcome: OutcomeField
+    version: Annotated[str, Field(description="Which version.")]
+    detail: Annotated[str, Field(description="What was promised and what came, in a sentence.")]
+    predictions: Annotated[int, Field(description="How many were compared with what happened.", ge=0)]
+    promised_skill: Annotated[float, Field(description="Share of the log loss saved in the test.")]
+    live_skill: Annotated[float, Field(description="The same of the predictions that were made.")]
+
+
 class DataInsufficient(Answer):
     """There is too little to learn from."""
 
@@ -192,6 +226,8 @@ MESSAGE_DATA: Final[dict[str, type[Answer]]] = {
     "batch.completed": BatchCompleted,
     "batch_job.completed": BatchJobCompleted,
     "model.promoted": ModelPromoted,
+    "model.drift_detected": ModelDriftDetected,
+    "model.quality_dropped": ModelQualityDropped,
     "data.insufficient": DataInsufficient,
 }
 """The shape of `data` by type."""
@@ -284,6 +320,26 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
         "grade": "A",
         "contacts": 12000,
         "moved": [{"from": "medium", "to": "high", "contacts": 310}],
+    },
+    "model.drift_detected": {
+        "capability": "scoring",
+        "outcome": "customer",
+        "version": "8",
+        "detail": "It has drifted: country (31% of the model) look different than in training and when it began to "
+        "answer. Train it again.",
+        "findings": [{"feature": "country", "psi": 0.41, "psi_since_start": 0.38, "weight": 0.31}],
+        "contacts": 12000,
+    },
+    "model.quality_dropped": {
+        "capability": "scoring",
+        "outcome": "customer",
+        "version": "8",
+        "detail": "Worse than promised: 90 of 1,200 predictions came true, 160 were expected; the probabilities were "
+        "1.2 % closer to what happened than the usual rate (14.0 % promised, 10.1 % to 17.8 %). Train it again; look "
+        "at what changed in your data.",
+        "predictions": 1200,
+        "promised_skill": 0.14,
+        "live_skill": 0.012,
     },
     "data.insufficient": {
         "capability": "scoring",

@@ -161,7 +161,33 @@ def binned(values: Vector) -> tuple[Vector, Vector]:
         present = numbers[~np.isnan(numbers)]
         if len(present):
             edges[column] = np.quantile(present, np.arange(1, 10) / 10)
-            counts = np.bincount(step_of(edges[column], present, includes_edge=False), minlength=10)
-            shares[column, :10] = counts / len(numbers)
+            shares[column, :10] = _counts(edges[column], present) / len(numbers)
         shares[column, 10] = 1 - len(present) / len(numbers)
     return edges, shares
+
+
+def bin_counts(edges: Vector, values: Vector) -> NDArray[np.int64]:
+    """Count other rows in the bins that `binned` cut.
+
+    Args:
+        edges: nine inner edges of each column, shape (p, 9); NaN where a column had no numbers.
+        values: matrix, shape (n, p).
+
+    Returns:
+        Rows in each of a column's ten bins, then missing, shape (p, 11).
+
+    >>> bin_counts(np.arange(1.0, 10.0)[None], np.array([[0.5], [1.5], [99.0], [np.nan]])).tolist()
+    [[1, 1, 0, 0, 0, 0, 0, 0, 0, 1, 1]]
+    """
+    counts = np.zeros((values.shape[1], 11), dtype=np.int64)
+    for column, numbers in enumerate(values.T):
+        present = numbers[~np.isnan(numbers)]
+        inner = edges[column]
+        # Without edges there was no number to cut at: whatever comes is one bin, which the reference had not.
+        counts[column, :10] = [len(present), *[0] * 9] if np.isnan(inner).any() else _counts(inner, present)
+        counts[column, 10] = len(numbers) - len(present)
+    return counts
+
+
+def _counts(edges: Vector, present: Vector) -> NDArray[np.intp]:
+    return np.bincount(step_of(edges, present, includes_edge=False), minlength=10)

@@ -337,6 +337,7 @@ class Answering:
             resolved.cutoff,
             resolved.asked_at,
             holdouts=resolved.holdouts,
+            counts_inputs=resolved.call.committed,
         )
         reads: RequestReads | None = None
         if valid:
@@ -344,15 +345,22 @@ class Answering:
                 reads = answers.read(valid)
         left = iter(answers.of(valid, reads))
         predictions = [with_detail(slot if isinstance(slot, Prediction) else next(left)) for slot in every]
-        return self._rendered(resolved, predictions, erasures_of(reads))
+        return self._rendered(resolved, predictions, erasures_of(reads), answers.counted)
 
-    def _rendered(self, resolved: ResolvedCall, predictions: Sequence[Prediction], erasures: int) -> CallAnswer:
+    def _rendered(
+        self,
+        resolved: ResolvedCall,
+        predictions: Sequence[Prediction],
+        erasures: int,
+        counted: Mapping[str, Any] | None,
+    ) -> CallAnswer:
         """Write each prediction once: the same bytes are sent and logged."""
         bodies = [one.wire(self._spec.absent_fields) for one in predictions]
         about = {
             "model": self._model_info(resolved),
             "cutoff": resolved.cutoff_at,
             "request_id": resolved.call.request_id,
+            **({} if counted is None else {"inputs": counted}),
         }
         rest = orjson.dumps(about, option=orjson.OPT_UTC_Z)
         statuses = Counter([one.status for one in predictions])

@@ -1,7 +1,7 @@
 """Answers about contacts, of a call or a batch: who gets a prediction and why not, and what is known of the data."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from operator import itemgetter
 from typing import Any, Final
@@ -14,9 +14,9 @@ from shared.contracts.holdout import Holdout, holding, withheld
 from shared.contracts.prediction import InputQuality, Prediction, PredictionRequest, Status, Trend
 from shared.contracts.rows import DAY, Microseconds, denies_profiling
 from shared.errors import StoreUnavailable
-from shared.features import Inputs
-from shared.serving.capability_spec import AnySpec, PendingResponse, ServedModel
+from shared.serving.capability_spec import AnySpec, PendingResponse, ServedModel, inputs_of
 from shared.serving.champions import Champion
+from shared.serving.input_counts import LEAST_COUNTED, input_counts
 from shared.serving.request_contacts import AttributeNames, MergedPasts, RequestContact, merge_inline
 from shared.store import AccountStore, PastsWanted, RequestReads
 from shared.timeline import ContactFacts, ContactPasts, PastRows, missing_in, seen_type
@@ -29,7 +29,7 @@ UNKNOWN_ERASURES = -2
 """No count of any account: whatever is written is looked at."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ContactAnswers:
     """Answers about contacts of one account by one version at one cutoff."""
 
@@ -49,6 +49,10 @@ class ContactAnswers:
     """Who of the contacts gets no answer; nearly always empty."""
     whole: bool = False
     """Whether answers without what the store adds to them are none."""
+    counts_inputs: bool = False
+    """Whether what the model saw is counted; the worker asks for it."""
+    counted: Mapping[str, Any] | None = field(init=False, default=None)
+    """What the model saw, in counts."""
 
     def read(self, contacts: Sequence[RequestContact]) -> RequestReads:
         """Read in one snapshot what is stored of contacts.
@@ -129,6 +133,8 @@ class ContactAnswers:
             answers = self.spec.batch_plan.value(model, answerable, cutoffs, self.plan)
         else:
             answers = model.answer(answerable, cutoffs, self.request)
+        if self.counts_inputs and len(rows) >= LEAST_COUNTED:
+            self.counted = input_counts(model, answerable, cutoffs)
         if self.spec.before_respond is not None and self.spec.before_respond.applies(self.request):
             commit = self.spec.before_respond.commit
             answers = self._committed(commit, [pasts.names[row] for row in rows], answers, reads)
@@ -297,11 +303,6 @@ def name_what_is_missing(results: Sequence[Prediction], model: ServedModel) -> N
     nothing = inputs.nothing([feature.attribute for feature in model.feature_set.features])
     for one in nobody:
         with_inputs(one, nothing)
-
-
-def inputs_of(model: ServedModel) -> Inputs | None:
-    """Return what the model's training saw; None for models that do not keep it."""
-    return getattr(model, "inputs", None)
 
 
 def _without_answer(one: Prediction) -> Prediction:

@@ -31,6 +31,7 @@ from shared.store.migration import check, downgrade, is_migrated, migrate
 from shared.store.models import ChampionRow, PromotionRow, VersionRow
 from shared.store.pasts import PastsWanted
 from shared.store.predictions import Place, PredictionFilter, PredictionRow, ReachedBy, RequestReads
+from shared.store.quality import LoggedProbability
 from shared.store.schema import Account
 from shared.store.sources import SourceRow, SourceSecretRow, active_secrets
 
@@ -67,6 +68,7 @@ __all__ = [
     "Identity",
     "KeyRow",
     "Lease",
+    "LoggedProbability",
     "PastsWanted",
     "Place",
     "PredictionFilter",

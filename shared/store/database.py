@@ -32,6 +32,7 @@ from shared.store.outbox import Outbox
 from shared.store.outcomes import Outcomes
 from shared.store.predictions import Predictions
 from shared.store.privacy import Privacy
+from shared.store.quality import Quality
 from shared.store.schema import Account, AccountStateTable, AccountTable, PredictionTable, StoreTable
 from shared.store.scope import Scope, predictions_of, queue
 from shared.store.segments import Segments
@@ -184,6 +185,11 @@ class AccountStore:
     def privacy(self) -> Privacy:
         """Erasure and export of single contacts."""
         return Privacy(self._scope)
+
+    @property
+    def quality(self) -> Quality:
+        """How models do on what happened afterwards, and how far their inputs have drifted."""
+        return Quality(self._scope)
 
     @property
     def segments(self) -> Segments:

@@ -352,6 +352,14 @@ class Models:
         with self._scope.reading() as connection:
             return {name: bytes(content) for name, content in connection.execute(statement)}
 
+    def plot_names(self, capability: str, outcome: str, version: str) -> list[str]:
+        """List the names of a version's plots."""
+        table = PlotTable
+        mine = (table.capability == capability, table.outcome == outcome, table.version == version)
+        statement = self._scope.select(table.name).where(*mine).order_by(table.name)
+        with self._scope.reading() as connection:
+            return list(connection.execute(statement).scalars())
+
     def _versions(self, conditions: list[ColumnElement[bool]]) -> list[VersionRow]:
         table = VersionTable
         statement = (

@@ -339,6 +339,14 @@ class Predictions:
         with self._scope.reading_predictions() as connection:
             return {row[0]: row[1] for row in connection.execute(statement.group_by(table.status))}
 
+    def score_counts(self, capability: str, outcome: str, version: str) -> dict[int, int]:
+        """Count the contacts at each score by the latest predictions of one version; reads all of them."""
+        table = LatestPredictionTable
+        mine = (*_question(capability, outcome), table.version == version, table.status == "ok")
+        statement = self._scope.select(table.score, func.count()).where(*mine, table.score.is_not(None))
+        with self._scope.reading_predictions() as connection:
+            return {row[0]: row[1] for row in connection.execute(statement.group_by(table.score))}
+
     def reached_since(self, rows: Sequence[PredictionRow], ending: ReachedBy) -> set[str]:
         """Find the contacts that have reached the outcome, though their latest prediction does not know it yet.
 

@@ -267,9 +267,36 @@ def closed_frames(outcome: Outcome, pasts: Pasts, *, until: Microseconds) -> Fra
     if not outcome.repeatable:
         fresh = first == reached.offsets[contact]
         contact, cutoff, first = contact[fresh], cutoff[fresh], first[fresh]
-    label = (positions_before(reached, contact, cutoff + horizon) > first).astype(np.float64)
+    label = _came(reached, contact, first, cutoff + horizon)
     order = np.lexsort((contact, cutoff))
     return Frames(contact[order], cutoff[order], label[order])
+
+
+def labels_of(
+    reached: Pasts, contact: NDArray[np.int32], cutoff: NDArray[np.int64], horizon: Microseconds, *, repeatable: bool
+) -> NDArray[np.float64]:
+    """Label given frames as `closed_frames` does: for predictions that were made at these cutoffs.
+
+    Args:
+        reached: the events that mean the outcome alone; see `of_type`.
+        contact: row of each frame, shape (n,).
+        cutoff: microseconds, shape (n,).
+        horizon: length of the label window.
+        repeatable: whether one who has reached the outcome may reach it again.
+
+    Returns:
+        1.0 when the outcome came at `cutoff <= t < cutoff + horizon`, else 0.0; NaN where it had come before.
+    """
+    first = positions_before(reached, contact, cutoff)
+    label = _came(reached, contact, first, cutoff + horizon)
+    return label if repeatable else np.where(first == reached.offsets[contact], label, np.nan)
+
+
+def _came(
+    reached: Pasts, contact: NDArray[np.int32], first: NDArray[np.int64], end: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return whether an event lies between a position and an instant, the instant excluded, as 1.0 or 0.0."""
+    return (positions_before(reached, contact, end) > first).astype(np.float64)
 
 
 def flat_frames(outcome: Outcome, pasts: Pasts, now: Microseconds) -> Frames:

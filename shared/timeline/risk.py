@@ -107,6 +107,15 @@ def at_risk(wanted: Episode, pasts: Pasts, contact: NDArray[np.int32], cutoff: N
     return risk
 
 
+def ended_before(
+    pasts: Pasts, ends: tuple[str, ...], begins: tuple[str, ...], contact: NDArray[np.int32], cutoff: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Return for whom an end came before the cutoff and no beginning after it, shape (n,)."""
+    ended = _last(pasts, ends, contact, cutoff)
+    over: NDArray[np.bool_] = (ended != -NEVER) & (_last(pasts, begins, contact, cutoff) <= ended)
+    return over
+
+
 def recently_active(
     wanted: Episode, pasts: Pasts, contact: NDArray[np.int32], cutoff: NDArray[np.int64]
 ) -> NDArray[np.bool_]:

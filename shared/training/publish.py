@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import json
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -215,6 +216,8 @@ class Fitted:
     """Beside those that every version has."""
     first: str = "first version; it ranks surely better than chance, and better than the base rate"
     """Why a usable version is promoted where none answers yet."""
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    """What its card and the choice of a cut-off need beside the report: aggregates, plain values."""
 
     @property
     def named(self) -> Model:
@@ -326,6 +329,8 @@ def _row(fitted: Fitted, registered: Registered) -> VersionRow:
             "trained_until": fitted.trained_until,
             "data_digest": fitted.data_digest,
             "reached_by": list(fitted.model.reached_by),
+            "evidence": dict(fitted.evidence),
+            **({"outcome": json.loads(fitted.params["outcome"])} if "outcome" in fitted.params else {}),
         },
         card=fitted.card,
     )

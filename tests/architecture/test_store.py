@@ -5,7 +5,7 @@ from pathlib import Path
 
 from shared.store import AccountStore
 
-MOST_ATTRIBUTES = 26
+MOST_ATTRIBUTES = 30
 STATEMENTS = {"select", "insert", "update", "delete", "exists", "text", "Table", "literal_column"}
 UNBOUND = {
     "scope": "adds the account to every statement, and holds its row",

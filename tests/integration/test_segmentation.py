@@ -96,6 +96,7 @@ def test_the_first_version_is_promoted_with_its_report_and_plots(first: Any, sto
     assert (first.promoted, first.reason) == (True, "the first segments of this account")
     assert row is not None
     assert [one["id"] for one in row.report["segments"]] == ["s1", "s2", "s3"]
+    assert row.report["evidence"]["people"]["learned_from"] == row.report["data"]["contacts"]
     assert {"sizes", "profile", "map"} <= store.models.plots("segmentation", "", first.version).keys()
 
 

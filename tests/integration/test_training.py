@@ -109,6 +109,19 @@ def test_the_catalogue_knows_figures_card_and_until_when_was_learned(
     assert row.card.startswith("# demo.scoring.won")
 
 
+def test_the_catalogue_keeps_what_the_card_and_the_cut_offs_need(
+    store: AccountStore, first: Published, world: Any
+) -> None:
+    row = store.models.version("scoring", "won", first.version)
+
+    assert row is not None
+    kept, data = row.report["evidence"], row.report["data"]
+    assert sum(kept["scores"]["frames"]) == data["judged_frames"]
+    assert kept["people"]["learned_from"] == data["contacts"]
+    assert kept["question"].startswith("How likely is ")
+    assert kept["question"].endswith(f" within the next {WON.horizon_days} days?")
+
+
 def test_the_gate_compares_on_frames_newer_than_the_champion_s(
     settings: Settings, store: AccountStore, first: Published, later: tuple[Material, ScoringFit], world: Any
 ) -> None:

@@ -28,6 +28,12 @@ class ChurnReference:
     shares: Matrix
     """Share of the reference in each of the ten bins, then missing, shape (p, 11)."""
 
+    @property
+    def margins(self) -> Vector:
+        """Return percentiles that are ordered as the scores of a contract's end, ascending, shape (99,)."""
+        last: Vector = self.hazards[-1]
+        return last
+
     @classmethod
     def of(cls, hazard: Matrix, risk: Matrix, values: Matrix) -> "ChurnReference":
         """Summarise held-out frames.

@@ -12,6 +12,7 @@ from shared.features import matrix
 from shared.learners.simple import Vector, chance
 from shared.store import VersionRow
 from shared.timeline import Pasts
+from shared.training.evidence import JudgedFrames, churn_question, outcome_evidence, people_counts
 from shared.training.publish import NO_NEWER_FRAMES, Fitted, Newer, compared, digest_of_data
 from shared.training.recipe import Recipe, Run
 from shared.training.report import card, plots
@@ -31,6 +32,7 @@ def _fit(run: ChurnRun, material: ChurnMaterial, progress: Progress) -> ChurnFit
 
 def _to_publish(run: ChurnRun, material: ChurnMaterial, fit: ChurnFit) -> Fitted:
     frames = material.closed.frames
+    question = _question(material, fit.model.horizon_days)
     drawn = plots(fit.report)
     if fit.curve:
         drawn["curve"] = curve_plot(fit.curve, contractual=material.wanted.contractual)
@@ -40,22 +42,34 @@ def _to_publish(run: ChurnRun, material: ChurnMaterial, fit: ChurnFit) -> Fitted
         model=fit.model,
         report=fit.report,
         plots=drawn,
-        card=card(fit.report, name=run.model_name, question=_question(material), horizon_days=fit.model.horizon_days),
-        question=_question(material),
+        card=card(fit.report, name=run.model_name, question=question, horizon_days=fit.model.horizon_days),
+        question=question,
         horizon_days=fit.model.horizon_days,
         trained_at=run.now,
         trained_until=material.closed.until,
         data_digest=digest_of_data(fit.problem.matrix, fit.problem.labels, frames.cutoff),
         rows=len(frames),
         params={"outcome": material.outcome.model_dump_json(), "frames": len(frames)},
+        evidence=outcome_evidence(
+            material.pasts,
+            _held_out(material, fit),
+            question=question,
+            importance=fit.report.importance,
+            people=people_counts(run.store, material.pasts, frames.contact, int(frames.cutoff.max(initial=0))),
+            excluded=material.outcome.attribute,
+        ),
     )
 
 
-def _question(material: ChurnMaterial) -> str:
-    if material.waits is None:
-        return f"How likely is a contact to leave, as {material.outcome.attribute} says?"
-    named = " or ".join(material.wanted.waited_for)
-    return f"How likely is {named}?" if material.wanted.contractual else f"How likely is it that no {named} comes?"
+def _question(material: ChurnMaterial, horizon_days: int | None) -> str:
+    waited_for = () if material.waits is None else material.wanted.waited_for
+    return churn_question(material.outcome, waited_for, horizon_days, contractual=material.wanted.contractual)
+
+
+def _held_out(material: ChurnMaterial, fit: ChurnFit) -> JudgedFrames:
+    rows, frames = fit.graded.judged, material.closed.frames
+    cutoff = frames.cutoff if material.waits is None or fit.problem.cutoff is None else fit.problem.cutoff
+    return JudgedFrames(fit.problem.labels[rows], fit.graded.nested[rows], fit.problem.owner[rows], cutoff[rows])
 
 
 def _gate(run: ChurnRun, material: ChurnMaterial, fit: ChurnFit, row: VersionRow) -> GateDecision:

@@ -23,6 +23,7 @@ from shared.registry.fetch import artifacts
 from shared.settings import Settings
 from shared.store import AccountStore, VersionRow
 from shared.timeline import Pasts
+from shared.training.evidence import people_counts, plain_evidence
 from shared.training.publish import Fitted, digest_of_data
 from shared.training.recipe import Recipe, Run
 
@@ -90,6 +91,9 @@ def _to_publish(run: SegmentRun, material: SegmentMaterial, fit: SegmentationFit
         first="the first segments of this account",
         rows=len(fit.snapshot.contact),
         params={"segments": len(fit.model.segments), "contacts": len(fit.snapshot.contact)},
+        evidence=plain_evidence(
+            QUESTION, (), people_counts(run.store, material.pasts, fit.snapshot.contact, material.until)
+        ),
     )
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from services.sendtime.model.sendtime import SendTimeModel
 from services.sendtime.model.timing import Timing
 from services.sendtime.training.activity import Shares, chosen_pooling, judged_from, judged_shares, shares_under
 from services.sendtime.training.material import LEAST_ACTIVE, SendTimeMaterial, material_of
-from services.sendtime.training.report import of_activity, of_answers, plots
+from services.sendtime.training.report import of_activity, of_answers, plots, week_values
 from services.sendtime.training.timing import LearnedTiming, laid_out, learned
 from shared.contracts.engagement import ENGAGEMENTS
 from shared.contracts.rows import Microseconds, instant_of
@@ -19,13 +20,14 @@ from shared.evaluation.gate import GateDecision
 from shared.learners.simple import Vector, chance
 from shared.store import VersionRow
 from shared.timeline import Pasts
+from shared.training.evidence import JudgedFrames, group_evidence, people_counts, plain_evidence
 from shared.training.publish import Fitted, Newer, compared, digest_of_data
 from shared.training.recipe import Recipe, Run
 from shared.training.report import Report, card
 
 CAPABILITY = "sendtime"
 SendTimeRun = Run[Choices]
-QUESTION = "When should a contact's next message go out?"
+QUESTION = "When should this contact's next message go out?"
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,24 @@ def _to_publish(run: SendTimeRun, material: SendTimeMaterial, fit: SendTimeFit) 
         data_digest=digest_of_data(acts, labels, at),
         rows=len(at) if len(at) else len(acts),
         params={"engagements": ", ".join(material.sends) or "none", "acts": len(material.acts.at)},
+        evidence=_evidence(run, material, fit),
     )
+
+
+def _evidence(run: SendTimeRun, material: SendTimeMaterial, fit: SendTimeFit) -> dict[str, Any]:
+    """Summarise who was learned from, and the week of an average contact."""
+    learned_from = np.flatnonzero(np.diff(material.acts.offsets) > 0)
+    if fit.timing is not None:
+        learned_from = np.union1d(learned_from, material.sends[fit.timing.engagement].owner)
+    people = people_counts(run.store, material.pasts, learned_from.astype(np.int32), material.until)
+    unit = "activity" if fit.timing is None else fit.timing.engagement
+    values = [round(one, 6) if np.isfinite(one) else None for one in week_values(fit.model.activity, fit.timing)]
+    found = {**plain_evidence(QUESTION, fit.report.importance, people), "week": {"unit": unit, "values": values}}
+    if fit.timing is None:
+        return found
+    judged, sends = fit.learned[fit.timing.engagement].judged, material.sends[fit.timing.engagement]
+    held_out = JudgedFrames(judged.labels, judged.served, sends.owner[judged.rows], sends.at[judged.rows])
+    return {**found, "groups": group_evidence(material.pasts, held_out)}
 
 
 def _gate(run: SendTimeRun, material: SendTimeMaterial, fit: SendTimeFit, row: VersionRow) -> GateDecision:

@@ -213,13 +213,28 @@ def plots(report: Report, activity: Activity, timing: Timing | None) -> dict[str
     if timing is None:
         return {"week": _week(activity.population, "share of activity", "When contacts are active")}
     answers = chance(timing.population_margins())
-    tried = np.tile(by_hour(timing.response.sent) >= ENOUGH_SENDS, DAYS)
     title = f"Chance of {_A[timing.engagement]} within a day, by the hour of sending (blank: hours never tried)"
     return {
-        "week": _week(np.where(tried, answers, np.nan), "chance of an answer", title),
+        "week": _week(week_values(activity, timing), "chance of an answer", title),
         "exposure": _exposure(by_hour(timing.response.sent), answers.reshape(DAYS, HOURS).mean(axis=0)),
         "reliability": _reliability_plot(report),
     }
+
+
+def week_values(activity: Activity, timing: Timing | None) -> Vector:
+    """Return what an hour of the local week is worth for an average contact, shape (168,).
+
+    Args:
+        activity: of the population.
+        timing: of the default engagement; None: the shares of the activity are returned.
+
+    Returns:
+        Chances of an answer, NaN at hours that were never tried; or shares.
+    """
+    if timing is None:
+        return activity.population
+    tried = np.tile(by_hour(timing.response.sent) >= ENOUGH_SENDS, DAYS)
+    return np.where(tried, chance(timing.population_margins()), np.nan)
 
 
 def _axes(width: float, height: float) -> tuple[Any, Any]:

@@ -124,8 +124,10 @@ def test_the_catalogue_knows_figures_card_and_until_when_was_learned(
     assert (row.grade, row.horizon_days) == (first.report.grade, 30)
     assert row.report["trained_until"] == world.until - FIRST_ENDS
     assert row.card.startswith("# demo.churn.left")
-    assert "How likely is subscription_cancelled?" in row.card
+    assert "How likely is a cancellation by this contact within the next 30 days?" in row.card
     assert "integrated_brier" in row.figures
+    assert sum(row.report["evidence"]["scores"]["frames"]) == row.report["data"]["judged_frames"]
+    assert row.report["evidence"]["people"]["learned_from"] == row.report["data"]["contacts"]
 
 
 def test_the_gate_compares_on_frames_newer_than_the_champion_s(

@@ -82,6 +82,11 @@ def test_a_challenger_is_compared_with_the_champion_on_what_came_since(
     assert champion.version == second.version == "2"
     folder = artifacts(settings, name, "sendtime", "", version="2", digest=second.digest, into=tmp_path)
     assert SendTimeModel.load(folder).default == default
+    row = store.models.version("sendtime", "", "2")
+    assert row is not None
+    week = row.report["evidence"]["week"]
+    assert (week["unit"], len(week["values"])) == (default or "activity", 168)
+    assert ("groups" in row.report["evidence"]) == (default is not None)
 
 
 def test_a_challenger_without_news_is_kept_and_not_promoted(database: Database, settings: Settings) -> None:

@@ -50,6 +50,8 @@ def fill(store: AccountStore) -> None:
     store.models.promote("scoring", "x", "1", "digest", at=1, reason="first")
     store.models.add(VersionRow("scoring", "x", "1", "digest", "rule", "A", 1, 90, "run"), {"lift": b"png"})
     store.predictions.log([PREDICTION])
+    store.quality.put("scoring", "x", {"a": 1}, at=1)
+    store.quality.put_drift("scoring", "x", "1", {"a": 1}, at=1)
     store.segments.rename("s1", "Regulars", at=1)
     store.assignments.add("may", [ASSIGNMENT])
     source, secret = f"src_{store.account}", SourceSecretRow("sec_1", "sealed", 1)
@@ -113,6 +115,7 @@ def everything(store: AccountStore) -> dict[str, object]:
         "contacts.pasts": store.contacts.pasts(["a"], cutoff=99, asked_at=99).facts,
         "past events": store.contacts.pasts(["a"], cutoff=99, asked_at=99).events,
         "contacts.scan": store.contacts.scan()[0],
+        "events.times_of": store.events.times_of(["a"], ["order_placed"]),
         "events.scan": list(store.events.scan()),
         "events.scan_times": list(store.events.scan_times()),
         "data_report.contact_groups": store.data_report.contact_groups(),
@@ -131,6 +134,11 @@ def everything(store: AccountStore) -> dict[str, object]:
         "models.versions": store.models.versions(),
         "models.version": store.models.version("scoring", "x", "1"),
         "models.plots": store.models.plots("scoring", "x", "1"),
+        "quality.find": store.quality.find("scoring", "x"),
+        "quality.measured_at": store.quality.measured_at("scoring", "x"),
+        "quality.drift": store.quality.drift("scoring", "x", "1"),
+        "quality.facts": store.quality.facts(["a"]),
+        "quality.logged_predictions": list(store.quality.logged_predictions("scoring", "x", since=0)),
         "predictions.ranked": store.predictions.ranked("scoring", "x", limit=10),
         "predictions.page": store.predictions.page(PredictionFilter("scoring", "x"), limit=10),
         "predictions.statuses": store.predictions.statuses("scoring", "x"),
@@ -204,6 +212,7 @@ WRITES = {
     "outcomes": "put delete set_default",
     "predictions": "log delete_before forget_latest reached_since",
     "privacy": "erase forget erase_late_predictions erasures",
+    "quality": "put put_drift",
     "segments": "rename",
     "sources": "add remove add_secret hold",
     "subscriptions": "create update delete add_secret",

@@ -1,5 +1,5 @@
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,7 +33,8 @@ class FakeDatabase:
     contact_ids: list[str]
     stale: set[str] = field(default_factory=set)
     published: list[Message] = field(default_factory=list)
-    drift: dict[tuple[str, str, str], InputDrift] = field(default_factory=dict)
+    input_drift: dict[tuple[str, str, str], InputDrift] = field(default_factory=dict)
+    documents: dict[tuple[str, ...], Mapping[str, Any]] = field(default_factory=dict)
 
     def champions(self) -> list[ChampionRow]:
         return self.rows
@@ -46,7 +47,7 @@ class FakeDatabase:
         """Stands for its own subjects."""
         return self
 
-    changes = events = models = outbox = contacts
+    changes = events = models = outbox = quality = contacts
 
     def page(self, limit: int, after: str | None) -> list[FakeContact]:
         return [FakeContact(one) for one in self.contact_ids if after is None or one > after][:limit]
@@ -64,7 +65,14 @@ class FakeDatabase:
         return 5 * DAY
 
     def put_input_drift(self, capability: str, outcome: str, version: str, drift: InputDrift) -> None:
-        self.drift[capability, outcome, version] = drift
+        self.input_drift[capability, outcome, version] = drift
+
+    def drift(self, *key: str) -> Mapping[str, Any] | None:
+        return self.documents.get(key)
+
+    def put_drift(self, *arguments: Any, at: Microseconds) -> None:
+        *key, document = arguments
+        self.documents[tuple(key)] = document
 
     def publish(self, messages: Sequence[Message], *, at: Microseconds) -> None:
         self.published += messages
@@ -299,7 +307,7 @@ def test_a_round_counts_the_answers_whose_inputs_the_training_did_not_know(ids: 
     rescoring(database, service, tmp_path, unix_seconds=lambda: 7.0).turn()
 
     counted = InputDrift(1_500, 1_500, 1_500, 0, 0, 7_000_000)
-    assert database.drift == {("scoring", "customer", "1"): counted}
+    assert database.input_drift == {("scoring", "customer", "1"): counted}
     assert counted.has_drifted
 
 
@@ -318,4 +326,4 @@ def test_who_is_not_answered_is_not_counted_as_drifted(tmp_path: Path) -> None:
 
     rescoring(database, Refusing(quality=["drifted_inputs"]), tmp_path, unix_seconds=lambda: 7.0).turn()
 
-    assert database.drift["scoring", "customer", "1"] == InputDrift(1, 1, 0, 0, 1, 7_000_000)
+    assert database.input_drift["scoring", "customer", "1"] == InputDrift(1, 1, 0, 0, 1, 7_000_000)

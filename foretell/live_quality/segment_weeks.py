@@ -1,0 +1,57 @@
+"""Who was in which segment, week by week, and who moved: counted from logged predictions, the first of each week."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from foretell.live_quality.weeks import named, week_of
+from shared.contracts.model_quality import SegmentWeek
+from shared.store import LoggedProbability
+
+
+@dataclass(slots=True)
+class SegmentCounts:
+    """Counts of one model."""
+
+    placed: Counter[tuple[int, str]] = field(default_factory=Counter)
+    """By week and segment."""
+    stayed: Counter[int] = field(default_factory=Counter)
+    """By week: contacts in the same segment as the week before."""
+    moved: Counter[int] = field(default_factory=Counter)
+
+    def add(self, part: Sequence[LoggedProbability]) -> None:
+        """Count all predictions of some contacts."""
+        first: dict[tuple[str, int], str] = {}
+        for one in part:
+            if one.segment is not None:
+                first.setdefault((one.contact_id, week_of(one.cutoff)), one.segment)
+        for (contact_id, week), segment in first.items():
+            self.placed[week, segment] += 1
+            before = first.get((contact_id, week - 1))
+            if before is not None:
+                (self.stayed if before == segment else self.moved)[week] += 1
+
+    def weeks(self) -> list[SegmentWeek]:
+        """Return the weeks in order."""
+        return [self._week(week) for week in sorted({week for week, _ in self.placed})]
+
+    def _week(self, week: int) -> SegmentWeek:
+        counts = {segment: count for (at, segment), count in sorted(self.placed.items()) if at == week}
+        contacts = sum(counts.values())
+        both = self.stayed[week] + self.moved[week]
+        name, starts_on = named(week)
+        return SegmentWeek(
+            week=name,
+            starts_on=starts_on,
+            contacts=contacts,
+            shares={segment: round(count / contacts, 6) for segment, count in counts.items()},
+            moved_share=round(self.moved[week] / both, 6) if both else None,
+        )
+
+
+def counted(parts: Iterable[Sequence[LoggedProbability]]) -> list[SegmentWeek]:
+    """Count logged predictions, all of some contacts at a time."""
+    counts = SegmentCounts()
+    for part in parts:
+        counts.add(part)
+    return counts.weeks()

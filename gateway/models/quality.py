@@ -1,0 +1,52 @@
+"""The route of live quality and drift: what a worker found is read, nothing is computed."""
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from gateway.context import ReadScope, json_response
+from gateway.models.names import NamedModel
+from gateway.models.quality_schemas import QualityAnswer
+from shared.contracts.model_drift import ModelDrift, drift_of
+from shared.contracts.model_name import ModelName
+from shared.contracts.model_quality import ModelQuality, quality_of
+from shared.errors import NotFound
+from shared.store import AccountStore
+
+router = APIRouter()
+NOT_YET = "Nothing was compared yet: a worker compares predictions with what happened once a day."
+
+
+@router.get(
+    "/models/{name}/quality",
+    response_model=QualityAnswer,
+    tags=["models"],
+    operation_id="read_model_quality",
+    summary="Read how a model does on what happened afterwards",
+)
+def read_quality(authenticated: ReadScope, name: NamedModel) -> Response:
+    """Show by week what was predicted and what happened, beside what the test promised, and what has drifted."""
+    store = authenticated.store
+    champion = store.models.champion(name.capability, name.outcome)
+    found = quality_of(store.quality.find(name.capability, name.outcome))
+    if champion is None and found is None and not store.models.versions(name.capability, name.outcome):
+        raise NotFound(f"There is no model {name.text}. GET /models lists yours.")
+    version = None if champion is None else champion.version
+    return json_response(_answer(name, version, found, _drift(store, name, version)))
+
+
+def _drift(store: AccountStore, name: ModelName, version: str | None) -> ModelDrift | None:
+    return None if version is None else drift_of(store.quality.drift(name.capability, name.outcome, version))
+
+
+def _answer(
+    name: ModelName, version: str | None, found: ModelQuality | None, drift: ModelDrift | None
+) -> QualityAnswer:
+    words = [NOT_YET if found is None else found.text, *([f"Drift: {drift.text}"] if drift is not None else [])]
+    return QualityAnswer(
+        name=name.text,
+        version=version,
+        verdict="not_measured" if found is None else found.verdict,
+        text=" ".join(words),
+        quality=found,
+        drift=drift,
+    )

@@ -1,0 +1,8 @@
+"""Model cards and cut-offs, made of rows of the catalogue: `card_of`, `as_markdown`, `as_html`, `thresholds`."""
+
+from shared.cards.card import card_of
+from shared.cards.html import as_html
+from shared.cards.markdown import as_markdown
+from shared.cards.thresholds import ThresholdQuery, thresholds
+
+__all__ = ["ThresholdQuery", "as_html", "as_markdown", "card_of", "thresholds"]

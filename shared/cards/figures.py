@@ -1,0 +1,212 @@
+"""Held-out figures in words: what each measures, how it reads, and what chance or the plain rule reaches beside it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shared.contracts.model_card import CardFigure
+
+Figures = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class FigureWords:
+    """How one figure is read."""
+
+    words: str
+    number: Callable[[float], str]
+    unit: str
+    meaning: Callable[[float], str]
+    beside: Callable[[Figures], str | None] = lambda _: None
+
+    def text(self, value: float) -> str:
+        """Write a value with its unit."""
+        return f"{self.number(value)} {self.unit}".rstrip()
+
+    def interval(self, low: float, high: float) -> str:
+        """Write an interval, its unit once."""
+        return f"{self.number(low)} to {self.number(high)} {self.unit}".rstrip()
+
+
+def _hundredths(value: float) -> str:
+    return f"{100 * value:.0f}"
+
+
+def _tenths(value: float) -> str:
+    return f"{100 * value:.1f}"
+
+
+def _one_decimal(value: float) -> str:
+    return f"{value:.1f}"
+
+
+def _two_decimals(value: float) -> str:
+    return f"{value:.2f}"
+
+
+def _three_decimals(value: float) -> str:
+    return f"{value:.3f}"
+
+
+def _saved(value: float, than: str) -> str:
+    if value <= 0:
+        return f"Its answers are no closer to what happened than {than}."
+    return f"Its answers are {100 * value:.0f} % closer to what happened than {than}."
+
+
+def _slope(value: float) -> str:
+    if abs(value - 1) <= 0.1:
+        return "High chances are as high, and low ones as low, as they should be."
+    return (
+        f"Its chances lie too {'close together' if value > 1 else 'far apart'}; the order of contacts is not touched."
+    )
+
+
+def _number_of(figures: Figures, name: str) -> float | None:
+    stored = figures.get(name)
+    value = stored.get("value") if isinstance(stored, Mapping) else stored
+    return float(value) if isinstance(value, (int, float)) else None
+
+
+def _beside(name: str, number: Callable[[float], str], unit: str, who: str) -> Callable[[Figures], str | None]:
+    def beside(figures: Figures) -> str | None:
+        value = _number_of(figures, name)
+        return None if value is None else f"{who}: {number(value)} {unit}".rstrip()
+
+    return beside
+
+
+WORDS: dict[str, FigureWords] = {
+    "auc": FigureWords(
+        "Ranking",
+        _hundredths,
+        "of 100 pairs",
+        lambda value: (
+            f"Of two contacts of whom only one reaches it, the right one stands higher {100 * value:.0f} times in 100."
+        ),
+        lambda _: "chance: 50 of 100",
+    ),
+    "lift_at_10_percent": FigureWords(
+        "Top tenth",
+        _one_decimal,
+        "times",
+        lambda value: (
+            f"The tenth of contacts with the highest scores reaches it {value:.1f} times as often as average."
+        ),
+        lambda _: "chance: 1.0 times",
+    ),
+    "skill_over_plain_rule": FigureWords(
+        "Better than the best plain rule",
+        _tenths,
+        "%",
+        lambda value: _saved(value, "the best single rule, such as days since the last order"),
+        lambda _: "the rule itself: 0 %",
+    ),
+    "skill_over_constant": FigureWords(
+        "Better than the average for everybody",
+        _tenths,
+        "%",
+        lambda value: _saved(value, "saying the same for everybody"),
+        lambda _: "the average itself: 0 %",
+    ),
+    "calibration_error": FigureWords(
+        "Gap between predicted and happened",
+        _tenths,
+        "points",
+        lambda value: f"On average a predicted chance is {100 * value:.1f} percentage points off.",
+        _beside("calibration_error_if_perfect", _tenths, "points", "by chance alone"),
+    ),
+    "calibration_slope": FigureWords("Spread of the chances", _two_decimals, "", _slope, lambda _: "exact: 1.00"),
+    "log_loss": FigureWords(
+        "Error of the chances (log loss)",
+        _three_decimals,
+        "",
+        lambda _: "Lower is better; it is what versions are compared by.",
+        _beside("log_loss_constant", _three_decimals, "", "the average for everybody"),
+    ),
+    "gain_from_timing": FigureWords(
+        "Gained by knowing the hour",
+        _tenths,
+        "%",
+        lambda value: _saved(value, "the same model without the hour of sending"),
+        lambda _: "without the hour: 0 %",
+    ),
+    "agreement": FigureWords(
+        "Stability",
+        _hundredths,
+        "of 100",
+        lambda value: (
+            f"Found again from other halves of the contacts, the groups agree by {100 * value:.0f} of 100 "
+            "(0 is chance, 100 the same groups)."
+        ),
+        lambda _: "chance: 0 of 100",
+    ),
+    "spend_explained": FigureWords(
+        "Tells who spends next",
+        _tenths,
+        "%",
+        lambda value: f"The groups explain {100 * value:.0f} % of how much contacts spent in the next period.",
+        _beside("plain_score_spend_explained", _tenths, "%", "plain recency, frequency, money"),
+    ),
+    "activity_explained": FigureWords(
+        "Tells who is active next",
+        _tenths,
+        "%",
+        lambda value: f"The groups explain {100 * value:.0f} % of who was active in the next period.",
+        _beside("plain_score_activity_explained", _tenths, "%", "plain recency, frequency, money"),
+    ),
+    "average_membership": FigureWords(
+        "How clearly contacts belong",
+        _tenths,
+        "%",
+        lambda value: f"On average a contact belongs to its group with {100 * value:.0f} %.",
+    ),
+}
+
+
+OF_SEND_TIMES: dict[str, FigureWords] = {
+    "skill_over_plain_rule": FigureWords(
+        "Better than one week for everybody",
+        _tenths,
+        "%",
+        lambda value: _saved(value, "the same week for everybody"),
+        lambda _: "that week itself: 0 %",
+    ),
+    "skill_over_constant": FigureWords(
+        "Better than not looking at the hour",
+        _tenths,
+        "%",
+        lambda value: _saved(value, "if every hour were as good"),
+        lambda _: "any hour: 0 %",
+    ),
+}
+
+
+def card_figures(figures: Figures, capability: str) -> list[CardFigure]:
+    """Put the figures that have words into words, in the order in which they matter.
+
+    Args:
+        figures: of the row, by name.
+        capability: some figures have other words for send times.
+    """
+    found = []
+    for name, words in (WORDS | (OF_SEND_TIMES if capability == "sendtime" else {})).items():
+        value = _number_of(figures, name)
+        if value is None:
+            continue
+        stored = figures[name]
+        low, high = (stored.get("low"), stored.get("high")) if isinstance(stored, Mapping) else (None, None)
+        found.append(
+            CardFigure(
+                name=name,
+                words=words.words,
+                text=words.text(value),
+                interval=words.interval(low, high) if low is not None and high is not None else None,
+                beside=words.beside(figures),
+                meaning=words.meaning(value),
+                value=value,
+                low=low,
+                high=high,
+            )
+        )
+    return found

@@ -1,0 +1,141 @@
+"""The sentences of a card: what to know first, how to read an answer, limits, and what it is not for."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from shared.contracts.defaults import CHAMPION_MOST_DAYS
+from shared.contracts.model_card import CardFigure, ScoreRange
+from shared.contracts.rows import DAY, Microseconds, instant_of
+from shared.store import VersionRow
+
+FEW_POSITIVES = 200
+DAY_NAMES: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+HOURS = 24
+_NEVER: Final = (
+    "Decisions about credit, employment, housing, insurance, health, education or the law.",
+    "Contacts who refused profiling, and children.",
+    "Prices or terms that differ from person to person.",
+)
+_NOT: Final = {
+    "scoring": "A score is no judgement of a person and no cause: it says what happened to similar contacts, not what "
+    "contacting this one would change.",
+    "churn": "A risk is no cause: it says what happened to similar contacts, not whether an offer would keep this one. "
+    "A contact at high risk may be lost already, and one at low risk may need nothing.",
+    "segmentation": "A segment says how contacts behave, not why, and not what contacting them would change. "
+    "It is no label to show to the contact.",
+    "sendtime": "A good hour makes a message more likely to be answered; it does not make it welcome, and is no "
+    "reason to send more.",
+}
+
+
+def in_short(
+    row: VersionRow, figures: Sequence[CardFigure], ranges: Sequence[ScoreRange], *, champion: bool
+) -> list[str]:
+    """Say what to know first: whether it may be used, and how good it is."""
+    usable = row.report.get("usable", True)
+    if not usable:
+        return ["It found no usable signal, so that it must not be used: what it says is no better than the average."]
+    state = "It answers requests now." if champion else "It does not answer requests: another version does, or none."
+    named = {figure.name: figure for figure in figures}
+    wanted = ("auc", "lift_at_10_percent", "skill_over_plain_rule", "agreement", "spend_explained")
+    sentences = [named[name].meaning for name in wanted if name in named]
+    if ranges and ranges[0].from_score > ranges[-1].from_score:
+        top, low = ranges[0], ranges[-1]
+        sentences.append(
+            f"Of 100 contacts with a score of {top.from_score} or more, it came true for {per_hundred(top.happened)}; "
+            f"of 100 with {low.to_score} or less, for {per_hundred(low.happened)}."
+        )
+    week = row.report.get("evidence", {}).get("week")
+    if week is not None:
+        sentences.append(week_finding(week["unit"], week["values"]))
+    return [state, *sentences]
+
+
+def per_hundred(share: float) -> str:
+    """Write how many of a hundred a share is, and none only where there is none.
+
+    >>> per_hundred(0.231), per_hundred(0.013), per_hundred(0.0004), per_hundred(0.0)
+    ('23', '1.3', 'fewer than 0.1', 'none')
+    """
+    number = 100 * share
+    if number == 0:
+        return "none"
+    if number < 0.1:
+        return "fewer than 0.1"
+    return f"{number:.0f}" if number >= 9.95 else f"{number:.1f}"
+
+
+def how_to_read(row: VersionRow, ranges: Sequence[ScoreRange]) -> list[str]:
+    """Say how an answer of this capability is read."""
+    if row.capability == "segmentation":
+        return [
+            "Each contact belongs to one segment; `membership` says how clearly. Near one half it lies between two.",
+            "A segment keeps its id when it is found again later; contacts move between segments as they change.",
+        ]
+    if row.capability == "sendtime":
+        return [
+            "The answer names hours of the contact's own local week, the best first.",
+            "`basis` says whose habits it rests on: the contact's own, those of contacts alike, or everybody's.",
+        ]
+    if not ranges and row.capability not in ("scoring", "churn"):
+        return []
+    within = "" if row.horizon_days is None else f" within {row.horizon_days} days of the question"
+    lines = [
+        f"`probability` is the chance that the answer to the question is yes: of 100 contacts with 20 %, it comes true "
+        f"for about 20{within}, and not for 80. Below, these are said to reach the outcome.",
+        "`score` is a rank from 1 to 99: with 90 a contact stands higher than 90 of 100 comparable ones. It is no "
+        "chance: where few reach the outcome, even 99 may mean a small one.",
+    ]
+    if ranges:
+        lines.append("The table says what became of contacts with such scores whom the model had not learned from.")
+    return lines
+
+
+def limits(row: VersionRow, *, now: Microseconds) -> list[str]:
+    """Say what to beware of: little or old data, drift, and what the report itself noted."""
+    report = row.report
+    data: Mapping[str, Any] = report.get("data", {})
+    lines = []
+    until, age = report.get("trained_until"), (now - row.trained_at) // DAY
+    if until is not None:
+        when = instant_of(until).date().isoformat()
+        lines.append(
+            f"It learned nothing of what happened after {when}: a new season, offer or market is unknown to it."
+        )
+    if age > CHAMPION_MOST_DAYS:
+        lines.append(f"It is old: trained {age} days ago, and {CHAMPION_MOST_DAYS} are the most. Train it again.")
+    few = data.get("positive_contacts", data.get("engaged_contacts"))
+    if few is not None and few < FEW_POSITIVES:
+        lines.append(f"Little data: only {few} contacts reached the outcome, so that every figure is uncertain.")
+    if row.input_drift is not None and row.input_drift.has_drifted:
+        lines.append(
+            f"Drift: {row.input_drift.share:.0%} of its latest answers rest on inputs outside all that it was shown. "
+            "Train it again."
+        )
+    if row.grade == "D":
+        lines.append("It is not proven to be better than the best plain rule.")
+    questioned = [str(one) for one in report.get("questioned", ())]
+    lines += [f"Somebody should say whether this is known before the outcome. {one}." for one in questioned]
+    known = {f"Only {few} contacts reached the outcome", f"Only {few} contacts engaged"}
+    lines += [note for note in report.get("notes", ()) if not note.startswith(tuple(known))]
+    if "evidence" not in report:
+        lines.append("It was trained by an earlier release: groups and scores were not measured. Train it again.")
+    return lines
+
+
+def misuse(capability: str) -> list[str]:
+    """Say what a model must not be used for."""
+    return [*_NEVER, _NOT.get(capability, "An answer is no cause: it says what happened to similar contacts.")]
+
+
+def week_finding(unit: str, values: Sequence[float | None]) -> str:
+    """Say when the week of an average contact is best."""
+    known = [(value, slot) for slot, value in enumerate(values) if value is not None]
+    if not known:
+        return "No hour was ever tried."
+    value, slot = max(known, key=lambda pair: (pair[0], -pair[1]))
+    when = f"{DAY_NAMES[slot // HOURS]} {slot % HOURS:02d}:00"
+    if unit == "activity":
+        even = 1 / len(values)
+        return f"An average contact is most active on {when}: {value / even:.1f} times as much as in an average hour."
+    return f"An average send is answered best on {when}: {100 * value:.1f} % within a day."

@@ -1,0 +1,145 @@
+import base64
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from shared.cards import as_html, as_markdown, card_of
+from shared.contracts.model_card import ModelCard
+from shared.contracts.rows import DAY
+from shared.store import VersionRow
+
+NOW = 20_200 * DAY
+
+
+def card(row: VersionRow) -> ModelCard:
+    return card_of(row, name="scoring.customer", champion=True, now=NOW)
+
+
+class Tags(HTMLParser):
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attributes)))
+        if tag not in ("meta", "rect", "line", "circle", "polyline"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_what_comes_from_the_data_is_escaped_and_no_style_or_script_is_inline(scored: VersionRow) -> None:
+    page = as_html(card(scored))
+
+    tags = Tags(page)
+    assert not {tag for tag, _ in tags.found} & {"script", "link", "img", "iframe", "a", "form"}
+    assert not [attributes for _, attributes in tags.found if "style" in attributes]
+    assert tags.open == []
+    assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") >= 6
+
+
+def test_markdown_holds_no_tag_of_the_data(scored: VersionRow) -> None:
+    assert "<script" not in as_markdown(card(scored)).replace("\\<", "")
+
+
+def test_the_policy_allows_the_page_s_own_stylesheet_and_nothing_else(scored: VersionRow) -> None:
+    page = as_html(card(scored))
+
+    sheet = re.search("<style>(.*?)</style>", page, re.DOTALL)
+    assert sheet is not None
+    digest = base64.b64encode(hashlib.sha256(sheet[1].encode()).digest()).decode()
+    assert f"default-src &#39;none&#39;; style-src &#39;sha256-{digest}&#39;".replace("&#39;", "'") in page.replace(
+        "&#39;", "'"
+    )
+
+
+def test_every_table_column_has_a_header_and_every_picture_its_finding(scored: VersionRow) -> None:
+    found = Tags(as_html(card(scored))).found
+
+    assert all("scope" in attributes for tag, attributes in found if tag == "th")
+    pictures = [attributes for tag, attributes in found if tag == "svg" and "aria-hidden" not in attributes]
+    assert [one["aria-label"] for one in pictures] == [
+        "Ten groups of equal size. The largest gap: 30.0 % predicted, 40.0 % happened."
+    ]
+    assert [tag for tag, _ in found].count("h1") == 1
+    assert {"header", "main", "footer"} <= {tag for tag, _ in found}
+
+
+def test_limits_name_little_data_age_drift_and_the_end_of_the_data(scored: VersionRow) -> None:
+    limits = card(scored).limits
+
+    assert "It learned nothing of what happened after 2024-10-01: a new season, offer or market" in limits[0]
+    assert "trained 200 days ago" in limits[1]
+    assert "only 90 contacts reached the outcome" in limits[2]
+    assert limits[3].startswith("Drift: 15% of its latest answers")
+
+
+def test_the_gap_is_of_groups_that_are_large_enough(scored: VersionRow) -> None:
+    table = card(scored).groups[0]
+
+    assert table.calibration_gap is not None
+    assert table.found_gap is not None
+    assert (table.calibration_gap.difference, table.calibration_gap.lowest) == (0.4, "plain")
+    assert (table.calibration_gap.beyond_chance, table.found_gap.beyond_chance) == (True, False)
+    assert table.finding.startswith("Chances fit unequally")
+
+
+def test_score_ranges_hold_all_frames(scored: VersionRow) -> None:
+    ranges = card(scored).score_ranges
+
+    assert [(one.from_score, one.to_score) for one in ranges] == [(95, 99), (80, 94), (50, 79), (1, 49)]
+    assert sum(one.share for one in ranges) == pytest.approx(1)
+    assert [one.happened for one in ranges] == sorted((one.happened for one in ranges), reverse=True)
+
+
+@pytest.mark.parametrize("capability", ["scoring", "churn", "segmentation", "sendtime", "toy"])
+def test_a_version_that_kept_next_to_nothing_has_a_card(bare: Callable[[str], VersionRow], capability: str) -> None:
+    made = card(bare(capability))
+
+    assert made.question.endswith("?")
+    assert (made.figures, made.groups, made.score_ranges, made.week) == ([], [], [], None)
+    assert made.limits[-1].startswith("It was trained by an earlier release")
+    assert made.question in as_html(made).replace("&#39;", "'")
+    assert made.question in as_markdown(made)
+
+
+def test_a_version_without_signal_is_not_to_be_used(scored: VersionRow) -> None:
+    made = card(replace(scored, report={**scored.report, "usable": False}))
+
+    assert made.in_short == [
+        "It found no usable signal, so that it must not be used: what it says is no better than the average."
+    ]
+
+
+def test_the_week_names_its_best_hour_and_draws_hours_never_tried(scored: VersionRow) -> None:
+    values = [None, *[0.01] * 166, 0.05]
+    evidence = {"question": "When?", "week": {"unit": "click", "values": values}}
+    made = card(replace(scored, capability="sendtime", report={"evidence": evidence}))
+
+    assert made.week is not None
+    assert made.week.finding == "An average send is answered best on Sunday 23:00: 5.0 % within a day."
+    page = as_html(made)
+    assert (page.count('class="none"'), page.count('class="hour"'), page.count('class="best"')) == (1, 167, 1)
+
+
+def test_segments_are_listed_with_their_share(scored: VersionRow) -> None:
+    segment = {"id": "s1", "name": "Lapsed", "description": "Long ago.", "share": 0.2, "size": 20, "traits": []}
+    figures = {"agreement": 0.97, "spend_explained": {"value": 0.4, "low": 0.3, "high": None}}
+    made = card(replace(scored, capability="segmentation", figures=figures, report={"segments": [segment]}))
+
+    assert [(one.id, one.share) for one in made.segments] == [("s1", 0.2)]
+    assert [(one.words, one.text, one.interval) for one in made.figures] == [
+        ("Stability", "97 of 100", None),
+        ("Tells who spends next", "40.0 %", None),
+    ]
+    assert "**s1 Lapsed**" in as_markdown(made)
