@@ -17,7 +17,7 @@ from shared.contracts.outcome import Flag
 from shared.contracts.prediction import Answer, Prediction, PredictionRequest, PublishedPrediction
 from shared.contracts.rows import Microseconds
 from shared.contracts.training import TrainingSpec
-from shared.features import Feature, InputQuality, Inputs
+from shared.features import Feature, InputQuality
 from shared.store import AccountStore
 from shared.timeline import ContactPasts, Pasts
 
@@ -88,11 +88,6 @@ class ServedModel(Protocol):
             cutoffs: microseconds, shape (len(pasts),).
             request: the envelope, as the capability declares it.
         """
-
-
-def inputs_of(model: ServedModel) -> Inputs | None:
-    """Return what the model's training saw; None for models that do not keep it."""
-    return getattr(model, "inputs", None)
 
 
 class AnswerColumns(Protocol):

@@ -14,7 +14,8 @@ from shared.contracts.holdout import Holdout, holding, withheld
 from shared.contracts.prediction import InputQuality, Prediction, PredictionRequest, Status, Trend
 from shared.contracts.rows import DAY, Microseconds, denies_profiling
 from shared.errors import StoreUnavailable
-from shared.serving.capability_spec import AnySpec, PendingResponse, ServedModel, inputs_of
+from shared.features.inputs import inputs_of
+from shared.serving.capability_spec import AnySpec, PendingResponse, ServedModel
 from shared.serving.champions import Champion
 from shared.serving.input_counts import LEAST_COUNTED, input_counts
 from shared.serving.request_contacts import AttributeNames, MergedPasts, RequestContact, merge_inline
