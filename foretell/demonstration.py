@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from foretell import home, sample
-from foretell.cli.context import ensure_account, ensure_key, now_us
+from foretell.cli.context import COMMAND_LINE, ensure_account, ensure_key, now_us
 from foretell.cli.output import print_note, progress_bars
 from shared.capabilities import TABLE
 from shared.contracts.outcome import Outcome
@@ -72,7 +72,8 @@ def _train(settings: Settings, database: Database, capability: str, outcome: str
     from foretell.train import train_model
     from services.specs import spec_of
 
-    train_model(settings, database.of(ACCOUNT), spec_of(capability), outcome)
+    store = database.of(ACCOUNT).acting(COMMAND_LINE, at=now_us())
+    train_model(settings, store, spec_of(capability), outcome)
 
 
 def is_fresh(settings: Settings, database: Database, *, now: datetime) -> bool:

@@ -1,27 +1,29 @@
 """`foretell train`: runs a training with a progress bar, and prints its report."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
+from pydantic import ValidationError
 
 from foretell.cli.context import now_us
 from foretell.cli.failures import NotPromoted
 from foretell.cli.output import answers_of, progress_bars
 from foretell.cli.training_report import report_lines
-from shared.capabilities import Capability
-from shared.change_detection.account_messages import data_insufficient
+from shared.contracts.model_name import ModelName
 from shared.contracts.training import Choices
-from shared.errors import BadRequest, InsufficientData
+from shared.errors import BadRequest
+from shared.store import ModelCommandRow
+from shared.store.model_commands import BY_COMMAND_LINE
+from shared.training.commands import new_command_id, recorded, training_result
 
 if TYPE_CHECKING:
     from shared.contracts.training import Progress
     from shared.serving.capability_spec import AnySpec
     from shared.settings import Settings
-    from shared.store import AccountStore
+    from shared.store import AccountStore, CommandKind
     from shared.training.publish import Published
     from shared.training.recipe import Recipe
 
@@ -63,6 +65,7 @@ def train_model(
 
     Raises:
         BadRequest: an attribute is named that no contact has; near names are given.
+        Conflict: a training of the model runs already.
         InsufficientData: there is too little to learn from.
         NotPromoted: it was to be promoted and did not pass the gate.
     """
@@ -73,10 +76,53 @@ def train_model(
     if outcome:
         _remember(store, name, outcome, choices)
     ways = {} if export is None else _ways(settings, store, export)
+    payload = {"promote": choices.promote, "choices": choices.for_later().model_dump(mode="json")}
+    row = by_hand("train", ModelName(name, outcome), payload, reason="foretell train")
+    ways |= {"clock": now_us, "why": row.reason}
     run = partial(train, recipe_of(spec), store, settings, outcome, choices=choices, now=now_us(), **ways)
-    with published_if_insufficient(store, spec.capability, outcome):
-        model_name = ".".join(part for part in (store.account, name, outcome) if part)
-        learned(model_name, lambda progress: run(progress=progress), choices, details=details)
+
+    def work(progress: "Progress") -> "Published":
+        with recorded(store, row, lease_seconds=settings.training_lease_seconds, now=now_us) as command:
+            published = run(progress=_both(progress, command.progress))
+            command.result = training_result(published)
+        return published
+
+    learned(f"{store.account}.{row.model.text}", work, choices, details=details)
+
+
+def by_hand(kind: "CommandKind", model: "ModelName", payload: dict[str, Any], *, reason: str) -> "ModelCommandRow":
+    """Make the row of a command that this command line works on itself.
+
+    Args:
+        kind: of the command.
+        model: which one.
+        payload: options.
+        reason: one sentence, for people.
+    """
+    return ModelCommandRow(new_command_id(), kind, *model, now_us(), BY_COMMAND_LINE, reason, payload)
+
+
+def _both(one: "Progress", other: "Progress") -> "Progress":
+    def report(text: str, share: float) -> None:
+        one(text, share)
+        other(text, share)
+
+    return report
+
+
+def later_choices(store: "AccountStore", spec: "AnySpec", outcome: str) -> Choices:
+    """Return what was chosen for the last training by hand and holds for later ones; what no longer fits is left out.
+
+    Args:
+        store: of the account.
+        spec: of the capability.
+        outcome: what is predicted; empty where the capability has none.
+    """
+    found = store.models.commands().last_choices(ModelName(spec.capability.name, outcome))
+    try:
+        return spec.training.choices.model_validate(found)
+    except ValidationError:  # of another release
+        return spec.training.choices()
 
 
 def _ways(settings: "Settings", store: "AccountStore", export: Path) -> dict[str, Any]:
@@ -114,27 +160,6 @@ def _remember(store: "AccountStore", capability: str, name: str, choices: Choice
             f"Remembered for every training of {name}: {answers_of(answered)}. `foretell outcomes set {name}"
             f"{'' if capability == 'scoring' else f' --capability {capability}'} --ask-again` forgets it."
         )
-
-
-@contextmanager
-def published_if_insufficient(store: "AccountStore", capability: Capability, outcome: str) -> Iterator[None]:
-    """Publish to subscribers when there is too little to learn from, and fail all the same.
-
-    Args:
-        store: of the account.
-        capability: that is trained.
-        outcome: empty where the capability has none.
-
-    Raises:
-        InsufficientData: what was raised inside.
-    """
-    try:
-        yield
-    except InsufficientData as error:
-        about, at = f"training {capability.name} {outcome}", now_us()
-        message = data_insufficient(capability, outcome, error.detail, counts=error.members, at=at, about=about)
-        store.outbox.publish([message], at=at)
-        raise
 
 
 def learned(name: str, train: "Callable[[Progress], Published]", choices: Choices, *, details: bool) -> None:

@@ -8,10 +8,13 @@ from foretell.background.calls import ServiceCalls
 from foretell.background.detect_changes import ChangeDetector, ChangeMetrics
 from foretell.background.health import health_server
 from foretell.background.loops import Loop, LoopMetrics, Loops
+from foretell.background.low_priority import Children
+from foretell.background.model_commands import CommandMetrics, CommandWorker
 from foretell.background.quality import QualityRounds
 from foretell.background.rescore_changed import RescoreChanged
 from foretell.background.rescoring import Rescoring
 from foretell.background.retention import Retention, rules
+from foretell.background.retraining import Retraining
 from foretell.cli.context import now_us
 from foretell.rejects import sweep
 from foretell.signals import StopRequest
@@ -21,6 +24,7 @@ from shared.http import telemetry
 from shared.http.telemetry import shown_metrics
 from shared.settings import WorkerSettings
 from shared.store import Database, open_database
+from shared.store.model_commands import PROMOTIONS, TRAININGS
 from shared.webhooks_out.dispatcher import Dispatcher, DispatcherMetrics
 from shared.webhooks_out.sender import Sender
 
@@ -36,6 +40,10 @@ BATCH_SECONDS = 1.0
 """How often it is looked for batches that wait."""
 QUALITY_SECONDS = 60.0
 """How often it is looked for models whose predictions are to be compared with what happened."""
+COMMAND_SECONDS = 1.0
+"""How often it is looked for trainings, promotions and rollbacks that wait."""
+RETRAINING_SECONDS = 300.0
+"""How often it is looked whether a model is due to be trained again."""
 BATCH_FILES_SECONDS = 10.0
 """How often it is looked for whom to take out of the files of batches; until then no result with them is given out."""
 LOOKS_A_DEBOUNCE = 5
@@ -65,6 +73,8 @@ def loops_of(settings: WorkerSettings, database: Database, stop: threading.Event
     quality = QualityRounds(database, int(settings.quality_every_seconds * SECOND), stop, now_us, metrics)
     dispatcher = _dispatcher(settings, database, stop, DispatcherMetrics(metrics.registry))
 
+    children = Children(stop)
+
     def sweep_rejects() -> None:
         sweep(settings.home, database, settings.identity_key.get_secret_value().encode())
 
@@ -75,12 +85,27 @@ def loops_of(settings: WorkerSettings, database: Database, stop: threading.Event
             Loop("rescoring", settings.rescore_poll_seconds, rescoring.turn, services.all_ready),
             Loop("following", debounce / LOOKS_A_DEBOUNCE, rescore_changed.turn, services.all_ready),
             Loop("quality", QUALITY_SECONDS, quality.turn),
-            Loop("batches", BATCH_SECONDS, BatchWorker(database, stop, now_us).turn),
+            Loop("batches", BATCH_SECONDS, BatchWorker(database, children, now_us).turn),
+            *_command_loops(settings, database, children, metrics),
             Loop("batch_files", BATCH_FILES_SECONDS, sweeping(settings, database, now_us)),
             Loop("deliveries", BREATH_SECONDS, dispatcher.turn, end=dispatcher.end, failing_seconds=FAILING_SECONDS),
         ),
         stop,
         metrics,
+    )
+
+
+def _command_loops(
+    settings: WorkerSettings, database: Database, children: Children, metrics: LoopMetrics
+) -> tuple[Loop, ...]:
+    """Compose what works on models: a rollback waits for no training."""
+    counted = CommandMetrics(metrics.registry)
+    trainings = CommandWorker(database, children, now_us, TRAININGS, counted)
+    promotions = CommandWorker(database, children, now_us, PROMOTIONS, counted)
+    return (
+        Loop("trainings", COMMAND_SECONDS, trainings.turn),
+        Loop("promotions", COMMAND_SECONDS, promotions.turn),
+        Loop("retraining", RETRAINING_SECONDS, Retraining(database, settings, now_us, metrics).turn),
     )
 
 

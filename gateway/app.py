@@ -26,6 +26,7 @@ from gateway.forwarding import add_forwarding, metered, prediction
 from gateway.holdouts import routes as holdouts
 from gateway.idempotency import BodyDigest
 from gateway.metrics import GatewayMetrics
+from gateway.models import commands as model_commands
 from gateway.models import quality as model_quality
 from gateway.models import routes as models
 from gateway.outcomes import routes as outcomes
@@ -123,7 +124,7 @@ def _routes() -> tuple[BaseRoute, ...]:
     # A contact's id may hold slashes: the more specific path comes before it.
     specific = (predictions, privacy)
     incoming, outgoing = (webhooks, sources, dead_letters), (subscriptions, deliveries)
-    predicted = (data_report, models, model_quality, segments, batches, holdouts)
+    predicted = (data_report, models, model_commands, model_quality, segments, batches, holdouts)
     general = (contacts, events, outcomes, *predicted, *incoming, *outgoing, audit, health, pages)
     for part in (*specific, *general):
         router.include_router(part.router)

@@ -4,7 +4,16 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    ValidationError,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.capabilities import TABLE
@@ -101,6 +110,9 @@ class Settings(BaseSettings):
 
     metrics_host: str = "127.0.0.1"
     """Address of that port: loopback, unless a collector asks from elsewhere."""
+
+    training_lease_seconds: Annotated[float, Field(ge=1)] = 30.0
+    """After how long without a sign of life a training, promotion or rollback counts as dead, whoever made it."""
 
     identity_key: Annotated[SecretStr | None, Field(min_length=32)] = None
     """Key of the hash under which e-mail addresses are kept, and who was erased is recognised."""
@@ -293,6 +305,24 @@ class WorkerSettings(UpstreamSettings):
     batch_lease_seconds: Annotated[float, Field(ge=1)] = 30.0
     """After how long without a sign of life a batch is taken over and gone on with."""
 
+    retrain_scoring_days: NonNegativeFloat = 14.0
+    """After how many days a scoring model that answers is trained again; 0: never by itself."""
+
+    retrain_churn_days: NonNegativeFloat = 14.0
+    """The same of churn."""
+
+    retrain_segmentation_days: NonNegativeFloat = 30.0
+    """The same of segmentation."""
+
+    retrain_sendtime_days: NonNegativeFloat = 7.0
+    """The same of send time."""
+
+    retrain_drift_days: NonNegativeFloat = 3.0
+    """How many days after its last training a model is trained again since its inputs have drifted; 0: never."""
+
+    training_memory_bytes: PositiveInt | None = None
+    """Beyond how much memory a training of the worker fails rather than take more; None: without bound."""
+
     webhook_retention_days: PositiveInt = 30
     """How long messages, deliveries and attempts are kept, whatever became of them."""
 
@@ -316,6 +346,10 @@ class WorkerSettings(UpstreamSettings):
 
     rescore_share: Annotated[float, Field(gt=0, le=1)] = 0.5
     """Share of the time that re-scoring may keep a service busy."""
+
+    def retrain_days(self, capability: str) -> float:
+        """Return after how many days a model of a capability is trained again: two weeks where no setting says it."""
+        return float(getattr(self, f"retrain_{capability}_days", 14.0))
 
 
 def service_port(gateway_port: int, name: str) -> int:

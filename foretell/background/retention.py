@@ -46,6 +46,11 @@ def rules(settings: WorkerSettings) -> tuple[RetentionRule, ...]:
             "audit", settings.audit_retention_days, repeated(lambda store, at: store.audit.delete_before(at))
         ),
         RetentionRule(
+            "model_commands",
+            settings.audit_retention_days,
+            repeated(lambda store, at: store.models.commands().delete_before(at)),
+        ),
+        RetentionRule(
             "dead_letters",
             settings.dead_letter_retention_days,
             repeated(lambda store, at: store.dead_letters.delete_before(at)),

@@ -12,12 +12,16 @@ from shared.capabilities import capability as line_of
 from shared.errors import RegistryUnavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from shared.contracts.training import Progress
     from shared.settings import Settings
     from shared.store import AccountStore, VersionRow
+    from shared.training.publish import Published
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="List, show, promote, roll back and adopt model versions.",
+    help="List, show, promote, roll back and adopt model versions; their history.",
     epilog=examples("foretell models list", "foretell models promote customer 3"),
 )
 app.command(
@@ -96,7 +100,7 @@ def drift_sentence(row: "VersionRow") -> str:
 
 def _mismatches(settings: "Settings", store: "AccountStore", capability: str, outcomes: list[str]) -> list[str]:
     """Return where MLflow's alias does not point to the version that answers."""
-    from shared.training.publish import Model, RegistryAliases, mismatch
+    from shared.training.promotion import Model, RegistryAliases, mismatch
 
     aliases = RegistryAliases(settings)
     try:
@@ -172,30 +176,84 @@ def promote(
 ) -> None:
     """Let a version answer; running services take it within seconds."""
     from foretell.cli.context import named_model, now_us, opened_account
-    from shared.training.publish import Model, RegistryAliases
-    from shared.training.publish import promote as promote_version
+    from foretell.train import by_hand
+    from shared.training.commands import recorded
+    from shared.training.promotion import Model, RegistryAliases
+    from shared.training.promotion import promote as promote_version
 
     account, capability, outcome = named_model(outcome, account, capability)
+    model = Model(capability, outcome)
     with opened_account(account) as (settings, _, store):
-        model = Model(capability, outcome)
-        promote_version(store, RegistryAliases(settings), model, version, at=now_us(), reason=reason)
-    typer.echo(f"Version {version} of {outcome} answers from now on.")
+        row = by_hand("promote", model, {"version": version}, reason=reason)
+        with recorded(store, row, lease_seconds=settings.training_lease_seconds, now=now_us) as command:
+            row_after = promote_version(store, RegistryAliases(settings), model, version, at=now_us(), reason=reason)
+            command.result = {"version": row_after.version, "previous_version": row_after.previous_version}
+    typer.echo(f"Version {version} of {outcome or capability} answers from now on.")
 
 
-@app.command(epilog=examples("foretell models rollback redeem --account demo"))
+@app.command(epilog=examples("foretell models rollback redeem --account demo --reason 'complaints about scores'"))
 def rollback(
-    outcome: OutcomeArgument, *, account: AccountOption = DEFAULT_ACCOUNT, capability: CapabilityOption = "scoring"
+    outcome: OutcomeArgument,
+    *,
+    account: AccountOption = DEFAULT_ACCOUNT,
+    capability: CapabilityOption = "scoring",
+    reason: Annotated[str, typer.Option(help="Kept with the rollback.")] = "rolled back by hand",
 ) -> None:
     """Let the version before answer again; a second rollback undoes the first."""
     from foretell.cli.context import named_model, now_us, opened_account
-    from shared.training.publish import Model, RegistryAliases
-    from shared.training.publish import rollback as roll_back
+    from foretell.train import by_hand
+    from shared.training.commands import recorded
+    from shared.training.promotion import Model, RegistryAliases
+    from shared.training.promotion import rollback as roll_back
 
     account, capability, outcome = named_model(outcome, account, capability)
+    model = Model(capability, outcome)
     with opened_account(account) as (settings, _, store):
-        model = Model(capability, outcome)
-        champion = roll_back(store, RegistryAliases(settings), model, at=now_us())
-    typer.echo(f"Version {champion.version} of {outcome} answers again.")
+        row = by_hand("rollback", model, {}, reason=reason)
+        with recorded(store, row, lease_seconds=settings.training_lease_seconds, now=now_us) as command:
+            champion = roll_back(store, RegistryAliases(settings), model, at=now_us(), reason=reason)
+            command.result = {"version": champion.version, "previous_version": champion.previous_version}
+    typer.echo(f"Version {champion.version} of {outcome or capability} answers again.")
+
+
+@app.command(
+    epilog=examples("foretell models history redeem --account demo", "foretell models history sendtime --json")
+)
+def history(
+    outcome: OutcomeArgument,
+    *,
+    account: AccountOption = DEFAULT_ACCOUNT,
+    capability: CapabilityOption = "scoring",
+    limit: Annotated[int, typer.Option(help="How many at most.", min=1)] = 100,
+    json: JsonOption = False,
+) -> None:
+    """Show what happened to a model, the newest first: trained, refused, promoted, rolled back, failed; who and why."""
+    from foretell.cli.context import named_model, opened_account
+    from foretell.cli.output import instant, show_rows
+    from shared.contracts.model_name import ModelName
+
+    account, capability, outcome = named_model(outcome, account, capability)
+    with opened_account(account) as (_, _, store):
+        found = store.audit.page(limit, model=ModelName(capability, outcome).text)
+    rows = [
+        {
+            "at": instant(row.at),
+            "by": row.actor,
+            "what": row.action.removeprefix("model."),
+            "version": row.detail.get("version"),
+            "replaced": row.detail.get("replaced_version"),
+            **_compared(row.detail.get("figures") or {}),
+            "why": row.detail.get("reason"),
+        }
+        for row in found
+    ]
+    show_rows(rows, as_json=json, empty="Nothing happened to that model: `foretell models list` shows what there is.")
+
+
+def _compared(figures: "Mapping[str, float]") -> dict[str, float | None]:
+    """Return the figures of a comparison with the champion; None: nothing was compared."""
+    names = ("challenger_loss", "champion_loss", "difference", "difference_low", "difference_high", "frames")
+    return {name: round(figures[name], 5) if name in figures else None for name in names}
 
 
 @app.command(
@@ -215,18 +273,22 @@ def adopt(
 ) -> None:
     """Take in a model trained elsewhere on exported frames: judged on what was kept back, and through the same gate."""
     from foretell.cli.context import capability_name, now_us, opened_account
-    from foretell.train import learned, recipe_of
+    from foretell.train import by_hand, learned, recipe_of
     from services.specs import spec_of
+    from shared.contracts.model_name import ModelName
+    from shared.training.commands import recorded, training_result
     from shared.training.elsewhere import adopt as take_in
 
     recipe = recipe_of(spec_of(capability_name(capability)))
     choices = recipe.choices(promote=not no_promote)
     with opened_account(account) as (settings, _, store):
-        learned(
-            f"{account}.{capability}.{outcome}",
-            lambda _: take_in(
-                recipe, store, settings, outcome, model=model, frames=frames, promote=choices.promote, now=now_us()
-            ),
-            choices,
-            details=False,
-        )
+        row = by_hand("train", ModelName(capability, outcome), {"promote": choices.promote}, reason="models adopt")
+
+        def work(_: "Progress") -> "Published":
+            with recorded(store, row, lease_seconds=settings.training_lease_seconds, now=now_us) as command:
+                wanted = (recipe, store, settings, outcome)
+                published = take_in(*wanted, model=model, frames=frames, promote=choices.promote, now=now_us())
+                command.result = training_result(published)
+            return published
+
+        learned(f"{account}.{capability}.{outcome}", work, choices, details=False)

@@ -38,8 +38,8 @@ def command_of(spec: AnySpec) -> Any:
         export = given.pop("export")
         own = {key: value for key, value in given.items() if value is not None and key != "no_promote"}
         choices = training.choices(promote=not given["no_promote"], **own)
-        with opened_account(account) as (settings, database, _):
-            train_model(settings, database.of(account), spec, outcome, choices=choices, export=export, details=details)
+        with opened_account(account) as (settings, _, store):
+            train_model(settings, store, spec, outcome, choices=choices, export=export, details=details)
 
     parameters = [
         *([_outcome(spec)] if spec.capability.per_outcome else []),

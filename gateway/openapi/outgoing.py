@@ -19,6 +19,7 @@ _SUMMARIES: Final = {
     "model.promoted": "Another version answers",
     "model.drift_detected": "What a version sees is no longer what it was trained on",
     "model.quality_dropped": "A version is worse than it promised",
+    "model.training_failed": "A training failed, and nothing changed",
     "data.insufficient": "There is too little to learn from",
     TEST_TYPE: "Somebody tries the subscription out",
 }

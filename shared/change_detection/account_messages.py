@@ -15,6 +15,7 @@ from shared.contracts.message import (
     ModelDriftDetected,
     ModelPromoted,
     ModelQualityDropped,
+    ModelTrainingFailed,
     as_data,
 )
 from shared.contracts.model_quality import VersionQuality
@@ -161,6 +162,30 @@ def quality_dropped(
     )
     name = message_id("model.quality_dropped", line, outcome, measured.version)
     return Message(name, "model.quality_dropped", at, as_data(data))
+
+
+def model_training_failed(
+    model: tuple[str, str], training_id: str, requested_by: str, error: Mapping[str, str], *, at: Microseconds
+) -> Message:
+    """Return the message that a training failed.
+
+    Args:
+        model: capability, and outcome, empty where the capability has none.
+        training_id: of its command; makes the id.
+        requested_by: who asked for it.
+        error: code and detail.
+        at: now.
+    """
+    capability, outcome = model
+    data = ModelTrainingFailed(
+        capability=capability,
+        outcome=outcome or None,
+        training_id=training_id,
+        requested_by=requested_by,
+        code=error["code"],
+        detail=error["detail"],
+    )
+    return Message(message_id("model.training_failed", training_id), "model.training_failed", at, as_data(data))
 
 
 def data_insufficient(

@@ -16,6 +16,7 @@ MESSAGE_TYPES: tuple[str, ...] = (
     "model.promoted",
     "model.drift_detected",
     "model.quality_dropped",
+    "model.training_failed",
     "data.insufficient",
 )
 """Of the capabilities, in the order of the table, and of the account as a whole."""
@@ -195,6 +196,17 @@ class ModelQualityDropped(Answer):
     live_skill: Annotated[float, Field(description="The same of the predictions that were made.")]
 
 
+class ModelTrainingFailed(Answer):
+    """A training failed; the version that answered before goes on."""
+
+    capability: CapabilityField
+    outcome: OutcomeField
+    training_id: Annotated[str, Field(description="Which one; GET /models/{name}/trainings/{training_id} shows it.")]
+    requested_by: Annotated[str, Field(description="Public id of a key, `command line`, `schedule` or `drift`.")]
+    code: Annotated[str, Field(description="As of a problem.")]
+    detail: Annotated[str, Field(description="What went wrong, and what to do.")]
+
+
 class DataInsufficient(Answer):
     """There is too little to learn from."""
 
@@ -228,6 +240,7 @@ MESSAGE_DATA: Final[dict[str, type[Answer]]] = {
     "model.promoted": ModelPromoted,
     "model.drift_detected": ModelDriftDetected,
     "model.quality_dropped": ModelQualityDropped,
+    "model.training_failed": ModelTrainingFailed,
     "data.insufficient": DataInsufficient,
 }
 """The shape of `data` by type."""
@@ -340,6 +353,14 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
         "predictions": 1200,
         "promised_skill": 0.14,
         "live_skill": 0.012,
+    },
+    "model.training_failed": {
+        "capability": "scoring",
+        "outcome": "customer",
+        "training_id": "cmd_5b1d0c6c5f0e4f3a",
+        "requested_by": "schedule",
+        "code": "registry-unavailable",
+        "detail": "The registry cannot be reached.",
     },
     "data.insufficient": {
         "capability": "scoring",

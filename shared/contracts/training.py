@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -33,6 +33,10 @@ class Choices(BaseModel):
     def kept_with(self, outcome: Outcome) -> Outcome:
         """Return an outcome with what of these choices holds for its later trainings too."""
         return outcome
+
+    def for_later(self) -> Self:
+        """Return what holds for the next trainings of the model too, and is kept with no outcome."""
+        return self.model_copy(update={"promote": True})
 
     @property
     def named_attributes(self) -> frozenset[str]:
@@ -80,6 +84,11 @@ class ColumnChoices(Choices):
             return outcome
         return outcome.answered(allowed=self.allowed, forbidden=self.forbidden)
 
+    def for_later(self) -> Self:
+        """Return the order of time alone: what is allowed and forbidden is kept with the outcome."""
+        nothing = frozenset[str]()
+        return self.model_copy(update={"promote": True, "allowed": nothing, "forbidden": nothing})
+
     @property
     def named_attributes(self) -> frozenset[str]:
         """Return what is allowed or forbidden."""
@@ -111,6 +120,8 @@ class TrainingSpec:
     the contract checks train it."""
 
 
+REGISTERED: Final = 0.92
+"""How far a run is, 0 to 1, when its version is to be registered: up to there it has changed nothing."""
 Progress = Callable[[str, float], None]
 """Called with what is done now and how far the whole is, 0 to 1."""
 

@@ -1,7 +1,7 @@
 """The gate: whether a challenger may replace the champion."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -208,6 +208,20 @@ class GateDecision:
     decided: bool
     """False: too few frames are newer than both trainings to compare them yet."""
     reason: str
+    figures: Mapping[str, float] = field(default_factory=dict)
+    """What was compared, by name; empty where nothing was."""
+
+
+def too_few(frames: int) -> GateDecision | None:
+    """Return that so few frames decide nothing; None: they suffice.
+
+    Args:
+        frames: newer than both trainings.
+    """
+    if frames >= FEWEST_FRAMES:
+        return None
+    reason = f"only {frames} frames are newer than both trainings; {FEWEST_FRAMES} are needed"
+    return GateDecision(False, False, reason, {"frames": float(frames)})
 
 
 def judged(
@@ -216,7 +230,7 @@ def judged(
     """Compare log losses of the same frames, newer than both trainings.
 
     The challenger passes when, with 95 % confidence over contacts, it loses at most 1 % of the champion's log loss,
-    and when it beats the constant. A champion past its maximum age is replaced on equality of the means.
+    and when it beats the constant. A champion past its maximum age is replaced on equality; see `replaces`.
 
     Args:
         challenger: log loss of each frame, shape (n,).
@@ -225,22 +239,56 @@ def judged(
         owner: contact of each frame, shape (n,).
         champion_is_old: whether the champion is past its maximum age.
     """
-    if len(challenger) < FEWEST_FRAMES:
-        return GateDecision(
-            False, False, f"only {len(challenger)} frames are newer than both trainings; {FEWEST_FRAMES} are needed"
-        )
-    if rounded(challenger.mean()) >= rounded(constant.mean()):
-        return GateDecision(False, True, "the challenger is no better than predicting the base rate")
-    margin = WORSE_BY_AT_MOST * float(champion.mean())
+    undecided = too_few(len(challenger))
+    if undecided is not None:
+        return undecided
     worse = of_mean(challenger - champion, owner)
+    figures = {
+        "frames": float(len(challenger)),
+        "challenger_loss": float(challenger.mean()),
+        "champion_loss": float(champion.mean()),
+        "constant_loss": float(constant.mean()),
+        **differences(worse),
+    }
+    if rounded(challenger.mean()) >= rounded(constant.mean()):
+        return GateDecision(False, True, "the challenger is no better than predicting the base rate", figures)
+    margin = WORSE_BY_AT_MOST * float(champion.mean())
+    return replaces(worse, margin, "1 % of log loss", figures, champion_is_old=champion_is_old)
+
+
+def differences(worse: Interval) -> dict[str, float]:
+    """Name the figures of a difference, challenger less champion, with its interval."""
+    return {"difference": worse.value, "difference_low": worse.low, "difference_high": worse.high}
+
+
+def replaces(
+    worse: Interval, margin: float, named: str, figures: Mapping[str, float], *, champion_is_old: bool
+) -> GateDecision:
+    """Decide by how much worse a challenger is, with its 95 % interval.
+
+    A challenger passes that is surely not worse by more than the margin. A champion past its maximum age makes way for
+    an equal one, too: the difference is within the margin, and could be none. Two versions that are as good differ by
+    chance, so that to ask for a difference of at most 0 would keep an old champion every other time.
+
+    Args:
+        worse: challenger less champion, positive where the challenger is worse.
+        margin: how much is tolerated.
+        named: the margin in words.
+        figures: of the decision.
+        champion_is_old: whether the champion is past its maximum age.
+
+    >>> old = dict(named="1 %", figures={}, champion_is_old=True)
+    >>> replaces(Interval(0.004, -0.01, 0.02), 0.005, **old).promote
+    True
+    >>> replaces(Interval(0.004, 0.001, 0.02), 0.005, **old).promote
+    False
+    """
     if worse.high <= margin:
-        return GateDecision(
-            True, True, f"not worse than the champion by more than 1 % of log loss (difference {worse})"
-        )
-    if champion_is_old and worse.value <= 0:
-        return GateDecision(
-            True, True, f"the champion is past its maximum age and the challenger is as good (difference {worse})"
-        )
+        reason = f"not worse than the champion by more than {named} (difference {worse})"
+        return GateDecision(True, True, reason, figures)
+    if champion_is_old and worse.value <= margin and worse.low <= 0:
+        reason = f"the champion is past its maximum age and the challenger is as good (difference {worse})"
+        return GateDecision(True, True, reason, figures)
     return GateDecision(
-        False, True, f"could be worse than the champion by more than 1 % of log loss (difference {worse})"
+        False, True, f"could be worse than the champion by more than {named} (difference {worse})", figures
     )

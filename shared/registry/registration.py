@@ -47,6 +47,27 @@ def connected(settings: Settings) -> Iterator[Any]:
         yield _client(settings)
 
 
+@contextmanager
+def _answering(sentence: str) -> Iterator[None]:
+    """Say that the registry is away where MLflow, its connection or its database says so.
+
+    Raises:
+        RegistryUnavailable: one of them does.
+    """
+    try:
+        yield
+    except RegistryUnavailable:
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) or type(error).__module__.partition(".")[0] in _ITS_LIBRARIES:
+            raise RegistryUnavailable(sentence) from error
+        raise
+
+
+_ITS_LIBRARIES = ("mlflow", "sqlalchemy")
+"""Whose errors mean that the registry does not do what is wanted; those of HTTP are OSErrors."""
+
+
 def _client(settings: Settings) -> Any:
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
@@ -102,13 +123,8 @@ def set_champion_alias(settings: Settings, account: str, capability: str, outcom
     Raises:
         RegistryUnavailable: the registry is away or does not hold the version.
     """
-    with connected(settings) as client:
-        from mlflow.exceptions import MlflowException
-
-        try:
-            client.set_registered_model_alias(model_name(account, capability, outcome), ALIAS, version)
-        except MlflowException as error:
-            raise RegistryUnavailable(f"The registry did not take version {version} as champion.") from error
+    with _answering(f"The registry did not take version {version} as champion."), connected(settings) as client:
+        client.set_registered_model_alias(model_name(account, capability, outcome), ALIAS, version)
 
 
 def champion_alias(settings: Settings, account: str, capability: str, outcome: str) -> str | None:
@@ -117,7 +133,7 @@ def champion_alias(settings: Settings, account: str, capability: str, outcome: s
     Raises:
         RegistryUnavailable: the registry is away.
     """
-    with connected(settings) as client:
+    with _answering("The registry cannot be read."), connected(settings) as client:
         from mlflow.exceptions import MlflowException
 
         try:
@@ -125,7 +141,7 @@ def champion_alias(settings: Settings, account: str, capability: str, outcome: s
         except MlflowException as error:
             if error.error_code == "RESOURCE_DOES_NOT_EXIST":
                 return None
-            raise RegistryUnavailable("The registry cannot be read.") from error
+            raise
     version = model.aliases.get(ALIAS)
     return None if version is None else str(version)
 
@@ -156,9 +172,12 @@ def register(
         outcome: which outcome; empty when the capability has none.
         folder: the artifact.
         record: what is written beside it.
+
+    Raises:
+        RegistryUnavailable: the registry is away.
     """
     digest = digest_of(folder)
-    with connected(settings) as client:
+    with _answering("The registry did not take the new version."), connected(settings) as client:
         name = model_name(account, capability, outcome)
         experiment_id = _experiment(client, settings, f"{account}.{capability}")
         run_id, logged = _logged(client, capability, folder, record, experiment_id, name)

@@ -28,6 +28,7 @@ from shared.store.idempotency import IdempotencyRow
 from shared.store.identities import Identity
 from shared.store.keys import KeyRow
 from shared.store.migration import check, downgrade, is_migrated, migrate
+from shared.store.model_commands import CommandKind, CommandLease, CommandState, ModelCommandRow, ModelCommands
 from shared.store.models import ChampionRow, PromotionRow, VersionRow
 from shared.store.pasts import PastsWanted
 from shared.store.predictions import Place, PredictionFilter, PredictionRow, ReachedBy, RequestReads
@@ -54,6 +55,9 @@ __all__ = [
     "BulkCounts",
     "BulkPacing",
     "ChampionRow",
+    "CommandKind",
+    "CommandLease",
+    "CommandState",
     "ContactGroup",
     "DailyCount",
     "Database",
@@ -69,6 +73,8 @@ __all__ = [
     "KeyRow",
     "Lease",
     "LoggedProbability",
+    "ModelCommandRow",
+    "ModelCommands",
     "PastsWanted",
     "Place",
     "PredictionFilter",

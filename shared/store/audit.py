@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import func
+from sqlalchemy import Index, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.contracts.rows import Microseconds
@@ -17,11 +17,15 @@ from shared.store.schema import (
 )
 from shared.store.scope import AccountConnection, Scope, batches, take_turn
 
+OF_MODELS = "model."
+"""What actions on models begin with."""
+
 
 class AuditTable(StoreTable):
     """What was administered, when, and with which key."""
 
     __tablename__ = "audit"
+    __table_args__: Any = (Index(None, "account_id", "target", "number"),)
 
     account_id: Mapped[KeyText] = mapped_column(primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -94,15 +98,18 @@ class Audit:
             )
             return [_row(row) for row in rows]
 
-    def page(self, limit: int, *, before: int | None = None) -> list[AuditRow]:
+    def page(self, limit: int, *, before: int | None = None, model: str | None = None) -> list[AuditRow]:
         """List administrative actions, the newest first.
 
         Args:
             limit: at most so many.
             before: number of the last one seen.
+            model: only what happened to this one, as `ModelName.text`; None: everything.
         """
         table = AuditTable
         statement = self._scope.select(table.number, table.at, table.actor, table.action, table.target, table.detail)
+        if model is not None:
+            statement = statement.where(table.target == model, table.action.startswith(OF_MODELS, autoescape=True))
         if before is not None:
             statement = statement.where(table.number < before)
         with self._scope.reading() as connection:

@@ -1,11 +1,12 @@
 """The store as a process holds it: opened once, and asked per account, one attribute a subject."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
 from sqlalchemy import Connection, Table, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import aliased
 
 from shared.contracts.holdout import Holdout
 from shared.contracts.rows import Microseconds
@@ -27,6 +28,8 @@ from shared.store.holdouts import Holdouts, HoldoutTable
 from shared.store.idempotency import Idempotency
 from shared.store.identities import Identities
 from shared.store.keys import KeyRow, Keys, KeyTable, key_rows
+from shared.store.model_commands import CommandKind, ModelCommandTable
+from shared.store.model_commands import waiting as command_waits
 from shared.store.models import ChampionRow, Models, champion_rows
 from shared.store.outbox import Outbox
 from shared.store.outcomes import Outcomes
@@ -364,6 +367,30 @@ class Database:
         statement = select(table.account_id, table.batch_id).where(waiting(at)).order_by(table.created_at)
         with self._store.reading() as connection:
             return [(account, batch_id) for account, batch_id in connection.execute(statement)]
+
+    def waiting_model_commands(self, at: Microseconds, kinds: Collection[CommandKind]) -> list[tuple[str, str]]:
+        """List account and id of the commands of some kinds that nobody works on, the oldest first.
+
+        Args:
+            at: now.
+            kinds: all that exclude each other on one model; while one of it runs, others of it are not listed.
+        """
+        table, other = ModelCommandTable, aliased(ModelCommandTable)
+        same = (other.account_id == table.account_id, other.capability == table.capability)
+        running = select(other.command_id).where(
+            *same,
+            other.outcome == table.outcome,
+            other.state == "running",
+            other.leased_until > at,
+            other.kind.in_(kinds),
+        )
+        statement = (
+            select(table.account_id, table.command_id)
+            .where(command_waits(at), table.kind.in_(kinds), ~running.exists())
+            .order_by(table.created_at, table.command_id)
+        )
+        with self._store.reading() as connection:
+            return [(account, command_id) for account, command_id in connection.execute(statement)]
 
     def scrub(self) -> None:
         """Empty the write-ahead logs (SQLite), in which what was deleted could still be read."""

@@ -14,9 +14,11 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.contracts.input_drift import InputDrift
+from shared.contracts.model_name import ModelName
 from shared.contracts.rows import Microseconds
 from shared.errors import Conflict
 from shared.store.audit import record
+from shared.store.model_commands import ModelCommands
 from shared.store.schema import (
     KEY_TEXT,
     Instant,
@@ -161,6 +163,10 @@ class Models:
 
     _scope: Scope
 
+    def commands(self) -> ModelCommands:
+        """Return what is to be done about models, and how far it is."""
+        return ModelCommands(self._scope)
+
     def champion(self, capability: str, outcome: str) -> ChampionRow | None:
         """Return which version answers; None: none was promoted.
 
@@ -185,6 +191,8 @@ class Models:
         *,
         at: Microseconds,
         reason: str,
+        figures: Mapping[str, float] | None = None,
+        unless_since: Microseconds | None = None,
     ) -> ChampionRow:
         """Make a version the champion and log it; promoting the champion again changes nothing.
 
@@ -195,19 +203,37 @@ class Models:
             digest: of its artifacts; a service refuses others.
             at: now.
             reason: one sentence, for people.
+            figures: of the comparison with the champion, for the audit log.
+            unless_since: refuse when the champion changed after this instant; None: never.
 
         Returns:
             The champion as it stands afterwards.
+
+        Raises:
+            Conflict: the champion changed meanwhile.
         """
         with self._scope.writing() as connection:
             old = self._locked(connection, capability, outcome)
             if old is not None and (old.version, old.digest) == (version, digest):
                 return old
-            record(connection, "model.promoted", _model(capability, outcome), at=at, version=version)
+            refuse_changed(old, unless_since)
+            facts = {
+                "version": version,
+                "replaced_version": old and old.version,
+                "reason": reason,
+                "figures": dict(figures or {}),
+            }
+            record(connection, "model.promoted", ModelName(capability, outcome).text, at=at, **facts)
             return self._crown(connection, (capability, outcome, version, digest), old, at=at, reason=reason)
 
-    def rollback(self, capability: str, outcome: str, *, at: Microseconds) -> ChampionRow:
+    def rollback(self, capability: str, outcome: str, *, at: Microseconds, reason: str = "rollback") -> ChampionRow:
         """Make the version before the champion answer again; a second rollback undoes the first.
+
+        Args:
+            capability: a line of the capability table.
+            outcome: its name, "" where the capability has none.
+            at: now.
+            reason: one sentence, for people.
 
         Raises:
             Conflict: there is no version before.
@@ -217,8 +243,21 @@ class Models:
             if old is None or old.previous_version is None or old.previous_digest is None:
                 raise Conflict("There is no earlier champion to return to; promote a version instead.")
             new = (capability, outcome, old.previous_version, old.previous_digest)
-            record(connection, "model.rolled_back", _model(capability, outcome), at=at, version=new[2])
-            return self._crown(connection, new, old, at=at, reason="rollback")
+            facts = {"version": new[2], "replaced_version": old.version, "reason": reason}
+            record(connection, "model.rolled_back", ModelName(capability, outcome).text, at=at, **facts)
+            return self._crown(connection, new, old, at=at, reason=reason)
+
+    def note(self, action: str, model: ModelName, *, at: Microseconds, **facts: Any) -> None:
+        """Write into the audit log what happened to a model beside promotions and rollbacks.
+
+        Args:
+            action: `trained`, `refused`.
+            model: which one.
+            at: now.
+            facts: version, reason, figures.
+        """
+        with self._scope.writing() as connection:
+            record(connection, f"model.{action}", model.text, at=at, **facts)
 
     def promotions(self, capability: str, outcome: str) -> list[PromotionRow]:
         """List promotions and rollbacks, newest first."""
@@ -385,8 +424,14 @@ class Models:
             return [_version_row(dict(row)) for row in connection.execute(statement).mappings()]
 
 
-def _model(capability: str, outcome: str) -> str:
-    return f"{capability}.{outcome}".rstrip(".")
+def refuse_changed(champion: ChampionRow | None, since: Microseconds | None) -> None:
+    """Refuse to replace a champion that was promoted after an instant; None: whenever it was.
+
+    Raises:
+        Conflict: it was.
+    """
+    if champion is not None and since is not None and champion.promoted_at > since:
+        raise Conflict(f"Version {champion.version} was promoted meanwhile, and was not compared with.")
 
 
 def champion_rows(connection: AccountConnection | Connection, statement: AnySelect) -> list[ChampionRow]:

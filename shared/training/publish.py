@@ -1,12 +1,11 @@
 """From a fitted model to a version that answers: artifact, registry, catalogue, gate, champion row."""
 
-import contextlib
 import hashlib
 import json
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,108 +14,16 @@ from numpy.typing import NDArray
 
 from shared.contracts.defaults import CHAMPION_MOST_DAYS
 from shared.contracts.rows import DAY, Microseconds
-from shared.errors import ArtifactRefused, Conflict, NotFound, RegistryUnavailable
+from shared.errors import ArtifactRefused, Conflict, RegistryUnavailable
 from shared.evaluation.gate import GateDecision, judged
 from shared.evaluation.metrics import Interval, losses
 from shared.features.table import InputColumn, OutputColumn
 from shared.registry.fetch import artifacts
-from shared.registry.registration import Registered, champion_alias, register, set_champion_alias
+from shared.registry.registration import Registered, register
 from shared.registry.runs import RegisteredRun, TrainingData
 from shared.settings import Settings
-from shared.store import AccountStore, ChampionRow, VersionRow
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """Which model is meant: a capability and, where it has them, an outcome."""
-
-    capability: str
-    outcome: str = ""
-
-
-class Aliases(Protocol):
-    """The registry's aliases."""
-
-    def point(self, account: str, model: Model, version: str) -> None:
-        """Point the alias to a version."""
-
-    def pointed(self, account: str, model: Model) -> str | None:
-        """Return where the alias points."""
-
-
-class RegistryAliases:
-    """The aliases of the registry that the settings name."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-
-    def point(self, account: str, model: Model, version: str) -> None:
-        """Point the alias to a version."""
-        set_champion_alias(self._settings, account, model.capability, model.outcome, version=version)
-
-    def pointed(self, account: str, model: Model) -> str | None:
-        """Return where the alias points."""
-        return champion_alias(self._settings, account, model.capability, model.outcome)
-
-
-def promote(
-    store: AccountStore, aliases: Aliases, model: Model, version: str, *, at: Microseconds, reason: str
-) -> ChampionRow:
-    """Make a version of the catalogue the champion; services serve it at their next poll.
-
-    When the registry refuses, nothing changes; when the store fails afterwards, the alias is ahead of the row, the
-    row still decides, and doing it again mends it.
-
-    Args:
-        store: of the account.
-        aliases: of the registry.
-        model: which one.
-        version: to promote.
-        at: now.
-        reason: one sentence, for people.
-
-    Raises:
-        NotFound: the catalogue has no such version; those it has are listed.
-        RegistryUnavailable: the alias could not be set.
-    """
-    found = store.models.version(model.capability, model.outcome, version)
-    if found is None:
-        known = [row.version for row in store.models.versions(model.capability, model.outcome)]
-        raise NotFound(f"There is no version {version}; there are: {', '.join(known) or 'none'}.", versions=known)
-    aliases.point(store.account, model, version)
-    return store.models.promote(model.capability, model.outcome, version, found.digest, at=at, reason=reason)
-
-
-def rollback(store: AccountStore, aliases: Aliases, model: Model, *, at: Microseconds) -> ChampionRow:
-    """Make the version before the champion answer again; a registry that is away does not stand in the way.
-
-    Raises:
-        Conflict: there is no version before.
-    """
-    row = store.models.champion(model.capability, model.outcome)
-    if row is None or row.previous_version is None:
-        raise Conflict("There is no earlier champion to return to; promote a version instead.")
-    # Going back is for emergencies: the row decides, and a mismatch is reported until the alias is set.
-    with contextlib.suppress(RegistryUnavailable):
-        aliases.point(store.account, model, row.previous_version)
-    return store.models.rollback(model.capability, model.outcome, at=at)
-
-
-def mismatch(store: AccountStore, aliases: Aliases, model: Model) -> str | None:
-    """Say in one sentence how the registry's alias differs from the row; None when they agree.
-
-    Raises:
-        RegistryUnavailable: the alias cannot be read.
-    """
-    row = store.models.champion(model.capability, model.outcome)
-    decided = None if row is None else row.version
-    pointed = aliases.pointed(store.account, model)
-    if decided == pointed:
-        return None
-    return (
-        f"Version {decided or 'none'} answers, while MLflow's alias points to {pointed or 'none'}; "
-        "the store decides: promote again to set the alias."
-    )
+from shared.store import AccountStore, VersionRow
+from shared.training.promotion import Aliases, Model, RegistryAliases, promote
 
 
 class Registry(Aliases, Protocol):
@@ -234,13 +141,26 @@ class Published:
     promoted: bool
     reason: str
     report: AnyReport
+    decided: bool = True
+    """False: there was too little to compare with the champion."""
+    figures: Mapping[str, float] = field(default_factory=dict)
+    """Of that comparison."""
 
 
 Gate = Callable[[VersionRow], GateDecision]
 """Judges the challenger against the version in this catalogue row."""
 
 
-def publish(registry: Registry, store: AccountStore, fitted: Fitted, *, gate: Gate, may_promote: bool) -> Published:
+def publish(
+    registry: Registry,
+    store: AccountStore,
+    fitted: Fitted,
+    *,
+    gate: Gate,
+    may_promote: bool,
+    clock: Callable[[], Microseconds] | None = None,
+    why: str = "",
+) -> Published:
     """Register a version, write it into the catalogue, and promote it when the gate lets it through.
 
     Args:
@@ -249,18 +169,64 @@ def publish(registry: Registry, store: AccountStore, fitted: Fitted, *, gate: Ga
         fitted: the version.
         gate: called only when there is a champion.
         may_promote: False registers only.
+        clock: says when what happens; None: all of it when the version was trained.
+        why: it was trained, for the audit log.
     """
+    now = clock or (lambda: fitted.trained_at)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "artifact"
         fitted.model.save(folder)
         files = {name: _written(Path(scratch) / f"{name}.png", png) for name, png in fitted.plots.items()}
         registered = registry.register(store.account, fitted.named, folder, _record(store.account, fitted, files))
     store.models.add(_row(fitted, registered), fitted.plots)
+    trained = {"version": registered.version, "reason": why, "figures": _finite(fitted.report)}
+    store.models.note("trained", fitted.named, at=now(), grade=fitted.report.grade, **trained)
     decision = _gate_decision(store, fitted, gate)
     if decision.promote and may_promote:
-        promote(store, registry, fitted.named, registered.version, at=fitted.trained_at, reason=decision.reason)
+        decision = _promoted(registry, store, fitted, registered.version, decision, at=now())
+    elif may_promote:
+        _note_refusal(store, fitted, registered.version, decision, at=now())
+    promoted = decision.promote and may_promote
     reason = decision.reason if may_promote else f"registered only, as asked ({decision.reason})"
-    return Published(registered.version, registered.digest, decision.promote and may_promote, reason, fitted.report)
+    judged_by = (reason, fitted.report, decision.decided, decision.figures)
+    return Published(registered.version, registered.digest, promoted, *judged_by)
+
+
+def _promoted(
+    registry: Registry, store: AccountStore, fitted: Fitted, version: str, decision: GateDecision, *, at: Microseconds
+) -> GateDecision:
+    """Promote what passed the gate; what stands in the way leaves all as it was, and is the reason then."""
+    try:
+        promote(
+            store,
+            registry,
+            fitted.named,
+            version,
+            at=at,
+            reason=decision.reason,
+            figures=decision.figures,
+            unless_since=fitted.trained_at,
+        )
+    except RegistryUnavailable as error:
+        hindrance = f"it passed the gate, but {_lower(error.detail)} Promote it by hand"
+    except Conflict as error:
+        hindrance = f"it passed the gate, but {_lower(error.detail)} Train again, or promote it by hand"
+    else:
+        return decision
+    refused = replace(decision, promote=False, reason=hindrance)
+    _note_refusal(store, fitted, version, refused, at=at)
+    return refused
+
+
+def _lower(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]
+
+
+def _note_refusal(
+    store: AccountStore, fitted: Fitted, version: str, decision: GateDecision, *, at: Microseconds
+) -> None:
+    facts = {"version": version, "reason": decision.reason, "figures": dict(decision.figures)}
+    store.models.note("refused", fitted.named, at=at, **facts, decided=decision.decided)
 
 
 def _gate_decision(store: AccountStore, fitted: Fitted, gate: Gate) -> GateDecision:
@@ -276,9 +242,6 @@ def _gate_decision(store: AccountStore, fitted: Fitted, gate: Gate) -> GateDecis
 
 
 def _record(account: str, fitted: Fitted, files: dict[str, Path]) -> RegisteredRun:
-    figures = {
-        name: figure.value if isinstance(figure, Interval) else figure for name, figure in fitted.report.figures.items()
-    }
     report = fitted.report.to_json()
     return RegisteredRun(
         question=fitted.question,
@@ -286,7 +249,7 @@ def _record(account: str, fitted: Fitted, files: dict[str, Path]) -> RegisteredR
         report=report,
         plots=files,
         params={"kind": fitted.report.kind, "winner": fitted.report.winner, **fitted.params},
-        metrics={name: float(value) for name, value in figures.items() if np.isfinite(value)},
+        metrics=_finite(fitted.report),
         folds=[_numbers(block) for block in report.get("blocks", ())],
         tags={**_tags(account, fitted), **fitted.tags},
         data=TrainingData(fitted.data_digest, fitted.rows, report["data"]),
@@ -309,6 +272,12 @@ def _tags(account: str, fitted: Fitted) -> dict[str, str]:
         "foretell.data_digest": fitted.data_digest,
         "foretell.commit": source_commit(),
     }
+
+
+def _finite(report: AnyReport) -> dict[str, float]:
+    """Return the figures of a report that are numbers, without their intervals."""
+    values = ((name, one.value if isinstance(one, Interval) else one) for name, one in report.figures.items())
+    return {name: float(value) for name, value in values if np.isfinite(value)}
 
 
 def _row(fitted: Fitted, registered: Registered) -> VersionRow:

@@ -6,7 +6,7 @@ from typing import Generic, Protocol, TypeVar
 
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import Microseconds
-from shared.contracts.training import Choices, Progress, silent
+from shared.contracts.training import REGISTERED, Choices, Progress, silent
 from shared.evaluation.gate import GateDecision
 from shared.settings import Settings
 from shared.store import AccountStore, VersionRow
@@ -29,8 +29,8 @@ class PastsReader(Protocol):
         """Read them, with events or without."""
 
 
-READ, FITTED, REGISTERED = 0.1, 0.9, 0.92
-"""How far a run is, 0 to 1, when its material is read, the model is fitted, and it is to be registered."""
+READ, FITTED = 0.1, 0.9
+"""How far a run is, 0 to 1, when its material is read, and when the model is fitted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +116,8 @@ def train(
     progress: Progress = silent,
     read: PastsReader | None = None,
     refit: RefitOnAll | None = None,
+    clock: Callable[[], Microseconds] | None = None,
+    why: str = "",
 ) -> Published:
     """Train a capability for one account, register the version, and promote it when the gate lets it through.
 
@@ -129,6 +131,8 @@ def train(
         progress: called with what is done and how far the run is.
         read: reads the pasts of everybody who may be learned from; None: from the store.
         refit: grows trees that won on all frames, where they were drawn from more; None: they stay as they are.
+        clock: says when the version was registered and promoted; None: `now`.
+        why: it is trained, for the audit log.
 
     Raises:
         UnknownOutcome: there is no such outcome; the known ones are listed.
@@ -152,6 +156,8 @@ def train(
         recipe.to_publish(run, material, fit),
         gate=lambda row: recipe.gate(run, material, fit, row),
         may_promote=run.choices.promote,
+        clock=clock,
+        why=why,
     )
     progress("done", 1.0)
     return published

@@ -109,7 +109,7 @@ def test_a_retraining_keeps_ids_names_and_says_so(
     rows = [store.models.version("segmentation", "", one.version) for one in (first, again)]
     told = [{one["id"]: one["name"] for one in row.report["segments"]} for row in rows if row is not None]
     assert told[0] == told[1]
-    assert again.reason.startswith("registered only, as asked (not surely worse than the champion")
+    assert again.reason.startswith("registered only, as asked (not worse than the champion")
     assert rows[1] is not None
     assert rows[1].report["matching"]["retired"] == []
 

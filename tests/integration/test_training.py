@@ -24,7 +24,8 @@ from shared.store import AccountStore, Database, migrate, open_database
 from shared.training.elsewhere import adopt, export_frames
 from shared.training.frames_folder import Manifest
 from shared.training.material import Material, material
-from shared.training.publish import Model, Published, RegistryAliases, mismatch
+from shared.training.promotion import Model, RegistryAliases, mismatch
+from shared.training.publish import Published
 from shared.training.recipe import Run, train
 
 WON = Outcome(name="won", capability="scoring", event_types=("deal_won",), horizon_days=30, every_days=15)

@@ -14,23 +14,26 @@ from services.segmentation.training.plots import plots
 from services.segmentation.training.report import QUESTION, card, report
 from services.segmentation.training.selection import squared_errors
 from services.segmentation.training.snapshot import assigned
+from shared.contracts.defaults import CHAMPION_MOST_DAYS
 from shared.contracts.rows import Microseconds
 from shared.contracts.training import Progress
 from shared.errors import ArtifactRefused
-from shared.evaluation.gate import GateDecision
+from shared.evaluation.gate import GateDecision, differences, replaces, too_few
 from shared.evaluation.metrics import of_mean
 from shared.registry.fetch import artifacts
 from shared.settings import Settings
 from shared.store import AccountStore, VersionRow
 from shared.timeline import Pasts
 from shared.training.evidence import people_counts, plain_evidence
-from shared.training.publish import Fitted, digest_of_data
+from shared.training.publish import Fitted, digest_of_data, is_old
 from shared.training.recipe import Recipe, Run
 
 CAPABILITY = "segmentation"
 SegmentRun = Run[SegmentChoices]
 WORSE_BY_AT_MOST = 0.01
 """Share explained that a challenger may lose against the champion."""
+EXPLAINED = "0.01 of the share of the next period explained"
+NO_NEXT_PERIOD = "there is no next period to compare on yet; promote by hand when the segments look right"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +100,8 @@ def _to_publish(run: SegmentRun, material: SegmentMaterial, fit: SegmentationFit
     )
 
 
-def _gate(_: SegmentRun, material: SegmentMaterial, fit: SegmentationFit, row: VersionRow) -> GateDecision:
-    """Let a challenger through unless it surely knows less of the next period than the champion.
+def _gate(run: SegmentRun, material: SegmentMaterial, fit: SegmentationFit, row: VersionRow) -> GateDecision:
+    """Let a challenger through that surely explains as much of the next period as the champion, or a point less.
 
     Both assign the same contacts at the same earlier cutoff; neither has seen what came after as a label.
     """
@@ -106,18 +109,20 @@ def _gate(_: SegmentRun, material: SegmentMaterial, fit: SegmentationFit, row: V
     if previous is None:
         return GateDecision(True, True, f"the champion, version {row.version}, cannot be loaded any more")
     if fit.before is None:
-        return GateDecision(True, True, "there is no next period to compare on yet; the newer segments answer")
+        return GateDecision(False, False, NO_NEXT_PERIOD)
     contact, cutoff, after = fit.before.contact, fit.before.cutoff, fit.before.after
+    undecided = too_few(len(contact))
+    if undecided is not None:
+        return undecided
     lost = np.zeros(len(contact))
     challenger, champion = (assigned(model, material.pasts, contact, cutoff) for model in (fit.model, previous))
     for outcome in after:
         scale = 2 * float(outcome.var())
         lost += (squared_errors(challenger, outcome)[0] - squared_errors(champion, outcome)[0]) / scale
     worse = of_mean(lost, contact)
-    shares = f"share of the next period explained, champion less challenger: {worse}"
-    if worse.low > WORSE_BY_AT_MOST:
-        return GateDecision(False, True, f"the challenger explains less than the champion ({shares})")
-    return GateDecision(True, True, f"not surely worse than the champion ({shares})")
+    figures = {"frames": float(len(contact)), **differences(worse)}
+    old = is_old(row, now=run.now, most_days=CHAMPION_MOST_DAYS)
+    return replaces(worse, WORSE_BY_AT_MOST, EXPLAINED, figures, champion_is_old=old)
 
 
 RECIPE = Recipe(

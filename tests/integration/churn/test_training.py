@@ -19,7 +19,8 @@ from shared.registry.fetch import artifacts
 from shared.settings import Settings
 from shared.store import AccountStore, Database, migrate, open_database
 from shared.training.material import scanned
-from shared.training.publish import Model, Published, RegistryAliases, mismatch
+from shared.training.promotion import Model, RegistryAliases, mismatch
+from shared.training.publish import Published
 from shared.training.recipe import Run, train
 
 LEFT = Outcome(name="left", capability="churn", event_types=("subscription_cancelled",), horizon_days=30, every_days=20)

@@ -63,7 +63,7 @@ async def client_of(service: Service, path: str = "") -> AsyncIterator[ServiceCl
 
 
 async def requested(client: ServiceClient, body: bytes = b"{}") -> HttpAnswer:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         return await client.request("POST", b"/score", [(b"content-type", b"application/json")], body)
 
 
@@ -280,7 +280,7 @@ async def test_a_request_that_is_given_up_closes_its_connection() -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
                 await client.request("POST", b"/score")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await service.left.wait()
         answer = await requested(client)
 
@@ -325,6 +325,6 @@ async def test_an_early_answer_is_taken_and_ends_the_connection() -> None:
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not holds():
             await asyncio.sleep(0)

@@ -4,6 +4,7 @@ import pytest
 
 from shared.change_detection.states import LastKnownState
 from shared.contracts.message import Message
+from shared.contracts.model_name import ModelName
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import AttributeRow, ContactRow, EventRow
 from shared.errors import Conflict, NotFound, UnknownOutcome
@@ -13,10 +14,12 @@ from shared.store import (
     AttemptResult,
     BatchEnd,
     BatchRow,
+    CommandLease,
     Database,
     DeadLetterRow,
     IdempotencyRow,
     Lease,
+    ModelCommandRow,
     PastsWanted,
     PredictionRow,
     SecretRow,
@@ -29,6 +32,7 @@ from shared.store.outbox import delivery_id
 from shared.store.predictions import PredictionFilter
 from shared.store.schema import PredictionTable, StoreTable
 
+MODEL = ModelName("scoring", "x")
 EVENT = EventRow("a", "1", "order_placed", 10, 10, message_id="m")
 LETTER = DeadLetterRow("dl_1", "src_1", "sendgrid", "unknown_contact", "detail", "{}", "hash", 10)
 ASSIGNMENT = AssignmentRow("may", "a", "control", 0.5, 9, 9, 9, "click", "1", 1)
@@ -69,6 +73,10 @@ def fill(store: AccountStore) -> None:
 
 def fill_batches(store: AccountStore) -> None:
     """Complete a batch; what is filled once stays as it is."""
+    if store.models.commands().find("cmd") is None:
+        training = ModelCommandRow("cmd", "train", *MODEL, 1, "command line", payload={"choices": {"a": 1}})
+        store.models.commands().begin(training, CommandLease("cmd", "me"), until=9)
+        store.models.commands().complete(CommandLease("cmd", "me"), {}, at=2)
     if store.batches.find("b1") is None:
         lease = Lease("b1", "claim")
         store.batches.create(BatchRow("b1", "queued", {"a": 1}, 1, "key", 1), most_open=9)
@@ -129,6 +137,10 @@ def everything(store: AccountStore) -> dict[str, object]:
         "outcomes.require": required(store),
         "outcomes.default": store.outcomes.default("scoring"),
         "models.answering": store.models.answering(),
+        "models.commands().find": store.models.commands().find("cmd"),
+        "models.commands().last_choices": store.models.commands().last_choices(MODEL),
+        "models.commands().last_training_at": store.models.commands().last_training_at(MODEL),
+        "models.commands().page": store.models.commands().page(MODEL, "train", 9),
         "models.champion": store.models.champion("scoring", "x"),
         "models.promotions": store.models.promotions("scoring", "x"),
         "models.versions": store.models.versions(),
@@ -207,7 +219,9 @@ WRITES = {
     "idempotency": "begin hold keep release delete_before add_received delete_received_before",
     "identities": "point erased shared",
     "keys": "create rotate revoke",
-    "models": "promote rollback add put_input_drift",
+    "models": "promote rollback add note put_input_drift commands",
+    "models.commands()": "request begin take renew advance complete fail close_interrupted release cancel "
+    "delete_before",
     "outbox": "publish delete_before",
     "outcomes": "put delete set_default",
     "predictions": "log delete_before forget_latest reached_since",
@@ -225,10 +239,11 @@ def reads(store: AccountStore) -> set[str]:
     subjects = {name for name in dir(store) if not name.startswith("_")} - {
         "account", "acting", "hashing", "is_alone", "transaction",
     }  # fmt: skip
+    found = {name: getattr(store, name) for name in subjects} | {"models.commands()": store.models.commands()}
     return {
         f"{subject}.{name}"
-        for subject in subjects
-        for name in dir(getattr(store, subject))
+        for subject, one in found.items()
+        for name in dir(one)
         if not name.startswith("_") and name not in WRITES.get(subject, "").split()
     }
 

@@ -18,7 +18,7 @@ from shared.store.pasts import _unpacked
 from shared.store.predictions import _LOG
 
 CUTOFF = 100
-LATEST = 5.0
+LATEST = 25.0
 SHORT = 0.3
 
 

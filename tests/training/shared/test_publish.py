@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 
 from shared.contracts.rows import DAY
-from shared.errors import RegistryUnavailable
+from shared.errors import Conflict, RegistryUnavailable
 from shared.evaluation.gate import GateDecision
 from shared.features.table import OutputColumn, number_column
 from shared.registry.registration import Registered
 from shared.registry.runs import RegisteredRun
-from shared.training.publish import Fitted, Model, digest_of_data, is_old, publish, source_commit
+from shared.training.promotion import Model
+from shared.training.publish import Fitted, digest_of_data, is_old, publish, source_commit
 from shared.training.report import Report, plots
 
 NOW = 1_700_000_000_000_000
@@ -25,6 +26,7 @@ class Registry:
         self.versions: list[tuple[Model, RegisteredRun, set[str]]] = []
         self.alias: str | None = None
         self.away = False
+        self.takes_aliases = True
 
     def register(self, account: str, model: Model, folder: Path, record: RegisteredRun) -> Registered:
         if self.away:
@@ -35,6 +37,8 @@ class Registry:
         return Registered(number, f"run-{number}", f"digest-{number}")
 
     def point(self, account: str, model: Model, version: str) -> None:
+        if not self.takes_aliases:
+            raise RegistryUnavailable("The registry did not take the alias.")
         self.alias = version
 
     def pointed(self, account: str, model: Model) -> str | None:
@@ -50,10 +54,15 @@ class Store:
         self.rows: dict[str, Any] = {}
         self.plots: dict[str, bytes] = {}
         self.row: Any = None
+        self.notes: list[tuple[str, dict[str, Any]]] = []
+        self.meanwhile = False
 
     @property
     def models(self) -> "Store":
         return self
+
+    def note(self, action: str, model: Model, *, at: int, **facts: Any) -> None:
+        self.notes.append((action, facts))
 
     def add(self, row: Any, plots: dict[str, bytes]) -> None:
         self.rows[row.version] = row
@@ -65,9 +74,18 @@ class Store:
     def champion(self, capability: str, outcome: str) -> Any:
         return self.row
 
-    def promote(self, capability: str, outcome: str, version: str, digest: str, *, at: int, reason: str) -> Any:
-        self.row = dataclasses.replace(self.rows[version], version=version)
+    def promote(self, capability: str, outcome: str, version: str, digest: str, **said: Any) -> Any:
+        if self.meanwhile:
+            raise Conflict("Version 9 was promoted meanwhile.")
+        self.notes.append(("promoted", {"version": version, **said}))
+        self.row = Champion(version)
         return self.row
+
+
+@dataclasses.dataclass
+class Champion:
+    version: str
+    promoted_at: int = 0
 
 
 class Saved:
@@ -183,6 +201,43 @@ def test_with_a_champion_the_gate_decides_on_its_row(registry: Any, store: Any, 
     assert asked == ["1"]
     assert (second.version, second.promoted, second.reason) == ("2", passes, "because")
     assert store.row.version == registry.alias == ("2" if passes else "1")
+
+
+def test_the_audit_trail_is_given_the_gate_s_figures(registry: Any, store: Any, found: Report) -> None:
+    compared = {"challenger_loss": 0.4, "champion_loss": 0.3}
+    publish(registry, store, run(found), gate=never, may_promote=True)
+
+    def gate(row: Any) -> GateDecision:
+        return GateDecision(False, True, "because", compared)
+
+    publish(registry, store, run(found), gate=gate, may_promote=True, clock=lambda: NOW + DAY)
+
+    assert [action for action, _ in store.notes] == ["trained", "promoted", "trained", "refused"]
+    assert store.notes[-1][1] == {"version": "2", "reason": "because", "figures": compared, "decided": True}
+
+
+def test_what_stands_in_the_way_of_a_promotion_leaves_the_champion_and_is_the_reason(
+    registry: Any, store: Any, found: Report
+) -> None:
+    publish(registry, store, run(found), gate=never, may_promote=True)
+
+    def gate(row: Any) -> GateDecision:
+        return GateDecision(True, True, "not worse")
+
+    registry.takes_aliases = False
+    away = publish(registry, store, run(found), gate=gate, may_promote=True)
+    registry.takes_aliases, store.meanwhile = True, True
+    late = publish(registry, store, run(found), gate=gate, may_promote=True)
+
+    assert (away.promoted, away.reason) == (
+        False,
+        "it passed the gate, but the registry did not take the alias. Promote it by hand",
+    )
+    assert (late.promoted, late.reason) == (
+        False,
+        "it passed the gate, but version 9 was promoted meanwhile. Train again, or promote it by hand",
+    )
+    assert store.row.version == registry.alias == "1"
 
 
 def test_a_champion_that_left_the_catalogue_is_replaced(registry: Any, store: Any, found: Report) -> None:

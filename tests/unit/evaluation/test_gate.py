@@ -1,6 +1,7 @@
 import numpy as np
 
 from shared.evaluation.gate import judged
+from shared.evaluation.metrics import losses
 
 OWNER = np.arange(400)
 
@@ -41,6 +42,36 @@ def test_a_challenger_that_might_be_worse_stays_outside_though_its_mean_is_bette
 
     assert not judged(noisy, frames(0.40), frames(0.50), OWNER).promote
     assert judged(noisy, frames(0.40), frames(0.50), OWNER, champion_is_old=True).promote
+
+
+def test_an_equal_challenger_replaces_an_old_champion_and_no_young_one() -> None:
+    champion = frames(0.40)
+    by_chance = np.random.default_rng(1).normal(size=400)
+    challenger = champion + 0.2 * (by_chance - by_chance.mean()) + 0.001
+
+    assert not judged(challenger, champion, frames(0.50), OWNER).promote
+    assert judged(challenger, champion, frames(0.50), OWNER, champion_is_old=True).promote
+
+
+def test_a_challenger_taught_with_shuffled_labels_is_refused_whatever_the_champion_s_age() -> None:
+    draw = np.random.default_rng(5)
+    chances = draw.beta(2, 5, size=2_000)
+    labels = (draw.random(2_000) < chances).astype(float)
+    champion, constant = losses(labels, chances), losses(labels, np.full(2_000, labels.mean()))
+    sabotaged = losses(labels, draw.permutation(chances))
+
+    verdict = judged(sabotaged, champion, constant, np.arange(2_000), champion_is_old=True)
+
+    assert (verdict.promote, verdict.decided) == (False, True)
+    assert verdict.figures["challenger_loss"] > verdict.figures["constant_loss"] > verdict.figures["champion_loss"]
+
+
+def test_the_figures_say_what_was_compared() -> None:
+    figures = judged(frames(0.30), frames(0.40), frames(0.50), OWNER).figures
+
+    assert figures["frames"] == 400
+    assert figures["difference_low"] <= figures["difference"] <= figures["difference_high"]
+    assert abs(figures["challenger_loss"] - figures["champion_loss"] - figures["difference"]) < 1e-5
 
 
 def test_an_old_champion_is_not_replaced_by_something_worse() -> None:

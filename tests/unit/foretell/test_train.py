@@ -1,51 +1,45 @@
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+"""Choices of a training by hand that hold for those that nobody makes by hand."""
+
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from foretell.train import published_if_insufficient
-from shared.capabilities import capability
-from shared.contracts.message import Message
-from shared.errors import InsufficientData
-
-SCORING = capability("scoring")
+from foretell.train import by_hand, later_choices
+from services.specs import spec_of
+from shared.contracts.model_name import ModelName
+from shared.contracts.training import ColumnChoices
 
 
-@dataclass
-class FakeStore:
-    published: list[Message] = field(default_factory=list)
-
-    @property
-    def outbox(self) -> "FakeStore":
-        return self
-
-    def publish(self, messages: Sequence[Message], *, at: int) -> None:
-        self.published += messages
+def choices_after(capability: str, found: dict[str, Any]) -> Any:
+    store: Any = SimpleNamespace(
+        models=SimpleNamespace(commands=lambda: SimpleNamespace(last_choices=lambda model: found))
+    )
+    return later_choices(store, spec_of(capability), "")
 
 
-def test_a_training_that_is_refused_for_want_of_data_is_published_and_fails_all_the_same() -> None:
-    store = FakeStore()
+def test_the_order_of_time_holds_for_later_and_what_is_allowed_is_the_outcome_s() -> None:
+    chosen = ColumnChoices(promote=False, allowed={"plan"}, forbidden={"city"}, order_by="signed_up")
 
-    with pytest.raises(InsufficientData), published_if_insufficient(store, SCORING, "customer"):  # type: ignore[arg-type]
-        raise InsufficientData("12 contacts reached it; 40 are needed.", with_outcome=12, needed_with_outcome=40)
+    kept = chosen.for_later().model_dump(mode="json")
 
-    assert [(one.type, one.data) for one in store.published] == [
-        (
-            "data.insufficient",
-            {
-                "capability": "scoring",
-                "outcome": "customer",
-                "detail": "12 contacts reached it; 40 are needed.",
-                "counts": {"with_outcome": 12, "needed_with_outcome": 40},
-            },
-        )
-    ]
+    assert kept == {"promote": True, "allowed": [], "forbidden": [], "order_by": "signed_up"}
+    assert choices_after("scoring", kept) == ColumnChoices(order_by="signed_up")
 
 
-def test_a_training_that_fails_otherwise_publishes_nothing() -> None:
-    store = FakeStore()
+def test_the_number_of_segments_holds_for_later() -> None:
+    chosen = spec_of("segmentation").training.choices(segments=4, attributes={"plan"})
 
-    with pytest.raises(LookupError), published_if_insufficient(store, SCORING, "customer"):  # type: ignore[arg-type]
-        raise LookupError
+    assert choices_after("segmentation", chosen.for_later().model_dump(mode="json")) == chosen
 
-    assert store.published == []
+
+@pytest.mark.parametrize("found", [{}, {"a choice": "of another release"}])
+def test_without_choices_that_fit_everything_is_as_found(found: dict[str, Any]) -> None:
+    assert choices_after("scoring", found) == ColumnChoices()
+
+
+def test_a_command_by_hand_is_the_command_line_s() -> None:
+    row = by_hand("promote", ModelName("sendtime"), {"version": "3"}, reason="better")
+
+    assert (row.kind, row.model.text, row.requested_by, row.reason) == ("promote", "sendtime", "command line", "better")
+    assert len(row.command_id) == 20

@@ -1,5 +1,6 @@
 """The service over a real store: experiments are committed before the answer, plans keep to the capacity."""
 
+import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,7 @@ from shared.contracts.credentials import CALL_HEADER
 from shared.contracts.rows import DAY, HOUR, ContactRow, EventRow, microseconds
 from shared.serving.service import create_app
 from shared.settings import ServiceSettings
-from shared.store import Database, migrate, open_database
+from shared.store import Database, open_database
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 NOW_US = microseconds(NOW)
@@ -25,10 +26,10 @@ EXPERIMENT = {"purpose": "experiment", "campaign_id": "june", "default_send_at":
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    settings = ServiceSettings(home=tmp_path, signing_key="k" * 32)
-    migrate(settings)
-    database = open_database(settings)
+def database(tmp_path: Path, migrated_files: Path) -> Iterator[Database]:
+    for file in migrated_files.iterdir():
+        shutil.copy(file, tmp_path)
+    database = open_database(ServiceSettings(home=tmp_path, signing_key="k" * 32))
     database.create_account("demo", created_at=1)
     store = database.of("demo")
     denied = {"profiling": "denied"}

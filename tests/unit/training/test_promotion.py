@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from shared.errors import Conflict, NotFound, RegistryUnavailable
-from shared.training.publish import Model, mismatch, promote, rollback
+from shared.training.promotion import Model, mismatch, promote, rollback
 
 CUSTOMER = Model("scoring", "customer")
 
@@ -31,6 +31,8 @@ class Store:
     def __init__(self, journal: list[str]) -> None:
         self.journal = journal
         self.row: Any = None
+        self.rival: Any = None
+        """A champion that comes between the alias and the row."""
 
     @property
     def models(self) -> "Store":
@@ -47,10 +49,15 @@ class Store:
 
     def promote(self, capability: str, outcome: str, version: str, digest: str, **_: Any) -> Any:
         self.journal.append(f"row {version} {digest}")
-        self.row = SimpleNamespace(version=version, previous_version=self.row and self.row.version)
+        if self.rival is not None:
+            self.row = self.rival
+            raise Conflict("Version 9 was promoted meanwhile.")
+        self.row = SimpleNamespace(version=version, previous_version=self.row and self.row.version, promoted_at=1)
         return self.row
 
-    def rollback(self, capability: str, outcome: str, *, at: int) -> Any:
+    def rollback(self, capability: str, outcome: str, *, at: int, reason: str) -> Any:
+        if self.row.previous_version is None:
+            raise Conflict("There is no earlier champion.")
         self.journal.append("row back")
         self.row = SimpleNamespace(version=self.row.previous_version, previous_version=self.row.version)
         return self.row
@@ -101,6 +108,34 @@ def test_rollback_works_while_the_registry_is_away_and_the_mismatch_is_reported(
 
     assert row.version == "1"
     assert "Version 1 answers, while MLflow's alias points to 2" in str(mismatch(store, aliases, CUSTOMER))
+
+
+def test_a_rollback_changes_the_row_before_the_alias(store: Any, aliases: Aliases, journal: list[str]) -> None:
+    promote(store, aliases, CUSTOMER, "1", at=1, reason="first")
+    promote(store, aliases, CUSTOMER, "2", at=2, reason="better")
+
+    rollback(store, aliases, CUSTOMER, at=3, reason="complaints")
+
+    assert journal[-2:] == ["row back", "alias 1"]
+    assert mismatch(store, aliases, CUSTOMER) is None
+
+
+def test_a_champion_that_came_meanwhile_is_not_replaced(store: Any, aliases: Aliases, journal: list[str]) -> None:
+    store.row = SimpleNamespace(version="2", promoted_at=8)
+
+    with pytest.raises(Conflict, match="Version 2 was promoted meanwhile"):
+        promote(store, aliases, CUSTOMER, "1", at=9, reason="better", unless_since=7)
+
+    assert journal == []
+
+
+def test_an_alias_that_was_ahead_of_a_refused_row_is_set_back(store: Any, aliases: Aliases, journal: list[str]) -> None:
+    store.rival = SimpleNamespace(version="9", promoted_at=8)
+
+    with pytest.raises(Conflict):
+        promote(store, aliases, CUSTOMER, "1", at=9, reason="better", unless_since=7)
+
+    assert journal == ["alias 1", "row 1 d1", "alias 9"]
 
 
 def test_without_an_earlier_champion_there_is_no_way_back(store: Any, aliases: Aliases) -> None:
