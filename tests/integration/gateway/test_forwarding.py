@@ -163,7 +163,7 @@ async def test_a_health_check_does_not_wait_behind_calls(gateway_with, upstream,
         raise AssertionError
 
     upstream.answer = at_work
-    monkeypatch.setattr("gateway.service_client.MAX_CONNECTIONS", 1)
+    monkeypatch.setattr("gateway.upstream.MAX_CONNECTIONS", 1)
     async with gateway_with(request_timeout_seconds=0.5) as gateway:
         key = gateway.key()
         answers = await asyncio.gather(*(gateway.request("POST", "/score", key, data=b"{}") for _ in range(3)))

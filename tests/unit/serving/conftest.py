@@ -54,7 +54,7 @@ class FakeModel:
     gate: threading.Event | None = None
     entered: threading.Event = field(default_factory=threading.Event)
 
-    def predict(self, pasts: Any, cutoffs: np.ndarray, *, reasons: int) -> list[Any]:
+    def answer(self, pasts: Any, cutoffs: np.ndarray, request: Any) -> list[Any]:
         self.entered.set()
         if self.gate is not None:
             assert self.gate.wait(10)
@@ -65,7 +65,7 @@ class FakeModel:
                 margin=float(-count),
                 score=50 + min(int(count), 49),
                 band="medium",
-                reasons=[ReasonPart("events", float(count), -float(count), "Events")][:reasons],
+                reasons=[ReasonPart("events", float(count), -float(count), "Events")][: request.reasons_requested],
                 parts={"fit": 0.0, "engagement": -float(count), "base": 0.0},
             )
             for count in counts

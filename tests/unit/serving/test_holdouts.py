@@ -10,7 +10,7 @@ import pytest
 from shared.contracts.holdout import Holdout
 from shared.errors import StoreUnavailable
 from shared.serving.capability_spec import BeforeRespond
-from shared.serving.holdouts import KnownHoldouts
+from shared.serving.champions import KnownHoldouts
 
 NOW_US = 1_780_272_000_000_000
 BOTH = {"contacts": [{"id": "c-1"}, {"id": "c-2"}], "outcome": "customer"}
