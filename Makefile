@@ -65,7 +65,7 @@ test: $(DEV) $(GENERATORS) ## Run all tests but the slow ones (about 8 minutes o
 test-fast: $(DEV) ## Run what needs no database, process or training, in under a minute; ARGS goes to pytest
 	@$(PYTEST) -m 'not slow' -q -n $(WORKERS) --dist loadfile tests/unit $(ARGS)
 
-test-full: $(DEV) $(GENERATORS) ## Run all tests, the slow ones too
+test-full: $(DEV) $(GENERATORS) ## Run all tests, the slow ones too, and properties on five times as many examples
 	@$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
 		--cov --cov-report=term:skip-covered --cov-fail-under=$(COVERAGE_FLOOR) $(ARGS)
 

@@ -89,7 +89,7 @@ def _from_export(run: Predicting, export: Path, out: Path) -> dict[str, int]:
     with _beside(out) as beside, progress_bars() as progress:
         task = progress.add_task(f"predicting {run.model['capability']}", total=max(manifest.buckets, 1))
         fixed = (run.model, run.cutoff, run.now, run.reasons, run.format)
-        held = run.store.holdouts.active(run.model["capability"], run.model["outcome"], at=run.now)
+        held = run.store.experiments.holdouts.active(run.model["capability"], run.model["outcome"], at=run.now)
         wanted = BucketPredictions(export.absolute(), manifest, beside.absolute(), *fixed, holdouts=held)
         return predicted(
             wanted,

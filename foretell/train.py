@@ -118,7 +118,7 @@ def later_choices(store: "AccountStore", spec: "AnySpec", outcome: str) -> Choic
         spec: of the capability.
         outcome: what is predicted; empty where the capability has none.
     """
-    found = store.models.commands().last_choices(ModelName(spec.capability.name, outcome))
+    found = store.models.commands.last_choices(ModelName(spec.capability.name, outcome))
     try:
         return spec.training.choices.model_validate(found)
     except ValidationError:  # of another release

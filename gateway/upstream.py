@@ -2,20 +2,22 @@
 
 import asyncio
 import logging
+import ssl
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, NamedTuple
-from urllib.parse import quote_from_bytes
+from urllib.parse import quote_from_bytes, urlsplit
 
+import httptools
 import orjson
 from purgatory.domain.messages.events import ContextChanged
 from purgatory.domain.model import OPENED, Context, HalfOpenedState, OpenedState
 
 from gateway.auth import Caller
 from gateway.metrics import GatewayMetrics
-from gateway.service_client import CONNECT_SECONDS, AnswerLost, NotConnected, ServiceClient
 from shared.capabilities import TABLE, Capability
 from shared.contracts.credentials import (
     CALL_HEADER,
@@ -31,6 +33,193 @@ from shared.http.exchange import HttpAnswer, RawHeaders
 from shared.settings import GatewaySettings
 
 log = logging.getLogger(__name__)
+
+CONNECT_SECONDS: Final = 1.0
+MAX_CONNECTIONS: Final = 256
+"""To one service; further requests wait."""
+IDLE_SECONDS: Final = 4.0
+"""A connection that waited longer is not used again: uvicorn closes it after 5 s, and a request could meet that."""
+MAX_HEAD_BYTES: Final = 65_536
+"""Of an answer."""
+
+
+class NotConnected(Exception):
+    """No connection was made, so nothing was sent."""
+
+    def __init__(self, *, timed_out: bool) -> None:
+        self.timed_out = timed_out
+
+
+class AnswerLost(Exception):
+    """The connection ended before the answer was whole, or what came is no answer of HTTP/1.1."""
+
+    def __init__(self, *, begun: bool) -> None:
+        self.begun = begun
+        """Whether something had come."""
+
+
+class ServiceConnection(asyncio.Protocol):
+    """One connection, with at most one request under way; whatever comes unasked ends it."""
+
+    transport: asyncio.Transport
+
+    def __init__(self, idle: "dict[ServiceConnection, float]") -> None:
+        self._idle = idle
+        self._parser = httptools.HttpResponseParser(self)
+        self._answer: asyncio.Future[HttpAnswer] | None = None
+        self._begun = self._reusable = self._lasts_to_the_end = False
+
+    def send(self, *parts: bytes) -> "asyncio.Future[HttpAnswer]":
+        """Send a request; the future becomes its answer, or `AnswerLost`."""
+        self._begun = self._reusable = self._lasts_to_the_end = False
+        self._answer = answer = asyncio.get_running_loop().create_future()
+        self.transport.writelines(parts)
+        return answer
+
+    def rest(self) -> None:
+        """Wait for the next request, or close if none may follow on this connection."""
+        if self._reusable and not self.transport.is_closing() and not self.transport.get_write_buffer_size():
+            self._idle[self] = time.monotonic()
+        else:
+            self.transport.abort()
+
+    # What the transport says
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep it."""
+        self.transport = transport  # type: ignore[assignment]  # a whole one, though uvloop's is no subclass
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came."""
+        self._begun = True
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._reusable = False
+            self._settle(whole=False)
+            self.transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Give the answer up, unless its body lasts until the end of the connection."""
+        self._idle.pop(self, None)
+        self._reusable = False
+        self._settle(whole=exc is None and self._lasts_to_the_end)
+
+    # What the parser says
+
+    def on_message_begin(self) -> None:
+        """Begin an answer."""
+        if self._answer is None:
+            raise AnswerLost(begun=True)
+        self._headers: dict[bytes, bytes] = {}
+        self._body: list[bytes] = []
+        self._head_bytes = 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header; of one that comes twice, the first counts."""
+        self._head_bytes += len(name) + len(value)
+        if self._head_bytes > MAX_HEAD_BYTES:
+            raise AnswerLost(begun=True)
+        self._headers.setdefault(name.lower(), value)
+
+    def on_headers_complete(self) -> None:
+        """Note whether the body has an end of its own."""
+        ends = self._headers.keys() & {b"content-length", b"transfer-encoding"}
+        self._lasts_to_the_end = not ends and self._parser.get_status_code() >= 200
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body."""
+        self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        """Answer, unless this was only an interim answer (1xx)."""
+        if self._parser.get_status_code() >= 200:
+            self._reusable = self._parser.should_keep_alive()
+            self._settle(whole=True)
+
+    def _settle(self, *, whole: bool) -> None:
+        answer, self._answer = self._answer, None
+        if answer is None or answer.done():
+            return
+        if whole:
+            headers, body = list(self._headers.items()), b"".join(self._body)
+            answer.set_result(HttpAnswer(self._parser.get_status_code(), headers, body))
+        else:
+            answer.set_exception(AnswerLost(begun=self._begun))
+
+
+class ServiceClient:
+    """Sends requests to one service: few headers, whole bodies, kept connections.
+
+    The client of aiohttp takes more time for a call than the rest of the gateway (measured): sessions, cookies,
+    redirects, streams and timers, none of which a service needs. httptools parses the messages, as in the server.
+    """
+
+    def __init__(self, address: str) -> None:
+        """Connect to nothing yet; a path in the address comes before every target."""
+        url = urlsplit(address)
+        self._tls = ssl.create_default_context() if url.scheme == "https" else None
+        self._host, self._port = url.hostname or "", url.port or (443 if self._tls else 80)
+        self._path = url.path.rstrip("/").encode()
+        self._host_line = b"\r\nhost: " + url.netloc.rpartition("@")[2].encode()
+        self._idle: dict[ServiceConnection, float] = {}
+        self._slots = asyncio.Semaphore(MAX_CONNECTIONS)
+
+    async def request(
+        self, method: str, target: bytes, headers: RawHeaders = (), body: bytes = b"", *, fresh: bool = False
+    ) -> HttpAnswer:
+        """Send a request and return its answer, whatever its status.
+
+        Args:
+            method: any but HEAD and CONNECT.
+            target: path and query.
+            headers: host and length are added.
+            body: all of it.
+            fresh: use no connection that was used before.
+
+        Raises:
+            NotConnected: no connection was made.
+            AnswerLost: the connection ended before the answer was whole.
+        """
+        length = b"\r\ncontent-length: %d\r\n\r\n" % len(body) if body or method != "GET" else b"\r\n\r\n"
+        lines = [b"\r\n%s: %s" % one for one in headers]
+        head = b"".join((method.encode(), b" ", self._path, target, b" HTTP/1.1", self._host_line, *lines, length))
+        async with self._slots:
+            connection = None if fresh else self._waiting()
+            if connection is None:
+                connection = await self._connected()
+            try:
+                answer = await connection.send(head, body)
+            except BaseException:
+                connection.transport.abort()
+                raise
+            connection.rest()
+            return answer
+
+    def close(self) -> None:
+        """Close the connections that wait."""
+        while self._idle:
+            self._idle.popitem()[0].transport.abort()
+
+    def _waiting(self) -> ServiceConnection | None:
+        """Return the connection that was used last, if that was not too long ago."""
+        while self._idle:
+            connection, since = self._idle.popitem()
+            if time.monotonic() - since < IDLE_SECONDS and not connection.transport.is_closing():
+                return connection
+            connection.transport.abort()
+        return None
+
+    async def _connected(self) -> ServiceConnection:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                _, made = await loop.create_connection(
+                    lambda: ServiceConnection(self._idle), self._host, self._port, ssl=self._tls
+                )
+        except OSError as error:
+            raise NotConnected(timed_out=isinstance(error, TimeoutError)) from error
+        return made
 
 
 FAILURES_TO_OPEN: Final = 3
@@ -77,12 +266,7 @@ class CircuitBreaker:
         self._note()
 
     def failed(self, error: Exception, *, proven: bool = False) -> None:
-        """Count a failure.
-
-        Args:
-            error: what went wrong.
-            proven: the next request would fail too, after waiting.
-        """
+        """Count a failure; a proven one is such that the next request would fail too, after waiting."""
         if proven and self._context.state != OPENED:
             self._context.set_state(OpenedState(self._name))
         else:
@@ -104,9 +288,8 @@ class CircuitBreaker:
 
     def _note(self) -> None:
         """Log and count changes of the state."""
-        changes = [message for message in self._context.messages if isinstance(message, ContextChanged)]
-        self._context.messages.clear()
-        for change in changes:
+        messages, self._context.messages = self._context.messages, []
+        for change in (message for message in messages if isinstance(message, ContextChanged)):
             self._opened.set(change.state == OPENED)
             if change.state == OPENED:
                 self._rests_until = self._seconds() + OPEN_SECONDS
@@ -119,13 +302,10 @@ PROBE_SECONDS: Final = 1.0
 """How long a service may take to answer its health check; its event loop computes nothing."""
 _PASSED_BACK: Final = frozenset({b"content-type", b"retry-after", b"allow", b"cache-control"})
 _SERVED: Final = SERVED_HEADER.lower().encode()
+_REQUEST_ID: Final = REQUEST_ID_HEADER.encode()
 _AS_IT_IS: Final = "".join(map(chr, range(0x21, 0x7F)))
 """Characters of a target that are passed on as they came; any other byte is escaped."""
 _SAFE_TO_REPEAT: Final = ("GET", "HEAD", "PUT", "DELETE")
-
-
-class _SignatureRefused(Exception):
-    """The service refuses the signature of this gateway."""
 
 
 class ForwardedRequest(NamedTuple):
@@ -144,13 +324,6 @@ class ForwardedRequest(NamedTuple):
     """How many contacts the caller's quota still allows; None: any number."""
 
 
-class ForwardedAnswer(NamedTuple):
-    """What a service answered, and about how many contacts; None: about none."""
-
-    answer: HttpAnswer
-    contacts: int | None
-
-
 @dataclass(slots=True)
 class _Upstream:
     """One service: how it is reached, and how it did."""
@@ -164,11 +337,16 @@ class _Upstream:
 
     async def is_alive(self) -> bool:
         """Whether the service answers its health check."""
+        answer = await self.probed(b"/healthz")
+        return answer is not None and answer.status < 500
+
+    async def probed(self, path: bytes) -> HttpAnswer | None:
+        """Return what it says of itself; None: nothing in time."""
         try:
             async with asyncio.timeout(PROBE_SECONDS):
-                return (await self.probes.request("GET", b"/healthz")).status < 500
+                return await self.probes.request("GET", path)
         except (NotConnected, AnswerLost, TimeoutError):
-            return False
+            return None
 
 
 class Upstreams:
@@ -191,8 +369,8 @@ class Upstreams:
             upstream.client.close()
             upstream.probes.close()
 
-    async def answer(self, capability: Capability, request: ForwardedRequest) -> ForwardedAnswer:
-        """Forward a request and return the answer.
+    async def answer(self, capability: Capability, request: ForwardedRequest) -> tuple[HttpAnswer, int | None]:
+        """Forward a request; return the answer, and about how many contacts it is; None: about none.
 
         Raises:
             UpstreamUnavailable: the service does not answer, or hangs.
@@ -213,7 +391,7 @@ class Upstreams:
         if contacts is not None:
             self._metrics.contacts_served.labels(name).inc(contacts)
         passed = [(name, value) for name, value in headers.items() if name in _PASSED_BACK]
-        return ForwardedAnswer(HttpAnswer(answer.status, passed, answer.body), contacts)
+        return HttpAnswer(answer.status, passed, answer.body), contacts
 
     def _seconds(self, capability: Capability, path: str) -> float:
         """Return how long a request may take: minutes on the few paths with long work, else seconds."""
@@ -231,9 +409,6 @@ class Upstreams:
         try:
             async with asyncio.timeout(seconds):
                 answer = await self._sent_twice(upstream, request, seconds)
-        except _SignatureRefused as error:
-            breaker.succeeded()
-            raise breaker.unavailable() from error
         except (NotConnected, AnswerLost) as error:
             # A machine that does not answer makes every request wait.
             breaker.failed(error, proven=isinstance(error, NotConnected) and error.timed_out)
@@ -255,7 +430,12 @@ class Upstreams:
             for task in looks:
                 task.cancel()
         breaker.succeeded()
-        self._note_refusal(upstream, answer)
+        if answer.status == 401:
+            # This concerns our signature, not the client's key: the signing keys differ between the processes.
+            log.error("upstream.refused_signature", extra={"path": request.path})
+            raise breaker.unavailable()
+        if answer.status == ClockSkew.status and (found := _json_object(answer.body)).get("code") == ClockSkew.code:
+            self._note_skew(upstream, float(found.get("skew_seconds", 0.0)))
         return answer
 
     async def _sent_twice(self, upstream: _Upstream, request: ForwardedRequest, seconds: float) -> HttpAnswer:
@@ -264,27 +444,19 @@ class Upstreams:
         headers = self._headers(request, target, seconds)
         sent = (request.method, target, headers, request.body)
         try:
-            answer = await upstream.client.request(*sent)
+            return await upstream.client.request(*sent)
         except (NotConnected, AnswerLost) as error:
             repeatable = request.path == upstream.capability.path or request.method in _SAFE_TO_REPEAT
             if isinstance(error, AnswerLost) and (error.begun or not repeatable):
                 raise
-            answer = await upstream.client.request(*sent, fresh=True)
-        if answer.status == 401:
-            # This concerns our signature, not the client's key: the signing keys differ between the processes.
-            log.error("upstream.refused_signature", extra={"path": request.path})
-            raise _SignatureRefused
-        return answer
+        return await upstream.client.request(*sent, fresh=True)
 
     def _headers(self, request: ForwardedRequest, target: bytes, seconds: float) -> RawHeaders:
         """Vouch for the request; the deadline counts from now, since a slow upload must not use it up."""
         now, caller = time.time(), request.caller
         call = Call(caller.account, caller.scopes, request.request_id, now + seconds, request.quota_contacts)
         signature = signed(call, SignedContent(request.method, target, request.body), self._key, now=now)
-        headers = [
-            (CALL_HEADER.encode(), signature.encode()),
-            (REQUEST_ID_HEADER.encode(), request.request_id.encode()),
-        ]
+        headers = [(CALL_HEADER.encode(), signature.encode()), (_REQUEST_ID, request.request_id.encode())]
         if request.content_type is not None:
             headers.append((b"Content-Type", request.content_type.encode("latin-1")))
         return headers
@@ -295,12 +467,12 @@ class Upstreams:
         return dict(zip(self._of, states, strict=True))
 
     async def _state(self, upstream: _Upstream) -> str:
-        try:
-            async with asyncio.timeout(CONNECT_SECONDS):
-                answer = await upstream.probes.request("GET", b"/readyz")
-        except (NotConnected, AnswerLost, TimeoutError):
+        answer = await upstream.probed(b"/readyz")
+        if answer is None:
             return "away"
-        self._note_clock(upstream, dict(answer.headers).get(b"date", b""))
+        date = dict(answer.headers).get(b"date", b"").decode("latin-1")  # exact to the second
+        with suppress(ValueError):
+            self._note_skew(upstream, parsedate_to_datetime(date).timestamp() - time.time())
         if answer.status != 200:
             return "not-ready"
         found = _json_object(answer.body)
@@ -310,19 +482,6 @@ class Upstreams:
     def clocks_differ(self) -> bool:
         """Whether a service's clock differs by more than its check of signatures tolerates."""
         return any(abs(one.skew_seconds) > MAX_SKEW_SECONDS for one in self._of.values())
-
-    def _note_refusal(self, upstream: _Upstream, answer: HttpAnswer) -> None:
-        """Note the clock skew that a service reports."""
-        if answer.status == ClockSkew.status and (found := _json_object(answer.body)).get("code") == ClockSkew.code:
-            self._note_skew(upstream, float(found.get("skew_seconds", 0.0)))
-
-    def _note_clock(self, upstream: _Upstream, date: bytes) -> None:
-        """Compare a service's clock by the `Date` of its answer, which is exact to the second."""
-        try:
-            service_time = parsedate_to_datetime(date.decode("latin-1")).timestamp()
-        except ValueError:
-            return
-        self._note_skew(upstream, service_time - time.time())
 
     def _note_skew(self, upstream: _Upstream, seconds: float) -> None:
         before, upstream.skew_seconds = upstream.skew_seconds, seconds

@@ -19,16 +19,21 @@ from shared.contracts.credentials import CALL_HEADER, Call, SignedContent, signe
 from shared.contracts.rows import ALWAYS, DAY, Microseconds
 from shared.registry.registration import connected
 from shared.settings import Settings
+from shared.store import migrate
 from shared.timeline import ContactFacts, EventTuple, Pasts, build
 from shared.timeline.pasts import DatedValue
 from tests.once import once
 
 KEY = "k" * 32
 
-if settings.default is not None and settings.default.deadline is not None:
-    # A pause of a busy machine is no fault of the example that it hits.
-    settings.register_profile("untimed", deadline=None)
-    settings.load_profile("untimed")
+QUICK_EXAMPLES, THOROUGH_EXAMPLES = 40, 200
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let properties look at fewer examples where the slow tests are left out; a pause of a machine fails none."""
+    most = QUICK_EXAMPLES if config.option.markexpr == "not slow" else THOROUGH_EXAMPLES
+    settings.register_profile("foretell", settings.default, max_examples=most, deadline=None)
+    settings.load_profile("foretell")
 
 
 @dataclass
@@ -123,6 +128,14 @@ def with_registry(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], 
     return put
 
 
+@pytest.fixture(scope="session")
+def migrated_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Both SQLite files, migrated once: to copy them takes a hundredth of the time."""
+    home = tmp_path_factory.mktemp("migrated-files")
+    migrate(Settings(home=home))
+    return home
+
+
 @dataclass
 class World:
     """A simulated account: visits come at a contact's own rate, a deal at a constant hazard that depends on it."""
@@ -198,16 +211,22 @@ def pytest_pycollect_makeitem(collector: pytest.Collector, obj: object) -> Gener
     return [] if slow and collector.config.option.markexpr == "not slow" else made
 
 
-UNTRACED = ("architecture", "quality", "test_schemathesis.py")
-"""What runs at length the lines that the tests of other folders run too: to count them takes a third of the time.
+UNTRACED = ("architecture", "quality", "training", "contract")
+"""Folders whose tests run at length what others run too: to count it takes a third of the time, and adds 0.3 %.
 
 What loads a module only when it runs cannot be here: the module would be loaded uncounted."""
+
+
+def _folder(item: pytest.Item) -> str:
+    """Return the folder below `tests` that an item lies in."""
+    top, *parts = item.path.relative_to(item.config.rootpath).parts
+    return parts[0] if top == "tests" else ""
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
     measured = coverage.Coverage.current()
-    if measured is None or not set(UNTRACED) & set(item.path.relative_to(item.config.rootpath).parts):
+    if measured is None or _folder(item) not in UNTRACED:
         return (yield)
     measured.stop()
     try:
@@ -226,17 +245,29 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
-LONGEST_FIRST = ("e2e", "quality", "training", "integration", "contract")
+LONGEST_FIRST = ("quality", "training", "integration", "contract")
+COMPUTING_BETWEEN = 3
+"""Files that compute, between two that wait for processes."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the folders whose files take longest, so that two workers end together."""
+    """Begin with the folders whose files take longest, so that two workers end together.
 
-    def place(item: pytest.Item) -> int:
-        folders = item.path.parts
-        return next((at for at, name in enumerate(LONGEST_FIRST) if name in folders), len(LONGEST_FIRST))
+    While one worker waits for the processes of an end-to-end test, the other computes: three files between two of these
+    take about as long as one.
+    """
+    files: dict[tuple[str, Path], list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault((_folder(item), item.path), []).append(item)
 
-    items.sort(key=place)
+    def place(file: tuple[str, Path]) -> int:
+        return LONGEST_FIRST.index(file[0]) if file[0] in LONGEST_FIRST else len(LONGEST_FIRST)
+
+    waiting = [file for file in files if file[0] == "e2e"]
+    order = sorted((file for file in files if file[0] != "e2e"), key=place)
+    for number, file in enumerate(waiting):
+        order.insert(number * (COMPUTING_BETWEEN + 1), file)
+    items[:] = [item for file in order for item in files[file]]
 
 
 @pytest.fixture

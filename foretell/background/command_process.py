@@ -41,13 +41,13 @@ def work(settings: WorkerSettings, account: str, command_id: str, stop: threadin
     try:
         store, lease = database.of(account), CommandLease(command_id, uuid.uuid4().hex)
         seconds = settings.training_lease_seconds
-        row = store.models.commands().take(lease, at=now_us(), until=now_us() + int(seconds * SECOND))
+        row = store.models.commands.take(lease, at=now_us(), until=now_us() + int(seconds * SECOND))
         if row is None:
             return False
         store = store.acting(row.requested_by, at=now_us())
 
         def renew(until: Microseconds) -> object:
-            return store.models.commands().renew(lease, until=until)
+            return store.models.commands.renew(lease, until=until)
 
         with renewed(renew, seconds, now_us):
             return CommandRun(store, lease, partial(execute, settings, store), now_us, stop.is_set).run(row)

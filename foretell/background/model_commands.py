@@ -60,16 +60,16 @@ class CommandWorker:
 
     def _work(self, store: AccountStore, command_id: str) -> bool:
         """Let a child work on a command; return whether it ended as it should."""
-        row, at = store.models.commands().find(command_id), self.now()
+        row, at = store.models.commands.find(command_id), self.now()
         if row is None:
             return True
         messages = failure_messages(row, INTERRUPTED, at=at)
-        if store.models.commands().close_interrupted(command_id, INTERRUPTED, messages, at=at):
+        if store.models.commands.close_interrupted(command_id, INTERRUPTED, messages, at=at):
             log_failure(store, row, INTERRUPTED)
             code = 0
         else:
             code = self.children.run(MODULE, store.account, command_id, row.kind)
-        row = store.models.commands().find(command_id)
+        row = store.models.commands.find(command_id)
         if row is not None and row.state in ENDED:
             self.metrics.ended.labels(row.kind, row.capability, result_of(row)).inc()
         return code == 0

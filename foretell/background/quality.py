@@ -45,7 +45,7 @@ class QualityRounds:
         parts.end()
 
     def _is_due(self, champion: ChampionRow) -> bool:
-        at = self.database.of(champion.account).quality.measured_at(champion.capability, champion.outcome)
+        at = self.database.of(champion.account).models.quality.measured_at(champion.capability, champion.outcome)
         return at is None or self.now() - at >= self.every
 
     def _measure(self, champion: ChampionRow) -> None:
@@ -74,7 +74,7 @@ def measured(store: AccountStore, line: str, outcome: str, *, now: Microseconds)
         now: nothing after it exists.
     """
     found = measure(store, capability(line), outcome, now=now)
-    before: Any = store.quality.find(line, outcome) or {}
+    before: Any = store.models.quality.find(line, outcome) or {}
     reported = list(before.get("reported", ()))
     message = _message(found, line, outcome, at=now)
     worse = dropped(found)
@@ -82,7 +82,7 @@ def measured(store: AccountStore, line: str, outcome: str, *, now: Microseconds)
     if message is not None and worse is not None and worse.version not in reported:
         store.outbox.publish([message], at=now)
         reported.append(worse.version)
-    store.quality.put(line, outcome, {"report": found.model_dump(mode="json"), "reported": reported}, at=now)
+    store.models.quality.put(line, outcome, {"report": found.model_dump(mode="json"), "reported": reported}, at=now)
     return found
 
 

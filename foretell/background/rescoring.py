@@ -116,11 +116,11 @@ class Rescoring:
         version = store.models.version(*key)
         if version is None:
             return
-        kept = store.quality.drift(*key)
+        kept = store.models.quality.drift(*key)
         found = DriftRound(current.get("drift", {}), version, kept, bool(current["stale_events"]), self._now()).judged()
         message = drift_message(found, compared_model(champion), at=self._now())
         store.outbox.publish([] if message is None else [message], at=self._now())
-        store.quality.put_drift(*key, reported(found), at=self._now())
+        store.models.quality.put_drift(*key, reported(found), at=self._now())
 
     def _round(self, champion: ChampionRow) -> dict[str, Any]:
         """Return the round that an earlier turn or worker left unfinished, or begin one."""

@@ -41,7 +41,7 @@ def rules(settings: WorkerSettings) -> tuple[RetentionRule, ...]:
         RetentionRule(
             "shadow_predictions",
             settings.prediction_retention_days,
-            repeated(lambda store, at: store.shadows.delete_before(at)),
+            repeated(lambda store, at: store.models.shadows.delete_before(at)),
         ),
         RetentionRule("events", settings.event_retention_days, lambda store, at: store.events.delete_before(at)),
         RetentionRule(
@@ -53,7 +53,7 @@ def rules(settings: WorkerSettings) -> tuple[RetentionRule, ...]:
         RetentionRule(
             "model_commands",
             settings.audit_retention_days,
-            repeated(lambda store, at: store.models.commands().delete_before(at)),
+            repeated(lambda store, at: store.models.commands.delete_before(at)),
         ),
         RetentionRule(
             "dead_letters",

@@ -44,7 +44,7 @@ class Retraining:
             and (one := parts.attempt(self._due, champion, at, **_named(champion))) is not None
         ]
         for _, store, row in sorted(found, key=lambda one: (one[0], one[1].account, one[2].model))[:1]:
-            parts.attempt(store.models.commands().request, row, account=store.account)
+            parts.attempt(store.models.commands.request, row, account=store.account)
         parts.end()
 
     def _due(
@@ -55,7 +55,7 @@ class Retraining:
         if model.capability in OUTCOME_NAMES and store.outcomes.find(*model) is None:
             return None
         row = store.models.version(*model, champion.version)
-        trained_at = max(store.models.commands().last_training_at(model) or 0, row.trained_at if row else 0)
+        trained_at = max(store.models.commands.last_training_at(model) or 0, row.trained_at if row else 0)
         rule = RetrainingRule(self.settings.retrain_days(model.capability), self.settings.retrain_drift_days)
         name, drifted = f"{champion.account}.{model.text}", row is not None and has_drifted(row)
         cause = due(rule, name, trained_at=trained_at, has_drifted=drifted, now=at)

@@ -51,7 +51,7 @@ class ShadowComparisons:
         began, store = self.seconds(), self.database.of(row.account)
         found = compared(store, row, now=self.now())
         if found is not None:
-            store.shadows.put_comparison(row, found)
+            store.models.shadows.put_comparison(row, found)
         ended = self.seconds()
         self._not_before[row[:3]] = ended + REST * (ended - began)
 
@@ -70,7 +70,7 @@ def compared(store: AccountStore, row: ShadowRow, *, now: Microseconds) -> Shado
     champion = store.models.champion(row.capability, row.outcome)
     if champion is None:
         return None
-    answers = store.shadows.predictions(row, champion.version, limit=MOST_COMPARED)
+    answers = store.models.shadows.predictions(row, champion.version, limit=MOST_COMPARED)
     both = [one for one in answers if one.status == "ok"]
     banded = [one for one in both if one.band is not None and one.champion_band is not None]
     shadow, champions = _probabilities(both)
@@ -94,7 +94,7 @@ def _losses(store: AccountStore, row: ShadowRow, champion_version: str, *, now: 
     rows: list[ShadowPrediction] = []
     if types and horizon is not None:
         until = now - horizon + 1
-        found = store.shadows.predictions(row, champion_version, limit=MOST_COMPARED, before=until)
+        found = store.models.shadows.predictions(row, champion_version, limit=MOST_COMPARED, before=until)
         known = store.contacts.known([one.contact_id for one in found])
         rows = [
             one for one in found if one.contact_id in known and None not in (one.probability, one.champion_probability)
@@ -102,7 +102,7 @@ def _losses(store: AccountStore, row: ShadowRow, champion_version: str, *, now: 
     if not rows or horizon is None:
         return _loss_fields(0, 0)
     earliest, ids = min(one.cutoff for one in rows), [one.contact_id for one in rows]
-    events = store.shadows.event_times(ids, types, since=earliest)
+    events = store.models.shadows.event_times(ids, types, since=earliest)
     came = came_within([(one.contact_id, one.cutoff) for one in rows], events, horizon)
     labels = (came != silence).astype(np.float64)
     _, owner = np.unique(ids, return_inverse=True)

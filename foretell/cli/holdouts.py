@@ -58,7 +58,7 @@ def create(
     question = ("" if capability is None else capability_name(capability), outcome or "")
     holdout = new_holdout(name, share, question, at=now_us(), until=ends)
     with opened_account(account) as (settings, _, store):
-        store.holdouts.create(holdout)
+        store.experiments.holdouts.create(holdout)
     print_note(
         f"{share:.1%} of the contacts are held out by {name}. Running services answer so within "
         f"{settings.champion_poll_seconds:g} s."
@@ -72,7 +72,7 @@ def list_holdouts(*, account: AccountOption = DEFAULT_ACCOUNT, json: JsonOption 
     from foretell.cli.output import show_rows
 
     with opened_account(account) as (_, _, store):
-        rows = [_row(one, now_us()) for one in store.holdouts.all()]
+        rows = [_row(one, now_us()) for one in store.experiments.holdouts.all()]
     show_rows(rows, as_json=json, empty=f"The account {account} has no holdout yet.")
 
 
@@ -107,7 +107,7 @@ def release(name: NameArgument, *, account: AccountOption = DEFAULT_ACCOUNT) -> 
     from foretell.cli.output import print_note
 
     with opened_account(account) as (settings, _, store):
-        store.holdouts.release(name, at=now_us())
+        store.experiments.holdouts.release(name, at=now_us())
     print_note(f"{name} has ended. Running services answer so within {settings.champion_poll_seconds:g} s.")
 
 
@@ -173,7 +173,7 @@ def _interval(one: "Estimate | None", form: str) -> str:
 
 
 def _known(store: "AccountStore", name: str) -> "Holdout":
-    found = store.holdouts.find(name)
+    found = store.experiments.holdouts.find(name)
     if found is None:
         raise NotFound(f"There is no holdout {name} in this account; `foretell holdouts list` lists them.")
     return found

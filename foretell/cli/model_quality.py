@@ -33,7 +33,7 @@ def quality(
             raise NotFound(
                 f"There is no model of '{outcome or capability}': `foretell models list` shows those there are."
             )
-        found = quality_of(store.quality.find(capability, outcome))
+        found = quality_of(store.models.quality.find(capability, outcome))
         if again or found is None:
             from foretell.background.quality import measured
 
@@ -53,7 +53,7 @@ def _drift(store: "AccountStore", capability: str, outcome: str) -> "ModelDrift 
     from shared.contracts.model_drift import drift_of
 
     champion = store.models.champion(capability, outcome)
-    return None if champion is None else drift_of(store.quality.drift(capability, outcome, champion.version))
+    return None if champion is None else drift_of(store.models.quality.drift(capability, outcome, champion.version))
 
 
 def _show(found: "ModelQuality", drift: "ModelDrift | None") -> None:

@@ -27,12 +27,12 @@ def shadow(
     account, capability, outcome = named_model(outcome, account, capability)
     with opened_account(account) as (_, _, store):
         if off:
-            ended = store.shadows.end(capability, outcome, at=now_us())
+            ended = store.models.shadows.end(capability, outcome, at=now_us())
             typer.echo("It ended." if ended else "No version shadows this model.")
             return
         if version is not None:
-            store.shadows.start(capability, outcome, version, share, at=now_us())
-        row = store.shadows.of(capability, outcome)
+            store.models.shadows.start(capability, outcome, version, share, at=now_us())
+        row = store.models.shadows.of(capability, outcome)
     if row is None:
         raise NotFound("No version shadows this model: `foretell models shadow NAME VERSION --share 0.1` lets one.")
     found = {} if row.comparison is None else row.comparison._asdict()

@@ -89,7 +89,7 @@ def joined(
         most: predictions held at once.
     """
     reader = _Reader(store, rules, until, _Sample(most))
-    for part in store.quality.logged_predictions(*model, since=since):
+    for part in store.models.quality.logged_predictions(*model, since=since):
         reader.add(part)
     found = reader.found
     found.rows, found.versions = reader.sample.rows(), tuple(reader.versions)
@@ -173,7 +173,7 @@ class _Reader:
         return tested
 
     def _stated(self, version: str, rule: OutcomeRule, kept: Sequence[LoggedProbability]) -> Vector:
-        facts = self.store.quality.facts(sorted({one.contact_id for one in kept}))
+        facts = self.store.models.quality.facts(sorted({one.contact_id for one in kept}))
         of_rows = [facts.get(one.contact_id) for one in kept]
         after, before = rule.stated(of_rows, [one.cutoff for one in kept])
         self.found.left_out["reached_before"] += int(before.sum())

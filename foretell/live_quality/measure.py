@@ -73,7 +73,9 @@ def _without_outcome(
     now: Microseconds,
 ) -> ModelQuality:
     weeks = (
-        counted(store.quality.logged_predictions(line.name, "", since=since)) if line.change_kind == "segment" else []
+        counted(store.models.quality.logged_predictions(line.name, "", since=since))
+        if line.change_kind == "segment"
+        else []
     )
     return ModelQuality(
         measured_at=instant_of(now),

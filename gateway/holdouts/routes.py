@@ -43,7 +43,7 @@ def create_holdout(authenticated: AdminScope, fields: HoldoutFields) -> Response
     until = None if fields.until is None else microseconds(fields.until)
     question = (fields.capability or "", fields.outcome or "")
     holdout = new_holdout(fields.name, fields.share, question, at=at, until=until)
-    authenticated.store.holdouts.create(holdout)
+    authenticated.store.experiments.holdouts.create(holdout)
     return created_response(authenticated, _answer(authenticated, holdout, at), f"/holdouts/{holdout.name}")
 
 
@@ -52,7 +52,9 @@ def list_holdouts(authenticated: ReadScope) -> Response:
     """List the holdouts of this account, those that have ended too."""
     at = now()
     return json_response(
-        HoldoutList(holdouts=[_answer(authenticated, one, at) for one in authenticated.store.holdouts.all()])
+        HoldoutList(
+            holdouts=[_answer(authenticated, one, at) for one in authenticated.store.experiments.holdouts.all()]
+        )
     )
 
 
@@ -72,7 +74,7 @@ def show_holdout(authenticated: ReadScope, name: PathName) -> Response:
 def release_holdout(authenticated: AdminScope, name: PathName) -> Response:
     """End a holdout: its contacts are answered like all others; what was answered as `control` stays so."""
     at = now()
-    return json_response(_answer(authenticated, authenticated.store.holdouts.release(name, at=at), at))
+    return json_response(_answer(authenticated, authenticated.store.experiments.holdouts.release(name, at=at), at))
 
 
 @router.get(
@@ -109,7 +111,7 @@ def show_holdout_report(authenticated: ReadScope, name: PathName, measure: Measu
 
 
 def _known(authenticated: AuthenticatedRequest, name: str) -> Holdout:
-    found = authenticated.store.holdouts.find(name)
+    found = authenticated.store.experiments.holdouts.find(name)
     if found is None:
         raise NotFound("There is no holdout of this name in this account; GET /holdouts lists them.")
     return found

@@ -32,8 +32,14 @@ _CARD_FORMATS: dict[int | str, dict[str, Any]] = {
 }
 _PNG: dict[int | str, dict[str, Any]] = {
     200: {
-        "content": {"image/png": {"schema": {"type": "string", "format": "binary"}, "example": "(bytes of a picture)"}},
-        "description": "The picture.",
+        # Generators of clients know this media type for bytes; what is sent says image/png.
+        "content": {
+            "application/octet-stream": {
+                "schema": {"type": "string", "format": "binary"},
+                "example": "(bytes of a picture)",
+            }
+        },
+        "description": "The picture, PNG.",
     }
 }
 

@@ -61,7 +61,7 @@ def train_model(authenticated: AdminScope, name: NamedModel, requested: Training
     if model.outcome and store.outcomes.find(*model) is None:
         raise NotFound(f"There is no {model.capability} outcome {model.outcome!r}; GET /outcomes lists them.")
     wanted = requested or TrainingRequest()
-    row, is_new = store.models.commands().request(
+    row, is_new = store.models.commands.request(
         _row(authenticated, "train", model, {"promote": wanted.promote}, wanted.reason)
     )
     return _accepted(authenticated, _training(row), f"/models/{name.text}/trainings/{row.command_id}", is_new=is_new)
@@ -80,7 +80,7 @@ def list_trainings(
     purpose = f"trainings\n{name.text}"
     place: Any = authenticated.read_cursor(purpose, cursor)
     after = None if place is None else (int(place[0]), str(place[1]))
-    rows = authenticated.store.models.commands().page(ModelName(*name), "train", limit, after)
+    rows = authenticated.store.models.commands.page(ModelName(*name), "train", limit, after)
     last = rows[-1] if len(rows) == limit else None
     next_cursor = None if last is None else authenticated.next_cursor(purpose, [last.created_at, last.command_id])
     return json_response(TrainingList(trainings=[_training(row) for row in rows], next_cursor=next_cursor))
@@ -107,7 +107,7 @@ def show_training(authenticated: ReadScope, name: NamedModel, training_id: Comma
 def cancel_training(authenticated: AdminScope, name: NamedModel, training_id: CommandId) -> Response:
     """Let a training that waits or runs go no further; once its version is being registered it is too late (409)."""
     _known(authenticated, ModelName(*name), training_id, "train")
-    return json_response(_training(authenticated.store.models.commands().cancel(training_id, at=now())))
+    return json_response(_training(authenticated.store.models.commands.cancel(training_id, at=now())))
 
 
 @router.post(
@@ -190,7 +190,7 @@ def _row(
 def _switched(
     authenticated: AuthenticatedRequest, kind: CommandKind, model: ModelName, payload: dict[str, Any], reason: str
 ) -> Response:
-    row, _ = authenticated.store.models.commands().request(_row(authenticated, kind, model, payload, reason))
+    row, _ = authenticated.store.models.commands.request(_row(authenticated, kind, model, payload, reason))
     return _accepted(authenticated, _promotion(row), f"/models/{model.text}/promotions/{row.command_id}", is_new=True)
 
 
@@ -205,7 +205,7 @@ def _accepted(authenticated: AuthenticatedRequest, answer: Answer, path: str, *,
 def _known(
     authenticated: AuthenticatedRequest, model: ModelName, command_id: str, *kinds: CommandKind
 ) -> ModelCommandRow:
-    row = authenticated.store.models.commands().find(command_id)
+    row = authenticated.store.models.commands.find(command_id)
     if row is None or row.model != model or row.kind not in kinds:
         raise NotFound(f"There is nothing of this id for {model.text}; GET /models/{model.text}/history lists it all.")
     return row

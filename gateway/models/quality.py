@@ -27,7 +27,7 @@ def read_quality(authenticated: ReadScope, name: NamedModel) -> Response:
     """Show by week what was predicted and what happened, beside what the test promised, and what has drifted."""
     store = authenticated.store
     champion = store.models.champion(name.capability, name.outcome)
-    found = quality_of(store.quality.find(name.capability, name.outcome))
+    found = quality_of(store.models.quality.find(name.capability, name.outcome))
     if champion is None and found is None and not store.models.versions(name.capability, name.outcome):
         raise NotFound(f"There is no model {name.text}. GET /models lists yours.")
     version = None if champion is None else champion.version
@@ -35,7 +35,7 @@ def read_quality(authenticated: ReadScope, name: NamedModel) -> Response:
 
 
 def _drift(store: AccountStore, name: ModelName, version: str | None) -> ModelDrift | None:
-    return None if version is None else drift_of(store.quality.drift(name.capability, name.outcome, version))
+    return None if version is None else drift_of(store.models.quality.drift(name.capability, name.outcome, version))
 
 
 def _answer(

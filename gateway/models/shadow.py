@@ -90,7 +90,7 @@ class ShadowAnswer(Answer):
 )
 def show_model_shadow(authenticated: ReadScope, name: NamedModel) -> Response:
     """Show which version shadows a model, and how its answers differ from the champion's."""
-    row = authenticated.store.shadows.of(name.capability, name.outcome)
+    row = authenticated.store.models.shadows.of(name.capability, name.outcome)
     if row is None:
         raise _no_shadow(name)
     return json_response(_answer(name, row))
@@ -108,7 +108,7 @@ def put_model_shadow(authenticated: AdminScope, name: NamedModel, fields: Shadow
 
     Another version takes the place of the one before; the same one goes on with the new share.
     """
-    shadows = authenticated.store.shadows
+    shadows = authenticated.store.models.shadows
     row = shadows.start(name.capability, name.outcome, fields.version, fields.share, at=now())
     return json_response(_answer(name, row))
 
@@ -117,7 +117,7 @@ def put_model_shadow(authenticated: AdminScope, name: NamedModel, fields: Shadow
 @idempotent
 def delete_model_shadow(authenticated: AdminScope, name: NamedModel) -> Response:
     """Let no version shadow a model any more; its promotion ends it too."""
-    if not authenticated.store.shadows.end(name.capability, name.outcome, at=now()):
+    if not authenticated.store.models.shadows.end(name.capability, name.outcome, at=now()):
         raise _no_shadow(name)
     return Response(status_code=204)
 

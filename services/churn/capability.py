@@ -1,50 +1,23 @@
 """Churn: who is about to leave, by when, and why?"""
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import numpy as np
-from numpy.typing import NDArray
 
 from services.churn.schemas import REQUEST_EXAMPLE, RESPONSE_EXAMPLE, ChurnPrediction, ChurnRequest, ChurnResponse
 from shared.capabilities import capability
 from shared.contracts.outcome import Outcome
+from shared.contracts.prediction import Prediction
 from shared.contracts.training import ColumnChoices, TrainingSpec
 from shared.serving.capability_spec import CapabilitySpec
-from shared.timeline import ContactPasts
 
 if TYPE_CHECKING:
-    from services.churn.model import ChurnModel, ScoredChurn
+    from services.churn.model import ChurnModel
 
 
 def _load(folder: Path) -> "ChurnModel":
     from services.churn.model import ChurnModel
 
     return ChurnModel.load(folder)
-
-
-def _answer(
-    model: "ChurnModel", pasts: ContactPasts, cutoffs: NDArray[np.int64], request: ChurnRequest
-) -> "Sequence[ScoredChurn]":
-    from services.churn.model import ChurnQuery, predict
-
-    query = ChurnQuery(request.horizon_days, request.horizons, request.survival, request.reasons_requested)
-    return predict(model, pasts, cutoffs, query)
-
-
-def _fields(scored: "ScoredChurn | None") -> Mapping[str, object]:
-    if scored is None:
-        names = ("horizon_days", "horizons", "survival", "days_to_leave", "days_to_next_activity", "value_at_risk")
-        return dict.fromkeys(names)
-    return {
-        "horizon_days": scored.horizon_days,
-        "horizons": [{"days": days, "probability": risk} for days, risk in scored.horizons] or None,
-        "survival": [{"days": days, "survival": left} for days, left in scored.survival] or None,
-        "days_to_leave": scored.days_to_event if scored.contractual else None,
-        "days_to_next_activity": None if scored.contractual else scored.days_to_event,
-        "value_at_risk": scored.value_at_risk,
-    }
 
 
 def _is_stored(request: ChurnRequest, model: "ChurnModel") -> bool:
@@ -57,7 +30,7 @@ def _recipe() -> object:
     return RECIPE
 
 
-CAPABILITY = CapabilitySpec(
+CAPABILITY: CapabilitySpec["ChurnModel", ChurnRequest, Prediction] = CapabilitySpec(
     capability=capability("churn"),
     summary="probability within any horizon from 1 to 365 days, the whole curve, median days, value at risk, score "
     "1–99, band, trend, reasons",
@@ -67,8 +40,6 @@ CAPABILITY = CapabilitySpec(
     request_example=REQUEST_EXAMPLE,
     response_example=RESPONSE_EXAMPLE,
     load=_load,
-    answer=_answer,
-    fields=_fields,
     is_stored=_is_stored,
     training=TrainingSpec(
         recipe=_recipe,

@@ -1,21 +1,17 @@
 """Scoring: how likely is this contact to reach an outcome?"""
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import numpy as np
-from numpy.typing import NDArray
 
 from services.scoring.schemas import REQUEST_EXAMPLE, RESPONSE_EXAMPLE, ScorePrediction, ScoreRequest, ScoreResponse
 from shared.capabilities import capability
 from shared.contracts.outcome import Outcome
+from shared.contracts.prediction import Prediction
 from shared.contracts.training import ColumnChoices, TrainingSpec
-from shared.serving.capability_spec import AnswerColumns, CapabilitySpec
-from shared.timeline import ContactPasts, Pasts
+from shared.serving.capability_spec import CapabilitySpec
 
 if TYPE_CHECKING:
-    from services.scoring.model import ScoredOutcome, ScoringModel
+    from services.scoring.model import ScoringModel
 
 
 def _load(folder: Path) -> "ScoringModel":
@@ -24,27 +20,13 @@ def _load(folder: Path) -> "ScoringModel":
     return ScoringModel.load(folder)
 
 
-def _answer(
-    model: "ScoringModel", pasts: ContactPasts, cutoffs: NDArray[np.int64], request: ScoreRequest
-) -> "Sequence[ScoredOutcome]":
-    return model.predict(pasts, cutoffs, reasons=request.reasons_requested)
-
-
-def _answer_columns(model: "ScoringModel", pasts: Pasts, cutoffs: NDArray[np.int64]) -> AnswerColumns:
-    return AnswerColumns(*model.predict_columns(pasts, cutoffs))
-
-
-def _fields(scored: "ScoredOutcome | None") -> Mapping[str, object]:
-    return {"parts": None if scored is None else scored.parts}
-
-
 def _recipe() -> object:
     from services.scoring.training import RECIPE
 
     return RECIPE
 
 
-CAPABILITY = CapabilitySpec(
+CAPABILITY: CapabilitySpec["ScoringModel", ScoreRequest, Prediction] = CapabilitySpec(
     capability=capability("scoring"),
     summary="probability within the horizon, score 1–99, band, trend, reasons, and what attributes (`fit`) and "
     "behaviour (`engagement`) contribute",
@@ -54,9 +36,6 @@ CAPABILITY = CapabilitySpec(
     request_example=REQUEST_EXAMPLE,
     response_example=RESPONSE_EXAMPLE,
     load=_load,
-    answer=_answer,
-    answer_columns=_answer_columns,
-    fields=_fields,
     training=TrainingSpec(
         recipe=_recipe,
         choices=ColumnChoices,

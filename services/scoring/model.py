@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.contracts.outcome import Flag
-from shared.contracts.prediction import Band, Grade, InputQuality, Prediction, Source
+from shared.contracts.prediction import Band, Grade, InputQuality, Prediction, PredictionRequest, Source
 from shared.errors import ArtifactRefused
 from shared.evaluation.calibration import Calibrator, Reference
 from shared.features import (
@@ -49,6 +49,10 @@ class ScoredOutcome(Prediction):
     parts: dict[str, float] | None
     """fit, engagement and base; None when no reasons were requested."""
 
+    def own_fields(self) -> Mapping[str, object]:
+        """Return what scoring adds to the head."""
+        return {"parts": self.parts}
+
 
 class PredictedColumns(NamedTuple):
     """What the model says of many contacts, one entry each."""
@@ -59,6 +63,7 @@ class PredictedColumns(NamedTuple):
     """Index into `bands`."""
     bands: tuple[str, ...]
     truncated: NDArray[np.bool_]
+    """Whether the past was cut at the lookback or at the newest events."""
     inputs: Sequence[InputQuality]
 
 
@@ -102,6 +107,12 @@ class ScoringModel:
         """Return the attributes that its training saw; none for versions of before they were kept."""
         return () if self.inputs is None else self.inputs.known
 
+    def answer(
+        self, pasts: ContactPasts, cutoffs: NDArray[np.int64], request: PredictionRequest
+    ) -> list[ScoredOutcome]:
+        """Score every contact of a request; see `predict`."""
+        return self.predict(pasts, cutoffs, reasons=request.reasons_requested)
+
     def predict(self, pasts: Pasts | ContactPasts, cutoffs: NDArray[np.int64], *, reasons: int) -> list[ScoredOutcome]:
         """Score every contact of the pasts.
 
@@ -143,7 +154,7 @@ class ScoringModel:
             )
         ]
 
-    def predict_columns(self, pasts: Pasts, cutoffs: NDArray[np.int64]) -> PredictedColumns:
+    def answer_columns(self, pasts: Pasts, cutoffs: NDArray[np.int64]) -> PredictedColumns:
         """Score every contact of the pasts without reasons, column by column; arguments as of `predict`."""
         values, cut_off, understood = observed(self.feature_set, self.inputs, pasts, cutoffs)
         margins = self.margins(values)

@@ -1,15 +1,10 @@
 """Send time: when should this contact's next message go out?"""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from services.sendtime.api.experiments import assign_arms
 from services.sendtime.api.planning import assigned_parts, packed, value_hours
-from services.sendtime.api.request_mapping import prediction_fields, query_of
 from services.sendtime.api.routes import EXTRA_ROUTES
 from services.sendtime.schemas import (
     REQUEST_EXAMPLE,
@@ -22,10 +17,8 @@ from shared.capabilities import capability
 from shared.contracts.send_rules import SendPlanOptions
 from shared.contracts.training import Choices, TrainingSpec
 from shared.serving.capability_spec import BeforeRespond, CapabilitySpec, JointDecision
-from shared.timeline import ContactPasts
 
 if TYPE_CHECKING:
-    from services.sendtime.model.query import Advice
     from services.sendtime.model.sendtime import SendTimeModel
 
 
@@ -33,12 +26,6 @@ def _load(folder: Path) -> "SendTimeModel":
     from services.sendtime.model.sendtime import SendTimeModel
 
     return SendTimeModel.load(folder)
-
-
-def _answer(
-    model: "SendTimeModel", pasts: ContactPasts, cutoffs: NDArray[np.int64], request: SendTimeRequest
-) -> "Sequence[Advice]":
-    return model.advise(pasts.columns, cutoffs, query_of(request, int(cutoffs[0])))
 
 
 def _is_stored(request: SendTimeRequest, _: object) -> bool:
@@ -62,8 +49,6 @@ CAPABILITY = CapabilitySpec(
     request_example=REQUEST_EXAMPLE,
     response_example=RESPONSE_EXAMPLE,
     load=_load,
-    answer=_answer,
-    fields=prediction_fields,
     is_stored=_is_stored,
     extra_routes=EXTRA_ROUTES,
     answers_without_data=True,

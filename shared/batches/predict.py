@@ -54,7 +54,7 @@ class BatchPredictor:
     def _held(self, one: PinnedModel) -> PinnedModel:
         """Read anew who is held out: a batch takes hours, and a holdout may begin meanwhile."""
         name = one.spec.capability.name
-        return replace(one, holdouts=self.account.holdouts.active(name, one.outcome, at=one.asked_at))
+        return replace(one, holdouts=self.account.experiments.holdouts.active(name, one.outcome, at=one.asked_at))
 
     def write_values(self, target: IO[bytes], lines: Sequence[bytes], *, first: int = 0) -> None:
         """Value the contacts of some lines for a plan, and write that as arrays.

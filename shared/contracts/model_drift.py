@@ -90,7 +90,7 @@ def drifted_since(document: Any) -> Microseconds | None:
     """Return since when a version has drifted, so that it is to be trained again; None: it has not.
 
     Args:
-        document: what `store.quality.drift(capability, outcome, version)` returns.
+        document: what `store.models.quality.drift(capability, outcome, version)` returns.
 
     >>> drifted_since(None) is None
     True

@@ -209,11 +209,20 @@ class Prediction:
     withheld_probability: float | None = None
     """Of a contact that is held out; logged for reports, never sent."""
 
-    def wire(self, own: Mapping[str, object]) -> bytes:
+    @property
+    def segment_id(self) -> str | None:
+        """Under which segment it is filed; None where the capability has none."""
+        return None
+
+    def own_fields(self) -> Mapping[str, object]:
+        """Return what the capability adds to the head, in the order of its published schema; asked where it is `ok`."""
+        return {}
+
+    def wire(self, absent: Mapping[str, object]) -> bytes:
         """Write as JSON, once: these bytes are sent, and kept in the log.
 
         Args:
-            own: the capability's own fields, in the order of its published schema.
+            absent: the capability's own fields of a contact without an answer.
         """
         head = {
             "contact_id": self.contact_id,
@@ -237,7 +246,8 @@ class Prediction:
             "source": self.source,
             "data_quality": self.data_quality,
             "data_quality_details": self.inputs.details(),
-            **own,
+            **absent,
+            **(self.own_fields() if self.status == "ok" else {}),
         }
         return orjson.dumps(head, option=orjson.OPT_UTC_Z)
 

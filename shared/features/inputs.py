@@ -242,6 +242,11 @@ class Inputs:
         return cls(**vectors, known=tuple(fields["known"]))
 
 
+def inputs_of(model: object) -> Inputs | None:
+    """Return what a model's training saw; None for models that do not keep it."""
+    return getattr(model, "inputs", None)
+
+
 def _named(
     names: Mapping[str, Collection[str]], more: Collection[str], missing: float, *, suffices: bool
 ) -> InputQuality:

@@ -40,7 +40,7 @@ def measure_of(store: AccountStore, holdout: Holdout, named: Sequence[str]) -> M
         outcome = store.outcomes.find(question, name) if name else None
         types = () if outcome is None else outcome.event_types
         if outcome is not None and types:
-            used = next((one for one in types if store.holdouts.has_events(one)), types[0])
+            used = next((one for one in types if store.experiments.holdouts.has_events(one)), types[0])
             return Measure((used,), once=not outcome.repeatable)
     detail = "Name what is to be counted, an event type: this holdout is not about one outcome that events reach."
     raise BadRequest(detail, errors=[{"pointer": "/query/measure", "detail": detail}])
@@ -52,10 +52,10 @@ def report_of(store: AccountStore, holdout: Holdout, measure: Measure, *, now: M
     sides = _Sides(holdout)
     before = set[str]()
     if measure.once:
-        for names in store.holdouts.reached_before(measure.types, holdout.created_at):
+        for names in store.experiments.holdouts.reached_before(measure.types, holdout.created_at):
             before.update(names)
     counted = set[str]()
-    for ids in store.holdouts.population(until):
+    for ids in store.experiments.holdouts.population(until):
         for one in ids:
             if one not in before:
                 counted.add(one)
@@ -105,7 +105,7 @@ def _add_reached(
 ) -> frozenset[str]:
     """Add what contacts did; return the currencies of their values."""
     currencies = set[str]()
-    for rows in store.holdouts.reached(measure.types, *window):
+    for rows in store.experiments.holdouts.reached(measure.types, *window):
         for row in rows:
             if row.contact_id not in counted:
                 continue

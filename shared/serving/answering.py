@@ -1,50 +1,38 @@
-"""The flow that all capabilities share: envelope, contacts, pasts, statuses, model, answer."""
+"""The flow of a call, the same for all capabilities: envelope, outcome, champion, contacts, answer, log."""
 
 import asyncio
+import logging
+import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import copy_context
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar
 
-import numpy as np
 import orjson
 
 from shared.contracts.credentials import Call
-from shared.contracts.holdout import Holdout, holding
+from shared.contracts.holdout import Holdout
 from shared.contracts.prediction import MAX_CONTACTS, Prediction, PredictionRequest, Status
-from shared.contracts.rows import DAY, Microseconds, microseconds
+from shared.contracts.rows import Microseconds, microseconds
 from shared.errors import LimitReached, NoModelTrained, StoreUnavailable, UpstreamTimeout
 from shared.http.middleware import parse_json
-from shared.serving.capability_spec import AnySpec, BeforeRespond, PendingResponse, ServedModel
+from shared.http.telemetry import trail
+from shared.serving.capability_spec import AnySpec
 from shared.serving.champions import Champion, ChampionHolder, ServingStore
-from shared.serving.eligibility import (
-    contact_results,
-    inputs_of,
-    name_what_is_missing,
-    noted_of,
-    trend_of,
-    with_detail,
-    with_inputs,
-)
-from shared.serving.holdouts import withhold
-from shared.serving.input_counts import LEAST_COUNTED, input_counts
+from shared.serving.contact_answers import ContactAnswers, erasures_of, with_detail
 from shared.serving.metrics import ServiceMetrics
 from shared.serving.outcomes import OutcomeResolver
-from shared.serving.prediction_log import UNKNOWN, Logged, LoggedCall, PredictionLog
-from shared.serving.request_contacts import (
-    AttributeNames,
-    MergedPasts,
-    RequestContact,
-    envelope,
-    merge_inline,
-    slots,
-)
-from shared.store import AccountStore, PastsWanted, RequestReads
-from shared.timeline import ContactPasts, PastRows, missing_in
+from shared.serving.request_contacts import RequestContact, envelope, slots
+from shared.store import PredictionRow, RequestReads
+
+log = logging.getLogger(__name__)
 
 SMALL_CONTACTS = 20
 """Calls of at most so many contacts go to the small pool."""
@@ -82,9 +70,157 @@ class ThreadPools:
         self._writing.shutdown(wait=True)
 
 
+BATCH = 2_000
+GATHER_SECONDS = 0.1
+"""How long a first row waits for others: a transaction for each small call would cost as much as its answer."""
+DROPPING_SECONDS = 60.0
+"""How long after it dropped rows the log is said to drop some."""
+Write = Callable[[str, Sequence[Any]], None]
+
+
+class PredictionLog:
+    """A bounded queue and one writer thread.
+
+    Args:
+        write: store the rows of one account, in one transaction.
+        bound: how many rows may wait.
+        metrics: where waiting, dropped and failed ones are counted.
+        gather_seconds: how long a row waits for others to be written with.
+    """
+
+    def __init__(
+        self, write: Write, *, bound: int, metrics: ServiceMetrics, gather_seconds: float = GATHER_SECONDS
+    ) -> None:
+        self._write = write
+        self._bound = bound
+        self._metrics = metrics
+        self._gather_seconds = gather_seconds
+        self._waiting: deque[tuple[str, Any]] = deque()
+        self._changed = threading.Condition()
+        self._closing = False
+        self._failing = False
+        self._dropped_at = float("-inf")
+        self._thread = threading.Thread(target=self._run, name="prediction-log", daemon=True)
+        metrics.log_queued.set_function(lambda: len(self._waiting))
+
+    @property
+    def is_dropping(self) -> bool:
+        """Whether rows were dropped lately."""
+        return time.monotonic() - self._dropped_at < DROPPING_SECONDS
+
+    def start(self) -> None:
+        """Start the writer."""
+        self._thread.start()
+
+    def add(self, account: str, rows: Iterable[Any]) -> None:
+        """Queue rows; never waits, never fails: what does not fit is dropped and counted."""
+        with self._changed:
+            free = 0 if self._closing else self._bound - len(self._waiting)
+            entries = [(account, row) for row in rows]
+            waited = len(self._waiting)
+            self._waiting.extend(entries[:free])
+            if not waited or len(self._waiting) >= BATCH:
+                self._changed.notify()
+        if len(entries) > free:
+            self._drop(len(entries) - free)
+
+    def _drop(self, rows: int) -> None:
+        self._metrics.log_dropped.inc(rows)
+        self._dropped_at = time.monotonic()
+
+    def write(self, account: str, rows: Sequence[Any]) -> None:
+        """Store rows now, past the queue.
+
+        Raises:
+            StoreUnavailable: none was stored.
+        """
+        self._write(account, rows)
+
+    def close(self, timeout_seconds: float = 5.0) -> None:
+        """Write what waits and stop; what is still there after the timeout is counted as dropped."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        if self._thread.is_alive():
+            self._thread.join(timeout_seconds)
+        if self._waiting:
+            self._drop(len(self._waiting))
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while not self._waiting and not self._closing:
+                    self._changed.wait()
+                self._changed.wait_for(
+                    lambda: self._closing or len(self._waiting) >= BATCH, timeout=self._gather_seconds
+                )
+                batch = list(islice(self._waiting, BATCH))
+                if not batch:
+                    return
+            for account, entries in groupby(sorted(batch, key=itemgetter(0)), key=itemgetter(0)):
+                self._store(account, [row for _, row in entries])
+            with self._changed:
+                for _ in batch:
+                    self._waiting.popleft()
+
+    def _store(self, account: str, rows: Sequence[Any]) -> None:
+        try:
+            self._write(account, rows)
+        except Exception as error:  # the writer must live: predictions go on without their log
+            self._metrics.log_failures.inc()
+            self._drop(len(rows))
+            if not self._failing:
+                log.warning("predictions.not_logged", extra={"rows": len(rows), **trail(error)})
+            self._failing = True
+        else:
+            self._failing = False
+
+
+class LoggedCall(NamedTuple):
+    """What all predictions of one call have in common."""
+
+    capability: str
+    outcome: str
+    version: str
+    cutoff: Microseconds
+    asked_at: Microseconds
+    request_id: str
+    erasures: int
+    """The account's count of erasures from before anything was read of the contacts."""
+
+
+class Logged(NamedTuple):
+    """A prediction on its way to the log; the writer makes its row, off the request path."""
+
+    call: LoggedCall
+    prediction: Prediction
+    body: bytes
+    """As it was sent."""
+
+    def row(self) -> PredictionRow:
+        """Make the row of the log."""
+        call, one = self.call, self.prediction
+        return PredictionRow(
+            contact_id=one.contact_id or "",
+            capability=call.capability,
+            outcome=call.outcome,
+            version=call.version,
+            cutoff=call.cutoff,
+            asked_at=call.asked_at,
+            request_id=call.request_id,
+            status=one.status,
+            probability=one.probability,
+            score=one.score,
+            band=one.band,
+            source=one.source,
+            body=self.body.decode(),
+            segment=one.segment_id if one.status == "ok" else None,
+            withheld_probability=one.withheld_probability,
+        )
+
+
 INLINE_BYTES = 16_384
 """A smaller body is parsed on the event loop: a thread hop costs more."""
-TREND_DAYS = 30
 LOGGED = frozenset({"ok", "no_consent", "outcome_reached", "insufficient_data", "not_eligible", "control", "no_slot"})
 
 
@@ -146,7 +282,6 @@ class Answering:
         self._unix_seconds = unix_seconds
         self._offer = offer
         self._outcomes = OutcomeResolver(spec.capability, store, champions)
-        self._fields_of_none: Mapping[str, object] = spec.fields(None)
 
     async def answer(self, body: bytes, call: Call) -> CallAnswer:
         """Answer one call; a small one whose outcome is known hops into a thread once.
@@ -200,38 +335,27 @@ class Answering:
         account = self._store.of(resolved.call.account)
         every = slots(resolved.request.contacts, lambda: parse_json(resolved.body)["contacts"])
         valid = [slot for slot in every if isinstance(slot, RequestContact)]
-        reads = self._read(account, resolved, valid)
-        found = _ContactAnswers(self._spec, account, resolved, reads)
-        answered = found.of(valid)
-        answers = iter(answered)
-        predictions = [with_detail(slot if isinstance(slot, Prediction) else next(answers)) for slot in every]
-        rendered = self._rendered(resolved, predictions, _erasures(reads), found.counted)
-        self._offer(resolved, valid, answered, _erasures(reads))
-        return rendered
-
-    def _read(
-        self, account: AccountStore, resolved: ResolvedCall, contacts: Sequence[RequestContact]
-    ) -> RequestReads | None:
-        """Read in one snapshot what is stored of the contacts; None: nothing is, or the store is away."""
-        if not contacts:
-            return None
-        model = resolved.champion.model
-        ids = list(dict.fromkeys([contact.id for contact in contacts]))
-        wanted = PastsWanted(
-            ids,
-            cutoff=resolved.cutoff,
-            asked_at=resolved.asked_at,
-            always=(*model.reached_by, *model.begun_by),
-            lookback_days=model.lookback_days,
-            event_ids=needs_event_ids(contacts),
+        answers = ContactAnswers(
+            self._spec,
+            account,
+            resolved.champion,
+            resolved.request,
+            resolved.outcome,
+            resolved.cutoff,
+            resolved.asked_at,
+            holdouts=resolved.holdouts,
+            counts_inputs=resolved.call.committed,
         )
-        around = resolved.cutoff - TREND_DAYS * DAY
-        try:
-            return account.predictions.request_reads(
-                self._spec.capability.name, resolved.outcome, wanted, around=around
-            )
-        except StoreUnavailable:
-            return None
+        reads: RequestReads | None = None
+        if valid:
+            with suppress(StoreUnavailable):  # what a call brings itself is answered all the same
+                reads = answers.read(valid)
+        answered = answers.of(valid, reads)
+        left = iter(answered)
+        predictions = [with_detail(slot if isinstance(slot, Prediction) else next(left)) for slot in every]
+        rendered = self._rendered(resolved, predictions, erasures_of(reads), answers.counted)
+        self._offer(resolved, valid, answered, erasures_of(reads))
+        return rendered
 
     def _rendered(
         self,
@@ -241,8 +365,7 @@ class Answering:
         counted: Mapping[str, Any] | None,
     ) -> CallAnswer:
         """Write each prediction once: the same bytes are sent and logged."""
-        fields, none = self._spec.fields, self._fields_of_none
-        bodies = [one.wire(fields(one) if one.status == "ok" else none) for one in predictions]
+        bodies = [one.wire(self._spec.absent_fields) for one in predictions]
         about = {
             "model": self._model_info(resolved),
             "cutoff": resolved.cutoff_at,
@@ -273,7 +396,7 @@ class Answering:
         self, resolved: ResolvedCall, predictions: Sequence[Prediction], bodies: Sequence[bytes], erasures: int
     ) -> None:
         """Queue what was answered, or commit it when the call relies on it; an inline-only answer counts like any."""
-        spec, segment_of = self._spec, self._spec.segment_of
+        spec = self._spec
         if spec.is_stored is not None and not spec.is_stored(resolved.request, resolved.champion.model):
             return
         call = LoggedCall(
@@ -285,141 +408,6 @@ class Answering:
             request_id=resolved.call.request_id,
             erasures=erasures,
         )
-        rows = [
-            Logged(call, one, body, None if segment_of is None or one.status != "ok" else segment_of(one))
-            for one, body in zip(predictions, bodies, strict=True)
-            if one.status in LOGGED
-        ]
+        rows = [Logged(call, one, body) for one, body in zip(predictions, bodies, strict=True) if one.status in LOGGED]
         keep = self._predictions.write if resolved.call.committed else self._predictions.add
         keep(resolved.call.account, rows)
-
-
-class _ContactAnswers:
-    """The answers of one call to its valid contacts, order kept."""
-
-    def __init__(
-        self, spec: AnySpec, account: AccountStore, resolved: ResolvedCall, reads: RequestReads | None
-    ) -> None:
-        self._spec, self._account, self._resolved, self._reads = spec, account, resolved, reads
-        self._model: ServedModel = resolved.champion.model
-        self._cutoff = resolved.cutoff
-        self.counted: Mapping[str, Any] | None = None
-        """For the worker alone: what the model saw, in counts."""
-
-    def of(self, contacts: Sequence[RequestContact]) -> list[Prediction]:
-        """Decide for each contact whether it gets a prediction, and predict.
-
-        Raises:
-            StoreUnavailable: the store is away, and no contact brought data.
-        """
-        if not contacts:
-            return []
-        reads, away = self._reads, self._reads is None
-        contacts, strangers, stored = matched(contacts, PastRows({}, []) if reads is None else reads.rows, self._model)
-        pasts = merge_inline(contacts, stored, cutoff=self._cutoff, lookback_days=self._model.lookback_days)
-        without_data = self._spec.answers_without_data
-        results = contact_results(contacts, pasts, self._model, away=away, without_data=without_data)
-        if not away:
-            name_what_is_missing(results, self._model)
-        elif all(one.status == "insufficient_data" for one in results):
-            raise StoreUnavailable(
-                "The store is away; send attributes or events and consent with the contacts, or ask again."
-            )
-        self._predict(pasts, results, noted_of(None if reads is None else reads.newest_event_at, cutoff=self._cutoff))
-        for place, names in enumerate(strangers):
-            if names and results[place].status in ("ok", "insufficient_data"):
-                results[place] = with_inputs(results[place], results[place].inputs.with_unknown(names))
-        if reads is not None:
-            put_trends(results, reads.past_scores)
-            self._add_stored(results)
-        withhold(results, self._resolved.holdouts)
-        return results
-
-    def _predict(self, pasts: MergedPasts, results: list[Prediction], noted: Sequence[str]) -> None:
-        """Put the model's answers in the place of those that are `ok`."""
-        rows = [row for row, one in enumerate(results) if one.status == "ok"]
-        if not rows:
-            return
-        answerable = ContactPasts([pasts.keys[row] for row in rows], pasts.facts, pasts.events)
-        cutoffs = np.full(len(rows), self._cutoff, dtype=np.int64)
-        request, before = self._resolved.request, self._spec.before_respond
-        answers: Sequence[Prediction] = self._spec.answer(self._model, answerable, cutoffs, request)
-        if self._resolved.call.committed and len(rows) >= LEAST_COUNTED:
-            self.counted = input_counts(self._model, answerable, cutoffs)
-        if before is not None:
-            answers = self._committed(before, [pasts.names[row] for row in rows], answers)
-        found = missing_in(answerable, self._cutoff, needs_zone=self._model.feature_set.needs_local_time)
-        for row, one, marks in zip(rows, answers, found, strict=True):
-            known = results[row]
-            cut = ("truncated_history",) if one.truncated else ()
-            one.contact_id = known.contact_id
-            one.data_quality = list(dict.fromkeys([*known.data_quality, *noted, *marks, *cut, *one.data_quality]))
-            results[row] = with_inputs(one, one.inputs)
-
-    def _committed(
-        self, before: BeforeRespond[Any, Any], ids: Sequence[str], answers: Sequence[Prediction]
-    ) -> Sequence[Prediction]:
-        """Commit what belongs to answers; about who is held out there is nothing to commit."""
-        held = self._resolved.holdouts
-        if not held:
-            return before.commit(self._pending(ids, answers))
-        free = [place for place, one in enumerate(ids) if holding(held, one) is None]
-        found = list(answers)
-        kept = before.commit(self._pending([ids[place] for place in free], [found[place] for place in free]))
-        for place, one in zip(free, kept, strict=True):
-            found[place] = one
-        return found
-
-    def _pending(self, ids: Sequence[str], answers: Sequence[Prediction]) -> PendingResponse[Any, Any]:
-        resolved, erasures = self._resolved, _erasures(self._reads)
-        return PendingResponse(
-            self._account, resolved.request, ids, answers, resolved.champion.version, resolved.asked_at, erasures
-        )
-
-    def _add_stored(self, results: list[Prediction]) -> None:
-        """Let the capability add what the store knows of the contacts; without it the answers stay as they are."""
-        rows = [row for row, one in enumerate(results) if one.status == "ok"]
-        if self._spec.add_stored is None or not rows:
-            return
-        answered = [results[row] for row in rows]
-        ids = [one.contact_id or "" for one in answered]
-        try:
-            again = self._spec.add_stored(self._account, ids, answered, self._cutoff)
-        except StoreUnavailable:
-            return
-        for row, one in zip(rows, again, strict=True):
-            results[row] = one
-
-
-def _erasures(reads: RequestReads | None) -> int:
-    """Return the count of erasures with which the contacts were read."""
-    return UNKNOWN if reads is None else reads.erasures
-
-
-def needs_event_ids(contacts: Sequence[RequestContact]) -> bool:
-    """Whether stored events are united with others: with those of a call, or where a contact is named twice."""
-    return any(contact.events for contact in contacts) or len({one.id for one in contacts}) < len(contacts)
-
-
-def put_trends(results: Sequence[Prediction], before: Mapping[str, int]) -> None:
-    """Compare the scores of those who are answered with their past ones."""
-    for one in results if before else ():
-        if one.status == "ok" and one.contact_id is not None:
-            one.trend = trend_of(one.score, before.get(one.contact_id))
-
-
-def matched(
-    contacts: Sequence[RequestContact], stored: PastRows, model: ServedModel
-) -> tuple[Sequence[RequestContact], Sequence[frozenset[str]], PastRows]:
-    """Match attributes with those that the model knows; one that knows none takes all as they are.
-
-    Returns:
-        The contacts, of each the inline names that the training never saw, and what is stored.
-    """
-    if not model.attribute_names:
-        return contacts, (), stored
-    names = AttributeNames.of(model.attribute_names)
-    stored = replace(stored, facts=names.matched_facts(stored.facts))
-    contacts, unknown = names.matched(contacts)
-    # Without the inputs of its training a model knows only what it looks at, and not what else there was.
-    return contacts, unknown if inputs_of(model) is not None else (), stored

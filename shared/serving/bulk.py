@@ -1,7 +1,7 @@
 """Who of many contacts gets a prediction, and what it is, column by column: the rules of a call without its rows.
 
-`shared.serving.eligibility` decides about a contact by looking through its rows. Here the same is decided for all at
-once from columns; a test holds both to the same answers.
+`shared.serving.contact_answers` decides about a contact by looking through its rows. Here the same is decided for all
+at once from columns; a test holds both to the same answers.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,10 +13,16 @@ from numpy.typing import NDArray
 from shared.contracts.holdout import holding
 from shared.contracts.prediction import UNDERSTOOD, Prediction, Status
 from shared.contracts.rows import DAY, Microseconds, denies_profiling, microseconds
-from shared.serving.batch import PinnedModel, in_place_of
-from shared.serving.capability_spec import ServedModel
-from shared.serving.eligibility import STALE_AFTER, UNREADABLE, name_what_is_missing, with_detail
-from shared.serving.holdouts import withhold
+from shared.serving.batch import PinnedModel
+from shared.serving.capability_spec import ColumnModel, ServedModel
+from shared.serving.contact_answers import (
+    UNREADABLE,
+    in_place_of,
+    name_what_is_missing,
+    noted_of,
+    with_detail,
+    withhold,
+)
 from shared.serving.request_contacts import AttributeNames
 from shared.timeline import ContactPasts, Pasts, missing_in
 from shared.timeline.coded_pasts import MACHINE, ContactColumns, EventColumns, from_columns, seen_types
@@ -77,10 +83,9 @@ def bulk_columns(pinned: PinnedModel, bulk: BulkContacts) -> BulkColumns | None:
         pinned: the version and the cutoff.
         bulk: the contacts.
     """
-    answer = pinned.spec.answer_columns
-    if answer is None or pinned.reasons:
-        return None
     model, cutoff = pinned.champion.model, microseconds(pinned.cutoff)
+    if not isinstance(model, ColumnModel) or pinned.reasons:
+        return None
     contacts, seen, within = _looked_at(pinned, bulk)
     status = _status_codes(pinned, contacts, seen, within)
     rows, n = (status == 0) & ~bulk.unreadable & ~_held_out(pinned, bulk), len(status)
@@ -92,12 +97,12 @@ def bulk_columns(pinned: PinnedModel, bulk: BulkContacts) -> BulkColumns | None:
         if not rows.all():
             mine, events = only_contacts(contacts, events, rows)
         pasts = from_columns(mine, events)
-        found = answer(model, pasts, np.full(len(pasts), cutoff, dtype=np.int64))
+        found = model.answer_columns(pasts, np.full(len(pasts), cutoff, dtype=np.int64))
         columns.bands = found.bands
-        columns.probability[rows], columns.score[rows], columns.band[rows] = found[:3]
+        columns.probability[rows], columns.score[rows], columns.band[rows] = found.probability, found.score, found.band
         marks = _marks(pasts, model, cutoff, found.truncated)
         columns.quality[rows] = marks
-        columns.qualities = _qualities(_noted(bulk, cutoff))
+        columns.qualities = _qualities(noted_of(bulk.newest_event_at, cutoff=cutoff))
         judged = [place for place, one in enumerate(found.inputs) if one is not UNDERSTOOD and one.codes]
         rows[np.flatnonzero(rows)[judged]] = False
     if not rows.all():
@@ -151,11 +156,6 @@ def _qualities(noted: Sequence[str]) -> list[list[str]]:
     ]
 
 
-def _noted(bulk: BulkContacts, cutoff: Microseconds) -> list[str]:
-    newest = bulk.newest_event_at
-    return ["stale_events"] if newest is not None and newest < cutoff - STALE_AFTER else []
-
-
 def _looked_at(pinned: PinnedModel, bulk: BulkContacts) -> "tuple[ContactColumns, _Seen, Mask]":
     """Return what a version sees of contacts: attributes, events before the cutoff, and which lie in the lookback."""
     model, cutoff = pinned.champion.model, microseconds(pinned.cutoff)
@@ -184,7 +184,8 @@ def bulk_results(pinned: PinnedModel, bulk: BulkContacts) -> list[Prediction]:
     name_what_is_missing(results, pinned.champion.model)
     rows = statuses == 0
     if rows.any():
-        _predict(pinned, contacts, events.taken(within), rows, results, _noted(bulk, microseconds(pinned.cutoff)))
+        noted = noted_of(bulk.newest_event_at, cutoff=microseconds(pinned.cutoff))
+        _predict(pinned, contacts, events.taken(within), rows, results, noted)
     withhold(results, pinned.holdouts)
     return [with_detail(one) for one in results]
 
@@ -280,7 +281,7 @@ def _predict(
     pasts, cutoff = ContactPasts.of_columns(from_columns(contacts, events)), microseconds(pinned.cutoff)
     cutoffs = np.full(len(pasts), cutoff, dtype=np.int64)
     model = pinned.champion.model
-    answers: Sequence[Prediction] = pinned.spec.answer(model, pasts, cutoffs, pinned.request)
+    answers: Sequence[Prediction] = model.answer(pasts, cutoffs, pinned.request)
     found = missing_in(pasts, cutoff, needs_zone=model.feature_set.needs_local_time)
     for row, one, marks in zip(places.tolist(), answers, found, strict=True):
         results[row] = in_place_of(results[row], one, [*noted, *marks])

@@ -3,8 +3,9 @@
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar, get_origin, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,18 +80,50 @@ class ServedModel(Protocol):
     def feature_set(self) -> FeatureColumns:
         """The columns of the model."""
 
+    def answer(self, pasts: ContactPasts, cutoffs: NDArray[np.int64], request: Any) -> Sequence[Prediction]:
+        """Answer what a request of its capability wants to know about each contact, order kept.
 
-class AnswerColumns(NamedTuple):
+        Args:
+            pasts: one row a contact.
+            cutoffs: microseconds, shape (len(pasts),).
+            request: the envelope, as the capability declares it.
+        """
+
+
+class AnswerColumns(Protocol):
     """What a model finds out about many contacts, where that is a probability and no more; arrays of one length."""
 
-    probability: NDArray[np.float64]
-    score: NDArray[np.int64]
-    band: NDArray[np.int64]
-    """Index into `bands`."""
-    bands: tuple[str, ...]
-    truncated: NDArray[np.bool_]
-    """Whether the past was cut at the lookback or at the newest events."""
-    inputs: Sequence[InputQuality]
+    @property
+    def probability(self) -> NDArray[np.float64]:
+        """Calibrated."""
+
+    @property
+    def score(self) -> NDArray[np.int64]:
+        """1-99."""
+
+    @property
+    def band(self) -> NDArray[np.int64]:
+        """Index into `bands`."""
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """The lowest first."""
+
+    @property
+    def truncated(self) -> NDArray[np.bool_]:
+        """Whether the past was cut at the lookback or at the newest events."""
+
+    @property
+    def inputs(self) -> Sequence[InputQuality]:
+        """What the model does not understand of each contact."""
+
+
+@runtime_checkable
+class ColumnModel(Protocol):
+    """A model whose default request is answered by the head alone: it does so for millions of contacts."""
+
+    def answer_columns(self, pasts: Pasts, cutoffs: NDArray[np.int64]) -> AnswerColumns:
+        """Return the same as `answer` without reasons, column by column."""
 
 
 ModelT = TypeVar("ModelT", bound=ServedModel)
@@ -179,7 +212,7 @@ class JointDecision(Generic[ModelT]):
     """Decide about all: the arrays of every part, options, cutoff → rows, part by part."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class CapabilitySpec(Generic[ModelT, RequestT, PredictionT]):
     """All that a capability declares; everything else follows from this and from its line in the table.
 
@@ -201,16 +234,8 @@ class CapabilitySpec(Generic[ModelT, RequestT, PredictionT]):
     response_example: Example
     load: Callable[[Path], ModelT]
     """Read an artifact; ArtifactRefused when it does not fit."""
-    answer: Callable[[ModelT, ContactPasts, NDArray[np.int64], RequestT], Sequence[PredictionT]]
-    """Hand what a request wants to know to the model: model, pasts, cutoffs, request → one result a contact, in
-    order."""
-    fields: Callable[[PredictionT | None], Mapping[str, object]]
-    """The capability's own fields of one answer, in the order of its schema; called with None where there is none."""
     training: TrainingSpec
     """How it is trained."""
-    answer_columns: Callable[[ModelT, Pasts, NDArray[np.int64]], AnswerColumns] | None = None
-    """The same as `answer` without reasons, column by column, for millions of contacts: model, pasts, cutoffs →
-    columns. Only where the default request is answered by the head alone; None: `answer` is called."""
     is_stored: Callable[[RequestT, ModelT], bool] | None = None
     """Whether the answers become the latest predictions of their contacts. A question put another way than usual,
     about another horizon for instance, must not stand in the ranked list. None: they always do."""
@@ -219,8 +244,6 @@ class CapabilitySpec(Generic[ModelT, RequestT, PredictionT]):
     ) = None
     """Add to results what the store knows of the same contacts: the account's store, contact ids, results, cutoff →
     the results again, in order; None: nothing."""
-    segment_of: Callable[[PredictionT], str | None] | None = None
-    """Under which segment an answer is filed; None: there are none."""
     extra_routes: Sequence[ExtraRoute] = ()
     """Further paths of the capability."""
     answers_without_data: bool = False
@@ -229,6 +252,15 @@ class CapabilitySpec(Generic[ModelT, RequestT, PredictionT]):
     """How the contacts of a batch are decided together where `plan` asks for it; None: they never are."""
     before_respond: BeforeRespond[RequestT, PredictionT] | None = None
     """What must be committed before a response leaves; None: nothing must."""
+
+    @cached_property
+    def absent_fields(self) -> Mapping[str, object]:
+        """The capability's own fields of a contact without an answer: null, or an empty list where null is refused."""
+        own = {name: one for name, one in self.prediction.model_fields.items() if name not in _HEAD}
+        return {name: [] if get_origin(one.annotation) is list else None for name, one in own.items()}
+
+
+_HEAD = PublishedPrediction.model_fields.keys()
 
 
 AnySpec = CapabilitySpec[Any, Any, Any]

@@ -7,9 +7,8 @@ from numpy.typing import NDArray
 
 from shared.evaluation.calibration import bin_counts, placed
 from shared.features import FeatureSet
-from shared.features.inputs import values_of
+from shared.features.inputs import inputs_of, values_of
 from shared.serving.capability_spec import ServedModel
-from shared.serving.eligibility import inputs_of
 from shared.timeline import ContactPasts
 
 LEAST_COUNTED = 100

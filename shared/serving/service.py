@@ -35,12 +35,11 @@ from shared.http.middleware import (
 )
 from shared.http.readiness import Readiness, StoreLook, StoreState, readiness
 from shared.serving import openapi
-from shared.serving.answering import Answering, ThreadPools
+from shared.serving.answering import Answering, Logged, PredictionLog, ThreadPools
 from shared.serving.artifacts import RegistryChild
 from shared.serving.capability_spec import AnySpec, ExtraRoute
 from shared.serving.champions import ChampionHolder, Fetch, ServingStore
 from shared.serving.metrics import ServiceMetrics
-from shared.serving.prediction_log import Logged, PredictionLog
 from shared.serving.shadow import Shadowing, ShadowModels
 from shared.settings import ServiceSettings
 from shared.store import open_database

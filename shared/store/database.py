@@ -12,8 +12,7 @@ from shared.contracts.holdout import Holdout
 from shared.contracts.rows import Microseconds
 from shared.errors import Conflict, NotFound
 from shared.settings import Settings
-from shared.store import holdouts, keys, models, shadows, sources
-from shared.store.assignments import Assignments
+from shared.store import holdouts, keys, models, sources
 from shared.store.audit import Audit
 from shared.store.batches import Batches, BatchTable, waiting
 from shared.store.change_detection import ChangeDetection, StaleContactTable
@@ -24,7 +23,8 @@ from shared.store.deliveries import Deliveries
 from shared.store.delivery_tables import DeliveryTable, SubscriptionTable
 from shared.store.driver import AccountDriver
 from shared.store.events import Events
-from shared.store.holdouts import Holdouts, HoldoutTable
+from shared.store.experiments import Experiments
+from shared.store.holdouts import HoldoutTable
 from shared.store.idempotency import Idempotency
 from shared.store.identities import Identities
 from shared.store.keys import KeyRow, Keys, KeyTable, key_rows
@@ -35,11 +35,11 @@ from shared.store.outbox import Outbox
 from shared.store.outcomes import Outcomes
 from shared.store.predictions import Predictions
 from shared.store.privacy import Privacy
-from shared.store.quality import Quality
 from shared.store.schema import Account, AccountStateTable, AccountTable, PredictionTable, StoreTable
 from shared.store.scope import Scope, predictions_of, queue
 from shared.store.segments import Segments
-from shared.store.shadows import ShadowRow, Shadows, shadow_rows
+from shared.store.shadows import COLUMNS as SHADOW_COLUMNS
+from shared.store.shadows import ShadowRow, shadow_rows
 from shared.store.sources import SourceRow, Sources, SourceTable, source_rows
 from shared.store.sql import PATIENCE_SECONDS, Sql, is_writable
 from shared.store.subscriptions import Subscriptions
@@ -101,11 +101,6 @@ class AccountStore:
         return self._scope.is_alone
 
     @property
-    def assignments(self) -> Assignments:
-        """Which contact of an experiment got which arm."""
-        return Assignments(self._scope)
-
-    @property
     def audit(self) -> Audit:
         """What was administered, when and with which key."""
         return Audit(self._scope)
@@ -146,9 +141,9 @@ class AccountStore:
         return Events(self._scope)
 
     @property
-    def holdouts(self) -> Holdouts:
-        """Contacts for whom nothing is predicted aloud."""
-        return Holdouts(self._scope)
+    def experiments(self) -> Experiments:
+        """Return whom experiments of sending assigned to an arm, and whom holdouts keep out."""
+        return Experiments(self._scope)
 
     @property
     def idempotency(self) -> Idempotency:
@@ -191,19 +186,9 @@ class AccountStore:
         return Privacy(self._scope)
 
     @property
-    def quality(self) -> Quality:
-        """How models do on what happened afterwards, and how far their inputs have drifted."""
-        return Quality(self._scope)
-
-    @property
     def segments(self) -> Segments:
         """Names and members of segments."""
         return Segments(self._scope)
-
-    @property
-    def shadows(self) -> Shadows:
-        """Versions that answer beside the champions, unseen."""
-        return Shadows(self._scope)
 
     @property
     def sources(self) -> Sources:
@@ -342,7 +327,7 @@ class Database:
     def shadows(self) -> list[ShadowRow]:
         """List the versions that shadow a model, of all accounts: what a service polls."""
         with self._store.reading() as connection:
-            return shadow_rows(connection, select(*shadows.COLUMNS))
+            return shadow_rows(connection, select(*SHADOW_COLUMNS))
 
     def holdouts(self) -> dict[str, tuple[Holdout, ...]]:
         """List the holdouts of all accounts that were not released, by account: what a service polls."""

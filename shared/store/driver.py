@@ -23,7 +23,7 @@ Patience = Callable[[], float]
 """How many seconds anything may still wait."""
 LONGEST_SECONDS = 3_600.0
 SLACK = 0.9
-"""A limit is set anew once what is left differs from it by more than this share: each time is a round trip."""
+"""A limit is set anew once what is left differs from it by more than this share: each time is one more statement."""
 _UNDEFINED = ("42P01", "42703")
 """PostgreSQL's codes of a table and of a column that does not exist."""
 _WAITED = ("55P03", "57014", "40P01")
@@ -225,7 +225,7 @@ class _Held:
 
     connection: Any
     limits: tuple[int, int] = (0, 0)
-    """Milliseconds that it may wait and compute (PostgreSQL)."""
+    """Milliseconds that it may wait and compute."""
 
 
 _First = Callable[[_Held], Any]
@@ -365,18 +365,16 @@ class Driver:
 
     def _limit(self, held: _Held) -> None:
         """Let a connection wait and compute no longer than it may."""
-        connection = held.connection
         left = milliseconds(self._patience())
-        if self._is_sqlite:
-            connection.execute(f"PRAGMA busy_timeout={left}")
+        # Work behind which nobody waits may compute as long as it needs; SQLite bounds no computing.
+        limits = left, left if deadline.seconds_left() is not None and not self._is_sqlite else 0
+        if all(new == old or SLACK * old <= new <= old / SLACK for new, old in zip(limits, held.limits, strict=True)):
             return
-        # Work behind which nobody waits may compute as long as it needs.
-        limits = left, left if deadline.seconds_left() is not None else 0
-        if any(
-            new != old and not SLACK * old <= new <= old / SLACK for new, old in zip(limits, held.limits, strict=True)
-        ):
-            connection.execute(_SET, (str(limits[0]), str(limits[1])), prepare=True)
-            held.limits = limits
+        if self._is_sqlite:
+            held.connection.execute(f"PRAGMA busy_timeout={left}")
+        else:
+            held.connection.execute(_SET, (str(limits[0]), str(limits[1])), prepare=True)
+        held.limits = limits
 
 
 _SET = "SELECT set_config('lock_timeout', %s, false), set_config('statement_timeout', %s, false)"

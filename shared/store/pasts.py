@@ -17,6 +17,7 @@ from sqlalchemy import (
     String,
     bindparam,
     cast,
+    func,
     literal_column,
     null,
     union_all,
@@ -35,6 +36,8 @@ from shared.timeline import ContactFacts, DatedValue, PastRows
 STATE, STATIC, CONTACT = range(3)
 NO_ACCOUNT = -1
 _FAR_AWAY: Microseconds = 2**62
+_AT = 3
+"""Place of an event's instant in its row: a number, or text where many are packed."""
 
 
 class ReadPasts(NamedTuple):
@@ -79,7 +82,7 @@ class PastsWanted:
         contacts, attributes, events, *older = found
         state = _state(contacts)
         facts = _facts(contacts, attributes, state, cutoff=self.cutoff)
-        rows = PastRows(facts=facts, events=list(events), older=[row for rows in older for row in rows])
+        rows = PastRows(facts=facts, events=_unpacked(events), older=[row for rows in older for row in rows])
         return ReadPasts(rows, state.erasures, state.newest_event_at)
 
 
@@ -262,14 +265,32 @@ def _attributes(sqlite: bool, *, chosen: bool = False, named: bool = False) -> S
 
 
 def _events(sqlite: bool, *, ids: bool) -> SelectBase:
+    """Read events; of SQLite those without a value come first, in one row of columns written as JSON.
+
+    Its driver gives the interpreter up and takes it again for each row, which costs more than reading them. A value is
+    a float, which SQLite's JSON rounds: events with one come as they are.
+    """
     contact_id, event_id, *others = EVENT_COLUMNS
     columns = (contact_id, event_id if ids else null(), *others)
-    return select_by_parameter(*columns, of=EventTable).where(
+    wanted = (
         among_ids(EventTable.contact_id, sqlite=sqlite),
         EventTable.occurred_at < bindparam("cutoff"),
         EventTable.occurred_at >= bindparam("since"),
         EventTable.recorded_at <= bindparam("asked_at"),
     )
+    plain = select_by_parameter(*columns, of=EventTable).where(*wanted)
+    if not sqlite:
+        return plain
+    packed = select_by_parameter(*map(func.json_group_array, columns), of=EventTable).where(*wanted)
+    return union_all(packed.where(EventTable.value.is_(None)), plain.where(EventTable.value.is_not(None)))
+
+
+def _unpacked(rows: Rows) -> list[Any]:
+    """Return events one by one, however they came."""
+    if not rows or not isinstance(rows[0][_AT], str):
+        return list(rows)
+    packed, *others = rows
+    return [*zip(*map(orjson.loads, packed), strict=True), *others]
 
 
 def _older(sqlite: bool) -> SelectBase:

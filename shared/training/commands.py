@@ -74,7 +74,7 @@ class ProgressRow:
         if share < REGISTERED and at - self._noted_at < STEP:
             return
         self._noted_at = at
-        if not self.store.models.commands().advance(self.lease, min(share, REGISTERED), step):
+        if not self.store.models.commands.advance(self.lease, min(share, REGISTERED), step):
             raise CommandLeaseLost
 
 
@@ -106,23 +106,23 @@ class CommandRun:
         except CommandLeaseLost:
             return False
         except Stopped:
-            self.store.models.commands().release(self.lease, at=self.now(), began=False)
+            self.store.models.commands.release(self.lease, at=self.now(), began=False)
             return False
         except PASSING as error:
             if row.kind == "promote" or row.attempts >= MAX_ATTEMPTS:
                 return self._fail(row, error_of(error), error)
             with suppress(StoreUnavailable):
-                self.store.models.commands().release(self.lease, at=self.now() + PAUSE, began=True)
+                self.store.models.commands.release(self.lease, at=self.now() + PAUSE, began=True)
             raise
         except Exception as error:  # the row is where whoever asked looks for it
             return self._fail(row, error_of(error), error)
-        self.store.models.commands().complete(self.lease, result, at=self.now())
+        self.store.models.commands.complete(self.lease, result, at=self.now())
         log.info("model_command.completed", extra={**_facts(self.store, row), **_summary(result)})
         return True
 
     def _fail(self, row: ModelCommandRow, error: Mapping[str, str], cause: Exception | None = None) -> bool:
         messages = failure_messages(row, error, cause, at=self.now())
-        if self.store.models.commands().fail(self.lease, error, messages, at=self.now()):
+        if self.store.models.commands.fail(self.lease, error, messages, at=self.now()):
             log_failure(self.store, row, error, cause)
         return True
 
@@ -209,11 +209,11 @@ def recorded(
         Conflict: another one of the model runs, or took its place.
     """
     lease = CommandLease(row.command_id, uuid.uuid4().hex)
-    store.models.commands().begin(row, lease, until=now() + int(lease_seconds * SECOND))
+    store.models.commands.begin(row, lease, until=now() + int(lease_seconds * SECOND))
     command = RecordedCommand(ProgressRow(store, lease, now))
 
     def renew(until: Microseconds) -> object:
-        return store.models.commands().renew(lease, until=until)
+        return store.models.commands.renew(lease, until=until)
 
     with renewed(renew, lease_seconds, now):
         try:
@@ -223,9 +223,9 @@ def recorded(
         except BaseException as error:
             found = error_of(error)
             with suppress(StoreUnavailable):
-                store.models.commands().fail(lease, found, failure_messages(row, found, error, at=now()), at=now())
+                store.models.commands.fail(lease, found, failure_messages(row, found, error, at=now()), at=now())
             raise
-        store.models.commands().complete(lease, command.result, at=now())
+        store.models.commands.complete(lease, command.result, at=now())
 
 
 @dataclass(slots=True)

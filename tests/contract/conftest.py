@@ -64,7 +64,7 @@ class Subject:
     def predicted(self, pasts: Any, cutoffs: np.ndarray, *, reasons: int, model: Any = None) -> Any:
         """Call the model as the service does."""
         request = self.spec.request.model_validate(self.asked(*pasts.contact_ids, reasons=reasons))
-        return self.spec.answer(model or self.model, pasts, cutoffs, request)
+        return (model or self.model).answer(pasts, cutoffs, request)
 
 
 def _events(draw: np.random.Generator, contact: str, eagerness: float) -> list[EventRow]:

@@ -249,7 +249,7 @@ def test_the_model_looks_at_every_attribute_of_this_test(served: Served) -> None
     assert served.highest > 2 * served.lowest
 
 
-MANY = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+MANY = settings(suppress_health_check=list(HealthCheck))
 
 
 @MANY

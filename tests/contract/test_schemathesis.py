@@ -38,7 +38,7 @@ from shared.store import AccountStore, Database, PredictionRow, VersionRow, migr
 
 SECRET = "a secret of the tests, long enough"
 LONG_AGO = 1_750_000_000 * SECOND
-EXAMPLES, MANY_EXAMPLES = 6, 400
+EXAMPLES, MANY_EXAMPLES = 3, 400
 PUBLISHED = json.loads((Path(__file__).parent / "openapi" / "gateway.json").read_text())
 OPERATIONS = sorted(f"{method.upper()} {path}" for path, methods in PUBLISHED["paths"].items() for method in methods)
 
@@ -234,5 +234,5 @@ def served(app: FastAPI) -> Iterator[int]:
         yield listener.getsockname()[1]
     finally:
         server.should_exit = True
-        thread.join(10)
+        thread.join(60)
         listener.close()

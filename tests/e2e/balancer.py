@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 
 LOOK_SECONDS = 0.1
-PATIENCE_SECONDS = 5.0
+PATIENCE_SECONDS = 60.0
 NOBODY = b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
@@ -40,7 +40,7 @@ class Balancer:
     async def _is_ready(self, port: int) -> bool:
         request = b"GET /readyz HTTP/1.1\r\nhost: balancer\r\nconnection: close\r\n\r\n"
         try:
-            async with asyncio.timeout(3):
+            async with asyncio.timeout(30):
                 return (await self._asked(port, request)).startswith(b"HTTP/1.1 200")
         except (OSError, TimeoutError):
             return False

@@ -60,7 +60,7 @@ class Replica:
     async def stop(self) -> None:
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
-        ended = await asyncio.to_thread(self.process.wait, 30)
+        ended = await asyncio.to_thread(self.process.wait, 120)
         assert ended in (0, -signal.SIGTERM), self.log.read_text()[-2_000:]  # uvicorn ends as it was told to
 
     async def ready(self, balancer: Balancer) -> None:
@@ -125,4 +125,4 @@ async def running(home: Path, names: Sequence[str] = EVERYTHING) -> AsyncIterato
             for replica in replicas:
                 if replica.process is not None:
                     replica.process.kill()
-                    replica.process.wait(10)
+                    replica.process.wait(120)

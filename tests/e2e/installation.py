@@ -15,6 +15,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+from typer.testing import CliRunner
+
+from foretell.cli.app import app
 from shared.capabilities import TABLE
 
 CONTACTS = 240
@@ -81,7 +85,7 @@ class Installation:
             method=method,
         )
         try:
-            with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 - our own gateway
+            with urllib.request.urlopen(request, timeout=120) as answer:  # noqa: S310 - our own gateway
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as error:
             with error:
@@ -110,7 +114,7 @@ def write_files(folder: Path) -> tuple[Path, Path]:
     return folder / "contacts.csv", folder / "events.csv"
 
 
-def until(condition: Callable[[], bool], *, seconds: float = 60.0) -> bool:
+def until(condition: Callable[[], bool], *, seconds: float = 180.0) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if condition():
@@ -130,17 +134,23 @@ def read_greeting(process: "subprocess.Popen[str]") -> str:
 
 
 def train_in(folder: Path) -> None:
-    """Import files, define an outcome, train a model and promote it."""
+    """Import files, define an outcome, train a model and promote it, in this process: another loads all libraries."""
     installation = Installation(folder / "var", free_ports())
     contacts, events = write_files(folder)
-    imported = installation.foretell(
-        "import", "--contacts", str(contacts), "--events", str(events), "--static", "country", "--json"
-    )
-    assert imported.returncode == 0, imported.stderr
-    first, _ = json.loads(imported.stdout)
+    files = ("--contacts", str(contacts), "--events", str(events))
+    first, _ = json.loads(_typed(installation, "import", *files, "--static", "country", "--json"))
     assert (first["new"], first["rejected"]) == (CONTACTS, 1)
     event = ("--event", "order_placed", "--within", "30d", "--repeatable")
-    outcome = installation.foretell("outcomes", "set", "order", *event)
-    assert outcome.returncode == 0, outcome.stderr
-    training = installation.foretell("train", "scoring", "--outcome", "order")
-    assert training.returncode == 0, training.stderr + training.stdout
+    _typed(installation, "outcomes", "set", "order", *event)
+    _typed(installation, "train", "scoring", "--outcome", "order")
+
+
+def _typed(installation: Installation, *words: str) -> str:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("FORETELL_")]:
+            patch.delenv(name)
+        for name, value in installation.environment.items():
+            patch.setenv(name, value)
+        result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+    return result.stdout

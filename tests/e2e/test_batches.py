@@ -2,6 +2,7 @@
 
 import json
 import signal
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from tests.e2e.installation import Installation, free_ports, read_greeting, unti
 
 CONTACTS = 8_000
 """Two parts: enough for a kill between the first and the last."""
+MOMENT_SECONDS = 0.02
 CUTOFF = "2026-06-01T00:00:00Z"
 ASKED = {"capabilities": ["scoring"], "contacts": "all", "outcome": "customer", "cutoff": CUTOFF, "format": "ndjson"}
 
@@ -35,7 +37,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     read_greeting(process)
     yield installation
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
+    process.communicate(timeout=120)
 
 
 def fill(home: Path) -> None:
@@ -65,7 +67,7 @@ def shown(installation: Installation, batch: str) -> dict[str, Any]:
 
 
 def ended(installation: Installation, batch: str) -> dict[str, Any]:
-    assert until(lambda: shown(installation, batch)["status"] in ("completed", "failed"), seconds=120)
+    assert until(lambda: over(installation, batch), seconds=300)
     return shown(installation, batch)
 
 
@@ -74,7 +76,7 @@ def result(installation: Installation, batch: str) -> bytes:
     request = urllib.request.Request(
         f"http://127.0.0.1:{installation.port}/batches/{batch}/result", headers={"Authorization": f"Bearer {key}"}
     )
-    with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 - our own gateway
+    with urllib.request.urlopen(request, timeout=120) as answer:  # noqa: S310 - our own gateway
         content: bytes = answer.read()
     return content
 
@@ -89,25 +91,50 @@ def worker_of(installation: Installation) -> psutil.Process:
     return next(one for one in psutil.process_iter(["cmdline"]) if title in " ".join(one.info["cmdline"] or ()))
 
 
+def over(installation: Installation, batch: str) -> bool:
+    return shown(installation, batch)["status"] in ("completed", "failed")
+
+
+def held_in_the_middle(installation: Installation, batch: str) -> psutil.Process | None:
+    """Let the process that works on a batch run for moments only, and hold it once it has done a part and not all.
+
+    Fast or slow, no machine works on a part within a moment; None: it was over before the process was seen.
+    """
+    assert until(lambda: bool(working_on(batch)) or over(installation, batch))
+    for process in working_on(batch):
+        with suppress(psutil.NoSuchProcess):
+            process.suspend()
+            while (done := shown(installation, batch)["progress"]["done"]) == 0:
+                process.resume()
+                time.sleep(MOMENT_SECONDS)
+                process.suspend()
+            return process if done < CONTACTS else None
+    return None
+
+
 def killed_in_the_middle(installation: Installation, victim: str) -> str:
     """Kill who works on a batch that has done a part and not all; one that was over before is asked for again."""
     for _ in range(10):
         batch = asked(installation)
-        assert until(lambda batch=batch: shown(installation, batch)["progress"]["done"] > 0, seconds=60)
-        for process in working_on(batch):
-            with suppress(psutil.NoSuchProcess):
-                (process if victim == "child" else worker_of(installation)).kill()
-                if shown(installation, batch)["progress"]["done"] < CONTACTS:
-                    return batch
-        ended(installation, batch)
+        if process := held_in_the_middle(installation, batch):
+            (process if victim == "child" else worker_of(installation)).kill()
+            process.resume()
+            return batch
     raise AssertionError("no batch was seen in its middle")
 
 
-@pytest.mark.parametrize("victim", ["child", pytest.param("worker", marks=pytest.mark.slow)])
-def test_a_batch_killed_in_the_middle_ends_with_the_same_bytes(running: Installation, victim: str) -> None:
-    undisturbed = asked(running)
-    assert ended(running, undisturbed)["status"] == "completed"
+@pytest.fixture(scope="module")
+def undisturbed(running: Installation) -> bytes:
+    """What a batch about everybody gives where nothing happens to it."""
+    batch = asked(running)
+    assert ended(running, batch)["status"] == "completed"
+    return result(running, batch)
 
+
+@pytest.mark.parametrize("victim", ["child", pytest.param("worker", marks=pytest.mark.slow)])
+def test_a_batch_killed_in_the_middle_ends_with_the_same_bytes(
+    running: Installation, undisturbed: bytes, victim: str
+) -> None:
     killed = killed_in_the_middle(running, victim)
     batch = ended(running, killed)
 
@@ -115,7 +142,7 @@ def test_a_batch_killed_in_the_middle_ends_with_the_same_bytes(running: Installa
     assert batch["progress"] == {"contacts": CONTACTS, "done": CONTACTS}
     assert sum(batch["statuses"]["scoring"].values()) == CONTACTS
     content = result(running, killed)
-    assert content == result(running, undisturbed)
+    assert content == undisturbed
     assert content.count(b"\n") == CONTACTS
 
 
@@ -132,6 +159,7 @@ def test_the_rows_of_a_batch_are_the_answers_of_a_call(running: Installation) ->
     assert [{k: v for k, v in row.items() if k not in extra} for row in rows] == answered["predictions"]
 
 
+@pytest.mark.slow
 def test_who_is_erased_is_given_out_no_more(running: Installation) -> None:
     batch = asked(running, contacts={"ids": ["c-00011", "c-00012"]})
     ended(running, batch)
@@ -140,7 +168,8 @@ def test_who_is_erased_is_given_out_no_more(running: Installation) -> None:
     running.asked("/contacts/delete", {"contact_ids": ["c-00011"]})
     status, problem = closed(running, batch)
 
-    assert (status, problem.get("code")) == (503, "result-not-ready")
+    # The worker may have been there before the request.
+    assert (status, problem.get("code")) in ((503, "result-not-ready"), (200, None))
     assert until(lambda: closed(running, batch)[0] == 200)
     assert [json.loads(line)["contact_id"] for line in result(running, batch).splitlines()] == ["c-00012"]
 
@@ -155,36 +184,28 @@ def closed(installation: Installation, batch: str) -> tuple[int, Any]:
     return 200, {}
 
 
-def cancelled(installation: Installation) -> str:
-    """Cancel a batch that is being worked on: one that was over before the call came is asked for again."""
-    long = {"capabilities": ["scoring", "segmentation"], "reasons": 10}
-    for _ in range(10):
-        batch = asked(installation, **long)
-        assert until(lambda batch=batch: bool(working_on(batch)) or shown(installation, batch)["status"] == "completed")
-        status, answer = installation.asked(f"/batches/{batch}/cancel", method="POST")
-        if status != 409:
-            assert (status, answer["status"]) == (200, "cancelled")
-            return batch
-        ended(installation, batch)
-    raise AssertionError("every batch was over before it could be cancelled")
-
-
 def test_a_cancelled_batch_ends_its_process_and_leaves_no_file(running: Installation) -> None:
-    batch = cancelled(running)
+    batch = asked(running)
+    process = held_in_the_middle(running, batch)
+    assert process, "it was over at once"
 
+    status, answer = running.asked(f"/batches/{batch}/cancel", method="POST")
+    process.resume()
+
+    assert (status, answer["status"]) == (200, "cancelled")
     assert until(lambda: not working_on(batch))
     assert until(lambda: not (running.home / "files" / "batches" / "default" / batch).exists())
     assert shown(running, batch)["progress"]["done"] < CONTACTS
 
 
-def test_the_command_line_writes_what_the_worker_does(running: Installation, tmp_path: Path) -> None:
-    batch, out, other = asked(running, format="parquet"), tmp_path / "scores.parquet", tmp_path / "other.parquet"
-    ended(running, batch)
-    other.write_bytes(result(running, batch))
+def test_the_command_line_writes_what_the_worker_does(
+    running: Installation, undisturbed: bytes, tmp_path: Path
+) -> None:
+    out = tmp_path / "scores.ndjson"
 
     done = running.foretell(
         "predict", "scoring", "--all", "--outcome", "customer", "--out", str(out), "--cutoff", CUTOFF[:-1]
     )
 
     assert done.returncode == 0, done.stderr
-    assert out.read_bytes() == other.read_bytes()
+    assert out.read_bytes() == undisturbed

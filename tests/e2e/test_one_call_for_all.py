@@ -43,7 +43,7 @@ class Partly:
     def post(self, path: str, body: Any) -> Any:
         headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json", "X-Request-Id": "r-1"}
         request = urllib.request.Request(self.url + path, json.dumps(body).encode(), headers)  # noqa: S310
-        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - our own gateway
+        with urllib.request.urlopen(request, timeout=120) as answer:  # noqa: S310 - our own gateway
             return json.load(answer)
 
 
@@ -66,12 +66,12 @@ def started(home: Path, first: int, *words: str, port: int) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(120)
 
 
 def is_ready(port: int) -> bool:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=20) as answer:
             return bool(answer.status == 200)
     except OSError:
         return False

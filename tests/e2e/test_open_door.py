@@ -73,7 +73,7 @@ def click(url: str, contact_id: str, number: int) -> dict[str, int]:
             "Authorization": "Basic " + base64.b64encode(b"postmark:Wg7rTzq2-mPx9Lc4").decode(),
         },
     )
-    with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 - as above
+    with urllib.request.urlopen(request, timeout=120) as answer:  # noqa: S310 - as above
         counts: dict[str, int] = json.load(answer)
         return counts
 
@@ -87,7 +87,7 @@ def coldest(installation: Installation) -> dict[str, Any]:
 
 def test_a_click_at_the_platform_is_a_changed_band_at_the_receiver(trained: Installation) -> None:
     installation, receiver = trained, Receiver()
-    installation.more["FORETELL_WEBHOOK_ALLOW_PRIVATE"] = "true"
+    installation.more.update(FORETELL_WEBHOOK_ALLOW_PRIVATE="true", FORETELL_RESCORE_DEBOUNCE_SECONDS="0.5")
     with listening(receiver) as target:
         sources = ("sources", "add", "newsletter", "--provider", "postmark", "--secret", "postmark:Wg7rTzq2-mPx9Lc4")
         url = installation.foretell(*sources).stdout.strip()
@@ -98,7 +98,7 @@ def test_a_click_at_the_platform_is_a_changed_band_at_the_receiver(trained: Inst
         process = installation.start()
         try:
             read_greeting(process)
-            assert until(lambda: bool(receiver.of("batch.completed")), seconds=120), "everybody has been scored"
+            assert until(lambda: bool(receiver.of("batch.completed")), seconds=300), "everybody has been scored"
             cold = coldest(installation)
             contact_id = str(cold["contact_id"])
 
@@ -107,7 +107,7 @@ def test_a_click_at_the_platform_is_a_changed_band_at_the_receiver(trained: Inst
 
             assert answers == [{"received": 1, "new": 1, "duplicate": 0, "ignored": 0, "dead": 0, "notes": {}}] * CLICKS
             assert again == {"received": 1, "new": 0, "duplicate": 1, "ignored": 0, "dead": 0, "notes": {}}
-            assert until(lambda: bool(receiver.of("score.band_changed", contact_id)), seconds=120), "the change is told"
+            assert until(lambda: bool(receiver.of("score.band_changed", contact_id)), seconds=300), "the change is told"
             told = receiver.of("score.band_changed", contact_id)[-1]
             assert (told["previous_band"], told["cause"]) == (cold["band"], "events")
             assert told["score"] > cold["score"]
@@ -115,4 +115,4 @@ def test_a_click_at_the_platform_is_a_changed_band_at_the_receiver(trained: Inst
             assert now["band"] == told["band"]
         finally:
             process.terminate()
-            process.communicate(timeout=30)
+            process.communicate(timeout=120)

@@ -3,12 +3,10 @@
 import asyncio
 import contextlib
 import json
-import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
-import uvicorn
 from prometheus_client import CollectorRegistry
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -16,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.http.connections import ConnectionLimits, bounded
 from shared.http.telemetry import ConnectionMetrics
+from tests.socket_server import on_a_socket
 
 QUICK = ConnectionLimits(
     connections=20, per_address=0, head_seconds=0.15, rest_seconds=0.1, write_seconds=0.2, linger_seconds=0.5
@@ -54,7 +53,7 @@ class Wire:
     writer: asyncio.StreamWriter
 
     async def answer(self) -> tuple[int, Any]:
-        head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 5)
+        head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 60)
         length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
         body = await self.reader.readexactly(length)
         return int(head.split()[1]), json.loads(body) if b"problem+json" in head else body
@@ -62,7 +61,7 @@ class Wire:
     async def rest(self) -> bytes:
         """Read until the other side ends."""
         try:
-            return await asyncio.wait_for(self.reader.read(), 5)
+            return await asyncio.wait_for(self.reader.read(), 60)
         except ConnectionError:
             return b""
 
@@ -88,30 +87,12 @@ def app_of(seen: list[Any], gate: asyncio.Event) -> ASGIApp:
     return app
 
 
-class QuietServer(uvicorn.Server):
-    """Leaves the signals to pytest."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Any:
-        yield
-
-
 @contextlib.asynccontextmanager
 async def served(limits: ConnectionLimits) -> AsyncIterator[Running]:
     registry, seen, gate = CollectorRegistry(), list[Any](), asyncio.Event()
-    listener = socket.create_server(("127.0.0.1", 0))
     http = bounded(limits, ConnectionMetrics(registry))
-    config = uvicorn.Config(
-        app_of(seen, gate), http=http, ws="none", log_config=None, lifespan="off", timeout_graceful_shutdown=1
-    )
-    server = QuietServer(config)
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
-    while not server.started:
-        await asyncio.sleep(0)
-    try:
-        yield Running(listener.getsockname()[1], registry, seen, gate)
-    finally:
-        gate.set()
-        server.should_exit = True
-        await serving
-        listener.close()
+    async with on_a_socket(app_of(seen, gate), http=http, lifespan="off") as port:
+        try:
+            yield Running(port, registry, seen, gate)
+        finally:
+            gate.set()

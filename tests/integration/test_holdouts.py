@@ -170,7 +170,7 @@ async def test_what_is_withheld_appears_nowhere_but_in_the_persons_own_export(
             told = {line.name: await here.predictions(line.name, reasons=3) for line in TABLE}
         list_segments_of(here.store, told["segmentation"])
         answer = json.loads(await here.asked("POST", "/holdouts", {"name": "spring", "share": 0.5}))
-        (holdout,) = here.store.holdouts.all()
+        (holdout,) = here.store.experiments.holdouts.all()
         held = [one for one in IDS if holdout.holds(one)]
         of_held = [one for name in told for one in told[name] if one["contact_id"] in held and one["status"] == "ok"]
         secrets = set(secrets_of(of_held))
@@ -226,7 +226,7 @@ async def _everything_asked(here: Installation, held: list[str]) -> list[tuple[s
     assert {(one["send_at"], one["value"]) for one in plan["assignments"] if one["status"] == "control"} == {
         (None, None)
     }
-    assert here.store.assignments.of_campaign("may") == []
+    assert here.store.experiments.assignments.of_campaign("may") == []
     found.append(("/experiments", await here.asked("GET", "/experiments/may")))
     return found
 
@@ -315,7 +315,7 @@ async def test_after_the_release_new_calls_answer_and_old_ones_stay_withheld(hom
     async with gateway_on(home) as here:
         write_contacts(here.store)
         await here.asked("POST", "/holdouts", {"name": "spring", "share": 0.5, "capability": "scoring"})
-        (holdout,) = here.store.holdouts.all()
+        (holdout,) = here.store.experiments.holdouts.all()
         held = next(one for one in IDS[12:] if holdout.holds(one))
         async with serving(home):
             (before,) = await here.predictions("scoring", contacts=[{"id": held}])

@@ -15,7 +15,7 @@ HEAVY = ("mlflow", "pandas", "sklearn", "lightgbm", "matplotlib", "shared.traini
 def loaded_by(script: str) -> list[str]:
     """The modules of a new process after a script."""
     end = "\nimport json, sys; print(json.dumps(sorted(name for name, module in sys.modules.items() if module)))"
-    done = subprocess.run([sys.executable, "-c", script + end], capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", script + end], capture_output=True, text=True, check=True, timeout=300)
     return list(json.loads(done.stdout.splitlines()[-1]))
 
 

@@ -111,7 +111,7 @@ def _served(settings: Settings, uri: str, port: int, matrix: np.ndarray) -> np.n
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(server.pid, signal.SIGTERM)
-        server.wait(30)
+        server.wait(120)
 
 
 def _answer(server: "subprocess.Popen[bytes]", url: str, body: bytes) -> Any:

@@ -102,7 +102,7 @@ async def test_a_head_a_byte_at_a_time_has_no_more_time_than_any_other(running: 
             if wire.reader.at_eof() or wire.reader._buffer:  # type: ignore[attr-defined]
                 break
 
-    assert asyncio.get_running_loop().time() - began < 1
+    assert asyncio.get_running_loop().time() - began < 60  # to its end it would take ten minutes
     assert (await wire.answer())[0] == 408
     await wire.aclose()
 

@@ -40,7 +40,7 @@ def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     finally:
         if process.poll() is None:
             process.kill()
-        process.wait(10)
+        process.wait(60)
 
 
 def status(service: Any, path: str, body: bytes | None = None) -> tuple[int, bytes]:
@@ -82,6 +82,6 @@ def test_it_ends_when_stopped_and_its_log_is_json(service: Any) -> None:
 
     service.send_signal(signal.SIGTERM)
 
-    assert service.wait(15) in (0, -signal.SIGTERM)
+    assert service.wait(60) in (0, -signal.SIGTERM)
     lines = [json.loads(line) for line in Path(service.log).read_text().splitlines()]
     assert "request.answered" in [line["event"] for line in lines]

@@ -159,6 +159,7 @@ def customers() -> Answers:
     return Answers(model, {h: model.risk(hazard, h) for h in truth}, truth)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("days", [7, 14, 30])
 def test_the_chance_of_silence_comes_near_the_true_one(customers: Answers, days: int) -> None:
     """Thirty orders a customer tell its rhythm to a tenth and a half of one: 1 / sqrt(2 * 30) of its mean gap.
@@ -171,11 +172,13 @@ def test_the_chance_of_silence_comes_near_the_true_one(customers: Answers, days:
     assert customers.risk[days].mean() == pytest.approx(customers.truth[days].mean(), abs=0.025)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("days", [7, 14, 30])
 def test_the_risk_of_silence_is_neither_too_bold_nor_too_shy(customers: Answers, days: int) -> None:
     assert 0.85 < customers.slope(days) < 1.3
 
 
+@pytest.mark.slow
 def test_what_hardly_ever_happens_is_predicted_to_hardly_ever_happen(customers: Answers) -> None:
     """Two months of silence happen to one in forty, and to none of those who come every week."""
     weekly = customers.truth[60] < 1e-4

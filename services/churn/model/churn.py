@@ -1,12 +1,12 @@
 """A version of churn: the hazard of the next event of a kind, as one curve a contact."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from services.churn.model.periods import Matrix, Periods, Vector, expanded, time_columns
 from services.churn.model.reference import ChurnReference
+from services.churn.schemas import ChurnRequest
 from shared.contracts.outcome import BAND_LIFTS, Flag
 from shared.contracts.prediction import Grade
 from shared.contracts.rows import DAY
@@ -22,8 +23,12 @@ from shared.evaluation.calibration import Calibrator
 from shared.features import FeatureSet, Inputs, Things
 from shared.features.table import InputColumn, OutputColumn, input_columns, number_column
 from shared.learners import WITH_TEXT, Learner, learner_from_json
+from shared.timeline import ContactPasts
 from shared.timeline.pasts import LOOKBACK_DAYS
 from shared.timeline.risk import Episode
+
+if TYPE_CHECKING:
+    from services.churn.model.predictions import ScoredChurn
 
 FORMAT = 1
 CAPABILITY = "churn"
@@ -113,6 +118,13 @@ class ChurnModel:
     def attribute_names(self) -> tuple[str, ...]:
         """Return the attributes that its training saw; none for versions of before they were kept."""
         return () if self.inputs is None else self.inputs.known
+
+    def answer(self, pasts: ContactPasts, cutoffs: NDArray[np.int64], request: ChurnRequest) -> "Sequence[ScoredChurn]":
+        """Answer about every contact of a request, order kept."""
+        from services.churn.model.predictions import ChurnQuery, predict  # which reads this class
+
+        query = ChurnQuery(request.horizon_days, request.horizons, request.survival, request.reasons_requested)
+        return predict(self, pasts, cutoffs, query)
 
     def predict_matrix(self, table: Matrix) -> Vector:
         """Return the risk of leaving within the version's own horizon from a table with `columns`, shape (n,)."""

@@ -1,5 +1,6 @@
 """What a version of churn answers about contacts: horizons, curve, median, value at risk, and the reasons."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -84,6 +85,17 @@ class ScoredChurn(Prediction):
     contractual: bool
     """Whether the event is that the contact leaves, or its next activity."""
     value_at_risk: float | None
+
+    def own_fields(self) -> Mapping[str, object]:
+        """Return what churn adds to the head; the median is named for what is waited for."""
+        return {
+            "horizon_days": self.horizon_days,
+            "horizons": [{"days": days, "probability": risk} for days, risk in self.horizons] or None,
+            "survival": [{"days": days, "survival": left} for days, left in self.survival] or None,
+            "days_to_leave": self.days_to_event if self.contractual else None,
+            "days_to_next_activity": None if self.contractual else self.days_to_event,
+            "value_at_risk": self.value_at_risk,
+        }
 
 
 def predict(

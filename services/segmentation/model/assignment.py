@@ -67,6 +67,22 @@ class ScoredSegment(Prediction):
     moved_at: datetime | None = None
     """The cutoff at which it was first seen here, where it came from elsewhere."""
 
+    @property
+    def segment_id(self) -> str:
+        """Return the id of its segment."""
+        return self.first.segment.id
+
+    def own_fields(self) -> Mapping[str, object]:
+        """Return what segmentation adds to the head."""
+        return {
+            "segment": self.first.segment._asdict(),
+            "membership": self.first.membership,
+            "alternatives": [{**one.segment._asdict(), "membership": one.membership} for one in self.alternatives],
+            "micro_segment": None if self.micro is None else self.micro._asdict(),
+            "previous_segment": None if self.previous is None else self.previous._asdict(),
+            "moved_at": self.moved_at,
+        }
+
 
 class StoredAssignment(NamedTuple):
     """The latest stored answer about a contact."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from services.segmentation.model.assignment import Membership, ScoredSegment, SegmentDefinition, SegmentRef
 from services.segmentation.model.grouping import Grouping, Transform
-from shared.contracts.prediction import Grade
+from shared.contracts.prediction import Grade, PredictionRequest
 from shared.contracts.rows import DAY
 from shared.errors import ArtifactRefused
 from shared.features import FeatureSet, Inputs, ReasonPart, Things, observed
@@ -76,6 +76,12 @@ class SegmentationModel:
     def attribute_names(self) -> tuple[str, ...]:
         """Return the attributes that it looks at."""
         return tuple([feature.attribute for feature in self.feature_set.features if feature.attribute])
+
+    def answer(
+        self, pasts: ContactPasts, cutoffs: NDArray[np.int64], request: PredictionRequest
+    ) -> list[ScoredSegment]:
+        """Assign every contact of a request; see `predict`."""
+        return self.predict(pasts, cutoffs, reasons=request.reasons_requested)
 
     def predict(self, pasts: Pasts | ContactPasts, cutoffs: NDArray[np.int64], *, reasons: int) -> list[ScoredSegment]:
         """Assign every contact of the pasts.

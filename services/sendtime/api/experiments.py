@@ -43,7 +43,7 @@ def assign_arms(pending: Pending) -> Sequence[Advice]:
         for name, advice in zip(pending.contact_ids, pending.results, strict=True)
         if advice.best is not None
     }
-    held = pending.account.assignments.add(request.campaign_id, list(rows.values()), since=pending.erasures)
+    held = pending.account.experiments.assignments.add(request.campaign_id, list(rows.values()), since=pending.erasures)
     return [
         _with_arm(advice, held[name]) if name in held else advice
         for name, advice in zip(pending.contact_ids, pending.results, strict=True)
@@ -112,7 +112,7 @@ class ExperimentReport:
         Raises:
             NotFound: nobody was assigned to this campaign.
         """
-        rows: list[AssignmentRow] = self.account.assignments.of_campaign(self.campaign)
+        rows: list[AssignmentRow] = self.account.experiments.assignments.of_campaign(self.campaign)
         if not rows:
             raise NotFound("Nobody was assigned to this campaign; ask with `purpose: experiment` first.")
         due = [row for row in rows if row.send_at + DAY + HOUR <= self.now]

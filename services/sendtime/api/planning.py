@@ -8,9 +8,9 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from services.sendtime.api.request_mapping import allowed_by, send_at
 from services.sendtime.model.local_week import SendRules, candidates, slot_of
 from services.sendtime.model.query import HourValues, SendTimeQuery, When
+from services.sendtime.model.request_mapping import allowed_by
 from services.sendtime.model.send_plan import SendPlan, planned
 from shared.contracts.prediction import Prediction
 from shared.contracts.rows import HOUR, Microseconds, instant_of
@@ -153,7 +153,7 @@ def assigned(values: PlanValues, rules: SendRules, capacity_per_hour: int) -> De
             rows.append({"status": left, "send_at": None, "value": None})
             continue
         when = clocks[values.zone[row]].at[int(values.hours[used[place]])]
-        rows.append({"status": "ok", "send_at": send_at(when), "value": float(values.value[row, used[place]])})
+        rows.append({"status": "ok", "send_at": when.fields(), "value": float(values.value[row, used[place]])})
     summary = {
         "expected": found.value,
         "bound": found.bound,

@@ -12,8 +12,8 @@ from starlette.responses import Response
 
 from services.sendtime.api.experiments import ExperimentReport
 from services.sendtime.api.planning import PlanValues, assigned, hours_of, values_of
-from services.sendtime.api.request_mapping import allowed_by
 from services.sendtime.model.query import HourValues
+from services.sendtime.model.request_mapping import allowed_by
 from services.sendtime.schemas import (
     EXPERIMENT_RESPONSE_EXAMPLE,
     PLAN_REQUEST_EXAMPLE,

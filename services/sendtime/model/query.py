@@ -1,14 +1,16 @@
-"""What the model is given and what it answers: plain values, no wire types."""
+"""What the model is given and what it answers: plain values."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from datetime import timedelta, timezone
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.sendtime.model.local_week import SendRules
 from shared.contracts.prediction import Prediction, Source
-from shared.contracts.rows import Microseconds
+from shared.contracts.rows import Microseconds, instant_of
 
 MOST_ALTERNATIVES = 24
 
@@ -39,6 +41,12 @@ class When(NamedTuple):
     zone: str
     slot: int
 
+    def fields(self) -> dict[str, Any]:
+        """Write it with the contact's clock."""
+        at = instant_of(self.at)
+        local = at.astimezone(timezone(timedelta(microseconds=self.local_at - self.at)))
+        return {"utc": at, "local": local, "timezone": self.zone}
+
 
 class SendOption(NamedTuple):
     """An instant with what it promises."""
@@ -46,6 +54,14 @@ class SendOption(NamedTuple):
     when: When
     probability: float | None
     activity_share: float | None
+
+    def fields(self) -> dict[str, Any]:
+        """Write it as an alternative."""
+        return {
+            "send_at": self.when.fields(),
+            "probability": self.probability,
+            "activity_share": self.activity_share,
+        }
 
 
 class Draw(NamedTuple):
@@ -55,6 +71,10 @@ class Draw(NamedTuple):
     arm: str
     propensity: float
     """Chance with which this very instant was drawn."""
+
+    def fields(self) -> dict[str, Any]:
+        """Write it as the contact's part in an experiment."""
+        return {"campaign_id": self.campaign, "arm": self.arm, "propensity": self.propensity}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -84,6 +104,21 @@ class Advice(Prediction):
     """Every instant that was open to choice; what an experiment explores."""
     draw: Draw | None = None
     """What an experiment drew for the contact."""
+
+    def own_fields(self) -> Mapping[str, object]:
+        """Return what send time adds to the head."""
+        return {
+            "send_at": None if self.best is None else self.best.when.fields(),
+            "activity_share": None if self.best is None else self.best.activity_share,
+            "lift": self.lift,
+            "basis": self.basis,
+            "confidence": self.confidence,
+            "engagement": self.engagement,
+            "alternatives": [option.fields() for option in self.alternatives],
+            "at_default": None if self.at_default is None else self.at_default.fields(),
+            "week": self.week,
+            "experiment": None if self.draw is None else self.draw.fields(),
+        }
 
 
 @dataclass(frozen=True, slots=True)

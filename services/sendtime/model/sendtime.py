@@ -25,10 +25,12 @@ from services.sendtime.model.local_week import (
 )
 from services.sendtime.model.query import Advice, SendTimeQuery, Valued
 from services.sendtime.model.reasons import SlotCounts
+from services.sendtime.model.request_mapping import query_of
 from services.sendtime.model.response import Pulling, Response
 from services.sendtime.model.slot_choice import ByActivity, ByAnswers, FallbackHour, SlotJudge, chosen, spread
 from services.sendtime.model.table import answers, table_inputs, table_outputs
 from services.sendtime.model.timing import Timing, activity_stages, known
+from services.sendtime.schemas import SendTimeRequest
 from shared.contracts.prediction import Grade
 from shared.contracts.rows import DAY, HOUR
 from shared.errors import ArtifactRefused
@@ -37,7 +39,7 @@ from shared.features import Feature, truncated
 from shared.features.table import InputColumn, OutputColumn
 from shared.learners.simple import chance
 from shared.learners.trees import Trees
-from shared.timeline import Pasts
+from shared.timeline import ContactPasts, Pasts
 from shared.timeline.pasts import LOOKBACK_DAYS
 
 FORMAT = 1
@@ -181,6 +183,10 @@ class SendTimeModel:
     def kind(self) -> str:
         """What kind of model answers by default."""
         return ACTIVITY if self.default is None else self.timings[self.default].kind
+
+    def answer(self, pasts: ContactPasts, cutoffs: NDArray[np.int64], request: SendTimeRequest) -> list[Advice]:
+        """Choose for each contact of a request; see `advise`."""
+        return self.advise(pasts.columns, cutoffs, query_of(request, int(cutoffs[0])))
 
     def advise(self, pasts: Pasts, cutoffs: NDArray[np.int64], query: SendTimeQuery) -> list[Advice]:
         """Choose for each contact when to send.

@@ -321,8 +321,9 @@ def test_the_openapi_documents_are_written_one_a_capability(foretell, tmp_path: 
     assert "/score" in json.loads((tmp_path / "documents" / "scoring.json").read_text())["paths"]
 
 
-def test_a_champion_that_mlflow_does_not_know_is_reported(foretell, home_folder: Path) -> None:
+def test_a_champion_that_mlflow_does_not_know_is_reported(foretell, home_folder: Path, with_registry) -> None:
     foretell("accounts", "create", "acme")
+    with_registry(home_folder)
     with opened_account("acme") as (_, _, store):
         store.models.add(VersionRow("scoring", "won", "1", "d" * 64, "rule", "C", 0, 30, "run"))
         store.models.promote("scoring", "won", "1", "d" * 64, at=0, reason="tried")
@@ -333,8 +334,9 @@ def test_a_champion_that_mlflow_does_not_know_is_reported(foretell, home_folder:
     assert "won: Version 1 answers, while MLflow's alias points to none" in result.stderr
 
 
-def test_a_champion_whose_inputs_have_drifted_is_reported(foretell, home_folder: Path) -> None:
+def test_a_champion_whose_inputs_have_drifted_is_reported(foretell, home_folder: Path, with_registry) -> None:
     foretell("accounts", "create", "acme")
+    with_registry(home_folder)
     with opened_account("acme") as (_, _, store):
         for number in ("1", "2"):
             store.models.add(VersionRow("scoring", "won", number, "d" * 64, "rule", "C", 0, 30, "run"))

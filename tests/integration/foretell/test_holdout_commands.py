@@ -43,7 +43,7 @@ def test_what_cannot_be_is_refused_with_a_sentence(foretell: Command) -> None:
 def test_the_report_is_read_as_a_table_or_by_a_script(foretell: Command) -> None:
     foretell("holdouts", "create", "spring", "--share", "0.5")
     with opened_account("default") as (_, _, store):
-        (holdout,) = store.holdouts.all()
+        (holdout,) = store.experiments.holdouts.all()
         ids = [f"c-{number}" for number in range(200)]
         store.contacts.put([ContactRow(one, holdout.created_at - 1) for one in ids], recorded_at=holdout.created_at)
         free = [one for one in ids if not holdout.holds(one)][:60]

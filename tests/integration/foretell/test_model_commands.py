@@ -52,7 +52,7 @@ def database(settings: WorkerSettings) -> Iterator[Database]:
 
 
 def requested(store: AccountStore, name: str, kind: Any = "train", **payload: Any) -> ModelCommandRow:
-    row, _ = store.models.commands().request(
+    row, _ = store.models.commands.request(
         ModelCommandRow(name, kind, *SENDTIME, now_us(), "key1", f"reason of {name}", payload)
     )
     return row
@@ -60,7 +60,7 @@ def requested(store: AccountStore, name: str, kind: Any = "train", **payload: An
 
 def done(settings: WorkerSettings, database: Database, name: str, account: str = "acme") -> ModelCommandRow:
     assert work(settings, account, name, threading.Event())
-    row = database.of(account).models.commands().find(name)
+    row = database.of(account).models.commands.find(name)
     assert row is not None
     return row
 
@@ -153,7 +153,7 @@ def test_a_training_without_data_fails_and_changes_nothing(settings: WorkerSetti
 def test_a_command_that_somebody_works_on_is_left_alone(settings: WorkerSettings, database: Database) -> None:
     store = database.of("empty")
     requested(store, "taken", "rollback")
-    store.models.commands().take(CommandLease("taken", "another"), at=now_us(), until=now_us() + DAY)
+    store.models.commands.take(CommandLease("taken", "another"), at=now_us(), until=now_us() + DAY)
 
     assert not work(settings, "empty", "taken", threading.Event())
 
@@ -178,7 +178,7 @@ def test_a_child_that_dies_fails_the_turn_and_a_dead_command_line_is_closed_with
     database.create_account("turns", created_at=0)
     store, child = database.of("turns"), Child(threading.Event(), code=-9)
     requested(store, "killed")
-    store.models.commands().begin(
+    store.models.commands.begin(
         ModelCommandRow("shell", "promote", *SENDTIME, 1, "command line"), CommandLease("shell", "me"), until=2
     )
 
@@ -187,7 +187,7 @@ def test_a_child_that_dies_fails_the_turn_and_a_dead_command_line_is_closed_with
     promotions = worker(database, child, PROMOTIONS)
     promotions.turn()
 
-    row = store.models.commands().find("shell")
+    row = store.models.commands.find("shell")
     assert row is not None
     assert (row.state, row.error and row.error["code"]) == ("failed", "interrupted")
     assert ("turns", "killed", "train") in child.started

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import stat
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import pytest
 
 from foretell.cli.context import opened_account
 from shared.contracts.rows import DAY, SECOND
-from shared.store import PredictionRow, VersionRow
+from shared.settings import Settings
+from shared.store import PredictionRow, VersionRow, open_database
 from tests.e2e.golden_home import golden_home
 from tests.integration.batches.conftest import fill
 
@@ -19,12 +21,19 @@ NOW = 1_780_272_000 * SECOND
 CUTOFF = ("--cutoff", "2026-06-01T00:00:00")
 
 
+@pytest.fixture(scope="module")
+def golden(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = golden_home(tmp_path_factory.mktemp("golden") / "var", registered=False)
+    database = open_database(Settings(home=home), b"i" * 32)
+    fill(database.of("default"))
+    database.close()
+    return home
+
+
 @pytest.fixture
-def filled(foretell, home_folder: Path) -> Path:
+def filled(foretell, golden: Path, home_folder: Path) -> Path:
     """A home with golden models and 26 contacts."""
-    golden_home(home_folder, registered=False)
-    with opened_account("default") as (_, _, store):
-        fill(store)
+    shutil.copytree(golden, home_folder)
     return home_folder
 
 

@@ -27,7 +27,7 @@ def store(foretell: Any, home_folder: Path) -> Iterator[AccountStore]:
 
 def test_a_version_shadows_until_it_is_switched_off(foretell: Any, store: AccountStore) -> None:
     begun = foretell(*NAME, "2", "--share", "0.25")
-    polled = store.shadows.of(*MODEL)
+    polled = store.models.shadows.of(*MODEL)
     ended, again = foretell(*NAME, "--off"), foretell(*NAME, "--off")
 
     assert begun.stdout.splitlines()[:2] == ["version  2", "share    0.25"]
@@ -37,7 +37,7 @@ def test_a_version_shadows_until_it_is_switched_off(foretell: Any, store: Accoun
 
 
 def test_what_was_found_is_shown(foretell: Any, store: AccountStore) -> None:
-    store.shadows.put_comparison(store.shadows.start(*MODEL, "2", 0.1, at=0), FOUND)
+    store.models.shadows.put_comparison(store.models.shadows.start(*MODEL, "2", 0.1, at=0), FOUND)
 
     shown = foretell(*NAME, "--json")
 

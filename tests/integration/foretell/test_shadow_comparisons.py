@@ -35,7 +35,7 @@ def store(database: Database) -> AccountStore:
     for name in ("1", "2"):
         store.models.add(version(name))
     store.models.promote(*MODEL, "1", "d1", at=1, reason="first")
-    store.shadows.start(*MODEL, "2", 1.0, at=2)
+    store.models.shadows.start(*MODEL, "2", 1.0, at=2)
     store.contacts.put([ContactRow(f"c{number}") for number in range(60)], recorded_at=1)
     won = [EventRow(f"c{number}", "1", "deal_won", ASKED + 5 * DAY, NOW) for number in range(1, 60, 2)]
     late = EventRow("c0", "2", "deal_won", ASKED + 30 * DAY, NOW)
@@ -44,12 +44,12 @@ def store(database: Database) -> AccountStore:
 
 
 def test_how_answers_differ_and_which_came_closer_is_kept(store: AccountStore, database: Database) -> None:
-    store.shadows.keep([answer(number) for number in range(60)], since=0)
-    store.shadows.keep([answer(1, at=NOW - DAY), answer(3, at=NOW - DAY, status="outcome_reached")], since=0)
+    store.models.shadows.keep([answer(number) for number in range(60)], since=0)
+    store.models.shadows.keep([answer(1, at=NOW - DAY), answer(3, at=NOW - DAY, status="outcome_reached")], since=0)
 
     ShadowComparisons(database, lambda: NOW).turn()
 
-    row = store.shadows.of(*MODEL)
+    row = store.models.shadows.of(*MODEL)
     assert row is not None
     found = row.comparison
     assert found is not None
@@ -68,8 +68,8 @@ def test_a_silence_is_reached_where_nothing_came(store: AccountStore, database: 
     for name in ("1", "2"):
         store.models.add(version(name, *model))
     store.models.promote(*model, "1", "d1", at=1, reason="first")
-    row = store.shadows.start(*model, "2", 1.0, at=2)
-    store.shadows.keep([answer(number, model=model) for number in range(60)], since=0)
+    row = store.models.shadows.start(*model, "2", 1.0, at=2)
+    store.models.shadows.keep([answer(number, model=model) for number in range(60)], since=0)
 
     found = compared(store, row, now=NOW)
 
@@ -78,9 +78,9 @@ def test_a_silence_is_reached_where_nothing_came(store: AccountStore, database: 
 
 
 def test_who_is_no_contact_and_whose_horizon_is_open_say_nothing(store: AccountStore) -> None:
-    row = store.shadows.of(*MODEL)
+    row = store.models.shadows.of(*MODEL)
     assert row is not None
-    store.shadows.keep([answer(1), answer(99), answer(3, at=NOW - 29 * DAY)], since=0)
+    store.models.shadows.keep([answer(1), answer(99), answer(3, at=NOW - 29 * DAY)], since=0)
 
     found = compared(store, row, now=NOW)
 
@@ -95,9 +95,9 @@ def test_where_outcomes_are_not_seen_in_events_no_loss_is_shown(store: AccountSt
     else:
         what: dict[str, Any] = {"attribute": "won"} if case == "an attribute" else {"event_types": ("deal_lost",)}
         store.outcomes.put(Outcome(name="won", capability="scoring", horizon_days=30, **what))
-    row = store.shadows.of(*MODEL)
+    row = store.models.shadows.of(*MODEL)
     assert row is not None
-    store.shadows.keep([answer(number) for number in range(60)], since=0)
+    store.models.shadows.keep([answer(number) for number in range(60)], since=0)
 
     found = compared(store, row, now=NOW)
 
@@ -106,11 +106,11 @@ def test_where_outcomes_are_not_seen_in_events_no_loss_is_shown(store: AccountSt
 
 
 def test_before_anything_was_answered_and_without_probabilities_there_is_nothing_to_say(store: AccountStore) -> None:
-    row = store.shadows.of(*MODEL)
+    row = store.models.shadows.of(*MODEL)
     assert row is not None
 
     nothing = compared(store, row, now=NOW)
-    store.shadows.keep([answer(1, probability=None, champion_probability=None, band=None)], since=0)
+    store.models.shadows.keep([answer(1, probability=None, champion_probability=None, band=None)], since=0)
     segments = compared(store, row, now=NOW)
 
     assert nothing is not None
@@ -130,13 +130,13 @@ def test_a_comparison_rests_so_much_longer_than_it_took(store: AccountStore, dat
     seconds = Passing()
     loop = ShadowComparisons(database, lambda: NOW, seconds=seconds)
     loop.turn()
-    store.shadows.keep([answer(1)], since=0)
+    store.models.shadows.keep([answer(1)], since=0)
 
     loop.turn()
-    soon = store.shadows.of(*MODEL)
+    soon = store.models.shadows.of(*MODEL)
     seconds.at = 100.0
     loop.turn()
-    later = store.shadows.of(*MODEL)
+    later = store.models.shadows.of(*MODEL)
 
     assert soon is not None
     assert soon.comparison is not None

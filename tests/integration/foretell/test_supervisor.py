@@ -1,5 +1,6 @@
 """The supervisor with real processes and sockets."""
 
+import itertools
 import os
 import re
 import signal
@@ -17,15 +18,16 @@ from foretell import processes
 from foretell.processes import Supervisor, is_healthy
 from foretell.programs import Program, programs, refuse_taken_ports
 from shared.errors import Conflict
+from tests.e2e.installation import free_ports
 
 ROOT = Path(__file__).parents[3]
 PROGRAMS = Path(__file__).parent / "programs"
+_SEEDS = itertools.count()
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Find one that no outgoing connection takes before a child listens there."""
+    return free_ports(1, seed=next(_SEEDS))
 
 
 def environment() -> dict[str, str]:
@@ -37,7 +39,7 @@ def answering(*flags: str) -> Program:
     return Program("answering", ("answering_program", str(port), *flags), "127.0.0.1", port)
 
 
-def until(condition: Callable[[], bool], *, seconds: float = 20.0) -> bool:
+def until(condition: Callable[[], bool], *, seconds: float = 120.0) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if condition():

@@ -12,10 +12,15 @@ WON = Outcome(name="won", capability="scoring", event_types=("deal_won",), horiz
 
 
 def test_a_version_is_registered_that_learned_from_an_export(
-    foretell: Any, home_folder: Path, tmp_path: Path, simulated: Callable[..., Any]
+    foretell: Any,
+    home_folder: Path,
+    tmp_path: Path,
+    simulated: Callable[..., Any],
+    with_registry: Callable[[Path], Path],
 ) -> None:
     world, folder = simulated(300, 300), str(tmp_path / "export")
     foretell("init")
+    with_registry(home_folder)
     with opened_account("default") as (_, _, store):
         contacts = (ContactRow(contact_id, fact.created_at) for contact_id, fact in world.facts.items())
         store.contacts.put_bulk(contacts, recorded_at=world.until)

@@ -160,7 +160,7 @@ def test_the_bound_port_answers_health_and_counts() -> None:
         assert b'foretell_worker_turns_total{loop="one"} 1.0' in generate_latest(loops.metrics.registry)
         assert fetched(port, "/nothing")[0] == 404
         stop.set()
-        loops.join(within_seconds=5)
+        loops.join(within_seconds=60)
         assert fetched(port, "/healthz")[0] == 503
 
 

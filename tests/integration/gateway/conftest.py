@@ -1,14 +1,12 @@
 import asyncio
 import contextlib
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
-import uvicorn
 import uvloop
 import yarl
 from aiohttp import web
@@ -22,6 +20,7 @@ from shared.contracts.rows import SECOND
 from shared.errors import StoreUnavailable
 from shared.settings import GatewaySettings, Settings
 from shared.store import Database, migrate, open_database
+from tests.socket_server import on_a_socket
 
 SIGNING_KEY = "a signing key of the tests, long enough"
 LONG_AGO = 1_700_000_000 * SECOND
@@ -102,31 +101,6 @@ class RunningGateway:
             return answer.status, (await answer.json(content_type=None) if is_json else raw), answer.headers
 
 
-class QuietServer(uvicorn.Server):
-    """Leaves the signals to pytest."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-@contextlib.asynccontextmanager
-async def on_a_socket(app: FastAPI) -> AsyncIterator[str]:
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = QuietServer(
-        uvicorn.Config(app, log_config=None, ws="none", server_header=False, timeout_graceful_shutdown=1)
-    )
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
-    while not server.started:
-        await asyncio.sleep(0)
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        await serving
-        listener.close()
-
-
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("migrated")
@@ -194,7 +168,7 @@ async def opened(home: Path, upstream: Upstream, **more: Any) -> AsyncIterator[R
     for account in ("acme", "other"):
         store.create_account(account, created_at=LONG_AGO)
     app = create_app(settings, database=store)  # type: ignore[arg-type]
-    async with on_a_socket(app) as url, aiohttp.ClientSession() as client:
-        yield RunningGateway(url, settings, store, client, app)
+    async with on_a_socket(app, server_header=False) as port, aiohttp.ClientSession() as client:
+        yield RunningGateway(f"http://127.0.0.1:{port}", settings, store, client, app)
     store.away = False
     store.close()

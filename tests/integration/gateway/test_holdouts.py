@@ -29,7 +29,7 @@ async def test_a_holdout_is_created_shown_listed_and_released(gateway: Any) -> N
 async def test_whether_a_contact_is_held_out_is_answered_for_unknown_ids_too(gateway: Any) -> None:
     key = gateway.key(scopes=("read",))
     await gateway.request("POST", "/holdouts", gateway.key(), json=ASKED)
-    (holdout,) = gateway.store.of("acme").holdouts.all()
+    (holdout,) = gateway.store.of("acme").experiments.holdouts.all()
     ids = [f"of/{number} ü" for number in range(30)]
     held = next(one for one in ids if holdout.holds(one))
     free = next(one for one in ids if not holdout.holds(one))
@@ -76,7 +76,7 @@ async def test_the_report_compares_both_sides(gateway: Any) -> None:
     ids = [f"c-{number}" for number in range(40)]
     store.contacts.put([ContactRow(one, NOW - DAY) for one in ids], recorded_at=NOW)
     await gateway.request("POST", "/holdouts", gateway.key(), json={"name": "all", "share": 0.5})
-    (holdout,) = store.holdouts.all()
+    (holdout,) = store.experiments.holdouts.all()
     held = [one for one in ids if holdout.holds(one)]
     at = holdout.created_at
     store.events.add([EventRow(one, "o", "order_placed", at, at, 9.5, "EUR") for one in held[:3]])

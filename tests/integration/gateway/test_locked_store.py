@@ -12,7 +12,7 @@ from shared.settings import Settings
 from .conftest import RunningGateway, Upstream, opened
 
 EVENT = {"contact_id": "c-1", "type": "order_placed", "occurred_at": "2026-01-01T00:00:00Z"}
-LATEST = 8.0
+LATEST = 20.0
 """Far from a measure of speed: the waits of before took 30 s."""
 Locking = Callable[[], AbstractContextManager[None]]
 
@@ -84,21 +84,26 @@ async def test_a_claimed_idempotency_key_is_free_again(short_door: RunningGatewa
 
 
 async def test_reads_go_on_while_more_writers_wait_than_there_are_threads(
-    short_door: RunningGateway, locked: Locking
+    database: object, settings: Settings, upstream: Upstream, locked: Locking
 ) -> None:
-    key = short_door.key()
-    while (await short_door.request("POST", "/events", key, json={"events": [EVENT]}))[0] == 503:
-        pass  # as above
-    with locked():
-        async with asyncio.timeout(LATEST):
-            writing = [
-                asyncio.create_task(short_door.request("POST", "/events", key, json={"events": [EVENT]}))
-                for _ in range(60)
-            ]
-            await asyncio.wait(writing, timeout=0.1)
-            read = await short_door.request("GET", "/contacts/c-1", key)
-            waiting = sum(not task.done() for task in writing)
-            written = await asyncio.gather(*writing)
+    for deadline in (0.4, 4.0, 40.0):  # a busy machine may not answer a read within so short a time
+        async with opened(
+            settings.home, upstream, store_url=settings.store_url, request_timeout_seconds=deadline
+        ) as gateway:
+            key = gateway.key()
+            while (await gateway.request("POST", "/events", key, json={"events": [EVENT]}))[0] == 503:
+                pass  # as above
+            with locked():
+                writing = [
+                    asyncio.create_task(gateway.request("POST", "/events", key, json={"events": [EVENT]}))
+                    for _ in range(60)
+                ]
+                await asyncio.wait(writing, timeout=0.1)
+                read = await gateway.request("GET", "/contacts/c-1", key)
+                waiting = sum(not task.done() for task in writing)
+                written = await asyncio.gather(*writing)
+        if waiting == 60:
+            break
 
     assert (read[0], waiting) == (200, 60)
     assert {status for status, _, _ in written} == {503}

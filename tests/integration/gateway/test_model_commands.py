@@ -56,7 +56,7 @@ async def test_a_training_waits_for_the_worker_and_a_second_one_is_the_first(gat
 async def test_a_training_shows_its_progress_and_its_result(gateway: RunningGateway) -> None:
     key = gateway.key()
     _, training, headers = await gateway.request("POST", "/models/segmentation/train", key, json={"reason": "new data"})
-    commands, lease = store_of(gateway).models.commands(), CommandLease(training["id"], "worker")
+    commands, lease = store_of(gateway).models.commands, CommandLease(training["id"], "worker")
     commands.take(lease, at=LONG_AGO * 2, until=LONG_AGO * 3)
     commands.advance(lease, 0.4, "fitting")
 
@@ -71,7 +71,7 @@ async def test_a_training_shows_its_progress_and_its_result(gateway: RunningGate
 async def test_a_training_that_failed_says_why(gateway: RunningGateway) -> None:
     key = gateway.key()
     _, training, headers = await gateway.request("POST", "/models/scoring.customer/train", key)
-    commands, lease = store_of(gateway).models.commands(), CommandLease(training["id"], "worker")
+    commands, lease = store_of(gateway).models.commands, CommandLease(training["id"], "worker")
     commands.take(lease, at=LONG_AGO * 2, until=LONG_AGO * 3)
     commands.fail(lease, {"code": "insufficient-data", "detail": "12 contacts."}, at=LONG_AGO * 2)
 
@@ -124,7 +124,7 @@ async def test_a_promotion_waits_for_the_worker_and_says_what_became_of_it(gatew
     status, promotion, headers = await gateway.request(
         "POST", "/models/scoring.customer/promote", key, json={"version": "2", "reason": "fewer features"}
     )
-    commands, lease = store_of(gateway).models.commands(), CommandLease(promotion["id"], "worker")
+    commands, lease = store_of(gateway).models.commands, CommandLease(promotion["id"], "worker")
     commands.take(lease, at=LONG_AGO * 2, until=LONG_AGO * 3)
     commands.complete(lease, {"version": "2", "previous_version": "3"}, at=LONG_AGO * 2)
     _, ended, _ = await gateway.request("GET", headers["Location"], key)

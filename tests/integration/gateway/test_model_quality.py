@@ -31,9 +31,9 @@ async def test_what_was_found_of_the_version_that_answers_is_read(gateway: Any) 
     store.models.add(version())
     store.models.promote("scoring", "customer", "1", "d" * 64, at=NOW, reason="test")
     found = measure(store, capability("scoring"), "customer", now=NOW)
-    store.quality.put("scoring", "customer", {"report": found.model_dump(mode="json")}, at=NOW)
+    store.models.quality.put("scoring", "customer", {"report": found.model_dump(mode="json")}, at=NOW)
     drift = DriftRound(counted({}, []), version(), None, False, NOW).judged()
-    store.quality.put_drift("scoring", "customer", "1", drift, at=NOW)
+    store.models.quality.put_drift("scoring", "customer", "1", drift, at=NOW)
 
     status, answer, _ = await gateway.request("GET", "/models/scoring.customer/quality", gateway.key())
     theirs, *_ = await gateway.request("GET", "/models/scoring.customer/quality", gateway.key("other"))
@@ -49,7 +49,7 @@ async def test_what_was_found_of_the_version_that_answers_is_read(gateway: Any) 
 async def test_what_another_release_kept_is_as_if_nothing_was_compared(gateway: Any) -> None:
     store = gateway.store.of("acme")
     store.models.add(version())
-    store.quality.put("scoring", "customer", {"report": {"of": "another release"}}, at=NOW)
+    store.models.quality.put("scoring", "customer", {"report": {"of": "another release"}}, at=NOW)
 
     _, answer, _ = await gateway.request("GET", "/models/scoring.customer/quality", gateway.key())
 

@@ -38,7 +38,7 @@ async def test_a_version_shadows_until_somebody_ends_it(modelled: Any) -> None:
 
 async def test_what_was_found_is_shown(modelled: Any) -> None:
     store = modelled.store.of("acme")
-    store.shadows.put_comparison(store.shadows.start(*MODEL, "8", 0.5, at=1), FOUND)
+    store.models.shadows.put_comparison(store.models.shadows.start(*MODEL, "8", 0.5, at=1), FOUND)
 
     _, answer, _ = await modelled.request("GET", PATH, modelled.key(scopes=("read",)))
 
@@ -63,7 +63,7 @@ async def test_what_cannot_shadow_is_refused(modelled: Any, fields: dict[str, An
     found, problem, _ = await modelled.request("PUT", PATH, modelled.key(), json=fields)
 
     assert (found, problem["code"]) == (status, code)
-    assert modelled.store.of("acme").shadows.of(*MODEL) is None
+    assert modelled.store.of("acme").models.shadows.of(*MODEL) is None
 
 
 async def test_only_an_admin_begins_one_and_the_audit_says_who(modelled: Any) -> None:

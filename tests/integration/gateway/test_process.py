@@ -42,7 +42,7 @@ class Process:
         )
 
     async def ready(self, client: aiohttp.ClientSession) -> None:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 180
         while time.monotonic() < deadline:
             assert self.child.poll() is None
             try:
@@ -56,7 +56,7 @@ class Process:
     def end(self, how: signal.Signals) -> int:
         if self.child.poll() is None:
             self.child.send_signal(how)
-        code = self.child.wait(15)
+        code = self.child.wait(60)
         self.log.close()
         return code
 
@@ -107,7 +107,7 @@ async def test_after_kill_9_every_acknowledged_event_is_there(home: Path, proces
         ended = await asyncio.gather(*(send(client, sender) for sender in range(3)), return_exceptions=True)
 
     assert all(isinstance(one, aiohttp.ClientError) for one in ended)
-    process.child.wait(15)
+    process.child.wait(60)
     with sqlite3.connect(home / "store.sqlite") as connection:
         kept = {name for (name,) in connection.execute("select event_id from events")}
     connection.close()
@@ -136,7 +136,7 @@ async def test_after_kill_9_a_request_sent_again_has_its_effect_once(home: Path,
     async with aiohttp.ClientSession() as client:
         await process.ready(client)
         await asyncio.gather(*(put_all(client, sender) for sender in range(4)), return_exceptions=True)
-        process.child.wait(15)
+        process.child.wait(60)
         with sqlite3.connect(home / "store.sqlite") as connection:
             connection.execute("update idempotency_keys set begun_at = begun_at - 61000000 where status is null")
         connection.close()

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from shared.change_detection.states import LastKnownState
+from shared.contracts.holdout import Holdout
 from shared.contracts.message import Message
 from shared.contracts.model_name import ModelName
 from shared.contracts.outcome import Outcome
@@ -37,6 +38,7 @@ EVENT = EventRow("a", "1", "order_placed", 10, 10, message_id="m")
 LETTER = DeadLetterRow("dl_1", "src_1", "sendgrid", "unknown_contact", "detail", "{}", "hash", 10)
 ASSIGNMENT = AssignmentRow("may", "a", "control", 0.5, 9, 9, 9, "click", "1", 1)
 ANSWER = IdempotencyRow("again", "PUT /contacts", "print", "claim", 5)
+HOLDOUT = Holdout("spring", "00", 0.5, "churn", "x", 1)
 STANDING = LastKnownState("a", "scoring", "x", "high", 93, "1", "model", "medium", 10)
 PREDICTION = PredictionRow("a", "scoring", "x", "1", 10, 10, "r", "ok", 0.5, 50, "low", "model", "{}", "s1")
 
@@ -54,10 +56,12 @@ def fill(store: AccountStore) -> None:
     store.models.promote("scoring", "x", "1", "digest", at=1, reason="first")
     store.models.add(VersionRow("scoring", "x", "1", "digest", "rule", "A", 1, 90, "run"), {"lift": b"png"})
     store.predictions.log([PREDICTION])
-    store.quality.put("scoring", "x", {"a": 1}, at=1)
-    store.quality.put_drift("scoring", "x", "1", {"a": 1}, at=1)
+    store.models.quality.put("scoring", "x", {"a": 1}, at=1)
+    store.models.quality.put_drift("scoring", "x", "1", {"a": 1}, at=1)
     store.segments.rename("s1", "Regulars", at=1)
-    store.assignments.add("may", [ASSIGNMENT])
+    store.experiments.assignments.add("may", [ASSIGNMENT])
+    if store.experiments.holdouts.find("spring") is None:
+        store.experiments.holdouts.create(HOLDOUT)
     source, secret = f"src_{store.account}", SourceSecretRow("sec_1", "sealed", 1)
     store.sources.add(SourceRow(store.account, source, "mail", "sendgrid", True, {}, 1, secrets=(secret,)))
     store.idempotency.add_received("src_1", {"r"}, at=1)
@@ -73,10 +77,10 @@ def fill(store: AccountStore) -> None:
 
 def fill_batches(store: AccountStore) -> None:
     """Complete a batch; what is filled once stays as it is."""
-    if store.models.commands().find("cmd") is None:
+    if store.models.commands.find("cmd") is None:
         training = ModelCommandRow("cmd", "train", *MODEL, 1, "command line", payload={"choices": {"a": 1}})
-        store.models.commands().begin(training, CommandLease("cmd", "me"), until=9)
-        store.models.commands().complete(CommandLease("cmd", "me"), {}, at=2)
+        store.models.commands.begin(training, CommandLease("cmd", "me"), until=9)
+        store.models.commands.complete(CommandLease("cmd", "me"), {}, at=2)
     if store.batches.find("b1") is None:
         lease = Lease("b1", "claim")
         store.batches.create(BatchRow("b1", "queued", {"a": 1}, 1, "key", 1), most_open=9)
@@ -137,25 +141,34 @@ def everything(store: AccountStore) -> dict[str, object]:
         "outcomes.require": required(store),
         "outcomes.default": store.outcomes.default("scoring"),
         "models.answering": store.models.answering(),
-        "models.commands().find": store.models.commands().find("cmd"),
-        "models.commands().last_choices": store.models.commands().last_choices(MODEL),
-        "models.commands().last_training_at": store.models.commands().last_training_at(MODEL),
-        "models.commands().page": store.models.commands().page(MODEL, "train", 9),
+        "models.commands.find": store.models.commands.find("cmd"),
+        "models.commands.last_choices": store.models.commands.last_choices(MODEL),
+        "models.commands.last_training_at": store.models.commands.last_training_at(MODEL),
+        "models.commands.page": store.models.commands.page(MODEL, "train", 9),
         "models.champion": store.models.champion("scoring", "x"),
         "models.promotions": store.models.promotions("scoring", "x"),
         "models.versions": store.models.versions(),
         "models.version": store.models.version("scoring", "x", "1"),
+        "models.plot_names": store.models.plot_names("scoring", "x", "1"),
         "models.plots": store.models.plots("scoring", "x", "1"),
-        "quality.find": store.quality.find("scoring", "x"),
-        "quality.measured_at": store.quality.measured_at("scoring", "x"),
-        "quality.drift": store.quality.drift("scoring", "x", "1"),
-        "quality.facts": store.quality.facts(["a"]),
-        "quality.logged_predictions": list(store.quality.logged_predictions("scoring", "x", since=0)),
+        "models.quality.find": store.models.quality.find("scoring", "x"),
+        "models.quality.measured_at": store.models.quality.measured_at("scoring", "x"),
+        "models.quality.drift": store.models.quality.drift("scoring", "x", "1"),
+        "models.quality.facts": store.models.quality.facts(["a"]),
+        "models.quality.logged_predictions": list(store.models.quality.logged_predictions("scoring", "x", since=0)),
         "predictions.ranked": store.predictions.ranked("scoring", "x", limit=10),
         "predictions.page": store.predictions.page(PredictionFilter("scoring", "x"), limit=10),
         "predictions.statuses": store.predictions.statuses("scoring", "x"),
         "predictions.of_contact": store.predictions.of_contact("a"),
-        "assignments.of_campaign": store.assignments.of_campaign("may"),
+        "experiments.assignments.of_campaign": store.experiments.assignments.of_campaign("may"),
+        "experiments.holdouts.all": store.experiments.holdouts.all(),
+        "experiments.holdouts.find": store.experiments.holdouts.find("spring"),
+        "experiments.holdouts.active": store.experiments.holdouts.active("churn", "x", at=2),
+        "experiments.holdouts.has_events": store.experiments.holdouts.has_events("order_placed"),
+        "experiments.holdouts.population": list(store.experiments.holdouts.population(99)),
+        "experiments.holdouts.reached": list(store.experiments.holdouts.reached(["order_placed"], 0, 99)),
+        "experiments.holdouts.reached_before": list(store.experiments.holdouts.reached_before(["order_placed"], 99)),
+        "predictions.first_probabilities": list(store.predictions.first_probabilities("scoring", "x", (0, 99))),
         "predictions.request_reads": found_of(store),
         "predictions.latest_of": store.predictions.latest_of("scoring", "x", ["a"]),
         "segments.members": store.segments.members("s1", limit=10),
@@ -208,25 +221,26 @@ def required(store: AccountStore) -> Outcome | None:
 
 
 WRITES = {
-    "assignments": "add",
     "audit": "add delete_before",
     "changes": "put_states clear touch",
     "batches": "create cancel delete take renew plan finish_part complete fail release forget_erasures",
     "contacts": "put put_bulk declare_static merge",
     "dead_letters": "put remove delete_before",
     "deliveries": "lease record_attempts replay replay_many",
+    "experiments": "assignments holdouts",
+    "experiments.assignments": "add",
+    "experiments.holdouts": "create release",
     "events": "add add_bulk correct delete_before",
     "idempotency": "begin hold keep release delete_before add_received delete_received_before",
     "identities": "point erased shared",
     "keys": "create rotate revoke",
-    "models": "promote rollback add note put_input_drift commands",
-    "models.commands()": "request begin take renew advance complete fail close_interrupted release cancel "
-    "delete_before",
+    "models": "promote rollback add note put_input_drift commands quality",
+    "models.commands": "request begin take renew advance complete fail close_interrupted release cancel delete_before",
+    "models.quality": "put put_drift",
     "outbox": "publish delete_before",
     "outcomes": "put delete set_default",
     "predictions": "log delete_before forget_latest reached_since",
     "privacy": "erase forget erase_late_predictions erasures",
-    "quality": "put put_drift",
     "segments": "rename",
     "sources": "add remove add_secret hold",
     "subscriptions": "create update delete add_secret",
@@ -239,7 +253,11 @@ def reads(store: AccountStore) -> set[str]:
     subjects = {name for name in dir(store) if not name.startswith("_")} - {
         "account", "acting", "hashing", "is_alone", "transaction",
     }  # fmt: skip
-    found = {name: getattr(store, name) for name in subjects} | {"models.commands()": store.models.commands()}
+    found = {name: getattr(store, name) for name in subjects}
+    for above, name in (
+        ("models", "commands"), ("models", "quality"), ("experiments", "assignments"), ("experiments", "holdouts"),
+    ):  # fmt: skip
+        found[f"{above}.{name}"] = getattr(getattr(store, above), name)
     return {
         f"{subject}.{name}"
         for subject, one in found.items()

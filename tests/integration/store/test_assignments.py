@@ -8,33 +8,33 @@ def row(contact_id: str, *, arm: str = "treatment", send_at: int = 9, at: int = 
 def test_an_assignment_is_kept_and_listed_by_contact(database: Database) -> None:
     store = database.of("default")
 
-    store.assignments.add("may", [row("b"), row("a", arm="control")])
+    store.experiments.assignments.add("may", [row("b"), row("a", arm="control")])
 
-    assert store.assignments.of_campaign("may") == [row("a", arm="control"), row("b")]
-    assert store.assignments.of_campaign("june") == []
+    assert store.experiments.assignments.of_campaign("may") == [row("a", arm="control"), row("b")]
+    assert store.experiments.assignments.of_campaign("june") == []
 
 
 def test_a_contact_that_has_an_assignment_keeps_it(database: Database) -> None:
     store = database.of("default")
-    store.assignments.add("may", [row("a", arm="control")])
+    store.experiments.assignments.add("may", [row("a", arm="control")])
 
-    held = store.assignments.add("may", [row("a", arm="treatment", send_at=12, at=2), row("b")])
+    held = store.experiments.assignments.add("may", [row("a", arm="treatment", send_at=12, at=2), row("b")])
 
     assert held == {"a": row("a", arm="control"), "b": row("b")}
-    assert store.assignments.of_campaign("may")[0] == row("a", arm="control")
+    assert store.experiments.assignments.of_campaign("may")[0] == row("a", arm="control")
 
 
 def test_another_account_sees_nothing_of_it(database: Database) -> None:
     database.create_account("other", created_at=1)
-    database.of("default").assignments.add("may", [row("a")])
+    database.of("default").experiments.assignments.add("may", [row("a")])
 
-    assert database.of("other").assignments.of_campaign("may") == []
+    assert database.of("other").experiments.assignments.of_campaign("may") == []
 
 
 def test_a_deleted_account_takes_its_assignments_along(database: Database) -> None:
-    database.of("default").assignments.add("may", [row("a")])
+    database.of("default").experiments.assignments.add("may", [row("a")])
 
     database.delete_account("default")
     database.create_account("default", created_at=2)
 
-    assert database.of("default").assignments.of_campaign("may") == []
+    assert database.of("default").experiments.assignments.of_campaign("may") == []

@@ -14,10 +14,11 @@ from shared.errors import StoreUnavailable
 from shared.settings import Settings
 from shared.store import AccountStore, Database, PastsWanted, PredictionRow
 from shared.store.driver import Prepared
+from shared.store.pasts import _unpacked
 from shared.store.predictions import _LOG
 
 CUTOFF = 100
-LATEST = 5.0
+LATEST = 25.0
 SHORT = 0.3
 
 
@@ -76,6 +77,21 @@ def test_ids_of_events_are_read_only_where_they_are_wanted(store: AccountStore) 
     assert [event[:4] for event in read.rows.events] == [("a", None, "order_placed", 10)]
 
 
+def test_events_with_a_value_and_without_come_as_they_were_stored(store: AccountStore) -> None:
+    third, text = 1 / 3 * 1e-7, 'a "quoted" \\ name, ünïcode'
+    plain = EventRow("a", "e1", "page_viewed", 10, 10, campaign_id=text, item=text, message_id="m", human=0)
+    valued = EventRow("a", "e2", "order_placed", 11, 11, value=third, item="i", human=1)
+    store.events.add([plain, valued, EventRow("b", "e3", "page_viewed", 12, 12)])
+
+    read = store.predictions.request_reads("scoring", "x", wanted("a", "b"), around=10)
+
+    assert sorted(read.rows.events) == [
+        ("a", "e1", "page_viewed", 10, None, "m", text, text, 0),
+        ("a", "e2", "order_placed", 11, third, None, None, "i", 1),
+        ("b", "e3", "page_viewed", 12, None, None, None, None, None),
+    ]
+
+
 def test_what_is_written_between_two_statements_is_seen_by_both_or_none(
     store: AccountStore, database: Database
 ) -> None:
@@ -94,7 +110,7 @@ def test_what_is_written_between_two_statements_is_seen_by_both_or_none(
 
     contacts, events = database._store.reads.read([(first[0], values), (second[0], Interleaved(values))])
 
-    assert [row[1] for row in contacts if row[1] == "a"] == [row[0] for row in events]
+    assert [row[1] for row in contacts if row[1] == "a"] == [row[0] for row in _unpacked(events)]
     assert store.contacts.find("a") is None
 
 

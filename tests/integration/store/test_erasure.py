@@ -52,8 +52,10 @@ def fill(store: AccountStore, contact_id: str = ID, address: str = ADDRESS) -> N
     store.events.add([event(contact_id)])
     store.predictions.log([prediction(contact_id)])
     unseen = ShadowPrediction("scoring", "x", "2", "1", contact_id, 0, 10, 10, "ok", 0.4, 0.5, "low", "low")
-    store.shadows.keep([unseen], since=0)
-    store.assignments.add("may", [AssignmentRow("may", contact_id, "control", 0.5, 9, 9, 9, "click", "1", 1)])
+    store.models.shadows.keep([unseen], since=0)
+    store.experiments.assignments.add(
+        "may", [AssignmentRow("may", contact_id, "control", 0.5, 9, 9, 9, "click", "1", 1)]
+    )
     subscribe(store, contact_id)
     told = Message(f"m {contact_id}", "segment.entered", 1, {"contact_id": contact_id}, contact_id, "events")
     store.outbox.publish([told], at=1)

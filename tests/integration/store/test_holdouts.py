@@ -31,14 +31,18 @@ def prediction(contact_id: str, *, at: int = BEGUN - 1, **more: object) -> Predi
 
 
 def test_a_holdout_is_listed_until_it_is_released_and_found_ever_after(database: Database, store: AccountStore) -> None:
-    store.holdouts.create(SPRING)
+    store.experiments.holdouts.create(SPRING)
     polled = database.holdouts()
-    released = store.holdouts.release("spring", at=BEGUN + 5)
-    again = store.holdouts.release("spring", at=BEGUN + 9)
+    released = store.experiments.holdouts.release("spring", at=BEGUN + 5)
+    again = store.experiments.holdouts.release("spring", at=BEGUN + 9)
 
     assert polled == {"default": (SPRING,)}
     assert released == again == SPRING._replace(released_at=BEGUN + 5)
-    assert (store.holdouts.find("spring"), store.holdouts.all(), database.holdouts()) == (released, [released], {})
+    assert (store.experiments.holdouts.find("spring"), store.experiments.holdouts.all(), database.holdouts()) == (
+        released,
+        [released],
+        {},
+    )
     assert [(one.action, one.target) for one in store.audit.page(10)] == [
         ("holdout.released", "spring"),
         ("holdout.created", "spring"),
@@ -46,33 +50,36 @@ def test_a_holdout_is_listed_until_it_is_released_and_found_ever_after(database:
 
 
 def test_a_name_is_used_once_and_of_another_name_there_is_nothing(store: AccountStore) -> None:
-    store.holdouts.create(SPRING)
+    store.experiments.holdouts.create(SPRING)
 
     with pytest.raises(Conflict, match="used once"):
-        store.holdouts.create(SPRING._replace(salt="00"))
+        store.experiments.holdouts.create(SPRING._replace(salt="00"))
     with pytest.raises(NotFound):
-        store.holdouts.release("autumn", at=BEGUN)
-    assert store.holdouts.find("autumn") is None
+        store.experiments.holdouts.release("autumn", at=BEGUN)
+    assert store.experiments.holdouts.find("autumn") is None
 
 
 def test_only_so_many_are_active_at_once(store: AccountStore) -> None:
     for number in range(MAX_ACTIVE):
-        store.holdouts.create(SPRING._replace(name=f"h-{number}"))
+        store.experiments.holdouts.create(SPRING._replace(name=f"h-{number}"))
 
     with pytest.raises(Conflict, match="release one first"):
-        store.holdouts.create(SPRING)
+        store.experiments.holdouts.create(SPRING)
 
 
 def test_one_that_is_over_by_itself_holds_nobody_out(store: AccountStore) -> None:
-    store.holdouts.create(SPRING._replace(until=BEGUN + 5))
+    store.experiments.holdouts.create(SPRING._replace(until=BEGUN + 5))
 
-    assert [len(store.holdouts.active("scoring", "customer", at=at)) for at in (BEGUN + 4, BEGUN + 5)] == [1, 0]
-    assert store.holdouts.active("churn", "churn", at=BEGUN) == ()
+    assert [len(store.experiments.holdouts.active("scoring", "customer", at=at)) for at in (BEGUN + 4, BEGUN + 5)] == [
+        1,
+        0,
+    ]
+    assert store.experiments.holdouts.active("churn", "churn", at=BEGUN) == ()
 
 
 def test_predictions_older_than_the_holdout_are_not_read_any_more(store: AccountStore) -> None:
     store.predictions.log([prediction(one, score=number + 1) for number, one in enumerate(IDS)])
-    store.holdouts.create(SPRING)
+    store.experiments.holdouts.create(SPRING)
 
     listed, after = [], None
     wanted = PredictionFilter("scoring", "customer")
@@ -90,7 +97,7 @@ def test_predictions_older_than_the_holdout_are_not_read_any_more(store: Account
 def test_a_segment_does_not_tell_who_of_it_is_held_out(store: AccountStore) -> None:
     filed = {"capability": "segmentation", "outcome": "", "segment": "s1", "score": None}
     store.predictions.log([prediction(one, **filed) for one in IDS] + [prediction(one) for one in IDS])
-    store.holdouts.create(SPRING._replace(capability="segmentation", outcome=""))
+    store.experiments.holdouts.create(SPRING._replace(capability="segmentation", outcome=""))
 
     members = [row.contact_id for row in store.segments.members("s1", limit=6)]
     rest = [row.contact_id for row in store.segments.members("s1", limit=20, after=members[-1])]
@@ -191,7 +198,7 @@ def test_without_an_outcome_that_events_reach_a_measure_is_required(
 
 
 def test_an_account_that_goes_takes_its_holdouts_along(database: Database, store: AccountStore) -> None:
-    store.holdouts.create(SPRING)
+    store.experiments.holdouts.create(SPRING)
 
     database.delete_account("default")
 

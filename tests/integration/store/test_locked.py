@@ -17,7 +17,7 @@ from shared.settings import Settings
 from shared.store import AccountStore, Database
 
 SHORT = 0.3
-LATEST = 5.0
+LATEST = 25.0
 """Far from a measure of speed: the waits of before took 10 and 30 s."""
 Locking = Callable[[], AbstractContextManager[None]]
 

@@ -34,7 +34,7 @@ def test_everything_of_the_former_comes_to_the_one_that_stays(database: Database
         recorded_at=1,
     )
     store.events.add([VISIT, ORDER])
-    store.assignments.add("may", [AssignmentRow("may", "a-1", "control", 0.5, 9, 9, 9, "click", "1", 1)])
+    store.experiments.assignments.add("may", [AssignmentRow("may", "a-1", "control", 0.5, 9, 9, 9, "click", "1", 1)])
     store.identities.point({("anonymous:src_1", "hash"): "a-1"}, at=2)
 
     store.contacts.merge("a-1", "c-1", at=20)
@@ -44,7 +44,7 @@ def test_everything_of_the_former_comes_to_the_one_that_stays(database: Database
     assert (contact.created_at, contact.timezone) == (5, "Europe/Paris")
     assert attributes(store, "c-1") == {"plan": "pro", "country": "FR"}
     assert sorted(store.events.counts("c-1")) == ["order_placed", "page_viewed"]
-    assert [row.contact_id for row in store.assignments.of_campaign("may")] == ["c-1"]
+    assert [row.contact_id for row in store.experiments.assignments.of_campaign("may")] == ["c-1"]
     assert store.contacts.find("a-1") is None
     assert store.events.counts("a-1") == {}
 

@@ -20,11 +20,11 @@ def command(name: str, kind: Any = "train", *, at: int = AT, by: str = "key1", *
 
 
 def taken(store: AccountStore, name: str, *, at: int = AT, claim: str = "me") -> ModelCommandRow | None:
-    return store.models.commands().take(CommandLease(name, claim), at=at, until=at + HELD)
+    return store.models.commands.take(CommandLease(name, claim), at=at, until=at + HELD)
 
 
 def test_a_second_training_of_a_model_that_waits_or_runs_is_the_first_one(database: Database) -> None:
-    commands = database.of("default").models.commands()
+    commands = database.of("default").models.commands
 
     first = commands.request(command("a"))
     again = commands.request(command("b", at=AT + 1))
@@ -40,31 +40,31 @@ def test_a_second_training_of_a_model_that_waits_or_runs_is_the_first_one(databa
 
 def test_while_a_model_is_trained_nobody_else_trains_it(database: Database) -> None:
     store = database.of("default")
-    store.models.commands().begin(command("hand", by="command line"), CommandLease("hand", "shell"), until=AT + HELD)
+    store.models.commands.begin(command("hand", by="command line"), CommandLease("hand", "shell"), until=AT + HELD)
     with pytest.raises(Conflict, match=r"scoring\.customer runs already, asked for by command line"):
-        store.models.commands().begin(command("other", at=AT + 1), CommandLease("other", "x"), until=AT + HELD)
-    store.models.commands().request(command("queued", model=ModelName("scoring", "redeem")))
+        store.models.commands.begin(command("other", at=AT + 1), CommandLease("other", "x"), until=AT + HELD)
+    store.models.commands.request(command("queued", model=ModelName("scoring", "redeem")))
 
     assert database.waiting_model_commands(AT, TRAININGS) == [("default", "queued")]
-    assert store.models.commands().complete(CommandLease("hand", "shell"), {}, at=AT + 5)
-    assert store.models.commands().request(command("next", at=AT + 6))[1]
+    assert store.models.commands.complete(CommandLease("hand", "shell"), {}, at=AT + 5)
+    assert store.models.commands.request(command("next", at=AT + 6))[1]
 
 
 def test_a_command_that_waits_is_passed_by_while_its_model_is_trained(database: Database) -> None:
     store = database.of("default")
-    store.models.commands().request(command("queued"))
-    store.models.commands().begin(command("hand", by="command line"), CommandLease("hand", "shell"), until=AT + HELD)
+    store.models.commands.request(command("queued"))
+    store.models.commands.begin(command("hand", by="command line"), CommandLease("hand", "shell"), until=AT + HELD)
 
     assert database.waiting_model_commands(AT, TRAININGS) == []
     assert taken(store, "queued") is None
-    store.models.commands().complete(CommandLease("hand", "shell"), {}, at=AT + 5)
+    store.models.commands.complete(CommandLease("hand", "shell"), {}, at=AT + 5)
     assert database.waiting_model_commands(AT + 5, TRAININGS) == [("default", "queued")]
 
 
 def test_a_rollback_waits_for_no_training_but_for_a_promotion(database: Database) -> None:
     store = database.of("default")
     for name, kind in (("t", "train"), ("p", "promote"), ("r", "rollback")):
-        store.models.commands().request(command(name, kind))
+        store.models.commands.request(command(name, kind))
     assert taken(store, "t") is not None
 
     assert database.waiting_model_commands(AT, PROMOTIONS) == [("default", "p"), ("default", "r")]
@@ -75,47 +75,47 @@ def test_a_rollback_waits_for_no_training_but_for_a_promotion(database: Database
 
 def test_a_lease_that_ran_out_is_taken_over_and_the_first_holder_can_write_no_more(database: Database) -> None:
     store, dead = database.of("default"), CommandLease("a", "dead")
-    store.models.commands().request(command("a"))
-    store.models.commands().take(dead, at=AT, until=AT + HELD)
-    assert store.models.commands().advance(dead, 0.5, "fitting")
+    store.models.commands.request(command("a"))
+    store.models.commands.take(dead, at=AT, until=AT + HELD)
+    assert store.models.commands.advance(dead, 0.5, "fitting")
 
     early, late = taken(store, "a", at=AT + HELD - 1), taken(store, "a", at=AT + HELD)
 
     assert early is None
     assert late is not None
     assert (late.attempts, late.progress, late.started_at) == (2, 0.0, AT)
-    assert not store.models.commands().renew(dead, until=AT + 9 * HELD)
-    assert not store.models.commands().advance(dead, 0.9, "fitting")
-    assert not store.models.commands().complete(dead, {}, at=AT)
-    assert not store.models.commands().fail(dead, {"code": "x", "detail": "y"}, at=AT)
-    assert not store.models.commands().release(dead, at=AT, began=True)
+    assert not store.models.commands.renew(dead, until=AT + 9 * HELD)
+    assert not store.models.commands.advance(dead, 0.9, "fitting")
+    assert not store.models.commands.complete(dead, {}, at=AT)
+    assert not store.models.commands.fail(dead, {"code": "x", "detail": "y"}, at=AT)
+    assert not store.models.commands.release(dead, at=AT, began=True)
 
 
 def test_a_command_given_back_waits_until_its_instant_and_forgets_an_attempt_that_was_stopped(
     database: Database,
 ) -> None:
     store, lease = database.of("default"), CommandLease("a", "me")
-    store.models.commands().request(command("a"))
+    store.models.commands.request(command("a"))
 
     taken(store, "a")
-    store.models.commands().release(lease, at=AT + HELD, began=True)
+    store.models.commands.release(lease, at=AT + HELD, began=True)
     assert database.waiting_model_commands(AT + HELD - 1, TRAININGS) == []
     taken(store, "a", at=AT + HELD)
-    store.models.commands().release(lease, at=AT + HELD, began=False)
+    store.models.commands.release(lease, at=AT + HELD, began=False)
 
-    found = store.models.commands().find("a")
+    found = store.models.commands.find("a")
     assert found is not None
     assert (found.state, found.attempts) == ("queued", 1)
 
 
 def test_what_failed_is_in_the_row_and_in_the_audit_log(database: Database) -> None:
     store, lease = database.of("default").acting("key1", at=AT), CommandLease("a", "me")
-    store.models.commands().request(command("a"))
+    store.models.commands.request(command("a"))
     taken(store, "a")
 
-    store.models.commands().fail(lease, {"code": "insufficient-data", "detail": "12 contacts."}, at=AT + 5)
+    store.models.commands.fail(lease, {"code": "insufficient-data", "detail": "12 contacts."}, at=AT + 5)
 
-    found, (entry,) = store.models.commands().find("a"), store.audit.page(9, model="scoring.customer")
+    found, (entry,) = store.models.commands.find("a"), store.audit.page(9, model="scoring.customer")
     assert found is not None
     assert (found.state, found.error, found.finished_at) == (
         "failed", {"code": "insufficient-data", "detail": "12 contacts."}, AT + 5,
@@ -126,73 +126,73 @@ def test_what_failed_is_in_the_row_and_in_the_audit_log(database: Database) -> N
 
 def test_only_a_dead_command_line_is_closed(database: Database) -> None:
     store, error = database.of("default"), {"code": "interrupted", "detail": "x"}
-    store.models.commands().begin(command("hand", by="command line"), CommandLease("hand", "shell"), until=AT + HELD)
+    store.models.commands.begin(command("hand", by="command line"), CommandLease("hand", "shell"), until=AT + HELD)
 
-    assert not store.models.commands().close_interrupted("hand", error, at=AT + HELD - 1)
-    assert store.models.commands().close_interrupted("hand", error, at=AT + HELD)
-    assert not store.models.commands().close_interrupted("hand", error, at=AT + HELD)
-    store.models.commands().request(command("b"))
-    assert not store.models.commands().close_interrupted("b", error, at=AT + HELD)
+    assert not store.models.commands.close_interrupted("hand", error, at=AT + HELD - 1)
+    assert store.models.commands.close_interrupted("hand", error, at=AT + HELD)
+    assert not store.models.commands.close_interrupted("hand", error, at=AT + HELD)
+    store.models.commands.request(command("b"))
+    assert not store.models.commands.close_interrupted("b", error, at=AT + HELD)
 
 
 def test_a_training_can_be_cancelled_until_its_version_is_registered(database: Database) -> None:
     store = database.of("default")
     for name, share in (("a", 0.5), ("b", 0.92)):
-        store.models.commands().request(command(name))
+        store.models.commands.request(command(name))
         taken(store, name)
-        store.models.commands().advance(CommandLease(name, "me"), share, "step")
+        store.models.commands.advance(CommandLease(name, "me"), share, "step")
         if name == "a":
-            assert store.models.commands().cancel("a", at=AT + 1).state == "cancelled"
-            assert not store.models.commands().advance(CommandLease("a", "me"), 0.6, "step")
+            assert store.models.commands.cancel("a", at=AT + 1).state == "cancelled"
+            assert not store.models.commands.advance(CommandLease("a", "me"), 0.6, "step")
 
-    assert store.models.commands().cancel("a", at=AT + 2).finished_at == AT + 1
+    assert store.models.commands.cancel("a", at=AT + 2).finished_at == AT + 1
     with pytest.raises(Conflict):
-        store.models.commands().cancel("b", at=AT + 2)
-    store.models.commands().complete(CommandLease("b", "me"), {}, at=AT + 3)
+        store.models.commands.cancel("b", at=AT + 2)
+    store.models.commands.complete(CommandLease("b", "me"), {}, at=AT + 3)
     with pytest.raises(Conflict, match="it is completed"):
-        store.models.commands().cancel("b", at=AT + 4)
+        store.models.commands.cancel("b", at=AT + 4)
     with pytest.raises(NotFound):
-        store.models.commands().cancel("nothing", at=AT)
+        store.models.commands.cancel("nothing", at=AT)
 
 
 def test_so_many_promotions_may_wait_and_no_more(database: Database) -> None:
     store = database.of("default")
     for number in range(20):
-        store.models.commands().request(command(f"p{number:02}", "promote"))
+        store.models.commands.request(command(f"p{number:02}", "promote"))
 
     with pytest.raises(Conflict, match="20 promotions and rollbacks"):
-        store.models.commands().request(command("one more", "rollback"))
+        store.models.commands.request(command("one more", "rollback"))
 
 
 def test_the_choices_of_the_last_training_by_hand_are_found(database: Database) -> None:
     store = database.of("default")
-    assert store.models.commands().last_choices(CUSTOMER) == {}
+    assert store.models.commands.last_choices(CUSTOMER) == {}
     for at, by, choices in (
         (1, "command line", {"order_by": "x"}),
         (2, "command line", {"order_by": "y"}),
         (3, "k", {}),
     ):
         row = command(f"c{at}", at=at, by=by, payload={"choices": choices})
-        store.models.commands().begin(row, CommandLease(f"c{at}", "me"), until=AT)
-        store.models.commands().complete(CommandLease(f"c{at}", "me"), {"version": "1"}, at=at)
+        store.models.commands.begin(row, CommandLease(f"c{at}", "me"), until=AT)
+        store.models.commands.complete(CommandLease(f"c{at}", "me"), {"version": "1"}, at=at)
 
-    assert store.models.commands().last_choices(CUSTOMER) == {"order_by": "y"}
-    assert store.models.commands().last_training_at(CUSTOMER) == 3
-    assert store.models.commands().last_training_at(ModelName("sendtime")) is None
+    assert store.models.commands.last_choices(CUSTOMER) == {"order_by": "y"}
+    assert store.models.commands.last_training_at(CUSTOMER) == 3
+    assert store.models.commands.last_training_at(ModelName("sendtime")) is None
 
 
 def test_trainings_are_listed_newest_first_page_by_page_and_old_ones_are_deleted(database: Database) -> None:
     store = database.of("default")
     for number in (1, 2, 3):
-        store.models.commands().begin(command(f"c{number}", at=number), CommandLease(f"c{number}", "me"), until=AT)
-        store.models.commands().complete(CommandLease(f"c{number}", "me"), {}, at=number)
+        store.models.commands.begin(command(f"c{number}", at=number), CommandLease(f"c{number}", "me"), until=AT)
+        store.models.commands.complete(CommandLease(f"c{number}", "me"), {}, at=number)
 
-    first = store.models.commands().page(CUSTOMER, "train", 2)
-    rest = store.models.commands().page(CUSTOMER, "train", 2, (first[-1].created_at, first[-1].command_id))
+    first = store.models.commands.page(CUSTOMER, "train", 2)
+    rest = store.models.commands.page(CUSTOMER, "train", 2, (first[-1].created_at, first[-1].command_id))
 
     assert [row.command_id for row in (*first, *rest)] == ["c3", "c2", "c1"]
-    assert store.models.commands().page(CUSTOMER, "promote", 9) == []
-    assert (store.models.commands().delete_before(3), store.models.commands().delete_before(3)) == (2, 0)
+    assert store.models.commands.page(CUSTOMER, "promote", 9) == []
+    assert (store.models.commands.delete_before(3), store.models.commands.delete_before(3)) == (2, 0)
 
 
 def test_the_history_of_a_model_says_who_when_why_and_by_which_figures(database: Database) -> None:

@@ -129,10 +129,10 @@ def test_nobody_is_assigned_who_was_erased_meanwhile(store: AccountStore, servic
     store.privacy.erase("a", at=99)
 
     with pytest.raises(StoreUnavailable, match="erased while"):
-        service.assignments.add("spring", [assignment("a"), assignment("b")], since=since)
+        service.experiments.assignments.add("spring", [assignment("a"), assignment("b")], since=since)
 
-    assert service.assignments.of_campaign("spring") == []
-    assert set(service.assignments.add("spring", [assignment("b")], since=since)) == {"b"}
+    assert service.experiments.assignments.of_campaign("spring") == []
+    assert set(service.experiments.assignments.add("spring", [assignment("b")], since=since)) == {"b"}
 
 
 def test_an_erasure_that_finds_nobody_is_not_counted(store: AccountStore) -> None:

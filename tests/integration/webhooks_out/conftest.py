@@ -98,7 +98,7 @@ class Rounds:
 
     async def until(self, reached: Callable[[], bool]) -> None:
         """Turn until something is so; ten seconds at most."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not reached():
                 await asyncio.to_thread(self.dispatcher.turn)
 

@@ -146,7 +146,9 @@ def test_a_load_with_an_error_counts_in_no_round() -> None:
     [
         ("run (uvicorn/server.py:60)", "http"),
         ("run (uvicorn/server.py:60);pasts (shared/store/contacts.py:200);read (shared/store/sql.py:9)", "read"),
-        ("work (shared/serving/prediction_log.py:90);add (shared/store/predictions.py:80)", "log"),
+        ("PredictionLog._run (shared/serving/answering.py:90);Predictions.log (shared/store/predictions.py:80)", "log"),
+        ("__call__ (fastapi/telemetry/_asgi.py:40);_send (shared/http/exchange.py:230)", "http"),
+        ("__call__ (fastapi/telemetry/_asgi.py:40);record (shared/http/exchange.py:330)", "log"),
         ("predict (services/scoring/model.py:120);matrix (shared/features/engine.py:30)", "features"),
         ("predict (services/scoring/model.py:120);margins (shared/learners/trees.py:130)", "predict"),
         ("contributions (services/scoring/model.py:150);contributions (shared/learners/trees.py:139)", "reasons"),
@@ -160,8 +162,8 @@ def test_a_stack_belongs_to_what_its_frames_are_for(frames: str, layer: str) -> 
 def test_a_thread_that_waits_is_at_no_layer() -> None:
     folded = (
         "run (threading.py:982);_worker (concurrent/futures/thread.py:81) 9\n"
-        "work (shared/serving/prediction_log.py:90);Condition.wait (threading.py:331) 4\n"
-        "work (shared/serving/prediction_log.py:90) 1\n"
+        "PredictionLog._run (shared/serving/answering.py:90);Condition.wait (threading.py:331) 4\n"
+        "PredictionLog._run (shared/serving/answering.py:90) 1\n"
     )
 
     assert counted(folded) == {"log": 1}

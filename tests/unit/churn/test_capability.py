@@ -73,7 +73,7 @@ def test_the_request_reaches_the_model_as_it_was_sent(tiny: Any, account: Any, d
     model, pasts = tiny(weight=1.0), account(("c", "order_placed", 99, 5.0), a={"c": 1.0})
     asked = request(horizon_days=10, horizons=[7, 30], survival=True, reasons=2)
 
-    found = CAPABILITY.answer(model, pasts, day(100), asked)
+    found = model.answer(pasts, day(100), asked)
 
     assert found == predict(model, pasts, day(100), ChurnQuery(10, (7, 30), True, 2))
 
@@ -88,7 +88,7 @@ def test_the_median_is_named_for_what_is_waited_for(
     pasts = account(("c", "order_placed", 50, 50.0), c=0)
 
     (scored,) = predict(model, pasts, day(100), ChurnQuery(10, (7,), True))
-    added = CAPABILITY.fields(scored)
+    added = scored.own_fields()
 
     assert tuple(added) == ADDED
     assert (added["days_to_leave"], added["days_to_next_activity"]) == (leaves, returns)
@@ -101,13 +101,13 @@ def test_the_median_is_named_for_what_is_waited_for(
 def test_what_was_not_requested_is_null(tiny: Any, account: Any, day: Any) -> None:
     (scored,) = predict(tiny(), account(a={"c": 1.0}), day(100), ChurnQuery())
 
-    added = CAPABILITY.fields(scored)
+    added = scored.own_fields()
 
     assert (added["horizons"], added["survival"], added["value_at_risk"]) == (None, None, None)
 
 
 def test_without_a_prediction_everything_that_is_added_is_null() -> None:
-    assert CAPABILITY.fields(None) == dict.fromkeys(ADDED)
+    assert CAPABILITY.absent_fields == dict.fromkeys(ADDED)
 
 
 def test_every_added_field_is_one_of_the_response() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.churn.model import ChurnModel, ChurnQuery, predict
@@ -148,7 +148,6 @@ def test_a_reference_of_another_curve_or_other_features_is_refused(tiny: Any, tm
         ChurnModel.load(tmp_path)
 
 
-@settings(deadline=None, max_examples=60)
 @given(st.data())
 def test_a_damaged_byte_is_refused_or_changes_no_risk_silently_to_nonsense(
     tiny: Any, account: Any, day: Any, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

@@ -18,7 +18,7 @@ def test_the_same_salt_and_id_are_drawn_alike_on_every_machine() -> None:
     assert held == HELD
 
 
-def test_the_share_is_what_was_asked_for() -> None:
+def test_the_share_is_what_was_wanted() -> None:
     assert sum(map(SPRING.holds, IDS)) / len(IDS) == pytest.approx(0.1, abs=0.006)
 
 

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.evaluation.calibration import SMALLEST_SLOPE, Calibrator, calibrate
@@ -20,7 +20,6 @@ def test_margins_twice_too_bold_are_halved() -> None:
     assert log_loss(labels, chance(fitted.margins(2 * margin + 1))) < log_loss(labels, chance(2 * margin + 1))
 
 
-@settings(deadline=None, max_examples=50)
 @given(st.integers(0, 10_000), st.integers(2, 60), st.floats(-3, 3))
 def test_calibration_never_turns_or_ties_the_ranking(seed: int, n: int, tilt: float) -> None:
     generator = np.random.default_rng(seed)

@@ -6,7 +6,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.contracts.rows import DAY, HOUR
@@ -16,7 +16,7 @@ from tests.unit.features.worlds import CONTACTS, CUTOFF, FEATURES, ITEMS, TYPES,
 
 
 @given(world=worlds())
-@settings(lasting, max_examples=80)
+@lasting
 def test_every_kind_of_feature_is_what_the_oracle_counts(world: World, oracle: Callable[..., float]) -> None:
     found = world.answers()
     wanted = np.array(

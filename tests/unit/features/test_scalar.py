@@ -7,7 +7,7 @@ from typing import cast, get_args
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.contracts.rows import DAY, HOUR
@@ -26,7 +26,7 @@ def scalar_answers(world: World) -> np.ndarray:
 
 
 @given(world=worlds())
-@settings(lasting, max_examples=150)
+@lasting
 def test_every_number_is_the_engine_s(world: World) -> None:
     assert_same(scalar_answers(world), world.answers())
 

@@ -130,6 +130,4 @@ def assert_same(found: np.ndarray[Any, Any], wanted: np.ndarray[Any, Any]) -> No
     ] == []
 
 
-lasting = settings(
-    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
+lasting = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])

@@ -2,8 +2,7 @@ import pytest
 
 from gateway.auth import Caller
 from gateway.metrics import GatewayMetrics
-from gateway.service_client import AnswerLost, NotConnected
-from gateway.upstream import ForwardedRequest, Upstreams
+from gateway.upstream import AnswerLost, ForwardedRequest, NotConnected, Upstreams
 from shared.capabilities import TABLE
 from shared.errors import UpstreamUnavailable
 from shared.http.exchange import HttpAnswer

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from shared.errors import FileRefused
 from shared.ingest import Findings, Plan, contact_batches, plan_file
 
-QUIET = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUIET = settings(suppress_health_check=[HealthCheck.too_slow])
 KEY = b"k" * 32
 
 

@@ -92,7 +92,7 @@ def as_request(record: dict[str, Any]) -> EventRow | None:
         return None
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(event_records, min_size=1, max_size=8))
 def test_a_row_of_a_file_is_the_row_of_a_request(records: list[dict[str, Any]]) -> None:
     columns = {

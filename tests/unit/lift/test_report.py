@@ -29,7 +29,7 @@ def test_a_report_says_what_was_computed_by_hand() -> None:
     assert found.conclusion == "Treated contacts reached it more often: by 20.00 percentage points (5.24 to 33.39)."
 
 
-def test_what_so_many_contacts_can_show_is_said_in_words() -> None:
+def test_what_so_many_contacts_can_show_is_put_in_words() -> None:
     """2.801585 * sqrt(0.1 * 0.9 * (1/900 + 1/100)) = 0.0886; Wilson 0.0821 to 0.1213 and 0.0552 to 0.1744."""
     found = compared(counted(ArmCounts(900, 90, 90), ArmCounts(100, 10, 10), share=0.1))
 
@@ -48,7 +48,7 @@ def test_sides_of_other_sizes_than_planned_forbid_a_conclusion() -> None:
     assert found.conclusion == "Nothing can be concluded: the two sides do not have their planned sizes."
 
 
-def test_fewer_outcomes_of_the_treated_are_said_too() -> None:
+def test_fewer_outcomes_of_the_treated_have_words_too() -> None:
     found = compared(counted(ArmCounts(80, 50, 48), ArmCounts(70, 60, 56)))
 
     assert found.conclusion == "Treated contacts reached it less often: by 20.00 percentage points (-33.39 to -5.24)."

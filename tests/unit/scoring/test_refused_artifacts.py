@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.scoring.model import ScoringModel
@@ -90,7 +90,6 @@ def test_a_reference_of_other_features_is_refused(model: ScoringModel, tmp_path:
         ScoringModel.load(tmp_path)
 
 
-@settings(deadline=None, max_examples=60)
 @given(st.data())
 def test_a_damaged_byte_is_refused_or_changes_no_margin_silently_to_nonsense(
     model: ScoringModel, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

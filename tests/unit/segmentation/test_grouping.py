@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import softmax
@@ -82,7 +82,6 @@ def test_a_column_without_differences_moves_nobody() -> None:
     assert not Transform.fit(FEATURES, same, weights=WEIGHTS, evidence=5).apply(same).any()
 
 
-@settings(deadline=None, max_examples=50)
 @given(st.lists(st.one_of(st.none(), st.floats(allow_nan=False, width=64)), min_size=7, max_size=7))
 def test_no_number_makes_a_place_that_is_not_finite(numbers: list[float | None]) -> None:
     row = np.array([[np.nan if number is None else number for number in numbers]])

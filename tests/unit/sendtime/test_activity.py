@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
@@ -66,7 +66,6 @@ def test_a_machine_is_one_voice_among_many() -> None:
 
 
 @given(st.lists(st.floats(0, 1e5), min_size=SLOTS, max_size=SLOTS))
-@settings(deadline=None, max_examples=40)
 def test_whatever_somebody_did_the_shares_are_shares(counts: list[float]) -> None:
     activity = Activity.fit(habits([9] * 60 + [20] * 60), POOLING)
 

@@ -1,5 +1,6 @@
 """The service over a real store: experiments are committed before the answer, plans keep to the capacity."""
 
+import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,7 @@ from shared.contracts.credentials import CALL_HEADER
 from shared.contracts.rows import DAY, HOUR, ContactRow, EventRow, microseconds
 from shared.serving.service import create_app
 from shared.settings import ServiceSettings
-from shared.store import Database, migrate, open_database
+from shared.store import Database, open_database
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 NOW_US = microseconds(NOW)
@@ -25,10 +26,10 @@ EXPERIMENT = {"purpose": "experiment", "campaign_id": "june", "default_send_at":
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    settings = ServiceSettings(home=tmp_path, signing_key="k" * 32)
-    migrate(settings)
-    database = open_database(settings)
+def database(tmp_path: Path, migrated_files: Path) -> Iterator[Database]:
+    for file in migrated_files.iterdir():
+        shutil.copy(file, tmp_path)
+    database = open_database(ServiceSettings(home=tmp_path, signing_key="k" * 32))
     database.create_account("demo", created_at=1)
     store = database.of("demo")
     denied = {"profiling": "denied"}
@@ -87,7 +88,7 @@ async def test_an_experiment_commits_every_arm_before_it_answers(opened: Opened,
     async with opened() as client:
         reply = await client.post(PATH, asked(*IDS, **EXPERIMENT))
 
-    held = {row.contact_id: row for row in database.of("demo").assignments.of_campaign("june")}
+    held = {row.contact_id: row for row in database.of("demo").experiments.assignments.of_campaign("june")}
     assert set(held) == set(IDS)
     for one in reply.json["predictions"]:
         row = held[one["contact_id"]]
@@ -121,14 +122,14 @@ async def test_a_question_without_an_experiment_assigns_nobody(opened: Opened, d
     async with opened() as client:
         await client.post(PATH, asked("c-1", campaign_id="june"))
 
-    assert database.of("demo").assignments.of_campaign("june") == []
+    assert database.of("demo").experiments.assignments.of_campaign("june") == []
 
 
 async def test_the_report_counts_by_assignment_what_really_happened(opened: Opened, database: Database) -> None:
     async with opened() as client:
         await client.post(PATH, asked(*IDS, **EXPERIMENT))
     store = database.of("demo")
-    rows = store.assignments.of_campaign("june")
+    rows = store.experiments.assignments.of_campaign("june")
     treated = [row for row in rows if row.arm == "treatment"]
     control = [row for row in rows if row.arm == "control"]
     events = []

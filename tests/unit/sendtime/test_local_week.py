@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import gammaln
@@ -178,7 +178,6 @@ rules = st.builds(
 @given(st.sampled_from(ZONES), rules, st.sampled_from([5, 15, 30, 60]))
 @example("Australia/Lord_Howe", SendRules(at(2026, 4, 4), at(2026, 4, 6), None), 5)
 @example("America/Sao_Paulo", SendRules(at(2018, 11, 3), at(2018, 11, 5), None), 15)
-@settings(deadline=None, max_examples=150)
 def test_what_is_sent_lies_in_the_window_outside_quiet_hours_and_exists(
     zone: str, rules: SendRules, minutes: int
 ) -> None:

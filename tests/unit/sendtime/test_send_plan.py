@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
@@ -22,7 +22,6 @@ def optimum(values: np.ndarray, capacity: np.ndarray) -> float:
     st.floats(0, 0.6),
     st.integers(0, 1_000),
 )
-@settings(deadline=None, max_examples=60)
 def test_the_plan_fits_and_the_best_lies_between_it_and_its_bound(
     contacts: int, hours: int, room: int, closed: float, seed: int
 ) -> None:

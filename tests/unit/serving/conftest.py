@@ -55,7 +55,7 @@ class FakeModel:
     gate: threading.Event | None = None
     entered: threading.Event = field(default_factory=threading.Event)
 
-    def predict(self, pasts: Any, cutoffs: np.ndarray, *, reasons: int) -> list[Any]:
+    def answer(self, pasts: Any, cutoffs: np.ndarray, request: Any) -> list[Any]:
         self.entered.set()
         if self.gate is not None:
             assert self.gate.wait(10)
@@ -66,7 +66,7 @@ class FakeModel:
                 margin=float(-count),
                 score=50 + min(int(count), 49),
                 band="medium",
-                reasons=[ReasonPart("events", float(count), -float(count), "Events")][:reasons],
+                reasons=[ReasonPart("events", float(count), -float(count), "Events")][: request.reasons_requested],
                 parts={"fit": 0.0, "engagement": -float(count), "base": 0.0},
             )
             for count in counts
@@ -172,7 +172,7 @@ class FakeAccount:
         self.events = SimpleNamespace(types=store.event_types)
         self.outcomes = SimpleNamespace(of=store.outcomes, default=store.default_outcome)
         self.predictions = SimpleNamespace(request_reads=store.request_reads, log=store.log)
-        self.shadows = SimpleNamespace(keep=store.keep)
+        self.models = SimpleNamespace(shadows=SimpleNamespace(keep=store.keep))
 
 
 def champion_row(version: str = "7", digest: str = "d7", **fields: Any) -> RememberedRow:

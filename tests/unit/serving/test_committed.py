@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from shared.serving.prediction_log import UNKNOWN
+from shared.serving.contact_answers import UNKNOWN_ERASURES
 
 FULL = {"id": "c-1", "attributes": {"country": "FR"}, "consent": {"profiling": "granted"}}
 ASKED = {"contacts": [{"id": "c-1"}]}
@@ -50,4 +50,4 @@ async def test_what_is_answered_without_the_store_is_looked_at_when_it_is_logged
         store.away = True
         await client.post("/score", {**ASKED, "contacts": [FULL]}, committed=True)
 
-    assert store.logged_since[-1] == UNKNOWN
+    assert store.logged_since[-1] == UNKNOWN_ERASURES

@@ -10,7 +10,7 @@ import pytest
 from shared.contracts.holdout import Holdout
 from shared.errors import StoreUnavailable
 from shared.serving.capability_spec import BeforeRespond
-from shared.serving.holdouts import KnownHoldouts
+from shared.serving.champions import KnownHoldouts
 
 NOW_US = 1_780_272_000_000_000
 BOTH = {"contacts": [{"id": "c-1"}, {"id": "c-2"}], "outcome": "customer"}
@@ -145,7 +145,7 @@ def test_a_release_is_remembered_too_and_salts_are_for_nobody_else(tmp_path: Pat
     assert (mode, before, again.of("demo", "scoring", "customer", at=NOW_US)) == (0o600, (SPRING,), ())
 
 
-def test_what_the_store_said_is_not_replaced_by_what_was_remembered(tmp_path: Path) -> None:
+def test_what_the_store_holds_is_not_replaced_by_what_was_remembered(tmp_path: Path) -> None:
     read = Away()
     KnownHoldouts(read, tmp_path, "scoring").poll()
     known = KnownHoldouts(dict, tmp_path / "other", "scoring")

@@ -1,11 +1,12 @@
 """What a question adds to its answers from stored ones, and where predictions are filed."""
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
 
+from services.scoring.model import ScoredOutcome
 from shared.errors import StoreUnavailable
 
 
@@ -49,10 +50,16 @@ async def test_answers_stay_as_they_are_when_the_store_goes_away_meanwhile(runni
 
 
 async def test_predictions_are_filed_under_the_segment_that_they_hold(running: Any, store: Any) -> None:
-    async with running(segment_of=lambda prediction: f"s-{prediction.score}") as client:
+    class Filed(ScoredOutcome):
+        segment_id = "s-1"
+
+    def filed(account: Any, ids: Any, scored: Any, cutoff: int) -> list[Any]:
+        return [Filed(**{one.name: getattr(scored[0], one.name) for one in fields(scored[0])})]
+
+    async with running(add_stored=filed) as client:
         await client.post("/score", body("c-1"))
 
-    assert [row.segment for row in store.logged] == ["s-52"]
+    assert [row.segment for row in store.logged] == ["s-1"]
 
 
 async def test_other_questions_file_nothing(running: Any, store: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from shared.contracts.rows import DAY
-from shared.serving.eligibility import contact_results
+from shared.serving.contact_answers import contact_results
 from shared.serving.request_contacts import RequestContact, merge_inline, slots
 from shared.timeline import ContactFacts, PastRows
 

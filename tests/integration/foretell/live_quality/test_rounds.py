@@ -59,7 +59,7 @@ def test_a_version_that_is_worse_than_promised_is_reported_once(store: AccountSt
     assert json.loads(sent.data)["live_skill"] == pytest.approx(0.0, abs=1e-6)
     assert (found.verdict, found.judged_version) == ("worse", "1")
     assert "Worse than promised: 100 of 200 predictions came true, 100 were expected" in found.text
-    kept: Any = store.quality.find("scoring", "won")
+    kept: Any = store.models.quality.find("scoring", "won")
     assert kept["reported"] == ["1"]
     again = quality_of(kept)
     assert again is not None
@@ -147,9 +147,9 @@ def test_a_turn_measures_what_is_due_and_one_that_fails_delays_no_other(
     clock[0] += DAY - 1
     with pytest.raises(UnknownOutcome):
         rounds.turn()
-    before = store.quality.measured_at("scoring", "won")
+    before = store.models.quality.measured_at("scoring", "won")
     clock[0] += 1
     with pytest.raises(UnknownOutcome):
         rounds.turn()
 
-    assert (before, store.quality.measured_at("scoring", "won")) == (NOW, NOW + DAY)
+    assert (before, store.models.quality.measured_at("scoring", "won")) == (NOW, NOW + DAY)

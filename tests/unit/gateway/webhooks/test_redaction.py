@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.webhooks.redaction import hashes_in, redacted, redacted_json
@@ -118,7 +118,6 @@ def items_about(draw: st.DrawFn) -> tuple[str, Any]:
     return address, draw(item)
 
 
-@settings(max_examples=60)
 @given(items_about())
 def test_no_address_survives_anywhere(about: tuple[str, Any]) -> None:
     address, item = about

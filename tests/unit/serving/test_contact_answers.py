@@ -5,7 +5,7 @@ import pytest
 
 from shared.contracts.outcome import Flag
 from shared.contracts.rows import DAY
-from shared.serving.eligibility import contact_results
+from shared.serving.contact_answers import contact_results
 from shared.serving.request_contacts import RequestContact, merge_inline, slots
 from shared.timeline import ContactFacts, DatedValue, PastRows
 

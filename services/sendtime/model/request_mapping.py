@@ -1,13 +1,9 @@
-"""From the wire to the query of the model, and from its advice back to the wire."""
-
-from collections.abc import Mapping
-from datetime import datetime, timedelta, timezone
-from typing import Any
+"""From the wire to the query of the model."""
 
 from services.sendtime.model.local_week import SendRules
-from services.sendtime.model.query import Advice, SendOption, SendTimeQuery, When
+from services.sendtime.model.query import SendTimeQuery
 from services.sendtime.schemas import SendTimeRequest
-from shared.contracts.rows import DAY, Microseconds, instant_of, microseconds
+from shared.contracts.rows import DAY, Microseconds, microseconds
 from shared.contracts.send_rules import MOST_DAYS, SendRulesRequest
 from shared.errors import BadRequest
 
@@ -54,55 +50,6 @@ def allowed_by(request: SendRulesRequest, cutoff: Microseconds) -> SendRules:
         quiet_to=0 if quiet == "off" else _minute(quiet.to),
         weekdays=frozenset(_WEEKDAYS.index(name) for name in request.weekdays),
     )
-
-
-def prediction_fields(advice: Advice | None) -> Mapping[str, Any]:
-    """Write the capability's own fields of one prediction; all empty where there is none."""
-    if advice is None or advice.best is None:
-        return {
-            "send_at": None,
-            "activity_share": None,
-            "lift": None,
-            "basis": None,
-            "confidence": None,
-            "engagement": None,
-            "alternatives": [],
-            "at_default": None,
-            "week": None,
-            "experiment": None,
-        }
-    return {
-        "send_at": send_at(advice.best.when),
-        "activity_share": advice.best.activity_share,
-        "lift": advice.lift,
-        "basis": advice.basis,
-        "confidence": advice.confidence,
-        "engagement": advice.engagement,
-        "alternatives": [_option(option) for option in advice.alternatives],
-        "at_default": None if advice.at_default is None else _option(advice.at_default),
-        "week": advice.week,
-        "experiment": None
-        if advice.draw is None
-        else {"campaign_id": advice.draw.campaign, "arm": advice.draw.arm, "propensity": advice.draw.propensity},
-    }
-
-
-def send_at(when: When) -> dict[str, Any]:
-    """Write an instant with the contact's clock."""
-    at = instant_of(when.at)
-    return {"utc": at, "local": _local(at, when.local_at - when.at), "timezone": when.zone}
-
-
-def _local(at: datetime, offset: Microseconds) -> datetime:
-    return at.astimezone(timezone(timedelta(microseconds=offset)))
-
-
-def _option(option: SendOption) -> dict[str, Any]:
-    return {
-        "send_at": send_at(option.when),
-        "probability": option.probability,
-        "activity_share": option.activity_share,
-    }
 
 
 def _minute(clock: str) -> int:
