@@ -38,7 +38,7 @@ EVENT = EventRow("a", "1", "order_placed", 10, 10, message_id="m")
 LETTER = DeadLetterRow("dl_1", "src_1", "sendgrid", "unknown_contact", "detail", "{}", "hash", 10)
 ASSIGNMENT = AssignmentRow("may", "a", "control", 0.5, 9, 9, 9, "click", "1", 1)
 ANSWER = IdempotencyRow("again", "PUT /contacts", "print", "claim", 5)
-HOLDOUT = Holdout("spring", "00", 0.5, "churn", "x", 1)
+HOLDOUT = Holdout("spring", "00", 0.5, "churn", "x", 1, None)
 STANDING = LastKnownState("a", "scoring", "x", "high", 93, "1", "model", "medium", 10)
 PREDICTION = PredictionRow("a", "scoring", "x", "1", 10, 10, "r", "ok", 0.5, 50, "low", "model", "{}", "s1")
 
@@ -158,6 +158,7 @@ def everything(store: AccountStore) -> dict[str, object]:
         "models.quality.logged_predictions": list(store.models.quality.logged_predictions("scoring", "x", since=0)),
         "predictions.ranked": store.predictions.ranked("scoring", "x", limit=10),
         "predictions.page": store.predictions.page(PredictionFilter("scoring", "x"), limit=10),
+        "predictions.score_counts": store.predictions.score_counts("scoring", "x", "1"),
         "predictions.statuses": store.predictions.statuses("scoring", "x"),
         "predictions.of_contact": store.predictions.of_contact("a"),
         "experiments.assignments.of_campaign": store.experiments.assignments.of_campaign("may"),
