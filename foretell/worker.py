@@ -15,6 +15,7 @@ from foretell.background.rescore_changed import RescoreChanged
 from foretell.background.rescoring import Rescoring
 from foretell.background.retention import Retention, rules
 from foretell.background.retraining import Retraining
+from foretell.background.shadows import ShadowComparisons
 from foretell.cli.context import now_us
 from foretell.rejects import sweep
 from foretell.signals import StopRequest
@@ -46,6 +47,8 @@ RETRAINING_SECONDS = 300.0
 """How often it is looked whether a model is due to be trained again."""
 BATCH_FILES_SECONDS = 10.0
 """How often it is looked for whom to take out of the files of batches; until then no result with them is given out."""
+SHADOW_SECONDS = 60.0
+"""How often it is looked for shadows to compare with their champions."""
 LOOKS_A_DEBOUNCE = 5
 """How often it is looked for stale contacts within the time of one debounce."""
 
@@ -85,6 +88,7 @@ def loops_of(settings: WorkerSettings, database: Database, stop: threading.Event
             Loop("rescoring", settings.rescore_poll_seconds, rescoring.turn, services.all_ready),
             Loop("following", debounce / LOOKS_A_DEBOUNCE, rescore_changed.turn, services.all_ready),
             Loop("quality", QUALITY_SECONDS, quality.turn),
+            Loop("shadows", SHADOW_SECONDS, ShadowComparisons(database, now_us, metrics).turn),
             Loop("batches", BATCH_SECONDS, BatchWorker(database, children, now_us).turn),
             *_command_loops(settings, database, children, metrics),
             Loop("batch_files", BATCH_FILES_SECONDS, sweeping(settings, database, now_us)),

@@ -29,6 +29,7 @@ from gateway.metrics import GatewayMetrics
 from gateway.models import commands as model_commands
 from gateway.models import quality as model_quality
 from gateway.models import routes as models
+from gateway.models import shadow as model_shadows
 from gateway.outcomes import routes as outcomes
 from gateway.predict_all.routes import predict_all
 from gateway.predict_all.schemas import PATH as PREDICT_PATH
@@ -124,7 +125,7 @@ def _routes() -> tuple[BaseRoute, ...]:
     # A contact's id may hold slashes: the more specific path comes before it.
     specific = (predictions, privacy)
     incoming, outgoing = (webhooks, sources, dead_letters), (subscriptions, deliveries)
-    predicted = (data_report, models, model_commands, model_quality, segments, batches, holdouts)
+    predicted = (data_report, models, model_commands, model_quality, model_shadows, segments, batches, holdouts)
     general = (contacts, events, outcomes, *predicted, *incoming, *outgoing, audit, health, pages)
     for part in (*specific, *general):
         router.include_router(part.router)

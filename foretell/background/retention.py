@@ -38,6 +38,11 @@ def rules(settings: WorkerSettings) -> tuple[RetentionRule, ...]:
             settings.prediction_retention_days,
             repeated(lambda store, at: store.predictions.delete_before(at)),
         ),
+        RetentionRule(
+            "shadow_predictions",
+            settings.prediction_retention_days,
+            repeated(lambda store, at: store.models.shadows.delete_before(at)),
+        ),
         RetentionRule("events", settings.event_retention_days, lambda store, at: store.events.delete_before(at)),
         RetentionRule(
             "messages", settings.webhook_retention_days, repeated(lambda store, at: store.outbox.delete_before(at))

@@ -8,6 +8,7 @@ import typer
 from foretell.cli import model_cards
 from foretell.cli.model_quality import quality
 from foretell.cli.options import DEFAULT_ACCOUNT, AccountOption, CapabilityOption, JsonOption, examples
+from foretell.cli.shadow import shadow
 from shared.capabilities import capability as line_of
 from shared.errors import RegistryUnavailable
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="List, show, promote, roll back and adopt model versions; their history.",
+    help="List, show, promote, roll back, adopt and shadow model versions; their history.",
     epilog=examples("foretell models list", "foretell models promote customer 3"),
 )
 app.command(
@@ -292,3 +293,13 @@ def adopt(
             return published
 
         learned(f"{account}.{capability}.{outcome}", work, choices, details=False)
+
+
+app.command(
+    "shadow",
+    epilog=examples(
+        "foretell models shadow redeem 3 --share 0.1 --account demo",
+        "foretell models shadow redeem --account demo",
+        "foretell models shadow redeem --off --account demo",
+    ),
+)(shadow)

@@ -1,1 +1,1 @@
-"""Models: routes, schemas."""
+"""Models: routes, names, schemas, and the version that shadows one."""

@@ -60,8 +60,9 @@ _ABSENT: Final = {
     "/deliveries": "There is no delivery of this id in this account; GET /deliveries lists them.",
     "/deliveries/replay": "There is no subscription of this id in this account; GET /subscriptions lists them.",
     "/experiments": "Nobody was assigned to this campaign; ask with `purpose: experiment` first.",
-    "/models": "There is no model scoring.nothing here; GET /models lists yours.",
     "/holdouts": "There is no holdout of this name in this account; GET /holdouts lists them.",
+    "/models": "There is no version 9 of scoring.customer; GET /models/scoring.customer lists those there are.",
+    "/models/{name}/shadow": "No version shadows scoring.customer; PUT /models/scoring.customer/shadow lets one.",
     "/outcomes": "There is no outcome demo_booked in this account; GET /outcomes lists those that there are.",
     "/segments": "There is no segment s9 any more, or yet; GET /segments lists those that there are.",
     "/sources": "There is no source of this id in this account; GET /sources lists those that there are.",
@@ -83,6 +84,7 @@ _STATES: Final[dict[str, ForetellError]] = {
         "contacts, make a batch, or give the capacity as a share."
     ),
     "rename_segment": Conflict("Segment s2 is called so already; names tell segments apart."),
+    "put_model_shadow": Conflict("Version 7 answers itself; only another one can shadow it."),
     "add_source": Conflict("There is a source named newsletter already; choose another name."),
     "replay_delivery": Conflict("The subscription is disabled; enable it with PATCH /subscriptions/{id} first."),
     "add_subscription_secret": Conflict("5 secrets are valid already; wait until one has expired, or overlap 0 hours."),
@@ -248,7 +250,8 @@ def _first_field(place: Place) -> str | None:
 
 
 def _may_be_absent(place: Place) -> bool:
-    return place.path == "/deliveries/replay" or ("{" in place.path and place.method != "put")
+    named = place.path == "/deliveries/replay" or place.operation["operationId"] == "put_model_shadow"
+    return named or ("{" in place.path and place.method != "put")
 
 
 def _absent(path: str) -> NotFound:

@@ -53,11 +53,11 @@ def auc(labels: Vector, margin: Vector) -> float:
     negatives = len(labels) - positives
     if not positives or not negatives:
         return float("nan")
-    ranks = _average_ranks(margin)
+    ranks = average_ranks(margin)
     return float((ranks[labels == 1].sum() - positives * (positives + 1) / 2) / (positives * negatives))
 
 
-def _average_ranks(values: Vector) -> Vector:
+def average_ranks(values: Vector) -> Vector:
     """Rank from 1 on; ties share the mean of their ranks."""
     _, place, count = np.unique(rounded(values), return_inverse=True, return_counts=True)
     ranks: Vector = (np.cumsum(count) - (count - 1) / 2)[place]

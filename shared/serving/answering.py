@@ -251,6 +251,11 @@ class CallAnswer:
     version: str
 
 
+Offer = Callable[[ResolvedCall, Sequence[RequestContact], Sequence[Prediction], int], None]
+"""Takes what was answered for the version that shadows the champion: call, valid contacts, their answers, and the
+account's count of erasures."""
+
+
 class Answering:
     """Answers the calls of one capability; heavy work happens in threads."""
 
@@ -264,6 +269,7 @@ class Answering:
         metrics: ServiceMetrics,
         pools: ThreadPools,
         now: Callable[[], datetime],
+        offer: Offer,
         unix_seconds: Callable[[], float] = time.time,
     ) -> None:
         self._spec = spec
@@ -274,6 +280,7 @@ class Answering:
         self._pools = pools
         self._now = now
         self._unix_seconds = unix_seconds
+        self._offer = offer
         self._outcomes = OutcomeResolver(spec.capability, store, champions)
 
     async def answer(self, body: bytes, call: Call) -> CallAnswer:
@@ -343,9 +350,12 @@ class Answering:
         if valid:
             with suppress(StoreUnavailable):  # what a call brings itself is answered all the same
                 reads = answers.read(valid)
-        left = iter(answers.of(valid, reads))
+        answered = answers.of(valid, reads)
+        left = iter(answered)
         predictions = [with_detail(slot if isinstance(slot, Prediction) else next(left)) for slot in every]
-        return self._rendered(resolved, predictions, erasures_of(reads), answers.counted)
+        rendered = self._rendered(resolved, predictions, erasures_of(reads), answers.counted)
+        self._offer(resolved, valid, answered, erasures_of(reads))
+        return rendered
 
     def _rendered(
         self,

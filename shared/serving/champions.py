@@ -20,7 +20,7 @@ from shared.http.telemetry import trail
 from shared.serving.artifacts import RememberedRows, Row, sweep
 from shared.serving.capability_spec import ServedModel
 from shared.serving.metrics import ServiceMetrics
-from shared.store import AccountStore
+from shared.store import AccountStore, ShadowRow
 
 log = logging.getLogger(__name__)
 
@@ -137,6 +137,7 @@ class ChampionHolder:
         max_models: int,
         seconds: Callable[[], float] = time.monotonic,
         unix_seconds: Callable[[], float] = time.time,
+        also_kept: Callable[[], frozenset[str]] = frozenset,
     ) -> None:
         self._capability = capability
         self._store = store
@@ -148,6 +149,7 @@ class ChampionHolder:
         self._max_models = max_models
         self._seconds = seconds
         self._unix_seconds = unix_seconds
+        self._also_kept = also_kept
         self._remembered = RememberedRows(cache, capability.name)
         self.holdouts = KnownHoldouts(store.holdouts, cache, capability.name)
         """Read whenever the rows are, before them: nothing is answered by a model before it is known for whom not."""
@@ -224,6 +226,7 @@ class ChampionHolder:
         self._load_wanted()
         self._note_first()
         referenced = frozenset(digest for row in every for digest in (row.digest, row.previous_digest) if digest)
+        referenced |= self._also_kept()
         if referenced != self._swept:
             await asyncio.to_thread(sweep, self._cache, referenced, now=self._unix_seconds())
             self._swept = referenced
@@ -369,6 +372,9 @@ class ServingStore(Protocol):
 
     def champions(self) -> Sequence[Row]:
         """Read the champion rows of all accounts."""
+
+    def shadows(self) -> Sequence[ShadowRow]:
+        """Read which versions shadow a model, of all accounts."""
 
     def holdouts(self) -> Mapping[str, tuple[Holdout, ...]]:
         """Read the holdouts of all accounts that were not released, by account."""

@@ -40,3 +40,19 @@ class ServiceMetrics(RequestMetrics):
         self.log_failures = Counter(
             "foretell_prediction_log_failures_total", "Batches the log could not write.", registry=self.registry
         )
+        self.shadow_predictions = Counter(
+            "foretell_shadow_predictions_total",
+            "Contacts that a shadowing version answered beside the champion.",
+            registry=self.registry,
+        )
+        self.shadow_dropped = Counter(
+            "foretell_shadow_dropped_total",
+            "Contacts that a shadowing version was to answer and did not, under pressure.",
+            registry=self.registry,
+        )
+        self.shadow_failures = Counter(
+            "foretell_shadow_failures_total",
+            "Failures of shadowing versions, by cause: unavailable (tried again), refused, raised, or poll.",
+            ["cause"],
+            registry=self.registry,
+        )

@@ -40,6 +40,7 @@ from shared.serving.artifacts import RegistryChild
 from shared.serving.capability_spec import AnySpec, ExtraRoute
 from shared.serving.champions import ChampionHolder, Fetch, ServingStore
 from shared.serving.metrics import ServiceMetrics
+from shared.serving.shadow import Shadowing, ShadowModels
 from shared.settings import ServiceSettings
 from shared.store import open_database
 
@@ -71,15 +72,20 @@ class Service:
         self.unix_seconds = unix_seconds
         self.metrics = ServiceMetrics()
         self._started_at = time.monotonic()
+        fetch = fetch or RegistryChild(settings)
+        poll_seconds, most = settings.champion_poll_seconds, settings.max_models
+        self.shadows = ShadowModels(spec, store, fetch, self.metrics, poll_seconds, most)
+        self.shadowing = Shadowing(spec, self.shadows, store, self.metrics)
         self.champions = ChampionHolder(
             spec.capability,
             store,
             spec.load,
-            fetch=fetch or RegistryChild(settings),
+            fetch=fetch,
             cache=settings.cache_folder,
             metrics=self.metrics,
-            poll_seconds=settings.champion_poll_seconds,
-            max_models=settings.max_models,
+            poll_seconds=poll_seconds,
+            max_models=most,
+            also_kept=lambda: self.shadows.digests,
         )
         self.predictions = PredictionLog(self._store_predictions, bound=settings.prediction_queue, metrics=self.metrics)
         self.clocks = Clocks(self.metrics)
@@ -96,6 +102,7 @@ class Service:
             pools=self.pools,
             now=now,
             unix_seconds=unix_seconds,
+            offer=self.shadowing.offer,
         )
 
     def app(self) -> FastAPI:
@@ -143,14 +150,17 @@ class Service:
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
         self.predictions.start()
         self._started_at = time.monotonic()
-        polling = asyncio.create_task(self.champions.run())
+        self.shadowing.start()
+        polling = [asyncio.create_task(self.champions.run()), asyncio.create_task(self.shadows.run())]
         try:
             yield
         finally:
-            polling.cancel()
-            await asyncio.gather(polling, return_exceptions=True)
+            for task in polling:
+                task.cancel()
+            await asyncio.gather(*polling, return_exceptions=True)
             await self.champions.close()
             await asyncio.to_thread(self.pools.close)
+            await asyncio.to_thread(self.shadowing.close)
             await asyncio.to_thread(self.predictions.close)
             self.store.close()
 

@@ -34,6 +34,7 @@ from shared.store.pasts import PastsWanted
 from shared.store.predictions import Place, PredictionFilter, PredictionRow, ReachedBy, RequestReads
 from shared.store.quality import LoggedProbability
 from shared.store.schema import Account
+from shared.store.shadows import ShadowPrediction, ShadowRow
 from shared.store.sources import SourceRow, SourceSecretRow, active_secrets
 
 __all__ = [
@@ -83,6 +84,8 @@ __all__ = [
     "ReachedBy",
     "RequestReads",
     "SecretRow",
+    "ShadowPrediction",
+    "ShadowRow",
     "SourceRow",
     "SourceSecretRow",
     "StoredContact",

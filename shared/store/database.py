@@ -12,7 +12,7 @@ from shared.contracts.holdout import Holdout
 from shared.contracts.rows import Microseconds
 from shared.errors import Conflict, NotFound
 from shared.settings import Settings
-from shared.store import holdouts, keys, models, sources
+from shared.store import holdouts, keys, models, shadows, sources
 from shared.store.audit import Audit
 from shared.store.batches import Batches, BatchTable, waiting
 from shared.store.change_detection import ChangeDetection, StaleContactTable
@@ -38,6 +38,7 @@ from shared.store.privacy import Privacy
 from shared.store.schema import Account, AccountStateTable, AccountTable, PredictionTable, StoreTable
 from shared.store.scope import Scope, predictions_of, queue
 from shared.store.segments import Segments
+from shared.store.shadows import ShadowRow, shadow_rows
 from shared.store.sources import SourceRow, Sources, SourceTable, source_rows
 from shared.store.sql import PATIENCE_SECONDS, Sql, is_writable
 from shared.store.subscriptions import Subscriptions
@@ -321,6 +322,11 @@ class Database:
         """List the champions of all accounts: what a service polls."""
         with self._store.reading() as connection:
             return champion_rows(connection, select(*models.COLUMNS))
+
+    def shadows(self) -> list[ShadowRow]:
+        """List the versions that shadow a model, of all accounts: what a service polls."""
+        with self._store.reading() as connection:
+            return shadow_rows(connection, select(*shadows.COLUMNS))
 
     def holdouts(self) -> dict[str, tuple[Holdout, ...]]:
         """List the holdouts of all accounts that were not released, by account: what a service polls."""

@@ -19,7 +19,9 @@ from shared.store.delivery_tables import MessageTable
 from shared.store.events import EventTable
 from shared.store.identities import IdentityMergeTable, IdentityTable, merged_ids
 from shared.store.predictions import LatestPredictionTable, PredictionLogTable
+from shared.store.schema import PredictionTable
 from shared.store.scope import Scope
+from shared.store.shadow_tables import ShadowPredictionTable
 
 PAGE = 2_000
 """Rows read at once; between pages nothing is held open, however slowly somebody reads."""
@@ -40,6 +42,7 @@ SECTIONS: Final[Mapping[str, Any]] = {
     "events": EventTable,
     "latest_predictions": LatestPredictionTable,
     "predictions": PredictionLogTable,
+    "shadow_predictions": ShadowPredictionTable,
 }
 """Parts of the document in their order, and the tables that they come from."""
 
@@ -96,7 +99,7 @@ class Export:
         statement = self._scope.select(table).where(self._about(section, contact_ids))
         if after is not None:
             statement = statement.where(tuple_(*key) > after)
-        predicted = section in ("latest_predictions", "predictions")
+        predicted = table.metadata is PredictionTable.metadata
         with self._scope.reading_predictions() if predicted else self._scope.reading() as connection:
             rows = connection.execute(statement.order_by(*key).limit(limit))
             return [dict(row._mapping) for row in rows]

@@ -8,10 +8,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    ForeignKey,
     func,
 )
-from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.contracts.input_drift import InputDrift
 from shared.contracts.model_name import ModelName
@@ -19,83 +17,11 @@ from shared.contracts.rows import Microseconds
 from shared.errors import Conflict
 from shared.store.audit import record
 from shared.store.model_commands import ModelCommands
+from shared.store.model_tables import ChampionTable, PlotTable, PromotionTable, VersionTable
 from shared.store.quality import Quality
-from shared.store.schema import (
-    KEY_TEXT,
-    Instant,
-    KeyText,
-    LongText,
-    OptionalKeyText,
-    OptionalLongText,
-    StoreTable,
-)
 from shared.store.scope import AccountConnection, AnySelect, Scope, take_turn
-
-
-class ChampionTable(StoreTable):
-    """Which version answers: the one place that decides it."""
-
-    __tablename__ = "champions"
-
-    account_id: Mapped[str] = mapped_column(KEY_TEXT, ForeignKey("accounts.name"), primary_key=True)
-    capability: Mapped[KeyText] = mapped_column(primary_key=True)
-    outcome: Mapped[KeyText] = mapped_column(primary_key=True)
-    version: Mapped[str]
-    digest: Mapped[str]
-    promoted_at: Mapped[Instant]
-    previous_version: Mapped[str | None]
-    previous_digest: Mapped[str | None]
-
-
-class PromotionTable(StoreTable):
-    """Every promotion and rollback, in order."""
-
-    __tablename__ = "promotions"
-
-    account_id: Mapped[str] = mapped_column(KEY_TEXT, ForeignKey("accounts.name"), primary_key=True)
-    capability: Mapped[KeyText] = mapped_column(primary_key=True)
-    outcome: Mapped[KeyText] = mapped_column(primary_key=True)
-    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    promoted_at: Mapped[Instant]
-    version: Mapped[str]
-    digest: Mapped[str]
-    replaced_version: Mapped[OptionalKeyText]
-    reason: Mapped[LongText]
-
-
-class VersionTable(StoreTable):
-    """The catalogue: what was trained, with figures and report, readable without the registry."""
-
-    __tablename__ = "versions"
-
-    account_id: Mapped[str] = mapped_column(KEY_TEXT, ForeignKey("accounts.name"), primary_key=True)
-    capability: Mapped[KeyText] = mapped_column(primary_key=True)
-    outcome: Mapped[KeyText] = mapped_column(primary_key=True)
-    version: Mapped[KeyText] = mapped_column(primary_key=True)
-    digest: Mapped[str]
-    kind: Mapped[str]
-    grade: Mapped[str]
-    trained_at: Mapped[Instant]
-    horizon_days: Mapped[int | None]
-    run_id: Mapped[str]
-    figures: Mapped[LongText]
-    report: Mapped[LongText]
-    card: Mapped[LongText]
-    input_drift: Mapped[OptionalLongText]
-    """Counted over the last round of scoring, JSON; None: not counted yet."""
-
-
-class PlotTable(StoreTable):
-    """Pictures of a version's report."""
-
-    __tablename__ = "plots"
-
-    account_id: Mapped[str] = mapped_column(KEY_TEXT, ForeignKey("accounts.name"), primary_key=True)
-    capability: Mapped[KeyText] = mapped_column(primary_key=True)
-    outcome: Mapped[KeyText] = mapped_column(primary_key=True)
-    version: Mapped[KeyText] = mapped_column(primary_key=True)
-    name: Mapped[KeyText] = mapped_column(primary_key=True)
-    content: Mapped[bytes]
+from shared.store.shadow_tables import end_shadow
+from shared.store.shadows import Shadows
 
 
 class ChampionRow(NamedTuple):
@@ -173,6 +99,11 @@ class Models:
     def quality(self) -> Quality:
         """Return how models did on what happened, and what has drifted."""
         return Quality(self._scope)
+
+    @property
+    def shadows(self) -> Shadows:
+        """Return which versions answer unseen beside the champion, and what they answered."""
+        return Shadows(self._scope)
 
     def champion(self, capability: str, outcome: str) -> ChampionRow | None:
         """Return which version answers; None: none was promoted.
@@ -310,6 +241,7 @@ class Models:
         values = row._asdict()
         del values["account"]
         connection.upsert(ChampionTable, [values])
+        end_shadow(connection, capability, outcome, at=at, reason="promoted", version=version)
         table = PromotionTable
         last = self._scope.select(func.max(table.number), of=table).where(
             table.capability == capability, table.outcome == outcome

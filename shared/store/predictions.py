@@ -30,6 +30,7 @@ from shared.store.scope import (
     select_by_parameter,
     upsert_of,
 )
+from shared.store.shadow_tables import ShadowPredictionTable
 from shared.timeline import PastRows
 
 
@@ -272,11 +273,14 @@ class Predictions:
                 yield [(row[0], row[1]) for row in part]
 
     def forget_latest(self, contact_ids: Sequence[str]) -> None:
-        """Delete the latest predictions of contacts that are no more; what was answered once stays in the log."""
-        table = LatestPredictionTable
+        """Delete the latest predictions of contacts that are no more; what was answered once stays in the log.
+
+        What versions answered unseen goes too: whether their outcomes came is not known any more.
+        """
         for part in batches(sorted(set(contact_ids))):
             with self._scope.writing_predictions() as connection:
-                connection.execute(self._scope.delete(table).where(table.contact_id.in_(part)))
+                for table in (LatestPredictionTable, ShadowPredictionTable):
+                    connection.execute(self._scope.delete(table).where(table.contact_id.in_(part)))
 
     def delete_before(self, at: Microseconds, *, limit: int = 5_000) -> int:
         """Delete at most `limit` logged predictions asked before an instant; the latest of each contact stays.

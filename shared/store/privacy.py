@@ -39,6 +39,7 @@ from shared.store.schema import (
     StoreTable,
 )
 from shared.store.scope import BATCH, AccountConnection, Scope, select_of
+from shared.store.shadow_tables import ShadowPredictionTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +187,7 @@ class Privacy:
 
         A service answers from what it read before, and logs afterwards, into another database, without the key that
         would show it who was erased. So the worker looks, for accounts that erased somebody, at who has a latest
-        prediction and is no contact.
+        prediction, or one made unseen, and is no contact.
 
         Returns:
             Of how many contacts.
@@ -204,16 +205,12 @@ class Privacy:
         return gone
 
     def _predicted(self, after: str) -> list[str]:
-        table = LatestPredictionTable
-        statement = (
-            self._scope.select(table.contact_id)
-            .distinct()
-            .where(table.contact_id > after)
-            .order_by(table.contact_id)
-            .limit(BATCH)
-        )
-        with self._scope.reading_predictions() as connection:
-            return list(connection.scalars(statement))
+        found = set[str]()
+        for table in (LatestPredictionTable, ShadowPredictionTable):
+            mine = self._scope.select(table.contact_id).distinct().where(table.contact_id > after)
+            with self._scope.reading_predictions() as connection:
+                found.update(connection.scalars(mine.order_by(table.contact_id).limit(BATCH)))
+        return sorted(found)[:BATCH]
 
     def _is_predicted(self, contact_ids: Sequence[str]) -> bool:
         with self._scope.reading_predictions() as connection:

@@ -13,7 +13,7 @@ from shared.contracts.rows import AttributeRow, ContactRow, EventRow, contact_ha
 from shared.errors import SettingsRefused
 from shared.ingest import email_hash
 from shared.settings import Settings
-from shared.store import AccountStore, AssignmentRow, Database, PredictionRow, open_database
+from shared.store import AccountStore, AssignmentRow, Database, PredictionRow, ShadowPrediction, open_database
 from shared.store.export import SECTIONS, UNSAID_TABLES
 from shared.store.privacy import BLANKED, HASHED, HIDDEN, is_direct
 from shared.store.schema import PredictionTable, StoreTable
@@ -51,6 +51,8 @@ def fill(store: AccountStore, contact_id: str = ID, address: str = ADDRESS) -> N
     put(store, contact_id, address)
     store.events.add([event(contact_id)])
     store.predictions.log([prediction(contact_id)])
+    unseen = ShadowPrediction("scoring", "x", "2", "1", contact_id, 0, 10, 10, "ok", 0.4, 0.5, "low", "low")
+    store.models.shadows.keep([unseen], since=0)
     store.experiments.assignments.add(
         "may", [AssignmentRow("may", contact_id, "control", 0.5, 9, 9, 9, "click", "1", 1)]
     )

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from queue import Queue
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,7 +24,7 @@ from shared.serving.champions import ChampionHolder
 from shared.serving.metrics import ServiceMetrics
 from shared.serving.service import Service
 from shared.settings import ServiceSettings
-from shared.store import PastsWanted, RequestReads
+from shared.store import PastsWanted, RequestReads, ShadowRow
 from shared.timeline import ContactFacts, DatedValue, PastRows
 
 KEY = "k" * 32
@@ -75,6 +76,8 @@ class FakeModel:
 class FakeStore:
     def __init__(self) -> None:
         self.rows: list[RememberedRow] = []
+        self.shadowing: list[ShadowRow] = []
+        self.kept: Queue[Any] = Queue()
         self.facts: dict[str, ContactFacts] = {}
         self.events: list[Any] = []
         self.newest: int | None = NOW_US - DAY
@@ -113,6 +116,16 @@ class FakeStore:
     def champions(self) -> Sequence[RememberedRow]:
         self._read()
         return list(self.rows)
+
+    def shadows(self) -> Sequence[ShadowRow]:
+        self._read()
+        return list(self.shadowing)
+
+    def keep(self, rows: Sequence[Any], *, since: int) -> int:
+        if self.log_away:
+            raise StoreUnavailable("The store is away.")
+        self.kept.put((list(rows), since))
+        return 0
 
     def holdouts(self) -> dict[str, tuple[Holdout, ...]]:
         return self.held
@@ -159,6 +172,7 @@ class FakeAccount:
         self.events = SimpleNamespace(types=store.event_types)
         self.outcomes = SimpleNamespace(of=store.outcomes, default=store.default_outcome)
         self.predictions = SimpleNamespace(request_reads=store.request_reads, log=store.log)
+        self.shadows = SimpleNamespace(keep=store.keep)
 
 
 def champion_row(version: str = "7", digest: str = "d7", **fields: Any) -> RememberedRow:
