@@ -39,16 +39,12 @@ class PinnedModel:
     """How many a contact; 0 computes none."""
     plan: BaseModel | None = None
     """Options of a plan: contacts are valued for it, and not answered."""
-    given: PredictionRequest | None = None
-    """What a call wanted to know, without its contacts; None: what one wants that says nothing more."""
     holdouts: Sequence[Holdout] = ()
     """Who gets no answer, whatever the cutoff."""
 
     @property
     def request(self) -> PredictionRequest:
         """Return what a call with these contacts would ask for."""
-        if self.given is not None:
-            return self.given
         named = {"outcome": self.outcome} if self.outcome else {}
         fields = {"contacts": [], "reasons": self.reasons, "cutoff": self.cutoff, **named}
         request: PredictionRequest = self.spec.request.model_validate(fields)
@@ -65,7 +61,7 @@ class PinnedModel:
         """
         every = [_slot(one, first + place) for place, one in enumerate(contacts)]
         valid = [slot for slot in every if isinstance(slot, RequestContact)]
-        left = iter(self.results(account, valid) if valid else ())
+        left = iter(self._results(account, valid) if valid else ())
         return [with_detail(slot if isinstance(slot, Prediction) else next(left)) for slot in every]
 
     def results(self, account: AccountStore, contacts: Sequence[RequestContact]) -> list[Prediction]:

@@ -10,8 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -21,9 +20,9 @@ from shared.errors import RegistryUnavailable
 from shared.http.telemetry import trail
 from shared.serving.answering import ResolvedCall
 from shared.serving.artifacts import RememberedRow
-from shared.serving.batch import PinnedModel
 from shared.serving.capability_spec import AnySpec
 from shared.serving.champions import Champion, Fetch, Key, ServingStore
+from shared.serving.contact_answers import ContactAnswers
 from shared.serving.metrics import ServiceMetrics
 from shared.serving.request_contacts import RequestContact
 from shared.store import ShadowPrediction, ShadowRow
@@ -64,7 +63,6 @@ class _CallFacts(NamedTuple):
     """Without contacts, and without reasons."""
     version: str
     """The champion's."""
-    cutoff_at: datetime
     cutoff: Microseconds
     asked_at: Microseconds
     erasures: int
@@ -211,7 +209,8 @@ class Shadowing:
             gather_seconds: how long a call waits for others.
             rest: how many times as long as it worked the thread rests.
         """
-        self._spec, self._models, self._store, self._metrics = spec, models, store, metrics
+        self._spec = replace(spec, before_respond=None)  # what nobody sees commits nothing
+        self._models, self._store, self._metrics = models, store, metrics
         self._most_waiting, self._gather_seconds, self._rest = most_waiting, gather_seconds, rest
         self._waiting: deque[_Task] = deque()
         self._weight = 0
@@ -255,7 +254,7 @@ class Shadowing:
             return
         facts = _CallFacts(
             call.account, resolved.outcome, resolved.request.model_copy(update={"contacts": [], "reasons": 0}),
-            champion.version, resolved.cutoff_at, resolved.cutoff, resolved.asked_at, erasures,
+            champion.version, resolved.cutoff, resolved.asked_at, erasures,
         )  # fmt: skip
         weight = max(len(chosen), len(resolved.body) // BYTES_A_CONTACT)
         self._add(_Task(facts, shadow, [one for one, _ in chosen], [one for _, one in chosen], weight))
@@ -308,9 +307,11 @@ class Shadowing:
 
     def _answer(self, task: _Task) -> None:
         call, champion = task.call, task.shadow.champion
-        pinned = PinnedModel(self._spec, champion, call.outcome, call.cutoff_at, call.asked_at, 0, given=call.request)
         account = self._store.of(call.account)
-        found = pinned.results(account, task.contacts)
+        answers = ContactAnswers(
+            self._spec, account, champion, call.request, call.outcome, call.cutoff, call.asked_at, whole=True
+        )
+        found = answers.of(task.contacts, answers.read(task.contacts))
         rows = [self._row(task, one, its) for one, its in zip(task.answers, found, strict=True)]
         left_out = account.models.shadows.keep(rows, since=call.erasures)
         self._metrics.shadow_predictions.inc(len(rows) - left_out)

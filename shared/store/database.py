@@ -326,7 +326,7 @@ class Database:
     def shadows(self) -> list[ShadowRow]:
         """List the versions that shadow a model, of all accounts: what a service polls."""
         with self._store.reading() as connection:
-            return shadow_rows(connection, select(*shadows.COLUMNS))
+            return shadow_rows(connection, select(*SHADOW_COLUMNS))
 
     def holdouts(self) -> dict[str, tuple[Holdout, ...]]:
         """List the holdouts of all accounts that were not released, by account: what a service polls."""

@@ -18,10 +18,10 @@ from shared.store.dead_letters import DeadLetterTable
 from shared.store.delivery_tables import MessageTable
 from shared.store.events import EventTable
 from shared.store.identities import IdentityMergeTable, IdentityTable, merged_ids
+from shared.store.model_tables import ShadowPredictionTable
 from shared.store.predictions import LatestPredictionTable, PredictionLogTable
 from shared.store.schema import PredictionTable
 from shared.store.scope import Scope
-from shared.store.shadow_tables import ShadowPredictionTable
 
 PAGE = 2_000
 """Rows read at once; between pages nothing is held open, however slowly somebody reads."""

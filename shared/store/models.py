@@ -96,6 +96,11 @@ class Models:
         return ModelCommands(self._scope)
 
     @property
+    def shadows(self) -> Shadows:
+        """Versions that answer beside the champions, unseen."""
+        return Shadows(self._scope)
+
+    @property
     def quality(self) -> Quality:
         """Return how models did on what happened, and what has drifted."""
         return Quality(self._scope)

@@ -15,6 +15,7 @@ from shared.errors import StoreUnavailable
 from shared.store.driver import Prepared, Rows, Values
 from shared.store.events import EventTable
 from shared.store.held_out import HeldOut
+from shared.store.model_tables import ShadowPredictionTable
 from shared.store.pasts import PastsWanted, facts_of, perhaps_erased_now, read_pasts
 from shared.store.schema import CLUSTERED, Instant, KeyText, LongText, OptionalKeyText, PredictionTable
 from shared.store.scope import (
@@ -30,7 +31,6 @@ from shared.store.scope import (
     select_by_parameter,
     upsert_of,
 )
-from shared.store.shadow_tables import ShadowPredictionTable
 from shared.timeline import PastRows
 
 

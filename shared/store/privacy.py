@@ -33,13 +33,13 @@ from shared.store.identities import (
     erased_among,
     merged_ids,
 )
+from shared.store.model_tables import ShadowPredictionTable
 from shared.store.predictions import LatestPredictionTable
 from shared.store.schema import (
     PredictionTable,
     StoreTable,
 )
 from shared.store.scope import BATCH, AccountConnection, Scope, select_of
-from shared.store.shadow_tables import ShadowPredictionTable
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,6 @@ from shared.store.scope import (
     predictions_of,
     take_turn,
 )
-from shared.store.shadow_tables import ShadowPredictionTable, ShadowTable, end_shadow
 
 
 class ShadowRow(NamedTuple):
@@ -231,6 +230,49 @@ class Shadows:
         with self._scope.writing_predictions() as connection:
             some = old.order_by(table.asked_at).limit(limit)
             return connection.execute(self._scope.delete(table).where(key.in_(some))).rowcount
+
+
+def end_shadow(
+    connection: AccountConnection,
+    capability: str,
+    outcome: str,
+    *,
+    at: Microseconds,
+    reason: str,
+    version: str | None = None,
+) -> bool:
+    """Let no version shadow a model any more, and log it with what was found.
+
+    Args:
+        connection: of the transaction.
+        capability: of the model.
+        outcome: its name, "" where the capability has none.
+        at: now.
+        reason: why, for people.
+        version: only where it is this one; None: whichever it is.
+
+    Returns:
+        Whether one did.
+    """
+    table = ShadowTable
+    mine = [table.capability == capability, table.outcome == outcome]
+    if version is not None:
+        mine.append(table.version == version)
+    row = connection.execute(connection.select(table.version, table.comparison).where(*mine)).first()
+    if row is None:
+        return False
+    connection.execute(connection.delete(table).where(*mine))
+    found = {} if row.comparison is None else {"comparison": json.loads(row.comparison)}
+    record(
+        connection,
+        "model.shadow_ended",
+        ModelName(capability, outcome).text,
+        at=at,
+        version=row.version,
+        reason=reason,
+        **found,
+    )
+    return True
 
 
 def shadow_rows(connection: Connection, statement: AnySelect) -> list[ShadowRow]:

@@ -172,7 +172,7 @@ class FakeAccount:
         self.events = SimpleNamespace(types=store.event_types)
         self.outcomes = SimpleNamespace(of=store.outcomes, default=store.default_outcome)
         self.predictions = SimpleNamespace(request_reads=store.request_reads, log=store.log)
-        self.shadows = SimpleNamespace(keep=store.keep)
+        self.models = SimpleNamespace(shadows=SimpleNamespace(keep=store.keep))
 
 
 def champion_row(version: str = "7", digest: str = "d7", **fields: Any) -> RememberedRow:

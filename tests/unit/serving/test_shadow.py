@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from services.scoring.capability import CAPABILITY
+from services.scoring.model import ScoredOutcome
+from shared.serving.capability_spec import BeforeRespond
 from shared.serving.service import Service
 from shared.serving.shadow import Shadowing, ShadowModels, is_in_share
 from shared.store import ShadowRow
@@ -33,18 +35,20 @@ class Challenger:
     def __init__(self, model: Any) -> None:
         self._model = model
         self.hears = Event()
+        self.request: Any = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._model, name)
 
-    def predict(self, pasts: Any, cutoffs: Any, *, reasons: int) -> list[Any]:
-        found = self._model.predict(pasts, cutoffs, reasons=reasons)
+    def answer(self, pasts: Any, cutoffs: Any, request: Any) -> list[Any]:
+        found = self._model.answer(pasts, cutoffs, request)
+        self.request = request
         self.hears.set()
         return [replace(one, probability=one.probability / 2, band="low") for one in found]
 
 
 class Raising(Challenger):
-    def predict(self, pasts: Any, cutoffs: Any, *, reasons: int) -> list[Any]:
+    def answer(self, pasts: Any, cutoffs: Any, request: Any) -> list[Any]:
         self.hears.set()
         raise FloatingPointError("overflow")
 
@@ -113,9 +117,9 @@ async def test_the_answer_leaves_before_the_shadow_has_answered(store: Any, mode
     class Held(Challenger):
         gate = Event()
 
-        def predict(self, pasts: Any, cutoffs: Any, *, reasons: int) -> list[Any]:
+        def answer(self, pasts: Any, cutoffs: Any, request: Any) -> list[Any]:
             assert self.gate.wait(30)
-            return super().predict(pasts, cutoffs, reasons=reasons)
+            return super().answer(pasts, cutoffs, request)
 
     held = Held(model)
     async with shadowed(held) as (client, _):
@@ -182,25 +186,41 @@ async def test_an_unusual_question_is_not_compared(store: Any, challenger: Chall
 async def test_a_shadow_answers_the_question_of_the_call_without_reasons(
     store: Any, challenger: Challenger, shadowed: Any
 ) -> None:
-    requests = []
-
-    def answer(model: Any, pasts: Any, cutoffs: Any, request: Any) -> Any:
-        requests.append(request)
-        return model.predict(pasts, cutoffs, reasons=request.reasons_requested)
-
-    async with shadowed(challenger, answer=answer) as (client, _):
+    async with shadowed(challenger) as (client, _):
         await client.post("/score", {**ASKED, "outcome": "customer", "reasons": 5})
         await kept(store)
 
-    assert [(one.outcome_requested, one.reasons_requested) for one in requests] == [("customer", 5), ("customer", 0)]
+    assert challenger.request is not None
+    assert (challenger.request.outcome_requested, challenger.request.reasons_requested) == ("customer", 0)
 
 
-async def test_segments_stand_in_the_place_of_bands(store: Any, challenger: Challenger, shadowed: Any) -> None:
-    async with shadowed(challenger, segment_of=lambda one: f"s{one.band}") as (client, _):
+async def test_a_shadow_commits_nothing(store: Any, challenger: Challenger, shadowed: Any) -> None:
+    committed = []
+
+    def commit(pending: Any) -> Any:
+        committed.append(pending.version)
+        return pending.results
+
+    async with shadowed(challenger, before_respond=BeforeRespond(applies=lambda _: True, commit=commit)) as (client, _):
+        await client.post("/score", ASKED)
+        await kept(store)
+
+    assert committed == ["7"]
+
+
+async def test_a_segment_stands_in_the_place_of_a_band(store: Any, model: Any, shadowed: Any) -> None:
+    class Grouped(ScoredOutcome):
+        segment_id = "s4"
+
+    class Grouping(Challenger):
+        def answer(self, pasts: Any, cutoffs: Any, request: Any) -> list[Any]:
+            return [Grouped(parts=None, band="low") for _ in super().answer(pasts, cutoffs, request)]
+
+    async with shadowed(Grouping(model)) as (client, _):
         await client.post("/score", ASKED)
         rows, _ = await kept(store)
 
-    assert (rows[0].band, rows[0].champion_band) == ("slow", "smedium")
+    assert (rows[0].band, rows[0].champion_band) == ("s4", "medium")
 
 
 async def test_under_pressure_what_does_not_fit_is_dropped_and_counted(
