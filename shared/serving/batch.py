@@ -64,8 +64,7 @@ class PinnedModel:
         left = iter(self._results(account, valid) if valid else ())
         return [with_detail(slot if isinstance(slot, Prediction) else next(left)) for slot in every]
 
-    def results(self, account: AccountStore, contacts: Sequence[RequestContact]) -> list[Prediction]:
-        """Answer about contacts that were checked, at least one, order kept."""
+    def _results(self, account: AccountStore, contacts: Sequence[RequestContact]) -> list[Prediction]:
         cutoff = microseconds(self.cutoff)
         answers = ContactAnswers(
             self.spec,

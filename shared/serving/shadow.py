@@ -337,4 +337,4 @@ class Shadowing:
 
 def _band(one: Prediction) -> str | None:
     """Return in which band a contact is; where the capability has segments, in which of them."""
-    return one.segment_id or one.band
+    return one.band if one.segment_id is None else one.segment_id

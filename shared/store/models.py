@@ -20,8 +20,7 @@ from shared.store.model_commands import ModelCommands
 from shared.store.model_tables import ChampionTable, PlotTable, PromotionTable, VersionTable
 from shared.store.quality import Quality
 from shared.store.scope import AccountConnection, AnySelect, Scope, take_turn
-from shared.store.shadow_tables import end_shadow
-from shared.store.shadows import Shadows
+from shared.store.shadows import Shadows, end_shadow
 
 
 class ChampionRow(NamedTuple):
@@ -104,11 +103,6 @@ class Models:
     def quality(self) -> Quality:
         """Return how models did on what happened, and what has drifted."""
         return Quality(self._scope)
-
-    @property
-    def shadows(self) -> Shadows:
-        """Return which versions answer unseen beside the champion, and what they answered."""
-        return Shadows(self._scope)
 
     def champion(self, capability: str, outcome: str) -> ChampionRow | None:
         """Return which version answers; None: none was promoted.

@@ -14,7 +14,7 @@ from shared.errors import Conflict, NotFound
 from shared.store.audit import record
 from shared.store.driver import Prepared
 from shared.store.events import EventTable
-from shared.store.model_tables import ChampionTable, VersionTable
+from shared.store.model_tables import ChampionTable, ShadowPredictionTable, ShadowTable, VersionTable
 from shared.store.pasts import perhaps_erased_now
 from shared.store.scope import (
     BATCH,

@@ -6,8 +6,7 @@ from shared.contracts.rows import ContactRow, EventRow
 from shared.contracts.shadow import ShadowComparison
 from shared.errors import Conflict, NotFound
 from shared.store import AccountStore, Database, ShadowPrediction, VersionRow
-from shared.store.model_tables import VersionTable
-from shared.store.shadow_tables import ShadowPredictionTable
+from shared.store.model_tables import ShadowPredictionTable, VersionTable
 
 MODEL = ("scoring", "customer")
 FOUND = ShadowComparison("1", 2, 2, 0, 0.1, 0.9, 0.5, 0, 0, None, None, None, 7)
