@@ -77,7 +77,7 @@ _STATES: Final[dict[str, ForetellError]] = {
     "cancel_training": Conflict("It has ended: it is completed."),
     "promote_model": Conflict("20 promotions and rollbacks of this model wait already; is there a worker?"),
     "rollback_model": Conflict("There is no earlier champion to return to; promote a version instead."),
-    "create_holdout": Conflict("There is a holdout spring already; names are used once."),
+    "add_holdout": Conflict("There is a holdout spring already; names are used once."),
     "delete_outcome": Conflict("This outcome is built in and cannot be deleted; redefine it with PUT."),
     "show_model_thresholds": Conflict(
         "No scores of version 7 are stored, so that a number of contacts says nothing: let the worker score all "
