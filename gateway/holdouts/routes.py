@@ -30,11 +30,11 @@ MeasureParam = Annotated[
     "/holdouts",
     response_model=HoldoutAnswer,
     status_code=201,
-    operation_id="create_holdout",
+    operation_id="add_holdout",
     summary="Hold a share of the contacts out",
 )
 @idempotent
-def create_holdout(authenticated: AdminScope, fields: HoldoutFields) -> Response:
+def add_holdout(authenticated: AdminScope, fields: HoldoutFields) -> Response:
     """Hold a stable share of the contacts out: they are predicted and logged, and answered as `control`.
 
     Who they are follows from a secret of this holdout and their ids, for contacts of tomorrow too.

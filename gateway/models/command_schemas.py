@@ -85,7 +85,7 @@ class TrainingAnswer(Answer):
     promote: Annotated[bool, Field(description="Whether a version that passes the gate is to answer.")]
     requested_by: Annotated[str, Field(description="Public id of a key, `command line`, `schedule` or `drift`.")]
     reason: Annotated[str, Field(description="Why.")]
-    progress: Annotated[CommandProgress, Field(description="How far it is.")]
+    progress: Annotated[CommandProgress, Field(description="How far the training is.")]
     result: Annotated[TrainingResult | None, Field(description="What became of it; null before it is completed.")]
     error: Annotated[CommandError | None, Field(description="Why it failed; null otherwise.")]
     created_at: Annotated[datetime, Field(description="When it was asked for, UTC.")]

@@ -20,7 +20,7 @@ NOT_YET = "Nothing was compared yet: a worker compares predictions with what hap
     "/models/{name}/quality",
     response_model=QualityAnswer,
     tags=["models"],
-    operation_id="read_model_quality",
+    operation_id="show_model_quality",
     summary="Read how a model does on what happened afterwards",
 )
 def read_quality(authenticated: ReadScope, name: NamedModel) -> Response:

@@ -61,7 +61,7 @@ _ABSENT: Final = {
     "/deliveries/replay": "There is no subscription of this id in this account; GET /subscriptions lists them.",
     "/experiments": "Nobody was assigned to this campaign; ask with `purpose: experiment` first.",
     "/holdouts": "There is no holdout of this name in this account; GET /holdouts lists them.",
-    "/models": "There is no model scoring.nothing here; GET /models lists yours.",
+    "/models": "There is no version 9 of scoring.customer; GET /models/scoring.customer lists those there are.",
     "/models/{name}/shadow": "No version shadows scoring.customer; PUT /models/scoring.customer/shadow lets one.",
     "/outcomes": "There is no outcome demo_booked in this account; GET /outcomes lists those that there are.",
     "/segments": "There is no segment s9 any more, or yet; GET /segments lists those that there are.",
@@ -77,7 +77,7 @@ _STATES: Final[dict[str, ForetellError]] = {
     "cancel_training": Conflict("It has ended: it is completed."),
     "promote_model": Conflict("20 promotions and rollbacks of this model wait already; is there a worker?"),
     "rollback_model": Conflict("There is no earlier champion to return to; promote a version instead."),
-    "create_holdout": Conflict("There is a holdout spring already; names are used once."),
+    "add_holdout": Conflict("There is a holdout spring already; names are used once."),
     "delete_outcome": Conflict("This outcome is built in and cannot be deleted; redefine it with PUT."),
     "show_model_thresholds": Conflict(
         "No scores of version 7 are stored, so that a number of contacts says nothing: let the worker score all "

@@ -179,6 +179,17 @@ def _with_nullable_references(document: Node) -> Node:
     """
     schemas = document["components"]["schemas"]
     twins: Node = {}
+    parts: Node = {}
+
+    def twin(name: str) -> Node:
+        """Copy a schema; objects within it get a name, since a generator would make the same class of each twice."""
+        copied = {**schemas[name], "title": f"{name}OrNull", "nullable": True}
+        for field, value in schemas[name].get("properties", {}).items():
+            if value.get("type") == "object":
+                parts[f"{name}{field.title().replace('_', '')}"] = value
+                reference = {"$ref": f"#/components/schemas/{name}{field.title().replace('_', '')}"}
+                copied["properties"] = {**copied["properties"], field: reference}
+        return _null_listed(copied)
 
     def walked(value: Any) -> Any:
         if isinstance(value, list):
@@ -188,11 +199,11 @@ def _with_nullable_references(document: Node) -> Node:
         match value:
             case {"nullable": True, "allOf": [{"$ref": str(reference)}], **others}:
                 name = reference.rsplit("/", 1)[1]
-                twins[f"{name}OrNull"] = _null_listed({**schemas[name], "title": f"{name}OrNull", "nullable": True})
+                twins[f"{name}OrNull"] = twin(name)
                 return _reference_alone({"$ref": f"{reference}OrNull", **others})
         return {name: walked(part) for name, part in value.items()}
 
     walked_document: Node = walked(document)
-    for name, twin in list(twins.items()):
-        walked_document["components"]["schemas"][name] = walked(twin)
+    for name, made in [*twins.items(), *parts.items()]:
+        walked_document["components"]["schemas"][name] = walked(made)
     return walked_document

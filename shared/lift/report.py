@@ -96,7 +96,7 @@ class HoldoutReport(Answer):
         Estimate | None, Field(description="The same relative to control; null while nobody of a side reached it.")
     ]
     value: Annotated[ValueDifference | None, Field(description="Null without values, or with fewer than 30 a side.")]
-    detectable: Annotated[Detectable, Field(description="What so many contacts can show.")]
+    detectable: Annotated[Detectable, Field(description="The least difference that these contacts can show.")]
     sample_ratio: Annotated[SampleRatio, Field(description="Whether both sides have their planned sizes.")]
     warnings: Annotated[list[str], Field(description="What to know before the figures are believed.")]
     conclusion: Annotated[str, Field(description="The result in a sentence.")]

@@ -24,6 +24,7 @@ from shared.store import (
     PastsWanted,
     PredictionRow,
     SecretRow,
+    ShadowPrediction,
     SourceRow,
     SourceSecretRow,
     SubscriptionRow,
@@ -39,6 +40,7 @@ LETTER = DeadLetterRow("dl_1", "src_1", "sendgrid", "unknown_contact", "detail",
 ASSIGNMENT = AssignmentRow("may", "a", "control", 0.5, 9, 9, 9, "click", "1", 1)
 ANSWER = IdempotencyRow("again", "PUT /contacts", "print", "claim", 5)
 HOLDOUT = Holdout("spring", "00", 0.5, "churn", "x", 1, None)
+SHADOWED = ShadowPrediction("scoring", "x", "2", "1", "a", 0, 10, 10, "ok", 0.4, 0.5, "low", "low")
 STANDING = LastKnownState("a", "scoring", "x", "high", 93, "1", "model", "medium", 10)
 PREDICTION = PredictionRow("a", "scoring", "x", "1", 10, 10, "r", "ok", 0.5, 50, "low", "model", "{}", "s1")
 
@@ -58,6 +60,10 @@ def fill(store: AccountStore) -> None:
     store.predictions.log([PREDICTION])
     store.models.quality.put("scoring", "x", {"a": 1}, at=1)
     store.models.quality.put_drift("scoring", "x", "1", {"a": 1}, at=1)
+    if store.models.shadows.of("scoring", "x") is None:
+        store.models.add(VersionRow("scoring", "x", "2", "d2", "rule", "A", 1, 90, "run"))
+        store.models.shadows.start("scoring", "x", "2", 0.5, at=1)
+    store.models.shadows.keep([SHADOWED], since=0)
     store.segments.rename("s1", "Regulars", at=1)
     store.experiments.assignments.add("may", [ASSIGNMENT])
     if store.experiments.holdouts.find("spring") is None:
@@ -151,6 +157,9 @@ def everything(store: AccountStore) -> dict[str, object]:
         "models.version": store.models.version("scoring", "x", "1"),
         "models.plot_names": store.models.plot_names("scoring", "x", "1"),
         "models.plots": store.models.plots("scoring", "x", "1"),
+        "models.shadows.of": store.models.shadows.of("scoring", "x"),
+        "models.shadows.predictions": shadowed_of(store),
+        "models.shadows.event_times": store.models.shadows.event_times(["a"], ["order_placed"], since=0),
         "models.quality.find": store.models.quality.find("scoring", "x"),
         "models.quality.measured_at": store.models.quality.measured_at("scoring", "x"),
         "models.quality.drift": store.models.quality.drift("scoring", "x", "1"),
@@ -204,6 +213,11 @@ def everything(store: AccountStore) -> dict[str, object]:
     }
 
 
+def shadowed_of(store: AccountStore) -> list[object]:
+    row = store.models.shadows.of("scoring", "x")
+    return [] if row is None else list(store.models.shadows.predictions(row, "1", limit=9))
+
+
 def exported(store: AccountStore) -> list[str]:
     """Read what is held of a contact: the parts that are not empty."""
     try:
@@ -235,9 +249,10 @@ WRITES = {
     "idempotency": "begin hold keep release delete_before add_received delete_received_before",
     "identities": "point erased shared",
     "keys": "create rotate revoke",
-    "models": "promote rollback add note put_input_drift commands quality",
+    "models": "promote rollback add note put_input_drift commands quality shadows",
     "models.commands": "request begin take renew advance complete fail close_interrupted release cancel delete_before",
     "models.quality": "put put_drift",
+    "models.shadows": "start end put_comparison keep delete_before",
     "outbox": "publish delete_before",
     "outcomes": "put delete set_default",
     "predictions": "log delete_before forget_latest reached_since",
@@ -256,7 +271,7 @@ def reads(store: AccountStore) -> set[str]:
     }  # fmt: skip
     found = {name: getattr(store, name) for name in subjects}
     for above, name in (
-        ("models", "commands"), ("models", "quality"), ("experiments", "assignments"), ("experiments", "holdouts"),
+        ("models", "commands"), ("models", "quality"), ("models", "shadows"), ("experiments", "assignments"), ("experiments", "holdouts"),
     ):  # fmt: skip
         found[f"{above}.{name}"] = getattr(getattr(store, above), name)
     return {
