@@ -2,11 +2,12 @@
 
 import os
 import random
+import sqlite3
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -27,6 +28,9 @@ TYPES = ("email_sent", "email_opened", "email_clicked", "page_viewed", "form_sub
 ATTRIBUTES = 5
 BULK_ROWS = 100_000
 CALL_CONTACTS = 1_000
+COPIED_EVENTS = 1_000_000
+"""A larger SQLite store is made of copies of so many events."""
+MOVED_ID = "printf('c-%08d', CAST(substr(contact_id, 3) AS INTEGER) + ?)"
 READS = 300
 """Calls whose median is shown."""
 
@@ -63,6 +67,25 @@ def fill(store: AccountStore, numbers: range, events: int) -> None:
     rows = (event(chance, f"c-{number:08}", since) for number in numbers for _ in range(events))
     while part := list(islice(rows, BULK_ROWS)):
         store.events.add_bulk(part)
+
+
+def copy(file: Path, made: int, numbers: range) -> None:
+    """Add contacts that are the first ones again under further ids: rows as if imported, many times faster.
+
+    Args:
+        file: an SQLite store.
+        made: how many contacts there are to be copied.
+        numbers: of the new ones.
+    """
+    with closing(sqlite3.connect(file)) as connection:
+        for first in range(numbers.start, numbers.stop, made):
+            last = f"c-{min(made, numbers.stop - first):08}"
+            for table in ("contacts", "attributes", "events"):
+                columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+                moved = [MOVED_ID if name == "contact_id" else name for name in columns]
+                statement = f"INSERT INTO {table} SELECT {', '.join(moved)} FROM {table} WHERE contact_id < ?"  # noqa: S608
+                connection.execute(statement, (first, last))
+            connection.commit()
 
 
 def event(chance: random.Random, contact_id: str, since: int) -> EventRow:
@@ -156,8 +179,11 @@ def store_size(sizes: Sequence[int], per_contact: int, url: str | None = None) -
     with tempfile.TemporaryDirectory() as folder, opened(Path(folder), url) as store:
         chance, there = random.Random(1), 0
         for size in sizes:
-            fill(store, range(there, size // per_contact), per_contact)
-            there = size // per_contact
+            wanted, made = size // per_contact, COPIED_EVENTS // per_contact
+            fill(store, range(there, wanted if url is not None else min(wanted, made)), per_contact)
+            if url is None:
+                copy(Path(folder) / "store.sqlite", made, range(max(there, made), wanted))
+            there = wanted
             ids = [f"c-{chance.randrange(there):08}" for _ in range(READS)]
             cost = median_of([partial(_request_reads, store, one) for one in ids])
             table.add(size, 1e3 * cost.cpu_seconds, 1e3 * cost.seconds)
