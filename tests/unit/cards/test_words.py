@@ -98,7 +98,7 @@ def test_a_column_that_is_questioned_is_a_limit(bare: Callable[[str], VersionRow
 
     assert limits(row, now=row.trained_at) == [
         "It is not proven to be better than the best plain rule.",
-        "Somebody should say whether this is known before the outcome. stage: its value alone.",
+        "It looks at this, though nobody has said that it is known before the outcome. stage: its value alone.",
     ]
 
 
