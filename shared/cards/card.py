@@ -236,10 +236,8 @@ def _left_out(row: VersionRow, people: Figures) -> list[LeftOutContacts]:
 
 
 def _left_out_columns(report: Figures) -> list[LeftOutColumn]:
+    until = "Left out until somebody says that it is known before the outcome"
     split = [str(leak).partition(":") for leak in report.get("leaks", ())]
-    leaks = [
-        (name, f"{found.strip() or 'it gives the outcome away'}. Left out until somebody says that it is known before")
-        for name, _, found in split
-    ]
+    leaks = [(name, f"{found.strip() or 'it gives the outcome away'}. {until}") for name, _, found in split]
     others = [(one["name"], one["reason"]) for one in report.get("left_out", ())]
     return [LeftOutColumn(name=name, words=column_in_words(name), reason=reason) for name, reason in [*leaks, *others]]

@@ -27,7 +27,7 @@ def as_markdown(card: ModelCard) -> str:
         _listed("Not for", card.misuse),
         _listed("Learned from", [f"{one.label}: {_plain(one.value)}" for one in card.learned_from]),
         _listed("Who was left out", [f"{one.contacts:,}: {one.reason}" for one in card.left_out_contacts]),
-        _listed("Not looked at", [f"{_plain(one.words)}: {_plain(one.reason)}" for one in card.left_out_columns]),
+        _listed("Not looked at", _left_out_columns(card)),
         _groups(card),
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
@@ -35,11 +35,19 @@ def as_markdown(card: ModelCard) -> str:
 
 def _served(card: ModelCard) -> str:
     served = next((one.label for one in card.candidates if one.served), None)
-    return "" if served is None else f" ({_plain(served)})"
+    return "" if served is None else f", {_plain(served)}"
 
 
 def _listed(title: str, lines: list[str]) -> list[str]:
     return [f"## {title}", "", *(f"- {line}" for line in lines)] if lines else []
+
+
+def _left_out_columns(card: ModelCard) -> list[str]:
+    """Name each reason once, with all that it holds for."""
+    columns: dict[str, list[str]] = {}
+    for one in card.left_out_columns:
+        columns.setdefault(one.reason, []).append(_plain(one.words))
+    return [f"{'; '.join(words)}: {_plain(reason)}" for reason, words in columns.items()]
 
 
 def _ranges(card: ModelCard) -> list[str]:
@@ -74,7 +82,7 @@ def _groups(card: ModelCard) -> list[str]:
             *[_group(one) for one in table.groups],
             "",
         ]
-    return ["## Does it treat groups alike", "", *lines] if lines else []
+    return ["## Does it treat groups alike", "", *lines[:-1]] if lines else []
 
 
 def _group(one: GroupFigures) -> str:
