@@ -270,9 +270,8 @@ def reads(store: AccountStore) -> set[str]:
         "account", "acting", "hashing", "is_alone", "transaction",
     }  # fmt: skip
     found = {name: getattr(store, name) for name in subjects}
-    for above, name in (
-        ("models", "commands"), ("models", "quality"), ("models", "shadows"), ("experiments", "assignments"), ("experiments", "holdouts"),
-    ):  # fmt: skip
+    below = {"models": ("commands", "quality", "shadows"), "experiments": ("assignments", "holdouts")}
+    for above, name in ((above, name) for above, names in below.items() for name in names):
         found[f"{above}.{name}"] = getattr(getattr(store, above), name)
     return {
         f"{subject}.{name}"
