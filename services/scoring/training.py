@@ -26,7 +26,7 @@ from shared.training.material import SEED, Material, framed, order_notes
 from shared.training.publish import NO_NEWER_FRAMES, Fitted, Newer, compared, digest_of_data
 from shared.training.recipe import Elsewhere, Recipe, Run
 from shared.training.refit import RefitOnAll, RefitRequest, RefittedOnAll
-from shared.training.report import Report, card, plots, report
+from shared.training.report import Report, plots, report
 
 CAPABILITY = "scoring"
 ONE_MOMENT_GRADE: Grade = "C"
@@ -162,7 +162,6 @@ def _to_publish(run: ScoringRun, stuff: Material, fit: ScoringFit) -> Fitted:
         model=fit.model,
         report=fit.report,
         plots=plots(fit.report),
-        card=card(fit.report, name=run.model_name, question=question, horizon_days=fit.model.horizon_days),
         question=question,
         horizon_days=fit.model.horizon_days,
         trained_at=run.now,

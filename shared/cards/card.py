@@ -38,11 +38,17 @@ KINDS: Final = {
     "hierarchy": "averages of everybody, of contacts alike, and of the contact",
     "activity": "hours at which everybody, contacts alike, and the contact are active",
 }
-_GRADES: Final = {
+_GRADES: Final[Mapping[str, str]] = {
     "A": "surely much better than the best plain rule",
     "B": "surely better than the best plain rule",
     "C": "better than the best plain rule, or judged on few contacts",
     "D": "not proven to be better than the best plain rule",
+}
+_GRADES_OF_SEGMENTS: Final[Mapping[str, str]] = {
+    "A": "surely tells much more of what contacts do next than plain recency, frequency and money",
+    "B": "surely tells more of what contacts do next than plain recency, frequency and money",
+    "C": "tells more of what contacts do next than plain recency, frequency and money, or holds less well",
+    "D": "not proven to tell more of what contacts do next than plain recency, frequency and money",
 }
 _PEOPLE: Final = {
     "refused_profiling": "They refused profiling (consent): neither learned from nor predicted.",
@@ -52,13 +58,13 @@ _PEOPLE: Final = {
 _NOT_SEGMENTED: Final = "No activity in the time that was looked at."
 
 
-def card_of(row: VersionRow, *, name: str, champion: bool, now: Microseconds) -> ModelCard:
+def card_of(row: VersionRow, *, name: str, champion: bool | None, now: Microseconds) -> ModelCard:
     """Make the card of a version.
 
     Args:
         row: of the catalogue, of any age.
         name: of the model, as paths have it.
-        champion: whether it is the one that answers.
+        champion: whether it is the one that answers; None: nothing is said of it, for a text that is kept.
         now: to know its age.
     """
     report, evidence = row.report, row.report.get("evidence", {})
@@ -68,10 +74,10 @@ def card_of(row: VersionRow, *, name: str, champion: bool, now: Microseconds) ->
     return ModelCard(
         name=name,
         version=row.version,
-        champion=champion,
+        champion=bool(champion),
         question=evidence.get("question") or _question(row),
         grade=row.grade,
-        grade_in_words=_GRADES[row.grade],
+        grade_in_words=(_GRADES_OF_SEGMENTS if row.capability == "segmentation" else _GRADES)[row.grade],
         kind=KINDS.get(row.kind, row.kind),
         horizon_days=row.horizon_days,
         trained_at=instant_of(row.trained_at),
@@ -172,12 +178,17 @@ def _learned_from(row: VersionRow) -> list[CardFact]:
         ("Of them with the outcome", _count(data, "positive_contacts") or _count(data, "engaged_contacts")),
         ("Cases (a contact at a date)", _count(data, "frames")),
         ("Of them with the outcome", _count(data, "positive_frames")),
-        ("Share with the outcome", f"{100 * data['base_rate']:.1f} %" if "base_rate" in data else None),
+        ("Share with the outcome", _share(data, "base_rate")),
+        ("Contacts ever seen active", _count(data, "active_contacts")),
         ("Sends", _count(data, "sends")),
+        ("A send succeeds by", data.get("engagement")),
         ("Activities", _count(data, "acts")),
         ("Features it may look at", _count(data, "features")),
+        ("Segments", _count(data, "segments")),
+        ("Time zone of the account", data.get("account_zone")),
         ("Asked about", _span(data, "first_cutoff", "last_cutoff") or data.get("cutoff")),
         ("Judged on", _judged(data)),
+        ("Share with the outcome among the judged", _share(data, "judged_base_rate")),
         ("Horizon", None if row.horizon_days is None else _days(row.horizon_days)),
     ]
     until = row.report.get("trained_until")
@@ -192,6 +203,10 @@ def _days(number: int) -> str:
 
 def _count(data: Figures, name: str) -> str | None:
     return f"{data[name]:,}" if name in data else None
+
+
+def _share(data: Figures, name: str) -> str | None:
+    return f"{100 * data[name]:.1f} %" if name in data else None
 
 
 def _span(data: Figures, first: str, last: str) -> str | None:
@@ -221,9 +236,8 @@ def _left_out(row: VersionRow, people: Figures) -> list[LeftOutContacts]:
 
 
 def _left_out_columns(report: Figures) -> list[LeftOutColumn]:
-    leaks = [
-        (str(leak).partition(":")[0], str(leak).partition(":")[2].strip() or "it gives the outcome away")
-        for leak in report.get("leaks", ())
-    ]
+    until = "Left out until somebody says that it is known before the outcome"
+    split = [str(leak).partition(":") for leak in report.get("leaks", ())]
+    leaks = [(name, f"{found.strip() or 'it gives the outcome away'}. {until}") for name, _, found in split]
     others = [(one["name"], one["reason"]) for one in report.get("left_out", ())]
     return [LeftOutColumn(name=name, words=column_in_words(name), reason=reason) for name, reason in [*leaks, *others]]

@@ -161,6 +161,20 @@ WORDS: dict[str, FigureWords] = {
         "%",
         lambda value: f"On average a contact belongs to its group with {100 * value:.0f} %.",
     ),
+    "auc_with_suspects": FigureWords(
+        "Ranking with what was left out as suspicious",
+        _hundredths,
+        "of 100 pairs",
+        lambda _: "By small trees: so much would be gained by what may not be known before the outcome.",
+        _beside("auc", _hundredths, "of 100 pairs", "without it"),
+    ),
+    "auc_without_questioned": FigureWords(
+        "Ranking without what nobody has confirmed",
+        _hundredths,
+        "of 100 pairs",
+        lambda _: "By small trees: so much remains without what may not be known before the outcome.",
+        _beside("auc", _hundredths, "of 100 pairs", "with it"),
+    ),
 }
 
 

@@ -9,10 +9,13 @@ _SPECIAL = re.compile(r"([\\<>|*_\[\]#])")
 
 
 def as_markdown(card: ModelCard) -> str:
-    """Write a card as Markdown; what comes from the data is escaped."""
+    """Write a card as Markdown; what comes from the data is escaped.
+
+    What must be known comes first and the long tables last: MLflow cuts a long description.
+    """
     blocks = [
         [f"# {_plain(card.name)}, version {_plain(card.version)}", "", f"**{_plain(card.question)}**"],
-        [f"**Grade {card.grade}**: {card.grade_in_words}. Kind: {card.kind}."],
+        [f"**Grade {card.grade}**: {card.grade_in_words}. Kind: {card.kind}{_served(card)}."],
         _listed("In short", card.in_short),
         _listed("How to read an answer", card.how_to_read),
         _ranges(card),
@@ -20,18 +23,31 @@ def as_markdown(card: ModelCard) -> str:
         _listed("What it looks at most", [f"{_plain(one.words)}: {one.share:.0%}" for one in card.features]),
         _listed("Segments", [f"**{one.id} {_plain(one.name)}**: {_plain(one.description)}" for one in card.segments]),
         [] if card.week is None else ["## The week", "", card.week.finding],
-        _groups(card),
-        _listed("Learned from", [f"{one.label}: {_plain(one.value)}" for one in card.learned_from]),
-        _listed("Who was left out", [f"{one.contacts:,}: {one.reason}" for one in card.left_out_contacts]),
-        _listed("Not looked at", [f"{_plain(one.words)}: {_plain(one.reason)}" for one in card.left_out_columns]),
         _listed("Limits", [_plain(one) for one in card.limits]),
         _listed("Not for", card.misuse),
+        _listed("Learned from", [f"{one.label}: {_plain(one.value)}" for one in card.learned_from]),
+        _listed("Who was left out", [f"{one.contacts:,}: {one.reason}" for one in card.left_out_contacts]),
+        _listed("Not looked at", _left_out_columns(card)),
+        _groups(card),
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
 
+def _served(card: ModelCard) -> str:
+    served = next((one.label for one in card.candidates if one.served), None)
+    return "" if served is None else f", {_plain(served)}"
+
+
 def _listed(title: str, lines: list[str]) -> list[str]:
     return [f"## {title}", "", *(f"- {line}" for line in lines)] if lines else []
+
+
+def _left_out_columns(card: ModelCard) -> list[str]:
+    """Name each reason once, with all that it holds for."""
+    columns: dict[str, list[str]] = {}
+    for one in card.left_out_columns:
+        columns.setdefault(one.reason, []).append(_plain(one.words))
+    return [f"{'; '.join(words)}: {_plain(reason)}" for reason, words in columns.items()]
 
 
 def _ranges(card: ModelCard) -> list[str]:
@@ -66,7 +82,7 @@ def _groups(card: ModelCard) -> list[str]:
             *[_group(one) for one in table.groups],
             "",
         ]
-    return ["## Does it treat groups alike", "", *lines] if lines else []
+    return ["## Does it treat groups alike", "", *lines[:-1]] if lines else []
 
 
 def _group(one: GroupFigures) -> str:

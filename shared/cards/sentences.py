@@ -29,13 +29,17 @@ _NOT: Final = {
 
 
 def in_short(
-    row: VersionRow, figures: Sequence[CardFigure], ranges: Sequence[ScoreRange], *, champion: bool
+    row: VersionRow, figures: Sequence[CardFigure], ranges: Sequence[ScoreRange], *, champion: bool | None
 ) -> list[str]:
-    """Say what to know first: whether it may be used, and how good it is."""
+    """Say what to know first: whether it may be used, whether it answers (None: not said), and how good it is."""
     usable = row.report.get("usable", True)
     if not usable:
         return ["It found no usable signal, so that it must not be used: what it says is no better than the average."]
-    state = "It answers requests now." if champion else "It does not answer requests: another version does, or none."
+    state = {
+        True: ["It answers requests now."],
+        False: ["It does not answer requests: another version does, or none."],
+        None: [],
+    }[champion]
     named = {figure.name: figure for figure in figures}
     wanted = ("auc", "lift_at_10_percent", "skill_over_plain_rule", "agreement", "spend_explained")
     sentences = [named[name].meaning for name in wanted if name in named]
@@ -48,7 +52,7 @@ def in_short(
     week = row.report.get("evidence", {}).get("week")
     if week is not None:
         sentences.append(week_finding(week["unit"], week["values"]))
-    return [state, *sentences]
+    return [*state, *sentences]
 
 
 def per_hundred(share: float) -> str:
@@ -106,7 +110,10 @@ def limits(row: VersionRow, *, now: Microseconds) -> list[str]:
         lines.append(f"It is old: trained {age} days ago, and {CHAMPION_MOST_DAYS} are the most. Train it again.")
     few = data.get("positive_contacts", data.get("engaged_contacts"))
     if few is not None and few < FEW_POSITIVES:
-        lines.append(f"Little data: only {few} contacts reached the outcome, so that every figure is uncertain.")
+        lines.append(
+            f"Little data: only {few} contacts reached the outcome, so that every figure is uncertain. With fewer than "
+            f"{FEW_POSITIVES} the grade is C at most."
+        )
     if row.input_drift is not None and row.input_drift.has_drifted:
         lines.append(
             f"Drift: {row.input_drift.share:.0%} of its latest answers rest on inputs outside all that it was shown. "
@@ -114,8 +121,8 @@ def limits(row: VersionRow, *, now: Microseconds) -> list[str]:
         )
     if row.grade == "D":
         lines.append("It is not proven to be better than the best plain rule.")
-    questioned = [str(one) for one in report.get("questioned", ())]
-    lines += [f"Somebody should say whether this is known before the outcome. {one}." for one in questioned]
+    unconfirmed = "It looks at this, though nobody has said that it is known before the outcome."
+    lines += [f"{unconfirmed} {one}." for one in report.get("questioned", ())]
     known = {f"Only {few} contacts reached the outcome", f"Only {few} contacts engaged"}
     lines += [note for note in report.get("notes", ()) if not note.startswith(tuple(known))]
     if "evidence" not in report:

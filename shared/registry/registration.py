@@ -6,19 +6,19 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from shared.errors import BadRequest, RegistryUnavailable
 from shared.registry.artifact import digest_of
 from shared.registry.runs import (
+    Registered,
     RegisteredRun,
     input_example,
     model_description,
     signature,
-    version_description,
     write,
+    write_card,
 )
 from shared.settings import Settings
 
@@ -151,15 +151,6 @@ REQUIREMENTS = ("lightgbm", "numpy")
 """What `mlflow models serve` needs besides Foretell itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Registered:
-    """A version as the registry knows it."""
-
-    version: str
-    run_id: str
-    digest: str
-
-
 def register(
     settings: Settings, *, account: str, capability: str, outcome: str, folder: Path, record: RegisteredRun
 ) -> Registered:
@@ -188,11 +179,12 @@ def register(
             run_id=run_id,
             model_id=logged.model_id,
             tags={**record.tags, "foretell.digest": digest},
-            description=version_description(record, run_id=run_id),
         )
+        registered = Registered(str(version.version), run_id, digest)
+        write_card(client, record, registered, name=name)
         client.set_tag(run_id, "foretell.digest", digest)
-        client.update_run(run_id, name=f"{name} v{version.version}")
-    return Registered(str(version.version), run_id, digest)
+        client.update_run(run_id, name=f"{name} v{registered.version}")
+    return registered
 
 
 def _logged(

@@ -5,7 +5,7 @@ Everything in it is about the model and counts of its data; nothing is about a c
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,13 +32,22 @@ class TrainingData:
 
 
 @dataclass(frozen=True, slots=True)
+class Registered:
+    """A version as the registry knows it."""
+
+    version: str
+    run_id: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class RegisteredRun:
     """What is written beside the artifact."""
 
     question: str = ""
     """What the model answers, in a sentence."""
-    card: str = ""
-    """Markdown."""
+    card: Callable[[Registered], str] | None = None
+    """Writes the card as Markdown once the version has its number; None: there is none."""
     report: Mapping[str, Any] = field(default_factory=dict)
     plots: Mapping[str, Path] = field(default_factory=dict)
     """PNG files by name."""
@@ -91,7 +100,7 @@ def input_example(record: RegisteredRun) -> Any:
 
 
 def write(client: Any, record: RegisteredRun, *, run_id: str, model_id: str, name: str) -> None:
-    """Write parameters, figures, figures by fold, data, report, card and plots into a run that is open.
+    """Write parameters, figures, figures by fold, data, report and plots into a run that is open.
 
     Args:
         client: of the registry.
@@ -112,11 +121,25 @@ def write(client: Any, record: RegisteredRun, *, run_id: str, model_id: str, nam
     if record.data is not None:
         client.log_inputs(run_id, [_dataset(record.data, record, name)])
     mlflow.log_dict(dict(record.report), "report.json")
-    if record.card:
-        mlflow.log_text(record.card, CARD)
-        mlflow.set_tag("mlflow.note.content", shortened(record.card))
     for path in record.plots.values():
         mlflow.log_artifact(str(path), PLOTS)
+
+
+def write_card(client: Any, record: RegisteredRun, registered: Registered, *, name: str) -> None:
+    """Write the card into the run, and as the description of the run and of the version.
+
+    Args:
+        client: of the registry.
+        record: what is written.
+        registered: the version, which the card names.
+        name: of the registered model.
+    """
+    card = "" if record.card is None else record.card(registered)
+    if card:
+        client.log_text(registered.run_id, card, CARD)
+        client.set_tag(registered.run_id, "mlflow.note.content", shortened(card))
+    description = version_description(card, record.plots, run_id=registered.run_id)
+    client.update_model_version(name, registered.version, description=description)
 
 
 def _dataset(data: TrainingData, record: RegisteredRun, name: str) -> Any:
@@ -141,14 +164,14 @@ def model_description(record: RegisteredRun) -> str:
     )
 
 
-def version_description(record: RegisteredRun, *, run_id: str) -> str:
+def version_description(card: str, drawn: Mapping[str, Path], *, run_id: str) -> str:
     """Return the card with its plots, which lie in the run, as Markdown; a card that is too long is cut at a line."""
     links = [
         f"![{name}](get-artifact?path={quote(f'{PLOTS}/{path.name}', safe='')}&run_uuid={run_id})"
-        for name, path in record.plots.items()
+        for name, path in drawn.items()
     ]
     plots = "\n".join(["", "## Plots", *links, ""]) if links else ""
-    return shortened(record.card, LONGEST_DESCRIPTION - len(plots)) + plots
+    return shortened(card, LONGEST_DESCRIPTION - len(plots)) + plots
 
 
 def shortened(text: str, most: int = LONGEST_DESCRIPTION) -> str:

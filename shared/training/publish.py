@@ -12,15 +12,17 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.cards import as_markdown, card_of
 from shared.contracts.defaults import CHAMPION_MOST_DAYS
+from shared.contracts.model_name import ModelName
 from shared.contracts.rows import DAY, Microseconds
 from shared.errors import ArtifactRefused, Conflict, RegistryUnavailable
 from shared.evaluation.gate import GateDecision, judged
 from shared.evaluation.metrics import Interval, losses
 from shared.features.table import InputColumn, OutputColumn
 from shared.registry.fetch import artifacts
-from shared.registry.registration import Registered, register
-from shared.registry.runs import RegisteredRun, TrainingData
+from shared.registry.registration import register
+from shared.registry.runs import Registered, RegisteredRun, TrainingData
 from shared.settings import Settings
 from shared.store import AccountStore, VersionRow
 from shared.training.promotion import Aliases, Model, RegistryAliases, promote
@@ -108,7 +110,6 @@ class Fitted:
     report: AnyReport
     plots: Mapping[str, bytes]
     """PNG bytes by name."""
-    card: str
     question: str
     """What the model answers, in a sentence."""
     horizon_days: int | None
@@ -245,7 +246,7 @@ def _record(account: str, fitted: Fitted, files: dict[str, Path]) -> RegisteredR
     report = fitted.report.to_json()
     return RegisteredRun(
         question=fitted.question,
-        card=fitted.card,
+        card=lambda registered: _row(fitted, registered).card,
         report=report,
         plots=files,
         params={"kind": fitted.report.kind, "winner": fitted.report.winner, **fitted.params},
@@ -281,8 +282,9 @@ def _finite(report: AnyReport) -> dict[str, float]:
 
 
 def _row(fitted: Fitted, registered: Registered) -> VersionRow:
+    """Write down a version for the catalogue, with its card: that says nothing which a promotion changes."""
     report = fitted.report.to_json()
-    return VersionRow(
+    row = VersionRow(
         capability=fitted.capability,
         outcome=fitted.outcome,
         version=registered.version,
@@ -298,11 +300,12 @@ def _row(fitted: Fitted, registered: Registered) -> VersionRow:
             "trained_until": fitted.trained_until,
             "data_digest": fitted.data_digest,
             "reached_by": list(fitted.model.reached_by),
-            "evidence": dict(fitted.evidence),
+            "evidence": {**fitted.evidence, "question": fitted.question},
             **({"outcome": json.loads(fitted.params["outcome"])} if "outcome" in fitted.params else {}),
         },
-        card=fitted.card,
     )
+    name = ModelName(row.capability, row.outcome).text
+    return replace(row, card=as_markdown(card_of(row, name=name, champion=None, now=row.trained_at)))
 
 
 def _written(path: Path, content: bytes) -> Path:

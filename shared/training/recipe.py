@@ -90,7 +90,7 @@ class Recipe(Generic[ChoicesT, MaterialT, FitT]):
     fit: Callable[[Run[ChoicesT], MaterialT, Progress], FitT]
     """Fit and judge: no store, no registry. Progress goes from 0 to 1."""
     to_publish: Callable[[Run[ChoicesT], MaterialT, FitT], Fitted]
-    """Write down what is registered: model, report, card, plots."""
+    """Write down what is registered: model, report, plots."""
     gate: Callable[[Run[ChoicesT], MaterialT, FitT, VersionRow], GateDecision]
     """Judge the challenger against the champion in this row of the catalogue."""
     frames: Callable[[Outcome, Pasts, Microseconds], Frames] | None = None

@@ -12,6 +12,7 @@ from services.sendtime.model.local_week import DAY_NAMES
 from shared.features import matrix
 from shared.features.table import InputColumn
 from shared.registry.registration import connected
+from shared.registry.runs import LONGEST_DESCRIPTION
 from shared.timeline import ContactPasts
 
 NOW_US = 1_780_272_000_000_000
@@ -148,11 +149,18 @@ def test_the_run_says_what_was_learned_and_how_well_and_names_no_contact(subject
         version, model = client.get_model_version(name, subject.version), client.get_registered_model(name)
         run = client.get_run(version.run_id)
         files = [file.path for file in client.list_artifacts(run.info.run_id, "plots")]
+        kept = mlflow.artifacts.load_text(f"{run.info.artifact_uri}/card.md")
         (dataset,) = [one.dataset for one in run.inputs.dataset_inputs]
 
     row = subject.database.of("demo").models.version(*subject.name, subject.version)
     assert run.info.run_name == f"{name} v{subject.version}"
     assert version.description.startswith(row.card[:200])
+    assert len(version.description) <= LONGEST_DESCRIPTION
+    assert run.data.tags["mlflow.note.content"].startswith(row.card[:200])
+    assert kept == row.card
+    assert row.card.startswith(f"# {'.'.join(part for part in subject.name if part)}, version {subject.version}\n")
+    assert "\n## Limits\n" in version.description
+    assert "\n## Not for\n" in version.description
     shown = [file for file in files if f"{file.replace('/', '%2F')}&run_uuid={version.run_id})" in version.description]
     assert shown == files
     assert model.description.startswith(("How", "Which", "When"))

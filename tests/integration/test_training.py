@@ -107,7 +107,7 @@ def test_the_catalogue_knows_figures_card_and_until_when_was_learned(
     assert row is not None
     assert row.grade == first.report.grade
     assert row.report["trained_until"] == world.until - FIRST_BLOCK_ENDS
-    assert row.card.startswith("# demo.scoring.won")
+    assert row.card.startswith(f"# scoring.won, version {first.version}\n")
 
 
 def test_the_catalogue_keeps_what_the_card_and_the_cut_offs_need(

@@ -15,7 +15,7 @@ from shared.timeline import Pasts
 from shared.training.evidence import JudgedFrames, churn_question, outcome_evidence, people_counts
 from shared.training.publish import NO_NEWER_FRAMES, Fitted, Newer, compared, digest_of_data
 from shared.training.recipe import Recipe, Run
-from shared.training.report import card, plots
+from shared.training.report import plots
 
 CAPABILITY = "churn"
 ChurnRun = Run[ColumnChoices]
@@ -42,7 +42,6 @@ def _to_publish(run: ChurnRun, material: ChurnMaterial, fit: ChurnFit) -> Fitted
         model=fit.model,
         report=fit.report,
         plots=drawn,
-        card=card(fit.report, name=run.model_name, question=question, horizon_days=fit.model.horizon_days),
         question=question,
         horizon_days=fit.model.horizon_days,
         trained_at=run.now,

@@ -11,7 +11,7 @@ from services.segmentation.model import SegmentationModel
 from services.segmentation.schemas import SegmentChoices
 from services.segmentation.training.fitting import SEED, SegmentationFit, SegmentationOptions, fitted
 from services.segmentation.training.plots import plots
-from services.segmentation.training.report import QUESTION, card, report
+from services.segmentation.training.report import QUESTION, report
 from services.segmentation.training.selection import squared_errors
 from services.segmentation.training.snapshot import assigned
 from shared.contracts.defaults import CHAMPION_MOST_DAYS
@@ -85,7 +85,6 @@ def _to_publish(run: SegmentRun, material: SegmentMaterial, fit: SegmentationFit
         model=fit.model,
         report=found,
         plots=plots(fit),
-        card=card(found, name=run.model_name),
         question=QUESTION,
         horizon_days=None,
         trained_at=run.now,

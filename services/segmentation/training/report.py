@@ -1,4 +1,4 @@
-"""The report of a run and its model card: groups, how they were chosen, what became of those before."""
+"""The report of a run: groups, how they were chosen, what became of those before."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from shared.evaluation.metrics import Interval
 from shared.features import ColumnRead, LeftOut
 
 Figures = dict[str, Any]
+QUESTION = "Which behaviour group does a contact belong to, how surely, and why?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,54 +155,3 @@ def _notes(fit: SegmentationFit, old_ids: Sequence[str]) -> list[str]:
 def _renamed(fit: SegmentationFit) -> dict[str, dict[str, str]]:
     """Write which kept segments have another name, by id."""
     return {id_: {"was": before, "is": now} for id_, (before, now) in fit.renamed.items()}
-
-
-_GRADES = {
-    "A": "explains at least 10 % more of the next period than a plain recency-frequency-money score, 95 % confidence",
-    "B": "explains at least 5 % more of the next period than a plain recency-frequency-money score, 95 % confidence",
-    "C": "explains more of the next period than a plain recency-frequency-money score, or subsamples agree poorly",
-    "D": "not proven to know more of the next period than a plain recency-frequency-money score",
-}
-
-
-QUESTION = "Which behaviour group does a contact belong to, how surely, and why?"
-
-
-def card(report: SegmentationReport, *, name: str) -> str:
-    """Write a run's card as Markdown.
-
-    Args:
-        report: the run.
-        name: `<account>.segmentation`.
-    """
-    return "\n".join(
-        [
-            f"# {name}",
-            "",
-            f"**Question.** {QUESTION}",
-            f"**Kind.** {report.winner}. **Grade {report.grade}**: {_GRADES[report.grade]}.",
-            "",
-            "## Segments",
-            *[f"- **{one['id']} {one['name']}**: {one['description']}" for one in report.segments],
-            "",
-            "## Learned from",
-            *[f"- {key.replace('_', ' ')}: {value}" for key, value in report.data.items()],
-            "",
-            "## How far they hold",
-            "| figure | value (95 % interval over contacts) |",
-            "|---|---|",
-            *[f"| {key.replace('_', ' ')} | {_shown(value)} |" for key, value in report.figures.items()],
-            "",
-            *[f"- {note}" for note in report.notes],
-            *[f"- Left out: {left.name}: {left.reason}" for left in report.left_out],
-            "",
-            "## Not for",
-            "Decisions about credit, employment, housing, insurance, health or the law; people who refused profiling.",
-            "A segment says how a contact behaves, not why, and not what contacting it would change.",
-            "",
-        ]
-    )
-
-
-def _shown(figure: Interval | float) -> str:
-    return str(figure) if isinstance(figure, Interval) else f"{figure:.3f}"

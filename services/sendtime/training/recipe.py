@@ -23,7 +23,7 @@ from shared.timeline import Pasts
 from shared.training.evidence import JudgedFrames, group_evidence, people_counts, plain_evidence
 from shared.training.publish import Fitted, Newer, compared, digest_of_data
 from shared.training.recipe import Recipe, Run
-from shared.training.report import Report, card
+from shared.training.report import Report
 
 CAPABILITY = "sendtime"
 SendTimeRun = Run[Choices]
@@ -112,7 +112,6 @@ def _to_publish(run: SendTimeRun, material: SendTimeMaterial, fit: SendTimeFit) 
         model=fit.model,
         report=fit.report,
         plots=plots(fit.report, fit.model.activity, fit.timing),
-        card=card(fit.report, name=run.model_name, question=QUESTION, horizon_days=fit.model.horizon_days),
         question=QUESTION,
         horizon_days=fit.model.horizon_days,
         trained_at=run.now,

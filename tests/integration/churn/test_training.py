@@ -124,7 +124,7 @@ def test_the_catalogue_knows_figures_card_and_until_when_was_learned(
     assert row is not None
     assert (row.grade, row.horizon_days) == (first.report.grade, 30)
     assert row.report["trained_until"] == world.until - FIRST_ENDS
-    assert row.card.startswith("# demo.churn.left")
+    assert row.card.startswith(f"# churn.left, version {first.version}\n")
     assert "How likely is a cancellation by this contact within the next 30 days?" in row.card
     assert "integrated_brier" in row.figures
     assert sum(row.report["evidence"]["scores"]["frames"]) == row.report["data"]["judged_frames"]

@@ -8,7 +8,7 @@ import pytest
 from services.segmentation.model import SegmentationModel
 from services.segmentation.training.fitting import SegmentationFit, SegmentationOptions, fitted, grade_of
 from services.segmentation.training.plots import plots
-from services.segmentation.training.report import card, report
+from services.segmentation.training.report import report
 from shared.errors import BadRequest, InsufficientData
 from shared.evaluation.metrics import Interval
 
@@ -194,13 +194,6 @@ def test_the_report_shows_each_segment_with_share_value_and_typical_member(fit: 
     assert all(one["traits"][0]["text"] for one in told["segments"])
     assert told["figures"]["spend_explained"]["value"] > 0.5
     assert told["matching"] is None
-
-
-def test_the_card_names_every_segment(fit: SegmentationFit) -> None:
-    written = card(report(fit), name="demo.segmentation")
-
-    assert all(segment.named.name in written for segment in fit.model.segments)
-    assert f"Grade {fit.model.grade}" in written
 
 
 def test_every_plot_is_a_picture(shop: Any) -> None:

@@ -10,8 +10,7 @@ from shared.contracts.rows import DAY
 from shared.errors import Conflict, RegistryUnavailable
 from shared.evaluation.gate import GateDecision
 from shared.features.table import OutputColumn, number_column
-from shared.registry.registration import Registered
-from shared.registry.runs import RegisteredRun
+from shared.registry.runs import Registered, RegisteredRun
 from shared.training.promotion import Model
 from shared.training.publish import Fitted, digest_of_data, is_old, publish, source_commit
 from shared.training.report import Report, plots
@@ -116,7 +115,6 @@ def run(found: Report, **changes: Any) -> Fitted:
         model=Saved(),
         report=report,
         plots=plots(report),
-        card="# card",
         question="Who wins?",
         horizon_days=30,
         trained_at=NOW,
@@ -147,15 +145,27 @@ def test_the_catalogue_and_the_registry_are_given_everything(registry: Any, stor
     assert model == Model("scoring", "won")
     assert files == {"model.json"}
     assert [column.name for column in (*record.inputs, *record.outputs)] == ["visits", "probability"]
-    assert (record.question, record.card, record.data.rows) == ("Who wins?", "# card", 900)
+    assert (record.question, record.data.rows) == ("Who wins?", 900)
     assert [fold["log_loss"] for fold in record.folds] == [block["log_loss"] for block in found.blocks] != []
     assert record.params == {"kind": found.kind, "winner": found.winner, "frames": 900}
     assert record.tags["foretell.data_digest"] == "abc"
-    assert row.card == "# card"
+    assert row.card == record.card(Registered("1", "run-1", "digest-1"))
     assert row.report["trained_until"] == NOW - DAY
     assert row.figures == found.to_json()["figures"]
     assert sorted(store.plots) == ["importance", "lift", "reliability"]
     json.dumps(row.report, allow_nan=False)
+
+
+def test_the_card_that_is_kept_names_the_version_and_nothing_that_a_promotion_changes(
+    registry: Any, store: Any, found: Report
+) -> None:
+    publish(registry, store, run(found), gate=never, may_promote=True)
+
+    card = store.rows["1"].card
+    assert card.startswith("# scoring.won, version 1\n\n**Who wins?**\n")
+    assert f"**Grade {found.grade}**" in card
+    assert "answer requests" not in card
+    assert "answers requests" not in card
 
 
 def test_figures_without_a_number_are_no_metrics(registry: Any, store: Any, found: Report) -> None:

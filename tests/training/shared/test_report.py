@@ -13,7 +13,7 @@ from shared.training.candidates import CandidateEntry, Problem
 from shared.training.columns import Leak
 from shared.training.competition import Competition, compete
 from shared.training.material import stratified
-from shared.training.report import Report, card, plots, report
+from shared.training.report import Report, plots, report
 
 
 def value(found: Report, name: str) -> float:
@@ -94,14 +94,13 @@ def separated() -> tuple[Problem, Competition]:
     return problem, Competition(entry, (entry,), np.arange(120), np.zeros(120), margin)
 
 
-def test_a_figure_without_a_number_is_null_in_json_and_readable_on_the_card() -> None:
+def test_a_figure_without_a_number_is_null_in_json() -> None:
     problem, competition = separated()
 
     found = report(problem, competition, importance=np.zeros(1))
 
     written = json.dumps(found.to_json(), allow_nan=False)
     assert '"calibration_slope": {"value": null, "low": null, "high": null}' in written
-    assert "nan" not in card(found, name="demo.scoring.won", question="How likely?", horizon_days=30)
     assert found.importance == []
 
 
@@ -122,9 +121,6 @@ def test_leaks_and_what_was_left_out_are_reported(problem: Problem, competition:
     assert told["columns"] == [{"name": "tags", "read_as": "category of 3 values", "filled": 900, "unreadable": 0}]
     assert told["leaks"] == ["tags: its value alone predicts the outcome with an AUC of 0.97"]
     assert told["left_out"] == [{"name": "email", "reason": "a personal identifier", "remedy": "--allow email"}]
-    text = card(found, name="demo.scoring.won", question="How likely?", horizon_days=30)
-    assert "- tags: its value alone" in text
-    assert "- email: a personal identifier" in text
 
 
 def test_few_contacts_are_noted_and_cap_the_grade(problem_of: Callable[..., Problem]) -> None:
@@ -144,18 +140,6 @@ def test_flat_data_has_no_dates_and_says_so(problem_of: Callable[..., Problem]) 
 
     assert "first_cutoff" not in found.data
     assert found.notes[0].startswith("Flat data without times")
-
-
-def test_the_card_states_question_figures_and_limits(found: Report) -> None:
-    text = card(found, name="demo.scoring.won", question="How likely is a deal?", horizon_days=30)
-
-    assert text.startswith("# demo.scoring.won\n")
-    assert "How likely is a deal? Horizon: within 30 days." in text
-    assert f"**Grade {found.grade}**" in text
-    assert f"| auc | {found.figures['auc']} |" in text
-    assert "- no suspicious column" in text
-    assert "## Not for" in text
-    assert "no horizon (flat data)" in card(found, name="n", question="q", horizon_days=None)
 
 
 def test_the_plots_are_three_pictures(found: Report) -> None:

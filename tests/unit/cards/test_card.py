@@ -132,6 +132,85 @@ def test_the_week_names_its_best_hour_and_draws_hours_never_tried(scored: Versio
     assert (page.count('class="none"'), page.count('class="hour"'), page.count('class="best"')) == (1, 167, 1)
 
 
+@pytest.mark.parametrize(
+    ("champion", "said"),
+    [
+        (True, ["It answers requests now."]),
+        (False, ["It does not answer requests: another version does, or none."]),
+        (None, []),
+    ],
+)
+def test_a_card_says_whether_its_version_answers_where_that_is_known(
+    scored: VersionRow, champion: bool | None, said: list[str]
+) -> None:
+    made = card_of(scored, name="scoring.customer", champion=champion, now=NOW)
+
+    assert [line for line in made.in_short if "requests" in line] == said
+    assert made.champion is (champion is True)
+
+
+def test_markdown_begins_with_what_must_be_known_and_ends_with_the_groups(scored: VersionRow) -> None:
+    headings = re.findall("^## (.*)$", as_markdown(card(scored)), re.MULTILINE)
+
+    assert headings == [
+        "In short",
+        "How to read an answer",
+        "How good it is",
+        "What it looks at most",
+        "Limits",
+        "Not for",
+        "Learned from",
+        "Who was left out",
+        "Not looked at",
+        "Does it treat groups alike",
+    ]
+
+
+def test_markdown_names_what_was_chosen_and_each_reason_to_leave_a_column_out_once(scored: VersionRow) -> None:
+    candidates = [{"label": "rule"}, {"label": "trees of 7 leaves", "served": True}]
+    left_out = [{"name": name, "reason": "constant"} for name in ("plan", "city")]
+    text = as_markdown(card(replace(scored, report={"candidates": candidates, "left_out": left_out})))
+
+    assert "Kind: decision trees (LightGBM), trees of 7 leaves.\n" in text
+    assert "- Plan; City: constant\n" in text
+
+
+def test_a_suspicious_column_says_what_brings_it_back(scored: VersionRow) -> None:
+    made = card(replace(scored, report={"leaks": ["stage: its value alone predicts the outcome"]}))
+
+    assert [(one.name, one.reason) for one in made.left_out_columns] == [
+        (
+            "stage",
+            "its value alone predicts the outcome. Left out until somebody says that it is known before the outcome",
+        )
+    ]
+
+
+def test_a_segmentation_is_graded_and_counted_in_its_own_words(scored: VersionRow) -> None:
+    history = "2 of 3 segments of the version before are still there and keep their id."
+    report = {"data": {"contacts": 400, "segments": 4, "cutoff": "2026-05-31"}, "notes": [history]}
+    made = card(replace(scored, capability="segmentation", report=report))
+
+    assert made.grade_in_words == "surely tells more of what contacts do next than plain recency, frequency and money"
+    assert [(one.label, one.value) for one in made.learned_from][:3] == [
+        ("Contacts", "400"),
+        ("Segments", "4"),
+        ("Asked about", "2026-05-31"),
+    ]
+    assert history in made.limits
+
+
+def test_send_times_name_what_counts_as_success_and_the_zone(scored: VersionRow) -> None:
+    data = {"active_contacts": 90, "engagement": "click", "account_zone": "Europe/Paris"}
+    made = card(replace(scored, capability="sendtime", report={"data": data}))
+
+    assert [(one.label, one.value) for one in made.learned_from][:3] == [
+        ("Contacts ever seen active", "90"),
+        ("A send succeeds by", "click"),
+        ("Time zone of the account", "Europe/Paris"),
+    ]
+
+
 def test_segments_are_listed_with_their_share(scored: VersionRow) -> None:
     segment = {"id": "s1", "name": "Lapsed", "description": "Long ago.", "share": 0.2, "size": 20, "traits": []}
     figures = {"agreement": 0.97, "spend_explained": {"value": 0.4, "low": 0.3, "high": None}}

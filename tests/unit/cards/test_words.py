@@ -85,6 +85,19 @@ def test_a_figure_is_read_in_words(name: str, value: float, text: str, meaning: 
     assert meaning in figure.meaning
 
 
+@pytest.mark.parametrize(
+    ("name", "beside"),
+    [("auc_with_suspects", "without it: 80 of 100 pairs"), ("auc_without_questioned", "with it: 80 of 100 pairs")],
+)
+def test_what_an_answer_about_a_column_would_change_stands_beside_the_ranking(name: str, beside: str) -> None:
+    found = card_figures({"auc": 0.8, name: 0.9}, "scoring")
+
+    assert [(one.text, one.beside) for one in found] == [
+        ("80 of 100 pairs", "chance: 50 of 100"),
+        ("90 of 100 pairs", beside),
+    ]
+
+
 def test_send_times_are_compared_with_one_week_for_everybody() -> None:
     found = card_figures({"skill_over_plain_rule": 0.04, "calibration_error_if_perfect": 0.1}, "sendtime")
 
@@ -98,7 +111,7 @@ def test_a_column_that_is_questioned_is_a_limit(bare: Callable[[str], VersionRow
 
     assert limits(row, now=row.trained_at) == [
         "It is not proven to be better than the best plain rule.",
-        "Somebody should say whether this is known before the outcome. stage: its value alone.",
+        "It looks at this, though nobody has said that it is known before the outcome. stage: its value alone.",
     ]
 
 
