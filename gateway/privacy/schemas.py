@@ -139,6 +139,23 @@ class LoggedPrediction(ExportedPrediction):
     ]
 
 
+class ExportedShadow(Answer):
+    """What two versions answered about the contact on the same day, one of them unseen."""
+
+    capability: _Capability
+    outcome: _Outcome
+    version: Annotated[str, Field(description="The version that shadows.")]
+    champion_version: Annotated[str, Field(description="The version whose answer was sent.")]
+    day: Annotated[int, Field(description="Day of the cutoff, counted from 1970-01-01.")]
+    cutoff: Annotated[datetime, Field(description="The instant both stand on.")]
+    asked_at: Annotated[datetime, Field(description="When it was asked.")]
+    status: Annotated[str, Field(description="`ok`, or why the shadowing version had no answer.")]
+    probability: Annotated[float | None, Field(description="By the shadowing version.")]
+    champion_probability: Annotated[float | None, Field(description="By the other one.")]
+    band: Annotated[str | None, Field(description="By the shadowing version; of segments, the segment.")]
+    champion_band: Annotated[str | None, Field(description="By the other one.")]
+
+
 class ContactExport(Answer):
     """Everything held of one contact."""
 
@@ -155,6 +172,9 @@ class ContactExport(Answer):
     events: Annotated[list[ExportedEvent], Field(description="All events.")]
     latest_predictions: Annotated[list[ExportedPrediction], Field(description="The newest of each question.")]
     predictions: Annotated[list[LoggedPrediction], Field(description="All that are still logged.")]
+    shadow_predictions: Annotated[
+        list[ExportedShadow], Field(description="What a version answered that only shadows the one that answers.")
+    ]
 
 
 class EraseRequest(BaseModel):

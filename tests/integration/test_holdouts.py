@@ -101,12 +101,15 @@ async def gateway_on(home: Path) -> AsyncIterator[Installation]:
     """Open the gateway; its services run on the same socket while `serving`."""
     database = open_database(ServiceSettings(home=home, signing_key=KEY), KEY.encode())
     made = Installation(home, database.of("default"), database)
-    async with on_a_socket(route) as upstream:  # type: ignore[arg-type]
+    async with on_a_socket(route) as port:
         app = create_app(
-            GatewaySettings(home=home, signing_key=KEY, identity_key=KEY, upstream=upstream, limits_calls=100_000),
+            GatewaySettings(
+                home=home, signing_key=KEY, identity_key=KEY, upstream=f"http://127.0.0.1:{port}", limits_calls=100_000
+            ),
             database=database,
         )
-        async with on_a_socket(app) as made.url:
+        async with on_a_socket(app) as own:
+            made.url = f"http://127.0.0.1:{own}"
             made.document = app.openapi()
             yield made
     database.close()

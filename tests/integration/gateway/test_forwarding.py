@@ -1,5 +1,6 @@
 import asyncio
 import json
+import socket
 import time
 from collections.abc import AsyncIterator
 from email.utils import formatdate
@@ -106,7 +107,11 @@ async def test_a_problem_of_the_service_is_passed_back(gateway, upstream) -> Non
 
 async def test_a_service_that_is_down_is_503_at_once_and_only_for_its_path(gateway_with, upstream) -> None:
     async with gateway_with(request_timeout_seconds=120.0) as gateway:
+        port = upstream.server.port
         await upstream.server.close()
+        held = socket.socket()  # or another test's server may get the port
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", port))
         key = gateway.key()
 
         began = time.monotonic()
@@ -115,6 +120,7 @@ async def test_a_service_that_is_down_is_503_at_once_and_only_for_its_path(gatew
 
         contacts = await gateway.request("GET", "/contacts", key)
         ready = await gateway.request("GET", "/readyz")
+        held.close()
 
     assert (status, problem["code"]) == (503, "service-unavailable")
     assert headers["Retry-After"] == "2"

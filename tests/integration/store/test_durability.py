@@ -76,5 +76,5 @@ def test_a_thousand_contacts_cost_three_statements_of_one_state(tmp_path: Path) 
 
     database.of("default").contacts.pasts(ids, cutoff=1, asked_at=1)
 
-    assert [statement.split()[0] for statement in seen] == ["PRAGMA", "BEGIN", *["SELECT"] * 3, "COMMIT"]
+    assert [statement.split()[0] for statement in seen] == ["BEGIN", *["SELECT"] * 3, "COMMIT"]
     database.close()

@@ -12,9 +12,7 @@ from shared.contracts.training import ColumnChoices
 
 
 def choices_after(capability: str, found: dict[str, Any]) -> Any:
-    store: Any = SimpleNamespace(
-        models=SimpleNamespace(commands=lambda: SimpleNamespace(last_choices=lambda model: found))
-    )
+    store: Any = SimpleNamespace(models=SimpleNamespace(commands=SimpleNamespace(last_choices=lambda model: found)))
     return later_choices(store, spec_of(capability), "")
 
 

@@ -118,7 +118,8 @@ class FakeStore:
         return list(self.rows)
 
     def shadows(self) -> Sequence[ShadowRow]:
-        self._read()
+        if self.away:
+            raise StoreUnavailable("The store is away.")
         return list(self.shadowing)
 
     def keep(self, rows: Sequence[Any], *, since: int) -> int:

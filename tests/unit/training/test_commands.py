@@ -31,6 +31,7 @@ class Store:
     def models(self) -> "Store":
         return self
 
+    @property
     def commands(self) -> "Store":
         return self
 

@@ -29,6 +29,7 @@ class Account:
 
     outcomes = models
 
+    @property
     def commands(self) -> "Account":
         return self
 
