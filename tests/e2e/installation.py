@@ -1,5 +1,6 @@
 """A home folder with trained models, and the processes on it, as a user has them."""
 
+import itertools
 import json
 import os
 import random
@@ -26,13 +27,18 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 KNOWN_SINCE = NOW - timedelta(days=300)
 
 
-def free_ports(count: int = len(TABLE) + 2, *, seed: int = 0) -> int:
-    """Find the first of some neighbouring ports that are free.
+FIRST_PORT, PORTS_A_WORKER, WORKERS, BLOCK = 10_000, 5_500, 4, 25
+"""All below 32,768, where Linux begins to take the ports of outgoing connections."""
+_given = itertools.count(os.getpid() * 61)
+"""Where this process looks next: no port is given twice, even if nobody has listened there yet."""
 
-    They lie below 32,768, where Linux begins to take the ports of outgoing connections: none is taken by chance
-    between this look and the start. Another seed gives others, while nothing listens yet.
-    """
-    for port in range(random.Random(os.getpid() + seed).randrange(10_000, 30_000), 32_700, count):
+
+def free_ports(count: int = len(TABLE) + 2) -> int:
+    """Find the first of some neighbouring ports that are free; each worker of a run has ports of its own."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % WORKERS
+    first, blocks = FIRST_PORT + worker * PORTS_A_WORKER, PORTS_A_WORKER // BLOCK
+    for _ in range(blocks):
+        port = first + next(_given) % blocks * BLOCK
         try:
             for each in range(port, port + count):
                 with socket.socket() as probe:

@@ -1,6 +1,5 @@
 """The supervisor with real processes and sockets."""
 
-import itertools
 import os
 import re
 import signal
@@ -22,12 +21,11 @@ from tests.e2e.installation import free_ports
 
 ROOT = Path(__file__).parents[3]
 PROGRAMS = Path(__file__).parent / "programs"
-_SEEDS = itertools.count()
 
 
 def free_port() -> int:
     """Find one that no outgoing connection takes before a child listens there."""
-    return free_ports(1, seed=next(_SEEDS))
+    return free_ports(1)
 
 
 def environment() -> dict[str, str]:

@@ -17,6 +17,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def finish(*_: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not interrupt the end
     time.sleep(0.5)
     sys.exit("all is done")
 
