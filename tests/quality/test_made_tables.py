@@ -60,6 +60,19 @@ def test_a_weak_real_world_is_accepted() -> None:
     assert not report.leaks
 
 
+def test_few_positives_among_many_columns_give_a_modest_and_honest_model() -> None:
+    stuff, true = made.rare(0)
+    labels = stuff.frames.label
+
+    report = report_of(stuff)
+
+    assert 300 < labels.sum() < 400
+    assert report.usable
+    assert report.figures["skill_over_constant"].low > 0
+    assert report.figures["auc"].value < auc(labels, true) + SURELY
+    assert 0.7 < report.figures["calibration_slope"].value < 1.4
+
+
 def assert_not_backwards(world: Callable[[int], made.Later], seed: int) -> None:
     stuff, later, labels = world(seed)
 
