@@ -2,6 +2,7 @@
 
 import os
 import time
+from contextlib import suppress
 
 import typer
 
@@ -43,7 +44,7 @@ def run_all(settings: Settings, host: str, port: int) -> None:
         _prepare_store(settings)
         secrets = {name: home.secret(settings.home, name) for name in home.SECRETS}
         children = environment(os.environ, settings.home, port, secrets)
-        supervisor = Supervisor(listed, children, settings.home / "logs", print_note, settings.hung_seconds)
+        supervisor = Supervisor(listed, children, settings.home / "logs", _note, settings.hung_seconds)
         stop = StopRequest()
         try:
             supervisor.start()
@@ -52,9 +53,9 @@ def run_all(settings: Settings, host: str, port: int) -> None:
             while not stop.wait(LOOK_SECONDS):
                 supervisor.look()
         finally:
-            print_note("Stopping.")
+            _note("Stopping.")
             supervisor.stop()
-            print_note("Everything is stopped.")
+            _note("Everything is stopped.")
             stop.close()
 
 
@@ -70,7 +71,14 @@ def _greet(settings: Settings, url: str, supervisor: Supervisor, stop: StopReque
         supervisor.look()
         if stop.wait(LOOK_SECONDS):
             return
-    typer.echo(greeting(settings, url, examples))
+    with suppress(OSError):
+        typer.echo(greeting(settings, url, examples))
+
+
+def _note(text: str) -> None:
+    """Print a note; whoever read it may be gone, and the children are to be stopped all the same."""
+    with suppress(OSError):
+        print_note(text)
 
 
 def _prepare_store(settings: Settings) -> None:

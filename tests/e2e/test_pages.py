@@ -156,7 +156,7 @@ def newcomer(
     tmp_path_factory: pytest.TempPathFactory, own_files: Callable[[Path], None], with_registry: Callable[[Path], Path]
 ) -> Reader:
     """Typed what the README says about one's own data; in the account `demo` something stands for the sample."""
-    reader = Reader(tmp_path_factory.mktemp("pages"), free_ports(seed=1))
+    reader = Reader(tmp_path_factory.mktemp("pages"), free_ports())
     own_files(reader.folder)
     (reader.folder / "var").mkdir()
     with_registry(reader.folder / "var")

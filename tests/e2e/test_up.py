@@ -138,3 +138,16 @@ def test_a_port_that_is_taken_is_one_sentence(down: Installation) -> None:
     assert refused.returncode == 1
     assert refused.stderr.startswith(f"foretell: Port {down.port} (gateway) is taken")
     assert refused.stderr.count("\n") == 1
+
+
+def test_it_stops_its_children_though_nobody_reads_what_it_writes(down: Installation) -> None:
+    process = down.start()
+    read_greeting(process)
+    before = children(process)
+    assert process.stdout is not None
+    process.stdout.close()
+
+    process.send_signal(signal.SIGTERM)
+    process.wait(timeout=120)
+
+    assert not any(child.is_running() for child in before.values())
