@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, Table, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -13,6 +13,7 @@ from shared.contracts.rows import Microseconds
 from shared.errors import Conflict, NotFound
 from shared.settings import Settings
 from shared.store import holdouts, keys, models, sources
+from shared.store.assignments import Assignments
 from shared.store.audit import Audit
 from shared.store.batches import Batches, BatchTable, waiting
 from shared.store.change_detection import ChangeDetection, StaleContactTable
@@ -23,8 +24,7 @@ from shared.store.deliveries import Deliveries
 from shared.store.delivery_tables import DeliveryTable, SubscriptionTable
 from shared.store.driver import AccountDriver
 from shared.store.events import Events
-from shared.store.experiments import Experiments
-from shared.store.holdouts import HoldoutTable
+from shared.store.holdouts import Holdouts, HoldoutTable
 from shared.store.idempotency import Idempotency
 from shared.store.identities import Identities
 from shared.store.keys import KeyRow, Keys, KeyTable, key_rows
@@ -43,6 +43,23 @@ from shared.store.shadows import ShadowRow, shadow_rows
 from shared.store.sources import SourceRow, Sources, SourceTable, source_rows
 from shared.store.sql import PATIENCE_SECONDS, Sql, is_writable
 from shared.store.subscriptions import Subscriptions
+
+
+@dataclass(frozen=True, slots=True)
+class Experiments:
+    """The experiments of one account."""
+
+    _scope: Scope
+
+    @property
+    def assignments(self) -> Assignments:
+        """Return whom experiments of sending assigned to an arm."""
+        return Assignments(self._scope)
+
+    @property
+    def holdouts(self) -> Holdouts:
+        """Return for whom predictions are made and not answered."""
+        return Holdouts(self._scope)
 
 
 class AccountStore:

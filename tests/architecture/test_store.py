@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 from shared.store import AccountStore
-from shared.store.experiments import Experiments
+from shared.store.database import Experiments
 from shared.store.models import Models
 
 MOST_ATTRIBUTES = 25
