@@ -5,12 +5,13 @@ import logging
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import orjson
+from prometheus_client import Counter
 
 from shared.capabilities import Capability
 from shared.contracts.holdout import Holdout
@@ -27,6 +28,8 @@ log = logging.getLogger(__name__)
 
 Key = tuple[str, str]
 """Account and outcome; the outcome is empty where the capability has none."""
+Wanted = tuple[Key, str, str]
+"""Whose model, version and digest."""
 Fetch = Callable[[Row, str, str], Awaitable[Path]]
 """Row, version, digest → folder in the cache."""
 WAIT_SECONDS = 2.0
@@ -121,6 +124,74 @@ class _Attempts:
     not_before: float = 0.0
 
 
+class NotLoaded(Protocol):
+    """Writes to the log that a version could not be had."""
+
+    def __call__(self, facts: Mapping[str, object], error: Exception, *, refused: bool) -> None:
+        """Note it: refused once and for all, or tried again later."""
+
+
+class VersionLoader:
+    """Fetches and loads versions: tried again later and later where the registry is away, refused where they are bad.
+
+    Args:
+        fetch: row, version and digest → folder in the cache.
+        load: reads an artifact.
+        failures: counted by `unavailable` and `refused`.
+        note: writes the first failure to the log, and every refusal.
+        pause_seconds: before the second attempt; doubled after each.
+        seconds: a clock.
+    """
+
+    def __init__(
+        self,
+        fetch: Fetch,
+        load: Callable[[Path], ServedModel],
+        failures: Counter,
+        note: NotLoaded,
+        *,
+        pause_seconds: float,
+        seconds: Callable[[], float],
+    ) -> None:
+        self._fetch, self._load, self._failures, self._note = fetch, load, failures, note
+        self._pause_seconds, self._seconds = pause_seconds, seconds
+        self._attempts: dict[Wanted, _Attempts] = {}
+        self._one_load = asyncio.Semaphore(1)
+        self.refused: set[Wanted] = set()
+        """Versions that do not load, and are not tried again."""
+
+    @property
+    def unavailable(self) -> Collection[Wanted]:
+        """Return the versions that the registry did not give out when they were last wanted."""
+        return self._attempts.keys()
+
+    async def attempt(self, key: Key, row: Row, version: str, digest: str) -> Champion | None:
+        """Fetch and load one version; None when it cannot be had, now or ever."""
+        name = (key, version, digest)
+        attempts = self._attempts.get(name, _Attempts())
+        if name in self.refused or self._seconds() < attempts.not_before:
+            return None
+        facts = {"account": row.account, "outcome": row.outcome, "version": version}
+        try:
+            folder = await self._fetch(row, version, digest)
+            async with self._one_load:  # what is missing is fetched together
+                model = await asyncio.to_thread(self._load, folder)
+        except (RegistryUnavailable, OSError) as error:
+            self._failures.labels("unavailable").inc()
+            pause = min(LONGEST_PAUSE_SECONDS, self._pause_seconds * 2**attempts.failed)
+            self._attempts[name] = _Attempts(attempts.failed + 1, self._seconds() + pause)
+            if not attempts.failed:
+                self._note(facts, error, refused=False)
+            return None
+        except Exception as error:  # part of a poll, which must live: whatever does not load is refused, once
+            self._failures.labels("refused").inc()
+            self.refused.add(name)
+            self._note(facts, error, refused=True)
+            return None
+        self._attempts.pop(name, None)
+        return Champion(version, digest, model)
+
+
 class ChampionHolder:
     """The champions of one capability, for all accounts and outcomes, at most `max_models` of them in memory."""
 
@@ -141,13 +212,13 @@ class ChampionHolder:
     ) -> None:
         self._capability = capability
         self._store = store
-        self._load = load
-        self._fetch = fetch
+        self._loader = VersionLoader(
+            fetch, load, metrics.champion_failures, _note, pause_seconds=poll_seconds, seconds=seconds
+        )
         self._cache = cache
         self._metrics = metrics
         self._poll_seconds = poll_seconds
         self._max_models = max_models
-        self._seconds = seconds
         self._unix_seconds = unix_seconds
         self._also_kept = also_kept
         self._remembered = RememberedRows(cache, capability.name)
@@ -157,12 +228,9 @@ class ChampionHolder:
         self._seen_store = False
         self._loaded: OrderedDict[Key, Champion] = OrderedDict()
         self._loading: dict[Key, asyncio.Task[None]] = {}
-        self._refused: set[tuple[Key, str, str]] = set()
-        self._attempts: dict[tuple[Key, str, str], _Attempts] = {}
         self._first: list[asyncio.Task[None]] | None = None
         """Loads of the champions known at the start; None: none is known yet."""
         self._swept: frozenset[str] | None = None
-        self._one_load = asyncio.Semaphore(1)
         self._one_read = asyncio.Lock()
 
     @property
@@ -178,7 +246,10 @@ class ChampionHolder:
     def causes(self) -> list[str]:
         """Say what keeps champions from being loaded: the registry, or the artifacts themselves."""
         wanted = {(key, row.version, row.digest) for key, row in self._rows.items()}
-        causes = {"registry-away": wanted & self._attempts.keys(), "champion-refused": wanted & self._refused}
+        causes = {
+            "registry-away": wanted.intersection(self._loader.unavailable),
+            "champion-refused": wanted & self._loader.refused,
+        }
         return [cause for cause, concerned in causes.items() if concerned]
 
     def outcomes_of(self, account: str) -> list[str]:
@@ -256,9 +327,9 @@ class ChampionHolder:
 
     def _why_not(self, key: Key) -> str:
         row = self._rows.get(key)
-        if row is not None and (key, row.version, row.digest) in self._refused:
+        if row is not None and (key, row.version, row.digest) in self._loader.refused:
             return "The promoted version cannot be loaded; the service's log says why. Promote another one."
-        if row is not None and (key, row.version, row.digest) in self._attempts:
+        if row is not None and (key, row.version, row.digest) in self._loader.unavailable:
             return "The registry does not give out the promoted version now; the service goes on trying. Ask later."
         return "The model is being loaded; ask again in a few seconds."
 
@@ -307,37 +378,11 @@ class ChampionHolder:
     async def _bring(self, key: Key) -> None:
         """Have the current version; where that fails and nothing answers yet, the one before."""
         row = self._rows[key]
-        champion = await self._attempt(key, row, row.version, row.digest)
+        champion = await self._loader.attempt(key, row, row.version, row.digest)
         if champion is None and key not in self._loaded and row.previous_version and row.previous_digest:
-            champion = await self._attempt(key, row, row.previous_version, row.previous_digest)
+            champion = await self._loader.attempt(key, row, row.previous_version, row.previous_digest)
         if champion is not None and key in self._rows:
             self._swap(key, champion)
-
-    async def _attempt(self, key: Key, row: Row, version: str, digest: str) -> Champion | None:
-        """Fetch and load one version; None when it cannot be had, now or ever."""
-        name = (key, version, digest)
-        attempts = self._attempts.get(name, _Attempts())
-        if name in self._refused or self._seconds() < attempts.not_before:
-            return None
-        facts = {"account": row.account, "outcome": row.outcome, "version": version}
-        try:
-            folder = await self._fetch(row, version, digest)
-            async with self._one_load:  # what is missing is fetched together
-                model = await asyncio.to_thread(self._load, folder)
-        except (RegistryUnavailable, OSError) as error:
-            self._metrics.champion_failures.labels("unavailable").inc()
-            pause = min(LONGEST_PAUSE_SECONDS, self._poll_seconds * 2**attempts.failed)
-            self._attempts[name] = _Attempts(attempts.failed + 1, self._seconds() + pause)
-            if not attempts.failed:
-                log.warning("champion.not_fetched", extra={**facts, **_cause(error)})
-            return None
-        except Exception as error:  # part of the poll, which must live: whatever does not load is refused, once
-            self._metrics.champion_failures.labels("refused").inc()
-            self._refused.add(name)
-            log.warning("champion.refused", extra={**facts, **trail(error)})
-            return None
-        self._attempts.pop(name, None)
-        return Champion(version, digest, model)
 
     def _swap(self, key: Key, champion: Champion) -> None:
         old = self._loaded.get(key)
@@ -358,9 +403,16 @@ class ChampionHolder:
         )
 
 
-def _cause(error: RegistryUnavailable | OSError) -> dict[str, object]:
+def _note(facts: Mapping[str, object], error: Exception, *, refused: bool) -> None:
+    if refused:
+        log.warning("champion.refused", extra={**facts, **trail(error)})
+    else:
+        log.warning("champion.not_fetched", extra={**facts, **cause_of(error)})
+
+
+def cause_of(error: Exception) -> dict[str, object]:
     """Say why an artifact is not to be had, in words that hold no address and no secret."""
-    cause = error.members.get("cause") if isinstance(error, RegistryUnavailable) else error.strerror
+    cause = error.members.get("cause") if isinstance(error, RegistryUnavailable) else getattr(error, "strerror", None)
     return {"error": type(error).__name__, "cause": cause}
 
 

@@ -74,7 +74,7 @@ class Service:
         self._started_at = time.monotonic()
         fetch = fetch or RegistryChild(settings)
         poll_seconds, most = settings.champion_poll_seconds, settings.max_models
-        self.shadows = ShadowModels(spec, store, fetch, self.metrics, poll_seconds, most)
+        self.shadows = ShadowModels(spec, store, fetch, self.metrics, poll_seconds=poll_seconds, most=most)
         self.shadowing = Shadowing(spec, self.shadows, store, self.metrics)
         self.champions = ChampionHolder(
             spec.capability,

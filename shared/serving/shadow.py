@@ -10,18 +10,17 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import NamedTuple
 
 from shared.contracts.prediction import Prediction, PredictionRequest
 from shared.contracts.rows import DAY, Microseconds
-from shared.errors import RegistryUnavailable
 from shared.http.telemetry import trail
 from shared.serving.answering import ResolvedCall
 from shared.serving.artifacts import RememberedRow
 from shared.serving.capability_spec import AnySpec
-from shared.serving.champions import Champion, Fetch, Key, ServingStore
+from shared.serving.champions import Champion, Fetch, Key, ServingStore, VersionLoader, cause_of
 from shared.serving.contact_answers import ContactAnswers
 from shared.serving.metrics import ServiceMetrics
 from shared.serving.request_contacts import RequestContact
@@ -37,7 +36,6 @@ GATHER_SECONDS = 0.1
 """How long a first call waits for others: until then the answers have left."""
 REST = 3.0
 """A shadow rests so many times as long as it worked, so that it takes a quarter of one core at most."""
-LONGEST_PAUSE_SECONDS = 60.0
 _WHOLE = 2**64
 
 
@@ -91,31 +89,38 @@ class _Shadow:
         return self.champion.is_of(row.version, row.digest)
 
 
-@dataclass(slots=True)
-class _Refetches:
-    """Failed attempts to have a version that the registry could not give."""
-
-    failed: int = 0
-    not_before: float = 0.0
-
-
-@dataclass(slots=True)
 class ShadowModels:
-    """The shadowing versions of one capability in memory, for all accounts and outcomes: polls the rows, and loads."""
+    """The shadowing versions of one capability in memory, for all accounts and outcomes: polls the rows, and loads.
 
-    spec: AnySpec
-    store: ServingStore
-    fetch: Fetch
-    metrics: ServiceMetrics
-    poll_seconds: float
-    most: int
-    """How many are kept in memory; further ones do not shadow."""
-    seconds: Callable[[], float] = time.monotonic
-    digests: frozenset[str] = frozenset()
-    """Of the artifacts of all capabilities' shadows, as the last poll found them: the cache must keep them."""
-    _loaded: Mapping[Key, _Shadow] = field(default_factory=dict)
-    _refused: set[tuple[Key, str, str]] = field(default_factory=set)
-    _attempts: dict[tuple[Key, str, str], _Refetches] = field(default_factory=dict)
+    Args:
+        spec: of the capability.
+        store: whose rows are polled.
+        fetch: row, version and digest → folder in the cache.
+        metrics: where failures are counted.
+        poll_seconds: how often the rows are read.
+        most: how many are kept in memory; further ones do not shadow.
+        seconds: a clock.
+    """
+
+    def __init__(
+        self,
+        spec: AnySpec,
+        store: ServingStore,
+        fetch: Fetch,
+        metrics: ServiceMetrics,
+        *,
+        poll_seconds: float,
+        most: int,
+        seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._spec, self._store, self._metrics = spec, store, metrics
+        self._poll_seconds, self._most = poll_seconds, most
+        self._loader = VersionLoader(
+            fetch, spec.load, metrics.shadow_failures, _note, pause_seconds=poll_seconds, seconds=seconds
+        )
+        self._loaded: Mapping[Key, _Shadow] = {}
+        self.digests = frozenset[str]()
+        """Of the artifacts of all capabilities' shadows, as the last poll found them: the cache must keep them."""
 
     async def run(self) -> None:
         """Poll until cancelled."""
@@ -123,9 +128,9 @@ class ShadowModels:
             try:
                 await self.poll()
             except Exception as error:  # the poll must live, and its failure is nobody's but its own
-                self.metrics.shadow_failures.labels("poll").inc()
+                self._metrics.shadow_failures.labels("poll").inc()
                 log.debug("shadows.poll_failed", extra=trail(error))
-            await asyncio.sleep(self.poll_seconds)
+            await asyncio.sleep(self._poll_seconds)
 
     def of(self, account: str, outcome: str) -> _Shadow | None:
         """Return the version that shadows a model; None: none does."""
@@ -137,44 +142,27 @@ class ShadowModels:
         Raises:
             StoreUnavailable: the rows could not be read.
         """
-        rows = await asyncio.to_thread(self.store.shadows)
+        rows = await asyncio.to_thread(self._store.shadows)
         self.digests = frozenset(row.digest for row in rows)
-        mine = {(row.account, row.outcome): row for row in rows if row.capability == self.spec.capability.name}
-        mine = dict(list(mine.items())[: self.most])
+        mine = {(row.account, row.outcome): row for row in rows if row.capability == self._spec.capability.name}
+        mine = dict(list(mine.items())[: self._most])
         self._loaded = {
             key: _Shadow(mine[key], held.champion)
             for key, held in self._loaded.items()
             if key in mine and held.is_of(mine[key])
         }
         for key, row in mine.items():
-            if key not in self._loaded and (loaded := await self._attempt(key, row)) is not None:
-                self._loaded = {**self._loaded, key: loaded}
+            if key in self._loaded:
+                continue
+            loaded = await self._loader.attempt(key, _remembered(row), row.version, row.digest)
+            if loaded is not None:
+                self._loaded = {**self._loaded, key: _Shadow(row, loaded)}
+                facts = {"account": row.account, "outcome": row.outcome, "version": row.version}
+                log.info("shadow.loaded", extra={**facts, "share": row.share})
 
-    async def _attempt(self, key: Key, row: ShadowRow) -> _Shadow | None:
-        """Fetch and load a version; None when it cannot be had, now or ever."""
-        name = (key, row.version, row.digest)
-        attempts = self._attempts.get(name, _Refetches())
-        if name in self._refused or self.seconds() < attempts.not_before:
-            return None
-        facts = {"account": row.account, "outcome": row.outcome, "version": row.version}
-        try:
-            folder = await self.fetch(_remembered(row), row.version, row.digest)
-            model = await asyncio.to_thread(self.spec.load, folder)
-        except (RegistryUnavailable, OSError) as error:
-            self.metrics.shadow_failures.labels("unavailable").inc()
-            pause = min(LONGEST_PAUSE_SECONDS, self.poll_seconds * 2**attempts.failed)
-            self._attempts[name] = _Refetches(attempts.failed + 1, self.seconds() + pause)
-            if not attempts.failed:
-                log.warning("shadow.not_loaded", extra={**facts, **trail(error)})
-            return None
-        except Exception as error:  # part of the poll, which must live: whatever does not load is refused, once
-            self.metrics.shadow_failures.labels("refused").inc()
-            self._refused.add(name)
-            log.warning("shadow.not_loaded", extra={**facts, **trail(error)})
-            return None
-        self._attempts.pop(name, None)
-        log.info("shadow.loaded", extra={**facts, "share": row.share})
-        return _Shadow(row, Champion(row.version, row.digest, model))
+
+def _note(facts: Mapping[str, object], error: Exception, *, refused: bool) -> None:
+    log.warning("shadow.not_loaded", extra={**facts, **(trail(error) if refused else cause_of(error))})
 
 
 def _remembered(row: ShadowRow) -> RememberedRow:

@@ -262,7 +262,7 @@ async def test_only_its_share_of_the_contacts_reaches_a_shadow(
 @pytest.fixture
 def models(store: Any, registry: Any, metrics: Any, clock: Any) -> ShadowModels:
     spec = replace(CAPABILITY, load=registry.load)
-    return ShadowModels(spec, store, registry.fetch, metrics, 5.0, 2, clock)
+    return ShadowModels(spec, store, registry.fetch, metrics, poll_seconds=5.0, most=2, seconds=clock)
 
 
 def loaded(models: ShadowModels, outcome: str = "customer") -> str | None:
