@@ -102,7 +102,7 @@ def _requirement(one: "Requirement") -> dict[str, str]:
         "at least": in_words(one.minimum),
         "there are": f"{in_words(one.found)}{interval}",
         "met": _MET[one.met],
-        "if not": one.otherwise,
+        "if not": "" if one.met else one.otherwise,
     }
 
 

@@ -149,7 +149,7 @@ class _Csv:
 
     def _cells(self, row: ResultRow) -> list[Any]:
         cells = row.to_cells()
-        cells["data_quality"] = " ".join(cells["data_quality"])
+        cells["data_quality"] = " ".join(cells["data_quality"] or ())  # a row of a send plan has none
         cells["cutoff"] = instant_of(row.cutoff).isoformat().replace("+00:00", "Z")
         return [_neutral(cells[name]) for name in COLUMNS]
 

@@ -1,8 +1,11 @@
 """A send plan made by a batch: the same as a call makes, whatever happens on the way."""
 
+import csv
 import json
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
+import pyarrow.parquet
 import pytest
 
 from services.sendtime.api.routes import Planning
@@ -44,6 +47,23 @@ def test_a_batch_plans_as_a_call_does(batching: Batching) -> None:
     assert summary is not None
     assert summary["expected"] == pytest.approx(call["expected"])
     assert (summary["unplaced"], len(summary["hours"])) == (call["unplaced"], len(call["hours"]))
+
+
+@pytest.mark.parametrize("written", ["csv", "parquet"])
+def test_a_plan_is_written_as_a_table_too(batching: Batching, written: Literal["csv", "parquet"]) -> None:
+    batching.ask(replace(plan(), format=written))
+
+    batching.work()
+
+    table = csv_rows(batching) if written == "csv" else pyarrow.parquet.read_table(batching.result).to_pylist()
+    answers = [json.loads(one["answer"]) for one in table if one["status"] == "ok"]
+    assert [one["contact_id"] for one in table] == [*(f"c-{n:03}" for n in range(CONTACTS)), "nothing-known"]
+    assert answers
+    assert {one["send_at"]["timezone"] for one in answers} <= {"Europe/Paris", "UTC"}
+
+
+def csv_rows(batching: Batching) -> list[dict[str, Any]]:
+    return list(csv.DictReader(batching.result.read_text().splitlines()))
 
 
 def test_no_hour_takes_more_than_its_capacity_and_who_finds_no_room_is_counted(batching: Batching) -> None:
