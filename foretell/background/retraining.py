@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from foretell.background.loops import LoopMetrics, LoopParts
 from shared.capabilities import NAMES, OUTCOME_NAMES
+from shared.contracts.model_drift import drifted_since
 from shared.contracts.model_name import ModelName
 from shared.contracts.rows import Microseconds
 from shared.settings import WorkerSettings
@@ -57,7 +58,7 @@ class Retraining:
         row = store.models.version(*model, champion.version)
         trained_at = max(store.models.commands.last_training_at(model) or 0, row.trained_at if row else 0)
         rule = RetrainingRule(self.settings.retrain_days(model.capability), self.settings.retrain_drift_days)
-        name, drifted = f"{champion.account}.{model.text}", row is not None and has_drifted(row)
+        name, drifted = f"{champion.account}.{model.text}", row is not None and has_drifted(store, row)
         cause = due(rule, name, trained_at=trained_at, has_drifted=drifted, now=at)
         if cause is None:
             return None
@@ -65,9 +66,11 @@ class Retraining:
         return trained_at, store, command
 
 
-def has_drifted(row: VersionRow) -> bool:
-    """Whether what is measured of a version says that it should be trained again."""
-    return row.input_drift is not None and row.input_drift.has_drifted
+def has_drifted(store: AccountStore, row: VersionRow) -> bool:
+    """Whether the rounds of scoring found that a version should be trained again: unknown inputs, or drift."""
+    if row.input_drift is not None and row.input_drift.has_drifted:
+        return True
+    return drifted_since(store.models.quality.drift(row.capability, row.outcome, row.version)) is not None
 
 
 def _named(champion: ChampionRow) -> dict[str, str]:

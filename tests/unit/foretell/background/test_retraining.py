@@ -1,10 +1,13 @@
 """Which training is asked for when nobody does it."""
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
-from foretell.background.retraining import Retraining, has_drifted
+from foretell.background.retraining import Retraining
 from shared.contracts.input_drift import InputDrift
+from shared.contracts.model_drift import ModelDrift
 from shared.contracts.model_name import ModelName
 from shared.contracts.rows import DAY
 from shared.settings import WorkerSettings
@@ -22,6 +25,12 @@ class Account:
     drift: InputDrift | None = None
     asked: list[ModelCommandRow] = field(default_factory=list)
     outcomes_known: bool = True
+    found: Any = None
+    """What the last round of scoring found of the version."""
+
+    @property
+    def quality(self) -> Any:
+        return SimpleNamespace(drift=lambda *_: self.found)
 
     @property
     def models(self) -> "Account":
@@ -103,6 +112,21 @@ def test_drift_asks_for_a_training_before_its_time() -> None:
     ]
 
 
+def test_drift_of_features_asks_for_a_training_as_unknown_inputs_do() -> None:
+    since = datetime(2024, 10, 1, tzinfo=UTC)
+    drift = ModelDrift(
+        version="1", measured_at=since, status="measured", has_drifted=True, drifted_since=since, text="It has.",
+        contacts=900, reference_contacts=900, drifted_weight=0.4, answers=None, features=[],
+    )  # fmt: skip
+    account = Account(
+        "acme", {ModelName("segmentation"): NOW - 4 * DAY}, found={"report": drift.model_dump(mode="json")}
+    )
+
+    turn(Database({"acme": account}))
+
+    assert [one.requested_by for one in account.asked] == ["drift"]
+
+
 def test_a_setting_of_0_trains_nothing_by_time() -> None:
     account = Account("acme", {ModelName("sendtime"): NOW - 900 * DAY})
 
@@ -121,9 +145,3 @@ def test_an_outcome_that_is_defined_no_more_is_not_trained() -> None:
 
 def test_a_capability_without_a_setting_is_trained_every_two_weeks() -> None:
     assert WorkerSettings(signing_key=KEY, identity_key=KEY).retrain_days("weather") == 14
-
-
-def test_drift_is_what_the_round_of_scoring_measured() -> None:
-    row = VersionRow("scoring", "x", "1", "d", "rule", "C", 0, 30, "run")
-
-    assert not has_drifted(row)
