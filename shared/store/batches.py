@@ -242,11 +242,6 @@ class Batches:
         with self._scope.reading() as connection:
             return list(connection.scalars(old))
 
-    def all_ids(self) -> set[str]:
-        """List the ids of all batches."""
-        with self._scope.reading() as connection:
-            return set(connection.scalars(self._scope.select(BatchTable.batch_id)))
-
     def take(self, lease: Lease, *, at: Microseconds, until: Microseconds) -> BatchRow | None:
         """Lease a batch that waits, or whose lease has run out; None: it is somebody else's, or has ended."""
         table = BatchTable

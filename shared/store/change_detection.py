@@ -120,11 +120,6 @@ class ChangeDetection:
                 _forget(connection, scored)
                 _wait_anew(connection, again)
 
-    def states_of(self, contact_id: str) -> list[LastKnownState]:
-        """List the last known states of one contact, by capability and outcome."""
-        with self._scope.reading() as connection:
-            return sorted(self._rows(connection, LastKnownStateTable.contact_id == contact_id))
-
     def states(self, capability: str, outcome: str, contact_ids: Sequence[str]) -> dict[str, LastKnownState]:
         """Return the last known states of contacts; those without one are missing.
 

@@ -21,7 +21,7 @@ def test_a_standing_is_read_as_it_was_written_and_replaced_by_the_next(store: Ac
     store.changes.put_states([standing(score=None, previous_state=None), standing(capability="churn")])
     store.changes.put_states([standing(state="low")])
 
-    assert store.changes.states_of("a") == [standing(capability="churn"), standing(state="low")]
+    assert store.changes.states("churn", "x", ["a"]) == {"a": standing(capability="churn")}
     assert store.changes.states("scoring", "x", ["a", "b"]) == {"a": standing(state="low")}
     assert store.changes.states("scoring", "y", ["a"]) == {}
 
