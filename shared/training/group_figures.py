@@ -66,7 +66,8 @@ def attribute_groups(
         excluded: an attribute that is not compared by: the outcome itself.
 
     Returns:
-        None that names or finds people, and at most six, those by which unequal treatment is a question first, then by name.
+        None that names or finds people; at most six, those by which unequal treatment is a question first, then by
+        name.
     """
     ranked = sorted((name for name in pasts.attributes if name != excluded), key=_by_concern)
     found: list[Groups] = []

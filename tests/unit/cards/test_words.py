@@ -28,7 +28,7 @@ def tables(ratios: Sequence[Ends], found: Sequence[Ends], *, compared: bool = Tr
             "found": interval(share),
             "auc": interval((0.7, 0.6, 0.8)),
         }
-        for name, ratio, share in zip("ab", ratios, found, strict=True)
+        for name, ratio, share in zip("abc", ratios, found, strict=False)
     ]
     return group_tables({"attributes": [{"name": "plan", "words": "Plan", "groups": groups}]})[0]
 
@@ -57,6 +57,16 @@ def test_a_difference_between_groups_is_named_where_it_is_beyond_chance(
     ratios: Sequence[Ends], found: Sequence[Ends], finding: str
 ) -> None:
     assert tables(ratios, found).finding == finding
+
+
+def test_a_sure_difference_is_named_though_a_larger_one_may_be_chance() -> None:
+    ratios: Sequence[Ends] = [(1.5, 0.8, 2.6), (1.3, 1.2, 1.4), (0.8, 0.75, 0.85)]
+
+    table = tables(ratios, [*ALIKE, (0.98, 0.9, 1.0)])
+
+    gap = table.calibration_gap
+    assert (gap.highest, gap.lowest, gap.difference, gap.beyond_chance) == ("b", "c", 0.5, True)
+    assert table.finding.startswith("Chances fit unequally")
 
 
 def test_groups_that_are_too_small_are_not_compared() -> None:
