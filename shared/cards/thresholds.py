@@ -75,7 +75,7 @@ def thresholds(row: VersionRow, name: str, query: ThresholdQuery, stored: Mappin
         population=population,
         best=best,
         everybody=cuts[-1],
-        sentence=_sentence(best, cuts[-1], population),
+        sentence=_sentence(best, cuts[-1], population, capacity),
         cuts=cuts,
     )
 
@@ -192,8 +192,13 @@ def _break_even(chances: Sequence[float | None], probability: float) -> int | No
     return lowest
 
 
-def _sentence(best: BestCut | None, everybody: Cut, population: Population) -> str:
+def _sentence(best: BestCut | None, everybody: Cut, population: Population, capacity: int | None) -> str:
     of_all = f"{population.contacts:,}"
+    if capacity == 0:
+        return (
+            f"Address nobody: the capacity holds not one contact. Addressing all {of_all} would bring "
+            f"{_money(everybody.profit)}."
+        )
     if best is None:
         return (
             f"Address nobody: even the contacts with the highest scores cost more than they are expected to bring. "
