@@ -116,7 +116,7 @@ def _cuts(current: Sequence[float], rates: Sequence[float], query: ThresholdQuer
                 false_positives=round(addressed - hits, 4),
                 precision=round(min(1.0, hits / addressed), 6) if addressed else 0.0,
                 recall=round(min(1.0, hits / all_hits), 6) if all_hits else 0.0,
-                profit=round(query.value * hits - query.cost * addressed, 4),
+                profit=_amount(query.value * hits - query.cost * addressed),
             )
         )
     return cuts
@@ -148,8 +148,8 @@ def _sure(cut: Cut, counts: Figures, query: ThresholdQuery, *, only_first: bool)
         **cut.model_dump(),
         precision_low=round(low, 6),
         precision_high=round(high, 6),
-        profit_low=round(cut.profit - query.value * cut.contacts * (cut.precision - low), 4),
-        profit_high=round(cut.profit + query.value * cut.contacts * (high - cut.precision), 4),
+        profit_low=_amount(cut.profit - query.value * cut.contacts * (cut.precision - low)),
+        profit_high=_amount(cut.profit + query.value * cut.contacts * (high - cut.precision)),
         only_first=only_first,
     )
 
@@ -219,5 +219,19 @@ def _people(number: float) -> str:
     return f"{number:,.0f}" if number >= 10 or number == 0 else f"{number:.1f}"
 
 
+def _amount(number: float) -> float:
+    """Round to ten figures: to decimals, a contact worth a thousandth of a cent would be worth nothing."""
+    return float(f"{number:.10g}")
+
+
 def _money(amount: float) -> str:
+    """Write an amount of any currency.
+
+    >>> _money(1234.5), _money(12.3), _money(-0.0), _money(-0.00042)
+    ('1,234', '12.30', '0.00', '-0.00042')
+    """
+    if amount == 0:
+        return "0.00"
+    if abs(amount) < 0.01:
+        return f"{amount:.2g}"
     return f"{amount:,.0f}" if abs(amount) >= 100 else f"{amount:,.2f}"

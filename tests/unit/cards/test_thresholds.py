@@ -89,6 +89,17 @@ def test_nobody_is_addressed_where_nobody_pays_or_nothing_can_be_done(
     assert found.sentence.startswith(f"Address nobody: {why}")
 
 
+def test_the_currency_changes_the_amounts_and_not_the_cut_off(scored: VersionRow) -> None:
+    plain = thresholds(scored, "scoring.customer", QUERY, TODAY).best
+    tiny = thresholds(scored, "scoring.customer", ThresholdQuery(QUERY.value / 10**9, QUERY.cost / 10**9), TODAY)
+
+    assert plain is not None
+    assert tiny.best is not None
+    assert tiny.best.from_score == plain.from_score
+    assert tiny.best.profit == pytest.approx(plain.profit / 10**9)
+    assert "Expected profit: 0.00" not in tiny.sentence
+
+
 def test_the_break_even_is_where_the_chance_is_cost_by_value(scored: VersionRow, world: Any) -> None:
     found = thresholds(scored, "scoring.customer", QUERY, {})
 
