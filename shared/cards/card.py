@@ -6,7 +6,7 @@ from typing import Any, Final
 from shared.capabilities import TABLE
 from shared.cards.figures import card_figures
 from shared.cards.groups import group_tables
-from shared.cards.sentences import how_to_read, in_short, limits, misuse, week_finding
+from shared.cards.sentences import how_to_read, in_short, limits, misuse, percentage, week_finding
 from shared.contracts.model_card import (
     CalibrationGroup,
     CardCandidate,
@@ -206,7 +206,7 @@ def _count(data: Figures, name: str) -> str | None:
 
 
 def _share(data: Figures, name: str) -> str | None:
-    return f"{100 * data[name]:.1f} %" if name in data else None
+    return percentage(data[name]) if name in data else None
 
 
 def _span(data: Figures, first: str, last: str) -> str | None:

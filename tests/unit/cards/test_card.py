@@ -69,7 +69,7 @@ def test_every_table_column_has_a_header_and_every_picture_its_finding(scored: V
     assert all("scope" in attributes for tag, attributes in found if tag == "th")
     pictures = [attributes for tag, attributes in found if tag == "svg" and "aria-hidden" not in attributes]
     assert [one["aria-label"] for one in pictures] == [
-        "Ten groups of equal size. The largest gap: 30.0 % predicted, 40.0 % happened."
+        "2 groups of equal size. The largest gap: 30.0 % predicted, 40.0 % happened."
     ]
     assert [tag for tag, _ in found].count("h1") == 1
     assert {"header", "main", "footer"} <= {tag for tag, _ in found}
@@ -111,6 +111,21 @@ def test_a_version_that_kept_next_to_nothing_has_a_card(bare: Callable[[str], Ve
     assert made.limits[-1].startswith("It was trained by an earlier release")
     assert made.question in as_html(made).replace("&#39;", "'")
     assert made.question in as_markdown(made)
+
+
+def test_nothing_and_everything_stand_only_where_they_are_meant(scored: VersionRow) -> None:
+    counts = {"frames": [0] * 98 + [10_000], "positives": [0] * 98 + [9_996]}
+    report = {
+        "data": {"base_rate": 0.0004, "judged_base_rate": 0.9996},
+        "importance": [["order_placed_90d", 0.9996], ["plan", 0.0004]],
+        "evidence": {"scores": counts},
+    }
+    made = card(replace(scored, report=report))
+
+    text, page = as_markdown(made), as_html(made)
+    assert [fact.value for fact in made.learned_from][:2] == ["0.04 %", "99.96 %"]
+    assert ("more than 99.9 of 100" in text, "more than 99.9 of 100" in page) == (True, True)
+    assert ("Plan: 0.04 %" in text, ">0.04 %<" in page, ">99.96 %<" in page) == (True, True, True)
 
 
 def test_a_version_without_signal_is_not_to_be_used(scored: VersionRow) -> None:

@@ -83,6 +83,9 @@ def test_groups_that_are_too_small_are_not_compared() -> None:
         ("skill_over_plain_rule", 0.154, "15.4 %", "Its answers are 15 % closer to what happened than the best single"),
         ("skill_over_plain_rule", -0.01, "-1.0 %", "no closer to what happened than the best single rule"),
         ("calibration_error", 0.0061, "0.6 points", "On average a predicted chance is 0.6 percentage points off."),
+        ("auc", 0.998, "99.8 of 100 pairs", "the right one stands higher 99.8 times in 100."),
+        ("skill_over_plain_rule", 0.004, "0.4 %", "Its answers are 0.4 % closer"),
+        ("calibration_error", 0.0004, "0.04 points", "is 0.04 percentage points off."),
         ("calibration_slope", 0.95, "0.95", "as low, as they should be."),
         ("calibration_slope", 1.3, "1.30", "too close together"),
         ("calibration_slope", 0.7, "0.70", "too far apart"),
@@ -93,6 +96,11 @@ def test_a_figure_is_read_in_words(name: str, value: float, text: str, meaning: 
 
     assert figure.text == text
     assert meaning in figure.meaning
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), None, "0.8", {"value": None}])
+def test_what_is_no_number_is_no_figure(number: Any) -> None:
+    assert card_figures({"auc": number}, "scoring") == []
 
 
 @pytest.mark.parametrize(
