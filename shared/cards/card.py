@@ -1,6 +1,8 @@
 """A card from a row of the catalogue: what is in the report, in a marketer's words; an older row gives what it has."""
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from shared.capabilities import TABLE
@@ -55,6 +57,7 @@ _PEOPLE: Final = {
     "too_new": "Too new: they became known after the last date that could be asked about.",
     "not_in_question": "Never in question at the dates asked about: not active lately, or the outcome reached before.",
 }
+_STEERS, _TURNS = re.compile(r"[\x00-\x1f\x7f-\x9f]"), re.compile(r"[\u202a-\u202e\u2066-\u2069]")
 _NOT_SEGMENTED: Final = "No activity in the time that was looked at."
 
 
@@ -67,6 +70,7 @@ def card_of(row: VersionRow, *, name: str, champion: bool | None, now: Microseco
         champion: whether it is the one that answers; None: nothing is said of it, for a text that is kept.
         now: to know its age.
     """
+    row = replace(row, report=_shown(row.report))
     report, evidence = row.report, row.report.get("evidence", {})
     ranges = score_ranges(evidence.get("scores"))
     figures = card_figures(row.figures, row.capability)
@@ -102,6 +106,15 @@ def card_of(row: VersionRow, *, name: str, champion: bool | None, now: Microseco
         digest=row.digest,
         data_digest=report.get("data_digest"),
     )
+
+
+def _shown(found: Any) -> Any:
+    """Take out of a report what would steer a terminal, or turn the text around it to the left."""
+    if isinstance(found, str):
+        return found if found.isprintable() else _STEERS.sub("\ufffd", _TURNS.sub("", " ".join(found.split())))
+    if isinstance(found, Mapping):
+        return {name: _shown(value) for name, value in found.items()}
+    return [_shown(value) for value in found] if isinstance(found, list) else found
 
 
 def _question(row: VersionRow) -> str:

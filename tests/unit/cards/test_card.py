@@ -52,6 +52,19 @@ def test_markdown_holds_no_tag_of_the_data(scored: VersionRow) -> None:
     assert "<script" not in as_markdown(card(scored)).replace("\\<", "")
 
 
+def test_what_steers_a_terminal_or_turns_a_text_around_is_not_shown(scored: VersionRow) -> None:
+    report = {
+        "importance": [["order_placed_90d", 0.6]],
+        "notes": ["a\x1b]0;b\x07c\u202ed\u2066 e\n\tf"],
+        "evidence": {"question": "q\x9b31m?"},
+    }
+
+    made = card(replace(scored, report=report))
+
+    assert (made.limits[-1], made.question) == ("a\ufffd]0;b\ufffdcd e f", "q\ufffd31m?")
+    assert all(line.isprintable() for line in as_markdown(made).split("\n"))
+
+
 def test_the_policy_allows_the_page_s_own_stylesheet_and_nothing_else(scored: VersionRow) -> None:
     page = as_html(card(scored))
 
