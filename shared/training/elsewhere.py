@@ -59,11 +59,12 @@ def export_frames(
     way = _way(recipe)
     run, material = _material(recipe, store, settings, outcome, recipe.choices(), now)
     frames = way.frames(run, material)
-    manifest = write_frames(
-        folder, frames, account=store.account, capability=recipe.capability, release=_release(), at=now
-    )
-    store.audit.add(EXPORTED, run.model_name, at=now, frames=manifest.frames, manifest=manifest.digest)
-    return manifest
+
+    def record(manifest: Manifest) -> None:
+        store.audit.add(EXPORTED, run.model_name, at=now, frames=manifest.frames, manifest=manifest.digest)
+
+    whose = {"account": store.account, "capability": recipe.capability}
+    return write_frames(folder, frames, **whose, release=_release(), at=now, record=record)
 
 
 def adopt(
