@@ -14,6 +14,8 @@ from shared.contracts.model_card import BestCut, Cut, Population, Thresholds
 from shared.errors import Conflict
 from shared.store import VersionRow
 
+MOST_MONEY: Final = 1e12
+"""The most that value and cost may be."""
 SCORES: Final = 99
 PER: Final = 1_000
 """Contacts that counts are of where no scores are stored."""
@@ -26,9 +28,9 @@ class ThresholdQuery:
     """What a marketer gives."""
 
     value: float
-    """Of a contact that is addressed and reaches the outcome; above 0."""
+    """Of a contact that is addressed and reaches the outcome; above 0, at most `MOST_MONEY`."""
     cost: float
-    """Of addressing one contact, 0 or more."""
+    """Of addressing one contact, 0 to `MOST_MONEY`."""
     capacity: int | None = None
     """Contacts that can be addressed; None: all, or as `capacity_share` says."""
     capacity_share: float | None = None

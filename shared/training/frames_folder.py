@@ -155,7 +155,8 @@ def write_frames(
 ) -> Manifest:
     """Write the table and its manifest into a new folder, which only its owner can read, and which is there whole.
 
-    They are written beside it, under a name that begins with a dot, and renamed at the end. Contacts are numbers drawn at random: nobody is recognised, and rows of the same contact still are of the same.
+    They are written beside it, under a name that begins with a dot, and renamed at the end. Contacts are numbers drawn
+    at random: nobody is recognised, and rows of the same contact still are of the same.
 
     Args:
         folder: must not exist.
