@@ -89,12 +89,14 @@ def thresholds(
 ) -> None:
     """Find the score from which on addressing contacts pays most."""
     from foretell.cli.context import named_model, opened_account
-    from shared.cards import ThresholdQuery
+    from shared.cards import MOST_MONEY, ThresholdQuery
     from shared.cards import thresholds as best_cut
     from shared.contracts.model_name import ModelName
 
-    if value <= 0:
-        raise BadRequest("--value must be above 0.")
+    if not 0 < value <= MOST_MONEY:
+        raise BadRequest("--value must be above 0 and 1e12 at most.")
+    if not 0 <= cost <= MOST_MONEY:
+        raise BadRequest("--cost must be 0 to 1e12.")
     number, share = _capacity(capacity)
     account, capability, outcome = named_model(name, account, capability)
     with opened_account(account) as (_, _, store):
@@ -144,5 +146,8 @@ def _print(found: "Thresholds") -> None:
         if cut.from_score in _SHOWN or cut.from_score == best
     ]
     show_rows(rows, as_json=False, empty="")
-    print_note(f"Addressing pays from a chance of {found.break_even_probability:.2%} on (cost / value).")
+    if found.break_even_probability > 1:
+        print_note("Addressing never pays: it costs more than the outcome brings.")
+    else:
+        print_note(f"Addressing pays from a chance of {found.break_even_probability:.2%} on (cost / value).")
     print_note(found.sentence)

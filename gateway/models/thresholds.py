@@ -8,13 +8,12 @@ from starlette.responses import Response
 from gateway.context import AuthenticatedRequest, ReadScope, json_response
 from gateway.models.cards import champion_version, version_row
 from gateway.models.names import NamedModel
-from shared.cards import ThresholdQuery, thresholds
+from shared.cards import MOST_MONEY, ThresholdQuery, thresholds
 from shared.contracts.model_card import Thresholds
 from shared.contracts.model_name import ModelName
 from shared.errors import BadRequest, NoModelTrained
 
 router = APIRouter(tags=["models"])
-MOST_MONEY = 1e12
 Value = Annotated[
     float,
     Query(

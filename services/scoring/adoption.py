@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from services.scoring.model import ScoringModel
 from services.scoring.training import ONE_MOMENT_GRADE, ScoringFit
 from shared.contracts.rows import DAY, Microseconds, instant_of
-from shared.errors import InsufficientData
+from shared.errors import FileRefused, InsufficientData
 from shared.evaluation.calibration import Calibrator, Reference, calibrate
 from shared.evaluation.metrics import losses
 from shared.features import FeatureSet, Inputs, matrix
@@ -170,21 +170,26 @@ def _earlier(stuff: Material, rows: Rows) -> Material:
     return replace(stuff, frames=frames, splits=splits, order=order)
 
 
-def adopted(stuff: Material, manifest: Manifest, text: str, *, now: Microseconds) -> ScoringFit:
+def adopted(
+    stuff: Material, manifest: Manifest, text: str, *, forbidden: Collection[str] = (), now: Microseconds
+) -> ScoringFit:
     """Judge and calibrate a model that was trained elsewhere, on frames that its training cannot have seen.
 
     Args:
         stuff: the frames as of now.
         manifest: of the export that it was trained on.
         text: of the model, checked.
+        forbidden: attributes that are never features, by what is answered now.
         now: becomes `trained_at`.
 
     Raises:
         InsufficientData: too little was kept back.
+        FileRefused: it looks at an attribute that has been forbidden since the export.
         ArtifactRefused: the frames were exported by another feature engine.
     """
     parts = divided_at(stuff, manifest.held_back_since)
     feature_set, inputs = FeatureSet.from_json(manifest.feature_set), Inputs.from_json(manifest.inputs)
+    _require_allowed(feature_set, forbidden)
     values = matrix(feature_set, stuff.pasts, stuff.frames.contact, stuff.frames.cutoff)
     problem = Problem(
         matrix=inputs.filled(values),
@@ -228,6 +233,15 @@ def adopted(stuff: Material, manifest: Manifest, text: str, *, now: Microseconds
         bounds=(float(answers.min()), float(answers.max())),
     )
     return ScoringFit(model, found, problem, competition)
+
+
+def _require_allowed(feature_set: FeatureSet, forbidden: Collection[str]) -> None:
+    found = sorted({one.attribute for one in feature_set.features if one.attribute is not None} & {*forbidden})
+    if found:
+        raise FileRefused(
+            f"The frames hold {found[0]}, which has been forbidden since they were exported: no training uses it. "
+            "Export the frames again, and train on those."
+        )
 
 
 def _entered(problem: Problem, trees: Trees) -> tuple[CandidateEntry, Calibrator]:

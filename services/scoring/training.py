@@ -216,7 +216,7 @@ def _frames(run: ScoringRun, stuff: Material) -> LearnableFrames:
 def _adopted(run: ScoringRun, stuff: Material, manifest: Manifest, text: str) -> ScoringFit:
     from services.scoring.adoption import adopted
 
-    return adopted(stuff, manifest, text, now=run.now)
+    return adopted(stuff, manifest, text, forbidden=run.choices.forbidden, now=run.now)
 
 
 RECIPE = Recipe(

@@ -1,12 +1,14 @@
 """A card from a row of the catalogue: what is in the report, in a marketer's words; an older row gives what it has."""
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from shared.capabilities import TABLE
 from shared.cards.figures import card_figures
 from shared.cards.groups import group_tables
-from shared.cards.sentences import how_to_read, in_short, limits, misuse, week_finding
+from shared.cards.sentences import how_to_read, in_short, limits, misuse, percentage, week_finding
 from shared.contracts.model_card import (
     CalibrationGroup,
     CardCandidate,
@@ -55,6 +57,7 @@ _PEOPLE: Final = {
     "too_new": "Too new: they became known after the last date that could be asked about.",
     "not_in_question": "Never in question at the dates asked about: not active lately, or the outcome reached before.",
 }
+_STEERS, _TURNS = re.compile(r"[\x00-\x1f\x7f-\x9f]"), re.compile(r"[\u202a-\u202e\u2066-\u2069]")
 _NOT_SEGMENTED: Final = "No activity in the time that was looked at."
 
 
@@ -67,6 +70,7 @@ def card_of(row: VersionRow, *, name: str, champion: bool | None, now: Microseco
         champion: whether it is the one that answers; None: nothing is said of it, for a text that is kept.
         now: to know its age.
     """
+    row = replace(row, report=_shown(row.report))
     report, evidence = row.report, row.report.get("evidence", {})
     ranges = score_ranges(evidence.get("scores"))
     figures = card_figures(row.figures, row.capability)
@@ -102,6 +106,15 @@ def card_of(row: VersionRow, *, name: str, champion: bool | None, now: Microseco
         digest=row.digest,
         data_digest=report.get("data_digest"),
     )
+
+
+def _shown(found: Any) -> Any:
+    """Take out of a report what would steer a terminal, or turn the text around it to the left."""
+    if isinstance(found, str):
+        return found if found.isprintable() else _STEERS.sub("\ufffd", _TURNS.sub("", " ".join(found.split())))
+    if isinstance(found, Mapping):
+        return {name: _shown(value) for name, value in found.items()}
+    return [_shown(value) for value in found] if isinstance(found, list) else found
 
 
 def _question(row: VersionRow) -> str:
@@ -206,7 +219,7 @@ def _count(data: Figures, name: str) -> str | None:
 
 
 def _share(data: Figures, name: str) -> str | None:
-    return f"{100 * data[name]:.1f} %" if name in data else None
+    return percentage(data[name]) if name in data else None
 
 
 def _span(data: Figures, first: str, last: str) -> str | None:

@@ -10,7 +10,7 @@ from typing import Final
 
 from markupsafe import Markup
 
-from shared.cards.sentences import DAY_NAMES, HOURS
+from shared.cards.sentences import DAY_NAMES, HOURS, percentage
 from shared.contracts.model_card import CalibrationGroup, CardWeek
 
 WIDTH, HEIGHT = 360, 300
@@ -63,8 +63,8 @@ def calibration_finding(groups: Sequence[CalibrationGroup]) -> str:
     """Say in one sentence how near predicted and happened lie."""
     worst = max(groups, key=lambda one: abs(one.predicted - one.happened))
     return (
-        f"Ten groups of equal size. The largest gap: {100 * worst.predicted:.1f} % predicted, "
-        f"{100 * worst.happened:.1f} % happened."
+        f"{len(groups)} groups of equal size. The largest gap: {percentage(worst.predicted)} predicted, "
+        f"{percentage(worst.happened)} happened."
     )
 
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
+from shared.cards.sentences import tenths, whole
 from shared.contracts.model_card import CardFigure
 
 Figures = Mapping[str, Any]
@@ -28,14 +30,6 @@ class FigureWords:
         return f"{self.number(low)} to {self.number(high)} {self.unit}".rstrip()
 
 
-def _hundredths(value: float) -> str:
-    return f"{100 * value:.0f}"
-
-
-def _tenths(value: float) -> str:
-    return f"{100 * value:.1f}"
-
-
 def _one_decimal(value: float) -> str:
     return f"{value:.1f}"
 
@@ -51,7 +45,7 @@ def _three_decimals(value: float) -> str:
 def _saved(value: float, than: str) -> str:
     if value <= 0:
         return f"Its answers are no closer to what happened than {than}."
-    return f"Its answers are {100 * value:.0f} % closer to what happened than {than}."
+    return f"Its answers are {whole(value)} % closer to what happened than {than}."
 
 
 def _slope(value: float) -> str:
@@ -65,7 +59,7 @@ def _slope(value: float) -> str:
 def _number_of(figures: Figures, name: str) -> float | None:
     stored = figures.get(name)
     value = stored.get("value") if isinstance(stored, Mapping) else stored
-    return float(value) if isinstance(value, (int, float)) else None
+    return float(value) if isinstance(value, (int, float)) and isfinite(value) else None
 
 
 def _beside(name: str, number: Callable[[float], str], unit: str, who: str) -> Callable[[Figures], str | None]:
@@ -79,10 +73,10 @@ def _beside(name: str, number: Callable[[float], str], unit: str, who: str) -> C
 WORDS: dict[str, FigureWords] = {
     "auc": FigureWords(
         "Ranking",
-        _hundredths,
+        whole,
         "of 100 pairs",
         lambda value: (
-            f"Of two contacts of whom only one reaches it, the right one stands higher {100 * value:.0f} times in 100."
+            f"Of two contacts of whom only one reaches it, the right one stands higher {whole(value)} times in 100."
         ),
         lambda _: "chance: 50 of 100",
     ),
@@ -97,24 +91,24 @@ WORDS: dict[str, FigureWords] = {
     ),
     "skill_over_plain_rule": FigureWords(
         "Better than the best plain rule",
-        _tenths,
+        tenths,
         "%",
         lambda value: _saved(value, "the best single rule, such as days since the last order"),
         lambda _: "the rule itself: 0 %",
     ),
     "skill_over_constant": FigureWords(
         "Better than the average for everybody",
-        _tenths,
+        tenths,
         "%",
         lambda value: _saved(value, "saying the same for everybody"),
         lambda _: "the average itself: 0 %",
     ),
     "calibration_error": FigureWords(
         "Gap between predicted and happened",
-        _tenths,
+        tenths,
         "points",
-        lambda value: f"On average a predicted chance is {100 * value:.1f} percentage points off.",
-        _beside("calibration_error_if_perfect", _tenths, "points", "by chance alone"),
+        lambda value: f"On average a predicted chance is {tenths(value)} percentage points off.",
+        _beside("calibration_error_if_perfect", tenths, "points", "by chance alone"),
     ),
     "calibration_slope": FigureWords("Spread of the chances", _two_decimals, "", _slope, lambda _: "exact: 1.00"),
     "log_loss": FigureWords(
@@ -126,54 +120,54 @@ WORDS: dict[str, FigureWords] = {
     ),
     "gain_from_timing": FigureWords(
         "Gained by knowing the hour",
-        _tenths,
+        tenths,
         "%",
         lambda value: _saved(value, "the same model without the hour of sending"),
         lambda _: "without the hour: 0 %",
     ),
     "agreement": FigureWords(
         "Stability",
-        _hundredths,
+        whole,
         "of 100",
         lambda value: (
-            f"Found again from other halves of the contacts, the groups agree by {100 * value:.0f} of 100 "
+            f"Found again from other halves of the contacts, the groups agree by {whole(value)} of 100 "
             "(0 is chance, 100 the same groups)."
         ),
         lambda _: "chance: 0 of 100",
     ),
     "spend_explained": FigureWords(
         "Tells who spends next",
-        _tenths,
+        tenths,
         "%",
-        lambda value: f"The groups explain {100 * value:.0f} % of how much contacts spent in the next period.",
-        _beside("plain_score_spend_explained", _tenths, "%", "plain recency, frequency, money"),
+        lambda value: f"The groups explain {whole(value)} % of how much contacts spent in the next period.",
+        _beside("plain_score_spend_explained", tenths, "%", "plain recency, frequency, money"),
     ),
     "activity_explained": FigureWords(
         "Tells who is active next",
-        _tenths,
+        tenths,
         "%",
-        lambda value: f"The groups explain {100 * value:.0f} % of who was active in the next period.",
-        _beside("plain_score_activity_explained", _tenths, "%", "plain recency, frequency, money"),
+        lambda value: f"The groups explain {whole(value)} % of who was active in the next period.",
+        _beside("plain_score_activity_explained", tenths, "%", "plain recency, frequency, money"),
     ),
     "average_membership": FigureWords(
         "How clearly contacts belong",
-        _tenths,
+        tenths,
         "%",
-        lambda value: f"On average a contact belongs to its group with {100 * value:.0f} %.",
+        lambda value: f"On average a contact belongs to its group with {whole(value)} %.",
     ),
     "auc_with_suspects": FigureWords(
         "Ranking with what was left out as suspicious",
-        _hundredths,
+        whole,
         "of 100 pairs",
         lambda _: "By small trees: so much would be gained by what may not be known before the outcome.",
-        _beside("auc", _hundredths, "of 100 pairs", "without it"),
+        _beside("auc", whole, "of 100 pairs", "without it"),
     ),
     "auc_without_questioned": FigureWords(
         "Ranking without what nobody has confirmed",
-        _hundredths,
+        whole,
         "of 100 pairs",
         lambda _: "By small trees: so much remains without what may not be known before the outcome.",
-        _beside("auc", _hundredths, "of 100 pairs", "with it"),
+        _beside("auc", whole, "of 100 pairs", "with it"),
     ),
 }
 
@@ -181,14 +175,14 @@ WORDS: dict[str, FigureWords] = {
 OF_SEND_TIMES: dict[str, FigureWords] = {
     "skill_over_plain_rule": FigureWords(
         "Better than one week for everybody",
-        _tenths,
+        tenths,
         "%",
         lambda value: _saved(value, "the same week for everybody"),
         lambda _: "that week itself: 0 %",
     ),
     "skill_over_constant": FigureWords(
         "Better than not looking at the hour",
-        _tenths,
+        tenths,
         "%",
         lambda value: _saved(value, "if every hour were as good"),
         lambda _: "any hour: 0 %",

@@ -1,6 +1,7 @@
 """The by-group table of a card, and the largest differences between groups that are large enough."""
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
 from shared.contracts.model_card import FairnessGap, GroupFigures, GroupTable
@@ -41,12 +42,18 @@ def _group(stored: Figures) -> GroupFigures:
 
 
 def gap(groups: Sequence[GroupFigures], figure: str) -> FairnessGap | None:
-    """Find the largest difference in a figure between groups that are large enough; None: fewer than two are."""
+    """Find the largest difference in a figure between groups that are large enough; None: fewer than two are.
+
+    One beyond chance comes before a larger one that may be chance: of three groups the two that lie farthest apart may
+    be uncertain, and two others surely differ.
+    """
     known = [one for one in groups if one.compared and getattr(one, figure) is not None]
-    if len(known) < 2:
-        return None
-    highest = max(known, key=lambda one: getattr(one, figure))
-    lowest = min(known, key=lambda one: getattr(one, figure))
+    pairs = [_pair(one, other, figure) for one, other in combinations(known, 2)]
+    return max(pairs, key=lambda pair: (pair.beyond_chance, pair.difference)) if pairs else None
+
+
+def _pair(one: GroupFigures, other: GroupFigures, figure: str) -> FairnessGap:
+    highest, lowest = (one, other) if getattr(one, figure) >= getattr(other, figure) else (other, one)
     low, high = getattr(highest, f"{figure}_low"), getattr(lowest, f"{figure}_high")
     return FairnessGap(
         difference=round(getattr(highest, figure) - getattr(lowest, figure), 6),

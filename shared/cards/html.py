@@ -10,7 +10,7 @@ from jinja2 import Environment, StrictUndefined, Template, select_autoescape
 from markupsafe import Markup, escape
 
 from shared.cards.charts import bar, calibration_chart, calibration_finding, week_chart
-from shared.cards.sentences import per_hundred
+from shared.cards.sentences import per_hundred, percentage, whole
 from shared.contracts.model_card import ModelCard
 
 _CODE = re.compile(r"`([^`]+)`")
@@ -44,8 +44,8 @@ def _template() -> Template:
     )
     environment.filters |= {
         "code": _with_code,
-        "share": lambda share: f"{100 * share:.1f} %" if share < 0.0995 else f"{100 * share:.0f} %",
-        "exact_share": lambda share: f"{100 * share:.1f} %",
+        "share": lambda share: percentage(share) if share < 0.0995 else f"{whole(share)} %",
+        "exact_share": percentage,
         "per_hundred": per_hundred,
         "count": lambda number: f"{number:,}",
         "upper_first": lambda text: text[:1].upper() + text[1:],

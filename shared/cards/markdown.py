@@ -2,7 +2,7 @@
 
 import re
 
-from shared.cards.sentences import per_hundred
+from shared.cards.sentences import per_hundred, percentage
 from shared.contracts.model_card import GroupFigures, ModelCard
 
 _SPECIAL = re.compile(r"([\\<>|*_\[\]#])")
@@ -20,7 +20,7 @@ def as_markdown(card: ModelCard) -> str:
         _listed("How to read an answer", card.how_to_read),
         _ranges(card),
         _figures(card),
-        _listed("What it looks at most", [f"{_plain(one.words)}: {one.share:.0%}" for one in card.features]),
+        _listed("What it looks at most", [f"{_plain(one.words)}: {percentage(one.share)}" for one in card.features]),
         _listed("Segments", [f"**{one.id} {_plain(one.name)}**: {_plain(one.description)}" for one in card.segments]),
         [] if card.week is None else ["## The week", "", card.week.finding],
         _listed("Limits", [_plain(one) for one in card.limits]),
@@ -54,7 +54,7 @@ def _ranges(card: ModelCard) -> list[str]:
     if not card.score_ranges:
         return []
     rows = [
-        f"| {one.from_score} to {one.to_score} | {one.share:.0%} | {per_hundred(one.happened)} of 100 |"
+        f"| {one.from_score} to {one.to_score} | {percentage(one.share)} | {per_hundred(one.happened)} of 100 |"
         for one in card.score_ranges
     ]
     return ["| score | contacts | it came true for |", "|---|---|---|", *rows]
@@ -87,7 +87,7 @@ def _groups(card: ModelCard) -> list[str]:
 
 def _group(one: GroupFigures) -> str:
     ratio = "" if one.calibration_ratio is None else f"{one.calibration_ratio:.2f}"
-    chances = f"{100 * one.mean_prediction:.1f} % | {100 * one.base_rate:.1f} %"
+    chances = f"{percentage(one.mean_prediction)} | {percentage(one.base_rate)}"
     return f"| {_plain(one.name)} | {one.contacts:,} | {chances} | {ratio} |"
 
 

@@ -1,6 +1,7 @@
 """The sentences of a card: what to know first, how to read an answer, limits, and what it is not for."""
 
 from collections.abc import Mapping, Sequence
+from math import ceil, log10
 from typing import Any, Final
 
 from shared.contracts.defaults import CHAMPION_MOST_DAYS
@@ -60,13 +61,49 @@ def per_hundred(share: float) -> str:
 
     >>> per_hundred(0.231), per_hundred(0.013), per_hundred(0.0004), per_hundred(0.0)
     ('23', '1.3', 'fewer than 0.1', 'none')
+    >>> per_hundred(0.996), per_hundred(0.9996), per_hundred(1.0)
+    ('99.6', 'more than 99.9', '100')
     """
     number = 100 * share
     if number == 0:
         return "none"
     if number < 0.1:
         return "fewer than 0.1"
-    return f"{number:.0f}" if number >= 9.95 else f"{number:.1f}"
+    if 99.9 < number < 100:
+        return "more than 99.9"
+    return f"{number:.0f}" if 9.95 <= number < 99.5 or number == 100 else f"{number:.1f}"
+
+
+def tenths(share: float) -> str:
+    """Write how many of a hundred with a decimal; with more where 0 or 100 would stand and is not meant.
+
+    >>> tenths(0.231), tenths(0.0004), tenths(0.99963), tenths(0.0), tenths(-0.01)
+    ('23.1', '0.04', '99.96', '0', '-1.0')
+    """
+    number = 100 * share
+    away = min(abs(number), abs(100 - number))
+    if away < 1e-9:
+        return f"{abs(number):.0f}"
+    return f"{number:.{max(1, ceil(-log10(away)))}f}"
+
+
+def whole(share: float) -> str:
+    """Write how many of a hundred without a decimal, unless 0 or 100 would stand and is not meant.
+
+    >>> whole(0.231), whole(0.998), whole(1.0)
+    ('23', '99.8', '100')
+    """
+    number = f"{100 * share:.0f}"
+    return tenths(share) if number in ("0", "-0", "100") else number
+
+
+def percentage(share: float) -> str:
+    """Write a share in percent.
+
+    >>> percentage(0.005), percentage(0.9996), percentage(1.0)
+    ('0.5 %', '99.96 %', '100 %')
+    """
+    return f"{tenths(share)} %"
 
 
 def how_to_read(row: VersionRow, ranges: Sequence[ScoreRange]) -> list[str]:
@@ -145,4 +182,4 @@ def week_finding(unit: str, values: Sequence[float | None]) -> str:
     if unit == "activity":
         even = 1 / len(values)
         return f"An average contact is most active on {when}: {value / even:.1f} times as much as in an average hour."
-    return f"An average send is answered best on {when}: {100 * value:.1f} % within a day."
+    return f"An average send is answered best on {when}: {percentage(value)} within a day."

@@ -14,6 +14,8 @@ from shared.contracts.model_card import BestCut, Cut, Population, Thresholds
 from shared.errors import Conflict
 from shared.store import VersionRow
 
+MOST_MONEY: Final = 1e12
+"""The most that value and cost may be."""
 SCORES: Final = 99
 PER: Final = 1_000
 """Contacts that counts are of where no scores are stored."""
@@ -26,9 +28,9 @@ class ThresholdQuery:
     """What a marketer gives."""
 
     value: float
-    """Of a contact that is addressed and reaches the outcome; above 0."""
+    """Of a contact that is addressed and reaches the outcome; above 0, at most `MOST_MONEY`."""
     cost: float
-    """Of addressing one contact, 0 or more."""
+    """Of addressing one contact, 0 to `MOST_MONEY`."""
     capacity: int | None = None
     """Contacts that can be addressed; None: all, or as `capacity_share` says."""
     capacity_share: float | None = None
@@ -75,7 +77,7 @@ def thresholds(row: VersionRow, name: str, query: ThresholdQuery, stored: Mappin
         population=population,
         best=best,
         everybody=cuts[-1],
-        sentence=_sentence(best, cuts[-1], population),
+        sentence=_sentence(best, cuts[-1], population, capacity),
         cuts=cuts,
     )
 
@@ -116,7 +118,7 @@ def _cuts(current: Sequence[float], rates: Sequence[float], query: ThresholdQuer
                 false_positives=round(addressed - hits, 4),
                 precision=round(min(1.0, hits / addressed), 6) if addressed else 0.0,
                 recall=round(min(1.0, hits / all_hits), 6) if all_hits else 0.0,
-                profit=round(query.value * hits - query.cost * addressed, 4),
+                profit=_amount(query.value * hits - query.cost * addressed),
             )
         )
     return cuts
@@ -148,8 +150,8 @@ def _sure(cut: Cut, counts: Figures, query: ThresholdQuery, *, only_first: bool)
         **cut.model_dump(),
         precision_low=round(low, 6),
         precision_high=round(high, 6),
-        profit_low=round(cut.profit - query.value * cut.contacts * (cut.precision - low), 4),
-        profit_high=round(cut.profit + query.value * cut.contacts * (high - cut.precision), 4),
+        profit_low=_amount(cut.profit - query.value * cut.contacts * (cut.precision - low)),
+        profit_high=_amount(cut.profit + query.value * cut.contacts * (high - cut.precision)),
         only_first=only_first,
     )
 
@@ -192,8 +194,13 @@ def _break_even(chances: Sequence[float | None], probability: float) -> int | No
     return lowest
 
 
-def _sentence(best: BestCut | None, everybody: Cut, population: Population) -> str:
+def _sentence(best: BestCut | None, everybody: Cut, population: Population, capacity: int | None) -> str:
     of_all = f"{population.contacts:,}"
+    if capacity == 0:
+        return (
+            f"Address nobody: the capacity holds not one contact. Addressing all {of_all} would bring "
+            f"{_money(everybody.profit)}."
+        )
     if best is None:
         return (
             f"Address nobody: even the contacts with the highest scores cost more than they are expected to bring. "
@@ -214,5 +221,19 @@ def _people(number: float) -> str:
     return f"{number:,.0f}" if number >= 10 or number == 0 else f"{number:.1f}"
 
 
+def _amount(number: float) -> float:
+    """Round to ten figures: to decimals, a contact worth a thousandth of a cent would be worth nothing."""
+    return float(f"{number:.10g}")
+
+
 def _money(amount: float) -> str:
+    """Write an amount of any currency.
+
+    >>> _money(1234.5), _money(12.3), _money(-0.0), _money(-0.00042)
+    ('1,234', '12.30', '0.00', '-0.00042')
+    """
+    if amount == 0:
+        return "0.00"
+    if abs(amount) < 0.01:
+        return f"{amount:.2g}"
     return f"{amount:,.0f}" if abs(amount) >= 100 else f"{amount:,.2f}"

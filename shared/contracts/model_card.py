@@ -112,7 +112,7 @@ class GroupFigures(Answer):
 
 
 class FairnessGap(Answer):
-    """The largest difference between two groups that are large enough."""
+    """The largest difference between two groups that are large enough; one beyond chance before one that is not."""
 
     difference: Annotated[float, Field(ge=0, description="Between the two.")]
     highest: Annotated[str, Field(description="The group with the higher figure.")]

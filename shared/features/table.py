@@ -5,7 +5,7 @@ Numbers in the column of a category are its codes, as tables of versions before 
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
@@ -81,7 +81,7 @@ def as_float(value: Any) -> float:
     """
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return math.nan
 
 
@@ -115,8 +115,13 @@ def _numbers(cells: Any, column: InputColumn) -> NDArray[np.float64]:
 
 
 def _is_nothing(cell: Any) -> bool:
-    """Whether a cell is None, NaN, or what pandas writes for a missing value: none of these equals itself."""
-    return cell is None or type(cell).__name__ in ("NAType", "NaTType") or cell != cell
+    """Whether a cell is None, NaN, or what pandas writes for a missing value: none of these equals itself.
+
+    A list, an object or an array says nothing either: what the service takes holds none.
+    """
+    if cell is None or not isinstance(cell, Hashable) or type(cell).__name__ in ("NAType", "NaTType"):
+        return True
+    return bool(cell != cell)
 
 
 def example_rows(columns: Sequence[InputColumn]) -> list[dict[str, Cell]]:

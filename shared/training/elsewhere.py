@@ -59,11 +59,12 @@ def export_frames(
     way = _way(recipe)
     run, material = _material(recipe, store, settings, outcome, recipe.choices(), now)
     frames = way.frames(run, material)
-    manifest = write_frames(
-        folder, frames, account=store.account, capability=recipe.capability, release=_release(), at=now
-    )
-    store.audit.add(EXPORTED, run.model_name, at=now, frames=manifest.frames, manifest=manifest.digest)
-    return manifest
+
+    def record(manifest: Manifest) -> None:
+        store.audit.add(EXPORTED, run.model_name, at=now, frames=manifest.frames, manifest=manifest.digest)
+
+    whose = {"account": store.account, "capability": recipe.capability}
+    return write_frames(folder, frames, **whose, release=_release(), at=now, record=record)
 
 
 def adopt(
@@ -91,7 +92,8 @@ def adopt(
 
     Raises:
         BadRequest: models of the capability cannot be trained elsewhere, or the manifest is of another model.
-        FileRefused: the manifest was not exported here, or the model does not fit it or cannot be read.
+        FileRefused: the manifest was not exported here, or holds what the account has changed since (the outcome, or
+            an attribute that is no longer used); or the model does not fit it or cannot be read.
         InsufficientData: too little was kept back to judge it.
     """
     way = _way(recipe)
@@ -150,6 +152,11 @@ def _known_manifest(capability: str, store: AccountStore, outcome: str, folder: 
     mine = ".".join((manifest.account, manifest.capability, manifest.outcome.name))
     if mine != wanted:
         raise BadRequest(f"The frames in {folder} are of {mine}, not of {wanted}.")
+    if manifest.outcome.unanswered != store.outcomes.require(capability, outcome).unanswered:
+        raise FileRefused(
+            f"Outcome {outcome} was defined otherwise when the frames in {folder} were exported: their labels answer "
+            "another question. Export the frames again, and train on those."
+        )
     exports = store.audit.about(EXPORTED, wanted)
     if manifest.digest not in {entry.detail.get("manifest") for entry in exports}:
         raise FileRefused(

@@ -6,9 +6,11 @@ at a later cutoff tells of the label of an earlier one. What is trained on these
 
 import hashlib
 import re
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Annotated, Any, Final, Literal
 
 import numpy as np
@@ -142,11 +144,19 @@ def frame_columns(feature_set: FeatureSet) -> tuple[FrameColumn, ...]:
 
 
 def write_frames(
-    folder: Path, frames: LearnableFrames, *, account: str, capability: str, release: str, at: Microseconds
+    folder: Path,
+    frames: LearnableFrames,
+    *,
+    account: str,
+    capability: str,
+    release: str,
+    at: Microseconds,
+    record: Callable[[Manifest], None] = lambda _: None,
 ) -> Manifest:
-    """Write the table and its manifest into a new folder, which only its owner can read.
+    """Write the table and its manifest into a new folder, which only its owner can read, and which is there whole.
 
-    Contacts are numbers drawn at random: nobody is recognised, and rows of the same contact still are of the same.
+    They are written beside it, under a name that begins with a dot, and renamed at the end. Contacts are numbers drawn
+    at random: nobody is recognised, and rows of the same contact still are of the same.
 
     Args:
         folder: must not exist.
@@ -155,13 +165,28 @@ def write_frames(
         capability: which question.
         release: of Foretell.
         at: now.
+        record: called before the folder is there: nothing leaves unrecorded.
 
     Raises:
         FileRefused: the folder exists.
     """
-    if folder.exists():
+    if folder.exists() or folder.is_symlink():
         raise FileRefused(f"{folder} is already there: name a new folder.")
-    folder.mkdir(parents=True, mode=0o700)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    beside = Path(mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        manifest = _written(beside, frames, account=account, capability=capability, release=release, at=at)
+        record(manifest)
+        beside.rename(folder)
+    except BaseException:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise
+    return manifest
+
+
+def _written(
+    folder: Path, frames: LearnableFrames, *, account: str, capability: str, release: str, at: Microseconds
+) -> Manifest:
     columns = frame_columns(frames.feature_set)
     path = folder / TABLE
     _write_table(path, frames, columns)

@@ -16,6 +16,7 @@ from shared.features.phrases import given_number
 from shared.learners.simple import Vector, chance
 from shared.timeline import Pasts
 from shared.timeline.pasts import AttributeColumn, entry_at
+from shared.values.personal import leads_to_person, look_of, personal
 
 MOST_ATTRIBUTES: Final = 6
 MOST_GROUPS: Final = 7
@@ -29,6 +30,8 @@ LEAST_FILLED = 0.3
 LEAST_COVERED = 0.6
 """Share of the filled frames that the listed groups must hold: what nearly everybody has alone is no group."""
 MOST_VALUES = 1_000
+GROUPS_OF_PEOPLE: Final = frozenset({"gender", "belief", "postal_code", "position"})
+"""What is personal and still no name of anybody: of other personal attributes no value is shown."""
 FEW_NUMBERS = 8
 """Different numbers up to which each is a group; of more, quarters are."""
 OTHERS, MISSING = "all others", "not filled in"
@@ -63,7 +66,8 @@ def attribute_groups(
         excluded: an attribute that is not compared by: the outcome itself.
 
     Returns:
-        At most six, those by which unequal treatment is a question first, then by name.
+        None that names or finds people; at most six, those by which unequal treatment is a question first, then by
+        name.
     """
     ranked = sorted((name for name in pasts.attributes if name != excluded), key=_by_concern)
     found: list[Groups] = []
@@ -85,13 +89,15 @@ def _groups(name: str, stored: AttributeColumn, contact: NDArray[np.int32], cuto
     filled = entry >= 0
     if np.count_nonzero(filled) < LEAST_FILLED * len(contact):
         return None
-    texts = _texts(name, [stored.value[row] for row in np.unique(entry[filled])])
+    rows = np.unique(entry[filled])
+    values = [stored.value[row] for row in rows]
+    texts = None if _names_people(name, values) else _texts(name, values)
     if texts is None:
         return None
-    of_entry = dict(zip(np.unique(entry[filled]).tolist(), texts, strict=True))
+    of_entry = dict(zip(rows.tolist(), texts, strict=True))
     labels = np.array([of_entry.get(row) or MISSING for row in entry.tolist()], dtype=object)
     contacts = Counter(label for label, _ in {*zip(labels.tolist(), contact.tolist(), strict=True)})
-    valued = [(label, n) for label, n in contacts.items() if label != MISSING and n >= LEAST_LISTED]
+    valued = [(label, n) for label, n in contacts.items() if n >= LEAST_LISTED and _may_be_named(label)]
     listed = [label for label, _ in sorted(valued, key=lambda pair: (-pair[1], pair[0]))[:MOST_GROUPS]]
     covered = sum(contacts[label] for label in listed)
     if len(listed) < 2 or covered < LEAST_COVERED * (sum(contacts.values()) - contacts[MISSING]):
@@ -101,6 +107,17 @@ def _groups(name: str, stored: AttributeColumn, contact: NDArray[np.int32], cuto
     place = {label: number for number, label in enumerate(names)}
     group = np.array([place.get(label, len(ordered)) for label in labels.tolist()], dtype=np.intp)
     return Groups(name, names, group)
+
+
+def _names_people(name: str, values: Sequence[Any]) -> bool:
+    """Whether an attribute names or finds people: contacts, or those who look after them."""
+    found = personal(name, values)
+    return found is not None and found.kind not in GROUPS_OF_PEOPLE
+
+
+def _may_be_named(label: str) -> bool:
+    """Whether a value may stand in a table that others read: a single address or name may not either."""
+    return label != MISSING and look_of(label) in (None, "flag") and not leads_to_person(label)
 
 
 def _by_number(label: str) -> tuple[float, str]:

@@ -309,6 +309,19 @@ def test_a_manifest_that_was_changed_is_refused(
         adopt(RECIPE, store, settings, "won", model=text, frames=tmp_path, now=world.until)
 
 
+def test_frames_of_an_outcome_that_was_redefined_since_are_refused(
+    settings: Settings, store: AccountStore, exported: Handed, world: Any, tmp_path: Path
+) -> None:
+    text = trained_elsewhere(exported, tmp_path / "model.txt")
+    store.outcomes.put(WON.model_copy(update={"horizon_days": WON.horizon_days + 30}))
+
+    try:
+        with pytest.raises(FileRefused, match="was defined otherwise when the frames"):
+            adopt(RECIPE, store, settings, "won", model=text, frames=exported[0], now=world.until)
+    finally:
+        store.outcomes.put(WON)
+
+
 def test_churn_says_why_it_cannot_be_trained_elsewhere(
     settings: Settings, store: AccountStore, world: Any, tmp_path: Path
 ) -> None:

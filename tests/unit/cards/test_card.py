@@ -52,6 +52,19 @@ def test_markdown_holds_no_tag_of_the_data(scored: VersionRow) -> None:
     assert "<script" not in as_markdown(card(scored)).replace("\\<", "")
 
 
+def test_what_steers_a_terminal_or_turns_a_text_around_is_not_shown(scored: VersionRow) -> None:
+    report = {
+        "importance": [["order_placed_90d", 0.6]],
+        "notes": ["a\x1b]0;b\x07c\u202ed\u2066 e\n\tf"],
+        "evidence": {"question": "q\x9b31m?"},
+    }
+
+    made = card(replace(scored, report=report))
+
+    assert (made.limits[-1], made.question) == ("a\ufffd]0;b\ufffdcd e f", "q\ufffd31m?")
+    assert all(line.isprintable() for line in as_markdown(made).split("\n"))
+
+
 def test_the_policy_allows_the_page_s_own_stylesheet_and_nothing_else(scored: VersionRow) -> None:
     page = as_html(card(scored))
 
@@ -69,7 +82,7 @@ def test_every_table_column_has_a_header_and_every_picture_its_finding(scored: V
     assert all("scope" in attributes for tag, attributes in found if tag == "th")
     pictures = [attributes for tag, attributes in found if tag == "svg" and "aria-hidden" not in attributes]
     assert [one["aria-label"] for one in pictures] == [
-        "Ten groups of equal size. The largest gap: 30.0 % predicted, 40.0 % happened."
+        "2 groups of equal size. The largest gap: 30.0 % predicted, 40.0 % happened."
     ]
     assert [tag for tag, _ in found].count("h1") == 1
     assert {"header", "main", "footer"} <= {tag for tag, _ in found}
@@ -111,6 +124,21 @@ def test_a_version_that_kept_next_to_nothing_has_a_card(bare: Callable[[str], Ve
     assert made.limits[-1].startswith("It was trained by an earlier release")
     assert made.question in as_html(made).replace("&#39;", "'")
     assert made.question in as_markdown(made)
+
+
+def test_nothing_and_everything_stand_only_where_they_are_meant(scored: VersionRow) -> None:
+    counts = {"frames": [0] * 98 + [10_000], "positives": [0] * 98 + [9_996]}
+    report = {
+        "data": {"base_rate": 0.0004, "judged_base_rate": 0.9996},
+        "importance": [["order_placed_90d", 0.9996], ["plan", 0.0004]],
+        "evidence": {"scores": counts},
+    }
+    made = card(replace(scored, report=report))
+
+    text, page = as_markdown(made), as_html(made)
+    assert [fact.value for fact in made.learned_from][:2] == ["0.04 %", "99.96 %"]
+    assert ("more than 99.9 of 100" in text, "more than 99.9 of 100" in page) == (True, True)
+    assert ("Plan: 0.04 %" in text, ">0.04 %<" in page, ">99.96 %<" in page) == (True, True, True)
 
 
 def test_a_version_without_signal_is_not_to_be_used(scored: VersionRow) -> None:

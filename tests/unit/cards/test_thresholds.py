@@ -72,14 +72,32 @@ def test_where_not_even_the_highest_score_fits_the_first_of_the_list_are_address
     assert "the first 5 of the list" in found.sentence
 
 
-@pytest.mark.parametrize("query", [ThresholdQuery(1.0, 2.0), ThresholdQuery(50.0, 0.5, capacity=0)])
+@pytest.mark.parametrize(
+    ("query", "why"),
+    [
+        (ThresholdQuery(1.0, 2.0), "even the contacts with the highest scores cost more"),
+        (ThresholdQuery(50.0, 0.5, capacity=0), "the capacity holds not one contact."),
+        (ThresholdQuery(50.0, 0.5, capacity_share=0.0009), "the capacity holds not one contact."),
+    ],
+)
 def test_nobody_is_addressed_where_nobody_pays_or_nothing_can_be_done(
-    scored: VersionRow, query: ThresholdQuery
+    scored: VersionRow, query: ThresholdQuery, why: str
 ) -> None:
     found = thresholds(scored, "scoring.customer", query, TODAY)
 
     assert found.best is None
-    assert found.sentence.startswith("Address nobody")
+    assert found.sentence.startswith(f"Address nobody: {why}")
+
+
+def test_the_currency_changes_the_amounts_and_not_the_cut_off(scored: VersionRow) -> None:
+    plain = thresholds(scored, "scoring.customer", QUERY, TODAY).best
+    tiny = thresholds(scored, "scoring.customer", ThresholdQuery(QUERY.value / 10**9, QUERY.cost / 10**9), TODAY)
+
+    assert plain is not None
+    assert tiny.best is not None
+    assert tiny.best.from_score == plain.from_score
+    assert tiny.best.profit == pytest.approx(plain.profit / 10**9)
+    assert "Expected profit: 0.00" not in tiny.sentence
 
 
 def test_the_break_even_is_where_the_chance_is_cost_by_value(scored: VersionRow, world: Any) -> None:

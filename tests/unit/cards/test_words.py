@@ -28,7 +28,7 @@ def tables(ratios: Sequence[Ends], found: Sequence[Ends], *, compared: bool = Tr
             "found": interval(share),
             "auc": interval((0.7, 0.6, 0.8)),
         }
-        for name, ratio, share in zip("ab", ratios, found, strict=True)
+        for name, ratio, share in zip("abc", ratios, found, strict=False)
     ]
     return group_tables({"attributes": [{"name": "plan", "words": "Plan", "groups": groups}]})[0]
 
@@ -59,6 +59,16 @@ def test_a_difference_between_groups_is_named_where_it_is_beyond_chance(
     assert tables(ratios, found).finding == finding
 
 
+def test_a_sure_difference_is_named_though_a_larger_one_may_be_chance() -> None:
+    ratios: Sequence[Ends] = [(1.5, 0.8, 2.6), (1.3, 1.2, 1.4), (0.8, 0.75, 0.85)]
+
+    table = tables(ratios, [*ALIKE, (0.98, 0.9, 1.0)])
+
+    gap = table.calibration_gap
+    assert (gap.highest, gap.lowest, gap.difference, gap.beyond_chance) == ("b", "c", 0.5, True)
+    assert table.finding.startswith("Chances fit unequally")
+
+
 def test_groups_that_are_too_small_are_not_compared() -> None:
     table = tables(APART, APART, compared=False)
 
@@ -73,6 +83,9 @@ def test_groups_that_are_too_small_are_not_compared() -> None:
         ("skill_over_plain_rule", 0.154, "15.4 %", "Its answers are 15 % closer to what happened than the best single"),
         ("skill_over_plain_rule", -0.01, "-1.0 %", "no closer to what happened than the best single rule"),
         ("calibration_error", 0.0061, "0.6 points", "On average a predicted chance is 0.6 percentage points off."),
+        ("auc", 0.998, "99.8 of 100 pairs", "the right one stands higher 99.8 times in 100."),
+        ("skill_over_plain_rule", 0.004, "0.4 %", "Its answers are 0.4 % closer"),
+        ("calibration_error", 0.0004, "0.04 points", "is 0.04 percentage points off."),
         ("calibration_slope", 0.95, "0.95", "as low, as they should be."),
         ("calibration_slope", 1.3, "1.30", "too close together"),
         ("calibration_slope", 0.7, "0.70", "too far apart"),
@@ -83,6 +96,11 @@ def test_a_figure_is_read_in_words(name: str, value: float, text: str, meaning: 
 
     assert figure.text == text
     assert meaning in figure.meaning
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), None, "0.8", {"value": None}])
+def test_what_is_no_number_is_no_figure(number: Any) -> None:
+    assert card_figures({"auc": number}, "scoring") == []
 
 
 @pytest.mark.parametrize(

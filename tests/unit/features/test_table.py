@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -40,6 +42,14 @@ def test_a_column_of_numbers_holds_codes_as_versions_before_had_them() -> None:
 def test_missing_values_of_pandas_are_missing() -> None:
     assert_array_equal(read(PLAN, pd.Series(["Pro", pd.NA], dtype="string")), [1.0, NAN])
     assert_array_equal(read(LETTERS, pd.Series([True, pd.NA], dtype="boolean")), [1.0, NAN])
+
+
+@pytest.mark.parametrize("cell", [[1], {"a": 1}, np.array([1, 2]), 10**400, b"x", 1j])
+def test_a_cell_that_no_row_may_hold_says_nothing(cell: Any) -> None:
+    column = pd.Series([cell, "3"], dtype=object)
+
+    assert_array_equal(read(ORDERS, column), [NAN, 3.0])
+    assert_array_equal(read(LETTERS, column), [NAN, NAN])
 
 
 def test_the_made_up_rows_are_one_with_everything_and_one_with_nothing() -> None:

@@ -10,7 +10,7 @@ import pytest
 from services.scoring.adoption import adopted, divided, divided_at, learnable_frames
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import ALWAYS, DAY
-from shared.errors import InsufficientData
+from shared.errors import FileRefused, InsufficientData
 from shared.timeline import ContactFacts, build
 from shared.timeline.pasts import DatedValue
 from shared.training.frames_folder import write_frames
@@ -101,3 +101,11 @@ def test_too_few_that_are_kept_back_judge_nothing() -> None:
 def test_an_order_that_was_lost_judges_nothing(stuff: Material) -> None:
     with pytest.raises(InsufficientData, match="would be kept back"):
         divided_at(stuff, NOW)
+
+
+def test_a_model_that_looks_at_what_was_forbidden_since_the_export_is_refused(stuff: Material, tmp_path: Path) -> None:
+    frames = learnable_frames(stuff)
+    manifest = write_frames(tmp_path / "f", frames, account="demo", capability="scoring", release="1", at=NOW)
+
+    with pytest.raises(FileRefused, match="The frames hold source, which has been forbidden"):
+        adopted(stuff, manifest, "", forbidden=("source", "other"), now=NOW)

@@ -76,6 +76,24 @@ def test_what_nearly_everybody_has_alone_is_no_group_and_neither_is_the_outcome(
     assert [one.attribute for one in found] == ["plan"]
 
 
+def test_no_group_is_named_after_a_person_or_an_address() -> None:
+    pasts = pasts_with(
+        owner_mail=[f"rep-{number}@example.org" for number in range(6)],
+        sales_rep=["Anna Smith", "Peter Miller", "Mary Jones"],
+        vorname=["Anna", "Peter"],
+        hotline=["+49 151 12345678", "+33 6 12 34 56 78"],
+        gender=["f", "m"],
+        source=["shop", "fair", *["web"] * 8, "anna@example.org", "by anna@example.org"],
+    )
+
+    found = attribute_groups(pasts, ROWS, CUTOFF)
+
+    assert [(one.attribute, list(one.names)) for one in found] == [
+        ("gender", ["f", "m", "all others", "not filled in"]),
+        ("source", ["fair", "shop", "web", "all others", "not filled in"]),
+    ]
+
+
 def test_numbers_become_quarters_in_their_order_and_what_is_often_unfair_comes_first() -> None:
     pasts = pasts_with(age=[float(number) for number in range(20, 60)], a_plan=["a", "b"], vip=[True, False])
 

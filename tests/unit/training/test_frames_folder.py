@@ -9,7 +9,7 @@ from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY
 from shared.errors import FileRefused
 from shared.features import Feature, FeatureSet, Inputs
-from shared.training.frames_folder import LearnableFrames, read_manifest, write_frames
+from shared.training.frames_folder import LearnableFrames, Manifest, read_manifest, write_frames
 
 NAN = np.nan
 FEATURES = FeatureSet(
@@ -62,6 +62,29 @@ def test_the_table_holds_codes_missing_cells_and_numbers_for_contacts(tmp_path: 
 def test_a_folder_that_is_there_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(FileRefused, match="already there"):
         write_frames(tmp_path, FRAMES, account="demo", capability="scoring", release="1", at=50 * DAY)
+
+
+def test_what_cannot_be_written_or_recorded_leaves_nothing_behind(tmp_path: Path) -> None:
+    seen = []
+
+    def refuse(_: Manifest) -> None:
+        seen.extend(path.name for path in tmp_path.rglob("*") if path.is_file())
+        raise OSError("no space left")
+
+    with pytest.raises(OSError, match="no space left"):
+        write_frames(
+            tmp_path / "frames", FRAMES, account="demo", capability="scoring", release="1", at=DAY, record=refuse
+        )
+
+    assert sorted(seen) == ["frames.parquet", "manifest.json"]
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_a_link_to_nowhere_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "frames").symlink_to(tmp_path / "nowhere")
+
+    with pytest.raises(FileRefused, match="already there"):
+        write_frames(tmp_path / "frames", FRAMES, account="demo", capability="scoring", release="1", at=DAY)
 
 
 @pytest.mark.parametrize(("content", "why"), [(None, "There is no manifest.json"), ("{}", "no manifest that this")])
