@@ -83,9 +83,10 @@ def train_model(
 
     def work(progress: "Progress") -> "Published":
         with recorded(store, row, lease_seconds=settings.training_lease_seconds, now=now_us) as command:
-            published = run(progress=_both(progress, command.progress))
-            command.result = training_result(published)
-        return published
+            return run(
+                progress=_both(progress, command.progress),
+                end=lambda together, published: command.end(together, training_result(published)),
+            )
 
     learned(f"{store.account}.{row.model.text}", work, choices, details=details)
 

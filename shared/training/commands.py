@@ -32,8 +32,11 @@ PASSING: Final = (StoreUnavailable, RegistryUnavailable)
 """What may be over at the next attempt."""
 
 Result = Mapping[str, Any]
-Execute = Callable[[ModelCommandRow, Progress], Result]
-"""Do what a command says, and return what became of it, as JSON."""
+End = Callable[[AccountStore, Result], None]
+"""Write into an open transaction that the command has ended, and what became of it, as JSON: what it did and its end
+are kept together, or neither is; CommandLeaseLost, which undoes both, where it is somebody else's by now."""
+Execute = Callable[[ModelCommandRow, Progress, End], Result]
+"""Do what a command says, end it, and return what became of it."""
 
 
 class CommandLeaseLost(Exception):
@@ -102,7 +105,8 @@ class CommandRun:
             detail = f"It was begun {MAX_ATTEMPTS} times, and each time its process ended before it did."
             return self._fail(row, {"code": "attempts-exhausted", "detail": detail})
         try:
-            result = self.execute(row, ProgressRow(self.store, self.lease, self.now, self.stop))
+            progress = ProgressRow(self.store, self.lease, self.now, self.stop)
+            result = self.execute(row, progress, _ending(self.lease, self.now))
         except CommandLeaseLost:
             return False
         except Stopped:
@@ -116,7 +120,6 @@ class CommandRun:
             raise
         except Exception as error:  # the row is where whoever asked looks for it
             return self._fail(row, error_of(error), error)
-        self.store.models.commands.complete(self.lease, result, at=self.now())
         log.info("model_command.completed", extra={**_facts(self.store, row), **_summary(result)})
         return True
 
@@ -125,6 +128,16 @@ class CommandRun:
         if self.store.models.commands.fail(self.lease, error, messages, at=self.now()):
             log_failure(self.store, row, error, cause)
         return True
+
+
+def _ending(lease: CommandLease, now: Callable[[], Microseconds]) -> End:
+    """Return what ends a command that is held by a lease."""
+
+    def end(together: AccountStore, result: Result) -> None:
+        if not together.models.commands.complete(lease, result, at=now()):
+            raise CommandLeaseLost
+
+    return end
 
 
 def log_failure(
@@ -210,7 +223,7 @@ def recorded(
     """
     lease = CommandLease(row.command_id, uuid.uuid4().hex)
     store.models.commands.begin(row, lease, until=now() + int(lease_seconds * SECOND))
-    command = RecordedCommand(ProgressRow(store, lease, now))
+    command = RecordedCommand(ProgressRow(store, lease, now), _ending(lease, now))
 
     def renew(until: Microseconds) -> object:
         return store.models.commands.renew(lease, until=until)
@@ -225,16 +238,15 @@ def recorded(
             with suppress(StoreUnavailable):
                 store.models.commands.fail(lease, found, failure_messages(row, found, error, at=now()), at=now())
             raise
-        store.models.commands.complete(lease, command.result, at=now())
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class RecordedCommand:
     """A command that this process works on."""
 
     progress: ProgressRow
-    result: Result = field(default_factory=dict)
-    """Set before its end."""
+    end: End
+    """Called in the transaction of what it does."""
 
 
 def _facts(store: AccountStore, row: ModelCommandRow) -> dict[str, Any]:
