@@ -11,7 +11,14 @@ from shared.contracts.prediction import Answer, Grade
 ID = r"^cmd_[0-9a-f]{16}$"
 CommandStatus = Literal["queued", "running", "completed", "failed", "cancelled"]
 Reason = Annotated[
-    str, Field(min_length=1, max_length=500, description="Why, for the history.", examples=["New campaign data"])
+    str,
+    Field(
+        min_length=1,
+        max_length=500,
+        pattern=r"^[^\x00-\x1f\x7f]*$",
+        description="Why, for the history: one line without control characters.",
+        examples=["New campaign data"],
+    ),
 ]
 
 
@@ -31,7 +38,7 @@ class PromotionRequest(BaseModel):
 
     model_config = REQUEST
 
-    version: Annotated[str, Field(pattern=r"^[1-9]\d{0,8}$", description="A registered one.", examples=["7"])]
+    version: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,8}$", description="A registered one.", examples=["7"])]
     reason: Reason = "promoted by hand"
 
 
