@@ -102,8 +102,7 @@ class CommandRun:
             ForetellError: something passes by itself; the command is given back, and another attempt begins anew.
         """
         if row.attempts > MAX_ATTEMPTS:
-            detail = f"It was begun {MAX_ATTEMPTS} times, and each time its process ended before it did."
-            return self._fail(row, {"code": "attempts-exhausted", "detail": detail})
+            return self._fail(row, EXHAUSTED)
         try:
             progress = ProgressRow(self.store, self.lease, self.now, self.stop)
             result = self.execute(row, progress, _ending(self.lease, self.now))
@@ -170,6 +169,10 @@ def error_of(error: BaseException) -> dict[str, str]:
     }
 
 
+EXHAUSTED: Final = {
+    "code": "attempts-exhausted",
+    "detail": f"It was begun {MAX_ATTEMPTS} times, and each time its process ended before it did.",
+}
 INTERRUPTED: Final = {"code": "interrupted", "detail": "The command was ended before it was done."}
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from foretell.background.low_priority import Children, bound_memory
 from foretell.background.model_commands import CommandMetrics, CommandProcessFailed, CommandWorker
 from foretell.cli.context import now_us
 from shared.contracts.model_name import ModelName
-from shared.contracts.rows import DAY, ContactRow, EventRow
+from shared.contracts.rows import DAY, SECOND, ContactRow, EventRow
 from shared.settings import WorkerSettings
 from shared.store import AccountStore, CommandLease, Database, ModelCommandRow, migrate, open_database
 from shared.store.model_commands import PROMOTIONS, TRAININGS
@@ -229,8 +230,28 @@ class Child(Children):
         return self.code
 
 
-def worker(database: Database, child: Child, kinds: Any) -> CommandWorker:
-    return CommandWorker(database, child, now_us, kinds, CommandMetrics(CollectorRegistry()))
+def worker(database: Database, child: Child, kinds: Any, now: Callable[[], int] = now_us) -> CommandWorker:
+    return CommandWorker(database, child, now, kinds, CommandMetrics(CollectorRegistry()))
+
+
+@pytest.mark.parametrize(("kind", "kinds"), [("train", TRAININGS), ("rollback", PROMOTIONS)])
+def test_a_command_whose_process_cannot_even_begin_fails_and_is_not_tried_for_ever(
+    database: Database, kind: Any, kinds: Any
+) -> None:
+    database.create_account(f"no-{kind}", created_at=0)
+    store, child, at = database.of(f"no-{kind}"), Child(threading.Event(), code=1), now_us()
+    requested(store, "unlucky", kind)
+
+    for turn in range(9):
+        with suppress(CommandProcessFailed):
+            worker(database, child, kinds, lambda turn=turn: at + turn * 30 * SECOND).turn()
+
+    row = store.models.commands.find("unlucky")
+    assert row is not None
+    assert (row.state, (row.error or {})["code"]) == ("failed", "attempts-exhausted")
+    assert [started for started in child.started if started[0] == store.account] == [
+        (store.account, "unlucky", kind)
+    ] * 3
 
 
 def test_a_child_that_dies_fails_the_turn_and_a_dead_command_line_is_closed_without_one(database: Database) -> None:
