@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Counter
 
 from foretell.background.low_priority import Children
 from shared.contracts.rows import SECOND, Microseconds
-from shared.errors import ForetellError
+from shared.errors import ForetellError, NotFound
 from shared.store import AccountStore, CommandKind, CommandLease, Database, ModelCommandRow
 from shared.training.commands import EXHAUSTED, INTERRUPTED, MAX_ATTEMPTS, PAUSE, failure_messages, log_failure
 
@@ -82,7 +82,10 @@ class CommandWorker:
     def _count_attempt(self, store: AccountStore, command_id: str) -> None:
         """Count the attempt of a child that died before it took its command, or nobody would ever end that."""
         lease, at = CommandLease(command_id, uuid.uuid4().hex), self.now()
-        row = store.models.commands.take(lease, at=at, until=at + PAUSE)
+        try:
+            row = store.models.commands.take(lease, at=at, until=at + PAUSE)
+        except NotFound:
+            return  # the account was deleted
         if row is None:
             return  # it had taken it
         if row.attempts < MAX_ATTEMPTS:

@@ -12,7 +12,7 @@ from shared.change_detection.account_messages import data_insufficient, model_tr
 from shared.contracts.message import Message
 from shared.contracts.rows import SECOND, Microseconds
 from shared.contracts.training import REGISTERED, Progress
-from shared.errors import Conflict, ForetellError, InsufficientData, RegistryUnavailable, StoreUnavailable
+from shared.errors import Conflict, ForetellError, InsufficientData, NotFound, RegistryUnavailable, StoreUnavailable
 from shared.http.telemetry import trail
 from shared.store import AccountStore, CommandLease, ModelCommandRow
 from shared.store.leases import renewed
@@ -124,8 +124,9 @@ class CommandRun:
 
     def _fail(self, row: ModelCommandRow, error: Mapping[str, str], cause: Exception | None = None) -> bool:
         messages = failure_messages(row, error, cause, at=self.now())
-        if self.store.models.commands.fail(self.lease, error, messages, at=self.now()):
-            log_failure(self.store, row, error, cause)
+        with suppress(NotFound):  # the account was deleted, and this command with it
+            if self.store.models.commands.fail(self.lease, error, messages, at=self.now()):
+                log_failure(self.store, row, error, cause)
         return True
 
 
@@ -238,7 +239,7 @@ def recorded(
             raise Conflict("It was cancelled, or was silent for so long that another one took its place.") from error
         except BaseException as error:
             found = error_of(error)
-            with suppress(StoreUnavailable):
+            with suppress(StoreUnavailable, NotFound):
                 store.models.commands.fail(lease, found, failure_messages(row, found, error, at=now()), at=now())
             raise
 

@@ -74,6 +74,19 @@ def raising(error: BaseException) -> Callable[..., Any]:
     return execute
 
 
+class DeletedAccount(Store):
+    """Of which nothing is there any more."""
+
+    def fail(self, *_: Any, **__: Any) -> bool:
+        raise NotFound("There is no account acme.")
+
+
+def test_a_command_of_an_account_that_was_deleted_meanwhile_is_over() -> None:
+    assert run(DeletedAccount(), raising(NotFound("There is no account acme.")))
+    with pytest.raises(KeyError), recording(DeletedAccount()):
+        raise KeyError
+
+
 def stepping(store: Any, *shares: float, result: Mapping[str, Any] | None = None) -> Callable[..., Any]:
     became = result or {"version": "4"}
 
