@@ -16,8 +16,8 @@ from shared.contracts.model_name import ModelName
 from shared.contracts.training import Choices
 from shared.errors import BadRequest
 from shared.store import ModelCommandRow
-from shared.store.model_commands import BY_COMMAND_LINE
-from shared.training.commands import new_command_id, recorded, training_result
+from shared.store.model_commands import BY_COMMAND_LINE, new_command_id
+from shared.training.commands import recorded, training_result
 
 if TYPE_CHECKING:
     from shared.contracts.training import Progress

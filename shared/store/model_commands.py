@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
+from uuid import uuid4
 
 from sqlalchemy import ColumnElement, Index, and_, func, or_, select
 from sqlalchemy.orm import Mapped, aliased, mapped_column
@@ -30,8 +31,6 @@ PROMOTIONS: Final[tuple[CommandKind, ...]] = ("promote", "rollback")
 """Kinds of which one model has one at a time; a rollback must not wait for a training."""
 BY_COMMAND_LINE: Final = "command line"
 """Works on its own commands; when it dies, nobody goes on with them."""
-BY_SCHEDULE: Final = "schedule"
-BY_DRIFT: Final = "drift"
 MOST_OPEN: Final = 20
 """Promotions and rollbacks of a model that may wait."""
 
@@ -96,6 +95,11 @@ class ModelCommandRow(NamedTuple):
     def model(self) -> ModelName:
         """Return which model it is about."""
         return ModelName(self.capability, self.outcome)
+
+
+def new_command_id() -> str:
+    """Draw the id of a command."""
+    return f"cmd_{uuid4().hex[:16]}"
 
 
 class CommandLease(NamedTuple):

@@ -47,11 +47,6 @@ class Stopped(Exception):
     """This process is to stop, and the command has changed nothing yet."""
 
 
-def new_command_id() -> str:
-    """Draw the id of a command."""
-    return f"cmd_{uuid.uuid4().hex[:16]}"
-
-
 @dataclass(slots=True)
 class ProgressRow:
     """Notes in the row how far a training is; called with what is done now, and how far it is."""
