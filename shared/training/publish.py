@@ -192,8 +192,8 @@ def publish(
     store.models.note("trained", fitted.named, at=now(), grade=fitted.report.grade, **trained)
     decision = _gate_decision(store, fitted, gate)
     if not may_promote:
-        asked = replace(decision, promote=False, reason=f"registered only, as asked ({decision.reason})")
-        return _left(store, fitted, registered, asked, end)
+        left = replace(decision, promote=False, reason=f"registered only, as asked ({decision.reason})")
+        return _left(store, fitted, registered, left, end)
     if decision.promote:
         return _promoted(registry, store, fitted, registered, decision, end, at=now())
     return _left(store, fitted, registered, decision, end, refused_at=now())
