@@ -16,8 +16,8 @@ from shared.contracts.model_name import ModelName
 from shared.contracts.training import Choices
 from shared.errors import BadRequest
 from shared.store import ModelCommandRow
-from shared.store.model_commands import BY_COMMAND_LINE
-from shared.training.commands import new_command_id, recorded, training_result
+from shared.store.model_commands import BY_COMMAND_LINE, new_command_id
+from shared.training.commands import recorded, training_result
 
 if TYPE_CHECKING:
     from shared.contracts.training import Progress
@@ -83,9 +83,10 @@ def train_model(
 
     def work(progress: "Progress") -> "Published":
         with recorded(store, row, lease_seconds=settings.training_lease_seconds, now=now_us) as command:
-            published = run(progress=_both(progress, command.progress))
-            command.result = training_result(published)
-        return published
+            return run(
+                progress=_both(progress, command.progress),
+                end=lambda together, published: command.end(together, training_result(published)),
+            )
 
     learned(f"{store.account}.{row.model.text}", work, choices, details=details)
 

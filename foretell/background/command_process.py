@@ -17,10 +17,10 @@ from shared.contracts.rows import SECOND, Microseconds
 from shared.contracts.training import Progress
 from shared.http.telemetry import trail
 from shared.settings import Settings, WorkerSettings
-from shared.store import AccountStore, CommandLease, ModelCommandRow, open_database
+from shared.store import AccountStore, ChampionRow, CommandLease, ModelCommandRow, open_database
 from shared.store.leases import renewed
-from shared.training.commands import CommandRun, Result, training_result
-from shared.training.promotion import RegistryAliases, promote, rollback
+from shared.training.commands import CommandRun, End, Result, training_result
+from shared.training.promotion import RegistryAliases, promote, promotion_result, rollback
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ def work(settings: WorkerSettings, account: str, command_id: str, stop: threadin
         database.close()
 
 
-def execute(settings: Settings, store: AccountStore, row: ModelCommandRow, progress: Progress) -> Result:
+def execute(settings: Settings, store: AccountStore, row: ModelCommandRow, progress: Progress, end: End) -> Result:
     """Do what a command says.
 
     Args:
@@ -63,19 +63,24 @@ def execute(settings: Settings, store: AccountStore, row: ModelCommandRow, progr
         store: of the account, in the hands of who asked.
         row: the command.
         progress: of a training.
+        end: of the command.
     """
     aliases = RegistryAliases(settings)
     if row.kind == "train":
-        return _trained(settings, store, row, progress)
+        return _trained(settings, store, row, progress, end)
+
+    def switched(together: AccountStore, champion: ChampionRow) -> None:
+        end(together, promotion_result(champion))
+
     if row.kind == "promote":
         version = str(row.payload["version"])
-        champion = promote(store, aliases, row.model, version, at=now_us(), reason=row.reason)
+        champion = promote(store, aliases, row.model, version, at=now_us(), reason=row.reason, end=switched)
     else:
-        champion = rollback(store, aliases, row.model, at=now_us(), reason=row.reason)
-    return {"version": champion.version, "previous_version": champion.previous_version}
+        champion = rollback(store, aliases, row.model, at=now_us(), reason=row.reason, end=switched)
+    return promotion_result(champion)
 
 
-def _trained(settings: Settings, store: AccountStore, row: ModelCommandRow, progress: Progress) -> Result:
+def _trained(settings: Settings, store: AccountStore, row: ModelCommandRow, progress: Progress, end: End) -> Result:
     from shared.training.recipe import train
 
     spec = spec_of(row.capability)
@@ -90,6 +95,7 @@ def _trained(settings: Settings, store: AccountStore, row: ModelCommandRow, prog
         progress=progress,
         clock=now_us,
         why=row.reason,
+        end=lambda together, published: end(together, training_result(published)),
     )
     return training_result(published)
 

@@ -1,18 +1,21 @@
 """Commands about models: each worked on in a child process of low priority, one of a loop at a time."""
 
+import uuid
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter
 
 from foretell.background.low_priority import Children
-from shared.contracts.rows import Microseconds
-from shared.errors import ForetellError
-from shared.store import AccountStore, CommandKind, Database, ModelCommandRow
-from shared.training.commands import INTERRUPTED, failure_messages, log_failure
+from shared.contracts.rows import SECOND, Microseconds
+from shared.errors import ForetellError, NotFound
+from shared.store import AccountStore, CommandKind, CommandLease, Database, ModelCommandRow
+from shared.training.commands import EXHAUSTED, INTERRUPTED, MAX_ATTEMPTS, PAUSE, failure_messages, log_failure
 
 MODULE = "foretell.background.command_process"
 ENDED = ("completed", "failed", "cancelled")
+SOON = 10 * SECOND
+"""How long a promotion or rollback rests whose process did not come as far as to take it."""
 
 
 class CommandProcessFailed(ForetellError):
@@ -69,10 +72,27 @@ class CommandWorker:
             code = 0
         else:
             code = self.children.run(MODULE, store.account, command_id, row.kind)
+            if code:
+                self._count_attempt(store, command_id)
         row = store.models.commands.find(command_id)
         if row is not None and row.state in ENDED:
             self.metrics.ended.labels(row.kind, row.capability, result_of(row)).inc()
         return code == 0
+
+    def _count_attempt(self, store: AccountStore, command_id: str) -> None:
+        """Count the attempt of a child that died before it took its command, or nobody would ever end that."""
+        lease, at = CommandLease(command_id, uuid.uuid4().hex), self.now()
+        try:
+            row = store.models.commands.take(lease, at=at, until=at + PAUSE)
+        except NotFound:
+            return  # the account was deleted
+        if row is None:
+            return  # it had taken it
+        if row.attempts < MAX_ATTEMPTS:
+            rest = PAUSE if row.kind == "train" else SOON
+            store.models.commands.release(lease, at=at + rest, began=True)
+        elif store.models.commands.fail(lease, EXHAUSTED, failure_messages(row, EXHAUSTED, at=at), at=at):
+            log_failure(store, row, EXHAUSTED)
 
 
 def result_of(row: ModelCommandRow) -> str:

@@ -10,8 +10,7 @@ from shared.contracts.model_name import ModelName
 from shared.contracts.rows import Microseconds
 from shared.settings import WorkerSettings
 from shared.store import AccountStore, ChampionRow, Database, ModelCommandRow, VersionRow
-from shared.store.model_commands import TRAININGS
-from shared.training.commands import new_command_id
+from shared.store.model_commands import TRAININGS, new_command_id
 from shared.training.schedule import RetrainingRule, due
 
 REASONS = {

@@ -179,7 +179,7 @@ def promote(
     from foretell.cli.context import named_model, now_us, opened_account
     from foretell.train import by_hand
     from shared.training.commands import recorded
-    from shared.training.promotion import Model, RegistryAliases
+    from shared.training.promotion import Model, RegistryAliases, promotion_result
     from shared.training.promotion import promote as promote_version
 
     account, capability, outcome = named_model(outcome, account, capability)
@@ -187,8 +187,15 @@ def promote(
     with opened_account(account) as (settings, _, store):
         row = by_hand("promote", model, {"version": version}, reason=reason)
         with recorded(store, row, lease_seconds=settings.training_lease_seconds, now=now_us) as command:
-            row_after = promote_version(store, RegistryAliases(settings), model, version, at=now_us(), reason=reason)
-            command.result = {"version": row_after.version, "previous_version": row_after.previous_version}
+            promote_version(
+                store,
+                RegistryAliases(settings),
+                model,
+                version,
+                at=now_us(),
+                reason=reason,
+                end=lambda together, champion: command.end(together, promotion_result(champion)),
+            )
     typer.echo(f"Version {version} of {outcome or capability} answers from now on.")
 
 
@@ -204,7 +211,7 @@ def rollback(
     from foretell.cli.context import named_model, now_us, opened_account
     from foretell.train import by_hand
     from shared.training.commands import recorded
-    from shared.training.promotion import Model, RegistryAliases
+    from shared.training.promotion import Model, RegistryAliases, promotion_result
     from shared.training.promotion import rollback as roll_back
 
     account, capability, outcome = named_model(outcome, account, capability)
@@ -212,8 +219,14 @@ def rollback(
     with opened_account(account) as (settings, _, store):
         row = by_hand("rollback", model, {}, reason=reason)
         with recorded(store, row, lease_seconds=settings.training_lease_seconds, now=now_us) as command:
-            champion = roll_back(store, RegistryAliases(settings), model, at=now_us(), reason=reason)
-            command.result = {"version": champion.version, "previous_version": champion.previous_version}
+            champion = roll_back(
+                store,
+                RegistryAliases(settings),
+                model,
+                at=now_us(),
+                reason=reason,
+                end=lambda together, row: command.end(together, promotion_result(row)),
+            )
     typer.echo(f"Version {champion.version} of {outcome or capability} answers again.")
 
 
@@ -287,10 +300,15 @@ def adopt(
 
         def work(_: "Progress") -> "Published":
             with recorded(store, row, lease_seconds=settings.training_lease_seconds, now=now_us) as command:
-                wanted = (recipe, store, settings, outcome)
-                published = take_in(*wanted, model=model, frames=frames, promote=choices.promote, now=now_us())
-                command.result = training_result(published)
-            return published
+                return take_in(
+                    *(recipe, store, settings, outcome),
+                    model=model,
+                    frames=frames,
+                    promote=choices.promote,
+                    now=now_us(),
+                    progress=command.progress,
+                    end=lambda together, published: command.end(together, training_result(published)),
+                )
 
         learned(f"{account}.{capability}.{outcome}", work, choices, details=False)
 

@@ -7,11 +7,18 @@ from pydantic import BaseModel, Field
 
 from gateway.schemas import REQUEST
 from shared.contracts.prediction import Answer, Grade
+from shared.store import CommandState
 
 ID = r"^cmd_[0-9a-f]{16}$"
-CommandStatus = Literal["queued", "running", "completed", "failed", "cancelled"]
 Reason = Annotated[
-    str, Field(min_length=1, max_length=500, description="Why, for the history.", examples=["New campaign data"])
+    str,
+    Field(
+        min_length=1,
+        max_length=500,
+        pattern=r"^[^\x00-\x1f\x7f]*$",
+        description="Why, for the history: one line without control characters.",
+        examples=["New campaign data"],
+    ),
 ]
 
 
@@ -31,7 +38,7 @@ class PromotionRequest(BaseModel):
 
     model_config = REQUEST
 
-    version: Annotated[str, Field(pattern=r"^[1-9]\d{0,8}$", description="A registered one.", examples=["7"])]
+    version: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,8}$", description="A registered one.", examples=["7"])]
     reason: Reason = "promoted by hand"
 
 
@@ -81,7 +88,7 @@ class TrainingAnswer(Answer):
 
     id: Annotated[str, Field(description="Its id.")]
     model: Annotated[str, Field(description="Which model, as in `/models/{name}`.")]
-    status: Annotated[CommandStatus, Field(description="`completed`, `failed` and `cancelled` are final.")]
+    status: Annotated[CommandState, Field(description="`completed`, `failed` and `cancelled` are final.")]
     promote: Annotated[bool, Field(description="Whether a version that passes the gate is to answer.")]
     requested_by: Annotated[str, Field(description="Public id of a key, `command line`, `schedule` or `drift`.")]
     reason: Annotated[str, Field(description="Why.")]
@@ -106,7 +113,7 @@ class PromotionAnswer(Answer):
     id: Annotated[str, Field(description="Its id.")]
     kind: Annotated[Literal["promote", "rollback"], Field(description="Which of the two.")]
     model: Annotated[str, Field(description="Which model, as in `/models/{name}`.")]
-    status: Annotated[CommandStatus, Field(description="`completed`, `failed` and `cancelled` are final.")]
+    status: Annotated[CommandState, Field(description="`completed`, `failed` and `cancelled` are final.")]
     version: Annotated[
         str | None, Field(description="The version that answers by it; null while a rollback is not completed.")
     ]

@@ -1,7 +1,6 @@
 """Routes that train, promote and roll back models, as rows that the worker reads; and a model's history."""
 
 from typing import Annotated, Any, Literal, cast
-from uuid import uuid4
 
 from fastapi import APIRouter, Path
 from starlette.responses import Response
@@ -36,6 +35,7 @@ from shared.contracts.prediction import Answer
 from shared.contracts.rows import instant_of, instant_or_none
 from shared.errors import Conflict, NotFound
 from shared.store import AuditRow, CommandKind, ModelCommandRow
+from shared.store.model_commands import new_command_id
 
 router = APIRouter(tags=["models"])
 CommandId = Annotated[str, Path(pattern=ID, description="Of the command.")]
@@ -184,7 +184,7 @@ def _row(
     authenticated: AuthenticatedRequest, kind: CommandKind, model: ModelName, payload: dict[str, Any], reason: str
 ) -> ModelCommandRow:
     requested_by = authenticated.caller.public_id
-    return ModelCommandRow(f"cmd_{uuid4().hex[:16]}", kind, *model, now(), requested_by, reason, payload)
+    return ModelCommandRow(new_command_id(), kind, *model, now(), requested_by, reason, payload)
 
 
 def _switched(

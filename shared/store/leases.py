@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from shared.contracts.rows import SECOND, Microseconds
-from shared.errors import StoreUnavailable
+from shared.errors import NotFound, StoreUnavailable
 
 BEATS_A_LEASE = 5
 """How often a lease is renewed within its length."""
@@ -24,7 +24,8 @@ def renewed(renew: Callable[[Microseconds], object], seconds: float, now: Callab
 
     def beat() -> None:
         while not over.wait(seconds / BEATS_A_LEASE):
-            with suppress(StoreUnavailable):  # then the next one, while the lease still holds
+            # The next one comes while the lease still holds; whose account was deleted is told so by its next step.
+            with suppress(StoreUnavailable, NotFound):
                 renew(now() + int(seconds * SECOND))
 
     thread = threading.Thread(target=beat, name="lease", daemon=True)

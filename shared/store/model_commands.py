@@ -5,12 +5,13 @@ begins, the worker or a command line, looks for another one under a lease that s
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
+from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Index, func, or_
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import ColumnElement, Index, and_, func, or_, select
+from sqlalchemy.orm import Mapped, aliased, mapped_column
 
 from shared.contracts.message import Message
 from shared.contracts.model_name import ModelName
@@ -30,8 +31,6 @@ PROMOTIONS: Final[tuple[CommandKind, ...]] = ("promote", "rollback")
 """Kinds of which one model has one at a time; a rollback must not wait for a training."""
 BY_COMMAND_LINE: Final = "command line"
 """Works on its own commands; when it dies, nobody goes on with them."""
-BY_SCHEDULE: Final = "schedule"
-BY_DRIFT: Final = "drift"
 MOST_OPEN: Final = 20
 """Promotions and rollbacks of a model that may wait."""
 
@@ -96,6 +95,11 @@ class ModelCommandRow(NamedTuple):
     def model(self) -> ModelName:
         """Return which model it is about."""
         return ModelName(self.capability, self.outcome)
+
+
+def new_command_id() -> str:
+    """Draw the id of a command."""
+    return f"cmd_{uuid4().hex[:16]}"
 
 
 class CommandLease(NamedTuple):
@@ -165,7 +169,7 @@ class ModelCommands:
         table = ModelCommandTable
         with self._scope.writing() as connection:
             take_turn(connection)
-            row = _found(connection, table.command_id == lease.command_id, waiting(at))
+            row = _held(connection, table.command_id == lease.command_id, waiting(at))
             if row is None or _running(connection, row, at=at) is not None:
                 return None
             values = {
@@ -212,7 +216,7 @@ class ModelCommands:
         """
         with self._scope.writing() as connection:
             take_turn(connection)
-            row = _found(connection, *_claimed(lease))
+            row = _held(connection, *_claimed(lease))
             if row is not None:
                 _end_failed(connection, row, error, messages, at=at)
         return row is not None
@@ -225,7 +229,7 @@ class ModelCommands:
         with self._scope.writing() as connection:
             take_turn(connection)
             mine = (table.command_id == command_id, table.requested_by == BY_COMMAND_LINE)
-            row = _found(connection, *mine, waiting(at))
+            row = _held(connection, *mine, waiting(at))
             if row is not None:
                 _end_failed(connection, row, error, messages, at=at)
         return row is not None
@@ -255,7 +259,7 @@ class ModelCommands:
         """
         with self._scope.writing() as connection:
             take_turn(connection)
-            row = _found(connection, ModelCommandTable.command_id == command_id)
+            row = _held(connection, ModelCommandTable.command_id == command_id)
             if row is None:
                 raise NotFound("There is no such command in this account.")
             if row.state == "cancelled":
@@ -304,17 +308,19 @@ class ModelCommands:
 
     def last_choices(self, model: ModelName) -> Mapping[str, Any]:
         """Return what was chosen for the last training that a person made and that ended well; empty: nothing."""
-        table = ModelCommandTable
-        by_hand = (*_about(model), table.kind == "train", table.requested_by == BY_COMMAND_LINE)
         with self._scope.reading() as connection:
-            found = _rows(connection, *by_hand, table.state == "completed")
-        chosen: list[Mapping[str, Any]] = [row.payload["choices"] for row in found if "choices" in row.payload]
-        return chosen[0] if chosen else {}
+            row = _found(connection, *_about(model), _has_choices(ModelCommandTable))
+        chosen: Mapping[str, Any] = {} if row is None else row.payload["choices"]
+        return chosen
 
     def delete_before(self, at: Microseconds, *, limit: int = 1_000) -> int:
-        """Delete commands that ended before an instant; return how many, at most `limit`."""
+        """Delete commands that ended before an instant; return how many, at most `limit`.
+
+        Of each model there stay the last training, by which the next is due, and the last whose choices hold for it.
+        """
         table = ModelCommandTable
-        old = self._scope.select(table.command_id).where(table.finished_at < at).limit(limit)
+        needed = or_(_is_last(_is_training), _is_last(_has_choices))
+        old = self._scope.select(table.command_id).where(table.finished_at < at, ~needed).limit(limit)
         with self._scope.writing() as connection:
             ids = list(connection.scalars(old))
             if ids:
@@ -353,15 +359,36 @@ _NOUNS: Final[Mapping[CommandKind, str]] = {"train": "training", "promote": "pro
 
 
 def _running(connection: AccountConnection, row: ModelCommandRow, *, at: Microseconds) -> ModelCommandRow | None:
-    """Find another command of the same model and lane under a lease that holds."""
+    """Find another command of the same model and lane under a lease that holds; one that ran out holds no more."""
     table = ModelCommandTable
-    held = (table.state == "running", table.leased_until > at, table.command_id != row.command_id)
-    return _found(connection, *_lane(row), *held)
+    others = (*_lane(row), table.state == "running", table.command_id != row.command_id)
+    ran_out = connection.update(table).where(*others, table.leased_until <= at)
+    connection.execute(ran_out.values(claim=None))  # who wakes up does not renew it
+    return _found(connection, *others, table.leased_until > at)
 
 
 def _about(model: ModelName) -> tuple[ColumnElement[bool], ...]:
     table = ModelCommandTable
     return table.capability == model.capability, table.outcome == model.outcome
+
+
+def _is_training(table: Any) -> ColumnElement[bool]:
+    found: ColumnElement[bool] = table.kind == "train"
+    return found
+
+
+def _has_choices(table: Any) -> ColumnElement[bool]:
+    """Say that a command is a training by hand that ended well, and whose choices hold for later ones."""
+    by_hand = (table.kind == "train", table.requested_by == BY_COMMAND_LINE)
+    return and_(*by_hand, table.state == "completed", table.payload.contains('"choices": '))
+
+
+def _is_last(condition: Callable[[Any], ColumnElement[bool]]) -> ColumnElement[bool]:
+    """Say that a command meets a condition, and that no newer one of its model does."""
+    table, newer = ModelCommandTable, aliased(ModelCommandTable)
+    same = (newer.account_id == table.account_id, newer.capability == table.capability, newer.outcome == table.outcome)
+    others = select(newer.command_id).where(*same, newer.created_at > table.created_at, condition(newer))
+    return condition(table) & ~others.exists()
 
 
 def _lane(row: ModelCommandRow) -> tuple[ColumnElement[bool], ...]:
@@ -387,11 +414,18 @@ def _found(connection: AccountConnection, *conditions: ColumnElement[bool]) -> M
     return next(iter(_rows(connection, *conditions, limit=1)), None)
 
 
+def _held(connection: AccountConnection, *conditions: ColumnElement[bool]) -> ModelCommandRow | None:
+    """Find a command that nobody changes until the transaction ends; its holder renews it without taking a turn."""
+    return next(iter(_rows(connection, *conditions, limit=1, held=True)), None)
+
+
 def _rows(
-    connection: AccountConnection, *conditions: ColumnElement[bool], limit: int = MOST_OPEN
+    connection: AccountConnection, *conditions: ColumnElement[bool], limit: int = MOST_OPEN, held: bool = False
 ) -> list[ModelCommandRow]:
     table = ModelCommandTable
     statement: AnySelect = connection.select(*_COLUMNS).where(*conditions)
+    if held:
+        statement = statement.with_for_update()
     ordered = statement.order_by(table.created_at.desc(), table.command_id.desc()).limit(limit)
     return [_row(dict(found._mapping)) for found in connection.execute(ordered)]
 

@@ -12,7 +12,7 @@ from shared.change_detection.account_messages import data_insufficient, model_tr
 from shared.contracts.message import Message
 from shared.contracts.rows import SECOND, Microseconds
 from shared.contracts.training import REGISTERED, Progress
-from shared.errors import Conflict, ForetellError, InsufficientData, RegistryUnavailable, StoreUnavailable
+from shared.errors import Conflict, ForetellError, InsufficientData, NotFound, RegistryUnavailable, StoreUnavailable
 from shared.http.telemetry import trail
 from shared.store import AccountStore, CommandLease, ModelCommandRow
 from shared.store.leases import renewed
@@ -32,8 +32,11 @@ PASSING: Final = (StoreUnavailable, RegistryUnavailable)
 """What may be over at the next attempt."""
 
 Result = Mapping[str, Any]
-Execute = Callable[[ModelCommandRow, Progress], Result]
-"""Do what a command says, and return what became of it, as JSON."""
+End = Callable[[AccountStore, Result], None]
+"""Write into an open transaction that the command has ended, and what became of it, as JSON: what it did and its end
+are kept together, or neither is; CommandLeaseLost, which undoes both, where it is somebody else's by now."""
+Execute = Callable[[ModelCommandRow, Progress, End], Result]
+"""Do what a command says, end it, and return what became of it."""
 
 
 class CommandLeaseLost(Exception):
@@ -42,11 +45,6 @@ class CommandLeaseLost(Exception):
 
 class Stopped(Exception):
     """This process is to stop, and the command has changed nothing yet."""
-
-
-def new_command_id() -> str:
-    """Draw the id of a command."""
-    return f"cmd_{uuid.uuid4().hex[:16]}"
 
 
 @dataclass(slots=True)
@@ -99,10 +97,10 @@ class CommandRun:
             ForetellError: something passes by itself; the command is given back, and another attempt begins anew.
         """
         if row.attempts > MAX_ATTEMPTS:
-            detail = f"It was begun {MAX_ATTEMPTS} times, and each time its process ended before it did."
-            return self._fail(row, {"code": "attempts-exhausted", "detail": detail})
+            return self._fail(row, EXHAUSTED)
         try:
-            result = self.execute(row, ProgressRow(self.store, self.lease, self.now, self.stop))
+            progress = ProgressRow(self.store, self.lease, self.now, self.stop)
+            result = self.execute(row, progress, _ending(self.lease, self.now))
         except CommandLeaseLost:
             return False
         except Stopped:
@@ -116,15 +114,25 @@ class CommandRun:
             raise
         except Exception as error:  # the row is where whoever asked looks for it
             return self._fail(row, error_of(error), error)
-        self.store.models.commands.complete(self.lease, result, at=self.now())
         log.info("model_command.completed", extra={**_facts(self.store, row), **_summary(result)})
         return True
 
     def _fail(self, row: ModelCommandRow, error: Mapping[str, str], cause: Exception | None = None) -> bool:
         messages = failure_messages(row, error, cause, at=self.now())
-        if self.store.models.commands.fail(self.lease, error, messages, at=self.now()):
-            log_failure(self.store, row, error, cause)
+        with suppress(NotFound):  # the account was deleted, and this command with it
+            if self.store.models.commands.fail(self.lease, error, messages, at=self.now()):
+                log_failure(self.store, row, error, cause)
         return True
+
+
+def _ending(lease: CommandLease, now: Callable[[], Microseconds]) -> End:
+    """Return what ends a command that is held by a lease."""
+
+    def end(together: AccountStore, result: Result) -> None:
+        if not together.models.commands.complete(lease, result, at=now()):
+            raise CommandLeaseLost
+
+    return end
 
 
 def log_failure(
@@ -157,6 +165,10 @@ def error_of(error: BaseException) -> dict[str, str]:
     }
 
 
+EXHAUSTED: Final = {
+    "code": "attempts-exhausted",
+    "detail": f"It was begun {MAX_ATTEMPTS} times, and each time its process ended before it did.",
+}
 INTERRUPTED: Final = {"code": "interrupted", "detail": "The command was ended before it was done."}
 
 
@@ -210,7 +222,7 @@ def recorded(
     """
     lease = CommandLease(row.command_id, uuid.uuid4().hex)
     store.models.commands.begin(row, lease, until=now() + int(lease_seconds * SECOND))
-    command = RecordedCommand(ProgressRow(store, lease, now))
+    command = RecordedCommand(ProgressRow(store, lease, now), _ending(lease, now))
 
     def renew(until: Microseconds) -> object:
         return store.models.commands.renew(lease, until=until)
@@ -222,19 +234,18 @@ def recorded(
             raise Conflict("It was cancelled, or was silent for so long that another one took its place.") from error
         except BaseException as error:
             found = error_of(error)
-            with suppress(StoreUnavailable):
+            with suppress(StoreUnavailable, NotFound):
                 store.models.commands.fail(lease, found, failure_messages(row, found, error, at=now()), at=now())
             raise
-        store.models.commands.complete(lease, command.result, at=now())
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class RecordedCommand:
     """A command that this process works on."""
 
     progress: ProgressRow
-    result: Result = field(default_factory=dict)
-    """Set before its end."""
+    end: End
+    """Called in the transaction of what it does."""
 
 
 def _facts(store: AccountStore, row: ModelCommandRow) -> dict[str, Any]:

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from shared.contracts.rows import Microseconds
-from shared.contracts.training import Choices
+from shared.contracts.training import REGISTERED, Choices, Progress, silent
 from shared.errors import BadRequest, FileRefused
 from shared.learners.model_text import MOST_BYTES, checked_text
 from shared.settings import Settings
 from shared.store import AccountStore
 from shared.training.frames_folder import TABLE, Manifest, read_manifest, write_frames
 from shared.training.material import scanned
-from shared.training.publish import Published, SettingsRegistry, publish
+from shared.training.publish import End, Published, SettingsRegistry, nothing_ends, publish
 from shared.training.recipe import Elsewhere, Recipe, Run
 
 ChoicesT = TypeVar("ChoicesT", bound=Choices)
@@ -77,6 +77,8 @@ def adopt(
     frames: Path,
     promote: bool = True,
     now: Microseconds,
+    progress: Progress = silent,
+    end: End = nothing_ends,
 ) -> Published:
     """Take in a model that was trained on exported frames, as a challenger: judged, calibrated, registered, gated.
 
@@ -89,6 +91,8 @@ def adopt(
         frames: folder of the export that it was trained on; only its manifest is read.
         promote: whether it answers when the gate lets it through.
         now: nothing after it exists.
+        progress: called before the version is registered.
+        end: called in the transaction of the promotion, or of its refusal.
 
     Raises:
         BadRequest: models of the capability cannot be trained elsewhere, or the manifest is of another model.
@@ -114,12 +118,14 @@ def adopt(
         },
         tags={**fitted.tags, "foretell.adopted": "true", "foretell.manifest": manifest.digest},
     )
+    progress("registering the version", REGISTERED)
     return publish(
         SettingsRegistry(settings),
         store,
         marked,
         gate=lambda row: recipe.gate(run, material, fit, row),
         may_promote=promote,
+        end=end,
     )
 
 

@@ -1,12 +1,12 @@
 """Which version answers: MLflow's alias, then the row in the store, which decides."""
 
 import contextlib
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 from shared.contracts.model_name import ModelName
 from shared.contracts.rows import Microseconds
-from shared.errors import Conflict, NotFound, RegistryUnavailable
+from shared.errors import NotFound, RegistryUnavailable, StoreUnavailable
 from shared.registry.registration import champion_alias, set_champion_alias
 from shared.settings import Settings
 from shared.store import AccountStore, ChampionRow
@@ -14,6 +14,12 @@ from shared.store.models import refuse_changed
 
 Model = ModelName
 """Which model is meant."""
+End = Callable[[AccountStore, ChampionRow], object]
+"""Write into the transaction of a change of champion what it brings to an end; what it raises undoes the change."""
+
+
+def nothing_ends(_: AccountStore, __: ChampionRow) -> None:
+    """End nothing."""
 
 
 class Aliases(Protocol):
@@ -51,11 +57,12 @@ def promote(
     reason: str,
     figures: Mapping[str, float] | None = None,
     unless_since: Microseconds | None = None,
+    end: End = nothing_ends,
 ) -> ChampionRow:
     """Make a version of the catalogue the champion; services serve it at their next poll.
 
-    When the registry refuses, nothing changes; when the store fails afterwards, the alias is ahead of the row, the
-    row still decides, and doing it again mends it.
+    When the registry refuses, nothing changes; when the row cannot follow, the alias is set back. Where the process
+    dies between them, the alias is ahead of the row, the row still decides, and doing it again mends it.
 
     Args:
         store: of the account.
@@ -66,6 +73,7 @@ def promote(
         reason: one sentence, for people.
         figures: of the comparison with the champion, for the audit log.
         unless_since: refuse when the champion changed after this instant; None: never.
+        end: called in the transaction of the row.
 
     Raises:
         NotFound: the catalogue has no such version; those it has are listed.
@@ -79,24 +87,33 @@ def promote(
     refuse_changed(store.models.champion(*model), unless_since)
     aliases.point(store.account, model, version)
     try:
-        return store.models.promote(
-            *model, version, found.digest, at=at, reason=reason, figures=figures, unless_since=unless_since
-        )
-    except Conflict:
+        with store.transaction() as together:
+            champion = together.models.promote(
+                *model, version, found.digest, at=at, reason=reason, figures=figures, unless_since=unless_since
+            )
+            end(together, champion)
+    except Exception:
         _point_back(store, aliases, model)
         raise
+    return champion
 
 
 def _point_back(store: AccountStore, aliases: Aliases, model: Model) -> None:
-    """Let the alias follow the row; where the registry is away, the mismatch is reported until it does."""
-    champion = store.models.champion(*model)
-    if champion is not None:
-        with contextlib.suppress(RegistryUnavailable):
+    """Let the alias follow the row; where registry or store is away, the mismatch is reported until it does."""
+    with contextlib.suppress(RegistryUnavailable, StoreUnavailable):
+        champion = store.models.champion(*model)
+        if champion is not None:
             aliases.point(store.account, model, champion.version)
 
 
 def rollback(
-    store: AccountStore, aliases: Aliases, model: Model, *, at: Microseconds, reason: str = "rollback"
+    store: AccountStore,
+    aliases: Aliases,
+    model: Model,
+    *,
+    at: Microseconds,
+    reason: str = "rollback",
+    end: End = nothing_ends,
 ) -> ChampionRow:
     """Make the version before the champion answer again; a registry that is away does not stand in the way.
 
@@ -108,13 +125,21 @@ def rollback(
         model: which one.
         at: now.
         reason: one sentence, for people.
+        end: called in the transaction of the row: done again, a rollback undoes itself.
 
     Raises:
         Conflict: there is no version before.
     """
-    champion = store.models.rollback(*model, at=at, reason=reason)
+    with store.transaction() as together:
+        champion = together.models.rollback(*model, at=at, reason=reason)
+        end(together, champion)
     _point_back(store, aliases, model)
     return champion
+
+
+def promotion_result(champion: ChampionRow) -> dict[str, Any]:
+    """Write down what became of a promotion or rollback."""
+    return {"version": champion.version, "previous_version": champion.previous_version}
 
 
 def mismatch(store: AccountStore, aliases: Aliases, model: Model) -> str | None:

@@ -150,6 +150,12 @@ class Published:
 
 Gate = Callable[[VersionRow], GateDecision]
 """Judges the challenger against the version in this catalogue row."""
+End = Callable[[AccountStore, Published], object]
+"""Write into the transaction of what is decided what it brings to an end; what it raises undoes the decision."""
+
+
+def nothing_ends(_: AccountStore, __: Published) -> None:
+    """End nothing."""
 
 
 def publish(
@@ -161,6 +167,7 @@ def publish(
     may_promote: bool,
     clock: Callable[[], Microseconds] | None = None,
     why: str = "",
+    end: End = nothing_ends,
 ) -> Published:
     """Register a version, write it into the catalogue, and promote it when the gate lets it through.
 
@@ -172,6 +179,7 @@ def publish(
         may_promote: False registers only.
         clock: says when what happens; None: all of it when the version was trained.
         why: it was trained, for the audit log.
+        end: called in the transaction of the promotion, or of its refusal.
     """
     now = clock or (lambda: fitted.trained_at)
     with tempfile.TemporaryDirectory() as scratch:
@@ -183,51 +191,73 @@ def publish(
     trained = {"version": registered.version, "reason": why, "figures": _finite(fitted.report)}
     store.models.note("trained", fitted.named, at=now(), grade=fitted.report.grade, **trained)
     decision = _gate_decision(store, fitted, gate)
-    if decision.promote and may_promote:
-        decision = _promoted(registry, store, fitted, registered.version, decision, at=now())
-    elif may_promote:
-        _note_refusal(store, fitted, registered.version, decision, at=now())
-    promoted = decision.promote and may_promote
-    reason = decision.reason if may_promote else f"registered only, as asked ({decision.reason})"
-    judged_by = (reason, fitted.report, decision.decided, decision.figures)
-    return Published(registered.version, registered.digest, promoted, *judged_by)
+    if not may_promote:
+        left = replace(decision, promote=False, reason=f"registered only, as asked ({decision.reason})")
+        return _left(store, fitted, registered, left, end)
+    if decision.promote:
+        return _promoted(registry, store, fitted, registered, decision, end, at=now())
+    return _left(store, fitted, registered, decision, end, refused_at=now())
+
+
+def _published(fitted: Fitted, registered: Registered, decision: GateDecision) -> Published:
+    judged_by = (decision.promote, decision.reason, fitted.report, decision.decided, decision.figures)
+    return Published(registered.version, registered.digest, *judged_by)
 
 
 def _promoted(
-    registry: Registry, store: AccountStore, fitted: Fitted, version: str, decision: GateDecision, *, at: Microseconds
-) -> GateDecision:
+    registry: Registry,
+    store: AccountStore,
+    fitted: Fitted,
+    registered: Registered,
+    decision: GateDecision,
+    end: End,
+    *,
+    at: Microseconds,
+) -> Published:
     """Promote what passed the gate; what stands in the way leaves all as it was, and is the reason then."""
+    published = _published(fitted, registered, decision)
     try:
         promote(
             store,
             registry,
             fitted.named,
-            version,
+            registered.version,
             at=at,
             reason=decision.reason,
             figures=decision.figures,
             unless_since=fitted.trained_at,
+            end=lambda together, _: end(together, published),
         )
     except RegistryUnavailable as error:
         hindrance = f"it passed the gate, but {_lower(error.detail)} Promote it by hand"
     except Conflict as error:
         hindrance = f"it passed the gate, but {_lower(error.detail)} Train again, or promote it by hand"
     else:
-        return decision
-    refused = replace(decision, promote=False, reason=hindrance)
-    _note_refusal(store, fitted, version, refused, at=at)
-    return refused
+        return published
+    return _left(store, fitted, registered, replace(decision, promote=False, reason=hindrance), end, refused_at=at)
 
 
 def _lower(sentence: str) -> str:
     return sentence[:1].lower() + sentence[1:]
 
 
-def _note_refusal(
-    store: AccountStore, fitted: Fitted, version: str, decision: GateDecision, *, at: Microseconds
-) -> None:
-    facts = {"version": version, "reason": decision.reason, "figures": dict(decision.figures)}
-    store.models.note("refused", fitted.named, at=at, **facts, decided=decision.decided)
+def _left(
+    store: AccountStore,
+    fitted: Fitted,
+    registered: Registered,
+    decision: GateDecision,
+    end: End,
+    *,
+    refused_at: Microseconds | None = None,
+) -> Published:
+    """Leave what answers as it is, and note that where it is a refusal."""
+    published = _published(fitted, registered, decision)
+    facts = {"version": registered.version, "reason": decision.reason, "figures": dict(decision.figures)}
+    with store.transaction() as together:
+        if refused_at is not None:
+            together.models.note("refused", fitted.named, at=refused_at, **facts, decided=decision.decided)
+        end(together, published)
+    return published
 
 
 def _gate_decision(store: AccountStore, fitted: Fitted, gate: Gate) -> GateDecision:

@@ -14,7 +14,7 @@ from shared.timeline import Pasts
 from shared.timeline.pasts import Frames
 from shared.training.frames_folder import LearnableFrames, Manifest
 from shared.training.material import scanned
-from shared.training.publish import Fitted, Published, SettingsRegistry, publish
+from shared.training.publish import End, Fitted, Published, SettingsRegistry, nothing_ends, publish
 from shared.training.refit import RefitOnAll
 
 ChoicesT = TypeVar("ChoicesT", bound=Choices)
@@ -118,6 +118,7 @@ def train(
     refit: RefitOnAll | None = None,
     clock: Callable[[], Microseconds] | None = None,
     why: str = "",
+    end: End = nothing_ends,
 ) -> Published:
     """Train a capability for one account, register the version, and promote it when the gate lets it through.
 
@@ -133,6 +134,7 @@ def train(
         refit: grows trees that won on all frames, where they were drawn from more; None: they stay as they are.
         clock: says when the version was registered and promoted; None: `now`.
         why: it is trained, for the audit log.
+        end: called in the transaction of the promotion, or of its refusal.
 
     Raises:
         UnknownOutcome: there is no such outcome; the known ones are listed.
@@ -158,6 +160,7 @@ def train(
         may_promote=run.choices.promote,
         clock=clock,
         why=why,
+        end=end,
     )
     progress("done", 1.0)
     return published

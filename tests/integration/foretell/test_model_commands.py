@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,12 @@ from foretell.background.low_priority import Children, bound_memory
 from foretell.background.model_commands import CommandMetrics, CommandProcessFailed, CommandWorker
 from foretell.cli.context import now_us
 from shared.contracts.model_name import ModelName
-from shared.contracts.rows import DAY, ContactRow, EventRow
+from shared.contracts.rows import DAY, SECOND, ContactRow, EventRow
 from shared.settings import WorkerSettings
 from shared.store import AccountStore, CommandLease, Database, ModelCommandRow, migrate, open_database
 from shared.store.model_commands import PROMOTIONS, TRAININGS
+from shared.training.commands import CommandRun, End
+from shared.training.promotion import rollback
 
 KEY = "k" * 40
 SENDTIME = ModelName("sendtime")
@@ -134,6 +137,63 @@ def test_a_registry_that_is_away_lets_a_promotion_fail_and_a_rollback_work(
     assert (emergency.state, emergency.result) == ("completed", {"version": "1", "previous_version": "2"})
 
 
+class DyingAliases:
+    """A registry during whose call the process is killed."""
+
+    def point(self, account: str, model: ModelName, version: str) -> None:
+        raise SystemExit
+
+    def pointed(self, account: str, model: ModelName) -> str | None:
+        return None
+
+
+def test_a_rollback_whose_process_is_killed_before_its_alias_is_done_and_not_done_again(database: Database) -> None:
+    database.create_account("killed", created_at=0)
+    store, model = database.of("killed"), SENDTIME
+    for version in ("1", "2"):
+        store.models.promote(*model, version, f"d{version}", at=now_us(), reason="tried")
+    requested(store, "once", "rollback")
+
+    def rolled_back(row: ModelCommandRow, _: object, end: End) -> Any:
+        return rollback(
+            store, DyingAliases(), row.model, at=now_us(), end=lambda one, champion: end(one, {"version": "1"})
+        )
+
+    lease = CommandLease("once", "killed")
+    row = store.models.commands.take(lease, at=now_us(), until=now_us())
+    assert row is not None
+    with pytest.raises(SystemExit):
+        CommandRun(store, lease, rolled_back, now_us).run(row)
+
+    after, champion = store.models.commands.find("once"), store.models.champion(*model)
+    assert after is not None
+    assert champion is not None
+    assert (after.state, after.result, champion.version) == ("completed", {"version": "1"}, "1")
+    assert store.models.commands.take(CommandLease("once", "again"), at=now_us(), until=now_us()) is None
+
+
+def test_a_champion_is_not_changed_by_who_lost_the_command(database: Database) -> None:
+    database.create_account("asleep", created_at=0)
+    store = database.of("asleep")
+    for version in ("1", "2"):
+        store.models.promote(*SENDTIME, version, f"d{version}", at=now_us(), reason="tried")
+    requested(store, "slept", "rollback")
+    slept = CommandLease("slept", "asleep")
+    row = store.models.commands.take(slept, at=now_us(), until=now_us())
+    assert row is not None
+    assert store.models.commands.take(CommandLease("slept", "awake"), at=now_us(), until=now_us() + DAY) is not None
+
+    def rolled_back(row: ModelCommandRow, _: object, end: End) -> Any:
+        return rollback(store, DyingAliases(), row.model, at=now_us(), end=lambda one, champion: end(one, {}))
+
+    assert not CommandRun(store, slept, rolled_back, now_us).run(row)
+
+    champion = store.models.champion(*SENDTIME)
+    assert champion is not None
+    assert champion.version == "2"
+    assert "model.rolled_back" not in [one.action for one in store.audit.page(9, model="sendtime")]
+
+
 def _unreadable(folder: Path) -> Any:
     from pydantic import SecretStr
 
@@ -170,8 +230,28 @@ class Child(Children):
         return self.code
 
 
-def worker(database: Database, child: Child, kinds: Any) -> CommandWorker:
-    return CommandWorker(database, child, now_us, kinds, CommandMetrics(CollectorRegistry()))
+def worker(database: Database, child: Child, kinds: Any, now: Callable[[], int] = now_us) -> CommandWorker:
+    return CommandWorker(database, child, now, kinds, CommandMetrics(CollectorRegistry()))
+
+
+@pytest.mark.parametrize(("kind", "kinds"), [("train", TRAININGS), ("rollback", PROMOTIONS)])
+def test_a_command_whose_process_cannot_even_begin_fails_and_is_not_tried_for_ever(
+    database: Database, kind: Any, kinds: Any
+) -> None:
+    database.create_account(f"no-{kind}", created_at=0)
+    store, child, at = database.of(f"no-{kind}"), Child(threading.Event(), code=1), now_us()
+    requested(store, "unlucky", kind)
+
+    for turn in range(9):
+        with suppress(CommandProcessFailed):
+            worker(database, child, kinds, lambda turn=turn: at + turn * 30 * SECOND).turn()
+
+    row = store.models.commands.find("unlucky")
+    assert row is not None
+    assert (row.state, (row.error or {})["code"]) == ("failed", "attempts-exhausted")
+    assert [started for started in child.started if started[0] == store.account] == [
+        (store.account, "unlucky", kind)
+    ] * 3
 
 
 def test_a_child_that_dies_fails_the_turn_and_a_dead_command_line_is_closed_without_one(database: Database) -> None:

@@ -107,6 +107,25 @@ async def test_what_cannot_be_is_refused_at_once(gateway: RunningGateway, path: 
     assert answered == status
 
 
+@pytest.mark.parametrize(
+    ("verb", "body"),
+    [
+        ("train", {"reason": "a\x00b"}),  # what PostgreSQL does not keep
+        ("rollback", {"reason": "\x1b[2J"}),  # what would clear the screen that shows the history
+        ("promote", {"version": "2", "reason": "a\nb"}),
+        ("promote", {"version": "2\u0662"}),
+    ],
+)
+async def test_a_reason_is_one_line_of_text_and_a_version_a_number(
+    gateway: RunningGateway, verb: str, body: dict[str, str]
+) -> None:
+    registered(gateway, "2", "3")
+
+    status, problem, _ = await gateway.request("POST", f"/models/scoring.customer/{verb}", gateway.key(), json=body)
+
+    assert (status, problem["code"]) == (422, "invalid-request")
+
+
 async def test_trainings_need_the_scope_admin_and_can_be_read_with_read(gateway: RunningGateway) -> None:
     reader = gateway.key(scopes=("read",))
     paths = [f"/models/scoring.customer/{verb}" for verb in ("train", "promote", "rollback")]

@@ -1,5 +1,8 @@
 """Commands about models: asked for once, worked on by one, ended by who holds the lease."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -7,7 +10,7 @@ import pytest
 from shared.contracts.model_name import ModelName
 from shared.contracts.rows import SECOND
 from shared.errors import Conflict, NotFound
-from shared.store import AccountStore, CommandLease, Database, ModelCommandRow
+from shared.store import AccountStore, CommandLease, Database, ModelCommandRow, ModelCommands
 from shared.store.model_commands import PROMOTIONS, TRAININGS
 
 CUSTOMER = ModelName("scoring", "customer")
@@ -89,6 +92,64 @@ def test_a_lease_that_ran_out_is_taken_over_and_the_first_holder_can_write_no_mo
     assert not store.models.commands.complete(dead, {}, at=AT)
     assert not store.models.commands.fail(dead, {"code": "x", "detail": "y"}, at=AT)
     assert not store.models.commands.release(dead, at=AT, began=True)
+
+
+def test_who_slept_past_its_lease_does_not_go_on_once_another_one_of_the_model_began(database: Database) -> None:
+    commands, asleep = database.of("default").models.commands, CommandLease("a", "asleep")
+    commands.request(command("a"))
+    commands.take(asleep, at=AT, until=AT + HELD)
+    assert commands.renew(asleep, until=AT + HELD)
+
+    commands.begin(command("hand", at=AT + HELD, by="command line"), CommandLease("hand", "x"), until=AT + 9 * HELD)
+
+    assert not commands.renew(asleep, until=AT + 9 * HELD)
+    assert not commands.complete(asleep, {}, at=AT + HELD)
+
+
+Change = Callable[[ModelCommands], object]
+
+
+@pytest.mark.parametrize(
+    ("by_its_holder", "by_another", "state"),
+    [
+        (
+            lambda commands: commands.advance(CommandLease("a", "holder"), 0.92, "registering"),
+            lambda commands: commands.cancel("a", at=AT + 1),
+            "running",
+        ),
+        (
+            lambda commands: commands.renew(CommandLease("a", "holder"), until=AT + 9 * HELD),
+            lambda commands: commands.close_interrupted("a", {"code": "x", "detail": "y"}, at=AT + HELD),
+            "running",
+        ),
+        (
+            lambda commands: commands.complete(CommandLease("a", "holder"), {}, at=AT + 2),
+            lambda commands: commands.take(CommandLease("a", "new"), at=AT + HELD, until=AT + 9 * HELD),
+            "completed",
+        ),
+    ],
+    ids=["cancel", "close", "take"],
+)
+def test_who_comes_while_the_holder_writes_waits_and_sees_what_it_wrote(
+    database: Database, by_its_holder: Change, by_another: Change, state: str
+) -> None:
+    store = database.of("default")
+    store.models.commands.begin(command("a", by="command line"), CommandLease("a", "holder"), until=AT + HELD)
+
+    def come() -> None:
+        with suppress(Conflict):
+            by_another(store.models.commands)
+
+    with ThreadPoolExecutor(1) as pool:
+        with store.transaction() as together:
+            assert by_its_holder(together.models.commands)
+            later = pool.submit(come)
+            wait([later], timeout=0.2)  # it is held up; one that comes later is too late all the same
+        later.result()
+
+    found = store.models.commands.find("a")
+    assert found is not None
+    assert found.state == state
 
 
 def test_a_command_given_back_waits_until_its_instant_and_forgets_an_attempt_that_was_stopped(
@@ -179,6 +240,35 @@ def test_the_choices_of_the_last_training_by_hand_are_found(database: Database) 
     assert store.models.commands.last_choices(CUSTOMER) == {"order_by": "y"}
     assert store.models.commands.last_training_at(CUSTOMER) == 3
     assert store.models.commands.last_training_at(ModelName("sendtime")) is None
+
+
+def test_models_taken_in_from_elsewhere_do_not_hide_what_was_chosen(database: Database) -> None:
+    store = database.of("default")
+    for at in range(25):
+        payload = {"promote": True} if at else {"choices": {"order_by": "y"}}
+        ended(store, command(f"c{at}", at=at, by="command line", payload=payload))
+
+    assert store.models.commands.last_choices(CUSTOMER) == {"order_by": "y"}
+
+
+def test_what_the_next_training_rests_on_is_kept_however_old_it_is(database: Database) -> None:
+    store = database.of("default")
+    ended(store, command("older", at=1, by="command line", payload={"choices": {"order_by": "x"}}))
+    ended(store, command("chosen", at=2, by="command line", payload={"choices": {"order_by": "y"}}))
+    ended(store, command("by itself", at=3, by="schedule"))
+    ended(store, command("last", at=4, by="schedule"))
+    ended(store, command("promotion", "promote", at=5))
+
+    assert store.models.commands.delete_before(AT) == 3
+    assert store.models.commands.last_choices(CUSTOMER) == {"order_by": "y"}
+    assert store.models.commands.last_training_at(CUSTOMER) == 4
+    assert store.models.commands.delete_before(AT) == 0
+
+
+def ended(store: AccountStore, row: ModelCommandRow) -> None:
+    lease = CommandLease(row.command_id, "me")
+    store.models.commands.begin(row, lease, until=AT)
+    store.models.commands.complete(lease, {}, at=row.created_at)
 
 
 def test_trainings_are_listed_newest_first_page_by_page_and_old_ones_are_deleted(database: Database) -> None:

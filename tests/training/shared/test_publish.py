@@ -1,5 +1,7 @@
 import dataclasses
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +61,10 @@ class Store:
     @property
     def models(self) -> "Store":
         return self
+
+    @contextmanager
+    def transaction(self) -> Iterator["Store"]:
+        yield self
 
     def note(self, action: str, model: Model, *, at: int, **facts: Any) -> None:
         self.notes.append((action, facts))

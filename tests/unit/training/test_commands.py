@@ -11,7 +11,7 @@ from shared.contracts.rows import SECOND
 from shared.contracts.training import Progress
 from shared.errors import Conflict, InsufficientData, NotFound, RegistryUnavailable, StoreUnavailable
 from shared.store import CommandLease, ModelCommandRow
-from shared.training.commands import PAUSE, CommandLeaseLost, CommandRun, ProgressRow, recorded
+from shared.training.commands import PAUSE, CommandLeaseLost, CommandRun, End, ProgressRow, recorded
 
 AT = 1_700_000_000 * SECOND
 LEASE = CommandLease("cmd_1", "me")
@@ -68,8 +68,33 @@ def run(store: Any, execute: Callable[..., Any], row: ModelCommandRow | None = N
 
 
 def raising(error: BaseException) -> Callable[..., Any]:
-    def execute(row: ModelCommandRow, progress: Progress) -> Any:
+    def execute(row: ModelCommandRow, progress: Progress, end: End) -> Any:
         raise error
+
+    return execute
+
+
+class DeletedAccount(Store):
+    """Of which nothing is there any more."""
+
+    def fail(self, *_: Any, **__: Any) -> bool:
+        raise NotFound("There is no account acme.")
+
+
+def test_a_command_of_an_account_that_was_deleted_meanwhile_is_over() -> None:
+    assert run(DeletedAccount(), raising(NotFound("There is no account acme.")))
+    with pytest.raises(KeyError), recording(DeletedAccount()):
+        raise KeyError
+
+
+def stepping(store: Any, *shares: float, result: Mapping[str, Any] | None = None) -> Callable[..., Any]:
+    became = result or {"version": "4"}
+
+    def execute(row: ModelCommandRow, progress: Progress, end: End) -> Any:
+        for share in shares:
+            progress("step", share)
+        end(store, became)
+        return became
 
     return execute
 
@@ -77,7 +102,7 @@ def raising(error: BaseException) -> Callable[..., Any]:
 def test_what_was_done_is_kept() -> None:
     store = Store()
 
-    assert run(store, lambda row, progress: {"version": "4", "promoted": True})
+    assert run(store, stepping(store, result={"version": "4", "promoted": True}))
     assert store.said == [("completed", {"version": "4", "promoted": True})]
 
 
@@ -127,34 +152,32 @@ def test_a_command_over_which_three_processes_died_is_not_begun_again() -> None:
     assert store.said == [("failed", "attempts-exhausted")]
 
 
-def stepping(*shares: float) -> Callable[..., Any]:
-    def execute(row: ModelCommandRow, progress: Progress) -> Any:
-        for share in shares:
-            progress("step", share)
-        return {"version": "4"}
-
-    return execute
-
-
 def test_a_training_that_is_stopped_is_given_back_and_its_attempt_does_not_count() -> None:
     store = Store()
 
-    assert not run(store, stepping(0.1, 0.5), stop=True)
+    assert not run(store, stepping(store, 0.1, 0.5), stop=True)
     assert store.said == [("released", AT, False)]
 
 
 def test_once_its_version_is_being_registered_a_training_goes_on_to_its_end() -> None:
     store = Store()
 
-    assert run(store, stepping(1.0), stop=True)
+    assert run(store, stepping(store, 1.0), stop=True)
     assert store.said == [("completed", {"version": "4"})]
 
 
 def test_a_training_that_lost_its_lease_registers_nothing() -> None:
     store = Store(holds=False)
 
-    assert not run(store, stepping(0.92, 1.0))
+    assert not run(store, stepping(store, 0.92, 1.0))
     assert store.said == [("step", 0.92)]
+
+
+def test_what_a_training_did_is_undone_where_it_is_another_one_s_by_then() -> None:
+    store = Store(holds=False)
+
+    assert not run(store, stepping(store))
+    assert store.said == [("completed", {"version": "4"})]
 
 
 def test_progress_is_noted_once_a_second_and_before_the_registration_always() -> None:
@@ -175,7 +198,7 @@ def test_a_command_of_the_command_line_is_kept_with_its_end() -> None:
     store = Store()
 
     with recording(store) as mine:
-        mine.result = {"version": "4"}
+        mine.end(store, {"version": "4"})
 
     assert store.said == [("began", "cmd_1", AT + 30 * SECOND), ("completed", {"version": "4"})]
 
@@ -190,6 +213,11 @@ def test_what_ends_the_command_line_is_kept_and_raised_all_the_same(error: BaseE
         raise error
 
     assert store.said[1:] == [("failed", code)]
+
+
+def test_a_command_line_whose_command_was_taken_changes_nothing_at_its_end() -> None:
+    with pytest.raises(Conflict, match="took its place"), recording(Store(holds=False)) as mine:
+        mine.end(Store(holds=False), {"version": "4"})
 
 
 def test_a_command_line_that_was_silent_for_too_long_says_that_another_one_took_its_place() -> None:

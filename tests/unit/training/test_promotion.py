@@ -1,3 +1,5 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
@@ -37,6 +39,10 @@ class Store:
     @property
     def models(self) -> "Store":
         return self
+
+    @contextmanager
+    def transaction(self) -> Iterator["Store"]:
+        yield self
 
     def version(self, capability: str, outcome: str, version: str) -> Any:
         return SimpleNamespace(digest=f"d{version}") if version in {"1", "2"} else None
