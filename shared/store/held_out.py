@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from shared.contracts.holdout import Holdout, holding
+from shared.contracts.rows import Microseconds
 from shared.store.holdouts import Holdouts
 from shared.store.scope import Scope
 
@@ -43,9 +44,14 @@ class HeldOut:
     holdouts: Sequence[Holdout]
 
     @classmethod
-    def of(cls, scope: Scope) -> "HeldOut":
-        """Read the account's holdouts."""
-        return cls(Holdouts(scope).active())
+    def of(cls, scope: Scope, *, at: Microseconds | None = None) -> "HeldOut":
+        """Read the account's holdouts.
+
+        Args:
+            scope: of the account.
+            at: now; None: when somebody acts.
+        """
+        return cls(Holdouts(scope).active(at=at))
 
     def holdout_of(self, row: OfAQuestion) -> Holdout | None:
         """Return what holds a prediction's contact out of its question; None: nothing does."""

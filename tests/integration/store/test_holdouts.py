@@ -1,9 +1,12 @@
 """Holdouts in the store, what is read past them, and their report counted by hand."""
 
 import json
+from pathlib import Path
 
 import pytest
 
+from shared.batches.request import ContactSelection
+from shared.batches.selection import lines_of
 from shared.contracts.holdout import Holdout
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY, ContactRow, EventRow
@@ -107,6 +110,22 @@ def test_a_segment_does_not_tell_who_of_it_is_held_out(store: AccountStore) -> N
     assert members + rest == FREE
     assert [row.contact_id for row in scored] == FREE
     assert len(every) == 20
+
+
+def test_a_segment_has_all_members_again_once_the_holdout_is_over_by_itself(
+    database: Database, store: AccountStore
+) -> None:
+    filed = {"capability": "segmentation", "outcome": "", "segment": "s1", "score": None}
+    store.predictions.log([prediction(one, **filed) for one in IDS])
+    store.experiments.holdouts.create(SPRING._replace(capability="segmentation", outcome="", until=BEGUN + 5))
+    worker, members = database.of("default"), ContactSelection("segment", segment="s1")
+
+    during, after = (
+        [json.loads(line)["id"] for line in lines_of(worker, members, Path(), cutoff=at, recorded_at=at)]
+        for at in (BEGUN + 4, BEGUN + 5)
+    )
+
+    assert (during, after) == (FREE, IDS)
 
 
 def test_what_is_withheld_is_kept_in_the_log_alone_and_erased_with_the_contact(database: Database) -> None:
