@@ -54,16 +54,18 @@ def report_of(store: AccountStore, holdout: Holdout, measure: Measure, *, now: M
     if measure.once:
         for names in store.experiments.holdouts.reached_before(measure.types, holdout.created_at):
             before.update(names)
-    counted = set[str]()
+    counted, left_out = set[str](), 0
     for ids in store.experiments.holdouts.population(until):
         for one in ids:
-            if one not in before:
+            if one in before:
+                left_out += 1
+            else:
                 counted.add(one)
                 sides.of(one).contacts += 1
     currencies = _add_reached(store, measure, sides, counted, (holdout.created_at, until))
     ended = not holdout.is_active(now)
     if holdout.capability:
-        _add_predicted(store, holdout, sides, (holdout.created_at, until), released=ended)
+        _add_predicted(store, holdout, sides, counted, (holdout.created_at, until), released=ended)
     return compared(
         Counted(
             holdout.name,
@@ -72,7 +74,7 @@ def report_of(store: AccountStore, holdout: Holdout, measure: Measure, *, now: M
             _instant(holdout.created_at),
             _instant(until),
             ended,
-            len(before),
+            left_out,
             sides.treated,
             sides.control,
             currencies,
@@ -122,6 +124,7 @@ def _add_predicted(
     store: AccountStore,
     holdout: Holdout,
     sides: _Sides,
+    counted: set[str],
     window: tuple[Microseconds, Microseconds],
     *,
     released: bool,
@@ -131,6 +134,8 @@ def _add_predicted(
     predicted: tuple[set[str], set[str]] = (set(), set())
     for rows in store.predictions.first_probabilities(holdout.capability, holdout.outcome, window):
         for contact_id, probability in rows:
+            if contact_id not in counted:  # answered from the call alone, or merged into another since
+                continue
             side = int(holdout.holds(contact_id))
             predicted[side].add(contact_id)
             if probability is not None:

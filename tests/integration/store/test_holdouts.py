@@ -189,6 +189,20 @@ def test_a_report_counts_everybody_on_the_side_where_they_were_drawn(store: Acco
     assert (running.ended, running.treated.mean_probability, running.treated.events) == (False, None, 3)
 
 
+def test_what_is_said_of_contacts_is_said_of_those_who_are_counted(store: AccountStore) -> None:
+    """Of three ids one is stored; one was asked about inline, and one came after the end with an older event."""
+    store.contacts.put([ContactRow("c-00", 1), ContactRow("late", BEGUN + 40 * DAY)], recorded_at=1)
+    store.events.add([EventRow("late", "w", "deal_won", BEGUN - DAY, BEGUN)])
+    store.predictions.log([prediction(one, at=BEGUN + DAY) for one in ("c-00", "inline", "late")])
+    holdout = SPRING._replace(until=BEGUN + 30 * DAY)
+
+    found = report_of(store, holdout, measure_of(store, holdout, ()), now=BEGUN + 60 * DAY)
+
+    arms = (found.treated, found.control)
+    assert found.left_out == 0
+    assert sorted((arm.contacts, arm.predicted) for arm in arms) == [(0, 0), (1, 1)]
+
+
 def test_by_default_what_reaches_the_outcome_counts_once(store: AccountStore) -> None:
     store.contacts.put([ContactRow(one, 1) for one in IDS], recorded_at=1)
     won = [(HELD[0], -1), (HELD[1], 1), (FREE[0], 2)]
