@@ -62,7 +62,7 @@ def report_of(store: AccountStore, holdout: Holdout, measure: Measure, *, now: M
             else:
                 counted.add(one)
                 sides.of(one).contacts += 1
-    currencies = _add_reached(store, measure, sides, counted, (holdout.created_at, until))
+    currencies, unnamed = _add_reached(store, measure, sides, counted, (holdout.created_at, until))
     ended = not holdout.is_active(now)
     if holdout.capability:
         _add_predicted(store, holdout, sides, counted, (holdout.created_at, until), released=ended)
@@ -78,6 +78,7 @@ def report_of(store: AccountStore, holdout: Holdout, measure: Measure, *, now: M
             sides.treated,
             sides.control,
             currencies,
+            unnamed,
         )
     )
 
@@ -104,9 +105,9 @@ def _add_reached(
     sides: _Sides,
     counted: set[str],
     window: tuple[Microseconds, Microseconds],
-) -> frozenset[str]:
-    """Add what contacts did; return the currencies of their values."""
-    currencies = set[str]()
+) -> tuple[frozenset[str], int]:
+    """Add what contacts did; return the currencies of their values, and how many values name none."""
+    currencies, unnamed = set[str](), 0
     for rows in store.experiments.holdouts.reached(measure.types, *window):
         for row in rows:
             if row.contact_id not in counted:
@@ -117,7 +118,8 @@ def _add_reached(
             if row.value is not None:
                 side.values.append(row.value)
             currencies.update((row.currency or "").split())
-    return frozenset(currencies)
+            unnamed += row.without_currency
+    return frozenset(currencies), unnamed
 
 
 def _add_predicted(

@@ -203,6 +203,19 @@ def test_what_is_said_of_contacts_is_said_of_those_who_are_counted(store: Accoun
     assert sorted((arm.contacts, arm.predicted) for arm in arms) == [(0, 0), (1, 1)]
 
 
+def test_the_currency_is_that_of_the_values_and_a_missing_one_is_said(store: AccountStore) -> None:
+    store.contacts.put([ContactRow(one, 1) for one in IDS], recorded_at=1)
+    order = EventRow(HELD[0], "o-1", "order_placed", BEGUN + DAY, BEGUN, 10.0, "EUR")
+    without_value = order._replace(contact_id=FREE[0], value=None, currency="USD")
+    without_currency = order._replace(contact_id=FREE[1], value=7.0, currency=None)
+    store.events.add([order, without_value, without_currency])
+
+    found = report_of(store, SPRING, measure_of(store, SPRING, ["order_placed"]), now=BEGUN + 2 * DAY)
+
+    assert (found.control.value, found.treated.value) == (10.0, 7.0)
+    assert found.warnings[1] == "Values that name no currency: 1; they are added up as EUR."
+
+
 def test_by_default_what_reaches_the_outcome_counts_once(store: AccountStore) -> None:
     store.contacts.put([ContactRow(one, 1) for one in IDS], recorded_at=1)
     won = [(HELD[0], -1), (HELD[1], 1), (FREE[0], 2)]
