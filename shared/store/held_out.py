@@ -53,6 +53,14 @@ class HeldOut:
         """
         return cls(Holdouts(scope).active(at=at))
 
+    def about(self, capability: str, outcome: str) -> "HeldOut":
+        """Keep the holdouts that are about a question."""
+        return HeldOut([one for one in self.holdouts if one.covers(capability, outcome)])
+
+    def holds(self, contact_id: str) -> bool:
+        """Whether any of them holds a contact."""
+        return holding(self.holdouts, contact_id) is not None
+
     def holdout_of(self, row: OfAQuestion) -> Holdout | None:
         """Return what holds a prediction's contact out of its question; None: nothing does."""
         return self._holdout(row.contact_id, row.capability, row.outcome)
@@ -60,7 +68,7 @@ class HeldOut:
     def _holdout(self, contact_id: str, capability: str, outcome: str) -> Holdout | None:
         if not self.holdouts:
             return None
-        return holding([one for one in self.holdouts if one.covers(capability, outcome)], contact_id)
+        return holding(self.about(capability, outcome).holdouts, contact_id)
 
     def listed(self, rows: Sequence[RowT], *, by_segment: bool) -> list[RowT]:
         """Leave out predictions about who is held out.

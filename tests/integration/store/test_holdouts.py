@@ -97,6 +97,23 @@ def test_predictions_older_than_the_holdout_are_not_read_any_more(store: Account
     assert (free.status, free.probability) == ("ok", 0.5)
 
 
+def test_counts_are_of_those_who_are_listed(store: AccountStore) -> None:
+    rows = [prediction(one, score=number + 1) for number, one in enumerate(IDS)]
+    store.predictions.log([*rows, prediction("c-50", status="no_consent", score=None)])
+    before = store.predictions.score_counts("scoring", "customer", "1")
+    store.experiments.holdouts.create(SPRING)
+
+    counted = store.predictions.score_counts("scoring", "customer", "1")
+
+    assert len(before) == 20
+    assert counted == {IDS.index(one) + 1: 1 for one in FREE}
+    assert store.predictions.statuses("scoring", "customer") == {
+        "ok": len(FREE),
+        "control": len(HELD),
+        "no_consent": 1,
+    }
+
+
 def test_a_segment_does_not_tell_who_of_it_is_held_out(store: AccountStore) -> None:
     filed = {"capability": "segmentation", "outcome": "", "segment": "s1", "score": None}
     store.predictions.log([prediction(one, **filed) for one in IDS] + [prediction(one) for one in IDS])
