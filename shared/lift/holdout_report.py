@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from shared.capabilities import capability as line_of
-from shared.contracts.holdout import Holdout
+from shared.contracts.holdout import Holdout, holding
 from shared.contracts.rows import Microseconds, instant_of
 from shared.errors import BadRequest
 from shared.lift.report import ArmCounts, Counted, HoldoutReport, compared, mean_of
@@ -63,9 +63,8 @@ def report_of(store: AccountStore, holdout: Holdout, measure: Measure, *, now: M
                 counted.add(one)
                 sides.of(one).contacts += 1
     currencies, unnamed = _add_reached(store, measure, sides, counted, (holdout.created_at, until))
-    ended = not holdout.is_active(now)
     if holdout.capability:
-        _add_predicted(store, holdout, sides, counted, (holdout.created_at, until), released=ended)
+        _add_predicted(store, holdout, sides, counted, (holdout.created_at, until), now=now)
     return compared(
         Counted(
             holdout.name,
@@ -73,7 +72,7 @@ def report_of(store: AccountStore, holdout: Holdout, measure: Measure, *, now: M
             measure.types,
             _instant(holdout.created_at),
             _instant(until),
-            ended,
+            not holdout.is_active(now),
             left_out,
             sides.treated,
             sides.control,
@@ -129,9 +128,10 @@ def _add_predicted(
     counted: set[str],
     window: tuple[Microseconds, Microseconds],
     *,
-    released: bool,
+    now: Microseconds,
 ) -> None:
-    """Add about whom a prediction was logged, and, once nobody is held out any more, what it said at first."""
+    """Add about whom a prediction was logged, and, of whom no holdout holds any more, what it said at first."""
+    held = store.experiments.holdouts.active(holdout.capability, holdout.outcome, at=now)
     first: tuple[dict[str, float], dict[str, float]] = ({}, {})
     predicted: tuple[set[str], set[str]] = (set(), set())
     for rows in store.predictions.first_probabilities(holdout.capability, holdout.outcome, window):
@@ -140,9 +140,9 @@ def _add_predicted(
                 continue
             side = int(holdout.holds(contact_id))
             predicted[side].add(contact_id)
-            if probability is not None:
+            if probability is not None and holding(held, contact_id) is None:
                 first[side].setdefault(contact_id, probability)
     one_question = bool(holdout.outcome) or not line_of(holdout.capability).per_outcome
     for side, arm in enumerate((sides.treated, sides.control)):
         arm.predicted = len(predicted[side])
-        arm.mean_probability = mean_of(first[side]) if released and one_question else None
+        arm.mean_probability = mean_of(first[side]) if one_question and not holdout.is_active(now) else None

@@ -58,7 +58,7 @@ class PredictionLogTable(PredictionTable):
     segment: Mapped[OptionalKeyText]
     """Id of the segment that the prediction tells, where the capability has segments."""
     withheld_probability: Mapped[float | None]
-    """Of a contact that is held out (status `control`); no route but reports and the person's own export reads it."""
+    """Of a contact that is held out (status `control`); reports, live quality and the person's own export read it."""
 
 
 class LatestPredictionTable(PredictionTable):

@@ -233,6 +233,30 @@ def test_the_currency_is_that_of_the_values_and_a_missing_one_is_said(store: Acc
     assert found.warnings[1] == "Values that name no currency: 1; they are added up as EUR."
 
 
+def test_what_another_holdout_still_withholds_is_in_no_mean(store: AccountStore) -> None:
+    """Both hold the first of the held out; the mean of the report that has ended is that of the others."""
+    again = SPRING._replace(name="again", share=0.01)
+    again = next(
+        one
+        for number in range(999)
+        if (one := again._replace(salt=f"{number:032x}")).holds(HELD[0]) and not any(map(one.holds, IDS[1:]))
+    )
+    store.contacts.put([ContactRow(one, 1) for one in IDS], recorded_at=1)
+    nothing = {"at": BEGUN + DAY, "status": "control", "probability": None}
+    store.predictions.log(
+        [
+            prediction(one, withheld_probability=chance, **nothing)
+            for one, chance in zip(HELD[:3], (0.9, 0.1, 0.2), strict=True)
+        ]
+    )
+    ended = SPRING._replace(released_at=BEGUN + 2 * DAY)
+    store.experiments.holdouts.create(again)
+
+    found = report_of(store, ended, measure_of(store, ended, ()), now=BEGUN + 3 * DAY)
+
+    assert (found.control.predicted, found.control.mean_probability) == (3, pytest.approx(0.15))
+
+
 def test_by_default_what_reaches_the_outcome_counts_once(store: AccountStore) -> None:
     store.contacts.put([ContactRow(one, 1) for one in IDS], recorded_at=1)
     won = [(HELD[0], -1), (HELD[1], 1), (FREE[0], 2)]
