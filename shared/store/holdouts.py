@@ -14,6 +14,7 @@ from shared.errors import Conflict, NotFound
 from shared.store.audit import record
 from shared.store.contact_facts import ContactTable
 from shared.store.events import EventTable
+from shared.store.outcomes import Outcomes
 from shared.store.schema import Instant, KeyText, OptionalInstant, StoreTable
 from shared.store.scope import Scope
 
@@ -66,7 +67,10 @@ class Holdouts:
 
         Raises:
             Conflict: there is one of that name, released or not, or there are many already.
+            UnknownOutcome: the outcome is not defined: nobody would be held out.
         """
+        if holdout.outcome:
+            Outcomes(self._scope).require(holdout.capability, holdout.outcome)
         with self._scope.writing(alone=True) as connection:
             active = self._scope.select(func.count(), of=HoldoutTable).where(_unreleased(holdout.created_at))
             if connection.scalar(active) >= MAX_ACTIVE:

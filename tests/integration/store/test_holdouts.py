@@ -10,7 +10,7 @@ from shared.batches.selection import lines_of
 from shared.contracts.holdout import Holdout
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY, ContactRow, EventRow
-from shared.errors import BadRequest, Conflict, NotFound
+from shared.errors import BadRequest, Conflict, NotFound, UnknownOutcome
 from shared.lift.holdout_report import measure_of, report_of
 from shared.store import AccountStore, Database, PredictionFilter, PredictionRow
 from shared.store.holdouts import MAX_ACTIVE
@@ -60,6 +60,13 @@ def test_a_name_is_used_once_and_of_another_name_there_is_nothing(store: Account
     with pytest.raises(NotFound):
         store.experiments.holdouts.release("autumn", at=BEGUN)
     assert store.experiments.holdouts.find("autumn") is None
+
+
+def test_an_outcome_that_is_not_defined_is_refused_since_nobody_would_be_held_out(store: AccountStore) -> None:
+    with pytest.raises(UnknownOutcome, match="Known: customer, opportunity"):
+        store.experiments.holdouts.create(SPRING._replace(outcome="custmer"))
+
+    assert store.experiments.holdouts.all() == []
 
 
 def test_only_so_many_are_active_at_once(store: AccountStore) -> None:
