@@ -103,6 +103,19 @@ async def test_a_plan_is_kept_with_the_rules_that_the_caller_gave(gateway: Runni
     assert kept.request["plan"]["capacity_per_hour"] == 5
 
 
+async def test_a_contact_has_one_place_in_a_plan(gateway: RunningGateway) -> None:
+    promote(gateway, ("sendtime", ""))
+    body = {"capabilities": ["sendtime"], "contacts": {"ids": ["c-1", "c-2", "c-1"]}}
+
+    status, problem, _ = await gateway.request(
+        "POST", "/batches", gateway.key(), json={**body, "plan": {"capacity_per_hour": 5}}
+    )
+    asked, _, _ = await gateway.request("POST", "/batches", gateway.key(), json=body)
+
+    assert (status, asked) == (422, 202)
+    assert "named twice" in str(problem["errors"])
+
+
 async def test_only_send_times_are_planned(gateway: RunningGateway) -> None:
     promote(gateway)
 
