@@ -116,6 +116,22 @@ async def test_a_contact_has_one_place_in_a_plan(gateway: RunningGateway) -> Non
     assert "named twice" in str(problem["errors"])
 
 
+async def test_a_window_that_is_too_long_from_the_cutoff_on_is_refused_at_once(gateway: RunningGateway) -> None:
+    promote(gateway, ("sendtime", ""))
+    asked = {"capabilities": ["sendtime"], "contacts": "all", "cutoff": "2026-03-01T00:00:00Z"}
+    statuses = []
+
+    for ends in ("2026-03-15T00:00:00Z", "2026-03-15T00:00:01Z"):
+        plan = {"capacity_per_hour": 5, "window": {"not_after": ends}}
+        status, answer, _ = await gateway.request("POST", "/batches", gateway.key(), json={**asked, "plan": plan})
+        statuses.append(status)
+
+    assert statuses == [202, 422]
+    assert answer["errors"] == [
+        {"pointer": "/plan/window", "detail": "A window spans at most 14 days from the cutoff."}
+    ]
+
+
 async def test_only_send_times_are_planned(gateway: RunningGateway) -> None:
     promote(gateway)
 
