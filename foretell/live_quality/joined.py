@@ -73,6 +73,7 @@ def joined(
     *,
     since: Microseconds,
     until: Microseconds,
+    now: Microseconds,
     most: int = MOST_ROWS,
 ) -> Joined:
     """Read a model's logged predictions, and what became of them.
@@ -86,10 +87,11 @@ def joined(
         rules: by version; under "" for versions that are not in the catalogue any more.
         since: earlier cutoffs are left out.
         until: what happened before it is known.
+        now: holdouts may be over by then.
         most: predictions held at once.
     """
     reader = _Reader(store, rules, until, _Sample(most))
-    for part in store.models.quality.logged_predictions(*model, since=since):
+    for part in store.models.quality.logged_predictions(*model, since=since, at=now):
         reader.add(part)
     found = reader.found
     found.rows, found.versions = reader.sample.rows(), tuple(reader.versions)

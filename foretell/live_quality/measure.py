@@ -57,7 +57,7 @@ def measure(
     # The longest horizon is looked back further, so that a year of predictions is over.
     rules = outcome_rules_of(store, store.outcomes.require(line.name, outcome), versions)
     since -= max(rule.horizon for rule in rules.values())
-    found = joined(store, (line.name, outcome), rules, since=since, until=until, most=most)
+    found = joined(store, (line.name, outcome), rules, since=since, until=until, now=now, most=most)
     champion = store.models.champion(line.name, outcome)
     measured = _Measured(found, {row.version: row for row in versions}, rules, until, now)
     return measured.quality(None if champion is None else champion.version)
@@ -73,7 +73,7 @@ def _without_outcome(
     now: Microseconds,
 ) -> ModelQuality:
     weeks = (
-        counted(store.models.quality.logged_predictions(line.name, "", since=since))
+        counted(store.models.quality.logged_predictions(line.name, "", since=since, at=now))
         if line.change_kind == "segment"
         else []
     )

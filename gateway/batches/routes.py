@@ -36,7 +36,7 @@ from shared.batches.request import ANY_FILE, MEDIA_TYPES, BatchRequest, ContactS
 from shared.capabilities import capability
 from shared.contracts.model_name import ModelName
 from shared.contracts.rows import Microseconds, instant_of, instant_or_none, microseconds
-from shared.contracts.send_rules import PlanSummary
+from shared.contracts.send_rules import PlanSummary, SendPlanOptions
 from shared.errors import BadRequest, Conflict, NoModelTrained, NotFound, ResultNotReady, UnknownOutcome
 from shared.store import AccountStore, BatchRow
 
@@ -94,9 +94,8 @@ def add_batch(authenticated: ReceivedScope, received: Received) -> Response:
     models = tuple(_model(store, name, requested.outcome) for name in dict.fromkeys(requested.capabilities))
     batch_id = f"bat_{uuid4().hex[:16]}"
     folder = _files(authenticated).of(store.account, batch_id)
-    plan = requested.plan if isinstance(requested, NewBatch) else None
-    options = None if plan is None else plan.model_dump(mode="json", by_alias=True)
-    request = BatchRequest(models, _choice(store, received), requested.reasons, requested.format, options)
+    plan = _plan(requested.plan, cutoff) if isinstance(requested, NewBatch) else None
+    request = BatchRequest(models, _choice(store, received), requested.reasons, requested.format, plan)
     row = BatchRow(batch_id, "queued", request.to_json(), at, authenticated.caller.public_id, cutoff)
     try:
         _put_contacts(received, folder)
@@ -200,6 +199,18 @@ def _model(store: AccountStore, name: str, outcome: str | None) -> ModelName:
             f"No model has been trained for {name} yet. Train one with `{command}`.", outcome=found or None
         )
     return ModelName(name, found)
+
+
+def _plan(plan: SendPlanOptions | None, cutoff: Microseconds) -> dict[str, Any] | None:
+    """Return the options of a plan as they are kept.
+
+    Raises:
+        BadRequest: the window is too long, as the worker would find out.
+    """
+    if plan is None:
+        return None
+    plan.window.bounds(cutoff, pointer="/plan/window")
+    return plan.model_dump(mode="json", by_alias=True)
 
 
 def _choice(store: AccountStore, received: ReceivedBatch) -> ContactSelection:

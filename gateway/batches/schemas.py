@@ -95,6 +95,9 @@ class NewBatch(BaseModel):
     def _plan_alone(self) -> Self:
         if self.plan is not None and (self.capabilities != ["sendtime"] or self.reasons):
             raise ValueError('a plan is made by `capabilities: ["sendtime"]` alone, and has no reasons')
+        ids = self.contacts.ids if isinstance(self.contacts, ContactChoice) else None
+        if self.plan is not None and ids is not None and len(set(ids)) < len(ids):
+            raise ValueError("a contact is named twice, and a plan gives each one place; name each once")
         return self
 
 

@@ -231,7 +231,7 @@ def _misfits(place: Place) -> Iterator[ForetellError]:
             parameters=sorted(known),
             errors=[{"pointer": f"/{name}", "detail": f"This query parameter is not known here{hint}"}],
         )
-    if "outcome" in known:
+    if "outcome" in known or place.operation["operationId"] == "add_holdout":
         yield UnknownOutcome(
             "The outcome is not defined here. Known: customer, opportunity.", outcomes=["customer", "opportunity"]
         )

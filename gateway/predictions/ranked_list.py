@@ -136,6 +136,7 @@ _ADVICE: Final = {
     "not_eligible": "The outcome's active_within_days says who is asked about.",
     "outcome_reached": "Everybody has reached it; list them with status=outcome_reached.",
     "no_consent": "They denied profiling.",
+    "control": "They are held out; `GET /holdouts` lists by what.",
     "insufficient_data": "Import attributes or events of them.",
 }
 

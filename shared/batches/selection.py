@@ -41,7 +41,7 @@ def lines_of(
         choice: which.
         upload: where an uploaded file lies; not opened where none is chosen.
         cutoff: attributes are compared as they were then.
-        recorded_at: now, for the rows of a file.
+        recorded_at: now: of the rows of a file, and by which a holdout may be over.
 
     Raises:
         FileRefused: the file cannot be read at all.
@@ -49,16 +49,19 @@ def lines_of(
     if choice.kind == "upload":
         yield from uploaded(upload, recorded_at=recorded_at)
         return
-    for ids in _pages(account, choice, cutoff):
+    for ids in _pages(account, choice, cutoff, at=recorded_at):
         for contact_id in ids:
             yield orjson.dumps({"id": contact_id})
 
 
-def _pages(account: AccountStore, choice: ContactSelection, cutoff: Microseconds) -> Iterator[Sequence[str]]:
+def _pages(
+    account: AccountStore, choice: ContactSelection, cutoff: Microseconds, *, at: Microseconds
+) -> Iterator[Sequence[str]]:
     after: str | None = None
     while True:
         if choice.kind == "segment":
-            listed = [one.contact_id for one in account.segments.members(choice.segment, limit=PAGE, after=after)]
+            members = account.segments.members(choice.segment, limit=PAGE, after=after, at=at)
+            listed = [one.contact_id for one in members]
             chosen: Sequence[str] = listed
         elif choice.kind == "attributes":
             contacts = account.contacts.page(PAGE, after)

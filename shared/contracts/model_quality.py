@@ -110,7 +110,9 @@ class NotCompared(Answer):
 
     repeated: Annotated[Count, Field(description="Further ones of the same contact, week and version.")]
     not_stored: Annotated[Count, Field(description="Their contacts are not stored: answered from the call alone.")]
-    without_probability: Annotated[Count, Field(description="They hold no probability.")]
+    without_probability: Annotated[
+        Count, Field(description="They hold no probability, or one that is withheld until a holdout ends.")
+    ]
     learned_from: Annotated[
         Count, Field(description="Cutoffs from before the end of what their version learned from: no test of it.")
     ]

@@ -7,8 +7,10 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from shared.contracts.contact import Instant, Text
 from shared.contracts.prediction import Answer
+from shared.contracts.rows import DAY, Microseconds, microseconds
+from shared.errors import BadRequest
 
-MOST_DAYS = 14
+MOST_DAYS, DEFAULT_DAYS = 14, 7
 Engagement = Literal["click", "open", "order"]
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 Clock = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
@@ -39,6 +41,23 @@ class Window(RequestPart):
         ):
             raise ValueError(f"a window spans at most {MOST_DAYS} days")
         return self
+
+    def bounds(self, cutoff: Microseconds, *, pointer: str = "/window") -> tuple[Microseconds, Microseconds]:
+        """Return from when to when; nothing is sent before the cutoff.
+
+        Args:
+            cutoff: of the request.
+            pointer: where the window stands in it.
+
+        Raises:
+            BadRequest: that is more than 14 days.
+        """
+        not_before = cutoff if self.not_before is None else max(cutoff, microseconds(self.not_before))
+        not_after = not_before + DEFAULT_DAYS * DAY if self.not_after is None else microseconds(self.not_after)
+        if not_after - not_before > MOST_DAYS * DAY:
+            sentence = f"A window spans at most {MOST_DAYS} days from the cutoff."
+            raise BadRequest(sentence, errors=[{"pointer": pointer, "detail": sentence}])
+        return not_before, not_after
 
 
 class QuietHours(RequestPart):

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from shared.capabilities import capability as line_of
-from shared.contracts.holdout import Holdout
+from shared.contracts.holdout import Holdout, holding
 from shared.contracts.rows import Microseconds, instant_of
 from shared.errors import BadRequest
 from shared.lift.report import ArmCounts, Counted, HoldoutReport, compared, mean_of
@@ -54,16 +54,17 @@ def report_of(store: AccountStore, holdout: Holdout, measure: Measure, *, now: M
     if measure.once:
         for names in store.experiments.holdouts.reached_before(measure.types, holdout.created_at):
             before.update(names)
-    counted = set[str]()
+    counted, left_out = set[str](), 0
     for ids in store.experiments.holdouts.population(until):
         for one in ids:
-            if one not in before:
+            if one in before:
+                left_out += 1
+            else:
                 counted.add(one)
                 sides.of(one).contacts += 1
-    currencies = _add_reached(store, measure, sides, counted, (holdout.created_at, until))
-    ended = not holdout.is_active(now)
+    currencies, unnamed = _add_reached(store, measure, sides, counted, (holdout.created_at, until))
     if holdout.capability:
-        _add_predicted(store, holdout, sides, (holdout.created_at, until), released=ended)
+        _add_predicted(store, holdout, sides, counted, (holdout.created_at, until), now=now)
     return compared(
         Counted(
             holdout.name,
@@ -71,11 +72,12 @@ def report_of(store: AccountStore, holdout: Holdout, measure: Measure, *, now: M
             measure.types,
             _instant(holdout.created_at),
             _instant(until),
-            ended,
-            len(before),
+            not holdout.is_active(now),
+            left_out,
             sides.treated,
             sides.control,
             currencies,
+            unnamed,
         )
     )
 
@@ -102,9 +104,9 @@ def _add_reached(
     sides: _Sides,
     counted: set[str],
     window: tuple[Microseconds, Microseconds],
-) -> frozenset[str]:
-    """Add what contacts did; return the currencies of their values."""
-    currencies = set[str]()
+) -> tuple[frozenset[str], int]:
+    """Add what contacts did; return the currencies of their values, and how many values name none."""
+    currencies, unnamed = set[str](), 0
     for rows in store.experiments.holdouts.reached(measure.types, *window):
         for row in rows:
             if row.contact_id not in counted:
@@ -115,27 +117,32 @@ def _add_reached(
             if row.value is not None:
                 side.values.append(row.value)
             currencies.update((row.currency or "").split())
-    return frozenset(currencies)
+            unnamed += row.without_currency
+    return frozenset(currencies), unnamed
 
 
 def _add_predicted(
     store: AccountStore,
     holdout: Holdout,
     sides: _Sides,
+    counted: set[str],
     window: tuple[Microseconds, Microseconds],
     *,
-    released: bool,
+    now: Microseconds,
 ) -> None:
-    """Add about whom a prediction was logged, and, once nobody is held out any more, what it said at first."""
+    """Add about whom a prediction was logged, and, of whom no holdout holds any more, what it said at first."""
+    held = store.experiments.holdouts.active(holdout.capability, holdout.outcome, at=now)
     first: tuple[dict[str, float], dict[str, float]] = ({}, {})
     predicted: tuple[set[str], set[str]] = (set(), set())
     for rows in store.predictions.first_probabilities(holdout.capability, holdout.outcome, window):
         for contact_id, probability in rows:
+            if contact_id not in counted:  # answered from the call alone, or merged into another since
+                continue
             side = int(holdout.holds(contact_id))
             predicted[side].add(contact_id)
-            if probability is not None:
+            if probability is not None and holding(held, contact_id) is None:
                 first[side].setdefault(contact_id, probability)
     one_question = bool(holdout.outcome) or not line_of(holdout.capability).per_outcome
     for side, arm in enumerate((sides.treated, sides.control)):
         arm.predicted = len(predicted[side])
-        arm.mean_probability = mean_of(first[side]) if released and one_question else None
+        arm.mean_probability = mean_of(first[side]) if one_question and not holdout.is_active(now) else None

@@ -139,6 +139,8 @@ class Counted:
     treated: ArmCounts
     control: ArmCounts
     currencies: frozenset[str]
+    without_currency: int = 0
+    """Values that name none."""
 
     @property
     def sizes(self) -> tuple[int, int]:
@@ -228,6 +230,9 @@ def _warnings(counted: Counted, ratio: SampleRatio) -> list[str]:
         found.append(f"Fewer than {FEW} contacts of a side reached it: the intervals are wide, wait for more.")
     if len(counted.currencies) > 1:
         found.append("Values are in several currencies, so they are not added up.")
+    elif counted.currencies and counted.without_currency:
+        (currency,) = counted.currencies
+        found.append(f"Values that name no currency: {counted.without_currency:,}; they are added up as {currency}.")
     if not counted.ended:
         found.append(
             "The holdout is still active: decide on the day that was planned, not on the first day that looks good."

@@ -12,6 +12,7 @@ from typing import Protocol
 
 import orjson
 from prometheus_client import Counter
+from pydantic import TypeAdapter, ValidationError
 
 from shared.capabilities import Capability
 from shared.contracts.holdout import Holdout
@@ -38,6 +39,7 @@ LONGEST_PAUSE_SECONDS = 60.0
 
 
 ReadHoldouts = Callable[[], Mapping[str, tuple[Holdout, ...]]]
+_HOLDOUTS = TypeAdapter(dict[str, tuple[Holdout, ...]])
 
 
 class KnownHoldouts:
@@ -53,6 +55,8 @@ class KnownHoldouts:
         self._read = read
         self._path = cache / f"holdouts.{name}.json"
         self._of: Mapping[str, tuple[Holdout, ...]] | None = None
+        self._is_behind = False
+        """Whether the file could not be written, so that the next poll tries again."""
 
     def poll(self) -> None:
         """Read them from the store, and remember them where they changed.
@@ -61,22 +65,35 @@ class KnownHoldouts:
             StoreUnavailable: they could not be read; what is known stays.
         """
         found = self._read()
-        if found != self._of:
-            self._of = found
-            try:
-                self._remember(found)
-            except OSError as error:
-                log.warning("holdouts.not_remembered", extra={"cause": error.strerror})
-
-    def recall(self) -> None:
-        """Take those that were remembered, unless the store was read already."""
-        if self._of is not None:
+        if found == self._of and not self._is_behind:
             return
+        self._of = found
         try:
-            entries = orjson.loads(self._path.read_bytes())
-            self._of = {account: tuple(Holdout(*one) for one in listed) for account, listed in entries.items()}
-        except (OSError, ValueError, TypeError, AttributeError):
-            return
+            self._remember(found)
+            self._is_behind = False
+        except OSError as error:
+            if not self._is_behind:
+                log.warning("holdouts.not_remembered", extra={"cause": error.strerror})
+            self._is_behind = True
+
+    def recall(self) -> bool:
+        """Take those that were remembered, unless the store was read already.
+
+        Returns:
+            Whether it is known who is held out: nobody was before there is a file, but a damaged one says nothing.
+        """
+        if self._of is not None:
+            return True
+        try:
+            entries = _HOLDOUTS.validate_json(self._path.read_bytes())
+        except FileNotFoundError:
+            return True
+        except (OSError, ValidationError):
+            log.warning("holdouts.unreadable")
+            return False
+        if self._of is None:  # a request may have read the store meanwhile
+            self._of = entries
+        return True
 
     def _remember(self, found: Mapping[str, tuple[Holdout, ...]]) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -226,6 +243,8 @@ class ChampionHolder:
         """Read whenever the rows are, before them: nothing is answered by a model before it is known for whom not."""
         self._rows: dict[Key, Row] = {}
         self._seen_store = False
+        self._is_behind = False
+        """Whether the rows could not be remembered, so that the next poll tries again."""
         self._loaded: OrderedDict[Key, Champion] = OrderedDict()
         self._loading: dict[Key, asyncio.Task[None]] = {}
         self._first: list[asyncio.Task[None]] | None = None
@@ -258,8 +277,8 @@ class ChampionHolder:
 
     async def run(self) -> None:
         """Poll until cancelled; remembered rows serve until the store is reached."""
-        await asyncio.to_thread(self.holdouts.recall)
-        remembered = await asyncio.to_thread(self._remembered.recall)
+        known = await asyncio.to_thread(self.holdouts.recall)
+        remembered = await asyncio.to_thread(self._remembered.recall) if known else []
         if not self._seen_store:  # a request may have read the rows meanwhile
             self._rows = {(row.account, row.outcome): row for row in remembered}
         while True:
@@ -338,7 +357,7 @@ class ChampionHolder:
             await asyncio.to_thread(self.holdouts.poll)
             every = await asyncio.to_thread(self._store.champions)
             mine = {(row.account, row.outcome): row for row in every if row.capability == self._capability.name}
-            changed = mine != self._rows or not self._seen_store
+            changed = mine != self._rows or not self._seen_store or self._is_behind
             self._rows, self._seen_store = mine, True
             for key in [key for key in self._loaded if key not in mine]:
                 del self._loaded[key]
@@ -350,8 +369,11 @@ class ChampionHolder:
     def _remember(self, rows: Sequence[Row]) -> None:
         try:
             self._remembered.keep(rows)
+            self._is_behind = False
         except OSError as error:
-            log.warning("champions.not_remembered", extra={"cause": error.strerror})
+            if not self._is_behind:
+                log.warning("champions.not_remembered", extra={"cause": error.strerror})
+            self._is_behind = True
 
     def _load_wanted(self) -> None:
         """Start loading what changed, and what was never loaded as far as the bound allows."""

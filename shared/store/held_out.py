@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from shared.contracts.holdout import Holdout, holding
+from shared.contracts.rows import Microseconds
 from shared.store.holdouts import Holdouts
 from shared.store.scope import Scope
 
@@ -43,9 +44,22 @@ class HeldOut:
     holdouts: Sequence[Holdout]
 
     @classmethod
-    def of(cls, scope: Scope) -> "HeldOut":
-        """Read the account's holdouts."""
-        return cls(Holdouts(scope).active())
+    def of(cls, scope: Scope, *, at: Microseconds | None = None) -> "HeldOut":
+        """Read the account's holdouts.
+
+        Args:
+            scope: of the account.
+            at: now; None: when somebody acts.
+        """
+        return cls(Holdouts(scope).active(at=at))
+
+    def about(self, capability: str, outcome: str) -> "HeldOut":
+        """Keep the holdouts that are about a question."""
+        return HeldOut([one for one in self.holdouts if one.covers(capability, outcome)])
+
+    def holds(self, contact_id: str) -> bool:
+        """Whether any of them holds a contact."""
+        return holding(self.holdouts, contact_id) is not None
 
     def holdout_of(self, row: OfAQuestion) -> Holdout | None:
         """Return what holds a prediction's contact out of its question; None: nothing does."""
@@ -54,7 +68,7 @@ class HeldOut:
     def _holdout(self, contact_id: str, capability: str, outcome: str) -> Holdout | None:
         if not self.holdouts:
             return None
-        return holding([one for one in self.holdouts if one.covers(capability, outcome)], contact_id)
+        return holding(self.about(capability, outcome).holdouts, contact_id)
 
     def listed(self, rows: Sequence[RowT], *, by_segment: bool) -> list[RowT]:
         """Leave out predictions about who is held out.

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, func, or_
+from sqlalchemy import ColumnElement, case, func, or_
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -14,6 +14,7 @@ from shared.errors import Conflict, NotFound
 from shared.store.audit import record
 from shared.store.contact_facts import ContactTable
 from shared.store.events import EventTable
+from shared.store.outcomes import Outcomes
 from shared.store.schema import Instant, KeyText, OptionalInstant, StoreTable
 from shared.store.scope import Scope
 
@@ -50,7 +51,9 @@ class ContactReached(NamedTuple):
     value: float | None
     """The sum of their values; None: none has one."""
     currency: str | None
-    """The least and the greatest of their currencies, joined where they differ; None: none has one."""
+    """The least and the greatest of their currencies, joined where they differ; None: no value has one."""
+    without_currency: int
+    """How many have a value that names no currency."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,10 @@ class Holdouts:
 
         Raises:
             Conflict: there is one of that name, released or not, or there are many already.
+            UnknownOutcome: the outcome is not defined: nobody would be held out.
         """
+        if holdout.outcome:
+            Outcomes(self._scope).require(holdout.capability, holdout.outcome)
         with self._scope.writing(alone=True) as connection:
             active = self._scope.select(func.count(), of=HoldoutTable).where(_unreleased(holdout.created_at))
             if connection.scalar(active) >= MAX_ACTIVE:
@@ -142,17 +148,20 @@ class Holdouts:
     ) -> Iterator[Sequence[ContactReached]]:
         """Stream who did something of some types from an instant on and before another; a machine's doing is none."""
         table = EventTable
-        first, last = func.min(table.currency), func.max(table.currency)
+        currency = case((table.value.is_not(None), table.currency))
+        first, last, named = func.min(currency), func.max(currency), func.count(currency)
         statement = (
-            self._scope.select(table.contact_id, func.count(), func.sum(table.value), first, last)
+            self._scope.select(
+                table.contact_id, func.count(), func.sum(table.value), first, last, func.count(table.value) - named
+            )
             .where(table.type.in_(types), table.occurred_at >= since, table.occurred_at < until, _not_by_machine())
             .group_by(table.contact_id)
         )
         with self._scope.reading() as connection:
             for part in connection.stream(statement, CHUNK).partitions():
                 yield [
-                    ContactReached(one, count, value, low if low == high else f"{low} {high}")
-                    for one, count, value, low, high in part
+                    ContactReached(one, count, value, low if low == high else f"{low} {high}", unnamed)
+                    for one, count, value, low, high, unnamed in part
                 ]
 
     def reached_before(self, types: Sequence[str], at: Microseconds) -> Iterator[Sequence[str]]:

@@ -1,5 +1,6 @@
 """Predictions of an account: the log, the latest of each contact, and these as a ranked list."""
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
@@ -57,7 +58,7 @@ class PredictionLogTable(PredictionTable):
     segment: Mapped[OptionalKeyText]
     """Id of the segment that the prediction tells, where the capability has segments."""
     withheld_probability: Mapped[float | None]
-    """Of a contact that is held out (status `control`); no route but reports and the person's own export reads it."""
+    """Of a contact that is held out (status `control`); reports, live quality and the person's own export read it."""
 
 
 class LatestPredictionTable(PredictionTable):
@@ -337,19 +338,31 @@ class Predictions:
             return [PredictionRow(*row) for row in connection.execute(statement)]
 
     def statuses(self, capability: str, outcome: str) -> dict[str, int]:
-        """Count the latest predictions of a question by status; reads all of them."""
-        table = LatestPredictionTable
-        statement = self._scope.select(table.status, func.count()).where(*_question(capability, outcome))
-        with self._scope.reading_predictions() as connection:
-            return {row[0]: row[1] for row in connection.execute(statement.group_by(table.status))}
+        """Count the latest predictions of a question by status, held out as `control`; reads all of them."""
+        return self._counts(LatestPredictionTable.status, capability, outcome, hidden="control")
 
     def score_counts(self, capability: str, outcome: str, version: str) -> dict[int, int]:
-        """Count the contacts at each score by the latest predictions of one version; reads all of them."""
+        """Count the contacts at each score by the latest predictions of one version, as they are listed."""
         table = LatestPredictionTable
-        mine = (*_question(capability, outcome), table.version == version, table.status == "ok")
-        statement = self._scope.select(table.score, func.count()).where(*mine, table.score.is_not(None))
+        mine = (table.version == version, table.status == "ok", table.score.is_not(None))
+        counts = self._counts(table.score, capability, outcome, *mine, hidden=None)
+        counts.pop(None, None)
+        return counts
+
+    def _counts(
+        self, of: Any, capability: str, outcome: str, *mine: ColumnElement[bool], hidden: str | None
+    ) -> dict[Any, int]:
+        """Count latest predictions by a column; those about who is held out now count as `hidden`."""
+        table, held = LatestPredictionTable, HeldOut.of(self._scope).about(capability, outcome)
+        where, counts = (*_question(capability, outcome), *mine), Counter[Any]()
         with self._scope.reading_predictions() as connection:
-            return {row[0]: row[1] for row in connection.execute(statement.group_by(table.score))}
+            if not held.holdouts:
+                grouped = self._scope.select(of, func.count()).where(*where).group_by(of)
+                return {row[0]: row[1] for row in connection.execute(grouped)}
+            every = self._scope.select(of, table.status, table.contact_id).where(*where)
+            for part in connection.stream(every, BATCH).partitions():
+                counts.update(hidden if row[1] == "ok" and held.holds(row[2]) else row[0] for row in part)
+        return dict(counts)
 
     def reached_since(self, rows: Sequence[PredictionRow], ending: ReachedBy) -> set[str]:
         """Find the contacts that have reached the outcome, though their latest prediction does not know it yet.

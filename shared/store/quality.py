@@ -5,10 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import ForeignKey, func
+from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.contracts.rows import Microseconds
+from shared.store.held_out import HeldOut
 from shared.store.pasts import facts_of
 from shared.store.predictions import PredictionLogTable
 from shared.store.schema import KEY_TEXT, Instant, KeyText, LongText, StoreTable
@@ -97,7 +98,13 @@ class Quality:
         return found
 
     def logged_predictions(
-        self, capability: str, outcome: str, *, since: Microseconds, rows: int = 5_000
+        self,
+        capability: str,
+        outcome: str,
+        *,
+        since: Microseconds,
+        at: Microseconds | None = None,
+        rows: int = 5_000,
     ) -> Iterator[list[LoggedProbability]]:
         """Stream the logged predictions of a question, by contact, then cutoff, then when they were asked.
 
@@ -105,31 +112,32 @@ class Quality:
             capability: a line of the capability table.
             outcome: its name, "" where the capability has none.
             since: cutoffs before it are left out.
+            at: now; None: when somebody acts.
             rows: held at once.
 
         Yields:
-            All rows of some contacts, those that were answered and those held back as controls; bounded memory.
+            All rows of some contacts, those that were answered and those held back as controls; bounded memory. What
+            is withheld of a contact that is still held out is not told: means of few would tell it.
         """
-        table = PredictionLogTable
-        known = func.coalesce(table.probability, table.withheld_probability)
+        table, held = PredictionLogTable, HeldOut.of(self._scope, at=at).about(capability, outcome)
         key = (table.contact_id, table.cutoff, table.asked_at, table.request_id)
         statement = (
-            self._scope.select(*key, table.version, known, table.segment)
+            self._scope.select(*key, table.version, table.probability, table.segment, table.withheld_probability)
             .where(table.capability == capability, table.outcome == outcome, table.cutoff >= since)
             .where(table.status.in_(("ok", "control")))
             .order_by(*key)
         )
-        held: list[LoggedProbability] = []
+        read: list[LoggedProbability] = []
         with self._scope.reading_predictions() as connection:
             for part in connection.stream(statement, rows).partitions():
-                held += [LoggedProbability(*row) for row in part]
-                last = held[-1].contact_id
-                ended = next((place for place in range(len(held), 0, -1) if held[place - 1].contact_id != last), 0)
+                read += [_logged(row[:-1], row[-1], held) for row in part]
+                last = read[-1].contact_id
+                ended = next((place for place in range(len(read), 0, -1) if read[place - 1].contact_id != last), 0)
                 if ended:
-                    yield held[:ended]
-                    held = held[ended:]
-        if held:
-            yield held
+                    yield read[:ended]
+                    read = read[ended:]
+        if read:
+            yield read
 
     def _put(self, table: type[Any], key: Mapping[str, str], document: Document, at: Microseconds) -> None:
         row = {**key, "measured_at": at, "document": json.dumps(document, allow_nan=False)}
@@ -141,3 +149,8 @@ class Quality:
         with self._scope.reading() as connection:
             text = connection.execute(self._scope.select(table.document).where(*mine)).scalar()
         return None if text is None else json.loads(text)
+
+
+def _logged(row: Sequence[Any], withheld: float | None, held: HeldOut) -> LoggedProbability:
+    one = LoggedProbability(*row)
+    return one if withheld is None or held.holds(one.contact_id) else one._replace(probability=withheld)

@@ -54,15 +54,18 @@ class Segments:
                 connection.upsert(table, [row])
             record(connection, "segment.renamed", segment_id, at=at, name=name)
 
-    def members(self, segment_id: str, *, limit: int, after: str | None = None) -> list[PredictionRow]:
+    def members(
+        self, segment_id: str, *, limit: int, after: str | None = None, at: Microseconds | None = None
+    ) -> list[PredictionRow]:
         """List who is in a segment by the latest prediction, by contact id, without who is held out now.
 
         Args:
             segment_id: its id.
             limit: at most so many; fewer only at the end.
             after: contact id of the last row seen.
+            at: now; None: when somebody acts.
         """
-        held = HeldOut.of(self._scope)
+        held = HeldOut.of(self._scope, at=at)
         kept: list[PredictionRow] = []
         while True:
             rows = self._read_members(segment_id, limit=limit, after=after)

@@ -3,11 +3,9 @@
 from services.sendtime.model.local_week import SendRules
 from services.sendtime.model.query import SendTimeQuery
 from services.sendtime.schemas import SendTimeRequest
-from shared.contracts.rows import DAY, Microseconds, microseconds
-from shared.contracts.send_rules import MOST_DAYS, SendRulesRequest
-from shared.errors import BadRequest
+from shared.contracts.rows import Microseconds, microseconds
+from shared.contracts.send_rules import SendRulesRequest
 
-DEFAULT_DAYS = 7
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _MINUTES = {"hour": 60, "30min": 30, "15min": 15, "5min": 5}
 
@@ -36,12 +34,7 @@ def allowed_by(request: SendRulesRequest, cutoff: Microseconds) -> SendRules:
     Raises:
         BadRequest: the window spans more than 14 days.
     """
-    window = request.window
-    not_before = cutoff if window.not_before is None else max(cutoff, microseconds(window.not_before))
-    not_after = not_before + DEFAULT_DAYS * DAY if window.not_after is None else microseconds(window.not_after)
-    if not_after - not_before > MOST_DAYS * DAY:
-        sentence = f"A window spans at most {MOST_DAYS} days from the cutoff."
-        raise BadRequest(sentence, errors=[{"pointer": "/window", "detail": sentence}])
+    not_before, not_after = request.window.bounds(cutoff)
     quiet = request.quiet_hours
     return SendRules(
         not_before=not_before,

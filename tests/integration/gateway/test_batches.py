@@ -103,6 +103,35 @@ async def test_a_plan_is_kept_with_the_rules_that_the_caller_gave(gateway: Runni
     assert kept.request["plan"]["capacity_per_hour"] == 5
 
 
+async def test_a_contact_has_one_place_in_a_plan(gateway: RunningGateway) -> None:
+    promote(gateway, ("sendtime", ""))
+    body = {"capabilities": ["sendtime"], "contacts": {"ids": ["c-1", "c-2", "c-1"]}}
+
+    status, problem, _ = await gateway.request(
+        "POST", "/batches", gateway.key(), json={**body, "plan": {"capacity_per_hour": 5}}
+    )
+    asked, _, _ = await gateway.request("POST", "/batches", gateway.key(), json=body)
+
+    assert (status, asked) == (422, 202)
+    assert "named twice" in str(problem["errors"])
+
+
+async def test_a_window_that_is_too_long_from_the_cutoff_on_is_refused_at_once(gateway: RunningGateway) -> None:
+    promote(gateway, ("sendtime", ""))
+    asked = {"capabilities": ["sendtime"], "contacts": "all", "cutoff": "2026-03-01T00:00:00Z"}
+    statuses = []
+
+    for ends in ("2026-03-15T00:00:00Z", "2026-03-15T00:00:01Z"):
+        plan = {"capacity_per_hour": 5, "window": {"not_after": ends}}
+        status, answer, _ = await gateway.request("POST", "/batches", gateway.key(), json={**asked, "plan": plan})
+        statuses.append(status)
+
+    assert statuses == [202, 422]
+    assert answer["errors"] == [
+        {"pointer": "/plan/window", "detail": "A window spans at most 14 days from the cutoff."}
+    ]
+
+
 async def test_only_send_times_are_planned(gateway: RunningGateway) -> None:
     promote(gateway)
 

@@ -56,6 +56,7 @@ async def test_what_cannot_be_is_refused(gateway: Any) -> None:
         ("POST", "/holdouts", key, ASKED, 409),
         ("POST", "/holdouts", key, {**ASKED, "share": 0.6}, 422),
         ("POST", "/holdouts", key, {**ASKED, "capability": None}, 422),
+        ("POST", "/holdouts", key, {**ASKED, "name": "misspelt", "outcome": "custmer"}, 422),
         ("POST", "/holdouts", key, {**ASKED, "until": "2020-01-01T00:00:00Z"}, 422),
         ("POST", "/holdouts", key, {**ASKED, "name": "A b"}, 422),
         ("GET", "/holdouts/autumn", reader, None, 404),

@@ -1,13 +1,16 @@
 """Holdouts in the store, what is read past them, and their report counted by hand."""
 
 import json
+from pathlib import Path
 
 import pytest
 
+from shared.batches.request import ContactSelection
+from shared.batches.selection import lines_of
 from shared.contracts.holdout import Holdout
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY, ContactRow, EventRow
-from shared.errors import BadRequest, Conflict, NotFound
+from shared.errors import BadRequest, Conflict, NotFound, UnknownOutcome
 from shared.lift.holdout_report import measure_of, report_of
 from shared.store import AccountStore, Database, PredictionFilter, PredictionRow
 from shared.store.holdouts import MAX_ACTIVE
@@ -59,6 +62,13 @@ def test_a_name_is_used_once_and_of_another_name_there_is_nothing(store: Account
     assert store.experiments.holdouts.find("autumn") is None
 
 
+def test_an_outcome_that_is_not_defined_is_refused_since_nobody_would_be_held_out(store: AccountStore) -> None:
+    with pytest.raises(UnknownOutcome, match="Known: customer, opportunity"):
+        store.experiments.holdouts.create(SPRING._replace(outcome="custmer"))
+
+    assert store.experiments.holdouts.all() == []
+
+
 def test_only_so_many_are_active_at_once(store: AccountStore) -> None:
     for number in range(MAX_ACTIVE):
         store.experiments.holdouts.create(SPRING._replace(name=f"h-{number}"))
@@ -94,6 +104,23 @@ def test_predictions_older_than_the_holdout_are_not_read_any_more(store: Account
     assert (free.status, free.probability) == ("ok", 0.5)
 
 
+def test_counts_are_of_those_who_are_listed(store: AccountStore) -> None:
+    rows = [prediction(one, score=number + 1) for number, one in enumerate(IDS)]
+    store.predictions.log([*rows, prediction("c-50", status="no_consent", score=None)])
+    before = store.predictions.score_counts("scoring", "customer", "1")
+    store.experiments.holdouts.create(SPRING)
+
+    counted = store.predictions.score_counts("scoring", "customer", "1")
+
+    assert len(before) == 20
+    assert counted == {IDS.index(one) + 1: 1 for one in FREE}
+    assert store.predictions.statuses("scoring", "customer") == {
+        "ok": len(FREE),
+        "control": len(HELD),
+        "no_consent": 1,
+    }
+
+
 def test_a_segment_does_not_tell_who_of_it_is_held_out(store: AccountStore) -> None:
     filed = {"capability": "segmentation", "outcome": "", "segment": "s1", "score": None}
     store.predictions.log([prediction(one, **filed) for one in IDS] + [prediction(one) for one in IDS])
@@ -107,6 +134,22 @@ def test_a_segment_does_not_tell_who_of_it_is_held_out(store: AccountStore) -> N
     assert members + rest == FREE
     assert [row.contact_id for row in scored] == FREE
     assert len(every) == 20
+
+
+def test_a_segment_has_all_members_again_once_the_holdout_is_over_by_itself(
+    database: Database, store: AccountStore
+) -> None:
+    filed = {"capability": "segmentation", "outcome": "", "segment": "s1", "score": None}
+    store.predictions.log([prediction(one, **filed) for one in IDS])
+    store.experiments.holdouts.create(SPRING._replace(capability="segmentation", outcome="", until=BEGUN + 5))
+    worker, members = database.of("default"), ContactSelection("segment", segment="s1")
+
+    during, after = (
+        [json.loads(line)["id"] for line in lines_of(worker, members, Path(), cutoff=at, recorded_at=at)]
+        for at in (BEGUN + 4, BEGUN + 5)
+    )
+
+    assert (during, after) == (FREE, IDS)
 
 
 def test_what_is_withheld_is_kept_in_the_log_alone_and_erased_with_the_contact(database: Database) -> None:
@@ -168,6 +211,57 @@ def test_a_report_counts_everybody_on_the_side_where_they_were_drawn(store: Acco
     assert (treated.mean_probability, control.mean_probability) == (pytest.approx(0.6), pytest.approx(0.2))
     assert (found.ended, found.left_out, found.since.day, found.until.day) == (True, 0, 11, 11)
     assert (running.ended, running.treated.mean_probability, running.treated.events) == (False, None, 3)
+
+
+def test_what_is_said_of_contacts_is_said_of_those_who_are_counted(store: AccountStore) -> None:
+    """Of three ids one is stored; one was asked about inline, and one came after the end with an older event."""
+    store.contacts.put([ContactRow("c-00", 1), ContactRow("late", BEGUN + 40 * DAY)], recorded_at=1)
+    store.events.add([EventRow("late", "w", "deal_won", BEGUN - DAY, BEGUN)])
+    store.predictions.log([prediction(one, at=BEGUN + DAY) for one in ("c-00", "inline", "late")])
+    holdout = SPRING._replace(until=BEGUN + 30 * DAY)
+
+    found = report_of(store, holdout, measure_of(store, holdout, ()), now=BEGUN + 60 * DAY)
+
+    arms = (found.treated, found.control)
+    assert found.left_out == 0
+    assert sorted((arm.contacts, arm.predicted) for arm in arms) == [(0, 0), (1, 1)]
+
+
+def test_the_currency_is_that_of_the_values_and_a_missing_one_is_said(store: AccountStore) -> None:
+    store.contacts.put([ContactRow(one, 1) for one in IDS], recorded_at=1)
+    order = EventRow(HELD[0], "o-1", "order_placed", BEGUN + DAY, BEGUN, 10.0, "EUR")
+    without_value = order._replace(contact_id=FREE[0], value=None, currency="USD")
+    without_currency = order._replace(contact_id=FREE[1], value=7.0, currency=None)
+    store.events.add([order, without_value, without_currency])
+
+    found = report_of(store, SPRING, measure_of(store, SPRING, ["order_placed"]), now=BEGUN + 2 * DAY)
+
+    assert (found.control.value, found.treated.value) == (10.0, 7.0)
+    assert found.warnings[1] == "Values that name no currency: 1; they are added up as EUR."
+
+
+def test_what_another_holdout_still_withholds_is_in_no_mean(store: AccountStore) -> None:
+    """Both hold the first of the held out; the mean of the report that has ended is that of the others."""
+    again = SPRING._replace(name="again", share=0.01)
+    again = next(
+        one
+        for number in range(999)
+        if (one := again._replace(salt=f"{number:032x}")).holds(HELD[0]) and not any(map(one.holds, IDS[1:]))
+    )
+    store.contacts.put([ContactRow(one, 1) for one in IDS], recorded_at=1)
+    nothing = {"at": BEGUN + DAY, "status": "control", "probability": None}
+    store.predictions.log(
+        [
+            prediction(one, withheld_probability=chance, **nothing)
+            for one, chance in zip(HELD[:3], (0.9, 0.1, 0.2), strict=True)
+        ]
+    )
+    ended = SPRING._replace(released_at=BEGUN + 2 * DAY)
+    store.experiments.holdouts.create(again)
+
+    found = report_of(store, ended, measure_of(store, ended, ()), now=BEGUN + 3 * DAY)
+
+    assert (found.control.predicted, found.control.mean_probability) == (3, pytest.approx(0.15))
 
 
 def test_by_default_what_reaches_the_outcome_counts_once(store: AccountStore) -> None:

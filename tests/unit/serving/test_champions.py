@@ -1,5 +1,7 @@
 import asyncio
+import json
 import os
+import shutil
 import weakref
 from pathlib import Path
 from typing import Any
@@ -228,6 +230,23 @@ async def test_a_cache_that_cannot_be_written_stops_no_answer(make: Any, tmp_pat
 
     assert await version_of(holder) == "7"
     assert next(record.getMessage() for record in caplog.records) == "champions.not_remembered"
+
+
+async def test_what_could_not_be_remembered_is_written_once_it_can_be_and_said_once(
+    make: Any, tmp_path: Path, caplog: Any
+) -> None:
+    file, holder = tmp_path / "champions.scoring.json", make()
+    for _ in range(2):
+        file.mkdir(exist_ok=True)
+        await holder.poll()
+    shutil.rmtree(file, ignore_errors=True)
+
+    await holder.poll()
+    await holder.settled()
+
+    assert [one["version"] for one in json.loads(file.read_bytes())] == ["7"]
+    said = [record.getMessage() for record in caplog.records]
+    assert said.count("champions.not_remembered") == 1
 
 
 async def version_of_when_known(holder: ChampionHolder) -> str:

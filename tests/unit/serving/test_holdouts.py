@@ -156,15 +156,42 @@ def test_what_the_store_holds_is_not_replaced_by_what_was_remembered(tmp_path: P
     assert known.of("demo", "scoring", "customer", at=NOW_US) == ()
 
 
-@pytest.mark.parametrize("text", [None, "[]", "{", '{"demo": [1]}'])
-def test_a_file_that_is_missing_or_damaged_says_nothing(tmp_path: Path, text: str | None) -> None:
-    if text is not None:
-        (tmp_path / "holdouts.scoring.json").write_text(text)
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", '{"demo": [1]}', '{"demo": [["spring", "00", "x", "", "", 0, null, null]]}']
+)
+def test_a_damaged_file_does_not_say_who_is_held_out(tmp_path: Path, text: str) -> None:
+    (tmp_path / "holdouts.scoring.json").write_text(text)
     known = KnownHoldouts(Away(), tmp_path, "scoring")
 
-    known.recall()
-
+    assert not known.recall()
     assert known.of("demo", "scoring", "customer", at=NOW_US) == ()
+
+
+def test_before_there_is_a_file_nobody_is_held_out(tmp_path: Path) -> None:
+    known = KnownHoldouts(Away(), tmp_path, "scoring")
+
+    assert known.recall()
+    assert known.of("demo", "scoring", "customer", at=NOW_US) == ()
+
+
+async def test_no_model_answers_while_it_is_not_known_who_is_held_out(
+    make: Any, store: Any, row: Any, metrics: Any, tmp_path: Path
+) -> None:
+    store.rows, store.held = [row("7", "d7")], {"demo": (SPRING,)}
+    before = make()
+    await before.poll()
+    await before.settled()
+    (tmp_path / "holdouts.scoring.json").write_bytes(b"")
+    store.away = True
+
+    again = make()
+    running = asyncio.create_task(again.run())
+    while not metrics.champion_poll_failures._value.get():
+        await asyncio.sleep(0)
+    running.cancel()
+
+    with pytest.raises(StoreUnavailable):
+        await again.of("demo", "customer")
 
 
 def test_a_cache_that_cannot_be_written_keeps_nobody_from_answering(
@@ -177,3 +204,17 @@ def test_a_cache_that_cannot_be_written_keeps_nobody_from_answering(
 
     assert known.of("demo", "scoring", "customer", at=NOW_US) == (SPRING,)
     assert [record.getMessage() for record in caplog.records] == ["holdouts.not_remembered"]
+
+
+def test_what_could_not_be_remembered_is_as_soon_as_there_is_room(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    cache.write_text("")
+    known = KnownHoldouts(Away(), cache, "scoring")
+    known.poll()
+    cache.unlink()
+
+    known.poll()
+    again = KnownHoldouts(Away(), cache, "scoring")
+    again.recall()
+
+    assert again.of("demo", "scoring", "customer", at=NOW_US) == (SPRING,)

@@ -10,6 +10,7 @@ from sklearn.metrics import log_loss, roc_auc_score
 from foretell.live_quality.joined import unit_of
 from foretell.live_quality.measure import measure
 from shared.capabilities import capability
+from shared.contracts.holdout import Holdout
 from shared.contracts.outcome import Outcome
 from shared.contracts.rows import DAY, ContactRow, EventRow
 from shared.store import AccountStore, Database, PredictionRow, VersionRow
@@ -148,3 +149,22 @@ def test_where_contacts_are_sampled_each_counts_as_many_as_it_stands_for(databas
     assert live.log_loss.value == pytest.approx(log_loss(labels, chances, sample_weight=weights), abs=1e-6)
     assert live.predictions == pytest.approx(len(every), rel=0.5)
     assert not math.isnan(live.calibration_slope.value or math.nan)
+
+
+def test_what_a_holdout_withholds_counts_once_it_is_over(database: Database) -> None:
+    """Of one contact a mean would tell the probability."""
+    store = database.of("default")
+    store.outcomes.put(WON)
+    store.models.add(version())
+    holdout = Holdout("spring", "00" * 16, 0.5, "scoring", "won", START - DAY, NOW)
+    held = next(name for name in (f"c-{number}" for number in range(99)) if holdout.holds(name))
+    store.contacts.put([ContactRow(held)], recorded_at=START)
+    store.predictions.log([logged(held, START, 0.4321, status="control")])
+    store.events.add([event(held, START + 60 * DAY)])
+    store.experiments.holdouts.create(holdout)
+
+    during, after = (measure(store, SCORING, "won", now=now) for now in (NOW - 1, NOW))
+
+    assert (during.all_versions, during.versions, during.left_out.without_probability) == (None, [], 1)
+    assert after.all_versions is not None
+    assert (after.all_versions.expected_rate, after.left_out.without_probability) == (0.4321, 0)
