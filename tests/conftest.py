@@ -22,6 +22,7 @@ from shared.settings import Settings
 from shared.store import migrate
 from shared.timeline import ContactFacts, EventTuple, Pasts, build
 from shared.timeline.pasts import DatedValue
+from tests.distribution import OneWaits
 from tests.once import once
 
 KEY = "k" * 32
@@ -245,29 +246,21 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
-LONGEST_FIRST = ("quality", "training", "integration", "contract")
-COMPUTING_BETWEEN = 3
-"""Files that compute, between two that wait for processes."""
+WAITING = ("tests/e2e/", "tests/integration/foretell/")
+"""Files below wait for processes more than they compute."""
+LONGEST_FIRST = ("e2e", "quality", "training", "integration", "contract")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the folders whose files take longest, so that two workers end together.
+    """Begin with the folders whose files take longest, so that all workers end together."""
+    places = {folder: place for place, folder in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: places.get(_folder(item), len(places)))
 
-    While one worker waits for the processes of an end-to-end test, the other computes: three files between two of these
-    take about as long as one.
-    """
-    files: dict[tuple[str, Path], list[pytest.Item]] = {}
-    for item in items:
-        files.setdefault((_folder(item), item.path), []).append(item)
 
-    def place(file: tuple[str, Path]) -> int:
-        return LONGEST_FIRST.index(file[0]) if file[0] in LONGEST_FIRST else len(LONGEST_FIRST)
-
-    waiting = [file for file in files if file[0] == "e2e"]
-    order = sorted((file for file in files if file[0] != "e2e"), key=place)
-    for number, file in enumerate(waiting):
-        order.insert(number * (COMPUTING_BETWEEN + 1), file)
-    items[:] = [item for file in order for item in files[file]]
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneWaits | None:
+    """Give out files so that one worker waits for processes while the others compute."""
+    return OneWaits(config, log, WAITING) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ Patience = Callable[[], float]
 """How many seconds anything may still wait."""
 LONGEST_SECONDS = 3_600.0
 SLACK = 0.9
-"""A limit is set anew once what is left differs from it by more than this share: each time is one more statement."""
+"""A limit that is shorter than what is left is kept down to this share: each time it is set is one more statement."""
 _UNDEFINED = ("42P01", "42703")
 """PostgreSQL's codes of a table and of a column that does not exist."""
 _WAITED = ("55P03", "57014", "40P01")
@@ -368,7 +368,7 @@ class Driver:
         left = milliseconds(self._patience())
         # Work behind which nobody waits may compute as long as it needs; SQLite bounds no computing.
         limits = left, left if deadline.seconds_left() is not None and not self._is_sqlite else 0
-        if all(new == old or SLACK * old <= new <= old / SLACK for new, old in zip(limits, held.limits, strict=True)):
+        if all(old <= new <= old / SLACK for new, old in zip(limits, held.limits, strict=True)):
             return
         if self._is_sqlite:
             held.connection.execute(f"PRAGMA busy_timeout={left}")

@@ -44,11 +44,11 @@ async def test_a_client_that_does_not_read_its_answer_is_cut_off(running: Runnin
     wire.writer.transport.pause_reading()  # type: ignore[attr-defined]
     wire.writer.write(HEAD.replace(b"/x", b"/large") + b"\r\n")
 
-    while not running.refused("slow-reader"):
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(60):
+        while not running.refused("slow-reader") or running.open():
+            await asyncio.sleep(0.01)
 
-    while running.open():
-        await asyncio.sleep(0.01)
+    assert running.refused("slow-reader") == 1
     await wire.aclose()
 
 
@@ -68,8 +68,9 @@ async def test_where_all_are_busy_a_new_one_has_to_come_later(patient: Running) 
     wires = [await patient.connect() for _ in range(20)]
     for wire in wires:
         wire.writer.write(HEAD.replace(b"/x", b"/wait") + b"\r\n")
-    while len(patient.seen) < 20:
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(60):
+        while len(patient.seen) < 20:
+            await asyncio.sleep(0.01)
 
     status, answer = await patient.say(HEAD + b"\r\n")
     patient.gate.set()

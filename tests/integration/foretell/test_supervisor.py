@@ -16,7 +16,7 @@ import pytest
 
 from foretell import processes
 from foretell.processes import Supervisor, is_healthy
-from foretell.programs import Program, programs, refuse_taken_ports
+from foretell.programs import Program, refuse_taken_ports
 from shared.errors import Conflict
 from tests.e2e.installation import free_ports
 
@@ -263,5 +263,10 @@ def test_a_host_that_is_not_ours_is_refused() -> None:
         refuse_taken_ports((Program("gateway", (), "192.0.2.1", free_port()),))
 
 
-def test_free_ports_are_fine() -> None:
-    refuse_taken_ports(programs("127.0.0.1", 0)[-1:])
+def test_a_free_port_is_fine_and_stays_free() -> None:
+    port = free_port()
+
+    refuse_taken_ports((Program("answering", (), "127.0.0.1", port),))
+
+    with socket.create_server(("127.0.0.1", port)) as listener:
+        assert listener.getsockname()[1] == port

@@ -91,8 +91,9 @@ async def test_reads_go_on_while_more_writers_wait_than_there_are_threads(
             settings.home, upstream, store_url=settings.store_url, request_timeout_seconds=deadline
         ) as gateway:
             key = gateway.key()
-            while (await gateway.request("POST", "/events", key, json={"events": [EVENT]}))[0] == 503:
-                pass  # as above
+            async with asyncio.timeout(60):
+                while (await gateway.request("POST", "/events", key, json={"events": [EVENT]}))[0] == 503:
+                    pass  # as above
             with locked():
                 writing = [
                     asyncio.create_task(gateway.request("POST", "/events", key, json={"events": [EVENT]}))

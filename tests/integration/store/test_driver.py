@@ -188,6 +188,17 @@ def test_a_log_waits_for_other_writers_until_its_deadline(store: AccountStore, s
     assert scores(store) == {"a": 50}
 
 
+def test_a_connection_waits_no_longer_than_the_deadline_that_comes_next_allows(database: Database) -> None:
+    reads, one = database._store.reads, Prepared(lambda _: select(literal_column("1")))
+
+    for seconds in (100.0, 95.0, 100.0):
+        with deadline.within(seconds):
+            reads.read([(one, {})])
+
+        (held,) = reads._idle
+        assert 90_000 < held.limits[0] <= seconds * 1_000
+
+
 def _refused(work: Callable[[], Any]) -> float:
     began = time.monotonic()
     with deadline.within(SHORT), pytest.raises(StoreUnavailable, match="busy"):

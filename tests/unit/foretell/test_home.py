@@ -54,6 +54,8 @@ def test_a_fresh_volume_is_not_foreign(tmp_path: Path) -> None:
 
     home.prepare(tmp_path)
 
+    assert (tmp_path / home.MARKER).exists()
+
 
 def test_our_own_files_without_a_marker_are_taken_over(tmp_path: Path) -> None:
     (tmp_path / "store.sqlite").write_bytes(b"SQLite format 3\x00rest")
@@ -81,7 +83,7 @@ def test_the_lock_is_free_again_afterwards(tmp_path: Path) -> None:
     with home.locked(tmp_path):
         pass
 
-    with home.locked(tmp_path):
+    with home.locked(tmp_path), pytest.raises(Conflict), home.locked(tmp_path):
         pass
 
 
@@ -148,6 +150,9 @@ def test_a_first_start_that_was_interrupted_may_go_on(tmp_path: Path) -> None:
     home.write_private(tmp_path / "secrets" / "identity_key", "kept")
 
     home.refuse_lost_store(tmp_path)
+    home.prepare(tmp_path)
+
+    assert home.secret(tmp_path, "identity_key") == "kept"
 
 
 def test_a_folder_in_place_of_a_database_is_named(tmp_path: Path) -> None:

@@ -99,8 +99,9 @@ async def test_a_service_that_starts_while_the_store_is_away_remembers_who_is_he
 
     again = make()
     running = asyncio.create_task(again.run())
-    while not again.tried:
-        await asyncio.sleep(0)
+    async with asyncio.timeout(60):
+        while not again.tried:
+            await asyncio.sleep(0)
     running.cancel()
 
     assert again.holdouts.of("demo", "scoring", "customer", at=NOW_US) == (SPRING,)

@@ -330,11 +330,12 @@ async def test_a_poll_that_fails_is_counted_and_the_next_one_comes(
     store.away = True
     models.poll_seconds = 0.0
     polling = asyncio.create_task(models.run())
-    while not counted(metrics.shadow_failures.labels("poll")):
-        await asyncio.sleep(0)
-    store.away, store.shadowing = False, [shadow()]
-    while loaded(models) is None:
-        await asyncio.sleep(0)
+    async with asyncio.timeout(60):
+        while not counted(metrics.shadow_failures.labels("poll")):
+            await asyncio.sleep(0)
+        store.away, store.shadowing = False, [shadow()]
+        while loaded(models) is None:
+            await asyncio.sleep(0)
     polling.cancel()
 
     assert loaded(models) == "8"
