@@ -2,23 +2,23 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from foretell.background.loops import LoopMetrics, LoopParts
-from shared.contracts.outcome import chosen
-from shared.contracts.rows import DAY, Microseconds
+from foretell.live_quality.outcome_rules import OutcomeRule, outcome_rules_of, pasts_of
+from shared.contracts.rows import Microseconds
 from shared.contracts.shadow import ShadowComparison
 from shared.evaluation.metrics import Interval
 from shared.evaluation.shadow import paired_loss, rank_correlation
 from shared.store import AccountStore, Database, ShadowPrediction, ShadowRow
-from shared.timeline import came_within
 
 MOST_COMPARED = 20_000
 """Answers that are compared, the newest ones; and so many of those whose outcome is known."""
+CONTACTS_AT_ONCE = 1_000
 REST = 30.0
 """A comparison rests so many times as long as it took."""
 DECIMALS = 6
@@ -88,24 +88,26 @@ def compared(store: AccountStore, row: ShadowRow, *, now: Microseconds) -> Shado
 
 
 def _losses(store: AccountStore, row: ShadowRow, champion_version: str, *, now: Microseconds) -> dict[str, Any]:
-    """Compare with what happened, as far as the horizon is over."""
-    types, silence = _awaited(store, row)
-    horizon = _horizon(store, row, champion_version)
-    rows: list[ShadowPrediction] = []
-    if types and horizon is not None:
-        until = now - horizon + 1
-        found = store.models.shadows.predictions(row, champion_version, limit=MOST_COMPARED, before=until)
-        known = store.contacts.known([one.contact_id for one in found])
-        rows = [
-            one for one in found if one.contact_id in known and None not in (one.probability, one.champion_probability)
-        ]
-    if not rows or horizon is None:
+    """Compare with what happened, as far as the horizon is over and events as new as that have come."""
+    rule, newest = _rule(store, row, champion_version), store.events.newest_at()
+    if rule is None or newest is None:
         return _loss_fields(0, 0)
-    earliest, ids = min(one.cutoff for one in rows), [one.contact_id for one in rows]
-    events = store.models.shadows.event_times(ids, types, since=earliest)
-    came = came_within([(one.contact_id, one.cutoff) for one in rows], events, horizon)
-    labels = (came != silence).astype(np.float64)
-    _, owner = np.unique(ids, return_inverse=True)
+    before = min(now, newest + 1) - rule.horizon + 1
+    found = store.models.shadows.predictions(row, champion_version, limit=MOST_COMPARED, before=before)
+    known = store.contacts.known([one.contact_id for one in found])
+    rows = [
+        one
+        for one in found
+        if one.contact_id in known
+        and one.cutoff >= rule.since
+        and None not in (one.probability, one.champion_probability)
+    ]
+    labels = _labels(store, rule, rows)
+    fresh = ~np.isnan(labels)  # of the others the outcome had come before the cutoff, as is known by now
+    rows, labels = [one for one, is_fresh in zip(rows, fresh, strict=True) if is_fresh], labels[fresh]
+    if not rows:
+        return _loss_fields(0, 0)
+    _, owner = np.unique([one.contact_id for one in rows], return_inverse=True)
     loss = paired_loss(labels, *_probabilities(rows), owner)
     if loss is None:
         return _loss_fields(len(rows), int(labels.sum()))
@@ -129,25 +131,33 @@ def _loss_fields(
     }
 
 
-def _awaited(store: AccountStore, row: ShadowRow) -> tuple[tuple[str, ...], bool]:
-    """Return the event types that are waited for, and whether their absence is the outcome; none: it is no event."""
-    outcome = store.outcomes.find(row.capability, row.outcome) if row.outcome else None
-    if outcome is None or outcome.attribute:
-        return (), False
-    counts = {use.type: (use.events, use.with_value) for use in store.events.types()}
-    outcome = chosen(outcome, counts)
-    if outcome.silence:
-        return outcome.silence, True
-    return tuple(name for name in outcome.event_types if name in counts)[:1], False
+def _rule(store: AccountStore, row: ShadowRow, champion_version: str) -> OutcomeRule | None:
+    """Return what both versions predict; None where that differs, or no event says what became of it."""
+    defined = store.outcomes.find(row.capability, row.outcome) if row.outcome else None
+    found = [store.models.version(row.capability, row.outcome, name) for name in (row.version, champion_version)]
+    versions = [one for one in found if one is not None and one.horizon_days is not None]
+    if defined is None or len(versions) < len(found):
+        return None
+    rules = outcome_rules_of(store, defined, versions)
+    since = max(rules[one.version].since for one in versions)
+    shadow, champion = (replace(rules[one.version], since=since) for one in versions)
+    return None if shadow != champion or shadow.flag is not None else shadow
 
 
-def _horizon(store: AccountStore, row: ShadowRow, champion_version: str) -> Microseconds | None:
-    """Return the horizon of both versions; None where they answer about different ones."""
-    names = (row.version, champion_version)
-    versions = [store.models.version(row.capability, row.outcome, name) for name in names]
-    days = {None if one is None else one.horizon_days for one in versions}
-    (first, *others) = days
-    return None if others or first is None else first * DAY
+def _labels(store: AccountStore, rule: OutcomeRule, rows: Sequence[ShadowPrediction]) -> NDArray[np.float64]:
+    """Label answers as frames of training, shape (n,), the events of some contacts at a time."""
+    labels, of_contact = np.empty(len(rows)), dict[str, list[int]]()
+    for place, one in enumerate(rows):
+        of_contact.setdefault(one.contact_id, []).append(place)
+    ids = sorted(of_contact)
+    for begin in range(0, len(ids), CONTACTS_AT_ONCE):
+        part = ids[begin : begin + CONTACTS_AT_ONCE]
+        pasts = pasts_of(part, store.events.times_of(part, rule.types))
+        places = [place for name in part for place in of_contact[name]]
+        contact = np.repeat(np.arange(len(part), dtype=np.int32), [len(of_contact[name]) for name in part])
+        cutoff = np.array([rows[place].cutoff for place in places], dtype=np.int64)
+        labels[places] = rule.labels(pasts, contact, cutoff)
+    return labels
 
 
 def _probabilities(rows: Sequence[ShadowPrediction]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foretell.live_quality.joined import Rows
-from shared.contracts.model_quality import Bin, LiveFigure, QualityFigures
+from shared.contracts.model_quality import LEAST_FOR_BOUNDS, Bin, LiveFigure, QualityFigures
 from shared.evaluation import metrics
 from shared.evaluation.metrics import Interval, Ranking, of_figures
 
@@ -28,14 +28,20 @@ def figures(rows: Rows, constant: Vector, *, draws: int = DRAWS) -> QualityFigur
         return None
     found = _intervals(rows, constant, draws)
     weight = float(rows.weight.sum())
-    _, first = np.unique(rows.owner, return_index=True)
+    _, first, owner = np.unique(rows.owner, return_index=True, return_inverse=True)
+    stands_for = rows.weight[first]
+    reached, not_reached = (np.bincount(owner, weights=kind) > 0 for kind in (rows.label, 1 - rows.label))
+    if min(reached.sum(), not_reached.sum()) < LEAST_FOR_BOUNDS:
+        found = {name: replace(one, low=np.nan, high=np.nan) for name, one in found.items()}
     return QualityFigures(
         predictions=round(weight),
-        contacts=round(float(rows.weight[first].sum())),
+        contacts=round(float(stands_for.sum())),
+        contacts_reached=round(float(stands_for @ reached)),
+        contacts_not_reached=round(float(stands_for @ not_reached)),
         positives=round(float(rows.weight @ rows.label)),
         expected=round(float(rows.weight @ rows.probability), 3),
         expected_rate=round(float(rows.weight @ rows.probability) / weight, 6),
-        sampled_share=round(len(first) / float(rows.weight[first].sum()), 6),
+        sampled_share=round(len(first) / float(stands_for.sum()), 6),
         **{name: estimate(found[name]) for name in _NAMES},
     )
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from foretell.live_quality.assessment import day, judged, waits
+from foretell.live_quality.assessment import day, judged, judged_by, waits
 from foretell.live_quality.figures import figures, reliability
 from foretell.live_quality.joined import MOST_ROWS, Joined, Vector, joined
 from foretell.live_quality.outcome_rules import OutcomeRule, outcome_rules_of
@@ -154,14 +154,16 @@ class _Measured:
         rows = found.rows.take(mine)
         live, promised = figures(rows, constant[mine]), None if row is None else promise(row)
         closes = found.next_closes.get(name)
-        by_attribute = self.rules.get(name, self.rules[""]).flag is not None
+        rule = self.rules.get(name, self.rules[""])
         newest = day(self.until) if self.until else "no day"
-        waiting = waits(closes, now=self.now, newest=newest, by_attribute=by_attribute)
+        waiting = waits(closes, now=self.now, newest=newest, by_attribute=rule.flag is not None)
         verdict, text = judged(promised, live, waiting=waiting)
+        by_which = judged_by(rule, self.rules[""], is_known=row is not None)
         return VersionQuality(
             version=name,
+            horizon_days=rule.horizon // DAY,
             verdict=verdict,
-            text=text,
+            text=f"{text} {by_which}" if by_which else text,
             promised=promised,
             live=live,
             reliability=reliability(rows),

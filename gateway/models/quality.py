@@ -1,19 +1,37 @@
 """The route of live quality and drift: what a worker found is read, nothing is computed."""
 
+from typing import Annotated
+
 from fastapi import APIRouter
+from pydantic import Field
 from starlette.responses import Response
 
 from gateway.context import ReadScope, json_response
 from gateway.models.names import NamedModel
-from gateway.models.quality_schemas import QualityAnswer
 from shared.contracts.model_drift import ModelDrift, drift_of
 from shared.contracts.model_name import ModelName
-from shared.contracts.model_quality import ModelQuality, quality_of
+from shared.contracts.model_quality import Assessment, ModelQuality, quality_of
+from shared.contracts.prediction import Answer
 from shared.errors import NotFound
 from shared.store import AccountStore
 
 router = APIRouter()
 NOT_YET = "Nothing was compared yet: a worker compares predictions with what happened once a day."
+
+
+class QualityAnswer(Answer):
+    """How a model does on what happened after its predictions, and whether it sees what it was trained on."""
+
+    name: Annotated[str, Field(description="Of the model: `scoring.customer`.")]
+    version: Annotated[str | None, Field(description="The one that answers; null: none was promoted.")]
+    verdict: Annotated[Assessment, Field(description="As in `quality`; `not_measured` before the first comparison.")]
+    text: Annotated[str, Field(description="What was found, in words.")]
+    quality: Annotated[
+        ModelQuality | None, Field(description="Predictions against what happened; null: not compared yet.")
+    ]
+    drift: Annotated[
+        ModelDrift | None, Field(description="Of the version that answers; null: no round of scoring has looked.")
+    ]
 
 
 @router.get(

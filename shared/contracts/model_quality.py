@@ -12,14 +12,20 @@ Count = Annotated[int, Field(ge=0)]
 Assessment = Literal["holds", "chances_off", "worse", "not_enough", "not_measured"]
 LEAST_CLOSED = 40
 """Contacts with the outcome, and as many without, from which on a version is judged."""
+LEAST_FOR_BOUNDS = 10
+"""Contacts with the outcome, and as many without, from which on figures have an interval: of fewer, resamples hold the
+true figure far less often than they say (of one positive, one time in seven)."""
 
 
 class LiveFigure(Answer):
     """A figure and its 95 % interval over contacts."""
 
     value: Annotated[float | None, Field(description="The figure; null where it cannot be told.")]
-    low: Annotated[float | None, Field(description="Lower bound.")]
-    high: Annotated[float | None, Field(description="Upper bound.")]
+    low: Annotated[
+        float | None,
+        Field(description="Lower bound; null below ten contacts with the outcome or without it: chance is not known."),
+    ]
+    high: Annotated[float | None, Field(description="Upper bound; null as the lower one.")]
 
 
 class Bin(Answer):
@@ -35,6 +41,8 @@ class QualityFigures(Answer):
 
     predictions: Annotated[Count, Field(description="How many were compared.")]
     contacts: Annotated[Count, Field(description="Of how many contacts.")]
+    contacts_reached: Annotated[Count, Field(description="For how many contacts one of the predictions came true.")]
+    contacts_not_reached: Annotated[Count, Field(description="For how many contacts one of them did not come true.")]
     positives: Annotated[Count, Field(description="How many of the predictions came true: the outcome was reached.")]
     expected: Annotated[float, Field(ge=0, description="How many were to come true by their probabilities.")]
     base_rate: Annotated[LiveFigure, Field(description="Share that reached the outcome.")]
@@ -89,6 +97,9 @@ class VersionQuality(Answer):
     """One version: what it promised, and what came of it."""
 
     version: Annotated[str, Field(description="The registered version.")]
+    horizon_days: Annotated[
+        int, Field(description="How far after the cutoff the outcome may come for this version: by that it is judged.")
+    ]
     verdict: Annotated[
         Assessment,
         Field(

@@ -1,11 +1,11 @@
 """Shadows of an account: which versions answer beside the champion, unseen, and what both answered."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, or_, tuple_
+from sqlalchemy import Connection, and_, bindparam, tuple_
 
 from shared.contracts.model_name import ModelName
 from shared.contracts.rows import Microseconds
@@ -13,15 +13,13 @@ from shared.contracts.shadow import ShadowComparison
 from shared.errors import Conflict, NotFound
 from shared.store.audit import record
 from shared.store.driver import Prepared
-from shared.store.events import EventTable
+from shared.store.held_out import HeldOut
 from shared.store.model_tables import ChampionTable, ShadowPredictionTable, ShadowTable, VersionTable
 from shared.store.pasts import perhaps_erased_now
 from shared.store.scope import (
-    BATCH,
     AccountConnection,
     AnySelect,
     Scope,
-    batches,
     in_line,
     insert_of,
     predictions_of,
@@ -183,6 +181,8 @@ class Shadows:
     ) -> list[ShadowPrediction]:
         """Read what a shadow and a champion answered, the newest first.
 
+        Who is held out now is not read, also where the answers are older than the holdout.
+
         Args:
             shadow: which.
             champion_version: beside which.
@@ -200,23 +200,9 @@ class Shadows:
             statement = statement.where(table.cutoff < before)
         newest = statement.order_by(table.cutoff.desc(), table.contact_id).limit(limit)
         with self._scope.reading_predictions() as connection:
-            return [ShadowPrediction(*row) for row in connection.execute(newest)]
-
-    def event_times(
-        self, contact_ids: Collection[str], types: Collection[str], *, since: Microseconds
-    ) -> list[tuple[str, Microseconds]]:
-        """Read when contacts had events of some types, made by no machine, at an instant or later."""
-        table, found = EventTable, list[tuple[str, Microseconds]]()
-        for part in batches(sorted(set(contact_ids)), BATCH):
-            mine = self._scope.select(table.contact_id, table.occurred_at).where(
-                table.contact_id.in_(part),
-                table.type.in_(list(types)),
-                table.occurred_at >= since,
-                or_(table.human.is_(None), table.human != 0),
-            )
-            with self._scope.reading() as connection:
-                found += [(contact_id, at) for contact_id, at in connection.execute(mine)]
-        return found
+            rows = [ShadowPrediction(*row) for row in connection.execute(newest)]
+        held = HeldOut.of(self._scope)
+        return [row for row in rows if held.holdout_of(row) is None]
 
     def delete_before(self, at: Microseconds, *, limit: int = 5_000) -> int:
         """Delete at most `limit` answers asked before an instant.

@@ -2,7 +2,7 @@
 
 from shared.timeline.columns import build
 from shared.timeline.contact_pasts import ContactPast, ContactPasts, missing_in
-from shared.timeline.event_times import UNKNOWN_MAKER, EventTimes, build_times, came_within
+from shared.timeline.event_times import UNKNOWN_MAKER, EventTimes, build_times
 from shared.timeline.pasts import (
     NEVER,
     ContactFacts,
@@ -28,7 +28,6 @@ __all__ = [
     "Pasts",
     "build",
     "build_times",
-    "came_within",
     "missing_in",
     "seen_type",
 ]

@@ -1,6 +1,5 @@
 """Pasts of instants and types alone: all that frames and their labels are made of."""
 
-from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
@@ -104,26 +103,3 @@ def _used(codes: Mapping[str, int], type_: NDArray[np.int32]) -> tuple[tuple[str
     place = np.full(len(codes), -1, dtype=np.int32)
     place[[codes[name] for name in names]] = np.arange(len(names))
     return names, place[type_]
-
-
-def came_within(
-    frames: Sequence[tuple[str, int]], events: Iterable[tuple[str, int]], horizon: int
-) -> NDArray[np.bool_]:
-    """Return for which frames an event came at `cutoff <= t < cutoff + horizon`, shape (n,).
-
-    Args:
-        frames: contact and cutoff of each.
-        events: contact and instant of each, in any order.
-        horizon: microseconds.
-
-    >>> came_within([("a", 5), ("a", 8), ("b", 5)], [("a", 7), ("b", 4)], 3).tolist()
-    [True, False, False]
-    """
-    instants: dict[str, list[int]] = {}
-    for contact_id, at in sorted(events):
-        instants.setdefault(contact_id, []).append(at)
-    found = [
-        (place := bisect_left(known, cutoff)) < len(known) and known[place] < cutoff + horizon
-        for known, cutoff in ((instants.get(contact_id, ()), cutoff) for contact_id, cutoff in frames)
-    ]
-    return np.array(found, dtype=np.bool_)

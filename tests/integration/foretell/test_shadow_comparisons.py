@@ -1,5 +1,6 @@
 """The worker's comparison of shadows, on real databases."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -88,13 +89,79 @@ def test_who_is_no_contact_and_whose_horizon_is_open_say_nothing(store: AccountS
     assert (found.compared, found.closed, found.log_loss, found.log_loss_difference) == (3, 1, None, None)
 
 
-@pytest.mark.parametrize("case", ["another horizon", "an attribute", "no such event"])
-def test_where_outcomes_are_not_seen_in_events_no_loss_is_shown(store: AccountStore, case: str) -> None:
+def learned(name: str, model: tuple[str, str] = MODEL, **report: Any) -> VersionRow:
+    return replace(version(name, *model), report=report)
+
+
+def test_both_are_judged_by_what_they_were_trained_on(store: AccountStore) -> None:
+    """Of a list of types the versions learned the second, before the first of a later import came."""
+    store.outcomes.put(
+        Outcome(name="won", capability="scoring", event_types=("deal_lost", "deal_won"), horizon_days=30)
+    )
+    for name in ("1", "2"):
+        store.models.add(learned(name, reached_by=["deal_won"]))
+    store.events.add([EventRow("c2", "4", "deal_lost", ASKED + DAY, NOW)])
+    store.models.shadows.keep([answer(number) for number in range(60)], since=0)
+    row = store.models.shadows.of(*MODEL)
+    assert row is not None
+
+    found = compared(store, row, now=NOW)
+
+    assert found is not None
+    assert (found.closed, found.reached) == (60, 30)
+
+
+def test_a_horizon_is_not_over_before_events_as_new_as_its_end_have_come(store: AccountStore) -> None:
+    """Else everybody would have left who sent nothing since the events stopped coming."""
+    row = store.models.shadows.of(*MODEL)
+    assert row is not None
+    store.models.shadows.keep([answer(number, at=ASKED + DAY) for number in range(60)], since=0)
+
+    found = compared(store, row, now=NOW)
+
+    assert found is not None
+    assert (found.compared, found.closed) == (60, 0)
+
+
+def test_whose_outcome_had_come_before_and_what_was_learned_from_say_nothing(store: AccountStore) -> None:
+    store.events.add([EventRow("c4", "5", "deal_won", ASKED - DAY, NOW)])
+    store.models.add(learned("2", trained_until=ASKED - DAY))
+    row = store.models.shadows.of(*MODEL)
+    assert row is not None
+    store.models.shadows.keep([answer(number) for number in range(60)], since=0)
+    store.models.shadows.keep([answer(number, at=ASKED - 2 * DAY) for number in range(60)], since=0)
+
+    found = compared(store, row, now=NOW)
+
+    assert found is not None
+    assert (found.compared, found.closed, found.reached) == (120, 59, 30)
+
+
+def test_an_open_that_a_machine_may_have_made_is_no_outcome(store: AccountStore) -> None:
+    opened = Outcome(name="won", capability="scoring", event_types=("email_opened",), horizon_days=30)
+    store.outcomes.put(opened)
+    opens = [EventRow(f"c{n}", "6", "email_opened", ASKED + DAY, NOW, human=1 if n < 9 else None) for n in range(60)]
+    store.events.add(opens)
+    row = store.models.shadows.of(*MODEL)
+    assert row is not None
+    store.models.shadows.keep([answer(number) for number in range(60)], since=0)
+
+    found = compared(store, row, now=NOW)
+
+    assert found is not None
+    assert (found.closed, found.reached) == (60, 9)
+
+
+@pytest.mark.parametrize("case", ["another horizon", "another event", "an attribute", "not defined any more"])
+def test_where_events_do_not_say_the_same_of_both_no_loss_is_shown(store: AccountStore, case: str) -> None:
     if case == "another horizon":
         store.models.add(version("2", horizon_days=60))
+    elif case == "another event":
+        store.models.add(learned("2", reached_by=["page_viewed"]))
+    elif case == "an attribute":
+        store.outcomes.put(Outcome(name="won", capability="scoring", horizon_days=30, attribute="won"))
     else:
-        what: dict[str, Any] = {"attribute": "won"} if case == "an attribute" else {"event_types": ("deal_lost",)}
-        store.outcomes.put(Outcome(name="won", capability="scoring", horizon_days=30, **what))
+        store.outcomes.delete(*MODEL)
     row = store.models.shadows.of(*MODEL)
     assert row is not None
     store.models.shadows.keep([answer(number) for number in range(60)], since=0)

@@ -40,7 +40,7 @@ async def test_what_was_found_of_the_version_that_answers_is_read(gateway: Any) 
 
     assert status == 200
     assert (answer["version"], answer["verdict"]) == ("1", "not_enough")
-    assert "0 of 40 that came true" in answer["text"]
+    assert "none is over" in answer["text"]
     assert answer["quality"]["left_out"]["not_stored"] == 0
     assert answer["drift"]["status"] == "not_counted"
     assert theirs == 404

@@ -158,7 +158,6 @@ def everything(store: AccountStore) -> dict[str, object]:
         "models.plots": store.models.plots("scoring", "x", "1"),
         "models.shadows.of": store.models.shadows.of("scoring", "x"),
         "models.shadows.predictions": shadowed_of(store),
-        "models.shadows.event_times": store.models.shadows.event_times(["a"], ["order_placed"], since=0),
         "models.quality.find": store.models.quality.find("scoring", "x"),
         "models.quality.measured_at": store.models.quality.measured_at("scoring", "x"),
         "models.quality.drift": store.models.quality.drift("scoring", "x", "1"),

@@ -2,7 +2,8 @@ from typing import Any
 
 import pytest
 
-from shared.contracts.rows import ContactRow, EventRow
+from shared.contracts.holdout import Holdout
+from shared.contracts.rows import ContactRow
 from shared.contracts.shadow import ShadowComparison
 from shared.errors import Conflict, NotFound
 from shared.store import AccountStore, Database, ShadowPrediction, VersionRow
@@ -173,26 +174,20 @@ def test_who_is_no_contact_any_more_is_forgotten(store: AccountStore) -> None:
     assert [one.contact_id for one in store.models.shadows.predictions(row, "1", limit=9)] == ["b"]
 
 
+def test_who_is_held_out_since_is_not_compared(store: AccountStore) -> None:
+    row = store.models.shadows.start(*MODEL, "2", 0.1, at=2)
+    names = [f"c-{number}" for number in range(6)]
+    store.models.shadows.keep([both(name) for name in names], since=0)
+    store.experiments.holdouts.create(Holdout("spring", "00" * 16, 0.5, "", "", 5, None))
+
+    found = store.models.shadows.predictions(row, "1", limit=9)
+
+    assert [one.contact_id for one in found] == ["c-1", "c-3"]
+
+
 def test_old_answers_are_deleted_a_batch_at_a_time(store: AccountStore) -> None:
     store.models.shadows.keep([both("a", asked_at=1), both("b", asked_at=2), both("c", asked_at=9)], since=0)
 
     gone = [store.models.shadows.delete_before(5, limit=1) for _ in range(3)]
 
     assert gone == [1, 1, 0]
-
-
-def test_events_are_read_from_an_instant_on_without_those_of_machines(store: AccountStore) -> None:
-    store.contacts.put([ContactRow("a"), ContactRow("b")], recorded_at=1)
-    store.events.add(
-        [
-            EventRow("a", "1", "order_placed", 10, 10),
-            EventRow("a", "2", "order_placed", 4, 4),
-            EventRow("a", "3", "email_clicked", 11, 11),
-            EventRow("b", "4", "order_placed", 12, 12, human=False),
-            EventRow("c", "5", "order_placed", 13, 13),
-        ]
-    )
-
-    found = store.models.shadows.event_times(["a", "b"], ["order_placed"], since=5)
-
-    assert found == [("a", 10)]

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.timeline import UNKNOWN_MAKER, ContactFacts, EventTimes, EventTuple, build, build_times, came_within
+from shared.timeline import UNKNOWN_MAKER, ContactFacts, EventTimes, EventTuple, build, build_times
 from shared.timeline.pasts import UNVERIFIED_OPEN
 
 FACTS = {"a": ContactFacts(created_at=5), "b": ContactFacts(timezone="Europe/Berlin", consent={"email": "granted"})}
@@ -53,10 +53,3 @@ def test_a_type_that_only_machines_or_strangers_caused_is_none() -> None:
     stranger = EventTimes("z", ["order_placed"], [3], [1], [1])
 
     assert build_times(["a"], FACTS, [[machine, stranger]]).types == (UNVERIFIED_OPEN,)
-
-
-def test_an_event_counts_from_the_cutoff_on_and_before_the_end_of_the_horizon() -> None:
-    frames = [("a", 10), ("b", 10), ("c", 10), ("d", 10), ("e", 10)]
-    events = [("e", 30), ("a", 10), ("b", 19), ("c", 20), ("d", 9), ("e", 12)]
-
-    assert came_within(frames, events, 10).tolist() == [True, True, False, False, True]

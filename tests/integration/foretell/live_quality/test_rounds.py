@@ -83,9 +83,24 @@ def test_what_is_not_over_waits_and_it_is_stated_until_when(store: AccountStore)
 
     (version,) = found.versions
     assert (found.verdict, found.all_versions, version.open) == ("not_enough", None, 30)
-    assert found.text == (
-        "Not enough closed predictions yet: 0 of 40 that came true. The next ones close on 1 June 2026."
-    )
+    assert found.text == ("Not enough closed predictions yet: none is over. The next ones close on 1 June 2026.")
+
+
+def test_a_version_is_judged_within_its_own_horizon_and_it_is_stated(store: AccountStore) -> None:
+    answering(store, promised=0.04)
+    row = ("scoring", "won", "1", "d", "lightgbm", "A", NOW - 90 * DAY, 7, "run")
+    skill = {"value": 0.04, "low": 0.0, "high": 0.09}
+    report = {"data": {"base_rate": 0.5}, "outcome": WON.model_dump(mode="json")}
+    store.models.add(VersionRow(*row, figures={"skill_over_constant": skill}, report=report))
+    store.outcomes.put(WON.model_copy(update={"horizon_days": 60}))
+    predicted(store)
+
+    found = measured(store, "scoring", "won", now=NOW)
+
+    (version,) = found.versions
+    assert version.live is not None
+    assert (version.horizon_days, version.live.predictions) == (7, 200)
+    assert "today it means something else (7 days; today 60 days)." in found.text
 
 
 def test_an_attribute_says_what_became_of_a_prediction(store: AccountStore) -> None:

@@ -1,6 +1,7 @@
 import pytest
 
-from foretell.live_quality.assessment import judged, waits
+from foretell.live_quality.assessment import judged, judged_by, waits
+from foretell.live_quality.outcome_rules import OutcomeRule
 from shared.contracts.model_quality import LiveFigure, Promise, QualityFigures
 from shared.contracts.rows import DAY
 
@@ -16,6 +17,7 @@ def live(
     rate = positives / predictions
     return QualityFigures(
         predictions=predictions, contacts=predictions, positives=positives, expected=expected,
+        contacts_reached=positives, contacts_not_reached=predictions - positives,
         base_rate=LiveFigure(value=rate, low=rate * 0.9, high=rate * 1.1), expected_rate=expected / predictions,
         auc=UNKNOWN, log_loss=UNKNOWN, calibration_slope=UNKNOWN, lift_at_10_percent=UNKNOWN,
         skill_over_constant=LiveFigure(value=skill[0], low=skill[1], high=skill[2]), sampled_share=1.0,
@@ -39,9 +41,15 @@ def promised(low: float = 0.08, high: float = 0.16) -> Promise:
         (live(expected=160.0), "chances_off", "fewer than expected"),
         (live(expected=60.0), "chances_off", "more than expected"),
         (live(expected=108.0), "holds", "Holds"),
-        (live(positives=39), "not_enough", "39 of 40 that came true, of 1,000 that are over. The next ones close"),
-        (live(predictions=130), "not_enough", "30 of 40 that did not come true"),
-        (None, "not_enough", "Not enough closed predictions yet: 0 of 40 that came true. The next"),
+        (live(skill=(-0.02, -0.06, 0.02)), "worse", "2.0 % farther from what happened than the usual rate (12.0 %"),
+        (live(positives=39), "not_enough", "they came true for 39 of the 40 contacts that it takes; 1,000 are over."),
+        (live(predictions=130), "not_enough", "they did not come true for 30 of the 40 contacts"),
+        (
+            live().model_copy(update={"contacts_reached": 12}),
+            "not_enough",
+            "Not enough closed predictions yet: they came true for 12 of the 40 contacts",
+        ),
+        (None, "not_enough", "Not enough closed predictions yet: none is over. The next ones close"),
     ],
 )
 def test_a_verdict_is_put_in_words(figures: QualityFigures | None, verdict: str, words: str) -> None:
@@ -66,3 +74,33 @@ def test_without_a_promise_nothing_is_compared() -> None:
 )
 def test_when_more_are_over_is_stated(closes: int | None, by_attribute: bool, text: str) -> None:
     assert waits(closes, now=2 * DAY, newest="1 May 1969", by_attribute=by_attribute) == text
+
+
+WON = OutcomeRule(90 * DAY, ("deal_won",))
+LEARNED = OutcomeRule(90 * DAY, ("deal_won",), since=5)
+
+
+@pytest.mark.parametrize(
+    ("rule", "is_known", "text"),
+    [
+        (LEARNED, True, ""),
+        (
+            OutcomeRule(30 * DAY, ("deal_won",)),
+            True,
+            "It is judged by what the outcome meant when it was trained; today it means something else (30 days; "
+            "today 90 days).",
+        ),
+        (
+            OutcomeRule(90 * DAY, ("order_placed",)),
+            True,
+            "It is judged by what the outcome meant when it was trained; today it means something else.",
+        ),
+        (
+            WON,
+            False,
+            "What it predicted is not known any more: it is judged by what the outcome means today, 90 days.",
+        ),
+    ],
+)
+def test_it_is_stated_by_what_a_version_is_judged(rule: OutcomeRule, is_known: bool, text: str) -> None:
+    assert judged_by(rule, WON, is_known=is_known) == text
