@@ -61,7 +61,8 @@ def export_frames(
     frames = way.frames(run, material)
 
     def record(manifest: Manifest) -> None:
-        store.audit.add(EXPORTED, run.model_name, at=now, frames=manifest.frames, manifest=manifest.digest)
+        detail = {"frames": manifest.frames, "manifest": manifest.digest, "held_back_since": manifest.held_back_since}
+        store.audit.add(EXPORTED, run.model_name, at=now, **detail)
 
     whose = {"account": store.account, "capability": recipe.capability}
     return write_frames(folder, frames, **whose, release=_release(), at=now, record=record)
@@ -101,11 +102,11 @@ def adopt(
         InsufficientData: too little was kept back to judge it.
     """
     way = _way(recipe)
-    manifest = _known_manifest(recipe.capability, store, outcome, frames)
+    manifest, kept_since = _known_manifest(recipe.capability, store, outcome, frames)
     content = _content(model)
     text = checked_text(content, manifest.names, dict(os.environ))
     run, material = _material(recipe, store, settings, outcome, recipe.choices(promote=promote), now)
-    fit = way.adopted(run, material, manifest, text)
+    fit = way.adopted(run, material, manifest.model_copy(update={"held_back_since": kept_since}), text)
     fitted = recipe.to_publish(run, material, fit)
     marked = replace(
         fitted,
@@ -151,8 +152,15 @@ def _material(
     return run, recipe.material(run, pasts)
 
 
-def _known_manifest(capability: str, store: AccountStore, outcome: str, folder: Path) -> Manifest:
-    """Read the manifest, and require that this very one was exported for this model: it says what was kept back."""
+def _known_manifest(
+    capability: str, store: AccountStore, outcome: str, folder: Path
+) -> tuple[Manifest, Microseconds | None]:
+    """Read the manifest, and require that this very one was exported for this model: it says what was kept back.
+
+    Returns:
+        The manifest, and since when no export of this model has held frames: a later one holds what an earlier one
+        kept back, and whoever trained may have seen both.
+    """
     manifest = read_manifest(folder)
     wanted = ".".join((store.account, capability, outcome))
     mine = ".".join((manifest.account, manifest.capability, manifest.outcome.name))
@@ -169,7 +177,8 @@ def _known_manifest(capability: str, store: AccountStore, outcome: str, folder: 
             f"The manifest in {folder} is none that this installation exported, or was changed: what was kept back can "
             "only be known of its own exports. Export the frames again, and train on those."
         )
-    return manifest
+    since = [entry.detail.get("held_back_since") for entry in exports]
+    return manifest, max((instant for instant in since if instant is not None), default=manifest.held_back_since)
 
 
 def _content(model: Path) -> bytes:

@@ -309,6 +309,21 @@ def test_a_manifest_that_was_changed_is_refused(
         adopt(RECIPE, store, settings, "won", model=text, frames=tmp_path, now=world.until)
 
 
+def test_what_a_later_export_handed_out_judges_no_model_of_an_earlier_one(
+    settings: Settings, store: AccountStore, exported: Handed, world: Any, tmp_path: Path
+) -> None:
+    earlier = export_frames(RECIPE, store, settings, "won", tmp_path / "frames", now=world.until - 60 * DAY)
+    text = trained_elsewhere(exported, tmp_path / "model.txt")
+    (tmp_path / "manifest.json").write_text(earlier.model_dump_json())
+
+    published = adopt(RECIPE, store, settings, "won", model=text, frames=tmp_path, promote=False, now=world.until)
+
+    row = store.models.version("scoring", "won", published.version)
+    assert row is not None
+    assert (earlier.held_back_since or 0) < (exported[1].held_back_since or 0)
+    assert row.report["data"]["judged_frames"] == exported[1].held_back_frames
+
+
 def test_frames_of_an_outcome_that_was_redefined_since_are_refused(
     settings: Settings, store: AccountStore, exported: Handed, world: Any, tmp_path: Path
 ) -> None:

@@ -83,7 +83,7 @@ def test_what_costs_more_than_it_brings_pays_from_no_chance_on(catalogued: Any) 
         (("--value", "0", "--cost", "1"), "--value must be above 0"),
         (("--value", "nan", "--cost", "1"), "greater than or equal to 0"),
         (("--value", "1e13", "--cost", "1"), "--value must be above 0 and 1e12 at most"),
-                (("--value", "1", "--cost", "inf"), "--cost must be 0 to 1e12"),
+        (("--value", "1", "--cost", "inf"), "--cost must be 0 to 1e12"),
         (("--value", "1", "--cost", "1", "--capacity", "many"), "--capacity many: give a number"),
         (("--value", "1", "--cost", "1", "--capacity", "150%"), "--capacity 150%: give a number"),
         (("--value", "1", "--cost", "1", "--capacity", "-3"), "--capacity -3: give a number"),

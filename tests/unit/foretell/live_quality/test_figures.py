@@ -43,7 +43,8 @@ def test_where_all_reached_it_only_what_can_be_told_is() -> None:
 
     assert found is not None
     assert (found.base_rate.value, found.auc, found.calibration_slope) == (1.0, UNKNOWN, UNKNOWN)
-    assert found.log_loss.value == pytest.approx((27.631021 + 0.693147 + 0.0) / 3, abs=1e-5)  # a chance of 0 counts as 1e-12
+    # A chance of 0 counts as 1e-12.
+    assert found.log_loss.value == pytest.approx((27.631021 + 0.693147 + 0.0) / 3, abs=1e-5)
     assert (found.contacts_reached, found.contacts_not_reached) == (30, 0)
 
 
