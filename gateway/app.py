@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import replace
 from functools import cache, partial
 
 import aiohttp
-from anyio import CapacityLimiter
+from anyio import CapacityLimiter, Semaphore
 from fastapi import APIRouter, FastAPI
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
@@ -15,6 +16,8 @@ from gateway import audit, health, openapi, pages
 from gateway.auth import KeyCache
 from gateway.batches import routes as batches
 from gateway.batches.uploads import upload_bounds
+from gateway.console import routes as console
+from gateway.console.routes import Console
 from gateway.contacts import routes as contacts
 from gateway.context import Cursors, Gateway
 from gateway.cors import with_cors
@@ -57,6 +60,7 @@ from shared.store import Database, open_database
 
 USED_KEYS_SECONDS = 5.0
 LAST_WRITE_SECONDS = 2.0
+CONSOLE_READERS = 4
 
 
 def create_app(
@@ -126,7 +130,7 @@ def _routes() -> tuple[BaseRoute, ...]:
     specific = (predictions, privacy)
     incoming, outgoing = (webhooks, sources, dead_letters), (subscriptions, deliveries)
     predicted = (data_report, models, model_commands, model_quality, model_shadows, segments, batches, holdouts)
-    general = (contacts, events, outcomes, *predicted, *incoming, *outgoing, audit, health, pages)
+    general = (contacts, events, outcomes, *predicted, *incoming, *outgoing, audit, health, pages, console)
     for part in (*specific, *general):
         router.include_router(part.router)
     return tuple(router.routes)
@@ -153,6 +157,11 @@ def _lifespan(
         webhook_queue = WebhookQueue(receiver, session, metrics, CapacityLimiter(MAX_THREADS), failures)
         parts = (settings, store, key_cache, limits, upstreams, Cursors(key), metrics, webhook_queue, StoreLook(store))
         app.state.gateway = Gateway(*parts)
+        # Connections of its own: what the console reads may be slow, and holds none of those that take events in.
+        own_store = open_database(settings, readers=CONSOLE_READERS) if database is None else database
+        app.state.console = Console(
+            replace(app.state.gateway, database=own_store, writers=Semaphore(CONSOLE_READERS // 2))
+        )
         writing = asyncio.create_task(_write_used_keys(key_cache))
         try:
             yield
@@ -167,6 +176,7 @@ def _lifespan(
                 await session.close()
             if database is None:
                 store.close()
+                own_store.close()
 
     return living
 

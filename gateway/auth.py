@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple, Protocol, TypeVar
 
 from gateway.rate_limits import RateLimits
@@ -92,8 +93,20 @@ class KeyCache:
             StoreUnavailable: the store is away and this key is not cached.
         """
         text = _bearer(authorization)
-        public_id = public_id_of(text)
-        row = self._valid((await self._known_of(public_id)).row, text)
+        return await self.confirmed(public_id_of(text), partial(matches, text))
+
+    async def confirmed(self, public_id: str, is_right: Callable[[bytes], bool]) -> Caller:
+        """Return the caller that a key belongs to which is known otherwise than by its text.
+
+        Args:
+            public_id: of the key.
+            is_right: whether the digest of the stored key is the one that is meant; compares in constant time.
+
+        Raises:
+            NotAuthenticated: not one of ours, another one, revoked or expired.
+            StoreUnavailable: the store is away and this key is not cached.
+        """
+        row = self._valid((await self._known_of(public_id)).row, is_right)
         self._used[public_id] = int(self._now() * SECOND)
         return Caller(row.account, SCOPES if "admin" in row.scopes else row.scopes, public_id)
 
@@ -133,9 +146,9 @@ class KeyCache:
 
         return await asyncio.get_running_loop().run_in_executor(self._threads, within)
 
-    def _valid(self, row: KeyRow | None, text: str) -> KeyRow:
+    def _valid(self, row: KeyRow | None, is_right: Callable[[bytes], bool]) -> KeyRow:
         """Refuse a key that the store does not confirm; an unknown id and a wrong secret get the same message."""
-        if row is None or not matches(text, row.digest):
+        if row is None or not is_right(row.digest):
             raise NotAuthenticated("This key is not known here. Make one with: foretell keys create")
         now = int(self._now() * SECOND)
         if row.revoked_at is not None and row.revoked_at <= now:

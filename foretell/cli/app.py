@@ -8,6 +8,7 @@ import typer
 from foretell.cli import (
     accounts,
     audit,
+    console,
     contacts,
     data,
     data_report,
@@ -47,6 +48,7 @@ app = typer.Typer(
     ),
 )
 app.command("up", epilog=running.UP_EXAMPLES)(running.up)
+app.command("console", epilog=console.CONSOLE_EXAMPLES)(console.console)
 app.command("demo", epilog=running.DEMO_EXAMPLES)(running.demo)
 app.command("import", epilog=data.IMPORT_EXAMPLES)(data.import_files)
 app.add_typer(export.app, name="export")

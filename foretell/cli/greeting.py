@@ -15,7 +15,9 @@ from foretell.cli.options import DEFAULT_ACCOUNT
 from foretell.demonstration import ACCOUNT as DEMO
 from foretell.demonstration import NOTES
 from foretell.processes import directly
+from gateway.console.sessions import Sessions
 from shared.capabilities import TABLE, capability
+from shared.contracts.credentials import digest_of, public_id_of
 from shared.settings import Settings
 from shared.store import AccountStore, ChampionRow, Database, open_database
 
@@ -104,6 +106,7 @@ def greeting(settings: Settings, url: str, examples: Sequence[ExampleRequest]) -
     lines = [
         "",
         f"Foretell answers at   {url}",
+        f"Console               {_console(settings, url, settings.keys_folder / account)}",
         f"Documentation         {url}/docs",
         f"Key of {account:<14} {_key(settings.keys_folder / account)}",
         f"Logs                  {settings.home / 'logs'}",
@@ -120,6 +123,26 @@ def _key(path: Path) -> str:
     if not path.exists():
         return "none yet: foretell keys create"
     return f"{home.private_text(path)}  (in {path})" if sys.stdout.isatty() else f"in {path}"
+
+
+def _console(settings: Settings, url: str, path: Path) -> str:
+    """Show a link that signs in once to a person only, as the key itself."""
+    if not path.exists() or not sys.stdout.isatty():
+        return f"{url}/console"
+    return f"{console_link(url, path, home.secret(settings.home, 'signing_key'))}  (works once)"
+
+
+def console_link(url: str, key_file: Path, signing_key: str) -> str:
+    """Make a link that signs in to the console once.
+
+    Args:
+        url: of the gateway.
+        key_file: holds the key that is signed in.
+        signing_key: the installation's.
+    """
+    text = home.private_text(key_file)
+    token = Sessions(signing_key.encode()).link_token(public_id_of(text), digest_of(text))
+    return f"{url.rstrip('/')}/console/enter?link={token}"
 
 
 def _curls(url: str, examples: Sequence[ExampleRequest]) -> list[str]:

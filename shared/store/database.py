@@ -41,7 +41,7 @@ from shared.store.segments import Segments
 from shared.store.shadows import COLUMNS as SHADOW_COLUMNS
 from shared.store.shadows import ShadowRow, shadow_rows
 from shared.store.sources import SourceRow, Sources, SourceTable, source_rows
-from shared.store.sql import PATIENCE_SECONDS, Sql, is_writable
+from shared.store.sql import PATIENCE_SECONDS, READERS, Sql, is_writable
 from shared.store.subscriptions import Subscriptions
 
 
@@ -228,6 +228,7 @@ class Database:
         identity_key: bytes | None = None,
         *,
         patience_seconds: float = PATIENCE_SECONDS,
+        readers: int = READERS,
     ) -> None:
         """Prepare both; nothing is opened before the first read.
 
@@ -236,12 +237,13 @@ class Database:
             predictions_url: SQLAlchemy URL of the predictions; may be the same PostgreSQL.
             identity_key: recognises who was erased; processes that take nobody in do not need it.
             patience_seconds: how long locks are waited for where no request's deadline says it.
+            readers: how many connections may read at once; half as many may write, at least one.
         """
         self._identity_key = identity_key
-        self._store = Sql(store_url, durable=True, patience_seconds=patience_seconds)
+        self._store = Sql(store_url, durable=True, patience_seconds=patience_seconds, readers=readers)
         self._predictions = self._store
         if predictions_url != store_url:
-            self._predictions = Sql(predictions_url, durable=False, patience_seconds=patience_seconds)
+            self._predictions = Sql(predictions_url, durable=False, patience_seconds=patience_seconds, readers=readers)
 
     def of(self, account: str) -> AccountStore:
         """Open the store of one account; whether it exists shows when something is written."""
@@ -422,12 +424,13 @@ class Database:
         self._predictions.close()
 
 
-def open_database(settings: Settings, identity_key: bytes | None = None) -> Database:
+def open_database(settings: Settings, identity_key: bytes | None = None, *, readers: int = READERS) -> Database:
     """Open both databases of an installation; nothing is migrated and nothing read yet.
 
     Args:
         settings: where they are.
         identity_key: None: the one in the settings, if any.
+        readers: how many connections may read at once.
     """
     if identity_key is None and settings.identity_key is not None:
         identity_key = settings.identity_key.get_secret_value().encode()
@@ -436,6 +439,7 @@ def open_database(settings: Settings, identity_key: bytes | None = None) -> Data
         settings.resolved_predictions_url(),
         identity_key,
         patience_seconds=settings.store_patience_seconds,
+        readers=readers,
     )
 
 

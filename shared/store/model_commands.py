@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Index, and_, func, or_, select
+from sqlalchemy import ColumnElement, Index, and_, func, or_
 from sqlalchemy.orm import Mapped, aliased, mapped_column
 
 from shared.contracts.message import Message
@@ -319,7 +319,7 @@ class ModelCommands:
         Of each model there stay the last training, by which the next is due, and the last whose choices hold for it.
         """
         table = ModelCommandTable
-        needed = or_(_is_last(_is_training), _is_last(_has_choices))
+        needed = or_(_is_last(self._scope, _is_training), _is_last(self._scope, _has_choices))
         old = self._scope.select(table.command_id).where(table.finished_at < at, ~needed).limit(limit)
         with self._scope.writing() as connection:
             ids = list(connection.scalars(old))
@@ -383,11 +383,11 @@ def _has_choices(table: Any) -> ColumnElement[bool]:
     return and_(*by_hand, table.state == "completed", table.payload.contains('"choices": '))
 
 
-def _is_last(condition: Callable[[Any], ColumnElement[bool]]) -> ColumnElement[bool]:
+def _is_last(scope: Scope, condition: Callable[[Any], ColumnElement[bool]]) -> ColumnElement[bool]:
     """Say that a command meets a condition, and that no newer one of its model does."""
     table, newer = ModelCommandTable, aliased(ModelCommandTable)
-    same = (newer.account_id == table.account_id, newer.capability == table.capability, newer.outcome == table.outcome)
-    others = select(newer.command_id).where(*same, newer.created_at > table.created_at, condition(newer))
+    same = (newer.capability == table.capability, newer.outcome == table.outcome)
+    others = scope.select(newer.command_id).where(*same, newer.created_at > table.created_at, condition(newer))
     return condition(table) & ~others.exists()
 
 

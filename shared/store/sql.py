@@ -37,8 +37,7 @@ _PROBE_SECONDS = 0.1
 SCRUB_SECONDS = 1.0
 """How long readers of older states are waited for before their part of the log is left for a later time."""
 READERS = 20
-WRITERS = 10
-"""Connections to PostgreSQL; apart, so that writers that wait for each other leave readers theirs."""
+"""Connections of a process; apart from half as many that write (PostgreSQL), so that those leave readers theirs."""
 
 
 def new_engine(url: str, *, durable: bool, writes: bool, places: int, patience: Patience) -> Engine:
@@ -149,22 +148,25 @@ def _limits(left: int, *, whole: str) -> str:
 class Sql:
     """A database with its pool; readers see a snapshot, writers of SQLite take turns."""
 
-    def __init__(self, url: str, *, durable: bool, patience_seconds: float = PATIENCE_SECONDS) -> None:
+    def __init__(
+        self, url: str, *, durable: bool, patience_seconds: float = PATIENCE_SECONDS, readers: int = READERS
+    ) -> None:
         """Prepare the engines; nothing is opened yet.
 
         Args:
             url: SQLAlchemy URL, sqlite:/// or postgresql+psycopg://.
             durable: whether a commit survives a power failure (SQLite; PostgreSQL decides for itself).
             patience_seconds: how long is waited for locks where no request's deadline says it.
+            readers: connections that read at most; half as many may write, where there can be several.
         """
         self.is_sqlite = url.startswith("sqlite")
         self._patience = patience_of(patience_seconds)
-        writers = 1 if self.is_sqlite else WRITERS
-        self.engine = new_engine(url, durable=durable, writes=False, places=READERS, patience=self._patience)
+        writers = 1 if self.is_sqlite else -(-readers // 2)
+        self.engine = new_engine(url, durable=durable, writes=False, places=readers, patience=self._patience)
         self.writer = new_engine(url, durable=durable, writes=True, places=writers, patience=self._patience)
         # SQLite has one writer.
-        self._readers, self._writers = Places(READERS, self._patience), Places(writers, self._patience)
-        self.reads = Driver(self.engine, self._readers, self._patience, idle=READERS // 2)
+        self._readers, self._writers = Places(readers, self._patience), Places(writers, self._patience)
+        self.reads = Driver(self.engine, self._readers, self._patience, idle=readers // 2)
         self.writes = Driver(self.writer, self._writers, self._patience, idle=-(-writers // 2))
 
     @contextmanager

@@ -55,6 +55,7 @@ def fill(store: AccountStore) -> None:
     store.events.add([EVENT, EVENT._replace(event_id="again")])
     store.outcomes.put(Outcome(name="x", capability="scoring", event_types=("order_placed",)))
     store.outcomes.set_default("scoring", "x")
+    store.outcomes.put(Outcome(name="x", capability="churn", event_types=("order_placed",)))
     store.models.promote("scoring", "x", "1", "digest", at=1, reason="first")
     store.models.add(VersionRow("scoring", "x", "1", "digest", "rule", "A", 1, 90, "run"), {"lift": b"png"})
     store.predictions.log([PREDICTION])

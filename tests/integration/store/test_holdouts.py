@@ -213,7 +213,7 @@ def test_a_report_counts_everybody_on_the_side_where_they_were_drawn(store: Acco
     assert (running.ended, running.treated.mean_probability, running.treated.events) == (False, None, 3)
 
 
-def test_what_is_said_of_contacts_is_said_of_those_who_are_counted(store: AccountStore) -> None:
+def test_facts_about_contacts_are_those_of_the_counted_ones(store: AccountStore) -> None:
     """Of three ids one is stored; one was asked about inline, and one came after the end with an older event."""
     store.contacts.put([ContactRow("c-00", 1), ContactRow("late", BEGUN + 40 * DAY)], recorded_at=1)
     store.events.add([EventRow("late", "w", "deal_won", BEGUN - DAY, BEGUN)])
@@ -227,7 +227,7 @@ def test_what_is_said_of_contacts_is_said_of_those_who_are_counted(store: Accoun
     assert sorted((arm.contacts, arm.predicted) for arm in arms) == [(0, 0), (1, 1)]
 
 
-def test_the_currency_is_that_of_the_values_and_a_missing_one_is_said(store: AccountStore) -> None:
+def test_the_currency_is_that_of_the_values_and_a_missing_one_is_named(store: AccountStore) -> None:
     store.contacts.put([ContactRow(one, 1) for one in IDS], recorded_at=1)
     order = EventRow(HELD[0], "o-1", "order_placed", BEGUN + DAY, BEGUN, 10.0, "EUR")
     without_value = order._replace(contact_id=FREE[0], value=None, currency="USD")

@@ -232,7 +232,7 @@ async def test_a_cache_that_cannot_be_written_stops_no_answer(make: Any, tmp_pat
     assert next(record.getMessage() for record in caplog.records) == "champions.not_remembered"
 
 
-async def test_what_could_not_be_remembered_is_written_once_it_can_be_and_said_once(
+async def test_what_could_not_be_remembered_is_written_once_it_can_be_and_logged_once(
     make: Any, tmp_path: Path, caplog: Any
 ) -> None:
     file, holder = tmp_path / "champions.scoring.json", make()

@@ -6,6 +6,7 @@ import pytest
 
 from foretell import home
 from foretell.cli.greeting import ExampleRequest, base_url, example_requests, greeting
+from shared.contracts.credentials import new_key
 from shared.contracts.rows import ContactRow
 from shared.settings import Settings
 from shared.store import Database, migrate, open_database
@@ -31,11 +32,17 @@ def test_a_journal_learns_where_the_key_lies_and_not_the_key(tmp_path: Path) -> 
     assert "fk_secret" not in said
 
 
-def test_a_person_at_a_terminal_sees_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    home.write_private(tmp_path / "keys" / "default", "fk_secret\n")
+def test_a_person_at_a_terminal_sees_the_key_and_a_link_that_signs_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = new_key().text
+    home.write_private(tmp_path / "keys" / "default", f"{key}\n")
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
 
-    assert "fk_secret" in greeting(Settings(home=tmp_path), "http://127.0.0.1:8000", [])
+    text = greeting(Settings(home=tmp_path), "http://127.0.0.1:8000", [])
+
+    assert key in text
+    assert "http://127.0.0.1:8000/console/enter?link=" in text
 
 
 def test_without_a_model_the_greeting_says_what_to_do(tmp_path: Path) -> None:

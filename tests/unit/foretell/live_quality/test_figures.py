@@ -16,7 +16,7 @@ def rows(labels: list[float], probability: list[float], *, weeks: int = 1) -> Ro
     return Rows(owner, week, version, np.array(probability)[owner], np.array(labels)[owner], np.ones(n * weeks))
 
 
-def test_a_contact_asked_about_often_is_one_contact() -> None:
+def test_a_contact_with_many_predictions_is_one_contact() -> None:
     asked = rows([1.0] * 4 + [0.0] * 96, [0.1] * 100, weeks=13)
 
     found = figures(asked, np.full(1_300, 0.04), draws=3)
@@ -38,7 +38,7 @@ def test_below_ten_contacts_of_a_kind_no_figure_has_an_interval(reached: int, ha
     assert [None not in (one.low, one.high) for one in (of_auc, of_rate)] == [has_bounds, has_bounds]
 
 
-def test_where_all_reached_it_only_what_can_be_told_is() -> None:
+def test_where_all_reached_it_only_what_can_be_measured_is() -> None:
     found = figures(rows([1.0] * 30, [0.0, 0.5, 1.0] * 10), np.full(30, 0.5), draws=5)
 
     assert found is not None
