@@ -29,20 +29,29 @@ def folder(home: Path, account: str) -> Path:
     return home / "rejects" / account
 
 
+def place(home: Path, account: str, source: Path) -> Path:
+    """Say where the rejects of a file lie.
+
+    Args:
+        home: folder of the installation.
+        account: whose rows they are.
+        source: the file that is imported.
+    """
+    named = hashlib.sha256(str(source.resolve()).encode()).hexdigest()[:8]
+    return folder(home, account) / f"{source.name}.{named}.rejects.csv"
+
+
 class Rejects:
     """The file that takes line, reason and cells of each bad row of one file; made when there is one."""
 
-    def __init__(self, home: Path, account: str, source: Path, columns: Sequence[str]) -> None:
-        """Choose the file's place and take away what an earlier import of the same file left there.
+    def __init__(self, path: Path, columns: Sequence[str]) -> None:
+        """Take away what an earlier import of the same file left.
 
         Args:
-            home: folder of the installation.
-            account: whose rows they are.
-            source: the file that is imported.
-            columns: of it, in order.
+            path: of the file of rejects.
+            columns: of the file that is imported, in order.
         """
-        named = hashlib.sha256(str(source.resolve()).encode()).hexdigest()[:8]
-        self.path = folder(home, account) / f"{source.name}.{named}.rejects.csv"
+        self.path = path
         self.path.unlink(missing_ok=True)
         self._columns = list(columns)
         self.count = self.left_out = 0
