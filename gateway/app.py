@@ -15,9 +15,10 @@ from starlette.types import ASGIApp
 from gateway import audit, health, openapi, pages
 from gateway.auth import KeyCache
 from gateway.batches import routes as batches
-from gateway.batches.uploads import upload_bounds
+from gateway.batches.uploads import carries_file as brings_batch
 from gateway.console import routes as console
 from gateway.console.routes import Console
+from gateway.console.uploads import brings_file
 from gateway.contacts import routes as contacts
 from gateway.context import Cursors, Gateway
 from gateway.cors import with_cors
@@ -28,6 +29,8 @@ from gateway.events import routes as events
 from gateway.forwarding import add_forwarding, metered, prediction
 from gateway.holdouts import routes as holdouts
 from gateway.idempotency import BodyDigest
+from gateway.imports import routes as imports
+from gateway.imports.uploads import carries_file as brings_import
 from gateway.metrics import GatewayMetrics
 from gateway.models import commands as model_commands
 from gateway.models import quality as model_quality
@@ -42,6 +45,7 @@ from gateway.rate_limits import QuotaHeaders, RateLimits
 from gateway.segments import routes as segments
 from gateway.sources import routes as sources
 from gateway.subscriptions import routes as subscriptions
+from gateway.uploads import upload_bounds
 from gateway.upstream import Upstreams
 from gateway.webhooks import routes as webhooks
 from gateway.webhooks.failure_limits import FailureLimits
@@ -98,7 +102,8 @@ def create_app(
     app.router.routes.extend(_routes())
     # The last one added comes first to a request.
     app.add_middleware(BodyDigest)
-    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, larger=upload_bounds(settings))
+    files = upload_bounds(settings, brings_batch, brings_import, brings_file)
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, larger=files)
     app.add_middleware(QuotaHeaders)
     app.add_middleware(with_cors, origins=settings.cors_origins)
     app.add_middleware(pages.SecurityHeaders)
@@ -130,7 +135,7 @@ def _routes() -> tuple[BaseRoute, ...]:
     specific = (predictions, privacy)
     incoming, outgoing = (webhooks, sources, dead_letters), (subscriptions, deliveries)
     predicted = (data_report, models, model_commands, model_quality, model_shadows, segments, batches, holdouts)
-    general = (contacts, events, outcomes, *predicted, *incoming, *outgoing, audit, health, pages, console)
+    general = (contacts, events, imports, outcomes, *predicted, *incoming, *outgoing, audit, health, pages, console)
     for part in (*specific, *general):
         router.include_router(part.router)
     return tuple(router.routes)

@@ -13,13 +13,15 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from gateway.auth import Caller, caller_of
-from gateway.console import overview
+from gateway.console import data, load, overview
 from gateway.console.api import AT_ONCE, Api, ApiProblem
 from gateway.console.capability_pages import capability_pages
 from gateway.console.forms import body_of_fields
 from gateway.console.pages import GROUPS, ConsolePage, PageRequest
 from gateway.console.rendering import FOLDER, environment
 from gateway.console.sessions import SESSION_SECONDS, ConsoleSession, Sessions, caller_of_session
+from gateway.console.uploads import PATH as UPLOAD_PATH
+from gateway.console.uploads import TARGETS, FORM_HEADER
 from gateway.context import Gateway
 from shared.contracts.credentials import digest_of, public_id_of
 from shared.errors import BadRequest, ForetellError, NotAuthenticated
@@ -40,7 +42,7 @@ router = APIRouter(include_in_schema=False)
 
 def all_pages() -> tuple[ConsolePage, ...]:
     """List every page in the order of the menu; those of capabilities come first in their group."""
-    return (*overview.PAGES, *capability_pages())
+    return (*overview.PAGES, *capability_pages(), *load.PAGES, *data.PAGES)
 
 
 class Console:
@@ -247,6 +249,19 @@ def _refusal(page_request: PageRequest, session: ConsoleSession, refused: ApiPro
         return _html(text, refused.status)
     page = ConsolePage("", "Not done", "problem.html", overview.PAGES[0].load)
     return _problem_page(page_request, session, page, refused.status, refused.document)
+
+
+@router.post(UPLOAD_PATH)
+async def upload(request: Request) -> Response:
+    """Pass a file on to the API as it comes; its answer is the page's script's to read."""
+    page_request, session = await _page_request(request)
+    is_ours = _console(request).sessions.is_form_token(session, request.headers.get(FORM_HEADER))
+    if not is_ours or request.headers.get("sec-fetch-site") not in _SAME_SITE:
+        raise BadRequest("This page is too old, or of another session: open it again.")
+    target = request.query_params.get("to", "")
+    if target.partition("?")[0] not in TARGETS:
+        raise BadRequest("This path of the API takes no file.")
+    return page_request.api.passed_on("POST", target, with_body=True)
 
 
 @router.get(PATH + "/static/{name}")

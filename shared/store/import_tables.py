@@ -137,7 +137,12 @@ def claimed(lease: ImportLease) -> tuple[ColumnElement[bool], ...]:
 
 
 def count_stored(
-    connection: AccountConnection, lease: ImportLease, *, contacts: Sequence[str] = (), updated: int = 0, events: int = 0
+    connection: AccountConnection,
+    lease: ImportLease,
+    *,
+    contacts: Sequence[str] = (),
+    updated: int = 0,
+    events: int = 0,
 ) -> None:
     """Count what an import stores, and mark the contacts that it makes, in the transaction that stores it.
 
@@ -153,16 +158,24 @@ def count_stored(
     Raises:
         ImportLost: the lease was lost.
     """
-    table = ImportTable
-    counts = {
-        "contacts_made": table.contacts_made + len(contacts),
-        "contacts_updated": table.contacts_updated + updated,
-        "events_made": table.events_made + events,
-    }
-    if connection.execute(connection.update(table).where(*claimed(lease)).values(**counts)).rowcount == 0:
-        raise ImportLost("This import was deleted, or is worked on by somebody else.")
+    _add_counts(connection, lease, contacts_made=len(contacts), contacts_updated=updated, events_made=events)
     marks = [{"contact_id": contact_id, "import_id": lease.import_id} for contact_id in sorted(contacts)]
     connection.upsert(ImportContactTable, marks)
+
+
+def count_removed(connection: AccountConnection, lease: ImportLease, *, contacts: int = 0, events: int = 0) -> None:
+    """Take off the counts what an undo removes, in the transaction that removes it.
+
+    Raises:
+        ImportLost: the lease was lost.
+    """
+    _add_counts(connection, lease, contacts_made=-contacts, events_made=-events)
+
+
+def _add_counts(connection: AccountConnection, lease: ImportLease, **more: int) -> None:
+    values = {name: getattr(ImportTable, name) + number for name, number in more.items()}
+    if connection.execute(connection.update(ImportTable).where(*claimed(lease)).values(**values)).rowcount == 0:
+        raise ImportLost("This import was deleted, or is worked on by somebody else.")
 
 
 def release_contacts(connection: AccountConnection, contact_ids: Collection[str]) -> None:
@@ -176,6 +189,6 @@ def merge_marks(connection: AccountConnection, former: str, into: str) -> None:
     """Keep the mark of a contact that takes another one in only where the same import made both."""
     table = ImportContactTable
     both = connection.select(table.contact_id, table.import_id).where(table.contact_id.in_((former, into)))
-    made = {contact_id: import_id for contact_id, import_id in connection.execute(both)}
+    made = {row.contact_id: row.import_id for row in connection.execute(both)}
     if made:
         release_contacts(connection, [former] if made.get(former) == made.get(into) else [former, into])

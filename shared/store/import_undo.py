@@ -12,7 +12,7 @@ from shared.store.contact_facts import ContactTable, pages
 from shared.store.delivery_tables import AttemptTable, DeliveryTable, MessageTable
 from shared.store.events import EventTable
 from shared.store.identities import IdentityMergeTable, IdentityTable
-from shared.store.import_tables import ImportContactTable, ImportLease, ImportRow, count_stored
+from shared.store.import_tables import ImportContactTable, ImportLease, ImportRow, count_removed
 from shared.store.schema import AccountStateTable, PredictionTable, StoreTable
 from shared.store.scope import AccountConnection, Scope
 
@@ -45,17 +45,18 @@ class ImportUndo:
             of_import = EventTable.recorded_at == self._row.recorded_at
             gone, after = 0, ids[-1]
             with self._scope.reading() as connection:
-                some = connection.execute(connection.select(EventTable.event_id).where(mine, of_import).limit(1)).first()
-            if some is not None:
+                some = connection.select(EventTable.event_id).where(mine, of_import).limit(1)
+                is_there = connection.execute(some).first() is not None
+            if is_there:
                 with self._scope.writing() as connection:
-                    count_stored(connection, self._lease)
                     gone = connection.execute(connection.delete(EventTable).where(mine, of_import)).rowcount
+                    count_removed(connection, self._lease, events=gone)
                 rest()
             newest = _later(newest, self._newest_of(mine))
             yield gone
         self._set_newest(before, newest)
 
-    def contacts(self, rest: Callable[[], None] = lambda: None) -> Iterator[tuple[int, int]]:
+    def contacts(self, rest: Callable[[], None] = lambda: None) -> Iterator[int]:
         """Remove the contacts that the import made, with all that was computed of them.
 
         One of whom somebody else has stored an event stays, as does one that somebody else has put.
@@ -64,7 +65,7 @@ class ImportUndo:
             rest: as above.
 
         Yields:
-            How many contacts went, and how many stay, with each step.
+            How many contacts were looked at, with each step: those that stay too.
 
         Raises:
             ImportLost: the lease was lost.
@@ -72,17 +73,17 @@ class ImportUndo:
         while ids := self._made():
             self._forget_predictions(ids)
             with self._scope.writing(alone=True) as connection:  # no event can slip in between
-                count_stored(connection, self._lease)
                 with_events = connection.select(EventTable.contact_id).where(EventTable.contact_id.in_(ids)).distinct()
                 kept = set(connection.scalars(with_events))
                 gone = [contact_id for contact_id in ids if contact_id not in kept]
+                count_removed(connection, self._lease, contacts=len(gone))
                 _give_identities_back(connection, gone, self._row.recorded_at or 0)
                 _delete_contacts(connection, gone)
                 marks = ImportContactTable.contact_id.in_(ids)
                 connection.execute(connection.delete(ImportContactTable).where(marks))
             self._forget_predictions(gone)  # what was still being logged meanwhile
             rest()
-            yield len(gone), len(kept)
+            yield len(ids)
 
     def _contacts(self, after: str) -> list[str]:
         with self._scope.reading() as connection:
@@ -124,7 +125,7 @@ class ImportUndo:
 
 
 def _give_identities_back(connection: AccountConnection, gone: Sequence[str], recorded_at: Microseconds) -> None:
-    """Let addresses that the import pointed to its contacts point again to who had them, where that contact is there."""
+    """Let addresses that the import took from contacts point to them again, where they are still there."""
     table, there = IdentityMergeTable, ContactTable
     moved = (
         connection.select(table.kind, table.key_hash, table.from_contact_id)

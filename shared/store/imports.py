@@ -106,7 +106,17 @@ class Imports:
             if row.state not in ("uploaded", "checked", "failed") or not row.has_file or row.recorded_at is not None:
                 raise Conflict(_no_more(row, "changed"))
             changed = {"kind": kind, "options": json.dumps(dict(options), sort_keys=True)}
-            _set(connection, import_id, state="uploaded", plan=None, error=None, progress=0.0, **changed, **_IDLE)
+            _set(
+                connection,
+                import_id,
+                state="uploaded",
+                plan=None,
+                error=None,
+                progress=0.0,
+                finished_at=None,
+                **changed,
+                **_IDLE,
+            )
             return _found(connection, ImportTable.import_id == import_id) or row
 
     def ask_load(self, import_id: str, options: Mapping[str, Any], *, at: Microseconds) -> ImportRow:
@@ -128,7 +138,13 @@ class Imports:
                 return row
             if row.state not in ("checked", "failed") or row.plan is None or not row.has_file:
                 raise Conflict(_no_more(row, "loaded"))
-            asked: dict[str, Any] = {"state": "loading", "error": None, "progress": 0.0, "rows_done": 0}
+            asked: dict[str, Any] = {
+                "state": "loading",
+                "error": None,
+                "finished_at": None,
+                "progress": 0.0,
+                "rows_done": 0,
+            }
             if row.recorded_at is None:
                 last = connection.scalar(connection.select(func.max(ImportTable.recorded_at))) or 0
                 asked["recorded_at"] = max(import_instant(at), last + 2)
@@ -151,7 +167,10 @@ class Imports:
                 return row
             if row.state not in ("loaded", "failed") or _last_loaded(connection) != import_id:
                 raise Conflict("Only the import that was loaded last can be undone, and only once.")
-            _set(connection, import_id, state="undoing", error=None, progress=0.0, rows_done=0, **_IDLE)
+            # What there was to remove is kept: the counts go down with what is removed.
+            made = {"made": {"contacts": row.contacts_made, "events": row.events_made}}
+            result = json.dumps({**(row.result or {}), **made}, sort_keys=True)
+            _set(connection, import_id, state="undoing", error=None, progress=0.0, rows_done=0, result=result, **_IDLE)
             record(connection, "import.undo_requested", import_id, at=at)
             return _found(connection, ImportTable.import_id == import_id) or row
 

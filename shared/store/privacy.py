@@ -125,7 +125,8 @@ class Privacy:
             identity_key: the installation's; None: the one that the store was opened with.
 
         Returns:
-            Whether the store held anything; if not, nothing is written but whom to take out of the files of batches and imports.
+            Whether the store held anything; if not, nothing is written but whom to take out of the files of batches
+            and imports.
 
         Raises:
             NotFound: there is no such account.
