@@ -8,7 +8,7 @@ from gateway.console.pages import ConsolePage, PageRequest
 
 _IMPORTS: Final = 20
 _LETTERS: Final = 25
-_FINDINGS: Final = 5
+_FINDINGS: Final = 3
 
 
 async def _load(page_request: PageRequest) -> Mapping[str, Any]:

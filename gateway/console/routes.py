@@ -20,8 +20,8 @@ from gateway.console.forms import body_of_fields
 from gateway.console.pages import GROUPS, ConsolePage, PageRequest
 from gateway.console.rendering import FOLDER, environment
 from gateway.console.sessions import SESSION_SECONDS, ConsoleSession, Sessions, caller_of_session
+from gateway.console.uploads import FORM_HEADER, TARGETS
 from gateway.console.uploads import PATH as UPLOAD_PATH
-from gateway.console.uploads import TARGETS, FORM_HEADER
 from gateway.context import Gateway
 from shared.contracts.credentials import digest_of, public_id_of
 from shared.errors import BadRequest, ForetellError, NotAuthenticated

@@ -59,6 +59,8 @@ REJECTS: dict[str, Any] = {
 }
 _SAID = ("timezone", "date_order", "decimal", "encoding", "delimiter", "sheet", "constants")
 _ROWS_AT_ONCE = 1_000
+AS_IT_IS = LoadRequest()
+"""What is asked for where nothing is said."""
 
 
 @router.post(
@@ -144,7 +146,7 @@ def change_import(authenticated: IngestScope, import_id: ImportId, changes: Impo
     summary="Load a checked file",
 )
 @idempotent
-def load_import(authenticated: IngestScope, import_id: ImportId, body: LoadRequest) -> Response:
+def load_import(authenticated: IngestScope, import_id: ImportId, body: LoadRequest = AS_IT_IS) -> Response:
     """Let the worker load the file; the same rows again change nothing, and a bad row becomes a reject."""
     row = _known(authenticated, import_id)
     options = {**row.options, **({"static": body.static} if body.static else {})}
