@@ -38,7 +38,7 @@ FIELDS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
 
 async def _load(page_request: PageRequest) -> Mapping[str, Any]:
     listed = await page_request.api.get("/imports", limit=_SHOWN_WAITING)
-    waiting = [one for one in listed["imports"] if one["status"] in (*BUSY, "checked")]
+    waiting = [one for one in listed["imports"] if one["status"] in (*BUSY, "checked") or _missing(one)]
     return {"waiting": waiting}
 
 
