@@ -29,7 +29,7 @@ EXHAUSTED: Final = {
 }
 MAX_REJECTED = 0.1
 """Share of rejects above which an import says that it went badly."""
-SAY_SECONDS = 0.5
+NOTE_SECONDS = 0.5
 """How often it is written down how far the work is."""
 FIELDS = ("renames", "constants", "timezone", "date_order", "decimal", "encoding", "delimiter", "sheet")
 
@@ -39,7 +39,7 @@ class ImportStopped(Exception):
 
 
 @dataclass(slots=True)
-class _Said:
+class _Shown:
     """How far the work is, as far as it is known and written down."""
 
     fraction: float = 0.0
@@ -56,7 +56,7 @@ class ImportRun:
     identity_key: bytes
     now: Callable[[], Microseconds]
     stopping: Callable[[], bool]
-    _said: _Said = field(default_factory=_Said)
+    _shown: _Shown = field(default_factory=_Shown)
 
     def run(self, row: ImportRow) -> bool:
         """Do what is to be done; return whether it has ended."""
@@ -143,7 +143,7 @@ class ImportRun:
     @contextmanager
     def _showing(self, name: str) -> Iterator[Callable[[float], None]]:  # noqa: ARG002 - a `Showing`
         def note(fraction: float) -> None:
-            self._said.fraction = fraction
+            self._shown.fraction = fraction
 
         yield note
 
@@ -155,10 +155,10 @@ class ImportRun:
         """
         if self.stopping():
             raise ImportStopped
-        self._said.fraction = self._said.fraction if fraction is None else fraction
-        if time.monotonic() - self._said.at > SAY_SECONDS:
-            self._said.at = time.monotonic()
-            if not self.store.imports.advance(self.lease, min(1.0, self._said.fraction), rows):
+        self._shown.fraction = self._shown.fraction if fraction is None else fraction
+        if time.monotonic() - self._shown.at > NOTE_SECONDS:
+            self._shown.at = time.monotonic()
+            if not self.store.imports.advance(self.lease, min(1.0, self._shown.fraction), rows):
                 raise ImportStopped
 
     def _folder(self, row: ImportRow) -> ImportFolder:

@@ -29,9 +29,9 @@ async def _administered(page_request: PageRequest, path: str, **query: object) -
 
 
 async def _letters(page_request: PageRequest) -> Any | None:
-    asked = {name: page_request.query(name) for name in ("source_id", "reason")}
+    wanted = {name: page_request.query(name) for name in ("source_id", "reason")}
     return await _administered(
-        page_request, "/dead-letters", limit=_LETTERS, cursor=page_request.query("letters_cursor"), **asked
+        page_request, "/dead-letters", limit=_LETTERS, cursor=page_request.query("letters_cursor"), **wanted
     )
 
 

@@ -20,7 +20,7 @@ from shared.contracts.rows import instant_of, instant_or_none
 from shared.imports.files import ImportFiles
 from shared.store import ImportRow
 
-_SAID: Final = ("timezone", "date_order", "decimal", "encoding", "delimiter", "sheet")
+_GIVEN: Final = ("timezone", "date_order", "decimal", "encoding", "delimiter", "sheet")
 
 
 def summary_of(authenticated: AuthenticatedRequest, row: ImportRow, last: str | None) -> ImportSummary:
@@ -50,7 +50,7 @@ def _options(row: ImportRow) -> ImportOptions:
     return ImportOptions(
         columns=row.options.get("renames") or {},
         constants=row.options.get("constants") or {},
-        **{name: row.options.get(name) for name in _SAID},
+        **{name: row.options.get(name) for name in _GIVEN},
     )
 
 

@@ -57,7 +57,7 @@ REJECTS: dict[str, Any] = {
         "text/csv": {"schema": {"type": "string", "format": "binary"}, "example": "line,reason,id\n4,id is empty,\n"}
     },
 }
-_SAID = ("timezone", "date_order", "decimal", "encoding", "delimiter", "sheet", "constants")
+_GIVEN = ("timezone", "date_order", "decimal", "encoding", "delimiter", "sheet", "constants")
 _ROWS_AT_ONCE = 1_000
 AS_IT_IS = LoadRequest()
 """What is asked for where nothing is said."""
@@ -124,7 +124,7 @@ def show_import(authenticated: IngestScope, import_id: ImportId) -> Response:
 def change_import(authenticated: IngestScope, import_id: ImportId, changes: ImportChanges) -> Response:
     """Say what columns become, or how the file is to be read; the worker checks it again."""
     row = _known(authenticated, import_id)
-    options = {**row.options, **{name: getattr(changes, name) for name in _SAID if name in changes.model_fields_set}}
+    options = {**row.options, **{name: getattr(changes, name) for name in _GIVEN if name in changes.model_fields_set}}
     renames = dict(options.get("renames") or {})
     for one in changes.columns:
         if one.target == "":
@@ -150,7 +150,7 @@ def load_import(authenticated: IngestScope, import_id: ImportId, body: LoadReque
     """Let the worker load the file; the same rows again change nothing, and a bad row becomes a reject."""
     row = _known(authenticated, import_id)
     options = {**row.options, **({"static": body.static} if body.static else {})}
-    row = authenticated.store.imports.ask_load(import_id, options, at=now())
+    row = authenticated.store.imports.request_load(import_id, options, at=now())
     answer = answer_of(authenticated, row)
     return Response(answer.model_dump_json(), 202, media_type="application/json")
 
@@ -191,7 +191,7 @@ def undo_import(authenticated: IngestScope, import_id: ImportId) -> Response:
     A contact of whom somebody else stored an event or a fact since stays; values that the file gave to contacts that
     were there before stay too.
     """
-    row = authenticated.store.imports.ask_undo(import_id, at=now())
+    row = authenticated.store.imports.request_undo(import_id, at=now())
     return Response(answer_of(authenticated, row).model_dump_json(), 202, media_type="application/json")
 
 

@@ -119,7 +119,7 @@ class Imports:
             )
             return _found(connection, ImportTable.import_id == import_id) or row
 
-    def ask_load(self, import_id: str, options: Mapping[str, Any], *, at: Microseconds) -> ImportRow:
+    def request_load(self, import_id: str, options: Mapping[str, Any], *, at: Microseconds) -> ImportRow:
         """Let a checked file be loaded; one that failed on the way goes on. Asked twice, it is loaded once.
 
         Args:
@@ -138,7 +138,7 @@ class Imports:
                 return row
             if row.state not in ("checked", "failed") or row.plan is None or not row.has_file:
                 raise Conflict(_no_more(row, "loaded"))
-            asked: dict[str, Any] = {
+            changed: dict[str, Any] = {
                 "state": "loading",
                 "error": None,
                 "finished_at": None,
@@ -147,13 +147,13 @@ class Imports:
             }
             if row.recorded_at is None:
                 last = connection.scalar(connection.select(func.max(ImportTable.recorded_at))) or 0
-                asked["recorded_at"] = max(import_instant(at), last + 2)
+                changed["recorded_at"] = max(import_instant(at), last + 2)
             written = json.dumps(dict(options), sort_keys=True)
-            _set(connection, import_id, **asked, options=written, **_IDLE)
+            _set(connection, import_id, **changed, options=written, **_IDLE)
             record(connection, "import.load_requested", import_id, at=at)
             return _found(connection, ImportTable.import_id == import_id) or row
 
-    def ask_undo(self, import_id: str, *, at: Microseconds) -> ImportRow:
+    def request_undo(self, import_id: str, *, at: Microseconds) -> ImportRow:
         """Let what the last import stored first be removed.
 
         Raises:

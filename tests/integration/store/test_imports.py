@@ -34,7 +34,7 @@ def began(store: AccountStore, import_id: str = "imp_1") -> ImportRow:
     store.imports.create(row(import_id), most_open=99)
     store.imports.take(lease, at=10, until=20)
     store.imports.checked(lease, "contacts", {"columns": []}, rows=2)
-    store.imports.ask_load(import_id, {}, at=AT)
+    store.imports.request_load(import_id, {}, at=AT)
     taken = store.imports.take(lease, at=30, until=10**9)
     assert taken is not None
     return taken
@@ -55,7 +55,7 @@ def put(store: AccountStore, taken: ImportRow, *contacts: ContactRow, lease: Imp
 def undo(store: AccountStore, import_id: str = "imp_1") -> ImportRow:
     lease = ImportLease(import_id, "undoer")
     store.imports.loaded(LEASE._replace(import_id=import_id), {"rows": 2}, rows=2, at=40)
-    store.imports.ask_undo(import_id, at=50)
+    store.imports.request_undo(import_id, at=50)
     taken = store.imports.take(lease, at=50, until=10**9)
     assert taken is not None
     undone = store.imports.undo(lease, taken)
@@ -157,7 +157,7 @@ def test_an_undo_that_was_interrupted_goes_on_and_counts_all(store: AccountStore
     put(store, taken, contact("a"), contact("b"))
     store.events.add_bulk([event("a", "1", taken.recorded_at)], lease=LEASE)
     store.imports.loaded(LEASE, {"rows": 2}, rows=2, at=40)
-    asked = store.imports.ask_undo("imp_1", at=50)
+    asked = store.imports.request_undo("imp_1", at=50)
     first = ImportLease("imp_1", "first")
     store.imports.take(first, at=50, until=60)
     list(store.imports.undo(first, asked).events())
@@ -195,12 +195,12 @@ def test_the_marks_of_earlier_imports_are_dropped_and_only_the_last_one_is_undon
     put(store, taken, contact("b"), lease=second)
 
     with pytest.raises(Conflict, match="loaded last"):
-        store.imports.ask_undo("imp_1", at=50)
+        store.imports.request_undo("imp_1", at=50)
     undo(store, "imp_2")
 
     assert store.contacts.ids(9) == ["a"]
     with pytest.raises(Conflict):
-        store.imports.ask_undo("imp_1", at=70)
+        store.imports.request_undo("imp_1", at=70)
 
 
 def test_no_two_imports_record_at_one_instant_and_nobody_else_at_theirs(store: AccountStore) -> None:
@@ -228,7 +228,7 @@ def test_what_the_state_forbids_is_refused(store: AccountStore) -> None:
     with pytest.raises(Conflict, match="wait to be loaded"):
         store.imports.create(row("imp_2"), most_open=1)
     with pytest.raises(Conflict, match="cannot be loaded"):
-        store.imports.ask_load("imp_1", {}, at=1)
+        store.imports.request_load("imp_1", {}, at=1)
     with pytest.raises(NotFound):
         store.imports.delete("imp_9", at=1)
     store.imports.delete("imp_1", at=1)
@@ -249,7 +249,7 @@ def test_an_import_whose_file_is_gone_asks_for_it_again(store: AccountStore) -> 
     assert store.imports.drop_file("imp_1", {"code": "upload-expired", "detail": "-"}, at=15)
 
     with pytest.raises(Conflict, match="upload it again"):
-        store.imports.ask_load("imp_1", {}, at=1)
+        store.imports.request_load("imp_1", {}, at=1)
     assert store.imports.delete_before(10) == 0
     assert store.imports.delete_before(10**9) == 1
 
