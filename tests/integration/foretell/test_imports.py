@@ -304,7 +304,9 @@ def test_a_file_that_does_not_name_who_was_erased_stays(desk: Desk) -> None:
 
 
 def test_rejects_lose_the_rows_that_name_who_was_erased(desk: Desk) -> None:
-    folder = desk.upload("Record ID,Email,consent\n1,ann@example.com,\n2,bob@example.com,perhaps\n3,x@example.com,perhaps\n")
+    folder = desk.upload(
+        "Record ID,Email,consent\n1,ann@example.com,\n2,bob@example.com,perhaps\n3,x@example.com,perhaps\n"
+    )
     desk.load()
     assert len(folder.rejects().read_text().splitlines()) == 3
     desk.store.privacy.erase("2", at=AT)
