@@ -1,0 +1,86 @@
+"""How many contacts would have reached an outcome, before it is trained or even defined."""
+
+from typing import Final
+
+from shared.contracts.data_report import OutcomePreview, Requirement
+from shared.contracts.defaults import HORIZONS_NEEDED, LEAST_CONTACTS
+from shared.contracts.outcome import Outcome
+from shared.data_report.account_sample import AccountSample
+from shared.data_report.requirements import meant, of_outcome, outcome_frames, unknown_in
+
+SHORTEST_HORIZON_DAYS: Final = 7
+"""A shorter one is not proposed."""
+
+
+def preview(sample: AccountSample, outcome: Outcome) -> OutcomePreview:
+    """Count the contacts with and without an outcome as a training would, on those that were read.
+
+    Args:
+        sample: of the account.
+        outcome: any; an automatic one is chosen from the events of the sample.
+    """
+    taken = meant(sample, outcome)
+    unknown = unknown_in(sample, taken)
+    frames = outcome_frames(sample, taken)
+    needed = list(of_outcome(sample, taken, frames, history_days=sample.history_days))
+    contacts = [one for one in needed if one.needed != "months_of_history"]
+    suffices = None if any(one.met is None for one in contacts) else all(one.met for one in contacts)
+    return OutcomePreview(
+        capability=taken.capability,
+        event_types=[*taken.event_types],
+        silence=[*taken.silence],
+        attribute=taken.attribute,
+        horizon_days=taken.horizon_days,
+        contacts=sample.learnable,
+        read=len(sample.pasts),
+        requirements=needed,
+        suffices=suffices,
+        unknown=unknown or None,
+        text=_text(sample, taken, contacts, unknown, suffices=suffices, is_framed=bool(len(frames))),
+    )
+
+
+def _text(
+    sample: AccountSample,
+    outcome: Outcome,
+    contacts: list[Requirement],
+    unknown: str,
+    *,
+    suffices: bool | None,
+    is_framed: bool,
+) -> str:
+    if not sample.learnable:
+        return "There are no contacts to learn from yet. Load contacts and events first."
+    if outcome.is_automatic:
+        return "No event tells who stays: load orders, clicks or visits, or name the events whose absence counts."
+    counts = " and ".join(
+        f"{_estimate(one)} {'reached it' if one.needed == 'contacts_with_outcome' else 'did not'}" for one in contacts
+    )
+    found = f"{'' if sample.is_whole else 'About '}{counts}; {LEAST_CONTACTS} of each are needed."
+    if suffices:
+        return f"It can be trained: {found}"
+    if suffices is None:
+        return f"{unknown}{' ' if unknown else ''}Perhaps it can be trained: {found} A training counts everybody."
+    way = _way_out(sample, outcome, contacts, unknown, is_framed=is_framed)
+    return f"{unknown}{' ' if unknown else ''}It cannot be trained: {found} {way}"
+
+
+def _estimate(one: Requirement) -> str:
+    interval = "" if one.low == one.high else f" ({one.low:,.0f} to {one.high:,.0f})"
+    contacts = " contacts" if one.needed == "contacts_with_outcome" else ""
+    return f"{one.found:,.0f}{contacts}{interval}"
+
+
+def _way_out(
+    sample: AccountSample, outcome: Outcome, contacts: list[Requirement], unknown: str, *, is_framed: bool
+) -> str:
+    if unknown:
+        return "Choose a name that contacts have, or load what it needs."
+    days = sample.history_days
+    if not is_framed and not outcome.attribute and 0 < days < 2 * outcome.horizon_days:
+        shorter = min(days // HORIZONS_NEEDED, outcome.horizon_days - 1)
+        ask = f" Ask about {shorter} days or fewer, or load a longer past." if shorter >= SHORTEST_HORIZON_DAYS else ""
+        return f"The data lasts {days} days, too short to see what happens within {outcome.horizon_days} days.{ask}"
+    if contacts[0].met is False:
+        return "Load more contacts and events, or ask more widely: more days, or a more frequent event."
+    return "Load contacts who did not reach it too, or ask more narrowly: fewer days, or a rarer event."
