@@ -53,22 +53,26 @@ def _text(
         return "There are no contacts to learn from yet. Load contacts and events first."
     if outcome.is_automatic:
         return "No event tells who stays: load orders, clicks or visits, or name the events whose absence counts."
-    counts = " and ".join(
-        f"{_estimate(one)} {'reached it' if one.needed == 'contacts_with_outcome' else 'did not'}" for one in contacts
-    )
-    found = f"{'' if sample.is_whole else 'About '}{counts}; {LEAST_CONTACTS} of each are needed."
+    about = "" if sample.is_whole else f"about, by {len(sample.pasts):,} of {sample.learnable:,} contacts, "
+    reached, not_reached = (_estimate(one) for one in contacts)
+    found = f"{about}{reached} reached it and {not_reached} did not; {LEAST_CONTACTS} of each are needed."
     if suffices:
         return f"It can be trained: {found}"
-    if suffices is None:
-        return f"{unknown}{' ' if unknown else ''}Perhaps it can be trained: {found} A training counts everybody."
     way = _way_out(sample, outcome, contacts, unknown, is_framed=is_framed)
-    return f"{unknown}{' ' if unknown else ''}It cannot be trained: {found} {way}"
+    parts = (
+        [unknown, f"It cannot be trained: {found}", way]
+        if suffices is False
+        else ["Among those that were read:" if unknown else "", unknown, f"Perhaps it can be trained: {found}"]
+    )
+    return " ".join(part for part in parts if part)
 
 
 def _estimate(one: Requirement) -> str:
-    interval = "" if one.low == one.high else f" ({one.low:,.0f} to {one.high:,.0f})"
     contacts = " contacts" if one.needed == "contacts_with_outcome" else ""
-    return f"{one.found:,.0f}{contacts}{interval}"
+    if one.low == one.high:
+        return f"{one.found:,.0f}{contacts}"
+    low, high = (float(f"{end:.2g}") for end in (one.low, one.high))
+    return f"{low:,.0f} to {high:,.0f}{contacts}"
 
 
 def _way_out(
@@ -83,4 +87,7 @@ def _way_out(
         return f"The data lasts {days} days, too short to see what happens within {outcome.horizon_days} days.{ask}"
     if contacts[0].met is False:
         return "Load more contacts and events, or ask more widely: more days, or a more frequent event."
-    return "Load contacts who did not reach it too, or ask more narrowly: fewer days, or a rarer event."
+    again = ""
+    if outcome.event_types and outcome.capability != "churn" and not outcome.repeatable:
+        again = " Whoever has reached it once is left out from then on: if it can come again, count it each time."
+    return f"Load contacts who did not reach it too, or ask more narrowly: fewer days, or a rarer event.{again}"
