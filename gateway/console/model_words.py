@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
+from shared.features.names_in_words import event_name
+
 _TRUST: Final[Mapping[str, tuple[str, str]]] = {
     "A": ("yes", "In the test it surely knew much more than the best plain rule."),
     "B": ("yes", "In the test it surely knew more than the best plain rule."),
@@ -69,12 +71,13 @@ class Trust(NamedTuple):
         return {"yes": "good", "care": "warn", "no": "bad"}[self.level]
 
 
-def trust(grade: str, quality: Mapping[str, Any] | None = None) -> Trust:
+def trust(grade: str, quality: Mapping[str, Any] | None = None, *, comes_true: bool = True) -> Trust:
     """Answer whether a version can be trusted, and why.
 
     Args:
         grade: of its test.
         quality: how it does since, as `/models/{name}/quality` says; None: it does not answer yet.
+        comes_true: whether what it says can come true, as a chance can; a group or an hour cannot.
 
     >>> trust("B").words, trust("B", {"verdict": "worse", "drift": None}).words
     ('Yes', 'With care')
@@ -82,6 +85,8 @@ def trust(grade: str, quality: Mapping[str, Any] | None = None) -> Trust:
     level, first = _TRUST[grade]
     if quality is None:
         return Trust(level, [first])
+    if not comes_true:
+        return _unless_drifted(level, [first], quality["drift"])
     since, lowers = {
         "holds": ("What it predicted since then came true as often as it said.", False),
         "chances_off": (
@@ -90,12 +95,14 @@ def trust(grade: str, quality: Mapping[str, Any] | None = None) -> Trust:
         ),
         "worse": ("Since then it did worse than the test promised: train it again.", True),
     }.get(quality["verdict"], ("Too little of what it predicted is over to say more than the test did.", False))
-    reasons = [first, since]
-    drift = quality["drift"]
-    if drift is not None and drift["has_drifted"]:
-        reasons.append("Contacts are not what they were when it learned: train it again.")
-        lowers = True
-    return Trust("care" if lowers and level == "yes" else level, reasons)
+    return _unless_drifted("care" if lowers and level == "yes" else level, [first, since], quality["drift"])
+
+
+def _unless_drifted(level: str, reasons: list[str], drift: Mapping[str, Any] | None) -> Trust:
+    if drift is None or not drift["has_drifted"]:
+        return Trust(level, reasons)
+    changed = "Contacts are not what they were when it learned: train it again."
+    return Trust("care" if level == "yes" else level, [*reasons, changed])
 
 
 def verdict_words(verdict: str) -> tuple[str, str]:
@@ -133,9 +140,9 @@ def outcome_words(outcome: Mapping[str, Any]) -> str:
     """Say in words what an outcome asks.
 
     >>> outcome_words({"event_types": ["order_placed"], "horizon_days": 30})
-    'Who has an order placed within 30 days?'
+    'Who has an order within 30 days?'
     >>> outcome_words({"silence": ["order_placed", "page_viewed"], "horizon_days": 90})
-    'Who has no order placed or page viewed for 90 days?'
+    'Who has no order or page view for 90 days?'
     >>> outcome_words({"attribute": "Converted", "positive": None})
     'For whom is “Converted” yes?'
     >>> outcome_words({"attribute": "stage", "positive": "won"})
@@ -149,9 +156,9 @@ def outcome_words(outcome: Mapping[str, Any]) -> str:
     if not outcome.get("event_types"):
         return "Who is about to leave? (A cancellation, or else a long silence, whichever the data shows.)"
     event = _named(outcome["event_types"])
-    article = "an" if event[0] in "aeiou" else "a"
+    article = "an" if event.lstrip('"')[:1] in "aeiou" else "a"
     return f"Who has {article} {event} within {outcome['horizon_days']} days?"
 
 
 def _named(types: list[str]) -> str:
-    return " or ".join(name.replace("_", " ") for name in types)
+    return " or ".join(event_name(name) for name in types)

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from gateway.console.api import Api, ApiProblem, segment
 from gateway.console.model_words import ACTIONS, actor_words, drift_words, trust, verdict_words
 from gateway.console.pages import ConsolePage, PageRequest
+from shared.cards.card import KINDS
 from shared.contracts.model_card import CalibrationGroup
 
 MOST_LOOKS: Final = 30
@@ -33,7 +34,7 @@ async def _listed(api: Api, name: str) -> dict[str, Any]:
         "model": found["model"],
         "verdict": verdict_words(quality["verdict"]),
         "drift": drift_words(quality["drift"]),
-        "trusted": trust(found["model"]["grade"], quality),
+        "trusted": trust(found["model"]["grade"], quality, comes_true=bool(found["model"]["outcome"])),
     }
 
 
@@ -59,7 +60,8 @@ async def _model(page_request: PageRequest) -> Mapping[str, Any]:
         "model": model,
         "shown": shown,
         "calibration": [CalibrationGroup(**one) for one in card["calibration"]],
-        "trusted": trust(card["grade"], quality if answers else None),
+        "trusted": trust(card["grade"], quality if answers else None, comes_true=bool(model["outcome"])),
+        "kinds": KINDS,
         "verdict": verdict_words(quality["verdict"]),
         "drift": drift_words(quality["drift"]),
         "live": _live(quality, model["champion"]),
