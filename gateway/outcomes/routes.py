@@ -101,7 +101,7 @@ def preview_outcome(
     else:
         outcome = _defined(name or UNNAMED, capability, given)
     sample = authenticated.gateway.samples.of(store, now=now())
-    return json_response(outcome_preview.preview(sample, outcome))
+    return json_response(outcome_preview.preview(sample, outcome, is_named=name is not None))
 
 
 @router.delete("/outcomes/{name}", status_code=204, operation_id="delete_outcome", summary="Delete an outcome")

@@ -12,12 +12,13 @@ SHORTEST_HORIZON_DAYS: Final = 7
 """A shorter one is not proposed."""
 
 
-def preview(sample: AccountSample, outcome: Outcome) -> OutcomePreview:
+def preview(sample: AccountSample, outcome: Outcome, *, is_named: bool = True) -> OutcomePreview:
     """Count the contacts with and without an outcome as a training would, on those that were read.
 
     Args:
         sample: of the account.
         outcome: any; an automatic one is chosen from the events of the sample.
+        is_named: whether its name means anything; it has none while somebody still thinks about it.
     """
     taken = meant(sample, outcome)
     unknown = unknown_in(sample, taken)
@@ -33,7 +34,7 @@ def preview(sample: AccountSample, outcome: Outcome) -> OutcomePreview:
         horizon_days=taken.horizon_days,
         contacts=sample.learnable,
         read=len(sample.pasts),
-        requirements=needed,
+        requirements=needed if is_named else [one.model_copy(update={"outcome": None}) for one in needed],
         suffices=suffices,
         unknown=unknown or None,
         text=_text(sample, taken, contacts, unknown, suffices=suffices, is_framed=bool(len(frames))),
