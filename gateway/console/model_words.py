@@ -154,7 +154,7 @@ def outcome_words(outcome: Mapping[str, Any]) -> str:
     if outcome.get("silence"):
         return f"Who has no {_named(outcome['silence'])} for {outcome['horizon_days']} days?"
     if not outcome.get("event_types"):
-        return "Who is about to leave? (A cancellation, or else a long silence, whichever the data shows.)"
+        return "Who is about to leave?"
     event = _named(outcome["event_types"])
     article = "an" if event.lstrip('"')[:1] in "aeiou" else "a"
     return f"Who has {article} {event} within {outcome['horizon_days']} days?"
