@@ -19,6 +19,9 @@ VALUE, COST = "100", "5"
 """What a success brings and addressing costs, until somebody says otherwise."""
 
 
+_NOT_COUNTED: Final = {"asked": {"value": VALUE, "cost": COST, "share": "100"}, "cut": None, "refused": None}
+
+
 async def _list(page_request: PageRequest) -> Mapping[str, Any]:
     """Read every model once: the version that answers, or else the newest."""
     every = await page_request.api.get("/models")
@@ -53,7 +56,8 @@ async def _model(page_request: PageRequest) -> Mapping[str, Any]:
         raise ApiProblem(404, {"title": "Not found", "detail": f"There is no version {shown} of {model['name']}."})
     card, quality = found["card"], found["quality"]
     answers = shown == model["champion"]
-    cutoff = await _cutoff(page_request) if card["score_ranges"] else {}
+    # Counting the scores of a large account takes a while: the page asks for that part by itself, unless a form was sent.
+    cutoff = await _cutoff(page_request) if card["score_ranges"] and page_request.query("value") else _NOT_COUNTED
     return {
         **found,
         **cutoff,
