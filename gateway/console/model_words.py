@@ -19,7 +19,7 @@ _TRUST: Final[Mapping[str, tuple[str, str]]] = {
         "on it yet. More contacts, more history or another question may help.",
     ),
 }
-VERDICTS: Final[Mapping[str, tuple[str, str]]] = {
+ASSESSMENTS: Final[Mapping[str, tuple[str, str]]] = {
     "holds": ("good", "as promised"),
     "chances_off": ("warn", "order right, chances off"),
     "worse": ("bad", "worse than promised"),
@@ -105,13 +105,13 @@ def _unless_drifted(level: str, reasons: list[str], drift: Mapping[str, Any] | N
     return Trust("care" if level == "yes" else level, [*reasons, changed])
 
 
-def verdict_words(verdict: str) -> tuple[str, str]:
-    """Return the kind of chip and the words for a verdict.
+def assessment_words(assessment: str) -> tuple[str, str]:
+    """Return the kind of chip and the words for an assessment.
 
-    >>> verdict_words("holds")
+    >>> assessment_words("holds")
     ('good', 'as promised')
     """
-    return VERDICTS.get(verdict, ("", verdict.replace("_", " ")))
+    return ASSESSMENTS.get(assessment, ("", assessment.replace("_", " ")))
 
 
 def drift_words(drift: Mapping[str, Any] | None) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from gateway.console.api import Api, ApiProblem, segment
-from gateway.console.model_words import ACTIONS, actor_words, drift_words, trust, verdict_words
+from gateway.console.model_words import ACTIONS, actor_words, assessment_words, drift_words, trust
 from gateway.console.pages import ConsolePage, PageRequest
 from shared.cards.card import KINDS
 from shared.contracts.model_card import CalibrationGroup
@@ -19,7 +19,7 @@ VALUE, COST = "100", "5"
 """What a success brings and addressing costs, until somebody says otherwise."""
 
 
-_NOT_COUNTED: Final = {"asked": {"value": VALUE, "cost": COST, "share": "100"}, "cut": None, "refused": None}
+_NOT_COUNTED: Final = {"given": {"value": VALUE, "cost": COST, "share": "100"}, "cut": None, "refused": None}
 
 
 async def _list(page_request: PageRequest) -> Mapping[str, Any]:
@@ -35,7 +35,7 @@ async def _listed(api: Api, name: str) -> dict[str, Any]:
     quality = found["quality"]
     return {
         "model": found["model"],
-        "verdict": verdict_words(quality["verdict"]),
+        "assessment": assessment_words(quality["verdict"]),
         "drift": drift_words(quality["drift"]),
         "trusted": trust(found["model"]["grade"], quality, comes_true=bool(found["model"]["outcome"])),
     }
@@ -56,7 +56,7 @@ async def _model(page_request: PageRequest) -> Mapping[str, Any]:
         raise ApiProblem(404, {"title": "Not found", "detail": f"There is no version {shown} of {model['name']}."})
     card, quality = found["card"], found["quality"]
     answers = shown == model["champion"]
-    # Counting the scores of a large account takes a while: the page asks for that part by itself, unless a form was sent.
+    # Counting the scores of a large account takes a while: the page asks for it by itself, unless a form was sent.
     cutoff = await _cutoff(page_request) if card["score_ranges"] and page_request.query("value") else _NOT_COUNTED
     return {
         **found,
@@ -66,7 +66,7 @@ async def _model(page_request: PageRequest) -> Mapping[str, Any]:
         "calibration": [CalibrationGroup(**one) for one in card["calibration"]],
         "trusted": trust(card["grade"], quality if answers else None, comes_true=bool(model["outcome"])),
         "kinds": KINDS,
-        "verdict": verdict_words(quality["verdict"]),
+        "assessment": assessment_words(quality["verdict"]),
         "drift": drift_words(quality["drift"]),
         "live": _live(quality, model["champion"]),
         "weeks": _weeks(quality),
@@ -86,21 +86,27 @@ def _live(quality: Mapping[str, Any], champion: str | None) -> Mapping[str, Any]
 
 def _weeks(quality: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Plot by week how many were to reach the outcome and how many did; None: there are fewer than two weeks."""
-    by_week: dict[str, list[float]] = {}
+    by_week: dict[str, list[Mapping[str, Any]]] = {}
     for one in (quality["quality"] or {}).get("weeks", []):
-        figures, sums = one["figures"], by_week.setdefault(one["starts_on"], [0.0, 0.0, 0.0])
-        for place, value in enumerate((figures["predictions"], figures["expected"], figures["positives"])):
-            sums[place] += value
+        by_week.setdefault(one["starts_on"], []).append(one["figures"])
     if len(by_week) < 2:
         return None
-    weeks = sorted(by_week)
-    share = lambda place: [by_week[week][place] / max(1.0, by_week[week][0]) for week in weeks]  # noqa: E731
+    weeks = sorted(by_week.items())
     return {
-        "x": [datetime.fromisoformat(week).replace(tzinfo=UTC).timestamp() for week in weeks],
+        "x": [datetime.fromisoformat(week).replace(tzinfo=UTC).timestamp() for week, _ in weeks],
         "time": True,
         "percent": True,
-        "series": [{"label": "predicted", "values": share(1)}, {"label": "came true", "values": share(2)}],
+        "series": [
+            {"label": "predicted", "values": [_rate(figures, "expected") for _, figures in weeks]},
+            {"label": "came true", "values": [_rate(figures, "positives") for _, figures in weeks]},
+        ],
     }
+
+
+def _rate(figures: Sequence[Mapping[str, Any]], name: str) -> float:
+    """Divide a sum over the versions of a week by their predictions."""
+    rate: float = sum(one[name] for one in figures) / max(1, sum(one["predictions"] for one in figures))
+    return rate
 
 
 def _event(entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,12 +126,12 @@ async def _cutoff(page_request: PageRequest) -> Mapping[str, Any]:
     name = segment(page_request.path("name"))
     share = page_request.query("share", "100")
     given = {"value": page_request.query("value", VALUE), "cost": page_request.query("cost", COST)}
-    asked = {**given, "version": page_request.query("version"), "capacity_share": _share(share)}
+    query = {**given, "version": page_request.query("version"), "capacity_share": _share(share)}
     try:
-        found = await page_request.api.get(f"/models/{name}/thresholds", **asked)
+        found = await page_request.api.get(f"/models/{name}/thresholds", **query)
     except ApiProblem as refused:
-        return {"asked": given | {"share": share}, "cut": None, "profit": None, "refused": refused.document}
-    return {"asked": given | {"share": share}, "cut": found, "profit": _profit(found["cuts"]), "refused": None}
+        return {"given": given | {"share": share}, "cut": None, "profit": None, "refused": refused.document}
+    return {"given": given | {"share": share}, "cut": found, "profit": _profit(found["cuts"]), "refused": None}
 
 
 def _share(percent: str) -> float | str | None:

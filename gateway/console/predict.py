@@ -19,7 +19,7 @@ _NOT_A_NAME: Final = re.compile(r"[^a-z0-9]+")
 _LONGEST_NAME: Final = 63
 
 
-async def _asked(page_request: PageRequest) -> Mapping[str, Any]:
+async def _questions(page_request: PageRequest) -> Mapping[str, Any]:
     """Read everything that is asked, and the model of each."""
     found = await page_request.api.all(outcomes="/outcomes", models="/models")
     answering = {one["name"]: one for one in reversed(found["models"]["models"])}
@@ -28,13 +28,13 @@ async def _asked(page_request: PageRequest) -> Mapping[str, Any]:
     names += [line.name for line in TABLE if not line.per_outcome]
     latest = await asyncio.gather(*(_latest(page_request.api, name) for name in names))
     training = dict(zip(names, latest, strict=True))
-    asked = [
+    questions = [
         _row(f"{one['capability']}.{one['name']}", outcome_words(one), answering, training)
         for one in found["outcomes"]["outcomes"]
     ]
-    asked.sort(key=lambda one: (one["model"] is None, one["training"] is None))
+    questions.sort(key=lambda one: (one["model"] is None, one["training"] is None))
     return {
-        "asked": asked,
+        "questions": questions,
         "account_models": [
             _row(line.name, line.question, answering, training) for line in TABLE if not line.per_outcome
         ],
@@ -205,7 +205,7 @@ async def _enough_part(page_request: PageRequest) -> Mapping[str, Any]:
 
 
 PAGES = (
-    ConsolePage("predict", "Predict", "predict.html", _asked, group="Models"),
+    ConsolePage("predict", "Predict", "predict.html", _questions, group="Models"),
     ConsolePage("predict/new", "What is to be predicted?", "predict_new.html", _form, within="predict"),
     ConsolePage("predict/counts", "Counts", "predict_counts.html", _counts, within="predict"),
     ConsolePage("predict/{name}", "Train", "predict_model.html", _model, within="predict"),

@@ -30,7 +30,7 @@ def filled(store: AccountStore, contacts: int = 200) -> AccountStore:
     return store
 
 
-async def asked(gateway: Any, body: object, query: str = "") -> tuple[int, Any]:
+async def previewed(gateway: Any, body: object, query: str = "") -> tuple[int, Any]:
     status, answer, _ = await gateway.request(
         "POST", f"/outcomes/preview{query}", gateway.key(scopes=("read",)), json=body
     )
@@ -40,7 +40,7 @@ async def asked(gateway: Any, body: object, query: str = "") -> tuple[int, Any]:
 async def test_an_outcome_is_counted_before_it_is_defined_and_nothing_is_stored(gateway: Any) -> None:
     store = filled(gateway.store.of("acme"))
 
-    status, answer = await asked(gateway, ORDER)
+    status, answer = await previewed(gateway, ORDER)
 
     found = {
         one["needed"]: (one["found"], one["minimum"], one["met"], one["outcome"]) for one in answer["requirements"]
@@ -56,7 +56,7 @@ async def test_an_outcome_is_counted_before_it_is_defined_and_nothing_is_stored(
 async def test_one_that_is_defined_is_counted_by_its_name(gateway: Any) -> None:
     filled(gateway.store.of("acme")).outcomes.put(Outcome(name="buy", capability="scoring", **ORDER))
 
-    _, answer = await asked(gateway, None, "?name=buy")
+    _, answer = await previewed(gateway, None, "?name=buy")
 
     assert answer["requirements"][0]["outcome"] == "buy"
     assert answer["requirements"][0]["found"] == 67
@@ -75,7 +75,7 @@ async def test_one_that_is_defined_is_counted_by_its_name(gateway: Any) -> None:
 async def test_what_says_nothing_that_can_be_counted_is_refused(
     gateway: Any, query: str, body: object, status: int, words: str
 ) -> None:
-    found, problem = await asked(gateway, body, query)
+    found, problem = await previewed(gateway, body, query)
 
     assert found == status
     assert words in problem["detail"]
@@ -93,17 +93,17 @@ async def test_what_says_nothing_that_can_be_counted_is_refused(
 async def test_what_does_not_suffice_says_what_to_do(gateway: Any, body: dict[str, Any], words: str) -> None:
     filled(gateway.store.of("acme"))
 
-    _, answer = await asked(gateway, body)
+    _, answer = await previewed(gateway, body)
 
     assert answer["suffices"] is False
     assert words in answer["text"]
 
 
 @pytest.mark.parametrize("capability", ["scoring", "churn"])
-async def test_an_empty_account_is_told_to_load_first(gateway: Any, capability: str) -> None:
+async def test_an_empty_account_is_to_load_first(gateway: Any, capability: str) -> None:
     body = ORDER if capability == "scoring" else {}
 
-    _, answer = await asked(gateway, body, f"?capability={capability}")
+    _, answer = await previewed(gateway, body, f"?capability={capability}")
 
     assert answer["text"].startswith("There are no contacts to learn from yet.")
 

@@ -164,7 +164,7 @@ async def test_a_training_is_followed_until_it_ends(gateway: RunningGateway) -> 
     assert "every 2s" not in failed
 
 
-async def test_a_result_is_told_in_plain_words_and_can_be_let_answer(gateway: RunningGateway) -> None:
+async def test_a_result_is_shown_in_plain_words_and_can_be_let_answer(gateway: RunningGateway) -> None:
     trained(ordering(gateway.store.of("acme")), promoted=False)
     browser = await signed_in(gateway)
 
