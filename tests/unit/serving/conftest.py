@@ -88,7 +88,6 @@ class FakeStore:
         self.logged: list[Any] = []
         self.logged_since: list[int | None] = []
         self.erased = 0
-        self.statements = 0
         self.request_reads_made = 0
         self.closed = False
         self.held: dict[str, tuple[Holdout, ...]] = {}
@@ -103,7 +102,6 @@ class FakeStore:
     def _read(self) -> None:
         if self.away:
             raise StoreUnavailable("The store is away.")
-        self.statements += 1
 
     def ping(self) -> None:
         self._read()
