@@ -75,6 +75,7 @@ async def _model(page_request: PageRequest) -> Mapping[str, Any]:
         "left": page_request.query("left"),
         "is_switched": page_request.query("left") != (model["champion"] or "none"),
         "looks": 0,
+        "is_late": False,
     }
 
 
@@ -158,7 +159,13 @@ async def _switching(page_request: PageRequest) -> Mapping[str, Any]:
     name, left = page_request.path("name"), page_request.query("left")
     model = await page_request.api.get(f"/models/{segment(name)}", limit=1)
     looks = int(page_request.query("looks") or 0) if page_request.query("looks").isdecimal() else 0
-    return {"model": model, "left": left, "is_switched": left != (model["champion"] or "none"), "looks": looks + 1}
+    return {
+        "model": model,
+        "left": left,
+        "is_switched": left != (model["champion"] or "none"),
+        "looks": looks + 1,
+        "is_late": looks + 1 >= MOST_LOOKS,
+    }
 
 
 async def _card(page_request: PageRequest) -> Response:
