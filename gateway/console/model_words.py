@@ -144,13 +144,13 @@ def outcome_words(outcome: Mapping[str, Any]) -> str:
     >>> outcome_words({"silence": ["order_placed", "page_viewed"], "horizon_days": 90})
     'Who has no order or page view for 90 days?'
     >>> outcome_words({"attribute": "Converted", "positive": None})
-    'For whom is “Converted” yes?'
+    'For whom does “Converted” say yes?'
     >>> outcome_words({"attribute": "stage", "positive": "won"})
-    'For whom is “stage” “won”?'
+    'For whom does “stage” say “won”?'
     """
     if outcome.get("attribute"):
         value = outcome.get("positive")
-        return f"For whom is “{outcome['attribute']}” {f'“{value}”' if value else 'yes'}?"
+        return f"For whom does “{outcome['attribute']}” say {f'“{value}”' if value else 'yes'}?"
     if outcome.get("silence"):
         return f"Who has no {_named(outcome['silence'])} for {outcome['horizon_days']} days?"
     if not outcome.get("event_types"):

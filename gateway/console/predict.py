@@ -52,9 +52,24 @@ async def _latest(api: Api, name: str) -> Any | None:
 
 async def _form(page_request: PageRequest) -> Mapping[str, Any]:
     """Read what the form offers, and count what it says."""
-    vocabulary, counts = await asyncio.gather(page_request.api.get("/data-report/vocabulary"), _counts(page_request))
-    chosen = next((one for one in vocabulary["attributes"] if one["name"] == page_request.query("attribute")), None)
-    return {"vocabulary": vocabulary, "values": [] if chosen is None else chosen["values"], **counts}
+    # One after the other: the first reads the contacts on which the second counts.
+    vocabulary = await page_request.api.get("/data-report/vocabulary")
+    counts = await _counts(page_request)
+    return {**counts, "vocabulary": vocabulary, "values": _values(vocabulary, page_request), "is_part": False}
+
+
+async def _counts_part(page_request: PageRequest) -> Mapping[str, Any]:
+    """Count what a form says, and read the values that its attribute has."""
+    counts = await _counts(page_request)
+    by_attribute = counts["kind"] == "attribute" and page_request.query("attribute")
+    vocabulary = await page_request.api.get("/data-report/vocabulary") if by_attribute else {"attributes": []}
+    return {**counts, "values": _values(vocabulary, page_request), "is_part": True}
+
+
+def _values(vocabulary: Mapping[str, Any], page_request: PageRequest) -> list[dict[str, Any]]:
+    """List the values of the attribute that a form names."""
+    name = page_request.query("attribute")
+    return next((one["values"] for one in vocabulary["attributes"] if one["name"] == name), [])
 
 
 async def _counts(page_request: PageRequest) -> Mapping[str, Any]:
@@ -207,7 +222,7 @@ async def _enough_part(page_request: PageRequest) -> Mapping[str, Any]:
 PAGES = (
     ConsolePage("predict", "Predict", "predict.html", _questions, group="Models"),
     ConsolePage("predict/new", "What is to be predicted?", "predict_new.html", _form, within="predict"),
-    ConsolePage("predict/counts", "Counts", "predict_counts.html", _counts, within="predict"),
+    ConsolePage("predict/counts", "Counts", "predict_counts.html", _counts_part, within="predict"),
     ConsolePage("predict/{name}", "Train", "predict_model.html", _model, within="predict"),
     ConsolePage("predict/{name}/training", "Training", "predict_training.html", _panel, within="predict"),
     ConsolePage("predict/{name}/enough", "Data", "predict_enough.html", _enough_part, within="predict"),

@@ -102,7 +102,7 @@ def _attribute(name: str, column: AttributeColumn) -> KnownAttribute:
     """Count the latest values of an attribute."""
     latest = {int(contact): value for contact, value in zip(column.contact, column.value, strict=True)}
     counts = Counter(_text(value) for value in latest.values() if value not in (None, ""))
-    few = counts.most_common() if len(counts) <= MOST_VALUES else []
+    few = sorted(counts.items(), key=lambda one: (-one[1], one[0])) if len(counts) <= MOST_VALUES else []
     return KnownAttribute(
         name=name,
         contacts=sum(counts.values()),

@@ -98,6 +98,7 @@ async def test_a_form_counts_who_would_have_reached_it_as_it_is_filled_in(gatewa
         ("kind=silence&silence=page_viewed&days=20", "Who has no page view for 20 days?"),
         ("kind=cancel&event=order_placed&days=30", "PUT /outcomes/order_placed_30d?capability=churn"),
         ("kind=attribute&attribute=vip&value=no", "60 contacts reached it and 60 did not"),
+        ("kind=attribute&attribute=vip", '<datalist id="values" hx-swap-oob="true"><option value="&lt;script&gt;'),
         ("kind=attribute&attribute=vip&value=no&name=VIP+%21%21", "PUT /outcomes/vip?capability=scoring"),
     ],
 )
