@@ -103,7 +103,9 @@ def create_app(
     app.add_middleware(with_cors, origins=settings.cors_origins)
     app.add_middleware(pages.SecurityHeaders)
     app.add_middleware(EquivalentRequests)
-    app.add_middleware(RequestContext, metrics=metrics, within_seconds=settings.request_timeout_seconds)
+    app.add_middleware(
+        RequestContext, metrics=metrics, within_seconds=settings.request_timeout_seconds, failed=console.failed
+    )
     app.add_middleware(FlatRoutes, routes=flat)
     # Written at its first request: that takes a second, and the start need not wait for it.
     app.openapi = cache(partial(openapi.merged, app))  # type: ignore[method-assign]
@@ -158,7 +160,7 @@ def _lifespan(
         parts = (settings, store, key_cache, limits, upstreams, Cursors(key), metrics, webhook_queue, StoreLook(store))
         app.state.gateway = Gateway(*parts)
         # Connections of its own: what the console reads may be slow, and holds none of those that take events in.
-        own_store = open_database(settings, readers=CONSOLE_READERS) if database is None else database
+        own_store = open_database(settings, readers=CONSOLE_READERS, cuts_off=True) if database is None else database
         app.state.console = Console(
             replace(app.state.gateway, database=own_store, writers=Semaphore(CONSOLE_READERS // 2))
         )
