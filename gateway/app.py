@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from gateway import audit, health, openapi, pages
+from gateway.activity import routes as activity
 from gateway.auth import KeyCache
 from gateway.batches import routes as batches
 from gateway.batches.uploads import upload_bounds
@@ -132,7 +133,7 @@ def _routes() -> tuple[BaseRoute, ...]:
     specific = (predictions, privacy)
     incoming, outgoing = (webhooks, sources, dead_letters), (subscriptions, deliveries)
     predicted = (data_report, models, model_commands, model_quality, model_shadows, segments, batches, holdouts)
-    general = (contacts, events, outcomes, *predicted, *incoming, *outgoing, audit, health, pages, console)
+    general = (contacts, events, outcomes, *predicted, *incoming, *outgoing, activity, audit, health, pages, console)
     for part in (*specific, *general):
         router.include_router(part.router)
     return tuple(router.routes)
