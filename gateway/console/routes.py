@@ -362,6 +362,8 @@ async def _unknown(request: Request) -> Response:
 
 
 for _page in all_pages():
-    router.add_route(f"{PATH}/{_page.path}" if _page.path else PATH, _page_route(_page), methods=["GET"])
+    _path = f"{PATH}/{_page.path}" if _page.path else PATH
+    router.add_api_route(_path, _page_route(_page), methods=["GET"], response_model=None)
 # The last one: whatever no other route of the console answers.
-router.add_route(PATH + "/{rest:path}", _in_words(_unknown), methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+_METHODS: Final = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+router.add_api_route(PATH + "/{rest:path}", _in_words(_unknown), methods=_METHODS, response_model=None)
