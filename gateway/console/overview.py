@@ -91,7 +91,7 @@ async def _imports(page_request: PageRequest) -> list[Document]:
 def _steps(found: Document, *, has_contacts: bool) -> list[bool] | None:
     """Say which of the first three steps are done; None: all of them."""
     models = found["models"]["models"]
-    defined = [one for one in found["outcomes"]["outcomes"] if not one["built_in"] or one["default"]]
+    defined = [one for one in found["outcomes"]["outcomes"] if not one["built_in"]]
     done = [has_contacts, bool(defined or models), bool(models)]
     return None if all(done) else done
 

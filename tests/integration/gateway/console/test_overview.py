@@ -105,7 +105,7 @@ async def test_answers_and_what_waits_are_told(browser: Browser, store: AccountS
 
     page = (await browser.get("/console")).text
 
-    assert "2 answers in the last two days, 50 % of them with a prediction" in page
+    assert "2 answers in the last two days, 50.0 % of them with a prediction" in page
     assert "of the others most: too little known (1)" in page
     assert "nothing waits" in page
     assert "2 hours ago" in page
