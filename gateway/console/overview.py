@@ -122,24 +122,20 @@ def _concerns(finding: Document, asked: set[tuple[str, str]]) -> bool:
     return not affected or any(one in asked or not one[1] for one in affected)
 
 
-def suffices(needed: Sequence[Document]) -> tuple[str, str]:
-    """Say in a word whether data suffices for a question, and how good that is.
+def suffices(needed: Sequence[Document]) -> tuple[str, str, str]:
+    """Say in a word whether data suffices for a question, after the kind of the word; and what becomes of the model.
 
-    >>> suffices([{"met": True, "otherwise": "not trained"}, {"met": False, "otherwise": "a plain rule"}])
-    ('warn', 'enough, but for a plain rule')
+    >>> suffices([{"met": True, "otherwise": "not trained"}, {"met": False, "otherwise": "a plain rule answers"}])
+    ('warn', 'with limits', 'a plain rule answers')
     """
-    missing = [one for one in needed if one["met"] is False]
-    if any(str(one["otherwise"]).startswith("not trained") for one in missing):
-        return "bad", "not enough"
+    missing = [str(one["otherwise"]) for one in needed if one["met"] is False]
+    if any(otherwise.startswith("not trained") for otherwise in missing):
+        return "bad", "not enough", ""
     if missing:
-        return "warn", f"enough, but {_but(missing[0]['otherwise'])}"
+        return "warn", "with limits", missing[0]
     if any(one["met"] is None for one in needed):
-        return "warn", "perhaps enough"
-    return "good", "enough"
-
-
-def _but(otherwise: str) -> str:
-    return f"for {otherwise}" if otherwise.startswith("a ") else otherwise
+        return "warn", "perhaps enough", ""
+    return "good", "enough", ""
 
 
 def answered(activity: Document) -> Document:
