@@ -26,9 +26,9 @@ from typing import Final, NamedTuple
 from urllib.parse import urlencode
 
 from bench.serving.processes import free_port, module, product, running
-from shared.contracts.rows import DAY, SECOND
+from shared.contracts.rows import DAY, HOUR, SECOND
 from shared.settings import Settings
-from shared.store import SecretRow, SubscriptionRow, open_database
+from shared.store import SecretRow, SubscriptionRow, migrate, open_database
 
 ACCOUNT: Final = "demo"
 KEYS: Final = ("signing key of the benchmark, long enough", "identity key of the benchmark, long enough")
@@ -38,6 +38,8 @@ STORE_TABLES: Final = ("contacts", "attributes", "standings")
 PREDICTION_TABLES: Final = ("latest_predictions", "prediction_log")
 ANSWERED_OVER: Final = 2 * DAY
 SUBSCRIPTION: Final = "sub_bench"
+CACHE_KIB: Final = 1 << 20
+SCORED_SECONDS: Final = 600.0
 NEXT_LEVEL: Final = 40
 """Pages that are reached from the menu's at most."""
 
@@ -103,8 +105,7 @@ def filled(home: Path, contacts: int, events: int) -> None:
             raise SystemExit(f"{home} holds {done.read_text()}: give another folder")
         return
     if not (home / "store.sqlite").exists():
-        command = [sys.executable, "-m", "foretell", "demo"]
-        subprocess.run(command, env={**os.environ, "FORETELL_HOME": str(home)}, check=True)
+        demo(home)
     with closing(sqlite3.connect(home / "store.sqlite")) as store:
         (there,) = store.execute("SELECT count(*) FROM contacts WHERE account_id = ?", (ACCOUNT,)).fetchone()
         copies = -(-contacts // there)
@@ -112,22 +113,58 @@ def filled(home: Path, contacts: int, events: int) -> None:
         ranked = "SELECT *, row_number() OVER (PARTITION BY contact_id ORDER BY occurred_at DESC) AS place FROM events"
         chosen = f"CREATE TEMP TABLE chosen AS SELECT {', '.join(columns)} FROM ({ranked}) WHERE place <= ?"  # noqa: S608
         store.execute(chosen, (events_of_each(store, events // copies),))
-        for number in range(1, copies):
-            for table in STORE_TABLES:
-                copy(store, table, table, number)
-            copy(store, "chosen", "events", number)
-            store.commit()
-            print(f"\rcopy {number} of {copies - 1}", end="", flush=True)
+        tables = [(table, table) for table in STORE_TABLES]
+        copy_all(store, [*tables, ("chosen", "events")], copies)
         deliver(home, store, contacts // 10)
     with closing(sqlite3.connect(home / "predictions.sqlite")) as predictions:
         now = time.time_ns() // 1_000
-        for number in range(1, copies):
-            for table in PREDICTION_TABLES:
-                copy(predictions, table, table, number, asked_at=now)
-            predictions.commit()
-            print(f"\rpredictions {number} of {copies - 1}", end="", flush=True)
-    print()
+        copy_all(predictions, [(table, table) for table in PREDICTION_TABLES], copies, asked_at=now)
+        predictions.execute("DELETE FROM answer_counts")
+        predictions.execute(
+            "INSERT INTO answer_counts SELECT account_id, asked_at - asked_at % ?, capability, status, count(*) "
+            "FROM prediction_log GROUP BY 1, 2, 3, 4",
+            (HOUR,),
+        )
+        predictions.commit()
     done.write_text(said)
+
+
+def demo(home: Path) -> None:
+    """Train the sample, and let its contacts be scored."""
+    environment = {**os.environ, "FORETELL_HOME": str(home), "FORETELL_PORT": str(free_port())}
+    subprocess.run([sys.executable, "-m", "foretell", "demo"], env=environment, check=True)
+    up = subprocess.Popen([sys.executable, "-m", "foretell", "up"], env=environment, stdout=subprocess.DEVNULL)
+    database = open_database(Settings(home=home))
+    try:
+        wanted = [(one.capability, one.outcome) for one in database.champions()]
+        until = time.monotonic() + SCORED_SECONDS
+        while not all(sum(database.of(ACCOUNT).predictions.statuses(*one).values()) for one in wanted):
+            if time.monotonic() > until or up.poll() is not None:
+                raise SystemExit("the sample was not scored")
+            time.sleep(1)
+    finally:
+        database.close()
+        up.terminate()
+        up.wait()
+
+
+def copy_all(
+    connection: sqlite3.Connection, tables: Sequence[tuple[str, str]], copies: int, *, asked_at: int | None = None
+) -> None:
+    """Copy tables so often; their further indexes are made afterwards, which takes a tenth of the time."""
+    goals = [goal for _, goal in tables]
+    indexes = connection.execute("SELECT name, sql, tbl_name FROM sqlite_master WHERE type = 'index' AND sql NOT NULL")
+    mine = [(name, sql) for name, sql, table in indexes.fetchall() if table in goals]
+    for name, _ in mine:
+        connection.execute(f"DROP INDEX {name}")
+    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    for number in range(1, copies):
+        for source, table in tables:
+            copy(connection, source, table, number, asked_at=asked_at)
+        connection.commit()
+    for _, sql in mine:
+        connection.execute(sql)
+    connection.commit()
 
 
 def events_of_each(store: sqlite3.Connection, wanted: int) -> int:
@@ -255,6 +292,7 @@ def main() -> None:
 
 def measure(home: Path, calls: int, only: str) -> None:
     """Measure the pages of a filled folder."""
+    migrate(Settings(home=home))
     port = free_port()
     environment = product(port, home, signing_key=KEYS[0], identity_key=KEYS[1])
     with (

@@ -35,7 +35,7 @@ async def fields_of(request: Request, public_url: str | None) -> list[tuple[str,
         BadRequest: it comes from another site, or is no form.
         BodyTooLarge: nobody fills in so much.
     """
-    if not _is_own(request.headers, public_url):
+    if not is_own(request.headers, public_url):
         raise BadRequest("This form was sent by another site.")
     if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         raise BadRequest("Send this form from its page.")
@@ -51,7 +51,7 @@ async def fields_of(request: Request, public_url: str | None) -> list[tuple[str,
         raise BadRequest("The form cannot be read.") from error
 
 
-def _is_own(headers: Mapping[str, str], public_url: str | None) -> bool:
+def is_own(headers: Mapping[str, str], public_url: str | None) -> bool:
     """Whether a browser says that a page of this console sent a form.
 
     Browsers name the sender's site only where the connection is safe; elsewhere they name its origin.
