@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from html.parser import HTMLParser
 from pathlib import Path
@@ -109,16 +109,14 @@ def filled(home: Path, contacts: int, events: int) -> None:
     with closing(sqlite3.connect(home / "store.sqlite")) as store:
         (there,) = store.execute("SELECT count(*) FROM contacts WHERE account_id = ?", (ACCOUNT,)).fetchone()
         copies = -(-contacts // there)
-        columns = names(store, "events")
-        ranked = "SELECT *, row_number() OVER (PARTITION BY contact_id ORDER BY occurred_at DESC) AS place FROM events"
-        chosen = f"CREATE TEMP TABLE chosen AS SELECT {', '.join(columns)} FROM ({ranked}) WHERE place <= ?"  # noqa: S608
-        store.execute(chosen, (events_of_each(store, events // copies),))
-        tables = [(table, table) for table in STORE_TABLES]
-        copy_all(store, [*tables, ("chosen", "events")], copies)
+        newest = "SELECT *, row_number() OVER (PARTITION BY contact_id ORDER BY occurred_at DESC) AS place FROM events"
+        chosen = f"SELECT {', '.join(names(store, 'events'))} FROM ({newest}) WHERE place <= ?"  # noqa: S608
+        store.execute(f"CREATE TEMP TABLE newest AS {chosen}", (events_of_each(store, events // copies),))
+        copy_all(store, {**{table: table for table in STORE_TABLES}, "events": "newest"}, copies)
         deliver(home, store, contacts // 10)
     with closing(sqlite3.connect(home / "predictions.sqlite")) as predictions:
         now = time.time_ns() // 1_000
-        copy_all(predictions, [(table, table) for table in PREDICTION_TABLES], copies, asked_at=now)
+        copy_all(predictions, {table: table for table in PREDICTION_TABLES}, copies, asked_at=now)
         predictions.execute("DELETE FROM answer_counts")
         predictions.execute(
             "INSERT INTO answer_counts SELECT account_id, asked_at - asked_at % ?, capability, status, count(*) "
@@ -149,18 +147,27 @@ def demo(home: Path) -> None:
 
 
 def copy_all(
-    connection: sqlite3.Connection, tables: Sequence[tuple[str, str]], copies: int, *, asked_at: int | None = None
+    connection: sqlite3.Connection, sources: Mapping[str, str], copies: int, *, asked_at: int | None = None
 ) -> None:
-    """Copy tables so often; their further indexes are made afterwards, which takes a tenth of the time."""
-    goals = [goal for _, goal in tables]
+    """Copy what a table holds of the account into another so often; indexes are made afterwards, which is quicker.
+
+    Args:
+        connection: of one database.
+        sources: by the table that is filled.
+        copies: how many there are in the end.
+        asked_at: before it answers are given; None: no answers.
+    """
     indexes = connection.execute("SELECT name, sql, tbl_name FROM sqlite_master WHERE type = 'index' AND sql NOT NULL")
-    mine = [(name, sql) for name, sql, table in indexes.fetchall() if table in goals]
+    mine = [(name, sql) for name, sql, table in indexes.fetchall() if table in sources]
+    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     for name, _ in mine:
         connection.execute(f"DROP INDEX {name}")
-    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    for table, source in sources.items():
+        mine_alone = f"SELECT * FROM {source} WHERE account_id = ?"  # noqa: S608
+        connection.execute(f"CREATE TEMP TABLE sample_of_{table} AS {mine_alone}", (ACCOUNT,))
     for number in range(1, copies):
-        for source, table in tables:
-            copy(connection, source, table, number, asked_at=asked_at)
+        for table in sources:
+            copy(connection, f"sample_of_{table}", table, number, asked_at=asked_at)
         connection.commit()
     for _, sql in mine:
         connection.execute(sql)
@@ -184,17 +191,14 @@ def names(connection: sqlite3.Connection, table: str) -> list[str]:
 
 
 def copy(connection: sqlite3.Connection, source: str, table: str, number: int, *, asked_at: int | None = None) -> None:
-    """Insert the rows of the sample once more, under further ids; answers as given some time before an instant."""
+    """Insert the rows of a table once more, under further ids; answers as given some time before an instant."""
     columns = names(connection, table)
     moved = {"contact_id": "printf('k-%04d-', :number) || contact_id"}
     if asked_at is not None:
         moved["asked_at"] = ":asked_at - abs(random()) % :over"
     chosen = ", ".join(moved.get(name, name) for name in columns)
-    statement = (
-        f"INSERT INTO {table} SELECT {chosen} FROM {source} WHERE account_id = :account AND contact_id NOT LIKE 'k-%'"  # noqa: S608
-    )
-    values = {"number": number, "account": ACCOUNT, "asked_at": asked_at, "over": ANSWERED_OVER}
-    connection.execute(statement, values)
+    statement = f"INSERT INTO {table} SELECT {chosen} FROM {source}"  # noqa: S608
+    connection.execute(statement, {"number": number, "asked_at": asked_at, "over": ANSWERED_OVER})
 
 
 def deliver(home: Path, store: sqlite3.Connection, many: int) -> None:
