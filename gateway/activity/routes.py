@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from gateway.activity.schemas import Activity, DeliveryBacklog, HourOfAnswers
+from gateway.activity.schemas import AccountActivity, DeliveryBacklog, HourOfAnswers
 from gateway.context import ReadScope, json_response, now
 from shared.contracts.rows import HOUR, instant_of, instant_or_none
 
@@ -15,7 +15,7 @@ Hours = Annotated[int, Query(ge=1, le=24 * 31, description="So many hours, this 
 
 @router.get(
     "/activity",
-    response_model=Activity,
+    response_model=AccountActivity,
     tags=["operations"],
     operation_id="show_activity",
     summary="Show what goes on",
@@ -29,7 +29,7 @@ def show_activity(authenticated: ReadScope, hours: Hours = 48) -> Response:
     since = at - at % HOUR - (hours - 1) * HOUR
     counted = store.predictions.counts.since(since)
     backlog = store.deliveries.backlog(at)
-    answer = Activity(
+    answer = AccountActivity(
         since=instant_of(since),
         hours=[
             HourOfAnswers(hour=instant_of(one.hour), capability=one.capability, status=one.status, answers=one.answers)

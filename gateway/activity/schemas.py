@@ -28,7 +28,7 @@ class DeliveryBacklog(Answer):
     failed: Annotated[Count, Field(description="Were given up; they can be replayed.")]
 
 
-class Activity(Answer):
+class AccountActivity(Answer):
     """What goes on in an account."""
 
     since: Annotated[datetime, Field(description="The hour with which the counts begin.")]

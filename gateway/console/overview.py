@@ -40,9 +40,9 @@ async def _load(page_request: PageRequest) -> Document:
         report="/data-report?kept=true",
     )  # fmt: skip
     champions = [one for one in found["models"]["models"] if one["champion"]]
-    asked = _asked(found["outcomes"]["outcomes"], found["models"]["models"])
+    wanted = _questions(found["outcomes"]["outcomes"], found["models"]["models"])
     live, top, imports = await asyncio.gather(
-        _live(api, champions), _top(api, champions, asked), _imports(page_request)
+        _live(api, champions), _top(api, champions, wanted), _imports(page_request)
     )
     has_contacts = bool(found["contacts"]["contacts"])
     report = found["report"]
@@ -55,7 +55,7 @@ async def _load(page_request: PageRequest) -> Document:
         "live": live,
         "top": top,
         "imports": imports,
-        "report": None if report is None or is_of_before else _report(report, asked),
+        "report": None if report is None or is_of_before else _report(report, wanted),
         "answers": answered(found["activity"]),
     }
 
@@ -67,17 +67,17 @@ async def _live(api: Api, champions: Sequence[Document]) -> dict[str, Document]:
     return {name: one for name, one in zip(names, found, strict=True) if one is not None}
 
 
-async def _top(api: Api, champions: Sequence[Document], asked: set[tuple[str, str]]) -> Document | None:
+async def _top(api: Api, champions: Sequence[Document], wanted: set[tuple[str, str]]) -> Document | None:
     """Read the first of the list of the question that stands first: that of a default outcome, where there is one."""
     listed = [one for one in champions if one["outcome"]]
     order = [line.name for line in TABLE]
-    listed.sort(key=lambda one: ((one["capability"], one["outcome"]) not in asked, order.index(one["capability"])))
+    listed.sort(key=lambda one: ((one["capability"], one["outcome"]) not in wanted, order.index(one["capability"])))
     if not listed:
         return None
     first = listed[0]
-    asked_for = {"capability": first["capability"], "outcome": first["outcome"]}
-    found = await api.find("/predictions", **asked_for, limit=TOP)
-    return None if found is None else {**asked_for, "predictions": found["predictions"]}
+    of = {"capability": first["capability"], "outcome": first["outcome"]}
+    found = await api.find("/predictions", **of, limit=TOP)
+    return None if found is None else {**of, "predictions": found["predictions"]}
 
 
 async def _imports(page_request: PageRequest) -> list[Document]:
@@ -96,30 +96,30 @@ def _steps(found: Document, *, has_contacts: bool) -> list[bool] | None:
     return None if all(done) else done
 
 
-def _asked(outcomes: Sequence[Document], models: Sequence[Document]) -> set[tuple[str, str]]:
+def _questions(outcomes: Sequence[Document], models: Sequence[Document]) -> set[tuple[str, str]]:
     """List the questions that the account asks: not the outcomes that are built in, unless one is the default."""
     defined = {(one["capability"], one["name"]) for one in outcomes if not one["built_in"] or one["default"]}
     return defined | {(one["capability"], one["outcome"] or "") for one in models}
 
 
-def _report(report: Document, asked: set[tuple[str, str]]) -> Document:
+def _report(report: Document, wanted: set[tuple[str, str]]) -> Document:
     """Put what concerns the questions that are asked before what concerns others."""
-    findings = [one for one in report["findings"] if _concerns(one, asked)]
-    others = [one for one in report["findings"] if not _concerns(one, asked)]
+    findings = [one for one in report["findings"] if _concerns(one, wanted)]
+    others = [one for one in report["findings"] if not _concerns(one, wanted)]
     questions: dict[tuple[str, str], list[Document]] = {}
     for one in report["requirements"]:
         questions.setdefault((one["capability"], one["outcome"] or ""), []).append(one)
     enough = [
         {"capability": name, "outcome": outcome, "state": suffices(needed), "needed": needed}
         for (name, outcome), needed in questions.items()
-        if (name, outcome) in asked or not capability(name).per_outcome
+        if (name, outcome) in wanted or not capability(name).per_outcome
     ]
     return {**report, "findings": findings, "others": others, "enough": enough}
 
 
-def _concerns(finding: Document, asked: set[tuple[str, str]]) -> bool:
+def _concerns(finding: Document, wanted: set[tuple[str, str]]) -> bool:
     affected = [(one["capability"], one["outcome"] or "") for one in finding["affects"]]
-    return not affected or any(one in asked or not one[1] for one in affected)
+    return not affected or any(one in wanted or not one[1] for one in affected)
 
 
 def suffices(needed: Sequence[Document]) -> tuple[str, str, str]:
@@ -176,11 +176,11 @@ def _status(name: str) -> str:
 
 async def _load_report(page_request: PageRequest) -> Document:
     """Show the whole report: the one that is kept, or one that is made now."""
-    asks_now = page_request.query("now") == "yes"
-    path = "/data-report" if asks_now else "/data-report?kept=true"
+    makes_now = page_request.query("now") == "yes"
+    path = "/data-report" if makes_now else "/data-report?kept=true"
     found = await page_request.api.all(report=path, models="/models", outcomes="/outcomes")
-    asked = _asked(found["outcomes"]["outcomes"], found["models"]["models"])
-    return {"report": None if found["report"] is None else _report(found["report"], asked)}
+    wanted = _questions(found["outcomes"]["outcomes"], found["models"]["models"])
+    return {"report": None if found["report"] is None else _report(found["report"], wanted)}
 
 
 PAGES = (

@@ -27,7 +27,7 @@ def test_the_second_time_the_link_shows_the_form(visitor: Visitor, console_link:
     assert again.page.get_by_role("alert").inner_text().startswith("This link was used before")
 
 
-def test_answers_are_drawn_and_what_they_show_is_said(visitor: Visitor) -> None:
+def test_answers_are_drawn_beside_a_sentence(visitor: Visitor) -> None:
     page = visitor.open("")
 
     figure = page.locator("figure.plot")

@@ -97,7 +97,7 @@ async def test_the_first_of_the_list_lead_to_their_contacts(browser: Browser, st
     assert HARM not in page
 
 
-async def test_answers_and_what_waits_are_told(browser: Browser, store: AccountStore) -> None:
+async def test_answers_are_counted_with_what_waits(browser: Browser, store: AccountStore) -> None:
     with_contacts(store)
     store.predictions.log([prediction("a", 60), prediction("b/c", None, "insufficient_data")])
     row = SubscriptionRow("s", "https://a.example", ("x",), "", None, {}, None, False, "enabled", None, 1, None, 1)
@@ -111,7 +111,9 @@ async def test_answers_and_what_waits_are_told(browser: Browser, store: AccountS
     assert "2 hours ago" in page
 
 
-async def test_the_kept_report_is_told_in_words(gateway: RunningGateway, browser: Browser, store: AccountStore) -> None:
+async def test_the_kept_report_is_shown_in_words(
+    gateway: RunningGateway, browser: Browser, store: AccountStore
+) -> None:
     with_contacts(store)
     await keep_report(gateway, store)
 

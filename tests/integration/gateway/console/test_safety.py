@@ -181,7 +181,7 @@ async def test_a_part_that_asks_for_itself_makes_the_page_sign_in(browser: Brows
     assert (answer.status, answer.headers["HX-Refresh"]) == (204, "true")
 
 
-async def test_a_store_that_is_away_is_told_in_words(gateway: RunningGateway, signed_in: Browser) -> None:
+async def test_a_store_that_is_away_makes_a_page_in_words(gateway: RunningGateway, signed_in: Browser) -> None:
     gateway.store.away = True
 
     page = await signed_in.get("/console")
@@ -191,7 +191,7 @@ async def test_a_store_that_is_away_is_told_in_words(gateway: RunningGateway, si
     assert "The store" in page.text
 
 
-async def test_a_bug_is_told_in_words_and_not_in_detail(gateway: RunningGateway, signed_in: Browser) -> None:
+async def test_a_bug_makes_a_page_in_words_without_its_details(gateway: RunningGateway, signed_in: Browser) -> None:
     gateway.app.state.console.sessions = None
 
     page = await signed_in.get("/console")
