@@ -92,9 +92,7 @@ def packed(answers: Sequence[Prediction]) -> Arrays:
     }
 
 
-def assigned_parts(
-    model: Any, parts: Sequence[Arrays], options: SendPlanOptions, cutoff: Microseconds
-) -> PlannedBatch:
+def assigned_parts(model: Any, parts: Sequence[Arrays], options: SendPlanOptions, cutoff: Microseconds) -> PlannedBatch:
     """Deal the hours out to the contacts of all parts of a batch.
 
     Args:
