@@ -11,7 +11,7 @@ _ENDINGS: Final = (
     ("_days_since_last", "Days since the last {one}"),
     ("_value_mean", "Value per {one}"),
     ("_value", "Value of {many}"),
-    ("_items", "Different items of {many}"),
+    ("_items", "Different items in {many}"),
 )
 
 
