@@ -47,7 +47,7 @@ class Week(Answer):
         Field(
             min_length=168,
             max_length=168,
-            description="Monday 00 first: chances of an answer, or shares of activity; null: nothing was ever sent then.",
+            description="Monday 00 first: chances of an answer, or shares of activity; null: nothing was sent then.",
         ),
     ]
     best: Annotated[int | None, Field(ge=0, le=167, description="The best of them, 0 to 167; null: none is known.")]

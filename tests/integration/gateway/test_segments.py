@@ -181,7 +181,7 @@ def weekly(**more: Any) -> dict[str, Any]:
     return {"week": "2026-W22", "starts_on": "2026-05-25", "contacts": 10, "moved_share": 0.2, **more}
 
 
-def counted(gateway: Any, week: dict[str, Any]) -> None:
+def counted(gateway: Any, *weeks: dict[str, Any]) -> None:
     report = {
         "measured_at": "2026-06-01T00:00:00Z",
         "complete_until": None,
@@ -192,7 +192,7 @@ def counted(gateway: Any, week: dict[str, Any]) -> None:
         "all_versions": None,
         "versions": [],
         "weeks": [],
-        "segment_weeks": [week],
+        "segment_weeks": list(weeks),
         "left_out": {"repeated": 0, "not_stored": 0, "without_probability": 0, "learned_from": 0, "reached_before": 0},
     }
     gateway.store.of("acme").models.quality.put("segmentation", "", {"report": report}, at=NOW)
