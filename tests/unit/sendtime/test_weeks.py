@@ -28,7 +28,7 @@ def test_where_all_are_alike_there_are_no_groups(model: SendTimeModel) -> None:
     assert weeks(replace(model, timings={}, default=None, activity=activity))["groups"] == []
 
 
-def test_where_all_was_sent_at_one_hour_that_is_said(model: SendTimeModel) -> None:
+def test_where_all_was_sent_at_one_hour_that_hour_is_named(model: SendTimeModel) -> None:
     timing = replace(model.timings["click"], varied=False)
 
     found = weeks(replace(model, timings={"click": timing}))

@@ -54,7 +54,7 @@ async def test_in_place_the_key_takes_the_place_of_the_page_and_the_address_stay
     assert key_in(answer.text)
 
 
-async def test_what_the_api_refuses_is_said_in_its_words_and_no_key_is_shown(browser: Browser) -> None:
+async def test_what_the_api_refuses_is_shown_in_its_words_without_any_key(browser: Browser) -> None:
     answer = await sent(browser, {**MAKE, "name": ""}, hx_request="true")
 
     assert answer.status == 422

@@ -78,7 +78,7 @@ async def test_a_subscription_is_paused_tried_out_given_a_new_secret_and_removed
     assert store.subscriptions.all() == []
 
 
-async def test_what_the_api_refuses_is_said_in_its_words(gateway: RunningGateway) -> None:
+async def test_what_the_api_refuses_is_shown_in_its_words(gateway: RunningGateway) -> None:
     browser = await signed_in(gateway)
 
     answer = await sent(browser, "POST /subscriptions", {**RECEIVER, "url": "ftp://nowhere"}, hx_request="true")
@@ -104,7 +104,7 @@ async def test_deliveries_are_filtered_and_listed_by_cursor(gateway: RunningGate
     assert "No delivery of that kind" in none
 
 
-async def test_a_delivery_shows_what_was_said_and_each_attempt_and_is_replayed(gateway: RunningGateway) -> None:
+async def test_a_delivery_shows_its_data_and_each_attempt_and_is_replayed(gateway: RunningGateway) -> None:
     browser, store = await signed_in(gateway), gateway.store.of("acme")
     subscription = await subscribed(gateway, gateway.key())
     store.outbox.publish([Message("m", KIND, AT, {"said": NAMED}, contact_id=NAMED)], at=AT)
