@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from gateway.auth import Caller, caller_of
-from gateway.console import keys, overview, webhooks
+from gateway.console import keys, models, overview, predict, webhooks
 from gateway.console.api import AT_ONCE, Api, ApiProblem
 from gateway.console.capability_pages import capability_pages
 from gateway.console.forms import body_of_fields
@@ -42,7 +42,7 @@ router = APIRouter(include_in_schema=False)
 
 def all_pages() -> tuple[ConsolePage, ...]:
     """List every page in the order of the menu; those of capabilities come first in their group."""
-    return (*overview.PAGES, *capability_pages(), *webhooks.PAGES, *keys.PAGES)
+    return (*overview.PAGES, *capability_pages(), *predict.PAGES, *models.PAGES, *webhooks.PAGES, *keys.PAGES)
 
 
 class Console:

@@ -4,8 +4,9 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from gateway.context import ReadScope, json_response, now
-from gateway.data_report.schemas import DataReport
+from gateway.data_report.schemas import DataReport, Vocabulary
 from shared.data_report import data_report
+from shared.data_report.account_sample import vocabulary
 
 router = APIRouter()
 
@@ -23,3 +24,18 @@ def show_data_report(authenticated: ReadScope) -> Response:
     Made when it is asked for, from all contacts and the events of up to 5,000 of them; says how many were looked at.
     """
     return json_response(data_report(authenticated.store, now=now()))
+
+
+@router.get(
+    "/data-report/vocabulary",
+    response_model=Vocabulary,
+    tags=["models"],
+    operation_id="show_vocabulary",
+    summary="List what can be predicted",
+)
+def show_vocabulary(authenticated: ReadScope) -> Response:
+    """List the event types and attributes of which an outcome can be made, each with how many contacts have it.
+
+    Counted on all contacts or, in large accounts, on 5,000 of them; what was read is kept for up to a minute.
+    """
+    return json_response(vocabulary(authenticated.gateway.samples.of(authenticated.store, now=now())))

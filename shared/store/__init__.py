@@ -8,7 +8,7 @@ from shared.store.audit import AuditRow
 from shared.store.batches import OPEN_STATES, BatchEnd, Batches, BatchPartRow, BatchRow, BatchState, FinishedPlan, Lease
 from shared.store.bulk_pacing import BulkPacing
 from shared.store.contacts import BulkCounts, StoredContact
-from shared.store.data_report import ContactGroup, DailyCount
+from shared.store.data_report import AccountChanges, ContactGroup, DailyCount
 from shared.store.database import AccountStore, Database, open_database
 from shared.store.dead_letters import DeadLetterRow
 from shared.store.deliveries import ENDED
@@ -42,6 +42,7 @@ __all__ = [
     "ENDED",
     "OPEN_STATES",
     "Account",
+    "AccountChanges",
     "AccountStore",
     "AddedEvents",
     "AssignmentRow",

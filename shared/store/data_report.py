@@ -12,7 +12,10 @@ from shared.contracts.rows import DAY, Microseconds, denies_profiling
 from shared.store.contact_facts import ContactTable, consent_of
 from shared.store.events import EventTable
 from shared.store.identities import EMAIL, IdentityMergeTable
+from shared.store.pasts import facts_of
+from shared.store.schema import AccountStateTable
 from shared.store.scope import BATCH, AnySelect, Scope, batches
+from shared.timeline import ContactFacts
 
 
 class ContactGroup(NamedTuple):
@@ -22,6 +25,21 @@ class ContactGroup(NamedTuple):
     has_timezone: bool
     has_created_at: bool
     contacts: int
+
+
+class ContactSample(NamedTuple):
+    """Contacts that stand for all who may be learned from."""
+
+    contact_ids: list[str]
+    learnable: int
+    """How many of those there are."""
+
+
+class AccountChanges(NamedTuple):
+    """What is another one as soon as something was recorded or erased, read at once however large the account is."""
+
+    newest_event_at: Microseconds | None
+    erasures: int
 
 
 class DailyCount(NamedTuple):
@@ -51,7 +69,19 @@ class DataReportReads:
                 for consent, zoned, dated, count in rows
             ]
 
-    def sample(self, most: int) -> list[str]:
+    def changes(self) -> AccountChanges:
+        """Return what tells whether something was recorded or erased since."""
+        statement = self._scope.select(AccountStateTable.newest_event_at, AccountStateTable.erasures)
+        with self._scope.reading() as connection:
+            row = connection.execute(statement).first()
+        return AccountChanges(None, 0) if row is None else AccountChanges(*row)
+
+    def facts(self, contact_ids: Collection[str]) -> dict[str, ContactFacts]:
+        """Read some contacts with all values of their attributes."""
+        with self._scope.reading() as connection:
+            return facts_of(connection, list(contact_ids))
+
+    def sample(self, most: int) -> ContactSample:
         """List contacts that may be learned from: all, or every so manieth of them in the order of their ids.
 
         Args:
@@ -61,12 +91,14 @@ class DataReportReads:
         numbered = allowed.add_columns(func.row_number().over(order_by=ContactTable.contact_id).label("place"))
         counting = self._scope.select(func.count(), of=ContactTable).where(*self._no_refusal())
         with self._scope.reading() as connection:
-            step = max(1, -(-int(connection.scalar(counting)) // most))
+            learnable = int(connection.scalar(counting))
+            step = max(1, -(-learnable // most))
             if step == 1:
-                return list(connection.scalars(allowed.with_only_columns(ContactTable.contact_id)))
+                every = allowed.with_only_columns(ContactTable.contact_id)
+                return ContactSample(list(connection.scalars(every)), learnable)
             places = numbered.subquery()
             every = self._scope.select(places.c.contact_id).where(places.c.place % step == 1)
-            return list(connection.scalars(every.order_by(places.c.contact_id)))
+            return ContactSample(list(connection.scalars(every.order_by(places.c.contact_id))), learnable)
 
     def _may_be_learned_from(self) -> AnySelect:
         columns = (ContactTable.account_id, ContactTable.contact_id)
