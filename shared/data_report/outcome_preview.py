@@ -84,7 +84,8 @@ def _way_out(
     days = sample.history_days
     if not is_framed and not outcome.attribute and 0 < days < 2 * outcome.horizon_days:
         shorter = min(days // HORIZONS_NEEDED, outcome.horizon_days - 1)
-        shorten = f" Ask about {shorter} days or fewer, or load a longer past." if shorter >= SHORTEST_HORIZON_DAYS else ""
+        fits = shorter >= SHORTEST_HORIZON_DAYS
+        shorten = f" Ask about {shorter} days or fewer, or load a longer past." if fits else ""
         return f"The data lasts {days} days, too short to see what happens within {outcome.horizon_days} days.{shorten}"
     if contacts[0].met is False:
         return "Load more contacts and events, or ask more widely: more days, or a more frequent event."

@@ -1,21 +1,44 @@
-"""What the data report reads: counts over all contacts, and counts of the events of some of them."""
+"""What the data report reads: counts over all contacts, and counts of the events of some of them; and the last one."""
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, and_, func, not_, or_
-from sqlalchemy.orm import aliased
+from sqlalchemy import ColumnElement, ForeignKey, and_, func, not_, or_
+from sqlalchemy.orm import Mapped, aliased, mapped_column
 
 from shared.contracts.rows import DAY, Microseconds, denies_profiling
 from shared.store.contact_facts import ContactTable, consent_of
 from shared.store.events import EventTable
 from shared.store.identities import EMAIL, IdentityMergeTable
+from shared.store.outcomes import OutcomeTable
 from shared.store.pasts import facts_of
-from shared.store.schema import AccountStateTable
+from shared.store.schema import KEY_TEXT, AccountStateTable, Instant, LongText, StoreTable
 from shared.store.scope import BATCH, AnySelect, Scope, batches
 from shared.timeline import ContactFacts
+
+
+class DataReportTable(StoreTable):
+    """The last report that was made in the background; counts and figures, no contact."""
+
+    __tablename__ = "data_reports"
+
+    account_id: Mapped[str] = mapped_column(KEY_TEXT, ForeignKey("accounts.name"), primary_key=True)
+    reported_at: Mapped[Instant]
+    mark: Mapped[str]
+    """Of the data that it is about: with another one there is something new to report."""
+    document: Mapped[LongText]
+
+
+class KeptReport(NamedTuple):
+    """A report that was made in the background."""
+
+    reported_at: Microseconds
+    mark: str
+    document: str
+    """JSON."""
 
 
 class ContactGroup(NamedTuple):
@@ -57,6 +80,27 @@ class DataReportReads:
     """What the data report reads of one account."""
 
     _scope: Scope
+
+    def keep(self, report: KeptReport) -> None:
+        """Keep a report in place of the one before."""
+        with self._scope.writing() as connection:
+            connection.upsert(DataReportTable, [report._asdict()])
+
+    def kept(self) -> KeptReport | None:
+        """Read the report that is kept; None: there is none."""
+        table = DataReportTable
+        with self._scope.reading() as connection:
+            row = connection.execute(self._scope.select(table.reported_at, table.mark, table.document)).first()
+        return None if row is None else KeptReport(*row)
+
+    def mark(self) -> str:
+        """Return what changes when contacts, newer events or outcomes come; counts all contacts."""
+        state = self._scope.select(AccountStateTable.newest_event_at, AccountStateTable.erasures)
+        with self._scope.reading() as connection:
+            contacts = connection.scalar(self._scope.select(func.count(), of=ContactTable))
+            defined = connection.scalars(self._scope.select(OutcomeTable.definition)).all()
+            found = connection.execute(state).first()
+        return sha256(repr((contacts, found and tuple(found), sorted(defined))).encode()).hexdigest()
 
     def contact_groups(self) -> list[ContactGroup]:
         """Count the contacts by what is known of them; reads all contacts, and none of their events."""
