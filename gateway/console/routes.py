@@ -19,7 +19,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import Scope as ASGIScope
 
 from gateway.auth import caller_of
-from gateway.console import models, overview, predict
+from gateway.console import keys, models, overview, predict, webhooks
 from gateway.console.api import AT_ONCE, Api, ApiProblem
 from gateway.console.capability_pages import capability_pages
 from gateway.console.forms import body_of_fields, call_of, fields_of
@@ -40,9 +40,11 @@ POLICY: Final = (
 STATIC: Final = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".txt": "text/plain"}
 SESSION_COOKIE: Final = "foretell_session"
 NOTE_COOKIE: Final = "foretell_note"
+_ANSWERS: Final = frozenset(file.stem for file in (FOLDER / "templates" / "answers").iterdir())
+"""Templates that show an answer in the place of a page."""
 USED_LINKS: Final = "console-links"
 """Under what links that were used are noted in the store, as ids of what a source sent are: once in all processes."""
-_TOLD: Final[Mapping[str, Any]] = {"title": "", "detail": "", "errors": (), "request_id": None}
+_SHOWN: Final[Mapping[str, Any]] = {"title": "", "detail": "", "errors": (), "request_id": None}
 """What a page of a problem shows, where the document lacks it."""
 _NO_PAGE: Final = ConsolePage("", "Not found", "problem.html", nothing)
 _NOT_DONE: Final = ConsolePage("", "Not done", "problem.html", nothing)
@@ -52,7 +54,7 @@ router = APIRouter(include_in_schema=False)
 
 def all_pages() -> tuple[ConsolePage, ...]:
     """List every page in the order of the menu; those of capabilities come first in their group."""
-    return (*overview.PAGES, *capability_pages(), *predict.PAGES, *models.PAGES)
+    return (*overview.PAGES, *capability_pages(), *predict.PAGES, *models.PAGES, *webhooks.PAGES, *keys.PAGES)
 
 
 class Console:
@@ -121,7 +123,7 @@ def _signed_out(request: Request, message: str) -> Response:
 
 def _bare(request: Request, error: ForetellError) -> Response:
     """Say what is wrong where it is not known who is signed in, or what this is about."""
-    document = {**_TOLD, "title": error.title, "detail": str(error), "request_id": problem.request_id_of(request)}
+    document = {**_SHOWN, "title": error.title, "detail": str(error), "request_id": problem.request_id_of(request)}
     name = "problem_part.html" if "hx-request" in request.headers else "problem_bare.html"
     here = _here(request) if request.method == "GET" else _console(request).base
     text = environment().get_template(name).render(base=_console(request).base, problem=document, here=here)
@@ -165,7 +167,7 @@ async def _shown(page: ConsolePage, page_request: PageRequest, session: ConsoleS
 def _problem_page(
     page_request: PageRequest, session: ConsoleSession, page: ConsolePage, status: int, document: Mapping[str, Any]
 ) -> Response:
-    content = {"problem": {**_TOLD, **document}, "status": status}
+    content = {"problem": {**_SHOWN, **document}, "status": status}
     if "hx-request" in page_request.http.headers:
         return _html(environment().get_template("problem_part.html").render(**content), status)
     text = environment().get_template("problem.html").render(**_surroundings(page_request, session, page), **content)
@@ -279,25 +281,31 @@ async def call(request: Request) -> Response:
 
     Fields that begin with an underscore are for the console: `_call` is method and path, `_next` the page to show
     then, `_done` what it says, `_once` makes the same form sent twice one call. All others are the body
-    (`gateway.console.forms`).
+    (`gateway.console.forms`). `_show` names a template of `templates/answers/` that shows the answer instead, once: a
+    new secret stands in no address, cookie or log.
     """
     page_request, session = await _page_request(request)
     fields = await _fields(request)
     own = {name: value for name, value in fields if name.startswith("_")}
     console = _console(request)
+    to = own.get("_next") or console.base
     try:
         if not console.sessions.is_form_token(session, own.get("_token")):
             raise BadRequest("This form is too old, or of another session: open its page again.")
+        if "_show" in own and own["_show"] not in _ANSWERS:
+            raise BadRequest("The form names no way to show the answer.")
         method, path = call_of(own.get("_call", ""), PATH)
         body = body_of_fields([(name, value) for name, value in fields if not name.startswith("_")])
-        await page_request.api.call(method, path, body=body or None, headers=_once(own.get("_once"), body))
+        headers = _once(own.get("_once"), body)
+        answered = await page_request.api.call(method, path, body=body or None, headers=headers)
     except ApiProblem as refused:
         return _problem_page(page_request, session, _NOT_DONE, refused.status, refused.document)
     except BadRequest as error:
-        return _problem_page(
-            page_request, session, _NOT_DONE, error.status, {"title": error.title, "detail": str(error)}
-        )
-    answer = _redirect(console, own.get("_next") or console.base, in_place="hx-request" in request.headers)
+        document = {"title": error.title, "detail": str(error)}
+        return _problem_page(page_request, session, _NOT_DONE, error.status, document)
+    if "_show" in own:
+        return _shown_once(page_request, session, own["_show"], {"answer": answered.json(), "back": to})
+    answer = _redirect(console, to, in_place="hx-request" in request.headers)
     if own.get("_done"):
         note = console.sessions.note(own["_done"][:500])
         answer.set_cookie(NOTE_COOKIE, note, path=console.base, httponly=True, samesite="lax", secure=console.is_secure)
@@ -309,6 +317,20 @@ def _once(form: str | None, body: Mapping[str, Any]) -> Mapping[str, str]:
     if not form:
         return {}
     return {"idempotency-key": sha256(f"{form}\n{json.dumps(body, sort_keys=True)}".encode()).hexdigest()}
+
+
+def _shown_once(page_request: PageRequest, session: ConsoleSession, name: str, content: Mapping[str, Any]) -> Response:
+    """Show an answer; with htmx in the place of the page's content, so that a reload shows the page without it."""
+    path = str(content["back"]).partition("?")[0].removeprefix(page_request.base).strip("/")
+    page = next((one for one in all_pages() if one.path == path), overview.PAGES[0])
+    in_place = "hx-request" in page_request.http.headers
+    surroundings = {**_surroundings(page_request, session, page), **content, "shown": f"answers/{name}.html"}
+    answer = _html(
+        environment().get_template(surroundings["shown"] if in_place else "answer.html").render(surroundings)
+    )
+    if in_place:
+        answer.headers.update({"HX-Retarget": "#content", "HX-Reswap": "innerHTML show:window:top"})
+    return answer
 
 
 @router.get(PATH + "/static/{name}")
