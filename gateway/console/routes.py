@@ -44,7 +44,7 @@ _ANSWERS: Final = frozenset(file.stem for file in (FOLDER / "templates" / "answe
 """Templates that show an answer in the place of a page."""
 USED_LINKS: Final = "console-links"
 """Under what links that were used are noted in the store, as ids of what a source sent are: once in all processes."""
-_TOLD: Final[Mapping[str, Any]] = {"title": "", "detail": "", "errors": (), "request_id": None}
+_SHOWN: Final[Mapping[str, Any]] = {"title": "", "detail": "", "errors": (), "request_id": None}
 """What a page of a problem shows, where the document lacks it."""
 _NO_PAGE: Final = ConsolePage("", "Not found", "problem.html", nothing)
 _NOT_DONE: Final = ConsolePage("", "Not done", "problem.html", nothing)
@@ -123,7 +123,7 @@ def _signed_out(request: Request, message: str) -> Response:
 
 def _bare(request: Request, error: ForetellError) -> Response:
     """Say what is wrong where it is not known who is signed in, or what this is about."""
-    document = {**_TOLD, "title": error.title, "detail": str(error), "request_id": problem.request_id_of(request)}
+    document = {**_SHOWN, "title": error.title, "detail": str(error), "request_id": problem.request_id_of(request)}
     name = "problem_part.html" if "hx-request" in request.headers else "problem_bare.html"
     here = _here(request) if request.method == "GET" else _console(request).base
     text = environment().get_template(name).render(base=_console(request).base, problem=document, here=here)
@@ -167,7 +167,7 @@ async def _shown(page: ConsolePage, page_request: PageRequest, session: ConsoleS
 def _problem_page(
     page_request: PageRequest, session: ConsoleSession, page: ConsolePage, status: int, document: Mapping[str, Any]
 ) -> Response:
-    content = {"problem": {**_TOLD, **document}, "status": status}
+    content = {"problem": {**_SHOWN, **document}, "status": status}
     if "hx-request" in page_request.http.headers:
         return _html(environment().get_template("problem_part.html").render(**content), status)
     text = environment().get_template("problem.html").render(**_surroundings(page_request, session, page), **content)
