@@ -1,0 +1,131 @@
+"""The latest predictions as a list: by score, or by contact id where there is none."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, func, or_
+
+from shared.contracts.rows import Microseconds
+from shared.store.prediction_tables import COLUMNS, LatestPredictionTable, PredictionRow
+from shared.store.scope import AccountConnection, AnySelect
+
+
+class Place(NamedTuple):
+    """Where a row lies in the list."""
+
+    score: int | None
+    contact_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionFilter:
+    """Which of an account's latest predictions are listed."""
+
+    capability: str
+    outcome: str
+    """Its name, "" where the capability has none."""
+    status: str = "ok"
+    ranked: bool = True
+    """By score, then contact id; False: by contact id, for predictions without a score."""
+    ascending: bool = False
+    """Lowest score first."""
+    band: str | None = None
+    min_score: int | None = None
+    segment: str | None = None
+    """Only contacts whose latest segment it is."""
+    updated_since: Microseconds | None = None
+    """Only what was asked at this instant or later."""
+
+
+def question(capability: str, outcome: str) -> tuple[ColumnElement[bool], ...]:
+    """Say that a latest prediction is about a question."""
+    table = LatestPredictionTable
+    return (table.capability == capability, table.outcome == outcome)
+
+
+def read_rows(
+    connection: AccountConnection,
+    wanted: PredictionFilter,
+    *,
+    limit: int,
+    after: Place | None,
+    among: Collection[str] | None,
+) -> list[PredictionRow]:
+    """Read rows of the list.
+
+    Their places come from the index first: it knows all that is asked, and who does not fit costs no row.
+
+    Args:
+        connection: of the predictions.
+        wanted: which, and in which order.
+        limit: at most so many.
+        after: where the part before ended.
+        among: only of these contacts; None: of any.
+    """
+    table = LatestPredictionTable
+    chosen = _chosen(connection, wanted, limit=limit, after=after)
+    if among is not None:
+        chosen = chosen.where(table.contact_id.in_(among))
+    places = chosen.subquery()
+    here = table.contact_id == places.c.contact_id
+    statement = (
+        connection.select(*COLUMNS, of=table).join(places, here).where(*question(wanted.capability, wanted.outcome))
+    )
+    return [PredictionRow(*row) for row in connection.execute(statement.order_by(*_order(wanted)))]
+
+
+def read_places(
+    connection: AccountConnection, wanted: PredictionFilter, *, limit: int, after: Place | None
+) -> list[Place]:
+    """Read where rows lie, without what they hold."""
+    return [Place(*row) for row in connection.execute(_chosen(connection, wanted, limit=limit, after=after))]
+
+
+def count_rows(connection: AccountConnection, wanted: PredictionFilter) -> int:
+    """Count the rows of the list, in the index alone."""
+    fits = connection.select(func.count(), of=LatestPredictionTable).where(*_fits(connection, wanted))
+    return int(connection.scalar(fits))
+
+
+def _chosen(connection: AccountConnection, wanted: PredictionFilter, *, limit: int, after: Place | None) -> AnySelect:
+    table = LatestPredictionTable
+    statement = connection.select(table.score, table.contact_id).where(*_fits(connection, wanted))
+    if after is not None:
+        statement = statement.where(*_beyond(after, wanted))
+    return statement.order_by(*_order(wanted)).limit(limit)
+
+
+def _order(wanted: PredictionFilter) -> tuple[Any, ...]:
+    table = LatestPredictionTable
+    if not wanted.ranked:
+        return (table.contact_id,)
+    return (table.score if wanted.ascending else table.score.desc(), table.contact_id)
+
+
+def _fits(connection: AccountConnection, wanted: PredictionFilter) -> list[ColumnElement[bool]]:
+    table = LatestPredictionTable
+    fits = [*question(wanted.capability, wanted.outcome), table.status == wanted.status]
+    fits.append(table.score.is_not(None) if wanted.ranked else table.score.is_(None))
+    if wanted.band is not None:
+        fits.append(table.band == wanted.band)
+    if wanted.min_score is not None:
+        fits.append(table.score >= wanted.min_score)
+    if wanted.updated_since is not None:
+        fits.append(table.asked_at >= wanted.updated_since)
+    if wanted.segment is not None:
+        theirs = LatestPredictionTable.__table__.alias()
+        members = connection.select(theirs.c.contact_id).where(theirs.c.segment == wanted.segment)
+        fits.append(table.contact_id.in_(members))
+    return fits
+
+
+def _beyond(after: Place, wanted: PredictionFilter) -> tuple[ColumnElement[bool], ...]:
+    table = LatestPredictionTable
+    score, contact_id = after
+    if not wanted.ranked or score is None:
+        return (table.contact_id > contact_id,)
+    beyond, least = (
+        (table.score > score, table.score >= score) if wanted.ascending else (table.score < score, table.score <= score)
+    )
+    return (least, or_(beyond, table.contact_id > contact_id))
