@@ -28,6 +28,7 @@ from gateway.events import routes as events
 from gateway.forwarding import add_forwarding, metered, prediction
 from gateway.holdouts import routes as holdouts
 from gateway.idempotency import BodyDigest
+from gateway.keys import routes as keys
 from gateway.metrics import GatewayMetrics
 from gateway.models import commands as model_commands
 from gateway.models import quality as model_quality
@@ -130,7 +131,7 @@ def _routes() -> tuple[BaseRoute, ...]:
     specific = (predictions, privacy)
     incoming, outgoing = (webhooks, sources, dead_letters), (subscriptions, deliveries)
     predicted = (data_report, models, model_commands, model_quality, model_shadows, segments, batches, holdouts)
-    general = (contacts, events, outcomes, *predicted, *incoming, *outgoing, audit, health, pages, console)
+    general = (contacts, events, outcomes, *predicted, *incoming, *outgoing, keys, audit, health, pages, console)
     for part in (*specific, *general):
         router.include_router(part.router)
     return tuple(router.routes)

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from gateway.auth import Caller, caller_of
-from gateway.console import overview
+from gateway.console import keys, overview, webhooks
 from gateway.console.api import AT_ONCE, Api, ApiProblem
 from gateway.console.capability_pages import capability_pages
 from gateway.console.forms import body_of_fields
@@ -32,6 +32,8 @@ POLICY: Final = (
 STATIC: Final = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".txt": "text/plain"}
 SESSION_COOKIE: Final = "foretell_session"
 NOTE_COOKIE: Final = "foretell_note"
+_ANSWERS: Final = frozenset(file.stem for file in (FOLDER / "templates" / "answers").iterdir())
+"""Templates that show an answer in the place of a page."""
 _MOST_FORM_BYTES: Final = 1_000_000
 _SAME_SITE: Final = (None, "same-origin", "none")
 
@@ -40,7 +42,7 @@ router = APIRouter(include_in_schema=False)
 
 def all_pages() -> tuple[ConsolePage, ...]:
     """List every page in the order of the menu; those of capabilities come first in their group."""
-    return (*overview.PAGES, *capability_pages())
+    return (*overview.PAGES, *capability_pages(), *webhooks.PAGES, *keys.PAGES)
 
 
 class Console:
@@ -216,7 +218,8 @@ async def call(request: Request) -> Response:
     """Call the API as a form says.
 
     Fields that begin with an underscore are for the console: `_call` is method and path, `_next` the page to show
-    then, `_done` what it says. All others are the body (`gateway.console.forms`).
+    then, `_done` what it says. All others are the body (`gateway.console.forms`). `_show` names a template of
+    `templates/answers/` that shows the answer instead, once: a new secret stands in no address, cookie or log.
     """
     page_request, session = await _page_request(request)
     fields = await _fields(request)
@@ -227,13 +230,17 @@ async def call(request: Request) -> Response:
     method, _, path = own.get("_call", "").partition(" ")
     if method not in {"POST", "PUT", "PATCH", "DELETE"} or not path.startswith("/") or path.startswith(PATH):
         raise BadRequest("The form names no call of the API.")
+    if "_show" in own and own["_show"] not in _ANSWERS:
+        raise BadRequest("The form names no way to show the answer.")
     once = {"idempotency-key": own["_once"]} if own.get("_once") else {}
     body = body_of_fields([(name, value) for name, value in fields if not name.startswith("_")])
     try:
-        await page_request.api.call(method, path, body=body or None, headers=once)
+        answered = await page_request.api.call(method, path, body=body or None, headers=once)
     except ApiProblem as refused:
         return _refusal(page_request, session, refused)
     to = own.get("_next") or console.base
+    if "_show" in own:
+        return _shown_once(page_request, session, own["_show"], {"answer": answered.json(), "back": to})
     answer = _redirect(console, to, in_place="hx-request" in request.headers)
     if own.get("_done"):
         note = console.sessions.note(own["_done"][:500])
@@ -247,6 +254,20 @@ def _refusal(page_request: PageRequest, session: ConsoleSession, refused: ApiPro
         return _html(text, refused.status)
     page = ConsolePage("", "Not done", "problem.html", overview.PAGES[0].load)
     return _problem_page(page_request, session, page, refused.status, refused.document)
+
+
+def _shown_once(page_request: PageRequest, session: ConsoleSession, name: str, content: Mapping[str, Any]) -> Response:
+    """Show an answer; with htmx in the place of the page's content, so that a reload shows the page without it."""
+    path = str(content["back"]).partition("?")[0].removeprefix(page_request.base).strip("/")
+    page = next((one for one in all_pages() if one.path == path), overview.PAGES[0])
+    in_place = "hx-request" in page_request.http.headers
+    surroundings = {**_surroundings(page_request, session, page), **content, "shown": f"answers/{name}.html"}
+    answer = _html(
+        environment().get_template(surroundings["shown"] if in_place else "answer.html").render(surroundings)
+    )
+    if in_place:
+        answer.headers.update({"HX-Retarget": "#content", "HX-Reswap": "innerHTML show:window:top"})
+    return answer
 
 
 @router.get(PATH + "/static/{name}")

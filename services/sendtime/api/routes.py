@@ -78,7 +78,8 @@ class Planning:
         value = np.array([one.value for one in valued], dtype=np.float32)
         value[[one != "ok" for one in status]] = -1.0
         hours = hours_of(allowed_by(self.request, self.cutoff))
-        return PlanValues(status, [one.zone for one in valued], value, hours, valued[0].is_chance)
+        zones = [one.zone for one in valued]
+        return PlanValues(status, zones, value, hours, self.model.is_chance(self.request.engagement))
 
     def _unless_held_out(self, contact_id: str, status: str) -> str:
         return "control" if status == "ok" and holding(self.holdouts, contact_id) is not None else status

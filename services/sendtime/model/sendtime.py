@@ -184,6 +184,14 @@ class SendTimeModel:
         """What kind of model answers by default."""
         return ACTIVITY if self.default is None else self.timings[self.default].kind
 
+    def is_chance(self, engagement: str | None) -> bool:
+        """Whether hours are valued by the chance of an answer; else by the share of activity.
+
+        Args:
+            engagement: what counts as an answer; None: the default.
+        """
+        return self._timing(engagement) is not None
+
     def answer(self, pasts: ContactPasts, cutoffs: NDArray[np.int64], request: SendTimeRequest) -> list[Advice]:
         """Choose for each contact of a request; see `advise`."""
         return self.advise(pasts.columns, cutoffs, query_of(request, int(cutoffs[0])))
@@ -202,7 +210,7 @@ class SendTimeModel:
         if not len(pasts):
             return []
         zones, sources = self.zones.of(pasts, cutoffs)
-        timing = self._timing(query)
+        timing = self._timing(query.engagement)
         judge = self._judge(pasts, cutoffs, zones, timing, query)
         fallback = None if timing is None or timing.varied else FallbackHour(timing.usual_hour)
         advice: dict[int, Advice] = {}
@@ -224,9 +232,9 @@ class SendTimeModel:
             answers.append(replace(one, data_quality=quality, truncated=cut, engagement=engagement))
         return answers
 
-    def _timing(self, query: SendTimeQuery) -> Timing | None:
-        engagement = query.engagement or self.default
-        return None if engagement is None else self.timings.get(engagement)
+    def _timing(self, engagement: str | None) -> Timing | None:
+        meant = engagement or self.default
+        return None if meant is None else self.timings.get(meant)
 
     def _judge(
         self,
@@ -341,7 +349,7 @@ class SendTimeModel:
             query: window and rules.
         """
         zones, _ = self.zones.of(pasts, cutoffs)
-        judge = self._judge(pasts, cutoffs, zones, self._timing(query), query)
+        judge = self._judge(pasts, cutoffs, zones, self._timing(query.engagement), query)
         first = query.rules.not_before // HOUR
         width = max(0, -(-query.rules.not_after // HOUR) - first)
         value = np.full((len(pasts), width), -1.0, dtype=np.float32)
@@ -352,4 +360,4 @@ class SendTimeModel:
                 continue
             slots, place = np.unique(allowed.slot, return_inverse=True)
             value[np.ix_(rows, allowed.at // HOUR - first)] = chance(judge.margins(rows, slots))[:, place]
-        return Valued(value, tuple(zones), judge.is_chance)
+        return Valued(value, tuple(zones))
