@@ -275,6 +275,8 @@ def _requires(scope: Scope, *, writes: bool = True) -> Callable[[Request], Async
 
 
 ReadScope = Annotated[AuthenticatedRequest, Depends(_requires("read"))]
+ReadScopeNoWrites = Annotated[AuthenticatedRequest, Depends(_requires("read", writes=False))]
+"""For routes that read by a body: what is searched for stands in no address."""
 PredictScope = Annotated[AuthenticatedRequest, Depends(_requires("predict"))]
 IngestScope = Annotated[AuthenticatedRequest, Depends(_requires("ingest"))]
 AdminScope = Annotated[AuthenticatedRequest, Depends(_requires("admin"))]

@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -33,6 +33,9 @@ COLUMNS: Final = (
 )
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 _BATCH: Final = 1_000
+_SEARCHED_AT_ONCE: Final = 5_000
+SEARCHED: Final = 20_000
+"""Places of the list that a page looks through for those with an attribute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,32 @@ class Page:
     place: Place | None
 
 
-def page(store: AccountStore, wanted: PredictionFilter, *, limit: int, after: Place | None = None) -> Page:
+class AttributeValue(NamedTuple):
+    """A value that contacts have now, as a person writes it."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Some rows of the list, and how many places were looked through for them."""
+
+    rows: list[PredictionRow]
+    end: Place | None
+    """Where the next part begins; None: the list ends."""
+    looked: int = 0
+
+
+def page(
+    store: AccountStore,
+    wanted: PredictionFilter,
+    *,
+    limit: int,
+    after: Place | None = None,
+    attribute: AttributeValue | None = None,
+    searched: int = SEARCHED,
+) -> Page:
     """Read one page; contacts that reached the outcome after they were predicted are left out of what is `ok`.
 
     The worker scores them again in its next round; until then their stored prediction is out of date.
@@ -51,33 +79,62 @@ def page(store: AccountStore, wanted: PredictionFilter, *, limit: int, after: Pl
     Args:
         store: whose predictions.
         wanted: which, and in which order.
-        limit: at most so many rows; fewer only at the end.
+        limit: at most so many rows; fewer only at the end, or where an attribute is wanted.
         after: where the page before ended.
+        attribute: only contacts with this value. A page may then hold fewer rows, also none, and still go on.
+        searched: looks for them through about so many places of the list.
     """
     ending = _outcome_end(store, wanted) if wanted.status == "ok" else None
     kept: list[PredictionRow] = []
+    looked = 0
     while True:
         size = max(limit, min(_BATCH, 2 * limit)) if after is None and not kept else _BATCH
-        rows = store.predictions.page(wanted, limit=size, after=after)
-        gone = store.predictions.reached_since(rows, ending) if rows and ending is not None else set()
-        for number, row in enumerate(rows):
-            after = (row.score, row.contact_id)
+        part = (
+            _read(store, wanted, size, after)
+            if attribute is None
+            else _search(store, wanted, attribute, min(searched, _SEARCHED_AT_ONCE), after)
+        )
+        gone = store.predictions.reached_since(part.rows, ending) if part.rows and ending is not None else set()
+        for number, row in enumerate(part.rows):
             if row.contact_id in gone:
                 continue
             kept.append(row)
             if len(kept) == limit:
-                ends = number + 1 == len(rows) < size
-                return Page(kept, None if ends else after)
-        if len(rows) < size:
-            return Page(kept, None)
+                ends = number + 1 == len(part.rows) and part.end is None
+                return Page(kept, None if ends else Place(row.score, row.contact_id))
+        looked += part.looked
+        if part.end is None or (attribute is not None and looked >= searched):
+            return Page(kept, part.end)
+        after = part.end
 
 
-def pages(store: AccountStore, wanted: PredictionFilter, *, size: int = _BATCH) -> Iterator[list[PredictionRow]]:
+def _read(store: AccountStore, wanted: PredictionFilter, size: int, after: Place | None) -> _Part:
+    rows = store.predictions.page(wanted, limit=size, after=after)
+    return _Part(rows, None if len(rows) < size else Place(rows[-1].score, rows[-1].contact_id))
+
+
+def _search(
+    store: AccountStore, wanted: PredictionFilter, attribute: AttributeValue, size: int, after: Place | None
+) -> _Part:
+    """Read the rows of contacts with a value: attributes lie in another database than predictions."""
+    places = store.predictions.places(wanted, limit=size, after=after)
+    holding = store.contacts.holding([place.contact_id for place in places], *attribute)
+    holders = [place for place in places if place.contact_id in holding]
+    ends = len(places) < size and len(holders) <= _BATCH
+    chosen = holders[:_BATCH]
+    among = [place.contact_id for place in chosen]
+    rows = store.predictions.page(wanted, limit=_BATCH, after=after, among=among) if among else []
+    return _Part(rows, None if ends else chosen[-1] if len(chosen) == _BATCH else places[-1], len(places))
+
+
+def pages(
+    store: AccountStore, wanted: PredictionFilter, *, size: int = _BATCH, attribute: AttributeValue | None = None
+) -> Iterator[list[PredictionRow]]:
     """Read the whole list, page by page."""
-    found = page(store, wanted, limit=size)
+    found = page(store, wanted, limit=size, attribute=attribute)
     yield found.rows
     while found.place is not None:
-        found = page(store, wanted, limit=size, after=found.place)
+        found = page(store, wanted, limit=size, after=found.place, attribute=attribute)
         yield found.rows
 
 

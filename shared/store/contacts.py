@@ -50,7 +50,7 @@ class StoredContact:
 class FoundContacts(NamedTuple):
     """What a part of a search found."""
 
-    contact_ids: Sequence[str]
+    contacts: Sequence[StoredContact]
     after: str | None
     """Where it goes on; None: all were looked through."""
 
@@ -169,21 +169,26 @@ class Contacts:
                 found.update(holders(connection, AttributeTable.contact_id.in_(part), name, text))
         return found
 
-    def search(self, name: str, text: str, *, limit: int, after: str | None = None) -> FoundContacts:
-        """Search contacts by a value that they have now, by id; one call looks through SEARCHED of them at most.
+    def search(
+        self, name: str, text: str, *, limit: int, after: str | None = None, searched: int = SEARCHED
+    ) -> FoundContacts:
+        """Search contacts by a value that they have now, by id.
 
         Args:
             name: of the attribute.
             text: of the value, as a person writes it.
             limit: at most so many.
             after: where the call before ended.
+            searched: looks through so many at most.
         """
         with self._scope.reading() as connection:
-            last = nth_after(connection, SEARCHED, after=after)
+            last = nth_after(connection, searched, after=after)
             among = AttributeTable.contact_id > (after or "")
             among = among if last is None else among & (AttributeTable.contact_id <= last)
             found = holders(connection, among, name, text, limit=limit)
-        return FoundContacts(found, found[-1] if len(found) == limit else last)
+            facts = facts_of(connection, found)
+        stored = [_stored(contact_id, facts[contact_id]) for contact_id in found]
+        return FoundContacts(stored, found[-1] if len(found) == limit else last)
 
     def attribute_names(self) -> list[str]:
         """List the names of the attributes that contacts have; reads all of them."""

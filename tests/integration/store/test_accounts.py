@@ -121,7 +121,7 @@ def everything(store: AccountStore) -> dict[str, object]:
         "contacts.page": store.contacts.page(10),
         "contacts.ids": store.contacts.ids(10),
         "contacts.holding": store.contacts.holding(["a"], "plan", "pro"),
-        "contacts.search": store.contacts.search("plan", "pro", limit=10).contact_ids,
+        "contacts.search": store.contacts.search("plan", "pro", limit=10).contacts,
         "batches.find": store.batches.find("b1"),
         "batches.page": store.batches.page(10),
         "batches.parts": store.batches.parts("b1"),
