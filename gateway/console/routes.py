@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from gateway.auth import Caller, caller_of
-from gateway.console import keys, overview, webhooks
+from gateway.console import contacts, keys, overview, webhooks
 from gateway.console.api import AT_ONCE, Api, ApiProblem
 from gateway.console.capability_pages import capability_pages
 from gateway.console.forms import body_of_fields
@@ -42,7 +42,7 @@ router = APIRouter(include_in_schema=False)
 
 def all_pages() -> tuple[ConsolePage, ...]:
     """List every page in the order of the menu; those of capabilities come first in their group."""
-    return (*overview.PAGES, *capability_pages(), *webhooks.PAGES, *keys.PAGES)
+    return (*overview.PAGES, *capability_pages(), *contacts.PAGES, *webhooks.PAGES, *keys.PAGES)
 
 
 class Console:
@@ -156,7 +156,8 @@ def _surroundings(page_request: PageRequest, session: ConsoleSession, page: Cons
 
 def _here(request: Request, base: str) -> str:
     """Return the address of the page that is shown, as the browser knows it."""
-    path = f"{base}{request.url.path.removeprefix(PATH)}"
+    # As it was sent: an id in it may hold what means something else once it is decoded.
+    path = f"{base}{request.scope['raw_path'].decode('latin-1').removeprefix(PATH)}"
     return f"{path}?{request.url.query}" if request.url.query else path
 
 
