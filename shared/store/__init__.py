@@ -3,15 +3,16 @@
 An `AccountStore` has one attribute a subject: `store.contacts.put(...)`, `store.events.add(...)`.
 """
 
+from shared.store.answer_counts import AnswerCount
 from shared.store.assignments import AssignmentRow
 from shared.store.audit import AuditRow
 from shared.store.batches import OPEN_STATES, BatchEnd, Batches, BatchPartRow, BatchRow, BatchState, FinishedPlan, Lease
 from shared.store.bulk_pacing import BulkPacing
 from shared.store.contacts import BulkCounts, StoredContact
-from shared.store.data_report import ContactGroup, DailyCount
+from shared.store.data_report import AccountChanges, ContactGroup, DailyCount, KeptReport
 from shared.store.database import AccountStore, Database, open_database
 from shared.store.dead_letters import DeadLetterRow
-from shared.store.deliveries import ENDED
+from shared.store.deliveries import ENDED, Backlog
 from shared.store.delivery_tables import (
     AttemptResult,
     AttemptRow,
@@ -44,12 +45,15 @@ __all__ = [
     "ENDED",
     "OPEN_STATES",
     "Account",
+    "AccountChanges",
     "AccountStore",
     "AddedEvents",
+    "AnswerCount",
     "AssignmentRow",
     "AttemptResult",
     "AttemptRow",
     "AuditRow",
+    "Backlog",
     "BatchEnd",
     "BatchPartRow",
     "BatchRow",
@@ -73,6 +77,7 @@ __all__ = [
     "FinishedPlan",
     "IdempotencyRow",
     "Identity",
+    "KeptReport",
     "KeyRow",
     "Lease",
     "LoggedProbability",

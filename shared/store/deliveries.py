@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, func
 
 from shared.contracts.rows import Microseconds
 from shared.errors import Conflict, NotFound
@@ -23,6 +24,23 @@ from shared.store.scope import AccountConnection, Scope
 from shared.store.subscriptions import absent
 
 ENDED: tuple[DeliveryState, ...] = ("delivered", "failed")
+
+
+MOST_COUNTED = 10_000
+"""Deliveries of a kind that are counted, of each subscription: beyond that it is many."""
+
+
+class Backlog(NamedTuple):
+    """What was not delivered, at most `MOST_COUNTED` of each subscription."""
+
+    due: int
+    """Of enabled subscriptions, whose next attempt is due."""
+    oldest_due_at: Microseconds | None
+    """Since when the first of them is."""
+    held: int
+    """Wait for a subscription that is paused or disabled."""
+    failed: int
+    """Were given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +79,31 @@ class Deliveries:
     def find(self, delivery_id: str) -> DeliveryRow | None:
         """Find a delivery."""
         return next(iter(self._deliveries([DeliveryTable.delivery_id == delivery_id], 1)), None)
+
+    def backlog(self, at: Microseconds) -> Backlog:
+        """Count what is due, held and given up; a seek a subscription, however many were delivered.
+
+        Args:
+            at: now.
+        """
+        table, due, held, failed, oldest = DeliveryTable, 0, 0, 0, list[Microseconds]()
+        subscriptions = self._scope.select(SubscriptionTable.subscription_id, SubscriptionTable.state)
+        with self._scope.reading() as connection:
+            for subscription_id, state in connection.execute(subscriptions).all():
+                mine = table.subscription_id == subscription_id
+                pending = (mine, table.state == "pending")
+                failed += self._counted(connection, mine, table.state == "failed")
+                if state != "enabled":
+                    held += self._counted(connection, *pending)
+                    continue
+                due += self._counted(connection, *pending, table.due_at <= at)
+                first = connection.scalar(self._scope.select(func.min(table.due_at), of=table).where(*pending))
+                oldest += [first] if first is not None and first <= at else []
+        return Backlog(due, min(oldest, default=None), held, failed)
+
+    def _counted(self, connection: AccountConnection, *which: ColumnElement[bool]) -> int:
+        few = self._scope.select(DeliveryTable.account_id).where(*which).limit(MOST_COUNTED).subquery()
+        return int(connection.scalar(self._scope.select(func.count(), of=few)))
 
     def attempts(self, delivery_id: str) -> list[AttemptRow]:
         """List what was tried, oldest first."""

@@ -300,11 +300,14 @@ class Events:
             for part in connection.stream(statement, chunk).partitions():
                 yield list(part)
 
-    def scan_times(self, contacts: int = 250) -> Iterator[list[EventTimes]]:
+    def scan_times(
+        self, contacts: int = 250, *, contact_ids: Sequence[str] | None = None
+    ) -> Iterator[list[EventTimes]]:
         """Stream when each contact did what, one consistent state; a tenth of what `scan` costs.
 
         Args:
             contacts: held at once.
+            contact_ids: of whom; None: of everybody.
         """
         table = EventTable
         columns = (table.type, table.occurred_at, func.coalesce(table.human, UNKNOWN_MAKER), table.value.is_not(None))
@@ -312,8 +315,11 @@ class Events:
             # One row a contact: the database is faster at writing lists than the driver at making tuples.
             listing = func.json_group_array if connection.is_sqlite else func.json_agg
             statement = self._scope.select(table.contact_id, *(cast(listing(one), String) for one in columns), of=table)
-            for part in connection.stream(statement.group_by(table.contact_id), contacts).partitions():
-                yield [EventTimes(contact_id, *map(orjson.loads, lists)) for contact_id, *lists in part]
+            whom = [()] if contact_ids is None else [(table.contact_id.in_(one),) for one in batches(contact_ids)]
+            for mine in whom:
+                grouped = statement.where(*mine).group_by(table.contact_id)
+                for part in connection.stream(grouped, contacts).partitions():
+                    yield [EventTimes(contact_id, *map(orjson.loads, lists)) for contact_id, *lists in part]
 
     def times_of(self, contact_ids: Sequence[str], types: Collection[str]) -> list[EventTimes]:
         """Read when some contacts did what, of some types only; those who did none of it are missing."""

@@ -12,6 +12,7 @@ from shared.contracts.outcome import Flag
 from shared.contracts.prediction import Prediction
 from shared.contracts.rows import DAY, Microseconds
 from shared.errors import StoreUnavailable
+from shared.store.answer_counts import AnswerCounts, count_answers
 from shared.store.driver import Prepared, Rows, Values
 from shared.store.events import EventTable
 from shared.store.held_out import HeldOut
@@ -98,7 +99,13 @@ class Predictions:
             latest = {(row.contact_id, row.capability, row.outcome): row for row in sorted(kept, key=_request_order)}
             session.write(_LOG, PredictionRow._fields, kept)
             session.write(_KEEP, PredictionRow._fields, [latest[key] for key in sorted(latest)])
+            count_answers(session, kept)
         return len(rows) - len(kept)
+
+    @property
+    def counts(self) -> AnswerCounts:
+        """Return how many there were in each hour."""
+        return AnswerCounts(self._scope)
 
     def of_contact(self, contact_id: str) -> list[PredictionRow]:
         """List a contact's latest predictions, by capability and outcome; of one that is held out nothing but that."""
@@ -343,11 +350,9 @@ def _kept(sqlite: bool) -> Insert:
     return upsert_of(LatestPredictionTable, LATEST_FIELDS, newer=("cutoff", "asked_at"), sqlite=sqlite)
 
 
-_COLUMN_NAMES = ("account_id", *PredictionRow._fields)
+_NAMES = ("account_id", *PredictionRow._fields)
 _SCORES, _LATEST = Prepared(_scores), Prepared(_latest)
-_LOG = Prepared(
-    lambda sqlite: insert_of(PredictionLogTable, sqlite=sqlite).on_conflict_do_nothing(), columns=_COLUMN_NAMES
-)
+_LOG = Prepared(lambda sqlite: insert_of(PredictionLogTable, sqlite=sqlite).on_conflict_do_nothing(), columns=_NAMES)
 _KEEP = Prepared(_kept, columns=("account_id", *LATEST_FIELDS))
 _IN_LINE = Prepared(lambda _: in_line(bindparam("line"), alone=False))
 _request_order = attrgetter("cutoff", "asked_at")
