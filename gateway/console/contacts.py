@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any, Final
 
 from starlette.responses import Response
 
-from gateway.console.api import segment
+from gateway.console.api import ApiProblem, segment
 from gateway.console.capability_pages import contact_options
 from gateway.console.pages import ConsolePage, PageRequest
 from shared.capabilities import NAMES
@@ -46,7 +47,12 @@ def _stored(predictions: list[dict[str, Any]]) -> list[dict[str, Any]]:
 async def _now(page_request: PageRequest) -> Mapping[str, Any]:
     contact_id = page_request.path("id")
     wanted = {"contacts": [{"id": contact_id}], "options": contact_options(), "reasons": 5}
-    answer = (await page_request.api.call("POST", "/predict", body=wanted)).json()
+    try:
+        answer = (await page_request.api.call("POST", "/predict", body=wanted)).json()
+    except ApiProblem as problem:
+        if problem.status != HTTPStatus.CONFLICT:
+            raise
+        return {"contact_id": contact_id, "predictions": [], "problems": {"": problem.document}}
     predictions = [
         {**body["predictions"][0], "capability": name, "version": body["model"]["version"], "cutoff": body["cutoff"]}
         | {"outcome": body["model"]["outcome"], "asked_at": body["cutoff"]}

@@ -12,7 +12,7 @@ from shared.capabilities import capability as line_of
 from shared.contracts.defaults import STALE_DAYS
 from shared.contracts.outcome import STARTED
 from shared.contracts.rows import DAY, Microseconds, instant_of
-from shared.store import AccountStore, Place, PredictionFilter, PredictionRow, ReachedBy
+from shared.store import AccountStore, ListPlace, PredictionFilter, PredictionRow, ReachedBy
 
 REASONS: Final = 3
 COLUMNS: Final = (
@@ -43,7 +43,7 @@ class Page:
     """Rows of the list, and where it goes on; None: it ends."""
 
     rows: list[PredictionRow]
-    place: Place | None
+    place: ListPlace | None
 
 
 class AttributeValue(NamedTuple):
@@ -58,7 +58,7 @@ class _Part:
     """Some rows of the list, and how many places were looked through for them."""
 
     rows: list[PredictionRow]
-    end: Place | None
+    end: ListPlace | None
     """Where the next part begins; None: the list ends."""
     looked: int = 0
 
@@ -68,7 +68,7 @@ def page(
     wanted: PredictionFilter,
     *,
     limit: int,
-    after: Place | None = None,
+    after: ListPlace | None = None,
     attribute: AttributeValue | None = None,
     searched: int = SEARCHED,
 ) -> Page:
@@ -89,11 +89,11 @@ def page(
     looked = 0
     while True:
         size = max(limit, min(_BATCH, 2 * limit)) if after is None and not kept else _BATCH
-        part = (
-            _read(store, wanted, size, after)
-            if attribute is None
-            else _search(store, wanted, attribute, min(searched, _SEARCHED_AT_ONCE), after)
-        )
+        if attribute is None:
+            part = _read(store, wanted, size, after)
+        else:
+            places = min(searched, _SEARCHED_AT_ONCE)
+            part = _search(store, wanted, attribute, limit=size, searched=places, after=after)
         gone = store.predictions.reached_since(part.rows, ending) if part.rows and ending is not None else set()
         for number, row in enumerate(part.rows):
             if row.contact_id in gone:
@@ -101,30 +101,37 @@ def page(
             kept.append(row)
             if len(kept) == limit:
                 ends = number + 1 == len(part.rows) and part.end is None
-                return Page(kept, None if ends else Place(row.score, row.contact_id))
+                return Page(kept, None if ends else ListPlace(row.score, row.contact_id))
         looked += part.looked
         if part.end is None or (attribute is not None and looked >= searched):
             return Page(kept, part.end)
         after = part.end
 
 
-def _read(store: AccountStore, wanted: PredictionFilter, size: int, after: Place | None) -> _Part:
+def _read(store: AccountStore, wanted: PredictionFilter, size: int, after: ListPlace | None) -> _Part:
     rows = store.predictions.page(wanted, limit=size, after=after)
-    return _Part(rows, None if len(rows) < size else Place(rows[-1].score, rows[-1].contact_id))
+    return _Part(rows, None if len(rows) < size else ListPlace(rows[-1].score, rows[-1].contact_id))
 
 
 def _search(
-    store: AccountStore, wanted: PredictionFilter, attribute: AttributeValue, size: int, after: Place | None
+    store: AccountStore,
+    wanted: PredictionFilter,
+    attribute: AttributeValue,
+    *,
+    limit: int,
+    searched: int,
+    after: ListPlace | None,
 ) -> _Part:
-    """Read the rows of contacts with a value: attributes lie in another database than predictions."""
-    places = store.predictions.places(wanted, limit=size, after=after)
+    """Read rows of contacts with a value, at most `limit`: attributes lie in another database than predictions."""
+    places = store.predictions.places(wanted, limit=searched, after=after)
     holding = store.contacts.holding([place.contact_id for place in places], *attribute)
     holders = [place for place in places if place.contact_id in holding]
-    ends = len(places) < size and len(holders) <= _BATCH
-    chosen = holders[:_BATCH]
+    chosen = holders[:limit]
     among = [place.contact_id for place in chosen]
-    rows = store.predictions.page(wanted, limit=_BATCH, after=after, among=among) if among else []
-    return _Part(rows, None if ends else chosen[-1] if len(chosen) == _BATCH else places[-1], len(places))
+    rows = store.predictions.page(wanted, limit=limit, after=after, among=among) if among else []
+    if len(places) < searched and len(holders) <= limit:
+        return _Part(rows, None, len(places))
+    return _Part(rows, chosen[-1] if len(chosen) == limit else places[-1], len(places))
 
 
 def pages(

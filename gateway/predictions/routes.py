@@ -14,7 +14,7 @@ from gateway.predictions import ranked_list
 from gateway.predictions.list_files import csv_pieces, workbook_pieces
 from gateway.predictions.ranked_list import AttributeValue
 from gateway.predictions.schemas import (
-    ContactPrediction,
+    WholePrediction,
     ContactPredictions,
     EmptyBecause,
     PredictionList,
@@ -28,13 +28,13 @@ from shared.contracts.prediction import Band, DataQualityDetails, Status
 from shared.contracts.rows import instant_of, microseconds
 from shared.contracts.validation import MAX_TEXT_CHARACTERS
 from shared.errors import BadRequest, NotFound, UnknownOutcome
-from shared.store import Place, PredictionFilter, PredictionRow
+from shared.store import ListPlace, PredictionFilter, PredictionRow
 
 router = APIRouter()
 _WORKBOOK: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _AS_FILE: Final = {
     "text/csv": {"schema": {"type": "string"}, "example": ranked_list.csv_text([])},
-    _WORKBOOK: {"schema": {"type": "string", "format": "binary"}},
+    _WORKBOOK: {"schema": {"type": "string", "format": "binary"}, "example": "PK..."},
 }
 _SHARED: Final = frozenset({*StoredPrediction.model_fields, "errors"})
 """Fields of every capability's answer."""
@@ -100,7 +100,7 @@ def list_predictions(
         return _file(authenticated, wanted, held, format, paged={"limit", "cursor"} & request.query_params.keys())
     purpose = f"predictions {wanted}" if held is None else f"predictions {wanted} {held}"
     place: Any = authenticated.read_cursor(purpose, cursor)
-    after = None if place is None else Place(place[0], place[1])
+    after = None if place is None else ListPlace(place[0], place[1])
     found = ranked_list.page(authenticated.store, wanted, limit=limit, after=after, attribute=held)
     next_cursor = None if found.place is None else authenticated.next_cursor(purpose, list(found.place))
     if _wants_csv(accept):
@@ -112,9 +112,18 @@ def list_predictions(
         empty = ranked_list.why_empty(authenticated.store, wanted, now=now())
         newest = None if empty.newest_event_at is None else instant_of(empty.newest_event_at)
         because = EmptyBecause(detail=empty.detail, by_status=empty.by_status, newest_event_at=newest)
-    fit = authenticated.store.predictions.count(wanted) if count and held is None else None
+    fit = _count(authenticated, wanted, found, is_first=place is None) if count and held is None else None
     answers = [StoredPrediction(**_fields(row, orjson.loads(row.body))) for row in found.rows]
     return json_response(PredictionList(predictions=answers, empty_because=because, count=fit, next_cursor=next_cursor))
+
+
+def _count(
+    authenticated: AuthenticatedRequest, wanted: PredictionFilter, found: ranked_list.Page, *, is_first: bool
+) -> int | None:
+    """Count the list; None: the members of a segment would have to be looked up one by one."""
+    if is_first and found.place is None:
+        return len(found.rows)
+    return None if wanted.segment is not None else authenticated.store.predictions.count(wanted)
 
 
 def _attribute(name: str | None, value: str | None) -> AttributeValue | None:
@@ -199,10 +208,10 @@ def _outcome(authenticated: AuthenticatedRequest, capability: str, given: str | 
     raise UnknownOutcome(f"{cause}. Known: {', '.join(known)}.", outcomes=known)
 
 
-def _whole(row: PredictionRow) -> ContactPrediction:
+def _whole(row: PredictionRow) -> WholePrediction:
     body = orjson.loads(row.body)
     details = {name: value for name, value in body.items() if name not in _SHARED}
-    return ContactPrediction(**_fields(row, body), details=details)
+    return WholePrediction(**_fields(row, body), details=details)
 
 
 def _fields(row: PredictionRow, body: dict[str, Any]) -> dict[str, Any]:

@@ -49,13 +49,14 @@ class PredictionList(Answer):
         int | None,
         Field(
             description="How many fit in all, as they are stored: who reached the outcome or is held out since is "
-            "among them. Null unless `count=true`, and where an attribute is asked for."
+            "among them. Null unless `count=true`, and where an attribute or a segment is asked for and there are more "
+            "pages."
         ),
     ]
     next_cursor: Annotated[str | None, Field(description="Send it as `cursor` for the next page; null at the end.")]
 
 
-class ContactPrediction(StoredPrediction):
+class WholePrediction(StoredPrediction):
     """The same with all that the capability says."""
 
     details: Annotated[
@@ -68,4 +69,4 @@ class ContactPredictions(Answer):
     """The latest predictions about one contact, all capabilities at once."""
 
     contact_id: Annotated[str, Field(description="About whom.")]
-    predictions: Annotated[list[ContactPrediction], Field(description="One a capability and outcome.")]
+    predictions: Annotated[list[WholePrediction], Field(description="One a capability and outcome.")]

@@ -25,7 +25,7 @@ from shared.store.prediction_tables import (
     PredictionLogTable,
     PredictionRow,
 )
-from shared.store.ranked_list import Place, PredictionFilter, count_rows, question, read_places, read_rows
+from shared.store.ranked_list import ListPlace, PredictionFilter, count_rows, question, read_places, read_rows
 from shared.store.scope import (
     BATCH,
     IDS,
@@ -211,7 +211,7 @@ class Predictions:
             return connection.execute(self._scope.delete(table).where(key.in_(old))).rowcount
 
     def ranked(
-        self, capability: str, outcome: str, *, limit: int, band: str | None = None, after: Place | None = None
+        self, capability: str, outcome: str, *, limit: int, band: str | None = None, after: ListPlace | None = None
     ) -> list[PredictionRow]:
         """List the predictions with a score, highest first."""
         return self.page(PredictionFilter(capability, outcome, band=band), limit=limit, after=after)
@@ -221,7 +221,7 @@ class Predictions:
         wanted: PredictionFilter,
         *,
         limit: int,
-        after: Place | None = None,
+        after: ListPlace | None = None,
         among: Collection[str] | None = None,
     ) -> list[PredictionRow]:
         """List contacts' latest predictions; equal scores are ordered by contact id.
@@ -242,9 +242,9 @@ class Predictions:
             kept += held.listed(rows, by_segment=wanted.segment is not None)
             if len(rows) < limit or len(kept) >= limit:
                 return kept[:limit]
-            after = Place(rows[-1].score, rows[-1].contact_id)
+            after = ListPlace(rows[-1].score, rows[-1].contact_id)
 
-    def places(self, wanted: PredictionFilter, *, limit: int, after: Place | None = None) -> list[Place]:
+    def places(self, wanted: PredictionFilter, *, limit: int, after: ListPlace | None = None) -> list[ListPlace]:
         """List where contacts lie in the list, a tenth of what their predictions cost; who is held out is among them.
 
         Args:

@@ -11,7 +11,7 @@ from shared.store.prediction_tables import COLUMNS, LatestPredictionTable, Predi
 from shared.store.scope import AccountConnection, AnySelect
 
 
-class Place(NamedTuple):
+class ListPlace(NamedTuple):
     """Where a row lies in the list."""
 
     score: int | None
@@ -49,7 +49,7 @@ def read_rows(
     wanted: PredictionFilter,
     *,
     limit: int,
-    after: Place | None,
+    after: ListPlace | None,
     among: Collection[str] | None,
 ) -> list[PredictionRow]:
     """Read rows of the list.
@@ -76,10 +76,10 @@ def read_rows(
 
 
 def read_places(
-    connection: AccountConnection, wanted: PredictionFilter, *, limit: int, after: Place | None
-) -> list[Place]:
+    connection: AccountConnection, wanted: PredictionFilter, *, limit: int, after: ListPlace | None
+) -> list[ListPlace]:
     """Read where rows lie, without what they hold."""
-    return [Place(*row) for row in connection.execute(_chosen(connection, wanted, limit=limit, after=after))]
+    return [ListPlace(*row) for row in connection.execute(_chosen(connection, wanted, limit=limit, after=after))]
 
 
 def count_rows(connection: AccountConnection, wanted: PredictionFilter) -> int:
@@ -88,7 +88,9 @@ def count_rows(connection: AccountConnection, wanted: PredictionFilter) -> int:
     return int(connection.scalar(fits))
 
 
-def _chosen(connection: AccountConnection, wanted: PredictionFilter, *, limit: int, after: Place | None) -> AnySelect:
+def _chosen(
+    connection: AccountConnection, wanted: PredictionFilter, *, limit: int, after: ListPlace | None
+) -> AnySelect:
     table = LatestPredictionTable
     statement = connection.select(table.score, table.contact_id).where(*_fits(connection, wanted))
     if after is not None:
@@ -120,7 +122,7 @@ def _fits(connection: AccountConnection, wanted: PredictionFilter) -> list[Colum
     return fits
 
 
-def _beyond(after: Place, wanted: PredictionFilter) -> tuple[ColumnElement[bool], ...]:
+def _beyond(after: ListPlace, wanted: PredictionFilter) -> tuple[ColumnElement[bool], ...]:
     table = LatestPredictionTable
     score, contact_id = after
     if not wanted.ranked or score is None:

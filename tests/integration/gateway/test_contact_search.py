@@ -42,7 +42,7 @@ async def test_contacts_are_listed_by_how_their_ids_begin(any_gateway) -> None:
     assert [one["id"] for one in literal["contacts"]] == ["a%"]
 
 
-async def test_a_contact_is_found_by_its_address_and_told_with_what_is_known(any_gateway) -> None:
+async def test_a_contact_is_found_by_its_address_with_what_is_known(any_gateway) -> None:
     put(any_gateway, "c-1", email="ann@example.com", timezone="Europe/Paris", consent={"profiling": "granted"})
     put(any_gateway, "c-2", email="bob@example.com")
 

@@ -230,7 +230,7 @@ async def test_a_search_looks_through_a_part_of_the_list_and_goes_on(any_gateway
     assert (found, after) == ([[], ["c-14", "c-15"], ["c-27"], []], None)
 
 
-async def test_a_list_is_counted_when_asked(any_gateway) -> None:
+async def test_a_list_is_counted_on_request(any_gateway) -> None:
     store = any_gateway.store.of("acme")
     store.predictions.log([prediction("a", 99), prediction("b", 60, band="low"), prediction("c", 40)])
 
@@ -259,7 +259,7 @@ async def test_a_file_has_no_pages(gateway) -> None:
     assert problem["errors"] == [{"pointer": "/query/limit", "detail": "leave it out"}]
 
 
-async def test_a_contact_is_shown_all_that_a_capability_said(gateway) -> None:
+async def test_a_contact_is_shown_the_whole_answer_of_a_capability(gateway) -> None:
     body = json.dumps({"contact_id": "a", "errors": [], "reasons": [], "parts": {"fit": 0.4}})
     gateway.store.of("acme").predictions.log([prediction("a", 90, body=body)])
 

@@ -63,7 +63,7 @@ async def test_any_contact_has_a_page_and_a_link_to_it(gateway: RunningGateway, 
         assert raw not in listed
 
 
-async def test_a_page_tells_what_is_known_predicted_and_done(gateway: RunningGateway) -> None:
+async def test_a_page_shows_what_is_known_predicted_and_done(gateway: RunningGateway) -> None:
     put(gateway, "c-1", timezone="Europe/Paris", consent={"profiling": "granted"}, attributes={"plan": "pro"})
     did(gateway, "c-1", "email_clicked", 1, human=False)
     did(gateway, "c-1", "order_placed", 2)
@@ -147,7 +147,7 @@ async def test_an_address_is_searched_by_a_form_and_stands_in_no_answer(gateway:
     assert (refused.status, "no e-mail address" in refused.text) == (422, True)
 
 
-async def test_an_account_without_contacts_is_told_what_to_do(gateway: RunningGateway) -> None:
+async def test_an_account_without_contacts_is_shown_what_to_do(gateway: RunningGateway) -> None:
     page = (await (await signed_in(gateway, "read")).get("/console/contacts")).text
 
     assert "There are no contacts yet" in page
@@ -197,7 +197,7 @@ async def test_everything_held_is_exported(gateway: RunningGateway) -> None:
     assert (file["contact_id"], file["contact"]["timezone"]) == ("a/b", "Europe/Paris")
 
 
-async def test_the_models_are_asked_now(gateway: RunningGateway, upstream: Upstream) -> None:
+async def test_the_models_are_requested_now(gateway: RunningGateway, upstream: Upstream) -> None:
     model = {"capability": "scoring", "outcome": "customer", "version": "7"}
     said = {"contact_id": "a/b", "status": "ok", "probability": 0.33, "score": 70, "band": "medium"}
     said |= {"trend": "unknown", "reasons": [], "data_quality": [], "detail": None, "parts": None}

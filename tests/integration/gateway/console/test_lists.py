@@ -94,11 +94,12 @@ async def test_an_empty_list_says_why(browser: Browser) -> None:
     assert "train one first" in page
 
 
-async def test_who_has_no_default_is_asked_for_an_outcome(gateway: RunningGateway, browser: Browser) -> None:
-    page = await browser.get("/console/churn")
+async def test_an_outcome_that_is_no_more_leaves_the_choice_of_another(browser: Browser) -> None:
+    page = await browser.get("/console/churn?outcome=gone")
 
     assert page.status == 200
-    assert "Choose one above" in page.text or "Nobody is in this list" in page.text
+    assert "There is no such outcome" in page.text
+    assert '<option value="churn">churn</option>' in page.text
 
 
 async def test_a_wrong_filter_is_refused_in_the_words_of_the_api(browser: Browser) -> None:
