@@ -134,7 +134,19 @@ def _routes() -> tuple[BaseRoute, ...]:
     specific = (predictions, privacy, events)
     incoming, outgoing = (webhooks, sources, dead_letters), (subscriptions, deliveries)
     predicted = (data_report, models, model_commands, model_quality, model_shadows, segments, batches, holdouts)
-    general = (contacts, outcomes, *predicted, *incoming, *outgoing, keys, activity, audit, health, pages, console)
+    general = (
+        contacts,
+        outcomes,
+        *predicted,
+        *incoming,
+        *outgoing,
+        keys,
+        activity,
+        audit,
+        health,
+        pages,
+        console,
+    )
     for part in (*specific, *general):
         router.include_router(part.router)
     return tuple(router.routes)

@@ -16,7 +16,7 @@ Hours = Annotated[int, Query(ge=1, le=24 * 31, description="So many hours, this 
 @router.get(
     "/activity",
     response_model=AccountActivity,
-    tags=["operations"],
+    tags=["predictions"],
     operation_id="show_activity",
     summary="Show what goes on",
 )

@@ -44,7 +44,7 @@ _ANSWERS: Final = frozenset(file.stem for file in (FOLDER / "templates" / "answe
 """Templates that show an answer in the place of a page."""
 USED_LINKS: Final = "console-links"
 """Under what links that were used are noted in the store, as ids of what a source sent are: once in all processes."""
-_TOLD: Final[Mapping[str, Any]] = {"title": "", "detail": "", "errors": (), "request_id": None}
+_SHOWN: Final[Mapping[str, Any]] = {"title": "", "detail": "", "errors": (), "request_id": None}
 """What a page of a problem shows, where the document lacks it."""
 _NO_PAGE: Final = ConsolePage("", "Not found", "problem.html", nothing)
 _NOT_DONE: Final = ConsolePage("", "Not done", "problem.html", nothing)
@@ -54,8 +54,8 @@ router = APIRouter(include_in_schema=False)
 
 def all_pages() -> tuple[ConsolePage, ...]:
     """List every page in the order of the menu; those of capabilities come first in their group."""
-    people, connections = contacts.PAGES, (*webhooks.PAGES, *keys.PAGES)
-    return (*overview.PAGES, *capability_pages(), *people, *predict.PAGES, *models.PAGES, *connections)
+    people, connections = (*capability_pages(), *contacts.PAGES), (*webhooks.PAGES, *keys.PAGES)
+    return (*overview.PAGES, *people, *predict.PAGES, *models.PAGES, *connections)
 
 
 class Console:
@@ -124,7 +124,7 @@ def _signed_out(request: Request, message: str) -> Response:
 
 def _bare(request: Request, error: ForetellError) -> Response:
     """Say what is wrong where it is not known who is signed in, or what this is about."""
-    document = {**_TOLD, "title": error.title, "detail": str(error), "request_id": problem.request_id_of(request)}
+    document = {**_SHOWN, "title": error.title, "detail": str(error), "request_id": problem.request_id_of(request)}
     name = "problem_part.html" if "hx-request" in request.headers else "problem_bare.html"
     here = _here(request) if request.method == "GET" else _console(request).base
     text = environment().get_template(name).render(base=_console(request).base, problem=document, here=here)
@@ -168,7 +168,7 @@ async def _shown(page: ConsolePage, page_request: PageRequest, session: ConsoleS
 def _problem_page(
     page_request: PageRequest, session: ConsoleSession, page: ConsolePage, status: int, document: Mapping[str, Any]
 ) -> Response:
-    content = {"problem": {**_TOLD, **document}, "status": status}
+    content = {"problem": {**_SHOWN, **document}, "status": status}
     if "hx-request" in page_request.http.headers:
         return _html(environment().get_template("problem_part.html").render(**content), status)
     text = environment().get_template("problem.html").render(**_surroundings(page_request, session, page), **content)
@@ -292,21 +292,20 @@ async def call(request: Request) -> Response:
     try:
         if not console.sessions.is_form_token(session, own.get("_token")):
             raise BadRequest("This form is too old, or of another session: open its page again.")
-        method, path = call_of(own.get("_call", ""), PATH)
         if "_show" in own and own["_show"] not in _ANSWERS:
             raise BadRequest("The form names no way to show the answer.")
+        method, path = call_of(own.get("_call", ""), PATH)
         body = body_of_fields([(name, value) for name, value in fields if not name.startswith("_")])
-        answered = await page_request.api.call(method, path, body=body or None, headers=_once(own.get("_once"), body))
+        headers = _once(own.get("_once"), body)
+        answered = await page_request.api.call(method, path, body=body or None, headers=headers)
     except ApiProblem as refused:
         return _problem_page(page_request, session, _NOT_DONE, refused.status, refused.document)
     except BadRequest as error:
-        return _problem_page(
-            page_request, session, _NOT_DONE, error.status, {"title": error.title, "detail": str(error)}
-        )
-    to = own.get("_next") or console.base
+        document = {"title": error.title, "detail": str(error)}
+        return _problem_page(page_request, session, _NOT_DONE, error.status, document)
     if "_show" in own:
-        return _shown_once(page_request, session, own["_show"], {"answer": answered.json(), "back": to})
-    answer = _redirect(console, to, in_place="hx-request" in request.headers)
+        return _shown_once(page_request, session, own, answered.json())
+    answer = _redirect(console, own.get("_next") or console.base, in_place="hx-request" in request.headers)
     if own.get("_done"):
         note = console.sessions.note(own["_done"][:500])
         answer.set_cookie(NOTE_COOKIE, note, path=console.base, httponly=True, samesite="lax", secure=console.is_secure)
@@ -320,18 +319,18 @@ def _once(form: str | None, body: Mapping[str, Any]) -> Mapping[str, str]:
     return {"idempotency-key": sha256(f"{form}\n{json.dumps(body, sort_keys=True)}".encode()).hexdigest()}
 
 
-def _shown_once(page_request: PageRequest, session: ConsoleSession, name: str, content: Mapping[str, Any]) -> Response:
+def _shown_once(page_request: PageRequest, session: ConsoleSession, own: Mapping[str, str], answer: Any) -> Response:
     """Show an answer; with htmx in the place of the page's content, so that a reload shows the page without it."""
-    path = str(content["back"]).partition("?")[0].removeprefix(page_request.base).strip("/")
+    here = _place(_console(page_request.http), own.get("_next", ""))
+    path = here.partition("?")[0].removeprefix(page_request.base).strip("/")
     page = next((one for one in all_pages() if one.path == path), overview.PAGES[0])
     in_place = "hx-request" in page_request.http.headers
-    surroundings = {**_surroundings(page_request, session, page), **content, "shown": f"answers/{name}.html"}
-    answer = _html(
-        environment().get_template(surroundings["shown"] if in_place else "answer.html").render(surroundings)
-    )
+    content = {"answer": answer, "here": here, "in_place": in_place}
+    template = environment().get_template(f"answers/{own['_show']}.html")
+    made = _html(template.render(_surroundings(page_request, session, page) | content))
     if in_place:
-        answer.headers.update({"HX-Retarget": "#content", "HX-Reswap": "innerHTML show:window:top"})
-    return answer
+        made.headers.update({"HX-Retarget": "#content", "HX-Reswap": "innerHTML show:window:top"})
+    return made
 
 
 @router.get(PATH + "/static/{name}")
@@ -352,13 +351,18 @@ _IN_PATHS: Final = "/%~!$&'()*+,;=:@-._"
 """What stands in a path as it is: escapes that are there stay what they are."""
 
 
-def _redirect(console: Console, to: str, *, in_place: bool = False) -> Response:
-    """Redirect to a page of the console, and to nowhere else."""
+def _place(console: Console, to: str) -> str:
+    """Return the address of a page of the console, and of nothing else: its first one where another thing is named."""
     path = to.partition("?")[0]
     parts = path.split("/")
     fits = path == console.base or path.startswith(f"{console.base}/")
     fits = fits and "\\" not in to and ".." not in parts and "" not in parts[1:]
-    place = quote(to, safe=f"{_IN_PATHS}?") if fits else console.base
+    return quote(to, safe=f"{_IN_PATHS}?") if fits else console.base
+
+
+def _redirect(console: Console, to: str, *, in_place: bool = False) -> Response:
+    """Redirect to a page of the console, and to nowhere else."""
+    place = _place(console, to)
     if in_place:
         return Response(status_code=HTTPStatus.NO_CONTENT, headers={"HX-Redirect": place})
     return RedirectResponse(place, HTTPStatus.SEE_OTHER)

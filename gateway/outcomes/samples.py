@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from shared.contracts.rows import Microseconds
-from shared.data_report.account_sample import AccountSample, account_sample
+from shared.data_report.account_sample import MOST_CONTACTS, AccountSample, account_sample
 from shared.store import AccountChanges, AccountStore
 
 KEPT_SECONDS: Final = 60.0
@@ -25,6 +25,8 @@ class SampleCache:
     """The samples of the accounts that asked last."""
 
     clock: Callable[[], float] = time.monotonic
+    most_accounts: int = MOST_ACCOUNTS
+    most_contacts: int = MOST_CONTACTS
     _kept: dict[str, _Kept] = field(default_factory=dict)
 
     def of(self, store: AccountStore, *, now: Microseconds) -> AccountSample:
@@ -33,9 +35,9 @@ class SampleCache:
         kept = self._kept.get(store.account)
         if kept is not None and at < kept.until and _still_holds(kept, changes):
             return kept.sample
-        sample = account_sample(store, now=now)
+        sample = account_sample(store, now=now, most_contacts=self.most_contacts)
         self._kept.pop(store.account, None)
-        while len(self._kept) >= MOST_ACCOUNTS:
+        while len(self._kept) >= self.most_accounts:
             self._kept.pop(next(iter(self._kept)), None)
         if len(sample.pasts):
             self._kept[store.account] = _Kept(sample, changes, at + KEPT_SECONDS)

@@ -14,11 +14,11 @@ from gateway.predictions import ranked_list
 from gateway.predictions.list_files import csv_pieces, workbook_pieces
 from gateway.predictions.ranked_list import AttributeValue
 from gateway.predictions.schemas import (
-    WholePrediction,
     ContactPredictions,
     EmptyBecause,
     PredictionList,
     StoredPrediction,
+    WholePrediction,
 )
 from shared.capabilities import CapabilityName
 from shared.capabilities import capability as line_of

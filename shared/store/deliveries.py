@@ -24,6 +24,7 @@ from shared.store.scope import AccountConnection, Scope
 from shared.store.subscriptions import absent
 
 ENDED: tuple[DeliveryState, ...] = ("delivered", "failed")
+STATES: tuple[DeliveryState, ...] = ("pending", *ENDED)
 
 
 MOST_COUNTED = 10_000
@@ -66,15 +67,24 @@ class Deliveries:
             after: `created_at` and id of the last one of the page before.
         """
         table = DeliveryTable
-        which: list[ColumnElement[bool]] = []
-        if subscription_id is not None:
-            which.append(table.subscription_id == subscription_id)
-        if state is not None:
-            which.append(table.state == state)
+        beyond: list[ColumnElement[bool]] = []
         if after is not None:
             at, last = after
-            which.append((table.created_at < at) | ((table.created_at == at) & (table.delivery_id < last)))
-        return self._deliveries(which, limit)
+            beyond = [table.created_at <= at, (table.created_at < at) | (table.delivery_id < last)]
+        if subscription_id is None and state is None:
+            return self._deliveries(beyond, limit)
+        # One seek a subscription and state: an index cannot skip what lies between those that are wanted.
+        found = [
+            row
+            for one in ([subscription_id] if subscription_id is not None else self._subscriptions())
+            for each in ([state] if state is not None else STATES)
+            for row in self._deliveries([table.subscription_id == one, table.state == each, *beyond], limit)
+        ]
+        return sorted(found, key=lambda row: (row.created_at, row.delivery_id), reverse=True)[:limit]
+
+    def _subscriptions(self) -> list[str]:
+        with self._scope.reading() as connection:
+            return list(connection.scalars(self._scope.select(SubscriptionTable.subscription_id)))
 
     def find(self, delivery_id: str) -> DeliveryRow | None:
         """Find a delivery."""

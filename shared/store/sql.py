@@ -36,7 +36,7 @@ _UNREACHED = ("unable to open", "not a database", "malformed")
 _PROBE_SECONDS = 0.1
 SCRUB_SECONDS = 1.0
 """How long readers of older states are waited for before their part of the log is left for a later time."""
-ASKED_AFTER = 100_000
+LOOKS_AFTER = 100_000
 """Instructions of SQLite's machine between two looks at the clock: about a millisecond."""
 READERS = 20
 """Connections of a process; apart from half as many that write (PostgreSQL), so that those leave readers theirs."""
@@ -109,8 +109,8 @@ def _cut_off(engine: Engine) -> None:
     """
 
     @event.listens_for(engine, "connect")
-    def _ask(connection: Any, record: Any) -> None:  # noqa: ARG001
-        connection.set_progress_handler(_is_over, ASKED_AFTER)
+    def _look(connection: Any, record: Any) -> None:  # noqa: ARG001
+        connection.set_progress_handler(_is_over, LOOKS_AFTER)
 
 
 def _is_over() -> bool:

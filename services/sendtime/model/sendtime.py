@@ -18,6 +18,7 @@ from services.sendtime.model.local_week import (
     HOURS,
     SLOTS,
     Matrix,
+    Vector,
     Zones,
     candidates,
     why_none,
@@ -30,6 +31,7 @@ from services.sendtime.model.response import Pulling, Response
 from services.sendtime.model.slot_choice import ByActivity, ByAnswers, FallbackHour, SlotJudge, chosen, spread
 from services.sendtime.model.table import answers, table_inputs, table_outputs
 from services.sendtime.model.timing import Timing, activity_stages, known
+from services.sendtime.model.weeks import GroupWeeks, group_weeks, week_values
 from services.sendtime.schemas import SendTimeRequest
 from shared.contracts.prediction import Grade
 from shared.contracts.rows import DAY, HOUR
@@ -301,6 +303,20 @@ class SendTimeModel:
     def answer_table(self, values: Matrix) -> Mapping[str, Any]:
         """Answer rows with the columns of `table_inputs`, by the default engagement."""
         return answers(self._default_timing, self.activity, values)
+
+    def week(self) -> Vector:
+        """Return what each slot is worth for an average contact, by the default engagement; see `week_values`."""
+        return week_values(self.activity, self._default_timing)
+
+    def group_weeks(self) -> GroupWeeks:
+        """Return the same of each group of look-alikes, the largest first."""
+        return group_weeks(self.activity, self._default_timing)
+
+    @property
+    def usual_hour(self) -> int | None:
+        """The local hour that all sends went out at, so that hours cannot be compared; None: they can."""
+        timing = self._default_timing
+        return None if timing is None or timing.varied else timing.usual_hour
 
     @property
     def _default_timing(self) -> Timing | None:

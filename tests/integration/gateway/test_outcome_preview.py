@@ -164,3 +164,29 @@ def test_a_sample_is_kept_until_something_is_recorded_or_a_minute_is_over(databa
     assert again is first
     assert after_event is not first
     assert later is not after_event
+
+
+def test_the_samples_of_a_few_accounts_are_kept_and_none_of_an_empty_one(database: Database) -> None:
+    cache = SampleCache(clock=lambda: 0.0, most_accounts=1)
+    database.create_account("second", created_at=NOW)
+    database.create_account("empty", created_at=NOW)
+    first, second = filled(database.of("default"), 10), filled(database.of("second"), 10)
+
+    samples = [cache.of(first, now=NOW), cache.of(first, now=NOW), cache.of(second, now=NOW), cache.of(first, now=NOW)]
+
+    assert samples[0] is samples[1]
+    assert samples[3] is not samples[0]
+    assert cache.of(database.of("empty"), now=NOW) is not cache.of(database.of("empty"), now=NOW)
+
+
+def test_a_sample_of_a_large_account_outlives_events_and_no_erasure(database: Database) -> None:
+    store, cache = filled(database.of("default"), 60), SampleCache(clock=lambda: 0.0, most_contacts=20)
+
+    first = cache.of(store, now=NOW)
+    store.events.add([EventRow("c-001", "new", "page_viewed", NOW + 1, NOW + 1)])
+    after_event = cache.of(store, now=NOW)
+    store.hashing(b"k" * 32).privacy.erase("c-003", at=NOW)
+    after_erasure = cache.of(store, now=NOW)
+
+    assert after_event is first
+    assert after_erasure is not first

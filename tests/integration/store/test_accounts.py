@@ -180,6 +180,7 @@ def everything(store: AccountStore) -> dict[str, object]:
         "predictions.statuses": store.predictions.statuses("scoring", "x"),
         "predictions.counts": store.predictions.counts.since(0),
         "predictions.of_contact": store.predictions.of_contact("a"),
+        "experiments.assignments.campaigns": store.experiments.assignments.campaigns(9),
         "experiments.assignments.of_campaign": store.experiments.assignments.of_campaign("may"),
         "experiments.holdouts.all": store.experiments.holdouts.all(),
         "experiments.holdouts.find": store.experiments.holdouts.find("spring"),

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from shared.store import AccountStore, CommandLease, PredictionRow, VersionRow
@@ -85,6 +87,68 @@ async def test_a_model_is_shown_in_words_with_figures_plots_versions_and_history
     ):  # fmt: skip
         assert words in page
     assert EVIL not in page
+
+
+def figure(value: float) -> dict[str, float]:
+    return {"value": value, "low": value - 0.1, "high": value + 0.1}
+
+
+def figures(positives: int) -> dict[str, Any]:
+    """Of a hundred predictions that said twenty."""
+    one = figure(0.7)
+    return {
+        "predictions": 100, "contacts": 90, "contacts_reached": 40, "contacts_not_reached": 50, "positives": positives,
+        "expected": 20.0, "base_rate": figure(positives / 100), "expected_rate": 0.2, "auc": one, "log_loss": one,
+        "skill_over_constant": one, "calibration_slope": one, "lift_at_10_percent": one, "sampled_share": 1.0,
+    }  # fmt: skip
+
+
+def quality() -> dict[str, Any]:
+    """Two weeks of version 2, which did worse than promised."""
+    weeks = [
+        {"week": f"2026-W{n}", "starts_on": f"2026-04-{day}", "version": "2", "figures": figures(10 * n)}
+        for n, day in ((1, "06"), (2, "13"))
+    ]
+    version = {
+        "version": "2", "horizon_days": 30, "verdict": "worse", "text": "Worse.", "promised": None,
+        "live": figures(30), "reliability": [], "open": 0, "next_closes_at": None,
+    }  # fmt: skip
+    none = ("repeated", "not_stored", "without_probability", "learned_from", "reached_before")
+    return {
+        "measured_at": "2026-05-01T00:00:00Z", "complete_until": None, "horizon_days": 30, "verdict": "worse",
+        "judged_version": "2", "text": "Too few came true.", "all_versions": None, "versions": [version],
+        "weeks": weeks, "segment_weeks": [], "left_out": dict.fromkeys(none, 0),
+    }  # fmt: skip
+
+
+def drift() -> dict[str, Any]:
+    feature = {
+        "level": "drifted", "psi": 0.4, "psi_since_start": 0.3, "by_chance": 0.1, "feature": "order_placed_count_90d",
+        "weight": 0.7, "missing_share": 0.0, "missing_share_reference": 0.0, "unseen_share": None,
+        "unseen_share_reference": None,
+    }  # fmt: skip
+    return {
+        "version": "2", "measured_at": "2026-05-01T00:00:00Z", "status": "measured", "has_drifted": True,
+        "drifted_since": "2026-05-01T00:00:00Z", "text": "Orders have changed.", "contacts": 500,
+        "reference_contacts": 500, "drifted_weight": 0.7, "answers": None, "features": [feature],
+    }  # fmt: skip
+
+
+async def test_what_came_of_its_predictions_is_shown_beside_what_the_test_promised(
+    gateway: RunningGateway, store: AccountStore
+) -> None:
+    store.models.quality.put(*MODEL, {"report": quality()}, at=NOW)
+    store.models.quality.put_drift(*MODEL, "2", {"report": drift()}, at=NOW)
+
+    page = (await (await signed_in(gateway)).get("/console/models/scoring.customer")).text
+
+    assert "Too few came true." in page
+    assert "worse than promised" in page
+    assert "what came of 100 predictions about 90 contacts" in page
+    assert "&#34;label&#34;:&#34;came true&#34;,&#34;values&#34;:[0.1,0.2]" in page
+    assert "Orders have changed." in page
+    assert "yes: train again" in page
+    assert "<b>With care.</b>" in page
 
 
 async def test_another_version_is_shown_when_it_is_named(gateway: RunningGateway, store: AccountStore) -> None:
